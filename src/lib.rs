@@ -1,0 +1,5 @@
+//! splade-sidecar turns streams of documents into learned sparse vectors and indexes them in Qdrant.
+
+pub mod proto;
+pub mod store;
+pub mod types;

@@ -1,0 +1,17 @@
+//! The nouns that every layer shares. They know nothing of gRPC, of Qdrant or of candle.
+
+mod document;
+mod fault;
+mod filter;
+mod id;
+mod options;
+mod sparse;
+
+pub use document::{Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
+pub use fault::{Fault, Reason};
+pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
+pub use id::{DocumentId, PointId};
+pub use options::{
+    CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruning, Role,
+};
+pub use sparse::{InvalidSparseVector, SparseVector};

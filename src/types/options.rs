@@ -1,0 +1,82 @@
+//! What a request asks for, and what a collection is made of.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What a text is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    #[default]
+    Document,
+    Query,
+}
+
+/// What to do with a text of more tokens than the model takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LongText {
+    #[default]
+    Truncate,
+    Reject,
+}
+
+/// Which terms of a vector are kept; the default keeps all.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Pruning {
+    /// At most so many terms, the largest; `None` is no limit.
+    pub max_terms: Option<usize>,
+    /// Only terms of at least this weight.
+    pub min_weight: f32,
+}
+
+/// Who wrote a collection's vectors: SHA-256 in hexadecimal of all that decides them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub String);
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a collection is, or is to be, made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CollectionSpec {
+    /// The name of the sparse vector.
+    pub vector_name: String,
+    /// Whether the sparse index stays on disk.
+    pub on_disk_index: bool,
+    pub datatype: Datatype,
+    /// Dense vectors by name.
+    pub dense: BTreeMap<String, DenseSpec>,
+    /// The name of the model that writes it; empty if unknown.
+    pub model: String,
+    /// The encoder that writes it; `None` if the collection was not made by this service.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// A number format of stored weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Datatype {
+    #[default]
+    Float32,
+    Float16,
+    Uint8,
+}
+
+/// A dense vector of a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenseSpec {
+    /// Dimensions.
+    pub size: u32,
+    pub distance: Distance,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Distance {
+    #[default]
+    Cosine,
+    Dot,
+    Euclid,
+}

@@ -1,0 +1,136 @@
+//! The sparse vector.
+
+/// A vector over a vocabulary: indices ascending and unique, values finite and not zero. It can't be made otherwise.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SparseVector {
+    indices: Vec<u32>,
+    values: Vec<f32>,
+}
+
+/// Why a pair of lists is no sparse vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSparseVector {
+    #[error("there are {indices} indices and {values} values; give one value an index")]
+    Lengths { indices: usize, values: usize },
+    #[error("index {0} is given twice; give each index once")]
+    Duplicate(u32),
+    #[error("the value of index {0} is not a finite number")]
+    NotFinite(u32),
+}
+
+impl SparseVector {
+    /// Makes a vector of entries in any order. Zeros are dropped.
+    ///
+    /// # Errors
+    /// Lists of different lengths, an index given twice, a value that is not finite.
+    pub fn new(indices: Vec<u32>, values: Vec<f32>) -> Result<Self, InvalidSparseVector> {
+        if indices.len() != values.len() {
+            return Err(InvalidSparseVector::Lengths { indices: indices.len(), values: values.len() });
+        }
+        let mut entries: Vec<(u32, f32)> = indices.into_iter().zip(values).collect();
+        entries.sort_unstable_by_key(|&(index, _)| index);
+        if let Some(pair) = entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(InvalidSparseVector::Duplicate(pair[0].0));
+        }
+        if let Some(&(index, _)) = entries.iter().find(|(_, value)| !value.is_finite()) {
+            return Err(InvalidSparseVector::NotFinite(index));
+        }
+        entries.retain(|&(_, value)| value != 0.0);
+        let (indices, values) = entries.into_iter().unzip();
+        Ok(Self { indices, values })
+    }
+
+    /// Appends an entry, if its index is above all others and its value is finite and not zero; otherwise does nothing.
+    ///
+    /// This is how the head writes a vector: it walks the vocabulary upwards.
+    pub fn push(&mut self, index: u32, value: f32) {
+        let ascending = self.indices.last().is_none_or(|&last| last < index);
+        if ascending && value.is_finite() && value != 0.0 {
+            self.indices.push(index);
+            self.values.push(value);
+        }
+    }
+
+    pub fn indices(&self) -> &[u32] {
+        &self.indices
+    }
+
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    /// Entries by ascending index.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
+        self.indices.iter().copied().zip(self.values.iter().copied())
+    }
+
+    /// The entries of both vectors that share an index: index, value here, value there. By ascending index.
+    pub fn shared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (u32, f32, f32)> + 'a {
+        self.iter().filter_map(|(index, value)| {
+            let position = other.indices.binary_search(&index).ok()?;
+            Some((index, value, other.values[position]))
+        })
+    }
+
+    /// Keeps the entries for which `keep` holds.
+    pub fn retain(&mut self, keep: impl Fn(u32, f32) -> bool) {
+        let (indices, values) = self.iter().filter(|&(index, value)| keep(index, value)).unzip();
+        *self = Self { indices, values };
+    }
+
+    /// Both lists.
+    pub fn into_parts(self) -> (Vec<u32>, Vec<f32>) {
+        (self.indices, self.values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Law: whatever is accepted is sorted, unique, finite and without zeros, and keeps every entry that is.
+        #[test]
+        fn accepted_vectors_are_canonical(entries in prop::collection::vec((0u32..50, -2.0f32..2.0), 0..20)) {
+            let (indices, values): (Vec<_>, Vec<_>) = entries.iter().copied().unzip();
+            let unique = indices.iter().collect::<std::collections::HashSet<_>>().len() == indices.len();
+            match SparseVector::new(indices, values) {
+                Ok(vector) => {
+                    prop_assert!(unique);
+                    prop_assert!(vector.indices().windows(2).all(|pair| pair[0] < pair[1]));
+                    let mut expected: Vec<_> = entries.into_iter().filter(|e| e.1 != 0.0).collect();
+                    expected.sort_by_key(|e| e.0);
+                    prop_assert_eq!(vector.iter().collect::<Vec<_>>(), expected);
+                }
+                Err(InvalidSparseVector::Duplicate(_)) => prop_assert!(!unique),
+                Err(other) => prop_assert!(false, "{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_vector() {
+        assert!(matches!(SparseVector::new(vec![1], vec![]), Err(InvalidSparseVector::Lengths { .. })));
+        assert_eq!(SparseVector::new(vec![7], vec![f32::NAN]), Err(InvalidSparseVector::NotFinite(7)));
+    }
+
+    #[test]
+    fn push_keeps_the_order() {
+        let mut vector = SparseVector::default();
+        for (index, value) in [(3, 1.0), (3, 2.0), (2, 1.0), (4, 0.0), (5, f32::INFINITY), (6, 0.5)] {
+            vector.push(index, value);
+        }
+        assert_eq!(vector.iter().collect::<Vec<_>>(), [(3, 1.0), (6, 0.5)]);
+    }
+}
