@@ -11,7 +11,5 @@ pub use document::{Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
 pub use fault::{Fault, Reason};
 pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
 pub use id::{DocumentId, PointId};
-pub use options::{
-    CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruning, Role,
-};
+pub use options::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruning, Role};
 pub use sparse::{InvalidSparseVector, SparseVector};

@@ -29,12 +29,7 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError>;
 
     /// Points by id, with payload and sparse vector; the ones that are not there are left out.
-    async fn retrieve(
-        &self,
-        name: &str,
-        vector_name: &str,
-        ids: &[PointId],
-    ) -> Result<Vec<StoredPoint>, StoreError>;
+    async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError>;
 
     /// Deletes points; the ones that are not there are passed over.
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError>;
