@@ -1,0 +1,110 @@
+//! Admission: a document is taken from the network only when it holds a permit.
+//!
+//! A permit counts one document and its bytes. It travels with the document and is released when the document's result
+//! has left. So the sum of all that is under way is bounded, wherever in the pipeline it is, and a slow store or a client
+//! that doesn't read slows the senders down.
+
+use std::sync::Arc;
+
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+/// The permits of one kind of work.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    documents: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    max_documents: usize,
+    max_bytes: u32,
+}
+
+/// A place for one document whose size is not known yet.
+#[derive(Debug)]
+pub struct Place {
+    document: OwnedSemaphorePermit,
+    admission: Admission,
+}
+
+/// The right of one document to be under way.
+#[derive(Debug)]
+pub struct Permit {
+    _document: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
+impl Admission {
+    /// At most so many documents and bytes under way.
+    pub fn new(max_documents: usize, max_bytes: usize) -> Self {
+        let max_bytes = u32::try_from(max_bytes).unwrap_or(u32::MAX).max(1);
+        Self {
+            documents: Arc::new(Semaphore::new(max_documents)),
+            bytes: Arc::new(Semaphore::new(max_bytes as usize)),
+            max_documents,
+            max_bytes,
+        }
+    }
+
+    /// Waits for a place. First come, first served.
+    ///
+    /// # Errors
+    /// If the admission is closed.
+    pub async fn place(&self) -> Result<Place, AcquireError> {
+        let document = Arc::clone(&self.documents).acquire_owned().await?;
+        Ok(Place { document, admission: self.clone() })
+    }
+
+    /// How many documents hold a permit.
+    pub fn held(&self) -> usize {
+        self.max_documents - self.documents.available_permits()
+    }
+}
+
+impl Place {
+    /// Waits for room for a document's bytes. One that is larger than all the room there is takes all of it.
+    ///
+    /// Whoever waits here holds no bytes, and whoever holds bytes waits for no permit: so this can't block for good.
+    ///
+    /// # Errors
+    /// If the admission is closed.
+    pub async fn weigh(self, bytes: usize) -> Result<Permit, AcquireError> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.admission.max_bytes);
+        let bytes = Arc::clone(&self.admission.bytes).acquire_many_owned(bytes).await?;
+        Ok(Permit { _document: self.document, _bytes: bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_test_support::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn waits_for_documents_and_for_bytes() {
+        let admission = Admission::new(2, 100);
+        let first = admission.place().await.unwrap().weigh(60).await.unwrap();
+        let second = admission.place().await.unwrap();
+        assert!(pending(admission.place()).await, "two places are all there are");
+        let second = second.weigh(60);
+        tokio::pin!(second);
+        assert!(pending(&mut second).await, "120 bytes are more than 100");
+        drop(first);
+        second.await.unwrap();
+        assert_eq!(admission.held(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_document_larger_than_all_room_takes_all_of_it() {
+        let admission = Admission::new(2, 100);
+        let large = admission.place().await.unwrap().weigh(1 << 40).await.unwrap();
+        assert!(pending(admission.place().await.unwrap().weigh(1)).await);
+        drop(large);
+    }
+
+    mod tokio_test_support {
+        /// Whether a future is not ready now.
+        pub async fn pending<F: Future>(future: F) -> bool {
+            tokio::pin!(future);
+            std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Batches by count, weight and age. A pure state machine: it is told the time and never waits.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// When a batch is closed.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most items.
+    pub items: usize,
+    /// The most weight, in whatever unit items are weighed. A heavier item is a batch of its own.
+    pub weight: usize,
+    /// The longest time that an item waits for others.
+    pub age: Duration,
+}
+
+/// Collects items into batches, in order.
+#[derive(Debug)]
+pub struct Batcher<T> {
+    limits: Limits,
+    items: Vec<T>,
+    weight: usize,
+    /// When the oldest item has waited long enough.
+    deadline: Option<Instant>,
+}
+
+impl<T> Batcher<T> {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, items: Vec::new(), weight: 0, deadline: None }
+    }
+
+    /// Adds an item. Gives the batch that this closes, if any: the items before it, where it doesn't fit in with them,
+    /// or all of them, where it fills the batch.
+    pub fn push(&mut self, item: T, weight: usize, now: Instant) -> Option<Vec<T>> {
+        let fits = self.weight.saturating_add(weight) <= self.limits.weight;
+        let closed = if fits { None } else { self.flush() };
+        self.items.push(item);
+        self.weight = self.weight.saturating_add(weight);
+        self.deadline.get_or_insert(now + self.limits.age);
+        let full = self.items.len() >= self.limits.items || self.weight >= self.limits.weight;
+        // At most one batch a call: one that is both opened and filled by this item is closed by the next.
+        if full && closed.is_none() { self.flush() } else { closed }
+    }
+
+    /// When [`Self::flush`] is due, if anything waits.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Closes the batch as it is; `None` if it is empty.
+    pub fn flush(&mut self) -> Option<Vec<T>> {
+        self.deadline = None;
+        self.weight = 0;
+        (!self.items.is_empty()).then(|| std::mem::take(&mut self.items))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { items: 5, weight: 20, age: Duration::from_millis(100) };
+
+    proptest! {
+        /// Laws: nothing is lost, nothing is reordered, no batch is too large, nothing waits too long.
+        #[test]
+        fn laws(items in prop::collection::vec((0usize..30, 0u64..80), 0..60)) {
+            let start = Instant::now();
+            let mut now = start;
+            let mut batcher = Batcher::new(LIMITS);
+            let mut batches: Vec<Vec<(usize, usize, Instant)>> = Vec::new();
+            for (number, (weight, pause)) in items.iter().copied().enumerate() {
+                let next = now + Duration::from_millis(pause);
+                // The driver's part: flush when it is due.
+                if let Some(deadline) = batcher.deadline().filter(|&deadline| deadline <= next) {
+                    let batch = batcher.flush().unwrap();
+                    prop_assert!(batch.iter().all(|item| deadline - item.2 <= LIMITS.age));
+                    batches.push(batch);
+                }
+                now = next;
+                batches.extend(batcher.push((number, weight, now), weight, now));
+                prop_assert!(batcher.deadline().is_none_or(|deadline| deadline <= now + LIMITS.age));
+            }
+            batches.extend(batcher.flush());
+            prop_assert_eq!(batcher.deadline(), None);
+            let order: Vec<usize> = batches.iter().flatten().map(|item| item.0).collect();
+            prop_assert_eq!(order, (0..items.len()).collect::<Vec<_>>());
+            for batch in &batches {
+                prop_assert!(!batch.is_empty() && batch.len() <= LIMITS.items);
+                prop_assert!(batch.len() == 1 || batch.iter().map(|item| item.1).sum::<usize>() <= LIMITS.weight);
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_batch_is_closed_at_once() {
+        let mut batcher = Batcher::new(LIMITS);
+        let now = Instant::now();
+        for item in 0..4 {
+            assert_eq!(batcher.push(item, 1, now), None);
+        }
+        assert_eq!(batcher.push(4, 1, now), Some(vec![0, 1, 2, 3, 4]));
+    }
+}

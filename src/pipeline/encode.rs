@@ -1,0 +1,75 @@
+//! Texts in, vectors out, nothing stored.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::encoder_pool::{Continuation, EncodeJob, Encoded};
+use super::{Finalizer, Finished, Pipeline, Urgency, closed};
+use crate::model::Model;
+use crate::types::{Fault, LongText, Pruning};
+
+/// How texts are encoded.
+#[derive(Debug, Clone)]
+pub struct EncodeOptions {
+    pub model: Arc<Model>,
+    pub long_text: LongText,
+    pub pruning: Pruning,
+}
+
+/// The vectors of a client's texts, each under its number.
+pub type Vectors = mpsc::Receiver<Finished<u64, Encoded>>;
+
+/// One client's texts on their way.
+#[derive(Debug)]
+pub struct Encode {
+    pipeline: Pipeline,
+    urgency: Urgency,
+    options: EncodeOptions,
+    vectors: mpsc::Sender<Finished<u64, Encoded>>,
+}
+
+impl Encode {
+    pub(super) fn new(pipeline: Pipeline, urgency: Urgency, options: EncodeOptions) -> (Self, Vectors) {
+        let (vectors, receiver) = mpsc::channel(pipeline.capacity(urgency));
+        (Self { pipeline, urgency, options, vectors }, receiver)
+    }
+
+    /// Waits until nobody waits for vectors any more: the client has gone.
+    pub async fn abandoned(&self) {
+        self.vectors.closed().await;
+    }
+
+    /// Sends a text on its way, or answers for it at once if it was refused already. Waits for a permit and a slot.
+    ///
+    /// # Errors
+    /// If the pipeline is closed.
+    pub async fn submit(&self, number: u64, text: Result<String, Fault>) -> Result<(), Fault> {
+        let bytes = text.as_ref().map_or(0, String::len);
+        let permit = self.pipeline.place(self.urgency).await?.weigh(bytes).await.map_err(|_| closed())?;
+        let finalizer = Finalizer::new(number, Some(permit), self.vectors.clone());
+        let text = match text {
+            Ok(text) => text,
+            Err(fault) => {
+                finalizer.finish(Err(fault));
+                return Ok(());
+            }
+        };
+        let EncodeOptions { model, long_text, pruning } = self.options.clone();
+        let next = Box::new(Reply(finalizer));
+        self.pipeline.submit(self.urgency, EncodeJob { model, text, long_text, pruning, next }).await
+    }
+}
+
+/// A text's next step after the encoder: back to the client.
+struct Reply(Finalizer<u64, Encoded>);
+
+impl Continuation for Reply {
+    fn is_abandoned(&self) -> bool {
+        self.0.is_abandoned()
+    }
+
+    fn encoded(self: Box<Self>, _text: String, outcome: Result<Encoded, Fault>) {
+        self.0.finish(outcome);
+    }
+}

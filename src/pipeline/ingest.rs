@@ -1,0 +1,219 @@
+//! One client's documents on their way into one collection.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+
+use super::admission::Place;
+use super::encoder_pool::{Continuation, EncodeJob, Encoded};
+use super::writer::{Target, WriteJob};
+use super::{Finalizer, Finished, Pipeline, Urgency, closed};
+use crate::model::Model;
+use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, PointId, Pruning, Reason};
+
+/// Which document of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocumentKey {
+    /// Its number, from 1.
+    pub sequence: u64,
+    /// Its id; `None` if it could not be read.
+    pub id: Option<DocumentId>,
+}
+
+/// An indexed document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Indexed {
+    /// Tokens that were encoded, special ones included.
+    pub tokens: usize,
+    /// Whether the text was cut to the model's max length.
+    pub truncated: bool,
+    /// Terms of its vector.
+    pub terms: usize,
+}
+
+/// A document that can't be indexed, as far as it could be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unreadable {
+    pub id: Option<DocumentId>,
+    pub fault: Fault,
+}
+
+/// How a client's documents are encoded and stored.
+#[derive(Debug)]
+pub struct IngestOptions {
+    pub model: Arc<Model>,
+    pub collection: String,
+    pub spec: CollectionSpec,
+    pub long_text: LongText,
+    pub pruning: Pruning,
+    /// The payload field that keeps the text.
+    pub text_key: Option<String>,
+    /// The most points of one upsert.
+    pub batch_points: usize,
+}
+
+/// The results of a client's documents.
+pub type Results = mpsc::Receiver<Finished<DocumentKey, Indexed>>;
+
+/// One client's documents on their way.
+#[derive(Debug)]
+pub struct Ingest {
+    pipeline: Pipeline,
+    urgency: Urgency,
+    options: Arc<IngestOptions>,
+    writer: mpsc::Sender<WriteJob>,
+    results: mpsc::Sender<Finished<DocumentKey, Indexed>>,
+    claims: Claims,
+    sequence: u64,
+}
+
+impl Ingest {
+    pub(super) fn new(pipeline: Pipeline, urgency: Urgency, options: IngestOptions) -> (Self, Results) {
+        let (results, receiver) = mpsc::channel(pipeline.capacity(urgency));
+        let target = Target {
+            collection: options.collection.clone(),
+            vector_name: options.spec.vector_name.clone(),
+            batch_points: options.batch_points,
+        };
+        let writer = pipeline.writer(target);
+        let options = Arc::new(options);
+        let claims = Claims::default();
+        (Self { pipeline, urgency, options, writer, results, claims, sequence: 0 }, receiver)
+    }
+
+    /// Waits for the place of one more document. Ask for it before the document is read from the network.
+    ///
+    /// # Errors
+    /// If the pipeline is closed.
+    pub async fn place(&self) -> Result<Place, Fault> {
+        self.pipeline.place(self.urgency).await
+    }
+
+    /// Waits until nobody waits for results any more: the client has gone.
+    pub async fn abandoned(&self) {
+        self.results.closed().await;
+    }
+
+    /// Sends a document of `bytes` bytes on its way, or answers for it at once. Waits for room for its bytes, for an
+    /// earlier document of the same id, and for a slot in the lane.
+    ///
+    /// # Errors
+    /// If the pipeline is closed.
+    pub async fn submit(
+        &mut self,
+        place: Place,
+        bytes: usize,
+        document: Result<Document, Unreadable>,
+    ) -> Result<(), Fault> {
+        self.sequence += 1;
+        let sequence = self.sequence;
+        let permit = place.weigh(bytes).await.map_err(|_| closed())?;
+        let checked = document.and_then(|document| self.check(document));
+        let id = match &checked {
+            Ok(document) => Some(document.id.clone()),
+            Err(unreadable) => unreadable.id.clone(),
+        };
+        let finalizer = Finalizer::new(DocumentKey { sequence, id }, Some(permit), self.results.clone());
+        let mut document = match checked {
+            Ok(document) => document,
+            Err(unreadable) => {
+                finalizer.finish(Err(unreadable.fault));
+                return Ok(());
+            }
+        };
+        let claim = self.claims.claim(document.id.point_id()).await;
+        let text = std::mem::take(&mut document.text);
+        let options = Arc::clone(&self.options);
+        let next = Box::new(Write { document, bytes, options, finalizer, claim, writer: self.writer.clone() });
+        let IngestOptions { model, long_text, pruning, .. } = &*self.options;
+        let job = EncodeJob { model: Arc::clone(model), text, long_text: *long_text, pruning: *pruning, next };
+        self.pipeline.submit(self.urgency, job).await
+    }
+
+    /// What the collection itself would refuse, found before it costs a batch.
+    fn check(&self, document: Document) -> Result<Document, Unreadable> {
+        let known = &self.options.spec.dense;
+        let problem = document.dense.iter().find_map(|(name, vector)| match known.get(name) {
+            None => Some((name, "the collection has no dense vector of that name; leave it out".to_owned())),
+            Some(spec) if spec.size as usize != vector.len() => {
+                Some((name, format!("it has {} dimensions; the collection's has {}", vector.len(), spec.size)))
+            }
+            Some(_) => None,
+        });
+        match problem {
+            None => Ok(document),
+            Some((name, message)) => {
+                let fault = Fault::new(Reason::InvalidVector, format!("dense_vectors.{name}"), message);
+                Err(Unreadable { id: Some(document.id), fault })
+            }
+        }
+    }
+}
+
+/// A document's next step after the encoder: the writer.
+struct Write {
+    /// Without its text, which the encoder has.
+    document: Document,
+    bytes: usize,
+    options: Arc<IngestOptions>,
+    finalizer: Finalizer<DocumentKey, Indexed>,
+    claim: Claim,
+    writer: mpsc::Sender<WriteJob>,
+}
+
+impl Continuation for Write {
+    fn is_abandoned(&self) -> bool {
+        self.finalizer.is_abandoned()
+    }
+
+    fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
+        let Self { mut document, bytes, options, finalizer, claim, writer } = *self;
+        document.text = text;
+        let Encoded { vector, tokens, truncated } = match outcome {
+            Ok(encoded) => encoded,
+            Err(fault) => return finalizer.finish(Err(fault)),
+        };
+        let indexed = Indexed { tokens, truncated, terms: vector.len() };
+        // An index and a weight are four bytes each.
+        let bytes = bytes + 8 * vector.len();
+        let point = Point::new(document, vector, options.text_key.as_deref());
+        // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
+        let _sent = writer.try_send(WriteJob { point, bytes, indexed, finalizer, claim });
+    }
+}
+
+/// The ids of a client's documents that are under way. A second document of the same id waits for the first, so that the
+/// later one wins.
+#[derive(Debug, Clone, Default)]
+struct Claims {
+    ids: Arc<Mutex<HashSet<PointId>>>,
+    released: Arc<Notify>,
+}
+
+/// The claim to an id, released on drop.
+#[derive(Debug)]
+pub struct Claim {
+    claims: Claims,
+    id: PointId,
+}
+
+impl Claims {
+    async fn claim(&self, id: PointId) -> Claim {
+        loop {
+            let released = self.released.notified();
+            if self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id) {
+                return Claim { claims: self.clone(), id };
+            }
+            released.await;
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.claims.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        // One task claims ids: the one that reads the stream.
+        self.claims.released.notify_one();
+    }
+}

@@ -1,0 +1,203 @@
+//! The pipeline: from a client's document to a confirmed write, with a bound on everything.
+//!
+//! ```text
+//!  gRPC stream ──▶ admission ──▶ lanes ──▶ encoder threads ──▶ writer ──▶ store
+//!                  documents,    query,    one batch each      batches,
+//!       ▲          bytes         bulk                          retries     │
+//!       └────────────────────────── results ◀─────────────────────────────┘
+//! ```
+//!
+//! A [`Finalizer`] travels with each document. It owns the document's permit and the duty to answer, so that every
+//! document gets exactly one result, and permits come back however the document ends.
+
+mod admission;
+mod aimd;
+mod batcher;
+mod encode;
+mod encoder_pool;
+mod finalizer;
+mod ingest;
+mod lane;
+mod progress;
+mod writer;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use metrics::gauge;
+use tokio::sync::mpsc;
+
+pub use admission::Place;
+pub use encode::{Encode, EncodeOptions, Vectors};
+pub use encoder_pool::{Encoded, EncoderPoolConfig};
+pub use finalizer::{Finalizer, Finished};
+pub use ingest::{DocumentKey, Indexed, Ingest, IngestOptions, Results, Unreadable};
+pub use progress::Progress;
+pub use writer::WriterConfig;
+
+use crate::metrics as names;
+use crate::store::{StoreError, VectorStore};
+use crate::types::{Fault, Reason};
+use admission::Admission;
+use encoder_pool::{EncodeJob, EncoderPool};
+use writer::{Target, WriteJob, Writers};
+
+/// Everything that bounds the pipeline.
+#[derive(Debug, Clone, Copy)]
+pub struct PipelineConfig {
+    pub encoders: EncoderPoolConfig,
+    pub writer: WriterConfig,
+    /// The most documents of streams that are under way.
+    pub max_documents: usize,
+    /// The most bytes of documents of streams that are under way.
+    pub max_bytes: usize,
+    /// The most texts of unary calls that are under way; they have permits of their own, so that bulk work can't hold
+    /// them up.
+    pub max_interactive: usize,
+}
+
+/// Whether somebody waits for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody does: unary calls. Goes through the query lane.
+    Interactive,
+    /// A stream, which is after throughput. Goes through the bulk lane.
+    Bulk,
+}
+
+/// A handle to the pipeline. When the last one is dropped, what is under way is finished and the threads end.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    interactive: Admission,
+    bulk: Admission,
+    config: PipelineConfig,
+    pool: EncoderPool,
+    writers: Arc<Writers>,
+}
+
+/// What is left to wait for when the last handle is gone.
+#[derive(Debug)]
+pub struct Running {
+    encoders: Vec<JoinHandle<()>>,
+    writers: Arc<Writers>,
+}
+
+impl Pipeline {
+    /// Starts the encoder threads.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn start(config: PipelineConfig, store: Arc<dyn VectorStore>) -> std::io::Result<(Self, Running)> {
+        let (pool, encoders) = EncoderPool::start(config.encoders)?;
+        let capacity = config.max_documents + config.max_interactive;
+        let writers = Arc::new(Writers::new(store, config.writer, capacity));
+        let inner = Inner {
+            interactive: Admission::new(config.max_interactive, config.max_bytes),
+            bulk: Admission::new(config.max_documents, config.max_bytes),
+            config,
+            pool,
+            writers: Arc::clone(&writers),
+        };
+        Ok((Self { inner: Arc::new(inner) }, Running { encoders, writers }))
+    }
+
+    /// Opens the way for one client's documents.
+    pub fn ingest(&self, urgency: Urgency, options: IngestOptions) -> (Ingest, Results) {
+        Ingest::new(self.clone(), urgency, options)
+    }
+
+    /// Opens the way for one client's texts.
+    pub fn encode(&self, urgency: Urgency, options: EncodeOptions) -> (Encode, Vectors) {
+        Encode::new(self.clone(), urgency, options)
+    }
+
+    /// Encodes one text for somebody who waits.
+    ///
+    /// # Errors
+    /// If the text is refused or the pipeline is closed.
+    pub async fn encode_one(&self, options: EncodeOptions, text: String) -> Result<Encoded, Fault> {
+        let (encode, mut vectors) = self.encode(Urgency::Interactive, options);
+        encode.submit(1, Ok(text)).await?;
+        match vectors.recv().await {
+            Some(finished) => finished.outcome,
+            None => Err(closed()),
+        }
+    }
+
+    /// Sets the gauges that are read off the pipeline as it stands.
+    pub fn observe(&self) {
+        let Inner { interactive, bulk, pool, .. } = &*self.inner;
+        gauge!(names::PERMITS).set((interactive.held() + bulk.held()) as f64);
+        gauge!(names::QUEUE_DEPTH, "lane" => "query").set(pool.query.len() as f64);
+        gauge!(names::QUEUE_DEPTH, "lane" => "bulk").set(pool.bulk.len() as f64);
+    }
+
+    async fn place(&self, urgency: Urgency) -> Result<Place, Fault> {
+        let admission = match urgency {
+            Urgency::Interactive => &self.inner.interactive,
+            Urgency::Bulk => &self.inner.bulk,
+        };
+        admission.place().await.map_err(|_| closed())
+    }
+
+    async fn submit(&self, urgency: Urgency, job: EncodeJob) -> Result<(), Fault> {
+        let lane = match urgency {
+            Urgency::Interactive => &self.inner.pool.query,
+            Urgency::Bulk => &self.inner.pool.bulk,
+        };
+        lane.send(job).await.map_err(|_unsent| closed())
+    }
+
+    fn writer(&self, target: Target) -> mpsc::Sender<WriteJob> {
+        self.inner.writers.sender(target)
+    }
+
+    /// The most items of that urgency that can be under way.
+    fn capacity(&self, urgency: Urgency) -> usize {
+        match urgency {
+            Urgency::Interactive => self.inner.config.max_interactive,
+            Urgency::Bulk => self.inner.config.max_documents,
+        }
+    }
+}
+
+impl Running {
+    /// Waits until the threads and the writers have finished what was under way. Ends only after the last [`Pipeline`]
+    /// is dropped.
+    pub async fn drained(self) {
+        let encoders = self.encoders;
+        let joined = tokio::task::spawn_blocking(move || encoders.into_iter().all(|encoder| encoder.join().is_ok()));
+        if !joined.await.unwrap_or(false) {
+            tracing::error!("an encoder thread ended by a panic");
+        }
+        self.writers.drained().await;
+    }
+}
+
+fn closed() -> Fault {
+    Fault::new(Reason::ShuttingDown, "", "the server is stopping; send this again to another one, or later")
+}
+
+/// What a store's error means to the client.
+pub fn store_fault(error: StoreError) -> Fault {
+    let (reason, field, remedy) = match &error {
+        StoreError::Unavailable(_) | StoreError::Overloaded { .. } | StoreError::Timeout(_) => {
+            (Reason::StoreUnavailable, "", "; try again later")
+        }
+        StoreError::CollectionNotFound(_) => {
+            (Reason::CollectionNotFound, "collection", "; ingest with create_collection to make it")
+        }
+        StoreError::AlreadyExists(_) => (Reason::IncompatibleCollection, "collection", "; use another name"),
+        StoreError::Refused(_) => (Reason::StoreRefused, "", ""),
+        StoreError::Denied(_) => (Reason::Internal, "", "; the operator must check the service's API key"),
+        StoreError::Failed(_) => (Reason::Internal, "", "; the operator must look at the service's log"),
+    };
+    let mut fault = Fault::new(reason, field, format!("{error}{remedy}"));
+    fault.retry_after = error.retry_after();
+    fault
+}

@@ -1,0 +1,254 @@
+//! The writer of a collection: batches points, upserts them, answers for them.
+//!
+//! ```text
+//!  encoder threads ──▶ Batcher (points, bytes, age) ──▶ upserts in flight (AIMD) ──▶ retry ──▶ store
+//!                                                                                │ refused: split in two, until the
+//!                                                                                ▼ offending point stands alone
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::task::TaskTracker;
+
+use super::aimd::Aimd;
+use super::batcher::{Batcher, Limits};
+use super::ingest::{Claim, DocumentKey, Indexed};
+use super::{Finalizer, store_fault};
+use crate::metrics as names;
+use crate::store::retry::retry;
+use crate::store::{StoreError, VectorStore};
+use crate::types::{Fault, Point};
+
+/// How points are written.
+#[derive(Debug, Clone, Copy)]
+pub struct WriterConfig {
+    /// The most bytes of one upsert.
+    pub batch_bytes: usize,
+    /// The longest time that a point waits for others.
+    pub batch_age: Duration,
+    /// The most upserts in flight for one collection.
+    pub max_in_flight: usize,
+    /// How long an upsert is tried again.
+    pub retry_deadline: Duration,
+}
+
+/// Where points go. Streams with the same target share its writer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    pub collection: String,
+    pub vector_name: String,
+    /// The most points of one upsert.
+    pub batch_points: usize,
+}
+
+/// A point to write, and the duty to answer for it.
+#[derive(Debug)]
+pub struct WriteJob {
+    pub point: Point,
+    /// About how many bytes the point has.
+    pub bytes: usize,
+    pub indexed: Indexed,
+    pub finalizer: Finalizer<DocumentKey, Indexed>,
+    /// Keeps the point's id from being written again before this write is answered.
+    pub claim: Claim,
+}
+
+/// The writers of all collections.
+#[derive(Debug)]
+pub struct Writers {
+    store: Arc<dyn VectorStore>,
+    config: WriterConfig,
+    /// Room for every document that can hold a permit: sending to a writer never waits.
+    capacity: usize,
+    open: Mutex<HashMap<Target, mpsc::WeakSender<WriteJob>>>,
+    tasks: TaskTracker,
+}
+
+impl Writers {
+    pub fn new(store: Arc<dyn VectorStore>, config: WriterConfig, capacity: usize) -> Self {
+        Self { store, config, capacity, open: Mutex::default(), tasks: TaskTracker::new() }
+    }
+
+    /// The way to a target's writer, which is started if there is none. It ends when the last sender is gone and all that
+    /// was sent is answered.
+    pub fn sender(&self, target: Target) -> mpsc::Sender<WriteJob> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = open.get(&target).and_then(mpsc::WeakSender::upgrade) {
+            return sender;
+        }
+        open.retain(|_, sender| sender.strong_count() > 0);
+        let (sender, jobs) = mpsc::channel(self.capacity);
+        open.insert(target.clone(), sender.downgrade());
+        let writer = Writer {
+            upserter: Arc::new(Upserter {
+                store: Arc::clone(&self.store),
+                target,
+                allowed: self.config.retry_deadline,
+            }),
+            in_flight: JoinSet::new(),
+            aimd: Aimd::new(self.config.max_in_flight),
+        };
+        self.tasks.spawn(writer.run(jobs, self.config));
+        sender
+    }
+
+    /// Waits until every writer has ended.
+    pub async fn drained(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// The task of one writer.
+struct Writer {
+    upserter: Arc<Upserter>,
+    /// Each gives whether the store took its batch at the first attempt.
+    in_flight: JoinSet<bool>,
+    aimd: Aimd,
+}
+
+impl Writer {
+    async fn run(mut self, mut jobs: mpsc::Receiver<WriteJob>, config: WriterConfig) {
+        let items = self.upserter.target.batch_points;
+        let limits = Limits { items, weight: config.batch_bytes, age: config.batch_age };
+        let mut batcher = Batcher::new(limits);
+        loop {
+            let due = batcher.deadline();
+            let closed = tokio::select! {
+                job = jobs.recv() => match job {
+                    Some(job) => {
+                        let bytes = job.bytes;
+                        batcher.push(job, bytes, Instant::now())
+                    }
+                    None => break,
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => batcher.flush(),
+                Some(done) = self.in_flight.join_next() => {
+                    self.adapt(done.unwrap_or(false));
+                    None
+                }
+            };
+            if let Some(batch) = closed {
+                self.send(batch).await;
+            }
+        }
+        if let Some(batch) = batcher.flush() {
+            self.send(batch).await;
+        }
+        while self.in_flight.join_next().await.is_some() {
+            gauge!(names::UPSERTS_IN_FLIGHT).decrement(1.0);
+        }
+    }
+
+    /// Starts an upsert as soon as one more may be in flight.
+    async fn send(&mut self, batch: Vec<WriteJob>) {
+        while self.in_flight.len() >= self.aimd.limit() {
+            let Some(done) = self.in_flight.join_next().await else { break };
+            self.adapt(done.unwrap_or(false));
+        }
+        gauge!(names::UPSERTS_IN_FLIGHT).increment(1.0);
+        let upserter = Arc::clone(&self.upserter);
+        self.in_flight.spawn(async move { upserter.write(batch).await });
+    }
+
+    fn adapt(&mut self, smooth: bool) {
+        gauge!(names::UPSERTS_IN_FLIGHT).decrement(1.0);
+        if smooth {
+            self.aimd.succeeded();
+        } else {
+            self.aimd.refused();
+        }
+    }
+}
+
+/// Writes batches to one target.
+struct Upserter {
+    store: Arc<dyn VectorStore>,
+    target: Target,
+    allowed: Duration,
+}
+
+impl Upserter {
+    /// Writes a batch and answers for each of its points. Gives whether the store took it without a retry.
+    async fn write(&self, batch: Vec<WriteJob>) -> bool {
+        let mut smooth = true;
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            let (points, answers): (Vec<Point>, Vec<Answer>) = part.drain(..).map(Answer::of).unzip();
+            match self.upsert(&points, &mut smooth).await {
+                Ok(()) => answers.into_iter().for_each(Answer::indexed),
+                Err(StoreError::Refused(_)) if points.len() > 1 => {
+                    let mut jobs: Vec<WriteJob> = answers.into_iter().zip(points).map(Answer::with).collect();
+                    let second = jobs.split_off(jobs.len() / 2);
+                    parts.extend([second, jobs]);
+                }
+                Err(error) => {
+                    tracing::warn!(collection = self.target.collection, points = points.len(), %error, "an upsert failed");
+                    let fault = store_fault(error);
+                    answers.into_iter().for_each(|answer| answer.rejected(fault.clone()));
+                }
+            }
+        }
+        smooth
+    }
+
+    async fn upsert(&self, points: &[Point], smooth: &mut bool) -> Result<(), StoreError> {
+        histogram!(names::UPSERT_POINTS).record(points.len() as f64);
+        let mut retries = 0;
+        let on_retry = |error: &StoreError| {
+            retries += 1;
+            tracing::warn!(collection = self.target.collection, %error, retries, "an upsert is tried again");
+        };
+        let outcome = retry(self.allowed, || self.attempt(points), on_retry).await;
+        *smooth &= retries == 0 && !outcome.as_ref().is_err_and(StoreError::is_retryable);
+        outcome
+    }
+
+    async fn attempt(&self, points: &[Point]) -> Result<(), StoreError> {
+        let start = Instant::now();
+        let Target { collection, vector_name, .. } = &self.target;
+        let outcome = self.store.upsert(collection, vector_name, points).await;
+        let label = match &outcome {
+            Ok(()) => "ok",
+            Err(error) if error.is_retryable() => "retry",
+            Err(_) => "error",
+        };
+        histogram!(names::UPSERT_SECONDS, "outcome" => label).record(start.elapsed().as_secs_f64());
+        outcome
+    }
+}
+
+/// What is owed for one point of an upsert.
+struct Answer {
+    bytes: usize,
+    indexed: Indexed,
+    finalizer: Finalizer<DocumentKey, Indexed>,
+    claim: Claim,
+}
+
+impl Answer {
+    fn of(job: WriteJob) -> (Point, Self) {
+        let WriteJob { point, bytes, indexed, finalizer, claim } = job;
+        (point, Self { bytes, indexed, finalizer, claim })
+    }
+
+    fn with((answer, point): (Self, Point)) -> WriteJob {
+        let Self { bytes, indexed, finalizer, claim } = answer;
+        WriteJob { point, bytes, indexed, finalizer, claim }
+    }
+
+    fn indexed(self) {
+        counter!(names::INDEXED).increment(1);
+        self.finalizer.finish(Ok(self.indexed));
+    }
+
+    fn rejected(self, fault: Fault) {
+        self.finalizer.finish(Err(fault));
+    }
+}
