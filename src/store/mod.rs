@@ -1,5 +1,6 @@
 //! Where points go. One trait, two implementations, one suite of contract tests for both.
 
+mod edge;
 pub mod retry;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::edge::{EdgeOptions, EdgeStore};
 use crate::types::{CollectionSpec, Filter, Point, PointId, SparseVector, StoredPoint};
 
 /// A store of points in named collections. Every method can be called from many tasks at once.
