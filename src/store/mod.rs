@@ -1,5 +1,7 @@
 //! Where points go. One trait, two implementations, one suite of contract tests for both.
 
+pub mod qdrant;
+
 use std::fmt;
 use std::time::Duration;
 
