@@ -2,6 +2,7 @@
 
 mod edge;
 pub mod retry;
+pub mod qdrant;
 
 use std::fmt;
 use std::time::Duration;

@@ -1,0 +1,180 @@
+//! A Qdrant server as the store, over its gRPC protocol.
+//!
+//! The messages and stubs are `qdrant-client`'s; the channel under them is ours. The crate's own connection pool hides
+//! a refused connection behind INTERNAL, which Qdrant also answers for faults of its own, and sends some calls a second
+//! time by itself. Here the writer decides what is sent again, so every failure must come through as it is.
+//!
+//! Each call is bounded in time and is one request. Writes wait until Qdrant has applied them (`wait`), and count only
+//! if it says so.
+
+mod collection;
+mod config;
+mod connection;
+mod convert;
+mod error;
+mod filter;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
+use qdrant_client::qdrant::{
+    DeletePoints, GetCollectionInfoRequest, GetPoints, ListCollectionsRequest, PointsIdsList, PointsSelector,
+    QueryPoints, ShardKeySelector, UpdateResult, UpdateStatus, UpsertPoints,
+};
+
+pub use self::config::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantUrl};
+use self::connection::Connection;
+use super::{CollectionInfo, SearchQuery, StoreError, VectorStore};
+use crate::types::{CollectionSpec, Point, PointId, StoredPoint};
+
+/// How long a server may take to say that it is there.
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A Qdrant server.
+#[derive(Debug)]
+pub struct QdrantStore {
+    connection: Connection,
+}
+
+impl QdrantStore {
+    /// Prepares to talk to a server; the first call connects. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] if TLS can't be set up.
+    pub fn new(config: QdrantConfig) -> Result<Self, StoreError> {
+        Ok(Self { connection: Connection::new(config)? })
+    }
+
+    /// Which shards a request is for; `None` leaves it to Qdrant.
+    fn shards(&self) -> Option<ShardKeySelector> {
+        let key = self.connection.config().shard_key.clone()?;
+        Some(ShardKeySelector { shard_keys: vec![key.into()], fallback: None })
+    }
+}
+
+#[async_trait]
+impl VectorStore for QdrantStore {
+    /// Lists the collections. Qdrant answers its health check without looking at the API key, so that a wrong one
+    /// would go unseen.
+    async fn ready(&self) -> Result<(), StoreError> {
+        let mut collections = self.connection.collections()?;
+        let call = collections.list(ListCollectionsRequest {});
+        self.connection.within(READY_TIMEOUT, "", call).await?;
+        Ok(())
+    }
+
+    async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
+        let request = GetCollectionInfoRequest { collection_name: name.to_owned() };
+        let mut collections = self.connection.collections()?;
+        match self.connection.call(name, collections.get(request)).await {
+            Ok(response) => collection::info(name, response.result).map(Some),
+            Err(StoreError::CollectionNotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
+        if let Some(key) = &self.connection.config().shard_key {
+            return match self.collection(name).await? {
+                Some(_) => Err(StoreError::AlreadyExists(name.to_owned())),
+                None => Err(collection::custom_sharding(name, key)),
+            };
+        }
+        let mut collections = self.connection.collections()?;
+        self.connection.call(name, collections.create(collection::create(name, spec))).await?;
+        Ok(())
+    }
+
+    async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
+        if points.is_empty() {
+            return Ok(());
+        }
+        let request = UpsertPoints {
+            collection_name: name.to_owned(),
+            wait: Some(true),
+            points: points.iter().map(|point| convert::point(point, vector_name)).collect(),
+            shard_key_selector: self.shards(),
+            ..UpsertPoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.upsert(request)).await?;
+        applied(response.result)
+    }
+
+    async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
+        if query.vector.is_empty() {
+            return Ok(Vec::new());
+        }
+        let vector_name = query.vector_name;
+        let request = QueryPoints {
+            collection_name: name.to_owned(),
+            query: Some(convert::query(query.vector)),
+            using: Some(vector_name.clone()),
+            filter: query.filter.map(filter::filter),
+            score_threshold: query.score_threshold,
+            limit: Some(query.limit as u64),
+            offset: Some(query.offset as u64),
+            with_vectors: query.with_vector.then(|| convert::only_vector(&vector_name)),
+            with_payload: Some(convert::payload_selector(query.with_payload)),
+            shard_key_selector: self.shards(),
+            ..QueryPoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.query(request)).await?;
+        response.result.into_iter().map(|point| convert::scored(point, &vector_name)).collect()
+    }
+
+    async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = GetPoints {
+            collection_name: name.to_owned(),
+            ids: ids.iter().map(convert::point_id).collect(),
+            with_payload: Some(convert::payload_selector(true)),
+            with_vectors: Some(convert::only_vector(vector_name)),
+            shard_key_selector: self.shards(),
+            ..GetPoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.get(request)).await?;
+        response.result.into_iter().map(|point| convert::retrieved(point, vector_name)).collect()
+    }
+
+    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.iter().map(convert::point_id).collect();
+        let selector =
+            PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Points(PointsIdsList { ids })) };
+        let request = DeletePoints {
+            collection_name: name.to_owned(),
+            wait: Some(true),
+            points: Some(selector),
+            shard_key_selector: self.shards(),
+            ..DeletePoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.delete(request)).await?;
+        applied(response.result)
+    }
+
+    /// Lets go of the connection. There is nothing to write out: what was confirmed is written.
+    async fn close(&self) -> Result<(), StoreError> {
+        self.connection.close();
+        Ok(())
+    }
+}
+
+/// Whether a write was applied. Anything else than Completed means that Qdrant took it and is not done yet.
+fn applied(result: Option<UpdateResult>) -> Result<(), StoreError> {
+    match result.map(|result| result.status()) {
+        Some(UpdateStatus::Completed) => Ok(()),
+        Some(other) => {
+            Err(StoreError::Timeout(format!("Qdrant answered {} instead of Completed", other.as_str_name())))
+        }
+        None => Err(StoreError::Failed("Qdrant answered a write without a result".to_owned())),
+    }
+}

@@ -1,0 +1,111 @@
+//! One HTTP/2 connection to the server, which reconnects by itself, and the bounds of a call.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use qdrant_client::qdrant::collections_client::CollectionsClient;
+use qdrant_client::qdrant::points_client::PointsClient;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Request, Response, Status};
+
+use super::config::QdrantConfig;
+use super::error;
+use crate::store::StoreError;
+
+/// A connection that is silent for so long is asked whether it is alive,
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// and given up if no answer comes. Otherwise calls would go into a dead connection until TCP gives up, in minutes.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest answer that is taken, in bytes: 1,000 hits with their texts fit.
+const MAX_ANSWER_BYTES: usize = 256 << 20;
+
+/// A channel that sends the API key along.
+pub(super) type Transport = InterceptedService<Channel, Credentials>;
+
+/// The way to one server.
+#[derive(Debug)]
+pub(super) struct Connection {
+    config: QdrantConfig,
+    credentials: Credentials,
+    /// `None` once closed. Calls under way keep their clone.
+    channel: Mutex<Option<Channel>>,
+}
+
+impl Connection {
+    pub fn new(config: QdrantConfig) -> Result<Self, StoreError> {
+        let mut endpoint = Endpoint::from(config.url.uri().clone())
+            .connect_timeout(config.connect_timeout)
+            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+            .keep_alive_while_idle(true);
+        if config.url.is_tls() {
+            endpoint = endpoint
+                .tls_config(ClientTlsConfig::new().with_native_roots())
+                .map_err(|error| StoreError::Failed(format!("TLS can't be set up: {error}")))?;
+        }
+        let credentials = Credentials(config.api_key.as_ref().and_then(|key| key.header()));
+        Ok(Self { config, credentials, channel: Mutex::new(Some(endpoint.connect_lazy())) })
+    }
+
+    pub fn config(&self) -> &QdrantConfig {
+        &self.config
+    }
+
+    pub fn points(&self) -> Result<PointsClient<Transport>, StoreError> {
+        Ok(PointsClient::new(self.transport()?).max_decoding_message_size(MAX_ANSWER_BYTES))
+    }
+
+    pub fn collections(&self) -> Result<CollectionsClient<Transport>, StoreError> {
+        Ok(CollectionsClient::new(self.transport()?).max_decoding_message_size(MAX_ANSWER_BYTES))
+    }
+
+    /// Waits for the answer to a call on a collection, for as long as the configuration allows.
+    pub async fn call<T>(
+        &self,
+        collection: &str,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, StoreError> {
+        self.within(self.config.timeout, collection, call).await
+    }
+
+    /// Waits for the answer to a call on a collection.
+    pub async fn within<T>(
+        &self,
+        timeout: Duration,
+        collection: &str,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(timeout, call).await {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            Ok(Err(status)) => Err(error::store_error(&status, &self.config, collection)),
+            Err(_) => Err(StoreError::Timeout(format!("no answer from {} in {timeout:?}", self.config.url))),
+        }
+    }
+
+    pub fn close(&self) {
+        self.channel.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn transport(&self) -> Result<Transport, StoreError> {
+        let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let channel = channel.ok_or_else(|| StoreError::Failed("the store is closed".to_owned()))?;
+        Ok(InterceptedService::new(channel, self.credentials.clone()))
+    }
+}
+
+/// The header that says who is calling.
+#[derive(Debug, Clone)]
+pub(super) struct Credentials(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Credentials {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(key) = &self.0 {
+            request.metadata_mut().insert("api-key", key.clone());
+        }
+        Ok(request)
+    }
+}

@@ -1,0 +1,237 @@
+//! Points in Qdrant's terms, and back.
+
+use std::collections::HashMap;
+
+use qdrant_client::qdrant;
+use qdrant_client::qdrant::point_id::PointIdOptions;
+use qdrant_client::qdrant::vector::Vector as VectorKind;
+use qdrant_client::qdrant::vectors::VectorsOptions;
+use qdrant_client::qdrant::vectors_output::VectorsOptions as VectorsOutputOptions;
+use qdrant_client::qdrant::with_payload_selector::SelectorOptions as PayloadOptions;
+use qdrant_client::qdrant::with_vectors_selector::SelectorOptions as VectorsOptionsSelector;
+use qdrant_client::qdrant::{query, vector_input, vector_output};
+use uuid::Uuid;
+
+use crate::store::StoreError;
+use crate::types::{Payload, Point, PointId, SparseVector, StoredPoint};
+
+/// A point to write, its sparse vector under `vector_name`.
+pub(super) fn point(point: &Point, vector_name: &str) -> qdrant::PointStruct {
+    let dense = point.dense.iter().map(|(name, values)| {
+        let dense = qdrant::DenseVector { data: values.clone() };
+        (name.clone(), vector(VectorKind::Dense(dense)))
+    });
+    let sparse = (vector_name.to_owned(), vector(VectorKind::Sparse(sparse(point.sparse.clone()))));
+    let vectors = qdrant::NamedVectors { vectors: dense.chain([sparse]).collect() };
+    qdrant::PointStruct {
+        id: Some(point_id(&point.id)),
+        payload: payload(&point.payload),
+        vectors: Some(qdrant::Vectors { vectors_options: Some(VectorsOptions::Vectors(vectors)) }),
+    }
+}
+
+pub(super) fn point_id(id: &PointId) -> qdrant::PointId {
+    let id = match id {
+        PointId::Num(num) => PointIdOptions::Num(*num),
+        PointId::Uuid(uuid) => PointIdOptions::Uuid(uuid.to_string()),
+    };
+    qdrant::PointId { point_id_options: Some(id) }
+}
+
+/// The query for the highest dot products with a vector.
+pub(super) fn query(vector: SparseVector) -> qdrant::Query {
+    let variant = Some(vector_input::Variant::Sparse(sparse(vector)));
+    qdrant::Query { variant: Some(query::Variant::Nearest(qdrant::VectorInput { variant })) }
+}
+
+/// Asks for the whole payload, or for what [`StoredPoint`] can't do without.
+pub(super) fn payload_selector(whole: bool) -> qdrant::WithPayloadSelector {
+    let options = if whole {
+        PayloadOptions::Enable(true)
+    } else {
+        let fields = StoredPoint::RESERVED_FIELDS.iter().map(|&field| field.to_owned()).collect();
+        PayloadOptions::Include(qdrant::PayloadIncludeSelector { fields })
+    };
+    qdrant::WithPayloadSelector { selector_options: Some(options) }
+}
+
+/// Asks for the vector of that name and no other.
+pub(super) fn only_vector(name: &str) -> qdrant::WithVectorsSelector {
+    let selector = qdrant::VectorsSelector { names: vec![name.to_owned()] };
+    qdrant::WithVectorsSelector { selector_options: Some(VectorsOptionsSelector::Include(selector)) }
+}
+
+/// A point that a search found.
+pub(super) fn scored(point: qdrant::ScoredPoint, vector_name: &str) -> Result<StoredPoint, StoreError> {
+    stored(point.id, point.score, point.payload, point.vectors, vector_name)
+}
+
+/// A point that was asked for by its id.
+pub(super) fn retrieved(point: qdrant::RetrievedPoint, vector_name: &str) -> Result<StoredPoint, StoreError> {
+    stored(point.id, 0.0, point.payload, point.vectors, vector_name)
+}
+
+fn stored(
+    id: Option<qdrant::PointId>,
+    score: f32,
+    payload: HashMap<String, qdrant::Value>,
+    vectors: Option<qdrant::VectorsOutput>,
+    vector_name: &str,
+) -> Result<StoredPoint, StoreError> {
+    let id = match id.and_then(|id| id.point_id_options) {
+        Some(PointIdOptions::Num(num)) => PointId::Num(num),
+        Some(PointIdOptions::Uuid(uuid)) => PointId::Uuid(Uuid::parse_str(&uuid).map_err(|_| malformed("id"))?),
+        None => return Err(malformed("id")),
+    };
+    let payload: Payload = payload.into_iter().map(|(key, value)| (key, value.into())).collect();
+    Ok(StoredPoint::new(id, score, payload, sparse_of(vectors, vector_name)?))
+}
+
+/// The sparse vector of that name, if it is among the vectors.
+fn sparse_of(vectors: Option<qdrant::VectorsOutput>, name: &str) -> Result<Option<SparseVector>, StoreError> {
+    let Some(VectorsOutputOptions::Vectors(mut named)) = vectors.and_then(|vectors| vectors.vectors_options) else {
+        return Ok(None);
+    };
+    let Some(output) = named.vectors.remove(name) else { return Ok(None) };
+    let (indices, values) = sparse_parts(output).ok_or_else(|| malformed("sparse vector"))?;
+    SparseVector::new(indices, values).map(Some).map_err(|_| malformed("sparse vector"))
+}
+
+/// Indices and values, from where Qdrant puts them since 1.16 or from where it put them before.
+#[expect(deprecated, reason = "servers before Qdrant 1.16 fill these fields only")]
+fn sparse_parts(output: qdrant::VectorOutput) -> Option<(Vec<u32>, Vec<f32>)> {
+    match (output.vector, output.indices) {
+        (Some(vector_output::Vector::Sparse(sparse)), _) => Some((sparse.indices, sparse.values)),
+        (None, Some(indices)) => Some((indices.data, output.data)),
+        _ => None,
+    }
+}
+
+fn payload(payload: &Payload) -> HashMap<String, qdrant::Value> {
+    payload.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect()
+}
+
+fn sparse(vector: SparseVector) -> qdrant::SparseVector {
+    let (indices, values) = vector.into_parts();
+    qdrant::SparseVector { values, indices }
+}
+
+fn vector(kind: VectorKind) -> qdrant::Vector {
+    qdrant::Vector { vector: Some(kind), ..qdrant::Vector::default() }
+}
+
+fn malformed(what: &str) -> StoreError {
+    StoreError::Failed(format!("Qdrant sent a point with a malformed {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::types::DocumentId;
+
+    /// JSON as Qdrant can keep it: its integers are signed, its numbers are finite.
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            prop::num::f64::NORMAL.prop_map(Value::from),
+            ".*".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(".{0,4}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn output(name: &str, vector: qdrant::VectorOutput) -> Option<qdrant::VectorsOutput> {
+        let named = qdrant::NamedVectorsOutput { vectors: [(name.to_owned(), vector)].into() };
+        Some(qdrant::VectorsOutput { vectors_options: Some(VectorsOutputOptions::Vectors(named)) })
+    }
+
+    proptest! {
+        /// Law: a payload comes back as it was sent, integers as integers.
+        #[test]
+        fn payloads_come_back_as_they_were(value in json()) {
+            let sent: Payload = [("field".to_owned(), value)].into_iter().collect();
+            let id = Some(point_id(&PointId::Num(1)));
+            let back = stored(id, 0.5, payload(&sent), None, "splade").unwrap();
+            prop_assert_eq!(back.payload, sent);
+        }
+
+        /// Law: ids come back as they were sent.
+        #[test]
+        fn ids_come_back_as_they_were(num: u64, uuid: u128) {
+            for id in [PointId::Num(num), PointId::Uuid(Uuid::from_u128(uuid))] {
+                let back = stored(Some(point_id(&id)), 0.0, HashMap::new(), None, "splade").unwrap();
+                prop_assert_eq!(back.id.point_id(), id);
+            }
+        }
+    }
+
+    #[test]
+    fn a_point_has_its_vectors_by_name() {
+        let point = point(
+            &Point {
+                id: PointId::Num(7),
+                sparse: SparseVector::new(vec![3, 1], vec![0.5, 2.0]).unwrap(),
+                dense: [("image".to_owned(), vec![1.0, 2.0])].into(),
+                payload: [("year".to_owned(), json!(1969))].into_iter().collect(),
+            },
+            "splade",
+        );
+        assert_eq!(point.payload["year"], 1969.into());
+        let Some(VectorsOptions::Vectors(named)) = point.vectors.unwrap().vectors_options else { panic!("not named") };
+        let sparse = qdrant::SparseVector { indices: vec![1, 3], values: vec![2.0, 0.5] };
+        assert_eq!(named.vectors["splade"].vector, Some(VectorKind::Sparse(sparse)));
+        let dense = qdrant::DenseVector { data: vec![1.0, 2.0] };
+        assert_eq!(named.vectors["image"].vector, Some(VectorKind::Dense(dense)));
+        assert_eq!(named.vectors.len(), 2);
+    }
+
+    #[test]
+    #[expect(deprecated, reason = "what servers before Qdrant 1.16 send")]
+    fn sparse_vectors_are_read_from_new_and_old_servers() {
+        let new = qdrant::SparseVector { indices: vec![9, 4], values: vec![1.0, 2.0] };
+        let new = qdrant::VectorOutput { vector: Some(vector_output::Vector::Sparse(new)), ..Default::default() };
+        let old = Some(qdrant::SparseIndices { data: vec![9, 4] });
+        let old = qdrant::VectorOutput { data: vec![1.0, 2.0], indices: old, ..Default::default() };
+        for vector in [new, old] {
+            let read = sparse_of(output("splade", vector), "splade").unwrap().unwrap();
+            assert_eq!(read.iter().collect::<Vec<_>>(), [(4, 2.0), (9, 1.0)]);
+        }
+    }
+
+    #[test]
+    fn a_point_may_lack_the_vector_but_not_have_a_broken_one() {
+        assert_eq!(sparse_of(None, "splade"), Ok(None));
+        assert_eq!(sparse_of(output("other", qdrant::VectorOutput::default()), "splade"), Ok(None));
+        for (indices, values) in [(vec![1, 1], vec![1.0, 2.0]), (vec![1], vec![]), (vec![1], vec![f32::NAN])] {
+            let broken = vector_output::Vector::Sparse(qdrant::SparseVector { indices, values });
+            let broken = qdrant::VectorOutput { vector: Some(broken), ..Default::default() };
+            assert!(matches!(sparse_of(output("splade", broken), "splade"), Err(StoreError::Failed(_))));
+        }
+    }
+
+    #[test]
+    fn a_point_without_an_id_is_the_servers_fault() {
+        let wrong = qdrant::PointId { point_id_options: Some(PointIdOptions::Uuid("no uuid".into())) };
+        for id in [None, Some(qdrant::PointId::default()), Some(wrong)] {
+            assert!(matches!(stored(id, 0.0, HashMap::new(), None, "splade"), Err(StoreError::Failed(_))));
+        }
+    }
+
+    #[test]
+    fn the_reserved_fields_are_always_asked_for() {
+        let Some(PayloadOptions::Include(selector)) = payload_selector(false).selector_options else { panic!("all") };
+        let key = DocumentId::Key("page/1".to_owned());
+        let payload = selector.fields.into_iter().map(|field| (field, "page/1".into())).collect();
+        assert_eq!(stored(Some(point_id(&key.point_id())), 0.0, payload, None, "splade").unwrap().id, key);
+    }
+}

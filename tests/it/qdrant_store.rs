@@ -1,0 +1,308 @@
+//! The remote store: what is its own beside the contract that all stores share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use qdrant_client::qdrant::{CreateCollectionBuilder, Distance as QdrantDistance, VectorParamsBuilder};
+use splade_sidecar::store::qdrant::{QdrantConfig, QdrantStore};
+use splade_sidecar::store::{SearchQuery, StoreError, VectorStore};
+use splade_sidecar::types::{
+    CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Point, PointId, SparseVector,
+};
+use tonic::{Code, Status};
+
+use crate::support::qdrant_server::{Call, Faults, Options, QdrantServer};
+use crate::support::remote_stores::{config, remote_stores};
+
+fn spec() -> CollectionSpec {
+    CollectionSpec {
+        vector_name: "terms".to_owned(),
+        on_disk_index: true,
+        datatype: Datatype::Float16,
+        dense: [("image".to_owned(), DenseSpec { size: 2, distance: Distance::Dot })].into(),
+        model: "splade-tiny".to_owned(),
+        fingerprint: Some(Fingerprint("ab12".to_owned())),
+    }
+}
+
+fn point(id: u64) -> Point {
+    let sparse = SparseVector::new(vec![1, 7], vec![1.0, 0.5]).unwrap();
+    Point { id: PointId::Num(id), sparse, dense: [].into(), payload: serde_json::Map::new() }
+}
+
+fn query() -> SearchQuery {
+    SearchQuery {
+        vector_name: "terms".to_owned(),
+        vector: SparseVector::new(vec![7], vec![2.0]).unwrap(),
+        filter: None,
+        limit: 10,
+        offset: 0,
+        score_threshold: None,
+        with_payload: true,
+        with_vector: false,
+    }
+}
+
+fn store(config: QdrantConfig) -> Arc<QdrantStore> {
+    Arc::new(QdrantStore::new(config).unwrap())
+}
+
+/// A store over a new server that has the collection `docs`.
+async fn docs() -> (QdrantServer, Arc<QdrantStore>) {
+    let server = QdrantServer::start();
+    let store = store(config(&server.url()));
+    store.create_collection("docs", &spec()).await.unwrap();
+    (server, store)
+}
+
+async fn ids(store: &QdrantStore) -> Vec<DocumentId> {
+    let mut ids: Vec<_> = store.search("docs", query()).await.unwrap().into_iter().map(|point| point.id).collect();
+    ids.sort_by_key(|id| id.point_id());
+    ids
+}
+
+#[tokio::test]
+async fn a_collection_keeps_who_writes_it() {
+    for remote in remote_stores() {
+        for spec in [spec(), CollectionSpec { fingerprint: None, model: String::new(), ..spec() }] {
+            let name = remote.collection("metadata");
+            remote.store.create_collection(&name, &spec).await.unwrap();
+            let info = remote.store.collection(&name).await.unwrap().unwrap();
+            assert_eq!(info.spec, spec, "{}", remote.label);
+        }
+        remote.clean_up().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_metadata_is_good_enough() {
+    let server = QdrantServer::start_with(Options { forget_metadata: true, ..Options::default() });
+    let store = store(config(&server.url()));
+    store.create_collection("docs", &spec()).await.unwrap();
+    store.upsert("docs", "terms", &[point(1)]).await.unwrap();
+    let info = store.collection("docs").await.unwrap().unwrap();
+    assert_eq!(info.spec, CollectionSpec { model: String::new(), fingerprint: None, ..spec() });
+    assert_eq!(info.point_count, 1);
+}
+
+#[tokio::test]
+async fn a_collection_without_a_sparse_vector_is_refused() {
+    for remote in remote_stores() {
+        let name = remote.collection("foreign");
+        let vectors = VectorParamsBuilder::new(4, QdrantDistance::Cosine);
+        let create = CreateCollectionBuilder::new(&name).vectors_config(vectors);
+        remote.client().create_collection(create).await.unwrap();
+        let Err(StoreError::Refused(message)) = remote.store.collection(&name).await else { panic!("accepted") };
+        assert!(message.contains(&name) && message.contains("no sparse vector"), "{message}");
+        remote.clean_up().await;
+    }
+}
+
+#[tokio::test]
+async fn each_status_comes_through_as_what_can_be_done_about_it() {
+    let (server, store) = docs().await;
+    let mut limited = Status::resource_exhausted("Rate limiting exceeded");
+    limited.metadata_mut().insert("retry-after", "3".parse().unwrap());
+    type Check = fn(&StoreError) -> bool;
+    let cases: [(Status, Check); 10] = [
+        (limited, |e| e.retry_after() == Some(Duration::from_secs(3))),
+        (Status::resource_exhausted("full"), |e| matches!(e, StoreError::Overloaded { retry_after: None, .. })),
+        (Status::unavailable("x"), |e| matches!(e, StoreError::Unavailable(_))),
+        (Status::internal("x"), |e| matches!(e, StoreError::Unavailable(_))),
+        (Status::deadline_exceeded("x"), |e| matches!(e, StoreError::Timeout(_))),
+        (Status::invalid_argument("Wrong input"), |e| matches!(e, StoreError::Refused(_))),
+        (Status::permission_denied("read-only"), |e| matches!(e, StoreError::Denied(_))),
+        (Status::unimplemented("x"), |e| matches!(e, StoreError::Failed(_))),
+        (Status::not_found("Not found: Collection `docs` doesn't exist!"), |e| {
+            *e == StoreError::CollectionNotFound("docs".to_owned())
+        }),
+        (Status::new(Code::AlreadyExists, "x"), |e| *e == StoreError::AlreadyExists("docs".to_owned())),
+    ];
+    for (status, expected) in cases {
+        let shown = format!("{status:?}");
+        server.faults().fail_next(&[Call::Upsert], 1, status);
+        let error = store.upsert("docs", "terms", &[point(1)]).await.unwrap_err();
+        assert!(expected(&error), "{shown} became {error:?}");
+        store.upsert("docs", "terms", &[point(1)]).await.unwrap();
+    }
+    assert_eq!(server.counters().calls(Call::Upsert), 20, "a call was sent more than once");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up() {
+    let (server, _) = docs().await;
+    let mut config = config(&server.url());
+    config.timeout = Duration::from_millis(100);
+    let store = store(config);
+    let hang = |faults: &Faults| faults.hang(&[Call::Upsert]);
+    let delay = |faults: &Faults| faults.delay_upserts(Duration::from_secs(60));
+    for order in [hang, delay] {
+        order(server.faults());
+        let error = store.upsert("docs", "terms", &[point(1)]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
+        server.wait_until(|counters| counters.in_flight == 0).await;
+        server.faults().clear();
+        store.upsert("docs", "terms", &[point(1)]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_outage_ends_every_call_until_it_is_over() {
+    let (server, store) = docs().await;
+    server.faults().fail(Call::ALL, Status::unavailable("down"));
+    for outcome in every_call(&store).await {
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    }
+    server.faults().clear();
+    assert_eq!(every_call(&store).await, [const { Ok(()) }; 6]);
+}
+
+async fn every_call(store: &QdrantStore) -> [Result<(), StoreError>; 6] {
+    [
+        store.ready().await,
+        store.collection("docs").await.map(drop),
+        store.upsert("docs", "terms", &[point(1)]).await,
+        store.search("docs", query()).await.map(drop),
+        store.retrieve("docs", "terms", &[PointId::Num(1)]).await.map(drop),
+        store.delete("docs", &[PointId::Num(1)]).await,
+    ]
+}
+
+#[tokio::test]
+async fn a_server_that_vanishes_is_found_again() {
+    let (mut server, store) = docs().await;
+    store.upsert("docs", "terms", &[point(1)]).await.unwrap();
+
+    server.faults().hang(&[Call::Upsert]);
+    let cut_off = tokio::spawn({
+        let store = store.clone();
+        async move { store.upsert("docs", "terms", &[point(2)]).await }
+    });
+    server.wait_until(|counters| counters.in_flight == 1).await;
+    server.vanish();
+    server.faults().clear();
+    for error in [cut_off.await.unwrap().unwrap_err(), store.ready().await.unwrap_err()] {
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(error.to_string().contains(&server.url()), "{error}");
+    }
+    let error = store.upsert("docs", "terms", &[point(2)]).await.unwrap_err();
+    assert!(error.to_string().contains("refused"), "{error}");
+
+    server.come_back();
+    store.ready().await.unwrap();
+    store.upsert("docs", "terms", &[point(3)]).await.unwrap();
+    assert_eq!(ids(&store).await, [DocumentId::Num(1), DocumentId::Num(3)]);
+
+    server.come_back_empty();
+    let error = store.upsert("docs", "terms", &[point(4)]).await.unwrap_err();
+    let gone = StoreError::CollectionNotFound("docs".to_owned());
+    // The first call may go into the old connection.
+    assert!(error == gone || matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert_eq!(store.upsert("docs", "terms", &[point(4)]).await, Err(gone));
+}
+
+#[tokio::test]
+async fn the_api_key_decides_and_is_never_shown() {
+    let server = QdrantServer::start_with(Options { api_key: Some("r1ght".to_owned()), ..Options::default() });
+    let with_key = |key: Option<&str>| {
+        let mut config = config(&server.url());
+        config.api_key = key.map(|key| key.parse().unwrap());
+        store(config)
+    };
+    for key in [None, Some("wr0ng")] {
+        let store = with_key(key);
+        for error in [store.ready().await.unwrap_err(), store.collection("docs").await.unwrap_err()] {
+            assert!(matches!(error, StoreError::Denied(_)), "{error:?}");
+        }
+    }
+    let store = with_key(Some("r1ght"));
+    store.ready().await.unwrap();
+    server.faults().fail_next(&[Call::Collections], 1, Status::internal("the key is r1ght"));
+    let error = store.ready().await.unwrap_err();
+    assert!(!format!("{store:?} {store:#?} {error:?} {error}").contains("r1ght"));
+}
+
+#[tokio::test]
+async fn a_refused_point_stands_for_its_whole_batch() {
+    let (server, store) = docs().await;
+    server.faults().refuse_point(2);
+    let error = store.upsert("docs", "terms", &[point(1), point(2)]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+    store.upsert("docs", "terms", &[point(3)]).await.unwrap();
+    assert_eq!(ids(&store).await, [DocumentId::Num(3)]);
+}
+
+#[tokio::test]
+async fn a_batch_with_a_wrong_vector_is_not_written() {
+    let (_server, store) = docs().await;
+    let with_dense = |name: &str, values: Vec<f32>| Point { dense: [(name.to_owned(), values)].into(), ..point(2) };
+    for (wrong, reason) in [
+        (with_dense("image", vec![1.0]), "expected dim: 2, got 1"),
+        (with_dense("sound", vec![1.0, 2.0]), "Not existing vector name error: sound"),
+    ] {
+        let error = store.upsert("docs", "terms", &[point(1), wrong]).await.unwrap_err();
+        let StoreError::Refused(message) = error else { panic!("{error:?}") };
+        assert!(message.contains(reason), "{message}");
+    }
+    let error = store.upsert("docs", "words", &[point(1)]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
+    assert!(ids(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn calls_are_made_at_once_and_none_in_vain() {
+    let (server, store) = docs().await;
+    server.faults().hang(&[Call::Upsert]);
+    for id in 1..=3 {
+        let store = store.clone();
+        tokio::spawn(async move { store.upsert("docs", "terms", &[point(id), point(id + 10)]).await });
+    }
+    let counters = server.wait_until(|counters| counters.in_flight == 3).await;
+    assert_eq!((counters.max_in_flight, counters.points(), counters.written), (3, 6, 0));
+    assert_eq!(counters.batches, [2, 2, 2]);
+
+    store.upsert("docs", "terms", &[]).await.unwrap();
+    store.delete("docs", &[]).await.unwrap();
+    assert!(store.retrieve("docs", "terms", &[]).await.unwrap().is_empty());
+    let nothing = SearchQuery { vector: SparseVector::default(), ..query() };
+    assert!(store.search("docs", nothing).await.unwrap().is_empty());
+    let counters = server.counters();
+    assert_eq!(counters.calls(Call::Upsert), 3);
+    assert_eq!([Call::Delete, Call::Get, Call::Query].map(|call| counters.calls(call)), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn points_can_be_counted_instead_of_kept() {
+    let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
+    let store = store(config(&server.url()));
+    store.create_collection("docs", &spec()).await.unwrap();
+    let points: Vec<Point> = (0..1000).map(point).collect();
+    for _ in 0..5 {
+        store.upsert("docs", "terms", &points).await.unwrap();
+    }
+    assert_eq!(server.counters().written, 5000);
+    assert!(ids(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn collections_with_a_shard_key_are_made_elsewhere() {
+    let (server, plain) = docs().await;
+    let mut config = config(&server.url());
+    config.shard_key = Some("tenant-1".to_owned());
+    let store = store(config);
+    let error = store.create_collection("new", &spec()).await.unwrap_err();
+    let StoreError::Refused(message) = error else { panic!("{error:?}") };
+    assert!(message.contains("`new`") && message.contains("`tenant-1`"), "{message}");
+    assert_eq!(plain.collection("new").await, Ok(None));
+    assert_eq!(store.create_collection("docs", &spec()).await, Err(StoreError::AlreadyExists("docs".to_owned())));
+}
+
+#[tokio::test]
+async fn a_closed_store_refuses() {
+    let (_server, store) = docs().await;
+    store.close().await.unwrap();
+    for error in [store.ready().await, store.upsert("docs", "terms", &[point(1)]).await] {
+        assert_eq!(error, Err(StoreError::Failed("the store is closed".to_owned())));
+    }
+    store.close().await.unwrap();
+}

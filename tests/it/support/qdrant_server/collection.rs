@@ -1,0 +1,199 @@
+//! One collection: the request that made it, and the engine's shard that keeps its points.
+
+use std::sync::Arc;
+
+use qdrant_client::qdrant;
+use qdrant_client::qdrant::vector_input::Variant as VectorInput;
+use qdrant_client::qdrant::vectors_config::Config;
+use qdrant_client::qdrant::{CreateCollection, GetPoints, QueryPoints, query};
+use qdrant_edge::external::ordered_float::OrderedFloat;
+use qdrant_edge::{
+    CountRequest, Distance, EdgeConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, NamedQuery,
+    OperationError, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum, QueryRequest,
+    ScoringQuery, UpdateOperation, VectorInternal, VectorPersisted, VectorStorageDatatype, VectorStructPersisted,
+};
+use tempfile::TempDir;
+use tonic::Status;
+
+use super::{filter, wire};
+
+#[derive(Debug)]
+pub struct Collection {
+    made_by: CreateCollection,
+    shard: EdgeShard,
+    /// Dropped after the shard, which writes to it until then.
+    _folder: Arc<TempDir>,
+}
+
+/// Everything here blocks.
+impl Collection {
+    pub fn create(folder: Arc<TempDir>, number: usize, request: CreateCollection) -> Result<Self, Status> {
+        let mut config = EdgeConfig::builder();
+        for (name, params) in dense_params(&request) {
+            config = config.vector(name, EdgeVectorParams::builder(params.size as usize, distance(params)?).build());
+        }
+        for (name, params) in request.sparse_vectors_config.iter().flat_map(|config| &config.map) {
+            config = config.sparse_vector(name, sparse_params(params));
+        }
+        let path = folder.path().join(number.to_string());
+        std::fs::create_dir(&path).map_err(|error| Status::internal(error.to_string()))?;
+        let shard = EdgeShard::new(&path, config.build()).map_err(wire::status)?;
+        Ok(Self { made_by: request, shard, _folder: folder })
+    }
+
+    pub fn info(&self) -> Result<qdrant::CollectionInfo, Status> {
+        let params = qdrant::CollectionParams {
+            shard_number: 1,
+            vectors_config: self.made_by.vectors_config.clone(),
+            sparse_vectors_config: self.made_by.sparse_vectors_config.clone(),
+            ..Default::default()
+        };
+        let config = qdrant::CollectionConfig {
+            params: Some(params),
+            metadata: self.made_by.metadata.clone(),
+            ..Default::default()
+        };
+        Ok(qdrant::CollectionInfo {
+            status: qdrant::CollectionStatus::Green.into(),
+            segments_count: 1,
+            config: Some(config),
+            points_count: Some(self.count(None)?),
+            ..Default::default()
+        })
+    }
+
+    /// Writes all points, or none if one of them is wrong.
+    pub fn upsert(&self, points: Vec<PointStructPersisted>) -> Result<(), Status> {
+        self.check(&points)?;
+        self.update(PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)))
+    }
+
+    /// Whether every vector is one of the collection's and of its size.
+    pub fn check(&self, points: &[PointStructPersisted]) -> Result<(), Status> {
+        for point in points {
+            let VectorStructPersisted::Named(vectors) = &point.vector else { continue };
+            for (name, vector) in vectors {
+                self.check_vector(name, vector).map_err(wire::status)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn delete(&self, ids: Vec<qdrant::PointId>) -> Result<(), Status> {
+        let ids = ids.into_iter().map(wire::point_id).collect::<Result<_, _>>()?;
+        self.update(PointOperations::DeletePoints { ids })
+    }
+
+    pub fn get(&self, request: GetPoints) -> Result<Vec<qdrant::RetrievedPoint>, Status> {
+        let ids = request.ids.into_iter().map(wire::point_id).collect::<Result<Vec<_>, _>>()?;
+        let payload = wire::with_payload(request.with_payload)?;
+        let vectors = wire::with_vector(request.with_vectors);
+        let records = self.shard.retrieve(&ids, Some(payload), Some(vectors)).map_err(wire::status)?;
+        let point = |record: qdrant_edge::Record| qdrant::RetrievedPoint {
+            id: Some(wire::wire_id(record.id)),
+            payload: wire::wire_payload(record.payload),
+            vectors: wire::wire_vectors(record.vector),
+            ..Default::default()
+        };
+        Ok(records.into_iter().map(point).collect())
+    }
+
+    pub fn count(&self, filter: Option<qdrant::Filter>) -> Result<u64, Status> {
+        let filter = filter.map(filter::filter).transpose()?;
+        let count = self.shard.count(CountRequest { filter, exact: true }).map_err(wire::status)?;
+        Ok(count as u64)
+    }
+
+    pub fn query(&self, request: QueryPoints) -> Result<Vec<qdrant::ScoredPoint>, Status> {
+        // The engine leaves the offset to its caller.
+        let offset = request.offset.unwrap_or(0) as usize;
+        let points = self.shard.query(self.query_request(request)?).map_err(wire::status)?;
+        let point = |point: qdrant_edge::ScoredPoint| qdrant::ScoredPoint {
+            id: Some(wire::wire_id(point.id)),
+            payload: wire::wire_payload(point.payload),
+            score: point.score,
+            version: point.version,
+            vectors: wire::wire_vectors(point.vector),
+            ..Default::default()
+        };
+        Ok(points.into_iter().skip(offset).map(point).collect())
+    }
+
+    fn query_request(&self, request: QueryPoints) -> Result<QueryRequest, Status> {
+        let vector = match request.query.and_then(|query| query.variant) {
+            Some(query::Variant::Nearest(qdrant::VectorInput { variant: Some(VectorInput::Sparse(sparse)) })) => {
+                VectorInternal::Sparse(wire::sparse_vector(sparse)?)
+            }
+            other => return Err(Status::unimplemented(format!("the test server has no query {other:?}"))),
+        };
+        let using = request.using.unwrap_or_default();
+        if !self.shard.config().sparse_vectors.contains_key(&using) {
+            return Err(wire::status(OperationError::vector_name_not_exists(using)));
+        }
+        if request.limit == Some(0) {
+            return Err(Status::invalid_argument(
+                "Validation error in body: [limit: value 0 invalid, must be 1 or larger]",
+            ));
+        }
+        let query = QueryEnum::Nearest(NamedQuery { query: vector, using: Some(using) });
+        Ok(QueryRequest {
+            prefetches: Vec::new(),
+            query: Some(ScoringQuery::Vector(query)),
+            filter: request.filter.map(filter::filter).transpose()?,
+            score_threshold: request.score_threshold.map(OrderedFloat),
+            limit: request.limit.unwrap_or(10) as usize,
+            offset: request.offset.unwrap_or(0) as usize,
+            params: None,
+            with_vector: wire::with_vector(request.with_vectors),
+            with_payload: wire::with_payload(request.with_payload)?,
+        })
+    }
+
+    fn check_vector(&self, name: &str, vector: &VectorPersisted) -> Result<(), OperationError> {
+        let config = self.shard.config();
+        match (config.vectors.get(name), config.sparse_vectors.contains_key(name), vector) {
+            (Some(params), _, VectorPersisted::Dense(values)) if values.len() == params.size => Ok(()),
+            (Some(params), _, VectorPersisted::Dense(values)) => {
+                Err(OperationError::WrongVectorDimension { expected_dim: params.size, received_dim: values.len() })
+            }
+            (None, true, VectorPersisted::Sparse(_)) => Ok(()),
+            (None, false, _) => Err(OperationError::vector_name_not_exists(name)),
+            _ => Err(OperationError::WrongSparse),
+        }
+    }
+
+    fn update(&self, operation: PointOperations) -> Result<(), Status> {
+        self.shard.update(UpdateOperation::PointOperation(operation)).map_err(wire::status)
+    }
+}
+
+fn dense_params(request: &CreateCollection) -> impl Iterator<Item = (&String, &qdrant::VectorParams)> {
+    let config = request.vectors_config.as_ref().and_then(|config| config.config.as_ref());
+    let map = config.and_then(|config| match config {
+        Config::ParamsMap(map) => Some(&map.map),
+        Config::Params(_) => None,
+    });
+    map.into_iter().flatten()
+}
+
+fn distance(params: &qdrant::VectorParams) -> Result<Distance, Status> {
+    match params.distance() {
+        qdrant::Distance::Cosine => Ok(Distance::Cosine),
+        qdrant::Distance::Dot => Ok(Distance::Dot),
+        qdrant::Distance::Euclid => Ok(Distance::Euclid),
+        qdrant::Distance::Manhattan => Ok(Distance::Manhattan),
+        qdrant::Distance::UnknownDistance => Err(Status::invalid_argument("Unknown distance")),
+    }
+}
+
+fn sparse_params(params: &qdrant::SparseVectorParams) -> EdgeSparseVectorParams {
+    let index = params.index.unwrap_or_default();
+    let datatype = match index.datatype() {
+        qdrant::Datatype::Float16 => Some(VectorStorageDatatype::Float16),
+        qdrant::Datatype::Uint8 => Some(VectorStorageDatatype::Uint8),
+        _ => None,
+    };
+    #[expect(deprecated, reason = "what clients of every version send")]
+    let on_disk = index.on_disk;
+    EdgeSparseVectorParams { datatype, on_disk, ..Default::default() }
+}

@@ -1,0 +1,74 @@
+//! The calls about collections.
+
+use ::qdrant_client::qdrant::collections_server::Collections;
+use ::qdrant_client::qdrant::*;
+use tonic::{Request, Response, Status};
+
+use super::Call;
+use super::collection::Collection;
+use super::service::Service;
+use super::stubs::unimplemented_calls;
+
+#[tonic::async_trait]
+impl Collections for Service {
+    async fn get(
+        &self,
+        request: Request<GetCollectionInfoRequest>,
+    ) -> Result<Response<GetCollectionInfoResponse>, Status> {
+        let request = self.admit(Call::Collections, request).await?;
+        let info = self.on(&request.collection_name, Collection::info).await?;
+        Ok(Response::new(GetCollectionInfoResponse { result: Some(info), ..Default::default() }))
+    }
+
+    async fn list(
+        &self,
+        request: Request<ListCollectionsRequest>,
+    ) -> Result<Response<ListCollectionsResponse>, Status> {
+        self.admit(Call::Collections, request).await?;
+        let collections = self.database().names().into_iter().map(|name| CollectionDescription { name }).collect();
+        Ok(Response::new(ListCollectionsResponse { collections, ..Default::default() }))
+    }
+
+    async fn create(
+        &self,
+        request: Request<CreateCollection>,
+    ) -> Result<Response<CollectionOperationResponse>, Status> {
+        let mut request = self.admit(Call::Collections, request).await?;
+        if self.options().forget_metadata {
+            request.metadata.clear();
+        }
+        let service = self.clone();
+        tokio::task::spawn_blocking(move || service.database().create(request)).await.unwrap()?;
+        Ok(Response::new(CollectionOperationResponse { result: true, ..Default::default() }))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<DeleteCollection>,
+    ) -> Result<Response<CollectionOperationResponse>, Status> {
+        let request = self.admit(Call::Collections, request).await?;
+        let result = self.database().delete(&request.collection_name);
+        Ok(Response::new(CollectionOperationResponse { result, ..Default::default() }))
+    }
+
+    async fn collection_exists(
+        &self,
+        request: Request<CollectionExistsRequest>,
+    ) -> Result<Response<CollectionExistsResponse>, Status> {
+        let request = self.admit(Call::Collections, request).await?;
+        let exists = self.database().get(&request.collection_name).is_ok();
+        Ok(Response::new(CollectionExistsResponse { result: Some(CollectionExists { exists }), ..Default::default() }))
+    }
+
+    unimplemented_calls! {
+        update: UpdateCollection => CollectionOperationResponse,
+        update_aliases: ChangeAliases => CollectionOperationResponse,
+        list_collection_aliases: ListCollectionAliasesRequest => ListAliasesResponse,
+        list_aliases: ListAliasesRequest => ListAliasesResponse,
+        collection_cluster_info: CollectionClusterInfoRequest => CollectionClusterInfoResponse,
+        update_collection_cluster_setup: UpdateCollectionClusterSetupRequest => UpdateCollectionClusterSetupResponse,
+        create_shard_key: CreateShardKeyRequest => CreateShardKeyResponse,
+        delete_shard_key: DeleteShardKeyRequest => DeleteShardKeyResponse,
+        list_shard_keys: ListShardKeysRequest => ListShardKeysResponse,
+    }
+}

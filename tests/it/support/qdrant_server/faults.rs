@@ -1,0 +1,116 @@
+//! What a server does wrong, on order.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use qdrant_client::qdrant::{PointId, PointStruct};
+use tonic::Status;
+
+/// The kinds of call that can go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Call {
+    Health,
+    /// Anything about collections.
+    Collections,
+    Upsert,
+    Query,
+    Get,
+    Delete,
+    Count,
+}
+
+impl Call {
+    pub const ALL: &[Self] =
+        &[Self::Health, Self::Collections, Self::Upsert, Self::Query, Self::Get, Self::Delete, Self::Count];
+}
+
+/// The orders in force. Without any, the server does what it should.
+#[derive(Debug, Default)]
+pub struct Faults(Mutex<Orders>);
+
+#[derive(Debug, Default)]
+struct Orders {
+    upsert_latency: Duration,
+    failures: Vec<Failure>,
+    hanging: HashSet<Call>,
+    refused: HashSet<PointId>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    calls: Vec<Call>,
+    /// `None` is until cleared.
+    left: Option<usize>,
+    status: Status,
+}
+
+impl Faults {
+    /// Takes this much longer for each upsert.
+    pub fn delay_upserts(&self, latency: Duration) {
+        self.orders().upsert_latency = latency;
+    }
+
+    /// Answers the next calls of these kinds with a status.
+    pub fn fail_next(&self, calls: &[Call], times: usize, status: Status) {
+        self.orders().failures.push(Failure { calls: calls.to_vec(), left: Some(times), status });
+    }
+
+    /// Answers all calls of these kinds with a status, until cleared.
+    pub fn fail(&self, calls: &[Call], status: Status) {
+        self.orders().failures.push(Failure { calls: calls.to_vec(), left: None, status });
+    }
+
+    /// Never answers calls of these kinds that arrive before this is cleared.
+    pub fn hang(&self, calls: &[Call]) {
+        self.orders().hanging.extend(calls);
+    }
+
+    /// Refuses every upsert that holds this point.
+    pub fn refuse_point(&self, id: impl Into<PointId>) {
+        self.orders().refused.insert(id.into());
+    }
+
+    /// Withdraws all orders. Calls that hang stay so.
+    pub fn clear(&self) {
+        *self.orders() = Orders::default();
+    }
+
+    /// What goes wrong with a call before it is looked at.
+    pub(super) async fn strike(&self, call: Call) -> Result<(), Status> {
+        if self.orders().hanging.contains(&call) {
+            std::future::pending().await
+        }
+        self.orders().next_failure(call).map_or(Ok(()), Err)
+    }
+
+    /// What goes wrong with an upsert.
+    pub(super) async fn strike_upsert(&self, points: &[PointStruct]) -> Result<(), Status> {
+        let latency = self.orders().upsert_latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let orders = self.orders();
+        let refused = points.iter().filter_map(|point| point.id.as_ref()).find(|id| orders.refused.contains(id));
+        refused.map_or(Ok(()), |id| Err(Status::invalid_argument(format!("Wrong input: point {id:?} is refused"))))
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Orders {
+    fn next_failure(&mut self, call: Call) -> Option<Status> {
+        let position = self.failures.iter().position(|failure| failure.calls.contains(&call))?;
+        let failure = &mut self.failures[position];
+        let status = failure.status.clone();
+        if let Some(left) = &mut failure.left {
+            *left -= 1;
+            if *left == 0 {
+                self.failures.remove(position);
+            }
+        }
+        Some(status)
+    }
+}

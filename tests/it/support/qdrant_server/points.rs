@@ -1,0 +1,91 @@
+//! The calls about points.
+
+use ::qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
+use ::qdrant_client::qdrant::points_server::Points;
+use ::qdrant_client::qdrant::*;
+use tonic::{Request, Response, Status};
+
+use super::service::Service;
+use super::stubs::unimplemented_calls;
+use super::{Call, wire};
+
+fn completed() -> Result<Response<PointsOperationResponse>, Status> {
+    let result = UpdateResult { operation_id: Some(0), status: UpdateStatus::Completed.into() };
+    Ok(Response::new(PointsOperationResponse { result: Some(result), ..Default::default() }))
+}
+
+#[tonic::async_trait]
+impl Points for Service {
+    async fn upsert(&self, request: Request<UpsertPoints>) -> Result<Response<PointsOperationResponse>, Status> {
+        let _in_flight = self.counts().upsert(request.get_ref().points.len());
+        let UpsertPoints { collection_name, points, .. } = self.let_in(Call::Upsert, request).await?;
+        self.faults().strike_upsert(&points).await?;
+        if points.is_empty() {
+            return Err(Status::invalid_argument("Bad request: Empty update request"));
+        }
+        let points = points.into_iter().map(wire::point).collect::<Result<Vec<_>, _>>()?;
+        let (discard, count) = (self.options().discard, points.len());
+        self.on(&collection_name, move |it| if discard { it.check(&points) } else { it.upsert(points) }).await?;
+        self.counts().wrote(count);
+        completed()
+    }
+
+    async fn delete(&self, request: Request<DeletePoints>) -> Result<Response<PointsOperationResponse>, Status> {
+        let DeletePoints { collection_name, points, .. } = self.admit(Call::Delete, request).await?;
+        let Some(PointsSelectorOneOf::Points(PointsIdsList { ids })) = points.and_then(|it| it.points_selector_one_of)
+        else {
+            return Err(Status::unimplemented("the test server deletes by id only"));
+        };
+        if ids.is_empty() {
+            return Err(Status::invalid_argument("Bad request: Empty update request"));
+        }
+        self.on(&collection_name, |it| it.delete(ids)).await?;
+        completed()
+    }
+
+    async fn get(&self, request: Request<GetPoints>) -> Result<Response<GetResponse>, Status> {
+        let request = self.admit(Call::Get, request).await?;
+        let result = self.on(&request.collection_name.clone(), |it| it.get(request)).await?;
+        Ok(Response::new(GetResponse { result, ..Default::default() }))
+    }
+
+    async fn count(&self, request: Request<CountPoints>) -> Result<Response<CountResponse>, Status> {
+        let request = self.admit(Call::Count, request).await?;
+        let count = self.on(&request.collection_name, |it| it.count(request.filter)).await?;
+        Ok(Response::new(CountResponse { result: Some(CountResult { count }), ..Default::default() }))
+    }
+
+    async fn query(&self, request: Request<QueryPoints>) -> Result<Response<QueryResponse>, Status> {
+        let request = self.admit(Call::Query, request).await?;
+        let result = self.on(&request.collection_name.clone(), |it| it.query(request)).await?;
+        Ok(Response::new(QueryResponse { result, ..Default::default() }))
+    }
+
+    unimplemented_calls! {
+        update_vectors: UpdatePointVectors => PointsOperationResponse,
+        delete_vectors: DeletePointVectors => PointsOperationResponse,
+        set_payload: SetPayloadPoints => PointsOperationResponse,
+        overwrite_payload: SetPayloadPoints => PointsOperationResponse,
+        delete_payload: DeletePayloadPoints => PointsOperationResponse,
+        clear_payload: ClearPayloadPoints => PointsOperationResponse,
+        create_field_index: CreateFieldIndexCollection => PointsOperationResponse,
+        delete_field_index: DeleteFieldIndexCollection => PointsOperationResponse,
+        create_vector_name: CreateVectorNameRequest => PointsOperationResponse,
+        delete_vector_name: DeleteVectorNameRequest => PointsOperationResponse,
+        search: SearchPoints => SearchResponse,
+        search_batch: SearchBatchPoints => SearchBatchResponse,
+        search_groups: SearchPointGroups => SearchGroupsResponse,
+        scroll: ScrollPoints => ScrollResponse,
+        recommend: RecommendPoints => RecommendResponse,
+        recommend_batch: RecommendBatchPoints => RecommendBatchResponse,
+        recommend_groups: RecommendPointGroups => RecommendGroupsResponse,
+        discover: DiscoverPoints => DiscoverResponse,
+        discover_batch: DiscoverBatchPoints => DiscoverBatchResponse,
+        update_batch: UpdateBatchPoints => UpdateBatchResponse,
+        query_batch: QueryBatchPoints => QueryBatchResponse,
+        query_groups: QueryPointGroups => QueryGroupsResponse,
+        facet: FacetCounts => FacetResponse,
+        search_matrix_pairs: SearchMatrixPoints => SearchMatrixPairsResponse,
+        search_matrix_offsets: SearchMatrixPoints => SearchMatrixOffsetsResponse,
+    }
+}
