@@ -1,5 +1,8 @@
 //! splade-sidecar turns streams of documents into learned sparse vectors and indexes them in Qdrant.
 
+pub mod cli;
+pub mod config;
+pub mod model;
 pub mod proto;
 pub mod store;
 pub mod types;
