@@ -1,5 +1,7 @@
 //! splade-sidecar turns streams of documents into learned sparse vectors and indexes them in Qdrant.
 
+pub mod cli;
+pub mod config;
 pub mod metrics;
 pub mod model;
 pub mod pipeline;

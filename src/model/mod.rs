@@ -13,6 +13,7 @@ mod error;
 mod families;
 mod fingerprint;
 mod head;
+pub mod hub;
 
 mod kernels;
 mod settings;

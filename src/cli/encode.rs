@@ -1,0 +1,97 @@
+//! `encode`: shows the vectors of texts.
+
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::client::ClientArgs;
+use super::output::{OutputArgs, one_line, weight_to_json};
+use crate::proto::{self, EncodeOptions, EncodeRequest, EncodedText};
+
+/// How much of a text is repeated above its terms.
+const EXCERPT: usize = 60;
+
+/// Show which terms a text has, the heaviest first.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Encode {
+    /// The texts.
+    #[arg(required = true, value_name = "TEXT")]
+    texts: Vec<String>,
+    /// What the texts are for: a model may encode queries otherwise than documents.
+    #[arg(long, env = "SPLADE_ENCODE_ROLE", default_value = "document")]
+    role: Role,
+    /// The model [default: the server's default model].
+    #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
+    model: String,
+    /// How many terms of each text to show; 0 shows all.
+    #[arg(long, env = "SPLADE_ENCODE_TOP", value_name = "N", default_value_t = 20)]
+    top: usize,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  splade-sidecar encode \"a quick brown fox\" --role query --top 10";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Role {
+    Query,
+    Document,
+}
+
+impl Encode {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let role = match self.role {
+            Role::Query => proto::Role::Query,
+            Role::Document => proto::Role::Document,
+        };
+        let options =
+            EncodeOptions { model: self.model, role: role.into(), with_tokens: true, ..EncodeOptions::default() };
+        let request = EncodeRequest { options: Some(options), texts: self.texts.clone() };
+        let response = self.client.encoder().await?.encode(self.client.request(request)).await?.into_inner();
+        for (text, encoded) in self.texts.iter().zip(&response.results) {
+            let terms = heaviest(encoded, self.top);
+            self.output.print(|| table(text, encoded, &terms), || to_json(text, encoded, &terms))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A term of a vector: index, token, weight.
+type Term<'a> = (u32, &'a str, f32);
+
+/// The first `top` terms by weight, or all.
+fn heaviest(encoded: &EncodedText, top: usize) -> Vec<Term<'_>> {
+    let Some(vector) = &encoded.vector else { return Vec::new() };
+    let tokens = encoded.tokens.iter().map(String::as_str);
+    let entries = vector.indices.iter().zip(&vector.values).zip(tokens);
+    let mut terms: Vec<Term> = entries.map(|((index, weight), token)| (*index, token, *weight)).collect();
+    terms.sort_by(|a, b| b.2.total_cmp(&a.2));
+    terms.truncate(if top == 0 { usize::MAX } else { top });
+    terms
+}
+
+fn table(text: &str, encoded: &EncodedText, terms: &[Term]) -> String {
+    let all = encoded.vector.as_ref().map_or(0, |vector| vector.indices.len());
+    let cut = if encoded.truncated { ", cut to that length" } else { "" };
+    let lines = terms.iter().map(|(_, token, weight)| format!("  {weight:>8.4}  {}\n", one_line(token, EXCERPT)));
+    let title = one_line(text, EXCERPT);
+    format!("{title} ({} tokens{cut}; {all} terms)\n{}", encoded.token_count, lines.collect::<String>())
+}
+
+fn to_json(text: &str, encoded: &EncodedText, terms: &[Term]) -> Value {
+    let term =
+        |(index, token, weight): &Term| json!({"index": index, "token": token, "weight": weight_to_json(*weight)});
+    json!({
+        "text": text,
+        "token_count": encoded.token_count,
+        "truncated": encoded.truncated,
+        "term_count": encoded.vector.as_ref().map_or(0, |vector| vector.indices.len()),
+        "terms": terms.iter().map(term).collect::<Vec<_>>(),
+    })
+}

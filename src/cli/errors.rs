@@ -1,0 +1,121 @@
+//! What went wrong, in plain words.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// The exit status of a command that could not do its work.
+pub const FAILED: u8 = 2;
+
+/// Tells the user on standard error why a command failed, and gives its exit status.
+pub fn failed(error: &anyhow::Error) -> ExitCode {
+    // Nothing can be done if standard error is gone.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {}\n", in_words(error)).as_bytes());
+    ExitCode::from(FAILED)
+}
+
+/// The whole story of an error: each cause, and a server's refusal with its details.
+pub fn in_words(error: &anyhow::Error) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        if let Some(status) = cause.downcast_ref::<Status>() {
+            // What lies under a status of the transport is told by the status.
+            words.push(status_in_words(status));
+            break;
+        }
+        let cause = cause.to_string();
+        // Many errors repeat their cause.
+        if !words.iter().any(|word| word.contains(&cause)) {
+            words.push(cause);
+        }
+    }
+    words.join(": ")
+}
+
+/// A server's refusal: its message, the fields at fault, the reason and when to try again.
+pub fn status_in_words(status: &Status) -> String {
+    let mut words = match status.code() {
+        Code::Ok => String::new(),
+        code => format!("{} ({})", message(status), constant(code)),
+    };
+    let details = status.get_error_details();
+    let violations = details.bad_request().map(|bad_request| bad_request.field_violations.as_slice());
+    for violation in violations.unwrap_or_default() {
+        // Writing to a string can't fail.
+        let _ = write!(words, "\n  {}: {}", violation.field, violation.description);
+    }
+    if let Some(info) = details.error_info().filter(|info| !info.reason.is_empty()) {
+        let _ = write!(words, "\n  reason: {}", info.reason);
+    }
+    if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
+        let _ = write!(words, "\n  try again in {:.1} s", delay.as_secs_f64());
+    }
+    words
+}
+
+/// The message, or, where the status was made of a broken connection, what broke it.
+fn message(status: &Status) -> String {
+    let mut message = status.message().to_owned();
+    let mut source = std::error::Error::source(status);
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            let _ = write!(message, ": {text}");
+        }
+        source = cause.source();
+    }
+    message
+}
+
+/// The canonical name, such as `INVALID_ARGUMENT`.
+fn constant(code: Code) -> String {
+    let mut constant = String::new();
+    for (position, letter) in format!("{code:?}").chars().enumerate() {
+        if letter.is_ascii_uppercase() && position > 0 {
+            constant.push('_');
+        }
+        constant.push(letter.to_ascii_uppercase());
+    }
+    constant
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use anyhow::Context;
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_with_its_details() {
+        let mut details = ErrorDetails::new();
+        details
+            .add_bad_request_violation("options.collection", "give 1 to 128 characters")
+            .set_error_info("INVALID_ARGUMENT", "splade", [])
+            .set_retry_info(Some(Duration::from_millis(1500)));
+        let status = Status::with_error_details(Code::InvalidArgument, "the collection's name is empty", details);
+        assert_eq!(
+            in_words(&anyhow::Error::from(status)),
+            "the collection's name is empty (INVALID_ARGUMENT)\n  options.collection: give 1 to 128 characters\n  \
+             reason: INVALID_ARGUMENT\n  try again in 1.5 s"
+        );
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = anyhow::anyhow!("connection refused").context("transport error: connection refused");
+        assert_eq!(in_words(&error), "transport error: connection refused");
+        let status = Err::<(), _>(Status::unavailable("gone")).context("can't search").unwrap_err();
+        assert_eq!(in_words(&status), "can't search: gone (UNAVAILABLE)");
+    }
+
+    #[test]
+    fn codes_have_their_canonical_names() {
+        assert_eq!(constant(Code::FailedPrecondition), "FAILED_PRECONDITION");
+        assert_eq!(constant(Code::Ok), "OK");
+    }
+}

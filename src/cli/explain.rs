@@ -1,0 +1,107 @@
+//! `explain`: why a document has its score for a query.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::client::ClientArgs;
+use super::id;
+use super::output::{OutputArgs, one_line, weight_to_json};
+use crate::proto::explain_request::Document;
+use crate::proto::{ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
+
+/// Show term by term how a document's score for a query comes about.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Explain {
+    /// The query's text.
+    query: String,
+    /// A stored document, by its id: a number, a UUID or a name (`key:7` is the name 7).
+    #[arg(long, env = "SPLADE_EXPLAIN_ID", required_unless_present = "text", conflicts_with = "text")]
+    #[arg(requires = "collection")]
+    id: Option<String>,
+    /// A document's text, which need not be stored.
+    #[arg(long, env = "SPLADE_EXPLAIN_TEXT")]
+    text: Option<String>,
+    /// The collection of the stored document.
+    #[arg(long, env = "SPLADE_COLLECTION", value_name = "NAME")]
+    collection: Option<String>,
+    /// The model that encodes the texts [default: the server's default model].
+    #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
+    model: String,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  splade-sidecar explain \"sparse retrieval\" --collection docs --id 42
+  splade-sidecar explain \"sparse retrieval\" --text \"inverted indexes keep sparse vectors\"";
+
+impl Explain {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let request = ExplainRequest {
+            collection: self.collection.unwrap_or_default(),
+            model: self.model,
+            query: self.query,
+            document: self.id.map(|id| Document::Id(id::from_text(&id))).or(self.text.map(Document::Text)),
+        };
+        let response = self.client.index().await?.explain(self.client.request(request)).await?.into_inner();
+        self.output.print(|| table(&response), || to_json(&response))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn table(response: &ExplainResponse) -> String {
+    let tokens: Vec<String> = response.terms.iter().map(|term| one_line(&term.token, 40)).collect();
+    let width = tokens.iter().map(|token| token.chars().count()).chain([4]).max().unwrap_or_default();
+    let mut lines = vec![format!("{:<width$}     query × document = score    from (query, document)", "term")];
+    for (term, token) in response.terms.iter().zip(&tokens) {
+        lines.push(format!(
+            "{token:<width$}  {:>8.4} × {:>8.4} = {:>8.4}  {}, {}",
+            term.query_weight,
+            term.document_weight,
+            term.contribution,
+            origin(term.query_origin()),
+            origin(term.document_origin()),
+        ));
+    }
+    lines.push(format!("{:<width$}  {:>30.4}", "sum", response.score));
+    lines.push(format!(
+        "{} shared terms, of {} in the query and {} in the document\n",
+        response.terms.len(),
+        response.query_term_count,
+        response.document_term_count
+    ));
+    lines.join("\n")
+}
+
+fn to_json(response: &ExplainResponse) -> Value {
+    let term = |term: &TermContribution| {
+        json!({
+            "index": term.index,
+            "token": term.token,
+            "query_weight": weight_to_json(term.query_weight),
+            "document_weight": weight_to_json(term.document_weight),
+            "contribution": weight_to_json(term.contribution),
+            "query_origin": origin(term.query_origin()),
+            "document_origin": origin(term.document_origin()),
+        })
+    };
+    json!({
+        "score": weight_to_json(response.score),
+        "query_term_count": response.query_term_count,
+        "document_term_count": response.document_term_count,
+        "terms": response.terms.iter().map(term).collect::<Vec<_>>(),
+    })
+}
+
+fn origin(origin: TermOrigin) -> &'static str {
+    match origin {
+        TermOrigin::Unspecified => "unknown",
+        TermOrigin::Text => "text",
+        TermOrigin::Expansion => "expansion",
+    }
+}

@@ -1,0 +1,70 @@
+//! `health`: a probe for scripts and containers.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::client::ClientArgs;
+use super::output::print;
+use super::{duration, errors};
+
+/// The pause between two tries.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// The exit status of a server that answers but doesn't serve.
+const NOT_SERVING: u8 = 1;
+
+/// Ask a server whether it serves: exit status 0 if it does, 1 if it does not, 2 if it can't be reached.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Health {
+    /// The service to ask for, such as splade.v1.IndexService [default: the server as a whole].
+    #[arg(long, env = "SPLADE_HEALTH_SERVICE", value_name = "NAME", default_value = "", hide_default_value = true)]
+    service: String,
+    /// Wait until it serves, but no longer than this: 30s, 2m.
+    #[arg(long, env = "SPLADE_HEALTH_WAIT", value_name = "TIME", default_value = "0s", value_parser = duration::parse)]
+    wait: Duration,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  splade-sidecar health --wait 60s && echo ready";
+
+impl Health {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let deadline = Instant::now() + self.wait;
+        loop {
+            let outcome = self.check().await;
+            if matches!(outcome, Ok(ServingStatus::Serving)) || Instant::now() + INTERVAL > deadline {
+                return self.report(outcome);
+            }
+            sleep(INTERVAL).await;
+        }
+    }
+
+    async fn check(&self) -> anyhow::Result<ServingStatus> {
+        let mut health = HealthClient::new(self.client.connect().await?);
+        let request = self.client.request(HealthCheckRequest { service: self.service.clone() });
+        Ok(health.check(request).await?.into_inner().status())
+    }
+
+    fn report(&self, outcome: anyhow::Result<ServingStatus>) -> anyhow::Result<ExitCode> {
+        match outcome {
+            Ok(status) => {
+                print(&format!("{}\n", status.as_str_name()))?;
+                let serves = status == ServingStatus::Serving;
+                Ok(if serves { ExitCode::SUCCESS } else { ExitCode::from(NOT_SERVING) })
+            }
+            Err(error) => {
+                let after = if self.wait.is_zero() { String::new() } else { format!(" after {:?}", self.wait) };
+                Err(anyhow::anyhow!("not serving{after}: {}", errors::in_words(&error)))
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! One JSON line → one document, or the reason why not.
+
+use prost::Message;
+use prost_types::value::Kind;
+use prost_types::{ListValue, Struct, Value as ProtoValue};
+use serde_json::{Map, Number, Value};
+use tonic::Code;
+
+use crate::cli::id;
+use crate::proto::{Document, Rejection};
+use crate::types::Reason;
+
+/// The longest document that is sent: one MiB below the server's limit for a message.
+pub const MAX_DOCUMENT_BYTES: usize = 31 << 20;
+
+/// The largest whole number up to which a 64-bit float counts without gaps.
+const MAX_EXACT: u64 = 1 << 53;
+
+/// Which field of a line becomes what.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    pub id_field: String,
+    pub text_field: String,
+    /// The fields that become the payload; `None` for all but the id and the text.
+    pub payload_fields: Option<Vec<String>>,
+}
+
+impl Mapping {
+    /// The document of a line, encoded.
+    pub fn encode(&self, line: &[u8]) -> Result<Vec<u8>, Rejection> {
+        let document = self.document(line)?.encode_to_vec();
+        if document.len() > MAX_DOCUMENT_BYTES {
+            return Err(too_long(document.len()));
+        }
+        Ok(document)
+    }
+
+    /// The document of a line.
+    pub fn document(&self, line: &[u8]) -> Result<Document, Rejection> {
+        let mut fields = match serde_json::from_slice(line) {
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) => return Err(malformed("", "the line is no JSON object; write one object a line")),
+            Err(error) => return Err(malformed("", format!("the line is not JSON: {error}"))),
+        };
+        let id = fields.get(&self.id_field).map_or(Ok(None), id::from_json);
+        let id = id.map_err(|message| malformed(&self.id_field, message))?;
+        let payload = self.payload(&fields)?;
+        let text = match fields.remove(&self.text_field) {
+            Some(Value::String(text)) => text,
+            Some(_) => return Err(malformed(&self.text_field, "the text is no string; make it one")),
+            None => return Err(self.no_text()),
+        };
+        Ok(Document { id, text, payload: Some(payload), ..Document::default() })
+    }
+
+    fn payload(&self, fields: &Map<String, Value>) -> Result<Struct, Rejection> {
+        let wanted = |name: &String| match &self.payload_fields {
+            Some(wanted) => wanted.contains(name),
+            None => *name != self.id_field && *name != self.text_field,
+        };
+        let fields = fields.iter().filter(|(name, _)| wanted(name));
+        let converted = fields.map(|(name, value)| Ok((name.clone(), to_proto(value, name)?)));
+        Ok(Struct { fields: converted.collect::<Result<_, Rejection>>()? })
+    }
+
+    fn no_text(&self) -> Rejection {
+        let message =
+            format!("the line has no field `{0}`; add it, or name the text's field with --text-field", self.text_field);
+        malformed(&self.text_field, message)
+    }
+}
+
+/// The rejection of a line that is no document.
+fn malformed(field: &str, message: impl Into<String>) -> Rejection {
+    Rejection {
+        code: Code::InvalidArgument as i32,
+        reason: Reason::MalformedDocument.as_str().to_owned(),
+        field: field.to_owned(),
+        message: message.into(),
+    }
+}
+
+/// The rejection of a line that is too long to be sent.
+pub fn too_long(bytes: usize) -> Rejection {
+    let message = format!("{bytes} bytes are too many for one document; split it into parts of at most 1 MiB of text");
+    Rejection { reason: Reason::TextTooLong.as_str().to_owned(), ..malformed("", message) }
+}
+
+/// A JSON value as the contract carries it. The depth is bounded: the JSON parser refuses more than 128 levels.
+fn to_proto(value: &Value, path: &str) -> Result<ProtoValue, Rejection> {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(value) => Kind::BoolValue(*value),
+        Value::String(text) => Kind::StringValue(text.clone()),
+        Value::Number(number) => Kind::NumberValue(to_float(number, path)?),
+        Value::Array(values) => {
+            let values = values.iter().enumerate().map(|(i, value)| to_proto(value, &format!("{path}[{i}]")));
+            Kind::ListValue(ListValue { values: values.collect::<Result<_, _>>()? })
+        }
+        Value::Object(fields) => {
+            let fields =
+                fields.iter().map(|(name, value)| Ok((name.clone(), to_proto(value, &format!("{path}.{name}"))?)));
+            Kind::StructValue(Struct { fields: fields.collect::<Result<_, Rejection>>()? })
+        }
+    };
+    Ok(ProtoValue { kind: Some(kind) })
+}
+
+/// The contract's numbers are 64-bit floats. A whole number that one can't hold is refused, not changed silently.
+fn to_float(number: &Number, path: &str) -> Result<f64, Rejection> {
+    let whole = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
+    let exact = whole.is_none_or(|whole| whole <= MAX_EXACT);
+    number.as_f64().filter(|_| exact).ok_or_else(|| {
+        malformed(path, format!("{number} is beyond 2^53, so it can't be stored exactly; make it a string"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::proto::DocumentId;
+    use crate::proto::document_id::Kind as IdKind;
+
+    fn mapping() -> Mapping {
+        Mapping { id_field: "id".to_owned(), text_field: "text".to_owned(), payload_fields: None }
+    }
+
+    fn rejection(line: &str) -> (String, String) {
+        let rejection = mapping().document(line.as_bytes()).unwrap_err();
+        assert_eq!(rejection.code, 3);
+        (rejection.field, rejection.message)
+    }
+
+    #[test]
+    fn a_line_becomes_a_document() {
+        let line =
+            r#"{"id": 7, "text": "a fox", "year": 2024, "tags": ["x", null], "by": {"name": "Ann", "ok": true}}"#;
+        let document = mapping().document(line.as_bytes()).unwrap();
+        assert_eq!(document.id, Some(DocumentId { kind: Some(IdKind::Num(7)) }));
+        assert_eq!(document.text, "a fox");
+        let payload = crate::cli::output::struct_to_json(document.payload.unwrap());
+        let expected = json!({"year": 2024, "tags": ["x", null], "by": {"name": "Ann", "ok": true}});
+        assert_eq!(Value::Object(payload), expected);
+    }
+
+    #[test]
+    fn fields_can_be_chosen() {
+        let mapping = Mapping {
+            id_field: "sku".to_owned(),
+            text_field: "body".to_owned(),
+            payload_fields: Some(vec!["sku".to_owned(), "absent".to_owned()]),
+        };
+        let document = mapping.document(br#"{"sku": "a-1", "body": "b", "text": "c", "id": 1}"#).unwrap();
+        assert_eq!(document.id.and_then(|id| id.kind), Some(IdKind::Key("a-1".to_owned())));
+        assert_eq!(document.payload.unwrap().fields.into_keys().collect::<Vec<_>>(), ["sku"]);
+    }
+
+    #[test]
+    fn what_is_no_document_is_rejected_with_the_field_and_the_remedy() {
+        assert!(rejection("{").1.contains("not JSON"));
+        assert!(rejection("[1]").1.contains("write one object a line"));
+        assert!(rejection(r#"{"id": 1}"#).1.contains("--text-field"));
+        assert_eq!(rejection(r#"{"text": 1}"#).0, "text");
+        assert_eq!(rejection(r#"{"text": "a", "id": -1}"#).0, "id");
+        assert_eq!(rejection(r#"{"text": "a", "n": [{"m": 9007199254740993}]}"#).0, "n[0].m");
+        let deep = format!(r#"{{"text": "a", "n": {}{}}}"#, "[".repeat(200), "]".repeat(200));
+        assert!(rejection(&deep).1.contains("recursion limit"));
+        assert!(mapping().document(b"{\"text\": \"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn a_document_that_no_message_holds_is_rejected() {
+        let line = json!({"text": "a".repeat(MAX_DOCUMENT_BYTES)}).to_string();
+        assert_eq!(mapping().encode(line.as_bytes()).unwrap_err().reason, "TEXT_TOO_LONG");
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (MAX_EXACT - 2..MAX_EXACT + 3).prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec(("[a-z]{1,4}", inner), 0..4)
+                    .prop_map(|fields| Value::Object(Map::from_iter(fields))),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Law: a line is a document exactly if it has a text, a possible id and only numbers that can be carried; a
+        /// document has all that the line has, and a rejection says why.
+        #[test]
+        fn a_line_is_a_document_or_a_rejection(
+            id in prop::option::of(any_json()),
+            text in prop::option::of(any_json()),
+            rest in prop::collection::btree_map("[a-z]{3}", any_json(), 0..4),
+        ) {
+            let mut line = Map::from_iter(rest.clone());
+            line.extend(id.clone().map(|id| ("id".to_owned(), id)));
+            line.extend(text.clone().map(|text| ("text".to_owned(), text)));
+
+            let possible_id = id.is_none_or(|id| id.is_null() || id.is_string() || id.is_u64());
+            let is_document = possible_id && text.as_ref().is_some_and(Value::is_string) && rest.values().all(can_be_carried);
+            match mapping().document(Value::Object(line).to_string().as_bytes()) {
+                Ok(document) => {
+                    prop_assert!(is_document);
+                    prop_assert_eq!(Some(document.text.as_str()), text.as_ref().and_then(Value::as_str));
+                    prop_assert_eq!(document.payload.unwrap_or_default().fields.into_keys().collect::<Vec<_>>(), rest.into_keys().collect::<Vec<_>>());
+                }
+                Err(rejection) => {
+                    prop_assert!(!is_document);
+                    prop_assert!(!rejection.message.is_empty() && !rejection.reason.is_empty());
+                }
+            }
+        }
+
+        /// Law: any bytes at all give a document or a rejection, and do no harm.
+        #[test]
+        fn any_bytes_are_survived(line in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = mapping().encode(&line);
+        }
+    }
+
+    fn can_be_carried(value: &Value) -> bool {
+        match value {
+            Value::Number(number) => number.as_i64().is_none_or(|number| number.unsigned_abs() <= MAX_EXACT),
+            Value::Array(values) => values.iter().all(can_be_carried),
+            Value::Object(fields) => fields.values().all(can_be_carried),
+            Value::Null | Value::Bool(_) | Value::String(_) => true,
+        }
+    }
+}

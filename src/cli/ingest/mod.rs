@@ -1,0 +1,182 @@
+//! `ingest`: a file of JSON lines into a collection.
+//!
+//! A thread of its own reads lines, turns each into a document and packs them into batches; one task sends these over
+//! one stream, and matches the results to the lines that wait for theirs. Both ends are bounded: the reader waits when
+//! two batches wait to be sent, and sending waits when too many lines are without a result. So memory stays flat,
+//! whatever the file's size, and a line is kept only until its result is there: a rejected one goes to the reject file.
+
+mod batch;
+mod line;
+mod progress;
+mod reader;
+mod rejects;
+mod stream;
+mod summary;
+mod tracker;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use clap::builder::BoolishValueParser;
+
+use super::client::ClientArgs;
+use super::errors::FAILED;
+use super::output::OutputArgs;
+use crate::proto::{CollectionOptions, IngestOptions, LongText};
+use line::Mapping;
+use progress::Progress;
+use reader::Input;
+use rejects::RejectFile;
+use stream::Session;
+use summary::{Failure, Summary};
+
+/// The exit status of a run that indexed all but some documents.
+const SOME_REJECTED: u8 = 1;
+
+/// Encode and index documents from JSON lines.
+///
+/// Each line is a JSON object. Its `id` is a whole number, a UUID or any other string (without one, an id is made of
+/// the text), its `text` is what is searched, and all other fields are stored beside it for filters and results.
+/// Rejected lines don't stop the run: they go to a file, with their reasons.
+///
+/// Exit status: 0 if all documents are indexed, 1 if some were rejected, 2 if the call failed; then the message says
+/// how to go on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Ingest {
+    /// The file of JSON lines, or `-` for standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The collection to write to.
+    #[arg(long, env = "SPLADE_COLLECTION", value_name = "NAME")]
+    collection: String,
+    /// The model that encodes the texts [default: the server's default model].
+    #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
+    model: String,
+    /// Create the collection if it is not there.
+    #[arg(long, env = "SPLADE_INGEST_CREATE_COLLECTION", value_parser = BoolishValueParser::new())]
+    create_collection: bool,
+    /// The name of the sparse vector of a created collection [default: splade].
+    #[arg(long, env = "SPLADE_INGEST_VECTOR_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
+    vector_name: String,
+    /// The field that holds the id.
+    #[arg(long, env = "SPLADE_INGEST_ID_FIELD", value_name = "FIELD", default_value = "id")]
+    id_field: String,
+    /// The field that holds the text.
+    #[arg(long, env = "SPLADE_INGEST_TEXT_FIELD", value_name = "FIELD", default_value = "text")]
+    text_field: String,
+    /// The fields to store beside the text [default: all other fields].
+    #[arg(long, env = "SPLADE_INGEST_PAYLOAD_FIELDS", value_name = "FIELD,…", value_delimiter = ',')]
+    payload_fields: Option<Vec<String>>,
+    /// The payload field that keeps the text; empty to keep none [default: text].
+    #[arg(long, env = "SPLADE_INGEST_TEXT_KEY", value_name = "FIELD")]
+    text_key: Option<String>,
+    /// What to do with a text of more tokens than the model takes.
+    #[arg(long, env = "SPLADE_INGEST_LONG_TEXT", default_value = "truncate")]
+    long_text: LongTextArg,
+    /// The most points that the server writes to the store at once [default: 1000].
+    #[arg(long, env = "SPLADE_INGEST_BATCH_POINTS", value_name = "N", default_value_t = 0, hide_default_value = true)]
+    batch_points: u32,
+    /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input].
+    #[arg(long, env = "SPLADE_INGEST_REJECTS", value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Pass over the first N lines: how to go on after a failed run. The reject file is then added to.
+    #[arg(long, env = "SPLADE_INGEST_SKIP", value_name = "N", default_value_t = 0)]
+    skip: u64,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  splade-sidecar ingest docs.jsonl --collection docs --create-collection
+  zcat docs.jsonl.gz | splade-sidecar ingest - --collection docs --id-field sku --payload-fields price,brand
+
+The lines that were rejected, as they were:
+  jq -r .line docs.jsonl.rejects.jsonl";
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LongTextArg {
+    /// Encode the first tokens, as many as the model takes.
+    Truncate,
+    /// Refuse the document.
+    Reject,
+}
+
+impl Ingest {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let input = Input::open(&self.file)?;
+        let mut rejects = RejectFile::create(&self.rejects_path(), &self.file, self.skip > 0).await?;
+        let index = self.client.index().await?;
+        let progress = Progress::new(input.bytes());
+        let batches = reader::spawn(input, self.mapping(), self.skip)?;
+
+        let start = Instant::now();
+        let mut session = Session::new(batches, &mut rejects, &progress, self.skip);
+        let outcome = session.run(index, self.options()).await;
+        let tally = session.into_tally();
+        progress.clear();
+        let rejects_file = rejects.finish().await?;
+
+        let failure = outcome.err().map(|error| Failure::new(&error, &tally));
+        let summary = Summary::new(tally, start.elapsed(), rejects_file, failure);
+        self.output.print(|| summary.to_text(), || summary.to_json())?;
+        Ok(self.exit_code(&summary))
+    }
+
+    fn exit_code(&self, summary: &Summary) -> ExitCode {
+        if let Some(failure) = &summary.failure {
+            failure.tell();
+            return ExitCode::from(FAILED);
+        }
+        if summary.rejected > 0 { ExitCode::from(SOME_REJECTED) } else { ExitCode::SUCCESS }
+    }
+
+    fn options(&self) -> IngestOptions {
+        let long_text = match self.long_text {
+            LongTextArg::Truncate => LongText::Truncate,
+            LongTextArg::Reject => LongText::Reject,
+        };
+        let collection_options =
+            CollectionOptions { vector_name: self.vector_name.clone(), ..CollectionOptions::default() };
+        IngestOptions {
+            collection: self.collection.clone(),
+            model: self.model.clone(),
+            create_collection: self.create_collection,
+            collection_options: Some(collection_options),
+            long_text: long_text.into(),
+            pruning: None,
+            text_key: self.text_key.clone(),
+            batch_points: self.batch_points,
+        }
+    }
+
+    fn mapping(&self) -> Mapping {
+        Mapping {
+            id_field: self.id_field.clone(),
+            text_field: self.text_field.clone(),
+            payload_fields: self.payload_fields.clone(),
+        }
+    }
+
+    fn rejects_path(&self) -> PathBuf {
+        self.rejects.clone().unwrap_or_else(|| {
+            if reader::is_stdin(&self.file) {
+                return PathBuf::from("rejects.jsonl");
+            }
+            let mut name = self.file.clone().into_os_string();
+            name.push(".rejects.jsonl");
+            name.into()
+        })
+    }
+}
+
+/// `can't read docs.jsonl`, around the error of a file.
+fn on_file<T>(outcome: std::io::Result<T>, verb: &str, path: &Path) -> anyhow::Result<T> {
+    outcome.with_context(|| format!("can't {verb} {}", path.display()))
+}

@@ -1,0 +1,44 @@
+//! What a person sees while documents go by. Nothing is shown where standard error is no terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::tracker::Tally;
+
+const BAR: &str = "{bar:30} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {eta} left";
+const SPINNER: &str = "{spinner} {elapsed}  {msg}";
+const TICK: Duration = Duration::from_millis(200);
+
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar over the bytes of the input, so that the time left can be told; a spinner if their number isn't known.
+    pub fn new(bytes: Option<u64>) -> Self {
+        let (bar, template) = match bytes {
+            Some(bytes) => (ProgressBar::new(bytes), BAR),
+            None => (ProgressBar::no_length(), SPINNER),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Self { bar }
+    }
+
+    /// Shows that the input is done with up to about `offset`.
+    pub fn update(&self, offset: u64, tally: &Tally) {
+        let documents = tally.indexed + tally.rejected;
+        self.bar.set_position(self.bar.position().max(offset));
+        let per_second = documents as f64 / self.bar.elapsed().as_secs_f64().max(f64::EPSILON);
+        self.bar.set_message(format!("{documents} documents, {per_second:.0}/s, {} rejected", tally.rejected));
+    }
+
+    /// Takes it off the screen.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}

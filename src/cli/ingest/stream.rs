@@ -1,0 +1,164 @@
+//! The conversation with the server: batches out, results in.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+
+use anyhow::{Context, bail};
+use tokio::signal::ctrl_c;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+use super::batch::Line;
+use super::progress::Progress;
+use super::reader::Batches;
+use super::rejects::RejectFile;
+use super::tracker::{Tally, Tracker};
+use crate::proto::index_service_client::IndexServiceClient;
+use crate::proto::{IngestOptions, IngestRequest, IngestResponse};
+
+/// How many messages wait for the connection to take them.
+const OUTBOUND: usize = 2;
+
+/// One stream, from the first message to the last result.
+pub struct Session<'a> {
+    batches: Batches,
+    rejects: &'a mut RejectFile,
+    progress: &'a Progress,
+    tracker: Tracker,
+    /// Where messages go; gone when the last one is sent.
+    outbound: Option<mpsc::Sender<IngestRequest>>,
+    /// A message that waits for a place.
+    ready: Option<IngestRequest>,
+    input_ended: bool,
+}
+
+/// What happened next.
+enum Event {
+    Interrupted(io::Result<()>),
+    Answer(Option<IngestResponse>),
+    Place,
+    Input(Option<io::Result<Vec<Line>>>),
+}
+
+impl<'a> Session<'a> {
+    pub fn new(batches: Batches, rejects: &'a mut RejectFile, progress: &'a Progress, skipped: u64) -> Self {
+        let tracker = Tracker::new(skipped);
+        Self { batches, rejects, progress, tracker, outbound: None, ready: None, input_ended: false }
+    }
+
+    /// The counts at the end.
+    pub fn into_tally(self) -> Tally {
+        self.tracker.tally()
+    }
+
+    /// Sends every line and takes in every result.
+    pub async fn run(&mut self, mut index: IndexServiceClient<Channel>, options: IngestOptions) -> anyhow::Result<()> {
+        let (sender, receiver) = mpsc::channel(OUTBOUND);
+        // A server may want to see the options before it answers at all.
+        sender.send(IngestRequest { options: Some(options), documents: Vec::new() }).await?;
+        self.outbound = Some(sender);
+
+        let mut interrupted = pin!(ctrl_c());
+        let mut answers = tokio::select! {
+            answers = index.ingest(ReceiverStream::new(receiver)) => answers?.into_inner(),
+            signal = &mut interrupted => return stopped(signal),
+        };
+        loop {
+            if self.input_ended && self.ready.is_none() {
+                self.outbound = None;
+            }
+            match self.next(&mut answers, interrupted.as_mut()).await? {
+                Event::Interrupted(signal) => return stopped(signal),
+                Event::Answer(Some(answer)) => self.take_answer(answer).await?,
+                Event::Answer(None) => return self.end(),
+                Event::Place => self.send(),
+                Event::Input(Some(batch)) => self.take_batch(batch.context("can't read the input")?).await?,
+                Event::Input(None) => self.input_ended = true,
+            }
+        }
+    }
+
+    /// Results come first: they make room.
+    async fn next(
+        &mut self,
+        answers: &mut Streaming<IngestResponse>,
+        interrupted: Pin<&mut impl Future<Output = io::Result<()>>>,
+    ) -> anyhow::Result<Event> {
+        let wants_input = self.ready.is_none() && !self.input_ended && self.tracker.has_room();
+        Ok(tokio::select! {
+            biased;
+            signal = interrupted => Event::Interrupted(signal),
+            answer = answers.message() => Event::Answer(answer?),
+            () = place(self.outbound.as_ref()), if self.ready.is_some() => Event::Place,
+            batch = self.batches.recv(), if wants_input => Event::Input(batch),
+        })
+    }
+
+    /// Numbers a batch's documents and makes them a message; lines that are no documents are rejected here and now.
+    async fn take_batch(&mut self, lines: Vec<Line>) -> anyhow::Result<()> {
+        let mut documents = Vec::with_capacity(lines.len());
+        for line in lines {
+            match &line.document {
+                Ok(document) => {
+                    documents.push(document.clone());
+                    self.tracker.sent(line);
+                }
+                Err(rejection) => {
+                    self.rejects.write(&line, rejection).await?;
+                    self.tracker.refused(&line);
+                }
+            }
+        }
+        self.ready = (!documents.is_empty()).then_some(IngestRequest { options: None, documents });
+        Ok(())
+    }
+
+    /// There is a place: the message goes.
+    fn send(&mut self) {
+        let (Some(outbound), Some(message)) = (&self.outbound, self.ready.take()) else { return };
+        if outbound.try_send(message).is_err() {
+            // The server takes no more. Its answers say why.
+            self.outbound = None;
+            self.input_ended = true;
+        }
+    }
+
+    async fn take_answer(&mut self, answer: IngestResponse) -> anyhow::Result<()> {
+        let mut offset = 0;
+        for result in answer.results {
+            let (line, rejection) = self.tracker.answered(result)?;
+            offset = offset.max(line.offset);
+            if let Some(rejection) = rejection {
+                self.rejects.write(&line, &rejection).await?;
+            }
+        }
+        self.tracker.durable_through(answer.durable_through);
+        self.progress.update(offset, &self.tracker.tally());
+        Ok(())
+    }
+
+    /// The server ended the stream: right if it has all the input and answered it.
+    fn end(&mut self) -> anyhow::Result<()> {
+        let unread = !self.input_ended || self.ready.is_some();
+        if unread || self.tracker.waiting() > 0 {
+            bail!("the server ended the stream with {} documents unanswered", self.tracker.waiting());
+        }
+        Ok(())
+    }
+}
+
+/// Waits until a message can be sent, or will never be.
+async fn place(outbound: Option<&mpsc::Sender<IngestRequest>>) {
+    if let Some(outbound) = outbound {
+        // A permit that is dropped leaves its place free; this task is the only one that fills it.
+        drop(outbound.reserve().await);
+    }
+}
+
+fn stopped(signal: io::Result<()>) -> anyhow::Result<()> {
+    signal.context("can't listen for an interrupt")?;
+    bail!("interrupted")
+}

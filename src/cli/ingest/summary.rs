@@ -1,0 +1,96 @@
+//! How a run went.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::tracker::Tally;
+use crate::cli::errors::in_words;
+
+/// What is told at the end.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    pub documents: u64,
+    pub indexed: u64,
+    pub rejected: u64,
+    pub truncated: u64,
+    pub tokens: u64,
+    pub seconds: f64,
+    pub documents_per_second: f64,
+    pub tokens_per_second: f64,
+    /// Where the rejected lines are; `None` if there are none.
+    pub rejects_file: Option<PathBuf>,
+    /// Why the run ended early; `None` if it did not.
+    pub failure: Option<Failure>,
+}
+
+/// Why a run ended early, and how to go on.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    pub message: String,
+    /// The server answered every document of the stream up to this one.
+    pub durable_through: u64,
+    /// The `--skip` of the next run: every line up to this one is done with.
+    pub skip: u64,
+}
+
+impl Summary {
+    pub fn new(tally: Tally, duration: Duration, rejects_file: Option<PathBuf>, failure: Option<Failure>) -> Self {
+        let seconds = duration.as_secs_f64();
+        let documents = tally.indexed + tally.rejected;
+        let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+        Self {
+            documents,
+            indexed: tally.indexed,
+            rejected: tally.rejected,
+            truncated: tally.truncated,
+            tokens: tally.tokens,
+            seconds,
+            documents_per_second: per_second(documents),
+            tokens_per_second: per_second(tally.tokens),
+            rejects_file,
+            failure,
+        }
+    }
+
+    pub fn to_text(&self) -> String {
+        let rejects = self.rejects_file.as_ref().map(|path| format!("  (see {})", path.display())).unwrap_or_default();
+        format!(
+            "documents    {}\nindexed      {}\nrejected     {}{rejects}\ntruncated    {}\ntokens       {}\n\
+             seconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
+            self.documents,
+            self.indexed,
+            self.rejected,
+            self.truncated,
+            self.tokens,
+            self.seconds,
+            self.documents_per_second,
+            self.tokens_per_second,
+        )
+    }
+
+    pub fn to_json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+impl Failure {
+    pub fn new(error: &anyhow::Error, tally: &Tally) -> Self {
+        let (durable_through, skip) = (tally.durable_through, tally.done_through_line);
+        Self { message: in_words(error), durable_through, skip }
+    }
+
+    /// Tells the user, on standard error.
+    pub fn tell(&self) {
+        let Self { message, durable_through, skip } = self;
+        let words = format!(
+            "error: {message}\nEvery line up to {skip} is done with (durable_through {durable_through}). Run the same \
+             command with --skip {skip} to go on; lines that were already indexed are replaced by themselves.\n"
+        );
+        // Nothing can be done if standard error is gone.
+        let _ = std::io::stderr().write_all(words.as_bytes());
+    }
+}

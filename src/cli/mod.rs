@@ -1,0 +1,113 @@
+//! The command line: `serve`, and client commands that know the server only through its gRPC API.
+//!
+//! A command is a struct of its arguments with a `run` that gives the exit status: 0 if all is well, 1 if the command
+//! did its work and the answer is bad news (documents rejected, not serving), 2 if it could not do its work.
+//!
+//! Flags that several commands share have one environment variable each (`SPLADE_SERVER`, `SPLADE_COLLECTION`); a
+//! command's own flags carry its name (`SPLADE_SEARCH_LIMIT`), so that none is mistaken for a setting of `serve`.
+
+mod client;
+mod duration;
+mod encode;
+mod errors;
+mod explain;
+mod health;
+mod id;
+mod ingest;
+mod latency;
+mod model;
+mod output;
+mod search;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use errors::failed;
+
+use crate::config::ServeArgs;
+
+/// Turns streams of documents into SPLADE vectors and indexes them in Qdrant.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100, after_help = EXAMPLE)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLE: &str = "\
+Start here:
+  splade-sidecar serve --model naver/splade-v3 --store-dir ./index
+  splade-sidecar ingest docs.jsonl --collection docs --create-collection
+  splade-sidecar search \"what is a sparse vector\" --collection docs
+
+Each command has a help of its own: splade-sidecar ingest --help";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(ServeArgs),
+    Ingest(ingest::Ingest),
+    Search(search::Search),
+    Encode(encode::Encode),
+    Explain(explain::Explain),
+    Model(model::Model),
+    Health(health::Health),
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    ///
+    /// # Errors
+    /// What kept the command from doing its work; [`failed`] tells it to the user.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            // PLACEHOLDER of the branch `cli`: the lead's `app` goes here.
+            Command::Serve(_) => anyhow::bail!("`serve` is not part of this build"),
+            Command::Ingest(command) => command.run().await,
+            Command::Search(command) => command.run().await,
+            Command::Encode(command) => command.run().await,
+            Command::Explain(command) => command.run().await,
+            Command::Model(command) => command.run().await,
+            Command::Health(command) => command.run().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Command, CommandFactory};
+
+    use super::Cli;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_help_and_an_environment_variable_and_every_command_an_example() {
+        let mut root = Cli::command();
+        root.build();
+        for command in leaves(&root).filter(|command| command.get_name() != "serve") {
+            assert!(command.get_after_help().is_some(), "{} has no example", command.get_name());
+            for argument in command.get_arguments().filter(|argument| !is_built_in(argument)) {
+                let name = format!("{} {}", command.get_name(), argument.get_id());
+                assert!(argument.get_help().is_some(), "{name} has no help");
+                let variable = argument.get_env().map(|variable| variable.to_string_lossy().into_owned());
+                assert_eq!(variable.is_some(), !argument.is_positional(), "{name}: {variable:?}");
+                assert!(variable.is_none_or(|variable| variable.starts_with("SPLADE_")), "{name}");
+            }
+        }
+    }
+
+    fn leaves(command: &Command) -> Box<dyn Iterator<Item = &Command> + '_> {
+        if command.get_subcommands().next().is_none() {
+            return Box::new(std::iter::once(command));
+        }
+        Box::new(command.get_subcommands().filter(|command| command.get_name() != "help").flat_map(leaves))
+    }
+
+    fn is_built_in(argument: &Arg) -> bool {
+        ["help", "version"].contains(&argument.get_id().as_str())
+    }
+}

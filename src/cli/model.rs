@@ -1,0 +1,133 @@
+//! `model`: fetches models from the hub, and shows those that a server has.
+
+use std::io::{IsTerminal, stderr};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use tracing::level_filters::LevelFilter;
+
+use super::client::ClientArgs;
+use super::output::{OutputArgs, print};
+use crate::model::hub::{HubConfig, ModelSource, locate};
+use crate::proto::{self, GetModelRequest, ListModelsRequest};
+
+/// Fetch a model from the hub, or show the models that a server has.
+#[derive(Debug, clap::Args)]
+pub struct Model {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Pull(Pull),
+    Show(Show),
+}
+
+impl Model {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Pull(command) => command.run().await,
+            Command::Show(command) => command.run().await,
+        }
+    }
+}
+
+/// Fetch a model into the cache that Hugging Face's tools share, and print its folder.
+///
+/// The environment is theirs too: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
+#[derive(Debug, clap::Args)]
+#[command(after_help = PULL_EXAMPLE)]
+struct Pull {
+    /// The model: org/name, or org/name@revision for a branch, tag or commit.
+    #[arg(value_name = "ID")]
+    source: ModelSource,
+}
+
+const PULL_EXAMPLE: &str = "\
+Example:
+  splade-sidecar model pull naver/splade-v3@main";
+
+impl Pull {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        // So that a warning (the hub is down, the cache is used) is seen. Only the first call in a process counts.
+        let _ = tracing_subscriber::fmt().with_writer(stderr).with_max_level(LevelFilter::WARN).try_init();
+        let show_progress = stderr().is_terminal();
+        let progress = move || if show_progress { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        let folder = spawn_blocking(move || {
+            let config = HubConfig::from_env(|name| std::env::var(name).ok());
+            locate(&self.source, &config, progress)
+        });
+        print(&format!("{}\n", folder.await??.display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Show the models that a server has.
+#[derive(Debug, clap::Args)]
+#[command(after_help = SHOW_EXAMPLE)]
+struct Show {
+    /// One model's name [default: all].
+    name: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+const SHOW_EXAMPLE: &str = "\
+Example:
+  splade-sidecar model show --output json";
+
+impl Show {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut encoder = self.client.encoder().await?;
+        let (models, default) = match self.name {
+            Some(model) => {
+                let response = encoder.get_model(self.client.request(GetModelRequest { model })).await?.into_inner();
+                (Vec::from_iter(response.model), None)
+            }
+            None => {
+                let response = encoder.list_models(self.client.request(ListModelsRequest {})).await?.into_inner();
+                (response.models, Some(response.default_model))
+            }
+        };
+        for model in &models {
+            let is_default = default.as_ref() == Some(&model.name);
+            self.output.print(|| to_text(model, is_default), || to_json(model))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn to_text(model: &proto::Model, is_default: bool) -> String {
+    let default = if is_default { " (default)" } else { "" };
+    format!(
+        "{}{default}\n  architecture  {}\n  vocabulary    {} terms\n  max length    {} tokens\n  dtype         {}\n  \
+         pooling       {}\n  activation    {}\n  fingerprint   {}\n",
+        model.name,
+        model.architecture,
+        model.vocabulary_size,
+        model.max_length,
+        model.dtype,
+        model.pooling,
+        model.activation,
+        model.fingerprint
+    )
+}
+
+fn to_json(model: &proto::Model) -> Value {
+    json!({
+        "name": model.name,
+        "architecture": model.architecture,
+        "vocabulary_size": model.vocabulary_size,
+        "max_length": model.max_length,
+        "dtype": model.dtype,
+        "pooling": model.pooling,
+        "activation": model.activation,
+        "fingerprint": model.fingerprint,
+    })
+}

@@ -1,0 +1,107 @@
+//! What commands print, for people and for programs.
+
+use std::io::{self, ErrorKind, Write};
+
+use clap::ValueEnum;
+use prost_types::value::Kind;
+use prost_types::{Struct, Value as ProtoValue};
+use serde_json::{Map, Number, Value};
+
+/// The largest whole number up to which a 64-bit float counts without gaps.
+pub const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// For whom the output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON value a line.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct OutputArgs {
+    /// For people or for programs.
+    #[arg(long = "output", env = "SPLADE_OUTPUT", default_value = "text", value_name = "FORMAT")]
+    pub format: Format,
+}
+
+impl OutputArgs {
+    /// Prints one of the two.
+    pub fn print(self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> io::Result<()> {
+        match self.format {
+            Format::Text => print(&text()),
+            Format::Json => print(&format!("{}\n", json())),
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no error.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// A text on one line, cut to `limit` characters. Control characters can't reach the terminal.
+pub fn one_line(text: &str, limit: usize) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+/// A payload as JSON. Whole numbers are integers again.
+pub fn struct_to_json(payload: Struct) -> Map<String, Value> {
+    payload.fields.into_iter().map(|(name, value)| (name, value_to_json(value))).collect()
+}
+
+fn value_to_json(value: ProtoValue) -> Value {
+    match value.kind {
+        None | Some(Kind::NullValue(_)) => Value::Null,
+        Some(Kind::BoolValue(value)) => value.into(),
+        Some(Kind::StringValue(value)) => value.into(),
+        Some(Kind::NumberValue(value)) => number_to_json(value),
+        Some(Kind::ListValue(list)) => list.values.into_iter().map(value_to_json).collect(),
+        Some(Kind::StructValue(value)) => Value::Object(struct_to_json(value)),
+    }
+}
+
+fn number_to_json(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() <= MAX_EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+        return Value::Number((value as i64).into());
+    }
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
+}
+
+/// A weight as JSON, in the digits that a 32-bit float has.
+pub fn weight_to_json(weight: f32) -> Value {
+    // Via its shortest decimal form: 0.1f32 is 0.1, not 0.10000000149011612.
+    weight.to_string().parse::<f64>().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_shown_on_one_line() {
+        assert_eq!(one_line("a\n\tb  c\u{1b}[31m", 100), "a b c [31m");
+        assert_eq!(one_line("äöü", 3), "äöü");
+        assert_eq!(one_line("äöüß", 3), "äöü…");
+    }
+
+    #[test]
+    fn numbers_come_back_as_they_went() {
+        for (value, json) in [(7.0, "7"), (-0.5, "-0.5"), (MAX_EXACT, "9007199254740992"), (1e300, "1e+300")] {
+            assert_eq!(number_to_json(value).to_string(), json);
+        }
+        assert_eq!(number_to_json(f64::NAN), Value::Null);
+        assert_eq!(weight_to_json(0.1).to_string(), "0.1");
+    }
+}

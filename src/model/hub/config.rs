@@ -1,0 +1,108 @@
+//! What the environment says about the hub, by the names that Hugging Face's own tools use.
+
+use std::fmt;
+use std::path::PathBuf;
+
+const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
+
+/// How the hub is reached, and where its files are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubConfig {
+    /// The folder of downloaded models: `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`. `None` where the
+    /// environment names no home; only a hub model needs one.
+    pub cache: Option<PathBuf>,
+    /// The hub's address, without a slash at its end: `HF_ENDPOINT`.
+    pub endpoint: String,
+    /// `HF_TOKEN`, or what `hf auth login` left in the token file (`HF_TOKEN_PATH`, default `HF_HOME/token`).
+    pub token: Option<Token>,
+    /// Use the cache only: `HF_HUB_OFFLINE`.
+    pub offline: bool,
+}
+
+/// A secret: it has no readable debug form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl HubConfig {
+    /// Reads the environment through `lookup`, and the token file that it points to. Empty values count as absent.
+    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let folder = |name: &str| lookup(name).map(PathBuf::from);
+
+        let home = folder("HF_HOME")
+            .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("huggingface")))
+            .or_else(|| folder("HOME").map(|home| home.join(".cache/huggingface")));
+        let token_file = folder("HF_TOKEN_PATH").or_else(|| home.as_ref().map(|home| home.join("token")));
+        let token_in_file = || Some(std::fs::read_to_string(token_file?).ok()?.trim().to_owned());
+
+        let endpoint = lookup("HF_ENDPOINT").unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
+        Self {
+            cache: folder("HF_HUB_CACHE").or_else(|| home.map(|home| home.join("hub"))),
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            token: lookup("HF_TOKEN").or_else(token_in_file).filter(|token| !token.is_empty()).map(Token),
+            offline: lookup("HF_HUB_OFFLINE").is_some_and(|value| is_true(&value)),
+        }
+    }
+}
+
+impl Token {
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(hidden)")
+    }
+}
+
+/// The values that Hugging Face's own tools take for true.
+fn is_true(value: &str) -> bool {
+    ["1", "on", "yes", "true"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> HubConfig {
+        HubConfig::from_env(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn the_cache_is_where_hugging_face_keeps_it() {
+        assert_eq!(config(&[]).cache, None);
+        let cache = |variables: &[(&str, &str)]| config(variables).cache.unwrap();
+        assert_eq!(cache(&[("HOME", "/h")]), Path::new("/h/.cache/huggingface/hub"));
+        assert_eq!(cache(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]), Path::new("/x/huggingface/hub"));
+        assert_eq!(cache(&[("HOME", "/h"), ("HF_HOME", "/hf")]), Path::new("/hf/hub"));
+        assert_eq!(cache(&[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/c")]), Path::new("/c"));
+        assert_eq!(cache(&[("HOME", "/h"), ("HF_HOME", " ")]), Path::new("/h/.cache/huggingface/hub"));
+    }
+
+    #[test]
+    fn the_token_comes_from_the_environment_or_the_file_and_is_never_shown() {
+        let home = tempfile::tempdir().unwrap();
+        let home_path = home.path().to_str().unwrap();
+        assert_eq!(config(&[("HF_HOME", home_path)]).token, None);
+        std::fs::write(home.path().join("token"), "hf_file\n").unwrap();
+        let from_file = config(&[("HF_HOME", home_path)]);
+        assert_eq!(from_file.token.as_ref().unwrap().expose(), "hf_file");
+        let from_env = config(&[("HF_HOME", home_path), ("HF_TOKEN", "hf_env")]);
+        assert_eq!(from_env.token.as_ref().unwrap().expose(), "hf_env");
+        assert!(!format!("{from_file:?}{from_env:?}").contains("hf_"));
+    }
+
+    #[test]
+    fn endpoint_and_offline_mode() {
+        assert_eq!(config(&[]).endpoint, "https://huggingface.co");
+        assert_eq!(config(&[("HF_ENDPOINT", "http://mirror:8080/")]).endpoint, "http://mirror:8080");
+        for (value, offline) in [("1", true), ("True", true), ("ON", true), ("0", false), ("", false), ("no", false)] {
+            assert_eq!(config(&[("HF_HUB_OFFLINE", value)]).offline, offline, "{value:?}");
+        }
+    }
+}

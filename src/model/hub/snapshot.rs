@@ -1,0 +1,76 @@
+//! Reading the cache, without a network.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use hf_hub::{Cache, Repo, RepoType};
+
+use super::HubError;
+use super::files::missing;
+
+/// A revision's folder in the cache.
+///
+/// # Errors
+/// [`HubError::NotCached`], which says what is missing and how to fetch it.
+pub fn find(cache: &Path, repo: &str, revision: &str) -> Result<PathBuf, HubError> {
+    let not_cached = |missing| HubError::NotCached {
+        repo: repo.to_owned(),
+        revision: revision.to_owned(),
+        cache: cache.to_owned(),
+        missing,
+    };
+    let folder = folder(cache, repo, &commit(cache, repo, revision));
+    if !folder.is_dir() {
+        return Err(not_cached(vec!["such revision"]));
+    }
+    let files = files_in(&folder);
+    match missing(&files) {
+        missing if missing.is_empty() => Ok(folder),
+        missing => Err(not_cached(missing)),
+    }
+}
+
+/// Writes down which commit a revision stands for.
+pub fn write_ref(cache: &Path, repo: &str, revision: &str, commit: &str) -> io::Result<()> {
+    let repo = Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned());
+    Cache::new(cache.to_owned()).repo(repo).create_ref(commit)
+}
+
+/// Where a commit's files are, or will be.
+pub fn folder(cache: &Path, repo: &str, commit: &str) -> PathBuf {
+    repo_folder(cache, repo).join("snapshots").join(commit)
+}
+
+/// Where the files' contents are, by hash.
+pub fn blobs(cache: &Path, repo: &str) -> PathBuf {
+    repo_folder(cache, repo).join("blobs")
+}
+
+/// `refs/REVISION` names the commit; a revision that is a commit itself needs no ref.
+fn commit(cache: &Path, repo: &str, revision: &str) -> String {
+    let reference = repo_folder(cache, repo).join("refs").join(revision);
+    fs::read_to_string(reference).map_or_else(|_| revision.to_owned(), |commit| commit.trim().to_owned())
+}
+
+fn repo_folder(cache: &Path, repo: &str) -> PathBuf {
+    cache.join(Repo::model(repo.to_owned()).folder_name())
+}
+
+/// The files of a folder and of its direct sub-folders, as paths from it. A link to a blob that is gone is no file.
+fn files_in(folder: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    for (name, path) in entries(folder) {
+        if path.is_file() {
+            files.push(name);
+        } else {
+            let inside = entries(&path).into_iter().filter(|(_, path)| path.is_file());
+            files.extend(inside.map(|(file, _)| format!("{name}/{file}")));
+        }
+    }
+    files
+}
+
+fn entries(folder: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path()))).collect()
+}

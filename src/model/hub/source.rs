@@ -1,0 +1,123 @@
+//! How a person names a model.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Where a model is to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelSource {
+    /// A folder on this machine.
+    Folder(PathBuf),
+    /// A repository of the hub, `org/name`, at a branch, tag or commit (default: `main`).
+    Hub { repo: String, revision: Option<String> },
+}
+
+/// Why a text names no model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidModelSource {
+    #[error("`{0}` is a file; give the folder that holds the model's files")]
+    File(String),
+    #[error("there is no folder `{0}`; check the path, or give a hub id such as org/name or org/name@revision")]
+    NoFolder(String),
+    #[error(
+        "`{0}` is neither an existing folder nor a hub id; a hub id is org/name or org/name@revision, in letters, \
+         digits, `-`, `_` and `.`"
+    )]
+    NoHubId(String),
+}
+
+impl FromStr for ModelSource {
+    type Err = InvalidModelSource;
+
+    /// An existing folder is that folder, whatever else it looks like; `org/name` and `org/name@revision` are hub ids.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = Path::new(text);
+        if path.is_dir() {
+            return Ok(Self::Folder(path.to_owned()));
+        }
+        if path.exists() {
+            return Err(InvalidModelSource::File(text.to_owned()));
+        }
+        if looks_like_path(text) {
+            return Err(InvalidModelSource::NoFolder(text.to_owned()));
+        }
+        hub_id(text).ok_or_else(|| InvalidModelSource::NoHubId(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ModelSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Hub { repo, revision: None } => f.write_str(repo),
+            Self::Hub { repo, revision: Some(revision) } => write!(f, "{repo}@{revision}"),
+        }
+    }
+}
+
+fn looks_like_path(text: &str) -> bool {
+    let before_revision = text.split('@').next().unwrap_or(text);
+    text.starts_with(['/', '.', '~']) || text.contains('\\') || before_revision.matches('/').count() > 1
+}
+
+fn hub_id(text: &str) -> Option<ModelSource> {
+    let (repo, revision) = match text.split_once('@') {
+        Some((repo, revision)) => (repo, Some(revision)),
+        None => (text, None),
+    };
+    let (org, name) = repo.split_once('/')?;
+    let valid = is_name(org) && is_name(name) && revision.is_none_or(|revision| revision.split('/').all(is_name));
+    valid.then(|| ModelSource::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
+}
+
+/// One part of an id or a revision. They become parts of paths and addresses, so this is strict.
+fn is_name(part: &str) -> bool {
+    !part.is_empty()
+        && !part.starts_with('.')
+        && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hub(repo: &str, revision: Option<&str>) -> ModelSource {
+        ModelSource::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned) }
+    }
+
+    #[test]
+    fn hub_ids_with_and_without_a_revision() {
+        assert_eq!("naver/splade-v3".parse(), Ok(hub("naver/splade-v3", None)));
+        assert_eq!("org/name@v1.0".parse(), Ok(hub("org/name", Some("v1.0"))));
+        assert_eq!("org/name@refs/pr/7".parse(), Ok(hub("org/name", Some("refs/pr/7"))));
+        assert_eq!(hub("org/name", Some("v1")).to_string(), "org/name@v1");
+    }
+
+    #[test]
+    fn a_folder_that_exists_is_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = folder.path().to_str().unwrap();
+        assert_eq!(text.parse(), Ok(ModelSource::Folder(folder.path().to_owned())));
+        let file = folder.path().join("model.safetensors");
+        std::fs::write(&file, "").unwrap();
+        assert!(matches!(file.to_str().unwrap().parse::<ModelSource>(), Err(InvalidModelSource::File(_))));
+    }
+
+    #[test]
+    fn a_path_that_does_not_exist_is_said_to_be_absent() {
+        for text in ["/no/such/folder", "./model", "../model", "~/model", "a/b/c", "a\\b"] {
+            let error = text.parse::<ModelSource>().unwrap_err();
+            assert_eq!(error, InvalidModelSource::NoFolder(text.to_owned()));
+            assert!(error.to_string().contains(text));
+        }
+    }
+
+    #[test]
+    fn what_is_neither_is_refused() {
+        for text in ["", "splade", "org/", "org/na me", "org/name@", "org/name@../../x", "org/name@a//b", "org/.."]
+        {
+            assert!(text.parse::<ModelSource>().is_err(), "{text:?}");
+        }
+    }
+}
