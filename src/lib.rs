@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod grpc;
 pub mod metrics;
 pub mod model;
 pub mod pipeline;

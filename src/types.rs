@@ -9,7 +9,7 @@ mod options;
 mod sparse;
 
 pub use collection_name::check_collection_name;
-pub use document::{Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
+pub use document::{DEFAULT_TEXT_KEY, Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
 pub use fault::{Fault, Reason};
 pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
 pub use id::{DocumentId, PointId};

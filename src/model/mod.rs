@@ -16,6 +16,7 @@ mod head;
 pub mod hub;
 
 mod kernels;
+mod models;
 mod settings;
 mod tokenizer;
 mod transformer;
@@ -29,6 +30,7 @@ use crate::types::{Fingerprint, Pruning, SparseVector};
 pub use batch::TokenBatch;
 pub use encoder::{Encoder, SpladeEncoder};
 pub use error::ModelError;
+pub use models::Models;
 pub use settings::{Pooling, Settings, TermActivation};
 pub use tokenizer::{Tokenizer, Tokens};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::admission::Place;
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::{Finalizer, Finished, Pipeline, Urgency, closed};
 use crate::model::Model;
@@ -40,13 +41,22 @@ impl Encode {
         self.vectors.closed().await;
     }
 
-    /// Sends a text on its way, or answers for it at once if it was refused already. Waits for a permit and a slot.
+    /// Waits for the place of one more text. Ask for it before the text is read from the network.
     ///
     /// # Errors
     /// If the pipeline is closed.
-    pub async fn submit(&self, number: u64, text: Result<String, Fault>) -> Result<(), Fault> {
+    pub async fn place(&self) -> Result<Place, Fault> {
+        self.pipeline.place(self.urgency).await
+    }
+
+    /// Sends a text on its way, or answers for it at once if it was refused already. Waits for room for its bytes and for
+    /// a slot in the lane.
+    ///
+    /// # Errors
+    /// If the pipeline is closed.
+    pub async fn submit(&self, place: Place, number: u64, text: Result<String, Fault>) -> Result<(), Fault> {
         let bytes = text.as_ref().map_or(0, String::len);
-        let permit = self.pipeline.place(self.urgency).await?.weigh(bytes).await.map_err(|_| closed())?;
+        let permit = place.weigh(bytes).await.map_err(|_| closed())?;
         let finalizer = Finalizer::new(number, Some(permit), self.vectors.clone());
         let text = match text {
             Ok(text) => text,

@@ -1,8 +1,10 @@
 //! The end of a piece of work: exactly one result, whatever happens to it on the way.
 
+use metrics::counter;
 use tokio::sync::mpsc;
 
 use super::admission::Permit;
+use crate::metrics as names;
 use crate::types::{Fault, Reason};
 
 /// Owns the duty to answer for one item. Dropped unanswered, it answers that something failed: nothing is lost silently.
@@ -45,6 +47,9 @@ impl<K, T> Finalizer<K, T> {
 
     fn answer(&mut self, outcome: Result<T, Fault>) {
         if let Some(Pending { key, permit, results }) = self.pending.take() {
+            if let Err(fault) = &outcome {
+                counter!(names::REJECTED, "reason" => fault.reason.as_str()).increment(1);
+            }
             // An error here means that the receiver is gone: then nobody waits, and the permit is released.
             let _gone = results.try_send(Finished { key, outcome, _permit: permit });
         }

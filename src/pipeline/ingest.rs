@@ -47,8 +47,8 @@ pub struct IngestOptions {
     pub spec: CollectionSpec,
     pub long_text: LongText,
     pub pruning: Pruning,
-    /// The payload field that keeps the text.
-    pub text_key: Option<String>,
+    /// The payload field that keeps the text; empty to keep none.
+    pub text_key: String,
     /// The most points of one upsert.
     pub batch_points: usize,
 }
@@ -80,6 +80,11 @@ impl Ingest {
         let options = Arc::new(options);
         let claims = Claims::default();
         (Self { pipeline, urgency, options, writer, results, claims, sequence: 0 }, receiver)
+    }
+
+    /// The collection that the documents go into.
+    pub fn collection(&self) -> &str {
+        &self.options.collection
     }
 
     /// Waits for the place of one more document. Ask for it before the document is read from the network.
@@ -177,7 +182,7 @@ impl Continuation for Write {
         let indexed = Indexed { tokens, truncated, terms: vector.len() };
         // An index and a weight are four bytes each.
         let bytes = bytes + 8 * vector.len();
-        let point = Point::new(document, vector, options.text_key.as_deref());
+        let point = Point::new(document, vector, &options.text_key);
         // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
         let _sent = writer.try_send(WriteJob { point, bytes, indexed, finalizer, claim });
     }

@@ -13,6 +13,7 @@
 mod admission;
 mod aimd;
 mod batcher;
+mod collections;
 mod encode;
 mod encoder_pool;
 mod finalizer;
@@ -28,6 +29,7 @@ use metrics::gauge;
 use tokio::sync::mpsc;
 
 pub use admission::Place;
+pub use collections::Collections;
 pub use encode::{Encode, EncodeOptions, Vectors};
 pub use encoder_pool::{Encoded, EncoderPoolConfig};
 pub use finalizer::{Finalizer, Finished};
@@ -122,7 +124,8 @@ impl Pipeline {
     /// If the text is refused or the pipeline is closed.
     pub async fn encode_one(&self, options: EncodeOptions, text: String) -> Result<Encoded, Fault> {
         let (encode, mut vectors) = self.encode(Urgency::Interactive, options);
-        encode.submit(1, Ok(text)).await?;
+        encode.submit(encode.place().await?, 1, Ok(text)).await?;
+        drop(encode);
         match vectors.recv().await {
             Some(finished) => finished.outcome,
             None => Err(closed()),

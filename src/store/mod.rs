@@ -1,8 +1,8 @@
 //! Where points go. One trait, two implementations, one suite of contract tests for both.
 
 mod edge;
-pub mod retry;
 pub mod qdrant;
+pub mod retry;
 
 use std::fmt;
 use std::time::Duration;

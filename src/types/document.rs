@@ -12,6 +12,10 @@ pub const RESERVED_PREFIX: &str = "_splade";
 
 /// The reserved payload field that keeps a [`DocumentId::Key`].
 const KEY_FIELD: &str = "_splade_key";
+/// The reserved payload field that says which field keeps the text, where it is not [`DEFAULT_TEXT_KEY`].
+const TEXT_KEY_FIELD: &str = "_splade_text_key";
+/// The payload field that keeps a document's text, unless its client asks for another.
+pub const DEFAULT_TEXT_KEY: &str = "text";
 
 /// One document, valid in all that can be known before it is encoded.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,10 +40,13 @@ pub struct Point {
 }
 
 impl Point {
-    /// Joins a document and its vector. With a `text_key`, the payload keeps the text under that name.
-    pub fn new(document: Document, sparse: SparseVector, text_key: Option<&str>) -> Self {
+    /// Joins a document and its vector. The payload keeps the text under `text_key`, unless that is empty.
+    pub fn new(document: Document, sparse: SparseVector, text_key: &str) -> Self {
         let Document { id, text, mut payload, dense } = document;
-        if let Some(text_key) = text_key {
+        if text_key != DEFAULT_TEXT_KEY {
+            payload.insert(TEXT_KEY_FIELD.to_owned(), text_key.into());
+        }
+        if !text_key.is_empty() {
             payload.insert(text_key.to_owned(), text.into());
         }
         let point_id = id.point_id();
@@ -60,19 +67,59 @@ pub struct StoredPoint {
     pub payload: Payload,
     /// The sparse vector, if it was asked for.
     pub sparse: Option<SparseVector>,
+    /// The payload field that keeps the text.
+    text_key: String,
 }
 
 impl StoredPoint {
+    /// The reserved payload fields, which a store must return even where a caller wants no payload.
+    pub const RESERVED_FIELDS: &[&str] = &[KEY_FIELD, TEXT_KEY_FIELD];
+
     /// Makes a point of what a store returned, and takes the reserved fields out of the payload.
     pub fn new(id: PointId, score: f32, mut payload: Payload, sparse: Option<SparseVector>) -> Self {
-        let key = match payload.remove(KEY_FIELD) {
-            Some(serde_json::Value::String(key)) => Some(key),
+        let mut take = |field: &str| match payload.remove(field) {
+            Some(serde_json::Value::String(text)) => Some(text),
             _ => None,
         };
+        let (key, text_key) = (take(KEY_FIELD), take(TEXT_KEY_FIELD));
         payload.retain(|name, _| !name.starts_with(RESERVED_PREFIX));
-        Self { id: DocumentId::restore(id, key), score, payload, sparse }
+        let text_key = text_key.unwrap_or_else(|| DEFAULT_TEXT_KEY.to_owned());
+        Self { id: DocumentId::restore(id, key), score, payload, sparse, text_key }
     }
 
-    /// The reserved payload fields, which a store must return even where a caller wants no payload.
-    pub const RESERVED_FIELDS: &[&str] = &[KEY_FIELD];
+    /// The document's text, where it was kept and the payload was asked for.
+    pub fn text(&self) -> Option<&str> {
+        self.payload.get(&self.text_key)?.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Law: what a client gave comes back as it was, whatever the kind of its id and wherever its text is kept.
+        #[test]
+        fn a_document_comes_back_as_it_was(key in ".{1,20}", num in any::<u64>(), kind in 0..3, text_key in "(|text|body)") {
+            let id = match kind {
+                0 => DocumentId::Num(num),
+                1 => DocumentId::Key(key),
+                _ => DocumentId::derived("collection", &key),
+            };
+            let payload = Payload::from_iter([("year".to_owned(), 1967.into())]);
+            let document = Document { id: id.clone(), text: "wing".to_owned(), payload: payload.clone(), dense: BTreeMap::new() };
+            let point = Point::new(document, SparseVector::default(), &text_key);
+            prop_assert_eq!(point.id, id.point_id());
+            let stored = StoredPoint::new(point.id, 1.0, point.payload, None);
+            prop_assert_eq!(&stored.id, &id);
+            prop_assert_eq!(stored.text(), (!text_key.is_empty()).then_some("wing"));
+            let mut expected = payload;
+            if !text_key.is_empty() {
+                expected.insert(text_key, "wing".into());
+            }
+            prop_assert_eq!(stored.payload, expected);
+        }
+    }
 }

@@ -1,0 +1,45 @@
+//! The client's deadline. tonic holds unary calls to it; streams are held to it here.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tonic::metadata::MetadataMap;
+
+/// When the call's time is up, by its `grpc-timeout` (gRPC over HTTP/2: up to 8 digits and a unit).
+pub fn deadline(metadata: &MetadataMap) -> Option<Instant> {
+    let timeout = metadata.get("grpc-timeout")?.to_str().ok()?;
+    Instant::now().checked_add(parse(timeout)?)
+}
+
+fn parse(timeout: &str) -> Option<Duration> {
+    let unit = timeout.char_indices().last()?.0;
+    let (digits, unit) = timeout.split_at(unit);
+    let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3_600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_unit() {
+        assert_eq!(parse("2H"), Some(Duration::from_secs(7_200)));
+        assert_eq!(parse("3M"), Some(Duration::from_secs(180)));
+        assert_eq!(parse("4S"), Some(Duration::from_secs(4)));
+        assert_eq!(parse("5m"), Some(Duration::from_millis(5)));
+        assert_eq!(parse("6u"), Some(Duration::from_micros(6)));
+        assert_eq!(parse("7n"), Some(Duration::from_nanos(7)));
+        for bad in ["", "5", "S", "123456789S", "5x", "-1S", "5é"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

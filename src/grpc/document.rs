@@ -1,0 +1,104 @@
+//! Documents as they come: each is decoded by itself, so that a bad one is refused alone.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use prost::Message;
+use uuid::Uuid;
+
+use super::payload::payload;
+use crate::pipeline::Unreadable;
+use crate::proto;
+use crate::types::{Document, DocumentId, Fault, Reason};
+
+/// The longest [`DocumentId::Key`], in bytes.
+const MAX_KEY_BYTES: usize = 512;
+
+/// The id of a document that can't be read as a whole.
+#[derive(Clone, PartialEq, Message)]
+struct OnlyId {
+    #[prost(message, optional, tag = "1")]
+    id: Option<proto::DocumentId>,
+}
+
+/// Decodes and checks a document for a collection.
+///
+/// # Errors
+/// The first thing that is wrong with it, and its id if that could be read.
+pub fn document(bytes: &Bytes, collection: &str, max_text_bytes: usize) -> Result<Document, Unreadable> {
+    let decoded = proto::Document::decode(bytes.clone()).map_err(|error| {
+        let message = format!("it can't be decoded: {error}; text must be UTF-8 and the payload not nested too deep");
+        let id = OnlyId::decode(bytes.clone()).ok().and_then(|only| only.id);
+        let id = id.and_then(|id| document_id(id).ok());
+        Unreadable { id, fault: Fault::new(Reason::MalformedDocument, "", message) }
+    })?;
+    let proto::Document { id, text, payload: fields, dense_vectors } = decoded;
+    let id = match id {
+        Some(id) => document_id(id).map_err(|fault| Unreadable { id: None, fault: fault.within("id") })?,
+        None => DocumentId::derived(collection, &text),
+    };
+    let refused = |fault| Unreadable { id: Some(id.clone()), fault };
+    check_text(&text, max_text_bytes).map_err(refused)?;
+    let payload = payload(fields.unwrap_or_default()).map_err(refused)?;
+    let dense = dense_vectors.into_iter().map(|(name, vector)| {
+        let field = format!("dense_vectors.{name}");
+        match vector.values.iter().position(|value| !value.is_finite()) {
+            None => Ok((name, vector.values)),
+            Some(at) => {
+                let message = format!("value {at} is not a finite number; send finite numbers");
+                Err(refused(Fault::new(Reason::InvalidVector, field, message)))
+            }
+        }
+    });
+    let dense = dense.collect::<Result<BTreeMap<_, _>, _>>()?;
+    Ok(Document { id, text, payload, dense })
+}
+
+/// Whether a text can be encoded at all.
+///
+/// # Errors
+/// If it is blank or has too many bytes.
+pub fn check_text(text: &str, max_bytes: usize) -> Result<(), Fault> {
+    if text.trim().is_empty() {
+        return Err(Fault::new(Reason::EmptyText, "text", "it is blank; send a text with words, or leave it out"));
+    }
+    if text.len() > max_bytes {
+        let bytes = text.len();
+        let message = format!("it has {bytes} bytes and {max_bytes} are taken; split it, or raise --max-text-bytes");
+        return Err(Fault::new(Reason::TextTooLong, "text", message));
+    }
+    Ok(())
+}
+
+/// A client's id.
+///
+/// # Errors
+/// If it is empty, no UUID where it claims to be one, or too long.
+pub fn document_id(id: proto::DocumentId) -> Result<DocumentId, Fault> {
+    use proto::document_id::Kind;
+    match id.kind {
+        Some(Kind::Num(num)) => Ok(DocumentId::Num(num)),
+        Some(Kind::Uuid(text)) => Uuid::parse_str(&text).map(DocumentId::Uuid).map_err(|error| {
+            Fault::new(Reason::InvalidArgument, "uuid", format!("it is no UUID: {error}; send one, or use `key`"))
+        }),
+        Some(Kind::Key(key)) if (1..=MAX_KEY_BYTES).contains(&key.len()) => Ok(DocumentId::Key(key)),
+        Some(Kind::Key(key)) => {
+            let message = format!("it has {} bytes; send 1 to {MAX_KEY_BYTES}", key.len());
+            Err(Fault::new(Reason::InvalidArgument, "key", message))
+        }
+        None => {
+            Err(Fault::new(Reason::InvalidArgument, "", "it is empty; set `num`, `uuid` or `key`, or leave it out"))
+        }
+    }
+}
+
+/// An id for a client.
+pub fn to_document_id(id: DocumentId) -> proto::DocumentId {
+    use proto::document_id::Kind;
+    let kind = match id {
+        DocumentId::Num(num) => Kind::Num(num),
+        DocumentId::Uuid(uuid) => Kind::Uuid(uuid.to_string()),
+        DocumentId::Key(key) => Kind::Key(key),
+    };
+    proto::DocumentId { kind: Some(kind) }
+}

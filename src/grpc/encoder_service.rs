@@ -1,0 +1,170 @@
+//! `EncoderService`: texts in, vectors out.
+
+use std::sync::Arc;
+
+use metrics::counter;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::Shared;
+use super::deadline::deadline;
+use super::document::check_text;
+use super::options::{invalid, late_options, long_text, pruning, role};
+use super::status::{rejection, status};
+use super::stream::{OpenStream, Responder, Responses, next_request};
+use super::vector::{to_encoded_text, to_model};
+use crate::metrics as names;
+use crate::model::Model;
+use crate::pipeline::{Encode, EncodeOptions, Encoded, Finished, Urgency};
+use crate::proto::encode_stream_result::Outcome;
+use crate::proto::encoder_service_server::EncoderService;
+use crate::proto::{
+    self, EncodeRequest, EncodeResponse, EncodeStreamRequest, EncodeStreamResponse, EncodeStreamResult,
+    GetModelRequest, GetModelResponse, ListModelsRequest, ListModelsResponse,
+};
+use crate::types::{Fault, Reason};
+
+/// The service.
+#[derive(Debug, Clone)]
+pub struct EncoderApi {
+    shared: Shared,
+}
+
+impl EncoderApi {
+    pub fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+
+    fn options(&self, options: proto::EncodeOptions) -> Result<EncodeOptions, Fault> {
+        // Every model that is supported so far encodes both roles alike; a role that doesn't exist is an error still.
+        role(options.role)?;
+        Ok(EncodeOptions {
+            model: self.shared.models.get(&options.model)?,
+            long_text: long_text(options.long_text)?,
+            pruning: pruning(options.pruning)?,
+        })
+    }
+
+    async fn encode_all(&self, options: EncodeOptions, texts: Vec<String>) -> Result<Vec<Encoded>, Fault> {
+        let (encode, mut vectors) = self.shared.pipeline.encode(Urgency::Interactive, options);
+        let count = texts.len();
+        let submit = async move {
+            for (number, text) in (0u64..).zip(texts) {
+                encode.submit(encode.place().await?, number, Ok(text)).await?;
+            }
+            Ok(())
+        };
+        // Vectors are taken while texts are sent, so that the permits of the first come back for the last.
+        let collect = async {
+            let mut all: Vec<Option<Result<_, Fault>>> = vec![None; count];
+            while let Some(Finished { key, outcome, .. }) = vectors.recv().await {
+                if let Some(place) = usize::try_from(key).ok().and_then(|key| all.get_mut(key)) {
+                    *place = Some(outcome);
+                }
+            }
+            all
+        };
+        let (submitted, all): (Result<(), Fault>, _) = tokio::join!(submit, collect);
+        submitted?;
+        let all = all.into_iter().enumerate().map(|(index, outcome)| {
+            let outcome = outcome.unwrap_or_else(|| Err(Fault::new(Reason::Internal, "", "no result")));
+            outcome.map_err(|fault| Fault { field: String::new(), ..fault }.within(&format!("texts[{index}]")))
+        });
+        all.collect()
+    }
+}
+
+#[tonic::async_trait]
+impl EncoderService for EncoderApi {
+    async fn encode(&self, request: Request<EncodeRequest>) -> Result<Response<EncodeResponse>, Status> {
+        self.shared.check_serving()?;
+        let EncodeRequest { options, texts } = request.into_inner();
+        let options = options.unwrap_or_default();
+        let with_tokens = options.with_tokens;
+        let options = self.options(options).map_err(|fault| status(fault.within("options")))?;
+        let max = self.shared.limits.unary_documents;
+        if texts.is_empty() || texts.len() > max {
+            let message = format!("there are {} texts; send 1 to {max}, or use EncodeStream", texts.len());
+            return Err(status(invalid("texts", message)));
+        }
+        for (index, text) in texts.iter().enumerate() {
+            let checked = check_text(text, self.shared.limits.text_bytes);
+            checked.map_err(|fault| status(Fault { field: format!("texts[{index}]"), ..fault }))?;
+        }
+        counter!(names::RECEIVED, "call" => "encode").increment(texts.len() as u64);
+        let model = Arc::clone(&options.model);
+        let encoded = self.encode_all(options, texts).await.map_err(status)?;
+        let tokens_of = with_tokens.then_some(&*model);
+        let results = encoded.into_iter().map(|encoded| to_encoded_text(encoded, tokens_of)).collect();
+        Ok(Response::new(EncodeResponse { results, model: model.name.clone() }))
+    }
+
+    type EncodeStreamStream = Responses<EncodeStreamResponse>;
+
+    async fn encode_stream(
+        &self,
+        request: Request<Streaming<EncodeStreamRequest>>,
+    ) -> Result<Response<Self::EncodeStreamStream>, Status> {
+        self.shared.check_serving()?;
+        let open = OpenStream::new("encode_stream", self.shared.streams.token());
+        let deadline = deadline(request.metadata());
+        let mut requests = request.into_inner();
+        let first =
+            next_request(&mut requests, &self.shared.stopping, std::future::pending()).await?.unwrap_or_default();
+        let options = first.options.unwrap_or_default();
+        let with_tokens = options.with_tokens;
+        let options = self.options(options).map_err(|fault| status(fault.within("options")))?;
+        let model = Arc::clone(&options.model);
+        let (encode, results) = self.shared.pipeline.encode(Urgency::Bulk, options);
+        let reader = tokio::spawn(read(self.shared.clone(), requests, encode, first.texts));
+        let responder = Responder { results, reader, deadline, _open: open };
+        let responses = responder.respond(move |finished| EncodeStreamResponse {
+            results: finished.into_iter().map(|finished| result(finished, with_tokens.then_some(&*model))).collect(),
+        });
+        Ok(Response::new(responses))
+    }
+
+    async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
+        let model = self.shared.models.get(&request.into_inner().model).map_err(status)?;
+        Ok(Response::new(GetModelResponse { model: Some(to_model(&model)) }))
+    }
+
+    async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
+        let models = self.shared.models.iter().map(|model| to_model(model)).collect();
+        let default_model = self.shared.models.default_name().to_owned();
+        Ok(Response::new(ListModelsResponse { models, default_model }))
+    }
+}
+
+/// Reads a stream of texts to its end.
+async fn read(
+    shared: Shared,
+    mut requests: Streaming<EncodeStreamRequest>,
+    encode: Encode,
+    mut texts: Vec<String>,
+) -> Result<(), Status> {
+    let mut sequence = 0;
+    loop {
+        counter!(names::RECEIVED, "call" => "encode_stream").increment(texts.len() as u64);
+        for text in texts {
+            sequence += 1;
+            let text = check_text(&text, shared.limits.text_bytes).map(|()| text);
+            let place = encode.place().await.map_err(status)?;
+            encode.submit(place, sequence, text).await.map_err(status)?;
+        }
+        // Nothing more is read before there is a place for it.
+        drop(encode.place().await.map_err(status)?);
+        match next_request(&mut requests, &shared.stopping, encode.abandoned()).await? {
+            None => return Ok(()),
+            Some(request) if request.options.is_some() => return Err(status(late_options())),
+            Some(request) => texts = request.texts,
+        }
+    }
+}
+
+fn result(finished: Finished<u64, Encoded>, tokens_of: Option<&Model>) -> EncodeStreamResult {
+    let outcome = match finished.outcome {
+        Ok(encoded) => Outcome::Encoded(to_encoded_text(encoded, tokens_of)),
+        Err(fault) => Outcome::Rejection(rejection(fault)),
+    };
+    EncodeStreamResult { sequence: finished.key, outcome: Some(outcome) }
+}

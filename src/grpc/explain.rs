@@ -1,0 +1,97 @@
+//! `Explain`: how a score comes about, term by term.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Shared;
+use super::document::{check_text, document_id};
+use super::options::invalid;
+use super::vector::token;
+use crate::model::Model;
+use crate::pipeline::{EncodeOptions, store_fault};
+use crate::proto::explain_request::Document;
+use crate::proto::{self, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
+use crate::types::{Fault, LongText, Pruning, Reason, SparseVector, check_collection_name};
+
+/// A text's vector and, where the text is known, the ids of its tokens.
+struct Side {
+    vector: SparseVector,
+    tokens: Option<HashSet<u32>>,
+}
+
+/// The terms that a query and a document share.
+///
+/// # Errors
+/// A request that is wrong, by its field; a document that is not there; a store that fails.
+pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<ExplainResponse, Fault> {
+    let model = shared.models.get(&request.model)?;
+    let document = match request.document {
+        None => return Err(invalid("document", "there is none; set `id` or `text`")),
+        Some(Document::Text(text)) => encode(shared, &model, text, "text").await?,
+        Some(Document::Id(id)) => stored(shared, &model, &request.collection, id).await?,
+    };
+    let query = encode(shared, &model, request.query, "query").await?;
+    let mut terms: Vec<TermContribution> = query
+        .vector
+        .shared(&document.vector)
+        .map(|(index, query_weight, document_weight)| TermContribution {
+            index,
+            token: token(&model, index),
+            query_weight,
+            document_weight,
+            contribution: query_weight * document_weight,
+            query_origin: query.origin(index).into(),
+            document_origin: document.origin(index).into(),
+        })
+        .collect();
+    let score = terms.iter().map(|term| term.contribution).sum();
+    terms.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
+    let count = |vector: &SparseVector| u32::try_from(vector.len()).unwrap_or(u32::MAX);
+    let (query_term_count, document_term_count) = (count(&query.vector), count(&document.vector));
+    Ok(ExplainResponse { terms, score, query_term_count, document_term_count })
+}
+
+impl Side {
+    fn origin(&self, index: u32) -> TermOrigin {
+        match &self.tokens {
+            None => TermOrigin::Unspecified,
+            Some(tokens) if tokens.contains(&index) => TermOrigin::Text,
+            Some(_) => TermOrigin::Expansion,
+        }
+    }
+}
+
+async fn encode(shared: &Shared, model: &Arc<Model>, text: String, field: &str) -> Result<Side, Fault> {
+    check_text(&text, shared.limits.text_bytes).map_err(|fault| Fault { field: field.to_owned(), ..fault })?;
+    let tokens = Some(tokens(model, text.clone()).await?);
+    let options =
+        EncodeOptions { model: Arc::clone(model), long_text: LongText::Truncate, pruning: Pruning::default() };
+    Ok(Side { vector: shared.pipeline.encode_one(options, text).await?.vector, tokens })
+}
+
+async fn stored(shared: &Shared, model: &Arc<Model>, collection: &str, id: proto::DocumentId) -> Result<Side, Fault> {
+    check_collection_name(collection)?;
+    let id = document_id(id).map_err(|fault| fault.within("id"))?.point_id();
+    let spec = shared.collections.open(collection, model).await?;
+    let found = shared.store.retrieve(collection, &spec.vector_name, &[id]).await.map_err(store_fault)?;
+    let Some(point) = found.into_iter().next() else {
+        let message = format!("collection `{collection}` has no document of that id; check the id and its kind");
+        return Err(Fault::new(Reason::DocumentNotFound, "id", message));
+    };
+    let tokens = match point.text() {
+        Some(text) => Some(tokens(model, text.to_owned()).await?),
+        None => None,
+    };
+    Ok(Side { vector: point.sparse.unwrap_or_default(), tokens })
+}
+
+/// The ids of a text's own tokens. Tokenizing a long text takes a while: not on an async thread.
+async fn tokens(model: &Arc<Model>, text: String) -> Result<HashSet<u32>, Fault> {
+    let model = Arc::clone(model);
+    let tokens = tokio::task::spawn_blocking(move || {
+        let tokens = model.tokenizer.tokenize(&text).map_err(|error| error.to_string())?;
+        Ok(tokens.ids.into_iter().filter(|&id| !model.tokenizer.is_special(id)).collect())
+    });
+    let tokens: Result<_, String> = tokens.await.map_err(|error| error.to_string()).flatten();
+    tokens.map_err(|error| invalid("", format!("the model's tokenizer can't read the text: {error}")))
+}

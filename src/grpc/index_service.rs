@@ -1,0 +1,113 @@
+//! `IndexService`: documents in, searchable.
+
+use tonic::{Request, Response, Status, Streaming};
+
+use super::deadline::deadline;
+use super::document::document_id;
+use super::options::{invalid, to_collection_options};
+use super::status::status;
+use super::stream::{OpenStream, Responder, Responses, next_request};
+use super::{Shared, explain, ingest, search};
+use crate::pipeline::{Progress, Urgency, store_fault};
+use crate::proto::index_service_server::IndexService;
+use crate::proto::{
+    DeleteRequest, DeleteResponse, ExplainRequest, ExplainResponse, GetCollectionRequest, GetCollectionResponse,
+    IngestRequest, IngestResponse, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse,
+};
+use crate::types::check_collection_name;
+
+/// The most ids of one `Delete`.
+const MAX_DELETES: usize = 10_000;
+
+/// The service.
+#[derive(Debug, Clone)]
+pub struct IndexApi {
+    shared: Shared,
+}
+
+impl IndexApi {
+    pub fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+}
+
+#[tonic::async_trait]
+impl IndexService for IndexApi {
+    type IngestStream = Responses<IngestResponse>;
+
+    async fn ingest(&self, request: Request<Streaming<IngestRequest>>) -> Result<Response<Self::IngestStream>, Status> {
+        self.shared.check_serving()?;
+        let open = OpenStream::new("ingest", self.shared.streams.token());
+        let deadline = deadline(request.metadata());
+        let mut requests = request.into_inner();
+        let first = next_request(&mut requests, &self.shared.stopping, std::future::pending()).await?;
+        let IngestRequest { options, documents } = first.unwrap_or_default();
+        let (ingest, results) = ingest::open(&self.shared, Urgency::Bulk, options).await.map_err(status)?;
+        let reader = tokio::spawn(ingest::read(self.shared.clone(), requests, ingest, documents));
+        let responder = Responder { results, reader, deadline, _open: open };
+        let mut progress = Progress::default();
+        let responses = responder.respond(move |finished| {
+            finished.iter().for_each(|finished| progress.finish(finished.key.sequence));
+            let results = finished.into_iter().map(ingest::to_result).collect();
+            IngestResponse { results, durable_through: progress.through() }
+        });
+        Ok(Response::new(responses))
+    }
+
+    async fn upsert(&self, request: Request<UpsertRequest>) -> Result<Response<UpsertResponse>, Status> {
+        self.shared.check_serving()?;
+        let UpsertRequest { options, documents } = request.into_inner();
+        let max = self.shared.limits.unary_documents;
+        if documents.is_empty() || documents.len() > max {
+            let message = format!("there are {} documents; send 1 to {max}, or use Ingest", documents.len());
+            return Err(status(invalid("documents", message)));
+        }
+        let opened = ingest::open(&self.shared, Urgency::Interactive, options).await.map_err(status)?;
+        let results = ingest::upsert(&self.shared, opened, documents).await.map_err(status)?;
+        Ok(Response::new(UpsertResponse { results }))
+    }
+
+    async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
+        self.shared.check_serving()?;
+        let hits = search::search(&self.shared, request.into_inner()).await.map_err(status)?;
+        Ok(Response::new(SearchResponse { hits }))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        self.shared.check_serving()?;
+        explain::explain(&self.shared, request.into_inner()).await.map(Response::new).map_err(status)
+    }
+
+    async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
+        self.shared.check_serving()?;
+        let DeleteRequest { collection, ids } = request.into_inner();
+        check_collection_name(&collection).map_err(status)?;
+        if ids.is_empty() || ids.len() > MAX_DELETES {
+            let message = format!("there are {} ids; send 1 to {MAX_DELETES}", ids.len());
+            return Err(status(invalid("ids", message)));
+        }
+        let ids = ids.into_iter().enumerate().map(|(index, id)| {
+            let id = document_id(id).map_err(|fault| status(fault.within(&format!("ids[{index}]"))))?;
+            Ok(id.point_id())
+        });
+        let ids = ids.collect::<Result<Vec<_>, Status>>()?;
+        self.shared.store.delete(&collection, &ids).await.map_err(|error| status(store_fault(error)))?;
+        Ok(Response::new(DeleteResponse {}))
+    }
+
+    async fn get_collection(
+        &self,
+        request: Request<GetCollectionRequest>,
+    ) -> Result<Response<GetCollectionResponse>, Status> {
+        let name = request.into_inner().collection;
+        check_collection_name(&name).map_err(status)?;
+        let info = self.shared.collections.read(&name).await.map_err(status)?;
+        Ok(Response::new(GetCollectionResponse {
+            name,
+            point_count: info.point_count,
+            model: info.spec.model.clone(),
+            fingerprint: info.spec.fingerprint.as_ref().map(ToString::to_string).unwrap_or_default(),
+            options: Some(to_collection_options(info.spec)),
+        }))
+    }
+}

@@ -1,0 +1,120 @@
+//! Documents in: `Ingest` and `Upsert` are one path, with and without a stream.
+
+use bytes::Bytes;
+use metrics::counter;
+use tonic::{Status, Streaming};
+
+use super::Shared;
+use super::document::{document, to_document_id};
+use super::options::{batch_points, collection_spec, invalid, late_options, long_text, pruning, text_key};
+use super::status::{rejection, status};
+use super::stream::next_request;
+use crate::metrics as names;
+use crate::pipeline::{DocumentKey, Finished, Indexed, Ingest, IngestOptions, Results, Urgency};
+use crate::proto::{self, DocumentResult, DocumentStatus, IngestRequest};
+use crate::types::{Fault, check_collection_name};
+
+/// Checks a client's options and opens its collection.
+///
+/// # Errors
+/// Options that are missing or wrong; a collection that is not there, or was written by another encoder.
+pub async fn open(
+    shared: &Shared,
+    urgency: Urgency,
+    options: Option<proto::IngestOptions>,
+) -> Result<(Ingest, Results), Fault> {
+    let options = options.ok_or_else(|| invalid("options", "they are missing; send them with the first message"))?;
+    let options = checked(shared, options).await.map_err(|fault| fault.within("options"))?;
+    Ok(shared.pipeline.ingest(urgency, options))
+}
+
+async fn checked(shared: &Shared, options: proto::IngestOptions) -> Result<IngestOptions, Fault> {
+    let collection = options.collection;
+    check_collection_name(&collection)?;
+    let model = shared.models.get(&options.model)?;
+    let spec = collection_spec(options.collection_options).map_err(|fault| fault.within("collection_options"))?;
+    let long_text = long_text(options.long_text)?;
+    let pruning = pruning(options.pruning)?;
+    let text_key = text_key(options.text_key)?;
+    let batch_points = batch_points(options.batch_points)?;
+    let spec = match options.create_collection {
+        true => shared.collections.open_or_create(&collection, &model, spec).await?,
+        false => shared.collections.open(&collection, &model).await?,
+    };
+    Ok(IngestOptions { model, collection, spec, long_text, pruning, text_key, batch_points })
+}
+
+/// Reads a stream of documents to its end.
+///
+/// # Errors
+/// If the server is stopping, or the client breaks the contract.
+pub async fn read(
+    shared: Shared,
+    mut requests: Streaming<IngestRequest>,
+    mut ingest: Ingest,
+    mut documents: Vec<Bytes>,
+) -> Result<(), Status> {
+    loop {
+        submit(&shared, &mut ingest, "ingest", documents).await.map_err(status)?;
+        // Nothing more is read before there is a place for it.
+        drop(ingest.place().await.map_err(status)?);
+        match next_request(&mut requests, &shared.stopping, ingest.abandoned()).await? {
+            None => return Ok(()),
+            Some(request) if request.options.is_some() => return Err(status(late_options())),
+            Some(request) => documents = request.documents,
+        }
+    }
+}
+
+/// Indexes a handful of documents and waits for all their results, which it gives in order.
+///
+/// # Errors
+/// If the server is stopping.
+pub async fn upsert(
+    shared: &Shared,
+    (mut ingest, mut results): (Ingest, Results),
+    documents: Vec<Bytes>,
+) -> Result<Vec<DocumentResult>, Fault> {
+    // `ingest` moves in and is dropped with the last document, which is how the results end.
+    let submit = async move { submit(shared, &mut ingest, "upsert", documents).await };
+    // Results are taken while documents are sent, so that the permits of the first come back for the last.
+    let collect = async {
+        let mut all = Vec::new();
+        while let Some(finished) = results.recv().await {
+            all.push(to_result(finished));
+        }
+        all.sort_unstable_by_key(|result| result.sequence);
+        all
+    };
+    let (submitted, all) = tokio::join!(submit, collect);
+    submitted.map(|()| all)
+}
+
+async fn submit(shared: &Shared, ingest: &mut Ingest, call: &'static str, documents: Vec<Bytes>) -> Result<(), Fault> {
+    counter!(names::RECEIVED, "call" => call).increment(documents.len() as u64);
+    for bytes in documents {
+        let place = ingest.place().await?;
+        let document = document(&bytes, ingest.collection(), shared.limits.text_bytes);
+        ingest.submit(place, bytes.len(), document).await?;
+    }
+    Ok(())
+}
+
+/// A document's result, for its client.
+pub fn to_result(finished: Finished<DocumentKey, Indexed>) -> DocumentResult {
+    let DocumentKey { sequence, id } = finished.key;
+    let result = DocumentResult { sequence, id: id.map(to_document_id), ..Default::default() };
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    match finished.outcome {
+        Ok(Indexed { tokens, truncated, terms }) => DocumentResult {
+            status: DocumentStatus::Indexed.into(),
+            token_count: count(tokens),
+            truncated,
+            term_count: count(terms),
+            ..result
+        },
+        Err(fault) => {
+            DocumentResult { status: DocumentStatus::Rejected.into(), rejection: Some(rejection(fault)), ..result }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The services of the contract: requests are checked, handed to the pipeline and the store, and answered.
+
+mod deadline;
+mod document;
+mod encoder_service;
+mod explain;
+mod filter;
+mod index_service;
+mod ingest;
+mod options;
+mod payload;
+mod search;
+mod status;
+mod stream;
+mod vector;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::Status;
+
+pub use encoder_service::EncoderApi;
+pub use index_service::IndexApi;
+
+use crate::model::Models;
+use crate::pipeline::{Collections, Pipeline};
+use crate::store::VectorStore;
+
+/// Bounds on what a client may send.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestLimits {
+    /// The most bytes of one text.
+    pub text_bytes: usize,
+    /// The most texts or documents of one unary call.
+    pub unary_documents: usize,
+}
+
+/// What the services share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    pub models: Models,
+    pub pipeline: Pipeline,
+    pub store: Arc<dyn VectorStore>,
+    pub collections: Arc<Collections>,
+    pub limits: RequestLimits,
+    /// Cancelled when the server begins to stop.
+    pub stopping: CancellationToken,
+    /// The open streams, which the server's end waits for.
+    pub streams: TaskTracker,
+}
+
+impl Shared {
+    /// Refuses new work when the server is stopping.
+    fn check_serving(&self) -> Result<(), Status> {
+        if self.stopping.is_cancelled() { Err(stream::stopping_status()) } else { Ok(()) }
+    }
+}

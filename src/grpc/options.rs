@@ -1,0 +1,128 @@
+//! What requests ask for, checked and with its defaults.
+
+use std::collections::BTreeMap;
+
+use crate::proto;
+use crate::types::{
+    CollectionSpec, DEFAULT_TEXT_KEY, Datatype, DenseSpec, Distance, Fault, LongText, Pruning, RESERVED_PREFIX, Reason,
+    Role,
+};
+
+const MAX_NAME_BYTES: usize = 128;
+const DEFAULT_VECTOR_NAME: &str = "splade";
+const DEFAULT_BATCH_POINTS: u32 = 1_000;
+const MAX_BATCH_POINTS: u32 = 10_000;
+const MAX_DIMENSIONS: u32 = 65_536;
+
+pub fn invalid(field: &str, message: impl Into<String>) -> Fault {
+    Fault::new(Reason::InvalidArgument, field, message)
+}
+
+/// Options in a message of a stream that is not its first.
+pub fn late_options() -> Fault {
+    invalid("options", "options go into the stream's first message; leave them out of the later ones")
+}
+
+pub fn long_text(value: i32) -> Result<LongText, Fault> {
+    match proto::LongText::try_from(value) {
+        Ok(proto::LongText::Unspecified | proto::LongText::Truncate) => Ok(LongText::Truncate),
+        Ok(proto::LongText::Reject) => Ok(LongText::Reject),
+        Err(_) => Err(invalid("long_text", format!("{value} is no value of LongText; use one that is"))),
+    }
+}
+
+pub fn role(value: i32) -> Result<Role, Fault> {
+    match proto::Role::try_from(value) {
+        Ok(proto::Role::Unspecified | proto::Role::Document) => Ok(Role::Document),
+        Ok(proto::Role::Query) => Ok(Role::Query),
+        Err(_) => Err(invalid("role", format!("{value} is no value of Role; use one that is"))),
+    }
+}
+
+pub fn pruning(pruning: Option<proto::Pruning>) -> Result<Pruning, Fault> {
+    let proto::Pruning { max_terms, min_weight } = pruning.unwrap_or_default();
+    if !min_weight.is_finite() || min_weight < 0.0 {
+        return Err(invalid("pruning.min_weight", format!("it is {min_weight}; send 0 or a positive number")));
+    }
+    Ok(Pruning { max_terms: (max_terms > 0).then_some(max_terms as usize), min_weight })
+}
+
+/// The payload field that keeps the text; empty to keep none.
+pub fn text_key(key: Option<String>) -> Result<String, Fault> {
+    let key = key.unwrap_or_else(|| DEFAULT_TEXT_KEY.to_owned());
+    if key.len() > MAX_NAME_BYTES || key.starts_with(RESERVED_PREFIX) {
+        let message = format!("send at most {MAX_NAME_BYTES} bytes that don't begin with `{RESERVED_PREFIX}`");
+        return Err(invalid("text_key", message));
+    }
+    Ok(key)
+}
+
+pub fn batch_points(points: u32) -> Result<usize, Fault> {
+    match points {
+        0 => Ok(DEFAULT_BATCH_POINTS as usize),
+        1..=MAX_BATCH_POINTS => Ok(points as usize),
+        _ => {
+            Err(invalid("batch_points", format!("it is {points}; send 1 to {MAX_BATCH_POINTS}, or 0 for the default")))
+        }
+    }
+}
+
+/// How to create a collection; its writer is filled in by whoever creates it.
+pub fn collection_spec(options: Option<proto::CollectionOptions>) -> Result<CollectionSpec, Fault> {
+    let options = options.unwrap_or_default();
+    let datatype = match options.datatype() {
+        proto::VectorDatatype::Unspecified | proto::VectorDatatype::Float32 => Datatype::Float32,
+        proto::VectorDatatype::Float16 => Datatype::Float16,
+        proto::VectorDatatype::Uint8 => Datatype::Uint8,
+    };
+    let proto::CollectionOptions { vector_name, on_disk_index, datatype: _, dense_vectors } = options;
+    let vector_name = if vector_name.is_empty() { DEFAULT_VECTOR_NAME.to_owned() } else { vector_name };
+    if vector_name.len() > MAX_NAME_BYTES {
+        return Err(invalid("vector_name", format!("send at most {MAX_NAME_BYTES} bytes")));
+    }
+    let dense = dense_vectors.into_iter().map(|(name, options)| {
+        let field = format!("dense_vectors.{name}");
+        if name.is_empty() || name.len() > MAX_NAME_BYTES || name == vector_name {
+            let message = format!("send a name of 1 to {MAX_NAME_BYTES} bytes that is not the sparse vector's");
+            return Err(invalid(&field, message));
+        }
+        Ok((name, dense_spec(&options).map_err(|fault| fault.within(&field))?))
+    });
+    let dense = dense.collect::<Result<BTreeMap<_, _>, _>>()?;
+    Ok(CollectionSpec { vector_name, on_disk_index, datatype, dense, model: String::new(), fingerprint: None })
+}
+
+fn dense_spec(options: &proto::DenseVectorOptions) -> Result<DenseSpec, Fault> {
+    let distance = match options.distance() {
+        proto::Distance::Unspecified | proto::Distance::Cosine => Distance::Cosine,
+        proto::Distance::Dot => Distance::Dot,
+        proto::Distance::Euclid => Distance::Euclid,
+    };
+    match options.size {
+        size @ 1..=MAX_DIMENSIONS => Ok(DenseSpec { size, distance }),
+        size => Err(invalid("size", format!("it is {size}; send 1 to {MAX_DIMENSIONS}"))),
+    }
+}
+
+/// A collection's options, for a client.
+pub fn to_collection_options(spec: CollectionSpec) -> proto::CollectionOptions {
+    let dense_vectors = spec.dense.into_iter().map(|(name, DenseSpec { size, distance })| {
+        let distance = match distance {
+            Distance::Cosine => proto::Distance::Cosine,
+            Distance::Dot => proto::Distance::Dot,
+            Distance::Euclid => proto::Distance::Euclid,
+        };
+        (name, proto::DenseVectorOptions { size, distance: distance.into() })
+    });
+    let datatype = match spec.datatype {
+        Datatype::Float32 => proto::VectorDatatype::Float32,
+        Datatype::Float16 => proto::VectorDatatype::Float16,
+        Datatype::Uint8 => proto::VectorDatatype::Uint8,
+    };
+    proto::CollectionOptions {
+        vector_name: spec.vector_name,
+        on_disk_index: spec.on_disk_index,
+        datatype: datatype.into(),
+        dense_vectors: dense_vectors.collect(),
+    }
+}

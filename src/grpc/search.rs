@@ -1,0 +1,89 @@
+//! `Search`: from a query's text, or its vector, to documents.
+
+use metrics::histogram;
+use tokio::time::Instant;
+
+use super::Shared;
+use super::document::{check_text, to_document_id};
+use super::filter::filter;
+use super::options::{invalid, pruning};
+use super::payload::to_struct;
+use super::vector::to_sparse_vector;
+use crate::metrics as names;
+use crate::model::prune;
+use crate::pipeline::{EncodeOptions, store_fault};
+use crate::proto::search_request::Query;
+use crate::proto::{Hit, SearchRequest};
+use crate::store::{SearchQuery, StoreError};
+use crate::types::{Fault, LongText, SparseVector, StoredPoint, check_collection_name};
+
+const DEFAULT_LIMIT: u32 = 10;
+const MAX_LIMIT: u32 = 1_000;
+const MAX_OFFSET: u32 = 10_000;
+
+/// The documents that score highest.
+///
+/// # Errors
+/// A request that is wrong, by its field; a store that fails.
+pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>, Fault> {
+    check_collection_name(&request.collection)?;
+    let model = shared.models.get(&request.model)?;
+    let (limit, offset) = page(request.limit, request.offset)?;
+    let pruning = pruning(request.pruning)?;
+    let filter = request.filter.map(filter).transpose().map_err(|fault| fault.within("filter"))?;
+    if request.score_threshold.is_some_and(|threshold| !threshold.is_finite()) {
+        return Err(invalid("score_threshold", "it is not a finite number; leave it out for no threshold"));
+    }
+    let spec = shared.collections.open(&request.collection, &model).await?;
+    let vector = match request.query {
+        None => return Err(invalid("query", "there is none; set `text` or `vector`")),
+        Some(Query::Vector(vector)) => {
+            let vector = SparseVector::new(vector.indices, vector.values);
+            let mut vector = vector.map_err(|error| invalid("vector", error.to_string()))?;
+            prune(&mut vector, pruning);
+            vector
+        }
+        Some(Query::Text(text)) => {
+            check_text(&text, shared.limits.text_bytes)?;
+            let options = EncodeOptions { model, long_text: LongText::Truncate, pruning };
+            shared.pipeline.encode_one(options, text).await?.vector
+        }
+    };
+    let query = SearchQuery {
+        vector_name: spec.vector_name,
+        vector,
+        filter,
+        limit,
+        offset,
+        score_threshold: request.score_threshold,
+        with_payload: !request.without_payload,
+        with_vector: request.with_vector,
+    };
+    let start = Instant::now();
+    let found = shared.store.search(&request.collection, query).await;
+    histogram!(names::SEARCH_SECONDS).record(start.elapsed().as_secs_f64());
+    if matches!(found, Err(StoreError::CollectionNotFound(_) | StoreError::Refused(_))) {
+        shared.collections.forget(&request.collection);
+    }
+    Ok(found.map_err(store_fault)?.into_iter().map(to_hit).collect())
+}
+
+fn page(limit: u32, offset: u32) -> Result<(usize, usize), Fault> {
+    let limit = if limit == 0 { DEFAULT_LIMIT } else { limit };
+    if limit > MAX_LIMIT {
+        return Err(invalid("limit", format!("it is {limit}; send 1 to {MAX_LIMIT}, or 0 for {DEFAULT_LIMIT}")));
+    }
+    if offset > MAX_OFFSET {
+        return Err(invalid("offset", format!("it is {offset}; send 0 to {MAX_OFFSET}")));
+    }
+    Ok((limit as usize, offset as usize))
+}
+
+fn to_hit(point: StoredPoint) -> Hit {
+    Hit {
+        id: Some(to_document_id(point.id)),
+        score: point.score,
+        payload: (!point.payload.is_empty()).then(|| to_struct(point.payload)),
+        vector: point.sparse.map(to_sparse_vector),
+    }
+}

@@ -1,0 +1,47 @@
+//! Sparse vectors and model descriptions, for clients.
+
+use crate::model::{Model, Pooling, TermActivation};
+use crate::pipeline::Encoded;
+use crate::proto;
+use crate::types::SparseVector;
+
+pub fn to_sparse_vector(vector: SparseVector) -> proto::SparseVector {
+    let (indices, values) = vector.into_parts();
+    proto::SparseVector { indices, values }
+}
+
+/// An encoded text, with each index's token if `tokens_of` is given.
+pub fn to_encoded_text(encoded: Encoded, tokens_of: Option<&Model>) -> proto::EncodedText {
+    let Encoded { vector, tokens, truncated } = encoded;
+    let tokens_of = tokens_of.into_iter().flat_map(|model| vector.indices().iter().map(|&index| token(model, index)));
+    let token_count = u32::try_from(tokens).unwrap_or(u32::MAX);
+    proto::EncodedText { tokens: tokens_of.collect(), vector: Some(to_sparse_vector(vector)), token_count, truncated }
+}
+
+/// The vocabulary's token for an index; empty for one that no token has.
+pub fn token(model: &Model, index: u32) -> String {
+    model.tokenizer.token(index).unwrap_or_default()
+}
+
+pub fn to_model(model: &Model) -> proto::Model {
+    let settings = &model.settings;
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    proto::Model {
+        name: model.name.clone(),
+        architecture: settings.architecture.clone(),
+        vocabulary_size: count(settings.vocabulary_size),
+        max_length: count(settings.max_length),
+        dtype: "float32".to_owned(),
+        fingerprint: model.fingerprint.to_string(),
+        pooling: match settings.pooling {
+            Pooling::Max => "max",
+            Pooling::Sum => "sum",
+        }
+        .to_owned(),
+        activation: match settings.activation {
+            TermActivation::Relu => "relu",
+            TermActivation::Log1pRelu => "log1p_relu",
+        }
+        .to_owned(),
+    }
+}

@@ -1,0 +1,106 @@
+//! Collections, and whether this encoder's vectors belong in them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::store_fault;
+use crate::model::Model;
+use crate::store::{CollectionInfo, StoreError, VectorStore};
+use crate::types::{CollectionSpec, Fault, Reason};
+
+/// How long a collection is taken to be as it was. A search would else ask the store twice.
+const FRESH: Duration = Duration::from_secs(5);
+/// How many collections are remembered.
+const MAX_REMEMBERED: usize = 1_000;
+
+/// What is known of the store's collections.
+#[derive(Debug)]
+pub struct Collections {
+    store: Arc<dyn VectorStore>,
+    known: Mutex<HashMap<String, (CollectionSpec, Instant)>>,
+}
+
+impl Collections {
+    pub fn new(store: Arc<dyn VectorStore>) -> Self {
+        Self { store, known: Mutex::default() }
+    }
+
+    /// How a collection is made, if `model` wrote it.
+    ///
+    /// # Errors
+    /// If there is none of that name, another encoder wrote it, or the store fails.
+    pub async fn open(&self, name: &str, model: &Model) -> Result<CollectionSpec, Fault> {
+        let spec = match self.remembered(name) {
+            Some(spec) => spec,
+            None => self.read(name).await?.spec,
+        };
+        check_writer(name, &spec, model)?;
+        Ok(spec)
+    }
+
+    /// The same, but a collection that is not there is created as `spec` says, to be written by `model`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_or_create(
+        &self,
+        name: &str,
+        model: &Model,
+        spec: CollectionSpec,
+    ) -> Result<CollectionSpec, Fault> {
+        if self.store.collection(name).await.map_err(store_fault)?.is_none() {
+            let fingerprint = Some(model.fingerprint.clone());
+            let spec = CollectionSpec { model: model.name.clone(), fingerprint, ..spec };
+            match self.store.create_collection(name, &spec).await {
+                // Another stream may have been quicker; then that one's options count.
+                Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
+                Err(error) => return Err(store_fault(error)),
+            }
+            self.forget(name);
+        }
+        self.open(name, model).await
+    }
+
+    /// A collection as it stands.
+    ///
+    /// # Errors
+    /// If there is none of that name, or the store fails.
+    pub async fn read(&self, name: &str) -> Result<CollectionInfo, Fault> {
+        let info = self.store.collection(name).await.map_err(store_fault)?;
+        let info = info.ok_or_else(|| store_fault(StoreError::CollectionNotFound(name.to_owned())))?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_REMEMBERED {
+            known.clear();
+        }
+        known.insert(name.to_owned(), (info.spec.clone(), Instant::now()));
+        Ok(info)
+    }
+
+    /// Takes note that a collection may not be as it was.
+    pub fn forget(&self, name: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    fn remembered(&self, name: &str) -> Option<CollectionSpec> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).filter(|(_, since)| since.elapsed() < FRESH).map(|(spec, _)| spec.clone())
+    }
+}
+
+/// Vectors of different encoders can't be compared. A collection that says nothing of its writer is taken on trust.
+fn check_writer(name: &str, spec: &CollectionSpec, model: &Model) -> Result<(), Fault> {
+    match &spec.fingerprint {
+        Some(writer) if *writer != model.fingerprint => {
+            let message = format!(
+                "collection `{name}` was written by model `{}` with fingerprint {writer}, and model `{}` has {}; \
+                 use the model that wrote it, or another collection",
+                spec.model, model.name, model.fingerprint
+            );
+            Err(Fault::new(Reason::FingerprintMismatch, "model", message))
+        }
+        _ => Ok(()),
+    }
+}
