@@ -1,5 +1,6 @@
 //! splade-sidecar turns streams of documents into learned sparse vectors and indexes them in Qdrant.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod grpc;

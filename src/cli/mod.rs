@@ -18,6 +18,7 @@ mod latency;
 mod model;
 mod output;
 mod search;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -45,7 +46,7 @@ Each command has a help of its own: splade-sidecar ingest --help";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     Ingest(ingest::Ingest),
     Search(search::Search),
     Encode(encode::Encode),
@@ -61,8 +62,7 @@ impl Cli {
     /// What kept the command from doing its work; [`failed`] tells it to the user.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            // PLACEHOLDER of the branch `cli`: the lead's `app` goes here.
-            Command::Serve(_) => anyhow::bail!("`serve` is not part of this build"),
+            Command::Serve(args) => serve::run(*args).await,
             Command::Ingest(command) => command.run().await,
             Command::Search(command) => command.run().await,
             Command::Encode(command) => command.run().await,
@@ -88,7 +88,7 @@ mod tests {
     fn every_flag_has_a_help_and_an_environment_variable_and_every_command_an_example() {
         let mut root = Cli::command();
         root.build();
-        for command in leaves(&root).filter(|command| command.get_name() != "serve") {
+        for command in leaves(&root) {
             assert!(command.get_after_help().is_some(), "{} has no example", command.get_name());
             for argument in command.get_arguments().filter(|argument| !is_built_in(argument)) {
                 let name = format!("{} {}", command.get_name(), argument.get_id());

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use metrics::counter;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Shared;
 use super::deadline::deadline;
 use super::document::check_text;
 use super::options::{invalid, late_options, long_text, pruning, role};
 use super::status::{rejection, status};
 use super::stream::{OpenStream, Responder, Responses, next_request};
 use super::vector::{to_encoded_text, to_model};
+use super::{Gate, Shared};
 use crate::metrics as names;
 use crate::model::Model;
 use crate::pipeline::{Encode, EncodeOptions, Encoded, Finished, Urgency};
@@ -26,26 +26,28 @@ use crate::types::{Fault, Reason};
 /// The service.
 #[derive(Debug, Clone)]
 pub struct EncoderApi {
-    shared: Shared,
+    gate: Gate,
 }
 
 impl EncoderApi {
-    pub fn new(shared: Shared) -> Self {
-        Self { shared }
+    pub fn new(gate: Gate) -> Self {
+        Self { gate }
     }
+}
 
-    fn options(&self, options: proto::EncodeOptions) -> Result<EncodeOptions, Fault> {
+impl Shared {
+    fn encode_options(&self, options: proto::EncodeOptions) -> Result<EncodeOptions, Fault> {
         // Every model that is supported so far encodes both roles alike; a role that doesn't exist is an error still.
         role(options.role)?;
         Ok(EncodeOptions {
-            model: self.shared.models.get(&options.model)?,
+            model: self.models.get(&options.model)?,
             long_text: long_text(options.long_text)?,
             pruning: pruning(options.pruning)?,
         })
     }
 
     async fn encode_all(&self, options: EncodeOptions, texts: Vec<String>) -> Result<Vec<Encoded>, Fault> {
-        let (encode, mut vectors) = self.shared.pipeline.encode(Urgency::Interactive, options);
+        let (encode, mut vectors) = self.pipeline.encode(Urgency::Interactive, options);
         let count = texts.len();
         let submit = async move {
             for (number, text) in (0u64..).zip(texts) {
@@ -76,23 +78,23 @@ impl EncoderApi {
 #[tonic::async_trait]
 impl EncoderService for EncoderApi {
     async fn encode(&self, request: Request<EncodeRequest>) -> Result<Response<EncodeResponse>, Status> {
-        self.shared.check_serving()?;
+        let shared = self.gate.pass()?;
         let EncodeRequest { options, texts } = request.into_inner();
         let options = options.unwrap_or_default();
         let with_tokens = options.with_tokens;
-        let options = self.options(options).map_err(|fault| status(fault.within("options")))?;
-        let max = self.shared.limits.unary_documents;
+        let options = shared.encode_options(options).map_err(|fault| status(fault.within("options")))?;
+        let max = shared.limits.unary_documents;
         if texts.is_empty() || texts.len() > max {
             let message = format!("there are {} texts; send 1 to {max}, or use EncodeStream", texts.len());
             return Err(status(invalid("texts", message)));
         }
         for (index, text) in texts.iter().enumerate() {
-            let checked = check_text(text, self.shared.limits.text_bytes);
+            let checked = check_text(text, shared.limits.text_bytes);
             checked.map_err(|fault| status(Fault { field: format!("texts[{index}]"), ..fault }))?;
         }
         counter!(names::RECEIVED, "call" => "encode").increment(texts.len() as u64);
         let model = Arc::clone(&options.model);
-        let encoded = self.encode_all(options, texts).await.map_err(status)?;
+        let encoded = shared.encode_all(options, texts).await.map_err(status)?;
         let tokens_of = with_tokens.then_some(&*model);
         let results = encoded.into_iter().map(|encoded| to_encoded_text(encoded, tokens_of)).collect();
         Ok(Response::new(EncodeResponse { results, model: model.name.clone() }))
@@ -104,18 +106,17 @@ impl EncoderService for EncoderApi {
         &self,
         request: Request<Streaming<EncodeStreamRequest>>,
     ) -> Result<Response<Self::EncodeStreamStream>, Status> {
-        self.shared.check_serving()?;
-        let open = OpenStream::new("encode_stream", self.shared.streams.token());
+        let shared = self.gate.pass()?;
+        let open = OpenStream::new("encode_stream", shared.streams.token());
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
-        let first =
-            next_request(&mut requests, &self.shared.stopping, std::future::pending()).await?.unwrap_or_default();
+        let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?.unwrap_or_default();
         let options = first.options.unwrap_or_default();
         let with_tokens = options.with_tokens;
-        let options = self.options(options).map_err(|fault| status(fault.within("options")))?;
+        let options = shared.encode_options(options).map_err(|fault| status(fault.within("options")))?;
         let model = Arc::clone(&options.model);
-        let (encode, results) = self.shared.pipeline.encode(Urgency::Bulk, options);
-        let reader = tokio::spawn(read(self.shared.clone(), requests, encode, first.texts));
+        let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
+        let reader = tokio::spawn(read(shared.clone(), requests, encode, first.texts));
         let responder = Responder { results, reader, deadline, _open: open };
         let responses = responder.respond(move |finished| EncodeStreamResponse {
             results: finished.into_iter().map(|finished| result(finished, with_tokens.then_some(&*model))).collect(),
@@ -124,13 +125,15 @@ impl EncoderService for EncoderApi {
     }
 
     async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
-        let model = self.shared.models.get(&request.into_inner().model).map_err(status)?;
+        let shared = self.gate.pass()?;
+        let model = shared.models.get(&request.into_inner().model).map_err(status)?;
         Ok(Response::new(GetModelResponse { model: Some(to_model(&model)) }))
     }
 
     async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
-        let models = self.shared.models.iter().map(|model| to_model(model)).collect();
-        let default_model = self.shared.models.default_name().to_owned();
+        let shared = self.gate.pass()?;
+        let models = shared.models.iter().map(|model| to_model(model)).collect();
+        let default_model = shared.models.default_name().to_owned();
         Ok(Response::new(ListModelsResponse { models, default_model }))
     }
 }

@@ -7,7 +7,7 @@ use super::document::document_id;
 use super::options::{invalid, to_collection_options};
 use super::status::status;
 use super::stream::{OpenStream, Responder, Responses, next_request};
-use super::{Shared, explain, ingest, search};
+use super::{Gate, explain, ingest, search};
 use crate::pipeline::{Progress, Urgency, store_fault};
 use crate::proto::index_service_server::IndexService;
 use crate::proto::{
@@ -22,12 +22,12 @@ const MAX_DELETES: usize = 10_000;
 /// The service.
 #[derive(Debug, Clone)]
 pub struct IndexApi {
-    shared: Shared,
+    gate: Gate,
 }
 
 impl IndexApi {
-    pub fn new(shared: Shared) -> Self {
-        Self { shared }
+    pub fn new(gate: Gate) -> Self {
+        Self { gate }
     }
 }
 
@@ -36,14 +36,14 @@ impl IndexService for IndexApi {
     type IngestStream = Responses<IngestResponse>;
 
     async fn ingest(&self, request: Request<Streaming<IngestRequest>>) -> Result<Response<Self::IngestStream>, Status> {
-        self.shared.check_serving()?;
-        let open = OpenStream::new("ingest", self.shared.streams.token());
+        let shared = self.gate.pass()?;
+        let open = OpenStream::new("ingest", shared.streams.token());
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
-        let first = next_request(&mut requests, &self.shared.stopping, std::future::pending()).await?;
+        let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?;
         let IngestRequest { options, documents } = first.unwrap_or_default();
-        let (ingest, results) = ingest::open(&self.shared, Urgency::Bulk, options).await.map_err(status)?;
-        let reader = tokio::spawn(ingest::read(self.shared.clone(), requests, ingest, documents));
+        let (ingest, results) = ingest::open(shared, Urgency::Bulk, options).await.map_err(status)?;
+        let reader = tokio::spawn(ingest::read(shared.clone(), requests, ingest, documents));
         let responder = Responder { results, reader, deadline, _open: open };
         let mut progress = Progress::default();
         let responses = responder.respond(move |finished| {
@@ -55,31 +55,31 @@ impl IndexService for IndexApi {
     }
 
     async fn upsert(&self, request: Request<UpsertRequest>) -> Result<Response<UpsertResponse>, Status> {
-        self.shared.check_serving()?;
+        let shared = self.gate.pass()?;
         let UpsertRequest { options, documents } = request.into_inner();
-        let max = self.shared.limits.unary_documents;
+        let max = shared.limits.unary_documents;
         if documents.is_empty() || documents.len() > max {
             let message = format!("there are {} documents; send 1 to {max}, or use Ingest", documents.len());
             return Err(status(invalid("documents", message)));
         }
-        let opened = ingest::open(&self.shared, Urgency::Interactive, options).await.map_err(status)?;
-        let results = ingest::upsert(&self.shared, opened, documents).await.map_err(status)?;
+        let opened = ingest::open(shared, Urgency::Interactive, options).await.map_err(status)?;
+        let results = ingest::upsert(shared, opened, documents).await.map_err(status)?;
         Ok(Response::new(UpsertResponse { results }))
     }
 
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
-        self.shared.check_serving()?;
-        let hits = search::search(&self.shared, request.into_inner()).await.map_err(status)?;
+        let shared = self.gate.pass()?;
+        let hits = search::search(shared, request.into_inner()).await.map_err(status)?;
         Ok(Response::new(SearchResponse { hits }))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
-        self.shared.check_serving()?;
-        explain::explain(&self.shared, request.into_inner()).await.map(Response::new).map_err(status)
+        let shared = self.gate.pass()?;
+        explain::explain(shared, request.into_inner()).await.map(Response::new).map_err(status)
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
-        self.shared.check_serving()?;
+        let shared = self.gate.pass()?;
         let DeleteRequest { collection, ids } = request.into_inner();
         check_collection_name(&collection).map_err(status)?;
         if ids.is_empty() || ids.len() > MAX_DELETES {
@@ -91,7 +91,7 @@ impl IndexService for IndexApi {
             Ok(id.point_id())
         });
         let ids = ids.collect::<Result<Vec<_>, Status>>()?;
-        self.shared.store.delete(&collection, &ids).await.map_err(|error| status(store_fault(error)))?;
+        shared.store.delete(&collection, &ids).await.map_err(|error| status(store_fault(error)))?;
         Ok(Response::new(DeleteResponse {}))
     }
 
@@ -99,9 +99,10 @@ impl IndexService for IndexApi {
         &self,
         request: Request<GetCollectionRequest>,
     ) -> Result<Response<GetCollectionResponse>, Status> {
+        let shared = self.gate.pass()?;
         let name = request.into_inner().collection;
         check_collection_name(&name).map_err(status)?;
-        let info = self.shared.collections.read(&name).await.map_err(status)?;
+        let info = shared.collections.read(&name).await.map_err(status)?;
         Ok(Response::new(GetCollectionResponse {
             name,
             point_count: info.point_count,

@@ -5,6 +5,7 @@ mod document;
 mod encoder_service;
 mod explain;
 mod filter;
+mod gate;
 mod index_service;
 mod ingest;
 mod options;
@@ -18,9 +19,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::Status;
 
 pub use encoder_service::EncoderApi;
+pub use gate::Gate;
 pub use index_service::IndexApi;
 
 use crate::model::Models;
@@ -48,11 +49,4 @@ pub struct Shared {
     pub stopping: CancellationToken,
     /// The open streams, which the server's end waits for.
     pub streams: TaskTracker,
-}
-
-impl Shared {
-    /// Refuses new work when the server is stopping.
-    fn check_serving(&self) -> Result<(), Status> {
-        if self.stopping.is_cancelled() { Err(stream::stopping_status()) } else { Ok(()) }
-    }
 }

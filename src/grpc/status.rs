@@ -25,7 +25,7 @@ pub fn code(reason: Reason) -> Code {
         | Reason::StoreRefused => Code::InvalidArgument,
         Reason::UnknownModel | Reason::CollectionNotFound | Reason::DocumentNotFound => Code::NotFound,
         Reason::FingerprintMismatch | Reason::IncompatibleCollection => Code::FailedPrecondition,
-        Reason::StoreUnavailable | Reason::ShuttingDown => Code::Unavailable,
+        Reason::StoreUnavailable | Reason::Starting | Reason::ShuttingDown => Code::Unavailable,
         Reason::Overloaded => Code::ResourceExhausted,
         Reason::Cancelled => Code::DeadlineExceeded,
         Reason::Internal => Code::Internal,

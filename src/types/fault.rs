@@ -63,6 +63,8 @@ pub enum Reason {
     Overloaded,
     /// The client went away, or its deadline passed, before the work was done.
     Cancelled,
+    /// The server is not ready yet.
+    Starting,
     /// The server is stopping.
     ShuttingDown,
     /// A defect of the service or of the store.
@@ -87,6 +89,7 @@ impl Reason {
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::Overloaded => "OVERLOADED",
             Self::Cancelled => "CANCELLED",
+            Self::Starting => "STARTING",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Internal => "INTERNAL",
         }

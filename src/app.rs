@@ -1,0 +1,167 @@
+//! Wiring, and nothing else: configuration → parts → serve → drain.
+
+mod health;
+mod listen;
+mod metrics_page;
+mod telemetry;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use telemetry::init_logs;
+
+use crate::config::{Config, StoreConfig};
+use crate::grpc::{Gate, Shared};
+use crate::model::hub::{HubConfig, locate};
+use crate::model::{Model, Models};
+use crate::pipeline::{Collections, Pipeline, Running};
+use crate::store::qdrant::QdrantStore;
+use crate::store::{EdgeOptions, EdgeStore, VectorStore};
+use health::Health;
+use listen::{Listeners, Serving};
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Every document that was read has its result, and the store is closed.
+    Drained,
+    /// The drain deadline passed before that.
+    DeadlinePassed,
+}
+
+/// A server that listens. Until the model and the store are ready, its health is NOT_SERVING and it refuses calls.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    gate: Gate,
+    health: Health,
+    serving: Serving,
+    stopping: CancellationToken,
+}
+
+impl Server {
+    /// Binds the addresses and begins to listen.
+    ///
+    /// # Errors
+    /// If an address can't be had: which, and the flag to change it.
+    pub async fn bind(config: Config) -> anyhow::Result<Self> {
+        let metrics = telemetry::install_metrics()?;
+        let stopping = CancellationToken::new();
+        let gate = Gate::new(stopping.clone());
+        let health = Health::new();
+        let listeners = Listeners::bind(&config).await?;
+        let serving = listeners.serve(&config.server, gate.clone(), &health, metrics).await?;
+        tracing::info!(grpc = %serving.grpc, metrics = ?serving.metrics, "listening");
+        Ok(Self { config, gate, health, serving, stopping })
+    }
+
+    /// Where gRPC is served.
+    pub fn address(&self) -> SocketAddr {
+        self.serving.grpc
+    }
+
+    /// Where metrics are served.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.serving.metrics
+    }
+
+    /// Gets the parts ready, serves until `stop`, and drains.
+    ///
+    /// # Errors
+    /// If the model or the store can't be made ready.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<Ended> {
+        tokio::pin!(stop);
+        let parts = tokio::select! {
+            parts = Parts::prepare(&self.config) => parts?,
+            () = &mut stop => return Ok(Ended::Drained),
+        };
+        let Parts { models, store, pipeline, running } = parts;
+        let streams = TaskTracker::new();
+        self.gate.open(Shared {
+            models,
+            pipeline,
+            store: Arc::clone(&store),
+            collections: Arc::new(Collections::new(Arc::clone(&store))),
+            limits: self.config.requests,
+            stopping: self.stopping.clone(),
+            streams: streams.clone(),
+        });
+        let watch = tokio::spawn(self.health.clone().watch(Arc::clone(&store), self.stopping.clone()));
+        stop.await;
+        tracing::info!(deadline = ?self.config.drain_deadline, "stopping: finishing what was read");
+        self.stopping.cancel();
+        let deadline = self.config.drain_deadline;
+        let Self { gate, health, serving, .. } = self;
+        let drain = async {
+            let _watched = watch.await;
+            streams.close();
+            streams.wait().await;
+            health.end().await;
+            serving.end().await;
+            // The last handle to the pipeline: its threads end when they have finished what they hold.
+            drop(gate);
+            running.drained().await;
+            store.close().await
+        };
+        match timeout(deadline, drain).await {
+            Ok(closed) => {
+                closed?;
+                tracing::info!("stopped");
+                Ok(Ended::Drained)
+            }
+            Err(_) => {
+                tracing::error!("the drain deadline passed; clients must send again what has no result");
+                Ok(Ended::DeadlinePassed)
+            }
+        }
+    }
+}
+
+/// What the services need.
+struct Parts {
+    models: Models,
+    store: Arc<dyn VectorStore>,
+    pipeline: Pipeline,
+    running: Running,
+}
+
+impl Parts {
+    async fn prepare(config: &Config) -> anyhow::Result<Self> {
+        let (source, name) = (config.model.clone(), config.model_name.clone());
+        let load = spawn_blocking(move || {
+            let hub = HubConfig::from_env(|name| std::env::var(name).ok());
+            let folder = locate(&source, &hub, || ())?;
+            let model = Model::load(&name, &folder)?;
+            model.warm_up()?;
+            anyhow::Ok(model)
+        });
+        let (model, store) = tokio::join!(load, open_store(config.store.clone()));
+        let (model, store) = (model??, store?);
+        tracing::info!(
+            name = model.name,
+            architecture = model.settings.architecture,
+            max_length = model.settings.max_length,
+            fingerprint = %model.fingerprint,
+            "the model is ready"
+        );
+        let (pipeline, running) =
+            Pipeline::start(config.pipeline, Arc::clone(&store)).context("the encoder threads can't be started")?;
+        Ok(Self { models: Models::new(model, []), store, pipeline, running })
+    }
+}
+
+async fn open_store(config: StoreConfig) -> anyhow::Result<Arc<dyn VectorStore>> {
+    Ok(match config {
+        StoreConfig::Embedded(folder) => {
+            let open = move || EdgeStore::open(&folder, EdgeOptions::default());
+            Arc::new(spawn_blocking(open).await?.context("--store-dir can't be opened")?)
+        }
+        StoreConfig::Qdrant(config) => Arc::new(QdrantStore::new(config)?),
+    })
+}

@@ -1,0 +1,159 @@
+//! Sockets, and what is served on them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::pb::health_server::HealthServer;
+
+use super::health::Health;
+use super::metrics_page;
+use crate::config::{Config, ServerConfig};
+use crate::grpc::{EncoderApi, Gate, IndexApi};
+use crate::proto::FILE_DESCRIPTOR_SET;
+use crate::proto::encoder_service_server::EncoderServiceServer;
+use crate::proto::index_service_server::IndexServiceServer;
+
+/// HTTP/2 flow control: what a client may send before it is read, by call and by connection.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// Sockets that are bound.
+#[derive(Debug)]
+pub struct Listeners {
+    grpc: TcpListener,
+    unix: Option<(UnixListener, PathBuf)>,
+    metrics: Option<TcpListener>,
+}
+
+/// What is served on them, until it is ended.
+#[derive(Debug)]
+pub struct Serving {
+    pub grpc: SocketAddr,
+    pub metrics: Option<SocketAddr>,
+    ending: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+    unix: Option<PathBuf>,
+}
+
+impl Listeners {
+    /// Binds what the configuration asks for.
+    ///
+    /// # Errors
+    /// If an address can't be had: which, and the flag to change it.
+    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let tcp = async |flag: &str, address: SocketAddr| {
+            let listener = TcpListener::bind(address).await;
+            listener.with_context(|| format!("{flag}: can't listen on {address}; choose another address"))
+        };
+        let unix = match &config.unix_socket {
+            Some(path) => Some((bind_unix(path)?, path.clone())),
+            None => None,
+        };
+        let metrics = match config.metrics_listen {
+            Some(address) => Some(tcp("--metrics-listen", address).await?),
+            None => None,
+        };
+        Ok(Self { grpc: tcp("--listen", config.listen).await?, unix, metrics })
+    }
+
+    /// Serves on them.
+    ///
+    /// # Errors
+    /// If a socket has no address, or the reflection service can't read the contract.
+    pub async fn serve(
+        self,
+        config: &ServerConfig,
+        gate: Gate,
+        health: &Health,
+        metrics: PrometheusHandle,
+    ) -> anyhow::Result<Serving> {
+        let ending = CancellationToken::new();
+        let routes = routes(config, gate.clone(), health).await?;
+        let grpc = self.grpc.local_addr()?;
+        let incoming = TcpIncoming::from(self.grpc).with_nodelay(Some(true));
+        let ended = ending.clone().cancelled_owned();
+        let server = builder(config).add_routes(routes.clone()).serve_with_incoming_shutdown(incoming, ended);
+        let mut tasks = vec![tokio::spawn(until_ended(server))];
+        let mut socket = None;
+        if let Some((unix, path)) = self.unix {
+            let incoming = UnixListenerStream::new(unix);
+            let ended = ending.clone().cancelled_owned();
+            let server = builder(config).add_routes(routes).serve_with_incoming_shutdown(incoming, ended);
+            tasks.push(tokio::spawn(until_ended(server)));
+            socket = Some(path);
+        }
+        let metrics_address = self.metrics.as_ref().map(TcpListener::local_addr).transpose()?;
+        if let Some(listener) = self.metrics {
+            tasks.push(tokio::spawn(metrics_page::serve(listener, metrics, gate, ending.clone())));
+        }
+        Ok(Serving { grpc, metrics: metrics_address, ending, tasks, unix: socket })
+    }
+}
+
+impl Serving {
+    /// Takes no more calls, and waits until the open ones have ended.
+    pub async fn end(self) {
+        self.ending.cancel();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a listener failed");
+            }
+        }
+        if let Some(path) = self.unix
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::warn!(%error, path = %path.display(), "the socket's file is left behind");
+        }
+    }
+}
+
+async fn until_ended(server: impl Future<Output = Result<(), tonic::transport::Error>>) {
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the gRPC server failed");
+    }
+}
+
+/// Binds a Unix socket. The file of one that nobody listens on any more is replaced.
+fn bind_unix(path: &Path) -> anyhow::Result<UnixListener> {
+    if path.exists() && std::os::unix::net::UnixStream::connect(path).is_err() {
+        use std::os::unix::fs::FileTypeExt;
+        let is_socket = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        anyhow::ensure!(is_socket, "--unix-socket: {} is there and is no socket; choose another path", path.display());
+        std::fs::remove_file(path)?;
+    }
+    UnixListener::bind(path)
+        .with_context(|| format!("--unix-socket: can't listen on {}; choose another path", path.display()))
+}
+
+fn builder(config: &ServerConfig) -> tonic::transport::Server {
+    tonic::transport::Server::builder()
+        .max_concurrent_streams(config.max_concurrent_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(Some(config.keepalive))
+        .http2_keepalive_timeout(Some(config.keepalive))
+}
+
+async fn routes(config: &ServerConfig, gate: Gate, health: &Health) -> anyhow::Result<Routes> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let bytes = config.max_message_bytes;
+    let encoder = EncoderServiceServer::new(EncoderApi::new(gate.clone())).max_decoding_message_size(bytes);
+    let index = IndexServiceServer::new(IndexApi::new(gate)).max_decoding_message_size(bytes);
+    Ok(Routes::new(encoder)
+        .add_service(index)
+        .add_service(HealthServer::new(health.service().await))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}

@@ -1,0 +1,30 @@
+//! `serve`: the server, from its configuration to its end.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{Ended, Server, init_logs};
+use crate::config::{Config, ServeArgs};
+
+/// The exit status of a server that could not finish what it had read.
+const NOT_DRAINED: u8 = 1;
+
+/// Serves until SIGTERM or SIGINT, then drains. Status 0: drained; 1: the drain deadline passed; 2: it never served.
+pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::try_from(args)?;
+    init_logs(&config.log, config.log_format)?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be waited for")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be waited for")?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    match Server::bind(config).await?.run(stop).await? {
+        Ended::Drained => Ok(ExitCode::SUCCESS),
+        Ended::DeadlinePassed => Ok(ExitCode::from(NOT_DRAINED)),
+    }
+}
