@@ -1,1 +1,4 @@
 //! The one integration binary: a file a concern, on real sockets.
+
+mod cli;
+mod hub;

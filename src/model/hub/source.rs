@@ -115,8 +115,7 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_refused() {
-        for text in ["", "splade", "org/", "org/na me", "org/name@", "org/name@../../x", "org/name@a//b", "org/.."]
-        {
+        for text in ["", "splade", "org/", "org/na me", "org/name@", "org/name@../../x", "org/name@a//b", "org/.."] {
             assert!(text.parse::<ModelSource>().is_err(), "{text:?}");
         }
     }
