@@ -30,7 +30,7 @@ use crate::config::ServeArgs;
 
 /// Turns streams of documents into SPLADE vectors and indexes them in Qdrant.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100, after_help = EXAMPLE)]
+#[command(version, after_help = EXAMPLE)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -2,3 +2,5 @@
 
 mod qdrant_store;
 mod support;
+mod cli;
+mod hub;

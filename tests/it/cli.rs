@@ -1,0 +1,59 @@
+//! The real binary against a server that keeps what it gets and answers by simple rules.
+
+mod fake;
+mod ingest;
+mod query;
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tokio::task::spawn_blocking;
+
+/// The binary, in a folder of its own, knowing no environment but the server's address.
+fn command<S: AsRef<OsStr>>(folder: &Path, server: &str, arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
+    command.env_clear().env("SPLADE_SERVER", server).current_dir(folder).args(arguments);
+    command
+}
+
+/// What a run of the binary left.
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Run {
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// Runs the binary to its end.
+async fn run(folder: &Path, server: &str, arguments: &[&str]) -> Run {
+    run_with_input(folder, server, arguments, "").await
+}
+
+async fn run_with_input(folder: &Path, server: &str, arguments: &[&str], input: &str) -> Run {
+    let mut command = command(folder, server, arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let input = input.to_owned();
+    let output = spawn_blocking(move || {
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    });
+    output.await.unwrap().into()
+}

@@ -1,0 +1,258 @@
+//! A server that keeps what it gets and answers by simple rules.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prost::Message;
+use splade_sidecar::proto::encoder_service_server::{EncoderService, EncoderServiceServer};
+use splade_sidecar::proto::index_service_server::{IndexService, IndexServiceServer};
+use splade_sidecar::proto::*;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
+use tonic::transport::Server;
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// What the fake does with documents.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Rule {
+    /// Index them, but reject those whose text holds the word `bad`.
+    #[default]
+    Index,
+    /// Index so many, the last of them first, then break the stream.
+    BreakAfter(usize),
+    /// Take them and say nothing.
+    Swallow,
+    /// Refuse the call.
+    Refuse,
+}
+
+/// The fake's memory, shared with the test.
+#[derive(Clone, Default)]
+pub struct Fake {
+    rule: Rule,
+    seen: Arc<Mutex<Seen>>,
+    /// One permit for each document that came.
+    pub arrivals: Arc<Arrivals>,
+}
+
+pub struct Arrivals(pub Semaphore);
+
+impl Default for Arrivals {
+    fn default() -> Self {
+        Self(Semaphore::new(0))
+    }
+}
+
+/// What came.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// The options of each message of a stream that had any, with the message's position.
+    pub options: Vec<(usize, IngestOptions)>,
+    /// The documents of each message of a stream.
+    pub messages: Vec<Vec<Document>>,
+    pub searches: Vec<SearchRequest>,
+    pub explains: Vec<ExplainRequest>,
+    pub encodes: Vec<EncodeRequest>,
+}
+
+impl Seen {
+    pub fn documents(&self) -> Vec<Document> {
+        self.messages.concat()
+    }
+}
+
+impl Fake {
+    pub fn new(rule: Rule) -> Self {
+        Self { rule, ..Self::default() }
+    }
+
+    /// Serves on a free port; gives its address.
+    pub async fn serve(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = self.server();
+        tokio::spawn(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await });
+        format!("http://{address}")
+    }
+
+    /// Serves on a Unix socket; gives its address.
+    pub fn serve_unix(&self, path: &std::path::Path) -> String {
+        let listener = UnixListener::bind(path).unwrap();
+        let server = self.server();
+        tokio::spawn(async move { server.serve_with_incoming(UnixListenerStream::new(listener)).await });
+        format!("unix:{}", path.display())
+    }
+
+    fn server(&self) -> tonic::transport::server::Router {
+        Server::builder()
+            .add_service(IndexServiceServer::new(self.clone()).max_decoding_message_size(32 << 20))
+            .add_service(EncoderServiceServer::new(self.clone()))
+    }
+
+    pub fn seen(&self) -> Seen {
+        self.with_seen(|seen| seen.clone())
+    }
+
+    fn with_seen<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
+        act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn answer(
+        self,
+        mut requests: Streaming<IngestRequest>,
+        responses: mpsc::Sender<Result<IngestResponse, Status>>,
+    ) -> Result<(), Status> {
+        let mut position = 0;
+        let mut sequence = 0;
+        while let Some(request) = requests.message().await? {
+            if let Some(options) = request.options {
+                self.with_seen(|seen| seen.options.push((position, options)));
+            }
+            position += 1;
+            let documents: Vec<_> = request.documents.into_iter().map(|d| Document::decode(d).unwrap()).collect();
+            let first = sequence + 1;
+            sequence += documents.len() as u64;
+            let mut results: Vec<_> = (first..).zip(&documents).map(|(sequence, d)| result(sequence, d)).collect();
+            let count = documents.len();
+            self.with_seen(|seen| seen.messages.push(documents));
+            self.arrivals.0.add_permits(count);
+
+            let mut durable_through = sequence;
+            match self.rule {
+                Rule::Swallow => continue,
+                Rule::BreakAfter(limit) if sequence >= limit as u64 => {
+                    // The last one has its result, but the one before it has not.
+                    results.retain(|result| result.sequence <= limit as u64 && result.sequence != limit as u64 - 1);
+                    durable_through = limit as u64 - 2;
+                }
+                _ => {}
+            }
+            let _ = responses.send(Ok(IngestResponse { results, durable_through })).await;
+            if durable_through < sequence {
+                return Err(Status::unavailable("the server is going down"));
+            }
+        }
+        if matches!(self.rule, Rule::Swallow) {
+            responses.closed().await;
+        }
+        Ok(())
+    }
+}
+
+fn result(sequence: u64, document: &Document) -> DocumentResult {
+    let bad = document.text.contains("bad");
+    let status = if bad { DocumentStatus::Rejected } else { DocumentStatus::Indexed };
+    let rejection = Rejection {
+        code: Code::InvalidArgument.into(),
+        reason: "BAD_TEXT".to_owned(),
+        field: "text".to_owned(),
+        message: "the text is bad; make it good".to_owned(),
+    };
+    DocumentResult {
+        sequence,
+        id: document.id.clone(),
+        status: status.into(),
+        rejection: bad.then_some(rejection),
+        token_count: 10,
+        truncated: document.text.contains("long"),
+        term_count: 3,
+    }
+}
+
+#[tonic::async_trait]
+impl IndexService for Fake {
+    type IngestStream = ReceiverStream<Result<IngestResponse, Status>>;
+
+    async fn ingest(&self, request: Request<Streaming<IngestRequest>>) -> Result<Response<Self::IngestStream>, Status> {
+        if matches!(self.rule, Rule::Refuse) {
+            let details = ErrorDetails::with_bad_request_violation("options.collection", "no collection has this name");
+            return Err(Status::with_error_details(Code::NotFound, "there is no collection `docs`", details));
+        }
+        let (sender, receiver) = mpsc::channel(4);
+        let fake = self.clone();
+        tokio::spawn(async move {
+            if let Err(status) = fake.answer(request.into_inner(), sender.clone()).await {
+                let _ = sender.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
+        assert!(request.metadata().contains_key("grpc-timeout"), "the server must learn the deadline");
+        self.with_seen(|seen| seen.searches.push(request.into_inner()));
+        let text = prost_types::Value { kind: Some(prost_types::value::Kind::StringValue("a\nfox".to_owned())) };
+        let payload = prost_types::Struct { fields: [("text".to_owned(), text)].into() };
+        let id = DocumentId { kind: Some(document_id::Kind::Key("7".to_owned())) };
+        let hit = Hit { id: Some(id), score: 1.5, payload: Some(payload), vector: None };
+        Ok(Response::new(SearchResponse { hits: vec![hit] }))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        self.with_seen(|seen| seen.explains.push(request.into_inner()));
+        let term = TermContribution {
+            index: 4419,
+            token: "fox".to_owned(),
+            query_weight: 2.0,
+            document_weight: 1.5,
+            contribution: 3.0,
+            query_origin: TermOrigin::Text.into(),
+            document_origin: TermOrigin::Expansion.into(),
+        };
+        let terms = vec![term];
+        Ok(Response::new(ExplainResponse { terms, score: 3.0, query_term_count: 4, document_term_count: 9 }))
+    }
+
+    async fn upsert(&self, _: Request<UpsertRequest>) -> Result<Response<UpsertResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+
+    async fn delete(&self, _: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+
+    async fn get_collection(
+        &self,
+        _: Request<GetCollectionRequest>,
+    ) -> Result<Response<GetCollectionResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+}
+
+#[tonic::async_trait]
+impl EncoderService for Fake {
+    type EncodeStreamStream = ReceiverStream<Result<EncodeStreamResponse, Status>>;
+
+    async fn encode(&self, request: Request<EncodeRequest>) -> Result<Response<EncodeResponse>, Status> {
+        let request = request.into_inner();
+        let vector = SparseVector { indices: vec![3, 5, 8], values: vec![0.1, 2.0, 0.5] };
+        let tokens = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let encoded = EncodedText { vector: Some(vector), tokens, token_count: 5, truncated: false };
+        let results = vec![encoded; request.texts.len()];
+        self.with_seen(|seen| seen.encodes.push(request));
+        Ok(Response::new(EncodeResponse { results, model: "tiny".to_owned() }))
+    }
+
+    async fn encode_stream(
+        &self,
+        _: Request<Streaming<EncodeStreamRequest>>,
+    ) -> Result<Response<Self::EncodeStreamStream>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+
+    async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
+        match request.into_inner().model {
+            name if name == "tiny" => Ok(Response::new(GetModelResponse { model: Some(tiny()) })),
+            name => Err(Status::not_found(format!("there is no model `{name}`"))),
+        }
+    }
+
+    async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
+        Ok(Response::new(ListModelsResponse { models: vec![tiny()], default_model: "tiny".to_owned() }))
+    }
+}
+
+fn tiny() -> Model {
+    Model { name: "tiny".to_owned(), vocabulary_size: 30522, ..Model::default() }
+}

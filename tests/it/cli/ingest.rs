@@ -1,0 +1,210 @@
+//! `ingest`: what is sent, what is told, and how it ends.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use splade_sidecar::proto::LongText;
+use splade_sidecar::proto::document_id::Kind;
+use tempfile::{TempDir, tempdir};
+use tokio::task::spawn_blocking;
+
+use super::fake::{Fake, Rule};
+use super::{Run, command, run, run_with_input};
+
+/// A folder with `docs.jsonl` in it.
+fn folder(lines: impl IntoIterator<Item = String>) -> TempDir {
+    let folder = tempdir().unwrap();
+    let lines: Vec<String> = lines.into_iter().collect();
+    fs::write(folder.path().join("docs.jsonl"), lines.join("\n") + "\n").unwrap();
+    folder
+}
+
+fn numbered(count: usize) -> impl Iterator<Item = String> {
+    (1..=count).map(|id| json!({"id": id, "text": format!("document {id}")}).to_string())
+}
+
+async fn ingest(folder: &Path, server: &str, more: &[&str]) -> Run {
+    let arguments = ["ingest", "docs.jsonl", "--collection", "docs", "--output", "json"];
+    run(folder, server, &[&arguments, more].concat()).await
+}
+
+fn rejects(file: &Path) -> Vec<Value> {
+    fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_line_is_sent_once_and_the_summary_counts_them() {
+    let fake = Fake::new(Rule::Index);
+    let folder = folder(numbered(1000).chain([json!({"text": "a long text", "year": 2024}).to_string()]));
+    let options = ["--create-collection", "--long-text", "reject", "--text-key", "", "--batch-points", "7"];
+    let run = ingest(folder.path(), &fake.serve().await, &options).await;
+
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let summary = run.json();
+    for (name, expected) in
+        [("documents", 1001), ("indexed", 1001), ("rejected", 0), ("truncated", 1), ("tokens", 10010)]
+    {
+        assert_eq!(summary[name], expected, "{name}");
+    }
+    assert!(summary["documents_per_second"].as_f64().unwrap() > 0.0);
+    assert_eq!((&summary["failure"], &summary["rejects_file"]), (&Value::Null, &Value::Null));
+    assert!(!folder.path().join("docs.jsonl.rejects.jsonl").exists(), "no rejects, no file");
+
+    let seen = fake.seen();
+    let documents = seen.documents();
+    assert_eq!(documents.len(), 1001);
+    assert_eq!(documents[41].id.as_ref().unwrap().kind, Some(Kind::Num(42)));
+    assert_eq!((documents[1000].id.as_ref(), documents[1000].text.as_str()), (None, "a long text"));
+    assert_eq!(documents[1000].payload.as_ref().unwrap().fields.keys().collect::<Vec<_>>(), ["year"]);
+    assert!(seen.messages.iter().all(|message| message.len() <= 64));
+    let [(0, options)] = seen.options.as_slice() else { panic!("{:?}", seen.options) };
+    assert_eq!((options.collection.as_str(), options.create_collection, options.batch_points), ("docs", true, 7));
+    assert_eq!((options.long_text(), options.text_key.as_deref()), (LongText::Reject, Some("")));
+}
+
+#[tokio::test]
+async fn rejected_lines_are_kept_with_their_reasons() {
+    let lines = ["{\"id\": 1, \"text\": \"good\"}", "no json", "", "{\"id\": 4, \"text\": \"bad\"}", "{\"id\": 5}"];
+    let folder = folder(lines.map(str::to_owned));
+    let run = ingest(folder.path(), &Fake::new(Rule::Index).serve().await, &[]).await;
+
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!((&run.json()["indexed"], &run.json()["rejected"]), (&json!(1), &json!(3)));
+    assert_eq!(run.json()["rejects_file"], "docs.jsonl.rejects.jsonl");
+    let rejects = rejects(&folder.path().join("docs.jsonl.rejects.jsonl"));
+    let mut seen: Vec<_> =
+        rejects.iter().map(|r| (r["line_number"].as_u64().unwrap(), r["line"].as_str().unwrap())).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [(2, lines[1]), (4, lines[3]), (5, lines[4])]);
+    let server = rejects.iter().find(|reject| reject["line_number"] == 4).unwrap();
+    assert_eq!(
+        (&server["reason"], &server["field"], &server["code"]),
+        (&json!("BAD_TEXT"), &json!("text"), &json!("InvalidArgument"))
+    );
+    assert_eq!(server["message"], "the text is bad; make it good");
+}
+
+#[tokio::test]
+async fn a_broken_stream_says_how_to_go_on_and_nothing_is_lost() {
+    let folder = folder(numbered(500));
+    let broken = Fake::new(Rule::BreakAfter(300));
+    let first = ingest(folder.path(), &broken.serve().await, &[]).await;
+
+    assert_eq!(first.code, 2);
+    assert!(first.stderr.contains("the server is going down (UNAVAILABLE)"), "{}", first.stderr);
+    // Document 299 is the first without a result, though 300 has one.
+    assert!(first.stderr.contains("--skip 298 "), "{}", first.stderr);
+    let failure = &first.json()["failure"];
+    assert_eq!((&failure["skip"], &failure["durable_through"]), (&json!(298), &json!(298)));
+    assert_eq!(first.json()["indexed"], 299);
+
+    let healthy = Fake::new(Rule::Index);
+    let second = ingest(folder.path(), &healthy.serve().await, &["--skip", "298"]).await;
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    let ids: BTreeSet<u64> = healthy
+        .seen()
+        .documents()
+        .into_iter()
+        .map(|document| match document.id.and_then(|id| id.kind) {
+            Some(Kind::Num(num)) => num,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(ids, (299..=500).collect());
+}
+
+#[tokio::test]
+async fn a_resumed_run_adds_to_the_rejects() {
+    let folder = folder(["bad 1", "bad 2"].map(|text| json!({"text": text}).to_string()));
+    let server = Fake::new(Rule::Index).serve().await;
+    let file = folder.path().join("docs.jsonl.rejects.jsonl");
+    for (skip, lines) in [("1", 1), ("1", 2), ("0", 2)] {
+        assert_eq!(ingest(folder.path(), &server, &["--skip", skip]).await.code, 1);
+        assert_eq!(rejects(&file).len(), lines, "--skip {skip}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_call_is_told_in_plain_words() {
+    let folder = folder(numbered(3));
+    let run = ingest(folder.path(), &Fake::new(Rule::Refuse).serve().await, &[]).await;
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("there is no collection `docs` (NOT_FOUND)"), "{}", run.stderr);
+    assert!(run.stderr.contains("options.collection: no collection has this name"), "{}", run.stderr);
+    assert!(run.stderr.contains("--skip 0 "), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn an_interrupt_says_how_to_go_on() {
+    let fake = Fake::new(Rule::Swallow);
+    let folder = folder(numbered(10));
+    let arguments = ["ingest", "docs.jsonl", "--collection", "docs"];
+    let mut command = command(folder.path(), &fake.serve().await, arguments);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    fake.arrivals.0.acquire_many(10).await.unwrap().forget();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let run: Run = spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into();
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("interrupted") && run.stderr.contains("--skip 0 "), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn standard_input_and_a_unix_socket() {
+    let fake = Fake::new(Rule::Index);
+    let folder = tempdir().unwrap();
+    let server = fake.serve_unix(&folder.path().join("socket"));
+    let input = "{\"sku\": \"a-1\", \"body\": \"good\", \"price\": 3, \"x\": 1}\n{\"sku\": \"a-2\", \"body\": \"bad\"}";
+    let arguments = [
+        "ingest",
+        "-",
+        "--collection",
+        "docs",
+        "--id-field",
+        "sku",
+        "--text-field",
+        "body",
+        "--payload-fields",
+        "price,brand",
+    ];
+    let run = run_with_input(folder.path(), &server, &arguments, input).await;
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stdout.contains("rejected     1  (see rejects.jsonl)"), "{}", run.stdout);
+    assert_eq!(rejects(&folder.path().join("rejects.jsonl")).len(), 1);
+    let document = &fake.seen().documents()[0];
+    assert_eq!(document.id.as_ref().unwrap().kind, Some(Kind::Key("a-1".to_owned())));
+    assert_eq!(document.payload.as_ref().unwrap().fields.keys().collect::<Vec<_>>(), ["price"]);
+}
+
+#[tokio::test]
+async fn a_large_document_has_a_message_of_its_own() {
+    let fake = Fake::new(Rule::Index);
+    let large = json!({"id": 2, "text": "word ".repeat(2_000_000)}).to_string();
+    let folder = folder(numbered(1).chain([large]).chain(numbered(1)));
+    let run = ingest(folder.path(), &fake.serve().await, &[]).await;
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let sizes: Vec<_> = fake.seen().messages.iter().map(Vec::len).filter(|&size| size > 0).collect();
+    assert_eq!(sizes, [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn mistakes_are_found_before_anything_is_sent() {
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let folder = folder(numbered(3));
+    let own_input = ingest(folder.path(), &server, &["--rejects", "docs.jsonl"]).await;
+    assert_eq!(own_input.code, 2);
+    assert!(own_input.stderr.contains("names the input itself"), "{}", own_input.stderr);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("docs.jsonl")).unwrap().lines().count(),
+        3,
+        "the input is unharmed"
+    );
+
+    let no_file = run(folder.path(), &server, &["ingest", "nothing.jsonl", "--collection", "docs"]).await;
+    assert_eq!(no_file.code, 2);
+    assert!(no_file.stderr.contains("can't open nothing.jsonl"), "{}", no_file.stderr);
+    assert!(fake.seen().messages.is_empty());
+}

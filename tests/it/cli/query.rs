@@ -1,0 +1,147 @@
+//! The commands that ask: search, encode, explain, model show and health.
+
+use std::process::Stdio;
+
+use serde_json::json;
+use splade_sidecar::proto::{self, Role, explain_request, search_request};
+use tempfile::tempdir;
+use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::{HealthReporter, health_reporter};
+
+use super::fake::{Fake, Rule};
+use super::{Run, command, run};
+
+async fn ask(fake: &Fake, arguments: &[&str]) -> Run {
+    let folder = tempdir().unwrap();
+    let run = run(folder.path(), &fake.serve().await, arguments).await;
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    run
+}
+
+#[tokio::test]
+async fn search_shows_rank_score_id_and_text() {
+    let fake = Fake::new(Rule::Index);
+    let arguments = ["search", "a fox", "--collection", "docs", "--limit", "3", "--offset", "1", "--must", "year=2024"];
+    let text = ask(&fake, &arguments).await;
+    assert_eq!(text.stdout, "   1    1.5000  key:7  a fox\n");
+    let [request] = fake.seen().searches.try_into().unwrap();
+    assert_eq!((request.collection.as_str(), request.limit, request.offset), ("docs", 3, 1));
+    assert_eq!(request.query, Some(search_request::Query::Text("a fox".to_owned())));
+    assert_eq!(request.filter.unwrap().must.len(), 1);
+
+    let json = ask(&fake, &["search", "a fox", "--collection", "docs", "--output", "json"]).await;
+    let hit = json!({"id": "7", "score": 1.5, "payload": {"text": "a\nfox"}});
+    assert_eq!(json.json(), json!({"query": "a fox", "hits": [hit]}));
+    assert_eq!(fake.seen().searches[1].filter, None);
+}
+
+#[tokio::test]
+async fn search_measures_every_query_as_often_as_asked() {
+    let fake = Fake::new(Rule::Index);
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("queries.txt"), "one\n\ntwo\n").unwrap();
+    let arguments = ["search", "--collection", "docs", "--queries", "queries.txt", "--repeat", "3", "--output", "json"];
+    let run = run(folder.path(), &fake.serve().await, &arguments).await;
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.json()["calls"], 6);
+    assert!(run.json()["p50_ms"].as_f64().unwrap() <= run.json()["p99_ms"].as_f64().unwrap());
+    let second = &fake.seen().searches[1];
+    assert_eq!(second.query, Some(search_request::Query::Text("two".to_owned())));
+}
+
+#[tokio::test]
+async fn encode_shows_the_heaviest_terms_first() {
+    let fake = Fake::new(Rule::Index);
+    let text = ask(&fake, &["encode", "a fox", "--role", "query", "--top", "2"]).await;
+    assert_eq!(text.stdout, "a fox (5 tokens; 3 terms)\n    2.0000  b\n    0.5000  c\n");
+    let options = fake.seen().encodes[0].options.clone().unwrap();
+    assert_eq!((options.role(), options.with_tokens), (Role::Query, true));
+    let json = ask(&fake, &["encode", "a fox", "--output", "json"]).await;
+    assert_eq!(json.json()["terms"][0], json!({"index": 5, "token": "b", "weight": 2.0}));
+}
+
+#[tokio::test]
+async fn explain_shows_each_product_and_the_sum() {
+    let fake = Fake::new(Rule::Index);
+    let text = ask(&fake, &["explain", "fox", "--collection", "docs", "--id", "key:7"]).await;
+    assert!(text.stdout.contains("fox     2.0000 ×   1.5000 =   3.0000  text, expansion\n"), "{}", text.stdout);
+    assert!(text.stdout.contains("1 shared terms, of 4 in the query and 9 in the document\n"), "{}", text.stdout);
+    let id = proto::DocumentId { kind: Some(proto::document_id::Kind::Key("7".to_owned())) };
+    assert_eq!(fake.seen().explains[0].document, Some(explain_request::Document::Id(id)));
+    let json = ask(&fake, &["explain", "fox", "--text", "a fox", "--output", "json"]).await;
+    assert_eq!((&json.json()["score"], &json.json()["terms"][0]["contribution"]), (&json!(3.0), &json!(3.0)));
+}
+
+#[tokio::test]
+async fn model_show_lists_or_describes() {
+    let fake = Fake::new(Rule::Index);
+    assert!(ask(&fake, &["model", "show"]).await.stdout.starts_with("tiny (default)\n"));
+    assert_eq!(ask(&fake, &["model", "show", "tiny", "--output", "json"]).await.json()["vocabulary_size"], 30522);
+    let folder = tempdir().unwrap();
+    let unknown = run(folder.path(), &fake.serve().await, &["model", "show", "huge"]).await;
+    assert_eq!((unknown.code, unknown.stderr.as_str()), (2, "error: there is no model `huge` (NOT_FOUND)\n"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_said_to_be() {
+    let folder = tempdir().unwrap();
+    // Bound, then let go: a port where nobody listens.
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let run = run(folder.path(), &format!("http://{address}"), &["search", "a", "--collection", "docs"]).await;
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains(&format!("can't connect to http://{address}")), "{}", run.stderr);
+    assert!(run.stderr.contains("splade-sidecar serve") && run.stderr.contains("refused"), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn a_reader_that_has_gone_is_no_error() {
+    let folder = tempdir().unwrap();
+    let server = Fake::new(Rule::Index).serve().await;
+    let mut command = command(folder.path(), &server, ["search", "a", "--collection", "docs"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let run: Run = spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into();
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+/// A server that has a health service only.
+async fn health_server() -> (HealthReporter, String) {
+    let (reporter, service) = health_reporter();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::builder().add_service(service);
+    tokio::spawn(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await });
+    (reporter, format!("http://{address}"))
+}
+
+#[tokio::test]
+async fn health_is_success_only_while_the_server_serves() {
+    let folder = tempdir().unwrap();
+    let (reporter, server) = health_server().await;
+    let service = ["health", "--service", "splade.v1.IndexService"];
+    reporter.set_service_status("splade.v1.IndexService", ServingStatus::NotServing).await;
+    let not_serving = run(folder.path(), &server, &service).await;
+    assert_eq!((not_serving.code, not_serving.stdout.as_str()), (1, "NOT_SERVING\n"));
+
+    let unknown = run(folder.path(), &server, &["health", "--service", "nothing"]).await;
+    assert_eq!(unknown.code, 2, "{}", unknown.stdout);
+
+    let waiting = run(folder.path(), &server, &["health", "--service", "splade.v1.IndexService", "--wait", "60s"]);
+    let serving = reporter.set_service_status("splade.v1.IndexService", ServingStatus::Serving);
+    let (waiting, ()) = tokio::join!(waiting, serving);
+    assert_eq!((waiting.code, waiting.stdout.as_str()), (0, "SERVING\n"), "{}", waiting.stderr);
+}
+
+#[tokio::test]
+async fn health_waits_for_a_server_that_is_yet_to_start() {
+    let folder = tempdir().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let server = format!("http://{address}");
+    let never = run(folder.path(), &server, &["health", "--wait", "300ms"]).await;
+    assert_eq!(never.code, 2);
+    assert!(never.stderr.contains("not serving after 300ms"), "{}", never.stderr);
+}

@@ -1,0 +1,182 @@
+//! Models from a hub: a small server speaks the hub's protocol, with a host of its own for large files.
+
+mod server;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use splade_sidecar::model::hub::{HubConfig, HubError, ModelSource, locate};
+use tempfile::{TempDir, tempdir};
+use tokio::task::spawn_blocking;
+
+use server::{COMMIT, Fault, Hub, MODEL, TAGGED};
+
+/// The environment of a machine whose home is `home`.
+fn config(home: &Path, endpoint: &str, more: &[(&str, &str)]) -> HubConfig {
+    let home = home.to_str().unwrap().to_owned();
+    HubConfig::from_env(|name| match name {
+        "HF_HOME" => Some(home.clone()),
+        "HF_ENDPOINT" => Some(endpoint.to_owned()),
+        name => more.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
+    })
+}
+
+async fn pull(id: &str, config: &HubConfig) -> Result<PathBuf, HubError> {
+    let (source, config) = (id.parse::<ModelSource>().unwrap(), config.clone());
+    spawn_blocking(move || locate(&source, &config, || ())).await.unwrap()
+}
+
+fn repo_folder(home: &TempDir) -> PathBuf {
+    home.path().join("hub/models--org--tiny")
+}
+
+const OFFLINE: (&str, &str) = ("HF_HUB_OFFLINE", "1");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_land_where_hugging_face_keeps_them_and_are_fetched_once() {
+    let (hub, endpoint) = Hub::new().serve().await;
+    let home = tempdir().unwrap();
+    let folder = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
+
+    assert_eq!(folder, repo_folder(&home).join("snapshots").join(COMMIT));
+    assert_eq!(fs::read_to_string(repo_folder(&home).join("refs/main")).unwrap(), COMMIT);
+    let mut files = Vec::new();
+    for (name, content) in MODEL {
+        let path = folder.join(name);
+        if !path.exists() {
+            continue;
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), content, "{name}");
+        let blob = fs::canonicalize(&path).unwrap();
+        assert_eq!(
+            blob.parent(),
+            Some(fs::canonicalize(repo_folder(&home).join("blobs")).unwrap().as_path()),
+            "{name}"
+        );
+        files.push(name);
+    }
+    assert_eq!(files, ["1_SpladePooling/config.json", "config.json", "model.safetensors", "tokenizer.json"]);
+
+    let fetched = hub.seen().paths.len();
+    assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap(), folder);
+    assert_eq!(hub.seen().paths.len(), fetched + 1, "the second time only the revision is looked up");
+    let offline = config(home.path(), "http://127.0.0.1:9", &[OFFLINE]);
+    assert_eq!(pull("org/tiny", &offline).await.unwrap(), folder);
+    assert_eq!(pull(&format!("org/tiny@{COMMIT}"), &offline).await.unwrap(), folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_is_taken_as_it_was() {
+    let (hub, endpoint) = Hub::new().serve().await;
+    let home = tempdir().unwrap();
+    let folder = pull("org/tiny@v1", &config(home.path(), &endpoint, &[])).await.unwrap();
+    assert!(folder.ends_with(TAGGED), "{}", folder.display());
+    assert_eq!(fs::read_to_string(repo_folder(&home).join("refs/v1")).unwrap(), TAGGED);
+    let paths = hub.seen().paths;
+    assert_eq!(paths[0], "/api/models/org/tiny/revision/v1");
+    assert!(paths[1..].iter().all(|path| path.contains(TAGGED)), "every file at the commit: {paths:?}");
+    assert!(!repo_folder(&home).join("refs/main").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_named() {
+    let (_hub, endpoint) = Hub::new().serve().await;
+    let home = tempdir().unwrap();
+    for (id, revision) in [("org/tiny@v9", "v9"), ("org/huge", "main")] {
+        let error = pull(id, &config(home.path(), &endpoint, &[])).await.unwrap_err();
+        assert!(matches!(error, HubError::NotFound { .. }), "{error:?}");
+        let (message, repo) = (error.to_string(), id.split('@').next().unwrap());
+        assert!([repo, revision, "404", "check the name and the revision"].iter().all(|word| message.contains(word)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gated_model_wants_a_token() {
+    let (hub, endpoint) = Hub::new().gated("hf_secret").serve().await;
+    let home = tempdir().unwrap();
+    for token in [None, Some(("HF_TOKEN", "hf_wrong"))] {
+        let config = config(home.path(), &endpoint, &Vec::from_iter(token));
+        let error = pull("org/tiny", &config).await.unwrap_err();
+        assert!(matches!(error, HubError::Denied { status: 401, .. }), "{error:?}");
+        assert!(error.to_string().contains("set HF_TOKEN") && !error.to_string().contains("hf_wrong"), "{error}");
+    }
+    pull("org/tiny", &config(home.path(), &endpoint, &[("HF_TOKEN", "hf_secret")])).await.unwrap();
+    assert!(hub.seen().authorized > MODEL.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_download_is_no_file_and_goes_on_where_it_stopped() {
+    let (hub, endpoint) = Hub::new().failing(Fault::Cut).serve().await;
+    let home = tempdir().unwrap();
+    let error = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap_err();
+    assert!(matches!(&error, HubError::Interrupted { file, .. } if file == "model.safetensors"), "{error:?}");
+    let snapshot = repo_folder(&home).join("snapshots").join(COMMIT);
+    assert!(snapshot.join("config.json").exists() && !snapshot.join("model.safetensors").exists());
+    assert!(!repo_folder(&home).join("refs/main").exists(), "no ref before the model is whole");
+    let offline = pull(&format!("org/tiny@{COMMIT}"), &config(home.path(), &endpoint, &[OFFLINE])).await.unwrap_err();
+    assert!(offline.to_string().contains("no weights"), "{offline}");
+
+    hub.mend();
+    let folder = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
+    assert_eq!(fs::read_to_string(folder.join("model.safetensors")).unwrap(), MODEL[3].1);
+    assert!(hub.seen().ranges.iter().any(|range| range == "bytes=10-"), "{:?}", hub.seen().ranges);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_is_deleted() {
+    for fault in [Fault::Short, Fault::Garbled] {
+        let (hub, endpoint) = Hub::new().failing(fault).serve().await;
+        let home = tempdir().unwrap();
+        let error = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap_err();
+        assert!(matches!(&error, HubError::Damaged { file, .. } if file == "model.safetensors"), "{error:?}");
+        assert!(!repo_folder(&home).join("snapshots").join(COMMIT).join("model.safetensors").is_symlink());
+        hub.mend();
+        pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_is_down_is_no_harm_to_a_model_in_the_cache() {
+    let (hub, endpoint) = Hub::new().serve().await;
+    let home = tempdir().unwrap();
+    let folder = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap();
+    let nobody = "http://127.0.0.1:9";
+    assert_eq!(pull("org/tiny", &config(home.path(), nobody, &[])).await.unwrap(), folder);
+    hub.break_down();
+    assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap(), folder);
+
+    let elsewhere = tempdir().unwrap();
+    let unreachable = pull("org/tiny", &config(elsewhere.path(), nobody, &[])).await.unwrap_err();
+    assert!(matches!(unreachable, HubError::Unreachable { .. }) && unreachable.to_string().contains(nobody));
+    let broken = pull("org/tiny", &config(elsewhere.path(), &endpoint, &[])).await.unwrap_err();
+    assert!(matches!(broken, HubError::Status { status: 503, .. }), "{broken:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offline_without_a_copy_says_how_to_get_one() {
+    let home = tempdir().unwrap();
+    let error = pull("org/tiny@v1", &config(home.path(), "http://127.0.0.1:9", &[OFFLINE])).await.unwrap_err();
+    assert!(error.to_string().contains("splade-sidecar model pull org/tiny@v1"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_is_no_model_is_refused_before_anything_is_fetched() {
+    let (hub, endpoint) = Hub::new().of(&MODEL[..2]).serve().await;
+    let home = tempdir().unwrap();
+    let error = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap_err();
+    assert!(error.to_string().contains("no tokenizer.json, no weights"), "{error}");
+    assert_eq!(hub.seen().paths.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn model_pull_prints_the_folder() {
+    let (_hub, endpoint) = Hub::new().serve().await;
+    let home = tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
+    command.env_clear().env("HF_HOME", home.path()).env("HF_ENDPOINT", endpoint).args(["model", "pull", "org/tiny"]);
+    let output = spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let folder = repo_folder(&home).join("snapshots").join(COMMIT);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{}\n", folder.display()));
+}
