@@ -103,7 +103,8 @@ impl VectorStore for QdrantStore {
     }
 
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
-        if query.vector.is_empty() {
+        // Qdrant refuses both.
+        if query.vector.is_empty() || query.limit == 0 {
             return Ok(Vec::new());
         }
         let vector_name = query.vector_name;
@@ -122,7 +123,8 @@ impl VectorStore for QdrantStore {
         };
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.query(request)).await?;
-        response.result.into_iter().map(|point| convert::scored(point, &vector_name)).collect()
+        let asked_for = query.with_vector.then_some(vector_name.as_str());
+        response.result.into_iter().map(|point| convert::scored(point, asked_for)).collect()
     }
 
     async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {

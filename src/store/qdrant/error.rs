@@ -17,7 +17,7 @@ pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &s
         // Qdrant names what it missed: the collection, or a shard key.
         Code::NotFound if message.contains("Collection") => StoreError::CollectionNotFound(collection.to_owned()),
         Code::AlreadyExists => StoreError::AlreadyExists(collection.to_owned()),
-        // Of an alias of that name, and of collections before Qdrant 1.9.
+        // Of an alias of that name.
         Code::InvalidArgument if message.contains("already exists") => StoreError::AlreadyExists(collection.to_owned()),
         // OUT_OF_RANGE is our own: the answer is larger than we take.
         Code::NotFound | Code::InvalidArgument | Code::OutOfRange => StoreError::Refused(message),
