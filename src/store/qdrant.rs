@@ -113,7 +113,8 @@ impl VectorStore for QdrantStore {
             query: Some(convert::query(query.vector)),
             using: Some(vector_name.clone()),
             filter: query.filter.map(filter::filter),
-            score_threshold: query.score_threshold,
+            // Qdrant passes what is above its threshold; ours is the least score that passes.
+            score_threshold: query.score_threshold.map(f32::next_down),
             limit: Some(query.limit as u64),
             offset: Some(query.offset as u64),
             with_vectors: query.with_vector.then(|| convert::only_vector(&vector_name)),
