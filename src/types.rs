@@ -1,5 +1,6 @@
 //! The nouns that every layer shares. They know nothing of gRPC, of Qdrant or of candle.
 
+mod collection_name;
 mod document;
 mod fault;
 mod filter;
@@ -7,11 +8,10 @@ mod id;
 mod options;
 mod sparse;
 
+pub use collection_name::check_collection_name;
 pub use document::{Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
 pub use fault::{Fault, Reason};
 pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
 pub use id::{DocumentId, PointId};
-pub use options::{
-    CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruning, Role,
-};
+pub use options::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruning, Role};
 pub use sparse::{InvalidSparseVector, SparseVector};

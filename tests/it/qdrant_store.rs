@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance as QdrantDistance, VectorParamsBuilder};
-use splade_sidecar::store::qdrant::{QdrantConfig, QdrantStore};
-use splade_sidecar::store::{SearchQuery, StoreError, VectorStore};
+use splade_sidecar::store::{QdrantConfig, QdrantStore, SearchQuery, StoreError, VectorStore};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Point, PointId, SparseVector,
 };

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use splade_sidecar::store::qdrant::QdrantStore;
-use splade_sidecar::store::{StoreError, VectorStore};
+use splade_sidecar::store::{QdrantStore, StoreError, VectorStore};
 use splade_sidecar::types::{DocumentId, PointId};
 use tonic::{Code, Status};
 

@@ -5,8 +5,7 @@ use std::thread;
 
 use async_trait::async_trait;
 use qdrant_client::Qdrant;
-use splade_sidecar::store::qdrant::{QdrantConfig, QdrantStore};
-use splade_sidecar::store::{CollectionInfo, SearchQuery, StoreError, VectorStore};
+use splade_sidecar::store::{CollectionInfo, QdrantConfig, QdrantStore, SearchQuery, StoreError, VectorStore};
 use splade_sidecar::types::{CollectionSpec, Point, PointId, StoredPoint};
 
 use super::qdrant_server::QdrantServer;
