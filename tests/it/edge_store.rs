@@ -5,10 +5,10 @@ use std::sync::Arc;
 use splade_sidecar::store::{EdgeOptions, EdgeStore, VectorStore};
 use tempfile::TempDir;
 
-async fn open() -> (Arc<dyn VectorStore>, TempDir) {
+fn open() -> [(Arc<dyn VectorStore>, TempDir); 1] {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = EdgeStore::open(folder.path(), EdgeOptions::default()).expect("a store");
-    (Arc::new(store), folder)
+    [(Arc::new(store), folder)]
 }
 
 mod contract {

@@ -10,6 +10,7 @@ mod writing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use splade_sidecar::store::{SearchQuery, VectorStore};
@@ -22,8 +23,8 @@ pub use self::filters::*;
 pub use self::searching::*;
 pub use self::writing::*;
 
-/// Makes a test of every law, on a store that `$open` makes: an async function that returns an `Arc<dyn VectorStore>`
-/// and what must live as long.
+/// Makes a test of every law, on each of the stores that `$open` makes: a function that returns pairs of an
+/// `Arc<dyn VectorStore>` and what must live as long.
 macro_rules! contract_tests {
     ($open:path) => {
         crate::store_contract::contract_tests! { $open:
@@ -55,8 +56,9 @@ macro_rules! contract_tests {
     ($open:path: $($law:ident),* $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $law() {
-            let (store, _guard) = $open().await;
-            crate::store_contract::$law(store).await;
+            for (store, _guard) in $open() {
+                crate::store_contract::$law(store).await;
+            }
         }
     )*};
 }
@@ -80,10 +82,11 @@ fn spec_with_dense(name: &str, size: u32) -> CollectionSpec {
     CollectionSpec { dense: [(name.to_owned(), DenseSpec { size, distance: Distance::Cosine })].into(), ..spec() }
 }
 
-/// A name that no other law of this run uses.
+/// A name that no other law uses, in this run or, on a server that outlives it, in another.
 fn fresh_name() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    format!("contract-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    let now = SystemTime::UNIX_EPOCH.elapsed().expect("a time after 1970").as_nanos();
+    format!("contract-{now}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 async fn create(store: &Arc<dyn VectorStore>, spec: &CollectionSpec) -> String {
