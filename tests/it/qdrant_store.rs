@@ -2,6 +2,10 @@
 
 mod outages;
 
+mod contract {
+    crate::store_contract::contract_tests!(crate::support::remote_stores::remote_stores);
+}
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
