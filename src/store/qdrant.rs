@@ -59,8 +59,8 @@ impl VectorStore for QdrantStore {
     /// would go unseen.
     async fn ready(&self) -> Result<(), StoreError> {
         let mut collections = self.connection.collections()?;
-        let call = collections.list(ListCollectionsRequest {});
-        self.connection.within(READY_TIMEOUT, "", call).await?;
+        let timeout = READY_TIMEOUT.min(self.connection.config().timeout);
+        self.connection.within(timeout, "", collections.list(ListCollectionsRequest {})).await?;
         Ok(())
     }
 

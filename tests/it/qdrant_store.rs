@@ -2,14 +2,11 @@
 
 mod outages;
 
-mod contract {
-    crate::store_contract::contract_tests!(crate::support::remote_stores::remote_stores);
-}
-
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance as QdrantDistance, VectorParamsBuilder};
+use serde_json::json;
 use splade_sidecar::store::{QdrantConfig, QdrantStore, SearchQuery, StoreError, VectorStore};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Point, PointId, SparseVector,
@@ -18,6 +15,10 @@ use tonic::Status;
 
 use crate::support::qdrant_server::{Call, Options, QdrantServer};
 use crate::support::remote_stores::{config, remote_stores};
+
+mod contract {
+    crate::store_contract::contract_tests!(crate::support::remote_stores::remote_stores);
+}
 
 fn spec() -> CollectionSpec {
     CollectionSpec {
@@ -153,6 +154,23 @@ async fn a_batch_with_a_wrong_vector_is_not_written() {
     let error = store.upsert("docs", "words", &[point(1)]).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
     assert!(ids(&store).await.is_empty());
+}
+
+/// Protocol buffers are read 100 messages deep, and an object in an object is three.
+#[tokio::test]
+async fn a_payload_may_be_nested_deep_but_not_without_end() {
+    for (store, _remote) in remote_stores() {
+        let name = fresh_name("nested");
+        store.create_collection(&name, &spec()).await.unwrap();
+        let nested = |levels| {
+            let inner = (1..levels).fold(json!(1), |inner, _| json!({ "a": inner }));
+            Point { payload: [("a".to_owned(), inner)].into_iter().collect(), ..point(1) }
+        };
+        store.upsert(&name, "terms", &[nested(32)]).await.unwrap();
+        assert_eq!(store.search(&name, query()).await.unwrap()[0].payload, nested(32).payload);
+        let error = store.upsert(&name, "terms", &[nested(200)]).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Refused(message) if message.contains("recursion limit")), "{error:?}");
+    }
 }
 
 #[tokio::test]

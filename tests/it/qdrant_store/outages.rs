@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use splade_sidecar::store::{QdrantStore, StoreError, VectorStore};
 use splade_sidecar::types::{DocumentId, PointId};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 use tonic::{Code, Status};
 
 use super::{docs, ids, point, query, store};
@@ -111,4 +113,21 @@ async fn a_server_that_vanishes_is_found_again() {
     // The first call may go into the old connection.
     assert!(error == gone || matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert_eq!(store.upsert("docs", "terms", &[point(4)]).await, Err(gone));
+}
+
+/// A REST port, a port with another TLS setting: whatever it says, it is no Qdrant, and is named.
+#[tokio::test]
+async fn a_server_of_another_protocol_is_unavailable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rest = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    });
+    let (server, _) = docs().await;
+    for url in [format!("http://{rest}"), server.url().replace("http", "https")] {
+        let error = store(config(&url)).ready().await.unwrap_err();
+        assert!(matches!(&error, StoreError::Unavailable(message) if message.contains(&url)), "{error:?}");
+    }
 }
