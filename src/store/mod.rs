@@ -1,7 +1,7 @@
 //! Where points go. One trait, two implementations, one suite of contract tests for both.
 
 mod edge;
-pub mod qdrant;
+mod qdrant;
 pub mod retry;
 
 use std::fmt;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::edge::{EdgeOptions, EdgeStore};
+pub use self::qdrant::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantStore, QdrantUrl};
 use crate::types::{CollectionSpec, Filter, Point, PointId, SparseVector, StoredPoint};
 
 /// A store of points in named collections. Every method can be called from many tasks at once.

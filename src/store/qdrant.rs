@@ -59,8 +59,8 @@ impl VectorStore for QdrantStore {
     /// would go unseen.
     async fn ready(&self) -> Result<(), StoreError> {
         let mut collections = self.connection.collections()?;
-        let call = collections.list(ListCollectionsRequest {});
-        self.connection.within(READY_TIMEOUT, "", call).await?;
+        let timeout = READY_TIMEOUT.min(self.connection.config().timeout);
+        self.connection.within(timeout, "", collections.list(ListCollectionsRequest {})).await?;
         Ok(())
     }
 
@@ -103,7 +103,8 @@ impl VectorStore for QdrantStore {
     }
 
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
-        if query.vector.is_empty() {
+        // Qdrant refuses both.
+        if query.vector.is_empty() || query.limit == 0 {
             return Ok(Vec::new());
         }
         let vector_name = query.vector_name;
@@ -112,7 +113,8 @@ impl VectorStore for QdrantStore {
             query: Some(convert::query(query.vector)),
             using: Some(vector_name.clone()),
             filter: query.filter.map(filter::filter),
-            score_threshold: query.score_threshold,
+            // Qdrant passes what is above its threshold; ours is the least score that passes.
+            score_threshold: query.score_threshold.map(f32::next_down),
             limit: Some(query.limit as u64),
             offset: Some(query.offset as u64),
             with_vectors: query.with_vector.then(|| convert::only_vector(&vector_name)),
@@ -122,7 +124,8 @@ impl VectorStore for QdrantStore {
         };
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.query(request)).await?;
-        response.result.into_iter().map(|point| convert::scored(point, &vector_name)).collect()
+        let asked_for = query.with_vector.then_some(vector_name.as_str());
+        response.result.into_iter().map(|point| convert::scored(point, asked_for)).collect()
     }
 
     async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {

@@ -1,6 +1,8 @@
 //! The one integration binary: a file a concern, on real sockets.
 
+mod edge_store;
 mod qdrant_store;
+mod store_contract;
 mod support;
 mod cli;
 mod hub;

@@ -1,18 +1,24 @@
 //! The remote store: what is its own beside the contract that all stores share.
 
+mod outages;
+
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance as QdrantDistance, VectorParamsBuilder};
-use splade_sidecar::store::qdrant::{QdrantConfig, QdrantStore};
-use splade_sidecar::store::{SearchQuery, StoreError, VectorStore};
+use serde_json::json;
+use splade_sidecar::store::{QdrantConfig, QdrantStore, SearchQuery, StoreError, VectorStore};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Point, PointId, SparseVector,
 };
-use tonic::{Code, Status};
+use tonic::Status;
 
-use crate::support::qdrant_server::{Call, Faults, Options, QdrantServer};
+use crate::support::qdrant_server::{Call, Options, QdrantServer};
 use crate::support::remote_stores::{config, remote_stores};
+
+mod contract {
+    crate::store_contract::contract_tests!(crate::support::remote_stores::remote_stores);
+}
 
 fn spec() -> CollectionSpec {
     CollectionSpec {
@@ -61,16 +67,20 @@ async fn ids(store: &QdrantStore) -> Vec<DocumentId> {
     ids
 }
 
+/// A name that no collection has, on a real server either.
+fn fresh_name(of: &str) -> String {
+    format!("splade-test-{of}-{}", SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos())
+}
+
 #[tokio::test]
 async fn a_collection_keeps_who_writes_it() {
-    for remote in remote_stores() {
+    for (store, _remote) in remote_stores() {
         for spec in [spec(), CollectionSpec { fingerprint: None, model: String::new(), ..spec() }] {
-            let name = remote.collection("metadata");
-            remote.store.create_collection(&name, &spec).await.unwrap();
-            let info = remote.store.collection(&name).await.unwrap().unwrap();
-            assert_eq!(info.spec, spec, "{}", remote.label);
+            let name = fresh_name("metadata");
+            store.create_collection(&name, &spec).await.unwrap();
+            let info = store.collection(&name).await.unwrap().unwrap();
+            assert_eq!(info.spec, spec);
         }
-        remote.clean_up().await;
     }
 }
 
@@ -87,118 +97,15 @@ async fn a_server_without_metadata_is_good_enough() {
 
 #[tokio::test]
 async fn a_collection_without_a_sparse_vector_is_refused() {
-    for remote in remote_stores() {
-        let name = remote.collection("foreign");
+    for (store, remote) in remote_stores() {
+        let name = fresh_name("foreign");
+        remote.delete_later(&name);
         let vectors = VectorParamsBuilder::new(4, QdrantDistance::Cosine);
         let create = CreateCollectionBuilder::new(&name).vectors_config(vectors);
         remote.client().create_collection(create).await.unwrap();
-        let Err(StoreError::Refused(message)) = remote.store.collection(&name).await else { panic!("accepted") };
+        let Err(StoreError::Refused(message)) = store.collection(&name).await else { panic!("accepted") };
         assert!(message.contains(&name) && message.contains("no sparse vector"), "{message}");
-        remote.clean_up().await;
     }
-}
-
-#[tokio::test]
-async fn each_status_comes_through_as_what_can_be_done_about_it() {
-    let (server, store) = docs().await;
-    let mut limited = Status::resource_exhausted("Rate limiting exceeded");
-    limited.metadata_mut().insert("retry-after", "3".parse().unwrap());
-    type Check = fn(&StoreError) -> bool;
-    let cases: [(Status, Check); 10] = [
-        (limited, |e| e.retry_after() == Some(Duration::from_secs(3))),
-        (Status::resource_exhausted("full"), |e| matches!(e, StoreError::Overloaded { retry_after: None, .. })),
-        (Status::unavailable("x"), |e| matches!(e, StoreError::Unavailable(_))),
-        (Status::internal("x"), |e| matches!(e, StoreError::Unavailable(_))),
-        (Status::deadline_exceeded("x"), |e| matches!(e, StoreError::Timeout(_))),
-        (Status::invalid_argument("Wrong input"), |e| matches!(e, StoreError::Refused(_))),
-        (Status::permission_denied("read-only"), |e| matches!(e, StoreError::Denied(_))),
-        (Status::unimplemented("x"), |e| matches!(e, StoreError::Failed(_))),
-        (Status::not_found("Not found: Collection `docs` doesn't exist!"), |e| {
-            *e == StoreError::CollectionNotFound("docs".to_owned())
-        }),
-        (Status::new(Code::AlreadyExists, "x"), |e| *e == StoreError::AlreadyExists("docs".to_owned())),
-    ];
-    for (status, expected) in cases {
-        let shown = format!("{status:?}");
-        server.faults().fail_next(&[Call::Upsert], 1, status);
-        let error = store.upsert("docs", "terms", &[point(1)]).await.unwrap_err();
-        assert!(expected(&error), "{shown} became {error:?}");
-        store.upsert("docs", "terms", &[point(1)]).await.unwrap();
-    }
-    assert_eq!(server.counters().calls(Call::Upsert), 20, "a call was sent more than once");
-}
-
-#[tokio::test]
-async fn a_server_that_does_not_answer_is_given_up() {
-    let (server, _) = docs().await;
-    let mut config = config(&server.url());
-    config.timeout = Duration::from_millis(100);
-    let store = store(config);
-    let hang = |faults: &Faults| faults.hang(&[Call::Upsert]);
-    let delay = |faults: &Faults| faults.delay_upserts(Duration::from_secs(60));
-    for order in [hang, delay] {
-        order(server.faults());
-        let error = store.upsert("docs", "terms", &[point(1)]).await.unwrap_err();
-        assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
-        server.wait_until(|counters| counters.in_flight == 0).await;
-        server.faults().clear();
-        store.upsert("docs", "terms", &[point(1)]).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn an_outage_ends_every_call_until_it_is_over() {
-    let (server, store) = docs().await;
-    server.faults().fail(Call::ALL, Status::unavailable("down"));
-    for outcome in every_call(&store).await {
-        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
-    }
-    server.faults().clear();
-    assert_eq!(every_call(&store).await, [const { Ok(()) }; 6]);
-}
-
-async fn every_call(store: &QdrantStore) -> [Result<(), StoreError>; 6] {
-    [
-        store.ready().await,
-        store.collection("docs").await.map(drop),
-        store.upsert("docs", "terms", &[point(1)]).await,
-        store.search("docs", query()).await.map(drop),
-        store.retrieve("docs", "terms", &[PointId::Num(1)]).await.map(drop),
-        store.delete("docs", &[PointId::Num(1)]).await,
-    ]
-}
-
-#[tokio::test]
-async fn a_server_that_vanishes_is_found_again() {
-    let (mut server, store) = docs().await;
-    store.upsert("docs", "terms", &[point(1)]).await.unwrap();
-
-    server.faults().hang(&[Call::Upsert]);
-    let cut_off = tokio::spawn({
-        let store = store.clone();
-        async move { store.upsert("docs", "terms", &[point(2)]).await }
-    });
-    server.wait_until(|counters| counters.in_flight == 1).await;
-    server.vanish();
-    server.faults().clear();
-    for error in [cut_off.await.unwrap().unwrap_err(), store.ready().await.unwrap_err()] {
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-        assert!(error.to_string().contains(&server.url()), "{error}");
-    }
-    let error = store.upsert("docs", "terms", &[point(2)]).await.unwrap_err();
-    assert!(error.to_string().contains("refused"), "{error}");
-
-    server.come_back();
-    store.ready().await.unwrap();
-    store.upsert("docs", "terms", &[point(3)]).await.unwrap();
-    assert_eq!(ids(&store).await, [DocumentId::Num(1), DocumentId::Num(3)]);
-
-    server.come_back_empty();
-    let error = store.upsert("docs", "terms", &[point(4)]).await.unwrap_err();
-    let gone = StoreError::CollectionNotFound("docs".to_owned());
-    // The first call may go into the old connection.
-    assert!(error == gone || matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert_eq!(store.upsert("docs", "terms", &[point(4)]).await, Err(gone));
 }
 
 #[tokio::test]
@@ -247,6 +154,23 @@ async fn a_batch_with_a_wrong_vector_is_not_written() {
     let error = store.upsert("docs", "words", &[point(1)]).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
     assert!(ids(&store).await.is_empty());
+}
+
+/// Protocol buffers are read 100 messages deep, and an object in an object is three.
+#[tokio::test]
+async fn a_payload_may_be_nested_deep_but_not_without_end() {
+    for (store, _remote) in remote_stores() {
+        let name = fresh_name("nested");
+        store.create_collection(&name, &spec()).await.unwrap();
+        let nested = |levels| {
+            let inner = (1..levels).fold(json!(1), |inner, _| json!({ "a": inner }));
+            Point { payload: [("a".to_owned(), inner)].into_iter().collect(), ..point(1) }
+        };
+        store.upsert(&name, "terms", &[nested(32)]).await.unwrap();
+        assert_eq!(store.search(&name, query()).await.unwrap()[0].payload, nested(32).payload);
+        let error = store.upsert(&name, "terms", &[nested(200)]).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Refused(message) if message.contains("recursion limit")), "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -302,7 +226,7 @@ async fn a_closed_store_refuses() {
     let (_server, store) = docs().await;
     store.close().await.unwrap();
     for error in [store.ready().await, store.upsert("docs", "terms", &[point(1)]).await] {
-        assert_eq!(error, Err(StoreError::Failed("the store is closed".to_owned())));
+        assert!(matches!(error, Err(StoreError::Unavailable(_))), "{error:?}");
     }
     store.close().await.unwrap();
 }

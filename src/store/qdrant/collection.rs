@@ -82,7 +82,7 @@ fn sparse_vector_name(
     }
 }
 
-#[expect(deprecated, reason = "`memory` is unknown to servers before Qdrant 1.18, which would ignore it")]
+#[expect(deprecated, reason = "servers before Qdrant 1.19 know no `memory`, and would ignore it")]
 fn sparse_params(spec: &CollectionSpec) -> qdrant::SparseVectorParams {
     let datatype = match spec.datatype {
         Datatype::Float32 => qdrant::Datatype::Float32,
@@ -106,7 +106,7 @@ fn dense_params(dense: &DenseSpec) -> qdrant::VectorParams {
     qdrant::VectorParams { size: dense.size.into(), distance: distance.into(), ..qdrant::VectorParams::default() }
 }
 
-#[expect(deprecated, reason = "collections from before Qdrant 1.18 have no `memory`")]
+#[expect(deprecated, reason = "servers before Qdrant 1.19 send no `memory`")]
 fn on_disk(index: &qdrant::SparseIndexConfig) -> bool {
     match index.memory() {
         qdrant::Memory::Unknown => index.on_disk.unwrap_or(false),
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_placement_of_an_index_is_read_from_either_field() {
-        #[expect(deprecated, reason = "what servers before Qdrant 1.18 send")]
+        #[expect(deprecated, reason = "what servers before Qdrant 1.19 send")]
         let index = |on_disk, memory: Option<qdrant::Memory>| qdrant::SparseIndexConfig {
             on_disk,
             memory: memory.map(i32::from),

@@ -92,7 +92,7 @@ impl Connection {
 
     fn transport(&self) -> Result<Transport, StoreError> {
         let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let channel = channel.ok_or_else(|| StoreError::Failed("the store is closed".to_owned()))?;
+        let channel = channel.ok_or_else(|| StoreError::Unavailable("it has been closed".to_owned()))?;
         Ok(InterceptedService::new(channel, self.credentials.clone()))
     }
 }

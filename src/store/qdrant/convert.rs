@@ -61,22 +61,23 @@ pub(super) fn only_vector(name: &str) -> qdrant::WithVectorsSelector {
     qdrant::WithVectorsSelector { selector_options: Some(VectorsOptionsSelector::Include(selector)) }
 }
 
-/// A point that a search found.
-pub(super) fn scored(point: qdrant::ScoredPoint, vector_name: &str) -> Result<StoredPoint, StoreError> {
-    stored(point.id, point.score, point.payload, point.vectors, vector_name)
+/// A point that a search found, with its vector of that name if one was asked for.
+pub(super) fn scored(point: qdrant::ScoredPoint, vector_name: Option<&str>) -> Result<StoredPoint, StoreError> {
+    let sparse = vector_name.map(|name| sparse_of(point.vectors, name)).transpose()?;
+    stored(point.id, point.score, point.payload, sparse)
 }
 
 /// A point that was asked for by its id.
 pub(super) fn retrieved(point: qdrant::RetrievedPoint, vector_name: &str) -> Result<StoredPoint, StoreError> {
-    stored(point.id, 0.0, point.payload, point.vectors, vector_name)
+    let sparse = sparse_of(point.vectors, vector_name)?;
+    stored(point.id, 0.0, point.payload, Some(sparse))
 }
 
 fn stored(
     id: Option<qdrant::PointId>,
     score: f32,
     payload: HashMap<String, qdrant::Value>,
-    vectors: Option<qdrant::VectorsOutput>,
-    vector_name: &str,
+    sparse: Option<SparseVector>,
 ) -> Result<StoredPoint, StoreError> {
     let id = match id.and_then(|id| id.point_id_options) {
         Some(PointIdOptions::Num(num)) => PointId::Num(num),
@@ -84,21 +85,21 @@ fn stored(
         None => return Err(malformed("id")),
     };
     let payload: Payload = payload.into_iter().map(|(key, value)| (key, value.into())).collect();
-    Ok(StoredPoint::new(id, score, payload, sparse_of(vectors, vector_name)?))
+    Ok(StoredPoint::new(id, score, payload, sparse))
 }
 
-/// The sparse vector of that name, if it is among the vectors.
-fn sparse_of(vectors: Option<qdrant::VectorsOutput>, name: &str) -> Result<Option<SparseVector>, StoreError> {
+/// The sparse vector of that name. A point that has none has an empty one: Qdrant may tell them apart or not.
+fn sparse_of(vectors: Option<qdrant::VectorsOutput>, name: &str) -> Result<SparseVector, StoreError> {
     let Some(VectorsOutputOptions::Vectors(mut named)) = vectors.and_then(|vectors| vectors.vectors_options) else {
-        return Ok(None);
+        return Ok(SparseVector::default());
     };
-    let Some(output) = named.vectors.remove(name) else { return Ok(None) };
+    let Some(output) = named.vectors.remove(name) else { return Ok(SparseVector::default()) };
     let (indices, values) = sparse_parts(output).ok_or_else(|| malformed("sparse vector"))?;
-    SparseVector::new(indices, values).map(Some).map_err(|_| malformed("sparse vector"))
+    SparseVector::new(indices, values).map_err(|_| malformed("sparse vector"))
 }
 
-/// Indices and values, from where Qdrant puts them since 1.16 or from where it put them before.
-#[expect(deprecated, reason = "servers before Qdrant 1.16 fill these fields only")]
+/// Indices and values, from where Qdrant puts them since 1.17 or from where it put them before.
+#[expect(deprecated, reason = "servers before Qdrant 1.17 fill these fields only")]
 fn sparse_parts(output: qdrant::VectorOutput) -> Option<(Vec<u32>, Vec<f32>)> {
     match (output.vector, output.indices) {
         (Some(vector_output::Vector::Sparse(sparse)), _) => Some((sparse.indices, sparse.values)),
@@ -161,7 +162,7 @@ mod tests {
         fn payloads_come_back_as_they_were(value in json()) {
             let sent: Payload = [("field".to_owned(), value)].into_iter().collect();
             let id = Some(point_id(&PointId::Num(1)));
-            let back = stored(id, 0.5, payload(&sent), None, "splade").unwrap();
+            let back = stored(id, 0.5, payload(&sent), None).unwrap();
             prop_assert_eq!(back.payload, sent);
         }
 
@@ -169,7 +170,7 @@ mod tests {
         #[test]
         fn ids_come_back_as_they_were(num: u64, uuid: u128) {
             for id in [PointId::Num(num), PointId::Uuid(Uuid::from_u128(uuid))] {
-                let back = stored(Some(point_id(&id)), 0.0, HashMap::new(), None, "splade").unwrap();
+                let back = stored(Some(point_id(&id)), 0.0, HashMap::new(), None).unwrap();
                 prop_assert_eq!(back.id.point_id(), id);
             }
         }
@@ -196,22 +197,22 @@ mod tests {
     }
 
     #[test]
-    #[expect(deprecated, reason = "what servers before Qdrant 1.16 send")]
+    #[expect(deprecated, reason = "what servers before Qdrant 1.17 send")]
     fn sparse_vectors_are_read_from_new_and_old_servers() {
         let new = qdrant::SparseVector { indices: vec![9, 4], values: vec![1.0, 2.0] };
         let new = qdrant::VectorOutput { vector: Some(vector_output::Vector::Sparse(new)), ..Default::default() };
         let old = Some(qdrant::SparseIndices { data: vec![9, 4] });
         let old = qdrant::VectorOutput { data: vec![1.0, 2.0], indices: old, ..Default::default() };
         for vector in [new, old] {
-            let read = sparse_of(output("splade", vector), "splade").unwrap().unwrap();
+            let read = sparse_of(output("splade", vector), "splade").unwrap();
             assert_eq!(read.iter().collect::<Vec<_>>(), [(4, 2.0), (9, 1.0)]);
         }
     }
 
     #[test]
     fn a_point_may_lack_the_vector_but_not_have_a_broken_one() {
-        assert_eq!(sparse_of(None, "splade"), Ok(None));
-        assert_eq!(sparse_of(output("other", qdrant::VectorOutput::default()), "splade"), Ok(None));
+        assert_eq!(sparse_of(None, "splade"), Ok(SparseVector::default()));
+        assert_eq!(sparse_of(output("other", qdrant::VectorOutput::default()), "splade"), Ok(SparseVector::default()));
         for (indices, values) in [(vec![1, 1], vec![1.0, 2.0]), (vec![1], vec![]), (vec![1], vec![f32::NAN])] {
             let broken = vector_output::Vector::Sparse(qdrant::SparseVector { indices, values });
             let broken = qdrant::VectorOutput { vector: Some(broken), ..Default::default() };
@@ -223,7 +224,7 @@ mod tests {
     fn a_point_without_an_id_is_the_servers_fault() {
         let wrong = qdrant::PointId { point_id_options: Some(PointIdOptions::Uuid("no uuid".into())) };
         for id in [None, Some(qdrant::PointId::default()), Some(wrong)] {
-            assert!(matches!(stored(id, 0.0, HashMap::new(), None, "splade"), Err(StoreError::Failed(_))));
+            assert!(matches!(stored(id, 0.0, HashMap::new(), None), Err(StoreError::Failed(_))));
         }
     }
 
@@ -232,6 +233,6 @@ mod tests {
         let Some(PayloadOptions::Include(selector)) = payload_selector(false).selector_options else { panic!("all") };
         let key = DocumentId::Key("page/1".to_owned());
         let payload = selector.fields.into_iter().map(|field| (field, "page/1".into())).collect();
-        assert_eq!(stored(Some(point_id(&key.point_id())), 0.0, payload, None, "splade").unwrap().id, key);
+        assert_eq!(stored(Some(point_id(&key.point_id())), 0.0, payload, None).unwrap().id, key);
     }
 }

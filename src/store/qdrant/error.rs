@@ -17,16 +17,22 @@ pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &s
         // Qdrant names what it missed: the collection, or a shard key.
         Code::NotFound if message.contains("Collection") => StoreError::CollectionNotFound(collection.to_owned()),
         Code::AlreadyExists => StoreError::AlreadyExists(collection.to_owned()),
-        // Of an alias of that name, and of collections before Qdrant 1.9.
+        // Of an alias of that name.
         Code::InvalidArgument if message.contains("already exists") => StoreError::AlreadyExists(collection.to_owned()),
-        // OUT_OF_RANGE is our own: the answer is larger than we take.
-        Code::NotFound | Code::InvalidArgument | Code::OutOfRange => StoreError::Refused(message),
+        Code::NotFound | Code::InvalidArgument => StoreError::Refused(message),
+        // From our own side: the answer is larger than we take.
+        Code::OutOfRange => StoreError::Refused(format!("the answer is too large, ask for fewer points: {message}")),
+        // From either side, and true of the same message again. The reason comes last, after the path to the field.
+        Code::Internal if message.starts_with("failed to decode Protobuf message") => {
+            let reason = message.rsplit(": ").next().unwrap_or_default();
+            StoreError::Refused(format!("a message can't be read ({reason}); is a payload nested too deep?"))
+        }
         Code::Unauthenticated | Code::PermissionDenied => StoreError::Denied(message),
         Code::DeadlineExceeded => StoreError::Timeout(message),
         // A rate limit, or a node that is full.
         Code::ResourceExhausted => StoreError::Overloaded { message, retry_after: retry_after(status) },
         // FAILED_PRECONDITION: writes are locked, or a shard is still being moved: true of the server, not the request.
-        // INTERNAL: a shard without a live replica, a full disk, a cancelled task. Bad requests never end so.
+        // INTERNAL: a shard without a live replica, a full disk, a cancelled task.
         // UNKNOWN, CANCELLED, ABORTED: a connection that broke in the middle of a call.
         Code::Unavailable
         | Code::FailedPrecondition
@@ -96,7 +102,14 @@ mod tests {
             (Code::AlreadyExists, exists, StoreError::AlreadyExists("docs".into())),
             (Code::InvalidArgument, exists, StoreError::AlreadyExists("docs".into())),
             (Code::InvalidArgument, "Wrong input: x", StoreError::Refused("Wrong input: x".into())),
-            (Code::OutOfRange, "too large", StoreError::Refused("too large".into())),
+            (Code::OutOfRange, "x", StoreError::Refused("the answer is too large, ask for fewer points: x".into())),
+            (
+                Code::Internal,
+                "failed to decode Protobuf message: Value.kind: UpsertPoints.points: recursion limit reached",
+                StoreError::Refused(
+                    "a message can't be read (recursion limit reached); is a payload nested too deep?".into(),
+                ),
+            ),
             (Code::Unauthenticated, "Invalid API key or JWT", StoreError::Denied("Invalid API key or JWT".into())),
             (Code::PermissionDenied, "Forbidden: x", StoreError::Denied("Forbidden: x".into())),
             (Code::DeadlineExceeded, "Timeout: x", StoreError::Timeout("Timeout: x".into())),

@@ -1,37 +1,25 @@
 //! The remote store over the test server and, if `QDRANT_URL` is set, over a real one (key: `QDRANT_API_KEY`).
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
+use async_trait::async_trait;
 use qdrant_client::Qdrant;
-use splade_sidecar::store::qdrant::{QdrantConfig, QdrantStore};
+use splade_sidecar::store::{CollectionInfo, QdrantConfig, QdrantStore, SearchQuery, StoreError, VectorStore};
+use splade_sidecar::types::{CollectionSpec, Point, PointId, StoredPoint};
 
 use super::qdrant_server::QdrantServer;
 
-/// A store over a running server, which is left as it was found.
-#[derive(Debug)]
-pub struct RemoteStore {
-    /// Which server it is, for messages.
-    pub label: &'static str,
-    pub store: QdrantStore,
-    config: QdrantConfig,
-    /// The collections that tests have named.
-    named: Mutex<Vec<String>>,
-    /// The server itself, if it is ours.
-    _server: Option<QdrantServer>,
-}
-
-/// The stores that a law of remote stores has to hold for.
-pub fn remote_stores() -> Vec<RemoteStore> {
+/// The stores that a law of remote stores has to hold for, each with what must live as long.
+///
+/// The real server is left as it was found: collections that were created through the store are deleted with the guard.
+pub fn remote_stores() -> Vec<(Arc<dyn VectorStore>, Remote)> {
     let server = QdrantServer::start();
-    let mut stores = vec![RemoteStore::new("test server", config(&server.url()), Some(server))];
+    let config = config(&server.url());
+    let mut stores: Vec<(Arc<dyn VectorStore>, Remote)> =
+        vec![(Arc::new(QdrantStore::new(config.clone()).unwrap()), Remote::Ours { config, _server: server })];
     match std::env::var("QDRANT_URL") {
-        Ok(url) => {
-            let mut config = config(&url);
-            config.api_key = std::env::var("QDRANT_API_KEY").ok().map(|key| key.parse().unwrap());
-            stores.push(RemoteStore::new("QDRANT_URL", config, None));
-        }
+        Ok(url) => stores.push(real(&url)),
         Err(_) => eprintln!("skipped: QDRANT_URL is not set, so nothing was tried on a real Qdrant server"),
     }
     stores
@@ -42,33 +30,97 @@ pub fn config(url: &str) -> QdrantConfig {
     QdrantConfig::new(url.parse().unwrap())
 }
 
-impl RemoteStore {
-    fn new(label: &'static str, config: QdrantConfig, server: Option<QdrantServer>) -> Self {
-        let store = QdrantStore::new(config.clone()).unwrap();
-        Self { label, store, config, named: Mutex::default(), _server: server }
-    }
+fn real(url: &str) -> (Arc<dyn VectorStore>, Remote) {
+    let mut config = config(url);
+    config.api_key = api_key().map(|key| key.parse().unwrap());
+    let created = Arc::default();
+    let store = Recorded { store: QdrantStore::new(config.clone()).unwrap(), created: Arc::clone(&created) };
+    (Arc::new(store), Remote::Real { config, created })
+}
 
-    /// A name that no collection has. A collection of that name is deleted by [`Self::clean_up`].
-    pub fn collection(&self, name: &str) -> String {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
-        let name = format!("splade_test_{name}_{since_epoch}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        self.named.lock().unwrap().push(name.clone());
-        name
-    }
+fn api_key() -> Option<String> {
+    std::env::var("QDRANT_API_KEY").ok()
+}
 
-    /// Qdrant's own client for the same server.
+/// The server under a store.
+pub enum Remote {
+    Ours { config: QdrantConfig, _server: QdrantServer },
+    Real { config: QdrantConfig, created: Arc<Mutex<Vec<String>>> },
+}
+
+impl Remote {
+    /// Qdrant's own client for the server.
     pub fn client(&self) -> Qdrant {
-        let mut client = Qdrant::from_url(&self.config.url.to_string()).skip_compatibility_check();
-        client.api_key = std::env::var("QDRANT_API_KEY").ok();
-        client.build().unwrap()
+        let (Self::Ours { config, .. } | Self::Real { config, .. }) = self;
+        let client = Qdrant::from_url(&config.url.to_string()).skip_compatibility_check();
+        client.api_key(api_key()).build().unwrap()
     }
 
-    /// Deletes the collections that were named.
-    pub async fn clean_up(self) {
-        let client = self.client();
-        for name in self.named.into_inner().unwrap() {
-            client.delete_collection(name).await.unwrap();
+    /// Has a collection deleted at the end that was not created through the store.
+    pub fn delete_later(&self, name: &str) {
+        if let Self::Real { created, .. } = self {
+            created.lock().unwrap().push(name.to_owned());
         }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        let Self::Real { created, .. } = self else { return };
+        let names = std::mem::take(&mut *created.lock().unwrap());
+        let client = self.client();
+        let delete = async move {
+            for name in names {
+                client.delete_collection(name).await.unwrap();
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // On a thread of its own, for async threads must not wait for a runtime.
+        let deleted = thread::spawn(move || runtime.block_on(delete)).join();
+        assert!(deleted.is_ok() || thread::panicking(), "collections were left behind");
+    }
+}
+
+/// A store that remembers what was created.
+#[derive(Debug)]
+struct Recorded {
+    store: QdrantStore,
+    created: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl VectorStore for Recorded {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.store.ready().await
+    }
+
+    async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
+        self.store.collection(name).await
+    }
+
+    async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
+        self.store.create_collection(name, spec).await?;
+        self.created.lock().unwrap().push(name.to_owned());
+        Ok(())
+    }
+
+    async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
+        self.store.upsert(name, vector_name, points).await
+    }
+
+    async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
+        self.store.search(name, query).await
+    }
+
+    async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
+        self.store.retrieve(name, vector_name, ids).await
+    }
+
+    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
+        self.store.delete(name, ids).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
     }
 }

@@ -1,0 +1,133 @@
+//! What a server does wrong, and what the store makes of it.
+
+use std::time::Duration;
+
+use splade_sidecar::store::{QdrantStore, StoreError, VectorStore};
+use splade_sidecar::types::{DocumentId, PointId};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tonic::{Code, Status};
+
+use super::{docs, ids, point, query, store};
+use crate::support::qdrant_server::{Call, Faults};
+use crate::support::remote_stores::config;
+
+#[tokio::test]
+async fn each_status_comes_through_as_what_can_be_done_about_it() {
+    let (server, store) = docs().await;
+    let mut limited = Status::resource_exhausted("Rate limiting exceeded");
+    limited.metadata_mut().insert("retry-after", "3".parse().unwrap());
+    type Check = fn(&StoreError) -> bool;
+    let cases: [(Status, Check); 10] = [
+        (limited, |e| e.retry_after() == Some(Duration::from_secs(3))),
+        (Status::resource_exhausted("full"), |e| matches!(e, StoreError::Overloaded { retry_after: None, .. })),
+        (Status::unavailable("x"), |e| matches!(e, StoreError::Unavailable(_))),
+        (Status::internal("x"), |e| matches!(e, StoreError::Unavailable(_))),
+        (Status::deadline_exceeded("x"), |e| matches!(e, StoreError::Timeout(_))),
+        (Status::invalid_argument("Wrong input"), |e| matches!(e, StoreError::Refused(_))),
+        (Status::permission_denied("read-only"), |e| matches!(e, StoreError::Denied(_))),
+        (Status::unimplemented("x"), |e| matches!(e, StoreError::Failed(_))),
+        (Status::not_found("Not found: Collection `docs` doesn't exist!"), |e| {
+            *e == StoreError::CollectionNotFound("docs".to_owned())
+        }),
+        (Status::new(Code::AlreadyExists, "x"), |e| *e == StoreError::AlreadyExists("docs".to_owned())),
+    ];
+    for (status, expected) in cases {
+        let shown = format!("{status:?}");
+        server.faults().fail_next(&[Call::Upsert], 1, status);
+        let error = store.upsert("docs", "terms", &[point(1)]).await.unwrap_err();
+        assert!(expected(&error), "{shown} became {error:?}");
+        store.upsert("docs", "terms", &[point(1)]).await.unwrap();
+    }
+    assert_eq!(server.counters().calls(Call::Upsert), 20, "a call was sent more than once");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up() {
+    let (server, _) = docs().await;
+    let mut config = config(&server.url());
+    config.timeout = Duration::from_millis(100);
+    let store = store(config);
+    let hang = |faults: &Faults| faults.hang(&[Call::Upsert]);
+    let delay = |faults: &Faults| faults.delay_upserts(Duration::from_secs(60));
+    for order in [hang, delay] {
+        order(server.faults());
+        let error = store.upsert("docs", "terms", &[point(1)]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
+        server.wait_until(|counters| counters.in_flight == 0).await;
+        server.faults().clear();
+        store.upsert("docs", "terms", &[point(1)]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_outage_ends_every_call_until_it_is_over() {
+    let (server, store) = docs().await;
+    server.faults().fail(Call::ALL, Status::unavailable("down"));
+    for outcome in every_call(&store).await {
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    }
+    server.faults().clear();
+    assert_eq!(every_call(&store).await, [const { Ok(()) }; 6]);
+}
+
+async fn every_call(store: &QdrantStore) -> [Result<(), StoreError>; 6] {
+    [
+        store.ready().await,
+        store.collection("docs").await.map(drop),
+        store.upsert("docs", "terms", &[point(1)]).await,
+        store.search("docs", query()).await.map(drop),
+        store.retrieve("docs", "terms", &[PointId::Num(1)]).await.map(drop),
+        store.delete("docs", &[PointId::Num(1)]).await,
+    ]
+}
+
+#[tokio::test]
+async fn a_server_that_vanishes_is_found_again() {
+    let (mut server, store) = docs().await;
+    store.upsert("docs", "terms", &[point(1)]).await.unwrap();
+
+    server.faults().hang(&[Call::Upsert]);
+    let cut_off = tokio::spawn({
+        let store = store.clone();
+        async move { store.upsert("docs", "terms", &[point(2)]).await }
+    });
+    server.wait_until(|counters| counters.in_flight == 1).await;
+    server.vanish();
+    server.faults().clear();
+    for error in [cut_off.await.unwrap().unwrap_err(), store.ready().await.unwrap_err()] {
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(error.to_string().contains(&server.url()), "{error}");
+    }
+    let error = store.upsert("docs", "terms", &[point(2)]).await.unwrap_err();
+    assert!(error.to_string().contains("refused"), "{error}");
+
+    server.come_back();
+    store.ready().await.unwrap();
+    store.upsert("docs", "terms", &[point(3)]).await.unwrap();
+    assert_eq!(ids(&store).await, [DocumentId::Num(1), DocumentId::Num(3)]);
+
+    server.come_back_empty();
+    let error = store.upsert("docs", "terms", &[point(4)]).await.unwrap_err();
+    let gone = StoreError::CollectionNotFound("docs".to_owned());
+    // The first call may go into the old connection.
+    assert!(error == gone || matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert_eq!(store.upsert("docs", "terms", &[point(4)]).await, Err(gone));
+}
+
+/// A REST port, a port with another TLS setting: whatever it says, it is no Qdrant, and is named.
+#[tokio::test]
+async fn a_server_of_another_protocol_is_unavailable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rest = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    });
+    let (server, _) = docs().await;
+    for url in [format!("http://{rest}"), server.url().replace("http", "https")] {
+        let error = store(config(&url)).ready().await.unwrap_err();
+        assert!(matches!(&error, StoreError::Unavailable(message) if message.contains(&url)), "{error:?}");
+    }
+}
