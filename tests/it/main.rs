@@ -1,0 +1,1 @@
+//! The one integration binary: a file a concern, on real sockets.
