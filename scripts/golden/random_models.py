@@ -1,7 +1,7 @@
 """Writes small masked-language models with random weights, one for each layout of files that a loader meets.
 
 All share one WordPiece tokenizer. The weights are drawn by numpy from fixed seeds, so a run gives the same files again.
-Their scale keeps every part of the network in play, and a negative bias of the head keeps most of the vocabulary silent.
+Their scale keeps every part of the network in play; a negative bias of the head keeps most of the vocabulary silent.
 """
 
 import json

@@ -18,9 +18,8 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 def build(texts: list[str], size: int) -> Tokenizer:
     """A lower-casing BERT tokenizer of exactly `size` tokens: ASCII characters, then the texts' commonest pieces."""
     normalizer, splitter = BertNormalizer(lowercase=True), BertPreTokenizer()
-    words = Counter(
-        word for text in texts for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)) if len(word) < 20
-    )
+    split = (splitter.pre_tokenize_str(normalizer.normalize_str(text)) for text in texts)
+    words = Counter(word for text in split for word, _ in text if len(word) < 20)
     characters = sorted(chr(code) for code in range(33, 127) if not chr(code).isupper())
     continuations = sorted(f"##{c}" for c in characters if c.isalnum())
     pieces = Counter()
