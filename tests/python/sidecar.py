@@ -14,6 +14,7 @@ from splade.v1 import encoder_service_pb2_grpc, index_service_pb2_grpc
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 40
 MAX_MESSAGE_BYTES = 32 << 20
+NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class Sidecar:
@@ -32,6 +33,7 @@ class Sidecar:
             options=[
                 ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_reconnect_backoff_ms", 200),
             ],
         )
         self.encoder = encoder_service_pb2_grpc.EncoderServiceStub(self.channel)
@@ -48,16 +50,15 @@ class Sidecar:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with status {self.process.returncode}\n{self.read_log()}")
+            # Not for longer than a second at a time, so that a server that has died is noticed.
+            watch = self.health.Watch(health_pb2.HealthCheckRequest(), timeout=1, wait_for_ready=True)
             try:
-                watch = self.health.Watch(health_pb2.HealthCheckRequest(), timeout=deadline - time.monotonic())
                 if any(answer.status == health_pb2.HealthCheckResponse.SERVING for answer in watch):
                     watch.cancel()
                     return
             except grpc.RpcError as error:
-                # It does not listen yet; anything else is an answer, and not the one we want.
-                if error.code() != grpc.StatusCode.UNAVAILABLE:
+                if error.code() not in NOT_YET:
                     raise
-                time.sleep(0.05)
         raise TimeoutError(f"the server was not SERVING within {START_TIMEOUT_S} s\n{self.read_log()}")
 
     def stop(self) -> int:

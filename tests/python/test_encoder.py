@@ -82,7 +82,7 @@ def test_over_long_text_is_cut_and_says_so(sidecar):
 
 def test_models_are_described(sidecar):
     listed = sidecar.encoder.ListModels(encoder.ListModelsRequest())
-    model = sidecar.encoder.GetModel(encoder.GetModelRequest(name=listed.default_model)).model
+    model = sidecar.encoder.GetModel(encoder.GetModelRequest(model=listed.default_model)).model
     assert model in listed.models
     assert model.architecture == "BertForMaskedLM"
     assert (model.vocabulary_size, model.pooling, model.activation) == (30522, "max", "relu")

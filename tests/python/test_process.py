@@ -27,7 +27,7 @@ def test_health_knows_no_other_service(sidecar):
 def test_reflection_v1alpha_shows_the_contract(sidecar):
     database = ProtoReflectionDescriptorDatabase(sidecar.channel)
     assert set(SERVICES) <= set(database.get_services())
-    file = database.FindFileContainingSymbol("splade.v1.IndexService.Ingest")
+    file = database.FindFileContainingSymbol("splade.v1.IndexService")
     request = next(message for message in file.message_type if message.name == "IngestRequest")
     documents = next(field for field in request.field if field.name == "documents")
     assert documents.type_name == ".splade.v1.Document", "reflection shows the contract as it is written"
