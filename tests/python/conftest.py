@@ -1,0 +1,71 @@
+"""Stubs from `proto/`, and a running server for the tests that need one."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import grpc_tools
+import pytest
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def generate_stubs() -> tempfile.TemporaryDirectory:
+    """Compiles the contract as a client would, to modules `splade.v1.…` that the tests import."""
+    folder = tempfile.TemporaryDirectory(prefix="splade-stubs-")
+    well_known = Path(grpc_tools.__file__).parent / "_proto"
+    protos = [str(path) for path in sorted((ROOT / "proto").rglob("*.proto"))]
+    includes = [f"-I{ROOT / 'proto'}", f"-I{well_known}"]
+    outputs = [f"--python_out={folder.name}", f"--grpc_python_out={folder.name}"]
+    status = protoc.main(["protoc", *includes, *outputs, *protos])
+    assert status == 0, "the contract does not compile with grpcio-tools; its messages are above"
+    sys.path.insert(0, folder.name)
+    return folder
+
+
+pytest.register_assert_rewrite("documents", "faults")
+
+# Before the test modules are imported, since they import the stubs. The folder goes when the process does.
+STUBS = generate_stubs()
+
+
+@pytest.fixture(scope="session")
+def binary() -> str:
+    path = os.environ.get("SPLADE_SIDECAR_BIN")
+    if not path:
+        pytest.fail("SPLADE_SIDECAR_BIN is not set; build the binary and give its path", pytrace=False)
+    return str(Path(path).resolve())
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> str:
+    folder = os.environ.get("SPLADE_MODEL_DIR")
+    if folder:
+        return folder
+    fetch = [sys.executable, str(ROOT / "scripts" / "fetch_model.py")]
+    return subprocess.run(fetch, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def start(binary, model_folder):
+    """Starts servers: `start(store_dir)`. What still runs at the end is ended."""
+    from sidecar import Sidecar
+
+    running = []
+
+    def start(store_dir: Path) -> Sidecar:
+        running.append(Sidecar(binary, model_folder, store_dir))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def sidecar(start, tmp_path_factory):
+    """The server that most tests share; each test has collections of its own."""
+    return start(tmp_path_factory.mktemp("store"))

@@ -1,0 +1,69 @@
+"""The Cranfield collection through Ingest and Search: the ranking is as good as the model's own library makes it."""
+
+import json
+import math
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from documents import document, ingest
+from splade.v1 import index_service_pb2 as index
+
+NAME = "cranfield"
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    path = os.environ.get("SPLADE_CRANFIELD")
+    if not path:
+        pytest.skip("SPLADE_CRANFIELD does not name a folder with the collection")
+    return Path(path)
+
+
+def read_lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def read_relevant(path: Path) -> dict[int, set[int]]:
+    relevant = defaultdict(set)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        query, doc, _grade = map(int, line.split("\t"))
+        relevant[query].add(doc)
+    return relevant
+
+
+def ndcg(ranking: list[int], relevant: set[int]) -> float:
+    gain = sum(1 / math.log2(rank + 2) for rank, doc in enumerate(ranking) if doc in relevant)
+    ideal = sum(1 / math.log2(rank + 2) for rank in range(min(len(ranking), len(relevant))))
+    return gain / ideal if ideal else 0.0
+
+
+def reciprocal_rank(ranking: list[int], relevant: set[int]) -> float:
+    return next((1 / (rank + 1) for rank, doc in enumerate(ranking) if doc in relevant), 0.0)
+
+
+def test_the_ranking_is_the_models_own(sidecar, folder):
+    entries = read_lines(folder / "docs.jsonl")
+    settings = index.IngestOptions(collection=NAME, create_collection=True)
+    results = ingest(sidecar, settings, [document(entry["text"], entry["id"]) for entry in entries], batch=50)
+    rejected = [result for result in results if result.status == index.DOCUMENT_STATUS_REJECTED]
+    assert (len(results), len(rejected)) == (1400, 2)
+    assert [result.rejection.reason for result in rejected] == ["EMPTY_TEXT"] * 2
+    empty = {entry["id"] for entry in entries if not entry["text"].strip()}
+    assert {result.id.num for result in rejected} == empty
+    described = sidecar.index.GetCollection(index.GetCollectionRequest(collection=NAME))
+    assert described.point_count == 1398
+
+    relevant = read_relevant(folder / "qrels.tsv")
+    queries = read_lines(folder / "queries.jsonl")
+    measures = []
+    for query in queries:
+        request = index.SearchRequest(collection=NAME, text=query["text"], limit=10, without_payload=True)
+        ranking = [hit.id.num for hit in sidecar.index.Search(request).hits]
+        measures.append((ndcg(ranking, relevant[query["id"]]), reciprocal_rank(ranking, relevant[query["id"]])))
+    mean_ndcg, mean_rank = (sum(values) / len(values) for values in zip(*measures))
+    print(f"nDCG@10 {mean_ndcg:.4f}, MRR@10 {mean_rank:.4f} over {len(queries)} queries")
+    assert len(queries) == 225
+    assert mean_ndcg == pytest.approx(0.3721, abs=0.002)
+    assert mean_rank == pytest.approx(0.5257, abs=0.003)

@@ -1,0 +1,89 @@
+"""EncoderService: texts in, the model's own vectors out."""
+
+import json
+
+import grpc
+import pytest
+from conftest import ROOT
+from faults import fails
+from splade.v1 import encoder_service_pb2 as encoder
+
+GOLDEN = ROOT / "tests" / "data" / "golden"
+
+
+def read_golden(name):
+    return json.loads((GOLDEN / name).read_text(encoding="utf-8"))
+
+
+def test_the_vectors_are_those_of_sentence_transformers(sidecar):
+    texts, golden = read_golden("texts.json"), read_golden("splade-tiny.json")["vectors"]
+    response = sidecar.encoder.Encode(encoder.EncodeRequest(texts=texts))
+    assert len(response.results) == len(texts)
+    for text, result, expected in zip(texts, response.results, golden):
+        assert result.token_count == expected["token_count"], text
+        found = dict(zip(result.vector.indices, result.vector.values))
+        expected = dict(zip(expected["indices"], expected["values"]))
+        for term in found.keys() | expected.keys():
+            assert found.get(term, 0) == pytest.approx(expected.get(term, 0), abs=1e-4), (text, term)
+
+
+def test_tokens_come_with_the_terms(sidecar):
+    request = encoder.EncodeRequest(options=encoder.EncodeOptions(with_tokens=True), texts=["rust and iron"])
+    result = sidecar.encoder.Encode(request).results[0]
+    assert len(result.tokens) == len(result.vector.indices)
+    assert {"rust", "iron"} <= set(result.tokens)
+    assert list(result.vector.indices) == sorted(set(result.vector.indices))
+    assert not result.truncated
+
+
+def test_pruning_keeps_the_largest(sidecar):
+    request = encoder.EncodeRequest(texts=["volcanoes on the moon of a distant planet"])
+    whole = sidecar.encoder.Encode(request).results[0].vector
+    request.options.pruning.max_terms = 5
+    pruned = sidecar.encoder.Encode(request).results[0].vector
+    assert sorted(pruned.values) == pytest.approx(sorted(whole.values)[-5:])
+
+
+def test_a_refused_text_is_named(sidecar):
+    with fails(grpc.StatusCode.INVALID_ARGUMENT) as failure:
+        sidecar.encoder.Encode(encoder.EncodeRequest(texts=["one", "  "]))
+    assert failure.reason == "EMPTY_TEXT"
+    assert failure.fields == ["texts[1]"]
+
+
+def test_an_unknown_model_is_named(sidecar):
+    with fails(grpc.StatusCode.NOT_FOUND) as failure:
+        sidecar.encoder.Encode(encoder.EncodeRequest(options=encoder.EncodeOptions(model="nonesuch"), texts=["one"]))
+    assert failure.reason == "UNKNOWN_MODEL"
+    assert "nonesuch" in failure.message
+
+
+def test_a_stream_gives_each_text_its_own_result(sidecar):
+    long = "word " * 2000
+    reject = encoder.EncodeOptions(long_text="LONG_TEXT_REJECT")
+    messages = [
+        encoder.EncodeStreamRequest(options=reject, texts=["one", ""]),
+        encoder.EncodeStreamRequest(texts=[long, "four"]),
+    ]
+    responses = sidecar.encoder.EncodeStream(iter(messages), timeout=60)
+    results = {result.sequence: result for response in responses for result in response.results}
+    assert sorted(results) == [1, 2, 3, 4]
+    assert results[1].encoded.vector.indices and results[4].encoded.vector.indices
+    assert results[2].rejection.reason == "EMPTY_TEXT"
+    assert results[3].rejection.reason == "TEXT_TOO_LONG"
+
+
+def test_over_long_text_is_cut_and_says_so(sidecar):
+    result = sidecar.encoder.Encode(encoder.EncodeRequest(texts=["word " * 2000])).results[0]
+    model = sidecar.encoder.GetModel(encoder.GetModelRequest()).model
+    assert result.truncated
+    assert result.token_count == model.max_length == 512
+
+
+def test_models_are_described(sidecar):
+    listed = sidecar.encoder.ListModels(encoder.ListModelsRequest())
+    model = sidecar.encoder.GetModel(encoder.GetModelRequest(model=listed.default_model)).model
+    assert model in listed.models
+    assert model.architecture == "BertForMaskedLM"
+    assert (model.vocabulary_size, model.pooling, model.activation) == (30522, "max", "relu")
+    assert len(model.fingerprint) == 64
