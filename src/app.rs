@@ -21,8 +21,7 @@ use crate::grpc::{Gate, Shared};
 use crate::model::hub::{HubConfig, locate};
 use crate::model::{Model, Models};
 use crate::pipeline::{Collections, Pipeline, Running};
-use crate::store::qdrant::QdrantStore;
-use crate::store::{EdgeOptions, EdgeStore, VectorStore};
+use crate::store::{EdgeOptions, EdgeStore, QdrantStore, VectorStore};
 use health::Health;
 use listen::{Listeners, Serving};
 

@@ -12,7 +12,7 @@ use clap::Args;
 use crate::grpc::RequestLimits;
 use crate::model::hub::ModelSource;
 use crate::pipeline::{EncoderPoolConfig, PipelineConfig, WriterConfig};
-use crate::store::qdrant::{ApiKey, QdrantConfig, QdrantUrl};
+use crate::store::{ApiKey, QdrantConfig, QdrantUrl};
 
 const EXAMPLE: &str = "\
 Examples:

@@ -70,7 +70,7 @@ mod tests {
         fn laws(items in prop::collection::vec((0usize..30, 0u64..80), 0..60)) {
             let start = Instant::now();
             let mut now = start;
-            let mut batcher = Batcher::new(LIMITS);
+            let mut batcher: Batcher<(usize, usize, Instant)> = Batcher::new(LIMITS);
             let mut batches: Vec<Vec<(usize, usize, Instant)>> = Vec::new();
             for (number, (weight, pause)) in items.iter().copied().enumerate() {
                 let next = now + Duration::from_millis(pause);

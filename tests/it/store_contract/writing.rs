@@ -83,10 +83,7 @@ pub async fn an_upsert_replaces_the_whole_point(store: Arc<dyn VectorStore>) {
     let hits = search(&store, &name, query(&[(2, 1.0), (3, 1.0)])).await;
     assert_eq!(hits.iter().map(|hit| hit.score).collect::<Vec<_>>(), [2.5]);
     let stored = retrieve(&store, &name, &[1]).await;
-    assert_eq!(
-        stored,
-        [StoredPoint { id: DocumentId::Num(1), score: 0.0, payload: new.payload, sparse: Some(new.sparse) }]
-    );
+    assert_eq!(stored, [StoredPoint::new(new.id, 0.0, new.payload, Some(new.sparse))]);
 }
 
 /// Within one batch too, the later replaces.
@@ -114,7 +111,7 @@ pub async fn what_was_upserted_is_retrieved_exactly(store: Arc<dyn VectorStore>)
         DocumentId::Key("https://example.org/a?b=c#ü".into()),
     ];
     let points: Vec<_> =
-        ids.iter().map(|id| Point::new(document(id.clone()), sparse(&weights), Some("text"))).collect();
+        ids.iter().map(|id| Point::new(document(id.clone()), sparse(&weights), "text")).collect();
     let name = filled(&store, &points).await;
 
     let absent = [PointId::Num(1), PointId::Uuid(Uuid::from_u128(8))];

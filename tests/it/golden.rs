@@ -1,0 +1,166 @@
+//! Vectors against those of sentence-transformers, which `scripts/golden` made.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use candle_transformers::models::bert::{BertForMaskedLM, Config};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use splade_sidecar::model::{Model, TokenBatch};
+use splade_sidecar::types::SparseVector;
+
+use crate::support::models::{folder, random, splade_tiny};
+
+/// Terms heavier than this must be the same; weights may differ by [`TOLERANCE`].
+const SIGNIFICANT: f32 = 1e-3;
+const TOLERANCE: f32 = 1e-4;
+
+#[derive(Deserialize)]
+struct Golden {
+    max_length: usize,
+    vectors: Vec<GoldenVector>,
+}
+
+#[derive(Deserialize)]
+struct GoldenVector {
+    token_count: usize,
+    indices: Vec<u32>,
+    values: Vec<f32>,
+}
+
+fn read<T: DeserializeOwned>(file: &str) -> T {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden").join(file);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn encode(model: &Model, texts: &[String]) -> Vec<SparseVector> {
+    let ids: Vec<Vec<u32>> = texts.iter().map(|text| model.tokenizer.tokenize(text).unwrap().ids).collect();
+    let batch: TokenBatch = ids.iter().map(Vec::as_slice).collect();
+    model.encoder.encode(&batch, &mut || {}).unwrap()
+}
+
+/// Encodes all texts as packed batches and compares each with its golden vector.
+fn check(name: &str, folder: &Path) {
+    let model = Model::load(name, folder).unwrap();
+    let golden: Golden = read(&format!("{name}.json"));
+    let texts: Vec<String> = read("texts.json");
+    assert_eq!(model.settings.max_length, golden.max_length, "{name}");
+    assert_eq!(texts.len(), golden.vectors.len());
+    assert!(texts.len() >= 50);
+    for (texts, golden) in texts.chunks(9).zip(golden.vectors.chunks(9)) {
+        for ((text, golden), vector) in texts.iter().zip(golden).zip(encode(&model, texts)) {
+            assert_eq!(model.tokenizer.tokenize(text).unwrap().ids.len(), golden.token_count, "{name}: {text}");
+            let expected = SparseVector::new(golden.indices.clone(), golden.values.clone()).unwrap();
+            compare(&vector, &expected).unwrap_or_else(|difference| panic!("{name}: {difference} in: {text}"));
+        }
+    }
+}
+
+fn compare(vector: &SparseVector, expected: &SparseVector) -> Result<(), String> {
+    for (a, b, who) in [(vector, expected, "ours"), (expected, vector, "theirs")] {
+        for (index, weight) in a.iter() {
+            let other = b.indices().binary_search(&index).map_or(0.0, |at| b.values()[at]);
+            let missing = other == 0.0 && weight > SIGNIFICANT;
+            if missing || (weight - other).abs() > TOLERANCE {
+                return Err(format!("term {index} weighs {weight} in {who} and {other} in the other"));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn distilbert_tied() {
+    check("distilbert-random-tied", &folder("distilbert-random-tied"));
+}
+
+#[test]
+fn distilbert_untied() {
+    check("distilbert-random-untied", &folder("distilbert-random-untied"));
+}
+
+#[test]
+fn bert_tied() {
+    check("bert-random-tied", &folder("bert-random-tied"));
+}
+
+#[test]
+fn bert_untied() {
+    check("bert-random-untied", &folder("bert-random-untied"));
+}
+
+#[test]
+fn bert_with_gamma_and_beta() {
+    check("bert-random-gamma-beta", &folder("bert-random-gamma-beta"));
+}
+
+#[test]
+fn sum_pooling_by_sentence_transformers_files() {
+    check("bert-random-sum", &folder("bert-random-sum"));
+}
+
+#[test]
+fn the_logarithm_twice_by_sentence_transformers_files() {
+    check("bert-random-log1p", &folder("bert-random-log1p"));
+}
+
+#[test]
+fn splade_tiny_vectors_and_tokens() {
+    let Some(folder) = splade_tiny() else { return };
+    check("splade-tiny", &folder);
+    let model = Model::load("splade-tiny", &folder).unwrap();
+    let tokens: Vec<Vec<u32>> = read("splade-tiny-tokens.json");
+    let texts: Vec<String> = read("texts.json");
+    for (text, tokens) in texts.iter().zip(tokens) {
+        assert_eq!(model.tokenizer.tokenize(text).unwrap().ids, tokens, "{text}");
+    }
+}
+
+/// Law: a text's vector does not depend on its neighbours, to the bit.
+#[test]
+fn a_vector_does_not_depend_on_its_neighbours() {
+    for name in ["bert-random-tied", "distilbert-random-untied", "bert-random-sum"] {
+        let model = random(name);
+        let texts: Vec<String> = read("texts.json");
+        let together = encode(&model, &texts);
+        for (at, text) in texts.iter().enumerate() {
+            let alone = encode(&model, std::slice::from_ref(text));
+            let pair = encode(&model, &[texts[(at + 1) % texts.len()].clone(), text.clone()]);
+            assert_eq!(alone[0], together[at], "{name}: alone: {text}");
+            assert_eq!(pair[1], together[at], "{name}: after another: {text}");
+        }
+    }
+}
+
+/// The packed forward pass gives what candle's own padded one does.
+#[test]
+fn equals_candle_transformers() -> candle_core::Result<()> {
+    let folder = folder("bert-random-untied");
+    let config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
+    let size = |key: &str| config[key].as_u64().unwrap() as usize;
+    let config = Config {
+        vocab_size: size("vocab_size"),
+        hidden_size: size("hidden_size"),
+        num_hidden_layers: size("num_hidden_layers"),
+        num_attention_heads: size("num_attention_heads"),
+        intermediate_size: size("intermediate_size"),
+        max_position_embeddings: size("max_position_embeddings"),
+        type_vocab_size: size("type_vocab_size"),
+        layer_norm_eps: config["layer_norm_eps"].as_f64().unwrap(),
+        ..Config::default()
+    };
+    let weights = candle_core::safetensors::load(folder.join("model.safetensors"), &Device::Cpu)?;
+    let oracle = BertForMaskedLM::load(VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu), &config)?;
+    let model = random("bert-random-untied");
+    for text in ["a wing in a slipstream", "boundary layer"].map(str::to_owned) {
+        let ids = model.tokenizer.tokenize(&text).unwrap().ids;
+        let input = Tensor::new(ids.as_slice(), &Device::Cpu)?.unsqueeze(0)?;
+        let logits = oracle.forward(&input, &input.zeros_like()?, None)?.squeeze(0)?;
+        let weights: Vec<f32> = (logits.max(0)?.relu()? + 1.0)?.log()?.to_vec1()?;
+        let expected = SparseVector::new((0..weights.len() as u32).collect(), weights).unwrap();
+        compare(&encode(&model, &[text])[0], &expected).unwrap();
+    }
+    Ok(())
+}
