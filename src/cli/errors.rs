@@ -43,9 +43,14 @@ pub fn status_in_words(status: &Status) -> String {
     let details = status.get_error_details();
     let violations = details.bad_request().map(|bad_request| bad_request.field_violations.as_slice());
     for violation in violations.unwrap_or_default() {
-        // Writing to a string can't fail.
-        let _ = write!(words, "\n  {}: {}", violation.field, violation.description);
+        let violation = format!("{}: {}", violation.field, violation.description);
+        // The message of a single violation often is the violation.
+        if !words.contains(&violation) {
+            words.push_str("\n  ");
+            words.push_str(&violation);
+        }
     }
+    // Writing to a string can't fail.
     if let Some(info) = details.error_info().filter(|info| !info.reason.is_empty()) {
         let _ = write!(words, "\n  reason: {}", info.reason);
     }
@@ -103,6 +108,13 @@ mod tests {
             "the collection's name is empty (INVALID_ARGUMENT)\n  options.collection: give 1 to 128 characters\n  \
              reason: INVALID_ARGUMENT\n  try again in 1.5 s"
         );
+    }
+
+    #[test]
+    fn a_violation_that_the_message_tells_is_not_told_again() {
+        let details = ErrorDetails::with_bad_request_violation("limit", "it is 5000; send 1 to 1000");
+        let status = Status::with_error_details(Code::InvalidArgument, "limit: it is 5000; send 1 to 1000", details);
+        assert_eq!(status_in_words(&status), "limit: it is 5000; send 1 to 1000 (INVALID_ARGUMENT)");
     }
 
     #[test]
