@@ -33,7 +33,8 @@ test-rust: ## Run the unit, property and integration tests
 
 .PHONY: test-python
 test-python: $(TEST_VENV)/.installed grpcurl ## Drive the server from Python and with grpcurl
-	cargo build --locked
+	# The binary of the Rust tests: a plain build has other features, and would compile everything again.
+	cargo test --locked --no-run
 	export SPLADE_SIDECAR_BIN=$(TARGET)/debug/splade-sidecar
 	if [[ -x $(GRPCURL_BIN) ]]; then export GRPCURL=$(GRPCURL_BIN); fi
 	$(TEST_VENV)/bin/pytest tests/python -ra

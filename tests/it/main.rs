@@ -1,5 +1,8 @@
 //! The one integration binary: a file a concern, on real sockets.
 
+// A test may end by a panic.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod cli;
 mod edge_store;
 mod golden;
