@@ -1,4 +1,26 @@
 //! splade-sidecar turns streams of documents into learned sparse vectors and indexes them in Qdrant.
+//!
+//! This is the map. A document's way goes through these modules, and back:
+//!
+//! ```text
+//!  client ══▶ grpc ──▶ pipeline: admission ▸ lanes ▸ encoder threads ▸ writer ──▶ store ══▶ Qdrant, or a folder
+//!         ◀══      ◀── results                          │
+//!                                                       └──▶ model: tokenizer ▸ transformer ▸ SPLADE head
+//! ```
+//!
+//! - [`types`]: the nouns that all share: documents, ids, sparse vectors, filters, faults.
+//! - [`metrics`]: every metric's name. [`proto`]: the contract, generated from `proto/splade/v1`.
+//! - [`model`]: a folder of files becomes a tokenizer and an encoder. Knows nothing of documents.
+//! - [`store`]: the trait of stores, Qdrant over gRPC, and Qdrant's engine embedded. Knows nothing of models.
+//! - [`pipeline`]: from a document to a confirmed write, with a bound on everything. Knows nothing of gRPC.
+//! - [`grpc`]: the services. Requests are checked, handed to the pipeline and the store, and answered.
+//! - [`config`]: what was typed becomes what is meant. [`app`]: wiring; serves and drains.
+//! - [`cli`]: the command line: `serve`, and client commands that know only the gRPC API.
+//!
+//! Each module sees only those above it in this list. The one idea to hold on to is the
+//! [`Finalizer`](pipeline::Finalizer): it travels with a document, owns its permit and the duty to answer for it, and
+//! answers even when it is dropped. From it follow the promises: exactly one result for each document, and memory that
+//! does not grow.
 
 pub mod app;
 pub mod cli;
