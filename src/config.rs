@@ -110,8 +110,8 @@ pub struct ServeArgs {
     #[arg(long, env = "SPLADE_DRAIN_DEADLINE", value_name = "DURATION", default_value = "30s")]
     drain_deadline: String,
 
-    /// What is logged: error, warn, info, debug, trace, or a filter such as splade_sidecar=debug.
-    #[arg(long, env = "SPLADE_LOG", value_name = "FILTER", default_value = "info")]
+    /// What is logged: error, warn, info, debug or trace, of everything or by module.
+    #[arg(long, env = "SPLADE_LOG", value_name = "FILTER", default_value = "warn,splade_sidecar=info")]
     log: String,
     /// How it is logged: text or json.
     #[arg(long, env = "SPLADE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]

@@ -14,6 +14,8 @@ pub const TRUNCATED: &str = "splade_texts_truncated_total";
 pub const PERMITS: &str = "splade_permits_held";
 /// Texts that wait for an encoder thread. Label `lane`: query, bulk.
 pub const QUEUE_DEPTH: &str = "splade_queue_depth";
+/// Time that a text waited for an encoder thread. Label `lane`: query, bulk.
+pub const QUEUE_SECONDS: &str = "splade_queue_seconds";
 /// Tokens encoded.
 pub const TOKENS: &str = "splade_tokens_total";
 /// Texts of one encoder batch.
@@ -43,6 +45,7 @@ pub fn describe() {
     describe_counter!(TRUNCATED, Unit::Count, "Texts that were cut to the model's max length");
     describe_gauge!(PERMITS, Unit::Count, "Documents that hold a permit");
     describe_gauge!(QUEUE_DEPTH, Unit::Count, "Texts that wait for an encoder thread, by lane");
+    describe_histogram!(QUEUE_SECONDS, Unit::Seconds, "Time that a text waited for an encoder thread, by lane");
     describe_counter!(TOKENS, Unit::Count, "Tokens encoded");
     describe_histogram!(BATCH_TEXTS, Unit::Count, "Texts of one encoder batch");
     describe_histogram!(BATCH_TOKENS, Unit::Count, "Tokens of one encoder batch");

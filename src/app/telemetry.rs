@@ -1,5 +1,6 @@
 //! Logs and metrics of the process.
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -23,7 +24,9 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// If the filter can't be read, or logs are set up already.
 pub fn init_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    let logs = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(filter)?).with_writer(std::io::stderr);
+    let stderr = std::io::stderr;
+    let logs = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(filter)?);
+    let logs = logs.with_ansi(stderr().is_terminal()).with_writer(stderr);
     let outcome = match format {
         LogFormat::Text => logs.try_init(),
         LogFormat::Json => logs.json().try_init(),

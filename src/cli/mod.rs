@@ -6,6 +6,7 @@
 //! Flags that several commands share have one environment variable each (`SPLADE_SERVER`, `SPLADE_COLLECTION`); a
 //! command's own flags carry its name (`SPLADE_SEARCH_LIMIT`), so that none is mistaken for a setting of `serve`.
 
+mod bench;
 mod client;
 mod duration;
 mod encode;
@@ -53,6 +54,7 @@ enum Command {
     Explain(explain::Explain),
     Model(model::Model),
     Health(health::Health),
+    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -69,6 +71,7 @@ impl Cli {
             Command::Explain(command) => command.run().await,
             Command::Model(command) => command.run().await,
             Command::Health(command) => command.run().await,
+            Command::Bench(command) => command.run().await,
         }
     }
 }

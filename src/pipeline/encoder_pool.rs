@@ -80,8 +80,8 @@ impl EncoderPool {
     /// # Errors
     /// If the system refuses a thread.
     pub fn start(config: EncoderPoolConfig) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
-        let (query, query_receiver) = Lane::new(config.lane_texts);
-        let (bulk, bulk_receiver) = Lane::new(config.lane_texts);
+        let (query, query_receiver) = Lane::new("query", config.lane_texts);
+        let (bulk, bulk_receiver) = Lane::new("bulk", config.lane_texts);
         let threads = (0..config.threads).map(|index| {
             let worker = Worker {
                 query: query_receiver.clone(),
@@ -144,7 +144,7 @@ impl Worker {
         let mut batcher = Batcher::new(limits);
         let mut next = Some(first);
         while let Some(queued) = next.take().or_else(|| lane.try_recv().ok()) {
-            if let Some(text) = tokenize(queued.item) {
+            if let Some(text) = tokenize(queued.take()) {
                 let tokens = text.tokens.ids.len();
                 if let Some(batch) = batcher.push(text, tokens, Instant::now()) {
                     encode(batch, between);

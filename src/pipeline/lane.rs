@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
+use metrics::{gauge, histogram};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::metrics as names;
 
 /// The sending end. Waits without holding a thread.
 #[derive(Debug)]
 pub struct Lane<T> {
+    name: &'static str,
     sender: Sender<Queued<T>>,
     slots: Arc<Semaphore>,
 }
@@ -15,15 +20,25 @@ pub struct Lane<T> {
 /// An item in a lane, and its slot there.
 #[derive(Debug)]
 pub struct Queued<T> {
-    pub item: T,
+    lane: &'static str,
+    item: T,
+    since: Instant,
     _slot: OwnedSemaphorePermit,
 }
 
+impl<T> Queued<T> {
+    /// Takes the item out of the lane.
+    pub fn take(self) -> T {
+        histogram!(names::QUEUE_SECONDS, "lane" => self.lane).record(self.since.elapsed().as_secs_f64());
+        self.item
+    }
+}
+
 impl<T> Lane<T> {
-    /// A lane of at most `capacity` items.
-    pub fn new(capacity: usize) -> (Self, Receiver<Queued<T>>) {
+    /// A lane of at most `capacity` items. Metrics know it by its name.
+    pub fn new(name: &'static str, capacity: usize) -> (Self, Receiver<Queued<T>>) {
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
-        (Self { sender, slots: Arc::new(Semaphore::new(capacity)) }, receiver)
+        (Self { name, sender, slots: Arc::new(Semaphore::new(capacity)) }, receiver)
     }
 
     /// Waits for a slot and sends. First come, first served.
@@ -33,13 +48,14 @@ impl<T> Lane<T> {
     pub async fn send(&self, item: T) -> Result<(), T> {
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return Err(item) };
         // There is a slot a place in the channel, so it is never full.
-        self.sender.try_send(Queued { item, _slot: slot }).map_err(|error| match error {
+        let queued = Queued { lane: self.name, item, since: Instant::now(), _slot: slot };
+        self.sender.try_send(queued).map_err(|error| match error {
             TrySendError::Full(queued) | TrySendError::Disconnected(queued) => queued.item,
         })
     }
 
-    /// How many items wait.
-    pub fn len(&self) -> usize {
-        self.sender.len()
+    /// Sets the gauge of how many items wait.
+    pub fn observe(&self) {
+        gauge!(names::QUEUE_DEPTH, "lane" => self.name).set(self.sender.len() as f64);
     }
 }

@@ -31,9 +31,10 @@ use tokio::sync::mpsc;
 pub use admission::Place;
 pub use collections::Collections;
 pub use encode::{Encode, EncodeOptions, Vectors};
-pub use encoder_pool::{Encoded, EncoderPoolConfig};
+pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
 pub use finalizer::{Finalizer, Finished};
 pub use ingest::{DocumentKey, Indexed, Ingest, IngestOptions, Results, Unreadable};
+pub use lane::{Lane, Queued};
 pub use progress::Progress;
 pub use writer::WriterConfig;
 
@@ -41,7 +42,6 @@ use crate::metrics as names;
 use crate::store::{StoreError, VectorStore};
 use crate::types::{Fault, Reason};
 use admission::Admission;
-use encoder_pool::{EncodeJob, EncoderPool};
 use writer::{Target, WriteJob, Writers};
 
 /// Everything that bounds the pipeline.
@@ -136,8 +136,8 @@ impl Pipeline {
     pub fn observe(&self) {
         let Inner { interactive, bulk, pool, .. } = &*self.inner;
         gauge!(names::PERMITS).set((interactive.held() + bulk.held()) as f64);
-        gauge!(names::QUEUE_DEPTH, "lane" => "query").set(pool.query.len() as f64);
-        gauge!(names::QUEUE_DEPTH, "lane" => "bulk").set(pool.bulk.len() as f64);
+        pool.query.observe();
+        pool.bulk.observe();
     }
 
     async fn place(&self, urgency: Urgency) -> Result<Place, Fault> {

@@ -8,5 +8,6 @@ mod edge_store;
 mod golden;
 mod hub;
 mod qdrant_store;
+mod readme;
 mod store_contract;
 mod support;

@@ -1,0 +1,139 @@
+//! `bench`: how fast this machine encodes, without network and store.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use super::output::OutputArgs;
+use crate::model::Model;
+use crate::model::hub::{HubConfig, ModelSource, locate};
+use crate::pipeline::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
+use crate::types::{Fault, LongText, Pruning};
+
+/// Measure how fast this machine encodes: the encoder alone, without network and store.
+///
+/// Texts without words are left out. The time begins when the model is ready.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Bench {
+    /// Documents: JSON lines.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The model: a folder, or a Hugging Face id such as org/name or org/name@revision.
+    #[arg(long, env = "SPLADE_MODEL", value_name = "FOLDER|ID")]
+    model: ModelSource,
+    /// Encoder threads. Default: one a core.
+    #[arg(long, env = "SPLADE_THREADS", value_name = "N")]
+    threads: Option<usize>,
+    /// The most tokens that an encoder thread encodes at once.
+    #[arg(long, env = "SPLADE_BATCH_TOKENS", value_name = "N", default_value_t = 512)]
+    batch_tokens: usize,
+    /// The field that holds the text.
+    #[arg(long, env = "SPLADE_BENCH_TEXT_FIELD", value_name = "NAME", default_value = "text")]
+    text_field: String,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  splade-sidecar bench docs.jsonl --model ./splade-tiny --threads 2";
+
+/// Room for texts and results on their way.
+const IN_FLIGHT: usize = 1_024;
+
+impl Bench {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let texts = self.texts()?;
+        let source = self.model.clone();
+        let load = spawn_blocking(move || {
+            let folder = locate(&source, &HubConfig::from_env(|name| std::env::var(name).ok()), || ())?;
+            let model = Model::load("bench", &folder)?;
+            model.warm_up()?;
+            anyhow::Ok(Arc::new(model))
+        });
+        let threads = self.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)).max(1);
+        let config = EncoderPoolConfig { threads, batch_tokens: self.batch_tokens.max(1), lane_texts: IN_FLIGHT };
+        let (pool, workers) = EncoderPool::start(config)?;
+        let model = load.await??;
+
+        let start = Instant::now();
+        let (vectors, mut received) = mpsc::channel(IN_FLIGHT);
+        let feed = async move {
+            for text in texts {
+                let next = Box::new(Count(vectors.clone()));
+                let (model, long_text, pruning) = (Arc::clone(&model), LongText::Truncate, Pruning::default());
+                let sent = pool.bulk.send(EncodeJob { model, text, long_text, pruning, next }).await;
+                sent.map_err(|_| anyhow::anyhow!("the encoder threads have ended"))?;
+            }
+            anyhow::Ok(())
+        };
+        let count = async {
+            let (mut documents, mut tokens) = (0usize, 0usize);
+            while let Some(encoded) = received.recv().await {
+                documents += 1;
+                tokens += encoded?.tokens;
+            }
+            anyhow::Ok((documents, tokens))
+        };
+        let (fed, counted) = tokio::join!(feed, count);
+        let seconds = start.elapsed().as_secs_f64();
+        fed?;
+        let (documents, tokens) = counted?;
+        for worker in workers {
+            worker.join().map_err(|_| anyhow::anyhow!("an encoder thread ended by a panic"))?;
+        }
+        self.report(threads, documents, tokens, seconds)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn report(&self, threads: usize, documents: usize, tokens: usize, seconds: f64) -> std::io::Result<()> {
+        let (documents_rate, tokens_rate) = (documents as f64 / seconds, tokens as f64 / seconds);
+        let text = || {
+            format!(
+                "{documents} documents, {tokens} tokens in {seconds:.2} s on {threads} thread(s): \
+                 {documents_rate:.1} documents/s, {tokens_rate:.0} tokens/s\n"
+            )
+        };
+        self.output.print(text, || json!({ "documents": documents, "tokens": tokens, "seconds": seconds }))
+    }
+
+    fn texts(&self) -> anyhow::Result<Vec<String>> {
+        let file = File::open(&self.file).with_context(|| self.file.display().to_string())?;
+        let mut texts = Vec::new();
+        for (number, line) in BufReader::new(file).lines().enumerate() {
+            let line = line?;
+            let value: Value = serde_json::from_str(&line).with_context(|| format!("line {}", number + 1))?;
+            let text = value.get(&self.text_field).and_then(Value::as_str);
+            let text = text.with_context(|| format!("line {} has no text in `{}`", number + 1, self.text_field))?;
+            if !text.trim().is_empty() {
+                texts.push(text.to_owned());
+            }
+        }
+        Ok(texts)
+    }
+}
+
+/// Passes an encoded text on to be counted.
+struct Count(mpsc::Sender<Result<Encoded, Fault>>);
+
+impl Continuation for Count {
+    fn is_abandoned(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    fn encoded(self: Box<Self>, _text: String, outcome: Result<Encoded, Fault>) {
+        // There is more room than texts can be on their way, so waiting is short. The encoder thread may wait here, since
+        // nothing else is to be done.
+        let _gone = self.0.blocking_send(outcome);
+    }
+}
