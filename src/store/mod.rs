@@ -1,10 +1,13 @@
 //! Where points go. One trait, two implementations, one suite of contract tests for both.
 
+mod edge;
+
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::edge::{EdgeOptions, EdgeStore};
 use crate::types::{CollectionSpec, Filter, Point, PointId, SparseVector, StoredPoint};
 
 /// A store of points in named collections. Every method can be called from many tasks at once.
@@ -29,12 +32,7 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError>;
 
     /// Points by id, with payload and sparse vector; the ones that are not there are left out.
-    async fn retrieve(
-        &self,
-        name: &str,
-        vector_name: &str,
-        ids: &[PointId],
-    ) -> Result<Vec<StoredPoint>, StoreError>;
+    async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError>;
 
     /// Deletes points; the ones that are not there are passed over.
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError>;

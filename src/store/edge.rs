@@ -1,0 +1,221 @@
+//! The embedded store: Qdrant's engine in this process, on a folder.
+//!
+//! ```text
+//!              ┌─ upsert, delete ──▶ inbox (bounded) ──▶ writer thread ──▶ engine ──▶ files
+//!  Collection ─┤                                          │ one a collection   ▲
+//!              └─ search, retrieve ──▶ blocking threads ──┼────────────────────┤
+//!                                      (so many at once)  └─▶ merge thread ────┘
+//! ```
+//!
+//! The engine's calls block, and what it has not flushed dies with the process. So one thread writes each collection,
+//! flushes once for all the writes that wait, and then confirms them (writer.rs); reads run on tokio's blocking
+//! threads, a bounded number at once. What the engine leaves undone when a process dies, the next start does
+//! (repair.rs).
+
+mod collection;
+mod convert;
+mod engine;
+mod files;
+mod filter;
+mod guard;
+mod journal;
+mod log;
+mod merge;
+mod repair;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::spawn_blocking;
+
+use self::collection::Collection;
+use self::engine::Engine;
+use self::files::Folder;
+use self::writer::WriterThread;
+use super::{CollectionInfo, SearchQuery, StoreError, VectorStore};
+use crate::types::{CollectionSpec, Point, PointId, StoredPoint, check_collection_name};
+
+/// How the embedded store works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EdgeOptions {
+    /// The most reads at once, at least 1; others wait.
+    pub concurrent_reads: usize,
+    /// After how many changed points of a collection its segments are merged where the engine finds it due.
+    pub merge_every: usize,
+}
+
+impl Default for EdgeOptions {
+    /// As many reads as there are cores; a merge every 10,000 points.
+    fn default() -> Self {
+        let concurrent_reads = thread::available_parallelism().map_or(1, usize::from);
+        Self { concurrent_reads, merge_every: 10_000 }
+    }
+}
+
+/// The embedded store. See the module's head.
+#[derive(Debug)]
+pub struct EdgeStore {
+    options: EdgeOptions,
+    /// `None` after the store has been closed.
+    open: Arc<RwLock<Option<Open>>>,
+    reads: Arc<Semaphore>,
+    /// Held while a collection is made.
+    creation: Arc<Mutex<()>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    folder: Arc<Folder>,
+    collections: BTreeMap<String, OpenCollection>,
+}
+
+#[derive(Debug)]
+struct OpenCollection {
+    collection: Arc<Collection>,
+    writer: WriterThread,
+}
+
+impl EdgeStore {
+    /// Opens the folder, which is made if it is not there, and every collection in it. Blocks.
+    ///
+    /// # Errors
+    /// The folder is in use by another process or can't be written to; a collection can't be read.
+    pub fn open(folder: &Path, options: EdgeOptions) -> Result<Self, StoreError> {
+        let folder = Arc::new(Folder::open(folder)?);
+        let mut collections = BTreeMap::new();
+        for name in folder.collections()? {
+            let opened = OpenCollection::new(&name, &folder, options.merge_every)?;
+            collections.insert(name, opened);
+        }
+        let open = Open { folder, collections };
+        let reads = Arc::new(Semaphore::new(options.concurrent_reads.max(1)));
+        Ok(Self { options, open: Arc::new(RwLock::new(Some(open))), reads, creation: Arc::default() })
+    }
+
+    /// Looks at what is open.
+    fn with<T>(&self, look: impl FnOnce(&Open) -> T) -> Result<T, StoreError> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref().map(look).ok_or_else(closed)
+    }
+
+    fn find(&self, name: &str) -> Result<Arc<Collection>, StoreError> {
+        let found = self.with(|open| open.collections.get(name).map(|found| found.collection.clone()))?;
+        found.ok_or_else(|| StoreError::CollectionNotFound(name.to_owned()))
+    }
+
+    /// Reads on a blocking thread, when there is a place.
+    async fn read<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Collection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = self.reads.clone().acquire_owned().await.map_err(|_| closed())?;
+        let collection = self.find(name)?;
+        blocking(move || {
+            let read = work(&collection);
+            // Whoever has all the places knows that no read has a collection.
+            drop(collection);
+            drop(place);
+            read
+        })
+        .await
+    }
+}
+
+impl OpenCollection {
+    fn new(name: &str, folder: &Arc<Folder>, merge_every: usize) -> Result<Self, StoreError> {
+        let (collection, writer) = Collection::open(name, folder, merge_every)?;
+        Ok(Self { collection: Arc::new(collection), writer })
+    }
+}
+
+impl Open {
+    /// Lets every writer finish, and says what the first of those that couldn't has to say.
+    fn close(self) -> Result<(), StoreError> {
+        let writers: Vec<_> = self.collections.into_values().map(|open| open.writer).collect();
+        let died = || StoreError::Failed("a writer died; the next start repairs its collection".to_owned());
+        let ends: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| Err(died()))).collect();
+        ends.into_iter().collect()
+    }
+}
+
+#[async_trait]
+impl VectorStore for EdgeStore {
+    async fn ready(&self) -> Result<(), StoreError> {
+        let dead = self.with(|open| {
+            let dead = open.collections.iter().find(|(_, open)| open.writer.is_finished());
+            dead.map(|(name, _)| name.clone())
+        })?;
+        dead.map_or(Ok(()), |name| {
+            Err(StoreError::Failed(format!("the writer of `{name}` died; restart this process")))
+        })
+    }
+
+    async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
+        match self.read(name, Collection::info).await {
+            Err(StoreError::CollectionNotFound(_)) => Ok(None),
+            info => info.map(Some),
+        }
+    }
+
+    async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
+        check_collection_name(name).map_err(|fault| StoreError::Refused(fault.message))?;
+        let creation = self.creation.clone().lock_owned().await;
+        let folder = self.with(|open| (!open.collections.contains_key(name)).then(|| open.folder.clone()))?;
+        let folder = folder.ok_or_else(|| StoreError::AlreadyExists(name.to_owned()))?;
+        let (name, spec, merge_every, open) =
+            (name.to_owned(), spec.clone(), self.options.merge_every, self.open.clone());
+        // All of it in one piece: a caller who goes away must not leave a collection that is there and not open.
+        blocking(move || {
+            let _creation = creation;
+            folder.create_collection(&name, &spec, |path| Engine::create(path, &spec))?;
+            let created = OpenCollection::new(&name, &folder, merge_every)?;
+            let mut open = open.write().unwrap_or_else(PoisonError::into_inner);
+            open.as_mut().ok_or_else(closed)?.collections.insert(name, created);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
+        self.find(name)?.upsert(vector_name, points).await
+    }
+
+    async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
+        self.read(name, |collection| collection.search(query)).await
+    }
+
+    async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
+        let (vector_name, ids) = (vector_name.to_owned(), ids.to_vec());
+        self.read(name, move |collection| collection.retrieve(&vector_name, &ids)).await
+    }
+
+    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
+        self.find(name)?.delete(ids).await
+    }
+
+    /// Waits for the writes and reads under way, and up to five seconds for a merge. One that takes longer keeps the
+    /// folder locked until it is done or the process ends.
+    async fn close(&self) -> Result<(), StoreError> {
+        let Some(open) = self.open.write().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+        let every_place = u32::try_from(self.options.concurrent_reads.max(1)).unwrap_or(u32::MAX);
+        let _places = self.reads.acquire_many(every_place).await;
+        self.reads.close();
+        blocking(move || open.close()).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    spawn_blocking(work).await.unwrap_or_else(|error| Err(StoreError::Failed(format!("a task died: {error}"))))
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it has been closed".to_owned())
+}

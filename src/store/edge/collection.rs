@@ -1,0 +1,140 @@
+//! One open collection: writes go to its writer's thread, reads block the thread that asks.
+
+use std::sync::Arc;
+
+use qdrant_edge::external::ordered_float::OrderedFloat;
+use qdrant_edge::{
+    NamedQuery, QueryEnum, QueryRequest, ScoringQuery, VectorInternal, WithPayloadInterface, WithVector,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::convert::{engine_id, engine_points, engine_sparse, stored_point};
+use super::engine::{Change, Engine};
+use super::files::{Folder, read_spec};
+use super::filter::engine_filter;
+use super::journal::Journal;
+use super::repair::repair;
+use super::writer::{Message, Write, Writer, WriterThread};
+use crate::store::{CollectionInfo, SearchQuery, StoreError};
+use crate::types::{CollectionSpec, Point, PointId, StoredPoint};
+
+#[derive(Debug)]
+pub(super) struct Collection {
+    spec: CollectionSpec,
+    /// Before the outbox: fields are dropped in order, and so the writer, which ends with the outbox, is the last to
+    /// have the engine and closes it.
+    engine: Arc<Engine>,
+    outbox: mpsc::Sender<Message>,
+}
+
+impl Collection {
+    /// Opens a collection, puts it in order if the last run died, and starts its writer.
+    pub(super) fn open(
+        name: &str,
+        folder: &Arc<Folder>,
+        merge_every: usize,
+    ) -> Result<(Self, WriterThread), StoreError> {
+        let path = folder.collection(name);
+        let spec = read_spec(&path)?;
+        let engine = Arc::new(Engine::open(&path, folder.clone())?);
+        let died = Journal::is_left_in(&path);
+        let mut journal = Journal::open(&path)?;
+        if died {
+            tracing::warn!(collection = name, "was not closed in order; repairing it");
+            repair(&engine, &mut journal)?;
+        }
+        let (outbox, writer) = Writer::spawn(engine.clone(), journal, merge_every)
+            .map_err(|error| StoreError::Failed(format!("no thread could be started ({error}); raise the limit")))?;
+        Ok((Self { spec, engine, outbox }, writer))
+    }
+
+    pub(super) async fn upsert(self: Arc<Self>, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
+        self.check_vector_name(vector_name)?;
+        let points = engine_points(&self.spec, points)?;
+        self.write(Change::Upsert(points)).await
+    }
+
+    pub(super) async fn delete(self: Arc<Self>, ids: &[PointId]) -> Result<(), StoreError> {
+        self.write(Change::Delete(ids.iter().copied().map(engine_id).collect())).await
+    }
+
+    /// Sends a change to the writer, and lets go of the collection while it waits: a caller that never takes the answer
+    /// must not keep the store from closing.
+    async fn write(self: Arc<Self>, change: Change) -> Result<(), StoreError> {
+        if change.len() == 0 {
+            return Ok(());
+        }
+        let writer_died = StoreError::Failed(format!(
+            "the writer of {} has died; restart this process",
+            self.engine.path().display()
+        ));
+        let (done, answer) = oneshot::channel();
+        let sent = self.outbox.send(Message::Write(Write { change, done })).await;
+        drop(self);
+        match sent {
+            Ok(()) => answer.await.unwrap_or(Err(writer_died)),
+            Err(_) => Err(writer_died),
+        }
+    }
+
+    /// Blocks.
+    pub(super) fn info(&self) -> Result<CollectionInfo, StoreError> {
+        Ok(CollectionInfo { spec: self.spec.clone(), point_count: self.engine.point_count()? as u64 })
+    }
+
+    /// Blocks.
+    pub(super) fn search(&self, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
+        self.check_vector_name(&query.vector_name)?;
+        if query.vector.is_empty() || query.limit == 0 {
+            return Ok(Vec::new());
+        }
+        let offset = query.offset;
+        let found = self.engine.query(engine_query(query)?)?;
+        let hits = found.into_iter().skip(offset);
+        hits.map(|hit| stored_point(hit.id, hit.score, hit.payload, hit.vector, &self.spec.vector_name)).collect()
+    }
+
+    /// Blocks.
+    pub(super) fn retrieve(&self, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
+        self.check_vector_name(vector_name)?;
+        let ids: Vec<_> = ids.iter().copied().map(engine_id).collect();
+        let found = self.engine.retrieve(&ids, WithVector::Selector(vec![vector_name.to_owned()]))?;
+        found.into_iter().map(|point| stored_point(point.id, 0.0, point.payload, point.vector, vector_name)).collect()
+    }
+
+    fn check_vector_name(&self, name: &str) -> Result<(), StoreError> {
+        let known = &self.spec.vector_name;
+        if name == known {
+            return Ok(());
+        }
+        Err(StoreError::Refused(format!("the collection has no sparse vector `{name}`; its own is `{known}`")))
+    }
+}
+
+/// The engine forgets a request's offset, so it is asked for the ones to pass over too. A point must score more than
+/// its threshold; ours is the least score that passes.
+fn engine_query(query: SearchQuery) -> Result<QueryRequest, StoreError> {
+    let with_vector = match query.with_vector {
+        true => WithVector::Selector(vec![query.vector_name.clone()]),
+        false => WithVector::Bool(false),
+    };
+    let vector = VectorInternal::Sparse(engine_sparse(query.vector));
+    Ok(QueryRequest {
+        prefetches: Vec::new(),
+        query: Some(ScoringQuery::Vector(QueryEnum::Nearest(NamedQuery::new(vector, query.vector_name)))),
+        filter: query.filter.map(engine_filter).transpose()?,
+        score_threshold: query.score_threshold.map(|threshold| OrderedFloat(threshold.next_down())),
+        limit: query.offset.saturating_add(query.limit),
+        offset: 0,
+        params: None,
+        with_vector,
+        with_payload: with_payload(query.with_payload),
+    })
+}
+
+fn with_payload(all: bool) -> WithPayloadInterface {
+    if all {
+        return WithPayloadInterface::Bool(true);
+    }
+    WithPayloadInterface::Fields(StoredPoint::RESERVED_FIELDS.iter().filter_map(|field| field.parse().ok()).collect())
+}

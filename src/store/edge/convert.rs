@@ -1,0 +1,172 @@
+//! Points, ids and configurations: ours as the engine's, and back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path;
+
+use qdrant_edge::{
+    EdgeConfig, EdgeSparseVectorParams, EdgeVectorParams, HnswIndexConfig, PointStructPersisted, VectorInternal,
+    VectorPersisted, VectorStorageDatatype, VectorStructInternal, VectorStructPersisted,
+};
+
+use crate::store::StoreError;
+use crate::types::{CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, SparseVector, StoredPoint};
+
+/// The engine's configuration of a new collection.
+///
+/// # Errors
+/// A vector's name that is given twice or can't be part of a file's name, which is where the engine puts it.
+pub(super) fn engine_config(spec: &CollectionSpec) -> Result<EdgeConfig, StoreError> {
+    if spec.dense.contains_key(&spec.vector_name) {
+        return Err(StoreError::Refused(format!(
+            "`{}` names the sparse vector and a dense one; give each vector its own name",
+            spec.vector_name
+        )));
+    }
+    let sparse =
+        EdgeSparseVectorParams::builder().on_disk(spec.on_disk_index).datatype(datatype(spec.datatype)).build();
+    // Nothing here searches the dense vectors. A graph of them would take every core for most of a merge.
+    let no_graph = HnswIndexConfig { m: 0, ..HnswIndexConfig::default() };
+    let mut config = EdgeConfig::builder().hnsw_config(no_graph).sparse_vector(vector_name(&spec.vector_name)?, sparse);
+    for (name, dense) in &spec.dense {
+        let params = EdgeVectorParams::builder(dense.size as usize, distance(dense.distance)).build();
+        config = config.vector(vector_name(name)?, params);
+    }
+    Ok(config.build())
+}
+
+fn vector_name(name: &str) -> Result<&str, StoreError> {
+    let strange = |c: char| path::is_separator(c) || c == '\\' || c.is_control();
+    if name.is_empty() || name.len() > 128 || name.contains(strange) {
+        return Err(StoreError::Refused(format!(
+            "a vector can't be named `{}`; give 1 to 128 bytes without slashes and control characters",
+            name.escape_debug()
+        )));
+    }
+    Ok(name)
+}
+
+fn datatype(datatype: Datatype) -> VectorStorageDatatype {
+    match datatype {
+        Datatype::Float32 => VectorStorageDatatype::Float32,
+        Datatype::Float16 => VectorStorageDatatype::Float16,
+        Datatype::Uint8 => VectorStorageDatatype::Uint8,
+    }
+}
+
+fn distance(distance: Distance) -> qdrant_edge::Distance {
+    match distance {
+        Distance::Cosine => qdrant_edge::Distance::Cosine,
+        Distance::Dot => qdrant_edge::Distance::Dot,
+        Distance::Euclid => qdrant_edge::Distance::Euclid,
+    }
+}
+
+pub(super) fn engine_id(id: PointId) -> qdrant_edge::PointId {
+    match id {
+        PointId::Num(num) => qdrant_edge::PointId::NumId(num),
+        PointId::Uuid(uuid) => qdrant_edge::PointId::Uuid(uuid),
+    }
+}
+
+fn point_id(id: qdrant_edge::PointId) -> PointId {
+    match id {
+        qdrant_edge::PointId::NumId(num) => PointId::Num(num),
+        qdrant_edge::PointId::Uuid(uuid) => PointId::Uuid(uuid),
+    }
+}
+
+/// The engine's form of points, checked against the collection as a whole: the engine itself would write the points
+/// before the one that it refuses.
+///
+/// # Errors
+/// A dense vector that the collection has not, or of another size.
+pub(super) fn engine_points(spec: &CollectionSpec, points: &[Point]) -> Result<Vec<PointStructPersisted>, StoreError> {
+    points.iter().map(|point| engine_point(spec, point)).collect()
+}
+
+fn engine_point(spec: &CollectionSpec, point: &Point) -> Result<PointStructPersisted, StoreError> {
+    let mut vectors = HashMap::with_capacity(1 + point.dense.len());
+    for (name, values) in &point.dense {
+        check_dense(&spec.dense, name, values.len())?;
+        vectors.insert(name.clone(), VectorPersisted::Dense(values.clone()));
+    }
+    vectors.insert(spec.vector_name.clone(), VectorPersisted::Sparse(engine_sparse(point.sparse.clone())));
+    Ok(PointStructPersisted {
+        id: engine_id(point.id),
+        vector: VectorStructPersisted::Named(vectors),
+        payload: Some(qdrant_edge::Payload(point.payload.clone())),
+    })
+}
+
+fn check_dense(specs: &BTreeMap<String, DenseSpec>, name: &str, size: usize) -> Result<(), StoreError> {
+    let problem = match specs.get(name) {
+        Some(spec) if spec.size as usize == size => return Ok(()),
+        Some(spec) => format!("the dense vector `{name}` has {size} numbers; the collection wants {}", spec.size),
+        None if specs.is_empty() => format!("there is a dense vector `{name}`; the collection has none"),
+        None => {
+            let names: Vec<_> = specs.keys().map(|name| format!("`{name}`")).collect();
+            format!("the collection has no dense vector `{name}`; it has {}", names.join(", "))
+        }
+    };
+    Err(StoreError::Refused(problem))
+}
+
+/// The engine's form of a sparse vector. It wants what ours guarantees: unique indices.
+pub(super) fn engine_sparse(vector: SparseVector) -> qdrant_edge::SparseVector {
+    let (indices, values) = vector.into_parts();
+    qdrant_edge::SparseVector { indices, values }
+}
+
+/// A point as the engine returned it, with the sparse vector of that name if vectors were asked for.
+pub(super) fn stored_point(
+    id: qdrant_edge::PointId,
+    score: f32,
+    payload: Option<qdrant_edge::Payload>,
+    vectors: Option<VectorStructInternal>,
+    vector_name: &str,
+) -> Result<StoredPoint, StoreError> {
+    let sparse = vectors.map(|vectors| sparse_vector(vectors, vector_name)).transpose()?;
+    let payload: Payload = payload.map(|payload| payload.0).unwrap_or_default();
+    Ok(StoredPoint::new(point_id(id), score, payload, sparse))
+}
+
+fn sparse_vector(vectors: VectorStructInternal, name: &str) -> Result<SparseVector, StoreError> {
+    let VectorStructInternal::Named(mut vectors) = vectors else { return Ok(SparseVector::default()) };
+    match vectors.remove(name) {
+        Some(VectorInternal::Sparse(vector)) => SparseVector::new(vector.indices, vector.values)
+            .map_err(|error| StoreError::Failed(format!("a stored vector is damaged: {error}"))),
+        _ => Ok(SparseVector::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(vector_name: &str, dense: &[&str]) -> CollectionSpec {
+        let dense_spec = DenseSpec { size: 4, distance: Distance::Dot };
+        CollectionSpec {
+            vector_name: vector_name.into(),
+            on_disk_index: false,
+            datatype: Datatype::Float32,
+            dense: dense.iter().map(|&name| (name.to_owned(), dense_spec)).collect(),
+            model: String::new(),
+            fingerprint: None,
+        }
+    }
+
+    /// The engine makes `vector_storage-<name>` of a vector's name.
+    #[test]
+    fn a_vector_name_that_would_leave_the_folder_is_refused() {
+        for name in ["", "/etc", "a/../../b", "a\\b", "a\0b", &"n".repeat(129)] {
+            assert!(matches!(engine_config(&spec(name, &[])), Err(StoreError::Refused(_))), "{name}");
+            assert!(matches!(engine_config(&spec("splade", &[name])), Err(StoreError::Refused(_))), "{name}");
+        }
+        assert!(engine_config(&spec("splade", &["title", "..", "größe 2"])).is_ok());
+    }
+
+    #[test]
+    fn vectors_need_names_of_their_own() {
+        assert!(matches!(engine_config(&spec("splade", &["splade"])), Err(StoreError::Refused(_))));
+    }
+}

@@ -1,0 +1,172 @@
+//! One shard of the engine, as the rest of the store may use it: every panic becomes an error.
+//!
+//! What qdrant-edge 0.7.2 does, and what is made of it here:
+//! - `update` writes the engine's log and memory; `load` doesn't replay the log. So only what was flushed survives the
+//!   process, and a write is confirmed after [`Engine::flush`].
+//! - `flush` takes two locks by `try_lock().expect(…)`. See there.
+//! - The log is never shortened. It is not read again either, so after a flush its old parts are dropped ([`trim_log`]).
+//! - `query` adds the offset to the limit and then forgets it. See [`Engine::query`].
+//! - `optimize` merges segments while updates go on, and tells nobody on disk. See repair.rs.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use qdrant_edge::{
+    Condition, CountRequest, EdgeShard, Filter, HasIdCondition, PointId, PointInsertOperations, PointOperations,
+    PointStructPersisted, QueryRequest, Record, ScoredPoint, ScrollRequest, UpdateOperation, VectorStructInternal,
+    WithPayloadInterface, WithVector,
+};
+
+use super::convert::engine_config;
+use super::files::{Folder, check_free_space, failed, unreadable};
+use super::guard::{guard, retry_while_locked};
+use super::log::trim_log;
+use crate::store::StoreError;
+use crate::types::CollectionSpec;
+
+const HALF_MERGED: &str = "temp_segments";
+
+/// One open shard. Its calls block.
+#[derive(Debug)]
+pub(super) struct Engine {
+    shard: EdgeShard,
+    path: PathBuf,
+    /// The folder stays locked for as long as the shard is open.
+    _folder: Arc<Folder>,
+}
+
+/// A change of points.
+#[derive(Debug, PartialEq)]
+pub(super) enum Change {
+    Upsert(Vec<PointStructPersisted>),
+    Delete(Vec<PointId>),
+}
+
+impl Change {
+    /// How many points it is about.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Upsert(points) => points.len(),
+            Self::Delete(ids) => ids.len(),
+        }
+    }
+}
+
+impl Engine {
+    /// Makes the files of a new shard in an empty folder.
+    pub(super) fn create(path: &Path, spec: &CollectionSpec) -> Result<(), StoreError> {
+        let config = engine_config(spec)?;
+        guard(path, || EdgeShard::new(path, config).map(drop))
+    }
+
+    /// Opens the shard in a folder. Nothing may have it open.
+    pub(super) fn open(path: &Path, folder: Arc<Folder>) -> Result<Self, StoreError> {
+        trim_log(path)?;
+        drop_half_merged(path)?;
+        let shard = guard(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
+        Ok(Self { shard, path: path.to_owned(), _folder: folder })
+    }
+
+    /// Where its files are.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Changes points, in memory. An upsert is not checked as a whole before its first point is written.
+    pub(super) fn apply(&self, change: Change) -> Result<(), StoreError> {
+        if change.len() == 0 {
+            return Ok(());
+        }
+        check_free_space(&self.path)?;
+        let operation = match change {
+            Change::Upsert(points) => PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)),
+            Change::Delete(ids) => PointOperations::DeletePoints { ids },
+        };
+        guard(&self.path, || self.shard.update(UpdateOperation::PointOperation(operation)))
+    }
+
+    /// Makes all that was changed so far durable. Only one thread may change or flush.
+    ///
+    /// `EdgeShard::flush` panics where it finds one of two locks taken. The log's is taken by updates, which this
+    /// thread makes alone. The segments' is taken by a merge, for moments at its beginning and end; nothing public
+    /// keeps a merge from it. But `info` waits for it, so `flush` hardly ever meets it. Where it does, it has done
+    /// nothing that can't be done twice and left no lock behind (they don't poison), and is tried again; a panic that
+    /// is printed on standard error is all there is to see of it.
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        retry_while_locked(&self.path, || {
+            self.shard.info();
+            self.shard.flush();
+        })?;
+        if let Err(error) = trim_log(&self.path) {
+            tracing::warn!(%error, "the engine's log grows");
+        }
+        Ok(())
+    }
+
+    /// Merges and indexes segments where that is due. Changes and reads go on meanwhile.
+    pub(super) fn merge(&self) -> Result<(), StoreError> {
+        guard(&self.path, || self.shard.optimize().map(drop))
+    }
+
+    /// How many points there are.
+    pub(super) fn point_count(&self) -> Result<usize, StoreError> {
+        // `count` estimates, or reads every id; this adds up what the segments know.
+        guard(&self.path, || Ok(self.shard.info().points_count))
+    }
+
+    /// The best points for a query, best first. The request has no offset: the engine would not pass over any.
+    pub(super) fn query(&self, request: QueryRequest) -> Result<Vec<ScoredPoint>, StoreError> {
+        guard(&self.path, || self.shard.query(request))
+    }
+
+    /// Points by id, with their payloads.
+    pub(super) fn retrieve(&self, ids: &[PointId], vectors: WithVector) -> Result<Vec<Record>, StoreError> {
+        let payload = WithPayloadInterface::Bool(true);
+        guard(&self.path, || self.shard.retrieve(ids, Some(payload), Some(vectors)))
+    }
+
+    /// The newest copies of points, as they can be upserted.
+    pub(super) fn whole(&self, ids: &[PointId]) -> Result<Vec<PointStructPersisted>, StoreError> {
+        let records = self.retrieve(ids, WithVector::Bool(true))?;
+        let point = |record: Record| {
+            let vectors = record.vector.unwrap_or_else(|| VectorStructInternal::Named(HashMap::new()));
+            PointStructPersisted { id: record.id, vector: vectors.into(), payload: record.payload }
+        };
+        Ok(records.into_iter().map(point).collect())
+    }
+
+    /// A page of ids in ascending order, each once, and where the next page begins.
+    pub(super) fn ids(
+        &self,
+        from: Option<PointId>,
+        limit: usize,
+    ) -> Result<(Vec<PointId>, Option<PointId>), StoreError> {
+        let request = ScrollRequest {
+            offset: from,
+            limit: Some(limit),
+            with_payload: Some(WithPayloadInterface::Bool(false)),
+            ..ScrollRequest::default()
+        };
+        let (records, next) = guard(&self.path, || self.shard.scroll(request))?;
+        Ok((records.into_iter().map(|record| record.id).collect(), next))
+    }
+
+    /// How many copies there are of these points, in all segments.
+    pub(super) fn copies(&self, ids: &[PointId]) -> Result<usize, StoreError> {
+        let ids: HasIdCondition = ids.iter().copied().collect();
+        let filter = Some(Filter::new_must(Condition::HasId(ids)));
+        guard(&self.path, || self.shard.count(CountRequest { filter, exact: true }))
+    }
+}
+
+/// Drops what a merge had made when its process died. The engine doesn't look at it again.
+fn drop_half_merged(shard: &Path) -> Result<(), StoreError> {
+    let path = shard.join(HALF_MERGED);
+    match fs::remove_dir_all(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove the leftover", &path, &error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,225 @@
+//! What lies where in the store's folder:
+//!
+//! ```text
+//! .lock                      held by the process that has the store open
+//! collections/<name>/        one collection: the engine's shard, and
+//!     splade.json            how it was made
+//!     open.jsonl             there while it is open (see journal.rs)
+//! collections/.new-<name>/   a collection in the making
+//! ```
+//!
+//! A collection is made beside its place and renamed into it, so it is there whole or not at all. No collection's name
+//! begins with a dot. What was left in the making, the next start sweeps away.
+
+use std::fmt::Display;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::store::StoreError;
+use crate::types::CollectionSpec;
+
+const COLLECTIONS: &str = "collections";
+const LOCK: &str = ".lock";
+const SPEC: &str = "splade.json";
+const UNFINISHED: &str = ".new-";
+
+/// Writing stops where less disk space than this is left, in bytes. The engine writes through memory maps, where a full
+/// disk is no error but a signal that ends the process; a batch of writes needs far less.
+const MIN_FREE_SPACE: u64 = 256 << 20;
+
+/// The store's folder, locked against other processes for as long as this is held.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// The lock ends when the file is closed.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is not there, locks it, and sweeps away what an interrupted creation left.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let collections = path.join(COLLECTIONS);
+        fs::create_dir_all(&collections).map_err(|error| failed("make the folder", &collections, &error))?;
+        let folder = Self { path: path.to_owned(), _lock: lock(path)? };
+        for leftover in folder.entries(|name| name.starts_with(UNFINISHED))? {
+            let leftover = folder.collection(&leftover);
+            fs::remove_dir_all(&leftover).map_err(|error| failed("remove the leftover", &leftover, &error))?;
+        }
+        Ok(folder)
+    }
+
+    /// The names of the collections.
+    pub(super) fn collections(&self) -> Result<Vec<String>, StoreError> {
+        self.entries(|name| !name.starts_with('.'))
+    }
+
+    /// Where a collection of that name is, or is to be.
+    pub(super) fn collection(&self, name: &str) -> PathBuf {
+        self.path.join(COLLECTIONS).join(name)
+    }
+
+    /// Makes a collection: `fill` puts the engine's files into an empty folder.
+    pub(super) fn create_collection(
+        &self,
+        name: &str,
+        spec: &CollectionSpec,
+        fill: impl FnOnce(&Path) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let unfinished = self.collection(&format!("{UNFINISHED}{name}"));
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(|error| failed("remove the leftover", &unfinished, &error))?;
+        }
+        fs::create_dir(&unfinished).map_err(|error| failed("make the folder", &unfinished, &error))?;
+        fill(&unfinished)?;
+        write_spec(&unfinished, spec)?;
+        let place = self.collection(name);
+        fs::rename(&unfinished, &place).map_err(|error| failed("move the new collection to", &place, &error))?;
+        sync(&self.path.join(COLLECTIONS))
+    }
+
+    fn entries(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
+        let path = self.path.join(COLLECTIONS);
+        let read = || -> io::Result<Vec<String>> {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&path)? {
+                let entry = entry?;
+                match entry.file_name().into_string() {
+                    Ok(name) if entry.file_type()?.is_dir() && wanted(&name) => names.push(name),
+                    _ => {}
+                }
+            }
+            Ok(names)
+        };
+        read().map_err(|error| failed("list the folder", &path, &error))
+    }
+}
+
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(LOCK);
+    let file = File::create(&path).map_err(|error| failed("make the file", &path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Failed(format!(
+            "the folder {} is in use by another process; stop that one, or use another folder (--store-dir)",
+            folder.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(failed("lock the file", &path, &error)),
+    }
+}
+
+/// Reads how a collection was made.
+pub(super) fn read_spec(collection: &Path) -> Result<CollectionSpec, StoreError> {
+    let path = collection.join(SPEC);
+    let read = || -> io::Result<CollectionSpec> { Ok(serde_json::from_slice(&fs::read(&path)?)?) };
+    read().map_err(|error| unreadable(collection, format!("{}: {error}", path.display())))
+}
+
+/// A collection can't be opened.
+pub(super) fn unreadable(collection: &Path, reason: impl Display) -> StoreError {
+    let collection = collection.display();
+    let remedy = "restore its folder, or move it out of the store";
+    StoreError::Failed(format!("the collection in {collection} can't be opened; {remedy} ({reason})"))
+}
+
+fn write_spec(collection: &Path, spec: &CollectionSpec) -> Result<(), StoreError> {
+    let path = collection.join(SPEC);
+    let write = || -> io::Result<()> {
+        let file = File::create(&path)?;
+        serde_json::to_writer_pretty(&file, spec)?;
+        file.sync_all()
+    };
+    write().map_err(|error| failed("write the file", &path, &error))?;
+    sync(collection)
+}
+
+/// Makes the entries of a folder durable. Elsewhere than on Unix a folder can't be opened, and needs not be.
+fn sync(folder: &Path) -> Result<(), StoreError> {
+    if cfg!(unix) {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| failed("sync the folder", folder, &error))?;
+    }
+    Ok(())
+}
+
+/// Refuses to go on where the disk is nearly full.
+pub(super) fn check_free_space(folder: &Path) -> Result<(), StoreError> {
+    let free = fs4::available_space(folder).map_err(|error| failed("find the free space of", folder, &error))?;
+    check_space(folder, free)
+}
+
+fn check_space(folder: &Path, free: u64) -> Result<(), StoreError> {
+    if free >= MIN_FREE_SPACE {
+        return Ok(());
+    }
+    Err(StoreError::Failed(format!(
+        "the disk of {} has {} MiB left; nothing is written below {} MiB: free some space",
+        folder.display(),
+        free >> 20,
+        MIN_FREE_SPACE >> 20
+    )))
+}
+
+/// What went wrong with a file, and what to do.
+pub(super) fn failed(action: &str, path: &Path, error: &io::Error) -> StoreError {
+    let remedy = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "give a folder that this process can write to (--store-dir)"
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "move away what is in its place",
+        _ => "check the disk",
+    };
+    StoreError::Failed(format!("can't {action} {}: {error}; {remedy}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nearly_full_disk_is_refused_with_the_folder_and_the_remedy() {
+        let folder = Path::new("/data/store");
+        assert_eq!(check_space(folder, MIN_FREE_SPACE), Ok(()));
+        let error = check_space(folder, MIN_FREE_SPACE - 1).expect_err("one byte short").to_string();
+        assert!(error.contains("/data/store") && error.contains("255 MiB left"), "{error}");
+        assert!(error.ends_with("free some space"), "{error}");
+    }
+
+    #[test]
+    fn errors_of_files_name_the_path_and_the_remedy() {
+        for (kind, remedy) in [
+            (ErrorKind::StorageFull, "free some space"),
+            (ErrorKind::ReadOnlyFilesystem, "--store-dir"),
+            (ErrorKind::PermissionDenied, "--store-dir"),
+        ] {
+            let error = failed("make the folder", Path::new("/data/x"), &kind.into()).to_string();
+            assert!(error.contains("/data/x") && error.contains(remedy), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_creation_that_fails_leaves_nothing_that_a_start_would_see() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(dir.path()).expect("an empty folder opens");
+        let spec = CollectionSpec {
+            vector_name: "splade".into(),
+            on_disk_index: false,
+            datatype: Default::default(),
+            dense: Default::default(),
+            model: String::new(),
+            fingerprint: None,
+        };
+        let stopped = StoreError::Failed("stopped".into());
+        let made = folder.create_collection("docs", &spec, |_| Err(stopped.clone()));
+        assert_eq!((made, folder.collections()), (Err(stopped), Ok(vec![])));
+
+        drop(folder);
+        let folder = Folder::open(dir.path()).expect("a leftover is swept away");
+        let left = fs::read_dir(dir.path().join(COLLECTIONS)).expect("the folder is there").count();
+        assert_eq!(left, 0);
+        assert_eq!(folder.create_collection("docs", &spec, |_| Ok(())), Ok(()));
+        assert_eq!(folder.collections(), Ok(vec!["docs".to_owned()]));
+        assert_eq!(read_spec(&folder.collection("docs")), Ok(spec));
+    }
+}
