@@ -1,0 +1,159 @@
+//! The laws of a store, for any store: each a function, and by [`contract_tests!`] a test of its own.
+//!
+//! Every law makes collections of its own, so they may share a store. Weights are multiples of an eighth: products and
+//! sums of them are exact, so that scores can be compared for equality.
+
+mod filters;
+mod searching;
+mod writing;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use splade_sidecar::store::{SearchQuery, VectorStore};
+use splade_sidecar::types::{
+    CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Payload, Point, PointId, SparseVector,
+    StoredPoint,
+};
+
+pub use self::filters::*;
+pub use self::searching::*;
+pub use self::writing::*;
+
+/// Makes a test of every law, on a store that `$open` makes: an async function that returns an `Arc<dyn VectorStore>`
+/// and what must live as long.
+macro_rules! contract_tests {
+    ($open:path) => {
+        crate::store_contract::contract_tests! { $open:
+            a_collection_is_as_it_was_created,
+            a_collection_is_created_once,
+            a_collection_that_is_absent_is_said_to_be,
+            an_upsert_replaces_the_whole_point,
+            the_last_of_two_points_with_one_id_stays,
+            what_was_upserted_is_retrieved_exactly,
+            a_point_without_terms_is_kept_and_never_found,
+            a_deleted_point_is_gone,
+            no_points_are_no_trouble,
+            a_batch_with_a_misfit_is_refused_whole,
+            concurrent_upserts_all_arrive,
+            a_closed_store_refuses,
+            scores_are_dot_products_best_first,
+            points_without_a_shared_term_are_not_found,
+            pages_are_the_pieces_of_the_whole,
+            the_score_threshold_is_the_least_that_passes,
+            an_empty_query_finds_nothing,
+            hits_bring_what_was_asked_for,
+            every_number_format_finds,
+            a_vector_that_is_not_there_is_refused,
+            filters_mean_what_they_say,
+            a_filter_narrows_a_search_and_keeps_its_scores,
+            a_key_that_is_no_path_is_refused,
+        }
+    };
+    ($open:path: $($law:ident),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $law() {
+            let (store, _guard) = $open().await;
+            crate::store_contract::$law(store.clone()).await;
+            store.close().await.expect("the store closes");
+        }
+    )*};
+}
+pub(crate) use contract_tests;
+
+/// The name of the sparse vector in these collections.
+const VECTOR: &str = "splade";
+
+fn spec() -> CollectionSpec {
+    CollectionSpec {
+        vector_name: VECTOR.into(),
+        on_disk_index: false,
+        datatype: Datatype::Float32,
+        dense: BTreeMap::new(),
+        model: "splade-tiny".into(),
+        fingerprint: Some(Fingerprint("ab".repeat(32))),
+    }
+}
+
+fn spec_with_dense(name: &str, size: u32) -> CollectionSpec {
+    CollectionSpec { dense: [(name.to_owned(), DenseSpec { size, distance: Distance::Cosine })].into(), ..spec() }
+}
+
+/// A name that no other law of this run uses.
+fn fresh_name() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("contract-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn create(store: &Arc<dyn VectorStore>, spec: &CollectionSpec) -> String {
+    let name = fresh_name();
+    store.create_collection(&name, spec).await.expect("a collection is created");
+    name
+}
+
+/// A new collection with these points.
+async fn filled(store: &Arc<dyn VectorStore>, points: &[Point]) -> String {
+    let name = create(store, &spec()).await;
+    store.upsert(&name, VECTOR, points).await.expect("points are upserted");
+    name
+}
+
+fn sparse(entries: &[(u32, f32)]) -> SparseVector {
+    let (indices, values) = entries.iter().copied().unzip();
+    SparseVector::new(indices, values).expect("a sparse vector")
+}
+
+fn payload(value: Value) -> Payload {
+    match value {
+        Value::Object(payload) => payload,
+        other => panic!("{other} is no object"),
+    }
+}
+
+fn point(id: u64, entries: &[(u32, f32)]) -> Point {
+    Point {
+        id: PointId::Num(id),
+        sparse: sparse(entries),
+        dense: BTreeMap::new(),
+        payload: payload(json!({ "n": id })),
+    }
+}
+
+/// A search for everything that a test can have stored.
+fn query(entries: &[(u32, f32)]) -> SearchQuery {
+    SearchQuery {
+        vector_name: VECTOR.into(),
+        vector: sparse(entries),
+        filter: None,
+        limit: 1_000,
+        offset: 0,
+        score_threshold: None,
+        with_payload: true,
+        with_vector: false,
+    }
+}
+
+async fn search(store: &Arc<dyn VectorStore>, name: &str, query: SearchQuery) -> Vec<StoredPoint> {
+    store.search(name, query).await.expect("a search")
+}
+
+async fn retrieve(store: &Arc<dyn VectorStore>, name: &str, ids: &[u64]) -> Vec<StoredPoint> {
+    let ids: Vec<_> = ids.iter().copied().map(PointId::Num).collect();
+    let mut points = store.retrieve(name, VECTOR, &ids).await.expect("points are retrieved");
+    points.sort_by_key(|point| point.id.point_id());
+    points
+}
+
+async fn count(store: &Arc<dyn VectorStore>, name: &str) -> u64 {
+    store.collection(name).await.expect("an answer").expect("the collection").point_count
+}
+
+fn numbers(points: &[StoredPoint]) -> Vec<u64> {
+    let number = |point: &StoredPoint| match &point.id {
+        DocumentId::Num(number) => *number,
+        other => panic!("{other:?} is no number"),
+    };
+    points.iter().map(number).collect()
+}

@@ -1,0 +1,129 @@
+//! What a search finds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use splade_sidecar::store::{SearchQuery, StoreError, VectorStore};
+use splade_sidecar::types::{
+    CollectionSpec, Datatype, Document, DocumentId, Payload, Point, PointId, SparseVector, StoredPoint,
+};
+
+use super::{VECTOR, create, filled, numbers, payload, point, query, search, sparse, spec};
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    /// Up to `terms` of 60 terms, weighing an eighth to two.
+    fn vector(&mut self, terms: u64) -> SparseVector {
+        let entries: HashMap<u32, f32> =
+            (0..terms).map(|_| (self.below(60) as u32, (self.below(16) + 1) as f32 / 8.0)).collect();
+        sparse(&entries.into_iter().collect::<Vec<_>>())
+    }
+}
+
+fn dot(a: &SparseVector, b: &SparseVector) -> f32 {
+    a.shared(b).map(|(_, a, b)| a * b).sum()
+}
+
+pub async fn scores_are_dot_products_best_first(store: Arc<dyn VectorStore>) {
+    let mut dice = Dice(1);
+    let points: Vec<_> = (0..300).map(|id| Point { sparse: dice.vector(15), ..point(id, &[]) }).collect();
+    let name = filled(&store, &points).await;
+    for _ in 0..20 {
+        let vector = dice.vector(6);
+        let hits = search(&store, &name, SearchQuery { vector: vector.clone(), limit: 25, ..query(&[]) }).await;
+        for (hit, number) in hits.iter().zip(numbers(&hits)) {
+            assert_eq!(hit.score, dot(&vector, &points[number as usize].sparse), "of point {number}");
+        }
+        let mut best: Vec<_> = points.iter().map(|point| dot(&vector, &point.sparse)).collect();
+        best.sort_by(|a, b| b.total_cmp(a));
+        assert_eq!(hits.iter().map(|hit| hit.score).collect::<Vec<_>>(), best[..25]);
+    }
+}
+
+pub async fn points_without_a_shared_term_are_not_found(store: Arc<dyn VectorStore>) {
+    let name = filled(&store, &[point(1, &[(1, 1.0)]), point(2, &[(2, 1.0)]), point(3, &[(1, 1.0), (2, 1.0)])]).await;
+    assert_eq!(numbers(&search(&store, &name, query(&[(2, 2.0)])).await).len(), 2);
+    assert_eq!(search(&store, &name, query(&[(3, 2.0), (u32::MAX, 1.0)])).await, []);
+}
+
+/// Limit and offset cut the same list into pieces, however they are chosen.
+pub async fn pages_are_the_pieces_of_the_whole(store: Arc<dyn VectorStore>) {
+    let points: Vec<_> = (1..=20).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
+    let name = filled(&store, &points).await;
+    let whole: Vec<u64> = (1..=20).rev().collect();
+    for (offset, limit) in [(0, 20), (0, 7), (7, 7), (14, 7), (19, 1), (20, 5), (500, 5), (0, 1), (3, 0)] {
+        let page = search(&store, &name, SearchQuery { offset, limit, ..query(&[(1, 1.0)]) }).await;
+        let expected: Vec<_> = whole.iter().copied().skip(offset).take(limit).collect();
+        assert_eq!(numbers(&page), expected, "limit {limit}, offset {offset}");
+    }
+}
+
+/// A point that scores exactly the threshold passes.
+pub async fn the_score_threshold_is_the_least_that_passes(store: Arc<dyn VectorStore>) {
+    let points: Vec<_> = (1..=8).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
+    let name = filled(&store, &points).await;
+    for (threshold, expected) in [(0.5, vec![8, 7, 6, 5, 4]), (0.51, vec![8, 7, 6, 5]), (1.0, vec![8]), (1.1, vec![])] {
+        let hits = search(&store, &name, SearchQuery { score_threshold: Some(threshold), ..query(&[(1, 1.0)]) }).await;
+        assert_eq!(numbers(&hits), expected, "threshold {threshold}");
+    }
+}
+
+pub async fn an_empty_query_finds_nothing(store: Arc<dyn VectorStore>) {
+    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    assert_eq!(search(&store, &name, query(&[])).await, []);
+}
+
+/// Payloads and vectors as asked; the client's own id in any case.
+pub async fn hits_bring_what_was_asked_for(store: Arc<dyn VectorStore>) {
+    let kept = payload(json!({ "title": "A", "nested": { "n": 1 } }));
+    let vector = sparse(&[(1, 0.5), (4, 2.0)]);
+    let id = DocumentId::Key("a key".into());
+    let document = Document { id: id.clone(), text: "text".into(), payload: kept.clone(), dense: Default::default() };
+    let name = filled(&store, &[Point::new(document, vector.clone(), None)]).await;
+    for with_payload in [false, true] {
+        for with_vector in [false, true] {
+            let hits = search(&store, &name, SearchQuery { with_payload, with_vector, ..query(&[(1, 1.0)]) }).await;
+            let expected = StoredPoint {
+                id: id.clone(),
+                score: 0.5,
+                payload: if with_payload { kept.clone() } else { Payload::default() },
+                sparse: with_vector.then(|| vector.clone()),
+            };
+            assert_eq!(hits, [expected], "with_payload {with_payload}, with_vector {with_vector}");
+        }
+    }
+}
+
+/// Coarser formats and an index on disk find the same points, with scores about the same.
+pub async fn every_number_format_finds(store: Arc<dyn VectorStore>) {
+    for (datatype, tolerance) in [(Datatype::Float32, 0.0), (Datatype::Float16, 0.01), (Datatype::Uint8, 0.1)] {
+        for on_disk_index in [false, true] {
+            let name = create(&store, &CollectionSpec { datatype, on_disk_index, ..spec() }).await;
+            let points = [point(1, &[(1, 0.25), (2, 2.0)]), point(2, &[(1, 1.0)]), point(3, &[(3, 1.0)])];
+            store.upsert(&name, VECTOR, &points).await.expect("an upsert");
+            let hits = search(&store, &name, query(&[(1, 1.0), (2, 1.0)])).await;
+            assert_eq!(numbers(&hits), [1, 2], "{datatype:?}");
+            for (hit, exact) in hits.iter().zip([2.25, 1.0]) {
+                assert!((hit.score - exact).abs() <= tolerance, "{datatype:?}: {} for {exact}", hit.score);
+            }
+        }
+    }
+}
+
+pub async fn a_vector_that_is_not_there_is_refused(store: Arc<dyn VectorStore>) {
+    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    let searched = store.search(&name, SearchQuery { vector_name: "other".into(), ..query(&[(1, 1.0)]) }).await;
+    assert!(matches!(searched, Err(StoreError::Refused(_))), "{searched:?}");
+    let upserted = store.upsert(&name, "other", &[point(2, &[(1, 1.0)])]).await;
+    assert!(matches!(upserted, Err(StoreError::Refused(_))), "{upserted:?}");
+    let retrieved = store.retrieve(&name, "other", &[PointId::Num(1)]).await;
+    assert!(matches!(retrieved, Err(StoreError::Refused(_))), "{retrieved:?}");
+}

@@ -1,0 +1,228 @@
+//! Collections, and what is written to them.
+
+use std::slice;
+use std::sync::Arc;
+
+use serde_json::json;
+use splade_sidecar::store::{StoreError, VectorStore};
+use splade_sidecar::types::{
+    CollectionSpec, Datatype, DenseSpec, Distance, Document, DocumentId, Point, PointId, SparseVector, StoredPoint,
+};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::{
+    VECTOR, count, create, filled, fresh_name, numbers, payload, point, query, retrieve, search, sparse, spec,
+    spec_with_dense,
+};
+
+/// The description of a collection is what it was created with, and how many points it has.
+pub async fn a_collection_is_as_it_was_created(store: Arc<dyn VectorStore>) {
+    let dense = |size, distance| DenseSpec { size, distance };
+    let rich = CollectionSpec {
+        vector_name: "my terms".into(),
+        on_disk_index: true,
+        datatype: Datatype::Float16,
+        dense: [
+            ("title".to_owned(), dense(4, Distance::Cosine)),
+            ("body".to_owned(), dense(8, Distance::Dot)),
+            ("image".to_owned(), dense(2, Distance::Euclid)),
+        ]
+        .into(),
+        ..spec()
+    };
+    let unknown = CollectionSpec { model: String::new(), fingerprint: None, datatype: Datatype::Uint8, ..spec() };
+    for spec in [spec(), rich, unknown] {
+        let name = create(&store, &spec).await;
+        let info = store.collection(&name).await.expect("an answer").expect("the collection");
+        assert_eq!((info.spec, info.point_count), (spec.clone(), 0));
+        store.upsert(&name, &spec.vector_name, &[point(1, &[(1, 1.0)]), point(2, &[])]).await.expect("an upsert");
+        assert_eq!(count(&store, &name).await, 2);
+    }
+}
+
+/// Creating what is there fails, and changes nothing.
+pub async fn a_collection_is_created_once(store: Arc<dyn VectorStore>) {
+    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    let other = CollectionSpec { model: "another".into(), ..spec() };
+    let again = store.create_collection(&name, &other).await;
+    assert_eq!(again, Err(StoreError::AlreadyExists(name.clone())));
+    let info = store.collection(&name).await.expect("an answer").expect("the collection");
+    assert_eq!((info.spec, info.point_count), (spec(), 1));
+
+    let contested = fresh_name();
+    let mut creations = JoinSet::new();
+    for _ in 0..4 {
+        let (store, name) = (store.clone(), contested.clone());
+        creations.spawn(async move { store.create_collection(&name, &spec()).await });
+    }
+    let mut outcomes = creations.join_all().await;
+    outcomes.sort_by_key(Result::is_err);
+    let exists = || Err(StoreError::AlreadyExists(contested.clone()));
+    assert_eq!(outcomes, [Ok(()), exists(), exists(), exists()]);
+}
+
+/// Whatever is done with a collection that is not there says so.
+pub async fn a_collection_that_is_absent_is_said_to_be(store: Arc<dyn VectorStore>) {
+    let name = fresh_name();
+    let absent = StoreError::CollectionNotFound(name.clone());
+    assert_eq!(store.collection(&name).await, Ok(None));
+    assert_eq!(store.upsert(&name, VECTOR, &[point(1, &[(1, 1.0)])]).await, Err(absent.clone()));
+    assert_eq!(store.search(&name, query(&[(1, 1.0)])).await, Err(absent.clone()));
+    assert_eq!(store.retrieve(&name, VECTOR, &[PointId::Num(1)]).await, Err(absent.clone()));
+    assert_eq!(store.delete(&name, &[PointId::Num(1)]).await, Err(absent));
+}
+
+/// Of the point that was there before, nothing is left: no term, no payload field, no second copy.
+pub async fn an_upsert_replaces_the_whole_point(store: Arc<dyn VectorStore>) {
+    let name = filled(&store, &[point(1, &[(1, 1.0), (2, 1.0)]), point(2, &[(1, 1.0)])]).await;
+    let new = Point { payload: payload(json!({ "fresh": true })), ..point(1, &[(2, 0.5), (3, 2.0)]) };
+    store.upsert(&name, VECTOR, slice::from_ref(&new)).await.expect("an upsert");
+
+    assert_eq!(count(&store, &name).await, 2);
+    assert_eq!(numbers(&search(&store, &name, query(&[(1, 1.0)])).await), [2]);
+    let hits = search(&store, &name, query(&[(2, 1.0), (3, 1.0)])).await;
+    assert_eq!(hits.iter().map(|hit| hit.score).collect::<Vec<_>>(), [2.5]);
+    let stored = retrieve(&store, &name, &[1]).await;
+    assert_eq!(
+        stored,
+        [StoredPoint { id: DocumentId::Num(1), score: 0.0, payload: new.payload, sparse: Some(new.sparse) }]
+    );
+}
+
+/// Within one batch too, the later replaces.
+pub async fn the_last_of_two_points_with_one_id_stays(store: Arc<dyn VectorStore>) {
+    let name = filled(&store, &[point(1, &[(1, 1.0)]), point(2, &[(5, 1.0)]), point(1, &[(2, 1.0)])]).await;
+    assert_eq!(count(&store, &name).await, 2);
+    assert_eq!(retrieve(&store, &name, &[1]).await[0].sparse, Some(sparse(&[(2, 1.0)])));
+    assert_eq!(search(&store, &name, query(&[(1, 1.0)])).await, []);
+}
+
+/// Ids of each kind, floats to the bit, payloads with their types, and the ids that are absent left out.
+pub async fn what_was_upserted_is_retrieved_exactly(store: Arc<dyn VectorStore>) {
+    let awkward = payload(json!({
+        "whole": 3.0, "tenth": 0.1, "huge": 1e300, "negative": -0.5,
+        "integers": [i64::MIN, -1, 0, 1, 9_007_199_254_740_993_i64, i64::MAX],
+        "text": "naïve 東京 \u{1F600} \"quoted\" \\ \n", "empty": "", "true": true, "null": null,
+        "nested": { "list": [[1], [], {}], "deeper": { "dotted.name": 1, "": 2 } },
+    }));
+    let weights = [(0, f32::MIN_POSITIVE), (7, 0.1), (30_521, 1.0 / 3.0), (250_001, 3.4e37), (u32::MAX, -2.5)];
+    let document = |id| Document { id, text: "a text".into(), payload: awkward.clone(), dense: Default::default() };
+    let ids = [
+        DocumentId::Num(0),
+        DocumentId::Num(u64::MAX),
+        DocumentId::Uuid(Uuid::from_u128(7)),
+        DocumentId::Key("https://example.org/a?b=c#ü".into()),
+    ];
+    let points: Vec<_> =
+        ids.iter().map(|id| Point::new(document(id.clone()), sparse(&weights), Some("text"))).collect();
+    let name = filled(&store, &points).await;
+
+    let absent = [PointId::Num(1), PointId::Uuid(Uuid::from_u128(8))];
+    let asked: Vec<_> = ids.iter().map(DocumentId::point_id).chain(absent).collect();
+    let stored = store.retrieve(&name, VECTOR, &asked).await.expect("points are retrieved");
+    assert_eq!(stored.len(), ids.len());
+    let mut expected = awkward;
+    expected.insert("text".into(), "a text".into());
+    for id in ids {
+        let point = stored.iter().find(|point| point.id == id).unwrap_or_else(|| panic!("{id:?} is missing"));
+        assert_eq!((&point.payload, point.score), (&expected, 0.0));
+        let bits = |vector: &SparseVector| vector.iter().map(|(i, value)| (i, value.to_bits())).collect::<Vec<_>>();
+        assert_eq!(point.sparse.as_ref().map(bits), Some(bits(&sparse(&weights))));
+    }
+}
+
+/// A text may have no term that the model gives a weight.
+pub async fn a_point_without_terms_is_kept_and_never_found(store: Arc<dyn VectorStore>) {
+    let name = filled(&store, &[point(1, &[]), point(2, &[(1, 1.0)])]).await;
+    assert_eq!(count(&store, &name).await, 2);
+    assert_eq!(retrieve(&store, &name, &[1]).await[0].sparse, Some(SparseVector::default()));
+    assert_eq!(numbers(&search(&store, &name, query(&[(1, 1.0)])).await), [2]);
+
+    store.upsert(&name, VECTOR, &[point(2, &[])]).await.expect("an upsert");
+    assert_eq!(search(&store, &name, query(&[(1, 1.0)])).await, []);
+    assert_eq!(retrieve(&store, &name, &[2]).await[0].sparse, Some(SparseVector::default()));
+}
+
+/// It is not counted, found or retrieved; the ids that are absent are passed over; it can come back.
+pub async fn a_deleted_point_is_gone(store: Arc<dyn VectorStore>) {
+    let name = filled(&store, &[point(1, &[(1, 1.0)]), point(2, &[(1, 2.0)]), point(3, &[(1, 3.0)])]).await;
+    let ids = [PointId::Num(1), PointId::Num(3), PointId::Num(99), PointId::Uuid(Uuid::from_u128(1))];
+    for _ in 0..2 {
+        store.delete(&name, &ids).await.expect("a deletion");
+        assert_eq!(count(&store, &name).await, 1);
+        assert_eq!(numbers(&search(&store, &name, query(&[(1, 1.0)])).await), [2]);
+        assert_eq!(numbers(&retrieve(&store, &name, &[1, 2, 3]).await), [2]);
+    }
+    store.upsert(&name, VECTOR, &[point(3, &[(1, 4.0)])]).await.expect("an upsert");
+    assert_eq!(numbers(&search(&store, &name, query(&[(1, 1.0)])).await), [3, 2]);
+}
+
+pub async fn no_points_are_no_trouble(store: Arc<dyn VectorStore>) {
+    let name = create(&store, &spec()).await;
+    assert_eq!(store.upsert(&name, VECTOR, &[]).await, Ok(()));
+    assert_eq!(store.delete(&name, &[]).await, Ok(()));
+    assert_eq!(store.retrieve(&name, VECTOR, &[]).await, Ok(vec![]));
+    assert_eq!(search(&store, &name, query(&[(1, 1.0)])).await, []);
+    assert_eq!(count(&store, &name).await, 0);
+}
+
+/// A dense vector that the collection has not, or of another size: nothing of the batch is written.
+pub async fn a_batch_with_a_misfit_is_refused_whole(store: Arc<dyn VectorStore>) {
+    let name = create(&store, &spec_with_dense("title", 3)).await;
+    let with_dense = |id, vector: &str, size| {
+        let dense = [(vector.to_owned(), vec![0.5; size])].into();
+        Point { dense, ..point(id, &[(1, 1.0)]) }
+    };
+    for misfit in [with_dense(100, "title", 2), with_dense(100, "title", 0), with_dense(100, "body", 3)] {
+        let mut batch: Vec<_> = (0..100).map(|id| with_dense(id, "title", 3)).collect();
+        batch.push(misfit);
+        let outcome = store.upsert(&name, VECTOR, &batch).await;
+        assert!(matches!(outcome, Err(StoreError::Refused(_))), "{outcome:?}");
+        assert_eq!(count(&store, &name).await, 0);
+        assert_eq!(search(&store, &name, query(&[(1, 1.0)])).await, []);
+    }
+    store.upsert(&name, VECTOR, &[with_dense(1, "title", 3), point(2, &[(1, 1.0)])]).await.expect("what fits is taken");
+    assert_eq!(count(&store, &name).await, 2);
+}
+
+pub async fn concurrent_upserts_all_arrive(store: Arc<dyn VectorStore>) {
+    const WRITERS: u64 = 8;
+    const EACH: u64 = 50;
+    let name = create(&store, &spec()).await;
+    let mut upserts = JoinSet::new();
+    for writer in 0..WRITERS {
+        let (store, name) = (store.clone(), name.clone());
+        upserts.spawn(async move {
+            let points: Vec<_> = (0..EACH).map(|n| point(writer * EACH + n, &[(7, 1.0)])).collect();
+            for batch in points.chunks(20) {
+                store.upsert(&name, VECTOR, batch).await.expect("an upsert");
+            }
+        });
+    }
+    upserts.join_all().await;
+    assert_eq!(count(&store, &name).await, WRITERS * EACH);
+    let mut found = numbers(&search(&store, &name, query(&[(7, 1.0)])).await);
+    found.sort_unstable();
+    assert_eq!(found, (0..WRITERS * EACH).collect::<Vec<_>>());
+}
+
+/// Closing is asked for once or twice; what comes after is refused as unavailable.
+pub async fn a_closed_store_refuses(store: Arc<dyn VectorStore>) {
+    let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
+    assert_eq!(store.ready().await, Ok(()));
+    assert_eq!((store.close().await, store.close().await), (Ok(()), Ok(())));
+
+    let outcomes = [
+        store.ready().await.err(),
+        store.collection(&name).await.err(),
+        store.create_collection(&fresh_name(), &spec()).await.err(),
+        store.upsert(&name, VECTOR, &[point(2, &[(1, 1.0)])]).await.err(),
+        store.search(&name, query(&[(1, 1.0)])).await.err(),
+        store.retrieve(&name, VECTOR, &[PointId::Num(1)]).await.err(),
+        store.delete(&name, &[PointId::Num(1)]).await.err(),
+    ];
+    for outcome in outcomes {
+        assert!(matches!(outcome, Some(StoreError::Unavailable(_))), "{outcome:?}");
+    }
+}
