@@ -17,7 +17,9 @@ mod convert;
 mod engine;
 mod files;
 mod filter;
+mod guard;
 mod journal;
+mod log;
 mod merge;
 mod repair;
 mod writer;
@@ -25,7 +27,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, Semaphore};
@@ -34,6 +36,7 @@ use tokio::task::spawn_blocking;
 use self::collection::Collection;
 use self::engine::Engine;
 use self::files::Folder;
+use self::writer::WriterThread;
 use super::{CollectionInfo, SearchQuery, StoreError, VectorStore};
 use crate::types::{CollectionSpec, Point, PointId, StoredPoint, check_collection_name};
 
@@ -74,7 +77,7 @@ struct Open {
 #[derive(Debug)]
 struct OpenCollection {
     collection: Arc<Collection>,
-    writer: JoinHandle<Result<(), StoreError>>,
+    writer: WriterThread,
 }
 
 impl EdgeStore {
@@ -144,7 +147,13 @@ impl Open {
 #[async_trait]
 impl VectorStore for EdgeStore {
     async fn ready(&self) -> Result<(), StoreError> {
-        self.with(|_| ())
+        let dead = self.with(|open| {
+            let dead = open.collections.iter().find(|(_, open)| open.writer.is_finished());
+            dead.map(|(name, _)| name.clone())
+        })?;
+        dead.map_or(Ok(()), |name| {
+            Err(StoreError::Failed(format!("the writer of `{name}` died; restart this process")))
+        })
     }
 
     async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
@@ -190,7 +199,8 @@ impl VectorStore for EdgeStore {
         self.find(name)?.delete(ids).await
     }
 
-    /// Waits for the writes and reads under way, and up to five seconds for a merge.
+    /// Waits for the writes and reads under way, and up to five seconds for a merge. One that takes longer keeps the
+    /// folder locked until it is done or the process ends.
     async fn close(&self) -> Result<(), StoreError> {
         let Some(open) = self.open.write().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
         let every_place = u32::try_from(self.options.concurrent_reads.max(1)).unwrap_or(u32::MAX);

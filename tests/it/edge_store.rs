@@ -1,16 +1,192 @@
 //! The embedded store: the contract, and what only it promises.
 
-use std::sync::Arc;
+mod durability;
+mod kills;
+mod speed;
 
-use splade_sidecar::store::{EdgeOptions, EdgeStore, VectorStore};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use serde_json::json;
+use splade_sidecar::store::{EdgeOptions, EdgeStore, SearchQuery, StoreError, VectorStore};
+use splade_sidecar::types::{CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, SparseVector};
 use tempfile::TempDir;
 
-fn open() -> [(Arc<dyn VectorStore>, TempDir); 1] {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = EdgeStore::open(folder.path(), EdgeOptions::default()).expect("a store");
-    [(Arc::new(store), folder)]
-}
+const VECTOR: &str = "splade";
 
 mod contract {
-    crate::store_contract::contract_tests!(super::open);
+    crate::store_contract::contract_tests!(super::temporary);
+}
+
+/// A store in a folder that is removed in the end.
+fn temporary() -> [(Arc<dyn VectorStore>, TempDir); 1] {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store: Arc<dyn VectorStore> = Arc::new(open(folder.path()));
+    [(store, folder)]
+}
+
+fn open(folder: &Path) -> EdgeStore {
+    EdgeStore::open(folder, EdgeOptions::default()).expect("a store")
+}
+
+/// Opens a folder that threads of a store before may still have.
+fn open_when_free(folder: &Path, options: EdgeOptions) -> EdgeStore {
+    let give_up = Instant::now() + Duration::from_secs(600);
+    loop {
+        match EdgeStore::open(folder, options) {
+            Ok(store) => return store,
+            Err(error) => assert!(Instant::now() < give_up, "{error}"),
+        }
+        thread::yield_now();
+    }
+}
+
+fn spec() -> CollectionSpec {
+    CollectionSpec {
+        vector_name: VECTOR.into(),
+        on_disk_index: false,
+        datatype: Datatype::Float32,
+        dense: [("title".to_owned(), DenseSpec { size: 2, distance: Distance::Dot })].into(),
+        model: "splade-tiny".into(),
+        fingerprint: None,
+    }
+}
+
+/// A point whose vector has this one term; `n` of its payload is its id.
+fn point(id: u64, term: u32) -> Point {
+    let sparse = SparseVector::new(vec![term], vec![0.5]).expect("a sparse vector");
+    let mut payload = Payload::new();
+    payload.insert("n".into(), json!(id));
+    Point { id: PointId::Num(id), sparse, dense: Default::default(), payload }
+}
+
+fn query(term: u32) -> SearchQuery {
+    SearchQuery {
+        vector_name: VECTOR.into(),
+        vector: SparseVector::new(vec![term], vec![1.0]).expect("a sparse vector"),
+        filter: None,
+        limit: 1_000,
+        offset: 0,
+        score_threshold: None,
+        with_payload: true,
+        with_vector: false,
+    }
+}
+
+async fn count(store: &EdgeStore, name: &str) -> u64 {
+    store.collection(name).await.expect("an answer").expect("the collection").point_count
+}
+
+#[tokio::test]
+async fn a_store_that_was_closed_opens_as_it_was() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for run in 0..3 {
+        let store = open(folder.path());
+        if run == 0 {
+            store.create_collection("docs", &spec()).await.expect("a collection");
+            store.create_collection("other", &spec()).await.expect("a collection");
+        }
+        assert_eq!(count(&store, "docs").await, run);
+        store.upsert("docs", VECTOR, &[point(run, 7)]).await.expect("an upsert");
+        assert_eq!(store.search("docs", query(7)).await.expect("a search").len() as u64, run + 1);
+        let info = store.collection("docs").await.expect("an answer").expect("the collection");
+        assert_eq!((info.spec, count(&store, "other").await), (spec(), 0));
+        store.close().await.expect("the store closes");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_in_use_is_refused_until_it_is_free() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let first = open(folder.path());
+    let second = EdgeStore::open(folder.path(), EdgeOptions::default()).expect_err("the folder is locked").to_string();
+    assert!(second.contains("in use by another process") && second.contains("--store-dir"), "{second}");
+    assert!(second.contains(&folder.path().display().to_string()), "{second}");
+    first.close().await.expect("the store closes");
+    open(folder.path());
+}
+
+/// Dropping doesn't wait, and the threads that are left let go of the folder by themselves.
+#[tokio::test]
+async fn a_store_that_is_dropped_ends_by_itself() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = open(folder.path());
+    store.create_collection("docs", &spec()).await.expect("a collection");
+    store.upsert("docs", VECTOR, &[point(1, 7)]).await.expect("an upsert");
+    drop(store);
+    let store = open_when_free(folder.path(), EdgeOptions::default());
+    assert_eq!(count(&store, "docs").await, 1);
+}
+
+#[tokio::test]
+async fn a_name_that_would_leave_the_folder_is_refused() {
+    let parent = tempfile::tempdir().expect("a temporary folder");
+    let store = open(&parent.path().join("store"));
+    for name in ["../escaped", "/tmp/escaped", "..", ".", "", ".hidden", "a/b", "a\\b", "a\0b"] {
+        let created = store.create_collection(name, &spec()).await;
+        assert!(matches!(created, Err(StoreError::Refused(_))), "{name}: {created:?}");
+        assert_eq!(store.collection(name).await, Ok(None));
+    }
+    let escape = CollectionSpec { vector_name: "a/../../../../escaped".into(), ..spec() };
+    let created = store.create_collection("docs", &escape).await;
+    assert!(matches!(created, Err(StoreError::Refused(_))), "{created:?}");
+    assert_eq!(store.collection("docs").await, Ok(None));
+    let left: Vec<_> =
+        fs::read_dir(parent.path()).expect("the folder").map(|entry| entry.expect("it").path()).collect();
+    assert_eq!(left, [parent.path().join("store")]);
+    store.create_collection("docs", &spec()).await.expect("a refused creation leaves nothing in the way");
+}
+
+/// A start says which collection it can't read, whatever is broken of it.
+#[tokio::test]
+async fn a_collection_that_is_damaged_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = open(folder.path());
+    store.create_collection("docs", &spec()).await.expect("a collection");
+    store.close().await.expect("the store closes");
+    let docs = folder.path().join("collections/docs");
+    for file in ["splade.json", "edge_config.json"] {
+        let path = docs.join(file);
+        let whole = fs::read(&path).expect("the file");
+        fs::write(&path, "{").expect("it can be written");
+        let error = EdgeStore::open(folder.path(), EdgeOptions::default()).expect_err(file).to_string();
+        assert!(error.contains(&docs.display().to_string()) && error.contains("move it out"), "{error}");
+        fs::write(&path, whole).expect("it can be written");
+    }
+    open(folder.path());
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let parent = tempfile::tempdir().expect("a temporary folder");
+    let file = parent.path().join("file");
+    fs::write(&file, "in the way").expect("a file");
+    let error = EdgeStore::open(&file, EdgeOptions::default()).expect_err("a file is no folder").to_string();
+    assert!(error.contains(&file.display().to_string()), "{error}");
+}
+
+/// Neither a search nor a write that is under way is cut off by closing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_waits_for_what_is_under_way() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Arc::new(open(folder.path()));
+    store.create_collection("docs", &spec()).await.expect("a collection");
+    let writes: Vec<_> = (0..40)
+        .map(|id| {
+            let store = store.clone();
+            tokio::spawn(async move { store.upsert("docs", VECTOR, &[point(id, 7)]).await })
+        })
+        .collect();
+    store.search("docs", query(7)).await.expect("a search");
+    store.close().await.expect("the store closes");
+    let mut confirmed = 0;
+    for write in writes {
+        match write.await.expect("the task ends") {
+            Ok(()) => confirmed += 1,
+            Err(error) => assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}"),
+        }
+    }
+    assert_eq!(count(&open(folder.path()), "docs").await, confirmed);
 }

@@ -57,7 +57,8 @@ macro_rules! contract_tests {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $law() {
             for (store, _guard) in $open() {
-                crate::store_contract::$law(store).await;
+                crate::store_contract::$law(store.clone()).await;
+                store.close().await.expect("the store closes");
             }
         }
     )*};

@@ -1,7 +1,6 @@
 //! One open collection: writes go to its writer's thread, reads block the thread that asks.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
@@ -15,7 +14,7 @@ use super::files::{Folder, read_spec};
 use super::filter::engine_filter;
 use super::journal::Journal;
 use super::repair::repair;
-use super::writer::{Message, Write, Writer};
+use super::writer::{Message, Write, Writer, WriterThread};
 use crate::store::{CollectionInfo, SearchQuery, StoreError};
 use crate::types::{CollectionSpec, Point, PointId, StoredPoint};
 
@@ -34,15 +33,16 @@ impl Collection {
         name: &str,
         folder: &Arc<Folder>,
         merge_every: usize,
-    ) -> Result<(Self, JoinHandle<Result<(), StoreError>>), StoreError> {
+    ) -> Result<(Self, WriterThread), StoreError> {
         let path = folder.collection(name);
         let spec = read_spec(&path)?;
         let engine = Arc::new(Engine::open(&path, folder.clone())?);
-        if let Some(entries) = Journal::leftover(&path)? {
+        let died = Journal::is_left_in(&path);
+        let mut journal = Journal::open(&path)?;
+        if died {
             tracing::warn!(collection = name, "was not closed in order; repairing it");
-            repair(&engine, &entries)?;
+            repair(&engine, &mut journal)?;
         }
-        let journal = Journal::begin(&path)?;
         let (outbox, writer) = Writer::spawn(engine.clone(), journal, merge_every)
             .map_err(|error| StoreError::Failed(format!("no thread could be started ({error}); raise the limit")))?;
         Ok((Self { spec, engine, outbox }, writer))

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path;
 
 use qdrant_edge::{
-    EdgeConfig, EdgeSparseVectorParams, EdgeVectorParams, PointStructPersisted, VectorInternal, VectorPersisted,
-    VectorStorageDatatype, VectorStructInternal, VectorStructPersisted,
+    EdgeConfig, EdgeSparseVectorParams, EdgeVectorParams, HnswIndexConfig, PointStructPersisted, VectorInternal,
+    VectorPersisted, VectorStorageDatatype, VectorStructInternal, VectorStructPersisted,
 };
 
 use crate::store::StoreError;
@@ -24,7 +24,9 @@ pub(super) fn engine_config(spec: &CollectionSpec) -> Result<EdgeConfig, StoreEr
     }
     let sparse =
         EdgeSparseVectorParams::builder().on_disk(spec.on_disk_index).datatype(datatype(spec.datatype)).build();
-    let mut config = EdgeConfig::builder().sparse_vector(vector_name(&spec.vector_name)?, sparse);
+    // Nothing here searches the dense vectors. A graph of them would take every core for most of a merge.
+    let no_graph = HnswIndexConfig { m: 0, ..HnswIndexConfig::default() };
+    let mut config = EdgeConfig::builder().hnsw_config(no_graph).sparse_vector(vector_name(&spec.vector_name)?, sparse);
     for (name, dense) in &spec.dense {
         let params = EdgeVectorParams::builder(dense.size as usize, distance(dense.distance)).build();
         config = config.vector(vector_name(name)?, params);

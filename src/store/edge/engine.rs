@@ -8,32 +8,26 @@
 //! - `query` adds the offset to the limit and then forgets it. See [`Engine::query`].
 //! - `optimize` merges segments while updates go on, and tells nobody on disk. See repair.rs.
 
-use std::any::Any;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind};
-use std::panic::{self, AssertUnwindSafe};
+use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qdrant_edge::{
-    Condition, CountRequest, EdgeShard, Filter, HasIdCondition, OperationError, OperationResult, Payload, PayloadOps,
-    PointId, PointInsertOperations, PointOperations, PointStructPersisted, QueryRequest, Record, ScoredPoint,
-    ScrollRequest, SetPayloadOp, UpdateOperation, WithPayloadInterface, WithVector,
+    Condition, CountRequest, EdgeShard, Filter, HasIdCondition, PointId, PointInsertOperations, PointOperations,
+    PointStructPersisted, QueryRequest, Record, ScoredPoint, ScrollRequest, UpdateOperation, VectorStructInternal,
+    WithPayloadInterface, WithVector,
 };
 
 use super::convert::engine_config;
-use super::files::{Folder, check_free_space, failed};
+use super::files::{Folder, check_free_space, failed, unreadable};
+use super::guard::{guard, retry_while_locked};
+use super::log::trim_log;
 use crate::store::StoreError;
 use crate::types::CollectionSpec;
 
-const LOG: &str = "wal";
 const HALF_MERGED: &str = "temp_segments";
-
-/// What `flush` panics with where a merge holds the lock.
-const LOCKED: &str = "segment holder lock acquired";
-
-/// How often a flush that met a merge's lock is tried. A merge takes it twice, for milliseconds.
-const FLUSH_ATTEMPTS: usize = 100;
 
 /// One open shard. Its calls block.
 #[derive(Debug)]
@@ -45,7 +39,7 @@ pub(super) struct Engine {
 }
 
 /// A change of points.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Change {
     Upsert(Vec<PointStructPersisted>),
     Delete(Vec<PointId>),
@@ -72,11 +66,7 @@ impl Engine {
     pub(super) fn open(path: &Path, folder: Arc<Folder>) -> Result<Self, StoreError> {
         trim_log(path)?;
         drop_half_merged(path)?;
-        let shard = guard(path, || EdgeShard::load(path, None)).map_err(|error| {
-            let path = path.display();
-            let remedy = "restore its folder, or move it out of the store";
-            StoreError::Failed(format!("the collection in {path} can't be opened; {remedy} ({error})"))
-        })?;
+        let shard = guard(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
         Ok(Self { shard, path: path.to_owned(), _folder: folder })
     }
 
@@ -87,6 +77,9 @@ impl Engine {
 
     /// Changes points, in memory. An upsert is not checked as a whole before its first point is written.
     pub(super) fn apply(&self, change: Change) -> Result<(), StoreError> {
+        if change.len() == 0 {
+            return Ok(());
+        }
         check_free_space(&self.path)?;
         let operation = match change {
             Change::Upsert(points) => PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)),
@@ -95,37 +88,22 @@ impl Engine {
         guard(&self.path, || self.shard.update(UpdateOperation::PointOperation(operation)))
     }
 
-    /// Leaves of each of these points only the newest copy, where an interrupted merge left several. All must exist.
-    ///
-    /// Any change of a point does that; this one adds nothing to its payload.
-    pub(super) fn drop_old_copies(&self, points: Vec<PointId>) -> Result<(), StoreError> {
-        let nothing = SetPayloadOp { payload: Payload::default(), points: Some(points), filter: None, key: None };
-        let operation = UpdateOperation::PayloadOperation(PayloadOps::SetPayload(nothing));
-        guard(&self.path, || self.shard.update(operation))
-    }
-
     /// Makes all that was changed so far durable. Only one thread may change or flush.
     ///
     /// `EdgeShard::flush` panics where it finds one of two locks taken. The log's is taken by updates, which this
-    /// thread makes alone. The segments' is taken by a merge, for moments, and nothing that is public waits for it and
-    /// keeps it; but `info` waits for it, so that `flush` hardly ever meets it. Where it does, nothing has been done
-    /// that can't be done twice, no lock is left behind (they don't poison), and it is tried again.
+    /// thread makes alone. The segments' is taken by a merge, for moments at its beginning and end; nothing public
+    /// keeps a merge from it. But `info` waits for it, so `flush` hardly ever meets it. Where it does, it has done
+    /// nothing that can't be done twice and left no lock behind (they don't poison), and is tried again; a panic that
+    /// is printed on standard error is all there is to see of it.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
-        for _ in 0..FLUSH_ATTEMPTS {
-            let flush = || {
-                self.shard.info();
-                self.shard.flush();
-            };
-            match panic::catch_unwind(AssertUnwindSafe(flush)) {
-                Ok(()) => return trim_log(&self.path),
-                Err(panic) if message(&panic) == LOCKED => tracing::debug!("a flush met a merge; trying again"),
-                Err(panic) => return Err(broken(&self.path, &panic)),
-            }
+        retry_while_locked(&self.path, || {
+            self.shard.info();
+            self.shard.flush();
+        })?;
+        if let Err(error) = trim_log(&self.path) {
+            tracing::warn!(%error, "the engine's log grows");
         }
-        Err(StoreError::Failed(format!(
-            "the engine's segments in {} stay locked; restart this process",
-            self.path.display()
-        )))
+        Ok(())
     }
 
     /// Merges and indexes segments where that is due. Changes and reads go on meanwhile.
@@ -150,6 +128,16 @@ impl Engine {
         guard(&self.path, || self.shard.retrieve(ids, Some(payload), Some(vectors)))
     }
 
+    /// The newest copies of points, as they can be upserted.
+    pub(super) fn whole(&self, ids: &[PointId]) -> Result<Vec<PointStructPersisted>, StoreError> {
+        let records = self.retrieve(ids, WithVector::Bool(true))?;
+        let point = |record: Record| {
+            let vectors = record.vector.unwrap_or_else(|| VectorStructInternal::Named(HashMap::new()));
+            PointStructPersisted { id: record.id, vector: vectors.into(), payload: record.payload }
+        };
+        Ok(records.into_iter().map(point).collect())
+    }
+
     /// A page of ids in ascending order, each once, and where the next page begins.
     pub(super) fn ids(
         &self,
@@ -172,62 +160,6 @@ impl Engine {
         let filter = Some(Filter::new_must(Condition::HasId(ids)));
         guard(&self.path, || self.shard.count(CountRequest { filter, exact: true }))
     }
-}
-
-/// Runs a call of the engine.
-fn guard<T>(path: &Path, call: impl FnOnce() -> OperationResult<T>) -> Result<T, StoreError> {
-    match panic::catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(store_error(path, &error)),
-        Err(panic) => Err(broken(path, &panic)),
-    }
-}
-
-fn store_error(path: &Path, error: &OperationError) -> StoreError {
-    match error {
-        OperationError::ServiceError { .. }
-        | OperationError::InconsistentStorage { .. }
-        | OperationError::OutOfMemory { .. }
-        | OperationError::Cancelled { .. }
-        | OperationError::Timeout { .. } => {
-            StoreError::Failed(format!("{error}; check the disk of {} and restart this process", path.display()))
-        }
-        _ => StoreError::Refused(error.to_string()),
-    }
-}
-
-fn broken(path: &Path, panic: &(dyn Any + Send)) -> StoreError {
-    let (message, path) = (message(panic), path.display());
-    StoreError::Failed(format!("the engine broke off in {path}: {message}; check the disk and restart this process"))
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
-}
-
-/// Drops the parts of the engine's log that it has closed, but the last, by which it goes on numbering.
-///
-/// The engine only appends to the open part. It keeps the closed ones mapped, so removing them frees their space only
-/// when the shard is closed; cutting them short frees it now.
-fn trim_log(shard: &Path) -> Result<(), StoreError> {
-    let log = shard.join(LOG);
-    let trim = || -> io::Result<()> {
-        let mut closed = Vec::new();
-        for entry in fs::read_dir(&log)? {
-            let path = entry?.path();
-            let number = path.file_name().and_then(|name| name.to_str()?.strip_prefix("closed-")?.parse::<u64>().ok());
-            closed.extend(number.map(|number| (number, path)));
-        }
-        closed.sort_unstable();
-        closed.pop();
-        for (_, path) in closed {
-            File::options().write(true).open(&path)?.set_len(0)?;
-            fs::remove_file(&path)?;
-        }
-        Ok(())
-    };
-    trim().map_err(|error| failed("shorten the log", &log, &error))
 }
 
 /// Drops what a merge had made when its process died. The engine doesn't look at it again.

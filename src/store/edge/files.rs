@@ -8,9 +8,10 @@
 //! collections/.new-<name>/   a collection in the making
 //! ```
 //!
-//! A collection is made beside its place and renamed into it, so it is there whole or not at all. A name can't begin
-//! with a dot, so what does is a leftover, and the next start sweeps it away.
+//! A collection is made beside its place and renamed into it, so it is there whole or not at all. No collection's name
+//! begins with a dot. What was left in the making, the next start sweeps away.
 
+use std::fmt::Display;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ impl Folder {
         let collections = path.join(COLLECTIONS);
         fs::create_dir_all(&collections).map_err(|error| failed("make the folder", &collections, &error))?;
         let folder = Self { path: path.to_owned(), _lock: lock(path)? };
-        for leftover in folder.entries(|name| name.starts_with('.'))? {
+        for leftover in folder.entries(|name| name.starts_with(UNFINISHED))? {
             let leftover = folder.collection(&leftover);
             fs::remove_dir_all(&leftover).map_err(|error| failed("remove the leftover", &leftover, &error))?;
         }
@@ -83,9 +84,9 @@ impl Folder {
             let mut names = Vec::new();
             for entry in fs::read_dir(&path)? {
                 let entry = entry?;
-                let name = entry.file_name().into_string().unwrap_or_default();
-                if entry.file_type()?.is_dir() && wanted(&name) {
-                    names.push(name);
+                match entry.file_name().into_string() {
+                    Ok(name) if entry.file_type()?.is_dir() && wanted(&name) => names.push(name),
+                    _ => {}
                 }
             }
             Ok(names)
@@ -110,13 +111,15 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 /// Reads how a collection was made.
 pub(super) fn read_spec(collection: &Path) -> Result<CollectionSpec, StoreError> {
     let path = collection.join(SPEC);
-    let text = fs::read(&path).map_err(|error| failed("read the file", &path, &error))?;
-    serde_json::from_slice(&text).map_err(|error| {
-        let path = path.display();
-        StoreError::Failed(format!(
-            "the file {path} is damaged ({error}); restore the collection's folder, or move it out"
-        ))
-    })
+    let read = || -> io::Result<CollectionSpec> { Ok(serde_json::from_slice(&fs::read(&path)?)?) };
+    read().map_err(|error| unreadable(collection, format!("{}: {error}", path.display())))
+}
+
+/// A collection can't be opened.
+pub(super) fn unreadable(collection: &Path, reason: impl Display) -> StoreError {
+    let collection = collection.display();
+    let remedy = "restore its folder, or move it out of the store";
+    StoreError::Failed(format!("the collection in {collection} can't be opened; {remedy} ({reason})"))
 }
 
 fn write_spec(collection: &Path, spec: &CollectionSpec) -> Result<(), StoreError> {

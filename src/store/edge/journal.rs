@@ -2,13 +2,13 @@
 //!
 //! The file is there from when a collection is opened until it has been closed in order. So a start that finds it knows
 //! that the collection needs repair (see repair.rs). While segments are merged, it also lists which points were
-//! upserted and deleted, one JSON value a line.
+//! upserted and deleted; while they are repaired, the points that are taken out and put back. One JSON value a line.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use qdrant_edge::PointId;
+use qdrant_edge::{PointId, PointStructPersisted};
 use serde::{Deserialize, Serialize};
 
 use super::engine::Change;
@@ -17,11 +17,13 @@ use crate::store::StoreError;
 
 const JOURNAL: &str = "open.jsonl";
 
-/// Points that were changed together.
+/// Something that was done to points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Entry {
     Upserted(Vec<PointId>),
     Deleted(Vec<PointId>),
+    /// They are about to be deleted and upserted as they are.
+    Rewriting(Vec<PointStructPersisted>),
 }
 
 impl From<&Change> for Entry {
@@ -36,25 +38,32 @@ impl From<&Change> for Entry {
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
+    /// Appends.
     file: File,
 }
 
 impl Journal {
-    /// What the run before left, if it died.
-    pub(super) fn leftover(collection: &Path) -> Result<Option<Vec<Entry>>, StoreError> {
+    /// Opens the journal of a collection, which has entries if the run before died.
+    pub(super) fn open(collection: &Path) -> Result<Self, StoreError> {
         let path = collection.join(JOURNAL);
-        match fs::read(&path) {
-            Ok(text) => Ok(Some(parse(&text))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("read the file", &path, &error)),
-        }
+        let open = || -> io::Result<File> {
+            let file = File::options().append(true).create(true).open(&path)?;
+            file.sync_all()?;
+            Ok(file)
+        };
+        let file = open().map_err(|error| failed("write the file", &path, &error))?;
+        Ok(Self { path, file })
     }
 
-    /// Begins an empty journal.
-    pub(super) fn begin(collection: &Path) -> Result<Self, StoreError> {
-        let path = collection.join(JOURNAL);
-        let file = fresh(&path)?;
-        Ok(Self { path, file })
+    /// Whether the run before died: the journal is there.
+    pub(super) fn is_left_in(collection: &Path) -> bool {
+        collection.join(JOURNAL).exists()
+    }
+
+    /// What it holds.
+    pub(super) fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+        let text = fs::read(&self.path).map_err(|error| failed("read the file", &self.path, &error))?;
+        Ok(parse(&text))
     }
 
     /// Adds entries, durably.
@@ -63,7 +72,8 @@ impl Journal {
             return Ok(());
         }
         let mut write = || -> io::Result<()> {
-            let mut lines = Vec::new();
+            // A line that was cut off before is ended first.
+            let mut lines = vec![b'\n'];
             for entry in entries {
                 serde_json::to_writer(&mut lines, entry)?;
                 lines.push(b'\n');
@@ -75,9 +85,9 @@ impl Journal {
     }
 
     /// Forgets the entries, durably.
-    pub(super) fn clear(&mut self) -> Result<(), StoreError> {
-        self.file = fresh(&self.path)?;
-        Ok(())
+    pub(super) fn clear(&self) -> Result<(), StoreError> {
+        let cleared = self.file.set_len(0).and_then(|()| self.file.sync_all());
+        cleared.map_err(|error| failed("write the file", &self.path, &error))
     }
 
     /// Says that the collection is in order.
@@ -86,51 +96,51 @@ impl Journal {
     }
 }
 
-fn fresh(path: &Path) -> Result<File, StoreError> {
-    let create = || -> io::Result<File> {
-        let file = File::create(path)?;
-        file.sync_all()?;
-        Ok(file)
-    };
-    create().map_err(|error| failed("write the file", path, &error))
-}
-
-/// The last line may be cut off; what it speaks of was never confirmed.
+/// A line that was cut off speaks of what was never confirmed.
 fn parse(text: &[u8]) -> Vec<Entry> {
-    text.split(|&byte| byte == b'\n').map_while(|line| serde_json::from_slice(line).ok()).collect()
+    text.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn ids(numbers: &[u64]) -> Vec<PointId> {
+        numbers.iter().copied().map(PointId::NumId).collect()
+    }
+
     #[test]
     fn keeps_what_was_appended_until_it_is_cleared() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        assert_eq!(Journal::leftover(dir.path()), Ok(None));
+        assert!(!Journal::is_left_in(dir.path()));
 
         let entries = [
             Entry::Upserted(vec![PointId::NumId(u64::MAX), PointId::Uuid(uuid::Uuid::NAMESPACE_URL)]),
-            Entry::Deleted(vec![PointId::NumId(0)]),
+            Entry::Deleted(ids(&[0])),
         ];
-        let mut journal = Journal::begin(dir.path()).expect("a journal");
+        let mut journal = Journal::open(dir.path()).expect("a journal");
         journal.append(&entries[..1]).expect("appends");
+        drop(journal);
+        assert!(Journal::is_left_in(dir.path()));
+        let mut journal = Journal::open(dir.path()).expect("a journal");
         journal.append(&entries[1..]).expect("appends");
-        assert_eq!(Journal::leftover(dir.path()), Ok(Some(entries.to_vec())));
+        assert_eq!(journal.entries(), Ok(entries.to_vec()));
 
         journal.clear().expect("clears");
-        assert_eq!(Journal::leftover(dir.path()), Ok(Some(vec![])));
+        assert_eq!(journal.entries(), Ok(vec![]));
         journal.append(&entries[..1]).expect("appends after clearing");
-        assert_eq!(Journal::leftover(dir.path()), Ok(Some(entries[..1].to_vec())));
+        assert_eq!(journal.entries(), Ok(entries[..1].to_vec()));
 
         journal.end().expect("ends");
-        assert_eq!(Journal::leftover(dir.path()), Ok(None));
+        assert!(!Journal::is_left_in(dir.path()));
     }
 
     #[test]
     fn a_line_that_was_cut_off_is_passed_over() {
-        let whole = b"{\"Deleted\":[1]}\n{\"Upserted\":[2]}\n";
-        assert_eq!(parse(whole).len(), 2);
-        assert_eq!(parse(&whole[..whole.len() - 4]), [Entry::Deleted(vec![PointId::NumId(1)])]);
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        fs::write(dir.path().join(JOURNAL), b"{\"Deleted\":[1]}\n{\"Upser").expect("a journal");
+        let mut journal = Journal::open(dir.path()).expect("a journal");
+        journal.append(&[Entry::Deleted(ids(&[3]))]).expect("appends");
+        assert_eq!(journal.entries(), Ok(vec![Entry::Deleted(ids(&[1])), Entry::Deleted(ids(&[3]))]));
     }
 }

@@ -1,73 +1,115 @@
 //! Puts a collection in order after its process died, or a merge failed.
 //!
-//! While the engine merges segments, it keeps in memory which of their points have been deleted or replaced, and a
-//! moment before the merge is done the old and the merged segments lie side by side on disk. A process that dies then
-//! leaves old copies of points, and points that had been deleted. Even without a merge, a flush that was cut short can
-//! leave a point's new copy and its old one. The engine's server replays its log and removes the duplicates on start;
-//! the embedded engine does neither. So:
+//! While the engine merges segments, it keeps in memory which of their points have been deleted or replaced, and just
+//! before the merge is done the old and the merged segments lie side by side on disk. A process that dies then leaves
+//! old copies of points, and points that had been deleted. Even without a merge, a flush that was cut short can leave
+//! a point's new copy and its old one. Qdrant's server replays its log and removes the duplicates on start; the
+//! embedded engine does neither. So:
 //! - what the journal says was deleted is deleted again;
-//! - of points that exist more than once, the old copies are dropped.
+//! - a point that exists more than once is taken out, and its newest copy is put back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use qdrant_edge::PointId;
 
 use super::engine::{Change, Engine};
-use super::journal::Entry;
+use super::journal::{Entry, Journal};
 use crate::store::StoreError;
 
 /// How many points are looked at together.
 const PAGE: usize = 1_000;
 
-/// Repairs, and makes it durable. Reads every id: about a second for a million points.
-pub(super) fn repair(engine: &Engine, entries: &[Entry]) -> Result<(), StoreError> {
-    let deleted = deleted(entries);
-    if !deleted.is_empty() {
-        engine.apply(Change::Delete(deleted))?;
+/// Repairs, makes it durable and clears the journal. Reads every id.
+pub(super) fn repair(engine: &Engine, journal: &mut Journal) -> Result<(), StoreError> {
+    for change in overdue(journal.entries()?) {
+        engine.apply(change)?;
     }
-    drop_duplicates(engine)?;
-    engine.flush()
-}
-
-/// The points whose last change was that they were deleted.
-fn deleted(entries: &[Entry]) -> Vec<PointId> {
-    let mut last = HashMap::new();
-    for entry in entries {
-        let (ids, was_deleted) = match entry {
-            Entry::Upserted(ids) => (ids, false),
-            Entry::Deleted(ids) => (ids, true),
-        };
-        last.extend(ids.iter().map(|&id| (id, was_deleted)));
-    }
-    last.into_iter().filter_map(|(id, was_deleted)| was_deleted.then_some(id)).collect()
-}
-
-fn drop_duplicates(engine: &Engine) -> Result<(), StoreError> {
     let mut from = None;
     loop {
         let (page, next) = engine.ids(from, PAGE)?;
-        let copies = if page.is_empty() { 0 } else { engine.copies(&page)? };
-        if copies > page.len() {
-            tracing::info!(points = page.len(), copies, "dropping old copies of points");
-            engine.drop_old_copies(page)?;
-        }
+        rewrite(engine, journal, &duplicated(engine, &page)?)?;
         if next.is_none() {
-            return Ok(());
+            break;
         }
         from = next;
     }
+    engine.flush()?;
+    journal.clear()
+}
+
+/// The deletions that may have been undone, and the points that a repair may have taken out and not put back.
+fn overdue(entries: Vec<Entry>) -> [Change; 2] {
+    let mut deleted = BTreeSet::new();
+    let mut rewritten = BTreeMap::new();
+    for entry in entries {
+        match entry {
+            Entry::Upserted(ids) => {
+                for id in ids {
+                    deleted.remove(&id);
+                    rewritten.remove(&id);
+                }
+            }
+            Entry::Deleted(ids) => {
+                for id in ids {
+                    deleted.insert(id);
+                    rewritten.remove(&id);
+                }
+            }
+            Entry::Rewriting(points) => rewritten.extend(points.into_iter().map(|point| (point.id, point))),
+        }
+    }
+    [Change::Delete(deleted.into_iter().collect()), Change::Upsert(rewritten.into_values().collect())]
+}
+
+/// Those of these points that exist more than once.
+fn duplicated(engine: &Engine, ids: &[PointId]) -> Result<Vec<PointId>, StoreError> {
+    match ids {
+        [] => Ok(Vec::new()),
+        _ if engine.copies(ids)? == ids.len() => Ok(Vec::new()),
+        &[id] => Ok(vec![id]),
+        _ => {
+            let (left, right) = ids.split_at(ids.len() / 2);
+            Ok([duplicated(engine, left)?, duplicated(engine, right)?].concat())
+        }
+    }
+}
+
+/// Leaves one copy of each of these points, the newest.
+fn rewrite(engine: &Engine, journal: &mut Journal, ids: &[PointId]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(points = ids.len(), "dropping old copies of points");
+    let points = engine.whole(ids)?;
+    journal.append(&[Entry::Rewriting(points.clone())])?;
+    engine.apply(Change::Delete(ids.to_vec()))?;
+    engine.apply(Change::Upsert(points))
 }
 
 #[cfg(test)]
 mod tests {
+    use qdrant_edge::{Payload, PointStructPersisted, VectorStructPersisted};
+
     use super::*;
 
     #[test]
-    fn the_last_change_of_a_point_counts() {
-        let ids = |numbers: &[u64]| numbers.iter().map(|&number| PointId::NumId(number)).collect::<Vec<_>>();
-        let entries = [Entry::Deleted(ids(&[1, 2, 3])), Entry::Upserted(ids(&[2, 3, 4])), Entry::Deleted(ids(&[3, 5]))];
-        let mut deleted = deleted(&entries);
-        deleted.sort();
-        assert_eq!(deleted, ids(&[1, 3, 5]));
+    fn what_is_overdue_is_decided_by_the_last_entry_about_a_point() {
+        let ids = |numbers: &[u64]| numbers.iter().copied().map(PointId::NumId).collect::<Vec<_>>();
+        let point = |number, payload| {
+            let vector = VectorStructPersisted::Named(Default::default());
+            PointStructPersisted { id: PointId::NumId(number), vector, payload }
+        };
+        let entries = vec![
+            Entry::Deleted(ids(&[1, 2, 3])),
+            Entry::Upserted(ids(&[2, 3, 4])),
+            Entry::Deleted(ids(&[3, 5])),
+            Entry::Rewriting(vec![point(6, None), point(7, None), point(8, None)]),
+            Entry::Rewriting(vec![point(6, Some(Payload::default()))]),
+            Entry::Upserted(ids(&[7])),
+            Entry::Deleted(ids(&[8])),
+        ];
+        let [deleted, rewritten] = overdue(entries);
+        assert_eq!(deleted, Change::Delete(ids(&[1, 3, 5, 8])));
+        assert_eq!(rewritten, Change::Upsert(vec![point(6, Some(Payload::default()))]));
     }
 }

@@ -26,6 +26,9 @@ const INBOX: usize = 16;
 /// puts in order.
 const MERGE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// A writer's thread. Its result says what could not be put in order at the end.
+pub(super) type WriterThread = JoinHandle<Result<(), StoreError>>;
+
 #[derive(Debug)]
 pub(super) enum Message {
     Write(Write),
@@ -54,12 +57,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. Its result says what could not be put in order at the end.
     pub(super) fn spawn(
         engine: Arc<Engine>,
         journal: Journal,
         merge_every: usize,
-    ) -> io::Result<(mpsc::Sender<Message>, JoinHandle<Result<(), StoreError>>)> {
+    ) -> io::Result<(mpsc::Sender<Message>, WriterThread)> {
         let (sender, inbox) = mpsc::channel(INBOX);
         let outbox = sender.downgrade();
         let writer = Self { engine, journal, inbox, outbox, merge: Merge::Idle, merge_every, unmerged: 0 };
@@ -117,7 +119,7 @@ impl Writer {
             None => return,
             Some(Ok(())) => self.engine.flush().and_then(|()| self.journal.clear()),
             // The engine then forgets which points were deleted or replaced meanwhile.
-            Some(Err(error)) => self.repair().and(Err(error)),
+            Some(Err(error)) => repair(&self.engine, &mut self.journal).and(Err(error)),
         };
         self.merge = match settled {
             Ok(()) => Merge::Idle,
@@ -129,15 +131,15 @@ impl Writer {
         };
     }
 
-    fn repair(&self) -> Result<(), StoreError> {
-        let entries = Journal::leftover(self.engine.path())?.unwrap_or_default();
-        repair(&self.engine, &entries)
-    }
-
-    /// Without a merge that runs on or that failed, the collection is in order, and the journal can say so.
+    /// Without a merge that runs on or that failed, the collection is in order, and the journal says so.
     fn finish(mut self) -> Result<(), StoreError> {
         self.end_merge(MERGE_PATIENCE);
         self.engine.flush()?;
-        if self.merge.is_idle() { self.journal.end() } else { Ok(()) }
+        if self.merge.is_idle() {
+            return self.journal.end();
+        }
+        let folder = self.engine.path().display();
+        tracing::info!(%folder, "closed without the end of a merge; the next start repairs the collection");
+        Ok(())
     }
 }

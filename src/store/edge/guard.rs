@@ -1,0 +1,93 @@
+//! Calls of the engine, whose panics and errors become ours.
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+use qdrant_edge::{OperationError, OperationResult};
+
+use crate::store::StoreError;
+
+/// What `flush` panics with where a merge holds the lock.
+const LOCKED: &str = "segment holder lock acquired";
+
+/// How often a flush that met a merge's lock is tried. A merge takes it twice, for milliseconds.
+const FLUSH_ATTEMPTS: usize = 100;
+
+/// Flushes; again where a merge held the lock.
+pub(super) fn retry_while_locked(path: &Path, mut flush: impl FnMut()) -> Result<(), StoreError> {
+    for _ in 0..FLUSH_ATTEMPTS {
+        match panic::catch_unwind(AssertUnwindSafe(&mut flush)) {
+            Ok(()) => return Ok(()),
+            Err(panic) if message(&*panic) == LOCKED => tracing::debug!("a flush met a merge; trying again"),
+            Err(panic) => return Err(broken(path, &*panic)),
+        }
+    }
+    let path = path.display();
+    Err(StoreError::Failed(format!("the engine's segments in {path} stay locked; restart this process")))
+}
+
+/// Runs a call of the engine.
+pub(super) fn guard<T>(path: &Path, call: impl FnOnce() -> OperationResult<T>) -> Result<T, StoreError> {
+    match panic::catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(store_error(path, &error)),
+        Err(panic) => Err(broken(path, &*panic)),
+    }
+}
+
+fn store_error(path: &Path, error: &OperationError) -> StoreError {
+    match error {
+        OperationError::ServiceError { .. }
+        | OperationError::InconsistentStorage { .. }
+        | OperationError::OutOfMemory { .. }
+        | OperationError::Cancelled { .. }
+        | OperationError::Timeout { .. } => {
+            StoreError::Failed(format!("{error}; check the disk of {} and restart this process", path.display()))
+        }
+        _ => StoreError::Refused(error.to_string()),
+    }
+}
+
+fn broken(path: &Path, panic: &(dyn Any + Send)) -> StoreError {
+    let (message, path) = (message(panic), path.display());
+    StoreError::Failed(format!("the engine broke off in {path}: {message}; check the disk and restart this process"))
+}
+
+/// What a panic said, without the backtrace that the engine's errors carry.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+    text.split_once(", backtrace: ").map_or(text, |(text, _)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_that_meets_a_merge_is_tried_again() {
+        let path = Path::new("/data/docs");
+        let mut locks = [None, None, Some(())].into_iter();
+        let mut flush = || retry_while_locked(path, || locks.next().flatten().expect(LOCKED));
+        assert_eq!(flush(), Ok(()));
+        let stuck = flush();
+        assert!(matches!(&stuck, Err(StoreError::Failed(message)) if message.contains("stay locked")), "{stuck:?}");
+    }
+
+    #[test]
+    fn a_panic_of_the_engine_is_an_error_with_its_words_and_the_folder() {
+        let path = Path::new("/data/docs");
+        let on_fire = || -> OperationResult<()> { Err(OperationError::service_error("disk on fire")) };
+        let failures = [
+            retry_while_locked(path, || on_fire().expect("segments flushed")),
+            guard(path, || panic!("disk on fire")),
+            guard(path, on_fire),
+        ];
+        for failure in failures {
+            let Err(StoreError::Failed(message)) = failure else { panic!("{failure:?}") };
+            assert!(message.contains("disk on fire") && message.contains("/data/docs"), "{message}");
+            assert!(!message.contains("backtrace"), "{message}");
+        }
+    }
+}

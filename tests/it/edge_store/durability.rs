@@ -1,0 +1,203 @@
+//! What survives a process that dies.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use splade_sidecar::store::VectorStore;
+use splade_sidecar::types::PointId;
+use tokio::task::JoinSet;
+
+use super::{VECTOR, count, open, point, query, spec};
+
+/// Tells a process of this test binary that it is the one to be killed, and on which folder.
+pub(super) const FOLDER: &str = "SPLADE_TEST_FOLDER";
+const BATCH: u64 = 10;
+
+/// Not a test: what the process does that `confirmed_points_survive_a_kill` starts. It upserts batches without end,
+/// four at once, and says which are confirmed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "is started, and killed, by another test"]
+async fn upserts_until_it_is_killed() {
+    let Some(folder) = env::var_os(FOLDER) else { return };
+    let store = Arc::new(open(Path::new(&folder)));
+    if store.collection("docs").await.expect("an answer").is_none() {
+        store.create_collection("docs", &spec()).await.expect("a collection");
+    }
+    let first = count(&store, "docs").await / BATCH + 1_000;
+    let mut upserts = JoinSet::new();
+    for writer in 0..4 {
+        let store = store.clone();
+        upserts.spawn(async move {
+            for batch in (first + writer..).step_by(4) {
+                let points: Vec<_> = (0..BATCH).map(|n| point(batch * BATCH + n, batch as u32)).collect();
+                store.upsert("docs", VECTOR, &points).await.expect("an upsert");
+                println!("confirmed {batch}");
+                std::io::stdout().flush().expect("standard output");
+            }
+        });
+    }
+    upserts.join_all().await;
+}
+
+/// Starts a process that runs an ignored test of a module of this binary, on a folder.
+pub(super) fn start(test: &str, module: &str, folder: &Path, variables: &[(&str, String)]) -> Child {
+    let (_, module) = module.split_once("::").expect("a module in a crate");
+    Command::new(env::current_exe().expect("this binary"))
+        .args([&format!("{module}::{test}"), "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(FOLDER, folder)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process")
+}
+
+/// Kills the process (SIGKILL) after so many confirmations, and gives all that it confirmed.
+fn kill_after(mut child: Child, confirmations: usize) -> Vec<u64> {
+    let mut confirmed = Vec::new();
+    let stdout = child.stdout.take().expect("its standard output");
+    for line in BufReader::new(stdout).lines() {
+        if let Some(batch) = line.expect("a line").strip_prefix("confirmed ") {
+            confirmed.push(batch.parse().expect("a number"));
+        }
+        if confirmed.len() == confirmations {
+            child.kill().expect("it can be killed");
+        }
+    }
+    child.wait().expect("it ends");
+    assert!(confirmed.len() >= confirmations, "it ended by itself after {confirmed:?}");
+    confirmed
+}
+
+#[tokio::test]
+async fn confirmed_points_survive_a_kill() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut confirmed = Vec::new();
+    for confirmations in [1, 7, 30] {
+        confirmed
+            .extend(kill_after(start("upserts_until_it_is_killed", module_path!(), folder.path(), &[]), confirmations));
+        let store = open(folder.path());
+        for &batch in &confirmed {
+            let found = store.search("docs", query(batch as u32)).await.expect("a search");
+            assert_eq!(found.len() as u64, BATCH, "batch {batch} of {confirmed:?}");
+            let ids: Vec<_> = (0..BATCH).map(|n| PointId::Num(batch * BATCH + n)).collect();
+            let stored = store.retrieve("docs", VECTOR, &ids).await.expect("points are retrieved");
+            for (number, point) in (batch * BATCH..).zip(stored) {
+                let expected = super::point(number, batch as u32);
+                assert_eq!((point.payload, point.sparse), (expected.payload, Some(expected.sparse)));
+            }
+        }
+        // A point that was not confirmed is there whole or not at all, once.
+        let points = count(&store, "docs").await;
+        assert!(points >= confirmed.len() as u64 * BATCH, "{points} points, {} batches", confirmed.len());
+        store.close().await.expect("the store closes");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("its type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+/// The one segment that is there.
+fn only_segment(collection: &Path) -> PathBuf {
+    let mut segments =
+        fs::read_dir(collection.join("segments")).expect("the segments").map(|entry| entry.expect("one").path());
+    let segment = segments.next().expect("a segment");
+    assert_eq!(segments.next(), None);
+    segment
+}
+
+/// A kill in the middle of a merge leaves segments with old copies beside those with new ones. Here they are made by
+/// hand: an old copy of the only segment is put beside it.
+#[tokio::test]
+async fn what_a_merge_left_half_done_is_put_in_order() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let docs = folder.path().join("collections/docs");
+    let old = folder.path().join("old");
+
+    let store = open(folder.path());
+    store.create_collection("docs", &spec()).await.expect("a collection");
+    let points: Vec<_> = (0..1_500).map(|id| point(id, 7)).collect();
+    store.upsert("docs", VECTOR, &points).await.expect("an upsert");
+    store.close().await.expect("the store closes");
+    copy(&only_segment(&docs), &old);
+
+    let store = open(folder.path());
+    store.upsert("docs", VECTOR, &[point(1, 8), point(2, 8)]).await.expect("an upsert");
+    store.delete("docs", &[PointId::Num(2), PointId::Num(3), PointId::Num(4)]).await.expect("a deletion");
+    store.upsert("docs", VECTOR, &[point(4, 9)]).await.expect("an upsert");
+    store.close().await.expect("the store closes");
+    copy(&old, &docs.join("segments/0a0a0a0a-0000-4000-8000-000000000001"));
+    fs::create_dir_all(docs.join("temp_segments/half")).expect("a leftover");
+    let journal = "{\"Upserted\":[1,2]}\n{\"Deleted\":[2,3,4]}\n{\"Upserted\":[4]}\n{\"Deleted\":[";
+    fs::write(docs.join("open.jsonl"), journal).expect("a journal");
+
+    for _ in 0..2 {
+        let store = open(folder.path());
+        assert_eq!(count(&store, "docs").await, 1_498);
+        let mut stored = BTreeMap::new();
+        for term in [7, 8, 9] {
+            let search = super::SearchQuery { limit: 5_000, ..query(term) };
+            let hits = store.search("docs", search).await.expect("a search");
+            for hit in hits {
+                assert_eq!(stored.insert(hit.id.point_id(), term), None, "{:?} is found twice", hit.id);
+            }
+        }
+        let expected = (0..1_500).filter(|id| ![2, 3].contains(id));
+        let term = |id| match id {
+            1 => 8,
+            4 => 9,
+            _ => 7,
+        };
+        assert_eq!(stored, expected.map(|id| (PointId::Num(id), term(id))).collect());
+        assert!(!docs.join("temp_segments").exists());
+        store.close().await.expect("the store closes");
+        assert!(!docs.join("open.jsonl").exists());
+    }
+}
+
+/// The engine's own log would grow without end.
+#[tokio::test]
+async fn the_log_stays_bounded_and_its_numbers_go_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log = folder.path().join("collections/docs/wal");
+    let size = || -> u64 {
+        fs::read_dir(&log).expect("the log").map(|entry| entry.expect("one").metadata().expect("its size").len()).sum()
+    };
+    // Two of these don't fit into one part of 32 MiB.
+    let text = "x".repeat(17 << 20);
+    let big = |term| {
+        let mut point = point(1, term);
+        point.payload.insert("text".into(), text.as_str().into());
+        point
+    };
+    for (run, upserts) in [(0_u32, 5_u32), (1, 2)] {
+        let store = open(folder.path());
+        if run == 0 {
+            store.create_collection("docs", &spec()).await.expect("a collection");
+        }
+        let term = |n| 100 * run + n;
+        for n in 1..=upserts {
+            store.upsert("docs", VECTOR, &[big(term(n)), point(2, term(n))]).await.expect("an upsert");
+        }
+        // The open part, the one to come, and the last that was closed.
+        assert!(size() <= 96 << 20, "{} MiB", size() >> 20);
+        for (n, found) in [(upserts - 1, 0), (upserts, 2)] {
+            assert_eq!(store.search("docs", query(term(n))).await.expect("a search").len(), found);
+        }
+        store.close().await.expect("the store closes");
+    }
+}

@@ -1,0 +1,146 @@
+//! Kills in the middle of merges, of upserts that replace and of deletions, again and again:
+//! `cargo test --test it kills -- --ignored --nocapture`. Nothing that was confirmed is lost, undone or doubled.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use splade_sidecar::store::{EdgeOptions, EdgeStore, VectorStore};
+use splade_sidecar::types::{DocumentId, Point, PointId, SparseVector};
+
+use super::durability::{FOLDER, start};
+use super::{VECTOR, count, open, point, query, spec};
+
+const FIRST: &str = "SPLADE_TEST_FIRST";
+const IDS: u64 = 1_200;
+/// So many that the engine finds a thousand points worth a merge.
+const TERMS: u32 = 1_500;
+/// The term with which points of operation 0 are found.
+const TAG: u32 = 1_000_000;
+
+fn dice(seed: u64) -> u64 {
+    let mixed = (seed ^ (seed >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11
+}
+
+/// Every fifth operation is a deletion.
+fn deletes(operation: u64) -> bool {
+    operation % 5 == 4
+}
+
+/// What the operation is about; anyone can work it out from its number.
+fn ids(operation: u64) -> BTreeSet<u64> {
+    let size = if deletes(operation) { 30 } else { 60 };
+    (0..size).map(|n| dice(operation * 1_000 + n) % IDS).collect()
+}
+
+fn upserted(id: u64, operation: u64) -> Point {
+    let terms = (0..TERMS).map(|term| term * 20 + (dice(id) % 20) as u32).chain([TAG + operation as u32]);
+    let sparse = SparseVector::new(terms.collect(), vec![0.5; TERMS as usize + 1]).expect("a sparse vector");
+    Point { sparse, ..point(id, 0) }
+}
+
+async fn apply(store: &EdgeStore, operation: u64) {
+    if deletes(operation) {
+        let ids: Vec<_> = ids(operation).into_iter().map(PointId::Num).collect();
+        store.delete("docs", &ids).await.expect("a deletion");
+    } else {
+        let points: Vec<_> = ids(operation).into_iter().map(|id| upserted(id, operation)).collect();
+        store.upsert("docs", VECTOR, &points).await.expect("an upsert");
+    }
+}
+
+/// Not a test: the process that is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "is started, and killed, by another test"]
+async fn changes_points_until_it_is_killed() {
+    let Some(folder) = env::var_os(FOLDER) else { return };
+    let first: u64 = env::var(FIRST).expect("a number").parse().expect("a number");
+    let options = EdgeOptions { merge_every: 150, ..EdgeOptions::default() };
+    let store = EdgeStore::open(Path::new(&folder), options).expect("a store");
+    for operation in first.. {
+        apply(&store, operation).await;
+        println!("confirmed {operation}");
+        std::io::stdout().flush().expect("standard output");
+    }
+}
+
+/// Lets a process work until it has confirmed so many operations, kills it somewhat later, and says which came last.
+fn run(folder: &Path, first: u64, confirmations: u64, delay: Duration) -> u64 {
+    let mut child = start("changes_points_until_it_is_killed", module_path!(), folder, &[(FIRST, first.to_string())]);
+    let stdout = child.stdout.take().expect("its standard output");
+    let mut last = None;
+    for line in BufReader::new(stdout).lines() {
+        if let Some(operation) = line.expect("a line").strip_prefix("confirmed ") {
+            last = Some(operation.parse().expect("a number"));
+        }
+        if last == Some(first + confirmations) {
+            thread::sleep(delay);
+            child.kill().expect("it can be killed");
+        }
+    }
+    child.wait().expect("it ends");
+    last.expect("it confirmed something")
+}
+
+/// By id, the operation that upserted it.
+async fn stored(store: &EdgeStore) -> BTreeMap<u64, u64> {
+    let ids: Vec<_> = (0..IDS).map(PointId::Num).collect();
+    let points = store.retrieve("docs", VECTOR, &ids).await.expect("points are retrieved");
+    let tagged = points.into_iter().map(|point| {
+        let DocumentId::Num(id) = point.id else { panic!("{:?} is no number", point.id) };
+        let tag = point.sparse.expect("a vector").indices().last().copied().expect("its tag");
+        (id, u64::from(tag - TAG))
+    });
+    tagged.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn nothing_confirmed_is_lost_undone_or_doubled() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = open(folder.path());
+    store.create_collection("docs", &spec()).await.expect("a collection");
+    store.close().await.expect("the store closes");
+
+    let rounds: u64 = env::var("ROUNDS").map_or(10, |rounds| rounds.parse().expect("a number"));
+    let (mut expected, mut first) = (BTreeMap::new(), 0);
+    for round in 0..rounds {
+        let delay = Duration::from_millis(dice(round) % 300);
+        let last = run(folder.path(), first, 15 + dice(round) % 20, delay);
+        for operation in first..=last {
+            for id in ids(operation) {
+                if deletes(operation) {
+                    expected.remove(&id)
+                } else {
+                    expected.insert(id, operation)
+                };
+            }
+        }
+
+        let store = open(folder.path());
+        let stored = stored(&store).await;
+        // The operation under way when the kill came may have been done to any of its points.
+        let doubtful = ids(last + 1);
+        for id in 0..IDS {
+            let (stored, expected) = (stored.get(&id).copied(), expected.get(&id).copied());
+            let done = (!deletes(last + 1)).then_some(last + 1);
+            let doubt = doubtful.contains(&id) && stored == done;
+            assert!(stored == expected || doubt, "round {round}, point {id}: {stored:?} for {expected:?}");
+        }
+        assert_eq!(count(&store, "docs").await, stored.len() as u64, "round {round}");
+        for operation in (0..=last + 1).rev().take(60) {
+            let found = store.search("docs", query(TAG + operation as u32)).await.expect("a search");
+            let found: BTreeSet<_> = found.iter().map(|hit| hit.id.point_id()).collect();
+            let with_tag = stored.iter().filter(|&(_, &tag)| tag == operation).map(|(&id, _)| PointId::Num(id));
+            assert_eq!(found, with_tag.collect(), "round {round}, operation {operation}");
+        }
+        println!("round {round}: operations {first} to {last}, {} points", stored.len());
+        store.close().await.expect("the store closes");
+        expected = stored;
+        first = last + 2;
+    }
+}
