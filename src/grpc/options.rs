@@ -77,19 +77,29 @@ pub fn collection_spec(options: Option<proto::CollectionOptions>) -> Result<Coll
     };
     let proto::CollectionOptions { vector_name, on_disk_index, datatype: _, dense_vectors } = options;
     let vector_name = if vector_name.is_empty() { DEFAULT_VECTOR_NAME.to_owned() } else { vector_name };
-    if vector_name.len() > MAX_NAME_BYTES {
-        return Err(invalid("vector_name", format!("send at most {MAX_NAME_BYTES} bytes")));
-    }
+    check_vector_name("vector_name", &vector_name)?;
     let dense = dense_vectors.into_iter().map(|(name, options)| {
         let field = format!("dense_vectors.{name}");
-        if name.is_empty() || name.len() > MAX_NAME_BYTES || name == vector_name {
-            let message = format!("send a name of 1 to {MAX_NAME_BYTES} bytes that is not the sparse vector's");
-            return Err(invalid(&field, message));
+        check_vector_name(&field, &name)?;
+        if name == vector_name {
+            return Err(invalid(&field, "it has the sparse vector's name; use another"));
         }
         Ok((name, dense_spec(&options).map_err(|fault| fault.within(&field))?))
     });
     let dense = dense.collect::<Result<BTreeMap<_, _>, _>>()?;
     Ok(CollectionSpec { vector_name, on_disk_index, datatype, dense, model: String::new(), fingerprint: None })
+}
+
+/// A store makes folders of vector names.
+fn check_vector_name(field: &str, name: &str) -> Result<(), Fault> {
+    let allowed = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    if allowed && (1..=MAX_NAME_BYTES).contains(&name.len()) {
+        return Ok(());
+    }
+    Err(invalid(
+        field,
+        format!("a vector's name has 1 to {MAX_NAME_BYTES} characters of A–Z a–z 0–9 _ and -; use such a name"),
+    ))
 }
 
 fn dense_spec(options: &proto::DenseVectorOptions) -> Result<DenseSpec, Fault> {

@@ -28,7 +28,8 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// Creates a collection. [`StoreError::AlreadyExists`] if there is one, whoever made it.
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError>;
 
-    /// Writes points, all or none as far as the store can tell, and returns when they are durable and visible.
+    /// Writes points, and returns when they are durable and visible. After an error some of them may be written; to write
+    /// them again is harmless.
     async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError>;
 
     /// The points of the highest dot products with a query, best first.

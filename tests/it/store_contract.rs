@@ -37,7 +37,7 @@ macro_rules! contract_tests {
             a_point_without_terms_is_kept_and_never_found,
             a_deleted_point_is_gone,
             no_points_are_no_trouble,
-            a_batch_with_a_misfit_is_refused_whole,
+            a_batch_with_a_misfit_is_refused,
             concurrent_upserts_all_arrive,
             a_closed_store_refuses,
             scores_are_dot_products_best_first,
