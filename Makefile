@@ -12,6 +12,11 @@ LINT_VENV := $(TARGET)/venv-lint
 BENCH_VENV := $(TARGET)/venv-bench
 GRPCURL_BIN := $(TARGET)/bin/grpcurl
 GRPCURL_VERSION := v1.9.3
+# What `bench` encodes, and on how many threads.
+TEXTS := demo/corpus.jsonl
+THREADS := 2
+# A test collection with judgements (docs.jsonl, queries.jsonl, qrels.tsv); its test is skipped where it is absent.
+CRANFIELD := $(abspath $(wildcard ../shared/data/cranfield))
 SHELL_SCRIPTS := scripts/demo.sh .ci/run
 
 .PHONY: help
@@ -29,6 +34,7 @@ test: test-rust test-python ## Run all tests
 
 .PHONY: test-rust
 test-rust: ## Run the unit, property and integration tests
+	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
 	cargo test --locked
 
 .PHONY: test-python
@@ -36,6 +42,7 @@ test-python: $(TEST_VENV)/.installed grpcurl ## Drive the server from Python and
 	# The binary of the Rust tests: a plain build has other features, and would compile everything again.
 	cargo test --locked --no-run
 	export SPLADE_SIDECAR_BIN=$(TARGET)/debug/splade-sidecar
+	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py) SPLADE_CRANFIELD=$(CRANFIELD)
 	if [[ -x $(GRPCURL_BIN) ]]; then export GRPCURL=$(GRPCURL_BIN); fi
 	$(TEST_VENV)/bin/pytest tests/python -ra
 
@@ -63,8 +70,12 @@ fmt: $(LINT_VENV)/.installed ## Format everything
 	$(LINT_VENV)/bin/ruff format .
 
 .PHONY: bench
-bench: $(BENCH_VENV)/.installed ## Measure, against the peers too
-	@echo "PLACEHOLDER of the branch cli: the lead says here what is measured"
+bench: $(BENCH_VENV)/.installed ## Measure encoding beside sentence-transformers; make bench TEXTS=my.jsonl THREADS=4
+	model=$$(python3 scripts/fetch_model.py)
+	cargo build --release --locked
+	ours="$(TARGET)/release/splade-sidecar bench $(TEXTS) --model $$model --threads $(THREADS) --output json"
+	$(BENCH_VENV)/bin/python benches/peers/encode.py --texts $(TEXTS) --model "$$model" --threads $(THREADS) \
+		--ours "$$ours" >/dev/null
 
 # An environment is made anew when its requirements change.
 $(TEST_VENV)/.installed: tests/python/requirements.txt

@@ -95,6 +95,7 @@ impl Settings {
                 }
             }
         }
+        check_prompts(&folder.join("config_sentence_transformers.json"))?;
         Self::of_transformer(&base, pooling)
     }
 
@@ -125,6 +126,16 @@ impl Settings {
     /// A positive whole number of `config.json`.
     pub fn size(&self, key: &str) -> Result<usize, ModelError> {
         size(&self.config, key).map_err(|problem| ModelError::file(&self.config_path, problem))
+    }
+}
+
+/// A prompt is put before each text; a model that wants one would get other vectors here than it should.
+fn check_prompts(path: &Path) -> Result<(), ModelError> {
+    let config: Value = read_optional(path)?.unwrap_or_default();
+    let prompts = config.get("prompts").and_then(Value::as_object).into_iter().flatten();
+    match prompts.filter(|(_, prompt)| prompt.as_str() != Some("")).map(|(name, _)| name).next() {
+        None => Ok(()),
+        Some(name) => Err(ModelError::file(path, format!("prompt `{name}`: models with prompts are not supported"))),
     }
 }
 
