@@ -7,6 +7,7 @@ mod cli;
 mod edge_store;
 mod golden;
 mod hub;
+mod model_files;
 mod qdrant_store;
 mod readme;
 mod store_contract;

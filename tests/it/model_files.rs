@@ -1,0 +1,115 @@
+//! Folders that are no model, or a damaged one: the error names the file and what was expected.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use serde_json::{Value, json};
+use splade_sidecar::model::Model;
+use tempfile::TempDir;
+
+use crate::support::models::folder;
+
+/// A copy of a small random model, to be spoilt.
+fn copy() -> (TempDir, PathBuf) {
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(folder("bert-random-tied")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    let path = copy.path().to_owned();
+    (copy, path)
+}
+
+fn error_of(folder: &Path) -> String {
+    Model::load("spoilt", folder).unwrap_err().to_string()
+}
+
+/// Loads a copy whose JSON file was changed, and gives the error.
+fn with_json(file: &str, change: impl FnOnce(&mut Value)) -> String {
+    let (_copy, folder) = copy();
+    let path = folder.join(file);
+    let mut value = serde_json::from_slice(&std::fs::read(&path).unwrap_or_else(|_| b"{}".to_vec())).unwrap();
+    change(&mut value);
+    std::fs::write(path, value.to_string()).unwrap();
+    error_of(&folder)
+}
+
+/// Loads a copy whose tensors were changed, and gives the error.
+fn with_tensors(change: impl FnOnce(&mut HashMap<String, Tensor>)) -> String {
+    let (_copy, folder) = copy();
+    let path = folder.join("model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+    change(&mut tensors);
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    error_of(&folder)
+}
+
+#[track_caller]
+fn says(error: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_missing() {
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let (_copy, folder) = copy();
+        std::fs::remove_file(folder.join(file)).unwrap();
+        says(&error_of(&folder), &[file]);
+    }
+}
+
+#[test]
+fn an_architecture_that_is_not_known() {
+    let error = with_json("config.json", |config| config["architectures"] = json!(["LlamaForCausalLM"]));
+    says(&error, &["config.json", "LlamaForCausalLM", "BertForMaskedLM", "DistilBertForMaskedLM"]);
+}
+
+#[test]
+fn a_size_that_is_no_size() {
+    says(&with_json("config.json", |config| config["hidden_size"] = json!("wide")), &["config.json", "hidden_size"]);
+    says(&with_json("config.json", |config| config["hidden_act"] = json!("swish")), &["config.json", "swish", "gelu"]);
+}
+
+#[test]
+fn a_module_or_a_prompt_that_is_not_supported() {
+    let modules = json!([{ "idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Dense" }]);
+    says(&with_json("modules.json", |file| *file = modules), &["modules.json", "Dense", "SpladePooling"]);
+    let prompts = json!({ "prompts": { "query": "query: ", "document": "" } });
+    let file = "config_sentence_transformers.json";
+    says(&with_json(file, |config| *config = prompts), &[file, "query"]);
+}
+
+#[test]
+fn a_tensor_that_is_missing_or_of_another_shape() {
+    let name = "bert.encoder.layer.1.output.dense.weight";
+    let error = with_tensors(|tensors| assert!(tensors.remove(name).is_some()));
+    says(&error, &["model.safetensors", name, "missing", "expected shape"]);
+    let error = with_tensors(|tensors| {
+        let turned = tensors[name].t().unwrap().contiguous().unwrap();
+        tensors.insert(name.to_owned(), turned);
+    });
+    says(&error, &["model.safetensors", name, "has shape", "expected"]);
+}
+
+#[test]
+fn weights_that_are_cut_short() {
+    let (_copy, folder) = copy();
+    let path = folder.join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    for length in [0, 4, 100, bytes.len() - 1] {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        says(&error_of(&folder), &["model.safetensors"]);
+    }
+}
+
+#[test]
+fn a_tokenizer_that_does_not_fit() {
+    let error = with_json("config.json", |config| config["vocab_size"] = json!(100));
+    says(&error, &["tokenizer.json", "100 embeddings", "don't fit"]);
+    let (_copy, folder) = copy();
+    std::fs::write(folder.join("tokenizer.json"), "{}").unwrap();
+    says(&error_of(&folder), &["tokenizer.json"]);
+}
