@@ -69,6 +69,8 @@ impl Bench {
         let start = Instant::now();
         let (vectors, mut received) = mpsc::channel(IN_FLIGHT);
         let feed = async move {
+            // Both lanes go with this future: the threads end when it does.
+            let pool = pool;
             for text in texts {
                 let next = Box::new(Count(vectors.clone()));
                 let (model, long_text, pruning) = (Arc::clone(&model), LongText::Truncate, Pruning::default());
@@ -77,7 +79,8 @@ impl Bench {
             }
             anyhow::Ok(())
         };
-        let count = async {
+        // Moves the receiver in: if a text fails, the encoder threads must not wait for it to be read.
+        let count = async move {
             let (mut documents, mut tokens) = (0usize, 0usize);
             while let Some(encoded) = received.recv().await {
                 documents += 1;
