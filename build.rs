@@ -16,10 +16,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("splade_descriptor.bin"), descriptors.encode_to_vec())?;
 
-    // The Rust code takes each document as bytes, which is the same on the wire, and decodes it by itself: a document
-    // that can't be decoded (invalid UTF-8, a payload nested too deep) is then refused alone and doesn't end its stream.
-    for message in ["IngestRequest", "UpsertRequest"] {
-        take_as_bytes(&mut descriptors, message, "documents")?;
+    // The Rust code takes each document, and each text of a stream, as bytes, which is the same on the wire, and decodes
+    // it by itself: one that can't be decoded (invalid UTF-8, a payload nested too deep) is then refused alone and
+    // doesn't end its stream.
+    for (message, field) in
+        [("IngestRequest", "documents"), ("UpsertRequest", "documents"), ("EncodeStreamRequest", "texts")]
+    {
+        take_as_bytes(&mut descriptors, message, field)?;
     }
     tonic_prost_build::configure().bytes(".splade.v1").compile_fds(descriptors)?;
     Ok(())

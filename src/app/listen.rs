@@ -29,7 +29,7 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 #[derive(Debug)]
 pub struct Listeners {
     grpc: TcpListener,
-    unix: Option<(UnixListener, PathBuf)>,
+    unix: Option<(UnixListener, SocketFile)>,
     metrics: Option<TcpListener>,
 }
 
@@ -40,7 +40,19 @@ pub struct Serving {
     pub metrics: Option<SocketAddr>,
     ending: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
-    unix: Option<PathBuf>,
+    _socket: Option<SocketFile>,
+}
+
+/// The file of a Unix socket of ours, which goes with it, however the server ends.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!(%error, path = %self.0.display(), "the socket's file is left behind");
+        }
+    }
 }
 
 impl Listeners {
@@ -54,7 +66,7 @@ impl Listeners {
             listener.with_context(|| format!("{flag}: can't listen on {address}; choose another address"))
         };
         let unix = match &config.unix_socket {
-            Some(path) => Some((bind_unix(path)?, path.clone())),
+            Some(path) => Some((bind_unix(path)?, SocketFile(path.clone()))),
             None => None,
         };
         let metrics = match config.metrics_listen {
@@ -83,18 +95,18 @@ impl Listeners {
         let server = builder(config).add_routes(routes.clone()).serve_with_incoming_shutdown(incoming, ended);
         let mut tasks = vec![tokio::spawn(until_ended(server))];
         let mut socket = None;
-        if let Some((unix, path)) = self.unix {
+        if let Some((unix, file)) = self.unix {
             let incoming = UnixListenerStream::new(unix);
             let ended = ending.clone().cancelled_owned();
             let server = builder(config).add_routes(routes).serve_with_incoming_shutdown(incoming, ended);
             tasks.push(tokio::spawn(until_ended(server)));
-            socket = Some(path);
+            socket = Some(file);
         }
         let metrics_address = self.metrics.as_ref().map(TcpListener::local_addr).transpose()?;
         if let Some(listener) = self.metrics {
             tasks.push(tokio::spawn(metrics_page::serve(listener, metrics, gate, ending.clone())));
         }
-        Ok(Serving { grpc, metrics: metrics_address, ending, tasks, unix: socket })
+        Ok(Serving { grpc, metrics: metrics_address, ending, tasks, _socket: socket })
     }
 }
 
@@ -106,11 +118,6 @@ impl Serving {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a listener failed");
             }
-        }
-        if let Some(path) = self.unix
-            && let Err(error) = std::fs::remove_file(&path)
-        {
-            tracing::warn!(%error, path = %path.display(), "the socket's file is left behind");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Logs and metrics of the process.
 
 use std::io::IsTerminal;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -39,8 +39,10 @@ pub fn init_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 /// # Errors
 /// If another recorder is set up already.
 pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = HANDLE.get() {
+    static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    // Held to the end, for of two calls at once the second waits until the first has set up all of it.
+    let mut installed = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }
     let recorder = PrometheusBuilder::new()
@@ -49,8 +51,9 @@ pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
         .set_buckets_for_metric(Matcher::Full(BATCH_TOKENS.to_owned()), &COUNTS)?
         .set_buckets_for_metric(Matcher::Full(UPSERT_POINTS.to_owned()), &COUNTS)?
         .build_recorder();
-    let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
+    let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok().context("metrics are set up already")?;
+    *installed = Some(handle.clone());
     describe();
     let upkeep = handle.clone();
     tokio::spawn(async move {

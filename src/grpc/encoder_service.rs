@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use metrics::counter;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -143,14 +144,14 @@ async fn read(
     shared: Shared,
     mut requests: Streaming<EncodeStreamRequest>,
     encode: Encode,
-    mut texts: Vec<String>,
+    mut texts: Vec<Bytes>,
 ) -> Result<(), Status> {
     let mut sequence = 0;
     loop {
         counter!(names::RECEIVED, "call" => "encode_stream").increment(texts.len() as u64);
         for text in texts {
             sequence += 1;
-            let text = check_text(&text, shared.limits.text_bytes).map(|()| text);
+            let text = read_text(&text, shared.limits.text_bytes);
             let place = encode.place().await.map_err(status)?;
             encode.submit(place, sequence, text).await.map_err(status)?;
         }
@@ -162,6 +163,12 @@ async fn read(
             Some(request) => texts = request.texts,
         }
     }
+}
+
+/// A text of a stream, which comes as bytes so that a bad one is refused alone.
+fn read_text(bytes: &[u8], max_bytes: usize) -> Result<String, Fault> {
+    let text = str::from_utf8(bytes).map_err(|error| invalid("text", format!("{error}; send UTF-8")))?;
+    check_text(text, max_bytes).map(|()| text.to_owned())
 }
 
 fn result(finished: Finished<u64, Encoded>, tokens_of: Option<&Model>) -> EncodeStreamResult {

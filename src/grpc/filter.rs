@@ -1,6 +1,9 @@
 //! Filters, checked.
 
+use std::ops::RangeInclusive;
 use std::time::SystemTime;
+
+use prost_types::Timestamp;
 
 use super::document::document_id;
 use crate::proto;
@@ -10,6 +13,8 @@ const MAX_DEPTH: usize = 16;
 const MAX_CONDITIONS: usize = 1_000;
 const MAX_VALUES: usize = 1_000;
 const MAX_KEY_BYTES: usize = 512;
+/// The years 1 to 9999, which google.protobuf.Timestamp and the stores have, in seconds since 1970.
+const TIMESTAMPS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 /// A client's filter.
 ///
@@ -125,9 +130,11 @@ fn number_range(range: proto::NumberRange) -> Result<Range<f64>, Fault> {
 }
 
 fn time_range(range: proto::TimeRange) -> Result<Range<SystemTime>, Fault> {
-    let time = |bound: Option<prost_types::Timestamp>, name: &str| {
-        let time = bound.map(SystemTime::try_from).transpose();
-        time.map_err(|error| invalid(&format!("time.{name}"), format!("it is no time: {error}; send another")))
+    let time = |bound: Option<Timestamp>, name: &str| {
+        let Some(bound) = bound else { return Ok(None) };
+        let time = SystemTime::try_from(bound).ok().filter(|_| TIMESTAMPS.contains(&bound.seconds));
+        let outside = || invalid(&format!("time.{name}"), "it is not in the years 1 to 9999; send a time that is");
+        time.map(Some).ok_or_else(outside)
     };
     let proto::TimeRange { lt, lte, gt, gte } = range;
     let range = Range { lt: time(lt, "lt")?, lte: time(lte, "lte")?, gt: time(gt, "gt")?, gte: time(gte, "gte")? };

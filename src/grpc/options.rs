@@ -50,8 +50,9 @@ pub fn pruning(pruning: Option<proto::Pruning>) -> Result<Pruning, Fault> {
 /// The payload field that keeps the text; empty to keep none.
 pub fn text_key(key: Option<String>) -> Result<String, Fault> {
     let key = key.unwrap_or_else(|| DEFAULT_TEXT_KEY.to_owned());
-    if key.len() > MAX_NAME_BYTES || key.starts_with(RESERVED_PREFIX) {
-        let message = format!("send at most {MAX_NAME_BYTES} bytes that don't begin with `{RESERVED_PREFIX}`");
+    check_length("text_key", &key)?;
+    if key.starts_with(RESERVED_PREFIX) {
+        let message = format!("names that begin with `{RESERVED_PREFIX}` are reserved; use another");
         return Err(invalid("text_key", message));
     }
     Ok(key)
@@ -67,22 +68,28 @@ pub fn batch_points(points: u32) -> Result<usize, Fault> {
     }
 }
 
+fn check_length(field: &str, name: &str) -> Result<(), Fault> {
+    if name.len() <= MAX_NAME_BYTES {
+        return Ok(());
+    }
+    Err(invalid(field, format!("it has {} bytes; send at most {MAX_NAME_BYTES}", name.len())))
+}
+
 /// How to create a collection; its writer is filled in by whoever creates it.
 pub fn collection_spec(options: Option<proto::CollectionOptions>) -> Result<CollectionSpec, Fault> {
     let options = options.unwrap_or_default();
-    let datatype = match options.datatype() {
-        proto::VectorDatatype::Unspecified | proto::VectorDatatype::Float32 => Datatype::Float32,
-        proto::VectorDatatype::Float16 => Datatype::Float16,
-        proto::VectorDatatype::Uint8 => Datatype::Uint8,
-    };
-    let proto::CollectionOptions { vector_name, on_disk_index, datatype: _, dense_vectors } = options;
+    let proto::CollectionOptions { vector_name, on_disk_index, datatype, dense_vectors } = options;
+    let datatype = self::datatype(datatype)?;
     let vector_name = if vector_name.is_empty() { DEFAULT_VECTOR_NAME.to_owned() } else { vector_name };
     check_vector_name("vector_name", &vector_name)?;
     let dense = dense_vectors.into_iter().map(|(name, options)| {
+        if name.is_empty() {
+            return Err(invalid("dense_vectors", "one has no name; give it one"));
+        }
         let field = format!("dense_vectors.{name}");
         check_vector_name(&field, &name)?;
         if name == vector_name {
-            return Err(invalid(&field, "it has the sparse vector's name; use another"));
+            return Err(invalid(&field, "the sparse vector has that name; use another"));
         }
         Ok((name, dense_spec(&options).map_err(|fault| fault.within(&field))?))
     });
@@ -102,12 +109,26 @@ fn check_vector_name(field: &str, name: &str) -> Result<(), Fault> {
     ))
 }
 
+fn datatype(value: i32) -> Result<Datatype, Fault> {
+    match proto::VectorDatatype::try_from(value) {
+        Ok(proto::VectorDatatype::Unspecified | proto::VectorDatatype::Float32) => Ok(Datatype::Float32),
+        Ok(proto::VectorDatatype::Float16) => Ok(Datatype::Float16),
+        Ok(proto::VectorDatatype::Uint8) => Ok(Datatype::Uint8),
+        Err(_) => Err(invalid("datatype", format!("{value} is no value of VectorDatatype; use one that is"))),
+    }
+}
+
+fn distance(value: i32) -> Result<Distance, Fault> {
+    match proto::Distance::try_from(value) {
+        Ok(proto::Distance::Unspecified | proto::Distance::Cosine) => Ok(Distance::Cosine),
+        Ok(proto::Distance::Dot) => Ok(Distance::Dot),
+        Ok(proto::Distance::Euclid) => Ok(Distance::Euclid),
+        Err(_) => Err(invalid("distance", format!("{value} is no value of Distance; use one that is"))),
+    }
+}
+
 fn dense_spec(options: &proto::DenseVectorOptions) -> Result<DenseSpec, Fault> {
-    let distance = match options.distance() {
-        proto::Distance::Unspecified | proto::Distance::Cosine => Distance::Cosine,
-        proto::Distance::Dot => Distance::Dot,
-        proto::Distance::Euclid => Distance::Euclid,
-    };
+    let distance = distance(options.distance)?;
     match options.size {
         size @ 1..=MAX_DIMENSIONS => Ok(DenseSpec { size, distance }),
         size => Err(invalid("size", format!("it is {size}; send 1 to {MAX_DIMENSIONS}"))),

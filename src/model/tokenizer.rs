@@ -19,8 +19,8 @@ pub struct Tokenizer {
 pub struct Tokens {
     /// Ids, special tokens included, at most the model's max length.
     pub ids: Vec<u32>,
-    /// How many more tokens the text has.
-    pub cut: usize,
+    /// Whether the text has more tokens than that.
+    pub truncated: bool,
 }
 
 impl fmt::Debug for Tokenizer {
@@ -66,11 +66,9 @@ impl Tokenizer {
             true => self.inner.encode_fast(text.to_lowercase(), true)?,
             false => self.inner.encode_fast(text, true)?,
         };
-        let own = |encoding: &tokenizers::Encoding| {
-            encoding.get_special_tokens_mask().iter().filter(|&&special| special == 0).count()
-        };
-        let cut = encoding.get_overflowing().iter().map(own).sum();
-        Ok(Tokens { ids: encoding.get_ids().to_vec(), cut })
+        // The library stops soon after the max length: that a text is longer is known, but not how long it is.
+        let truncated = !encoding.get_overflowing().is_empty();
+        Ok(Tokens { ids: encoding.get_ids().to_vec(), truncated })
     }
 
     /// A token by its id.

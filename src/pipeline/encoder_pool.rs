@@ -164,10 +164,10 @@ fn tokenize(job: EncodeJob) -> Option<Tokenized> {
     }
     let max_length = job.model.settings.max_length;
     match job.model.tokenizer.tokenize(&job.text) {
-        Ok(tokens) if tokens.cut > 0 && job.long_text == LongText::Reject => {
-            let length = tokens.ids.len() + tokens.cut;
+        Ok(tokens) if tokens.truncated && job.long_text == LongText::Reject => {
             let message = format!(
-                "the text has {length} tokens and the model takes {max_length}; split it, or ask for LONG_TEXT_TRUNCATE"
+                "the text has more tokens than the {max_length} that the model takes; split it, or ask for \
+                 LONG_TEXT_TRUNCATE"
             );
             job.next.encoded(job.text, Err(Fault::new(Reason::TextTooLong, "text", message)));
             None
@@ -229,7 +229,7 @@ fn attempt(model: &Model, group: &[Tokenized], between: &mut dyn FnMut()) -> Res
 
 fn finish(text: Tokenized, mut vector: SparseVector) {
     prune(&mut vector, text.job.pruning);
-    let truncated = text.tokens.cut > 0;
+    let truncated = text.tokens.truncated;
     if truncated {
         counter!(names::TRUNCATED).increment(1);
     }

@@ -142,7 +142,7 @@ impl Ingest {
         let problem = document.dense.iter().find_map(|(name, vector)| match known.get(name) {
             None => Some((name, "the collection has no dense vector of that name; leave it out".to_owned())),
             Some(spec) if spec.size as usize != vector.len() => {
-                Some((name, format!("it has {} dimensions; the collection's has {}", vector.len(), spec.size)))
+                Some((name, format!("it has {} dimensions; send {}, as the collection has", vector.len(), spec.size)))
             }
             Some(_) => None,
         });

@@ -14,7 +14,7 @@ pub enum InvalidSparseVector {
     Lengths { indices: usize, values: usize },
     #[error("index {0} is given twice; give each index once")]
     Duplicate(u32),
-    #[error("the value of index {0} is not a finite number")]
+    #[error("the value of index {0} is not a finite number; send finite numbers")]
     NotFinite(u32),
 }
 

@@ -3,10 +3,12 @@
 // A test may end by a panic.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod api;
 mod cli;
 mod edge_store;
 mod golden;
 mod hub;
+mod layering;
 mod model_files;
 mod qdrant_store;
 mod readme;

@@ -8,7 +8,10 @@ use splade_sidecar::app::{Ended, Server};
 use splade_sidecar::config::{Config, ServeArgs};
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
+use splade_sidecar::proto::{Document, DocumentResult, EncodeOptions, EncodeRequest, EncodedText, IngestOptions};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -16,7 +19,9 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use super::documents::{encoded, messages, stream};
 use super::models::folder;
+use super::qdrant_server::QdrantServer;
 
 /// The model that tests use unless they ask for another.
 pub const MODEL: &str = "bert-random-tied";
@@ -98,14 +103,25 @@ impl Sidecar {
         panic!("the server ended before `{service}` was {status:?}");
     }
 
+    /// Streams documents, 20 a message, and gives their results in order; see [`stream`] for what is asserted.
+    pub async fn ingest(&self, options: IngestOptions, documents: Vec<Document>) -> Vec<DocumentResult> {
+        stream(&mut self.index().await, messages(options, encoded(documents), 20)).await
+    }
+
+    /// Encodes texts, 256 a call.
+    pub async fn encode(&self, options: EncodeOptions, texts: &[String]) -> Vec<EncodedText> {
+        let mut client = self.encoder().await;
+        let mut all = Vec::new();
+        for texts in texts.chunks(256) {
+            let request = EncodeRequest { options: Some(options.clone()), texts: texts.to_vec() };
+            all.extend(client.encode(request).await.unwrap().into_inner().results);
+        }
+        all
+    }
+
     /// What the metrics page says.
     pub async fn metrics(&self) -> String {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut socket = tokio::net::TcpStream::connect(self.metrics).await.unwrap();
-        socket.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
-        let mut page = String::new();
-        socket.read_to_string(&mut page).await.unwrap();
-        page
+        metrics_page(self.metrics).await
     }
 
     /// Tells the server to stop, as SIGTERM does; it drains meanwhile.
@@ -117,5 +133,29 @@ impl Sidecar {
     pub async fn stop(mut self) -> (Ended, TempDir) {
         self.begin_stop();
         (self.task.await.unwrap().unwrap(), self.folder)
+    }
+
+    /// The same, for a server that has nothing left to do.
+    pub async fn end(self) {
+        assert_eq!(self.stop().await.0, Ended::Drained);
+    }
+}
+
+/// What a metrics page says.
+pub async fn metrics_page(address: SocketAddr) -> String {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut page = String::new();
+    socket.read_to_string(&mut page).await.unwrap();
+    page
+}
+
+/// Tries the same on a server with an embedded store and on one with a Qdrant server, and stops each in order.
+pub async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
+    let qdrant = QdrantServer::start();
+    for flags in [&[] as &[&str], &["--qdrant-url", &qdrant.url()]] {
+        let sidecar = Sidecar::start(flags).await;
+        test(&sidecar).await;
+        sidecar.end().await;
     }
 }

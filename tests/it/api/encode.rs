@@ -1,0 +1,166 @@
+//! `Encode` and `EncodeStream`: one vector a text, the model's own.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use splade_sidecar::model::TokenBatch;
+use splade_sidecar::proto::encode_stream_result::Outcome;
+use splade_sidecar::proto::{
+    EncodeOptions, EncodeStreamRequest, EncodedText, LongText, Pruning, Rejection, Role, SparseVector,
+};
+
+use crate::support::documents::texts;
+use crate::support::models::random;
+use crate::support::sidecar::{MODEL, Sidecar};
+
+/// As many tokens as the model takes.
+const MAX_LENGTH: u32 = 128;
+
+fn long_text() -> String {
+    "the moon and the sea ".repeat(50)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vectors_are_the_models_own_in_order() {
+    let (sidecar, model, texts) = (Sidecar::start(&[]).await, random(MODEL), texts(300));
+    let encoded = sidecar.encode(EncodeOptions::default(), &texts).await;
+    assert_eq!(encoded.len(), texts.len());
+    for (text, encoded) in texts.iter().zip(encoded) {
+        let tokens = model.tokenizer.tokenize(text).unwrap();
+        let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
+        let expected = model.encoder.encode(&batch, &mut || {}).unwrap().remove(0);
+        let vector = encoded.vector.unwrap();
+        assert_eq!((vector.indices.as_slice(), vector.values.as_slice()), (expected.indices(), expected.values()));
+        assert_eq!(encoded.token_count as usize, tokens.ids.len());
+        assert_eq!(encoded.truncated, tokens.truncated);
+        assert_eq!(encoded.tokens, [""; 0], "no tokens were asked for");
+    }
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_come_on_request_for_either_role() {
+    let (sidecar, model, texts) = (Sidecar::start(&[]).await, random(MODEL), texts(3));
+    for role in [Role::Unspecified, Role::Document, Role::Query] {
+        let options = EncodeOptions { with_tokens: true, role: role.into(), ..Default::default() };
+        for encoded in sidecar.encode(options, &texts).await {
+            let indices = encoded.vector.unwrap().indices;
+            assert!(indices.len() > 10);
+            let expected: Vec<_> = indices.into_iter().map(|index| model.tokenizer.token(index).unwrap()).collect();
+            assert_eq!(encoded.tokens, expected);
+        }
+    }
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_text_is_cut_and_said_to_be() {
+    let sidecar = Sidecar::start(&[]).await;
+    let encoded = sidecar.encode(EncodeOptions::default(), &[long_text(), "the moon".to_owned()]).await;
+    assert_eq!((encoded[0].token_count, encoded[0].truncated), (MAX_LENGTH, true));
+    assert_eq!((encoded[1].token_count, encoded[1].truncated), (4, false));
+    sidecar.end().await;
+}
+
+fn entries(vector: &SparseVector) -> BTreeMap<u32, f32> {
+    vector.indices.iter().copied().zip(vector.values.iter().copied()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pruning_keeps_the_heaviest_terms() {
+    let (sidecar, texts) = (Sidecar::start(&[]).await, texts(5));
+    let full = sidecar.encode(EncodeOptions::default(), &texts).await;
+    for (max_terms, least) in [(7, 0), (0, 5), (7, 3), (100_000, 0)] {
+        for (full, text) in full.iter().zip(&texts) {
+            let full = entries(full.vector.as_ref().unwrap());
+            let mut weights: Vec<f32> = full.values().copied().collect();
+            weights.sort_unstable_by(|a, b| b.total_cmp(a));
+            // The weight that so many terms have at least.
+            let min_weight = if least == 0 { 0.0 } else { weights[least - 1] };
+            let count = [max_terms, least].into_iter().filter(|&count| count > 0).min().unwrap().min(full.len());
+            let pruning = Some(Pruning { max_terms: u32::try_from(max_terms).unwrap(), min_weight });
+            let options = EncodeOptions { pruning, ..Default::default() };
+            let pruned = sidecar.encode(options, std::slice::from_ref(text)).await;
+            let heaviest: BTreeMap<u32, f32> =
+                full.into_iter().filter(|(_, weight)| *weight >= weights[count - 1]).collect();
+            assert_eq!(entries(pruned[0].vector.as_ref().unwrap()), heaviest, "{max_terms} {min_weight}");
+        }
+    }
+    sidecar.end().await;
+}
+
+/// Sends a stream of texts and gives their outcomes in order.
+async fn stream(sidecar: &Sidecar, requests: Vec<EncodeStreamRequest>) -> Vec<Outcome> {
+    let count: usize = requests.iter().map(|request| request.texts.len()).sum();
+    let mut client = sidecar.encoder().await;
+    let mut responses = client.encode_stream(tokio_stream::iter(requests)).await.unwrap().into_inner();
+    let mut outcomes = BTreeMap::new();
+    while let Some(response) = responses.message().await.unwrap() {
+        for result in response.results {
+            let sequence = result.sequence;
+            assert!(outcomes.insert(sequence, result.outcome.unwrap()).is_none(), "text {sequence} has two results");
+        }
+    }
+    assert!(outcomes.keys().copied().eq(1..=count as u64), "{:?}", outcomes.keys());
+    outcomes.into_values().collect()
+}
+
+fn encoded(outcome: &Outcome) -> &EncodedText {
+    let Outcome::Encoded(encoded) = outcome else { panic!("{outcome:?}") };
+    encoded
+}
+
+fn rejection(outcome: &Outcome) -> &Rejection {
+    let Outcome::Rejection(rejection) = outcome else { panic!("{outcome:?}") };
+    rejection
+}
+
+fn requests(options: EncodeOptions, texts: &[Bytes], a_message: usize) -> Vec<EncodeStreamRequest> {
+    let first = EncodeStreamRequest { options: Some(options), texts: Vec::new() };
+    let rest = texts.chunks(a_message).map(|texts| EncodeStreamRequest { options: None, texts: texts.to_vec() });
+    std::iter::once(first).chain(rest).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_gives_what_single_calls_give_to_the_bit() {
+    let (sidecar, texts) = (Sidecar::start(&[]).await, texts(500));
+    let pruning = Some(Pruning { max_terms: 100, min_weight: 0.01 });
+    let options = EncodeOptions { with_tokens: true, pruning, ..Default::default() };
+    let bytes: Vec<Bytes> = texts.iter().map(|text| text.clone().into()).collect();
+    let outcomes = stream(&sidecar, requests(options.clone(), &bytes, 37)).await;
+    let alone = sidecar.encode(options, &texts).await;
+    assert!(outcomes.iter().map(encoded).eq(&alone));
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_text_of_a_stream_is_refused_alone() {
+    let sidecar = Sidecar::start(&[]).await;
+    let bad: [(Bytes, &str); 5] = [
+        ("".into(), "EMPTY_TEXT"),
+        (" \n\u{a0}".into(), "EMPTY_TEXT"),
+        ("x".repeat((1 << 20) + 1).into(), "TEXT_TOO_LONG"),
+        (long_text().into(), "TEXT_TOO_LONG"),
+        (Bytes::from_static(b"caf\xe9 au lait"), "INVALID_ARGUMENT"),
+    ];
+    let good = || Bytes::from_static(b"the moon");
+    let texts: Vec<Bytes> = bad.iter().flat_map(|(bad, _)| [bad.clone(), good()]).collect();
+    let options = EncodeOptions { long_text: LongText::Reject.into(), ..Default::default() };
+    let outcomes = stream(&sidecar, requests(options, &texts, 3)).await;
+    for (pair, (text, reason)) in outcomes.chunks(2).zip(&bad) {
+        let rejection = rejection(&pair[0]);
+        assert_eq!(rejection.reason, *reason, "{:?}", &text[..text.len().min(20)]);
+        assert_eq!((rejection.code, rejection.field.as_str()), (3, "text"));
+        assert!(rejection.message.contains(';'), "no remedy: {}", rejection.message);
+        assert_eq!(encoded(&pair[1]).token_count, 4);
+    }
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_without_texts_ends_well() {
+    let sidecar = Sidecar::start(&[]).await;
+    assert_eq!(stream(&sidecar, Vec::new()).await, []);
+    assert_eq!(stream(&sidecar, requests(EncodeOptions::default(), &[], 1)).await, []);
+    sidecar.end().await;
+}

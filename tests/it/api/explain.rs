@@ -1,0 +1,119 @@
+//! `Explain`: the terms of a score add up to it, and each says where it comes from.
+
+use std::collections::{BTreeMap, HashSet};
+
+use splade_sidecar::proto::explain_request::Document as Explained;
+use splade_sidecar::proto::{
+    DocumentId, EncodeOptions, ExplainRequest, ExplainResponse, IngestOptions, Role, SparseVector, TermOrigin,
+};
+
+use super::{assert_indexed, by_text, close, search};
+use crate::support::documents::{document, key, num, numbered, options, texts};
+use crate::support::models::random;
+use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
+
+/// Long enough for the model to keep some of its own words.
+const QUERY: &str = "The friction of the water within the moon turns its ice, and the heat keeps the whole sea below it from \
+                     freezing over hundreds of years.";
+
+async fn explain(sidecar: &Sidecar, collection: &str, document: Explained) -> ExplainResponse {
+    let request = ExplainRequest {
+        collection: collection.to_owned(),
+        query: QUERY.to_owned(),
+        document: Some(document),
+        ..Default::default()
+    };
+    sidecar.index().await.explain(request).await.unwrap().into_inner()
+}
+
+async fn weights(sidecar: &Sidecar, role: Role, text: &str) -> BTreeMap<u32, f32> {
+    let options = EncodeOptions { role: role.into(), ..Default::default() };
+    let encoded = sidecar.encode(options, &[text.to_owned()]).await.remove(0);
+    let SparseVector { indices, values } = encoded.vector.unwrap();
+    indices.into_iter().zip(values).collect()
+}
+
+/// The ids of a text's own tokens.
+fn own_tokens(text: &str) -> HashSet<u32> {
+    let tokenizer = random(MODEL).tokenizer;
+    let ids = tokenizer.tokenize(text).unwrap().ids;
+    ids.into_iter().filter(|&id| !tokenizer.is_special(id)).collect()
+}
+
+/// Law: the contributions are products of the vectors' own weights, the largest first, and their sum is the score.
+async fn check(sidecar: &Sidecar, text: &str, explained: &ExplainResponse) {
+    let query = weights(sidecar, Role::Query, QUERY).await;
+    let document = weights(sidecar, Role::Document, text).await;
+    assert_eq!(explained.query_term_count as usize, query.len());
+    assert_eq!(explained.document_term_count as usize, document.len());
+    let shared: HashSet<_> = query.keys().filter(|index| document.contains_key(index)).copied().collect();
+    assert_eq!(explained.terms.iter().map(|term| term.index).collect::<HashSet<_>>(), shared);
+    assert_eq!(explained.terms.len(), shared.len());
+    let tokenizer = random(MODEL).tokenizer;
+    for term in &explained.terms {
+        assert_eq!(term.token, tokenizer.token(term.index).unwrap());
+        assert_eq!((term.query_weight, term.document_weight), (query[&term.index], document[&term.index]));
+        assert_eq!(term.contribution, term.query_weight * term.document_weight);
+    }
+    assert!(explained.terms.is_sorted_by(|a, b| a.contribution >= b.contribution));
+    let sum = explained.terms.iter().map(|term| term.contribution).sum();
+    assert!(close(explained.score, sum), "{} is not {sum}", explained.score);
+}
+
+/// A term is the text's own if its token is in the text. Gives the origins that there are.
+fn check_origins(origins: impl Iterator<Item = (u32, TermOrigin)>, text: &str) -> HashSet<TermOrigin> {
+    let tokens = own_tokens(text);
+    let origin = |index| if tokens.contains(&index) { TermOrigin::Text } else { TermOrigin::Expansion };
+    origins.inspect(|(index, found)| assert_eq!(*found, origin(*index), "{index}")).map(|(_, found)| found).collect()
+}
+
+/// Both must be there, or a test would be of little use.
+fn both() -> HashSet<TermOrigin> {
+    [TermOrigin::Text, TermOrigin::Expansion].into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contributions_add_up_to_the_score_of_a_search() {
+    on_both_stores(async |sidecar| {
+        let texts = texts(12);
+        assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts)).await);
+        let hits = search(sidecar, by_text("docs", QUERY)).await;
+        assert_eq!(hits.len(), texts.len());
+        let (mut of_query, mut of_documents) = (HashSet::new(), HashSet::new());
+        for hit in hits {
+            let id = hit.id.unwrap();
+            let text = (1..).zip(&texts).find(|(number, _)| id == num(*number)).unwrap().1;
+            let stored = explain(sidecar, "docs", Explained::Id(id.clone())).await;
+            check(sidecar, text, &stored).await;
+            assert!(close(stored.score, hit.score), "{id:?}: {} and {} in the search", stored.score, hit.score);
+            let origins = stored.terms.iter().map(|term| (term.index, term.query_origin()));
+            of_query.extend(check_origins(origins, QUERY));
+            let origins = stored.terms.iter().map(|term| (term.index, term.document_origin()));
+            of_documents.extend(check_origins(origins, text));
+            // A text that is not stored, nor any collection named.
+            assert_eq!(explain(sidecar, "", Explained::Text(text.clone())).await, stored);
+        }
+        assert_eq!((of_query, of_documents), (both(), both()));
+    })
+    .await;
+}
+
+fn origins(explained: &ExplainResponse) -> HashSet<TermOrigin> {
+    explained.terms.iter().map(|term| term.document_origin()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn origins_are_known_where_the_text_was_kept() {
+    on_both_stores(async |sidecar| {
+        for (text_key, expected) in [("text", both()), ("body", both()), ("", [TermOrigin::Unspecified].into())] {
+            let collection = format!("kept-{text_key}");
+            let ingest = IngestOptions { text_key: Some(text_key.to_owned()), ..options(&collection) };
+            let id: DocumentId = key("a key");
+            assert_indexed(&sidecar.ingest(ingest, vec![document(id.clone(), QUERY)]).await);
+            let explained = explain(sidecar, &collection, Explained::Id(id)).await;
+            assert_eq!(origins(&explained), expected, "text_key {text_key:?}");
+            check(sidecar, QUERY, &explained).await;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,166 @@
+//! Filters through the API: every kind of condition, with the same outcome on both stores.
+
+use prost_types::Timestamp;
+use serde_json::json;
+use splade_sidecar::proto::condition::Kind;
+use splade_sidecar::proto::field_condition::Test;
+use splade_sidecar::proto::match_value::Kind as ValueKind;
+use splade_sidecar::proto::{
+    Condition, Document, FieldCondition, Filter, HasIdCondition, IsEmptyCondition, MatchValue, MatchValues,
+    NumberRange, SearchRequest, TimeRange,
+};
+
+use super::{assert_indexed, by_text, ids, search};
+use crate::support::documents::{document, key, num, options, payload, texts, uuid};
+use crate::support::sidecar::{Sidecar, on_both_stores};
+
+const UUID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+
+/// What documents a to f are, by payload. The names are kept in the payload, for the ids are of all kinds.
+fn documents() -> Vec<Document> {
+    let payloads = [
+        json!({
+            "name": "a", "color": "red", "n": 1, "ok": true, "price": 1.5, "when": "2024-01-01T00:00:00Z",
+            "author": { "name": "ann", "born": 1970 }, "chapters": [{ "title": "x" }, { "title": "y" }],
+        }),
+        json!({
+            "name": "b", "color": "green", "n": 2, "ok": false, "price": 2.5, "when": "2024-06-01T12:00:00+02:00",
+            "author": { "name": "bob" }, "chapters": [{ "title": "z" }],
+        }),
+        json!({ "name": "c", "color": ["red", "blue"], "n": [3, 40], "when": "2023-01-01T00:00:00.5Z" }),
+        json!({ "name": "d", "color": null, "n": -5, "chapters": [] }),
+        json!({ "name": "e", "n": 4_294_967_296u64 }),
+        json!({ "name": "f" }),
+    ];
+    let ids = [num(1), num(2), uuid(UUID), key("shelf/4"), key("1"), num(6)];
+    let documents = ids.into_iter().zip(payloads).zip(texts(6));
+    let document =
+        |((id, fields), text): ((_, _), String)| Document { payload: Some(payload(fields)), ..document(id, &text) };
+    documents.map(document).collect()
+}
+
+fn condition(kind: Kind) -> Condition {
+    Condition { kind: Some(kind) }
+}
+
+fn field(key: &str, test: Test) -> Condition {
+    condition(Kind::Field(FieldCondition { key: key.to_owned(), test: Some(test) }))
+}
+
+fn equals(key: &str, kind: ValueKind) -> Condition {
+    field(key, Test::Equals(MatchValue { kind: Some(kind) }))
+}
+
+fn is(key: &str, keyword: &str) -> Condition {
+    equals(key, ValueKind::Keyword(keyword.to_owned()))
+}
+
+fn keywords(keywords: &[&str]) -> MatchValues {
+    MatchValues { keywords: keywords.iter().map(|&keyword| keyword.to_owned()).collect(), integers: Vec::new() }
+}
+
+fn integers(integers: &[i64]) -> MatchValues {
+    MatchValues { keywords: Vec::new(), integers: integers.to_vec() }
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    Some(text.parse().unwrap())
+}
+
+fn empty(key: &str) -> Condition {
+    condition(Kind::IsEmpty(IsEmptyCondition { key: key.to_owned() }))
+}
+
+fn must(must: Vec<Condition>) -> Filter {
+    Filter { must, ..Default::default() }
+}
+
+fn should(should: Vec<Condition>) -> Filter {
+    Filter { should, ..Default::default() }
+}
+
+fn must_not(must_not: Vec<Condition>) -> Filter {
+    Filter { must_not, ..Default::default() }
+}
+
+/// One condition, and the documents that meet it.
+fn conditions() -> Vec<(Condition, &'static str)> {
+    let number = |key, range| field(key, Test::Number(range));
+    let when = |range| field("when", Test::Time(range));
+    let (new_year, june) = (time("2024-01-01T00:00:00Z"), time("2024-06-01T10:00:00Z"));
+    let some_ids = vec![num(1), num(99), uuid(UUID), key("shelf/4"), key("nowhere")];
+    vec![
+        (is("color", "red"), "ac"),
+        (equals("n", ValueKind::Integer(40)), "c"),
+        (equals("n", ValueKind::Integer(4_294_967_296)), "e"),
+        (equals("ok", ValueKind::Boolean(false)), "b"),
+        (field("color", Test::Any(keywords(&["green", "blue", "black"]))), "bc"),
+        (field("n", Test::Any(integers(&[1, 3, 99]))), "ac"),
+        (field("color", Test::Except(keywords(&["red"]))), "bc"),
+        (field("n", Test::Except(integers(&[1, 2]))), "cde"),
+        (number("price", NumberRange { gte: Some(1.5), lt: Some(2.5), ..Default::default() }), "a"),
+        (number("price", NumberRange { gt: Some(1.5), lte: Some(2.5), ..Default::default() }), "b"),
+        (number("n", NumberRange { lt: Some(0.0), ..Default::default() }), "d"),
+        (when(TimeRange { gte: new_year, lt: june, ..Default::default() }), "a"),
+        (when(TimeRange { gt: new_year, lte: june, ..Default::default() }), "b"),
+        (when(TimeRange { lt: time("2023-01-01T00:00:00.6Z"), ..Default::default() }), "c"),
+        (when(TimeRange { lt: time("2023-01-01T00:00:00.4Z"), ..Default::default() }), ""),
+        (condition(Kind::HasId(HasIdCondition { ids: some_ids })), "acd"),
+        (empty("color"), "def"),
+        (empty("chapters"), "cdef"),
+        (is("author.name", "ann"), "a"),
+        (empty("author.born"), "bcdef"),
+        (is("chapters[].title", "y"), "a"),
+        (condition(Kind::Filter(should(vec![is("name", "a"), is("name", "f")]))), "af"),
+    ]
+}
+
+/// Whole filters, and the documents that pass.
+fn filters() -> Vec<(Filter, &'static str)> {
+    let (red, bob) = (|| is("color", "red"), || is("author.name", "bob"));
+    let nested = |filter| condition(Kind::Filter(filter));
+    vec![
+        (Filter::default(), "abcdef"),
+        (must(vec![red(), empty("ok")]), "c"),
+        (should(vec![red(), bob()]), "abc"),
+        (must_not(vec![red(), bob()]), "def"),
+        (Filter { must: vec![red()], should: vec![bob(), empty("price")], must_not: vec![] }, "c"),
+        (Filter { must: vec![empty("price")], should: vec![], must_not: vec![red(), is("name", "f")] }, "de"),
+        (must_not(vec![nested(must(vec![red(), empty("ok")])), bob()]), "adef"),
+    ]
+}
+
+/// The names of the documents that pass.
+async fn passing(sidecar: &Sidecar, filter: Filter) -> String {
+    let request = SearchRequest { filter: Some(filter), ..by_text("docs", "the moon") };
+    let found = ids(&search(sidecar, request).await);
+    let letters =
+        documents().into_iter().zip('a'..).filter(|(document, _)| found.contains(document.id.as_ref().unwrap()));
+    letters.map(|(_, letter)| letter).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_mean_what_they_say() {
+    on_both_stores(async |sidecar| {
+        assert_indexed(&sidecar.ingest(options("docs"), documents()).await);
+        let single = conditions().into_iter().map(|(condition, passes)| (must(vec![condition]), passes));
+        for (filter, passes) in single.chain(filters()) {
+            assert_eq!(passing(sidecar, filter.clone()).await, passes, "{filter:#?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixteen_deep_and_a_thousand_conditions_are_taken() {
+    on_both_stores(async |sidecar| {
+        assert_indexed(&sidecar.ingest(options("docs"), documents()).await);
+        let deeper = |filter, _| must(vec![condition(Kind::Filter(filter))]);
+        let deep = (1..16).fold(must(vec![is("color", "red")]), deeper);
+        assert_eq!(passing(sidecar, deep).await, "ac");
+        let mut wide = vec![is("color", "red")];
+        wide.extend((1..1_000).map(|n| is("color", &format!("color {n}"))));
+        assert_eq!(passing(sidecar, should(wide)).await, "ac");
+    })
+    .await;
+}

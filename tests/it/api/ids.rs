@@ -1,0 +1,79 @@
+//! Ids come back as they were given.
+
+use splade_sidecar::proto::document_id::Kind;
+use splade_sidecar::proto::{Document, UpsertRequest};
+
+use super::{assert_indexed, by_text, ids, search};
+use crate::support::documents::{document, encoded, key, num, options, texts, uuid};
+use crate::support::sidecar::{Sidecar, on_both_stores};
+
+async fn count(sidecar: &Sidecar, collection: &str) -> u64 {
+    super::collections::get(sidecar, collection).await.point_count
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_comes_back_from_results_and_searches() {
+    let given = [
+        num(0),
+        num(u64::MAX),
+        uuid("67e55044-10b1-426f-9247-bb680e5fe0c8"),
+        key("7"),
+        key("67e55044-10b1-426f-9247-bb680e5fe0c8"),
+        key("https://example.com/a page?x=1#ü"),
+        key(&"k".repeat(512)),
+    ];
+    on_both_stores(async |sidecar| {
+        let documents: Vec<_> = given.iter().zip(texts(7)).map(|(id, text)| document(id.clone(), &text)).collect();
+        let results = sidecar.ingest(options("ids"), documents).await;
+        assert_indexed(&results);
+        assert!(results.iter().map(|result| result.id.as_ref().unwrap()).eq(&given));
+        for without_payload in [false, true] {
+            let mut request = by_text("ids", "the moon");
+            request.without_payload = without_payload;
+            let found = ids(&search(sidecar, request).await);
+            assert_eq!(found.len(), given.len());
+            assert!(given.iter().all(|id| found.contains(id)), "{found:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_uuid_may_be_spelled_in_many_ways() {
+    let sidecar = Sidecar::start(&[]).await;
+    let spellings = [
+        "67E55044-10B1-426F-9247-BB680E5FE0C8",
+        "67e5504410b1426f9247bb680e5fe0c8",
+        "{67e55044-10b1-426f-9247-bb680e5fe0c8}",
+        "urn:uuid:67e55044-10b1-426f-9247-bb680e5fe0c8",
+    ];
+    let documents = spellings.map(|spelling| document(uuid(spelling), "the moon")).to_vec();
+    for result in sidecar.ingest(options("spellings"), documents).await {
+        assert_eq!(result.id, Some(uuid("67e55044-10b1-426f-9247-bb680e5fe0c8")));
+    }
+    assert_eq!(count(&sidecar, "spellings").await, 1);
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_an_id_the_same_text_is_the_same_point() {
+    on_both_stores(async |sidecar| {
+        let documents = || texts(30).into_iter().map(|text| Document { text, ..Default::default() });
+        let first = sidecar.ingest(options("derived"), documents().collect()).await;
+        // Twice in one stream, again in another, and by another call.
+        let again = sidecar.ingest(options("derived"), documents().chain(documents()).collect()).await;
+        let upsert = UpsertRequest { options: Some(options("derived")), documents: encoded(documents()) };
+        let upserted = sidecar.index().await.upsert(upsert).await.unwrap().into_inner().results;
+        let elsewhere = sidecar.ingest(options("elsewhere"), documents().collect()).await;
+        assert_indexed(&first);
+        for (at, result) in first.iter().enumerate() {
+            assert!(matches!(result.id.as_ref().unwrap().kind, Some(Kind::Uuid(_))), "{result:?}");
+            assert_eq!(result.id, again[at].id);
+            assert_eq!(result.id, again[at + first.len()].id);
+            assert_eq!(result.id, upserted[at].id);
+            assert_ne!(result.id, elsewhere[at].id, "another collection");
+        }
+        assert_eq!(count(sidecar, "derived").await, 30);
+    })
+    .await;
+}

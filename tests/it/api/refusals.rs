@@ -1,0 +1,73 @@
+//! Calls that are refused as a whole: the code, the reason, the field and what to do.
+
+mod encoder;
+mod index;
+mod search;
+mod store;
+
+use splade_sidecar::proto::{
+    DeleteRequest, EncodeRequest, EncodeStreamRequest, ExplainRequest, GetCollectionRequest, GetModelRequest,
+    IngestRequest, SearchRequest, UpsertRequest,
+};
+use tonic::{Code, Response, Status, Streaming};
+
+use crate::support::failure::Failure;
+use crate::support::sidecar::Sidecar;
+
+/// A call of any kind.
+enum Call {
+    Encode(EncodeRequest),
+    EncodeStream(Vec<EncodeStreamRequest>),
+    GetModel(GetModelRequest),
+    Ingest(Vec<IngestRequest>),
+    Upsert(UpsertRequest),
+    Search(SearchRequest),
+    Explain(ExplainRequest),
+    Delete(DeleteRequest),
+    GetCollection(GetCollectionRequest),
+}
+
+impl Call {
+    /// Sends it and gives the status that it ends with.
+    async fn send(self, sidecar: &Sidecar) -> Result<(), Status> {
+        let (mut encoder, mut index) = (sidecar.encoder().await, sidecar.index().await);
+        match self {
+            Self::Encode(request) => encoder.encode(request).await.map(drop),
+            Self::EncodeStream(requests) => end(encoder.encode_stream(tokio_stream::iter(requests)).await).await,
+            Self::GetModel(request) => encoder.get_model(request).await.map(drop),
+            Self::Ingest(requests) => end(index.ingest(tokio_stream::iter(requests)).await).await,
+            Self::Upsert(request) => index.upsert(request).await.map(drop),
+            Self::Search(request) => index.search(request).await.map(drop),
+            Self::Explain(request) => index.explain(request).await.map(drop),
+            Self::Delete(request) => index.delete(request).await.map(drop),
+            Self::GetCollection(request) => index.get_collection(request).await.map(drop),
+        }
+    }
+}
+
+/// Reads a stream to its end.
+async fn end<T>(responses: Result<Response<Streaming<T>>, Status>) -> Result<(), Status> {
+    let mut responses = responses?.into_inner();
+    while responses.message().await?.is_some() {}
+    Ok(())
+}
+
+/// A call, its code, its reason and the field at fault.
+type Case = (Call, Code, &'static str, &'static str);
+
+fn invalid(call: Call, field: &'static str) -> Case {
+    (call, Code::InvalidArgument, "INVALID_ARGUMENT", field)
+}
+
+/// Each call is refused for its own reason, by the field, with a remedy; a retry is advised only where it can help.
+async fn check(sidecar: &Sidecar, cases: impl IntoIterator<Item = Case>) {
+    for (call, code, reason, field) in cases {
+        let outcome = call.send(sidecar).await;
+        let failure = Failure::from(outcome.expect_err(&format!("{reason} {field} was not refused")));
+        assert_eq!((failure.code, failure.reason.as_str()), (code, reason), "{field}: {failure:?}");
+        assert_eq!(failure.fields, [field], "{failure:?}");
+        let (problem, remedy) = failure.message.split_once("; ").unwrap_or_default();
+        assert!(problem.starts_with(field) && !remedy.is_empty(), "{field}: {}", failure.message);
+        assert_eq!(failure.retry_after, None, "{failure:?}");
+    }
+}

@@ -1,0 +1,79 @@
+//! What a call says whose store is at fault.
+
+use std::time::Duration;
+
+use splade_sidecar::proto::explain_request::Document as Explained;
+use splade_sidecar::proto::{DeleteRequest, ExplainRequest, GetCollectionRequest};
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
+
+use super::Call;
+use crate::api::{assert_indexed, by_text};
+use crate::support::documents::{document, messages, num, options};
+use crate::support::failure::Failure;
+use crate::support::qdrant_server::{Call as StoreCall, QdrantServer};
+use crate::support::sidecar::Sidecar;
+
+/// A call of each kind that needs the store, on a collection that it has not been asked for before.
+fn calls() -> Vec<Call> {
+    let collection = || "docs".to_owned();
+    let document = Some(Explained::Id(num(1)));
+    let explain =
+        ExplainRequest { collection: collection(), query: "the moon".to_owned(), document, ..Default::default() };
+    vec![
+        Call::Ingest(messages(options("docs"), vec![], 1)),
+        Call::Search(by_text("docs", "the moon")),
+        Call::Explain(explain),
+        Call::Delete(DeleteRequest { collection: collection(), ids: vec![num(1)] }),
+        Call::GetCollection(GetCollectionRequest { collection: collection() }),
+    ]
+}
+
+async fn failures(sidecar: &Sidecar) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for call in calls() {
+        failures.push(call.send(sidecar).await.unwrap_err().into());
+    }
+    failures
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_fails_for_now_is_worth_a_retry() {
+    let qdrant = QdrantServer::start();
+    let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url()]).await;
+    assert_indexed(&sidecar.ingest(options("docs"), vec![document(num(1), "the moon")]).await);
+    let retry_after =
+        MetadataMap::from_headers([("retry-after".parse().unwrap(), "7".parse().unwrap())].into_iter().collect());
+    let full = Status::with_metadata(Code::ResourceExhausted, "Rate limiting exceeded", retry_after);
+    for (status, delay) in [(Status::unavailable("no leader"), 1), (full, 7)] {
+        qdrant.faults().fail(StoreCall::ALL, status.clone());
+        for failure in failures(&sidecar).await {
+            assert_eq!(
+                (failure.code, failure.reason.as_str()),
+                (Code::Unavailable, "STORE_UNAVAILABLE"),
+                "{failure:?}"
+            );
+            assert_eq!(failure.retry_after, Some(Duration::from_secs(delay)), "{failure:?}");
+            assert!(failure.message.contains(status.message()) && failure.message.contains("try again"), "{failure:?}");
+        }
+        qdrant.faults().clear();
+    }
+    for call in calls() {
+        call.send(&sidecar).await.unwrap();
+    }
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_denies_access_is_the_operators_business() {
+    let qdrant = QdrantServer::start();
+    let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url(), "--qdrant-api-key", "s3cret"]).await;
+    qdrant.faults().fail(StoreCall::ALL, Status::unauthenticated("Invalid API key s3cret"));
+    for failure in failures(&sidecar).await {
+        assert_eq!((failure.code, failure.reason.as_str()), (Code::Internal, "INTERNAL"), "{failure:?}");
+        assert!(failure.message.contains("the operator must check the service's API key"), "{failure:?}");
+        assert!(!failure.message.contains("s3cret"), "the key is in: {failure:?}");
+        assert_eq!(failure.retry_after, None);
+    }
+    sidecar.end().await;
+}

@@ -1,0 +1,97 @@
+//! What a server finds that starts on the folder of another.
+
+use std::path::Path;
+
+use splade_sidecar::proto::explain_request::Document as Explained;
+use splade_sidecar::proto::{ExplainRequest, UpsertRequest};
+use tonic::Code;
+
+use super::collections::get;
+use super::{assert_indexed, by_text, search};
+use crate::support::documents::{document, encoded, key, messages, num, numbered, options, texts};
+use crate::support::failure::Failure;
+use crate::support::models::{folder, random};
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::sidecar::{MODEL, Sidecar};
+
+const OTHER_MODEL: &str = "bert-random-untied";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_are_still_searchable() {
+    let sidecar = Sidecar::start(&[]).await;
+    let mut documents = numbered(&texts(60));
+    documents.push(document(key("a key"), "the moon"));
+    assert_indexed(&sidecar.ingest(options("docs"), documents).await);
+    let before = (get(&sidecar, "docs").await, search(&sidecar, by_text("docs", "the moon")).await);
+    assert_eq!((before.0.point_count, before.1.len()), (61, 61));
+    let (_, folder) = sidecar.stop().await;
+
+    let sidecar = Sidecar::start_in(folder, &[]).await;
+    sidecar.wait_serving().await;
+    let after = (get(&sidecar, "docs").await, search(&sidecar, by_text("docs", "the moon")).await);
+    assert_eq!(after, before);
+    assert_indexed(&sidecar.ingest(options("docs"), vec![document(num(1), "the sea")]).await);
+    assert_eq!(get(&sidecar, "docs").await.point_count, 61);
+    sidecar.end().await;
+}
+
+/// Asserts that a call is refused because another model wrote the collection, and says which.
+#[track_caller]
+fn assert_mismatch(outcome: Result<impl std::fmt::Debug, tonic::Status>, field: &str) {
+    let failure = Failure::from(outcome.unwrap_err());
+    assert_eq!((failure.code, failure.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
+    assert_eq!(failure.fields, [field]);
+    for name in [MODEL, OTHER_MODEL] {
+        assert!(failure.message.contains(&format!("`{name}`")), "{}", failure.message);
+        assert!(failure.message.contains(&random(name).fingerprint.0), "{}", failure.message);
+    }
+    assert!(failure.message.contains("; use the model that wrote it"), "{}", failure.message);
+}
+
+async fn is_refused_by_another_model(sidecar: &Sidecar) {
+    let mut index = sidecar.index().await;
+    assert_mismatch(index.search(by_text("docs", "the moon")).await, "model");
+    let document = Some(Explained::Id(num(1)));
+    let (collection, query) = ("docs".to_owned(), "the moon".to_owned());
+    let explain = ExplainRequest { collection, query, document, ..Default::default() };
+    assert_mismatch(index.explain(explain).await, "model");
+    let documents = encoded(numbered(&texts(3)));
+    let upsert = UpsertRequest { options: Some(options("docs")), documents: documents.clone() };
+    assert_mismatch(index.upsert(upsert).await, "options.model");
+    let ingest = messages(options("docs"), documents, 2);
+    assert_mismatch(index.ingest(tokio_stream::iter(ingest)).await, "options.model");
+
+    let collection = get(sidecar, "docs").await;
+    assert_eq!((collection.point_count, collection.model.as_str()), (5, MODEL));
+    // A collection of its own is welcome.
+    assert_indexed(&sidecar.ingest(options("other"), numbered(&texts(3))).await);
+}
+
+fn model_flags(model: &Path) -> [&str; 2] {
+    ["--model", model.to_str().unwrap()]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_model_is_refused_on_the_embedded_store() {
+    let sidecar = Sidecar::start(&[]).await;
+    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(5))).await);
+    let (_, store) = sidecar.stop().await;
+    let sidecar = Sidecar::start_in(store, &model_flags(&folder(OTHER_MODEL))).await;
+    sidecar.wait_serving().await;
+    is_refused_by_another_model(&sidecar).await;
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_model_is_refused_on_a_qdrant_server() {
+    let qdrant = QdrantServer::start();
+    let url = qdrant.url();
+    let sidecar = Sidecar::start(&["--qdrant-url", &url]).await;
+    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(5))).await);
+    let model = folder(OTHER_MODEL);
+    let flags = [&["--qdrant-url", url.as_str()], &model_flags(&model)[..]].concat();
+    sidecar.end().await;
+    let sidecar = Sidecar::start(&flags).await;
+    is_refused_by_another_model(&sidecar).await;
+    sidecar.end().await;
+}

@@ -1,0 +1,86 @@
+//! The Unix socket.
+
+use std::os::unix::net::UnixListener;
+
+use splade_sidecar::app::{Ended, Server};
+use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
+use splade_sidecar::proto::index_service_client::IndexServiceClient;
+use splade_sidecar::proto::{EncodeOptions, EncodeRequest};
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+use super::{assert_indexed, by_text, search};
+use crate::support::documents::{encoded, messages, numbered, options, stream, texts};
+use crate::support::sidecar::{Sidecar, config};
+
+async fn connect(socket: &str) -> Channel {
+    Endpoint::from_shared(format!("unix:{socket}")).unwrap().connect().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_serves_the_same_calls_and_goes_with_the_server() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("s");
+    let socket = path.to_str().unwrap();
+    let sidecar = Sidecar::start(&["--unix-socket", socket]).await;
+    let channel = connect(socket).await;
+
+    let texts = texts(30);
+    let mut index = IndexServiceClient::new(channel.clone());
+    assert_indexed(&stream(&mut index, messages(options("docs"), encoded(numbered(&texts)), 4)).await);
+    let found = index.search(by_text("docs", "the moon")).await.unwrap().into_inner().hits;
+    assert_eq!(found, search(&sidecar, by_text("docs", "the moon")).await);
+    let encoded =
+        EncoderServiceClient::new(channel).encode(EncodeRequest { options: None, texts: texts.clone() }).await;
+    assert_eq!(encoded.unwrap().into_inner().results, sidecar.encode(EncodeOptions::default(), &texts).await);
+
+    assert!(path.exists());
+    sidecar.end().await;
+    assert!(!path.exists(), "the socket's file is left behind");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_of_a_socket_that_nobody_listens_on_is_replaced() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("s");
+    drop(UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    let socket = path.to_str().unwrap();
+    let sidecar = Sidecar::start(&["--unix-socket", socket]).await;
+    let mut encoder = EncoderServiceClient::new(connect(socket).await);
+    encoder.encode(EncodeRequest { options: None, texts: texts(1) }).await.unwrap();
+    sidecar.end().await;
+    assert!(!path.exists());
+}
+
+/// Stopped before it has its model, or without ever running.
+#[tokio::test]
+async fn its_file_goes_however_the_server_ends() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("s");
+    let bind = || Server::bind(config(folder.path(), &["--unix-socket", path.to_str().unwrap()]));
+    let server = bind().await.unwrap();
+    assert!(path.exists());
+    drop(server);
+    assert!(!path.exists());
+    let server = bind().await.unwrap();
+    assert_eq!(server.run(std::future::ready(())).await.unwrap(), Ended::Drained);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let (file, taken) = (folder.path().join("file"), folder.path().join("taken"));
+    std::fs::write(&file, "precious").unwrap();
+    let _other = UnixListener::bind(&taken).unwrap();
+    for (path, problem) in [(&file, "is no socket"), (&taken, "can't listen")] {
+        let path = path.to_str().unwrap();
+        let error = Server::bind(config(&folder.path().join("store"), &["--unix-socket", path])).await.unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.starts_with("--unix-socket") && error.contains(problem) && error.contains(path), "{error}");
+        assert!(error.contains("choose another path"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    assert!(taken.exists());
+}

@@ -1,0 +1,100 @@
+//! Layers see only those below them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The top-level modules, from the bottom up. Those of one row see only what is in the rows below it.
+const LAYERS: &[&[&str]] = &[
+    &["types", "metrics", "proto"],
+    &["model", "store"],
+    &["pipeline"],
+    &["grpc"],
+    &["config"],
+    &["app"],
+    &["cli"],
+    &["main"],
+];
+
+/// Who may use the messages of the contract: those that speak it, and the one that wires its services.
+const PROTO_USERS: &[&str] = &["grpc", "app", "cli"];
+
+fn row(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|row| row.contains(&module))
+}
+
+/// Every `.rs` file under a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The path of a file's module below the crate's root: `src/grpc/mod.rs` and `src/grpc.rs` are `[grpc]`.
+fn module_path(file: &Path) -> Vec<String> {
+    let parts = file.with_extension("");
+    let parts = parts.iter().map(|part| part.to_str().unwrap().to_owned());
+    parts.filter(|part| part != "mod" && part != "lib").collect()
+}
+
+/// What a line of code in a module `depth` levels below the root names at the root: by way of `crate`, of the crate's
+/// own name, or of as many `super` as there are levels.
+fn roots(line: &str, depth: usize) -> Vec<&str> {
+    let code = line.split("//").next().unwrap_or_default();
+    let climb = "super::".repeat(depth);
+    let ways = ["crate::", "splade_sidecar::", &climb];
+    let named = ways.into_iter().flat_map(|way| code.match_indices(way).map(|(at, way)| &code[at + way.len()..]));
+    named.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()).collect()
+}
+
+/// Every use of a top-level module in a file, by line number. Modules inside the file are followed by rustfmt's
+/// indentation.
+fn uses(text: &str, depth: usize) -> Vec<(usize, &str)> {
+    let mut inner: Vec<String> = Vec::new();
+    let mut uses = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        if line.trim_start().trim_start_matches("pub ").starts_with("mod ") && line.ends_with('{') {
+            inner.push(format!("{indent}}}"));
+        } else if inner.last().is_some_and(|end| end == line) {
+            inner.pop();
+        }
+        uses.extend(roots(line, depth + inner.len()).into_iter().map(|module| (number, module)));
+    }
+    uses
+}
+
+#[test]
+fn layers_see_only_those_below_them() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut seen = 0;
+    for file in files(&source) {
+        let path = module_path(file.strip_prefix(&source).unwrap());
+        // The root itself only lists the modules.
+        let Some(module) = path.first() else { continue };
+        let text = fs::read_to_string(&file).unwrap();
+        for (line, used) in uses(&text, path.len()) {
+            let at = format!("{}:{line}: {module} uses {used:?}", file.display());
+            let below = row(used).unwrap_or_else(|| panic!("{at}, which is no layer; name the layer"));
+            let above = row(module).unwrap_or_else(|| panic!("{at}, but has no place among the layers"));
+            assert!(used == module || below < above, "{at}, which is not below it");
+            assert!(used != "proto" || used == module || PROTO_USERS.contains(&module.as_str()), "{at}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "only {seen} uses were found");
+}
+
+#[test]
+fn uses_are_found_however_they_are_written() {
+    let text = "\
+use super::grpc::Gate;
+use serde::Serialize;
+fn f(x: crate::types::Fault) {} // crate::comment
+mod tests {
+    use super::super::app;
+    use super::sibling;
+    use crate::{a, b};
+}
+use splade_sidecar::cli::Cli;";
+    let found = [(1, "grpc"), (3, "types"), (5, "app"), (7, ""), (9, "cli")];
+    assert_eq!(uses(text, 1), found);
+}
