@@ -1,6 +1,7 @@
 //! The one integration binary: a file a concern, on real sockets.
 
 mod cli;
+mod delivery;
 mod edge_store;
 mod golden;
 mod hub;

@@ -1,6 +1,9 @@
 //! What the tests stand on.
 
+pub mod endpoint;
 pub mod models;
+pub mod process;
 pub mod qdrant_server;
 pub mod remote_stores;
 pub mod sidecar;
+pub mod upload;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use splade_sidecar::store::{SearchQuery, StoreError, VectorStore};
-use splade_sidecar::types::{
-    CollectionSpec, Datatype, Document, DocumentId, Payload, Point, PointId, SparseVector,
-};
+use splade_sidecar::types::{CollectionSpec, Datatype, Document, DocumentId, Payload, Point, PointId, SparseVector};
 
 use super::{VECTOR, create, filled, numbers, payload, point, query, search, sparse, spec};
 

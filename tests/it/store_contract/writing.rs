@@ -110,8 +110,7 @@ pub async fn what_was_upserted_is_retrieved_exactly(store: Arc<dyn VectorStore>)
         DocumentId::Uuid(Uuid::from_u128(7)),
         DocumentId::Key("https://example.org/a?b=c#ü".into()),
     ];
-    let points: Vec<_> =
-        ids.iter().map(|id| Point::new(document(id.clone()), sparse(&weights), "text")).collect();
+    let points: Vec<_> = ids.iter().map(|id| Point::new(document(id.clone()), sparse(&weights), "text")).collect();
     let name = filled(&store, &points).await;
 
     let absent = [PointId::Num(1), PointId::Uuid(Uuid::from_u128(8))];
