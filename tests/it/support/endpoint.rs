@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use splade_sidecar::proto::GetCollectionRequest;
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{interval, timeout};
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The addresses of a running server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +83,24 @@ impl Endpoint {
         let lines = page.lines().filter(|line| line.starts_with("splade_"));
         let samples = lines.filter_map(|line| line.rsplit_once(' '));
         Samples(samples.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect())
+    }
+
+    /// Waits until the metrics meet a condition.
+    pub async fn wait_samples(&self, mut condition: impl FnMut(&Samples) -> bool) -> Samples {
+        let mut ticks = interval(Duration::from_millis(20));
+        let met = async {
+            loop {
+                ticks.tick().await;
+                let samples = self.samples().await;
+                if condition(&samples) {
+                    return samples;
+                }
+            }
+        };
+        match timeout(PATIENCE, met).await {
+            Ok(samples) => samples,
+            Err(_) => panic!("it did not happen in {PATIENCE:?}: {:#?}", self.samples().await),
+        }
     }
 }
 
