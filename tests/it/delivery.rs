@@ -1,7 +1,9 @@
 //! What is promised about delivery, each promise on real sockets: DESIGN's 1 to 6.
 
 mod bounds;
+mod memory;
 mod outages;
+mod queries;
 mod results;
 
 use std::collections::BTreeSet;
