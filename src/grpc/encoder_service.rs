@@ -52,14 +52,14 @@ impl Shared {
         let count = texts.len();
         let submit = async move {
             for (number, text) in (0u64..).zip(texts) {
-                encode.submit(encode.place().await?, number, Ok(text)).await?;
+                encode.submit(encode.ticket().await?, number, Ok(text)).await?;
             }
             Ok(())
         };
-        // Vectors are taken while texts are sent, so that the permits of the first come back for the last.
+        // Vectors are taken while texts are sent, so that the slots of the first come back for the last.
         let collect = async {
             let mut all: Vec<Option<Result<_, Fault>>> = vec![None; count];
-            while let Some(Finished { key, outcome, .. }) = vectors.recv().await {
+            while let Some(Finished { key, outcome }) = vectors.recv().await {
                 if let Some(place) = usize::try_from(key).ok().and_then(|key| all.get_mut(key)) {
                     *place = Some(outcome);
                 }
@@ -152,11 +152,11 @@ async fn read(
         for text in texts {
             sequence += 1;
             let text = read_text(&text, shared.limits.text_bytes);
-            let place = encode.place().await.map_err(status)?;
-            encode.submit(place, sequence, text).await.map_err(status)?;
+            let ticket = encode.ticket().await.map_err(status)?;
+            encode.submit(ticket, sequence, text).await.map_err(status)?;
         }
-        // Nothing more is read before there is a place for it.
-        drop(encode.place().await.map_err(status)?);
+        // Nothing more is read before there is room for it.
+        drop(encode.ticket().await.map_err(status)?);
         match next_request(&mut requests, &shared.stopping, encode.abandoned()).await? {
             None => return Ok(()),
             Some(request) if request.options.is_some() => return Err(status(late_options())),

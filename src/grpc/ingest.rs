@@ -56,8 +56,8 @@ pub async fn read(
 ) -> Result<(), Status> {
     loop {
         submit(&shared, &mut ingest, "ingest", documents).await.map_err(status)?;
-        // Nothing more is read before there is a place for it.
-        drop(ingest.place().await.map_err(status)?);
+        // Nothing more is read before there is room for it.
+        drop(ingest.ticket().await.map_err(status)?);
         match next_request(&mut requests, &shared.stopping, ingest.abandoned()).await? {
             None => return Ok(()),
             Some(request) if request.options.is_some() => return Err(status(late_options())),
@@ -77,7 +77,7 @@ pub async fn upsert(
 ) -> Result<Vec<DocumentResult>, Fault> {
     // `ingest` moves in and is dropped with the last document, which is how the results end.
     let submit = async move { submit(shared, &mut ingest, "upsert", documents).await };
-    // Results are taken while documents are sent, so that the permits of the first come back for the last.
+    // Results are taken while documents are sent, so that the slots of the first come back for the last.
     let collect = async {
         let mut all = Vec::new();
         while let Some(finished) = results.recv().await {
@@ -93,9 +93,9 @@ pub async fn upsert(
 async fn submit(shared: &Shared, ingest: &mut Ingest, call: &'static str, documents: Vec<Bytes>) -> Result<(), Fault> {
     counter!(names::RECEIVED, "call" => call).increment(documents.len() as u64);
     for bytes in documents {
-        let place = ingest.place().await?;
+        let ticket = ingest.ticket().await?;
         let document = document(&bytes, ingest.collection(), shared.limits.text_bytes);
-        ingest.submit(place, bytes.len(), document).await?;
+        ingest.submit(ticket, bytes.len(), document).await?;
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ pub struct Responder<K, T> {
 }
 
 impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
-    /// Gives out results as they come, several a message. A result's permit is released when its message is taken.
+    /// Gives out results as they come, several a message. Each that is taken makes room for another of this client.
     pub fn respond<R: 'static>(self, into: impl FnMut(Vec<Finished<K, T>>) -> R + Send + 'static) -> Responses<R> {
         Box::pin(stream::unfold(Some((self, into)), async |state| {
             let (mut responder, mut into) = state?;

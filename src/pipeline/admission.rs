@@ -1,8 +1,8 @@
 //! Admission: a document is taken from the network only when it holds a permit.
 //!
-//! A permit counts one document and its bytes. It travels with the document and is released when the document's result
-//! has left. So the sum of all that is under way is bounded, wherever in the pipeline it is, and a slow store or a client
-//! that doesn't read slows the senders down.
+//! A permit counts one document and its bytes. It travels with the document and is released when the document has its
+//! result. So the sum of all that is under way is bounded, wherever in the pipeline it is, and a slow store slows the
+//! senders down.
 
 use std::sync::Arc;
 
@@ -50,6 +50,11 @@ impl Admission {
     pub async fn place(&self) -> Result<Place, AcquireError> {
         let document = Arc::clone(&self.documents).acquire_owned().await?;
         Ok(Place { document, admission: self.clone() })
+    }
+
+    /// How many documents can hold a permit.
+    pub fn max_documents(&self) -> usize {
+        self.max_documents
     }
 
     /// How many documents hold a permit.

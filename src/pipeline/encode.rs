@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::admission::Place;
+use super::admission::Admission;
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
-use super::{Finalizer, Finished, Pipeline, Urgency, closed};
+use super::{Finalizer, Finished, Pipeline, Ticket, Urgency};
 use crate::model::Model;
 use crate::types::{Fault, LongText, Pruning};
+
+/// The most vectors of one client that are under way or not taken yet. They are much larger than the results of an
+/// ingest.
+const VECTORS: usize = 1_024;
 
 /// How texts are encoded.
 #[derive(Debug, Clone)]
@@ -26,14 +30,16 @@ pub type Vectors = mpsc::Receiver<Finished<u64, Encoded>>;
 pub struct Encode {
     pipeline: Pipeline,
     urgency: Urgency,
+    admission: Admission,
     options: EncodeOptions,
     vectors: mpsc::Sender<Finished<u64, Encoded>>,
 }
 
 impl Encode {
     pub(super) fn new(pipeline: Pipeline, urgency: Urgency, options: EncodeOptions) -> (Self, Vectors) {
-        let (vectors, receiver) = mpsc::channel(pipeline.capacity(urgency));
-        (Self { pipeline, urgency, options, vectors }, receiver)
+        let admission = pipeline.inner.texts.of(urgency).clone();
+        let (vectors, receiver) = mpsc::channel(admission.max_documents().min(VECTORS));
+        (Self { pipeline, urgency, admission, options, vectors }, receiver)
     }
 
     /// Waits until nobody waits for vectors any more: the client has gone.
@@ -41,12 +47,12 @@ impl Encode {
         self.vectors.closed().await;
     }
 
-    /// Waits for the place of one more text. Ask for it before the text is read from the network.
+    /// Waits for room for one more text. Ask for it before the text is read from the network.
     ///
     /// # Errors
-    /// If the pipeline is closed.
-    pub async fn place(&self) -> Result<Place, Fault> {
-        self.pipeline.place(self.urgency).await
+    /// If the client has gone, or the pipeline is closed.
+    pub async fn ticket(&self) -> Result<Ticket<u64, Encoded>, Fault> {
+        Ticket::take(&self.admission, &self.vectors).await
     }
 
     /// Sends a text on its way, or answers for it at once if it was refused already. Waits for room for its bytes and for
@@ -54,10 +60,14 @@ impl Encode {
     ///
     /// # Errors
     /// If the pipeline is closed.
-    pub async fn submit(&self, place: Place, number: u64, text: Result<String, Fault>) -> Result<(), Fault> {
+    pub async fn submit(
+        &self,
+        ticket: Ticket<u64, Encoded>,
+        number: u64,
+        text: Result<String, Fault>,
+    ) -> Result<(), Fault> {
         let bytes = text.as_ref().map_or(0, String::len);
-        let permit = place.weigh(bytes).await.map_err(|_| closed())?;
-        let finalizer = Finalizer::new(number, Some(permit), self.vectors.clone());
+        let finalizer = ticket.redeem(number, bytes).await?;
         let text = match text {
             Ok(text) => text,
             Err(fault) => {

@@ -144,6 +144,8 @@ impl Worker {
         let mut batcher = Batcher::new(limits);
         let mut next = Some(first);
         while let Some(queued) = next.take().or_else(|| lane.try_recv().ok()) {
+            // Long texts take a while to tokenize, and many of them may be refused for their length.
+            between();
             if let Some(text) = tokenize(queued.take()) {
                 let tokens = text.tokens.ids.len();
                 if let Some(batch) = batcher.push(text, tokens, Instant::now()) {
@@ -162,23 +164,28 @@ fn tokenize(job: EncodeJob) -> Option<Tokenized> {
     if job.next.is_abandoned() {
         return None;
     }
-    let max_length = job.model.settings.max_length;
-    match job.model.tokenizer.tokenize(&job.text) {
-        Ok(tokens) if tokens.truncated && job.long_text == LongText::Reject => {
+    let fault = match caught(|| job.model.tokenizer.tokenize(&job.text)) {
+        Ok(Ok(tokens)) if tokens.truncated && job.long_text == LongText::Reject => {
+            let max_length = job.model.settings.max_length;
             let message = format!(
                 "the text has more tokens than the {max_length} that the model takes; split it, or ask for \
                  LONG_TEXT_TRUNCATE"
             );
-            job.next.encoded(job.text, Err(Fault::new(Reason::TextTooLong, "text", message)));
-            None
+            Fault::new(Reason::TextTooLong, "text", message)
         }
-        Ok(tokens) => Some(Tokenized { job, tokens }),
-        Err(error) => {
+        Ok(Ok(tokens)) => return Some(Tokenized { job, tokens }),
+        Ok(Err(error)) => {
             let message = format!("the model's tokenizer can't read the text: {error}; change the text");
-            job.next.encoded(job.text, Err(Fault::new(Reason::InvalidArgument, "text", message)));
-            None
+            Fault::new(Reason::InvalidArgument, "text", message)
         }
-    }
+        Err(problem) => {
+            counter!(names::ENCODER_FAILURES).increment(1);
+            tracing::error!(problem, "a tokenizer failed");
+            Fault::new(Reason::Internal, "text", "the tokenizer failed on this text; report it as a defect")
+        }
+    };
+    job.next.encoded(job.text, Err(fault));
+    None
 }
 
 /// Encodes a batch, the texts of each model together.
@@ -214,17 +221,22 @@ fn attempt(model: &Model, group: &[Tokenized], between: &mut dyn FnMut()) -> Res
     histogram!(names::BATCH_TOKENS).record(batch.ids().len() as f64);
     counter!(names::TOKENS).increment(batch.ids().len() as u64);
     let start = Instant::now();
-    let outcome = catch_unwind(AssertUnwindSafe(|| model.encoder.encode(&batch, between)));
+    let outcome = caught(|| model.encoder.encode(&batch, between));
     histogram!(names::ENCODE_SECONDS).record(start.elapsed().as_secs_f64());
     match outcome {
         Ok(Ok(vectors)) if vectors.len() == group.len() => Ok(vectors),
         Ok(Ok(vectors)) => Err(format!("{} vectors for {} texts", vectors.len(), group.len())),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            Err(text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned())
-        }
+        Err(problem) => Err(problem),
     }
+}
+
+/// What `work` gives, or the message of its panic, which must not end the thread.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
+    })
 }
 
 fn finish(text: Tokenized, mut vector: SparseVector) {

@@ -16,23 +16,28 @@ pub struct Finalizer<K, T> {
 #[derive(Debug)]
 struct Pending<K, T> {
     key: K,
-    permit: Option<Permit>,
+    permit: Permit,
+    slot: mpsc::OwnedPermit<Finished<K, T>>,
     results: mpsc::Sender<Finished<K, T>>,
 }
 
-/// An item's result. Holds the item's permit until it is dropped, which is when it has left for the client.
+/// An item's result.
 #[derive(Debug)]
 pub struct Finished<K, T> {
     /// Which item.
     pub key: K,
     pub outcome: Result<T, Fault>,
-    _permit: Option<Permit>,
 }
 
 impl<K, T> Finalizer<K, T> {
-    /// `results` has room for as many results as there are permits: sending never waits and never fails for lack of it.
-    pub fn new(key: K, permit: Option<Permit>, results: mpsc::Sender<Finished<K, T>>) -> Self {
-        Self { pending: Some(Pending { key, permit, results }) }
+    /// The result will go into `slot`, which is one of `results`: sending never waits and never fails for lack of room.
+    pub fn new(
+        key: K,
+        permit: Permit,
+        slot: mpsc::OwnedPermit<Finished<K, T>>,
+        results: mpsc::Sender<Finished<K, T>>,
+    ) -> Self {
+        Self { pending: Some(Pending { key, permit, slot, results }) }
     }
 
     /// Whether nobody waits for the result any more: the client has gone, or its deadline has passed.
@@ -46,12 +51,15 @@ impl<K, T> Finalizer<K, T> {
     }
 
     fn answer(&mut self, outcome: Result<T, Fault>) {
-        if let Some(Pending { key, permit, results }) = self.pending.take() {
+        if let Some(Pending { key, permit, slot, results }) = self.pending.take() {
             if let Err(fault) = &outcome {
                 counter!(names::REJECTED, "reason" => fault.reason.as_str()).increment(1);
             }
-            // An error here means that the receiver is gone: then nobody waits, and the permit is released.
-            let _gone = results.try_send(Finished { key, outcome, _permit: permit });
+            // What is sent to a receiver that is gone would be kept until the last sender is gone too.
+            if !results.is_closed() {
+                slot.send(Finished { key, outcome });
+            }
+            drop(permit);
         }
     }
 }
@@ -68,13 +76,18 @@ impl<K, T> Drop for Finalizer<K, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::admission::Admission;
+    use crate::pipeline::ticket::Ticket;
 
     #[tokio::test]
     async fn answers_once_even_if_dropped() {
+        let admission = Admission::new(4, 100);
         let (results, mut received) = mpsc::channel(4);
-        Finalizer::new(1, None, results.clone()).finish(Ok("done"));
-        drop(Finalizer::new(2, None, results.clone()));
-        let abandoned = Finalizer::<_, &str>::new(3, None, results);
+        let finalizer = async |key| Ticket::take(&admission, &results).await.unwrap().redeem(key, 10).await.unwrap();
+        finalizer(1).await.finish(Ok("done"));
+        drop(finalizer(2).await);
+        let abandoned = finalizer(3).await;
+        assert_eq!(admission.held(), 1);
         let first = received.recv().await.unwrap();
         assert_eq!((first.key, first.outcome), (1, Ok("done")));
         let second = received.recv().await.unwrap();
@@ -83,5 +96,7 @@ mod tests {
         assert!(!abandoned.is_abandoned());
         drop(received);
         assert!(abandoned.is_abandoned());
+        drop(abandoned);
+        assert_eq!(admission.held(), 0);
     }
 }

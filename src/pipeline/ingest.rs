@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 
-use super::admission::Place;
+use super::admission::Admission;
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::writer::{Target, WriteJob};
-use super::{Finalizer, Finished, Pipeline, Urgency, closed};
+use super::{Finalizer, Finished, Pipeline, Ticket, Urgency};
 use crate::model::Model;
 use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, PointId, Pruning, Reason};
 
@@ -61,6 +61,7 @@ pub type Results = mpsc::Receiver<Finished<DocumentKey, Indexed>>;
 pub struct Ingest {
     pipeline: Pipeline,
     urgency: Urgency,
+    admission: Admission,
     options: Arc<IngestOptions>,
     writer: mpsc::Sender<WriteJob>,
     results: mpsc::Sender<Finished<DocumentKey, Indexed>>,
@@ -70,7 +71,8 @@ pub struct Ingest {
 
 impl Ingest {
     pub(super) fn new(pipeline: Pipeline, urgency: Urgency, options: IngestOptions) -> (Self, Results) {
-        let (results, receiver) = mpsc::channel(pipeline.capacity(urgency));
+        let admission = pipeline.inner.documents.of(urgency).clone();
+        let (results, receiver) = mpsc::channel(admission.max_documents());
         let target = Target {
             collection: options.collection.clone(),
             vector_name: options.spec.vector_name.clone(),
@@ -79,7 +81,7 @@ impl Ingest {
         let writer = pipeline.writer(target);
         let options = Arc::new(options);
         let claims = Claims::default();
-        (Self { pipeline, urgency, options, writer, results, claims, sequence: 0 }, receiver)
+        (Self { pipeline, urgency, admission, options, writer, results, claims, sequence: 0 }, receiver)
     }
 
     /// The collection that the documents go into.
@@ -87,12 +89,12 @@ impl Ingest {
         &self.options.collection
     }
 
-    /// Waits for the place of one more document. Ask for it before the document is read from the network.
+    /// Waits for room for one more document. Ask for it before the document is read from the network.
     ///
     /// # Errors
-    /// If the pipeline is closed.
-    pub async fn place(&self) -> Result<Place, Fault> {
-        self.pipeline.place(self.urgency).await
+    /// If the client has gone, or the pipeline is closed.
+    pub async fn ticket(&self) -> Result<Ticket<DocumentKey, Indexed>, Fault> {
+        Ticket::take(&self.admission, &self.results).await
     }
 
     /// Waits until nobody waits for results any more: the client has gone.
@@ -107,19 +109,18 @@ impl Ingest {
     /// If the pipeline is closed.
     pub async fn submit(
         &mut self,
-        place: Place,
+        ticket: Ticket<DocumentKey, Indexed>,
         bytes: usize,
         document: Result<Document, Unreadable>,
     ) -> Result<(), Fault> {
         self.sequence += 1;
         let sequence = self.sequence;
-        let permit = place.weigh(bytes).await.map_err(|_| closed())?;
         let checked = document.and_then(|document| self.check(document));
         let id = match &checked {
             Ok(document) => Some(document.id.clone()),
             Err(unreadable) => unreadable.id.clone(),
         };
-        let finalizer = Finalizer::new(DocumentKey { sequence, id }, Some(permit), self.results.clone());
+        let finalizer = ticket.redeem(DocumentKey { sequence, id }, bytes).await?;
         let mut document = match checked {
             Ok(document) => document,
             Err(unreadable) => {

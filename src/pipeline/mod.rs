@@ -9,6 +9,9 @@
 //!
 //! A [`Finalizer`] travels with each document. It owns the document's permit and the duty to answer, so that every
 //! document gets exactly one result, and permits come back however the document ends.
+//!
+//! What waits for the encoders alone and what waits for the store too have permits of their own: a store that is away
+//! holds up neither queries nor streams of texts.
 
 mod admission;
 mod aimd;
@@ -20,6 +23,7 @@ mod finalizer;
 mod ingest;
 mod lane;
 mod progress;
+mod ticket;
 mod writer;
 
 use std::sync::Arc;
@@ -28,7 +32,6 @@ use std::thread::JoinHandle;
 use metrics::gauge;
 use tokio::sync::mpsc;
 
-pub use admission::Place;
 pub use collections::Collections;
 pub use encode::{Encode, EncodeOptions, Vectors};
 pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
@@ -36,6 +39,7 @@ pub use finalizer::{Finalizer, Finished};
 pub use ingest::{DocumentKey, Indexed, Ingest, IngestOptions, Results, Unreadable};
 pub use lane::{Lane, Queued};
 pub use progress::Progress;
+pub use ticket::Ticket;
 pub use writer::WriterConfig;
 
 use crate::metrics as names;
@@ -49,12 +53,11 @@ use writer::{Target, WriteJob, Writers};
 pub struct PipelineConfig {
     pub encoders: EncoderPoolConfig,
     pub writer: WriterConfig,
-    /// The most documents of streams that are under way.
+    /// The most documents, and the most texts, of streams that are under way.
     pub max_documents: usize,
-    /// The most bytes of documents of streams that are under way.
+    /// The most bytes of each of these.
     pub max_bytes: usize,
-    /// The most texts of unary calls that are under way; they have permits of their own, so that bulk work can't hold
-    /// them up.
+    /// The same of unary calls; they have permits of their own, so that bulk work can't hold them up.
     pub max_interactive: usize,
 }
 
@@ -75,11 +78,37 @@ pub struct Pipeline {
 
 #[derive(Debug)]
 struct Inner {
-    interactive: Admission,
-    bulk: Admission,
-    config: PipelineConfig,
+    texts: Permits,
+    documents: Permits,
     pool: EncoderPool,
     writers: Arc<Writers>,
+}
+
+/// The permits of one kind of work, by its urgency.
+#[derive(Debug)]
+struct Permits {
+    interactive: Admission,
+    bulk: Admission,
+}
+
+impl Permits {
+    fn new(config: &PipelineConfig) -> Self {
+        Self {
+            interactive: Admission::new(config.max_interactive, config.max_bytes),
+            bulk: Admission::new(config.max_documents, config.max_bytes),
+        }
+    }
+
+    fn of(&self, urgency: Urgency) -> &Admission {
+        match urgency {
+            Urgency::Interactive => &self.interactive,
+            Urgency::Bulk => &self.bulk,
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.interactive.held() + self.bulk.held()
+    }
 }
 
 /// What is left to wait for when the last handle is gone.
@@ -99,9 +128,8 @@ impl Pipeline {
         let capacity = config.max_documents + config.max_interactive;
         let writers = Arc::new(Writers::new(store, config.writer, capacity));
         let inner = Inner {
-            interactive: Admission::new(config.max_interactive, config.max_bytes),
-            bulk: Admission::new(config.max_documents, config.max_bytes),
-            config,
+            texts: Permits::new(&config),
+            documents: Permits::new(&config),
             pool,
             writers: Arc::clone(&writers),
         };
@@ -124,7 +152,7 @@ impl Pipeline {
     /// If the text is refused or the pipeline is closed.
     pub async fn encode_one(&self, options: EncodeOptions, text: String) -> Result<Encoded, Fault> {
         let (encode, mut vectors) = self.encode(Urgency::Interactive, options);
-        encode.submit(encode.place().await?, 1, Ok(text)).await?;
+        encode.submit(encode.ticket().await?, 1, Ok(text)).await?;
         drop(encode);
         match vectors.recv().await {
             Some(finished) => finished.outcome,
@@ -134,18 +162,10 @@ impl Pipeline {
 
     /// Sets the gauges that are read off the pipeline as it stands.
     pub fn observe(&self) {
-        let Inner { interactive, bulk, pool, .. } = &*self.inner;
-        gauge!(names::PERMITS).set((interactive.held() + bulk.held()) as f64);
+        let Inner { texts, documents, pool, .. } = &*self.inner;
+        gauge!(names::PERMITS).set((texts.held() + documents.held()) as f64);
         pool.query.observe();
         pool.bulk.observe();
-    }
-
-    async fn place(&self, urgency: Urgency) -> Result<Place, Fault> {
-        let admission = match urgency {
-            Urgency::Interactive => &self.inner.interactive,
-            Urgency::Bulk => &self.inner.bulk,
-        };
-        admission.place().await.map_err(|_| closed())
     }
 
     async fn submit(&self, urgency: Urgency, job: EncodeJob) -> Result<(), Fault> {
@@ -158,14 +178,6 @@ impl Pipeline {
 
     fn writer(&self, target: Target) -> mpsc::Sender<WriteJob> {
         self.inner.writers.sender(target)
-    }
-
-    /// The most items of that urgency that can be under way.
-    fn capacity(&self, urgency: Urgency) -> usize {
-        match urgency {
-            Urgency::Interactive => self.inner.config.max_interactive,
-            Urgency::Bulk => self.inner.config.max_documents,
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod api;
 mod cli;
+mod delivery;
 mod edge_store;
 mod golden;
 mod hub;

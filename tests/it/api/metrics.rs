@@ -15,7 +15,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::by_text;
 use crate::support::documents::{document, encoded, messages, num, numbered, options, stream, texts};
 use crate::support::process::Process;
-use crate::support::sidecar::{Sidecar, metrics_page};
+use crate::support::sidecar::Sidecar;
 
 /// How long gauges may take to fall back, after the calls that raised them have ended.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ async fn connect(process: &Process) -> Channel {
 
 /// Every sample of a page: its name with its labels, and its value.
 async fn samples(process: &Process) -> HashMap<String, f64> {
-    let page = metrics_page(process.metrics).await;
+    let page = process.metrics().await;
     let samples = page.lines().filter(|line| line.starts_with("splade_"));
     samples
         .map(|line| line.rsplit_once(' ').unwrap())
@@ -65,7 +65,8 @@ async fn traffic(channel: Channel) -> u32 {
 
 #[tokio::test]
 async fn the_page_tells_what_happened() {
-    let process = Process::start();
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &[]).await;
     let tokens = traffic(connect(&process).await).await;
     let samples = samples(&process).await;
     let labelled = |name: &str, label: &str, value: &str| format!("{name}{{{label}=\"{value}\"}}");
@@ -123,7 +124,8 @@ async fn the_page_is_in_prometheus_format() {
 /// These fall just after the last result has left.
 #[tokio::test]
 async fn gauges_fall_back_to_zero() {
-    let process = Process::start();
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &[]).await;
     traffic(connect(&process).await).await;
     let gauges = [
         metrics::UPSERTS_IN_FLIGHT.to_owned(),

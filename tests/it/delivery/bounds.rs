@@ -1,0 +1,84 @@
+//! Nothing is unbounded: a slow store, or a client that doesn't read, slows the sender down.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use splade_sidecar::proto::IngestOptions;
+use splade_sidecar::proto::index_service_client::IndexServiceClient;
+use tempfile::TempDir;
+use tokio::time::{interval, timeout};
+use tonic::transport::Channel;
+
+use super::{PERMITS, RECEIVED, remote_process};
+use crate::support::qdrant_server::{Options, QdrantServer};
+use crate::support::upload::{Upload, doc, docs, ingest, options};
+
+const MAX_DOCUMENTS: usize = 64;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_store_slows_the_sender() {
+    const COUNT: usize = 1_000;
+    // So large that the windows of HTTP/2 and the sockets' buffers hold but few.
+    let text = "word ".repeat(4_000);
+    let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
+    server.faults().delay_upserts(Duration::from_millis(200));
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &server, &["--max-documents", "64"]).await;
+    let options = IngestOptions { batch_points: 16, text_key: Some(String::new()), ..options() };
+    let mut upload = Upload::open(process.index().await, options).await.unwrap();
+    let pushed = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&pushed);
+    upload.push_all((1..=COUNT as u64).map(move |number| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        vec![doc(number, &text)]
+    }));
+    let rest = tokio::spawn(upload.rest());
+    let mut ticks = interval(Duration::from_millis(50));
+    let (mut most_held, mut most_ahead) = (0, 0);
+    while !rest.is_finished() {
+        ticks.tick().await;
+        let written = server.counters().written;
+        let held = process.samples().await.get(PERMITS) as usize;
+        most_held = most_held.max(held);
+        most_ahead = most_ahead.max(pushed.load(Ordering::Relaxed) - written);
+    }
+    let (got, end) = rest.await.unwrap();
+    end.unwrap();
+    got.one_each(COUNT);
+    assert_eq!(got.indexed().len(), COUNT);
+    assert_eq!((server.counters().points(), server.counters().written), (COUNT, COUNT));
+    assert!((MAX_DOCUMENTS / 2..=MAX_DOCUMENTS).contains(&most_held), "{most_held} held a permit");
+    assert!(most_ahead < COUNT / 2, "the sender was {most_ahead} documents ahead of the store");
+    assert_eq!(process.samples().await.get(PERMITS), 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_blocks_only_itself() {
+    let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &server, &["--max-documents", "64", "--upsert-age", "5ms"]).await;
+    let deaf = Upload::open(client_with_a_small_window(process.address).await, options()).await.unwrap();
+    let mut sent = 0;
+    while let Ok(pushed) = timeout(Duration::from_secs(1), deaf.push(docs(sent..sent + 100))).await {
+        assert!(pushed, "the stream ended");
+        sent += 100;
+        assert!(sent < 1_000_000, "a client that does not read can send without end");
+    }
+    let received = process.samples().await.get(RECEIVED);
+    assert!(received >= 64.0, "{received} were received");
+
+    let got = ingest(process.index().await, options(), docs(1..=300)).await;
+    got.one_each(300);
+    assert_eq!(got.indexed().len(), 300);
+
+    drop(deaf);
+    process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
+}
+
+/// A client that takes but few results before it reads them.
+async fn client_with_a_small_window(address: std::net::SocketAddr) -> IndexServiceClient<Channel> {
+    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+    let channel = endpoint.initial_stream_window_size(1_024).connect().await.unwrap();
+    IndexServiceClient::new(channel)
+}

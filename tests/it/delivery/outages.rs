@@ -1,0 +1,135 @@
+//! INDEXED means that the store confirmed the write, whatever the store does meanwhile.
+
+use std::time::Duration;
+
+use splade_sidecar::proto::{EncodeRequest, IngestOptions};
+use tokio::time::Instant;
+use tonic::{Code, Status};
+use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
+
+use super::{remote, stored};
+use crate::support::qdrant_server::{Call, QdrantServer};
+use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
+
+const ENCODER: &str = "splade.v1.EncoderService";
+const INDEX: &str = "splade.v1.IndexService";
+
+/// Small batches, so that there are many.
+fn small_batches() -> IngestOptions {
+    IngestOptions { batch_points: 50, ..options() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_vanishes_for_a_while_costs_nothing() {
+    const COUNT: u64 = 3_000;
+    let mut server = QdrantServer::start();
+    server.faults().delay_upserts(Duration::from_millis(20));
+    let sidecar = remote(&server, &[]).await;
+    let mut upload = Upload::open(sidecar.index().await, small_batches()).await.unwrap();
+    upload.push_all((1..=COUNT).map(|number| docs([number])));
+    server.wait_until(|counters| counters.written >= 200).await;
+
+    server.vanish();
+    for service in [INDEX, ""] {
+        sidecar.wait_health(service, NotServing).await;
+    }
+    assert_eq!(sidecar.health(ENCODER).await, Serving);
+    let texts = EncodeRequest { texts: vec!["boundary layer".to_owned()], ..Default::default() };
+    sidecar.encoder().await.encode(texts).await.unwrap();
+
+    server.come_back();
+    for service in [INDEX, ""] {
+        sidecar.wait_health(service, Serving).await;
+    }
+    let (got, end) = upload.rest().await;
+    end.unwrap();
+    got.one_each(COUNT as usize);
+    assert_eq!(got.indexed().len() as u64, COUNT);
+    assert_eq!(stored(&server, 1..=COUNT).await.len() as u64, COUNT);
+    assert_eq!(sidecar.point_count(COLLECTION).await, COUNT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_stays_away_costs_what_is_on_the_way() {
+    const COUNT: u64 = 2_000;
+    let mut server = QdrantServer::start();
+    server.faults().delay_upserts(Duration::from_millis(20));
+    let sidecar = remote(&server, &["--retry-deadline", "1s", "--max-documents", "500"]).await;
+    let mut upload = Upload::open(sidecar.index().await, small_batches()).await.unwrap();
+    upload.push_all((1..=COUNT).map(|number| docs([number])));
+    server.wait_until(|counters| counters.written >= 200).await;
+    server.vanish();
+    let vanished = Instant::now();
+    let (got, end) = upload.rest().await;
+    // Four times as many are left as there are permits.
+    assert!(vanished.elapsed() < Duration::from_secs(8), "answered after {:?}", vanished.elapsed());
+    end.unwrap();
+    got.one_each(COUNT as usize);
+    let indexed = got.indexed();
+    assert!((200..COUNT).contains(&(indexed.len() as u64)), "{} were indexed", indexed.len());
+    assert!(got.rejected().values().all(|reason| *reason == "STORE_UNAVAILABLE"));
+
+    server.come_back();
+    let found = stored(&server, indexed.iter().copied()).await;
+    assert_eq!(found.len(), indexed.len(), "a document that was reported indexed is missing");
+}
+
+#[tokio::test]
+async fn the_time_that_the_store_asks_for_is_honoured() {
+    let server = QdrantServer::start();
+    let sidecar = remote(&server, &[]).await;
+    let mut limited = Status::resource_exhausted("Rate limiting exceeded");
+    limited.metadata_mut().insert("retry-after", "2".parse().unwrap());
+    server.faults().fail_next(&[Call::Upsert], 1, limited);
+    let ingest = tokio::spawn(ingest(sidecar.index().await, options(), docs(1..=10)));
+    server.wait_until(|counters| counters.calls(Call::Upsert) == 1).await;
+    let refused = Instant::now();
+    server.wait_until(|counters| counters.calls(Call::Upsert) == 2).await;
+    assert!(refused.elapsed() >= Duration::from_millis(1_900), "tried again after {:?}", refused.elapsed());
+    assert_eq!(ingest.await.unwrap().indexed().len(), 10);
+}
+
+#[tokio::test]
+async fn a_point_that_the_store_refuses_is_rejected_alone() {
+    let server = QdrantServer::start();
+    let sidecar = remote(&server, &[]).await;
+    server.faults().refuse_point(77);
+    let got = ingest(sidecar.index().await, options(), docs(1..=1_000)).await;
+    got.one_each(1_000);
+    assert_eq!(got.rejected().into_iter().collect::<Vec<_>>(), [(77, "STORE_REFUSED")]);
+    assert_eq!(stored(&server, 1..=1_000).await.len(), 999);
+    // Halving finds one among a thousand in ten steps, of two upserts each.
+    assert!(server.counters().calls(Call::Upsert) <= 25, "{:?}", server.counters().batches);
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_asked_again() {
+    let server = QdrantServer::start();
+    let sidecar = remote(&server, &["--qdrant-timeout", "500ms"]).await;
+    server.faults().hang(&[Call::Upsert]);
+    let ingest = tokio::spawn(ingest(sidecar.index().await, options(), docs(1..=10)));
+    server.wait_until(|counters| counters.calls(Call::Upsert) == 1).await;
+    server.faults().clear();
+    let got = ingest.await.unwrap();
+    assert_eq!(got.indexed().len(), 10);
+    assert_eq!(server.counters().batches, [10, 10]);
+}
+
+/// A batch that is refused is split; the store then vanishes. The parts share one time for retries.
+#[tokio::test]
+async fn the_parts_of_a_batch_share_its_time() {
+    let mut server = QdrantServer::start();
+    let sidecar = remote(&server, &["--retry-deadline", "2s"]).await;
+    server.faults().refuse_point(1);
+    server.faults().delay_upserts(Duration::from_millis(100));
+    let ingest = tokio::spawn(ingest(sidecar.index().await, options(), docs(1..=256)));
+    server.wait_until(|counters| counters.calls(Call::Upsert) == 8).await;
+    server.vanish();
+    let vanished = Instant::now();
+    let got = ingest.await.unwrap();
+    assert!(vanished.elapsed() < Duration::from_secs(4), "answered after {:?}", vanished.elapsed());
+    got.one_each(256);
+    assert!(got.rejected().into_values().skip(1).all(|reason| reason == "STORE_UNAVAILABLE"));
+    let code = got.results[1].rejection.as_ref().map(|rejection| Code::from_i32(rejection.code));
+    assert_eq!(code, Some(Code::Unavailable));
+}
