@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
+use prost_types::value::Kind as ValueKind;
+use prost_types::{ListValue, Struct, Value};
 use serde_json::json;
 use splade_sidecar::proto::{
     CollectionOptions, DenseVector, DenseVectorOptions, Document, DocumentId, DocumentStatus, IngestOptions,
@@ -34,6 +36,14 @@ fn with_dense(id: u64, name: &str, values: &[f32]) -> Document {
 
 fn with_payload(id: u64, fields: serde_json::Value) -> Document {
     Document { payload: Some(payload(fields)), ..document(num(id), "the moon") }
+}
+
+/// A payload with a number that JSON does not have.
+fn with_nan(id: u64) -> Document {
+    let number = |number| Value { kind: Some(ValueKind::NumberValue(number)) };
+    let list = ListValue { values: vec![number(1.0), number(f64::NAN)] };
+    let list = Value { kind: Some(ValueKind::ListValue(list)) };
+    Document { payload: Some(Struct { fields: [("list".to_owned(), list)].into() }), ..document(num(id), "the moon") }
 }
 
 /// A field of bytes, as it goes over the wire.
@@ -81,6 +91,7 @@ fn bad_documents() -> Vec<Bad> {
             "INVALID_ARGUMENT",
             "payload._splade_key",
         ),
+        bad("a payload with NaN", &with_nan(1012), "INVALID_ARGUMENT", "payload.list[1]"),
         Bad {
             what: "a payload 33 deep",
             bytes: by_hand(&num(1009), b"the moon", &nested(33)),

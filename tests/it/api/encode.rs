@@ -59,6 +59,13 @@ async fn a_long_text_is_cut_and_said_to_be() {
     let encoded = sidecar.encode(EncodeOptions::default(), &[long_text(), "the moon".to_owned()]).await;
     assert_eq!((encoded[0].token_count, encoded[0].truncated), (MAX_LENGTH, true));
     assert_eq!((encoded[1].token_count, encoded[1].truncated), (4, false));
+    // Two tokens are the special ones.
+    let around: Vec<u32> = (MAX_LENGTH - 3..MAX_LENGTH + 3).collect();
+    let texts: Vec<_> = around.iter().map(|&words| "moon ".repeat(words as usize)).collect();
+    for (words, encoded) in around.into_iter().zip(sidecar.encode(EncodeOptions::default(), &texts).await) {
+        let expected = ((words + 2).min(MAX_LENGTH), words + 2 > MAX_LENGTH);
+        assert_eq!((encoded.token_count, encoded.truncated), expected, "{words} words");
+    }
     sidecar.end().await;
 }
 

@@ -6,6 +6,8 @@ use splade_sidecar::proto::{
     Document, DocumentStatus, EncodeOptions, IngestOptions, IngestRequest, LongText, Pruning, UpsertRequest,
 };
 
+use tokio::task::JoinSet;
+
 use super::collections::get;
 use super::{assert_indexed, by_text, search};
 use crate::support::documents::{document, encoded, messages, num, numbered, options, payload, stream, texts};
@@ -30,6 +32,29 @@ async fn many_documents_are_indexed_once() {
             assert_eq!(result.term_count as usize, encoded.vector.unwrap().indices.len());
         }
         assert_eq!(get(sidecar, "many").await.point_count, 300);
+    })
+    .await;
+}
+
+/// They make the collection together, share its writer, and each gets its own results.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_at_once_are_told_apart() {
+    on_both_stores(async |sidecar| {
+        let index = sidecar.index().await;
+        let mut streams = JoinSet::new();
+        for client in 0..6u64 {
+            let mut index = index.clone();
+            streams.spawn(async move {
+                let ids: Vec<_> = (0..50).map(|n| num(1_000 * client + n)).collect();
+                let documents = ids.iter().zip(texts(50)).map(|(id, text)| document(id.clone(), &text));
+                let stream_of = messages(options("together"), encoded(documents), 9);
+                let results = stream(&mut index, stream_of).await;
+                assert_indexed(&results);
+                assert!(results.iter().map(|result| result.id.as_ref().unwrap()).eq(&ids), "client {client}");
+            });
+        }
+        streams.join_all().await;
+        assert_eq!(get(sidecar, "together").await.point_count, 300);
     })
     .await;
 }
