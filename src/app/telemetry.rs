@@ -36,17 +36,19 @@ pub fn init_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 /// # Errors
 /// If another recorder is set up already.
 pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = HANDLE.get() {
-        return Ok(handle.clone());
-    }
+    static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
+    let handle = HANDLE.get_or_init(|| install().map_err(|error| format!("{error:#}")));
+    handle.clone().map_err(anyhow::Error::msg)
+}
+
+fn install() -> anyhow::Result<PrometheusHandle> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Full(BATCH_TEXTS.to_owned()), &COUNTS)?
         .set_buckets_for_metric(Matcher::Full(BATCH_TOKENS.to_owned()), &COUNTS)?
         .set_buckets_for_metric(Matcher::Full(UPSERT_POINTS.to_owned()), &COUNTS)?
         .build_recorder();
-    let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
+    let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok().context("metrics are set up already")?;
     describe();
     let upkeep = handle.clone();
