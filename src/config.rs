@@ -99,7 +99,7 @@ pub struct ServeArgs {
     /// The most upserts in flight for one collection.
     #[arg(long, env = "SPLADE_MAX_UPSERTS", value_name = "N", default_value = "8")]
     max_upserts: String,
-    /// How long an upsert that the store can't take now is tried again.
+    /// How long a document that the store can't take now is tried again.
     #[arg(long, env = "SPLADE_RETRY_DEADLINE", value_name = "DURATION", default_value = "120s")]
     retry_deadline: String,
 

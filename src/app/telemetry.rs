@@ -1,7 +1,7 @@
 //! Logs and metrics of the process.
 
 use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -39,12 +39,12 @@ pub fn init_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 /// # Errors
 /// If another recorder is set up already.
 pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
-    static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
-    // Held to the end, for of two calls at once the second waits until the first has set up all of it.
-    let mut installed = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handle) = &*installed {
-        return Ok(handle.clone());
-    }
+    static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
+    let handle = HANDLE.get_or_init(|| install().map_err(|error| format!("{error:#}")));
+    handle.clone().map_err(anyhow::Error::msg)
+}
+
+fn install() -> anyhow::Result<PrometheusHandle> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Full(BATCH_TEXTS.to_owned()), &COUNTS)?
@@ -53,7 +53,6 @@ pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok().context("metrics are set up already")?;
-    *installed = Some(handle.clone());
     describe();
     let upkeep = handle.clone();
     tokio::spawn(async move {

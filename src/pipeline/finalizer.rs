@@ -67,7 +67,10 @@ impl<K, T> Finalizer<K, T> {
 impl<K, T> Drop for Finalizer<K, T> {
     fn drop(&mut self) {
         if self.pending.is_some() {
-            let fault = Fault::new(Reason::Internal, "", "the work was dropped before it was done; send it again");
+            let fault = match self.is_abandoned() {
+                true => Fault::new(Reason::Cancelled, "", "nobody waits for the result any more; send it again"),
+                false => Fault::new(Reason::Internal, "", "the work was dropped before it was done; send it again"),
+            };
             self.answer(Err(fault));
         }
     }

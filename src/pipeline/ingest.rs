@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use super::admission::Admission;
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
@@ -185,7 +186,7 @@ impl Continuation for Write {
         let bytes = bytes + 8 * vector.len();
         let point = Point::new(document, vector, &options.text_key);
         // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
-        let _sent = writer.try_send(WriteJob { point, bytes, indexed, finalizer, claim });
+        let _sent = writer.try_send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim });
     }
 }
 

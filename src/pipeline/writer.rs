@@ -34,7 +34,7 @@ pub struct WriterConfig {
     pub batch_age: Duration,
     /// The most upserts in flight for one collection.
     pub max_in_flight: usize,
-    /// How long an upsert is tried again.
+    /// How long an upsert is tried again, counted from when its oldest point came.
     pub retry_deadline: Duration,
 }
 
@@ -53,6 +53,8 @@ pub struct WriteJob {
     pub point: Point,
     /// About how many bytes the point has.
     pub bytes: usize,
+    /// When it came.
+    pub since: Instant,
     pub indexed: Indexed,
     pub finalizer: Finalizer<DocumentKey, Indexed>,
     /// Keeps the point's id from being written again before this write is answered.
@@ -86,11 +88,8 @@ impl Writers {
         let (sender, jobs) = mpsc::channel(self.capacity);
         open.insert(target.clone(), sender.downgrade());
         let writer = Writer {
-            upserter: Arc::new(Upserter {
-                store: Arc::clone(&self.store),
-                target,
-                allowed: self.config.retry_deadline,
-            }),
+            upserter: Arc::new(Upserter { store: Arc::clone(&self.store), target }),
+            retry_deadline: self.config.retry_deadline,
             in_flight: JoinSet::new(),
             aimd: Aimd::new(self.config.max_in_flight),
         };
@@ -108,6 +107,7 @@ impl Writers {
 /// The task of one writer.
 struct Writer {
     upserter: Arc<Upserter>,
+    retry_deadline: Duration,
     /// Each gives whether the store took its batch at the first attempt.
     in_flight: JoinSet<bool>,
     aimd: Aimd,
@@ -148,13 +148,16 @@ impl Writer {
 
     /// Starts an upsert as soon as one more may be in flight.
     async fn send(&mut self, batch: Vec<WriteJob>) {
+        // While the store is away, the clock runs for all that wait, and not for one batch after the other.
+        let since = batch.first().map_or_else(Instant::now, |oldest| oldest.since);
+        let deadline = since + self.retry_deadline;
         while self.in_flight.len() >= self.aimd.limit() {
             let Some(done) = self.in_flight.join_next().await else { break };
             self.adapt(done.unwrap_or(false));
         }
         gauge!(names::UPSERTS_IN_FLIGHT).increment(1.0);
         let upserter = Arc::clone(&self.upserter);
-        self.in_flight.spawn(async move { upserter.write(batch).await });
+        self.in_flight.spawn(async move { upserter.write(batch, deadline).await });
     }
 
     fn adapt(&mut self, smooth: bool) {
@@ -171,17 +174,16 @@ impl Writer {
 struct Upserter {
     store: Arc<dyn VectorStore>,
     target: Target,
-    allowed: Duration,
 }
 
 impl Upserter {
     /// Writes a batch and answers for each of its points. Gives whether the store took it without a retry.
-    async fn write(&self, batch: Vec<WriteJob>) -> bool {
+    async fn write(&self, batch: Vec<WriteJob>, deadline: Instant) -> bool {
         let mut smooth = true;
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
             let (points, answers): (Vec<Point>, Vec<Answer>) = part.drain(..).map(Answer::of).unzip();
-            match self.upsert(&points, &mut smooth).await {
+            match self.upsert(&points, deadline, &mut smooth).await {
                 Ok(()) => answers.into_iter().for_each(Answer::indexed),
                 Err(StoreError::Refused(_)) if points.len() > 1 => {
                     let mut jobs: Vec<WriteJob> = answers.into_iter().zip(points).map(Answer::with).collect();
@@ -198,14 +200,14 @@ impl Upserter {
         smooth
     }
 
-    async fn upsert(&self, points: &[Point], smooth: &mut bool) -> Result<(), StoreError> {
+    async fn upsert(&self, points: &[Point], deadline: Instant, smooth: &mut bool) -> Result<(), StoreError> {
         histogram!(names::UPSERT_POINTS).record(points.len() as f64);
         let mut retries = 0;
         let on_retry = |error: &StoreError| {
             retries += 1;
             tracing::warn!(collection = self.target.collection, %error, retries, "an upsert is tried again");
         };
-        let outcome = retry(self.allowed, || self.attempt(points), on_retry).await;
+        let outcome = retry(deadline, || self.attempt(points), on_retry).await;
         *smooth &= retries == 0 && !outcome.as_ref().is_err_and(StoreError::is_retryable);
         outcome
     }
@@ -227,6 +229,7 @@ impl Upserter {
 /// What is owed for one point of an upsert.
 struct Answer {
     bytes: usize,
+    since: Instant,
     indexed: Indexed,
     finalizer: Finalizer<DocumentKey, Indexed>,
     claim: Claim,
@@ -234,13 +237,13 @@ struct Answer {
 
 impl Answer {
     fn of(job: WriteJob) -> (Point, Self) {
-        let WriteJob { point, bytes, indexed, finalizer, claim } = job;
-        (point, Self { bytes, indexed, finalizer, claim })
+        let WriteJob { point, bytes, since, indexed, finalizer, claim } = job;
+        (point, Self { bytes, since, indexed, finalizer, claim })
     }
 
     fn with((answer, point): (Self, Point)) -> WriteJob {
-        let Self { bytes, indexed, finalizer, claim } = answer;
-        WriteJob { point, bytes, indexed, finalizer, claim }
+        let Self { bytes, since, indexed, finalizer, claim } = answer;
+        WriteJob { point, bytes, since, indexed, finalizer, claim }
     }
 
     fn indexed(self) {

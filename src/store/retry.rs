@@ -12,17 +12,17 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause, before jitter, unless the store asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Calls `attempt` until it succeeds, fails for good, or `allowed` has passed. Pauses double, with jitter; where the store
-/// says how long it wants to be left alone, that is honoured. `on_retry` hears of each failure that is tried again.
+/// Calls `attempt` until it succeeds, fails for good, or another one would come after `deadline`; at least once. Pauses
+/// double, with jitter; where the store says how long it wants to be left alone, that is honoured. `on_retry` hears of
+/// each failure that is tried again.
 ///
 /// # Errors
 /// The last one.
 pub async fn retry<T, F: Future<Output = Result<T, StoreError>>>(
-    allowed: Duration,
+    deadline: Instant,
     mut attempt: impl FnMut() -> F,
     mut on_retry: impl FnMut(&StoreError),
 ) -> Result<T, StoreError> {
-    let deadline = Instant::now() + allowed;
     let backoff = ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE);
     let mut pauses = backoff.with_jitter().without_max_times().build();
     loop {
@@ -51,7 +51,7 @@ mod tests {
         let start = Instant::now();
         let mut attempts = 0;
         let outcome = retry(
-            Duration::from_secs(60),
+            start + Duration::from_secs(60),
             || {
                 attempts += 1;
                 let retry_after = Some(Duration::from_secs(7));
@@ -69,7 +69,7 @@ mod tests {
         let start = Instant::now();
         let mut retries = 0;
         let outcome = retry(
-            Duration::from_secs(20),
+            start + Duration::from_secs(20),
             || ready(Err::<(), _>(StoreError::Unavailable("down".into()))),
             |_| retries += 1,
         );
@@ -82,7 +82,7 @@ mod tests {
     async fn does_not_retry_what_will_be_refused_again() {
         let mut attempts = 0;
         let outcome = retry(
-            Duration::from_secs(60),
+            Instant::now() + Duration::from_secs(60),
             || {
                 attempts += 1;
                 ready(Err::<(), _>(StoreError::Refused("no".into())))

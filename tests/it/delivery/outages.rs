@@ -108,11 +108,12 @@ async fn a_store_that_does_not_answer_is_asked_again() {
     let sidecar = remote(&server, &["--qdrant-timeout", "500ms"]).await;
     server.faults().hang(&[Call::Upsert]);
     let ingest = tokio::spawn(ingest(sidecar.index().await, options(), docs(1..=10)));
-    server.wait_until(|counters| counters.calls(Call::Upsert) == 1).await;
+    server.wait_until(|counters| counters.calls(Call::Upsert) == 2).await;
     server.faults().clear();
-    let got = ingest.await.unwrap();
-    assert_eq!(got.indexed().len(), 10);
-    assert_eq!(server.counters().batches, [10, 10]);
+    assert_eq!(ingest.await.unwrap().indexed().len(), 10);
+    // All of them the same batch.
+    assert!(server.counters().batches.iter().all(|points| *points == 10));
+    assert_eq!(stored(&server, 1..=10).await.len(), 10);
 }
 
 /// A batch that is refused is split; the store then vanishes. The parts share one time for retries.
@@ -129,7 +130,12 @@ async fn the_parts_of_a_batch_share_its_time() {
     let got = ingest.await.unwrap();
     assert!(vanished.elapsed() < Duration::from_secs(4), "answered after {:?}", vanished.elapsed());
     got.one_each(256);
-    assert!(got.rejected().into_values().skip(1).all(|reason| reason == "STORE_UNAVAILABLE"));
-    let code = got.results[1].rejection.as_ref().map(|rejection| Code::from_i32(rejection.code));
-    assert_eq!(code, Some(Code::Unavailable));
+    let mut rejected = got.rejected();
+    // It may have been found before the store vanished.
+    rejected.remove(&1);
+    assert!(rejected.len() > 200, "{} were rejected", rejected.len());
+    assert!(rejected.into_values().all(|reason| reason == "STORE_UNAVAILABLE"));
+    assert!(
+        got.results.iter().filter_map(|result| result.rejection.as_ref()).any(|it| it.code == Code::Unavailable as i32)
+    );
 }

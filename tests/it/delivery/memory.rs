@@ -1,0 +1,44 @@
+//! Memory stays flat, however many documents a stream has.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::remote_process;
+use crate::support::qdrant_server::{Options, QdrantServer};
+use crate::support::upload::{Upload, docs, options};
+
+/// From here on, memory must not grow.
+const WARM: u64 = 10_000;
+/// How many documents are sent, unless `SPLADE_MEMORY_DOCUMENTS` says.
+const COUNT: u64 = 100_000;
+/// Of one message.
+const MESSAGE: u64 = 250;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_flat() {
+    let count = std::env::var("SPLADE_MEMORY_DOCUMENTS").map_or(COUNT, |count| count.parse().unwrap());
+    let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
+    server.faults().delay_upserts(Duration::from_millis(200));
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &server, &[]).await;
+    let mut upload = Upload::open(process.index().await, options()).await.unwrap();
+    upload.push_all((0..count).step_by(MESSAGE as usize).map(move |from| docs(from..(from + MESSAGE).min(count))));
+
+    upload.read_results(WARM as usize).await;
+    let warm = process.resident_kib();
+    let mut peak = warm;
+    while upload.got.results.len() < count as usize {
+        upload.read_results((upload.got.results.len() + WARM as usize).min(count as usize)).await;
+        peak = peak.max(process.resident_kib());
+    }
+    let end = process.resident_kib();
+    let (got, status) = upload.rest().await;
+    status.unwrap();
+    got.one_each(count as usize);
+    assert_eq!(got.indexed().len(), count as usize);
+    let counters = server.counters();
+    assert_eq!((counters.points(), counters.written), (count as usize, count as usize), "each is written once");
+    println!("resident after {WARM} documents: {warm} KiB; at most later: {peak} KiB; after {count}: {end} KiB");
+    assert!(end <= warm + warm / 10, "memory grew from {warm} KiB to {end} KiB");
+}

@@ -1,0 +1,135 @@
+//! Queries don't wait for bulk work, nor for a store that is away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use splade_sidecar::proto::search_request::Query;
+use splade_sidecar::proto::{
+    EncodeOptions, EncodeRequest, EncodeStreamRequest, EncodeStreamResponse, IngestOptions, LongText, SearchRequest,
+    UpsertRequest,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Status, Streaming};
+
+use super::remote;
+use crate::support::endpoint::Endpoint;
+use crate::support::qdrant_server::{Call, QdrantServer};
+use crate::support::sidecar::Sidecar;
+use crate::support::upload::{COLLECTION, Upload, doc, docs, ingest, options};
+
+/// All bulk work fits in the lane, so that a query that waits for its turn comes after it.
+const ONE_THREAD: [&str; 4] = ["--threads", "1", "--queue-texts", "4096"];
+
+/// Of as many tokens as the model takes.
+fn long() -> String {
+    "wing ".repeat(200)
+}
+
+fn encode_request(text: &str) -> EncodeRequest {
+    EncodeRequest { options: None, texts: vec![text.to_owned()] }
+}
+
+fn search_request(text: &str) -> SearchRequest {
+    let query = Some(Query::Text(text.to_owned()));
+    SearchRequest { collection: COLLECTION.to_owned(), query, ..Default::default() }
+}
+
+/// Opens a stream of texts, all sent at once.
+async fn encode_stream(
+    server: Endpoint,
+    options: EncodeOptions,
+    texts: Vec<String>,
+) -> Streaming<EncodeStreamResponse> {
+    let (requests, receiver) = mpsc::channel(1);
+    requests.send(EncodeStreamRequest { options: Some(options), texts }).await.unwrap();
+    server.encoder().await.encode_stream(Request::new(ReceiverStream::new(receiver))).await.unwrap().into_inner()
+}
+
+/// Takes results in a task of its own, which counts them and ends with the stream.
+fn count(mut results: Streaming<EncodeStreamResponse>) -> (Arc<AtomicUsize>, JoinHandle<Result<(), Status>>) {
+    let counter = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&counter);
+    let task = tokio::spawn(async move {
+        while let Some(response) = results.message().await? {
+            counted.fetch_add(response.results.len(), Ordering::Relaxed);
+        }
+        Ok(())
+    });
+    (counter, task)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_is_answered_before_the_bulk_work_that_came_first() {
+    const COUNT: usize = 2_000;
+    let sidecar = Sidecar::start(&ONE_THREAD).await;
+    ingest(sidecar.index().await, options(), docs(1..=10)).await;
+    let (mut encoder, mut index) = (sidecar.encoder().await, sidecar.index().await);
+    let mut results = encode_stream(*sidecar, EncodeOptions::default(), vec![long(); COUNT]).await;
+    results.message().await.unwrap().unwrap();
+    let (counted, bulk) = count(results);
+    encoder.encode(encode_request("boundary layer")).await.unwrap();
+    let hits = index.search(search_request("document")).await.unwrap().into_inner().hits;
+    assert_eq!(hits.len(), 10);
+    let done = counted.load(Ordering::Relaxed);
+    assert!(done < COUNT / 2, "{done} of {COUNT} texts were encoded before the queries");
+    bulk.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_is_answered_before_the_documents_that_came_first() {
+    const COUNT: usize = 2_000;
+    let sidecar = Sidecar::start(&ONE_THREAD).await;
+    ingest(sidecar.index().await, options(), docs(1..=10)).await;
+    let mut index = sidecar.index().await;
+    let options = IngestOptions { batch_points: 50, ..options() };
+    let mut upload = Upload::open(sidecar.index().await, options).await.unwrap();
+    upload.push_all([(1..=COUNT as u64).map(|number| doc(number, &long())).collect()]);
+    upload.read_results(1).await;
+    index.search(search_request("document")).await.unwrap();
+    // What is there by now can be taken at once.
+    let done = sidecar.point_count(COLLECTION).await as usize;
+    assert!(done < COUNT / 2, "{done} of {COUNT} documents were indexed before the search");
+    upload.rest().await.1.unwrap();
+}
+
+/// A text that is refused takes the thread that tokenizes it longer than many that are encoded.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_does_not_wait_for_texts_that_are_refused() {
+    const COUNT: usize = 60;
+    let sidecar = Sidecar::start(&ONE_THREAD).await;
+    let mut encoder = sidecar.encoder().await;
+    let options = EncodeOptions { long_text: LongText::Reject.into(), ..Default::default() };
+    let mut results = encode_stream(*sidecar, options, vec!["wing ".repeat(40_000); COUNT]).await;
+    results.message().await.unwrap().unwrap();
+    let (counted, bulk) = count(results);
+    encoder.encode(encode_request("boundary layer")).await.unwrap();
+    let done = counted.load(Ordering::Relaxed);
+    assert!(done < COUNT / 2, "{done} of {COUNT} texts were refused before the query");
+    bulk.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_stops_no_encoder() {
+    let server = QdrantServer::start();
+    let sidecar = remote(&server, &["--max-documents", "16", "--max-interactive", "16"]).await;
+    ingest(sidecar.index().await, options(), docs(1..=10)).await;
+    server.faults().hang(&[Call::Upsert]);
+    let mut upload = Upload::open(sidecar.index().await, options()).await.unwrap();
+    upload.push_all([docs(1..=100)]);
+    let mut index = sidecar.index().await;
+    let documents = docs(101..=200).into_iter().map(Into::into).collect();
+    let upsert = UpsertRequest { options: Some(options()), documents };
+    let upsert = tokio::spawn(async move { index.upsert(upsert).await });
+    // Both hold every permit that they can get.
+    server.wait_until(|counters| counters.in_flight == 1).await;
+
+    sidecar.encoder().await.encode(encode_request("boundary layer")).await.unwrap();
+    sidecar.index().await.search(search_request("document")).await.unwrap();
+    let results = encode_stream(*sidecar, EncodeOptions::default(), vec![long(); 100]).await;
+    let (counted, stream) = count(results);
+    stream.await.unwrap().unwrap();
+    assert_eq!(counted.load(Ordering::Relaxed), 100);
+    upsert.abort();
+}
