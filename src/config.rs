@@ -394,7 +394,7 @@ mod tests {
         let config = config(&["--model", "naver/splade-v3@main"]).unwrap();
         assert_eq!(config.model_name, "splade-v3");
         assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 50_051)));
-        assert!(matches!(config.store, StoreConfig::Embedded(folder) if folder == PathBuf::from("splade-store")));
+        assert!(matches!(config.store, StoreConfig::Embedded(folder) if folder.as_os_str() == "splade-store"));
         assert_eq!(config.pipeline.writer.batch_bytes, 4 << 20);
         assert_eq!(config.server.max_message_bytes, 32 << 20);
     }

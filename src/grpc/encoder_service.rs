@@ -10,7 +10,7 @@ use super::deadline::deadline;
 use super::document::check_text;
 use super::options::{invalid, late_options, long_text, pruning, role};
 use super::status::{rejection, status};
-use super::stream::{OpenStream, Responder, Responses, next_request};
+use super::stream::{OpenStream, Responder, Responses, next_request, opened_by_first_request};
 use super::vector::{to_encoded_text, to_model};
 use super::{Gate, Shared};
 use crate::metrics as names;
@@ -107,22 +107,28 @@ impl EncoderService for EncoderApi {
         &self,
         request: Request<Streaming<EncodeStreamRequest>>,
     ) -> Result<Response<Self::EncodeStreamStream>, Status> {
-        let shared = self.gate.pass()?;
+        let shared = self.gate.pass()?.clone();
         let open = OpenStream::new("encode_stream", shared.streams.token());
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
-        let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?.unwrap_or_default();
-        let options = first.options.unwrap_or_default();
-        let with_tokens = options.with_tokens;
-        let options = shared.encode_options(options).map_err(|fault| status(fault.within("options")))?;
-        let model = Arc::clone(&options.model);
-        let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
-        let reader = tokio::spawn(read(shared.clone(), requests, encode, first.texts));
-        let responder = Responder { results, reader, deadline, _open: open };
-        let responses = responder.respond(move |finished| EncodeStreamResponse {
-            results: finished.into_iter().map(|finished| result(finished, with_tokens.then_some(&*model))).collect(),
-        });
-        Ok(Response::new(responses))
+        let opening = async move {
+            let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?;
+            let EncodeStreamRequest { options, texts } = first.unwrap_or_default();
+            let options = options.unwrap_or_default();
+            let with_tokens = options.with_tokens;
+            let options = shared.encode_options(options).map_err(|fault| status(fault.within("options")))?;
+            let model = Arc::clone(&options.model);
+            let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
+            let reader = tokio::spawn(read(shared, requests, encode, texts));
+            let responder = Responder { results, reader, deadline, _open: open };
+            Ok(responder.respond(move |finished| {
+                let tokens_of = with_tokens.then_some(&*model);
+                EncodeStreamResponse {
+                    results: finished.into_iter().map(|finished| result(finished, tokens_of)).collect(),
+                }
+            }))
+        };
+        Ok(Response::new(opened_by_first_request(opening)))
     }
 
     async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {

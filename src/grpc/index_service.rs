@@ -6,7 +6,7 @@ use super::deadline::deadline;
 use super::document::document_id;
 use super::options::{invalid, to_collection_options};
 use super::status::status;
-use super::stream::{OpenStream, Responder, Responses, next_request};
+use super::stream::{OpenStream, Responder, Responses, next_request, opened_by_first_request};
 use super::{Gate, explain, ingest, search};
 use crate::pipeline::{Progress, Urgency, store_fault};
 use crate::proto::index_service_server::IndexService;
@@ -36,22 +36,24 @@ impl IndexService for IndexApi {
     type IngestStream = Responses<IngestResponse>;
 
     async fn ingest(&self, request: Request<Streaming<IngestRequest>>) -> Result<Response<Self::IngestStream>, Status> {
-        let shared = self.gate.pass()?;
+        let shared = self.gate.pass()?.clone();
         let open = OpenStream::new("ingest", shared.streams.token());
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
-        let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?;
-        let IngestRequest { options, documents } = first.unwrap_or_default();
-        let (ingest, results) = ingest::open(shared, Urgency::Bulk, options).await.map_err(status)?;
-        let reader = tokio::spawn(ingest::read(shared.clone(), requests, ingest, documents));
-        let responder = Responder { results, reader, deadline, _open: open };
-        let mut progress = Progress::default();
-        let responses = responder.respond(move |finished| {
-            finished.iter().for_each(|finished| progress.finish(finished.key.sequence));
-            let results = finished.into_iter().map(ingest::to_result).collect();
-            IngestResponse { results, durable_through: progress.through() }
-        });
-        Ok(Response::new(responses))
+        let opening = async move {
+            let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?;
+            let IngestRequest { options, documents } = first.unwrap_or_default();
+            let (ingest, results) = ingest::open(&shared, Urgency::Bulk, options).await.map_err(status)?;
+            let reader = tokio::spawn(ingest::read(shared, requests, ingest, documents));
+            let responder = Responder { results, reader, deadline, _open: open };
+            let mut progress = Progress::default();
+            Ok(responder.respond(move |finished| {
+                finished.iter().for_each(|finished| progress.finish(finished.key.sequence));
+                let results = finished.into_iter().map(ingest::to_result).collect();
+                IngestResponse { results, durable_through: progress.through() }
+            }))
+        };
+        Ok(Response::new(opened_by_first_request(opening)))
     }
 
     async fn upsert(&self, request: Request<UpsertRequest>) -> Result<Response<UpsertResponse>, Status> {

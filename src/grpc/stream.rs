@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use futures_util::{Stream, stream};
+use futures_util::{Stream, TryStreamExt, stream};
 use metrics::gauge;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -44,6 +44,14 @@ impl Drop for OpenStream {
     fn drop(&mut self) {
         gauge!(names::STREAMS, "call" => self.call).decrement(1.0);
     }
+}
+
+/// The responses that `opening` makes of the first request. The headers don't wait for it: a client may wait for them
+/// before it sends anything.
+pub fn opened_by_first_request<R: 'static>(
+    opening: impl Future<Output = Result<Responses<R>, Status>> + Send + 'static,
+) -> Responses<R> {
+    Box::pin(stream::once(opening).try_flatten())
 }
 
 /// The next request; `None` when the client has sent all, or has gone.

@@ -16,11 +16,11 @@ mod tracker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
+use tokio::time::Instant;
 
 use super::client::ClientArgs;
 use super::errors::FAILED;

@@ -1,10 +1,10 @@
 //! Merging a collection's segments beside its writes.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self as sync_mpsc, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use tokio::sync::mpsc;
 
 use super::engine::Engine;
@@ -24,7 +24,7 @@ pub(super) enum Merge {
 impl Merge {
     /// Starts a merge, after which the writer gets [`Message::Merged`].
     pub(super) fn start(engine: Arc<Engine>, outbox: mpsc::WeakSender<Message>) -> Self {
-        let (sender, result) = sync_mpsc::channel();
+        let (sender, result) = bounded(1);
         let run = move || {
             let merged = engine.merge();
             // The writer closes the engine, if it can.

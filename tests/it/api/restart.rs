@@ -59,7 +59,8 @@ async fn is_refused_by_another_model(sidecar: &Sidecar) {
     let upsert = UpsertRequest { options: Some(options("docs")), documents: documents.clone() };
     assert_mismatch(index.upsert(upsert).await, "options.model");
     let ingest = messages(options("docs"), documents, 2);
-    assert_mismatch(index.ingest(tokio_stream::iter(ingest)).await, "options.model");
+    let mut responses = index.ingest(tokio_stream::iter(ingest)).await.unwrap().into_inner();
+    assert_mismatch(responses.message().await, "options.model");
 
     let collection = get(sidecar, "docs").await;
     assert_eq!((collection.point_count, collection.model.as_str()), (5, MODEL));

@@ -43,7 +43,10 @@ async fn encode_stream(
     texts: Vec<String>,
 ) -> Streaming<EncodeStreamResponse> {
     let (requests, receiver) = mpsc::channel(1);
-    requests.send(EncodeStreamRequest { options: Some(options), texts: texts.into_iter().map(Into::into).collect() }).await.unwrap();
+    requests
+        .send(EncodeStreamRequest { options: Some(options), texts: texts.into_iter().map(Into::into).collect() })
+        .await
+        .unwrap();
     server.encoder().await.encode_stream(Request::new(ReceiverStream::new(receiver))).await.unwrap().into_inner()
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
+use splade_sidecar::proto::index_service_client::IndexServiceClient;
 use splade_sidecar::proto::{
     Document, DocumentResult, EncodeOptions, EncodeRequest, EncodedText, GetCollectionRequest, IngestOptions,
 };
-use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
-use splade_sidecar::proto::index_service_client::IndexServiceClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
