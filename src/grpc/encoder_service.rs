@@ -11,7 +11,7 @@ use super::options::{invalid, late_options, long_text, pruning, role};
 use super::status::{rejection, status};
 use super::stream::{OpenStream, Responder, Responses, next_request};
 use super::vector::{to_encoded_text, to_model};
-use super::{Gate, Shared};
+use super::{Gate, Pass, Shared};
 use crate::metrics as names;
 use crate::model::Model;
 use crate::pipeline::{Encode, EncodeOptions, Encoded, Finished, Urgency};
@@ -107,7 +107,7 @@ impl EncoderService for EncoderApi {
         request: Request<Streaming<EncodeStreamRequest>>,
     ) -> Result<Response<Self::EncodeStreamStream>, Status> {
         let shared = self.gate.pass()?;
-        let open = OpenStream::new("encode_stream", shared.streams.token());
+        let open = OpenStream::new("encode_stream", shared.clone());
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
         let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?.unwrap_or_default();
@@ -116,7 +116,7 @@ impl EncoderService for EncoderApi {
         let options = shared.encode_options(options).map_err(|fault| status(fault.within("options")))?;
         let model = Arc::clone(&options.model);
         let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
-        let reader = tokio::spawn(read(shared.clone(), requests, encode, first.texts));
+        let reader = tokio::spawn(read(shared, requests, encode, first.texts));
         let responder = Responder { results, reader, deadline, _open: open };
         let responses = responder.respond(move |finished| EncodeStreamResponse {
             results: finished.into_iter().map(|finished| result(finished, with_tokens.then_some(&*model))).collect(),
@@ -140,7 +140,7 @@ impl EncoderService for EncoderApi {
 
 /// Reads a stream of texts to its end.
 async fn read(
-    shared: Shared,
+    shared: Pass,
     mut requests: Streaming<EncodeStreamRequest>,
     encode: Encode,
     mut texts: Vec<String>,

@@ -37,13 +37,13 @@ impl IndexService for IndexApi {
 
     async fn ingest(&self, request: Request<Streaming<IngestRequest>>) -> Result<Response<Self::IngestStream>, Status> {
         let shared = self.gate.pass()?;
-        let open = OpenStream::new("ingest", shared.streams.token());
+        let open = OpenStream::new("ingest", shared.clone());
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
         let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?;
         let IngestRequest { options, documents } = first.unwrap_or_default();
-        let (ingest, results) = ingest::open(shared, Urgency::Bulk, options).await.map_err(status)?;
-        let reader = tokio::spawn(ingest::read(shared.clone(), requests, ingest, documents));
+        let (ingest, results) = ingest::open(&shared, Urgency::Bulk, options).await.map_err(status)?;
+        let reader = tokio::spawn(ingest::read(shared, requests, ingest, documents));
         let responder = Responder { results, reader, deadline, _open: open };
         let mut progress = Progress::default();
         let responses = responder.respond(move |finished| {
@@ -62,20 +62,20 @@ impl IndexService for IndexApi {
             let message = format!("there are {} documents; send 1 to {max}, or use Ingest", documents.len());
             return Err(status(invalid("documents", message)));
         }
-        let opened = ingest::open(shared, Urgency::Interactive, options).await.map_err(status)?;
-        let results = ingest::upsert(shared, opened, documents).await.map_err(status)?;
+        let opened = ingest::open(&shared, Urgency::Interactive, options).await.map_err(status)?;
+        let results = ingest::upsert(&shared, opened, documents).await.map_err(status)?;
         Ok(Response::new(UpsertResponse { results }))
     }
 
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
         let shared = self.gate.pass()?;
-        let hits = search::search(shared, request.into_inner()).await.map_err(status)?;
+        let hits = search::search(&shared, request.into_inner()).await.map_err(status)?;
         Ok(Response::new(SearchResponse { hits }))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
         let shared = self.gate.pass()?;
-        explain::explain(shared, request.into_inner()).await.map(Response::new).map_err(status)
+        explain::explain(&shared, request.into_inner()).await.map(Response::new).map_err(status)
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
