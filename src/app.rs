@@ -12,7 +12,6 @@ use anyhow::Context;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use telemetry::init_logs;
 
@@ -81,7 +80,6 @@ impl Server {
             () = &mut stop => return Ok(Ended::Drained),
         };
         let Parts { models, store, pipeline, running } = parts;
-        let streams = TaskTracker::new();
         self.gate.open(Shared {
             models,
             pipeline,
@@ -89,7 +87,6 @@ impl Server {
             collections: Arc::new(Collections::new(Arc::clone(&store))),
             limits: self.config.requests,
             stopping: self.stopping.clone(),
-            streams: streams.clone(),
         });
         let watch = tokio::spawn(self.health.clone().watch(Arc::clone(&store), self.stopping.clone()));
         stop.await;
@@ -99,12 +96,11 @@ impl Server {
         let Self { gate, health, serving, .. } = self;
         let drain = async {
             let _watched = watch.await;
-            streams.close();
-            streams.wait().await;
+            gate.drained().await;
             health.end().await;
             serving.end().await;
             // The last handle to the pipeline: its threads end when they have finished what they hold.
-            drop(gate);
+            gate.close();
             running.drained().await;
             store.close().await
         };

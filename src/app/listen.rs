@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -21,9 +23,17 @@ use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::encoder_service_server::EncoderServiceServer;
 use crate::proto::index_service_server::IndexServiceServer;
 
-/// HTTP/2 flow control: what a client may send before it is read, by call and by connection.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// HTTP/2 flow control: how many bytes a client may send before they are read, by call and by connection. Calls that
+/// wait for the pipeline use up their own window; the connection's is so large that they leave room for others.
+///
+/// h2 ends a connection with ENHANCE_YOUR_CALM when unread messages that are shorter than 256 bytes cost it more memory
+/// than half of the connection's window. A stream of documents of 25 bytes each costs ten times its own window, so that
+/// twenty such streams of one connection can wait.
+const STREAM_WINDOW: u32 = 128 << 10;
+const CONNECTION_WINDOW: u32 = 64 << 20;
+
+/// How long connections are waited for when every call to the services has ended.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// Sockets that are bound.
 #[derive(Debug)]
@@ -111,13 +121,19 @@ impl Listeners {
 }
 
 impl Serving {
-    /// Takes no more calls, and waits until the open ones have ended.
+    /// Takes no more calls, and waits until the last answers have left: a while, for a client may keep a connection that
+    /// has no call, or a call of another service such as reflection, as long as it likes.
     pub async fn end(self) {
         self.ending.cancel();
-        for task in self.tasks {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a listener failed");
+        let ended = async {
+            for task in self.tasks {
+                if let Err(error) = task.await {
+                    tracing::error!(%error, "a listener failed");
+                }
             }
+        };
+        if timeout(ENDING, ended).await.is_err() {
+            tracing::info!("connections that have nothing to do are cut off");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::options::{invalid, late_options, long_text, pruning, role};
 use super::status::{rejection, status};
 use super::stream::{OpenStream, Responder, Responses, next_request, opened_by_first_request};
 use super::vector::{to_encoded_text, to_model};
-use super::{Gate, Shared};
+use super::{Gate, Pass, Shared};
 use crate::metrics as names;
 use crate::model::Model;
 use crate::pipeline::{Encode, EncodeOptions, Encoded, Finished, Urgency};
@@ -107,8 +107,8 @@ impl EncoderService for EncoderApi {
         &self,
         request: Request<Streaming<EncodeStreamRequest>>,
     ) -> Result<Response<Self::EncodeStreamStream>, Status> {
-        let shared = self.gate.pass()?.clone();
-        let open = OpenStream::new("encode_stream", shared.streams.token());
+        let shared = self.gate.pass()?;
+        let open = OpenStream::new("encode_stream", shared.clone());
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
         let opening = async move {
@@ -147,7 +147,7 @@ impl EncoderService for EncoderApi {
 
 /// Reads a stream of texts to its end.
 async fn read(
-    shared: Shared,
+    shared: Pass,
     mut requests: Streaming<EncodeStreamRequest>,
     encode: Encode,
     mut texts: Vec<Bytes>,

@@ -1,8 +1,11 @@
 //! The gate of the services: closed while the model is loaded and after the server has begun to stop.
 
-use std::sync::{Arc, OnceLock};
+use std::ops::Deref;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Status;
 
 use super::Shared;
@@ -13,36 +16,65 @@ use crate::types::{Fault, Reason};
 /// Lets calls through to what the services share, once it is there and until the server stops.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    shared: Arc<OnceLock<Shared>>,
+    shared: Arc<RwLock<Option<Arc<Shared>>>>,
     stopping: CancellationToken,
+    calls: TaskTracker,
+}
+
+/// What a call got through the gate with. The server's end waits until it is dropped.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    shared: Arc<Shared>,
+    _call: TaskTrackerToken,
+}
+
+impl Deref for Pass {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 impl Gate {
-    /// A closed gate. It closes for good when `stopping` is cancelled.
+    /// A closed gate. It lets no call through any more when `stopping` is cancelled.
     pub fn new(stopping: CancellationToken) -> Self {
-        Self { shared: Arc::default(), stopping }
+        Self { shared: Arc::default(), stopping, calls: TaskTracker::new() }
     }
 
-    /// Opens the gate; the first time counts.
+    /// Opens the gate.
     pub fn open(&self, shared: Shared) {
-        let _first = self.shared.set(shared);
+        *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(shared));
     }
 
-    /// What the services share.
+    /// Lets a call through.
     ///
     /// # Errors
     /// `UNAVAILABLE` if the server is still starting, or is stopping.
-    pub fn pass(&self) -> Result<&Shared, Status> {
+    pub fn pass(&self) -> Result<Pass, Status> {
+        let call = self.calls.token();
         if self.stopping.is_cancelled() {
             return Err(stopping_status());
         }
-        self.shared.get().ok_or_else(|| {
+        let shared = self.peek().ok_or_else(|| {
             status(Fault::new(Reason::Starting, "", "the server is starting; wait until its health is SERVING"))
-        })
+        })?;
+        Ok(Pass { shared, _call: call })
     }
 
     /// What the services share, even while the server stops; for observers.
-    pub fn peek(&self) -> Option<&Shared> {
-        self.shared.get()
+    pub fn peek(&self) -> Option<Arc<Shared>> {
+        self.shared.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until every call that was let through has ended. Called when the server stops.
+    pub async fn drained(&self) {
+        self.calls.close();
+        self.calls.wait().await;
+    }
+
+    /// Lets go of what the services share, whoever still has this gate.
+    pub fn close(&self) {
+        self.shared.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

@@ -36,8 +36,8 @@ impl IndexService for IndexApi {
     type IngestStream = Responses<IngestResponse>;
 
     async fn ingest(&self, request: Request<Streaming<IngestRequest>>) -> Result<Response<Self::IngestStream>, Status> {
-        let shared = self.gate.pass()?.clone();
-        let open = OpenStream::new("ingest", shared.streams.token());
+        let shared = self.gate.pass()?;
+        let open = OpenStream::new("ingest", shared.clone());
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
         let opening = async move {
@@ -64,20 +64,20 @@ impl IndexService for IndexApi {
             let message = format!("there are {} documents; send 1 to {max}, or use Ingest", documents.len());
             return Err(status(invalid("documents", message)));
         }
-        let opened = ingest::open(shared, Urgency::Interactive, options).await.map_err(status)?;
-        let results = ingest::upsert(shared, opened, documents).await.map_err(status)?;
+        let opened = ingest::open(&shared, Urgency::Interactive, options).await.map_err(status)?;
+        let results = ingest::upsert(&shared, opened, documents).await.map_err(status)?;
         Ok(Response::new(UpsertResponse { results }))
     }
 
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
         let shared = self.gate.pass()?;
-        let hits = search::search(shared, request.into_inner()).await.map_err(status)?;
+        let hits = search::search(&shared, request.into_inner()).await.map_err(status)?;
         Ok(Response::new(SearchResponse { hits }))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
         let shared = self.gate.pass()?;
-        explain::explain(shared, request.into_inner()).await.map(Response::new).map_err(status)
+        explain::explain(&shared, request.into_inner()).await.map(Response::new).map_err(status)
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use metrics::counter;
 use tonic::{Status, Streaming};
 
-use super::Shared;
 use super::document::{document, to_document_id};
 use super::options::{batch_points, collection_spec, invalid, late_options, long_text, pruning, text_key};
 use super::status::{rejection, status};
 use super::stream::next_request;
+use super::{Pass, Shared};
 use crate::metrics as names;
 use crate::pipeline::{DocumentKey, Finished, Indexed, Ingest, IngestOptions, Results, Urgency};
 use crate::proto::{self, DocumentResult, DocumentStatus, IngestRequest};
@@ -49,7 +49,7 @@ async fn checked(shared: &Shared, options: proto::IngestOptions) -> Result<Inges
 /// # Errors
 /// If the server is stopping, or the client breaks the contract.
 pub async fn read(
-    shared: Shared,
+    shared: Pass,
     mut requests: Streaming<IngestRequest>,
     mut ingest: Ingest,
     mut documents: Vec<Bytes>,

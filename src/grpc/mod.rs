@@ -18,10 +18,9 @@ mod vector;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use encoder_service::EncoderApi;
-pub use gate::Gate;
+pub use gate::{Gate, Pass};
 pub use index_service::IndexApi;
 
 use crate::model::Models;
@@ -47,6 +46,4 @@ pub struct Shared {
     pub limits: RequestLimits,
     /// Cancelled when the server begins to stop.
     pub stopping: CancellationToken,
-    /// The open streams, which the server's end waits for.
-    pub streams: TaskTracker,
 }

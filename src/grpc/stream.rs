@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::{Status, Streaming};
 
+use super::Pass;
 use super::status::status;
 use crate::metrics as names;
 use crate::pipeline::Finished;
@@ -30,13 +30,13 @@ pub type Responses<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
 #[derive(Debug)]
 pub struct OpenStream {
     call: &'static str,
-    _token: TaskTrackerToken,
+    _pass: Pass,
 }
 
 impl OpenStream {
-    pub fn new(call: &'static str, token: TaskTrackerToken) -> Self {
+    pub fn new(call: &'static str, pass: Pass) -> Self {
         gauge!(names::STREAMS, "call" => call).increment(1.0);
-        Self { call, _token: token }
+        Self { call, _pass: pass }
     }
 }
 

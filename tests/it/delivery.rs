@@ -1,10 +1,12 @@
 //! What is promised about delivery, each promise on real sockets: DESIGN's 1 to 6.
 
 mod bounds;
+mod cancelling;
 mod memory;
 mod outages;
 mod queries;
 mod results;
+mod shutdown;
 
 use std::collections::BTreeSet;
 

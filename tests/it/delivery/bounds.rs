@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use splade_sidecar::proto::IngestOptions;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
+use splade_sidecar::proto::{GetCollectionRequest, IngestOptions};
 use tempfile::TempDir;
 use tokio::time::{interval, timeout};
 use tonic::transport::Channel;
 
-use super::{PERMITS, RECEIVED, remote_process};
-use crate::support::qdrant_server::{Options, QdrantServer};
-use crate::support::upload::{Upload, doc, docs, ingest, options};
+use super::{PERMITS, RECEIVED, remote, remote_process};
+use crate::support::qdrant_server::{Call, Options, QdrantServer};
+use crate::support::upload::{COLLECTION, Upload, doc, docs, ingest, options};
 
 const MAX_DOCUMENTS: usize = 64;
 
@@ -74,6 +74,34 @@ async fn a_client_that_does_not_read_blocks_only_itself() {
 
     drop(deaf);
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
+}
+
+/// HTTP/2 servers are wary of many small frames, which is what a message a document comes to.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_messages_that_wait_break_no_connection() {
+    const STREAMS: u64 = 4;
+    let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
+    let sidecar = remote(&server, &["--max-documents", "64", "--qdrant-timeout", "3s"]).await;
+    ingest(sidecar.index().await, options(), docs([0])).await;
+    server.faults().hang(&[Call::Upsert]);
+    let client = sidecar.index().await;
+    let mut uploads = Vec::new();
+    for _ in 0..STREAMS {
+        let upload = Upload::open(client.clone(), options()).await.unwrap();
+        let mut sent = 0;
+        while timeout(Duration::from_millis(300), upload.push(docs([sent]))).await.is_ok() {
+            sent += 1;
+        }
+        uploads.push((upload, sent));
+    }
+    client.clone().get_collection(GetCollectionRequest { collection: COLLECTION.to_owned() }).await.unwrap();
+    server.faults().clear();
+    for (upload, sent) in uploads {
+        let (got, end) = upload.rest().await;
+        end.unwrap();
+        // The message on which the client lost patience may have gone out.
+        assert!((sent..=sent + 1).contains(&(got.indexed().len() as u64)), "{} of {sent}", got.indexed().len());
+    }
 }
 
 /// A client that takes but few results before it reads them.

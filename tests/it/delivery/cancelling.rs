@@ -1,0 +1,134 @@
+//! Work that nobody waits for any more is dropped before it is encoded.
+
+use std::time::Duration;
+
+use splade_sidecar::proto::IngestOptions;
+use splade_sidecar::proto::index_service_client::IndexServiceClient;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use super::{PERMITS, remote_process, stored};
+use crate::support::endpoint::{Endpoint, Samples, connect};
+use crate::support::process::Process;
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::upload::{Got, Upload, doc, docs, ingest, options};
+
+const TOKENS: &str = "splade_tokens_total";
+const QUEUED: &str = "splade_queue_depth{lane=\"bulk\"}";
+const CANCELLED: &str = "splade_documents_rejected_total{reason=\"CANCELLED\"}";
+
+/// How many documents are queued, of 128 tokens each: more than can be encoded before the client has gone.
+const COUNT: usize = 8_000;
+const TOKENS_EACH: f64 = 128.0;
+
+/// One encoder thread, whose lane takes all documents, and a collection.
+async fn start(server: &QdrantServer) -> (TempDir, Process) {
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, server, &["--threads", "1", "--queue-texts", "8192"]).await;
+    ingest(process.index().await, options(), docs([0])).await;
+    (folder, process)
+}
+
+fn long_documents() -> Vec<Vec<u8>> {
+    let text = "wing ".repeat(200);
+    (1..=COUNT as u64).map(|number| doc(number, &text)).collect()
+}
+
+fn small_batches() -> IngestOptions {
+    IngestOptions { batch_points: 20, ..options() }
+}
+
+/// Waits until nothing is under way, and checks that most of the work was never done and that no more is done.
+async fn expect_dropped(process: &Process) {
+    let idle = |samples: &Samples| samples.get(PERMITS) == 0.0 && samples.get(QUEUED) == 0.0;
+    let samples = process.wait_samples(idle).await;
+    let tokens = samples.get(TOKENS);
+    assert!(tokens < COUNT as f64 * TOKENS_EACH / 2.0, "{tokens} tokens were encoded");
+    assert!(samples.get(CANCELLED) > COUNT as f64 / 2.0, "{samples:?}");
+    assert_eq!(samples.get("splade_streams_open{call=\"ingest\"}"), 0.0);
+    // Another client's document goes through the same thread after all that was queued.
+    let got = ingest(process.index().await, options(), vec![doc(0, "wing")]).await;
+    assert_eq!(got.indexed(), [1]);
+    assert!(process.samples().await.get(TOKENS) - tokens < TOKENS_EACH);
+}
+
+/// Checks that what was reported indexed is in the store.
+async fn expect_stored(server: &QdrantServer, got: &Got) {
+    let indexed = got.indexed();
+    assert!(!indexed.is_empty());
+    assert_eq!(stored(server, indexed.iter().copied()).await.len(), indexed.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_cancels() {
+    let server = QdrantServer::start();
+    let (_folder, process) = start(&server).await;
+    let mut upload = Upload::open(process.index().await, small_batches()).await.unwrap();
+    upload.push_all([long_documents()]);
+    upload.read_results(1).await;
+    // Dropping the response stream resets the call.
+    let got = std::mem::take(&mut upload.got);
+    drop(upload);
+    expect_dropped(&process).await;
+    expect_stored(&server, &got).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_passes() {
+    let server = QdrantServer::start();
+    let (_folder, process) = start(&server).await;
+    let limit = Duration::from_secs(1);
+    let opened = Upload::open_with(process.index().await, small_batches(), |request| request.set_timeout(limit)).await;
+    let mut upload = opened.unwrap();
+    upload.push_all([long_documents()]);
+    let (got, end) = upload.rest().await;
+    let status = end.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    assert_eq!(status.get_details_error_info().unwrap().reason, "CANCELLED");
+    expect_dropped(&process).await;
+    expect_stored(&server, &got).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_vanishes() {
+    let server = QdrantServer::start();
+    let (_folder, process) = start(&server).await;
+    let wire = Wire::to(*process).await;
+    let client = IndexServiceClient::new(connect(wire.address).await);
+    let mut upload = Upload::open(client, small_batches()).await.unwrap();
+    upload.push_all([long_documents()]);
+    upload.read_results(20).await;
+    wire.cut();
+    let (got, end) = upload.rest().await;
+    end.unwrap_err();
+    expect_dropped(&process).await;
+    expect_stored(&server, &got).await;
+}
+
+/// A wire to a server that can be cut.
+struct Wire {
+    address: std::net::SocketAddr,
+    carrier: AbortHandle,
+}
+
+impl Wire {
+    /// Carries one connection.
+    async fn to(server: Endpoint) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let carrier = tokio::spawn(async move {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut server = TcpStream::connect(server.address).await.unwrap();
+            // An end that closes is no failure of the wire.
+            let _ended = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        });
+        Self { address, carrier: carrier.abort_handle() }
+    }
+
+    fn cut(self) {
+        self.carrier.abort();
+    }
+}

@@ -1,0 +1,133 @@
+//! Shutdown drains: what was read has its result, all under one deadline, and health tells it.
+
+use std::time::Duration;
+
+use splade_sidecar::app::Ended;
+use splade_sidecar::proto::{EncodeRequest, IngestOptions};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus::NotServing;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_types::StatusExt;
+
+use super::{remote, stored};
+use crate::support::endpoint::health;
+use crate::support::qdrant_server::{Call, QdrantServer};
+use crate::support::sidecar::Sidecar;
+use crate::support::upload::{Upload, docs, ingest, options};
+
+/// More than a test should need.
+const LONG: Duration = Duration::from_secs(20);
+
+fn small_batches() -> IngestOptions {
+    IngestOptions { batch_points: 50, ..options() }
+}
+
+fn assert_stopping(status: &Status) {
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert_eq!(status.get_details_error_info().unwrap().reason, "SHUTTING_DOWN");
+    assert!(status.get_details_retry_info().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_is_finished() {
+    const COUNT: u64 = 100_000;
+    let server = QdrantServer::start();
+    server.faults().delay_upserts(Duration::from_millis(300));
+    let mut sidecar = remote(&server, &["--max-documents", "1000"]).await;
+    let mut existing = HealthClient::new(sidecar.channel().await);
+    let mut index = sidecar.index().await;
+    let mut upload = Upload::open(sidecar.index().await, small_batches()).await.unwrap();
+    upload.push_all((1..=COUNT).map(|number| docs([number])));
+    upload.read_results(100).await;
+
+    sidecar.begin_stop();
+    // Before anything is asked: the server notices the order when it is next woken.
+    let mut watch = existing.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    while watch.message().await.unwrap().unwrap().status() != NotServing {}
+    assert_eq!(server.counters().in_flight.min(1), 1, "the drain is under way");
+    for service in ["", "splade.v1.EncoderService", "splade.v1.IndexService"] {
+        assert_eq!(health(&mut existing, service).await, NotServing);
+        assert_eq!(sidecar.health(service).await, NotServing);
+    }
+    assert_stopping(&Upload::open(sidecar.index().await, options()).await.map(|_| ()).unwrap_err());
+    assert_stopping(&index.ingest(tokio_stream::empty()).await.map(|_| ()).unwrap_err());
+    let texts = EncodeRequest { texts: vec!["boundary layer".to_owned()], ..Default::default() };
+    assert_stopping(&sidecar.encoder().await.encode(texts).await.unwrap_err());
+
+    let (got, end) = upload.rest().await;
+    assert_stopping(&end.unwrap_err());
+    let read = got.results.len() as u64;
+    assert!((100..COUNT).contains(&read), "{read} documents were read");
+    got.one_each(read as usize);
+    assert_eq!(got.indexed().len() as u64, read, "{:?}", got.rejected());
+    assert_eq!(stored(&server, 1..=read).await.len() as u64, read);
+    assert_eq!(server.counters().written as u64, read, "a document was written and not reported");
+    assert_eq!(sidecar.stop().await.0, Ended::Drained);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_had_said_all_ends_ok() {
+    let server = QdrantServer::start();
+    server.faults().delay_upserts(Duration::from_millis(500));
+    let mut sidecar = remote(&server, &[]).await;
+    let mut upload = Upload::open(sidecar.index().await, options()).await.unwrap();
+    upload.push_all([docs(1..=100)]);
+    let rest = tokio::spawn(upload.rest());
+    server.wait_until(|counters| counters.in_flight == 1).await;
+    sidecar.begin_stop();
+    let (got, end) = rest.await.unwrap();
+    end.unwrap();
+    got.one_each(100);
+    assert_eq!(sidecar.stop().await.0, Ended::Drained);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deadline_holds() {
+    let server = QdrantServer::start();
+    let sidecar = remote(&server, &["--drain-deadline", "2s"]).await;
+    server.faults().hang(&[Call::Upsert]);
+    let mut upload = Upload::open(sidecar.index().await, options()).await.unwrap();
+    upload.push_all([docs(1..=100)]);
+    server.wait_until(|counters| counters.in_flight == 1).await;
+    let stopped = Instant::now();
+    assert_eq!(sidecar.stop().await.0, Ended::DeadlinePassed);
+    assert!(stopped.elapsed() >= Duration::from_secs(2));
+    assert!(stopped.elapsed() < Duration::from_secs(4), "it took {:?}", stopped.elapsed());
+}
+
+/// Streams that no document comes through any more, calls of other services, connections without a call: none of them
+/// keeps the server from ending.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_idle_does_not_hold_the_end() {
+    let mut sidecar = Sidecar::start(&[]).await;
+    ingest(sidecar.index().await, options(), docs(1..=10)).await;
+
+    let idle_stream = Upload::open(sidecar.index().await, options()).await.unwrap();
+    let channel = sidecar.channel().await;
+    let mut watch = HealthClient::new(channel.clone()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    let (requests, receiver) = mpsc::channel(1);
+    let list = Some(MessageRequest::ListServices(String::new()));
+    requests.send(ServerReflectionRequest { host: String::new(), message_request: list }).await.unwrap();
+    let mut reflection = ServerReflectionClient::new(channel);
+    let mut services = reflection.server_reflection_info(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    services.message().await.unwrap().unwrap();
+    let _silent = TcpStream::connect(sidecar.address).await.unwrap();
+    let _silent_too = TcpStream::connect(sidecar.metrics).await.unwrap();
+
+    sidecar.begin_stop();
+    let stopped = Instant::now();
+    let (ended, _folder) = timeout(LONG, sidecar.stop()).await.expect("the server has not ended");
+    assert_eq!(ended, Ended::Drained);
+    assert!(stopped.elapsed() < Duration::from_secs(5), "it took {:?}", stopped.elapsed());
+    assert_stopping(&idle_stream.rest().await.1.unwrap_err());
+    while let Ok(Some(_status)) = watch.message().await {}
+    drop(requests);
+}
