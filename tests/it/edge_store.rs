@@ -6,13 +6,14 @@ mod speed;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, thread};
 
 use serde_json::json;
 use splade_sidecar::store::{EdgeOptions, EdgeStore, SearchQuery, StoreError, VectorStore};
 use splade_sidecar::types::{CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, SparseVector};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 const VECTOR: &str = "splade";
 

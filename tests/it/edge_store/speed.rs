@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs, path::Path};
 
 use splade_sidecar::store::{EdgeOptions, EdgeStore, SearchQuery, VectorStore};
 use splade_sidecar::types::{Point, SparseVector};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::{VECTOR, count, open_when_free, point, query, spec};
 
