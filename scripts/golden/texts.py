@@ -23,7 +23,7 @@ ODD = [
     "I love it 😀🎉 👩‍👩‍👧‍👦 🇨🇭!",
     "... !!! ??? --- ;;; ((( )))",
     "In 1969, 600 million people (about 16.4 %) watched; $3.50 at 07:45 on 2024-02-29.",
-    "fn main() { let x: Vec<u32> = vec![1, 2, 3]; println!(\"{x:?}\"); }",
+    'fn main() { let x: Vec<u32> = vec![1, 2, 3]; println!("{x:?}"); }',
     "See https://example.org/a/b?c=d&e=f#g or write to someone@example.com.",
     "A literal [MASK] here, a [SEP] there, and ##ing.",
     "tabs\tand\nline\r\nbreaks   and    runs\u00a0of\u2003spaces",

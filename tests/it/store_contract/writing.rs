@@ -76,7 +76,7 @@ pub async fn a_collection_that_is_absent_is_said_to_be(store: Arc<dyn VectorStor
 pub async fn an_upsert_replaces_the_whole_point(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0), (2, 1.0)]), point(2, &[(1, 1.0)])]).await;
     let new = Point { payload: payload(json!({ "fresh": true })), ..point(1, &[(2, 0.5), (3, 2.0)]) };
-    store.upsert(&name, VECTOR, &[new.clone()]).await.expect("an upsert");
+    store.upsert(&name, VECTOR, std::slice::from_ref(&new)).await.expect("an upsert");
 
     assert_eq!(count(&store, &name).await, 2);
     assert_eq!(numbers(&search(&store, &name, query(&[(1, 1.0)])).await), [2]);
