@@ -10,14 +10,15 @@ import argparse
 import json
 from pathlib import Path
 
-import random_models
 import sentence_transformers
 import torch
 import transformers
-import wordpiece
 from sentence_transformers import SparseEncoder
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sparse_encoder.modules import SpladePooling
+
+import random_models
+import wordpiece
 from texts import golden_texts
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"

@@ -7,8 +7,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from documents import document, ingest
 from splade.v1 import index_service_pb2 as index
+
+from documents import document, ingest
 
 NAME = "cranfield"
 

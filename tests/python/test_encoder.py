@@ -4,9 +4,10 @@ import json
 
 import grpc
 import pytest
+from splade.v1 import encoder_service_pb2 as encoder
+
 from conftest import ROOT
 from faults import fails
-from splade.v1 import encoder_service_pb2 as encoder
 
 GOLDEN = ROOT / "tests" / "data" / "golden"
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from conftest import ROOT
 
 README_ADDRESS = "localhost:50051"

@@ -4,11 +4,12 @@ import math
 
 import grpc
 import pytest
-from documents import DENSE_NAME, corpus, document, ingest, invalid_utf8, nested_payload, options
-from faults import fails
 from splade.v1 import encoder_service_pb2 as encoder
 from splade.v1 import index_service_pb2 as index
 from splade.v1 import types_pb2 as types
+
+from documents import DENSE_NAME, corpus, document, ingest, invalid_utf8, nested_payload, options
+from faults import fails
 
 INDEXED, REJECTED = index.DOCUMENT_STATUS_INDEXED, index.DOCUMENT_STATUS_REJECTED
 

@@ -4,10 +4,11 @@ import urllib.request
 
 import grpc
 import pytest
-from documents import document, ingest, options
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from splade.v1 import index_service_pb2 as index
+
+from documents import document, ingest, options
 
 SERVICES = ["splade.v1.EncoderService", "splade.v1.IndexService"]
 

@@ -2,12 +2,13 @@
 
 import grpc
 import pytest
-from documents import corpus, document, ingest, options
-from faults import fails
 from google.protobuf.timestamp_pb2 import Timestamp
 from splade.v1 import filter_pb2 as filters
 from splade.v1 import index_service_pb2 as index
 from splade.v1 import types_pb2 as types
+
+from documents import corpus, document, ingest, options
+from faults import fails
 
 NAME, COUNT = "searched", 60
 QUERY = "what cured the disease of sailors on long voyages"
