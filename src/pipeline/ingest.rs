@@ -1,17 +1,17 @@
 //! One client's documents on their way into one collection.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::admission::Admission;
+use super::claims::{Claim, Claims};
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::writer::{Target, WriteJob};
 use super::{Finalizer, Finished, Pipeline, Ticket, Urgency};
 use crate::model::Model;
-use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, PointId, Pruning, Reason};
+use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, Pruning, Reason};
 
 /// Which document of a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,40 +187,5 @@ impl Continuation for Write {
         let point = Point::new(document, vector, &options.text_key);
         // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
         let _sent = writer.try_send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim });
-    }
-}
-
-/// The ids of a client's documents that are under way. A second document of the same id waits for the first, so that the
-/// later one wins.
-#[derive(Debug, Clone, Default)]
-struct Claims {
-    ids: Arc<Mutex<HashSet<PointId>>>,
-    released: Arc<Notify>,
-}
-
-/// The claim to an id, released on drop.
-#[derive(Debug)]
-pub struct Claim {
-    claims: Claims,
-    id: PointId,
-}
-
-impl Claims {
-    async fn claim(&self, id: PointId) -> Claim {
-        loop {
-            let released = self.released.notified();
-            if self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id) {
-                return Claim { claims: self.clone(), id };
-            }
-            released.await;
-        }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.claims.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        // One task claims ids: the one that reads the stream.
-        self.claims.released.notify_one();
     }
 }

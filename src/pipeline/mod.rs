@@ -16,6 +16,7 @@
 mod admission;
 mod aimd;
 mod batcher;
+mod claims;
 mod collections;
 mod encode;
 mod encoder_pool;
@@ -23,6 +24,8 @@ mod finalizer;
 mod ingest;
 mod lane;
 mod progress;
+#[cfg(test)]
+mod testing;
 mod ticket;
 mod writer;
 

@@ -18,7 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use super::aimd::Aimd;
 use super::batcher::{Batcher, Limits};
-use super::ingest::{Claim, DocumentKey, Indexed};
+use super::claims::Claim;
+use super::ingest::{DocumentKey, Indexed};
 use super::{Finalizer, store_fault};
 use crate::metrics as names;
 use crate::store::retry::retry;
@@ -255,3 +256,6 @@ impl Answer {
         self.finalizer.finish(Err(fault));
     }
 }
+
+#[cfg(test)]
+mod tests;

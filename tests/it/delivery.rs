@@ -4,6 +4,7 @@ mod bounds;
 mod cancelling;
 mod memory;
 mod outages;
+mod process;
 mod queries;
 mod results;
 mod shutdown;
