@@ -23,6 +23,9 @@ use crate::proto::{
 };
 use crate::types::{Fault, Reason};
 
+/// The most vectors of one response message: of 30,000 terms with their tokens, half a MiB each.
+const VECTORS_A_MESSAGE: usize = 6;
+
 /// The service.
 #[derive(Debug, Clone)]
 pub struct EncoderApi {
@@ -117,7 +120,7 @@ impl EncoderService for EncoderApi {
         let model = Arc::clone(&options.model);
         let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
         let reader = tokio::spawn(read(shared, requests, encode, first.texts));
-        let responder = Responder { results, reader, deadline, _open: open };
+        let responder = Responder { results, reader, deadline, results_a_message: VECTORS_A_MESSAGE, _open: open };
         let responses = responder.respond(move |finished| EncodeStreamResponse {
             results: finished.into_iter().map(|finished| result(finished, with_tokens.then_some(&*model))).collect(),
         });
