@@ -19,7 +19,7 @@ use crate::types::check_collection_name;
 /// The most ids of one `Delete`.
 const MAX_DELETES: usize = 10_000;
 
-/// The most results of one response message: 1 KiB each at most, of which an id may take half.
+/// The most results of one response message: of 2 KiB each at most.
 const RESULTS_A_MESSAGE: usize = 256;
 
 /// The service.
