@@ -24,6 +24,9 @@ use crate::proto::{
 };
 use crate::types::{Fault, Reason};
 
+/// The most vectors of one response message: of 30,000 terms with their tokens, half a MiB each.
+const VECTORS_A_MESSAGE: usize = 6;
+
 /// The service.
 #[derive(Debug, Clone)]
 pub struct EncoderApi {
@@ -120,7 +123,7 @@ impl EncoderService for EncoderApi {
             let model = Arc::clone(&options.model);
             let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
             let reader = tokio::spawn(read(shared, requests, encode, texts));
-            let responder = Responder { results, reader, deadline, _open: open };
+            let responder = Responder { results, reader, deadline, results_a_message: VECTORS_A_MESSAGE, _open: open };
             Ok(responder.respond(move |finished| {
                 let tokens_of = with_tokens.then_some(&*model);
                 EncodeStreamResponse {

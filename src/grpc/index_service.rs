@@ -19,6 +19,9 @@ use crate::types::check_collection_name;
 /// The most ids of one `Delete`.
 const MAX_DELETES: usize = 10_000;
 
+/// The most results of one response message: of 2 KiB each at most.
+const RESULTS_A_MESSAGE: usize = 256;
+
 /// The service.
 #[derive(Debug, Clone)]
 pub struct IndexApi {
@@ -45,7 +48,7 @@ impl IndexService for IndexApi {
             let IngestRequest { options, documents } = first.unwrap_or_default();
             let (ingest, results) = ingest::open(&shared, Urgency::Bulk, options).await.map_err(status)?;
             let reader = tokio::spawn(ingest::read(shared, requests, ingest, documents));
-            let responder = Responder { results, reader, deadline, _open: open };
+            let responder = Responder { results, reader, deadline, results_a_message: RESULTS_A_MESSAGE, _open: open };
             let mut progress = Progress::default();
             Ok(responder.respond(move |finished| {
                 finished.iter().for_each(|finished| progress.finish(finished.key.sequence));

@@ -20,9 +20,6 @@ use crate::metrics as names;
 use crate::pipeline::Finished;
 use crate::types::{Fault, Reason};
 
-/// The most results of one response message.
-const RESULTS_A_MESSAGE: usize = 256;
-
 /// What the client gets.
 pub type Responses<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
 
@@ -82,6 +79,8 @@ pub struct Responder<K, T> {
     pub results: mpsc::Receiver<Finished<K, T>>,
     pub reader: JoinHandle<Result<(), Status>>,
     pub deadline: Option<Instant>,
+    /// The most results of one response message. Clients take messages of up to 4 MiB unless they are told otherwise.
+    pub results_a_message: usize,
     /// Open until the last response has left.
     pub _open: OpenStream,
 }
@@ -101,7 +100,7 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
 
     async fn next(&mut self) -> Result<Option<Vec<Finished<K, T>>>, Status> {
         let mut results = Vec::new();
-        let received = self.results.recv_many(&mut results, RESULTS_A_MESSAGE);
+        let received = self.results.recv_many(&mut results, self.results_a_message);
         let count = match self.deadline {
             None => received.await,
             Some(deadline) => timeout_at(deadline, received).await.map_err(|_| {

@@ -79,9 +79,8 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use tokio_test_support::pending;
-
     use super::*;
+    use crate::pipeline::testing::pending;
 
     #[tokio::test]
     async fn waits_for_documents_and_for_bytes() {
@@ -103,13 +102,5 @@ mod tests {
         let large = admission.place().await.unwrap().weigh(1 << 40).await.unwrap();
         assert!(pending(admission.place().await.unwrap().weigh(1)).await);
         drop(large);
-    }
-
-    mod tokio_test_support {
-        /// Whether a future is not ready now.
-        pub async fn pending<F: Future>(future: F) -> bool {
-            tokio::pin!(future);
-            std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending())).await
-        }
     }
 }

@@ -248,3 +248,6 @@ fn finish(text: Tokenized, mut vector: SparseVector) {
     let encoded = Encoded { vector, tokens: text.tokens.ids.len(), truncated };
     text.job.next.encoded(text.job.text, Ok(encoded));
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,17 @@
 //! One client's documents on their way into one collection.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::admission::Admission;
+use super::claims::{Claim, Claims};
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
-use super::writer::{Target, WriteJob};
+use super::writer::{Target, WriteJob, WriterHandle};
 use super::{Finalizer, Finished, Pipeline, Ticket, Urgency};
 use crate::model::Model;
-use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, PointId, Pruning, Reason};
+use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, Pruning, Reason};
 
 /// Which document of a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,7 +64,7 @@ pub struct Ingest {
     urgency: Urgency,
     admission: Admission,
     options: Arc<IngestOptions>,
-    writer: mpsc::Sender<WriteJob>,
+    writer: WriterHandle,
     results: mpsc::Sender<Finished<DocumentKey, Indexed>>,
     claims: Claims,
     sequence: u64,
@@ -129,7 +129,7 @@ impl Ingest {
                 return Ok(());
             }
         };
-        let claim = self.claims.claim(document.id.point_id()).await;
+        let claim = self.claims.claim(document.id.point_id(), || self.writer.hurry()).await;
         let text = std::mem::take(&mut document.text);
         let options = Arc::clone(&self.options);
         let next = Box::new(Write { document, bytes, options, finalizer, claim, writer: self.writer.clone() });
@@ -148,13 +148,24 @@ impl Ingest {
             }
             Some(_) => None,
         });
-        match problem {
+        let problem = problem.map(|(name, message)| (Reason::InvalidVector, format!("dense_vectors.{name}"), message));
+        match problem.or_else(|| self.check_payload(&document)) {
             None => Ok(document),
-            Some((name, message)) => {
-                let fault = Fault::new(Reason::InvalidVector, format!("dense_vectors.{name}"), message);
+            Some((reason, field, message)) => {
+                let fault = Fault::new(reason, field, message);
                 Err(Unreadable { id: Some(document.id), fault })
             }
         }
+    }
+
+    /// The text is kept in the payload, and must not replace what the client has there.
+    fn check_payload(&self, document: &Document) -> Option<(Reason, String, String)> {
+        let key = &self.options.text_key;
+        let own = document.payload.get(key).filter(|_| !key.is_empty())?;
+        let message =
+            "the text is kept under this name; rename the field, or set text_key to another name or to nothing";
+        let differs = own.as_str() != Some(&document.text);
+        differs.then(|| (Reason::InvalidArgument, format!("payload.{key}"), message.to_owned()))
     }
 }
 
@@ -166,7 +177,7 @@ struct Write {
     options: Arc<IngestOptions>,
     finalizer: Finalizer<DocumentKey, Indexed>,
     claim: Claim,
-    writer: mpsc::Sender<WriteJob>,
+    writer: WriterHandle,
 }
 
 impl Continuation for Write {
@@ -186,41 +197,6 @@ impl Continuation for Write {
         let bytes = bytes + 8 * vector.len();
         let point = Point::new(document, vector, &options.text_key);
         // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
-        let _sent = writer.try_send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim });
-    }
-}
-
-/// The ids of a client's documents that are under way. A second document of the same id waits for the first, so that the
-/// later one wins.
-#[derive(Debug, Clone, Default)]
-struct Claims {
-    ids: Arc<Mutex<HashSet<PointId>>>,
-    released: Arc<Notify>,
-}
-
-/// The claim to an id, released on drop.
-#[derive(Debug)]
-pub struct Claim {
-    claims: Claims,
-    id: PointId,
-}
-
-impl Claims {
-    async fn claim(&self, id: PointId) -> Claim {
-        loop {
-            let released = self.released.notified();
-            if self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id) {
-                return Claim { claims: self.clone(), id };
-            }
-            released.await;
-        }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.claims.ids.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        // One task claims ids: the one that reads the stream.
-        self.claims.released.notify_one();
+        let _sent = writer.send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim });
     }
 }

@@ -59,3 +59,35 @@ impl<T> Lane<T> {
         gauge!(names::QUEUE_DEPTH, "lane" => self.name).set(self.sender.len() as f64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::testing::pending;
+
+    #[tokio::test]
+    async fn holds_no_more_than_its_capacity() {
+        let (lane, receiver) = Lane::new("test", 2);
+        lane.send("first").await.unwrap();
+        lane.send("second").await.unwrap();
+        let third = lane.send("third");
+        tokio::pin!(third);
+        assert!(pending(&mut third).await, "two slots are all there are");
+        let first = receiver.try_recv().unwrap();
+        assert!(pending(&mut third).await, "the first has not been dealt with yet");
+        assert_eq!((first.item, lane.sender.len()), ("first", 1));
+        drop(first);
+        third.await.unwrap();
+        assert_eq!(lane.sender.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn gives_back_what_nobody_receives() {
+        let (lane, receiver) = Lane::new("test", 2);
+        drop(receiver);
+        assert_eq!(lane.send("first").await, Err("first"));
+        // A slot that was taken for nothing came back.
+        assert_eq!(lane.send("second").await, Err("second"));
+        assert_eq!(lane.send("third").await, Err("third"));
+    }
+}

@@ -16,6 +16,7 @@
 mod admission;
 mod aimd;
 mod batcher;
+mod claims;
 mod collections;
 mod encode;
 mod encoder_pool;
@@ -23,6 +24,8 @@ mod finalizer;
 mod ingest;
 mod lane;
 mod progress;
+#[cfg(test)]
+mod testing;
 mod ticket;
 mod writer;
 
@@ -30,7 +33,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use metrics::gauge;
-use tokio::sync::mpsc;
 
 pub use collections::Collections;
 pub use encode::{Encode, EncodeOptions, Vectors};
@@ -46,7 +48,7 @@ use crate::metrics as names;
 use crate::store::{StoreError, VectorStore};
 use crate::types::{Fault, Reason};
 use admission::Admission;
-use writer::{Target, WriteJob, Writers};
+use writer::{Target, WriterHandle, Writers};
 
 /// Everything that bounds the pipeline.
 #[derive(Debug, Clone, Copy)]
@@ -176,8 +178,8 @@ impl Pipeline {
         lane.send(job).await.map_err(|_unsent| closed())
     }
 
-    fn writer(&self, target: Target) -> mpsc::Sender<WriteJob> {
-        self.inner.writers.sender(target)
+    fn writer(&self, target: Target) -> WriterHandle {
+        self.inner.writers.open(target)
     }
 }
 

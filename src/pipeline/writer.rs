@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
 
 use super::aimd::Aimd;
 use super::batcher::{Batcher, Limits};
-use super::ingest::{Claim, DocumentKey, Indexed};
+use super::claims::Claim;
+use super::ingest::{DocumentKey, Indexed};
 use super::{Finalizer, store_fault};
 use crate::metrics as names;
 use crate::store::retry::retry;
@@ -61,6 +62,35 @@ pub struct WriteJob {
     pub claim: Claim,
 }
 
+/// The way to a writer, which lives as long as there is one of these.
+#[derive(Debug, Clone)]
+pub struct WriterHandle {
+    jobs: mpsc::Sender<WriteJob>,
+    hurry: Arc<Notify>,
+}
+
+impl WriterHandle {
+    /// Sends a point. Never waits: there is room for every document that can hold a permit.
+    ///
+    /// # Errors
+    /// Gives the job back if the writer has ended.
+    pub fn send(&self, job: WriteJob) -> Result<(), Box<WriteJob>> {
+        self.jobs.try_send(job).map_err(|error| Box::new(error.into_inner()))
+    }
+
+    /// Makes the writer write what it has now.
+    pub fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+}
+
+/// A [`WriterHandle`] that does not keep its writer alive.
+#[derive(Debug)]
+struct WeakHandle {
+    jobs: mpsc::WeakSender<WriteJob>,
+    hurry: Arc<Notify>,
+}
+
 /// The writers of all collections.
 #[derive(Debug)]
 pub struct Writers {
@@ -68,7 +98,7 @@ pub struct Writers {
     config: WriterConfig,
     /// Room for every document that can hold a permit: sending to a writer never waits.
     capacity: usize,
-    open: Mutex<HashMap<Target, mpsc::WeakSender<WriteJob>>>,
+    open: Mutex<HashMap<Target, WeakHandle>>,
     tasks: TaskTracker,
 }
 
@@ -77,24 +107,28 @@ impl Writers {
         Self { store, config, capacity, open: Mutex::default(), tasks: TaskTracker::new() }
     }
 
-    /// The way to a target's writer, which is started if there is none. It ends when the last sender is gone and all that
+    /// The way to a target's writer, which is started if there is none. It ends when the last handle is gone and all that
     /// was sent is answered.
-    pub fn sender(&self, target: Target) -> mpsc::Sender<WriteJob> {
+    pub fn open(&self, target: Target) -> WriterHandle {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = open.get(&target).and_then(mpsc::WeakSender::upgrade) {
-            return sender;
+        if let Some(weak) = open.get(&target)
+            && let Some(jobs) = weak.jobs.upgrade()
+        {
+            return WriterHandle { jobs, hurry: Arc::clone(&weak.hurry) };
         }
-        open.retain(|_, sender| sender.strong_count() > 0);
+        open.retain(|_, weak| weak.jobs.strong_count() > 0);
         let (sender, jobs) = mpsc::channel(self.capacity);
-        open.insert(target.clone(), sender.downgrade());
+        let hurry = Arc::new(Notify::new());
+        open.insert(target.clone(), WeakHandle { jobs: sender.downgrade(), hurry: Arc::clone(&hurry) });
         let writer = Writer {
             upserter: Arc::new(Upserter { store: Arc::clone(&self.store), target }),
             retry_deadline: self.config.retry_deadline,
             in_flight: JoinSet::new(),
             aimd: Aimd::new(self.config.max_in_flight),
+            hurry: Arc::clone(&hurry),
         };
         self.tasks.spawn(writer.run(jobs, self.config));
-        sender
+        WriterHandle { jobs: sender, hurry }
     }
 
     /// Waits until every writer has ended.
@@ -111,6 +145,8 @@ struct Writer {
     /// Each gives whether the store took its batch at the first attempt.
     in_flight: JoinSet<bool>,
     aimd: Aimd,
+    /// Asked for by a document that waits for one of the batch.
+    hurry: Arc<Notify>,
 }
 
 impl Writer {
@@ -123,11 +159,16 @@ impl Writer {
             let closed = tokio::select! {
                 job = jobs.recv() => match job {
                     Some(job) => {
-                        let bytes = job.bytes;
-                        batcher.push(job, bytes, Instant::now())
+                        let (bytes, awaited) = (job.bytes, job.claim.is_awaited());
+                        let closed = batcher.push(job, bytes, Instant::now());
+                        if awaited {
+                            self.hurry.notify_one();
+                        }
+                        closed
                     }
                     None => break,
                 },
+                () = self.hurry.notified() => batcher.flush(),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => batcher.flush(),
                 Some(done) = self.in_flight.join_next() => {
                     self.adapt(done.unwrap_or(false));
@@ -255,3 +296,6 @@ impl Answer {
         self.finalizer.finish(Err(fault));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// The longest field and message. Refusals wait in memory until their client reads them, and those of calls travel in
+/// headers, of which clients take 8 KiB.
+const MAX_FIELD_BYTES: usize = 256;
+const MAX_MESSAGE_BYTES: usize = 1_024;
+
 /// A refusal: what is wrong, where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -16,8 +21,10 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// What is too long is cut: both texts may repeat what a client or a store wrote.
     pub fn new(reason: Reason, field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { reason, field: field.into(), message: message.into(), retry_after: None }
+        let (field, message) = (cut(field.into(), MAX_FIELD_BYTES), cut(message.into(), MAX_MESSAGE_BYTES));
+        Self { reason, field, message, retry_after: None }
     }
 
     /// The same fault, one level up: `text` in `documents[3]` is `documents[3].text`.
@@ -30,6 +37,15 @@ impl Fault {
         };
         self
     }
+}
+
+fn cut(mut text: String, max_bytes: usize) -> String {
+    const MARK: char = '…';
+    if text.len() > max_bytes {
+        text.truncate(text.floor_char_boundary(max_bytes - MARK.len_utf8()));
+        text.push(MARK);
+    }
+    text
 }
 
 /// The kinds of refusal. Each is a constant in the API, a label in the metrics and one canonical code.
@@ -93,5 +109,18 @@ impl Reason {
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Internal => "INTERNAL",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let fault = Fault::new(Reason::InvalidVector, "é".repeat(500), "é".repeat(5_000));
+        assert!(fault.field.ends_with("é…") && fault.field.len() <= MAX_FIELD_BYTES);
+        assert!(fault.message.ends_with("é…") && fault.message.len() <= MAX_MESSAGE_BYTES);
+        assert_eq!(Fault::new(Reason::EmptyText, "text", "it is blank").message, "it is blank");
     }
 }

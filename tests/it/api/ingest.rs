@@ -129,6 +129,20 @@ async fn the_text_is_kept_where_asked_beside_the_payload() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payload_field_is_not_replaced_by_the_text() {
+    on_both_stores(async |sidecar| {
+        let with =
+            |value: &str| Document { payload: Some(payload(json!({ "text": value }))), ..document(num(1), "the moon") };
+        let results = sidecar.ingest(options("own-text"), vec![with("its title"), with("the moon")]).await;
+        let rejection = results[0].rejection.as_ref().unwrap();
+        assert_eq!((rejection.reason.as_str(), rejection.field.as_str()), ("INVALID_ARGUMENT", "payload.text"));
+        assert!(rejection.message.contains("text_key"), "{rejection:?}");
+        assert_indexed(&results[1..]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upsert_answers_in_order_and_the_later_of_two_wins() {
     on_both_stores(async |sidecar| {
         let mut documents = numbered(&texts(40));

@@ -89,7 +89,8 @@ async fn small_messages_that_wait_break_no_connection() {
     for _ in 0..STREAMS {
         let upload = Upload::open(client.clone(), options()).await.unwrap();
         let mut sent = 0;
-        while timeout(Duration::from_millis(300), upload.push(docs([sent]))).await.is_ok() {
+        while let Ok(pushed) = timeout(Duration::from_millis(300), upload.push(docs([sent]))).await {
+            assert!(pushed, "the stream broke after {sent} messages");
             sent += 1;
         }
         uploads.push((upload, sent));

@@ -1,7 +1,7 @@
 //! Every document gets exactly one result, and one bad document never ends a stream.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -30,13 +30,14 @@ enum Sort {
     NoId,
     NotFinite,
     UnknownDense,
+    LongName,
     Reserved,
     Deep,
     Garbage,
     NotUtf8,
 }
 
-const SORTS: [Sort; 13] = [
+const SORTS: [Sort; 14] = [
     Sort::Good,
     Sort::Again,
     Sort::Long,
@@ -46,6 +47,7 @@ const SORTS: [Sort; 13] = [
     Sort::NoId,
     Sort::NotFinite,
     Sort::UnknownDense,
+    Sort::LongName,
     Sort::Reserved,
     Sort::Deep,
     Sort::Garbage,
@@ -56,7 +58,7 @@ impl Sort {
     /// The document, as bytes.
     fn document(self, number: u64, first: u64) -> Vec<u8> {
         let good = Document { id: Some(id(number)), text: format!("document {number}"), ..Default::default() };
-        let dense = |value| BTreeMap::from([("title".to_owned(), DenseVector { values: vec![value] })]);
+        let dense = |name: &str, value| HashMap::from([(name.to_owned(), DenseVector { values: vec![value] })]);
         let uuid = DocumentId { kind: Some(Kind::Uuid("not-a-uuid".to_owned())) };
         match self {
             Self::Good => good,
@@ -66,8 +68,9 @@ impl Sort {
             Self::TooLarge => Document { text: "x".repeat(5_000), ..good },
             Self::NoUuid => Document { id: Some(uuid), ..good },
             Self::NoId => Document { id: Some(DocumentId::default()), ..good },
-            Self::NotFinite => Document { dense_vectors: dense(f32::NAN).into_iter().collect(), ..good },
-            Self::UnknownDense => Document { dense_vectors: dense(1.0).into_iter().collect(), ..good },
+            Self::NotFinite => Document { dense_vectors: dense("title", f32::NAN), ..good },
+            Self::UnknownDense => Document { dense_vectors: dense("title", 1.0), ..good },
+            Self::LongName => Document { dense_vectors: dense(&"title".repeat(10_000), 1.0), ..good },
             Self::Reserved => Document { payload: Some(nested(1, "_splade_key")), ..good },
             Self::Deep => Document { payload: Some(nested(200, "deeper")), ..good },
             Self::Garbage => return vec![0xff; 10],
@@ -87,7 +90,7 @@ impl Sort {
             Self::Blank => Some("EMPTY_TEXT"),
             Self::TooLarge => Some("TEXT_TOO_LONG"),
             Self::NoUuid | Self::NoId | Self::Reserved => Some("INVALID_ARGUMENT"),
-            Self::NotFinite | Self::UnknownDense => Some("INVALID_VECTOR"),
+            Self::NotFinite | Self::UnknownDense | Self::LongName => Some("INVALID_VECTOR"),
             Self::Deep | Self::Garbage | Self::NotUtf8 => Some("MALFORMED_DOCUMENT"),
         }
     }
@@ -131,6 +134,8 @@ async fn run(endpoint: Endpoint, client: Client, first: u64) -> BTreeSet<u64> {
     for (sort, result) in sorts.iter().zip(got.one_each(sorts.len())) {
         let reason = result.rejection.as_ref().map(|rejection| rejection.reason.as_str());
         assert_eq!(reason, sort.refusal(), "{sort:?}: {result:?}");
+        let size = result.encoded_len();
+        assert!(size <= 2_048, "{sort:?}: {size} bytes");
         assert_eq!(result.truncated, *sort == Sort::Long, "{sort:?}: {result:?}");
     }
     let stored = sorts.iter().zip(first..).filter(|(sort, _)| sort.refusal().is_none());

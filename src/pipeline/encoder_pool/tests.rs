@@ -1,0 +1,185 @@
+//! One encoder thread, run to its end by a test: what is in the lanes is fixed beforehand, so the order is certain.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::*;
+use crate::model::Encoder;
+
+/// What happened, in order.
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// Panics on texts that hold the token of `bad`, calls `between` once a batch, and does on its first batch what it was
+/// told to.
+#[derive(Default)]
+struct Fake {
+    bad: Option<u32>,
+    seen: Mutex<Vec<u32>>,
+    first: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl fmt::Debug for Fake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fake")
+    }
+}
+
+impl Encoder for Fake {
+    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<SparseVector>> {
+        let first = self.first.lock().unwrap().take();
+        if let Some(first) = first {
+            first();
+        }
+        between();
+        self.seen.lock().unwrap().extend(batch.ids());
+        assert!(!self.bad.is_some_and(|bad| batch.ids().contains(&bad)), "a bad text");
+        let lengths = batch.bounds().windows(2).map(|pair| (pair[1] - pair[0]) as f32);
+        Ok(lengths.map(|length| SparseVector::new(vec![7], vec![length]).unwrap()).collect())
+    }
+}
+
+/// A real tokenizer over a fake encoder.
+fn model(encoder: Arc<Fake>) -> Arc<Model> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/bert-random-tied");
+    Arc::new(Model { encoder, ..Model::load("fake", &folder).unwrap() })
+}
+
+/// The id of a word that is one token.
+fn token(model: &Model, word: &str) -> u32 {
+    let ids = model.tokenizer.tokenize(word).unwrap().ids;
+    assert_eq!(ids.len(), 3, "`{word}` is one token, between [CLS] and [SEP]");
+    ids[1]
+}
+
+/// Writes into the log what became of a text.
+struct Note {
+    name: String,
+    log: Log,
+    abandoned: bool,
+    then: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Continuation for Note {
+    fn is_abandoned(&self) -> bool {
+        self.abandoned
+    }
+
+    fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
+        let outcome = match outcome {
+            Ok(_) => "encoded",
+            Err(fault) => fault.reason.as_str(),
+        };
+        assert!(self.name.starts_with(text.split(' ').next().unwrap()));
+        self.log.lock().unwrap().push(format!("{}: {outcome}", self.name));
+        if let Some(then) = self.then {
+            then();
+        }
+    }
+}
+
+fn job(model: &Arc<Model>, log: &Log, name: &str, text: &str) -> EncodeJob {
+    let note = Note { name: name.to_owned(), log: Arc::clone(log), abandoned: false, then: None };
+    noted(model, text, note)
+}
+
+fn noted(model: &Arc<Model>, text: &str, note: Note) -> EncodeJob {
+    let (long_text, pruning) = (LongText::Reject, Pruning::default());
+    EncodeJob { model: Arc::clone(model), text: text.to_owned(), long_text, pruning, next: Box::new(note) }
+}
+
+/// Lanes that take `query` and `bulk`, and the thread that will serve them.
+async fn filled(query: Vec<EncodeJob>, bulk: Vec<EncodeJob>, batch_tokens: usize) -> (Lane<EncodeJob>, Worker) {
+    let (query_lane, query_receiver) = Lane::new("test", 100);
+    let (bulk_lane, bulk_receiver) = Lane::new("test", 100);
+    for job in query {
+        query_lane.send(job).await.unwrap();
+    }
+    for job in bulk {
+        bulk_lane.send(job).await.unwrap();
+    }
+    (query_lane, Worker { query: query_receiver, bulk: bulk_receiver, batch_tokens })
+}
+
+/// Runs the thread until both lanes are closed and empty.
+fn run(worker: Worker) {
+    std::thread::spawn(move || worker.run()).join().unwrap();
+}
+
+#[tokio::test]
+async fn a_text_that_the_encoder_panics_on_is_refused_alone() {
+    let log = Log::default();
+    let bad = token(&model(Arc::default()), "body");
+    let model = model(Arc::new(Fake { bad: Some(bad), ..Fake::default() }));
+    let texts = ["flow a", "flow b", "body c", "flow d", "flow e"];
+    let bulk = texts.iter().map(|text| job(&model, &log, text, text)).collect();
+    let (lane, worker) = filled(Vec::new(), bulk, 512).await;
+    drop(lane);
+    run(worker);
+    let mut log = log.lock().unwrap().clone();
+    log.sort();
+    let encoded = ["flow a: encoded", "flow b: encoded", "flow d: encoded", "flow e: encoded"];
+    assert_eq!(log[1..], encoded);
+    assert_eq!(log[0], "body c: INTERNAL");
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_not_encoded() {
+    let log = Log::default();
+    let encoder = Arc::new(Fake::default());
+    let model = model(Arc::clone(&encoder));
+    let mut bulk: Vec<EncodeJob> = ["flow", "body", "wing"].map(|text| job(&model, &log, text, text)).into();
+    bulk[1].next = Box::new(Note { name: "body".to_owned(), log: Arc::clone(&log), abandoned: true, then: None });
+    let (lane, worker) = filled(Vec::new(), bulk, 512).await;
+    drop(lane);
+    run(worker);
+    assert_eq!(*log.lock().unwrap(), ["flow: encoded", "wing: encoded"]);
+    assert!(!encoder.seen.lock().unwrap().contains(&token(&model, "body")));
+}
+
+#[tokio::test]
+async fn a_query_that_comes_amid_bulk_work_is_served_first() {
+    let log = Log::default();
+    let encoder = Arc::new(Fake::default());
+    let model = model(Arc::clone(&encoder));
+    // Each text is a batch of its own.
+    let bulk = ["flow a", "flow b", "flow c"].map(|text| job(&model, &log, text, text)).into();
+    let (lane, worker) = filled(Vec::new(), bulk, 1).await;
+    let query = job(&model, &log, "wing", "wing");
+    let runtime = tokio::runtime::Handle::current();
+    *encoder.first.lock().unwrap() = Some(Box::new(move || runtime.block_on(lane.send(query)).unwrap()));
+    tokio::task::spawn_blocking(|| run(worker)).await.unwrap();
+    assert_eq!(*log.lock().unwrap(), ["wing: encoded", "flow a: encoded", "flow b: encoded", "flow c: encoded"]);
+}
+
+#[tokio::test]
+async fn a_query_is_served_between_texts_that_are_refused() {
+    let log = Log::default();
+    let model = model(Arc::default());
+    let long = "flow ".repeat(500);
+    let mut bulk: Vec<EncodeJob> = ["flow a", "flow b"].map(|name| job(&model, &log, name, &long)).into();
+    let (lane_of_query, query_receiver) = Lane::new("test", 1);
+    let query = job(&model, &log, "wing", "wing");
+    let runtime = tokio::runtime::Handle::current();
+    let then = Box::new(move || runtime.block_on(lane_of_query.send(query)).unwrap());
+    let first = Note { name: "flow".to_owned(), log: Arc::clone(&log), abandoned: false, then: Some(then) };
+    bulk.insert(0, noted(&model, &long, first));
+    let (_, filled) = filled(Vec::new(), bulk, 512).await;
+    let worker = Worker { query: query_receiver, ..filled };
+    tokio::task::spawn_blocking(|| run(worker)).await.unwrap();
+    let refused = |name: &str| format!("{name}: TEXT_TOO_LONG");
+    let expected = [refused("flow"), "wing: encoded".to_owned(), refused("flow a"), refused("flow b")];
+    assert_eq!(*log.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn queries_come_before_bulk_work_and_all_is_done_before_the_end() {
+    let log = Log::default();
+    let model = model(Arc::default());
+    let jobs = |names: [&str; 3]| names.map(|name| job(&model, &log, name, name)).into();
+    let (lane, worker) = filled(jobs(["wing a", "wing b", "wing c"]), jobs(["flow a", "flow b", "flow c"]), 1).await;
+    drop(lane);
+    run(worker);
+    let log = log.lock().unwrap();
+    assert!(log[..3].iter().all(|line| line.starts_with("wing")), "{log:?}");
+    assert_eq!(log.len(), 6);
+}

@@ -1,0 +1,273 @@
+//! The laws of the writer, on a store that does as it is told, with the clock paused.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use tokio::time::sleep;
+
+use super::*;
+use crate::pipeline::Ticket;
+use crate::pipeline::admission::Admission;
+use crate::pipeline::claims::Claims;
+use crate::pipeline::finalizer::Finished;
+use crate::store::{CollectionInfo, SearchQuery};
+use crate::types::{CollectionSpec, DocumentId, Payload, PointId, Reason, SparseVector, StoredPoint};
+
+const CONFIG: WriterConfig = WriterConfig {
+    batch_bytes: 100,
+    batch_age: Duration::from_millis(100),
+    max_in_flight: 4,
+    retry_deadline: Duration::from_secs(10),
+};
+/// Points of one upsert.
+const BATCH_POINTS: usize = 5;
+
+/// An upsert that came: when, and the numbers of its points.
+type Upsert = (Instant, Vec<u64>);
+
+/// A store that keeps what came, refuses some points, and fails as it is told.
+#[derive(Debug, Default)]
+struct Fake {
+    latency: Duration,
+    refused: BTreeSet<u64>,
+    /// What the next upserts are answered, as long as there are any.
+    failures: Mutex<VecDeque<Option<StoreError>>>,
+    /// From then on it is unavailable.
+    gone_after: Option<usize>,
+    upserts: Mutex<Vec<Upsert>>,
+    written: Mutex<Vec<u64>>,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+}
+
+#[async_trait]
+impl VectorStore for Fake {
+    async fn upsert(&self, _: &str, _: &str, points: &[Point]) -> Result<(), StoreError> {
+        let numbers: Vec<u64> = points.iter().map(|point| number(point.id)).collect();
+        let before = {
+            let mut upserts = self.upserts.lock().unwrap();
+            upserts.push((Instant::now(), numbers.clone()));
+            upserts.len() - 1
+        };
+        let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
+        sleep(self.latency).await;
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if let Some(Some(error)) = self.failures.lock().unwrap().pop_front() {
+            return Err(error);
+        }
+        if self.gone_after.is_some_and(|after| before >= after) {
+            return Err(StoreError::Unavailable("gone".to_owned()));
+        }
+        if numbers.iter().any(|number| self.refused.contains(number)) {
+            return Err(StoreError::Refused("a point".to_owned()));
+        }
+        self.written.lock().unwrap().extend(numbers);
+        Ok(())
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        unreachable!("the writer only upserts")
+    }
+    async fn collection(&self, _: &str) -> Result<Option<CollectionInfo>, StoreError> {
+        unreachable!("the writer only upserts")
+    }
+    async fn create_collection(&self, _: &str, _: &CollectionSpec) -> Result<(), StoreError> {
+        unreachable!("the writer only upserts")
+    }
+    async fn search(&self, _: &str, _: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
+        unreachable!("the writer only upserts")
+    }
+    async fn retrieve(&self, _: &str, _: &str, _: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
+        unreachable!("the writer only upserts")
+    }
+    async fn delete(&self, _: &str, _: &[PointId]) -> Result<(), StoreError> {
+        unreachable!("the writer only upserts")
+    }
+    async fn close(&self) -> Result<(), StoreError> {
+        unreachable!("the writer only upserts")
+    }
+}
+
+fn number(id: PointId) -> u64 {
+    match id {
+        PointId::Num(number) => number,
+        PointId::Uuid(id) => panic!("no point of these tests has the id {id}"),
+    }
+}
+
+/// A document to write: its bytes, and the pause after it.
+type Item = (usize, Duration);
+
+/// What became of the documents, by their number from 0.
+struct Outcome {
+    store: Arc<Fake>,
+    results: BTreeMap<u64, Result<Indexed, Fault>>,
+    /// When each was sent.
+    sent: Vec<Instant>,
+    /// How long the last answer took.
+    took: Duration,
+}
+
+/// Writes documents one after another and waits for the writer's end.
+async fn write(store: Fake, items: &[Item]) -> Outcome {
+    write_as(store, items, PointId::Num).await
+}
+
+/// The same, with ids made of the documents' numbers.
+async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> Outcome {
+    let store = Arc::new(store);
+    let writers = Writers::new(Arc::clone(&store) as _, CONFIG, items.len().max(1));
+    let target = Target { collection: "docs".to_owned(), vector_name: "splade".to_owned(), batch_points: BATCH_POINTS };
+    let writer = writers.open(target);
+    let admission = Admission::new(1_000, 1_000_000);
+    let (results, mut received) = mpsc::channel(items.len().max(1));
+    let (claims, mut sent, start) = (Claims::default(), Vec::new(), Instant::now());
+    for (number, &(bytes, pause)) in (0..).zip(items) {
+        let key = DocumentKey { sequence: number, id: Some(DocumentId::Num(number)) };
+        let finalizer = Ticket::take(&admission, &results).await.unwrap().redeem(key, bytes).await.unwrap();
+        let point =
+            Point { id: id(number), sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
+        let indexed = Indexed { tokens: 1, truncated: false, terms: 1 };
+        let claim = claims.claim(point.id, || writer.hurry()).await;
+        sent.push(Instant::now());
+        writer.send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim }).unwrap();
+        sleep(pause).await;
+    }
+    drop((writer, results));
+    let mut by_number = BTreeMap::new();
+    while let Some(Finished { key, outcome }) = received.recv().await {
+        assert!(by_number.insert(key.sequence, outcome).is_none(), "two results for {}", key.sequence);
+    }
+    let took = start.elapsed();
+    writers.drained().await;
+    assert_eq!(by_number.len(), items.len(), "a document has no result");
+    assert_eq!(admission.held(), 0);
+    Outcome { store, results: by_number, sent, took }
+}
+
+/// Runs a test with the clock paused.
+fn paused<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test)
+}
+
+/// So many documents of ten bytes at once.
+fn at_once(count: usize) -> Vec<Item> {
+    vec![(10, Duration::ZERO); count]
+}
+
+fn items() -> impl Strategy<Value = Vec<Item>> {
+    let pause = prop_oneof![Just(0), 0u64..150].prop_map(Duration::from_millis);
+    prop::collection::vec((1usize..120, pause), 0..60)
+}
+
+proptest! {
+    /// Law: batches keep their bounds, nothing waits longer than the age, nothing is lost or written twice.
+    #[test]
+    fn batches_by_count_bytes_and_age(items in items()) {
+        let Outcome { store, results, sent, .. } = paused(write(Fake::default(), &items));
+        prop_assert!(results.values().all(Result::is_ok));
+        let upserts = store.upserts.lock().unwrap();
+        for (when, points) in upserts.iter() {
+            let bytes: usize = points.iter().map(|&number| items[number as usize].0).sum();
+            prop_assert!(points.len() <= BATCH_POINTS && (points.len() == 1 || bytes <= CONFIG.batch_bytes));
+            for &number in points {
+                // The clock of tests ticks in milliseconds.
+                let waited = *when - sent[number as usize];
+                prop_assert!(waited <= CONFIG.batch_age + Duration::from_millis(2), "{waited:?}");
+            }
+        }
+        let mut written = store.written.lock().unwrap().clone();
+        written.sort_unstable();
+        prop_assert_eq!(written, (0..items.len() as u64).collect::<Vec<_>>());
+    }
+
+    /// Law: of points of which the store refuses some, exactly those are refused, and the others are written once.
+    #[test]
+    fn each_refused_point_stands_alone(count in 1usize..60, refused in prop::collection::btree_set(0u64..60, 0..20)) {
+        let store = Fake { refused: refused.clone(), ..Fake::default() };
+        let Outcome { store, results, .. } = paused(write(store, &at_once(count)));
+        for (number, result) in &results {
+            let reason = result.as_ref().err().map(|fault| fault.reason);
+            prop_assert_eq!(reason, refused.contains(number).then_some(Reason::StoreRefused));
+        }
+        let mut written = store.written.lock().unwrap().clone();
+        written.sort_unstable();
+        let expected: Vec<u64> = (0..count as u64).filter(|number| !refused.contains(number)).collect();
+        prop_assert_eq!(written, expected);
+    }
+
+    /// Law: whatever the store answers, no more upserts are in flight than are allowed.
+    #[test]
+    fn never_too_many_in_flight(failures in prop::collection::vec(prop::option::of(failure()), 0..30)) {
+        let latency = Duration::from_millis(30);
+        let store = Fake { latency, failures: Mutex::new(failures.into()), ..Fake::default() };
+        let Outcome { store, results, .. } = paused(write(store, &at_once(200)));
+        let most = store.most_in_flight.load(Ordering::SeqCst);
+        prop_assert!((1..=CONFIG.max_in_flight).contains(&most), "{most} were in flight");
+        let mut reasons = results.values().filter_map(|result| result.as_ref().err()).map(|fault| fault.reason);
+        prop_assert!(reasons.all(|reason| reason == Reason::StoreUnavailable));
+    }
+}
+
+/// What can be tried again.
+fn failure() -> impl Strategy<Value = StoreError> {
+    let retry_after = prop::option::of((0u64..3).prop_map(Duration::from_secs));
+    prop_oneof![
+        Just(StoreError::Unavailable("away".to_owned())),
+        Just(StoreError::Timeout("late".to_owned())),
+        retry_after.prop_map(|retry_after| StoreError::Overloaded { message: "busy".to_owned(), retry_after }),
+    ]
+}
+
+#[test]
+fn a_store_that_keeps_up_gets_more_at_once() {
+    let store = Fake { latency: Duration::from_millis(30), ..Fake::default() };
+    let Outcome { store, .. } = paused(write(store, &at_once(200)));
+    assert_eq!(store.most_in_flight.load(Ordering::SeqCst), CONFIG.max_in_flight);
+}
+
+/// The store refuses the first batch for one point and is gone by the time that the parts come. However many batches and
+/// parts there are, all have their answer when the time for retries is over.
+#[test]
+fn the_time_for_retries_is_that_of_the_document() {
+    let store = Fake { refused: BTreeSet::from([0]), gone_after: Some(1), ..Fake::default() };
+    let Outcome { results, took, .. } = paused(write(store, &at_once(100)));
+    assert!(
+        results.values().all(|result| result.as_ref().is_err_and(|fault| fault.reason == Reason::StoreUnavailable))
+    );
+    assert!(took <= CONFIG.retry_deadline, "{took:?}");
+    assert!(took >= CONFIG.retry_deadline / 2, "{took:?}");
+}
+
+#[test]
+fn what_cannot_be_helped_is_not_tried_again() {
+    let denied = StoreError::Denied("the key".to_owned());
+    let store = Fake { failures: Mutex::new([Some(denied)].into()), ..Fake::default() };
+    let Outcome { store, results, .. } = paused(write(store, &at_once(BATCH_POINTS)));
+    assert!(results.values().all(|result| result.as_ref().is_err_and(|fault| fault.reason == Reason::Internal)));
+    assert_eq!(store.upserts.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn streams_of_one_target_share_a_writer_while_one_lives() {
+    let writers = Writers::new(Arc::new(Fake::default()), CONFIG, 1);
+    let target = |batch_points| Target { collection: "docs".into(), vector_name: "splade".into(), batch_points };
+    let first = writers.open(target(1)).jobs;
+    assert!(first.same_channel(&writers.open(target(1)).jobs));
+    assert!(!first.same_channel(&writers.open(target(2)).jobs));
+    let gone = first.downgrade();
+    drop(first);
+    writers.open(target(1));
+    assert!(gone.upgrade().is_none());
+    writers.drained().await;
+}
+
+#[test]
+fn a_point_that_another_of_its_id_waits_for_is_written_at_once() {
+    let outcome = paused(write_as(Fake::default(), &at_once(7), |number| PointId::Num(number / 2)));
+    assert_eq!(outcome.took, Duration::ZERO, "it waited for others");
+    assert_eq!(*outcome.store.written.lock().unwrap(), [0, 0, 1, 1, 2, 2, 3]);
+}
