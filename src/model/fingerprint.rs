@@ -11,9 +11,12 @@ use crate::types::Fingerprint;
 
 /// SHA-256 over all that decides a model's vectors: the bytes of the weights, of the tokenizer and of `config.json`,
 /// pooling, activation, case and max length.
+///
+/// Not in it: the number format of the arithmetic. Its vectors are those of the model to its rounding, so one process may
+/// index in 8 bits and another search in float32.
 pub fn of(settings: &Settings) -> Result<Fingerprint, ModelError> {
     let mut hash = Sha256::new();
-    for path in [&settings.config_path, &settings.tokenizer_path, &settings.weights_path] {
+    for path in [&settings.config_path, &settings.tokenizer_path].into_iter().chain(&settings.weights) {
         add_file(&mut hash, path).map_err(|error| ModelError::file(path, error))?;
     }
     let Settings { pooling, activation, lower_case, max_length, .. } = settings;

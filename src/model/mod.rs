@@ -7,6 +7,7 @@
 //! A family (BERT, DistilBERT, …) says where its tensors are; the forward pass over a packed batch, the head and the
 //! kernels are shared.
 
+mod backend;
 mod batch;
 mod encoder;
 mod error;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use crate::types::{Fingerprint, Pruning, SparseVector};
 
+pub use backend::{Backend, DeviceName, Precision};
 pub use batch::TokenBatch;
 pub use encoder::{Encoder, SpladeEncoder};
 pub use error::ModelError;
@@ -51,11 +53,13 @@ impl Model {
     /// # Errors
     /// A file that is missing, unreadable or of an unknown kind; a tensor that is missing or of the wrong shape; a
     /// tokenizer with more tokens than the model has. Each names the file and what was expected.
-    pub fn load(name: &str, folder: &Path) -> Result<Self, ModelError> {
+    pub fn load(name: &str, folder: &Path, backend: &Backend) -> Result<Self, ModelError> {
         let settings = Settings::read(folder)?;
         let tokenizer = Tokenizer::load(&settings)?;
-        let encoder = SpladeEncoder::load(&settings)?;
-        let fingerprint = fingerprint::of(&settings)?;
+        // Reading all bytes for the fingerprint takes about as long as packing the weights.
+        let (encoder, fingerprint) =
+            rayon::join(|| SpladeEncoder::load(&settings, backend), || fingerprint::of(&settings));
+        let (encoder, fingerprint) = (encoder?, fingerprint?);
         Ok(Self { name: name.to_owned(), settings, fingerprint, tokenizer, encoder: Arc::new(encoder) })
     }
 

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::ModelError;
 use super::families::Family;
+use super::{ModelError, weights};
 
 /// How the weights of a text's tokens become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -50,7 +50,8 @@ pub struct Settings {
     pub config: Value,
     pub config_path: PathBuf,
     pub tokenizer_path: PathBuf,
-    pub weights_path: PathBuf,
+    /// The files of the weights.
+    pub weights: Vec<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -105,7 +106,7 @@ impl Settings {
         let (family, architecture) = Family::of(&config).map_err(|problem| ModelError::file(&config_path, problem))?;
         let size = |key: &str| size(&config, key).map_err(|problem| ModelError::file(&config_path, problem));
         let vocabulary_size = size("vocab_size")?;
-        let positions = size("max_position_embeddings")?;
+        let positions = family.positions(&config).map_err(|problem| ModelError::file(&config_path, problem))?;
         let transformer: TransformerConfig =
             read_optional(&base.join("sentence_bert_config.json"))?.unwrap_or_default();
         Ok(Self {
@@ -119,7 +120,7 @@ impl Settings {
             config,
             config_path,
             tokenizer_path: base.join("tokenizer.json"),
-            weights_path: base.join("model.safetensors"),
+            weights: weights::files(base)?,
         })
     }
 
@@ -139,7 +140,8 @@ fn check_prompts(path: &Path) -> Result<(), ModelError> {
     }
 }
 
-fn size(config: &Value, key: &str) -> Result<usize, String> {
+/// A positive whole number of a configuration.
+pub fn size(config: &Value, key: &str) -> Result<usize, String> {
     let number = config.get(key).and_then(Value::as_u64).filter(|&n| n > 0);
     number.and_then(|n| usize::try_from(n).ok()).ok_or_else(|| format!("`{key}` is not a positive whole number"))
 }
