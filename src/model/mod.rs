@@ -15,10 +15,11 @@ mod families;
 mod fingerprint;
 mod head;
 pub mod hub;
-
 mod kernels;
+mod layout;
 mod models;
 mod settings;
+mod static_encoder;
 mod tokenizer;
 mod transformer;
 mod weights;
@@ -26,7 +27,10 @@ mod weights;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::types::{Fingerprint, Pruning, SparseVector};
+use layout::{Layout, QuerySettings};
+use static_encoder::StaticEncoder;
+
+use crate::types::{Fingerprint, Pruning, Role, SparseVector};
 
 pub use backend::{Backend, DeviceName, Precision};
 pub use batch::TokenBatch;
@@ -43,6 +47,15 @@ pub struct Model {
     pub name: String,
     pub settings: Settings,
     pub fingerprint: Fingerprint,
+    /// How documents are encoded.
+    pub document: Side,
+    /// How queries are; `None`: as documents are.
+    pub query: Option<Side>,
+}
+
+/// How the texts of one role are encoded. All sides of a model share its vocabulary.
+#[derive(Debug)]
+pub struct Side {
     pub tokenizer: Tokenizer,
     pub encoder: Arc<dyn Encoder>,
 }
@@ -54,20 +67,54 @@ impl Model {
     /// A file that is missing, unreadable or of an unknown kind; a tensor that is missing or of the wrong shape; a
     /// tokenizer with more tokens than the model has. Each names the file and what was expected.
     pub fn load(name: &str, folder: &Path, backend: &Backend) -> Result<Self, ModelError> {
-        let settings = Settings::read(folder)?;
-        let tokenizer = Tokenizer::load(&settings)?;
+        let Layout { document: settings, query } = Layout::read(folder)?;
         // Reading all bytes for the fingerprint takes about as long as packing the weights.
-        let (encoder, fingerprint) =
-            rayon::join(|| SpladeEncoder::load(&settings, backend), || fingerprint::of(&settings));
-        let (encoder, fingerprint) = (encoder?, fingerprint?);
-        Ok(Self { name: name.to_owned(), settings, fingerprint, tokenizer, encoder: Arc::new(encoder) })
+        let (sides, fingerprint) = rayon::join(
+            || {
+                let query = query.as_ref().map(|query| Side::load(query, backend)).transpose()?;
+                Ok((Side::transformer(&settings, backend)?, query))
+            },
+            || fingerprint::of(&settings, query.as_ref()),
+        );
+        let (document, query) = sides?;
+        Ok(Self { name: name.to_owned(), settings, fingerprint: fingerprint?, document, query })
     }
 
-    /// Encodes a text, so that the first request doesn't pay for what is made on first use.
+    /// How texts of that role are encoded.
+    pub fn side(&self, role: Role) -> &Side {
+        match role {
+            Role::Document => &self.document,
+            Role::Query => self.query.as_ref().unwrap_or(&self.document),
+        }
+    }
+
+    /// Encodes a text in each role, so that the first request doesn't pay for what is made on first use.
     ///
     /// # Errors
-    /// If the encoder fails, which means that the weights are not usable.
+    /// If an encoder fails, which means that the weights are not usable.
     pub fn warm_up(&self) -> Result<(), ModelError> {
+        std::iter::once(&self.document).chain(&self.query).try_for_each(Side::warm_up)
+    }
+}
+
+impl Side {
+    fn load(settings: &QuerySettings, backend: &Backend) -> Result<Self, ModelError> {
+        match settings {
+            QuerySettings::Transformer(settings) => Self::transformer(settings, backend),
+            QuerySettings::Static(settings) => {
+                let tokenizer = Tokenizer::load(&settings.tokenizer)?;
+                let encoder = Arc::new(StaticEncoder::load(settings, &tokenizer)?);
+                Ok(Self { tokenizer, encoder })
+            }
+        }
+    }
+
+    fn transformer(settings: &Settings, backend: &Backend) -> Result<Self, ModelError> {
+        let tokenizer = Tokenizer::load(&settings.tokenizer())?;
+        Ok(Self { tokenizer, encoder: Arc::new(SpladeEncoder::load(settings, backend)?) })
+    }
+
+    fn warm_up(&self) -> Result<(), ModelError> {
         let tokens = self.tokenizer.tokenize("warm").map_err(|error| ModelError::Unusable(error.to_string()))?;
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
         self.encoder.encode(&batch, &mut || {}).map_err(|error| ModelError::Unusable(error.to_string()))?;

@@ -5,12 +5,14 @@ use std::fmt;
 
 use tokenizers::{TruncationDirection, TruncationParams, TruncationStrategy};
 
-use super::{ModelError, Settings};
+use super::ModelError;
+use super::settings::TokenizerSettings;
 
 /// A model's tokenizer, with the model's max length.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     lower_case: bool,
+    special_tokens: bool,
     special: HashSet<u32>,
 }
 
@@ -34,27 +36,27 @@ impl Tokenizer {
     ///
     /// # Errors
     /// If it is missing or damaged, or has tokens that the model has no embedding for.
-    pub fn load(settings: &Settings) -> Result<Self, ModelError> {
-        let path = &settings.tokenizer_path;
+    pub fn load(settings: &TokenizerSettings) -> Result<Self, ModelError> {
+        let path = &settings.path;
         let failed = |problem: String| ModelError::file(path, problem);
         let bytes = std::fs::read(path).map_err(|error| failed(format!("{error}; expected the model's tokenizer")))?;
         let mut inner = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| failed(error.to_string()))?;
         let largest = inner.get_vocab(true).into_values().max().unwrap_or_default() as usize;
-        if largest >= settings.vocabulary_size {
-            let rows = settings.vocabulary_size;
+        if let Some(rows) = settings.vocabulary_size.filter(|&rows| largest >= rows) {
             return Err(failed(format!("it has a token {largest}, the model only {rows} embeddings; they don't fit")));
         }
         inner.with_padding(None);
-        let truncation = TruncationParams {
+        let truncation = settings.max_length.map(|max_length| TruncationParams {
             direction: TruncationDirection::Right,
-            max_length: settings.max_length,
+            max_length,
             strategy: TruncationStrategy::LongestFirst,
             stride: 0,
-        };
-        inner.with_truncation(Some(truncation)).map_err(|error| failed(error.to_string()))?;
+        });
+        inner.with_truncation(truncation).map_err(|error| failed(error.to_string()))?;
         let special = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
         let special = special.map(|(id, _)| id).collect();
-        Ok(Self { inner, lower_case: settings.lower_case, special })
+        let TokenizerSettings { lower_case, special_tokens, .. } = *settings;
+        Ok(Self { inner, lower_case, special_tokens, special })
     }
 
     /// A text's tokens, cut to the model's max length.
@@ -63,8 +65,8 @@ impl Tokenizer {
     /// If the tokenizer can't cope with the text, such as one with an unknown token where it has none for that.
     pub fn tokenize(&self, text: &str) -> tokenizers::Result<Tokens> {
         let encoding = match self.lower_case {
-            true => self.inner.encode_fast(text.to_lowercase(), true)?,
-            false => self.inner.encode_fast(text, true)?,
+            true => self.inner.encode_fast(text.to_lowercase(), self.special_tokens)?,
+            false => self.inner.encode_fast(text, self.special_tokens)?,
         };
         // The library stops soon after the max length: that a text is longer is known, but not how long it is.
         let truncated = !encoding.get_overflowing().is_empty();
@@ -74,6 +76,16 @@ impl Tokenizer {
     /// A token by its id.
     pub fn token(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
+    }
+
+    /// A token's id.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// How many tokens there are.
+    pub fn vocabulary_size(&self) -> usize {
+        self.inner.get_vocab_size(true)
     }
 
     /// Whether an id is that of a special token, such as `[CLS]`.
