@@ -18,11 +18,9 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sparse_encoder.modules import SpladePooling
 
 import random_models
-import wordpiece
 from texts import golden_texts
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
-VOCABULARY_SIZE = 701
 TOKEN_GOLDENS = 20
 
 
@@ -34,10 +32,10 @@ def main() -> None:
 
     texts = golden_texts()
     write_json("texts.json", json.dumps(texts, ensure_ascii=False, indent=0))
-    tokenizer = wordpiece.build(texts, VOCABULARY_SIZE)
+    tokenizers = random_models.build_tokenizers(texts)
     for variant in random_models.VARIANTS:
         folder = DATA / "models" / variant.name
-        random_models.write(variant, tokenizer, folder)
+        random_models.write(variant, tokenizers[variant.family], folder)
         write_vectors(variant.name, load(folder), texts)
 
     encoder = load(splade_tiny)

@@ -1,0 +1,56 @@
+"""What one random model is like, and random tensors by name."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+HIDDEN, INTERMEDIATE, HEADS = 32, 72, 4
+
+
+@dataclass
+class Variant:
+    """One model folder: its weights, and the files around them."""
+
+    name: str
+    family: str
+    seed: int
+    tied: bool = True
+    legacy_norms: bool = False
+    layer_norm_eps: float = 1e-12
+    # How many positive logits there are: a lower bias means fewer.
+    head_bias: float = -3.0
+    tokenizer_max_length: int | None = None
+    # The sentence-transformers files, by path; none for a plain masked-language model.
+    extra: dict[str, object] = field(default_factory=dict)
+
+
+class Weights:
+    """Random tensors by name, in the order in which they are asked for."""
+
+    def __init__(self, seed: int, legacy_norms: bool = False) -> None:
+        self.random = np.random.default_rng(seed)
+        self.legacy_norms = legacy_norms
+        self.tensors: dict[str, np.ndarray] = {}
+
+    def normal(self, name: str, *shape: int, scale: float, mean: float = 0.0) -> None:
+        self.tensors[name] = (mean + scale * self.random.standard_normal(shape)).astype(np.float32)
+
+    def linear(self, name: str, outputs: int, inputs: int) -> None:
+        self.normal(f"{name}.weight", outputs, inputs, scale=inputs**-0.5)
+        self.normal(f"{name}.bias", outputs, scale=0.1)
+
+    def norm(self, name: str) -> None:
+        gain, shift = ("gamma", "beta") if self.legacy_norms else ("weight", "bias")
+        self.normal(f"{name}.{gain}", HIDDEN, scale=0.2, mean=1.0)
+        self.normal(f"{name}.{shift}", HIDDEN, scale=0.1)
+
+    def encoder(self, name: str, layers: int) -> None:
+        """The layers that BERT, RoBERTa and XLM-R have in common."""
+        for layer in (f"{name}.layer.{i}" for i in range(layers)):
+            for part in ("query", "key", "value"):
+                self.linear(f"{layer}.attention.self.{part}", HIDDEN, HIDDEN)
+            self.linear(f"{layer}.attention.output.dense", HIDDEN, HIDDEN)
+            self.norm(f"{layer}.attention.output.LayerNorm")
+            self.linear(f"{layer}.intermediate.dense", INTERMEDIATE, HIDDEN)
+            self.linear(f"{layer}.output.dense", HIDDEN, INTERMEDIATE)
+            self.norm(f"{layer}.output.LayerNorm")
