@@ -15,6 +15,7 @@ import byte_bpe
 import unigram
 import wordpiece
 from bert import bert_config, bert_tensors, distilbert_config, distilbert_tensors
+from modernbert import modernbert_config, modernbert_tensors
 from roberta import roberta_config, roberta_tensors
 from variant import Variant
 
@@ -54,6 +55,17 @@ VARIANTS = [
     Variant("roberta-random-tied", "roberta", seed=8, layer_norm_eps=1e-5, tokenizer_max_length=128),
     Variant("roberta-random-untied", "roberta", seed=9, tied=False, layer_norm_eps=1e-5, tokenizer_max_length=100),
     Variant("xlm-roberta-random-tied", "xlm-roberta", seed=10, layer_norm_eps=1e-5, tokenizer_max_length=128),
+    Variant("modernbert-random-tied", "modernbert", seed=11, layer_norm_eps=1e-5, head_bias=-3.5, biases=False),
+    Variant(
+        "modernbert-random-untied",
+        "modernbert",
+        seed=12,
+        head_bias=-3.5,
+        tied=False,
+        layer_norm_eps=1e-6,
+        tokenizer_max_length=192,
+        layer_types=True,
+    ),
 ]
 
 CONFIG = {
@@ -61,18 +73,29 @@ CONFIG = {
     "distilbert": distilbert_config,
     "roberta": roberta_config,
     "xlm-roberta": roberta_config,
+    "modernbert": modernbert_config,
 }
 TENSORS = {
     "bert": bert_tensors,
     "distilbert": distilbert_tensors,
     "roberta": roberta_tensors,
     "xlm-roberta": roberta_tensors,
+    "modernbert": modernbert_tensors,
 }
 TOKENIZER_CONFIG = {
     "bert": {"tokenizer_class": "BertTokenizer", "do_lower_case": True},
     "distilbert": {"tokenizer_class": "BertTokenizer", "do_lower_case": True},
     "roberta": {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": False},
     "xlm-roberta": {"tokenizer_class": "XLMRobertaTokenizer"},
+    # Without names for the special tokens transformers would have no token to pad with.
+    "modernbert": {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "cls_token": "[CLS]",
+        "mask_token": "[MASK]",
+        "pad_token": "[PAD]",
+        "sep_token": "[SEP]",
+        "unk_token": "[UNK]",
+    },
 }
 
 
@@ -84,6 +107,7 @@ def build_tokenizers(texts: list[str]) -> dict[str, Tokenizer]:
         "distilbert": pieces,
         "roberta": byte_bpe.roberta(texts, 601),
         "xlm-roberta": unigram.build(texts, 651),
+        "modernbert": byte_bpe.modernbert(texts, 601),
     }
 
 

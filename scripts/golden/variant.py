@@ -20,6 +20,9 @@ class Variant:
     # How many positive logits there are: a lower bias means fewer.
     head_bias: float = -3.0
     tokenizer_max_length: int | None = None
+    # ModernBERT only: biases of the linear layers and norms; config.json in the form with `layer_types`.
+    biases: bool = True
+    layer_types: bool = False
     # The sentence-transformers files, by path; none for a plain masked-language model.
     extra: dict[str, object] = field(default_factory=dict)
 
@@ -27,9 +30,10 @@ class Variant:
 class Weights:
     """Random tensors by name, in the order in which they are asked for."""
 
-    def __init__(self, seed: int, legacy_norms: bool = False) -> None:
+    def __init__(self, seed: int, legacy_norms: bool = False, biases: bool = True) -> None:
         self.random = np.random.default_rng(seed)
         self.legacy_norms = legacy_norms
+        self.biases = biases
         self.tensors: dict[str, np.ndarray] = {}
 
     def normal(self, name: str, *shape: int, scale: float, mean: float = 0.0) -> None:
@@ -37,12 +41,14 @@ class Weights:
 
     def linear(self, name: str, outputs: int, inputs: int) -> None:
         self.normal(f"{name}.weight", outputs, inputs, scale=inputs**-0.5)
-        self.normal(f"{name}.bias", outputs, scale=0.1)
+        if self.biases:
+            self.normal(f"{name}.bias", outputs, scale=0.1)
 
     def norm(self, name: str) -> None:
         gain, shift = ("gamma", "beta") if self.legacy_norms else ("weight", "bias")
         self.normal(f"{name}.{gain}", HIDDEN, scale=0.2, mean=1.0)
-        self.normal(f"{name}.{shift}", HIDDEN, scale=0.1)
+        if self.biases:
+            self.normal(f"{name}.{shift}", HIDDEN, scale=0.1)
 
     def encoder(self, name: str, layers: int) -> None:
         """The layers that BERT, RoBERTa and XLM-R have in common."""
