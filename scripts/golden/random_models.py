@@ -8,7 +8,6 @@ silent.
 import json
 from pathlib import Path
 
-from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
 import byte_bpe
@@ -17,6 +16,7 @@ import wordpiece
 from bert import bert_config, bert_tensors, distilbert_config, distilbert_tensors
 from modernbert import modernbert_config, modernbert_tensors
 from roberta import roberta_config, roberta_tensors
+from storage import save_bin, save_half, save_sharded
 from variant import Variant
 
 
@@ -52,6 +52,9 @@ VARIANTS = [
         seed=7,
         extra=sentence_transformers_files({"pooling_strategy": "max", "activation_function": "log1p_relu"}, 64),
     ),
+    Variant("bert-random-bin", "bert", seed=19, save=save_bin),
+    Variant("bert-random-half", "bert", seed=20, save=save_half, dtype="bfloat16"),
+    Variant("distilbert-random-sharded", "distilbert", seed=21, save=save_sharded),
     Variant("roberta-random-tied", "roberta", seed=8, layer_norm_eps=1e-5, tokenizer_max_length=128),
     Variant("roberta-random-untied", "roberta", seed=9, tied=False, layer_norm_eps=1e-5, tokenizer_max_length=100),
     Variant("xlm-roberta-random-tied", "xlm-roberta", seed=10, layer_norm_eps=1e-5, tokenizer_max_length=128),
@@ -113,25 +116,30 @@ def build_tokenizers(texts: list[str]) -> dict[str, Tokenizer]:
 
 def write(variant: Variant, tokenizer: Tokenizer, folder: Path) -> None:
     """Writes one model folder that transformers and sentence-transformers load as it is."""
-    folder.mkdir(parents=True, exist_ok=True)
     vocabulary_size = tokenizer.get_vocab_size()
-    tensors = TENSORS[variant.family](variant, vocabulary_size)
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = CONFIG[variant.family](variant, vocabulary_size)
+    if variant.dtype:
+        config["dtype"] = variant.dtype
     files = {
-        "config.json": CONFIG[variant.family](variant, vocabulary_size),
-        "tokenizer.json": json.loads(tokenizer.to_str()),
-        "tokenizer_config.json": tokenizer_config(variant),
+        "config.json": config,
+        **tokenizer_files(variant.family, tokenizer, variant.tokenizer_max_length),
         **variant.extra,
     }
+    write_files(files, folder)
+    variant.save(TENSORS[variant.family](variant, vocabulary_size), folder)
+
+
+def tokenizer_files(family: str, tokenizer: Tokenizer, max_length: int | None) -> dict[str, object]:
+    config = dict(TOKENIZER_CONFIG[family])
+    if max_length is not None:
+        config["model_max_length"] = max_length
+    return {"tokenizer.json": json.loads(tokenizer.to_str()), "tokenizer_config.json": config}
+
+
+def write_files(files: dict[str, object], folder: Path) -> None:
+    """Each as JSON, at its path in the folder."""
     for name, content in files.items():
         path = folder / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         indent = None if name == "tokenizer.json" else 2
         path.write_text(json.dumps(content, ensure_ascii=False, indent=indent) + "\n", encoding="utf-8")
-
-
-def tokenizer_config(variant: Variant) -> dict[str, object]:
-    config = dict(TOKENIZER_CONFIG[variant.family])
-    if variant.tokenizer_max_length is not None:
-        config["model_max_length"] = variant.tokenizer_max_length
-    return config

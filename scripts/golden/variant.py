@@ -1,8 +1,12 @@
 """What one random model is like, and random tensors by name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+
+from storage import save_safetensors
 
 HIDDEN, INTERMEDIATE, HEADS = 32, 72, 4
 
@@ -23,6 +27,9 @@ class Variant:
     # ModernBERT only: biases of the linear layers and norms; config.json in the form with `layer_types`.
     biases: bool = True
     layer_types: bool = False
+    # How its tensors are kept, and what config.json says of their type.
+    save: Callable[[dict[str, np.ndarray], Path], None] = save_safetensors
+    dtype: str | None = None
     # The sentence-transformers files, by path; none for a plain masked-language model.
     extra: dict[str, object] = field(default_factory=dict)
 
