@@ -38,10 +38,11 @@ def save_sharded(tensors: dict[str, np.ndarray], folder: Path) -> None:
 
 
 def save_bin(tensors: dict[str, np.ndarray], folder: Path) -> None:
-    """A state dictionary as BERT's of old: with the tied tensors, which share one storage, and a buffer of integers."""
+    """As PyTorch saves a BERT: tied tensors share one storage, a buffer holds integers, the dictionary has metadata."""
     state = OrderedDict((name, torch.from_numpy(tensor)) for name, tensor in tensors.items())
     positions = len(tensors["bert.embeddings.position_embeddings.weight"])
     state["bert.embeddings.position_ids"] = torch.arange(positions)[None]
-    state["cls.predictions.decoder.weight"] = state["bert.embeddings.word_embeddings.weight"]
-    state["cls.predictions.decoder.bias"] = state["cls.predictions.bias"]
+    state["cls.predictions.decoder.weight"] = state["bert.embeddings.word_embeddings.weight"].detach()
+    state["cls.predictions.decoder.bias"] = state["cls.predictions.bias"].detach()
+    state._metadata = OrderedDict([("", {"version": 1})])
     torch.save(state, folder / "pytorch_model.bin")
