@@ -18,7 +18,7 @@ pub use telemetry::init_logs;
 use crate::config::{Config, StoreConfig};
 use crate::grpc::{Gate, Shared};
 use crate::model::hub::{HubConfig, locate};
-use crate::model::{Model, Models};
+use crate::model::{Backend, Model, Models};
 use crate::pipeline::{Collections, Pipeline, Running};
 use crate::store::{EdgeOptions, EdgeStore, QdrantStore, VectorStore};
 use health::Health;
@@ -132,7 +132,7 @@ impl Parts {
         let load = spawn_blocking(move || {
             let hub = HubConfig::from_env(|name| std::env::var(name).ok());
             let folder = locate(&source, &hub, || ())?;
-            let model = Model::load(&name, &folder)?;
+            let model = Model::load(&name, &folder, &Backend::default())?;
             model.warm_up()?;
             anyhow::Ok(model)
         });

@@ -48,9 +48,7 @@ impl Head {
             bail!("a decoder of {} elements has {} biases", decoder.len(), bias.len());
         }
         let decoder = match backend {
-            Backend::Kernels { int8 } => {
-                Decoder::Packed(PackedWeight::new(decoder, [bias.len(), width], TILE, *int8)?)
-            }
+            Backend::Kernels { int8 } => Decoder::Packed(PackedWeight::new(decoder, [bias.len(), width], TILE, *int8)?),
             Backend::Candle { device, dtype } => {
                 let tiles = decoder.chunks(DEVICE_TILE * width).map(|rows| {
                     let tile = Tensor::from_slice(rows, (rows.len() / width, width), device)?;
@@ -87,7 +85,9 @@ impl Head {
                     let pooled = self.pool_on_device(&hidden.matmul(tile)?, bounds, bias)?;
                     for (vector, weights) in vectors.iter_mut().zip(pooled) {
                         let weights = (first..).zip(weights);
-                        weights.filter(|(_, weight)| *weight > 0.0).for_each(|(term, weight)| vector.push(term, weight));
+                        weights
+                            .filter(|(_, weight)| *weight > 0.0)
+                            .for_each(|(term, weight)| vector.push(term, weight));
                     }
                 }
             }

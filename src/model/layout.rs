@@ -71,7 +71,10 @@ impl Layout {
         let RouterConfig { types, structure } = read_json(&file)?;
         let route = |name: &str| {
             let Some(parts) = structure.get(name) else {
-                return Err(ModelError::file(&file, format!("there is no route `{name}`; expected query and document")));
+                return Err(ModelError::file(
+                    &file,
+                    format!("there is no route `{name}`; expected query and document"),
+                ));
             };
             let parts = parts.iter().map(|part| match types.get(part) {
                 Some(class) => Ok((folder.join(part), class.as_str())),
@@ -89,12 +92,7 @@ impl Layout {
 }
 
 /// What a list of modules encodes with.
-fn side(
-    root: &Path,
-    folder: &Path,
-    modules: &[(PathBuf, &str)],
-    file: &Path,
-) -> Result<QuerySettings, ModelError> {
+fn side(root: &Path, folder: &Path, modules: &[(PathBuf, &str)], file: &Path) -> Result<QuerySettings, ModelError> {
     let mut base = folder.to_owned();
     let mut pooling = PoolingConfig::default();
     for (path, module) in modules {

@@ -70,9 +70,9 @@ impl Weights {
         let source = match first.extension().is_some_and(|extension| extension == "bin") {
             true => {
                 let tensors = PthTensors::new(first, None);
-                Source::Pickled(Arc::new(tensors.map_err(|error| {
-                    ModelError::file(first, format!("no PyTorch file of tensors: {error}"))
-                })?))
+                Source::Pickled(Arc::new(
+                    tensors.map_err(|error| ModelError::file(first, format!("no PyTorch file of tensors: {error}")))?,
+                ))
             }
             false => Source::Mapped(Arc::new(map(files, first)?)),
         };

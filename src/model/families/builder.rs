@@ -59,7 +59,13 @@ impl<'a> Builder<'a> {
         self.weights.table(name, rows, width)
     }
 
-    pub fn embeddings(&self, word: &str, position: Option<Positions>, norm: LayerNorm, width: usize) -> Built<Embeddings> {
+    pub fn embeddings(
+        &self,
+        word: &str,
+        position: Option<Positions>,
+        norm: LayerNorm,
+        width: usize,
+    ) -> Built<Embeddings> {
         let word = self.table(&self.base(word), self.settings.vocabulary_size, width)?;
         Ok(Embeddings { word, position, norm, backend: self.backend.clone() })
     }
@@ -117,7 +123,14 @@ impl<'a> Builder<'a> {
 
     /// The head. The decoder `[vocabulary, width]` is its own weight where there is one, else the word embedding, if they
     /// are tied. The bias is the first of `biases` that there is.
-    pub fn head(&self, layers: (Linear, LayerNorm), own: &str, word: &str, biases: &[&str], width: usize) -> Built<Head> {
+    pub fn head(
+        &self,
+        layers: (Linear, LayerNorm),
+        own: &str,
+        word: &str,
+        biases: &[&str],
+        width: usize,
+    ) -> Built<Head> {
         let settings = self.settings;
         let weights = self.weights.reopened()?;
         let tied = settings.config.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(true);

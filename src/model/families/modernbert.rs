@@ -96,9 +96,10 @@ pub(super) fn build(builder: &Builder<'_>) -> std::result::Result<(Box<dyn Trans
 
 /// Which layers see everything: as new configurations list them, or every n-th, as old ones say.
 fn global_layers(config: &Value) -> impl Fn(usize) -> bool + Sync {
-    let listed = config.get("layer_types").and_then(Value::as_array).map(|types| {
-        types.iter().map(|kind| kind.as_str() != Some("sliding_attention")).collect::<Vec<_>>()
-    });
+    let listed = config
+        .get("layer_types")
+        .and_then(Value::as_array)
+        .map(|types| types.iter().map(|kind| kind.as_str() != Some("sliding_attention")).collect::<Vec<_>>());
     let every = config.get("global_attn_every_n_layers").and_then(Value::as_u64).unwrap_or(3).max(1);
     move |index| match &listed {
         Some(listed) => listed.get(index).copied().unwrap_or(true),

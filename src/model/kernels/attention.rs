@@ -138,22 +138,13 @@ struct Scratch {
 
 impl Attention<'_> {
     /// Attention of one head within one sequence, a block of queries at a time.
-    fn attend(
-        &self,
-        rows: &Rows<'_>,
-        head: usize,
-        size: usize,
-        scratch: &mut Scratch,
-        out: &mut [f32],
-    ) -> Result<()> {
+    fn attend(&self, rows: &Rows<'_>, head: usize, size: usize, scratch: &mut Scratch, out: &mut [f32]) -> Result<()> {
         let width = rows.stride / 3;
         let column = head * size;
         let Scratch { queries, keys, scores, mixed } = scratch;
         let (queries, keys) = match self.rope {
             None => (rows.columns(column, size)?, rows.columns(width + column, size)?),
-            Some(rope) => {
-                (rows.turned(column, rope, size, queries)?, rows.turned(width + column, rope, size, keys)?)
-            }
+            Some(rope) => (rows.turned(column, rope, size, queries)?, rows.turned(width + column, rope, size, keys)?),
         };
         let values = rows.columns(2 * width + column, size)?;
         let scale = 1.0 / (size as f32).sqrt();

@@ -27,9 +27,15 @@ pub struct Linear {
 }
 
 enum Weight {
-    Packed { weight: PackedWeight, bias: Vec<f32> },
+    Packed {
+        weight: PackedWeight,
+        bias: Vec<f32>,
+    },
     /// `[inputs, outputs]` and `[outputs]`, on a device.
-    Plain { weight: Tensor, bias: Tensor },
+    Plain {
+        weight: Tensor,
+        bias: Tensor,
+    },
 }
 
 impl Linear {

@@ -22,7 +22,6 @@ pub struct PackedWeight {
 /// Some of a weight's outputs.
 pub struct Tile {
     packed: Packed,
-    pub outputs: usize,
 }
 
 enum Packed {
@@ -40,7 +39,11 @@ pub enum Rows<'a> {
 pub enum Product<'a> {
     Float32(&'a [f32]),
     /// An element is `(sum − zero point of its row × sum of its column) × scale of its row × scale of its column`.
-    Int8 { sums: &'a [i32], rows: &'a QuantizedRows, columns: &'a Columns },
+    Int8 {
+        sums: &'a [i32],
+        rows: &'a QuantizedRows,
+        columns: &'a Columns,
+    },
 }
 
 /// What products are written to; used again and again.
@@ -87,7 +90,7 @@ impl Tile {
             let matrix = NdTensorView::try_from_data([outputs, inputs], rows).map_err(Error::wrap)?;
             Packed::Float32(FLOAT32.with(|gemm| gemm.prepack_b(matrix.transposed())))
         };
-        Ok(Self { packed, outputs })
+        Ok(Self { packed })
     }
 
     /// `rows · tileᵀ`. `rows` must have been prepared by the tile's own weight.

@@ -33,9 +33,7 @@ impl Rope {
     /// The same by candle's operations: `x` is `[heads, length, size]`, positions from 0.
     pub fn turn_all(&self, x: &Tensor) -> Result<Tensor> {
         let (_, length, _) = x.dims3()?;
-        let angles = |table: &[f32]| {
-            Tensor::from_slice(&table[..length * self.half], (length, self.half), x.device())
-        };
+        let angles = |table: &[f32]| Tensor::from_slice(&table[..length * self.half], (length, self.half), x.device());
         let (cos, sin) = (angles(&self.cos)?, angles(&self.sin)?);
         let wide = x.to_dtype(DType::F32)?;
         let (first, second) = (wide.narrow(2, 0, self.half)?, wide.narrow(2, self.half, self.half)?);
