@@ -67,7 +67,7 @@ impl Head {
         match &self.decoder {
             Decoder::Packed(decoder) => {
                 let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
-                let rows = decoder.rows(&hidden);
+                let rows = decoder.rows(&hidden)?;
                 let mut scratch = Scratch::default();
                 let tiles = decoder.tiles().iter().zip(self.bias.chunks(TILE)).zip((0u32..).step_by(TILE));
                 for ((tile, bias), first) in tiles {

@@ -126,24 +126,32 @@ struct Store<'a, R> {
     out: &'a mut [f32],
 }
 
+// Everything that works on vectors is inlined by force: only then does it get the instruction set of its caller. That rules
+// closures out.
 impl<R: Row> Store<'_, R> {
-    /// Columns `at..end` of the output, at most a vector of them.
+    /// `product + bias` of the columns `at..end`, at most a vector of them.
+    #[inline(always)]
+    fn biased<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
+        let ops = isa.f32();
+        if end - at == ops.len() {
+            ops.add(self.row.load(isa, at), ops.load(&self.bias[at..]))
+        } else {
+            ops.add(self.row.load_rest(isa, at, end), ops.load_pad(&self.bias[at..end]).0)
+        }
+    }
+
+    /// Columns `at..end` of the output.
     #[inline(always)]
     fn columns<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
         let ops = isa.f32();
-        let whole = end - at == ops.len();
-        let biased = |at: usize, end: usize| match whole {
-            true => ops.add(self.row.load(isa, at), ops.load(&self.bias[at..])),
-            false => ops.add(self.row.load_rest(isa, at, end), ops.load_pad(&self.bias[at..end]).0),
-        };
-        let x = biased(at, end);
+        let x = self.biased(isa, at, end);
         match self.activation {
             Activation::None => x,
             Activation::Relu => ops.max(x, ops.zero()),
             Activation::Gelu => Gelu {}.eval(isa, x),
             Activation::GatedGelu => {
                 let half = self.out.len();
-                ops.mul(Gelu {}.eval(isa, x), biased(half + at, half + end))
+                ops.mul(Gelu {}.eval(isa, x), self.biased(isa, half + at, half + end))
             }
         }
     }

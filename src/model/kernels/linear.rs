@@ -103,7 +103,7 @@ impl CustomOp1 for Linear {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let Weight::Packed { weight, bias } = &self.weight else { bail!("the weight is not packed for the CPU") };
         let (tokens, _) = layout.shape().dims2()?;
-        let rows = weight.rows(elements(storage, layout)?);
+        let rows = weight.rows(elements(storage, layout)?)?;
         let outputs = if self.activation == Activation::GatedGelu { weight.outputs / 2 } else { weight.outputs };
         let mut out = Vec::new();
         if let ([tile], Activation::None) = (weight.tiles(), self.activation)

@@ -1,7 +1,7 @@
 //! Matrix products on weights that are packed once, in float32 or in 8 bits.
 
 use candle_core::{Error, Result};
-use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
+use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedAMatrix, PackedBMatrix};
 use rten_tensor::NdTensorView;
 
 use super::quantize::{Columns, QuantizedRows, quantize_weights};
@@ -32,7 +32,11 @@ enum Packed {
 /// The left side of a product, `[rows, inputs]`, as the weight needs it.
 pub enum Rows<'a> {
     Float32(&'a [f32]),
-    Int8(QuantizedRows),
+    /// Laid out for the products once, not for each tile again.
+    Int8 {
+        packed: PackedAMatrix<u8>,
+        rows: QuantizedRows,
+    },
 }
 
 /// A tile's part of a product, `[rows, outputs of the tile]`, before the bias.
@@ -71,11 +75,14 @@ impl PackedWeight {
     }
 
     /// Prepares the left side of products: `x` is `[rows, inputs]`.
-    pub fn rows<'a>(&self, x: &'a [f32]) -> Rows<'a> {
-        match self.tiles.first().map(|tile| &tile.packed) {
-            Some(Packed::Int8 { .. }) => Rows::Int8(QuantizedRows::new(x, self.inputs)),
+    pub fn rows<'a>(&self, x: &'a [f32]) -> Result<Rows<'a>> {
+        Ok(match self.tiles.first().map(|tile| &tile.packed) {
+            Some(Packed::Int8 { .. }) => {
+                let rows = QuantizedRows::new(x, self.inputs);
+                Rows::Int8 { packed: pack_rows(&rows, self.inputs)?, rows }
+            }
             Some(Packed::Float32(_)) | None => Rows::Float32(x),
-        }
+        })
     }
 }
 
@@ -100,8 +107,8 @@ impl Tile {
                 float32(&mut scratch.float32, matrix(x, weights.rows())?, GemmInputB::Packed(weights), options(None))?;
                 Ok(Product::Float32(&scratch.float32))
             }
-            (Packed::Int8 { weights, columns }, Rows::Int8(rows)) => {
-                int8(&mut scratch.int32, rows, weights)?;
+            (Packed::Int8 { weights, columns }, Rows::Int8 { packed, rows }) => {
+                int8(&mut scratch.int32, packed, weights)?;
                 Ok(Product::Int8 { sums: &scratch.int32, rows, columns })
             }
             _ => candle_core::bail!("rows of another number format than the weight's"),
@@ -142,12 +149,16 @@ pub(super) fn float32(
 
 /// Sums of products as they are: the zero points of the rows come in with what follows. (The library's own way gives wrong
 /// sums where rows have different zero points: rten-gemm 0.27 packs those of the first rows with all of them.)
-fn int8(out: &mut Vec<i32>, rows: &QuantizedRows, weights: &PackedBMatrix<i8>) -> Result<()> {
-    out.resize(rows.scales.len() * weights.cols(), 0);
-    let shape = [rows.scales.len(), weights.rows()];
-    let a = NdTensorView::try_from_data(shape, rows.values.as_slice()).map_err(Error::wrap)?;
-    let (a, b) = (GemmInputA::Unpacked(a), GemmInputB::Packed(weights));
+fn int8(out: &mut Vec<i32>, rows: &PackedAMatrix<u8>, weights: &PackedBMatrix<i8>) -> Result<()> {
+    out.resize(rows.rows() * weights.cols(), 0);
+    let (a, b) = (GemmInputA::Packed(rows), GemmInputB::Packed(weights));
     INT8.with(|gemm| gemm.gemm(out, a, b, GemmOptions::default())).map_err(Error::wrap)
+}
+
+fn pack_rows(rows: &QuantizedRows, inputs: usize) -> Result<PackedAMatrix<u8>> {
+    let shape = [rows.scales.len(), inputs];
+    let matrix = NdTensorView::try_from_data(shape, rows.values.as_slice()).map_err(Error::wrap)?;
+    Ok(INT8.with(|gemm| gemm.prepack_a(matrix)))
 }
 
 #[cfg(test)]
@@ -179,7 +190,7 @@ mod tests {
                 let weight = PackedWeight::new(&weight, [outputs, inputs], 32, int8).unwrap();
                 let mut out = vec![0.0; rows * outputs];
                 let mut best = vec![0.0; outputs];
-                let (prepared, mut scratch) = (weight.rows(&x), Scratch::default());
+                let (prepared, mut scratch) = (weight.rows(&x).unwrap(), Scratch::default());
                 for (index, (tile, bias)) in weight.tiles().iter().zip(bias.chunks(32)).enumerate() {
                     let product = tile.multiply(&prepared, &mut scratch).unwrap();
                     product.store(bias, Activation::None, &mut out, outputs, index * 32);
