@@ -41,10 +41,9 @@ impl EncoderApi {
 
 impl Shared {
     fn encode_options(&self, options: proto::EncodeOptions) -> Result<EncodeOptions, Fault> {
-        // Every model that is supported so far encodes both roles alike; a role that doesn't exist is an error still.
-        role(options.role)?;
         Ok(EncodeOptions {
             model: self.models.get(&options.model)?,
+            role: role(options.role)?,
             long_text: long_text(options.long_text)?,
             pruning: pruning(options.pruning)?,
         })

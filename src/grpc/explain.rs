@@ -11,10 +11,10 @@ use crate::model::Model;
 use crate::pipeline::{EncodeOptions, store_fault};
 use crate::proto::explain_request::Document;
 use crate::proto::{self, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
-use crate::types::{Fault, LongText, Pruning, Reason, SparseVector, check_collection_name};
+use crate::types::{Fault, LongText, Pruning, Reason, Role, SparseVector, check_collection_name};
 
 /// A text's vector and, where the text is known, the ids of its tokens.
-struct Side {
+struct Terms {
     vector: SparseVector,
     tokens: Option<HashSet<u32>>,
 }
@@ -27,10 +27,10 @@ pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<Explain
     let model = shared.models.get(&request.model)?;
     let document = match request.document {
         None => return Err(invalid("document", "there is none; set `id` or `text`")),
-        Some(Document::Text(text)) => encode(shared, &model, text, "text").await?,
+        Some(Document::Text(text)) => encode(shared, &model, Role::Document, text, "text").await?,
         Some(Document::Id(id)) => stored(shared, &model, &request.collection, id).await?,
     };
-    let query = encode(shared, &model, request.query, "query").await?;
+    let query = encode(shared, &model, Role::Query, request.query, "query").await?;
     let mut terms: Vec<TermContribution> = query
         .vector
         .shared(&document.vector)
@@ -51,7 +51,7 @@ pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<Explain
     Ok(ExplainResponse { terms, score, query_term_count, document_term_count })
 }
 
-impl Side {
+impl Terms {
     fn origin(&self, index: u32) -> TermOrigin {
         match &self.tokens {
             None => TermOrigin::Unspecified,
@@ -61,15 +61,15 @@ impl Side {
     }
 }
 
-async fn encode(shared: &Shared, model: &Arc<Model>, text: String, field: &str) -> Result<Side, Fault> {
+async fn encode(shared: &Shared, model: &Arc<Model>, role: Role, text: String, field: &str) -> Result<Terms, Fault> {
     check_text(&text, shared.limits.text_bytes).map_err(|fault| Fault { field: field.to_owned(), ..fault })?;
-    let tokens = Some(tokens(model, text.clone()).await?);
+    let tokens = Some(tokens(model, role, text.clone()).await?);
     let options =
-        EncodeOptions { model: Arc::clone(model), long_text: LongText::Truncate, pruning: Pruning::default() };
-    Ok(Side { vector: shared.pipeline.encode_one(options, text).await?.vector, tokens })
+        EncodeOptions { model: Arc::clone(model), role, long_text: LongText::Truncate, pruning: Pruning::default() };
+    Ok(Terms { vector: shared.pipeline.encode_one(options, text).await?.vector, tokens })
 }
 
-async fn stored(shared: &Shared, model: &Arc<Model>, collection: &str, id: proto::DocumentId) -> Result<Side, Fault> {
+async fn stored(shared: &Shared, model: &Arc<Model>, collection: &str, id: proto::DocumentId) -> Result<Terms, Fault> {
     check_collection_name(collection)?;
     let id = document_id(id).map_err(|fault| fault.within("id"))?.point_id();
     let spec = shared.collections.open(collection, model).await?;
@@ -79,18 +79,19 @@ async fn stored(shared: &Shared, model: &Arc<Model>, collection: &str, id: proto
         return Err(Fault::new(Reason::DocumentNotFound, "id", message));
     };
     let tokens = match point.text() {
-        Some(text) => Some(tokens(model, text.to_owned()).await?),
+        Some(text) => Some(tokens(model, Role::Document, text.to_owned()).await?),
         None => None,
     };
-    Ok(Side { vector: point.sparse.unwrap_or_default(), tokens })
+    Ok(Terms { vector: point.sparse.unwrap_or_default(), tokens })
 }
 
 /// The ids of a text's own tokens. Tokenizing a long text takes a while: not on an async thread.
-async fn tokens(model: &Arc<Model>, text: String) -> Result<HashSet<u32>, Fault> {
+async fn tokens(model: &Arc<Model>, role: Role, text: String) -> Result<HashSet<u32>, Fault> {
     let model = Arc::clone(model);
     let tokens = tokio::task::spawn_blocking(move || {
-        let tokens = model.tokenizer.tokenize(&text).map_err(|error| error.to_string())?;
-        Ok(tokens.ids.into_iter().filter(|&id| !model.tokenizer.is_special(id)).collect())
+        let tokenizer = &model.side(role).tokenizer;
+        let tokens = tokenizer.tokenize(&text).map_err(|error| error.to_string())?;
+        Ok(tokens.ids.into_iter().filter(|&id| !tokenizer.is_special(id)).collect())
     });
     let tokens: Result<_, String> = tokens.await.map_err(|error| error.to_string()).flatten();
     tokens.map_err(|error| invalid("", format!("the model's tokenizer can't read the text: {error}")))

@@ -15,7 +15,7 @@ use crate::pipeline::{EncodeOptions, store_fault};
 use crate::proto::search_request::Query;
 use crate::proto::{Hit, SearchRequest};
 use crate::store::{SearchQuery, StoreError};
-use crate::types::{Fault, LongText, SparseVector, StoredPoint, check_collection_name};
+use crate::types::{Fault, LongText, Role, SparseVector, StoredPoint, check_collection_name};
 
 const DEFAULT_LIMIT: u32 = 10;
 const MAX_LIMIT: u32 = 1_000;
@@ -45,7 +45,7 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>,
         }
         Some(Query::Text(text)) => {
             check_text(&text, shared.limits.text_bytes)?;
-            let options = EncodeOptions { model, long_text: LongText::Truncate, pruning };
+            let options = EncodeOptions { model, role: Role::Query, long_text: LongText::Truncate, pruning };
             shared.pipeline.encode_one(options, text).await?.vector
         }
     };

@@ -20,7 +20,7 @@ pub fn to_encoded_text(encoded: Encoded, tokens_of: Option<&Model>) -> proto::En
 
 /// The vocabulary's token for an index; empty for one that no token has.
 pub fn token(model: &Model, index: u32) -> String {
-    model.tokenizer.token(index).unwrap_or_default()
+    model.document.tokenizer.token(index).unwrap_or_default()
 }
 
 pub fn to_model(model: &Model) -> proto::Model {

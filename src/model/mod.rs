@@ -25,7 +25,7 @@ mod weights;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::types::{Fingerprint, Pruning, SparseVector};
+use crate::types::{Fingerprint, Pruning, Role, SparseVector};
 
 pub use batch::TokenBatch;
 pub use encoder::{Encoder, SpladeEncoder};
@@ -41,6 +41,15 @@ pub struct Model {
     pub name: String,
     pub settings: Settings,
     pub fingerprint: Fingerprint,
+    /// How documents are encoded.
+    pub document: Side,
+    /// How queries are; `None`: as documents are.
+    pub query: Option<Side>,
+}
+
+/// How the texts of one role are encoded. All sides of a model share its vocabulary.
+#[derive(Debug)]
+pub struct Side {
     pub tokenizer: Tokenizer,
     pub encoder: Arc<dyn Encoder>,
 }
@@ -56,14 +65,29 @@ impl Model {
         let tokenizer = Tokenizer::load(&settings)?;
         let encoder = SpladeEncoder::load(&settings)?;
         let fingerprint = fingerprint::of(&settings)?;
-        Ok(Self { name: name.to_owned(), settings, fingerprint, tokenizer, encoder: Arc::new(encoder) })
+        let document = Side { tokenizer, encoder: Arc::new(encoder) };
+        Ok(Self { name: name.to_owned(), settings, fingerprint, document, query: None })
     }
 
-    /// Encodes a text, so that the first request doesn't pay for what is made on first use.
+    /// How texts of that role are encoded.
+    pub fn side(&self, role: Role) -> &Side {
+        match role {
+            Role::Document => &self.document,
+            Role::Query => self.query.as_ref().unwrap_or(&self.document),
+        }
+    }
+
+    /// Encodes a text in each role, so that the first request doesn't pay for what is made on first use.
     ///
     /// # Errors
-    /// If the encoder fails, which means that the weights are not usable.
+    /// If an encoder fails, which means that the weights are not usable.
     pub fn warm_up(&self) -> Result<(), ModelError> {
+        std::iter::once(&self.document).chain(&self.query).try_for_each(Side::warm_up)
+    }
+}
+
+impl Side {
+    fn warm_up(&self) -> Result<(), ModelError> {
         let tokens = self.tokenizer.tokenize("warm").map_err(|error| ModelError::Unusable(error.to_string()))?;
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
         self.encoder.encode(&batch, &mut || {}).map_err(|error| ModelError::Unusable(error.to_string()))?;

@@ -8,7 +8,7 @@ use super::admission::Admission;
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::{Finalizer, Finished, Pipeline, Ticket, Urgency};
 use crate::model::Model;
-use crate::types::{Fault, LongText, Pruning};
+use crate::types::{Fault, LongText, Pruning, Role};
 
 /// The most vectors of one client that are under way or not taken yet. They are much larger than the results of an
 /// ingest.
@@ -18,6 +18,7 @@ const VECTORS: usize = 1_024;
 #[derive(Debug, Clone)]
 pub struct EncodeOptions {
     pub model: Arc<Model>,
+    pub role: Role,
     pub long_text: LongText,
     pub pruning: Pruning,
 }
@@ -75,9 +76,9 @@ impl Encode {
                 return Ok(());
             }
         };
-        let EncodeOptions { model, long_text, pruning } = self.options.clone();
+        let EncodeOptions { model, role, long_text, pruning } = self.options.clone();
         let next = Box::new(Reply(finalizer));
-        self.pipeline.submit(self.urgency, EncodeJob { model, text, long_text, pruning, next }).await
+        self.pipeline.submit(self.urgency, EncodeJob { model, role, text, long_text, pruning, next }).await
     }
 }
 

@@ -17,22 +17,30 @@ use tokio::time::Instant;
 use super::batcher::{Batcher, Limits};
 use super::lane::{Lane, Queued};
 use crate::metrics as names;
-use crate::model::{Model, TokenBatch, Tokens, prune};
-use crate::types::{Fault, LongText, Pruning, Reason, SparseVector};
+use crate::model::{Encoder, Model, Side, TokenBatch, Tokens, prune};
+use crate::types::{Fault, LongText, Pruning, Reason, Role, SparseVector};
 
 /// A text to encode.
 pub struct EncodeJob {
     pub model: Arc<Model>,
+    pub role: Role,
     pub text: String,
     pub long_text: LongText,
     pub pruning: Pruning,
     pub next: Box<dyn Continuation>,
 }
 
+impl EncodeJob {
+    fn side(&self) -> &Side {
+        self.model.side(self.role)
+    }
+}
+
 impl fmt::Debug for EncodeJob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EncodeJob")
             .field("model", &self.model.name)
+            .field("role", &self.role)
             .field("bytes", &self.text.len())
             .finish_non_exhaustive()
     }
@@ -164,7 +172,7 @@ fn tokenize(job: EncodeJob) -> Option<Tokenized> {
     if job.next.is_abandoned() {
         return None;
     }
-    let fault = match caught(|| job.model.tokenizer.tokenize(&job.text)) {
+    let fault = match caught(|| job.side().tokenizer.tokenize(&job.text)) {
         Ok(Ok(tokens)) if tokens.truncated && job.long_text == LongText::Reject => {
             let max_length = job.model.settings.max_length;
             let message = format!(
@@ -188,25 +196,25 @@ fn tokenize(job: EncodeJob) -> Option<Tokenized> {
     None
 }
 
-/// Encodes a batch, the texts of each model together.
+/// Encodes a batch, the texts of each encoder together.
 fn encode(mut batch: Vec<Tokenized>, between: &mut dyn FnMut()) {
     batch.retain(|text| !text.job.next.is_abandoned());
-    while let Some(model) = batch.first().map(|text| Arc::clone(&text.job.model)) {
-        let (group, rest) = batch.into_iter().partition(|text| Arc::ptr_eq(&text.job.model, &model));
-        encode_group(&model, group, between);
+    while let Some(encoder) = batch.first().map(|text| Arc::clone(&text.job.side().encoder)) {
+        let (group, rest) = batch.into_iter().partition(|text| Arc::ptr_eq(&text.job.side().encoder, &encoder));
+        encode_group(&*encoder, group, between);
         batch = rest;
     }
 }
 
-fn encode_group(model: &Model, group: Vec<Tokenized>, between: &mut dyn FnMut()) {
-    match attempt(model, &group, between) {
+fn encode_group(encoder: &dyn Encoder, group: Vec<Tokenized>, between: &mut dyn FnMut()) {
+    match attempt(encoder, &group, between) {
         Ok(vectors) => group.into_iter().zip(vectors).for_each(|(text, vector)| finish(text, vector)),
         Err(problem) => {
             counter!(names::ENCODER_FAILURES).increment(1);
             tracing::error!(problem, texts = group.len(), "an encoder failed");
             // Its neighbours must not pay for the text that the encoder fails on.
             if group.len() > 1 {
-                return group.into_iter().for_each(|text| encode_group(model, vec![text], between));
+                return group.into_iter().for_each(|text| encode_group(encoder, vec![text], between));
             }
             let fault = Fault::new(Reason::Internal, "text", "the encoder failed on this text; report it as a defect");
             group.into_iter().for_each(|text| text.job.next.encoded(text.job.text, Err(fault.clone())));
@@ -215,13 +223,13 @@ fn encode_group(model: &Model, group: Vec<Tokenized>, between: &mut dyn FnMut())
 }
 
 /// One vector a text, or what went wrong.
-fn attempt(model: &Model, group: &[Tokenized], between: &mut dyn FnMut()) -> Result<Vec<SparseVector>, String> {
+fn attempt(encoder: &dyn Encoder, group: &[Tokenized], between: &mut dyn FnMut()) -> Result<Vec<SparseVector>, String> {
     let batch: TokenBatch = group.iter().map(|text| text.tokens.ids.as_slice()).collect();
     histogram!(names::BATCH_TEXTS).record(batch.len() as f64);
     histogram!(names::BATCH_TOKENS).record(batch.ids().len() as f64);
     counter!(names::TOKENS).increment(batch.ids().len() as u64);
     let start = Instant::now();
-    let outcome = caught(|| model.encoder.encode(&batch, between));
+    let outcome = caught(|| encoder.encode(&batch, between));
     histogram!(names::ENCODE_SECONDS).record(start.elapsed().as_secs_f64());
     match outcome {
         Ok(Ok(vectors)) if vectors.len() == group.len() => Ok(vectors),

@@ -11,7 +11,7 @@ use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::writer::{Target, WriteJob, WriterHandle};
 use super::{Finalizer, Finished, Pipeline, Ticket, Urgency};
 use crate::model::Model;
-use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, Pruning, Reason};
+use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, Pruning, Reason, Role};
 
 /// Which document of a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,8 +133,8 @@ impl Ingest {
         let text = std::mem::take(&mut document.text);
         let options = Arc::clone(&self.options);
         let next = Box::new(Write { document, bytes, options, finalizer, claim, writer: self.writer.clone() });
-        let IngestOptions { model, long_text, pruning, .. } = &*self.options;
-        let job = EncodeJob { model: Arc::clone(model), text, long_text: *long_text, pruning: *pruning, next };
+        let IngestOptions { ref model, long_text, pruning, .. } = *self.options;
+        let job = EncodeJob { model: Arc::clone(model), role: Role::Document, text, long_text, pruning, next };
         self.pipeline.submit(self.urgency, job).await
     }
 

@@ -35,9 +35,9 @@ fn read<T: DeserializeOwned>(file: &str) -> T {
 }
 
 fn encode(model: &Model, texts: &[String]) -> Vec<SparseVector> {
-    let ids: Vec<Vec<u32>> = texts.iter().map(|text| model.tokenizer.tokenize(text).unwrap().ids).collect();
+    let ids: Vec<Vec<u32>> = texts.iter().map(|text| model.document.tokenizer.tokenize(text).unwrap().ids).collect();
     let batch: TokenBatch = ids.iter().map(Vec::as_slice).collect();
-    model.encoder.encode(&batch, &mut || {}).unwrap()
+    model.document.encoder.encode(&batch, &mut || {}).unwrap()
 }
 
 /// Encodes all texts as packed batches and compares each with its golden vector.
@@ -50,7 +50,11 @@ fn check(name: &str, folder: &Path) {
     assert!(texts.len() >= 50);
     for (texts, golden) in texts.chunks(9).zip(golden.vectors.chunks(9)) {
         for ((text, golden), vector) in texts.iter().zip(golden).zip(encode(&model, texts)) {
-            assert_eq!(model.tokenizer.tokenize(text).unwrap().ids.len(), golden.token_count, "{name}: {text}");
+            assert_eq!(
+                model.document.tokenizer.tokenize(text).unwrap().ids.len(),
+                golden.token_count,
+                "{name}: {text}"
+            );
             let expected = SparseVector::new(golden.indices.clone(), golden.values.clone()).unwrap();
             compare(&vector, &expected).unwrap_or_else(|difference| panic!("{name}: {difference} in: {text}"));
         }
@@ -113,7 +117,7 @@ fn splade_tiny_vectors_and_tokens() {
     let tokens: Vec<Vec<u32>> = read("splade-tiny-tokens.json");
     let texts: Vec<String> = read("texts.json");
     for (text, tokens) in texts.iter().zip(tokens) {
-        assert_eq!(model.tokenizer.tokenize(text).unwrap().ids, tokens, "{text}");
+        assert_eq!(model.document.tokenizer.tokenize(text).unwrap().ids, tokens, "{text}");
     }
 }
 
@@ -155,7 +159,7 @@ fn equals_candle_transformers() -> candle_core::Result<()> {
     let oracle = BertForMaskedLM::load(VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu), &config)?;
     let model = random("bert-random-untied");
     for text in ["a wing in a slipstream", "boundary layer"].map(str::to_owned) {
-        let ids = model.tokenizer.tokenize(&text).unwrap().ids;
+        let ids = model.document.tokenizer.tokenize(&text).unwrap().ids;
         let input = Tensor::new(ids.as_slice(), &Device::Cpu)?.unsqueeze(0)?;
         let logits = oracle.forward(&input, &input.zeros_like()?, None)?.squeeze(0)?;
         let weights: Vec<f32> = (logits.max(0)?.relu()? + 1.0)?.log()?.to_vec1()?;

@@ -40,13 +40,17 @@ impl Encoder for Fake {
 
 /// A real tokenizer over a fake encoder.
 fn model(encoder: Arc<Fake>) -> Arc<Model> {
+    Arc::new(Model { document: Side { encoder, ..loaded().document }, ..loaded() })
+}
+
+fn loaded() -> Model {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/bert-random-tied");
-    Arc::new(Model { encoder, ..Model::load("fake", &folder).unwrap() })
+    Model::load("fake", &folder).unwrap()
 }
 
 /// The id of a word that is one token.
 fn token(model: &Model, word: &str) -> u32 {
-    let ids = model.tokenizer.tokenize(word).unwrap().ids;
+    let ids = model.document.tokenizer.tokenize(word).unwrap().ids;
     assert_eq!(ids.len(), 3, "`{word}` is one token, between [CLS] and [SEP]");
     ids[1]
 }
@@ -83,8 +87,8 @@ fn job(model: &Arc<Model>, log: &Log, name: &str, text: &str) -> EncodeJob {
 }
 
 fn noted(model: &Arc<Model>, text: &str, note: Note) -> EncodeJob {
-    let (long_text, pruning) = (LongText::Reject, Pruning::default());
-    EncodeJob { model: Arc::clone(model), text: text.to_owned(), long_text, pruning, next: Box::new(note) }
+    let (role, long_text, pruning) = (Role::Document, LongText::Reject, Pruning::default());
+    EncodeJob { model: Arc::clone(model), role, text: text.to_owned(), long_text, pruning, next: Box::new(note) }
 }
 
 /// Lanes that take `query` and `bulk`, and the thread that will serve them.
@@ -169,6 +173,24 @@ async fn a_query_is_served_between_texts_that_are_refused() {
     let refused = |name: &str| format!("{name}: TEXT_TOO_LONG");
     let expected = [refused("flow"), "wing: encoded".to_owned(), refused("flow a"), refused("flow b")];
     assert_eq!(*log.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn each_role_goes_to_its_own_encoder() {
+    let log = Log::default();
+    let encoders: [Arc<Fake>; 2] = Default::default();
+    let [document, query] = encoders.each_ref().map(|encoder| Side { encoder: encoder.clone(), ..loaded().document });
+    let model = Arc::new(Model { document, query: Some(query), ..loaded() });
+    let of_role = |role, text| EncodeJob { role, ..job(&model, &log, text, text) };
+    let bulk = [(Role::Document, "body"), (Role::Query, "moon"), (Role::Document, "flow")];
+    let (lane, worker) = filled(Vec::new(), bulk.map(|(role, text)| of_role(role, text)).into(), 512).await;
+    drop(lane);
+    run(worker);
+    assert_eq!(log.lock().unwrap().len(), 3);
+    let [of_documents, of_queries] = encoders.map(|encoder| encoder.seen.lock().unwrap().clone());
+    let saw = |seen: &[u32], word| seen.contains(&token(&model, word));
+    assert!(saw(&of_documents, "body") && !saw(&of_documents, "moon"));
+    assert!(saw(&of_queries, "moon") && of_queries.len() == 3);
 }
 
 #[tokio::test]

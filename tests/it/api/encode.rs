@@ -26,9 +26,9 @@ async fn vectors_are_the_models_own_in_order() {
     let encoded = sidecar.encode(EncodeOptions::default(), &texts).await;
     assert_eq!(encoded.len(), texts.len());
     for (text, encoded) in texts.iter().zip(encoded) {
-        let tokens = model.tokenizer.tokenize(text).unwrap();
+        let tokens = model.document.tokenizer.tokenize(text).unwrap();
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
-        let expected = model.encoder.encode(&batch, &mut || {}).unwrap().remove(0);
+        let expected = model.document.encoder.encode(&batch, &mut || {}).unwrap().remove(0);
         let vector = encoded.vector.unwrap();
         assert_eq!((vector.indices.as_slice(), vector.values.as_slice()), (expected.indices(), expected.values()));
         assert_eq!(encoded.token_count as usize, tokens.ids.len());
@@ -46,7 +46,8 @@ async fn tokens_come_on_request_for_either_role() {
         for encoded in sidecar.encode(options, &texts).await {
             let indices = encoded.vector.unwrap().indices;
             assert!(indices.len() > 10);
-            let expected: Vec<_> = indices.into_iter().map(|index| model.tokenizer.token(index).unwrap()).collect();
+            let expected: Vec<_> =
+                indices.into_iter().map(|index| model.document.tokenizer.token(index).unwrap()).collect();
             assert_eq!(encoded.tokens, expected);
         }
     }

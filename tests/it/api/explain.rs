@@ -35,7 +35,7 @@ async fn weights(sidecar: &Sidecar, role: Role, text: &str) -> BTreeMap<u32, f32
 
 /// The ids of a text's own tokens.
 fn own_tokens(text: &str) -> HashSet<u32> {
-    let tokenizer = random(MODEL).tokenizer;
+    let tokenizer = random(MODEL).document.tokenizer;
     let ids = tokenizer.tokenize(text).unwrap().ids;
     ids.into_iter().filter(|&id| !tokenizer.is_special(id)).collect()
 }
@@ -49,7 +49,7 @@ async fn check(sidecar: &Sidecar, text: &str, explained: &ExplainResponse) {
     let shared: HashSet<_> = query.keys().filter(|index| document.contains_key(index)).copied().collect();
     assert_eq!(explained.terms.iter().map(|term| term.index).collect::<HashSet<_>>(), shared);
     assert_eq!(explained.terms.len(), shared.len());
-    let tokenizer = random(MODEL).tokenizer;
+    let tokenizer = random(MODEL).document.tokenizer;
     for term in &explained.terms {
         assert_eq!(term.token, tokenizer.token(term.index).unwrap());
         assert_eq!((term.query_weight, term.document_weight), (query[&term.index], document[&term.index]));
