@@ -86,6 +86,7 @@ impl Server {
             store: Arc::clone(&store),
             collections: Arc::new(Collections::new(Arc::clone(&store))),
             limits: self.config.requests,
+            pruning: self.config.pruning,
             stopping: self.stopping.clone(),
         });
         let watch = tokio::spawn(self.health.clone().watch(Arc::clone(&store), self.stopping.clone()));

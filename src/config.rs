@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::grpc::RequestLimits;
+use crate::grpc::{PruningDefaults, RequestLimits};
 use crate::pipeline::PipelineConfig;
 use crate::store::QdrantConfig;
 use check::Check;
@@ -104,6 +104,26 @@ pub struct ServeArgs {
     #[arg(long, env = "SPLADE_RETRY_DEADLINE", value_name = "DURATION", default_value = "120s")]
     retry_deadline: String,
 
+    /// The most terms of a document's vector, the heaviest; 0 keeps all. A request that sets its pruning takes the place
+    /// of this and of the next two.
+    #[arg(long, env = "SPLADE_DOCUMENT_MAX_TERMS", value_name = "N", default_value = "0")]
+    document_max_terms: String,
+    /// The least weight of a document's terms; 0 keeps all.
+    #[arg(long, env = "SPLADE_DOCUMENT_MIN_WEIGHT", value_name = "WEIGHT", default_value = "0")]
+    document_min_weight: String,
+    /// The share of the sum of a document's weights that its heaviest terms must reach; the others are cut. 1 keeps all.
+    #[arg(long, env = "SPLADE_DOCUMENT_WEIGHT_SHARE", value_name = "SHARE", default_value = "1")]
+    document_weight_share: String,
+    /// The same of a query: the most terms.
+    #[arg(long, env = "SPLADE_QUERY_MAX_TERMS", value_name = "N", default_value = "0")]
+    query_max_terms: String,
+    /// The same of a query: the least weight.
+    #[arg(long, env = "SPLADE_QUERY_MIN_WEIGHT", value_name = "WEIGHT", default_value = "0")]
+    query_min_weight: String,
+    /// The same of a query: the share of the sum of its weights.
+    #[arg(long, env = "SPLADE_QUERY_WEIGHT_SHARE", value_name = "SHARE", default_value = "1")]
+    query_weight_share: String,
+
     /// The interval of HTTP/2 keepalive pings.
     #[arg(long, env = "SPLADE_KEEPALIVE", value_name = "DURATION", default_value = "30s")]
     keepalive: String,
@@ -131,6 +151,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub pipeline: PipelineConfig,
     pub requests: RequestLimits,
+    pub pruning: PruningDefaults,
     pub server: ServerConfig,
     pub drain_deadline: Duration,
     pub log: String,
@@ -195,6 +216,7 @@ impl TryFrom<ServeArgs> for Config {
                 text_bytes: check.size("--max-text-bytes", &args.max_text_bytes),
                 unary_documents: check.count("--max-unary-documents", &args.max_unary_documents),
             },
+            pruning: check.pruning(&args),
             server: ServerConfig {
                 max_message_bytes: check.size("--max-message-bytes", &args.max_message_bytes),
                 max_concurrent_streams: check.small_count("--max-concurrent-streams", &args.max_concurrent_streams),
@@ -213,6 +235,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::types::Pruning;
 
     #[derive(Parser)]
     struct Line {
@@ -232,15 +255,26 @@ mod tests {
         assert!(matches!(config.store, StoreConfig::Embedded(folder) if folder.as_os_str() == "splade-store"));
         assert_eq!(config.pipeline.writer.batch_bytes, 4 << 20);
         assert_eq!(config.server.max_message_bytes, 32 << 20);
+        assert_eq!(config.pruning, PruningDefaults::default());
+    }
+
+    #[test]
+    fn documents_and_queries_are_pruned_apart() {
+        let flags = ["--document-max-terms", "256", "--document-weight-share", "0.5", "--query-min-weight", "0.25"];
+        let pruning = config(&[&["--model", "naver/splade-v3"], &flags[..]].concat()).unwrap().pruning;
+        let document = Pruning { max_terms: Some(256), min_weight: 0.0, weight_share: Some(0.5) };
+        assert_eq!(pruning.document, document);
+        assert_eq!(pruning.query, Pruning { min_weight: 0.25, ..Pruning::default() });
     }
 
     #[test]
     fn all_mistakes_are_told_together() {
         let flags = "--listen here --threads 0 --max-bytes lots --upsert-age soon --qdrant-url ftp://x \
-                     --qdrant-api-key s\u{e9}cret --log-format xml --model /no/such/folder";
+                     --qdrant-api-key s\u{e9}cret --log-format xml --model /no/such/folder --query-max-terms few \
+                     --document-min-weight nan --document-weight-share 1.5";
         let error = config(&flags.split_whitespace().collect::<Vec<_>>()).unwrap_err();
         let text = error.to_string();
-        assert_eq!(error.0.len(), 8, "{text}");
+        assert_eq!(error.0.len(), 11, "{text}");
         let flags = flags.split_whitespace().filter(|word| word.starts_with("--"));
         for flag in flags {
             assert!(text.contains(flag), "{flag} is not in: {text}");

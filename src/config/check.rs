@@ -9,8 +9,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{LogFormat, ServeArgs, StoreConfig};
+use crate::grpc::PruningDefaults;
 use crate::pipeline::{EncoderPoolConfig, WriterConfig};
 use crate::store::{ApiKey, QdrantConfig, QdrantUrl};
+use crate::types::Pruning;
 
 /// Collects what is wrong. Gives a stand-in for a wrong value, which never leaves the configuration.
 #[derive(Default)]
@@ -86,6 +88,50 @@ impl Check {
             batch_age: self.duration("--upsert-age", &args.upsert_age),
             max_in_flight: self.count("--max-upserts", &args.max_upserts),
             retry_deadline: self.duration("--retry-deadline", &args.retry_deadline),
+        }
+    }
+
+    pub fn pruning(&mut self, args: &ServeArgs) -> PruningDefaults {
+        PruningDefaults {
+            document: Pruning {
+                max_terms: self.max_terms("--document-max-terms", &args.document_max_terms),
+                min_weight: self.min_weight("--document-min-weight", &args.document_min_weight),
+                weight_share: self.weight_share("--document-weight-share", &args.document_weight_share),
+            },
+            query: Pruning {
+                max_terms: self.max_terms("--query-max-terms", &args.query_max_terms),
+                min_weight: self.min_weight("--query-min-weight", &args.query_min_weight),
+                weight_share: self.weight_share("--query-weight-share", &args.query_weight_share),
+            },
+        }
+    }
+
+    fn max_terms(&mut self, flag: &str, text: &str) -> Option<usize> {
+        let terms = text.trim().parse::<u32>().unwrap_or_else(|_| {
+            self.mistake(flag, text, "a whole number; 0 keeps all");
+            0
+        });
+        (terms > 0).then_some(terms as usize)
+    }
+
+    fn min_weight(&mut self, flag: &str, text: &str) -> f32 {
+        match text.trim().parse::<f32>() {
+            Ok(weight) if weight.is_finite() && weight >= 0.0 => weight,
+            _ => {
+                self.mistake(flag, text, "0 or a positive number, such as 0.1");
+                0.0
+            }
+        }
+    }
+
+    fn weight_share(&mut self, flag: &str, text: &str) -> Option<f32> {
+        match text.trim().parse::<f32>() {
+            Ok(1.0) => None,
+            Ok(share) if share > 0.0 && share < 1.0 => Some(share),
+            _ => {
+                self.mistake(flag, text, "a number above 0 and at most 1, such as 0.9");
+                None
+            }
         }
     }
 

@@ -17,6 +17,7 @@ pub mod hub;
 
 mod kernels;
 mod models;
+mod prune;
 mod settings;
 mod tokenizer;
 mod transformer;
@@ -25,12 +26,13 @@ mod weights;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::types::{Fingerprint, Pruning, Role, SparseVector};
+use crate::types::{Fingerprint, Role};
 
 pub use batch::TokenBatch;
 pub use encoder::{Encoder, SpladeEncoder};
 pub use error::ModelError;
 pub use models::Models;
+pub use prune::prune;
 pub use settings::{Pooling, Settings, TermActivation};
 pub use tokenizer::{Tokenizer, Tokens};
 
@@ -92,47 +94,5 @@ impl Side {
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
         self.encoder.encode(&batch, &mut || {}).map_err(|error| ModelError::Unusable(error.to_string()))?;
         Ok(())
-    }
-}
-
-/// Keeps the terms that `pruning` asks for.
-pub fn prune(vector: &mut SparseVector, pruning: Pruning) {
-    if pruning.min_weight > 0.0 {
-        vector.retain(|_, weight| weight >= pruning.min_weight);
-    }
-    let Some(max_terms) = pruning.max_terms.filter(|&max| max < vector.len()) else { return };
-    // The order of terms of equal weight is that of the vocabulary, so that the choice is always the same.
-    let mut entries: Vec<(u32, f32)> = vector.iter().collect();
-    entries.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    entries.truncate(max_terms);
-    entries.sort_unstable_by_key(|&(index, _)| index);
-    let mut kept = SparseVector::default();
-    entries.into_iter().for_each(|(index, weight)| kept.push(index, weight));
-    *vector = kept;
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// Law: what is kept is never lighter than what is dropped, and no more than was asked for.
-        #[test]
-        fn pruning_keeps_the_heaviest(weights in prop::collection::vec(0.01f32..3.0, 1..40), max in 1usize..50, min in 0.0f32..2.0) {
-            let full = SparseVector::new((0..weights.len() as u32).collect(), weights).unwrap();
-            let mut kept = full.clone();
-            prune(&mut kept, Pruning { max_terms: Some(max), min_weight: min });
-            prop_assert!(kept.len() <= max);
-            let lightest = kept.values().iter().copied().fold(f32::INFINITY, f32::min);
-            for (index, weight) in full.iter() {
-                if kept.indices().contains(&index) {
-                    prop_assert!(weight >= min);
-                } else {
-                    prop_assert!(weight < min || (kept.len() == max && weight <= lightest));
-                }
-            }
-        }
     }
 }
