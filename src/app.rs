@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use telemetry::init_logs;
 
-use crate::config::{Config, StoreConfig};
+use crate::config::{Config, ModelConfig, StoreConfig};
 use crate::grpc::{Gate, Shared};
 use crate::model::hub::{HubConfig, locate};
 use crate::model::{Backend, Model, Models};
@@ -33,7 +33,7 @@ pub enum Ended {
     DeadlinePassed,
 }
 
-/// A server that listens. Until the model and the store are ready, its health is NOT_SERVING and it refuses calls.
+/// A server that listens. Until the models and the store are ready, its health is NOT_SERVING and it refuses calls.
 #[derive(Debug)]
 pub struct Server {
     config: Config,
@@ -72,7 +72,7 @@ impl Server {
     /// Gets the parts ready, serves until `stop`, and drains.
     ///
     /// # Errors
-    /// If the model or the store can't be made ready.
+    /// If a model or the store can't be made ready.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<Ended> {
         tokio::pin!(stop);
         let parts = tokio::select! {
@@ -86,6 +86,7 @@ impl Server {
             store: Arc::clone(&store),
             collections: Arc::new(Collections::new(Arc::clone(&store))),
             limits: self.config.requests,
+            pruning: self.config.pruning,
             stopping: self.stopping.clone(),
         });
         let watch = tokio::spawn(self.health.clone().watch(Arc::clone(&store), self.stopping.clone()));
@@ -128,27 +129,31 @@ struct Parts {
 
 impl Parts {
     async fn prepare(config: &Config) -> anyhow::Result<Self> {
-        let (source, name) = (config.model.clone(), config.model_name.clone());
-        let load = spawn_blocking(move || {
-            let hub = HubConfig::from_env(|name| std::env::var(name).ok());
-            let folder = locate(&source, &hub, || ())?;
-            let model = Model::load(&name, &folder, &Backend::default())?;
-            model.warm_up()?;
-            anyhow::Ok(model)
-        });
-        let (model, store) = tokio::join!(load, open_store(config.store.clone()));
-        let (model, store) = (model??, store?);
-        tracing::info!(
-            name = model.name,
-            architecture = model.settings.architecture,
-            max_length = model.settings.max_length,
-            fingerprint = %model.fingerprint,
-            "the model is ready"
-        );
+        let configs = config.models.clone();
+        let load = spawn_blocking(move || configs.iter().map(load).collect::<anyhow::Result<Vec<_>>>());
+        let (models, store) = tokio::join!(load, open_store(config.store.clone()));
+        let (mut models, store) = (models??.into_iter(), store?);
+        let default = models.next().context("no model is configured")?;
         let (pipeline, running) =
             Pipeline::start(config.pipeline, Arc::clone(&store)).context("the encoder threads can't be started")?;
-        Ok(Self { models: Models::new(model, []), store, pipeline, running })
+        Ok(Self { models: Models::new(default, models), store, pipeline, running })
     }
+}
+
+/// Gets one model ready. Blocks.
+fn load(config: &ModelConfig) -> anyhow::Result<Model> {
+    let hub = HubConfig::from_env(|name| std::env::var(name).ok());
+    let folder = locate(&config.source, &hub, || ())?;
+    let model = Model::load(&config.name, &folder)?;
+    model.warm_up()?;
+    tracing::info!(
+        name = model.name,
+        architecture = model.settings.architecture,
+        max_length = model.settings.max_length,
+        fingerprint = %model.fingerprint,
+        "a model is ready"
+    );
+    Ok(model)
 }
 
 async fn open_store(config: StoreConfig) -> anyhow::Result<Arc<dyn VectorStore>> {

@@ -1,23 +1,26 @@
 //! `serve`'s configuration: what was typed becomes what is meant, once, and all mistakes are told together.
 
+mod check;
+mod model;
+
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::Args;
 
-use crate::grpc::RequestLimits;
-use crate::model::hub::ModelSource;
-use crate::pipeline::{EncoderPoolConfig, PipelineConfig, WriterConfig};
-use crate::store::{ApiKey, QdrantConfig, QdrantUrl};
+use crate::grpc::{PruningDefaults, RequestLimits};
+use crate::pipeline::PipelineConfig;
+use crate::store::QdrantConfig;
+use check::Check;
+pub use model::ModelConfig;
 
 const EXAMPLE: &str = "\
 Examples:
   splade-sidecar serve --model ./splade-tiny
   splade-sidecar serve --model naver/splade-v3@main --qdrant-url http://localhost:6334
+  splade-sidecar serve --model ./splade-tiny --model large=naver/splade-v3
 
 Sizes are written as 4MiB, durations as 100ms or 30s. Each flag has an environment variable.";
 
@@ -25,12 +28,10 @@ Sizes are written as 4MiB, durations as 100ms or 30s. Each flag has an environme
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct ServeArgs {
-    /// The model: a folder, or a Hugging Face id such as org/name or org/name@revision.
-    #[arg(long, env = "SPLADE_MODEL", value_name = "FOLDER|ID")]
-    model: Option<String>,
-    /// The model's name in requests. Default: the last part of the folder or id.
-    #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME")]
-    model_name: Option<String>,
+    /// A model: a folder, or a Hugging Face id such as org/name or org/name@revision; after `NAME=` for a name other than
+    /// its last part. Give it again, or with commas, for more models; the first is the default.
+    #[arg(long, env = "SPLADE_MODEL", value_name = "[NAME=]FOLDER|ID", value_delimiter = ',')]
+    model: Vec<String>,
 
     /// Where to listen for gRPC.
     #[arg(long, env = "SPLADE_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
@@ -103,6 +104,26 @@ pub struct ServeArgs {
     #[arg(long, env = "SPLADE_RETRY_DEADLINE", value_name = "DURATION", default_value = "120s")]
     retry_deadline: String,
 
+    /// The most terms of a document's vector, the heaviest; 0 keeps all. A request that sets its pruning takes the place
+    /// of this and of the next two.
+    #[arg(long, env = "SPLADE_DOCUMENT_MAX_TERMS", value_name = "N", default_value = "0")]
+    document_max_terms: String,
+    /// The least weight of a document's terms; 0 keeps all.
+    #[arg(long, env = "SPLADE_DOCUMENT_MIN_WEIGHT", value_name = "WEIGHT", default_value = "0")]
+    document_min_weight: String,
+    /// The share of the sum of a document's weights that its heaviest terms must reach; the others are cut. 1 keeps all.
+    #[arg(long, env = "SPLADE_DOCUMENT_WEIGHT_SHARE", value_name = "SHARE", default_value = "1")]
+    document_weight_share: String,
+    /// The same of a query: the most terms.
+    #[arg(long, env = "SPLADE_QUERY_MAX_TERMS", value_name = "N", default_value = "0")]
+    query_max_terms: String,
+    /// The same of a query: the least weight.
+    #[arg(long, env = "SPLADE_QUERY_MIN_WEIGHT", value_name = "WEIGHT", default_value = "0")]
+    query_min_weight: String,
+    /// The same of a query: the share of the sum of its weights.
+    #[arg(long, env = "SPLADE_QUERY_WEIGHT_SHARE", value_name = "SHARE", default_value = "1")]
+    query_weight_share: String,
+
     /// The interval of HTTP/2 keepalive pings.
     #[arg(long, env = "SPLADE_KEEPALIVE", value_name = "DURATION", default_value = "30s")]
     keepalive: String,
@@ -121,8 +142,8 @@ pub struct ServeArgs {
 /// What is meant.
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub model: ModelSource,
-    pub model_name: String,
+    /// The first is the default. Names differ.
+    pub models: Vec<ModelConfig>,
     pub listen: SocketAddr,
     pub unix_socket: Option<PathBuf>,
     /// `None`: no metrics.
@@ -130,6 +151,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub pipeline: PipelineConfig,
     pub requests: RequestLimits,
+    pub pruning: PruningDefaults,
     pub server: ServerConfig,
     pub drain_deadline: Duration,
     pub log: String,
@@ -178,8 +200,7 @@ impl TryFrom<ServeArgs> for Config {
         let encoders = check.encoders(&args);
         let writer = check.writer(&args);
         let config = Self {
-            model: check.model(args.model.as_deref()),
-            model_name: check.model_name(&args),
+            models: check.models(&args.model),
             listen: check.read("--listen", &args.listen, "HOST:PORT, such as 127.0.0.1:50051"),
             unix_socket: args.unix_socket.clone(),
             metrics_listen: check.metrics_listen(&args.metrics_listen),
@@ -195,6 +216,7 @@ impl TryFrom<ServeArgs> for Config {
                 text_bytes: check.size("--max-text-bytes", &args.max_text_bytes),
                 unary_documents: check.count("--max-unary-documents", &args.max_unary_documents),
             },
+            pruning: check.pruning(&args),
             server: ServerConfig {
                 max_message_bytes: check.size("--max-message-bytes", &args.max_message_bytes),
                 max_concurrent_streams: check.small_count("--max-concurrent-streams", &args.max_concurrent_streams),
@@ -208,176 +230,12 @@ impl TryFrom<ServeArgs> for Config {
     }
 }
 
-/// Reads values and collects what is wrong with them. Gives a stand-in for a wrong value, which never leaves this file.
-#[derive(Default)]
-struct Check {
-    mistakes: Vec<String>,
-}
-
-impl Check {
-    fn mistake(&mut self, flag: &str, text: &str, expected: impl fmt::Display) {
-        self.mistakes.push(format!("{flag} is `{text}`; expected {expected}"));
-    }
-
-    fn read<T: FromStr + Unset>(&mut self, flag: &str, text: &str, expected: &str) -> T {
-        text.trim().parse().unwrap_or_else(|_| {
-            self.mistake(flag, text, expected);
-            T::unset()
-        })
-    }
-
-    /// A positive whole number, of a size that memory can hold as a queue.
-    fn count(&mut self, flag: &str, text: &str) -> usize {
-        self.small_count(flag, text) as usize
-    }
-
-    fn small_count(&mut self, flag: &str, text: &str) -> u32 {
-        const MAX: u32 = 1 << 20;
-        match text.trim().parse() {
-            Ok(count @ 1..=MAX) => count,
-            _ => {
-                self.mistake(flag, text, format!("a whole number from 1 to {MAX}"));
-                1
-            }
-        }
-    }
-
-    fn size(&mut self, flag: &str, text: &str) -> usize {
-        const MAX: u64 = u32::MAX as u64;
-        match text.trim().parse::<ByteSize>().map(|size| size.as_u64()) {
-            Ok(size @ 1..=MAX) => usize::try_from(size).unwrap_or(usize::MAX),
-            _ => {
-                self.mistake(flag, text, "a size of 1 byte to 4 GiB, such as 32MiB");
-                1
-            }
-        }
-    }
-
-    fn duration(&mut self, flag: &str, text: &str) -> Duration {
-        const MAX: Duration = Duration::from_secs(24 * 3_600);
-        match humantime::parse_duration(text.trim()) {
-            Ok(duration) if !duration.is_zero() && duration <= MAX => duration,
-            _ => {
-                self.mistake(flag, text, "a duration of up to a day, such as 100ms or 30s");
-                MAX
-            }
-        }
-    }
-
-    fn encoders(&mut self, args: &ServeArgs) -> EncoderPoolConfig {
-        let threads = match &args.threads {
-            Some(threads) => self.count("--threads", threads),
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
-        EncoderPoolConfig {
-            threads,
-            batch_tokens: self.count("--batch-tokens", &args.batch_tokens),
-            lane_texts: self.count("--queue-texts", &args.queue_texts),
-        }
-    }
-
-    fn writer(&mut self, args: &ServeArgs) -> WriterConfig {
-        WriterConfig {
-            batch_bytes: self.size("--upsert-bytes", &args.upsert_bytes),
-            batch_age: self.duration("--upsert-age", &args.upsert_age),
-            max_in_flight: self.count("--max-upserts", &args.max_upserts),
-            retry_deadline: self.duration("--retry-deadline", &args.retry_deadline),
-        }
-    }
-
-    fn model(&mut self, model: Option<&str>) -> ModelSource {
-        let unset = ModelSource::Folder(PathBuf::new());
-        let Some(model) = model else {
-            self.mistakes.push("--model is missing; give a folder, or a Hugging Face id such as org/name".to_owned());
-            return unset;
-        };
-        model.parse().unwrap_or_else(|error| {
-            self.mistakes.push(format!("--model: {error}"));
-            unset
-        })
-    }
-
-    /// The name that was given, else the last part of the folder or id.
-    fn model_name(&mut self, args: &ServeArgs) -> String {
-        if let Some(name) = &args.model_name {
-            if name.trim().is_empty() {
-                self.mistake("--model-name", name, "a name");
-            }
-            return name.clone();
-        }
-        let model = args.model.as_deref().unwrap_or_default();
-        let id = model.split_once('@').map_or(model, |(id, _revision)| id);
-        let resolved = std::fs::canonicalize(model).unwrap_or_else(|_| PathBuf::from(id));
-        resolved.file_name().map_or_else(|| "default".to_owned(), |name| name.to_string_lossy().into_owned())
-    }
-
-    fn metrics_listen(&mut self, text: &str) -> Option<SocketAddr> {
-        if text.trim() == "none" {
-            return None;
-        }
-        Some(self.read("--metrics-listen", text, "HOST:PORT, such as 127.0.0.1:9464, or none"))
-    }
-
-    fn store(&mut self, args: &ServeArgs) -> StoreConfig {
-        let Some(url) = &args.qdrant_url else { return StoreConfig::Embedded(args.store_dir.clone()) };
-        let timeout = self.duration("--qdrant-timeout", &args.qdrant_timeout);
-        let api_key = args.qdrant_api_key.as_deref().and_then(|key| match key.parse::<ApiKey>() {
-            Ok(key) => Some(key),
-            Err(error) => {
-                // The key itself is never repeated.
-                self.mistakes.push(format!("--qdrant-api-key: {error}"));
-                None
-            }
-        });
-        match url.parse::<QdrantUrl>() {
-            Ok(url) => StoreConfig::Qdrant(QdrantConfig {
-                api_key,
-                timeout,
-                shard_key: args.qdrant_shard_key.clone(),
-                ..QdrantConfig::new(url)
-            }),
-            Err(error) => {
-                self.mistakes.push(format!("--qdrant-url: {error}"));
-                StoreConfig::Embedded(PathBuf::new())
-            }
-        }
-    }
-
-    fn log(&mut self, filter: String) -> String {
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&filter) {
-            self.mistake("--log", &filter, format!("a level such as info, or a filter ({error})"));
-        }
-        filter
-    }
-
-    fn log_format(&mut self, text: &str) -> LogFormat {
-        match text.trim() {
-            "text" => LogFormat::Text,
-            "json" => LogFormat::Json,
-            _ => {
-                self.mistake("--log-format", text, "text or json");
-                LogFormat::Text
-            }
-        }
-    }
-}
-
-/// A stand-in for a value that could not be read.
-trait Unset {
-    fn unset() -> Self;
-}
-
-impl Unset for SocketAddr {
-    fn unset() -> Self {
-        Self::new(IpAddr::from([127, 0, 0, 1]), 0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::types::Pruning;
 
     #[derive(Parser)]
     struct Line {
@@ -392,29 +250,46 @@ mod tests {
     #[test]
     fn the_defaults_are_the_documented_ones() {
         let config = config(&["--model", "naver/splade-v3@main"]).unwrap();
-        assert_eq!(config.model_name, "splade-v3");
+        assert_eq!(config.models[0].name, "splade-v3");
         assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 50_051)));
         assert!(matches!(config.store, StoreConfig::Embedded(folder) if folder.as_os_str() == "splade-store"));
         assert_eq!(config.pipeline.writer.batch_bytes, 4 << 20);
         assert_eq!(config.server.max_message_bytes, 32 << 20);
+        assert_eq!(config.pruning, PruningDefaults::default());
+    }
+
+    #[test]
+    fn documents_and_queries_are_pruned_apart() {
+        let flags = ["--document-max-terms", "256", "--document-weight-share", "0.5", "--query-min-weight", "0.25"];
+        let pruning = config(&[&["--model", "naver/splade-v3"], &flags[..]].concat()).unwrap().pruning;
+        let document = Pruning { max_terms: Some(256), min_weight: 0.0, weight_share: Some(0.5) };
+        assert_eq!(pruning.document, document);
+        assert_eq!(pruning.query, Pruning { min_weight: 0.25, ..Pruning::default() });
     }
 
     #[test]
     fn all_mistakes_are_told_together() {
         let flags = "--listen here --threads 0 --max-bytes lots --upsert-age soon --qdrant-url ftp://x \
-                     --qdrant-api-key s\u{e9}cret --log-format xml --model /no/such/folder";
+                     --qdrant-api-key s\u{e9}cret --log-format xml --model /no/such/folder --query-max-terms few \
+                     --document-min-weight nan --document-weight-share 1.5";
         let error = config(&flags.split_whitespace().collect::<Vec<_>>()).unwrap_err();
         let text = error.to_string();
-        assert_eq!(error.0.len(), 8, "{text}");
-        for flag in ["--listen", "--threads", "--max-bytes", "--upsert-age", "--qdrant-url", "--log-format", "--model"]
-        {
+        assert_eq!(error.0.len(), 11, "{text}");
+        let flags = flags.split_whitespace().filter(|word| word.starts_with("--"));
+        for flag in flags {
             assert!(text.contains(flag), "{flag} is not in: {text}");
         }
         assert!(!text.contains("s\u{e9}cret"), "the API key is in: {text}");
     }
 
     #[test]
-    fn a_model_is_required() {
+    fn a_model_is_required_and_no_two_have_the_same_name() {
         assert!(config(&[]).unwrap_err().to_string().contains("--model is missing"));
+        let names = |flags: &[&str]| {
+            config(flags).map(|config| config.models.into_iter().map(|model| model.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&["--model", "b=org/x,org/a", "--model", "org/x"]).unwrap(), ["b", "a", "x"]);
+        let error = names(&["--model", "org/x@v1", "--model", "other/x"]).unwrap_err().to_string();
+        assert!(error.contains("two models are named `x`") && error.contains("NAME=other/x"), "{error}");
     }
 }

@@ -13,5 +13,5 @@ pub use document::{DEFAULT_TEXT_KEY, Document, Payload, Point, RESERVED_PREFIX, 
 pub use fault::{Fault, Reason};
 pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
 pub use id::{DocumentId, PointId};
-pub use options::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruning, Role};
+pub use options::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruned, Pruning, Role};
 pub use sparse::{InvalidSparseVector, SparseVector};

@@ -1,6 +1,6 @@
 //! `grpc.health.v1`: each service, and the server as a whole under the empty name.
 //!
-//! The encoder serves when the model is ready. The index, and with it the server as a whole, serves while the store
+//! The encoder serves when the models are ready. The index, and with it the server as a whole, serves while the store
 //! answers too.
 
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl Health {
         HealthService::from_health_reporter(self.reporter.clone())
     }
 
-    /// Follows the store until the server stops. Called when the model is ready.
+    /// Follows the store until the server stops. Called when the models are ready.
     pub async fn watch(self, store: Arc<dyn VectorStore>, stopping: CancellationToken) {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

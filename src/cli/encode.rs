@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::client::ClientArgs;
 use super::output::{OutputArgs, one_line, weight_to_json};
-use crate::proto::{self, EncodeOptions, EncodeRequest, EncodedText};
+use super::pruning;
+use crate::proto::{self, EncodeOptions, EncodeRequest, EncodedText, Pruning};
 
 /// How much of a text is repeated above its terms.
 const EXCERPT: usize = 60;
@@ -25,6 +26,10 @@ pub struct Encode {
     /// The model [default: the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
+    /// Which terms of a text to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
+    /// none to keep all [default: as the server is set].
+    #[arg(long, env = "SPLADE_ENCODE_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
+    prune: Option<Pruning>,
     /// How many terms of each text to show; 0 shows all.
     #[arg(long, env = "SPLADE_ENCODE_TOP", value_name = "N", default_value_t = 20)]
     top: usize,
@@ -50,8 +55,13 @@ impl Encode {
             Role::Query => proto::Role::Query,
             Role::Document => proto::Role::Document,
         };
-        let options =
-            EncodeOptions { model: self.model, role: role.into(), with_tokens: true, ..EncodeOptions::default() };
+        let options = EncodeOptions {
+            model: self.model,
+            role: role.into(),
+            pruning: self.prune,
+            with_tokens: true,
+            ..EncodeOptions::default()
+        };
         let request = EncodeRequest { options: Some(options), texts: self.texts.clone() };
         let response = self.client.encoder().await?.encode(self.client.request(request)).await?.into_inner();
         for (text, encoded) in self.texts.iter().zip(&response.results) {
@@ -81,7 +91,11 @@ fn table(text: &str, encoded: &EncodedText, terms: &[Term]) -> String {
     let cut = if encoded.truncated { ", cut to that length" } else { "" };
     let lines = terms.iter().map(|(_, token, weight)| format!("  {weight:>8.4}  {}\n", one_line(token, EXCERPT)));
     let title = one_line(text, EXCERPT);
-    format!("{title} ({} tokens{cut}; {all} terms)\n{}", encoded.token_count, lines.collect::<String>())
+    let pruned = match encoded.pruned_term_count {
+        0 => String::new(),
+        pruned => format!(", {pruned} more pruned"),
+    };
+    format!("{title} ({} tokens{cut}; {all} terms{pruned})\n{}", encoded.token_count, lines.collect::<String>())
 }
 
 fn to_json(text: &str, encoded: &EncodedText, terms: &[Term]) -> Value {
@@ -92,6 +106,8 @@ fn to_json(text: &str, encoded: &EncodedText, terms: &[Term]) -> Value {
         "token_count": encoded.token_count,
         "truncated": encoded.truncated,
         "term_count": encoded.vector.as_ref().map_or(0, |vector| vector.indices.len()),
+        "pruned_term_count": encoded.pruned_term_count,
+        "pruned_weight": weight_to_json(encoded.pruned_weight),
         "terms": terms.iter().map(term).collect::<Vec<_>>(),
     })
 }

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::client::ClientArgs;
 use super::id;
 use super::output::{OutputArgs, one_line, weight_to_json};
+use super::pruning;
 use crate::proto::explain_request::Document;
-use crate::proto::{ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
+use crate::proto::{ExplainRequest, ExplainResponse, Pruning, TermContribution, TermOrigin};
 
 /// Show term by term how a document's score for a query comes about.
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,14 @@ pub struct Explain {
     /// The model that encodes the texts [default: the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
+    /// Which terms of the query to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
+    /// none to keep all [default: as the server is set].
+    #[arg(long, env = "SPLADE_EXPLAIN_PRUNE_QUERY", value_name = "RULES", value_parser = pruning::parse)]
+    prune_query: Option<Pruning>,
+    /// Which terms of --text to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
+    /// none to keep all [default: as the server is set].
+    #[arg(long, env = "SPLADE_EXPLAIN_PRUNE_TEXT", value_name = "RULES", requires = "text", value_parser = pruning::parse)]
+    prune_text: Option<Pruning>,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -47,6 +56,8 @@ impl Explain {
             model: self.model,
             query: self.query,
             document: self.id.map(|id| Document::Id(id::from_text(&id))).or(self.text.map(Document::Text)),
+            query_pruning: self.prune_query,
+            document_pruning: self.prune_text,
         };
         let response = self.client.index().await?.explain(self.client.request(request)).await?.into_inner();
         self.output.print(|| table(&response), || to_json(&response))?;

@@ -18,6 +18,7 @@ mod ingest;
 mod latency;
 mod model;
 mod output;
+mod pruning;
 mod search;
 mod serve;
 

@@ -13,9 +13,10 @@ use super::client::ClientArgs;
 use super::id;
 use super::latency::Latencies;
 use super::output::{OutputArgs, one_line, struct_to_json, weight_to_json};
+use super::pruning;
 use crate::proto::index_service_client::IndexServiceClient;
 use crate::proto::search_request::Query;
-use crate::proto::{self, Filter, Hit, SearchRequest};
+use crate::proto::{self, Filter, Hit, Pruning, SearchRequest};
 
 /// How much of a document's text is shown.
 const EXCERPT: usize = 100;
@@ -33,6 +34,10 @@ pub struct Search {
     /// The model that encodes the query [default: the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
+    /// Which terms of a query to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
+    /// none to keep all [default: as the server is set].
+    #[arg(long, env = "SPLADE_SEARCH_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
+    prune: Option<Pruning>,
     /// How many documents to give: 1 to 1000.
     #[arg(long, env = "SPLADE_SEARCH_LIMIT", value_name = "N", default_value_t = 10)]
     limit: u32,
@@ -95,6 +100,7 @@ impl Search {
             filter: (!self.must.is_empty()).then_some(filter),
             limit: self.limit,
             offset: self.offset,
+            pruning: self.prune,
             ..SearchRequest::default()
         };
         Ok(index.search(self.client.request(request)).await?.into_inner().hits)

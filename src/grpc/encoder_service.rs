@@ -41,11 +41,12 @@ impl EncoderApi {
 
 impl Shared {
     fn encode_options(&self, options: proto::EncodeOptions) -> Result<EncodeOptions, Fault> {
+        let role = role(options.role)?;
         Ok(EncodeOptions {
             model: self.models.get(&options.model)?,
-            role: role(options.role)?,
+            role,
             long_text: long_text(options.long_text)?,
-            pruning: pruning(options.pruning)?,
+            pruning: pruning("pruning", options.pruning, self.pruning.of(role))?,
         })
     }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::document::{check_text, document_id};
-use super::options::invalid;
+use super::options::{invalid, pruning};
 use super::vector::token;
 use crate::model::Model;
 use crate::pipeline::{EncodeOptions, store_fault};
 use crate::proto::explain_request::Document;
 use crate::proto::{self, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
-use crate::types::{Fault, LongText, Pruning, Reason, Role, SparseVector, check_collection_name};
+use crate::types::{Fault, LongText, Reason, Role, SparseVector, check_collection_name};
 
 /// A text's vector and, where the text is known, the ids of its tokens.
 struct Terms {
@@ -25,18 +25,34 @@ struct Terms {
 /// A request that is wrong, by its field; a document that is not there; a store that fails.
 pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<ExplainResponse, Fault> {
     let model = shared.models.get(&request.model)?;
+    let options = |role, pruning| {
+        let model = Arc::clone(&model);
+        EncodeOptions { model, role, long_text: LongText::Truncate, pruning }
+    };
+    let query_pruning = pruning("query_pruning", request.query_pruning, shared.pruning.query)?;
     let document = match request.document {
         None => return Err(invalid("document", "there is none; set `id` or `text`")),
-        Some(Document::Text(text)) => encode(shared, &model, Role::Document, text, "text").await?,
+        Some(Document::Text(text)) => {
+            let pruning = pruning("document_pruning", request.document_pruning, shared.pruning.document)?;
+            encode(shared, options(Role::Document, pruning), text, "text").await?
+        }
+        Some(Document::Id(_)) if request.document_pruning.is_some() => {
+            let message = "a stored document is explained as it is stored; leave it out, or give the document's text";
+            return Err(invalid("document_pruning", message));
+        }
         Some(Document::Id(id)) => stored(shared, &model, &request.collection, id).await?,
     };
-    let query = encode(shared, &model, Role::Query, request.query, "query").await?;
+    let query = encode(shared, options(Role::Query, query_pruning), request.query, "query").await?;
+    Ok(explanation(&model, &query, &document))
+}
+
+fn explanation(model: &Model, query: &Terms, document: &Terms) -> ExplainResponse {
     let mut terms: Vec<TermContribution> = query
         .vector
         .shared(&document.vector)
         .map(|(index, query_weight, document_weight)| TermContribution {
             index,
-            token: token(&model, index),
+            token: token(model, index),
             query_weight,
             document_weight,
             contribution: query_weight * document_weight,
@@ -48,7 +64,7 @@ pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<Explain
     terms.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
     let count = |vector: &SparseVector| u32::try_from(vector.len()).unwrap_or(u32::MAX);
     let (query_term_count, document_term_count) = (count(&query.vector), count(&document.vector));
-    Ok(ExplainResponse { terms, score, query_term_count, document_term_count })
+    ExplainResponse { terms, score, query_term_count, document_term_count }
 }
 
 impl Terms {
@@ -61,11 +77,9 @@ impl Terms {
     }
 }
 
-async fn encode(shared: &Shared, model: &Arc<Model>, role: Role, text: String, field: &str) -> Result<Terms, Fault> {
+async fn encode(shared: &Shared, options: EncodeOptions, text: String, field: &str) -> Result<Terms, Fault> {
     check_text(&text, shared.limits.text_bytes).map_err(|fault| Fault { field: field.to_owned(), ..fault })?;
-    let tokens = Some(tokens(model, role, text.clone()).await?);
-    let options =
-        EncodeOptions { model: Arc::clone(model), role, long_text: LongText::Truncate, pruning: Pruning::default() };
+    let tokens = Some(tokens(&options.model, options.role, text.clone()).await?);
     Ok(Terms { vector: shared.pipeline.encode_one(options, text).await?.vector, tokens })
 }
 

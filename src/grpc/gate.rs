@@ -1,4 +1,4 @@
-//! The gate of the services: closed while the model is loaded and after the server has begun to stop.
+//! The gate of the services: closed while the models are loaded and after the server has begun to stop.
 
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};

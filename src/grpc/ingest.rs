@@ -34,7 +34,7 @@ async fn checked(shared: &Shared, options: proto::IngestOptions) -> Result<Inges
     let model = shared.models.get(&options.model)?;
     let spec = collection_spec(options.collection_options).map_err(|fault| fault.within("collection_options"))?;
     let long_text = long_text(options.long_text)?;
-    let pruning = pruning(options.pruning)?;
+    let pruning = pruning("pruning", options.pruning, shared.pruning.document)?;
     let text_key = text_key(options.text_key)?;
     let batch_points = batch_points(options.batch_points)?;
     let spec = match options.create_collection {
@@ -106,11 +106,13 @@ pub fn to_result(finished: Finished<DocumentKey, Indexed>) -> DocumentResult {
     let result = DocumentResult { sequence, id: id.map(to_document_id), ..Default::default() };
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     match finished.outcome {
-        Ok(Indexed { tokens, truncated, terms }) => DocumentResult {
+        Ok(Indexed { tokens, truncated, terms, pruned }) => DocumentResult {
             status: DocumentStatus::Indexed.into(),
             token_count: count(tokens),
             truncated,
             term_count: count(terms),
+            pruned_term_count: count(pruned.terms),
+            pruned_weight: pruned.weight,
             ..result
         },
         Err(fault) => {

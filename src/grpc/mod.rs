@@ -26,6 +26,7 @@ pub use index_service::IndexApi;
 use crate::model::Models;
 use crate::pipeline::{Collections, Pipeline};
 use crate::store::VectorStore;
+use crate::types::{Pruning, Role};
 
 /// Bounds on what a client may send.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,22 @@ pub struct RequestLimits {
     pub unary_documents: usize,
 }
 
+/// What is kept of a vector where a request doesn't say, by the text's role.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PruningDefaults {
+    pub document: Pruning,
+    pub query: Pruning,
+}
+
+impl PruningDefaults {
+    fn of(&self, role: Role) -> Pruning {
+        match role {
+            Role::Document => self.document,
+            Role::Query => self.query,
+        }
+    }
+}
+
 /// What the services share.
 #[derive(Debug, Clone)]
 pub struct Shared {
@@ -44,6 +61,7 @@ pub struct Shared {
     pub store: Arc<dyn VectorStore>,
     pub collections: Arc<Collections>,
     pub limits: RequestLimits,
+    pub pruning: PruningDefaults,
     /// Cancelled when the server begins to stop.
     pub stopping: CancellationToken,
 }

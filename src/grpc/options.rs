@@ -39,12 +39,18 @@ pub fn role(value: i32) -> Result<Role, Fault> {
     }
 }
 
-pub fn pruning(pruning: Option<proto::Pruning>) -> Result<Pruning, Fault> {
-    let proto::Pruning { max_terms, min_weight } = pruning.unwrap_or_default();
+/// What a request asks to keep, in its field of that name; else the default.
+pub fn pruning(field: &str, pruning: Option<proto::Pruning>, default: Pruning) -> Result<Pruning, Fault> {
+    let Some(proto::Pruning { max_terms, min_weight, weight_share }) = pruning else { return Ok(default) };
     if !min_weight.is_finite() || min_weight < 0.0 {
-        return Err(invalid("pruning.min_weight", format!("it is {min_weight}; send 0 or a positive number")));
+        return Err(invalid("min_weight", format!("it is {min_weight}; send 0 or a positive number")).within(field));
     }
-    Ok(Pruning { max_terms: (max_terms > 0).then_some(max_terms as usize), min_weight })
+    if !(0.0..=1.0).contains(&weight_share) {
+        let message = format!("it is {weight_share}; send a number above 0 and at most 1, or 0 to keep all");
+        return Err(invalid("weight_share", message).within(field));
+    }
+    let max_terms = (max_terms > 0).then_some(max_terms as usize);
+    Ok(Pruning { max_terms, min_weight, weight_share: (weight_share > 0.0).then_some(weight_share) })
 }
 
 /// The payload field that keeps the text; empty to keep none.

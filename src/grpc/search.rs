@@ -15,7 +15,7 @@ use crate::pipeline::{EncodeOptions, store_fault};
 use crate::proto::search_request::Query;
 use crate::proto::{Hit, SearchRequest};
 use crate::store::{SearchQuery, StoreError};
-use crate::types::{Fault, LongText, Role, SparseVector, StoredPoint, check_collection_name};
+use crate::types::{Fault, LongText, Pruning, Role, SparseVector, StoredPoint, check_collection_name};
 
 const DEFAULT_LIMIT: u32 = 10;
 const MAX_LIMIT: u32 = 1_000;
@@ -29,7 +29,10 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>,
     check_collection_name(&request.collection)?;
     let model = shared.models.get(&request.model)?;
     let (limit, offset) = page(request.limit, request.offset)?;
-    let pruning = pruning(request.pruning)?;
+    // A vector may be pruned already: once more to a share of its weight would be too much.
+    let by_text = matches!(request.query, Some(Query::Text(_)));
+    let default = if by_text { shared.pruning.query } else { Pruning::default() };
+    let pruning = pruning("pruning", request.pruning, default)?;
     let filter = request.filter.map(filter).transpose().map_err(|fault| fault.within("filter"))?;
     if request.score_threshold.is_some_and(|threshold| !threshold.is_finite()) {
         return Err(invalid("score_threshold", "it is not a finite number; leave it out for no threshold"));

@@ -12,10 +12,18 @@ pub fn to_sparse_vector(vector: SparseVector) -> proto::SparseVector {
 
 /// An encoded text, with each index's token if `tokens_of` is given.
 pub fn to_encoded_text(encoded: Encoded, tokens_of: Option<&Model>) -> proto::EncodedText {
-    let Encoded { vector, tokens, truncated } = encoded;
+    let Encoded { vector, tokens, truncated, pruned } = encoded;
     let tokens_of = tokens_of.into_iter().flat_map(|model| vector.indices().iter().map(|&index| token(model, index)));
-    let token_count = u32::try_from(tokens).unwrap_or(u32::MAX);
-    proto::EncodedText { tokens: tokens_of.collect(), vector: Some(to_sparse_vector(vector)), token_count, truncated }
+    let tokens_of = tokens_of.collect();
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    proto::EncodedText {
+        vector: Some(to_sparse_vector(vector)),
+        tokens: tokens_of,
+        token_count: count(tokens),
+        truncated,
+        pruned_term_count: count(pruned.terms),
+        pruned_weight: pruned.weight,
+    }
 }
 
 /// The vocabulary's token for an index; empty for one that no token has.

@@ -18,6 +18,7 @@ pub mod hub;
 mod kernels;
 mod layout;
 mod models;
+mod prune;
 mod settings;
 mod static_encoder;
 mod tokenizer;
@@ -27,8 +28,7 @@ mod weights;
 use std::path::Path;
 use std::sync::Arc;
 
-use layout::{Layout, QuerySettings};
-use static_encoder::StaticEncoder;
+use crate::types::{Fingerprint, Role};
 
 use crate::types::{Fingerprint, Pruning, Role, SparseVector};
 
@@ -37,6 +37,7 @@ pub use batch::TokenBatch;
 pub use encoder::{Encoder, SpladeEncoder};
 pub use error::ModelError;
 pub use models::Models;
+pub use prune::prune;
 pub use settings::{Pooling, Settings, TermActivation};
 pub use tokenizer::{Tokenizer, Tokens};
 
@@ -66,18 +67,13 @@ impl Model {
     /// # Errors
     /// A file that is missing, unreadable or of an unknown kind; a tensor that is missing or of the wrong shape; a
     /// tokenizer with more tokens than the model has. Each names the file and what was expected.
-    pub fn load(name: &str, folder: &Path, backend: &Backend) -> Result<Self, ModelError> {
-        let Layout { document: settings, query } = Layout::read(folder)?;
-        // Reading all bytes for the fingerprint takes about as long as packing the weights.
-        let (sides, fingerprint) = rayon::join(
-            || {
-                let query = query.as_ref().map(|query| Side::load(query, backend)).transpose()?;
-                Ok((Side::transformer(&settings, backend)?, query))
-            },
-            || fingerprint::of(&settings, query.as_ref()),
-        );
-        let (document, query) = sides?;
-        Ok(Self { name: name.to_owned(), settings, fingerprint: fingerprint?, document, query })
+    pub fn load(name: &str, folder: &Path) -> Result<Self, ModelError> {
+        let settings = Settings::read(folder)?;
+        let tokenizer = Tokenizer::load(&settings)?;
+        let encoder = SpladeEncoder::load(&settings)?;
+        let fingerprint = fingerprint::of(&settings)?;
+        let document = Side { tokenizer, encoder: Arc::new(encoder) };
+        Ok(Self { name: name.to_owned(), settings, fingerprint, document, query: None })
     }
 
     /// How texts of that role are encoded.
@@ -98,68 +94,10 @@ impl Model {
 }
 
 impl Side {
-    fn load(settings: &QuerySettings, backend: &Backend) -> Result<Self, ModelError> {
-        match settings {
-            QuerySettings::Transformer(settings) => Self::transformer(settings, backend),
-            QuerySettings::Static(settings) => {
-                let tokenizer = Tokenizer::load(&settings.tokenizer)?;
-                let encoder = Arc::new(StaticEncoder::load(settings, &tokenizer)?);
-                Ok(Self { tokenizer, encoder })
-            }
-        }
-    }
-
-    fn transformer(settings: &Settings, backend: &Backend) -> Result<Self, ModelError> {
-        let tokenizer = Tokenizer::load(&settings.tokenizer())?;
-        Ok(Self { tokenizer, encoder: Arc::new(SpladeEncoder::load(settings, backend)?) })
-    }
-
     fn warm_up(&self) -> Result<(), ModelError> {
         let tokens = self.tokenizer.tokenize("warm").map_err(|error| ModelError::Unusable(error.to_string()))?;
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
         self.encoder.encode(&batch, &mut || {}).map_err(|error| ModelError::Unusable(error.to_string()))?;
         Ok(())
-    }
-}
-
-/// Keeps the terms that `pruning` asks for.
-pub fn prune(vector: &mut SparseVector, pruning: Pruning) {
-    if pruning.min_weight > 0.0 {
-        vector.retain(|_, weight| weight >= pruning.min_weight);
-    }
-    let Some(max_terms) = pruning.max_terms.filter(|&max| max < vector.len()) else { return };
-    // The order of terms of equal weight is that of the vocabulary, so that the choice is always the same.
-    let mut entries: Vec<(u32, f32)> = vector.iter().collect();
-    entries.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    entries.truncate(max_terms);
-    entries.sort_unstable_by_key(|&(index, _)| index);
-    let mut kept = SparseVector::default();
-    entries.into_iter().for_each(|(index, weight)| kept.push(index, weight));
-    *vector = kept;
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// Law: what is kept is never lighter than what is dropped, and no more than was asked for.
-        #[test]
-        fn pruning_keeps_the_heaviest(weights in prop::collection::vec(0.01f32..3.0, 1..40), max in 1usize..50, min in 0.0f32..2.0) {
-            let full = SparseVector::new((0..weights.len() as u32).collect(), weights).unwrap();
-            let mut kept = full.clone();
-            prune(&mut kept, Pruning { max_terms: Some(max), min_weight: min });
-            prop_assert!(kept.len() <= max);
-            let lightest = kept.values().iter().copied().fold(f32::INFINITY, f32::min);
-            for (index, weight) in full.iter() {
-                if kept.indices().contains(&index) {
-                    prop_assert!(weight >= min);
-                } else {
-                    prop_assert!(weight < min || (kept.len() == max && weight <= lightest));
-                }
-            }
-        }
     }
 }

@@ -14,7 +14,7 @@ pub struct Models {
 }
 
 impl Models {
-    /// The first is the default. Of two with the same name, the later one is served.
+    /// The first is the default. Their names differ.
     pub fn new(default: Model, others: impl IntoIterator<Item = Model>) -> Self {
         let default = Arc::new(default);
         let others = others.into_iter().map(Arc::new);

@@ -18,7 +18,7 @@ use super::batcher::{Batcher, Limits};
 use super::lane::{Lane, Queued};
 use crate::metrics as names;
 use crate::model::{Encoder, Model, Side, TokenBatch, Tokens, prune};
-use crate::types::{Fault, LongText, Pruning, Reason, Role, SparseVector};
+use crate::types::{Fault, LongText, Pruned, Pruning, Reason, Role, SparseVector};
 
 /// A text to encode.
 pub struct EncodeJob {
@@ -63,6 +63,7 @@ pub struct Encoded {
     pub tokens: usize,
     /// Whether the text was cut to the model's max length.
     pub truncated: bool,
+    pub pruned: Pruned,
 }
 
 /// How the threads work.
@@ -248,12 +249,12 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 fn finish(text: Tokenized, mut vector: SparseVector) {
-    prune(&mut vector, text.job.pruning);
+    let pruned = prune(&mut vector, text.job.pruning);
     let truncated = text.tokens.truncated;
     if truncated {
         counter!(names::TRUNCATED).increment(1);
     }
-    let encoded = Encoded { vector, tokens: text.tokens.ids.len(), truncated };
+    let encoded = Encoded { vector, tokens: text.tokens.ids.len(), truncated, pruned };
     text.job.next.encoded(text.job.text, Ok(encoded));
 }
 

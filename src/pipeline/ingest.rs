@@ -11,7 +11,7 @@ use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::writer::{Target, WriteJob, WriterHandle};
 use super::{Finalizer, Finished, Pipeline, Ticket, Urgency};
 use crate::model::Model;
-use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, Pruning, Reason, Role};
+use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, Pruned, Pruning, Reason, Role};
 
 /// Which document of a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,7 @@ pub struct DocumentKey {
 }
 
 /// An indexed document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Indexed {
     /// Tokens that were encoded, special ones included.
     pub tokens: usize,
@@ -31,6 +31,7 @@ pub struct Indexed {
     pub truncated: bool,
     /// Terms of its vector.
     pub terms: usize,
+    pub pruned: Pruned,
 }
 
 /// A document that can't be indexed, as far as it could be read.
@@ -188,11 +189,11 @@ impl Continuation for Write {
     fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
         let Self { mut document, bytes, options, finalizer, claim, writer } = *self;
         document.text = text;
-        let Encoded { vector, tokens, truncated } = match outcome {
+        let Encoded { vector, tokens, truncated, pruned } = match outcome {
             Ok(encoded) => encoded,
             Err(fault) => return finalizer.finish(Err(fault)),
         };
-        let indexed = Indexed { tokens, truncated, terms: vector.len() };
+        let indexed = Indexed { tokens, truncated, terms: vector.len(), pruned };
         // An index and a weight are four bytes each.
         let bytes = bytes + 8 * vector.len();
         let point = Point::new(document, vector, &options.text_key);

@@ -9,6 +9,7 @@ mod ids;
 mod ingest;
 mod metrics;
 mod models;
+mod pruning;
 mod refusals;
 mod restart;
 mod search;

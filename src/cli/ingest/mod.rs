@@ -25,7 +25,8 @@ use tokio::time::Instant;
 use super::client::ClientArgs;
 use super::errors::FAILED;
 use super::output::OutputArgs;
-use crate::proto::{CollectionOptions, IngestOptions, LongText};
+use super::pruning;
+use crate::proto::{CollectionOptions, IngestOptions, LongText, Pruning};
 use line::Mapping;
 use progress::Progress;
 use reader::Input;
@@ -77,6 +78,10 @@ pub struct Ingest {
     /// What to do with a text of more tokens than the model takes.
     #[arg(long, env = "SPLADE_INGEST_LONG_TEXT", default_value = "truncate")]
     long_text: LongTextArg,
+    /// Which terms of a text to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
+    /// none to keep all [default: as the server is set].
+    #[arg(long, env = "SPLADE_INGEST_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
+    prune: Option<Pruning>,
     /// The most points that the server writes to the store at once [default: 1000].
     #[arg(long, env = "SPLADE_INGEST_BATCH_POINTS", value_name = "N", default_value_t = 0, hide_default_value = true)]
     batch_points: u32,
@@ -150,7 +155,7 @@ impl Ingest {
             create_collection: self.create_collection,
             collection_options: Some(collection_options),
             long_text: long_text.into(),
-            pruning: None,
+            pruning: self.prune,
             text_key: self.text_key.clone(),
             batch_points: self.batch_points,
         }

@@ -18,6 +18,8 @@ pub struct Summary {
     pub rejected: u64,
     pub truncated: u64,
     pub tokens: u64,
+    pub terms: u64,
+    pub pruned_terms: u64,
     pub seconds: f64,
     pub documents_per_second: f64,
     pub tokens_per_second: f64,
@@ -48,6 +50,8 @@ impl Summary {
             rejected: tally.rejected,
             truncated: tally.truncated,
             tokens: tally.tokens,
+            terms: tally.terms,
+            pruned_terms: tally.pruned_terms,
             seconds,
             documents_per_second: per_second(documents),
             tokens_per_second: per_second(tally.tokens),
@@ -60,12 +64,14 @@ impl Summary {
         let rejects = self.rejects_file.as_ref().map(|path| format!("  (see {})", path.display())).unwrap_or_default();
         format!(
             "documents    {}\nindexed      {}\nrejected     {}{rejects}\ntruncated    {}\ntokens       {}\n\
-             seconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
+             terms        {}\npruned terms {}\nseconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
             self.documents,
             self.indexed,
             self.rejected,
             self.truncated,
             self.tokens,
+            self.terms,
+            self.pruned_terms,
             self.seconds,
             self.documents_per_second,
             self.tokens_per_second,

@@ -19,6 +19,8 @@ pub struct Tally {
     pub rejected: u64,
     pub truncated: u64,
     pub tokens: u64,
+    pub terms: u64,
+    pub pruned_terms: u64,
     /// The server's word: it answered every document of the stream up to this one.
     pub durable_through: u64,
     /// Every line of the input up to this one is done with.
@@ -78,6 +80,8 @@ impl Tracker {
             line.ok_or_else(|| anyhow!("the server gave a result for document {sequence}, which awaits none"))?;
         self.waiting_bytes -= line.size();
         self.tally.tokens += u64::from(result.token_count);
+        self.tally.terms += u64::from(result.term_count);
+        self.tally.pruned_terms += u64::from(result.pruned_term_count);
         self.tally.truncated += u64::from(result.truncated);
         if result.status() == DocumentStatus::Indexed {
             self.tally.indexed += 1;
@@ -111,7 +115,15 @@ mod tests {
 
     fn indexed(sequence: u64) -> DocumentResult {
         let status = DocumentStatus::Indexed.into();
-        DocumentResult { sequence, status, token_count: 5, truncated: sequence == 1, ..DocumentResult::default() }
+        DocumentResult {
+            sequence,
+            status,
+            token_count: 5,
+            truncated: sequence == 1,
+            term_count: 3,
+            pruned_term_count: 2,
+            ..DocumentResult::default()
+        }
     }
 
     #[test]
@@ -128,8 +140,16 @@ mod tests {
         assert_eq!(tracker.tally().done_through_line, 103);
         let rejected = DocumentResult { sequence: 3, status: DocumentStatus::Rejected.into(), ..indexed(3) };
         assert!(tracker.answered(rejected).unwrap().1.is_some());
-        let expected =
-            Tally { indexed: 2, rejected: 2, truncated: 1, tokens: 15, durable_through: 0, done_through_line: 106 };
+        let expected = Tally {
+            indexed: 2,
+            rejected: 2,
+            truncated: 1,
+            tokens: 15,
+            terms: 9,
+            pruned_terms: 6,
+            durable_through: 0,
+            done_through_line: 106,
+        };
         assert_eq!(tracker.tally(), expected);
     }
 

@@ -9,6 +9,7 @@ use splade_sidecar::proto::{
     EncodeOptions, EncodeStreamRequest, EncodedText, LongText, Pruning, Rejection, Role, SparseVector,
 };
 
+use super::close;
 use crate::support::documents::texts;
 use crate::support::models::random;
 use crate::support::sidecar::{MODEL, Sidecar};
@@ -78,20 +79,28 @@ fn entries(vector: &SparseVector) -> BTreeMap<u32, f32> {
 async fn pruning_keeps_the_heaviest_terms() {
     let (sidecar, texts) = (Sidecar::start(&[]).await, texts(5));
     let full = sidecar.encode(EncodeOptions::default(), &texts).await;
-    for (max_terms, least) in [(7, 0), (0, 5), (7, 3), (100_000, 0)] {
+    // No more terms than this; none lighter than the one of this rank; no more than reach a share that this many have.
+    for (max_terms, least, sharing) in
+        [(7, 0, 0), (0, 5, 0), (0, 0, 9), (7, 3, 9), (3, 7, 9), (9, 7, 3), (100_000, 0, 0)]
+    {
         for (full, text) in full.iter().zip(&texts) {
             let full = entries(full.vector.as_ref().unwrap());
             let mut weights: Vec<f32> = full.values().copied().collect();
             weights.sort_unstable_by(|a, b| b.total_cmp(a));
-            // The weight that so many terms have at least.
+            let sum = |weights: &[f32]| weights.iter().sum::<f32>();
             let min_weight = if least == 0 { 0.0 } else { weights[least - 1] };
-            let count = [max_terms, least].into_iter().filter(|&count| count > 0).min().unwrap().min(full.len());
-            let pruning = Some(Pruning { max_terms: u32::try_from(max_terms).unwrap(), min_weight });
+            // A little less, so that rounding doesn't ask for one more.
+            let weight_share = 0.9999 * sum(&weights[..sharing]) / sum(&weights);
+            let rules = [max_terms, least, sharing];
+            let count = rules.into_iter().filter(|&count| count > 0).min().unwrap().min(full.len());
+            let pruning = Some(Pruning { max_terms: u32::try_from(max_terms).unwrap(), min_weight, weight_share });
             let options = EncodeOptions { pruning, ..Default::default() };
-            let pruned = sidecar.encode(options, std::slice::from_ref(text)).await;
+            let pruned = sidecar.encode(options, std::slice::from_ref(text)).await.remove(0);
             let heaviest: BTreeMap<u32, f32> =
                 full.into_iter().filter(|(_, weight)| *weight >= weights[count - 1]).collect();
-            assert_eq!(entries(pruned[0].vector.as_ref().unwrap()), heaviest, "{max_terms} {min_weight}");
+            assert_eq!(entries(pruned.vector.as_ref().unwrap()), heaviest, "{pruning:?}");
+            assert_eq!(pruned.pruned_term_count as usize, weights.len() - count);
+            assert!(close(pruned.pruned_weight, sum(&weights[count..])), "{pruned:?}");
         }
     }
     sidecar.end().await;
@@ -132,7 +141,7 @@ fn requests(options: EncodeOptions, texts: &[Bytes], a_message: usize) -> Vec<En
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_gives_what_single_calls_give_to_the_bit() {
     let (sidecar, texts) = (Sidecar::start(&[]).await, texts(500));
-    let pruning = Some(Pruning { max_terms: 100, min_weight: 0.01 });
+    let pruning = Some(Pruning { max_terms: 100, min_weight: 0.01, weight_share: 0.9 });
     let options = EncodeOptions { with_tokens: true, pruning, ..Default::default() };
     let bytes: Vec<Bytes> = texts.iter().map(|text| text.clone().into()).collect();
     let outcomes = stream(&sidecar, requests(options.clone(), &bytes, 37)).await;

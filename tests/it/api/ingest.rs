@@ -92,7 +92,7 @@ async fn a_long_text_is_cut_or_refused_as_asked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pruned_vector_is_stored() {
     on_both_stores(async |sidecar| {
-        let (texts, pruning) = (texts(10), Some(Pruning { max_terms: 5, min_weight: 0.001 }));
+        let (texts, pruning) = (texts(10), Some(Pruning { max_terms: 5, min_weight: 0.001, ..Default::default() }));
         let results = sidecar.ingest(IngestOptions { pruning, ..options("pruned") }, numbered(&texts)).await;
         assert!(results.iter().all(|result| result.term_count == 5), "{results:?}");
         let expected = sidecar.encode(EncodeOptions { pruning, ..Default::default() }, &texts).await;

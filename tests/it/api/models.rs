@@ -1,7 +1,13 @@
 //! `GetModel` and `ListModels`.
 
-use splade_sidecar::proto::{GetModelRequest, ListModelsRequest, Model};
+use splade_sidecar::model::TokenBatch;
+use splade_sidecar::proto::{EncodeOptions, GetModelRequest, IngestOptions, ListModelsRequest, Model, SearchRequest};
+use tonic::Code;
 
+use super::collections::get as get_collection;
+use super::{assert_indexed, by_text, search};
+use crate::support::documents::{numbered, options, texts};
+use crate::support::failure::Failure;
 use crate::support::models::{folder, random};
 use crate::support::sidecar::{MODEL, Sidecar};
 
@@ -36,12 +42,65 @@ async fn a_model_is_described() {
 async fn pooling_activation_and_name_are_as_configured() {
     for (model, pooling, activation) in [("bert-random-sum", "sum", "relu"), ("bert-random-log1p", "max", "log1p_relu")]
     {
-        let flags = ["--model", folder(model).to_str().unwrap(), "--model-name", "mine"].map(str::to_owned);
-        let sidecar = Sidecar::start(&flags.each_ref().map(String::as_str)).await;
+        let sidecar = Sidecar::start(&["--model", &format!("mine={}", folder(model).display())]).await;
         let described = get(&sidecar, "").await;
         assert_eq!((described.pooling.as_str(), described.activation.as_str()), (pooling, activation));
         assert_eq!(described.name, "mine");
         assert_eq!(get(&sidecar, "mine").await, described);
         sidecar.end().await;
     }
+}
+
+/// Three models in one process, under these names; the first is the default.
+const SERVED: [(&str, &str); 3] =
+    [("tied", "bert-random-tied"), ("distil", "distilbert-random-untied"), ("a-sum", "bert-random-sum")];
+
+async fn with_three_models() -> Sidecar {
+    let values = SERVED.map(|(name, model)| format!("{name}={}", folder(model).display()));
+    // Once by itself, twice in one value, as the environment variable has them.
+    Sidecar::start(&["--model", &values[0], "--model", &values[1..].join(",")]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_model_encodes_under_its_name() {
+    let (sidecar, texts) = (with_three_models().await, texts(20));
+    let list = sidecar.encoder().await.list_models(ListModelsRequest {}).await.unwrap().into_inner();
+    assert_eq!(list.default_model, "tied");
+    assert!(list.models.iter().map(|model| model.name.as_str()).eq(["a-sum", "distil", "tied"]));
+    assert_eq!(get(&sidecar, "").await, get(&sidecar, "tied").await);
+    let [tied, distil, sum] = SERVED.map(|(name, _)| {
+        let options = EncodeOptions { model: name.to_owned(), ..Default::default() };
+        sidecar.encode(options, &texts)
+    });
+    // At once, so that batches hold texts of all three.
+    let (tied, distil, sum) = tokio::join!(tied, distil, sum);
+    for ((_, model), encoded) in SERVED.iter().zip([&tied, &distil, &sum]) {
+        let side = random(model).document;
+        for (text, encoded) in texts.iter().zip(encoded) {
+            let tokens = side.tokenizer.tokenize(text).unwrap();
+            let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
+            let expected = side.encoder.encode(&batch, &mut || {}).unwrap().remove(0);
+            let vector = encoded.vector.as_ref().unwrap();
+            assert_eq!((vector.indices.as_slice(), vector.values.as_slice()), (expected.indices(), expected.values()));
+        }
+    }
+    assert_eq!(sidecar.encode(EncodeOptions::default(), &texts).await, tied, "the first model is the default");
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_belongs_to_the_model_that_wrote_it() {
+    let sidecar = with_three_models().await;
+    let ingest = IngestOptions { model: "distil".to_owned(), ..options("docs") };
+    assert_indexed(&sidecar.ingest(ingest, numbered(&texts(10))).await);
+    let described = get_collection(&sidecar, "docs").await;
+    assert_eq!((described.model.as_str(), described.point_count), ("distil", 10));
+    let by = |model: &str| SearchRequest { model: model.to_owned(), ..by_text("docs", "the moon") };
+    assert_eq!(search(&sidecar, by("distil")).await.len(), 10);
+    let refused = Failure::from(sidecar.index().await.search(by("")).await.unwrap_err());
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
+    let unknown = Failure::from(sidecar.index().await.search(by("no-such")).await.unwrap_err());
+    assert_eq!((unknown.code, unknown.reason.as_str()), (Code::NotFound, "UNKNOWN_MODEL"));
+    assert!(unknown.message.contains("`a-sum`, `distil`, `tied`"), "{}", unknown.message);
+    sidecar.end().await;
 }

@@ -92,7 +92,7 @@ async fn a_hit_brings_what_was_asked_for() {
 async fn a_pruned_query_is_one_of_its_heaviest_terms() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
-        let pruning = Some(Pruning { max_terms: 3, min_weight: 0.0 });
+        let pruning = Some(Pruning { max_terms: 3, ..Default::default() });
         let options = EncodeOptions { role: Role::Query.into(), pruning, ..Default::default() };
         let pruned = sidecar.encode(options, &[QUERY.to_owned()]).await.remove(0).vector.unwrap();
         let full = vectors(sidecar, Role::Query, &[QUERY.to_owned()]).await.remove(0);

@@ -157,6 +157,7 @@ fn result(sequence: u64, document: &Document) -> DocumentResult {
         token_count: 10,
         truncated: document.text.contains("long"),
         term_count: 3,
+        ..DocumentResult::default()
     }
 }
 
@@ -228,7 +229,7 @@ impl EncoderService for Fake {
         let request = request.into_inner();
         let vector = SparseVector { indices: vec![3, 5, 8], values: vec![0.1, 2.0, 0.5] };
         let tokens = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let encoded = EncodedText { vector: Some(vector), tokens, token_count: 5, truncated: false };
+        let encoded = EncodedText { vector: Some(vector), tokens, token_count: 5, ..EncodedText::default() };
         let results = vec![encoded; request.texts.len()];
         self.with_seen(|seen| seen.encodes.push(request));
         Ok(Response::new(EncodeResponse { results, model: "tiny".to_owned() }))

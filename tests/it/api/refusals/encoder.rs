@@ -14,8 +14,9 @@ fn texts(texts: Vec<String>) -> Call {
     Call::Encode(EncodeRequest { options: None, texts })
 }
 
-fn pruning(max_terms: u32, min_weight: f32) -> Call {
-    options(EncodeOptions { pruning: Some(Pruning { max_terms, min_weight }), ..Default::default() })
+fn pruning(min_weight: f32, weight_share: f32) -> Call {
+    let pruning = Some(Pruning { max_terms: 1, min_weight, weight_share });
+    options(EncodeOptions { pruning, ..Default::default() })
 }
 
 fn cases() -> Vec<Case> {
@@ -41,9 +42,12 @@ fn cases() -> Vec<Case> {
         (options(no_such()), Code::NotFound, "UNKNOWN_MODEL", "options.model"),
         invalid(options(EncodeOptions { role: 3, ..Default::default() }), "options.role"),
         invalid(options(EncodeOptions { long_text: -1, ..Default::default() }), "options.long_text"),
-        invalid(pruning(1, f32::NAN), "options.pruning.min_weight"),
-        invalid(pruning(1, f32::INFINITY), "options.pruning.min_weight"),
-        invalid(pruning(1, -0.5), "options.pruning.min_weight"),
+        invalid(pruning(f32::NAN, 0.5), "options.pruning.min_weight"),
+        invalid(pruning(f32::INFINITY, 0.5), "options.pruning.min_weight"),
+        invalid(pruning(-0.5, 0.5), "options.pruning.min_weight"),
+        invalid(pruning(0.5, f32::NAN), "options.pruning.weight_share"),
+        invalid(pruning(0.5, -0.5), "options.pruning.weight_share"),
+        invalid(pruning(0.5, 1.5), "options.pruning.weight_share"),
         (Call::GetModel(GetModelRequest { model: "no-such".to_owned() }), Code::NotFound, "UNKNOWN_MODEL", "model"),
         invalid(stream(wrong_role), "options.role"),
         (stream(Some(no_such())), Code::NotFound, "UNKNOWN_MODEL", "options.model"),

@@ -30,7 +30,7 @@ fn dense(name: &str, size: u32, distance: i32) -> Call {
 fn of_options() -> Vec<Case> {
     let no_such = IngestOptions { model: "no-such".to_owned(), ..options("docs") };
     let absent = IngestOptions { create_collection: false, ..options("absent") };
-    let pruning = Some(Pruning { max_terms: 0, min_weight: -1.0 });
+    let pruning = Some(Pruning { min_weight: -1.0, ..Default::default() });
     let text_key = |key: &str| ingest(IngestOptions { text_key: Some(key.to_owned()), ..options("docs") });
     let vector_name = CollectionOptions { vector_name: "v".repeat(129), ..Default::default() };
     let datatype = CollectionOptions { datatype: 9, ..Default::default() };

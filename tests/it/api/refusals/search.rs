@@ -27,7 +27,8 @@ fn by_vector(indices: &[u32], values: &[f32]) -> Call {
 }
 
 fn of_searches() -> Vec<Case> {
-    let pruning = Some(Pruning { max_terms: 0, min_weight: f32::NAN });
+    let pruning = Some(Pruning { min_weight: f32::NAN, ..Default::default() });
+    let too_much = Some(Pruning { weight_share: 1.1, ..Default::default() });
     vec![
         invalid(Call::Search(by_text("", "the moon")), "collection"),
         (Call::Search(by_text("absent", "the moon")), Code::NotFound, "COLLECTION_NOT_FOUND", "collection"),
@@ -47,6 +48,7 @@ fn of_searches() -> Vec<Case> {
         invalid(Call::Search(SearchRequest { offset: 10_001, ..search() }), "offset"),
         invalid(Call::Search(SearchRequest { score_threshold: Some(f32::NAN), ..search() }), "score_threshold"),
         invalid(Call::Search(SearchRequest { pruning, ..search() }), "pruning.min_weight"),
+        invalid(Call::Search(SearchRequest { pruning: too_much, ..search() }), "pruning.weight_share"),
     ]
 }
 
@@ -119,6 +121,20 @@ fn of_explanations() -> Vec<Case> {
     let one = || Some(Explained::Id(num(1)));
     let not_there = |id| explain("docs", "the moon", Some(Explained::Id(id)));
     let text = |text: &str| explain("docs", "the moon", Some(Explained::Text(text.to_owned())));
+    let pruned = |document, query_pruning, document_pruning| {
+        let query = "the moon".to_owned();
+        let collection = "docs".to_owned();
+        Call::Explain(ExplainRequest {
+            collection,
+            query,
+            document,
+            query_pruning,
+            document_pruning,
+            ..Default::default()
+        })
+    };
+    let negative = Some(Pruning { min_weight: -1.0, ..Default::default() });
+    let of_text = || Some(Explained::Text("the moon".to_owned()));
     vec![
         invalid(explain("docs", "the moon", None), "document"),
         (explain("docs", "", one()), Code::InvalidArgument, "EMPTY_TEXT", "query"),
@@ -130,6 +146,9 @@ fn of_explanations() -> Vec<Case> {
         (not_there(key("1")), Code::NotFound, "DOCUMENT_NOT_FOUND", "id"),
         invalid(not_there(uuid("no")), "id.uuid"),
         invalid(not_there(key("")), "id.key"),
+        invalid(pruned(one(), negative, None), "query_pruning.min_weight"),
+        invalid(pruned(of_text(), None, negative), "document_pruning.min_weight"),
+        invalid(pruned(one(), None, Some(Pruning::default())), "document_pruning"),
     ]
 }
 

@@ -1,0 +1,99 @@
+//! Pruning: a vector keeps its heaviest terms.
+
+use crate::types::{Pruned, Pruning, SparseVector};
+
+/// Keeps the terms that `pruning` asks for, and tells what was cut.
+///
+/// Each rule keeps a beginning of the same order: by falling weight and, where weights are equal, by vocabulary. So the
+/// strictest rule decides, and in which order they are applied makes no difference.
+pub fn prune(vector: &mut SparseVector, pruning: Pruning) -> Pruned {
+    if pruning == Pruning::default() {
+        return Pruned::default();
+    }
+    let mut kept: Vec<(u32, f32)> = vector.iter().collect();
+    kept.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let cut = kept.split_off(count(&kept, pruning));
+    kept.sort_unstable_by_key(|&(index, _)| index);
+    *vector = SparseVector::default();
+    kept.into_iter().for_each(|(index, weight)| vector.push(index, weight));
+    Pruned { terms: cut.len(), weight: sum(&cut) as f32 }
+}
+
+/// How many of these entries, the heaviest first, are kept.
+fn count(entries: &[(u32, f32)], Pruning { max_terms, min_weight, weight_share }: Pruning) -> usize {
+    let by_count = max_terms.unwrap_or(usize::MAX).min(entries.len());
+    let by_weight = entries.partition_point(|&(_, weight)| min_weight == 0.0 || weight >= min_weight);
+    // The whole is all of them, down to those that are too light to change the sum.
+    let by_share = weight_share.filter(|&share| share < 1.0).map_or(usize::MAX, |share| {
+        let (goal, mut reached) = (f64::from(share) * sum(entries), 0.0);
+        let short = entries.iter().take_while(|&&(_, weight)| {
+            let short = reached < goal;
+            reached += f64::from(weight);
+            short
+        });
+        short.count()
+    });
+    by_count.min(by_weight).min(by_share)
+}
+
+fn sum(entries: &[(u32, f32)]) -> f64 {
+    entries.iter().map(|&(_, weight)| f64::from(weight)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A few weights only, so that many are equal.
+    fn vectors() -> impl Strategy<Value = SparseVector> {
+        let weight = prop_oneof![0.01f32..3.0, prop::sample::select(vec![0.25, 0.5, 1.0])];
+        let weights = prop::collection::vec(weight, 0..40);
+        weights.prop_map(|weights| SparseVector::new((0..weights.len() as u32).collect(), weights).unwrap())
+    }
+
+    proptest! {
+        /// Laws: what is kept is the beginning of the order by weight, then vocabulary; each rule holds, and with one
+        /// term more one of them would not; and what is cut is told.
+        #[test]
+        fn keeps_the_heaviest_as_many_as_all_rules_allow(
+            full in vectors(),
+            max_terms in prop::option::of(1usize..50),
+            min_weight in prop_oneof![Just(0.0f32), 0.0f32..2.0],
+            weight_share in prop::option::of(prop_oneof![0.001f32..1.0, Just(1.0)]),
+        ) {
+            let mut order: Vec<(u32, f32)> = full.iter().collect();
+            order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            let mut vector = full.clone();
+            let pruned = prune(&mut vector, Pruning { max_terms, min_weight, weight_share });
+            let (kept, cut) = order.split_at(vector.len());
+            let mut expected = kept.to_vec();
+            expected.sort_by_key(|entry| entry.0);
+            prop_assert_eq!(vector.iter().collect::<Vec<_>>(), expected);
+            prop_assert_eq!(pruned, Pruned { terms: cut.len(), weight: sum(cut) as f32 });
+
+            let goal = weight_share.map(|share| f64::from(share) * sum(&order));
+            let reached = |entries| goal.is_some_and(|goal| sum(entries) >= goal);
+            let full = max_terms.is_some_and(|max| kept.len() == max);
+            prop_assert!(max_terms.is_none_or(|max| kept.len() <= max));
+            prop_assert!(kept.iter().all(|&(_, weight)| weight >= min_weight));
+            if let Some(&(_, next)) = cut.first() {
+                prop_assert!(full || next < min_weight || reached(kept), "{} more could be kept", cut.len());
+            }
+            // Minimal: without its lightest term, what is kept would be short of the share.
+            if let Some((_, fewer)) = kept.split_last() {
+                prop_assert!(!reached(fewer));
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_share_keeps_what_is_too_light_to_count() {
+        let full = SparseVector::new(vec![1, 2], vec![1e9, 1e-30]).unwrap();
+        let mut vector = full.clone();
+        let all = Pruning { weight_share: Some(1.0), ..Pruning::default() };
+        assert_eq!(prune(&mut vector, all), Pruned::default());
+        assert_eq!(vector, full);
+    }
+}
