@@ -66,6 +66,22 @@ impl FromStr for DeviceName {
     }
 }
 
+impl DeviceName {
+    /// Whether it computes in that format.
+    ///
+    /// # Errors
+    /// If not: which formats it has.
+    pub fn check(self, precision: Precision) -> Result<(), String> {
+        match (self, precision) {
+            (Self::Cpu, Precision::Float16) => Err("float16 is for GPUs; use float32 or int8 on the cpu".to_owned()),
+            (Self::Cuda(_) | Self::Metal, Precision::Int8) => {
+                Err("int8 is for the cpu; use float32 or float16 on a GPU".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What runs a forward pass.
 #[derive(Debug, Clone)]
 pub enum Backend {
@@ -87,25 +103,18 @@ impl Backend {
     /// # Errors
     /// If this build can't use the device, the device is not there, or it doesn't compute in that format.
     pub fn open(device: DeviceName, precision: Precision) -> Result<Self, ModelError> {
-        let unusable = |problem: String| Err(ModelError::Unusable(problem));
-        let opened = match (device, precision) {
-            (DeviceName::Cpu, Precision::Float32) => return Ok(Self::Kernels { int8: false }),
-            (DeviceName::Cpu, Precision::Int8) => return Ok(Self::Kernels { int8: true }),
-            (DeviceName::Cpu, Precision::Float16) => {
-                return unusable("float16 is for GPUs; use float32 or int8 on the cpu".to_owned());
-            }
-            (_, Precision::Int8) => {
-                return unusable("int8 is for the cpu; use float32 or float16 on a GPU".to_owned());
-            }
-            (DeviceName::Cuda(number), _) => Device::new_cuda(number),
-            (DeviceName::Metal, _) => Device::new_metal(0),
+        device.check(precision).map_err(ModelError::Device)?;
+        let opened = match device {
+            DeviceName::Cpu => return Ok(Self::Kernels { int8: precision == Precision::Int8 }),
+            DeviceName::Cuda(number) => Device::new_cuda(number),
+            DeviceName::Metal => Device::new_metal(0),
         };
         let dtype = if precision == Precision::Float16 { DType::F16 } else { DType::F32 };
         match opened {
             Ok(device) => Ok(Self::Candle { device, dtype }),
-            Err(error) => unusable(format!(
+            Err(error) => Err(ModelError::Device(format!(
                 "the device can't be used: {error}; build with the feature `cuda` or `metal`, or use the device cpu"
-            )),
+            ))),
         }
     }
 

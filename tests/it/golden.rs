@@ -33,10 +33,14 @@ fn read<T: DeserializeOwned>(file: &str) -> T {
     serde_json::from_slice(&std::fs::read(golden_folder().join(file)).unwrap()).unwrap()
 }
 
-fn encode(model: &Model, texts: &[String]) -> Vec<SparseVector> {
-    let ids: Vec<Vec<u32>> = texts.iter().map(|text| model.document.tokenizer.tokenize(text).unwrap().ids).collect();
+fn golden_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden")
+}
+
+fn encode(side: &Side, texts: &[String]) -> Vec<SparseVector> {
+    let ids: Vec<Vec<u32>> = texts.iter().map(|text| side.tokenizer.tokenize(text).unwrap().ids).collect();
     let batch: TokenBatch = ids.iter().map(Vec::as_slice).collect();
-    model.document.encoder.encode(&batch, &mut || {}).unwrap()
+    side.encoder.encode(&batch, &mut || {}).unwrap()
 }
 
 /// Encodes all texts as packed batches and compares each with its golden vector.
@@ -46,12 +50,8 @@ fn check(name: &str, side: &Side) {
     assert_eq!(texts.len(), golden.vectors.len());
     assert!(texts.len() >= 50);
     for (texts, golden) in texts.chunks(9).zip(golden.vectors.chunks(9)) {
-        for ((text, golden), vector) in texts.iter().zip(golden).zip(encode(&model, texts)) {
-            assert_eq!(
-                model.document.tokenizer.tokenize(text).unwrap().ids.len(),
-                golden.token_count,
-                "{name}: {text}"
-            );
+        for ((text, golden), vector) in texts.iter().zip(golden).zip(encode(side, texts)) {
+            assert_eq!(side.tokenizer.tokenize(text).unwrap().ids.len(), golden.token_count, "{name}: {text}");
             let expected = SparseVector::new(golden.indices.clone(), golden.values.clone()).unwrap();
             compare(&vector, &expected).unwrap_or_else(|difference| panic!("{name}: {difference} in: {text}"));
         }
