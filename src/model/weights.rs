@@ -1,22 +1,27 @@
 //! A model's tensors, by name: safetensors (whole or in shards), or a PyTorch pickle.
 
+mod mapped;
 mod table;
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::pickle::PthTensors;
-use candle_core::safetensors::MmapedSafetensors;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use serde_json::Value;
 
 use super::ModelError;
+use mapped::{Mapped, Stored};
 pub use table::Table;
 
 const WHOLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const PICKLE: &str = "pytorch_model.bin";
+
+/// A larger table stays in its file.
+const MAX_OWNED_BYTES: usize = 32 << 20;
 
 /// The files that hold a folder's tensors: one file, the shards of an index, or a pickle.
 ///
@@ -51,7 +56,8 @@ pub struct Weights {
 }
 
 enum Source {
-    Mapped(Arc<MmapedSafetensors>),
+    /// One a file.
+    Mapped(Vec<Mapped>),
     Pickled(Arc<PthTensors>),
 }
 
@@ -61,11 +67,6 @@ impl Weights {
     /// # Errors
     /// If one can't be read, or is cut short or damaged.
     pub fn open(files: &[PathBuf]) -> Result<Self, ModelError> {
-        for path in files {
-            if let Err(error) = std::fs::File::open(path) {
-                return Err(ModelError::file(path, format!("{error}; expected the model's weights")));
-            }
-        }
         let first = files.first().map(PathBuf::as_path).unwrap_or(Path::new(WHOLE));
         let source = match first.extension().is_some_and(|extension| extension == "bin") {
             true => {
@@ -74,7 +75,7 @@ impl Weights {
                     tensors.map_err(|error| ModelError::file(first, format!("no PyTorch file of tensors: {error}")))?,
                 ))
             }
-            false => Source::Mapped(Arc::new(map(files, first)?)),
+            false => Source::Mapped(files.iter().map(|path| Mapped::open(path)).collect::<Result<_, _>>()?),
         };
         Ok(Self { source, files: files.to_owned() })
     }
@@ -95,7 +96,7 @@ impl Weights {
     /// Whether there is a tensor of that name.
     pub fn has(&self, name: &str) -> bool {
         match &self.source {
-            Source::Mapped(tensors) => tensors.get(name).is_ok(),
+            Source::Mapped(files) => files.iter().any(|file| file.get(name).is_some()),
             Source::Pickled(tensors) => tensors.tensor_infos().contains_key(name),
         }
     }
@@ -107,11 +108,9 @@ impl Weights {
     /// If none exists, or the one that does has another shape.
     pub fn tensor(&self, names: &[String], shape: &[usize]) -> Result<Cow<'_, [f32]>, ModelError> {
         let name = self.name_of(names, shape)?;
-        if let Source::Mapped(tensors) = &self.source
-            && let Ok(view) = tensors.get(name)
-            && view.shape() == shape
-            && DType::try_from(view.dtype()).is_ok_and(|dtype| dtype == DType::F32)
-            && let Ok(elements) = bytemuck::try_cast_slice(view.data())
+        if let Some((_, stored)) = self.stored(name)
+            && stored.shape == shape
+            && let Some(elements) = stored.float32()
         {
             return Ok(Cow::Borrowed(elements));
         }
@@ -130,10 +129,20 @@ impl Weights {
     /// As [`Self::tensor`].
     pub fn table(&self, name: &str, rows: usize, width: usize) -> Result<Table, ModelError> {
         let elements = self.tensor(&[name.to_owned()], &[rows, width])?;
-        Ok(match (&self.source, elements) {
-            (Source::Mapped(tensors), Cow::Borrowed(_)) => Table::mapped(Arc::clone(tensors), name.to_owned(), width),
-            (_, elements) => Table::owned(elements.into_owned(), width),
-        })
+        match (self.stored(name), elements) {
+            (Some((path, stored)), Cow::Borrowed(elements)) if size_of_val(elements) > MAX_OWNED_BYTES => {
+                let file = File::open(path).map_err(|error| ModelError::file(path, error))?;
+                Ok(Table::stored(file, stored.offset as u64, rows, width))
+            }
+            (_, elements) => Ok(Table::owned(elements.into_owned(), width)),
+        }
+    }
+
+    /// A mapped tensor and its file.
+    fn stored(&self, name: &str) -> Option<(&Path, Stored<'_>)> {
+        let Source::Mapped(files) = &self.source else { return None };
+        let mut stored = self.files.iter().zip(files).map(|(path, file)| (path.as_path(), file.get(name)));
+        stored.find_map(|(path, stored)| Some((path, stored?)))
     }
 
     fn name_of<'a>(&self, names: &'a [String], shape: &[usize]) -> Result<&'a String, ModelError> {
@@ -143,12 +152,13 @@ impl Weights {
     }
 
     fn load(&self, name: &str) -> candle_core::Result<Tensor> {
-        match &self.source {
-            Source::Mapped(tensors) => tensors.load(name, &Device::Cpu),
-            Source::Pickled(tensors) => match tensors.get(name)? {
-                Some(tensor) => Ok(tensor),
-                None => candle_core::bail!("it is missing"),
-            },
+        let tensor = match (&self.source, self.stored(name)) {
+            (Source::Pickled(tensors), _) => tensors.get(name)?,
+            (Source::Mapped(_), stored) => stored.map(|(_, stored)| stored.tensor()).transpose()?,
+        };
+        match tensor {
+            Some(tensor) => Ok(tensor),
+            None => candle_core::bail!("it is missing"),
         }
     }
 
@@ -156,12 +166,4 @@ impl Weights {
     pub fn problem(&self, problem: impl ToString) -> ModelError {
         ModelError::file(self.files.first().map(PathBuf::as_path).unwrap_or(Path::new(WHOLE)), problem)
     }
-}
-
-fn map(files: &[PathBuf], first: &Path) -> Result<MmapedSafetensors, ModelError> {
-    // SAFETY: the maps are only read. Whoever changes a file while a model uses it gets wrong numbers or, if the file gets
-    // shorter, ends the process; the operator owns the folder, no client can reach it.
-    #[allow(unsafe_code)]
-    let tensors = unsafe { MmapedSafetensors::multi(files) };
-    tensors.map_err(|error| ModelError::file(first, format!("no safetensors file: {error}")))
 }
