@@ -64,7 +64,7 @@ impl Model {
     /// tokenizer with more tokens than the model has. Each names the file and what was expected.
     pub fn load(name: &str, folder: &Path) -> Result<Self, ModelError> {
         let settings = Settings::read(folder)?;
-        let tokenizer = Tokenizer::load(&settings)?;
+        let tokenizer = Tokenizer::load(&settings, Some(settings.max_length))?;
         let encoder = SpladeEncoder::load(&settings)?;
         let fingerprint = fingerprint::of(&settings)?;
         let document = Side { tokenizer, encoder: Arc::new(encoder) };
