@@ -10,6 +10,8 @@ pub const INDEXED: &str = "splade_documents_indexed_total";
 pub const REJECTED: &str = "splade_documents_rejected_total";
 /// Texts that were cut to the model's length.
 pub const TRUNCATED: &str = "splade_texts_truncated_total";
+/// Texts that were encoded as several windows.
+pub const WINDOWED: &str = "splade_texts_windowed_total";
 /// Documents that hold a permit.
 pub const PERMITS: &str = "splade_permits_held";
 /// Texts that wait for an encoder thread. Label `lane`: query, bulk.
@@ -18,7 +20,7 @@ pub const QUEUE_DEPTH: &str = "splade_queue_depth";
 pub const QUEUE_SECONDS: &str = "splade_queue_seconds";
 /// Tokens encoded.
 pub const TOKENS: &str = "splade_tokens_total";
-/// Texts of one encoder batch.
+/// Texts, or windows of a text, of one encoder batch.
 pub const BATCH_TEXTS: &str = "splade_encode_batch_texts";
 /// Tokens of one encoder batch.
 pub const BATCH_TOKENS: &str = "splade_encode_batch_tokens";
@@ -43,11 +45,12 @@ pub fn describe() {
     describe_counter!(INDEXED, Unit::Count, "Documents that the store confirmed");
     describe_counter!(REJECTED, Unit::Count, "Documents that were refused, by reason");
     describe_counter!(TRUNCATED, Unit::Count, "Texts that were cut to the model's max length");
+    describe_counter!(WINDOWED, Unit::Count, "Texts longer than the model takes that were encoded as several windows");
     describe_gauge!(PERMITS, Unit::Count, "Documents that hold a permit");
     describe_gauge!(QUEUE_DEPTH, Unit::Count, "Texts that wait for an encoder thread, by lane");
     describe_histogram!(QUEUE_SECONDS, Unit::Seconds, "Time that a text waited for an encoder thread, by lane");
     describe_counter!(TOKENS, Unit::Count, "Tokens encoded");
-    describe_histogram!(BATCH_TEXTS, Unit::Count, "Texts of one encoder batch");
+    describe_histogram!(BATCH_TEXTS, Unit::Count, "Texts, or windows of a text, of one encoder batch");
     describe_histogram!(BATCH_TOKENS, Unit::Count, "Tokens of one encoder batch");
     describe_histogram!(ENCODE_SECONDS, Unit::Seconds, "Time to encode one batch");
     describe_counter!(ENCODER_FAILURES, Unit::Count, "Batches on which an encoder panicked or failed");

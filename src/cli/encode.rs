@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::client::ClientArgs;
+use super::long_text::LongTextArgs;
 use super::output::{OutputArgs, one_line, weight_to_json};
 use super::pruning;
 use crate::proto::{self, EncodeOptions, EncodeRequest, EncodedText, Pruning};
@@ -34,6 +35,8 @@ pub struct Encode {
     #[arg(long, env = "SPLADE_ENCODE_TOP", value_name = "N", default_value_t = 20)]
     top: usize,
     #[command(flatten)]
+    long_text: LongTextArgs,
+    #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
     client: ClientArgs,
@@ -58,9 +61,10 @@ impl Encode {
         let options = EncodeOptions {
             model: self.model,
             role: role.into(),
+            long_text: self.long_text.long_text(),
+            window_overlap: self.long_text.window_overlap,
             pruning: self.prune,
             with_tokens: true,
-            ..EncodeOptions::default()
         };
         let request = EncodeRequest { options: Some(options), texts: self.texts.clone() };
         let response = self.client.encoder().await?.encode(self.client.request(request)).await?.into_inner();
@@ -88,7 +92,11 @@ fn heaviest(encoded: &EncodedText, top: usize) -> Vec<Term<'_>> {
 
 fn table(text: &str, encoded: &EncodedText, terms: &[Term]) -> String {
     let all = encoded.vector.as_ref().map_or(0, |vector| vector.indices.len());
-    let cut = if encoded.truncated { ", cut to that length" } else { "" };
+    let cut = match encoded.window_count {
+        _ if encoded.truncated => ", cut to that length".to_owned(),
+        0 | 1 => String::new(),
+        windows => format!(" in {windows} windows"),
+    };
     let lines = terms.iter().map(|(_, token, weight)| format!("  {weight:>8.4}  {}\n", one_line(token, EXCERPT)));
     let title = one_line(text, EXCERPT);
     let pruned = match encoded.pruned_term_count {
@@ -105,6 +113,7 @@ fn to_json(text: &str, encoded: &EncodedText, terms: &[Term]) -> Value {
         "text": text,
         "token_count": encoded.token_count,
         "truncated": encoded.truncated,
+        "window_count": encoded.window_count,
         "term_count": encoded.vector.as_ref().map_or(0, |vector| vector.indices.len()),
         "pruned_term_count": encoded.pruned_term_count,
         "pruned_weight": weight_to_json(encoded.pruned_weight),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::ClientArgs;
 use super::id;
+use super::long_text::LongTextArgs;
 use super::output::{OutputArgs, one_line, weight_to_json};
 use super::pruning;
 use crate::proto::explain_request::Document;
@@ -39,6 +40,8 @@ pub struct Explain {
     #[arg(long, env = "SPLADE_EXPLAIN_PRUNE_TEXT", value_name = "RULES", requires = "text", value_parser = pruning::parse)]
     prune_text: Option<Pruning>,
     #[command(flatten)]
+    long_text: LongTextArgs,
+    #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
     client: ClientArgs,
@@ -56,6 +59,8 @@ impl Explain {
             model: self.model,
             query: self.query,
             document: self.id.map(|id| Document::Id(id::from_text(&id))).or(self.text.map(Document::Text)),
+            long_text: self.long_text.long_text(),
+            window_overlap: self.long_text.window_overlap,
             query_pruning: self.prune_query,
             document_pruning: self.prune_text,
         };

@@ -16,6 +16,7 @@ mod health;
 mod id;
 mod ingest;
 mod latency;
+mod long_text;
 mod model;
 mod output;
 mod pruning;

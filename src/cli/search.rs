@@ -12,6 +12,7 @@ use tonic::transport::Channel;
 use super::client::ClientArgs;
 use super::id;
 use super::latency::Latencies;
+use super::long_text::LongTextArgs;
 use super::output::{OutputArgs, one_line, struct_to_json, weight_to_json};
 use super::pruning;
 use crate::proto::index_service_client::IndexServiceClient;
@@ -59,6 +60,8 @@ pub struct Search {
     #[arg(long, env = "SPLADE_SEARCH_REPEAT", value_name = "N")]
     repeat: Option<u32>,
     #[command(flatten)]
+    long_text: LongTextArgs,
+    #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
     client: ClientArgs,
@@ -100,6 +103,8 @@ impl Search {
             filter: (!self.must.is_empty()).then_some(filter),
             limit: self.limit,
             offset: self.offset,
+            long_text: self.long_text.long_text(),
+            window_overlap: self.long_text.window_overlap,
             pruning: self.prune,
             ..SearchRequest::default()
         };

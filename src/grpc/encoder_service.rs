@@ -42,12 +42,10 @@ impl EncoderApi {
 impl Shared {
     fn encode_options(&self, options: proto::EncodeOptions) -> Result<EncodeOptions, Fault> {
         let role = role(options.role)?;
-        Ok(EncodeOptions {
-            model: self.models.get(&options.model)?,
-            role,
-            long_text: long_text(options.long_text)?,
-            pruning: pruning("pruning", options.pruning, self.pruning.of(role))?,
-        })
+        let model = self.models.get(&options.model)?;
+        let long_text = long_text(options.long_text, options.window_overlap, model.side(role))?;
+        let pruning = pruning("pruning", options.pruning, self.pruning.of(role))?;
+        Ok(EncodeOptions { model, role, long_text, pruning })
     }
 
     async fn encode_all(&self, options: EncodeOptions, texts: Vec<String>) -> Result<Vec<Encoded>, Fault> {

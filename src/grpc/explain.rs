@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::document::{check_text, document_id};
-use super::options::{invalid, pruning};
+use super::options::{invalid, long_text, pruning};
 use super::vector::token;
 use crate::model::Model;
 use crate::pipeline::{EncodeOptions, store_fault};
 use crate::proto::explain_request::Document;
 use crate::proto::{self, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
-use crate::types::{Fault, LongText, Reason, Role, SparseVector, check_collection_name};
+use crate::types::{Fault, Reason, Role, SparseVector, check_collection_name};
 
 /// A text's vector and, where the text is known, the ids of its tokens.
 struct Terms {
@@ -26,15 +26,15 @@ struct Terms {
 pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<ExplainResponse, Fault> {
     let model = shared.models.get(&request.model)?;
     let options = |role, pruning| {
-        let model = Arc::clone(&model);
-        EncodeOptions { model, role, long_text: LongText::Truncate, pruning }
+        let long_text = long_text(request.long_text, request.window_overlap, model.side(role))?;
+        Ok(EncodeOptions { model: Arc::clone(&model), role, long_text, pruning })
     };
     let query_pruning = pruning("query_pruning", request.query_pruning, shared.pruning.query)?;
     let document = match request.document {
         None => return Err(invalid("document", "there is none; set `id` or `text`")),
         Some(Document::Text(text)) => {
             let pruning = pruning("document_pruning", request.document_pruning, shared.pruning.document)?;
-            encode(shared, options(Role::Document, pruning), text, "text").await?
+            encode(shared, options(Role::Document, pruning)?, text, "text").await?
         }
         Some(Document::Id(_)) if request.document_pruning.is_some() => {
             let message = "a stored document is explained as it is stored; leave it out, or give the document's text";
@@ -42,7 +42,7 @@ pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<Explain
         }
         Some(Document::Id(id)) => stored(shared, &model, &request.collection, id).await?,
     };
-    let query = encode(shared, options(Role::Query, query_pruning), request.query, "query").await?;
+    let query = encode(shared, options(Role::Query, query_pruning)?, request.query, "query").await?;
     Ok(explanation(&model, &query, &document))
 }
 
@@ -99,13 +99,13 @@ async fn stored(shared: &Shared, model: &Arc<Model>, collection: &str, id: proto
     Ok(Terms { vector: point.sparse.unwrap_or_default(), tokens })
 }
 
-/// The ids of a text's own tokens. Tokenizing a long text takes a while: not on an async thread.
+/// The ids of a text's own tokens, all of them. Tokenizing a long text takes a while: not on an async thread.
 async fn tokens(model: &Arc<Model>, role: Role, text: String) -> Result<HashSet<u32>, Fault> {
     let model = Arc::clone(model);
     let tokens = tokio::task::spawn_blocking(move || {
         let tokenizer = &model.side(role).tokenizer;
-        let tokens = tokenizer.tokenize(&text).map_err(|error| error.to_string())?;
-        Ok(tokens.ids.into_iter().filter(|&id| !tokenizer.is_special(id)).collect())
+        let tokens = tokenizer.tokens(&text).map_err(|error| error.to_string())?;
+        Ok(tokens.into_iter().filter(|&id| !tokenizer.is_special(id)).collect())
     });
     let tokens: Result<_, String> = tokens.await.map_err(|error| error.to_string()).flatten();
     tokens.map_err(|error| invalid("", format!("the model's tokenizer can't read the text: {error}")))

@@ -12,7 +12,7 @@ use super::{Pass, Shared};
 use crate::metrics as names;
 use crate::pipeline::{DocumentKey, Finished, Indexed, Ingest, IngestOptions, Results, Urgency};
 use crate::proto::{self, DocumentResult, DocumentStatus, IngestRequest};
-use crate::types::{Fault, check_collection_name};
+use crate::types::{Fault, Role, check_collection_name};
 
 /// Checks a client's options and opens its collection.
 ///
@@ -33,7 +33,7 @@ async fn checked(shared: &Shared, options: proto::IngestOptions) -> Result<Inges
     check_collection_name(&collection)?;
     let model = shared.models.get(&options.model)?;
     let spec = collection_spec(options.collection_options).map_err(|fault| fault.within("collection_options"))?;
-    let long_text = long_text(options.long_text)?;
+    let long_text = long_text(options.long_text, options.window_overlap, model.side(Role::Document))?;
     let pruning = pruning("pruning", options.pruning, shared.pruning.document)?;
     let text_key = text_key(options.text_key)?;
     let batch_points = batch_points(options.batch_points)?;
@@ -106,9 +106,10 @@ pub fn to_result(finished: Finished<DocumentKey, Indexed>) -> DocumentResult {
     let result = DocumentResult { sequence, id: id.map(to_document_id), ..Default::default() };
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     match finished.outcome {
-        Ok(Indexed { tokens, truncated, terms, pruned }) => DocumentResult {
+        Ok(Indexed { tokens, windows, truncated, terms, pruned }) => DocumentResult {
             status: DocumentStatus::Indexed.into(),
             token_count: count(tokens),
+            window_count: count(windows),
             truncated,
             term_count: count(terms),
             pruned_term_count: count(pruned.terms),

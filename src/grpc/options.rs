@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::Side;
 use crate::proto;
 use crate::types::{
     CollectionSpec, DEFAULT_TEXT_KEY, Datatype, DenseSpec, Distance, Fault, LongText, Pruning, RESERVED_PREFIX, Reason,
@@ -10,6 +11,8 @@ use crate::types::{
 
 const MAX_NAME_BYTES: usize = 128;
 const DEFAULT_VECTOR_NAME: &str = "splade";
+/// In tokens; a quarter of a window where that is less.
+const DEFAULT_WINDOW_OVERLAP: usize = 32;
 const DEFAULT_BATCH_POINTS: u32 = 1_000;
 const MAX_BATCH_POINTS: u32 = 10_000;
 const MAX_DIMENSIONS: u32 = 65_536;
@@ -23,11 +26,33 @@ pub fn late_options() -> Fault {
     invalid("options", "options go into the stream's first message; leave them out of the later ones")
 }
 
-pub fn long_text(value: i32) -> Result<LongText, Fault> {
-    match proto::LongText::try_from(value) {
-        Ok(proto::LongText::Unspecified | proto::LongText::Truncate) => Ok(LongText::Truncate),
-        Ok(proto::LongText::Reject) => Ok(LongText::Reject),
-        Err(_) => Err(invalid("long_text", format!("{value} is no value of LongText; use one that is"))),
+/// What to do with long texts, and how much of them overlaps if they are encoded as windows.
+pub fn long_text(value: i32, overlap: Option<u32>, side: &Side) -> Result<LongText, Fault> {
+    let invalid_value = |_| invalid("long_text", format!("{value} is no value of LongText; use one that is"));
+    match (proto::LongText::try_from(value).map_err(invalid_value)?, overlap) {
+        (proto::LongText::Window, overlap) => {
+            let overlap = window_overlap(overlap, side.tokenizer.room())?;
+            Ok(LongText::Window { overlap })
+        }
+        (_, Some(_)) => {
+            let message = "only windows overlap; set long_text to LONG_TEXT_WINDOW, or leave it out";
+            Err(invalid("window_overlap", message))
+        }
+        (proto::LongText::Unspecified | proto::LongText::Truncate, None) => Ok(LongText::Truncate),
+        (proto::LongText::Reject, None) => Ok(LongText::Reject),
+    }
+}
+
+/// In tokens, for windows of `room` tokens; without bounds where texts of any length are encoded whole.
+fn window_overlap(overlap: Option<u32>, room: Option<usize>) -> Result<usize, Fault> {
+    let room = room.unwrap_or(usize::MAX);
+    match overlap.map(|overlap| overlap as usize) {
+        None => Ok(DEFAULT_WINDOW_OVERLAP.min(room / 4)),
+        Some(overlap) if overlap < room => Ok(overlap),
+        Some(overlap) => {
+            let message = format!("it is {overlap}, and a window has {room} tokens beside the special ones; send less");
+            Err(invalid("window_overlap", message))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::Shared;
 use super::document::{check_text, to_document_id};
 use super::filter::filter;
-use super::options::{invalid, pruning};
+use super::options::{invalid, long_text, pruning};
 use super::payload::to_struct;
 use super::vector::to_sparse_vector;
 use crate::metrics as names;
@@ -15,7 +15,7 @@ use crate::pipeline::{EncodeOptions, store_fault};
 use crate::proto::search_request::Query;
 use crate::proto::{Hit, SearchRequest};
 use crate::store::{SearchQuery, StoreError};
-use crate::types::{Fault, LongText, Pruning, Role, SparseVector, StoredPoint, check_collection_name};
+use crate::types::{Fault, Pruning, Role, SparseVector, StoredPoint, check_collection_name};
 
 const DEFAULT_LIMIT: u32 = 10;
 const MAX_LIMIT: u32 = 1_000;
@@ -28,6 +28,7 @@ const MAX_OFFSET: u32 = 10_000;
 pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>, Fault> {
     check_collection_name(&request.collection)?;
     let model = shared.models.get(&request.model)?;
+    let long_text = long_text(request.long_text, request.window_overlap, model.side(Role::Query))?;
     let (limit, offset) = page(request.limit, request.offset)?;
     // A vector may be pruned already: once more to a share of its weight would be too much.
     let by_text = matches!(request.query, Some(Query::Text(_)));
@@ -48,7 +49,7 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>,
         }
         Some(Query::Text(text)) => {
             check_text(&text, shared.limits.text_bytes)?;
-            let options = EncodeOptions { model, role: Role::Query, long_text: LongText::Truncate, pruning };
+            let options = EncodeOptions { model, role: Role::Query, long_text, pruning };
             shared.pipeline.encode_one(options, text).await?.vector
         }
     };

@@ -12,7 +12,7 @@ pub fn to_sparse_vector(vector: SparseVector) -> proto::SparseVector {
 
 /// An encoded text, with each index's token if `tokens_of` is given.
 pub fn to_encoded_text(encoded: Encoded, tokens_of: Option<&Model>) -> proto::EncodedText {
-    let Encoded { vector, tokens, truncated, pruned } = encoded;
+    let Encoded { vector, tokens, windows, truncated, pruned } = encoded;
     let tokens_of = tokens_of.into_iter().flat_map(|model| vector.indices().iter().map(|&index| token(model, index)));
     let tokens_of = tokens_of.collect();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -20,6 +20,7 @@ pub fn to_encoded_text(encoded: Encoded, tokens_of: Option<&Model>) -> proto::En
         vector: Some(to_sparse_vector(vector)),
         tokens: tokens_of,
         token_count: count(tokens),
+        window_count: count(windows),
         truncated,
         pruned_term_count: count(pruned.terms),
         pruned_weight: pruned.weight,

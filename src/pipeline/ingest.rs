@@ -25,8 +25,10 @@ pub struct DocumentKey {
 /// An indexed document.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Indexed {
-    /// Tokens that were encoded, special ones included.
+    /// Tokens that were encoded, special ones included; over all windows.
     pub tokens: usize,
+    /// Windows that were encoded.
+    pub windows: usize,
     /// Whether the text was cut to the model's max length.
     pub truncated: bool,
     /// Terms of its vector.
@@ -189,11 +191,11 @@ impl Continuation for Write {
     fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
         let Self { mut document, bytes, options, finalizer, claim, writer } = *self;
         document.text = text;
-        let Encoded { vector, tokens, truncated, pruned } = match outcome {
+        let Encoded { vector, tokens, windows, truncated, pruned } = match outcome {
             Ok(encoded) => encoded,
             Err(fault) => return finalizer.finish(Err(fault)),
         };
-        let indexed = Indexed { tokens, truncated, terms: vector.len(), pruned };
+        let indexed = Indexed { tokens, windows, truncated, terms: vector.len(), pruned };
         // An index and a weight are four bytes each.
         let bytes = bytes + 8 * vector.len();
         let point = Point::new(document, vector, &options.text_key);

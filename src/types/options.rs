@@ -18,6 +18,11 @@ pub enum LongText {
     #[default]
     Truncate,
     Reject,
+    /// Encode all of it, as windows of as many tokens as the model takes.
+    Window {
+        /// The tokens that a window shares with the one before it, special ones not counted; fewer than a window has.
+        overlap: usize,
+    },
 }
 
 /// Which terms of a vector are kept, the heaviest first; the default keeps all. The strictest rule decides.

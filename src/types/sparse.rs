@@ -81,6 +81,23 @@ impl SparseVector {
         })
     }
 
+    /// The larger value of each index of both. Values must be positive, as encoders' are.
+    #[must_use]
+    pub fn max(&self, other: &Self) -> Self {
+        let mut entries: Vec<(u32, f32)> = self.iter().chain(other.iter()).collect();
+        // Stable, and quick on two runs that are in order.
+        entries.sort_by_key(|&(index, _)| index);
+        entries.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                kept.1 = kept.1.max(later.1);
+            }
+            same
+        });
+        let (indices, values) = entries.into_iter().unzip();
+        Self { indices, values }
+    }
+
     /// Keeps the entries for which `keep` holds.
     pub fn retain(&mut self, keep: impl Fn(u32, f32) -> bool) {
         let (indices, values) = self.iter().filter(|&(index, value)| keep(index, value)).unzip();
@@ -95,6 +112,8 @@ impl SparseVector {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -116,6 +135,23 @@ mod tests {
                 Err(InvalidSparseVector::Duplicate(_)) => prop_assert!(!unique),
                 Err(other) => prop_assert!(false, "{other}"),
             }
+        }
+    }
+
+    proptest! {
+        /// Law: the maximum of two vectors is that of what they have at each index, where absent is zero.
+        #[test]
+        fn the_maximum_is_taken_index_by_index(
+            a in prop::collection::btree_map(0u32..30, 0.01f32..2.0, 0..20),
+            b in prop::collection::btree_map(0u32..30, 0.01f32..2.0, 0..20),
+        ) {
+            let vector = |entries: &BTreeMap<u32, f32>| {
+                SparseVector::new(entries.keys().copied().collect(), entries.values().copied().collect()).unwrap()
+            };
+            let at = |entries: &BTreeMap<u32, f32>, index| entries.get(&index).copied().unwrap_or_default();
+            let expected = (0..30).map(|index| (index, at(&a, index).max(at(&b, index)))).filter(|entry| entry.1 > 0.0);
+            let expected: Vec<_> = expected.collect();
+            prop_assert_eq!(vector(&a).max(&vector(&b)).iter().collect::<Vec<_>>(), expected);
         }
     }
 

@@ -7,6 +7,7 @@ mod explain;
 mod filters;
 mod ids;
 mod ingest;
+mod long_texts;
 mod metrics;
 mod models;
 mod pruning;

@@ -18,15 +18,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
 use tokio::time::Instant;
 
 use super::client::ClientArgs;
 use super::errors::FAILED;
+use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
 use super::pruning;
-use crate::proto::{CollectionOptions, IngestOptions, LongText, Pruning};
+use crate::proto::{CollectionOptions, IngestOptions, Pruning};
 use line::Mapping;
 use progress::Progress;
 use reader::Input;
@@ -75,9 +75,6 @@ pub struct Ingest {
     /// The payload field that keeps the text; empty to keep none [default: text].
     #[arg(long, env = "SPLADE_INGEST_TEXT_KEY", value_name = "FIELD")]
     text_key: Option<String>,
-    /// What to do with a text of more tokens than the model takes.
-    #[arg(long, env = "SPLADE_INGEST_LONG_TEXT", default_value = "truncate")]
-    long_text: LongTextArg,
     /// Which terms of a text to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
     /// none to keep all [default: as the server is set].
     #[arg(long, env = "SPLADE_INGEST_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
@@ -92,6 +89,8 @@ pub struct Ingest {
     #[arg(long, env = "SPLADE_INGEST_SKIP", value_name = "N", default_value_t = 0)]
     skip: u64,
     #[command(flatten)]
+    long_text: LongTextArgs,
+    #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
     client: ClientArgs,
@@ -104,14 +103,6 @@ Examples:
 
 The lines that were rejected, as they were:
   jq -r .line docs.jsonl.rejects.jsonl";
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LongTextArg {
-    /// Encode the first tokens, as many as the model takes.
-    Truncate,
-    /// Refuse the document.
-    Reject,
-}
 
 impl Ingest {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
@@ -143,10 +134,6 @@ impl Ingest {
     }
 
     fn options(&self) -> IngestOptions {
-        let long_text = match self.long_text {
-            LongTextArg::Truncate => LongText::Truncate,
-            LongTextArg::Reject => LongText::Reject,
-        };
         let collection_options =
             CollectionOptions { vector_name: self.vector_name.clone(), ..CollectionOptions::default() };
         IngestOptions {
@@ -154,7 +141,8 @@ impl Ingest {
             model: self.model.clone(),
             create_collection: self.create_collection,
             collection_options: Some(collection_options),
-            long_text: long_text.into(),
+            long_text: self.long_text.long_text(),
+            window_overlap: self.long_text.window_overlap,
             pruning: self.prune,
             text_key: self.text_key.clone(),
             batch_points: self.batch_points,

@@ -17,6 +17,7 @@ pub struct Summary {
     pub indexed: u64,
     pub rejected: u64,
     pub truncated: u64,
+    pub windows: u64,
     pub tokens: u64,
     pub terms: u64,
     pub pruned_terms: u64,
@@ -49,6 +50,7 @@ impl Summary {
             indexed: tally.indexed,
             rejected: tally.rejected,
             truncated: tally.truncated,
+            windows: tally.windows,
             tokens: tally.tokens,
             terms: tally.terms,
             pruned_terms: tally.pruned_terms,
@@ -63,12 +65,13 @@ impl Summary {
     pub fn to_text(&self) -> String {
         let rejects = self.rejects_file.as_ref().map(|path| format!("  (see {})", path.display())).unwrap_or_default();
         format!(
-            "documents    {}\nindexed      {}\nrejected     {}{rejects}\ntruncated    {}\ntokens       {}\n\
+            "documents    {}\nindexed      {}\nrejected     {}{rejects}\ntruncated    {}\nwindows      {}\ntokens       {}\n\
              terms        {}\npruned terms {}\nseconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
             self.documents,
             self.indexed,
             self.rejected,
             self.truncated,
+            self.windows,
             self.tokens,
             self.terms,
             self.pruned_terms,

@@ -18,6 +18,8 @@ pub struct Tally {
     pub indexed: u64,
     pub rejected: u64,
     pub truncated: u64,
+    /// One each document, more of those that were encoded as windows.
+    pub windows: u64,
     pub tokens: u64,
     pub terms: u64,
     pub pruned_terms: u64,
@@ -79,6 +81,7 @@ impl Tracker {
         let line =
             line.ok_or_else(|| anyhow!("the server gave a result for document {sequence}, which awaits none"))?;
         self.waiting_bytes -= line.size();
+        self.tally.windows += u64::from(result.window_count);
         self.tally.tokens += u64::from(result.token_count);
         self.tally.terms += u64::from(result.term_count);
         self.tally.pruned_terms += u64::from(result.pruned_term_count);
@@ -120,6 +123,7 @@ mod tests {
             status,
             token_count: 5,
             truncated: sequence == 1,
+            window_count: 4,
             term_count: 3,
             pruned_term_count: 2,
             ..DocumentResult::default()
@@ -144,6 +148,7 @@ mod tests {
             indexed: 2,
             rejected: 2,
             truncated: 1,
+            windows: 12,
             tokens: 15,
             terms: 9,
             pruned_terms: 6,

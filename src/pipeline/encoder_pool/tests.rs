@@ -1,10 +1,15 @@
 //! One encoder thread, run to its end by a test: what is in the lanes is fixed beforehand, so the order is certain.
 
+mod windows;
+
+use std::fmt;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::model::Encoder;
+use crate::model::{Encoder, Model, Side, TokenBatch};
+use crate::types::{Fault, LongText, Pruning, Role, SparseVector};
 
 /// What happened, in order.
 type Log = Arc<Mutex<Vec<String>>>;
@@ -15,6 +20,8 @@ type Log = Arc<Mutex<Vec<String>>>;
 struct Fake {
     bad: Option<u32>,
     seen: Mutex<Vec<u32>>,
+    /// The tokens of each batch.
+    batches: Mutex<Vec<usize>>,
     first: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
@@ -32,6 +39,7 @@ impl Encoder for Fake {
         }
         between();
         self.seen.lock().unwrap().extend(batch.ids());
+        self.batches.lock().unwrap().push(batch.ids().len());
         assert!(!self.bad.is_some_and(|bad| batch.ids().contains(&bad)), "a bad text");
         let lengths = batch.bounds().windows(2).map(|pair| (pair[1] - pair[0]) as f32);
         Ok(lengths.map(|length| SparseVector::new(vec![7], vec![length]).unwrap()).collect())
@@ -59,13 +67,13 @@ fn token(model: &Model, word: &str) -> u32 {
 struct Note {
     name: String,
     log: Log,
-    abandoned: bool,
+    abandoned: Arc<AtomicBool>,
     then: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Continuation for Note {
     fn is_abandoned(&self) -> bool {
-        self.abandoned
+        self.abandoned.load(Ordering::SeqCst)
     }
 
     fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
@@ -82,7 +90,7 @@ impl Continuation for Note {
 }
 
 fn job(model: &Arc<Model>, log: &Log, name: &str, text: &str) -> EncodeJob {
-    let note = Note { name: name.to_owned(), log: Arc::clone(log), abandoned: false, then: None };
+    let note = Note { name: name.to_owned(), log: Arc::clone(log), abandoned: Arc::default(), then: None };
     noted(model, text, note)
 }
 
@@ -132,7 +140,8 @@ async fn what_nobody_waits_for_is_not_encoded() {
     let encoder = Arc::new(Fake::default());
     let model = model(Arc::clone(&encoder));
     let mut bulk: Vec<EncodeJob> = ["flow", "body", "wing"].map(|text| job(&model, &log, text, text)).into();
-    bulk[1].next = Box::new(Note { name: "body".to_owned(), log: Arc::clone(&log), abandoned: true, then: None });
+    let abandoned = Arc::new(AtomicBool::new(true));
+    bulk[1].next = Box::new(Note { name: "body".to_owned(), log: Arc::clone(&log), abandoned, then: None });
     let (lane, worker) = filled(Vec::new(), bulk, 512).await;
     drop(lane);
     run(worker);
@@ -165,7 +174,7 @@ async fn a_query_is_served_between_texts_that_are_refused() {
     let query = job(&model, &log, "wing", "wing");
     let runtime = tokio::runtime::Handle::current();
     let then = Box::new(move || runtime.block_on(lane_of_query.send(query)).unwrap());
-    let first = Note { name: "flow".to_owned(), log: Arc::clone(&log), abandoned: false, then: Some(then) };
+    let first = Note { name: "flow".to_owned(), log: Arc::clone(&log), abandoned: Arc::default(), then: Some(then) };
     bulk.insert(0, noted(&model, &long, first));
     let (_, filled) = filled(Vec::new(), bulk, 512).await;
     let worker = Worker { query: query_receiver, ..filled };

@@ -130,7 +130,7 @@ async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> O
         let finalizer = Ticket::take(&admission, &results).await.unwrap().redeem(key, bytes).await.unwrap();
         let point =
             Point { id: id(number), sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
-        let indexed = Indexed { tokens: 1, truncated: false, terms: 1, pruned: Pruned::default() };
+        let indexed = Indexed { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: Pruned::default() };
         let claim = claims.claim(point.id, || writer.hurry()).await;
         sent.push(Instant::now());
         writer.send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim }).unwrap();

@@ -156,8 +156,10 @@ fn result(sequence: u64, document: &Document) -> DocumentResult {
         rejection: bad.then_some(rejection),
         token_count: 10,
         truncated: document.text.contains("long"),
+        window_count: 2,
         term_count: 3,
-        ..DocumentResult::default()
+        pruned_term_count: 4,
+        pruned_weight: 0.5,
     }
 }
 
@@ -229,7 +231,15 @@ impl EncoderService for Fake {
         let request = request.into_inner();
         let vector = SparseVector { indices: vec![3, 5, 8], values: vec![0.1, 2.0, 0.5] };
         let tokens = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let encoded = EncodedText { vector: Some(vector), tokens, token_count: 5, ..EncodedText::default() };
+        let encoded = EncodedText {
+            vector: Some(vector),
+            tokens,
+            token_count: 5,
+            truncated: false,
+            window_count: 2,
+            pruned_term_count: 4,
+            pruned_weight: 0.5,
+        };
         let results = vec![encoded; request.texts.len()];
         self.with_seen(|seen| seen.encodes.push(request));
         Ok(Response::new(EncodeResponse { results, model: "tiny".to_owned() }))

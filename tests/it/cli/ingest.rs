@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use splade_sidecar::proto::LongText;
 use splade_sidecar::proto::document_id::Kind;
+use splade_sidecar::proto::{LongText, Pruning};
 use tempfile::{TempDir, tempdir};
 use tokio::task::spawn_blocking;
 
@@ -39,13 +39,16 @@ fn rejects(file: &Path) -> Vec<Value> {
 async fn every_line_is_sent_once_and_the_summary_counts_them() {
     let fake = Fake::new(Rule::Index);
     let folder = folder(numbered(1000).chain([json!({"text": "a long text", "year": 2024}).to_string()]));
-    let options = ["--create-collection", "--long-text", "reject", "--text-key", "", "--batch-points", "7"];
-    let run = ingest(folder.path(), &fake.serve().await, &options).await;
+    let options = ["--create-collection", "--long-text", "window", "--window-overlap", "9", "--text-key", ""];
+    let more = ["--batch-points", "7", "--prune", "max-terms=64,weight-share=0.75"];
+    let run = ingest(folder.path(), &fake.serve().await, &[&options[..], &more].concat()).await;
 
     assert_eq!(run.code, 0, "{}", run.stderr);
     let summary = run.json();
     for (name, expected) in
         [("documents", 1001), ("indexed", 1001), ("rejected", 0), ("truncated", 1), ("tokens", 10010)]
+            .into_iter()
+            .chain([("windows", 2002), ("terms", 3003), ("pruned_terms", 4004)])
     {
         assert_eq!(summary[name], expected, "{name}");
     }
@@ -62,7 +65,9 @@ async fn every_line_is_sent_once_and_the_summary_counts_them() {
     assert!(seen.messages.iter().all(|message| message.len() <= 64));
     let [(0, options)] = seen.options.as_slice() else { panic!("{:?}", seen.options) };
     assert_eq!((options.collection.as_str(), options.create_collection, options.batch_points), ("docs", true, 7));
-    assert_eq!((options.long_text(), options.text_key.as_deref()), (LongText::Reject, Some("")));
+    assert_eq!((options.long_text(), options.window_overlap), (LongText::Window, Some(9)));
+    assert_eq!(options.pruning, Some(Pruning { max_terms: 64, min_weight: 0.0, weight_share: 0.75 }));
+    assert_eq!(options.text_key.as_deref(), Some(""));
 }
 
 #[tokio::test]

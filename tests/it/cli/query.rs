@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::json;
-use splade_sidecar::proto::{self, Role, explain_request, search_request};
+use splade_sidecar::proto::{self, LongText, Pruning, Role, explain_request, search_request};
 use tempfile::tempdir;
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
@@ -26,11 +26,14 @@ async fn ask(fake: &Fake, arguments: &[&str]) -> Run {
 async fn search_shows_rank_score_id_and_text() {
     let fake = Fake::new(Rule::Index);
     let arguments = ["search", "a fox", "--collection", "docs", "--limit", "3", "--offset", "1", "--must", "year=2024"];
-    let text = ask(&fake, &arguments).await;
+    let encoding = ["--prune", "min-weight=0.25", "--long-text", "reject"];
+    let text = ask(&fake, &[&arguments[..], &encoding].concat()).await;
     assert_eq!(text.stdout, "   1    1.5000  key:7  a fox\n");
     let [request] = fake.seen().searches.try_into().unwrap();
     assert_eq!((request.collection.as_str(), request.limit, request.offset), ("docs", 3, 1));
     assert_eq!(request.query, Some(search_request::Query::Text("a fox".to_owned())));
+    assert_eq!(request.pruning, Some(Pruning { min_weight: 0.25, ..Pruning::default() }));
+    assert_eq!((request.long_text(), request.window_overlap), (LongText::Reject, None));
     assert_eq!(request.filter.unwrap().must.len(), 1);
 
     let json = ask(&fake, &["search", "a fox", "--collection", "docs", "--output", "json"]).await;
@@ -56,11 +59,15 @@ async fn search_measures_every_query_as_often_as_asked() {
 #[tokio::test]
 async fn encode_shows_the_heaviest_terms_first() {
     let fake = Fake::new(Rule::Index);
-    let text = ask(&fake, &["encode", "a fox", "--role", "query", "--top", "2"]).await;
-    assert_eq!(text.stdout, "a fox (5 tokens; 3 terms)\n    2.0000  b\n    0.5000  c\n");
+    let arguments = ["encode", "a fox", "--role", "query", "--top", "2", "--long-text", "window", "--prune", "none"];
+    let text = ask(&fake, &arguments).await;
+    let title = "a fox (5 tokens in 2 windows; 3 terms, 4 more pruned)\n";
+    assert_eq!(text.stdout, format!("{title}    2.0000  b\n    0.5000  c\n"));
     let options = fake.seen().encodes[0].options.clone().unwrap();
-    assert_eq!((options.role(), options.with_tokens), (Role::Query, true));
+    assert_eq!((options.role(), options.with_tokens, options.long_text()), (Role::Query, true, LongText::Window));
+    assert_eq!(options.pruning, Some(Pruning::default()), "none is not the server's setting");
     let json = ask(&fake, &["encode", "a fox", "--output", "json"]).await;
+    assert_eq!(fake.seen().encodes[1].options.as_ref().unwrap().pruning, None);
     assert_eq!(json.json()["terms"][0], json!({"index": 5, "token": "b", "weight": 2.0}));
 }
 
@@ -72,7 +79,13 @@ async fn explain_shows_each_product_and_the_sum() {
     assert!(text.stdout.contains("1 shared terms, of 4 in the query and 9 in the document\n"), "{}", text.stdout);
     let id = proto::DocumentId { kind: Some(proto::document_id::Kind::Key("7".to_owned())) };
     assert_eq!(fake.seen().explains[0].document, Some(explain_request::Document::Id(id)));
-    let json = ask(&fake, &["explain", "fox", "--text", "a fox", "--output", "json"]).await;
+    let pruning = ["--prune-query", "max-terms=7", "--prune-text", "max-terms=8", "--long-text", "window"];
+    let arguments = ["explain", "fox", "--text", "a fox", "--output", "json", "--window-overlap", "5"];
+    let json = ask(&fake, &[&arguments[..], &pruning].concat()).await;
+    let request = &fake.seen().explains[1];
+    let max_terms = |pruning: &Option<Pruning>| pruning.map(|pruning| pruning.max_terms);
+    assert_eq!((max_terms(&request.query_pruning), max_terms(&request.document_pruning)), (Some(7), Some(8)));
+    assert_eq!((request.long_text(), request.window_overlap), (LongText::Window, Some(5)));
     assert_eq!((&json.json()["score"], &json.json()["terms"][0]["contribution"]), (&json!(3.0), &json!(3.0)));
 }
 

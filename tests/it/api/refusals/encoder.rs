@@ -19,6 +19,11 @@ fn pruning(min_weight: f32, weight_share: f32) -> Call {
     options(EncodeOptions { pruning, ..Default::default() })
 }
 
+fn overlap(long_text: LongText, window_overlap: u32) -> Call {
+    let (long_text, window_overlap) = (long_text.into(), Some(window_overlap));
+    options(EncodeOptions { long_text, window_overlap, ..Default::default() })
+}
+
 fn cases() -> Vec<Case> {
     let moon = || "the moon".to_owned();
     let reject = || Some(EncodeOptions { long_text: LongText::Reject.into(), ..Default::default() });
@@ -42,6 +47,12 @@ fn cases() -> Vec<Case> {
         (options(no_such()), Code::NotFound, "UNKNOWN_MODEL", "options.model"),
         invalid(options(EncodeOptions { role: 3, ..Default::default() }), "options.role"),
         invalid(options(EncodeOptions { long_text: -1, ..Default::default() }), "options.long_text"),
+        // A window has room for 126 tokens beside [CLS] and [SEP].
+        invalid(overlap(LongText::Window, 126), "options.window_overlap"),
+        invalid(overlap(LongText::Window, u32::MAX), "options.window_overlap"),
+        invalid(overlap(LongText::Truncate, 16), "options.window_overlap"),
+        invalid(overlap(LongText::Reject, 0), "options.window_overlap"),
+        invalid(overlap(LongText::Unspecified, 16), "options.window_overlap"),
         invalid(pruning(f32::NAN, 0.5), "options.pruning.min_weight"),
         invalid(pruning(f32::INFINITY, 0.5), "options.pruning.min_weight"),
         invalid(pruning(-0.5, 0.5), "options.pruning.min_weight"),

@@ -7,8 +7,8 @@ use splade_sidecar::proto::field_condition::Test;
 use splade_sidecar::proto::match_value::Kind as ValueKind;
 use splade_sidecar::proto::search_request::Query;
 use splade_sidecar::proto::{
-    Condition, ExplainRequest, FieldCondition, Filter, HasIdCondition, IsEmptyCondition, MatchValue, MatchValues,
-    NumberRange, Pruning, SearchRequest, SparseVector, TimeRange,
+    Condition, ExplainRequest, FieldCondition, Filter, HasIdCondition, IsEmptyCondition, LongText, MatchValue,
+    MatchValues, NumberRange, Pruning, SearchRequest, SparseVector, TimeRange,
 };
 use tonic::Code;
 
@@ -48,6 +48,8 @@ fn of_searches() -> Vec<Case> {
         invalid(Call::Search(SearchRequest { offset: 10_001, ..search() }), "offset"),
         invalid(Call::Search(SearchRequest { score_threshold: Some(f32::NAN), ..search() }), "score_threshold"),
         invalid(Call::Search(SearchRequest { pruning, ..search() }), "pruning.min_weight"),
+        invalid(Call::Search(SearchRequest { window_overlap: Some(16), ..search() }), "window_overlap"),
+        invalid(Call::Search(SearchRequest { long_text: 4, ..search() }), "long_text"),
         invalid(Call::Search(SearchRequest { pruning: too_much, ..search() }), "pruning.weight_share"),
     ]
 }
@@ -133,6 +135,12 @@ fn of_explanations() -> Vec<Case> {
             ..Default::default()
         })
     };
+    let with_overlap = |document| {
+        let (collection, query) = ("docs".to_owned(), "the moon".to_owned());
+        let (long_text, window_overlap) = (LongText::Window.into(), Some(126));
+        let request = ExplainRequest { collection, query, document, long_text, window_overlap, ..Default::default() };
+        Call::Explain(request)
+    };
     let negative = Some(Pruning { min_weight: -1.0, ..Default::default() });
     let of_text = || Some(Explained::Text("the moon".to_owned()));
     vec![
@@ -146,6 +154,8 @@ fn of_explanations() -> Vec<Case> {
         (not_there(key("1")), Code::NotFound, "DOCUMENT_NOT_FOUND", "id"),
         invalid(not_there(uuid("no")), "id.uuid"),
         invalid(not_there(key("")), "id.key"),
+        invalid(with_overlap(one()), "window_overlap"),
+        invalid(with_overlap(of_text()), "window_overlap"),
         invalid(pruned(one(), negative, None), "query_pruning.min_weight"),
         invalid(pruned(of_text(), None, negative), "document_pruning.min_weight"),
         invalid(pruned(one(), None, Some(Pruning::default())), "document_pruning"),

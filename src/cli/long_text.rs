@@ -1,0 +1,38 @@
+//! `--long-text` and `--window-overlap`.
+
+use clap::ValueEnum;
+
+use crate::proto;
+
+/// What to do with texts of more tokens than the model takes.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct LongTextArgs {
+    /// What to do with a text of more tokens than the model takes.
+    #[arg(long, env = "SPLADE_LONG_TEXT", default_value = "truncate")]
+    long_text: LongText,
+    /// How many tokens a window shares with the one before it, with `--long-text window` [default: 32, or a quarter of a
+    /// window where that is less].
+    #[arg(long, env = "SPLADE_WINDOW_OVERLAP", value_name = "TOKENS")]
+    pub window_overlap: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LongText {
+    /// Encode the first tokens, as many as the model takes.
+    Truncate,
+    /// Refuse the text.
+    Reject,
+    /// Encode all of it as overlapping windows, and take each term's largest weight.
+    Window,
+}
+
+impl LongTextArgs {
+    /// The value of the API's enumeration.
+    pub fn long_text(self) -> i32 {
+        match self.long_text {
+            LongText::Truncate => proto::LongText::Truncate.into(),
+            LongText::Reject => proto::LongText::Reject.into(),
+            LongText::Window => proto::LongText::Window.into(),
+        }
+    }
+}

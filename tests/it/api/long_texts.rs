@@ -1,0 +1,157 @@
+//! Long texts as windows: one vector, of each term's largest weight in any window.
+
+use splade_sidecar::model::{Side, TokenBatch};
+use splade_sidecar::proto::explain_request::Document as Explained;
+use splade_sidecar::proto::{
+    self, EncodeOptions, EncodedText, ExplainRequest, IngestOptions, LongText, SearchRequest, TermOrigin,
+};
+use splade_sidecar::types::SparseVector;
+
+use super::{assert_indexed, by_text, close, search};
+use crate::support::documents::{numbered, options, texts};
+use crate::support::models::random;
+use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
+
+/// Tokens of a text that a window of the model has room for: 128 less [CLS] and [SEP].
+const ROOM: usize = 126;
+
+/// Texts of one window and of several, by turns.
+fn mixed() -> Vec<String> {
+    let texts = texts(400);
+    let long = texts.chunks(40).map(|chunk| chunk.join(" "));
+    texts.iter().step_by(40).cloned().zip(long).flat_map(|(short, long)| [short, long]).collect()
+}
+
+/// What a text should give: the largest weight of each term in its windows, each encoded alone; tokens; windows.
+fn expected(side: &Side, text: &str, overlap: usize) -> (SparseVector, usize, usize) {
+    let tokens = side.tokenizer.tokens(text).unwrap();
+    let (mut vector, mut count, mut windows) = (SparseVector::default(), 0, 0);
+    let mut start = 0;
+    loop {
+        let end = (start + ROOM).min(tokens.len());
+        let window = side.tokenizer.sequence(&tokens[start..end]).unwrap();
+        let batch = TokenBatch::from_iter([window.as_slice()]);
+        vector = vector.max(&side.encoder.encode(&batch, &mut || {}).unwrap().remove(0));
+        (count, windows) = (count + window.len(), windows + 1);
+        if end == tokens.len() {
+            return (vector, count, windows);
+        }
+        start = end - overlap;
+    }
+}
+
+fn windowed(window_overlap: Option<u32>) -> EncodeOptions {
+    EncodeOptions { long_text: LongText::Window.into(), window_overlap, ..Default::default() }
+}
+
+fn vector(encoded: &EncodedText) -> SparseVector {
+    to_vector(encoded.vector.clone().unwrap())
+}
+
+fn to_vector(vector: proto::SparseVector) -> SparseVector {
+    SparseVector::new(vector.indices, vector.values).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
+    let (sidecar, side, texts) = (Sidecar::start(&[]).await, random(MODEL).document, mixed());
+    let cut = sidecar.encode(EncodeOptions::default(), &texts).await;
+    // The default is a quarter of the room here, for that is less than 32.
+    for (window_overlap, overlap) in [(None, 31), (Some(0), 0), (Some(1), 1), (Some(100), 100), (Some(125), 125)] {
+        let encoded = sidecar.encode(windowed(window_overlap), &texts).await;
+        for ((text, encoded), cut) in texts.iter().zip(&encoded).zip(&cut) {
+            let (expected, tokens, windows) = expected(&side, text, overlap);
+            assert_eq!(vector(encoded), expected, "{overlap}: {text}");
+            assert_eq!((encoded.token_count as usize, encoded.window_count as usize), (tokens, windows));
+            assert!(!encoded.truncated);
+            assert_eq!((cut.window_count, cut.truncated), (1, windows > 1));
+            if windows == 1 {
+                assert_eq!(encoded, cut);
+            }
+        }
+        assert!(encoded.iter().any(|encoded| encoded.window_count > 5), "{overlap}");
+    }
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chapter_is_one_point_that_its_last_words_find() {
+    on_both_stores(async |sidecar| {
+        let mut texts = mixed();
+        // What is only at the end of a long text is found by windows, and explained as it was stored.
+        texts.push(format!("{} the friction of the water", "the moon ".repeat(200)));
+        let ingest = |long_text: LongText, collection| {
+            let options = IngestOptions { long_text: long_text.into(), ..options(collection) };
+            sidecar.ingest(options, numbered(&texts))
+        };
+        let results = ingest(LongText::Window, "windows").await;
+        assert_indexed(&results);
+        let encoded = sidecar.encode(windowed(None), &texts).await;
+        let hits = search(sidecar, SearchRequest { with_vector: true, ..by_text("windows", &texts[1]) }).await;
+        assert_eq!(hits.len(), texts.len());
+        for ((number, result), encoded) in (1..).zip(&results).zip(&encoded) {
+            let counts = |tokens, windows, truncated| (tokens, windows, truncated);
+            assert_eq!(
+                counts(result.token_count, result.window_count, result.truncated),
+                counts(encoded.token_count, encoded.window_count, encoded.truncated)
+            );
+            let hit = hits.iter().find(|hit| hit.id == Some(crate::support::documents::num(number))).unwrap();
+            assert_eq!(to_vector(hit.vector.clone().unwrap()), vector(encoded), "document {number}");
+        }
+        let last = results.last().unwrap().id.clone().unwrap();
+        let query = "the friction of the water".to_owned();
+        let score = |hits: &[proto::Hit]| hits.iter().find(|hit| hit.id.as_ref() == Some(&last)).unwrap().score;
+        let found = score(&search(sidecar, by_text("windows", &query)).await);
+        let explained = ExplainRequest {
+            collection: "windows".to_owned(),
+            query,
+            document: Some(Explained::Id(last.clone())),
+            ..Default::default()
+        };
+        let explained = sidecar.index().await.explain(explained).await.unwrap().into_inner();
+        assert!(close(explained.score, found), "{} and {found} in the search", explained.score);
+        // A token that only a later window has is the text's own too.
+        let tokenizer = random(MODEL).document.tokenizer;
+        let own = tokenizer.tokens(texts.last().unwrap()).unwrap();
+        for term in &explained.terms {
+            let expected = if own.contains(&term.index) { TermOrigin::Text } else { TermOrigin::Expansion };
+            assert_eq!(term.document_origin(), expected, "{}", term.token);
+        }
+        let cut = ingest(LongText::Truncate, "cut").await;
+        assert!(cut.last().unwrap().truncated && cut.last().unwrap().window_count == 1);
+        assert!(found >= score(&search(sidecar, by_text("cut", "the friction of the water")).await));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_query_is_searched_and_explained_by_its_windows() {
+    on_both_stores(async |sidecar| {
+        let texts = mixed();
+        let (long_text, query) = (LongText::Window.into(), texts[1].clone());
+        assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts)).await);
+        let of_query = EncodeOptions { role: proto::Role::Query.into(), ..windowed(None) };
+        let encoded = sidecar.encode(of_query, std::slice::from_ref(&query)).await.remove(0);
+        let by_vector = SearchRequest {
+            query: Some(proto::search_request::Query::Vector(encoded.vector.unwrap())),
+            ..by_text("docs", "")
+        };
+        let expected = search(sidecar, by_vector).await;
+        let hits = search(sidecar, SearchRequest { long_text, ..by_text("docs", &query) }).await;
+        assert_eq!(super::ids(&hits), super::ids(&expected));
+        for hit in hits.into_iter().take(3) {
+            let document = Some(Explained::Id(hit.id.unwrap()));
+            let (collection, query) = ("docs".to_owned(), query.clone());
+            let request = ExplainRequest { collection, query, document, long_text, ..Default::default() };
+            let explained = sidecar.index().await.explain(request).await.unwrap().into_inner();
+            assert!(close(explained.score, hit.score), "{} and {}", explained.score, hit.score);
+        }
+        // A document's text that is not stored.
+        let document = Some(Explained::Text(query.clone()));
+        let request = ExplainRequest { query: query.clone(), document, long_text, ..Default::default() };
+        let explained = sidecar.index().await.explain(request).await.unwrap().into_inner();
+        let squares = vector(&sidecar.encode(windowed(None), &[query]).await[0]);
+        assert!(close(explained.score, squares.values().iter().map(|weight| weight * weight).sum()));
+    })
+    .await;
+}
