@@ -72,24 +72,31 @@ fmt: $(LINT_VENV)/.installed ## Format everything
 	cargo fmt
 	$(LINT_VENV)/bin/ruff format .
 
-# Other programs, in an environment of their own, on the cores of this machine. What they need is made once, in BENCH_WORK.
+# The peers have an environment of their own. What they need beside it is made once, in BENCH_WORK; figures go there too.
 PEERS = $(BENCH_VENV)/bin/python benches/peers
-PEERS_FLAGS = --threads $(THREADS) --rounds $(ROUNDS) --ours $(TARGET)/release/splade-sidecar --work $(BENCH_WORK)
+PEERS_FLAGS = --threads $(THREADS) --ours $(TARGET)/release/splade-sidecar --work $(BENCH_WORK)
 
 .PHONY: bench
 bench: $(BENCH_VENV)/.installed ## Measure encoding beside sentence-transformers; make bench TEXTS=my.jsonl THREADS=4
 	cargo build --release --locked
 	mkdir -p $(BENCH_WORK)
-	$(PEERS)/encode.py $(PEERS_FLAGS) --models splade-tiny --texts $(TEXTS) --all --peers sentence-transformers \
-		--dtypes float32 >$(BENCH_WORK)/bench.json
+	$(PEERS)/encode.py $(PEERS_FLAGS) --rounds $(ROUNDS) --models splade-tiny --texts $(TEXTS) --all \
+		--peers sentence-transformers --dtypes float32 >$(BENCH_WORK)/bench.json
 
 .PHONY: bench-peers
 bench-peers: TEXTS := reference glosses
-bench-peers: $(BENCH_VENV)/.installed ## Measure encoding and the service against all peers and goals (40 min); MODELS, TEXTS, ROUNDS
+bench-peers: $(BENCH_VENV)/.installed ## Measure against all peers and the goals (an hour); variables MODELS, TEXTS, THREADS, ROUNDS
 	cargo build --release --locked
 	mkdir -p $(BENCH_WORK)
-	$(PEERS)/encode.py $(PEERS_FLAGS) --models $(MODELS) --texts $(TEXTS) >$(BENCH_WORK)/encode.json
-	$(PEERS)/service.py $(PEERS_FLAGS) --models $(MODELS) >$(BENCH_WORK)/service.json
+	$(PEERS)/encode.py $(PEERS_FLAGS) --rounds $(ROUNDS) --models $(MODELS) --texts $(TEXTS) >$(BENCH_WORK)/encode.json
+	$(PEERS)/service.py $(PEERS_FLAGS) --rounds $(ROUNDS) --models $(MODELS) >$(BENCH_WORK)/service.json
+
+.PHONY: bench-origin
+bench-origin: MODELS := splade-tiny
+bench-origin: $(BENCH_VENV)/.installed ## Measure the approach this grew out of: 5, 1,000 and 100,000 documents (5 min)
+	cargo build --release --locked
+	mkdir -p $(BENCH_WORK)
+	$(PEERS)/origin.py $(PEERS_FLAGS) --models $(MODELS) >$(BENCH_WORK)/origin.json
 
 # An environment is made anew when its requirements change.
 $(TEST_VENV)/.installed: tests/python/requirements.txt

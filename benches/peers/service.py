@@ -18,7 +18,6 @@ import itertools
 import json
 import math
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,7 @@ import grpc
 import checkpoints
 import cores
 import corpora
+import processes
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "python"))
 from stubs import generate_stubs
@@ -183,7 +183,7 @@ class Bench:
         with subprocess.Popen(
             [*command, *options], stdout=subprocess.PIPE, text=True, env=clean_environment()
         ) as process:
-            peak = peak_memory(process)
+            peak, _ = processes.wait(process)
             output = process.stdout.read()
         if process.returncode != 0:
             sys.exit(f"{' '.join(command)} failed; its message is above")
@@ -222,21 +222,6 @@ class Bench:
             for number, text in enumerate(texts):
                 print(json.dumps({"id": number, "text": text}, ensure_ascii=False), file=lines)
         return file
-
-
-def peak_memory(process: subprocess.Popen) -> int:
-    """Waits for the end of a process, and gives the most bytes that it had in memory.
-
-    Not from `wait4`, whose figure begins with the memory of this process, of which the other is a fork.
-    """
-    peak = 0
-    while process.poll() is None:
-        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-        # A process that has ended, but was not waited for, has no such line any more.
-        if line := re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE):
-            peak = int(line[1]) * 1024
-        time.sleep(0.01)
-    return peak
 
 
 def say(line: str) -> None:
