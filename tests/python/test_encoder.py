@@ -45,6 +45,18 @@ def test_pruning_keeps_the_largest(sidecar):
     assert sorted(pruned.values) == pytest.approx(sorted(whole.values)[-5:])
 
 
+def test_pruning_to_a_share_says_what_was_cut(sidecar):
+    request = encoder.EncodeRequest(texts=["volcanoes on the moon of a distant planet"])
+    whole = sidecar.encoder.Encode(request).results[0].vector
+    request.options.pruning.weight_share = 0.5
+    pruned = sidecar.encoder.Encode(request).results[0]
+    kept = sorted(pruned.vector.values, reverse=True)
+    assert kept == sorted(whole.values, reverse=True)[: len(kept)]
+    assert sum(kept) >= 0.5 * sum(whole.values) > sum(kept[:-1])
+    assert pruned.pruned_term_count == len(whole.indices) - len(kept)
+    assert pruned.pruned_weight == pytest.approx(sum(whole.values) - sum(kept), rel=1e-4)
+
+
 def test_a_refused_text_is_named(sidecar):
     with fails(grpc.StatusCode.INVALID_ARGUMENT) as failure:
         sidecar.encoder.Encode(encoder.EncodeRequest(texts=["one", "  "]))
@@ -79,6 +91,19 @@ def test_over_long_text_is_cut_and_says_so(sidecar):
     model = sidecar.encoder.GetModel(encoder.GetModelRequest()).model
     assert result.truncated
     assert result.token_count == model.max_length == 512
+
+
+def test_a_long_text_is_encoded_as_windows(sidecar):
+    # A word is a token here, and a window has 510 beside the special ones.
+    halves = ["moon " * 510, "rust " * 510]
+    whole = encoder.EncodeOptions(long_text="LONG_TEXT_WINDOW", window_overlap=0)
+    windows = sidecar.encoder.Encode(encoder.EncodeRequest(options=whole, texts=["".join(halves)])).results[0]
+    assert (windows.window_count, windows.token_count, windows.truncated) == (2, 1024, False)
+    expected = {}
+    for half in sidecar.encoder.Encode(encoder.EncodeRequest(texts=halves)).results:
+        for term, weight in zip(half.vector.indices, half.vector.values):
+            expected[term] = max(weight, expected.get(term, 0))
+    assert dict(zip(windows.vector.indices, windows.vector.values)) == expected
 
 
 def test_models_are_described(sidecar):

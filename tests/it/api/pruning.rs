@@ -115,11 +115,11 @@ async fn an_explained_text_is_pruned_as_asked() {
     let request = ExplainRequest {
         query: QUERY.to_owned(),
         document: Some(Explained::Text(texts(1).remove(0))),
-        query_pruning: Some(Pruning { max_terms: 33, ..Default::default() }),
-        document_pruning: Some(Pruning { max_terms: 44, ..Default::default() }),
+        query_pruning: Some(Pruning { max_terms: 22, ..Default::default() }),
+        document_pruning: Some(Pruning { max_terms: 23, ..Default::default() }),
         ..Default::default()
     };
     let explained = sidecar.index().await.explain(request).await.unwrap().into_inner();
-    assert_eq!((explained.query_term_count, explained.document_term_count), (33, 44));
+    assert_eq!((explained.query_term_count, explained.document_term_count), (22, 23));
     sidecar.end().await;
 }
