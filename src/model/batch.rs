@@ -1,5 +1,7 @@
 //! A packed batch of token sequences.
 
+use std::borrow::Cow;
+
 /// Token ids of several sequences, one after another: no padding, no mask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenBatch {
@@ -33,6 +35,27 @@ impl TokenBatch {
         self.bounds.windows(2).map(|pair| &self.ids[pair[0]..pair[1]])
     }
 
+    /// The same sequences as batches of at most `tokens` tokens; a longer sequence is one by itself.
+    pub fn parts(&self, tokens: usize) -> Vec<Cow<'_, Self>> {
+        if self.ids.len() <= tokens {
+            return vec![Cow::Borrowed(self)];
+        }
+        let mut parts = vec![Self::default()];
+        for sequence in self.sequences() {
+            let full = parts.last().is_some_and(|part| !part.is_empty() && part.ids.len() + sequence.len() > tokens);
+            if full {
+                parts.push(Self::default());
+            }
+            parts.iter_mut().last().into_iter().for_each(|part| part.push(sequence));
+        }
+        parts.into_iter().map(Cow::Owned).collect()
+    }
+
+    fn push(&mut self, sequence: &[u32]) {
+        self.ids.extend_from_slice(sequence);
+        self.bounds.push(self.ids.len());
+    }
+
     /// Each token's position in its own sequence, from 0.
     pub fn positions(&self) -> Vec<u32> {
         self.bounds.windows(2).flat_map(|pair| 0..(pair[1] - pair[0]) as u32).collect()
@@ -41,18 +64,38 @@ impl TokenBatch {
 
 impl<'a> FromIterator<&'a [u32]> for TokenBatch {
     fn from_iter<I: IntoIterator<Item = &'a [u32]>>(sequences: I) -> Self {
-        let mut batch = Self { ids: Vec::new(), bounds: vec![0] };
-        for sequence in sequences {
-            batch.ids.extend_from_slice(sequence);
-            batch.bounds.push(batch.ids.len());
-        }
+        let mut batch = Self::default();
+        sequences.into_iter().for_each(|sequence| batch.push(sequence));
         batch
+    }
+}
+
+impl Default for TokenBatch {
+    fn default() -> Self {
+        Self { ids: Vec::new(), bounds: vec![0] }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Laws: parts are the whole in order, and none has more than it may, but for a long sequence by itself.
+        #[test]
+        fn parts_are_the_whole(lengths in prop::collection::vec(1usize..20, 0..30), tokens in 1usize..40) {
+            let sequences: Vec<Vec<u32>> = lengths.iter().map(|&length| (0..length as u32).collect()).collect();
+            let batch: TokenBatch = sequences.iter().map(Vec::as_slice).collect();
+            let parts = batch.parts(tokens);
+            let together: TokenBatch = parts.iter().flat_map(|part| part.sequences()).collect();
+            prop_assert_eq!(&together, &batch);
+            for part in &parts {
+                prop_assert!(part.ids().len() <= tokens || part.len() == 1);
+            }
+        }
+    }
 
     #[test]
     fn packs_without_padding() {

@@ -19,10 +19,16 @@ pub trait Encoder: fmt::Debug + Send + Sync + 'static {
     fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<SparseVector>>;
 }
 
+/// The most tokens that the kernels work on at once, unless one sequence has more: a processor is not faster with more, and
+/// the memory that a batch needs stays small whatever its size.
+const KERNEL_TOKENS: usize = 1_024;
+
 /// A transformer under a SPLADE head.
 pub struct SpladeEncoder {
     transformer: Box<dyn Transformer>,
     head: Head,
+    /// The most tokens at once.
+    tokens: usize,
 }
 
 impl SpladeEncoder {
@@ -33,7 +39,8 @@ impl SpladeEncoder {
     pub fn load(settings: &Settings, backend: &Backend) -> Result<Self, ModelError> {
         let weights = Weights::open(&settings.weights)?;
         let (transformer, head) = settings.family.build(settings, &weights, backend)?;
-        Ok(Self { transformer, head })
+        let tokens = if matches!(backend, Backend::Kernels { .. }) { KERNEL_TOKENS } else { usize::MAX };
+        Ok(Self { transformer, head, tokens })
     }
 }
 
@@ -45,7 +52,11 @@ impl fmt::Debug for SpladeEncoder {
 
 impl Encoder for SpladeEncoder {
     fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<SparseVector>> {
-        let hidden = self.transformer.forward(batch, between)?;
-        self.head.forward(&hidden, batch.bounds(), between)
+        let mut vectors = Vec::with_capacity(batch.len());
+        for part in batch.parts(self.tokens) {
+            let hidden = self.transformer.forward(&part, between)?;
+            vectors.extend(self.head.forward(&hidden, part.bounds(), between)?);
+        }
+        Ok(vectors)
     }
 }
