@@ -12,9 +12,12 @@ LINT_VENV := $(TARGET)/venv-lint
 BENCH_VENV := $(TARGET)/venv-bench
 GRPCURL_BIN := $(TARGET)/bin/grpcurl
 GRPCURL_VERSION := v1.9.3
-# What `bench` encodes, and on how many threads.
+# What the benchmarks encode, with which models (or folders of models), on how many threads, how often.
+BENCH_WORK := $(TARGET)/bench-peers
 TEXTS := demo/corpus.jsonl
+MODELS := splade-tiny distilbert-shape bert-shape
 THREADS := 2
+ROUNDS := 3
 # A test collection with judgements (docs.jsonl, queries.jsonl, qrels.tsv); its test is skipped where it is absent.
 CRANFIELD := $(abspath $(wildcard ../shared/data/cranfield))
 SHELL_SCRIPTS := scripts/demo.sh .ci/run
@@ -69,13 +72,31 @@ fmt: $(LINT_VENV)/.installed ## Format everything
 	cargo fmt
 	$(LINT_VENV)/bin/ruff format .
 
+# The peers have an environment of their own. What they need beside it is made once, in BENCH_WORK; figures go there too.
+PEERS = $(BENCH_VENV)/bin/python benches/peers
+PEERS_FLAGS = --threads $(THREADS) --ours $(TARGET)/release/splade-sidecar --work $(BENCH_WORK)
+
 .PHONY: bench
 bench: $(BENCH_VENV)/.installed ## Measure encoding beside sentence-transformers; make bench TEXTS=my.jsonl THREADS=4
-	model=$$(python3 scripts/fetch_model.py)
 	cargo build --release --locked
-	ours="$(TARGET)/release/splade-sidecar bench $(TEXTS) --model $$model --threads $(THREADS) --output json"
-	$(BENCH_VENV)/bin/python benches/peers/encode.py --texts $(TEXTS) --model "$$model" --threads $(THREADS) \
-		--ours "$$ours" >/dev/null
+	mkdir -p $(BENCH_WORK)
+	$(PEERS)/encode.py $(PEERS_FLAGS) --rounds $(ROUNDS) --models splade-tiny --texts $(TEXTS) --all \
+		--peers sentence-transformers --dtypes float32 >$(BENCH_WORK)/bench.json
+
+.PHONY: bench-peers
+bench-peers: TEXTS := reference glosses
+bench-peers: $(BENCH_VENV)/.installed ## Measure against all peers and the goals (an hour); variables MODELS, TEXTS, THREADS, ROUNDS
+	cargo build --release --locked
+	mkdir -p $(BENCH_WORK)
+	$(PEERS)/encode.py $(PEERS_FLAGS) --rounds $(ROUNDS) --models $(MODELS) --texts $(TEXTS) >$(BENCH_WORK)/encode.json
+	$(PEERS)/service.py $(PEERS_FLAGS) --rounds $(ROUNDS) --models $(MODELS) >$(BENCH_WORK)/service.json
+
+.PHONY: bench-origin
+bench-origin: MODELS := splade-tiny
+bench-origin: $(BENCH_VENV)/.installed ## Measure the approach this grew out of: 5, 1,000 and 100,000 documents (5 min)
+	cargo build --release --locked
+	mkdir -p $(BENCH_WORK)
+	$(PEERS)/origin.py $(PEERS_FLAGS) --models $(MODELS) >$(BENCH_WORK)/origin.json
 
 # An environment is made anew when its requirements change.
 $(TEST_VENV)/.installed: tests/python/requirements.txt

@@ -18,7 +18,7 @@ pub use telemetry::init_logs;
 use crate::config::{Config, ModelConfig, StoreConfig};
 use crate::grpc::{Gate, Shared};
 use crate::model::hub::{HubConfig, locate};
-use crate::model::{Model, Models};
+use crate::model::{Backend, Model, Models};
 use crate::pipeline::{Collections, Pipeline, Running};
 use crate::store::{EdgeOptions, EdgeStore, QdrantStore, VectorStore};
 use health::Health;
@@ -129,8 +129,11 @@ struct Parts {
 
 impl Parts {
     async fn prepare(config: &Config) -> anyhow::Result<Self> {
-        let configs = config.models.clone();
-        let load = spawn_blocking(move || configs.iter().map(load).collect::<anyhow::Result<Vec<_>>>());
+        let Config { models, device, precision, .. } = config.clone();
+        let load = spawn_blocking(move || {
+            let backend = Backend::open(device, precision)?;
+            models.iter().map(|model| load(model, &backend)).collect::<anyhow::Result<Vec<_>>>()
+        });
         let (models, store) = tokio::join!(load, open_store(config.store.clone()));
         let (mut models, store) = (models??.into_iter(), store?);
         let default = models.next().context("no model is configured")?;
@@ -141,10 +144,10 @@ impl Parts {
 }
 
 /// Gets one model ready. Blocks.
-fn load(config: &ModelConfig) -> anyhow::Result<Model> {
+fn load(config: &ModelConfig, backend: &Backend) -> anyhow::Result<Model> {
     let hub = HubConfig::from_env(|name| std::env::var(name).ok());
     let folder = locate(&config.source, &hub, || ())?;
-    let model = Model::load(&config.name, &folder)?;
+    let model = Model::load(&config.name, &folder, backend)?;
     model.warm_up()?;
     tracing::info!(
         name = model.name,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::grpc::{PruningDefaults, RequestLimits};
+use crate::model::{DeviceName, Precision};
 use crate::pipeline::PipelineConfig;
 use crate::store::QdrantConfig;
 use check::Check;
@@ -32,6 +33,12 @@ pub struct ServeArgs {
     /// its last part. Give it again, or with commas, for more models; the first is the default.
     #[arg(long, env = "SPLADE_MODEL", value_name = "[NAME=]FOLDER|ID", value_delimiter = ',')]
     model: Vec<String>,
+    /// Where models compute: cpu, cuda:N or metal. The latter two need a build with that feature.
+    #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
+    device: String,
+    /// The number format of their products: float32, int8 (on the cpu) or float16 (on a GPU).
+    #[arg(long, env = "SPLADE_DTYPE", value_name = "NAME", default_value = "float32")]
+    dtype: String,
 
     /// Where to listen for gRPC.
     #[arg(long, env = "SPLADE_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:50051")]
@@ -144,6 +151,8 @@ pub struct ServeArgs {
 pub struct Config {
     /// The first is the default. Names differ.
     pub models: Vec<ModelConfig>,
+    pub device: DeviceName,
+    pub precision: Precision,
     pub listen: SocketAddr,
     pub unix_socket: Option<PathBuf>,
     /// `None`: no metrics.
@@ -199,8 +208,11 @@ impl TryFrom<ServeArgs> for Config {
         let mut check = Check::default();
         let encoders = check.encoders(&args);
         let writer = check.writer(&args);
+        let (device, precision) = check.backend(&args.device, &args.dtype);
         let config = Self {
             models: check.models(&args.model),
+            device,
+            precision,
             listen: check.read("--listen", &args.listen, "HOST:PORT, such as 127.0.0.1:50051"),
             unix_socket: args.unix_socket.clone(),
             metrics_listen: check.metrics_listen(&args.metrics_listen),

@@ -1,111 +1,159 @@
 #!/usr/bin/env python3
-"""Encodes the same texts with sentence-transformers and with splade-sidecar, in turn, and compares their speed.
+"""Encodes the same texts on the same cores with splade-sidecar and with what a user could pick instead, and compares.
 
-    python benches/peers/encode.py --texts docs.jsonl --model FOLDER --threads 2 --ours "COMMAND"
+    python benches/peers/encode.py --models splade-tiny --texts reference my.jsonl --threads 2 --ours BINARY
 
-sentence-transformers runs in float32 with PyTorch, once for each batch size; its `encode_document` sorts the texts by
-length before it cuts them into batches, and gives sparse tensors, as it does when nobody says otherwise. COMMAND
-encodes the same texts once with as many threads and ends its output with a line of JSON:
+For each model and each kind of text all contenders take turns, in several rounds, so that a disturbance of the machine
+hits everyone; what counts is the median. A batch size that is far behind its peer's best in the first round has no part
+in the others. Peers get the texts sorted by length; splade-sidecar gets them as they come. Every contender's time
+leaves out the start of the process and the loading of the model.
 
-    {"documents": 1398, "tokens": 285000, "seconds": 31.5}
-
-where `seconds` leaves out the start of the process and the loading of the model, as is done for sentence-transformers.
-Rounds are interleaved, so that a disturbance of the machine hits everyone; what counts is the median. The table goes to
-the standard error output, and all figures, each round's too, to the standard output as one line of JSON.
+The tables and the goals go to the standard error output, and all figures, each round's too, to the standard output as
+one line of JSON.
 """
 
 import argparse
 import json
-import shlex
-import statistics
-import subprocess
+import logging
+import math
+import os
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
+import transformers
 from sentence_transformers import SparseEncoder
 
-WARM_UP_TEXTS = 8
+import checkpoints
+import contenders as who
+import cores
+import corpora
+import cost
+import onnx_models
+import report
+import turns
+
+PEERS = ("sentence-transformers", "onnxruntime", "onnxruntime-int8")
+# Tokens a turn for a model of this cost; a smaller model gets more, but not so many that its turns take as long.
+REFERENCE_FLOP = 218e6
+CHECKED_TEXTS = 4
+# The most by which a weight may differ from that of sentence-transformers.
+TOLERANCE = 1e-3
 
 
 def main() -> None:
     arguments = parse_arguments()
+    transformers.utils.logging.disable_progress_bar()
+    # Below this, ONNX Runtime's quantisation proposes a step that its fusions at loading make superfluous.
+    logging.getLogger().setLevel(logging.ERROR)
+    cores.use(arguments.threads)
     torch.set_num_threads(arguments.threads)
-    texts = read_texts(arguments.texts, arguments.text_field)[: arguments.limit]
-    encoder = SparseEncoder(str(arguments.model), device="cpu")
-    tokens = count_tokens(encoder, texts)
-
-    contenders: dict[str, Callable[[], float]] = {}
-    for size in arguments.batch_sizes:
-        encode(encoder, texts[:WARM_UP_TEXTS], size)
-        contenders[f"sentence-transformers, batch {size}"] = lambda size=size: encode(encoder, texts, size)
-    if arguments.ours:
-        contenders["splade-sidecar"] = lambda: run_ours(arguments.ours, len(texts), tokens)
-
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(1, arguments.rounds + 1):
-        for name, measure in contenders.items():
-            seconds[name].append(measure())
-            print(f"round {number}: {name}: {seconds[name][-1]:.2f} s", file=sys.stderr)
-    report(seconds, len(texts), tokens, arguments.threads)
+    results = []
+    for name in arguments.models:
+        model = checkpoints.folder(name, arguments.work)
+        for corpus in arguments.texts:
+            try:
+                texts = corpora.read(corpus, arguments.text_field, arguments.work)
+            except corpora.NoTexts as reason:
+                say(f"SKIPPED: {model.name}, {corpus}: {reason}")
+                continue
+            results.append(compare(model, corpus, texts, arguments))
+            report.print_result(results[-1])
+    report.print_goals(results)
+    print(json.dumps(results))
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--texts", type=Path, required=True, metavar="FILE", help="documents, one JSON object a line")
-    parser.add_argument("--text-field", default="text", metavar="NAME", help="its field (default: %(default)s)")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N documents (default: all)")
-    parser.add_argument("--model", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N")
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8, 32], metavar="N")
+    models = [checkpoints.TINY, *checkpoints.SHAPES]
+    names = ", ".join(models)
+    parser.add_argument("--models", nargs="+", default=models, metavar="FOLDER|NAME", help=f"(default: {names})")
+    kinds = f"(default: {', '.join(corpora.KINDS)})"
+    parser.add_argument("--texts", nargs="+", default=list(corpora.KINDS), metavar="FILE|NAME", help=kinds)
+    parser.add_argument("--text-field", default="text", metavar="NAME", help="of a file (default: %(default)s)")
+    parser.add_argument("--tokens", type=int, default=16_000, metavar="N", help="a turn, for a model of BERT-base size")
+    parser.add_argument("--all", action="store_true", help="all texts, however many tokens")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--ours", metavar="COMMAND", help="encodes the same texts and ends with a line of JSON")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, metavar="NAME", help=", ".join(PEERS))
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8, 32], metavar="N")
+    parser.add_argument("--ours", type=Path, metavar="BINARY", help="the program splade-sidecar")
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "int8"], metavar="NAME", help="ours")
+    parser.add_argument(
+        "--work", type=Path, default=Path("target/bench-peers"), metavar="FOLDER", help="for what is made"
+    )
     return parser.parse_args()
 
 
-def read_texts(path: Path, field: str) -> list[str]:
-    """The texts that are not blank: a sidecar refuses the others."""
-    with open(path, encoding="utf-8") as lines:
-        texts = [json.loads(line)[field] for line in lines]
-    return [text for text in texts if text.strip()]
+def compare(model: Path, corpus: str, texts: list[str], arguments: argparse.Namespace) -> dict:
+    """All turns of one model and one kind of text."""
+    encoder = SparseEncoder(str(model), device="cpu")
+    flop = cost.of_linear_layers(encoder[0].model)
+    budget = math.inf if arguments.all else arguments.tokens * (REFERENCE_FLOP / flop) ** 0.5
+    lengths = cost.lengths(encoder, texts, budget)
+    texts, tokens = texts[: len(lengths)], sum(lengths)
+    ordered = [texts[number] for number in np.argsort(lengths, kind="stable")]
+
+    say(f"{model.name}, {corpus}: {len(texts)} texts, {tokens} tokens")
+    everyone = [*peers(encoder, model, ordered, arguments), *ours(model, texts, tokens, arguments)]
+    seconds, products = turns.take(everyone, arguments.rounds, arguments.threads, say)
+    return {
+        "model": model.name,
+        "texts": Path(corpus).stem,
+        "documents": len(texts),
+        "tokens": tokens,
+        "threads": arguments.threads,
+        "flop_per_token": flop + cost.of_attention(encoder[0].model.config, lengths),
+        "products_gflops": products,
+        "contenders": [
+            {"name": c.name, "dtype": c.dtype, "variant": c.variant, "peer": c.is_peer, "seconds": rounds}
+            for c, rounds in zip(everyone, seconds)
+            if rounds
+        ],
+    }
 
 
-def count_tokens(encoder: SparseEncoder, texts: list[str]) -> int:
-    """Tokens that are encoded, the special ones included, padding not."""
-    return sum(int(encoder.preprocess([text])["attention_mask"].sum()) for text in texts)
+def peers(encoder: SparseEncoder, model: Path, texts: list[str], arguments: argparse.Namespace) -> list[who.Contender]:
+    found = []
+    if "sentence-transformers" in arguments.peers:
+        found += who.sentence_transformers(encoder, texts, arguments.batch_sizes)
+    for peer, make in {"onnxruntime": onnx_models.float32, "onnxruntime-int8": onnx_models.int8}.items():
+        if peer in arguments.peers:
+            runner = who.OnnxEncoder(make(model, arguments.work / "onnx" / model.name), model, arguments.threads)
+            dtype = make.__name__
+            check(encoder, runner, texts[:: max(1, len(texts) // CHECKED_TEXTS)], dtype)
+            found += runner.contenders(dtype, texts, arguments.batch_sizes)
+    return found
 
 
-def encode(encoder: SparseEncoder, texts: list[str], batch_size: int) -> float:
-    start = time.perf_counter()
-    encoder.encode_document(texts, batch_size=batch_size, show_progress_bar=False)
-    return time.perf_counter() - start
+def check(encoder: SparseEncoder, runner: who.OnnxEncoder, texts: list[str], dtype: str) -> None:
+    """That the export computes what the model does: the same vectors in float32, and similar ones in int8."""
+    expected = encoder.encode_document(texts, convert_to_sparse_tensor=False).numpy()
+    found = np.zeros_like(expected)
+    for row, (indices, weights) in zip(found, runner.encode(texts)):
+        row[indices] = weights
+    difference = np.abs(found - expected).max()
+    cosine = ((found * expected).sum(1) / (np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1))).mean()
+    terms = (expected > 0).sum(1).mean()
+    say(f"ONNX {dtype}: {terms:.0f} terms a text, cosine {cosine:.4f}, largest difference {difference:.2g}")
+    if dtype == "float32" and difference > TOLERANCE:
+        sys.exit(f"the ONNX export differs from the model by {difference}: it can't be compared")
 
 
-def run_ours(command: str, documents: int, tokens: int) -> float:
-    done = subprocess.run(shlex.split(command), check=True, stdout=subprocess.PIPE, text=True)
-    result = json.loads(done.stdout.strip().splitlines()[-1])
-    if (result["documents"], result["tokens"]) != (documents, tokens):
-        sys.exit(f"the work is not the same: {documents} documents, {tokens} tokens here, but {result} from {command}")
-    return result["seconds"]
+def ours(model: Path, texts: list[str], tokens: int, arguments: argparse.Namespace) -> Iterator[who.Contender]:
+    if arguments.ours is None:
+        return
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    sidecar = who.Sidecar(arguments.ours.resolve(), model, texts, arguments.work / "texts.jsonl", tokens)
+    for dtype in arguments.dtypes:
+        for threads in sorted({1, arguments.threads}, reverse=True):
+            yield sidecar.contender(dtype, threads)
 
 
-def report(seconds: dict[str, list[float]], documents: int, tokens: int, threads: int) -> None:
-    medians = {name: statistics.median(rounds) for name, rounds in seconds.items()}
-    # The yardstick is sentence-transformers at its best batch size.
-    yardstick = min(median for name, median in medians.items() if name.startswith("sentence-transformers"))
-    print(f"\n{documents} documents, {tokens} tokens, {threads} threads, median of rounds", file=sys.stderr)
-    print(f"{'':<34}{'documents/s':>12}{'tokens/s':>10}{'ratio':>8}", file=sys.stderr)
-    results = []
-    for name, median in medians.items():
-        rates = {"documents_per_s": documents / median, "tokens_per_s": tokens / median, "ratio": yardstick / median}
-        print(
-            f"{name:<34}{rates['documents_per_s']:>12.1f}{rates['tokens_per_s']:>10.0f}{rates['ratio']:>7.2f}x",
-            file=sys.stderr,
-        )
-        results.append({"name": name, "seconds": seconds[name], **{key: round(rate, 3) for key, rate in rates.items()}})
-    print(json.dumps({"documents": documents, "tokens": tokens, "threads": threads, "results": results}))
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

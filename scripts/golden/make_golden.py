@@ -7,6 +7,7 @@ See README.md beside this file.
 """
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
 
@@ -18,11 +19,10 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sparse_encoder.modules import SpladePooling
 
 import random_models
-import wordpiece
+import routers
 from texts import golden_texts
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
-VOCABULARY_SIZE = 701
 TOKEN_GOLDENS = 20
 
 
@@ -34,11 +34,17 @@ def main() -> None:
 
     texts = golden_texts()
     write_json("texts.json", json.dumps(texts, ensure_ascii=False, indent=0))
-    tokenizer = wordpiece.build(texts, VOCABULARY_SIZE)
+    tokenizers = random_models.build_tokenizers(texts)
     for variant in random_models.VARIANTS:
         folder = DATA / "models" / variant.name
-        random_models.write(variant, tokenizer, folder)
+        random_models.write(variant, tokenizers[variant.family], folder)
         write_vectors(variant.name, load(folder), texts)
+    for name, write_router in routers.ROUTERS.items():
+        folder = DATA / "models" / name
+        write_router(tokenizers["bert"], folder)
+        encoder = load(folder)
+        write_vectors(name, encoder, texts, "document")
+        write_vectors(f"{name}-queries", encoder, texts, "query")
 
     encoder = load(splade_tiny)
     write_vectors("splade-tiny", encoder, texts)
@@ -47,48 +53,56 @@ def main() -> None:
 
 
 def load(folder: Path) -> SparseEncoder:
-    """The folder as sentence-transformers reads it; without its files, a masked-language model pooled by maximum."""
+    """The folder as sentence-transformers reads it; without its files, a masked-language model pooled by maximum.
+
+    In float32 always: a checkpoint in half precision would be computed in half precision otherwise.
+    """
+    float32 = {"dtype": torch.float32}
     if (folder / "modules.json").exists():
-        return SparseEncoder(str(folder), device="cpu")
-    transformer = Transformer(str(folder), transformer_task="fill-mask")
+        # The path of an idf.json counts from the working directory.
+        with contextlib.chdir(folder):
+            return SparseEncoder(str(folder), device="cpu", model_kwargs=float32)
+    transformer = Transformer(str(folder), transformer_task="fill-mask", model_kwargs=float32)
     return SparseEncoder(modules=[transformer, SpladePooling("max")], device="cpu")
 
 
-def write_vectors(name: str, encoder: SparseEncoder, texts: list[str]) -> None:
-    pooling = encoder[1]
+def write_vectors(name: str, encoder: SparseEncoder, texts: list[str], route: str | None = None) -> None:
+    """Writes one file of vectors; of a router, those of one route."""
+    first, *pooling = encoder if route is None else encoder[0].sub_modules[route]
     head = {
         "model": name,
-        "max_length": encoder.max_seq_length,
-        "pooling": pooling.pooling_strategy,
-        "activation": pooling.activation_function,
+        "max_length": first.max_seq_length,
+        "pooling": pooling[0].pooling_strategy if pooling else None,
+        "activation": pooling[0].activation_function if pooling else None,
         "made_with": {
             "sentence_transformers": sentence_transformers.__version__,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         },
     }
-    vectors = [encode(encoder, text) for text in texts]
+    vectors = [encode(encoder, text, route) for text in texts]
     lines = ",\n".join(json.dumps(vector, separators=(",", ":")) for vector in vectors)
     write_json(f"{name}.json", json.dumps(head, indent=1)[:-2] + ',\n "vectors": [\n' + lines + "\n]}")
     report(name, encoder, vectors)
 
 
-def encode(encoder: SparseEncoder, text: str) -> dict[str, object]:
+def encode(encoder: SparseEncoder, text: str, route: str | None) -> dict[str, object]:
     """One text by itself: no padding has a part in its vector."""
-    dense = encoder.encode_document([text], convert_to_sparse_tensor=False)[0]
+    document = encoder.encode_document([text], convert_to_sparse_tensor=False)[0]
     query = encoder.encode_query([text], convert_to_sparse_tensor=False)[0]
-    # True of every model here. A model with prompts or a router would need goldens of its own for queries.
-    assert torch.equal(dense, query), "this model encodes queries otherwise than documents"
+    # A model with prompts would need goldens of its own for queries, as a router has.
+    assert route or torch.equal(document, query), "this model encodes queries otherwise than documents"
+    dense = query if route == "query" else document
     indices = dense.nonzero().flatten().tolist()
     return {
-        "token_count": int(encoder.preprocess([text])["attention_mask"].sum()),
+        "token_count": int(encoder.preprocess([text], task=route)["attention_mask"].sum()),
         "indices": indices,
         "values": [float(f"{value:.7g}") for value in dense[indices].tolist()],
     }
 
 
 def report(name: str, encoder: SparseEncoder, vectors: list[dict]) -> None:
-    size = encoder[0].model.config.vocab_size
+    size = encoder.get_embedding_dimension()
     active = sorted(len(vector["indices"]) / size for vector in vectors)
     longest = max(vector["token_count"] for vector in vectors)
     print(

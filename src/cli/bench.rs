@@ -14,8 +14,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::output::OutputArgs;
-use crate::model::Model;
 use crate::model::hub::{HubConfig, ModelSource, locate};
+use crate::model::{Backend, DeviceName, Model, Precision};
 use crate::pipeline::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
 use crate::types::{Fault, LongText, Pruning, Role};
 
@@ -31,6 +31,12 @@ pub struct Bench {
     /// The model: a folder, or a Hugging Face id such as org/name or org/name@revision.
     #[arg(long, env = "SPLADE_MODEL", value_name = "FOLDER|ID")]
     model: ModelSource,
+    /// Where it computes: cpu, cuda:N or metal.
+    #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
+    device: DeviceName,
+    /// The number format of its products: float32, int8 (on the cpu) or float16 (on a GPU).
+    #[arg(long, env = "SPLADE_DTYPE", value_name = "NAME", default_value = "float32")]
+    dtype: Precision,
     /// Encoder threads. Default: one a core.
     #[arg(long, env = "SPLADE_THREADS", value_name = "N")]
     threads: Option<usize>,
@@ -54,10 +60,10 @@ const IN_FLIGHT: usize = 1_024;
 impl Bench {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let texts = self.texts()?;
-        let source = self.model.clone();
+        let (source, device, dtype) = (self.model.clone(), self.device, self.dtype);
         let load = spawn_blocking(move || {
             let folder = locate(&source, &HubConfig::from_env(|name| std::env::var(name).ok()), || ())?;
-            let model = Model::load("bench", &folder)?;
+            let model = Model::load("bench", &folder, &Backend::open(device, dtype)?)?;
             model.warm_up()?;
             anyhow::Ok(Arc::new(model))
         });

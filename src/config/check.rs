@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 
 use super::{LogFormat, ServeArgs, StoreConfig};
 use crate::grpc::PruningDefaults;
+use crate::model::{DeviceName, Precision};
 use crate::pipeline::{EncoderPoolConfig, WriterConfig};
 use crate::store::{ApiKey, QdrantConfig, QdrantUrl};
 use crate::types::Pruning;
@@ -68,6 +69,21 @@ impl Check {
                 MAX
             }
         }
+    }
+
+    pub fn backend(&mut self, device: &str, dtype: &str) -> (DeviceName, Precision) {
+        let device: DeviceName = device.trim().parse().unwrap_or_else(|_| {
+            self.mistake("--device", device, "cpu, cuda:N or metal");
+            DeviceName::default()
+        });
+        let precision: Precision = dtype.trim().parse().unwrap_or_else(|_| {
+            self.mistake("--dtype", dtype, "float32, int8 or float16");
+            Precision::default()
+        });
+        if let Err(problem) = device.check(precision) {
+            self.mistakes.push(format!("--dtype: {problem}"));
+        }
+        (device, precision)
     }
 
     pub fn encoders(&mut self, args: &ServeArgs) -> EncoderPoolConfig {

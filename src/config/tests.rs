@@ -39,10 +39,10 @@ fn documents_and_queries_are_pruned_apart() {
 fn all_mistakes_are_told_together() {
     let flags = "--listen here --threads 0 --max-bytes lots --upsert-age soon --qdrant-url ftp://x \
                  --qdrant-api-key s\u{e9}cret --log-format xml --model /no/such/folder --query-max-terms few \
-                 --document-min-weight nan --document-weight-share 1.5";
+                 --document-min-weight nan --document-weight-share 1.5 --device tpu --dtype float8";
     let error = config(&flags.split_whitespace().collect::<Vec<_>>()).unwrap_err();
     let text = error.to_string();
-    assert_eq!(error.0.len(), 11, "{text}");
+    assert_eq!(error.0.len(), 13, "{text}");
     let flags = flags.split_whitespace().filter(|word| word.starts_with("--"));
     for flag in flags {
         assert!(text.contains(flag), "{flag} is not in: {text}");

@@ -40,7 +40,7 @@ pub fn to_model(model: &Model) -> proto::Model {
         architecture: settings.architecture.clone(),
         vocabulary_size: count(settings.vocabulary_size),
         max_length: count(settings.max_length),
-        dtype: "float32".to_owned(),
+        dtype: model.precision.to_string(),
         fingerprint: model.fingerprint.to_string(),
         pooling: match settings.pooling {
             Pooling::Max => "max",

@@ -28,6 +28,11 @@ impl TokenBatch {
         self.len() == 0
     }
 
+    /// The sequences, in order.
+    pub fn sequences(&self) -> impl Iterator<Item = &[u32]> {
+        self.bounds.windows(2).map(|pair| &self.ids[pair[0]..pair[1]])
+    }
+
     /// Each token's position in its own sequence, from 0.
     pub fn positions(&self) -> Vec<u32> {
         self.bounds.windows(2).flat_map(|pair| 0..(pair[1] - pair[0]) as u32).collect()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::backend::Backend;
 use super::head::Head;
 use super::transformer::Transformer;
 use super::weights::Weights;
@@ -20,7 +21,7 @@ pub trait Encoder: fmt::Debug + Send + Sync + 'static {
 
 /// A transformer under a SPLADE head.
 pub struct SpladeEncoder {
-    transformer: Transformer,
+    transformer: Box<dyn Transformer>,
     head: Head,
 }
 
@@ -29,16 +30,16 @@ impl SpladeEncoder {
     ///
     /// # Errors
     /// If a tensor is missing or of another shape than `config.json` says.
-    pub fn load(settings: &Settings) -> Result<Self, ModelError> {
-        let weights = Weights::open(&settings.weights_path)?;
-        let (transformer, head) = settings.family.build(settings, &weights)?;
+    pub fn load(settings: &Settings, backend: &Backend) -> Result<Self, ModelError> {
+        let weights = Weights::open(&settings.weights)?;
+        let (transformer, head) = settings.family.build(settings, &weights, backend)?;
         Ok(Self { transformer, head })
     }
 }
 
 impl fmt::Debug for SpladeEncoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpladeEncoder").field("layers", &self.transformer.layers.len()).finish_non_exhaustive()
+        f.debug_struct("SpladeEncoder").finish_non_exhaustive()
     }
 }
 

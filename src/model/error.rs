@@ -9,6 +9,8 @@ pub enum ModelError {
     File { path: PathBuf, problem: String },
     #[error("the model can't encode: {0}; its weights may be damaged, fetch them again")]
     Unusable(String),
+    #[error("{0}")]
+    Device(String),
 }
 
 impl ModelError {

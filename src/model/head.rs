@@ -4,78 +4,134 @@
 //! logarithm is monotonic and the bias is the same for every token, so for the maximum both come after it, once a term
 //! instead of once a token and term. The vocabulary is walked in tiles: `[tokens, vocabulary]` never exists.
 
-use candle_core::{Result, Tensor};
+use std::ops::Range;
 
-use super::kernels::{LayerNorm, Linear, PackedWeight, max_rows_into};
+use candle_core::{D, DType, Result, Tensor, bail};
+
+use super::backend::Backend;
+use super::kernels::{LayerNorm, Linear, PackedWeight, Product, Scratch};
 use super::{Pooling, TermActivation};
 use crate::types::SparseVector;
 
 /// Terms of one tile: with a few hundred tokens, its logits stay in the second-level cache.
 const TILE: usize = 512;
+/// The same on a device, which is slow to start and fast to run.
+const DEVICE_TILE: usize = 8_192;
 
 /// The head's layers.
 pub struct Head {
     transform: Linear,
     norm: LayerNorm,
-    tiles: Vec<PackedWeight>,
+    decoder: Decoder,
     bias: Vec<f32>,
     pooling: Pooling,
     activation: TermActivation,
 }
 
+enum Decoder {
+    Packed(PackedWeight),
+    /// Tiles of `[width, terms]` on a device.
+    Plain(Vec<Tensor>),
+}
+
 impl Head {
-    /// `decoder` is `[vocabulary, width]`, `bias` `[vocabulary]`.
+    /// `decoder` is `[vocabulary, width]` row by row, `bias` `[vocabulary]`.
     pub fn new(
         (transform, norm): (Linear, LayerNorm),
-        decoder: &Tensor,
-        bias: &Tensor,
-        pooling: Pooling,
-        activation: TermActivation,
+        decoder: &[f32],
+        bias: Vec<f32>,
+        (pooling, activation): (Pooling, TermActivation),
+        backend: &Backend,
     ) -> Result<Self> {
-        let (vocabulary, width) = decoder.dims2()?;
-        let tiles = (0..vocabulary).step_by(TILE).map(|first| {
-            let rows = decoder.narrow(0, first, TILE.min(vocabulary - first))?;
-            PackedWeight::new(&rows.flatten_all()?.to_vec1::<f32>()?, rows.dim(0)?, width)
-        });
-        let tiles = tiles.collect::<Result<_>>()?;
-        Ok(Self { transform, norm, tiles, bias: bias.to_vec1()?, pooling, activation })
+        let width = decoder.len() / bias.len().max(1);
+        if width == 0 || width * bias.len() != decoder.len() {
+            bail!("a decoder of {} elements has {} biases", decoder.len(), bias.len());
+        }
+        let decoder = match backend {
+            Backend::Kernels { int8 } => Decoder::Packed(PackedWeight::new(decoder, [bias.len(), width], TILE, *int8)?),
+            Backend::Candle { device, dtype } => {
+                let tiles = decoder.chunks(DEVICE_TILE * width).map(|rows| {
+                    let tile = Tensor::from_slice(rows, (rows.len() / width, width), device)?;
+                    tile.to_dtype(*dtype)?.t()?.contiguous()
+                });
+                Decoder::Plain(tiles.collect::<Result<_>>()?)
+            }
+        };
+        Ok(Self { transform, norm, decoder, bias, pooling, activation })
     }
 
     /// Hidden states `[tokens, width]` to one vector a sequence of `bounds`. Calls `between` before each tile.
     pub fn forward(&self, hidden: &Tensor, bounds: &[usize], between: &mut dyn FnMut()) -> Result<Vec<SparseVector>> {
-        let hidden = self.norm.forward(&self.transform.forward(hidden)?)?.flatten_all()?.to_vec1::<f32>()?;
+        let hidden = self.norm.forward(&self.transform.forward(hidden)?)?;
         let mut vectors = vec![SparseVector::default(); bounds.len().saturating_sub(1)];
-        let mut logits = Vec::new();
-        for ((tile, bias), first) in self.tiles.iter().zip(self.bias.chunks(TILE)).zip((0u32..).step_by(TILE)) {
-            between();
-            tile.multiply(&hidden, None, &mut logits)?;
-            for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
-                let logits = &logits[rows[0] * tile.outputs..rows[1] * tile.outputs];
-                self.pool(logits, bias, first, vector);
+        match &self.decoder {
+            Decoder::Packed(decoder) => {
+                let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
+                let rows = decoder.rows(&hidden)?;
+                let mut scratch = Scratch::default();
+                let tiles = decoder.tiles().iter().zip(self.bias.chunks(TILE)).zip((0u32..).step_by(TILE));
+                for ((tile, bias), first) in tiles {
+                    between();
+                    let logits = tile.multiply(&rows, &mut scratch)?;
+                    for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
+                        self.pool(&logits, rows[0]..rows[1], bias, first, vector);
+                    }
+                }
+            }
+            Decoder::Plain(tiles) => {
+                let tiles = tiles.iter().zip(self.bias.chunks(DEVICE_TILE)).zip((0u32..).step_by(DEVICE_TILE));
+                for ((tile, bias), first) in tiles {
+                    between();
+                    let pooled = self.pool_on_device(&hidden.matmul(tile)?, bounds, bias)?;
+                    for (vector, weights) in vectors.iter_mut().zip(pooled) {
+                        let weights = (first..).zip(weights);
+                        weights
+                            .filter(|(_, weight)| *weight > 0.0)
+                            .for_each(|(term, weight)| vector.push(term, weight));
+                    }
+                }
             }
         }
         Ok(vectors)
     }
 
-    /// Appends the terms of one tile: `logits` is `[tokens, terms]`, without the bias.
-    fn pool(&self, logits: &[f32], bias: &[f32], first: u32, vector: &mut SparseVector) {
+    /// Appends the terms of one tile: `logits` is `[tokens, terms]`, without the bias; `rows` are those of the sequence.
+    fn pool(&self, logits: &Product<'_>, rows: Range<usize>, bias: &[f32], first: u32, vector: &mut SparseVector) {
         let mut best = [f32::NEG_INFINITY; TILE];
         let best = &mut best[..bias.len()];
-        max_rows_into(logits, best);
-        let terms = bias.len();
-        for (column, (&best, &bias)) in best.iter().zip(bias).enumerate() {
+        logits.max_rows(rows.start, rows.len(), best);
+        for (column, (&best, &bias_of)) in best.iter().zip(bias).enumerate() {
             // A term that no token gives a weight has none, whichever the pooling.
-            if best + bias > 0.0 {
+            if best + bias_of > 0.0 {
                 let weight = match self.pooling {
-                    Pooling::Max => self.weight(best + bias),
+                    Pooling::Max => self.weight(best + bias_of),
                     Pooling::Sum => {
-                        let tokens = logits.iter().skip(column).step_by(terms);
-                        tokens.map(|logit| self.weight(logit + bias)).sum()
+                        rows.clone().map(|row| self.weight(logits.at(row, column, bias.len()) + bias_of)).sum()
                     }
                 };
                 vector.push(first + column as u32, weight);
             }
         }
+    }
+
+    /// The weights of one tile's terms, a sequence a row, by candle's operations.
+    fn pool_on_device(&self, logits: &Tensor, bounds: &[usize], bias: &[f32]) -> Result<Vec<Vec<f32>>> {
+        let bias = Tensor::from_slice(bias, bias.len(), logits.device())?;
+        let weigh = |logits: &Tensor| {
+            let once = (logits.to_dtype(DType::F32)?.broadcast_add(&bias)?.relu()? + 1.0)?.log()?;
+            match self.activation {
+                TermActivation::Relu => Ok(once),
+                TermActivation::Log1pRelu => (once + 1.0)?.log(),
+            }
+        };
+        let pooled = bounds.windows(2).map(|rows| {
+            let logits = logits.narrow(0, rows[0], rows[1] - rows[0])?;
+            match self.pooling {
+                Pooling::Max => weigh(&logits.max(D::Minus2)?),
+                Pooling::Sum => weigh(&logits)?.sum(D::Minus2),
+            }
+        });
+        Tensor::stack(&pooled.collect::<Result<Vec<_>>>()?, 0)?.to_vec2()
     }
 
     /// What one logit weighs.
@@ -117,27 +173,25 @@ mod tests {
         let device = Device::Cpu;
         let tensor = |shape: &[usize]| Tensor::randn(0f32, 1.0, shape, &device);
         let (decoder, bias, hidden) = (tensor(&[vocabulary, width])?, tensor(&[vocabulary])?, tensor(&[9, width])?);
-        for (pooling, activation) in [
+        let eye = Tensor::eye(width, DType::F32, &device)?.flatten_all()?.to_vec1::<f32>()?;
+        let candle = Backend::Candle { device: device.clone(), dtype: DType::F32 };
+        for ((pooling, activation), backend) in [
             (Pooling::Max, TermActivation::Relu),
             (Pooling::Max, TermActivation::Log1pRelu),
             (Pooling::Sum, TermActivation::Relu),
             (Pooling::Sum, TermActivation::Log1pRelu),
-        ] {
-            let identity = Linear::new(
-                &Tensor::eye(width, DType::F32, &device)?,
-                &Tensor::zeros(width, DType::F32, &device)?,
-                Activation::None,
-            )?;
-            let norm = || {
-                LayerNorm::new(
-                    &Tensor::ones(width, DType::F32, &device)?,
-                    &Tensor::zeros(width, DType::F32, &device)?,
-                    1e-12,
-                )
-            };
-            let normed: Vec<Vec<f32>> = norm()?.forward(&hidden)?.to_vec2()?;
-            let head = Head::new((identity, norm()?), &decoder, &bias, pooling, activation)?;
+        ]
+        .into_iter()
+        .flat_map(|way| [(way, Backend::default()), (way, Backend::Kernels { int8: true }), (way, candle.clone())])
+        {
+            let identity = Linear::new(&eye, [width, width], None, Activation::None, &backend)?;
+            let norm = || LayerNorm::new(&vec![1.0; width], None, 1e-12, &backend);
+            let normed: Vec<Vec<f32>> = norm()?.forward(&identity.forward(&hidden)?)?.to_vec2()?;
+            let rows = decoder.flatten_all()?.to_vec1::<f32>()?;
+            let head = Head::new((identity, norm()?), &rows, bias.to_vec1()?, (pooling, activation), &backend)?;
             let vectors = head.forward(&hidden, &bounds, &mut || {})?;
+            // What 8 bits lose of a weight: a hundredth of the largest, and for each token again where they are summed.
+            let tolerance = if matches!(backend, Backend::Kernels { int8: true }) { 0.1 } else { 1e-5 };
             for (vector, rows) in vectors.iter().zip(bounds.windows(2)) {
                 let twice = activation == TermActivation::Log1pRelu;
                 let want =
@@ -145,7 +199,8 @@ mod tests {
                 let mut got = vec![0.0; vocabulary];
                 vector.iter().for_each(|(index, weight)| got[index as usize] = weight);
                 for (got, want) in got.iter().zip(&want) {
-                    assert!((got - want).abs() < 1e-5 * want.max(1.0), "{pooling:?} {activation:?}: {got} for {want}");
+                    let case = format!("{pooling:?} {activation:?} {backend:?}: {got} for {want}");
+                    assert!((got - want).abs() < tolerance * want.max(1.0), "{case}");
                 }
             }
         }

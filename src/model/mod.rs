@@ -7,6 +7,7 @@
 //! A family (BERT, DistilBERT, …) says where its tensors are; the forward pass over a packed batch, the head and the
 //! kernels are shared.
 
+mod backend;
 mod batch;
 mod encoder;
 mod error;
@@ -14,11 +15,12 @@ mod families;
 mod fingerprint;
 mod head;
 pub mod hub;
-
 mod kernels;
+mod layout;
 mod models;
 mod prune;
 mod settings;
+mod static_encoder;
 mod tokenizer;
 mod transformer;
 mod weights;
@@ -26,8 +28,12 @@ mod weights;
 use std::path::Path;
 use std::sync::Arc;
 
+use layout::{Layout, QuerySettings};
+use static_encoder::StaticEncoder;
+
 use crate::types::{Fingerprint, Role};
 
+pub use backend::{Backend, DeviceName, Precision};
 pub use batch::TokenBatch;
 pub use encoder::{Encoder, SpladeEncoder};
 pub use error::ModelError;
@@ -43,6 +49,8 @@ pub struct Model {
     pub name: String,
     pub settings: Settings,
     pub fingerprint: Fingerprint,
+    /// The number format of its products.
+    pub precision: Precision,
     /// How documents are encoded.
     pub document: Side,
     /// How queries are; `None`: as documents are.
@@ -62,13 +70,25 @@ impl Model {
     /// # Errors
     /// A file that is missing, unreadable or of an unknown kind; a tensor that is missing or of the wrong shape; a
     /// tokenizer with more tokens than the model has. Each names the file and what was expected.
-    pub fn load(name: &str, folder: &Path) -> Result<Self, ModelError> {
-        let settings = Settings::read(folder)?;
-        let tokenizer = Tokenizer::load(&settings, Some(settings.max_length))?;
-        let encoder = SpladeEncoder::load(&settings)?;
-        let fingerprint = fingerprint::of(&settings)?;
-        let document = Side { tokenizer, encoder: Arc::new(encoder) };
-        Ok(Self { name: name.to_owned(), settings, fingerprint, document, query: None })
+    pub fn load(name: &str, folder: &Path, backend: &Backend) -> Result<Self, ModelError> {
+        let Layout { document: settings, query } = Layout::read(folder)?;
+        // Reading all bytes for the fingerprint takes about as long as packing the weights.
+        let (sides, fingerprint) = rayon::join(
+            || {
+                let query = query.as_ref().map(|query| Side::load(query, backend)).transpose()?;
+                Ok((Side::transformer(&settings, backend)?, query))
+            },
+            || fingerprint::of(&settings, query.as_ref()),
+        );
+        let (document, query) = sides?;
+        Ok(Self {
+            name: name.to_owned(),
+            settings,
+            fingerprint: fingerprint?,
+            precision: backend.precision(),
+            document,
+            query,
+        })
     }
 
     /// How texts of that role are encoded.
@@ -89,6 +109,22 @@ impl Model {
 }
 
 impl Side {
+    fn load(settings: &QuerySettings, backend: &Backend) -> Result<Self, ModelError> {
+        match settings {
+            QuerySettings::Transformer(settings) => Self::transformer(settings, backend),
+            QuerySettings::Static(settings) => {
+                let tokenizer = Tokenizer::load(&settings.tokenizer)?;
+                let encoder = Arc::new(StaticEncoder::load(settings, &tokenizer)?);
+                Ok(Self { tokenizer, encoder })
+            }
+        }
+    }
+
+    fn transformer(settings: &Settings, backend: &Backend) -> Result<Self, ModelError> {
+        let tokenizer = Tokenizer::load(&settings.tokenizer())?;
+        Ok(Self { tokenizer, encoder: Arc::new(SpladeEncoder::load(settings, backend)?) })
+    }
+
     fn warm_up(&self) -> Result<(), ModelError> {
         let tokens = self.tokenizer.tokenize("warm").map_err(|error| ModelError::Unusable(error.to_string()))?;
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);

@@ -6,8 +6,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::ModelError;
 use super::families::Family;
+use super::{ModelError, weights};
+
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// How the weights of a text's tokens become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -50,20 +52,31 @@ pub struct Settings {
     pub config: Value,
     pub config_path: PathBuf,
     pub tokenizer_path: PathBuf,
-    pub weights_path: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Module {
-    path: String,
-    r#type: String,
+    /// The files of the weights.
+    pub weights: Vec<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct PoolingConfig {
+/// The configuration of a `SpladePooling`.
+pub struct PoolingConfig {
     pooling_strategy: Pooling,
     activation_function: TermActivation,
+}
+
+/// How texts become tokens.
+#[derive(Debug, Clone)]
+pub struct TokenizerSettings {
+    /// `tokenizer.json`.
+    pub path: PathBuf,
+    /// How many tokens there are embeddings for, where that is known.
+    pub vocabulary_size: Option<usize>,
+    /// The most tokens of a text, special ones included; `None` for no limit.
+    pub max_length: Option<usize>,
+    /// Whether the text is made lower case before.
+    pub lower_case: bool,
+    /// Whether a text gets special tokens around it.
+    pub special_tokens: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -74,38 +87,17 @@ struct TransformerConfig {
 }
 
 impl Settings {
-    /// Reads a model's folder.
+    /// Reads the folder of a transformer.
     ///
     /// # Errors
     /// A file that is missing, is not JSON, or says what this service can't do; each by name.
-    pub fn read(folder: &Path) -> Result<Self, ModelError> {
-        let modules_path = folder.join("modules.json");
-        let modules: Vec<Module> = read_optional(&modules_path)?.unwrap_or_default();
-        let mut base = folder.to_owned();
-        let mut pooling = PoolingConfig::default();
-        for module in &modules {
-            let path = folder.join(&module.path);
-            match module.r#type.rsplit('.').next().unwrap_or_default() {
-                "MLMTransformer" | "Transformer" => base = path,
-                "SpladePooling" => pooling = read_json(&path.join("config.json"))?,
-                other => {
-                    let problem =
-                        format!("module `{other}` is not supported; expected MLMTransformer and SpladePooling");
-                    return Err(ModelError::file(&modules_path, problem));
-                }
-            }
-        }
-        check_prompts(&folder.join("config_sentence_transformers.json"))?;
-        Self::of_transformer(&base, pooling)
-    }
-
-    fn of_transformer(base: &Path, pooling: PoolingConfig) -> Result<Self, ModelError> {
+    pub fn read(base: &Path, pooling: PoolingConfig) -> Result<Self, ModelError> {
         let config_path = base.join("config.json");
         let config: Value = read_json(&config_path)?;
         let (family, architecture) = Family::of(&config).map_err(|problem| ModelError::file(&config_path, problem))?;
         let size = |key: &str| size(&config, key).map_err(|problem| ModelError::file(&config_path, problem));
         let vocabulary_size = size("vocab_size")?;
-        let positions = size("max_position_embeddings")?;
+        let positions = family.positions(&config).map_err(|problem| ModelError::file(&config_path, problem))?;
         let transformer: TransformerConfig =
             read_optional(&base.join("sentence_bert_config.json"))?.unwrap_or_default();
         Ok(Self {
@@ -119,8 +111,24 @@ impl Settings {
             config,
             config_path,
             tokenizer_path: base.join("tokenizer.json"),
-            weights_path: base.join("model.safetensors"),
+            weights: weights::files(base)?,
         })
+    }
+
+    /// How its texts become tokens.
+    pub fn tokenizer(&self) -> TokenizerSettings {
+        TokenizerSettings {
+            path: self.tokenizer_path.clone(),
+            vocabulary_size: Some(self.vocabulary_size),
+            max_length: Some(self.max_length),
+            lower_case: self.lower_case,
+            special_tokens: true,
+        }
+    }
+
+    /// The files that decide its vectors.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.config_path, &self.tokenizer_path].into_iter().chain(&self.weights)
     }
 
     /// A positive whole number of `config.json`.
@@ -129,39 +137,37 @@ impl Settings {
     }
 }
 
-/// A prompt is put before each text; a model that wants one would get other vectors here than it should.
-fn check_prompts(path: &Path) -> Result<(), ModelError> {
-    let config: Value = read_optional(path)?.unwrap_or_default();
-    let prompts = config.get("prompts").and_then(Value::as_object).into_iter().flatten();
-    match prompts.filter(|(_, prompt)| prompt.as_str() != Some("")).map(|(name, _)| name).next() {
-        None => Ok(()),
-        Some(name) => Err(ModelError::file(path, format!("prompt `{name}`: models with prompts are not supported"))),
-    }
-}
-
-fn size(config: &Value, key: &str) -> Result<usize, String> {
+/// A positive whole number of a configuration.
+pub fn size(config: &Value, key: &str) -> Result<usize, String> {
     let number = config.get(key).and_then(Value::as_u64).filter(|&n| n > 0);
     number.and_then(|n| usize::try_from(n).ok()).ok_or_else(|| format!("`{key}` is not a positive whole number"))
 }
 
 /// What sentence-transformers takes: its own setting, else the tokenizer's, and never more than there are positions.
 fn max_length(base: &Path, configured: Option<usize>, positions: usize) -> Result<usize, ModelError> {
-    let path = base.join("tokenizer_config.json");
-    let tokenizer: Option<Value> = read_optional(&path)?;
-    // "No limit" is written as 1e30, which is no u64.
-    let of_tokenizer = tokenizer.as_ref().and_then(|config| config.get("model_max_length")).and_then(Value::as_u64);
-    let length = configured.or(of_tokenizer.and_then(|n| usize::try_from(n).ok())).unwrap_or(positions).min(positions);
+    let of_tokenizer = tokenizer_max_length(base)?;
+    let length = configured.or(of_tokenizer).unwrap_or(positions).min(positions);
     if length < 3 {
-        return Err(ModelError::file(&path, format!("a max length of {length} leaves no room for a text")));
+        let problem = format!("a max length of {length} leaves no room for a text");
+        return Err(ModelError::file(&base.join(TOKENIZER_CONFIG), problem));
     }
     Ok(length)
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
+/// The tokenizer's own limit. "No limit" is written as 1e30, which is no u64.
+pub fn tokenizer_max_length(base: &Path) -> Result<Option<usize>, ModelError> {
+    let tokenizer: Option<Value> = read_optional(&base.join(TOKENIZER_CONFIG))?;
+    let length = tokenizer.as_ref().and_then(|config| config.get("model_max_length")).and_then(Value::as_u64);
+    Ok(length.and_then(|length| usize::try_from(length).ok()))
+}
+
+/// A JSON file.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
     read_optional(path)?.ok_or_else(|| ModelError::file(path, "the file is missing"))
 }
 
-fn read_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> {
+/// A JSON file; `None` if it is not there.
+pub fn read_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -6,12 +6,14 @@ use std::fmt;
 
 use tokenizers::{Encoding, Model as _, OffsetType, PostProcessor as _, PreTokenizer as _, Token, TruncationDirection};
 
-use super::{ModelError, Settings};
+use super::ModelError;
+use super::settings::TokenizerSettings;
 
 /// A tokenizer, with the most tokens that its encoder takes.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     lower_case: bool,
+    special_tokens: bool,
     special: HashSet<u32>,
     room: Option<usize>,
 }
@@ -32,31 +34,31 @@ impl fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads the model's `tokenizer.json`, for an encoder that takes `max_length` tokens, special ones included; any
-    /// number if that is `None`.
+    /// Reads the model's `tokenizer.json`.
     ///
     /// # Errors
     /// If it is missing or damaged, has tokens that the model has no embedding for, or leaves no room for a text.
-    pub fn load(settings: &Settings, max_length: Option<usize>) -> Result<Self, ModelError> {
-        let path = &settings.tokenizer_path;
+    pub fn load(settings: &TokenizerSettings) -> Result<Self, ModelError> {
+        let path = &settings.path;
         let failed = |problem: String| ModelError::file(path, problem);
         let bytes = std::fs::read(path).map_err(|error| failed(format!("{error}; expected the model's tokenizer")))?;
         let mut inner = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| failed(error.to_string()))?;
         let largest = inner.get_vocab(true).into_values().max().unwrap_or_default() as usize;
-        if largest >= settings.vocabulary_size {
-            let rows = settings.vocabulary_size;
+        if let Some(rows) = settings.vocabulary_size.filter(|&rows| largest >= rows) {
             return Err(failed(format!("it has a token {largest}, the model only {rows} embeddings; they don't fit")));
         }
         // Texts are cut here, since the library would not say where.
         inner.with_padding(None).with_truncation(None).map_err(|error| failed(error.to_string()))?;
-        let around = inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+        let TokenizerSettings { lower_case, special_tokens, max_length, .. } = *settings;
+        let around = inner.get_post_processor().filter(|_| special_tokens);
+        let around = around.map_or(0, |processor| processor.added_tokens(false));
         let room = max_length.map(|max| max.saturating_sub(around));
         if room == Some(0) {
             return Err(failed(format!("its {around} special tokens leave no room for a text in the max length")));
         }
         let special = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
         let special = special.map(|(id, _)| id).collect();
-        Ok(Self { inner, lower_case: settings.lower_case, special, room })
+        Ok(Self { inner, lower_case, special_tokens, special, room })
     }
 
     /// How many tokens of a text there is room for beside the special ones; `None`: as many as there are.
@@ -85,11 +87,14 @@ impl Tokenizer {
         self.first_tokens(text, usize::MAX)
     }
 
-    /// Tokens of a text as the encoder takes them: with the special ones that the model was trained with.
+    /// Tokens of a text as the encoder takes them: with the special ones that the model was trained with, if any.
     ///
     /// # Errors
     /// If the tokenizer's own rules for that contradict each other.
     pub fn sequence(&self, ids: &[u32]) -> tokenizers::Result<Vec<u32>> {
+        if !self.special_tokens {
+            return Ok(ids.to_vec());
+        }
         let tokens = ids.iter().map(|&id| Token::new(id, String::new(), (0, 0))).collect();
         let encoding = self.inner.post_process(Encoding::from_tokens(tokens, 0), None, true)?;
         Ok(encoding.get_ids().to_vec())
@@ -112,6 +117,16 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
+    /// A token's id.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// How many tokens there are.
+    pub fn vocabulary_size(&self) -> usize {
+        self.inner.get_vocab_size(true)
+    }
+
     /// Whether an id is that of a special token, such as `[CLS]`.
     pub fn is_special(&self, id: u32) -> bool {
         self.special.contains(&id)
@@ -123,6 +138,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
+    use crate::model::layout::Layout;
 
     fn tests_data(file: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file)
@@ -132,10 +148,10 @@ mod tests {
     fn tokenizers() -> Vec<(String, Tokenizer, tokenizers::Tokenizer)> {
         let folders = std::fs::read_dir(tests_data("models")).unwrap().map(|entry| entry.unwrap().path());
         let loaded = folders.map(|folder| {
-            let settings = Settings::read(&folder).unwrap();
-            let mut library = tokenizers::Tokenizer::from_file(&settings.tokenizer_path).unwrap();
+            let settings = Layout::read(&folder).unwrap().document.tokenizer();
+            let mut library = tokenizers::Tokenizer::from_file(&settings.path).unwrap();
             library.with_padding(None).with_truncation(None).unwrap();
-            (folder.display().to_string(), Tokenizer::load(&settings, Some(settings.max_length)).unwrap(), library)
+            (folder.display().to_string(), Tokenizer::load(&settings).unwrap(), library)
         });
         loaded.collect()
     }
@@ -177,8 +193,8 @@ mod tests {
 
     #[test]
     fn without_a_max_length_nothing_is_cut() {
-        let settings = Settings::read(&tests_data("models/bert-random-tied")).unwrap();
-        let tokenizer = Tokenizer::load(&settings, None).unwrap();
+        let settings = Layout::read(&tests_data("models/bert-random-tied")).unwrap().document.tokenizer();
+        let tokenizer = Tokenizer::load(&TokenizerSettings { max_length: None, ..settings }).unwrap();
         let text = "moon ".repeat(5_000);
         let tokens = tokenizer.tokenize(&text).unwrap();
         assert_eq!((tokens.ids.len(), tokens.truncated, tokenizer.room()), (5_002, false, None));

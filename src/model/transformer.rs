@@ -1,26 +1,65 @@
-//! The forward pass that BERT and its kin share: embeddings, then layers that normalise after each residual.
+//! What transformers are made of, and the forward pass of those that normalise after each residual: BERT and its kin.
 
 use candle_core::{Device, Result, Tensor};
 
 use super::TokenBatch;
+use super::backend::Backend;
 use super::kernels::{Attention, LayerNorm, Linear};
+use super::weights::Table;
 
-/// Word and position embeddings (Devlin et al., 2018, arXiv:1810.04805).
+/// The last hidden states of a packed batch.
+pub trait Transformer: Send + Sync {
+    /// `[tokens, width]`. Calls `between` before each layer, so that the thread can look at more urgent work.
+    fn forward(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> Result<Tensor>;
+}
+
+/// Word embeddings, and those of positions where a family learns them.
 pub struct Embeddings {
     /// `[vocabulary, width]`.
-    pub word: Tensor,
-    /// `[positions, width]`; the embedding of token type 0 is already added, since all tokens are of that type.
-    pub position: Tensor,
+    pub word: Table,
+    pub position: Option<Positions>,
     pub norm: LayerNorm,
+    pub backend: Backend,
+}
+
+/// Learned embeddings of positions.
+pub struct Positions {
+    /// `[positions, width]`; the embedding of token type 0 is already added, since all tokens are of that type.
+    pub table: Table,
+    /// The padding's id and position, where positions begin after it (RoBERTa): such a token in a text is not counted.
+    pub padding: Option<u32>,
+}
+
+impl Positions {
+    fn of(&self, batch: &TokenBatch) -> Vec<u32> {
+        let Some(padding) = self.padding else { return batch.positions() };
+        let mut positions = Vec::with_capacity(batch.ids().len());
+        for ids in batch.sequences() {
+            let mut last = padding;
+            positions.extend(ids.iter().map(|&id| {
+                last += u32::from(id != padding);
+                if id == padding { padding } else { last }
+            }));
+        }
+        positions
+    }
 }
 
 impl Embeddings {
     /// `[tokens, width]`.
-    fn forward(&self, batch: &TokenBatch) -> Result<Tensor> {
-        let ids = Tensor::new(batch.ids(), &Device::Cpu)?;
-        let positions = Tensor::new(batch.positions(), &Device::Cpu)?;
-        let words = self.word.index_select(&ids, 0)?;
-        self.norm.forward_residual(&words, &self.position.index_select(&positions, 0)?)
+    pub fn forward(&self, batch: &TokenBatch) -> Result<Tensor> {
+        let gather = |table: &Table, ids: &[u32]| {
+            let rows = Tensor::from_vec(table.gather(ids)?, (ids.len(), table.width()), &Device::Cpu)?;
+            match &self.backend {
+                Backend::Kernels { .. } => Ok(rows),
+                Backend::Candle { device, dtype } => rows.to_device(device)?.to_dtype(*dtype),
+            }
+        };
+        let words = gather(&self.word, batch.ids())?;
+        match &self.position {
+            Some(position) => self.norm.forward_residual(&words, &gather(&position.table, &position.of(batch))?),
+            None => self.norm.forward(&words),
+        }
     }
 }
 
@@ -44,18 +83,16 @@ impl Layer {
     }
 }
 
-/// Embeddings and layers.
-pub struct Transformer {
+/// Embeddings and layers (Devlin et al., 2018, arXiv:1810.04805).
+pub struct PostNorm {
     pub embeddings: Embeddings,
     pub layers: Vec<Layer>,
     pub heads: usize,
 }
 
-impl Transformer {
-    /// The last hidden states of a packed batch, `[tokens, width]`. Calls `between` before each layer, so that the
-    /// thread can look at more urgent work.
-    pub fn forward(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> Result<Tensor> {
-        let attention = Attention { bounds: batch.bounds(), heads: self.heads };
+impl Transformer for PostNorm {
+    fn forward(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> Result<Tensor> {
+        let attention = Attention { bounds: batch.bounds(), heads: self.heads, rope: None, reach: None };
         let mut hidden = self.embeddings.forward(batch)?;
         for layer in &self.layers {
             between();

@@ -7,10 +7,10 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertForMaskedLM, Config};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use splade_sidecar::model::{Model, TokenBatch};
+use splade_sidecar::model::{Backend, Model, Side, TokenBatch};
 use splade_sidecar::types::SparseVector;
 
-use crate::support::models::{folder, random, splade_tiny};
+use crate::support::models::{folder, splade_tiny};
 
 /// Terms heavier than this must be the same; weights may differ by [`TOLERANCE`].
 const SIGNIFICANT: f32 = 1e-3;
@@ -30,35 +30,52 @@ struct GoldenVector {
 }
 
 fn read<T: DeserializeOwned>(file: &str) -> T {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden").join(file);
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(golden_folder().join(file)).unwrap()).unwrap()
 }
 
-fn encode(model: &Model, texts: &[String]) -> Vec<SparseVector> {
-    let ids: Vec<Vec<u32>> = texts.iter().map(|text| model.document.tokenizer.tokenize(text).unwrap().ids).collect();
+fn golden_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden")
+}
+
+fn encode(side: &Side, texts: &[String]) -> Vec<SparseVector> {
+    let ids: Vec<Vec<u32>> = texts.iter().map(|text| side.tokenizer.tokenize(text).unwrap().ids).collect();
     let batch: TokenBatch = ids.iter().map(Vec::as_slice).collect();
-    model.document.encoder.encode(&batch, &mut || {}).unwrap()
+    side.encoder.encode(&batch, &mut || {}).unwrap()
 }
 
 /// Encodes all texts as packed batches and compares each with its golden vector.
-fn check(name: &str, folder: &Path) {
-    let model = Model::load(name, folder).unwrap();
+fn check(name: &str, side: &Side) {
     let golden: Golden = read(&format!("{name}.json"));
     let texts: Vec<String> = read("texts.json");
-    assert_eq!(model.settings.max_length, golden.max_length, "{name}");
     assert_eq!(texts.len(), golden.vectors.len());
     assert!(texts.len() >= 50);
     for (texts, golden) in texts.chunks(9).zip(golden.vectors.chunks(9)) {
-        for ((text, golden), vector) in texts.iter().zip(golden).zip(encode(&model, texts)) {
-            assert_eq!(
-                model.document.tokenizer.tokenize(text).unwrap().ids.len(),
-                golden.token_count,
-                "{name}: {text}"
-            );
+        for ((text, golden), vector) in texts.iter().zip(golden).zip(encode(side, texts)) {
+            assert_eq!(side.tokenizer.tokenize(text).unwrap().ids.len(), golden.token_count, "{name}: {text}");
             let expected = SparseVector::new(golden.indices.clone(), golden.values.clone()).unwrap();
             compare(&vector, &expected).unwrap_or_else(|difference| panic!("{name}: {difference} in: {text}"));
         }
     }
+}
+
+/// Checks both roles of a model; where queries have no golden vectors of their own they are encoded as documents are.
+fn check_model(name: &str, folder: &Path, backend: &Backend) {
+    let model = Model::load(name, folder, backend).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(model.settings.max_length, read::<Golden>(&format!("{name}.json")).max_length, "{name}");
+    check(name, &model.document);
+    let queries = format!("{name}-queries");
+    assert_eq!(model.query.is_some(), golden_folder().join(format!("{queries}.json")).exists(), "{name}");
+    if let Some(query) = &model.query {
+        check(&queries, query);
+    }
+}
+
+fn random_models() -> Vec<String> {
+    let models = std::fs::read_dir(folder("")).unwrap();
+    let mut names: Vec<String> = models.map(|model| model.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert!(names.len() >= 18, "{names:?}");
+    names
 }
 
 fn compare(vector: &SparseVector, expected: &SparseVector) -> Result<(), String> {
@@ -75,45 +92,26 @@ fn compare(vector: &SparseVector, expected: &SparseVector) -> Result<(), String>
 }
 
 #[test]
-fn distilbert_tied() {
-    check("distilbert-random-tied", &folder("distilbert-random-tied"));
+fn every_family_and_layout_of_files_gives_the_models_own_vectors() {
+    for name in random_models() {
+        check_model(&name, &folder(&name), &Backend::default());
+    }
 }
 
+/// What runs on other devices, run on the CPU.
 #[test]
-fn distilbert_untied() {
-    check("distilbert-random-untied", &folder("distilbert-random-untied"));
-}
-
-#[test]
-fn bert_tied() {
-    check("bert-random-tied", &folder("bert-random-tied"));
-}
-
-#[test]
-fn bert_untied() {
-    check("bert-random-untied", &folder("bert-random-untied"));
-}
-
-#[test]
-fn bert_with_gamma_and_beta() {
-    check("bert-random-gamma-beta", &folder("bert-random-gamma-beta"));
-}
-
-#[test]
-fn sum_pooling_by_sentence_transformers_files() {
-    check("bert-random-sum", &folder("bert-random-sum"));
-}
-
-#[test]
-fn the_logarithm_twice_by_sentence_transformers_files() {
-    check("bert-random-log1p", &folder("bert-random-log1p"));
+fn candles_operations_give_the_same() {
+    let backend = Backend::Candle { device: Device::Cpu, dtype: DType::F32 };
+    for name in random_models() {
+        check_model(&name, &folder(&name), &backend);
+    }
 }
 
 #[test]
 fn splade_tiny_vectors_and_tokens() {
     let Some(folder) = splade_tiny() else { return };
-    check("splade-tiny", &folder);
-    let model = Model::load("splade-tiny", &folder).unwrap();
+    check_model("splade-tiny", &folder, &Backend::default());
+    let model = Model::load("splade-tiny", &folder, &Backend::default()).unwrap();
     let tokens: Vec<Vec<u32>> = read("splade-tiny-tokens.json");
     let texts: Vec<String> = read("texts.json");
     for (text, tokens) in texts.iter().zip(tokens) {
@@ -121,18 +119,36 @@ fn splade_tiny_vectors_and_tokens() {
     }
 }
 
-/// Law: a text's vector does not depend on its neighbours, to the bit.
+/// In 8 bits the heaviest terms of a text stay: what is lost is a small share of the weight.
+#[test]
+fn eight_bits_keep_the_vectors_near() {
+    let Some(folder) = splade_tiny() else { return };
+    let load = |int8| Model::load("splade-tiny", &folder, &Backend::Kernels { int8 }).unwrap();
+    let texts: Vec<String> = read("texts.json");
+    let [exact, near] = [false, true].map(|int8| encode(&load(int8).document, &texts));
+    for ((exact, near), text) in exact.iter().zip(&near).zip(&texts) {
+        let weigh = |vector: &SparseVector| vector.iter().map(|(_, weight)| weight * weight).sum::<f32>().sqrt();
+        let product: f32 = exact.shared(near).map(|(_, a, b)| a * b).sum();
+        let cosine = product / (weigh(exact) * weigh(near));
+        assert!(exact.is_empty() || cosine > 0.99, "{cosine} for: {text}");
+    }
+}
+
+/// Law: a text's vector does not depend on its neighbours, to the bit, in float32 and in 8 bits.
 #[test]
 fn a_vector_does_not_depend_on_its_neighbours() {
-    for name in ["bert-random-tied", "distilbert-random-untied", "bert-random-sum"] {
-        let model = random(name);
-        let texts: Vec<String> = read("texts.json");
-        let together = encode(&model, &texts);
-        for (at, text) in texts.iter().enumerate() {
-            let alone = encode(&model, std::slice::from_ref(text));
-            let pair = encode(&model, &[texts[(at + 1) % texts.len()].clone(), text.clone()]);
-            assert_eq!(alone[0], together[at], "{name}: alone: {text}");
-            assert_eq!(pair[1], together[at], "{name}: after another: {text}");
+    for name in random_models() {
+        for int8 in [false, true] {
+            let model = Model::load(&name, &folder(&name), &Backend::Kernels { int8 }).unwrap();
+            let side = &model.document;
+            let texts: Vec<String> = read("texts.json");
+            let together = encode(side, &texts);
+            for (at, text) in texts.iter().enumerate().step_by(5) {
+                let alone = encode(side, std::slice::from_ref(text));
+                let pair = encode(side, &[texts[(at + 1) % texts.len()].clone(), text.clone()]);
+                assert_eq!(alone[0], together[at], "{name}: alone: {text}");
+                assert_eq!(pair[1], together[at], "{name}: after another: {text}");
+            }
         }
     }
 }
@@ -157,14 +173,14 @@ fn equals_candle_transformers() -> candle_core::Result<()> {
     };
     let weights = candle_core::safetensors::load(folder.join("model.safetensors"), &Device::Cpu)?;
     let oracle = BertForMaskedLM::load(VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu), &config)?;
-    let model = random("bert-random-untied");
+    let model = Model::load("bert", &folder, &Backend::default()).unwrap();
     for text in ["a wing in a slipstream", "boundary layer"].map(str::to_owned) {
         let ids = model.document.tokenizer.tokenize(&text).unwrap().ids;
         let input = Tensor::new(ids.as_slice(), &Device::Cpu)?.unsqueeze(0)?;
         let logits = oracle.forward(&input, &input.zeros_like()?, None)?.squeeze(0)?;
         let weights: Vec<f32> = (logits.max(0)?.relu()? + 1.0)?.log()?.to_vec1()?;
         let expected = SparseVector::new((0..weights.len() as u32).collect(), weights).unwrap();
-        compare(&encode(&model, &[text])[0], &expected).unwrap();
+        compare(&encode(&model.document, &[text])[0], &expected).unwrap();
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
-use splade_sidecar::model::Model;
+use splade_sidecar::model::{Backend, Model};
 use tempfile::TempDir;
 
 use crate::support::models::folder;
@@ -22,7 +22,7 @@ fn copy() -> (TempDir, PathBuf) {
 }
 
 fn error_of(folder: &Path) -> String {
-    Model::load("spoilt", folder).unwrap_err().to_string()
+    Model::load("spoilt", folder, &Backend::default()).unwrap_err().to_string()
 }
 
 /// Loads a copy whose JSON file was changed, and gives the error.

@@ -3,28 +3,13 @@
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-import grpc_tools
 import pytest
-from grpc_tools import protoc
+
+from stubs import generate_stubs
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def generate_stubs() -> tempfile.TemporaryDirectory:
-    """Compiles the contract as a client would, to modules `splade.v1.…` that the tests import."""
-    folder = tempfile.TemporaryDirectory(prefix="splade-stubs-")
-    well_known = Path(grpc_tools.__file__).parent / "_proto"
-    protos = [str(path) for path in sorted((ROOT / "proto").rglob("*.proto"))]
-    includes = [f"-I{ROOT / 'proto'}", f"-I{well_known}"]
-    outputs = [f"--python_out={folder.name}", f"--grpc_python_out={folder.name}"]
-    status = protoc.main(["protoc", *includes, *outputs, *protos])
-    assert status == 0, "the contract does not compile with grpcio-tools; its messages are above"
-    sys.path.insert(0, folder.name)
-    return folder
-
 
 pytest.register_assert_rewrite("documents", "faults")
 

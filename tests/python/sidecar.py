@@ -20,12 +20,12 @@ NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 class Sidecar:
     """A running server that is SERVING, and the stubs to call it with."""
 
-    def __init__(self, binary: str, model_folder: str, store_dir: Path) -> None:
+    def __init__(self, binary: str, model_folder: str, store_dir: Path, *options: str) -> None:
         self.address, self.metrics_address = (f"127.0.0.1:{port}" for port in free_ports(2))
         self.binary = binary
         self.log = store_dir.with_name(f"{store_dir.name}-{self.address.rpartition(':')[2]}.log")
         command = [binary, "serve", "--model", model_folder, "--listen", self.address]
-        command += ["--metrics-listen", self.metrics_address, "--store-dir", str(store_dir)]
+        command += ["--metrics-listen", self.metrics_address, "--store-dir", str(store_dir), *options]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=clean_environment())
         self.channel = grpc.insecure_channel(
@@ -47,6 +47,9 @@ class Sidecar:
 
     def _wait_until_serving(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
+        # A channel that found nobody would wait a while before it tries again.
+        while not self._listens() and self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with status {self.process.returncode}\n{self.read_log()}")
@@ -60,6 +63,11 @@ class Sidecar:
                 if error.code() not in NOT_YET:
                     raise
         raise TimeoutError(f"the server was not SERVING within {START_TIMEOUT_S} s\n{self.read_log()}")
+
+    def _listens(self) -> bool:
+        host, _, port = self.address.rpartition(":")
+        with socket.socket() as probe:
+            return probe.connect_ex((host, int(port))) == 0
 
     def stop(self) -> int:
         """Asks the server to end, as an orchestrator does, and gives its exit status."""

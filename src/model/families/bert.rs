@@ -2,39 +2,39 @@
 
 use super::super::head::Head;
 use super::super::kernels::Activation;
-use super::super::transformer::{Embeddings, Layer, Transformer};
-use super::{Builder, ModelError, Settings, Weights};
+use super::super::transformer::{Layer, Positions, PostNorm, Transformer};
+use super::super::weights::Table;
+use super::{Builder, ModelError};
 
-pub(super) fn build(settings: &Settings, weights: &Weights) -> Result<(Transformer, Head), ModelError> {
-    let builder = Builder::new(settings, weights, "bert.");
-    let width = settings.size("hidden_size")?;
-    let positions = settings.size("max_position_embeddings")?;
+const WORD: &str = "embeddings.word_embeddings.weight";
 
-    let word =
-        builder.tensor(&builder.base("embeddings.word_embeddings.weight"), &[settings.vocabulary_size, width])?;
-    let position = builder.tensor(&builder.base("embeddings.position_embeddings.weight"), &[positions, width])?;
-    let types = builder.tensor(
-        &builder.base("embeddings.token_type_embeddings.weight"),
-        &[settings.size("type_vocab_size")?, width],
-    )?;
-    let position = builder.made(types.narrow(0, 0, 1).and_then(|first| position.broadcast_add(&first)))?;
-    let norm = builder.layer_norm(&builder.base("embeddings.LayerNorm"), width)?;
-
-    let layers = (0..settings.size("num_hidden_layers")?).map(|index| layer(&builder, index, width));
-    let layers = layers.collect::<Result<_, _>>()?;
-
+pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head), ModelError> {
+    let width = builder.settings.size("hidden_size")?;
     let head = "cls.predictions";
     let transform =
         builder.linear(&format!("{head}.transform.dense"), [width, width], builder.activation("hidden_act")?)?;
     let transform_norm = builder.layer_norm(&format!("{head}.transform.LayerNorm"), width)?;
-    let decoder = builder.decoder(&format!("{head}.decoder.weight"), &word, width)?;
-    let names = [format!("{head}.bias"), format!("{head}.decoder.bias")];
-    let bias = weights.tensor(&names, &[settings.vocabulary_size])?;
-    let head = Head::new((transform, transform_norm), &decoder, &bias, settings.pooling, settings.activation);
+    let biases = [&*format!("{head}.decoder.bias"), &format!("{head}.bias")];
+    let head = builder.head((transform, transform_norm), &format!("{head}.decoder.weight"), WORD, &biases, width)?;
+    Ok((transformer(builder, None)?, head))
+}
 
-    let embeddings = Embeddings { word, position, norm };
-    let heads = settings.size("num_attention_heads")?;
-    Ok((Transformer { embeddings, layers, heads }, builder.made(head)?))
+/// Embeddings and layers; positions begin after that of the padding, where there is one.
+pub(super) fn transformer(builder: &Builder<'_>, padding: Option<u32>) -> Result<Box<dyn Transformer>, ModelError> {
+    let settings = builder.settings;
+    let width = settings.size("hidden_size")?;
+    let positions = settings.size("max_position_embeddings")?;
+    let name = "embeddings.position_embeddings.weight";
+    let mut position = builder.tensor(&builder.base(name), &[positions, width])?.into_owned();
+    let types = settings.size("type_vocab_size")?;
+    let types = builder.tensor(&builder.base("embeddings.token_type_embeddings.weight"), &[types, width])?;
+    position.chunks_exact_mut(width).for_each(|row| row.iter_mut().zip(&*types).for_each(|(x, y)| *x += y));
+    let norm = builder.layer_norm(&builder.base("embeddings.LayerNorm"), width)?;
+    let position = Positions { table: Table::owned(position, width), padding };
+    let embeddings = builder.embeddings(WORD, Some(position), norm, width)?;
+
+    let layers = builder.layers(settings.size("num_hidden_layers")?, |builder, index| layer(builder, index, width))?;
+    Ok(Box::new(PostNorm { embeddings, layers, heads: settings.size("num_attention_heads")? }))
 }
 
 fn layer(builder: &Builder<'_>, index: usize, width: usize) -> Result<Layer, ModelError> {

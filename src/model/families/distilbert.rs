@@ -2,31 +2,26 @@
 
 use super::super::head::Head;
 use super::super::kernels::Activation;
-use super::super::transformer::{Embeddings, Layer, Transformer};
-use super::{Builder, ModelError, Settings, Weights};
+use super::super::transformer::{Layer, Positions, PostNorm, Transformer};
+use super::{Builder, ModelError};
 
-pub(super) fn build(settings: &Settings, weights: &Weights) -> Result<(Transformer, Head), ModelError> {
-    let builder = Builder::new(settings, weights, "distilbert.");
+const WORD: &str = "embeddings.word_embeddings.weight";
+
+pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head), ModelError> {
+    let settings = builder.settings;
     let width = settings.size("dim")?;
-    let positions = settings.size("max_position_embeddings")?;
-
-    let word =
-        builder.tensor(&builder.base("embeddings.word_embeddings.weight"), &[settings.vocabulary_size, width])?;
-    let position = builder.tensor(&builder.base("embeddings.position_embeddings.weight"), &[positions, width])?;
-    let norm = builder.layer_norm(&builder.base("embeddings.LayerNorm"), width)?;
-
-    let layers = (0..settings.size("n_layers")?).map(|index| layer(&builder, index, width));
-    let layers = layers.collect::<Result<_, _>>()?;
-
     let transform = builder.linear("vocab_transform", [width, width], builder.activation("activation")?)?;
     let transform_norm = builder.layer_norm("vocab_layer_norm", width)?;
-    let decoder = builder.decoder("vocab_projector.weight", &word, width)?;
-    let bias = builder.tensor("vocab_projector.bias", &[settings.vocabulary_size])?;
-    let head = Head::new((transform, transform_norm), &decoder, &bias, settings.pooling, settings.activation);
+    let head = (transform, transform_norm);
+    let head = builder.head(head, "vocab_projector.weight", WORD, &["vocab_projector.bias"], width)?;
 
-    let embeddings = Embeddings { word, position, norm };
-    let heads = settings.size("n_heads")?;
-    Ok((Transformer { embeddings, layers, heads }, builder.made(head)?))
+    let positions = settings.size("max_position_embeddings")?;
+    let table = builder.table(&builder.base("embeddings.position_embeddings.weight"), positions, width)?;
+    let position = Positions { table, padding: None };
+    let norm = builder.layer_norm(&builder.base("embeddings.LayerNorm"), width)?;
+    let embeddings = builder.embeddings(WORD, Some(position), norm, width)?;
+    let layers = builder.layers(settings.size("n_layers")?, |builder, index| layer(builder, index, width))?;
+    Ok((Box::new(PostNorm { embeddings, layers, heads: settings.size("n_heads")? }), head))
 }
 
 fn layer(builder: &Builder<'_>, index: usize, width: usize) -> Result<Layer, ModelError> {

@@ -1,30 +1,43 @@
 //! Layer normalisation, fused with the addition of a residual.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor, bail};
 use rten_simd::SimdOp;
 use rten_vecmath::{Normalize, NormalizeOptions, Sum, SumSquareSub};
 
 use super::elements;
+use crate::model::backend::Backend;
 
 /// Layer normalisation over the last dimension (Ba et al., 2016, arXiv:1607.06450).
 pub struct LayerNorm {
     weight: Vec<f32>,
     bias: Vec<f32>,
-    epsilon: f32,
+    epsilon: f64,
+    /// The same weight and bias on a device, `[width]` in float32.
+    on_device: Option<(Tensor, Tensor)>,
 }
 
 impl LayerNorm {
-    /// `weight` and `bias` are `[width]`.
-    pub fn new(weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Self> {
-        let (weight, bias) = (weight.to_vec1::<f32>()?, bias.to_vec1::<f32>()?);
-        if weight.is_empty() || weight.len() != bias.len() {
-            bail!("a layer norm has {} weights and {} biases", weight.len(), bias.len());
+    /// `weight` and `bias` are `[width]`; without a bias it is 0.
+    pub fn new(weight: &[f32], bias: Option<&[f32]>, epsilon: f64, backend: &Backend) -> Result<Self> {
+        let width = weight.len();
+        let bias = bias.map_or_else(|| vec![0.0; width], <[f32]>::to_vec);
+        if width == 0 || width != bias.len() {
+            bail!("a layer norm has {width} weights and {} biases", bias.len());
         }
-        Ok(Self { weight, bias, epsilon: epsilon as f32 })
+        let on_device = match backend {
+            Backend::Kernels { .. } => None,
+            Backend::Candle { device, .. } => {
+                Some((Tensor::from_slice(weight, width, device)?, Tensor::from_slice(&bias, width, device)?))
+            }
+        };
+        Ok(Self { weight: weight.to_vec(), bias, epsilon, on_device })
     }
 
     /// The normalised rows of `x`: `[tokens, width]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if let Some((weight, bias)) = &self.on_device {
+            return normalized(x, weight, bias, self.epsilon);
+        }
         let mut rows = x.flatten_all()?.to_vec1::<f32>()?;
         self.normalize(&mut rows);
         Tensor::from_vec(rows, x.shape(), x.device())
@@ -32,7 +45,10 @@ impl LayerNorm {
 
     /// The normalised rows of `x + residual`, each `[tokens, width]`.
     pub fn forward_residual(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        x.apply_op2_no_bwd(residual, self)
+        match &self.on_device {
+            Some((weight, bias)) => normalized(&(x + residual)?, weight, bias, self.epsilon),
+            None => x.apply_op2_no_bwd(residual, self),
+        }
     }
 
     fn normalize(&self, rows: &mut [f32]) {
@@ -42,7 +58,7 @@ impl LayerNorm {
             let variance = SumSquareSub::new(row, mean).dispatch() / width as f32;
             let options = NormalizeOptions {
                 pre_scale_bias: mean,
-                scale: 1.0 / (variance + self.epsilon).sqrt(),
+                scale: 1.0 / (variance + self.epsilon as f32).sqrt(),
                 element_scale: Some(&self.weight),
                 element_bias: Some(&self.bias),
                 ..Default::default()
@@ -50,6 +66,16 @@ impl LayerNorm {
             Normalize::new_mut(row, options).dispatch();
         }
     }
+}
+
+/// The same by candle's operations, in float32 whatever `x` is.
+fn normalized(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
+    let dtype = x.dtype();
+    let x = x.to_dtype(DType::F32)?;
+    let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
+    let x = x.broadcast_div(&(variance + epsilon)?.sqrt()?)?;
+    x.broadcast_mul(weight)?.broadcast_add(bias)?.to_dtype(dtype)
 }
 
 impl CustomOp2 for LayerNorm {

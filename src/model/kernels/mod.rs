@@ -1,19 +1,23 @@
-//! The arithmetic of a forward pass: candle custom operations on a packed batch.
+//! The arithmetic of a forward pass on a packed batch.
 //!
-//! A packed batch is one `[tokens, width]` matrix of float32; sequences lie one after another, without padding. Matrix
-//! products run on weights that are packed once, at load (rten-gemm). A kernel works on the thread that calls it: the
-//! encoder threads are the parallelism.
+//! A packed batch is one `[tokens, width]` matrix of float32; sequences lie one after another, without padding. On the CPU
+//! an operation is a candle custom operation: products run on weights that are packed once, at load (rten-gemm), and what
+//! follows a product runs on it while it is in the cache. A kernel works on the thread that calls it: the encoder threads
+//! are the parallelism. On other devices the same operations are candle's own.
 
 mod attention;
+mod epilogue;
 mod layer_norm;
 mod linear;
-mod max_pool;
 mod product;
+mod quantize;
+mod rope;
 
 pub use attention::Attention;
 pub use layer_norm::LayerNorm;
-pub use linear::{Activation, Linear, PackedWeight};
-pub use max_pool::max_rows_into;
+pub use linear::{Activation, Linear};
+pub use product::{PackedWeight, Product, Scratch};
+pub use rope::Rope;
 
 use candle_core::{CpuStorage, Layout, Result, bail};
 

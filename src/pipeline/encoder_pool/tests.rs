@@ -53,7 +53,7 @@ fn model(encoder: Arc<Fake>) -> Arc<Model> {
 
 fn loaded() -> Model {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/bert-random-tied");
-    Model::load("fake", &folder).unwrap()
+    Model::load("fake", &folder, &crate::model::Backend::default()).unwrap()
 }
 
 /// The id of a word that is one token.

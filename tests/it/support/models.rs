@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use splade_sidecar::model::Model;
+use splade_sidecar::model::{Backend, Model};
 
 /// The folder of a small random model that the project carries.
 pub fn folder(name: &str) -> PathBuf {
@@ -26,5 +26,5 @@ pub fn splade_tiny() -> Option<PathBuf> {
 
 /// A small random model.
 pub fn random(name: &str) -> Model {
-    Model::load(name, &folder(name)).unwrap()
+    Model::load(name, &folder(name), &Backend::default()).unwrap()
 }

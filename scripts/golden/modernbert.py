@@ -1,0 +1,84 @@
+"""ModernBERT: config.json in the old form and the new, and the tensors of a masked-language model.
+
+Two kinds of layers take turns: full attention, and attention to the `local_attention` / 2 tokens on either side. Each
+kind has a base of its own for the rotation of queries and keys.
+"""
+
+import numpy as np
+
+from variant import HEADS, HIDDEN, Variant, Weights
+
+INTERMEDIATE, LAYERS, POSITIONS, WINDOW = 40, 4, 256, 16
+# The table of embeddings has more rows than the tokenizer has tokens, as in the published models.
+UNUSED_ROWS = 7
+
+
+def modernbert_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
+    return {
+        "architectures": ["ModernBertForMaskedLM"],
+        "model_type": "modernbert",
+        "attention_bias": variant.biases,
+        "bos_token_id": vocabulary_size - 4,
+        "classifier_activation": "gelu",
+        "classifier_bias": variant.biases,
+        "cls_token_id": vocabulary_size - 4,
+        "decoder_bias": True,
+        "eos_token_id": vocabulary_size - 3,
+        "hidden_activation": "gelu",
+        "hidden_size": HIDDEN,
+        "intermediate_size": INTERMEDIATE,
+        "local_attention": WINDOW,
+        "max_position_embeddings": POSITIONS,
+        "mlp_bias": variant.biases,
+        "norm_bias": variant.biases,
+        "norm_eps": variant.layer_norm_eps,
+        "num_attention_heads": HEADS,
+        "num_hidden_layers": LAYERS,
+        "pad_token_id": vocabulary_size - 2,
+        "sep_token_id": vocabulary_size - 3,
+        "tie_word_embeddings": variant.tied,
+        "vocab_size": vocabulary_size + UNUSED_ROWS,
+        **(NEW_FORM if variant.layer_types else OLD_FORM),
+    }
+
+
+# As published with ModernBERT-base: layers 0, 3, 6 and so on attend to everything. Its `layer_norm_eps` is not used.
+OLD_FORM = {
+    "global_attn_every_n_layers": 3,
+    "global_rope_theta": 2000.0,
+    "layer_norm_eps": 0.5,
+    "local_rope_theta": 50.0,
+    "position_embedding_type": "absolute",
+}
+# As transformers 5 writes it: any order of layers.
+NEW_FORM = {
+    "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"],
+    "rope_parameters": {
+        "full_attention": {"rope_theta": 3000.0, "rope_type": "default"},
+        "sliding_attention": {"rope_theta": 70.0, "rope_type": "default"},
+    },
+}
+
+
+def modernbert_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
+    weights = Weights(variant.seed, biases=variant.biases)
+    rows = vocabulary_size + UNUSED_ROWS
+    weights.normal("model.embeddings.tok_embeddings.weight", rows, HIDDEN, scale=0.2)
+    weights.norm("model.embeddings.norm")
+    for index in range(LAYERS):
+        layer = f"model.layers.{index}"
+        # The embeddings are normalized already: the first layer has no norm before its attention.
+        if index > 0:
+            weights.norm(f"{layer}.attn_norm")
+        weights.linear(f"{layer}.attn.Wqkv", 3 * HIDDEN, HIDDEN)
+        weights.linear(f"{layer}.attn.Wo", HIDDEN, HIDDEN)
+        weights.norm(f"{layer}.mlp_norm")
+        weights.linear(f"{layer}.mlp.Wi", 2 * INTERMEDIATE, HIDDEN)
+        weights.linear(f"{layer}.mlp.Wo", HIDDEN, INTERMEDIATE)
+    weights.norm("model.final_norm")
+    weights.linear("head.dense", HIDDEN, HIDDEN)
+    weights.norm("head.norm")
+    if not variant.tied:
+        weights.normal("decoder.weight", rows, HIDDEN, scale=0.2)
+    weights.normal("decoder.bias", rows, scale=0.2, mean=variant.head_bias)
+    return weights.tensors

@@ -1,0 +1,50 @@
+"""RoBERTa and XLM-R: config.json and the tensors of a masked-language model. They differ in one prefix and one name.
+
+Positions count from `pad_token_id` + 1 = 2, so that there are two more rows of them than a text may have tokens.
+"""
+
+import numpy as np
+
+from variant import HEADS, HIDDEN, INTERMEDIATE, Variant, Weights
+
+LAYERS, POSITIONS = 2, 130
+
+ARCHITECTURES = {"roberta": "RobertaForMaskedLM", "xlm-roberta": "XLMRobertaForMaskedLM"}
+
+
+def roberta_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
+    return {
+        "architectures": [ARCHITECTURES[variant.family]],
+        "model_type": variant.family,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "hidden_act": "gelu",
+        "hidden_size": HIDDEN,
+        "intermediate_size": INTERMEDIATE,
+        "layer_norm_eps": variant.layer_norm_eps,
+        "max_position_embeddings": POSITIONS,
+        "num_attention_heads": HEADS,
+        "num_hidden_layers": LAYERS,
+        "pad_token_id": 1,
+        "tie_word_embeddings": variant.tied,
+        "type_vocab_size": 1,
+        "vocab_size": vocabulary_size,
+    }
+
+
+def roberta_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
+    """Both families call the base model `roberta`. The encoder's layers have the names of BERT's."""
+    weights = Weights(variant.seed)
+    embeddings = "roberta.embeddings"
+    weights.normal(f"{embeddings}.word_embeddings.weight", vocabulary_size, HIDDEN, scale=0.2)
+    weights.normal(f"{embeddings}.position_embeddings.weight", POSITIONS, HIDDEN, scale=0.1)
+    weights.normal(f"{embeddings}.token_type_embeddings.weight", 1, HIDDEN, scale=0.1)
+    weights.norm(f"{embeddings}.LayerNorm")
+    weights.encoder("roberta.encoder", LAYERS)
+    weights.linear("lm_head.dense", HIDDEN, HIDDEN)
+    weights.norm("lm_head.layer_norm")
+    weights.normal("lm_head.bias", vocabulary_size, scale=0.2, mean=variant.head_bias)
+    if not variant.tied:
+        weights.normal("lm_head.decoder.weight", vocabulary_size, HIDDEN, scale=0.2)
+        weights.tensors["lm_head.decoder.bias"] = weights.tensors["lm_head.bias"].copy()
+    return weights.tensors

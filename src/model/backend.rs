@@ -1,0 +1,153 @@
+//! Where and in which number format a model computes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use candle_core::{DType, Device};
+
+use super::ModelError;
+
+/// The number format of the matrix products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    #[default]
+    Float32,
+    /// Half precision, on a GPU.
+    Float16,
+    /// Weights in 8 bits per output channel, activations in 8 bits per row, sums in 32 bits; on the CPU.
+    Int8,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Float32 => "float32",
+            Self::Float16 => "float16",
+            Self::Int8 => "int8",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "float32" => Ok(Self::Float32),
+            "float16" => Ok(Self::Float16),
+            "int8" => Ok(Self::Int8),
+            _ => Err(format!("`{text}` is no number format; expected float32, float16 or int8")),
+        }
+    }
+}
+
+/// A device by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceName {
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU, by its number.
+    Cuda(usize),
+    Metal,
+}
+
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || format!("`{text}` is no device; expected cpu, cuda:N or metal");
+        match text.split_once(':') {
+            None if text == "cpu" => Ok(Self::Cpu),
+            None if text == "cuda" => Ok(Self::Cuda(0)),
+            None if text == "metal" => Ok(Self::Metal),
+            Some(("cuda", number)) => number.parse().map(Self::Cuda).map_err(|_| expected()),
+            _ => Err(expected()),
+        }
+    }
+}
+
+impl DeviceName {
+    /// Whether it computes in that format.
+    ///
+    /// # Errors
+    /// If not: which formats it has.
+    pub fn check(self, precision: Precision) -> Result<(), String> {
+        match (self, precision) {
+            (Self::Cpu, Precision::Float16) => Err("float16 is for GPUs; use float32 or int8 on the cpu".to_owned()),
+            (Self::Cuda(_) | Self::Metal, Precision::Int8) => {
+                Err("int8 is for the cpu; use float32 or float16 on a GPU".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What runs a forward pass.
+#[derive(Debug, Clone)]
+pub enum Backend {
+    /// This crate's kernels on prepacked weights, one thread a batch.
+    Kernels { int8: bool },
+    /// candle's own operations on its device.
+    Candle { device: Device, dtype: DType },
+}
+
+impl Default for Backend {
+    fn default() -> Self {
+        Self::Kernels { int8: false }
+    }
+}
+
+impl Backend {
+    /// The backend of a device and a number format.
+    ///
+    /// # Errors
+    /// If this build can't use the device, the device is not there, or it doesn't compute in that format.
+    pub fn open(device: DeviceName, precision: Precision) -> Result<Self, ModelError> {
+        device.check(precision).map_err(ModelError::Device)?;
+        let opened = match device {
+            DeviceName::Cpu => return Ok(Self::Kernels { int8: precision == Precision::Int8 }),
+            DeviceName::Cuda(number) => Device::new_cuda(number),
+            DeviceName::Metal => Device::new_metal(0),
+        };
+        let dtype = if precision == Precision::Float16 { DType::F16 } else { DType::F32 };
+        match opened {
+            Ok(device) => Ok(Self::Candle { device, dtype }),
+            Err(error) => Err(ModelError::Device(format!(
+                "the device can't be used: {error}; build with the feature `cuda` or `metal`, or use the device cpu"
+            ))),
+        }
+    }
+
+    /// The number format of its products.
+    pub fn precision(&self) -> Precision {
+        match self {
+            Self::Kernels { int8: true } => Precision::Int8,
+            Self::Candle { dtype: DType::F16, .. } => Precision::Float16,
+            Self::Kernels { int8: false } | Self::Candle { .. } => Precision::Float32,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read() {
+        assert_eq!("cuda:1".parse(), Ok(DeviceName::Cuda(1)));
+        assert_eq!("cpu".parse(), Ok(DeviceName::Cpu));
+        assert!("cuda:x".parse::<DeviceName>().unwrap_err().contains("cuda:x"));
+        for precision in [Precision::Float32, Precision::Float16, Precision::Int8] {
+            assert_eq!(precision.to_string().parse(), Ok(precision));
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused_with_the_remedy() {
+        let refused = |device, precision| Backend::open(device, precision).unwrap_err().to_string();
+        assert!(refused(DeviceName::Cpu, Precision::Float16).contains("use float32 or int8"));
+        assert!(refused(DeviceName::Cuda(0), Precision::Int8).contains("use float32 or float16"));
+        #[cfg(not(feature = "cuda"))]
+        assert!(refused(DeviceName::Cuda(0), Precision::Float32).contains("feature `cuda`"));
+    }
+}

@@ -1,0 +1,164 @@
+//! Reads the parts of one model by their tensors' names.
+
+use std::borrow::Cow;
+
+use candle_core::Result;
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::super::backend::Backend;
+use super::super::head::Head;
+use super::super::kernels::{Activation, LayerNorm, Linear};
+use super::super::transformer::{Embeddings, Positions};
+use super::super::weights::{Table, Weights};
+use super::{ModelError, Settings};
+
+type Built<T> = std::result::Result<T, ModelError>;
+
+pub struct Builder<'a> {
+    weights: &'a Weights,
+    pub settings: &'a Settings,
+    pub backend: &'a Backend,
+    /// What the base model's tensors begin with: empty, or such as `bert.`.
+    prefix: &'static str,
+}
+
+impl<'a> Builder<'a> {
+    /// `prefix` is what a masked language model calls its base model; a checkpoint may leave it out.
+    pub fn new(settings: &'a Settings, weights: &'a Weights, backend: &'a Backend, prefix: &'static str) -> Self {
+        let words = ["embeddings.word_embeddings.weight", "embeddings.tok_embeddings.weight"];
+        let prefix = if words.iter().any(|name| weights.has(&format!("{prefix}{name}"))) { prefix } else { "" };
+        Self { weights, settings, backend, prefix }
+    }
+
+    /// The full name of a tensor of the base model.
+    pub fn base(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// All layers, several at a time. Each maps the weights anew, so that what was read of them is given back when the
+    /// layer is packed: the model is never in memory twice.
+    pub fn layers<T: Send>(
+        &self,
+        count: usize,
+        layer: impl Fn(&Builder<'_>, usize) -> Built<T> + Sync,
+    ) -> Built<Vec<T>> {
+        let layers = (0..count).into_par_iter().map(|index| {
+            let weights = self.weights.reopened()?;
+            layer(&Builder { weights: &weights, ..*self }, index)
+        });
+        layers.collect()
+    }
+
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Built<Cow<'_, [f32]>> {
+        self.weights.tensor(&[name.to_owned()], shape)
+    }
+
+    /// A tensor of which rows are looked up.
+    pub fn table(&self, name: &str, rows: usize, width: usize) -> Built<Table> {
+        self.weights.table(name, rows, width)
+    }
+
+    pub fn embeddings(
+        &self,
+        word: &str,
+        position: Option<Positions>,
+        norm: LayerNorm,
+        width: usize,
+    ) -> Built<Embeddings> {
+        let word = self.table(&self.base(word), self.settings.vocabulary_size, width)?;
+        Ok(Embeddings { word, position, norm, backend: self.backend.clone() })
+    }
+
+    /// `name.weight` `[outputs, inputs]` and `name.bias`.
+    pub fn linear(&self, name: &str, shape: [usize; 2], activation: Activation) -> Built<Linear> {
+        let bias = self.tensor(&format!("{name}.bias"), &shape[..1])?;
+        self.linear_of(name, shape, Some(&bias), activation)
+    }
+
+    /// The same without a bias where there is none.
+    pub fn linear_maybe_biased(&self, name: &str, shape: [usize; 2], activation: Activation) -> Built<Linear> {
+        match self.weights.has(&format!("{name}.bias")) {
+            true => self.linear(name, shape, activation),
+            false => self.linear_of(name, shape, None, activation),
+        }
+    }
+
+    fn linear_of(&self, name: &str, shape: [usize; 2], bias: Option<&[f32]>, activation: Activation) -> Built<Linear> {
+        let weight = self.tensor(&format!("{name}.weight"), &shape)?;
+        self.made(Linear::new(&weight, shape, bias, activation, self.backend))
+    }
+
+    /// Several layers of the same inputs as one.
+    pub fn fused_linear(&self, names: [String; 3], width: usize) -> Built<Linear> {
+        let part = |kind: &str, shape: &[usize]| {
+            let parts = names.iter().map(|name| self.tensor(&format!("{name}.{kind}"), shape));
+            Ok(parts.collect::<Built<Vec<_>>>()?.concat())
+        };
+        let (weight, bias) = (part("weight", &[width, width])?, part("bias", &[width])?);
+        let shape = [3 * width, width];
+        self.made(Linear::new(&weight, shape, Some(&bias), Activation::None, self.backend))
+    }
+
+    /// A layer norm under its new names or, as old checkpoints have them, `gamma` and `beta`.
+    pub fn layer_norm(&self, name: &str, width: usize) -> Built<LayerNorm> {
+        let epsilon = self.number("layer_norm_eps", 1e-12);
+        let bias = self.weights.tensor(&[format!("{name}.bias"), format!("{name}.beta")], &[width])?;
+        self.layer_norm_of(name, width, Some(&bias), epsilon)
+    }
+
+    /// A layer norm that may have no bias.
+    pub fn layer_norm_maybe_biased(&self, name: &str, width: usize, epsilon: f64) -> Built<LayerNorm> {
+        let bias = format!("{name}.bias");
+        match self.weights.has(&bias) {
+            true => self.layer_norm_of(name, width, Some(&self.tensor(&bias, &[width])?), epsilon),
+            false => self.layer_norm_of(name, width, None, epsilon),
+        }
+    }
+
+    fn layer_norm_of(&self, name: &str, width: usize, bias: Option<&[f32]>, epsilon: f64) -> Built<LayerNorm> {
+        let weight = self.weights.tensor(&[format!("{name}.weight"), format!("{name}.gamma")], &[width])?;
+        self.made(LayerNorm::new(&weight, bias, epsilon, self.backend))
+    }
+
+    /// The head. The decoder `[vocabulary, width]` is its own weight where there is one, else the word embedding, if they
+    /// are tied. The bias is the first of `biases` that there is.
+    pub fn head(
+        &self,
+        layers: (Linear, LayerNorm),
+        own: &str,
+        word: &str,
+        biases: &[&str],
+        width: usize,
+    ) -> Built<Head> {
+        let settings = self.settings;
+        let weights = self.weights.reopened()?;
+        let tied = settings.config.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(true);
+        let name = if tied && !weights.has(own) { self.base(word) } else { own.to_owned() };
+        let decoder = weights.tensor(&[name], &[settings.vocabulary_size, width])?;
+        let biases: Vec<String> = biases.iter().map(|&name| name.to_owned()).collect();
+        let bias = self.weights.tensor(&biases, &[settings.vocabulary_size])?.into_owned();
+        self.made(Head::new(layers, &decoder, bias, (settings.pooling, settings.activation), self.backend))
+    }
+
+    /// The activation that `config.json` names under `key`.
+    pub fn activation(&self, key: &str) -> Built<Activation> {
+        match self.settings.config.get(key).and_then(Value::as_str).unwrap_or("gelu") {
+            "gelu" => Ok(Activation::Gelu),
+            "relu" => Ok(Activation::Relu),
+            other => {
+                let problem = format!("`{key}` is `{other}`; expected `gelu` or `relu`");
+                Err(ModelError::file(&self.settings.config_path, problem))
+            }
+        }
+    }
+
+    /// A number of `config.json`.
+    pub fn number(&self, key: &str, default: f64) -> f64 {
+        self.settings.config.get(key).and_then(Value::as_f64).unwrap_or(default)
+    }
+
+    pub fn made<T>(&self, part: Result<T>) -> Built<T> {
+        part.map_err(|error| self.weights.problem(error))
+    }
+}

@@ -1,0 +1,208 @@
+//! What follows a product while it is still in the cache: scales, bias, activation, or the maximum over rows.
+
+use rten_simd::ops::{BitOps, NumOps, ToFloat};
+use rten_simd::{Isa, SimdOp, SimdUnaryOp};
+use rten_vecmath::Gelu;
+
+use super::Activation;
+use super::product::Product;
+use super::quantize::Columns;
+
+impl Product<'_> {
+    /// Writes `activation(product + bias)` into the columns of `out` from `column`; `out` has rows of `stride`.
+    ///
+    /// A gated product has the inputs in the first half of its columns and their gates in the second, and gives half as
+    /// many columns.
+    pub fn store(&self, bias: &[f32], activation: Activation, out: &mut [f32], stride: usize, column: usize) {
+        let outputs = bias.len();
+        let width = if activation == Activation::GatedGelu { outputs / 2 } else { outputs };
+        for (number, out) in out.chunks_exact_mut(stride).enumerate() {
+            let out = &mut out[column..column + width];
+            let row = number * outputs..(number + 1) * outputs;
+            match self {
+                Self::Float32(product) => {
+                    Store { row: Float32(&product[row]), bias, activation, out }.dispatch();
+                }
+                Self::Int8 { sums, rows, columns } => {
+                    let (scale, zero_point) = (rows.scales[number], rows.zero_points[number]);
+                    let row = Int8 { sums: &sums[row], scale, zero_point, columns };
+                    Store { row, bias, activation, out }.dispatch();
+                }
+            }
+        }
+    }
+
+    /// Makes `best` the maximum of each column over the rows from `first`, `count` of them.
+    pub fn max_rows(&self, first: usize, count: usize, best: &mut [f32]) {
+        best.fill(f32::NEG_INFINITY);
+        let outputs = best.len();
+        if outputs == 0 {
+            return;
+        }
+        let rows = first * outputs..(first + count) * outputs;
+        match self {
+            Self::Float32(product) => {
+                product[rows].chunks_exact(outputs).for_each(|row| MaxRow { row: Float32(row), best }.dispatch());
+            }
+            Self::Int8 { sums, rows: quantized, columns } => {
+                let of_rows = quantized.scales[first..first + count].iter().zip(&quantized.zero_points[first..]);
+                for (sums, (&scale, &zero_point)) in sums[rows].chunks_exact(outputs).zip(of_rows) {
+                    let row = Int8 { sums, scale, zero_point, columns };
+                    MaxRow { row, best }.dispatch();
+                }
+            }
+        }
+    }
+
+    /// One element.
+    pub fn at(&self, row: usize, column: usize, outputs: usize) -> f32 {
+        let at = row * outputs + column;
+        match self {
+            Self::Float32(product) => product[at],
+            Self::Int8 { sums, rows, columns } => {
+                let sum = sums[at] - rows.zero_points[row] * columns.sums[column];
+                sum as f32 * (columns.scales[column] * rows.scales[row])
+            }
+        }
+    }
+}
+
+/// A row of a product that is read a vector at a time.
+trait Row {
+    fn load<I: Isa>(&self, isa: I, at: usize) -> I::F32;
+    /// The same of the last columns, too few for a vector: the missing ones are 0.
+    fn load_rest<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32;
+}
+
+struct Float32<'a>(&'a [f32]);
+
+impl Row for Float32<'_> {
+    #[inline(always)]
+    fn load<I: Isa>(&self, isa: I, at: usize) -> I::F32 {
+        isa.f32().load(&self.0[at..])
+    }
+
+    #[inline(always)]
+    fn load_rest<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
+        isa.f32().load_pad(&self.0[at..end]).0
+    }
+}
+
+struct Int8<'a> {
+    sums: &'a [i32],
+    scale: f32,
+    zero_point: i32,
+    columns: &'a Columns,
+}
+
+impl Int8<'_> {
+    #[inline(always)]
+    fn scaled<I: Isa>(&self, isa: I, sums: I::I32, column_sums: I::I32, column_scales: I::F32) -> I::F32 {
+        let (int, float) = (isa.i32(), isa.f32());
+        let sums = int.sub(sums, int.mul(int.splat(self.zero_point), column_sums));
+        float.mul(int.to_float(sums), float.mul(column_scales, float.splat(self.scale)))
+    }
+}
+
+impl Row for Int8<'_> {
+    #[inline(always)]
+    fn load<I: Isa>(&self, isa: I, at: usize) -> I::F32 {
+        let (int, Columns { scales, sums }) = (isa.i32(), self.columns);
+        self.scaled(isa, int.load(&self.sums[at..]), int.load(&sums[at..]), isa.f32().load(&scales[at..]))
+    }
+
+    #[inline(always)]
+    fn load_rest<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
+        let (int, Columns { scales, sums }) = (isa.i32(), self.columns);
+        let column_sums = int.load_pad(&sums[at..end]).0;
+        self.scaled(isa, int.load_pad(&self.sums[at..end]).0, column_sums, isa.f32().load_pad(&scales[at..end]).0)
+    }
+}
+
+struct Store<'a, R> {
+    row: R,
+    bias: &'a [f32],
+    activation: Activation,
+    out: &'a mut [f32],
+}
+
+// Everything that works on vectors is inlined by force: only then does it get the instruction set of its caller. That rules
+// closures out.
+impl<R: Row> Store<'_, R> {
+    /// `product + bias` of the columns `at..end`, at most a vector of them.
+    #[inline(always)]
+    fn biased<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
+        let ops = isa.f32();
+        if end - at == ops.len() {
+            ops.add(self.row.load(isa, at), ops.load(&self.bias[at..]))
+        } else {
+            ops.add(self.row.load_rest(isa, at, end), ops.load_pad(&self.bias[at..end]).0)
+        }
+    }
+
+    /// Columns `at..end` of the output.
+    #[inline(always)]
+    fn columns<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
+        let ops = isa.f32();
+        let x = self.biased(isa, at, end);
+        match self.activation {
+            Activation::None => x,
+            Activation::Relu => ops.max(x, ops.zero()),
+            Activation::Gelu => Gelu {}.eval(isa, x),
+            Activation::GatedGelu => {
+                let half = self.out.len();
+                ops.mul(Gelu {}.eval(isa, x), self.biased(isa, half + at, half + end))
+            }
+        }
+    }
+}
+
+impl<R: Row> SimdOp for Store<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        let (lanes, width) = (ops.len(), self.out.len());
+        let whole = width - width % lanes;
+        for at in (0..whole).step_by(lanes) {
+            let columns = self.columns(isa, at, at + lanes);
+            ops.store(columns, &mut self.out[at..at + lanes]);
+        }
+        if whole < width {
+            let mut rest = [0.0; MAX_LANES];
+            ops.store(self.columns(isa, whole, width), &mut rest[..lanes]);
+            self.out[whole..].copy_from_slice(&rest[..width - whole]);
+        }
+    }
+}
+
+/// Float32 lanes of the widest vectors that there are.
+const MAX_LANES: usize = 64;
+
+/// Raises each of `best` to its column of the row.
+struct MaxRow<'a, R> {
+    row: R,
+    best: &'a mut [f32],
+}
+
+impl<R: Row> SimdOp for MaxRow<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        let (lanes, width) = (ops.len(), self.best.len());
+        let whole = width - width % lanes;
+        for at in (0..whole).step_by(lanes) {
+            let best = &mut self.best[at..at + lanes];
+            let higher = ops.max(ops.load(best), self.row.load(isa, at));
+            ops.store(higher, best);
+        }
+        if whole < width {
+            let mut rest = [0.0; MAX_LANES];
+            ops.store(self.row.load_rest(isa, whole, width), &mut rest[..lanes]);
+            self.best[whole..].iter_mut().zip(rest).for_each(|(best, value)| *best = best.max(value));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Inference-free queries: each token of a text has its weight from a table (Geng et al., 2024, arXiv:2411.04403), so that a
+//! query costs no more than its tokens.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::settings::{TokenizerSettings, read_json, read_optional, tokenizer_max_length};
+use super::weights::{self, Weights};
+use super::{Encoder, ModelError, TokenBatch, Tokenizer};
+use crate::types::SparseVector;
+
+/// What is known of a static side before its weights are read.
+pub struct StaticSettings {
+    folder: PathBuf,
+    pub tokenizer: TokenizerSettings,
+    /// Weights by token; `None`: they are in a tensor.
+    idf: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StaticConfig {
+    path: Option<String>,
+}
+
+impl StaticSettings {
+    /// Reads the folder of a `SparseStaticEmbedding` in the model's folder `root`.
+    ///
+    /// # Errors
+    /// A file that is missing or is not JSON, by name.
+    pub fn read(root: &Path, folder: &Path) -> Result<Self, ModelError> {
+        let config_path = folder.join("config.json");
+        let config: StaticConfig = read_optional(&config_path)?.unwrap_or_default();
+        // sentence-transformers looks for it in the working directory; published models have it in their root.
+        let idf = config.path.map(|name| match folder.join(&name) {
+            own if own.exists() => own,
+            _ => root.join(name),
+        });
+        let tokenizer = TokenizerSettings {
+            path: folder.join("tokenizer.json"),
+            vocabulary_size: None,
+            max_length: tokenizer_max_length(folder)?,
+            lower_case: false,
+            special_tokens: false,
+        };
+        Ok(Self { folder: folder.to_owned(), tokenizer, idf })
+    }
+
+    /// The files that decide its vectors.
+    pub fn files(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let mut files = vec![self.tokenizer.path.clone()];
+        match &self.idf {
+            Some(idf) => files.push(idf.clone()),
+            None => files.extend(weights::files(&self.folder)?),
+        }
+        Ok(files)
+    }
+}
+
+/// The weight of each token of the vocabulary.
+#[derive(Debug)]
+pub struct StaticEncoder {
+    weights: Vec<f32>,
+}
+
+impl StaticEncoder {
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged, or has weights for another vocabulary.
+    pub fn load(settings: &StaticSettings, tokenizer: &Tokenizer) -> Result<Self, ModelError> {
+        let size = tokenizer.vocabulary_size();
+        let Some(idf) = &settings.idf else {
+            let weights = Weights::open(&weights::files(&settings.folder)?)?;
+            let weights = weights.tensor(&["weight".to_owned()], &[size])?.into_owned();
+            return Ok(Self { weights });
+        };
+        let table: BTreeMap<String, f32> = read_json(idf)?;
+        let mut weights = vec![0.0; size];
+        for (token, weight) in table {
+            match tokenizer.id(&token).and_then(|id| weights.get_mut(id as usize)) {
+                Some(place) => *place = weight,
+                None => return Err(ModelError::file(idf, format!("the tokenizer has no token `{token}`"))),
+            }
+        }
+        Ok(Self { weights })
+    }
+}
+
+impl Encoder for StaticEncoder {
+    fn encode(&self, batch: &TokenBatch, _between: &mut dyn FnMut()) -> candle_core::Result<Vec<SparseVector>> {
+        let vectors = batch.sequences().map(|ids| {
+            // A token counts once, however often it is there.
+            let mut ids = ids.to_vec();
+            ids.sort_unstable();
+            let mut vector = SparseVector::default();
+            ids.iter().for_each(|&id| vector.push(id, self.weights.get(id as usize).copied().unwrap_or_default()));
+            vector
+        });
+        Ok(vectors.collect())
+    }
+}
