@@ -3,13 +3,13 @@
 use splade_sidecar::model::{Side, TokenBatch};
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
-    self, EncodeOptions, EncodedText, ExplainRequest, IngestOptions, LongText, SearchRequest, TermOrigin,
+    self, EncodeOptions, EncodedText, ExplainRequest, IngestOptions, LongText, Role, SearchRequest, TermOrigin,
 };
 use splade_sidecar::types::SparseVector;
 
 use super::{assert_indexed, by_text, close, search};
 use crate::support::documents::{numbered, options, texts};
-use crate::support::models::random;
+use crate::support::models::{folder, random};
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
 /// Tokens of a text that a window of the model has room for: 128 less [CLS] and [SEP].
@@ -133,7 +133,7 @@ async fn a_long_query_is_searched_and_explained_by_its_windows() {
         let texts = mixed();
         let (long_text, query) = (LongText::Window.into(), texts[1].clone());
         assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts)).await);
-        let of_query = EncodeOptions { role: proto::Role::Query.into(), ..windowed(None) };
+        let of_query = EncodeOptions { role: Role::Query.into(), ..windowed(None) };
         let encoded = sidecar.encode(of_query, std::slice::from_ref(&query)).await.remove(0);
         let by_vector = SearchRequest {
             query: Some(proto::search_request::Query::Vector(encoded.vector.unwrap())),
@@ -157,4 +157,25 @@ async fn a_long_query_is_searched_and_explained_by_its_windows() {
         assert!(close(explained.score, squares.values().iter().map(|weight| weight * weight).sum()));
     })
     .await;
+}
+
+/// A query side without attention weighs each token for itself, so windows give what the whole text would.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn windows_of_an_inference_free_query_are_the_whole() {
+    let model = folder("router-random-static");
+    let sidecar = Sidecar::start(&["--model", model.to_str().unwrap()]).await;
+    let text = texts(20).join(" ");
+    let query = random("router-random-static").query.unwrap();
+    let tokens = query.tokenizer.tokens(&text).unwrap();
+    let batch = TokenBatch::from_iter([tokens.as_slice()]);
+    let expected = query.encoder.encode(&batch, &mut || {}).unwrap().remove(0);
+    // It has no special tokens, so all of the 128 that it takes may be the text's.
+    let options = EncodeOptions { role: Role::Query.into(), ..windowed(Some(127)) };
+    let encoded = sidecar.encode(options, std::slice::from_ref(&text)).await.remove(0);
+    assert_eq!(vector(&encoded), expected);
+    assert_eq!((encoded.window_count as usize, encoded.truncated), (tokens.len() - 127, false));
+    let cut = EncodeOptions { role: Role::Query.into(), ..Default::default() };
+    let cut = sidecar.encode(cut, &[text]).await.remove(0);
+    assert_eq!((cut.token_count, cut.truncated), (128, true));
+    sidecar.end().await;
 }
