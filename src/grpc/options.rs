@@ -48,9 +48,11 @@ fn window_overlap(overlap: Option<u32>, room: Option<usize>) -> Result<usize, Fa
     let room = room.unwrap_or(usize::MAX);
     match overlap.map(|overlap| overlap as usize) {
         None => Ok(DEFAULT_WINDOW_OVERLAP.min(room / 4)),
-        Some(overlap) if overlap < room => Ok(overlap),
+        // More would make a window for every few tokens.
+        Some(overlap) if overlap <= room / 2 => Ok(overlap),
         Some(overlap) => {
-            let message = format!("it is {overlap}, and a window has {room} tokens beside the special ones; send less");
+            let most = room / 2;
+            let message = format!("it is {overlap}; send at most {most}, half of a window's {room} tokens");
             Err(invalid("window_overlap", message))
         }
     }

@@ -9,7 +9,7 @@ use super::weights::Table;
 
 /// The last hidden states of a packed batch.
 pub trait Transformer: Send + Sync {
-    /// `[tokens, width]`. Calls `between` before each layer, so that the thread can look at more urgent work.
+    /// `[tokens, width]`. Calls `between` several times a layer, so that the thread can look at more urgent work.
     fn forward(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> Result<Tensor>;
 }
 
@@ -75,11 +75,16 @@ pub struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, x: &Tensor, attention: &Attention<'_>) -> Result<Tensor> {
-        let mixed = self.attention_output.forward(&attention.forward(&self.qkv.forward(x)?)?)?;
+    fn forward(&self, x: &Tensor, attention: &Attention<'_>, between: &mut dyn FnMut()) -> Result<Tensor> {
+        between();
+        let qkv = self.qkv.forward(x)?;
+        between();
+        let mixed = self.attention_output.forward(&attention.forward(&qkv)?)?;
         let x = self.attention_norm.forward_residual(&mixed, x)?;
-        let expanded = self.output.forward(&self.intermediate.forward(&x)?)?;
-        self.output_norm.forward_residual(&expanded, &x)
+        between();
+        let expanded = self.intermediate.forward(&x)?;
+        between();
+        self.output_norm.forward_residual(&self.output.forward(&expanded)?, &x)
     }
 }
 
@@ -95,8 +100,7 @@ impl Transformer for PostNorm {
         let attention = Attention { bounds: batch.bounds(), heads: self.heads, rope: None, reach: None };
         let mut hidden = self.embeddings.forward(batch)?;
         for layer in &self.layers {
-            between();
-            hidden = layer.forward(&hidden, &attention)?;
+            hidden = layer.forward(&hidden, &attention, between)?;
         }
         Ok(hidden)
     }

@@ -52,6 +52,7 @@ impl EncoderPool {
                 query: query_receiver.clone(),
                 bulk: bulk_receiver.clone(),
                 batch_tokens: config.batch_tokens,
+                threads: config.threads,
             };
             std::thread::Builder::new().name(format!("encoder-{index}")).spawn(move || worker.run())
         });
@@ -65,6 +66,8 @@ struct Worker {
     query: Receiver<Queued<EncodeJob>>,
     bulk: Receiver<Queued<EncodeJob>>,
     batch_tokens: usize,
+    /// How many threads serve these lanes.
+    threads: usize,
 }
 
 /// What a thread is at, which decides when it looks at the query lane.
@@ -119,14 +122,19 @@ impl Worker {
         let limits = Limits { items: usize::MAX, weight: self.batch_tokens, age: Duration::ZERO };
         let mut batcher = Batcher::new(limits);
         let mut next = Some(first);
+        // Of what waits, a thread takes its share: the last texts of a large request are not one thread's alone.
+        let mut share = (lane.len() + 1).div_ceil(self.threads);
         while let Some(queued) = next.take().or_else(|| lane.try_recv().ok()) {
             // Long texts take a while to tokenize, and many of them may be refused for their length.
             between();
             match tokenize(queued.take()) {
                 Some((job, Sequences::One(tokens))) => {
                     let weight = tokens.ids.len();
-                    if let Some(batch) = batcher.push(Text { job, tokens }, weight, Instant::now()) {
+                    let closed = batcher.push(Text { job, tokens }, weight, Instant::now());
+                    share = share.saturating_sub(1);
+                    if let Some(batch) = closed.or_else(|| if share == 0 { batcher.flush() } else { None }) {
                         batch::encode(batch, &mut between);
+                        share = lane.len().div_ceil(self.threads);
                     }
                 }
                 Some((job, Sequences::Windows(windows))) => {

@@ -36,14 +36,18 @@ struct ModernBert {
 }
 
 impl Layer {
-    fn forward(&self, x: &Tensor, attention: &Attention<'_>) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, attention: &Attention<'_>, between: &mut dyn FnMut()) -> Result<Tensor> {
+        between();
         let qkv = match &self.attention_norm {
             Some(norm) => self.qkv.forward(&norm.forward(x)?)?,
             None => self.qkv.forward(x)?,
         };
+        between();
         let x = (x + self.attention_output.forward(&attention.forward(&qkv)?)?)?;
-        let expanded = self.output.forward(&self.intermediate.forward(&self.norm.forward(&x)?)?)?;
-        x + expanded
+        between();
+        let expanded = self.intermediate.forward(&self.norm.forward(&x)?)?;
+        between();
+        x + self.output.forward(&expanded)?
     }
 }
 
@@ -54,8 +58,7 @@ impl Transformer for ModernBert {
         let local = Attention { bounds, heads, rope: Some(&self.local), reach: Some(self.reach) };
         let mut hidden = self.embeddings.forward(batch)?;
         for layer in &self.layers {
-            between();
-            hidden = layer.forward(&hidden, if layer.is_global { &global } else { &local })?;
+            hidden = layer.forward(&hidden, if layer.is_global { &global } else { &local }, between)?;
         }
         self.norm.forward(&hidden)
     }

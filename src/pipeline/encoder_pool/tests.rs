@@ -20,6 +20,8 @@ type Log = Arc<Mutex<Vec<String>>>;
 struct Fake {
     bad: Option<u32>,
     seen: Mutex<Vec<u32>>,
+    /// How many texts each batch had.
+    batches: Mutex<Vec<usize>>,
     /// The tokens of each batch.
     batches: Mutex<Vec<usize>>,
     first: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -39,6 +41,7 @@ impl Encoder for Fake {
         }
         between();
         self.seen.lock().unwrap().extend(batch.ids());
+        self.batches.lock().unwrap().push(batch.len());
         self.batches.lock().unwrap().push(batch.ids().len());
         assert!(!self.bad.is_some_and(|bad| batch.ids().contains(&bad)), "a bad text");
         let lengths = batch.bounds().windows(2).map(|pair| (pair[1] - pair[0]) as f32);
@@ -109,7 +112,7 @@ async fn filled(query: Vec<EncodeJob>, bulk: Vec<EncodeJob>, batch_tokens: usize
     for job in bulk {
         bulk_lane.send(job).await.unwrap();
     }
-    (query_lane, Worker { query: query_receiver, bulk: bulk_receiver, batch_tokens })
+    (query_lane, Worker { query: query_receiver, bulk: bulk_receiver, batch_tokens, threads: 1 })
 }
 
 /// Runs the thread until both lanes are closed and empty.
@@ -132,6 +135,18 @@ async fn a_text_that_the_encoder_panics_on_is_refused_alone() {
     let encoded = ["flow a: encoded", "flow b: encoded", "flow d: encoded", "flow e: encoded"];
     assert_eq!(log[1..], encoded);
     assert_eq!(log[0], "body c: INTERNAL");
+}
+
+#[tokio::test]
+async fn a_thread_takes_its_share_of_what_waits() {
+    let (log, encoder) = (Log::default(), Arc::new(Fake::default()));
+    let model = model(Arc::clone(&encoder));
+    let bulk = ["flow"; 12].map(|text| job(&model, &log, text, text)).into();
+    let (lane, worker) = filled(Vec::new(), bulk, 512).await;
+    drop(lane);
+    run(Worker { threads: 2, ..worker });
+    // The other thread, were there one, would have taken as many each time.
+    assert_eq!(*encoder.batches.lock().unwrap(), [6, 3, 2, 1]);
 }
 
 #[tokio::test]

@@ -56,10 +56,9 @@ fn to_vector(vector: proto::SparseVector) -> SparseVector {
 async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
     let (sidecar, side, texts) = (Sidecar::start(&[]).await, random(MODEL).document, mixed());
     let cut = sidecar.encode(EncodeOptions::default(), &texts).await;
-    // The default is a quarter of the room here, for that is less than 32. The most that may overlap makes a window of
-    // each further token.
+    // The default is a quarter of the room here, for that is less than 32.
     for (window_overlap, overlap, texts) in
-        [(None, 31, &texts[..]), (Some(0), 0, &texts), (Some(70), 70, &texts), (Some(125), 125, &texts[..2])]
+        [(None, 31, &texts[..]), (Some(0), 0, &texts), (Some(20), 20, &texts), (Some(63), 63, &texts)]
     {
         let encoded = sidecar.encode(windowed(window_overlap), texts).await;
         for ((text, encoded), cut) in texts.iter().zip(&encoded).zip(&cut) {
@@ -170,10 +169,10 @@ async fn windows_of_an_inference_free_query_are_the_whole() {
     let batch = TokenBatch::from_iter([tokens.as_slice()]);
     let expected = query.encoder.encode(&batch, &mut || {}).unwrap().remove(0);
     // It has no special tokens, so all of the 128 that it takes may be the text's.
-    let options = EncodeOptions { role: Role::Query.into(), ..windowed(Some(127)) };
+    let options = EncodeOptions { role: Role::Query.into(), ..windowed(Some(64)) };
     let encoded = sidecar.encode(options, std::slice::from_ref(&text)).await.remove(0);
     assert_eq!(vector(&encoded), expected);
-    assert_eq!((encoded.window_count as usize, encoded.truncated), (tokens.len() - 127, false));
+    assert_eq!((encoded.window_count as usize, encoded.truncated), ((tokens.len() - 64).div_ceil(64), false));
     let cut = EncodeOptions { role: Role::Query.into(), ..Default::default() };
     let cut = sidecar.encode(cut, &[text]).await.remove(0);
     assert_eq!((cut.token_count, cut.truncated), (128, true));
