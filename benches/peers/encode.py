@@ -98,7 +98,7 @@ def compare(model: Path, corpus: str, texts: list[str], arguments: argparse.Name
 
     say(f"{model.name}, {corpus}: {len(texts)} texts, {tokens} tokens")
     everyone = [*peers(encoder, model, ordered, arguments), *ours(model, texts, tokens, arguments)]
-    seconds, products = turns.take(everyone, arguments.rounds, arguments.threads, say)
+    rounds = turns.take(everyone, arguments.rounds, arguments.threads, say)
     return {
         "model": model.name,
         "texts": Path(corpus).stem,
@@ -106,11 +106,12 @@ def compare(model: Path, corpus: str, texts: list[str], arguments: argparse.Name
         "tokens": tokens,
         "threads": arguments.threads,
         "flop_per_token": flop + cost.of_attention(encoder[0].model.config, lengths),
-        "products_gflops": products,
+        "products_gflops": rounds.products,
+        "disturbance": rounds.disturbance,
         "contenders": [
-            {"name": c.name, "dtype": c.dtype, "variant": c.variant, "peer": c.is_peer, "seconds": rounds}
-            for c, rounds in zip(everyone, seconds)
-            if rounds
+            {"name": c.name, "dtype": c.dtype, "variant": c.variant, "peer": c.is_peer, "seconds": seconds}
+            for c, seconds in zip(everyone, rounds.seconds)
+            if seconds
         ],
     }
 
