@@ -118,11 +118,13 @@ def compare(model: Path, corpus: str, texts: list[str], arguments: argparse.Name
 
 def peers(encoder: SparseEncoder, model: Path, texts: list[str], arguments: argparse.Namespace) -> list[who.Contender]:
     found = []
+    # Another model of the same name, or the same one made anew, is not taken for this one.
+    exports = arguments.work / "onnx" / f"{model.name}-{(model / 'config.json').stat().st_mtime_ns:x}"
     if "sentence-transformers" in arguments.peers:
         found += who.sentence_transformers(encoder, texts, arguments.batch_sizes)
     for peer, make in {"onnxruntime": onnx_models.float32, "onnxruntime-int8": onnx_models.int8}.items():
         if peer in arguments.peers:
-            runner = who.OnnxEncoder(make(model, arguments.work / "onnx" / model.name), model, arguments.threads)
+            runner = who.OnnxEncoder(make(model, exports), model, arguments.threads)
             dtype = make.__name__
             check(encoder, runner, texts[:: max(1, len(texts) // CHECKED_TEXTS)], dtype)
             found += runner.contenders(dtype, texts, arguments.batch_sizes)
