@@ -98,7 +98,7 @@ def compare(model: Path, corpus: str, texts: list[str], arguments: argparse.Name
 
     say(f"{model.name}, {corpus}: {len(texts)} texts, {tokens} tokens")
     everyone = [*peers(encoder, model, ordered, arguments), *ours(model, texts, tokens, arguments)]
-    seconds, products = turns.take(everyone, arguments.rounds, arguments.threads, say)
+    rounds = turns.take(everyone, arguments.rounds, arguments.threads, say)
     return {
         "model": model.name,
         "texts": Path(corpus).stem,
@@ -106,22 +106,25 @@ def compare(model: Path, corpus: str, texts: list[str], arguments: argparse.Name
         "tokens": tokens,
         "threads": arguments.threads,
         "flop_per_token": flop + cost.of_attention(encoder[0].model.config, lengths),
-        "products_gflops": products,
+        "products_gflops": rounds.products,
+        "disturbance": rounds.disturbance,
         "contenders": [
-            {"name": c.name, "dtype": c.dtype, "variant": c.variant, "peer": c.is_peer, "seconds": rounds}
-            for c, rounds in zip(everyone, seconds)
-            if rounds
+            {"name": c.name, "dtype": c.dtype, "variant": c.variant, "peer": c.is_peer, "seconds": seconds}
+            for c, seconds in zip(everyone, rounds.seconds)
+            if seconds
         ],
     }
 
 
 def peers(encoder: SparseEncoder, model: Path, texts: list[str], arguments: argparse.Namespace) -> list[who.Contender]:
     found = []
+    # Another model of the same name, or the same one made anew, is not taken for this one.
+    exports = arguments.work / "onnx" / f"{model.name}-{(model / 'config.json').stat().st_mtime_ns:x}"
     if "sentence-transformers" in arguments.peers:
         found += who.sentence_transformers(encoder, texts, arguments.batch_sizes)
     for peer, make in {"onnxruntime": onnx_models.float32, "onnxruntime-int8": onnx_models.int8}.items():
         if peer in arguments.peers:
-            runner = who.OnnxEncoder(make(model, arguments.work / "onnx" / model.name), model, arguments.threads)
+            runner = who.OnnxEncoder(make(model, exports), model, arguments.threads)
             dtype = make.__name__
             check(encoder, runner, texts[:: max(1, len(texts) // CHECKED_TEXTS)], dtype)
             found += runner.contenders(dtype, texts, arguments.batch_sizes)

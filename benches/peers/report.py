@@ -3,6 +3,8 @@
 import statistics
 import sys
 
+import cores
+
 SHORT = "glosses"
 TINY, BERT = "splade-tiny", "bert-shape"
 
@@ -23,7 +25,12 @@ def print_result(result: dict) -> None:
     name, gflops = best_product(result)
     bound = product_bound(result)
     say(f"\nbest matrix product, float32: {gflops:.0f} GFLOP/s ({name})")
-    say(f"{result['flop_per_token'] / 1e6:.1f} MFLOP a token: {bound:.0f} tokens/s at that rate\n")
+    say(f"{result['flop_per_token'] / 1e6:.1f} MFLOP a token: {bound:.0f} tokens/s at that rate")
+    disturbance = statistics.median(result["disturbance"])
+    verdict = (
+        "" if disturbance < cores.QUIET else ": TOO MUCH for figures to be trusted; whoever uses all cores suffers most"
+    )
+    say(f"other processes took {disturbance:.1%} of the machine{verdict}\n")
 
 
 def print_goals(results: list[dict]) -> None:

@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import cores
 from contenders import CannotRun, Contender
 
 PRODUCTS = Path(__file__).with_name("products.py")
@@ -13,14 +15,24 @@ PRODUCTS = Path(__file__).with_name("products.py")
 NEAR = 1.4
 
 
-def take(
-    everyone: list[Contender], rounds: int, threads: int, say: Callable[[str], None]
-) -> tuple[list[list[float]], list[dict[str, float]]]:
-    """The seconds of each contender, one a round, and the rates of matrix products, also one a round."""
-    seconds: list[list[float]] = [[] for _ in everyone]
-    products = []
+@dataclass
+class Rounds:
+    """One entry a round each."""
+
+    # By contender, in their order; a contender that was left out of a round has fewer.
+    seconds: list[list[float]]
+    # GFLOP/s by kind of product.
+    products: list[dict[str, float]] = field(default_factory=list)
+    # The share of the machine's time that other processes took.
+    disturbance: list[float] = field(default_factory=list)
+
+
+def take(everyone: list[Contender], rounds: int, threads: int, say: Callable[[str], None]) -> Rounds:
+    figures = Rounds([[] for _ in everyone])
+    seconds = figures.seconds
     left_out: set[int] = set()
     for number in range(1, rounds + 1):
+        others = cores.Others()
         for index, contender in enumerate(everyone):
             if index in left_out:
                 continue
@@ -31,10 +43,11 @@ def take(
                 left_out.add(index)
                 continue
             say(f"round {number}: {contender}: {seconds[index][-1]:.2f} s")
-        products.append(measure_products(threads))
+        figures.products.append(measure_products(threads))
+        figures.disturbance.append(others.share())
         if number == 1:
             left_out |= far_behind(everyone, seconds)
-    return seconds, products
+    return figures
 
 
 def far_behind(everyone: list[Contender], seconds: list[list[float]]) -> set[int]:
