@@ -105,3 +105,17 @@ impl Transformer for PostNorm {
         Ok(hidden)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_begin_after_that_of_the_padding_which_is_not_counted() {
+        let table = || Table::owned(vec![0.0; 8], 1);
+        let batch = TokenBatch::from_iter([&[5, 6, 1, 7][..], &[5, 1, 1, 6]]);
+        let of = |padding| Positions { table: table(), padding }.of(&batch);
+        assert_eq!(of(Some(1)), [2, 3, 1, 4, 2, 1, 1, 3]);
+        assert_eq!(of(None), [0, 1, 2, 3, 0, 1, 2, 3]);
+    }
+}

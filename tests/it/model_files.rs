@@ -12,13 +12,26 @@ use crate::support::models::folder;
 
 /// A copy of a small random model, to be spoilt.
 fn copy() -> (TempDir, PathBuf) {
+    copy_of("bert-random-tied")
+}
+
+fn copy_of(model: &str) -> (TempDir, PathBuf) {
     let copy = tempfile::tempdir().unwrap();
-    for file in std::fs::read_dir(folder("bert-random-tied")).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
-    }
+    copy_folder(&folder(model), copy.path());
     let path = copy.path().to_owned();
     (copy, path)
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).unwrap() {
+        let (from, to) = (file.as_ref().unwrap().path(), to.join(file.unwrap().file_name()));
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_folder(&from, &to);
+        } else {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
 }
 
 fn error_of(folder: &Path) -> String {
@@ -112,4 +125,39 @@ fn a_tokenizer_that_does_not_fit() {
     let (_copy, folder) = copy();
     std::fs::write(folder.join("tokenizer.json"), "{}").unwrap();
     says(&error_of(&folder), &["tokenizer.json"]);
+}
+
+#[test]
+fn shards_that_are_missing_or_elsewhere() {
+    let (_copy, folder) = copy_of("distilbert-random-sharded");
+    let shard = "model-00002-of-00003.safetensors";
+    std::fs::remove_file(folder.join(shard)).unwrap();
+    says(&error_of(&folder), &[shard, "expected the model's weights"]);
+    let index = "model.safetensors.index.json";
+    for map in [json!({}), json!({ "weight_map": { "a": "../../other.safetensors" } })] {
+        std::fs::write(folder.join(index), map.to_string()).unwrap();
+        says(&error_of(&folder), &[index, "weight_map"]);
+    }
+}
+
+#[test]
+fn a_pickle_that_is_none() {
+    let (_copy, folder) = copy_of("bert-random-bin");
+    std::fs::write(folder.join("pytorch_model.bin"), "no zip archive").unwrap();
+    says(&error_of(&folder), &["pytorch_model.bin", "no PyTorch file"]);
+}
+
+#[test]
+fn a_router_without_a_route_or_with_weights_for_other_tokens() {
+    let (_copy, folder) = copy_of("router-random-idf-json");
+    std::fs::write(folder.join("idf.json"), json!({ "no such token": 1.0 }).to_string()).unwrap();
+    says(&error_of(&folder), &["idf.json", "no such token"]);
+    let path = folder.join("router_config.json");
+    let mut router: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    router["structure"].as_object_mut().unwrap().remove("query").unwrap();
+    std::fs::write(&path, router.to_string()).unwrap();
+    says(&error_of(&folder), &["router_config.json", "no route `query`"]);
+    router["structure"]["document"] = json!(["query_0_SparseStaticEmbedding"]);
+    std::fs::write(&path, router.to_string()).unwrap();
+    says(&error_of(&folder), &["router_config.json", "static"]);
 }
