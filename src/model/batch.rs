@@ -40,15 +40,16 @@ impl TokenBatch {
         if self.ids.len() <= tokens {
             return vec![Cow::Borrowed(self)];
         }
-        let mut parts = vec![Self::default()];
+        let mut parts = Vec::new();
+        let mut part = Self::default();
         for sequence in self.sequences() {
-            let full = parts.last().is_some_and(|part| !part.is_empty() && part.ids.len() + sequence.len() > tokens);
-            if full {
-                parts.push(Self::default());
+            if !part.is_empty() && part.ids.len() + sequence.len() > tokens {
+                parts.push(Cow::Owned(std::mem::take(&mut part)));
             }
-            parts.iter_mut().last().into_iter().for_each(|part| part.push(sequence));
+            part.push(sequence);
         }
-        parts.into_iter().map(Cow::Owned).collect()
+        parts.push(Cow::Owned(part));
+        parts
     }
 
     fn push(&mut self, sequence: &[u32]) {
