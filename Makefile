@@ -18,6 +18,8 @@ TEXTS := demo/corpus.jsonl
 MODELS := splade-tiny distilbert-shape bert-shape
 THREADS := 2
 ROUNDS := 3
+# Tokens of texts that each contender is given; fewer are quicker and less exact.
+TOKENS :=
 # A test collection with judgements (docs.jsonl, queries.jsonl, qrels.tsv); its test is skipped where it is absent.
 CRANFIELD := $(abspath $(wildcard ../shared/data/cranfield))
 SHELL_SCRIPTS := scripts/demo.sh .ci/run
@@ -85,10 +87,10 @@ bench: $(BENCH_VENV)/.installed ## Measure encoding beside sentence-transformers
 
 .PHONY: bench-peers
 bench-peers: TEXTS := reference glosses
-bench-peers: $(BENCH_VENV)/.installed ## Measure against all peers and the goals (an hour); variables MODELS, TEXTS, THREADS, ROUNDS
+bench-peers: $(BENCH_VENV)/.installed ## Measure against all peers and the goals (an hour); variables MODELS, TEXTS, THREADS, ROUNDS, TOKENS
 	cargo build --release --locked
 	mkdir -p $(BENCH_WORK)
-	$(PEERS)/encode.py $(PEERS_FLAGS) --rounds $(ROUNDS) --models $(MODELS) --texts $(TEXTS) >$(BENCH_WORK)/encode.json
+	$(PEERS)/encode.py $(PEERS_FLAGS) $(if $(TOKENS),--tokens $(TOKENS)) --rounds $(ROUNDS) --models $(MODELS) --texts $(TEXTS) >$(BENCH_WORK)/encode.json
 	$(PEERS)/service.py $(PEERS_FLAGS) --rounds $(ROUNDS) --models $(MODELS) >$(BENCH_WORK)/service.json
 
 .PHONY: bench-origin

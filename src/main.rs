@@ -7,6 +7,7 @@ use splade_sidecar::cli::{Cli, failed};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     let cli = Cli::parse();
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
@@ -17,3 +18,20 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| failed(&error))
 }
+
+/// Has freed memory kept for the next batch. Every batch needs the same few megabytes; the C library would give them back
+/// to the kernel and ask for them again, page by page, several times a layer, which costs a twentieth of all time. The
+/// peak is the same.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)]
+fn keep_freed_memory() {
+    const MIB: libc::c_int = 1 << 20;
+    // SAFETY: only sets two numbers of the allocator, before there are other threads.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 * MIB);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 * MIB);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn keep_freed_memory() {}

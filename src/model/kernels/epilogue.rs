@@ -1,12 +1,14 @@
 //! What follows a product while it is still in the cache: scales, bias, activation, or the maximum over rows.
 
+use std::ops::Range;
+
 use rten_simd::ops::{BitOps, NumOps, ToFloat};
 use rten_simd::{Isa, SimdOp, SimdUnaryOp};
 use rten_vecmath::Gelu;
 
 use super::Activation;
 use super::product::Product;
-use super::quantize::Columns;
+use super::quantize::{Columns, QuantizedRows};
 
 impl Product<'_> {
     /// Writes `activation(product + bias)` into the columns of `out` from `column`; `out` has rows of `stride`.
@@ -14,43 +16,14 @@ impl Product<'_> {
     /// A gated product has the inputs in the first half of its columns and their gates in the second, and gives half as
     /// many columns.
     pub fn store(&self, bias: &[f32], activation: Activation, out: &mut [f32], stride: usize, column: usize) {
-        let outputs = bias.len();
-        let width = if activation == Activation::GatedGelu { outputs / 2 } else { outputs };
-        for (number, out) in out.chunks_exact_mut(stride).enumerate() {
-            let out = &mut out[column..column + width];
-            let row = number * outputs..(number + 1) * outputs;
-            match self {
-                Self::Float32(product) => {
-                    Store { row: Float32(&product[row]), bias, activation, out }.dispatch();
-                }
-                Self::Int8 { sums, rows, columns } => {
-                    let (scale, zero_point) = (rows.scales[number], rows.zero_points[number]);
-                    let row = Int8 { sums: &sums[row], scale, zero_point, columns };
-                    Store { row, bias, activation, out }.dispatch();
-                }
-            }
-        }
+        StoreRows { product: self, bias, activation, out, stride, column }.dispatch();
     }
 
     /// Makes `best` the maximum of each column over the rows from `first`, `count` of them.
     pub fn max_rows(&self, first: usize, count: usize, best: &mut [f32]) {
         best.fill(f32::NEG_INFINITY);
-        let outputs = best.len();
-        if outputs == 0 {
-            return;
-        }
-        let rows = first * outputs..(first + count) * outputs;
-        match self {
-            Self::Float32(product) => {
-                product[rows].chunks_exact(outputs).for_each(|row| MaxRow { row: Float32(row), best }.dispatch());
-            }
-            Self::Int8 { sums, rows: quantized, columns } => {
-                let of_rows = quantized.scales[first..first + count].iter().zip(&quantized.zero_points[first..]);
-                for (sums, (&scale, &zero_point)) in sums[rows].chunks_exact(outputs).zip(of_rows) {
-                    let row = Int8 { sums, scale, zero_point, columns };
-                    MaxRow { row, best }.dispatch();
-                }
-            }
+        if !best.is_empty() {
+            MaxRows { product: self, rows: first..first + count, best }.dispatch();
         }
     }
 
@@ -62,6 +35,63 @@ impl Product<'_> {
             Self::Int8 { sums, rows, columns } => {
                 let sum = sums[at] - rows.zero_points[row] * columns.sums[column];
                 sum as f32 * (columns.scales[column] * rows.scales[row])
+            }
+        }
+    }
+}
+
+// The instruction set is chosen once a product: that costs as much as a short row.
+
+struct StoreRows<'a> {
+    product: &'a Product<'a>,
+    bias: &'a [f32],
+    activation: Activation,
+    out: &'a mut [f32],
+    stride: usize,
+    column: usize,
+}
+
+impl SimdOp for StoreRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let Self { product, bias, activation, out, stride, column } = self;
+        let outputs = bias.len();
+        let width = if activation == Activation::GatedGelu { outputs / 2 } else { outputs };
+        for (number, out) in out.chunks_exact_mut(stride).enumerate() {
+            let out = &mut out[column..column + width];
+            let row = number * outputs..(number + 1) * outputs;
+            match product {
+                Product::Float32(product) => Store { row: Float32(&product[row]), bias, activation, out }.eval(isa),
+                Product::Int8 { sums, rows, columns } => {
+                    let row = Int8::new(&sums[row], rows, number, columns);
+                    Store { row, bias, activation, out }.eval(isa);
+                }
+            }
+        }
+    }
+}
+
+struct MaxRows<'a> {
+    product: &'a Product<'a>,
+    rows: Range<usize>,
+    best: &'a mut [f32],
+}
+
+impl SimdOp for MaxRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let Self { product, rows, best } = self;
+        for number in rows {
+            let row = number * best.len()..(number + 1) * best.len();
+            match product {
+                Product::Float32(product) => MaxRow { row: Float32(&product[row]), best }.eval(isa),
+                Product::Int8 { sums, rows, columns } => {
+                    MaxRow { row: Int8::new(&sums[row], rows, number, columns), best }.eval(isa);
+                }
             }
         }
     }
@@ -95,7 +125,12 @@ struct Int8<'a> {
     columns: &'a Columns,
 }
 
-impl Int8<'_> {
+impl<'a> Int8<'a> {
+    #[inline(always)]
+    fn new(sums: &'a [i32], rows: &QuantizedRows, row: usize, columns: &'a Columns) -> Self {
+        Self { sums, scale: rows.scales[row], zero_point: rows.zero_points[row], columns }
+    }
+
     #[inline(always)]
     fn scaled<I: Isa>(&self, isa: I, sums: I::I32, column_sums: I::I32, column_scales: I::F32) -> I::F32 {
         let (int, float) = (isa.i32(), isa.f32());
