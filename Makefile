@@ -103,7 +103,7 @@ bench-origin: $(BENCH_VENV)/.installed ## Measure the approach this grew out of:
 # An environment is made anew when its requirements change.
 $(TEST_VENV)/.installed: tests/python/requirements.txt
 $(LINT_VENV)/.installed: scripts/lint-requirements.txt
-$(BENCH_VENV)/.installed: benches/peers/requirements.txt
+$(BENCH_VENV)/.installed: benches/peers/requirements.txt scripts/golden/requirements.txt tests/python/requirements.txt
 %/.installed:
 	rm -rf $*
 	python3 -m venv $*
