@@ -82,13 +82,13 @@ pub struct ServeArgs {
     /// The most bytes of documents of streams that are under way.
     #[arg(long, env = "SPLADE_MAX_BYTES", value_name = "SIZE", default_value = "128MiB")]
     max_bytes: String,
-    /// The most texts of unary calls that are under way.
+    /// The most texts of unary calls that are under way. A call for which there is no room is refused at once.
     #[arg(long, env = "SPLADE_MAX_INTERACTIVE", value_name = "N", default_value = "1024")]
     max_interactive: String,
     /// The most bytes of one text.
     #[arg(long, env = "SPLADE_MAX_TEXT_BYTES", value_name = "SIZE", default_value = "1MiB")]
     max_text_bytes: String,
-    /// The most texts or documents of one unary call.
+    /// The most texts or documents of one unary call; never more than --max-interactive.
     #[arg(long, env = "SPLADE_MAX_UNARY_DOCUMENTS", value_name = "N", default_value = "256")]
     max_unary_documents: String,
     /// The most bytes of one gRPC message. A larger one ends its call.
@@ -208,6 +208,8 @@ impl TryFrom<ServeArgs> for Config {
         let mut check = Check::default();
         let encoders = check.encoders(&args);
         let writer = check.writer(&args);
+        let max_interactive = check.count("--max-interactive", &args.max_interactive);
+        let unary_documents = check.count("--max-unary-documents", &args.max_unary_documents);
         let (device, precision) = check.backend(&args.device, &args.dtype);
         let config = Self {
             models: check.models(&args.model),
@@ -222,11 +224,12 @@ impl TryFrom<ServeArgs> for Config {
                 writer,
                 max_documents: check.count("--max-documents", &args.max_documents),
                 max_bytes: check.size("--max-bytes", &args.max_bytes),
-                max_interactive: check.count("--max-interactive", &args.max_interactive),
+                max_interactive,
             },
             requests: RequestLimits {
                 text_bytes: check.size("--max-text-bytes", &args.max_text_bytes),
-                unary_documents: check.count("--max-unary-documents", &args.max_unary_documents),
+                // A call with more of them than there are places would never be let in.
+                unary_documents: unary_documents.min(max_interactive),
             },
             pruning: check.pruning(&args),
             server: ServerConfig {

@@ -6,6 +6,8 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 pub const RECEIVED: &str = "splade_documents_received_total";
 /// Documents that the store confirmed.
 pub const INDEXED: &str = "splade_documents_indexed_total";
+/// Documents that were stored already, and left as they are.
+pub const UNCHANGED: &str = "splade_documents_unchanged_total";
 /// Documents that were refused. Label `reason`: see `Reason`.
 pub const REJECTED: &str = "splade_documents_rejected_total";
 /// Texts that were cut to the model's length.
@@ -43,6 +45,7 @@ pub const STREAMS: &str = "splade_streams_open";
 pub fn describe() {
     describe_counter!(RECEIVED, Unit::Count, "Documents read from the network, by call");
     describe_counter!(INDEXED, Unit::Count, "Documents that the store confirmed");
+    describe_counter!(UNCHANGED, Unit::Count, "Documents that were stored already, and left as they are");
     describe_counter!(REJECTED, Unit::Count, "Documents that were refused, by reason");
     describe_counter!(TRUNCATED, Unit::Count, "Texts that were cut to the model's max length");
     describe_counter!(WINDOWED, Unit::Count, "Texts longer than the model takes that were encoded as several windows");

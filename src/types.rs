@@ -1,6 +1,7 @@
 //! The nouns that every layer shares. They know nothing of gRPC, of Qdrant or of candle.
 
 mod collection_name;
+mod digest;
 mod document;
 mod fault;
 mod filter;
@@ -9,6 +10,7 @@ mod options;
 mod sparse;
 
 pub use collection_name::check_collection_name;
+pub use digest::{DIGEST_FIELD, Digest, Recipe};
 pub use document::{DEFAULT_TEXT_KEY, Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
 pub use fault::{Fault, Reason};
 pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};

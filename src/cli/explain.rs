@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::builder::BoolishValueParser;
 use serde_json::{Value, json};
 
 use super::client::ClientArgs;
@@ -39,6 +40,9 @@ pub struct Explain {
     /// none to keep all [default: as the server is set].
     #[arg(long, env = "SPLADE_EXPLAIN_PRUNE_TEXT", value_name = "RULES", requires = "text", value_parser = pruning::parse)]
     prune_text: Option<Pruning>,
+    /// Explain a document of a collection that another encoder wrote.
+    #[arg(long, env = "SPLADE_IGNORE_FINGERPRINT", value_parser = BoolishValueParser::new())]
+    ignore_fingerprint: bool,
     #[command(flatten)]
     long_text: LongTextArgs,
     #[command(flatten)]
@@ -63,6 +67,7 @@ impl Explain {
             window_overlap: self.long_text.window_overlap,
             query_pruning: self.prune_query,
             document_pruning: self.prune_text,
+            ignore_fingerprint: self.ignore_fingerprint,
         };
         let response = self.client.index().await?.explain(self.client.request(request)).await?.into_inner();
         self.output.print(|| table(&response), || to_json(&response))?;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use clap::builder::BoolishValueParser;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tonic::transport::Channel;
@@ -59,6 +60,9 @@ pub struct Search {
     /// of the documents.
     #[arg(long, env = "SPLADE_SEARCH_REPEAT", value_name = "N")]
     repeat: Option<u32>,
+    /// Search a collection that another encoder wrote.
+    #[arg(long, env = "SPLADE_IGNORE_FINGERPRINT", value_parser = BoolishValueParser::new())]
+    ignore_fingerprint: bool,
     #[command(flatten)]
     long_text: LongTextArgs,
     #[command(flatten)]
@@ -106,6 +110,7 @@ impl Search {
             long_text: self.long_text.long_text(),
             window_overlap: self.long_text.window_overlap,
             pruning: self.prune,
+            ignore_fingerprint: self.ignore_fingerprint,
             ..SearchRequest::default()
         };
         Ok(index.search(self.client.request(request)).await?.into_inner().hits)

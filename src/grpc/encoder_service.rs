@@ -51,9 +51,11 @@ impl Shared {
     async fn encode_all(&self, options: EncodeOptions, texts: Vec<String>) -> Result<Vec<Encoded>, Fault> {
         let (encode, mut vectors) = self.pipeline.encode(Urgency::Interactive, options);
         let count = texts.len();
+        let sizes: Vec<_> = texts.iter().map(String::len).collect();
+        let places = encode.places(&sizes)?;
         let submit = async move {
-            for (number, text) in (0u64..).zip(texts) {
-                encode.submit(encode.ticket().await?, number, Ok(text)).await?;
+            for (number, (text, place)) in (0u64..).zip(texts.into_iter().zip(places)) {
+                encode.submit(encode.ticket_at(place).await?, number, Ok(text)).await?;
             }
             Ok(())
         };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::document::{check_text, document_id};
-use super::options::{invalid, long_text, pruning};
+use super::options::{accept, invalid, long_text, pruning};
 use super::vector::token;
 use crate::model::Model;
-use crate::pipeline::{EncodeOptions, store_fault};
+use crate::pipeline::{Accept, EncodeOptions, store_fault};
 use crate::proto::explain_request::Document;
 use crate::proto::{self, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
 use crate::types::{Fault, Reason, Role, SparseVector, check_collection_name};
@@ -40,7 +40,10 @@ pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<Explain
             let message = "a stored document is explained as it is stored; leave it out, or give the document's text";
             return Err(invalid("document_pruning", message));
         }
-        Some(Document::Id(id)) => stored(shared, &model, &request.collection, id).await?,
+        Some(Document::Id(id)) => {
+            let accept = accept(request.ignore_fingerprint);
+            stored(shared, &model, accept, &request.collection, id).await?
+        }
     };
     let query = encode(shared, options(Role::Query, query_pruning)?, request.query, "query").await?;
     Ok(explanation(&model, &query, &document))
@@ -83,10 +86,16 @@ async fn encode(shared: &Shared, options: EncodeOptions, text: String, field: &s
     Ok(Terms { vector: shared.pipeline.encode_one(options, text).await?.vector, tokens })
 }
 
-async fn stored(shared: &Shared, model: &Arc<Model>, collection: &str, id: proto::DocumentId) -> Result<Terms, Fault> {
+async fn stored(
+    shared: &Shared,
+    model: &Arc<Model>,
+    accept: Accept,
+    collection: &str,
+    id: proto::DocumentId,
+) -> Result<Terms, Fault> {
     check_collection_name(collection)?;
     let id = document_id(id).map_err(|fault| fault.within("id"))?.point_id();
-    let spec = shared.collections.open(collection, model).await?;
+    let spec = shared.collections.open(collection, model, accept).await?;
     let found = shared.store.retrieve(collection, &spec.vector_name, &[id]).await.map_err(store_fault)?;
     let Some(point) = found.into_iter().next() else {
         let message = format!("collection `{collection}` has no document of that id; check the id and its kind");

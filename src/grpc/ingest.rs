@@ -5,12 +5,12 @@ use metrics::counter;
 use tonic::{Status, Streaming};
 
 use super::document::{document, to_document_id};
-use super::options::{batch_points, collection_spec, invalid, late_options, long_text, pruning, text_key};
+use super::options::{accept, batch_points, collection_spec, invalid, late_options, long_text, pruning, text_key};
 use super::status::{rejection, status};
 use super::stream::next_request;
 use super::{Pass, Shared};
 use crate::metrics as names;
-use crate::pipeline::{DocumentKey, Finished, Indexed, Ingest, IngestOptions, Results, Urgency};
+use crate::pipeline::{DocumentKey, Finished, Indexed, Ingest, IngestOptions, Results, Stored, Ticket, Urgency};
 use crate::proto::{self, DocumentResult, DocumentStatus, IngestRequest};
 use crate::types::{Fault, Role, check_collection_name};
 
@@ -37,11 +37,13 @@ async fn checked(shared: &Shared, options: proto::IngestOptions) -> Result<Inges
     let pruning = pruning("pruning", options.pruning, shared.pruning.document)?;
     let text_key = text_key(options.text_key)?;
     let batch_points = batch_points(options.batch_points)?;
+    let accept = accept(options.ignore_fingerprint);
     let spec = match options.create_collection {
-        true => shared.collections.open_or_create(&collection, &model, spec).await?,
-        false => shared.collections.open(&collection, &model).await?,
+        true => shared.collections.open_or_create(&collection, &model, accept, spec).await?,
+        false => shared.collections.open(&collection, &model, accept).await?,
     };
-    Ok(IngestOptions { model, collection, spec, long_text, pruning, text_key, batch_points })
+    let skip_unchanged = options.skip_unchanged;
+    Ok(IngestOptions { model, collection, spec, long_text, pruning, text_key, batch_points, skip_unchanged })
 }
 
 /// Reads a stream of documents to its end.
@@ -55,7 +57,11 @@ pub async fn read(
     mut documents: Vec<Bytes>,
 ) -> Result<(), Status> {
     loop {
-        submit(&shared, &mut ingest, "ingest", documents).await.map_err(status)?;
+        counter!(names::RECEIVED, "call" => "ingest").increment(documents.len() as u64);
+        for bytes in documents {
+            let ticket = ingest.ticket().await.map_err(status)?;
+            submit(&shared, &mut ingest, ticket, bytes).await.map_err(status)?;
+        }
         // Nothing more is read before there is room for it.
         drop(ingest.ticket().await.map_err(status)?);
         match next_request(&mut requests, &shared.stopping, ingest.abandoned()).await? {
@@ -75,8 +81,17 @@ pub async fn upsert(
     (mut ingest, mut results): (Ingest, Results),
     documents: Vec<Bytes>,
 ) -> Result<Vec<DocumentResult>, Fault> {
+    let sizes: Vec<_> = documents.iter().map(Bytes::len).collect();
+    let places = ingest.places(&sizes)?;
+    counter!(names::RECEIVED, "call" => "upsert").increment(documents.len() as u64);
     // `ingest` moves in and is dropped with the last document, which is how the results end.
-    let submit = async move { submit(shared, &mut ingest, "upsert", documents).await };
+    let submit = async move {
+        for (bytes, place) in documents.into_iter().zip(places) {
+            let ticket = ingest.ticket_at(place).await?;
+            submit(shared, &mut ingest, ticket, bytes).await?;
+        }
+        Ok(())
+    };
     // Results are taken while documents are sent, so that the slots of the first come back for the last.
     let collect = async {
         let mut all = Vec::new();
@@ -86,27 +101,28 @@ pub async fn upsert(
         all.sort_unstable_by_key(|result| result.sequence);
         all
     };
-    let (submitted, all) = tokio::join!(submit, collect);
+    let (submitted, all): (Result<(), Fault>, _) = tokio::join!(submit, collect);
     submitted.map(|()| all)
 }
 
-async fn submit(shared: &Shared, ingest: &mut Ingest, call: &'static str, documents: Vec<Bytes>) -> Result<(), Fault> {
-    counter!(names::RECEIVED, "call" => call).increment(documents.len() as u64);
-    for bytes in documents {
-        let ticket = ingest.ticket().await?;
-        let document = document(&bytes, ingest.collection(), shared.limits.text_bytes);
-        ingest.submit(ticket, bytes.len(), document).await?;
-    }
-    Ok(())
+async fn submit(
+    shared: &Shared,
+    ingest: &mut Ingest,
+    ticket: Ticket<DocumentKey, Stored>,
+    bytes: Bytes,
+) -> Result<(), Fault> {
+    let document = document(&bytes, ingest.collection(), shared.limits.text_bytes);
+    ingest.submit(ticket, bytes.len(), document).await
 }
 
 /// A document's result, for its client.
-pub fn to_result(finished: Finished<DocumentKey, Indexed>) -> DocumentResult {
+pub fn to_result(finished: Finished<DocumentKey, Stored>) -> DocumentResult {
     let DocumentKey { sequence, id } = finished.key;
     let result = DocumentResult { sequence, id: id.map(to_document_id), ..Default::default() };
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     match finished.outcome {
-        Ok(Indexed { tokens, windows, truncated, terms, pruned }) => DocumentResult {
+        Ok(Stored::Unchanged) => DocumentResult { status: DocumentStatus::Unchanged.into(), ..result },
+        Ok(Stored::Indexed(Indexed { tokens, windows, truncated, terms, pruned })) => DocumentResult {
             status: DocumentStatus::Indexed.into(),
             token_count: count(tokens),
             window_count: count(windows),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::Side;
+use crate::pipeline::Accept;
 use crate::proto;
 use crate::types::{
     CollectionSpec, DEFAULT_TEXT_KEY, Datatype, DenseSpec, Distance, Fault, LongText, Pruning, RESERVED_PREFIX, Reason,
@@ -24,6 +25,11 @@ pub fn invalid(field: &str, message: impl Into<String>) -> Fault {
 /// Options in a message of a stream that is not its first.
 pub fn late_options() -> Fault {
     invalid("options", "options go into the stream's first message; leave them out of the later ones")
+}
+
+/// Whether a collection that another encoder wrote is taken.
+pub fn accept(ignore_fingerprint: bool) -> Accept {
+    if ignore_fingerprint { Accept::AnyEncoder } else { Accept::SameEncoder }
 }
 
 /// What to do with long texts, and how much of them overlaps if they are encoded as windows.

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::Shared;
 use super::document::{check_text, to_document_id};
 use super::filter::filter;
-use super::options::{invalid, long_text, pruning};
+use super::options::{accept, invalid, long_text, pruning};
 use super::payload::to_struct;
 use super::vector::to_sparse_vector;
 use crate::metrics as names;
@@ -38,7 +38,7 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>,
     if request.score_threshold.is_some_and(|threshold| !threshold.is_finite()) {
         return Err(invalid("score_threshold", "it is not a finite number; leave it out for no threshold"));
     }
-    let spec = shared.collections.open(&request.collection, &model).await?;
+    let spec = shared.collections.open(&request.collection, &model, accept(request.ignore_fingerprint)).await?;
     let vector = match request.query {
         None => return Err(invalid("query", "there is none; set `text` or `vector`")),
         Some(Query::Vector(vector)) => {

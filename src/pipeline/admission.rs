@@ -17,10 +17,12 @@ pub struct Admission {
     max_bytes: u32,
 }
 
-/// A place for one document whose size is not known yet.
+/// A place for one document.
 #[derive(Debug)]
 pub struct Place {
     document: OwnedSemaphorePermit,
+    /// `None` until its size is known.
+    bytes: Option<OwnedSemaphorePermit>,
     admission: Admission,
 }
 
@@ -49,7 +51,22 @@ impl Admission {
     /// If the admission is closed.
     pub async fn place(&self) -> Result<Place, AcquireError> {
         let document = Arc::clone(&self.documents).acquire_owned().await?;
-        Ok(Place { document, admission: self.clone() })
+        Ok(Place { document, bytes: None, admission: self.clone() })
+    }
+
+    /// Places for documents of so many bytes each, or `None` if there are not as many now. All of them or none, so that two
+    /// callers can't each wait for what the other has. Documents that are larger than all the room there is take all of it.
+    pub fn try_places(&self, sizes: &[usize]) -> Option<Vec<Place>> {
+        let count = u32::try_from(sizes.len()).ok()?;
+        let total = sizes.iter().fold(0, |total: usize, size| total.saturating_add(*size));
+        let total = u32::try_from(total).unwrap_or(u32::MAX).min(self.max_bytes);
+        let mut documents = Arc::clone(&self.documents).try_acquire_many_owned(count).ok()?;
+        let mut bytes = Arc::clone(&self.bytes).try_acquire_many_owned(total).ok()?;
+        let places = sizes.iter().map(|&size| {
+            let bytes = bytes.split(size.min(bytes.num_permits()));
+            Some(Place { document: documents.split(1)?, bytes, admission: self.clone() })
+        });
+        places.collect()
     }
 
     /// How many documents can hold a permit.
@@ -71,6 +88,9 @@ impl Place {
     /// # Errors
     /// If the admission is closed.
     pub async fn weigh(self, bytes: usize) -> Result<Permit, AcquireError> {
+        if let Some(bytes) = self.bytes {
+            return Ok(Permit { _document: self.document, _bytes: bytes });
+        }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.admission.max_bytes);
         let bytes = Arc::clone(&self.admission.bytes).acquire_many_owned(bytes).await?;
         Ok(Permit { _document: self.document, _bytes: bytes })
@@ -94,6 +114,21 @@ mod tests {
         drop(first);
         second.await.unwrap();
         assert_eq!(admission.held(), 0);
+    }
+
+    #[tokio::test]
+    async fn places_for_several_are_all_had_or_none() {
+        let admission = Admission::new(4, 100);
+        let places = admission.try_places(&[30, 40, 1 << 40]).unwrap();
+        assert_eq!(admission.held(), 3);
+        assert!(admission.try_places(&[0, 0]).is_none(), "one place is left");
+        assert!(admission.try_places(&[1]).is_none(), "no byte is left");
+        assert_eq!(admission.held(), 3, "a refusal takes nothing");
+        for place in places {
+            place.weigh(1 << 40).await.unwrap();
+        }
+        assert_eq!(admission.held(), 0);
+        assert_eq!(admission.try_places(&[25; 4]).unwrap().len(), 4);
     }
 
     #[tokio::test]

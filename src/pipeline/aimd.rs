@@ -1,16 +1,40 @@
-//! How many upserts may be in flight: additive increase, multiplicative decrease, as TCP has it (RFC 5681).
+//! How many upserts may be in flight: additive increase, multiplicative decrease, as TCP has it (RFC 5681), on what the
+//! store refuses and on how long it takes (as TCP Vegas: Brakmo and Peterson, 1995).
+//!
+//! A store that works on all that it is given answers as fast with more in flight. One that makes upserts wait for each
+//! other answers more slowly, and has no more done: then less in flight is as good, and what waits does so here, where
+//! the senders feel it.
 
-/// The limit, moved by what the store says.
+use std::time::Duration;
+
+/// The limit, moved by what the store does.
 #[derive(Debug)]
 pub struct Aimd {
     limit: f64,
     max: usize,
+    /// The most points of an upsert lately. Much smaller ones say nothing about time.
+    usual_points: f64,
+    /// What a round trip takes now, and what it took at best, in seconds.
+    now: Option<f64>,
+    best: f64,
+    /// Answers since the limit was last lowered.
+    answers: f64,
 }
 
 impl Aimd {
+    /// What refusals and slowness do to the limit.
+    const REFUSED: f64 = 0.5;
+    const SLOWED: f64 = 0.8;
+    /// How many times what it took at best a round trip may take.
+    const TOLERANCE: f64 = 1.75;
+    /// The weight of the newest time.
+    const SMOOTHING: f64 = 0.3;
+    /// By how much the best time is forgotten at each answer.
+    const FORGETTING: f64 = 1.001;
+
     /// Begins with one upsert in flight and never allows more than `max`.
     pub fn new(max: usize) -> Self {
-        Self { limit: 1.0, max: max.max(1) }
+        Self { limit: 1.0, max: max.max(1), usual_points: 0.0, now: None, best: f64::INFINITY, answers: 0.0 }
     }
 
     /// How many may be in flight now; at least one.
@@ -18,33 +42,61 @@ impl Aimd {
         self.limit as usize
     }
 
-    /// An upsert succeeded: one more for each full round of the limit.
-    pub fn succeeded(&mut self) {
-        self.limit = (self.limit + 1.0 / self.limit).min(self.max as f64);
+    /// The store took an upsert in so much time: one more for each full round of the limit, or fewer if it slows down.
+    pub fn succeeded(&mut self, points: usize, time: Duration) {
+        self.answers += 1.0;
+        if self.slows_down(points as f64, time.as_secs_f64()) {
+            // Once a round: the answers of what was in flight before tell nothing new.
+            if self.answers > self.limit {
+                self.lower(Self::SLOWED);
+            }
+        } else {
+            self.limit = (self.limit + 1.0 / self.limit).min(self.max as f64);
+        }
     }
 
-    /// The store refused or did not answer: half as many.
+    /// The store refused or did not answer.
     pub fn refused(&mut self) {
-        self.limit = (self.limit / 2.0).max(1.0);
+        self.lower(Self::REFUSED);
+    }
+
+    fn lower(&mut self, factor: f64) {
+        self.limit = (self.limit * factor).max(1.0);
+        self.answers = 0.0;
+    }
+
+    fn slows_down(&mut self, points: f64, time: f64) -> bool {
+        self.usual_points = points.max(self.usual_points / Self::FORGETTING);
+        if points * 2.0 >= self.usual_points {
+            let now = self.now.map_or(time, |now| now + Self::SMOOTHING * (time - now));
+            self.now = Some(now);
+            // With one in flight there is nothing that it could wait for: the store itself has become slower.
+            let alone = self.limit() == 1;
+            self.best = if alone { now } else { time.min(self.best * Self::FORGETTING) };
+        }
+        self.now.is_some_and(|now| now > Self::TOLERANCE * self.best)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cmp::Ordering;
+    use std::collections::VecDeque;
 
     use proptest::prelude::*;
 
     use super::*;
 
+    const QUICK: Duration = Duration::from_millis(20);
+
     proptest! {
-        /// Law: the limit stays in its bounds, rises by successes alone and falls by refusals alone.
+        /// Law: the limit stays in its bounds; at an even pace it rises by successes alone and falls by refusals alone.
         #[test]
         fn stays_in_bounds(max in 1usize..20, events in prop::collection::vec(any::<bool>(), 0..200)) {
             let mut aimd = Aimd::new(max);
             for success in events {
                 let before = aimd.limit();
-                if success { aimd.succeeded() } else { aimd.refused() }
+                if success { aimd.succeeded(100, QUICK) } else { aimd.refused() }
                 prop_assert!((1..=max).contains(&aimd.limit()));
                 let moved = aimd.limit().cmp(&before);
                 prop_assert_ne!(moved, if success { Ordering::Less } else { Ordering::Greater });
@@ -55,9 +107,78 @@ mod tests {
     #[test]
     fn recovers_to_its_maximum() {
         let mut aimd = Aimd::new(8);
-        (0..64).for_each(|_| aimd.succeeded());
+        (0..64).for_each(|_| aimd.succeeded(100, QUICK));
         assert_eq!(aimd.limit(), 8);
         aimd.refused();
         assert_eq!(aimd.limit(), 4);
+    }
+
+    #[test]
+    fn small_upserts_say_nothing_about_time() {
+        let mut aimd = Aimd::new(8);
+        (0..64).for_each(|_| aimd.succeeded(1_000, 10 * QUICK));
+        (0..8).for_each(|_| aimd.succeeded(10, QUICK));
+        (0..8).for_each(|_| aimd.succeeded(1_000, 10 * QUICK));
+        assert_eq!(aimd.limit(), 8);
+    }
+
+    /// A store that works on `servers` upserts at once, each for `time`; others wait for their turn.
+    #[derive(Clone, Copy)]
+    struct Phase {
+        servers: usize,
+        time: Duration,
+    }
+
+    /// A store whose speed changes: each phase lasts a minute. It slows down to a thirtieth, and comes back.
+    const PHASES: [Phase; 3] = [
+        Phase { servers: 6, time: Duration::from_millis(50) },
+        Phase { servers: 1, time: Duration::from_millis(250) },
+        Phase { servers: 12, time: Duration::from_millis(50) },
+    ];
+    const PHASE: Duration = Duration::from_secs(60);
+
+    /// Keeps as many upserts in flight as `limit` says, `answered` hears of each; gives, for each phase, the upserts that
+    /// were answered and the mean time of one. Time is simulated.
+    fn simulate(limit: impl Fn(&Aimd) -> usize) -> Vec<(usize, Duration)> {
+        let (mut aimd, mut now) = (Aimd::new(16), Duration::ZERO);
+        // When each was sent and is answered, by the time of its answer.
+        let mut in_flight: VecDeque<(Duration, Duration)> = VecDeque::new();
+        let mut free: Vec<Duration> = Vec::new();
+        let mut totals = vec![(0, Duration::ZERO); PHASES.len()];
+        let phase_at = |now: Duration| now.as_secs() as usize / PHASE.as_secs() as usize;
+        while let Some(Phase { servers, time }) = PHASES.get(phase_at(now)).copied() {
+            free.resize(servers, now);
+            while in_flight.len() < limit(&aimd) {
+                let server = free.iter_mut().min().unwrap();
+                *server = now.max(*server) + time;
+                in_flight.push_back((now, *server));
+                in_flight.make_contiguous().sort_by_key(|(_, answer)| *answer);
+            }
+            let (sent, answer) = in_flight.pop_front().unwrap();
+            now = answer;
+            aimd.succeeded(1_000, answer - sent);
+            if let Some((count, waited)) = totals.get_mut(phase_at(now)) {
+                (*count, *waited) = (*count + 1, *waited + (answer - sent));
+            }
+        }
+        totals.into_iter().map(|(count, waited)| (count, waited / count.max(1) as u32)).collect()
+    }
+
+    /// Against each fixed number in flight: nearly as much is written as with the best one for each phase, without the
+    /// waiting of those that are too many for it. Prints the table (`--nocapture`).
+    #[test]
+    fn follows_a_store_whose_speed_changes() {
+        let fixed: Vec<_> = [1, 2, 4, 8, 16].map(|count| (count.to_string(), simulate(|_| count))).into();
+        let ours = simulate(Aimd::limit);
+        println!("in flight   upserts and their mean time, by phase");
+        for (name, phases) in fixed.iter().chain([&("AIMD".to_owned(), ours.clone())]) {
+            let phases: Vec<_> = phases.iter().map(|(count, time)| format!("{count:6} {time:>8.0?}")).collect();
+            println!("{name:>9}   {}", phases.join("   "));
+        }
+        for (phase, &(count, time)) in ours.iter().enumerate() {
+            let best = fixed.iter().map(|(_, phases)| phases[phase].0).max().unwrap();
+            assert!(count * 10 >= best * 9, "phase {phase}: {count} of {best}");
+            assert!(time < PHASES[phase].time * 3, "phase {phase}: {time:?}");
+        }
     }
 }

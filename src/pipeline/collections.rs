@@ -16,6 +16,15 @@ const FRESH: Duration = Duration::from_secs(5);
 /// How many collections are remembered.
 const MAX_REMEMBERED: usize = 1_000;
 
+/// Which collections are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accept {
+    /// Those that this encoder wrote, or that say nothing of their writer.
+    SameEncoder,
+    /// All, since the client asked for it.
+    AnyEncoder,
+}
+
 /// What is known of the store's collections.
 #[derive(Debug)]
 pub struct Collections {
@@ -32,12 +41,15 @@ impl Collections {
     ///
     /// # Errors
     /// If there is none of that name, another encoder wrote it, or the store fails.
-    pub async fn open(&self, name: &str, model: &Model) -> Result<CollectionSpec, Fault> {
+    pub async fn open(&self, name: &str, model: &Model, accept: Accept) -> Result<CollectionSpec, Fault> {
         let spec = match self.remembered(name) {
             Some(spec) => spec,
             None => self.read(name).await?.spec,
         };
-        check_writer(name, &spec, model)?;
+        match accept {
+            Accept::SameEncoder => check_writer(name, &spec, model)?,
+            Accept::AnyEncoder => {}
+        }
         Ok(spec)
     }
 
@@ -49,6 +61,7 @@ impl Collections {
         &self,
         name: &str,
         model: &Model,
+        accept: Accept,
         spec: CollectionSpec,
     ) -> Result<CollectionSpec, Fault> {
         if self.store.collection(name).await.map_err(store_fault)?.is_none() {
@@ -61,7 +74,7 @@ impl Collections {
             }
             self.forget(name);
         }
-        self.open(name, model).await
+        self.open(name, model, accept).await
     }
 
     /// A collection as it stands.
@@ -96,7 +109,7 @@ fn check_writer(name: &str, spec: &CollectionSpec, model: &Model) -> Result<(), 
         Some(writer) if *writer != model.fingerprint => {
             let message = format!(
                 "collection `{name}` was written by model `{}` with fingerprint {writer}, and model `{}` has {}; \
-                 use the model that wrote it, or another collection",
+                 use the model that wrote it, or another collection, or set ignore_fingerprint if you know better",
                 spec.model, model.name, model.fingerprint
             );
             Err(Fault::new(Reason::FingerprintMismatch, "model", message))

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::admission::Admission;
+use super::admission::{Admission, Place};
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
-use super::{Finalizer, Finished, Pipeline, Ticket, Urgency};
+use super::{Finalizer, Finished, Pipeline, Ticket, Urgency, overloaded};
 use crate::model::Model;
 use crate::types::{Fault, LongText, Pruning, Role};
 
@@ -54,6 +54,22 @@ impl Encode {
     /// If the client has gone, or the pipeline is closed.
     pub async fn ticket(&self) -> Result<Ticket<u64, Encoded>, Fault> {
         Ticket::take(&self.admission, &self.vectors).await
+    }
+
+    /// Room for all texts of a call, of so many bytes each, at once.
+    ///
+    /// # Errors
+    /// If there is not as much now.
+    pub fn places(&self, sizes: &[usize]) -> Result<Vec<Place>, Fault> {
+        self.admission.try_places(sizes).ok_or_else(overloaded)
+    }
+
+    /// A ticket for a text that has its place.
+    ///
+    /// # Errors
+    /// If the client has gone.
+    pub async fn ticket_at(&self, place: Place) -> Result<Ticket<u64, Encoded>, Fault> {
+        Ticket::at(place, &self.vectors).await
     }
 
     /// Sends a text on its way, or answers for it at once if it was refused already. Waits for room for its bytes and for

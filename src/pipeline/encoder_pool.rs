@@ -2,9 +2,11 @@
 //!
 //! Each thread takes texts from the lanes, tokenizes them, packs what is waiting into a batch of its own and encodes it
 //! with single-threaded kernels: one batch a thread is faster than one batch over all threads. It never waits for a batch
-//! to fill: what is there is encoded. Between two steps of a bulk batch it looks at the query lane and serves it first.
+//! to fill: what is there is encoded. Between two steps of a bulk batch it looks at the query lane and serves it first,
+//! unless queries have taken more than their part.
 
 mod batch;
+mod fair;
 mod job;
 mod tokenize;
 mod windows;
@@ -19,6 +21,7 @@ use tokio::time::Instant;
 use super::batcher::{Batcher, Limits};
 use super::lane::{Lane, Queued};
 use batch::Text;
+use fair::Fairness;
 pub use job::{Continuation, EncodeJob, Encoded};
 use tokenize::{Sequences, tokenize};
 
@@ -53,6 +56,7 @@ impl EncoderPool {
                 bulk: bulk_receiver.clone(),
                 batch_tokens: config.batch_tokens,
                 threads: config.threads,
+                fairness: Fairness::default(),
             };
             std::thread::Builder::new().name(format!("encoder-{index}")).spawn(move || worker.run())
         });
@@ -68,6 +72,7 @@ struct Worker {
     batch_tokens: usize,
     /// How many threads serve these lanes.
     threads: usize,
+    fairness: Fairness,
 }
 
 /// What a thread is at, which decides when it looks at the query lane.
@@ -88,8 +93,13 @@ impl Worker {
             tracing::warn!(%error, "an encoder thread shares the common thread pool");
         }
         loop {
+            if !self.fairness.queries_first()
+                && let Ok(job) = self.bulk.try_recv()
+            {
+                self.serve(Work::Bulk, job);
+            }
             let served = select_biased! {
-                recv(self.query) -> job => job.map(|job| self.serve(Work::Query, job)),
+                recv(self.query) -> job => job.map(|job| self.serve_query(Work::Query, job)),
                 recv(self.bulk) -> job => job.map(|job| self.serve(Work::Bulk, job)),
             };
             if served.is_err() {
@@ -105,19 +115,40 @@ impl Worker {
         }
     }
 
+    /// Serves queries between two steps of other work.
     fn serve_queries(&self, work: Work) {
         if let Ok(job) = self.query.try_recv() {
             self.serve(work, job);
         }
     }
 
-    /// Encodes `first` and whatever waits behind it, batch by batch, until the lane is empty.
+    /// Serves queries, on credit if work of streams waits.
+    fn serve_query(&self, work: Work, first: Queued<EncodeJob>) {
+        let start = Instant::now();
+        self.serve(work, first);
+        if !self.bulk.is_empty() {
+            self.fairness.queries_took(start.elapsed());
+        }
+    }
+
+    /// Encodes `first` and what waits behind it: of a bulk lane until it is empty, of the query lane this thread's share.
     fn serve(&self, work: Work, first: Queued<EncodeJob>) {
         let lane = if work == Work::Bulk { &self.bulk } else { &self.query };
+        // Since the last look at the query lane.
+        let mut step = Instant::now();
         let mut between = || {
-            if work == Work::Bulk {
-                self.serve_queries(Work::Query);
+            if work != Work::Bulk {
+                return;
             }
+            self.fairness.bulk_took(step.elapsed());
+            if self.fairness.queries_first()
+                && let Ok(job) = self.query.try_recv()
+            {
+                let start = Instant::now();
+                self.serve(Work::Query, job);
+                self.fairness.queries_took(start.elapsed());
+            }
+            step = Instant::now();
         };
         let limits = Limits { items: usize::MAX, weight: self.batch_tokens, age: Duration::ZERO };
         let mut batcher = Batcher::new(limits);
@@ -134,6 +165,9 @@ impl Worker {
                     share = share.saturating_sub(1);
                     if let Some(batch) = closed.or_else(|| if share == 0 { batcher.flush() } else { None }) {
                         batch::encode(batch, &mut between);
+                        if work != Work::Bulk {
+                            break;
+                        }
                         share = lane.len().div_ceil(self.threads);
                     }
                 }
@@ -143,7 +177,7 @@ impl Worker {
                         batch::encode(batch, &mut between);
                     }
                     windows::encode(job, &windows, self.batch_tokens, &mut || match work {
-                        Work::Bulk => self.serve_queries(Work::Query),
+                        Work::Bulk => between(),
                         Work::Query => self.serve_queries(Work::Amid),
                         Work::Amid => {}
                     });

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
-use super::admission::Admission;
-use super::claims::{Claim, Claims};
-use super::encoder_pool::{Continuation, EncodeJob, Encoded};
-use super::writer::{Target, WriteJob, WriterHandle};
-use super::{Finalizer, Finished, Pipeline, Ticket, Urgency};
+use super::admission::{Admission, Place};
+use super::claims::Claims;
+use super::route::{Admitted, Route};
+use super::screen::Screen;
+use super::writer::Target;
+use super::{Finished, Pipeline, Ticket, Urgency, overloaded};
 use crate::model::Model;
-use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Point, Pruned, Pruning, Reason, Role};
+use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Pruned, Pruning, Reason, Recipe};
 
 /// Which document of a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,15 @@ pub struct DocumentKey {
     pub sequence: u64,
     /// Its id; `None` if it could not be read.
     pub id: Option<DocumentId>,
+}
+
+/// What became of a document that is stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Stored {
+    /// The store confirmed the write.
+    Indexed(Indexed),
+    /// It was stored already, as it would be stored again.
+    Unchanged,
 }
 
 /// An indexed document.
@@ -55,20 +64,21 @@ pub struct IngestOptions {
     pub text_key: String,
     /// The most points of one upsert.
     pub batch_points: usize,
+    /// Whether documents that are stored already, as they would be stored again, are left as they are.
+    pub skip_unchanged: bool,
 }
 
 /// The results of a client's documents.
-pub type Results = mpsc::Receiver<Finished<DocumentKey, Indexed>>;
+pub type Results = mpsc::Receiver<Finished<DocumentKey, Stored>>;
 
 /// One client's documents on their way.
 #[derive(Debug)]
 pub struct Ingest {
-    pipeline: Pipeline,
-    urgency: Urgency,
+    route: Arc<Route>,
+    recipe: Recipe,
     admission: Admission,
-    options: Arc<IngestOptions>,
-    writer: WriterHandle,
-    results: mpsc::Sender<Finished<DocumentKey, Indexed>>,
+    screen: Option<Screen>,
+    results: mpsc::Sender<Finished<DocumentKey, Stored>>,
     claims: Claims,
     sequence: u64,
 }
@@ -83,22 +93,41 @@ impl Ingest {
             batch_points: options.batch_points,
         };
         let writer = pipeline.writer(target);
-        let options = Arc::new(options);
-        let claims = Claims::default();
-        (Self { pipeline, urgency, admission, options, writer, results, claims, sequence: 0 }, receiver)
+        let IngestOptions { model, long_text, pruning, text_key, skip_unchanged, .. } = &options;
+        let recipe = Recipe::new(&model.fingerprint, *long_text, *pruning, text_key);
+        let skip_unchanged = *skip_unchanged;
+        let route = Arc::new(Route { pipeline, urgency, options: Arc::new(options), writer });
+        let screen = skip_unchanged.then(|| Screen::start(Arc::clone(&route), admission.max_documents()));
+        (Self { route, recipe, admission, screen, results, claims: Claims::default(), sequence: 0 }, receiver)
     }
 
     /// The collection that the documents go into.
     pub fn collection(&self) -> &str {
-        &self.options.collection
+        &self.route.options.collection
     }
 
     /// Waits for room for one more document. Ask for it before the document is read from the network.
     ///
     /// # Errors
     /// If the client has gone, or the pipeline is closed.
-    pub async fn ticket(&self) -> Result<Ticket<DocumentKey, Indexed>, Fault> {
+    pub async fn ticket(&self) -> Result<Ticket<DocumentKey, Stored>, Fault> {
         Ticket::take(&self.admission, &self.results).await
+    }
+
+    /// Room for all documents of a call, of so many bytes each, at once.
+    ///
+    /// # Errors
+    /// If there is not as much now.
+    pub fn places(&self, sizes: &[usize]) -> Result<Vec<Place>, Fault> {
+        self.admission.try_places(sizes).ok_or_else(overloaded)
+    }
+
+    /// A ticket for a document that has its place.
+    ///
+    /// # Errors
+    /// If the client has gone.
+    pub async fn ticket_at(&self, place: Place) -> Result<Ticket<DocumentKey, Stored>, Fault> {
+        Ticket::at(place, &self.results).await
     }
 
     /// Waits until nobody waits for results any more: the client has gone.
@@ -113,7 +142,7 @@ impl Ingest {
     /// If the pipeline is closed.
     pub async fn submit(
         &mut self,
-        ticket: Ticket<DocumentKey, Indexed>,
+        ticket: Ticket<DocumentKey, Stored>,
         bytes: usize,
         document: Result<Document, Unreadable>,
     ) -> Result<(), Fault> {
@@ -125,25 +154,28 @@ impl Ingest {
             Err(unreadable) => unreadable.id.clone(),
         };
         let finalizer = ticket.redeem(DocumentKey { sequence, id }, bytes).await?;
-        let mut document = match checked {
+        let document = match checked {
             Ok(document) => document,
             Err(unreadable) => {
                 finalizer.finish(Err(unreadable.fault));
                 return Ok(());
             }
         };
-        let claim = self.claims.claim(document.id.point_id(), || self.writer.hurry()).await;
-        let text = std::mem::take(&mut document.text);
-        let options = Arc::clone(&self.options);
-        let next = Box::new(Write { document, bytes, options, finalizer, claim, writer: self.writer.clone() });
-        let IngestOptions { ref model, long_text, pruning, .. } = *self.options;
-        let job = EncodeJob { model: Arc::clone(model), role: Role::Document, text, long_text, pruning, next };
-        self.pipeline.submit(self.urgency, job).await
+        let claim = self.claims.claim(document.id.point_id(), || self.route.writer.hurry()).await;
+        let digest = self.recipe.digest(&document);
+        let admitted = Admitted { document, digest, bytes, finalizer, claim };
+        match &self.screen {
+            None => self.route.encode(admitted).await,
+            Some(screen) => {
+                screen.send(admitted);
+                Ok(())
+            }
+        }
     }
 
     /// What the collection itself would refuse, found before it costs a batch.
     fn check(&self, document: Document) -> Result<Document, Unreadable> {
-        let known = &self.options.spec.dense;
+        let known = &self.route.options.spec.dense;
         let problem = document.dense.iter().find_map(|(name, vector)| match known.get(name) {
             None => Some((name, "the collection has no dense vector of that name; leave it out".to_owned())),
             Some(spec) if spec.size as usize != vector.len() => {
@@ -163,43 +195,11 @@ impl Ingest {
 
     /// The text is kept in the payload, and must not replace what the client has there.
     fn check_payload(&self, document: &Document) -> Option<(Reason, String, String)> {
-        let key = &self.options.text_key;
+        let key = &self.route.options.text_key;
         let own = document.payload.get(key).filter(|_| !key.is_empty())?;
         let message =
             "the text is kept under this name; rename the field, or set text_key to another name or to nothing";
         let differs = own.as_str() != Some(&document.text);
         differs.then(|| (Reason::InvalidArgument, format!("payload.{key}"), message.to_owned()))
-    }
-}
-
-/// A document's next step after the encoder: the writer.
-struct Write {
-    /// Without its text, which the encoder has.
-    document: Document,
-    bytes: usize,
-    options: Arc<IngestOptions>,
-    finalizer: Finalizer<DocumentKey, Indexed>,
-    claim: Claim,
-    writer: WriterHandle,
-}
-
-impl Continuation for Write {
-    fn is_abandoned(&self) -> bool {
-        self.finalizer.is_abandoned()
-    }
-
-    fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
-        let Self { mut document, bytes, options, finalizer, claim, writer } = *self;
-        document.text = text;
-        let Encoded { vector, tokens, windows, truncated, pruned } = match outcome {
-            Ok(encoded) => encoded,
-            Err(fault) => return finalizer.finish(Err(fault)),
-        };
-        let indexed = Indexed { tokens, windows, truncated, terms: vector.len(), pruned };
-        // An index and a weight are four bytes each.
-        let bytes = bytes + 8 * vector.len();
-        let point = Point::new(document, vector, &options.text_key);
-        // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
-        let _sent = writer.send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim });
     }
 }

@@ -24,6 +24,8 @@ mod finalizer;
 mod ingest;
 mod lane;
 mod progress;
+mod route;
+mod screen;
 #[cfg(test)]
 mod testing;
 mod ticket;
@@ -34,11 +36,12 @@ use std::thread::JoinHandle;
 
 use metrics::gauge;
 
-pub use collections::Collections;
+pub use admission::Place;
+pub use collections::{Accept, Collections};
 pub use encode::{Encode, EncodeOptions, Vectors};
 pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
 pub use finalizer::{Finalizer, Finished};
-pub use ingest::{DocumentKey, Indexed, Ingest, IngestOptions, Results, Unreadable};
+pub use ingest::{DocumentKey, Indexed, Ingest, IngestOptions, Results, Stored, Unreadable};
 pub use lane::{Lane, Queued};
 pub use progress::Progress;
 pub use ticket::Ticket;
@@ -154,7 +157,8 @@ impl Pipeline {
     /// If the text is refused or the pipeline is closed.
     pub async fn encode_one(&self, options: EncodeOptions, text: String) -> Result<Encoded, Fault> {
         let (encode, mut vectors) = self.encode(Urgency::Interactive, options);
-        encode.submit(encode.ticket().await?, 1, Ok(text)).await?;
+        let place = encode.places(&[text.len()])?.pop().ok_or_else(overloaded)?;
+        encode.submit(encode.ticket_at(place).await?, 1, Ok(text)).await?;
         drop(encode);
         match vectors.recv().await {
             Some(finished) => finished.outcome,
@@ -178,6 +182,14 @@ impl Pipeline {
         lane.send(job).await.map_err(|_unsent| closed())
     }
 
+    /// Asks the store, and again while it can't answer, as long as a document may wait for it.
+    async fn retrying<'a, T, F: Future<Output = Result<T, StoreError>>>(
+        &'a self,
+        attempt: impl FnMut(&'a dyn VectorStore) -> F,
+    ) -> Result<T, StoreError> {
+        self.inner.writers.retrying(attempt).await
+    }
+
     fn writer(&self, target: Target) -> WriterHandle {
         self.inner.writers.open(target)
     }
@@ -198,6 +210,11 @@ impl Running {
 
 fn closed() -> Fault {
     Fault::new(Reason::ShuttingDown, "", "the server is stopping; send this again to another one, or later")
+}
+
+fn overloaded() -> Fault {
+    let message = "there is no room for the call now; send it again after the pause, or use a stream, which waits";
+    Fault::new(Reason::Overloaded, "", message)
 }
 
 /// What a store's error means to the client.

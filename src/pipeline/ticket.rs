@@ -29,6 +29,16 @@ impl<K, T> Ticket<K, T> {
         Ok(Self { slot, place, results })
     }
 
+    /// Waits for the slot of an item that has its place.
+    ///
+    /// # Errors
+    /// If nobody takes results any more.
+    pub async fn at(place: Place, results: &mpsc::Sender<Finished<K, T>>) -> Result<Self, Fault> {
+        let results = results.clone();
+        let slot = results.clone().reserve_owned().await.map_err(|_| closed())?;
+        Ok(Self { slot, place, results })
+    }
+
     /// Waits for room for the item's bytes, and takes on the duty to answer for it.
     ///
     /// # Errors

@@ -19,10 +19,10 @@ use tokio_util::task::TaskTracker;
 use super::aimd::Aimd;
 use super::batcher::{Batcher, Limits};
 use super::claims::Claim;
-use super::ingest::{DocumentKey, Indexed};
+use super::ingest::{DocumentKey, Indexed, Stored};
 use super::{Finalizer, store_fault};
 use crate::metrics as names;
-use crate::store::retry::retry;
+use crate::store::retry::{RetryBudget, retry};
 use crate::store::{StoreError, VectorStore};
 use crate::types::{Fault, Point};
 
@@ -57,7 +57,7 @@ pub struct WriteJob {
     /// When it came.
     pub since: Instant,
     pub indexed: Indexed,
-    pub finalizer: Finalizer<DocumentKey, Indexed>,
+    pub finalizer: Finalizer<DocumentKey, Stored>,
     /// Keeps the point's id from being written again before this write is answered.
     pub claim: Claim,
 }
@@ -100,11 +100,12 @@ pub struct Writers {
     capacity: usize,
     open: Mutex<HashMap<Target, WeakHandle>>,
     tasks: TaskTracker,
+    retries: Arc<RetryBudget>,
 }
 
 impl Writers {
     pub fn new(store: Arc<dyn VectorStore>, config: WriterConfig, capacity: usize) -> Self {
-        Self { store, config, capacity, open: Mutex::default(), tasks: TaskTracker::new() }
+        Self { store, config, capacity, open: Mutex::default(), tasks: TaskTracker::new(), retries: Arc::default() }
     }
 
     /// The way to a target's writer, which is started if there is none. It ends when the last handle is gone and all that
@@ -121,7 +122,7 @@ impl Writers {
         let hurry = Arc::new(Notify::new());
         open.insert(target.clone(), WeakHandle { jobs: sender.downgrade(), hurry: Arc::clone(&hurry) });
         let writer = Writer {
-            upserter: Arc::new(Upserter { store: Arc::clone(&self.store), target }),
+            upserter: Arc::new(Upserter { store: Arc::clone(&self.store), target, retries: Arc::clone(&self.retries) }),
             retry_deadline: self.config.retry_deadline,
             in_flight: JoinSet::new(),
             aimd: Aimd::new(self.config.max_in_flight),
@@ -129,6 +130,15 @@ impl Writers {
         };
         self.tasks.spawn(writer.run(jobs, self.config));
         WriterHandle { jobs: sender, hurry }
+    }
+
+    /// Asks the store, and again while it can't answer, as long as an upsert may take.
+    pub async fn retrying<'a, T, F: Future<Output = Result<T, StoreError>>>(
+        &'a self,
+        mut attempt: impl FnMut(&'a dyn VectorStore) -> F,
+    ) -> Result<T, StoreError> {
+        let deadline = Instant::now() + self.config.retry_deadline;
+        retry(deadline, &self.retries, || attempt(&*self.store), |_| {}).await
     }
 
     /// Waits until every writer has ended.
@@ -142,8 +152,7 @@ impl Writers {
 struct Writer {
     upserter: Arc<Upserter>,
     retry_deadline: Duration,
-    /// Each gives whether the store took its batch at the first attempt.
-    in_flight: JoinSet<bool>,
+    in_flight: JoinSet<RoundTrip>,
     aimd: Aimd,
     /// Asked for by a document that waits for one of the batch.
     hurry: Arc<Notify>,
@@ -171,7 +180,7 @@ impl Writer {
                 () = self.hurry.notified() => batcher.flush(),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => batcher.flush(),
                 Some(done) = self.in_flight.join_next() => {
-                    self.adapt(done.unwrap_or(false));
+                    self.adapt(done.unwrap_or_default());
                     None
                 }
             };
@@ -194,19 +203,18 @@ impl Writer {
         let deadline = since + self.retry_deadline;
         while self.in_flight.len() >= self.aimd.limit() {
             let Some(done) = self.in_flight.join_next().await else { break };
-            self.adapt(done.unwrap_or(false));
+            self.adapt(done.unwrap_or_default());
         }
         gauge!(names::UPSERTS_IN_FLIGHT).increment(1.0);
         let upserter = Arc::clone(&self.upserter);
         self.in_flight.spawn(async move { upserter.write(batch, deadline).await });
     }
 
-    fn adapt(&mut self, smooth: bool) {
+    fn adapt(&mut self, round_trip: RoundTrip) {
         gauge!(names::UPSERTS_IN_FLIGHT).decrement(1.0);
-        if smooth {
-            self.aimd.succeeded();
-        } else {
-            self.aimd.refused();
+        match round_trip {
+            RoundTrip::Refused => self.aimd.refused(),
+            RoundTrip::Taken { points, time } => self.aimd.succeeded(points, time),
         }
     }
 }
@@ -215,11 +223,25 @@ impl Writer {
 struct Upserter {
     store: Arc<dyn VectorStore>,
     target: Target,
+    retries: Arc<RetryBudget>,
+}
+
+/// How a batch went.
+#[derive(Debug, Clone, Copy, Default)]
+enum RoundTrip {
+    /// The store could not take it at the first attempt.
+    #[default]
+    Refused,
+    Taken {
+        points: usize,
+        time: Duration,
+    },
 }
 
 impl Upserter {
-    /// Writes a batch and answers for each of its points. Gives whether the store took it without a retry.
-    async fn write(&self, batch: Vec<WriteJob>, deadline: Instant) -> bool {
+    /// Writes a batch and answers for each of its points.
+    async fn write(&self, batch: Vec<WriteJob>, deadline: Instant) -> RoundTrip {
+        let (size, start) = (batch.len(), Instant::now());
         let mut smooth = true;
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
@@ -238,7 +260,7 @@ impl Upserter {
                 }
             }
         }
-        smooth
+        if smooth { RoundTrip::Taken { points: size, time: start.elapsed() } } else { RoundTrip::Refused }
     }
 
     async fn upsert(&self, points: &[Point], deadline: Instant, smooth: &mut bool) -> Result<(), StoreError> {
@@ -248,7 +270,7 @@ impl Upserter {
             retries += 1;
             tracing::warn!(collection = self.target.collection, %error, retries, "an upsert is tried again");
         };
-        let outcome = retry(deadline, || self.attempt(points), on_retry).await;
+        let outcome = retry(deadline, &self.retries, || self.attempt(points), on_retry).await;
         *smooth &= retries == 0 && !outcome.as_ref().is_err_and(StoreError::is_retryable);
         outcome
     }
@@ -272,7 +294,7 @@ struct Answer {
     bytes: usize,
     since: Instant,
     indexed: Indexed,
-    finalizer: Finalizer<DocumentKey, Indexed>,
+    finalizer: Finalizer<DocumentKey, Stored>,
     claim: Claim,
 }
 
@@ -289,7 +311,7 @@ impl Answer {
 
     fn indexed(self) {
         counter!(names::INDEXED).increment(1);
-        self.finalizer.finish(Ok(self.indexed));
+        self.finalizer.finish(Ok(Stored::Indexed(self.indexed)));
     }
 
     fn rejected(self, fault: Fault) {

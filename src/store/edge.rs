@@ -24,7 +24,7 @@ mod merge;
 mod repair;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
@@ -38,7 +38,7 @@ use self::engine::Engine;
 use self::files::Folder;
 use self::writer::WriterThread;
 use super::{CollectionInfo, SearchQuery, StoreError, VectorStore};
-use crate::types::{CollectionSpec, Point, PointId, StoredPoint, check_collection_name};
+use crate::types::{CollectionSpec, Digest, Point, PointId, StoredPoint, check_collection_name};
 
 /// How the embedded store works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +193,11 @@ impl VectorStore for EdgeStore {
     async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
         let (vector_name, ids) = (vector_name.to_owned(), ids.to_vec());
         self.read(name, move |collection| collection.retrieve(&vector_name, &ids)).await
+    }
+
+    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        let ids = ids.to_vec();
+        self.read(name, move |collection| collection.digests(&ids)).await
     }
 
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {

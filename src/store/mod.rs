@@ -4,6 +4,7 @@ mod edge;
 mod qdrant;
 pub mod retry;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 
 pub use self::edge::{EdgeOptions, EdgeStore};
 pub use self::qdrant::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantStore, QdrantUrl};
-use crate::types::{CollectionSpec, Filter, Point, PointId, SparseVector, StoredPoint};
+use crate::types::{CollectionSpec, Digest, Filter, Point, PointId, SparseVector, StoredPoint};
 
 /// A store of points in named collections. Every method can be called from many tasks at once.
 ///
@@ -37,6 +38,9 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
 
     /// Points by id, with payload and sparse vector; the ones that are not there are left out.
     async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError>;
+
+    /// What points were made of, by id; of those that are not there, or don't say, there is nothing.
+    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError>;
 
     /// Deletes points; the ones that are not there are passed over.
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError>;

@@ -14,6 +14,7 @@ mod convert;
 mod error;
 mod filter;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,7 +27,7 @@ use qdrant_client::qdrant::{
 pub use self::config::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantUrl};
 use self::connection::Connection;
 use super::{CollectionInfo, SearchQuery, StoreError, VectorStore};
-use crate::types::{CollectionSpec, Point, PointId, StoredPoint};
+use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint};
 
 /// How long a server may take to say that it is there.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -143,6 +144,23 @@ impl VectorStore for QdrantStore {
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.get(request)).await?;
         response.result.into_iter().map(|point| convert::retrieved(point, vector_name)).collect()
+    }
+
+    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let request = GetPoints {
+            collection_name: name.to_owned(),
+            ids: ids.iter().map(convert::point_id).collect(),
+            with_payload: Some(convert::payload_fields(&[DIGEST_FIELD])),
+            shard_key_selector: self.shards(),
+            ..GetPoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.get(request)).await?;
+        let digests = response.result.into_iter().map(convert::digest).collect::<Result<Vec<_>, _>>()?;
+        Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, digest?))).collect())
     }
 
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {

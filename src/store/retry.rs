@@ -1,5 +1,6 @@
 //! Trying again what can succeed later.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -12,39 +13,99 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause, before jitter, unless the store asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// What all retries of a store may amount to, so that they don't double the load of one that is down: a fifth of what was
+/// asked of it, and two a second. A retry for which there is nothing left waits. As the budgets of Finagle are.
+#[derive(Debug)]
+pub struct RetryBudget(Mutex<Balance>);
+
+#[derive(Debug)]
+struct Balance {
+    retries: f64,
+    since: Instant,
+}
+
+impl RetryBudget {
+    /// The most that can be saved.
+    const MOST: f64 = 20.0;
+    const A_SECOND: f64 = 2.0;
+    const A_CALL: f64 = 0.2;
+
+    /// A call is made: it brings its share.
+    fn deposit(&self) {
+        let mut balance = self.balance();
+        balance.retries = (balance.retries + Self::A_CALL).min(Self::MOST);
+    }
+
+    /// Takes one retry, if there is one.
+    fn withdraw(&self) -> bool {
+        let mut balance = self.balance();
+        let enough = balance.retries >= 1.0;
+        if enough {
+            balance.retries -= 1.0;
+        }
+        enough
+    }
+
+    fn balance(&self) -> MutexGuard<'_, Balance> {
+        let mut balance = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let earned = (now - balance.since).as_secs_f64() * Self::A_SECOND;
+        *balance = Balance { retries: (balance.retries + earned).min(Self::MOST), since: now };
+        balance
+    }
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self(Mutex::new(Balance { retries: Self::MOST, since: Instant::now() }))
+    }
+}
+
 /// Calls `attempt` until it succeeds, fails for good, or another one would come after `deadline`; at least once. Pauses
-/// double, with jitter; where the store says how long it wants to be left alone, that is honoured. `on_retry` hears of
-/// each failure that is tried again.
+/// double, with jitter; where the store says how long it wants to be left alone, that is honoured, and so is the budget.
+/// `on_retry` hears of each failure that is tried again.
 ///
 /// # Errors
 /// The last one.
 pub async fn retry<T, F: Future<Output = Result<T, StoreError>>>(
     deadline: Instant,
+    budget: &RetryBudget,
     mut attempt: impl FnMut() -> F,
     mut on_retry: impl FnMut(&StoreError),
 ) -> Result<T, StoreError> {
     let backoff = ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE);
     let mut pauses = backoff.with_jitter().without_max_times().build();
+    budget.deposit();
     loop {
         let error = match attempt().await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-        let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
-        if !error.is_retryable() || Instant::now() + pause >= deadline {
-            return Err(error);
+        loop {
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
+            if !error.is_retryable() || Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            sleep(pause).await;
+            if budget.withdraw() {
+                break;
+            }
         }
         on_retry(&error);
-        sleep(pause).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::future::ready;
 
     use super::*;
+
+    fn down<T>() -> Result<T, StoreError> {
+        Err(StoreError::Unavailable("down".into()))
+    }
 
     #[tokio::test(start_paused = true)]
     async fn retries_until_it_succeeds_and_honours_the_store() {
@@ -52,6 +113,7 @@ mod tests {
         let mut attempts = 0;
         let outcome = retry(
             start + Duration::from_secs(60),
+            &RetryBudget::default(),
             || {
                 attempts += 1;
                 let retry_after = Some(Duration::from_secs(7));
@@ -59,8 +121,9 @@ mod tests {
                 ready(if attempts < 3 { Err(refusal) } else { Ok(attempts) })
             },
             |_| {},
-        );
-        assert_eq!(outcome.await, Ok(3));
+        )
+        .await;
+        assert_eq!(outcome, Ok(3));
         assert!(start.elapsed() >= Duration::from_secs(14));
     }
 
@@ -68,12 +131,9 @@ mod tests {
     async fn gives_up_at_the_deadline() {
         let start = Instant::now();
         let mut retries = 0;
-        let outcome = retry(
-            start + Duration::from_secs(20),
-            || ready(Err::<(), _>(StoreError::Unavailable("down".into()))),
-            |_| retries += 1,
-        );
-        assert_eq!(outcome.await, Err(StoreError::Unavailable("down".into())));
+        let deadline = start + Duration::from_secs(20);
+        let outcome = retry(deadline, &RetryBudget::default(), || ready(down::<()>()), |_| retries += 1).await;
+        assert_eq!(outcome, down());
         assert!(start.elapsed() <= Duration::from_secs(20) && start.elapsed() >= Duration::from_secs(10));
         assert!(retries > 4);
     }
@@ -81,15 +141,37 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn does_not_retry_what_will_be_refused_again() {
         let mut attempts = 0;
-        let outcome = retry(
-            Instant::now() + Duration::from_secs(60),
-            || {
-                attempts += 1;
-                ready(Err::<(), _>(StoreError::Refused("no".into())))
-            },
-            |_| {},
-        );
-        assert_eq!(outcome.await, Err(StoreError::Refused("no".into())));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let refused = || {
+            attempts += 1;
+            ready(Err::<(), _>(StoreError::Refused("no".into())))
+        };
+        let outcome = retry(deadline, &RetryBudget::default(), refused, |_| {}).await;
+        assert_eq!(outcome, Err(StoreError::Refused("no".into())));
         assert_eq!(attempts, 1);
+    }
+
+    /// Law: however many calls fail, the retries of a store that is down stay within the budget, and none is given up
+    /// before its deadline for lack of it.
+    #[tokio::test(start_paused = true)]
+    async fn many_calls_share_one_budget() {
+        const CALLS: usize = 200;
+        const SECONDS: usize = 120;
+        let (budget, attempts, start) = (RetryBudget::default(), Cell::new(0), Instant::now());
+        let deadline = start + Duration::from_secs(SECONDS as u64);
+        let call = || {
+            let attempt = || {
+                attempts.set(attempts.get() + 1);
+                ready(down::<()>())
+            };
+            retry(deadline, &budget, attempt, |_| {})
+        };
+        let outcomes = futures_util::future::join_all((0..CALLS).map(|_| call())).await;
+        assert!(outcomes.into_iter().all(|outcome| outcome == down()));
+        assert!(start.elapsed() >= Duration::from_secs(SECONDS as u64 - 15));
+        let retries = attempts.get() - CALLS;
+        // What the calls themselves allow counts once, what each second allows, always.
+        let allowed = 20 + CALLS / 5 + 2 * SECONDS;
+        assert!((SECONDS..=allowed).contains(&retries), "{retries} retries, {allowed} allowed");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::digest::{DIGEST_FIELD, Digest};
 use super::{DocumentId, PointId, SparseVector};
 
 /// A JSON object: what is stored beside the vectors.
@@ -54,6 +55,13 @@ impl Point {
             payload.insert(KEY_FIELD.to_owned(), key.into());
         }
         Self { id: point_id, sparse, dense, payload }
+    }
+
+    /// The same point, which also keeps the digest of what it was made of.
+    #[must_use]
+    pub fn with_digest(mut self, digest: Digest) -> Self {
+        self.payload.insert(DIGEST_FIELD.to_owned(), digest.into());
+        self
     }
 }
 

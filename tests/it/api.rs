@@ -16,6 +16,7 @@ mod restart;
 mod search;
 mod server;
 mod sockets;
+mod unchanged;
 
 use splade_sidecar::proto::search_request::Query;
 use splade_sidecar::proto::{DocumentId, DocumentResult, DocumentStatus, Hit, SearchRequest, SparseVector};

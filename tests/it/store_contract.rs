@@ -36,6 +36,7 @@ macro_rules! contract_tests {
             what_was_upserted_is_retrieved_exactly,
             a_point_without_terms_is_kept_and_never_found,
             a_deleted_point_is_gone,
+            a_point_says_what_it_was_made_of,
             no_points_are_no_trouble,
             a_batch_with_a_misfit_is_refused,
             concurrent_upserts_all_arrive,

@@ -82,6 +82,12 @@ pub struct Ingest {
     /// The most points that the server writes to the store at once [default: 1000].
     #[arg(long, env = "SPLADE_INGEST_BATCH_POINTS", value_name = "N", default_value_t = 0, hide_default_value = true)]
     batch_points: u32,
+    /// Leave documents as they are that are stored already and would become the same points again; they are not encoded.
+    #[arg(long, env = "SPLADE_INGEST_SKIP_UNCHANGED", value_parser = BoolishValueParser::new())]
+    skip_unchanged: bool,
+    /// Write into a collection that another encoder wrote.
+    #[arg(long, env = "SPLADE_IGNORE_FINGERPRINT", value_parser = BoolishValueParser::new())]
+    ignore_fingerprint: bool,
     /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input].
     #[arg(long, env = "SPLADE_INGEST_REJECTS", value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -146,6 +152,8 @@ impl Ingest {
             pruning: self.prune,
             text_key: self.text_key.clone(),
             batch_points: self.batch_points,
+            skip_unchanged: self.skip_unchanged,
+            ignore_fingerprint: self.ignore_fingerprint,
         }
     }
 

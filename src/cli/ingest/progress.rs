@@ -31,7 +31,7 @@ impl Progress {
 
     /// Shows that the input is done with up to about `offset`.
     pub fn update(&self, offset: u64, tally: &Tally) {
-        let documents = tally.indexed + tally.rejected;
+        let documents = tally.indexed + tally.unchanged + tally.rejected;
         self.bar.set_position(self.bar.position().max(offset));
         let per_second = documents as f64 / self.bar.elapsed().as_secs_f64().max(f64::EPSILON);
         self.bar.set_message(format!("{documents} documents, {per_second:.0}/s, {} rejected", tally.rejected));

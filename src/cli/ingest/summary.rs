@@ -15,6 +15,8 @@ use crate::cli::errors::in_words;
 pub struct Summary {
     pub documents: u64,
     pub indexed: u64,
+    /// Left as they were stored.
+    pub unchanged: u64,
     pub rejected: u64,
     pub truncated: u64,
     pub windows: u64,
@@ -43,11 +45,12 @@ pub struct Failure {
 impl Summary {
     pub fn new(tally: Tally, duration: Duration, rejects_file: Option<PathBuf>, failure: Option<Failure>) -> Self {
         let seconds = duration.as_secs_f64();
-        let documents = tally.indexed + tally.rejected;
+        let documents = tally.indexed + tally.unchanged + tally.rejected;
         let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         Self {
             documents,
             indexed: tally.indexed,
+            unchanged: tally.unchanged,
             rejected: tally.rejected,
             truncated: tally.truncated,
             windows: tally.windows,
@@ -65,10 +68,11 @@ impl Summary {
     pub fn to_text(&self) -> String {
         let rejects = self.rejects_file.as_ref().map(|path| format!("  (see {})", path.display())).unwrap_or_default();
         format!(
-            "documents    {}\nindexed      {}\nrejected     {}{rejects}\ntruncated    {}\nwindows      {}\ntokens       {}\n\
+            "documents    {}\nindexed      {}\nunchanged    {}\nrejected     {}{rejects}\ntruncated    {}\nwindows      {}\ntokens       {}\n\
              terms        {}\npruned terms {}\nseconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
             self.documents,
             self.indexed,
+            self.unchanged,
             self.rejected,
             self.truncated,
             self.windows,

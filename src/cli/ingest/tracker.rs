@@ -16,6 +16,8 @@ const MAX_BYTES: usize = 64 << 20;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
     pub indexed: u64,
+    /// Left as they were stored.
+    pub unchanged: u64,
     pub rejected: u64,
     pub truncated: u64,
     /// One each document, more of those that were encoded as windows.
@@ -86,12 +88,15 @@ impl Tracker {
         self.tally.terms += u64::from(result.term_count);
         self.tally.pruned_terms += u64::from(result.pruned_term_count);
         self.tally.truncated += u64::from(result.truncated);
-        if result.status() == DocumentStatus::Indexed {
-            self.tally.indexed += 1;
-            return Ok((line, None));
+        match result.status() {
+            DocumentStatus::Indexed => self.tally.indexed += 1,
+            DocumentStatus::Unchanged => self.tally.unchanged += 1,
+            DocumentStatus::Rejected | DocumentStatus::Unspecified => {
+                self.tally.rejected += 1;
+                return Ok((line, Some(result.rejection.unwrap_or_default())));
+            }
         }
-        self.tally.rejected += 1;
-        Ok((line, Some(result.rejection.unwrap_or_default())))
+        Ok((line, None))
     }
 
     pub fn durable_through(&mut self, sequence: u64) {
@@ -134,7 +139,7 @@ mod tests {
     fn results_in_any_order_find_their_lines() {
         let mut tracker = Tracker::new(100);
         assert_eq!(tracker.tally().done_through_line, 100);
-        for number in [101, 103, 104] {
+        for number in [101, 103, 104, 105] {
             tracker.sent(line(number, 1));
         }
         tracker.refused(&line(106, 1));
@@ -144,8 +149,11 @@ mod tests {
         assert_eq!(tracker.tally().done_through_line, 103);
         let rejected = DocumentResult { sequence: 3, status: DocumentStatus::Rejected.into(), ..indexed(3) };
         assert!(tracker.answered(rejected).unwrap().1.is_some());
+        let unchanged = DocumentResult { sequence: 4, status: DocumentStatus::Unchanged.into(), ..Default::default() };
+        assert_eq!(tracker.answered(unchanged).unwrap().1, None);
         let expected = Tally {
             indexed: 2,
+            unchanged: 1,
             rejected: 2,
             truncated: 1,
             windows: 12,

@@ -109,7 +109,10 @@ async fn filled(query: Vec<EncodeJob>, bulk: Vec<EncodeJob>, batch_tokens: usize
     for job in bulk {
         bulk_lane.send(job).await.unwrap();
     }
-    (query_lane, Worker { query: query_receiver, bulk: bulk_receiver, batch_tokens, threads: 1 })
+    (
+        query_lane,
+        Worker { query: query_receiver, bulk: bulk_receiver, batch_tokens, threads: 1, fairness: Fairness::default() },
+    )
 }
 
 /// Runs the thread until both lanes are closed and empty.

@@ -1,6 +1,6 @@
 //! The laws of the writer, on a store that does as it is told, with the clock paused.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use crate::pipeline::admission::Admission;
 use crate::pipeline::claims::Claims;
 use crate::pipeline::finalizer::Finished;
 use crate::store::{CollectionInfo, SearchQuery};
-use crate::types::{CollectionSpec, DocumentId, Payload, PointId, Pruned, Reason, SparseVector, StoredPoint};
+use crate::types::{CollectionSpec, Digest, DocumentId, Payload, PointId, Pruned, Reason, SparseVector, StoredPoint};
 
 const CONFIG: WriterConfig = WriterConfig {
     batch_bytes: 100,
@@ -83,6 +83,9 @@ impl VectorStore for Fake {
     async fn retrieve(&self, _: &str, _: &str, _: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
         unreachable!("the writer only upserts")
     }
+    async fn digests(&self, _: &str, _: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        unreachable!("the writer only upserts")
+    }
     async fn delete(&self, _: &str, _: &[PointId]) -> Result<(), StoreError> {
         unreachable!("the writer only upserts")
     }
@@ -104,7 +107,7 @@ type Item = (usize, Duration);
 /// What became of the documents, by their number from 0.
 struct Outcome {
     store: Arc<Fake>,
-    results: BTreeMap<u64, Result<Indexed, Fault>>,
+    results: BTreeMap<u64, Result<Stored, Fault>>,
     /// When each was sent.
     sent: Vec<Instant>,
     /// How long the last answer took.

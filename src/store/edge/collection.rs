@@ -1,5 +1,6 @@
 //! One open collection: writes go to its writer's thread, reads block the thread that asks.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use qdrant_edge::external::ordered_float::OrderedFloat;
@@ -8,7 +9,7 @@ use qdrant_edge::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::convert::{engine_id, engine_points, engine_sparse, stored_point};
+use super::convert::{engine_id, engine_points, engine_sparse, point_id, stored_point};
 use super::engine::{Change, Engine};
 use super::files::{Folder, read_spec};
 use super::filter::engine_filter;
@@ -16,7 +17,7 @@ use super::journal::Journal;
 use super::repair::repair;
 use super::writer::{Message, Write, Writer, WriterThread};
 use crate::store::{CollectionInfo, SearchQuery, StoreError};
-use crate::types::{CollectionSpec, Point, PointId, StoredPoint};
+use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint};
 
 #[derive(Debug)]
 pub(super) struct Collection {
@@ -98,8 +99,20 @@ impl Collection {
     pub(super) fn retrieve(&self, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
         self.check_vector_name(vector_name)?;
         let ids: Vec<_> = ids.iter().copied().map(engine_id).collect();
-        let found = self.engine.retrieve(&ids, WithVector::Selector(vec![vector_name.to_owned()]))?;
+        let vector = WithVector::Selector(vec![vector_name.to_owned()]);
+        let found = self.engine.retrieve(&ids, WithPayloadInterface::Bool(true), vector)?;
         found.into_iter().map(|point| stored_point(point.id, 0.0, point.payload, point.vector, vector_name)).collect()
+    }
+
+    /// Blocks.
+    pub(super) fn digests(&self, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        let ids: Vec<_> = ids.iter().copied().map(engine_id).collect();
+        let found = self.engine.retrieve(&ids, payload_fields(&[DIGEST_FIELD]), WithVector::Bool(false))?;
+        let digests = found.into_iter().filter_map(|point| {
+            let digest = Digest::of_stored(&point.payload?.0)?;
+            Some((point_id(point.id), digest))
+        });
+        Ok(digests.collect())
     }
 
     fn check_vector_name(&self, name: &str) -> Result<(), StoreError> {
@@ -136,5 +149,9 @@ fn with_payload(all: bool) -> WithPayloadInterface {
     if all {
         return WithPayloadInterface::Bool(true);
     }
-    WithPayloadInterface::Fields(StoredPoint::RESERVED_FIELDS.iter().filter_map(|field| field.parse().ok()).collect())
+    payload_fields(StoredPoint::RESERVED_FIELDS)
+}
+
+fn payload_fields(fields: &[&str]) -> WithPayloadInterface {
+    WithPayloadInterface::Fields(fields.iter().filter_map(|field| field.parse().ok()).collect())
 }

@@ -68,7 +68,7 @@ pub(super) fn engine_id(id: PointId) -> qdrant_edge::PointId {
     }
 }
 
-fn point_id(id: qdrant_edge::PointId) -> PointId {
+pub(super) fn point_id(id: qdrant_edge::PointId) -> PointId {
     match id {
         qdrant_edge::PointId::NumId(num) => PointId::Num(num),
         qdrant_edge::PointId::Uuid(uuid) => PointId::Uuid(uuid),

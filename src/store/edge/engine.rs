@@ -122,15 +122,19 @@ impl Engine {
         guard(&self.path, || self.shard.query(request))
     }
 
-    /// Points by id, with their payloads.
-    pub(super) fn retrieve(&self, ids: &[PointId], vectors: WithVector) -> Result<Vec<Record>, StoreError> {
-        let payload = WithPayloadInterface::Bool(true);
+    /// Points by id.
+    pub(super) fn retrieve(
+        &self,
+        ids: &[PointId],
+        payload: WithPayloadInterface,
+        vectors: WithVector,
+    ) -> Result<Vec<Record>, StoreError> {
         guard(&self.path, || self.shard.retrieve(ids, Some(payload), Some(vectors)))
     }
 
     /// The newest copies of points, as they can be upserted.
     pub(super) fn whole(&self, ids: &[PointId]) -> Result<Vec<PointStructPersisted>, StoreError> {
-        let records = self.retrieve(ids, WithVector::Bool(true))?;
+        let records = self.retrieve(ids, WithPayloadInterface::Bool(true), WithVector::Bool(true))?;
         let point = |record: Record| {
             let vectors = record.vector.unwrap_or_else(|| VectorStructInternal::Named(HashMap::new()));
             PointStructPersisted { id: record.id, vector: vectors.into(), payload: record.payload }

@@ -13,7 +13,7 @@ use qdrant_client::qdrant::{query, vector_input, vector_output};
 use uuid::Uuid;
 
 use crate::store::StoreError;
-use crate::types::{Payload, Point, PointId, SparseVector, StoredPoint};
+use crate::types::{Digest, Payload, Point, PointId, SparseVector, StoredPoint};
 
 /// A point to write, its sparse vector under `vector_name`.
 pub(super) fn point(point: &Point, vector_name: &str) -> qdrant::PointStruct {
@@ -46,12 +46,16 @@ pub(super) fn query(vector: SparseVector) -> qdrant::Query {
 
 /// Asks for the whole payload, or for what [`StoredPoint`] can't do without.
 pub(super) fn payload_selector(whole: bool) -> qdrant::WithPayloadSelector {
-    let options = if whole {
-        PayloadOptions::Enable(true)
-    } else {
-        let fields = StoredPoint::RESERVED_FIELDS.iter().map(|&field| field.to_owned()).collect();
-        PayloadOptions::Include(qdrant::PayloadIncludeSelector { fields })
-    };
+    if !whole {
+        return payload_fields(StoredPoint::RESERVED_FIELDS);
+    }
+    qdrant::WithPayloadSelector { selector_options: Some(PayloadOptions::Enable(true)) }
+}
+
+/// Asks for some fields of the payload.
+pub(super) fn payload_fields(fields: &[&str]) -> qdrant::WithPayloadSelector {
+    let fields = fields.iter().map(|&field| field.to_owned()).collect();
+    let options = PayloadOptions::Include(qdrant::PayloadIncludeSelector { fields });
     qdrant::WithPayloadSelector { selector_options: Some(options) }
 }
 
@@ -79,13 +83,24 @@ fn stored(
     payload: HashMap<String, qdrant::Value>,
     sparse: Option<SparseVector>,
 ) -> Result<StoredPoint, StoreError> {
-    let id = match id.and_then(|id| id.point_id_options) {
-        Some(PointIdOptions::Num(num)) => PointId::Num(num),
-        Some(PointIdOptions::Uuid(uuid)) => PointId::Uuid(Uuid::parse_str(&uuid).map_err(|_| malformed("id"))?),
-        None => return Err(malformed("id")),
-    };
-    let payload: Payload = payload.into_iter().map(|(key, value)| (key, value.into())).collect();
-    Ok(StoredPoint::new(id, score, payload, sparse))
+    Ok(StoredPoint::new(own_id(id)?, score, own_payload(payload), sparse))
+}
+
+/// The digest of a point that was asked for by its id.
+pub(super) fn digest(point: qdrant::RetrievedPoint) -> Result<(PointId, Option<Digest>), StoreError> {
+    Ok((own_id(point.id)?, Digest::of_stored(&own_payload(point.payload))))
+}
+
+fn own_id(id: Option<qdrant::PointId>) -> Result<PointId, StoreError> {
+    match id.and_then(|id| id.point_id_options) {
+        Some(PointIdOptions::Num(num)) => Ok(PointId::Num(num)),
+        Some(PointIdOptions::Uuid(uuid)) => Ok(PointId::Uuid(Uuid::parse_str(&uuid).map_err(|_| malformed("id"))?)),
+        None => Err(malformed("id")),
+    }
+}
+
+fn own_payload(payload: HashMap<String, qdrant::Value>) -> Payload {
+    payload.into_iter().map(|(key, value)| (key, value.into())).collect()
 }
 
 /// The sparse vector of that name. A point that has none has an empty one: Qdrant may tell them apart or not.

@@ -1,12 +1,15 @@
 //! `GetModel` and `ListModels`.
 
 use splade_sidecar::model::TokenBatch;
-use splade_sidecar::proto::{EncodeOptions, GetModelRequest, IngestOptions, ListModelsRequest, Model, SearchRequest};
+use splade_sidecar::proto::explain_request::Document as Explained;
+use splade_sidecar::proto::{
+    EncodeOptions, ExplainRequest, GetModelRequest, IngestOptions, ListModelsRequest, Model, SearchRequest,
+};
 use tonic::Code;
 
 use super::collections::get as get_collection;
 use super::{assert_indexed, by_text, search};
-use crate::support::documents::{numbered, options, texts};
+use crate::support::documents::{encoded, messages, num, numbered, options, texts};
 use crate::support::failure::Failure;
 use crate::support::models::{folder, random};
 use crate::support::sidecar::{MODEL, Sidecar};
@@ -99,6 +102,25 @@ async fn a_collection_belongs_to_the_model_that_wrote_it() {
     assert_eq!(search(&sidecar, by("distil")).await.len(), 10);
     let refused = Failure::from(sidecar.index().await.search(by("")).await.unwrap_err());
     assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
+    assert!(refused.message.contains("ignore_fingerprint"), "{}", refused.message);
+    assert_eq!(search(&sidecar, SearchRequest { ignore_fingerprint: true, ..by("") }).await.len(), 10);
+    let other = |ignore_fingerprint| IngestOptions { ignore_fingerprint, ..options("docs") };
+    assert_indexed(&sidecar.ingest(other(true), numbered(&texts(12))).await);
+    assert_eq!(get_collection(&sidecar, "docs").await.model, "distil", "the collection is still the first writer's");
+    let messages = messages(other(false), encoded(numbered(&texts(1))), 1);
+    let refused =
+        sidecar.index().await.ingest(tokio_stream::iter(messages)).await.unwrap().into_inner().message().await;
+    assert_eq!(Failure::from(refused.unwrap_err()).reason, "FINGERPRINT_MISMATCH");
+    let explain = |ignore_fingerprint| ExplainRequest {
+        collection: "docs".to_owned(),
+        query: "the moon".to_owned(),
+        document: Some(Explained::Id(num(1))),
+        ignore_fingerprint,
+        ..Default::default()
+    };
+    let refused = sidecar.index().await.explain(explain(false)).await.unwrap_err();
+    assert_eq!(Failure::from(refused).reason, "FINGERPRINT_MISMATCH");
+    sidecar.index().await.explain(explain(true)).await.unwrap();
     let unknown = Failure::from(sidecar.index().await.search(by("no-such")).await.unwrap_err());
     assert_eq!((unknown.code, unknown.reason.as_str()), (Code::NotFound, "UNKNOWN_MODEL"));
     assert!(unknown.message.contains("`a-sum`, `distil`, `tied`"), "{}", unknown.message);

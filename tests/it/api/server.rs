@@ -123,7 +123,7 @@ async fn a_message_over_the_bound_ends_its_call_alone() {
 /// Fifty calls of every kind at once, on one connection, with far fewer permits than texts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_calls_at_once_are_all_answered() {
-    let sidecar = Sidecar::start(&["--max-interactive", "4", "--queue-texts", "2", "--threads", "2"]).await;
+    let sidecar = Sidecar::start(&["--queue-texts", "2", "--threads", "2"]).await;
     let texts = texts(50);
     assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts)).await);
     let expected = sidecar.encode(EncodeOptions::default(), &texts).await;

@@ -1,5 +1,6 @@
 //! Queries don't wait for bulk work, nor for a store that is away.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,10 +12,11 @@ use splade_sidecar::proto::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Status, Streaming};
+use tonic::{Code, Request, Status, Streaming};
 
 use super::remote;
 use crate::support::endpoint::Endpoint;
+use crate::support::failure::Failure;
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, Upload, doc, docs, ingest, options};
@@ -34,6 +36,11 @@ fn encode_request(text: &str) -> EncodeRequest {
 fn search_request(text: &str) -> SearchRequest {
     let query = Some(Query::Text(text.to_owned()));
     SearchRequest { collection: COLLECTION.to_owned(), query, ..Default::default() }
+}
+
+fn upsert_request(numbers: RangeInclusive<u64>) -> UpsertRequest {
+    let documents = docs(numbers).into_iter().map(Into::into).collect();
+    UpsertRequest { options: Some(options()), documents }
 }
 
 /// Opens a stream of texts, all sent at once.
@@ -122,8 +129,7 @@ async fn a_store_that_does_not_answer_stops_no_encoder() {
     let mut upload = Upload::open(sidecar.index().await, options()).await.unwrap();
     upload.push_all([docs(1..=100)]);
     let mut index = sidecar.index().await;
-    let documents = docs(101..=200).into_iter().map(Into::into).collect();
-    let upsert = UpsertRequest { options: Some(options()), documents };
+    let upsert = upsert_request(101..=116);
     let upsert = tokio::spawn(async move { index.upsert(upsert).await });
     // Both hold every permit that they can get.
     server.wait_until(|counters| counters.in_flight == 1).await;
@@ -135,4 +141,27 @@ async fn a_store_that_does_not_answer_stops_no_encoder() {
     stream.await.unwrap().unwrap();
     assert_eq!(counted.load(Ordering::Relaxed), 100);
     upsert.abort();
+}
+
+/// A unary call waits for no place: it is refused, with a time to try again, and holds nothing back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_for_which_there_is_no_room_is_refused_at_once() {
+    let server = QdrantServer::start();
+    let sidecar = remote(&server, &["--max-interactive", "4"]).await;
+    ingest(sidecar.index().await, options(), docs(1..=10)).await;
+    let mut index = sidecar.index().await;
+    let too_many = Failure::from(index.upsert(upsert_request(1..=5)).await.unwrap_err());
+    assert_eq!((too_many.code, too_many.fields), (Code::InvalidArgument, vec!["documents".to_owned()]));
+    server.faults().hang(&[Call::Upsert]);
+    let mut other = sidecar.index().await;
+    let hangs = tokio::spawn(async move { other.upsert(upsert_request(1..=3)).await });
+    server.wait_until(|counters| counters.in_flight == 1).await;
+    let refused = Failure::from(index.upsert(upsert_request(4..=5)).await.unwrap_err());
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::ResourceExhausted, "OVERLOADED"));
+    assert!(refused.retry_after.is_some(), "{refused:?}");
+    // Streams and queries have places of their own.
+    index.search(search_request("document")).await.unwrap();
+    server.faults().clear();
+    ingest(sidecar.index().await, options(), docs(11..=20)).await;
+    hangs.abort();
 }

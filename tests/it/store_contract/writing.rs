@@ -1,11 +1,13 @@
 //! Collections, and what is written to them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
 use splade_sidecar::store::{StoreError, VectorStore};
 use splade_sidecar::types::{
-    CollectionSpec, Datatype, DenseSpec, Distance, Document, DocumentId, Point, PointId, SparseVector, StoredPoint,
+    CollectionSpec, Datatype, DenseSpec, Distance, Document, DocumentId, Fingerprint, LongText, Point, PointId,
+    Pruning, Recipe, SparseVector, StoredPoint,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -92,6 +94,31 @@ pub async fn the_last_of_two_points_with_one_id_stays(store: Arc<dyn VectorStore
     assert_eq!(count(&store, &name).await, 2);
     assert_eq!(retrieve(&store, &name, &[1]).await[0].sparse, Some(sparse(&[(2, 1.0)])));
     assert_eq!(search(&store, &name, query(&[(1, 1.0)])).await, []);
+}
+
+/// The digest that a point was written with, by its id; nothing of points that are absent or have none.
+pub async fn a_point_says_what_it_was_made_of(store: Arc<dyn VectorStore>) {
+    let document = |number| Document {
+        id: DocumentId::Num(number),
+        text: format!("text {number}"),
+        payload: payload(json!({ "year": number })),
+        dense: Default::default(),
+    };
+    let recipe = Recipe::new(&Fingerprint("ab".to_owned()), LongText::Truncate, Pruning::default(), "text");
+    let made = |number| {
+        Point::new(document(number), sparse(&[(1, 1.0)]), "text").with_digest(recipe.digest(&document(number)))
+    };
+    let name = filled(&store, &[made(1), made(2), point(3, &[(1, 1.0)])]).await;
+    let ids = [2, 1, 3, 4].map(PointId::Num);
+    let digests = store.digests(&name, &ids).await.expect("digests are retrieved");
+    let expected = [1, 2].map(|number| (PointId::Num(number), recipe.digest(&document(number))));
+    assert_eq!(digests, HashMap::from(expected));
+    assert_eq!(store.digests(&name, &[]).await, Ok(HashMap::new()));
+    let absent = StoreError::CollectionNotFound(fresh_name());
+    let StoreError::CollectionNotFound(name) = &absent else { unreachable!() };
+    assert_eq!(store.digests(name, &ids).await, Err(absent.clone()));
+    let stored = retrieve(&store, &filled(&store, &[made(1)]).await, &[1]).await;
+    assert_eq!(stored[0].payload, payload(json!({ "text": "text 1", "year": 1 })), "clients don't see it");
 }
 
 /// Ids of each kind, floats to the bit, payloads with their types, and the ids that are absent left out.

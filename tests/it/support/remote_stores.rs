@@ -1,12 +1,13 @@
 //! The remote store over the test server and, if `QDRANT_URL` is set, over a real one (key: `QDRANT_API_KEY`).
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use async_trait::async_trait;
 use qdrant_client::Qdrant;
 use splade_sidecar::store::{CollectionInfo, QdrantConfig, QdrantStore, SearchQuery, StoreError, VectorStore};
-use splade_sidecar::types::{CollectionSpec, Point, PointId, StoredPoint};
+use splade_sidecar::types::{CollectionSpec, Digest, Point, PointId, StoredPoint};
 
 use super::qdrant_server::QdrantServer;
 
@@ -114,6 +115,10 @@ impl VectorStore for Recorded {
 
     async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
         self.store.retrieve(name, vector_name, ids).await
+    }
+
+    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        self.store.digests(name, ids).await
     }
 
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {

@@ -1,0 +1,56 @@
+//! Fairness between the lanes: queries come first, but not for ever.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+/// What queries may take of a thread at once before streams get their part.
+const BURST: Duration = Duration::from_millis(500);
+/// For each time that streams get, queries may take so many times it.
+const QUERIES_TO_BULK: u32 = 3;
+
+/// One thread's account. While work of streams waits, queries take time on credit; the work of streams pays it back.
+#[derive(Debug, Default)]
+pub struct Fairness {
+    owed: Cell<Duration>,
+}
+
+impl Fairness {
+    /// Whether queries may come before work of streams that waits.
+    pub fn queries_first(&self) -> bool {
+        self.owed.get() < BURST
+    }
+
+    /// Queries took so long while work of streams waited.
+    pub fn queries_took(&self, time: Duration) {
+        self.owed.set(self.owed.get() + time);
+    }
+
+    /// Work of streams took so long.
+    pub fn bulk_took(&self, time: Duration) {
+        self.owed.set(self.owed.get().saturating_sub(time * QUERIES_TO_BULK));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Law: however many queries there are, streams keep a quarter of the time; and a query after a pause comes first.
+    #[test]
+    fn streams_keep_a_quarter() {
+        let (fairness, step) = (Fairness::default(), Duration::from_millis(10));
+        let (mut queries, mut bulk) = (0, 0);
+        for _ in 0..10_000 {
+            if fairness.queries_first() {
+                fairness.queries_took(step);
+                queries += 1;
+            } else {
+                fairness.bulk_took(step);
+                bulk += 1;
+            }
+        }
+        assert!((2_400..2_600).contains(&bulk), "{queries} to {bulk}");
+        fairness.bulk_took(Duration::from_secs(1));
+        assert!(fairness.queries_first());
+    }
+}

@@ -1,0 +1,75 @@
+//! A document's way when it is under way: to the encoder threads, and from there to the writer.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::claims::Claim;
+use super::encoder_pool::{Continuation, EncodeJob, Encoded};
+use super::ingest::{DocumentKey, Indexed, IngestOptions, Stored};
+use super::writer::{WriteJob, WriterHandle};
+use super::{Finalizer, Pipeline, Urgency};
+use crate::types::{Digest, Document, Fault, Point, Role};
+
+/// A document with its permit and the duty to answer for it.
+pub struct Admitted {
+    pub document: Document,
+    /// What it will be made of, when it is stored.
+    pub digest: Digest,
+    pub bytes: usize,
+    pub finalizer: Finalizer<DocumentKey, Stored>,
+    pub claim: Claim,
+}
+
+/// The way of one client's documents.
+#[derive(Debug)]
+pub struct Route {
+    pub pipeline: Pipeline,
+    pub urgency: Urgency,
+    pub options: Arc<IngestOptions>,
+    pub writer: WriterHandle,
+}
+
+impl Route {
+    /// Sends a document to the encoder threads. Waits for a slot in the lane.
+    ///
+    /// # Errors
+    /// If the pipeline is closed.
+    pub async fn encode(&self, mut admitted: Admitted) -> Result<(), Fault> {
+        let text = std::mem::take(&mut admitted.document.text);
+        let next = Box::new(Write { admitted, options: Arc::clone(&self.options), writer: self.writer.clone() });
+        let IngestOptions { ref model, long_text, pruning, .. } = *self.options;
+        let job = EncodeJob { model: Arc::clone(model), role: Role::Document, text, long_text, pruning, next };
+        self.pipeline.submit(self.urgency, job).await
+    }
+}
+
+/// A document's next step after the encoder: the writer.
+struct Write {
+    /// Its document is without its text, which the encoder has.
+    admitted: Admitted,
+    options: Arc<IngestOptions>,
+    writer: WriterHandle,
+}
+
+impl Continuation for Write {
+    fn is_abandoned(&self) -> bool {
+        self.admitted.finalizer.is_abandoned()
+    }
+
+    fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
+        let Self { admitted, options, writer } = *self;
+        let Admitted { mut document, digest, bytes, finalizer, claim } = admitted;
+        document.text = text;
+        let Encoded { vector, tokens, windows, truncated, pruned } = match outcome {
+            Ok(encoded) => encoded,
+            Err(fault) => return finalizer.finish(Err(fault)),
+        };
+        let indexed = Indexed { tokens, windows, truncated, terms: vector.len(), pruned };
+        // An index and a weight are four bytes each.
+        let bytes = bytes + 8 * vector.len();
+        let point = Point::new(document, vector, &options.text_key).with_digest(digest);
+        // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
+        let _sent = writer.send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim });
+    }
+}

@@ -1,0 +1,81 @@
+//! Documents that are stored already.
+
+use prost_types::value::Kind;
+use serde_json::json;
+use splade_sidecar::proto::{DocumentStatus, IngestOptions, Pruning, UpsertRequest};
+
+use super::{assert_indexed, by_text, search};
+use crate::support::documents::{encoded, num, numbered, options, payload, texts};
+use crate::support::sidecar::{Sidecar, on_both_stores};
+
+const COUNT: usize = 40;
+
+fn skipping() -> IngestOptions {
+    IngestOptions { skip_unchanged: true, ..options("docs") }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_be_the_same_point_is_left_as_it_is() {
+    on_both_stores(async |sidecar: &Sidecar| {
+        let with_payload = |texts: &[String]| {
+            let mut documents = numbered(texts);
+            documents.iter_mut().for_each(|document| document.payload = Some(payload(json!({"year": 1969, "of": []}))));
+            documents
+        };
+        let mut texts = texts(COUNT);
+        assert_indexed(&sidecar.ingest(options("docs"), with_payload(&texts)).await);
+
+        let again = sidecar.ingest(skipping(), with_payload(&texts)).await;
+        for result in &again {
+            assert_eq!(result.status(), DocumentStatus::Unchanged, "{result:?}");
+            let nothing_done = (result.token_count, result.term_count, result.window_count, &result.rejection);
+            assert_eq!(nothing_done, (0, 0, 0, &None));
+            assert_eq!(result.id, Some(num(result.sequence)));
+        }
+        assert_eq!(search(sidecar, by_text("docs", "the moon")).await.len(), COUNT);
+
+        // A text, a payload, an id that is new, a document that can't be read, and the same id twice.
+        texts[3] = "the sea".to_owned();
+        let mut documents = with_payload(&texts);
+        documents[5].payload = Some(payload(json!({"year": 1970, "of": []})));
+        documents[7].id = Some(num(1_000));
+        documents[9].text = String::new();
+        documents.push(documents[3].clone());
+        let results = sidecar.ingest(skipping(), documents).await;
+        for (index, result) in results.iter().enumerate() {
+            let expected = match index {
+                3 | 5 | 7 => DocumentStatus::Indexed,
+                9 => DocumentStatus::Rejected,
+                _ => DocumentStatus::Unchanged,
+            };
+            assert_eq!(result.status(), expected, "document {index}: {result:?}");
+        }
+        let hits = search(sidecar, by_text("docs", "the sea")).await;
+        let changed = hits.into_iter().find(|hit| hit.id == Some(num(4))).unwrap();
+        let text = changed.payload.unwrap().fields.remove("text").unwrap().kind;
+        assert_eq!(text, Some(Kind::StringValue("the sea".to_owned())));
+
+        // Another way to encode them.
+        let pruning = Some(Pruning { max_terms: 3, ..Default::default() });
+        let request = UpsertRequest {
+            options: Some(IngestOptions { pruning, ..skipping() }),
+            documents: encoded(with_payload(&texts)),
+        };
+        for _ in 0..2 {
+            let results = sidecar.index().await.upsert(request.clone()).await.unwrap().into_inner().results;
+            let pruned =
+                results.iter().all(|result| result.status() == DocumentStatus::Indexed && result.term_count == 3);
+            let unchanged = results.iter().all(|result| result.status() == DocumentStatus::Unchanged);
+            assert!(pruned || unchanged, "{results:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_collection_has_nothing_to_skip() {
+    on_both_stores(async |sidecar: &Sidecar| {
+        assert_indexed(&sidecar.ingest(skipping(), numbered(&texts(COUNT))).await);
+    })
+    .await;
+}
