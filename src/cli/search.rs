@@ -7,9 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
-use super::client::ClientArgs;
+use super::client::{ClientArgs, Connection};
 use super::id;
 use super::latency::Latencies;
 use super::long_text::LongTextArgs;
@@ -94,7 +93,7 @@ impl Search {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn search(&self, index: &mut IndexServiceClient<Channel>, query: &str) -> anyhow::Result<Vec<Hit>> {
+    async fn search(&self, index: &mut IndexServiceClient<Connection>, query: &str) -> anyhow::Result<Vec<Hit>> {
         let filter = Filter { must: self.must.clone(), ..Filter::default() };
         let request = SearchRequest {
             collection: self.collection.clone(),
@@ -113,7 +112,7 @@ impl Search {
 
     async fn measure(
         &self,
-        index: &mut IndexServiceClient<Channel>,
+        index: &mut IndexServiceClient<Connection>,
         queries: &[String],
         repeat: u32,
     ) -> anyhow::Result<()> {

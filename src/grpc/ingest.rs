@@ -58,7 +58,7 @@ pub async fn read(
         submit(&shared, &mut ingest, "ingest", documents).await.map_err(status)?;
         // Nothing more is read before there is room for it.
         drop(ingest.ticket().await.map_err(status)?);
-        match next_request(&mut requests, &shared.stopping, ingest.abandoned()).await? {
+        match next_request(&mut requests, &shared, ingest.settled(), ingest.abandoned()).await? {
             None => return Ok(()),
             Some(request) if request.options.is_some() => return Err(status(late_options())),
             Some(request) => documents = request.documents,
@@ -94,7 +94,7 @@ async fn submit(shared: &Shared, ingest: &mut Ingest, call: &'static str, docume
     counter!(names::RECEIVED, "call" => call).increment(documents.len() as u64);
     for bytes in documents {
         let ticket = ingest.ticket().await?;
-        let document = document(&bytes, ingest.collection(), shared.limits.text_bytes);
+        let document = document(&bytes, ingest.collection(), &shared.limits);
         ingest.submit(ticket, bytes.len(), document).await?;
     }
     Ok(())
