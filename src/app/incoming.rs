@@ -1,8 +1,8 @@
 //! Connections, as many as there may be, once they have begun to speak.
 //!
 //! A connection is greeted first: its TLS handshake, and the 24 bytes that HTTP/2 begins with. Greetings happen beside each
-//! other, off the accept loop, in limited number and time; when there are too many, the oldest gives way. So a client that
-//! connects and says nothing holds up nobody, however many of it there are.
+//! other, off the accept loop, in limited number and time; when there are too many, the oldest gives way, unless it has just
+//! begun. So a client that connects and says nothing holds up nobody for long, however many of it there are.
 //!
 //! A connection that was greeted holds a permit until it is closed. When none is left no connection is accepted: clients
 //! wait in the kernel's backlog, and it is their deadlines that decide for how long.
@@ -19,7 +19,7 @@ use metrics::{Gauge, gauge};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tonic::transport::server::Connected;
@@ -33,6 +33,8 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const GREETING: Duration = Duration::from_secs(10);
 /// The most greetings at once.
 const MAX_GREETINGS: usize = 256;
+/// How old a greeting is at least that gives way. A crowd of honest clients is through in less.
+const GIVES_WAY: Duration = Duration::from_secs(1);
 /// The pause after the system could not accept a connection: mostly since the process has too many files open.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -70,7 +72,7 @@ struct Incoming<S> {
     room: Arc<Semaphore>,
     open: Gauge,
     greetings: JoinSet<Option<Box<dyn Io>>>,
-    oldest_first: VecDeque<AbortHandle>,
+    oldest_first: VecDeque<(Instant, AbortHandle)>,
 }
 
 impl<S, T> Incoming<S>
@@ -81,13 +83,15 @@ where
     async fn next(&mut self) -> Option<Connection> {
         let permit = Arc::clone(&self.room).acquire_owned().await.ok()?;
         loop {
+            let full_until = self.full_until();
             tokio::select! {
                 Some(greeted) = self.greetings.join_next() => {
                     if let Ok(Some(io)) = greeted {
                         return Some(Connection::new(io, permit, self.open.clone()));
                     }
                 }
-                accepted = self.accepted.next() => match accepted? {
+                () = sleep_until(full_until.unwrap_or_else(Instant::now)), if full_until.is_some() => self.give_way(),
+                accepted = self.accepted.next(), if full_until.is_none() => match accepted? {
                     Ok(io) => self.greet(io),
                     Err(error) => {
                         tracing::warn!(%error, "a connection can't be accepted");
@@ -99,15 +103,22 @@ where
     }
 
     fn greet(&mut self, io: T) {
-        self.oldest_first.retain(|greeting| !greeting.is_finished());
-        if self.oldest_first.len() >= MAX_GREETINGS {
-            tracing::debug!("a connection that has said nothing gives way to another");
-            if let Some(oldest) = self.oldest_first.pop_front() {
-                oldest.abort();
-            }
-        }
         let tls = self.tls.as_ref().map(|tls| Arc::clone(&tls.borrow()));
-        self.oldest_first.push_back(self.greetings.spawn(greet(io, tls)));
+        self.oldest_first.push_back((Instant::now(), self.greetings.spawn(greet(io, tls))));
+    }
+
+    /// When the oldest greeting gives way, if there are as many as there may be.
+    fn full_until(&mut self) -> Option<Instant> {
+        self.oldest_first.retain(|(_, greeting)| !greeting.is_finished());
+        let oldest = self.oldest_first.front().filter(|_| self.oldest_first.len() >= MAX_GREETINGS)?;
+        Some(oldest.0 + GIVES_WAY)
+    }
+
+    fn give_way(&mut self) {
+        if let Some((_, oldest)) = self.oldest_first.pop_front() {
+            tracing::debug!("a connection that has said nothing gives way to another");
+            oldest.abort();
+        }
     }
 }
 
