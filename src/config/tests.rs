@@ -73,7 +73,7 @@ fn the_api_key_is_given_once_as_it_is_or_in_a_file() {
     let key = |flags: &[&str]| {
         let config = with(&[&["--qdrant-url", "http://localhost"], flags].concat())?;
         let StoreConfig::Qdrant(store) = config.store else { panic!("it has another store") };
-        Ok(store.api_key)
+        Ok::<_, InvalidConfig>(store.api_key)
     };
     let expected = Some("s3cret-key".parse().unwrap());
     assert_eq!(key(&["--qdrant-api-key", "s3cret-key"]), Ok(expected.clone()));
