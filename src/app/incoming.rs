@@ -85,6 +85,7 @@ where
         loop {
             let full_until = self.full_until();
             tokio::select! {
+                biased;
                 Some(greeted) = self.greetings.join_next() => {
                     if let Ok(Some(io)) = greeted {
                         return Some(Connection::new(io, permit, self.open.clone()));
