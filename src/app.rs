@@ -1,14 +1,19 @@
 //! Wiring, and nothing else: configuration → parts → serve → drain.
 
 mod health;
+mod incoming;
 mod listen;
 mod metrics_page;
+mod reload;
 mod telemetry;
+mod tls;
+mod unix_socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +59,7 @@ impl Server {
         let gate = Gate::new(stopping.clone());
         let health = Health::new();
         let listeners = Listeners::bind(&config).await?;
-        let serving = listeners.serve(&config.server, gate.clone(), &health, metrics).await?;
+        let serving = listeners.serve(&config, gate.clone(), &health, metrics).await?;
         tracing::info!(grpc = %serving.grpc, metrics = ?serving.metrics, "listening");
         Ok(Self { config, gate, health, serving, stopping })
     }
@@ -86,6 +91,7 @@ impl Server {
             store: Arc::clone(&store),
             collections: Arc::new(Collections::new(Arc::clone(&store))),
             limits: self.config.requests,
+            streams: Arc::new(Semaphore::new(self.config.requests.streams)),
             pruning: self.config.pruning,
             stopping: self.stopping.clone(),
         });

@@ -1,7 +1,9 @@
 //! `serve`'s configuration: what was typed becomes what is meant, once, and all mistakes are told together.
 
 mod check;
+mod limits;
 mod model;
+mod security;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,7 +17,10 @@ use crate::model::{DeviceName, Precision};
 use crate::pipeline::PipelineConfig;
 use crate::store::QdrantConfig;
 use check::Check;
+use limits::LimitArgs;
 pub use model::ModelConfig;
+use security::SecurityArgs;
+pub use security::{SecurityConfig, TlsFiles};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -50,6 +55,9 @@ pub struct ServeArgs {
     #[arg(long, env = "SPLADE_METRICS_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:9464")]
     metrics_listen: String,
 
+    #[command(flatten)]
+    security: SecurityArgs,
+
     /// The folder of the embedded store, which is made if it is not there.
     #[arg(long, env = "SPLADE_STORE_DIR", value_name = "FOLDER", default_value = "splade-store")]
     store_dir: PathBuf,
@@ -59,6 +67,9 @@ pub struct ServeArgs {
     /// The Qdrant server's API key. Better set by its environment variable, which other users can't see.
     #[arg(long, env = "SPLADE_QDRANT_API_KEY", value_name = "KEY", hide_env_values = true)]
     qdrant_api_key: Option<String>,
+    /// A file that holds the key instead. Blanks around it are passed over.
+    #[arg(long, env = "SPLADE_QDRANT_API_KEY_FILE", value_name = "FILE")]
+    qdrant_api_key_file: Option<PathBuf>,
     /// How long one call to the Qdrant server may take.
     #[arg(long, env = "SPLADE_QDRANT_TIMEOUT", value_name = "DURATION", default_value = "60s")]
     qdrant_timeout: String,
@@ -97,6 +108,8 @@ pub struct ServeArgs {
     /// The most calls at once on one connection.
     #[arg(long, env = "SPLADE_MAX_CONCURRENT_STREAMS", value_name = "N", default_value = "1024")]
     max_concurrent_streams: String,
+    #[command(flatten)]
+    limits: LimitArgs,
 
     /// The most bytes of one upsert.
     #[arg(long, env = "SPLADE_UPSERT_BYTES", value_name = "SIZE", default_value = "4MiB")]
@@ -157,6 +170,7 @@ pub struct Config {
     pub unix_socket: Option<PathBuf>,
     /// `None`: no metrics.
     pub metrics_listen: Option<SocketAddr>,
+    pub security: SecurityConfig,
     pub store: StoreConfig,
     pub pipeline: PipelineConfig,
     pub requests: RequestLimits,
@@ -209,7 +223,7 @@ impl TryFrom<ServeArgs> for Config {
         let encoders = check.encoders(&args);
         let writer = check.writer(&args);
         let max_interactive = check.count("--max-interactive", &args.max_interactive);
-        let unary_documents = check.count("--max-unary-documents", &args.max_unary_documents);
+        let requests = check.limits(&args);
         let (device, precision) = check.backend(&args.device, &args.dtype);
         let config = Self {
             models: check.models(&args.model),
@@ -218,6 +232,7 @@ impl TryFrom<ServeArgs> for Config {
             listen: check.read("--listen", &args.listen, "HOST:PORT, such as 127.0.0.1:50051"),
             unix_socket: args.unix_socket.clone(),
             metrics_listen: check.metrics_listen(&args.metrics_listen),
+            security: check.security(&args.security),
             store: check.store(&args),
             pipeline: PipelineConfig {
                 encoders,
@@ -226,11 +241,8 @@ impl TryFrom<ServeArgs> for Config {
                 max_bytes: check.size("--max-bytes", &args.max_bytes),
                 max_interactive,
             },
-            requests: RequestLimits {
-                text_bytes: check.size("--max-text-bytes", &args.max_text_bytes),
-                // A call with more of them than there are places would never be let in.
-                unary_documents: unary_documents.min(max_interactive),
-            },
+            // A call with more texts than there are places would never be let in.
+            requests: RequestLimits { unary_documents: requests.unary_documents.min(max_interactive), ..requests },
             pruning: check.pruning(&args),
             server: ServerConfig {
                 max_message_bytes: check.size("--max-message-bytes", &args.max_message_bytes),

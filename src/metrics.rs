@@ -40,6 +40,10 @@ pub const UPSERTS_IN_FLIGHT: &str = "splade_upserts_in_flight";
 pub const SEARCH_SECONDS: &str = "splade_search_seconds";
 /// Open streams. Label `call`: ingest, encode_stream.
 pub const STREAMS: &str = "splade_streams_open";
+/// Open connections. Label `listener`: tcp, unix.
+pub const CONNECTIONS: &str = "splade_connections_open";
+/// Calls that were refused for want of a token.
+pub const UNAUTHENTICATED: &str = "splade_unauthenticated_total";
 
 /// Tells the recorder what each metric means.
 pub fn describe() {
@@ -62,4 +66,6 @@ pub fn describe() {
     describe_gauge!(UPSERTS_IN_FLIGHT, Unit::Count, "Upserts under way");
     describe_histogram!(SEARCH_SECONDS, Unit::Seconds, "Time of one search in the store");
     describe_gauge!(STREAMS, Unit::Count, "Open streams, by call");
+    describe_gauge!(CONNECTIONS, Unit::Count, "Open connections, by listener");
+    describe_counter!(UNAUTHENTICATED, Unit::Count, "Calls that were refused for want of a token");
 }

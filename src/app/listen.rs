@@ -1,7 +1,6 @@
 //! Sockets, and what is served on them.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,8 +15,12 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::health_server::HealthServer;
 
 use super::health::Health;
-use super::metrics_page;
+use super::incoming::incoming;
+use super::reload::{FlagFile, Loaded, follow};
+use super::unix_socket::{self, SocketFile};
+use super::{metrics_page, tls};
 use crate::config::{Config, ServerConfig};
+use crate::grpc::auth::{Tokens, guard};
 use crate::grpc::{EncoderApi, Gate, IndexApi};
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::encoder_service_server::EncoderServiceServer;
@@ -53,18 +56,6 @@ pub struct Serving {
     _socket: Option<SocketFile>,
 }
 
-/// The file of a Unix socket of ours, which goes with it, however the server ends.
-#[derive(Debug)]
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.0) {
-            tracing::warn!(%error, path = %self.0.display(), "the socket's file is left behind");
-        }
-    }
-}
-
 impl Listeners {
     /// Binds what the configuration asks for.
     ///
@@ -75,10 +66,8 @@ impl Listeners {
             let listener = TcpListener::bind(address).await;
             listener.with_context(|| format!("{flag}: can't listen on {address}; choose another address"))
         };
-        let unix = match &config.unix_socket {
-            Some(path) => Some((bind_unix(path)?, SocketFile(path.clone()))),
-            None => None,
-        };
+        let mode = config.security.unix_socket_mode;
+        let unix = config.unix_socket.as_deref().map(|path| unix_socket::bind(path, mode)).transpose()?;
         let metrics = match config.metrics_listen {
             Some(address) => Some(tcp("--metrics-listen", address).await?),
             None => None,
@@ -89,27 +78,39 @@ impl Listeners {
     /// Serves on them.
     ///
     /// # Errors
-    /// If a socket has no address, or the reflection service can't read the contract.
+    /// If a certificate, a key or the tokens can't be used, a socket has no address, or the reflection service can't read
+    /// the contract.
     pub async fn serve(
         self,
-        config: &ServerConfig,
+        config: &Config,
         gate: Gate,
         health: &Health,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Serving> {
         let ending = CancellationToken::new();
-        let routes = routes(config, gate.clone(), health).await?;
+        let Config { server, security, .. } = config;
+        let every = security.reload_interval;
+        let tls = match &security.tls {
+            Some(files) => Some(follow(tls::files(files), every, tls::server_config).await?),
+            None => None,
+        };
+        let mut routes = routes(server, gate.clone(), health).await?;
+        if let Some(path) = &security.auth_tokens {
+            let file = FlagFile { flag: "--auth-tokens", path: path.clone() };
+            routes = guard(routes, follow(vec![file], every, read_tokens).await?);
+        }
+        let max = security.max_connections;
         let grpc = self.grpc.local_addr()?;
-        let incoming = TcpIncoming::from(self.grpc).with_nodelay(Some(true));
+        let incoming_tcp = incoming(TcpIncoming::from(self.grpc).with_nodelay(Some(true)), "tcp", tls, max);
         let ended = ending.clone().cancelled_owned();
-        let server = builder(config).add_routes(routes.clone()).serve_with_incoming_shutdown(incoming, ended);
-        let mut tasks = vec![tokio::spawn(until_ended(server))];
+        let serve = builder(server).add_routes(routes.clone()).serve_with_incoming_shutdown(incoming_tcp, ended);
+        let mut tasks = vec![tokio::spawn(until_ended(serve))];
         let mut socket = None;
         if let Some((unix, file)) = self.unix {
-            let incoming = UnixListenerStream::new(unix);
+            let incoming_unix = incoming(UnixListenerStream::new(unix), "unix", None, max);
             let ended = ending.clone().cancelled_owned();
-            let server = builder(config).add_routes(routes).serve_with_incoming_shutdown(incoming, ended);
-            tasks.push(tokio::spawn(until_ended(server)));
+            let serve = builder(server).add_routes(routes).serve_with_incoming_shutdown(incoming_unix, ended);
+            tasks.push(tokio::spawn(until_ended(serve)));
             socket = Some(file);
         }
         let metrics_address = self.metrics.as_ref().map(TcpListener::local_addr).transpose()?;
@@ -144,16 +145,11 @@ async fn until_ended(server: impl Future<Output = Result<(), tonic::transport::E
     }
 }
 
-/// Binds a Unix socket. The file of one that nobody listens on any more is replaced.
-fn bind_unix(path: &Path) -> anyhow::Result<UnixListener> {
-    if path.exists() && std::os::unix::net::UnixStream::connect(path).is_err() {
-        use std::os::unix::fs::FileTypeExt;
-        let is_socket = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
-        anyhow::ensure!(is_socket, "--unix-socket: {} is there and is no socket; choose another path", path.display());
-        std::fs::remove_file(path)?;
-    }
-    UnixListener::bind(path)
-        .with_context(|| format!("--unix-socket: can't listen on {}; choose another path", path.display()))
+/// What `--auth-tokens` names.
+fn read_tokens(files: &[Loaded]) -> anyhow::Result<Tokens> {
+    let [Loaded { file, bytes }] = files else { anyhow::bail!("--auth-tokens is one file") };
+    let text = str::from_utf8(bytes).ok().with_context(|| format!("{file} is no text; write one token a line"))?;
+    Tokens::parse(text).with_context(|| file.to_string())
 }
 
 fn builder(config: &ServerConfig) -> tonic::transport::Server {

@@ -1,11 +1,15 @@
 //! The connection that every client command opens.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use tokio::time::timeout;
-use tonic::Request;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Request, Status};
 
 use super::duration;
 use crate::proto::encoder_service_client::EncoderServiceClient;
@@ -26,26 +30,60 @@ pub struct ClientArgs {
     /// Give up on connecting, and on each call but `ingest`, after this long: 500ms, 30s, 2m.
     #[arg(long, env = "SPLADE_TIMEOUT", default_value = "60s", value_name = "TIME", value_parser = duration::parse)]
     timeout: Duration,
+    /// The authorities that the server's certificate may be signed by, as PEM [default: the system's].
+    #[arg(long, env = "SPLADE_CLIENT_CA", value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// The certificate to show to the server, where it wants one (mutual TLS), as PEM.
+    #[arg(long, env = "SPLADE_CLIENT_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM.
+    #[arg(long, env = "SPLADE_CLIENT_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The token to call with, where the server wants one. Better set by its environment variable or in a file, which other
+    /// users can't see.
+    #[arg(long, env = "SPLADE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// A file that holds the token instead. Blanks around it are passed over.
+    #[arg(long, env = "SPLADE_TOKEN_FILE", value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
+}
+
+/// A connection that sends the token along.
+pub type Connection = InterceptedService<Channel, Token>;
+
+/// The header that says who is calling.
+#[derive(Debug, Clone)]
+pub struct Token(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Token {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
 }
 
 impl ClientArgs {
     /// Connects.
-    pub async fn connect(&self) -> anyhow::Result<Channel> {
-        let endpoint = self.endpoint()?;
+    pub async fn connect(&self) -> anyhow::Result<Connection> {
+        let token = self.token().await?;
+        let endpoint = self.endpoint().await?;
         let connected = match timeout(self.timeout, endpoint.connect()).await {
             Ok(connected) => connected.map_err(anyhow::Error::from),
             Err(_) => Err(anyhow!("no answer within {:?}", self.timeout)),
         };
-        connected.with_context(|| self.unreachable())
+        let channel = connected.with_context(|| self.unreachable())?;
+        Ok(InterceptedService::new(channel, token))
     }
 
     /// A client of the index service.
-    pub async fn index(&self) -> anyhow::Result<IndexServiceClient<Channel>> {
+    pub async fn index(&self) -> anyhow::Result<IndexServiceClient<Connection>> {
         Ok(IndexServiceClient::new(self.connect().await?).max_decoding_message_size(MAX_RESPONSE_BYTES))
     }
 
     /// A client of the encoder service.
-    pub async fn encoder(&self) -> anyhow::Result<EncoderServiceClient<Channel>> {
+    pub async fn encoder(&self) -> anyhow::Result<EncoderServiceClient<Connection>> {
         Ok(EncoderServiceClient::new(self.connect().await?).max_decoding_message_size(MAX_RESPONSE_BYTES))
     }
 
@@ -56,14 +94,48 @@ impl ClientArgs {
         request
     }
 
-    fn endpoint(&self) -> anyhow::Result<Endpoint> {
+    async fn endpoint(&self) -> anyhow::Result<Endpoint> {
         let invalid = || format!("--server `{}` is no address: give http://HOST:PORT or unix:/PATH", self.server);
         let endpoint = Endpoint::from_shared(self.server.clone()).with_context(invalid)?;
         let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).connect_timeout(self.timeout);
         if self.server.starts_with("https:") {
-            return endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).with_context(invalid);
+            return endpoint.tls_config(self.tls().await?).context("--tls-ca, --tls-cert or --tls-key can't be used");
         }
+        let plain = self.tls_ca.is_none() && self.tls_cert.is_none();
+        ensure!(
+            plain,
+            "--tls-ca and --tls-cert are for https, and --server is `{}`; give https://HOST:PORT",
+            self.server
+        );
         Ok(endpoint)
+    }
+
+    async fn tls(&self) -> anyhow::Result<ClientTlsConfig> {
+        let tls = match &self.tls_ca {
+            Some(file) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read("--tls-ca", file).await?)),
+            None => ClientTlsConfig::new().with_native_roots(),
+        };
+        Ok(match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                let (certificate, key) = (read("--tls-cert", certificate).await?, read("--tls-key", key).await?);
+                tls.identity(Identity::from_pem(certificate, key))
+            }
+            _ => tls,
+        })
+    }
+
+    /// The header. Errors don't repeat the token.
+    async fn token(&self) -> anyhow::Result<Token> {
+        let (flag, token) = match (&self.token, &self.token_file) {
+            (_, Some(file)) => ("--token-file", read("--token-file", file).await?),
+            (Some(token), None) => ("--token", token.clone()),
+            (None, None) => return Ok(Token(None)),
+        };
+        let header = MetadataValue::try_from(format!("Bearer {}", token.trim())).ok();
+        let mut header =
+            header.with_context(|| format!("{flag} holds what can't be sent; give a token of one line"))?;
+        header.set_sensitive(true);
+        Ok(Token(Some(header)))
     }
 
     fn unreachable(&self) -> String {
@@ -73,4 +145,8 @@ impl ClientArgs {
             self.server
         )
     }
+}
+
+async fn read(flag: &str, file: &Path) -> anyhow::Result<String> {
+    tokio::fs::read_to_string(file).await.with_context(|| format!("{flag}: {} can't be read", file.display()))
 }

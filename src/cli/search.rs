@@ -8,9 +8,8 @@ use anyhow::{Context, ensure};
 use clap::builder::BoolishValueParser;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
-use super::client::ClientArgs;
+use super::client::{ClientArgs, Connection};
 use super::id;
 use super::latency::Latencies;
 use super::long_text::LongTextArgs;
@@ -98,7 +97,7 @@ impl Search {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn search(&self, index: &mut IndexServiceClient<Channel>, query: &str) -> anyhow::Result<Vec<Hit>> {
+    async fn search(&self, index: &mut IndexServiceClient<Connection>, query: &str) -> anyhow::Result<Vec<Hit>> {
         let filter = Filter { must: self.must.clone(), ..Filter::default() };
         let request = SearchRequest {
             collection: self.collection.clone(),
@@ -118,7 +117,7 @@ impl Search {
 
     async fn measure(
         &self,
-        index: &mut IndexServiceClient<Channel>,
+        index: &mut IndexServiceClient<Connection>,
         queries: &[String],
         repeat: u32,
     ) -> anyhow::Result<()> {

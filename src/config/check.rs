@@ -12,7 +12,7 @@ use super::{LogFormat, ServeArgs, StoreConfig};
 use crate::grpc::PruningDefaults;
 use crate::model::{DeviceName, Precision};
 use crate::pipeline::{EncoderPoolConfig, WriterConfig};
-use crate::store::{ApiKey, QdrantConfig, QdrantUrl};
+use crate::store::{QdrantConfig, QdrantUrl};
 use crate::types::Pruning;
 
 /// Collects what is wrong. Gives a stand-in for a wrong value, which never leaves the configuration.
@@ -161,14 +161,7 @@ impl Check {
     pub fn store(&mut self, args: &ServeArgs) -> StoreConfig {
         let Some(url) = &args.qdrant_url else { return StoreConfig::Embedded(args.store_dir.clone()) };
         let timeout = self.duration("--qdrant-timeout", &args.qdrant_timeout);
-        let api_key = args.qdrant_api_key.as_deref().and_then(|key| match key.parse::<ApiKey>() {
-            Ok(key) => Some(key),
-            Err(error) => {
-                // The key itself is never repeated.
-                self.mistakes.push(format!("--qdrant-api-key: {error}"));
-                None
-            }
-        });
+        let api_key = self.api_key(args);
         match url.parse::<QdrantUrl>() {
             Ok(url) => StoreConfig::Qdrant(QdrantConfig {
                 api_key,

@@ -24,6 +24,72 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.pipeline.writer.batch_bytes, 4 << 20);
     assert_eq!(config.server.max_message_bytes, 32 << 20);
     assert_eq!(config.pruning, PruningDefaults::default());
+    let RequestLimits { payload_bytes, payload_depth, dense_dimensions, id_bytes, streams, stream_idle, .. } =
+        config.requests;
+    assert_eq!((payload_bytes, payload_depth, dense_dimensions, id_bytes), (1 << 20, 32, 65_536, 512));
+    assert_eq!((streams, stream_idle), (4_096, Duration::from_secs(600)));
+    let SecurityConfig { tls, auth_tokens, unix_socket_mode, max_connections, .. } = config.security;
+    assert_eq!((tls, auth_tokens), (None, None));
+    assert_eq!((unix_socket_mode, max_connections), (0o600, 1_024));
+}
+
+/// Beside a model.
+fn with(flags: &[&str]) -> Result<Config, InvalidConfig> {
+    config(&[&["--model", "naver/splade-v3"], flags].concat())
+}
+
+#[test]
+fn certificate_and_key_need_each_other() {
+    let tls = with(&["--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"]).unwrap().security.tls.unwrap();
+    assert_eq!(tls, TlsFiles { certificate: "c".into(), key: "k".into(), client_ca: Some("a".into()) });
+    for (flags, problem) in [
+        (&["--tls-cert", "c"] as &[&str], "--tls-key is missing"),
+        (&["--tls-key", "k", "--tls-client-ca", "a"], "--tls-cert is missing"),
+        (&["--tls-client-ca", "a"], "--tls-client-ca needs --tls-cert and --tls-key"),
+    ] {
+        let error = with(flags).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn the_sockets_mode_is_octal() {
+    for (text, mode) in [("0660", 0o660), ("600", 0o600), ("0o666", 0o666)] {
+        assert_eq!(with(&["--unix-socket-mode", text]).unwrap().security.unix_socket_mode, mode);
+    }
+    for text in ["0", "1777", "rw", "0680", "-1", ""] {
+        let error = with(&["--unix-socket-mode", text]).unwrap_err().to_string();
+        assert!(error.contains("an octal mode such as 0660"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_api_key_is_given_once_as_it_is_or_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let key = |flags: &[&str]| {
+        let config = with(&[&["--qdrant-url", "http://localhost"], flags].concat())?;
+        let StoreConfig::Qdrant(store) = config.store else { panic!("it has another store") };
+        Ok::<_, InvalidConfig>(store.api_key)
+    };
+    let expected = Some("s3cret-key".parse().unwrap());
+    assert_eq!(key(&["--qdrant-api-key", "s3cret-key"]), Ok(expected.clone()));
+    assert_eq!(key(&["--qdrant-api-key-file", &file("key", " s3cret-key\n\n")]), Ok(expected));
+    assert_eq!(key(&[]), Ok(None));
+    let (key_file, blank, two) = (file("key", "s3cret-key"), file("blank", "\n"), file("two", "s3cret\nkey"));
+    let absent = folder.path().join("absent").display().to_string();
+    for (flags, problem) in [
+        (vec!["--qdrant-api-key-file", &absent], "absent can't be read"),
+        (vec!["--qdrant-api-key-file", &blank], "--qdrant-api-key-file: the API key is empty"),
+        (vec!["--qdrant-api-key-file", &two], "a character that is not printable ASCII"),
+        (vec!["--qdrant-api-key", "s3cret-key", "--qdrant-api-key-file", &key_file], "give one"),
+    ] {
+        let error = key(&flags).unwrap_err().to_string();
+        assert!(error.contains(problem) && !error.contains("s3cret"), "{error}");
+    }
 }
 
 #[test]
@@ -39,10 +105,12 @@ fn documents_and_queries_are_pruned_apart() {
 fn all_mistakes_are_told_together() {
     let flags = "--listen here --threads 0 --max-bytes lots --upsert-age soon --qdrant-url ftp://x \
                  --qdrant-api-key s\u{e9}cret --log-format xml --model /no/such/folder --query-max-terms few \
-                 --document-min-weight nan --document-weight-share 1.5 --device tpu --dtype float8";
+                 --document-min-weight nan --document-weight-share 1.5 --device tpu --dtype float8 \
+                 --max-connections 0 --max-payload-depth 33 --max-id-bytes 4097 --stream-idle-timeout never \
+                 --tls-cert cert.pem";
     let error = config(&flags.split_whitespace().collect::<Vec<_>>()).unwrap_err();
     let text = error.to_string();
-    assert_eq!(error.0.len(), 13, "{text}");
+    assert_eq!(error.0.len(), 18, "{text}");
     let flags = flags.split_whitespace().filter(|word| word.starts_with("--"));
     for flag in flags {
         assert!(text.contains(flag), "{flag} is not in: {text}");

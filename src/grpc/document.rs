@@ -1,18 +1,19 @@
 //! Documents as they come: each is decoded by itself, so that a bad one is refused alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use prost::Message;
 use uuid::Uuid;
 
+use super::RequestLimits;
 use super::payload::payload;
 use crate::pipeline::Unreadable;
 use crate::proto;
 use crate::types::{Document, DocumentId, Fault, Reason};
 
-/// The longest [`DocumentId::Key`], in bytes.
-const MAX_KEY_BYTES: usize = 512;
+/// The longest [`DocumentId::Key`] that a server can be set to take, in bytes.
+pub const LONGEST_ID: usize = 4_096;
 
 /// The id of a document that can't be read as a whole.
 #[derive(Clone, PartialEq, Message)]
@@ -25,7 +26,7 @@ struct OnlyId {
 ///
 /// # Errors
 /// The first thing that is wrong with it, and its id if that could be read.
-pub fn document(bytes: &Bytes, collection: &str, max_text_bytes: usize) -> Result<Document, Unreadable> {
+pub fn document(bytes: &Bytes, collection: &str, limits: &RequestLimits) -> Result<Document, Unreadable> {
     let decoded = proto::Document::decode(bytes.clone()).map_err(|error| {
         let message = format!("it can't be decoded: {error}; text must be UTF-8 and the payload not nested too deep");
         let id = OnlyId::decode(bytes.clone()).ok().and_then(|only| only.id);
@@ -34,12 +35,17 @@ pub fn document(bytes: &Bytes, collection: &str, max_text_bytes: usize) -> Resul
     })?;
     let proto::Document { id, text, payload: fields, dense_vectors } = decoded;
     let id = match id {
-        Some(id) => document_id(id).map_err(|fault| Unreadable { id: None, fault: fault.within("id") })?,
+        Some(id) => {
+            let id = document_id(id).and_then(|id| check_id(id, limits.id_bytes));
+            id.map_err(|fault| Unreadable { id: None, fault: fault.within("id") })?
+        }
         None => DocumentId::derived(collection, &text),
     };
     let refused = |fault| Unreadable { id: Some(id.clone()), fault };
-    check_text(&text, max_text_bytes).map_err(refused)?;
-    let payload = payload(fields.unwrap_or_default()).map_err(refused)?;
+    check_text(&text, limits.text_bytes).map_err(refused)?;
+    check_dimensions(&dense_vectors, limits.dense_dimensions).map_err(refused)?;
+    let fields = fields.unwrap_or_default();
+    let payload = payload(fields, limits.payload_bytes, limits.payload_depth).map_err(refused)?;
     let dense = dense_vectors.into_iter().map(|(name, vector)| {
         let field = format!("dense_vectors.{name}");
         match vector.values.iter().position(|value| !value.is_finite()) {
@@ -70,6 +76,28 @@ pub fn check_text(text: &str, max_bytes: usize) -> Result<(), Fault> {
     Ok(())
 }
 
+fn check_dimensions(vectors: &HashMap<String, proto::DenseVector>, max: usize) -> Result<(), Fault> {
+    let dimensions: usize = vectors.values().map(|vector| vector.values.len()).sum();
+    if dimensions <= max {
+        return Ok(());
+    }
+    let message = format!(
+        "they have {dimensions} dimensions together and {max} are taken; send fewer, or raise --max-dense-dimensions"
+    );
+    Err(Fault::new(Reason::InvalidVector, "dense_vectors", message))
+}
+
+fn check_id(id: DocumentId, max_bytes: usize) -> Result<DocumentId, Fault> {
+    match &id {
+        DocumentId::Key(key) if key.len() > max_bytes => {
+            let bytes = key.len();
+            let message = format!("it has {bytes} bytes; send 1 to {max_bytes}, or raise --max-id-bytes");
+            Err(Fault::new(Reason::InvalidArgument, "key", message))
+        }
+        _ => Ok(id),
+    }
+}
+
 /// A client's id.
 ///
 /// # Errors
@@ -81,9 +109,9 @@ pub fn document_id(id: proto::DocumentId) -> Result<DocumentId, Fault> {
         Some(Kind::Uuid(text)) => Uuid::parse_str(&text).map(DocumentId::Uuid).map_err(|error| {
             Fault::new(Reason::InvalidArgument, "uuid", format!("it is no UUID: {error}; send one, or use `key`"))
         }),
-        Some(Kind::Key(key)) if (1..=MAX_KEY_BYTES).contains(&key.len()) => Ok(DocumentId::Key(key)),
+        Some(Kind::Key(key)) if (1..=LONGEST_ID).contains(&key.len()) => Ok(DocumentId::Key(key)),
         Some(Kind::Key(key)) => {
-            let message = format!("it has {} bytes; send 1 to {MAX_KEY_BYTES}", key.len());
+            let message = format!("it has {} bytes; send 1 to {LONGEST_ID}", key.len());
             Err(Fault::new(Reason::InvalidArgument, "key", message))
         }
         None => {

@@ -10,7 +10,7 @@ use super::deadline::deadline;
 use super::document::check_text;
 use super::options::{invalid, late_options, long_text, pruning, role};
 use super::status::{rejection, status};
-use super::stream::{OpenStream, Responder, Responses, next_request, opened_by_first_request};
+use super::stream::{OpenStream, Responder, Responses, first_request, next_request, opened_by_first_request};
 use super::vector::{to_encoded_text, to_model};
 use super::{Gate, Pass, Shared};
 use crate::metrics as names;
@@ -111,11 +111,11 @@ impl EncoderService for EncoderApi {
         request: Request<Streaming<EncodeStreamRequest>>,
     ) -> Result<Response<Self::EncodeStreamStream>, Status> {
         let shared = self.gate.pass()?;
-        let open = OpenStream::new("encode_stream", shared.clone());
+        let open = OpenStream::new("encode_stream", shared.clone())?;
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
         let opening = async move {
-            let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?;
+            let first = first_request(&mut requests, &shared).await?;
             let EncodeStreamRequest { options, texts } = first.unwrap_or_default();
             let options = options.unwrap_or_default();
             let with_tokens = options.with_tokens;
@@ -166,7 +166,7 @@ async fn read(
         }
         // Nothing more is read before there is room for it.
         drop(encode.ticket().await.map_err(status)?);
-        match next_request(&mut requests, &shared.stopping, encode.abandoned()).await? {
+        match next_request(&mut requests, &shared, encode.settled(), encode.abandoned()).await? {
             None => return Ok(()),
             Some(request) if request.options.is_some() => return Err(status(late_options())),
             Some(request) => texts = request.texts,

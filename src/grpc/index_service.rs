@@ -6,7 +6,7 @@ use super::deadline::deadline;
 use super::document::document_id;
 use super::options::{invalid, to_collection_options};
 use super::status::status;
-use super::stream::{OpenStream, Responder, Responses, next_request, opened_by_first_request};
+use super::stream::{OpenStream, Responder, Responses, first_request, opened_by_first_request};
 use super::{Gate, explain, ingest, search};
 use crate::pipeline::{Progress, Urgency, store_fault};
 use crate::proto::index_service_server::IndexService;
@@ -40,11 +40,11 @@ impl IndexService for IndexApi {
 
     async fn ingest(&self, request: Request<Streaming<IngestRequest>>) -> Result<Response<Self::IngestStream>, Status> {
         let shared = self.gate.pass()?;
-        let open = OpenStream::new("ingest", shared.clone());
+        let open = OpenStream::new("ingest", shared.clone())?;
         let deadline = deadline(request.metadata());
         let mut requests = request.into_inner();
         let opening = async move {
-            let first = next_request(&mut requests, &shared.stopping, std::future::pending()).await?;
+            let first = first_request(&mut requests, &shared).await?;
             let IngestRequest { options, documents } = first.unwrap_or_default();
             let (ingest, results) = ingest::open(&shared, Urgency::Bulk, options).await.map_err(status)?;
             let reader = tokio::spawn(ingest::read(shared, requests, ingest, documents));

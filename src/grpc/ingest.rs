@@ -64,7 +64,7 @@ pub async fn read(
         }
         // Nothing more is read before there is room for it.
         drop(ingest.ticket().await.map_err(status)?);
-        match next_request(&mut requests, &shared.stopping, ingest.abandoned()).await? {
+        match next_request(&mut requests, &shared, ingest.settled(), ingest.abandoned()).await? {
             None => return Ok(()),
             Some(request) if request.options.is_some() => return Err(status(late_options())),
             Some(request) => documents = request.documents,
@@ -111,7 +111,7 @@ async fn submit(
     ticket: Ticket<DocumentKey, Stored>,
     bytes: Bytes,
 ) -> Result<(), Fault> {
-    let document = document(&bytes, ingest.collection(), shared.limits.text_bytes);
+    let document = document(&bytes, ingest.collection(), &shared.limits);
     ingest.submit(ticket, bytes.len(), document).await
 }
 

@@ -1,5 +1,6 @@
 //! The services of the contract: requests are checked, handed to the pipeline and the store, and answered.
 
+pub mod auth;
 mod deadline;
 mod document;
 mod encoder_service;
@@ -16,12 +17,16 @@ mod stream;
 mod vector;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use document::LONGEST_ID;
 pub use encoder_service::EncoderApi;
 pub use gate::{Gate, Pass};
 pub use index_service::IndexApi;
+pub use payload::MOST_NESTED;
 
 use crate::model::Models;
 use crate::pipeline::{Collections, Pipeline};
@@ -35,6 +40,18 @@ pub struct RequestLimits {
     pub text_bytes: usize,
     /// The most texts or documents of one unary call.
     pub unary_documents: usize,
+    /// The most bytes of one document's payload, as it comes over the wire.
+    pub payload_bytes: usize,
+    /// How deep a payload may be nested.
+    pub payload_depth: usize,
+    /// The most dimensions of one document's dense vectors, all of them together.
+    pub dense_dimensions: usize,
+    /// The most bytes of one document's id that is a name.
+    pub id_bytes: usize,
+    /// The most open streams, of all clients together.
+    pub streams: usize,
+    /// How long a stream may be silent that has nothing on its way.
+    pub stream_idle: Duration,
 }
 
 /// What is kept of a vector where a request doesn't say, by the text's role.
@@ -61,6 +78,8 @@ pub struct Shared {
     pub store: Arc<dyn VectorStore>,
     pub collections: Arc<Collections>,
     pub limits: RequestLimits,
+    /// One permit for each stream that may be open.
+    pub streams: Arc<Semaphore>,
     pub pruning: PruningDefaults,
     /// Cancelled when the server begins to stop.
     pub stopping: CancellationToken,

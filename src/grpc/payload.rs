@@ -1,13 +1,14 @@
 //! Payloads: `google.protobuf.Struct` to JSON and back.
 
+use prost::Message;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
 use serde_json::{Number, Value};
 
 use crate::types::{Fault, Payload, RESERVED_PREFIX, Reason};
 
-/// How deep a payload may be nested.
-const MAX_DEPTH: usize = 32;
+/// The deepest nesting that the decoder takes.
+pub const MOST_NESTED: usize = 32;
 /// Up to here, every whole number has a double of its own.
 const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
 
@@ -15,27 +16,31 @@ const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
 ///
 /// # Errors
 /// A reserved field, a number that JSON doesn't have, too deep a nesting; each by its path.
-pub fn payload(fields: Struct) -> Result<Payload, Fault> {
+pub fn payload(fields: Struct, max_bytes: usize, max_depth: usize) -> Result<Payload, Fault> {
+    let bytes = fields.encoded_len();
+    if bytes > max_bytes {
+        let message =
+            format!("it has {bytes} bytes and {max_bytes} are taken; make it smaller, or raise --max-payload-bytes");
+        return Err(Fault::new(Reason::InvalidArgument, "payload", message));
+    }
     if let Some(name) = fields.fields.keys().find(|name| name.starts_with(RESERVED_PREFIX)) {
         let message = format!("names that begin with `{RESERVED_PREFIX}` are reserved; use another");
         return Err(Fault::new(Reason::InvalidArgument, format!("payload.{name}"), message));
     }
-    object(fields, "payload", 1)
+    object(fields, "payload", max_depth)
 }
 
-fn object(fields: Struct, path: &str, depth: usize) -> Result<Payload, Fault> {
-    if depth > MAX_DEPTH {
-        let message = format!("it is nested more than {MAX_DEPTH} levels deep; make it flatter");
-        return Err(Fault::new(Reason::InvalidArgument, path, message));
-    }
+/// `room` is how many levels there may be, this one included.
+fn object(fields: Struct, path: &str, room: usize) -> Result<Payload, Fault> {
+    let room = one_less(room, path)?;
     let entries = fields.fields.into_iter().map(|(name, field)| {
-        let field = value(field, &format!("{path}.{name}"), depth)?;
+        let field = value(field, &format!("{path}.{name}"), room)?;
         Ok((name, field))
     });
     entries.collect()
 }
 
-fn value(value: prost_types::Value, path: &str, depth: usize) -> Result<Value, Fault> {
+fn value(value: prost_types::Value, path: &str, room: usize) -> Result<Value, Fault> {
     Ok(match value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(flag)) => Value::Bool(flag),
@@ -43,18 +48,23 @@ fn value(value: prost_types::Value, path: &str, depth: usize) -> Result<Value, F
         Some(Kind::NumberValue(number)) => Value::Number(whole_or_double(number).ok_or_else(|| {
             Fault::new(Reason::InvalidArgument, path, "it is not a finite number; leave it out or send a finite one")
         })?),
-        Some(Kind::StructValue(fields)) => Value::Object(object(fields, path, depth + 1)?),
-        Some(Kind::ListValue(list)) => Value::Array(self::list(list, path, depth + 1)?),
+        Some(Kind::StructValue(fields)) => Value::Object(object(fields, path, room)?),
+        Some(Kind::ListValue(list)) => Value::Array(self::list(list, path, room)?),
     })
 }
 
-fn list(list: ListValue, path: &str, depth: usize) -> Result<Vec<Value>, Fault> {
-    if depth > MAX_DEPTH {
-        let message = format!("it is nested more than {MAX_DEPTH} levels deep; make it flatter");
-        return Err(Fault::new(Reason::InvalidArgument, path, message));
-    }
+fn list(list: ListValue, path: &str, room: usize) -> Result<Vec<Value>, Fault> {
+    let room = one_less(room, path)?;
     let values = list.values.into_iter().enumerate();
-    values.map(|(index, element)| value(element, &format!("{path}[{index}]"), depth)).collect()
+    values.map(|(index, element)| value(element, &format!("{path}[{index}]"), room)).collect()
+}
+
+fn one_less(room: usize, path: &str) -> Result<usize, Fault> {
+    room.checked_sub(1).ok_or_else(|| {
+        let message =
+            format!("it is nested too deep; make it flatter, or raise --max-payload-depth (at most {MOST_NESTED})");
+        Fault::new(Reason::InvalidArgument, path, message)
+    })
 }
 
 fn whole_or_double(number: f64) -> Option<Number> {
@@ -110,23 +120,37 @@ mod tests {
         #[test]
         fn comes_back_as_it_was(fields in prop::collection::btree_map("[a-z]{1,6}", json(), 0..4)) {
             let fields: Payload = fields.into_iter().collect();
-            prop_assert_eq!(payload(to_struct(fields.clone())).unwrap(), fields);
+            prop_assert_eq!(payload(to_struct(fields.clone()), 1 << 20, MOST_NESTED).unwrap(), fields);
         }
     }
 
     #[test]
     fn refuses_by_path() {
         let mut deep = Value::Null;
-        for _ in 0..=MAX_DEPTH {
+        for _ in 0..=MOST_NESTED {
             deep = Value::Object(Payload::from_iter([("in".to_owned(), deep)]));
         }
         let refused = |name: &str, value: Value| {
-            payload(to_struct(Payload::from_iter([(name.to_owned(), value)]))).unwrap_err().field
+            let fields = to_struct(Payload::from_iter([(name.to_owned(), value)]));
+            payload(fields, 1 << 20, MOST_NESTED).unwrap_err().field
         };
         assert!(refused("deep", deep).starts_with("payload.deep.in.in"));
         assert_eq!(refused("_splade_key", Value::Null), "payload._splade_key");
         let not_a_number = prost_types::Value { kind: Some(Kind::NumberValue(f64::NAN)) };
         let fields = Struct { fields: [("x".to_owned(), not_a_number)].into() };
-        assert_eq!(payload(fields).unwrap_err().field, "payload.x");
+        assert_eq!(payload(fields, 1 << 20, MOST_NESTED).unwrap_err().field, "payload.x");
+    }
+
+    #[test]
+    fn holds_to_its_bounds() {
+        let nested = to_struct(Payload::from_iter([("a".to_owned(), serde_json::json!({ "b": [1] }))]));
+        let bytes = nested.encoded_len();
+        payload(nested.clone(), bytes, 3).unwrap();
+        let fault = payload(nested.clone(), bytes - 1, 3).unwrap_err();
+        assert_eq!(fault.field, "payload");
+        assert!(fault.message.contains("--max-payload-bytes"), "{fault}");
+        let fault = payload(nested, bytes, 2).unwrap_err();
+        assert_eq!(fault.field, "payload.a.b");
+        assert!(fault.message.contains("--max-payload-depth"), "{fault}");
     }
 }

@@ -27,7 +27,8 @@ pub fn code(reason: Reason) -> Code {
         Reason::FingerprintMismatch | Reason::IncompatibleCollection => Code::FailedPrecondition,
         Reason::StoreUnavailable | Reason::Starting | Reason::ShuttingDown => Code::Unavailable,
         Reason::Overloaded => Code::ResourceExhausted,
-        Reason::Cancelled => Code::DeadlineExceeded,
+        Reason::Cancelled | Reason::StreamIdle => Code::DeadlineExceeded,
+        Reason::Unauthenticated => Code::Unauthenticated,
         Reason::Internal => Code::Internal,
     }
 }

@@ -5,17 +5,18 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt, stream};
 use metrics::gauge;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Status, Streaming};
 
-use super::Pass;
 use super::status::status;
+use super::{Pass, Shared};
 use crate::metrics as names;
 use crate::pipeline::Finished;
 use crate::types::{Fault, Reason};
@@ -27,13 +28,22 @@ pub type Responses<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
 #[derive(Debug)]
 pub struct OpenStream {
     call: &'static str,
+    _permit: OwnedSemaphorePermit,
     _pass: Pass,
 }
 
 impl OpenStream {
-    pub fn new(call: &'static str, pass: Pass) -> Self {
+    /// # Errors
+    /// If as many streams are open as there may be.
+    pub fn new(call: &'static str, pass: Pass) -> Result<Self, Status> {
+        let permit = Arc::clone(&pass.streams).try_acquire_owned().map_err(|_| {
+            let max = pass.limits.streams;
+            let message =
+                format!("{max} streams are open, and more are not taken; try again later, or raise --max-streams");
+            status(Fault::new(Reason::Overloaded, "", message))
+        })?;
         gauge!(names::STREAMS, "call" => call).increment(1.0);
-        Self { call, _pass: pass }
+        Ok(Self { call, _permit: permit, _pass: pass })
     }
 }
 
@@ -51,21 +61,44 @@ pub fn opened_by_first_request<R: 'static>(
     Box::pin(stream::once(opening).try_flatten())
 }
 
-/// The next request; `None` when the client has sent all, or has gone.
+/// The first request of a stream; `None` when the client has sent none and will not.
 ///
 /// # Errors
-/// If the server is stopping, or what came is no request.
+/// As of [`next_request`].
+pub async fn first_request<T>(requests: &mut Streaming<T>, shared: &Shared) -> Result<Option<T>, Status> {
+    next_request(requests, shared, std::future::ready(()), std::future::pending()).await
+}
+
+/// The next request; `None` when the client has sent all, or has gone. `settled` ends when the stream has nothing on its
+/// way.
+///
+/// # Errors
+/// If the server is stopping, what came is no request, or nothing came for too long.
 pub async fn next_request<T>(
     requests: &mut Streaming<T>,
-    stopping: &CancellationToken,
+    shared: &Shared,
+    settled: impl Future<Output = ()>,
     abandoned: impl Future<Output = ()>,
 ) -> Result<Option<T>, Status> {
+    let idle = async {
+        settled.await;
+        sleep(shared.limits.stream_idle).await;
+    };
     tokio::select! {
         biased;
-        () = stopping.cancelled() => Err(stopping_status()),
+        () = shared.stopping.cancelled() => Err(stopping_status()),
         () = abandoned => Ok(None),
         request = requests.message() => request,
+        () = idle => Err(idle_status(shared.limits.stream_idle)),
     }
+}
+
+fn idle_status(idle: Duration) -> Status {
+    let message = format!(
+        "nothing came for {idle:?} and nothing was on its way; open another stream when there is something to send, or \
+         raise --stream-idle-timeout"
+    );
+    status(Fault::new(Reason::StreamIdle, "", message))
 }
 
 /// What a stream ends with that the server's end cut short.

@@ -43,6 +43,12 @@ impl Encode {
         (Self { pipeline, urgency, admission, options, vectors }, receiver)
     }
 
+    /// Waits until every text has its vector and the client has taken it, or has gone.
+    pub async fn settled(&self) {
+        // All slots are free. They come back at once.
+        let _slots = self.vectors.reserve_many(self.vectors.max_capacity()).await;
+    }
+
     /// Waits until nobody waits for vectors any more: the client has gone.
     pub async fn abandoned(&self) {
         self.vectors.closed().await;

@@ -130,6 +130,12 @@ impl Ingest {
         Ticket::at(place, &self.results).await
     }
 
+    /// Waits until every document has its result and the client has taken it, or has gone.
+    pub async fn settled(&self) {
+        // All slots are free. They come back at once.
+        let _slots = self.results.reserve_many(self.results.max_capacity()).await;
+    }
+
     /// Waits until nobody waits for results any more: the client has gone.
     pub async fn abandoned(&self) {
         self.results.closed().await;

@@ -79,6 +79,10 @@ pub enum Reason {
     Overloaded,
     /// The client went away, or its deadline passed, before the work was done.
     Cancelled,
+    /// The stream was silent for too long.
+    StreamIdle,
+    /// The call carries no token, or a wrong one.
+    Unauthenticated,
     /// The server is not ready yet.
     Starting,
     /// The server is stopping.
@@ -105,6 +109,8 @@ impl Reason {
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::Overloaded => "OVERLOADED",
             Self::Cancelled => "CANCELLED",
+            Self::StreamIdle => "STREAM_IDLE",
+            Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Starting => "STARTING",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Internal => "INTERNAL",

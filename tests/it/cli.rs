@@ -3,6 +3,7 @@
 mod fake;
 mod ingest;
 mod query;
+mod secured;
 
 use std::ffi::OsStr;
 use std::io::Write;

@@ -13,5 +13,6 @@ mod layering;
 mod model_files;
 mod qdrant_store;
 mod readme;
+mod security;
 mod store_contract;
 mod support;

@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub mod certificates;
 pub mod documents;
 pub mod endpoint;
 pub mod failure;

@@ -9,13 +9,13 @@ use tokio::signal::ctrl_c;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::Channel;
 
 use super::batch::Line;
 use super::progress::Progress;
 use super::reader::Batches;
 use super::rejects::RejectFile;
 use super::tracker::{Tally, Tracker};
+use crate::cli::client::Connection;
 use crate::proto::index_service_client::IndexServiceClient;
 use crate::proto::{IngestOptions, IngestRequest, IngestResponse};
 
@@ -55,7 +55,11 @@ impl<'a> Session<'a> {
     }
 
     /// Sends every line and takes in every result.
-    pub async fn run(&mut self, mut index: IndexServiceClient<Channel>, options: IngestOptions) -> anyhow::Result<()> {
+    pub async fn run(
+        &mut self,
+        mut index: IndexServiceClient<Connection>,
+        options: IngestOptions,
+    ) -> anyhow::Result<()> {
         let (sender, receiver) = mpsc::channel(OUTBOUND);
         // A server may want to see the options before it answers at all.
         sender.send(IngestRequest { options: Some(options), documents: Vec::new() }).await?;

@@ -75,11 +75,13 @@ impl Drop for Process {
 }
 
 /// `serve` in a folder, on free ports, knowing no environment.
-fn serve(in_folder: &Path, flags: &[&str]) -> Command {
+pub fn serve(in_folder: &Path, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
     command.env_clear().current_dir(in_folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // As a variable, so that a test can give the flag.
+    command.env("SPLADE_LOG_FORMAT", "json");
     command.arg("serve").arg("--model").arg(folder(MODEL));
-    command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
     command.args(flags);
     command
 }

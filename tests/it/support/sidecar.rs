@@ -53,7 +53,13 @@ impl Sidecar {
 
     /// The same in a folder that may hold a store already; does not wait.
     pub async fn start_in(folder: TempDir, flags: &[&str]) -> Self {
-        let server = Server::bind(config(&folder.path().join("store"), flags)).await.unwrap();
+        let config = config(&folder.path().join("store"), flags);
+        Self::start_with(folder, config).await
+    }
+
+    /// A server with this configuration, and a folder that goes with it; does not wait.
+    pub async fn start_with(folder: TempDir, config: Config) -> Self {
+        let server = Server::bind(config).await.unwrap();
         let endpoint = Endpoint { address: server.address(), metrics: server.metrics_address().unwrap() };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async move {

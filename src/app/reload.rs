@@ -1,0 +1,205 @@
+//! Files that are read again when their contents change: certificates, keys, tokens.
+//!
+//! Contents are compared, at an interval, and not times or inodes: a Kubernetes secret is replaced by switching a symbolic
+//! link, and an editor by renaming a file. What can't be used is reported, and what was there before stays in use.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// The most bytes of a file. A whole bundle of authorities has a quarter of that.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// A file that a flag names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlagFile {
+    pub flag: &'static str,
+    pub path: PathBuf,
+}
+
+impl fmt::Display for FlagFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.flag, self.path.display())
+    }
+}
+
+impl FlagFile {
+    async fn read(&self) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = async {
+            let file = File::open(&self.path).await?;
+            file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await
+        };
+        read.await.with_context(|| format!("{self} can't be read"))?;
+        anyhow::ensure!(bytes.len() as u64 <= MAX_BYTES, "{self} has more than {MAX_BYTES} bytes; give another file");
+        Ok(bytes)
+    }
+}
+
+/// A file and what is in it.
+#[derive(PartialEq, Eq)]
+pub struct Loaded {
+    pub file: FlagFile,
+    pub bytes: Vec<u8>,
+}
+
+/// Makes something of the files. Errors name the file at fault, and never repeat what is in it.
+pub type Make<T> = fn(&[Loaded]) -> anyhow::Result<T>;
+
+/// Makes something of some files, and makes it anew in the background when they have changed, as long as somebody looks at
+/// it.
+///
+/// # Errors
+/// If a file can't be read or used now.
+pub async fn follow<T: Send + Sync + 'static>(
+    files: Vec<FlagFile>,
+    every: Duration,
+    make: Make<T>,
+) -> anyhow::Result<watch::Receiver<Arc<T>>> {
+    let (follower, current) = Follower::open(files, make).await?;
+    tokio::spawn(follower.run(every));
+    Ok(current)
+}
+
+struct Follower<T> {
+    files: Vec<FlagFile>,
+    make: Make<T>,
+    /// What was found last, so that a mistake is reported once.
+    found: Result<Vec<Loaded>, String>,
+    current: watch::Sender<Arc<T>>,
+}
+
+impl<T> Follower<T> {
+    async fn open(files: Vec<FlagFile>, make: Make<T>) -> anyhow::Result<(Self, watch::Receiver<Arc<T>>)> {
+        let loaded = load(&files).await?;
+        let (current, receiver) = watch::channel(Arc::new(make(&loaded)?));
+        Ok((Self { files, make, found: Ok(loaded), current }, receiver))
+    }
+
+    async fn run(mut self, every: Duration) {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.current.closed() => return,
+                _ = ticks.tick() => {}
+            }
+            match self.look().await {
+                Ok(false) => {}
+                Ok(true) => tracing::info!(files = self.names(), "read again: they have changed"),
+                Err(error) => tracing::error!("{error:#}; what was read before stays in use"),
+            }
+        }
+    }
+
+    fn names(&self) -> String {
+        self.files.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Reads the files; `true` if they have changed since they were last looked at.
+    async fn look(&mut self) -> anyhow::Result<bool> {
+        let found = load(&self.files).await.map_err(|error| format!("{error:#}"));
+        if found == self.found {
+            return Ok(false);
+        }
+        self.found = found;
+        let loaded = self.found.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
+        self.current.send_replace(Arc::new((self.make)(loaded)?));
+        Ok(true)
+    }
+}
+
+async fn load(files: &[FlagFile]) -> anyhow::Result<Vec<Loaded>> {
+    let mut loaded = Vec::new();
+    for file in files {
+        loaded.push(Loaded { file: file.clone(), bytes: file.read().await? });
+    }
+    Ok(loaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// The files' numbers, added.
+    fn sum(files: &[Loaded]) -> anyhow::Result<u32> {
+        let numbers = files.iter().map(|loaded| {
+            let number = String::from_utf8_lossy(&loaded.bytes).trim().parse::<u32>();
+            number.with_context(|| format!("{} holds no number", loaded.file))
+        });
+        numbers.sum()
+    }
+
+    fn file(folder: &Path, name: &str) -> FlagFile {
+        FlagFile { flag: "--numbers", path: folder.join(name) }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_told_once_and_changes_nothing() {
+        let folder = TempDir::new().unwrap();
+        let files = vec![file(folder.path(), "a"), file(folder.path(), "b")];
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("a", "1");
+        write("b", "2");
+        let (mut follower, current) = Follower::open(files, sum).await.unwrap();
+        let now = || **current.borrow();
+        assert!(!follower.look().await.unwrap());
+        assert_eq!(now(), 3);
+        write("b", "many");
+        let error = follower.look().await.unwrap_err().to_string();
+        assert_eq!(error, format!("--numbers: {} holds no number", folder.path().join("b").display()));
+        assert!(!follower.look().await.unwrap(), "it is told twice");
+        fs::remove_file(folder.path().join("b")).unwrap();
+        let error = format!("{:#}", follower.look().await.unwrap_err());
+        assert!(error.contains("/b can't be read"), "{error}");
+        assert!(!follower.look().await.unwrap(), "it is told twice");
+        assert_eq!(now(), 3);
+        write("b", "4");
+        assert!(follower.look().await.unwrap());
+        assert_eq!(now(), 5);
+    }
+
+    /// As Kubernetes replaces a secret: the file is a link into a folder that is itself a link.
+    #[tokio::test(start_paused = true)]
+    async fn a_link_that_is_switched_is_followed() {
+        let folder = TempDir::new().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for (version, number) in [("v1", "1"), ("v2", "2")] {
+            fs::create_dir(path(version)).unwrap();
+            fs::write(path(version).join("number"), number).unwrap();
+        }
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, path(name)).unwrap();
+        link("v1", "data");
+        link("data/number", "number");
+        let mut current = follow(vec![file(folder.path(), "number")], Duration::from_secs(10), sum).await.unwrap();
+        assert_eq!(**current.borrow_and_update(), 1);
+        link("v2", "switched");
+        fs::rename(path("switched"), path("data")).unwrap();
+        current.changed().await.unwrap();
+        assert_eq!(**current.borrow(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_there_and_not_too_large() {
+        let folder = TempDir::new().unwrap();
+        let open = async |name: &str| {
+            let opened = follow(vec![file(folder.path(), name)], Duration::from_secs(10), sum).await;
+            format!("{:#}", opened.unwrap_err())
+        };
+        assert!(open("absent").await.contains("/absent can't be read: No such file"));
+        fs::write(folder.path().join("large"), vec![b'1'; (1 << 20) + 1]).unwrap();
+        assert!(open("large").await.contains("more than 1048576 bytes"));
+    }
+}

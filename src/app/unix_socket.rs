@@ -1,0 +1,50 @@
+//! The Unix socket's file: who may connect is in its mode.
+
+use std::fs::{Permissions, rename, set_permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tokio::net::UnixListener;
+
+/// The file of a Unix socket of ours, which goes with it, however the server ends.
+#[derive(Debug)]
+pub struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!(%error, path = %self.0.display(), "the socket's file is left behind");
+        }
+    }
+}
+
+/// Binds a Unix socket. The file of one that nobody listens on any more is replaced.
+///
+/// # Errors
+/// If something else is there, or the socket can't be made.
+pub fn bind(path: &Path, mode: u32) -> anyhow::Result<(UnixListener, SocketFile)> {
+    let cannot = || format!("--unix-socket: can't listen on {}; choose another path", path.display());
+    if path.exists() {
+        use std::os::unix::fs::FileTypeExt;
+        let is_socket = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        anyhow::ensure!(is_socket, "--unix-socket: {} is there and is no socket; choose another path", path.display());
+        let taken = std::os::unix::net::UnixStream::connect(path).is_ok();
+        anyhow::ensure!(!taken, "{}: another process listens there", cannot());
+    }
+    let listener = bind_as(path, mode).with_context(cannot)?;
+    Ok((listener, SocketFile(path.to_owned())))
+}
+
+/// The socket is made in a folder that nobody else can enter, and moved to its place when it has its mode: it is never more
+/// open than that. The alternative, a umask, is the whole process's.
+fn bind_as(path: &Path, mode: u32) -> std::io::Result<UnixListener> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let private = Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix(".").permissions(private).tempdir_in(parent)?;
+    let made = folder.path().join("s");
+    let listener = UnixListener::bind(&made)?;
+    set_permissions(&made, Permissions::from_mode(mode))?;
+    rename(&made, path)?;
+    Ok(listener)
+}

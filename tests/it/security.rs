@@ -1,0 +1,118 @@
+//! Who may connect and call, and with how much: on real sockets.
+
+mod connections;
+mod limits;
+mod secrets;
+mod socket;
+mod start;
+mod tls;
+mod tokens;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use splade_sidecar::config::Config;
+use tempfile::TempDir;
+use tokio::time::{interval, timeout};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::support::certificates::{Authority, Signed};
+use crate::support::sidecar::config;
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the servers of these tests look at their files.
+const RELOAD_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Files that a server is given, in a folder as Kubernetes mounts a secret: each is a link into a folder that is a link
+/// itself, which is switched to replace all of them at once.
+struct Mounted {
+    folder: TempDir,
+    version: usize,
+}
+
+impl Mounted {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let mounted = Self { folder: TempDir::new().unwrap(), version: 0 };
+        let mut mounted = mounted;
+        mounted.replace(files);
+        for (name, _) in files {
+            std::os::unix::fs::symlink(PathBuf::from("data").join(name), mounted.path(name)).unwrap();
+        }
+        mounted
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn replace(&mut self, files: &[(&str, &str)]) {
+        self.version += 1;
+        let version = format!("v{}", self.version);
+        std::fs::create_dir(self.path(&version)).unwrap();
+        for (name, text) in files {
+            std::fs::write(self.path(&version).join(name), text).unwrap();
+        }
+        std::os::unix::fs::symlink(version, self.path("switched")).unwrap();
+        std::fs::rename(self.path("switched"), self.path("data")).unwrap();
+    }
+
+    /// The files of a server with this certificate.
+    fn server(signed: &Signed) -> Self {
+        Self::new(&[("cert", &signed.certificate), ("key", &signed.key)])
+    }
+
+    /// Flags that each take one of the files.
+    fn flags(&self, flags: &[(&str, &str)]) -> Vec<String> {
+        flags.iter().flat_map(|(flag, name)| [(*flag).to_owned(), self.path(name).display().to_string()]).collect()
+    }
+}
+
+/// The configuration of a server that looks at its files often.
+fn watchful(store: &TempDir, flags: &[String]) -> Config {
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let mut config = config(&store.path().join("store"), &flags);
+    config.security.reload_interval = RELOAD_INTERVAL;
+    config
+}
+
+/// A client that trusts an authority.
+fn trusting(authority: &Authority) -> ClientTlsConfig {
+    ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem())).domain_name("localhost")
+}
+
+fn identity(signed: &Signed) -> Identity {
+    Identity::from_pem(&signed.certificate, &signed.key)
+}
+
+async fn connect(address: SocketAddr, tls: ClientTlsConfig) -> anyhow::Result<Channel> {
+    Ok(Channel::from_shared(format!("https://{address}"))?.tls_config(tls)?.connect().await?)
+}
+
+/// Asks for the server's health; any answer will do.
+async fn ask(channel: Channel) -> anyhow::Result<()> {
+    HealthClient::new(channel).check(HealthCheckRequest::default()).await?;
+    Ok(())
+}
+
+/// Connects and asks.
+async fn connect_and_ask(address: SocketAddr, tls: ClientTlsConfig) -> anyhow::Result<()> {
+    timeout(PATIENCE, async { ask(connect(address, tls).await?).await }).await?
+}
+
+/// Tries until it holds.
+async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+    let mut ticks = interval(RELOAD_INTERVAL);
+    let tries = async {
+        loop {
+            ticks.tick().await;
+            if holds().await {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, tries).await.unwrap_or_else(|_| panic!("{what}: not in {PATIENCE:?}"));
+}

@@ -1,0 +1,88 @@
+//! Connections that say nothing, and more of them than there may be.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{Mounted, PATIENCE, ask, connect_and_ask, trusting};
+use crate::support::certificates::Authority;
+use crate::support::endpoint::connect;
+use crate::support::process::Process;
+use crate::support::sidecar::Sidecar;
+
+/// More than are greeted at once.
+const SILENT: usize = 300;
+const CONNECTIONS: &str = "splade_connections_open{listener=\"tcp\"}";
+
+async fn silent(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(TcpStream::connect(address).await.unwrap());
+    }
+    all
+}
+
+/// The oldest gives way long before its time is up.
+async fn assert_first_closed(mut silent: Vec<TcpStream>) {
+    let mut rest = Vec::new();
+    let closed = timeout(PATIENCE, silent[0].read_to_end(&mut rest)).await.unwrap();
+    assert!(closed.is_err() || rest.len() < 64, "{closed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_ones_hold_up_nobody() {
+    let sidecar = Sidecar::start(&["--max-connections", "4"]).await;
+    let silent = silent(sidecar.address, SILENT).await;
+    timeout(PATIENCE, ask(connect(sidecar.address).await)).await.unwrap().unwrap();
+    assert_first_closed(silent).await;
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_ones_hold_up_nobody_who_speaks_tls() {
+    let authority = Authority::new("ours");
+    let mounted = Mounted::server(&authority.sign());
+    let flags = mounted.flags(&[("--tls-cert", "cert"), ("--tls-key", "key"), ("--max-connections", "x")]);
+    let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    *flags.last_mut().unwrap() = "4";
+    let sidecar = Sidecar::start_in(TempDir::new().unwrap(), &flags).await;
+    let silent = silent(sidecar.address, SILENT).await;
+    connect_and_ask(sidecar.address, trusting(&authority)).await.unwrap();
+    assert_first_closed(silent).await;
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_http_2_is_closed_at_once() {
+    let sidecar = Sidecar::start(&[]).await;
+    let mut socket = TcpStream::connect(sidecar.address).await.unwrap();
+    socket.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let ended = timeout(Duration::from_secs(5), socket.read_to_end(&mut answer)).await.unwrap();
+    assert!(ended.is_err() || answer.is_empty(), "{answer:?}");
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_too_many_waits_until_another_is_closed() {
+    let folder = TempDir::new().unwrap();
+    let process = Process::start(folder.path(), &["--max-connections", "2"]).await;
+    // The one that waited until it served is gone.
+    process.wait_samples(|samples| samples.get(CONNECTIONS) == 0.0).await;
+    let (first, second) = (process.channel().await, process.channel().await);
+    for channel in [&first, &second] {
+        ask(channel.clone()).await.unwrap();
+    }
+    process.wait_samples(|samples| samples.get(CONNECTIONS) == 2.0).await;
+    let third = process.channel().await;
+    let asked = ask(third);
+    tokio::pin!(asked);
+    timeout(Duration::from_millis(300), &mut asked).await.expect_err("a third connection is served");
+    ask(second).await.unwrap();
+    drop(first);
+    timeout(PATIENCE, asked).await.unwrap().unwrap();
+}

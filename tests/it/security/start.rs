@@ -1,0 +1,45 @@
+//! Files that can't be used are errors at start, which name the flag and never repeat what is in the file.
+
+use splade_sidecar::app::Server;
+use tempfile::TempDir;
+
+use super::{Mounted, watchful};
+use crate::support::certificates::Authority;
+
+#[tokio::test]
+async fn wrong_files_name_their_flag() {
+    let authority = Authority::new("ours");
+    let (signed, other) = (authority.sign(), authority.sign());
+    let one_line = format!("-----BEGIN PRIVATE KEY-----{}", signed.key.replace('\n', ""));
+    let mounted = Mounted::new(&[
+        ("cert", &signed.certificate),
+        ("key", &signed.key),
+        ("other-key", &other.key),
+        ("one-line", &one_line),
+        ("empty", ""),
+        ("short", "0123456789abcdef\nhunter2\n"),
+    ]);
+    let tls = |cert, key| vec![("--tls-cert", cert), ("--tls-key", key)];
+    let cases = [
+        (tls("absent", "key"), "--tls-cert", "can't be read"),
+        (tls("key", "key"), "--tls-cert", "holds no certificates in PEM form"),
+        (tls("empty", "key"), "--tls-cert", "holds no certificates in PEM form"),
+        (tls("cert", "absent"), "--tls-key", "can't be read"),
+        (tls("cert", "cert"), "--tls-key", "holds no private key in PEM form"),
+        (tls("cert", "one-line"), "--tls-key", "holds no private key in PEM form"),
+        (tls("cert", "other-key"), "--tls-key", "give the key of that certificate"),
+        ([tls("cert", "key"), vec![("--tls-client-ca", "empty")]].concat(), "--tls-client-ca", "holds no certificates"),
+        (vec![("--auth-tokens", "absent")], "--auth-tokens", "can't be read"),
+        (vec![("--auth-tokens", "empty")], "--auth-tokens", "holds no token; write one a line"),
+        (vec![("--auth-tokens", "short")], "--auth-tokens", "line 2 has 7 characters; take 16 or more"),
+    ];
+    for (flags, flag, problem) in cases {
+        let folder = TempDir::new().unwrap();
+        let error = Server::bind(watchful(&folder, &mounted.flags(&flags))).await.unwrap_err();
+        let error = format!("{error:#}");
+        let named = flags.iter().find(|(name, _)| *name == flag).map(|(_, file)| mounted.path(file)).unwrap();
+        assert!(error.starts_with(flag) && error.contains(named.to_str().unwrap()), "{error}");
+        assert!(error.contains(problem), "{error}");
+        assert!(!error.contains("hunter2") && !error.contains(&signed.key[40..60]), "{error}");
+    }
+}
