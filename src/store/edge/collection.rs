@@ -12,6 +12,7 @@ use super::convert::{engine_id, engine_points, engine_sparse, stored_point};
 use super::engine::{Change, Engine};
 use super::files::{Folder, read_spec};
 use super::filter::engine_filter;
+use super::inventory;
 use super::journal::Journal;
 use super::repair::repair;
 use super::writer::{Message, Write, Writer, WriterThread};
@@ -36,8 +37,11 @@ impl Collection {
     ) -> Result<(Self, WriterThread), StoreError> {
         let path = folder.collection(name);
         let spec = read_spec(&path)?;
-        let engine = Arc::new(Engine::open(&path, folder.clone())?);
         let died = Journal::is_left_in(&path);
+        if !died {
+            inventory::check(&path)?;
+        }
+        let engine = Arc::new(Engine::open(&path, folder.clone())?);
         let mut journal = Journal::open(&path)?;
         if died {
             tracing::warn!(collection = name, "was not closed in order; repairing it");

@@ -1,0 +1,200 @@
+//! What happens to the disk of the embedded store: full, not to be written to, in use, with files cut short. The error is
+//! clear, at the start or for each document, and what was confirmed is there when the fault is over.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use splade_sidecar::proto::GetCollectionRequest;
+use tempfile::TempDir;
+
+use super::{PERMITS, found};
+use crate::support::mount::Mount;
+use crate::support::process::Process;
+use crate::support::upload::{COLLECTION, Got, Upload, docs, ingest, options};
+
+/// Confirmed before each fault.
+const COUNT: u64 = 100;
+/// The size of the disks, which are in memory. The store stops writing below 256 MiB.
+const DISK_MIB: u32 = 512;
+
+async fn start(folder: &Path) -> Process {
+    Process::start(folder, &["--store-dir", "store"]).await
+}
+
+async fn expect_ended(process: Process) {
+    process.terminate();
+    assert_eq!(process.wait().await.code(), Some(0));
+}
+
+/// A store with confirmed documents 1 to `COUNT`, closed in order.
+async fn filled(folder: &Path) {
+    let process = start(folder).await;
+    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    expect_ended(process).await;
+}
+
+/// What was confirmed is there, and as many more of the documents after it.
+async fn expect_kept(process: &Process, more: u64) {
+    let all: BTreeSet<u64> = (1..=COUNT + more).collect();
+    assert!(found(**process, &all).await.keys().eq(&all), "a document that was confirmed is missing");
+    assert_eq!(process.point_count(COLLECTION).await, COUNT + more);
+}
+
+/// The error that a start ends with.
+async fn error_of_start(folder: &Path) -> String {
+    let Err(ended) = Process::try_start(folder, &["--store-dir", "store"]).await else { panic!("it serves") };
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    ended.log
+}
+
+/// Takes the space of a disk but for so many MiB.
+fn take_space(ballast: &Path, leave_mib: u64) {
+    let free = fs4::available_space(ballast.parent().unwrap()).unwrap();
+    let take = free.saturating_sub(leave_mib << 20);
+    let taken = Command::new("fallocate").arg("--length").arg(take.to_string()).arg(ballast).status().unwrap();
+    assert!(taken.success());
+}
+
+fn expect_full(got: &Got, documents: u64) {
+    got.one_each(documents as usize);
+    assert!(got.indexed().is_empty());
+    for result in &got.results {
+        let message = &result.rejection.as_ref().unwrap().message;
+        assert!(message.contains("free some space") && message.contains("MiB left"), "{message}");
+    }
+    assert!(got.rejected().values().all(|reason| *reason == "INTERNAL"));
+}
+
+/// Each document is refused with the remedy; with the space back, the same process goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full() {
+    let folder = TempDir::new().unwrap();
+    let Some(_disk) = Mount::disk(folder.path(), DISK_MIB) else { return };
+    let process = start(folder.path()).await;
+    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    let ballast = folder.path().join("ballast");
+    for leave_mib in [200, 0] {
+        take_space(&ballast, leave_mib);
+        expect_full(&ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
+        // A collection can't be made either, and nothing is left of it.
+        let other = splade_sidecar::proto::IngestOptions { collection: "other".to_owned(), ..options() };
+        let mut upload = Upload::open(process.index().await, other).await.unwrap();
+        let status = upload.read().await.unwrap_err();
+        assert!(status.message().contains("free some space"), "{status:?}");
+        let absent = GetCollectionRequest { collection: "other".to_owned() };
+        assert_eq!(process.index().await.get_collection(absent).await.unwrap_err().code(), tonic::Code::NotFound);
+        expect_kept(&process, 0).await;
+        fs::remove_file(&ballast).unwrap();
+    }
+    assert_eq!(ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await.indexed().len(), 50);
+    expect_kept(&process, 50).await;
+    process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
+    expect_ended(process).await;
+
+    // A start writes but little: it serves what is there, or says what it needs.
+    take_space(&ballast, 0);
+    match Process::try_start(folder.path(), &["--store-dir", "store"]).await {
+        Ok(process) => {
+            expect_kept(&process, 50).await;
+            expect_full(&ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
+            process.kill().await;
+        }
+        Err(ended) => assert!(ended.log.contains("free some space"), "{ended:?}"),
+    }
+    fs::remove_file(&ballast).unwrap();
+    expect_kept(&start(folder.path()).await, 50).await;
+}
+
+/// Another process takes all space between two writes. Whatever becomes of this one, what it had confirmed is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_under_an_ingest() {
+    let folder = TempDir::new().unwrap();
+    let Some(_disk) = Mount::disk(folder.path(), DISK_MIB) else { return };
+    let ballast = folder.path().join("ballast");
+    let process = start(folder.path()).await;
+    let mut upload = Upload::open(process.index().await, options()).await.unwrap();
+    upload.push_all((1..=4_000).step_by(20).map(|first| docs(first..first + 20)));
+    upload.read_results(200).await;
+    take_space(&ballast, 0);
+    let (got, end) = upload.rest().await;
+    println!("{} of 4,000 indexed, then {:?}", got.indexed().len(), end.map_err(|status| status.code()));
+    process.kill().await;
+    fs::remove_file(&ballast).unwrap();
+    let process = start(folder.path()).await;
+    let indexed: BTreeSet<u64> = got.indexed().into_iter().collect();
+    assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was confirmed is missing");
+    let rest = docs(got.durable_through + 1..=4_000);
+    let count = rest.len();
+    assert_eq!(ingest(process.index().await, options(), rest).await.indexed().len(), count);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_can_not_be_written_to() {
+    let folder = TempDir::new().unwrap();
+    filled(folder.path()).await;
+    let Some(read_only) = Mount::read_only(&folder.path().join("store")) else { return };
+    let error = error_of_start(folder.path()).await;
+    assert!(error.contains("store") && error.contains("that this process can write to (--store-dir)"), "{error}");
+    drop(read_only);
+    expect_kept(&start(folder.path()).await, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_another_process_has() {
+    let folder = TempDir::new().unwrap();
+    filled(folder.path()).await;
+    let first = start(folder.path()).await;
+    let error = error_of_start(folder.path()).await;
+    assert!(error.contains("in use by another process") && error.contains("--store-dir"), "{error}");
+    expect_kept(&first, 0).await;
+    first.kill().await;
+    expect_kept(&start(folder.path()).await, 0).await;
+}
+
+/// Every file of a folder and of those in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Each file in turn is cut to nothing and to half. A start names the collection and the remedy, or has all that was
+/// confirmed; it never serves less, and with the file back all is as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_cut_short() {
+    let folder = TempDir::new().unwrap();
+    filled(folder.path()).await;
+    let docs = folder.path().join("store/collections/docs");
+    let (mut refused, mut served) = (Vec::new(), Vec::new());
+    for file in files(&docs) {
+        let name = file.strip_prefix(&docs).unwrap().display().to_string();
+        let length = fs::metadata(&file).unwrap().len();
+        let cuts: BTreeSet<u64> = [0, length / 2].into_iter().filter(|&cut| cut < length).collect();
+        for cut in cuts {
+            let backup = TempDir::new().unwrap();
+            let copied = Command::new("cp").args(["-a", "--sparse=always"]).arg(&docs).arg(backup.path()).status();
+            assert!(copied.unwrap().success());
+            fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(cut).unwrap();
+            match Process::try_start(folder.path(), &["--store-dir", "store"]).await {
+                Ok(process) => {
+                    println!("{name} of {length} bytes cut to {cut}: serves");
+                    expect_kept(&process, 0).await;
+                    process.kill().await;
+                    served.push((name.clone(), cut));
+                }
+                Err(ended) => {
+                    println!("{name} of {length} bytes cut to {cut}: {}", ended.log);
+                    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+                    let expected = [&docs.display().to_string(), "restore its folder, or move it out of the store"];
+                    assert!(expected.iter().all(|part| ended.log.contains(*part)), "{ended:?}");
+                    refused.push((name.clone(), cut));
+                }
+            }
+            fs::remove_dir_all(&docs).unwrap();
+            assert!(Command::new("mv").arg(backup.path().join("docs")).arg(&docs).status().unwrap().success());
+        }
+    }
+    println!("{} cuts were refused, {} did no harm", refused.len(), served.len());
+    expect_kept(&start(folder.path()).await, 0).await;
+}
