@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prost::Message;
 use splade_sidecar::proto::search_request::Query;
-use splade_sidecar::proto::{EncodeRequest, IngestOptions, SearchRequest, UpsertRequest};
+use splade_sidecar::proto::{EncodeRequest, IngestOptions, IngestRequest, SearchRequest, UpsertRequest};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
@@ -17,12 +17,12 @@ use crate::support::dice::Dice;
 use crate::support::endpoint::Endpoint;
 use crate::support::http2::RawCall;
 use crate::support::process::Process;
-use crate::support::upload::{COLLECTION, Upload, docs, ingest, message, options};
+use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
 
 /// How long others may wait.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Memory may rise by so much.
-const MEMORY_KIB: u64 = 64 << 10;
+const MEMORY_KIB: u64 = 48 << 10;
 
 /// On an embedded store, with few permits; some documents are indexed already.
 async fn start(folder: &TempDir) -> Process {
@@ -72,11 +72,9 @@ async fn clients_that_send_a_byte_at_a_time() {
         let mut call = RawCall::open(process.address, "/splade.v1.IndexService/Ingest").await.unwrap();
         // Half of them have opened their stream, the others not even that.
         if number % 2 == 0 {
-            let options = message(Vec::new());
-            let options = splade_sidecar::proto::IngestRequest { options: Some(self::options()), ..options };
-            let options = options.encode_to_vec();
-            call.begin_message(options.len() as u32).await.unwrap();
-            call.send(&options).await.unwrap();
+            let first = IngestRequest { options: Some(options()), documents: Vec::new() }.encode_to_vec();
+            call.begin_message(first.len() as u32).await.unwrap();
+            call.send(&first).await.unwrap();
         }
         call.begin_message(31 << 20).await.unwrap();
         calls.push(call);
@@ -172,7 +170,7 @@ async fn deadlines_of_a_millisecond() {
     for number in 1..=ROUNDS {
         let documents = || docs(number * 1_000..number * 1_000 + 100).into_iter().map(Into::into).collect();
         let upsert = UpsertRequest { options: Some(options()), documents: documents() };
-        let ingest = splade_sidecar::proto::IngestRequest { options: Some(options()), documents: documents() };
+        let ingest = IngestRequest { options: Some(options()), documents: documents() };
         let (mut a, mut b, mut c, mut d) = (encoder.clone(), index.clone(), index.clone(), index.clone());
         calls.spawn(async move { a.encode(hasty(encode())).await.map(drop) });
         calls.spawn(async move { b.search(hasty(search())).await.map(drop) });

@@ -1,19 +1,27 @@
 //! What happens to the disk of the embedded store: full, not to be written to, in use, with files cut short. The error is
-//! clear, at the start or for each document, and what was confirmed is there when the fault is over.
+//! clear, at the start or for each document, and what was confirmed is there when the fault is over. Files that are cut
+//! short after an orderly end are in edge_store.rs.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use splade_sidecar::proto::GetCollectionRequest;
+use splade_sidecar::proto::{GetCollectionRequest, IngestOptions};
 use tempfile::TempDir;
+use tokio::time::timeout;
+use tonic::Code;
 
 use super::{PERMITS, found};
+use crate::support::dice::Dice;
 use crate::support::mount::Mount;
 use crate::support::process::Process;
 use crate::support::upload::{COLLECTION, Got, Upload, docs, ingest, options};
 
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Confirmed before each fault.
 const COUNT: u64 = 100;
 /// The size of the disks, which are in memory. The store stops writing below 256 MiB.
@@ -51,10 +59,15 @@ async fn error_of_start(folder: &Path) -> String {
 
 /// Takes the space of a disk but for so many MiB.
 fn take_space(ballast: &Path, leave_mib: u64) {
-    let free = fs4::available_space(ballast.parent().unwrap()).unwrap();
-    let take = free.saturating_sub(leave_mib << 20);
-    let taken = Command::new("fallocate").arg("--length").arg(take.to_string()).arg(ballast).status().unwrap();
-    assert!(taken.success());
+    let free = || fs4::available_space(ballast.parent().unwrap()).unwrap();
+    let mut file = File::create(ballast).unwrap();
+    let block = vec![0xff; 1 << 20];
+    while free() > leave_mib << 20 {
+        match file.write_all(&block) {
+            Err(error) if error.kind() == ErrorKind::StorageFull => break,
+            written => written.unwrap(),
+        }
+    }
 }
 
 fn expect_full(got: &Got, documents: u64) {
@@ -79,12 +92,12 @@ async fn a_disk_that_is_full() {
         take_space(&ballast, leave_mib);
         expect_full(&ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
         // A collection can't be made either, and nothing is left of it.
-        let other = splade_sidecar::proto::IngestOptions { collection: "other".to_owned(), ..options() };
+        let other = IngestOptions { collection: "other".to_owned(), ..options() };
         let mut upload = Upload::open(process.index().await, other).await.unwrap();
-        let status = upload.read().await.unwrap_err();
+        let status = timeout(PATIENCE, upload.read()).await.expect("it was made").unwrap_err();
         assert!(status.message().contains("free some space"), "{status:?}");
         let absent = GetCollectionRequest { collection: "other".to_owned() };
-        assert_eq!(process.index().await.get_collection(absent).await.unwrap_err().code(), tonic::Code::NotFound);
+        assert_eq!(process.index().await.get_collection(absent).await.unwrap_err().code(), Code::NotFound);
         expect_kept(&process, 0).await;
         fs::remove_file(&ballast).unwrap();
     }
@@ -159,42 +172,45 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Each file in turn is cut to nothing and to half. A start names the collection and the remedy, or has all that was
-/// confirmed; it never serves less, and with the file back all is as it was.
+/// A process was killed, and then a file was cut to nothing or to half, some of all or each (`SPLADE_CUTS=all`). A start
+/// names the collection and the remedy, or has all that was confirmed; it never serves less.
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_are_cut_short() {
-    let folder = TempDir::new().unwrap();
-    filled(folder.path()).await;
-    let docs = folder.path().join("store/collections/docs");
-    let (mut refused, mut served) = (Vec::new(), Vec::new());
-    for file in files(&docs) {
-        let name = file.strip_prefix(&docs).unwrap().display().to_string();
-        let length = fs::metadata(&file).unwrap().len();
+async fn files_that_are_cut_short_after_a_kill() {
+    let origin = TempDir::new().unwrap();
+    let process = start(origin.path()).await;
+    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    process.kill().await;
+    let collection = Path::new("store/collections/docs");
+    let all = files(&origin.path().join(collection));
+    let (mut dice, mut refused, mut harmless) = (Dice::from_env("SPLADE_CUT_SEED"), 0, 0);
+    let each = std::env::var("SPLADE_CUTS").is_ok_and(|cuts| cuts == "all");
+    let chosen = |dice: &mut Dice| each || dice.below(all.len() as u64) < 4;
+    for file in all.iter().filter(|_| chosen(&mut dice)) {
+        let name = file.strip_prefix(origin.path()).unwrap();
+        let length = fs::metadata(file).unwrap().len();
         let cuts: BTreeSet<u64> = [0, length / 2].into_iter().filter(|&cut| cut < length).collect();
         for cut in cuts {
-            let backup = TempDir::new().unwrap();
-            let copied = Command::new("cp").args(["-a", "--sparse=always"]).arg(&docs).arg(backup.path()).status();
-            assert!(copied.unwrap().success());
-            fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(cut).unwrap();
+            let folder = TempDir::new().unwrap();
+            let mut copy = Command::new("cp");
+            copy.args(["-a", "--sparse=always", "store"]).arg(folder.path()).current_dir(origin.path());
+            assert!(copy.status().unwrap().success());
+            File::options().write(true).open(folder.path().join(name)).unwrap().set_len(cut).unwrap();
             match Process::try_start(folder.path(), &["--store-dir", "store"]).await {
                 Ok(process) => {
-                    println!("{name} of {length} bytes cut to {cut}: serves");
+                    println!("{} of {length} bytes cut to {cut}: serves", name.display());
                     expect_kept(&process, 0).await;
-                    process.kill().await;
-                    served.push((name.clone(), cut));
+                    harmless += 1;
                 }
                 Err(ended) => {
-                    println!("{name} of {length} bytes cut to {cut}: {}", ended.log);
+                    println!("{} of {length} bytes cut to {cut}: {}", name.display(), ended.log);
                     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-                    let expected = [&docs.display().to_string(), "restore its folder, or move it out of the store"];
-                    assert!(expected.iter().all(|part| ended.log.contains(*part)), "{ended:?}");
-                    refused.push((name.clone(), cut));
+                    let collection = collection.to_str().unwrap();
+                    let expected = [collection, "restore its folder, or move it out of the store"];
+                    assert!(expected.iter().all(|part| ended.log.contains(part)), "{ended:?}");
+                    refused += 1;
                 }
             }
-            fs::remove_dir_all(&docs).unwrap();
-            assert!(Command::new("mv").arg(backup.path().join("docs")).arg(&docs).status().unwrap().success());
         }
     }
-    println!("{} cuts were refused, {} did no harm", refused.len(), served.len());
-    expect_kept(&start(folder.path()).await, 0).await;
+    println!("{refused} cuts were refused, {harmless} did no harm");
 }
