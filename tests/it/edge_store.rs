@@ -182,7 +182,7 @@ async fn a_file_that_is_cut_short_or_gone_is_named() {
         let aside = kept.path().join("file");
         fs::rename(&file, &aside).expect("it can be moved");
         for cut in [None, Some(0), Some(length / 2)].into_iter().filter(|&cut| cut != Some(length)) {
-            if file.ends_with("closed.json") && cut.is_none() {
+            if file.ends_with("files.json") && cut.is_none() {
                 continue;
             }
             if let Some(cut) = cut {

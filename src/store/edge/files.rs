@@ -5,7 +5,7 @@
 //! collections/<name>/        one collection: the engine's shard, and
 //!     splade.json            how it was made
 //!     open.jsonl             there while it is open (see journal.rs)
-//!     closed.json            its files and their lengths when it was closed (see inventory.rs)
+//!     files.json             its files and their lengths (see inventory.rs)
 //! collections/.new-<name>/   a collection in the making
 //! ```
 //!

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::engine::{Change, Engine};
 use super::inventory;
-use super::journal::{Entry, JOURNAL, Journal};
+use super::journal::{Entry, Journal};
 use super::merge::Merge;
 use super::repair::repair;
 use crate::store::StoreError;
@@ -101,6 +101,10 @@ impl Writer {
             answers.push((done, self.engine.apply(change)));
         }
         let durable = self.engine.flush().and_then(|()| self.journal.append(&entries));
+        // The lengths of before are still true of a file that only grows.
+        if let Err(error) = inventory::write(self.engine.path()) {
+            tracing::warn!(%error, "a file that is cut short may not be noticed");
+        }
         for (done, applied) in answers {
             // A caller that has gone away needs no answer.
             let _ = done.send(applied.and_then(|()| durable.clone()));
@@ -148,7 +152,8 @@ impl Writer {
         // Nobody else has the engine any more: this closes it. The folder is given free when all is written.
         let _lock = self.engine.lock();
         drop(self.engine);
-        inventory::write(&folder, &[JOURNAL])?;
+        inventory::write(&folder)?;
+        inventory::sync(&folder)?;
         self.journal.end()
     }
 }
