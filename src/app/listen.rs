@@ -155,6 +155,9 @@ fn read_tokens(files: &[Loaded]) -> anyhow::Result<Tokens> {
 fn builder(config: &ServerConfig) -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .max_concurrent_streams(config.max_concurrent_streams)
+        // h2 would end a connection, with all its calls, after 20 that were cancelled before it had looked at them: a
+        // client with short deadlines, or a proxy for many, has as many at once.
+        .http2_max_pending_accept_reset_streams(Some(config.max_concurrent_streams as usize))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(config.keepalive))

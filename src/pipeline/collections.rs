@@ -83,7 +83,10 @@ impl Collections {
     /// If there is none of that name, or the store fails.
     pub async fn read(&self, name: &str) -> Result<CollectionInfo, Fault> {
         let info = self.store.collection(name).await.map_err(store_fault)?;
-        let info = info.ok_or_else(|| store_fault(StoreError::CollectionNotFound(name.to_owned())))?;
+        let Some(info) = info else {
+            self.forget(name);
+            return Err(store_fault(StoreError::CollectionNotFound(name.to_owned())));
+        };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_REMEMBERED {
             known.clear();
@@ -101,6 +104,20 @@ impl Collections {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(name).filter(|(_, since)| since.elapsed() < FRESH).map(|(spec, _)| spec.clone())
     }
+}
+
+/// Told to a client whose collection was there when its stream began and is not any more, and logged: the store came back
+/// empty, or somebody deleted the collection. What it had confirmed is gone with it, and only the client can bring it back.
+pub fn lost(name: &str) -> Fault {
+    tracing::error!(
+        collection = name,
+        "a collection is gone from the store, with all that was confirmed in it; its clients must ingest again"
+    );
+    let message = format!(
+        "collection `{name}` was there when this stream began and is gone from the store, and what was confirmed before \
+         may be gone with it; find out why, then ingest all of it again, with create_collection"
+    );
+    Fault::new(Reason::CollectionNotFound, "collection", message)
 }
 
 /// Vectors of different encoders can't be compared. A collection that says nothing of its writer is taken on trust.

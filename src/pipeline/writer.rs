@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::aimd::Aimd;
 use super::batcher::{Batcher, Limits};
 use super::claims::Claim;
+use super::collections::lost;
 use super::ingest::{DocumentKey, Indexed, Stored};
 use super::{Finalizer, store_fault};
 use crate::metrics as names;
@@ -255,7 +256,10 @@ impl Upserter {
                 }
                 Err(error) => {
                     tracing::warn!(collection = self.target.collection, points = points.len(), %error, "an upsert failed");
-                    let fault = store_fault(error);
+                    let fault = match error {
+                        StoreError::CollectionNotFound(name) => lost(&name),
+                        error => store_fault(error),
+                    };
                     answers.into_iter().for_each(|answer| answer.rejected(fault.clone()));
                 }
             }

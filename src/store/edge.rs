@@ -18,10 +18,12 @@ mod engine;
 mod files;
 mod filter;
 mod guard;
+mod inventory;
 mod journal;
 mod log;
 mod merge;
 mod repair;
+mod space;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,28 +1,41 @@
 //! What is promised about delivery, each promise on real sockets: DESIGN's 1 to 6.
 
+mod abuse;
 mod bounds;
 mod cancelling;
+mod disk;
+mod emptied_store;
+mod kills;
 mod memory;
+mod network;
 mod outages;
 mod process;
 mod queries;
+mod refused_points;
 mod results;
 mod shutdown;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use prost_types::value::Kind as ValueKind;
+use splade_sidecar::proto::condition::Kind;
+use splade_sidecar::proto::search_request::Query;
+use splade_sidecar::proto::{Condition, Filter, HasIdCondition, Hit, SearchRequest, document_id};
 use splade_sidecar::store::{QdrantStore, VectorStore};
 use splade_sidecar::types::{DocumentId, PointId};
 use tempfile::TempDir;
 
+use crate::support::endpoint::Endpoint;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::remote_stores::config;
 use crate::support::sidecar::Sidecar;
-use crate::support::upload::COLLECTION;
+use crate::support::upload::{COLLECTION, id};
 
 /// Documents that hold a permit.
 const PERMITS: &str = "splade_permits_held";
+/// Streams of documents that are open.
+const STREAMS: &str = "splade_streams_open{call=\"ingest\"}";
 /// Documents that were read from streams of documents.
 const RECEIVED: &str = "splade_documents_received_total{call=\"ingest\"}";
 
@@ -36,10 +49,12 @@ async fn remote(store: &QdrantServer, flags: &[&str]) -> Sidecar {
 
 /// The same in a process of its own, whose metrics nobody else moves.
 async fn remote_process(folder: &TempDir, store: &QdrantServer, flags: &[&str]) -> Process {
-    let url = store.url();
-    let mut all = vec!["--qdrant-url", url.as_str()];
-    all.extend(flags);
-    Process::start(folder.path(), &all).await
+    remote_process_at(folder, &store.url(), flags).await
+}
+
+/// The same, by a way of its own to the server.
+async fn remote_process_at(folder: &TempDir, url: &str, flags: &[&str]) -> Process {
+    Process::start(folder.path(), &[&["--qdrant-url", url], flags].concat()).await
 }
 
 /// Which of these documents the store itself has.
@@ -52,4 +67,37 @@ async fn stored(store: &QdrantServer, numbers: impl IntoIterator<Item = u64>) ->
         other => panic!("no document of these tests has the id {other:?}"),
     });
     numbers.collect()
+}
+
+/// Which of these documents a search finds, with their texts; each once.
+async fn found(server: Endpoint, numbers: &BTreeSet<u64>) -> BTreeMap<u64, String> {
+    let mut index = server.index().await;
+    let mut found = BTreeMap::new();
+    let numbers: Vec<u64> = numbers.iter().copied().collect();
+    for numbers in numbers.chunks(1_000) {
+        let ids = numbers.iter().copied().map(id).collect();
+        let only = Condition { kind: Some(Kind::HasId(HasIdCondition { ids })) };
+        let request = SearchRequest {
+            collection: COLLECTION.to_owned(),
+            query: Some(Query::Text("document".to_owned())),
+            filter: Some(Filter { must: vec![only], ..Default::default() }),
+            limit: 1_000,
+            ..Default::default()
+        };
+        for (number, text) in index.search(request).await.unwrap().into_inner().hits.into_iter().map(read) {
+            assert_eq!(found.insert(number, text), None, "document {number} is found twice");
+        }
+    }
+    found
+}
+
+/// A hit's number and text.
+fn read(hit: Hit) -> (u64, String) {
+    let number = match hit.id.unwrap().kind {
+        Some(document_id::Kind::Num(number)) => number,
+        other => panic!("no document of these tests has the id {other:?}"),
+    };
+    let text = hit.payload.unwrap().fields.remove("text").unwrap();
+    let Some(ValueKind::StringValue(text)) = text.kind else { panic!("the text of {number} is {text:?}") };
+    (number, text)
 }

@@ -4,7 +4,7 @@ mod durability;
 mod kills;
 mod speed;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, thread};
@@ -157,6 +157,49 @@ async fn a_collection_that_is_damaged_is_named() {
         fs::write(&path, whole).expect("it can be written");
     }
     open(folder.path());
+}
+
+/// Every file of a folder and of those in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The engine would take such a file as it is, and miss points without a word.
+#[tokio::test]
+async fn a_file_that_is_cut_short_or_gone_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = open(folder.path());
+    store.create_collection("docs", &spec()).await.expect("a collection");
+    let points: Vec<_> = (0..100).map(|id| point(id, 7)).collect();
+    store.upsert("docs", VECTOR, &points).await.expect("an upsert");
+    store.close().await.expect("the store closes");
+    let docs = folder.path().join("collections/docs");
+    let kept = tempfile::tempdir_in(folder.path()).expect("a temporary folder");
+    let mut cuts = 0;
+    for file in files(&docs) {
+        let length = fs::metadata(&file).expect("its length").len();
+        let aside = kept.path().join("file");
+        fs::rename(&file, &aside).expect("it can be moved");
+        for cut in [None, Some(0), Some(length / 2)].into_iter().filter(|&cut| cut != Some(length)) {
+            if file.ends_with("files.json") && cut.is_none() {
+                continue;
+            }
+            if let Some(cut) = cut {
+                fs::File::create(&file).expect("a file").set_len(cut).expect("its length");
+            }
+            let opened = EdgeStore::open(folder.path(), EdgeOptions::default());
+            let error = opened.err().unwrap_or_else(|| panic!("{} cut to {cut:?}", file.display())).to_string();
+            let name = file.file_name().expect("a name").to_str().expect("a name");
+            for part in [name, docs.to_str().expect("a path"), "move it out of the store"] {
+                assert!(error.contains(part), "{error}");
+            }
+            cuts += 1;
+        }
+        fs::rename(&aside, &file).expect("it can be moved");
+    }
+    println!("{cuts} cuts were noticed");
+    assert_eq!(count(&open(folder.path()), "docs").await, 100);
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! What the tests stand on.
 
 pub mod certificates;
+pub mod dice;
 pub mod documents;
 pub mod endpoint;
 pub mod failure;
+pub mod http2;
 pub mod models;
+pub mod mount;
 pub mod process;
+pub mod proxy;
 pub mod qdrant_server;
 pub mod remote_stores;
 pub mod sidecar;

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use metrics_exporter_prometheus::PrometheusBuilder;
+
 use super::*;
 use crate::model::{Encoder, Model, Side, TokenBatch};
 use crate::types::{Fault, LongText, Pruning, Role, SparseVector};
@@ -129,12 +131,18 @@ async fn a_text_that_the_encoder_panics_on_is_refused_alone() {
     let bulk = texts.iter().map(|text| job(&model, &log, text, text)).collect();
     let (lane, worker) = filled(Vec::new(), bulk, 512).await;
     drop(lane);
-    run(worker);
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let page = recorder.handle();
+    let counted = move || ::metrics::with_local_recorder(&recorder, || worker.run());
+    std::thread::spawn(counted).join().expect("the thread outlives the panic");
     let mut log = log.lock().unwrap().clone();
     log.sort();
     let encoded = ["flow a: encoded", "flow b: encoded", "flow d: encoded", "flow e: encoded"];
     assert_eq!(log[1..], encoded);
     assert_eq!(log[0], "body c: INTERNAL");
+    // The batch, and the text alone.
+    let failures = format!("{} 2\n", crate::metrics::ENCODER_FAILURES);
+    assert!(page.render().contains(&failures), "{}", page.render());
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use super::convert::{engine_id, engine_points, engine_sparse, point_id, stored_p
 use super::engine::{Change, Engine};
 use super::files::{Folder, read_spec};
 use super::filter::engine_filter;
+use super::inventory::{self, Left};
 use super::journal::Journal;
 use super::repair::repair;
 use super::writer::{Message, Write, Writer, WriterThread};
@@ -37,9 +38,11 @@ impl Collection {
     ) -> Result<(Self, WriterThread), StoreError> {
         let path = folder.collection(name);
         let spec = read_spec(&path)?;
-        let engine = Arc::new(Engine::open(&path, folder.clone())?);
         let died = Journal::is_left_in(&path);
+        inventory::check(&path, if died { Left::ByDeath } else { Left::InOrder })?;
+        // Before the engine changes a file: from here on the collection is not as the inventory says.
         let mut journal = Journal::open(&path)?;
+        let engine = Arc::new(Engine::open(&path, folder.clone())?);
         if died {
             tracing::warn!(collection = name, "was not closed in order; repairing it");
             repair(&engine, &mut journal)?;

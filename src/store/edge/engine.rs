@@ -21,13 +21,15 @@ use qdrant_edge::{
 };
 
 use super::convert::engine_config;
-use super::files::{Folder, check_free_space, failed, unreadable};
+use super::files::{Folder, failed, unreadable};
 use super::guard::{guard, retry_while_locked};
 use super::log::trim_log;
+use super::space::{check_free_space, check_room_for_copy};
 use crate::store::StoreError;
 use crate::types::CollectionSpec;
 
 const HALF_MERGED: &str = "temp_segments";
+const SEGMENTS: &str = "segments";
 
 /// One open shard. Its calls block.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ pub(super) struct Engine {
     shard: EdgeShard,
     path: PathBuf,
     /// The folder stays locked for as long as the shard is open.
-    _folder: Arc<Folder>,
+    folder: Arc<Folder>,
 }
 
 /// A change of points.
@@ -67,12 +69,17 @@ impl Engine {
         trim_log(path)?;
         drop_half_merged(path)?;
         let shard = guard(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
-        Ok(Self { shard, path: path.to_owned(), _folder: folder })
+        Ok(Self { shard, path: path.to_owned(), folder })
     }
 
     /// Where its files are.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The lock of the folder, to be held for longer than the shard is open.
+    pub(super) fn lock(&self) -> Arc<Folder> {
+        self.folder.clone()
     }
 
     /// Changes points, in memory. An upsert is not checked as a whole before its first point is written.
@@ -104,6 +111,11 @@ impl Engine {
             tracing::warn!(%error, "the engine's log grows");
         }
         Ok(())
+    }
+
+    /// Whether the disk has room for a merge, which writes all segments anew before it drops the old ones.
+    pub(super) fn check_room_to_merge(&self) -> Result<(), StoreError> {
+        check_room_for_copy(&self.path.join(SEGMENTS))
     }
 
     /// Merges and indexes segments where that is due. Changes and reads go on meanwhile.

@@ -5,6 +5,7 @@
 //! collections/<name>/        one collection: the engine's shard, and
 //!     splade.json            how it was made
 //!     open.jsonl             there while it is open (see journal.rs)
+//!     files.json             its files and their lengths (see inventory.rs)
 //! collections/.new-<name>/   a collection in the making
 //! ```
 //!
@@ -16,6 +17,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::space::check_free_space;
 use crate::store::StoreError;
 use crate::types::CollectionSpec;
 
@@ -23,10 +25,6 @@ const COLLECTIONS: &str = "collections";
 const LOCK: &str = ".lock";
 const SPEC: &str = "splade.json";
 const UNFINISHED: &str = ".new-";
-
-/// Writing stops where less disk space than this is left, in bytes. The engine writes through memory maps, where a full
-/// disk is no error but a signal that ends the process; a batch of writes needs far less.
-const MIN_FREE_SPACE: u64 = 256 << 20;
 
 /// The store's folder, locked against other processes for as long as this is held.
 #[derive(Debug)]
@@ -66,6 +64,7 @@ impl Folder {
         spec: &CollectionSpec,
         fill: impl FnOnce(&Path) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        check_free_space(&self.path)?;
         let unfinished = self.collection(&format!("{UNFINISHED}{name}"));
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(|error| failed("remove the leftover", &unfinished, &error))?;
@@ -142,24 +141,6 @@ fn sync(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Refuses to go on where the disk is nearly full.
-pub(super) fn check_free_space(folder: &Path) -> Result<(), StoreError> {
-    let free = fs4::available_space(folder).map_err(|error| failed("find the free space of", folder, &error))?;
-    check_space(folder, free)
-}
-
-fn check_space(folder: &Path, free: u64) -> Result<(), StoreError> {
-    if free >= MIN_FREE_SPACE {
-        return Ok(());
-    }
-    Err(StoreError::Failed(format!(
-        "the disk of {} has {} MiB left; nothing is written below {} MiB: free some space",
-        folder.display(),
-        free >> 20,
-        MIN_FREE_SPACE >> 20
-    )))
-}
-
 /// What went wrong with a file, and what to do.
 pub(super) fn failed(action: &str, path: &Path, error: &io::Error) -> StoreError {
     let remedy = match error.kind() {
@@ -176,15 +157,6 @@ pub(super) fn failed(action: &str, path: &Path, error: &io::Error) -> StoreError
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_nearly_full_disk_is_refused_with_the_folder_and_the_remedy() {
-        let folder = Path::new("/data/store");
-        assert_eq!(check_space(folder, MIN_FREE_SPACE), Ok(()));
-        let error = check_space(folder, MIN_FREE_SPACE - 1).expect_err("one byte short").to_string();
-        assert!(error.contains("/data/store") && error.contains("255 MiB left"), "{error}");
-        assert!(error.ends_with("free some space"), "{error}");
-    }
 
     #[test]
     fn errors_of_files_name_the_path_and_the_remedy() {

@@ -15,7 +15,8 @@ use super::engine::Change;
 use super::files::failed;
 use crate::store::StoreError;
 
-const JOURNAL: &str = "open.jsonl";
+/// The name of its file in the collection's folder.
+pub(super) const JOURNAL: &str = "open.jsonl";
 
 /// Something that was done to points.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

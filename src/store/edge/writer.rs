@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::engine::{Change, Engine};
+use super::inventory;
 use super::journal::{Entry, Journal};
 use super::merge::Merge;
 use super::repair::repair;
@@ -100,6 +101,10 @@ impl Writer {
             answers.push((done, self.engine.apply(change)));
         }
         let durable = self.engine.flush().and_then(|()| self.journal.append(&entries));
+        // The lengths of before are still true of a file that only grows.
+        if let Err(error) = inventory::write(self.engine.path()) {
+            tracing::warn!(%error, "a file that is cut short may not be noticed");
+        }
         for (done, applied) in answers {
             // A caller that has gone away needs no answer.
             let _ = done.send(applied.and_then(|()| durable.clone()));
@@ -109,7 +114,10 @@ impl Writer {
     fn merge_if_due(&mut self) {
         if self.unmerged >= self.merge_every && self.merge.is_idle() {
             self.unmerged = 0;
-            self.merge = Merge::start(self.engine.clone(), self.outbox.clone());
+            match self.engine.check_room_to_merge() {
+                Ok(()) => self.merge = Merge::start(self.engine.clone(), self.outbox.clone()),
+                Err(error) => tracing::warn!(%error, "segments are not merged for now, and writes get slower"),
+            }
         }
     }
 
@@ -135,11 +143,17 @@ impl Writer {
     fn finish(mut self) -> Result<(), StoreError> {
         self.end_merge(MERGE_PATIENCE);
         self.engine.flush()?;
-        if self.merge.is_idle() {
-            return self.journal.end();
+        let folder = self.engine.path().to_owned();
+        if !self.merge.is_idle() {
+            let folder = folder.display();
+            tracing::info!(%folder, "closed without the end of a merge; the next start repairs the collection");
+            return Ok(());
         }
-        let folder = self.engine.path().display();
-        tracing::info!(%folder, "closed without the end of a merge; the next start repairs the collection");
-        Ok(())
+        // Nobody else has the engine any more: this closes it. The folder is given free when all is written.
+        let _lock = self.engine.lock();
+        drop(self.engine);
+        inventory::write(&folder)?;
+        inventory::sync(&folder)?;
+        self.journal.end()
     }
 }

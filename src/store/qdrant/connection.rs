@@ -20,6 +20,8 @@ use crate::store::StoreError;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// and given up if no answer comes. Otherwise calls would go into a dead connection until TCP gives up, in minutes.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where calls may take less time, a dead connection is found sooner too: the next attempt is to go through another.
+const KEEP_ALIVE_LEAST: Duration = Duration::from_secs(1);
 /// The largest answer that is taken, in bytes: 1,000 hits with their texts fit.
 const MAX_ANSWER_BYTES: usize = 256 << 20;
 
@@ -37,10 +39,11 @@ pub(super) struct Connection {
 
 impl Connection {
     pub fn new(config: QdrantConfig) -> Result<Self, StoreError> {
+        let at_most = |limit: Duration| limit.min((config.timeout / 3).max(KEEP_ALIVE_LEAST));
         let mut endpoint = Endpoint::from(config.url.uri().clone())
             .connect_timeout(config.connect_timeout)
-            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+            .http2_keep_alive_interval(at_most(KEEP_ALIVE_INTERVAL))
+            .keep_alive_timeout(at_most(KEEP_ALIVE_TIMEOUT))
             .keep_alive_while_idle(true);
         if config.url.is_tls() {
             endpoint = endpoint

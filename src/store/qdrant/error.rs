@@ -20,8 +20,9 @@ pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &s
         // Of an alias of that name.
         Code::InvalidArgument if message.contains("already exists") => StoreError::AlreadyExists(collection.to_owned()),
         Code::NotFound | Code::InvalidArgument => StoreError::Refused(message),
-        // From our own side: the answer is larger than we take.
-        Code::OutOfRange => StoreError::Refused(format!("the answer is too large, ask for fewer points: {message}")),
+        // From either side, or from a gateway between the two: a message is larger than it takes.
+        Code::OutOfRange => too_large(&message),
+        Code::ResourceExhausted | Code::Unknown if is_about_size(&message) => too_large(&message),
         // From either side, and true of the same message again. The reason comes last, after the path to the field.
         Code::Internal if message.starts_with("failed to decode Protobuf message") => {
             let reason = message.rsplit(": ").next().unwrap_or_default();
@@ -43,6 +44,16 @@ pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &s
         // UNIMPLEMENTED: not a Qdrant, or one too old. DATA_LOSS: a checksum is wrong. OK ends no call so.
         Code::Unimplemented | Code::DataLoss | Code::Ok => StoreError::Failed(located(server, message)),
     }
+}
+
+fn too_large(message: &str) -> StoreError {
+    StoreError::Refused(format!("a message is too large; send smaller documents, or ask for fewer points ({message})"))
+}
+
+/// What gRPC's C and Go libraries, its Java library, and HTTP gateways say of a message that is larger than they take.
+fn is_about_size(message: &str) -> bool {
+    let signs = ["larger than max", "exceeds maximum size", "HTTP status code 413"];
+    signs.iter().any(|sign| message.contains(sign))
 }
 
 /// The message with where it comes from, and what may be wrong with that.
@@ -102,7 +113,13 @@ mod tests {
             (Code::AlreadyExists, exists, StoreError::AlreadyExists("docs".into())),
             (Code::InvalidArgument, exists, StoreError::AlreadyExists("docs".into())),
             (Code::InvalidArgument, "Wrong input: x", StoreError::Refused("Wrong input: x".into())),
-            (Code::OutOfRange, "x", StoreError::Refused("the answer is too large, ask for fewer points: x".into())),
+            (Code::OutOfRange, "x", too_large("x")),
+            (
+                Code::ResourceExhausted,
+                "Received message larger than max (9 vs. 4)",
+                too_large("Received message larger than max (9 vs. 4)"),
+            ),
+            (Code::Unknown, "mapped from HTTP status code 413", too_large("mapped from HTTP status code 413")),
             (
                 Code::Internal,
                 "failed to decode Protobuf message: Value.kind: UpsertPoints.points: recursion limit reached",

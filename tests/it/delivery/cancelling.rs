@@ -5,14 +5,13 @@ use std::time::Duration;
 use splade_sidecar::proto::IngestOptions;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
 use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::{PERMITS, remote_process, stored};
-use crate::support::endpoint::{Endpoint, Samples, connect};
+use crate::support::endpoint::{Samples, connect};
 use crate::support::process::Process;
+use crate::support::proxy::Proxy;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::upload::{Got, Upload, doc, docs, ingest, options};
 
@@ -96,7 +95,7 @@ async fn a_deadline_that_passes() {
 async fn a_client_that_vanishes() {
     let server = QdrantServer::start();
     let (_folder, process) = start(&server).await;
-    let wire = Wire::to(*process).await;
+    let wire = Proxy::to(process.address).await;
     let client = IndexServiceClient::new(connect(wire.address).await);
     let mut upload = Upload::open(client, small_batches()).await.unwrap();
     upload.push_all([long_documents()]);
@@ -106,29 +105,4 @@ async fn a_client_that_vanishes() {
     end.unwrap_err();
     expect_dropped(&process).await;
     expect_stored(&server, &got).await;
-}
-
-/// A wire to a server that can be cut.
-struct Wire {
-    address: std::net::SocketAddr,
-    carrier: AbortHandle,
-}
-
-impl Wire {
-    /// Carries one connection.
-    async fn to(server: Endpoint) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let carrier = tokio::spawn(async move {
-            let (mut client, _) = listener.accept().await.unwrap();
-            let mut server = TcpStream::connect(server.address).await.unwrap();
-            // An end that closes is no failure of the wire.
-            let _ended = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-        });
-        Self { address, carrier: carrier.abort_handle() }
-    }
-
-    fn cut(self) {
-        self.carrier.abort();
-    }
 }

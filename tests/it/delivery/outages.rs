@@ -90,19 +90,6 @@ async fn the_time_that_the_store_asks_for_is_honoured() {
 }
 
 #[tokio::test]
-async fn a_point_that_the_store_refuses_is_rejected_alone() {
-    let server = QdrantServer::start();
-    let sidecar = remote(&server, &[]).await;
-    server.faults().refuse_point(77);
-    let got = ingest(sidecar.index().await, options(), docs(1..=1_000)).await;
-    got.one_each(1_000);
-    assert_eq!(got.rejected().into_iter().collect::<Vec<_>>(), [(77, "STORE_REFUSED")]);
-    assert_eq!(stored(&server, 1..=1_000).await.len(), 999);
-    // Halving finds one among a thousand in ten steps, of two upserts each.
-    assert!(server.counters().calls(Call::Upsert) <= 25, "{:?}", server.counters().batches);
-}
-
-#[tokio::test]
 async fn a_store_that_does_not_answer_is_asked_again() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--qdrant-timeout", "500ms"]).await;

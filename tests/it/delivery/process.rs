@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use splade_sidecar::proto::condition::Kind;
-use splade_sidecar::proto::document_id;
-use splade_sidecar::proto::search_request::Query;
-use splade_sidecar::proto::{Condition, Filter, HasIdCondition, IngestOptions, SearchRequest};
+use splade_sidecar::proto::{EncodeRequest, IngestOptions};
 use tempfile::TempDir;
-use tonic::Code;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tonic::{Code, Status};
 
-use super::{remote_process, stored};
+use super::{found, remote_process, stored};
 use crate::support::endpoint::Endpoint;
 use crate::support::process::Process;
 use crate::support::qdrant_server::{Call, QdrantServer};
-use crate::support::upload::{COLLECTION, Upload, docs, id, options};
+use crate::support::upload::{COLLECTION, Upload, docs, options};
 
 fn small_batches() -> IngestOptions {
     IngestOptions { batch_points: 20, ..options() }
@@ -73,15 +72,15 @@ async fn sigkill_loses_nothing_that_was_reported() {
     assert!((200..COUNT).contains(&(indexed.len() as u64)), "{} were indexed", indexed.len());
 
     let process = start(folder.path()).await;
-    assert_eq!(found(*process, &indexed).await, indexed.iter().copied().collect());
+    let indexed: BTreeSet<u64> = indexed.into_iter().collect();
+    assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was reported indexed is missing");
     let mut upload = Upload::open(process.index().await, small_batches()).await.unwrap();
     upload.push_all([docs(got.durable_through + 1..=COUNT)]);
     let (rest, end) = upload.rest().await;
     end.unwrap();
     assert_eq!(rest.indexed().len() as u64, COUNT - got.durable_through);
     assert_eq!(process.point_count(COLLECTION).await, COUNT);
-    let all: Vec<u64> = (1..=COUNT).collect();
-    assert_eq!(found(*process, &all).await.len() as u64, COUNT);
+    assert_eq!(found(*process, &(1..=COUNT).collect()).await.len() as u64, COUNT);
     process.terminate();
     assert_eq!(process.wait().await.code(), Some(0));
 }
@@ -91,25 +90,81 @@ async fn start(folder: &Path) -> Process {
     Process::start(folder, &["--store-dir", "store"]).await
 }
 
-/// Which of these documents a search finds.
-async fn found(server: Endpoint, numbers: &[u64]) -> BTreeSet<u64> {
-    let mut index = server.index().await;
-    let mut found = BTreeSet::new();
-    for numbers in numbers.chunks(1_000) {
-        let ids = numbers.iter().copied().map(id).collect();
-        let only = Condition { kind: Some(Kind::HasId(HasIdCondition { ids })) };
-        let request = SearchRequest {
-            collection: COLLECTION.to_owned(),
-            query: Some(Query::Text("document".to_owned())),
-            filter: Some(Filter { must: vec![only], ..Default::default() }),
-            limit: 1_000,
-            ..Default::default()
-        };
-        let hits = index.search(request).await.unwrap().into_inner().hits;
-        found.extend(hits.into_iter().map(|hit| match hit.id.unwrap().kind {
-            Some(document_id::Kind::Num(number)) => number,
-            other => panic!("no document of these tests has the id {other:?}"),
-        }));
+/// How many streams are open at once, and the first number of each one's documents.
+const STREAMS: u64 = 8;
+const EACH: u64 = 100_000;
+
+/// Streams of more documents than can be read before the end, each with its first results.
+async fn full_load(process: &Process) -> Vec<Upload> {
+    let mut uploads = Vec::new();
+    for stream in 0..STREAMS {
+        let mut upload = Upload::open(process.index().await, small_batches()).await.unwrap();
+        let numbers = stream * EACH + 1..stream * EACH + 20_000;
+        upload.push_all(numbers.step_by(10).map(|first| docs(first..first + 10)));
+        uploads.push(upload);
     }
-    found
+    for upload in &mut uploads {
+        upload.read_results(20).await;
+    }
+    uploads
+}
+
+/// Asks for vectors, one call after another, until the server takes no more.
+async fn query_without_end(server: Endpoint) -> (usize, Status) {
+    let mut encoder = server.encoder().await;
+    let mut answered = 0;
+    loop {
+        let texts = vec!["boundary layer".to_owned()];
+        match encoder.encode(EncodeRequest { texts, ..Default::default() }).await {
+            Ok(_) => answered += 1,
+            Err(status) => return (answered, status),
+        }
+    }
+}
+
+/// Every stream's documents that were read are stored and reported, and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_under_full_load_drains() {
+    let server = QdrantServer::start();
+    server.faults().delay_upserts(Duration::from_millis(200));
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &server, &["--max-documents", "500"]).await;
+    let uploads = full_load(&process).await;
+    let queries = tokio::spawn(query_without_end(*process));
+    process.terminate();
+    let terminated = Instant::now();
+    let rests: JoinSet<_> = uploads.into_iter().map(Upload::rest).collect();
+    let mut read = 0;
+    for (got, end) in rests.join_all().await {
+        assert_eq!(end.unwrap_err().code(), Code::Unavailable);
+        got.one_each(got.results.len());
+        assert_eq!(got.indexed().len(), got.results.len(), "{:?}", got.rejected());
+        read += got.results.len();
+    }
+    assert_eq!(process.wait().await.code(), Some(0));
+    println!("{read} documents of {STREAMS} streams; ended {:?} after SIGTERM", terminated.elapsed());
+    assert_eq!(server.counters().written, read, "a document was written and not reported");
+    let (answered, refusal) = queries.await.unwrap();
+    assert_eq!(refusal.code(), Code::Unavailable, "after {answered} answers: {refusal:?}");
+}
+
+/// What can't be finished in time is not reported, what was reported is stored, and the exit status says that not all was.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_under_a_load_that_the_store_does_not_take() {
+    let server = QdrantServer::start();
+    server.faults().delay_upserts(Duration::from_millis(200));
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &server, &["--max-documents", "500", "--drain-deadline", "2s"]).await;
+    let uploads = full_load(&process).await;
+    server.faults().hang(&[Call::Upsert]);
+    process.terminate();
+    let rests: JoinSet<_> =
+        (0..).zip(uploads).map(|(stream, upload)| async move { (stream, upload.rest().await) }).collect();
+    let status = timeout(Duration::from_secs(10), process.wait()).await.expect("it has not ended");
+    assert_eq!(status.code(), Some(1));
+    for (stream, (got, end)) in rests.join_all().await {
+        end.unwrap_err();
+        let indexed: Vec<u64> = got.indexed().into_iter().map(|sequence| stream * EACH + sequence).collect();
+        assert_eq!(stored(&server, indexed.iter().copied()).await.len(), indexed.len(), "reported, and not stored");
+    }
 }

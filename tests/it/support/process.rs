@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::ops::Deref;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -18,19 +20,62 @@ use super::sidecar::MODEL;
 pub struct Process {
     endpoint: Endpoint,
     child: Child,
+    log: Log,
+}
+
+/// The warnings and errors of a process's log, and whatever else is not of the log's form.
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// A process that ended before it served.
+#[derive(Debug)]
+pub struct NotServed {
+    pub status: ExitStatus,
+    pub log: String,
 }
 
 impl Process {
     /// Starts `serve` on a small random model, with these flags beside, and waits until it serves.
     pub async fn start(folder: &Path, flags: &[&str]) -> Self {
+        Self::try_start(folder, flags).await.unwrap_or_else(|ended| panic!("{}: {}", ended.status, ended.log))
+    }
+
+    /// The same; gives the end of one that never serves.
+    pub async fn try_start(folder: &Path, flags: &[&str]) -> Result<Self, NotServed> {
         let mut command = serve(folder, flags);
         let mut child = spawn_blocking(move || command.spawn()).await.unwrap().unwrap();
-        let logs = child.stderr.take().unwrap();
+        let (stderr, log) = (child.stderr.take().unwrap(), Log::default());
         let (found, endpoint) = oneshot::channel();
-        thread::spawn(move || follow(logs, found));
-        let process = Self { endpoint: endpoint.await.expect("the process ended before it listened"), child };
-        process.wait_serving().await;
-        process
+        let kept = Arc::clone(&log);
+        let follower = thread::spawn(move || follow(stderr, found, &kept));
+        if let Ok(endpoint) = endpoint.await
+            // It listens before it has opened its store, and may still end.
+            && tokio::spawn(async move { endpoint.wait_serving().await }).await.is_ok()
+        {
+            return Ok(Self { endpoint, child, log });
+        }
+        spawn_blocking(move || {
+            follower.join().unwrap();
+            let log = log.lock().unwrap().join("\n");
+            Err(NotServed { status: child.wait().unwrap(), log })
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Starts it and kills it after a while, whatever it is at.
+    pub async fn start_and_kill(folder: &Path, flags: &[&str], after: Duration) {
+        let mut command = serve(folder, flags);
+        command.stderr(Stdio::null());
+        let mut child = spawn_blocking(move || command.spawn()).await.unwrap().unwrap();
+        // The moment of the kill is a time; nothing is awaited.
+        tokio::time::sleep(after).await;
+        child.kill().unwrap();
+        spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+    }
+
+    /// The warnings and errors that were logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
     }
 
     /// Asks it to stop.
@@ -87,13 +132,18 @@ pub fn serve(in_folder: &Path, flags: &[&str]) -> Command {
 }
 
 /// Reads the log to its end, so that the process never waits for a reader, and tells where it listens.
-fn follow(logs: ChildStderr, found: oneshot::Sender<Endpoint>) {
+fn follow(stderr: ChildStderr, found: oneshot::Sender<Endpoint>, log: &Log) {
     let mut found = Some(found);
-    for line in BufReader::new(logs).lines().map_while(Result::ok) {
-        match listening(&line) {
-            Some(endpoint) => drop(found.take().map(|found| found.send(endpoint))),
-            None if line.contains("\"level\":\"ERROR\"") || !line.starts_with('{') => eprintln!("{line}"),
-            None => {}
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        let is = |level: &str| line.contains(&format!("\"level\":\"{level}\""));
+        if let Some(endpoint) = listening(&line) {
+            // Nobody may wait for it any more.
+            let _found = found.take().map(|found| found.send(endpoint));
+        } else if is("ERROR") || !line.starts_with('{') {
+            eprintln!("{line}");
+            log.lock().unwrap().push(line);
+        } else if is("WARN") {
+            log.lock().unwrap().push(line);
         }
     }
 }

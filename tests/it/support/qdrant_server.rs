@@ -38,6 +38,8 @@ pub struct Options {
     pub discard: bool,
     /// Forget the metadata of collections, as servers before 1.16 do.
     pub forget_metadata: bool,
+    /// The most bytes of one message. Default: no bound, as Qdrant has none; what is in front of it may have one.
+    pub max_message_bytes: Option<usize>,
 }
 
 /// A running server. It ends when it is dropped.
@@ -67,6 +69,10 @@ impl QdrantServer {
     /// Where it listens.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What goes wrong. Orders take effect at once.

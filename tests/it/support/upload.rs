@@ -1,6 +1,6 @@
 //! A stream of documents, from the client's side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 use splade_sidecar::proto::document_id::Kind;
@@ -52,6 +52,8 @@ pub struct Upload {
 pub struct Got {
     pub results: Vec<DocumentResult>,
     pub durable_through: u64,
+    /// Finished, but with a gap before them.
+    ahead: BTreeSet<u64>,
 }
 
 impl Upload {
@@ -103,9 +105,7 @@ impl Upload {
     /// Takes one message of results; `false` when the stream has ended OK.
     pub async fn read(&mut self) -> Result<bool, Status> {
         let Some(response) = self.responses.message().await? else { return Ok(false) };
-        assert!(response.durable_through >= self.got.durable_through, "durable_through went back");
-        self.got.durable_through = response.durable_through;
-        self.got.results.extend(response.results);
+        self.got.take(response);
         Ok(true)
     }
 
@@ -130,6 +130,18 @@ impl Upload {
 }
 
 impl Got {
+    /// Takes note of a message, whose `durable_through` must be the number of the last document of the finished prefix.
+    fn take(&mut self, response: IngestResponse) {
+        assert!(response.durable_through >= self.durable_through, "durable_through went back");
+        self.ahead.extend(response.results.iter().map(|result| result.sequence));
+        while self.ahead.first() == Some(&(self.durable_through + 1)) {
+            self.ahead.pop_first();
+            self.durable_through += 1;
+        }
+        assert_eq!(response.durable_through, self.durable_through, "it is not the finished prefix");
+        self.results.extend(response.results);
+    }
+
     /// Checks that the results are those of documents 1 to `count`, each once, and gives them in order.
     pub fn one_each(&self, count: usize) -> Vec<&DocumentResult> {
         let by_number: BTreeMap<u64, &DocumentResult> = self.results.iter().map(|it| (it.sequence, it)).collect();

@@ -55,8 +55,9 @@ impl Service {
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let max_message_bytes = self.options().max_message_bytes.unwrap_or(usize::MAX);
         Server::builder()
-            .add_service(PointsServer::new(self.clone()).max_decoding_message_size(usize::MAX))
+            .add_service(PointsServer::new(self.clone()).max_decoding_message_size(max_message_bytes))
             .add_service(CollectionsServer::new(self.clone()))
             .add_service(QdrantServer::new(self))
             .serve_with_incoming(incoming)

@@ -1,0 +1,216 @@
+//! What happens to the disk of the embedded store: full, not to be written to, in use, with files cut short. The error is
+//! clear, at the start or for each document, and what was confirmed is there when the fault is over. Files that are cut
+//! short after an orderly end are in edge_store.rs.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use splade_sidecar::proto::{GetCollectionRequest, IngestOptions};
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tonic::Code;
+
+use super::{PERMITS, found};
+use crate::support::dice::Dice;
+use crate::support::mount::Mount;
+use crate::support::process::Process;
+use crate::support::upload::{COLLECTION, Got, Upload, docs, ingest, options};
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Confirmed before each fault.
+const COUNT: u64 = 100;
+/// The size of the disks, which are in memory. The store stops writing below 256 MiB.
+const DISK_MIB: u32 = 512;
+
+async fn start(folder: &Path) -> Process {
+    Process::start(folder, &["--store-dir", "store"]).await
+}
+
+async fn expect_ended(process: Process) {
+    process.terminate();
+    assert_eq!(process.wait().await.code(), Some(0));
+}
+
+/// A store with confirmed documents 1 to `COUNT`, closed in order.
+async fn filled(folder: &Path) {
+    let process = start(folder).await;
+    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    expect_ended(process).await;
+}
+
+/// What was confirmed is there, and as many more of the documents after it.
+async fn expect_kept(process: &Process, more: u64) {
+    let all: BTreeSet<u64> = (1..=COUNT + more).collect();
+    assert!(found(**process, &all).await.keys().eq(&all), "a document that was confirmed is missing");
+    assert_eq!(process.point_count(COLLECTION).await, COUNT + more);
+}
+
+/// The error that a start ends with.
+async fn error_of_start(folder: &Path) -> String {
+    let Err(ended) = Process::try_start(folder, &["--store-dir", "store"]).await else { panic!("it serves") };
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    ended.log
+}
+
+/// Takes the space of a disk but for so many MiB.
+fn take_space(ballast: &Path, leave_mib: u64) {
+    let free = || fs4::available_space(ballast.parent().unwrap()).unwrap();
+    let mut file = File::create(ballast).unwrap();
+    let block = vec![0xff; 1 << 20];
+    while free() > leave_mib << 20 {
+        match file.write_all(&block) {
+            Err(error) if error.kind() == ErrorKind::StorageFull => break,
+            written => written.unwrap(),
+        }
+    }
+}
+
+fn expect_full(got: &Got, documents: u64) {
+    got.one_each(documents as usize);
+    assert!(got.indexed().is_empty());
+    for result in &got.results {
+        let message = &result.rejection.as_ref().unwrap().message;
+        assert!(message.contains("free some space") && message.contains("MiB left"), "{message}");
+    }
+    assert!(got.rejected().values().all(|reason| *reason == "INTERNAL"));
+}
+
+/// Each document is refused with the remedy; with the space back, the same process goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full() {
+    let folder = TempDir::new().unwrap();
+    let Some(_disk) = Mount::disk(folder.path(), DISK_MIB) else { return };
+    let process = start(folder.path()).await;
+    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    let ballast = folder.path().join("ballast");
+    for leave_mib in [200, 0] {
+        take_space(&ballast, leave_mib);
+        expect_full(&ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
+        // A collection can't be made either, and nothing is left of it.
+        let other = IngestOptions { collection: "other".to_owned(), ..options() };
+        let mut upload = Upload::open(process.index().await, other).await.unwrap();
+        let status = timeout(PATIENCE, upload.read()).await.expect("it was made").unwrap_err();
+        assert!(status.message().contains("free some space"), "{status:?}");
+        let absent = GetCollectionRequest { collection: "other".to_owned() };
+        assert_eq!(process.index().await.get_collection(absent).await.unwrap_err().code(), Code::NotFound);
+        expect_kept(&process, 0).await;
+        fs::remove_file(&ballast).unwrap();
+    }
+    assert_eq!(ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await.indexed().len(), 50);
+    expect_kept(&process, 50).await;
+    process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
+    expect_ended(process).await;
+
+    // A start writes but little: it serves what is there, or says what it needs.
+    take_space(&ballast, 0);
+    match Process::try_start(folder.path(), &["--store-dir", "store"]).await {
+        Ok(process) => {
+            expect_kept(&process, 50).await;
+            expect_full(&ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
+            process.kill().await;
+        }
+        Err(ended) => assert!(ended.log.contains("free some space"), "{ended:?}"),
+    }
+    fs::remove_file(&ballast).unwrap();
+    expect_kept(&start(folder.path()).await, 50).await;
+}
+
+/// Another process takes all space between two writes. Whatever becomes of this one, what it had confirmed is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_under_an_ingest() {
+    let folder = TempDir::new().unwrap();
+    let Some(_disk) = Mount::disk(folder.path(), DISK_MIB) else { return };
+    let ballast = folder.path().join("ballast");
+    let process = start(folder.path()).await;
+    let mut upload = Upload::open(process.index().await, options()).await.unwrap();
+    upload.push_all((1..=4_000).step_by(20).map(|first| docs(first..first + 20)));
+    upload.read_results(200).await;
+    take_space(&ballast, 0);
+    let (got, end) = upload.rest().await;
+    println!("{} of 4,000 indexed, then {:?}", got.indexed().len(), end.map_err(|status| status.code()));
+    process.kill().await;
+    fs::remove_file(&ballast).unwrap();
+    let process = start(folder.path()).await;
+    let indexed: BTreeSet<u64> = got.indexed().into_iter().collect();
+    assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was confirmed is missing");
+    let rest = docs(got.durable_through + 1..=4_000);
+    let count = rest.len();
+    assert_eq!(ingest(process.index().await, options(), rest).await.indexed().len(), count);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_can_not_be_written_to() {
+    let folder = TempDir::new().unwrap();
+    filled(folder.path()).await;
+    let Some(read_only) = Mount::read_only(&folder.path().join("store")) else { return };
+    let error = error_of_start(folder.path()).await;
+    assert!(error.contains("store") && error.contains("that this process can write to (--store-dir)"), "{error}");
+    drop(read_only);
+    expect_kept(&start(folder.path()).await, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_another_process_has() {
+    let folder = TempDir::new().unwrap();
+    filled(folder.path()).await;
+    let first = start(folder.path()).await;
+    let error = error_of_start(folder.path()).await;
+    assert!(error.contains("in use by another process") && error.contains("--store-dir"), "{error}");
+    expect_kept(&first, 0).await;
+    first.kill().await;
+    expect_kept(&start(folder.path()).await, 0).await;
+}
+
+/// Every file of a folder and of those in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// A process was killed, and then a file was cut to nothing or to half, some of all or each (`SPLADE_CUTS=all`). A start
+/// names the collection and the remedy, or has all that was confirmed; it never serves less.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_cut_short_after_a_kill() {
+    let origin = TempDir::new().unwrap();
+    let process = start(origin.path()).await;
+    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    process.kill().await;
+    let collection = Path::new("store/collections/docs");
+    let all = files(&origin.path().join(collection));
+    let (mut dice, mut refused, mut harmless) = (Dice::from_env("SPLADE_CUT_SEED"), 0, 0);
+    let each = std::env::var("SPLADE_CUTS").is_ok_and(|cuts| cuts == "all");
+    let chosen = |dice: &mut Dice| each || dice.below(all.len() as u64) < 4;
+    for file in all.iter().filter(|_| chosen(&mut dice)) {
+        let name = file.strip_prefix(origin.path()).unwrap();
+        let length = fs::metadata(file).unwrap().len();
+        let cuts: BTreeSet<u64> = [0, length / 2].into_iter().filter(|&cut| cut < length).collect();
+        for cut in cuts {
+            let folder = TempDir::new().unwrap();
+            let mut copy = Command::new("cp");
+            copy.args(["-a", "--sparse=always", "store"]).arg(folder.path()).current_dir(origin.path());
+            assert!(copy.status().unwrap().success());
+            File::options().write(true).open(folder.path().join(name)).unwrap().set_len(cut).unwrap();
+            match Process::try_start(folder.path(), &["--store-dir", "store"]).await {
+                Ok(process) => {
+                    println!("{} of {length} bytes cut to {cut}: serves", name.display());
+                    expect_kept(&process, 0).await;
+                    harmless += 1;
+                }
+                Err(ended) => {
+                    println!("{} of {length} bytes cut to {cut}: {}", name.display(), ended.log);
+                    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+                    let collection = collection.to_str().unwrap();
+                    let expected = [collection, "restore its folder, or move it out of the store"];
+                    assert!(expected.iter().all(|part| ended.log.contains(part)), "{ended:?}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    println!("{refused} cuts were refused, {harmless} did no harm");
+}

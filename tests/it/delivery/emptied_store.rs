@@ -1,0 +1,57 @@
+//! A store that comes back without what it had: nobody can bring that back, but it is told to all whom it concerns.
+
+use splade_sidecar::proto::search_request::Query;
+use splade_sidecar::proto::{GetCollectionRequest, IngestOptions, SearchRequest};
+use tempfile::TempDir;
+use tonic::Code;
+
+use super::{PERMITS, found, remote_process, stored};
+use crate::support::failure::Failure;
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_told_and_a_new_stream_begins_anew() {
+    let mut store = QdrantServer::start();
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &store, &[]).await;
+    let mut index = process.index().await;
+    let mut upload = Upload::open(process.index().await, options()).await.unwrap();
+    upload.push(docs(1..=100)).await;
+    upload.read_results(100).await;
+    assert_eq!(upload.got.indexed().len(), 100);
+
+    store.come_back_empty();
+    upload.push(docs(101..=200)).await;
+    upload.read_results(200).await;
+    assert_eq!(upload.got.rejected().len(), 100);
+    for result in upload.got.results.iter().filter_map(|result| result.rejection.as_ref()) {
+        assert_eq!((result.code, result.reason.as_str()), (Code::NotFound as i32, "COLLECTION_NOT_FOUND"));
+        for part in ["`docs`", "was confirmed before may be gone", "ingest all of it again, with create_collection"] {
+            assert!(result.message.contains(part), "{}", result.message);
+        }
+    }
+    let log = process.log();
+    assert!(log.contains("a collection is gone from the store") && log.contains(COLLECTION), "{log}");
+
+    // Whatever the sidecar remembers of the collection hides nothing.
+    let collection = || COLLECTION.to_owned();
+    let described = index.get_collection(GetCollectionRequest { collection: collection() }).await;
+    let query = Some(Query::Text("document".to_owned()));
+    let searched = index.search(SearchRequest { collection: collection(), query, ..Default::default() }).await;
+    for status in [described.map(drop).unwrap_err(), searched.map(drop).unwrap_err()] {
+        let failure = Failure::from(status);
+        assert_eq!((failure.code, failure.reason.as_str()), (Code::NotFound, "COLLECTION_NOT_FOUND"));
+    }
+    let uncreated = IngestOptions { create_collection: false, ..options() };
+    let mut without = Upload::open(process.index().await, uncreated).await.unwrap();
+    without.push(docs(1..=10)).await;
+    assert_eq!(Failure::from(without.read().await.unwrap_err()).reason, "COLLECTION_NOT_FOUND");
+
+    let got = ingest(process.index().await, options(), docs(1..=200)).await;
+    assert_eq!(got.indexed().len(), 200);
+    assert_eq!(stored(&store, 1..=200).await.len(), 200);
+    assert_eq!(found(*process, &(1..=200).collect()).await.len(), 200);
+    upload.rest().await.1.unwrap();
+    process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
+}

@@ -1,0 +1,180 @@
+//! What the network and the store do wrong in the middle of an ingest, on a real wire between the two: everything is
+//! tried again until it is indexed, `durable_through` is right at every moment, and memory stays flat.
+//!
+//! The faults are short, unless `SPLADE_OUTAGE_SECONDS` (60) and `SPLADE_SLOW_SECONDS` (5) say how long they last.
+
+use std::time::Duration;
+
+use splade_sidecar::proto::IngestOptions;
+use tempfile::TempDir;
+use tokio::time::{Instant, interval, sleep};
+use tonic::Status;
+
+use super::{PERMITS, remote_process_at, stored};
+use crate::support::process::Process;
+use crate::support::proxy::{Proxy, Swallow};
+use crate::support::qdrant_server::{Call, QdrantServer};
+use crate::support::upload::{COLLECTION, Upload, docs, options};
+
+/// Documents of an ingest, and those that are under way at most.
+const COUNT: u64 = 2_400;
+const MAX_DOCUMENTS: usize = 600;
+/// Memory may rise by so much over what it was at the first results.
+const MEMORY_KIB: u64 = 16 << 10;
+
+/// A sidecar, a store, and the wire between them.
+struct Scene {
+    store: QdrantServer,
+    wire: Proxy,
+    process: Process,
+    _folder: TempDir,
+}
+
+/// The most that was seen.
+#[derive(Debug, Default)]
+struct Most {
+    held: usize,
+    resident_kib: u64,
+}
+
+impl Scene {
+    async fn new(flags: &[&str]) -> Self {
+        let store = QdrantServer::start();
+        store.faults().delay_upserts(Duration::from_millis(10));
+        let wire = Proxy::to(store.address()).await;
+        let folder = TempDir::new().unwrap();
+        let max_documents = MAX_DOCUMENTS.to_string();
+        let flags = [&["--max-documents", max_documents.as_str()], flags].concat();
+        let process = remote_process_at(&folder, &wire.url(), &flags).await;
+        Self { store, wire, process, _folder: folder }
+    }
+
+    /// Looks at the process until the work is done.
+    async fn watch<T>(&self, work: &tokio::task::JoinHandle<T>) -> Most {
+        let (mut ticks, mut most) = (interval(Duration::from_millis(100)), Most::default());
+        while !work.is_finished() {
+            ticks.tick().await;
+            most.held = most.held.max(self.process.samples().await.get(PERMITS) as usize);
+            most.resident_kib = most.resident_kib.max(self.process.resident_kib());
+        }
+        most
+    }
+
+    /// Ingests while a fault happens, and checks all that must hold.
+    async fn survives(&self, fault: impl AsyncFnOnce(&Self)) {
+        let options = IngestOptions { batch_points: 100, ..options() };
+        let mut upload = Upload::open(self.process.index().await, options).await.unwrap();
+        let messages = (1..=COUNT).step_by(10).map(|first| docs(first..first + 10));
+        upload.push_all(messages);
+        upload.read_results(300).await;
+        let (warm, begun) = (self.process.resident_kib(), Instant::now());
+        let rest = tokio::spawn(upload.rest());
+        let ((), most) = tokio::join!(fault(self), self.watch(&rest));
+        let (got, end) = rest.await.unwrap();
+        end.unwrap();
+        got.one_each(COUNT as usize);
+        assert_eq!(got.indexed().len() as u64, COUNT, "{:?}", got.rejected());
+        assert_eq!(stored(&self.store, 1..=COUNT).await.len() as u64, COUNT);
+        assert_eq!(self.process.point_count(COLLECTION).await, COUNT);
+        assert!(most.held <= MAX_DOCUMENTS, "{most:?}");
+        assert!(most.resident_kib <= warm + MEMORY_KIB, "{warm} KiB at first, then {most:?}");
+        self.process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
+        let sent = self.store.counters().points();
+        println!(
+            "{COUNT} documents indexed in {:.1?}, {sent} points sent; {warm} KiB at first, then {most:?}",
+            begun.elapsed()
+        );
+    }
+}
+
+/// How long a fault lasts.
+fn seconds(variable: &str, otherwise: u64) -> Duration {
+    Duration::from_secs(std::env::var(variable).map_or(otherwise, |seconds| seconds.parse().unwrap()))
+}
+
+async fn for_the_outage() {
+    // A fault is a length of time; nothing is awaited.
+    sleep(seconds("SPLADE_OUTAGE_SECONDS", 2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_disappears_for_a_while() {
+    let outage = async |scene: &Scene| {
+        scene.wire.refuse();
+        for_the_outage().await;
+        scene.wire.heal();
+    };
+    Scene::new(&[]).await.survives(outage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_break_in_the_middle_of_calls() {
+    let cuts = async |scene: &Scene| {
+        for _ in 0..5 {
+            scene.store.faults().delay_upserts(Duration::from_millis(200));
+            scene.store.wait_until(|counters| counters.in_flight > 0).await;
+            scene.wire.cut();
+            scene.store.wait_until(|counters| counters.in_flight == 0).await;
+        }
+        scene.store.faults().clear();
+    };
+    Scene::new(&[]).await.survives(cuts).await;
+}
+
+/// What was sent is lost, and the connection stays open.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wire_swallows_everything() {
+    let half_open = async |scene: &Scene| {
+        scene.wire.swallow(Swallow::All);
+        scene.wire.wait_swallowed().await;
+        for_the_outage().await;
+        scene.wire.heal();
+    };
+    Scene::new(&["--qdrant-timeout", "3s"]).await.survives(half_open).await;
+}
+
+/// What was sent is written, which the sidecar doesn't hear of: it is written again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wire_swallows_answers() {
+    let scene = Scene::new(&["--qdrant-timeout", "3s"]).await;
+    let half_open = async |scene: &Scene| {
+        scene.wire.swallow(Swallow::Answers);
+        scene.wire.wait_swallowed().await;
+        for_the_outage().await;
+        scene.wire.heal();
+    };
+    scene.survives(half_open).await;
+    let counters = scene.store.counters();
+    assert!(counters.written as u64 > COUNT, "nothing was written twice: {}", counters.written);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_is_slow() {
+    let slow = async |scene: &Scene| {
+        let latency = seconds("SPLADE_SLOW_SECONDS", 1);
+        scene.store.faults().delay_upserts(latency / 2);
+        scene.wire.delay_answers(latency / 2);
+    };
+    Scene::new(&[]).await.survives(slow).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wire_is_narrow() {
+    Scene::new(&[]).await.survives(async |scene| scene.wire.throttle(2_000_000)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_refuses_for_now() {
+    let refusals = async |scene: &Scene| {
+        let mut limited = Status::resource_exhausted("Rate limiting exceeded");
+        limited.metadata_mut().insert("retry-after", "1".parse().unwrap());
+        let (unavailable, late) = (Status::unavailable("no leader"), Status::deadline_exceeded("Timeout"));
+        for status in [unavailable, limited, late] {
+            scene.store.faults().fail_next(&[Call::Upsert], 3, status);
+        }
+    };
+    let scene = Scene::new(&[]).await;
+    scene.survives(refusals).await;
+    let counters = scene.store.counters();
+    assert!(counters.points() > counters.written, "nothing was refused");
+}

@@ -1,0 +1,106 @@
+//! The store refuses one point of a full batch: it alone is rejected, and the 999 others are indexed.
+
+use std::collections::HashMap;
+
+use prost::Message;
+use splade_sidecar::proto::{CollectionOptions, DenseVector, DenseVectorOptions, Document, IngestOptions};
+use splade_sidecar::store::{QdrantStore, VectorStore};
+use splade_sidecar::types::CollectionSpec;
+
+use super::{remote, stored};
+use crate::support::documents::payload;
+use crate::support::qdrant_server::{Options, QdrantServer};
+use crate::support::remote_stores::config;
+use crate::support::sidecar::Sidecar;
+use crate::support::upload::{COLLECTION, Got, Upload, doc, docs, id, ingest, options};
+
+const COUNT: u64 = 1_000;
+/// The point that is refused.
+const ODD: u64 = 777;
+const VECTOR: &str = "title";
+
+/// Batches are closed by their number of points alone.
+async fn start(server: &QdrantServer) -> Sidecar {
+    remote(server, &["--upsert-age", "60s", "--upsert-bytes", "256MiB"]).await
+}
+
+/// All documents, one of them as given.
+fn with_odd(odd: Document) -> Vec<Vec<u8>> {
+    let odd = Document { id: Some(id(ODD)), text: format!("document {ODD}"), ..odd };
+    let mut documents = docs(1..=COUNT);
+    documents[ODD as usize - 1] = odd.encode_to_vec();
+    documents
+}
+
+async fn expect_alone(got: &Got, server: &QdrantServer) {
+    got.one_each(COUNT as usize);
+    assert_eq!(got.rejected().into_iter().collect::<Vec<_>>(), [(ODD, "STORE_REFUSED")]);
+    let stored = stored(server, 1..=COUNT).await;
+    assert_eq!((stored.len() as u64, stored.contains(&ODD)), (COUNT - 1, false));
+    assert_eq!(server.counters().written as u64, COUNT - 1, "a point was written twice");
+}
+
+#[tokio::test]
+async fn by_its_id() {
+    let server = QdrantServer::start();
+    let sidecar = start(&server).await;
+    server.faults().refuse_point(ODD);
+    let got = ingest(sidecar.index().await, options(), docs(1..=COUNT)).await;
+    expect_alone(&got, &server).await;
+    let batches = server.counters().batches;
+    assert_eq!(batches[0] as u64, COUNT);
+    // Halving finds one among a thousand in ten steps, of two upserts each.
+    assert!(batches.len() <= 25, "{batches:?}");
+}
+
+/// The collection was made anew behind the stream's back, without a vector that it had.
+#[tokio::test]
+async fn for_a_vector_that_the_collection_has_no_more() {
+    let server = QdrantServer::start();
+    let sidecar = start(&server).await;
+    let dense = DenseVectorOptions { size: 2, ..Default::default() };
+    let collection_options =
+        CollectionOptions { dense_vectors: HashMap::from([(VECTOR.to_owned(), dense)]), ..Default::default() };
+    let options = IngestOptions { collection_options: Some(collection_options), ..options() };
+    let mut upload = Upload::open(sidecar.index().await, options).await.unwrap();
+    // The stream is open when it has answered for a document.
+    upload.push(vec![doc(0, " ")]).await;
+    upload.read_results(1).await;
+    let store = QdrantStore::new(config(&server.url())).unwrap();
+    let spec = store.collection(COLLECTION).await.unwrap().unwrap().spec;
+    delete_collection(&server).await;
+    store.create_collection(COLLECTION, &CollectionSpec { dense: [].into(), ..spec }).await.unwrap();
+
+    let vector = HashMap::from([(VECTOR.to_owned(), DenseVector { values: vec![1.0, 0.0] })]);
+    let documents = with_odd(Document { dense_vectors: vector, ..Default::default() });
+    upload.push_all([documents]);
+    let (got, end) = upload.rest().await;
+    end.unwrap();
+    assert_eq!(got.rejected().into_iter().collect::<Vec<_>>(), [(1, "EMPTY_TEXT"), (ODD + 1, "STORE_REFUSED")]);
+    let mut messages = got.results.iter().filter_map(|result| result.rejection.as_ref());
+    assert!(messages.any(|rejection| rejection.message.contains(VECTOR)), "{:?}", got.rejected());
+    assert_eq!(stored(&server, 1..=COUNT).await.len() as u64, COUNT - 1);
+}
+
+async fn delete_collection(server: &QdrantServer) {
+    qdrant_client::Qdrant::from_url(&server.url())
+        .skip_compatibility_check()
+        .build()
+        .unwrap()
+        .delete_collection(COLLECTION)
+        .await
+        .unwrap();
+}
+
+/// For its payload, which is larger than what the server takes at once. So are all points together.
+#[tokio::test]
+async fn for_its_size() {
+    let server = QdrantServer::start_with(Options { max_message_bytes: Some(1 << 20), ..Options::default() });
+    let sidecar = start(&server).await;
+    let large = payload(serde_json::json!({ "page": "x".repeat(2 << 20) }));
+    let documents = with_odd(Document { payload: Some(large), ..Default::default() });
+    let got = ingest(sidecar.index().await, options(), documents).await;
+    expect_alone(&got, &server).await;
+    let message = &got.one_each(COUNT as usize)[ODD as usize - 1].rejection.as_ref().unwrap().message;
+    assert!(message.contains("a message is too large; send smaller documents"), "{message}");
+}
