@@ -3,6 +3,7 @@
 mod collection_name;
 mod document;
 mod fault;
+mod field_path;
 mod filter;
 mod id;
 mod options;
@@ -11,6 +12,7 @@ mod sparse;
 pub use collection_name::check_collection_name;
 pub use document::{DEFAULT_TEXT_KEY, Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
 pub use fault::{Fault, Reason};
+pub use field_path::FieldPath;
 pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
 pub use id::{DocumentId, PointId};
 pub use options::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruned, Pruning, Role};

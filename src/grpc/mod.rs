@@ -1,15 +1,15 @@
 //! The services of the contract: requests are checked, handed to the pipeline and the store, and answered.
 
 mod deadline;
-mod document;
+pub(crate) mod document;
 mod encoder_service;
 mod explain;
-mod filter;
+pub(crate) mod filter;
 mod gate;
 mod index_service;
 mod ingest;
-mod options;
-mod payload;
+pub(crate) mod options;
+pub(crate) mod payload;
 mod search;
 mod status;
 mod stream;

@@ -4,7 +4,7 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
 use serde_json::{Number, Value};
 
-use crate::types::{Fault, Payload, RESERVED_PREFIX, Reason};
+use crate::types::{Fault, FieldPath, Payload, RESERVED_PREFIX, Reason};
 
 /// How deep a payload may be nested.
 const MAX_DEPTH: usize = 32;
@@ -20,41 +20,44 @@ pub fn payload(fields: Struct) -> Result<Payload, Fault> {
         let message = format!("names that begin with `{RESERVED_PREFIX}` are reserved; use another");
         return Err(Fault::new(Reason::InvalidArgument, format!("payload.{name}"), message));
     }
-    object(fields, "payload", 1)
+    object(fields, &FieldPath::new("payload"), 1)
 }
 
-fn object(fields: Struct, path: &str, depth: usize) -> Result<Payload, Fault> {
-    if depth > MAX_DEPTH {
-        let message = format!("it is nested more than {MAX_DEPTH} levels deep; make it flatter");
-        return Err(Fault::new(Reason::InvalidArgument, path, message));
-    }
+fn object(fields: Struct, path: &FieldPath<'_>, depth: usize) -> Result<Payload, Fault> {
+    check_depth(path, depth)?;
     let entries = fields.fields.into_iter().map(|(name, field)| {
-        let field = value(field, &format!("{path}.{name}"), depth)?;
+        let field = value(field, &path.field(&name), depth)?;
         Ok((name, field))
     });
     entries.collect()
 }
 
-fn value(value: prost_types::Value, path: &str, depth: usize) -> Result<Value, Fault> {
+fn value(value: prost_types::Value, path: &FieldPath<'_>, depth: usize) -> Result<Value, Fault> {
     Ok(match value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(flag)) => Value::Bool(flag),
         Some(Kind::StringValue(text)) => Value::String(text),
         Some(Kind::NumberValue(number)) => Value::Number(whole_or_double(number).ok_or_else(|| {
-            Fault::new(Reason::InvalidArgument, path, "it is not a finite number; leave it out or send a finite one")
+            let message = "it is not a finite number; leave it out or send a finite one";
+            Fault::new(Reason::InvalidArgument, path.to_string(), message)
         })?),
         Some(Kind::StructValue(fields)) => Value::Object(object(fields, path, depth + 1)?),
         Some(Kind::ListValue(list)) => Value::Array(self::list(list, path, depth + 1)?),
     })
 }
 
-fn list(list: ListValue, path: &str, depth: usize) -> Result<Vec<Value>, Fault> {
-    if depth > MAX_DEPTH {
-        let message = format!("it is nested more than {MAX_DEPTH} levels deep; make it flatter");
-        return Err(Fault::new(Reason::InvalidArgument, path, message));
-    }
+fn list(list: ListValue, path: &FieldPath<'_>, depth: usize) -> Result<Vec<Value>, Fault> {
+    check_depth(path, depth)?;
     let values = list.values.into_iter().enumerate();
-    values.map(|(index, element)| value(element, &format!("{path}[{index}]"), depth)).collect()
+    values.map(|(index, element)| value(element, &path.element(index), depth)).collect()
+}
+
+fn check_depth(path: &FieldPath<'_>, depth: usize) -> Result<(), Fault> {
+    if depth <= MAX_DEPTH {
+        return Ok(());
+    }
+    let message = format!("it is nested more than {MAX_DEPTH} levels deep; make it flatter");
+    Err(Fault::new(Reason::InvalidArgument, path.to_string(), message))
 }
 
 fn whole_or_double(number: f64) -> Option<Number> {

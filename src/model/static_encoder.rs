@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::settings::{TokenizerSettings, read_json, read_optional, tokenizer_max_length};
 use super::weights::{self, Weights};
-use super::{Encoder, ModelError, TokenBatch, Tokenizer};
+use super::{Encoder, ModelError, TokenBatch, Tokenizer, files};
 use crate::types::SparseVector;
 
 /// What is known of a static side before its weights are read.
@@ -34,10 +34,14 @@ impl StaticSettings {
         let config_path = folder.join("config.json");
         let config: StaticConfig = read_optional(&config_path)?.unwrap_or_default();
         // sentence-transformers looks for it in the working directory; published models have it in their root.
-        let idf = config.path.map(|name| match folder.join(&name) {
-            own if own.exists() => own,
-            _ => root.join(name),
+        let idf = config.path.map(|name| match (files::inside(folder, &name), files::inside(root, &name)) {
+            (Some(own), _) if own.exists() => Ok(own),
+            (_, Some(of_root)) => Ok(of_root),
+            _ => {
+                Err(ModelError::file(&config_path, format!("`path` is `{name}`, which is outside the model's folder")))
+            }
         });
+        let idf = idf.transpose()?;
         let tokenizer = TokenizerSettings {
             path: folder.join("tokenizer.json"),
             vocabulary_size: None,
