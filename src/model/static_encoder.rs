@@ -78,8 +78,8 @@ impl StaticEncoder {
         let size = tokenizer.vocabulary_size();
         let Some(idf) = &settings.idf else {
             let weights = Weights::open(&weights::files(&settings.folder)?)?;
-            let weights = weights.tensor(&["weight".to_owned()], &[size])?.into_owned();
-            return Ok(Self { weights });
+            let table = weights.tensor(&["weight".to_owned()], &[size])?.into_owned();
+            return Self::new(table).map_err(|problem| weights.problem(problem));
         };
         let table: BTreeMap<String, f32> = read_json(idf)?;
         let mut weights = vec![0.0; size];
@@ -89,7 +89,14 @@ impl StaticEncoder {
                 None => return Err(ModelError::file(idf, format!("the tokenizer has no token `{token}`"))),
             }
         }
-        Ok(Self { weights })
+        Self::new(weights).map_err(|problem| ModelError::file(idf, problem))
+    }
+
+    fn new(weights: Vec<f32>) -> Result<Self, String> {
+        match weights.iter().position(|weight| !weight.is_finite()) {
+            Some(token) => Err(format!("the weight of token {token} is not a finite number")),
+            None => Ok(Self { weights }),
+        }
     }
 }
 

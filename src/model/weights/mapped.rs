@@ -125,3 +125,18 @@ impl<'a> Stored<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_become_rows() {
+        let floats: Vec<u8> = [1.0f32, 4.0, 2.0, 5.0, 3.0, 6.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let place = |order| Place { dtype: DType::F32, shape: vec![2, 3], bytes: 0..24, order };
+        let tensor = |order| Stored { place: &place(order), bytes: &floats }.tensor();
+        let rows: Vec<Vec<f32>> = tensor(Order::Columns).unwrap().to_vec2().unwrap();
+        assert_eq!(rows, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+        assert!(tensor(Order::Strided).is_err());
+    }
+}

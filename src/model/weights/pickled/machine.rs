@@ -46,6 +46,15 @@ pub struct Storage {
     pub bytes: Range<usize>,
 }
 
+impl Value {
+    /// A tuple of these values.
+    pub fn tuple(values: Vec<Self>) -> Self {
+        let depths = values.iter().map(|value| if let Self::Tuple(tuple) = value { tuple.depth } else { 0 });
+        let depth = 1 + depths.max().unwrap_or(0);
+        Self::Tuple(Rc::new(Tuple { values, depth }))
+    }
+}
+
 struct Machine<'a, F> {
     program: &'a [u8],
     stack: Vec<Value>,
@@ -198,12 +207,11 @@ impl<F: Fn(&str) -> Option<Range<usize>>> Machine<'_, F> {
     }
 
     fn tuple(&mut self, values: Vec<Value>) -> Result<(), String> {
-        let depths = values.iter().map(|value| if let Value::Tuple(tuple) = value { tuple.depth } else { 0 });
-        let depth = 1 + depths.max().unwrap_or(0);
-        if depth > MAX_DEPTH {
+        let tuple = Value::tuple(values);
+        if matches!(&tuple, Value::Tuple(tuple) if tuple.depth > MAX_DEPTH) {
             return Err(format!("its pickle has tuples more than {MAX_DEPTH} deep"));
         }
-        self.stack.push(Value::Tuple(Rc::new(Tuple { values, depth })));
+        self.stack.push(tuple);
         Ok(())
     }
 

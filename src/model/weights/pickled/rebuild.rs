@@ -89,3 +89,29 @@ fn number(value: &Value) -> Option<usize> {
     let Value::Whole(number) = value else { return None };
     usize::try_from(*number).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::Value::Whole;
+    use super::*;
+
+    fn tuple(numbers: &[i64]) -> Value {
+        Value::tuple(numbers.iter().copied().map(Whole).collect())
+    }
+
+    #[test]
+    fn a_tensor_is_a_part_of_its_storage_in_some_order() {
+        let storage = Storage { dtype: DType::F16, bytes: 100..124 };
+        let placed = |offset, sizes: &[i64], strides: &[i64]| {
+            place(&storage, &Whole(offset), &tuple(sizes), &tuple(strides)).map(|place| (place.bytes, place.order))
+        };
+        assert_eq!(placed(0, &[3, 4], &[4, 1]), Some((100..124, Order::Rows)));
+        assert_eq!(placed(0, &[3, 4], &[1, 3]), Some((100..124, Order::Columns)));
+        assert_eq!(placed(2, &[2, 2], &[4, 1]), Some((104..112, Order::Strided)));
+        assert_eq!(placed(6, &[1, 6], &[0, 1]), Some((112..124, Order::Rows)));
+        assert_eq!(placed(12, &[], &[]), None);
+        assert_eq!(placed(11, &[], &[]), Some((122..124, Order::Rows)));
+        assert_eq!(placed(1, &[3, 4], &[4, 1]), None);
+        assert_eq!(placed(0, &[3, 4], &[1]), None);
+    }
+}
