@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde::de::IgnoredAny;
 use tokenizers::{Encoding, Model as _, OffsetType, PostProcessor as _, PreTokenizer as _, Token, TruncationDirection};
 
 use super::settings::TokenizerSettings;
@@ -44,6 +45,8 @@ impl Tokenizer {
         let failed = |problem: String| ModelError::file(path, problem);
         let bytes = files::read(path, files::MAX_TOKENIZER_BYTES);
         let bytes = bytes.map_err(|error| failed(format!("{error}; expected the model's tokenizer")))?;
+        // What is cut short is told as such; the library panics on some of it.
+        let _: IgnoredAny = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
         let inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes));
         let mut inner = inner.map_err(|error| failed(error.to_string()))?;
         let largest = inner.get_vocab(true).into_values().max().unwrap_or_default() as usize;
@@ -162,7 +165,8 @@ impl Tokenizer {
 
 /// The library trusts its file in many places, and panics where that contradicts itself: that is an error of the file's.
 fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the tokenizer contradicts itself".into()))
+    let problem = "the tokenizer contradicts itself; its file may be damaged, fetch it again";
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(problem.into()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{says, with_json};
+use super::{copy_of, error_of, says, with_json};
 
 fn with(change: impl FnOnce(&mut Value)) -> String {
     with_json("tokenizer.json", change)
@@ -23,6 +23,30 @@ fn post_processors_that_make_more_than_a_text() {
     says(&with(|file| file["post_processor"] = unknown), &["tokenizer.json", "token 4000000000", "no embedding"]);
     let crowd = template(json!([special, text]), &[2; 600]);
     says(&with(|file| file["post_processor"] = crowd), &["tokenizer.json", "600 special tokens leave no room"]);
+}
+
+/// The library panics on some of these.
+#[test]
+fn files_that_are_cut_short() {
+    for model in ["bert-random-tied", "roberta-random-tied", "xlm-roberta-random-tied"] {
+        let (_copy, folder) = copy_of(model);
+        let path = folder.join("tokenizer.json");
+        let bytes = std::fs::read(&path).unwrap();
+        for length in (0..bytes.len()).step_by(97) {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            says(&error_of(&folder), &["tokenizer.json", "EOF"]);
+        }
+    }
+}
+
+/// The library panics on these.
+#[test]
+fn parts_that_contradict_each_other() {
+    let unlisted = json!([{ "SpecialToken": { "id": "[NONE]", "type_id": 0 } }]);
+    let second_text = json!([{ "Sequence": { "id": "B", "type_id": 0 } }]);
+    for single in [unlisted, second_text] {
+        says(&with(|file| file["post_processor"] = template(single, &[2])), &["tokenizer.json"]);
+    }
 }
 
 #[test]
