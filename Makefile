@@ -12,6 +12,9 @@ LINT_VENV := $(TARGET)/venv-lint
 BENCH_VENV := $(TARGET)/venv-bench
 GRPCURL_BIN := $(TARGET)/bin/grpcurl
 GRPCURL_VERSION := v1.9.3
+# What is fuzzed, and for how many seconds each.
+TARGETS := document requests jsonl tokenizer model_folder
+TIME := 600
 # What the benchmarks encode, with which models (or folders of models), on how many threads, how often.
 BENCH_WORK := $(TARGET)/bench-peers
 TEXTS := demo/corpus.jsonl
@@ -58,9 +61,20 @@ grpcurl:
 	if ! command -v go >/dev/null; then echo "no Go here, so no grpcurl"; exit 0; fi
 	GOBIN=$(dir $(GRPCURL_BIN)) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
 
+.PHONY: fuzz
+fuzz: ## Fuzz what comes from outside; make fuzz TIME=60 TARGETS=jsonl (needs nightly and cargo-fuzz; fuzz/README.md)
+	cargo +nightly fuzz build -s none
+	for target in $(TARGETS); do
+		# New inputs go to the first folder.
+		mkdir -p $(TARGET)/fuzz-corpus/$$target
+		cargo +nightly fuzz run -s none $$target $(TARGET)/fuzz-corpus/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(TIME) -rss_limit_mb=2048 -timeout=25 -max_len=4096 -print_final_stats=1
+	done
+
 .PHONY: lint
 lint: $(LINT_VENV)/.installed ## Check format, lints, the contract, dependencies and scripts
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	$(LINT_VENV)/bin/buf lint proto
 	# The advisories are left out: their database is a git repository, and this must work where only registries are reached.
@@ -72,6 +86,7 @@ lint: $(LINT_VENV)/.installed ## Check format, lints, the contract, dependencies
 .PHONY: fmt
 fmt: $(LINT_VENV)/.installed ## Format everything
 	cargo fmt
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(LINT_VENV)/bin/ruff format .
 
 # The peers have an environment of their own. What they need beside it is made once, in BENCH_WORK; figures go there too.

@@ -14,7 +14,7 @@ mod errors;
 mod explain;
 mod health;
 mod id;
-mod ingest;
+pub(crate) mod ingest;
 mod latency;
 mod long_text;
 mod model;

@@ -132,7 +132,7 @@ fn number_range(range: proto::NumberRange) -> Result<Range<f64>, Fault> {
 fn time_range(range: proto::TimeRange) -> Result<Range<SystemTime>, Fault> {
     let time = |bound: Option<Timestamp>, name: &str| {
         let Some(bound) = bound else { return Ok(None) };
-        let time = SystemTime::try_from(bound).ok().filter(|_| TIMESTAMPS.contains(&bound.seconds));
+        let time = SystemTime::try_from(bound).ok().filter(|_| TIMESTAMPS.contains(&bound.normalized().seconds));
         let outside = || invalid(&format!("time.{name}"), "it is not in the years 1 to 9999; send a time that is");
         time.map(Some).ok_or_else(outside)
     };

@@ -2,15 +2,15 @@
 
 pub mod auth;
 mod deadline;
-mod document;
+pub(crate) mod document;
 mod encoder_service;
 mod explain;
-mod filter;
+pub(crate) mod filter;
 mod gate;
 mod index_service;
 mod ingest;
-mod options;
-mod payload;
+pub(crate) mod options;
+pub(crate) mod payload;
 mod search;
 mod status;
 mod stream;

@@ -5,7 +5,7 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
 use serde_json::{Number, Value};
 
-use crate::types::{Fault, Payload, RESERVED_PREFIX, Reason};
+use crate::types::{Fault, FieldPath, Payload, RESERVED_PREFIX, Reason};
 
 /// The deepest nesting that the decoder takes.
 pub const MOST_NESTED: usize = 32;
@@ -27,43 +27,44 @@ pub fn payload(fields: Struct, max_bytes: usize, max_depth: usize) -> Result<Pay
         let message = format!("names that begin with `{RESERVED_PREFIX}` are reserved; use another");
         return Err(Fault::new(Reason::InvalidArgument, format!("payload.{name}"), message));
     }
-    object(fields, "payload", max_depth)
+    object(fields, &FieldPath::new("payload"), max_depth)
 }
 
 /// `room` is how many levels there may be, this one included.
-fn object(fields: Struct, path: &str, room: usize) -> Result<Payload, Fault> {
+fn object(fields: Struct, path: &FieldPath<'_>, room: usize) -> Result<Payload, Fault> {
     let room = one_less(room, path)?;
     let entries = fields.fields.into_iter().map(|(name, field)| {
-        let field = value(field, &format!("{path}.{name}"), room)?;
+        let field = value(field, &path.field(&name), room)?;
         Ok((name, field))
     });
     entries.collect()
 }
 
-fn value(value: prost_types::Value, path: &str, room: usize) -> Result<Value, Fault> {
+fn value(value: prost_types::Value, path: &FieldPath<'_>, room: usize) -> Result<Value, Fault> {
     Ok(match value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(flag)) => Value::Bool(flag),
         Some(Kind::StringValue(text)) => Value::String(text),
         Some(Kind::NumberValue(number)) => Value::Number(whole_or_double(number).ok_or_else(|| {
-            Fault::new(Reason::InvalidArgument, path, "it is not a finite number; leave it out or send a finite one")
+            let message = "it is not a finite number; leave it out or send a finite one";
+            Fault::new(Reason::InvalidArgument, path.to_string(), message)
         })?),
         Some(Kind::StructValue(fields)) => Value::Object(object(fields, path, room)?),
         Some(Kind::ListValue(list)) => Value::Array(self::list(list, path, room)?),
     })
 }
 
-fn list(list: ListValue, path: &str, room: usize) -> Result<Vec<Value>, Fault> {
+fn list(list: ListValue, path: &FieldPath<'_>, room: usize) -> Result<Vec<Value>, Fault> {
     let room = one_less(room, path)?;
     let values = list.values.into_iter().enumerate();
-    values.map(|(index, element)| value(element, &format!("{path}[{index}]"), room)).collect()
+    values.map(|(index, element)| value(element, &path.element(index), room)).collect()
 }
 
-fn one_less(room: usize, path: &str) -> Result<usize, Fault> {
+fn one_less(room: usize, path: &FieldPath<'_>) -> Result<usize, Fault> {
     room.checked_sub(1).ok_or_else(|| {
         let message =
             format!("it is nested too deep; make it flatter, or raise --max-payload-depth (at most {MOST_NESTED})");
-        Fault::new(Reason::InvalidArgument, path, message)
+        Fault::new(Reason::InvalidArgument, path.to_string(), message)
     })
 }
 

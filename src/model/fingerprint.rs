@@ -1,13 +1,12 @@
 //! What tells one encoder from another.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::layout::QuerySettings;
-use super::{ModelError, Settings};
+use super::{ModelError, Settings, files};
 use crate::types::Fingerprint;
 
 /// SHA-256 over all that decides a model's vectors: the bytes of the weights, of the tokenizer and of `config.json`,
@@ -42,7 +41,7 @@ fn add_files<'a>(hash: &mut Sha256, paths: impl IntoIterator<Item = &'a PathBuf>
 
 /// Adds a file's length and bytes; the length keeps one file's end from passing for the next one's beginning.
 fn add_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
-    let mut file = File::open(path)?;
+    let mut file = files::open(path)?;
     hash.update(file.metadata()?.len().to_le_bytes());
     let mut buffer = vec![0; 1 << 20];
     loop {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::settings::{PoolingConfig, read_json, read_optional};
 use super::static_encoder::StaticSettings;
-use super::{ModelError, Settings};
+use super::{ModelError, Settings, files};
 
 /// What a model is made of.
 pub struct Layout {
@@ -55,10 +55,10 @@ impl Layout {
         if let [router] = &modules[..]
             && class(&router.r#type) == "Router"
         {
-            return Self::of_router(folder, &folder.join(&router.path));
+            return Self::of_router(folder, &inside(folder, &router.path, &file)?);
         }
-        let modules: Vec<_> = modules.iter().map(|module| (folder.join(&module.path), &*module.r#type)).collect();
-        match side(folder, folder, &modules, &file)? {
+        let modules = modules.iter().map(|module| Ok((inside(folder, &module.path, &file)?, &*module.r#type)));
+        match side(folder, folder, &modules.collect::<Result<Vec<_>, _>>()?, &file)? {
             QuerySettings::Transformer(document) => Ok(Self { document, query: None }),
             QuerySettings::Static(_) => {
                 Err(ModelError::file(&file, "nothing here encodes documents; expected an MLMTransformer"))
@@ -77,7 +77,7 @@ impl Layout {
                 ));
             };
             let parts = parts.iter().map(|part| match types.get(part) {
-                Some(class) => Ok((folder.join(part), class.as_str())),
+                Some(class) => Ok((inside(folder, part, &file)?, class.as_str())),
                 None => Err(ModelError::file(&file, format!("`types` does not name the class of `{part}`"))),
             });
             side(root, folder, &parts.collect::<Result<Vec<_>, _>>()?, &file)
@@ -108,6 +108,12 @@ fn side(root: &Path, folder: &Path, modules: &[(PathBuf, &str)], file: &Path) ->
         }
     }
     Settings::read(&base, pooling).map(QuerySettings::Transformer)
+}
+
+/// The folder of a module that `file` names.
+fn inside(folder: &Path, module: &str, file: &Path) -> Result<PathBuf, ModelError> {
+    files::inside(folder, module)
+        .ok_or_else(|| ModelError::file(file, format!("the module `{module}` is outside the model's folder")))
 }
 
 /// `Router` of `sentence_transformers.models.Router`.

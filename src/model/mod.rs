@@ -12,6 +12,7 @@ mod batch;
 mod encoder;
 mod error;
 mod families;
+mod files;
 mod fingerprint;
 mod head;
 pub mod hub;

@@ -7,9 +7,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::families::Family;
-use super::{ModelError, weights};
+use super::{ModelError, files, weights};
 
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+
+/// The largest size of any part of a model.
+const MAX_SIZE: u64 = 1 << 31;
+/// The most positions: eight times what the longest encoders of today have. Some models have no tensor of positions to hold
+/// `config.json` against, and tables of angles are as long as it says.
+const MAX_POSITIONS: usize = 1 << 16;
 
 /// How the weights of a text's tokens become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -98,6 +104,10 @@ impl Settings {
         let size = |key: &str| size(&config, key).map_err(|problem| ModelError::file(&config_path, problem));
         let vocabulary_size = size("vocab_size")?;
         let positions = family.positions(&config).map_err(|problem| ModelError::file(&config_path, problem))?;
+        if positions > MAX_POSITIONS {
+            let problem = format!("`max_position_embeddings` is {positions}; at most {MAX_POSITIONS} are supported");
+            return Err(ModelError::file(&config_path, problem));
+        }
         let transformer: TransformerConfig =
             read_optional(&base.join("sentence_bert_config.json"))?.unwrap_or_default();
         Ok(Self {
@@ -137,10 +147,11 @@ impl Settings {
     }
 }
 
-/// A positive whole number of a configuration.
+/// A positive whole number of a configuration, small enough for a few of them to be added or doubled.
 pub fn size(config: &Value, key: &str) -> Result<usize, String> {
-    let number = config.get(key).and_then(Value::as_u64).filter(|&n| n > 0);
-    number.and_then(|n| usize::try_from(n).ok()).ok_or_else(|| format!("`{key}` is not a positive whole number"))
+    let number = config.get(key).and_then(Value::as_u64).filter(|number| (1..=MAX_SIZE).contains(number));
+    let problem = || format!("`{key}` is not a positive whole number up to {MAX_SIZE}");
+    number.and_then(|number| usize::try_from(number).ok()).ok_or_else(problem)
 }
 
 /// What sentence-transformers takes: its own setting, else the tokenizer's, and never more than there are positions.
@@ -168,7 +179,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
 
 /// A JSON file; `None` if it is not there.
 pub fn read_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> {
-    let text = match std::fs::read(path) {
+    let text = match files::read(path, files::MAX_JSON_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ModelError::file(path, error)),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::settings::{TokenizerSettings, read_json, read_optional, tokenizer_max_length};
 use super::weights::{self, Weights};
-use super::{Encoder, ModelError, TokenBatch, Tokenizer};
+use super::{Encoder, ModelError, TokenBatch, Tokenizer, files};
 use crate::types::SparseVector;
 
 /// What is known of a static side before its weights are read.
@@ -34,10 +34,14 @@ impl StaticSettings {
         let config_path = folder.join("config.json");
         let config: StaticConfig = read_optional(&config_path)?.unwrap_or_default();
         // sentence-transformers looks for it in the working directory; published models have it in their root.
-        let idf = config.path.map(|name| match folder.join(&name) {
-            own if own.exists() => own,
-            _ => root.join(name),
+        let idf = config.path.map(|name| match (files::inside(folder, &name), files::inside(root, &name)) {
+            (Some(own), _) if own.exists() => Ok(own),
+            (_, Some(of_root)) => Ok(of_root),
+            _ => {
+                Err(ModelError::file(&config_path, format!("`path` is `{name}`, which is outside the model's folder")))
+            }
         });
+        let idf = idf.transpose()?;
         let tokenizer = TokenizerSettings {
             path: folder.join("tokenizer.json"),
             vocabulary_size: None,
@@ -74,8 +78,8 @@ impl StaticEncoder {
         let size = tokenizer.vocabulary_size();
         let Some(idf) = &settings.idf else {
             let weights = Weights::open(&weights::files(&settings.folder)?)?;
-            let weights = weights.tensor(&["weight".to_owned()], &[size])?.into_owned();
-            return Ok(Self { weights });
+            let table = weights.tensor(&["weight".to_owned()], &[size])?.into_owned();
+            return Self::new(table).map_err(|problem| weights.problem(problem));
         };
         let table: BTreeMap<String, f32> = read_json(idf)?;
         let mut weights = vec![0.0; size];
@@ -85,7 +89,14 @@ impl StaticEncoder {
                 None => return Err(ModelError::file(idf, format!("the tokenizer has no token `{token}`"))),
             }
         }
-        Ok(Self { weights })
+        Self::new(weights).map_err(|problem| ModelError::file(idf, problem))
+    }
+
+    fn new(weights: Vec<f32>) -> Result<Self, String> {
+        match weights.iter().position(|weight| !weight.is_finite()) {
+            Some(token) => Err(format!("the weight of token {token} is not a finite number")),
+            None => Ok(Self { weights }),
+        }
     }
 }
 

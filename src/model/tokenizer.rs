@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde::de::IgnoredAny;
 use tokenizers::{Encoding, Model as _, OffsetType, PostProcessor as _, PreTokenizer as _, Token, TruncationDirection};
 
-use super::ModelError;
 use super::settings::TokenizerSettings;
+use super::{ModelError, files};
 
 /// A tokenizer, with the most tokens that its encoder takes.
 pub struct Tokenizer {
@@ -41,8 +43,12 @@ impl Tokenizer {
     pub fn load(settings: &TokenizerSettings) -> Result<Self, ModelError> {
         let path = &settings.path;
         let failed = |problem: String| ModelError::file(path, problem);
-        let bytes = std::fs::read(path).map_err(|error| failed(format!("{error}; expected the model's tokenizer")))?;
-        let mut inner = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| failed(error.to_string()))?;
+        let bytes = files::read(path, files::MAX_TOKENIZER_BYTES);
+        let bytes = bytes.map_err(|error| failed(format!("{error}; expected the model's tokenizer")))?;
+        // What is cut short is told as such; the library panics on some of it.
+        let _: IgnoredAny = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
+        let inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes));
+        let mut inner = inner.map_err(|error| failed(error.to_string()))?;
         let largest = inner.get_vocab(true).into_values().max().unwrap_or_default() as usize;
         if let Some(rows) = settings.vocabulary_size.filter(|&rows| largest >= rows) {
             return Err(failed(format!("it has a token {largest}, the model only {rows} embeddings; they don't fit")));
@@ -58,7 +64,26 @@ impl Tokenizer {
         }
         let special = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
         let special = special.map(|(id, _)| id).collect();
-        Ok(Self { inner, lower_case, special_tokens, special, room })
+        let loaded = Self { inner, lower_case, special_tokens, special, room };
+        loaded.check_sequences(around, settings.vocabulary_size).map_err(failed)?;
+        Ok(loaded)
+    }
+
+    /// Whether a text gets just `around` tokens more, which the model knows. A post-processor may also repeat the text.
+    fn check_sequences(&self, around: usize, vocabulary_size: Option<usize>) -> Result<(), String> {
+        for length in 0..3 {
+            let ids = self.sequence(&vec![0; length]).map_err(|error| error.to_string())?;
+            if ids.len() != length + around {
+                return Err(format!(
+                    "its post-processor makes {} tokens of {length}; {around} more were expected",
+                    ids.len()
+                ));
+            }
+            if let Some(id) = ids.iter().find(|&&id| vocabulary_size.is_some_and(|rows| id as usize >= rows)) {
+                return Err(format!("its post-processor adds a token {id}, for which the model has no embedding"));
+            }
+        }
+        Ok(())
     }
 
     /// How many tokens of a text there is room for beside the special ones; `None`: as many as there are.
@@ -95,21 +120,26 @@ impl Tokenizer {
         if !self.special_tokens {
             return Ok(ids.to_vec());
         }
-        let tokens = ids.iter().map(|&id| Token::new(id, String::new(), (0, 0))).collect();
-        let encoding = self.inner.post_process(Encoding::from_tokens(tokens, 0), None, true)?;
-        Ok(encoding.get_ids().to_vec())
+        guarded(|| {
+            let tokens = ids.iter().map(|&id| Token::new(id, String::new(), (0, 0))).collect();
+            let encoding = self.inner.post_process(Encoding::from_tokens(tokens, 0), None, true)?;
+            Ok(encoding.get_ids().to_vec())
+        })
     }
 
     /// At least the first `count` tokens, if there are so many. The library's own steps, which it does not have as one.
     fn first_tokens(&self, text: &str, count: usize) -> tokenizers::Result<Vec<u32>> {
         let text = if self.lower_case { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) };
-        let mut pieces = self.inner.get_added_vocabulary().extract_and_normalize(self.inner.get_normalizer(), &text);
-        if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
-            pre_tokenizer.pre_tokenize(&mut pieces)?;
-        }
-        let model = self.inner.get_model();
-        pieces.tokenize_with_limit(|piece| model.tokenize(piece.get()), count, TruncationDirection::Right)?;
-        Ok(pieces.into_encoding(None, 0, OffsetType::None)?.get_ids().to_vec())
+        guarded(|| {
+            let normalizer = self.inner.get_normalizer();
+            let mut pieces = self.inner.get_added_vocabulary().extract_and_normalize(normalizer, &text);
+            if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
+                pre_tokenizer.pre_tokenize(&mut pieces)?;
+            }
+            let model = self.inner.get_model();
+            pieces.tokenize_with_limit(|piece| model.tokenize(piece.get()), count, TruncationDirection::Right)?;
+            Ok(pieces.into_encoding(None, 0, OffsetType::None)?.get_ids().to_vec())
+        })
     }
 
     /// A token by its id.
@@ -131,6 +161,12 @@ impl Tokenizer {
     pub fn is_special(&self, id: u32) -> bool {
         self.special.contains(&id)
     }
+}
+
+/// The library trusts its file in many places, and panics where that contradicts itself: that is an error of the file's.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
+    let problem = "the tokenizer contradicts itself; its file may be damaged, fetch it again";
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(problem.into()))
 }
 
 #[cfg(test)]

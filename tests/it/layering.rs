@@ -12,11 +12,13 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["app"],
     &["cli"],
+    // What the fuzz targets call.
+    &["fuzzing"],
     &["main"],
 ];
 
 /// Who may use the messages of the contract: those that speak it, and the one that wires its services.
-const PROTO_USERS: &[&str] = &["grpc", "app", "cli"];
+const PROTO_USERS: &[&str] = &["grpc", "app", "cli", "fuzzing"];
 
 fn row(module: &str) -> Option<usize> {
     LAYERS.iter().position(|row| row.contains(&module))

@@ -1,5 +1,10 @@
 //! Folders that are no model, or a damaged one: the error names the file and what was expected.
 
+mod pickles;
+mod settings;
+mod tensors;
+mod tokenizers;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +45,11 @@ fn error_of(folder: &Path) -> String {
 
 /// Loads a copy whose JSON file was changed, and gives the error.
 fn with_json(file: &str, change: impl FnOnce(&mut Value)) -> String {
-    let (_copy, folder) = copy();
+    with_json_of("bert-random-tied", file, change)
+}
+
+fn with_json_of(model: &str, file: &str, change: impl FnOnce(&mut Value)) -> String {
+    let (_copy, folder) = copy_of(model);
     let path = folder.join(file);
     let mut value = serde_json::from_slice(&std::fs::read(&path).unwrap_or_else(|_| b"{}".to_vec())).unwrap();
     change(&mut value);

@@ -8,7 +8,7 @@ use tonic::Code;
 
 use crate::cli::id;
 use crate::proto::{Document, Rejection};
-use crate::types::Reason;
+use crate::types::{FieldPath, Reason};
 
 /// The longest document that is sent: one MiB below the server's limit for a message.
 pub const MAX_DOCUMENT_BYTES: usize = 31 << 20;
@@ -59,7 +59,7 @@ impl Mapping {
             None => *name != self.id_field && *name != self.text_field,
         };
         let fields = fields.iter().filter(|(name, _)| wanted(name));
-        let converted = fields.map(|(name, value)| Ok((name.clone(), to_proto(value, name)?)));
+        let converted = fields.map(|(name, value)| Ok((name.clone(), to_proto(value, &FieldPath::new(name))?)));
         Ok(Struct { fields: converted.collect::<Result<_, Rejection>>()? })
     }
 
@@ -87,19 +87,18 @@ pub fn too_long(bytes: usize) -> Rejection {
 }
 
 /// A JSON value as the contract carries it. The depth is bounded: the JSON parser refuses more than 128 levels.
-fn to_proto(value: &Value, path: &str) -> Result<ProtoValue, Rejection> {
+fn to_proto(value: &Value, path: &FieldPath<'_>) -> Result<ProtoValue, Rejection> {
     let kind = match value {
         Value::Null => Kind::NullValue(0),
         Value::Bool(value) => Kind::BoolValue(*value),
         Value::String(text) => Kind::StringValue(text.clone()),
         Value::Number(number) => Kind::NumberValue(to_float(number, path)?),
         Value::Array(values) => {
-            let values = values.iter().enumerate().map(|(i, value)| to_proto(value, &format!("{path}[{i}]")));
+            let values = values.iter().enumerate().map(|(i, value)| to_proto(value, &path.element(i)));
             Kind::ListValue(ListValue { values: values.collect::<Result<_, _>>()? })
         }
         Value::Object(fields) => {
-            let fields =
-                fields.iter().map(|(name, value)| Ok((name.clone(), to_proto(value, &format!("{path}.{name}"))?)));
+            let fields = fields.iter().map(|(name, value)| Ok((name.clone(), to_proto(value, &path.field(name))?)));
             Kind::StructValue(Struct { fields: fields.collect::<Result<_, Rejection>>()? })
         }
     };
@@ -107,11 +106,14 @@ fn to_proto(value: &Value, path: &str) -> Result<ProtoValue, Rejection> {
 }
 
 /// The contract's numbers are 64-bit floats. A whole number that one can't hold is refused, not changed silently.
-fn to_float(number: &Number, path: &str) -> Result<f64, Rejection> {
+fn to_float(number: &Number, path: &FieldPath<'_>) -> Result<f64, Rejection> {
     let whole = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
     let exact = whole.is_none_or(|whole| whole <= MAX_EXACT);
     number.as_f64().filter(|_| exact).ok_or_else(|| {
-        malformed(path, format!("{number} is beyond 2^53, so it can't be stored exactly; make it a string"))
+        malformed(
+            &path.to_string(),
+            format!("{number} is beyond 2^53, so it can't be stored exactly; make it a string"),
+        )
     })
 }
 

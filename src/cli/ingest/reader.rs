@@ -69,7 +69,7 @@ pub fn spawn(input: Input, mapping: Mapping, skip: u64) -> io::Result<Batches> {
 
 /// Reads lines to the end, and sends them in batches until `send` says that nobody wants more. A batch is sent as soon
 /// as the next read might block, so a slow producer's lines don't wait for each other.
-fn read<R: Read>(
+pub fn read<R: Read>(
     reader: &mut BufReader<R>,
     mapping: &Mapping,
     skip: u64,

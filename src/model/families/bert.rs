@@ -34,7 +34,7 @@ pub(super) fn transformer(builder: &Builder<'_>, padding: Option<u32>) -> Result
     let embeddings = builder.embeddings(WORD, Some(position), norm, width)?;
 
     let layers = builder.layers(settings.size("num_hidden_layers")?, |builder, index| layer(builder, index, width))?;
-    Ok(Box::new(PostNorm { embeddings, layers, heads: settings.size("num_attention_heads")? }))
+    Ok(Box::new(PostNorm { embeddings, layers, heads: builder.heads("num_attention_heads", width)? }))
 }
 
 fn layer(builder: &Builder<'_>, index: usize, width: usize) -> Result<Layer, ModelError> {

@@ -102,7 +102,7 @@ impl<'a> Builder<'a> {
 
     /// A layer norm under its new names or, as old checkpoints have them, `gamma` and `beta`.
     pub fn layer_norm(&self, name: &str, width: usize) -> Built<LayerNorm> {
-        let epsilon = self.number("layer_norm_eps", 1e-12);
+        let epsilon = self.number("/layer_norm_eps", 1e-12)?;
         let bias = self.weights.tensor(&[format!("{name}.bias"), format!("{name}.beta")], &[width])?;
         self.layer_norm_of(name, width, Some(&bias), epsilon)
     }
@@ -153,9 +153,28 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A number of `config.json`.
-    pub fn number(&self, key: &str, default: f64) -> f64 {
-        self.settings.config.get(key).and_then(Value::as_f64).unwrap_or(default)
+    /// A number of `config.json`, which is not negative, by its JSON pointer.
+    pub fn number(&self, pointer: &str, default: f64) -> Built<f64> {
+        match self.settings.config.pointer(pointer) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => value.as_f64().filter(|&number| number >= 0.0).ok_or_else(|| {
+                let name = pointer.trim_start_matches('/');
+                ModelError::file(
+                    &self.settings.config_path,
+                    format!("`{name}` is {value}; expected a number from 0 on"),
+                )
+            }),
+        }
+    }
+
+    /// How many heads share the width.
+    pub fn heads(&self, key: &str, width: usize) -> Built<usize> {
+        let heads = self.settings.size(key)?;
+        if !width.is_multiple_of(heads) {
+            let problem = format!("`{key}` is {heads}, which does not divide the width {width}");
+            return Err(ModelError::file(&self.settings.config_path, problem));
+        }
+        Ok(heads)
     }
 
     pub fn made<T>(&self, part: Result<T>) -> Built<T> {

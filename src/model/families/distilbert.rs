@@ -21,7 +21,7 @@ pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head
     let norm = builder.layer_norm(&builder.base("embeddings.LayerNorm"), width)?;
     let embeddings = builder.embeddings(WORD, Some(position), norm, width)?;
     let layers = builder.layers(settings.size("n_layers")?, |builder, index| layer(builder, index, width))?;
-    Ok((Box::new(PostNorm { embeddings, layers, heads: settings.size("n_heads")? }), head))
+    Ok((Box::new(PostNorm { embeddings, layers, heads: builder.heads("n_heads", width)? }), head))
 }
 
 fn layer(builder: &Builder<'_>, index: usize, width: usize) -> Result<Layer, ModelError> {

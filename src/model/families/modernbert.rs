@@ -66,8 +66,9 @@ impl Transformer for ModernBert {
 
 pub(super) fn build(builder: &Builder<'_>) -> std::result::Result<(Box<dyn Transformer>, Head), ModelError> {
     let settings = builder.settings;
-    let (width, heads) = (settings.size("hidden_size")?, settings.size("num_attention_heads")?);
-    let epsilon = builder.number("norm_eps", 1e-5);
+    let width = settings.size("hidden_size")?;
+    let heads = builder.heads("num_attention_heads", width)?;
+    let epsilon = builder.number("/norm_eps", 1e-5)?;
     let norm = |name: &str| builder.layer_norm_maybe_biased(name, width, epsilon);
 
     let activation = builder.activation("classifier_activation")?;
@@ -79,20 +80,20 @@ pub(super) fn build(builder: &Builder<'_>) -> std::result::Result<(Box<dyn Trans
     let layers = builder.layers(settings.size("num_hidden_layers")?, |builder, index| {
         layer(builder, index, width, epsilon, is_global(index))
     })?;
-    let positions = settings.max_length;
-    let base = |kind: &str, old: &str, default: f64| {
-        let pointer = format!("/rope_parameters/{kind}/rope_theta");
-        settings.config.pointer(&pointer).and_then(Value::as_f64).unwrap_or_else(|| builder.number(old, default))
+    let rope = |kind: &str, old: &str, default: f64| {
+        let base = builder.number(&format!("/rope_parameters/{kind}/rope_theta"), builder.number(old, default)?)?;
+        let rope = Rope::new(base, width / heads, settings.max_length);
+        rope.map_err(|error| ModelError::file(&settings.config_path, error))
     };
     let transformer = ModernBert {
         embeddings,
         layers,
         norm: norm(&builder.base("final_norm"))?,
         heads,
-        global: Rope::new(base("full_attention", "global_rope_theta", 160_000.0), width / heads, positions),
-        local: Rope::new(base("sliding_attention", "local_rope_theta", 10_000.0), width / heads, positions),
+        global: rope("full_attention", "/global_rope_theta", 160_000.0)?,
+        local: rope("sliding_attention", "/local_rope_theta", 10_000.0)?,
         // The configured window is that to both sides together.
-        reach: builder.number("local_attention", 128.0) as usize / 2,
+        reach: builder.number("/local_attention", 128.0)? as usize / 2,
     };
     Ok((Box::new(transformer), head))
 }

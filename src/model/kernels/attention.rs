@@ -104,6 +104,7 @@ impl<'a> Rows<'a> {
     /// The same, turned by their positions.
     fn turned<'b>(&self, column: usize, rope: &Rope, size: usize, turned: &'b mut Vec<f32>) -> Result<Columns<'b>> {
         turned.clear();
+        rope.check_length(self.length)?;
         for position in 0..self.length {
             let begin = (self.start + position) * self.stride + column;
             let Some(row) = self.qkv.get(begin..begin + size) else { bail!("a sequence reaches past its batch") };
@@ -208,7 +209,7 @@ mod tests {
             }
             let tokens = bounds[bounds.len() - 1];
             let qkv = Tensor::randn(0f32, 2.0, (tokens, 3 * heads * size), &Device::Cpu).unwrap();
-            let rope = Rope::new(10_000.0, size, 300);
+            let rope = Rope::new(10_000.0, size, 300).unwrap();
             let attention = Attention { bounds: &bounds, heads, rope: turned.then_some(&rope), reach };
             let (kernel, candle) = (attention.forward(&qkv).unwrap(), attention.on_device(&qkv).unwrap());
             let difference = (kernel - candle).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();

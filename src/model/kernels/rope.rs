@@ -1,6 +1,9 @@
 //! Rotary position embeddings (Su et al., 2021, arXiv:2104.09864).
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
+
+/// The largest head that is supported, in elements: eight times what encoders have. With it the tables are bounded.
+const MAX_SIZE: usize = 512;
 
 /// The angles of every position for one base.
 pub struct Rope {
@@ -12,15 +15,32 @@ pub struct Rope {
 
 impl Rope {
     /// For heads of `size` elements: element `i` of a half turns by `position / base^(2i / size)`.
-    pub fn new(base: f64, size: usize, positions: usize) -> Self {
+    ///
+    /// # Errors
+    /// If a head has no halves, or is too large.
+    pub fn new(base: f64, size: usize, positions: usize) -> Result<Self> {
+        if !size.is_multiple_of(2) || size > MAX_SIZE {
+            bail!("a head has {size} elements; expected an even number up to {MAX_SIZE}");
+        }
         let half = size / 2;
         let frequencies: Vec<f32> = (0..half).map(|i| base.powf(-2.0 * i as f64 / size as f64) as f32).collect();
         let angles = (0..positions).flat_map(|position| frequencies.iter().map(move |f| position as f32 * f));
         let (sin, cos) = angles.map(f32::sin_cos).unzip();
-        Self { cos, sin, half }
+        Ok(Self { cos, sin, half })
     }
 
-    /// Turns the elements of one head at a position: the first half together with the second.
+    /// Whether there are angles for sequences of that length.
+    ///
+    /// # Errors
+    /// If not.
+    pub fn check_length(&self, length: usize) -> Result<()> {
+        if length * self.half > self.cos.len() {
+            bail!("a sequence of {length} tokens has more positions than the model");
+        }
+        Ok(())
+    }
+
+    /// Turns the elements of one head at a position, for which there are angles: the first half together with the second.
     pub fn turn(&self, position: usize, x: &[f32], out: &mut Vec<f32>) {
         let angles = position * self.half..(position + 1) * self.half;
         let (cos, sin) = (&self.cos[angles.clone()], &self.sin[angles]);
@@ -33,6 +53,7 @@ impl Rope {
     /// The same by candle's operations: `x` is `[heads, length, size]`, positions from 0.
     pub fn turn_all(&self, x: &Tensor) -> Result<Tensor> {
         let (_, length, _) = x.dims3()?;
+        self.check_length(length)?;
         let angles = |table: &[f32]| Tensor::from_slice(&table[..length * self.half], (length, self.half), x.device());
         let (cos, sin) = (angles(&self.cos)?, angles(&self.sin)?);
         let wide = x.to_dtype(DType::F32)?;

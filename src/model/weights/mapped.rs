@@ -1,73 +1,142 @@
-//! A safetensors file, mapped into memory.
+//! A file of tensors, mapped into memory.
 
-use std::fs::File;
+use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, bail};
 use memmap2::Mmap;
 use safetensors::SafeTensors;
-use safetensors::tensor::Metadata;
 
-use crate::model::ModelError;
+use super::pickled;
+use crate::model::{ModelError, files};
 
 /// A file of tensors. What is read of it gets into memory, and is given back when this is dropped.
 pub struct Mapped {
     map: Mmap,
-    metadata: Metadata,
-    /// Where the tensors begin.
-    begin: usize,
+    places: Arc<Places>,
+}
+
+/// Where each tensor of a file lies.
+pub type Places = HashMap<String, Place>;
+
+/// Where a tensor lies in its file, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    pub dtype: DType,
+    pub shape: Vec<usize>,
+    pub bytes: Range<usize>,
+    pub order: Order,
+}
+
+/// In which order a tensor's elements lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Row by row.
+    Rows,
+    /// A matrix, column by column.
+    Columns,
+    /// Another.
+    Strided,
 }
 
 /// A tensor as it lies in its file.
 pub struct Stored<'a> {
-    pub dtype: DType,
-    pub shape: &'a [usize],
-    pub bytes: &'a [u8],
-    /// Where it begins in the file, in bytes.
-    pub offset: usize,
+    pub place: &'a Place,
+    bytes: &'a [u8],
 }
 
 impl Mapped {
-    /// Maps a file and reads its header.
+    /// Maps a file and reads where its tensors are. A name that ends with `.bin` is a PyTorch file, another safetensors.
     ///
     /// # Errors
     /// If it can't be read, or is cut short or damaged.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let file = File::open(path)
-            .map_err(|error| ModelError::file(path, format!("{error}; expected the model's weights")))?;
-        // SAFETY: the map is only read. Whoever changes the file while a model uses it gets wrong numbers or, if the file
-        // gets shorter, ends the process; the operator owns the folder, no client can reach it.
-        #[allow(unsafe_code)]
-        let map = unsafe { Mmap::map(&file) };
-        let map = map.map_err(|error| ModelError::file(path, format!("it can't be mapped: {error}")))?;
-        // This also checks that the file is as long as its header says.
-        let (header, metadata) = SafeTensors::read_metadata(&map)
-            .map_err(|error| ModelError::file(path, format!("no safetensors file: {error}")))?;
-        // Before the header comes its length.
-        Ok(Self { begin: header + size_of::<u64>(), map, metadata })
+        let map = map(path)?;
+        let places = match path.extension().is_some_and(|extension| extension == "bin") {
+            true => pickled::places(&map).map_err(|problem| format!("no PyTorch file of tensors: {problem}")),
+            false => safetensors(&map).map_err(|error| format!("no safetensors file: {error}")),
+        };
+        let places = places.map_err(|problem| ModelError::file(path, problem))?;
+        Ok(Self { map, places: Arc::new(places) })
     }
 
-    /// A tensor by its name; `None` if it is not there, or is of a kind that no model has.
+    /// The same file, mapped anew.
+    ///
+    /// # Errors
+    /// If it can't be read any more.
+    pub fn reopened(&self, path: &Path) -> Result<Self, ModelError> {
+        Ok(Self { map: map(path)?, places: Arc::clone(&self.places) })
+    }
+
+    /// A tensor by its name; `None` if it is not there.
     pub fn get(&self, name: &str) -> Option<Stored<'_>> {
-        let info = self.metadata.info(name)?;
-        let (begin, end) = info.data_offsets;
-        let offset = self.begin + begin;
-        let bytes = self.map.get(offset..self.begin + end)?;
-        Some(Stored { dtype: DType::try_from(info.dtype).ok()?, shape: &info.shape, bytes, offset })
+        let place = self.places.get(name)?;
+        Some(Stored { place, bytes: self.map.get(place.bytes.clone())? })
     }
 }
 
+fn map(path: &Path) -> Result<Mmap, ModelError> {
+    let file =
+        files::open(path).map_err(|error| ModelError::file(path, format!("{error}; expected the model's weights")))?;
+    // SAFETY: the map is only read. Whoever changes the file while a model uses it gets wrong numbers or, if the file gets
+    // shorter, ends the process; the operator owns the folder, no client can reach it.
+    #[allow(unsafe_code)]
+    let map = unsafe { Mmap::map(&file) };
+    map.map_err(|error| ModelError::file(path, format!("it can't be mapped: {error}")))
+}
+
+/// The tensors that a safetensors header names. This also checks that the file is as long as its header says.
+fn safetensors(map: &[u8]) -> Result<Places, safetensors::SafeTensorError> {
+    let (header, metadata) = SafeTensors::read_metadata(map)?;
+    // Before the header comes its length.
+    let begin = header + size_of::<u64>();
+    let places = metadata.tensors().into_iter().filter_map(|(name, info)| {
+        // Of a kind that no model has: it is passed over.
+        let dtype = DType::try_from(info.dtype).ok()?;
+        let bytes = begin + info.data_offsets.0..begin + info.data_offsets.1;
+        Some((name, Place { dtype, shape: info.shape.clone(), bytes, order: Order::Rows }))
+    });
+    Ok(places.collect())
+}
+
 impl<'a> Stored<'a> {
-    /// Its elements, if they are float32 and lie as the processor reads them.
+    /// Its elements, if they are float32 and lie as the processor reads them, row by row.
     pub fn float32(&self) -> Option<&'a [f32]> {
-        (self.dtype == DType::F32).then(|| bytemuck::try_cast_slice(self.bytes).ok()).flatten()
+        let as_is = self.place.dtype == DType::F32 && self.place.order == Order::Rows;
+        as_is.then(|| bytemuck::try_cast_slice(self.bytes).ok()).flatten()
     }
 
     /// A copy.
     ///
     /// # Errors
-    /// If the bytes are not as many as the shape says.
+    /// If it is of a type that no weights are, or its elements lie in an odd order.
     pub fn tensor(&self) -> candle_core::Result<Tensor> {
-        Tensor::from_raw_buffer(self.bytes, self.dtype, self.shape, &Device::Cpu)
+        let Place { dtype, shape, order, .. } = self.place;
+        if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64) {
+            bail!("it has elements of type {dtype:?}; expected F32, F16, BF16 or F64");
+        }
+        let tensor = |shape: &[usize]| Tensor::from_raw_buffer(self.bytes, *dtype, shape, &Device::Cpu);
+        match order {
+            Order::Rows => tensor(shape),
+            Order::Columns => tensor(&shape.iter().rev().copied().collect::<Vec<_>>())?.t(),
+            Order::Strided => bail!("its elements do not lie one after another; save it as safetensors"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_become_rows() {
+        let floats: Vec<u8> = [1.0f32, 4.0, 2.0, 5.0, 3.0, 6.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let place = |order| Place { dtype: DType::F32, shape: vec![2, 3], bytes: 0..24, order };
+        let tensor = |order| Stored { place: &place(order), bytes: &floats }.tensor();
+        let rows: Vec<Vec<f32>> = tensor(Order::Columns).unwrap().to_vec2().unwrap();
+        assert_eq!(rows, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+        assert!(tensor(Order::Strided).is_err());
     }
 }

@@ -1,0 +1,5 @@
+//! A `Document` message, as a stream carries it.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| splade_sidecar::fuzzing::document(bytes));

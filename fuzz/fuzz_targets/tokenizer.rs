@@ -1,0 +1,24 @@
+//! A text through the tokenizers of the small models that the project carries: WordPiece, BPE and Unigram. The first byte
+//! chooses one.
+
+#![no_main]
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use splade_sidecar::model::{Backend, Model};
+
+const MODELS: [&str; 4] =
+    ["bert-random-tied", "roberta-random-tied", "xlm-roberta-random-tied", "modernbert-random-tied"];
+
+static LOADED: LazyLock<Vec<Model>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/models");
+    let load = |name: &&str| Model::load(name, &folder.join(name), &Backend::default()).expect("a valid model");
+    MODELS.iter().map(load).collect()
+});
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let Some((&choice, bytes)) = bytes.split_first() else { return };
+    let model = &LOADED[usize::from(choice) % LOADED.len()];
+    splade_sidecar::fuzzing::text(model, &String::from_utf8_lossy(bytes));
+});

@@ -1,0 +1,145 @@
+//! What the fuzz targets of `fuzz/` call: the ways by which bytes from outside come in, and the laws that hold for any bytes.
+//!
+//! No part of the service. A law that is broken is a panic, which is how a fuzzer is told.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::io::BufReader;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::cli::ingest::{Mapping, read_lines};
+use crate::grpc::document::{document as checked_document, to_document_id};
+use crate::grpc::filter::filter;
+use crate::grpc::options;
+use crate::grpc::payload::{payload, to_struct};
+use crate::grpc::{MOST_NESTED, RequestLimits};
+use crate::model::{Backend, Model, TokenBatch, prune};
+use crate::proto;
+use crate::types::{Fault, Point, Pruning, RESERVED_PREFIX, Role, SparseVector, check_collection_name};
+
+/// The default ones, or what matters of them here.
+const LIMITS: RequestLimits = RequestLimits {
+    text_bytes: 1 << 20,
+    unary_documents: 256,
+    payload_bytes: 1 << 20,
+    payload_depth: MOST_NESTED,
+    dense_dimensions: 65_536,
+    id_bytes: 512,
+    streams: 1,
+    stream_idle: Duration::MAX,
+};
+
+/// A document's bytes: it is refused with a reason, or all of it can be stored and given back.
+pub fn document(bytes: &[u8]) {
+    let document = match checked_document(&Bytes::copy_from_slice(bytes), "docs", &LIMITS) {
+        Ok(document) => document,
+        Err(unreadable) => return check_fault(&unreadable.fault),
+    };
+    assert!(!document.text.trim().is_empty() && document.text.len() <= LIMITS.text_bytes);
+    assert!(document.dense.values().flatten().all(|value| value.is_finite()));
+    assert!(document.payload.keys().all(|name| !name.starts_with(RESERVED_PREFIX)));
+    assert_eq!(
+        payload(to_struct(document.payload.clone()), usize::MAX, MOST_NESTED).unwrap(),
+        document.payload,
+        "a payload comes back"
+    );
+    let id = document.id.clone();
+    assert!(to_document_id(id.clone()).kind.is_some());
+    assert_eq!(Point::new(document, SparseVector::default(), "text").id, id.point_id());
+}
+
+/// A search request's bytes, as far as it is checked before anything is asked of a store.
+pub fn search_request(bytes: &[u8]) {
+    let Ok(request) = proto::SearchRequest::decode(bytes) else { return };
+    let _ = check_collection_name(&request.collection).map_err(|fault| check_fault(&fault));
+    let _ = request.filter.map(filter).transpose().map_err(|fault| check_fault(&fault));
+    let pruning = options::pruning("pruning", request.pruning, Pruning::default());
+    let pruning = pruning.map_err(|fault| check_fault(&fault)).unwrap_or_default();
+    if let Some(proto::search_request::Query::Vector(vector)) = request.query
+        && let Ok(mut vector) = SparseVector::new(vector.indices, vector.values)
+    {
+        let terms = vector.len();
+        let pruned = prune(&mut vector, pruning);
+        assert_eq!(vector.len() + pruned.terms, terms);
+        assert!(vector.indices().is_sorted() && vector.values().iter().all(|value| value.is_finite()));
+    }
+}
+
+/// The options of an ingest stream.
+pub fn ingest_options(bytes: &[u8]) {
+    let Ok(ingest) = proto::IngestOptions::decode(bytes) else { return };
+    let _ = check_collection_name(&ingest.collection).map_err(|fault| check_fault(&fault));
+    let _ = options::text_key(ingest.text_key).map_err(|fault| check_fault(&fault));
+    let _ = options::batch_points(ingest.batch_points).map_err(|fault| check_fault(&fault));
+    match options::collection_spec(ingest.collection_options) {
+        Ok(spec) => assert!(spec.dense.keys().chain([&spec.vector_name]).all(|name| !name.contains(['/', '.']))),
+        Err(fault) => check_fault(&fault),
+    }
+}
+
+fn check_fault(fault: &Fault) {
+    assert!(!fault.message.is_empty() && fault.message.len() <= 1_100, "{fault:?}");
+}
+
+/// A file of JSON lines: no line is lost, each is a document that can be sent or has a reason why not.
+pub fn json_lines(bytes: &[u8]) {
+    let mapping = Mapping { id_field: "id".to_owned(), text_field: "text".to_owned(), payload_fields: None };
+    let mut lines = Vec::new();
+    let read = read_lines(&mut BufReader::with_capacity(64, bytes), &mapping, 0, |batch| {
+        lines.extend(batch);
+        true
+    });
+    read.unwrap();
+    let written = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    assert_eq!(lines.len(), written.count(), "each line that is not blank");
+    assert!(lines.is_sorted_by(|a, b| a.number < b.number && a.offset < b.offset));
+    assert!(lines.last().is_none_or(|line| line.offset <= bytes.len() as u64));
+    for line in lines {
+        match line.document {
+            Ok(encoded) => document(&encoded),
+            Err(rejection) => assert!(!rejection.reason.is_empty() && !rejection.message.is_empty()),
+        }
+    }
+}
+
+/// A text through both sides of a model: its tokens have embeddings, fit into the encoder, and cut or in windows they are
+/// the tokens of the whole.
+pub fn text(model: &Model, text: &str) {
+    for tokenizer in [Role::Document, Role::Query].map(|role| &model.side(role).tokenizer) {
+        let (Ok(all), Ok(cut)) = (tokenizer.tokens(text), tokenizer.tokenize(text)) else { continue };
+        let known = model.settings.vocabulary_size as u32;
+        assert!(cut.ids.iter().all(|&id| id < known), "ids within the vocabulary");
+        let Some(room) = tokenizer.room() else { continue };
+        assert_eq!(cut.truncated, all.len() > room);
+        assert_eq!(cut.ids, tokenizer.sequence(&all[..all.len().min(room)]).unwrap(), "a cut text is a beginning");
+        let special: BTreeSet<u32> = tokenizer.sequence(&[]).unwrap().into_iter().collect();
+        for window in all.chunks(room) {
+            let sequence = tokenizer.sequence(window).unwrap();
+            assert!(sequence.len() <= model.settings.max_length, "a window fits");
+            let rest = |ids: &[u32]| ids.iter().copied().filter(|id| !special.contains(id)).collect::<Vec<_>>();
+            assert_eq!(rest(&sequence), rest(window), "a window is the tokens and special ones");
+        }
+    }
+}
+
+/// A model of any folder: it is refused with a reason, or it encodes.
+pub fn model(folder: &Path) {
+    match Model::load("fuzzed", folder, &Backend::default()).and_then(|model| model.warm_up().map(|()| model)) {
+        Err(error) => assert!(!error.to_string().is_empty()),
+        Ok(model) => {
+            for role in [Role::Document, Role::Query] {
+                let side = model.side(role);
+                let Ok(tokens) = side.tokenizer.tokenize("The quick brown fox [MASK] déjà vu 42.") else { continue };
+                let batch = TokenBatch::from_iter([&tokens.ids[..], tokens.ids.get(..1).unwrap_or_default()]);
+                if let Ok(vectors) = side.encoder.encode(&batch, &mut || {}) {
+                    assert!(vectors.len() == 2 && vectors[0].values().iter().all(|value| value.is_finite()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The part of Python's pickle machine (protocol 2) that a file of tensors needs.
+//!
+//! A pickle is a program that names functions and calls them. Here none is ever called: the few that rebuild a tensor stand
+//! for their arguments, and whatever else a program makes is an [`Value::Opaque`], of which nothing is kept. Values don't
+//! change and are shared, so a short program can't make a large one.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use candle_core::DType;
+
+use super::super::mapped::{Place, Places};
+use super::rebuild::{rebuilt, storage};
+
+/// The most values on the stack and in the memo. A dictionary is filled a thousand entries at a time, and a tensor leaves
+/// some 15 values in the memo.
+const MAX_STACK: usize = 1 << 16;
+const MAX_MEMO: usize = 1 << 20;
+/// How deep tuples may be in each other: a tensor's sizes are in its arguments, which may be in a parameter's.
+const MAX_DEPTH: usize = 8;
+
+/// What a program makes.
+#[derive(Clone)]
+pub enum Value {
+    Whole(i64),
+    Text(Rc<str>),
+    /// The module and the name of a class or function.
+    Global(Rc<(String, String)>),
+    Tuple(Rc<Tuple>),
+    /// The bytes of tensors.
+    Storage(Rc<Storage>),
+    Tensor(Rc<Place>),
+    /// Anything else.
+    Opaque,
+}
+
+pub struct Tuple {
+    pub values: Vec<Value>,
+    depth: usize,
+}
+
+/// Bytes of the file, of elements of one type.
+pub struct Storage {
+    pub dtype: DType,
+    pub bytes: Range<usize>,
+}
+
+impl Value {
+    /// A tuple of these values.
+    pub fn tuple(values: Vec<Self>) -> Self {
+        let depths = values.iter().map(|value| if let Self::Tuple(tuple) = value { tuple.depth } else { 0 });
+        let depth = 1 + depths.max().unwrap_or(0);
+        Self::Tuple(Rc::new(Tuple { values, depth }))
+    }
+}
+
+struct Machine<'a, F> {
+    program: &'a [u8],
+    stack: Vec<Value>,
+    /// Where on the stack the values of open tuples and dictionaries begin.
+    marks: Vec<usize>,
+    memo: HashMap<u32, Value>,
+    storage: F,
+    /// All that was ever put into a dictionary under a name.
+    tensors: Places,
+}
+
+/// Runs a program, and gives the tensors that it puts into dictionaries, by name. `storage` gives the bytes of a storage by
+/// its key.
+///
+/// # Errors
+/// If it is cut short, has instructions that no file of tensors has, or names a tensor twice: a text that says so.
+pub fn run(program: &[u8], storage: impl Fn(&str) -> Option<Range<usize>>) -> Result<Places, String> {
+    let (stack, marks, memo, tensors) = Default::default();
+    let mut machine = Machine { program, stack, marks, memo, storage, tensors };
+    while machine.step()? {
+        if machine.stack.len() + machine.marks.len() > MAX_STACK || machine.memo.len() > MAX_MEMO {
+            return Err("its pickle makes more values than a file of tensors does".to_owned());
+        }
+    }
+    Ok(machine.tensors)
+}
+
+impl<F: Fn(&str) -> Option<Range<usize>>> Machine<'_, F> {
+    /// One instruction; false after the last.
+    fn step(&mut self) -> Result<bool, String> {
+        let [code] = self.take()?;
+        match code {
+            // PROTO
+            0x80 => drop(self.take::<1>()?),
+            b'.' => return Ok(false),
+            // None, True, False, a float; an empty dictionary, list
+            b'N' | 0x88 | 0x89 | b'}' | b']' => self.stack.push(Value::Opaque),
+            b'G' => {
+                self.take::<8>()?;
+                self.stack.push(Value::Opaque);
+            }
+            b'J' => self.whole(|machine| Ok(i32::from_le_bytes(machine.take()?).into()))?,
+            b'K' => self.whole(|machine| Ok(u8::from_le_bytes(machine.take()?).into()))?,
+            b'M' => self.whole(|machine| Ok(u16::from_le_bytes(machine.take()?).into()))?,
+            0x8a => self.whole(Self::long)?,
+            b'X' => {
+                let length = u32::from_le_bytes(self.take()?);
+                let text = str::from_utf8(self.bytes(length as usize)?).map_err(|error| error.to_string())?.into();
+                self.stack.push(Value::Text(text));
+            }
+            b'c' => {
+                let global = (self.line()?, self.line()?);
+                self.stack.push(Value::Global(Rc::new(global)));
+            }
+            b'(' => self.marks.push(self.stack.len()),
+            b')' => self.tuple(Vec::new())?,
+            0x85..=0x87 => {
+                let values = self.last(usize::from(code - 0x84))?;
+                self.tuple(values)?;
+            }
+            b't' => {
+                let values = self.marked()?;
+                self.tuple(values)?;
+            }
+            // A dictionary, a list of what is marked
+            b'd' | b'l' => {
+                let entries = self.marked()?;
+                self.fill(entries)?;
+                self.stack.push(Value::Opaque);
+            }
+            // APPEND, APPENDS, BUILD: what they change is opaque, and so is what they put into it
+            b'a' | b'b' => drop(self.last(1)?),
+            b'e' => drop(self.marked()?),
+            b's' => {
+                let entry = self.last(2)?;
+                self.fill(entry)?;
+            }
+            b'u' => {
+                let entries = self.marked()?;
+                self.fill(entries)?;
+            }
+            // REDUCE, NEWOBJ: a call, which is not made
+            b'R' | 0x81 => {
+                let call = self.last(2)?;
+                self.stack.push(rebuilt(&call));
+            }
+            // BINPERSID: something outside the pickle
+            b'Q' => {
+                let id = self.last(1)?;
+                self.stack.push(storage(&id, &self.storage)?);
+            }
+            b'q' => self.put(|machine| Ok(u8::from_le_bytes(machine.take()?).into()))?,
+            b'r' => self.put(|machine| Ok(u32::from_le_bytes(machine.take()?)))?,
+            b'h' => self.get(|machine| Ok(u8::from_le_bytes(machine.take()?).into()))?,
+            b'j' => self.get(|machine| Ok(u32::from_le_bytes(machine.take()?)))?,
+            other => return Err(format!("its pickle has an instruction {other:#04x}, which no file of tensors needs")),
+        }
+        Ok(true)
+    }
+
+    fn bytes(&mut self, count: usize) -> Result<&[u8], String> {
+        let (bytes, rest) = self.program.split_at_checked(count).ok_or("its pickle is cut short")?;
+        self.program = rest;
+        Ok(bytes)
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        let (bytes, rest) = self.program.split_first_chunk().ok_or("its pickle is cut short")?;
+        self.program = rest;
+        Ok(*bytes)
+    }
+
+    fn line(&mut self) -> Result<String, String> {
+        let end = self.program.iter().position(|&byte| byte == b'\n').ok_or("its pickle is cut short")?;
+        let line = String::from_utf8_lossy(self.bytes(end)?).into_owned();
+        self.take::<1>()?;
+        Ok(line)
+    }
+
+    fn whole(&mut self, read: impl FnOnce(&mut Self) -> Result<i64, String>) -> Result<(), String> {
+        let number = read(self)?;
+        self.stack.push(Value::Whole(number));
+        Ok(())
+    }
+
+    /// A whole number of up to eight bytes, in two's complement.
+    fn long(&mut self) -> Result<i64, String> {
+        let [length] = self.take()?;
+        let bytes = self.bytes(length.into())?;
+        if bytes.len() > 8 {
+            return Err("its pickle has a number of more than 64 bits".to_owned());
+        }
+        let sign = if bytes.last().is_some_and(|&byte| byte >= 0x80) { 0xff } else { 0 };
+        let mut number = [sign; 8];
+        number.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        Ok(i64::from_le_bytes(number))
+    }
+
+    /// The last values of the stack, of those after the last mark.
+    fn last(&mut self, count: usize) -> Result<Vec<Value>, String> {
+        let floor = self.marks.last().copied().unwrap_or(0);
+        let at = self.stack.len().checked_sub(count).filter(|&at| at >= floor);
+        Ok(self.stack.split_off(at.ok_or("its pickle takes a value that is not there")?))
+    }
+
+    /// All values after the last mark, and the mark.
+    fn marked(&mut self) -> Result<Vec<Value>, String> {
+        let at = self.marks.pop().ok_or("its pickle takes a mark that is not there")?;
+        Ok(self.stack.split_off(at))
+    }
+
+    fn tuple(&mut self, values: Vec<Value>) -> Result<(), String> {
+        let tuple = Value::tuple(values);
+        if matches!(&tuple, Value::Tuple(tuple) if tuple.depth > MAX_DEPTH) {
+            return Err(format!("its pickle has tuples more than {MAX_DEPTH} deep"));
+        }
+        self.stack.push(tuple);
+        Ok(())
+    }
+
+    /// Puts keys and values into a dictionary.
+    fn fill(&mut self, entries: Vec<Value>) -> Result<(), String> {
+        for entry in entries.chunks_exact(2) {
+            if let [Value::Text(name), Value::Tensor(place)] = entry
+                && self.tensors.insert(name.to_string(), Place::clone(place)).is_some_and(|other| other != **place)
+            {
+                return Err(format!("it has two tensors `{name}`"));
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, read: impl FnOnce(&mut Self) -> Result<u32, String>) -> Result<(), String> {
+        let place = read(self)?;
+        let value = self.stack.last().cloned().ok_or("its pickle takes a value that is not there")?;
+        self.memo.insert(place, value);
+        Ok(())
+    }
+
+    fn get(&mut self, read: impl FnOnce(&mut Self) -> Result<u32, String>) -> Result<(), String> {
+        let place = read(self)?;
+        self.stack.push(self.memo.get(&place).cloned().ok_or("its pickle takes a value that is not there")?);
+        Ok(())
+    }
+}

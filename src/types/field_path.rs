@@ -1,0 +1,62 @@
+//! Where a value lies in a nested one.
+
+use std::fmt;
+
+/// A path such as `payload.tags[3].name`, as links to the levels above.
+///
+/// It is written out only where something is wrong: texts for each value would take a field with a long name and many
+/// elements the square of its size.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldPath<'a> {
+    above: Option<&'a FieldPath<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step<'a> {
+    Field(&'a str),
+    Element(usize),
+}
+
+impl<'a> FieldPath<'a> {
+    /// The outermost field.
+    pub fn new(field: &'a str) -> Self {
+        Self { above: None, step: Step::Field(field) }
+    }
+
+    /// A field of what is here.
+    pub fn field(&'a self, name: &'a str) -> Self {
+        Self { above: Some(self), step: Step::Field(name) }
+    }
+
+    /// An element of the list that is here.
+    pub fn element(&'a self, index: usize) -> Self {
+        Self { above: Some(self), step: Step::Element(index) }
+    }
+}
+
+impl fmt::Display for FieldPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(above) = self.above {
+            above.fmt(f)?;
+        }
+        match self.step {
+            Step::Field(name) if self.above.is_none() => f.write_str(name),
+            Step::Field(name) => write!(f, ".{name}"),
+            Step::Element(index) => write!(f, "[{index}]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_from_the_outside_in() {
+        let payload = FieldPath::new("payload");
+        let (tags, other) = (payload.field("tags"), payload.field(""));
+        assert_eq!(tags.element(3).field("name").to_string(), "payload.tags[3].name");
+        assert_eq!((payload.to_string(), other.to_string()), ("payload".to_owned(), "payload.".to_owned()));
+    }
+}

@@ -1,0 +1,117 @@
+//! Settings that are hostile: sizes that overflow or would need all memory, names that lead out of the folder, files that
+//! never end.
+
+use std::fs::File;
+use std::os::unix::net::UnixListener;
+
+use serde_json::{Value, json};
+
+use super::{copy, copy_of, error_of, says, with_json, with_json_of};
+
+#[test]
+fn sizes_and_numbers_that_no_model_has() {
+    let size = "not a positive whole number";
+    for (key, value, problem) in [
+        ("hidden_size", json!(1u64 << 40), size),
+        ("hidden_size", json!(u64::MAX), size),
+        ("hidden_size", json!(0), size),
+        ("intermediate_size", json!(1u64 << 63), size),
+        ("vocab_size", json!(-1), size),
+        ("vocab_size", json!(700.5), size),
+        ("num_attention_heads", json!(0), size),
+        ("num_attention_heads", json!(7), "does not divide the width"),
+        ("num_attention_heads", json!(1 << 30), "does not divide the width"),
+        ("max_position_embeddings", json!(i32::MAX), "at most 65536"),
+        ("layer_norm_eps", json!(-1.0), "expected a number from 0 on"),
+        ("layer_norm_eps", json!("small"), "expected a number from 0 on"),
+        ("architectures", json!(["GPT"]), "not supported"),
+    ] {
+        says(&with_json("config.json", |config| config[key] = value), &["config.json", problem]);
+    }
+    for key in ["hidden_size", "intermediate_size", "vocab_size", "type_vocab_size", "num_hidden_layers"] {
+        let error = with_json("config.json", |config| config[key] = json!(1_000_000_000));
+        says(&error, &["model.safetensors", "tensor", "expected"]);
+    }
+    says(&with_json("config.json", |config| config["max_position_embeddings"] = json!(2)), &["leaves no room"]);
+}
+
+/// Nothing in the weights says how many positions there are.
+#[test]
+fn angles_that_would_need_all_memory() {
+    let with =
+        |key: &str, value: Value| with_json_of("modernbert-random-tied", "config.json", |config| config[key] = value);
+    says(&with("max_position_embeddings", json!(2_000_000_000)), &["config.json", "at most 65536"]);
+    says(&with("num_attention_heads", json!(32)), &["config.json", "a head has 1 elements", "even"]);
+    says(&with("local_attention", json!(-128)), &["config.json", "local_attention"]);
+    says(&with("norm_eps", json!([])), &["config.json", "norm_eps"]);
+}
+
+#[test]
+fn positions_that_the_padding_leaves_no_room_for() {
+    let with =
+        |padding: Value| with_json_of("roberta-random-tied", "config.json", |config| config["pad_token_id"] = padding);
+    says(&with(json!(u32::MAX)), &["leaves no room"]);
+}
+
+#[test]
+fn names_that_lead_out_of_the_folder() {
+    for path in ["..", "../other", "/etc", "1_SpladePooling/../.."] {
+        let module = |path: &str, class: &str| json!({ "idx": 0, "name": "0", "path": path, "type": class });
+        let modules = json!([module(path, "MLMTransformer"), module("", "SpladePooling")]);
+        says(&with_json("modules.json", |file| *file = modules), &["modules.json", path, "outside the model's folder"]);
+        let router = json!([module(path, "Router")]);
+        says(&with_json("modules.json", |file| *file = router), &["modules.json", path, "outside the model's folder"]);
+        let error = with_json_of("router-random-idf-json", "router_config.json", |config| {
+            config["types"][path] = json!("SparseStaticEmbedding");
+            config["structure"]["query"] = json!([path]);
+        });
+        says(&error, &["router_config.json", path, "outside the model's folder"]);
+        let file = "query_0_SparseStaticEmbedding/config.json";
+        let error = with_json_of("router-random-idf-json", file, |config| config["path"] = json!(path));
+        says(&error, &[file, path, "outside the model's folder"]);
+    }
+    let index = "model.safetensors.index.json";
+    for name in ["..", ".", "", "../model.safetensors", "/etc/passwd"] {
+        let error = with_json_of("distilbert-random-sharded", index, |file| file["weight_map"] = json!({ "a": name }));
+        says(&error, &["model"]);
+        assert!(!error.contains("root:"), "{error}");
+    }
+}
+
+#[test]
+fn weights_of_tokens_that_are_no_numbers() {
+    let with = |value: Value| with_json_of("router-random-idf-json", "idf.json", |idf| idf["the"] = value);
+    says(&with(json!(1e39)), &["idf.json", "not a finite number"]);
+    says(&with(json!("heavy")), &["idf.json", "invalid type"]);
+}
+
+/// A folder, a socket, and more bytes than such a file has; a pipe would never end.
+#[test]
+fn files_that_are_none_or_too_long() {
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "model.safetensors"] {
+        let (_copy, folder) = copy();
+        let path = folder.join(name);
+        let _ = std::fs::remove_file(&path);
+        std::fs::create_dir(&path).unwrap();
+        says(&error_of(&folder), &[name, "not a regular file"]);
+        std::fs::remove_dir(&path).unwrap();
+        let _socket = UnixListener::bind(&path).unwrap();
+        says(&error_of(&folder), &[name, "not a regular file"]);
+        std::fs::remove_file(&path).unwrap();
+        File::create(&path).unwrap().set_len(130 << 20).unwrap();
+        let problem = if name == "model.safetensors" { "no safetensors" } else { "MiB, which no model needs" };
+        says(&error_of(&folder), &[name, problem]);
+    }
+}
+
+#[test]
+fn json_that_is_nested_without_end() {
+    for name in ["config.json", "modules.json", "tokenizer.json", "tokenizer_config.json"] {
+        let (_copy, folder) = copy();
+        std::fs::write(folder.join(name), "[".repeat(1 << 20)).unwrap();
+        says(&error_of(&folder), &[name]);
+    }
+    let (_copy, folder) = copy_of("router-random-idf-json");
+    std::fs::write(folder.join("idf.json"), "{\"a\":".repeat(1 << 20)).unwrap();
+    says(&error_of(&folder), &["idf.json"]);
+}
