@@ -7,6 +7,7 @@ mod api;
 mod cli;
 mod delivery;
 mod edge_store;
+mod fuzz_corpora;
 mod golden;
 mod hub;
 mod layering;

@@ -44,7 +44,8 @@ fn is_folder(prefix: &str) -> bool {
 }
 
 fn members(archive: &[u8]) -> Result<Members, String> {
-    let mut zip = ZipArchive::new(Cursor::new(archive)).map_err(|error| error.to_string())?;
+    let zip = ZipArchive::new(Cursor::new(archive));
+    let mut zip = zip.map_err(|error| format!("{error}; save it with PyTorch 1.6 or later, or as safetensors"))?;
     let mut members = Members::new();
     for index in 0..zip.len() {
         let member = zip.by_index_raw(index).map_err(|error| error.to_string())?;

@@ -32,9 +32,9 @@ fn files_that_are_cut_short() {
         let (_copy, folder) = copy_of(model);
         let path = folder.join("tokenizer.json");
         let bytes = std::fs::read(&path).unwrap();
-        for length in (0..bytes.len()).step_by(97) {
+        for length in (0..bytes.trim_ascii_end().len()).step_by(97) {
             std::fs::write(&path, &bytes[..length]).unwrap();
-            says(&error_of(&folder), &["tokenizer.json", "EOF"]);
+            says(&error_of(&folder), &["tokenizer.json", " at line "]);
         }
     }
 }

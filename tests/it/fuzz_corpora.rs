@@ -1,0 +1,38 @@
+//! The inputs that the fuzzer found worth keeping: the laws of the fuzz targets hold for them on every test run.
+
+use std::path::PathBuf;
+
+use splade_sidecar::fuzzing;
+
+use crate::support::models;
+
+fn each(target: &str, check: impl Fn(&[u8])) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let inputs: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(inputs.len() > 10, "{target} has only {} inputs", inputs.len());
+    inputs.iter().for_each(|input| check(&std::fs::read(input).unwrap()));
+}
+
+#[test]
+fn documents() {
+    each("document", fuzzing::document);
+}
+
+#[test]
+fn requests() {
+    each("requests", |bytes| {
+        fuzzing::search_request(bytes);
+        fuzzing::ingest_options(bytes);
+    });
+}
+
+#[test]
+fn lines() {
+    each("jsonl", fuzzing::json_lines);
+}
+
+#[test]
+fn texts() {
+    let model = models::random("xlm-roberta-random-tied");
+    each("tokenizer", |bytes| fuzzing::text(&model, &String::from_utf8_lossy(bytes)));
+}
