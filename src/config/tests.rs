@@ -58,7 +58,7 @@ fn the_sockets_mode_is_octal() {
         assert_eq!(with(&["--unix-socket-mode", text]).unwrap().security.unix_socket_mode, mode);
     }
     for text in ["0", "1777", "rw", "0680", "-1", ""] {
-        let error = with(&["--unix-socket-mode", text]).unwrap_err().to_string();
+        let error = with(&[&format!("--unix-socket-mode={text}")]).unwrap_err().to_string();
         assert!(error.contains("an octal mode such as 0660"), "{text}: {error}");
     }
 }
