@@ -21,7 +21,7 @@ const VECTOR: &str = "title";
 
 /// Batches are closed by their number of points alone.
 async fn start(server: &QdrantServer) -> Sidecar {
-    remote(server, &["--upsert-age", "60s", "--upsert-bytes", "256MiB"]).await
+    remote(server, &["--upsert-age", "60s", "--upsert-bytes", "256MiB", "--max-payload-bytes", "16MiB"]).await
 }
 
 /// All documents, one of them as given.
