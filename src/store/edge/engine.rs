@@ -68,11 +68,7 @@ impl Engine {
     pub(super) fn open(path: &Path, folder: Arc<Folder>) -> Result<Self, StoreError> {
         trim_log(path)?;
         drop_half_merged(path)?;
-        let shard = guard(path, || EdgeShard::load(path, None)).map_err(|error| match check_free_space(path) {
-            // To open it takes a little room, and there is nothing to restore.
-            Err(full) => full,
-            Ok(()) => unreadable(path, error),
-        })?;
+        let shard = guard(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
         Ok(Self { shard, path: path.to_owned(), folder })
     }
 
