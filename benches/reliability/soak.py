@@ -13,8 +13,8 @@ Beside each other, on the embedded store:
 - calls with a deadline of a millisecond.
 
 At the end the permits that are held must be 0 and SIGTERM must end with status 0. The summary goes to the standard
-error output, all figures to the standard output as one line of JSON. Memory grows until the set of ids is full, so a run
-of a minute says nothing of its slope.
+error output, all figures to the standard output as one line of JSON. Memory grows until the set of ids is full, so a
+run of a minute says nothing of its slope.
 """
 
 import argparse
