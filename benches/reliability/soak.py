@@ -5,15 +5,16 @@
 
 Beside each other, on the embedded store:
 
-- bulk: `Ingest` streams, whose ids come from a bounded set, so that the store does not grow without end; of each hundred
-  documents some are bad: blank, no UTF-8, an id too long, a dense vector that the collection doesn't have. Each document
-  must have one result, the right one, and `durable_through` must be right.
+- bulk: `Ingest` streams, whose ids come from a bounded set, so that the store does not grow without end; of each
+  hundred documents some are bad: blank, no UTF-8, an id too long, a dense vector that the collection doesn't have. Each
+  document must have one result, the right one, and `durable_through` must be right.
 - queries: `Encode` and `Search` in turn, at a steady rate.
 - clients that cancel an ingest after its first results.
 - calls with a deadline of a millisecond.
 
-At the end the permits that are held must be 0 and SIGTERM must end with status 0. The summary goes to the standard error
-output, all figures to the standard output as one line of JSON.
+At the end the permits that are held must be 0 and SIGTERM must end with status 0. The summary goes to the standard
+error output, all figures to the standard output as one line of JSON. Memory grows until the set of ids is full, so a
+run of a minute says nothing of its slope.
 """
 
 import argparse
@@ -32,8 +33,7 @@ from pathlib import Path
 
 import grpc
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests" / "python"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "python"))
 from stubs import generate_stubs
 
 STUBS = generate_stubs()
@@ -42,6 +42,7 @@ from splade.v1 import encoder_service_pb2, index_service_pb2, types_pb2  # noqa:
 import documents  # noqa: E402
 from sidecar import Sidecar  # noqa: E402
 
+ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "soak"
 # Ids that documents may have.
 IDS = 20_000
@@ -58,7 +59,9 @@ def main() -> None:
     arguments = parse_arguments()
     model = arguments.model or fetched_model()
     with tempfile.TemporaryDirectory(prefix="splade-soak-") as folder:
-        server = Sidecar(str(arguments.ours.resolve()), model, Path(folder) / "store", "--threads", str(arguments.threads))
+        server = Sidecar(
+            str(arguments.ours.resolve()), model, Path(folder) / "store", "--threads", str(arguments.threads)
+        )
         try:
             figures = Soak(server, arguments).figures()
         finally:
@@ -76,7 +79,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=20, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--model", metavar="FOLDER", help="(default: splade-tiny, which is fetched)")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="encoder threads (default: %(default)s)")
-    parser.add_argument("--bulk", type=int, default=2, metavar="N", help="ingest streams at once (default: %(default)s)")
+    parser.add_argument(
+        "--bulk", type=int, default=2, metavar="N", help="ingest streams at once (default: %(default)s)"
+    )
     parser.add_argument("--rate", type=float, default=20, metavar="N", help="queries a second (default: %(default)s)")
     return parser.parse_args()
 
@@ -154,7 +159,7 @@ class Soak:
             self.over.wait(max(0.0, due - time.monotonic()))
             text = " ".join(dice.choice(self.texts).split()[:8])
             start = time.monotonic()
-            if self.counted("query", lambda: self.ask(len(self.query_ms), text)):
+            if self.counted("query", lambda text=text: self.ask(len(self.query_ms), text)):
                 self.query_ms.append(1000 * (time.monotonic() - start))
 
     def cancel(self, dice: random.Random) -> None:
@@ -289,8 +294,9 @@ def summary(figures: dict) -> list[str]:
         f"({figures['documents_per_s']:.0f}/s): {figures['documents']}",
         f"{figures['queries']} queries: " + ", ".join(f"{name} {time:.1f} ms" for name, time in times.items()),
         *errors,
-        f"memory: {resident['first']:.0f} MB at first, {resident['half']:.0f} MB at half time, {resident['last']:.0f} MB at "
-        f"last, at most {resident['most']:.0f} MB; second half {resident['mb_per_hour']:+.1f} MB/hour",
+        f"memory: {resident['first']:.0f} MB at first, {resident['half']:.0f} MB at half time, "
+        f"{resident['last']:.0f} MB at last, at most {resident['most']:.0f} MB; "
+        f"second half {resident['mb_per_hour']:+.1f} MB/hour",
         f"permits held at the end: {figures['permits_held_at_the_end']:.0f}; SIGTERM: {figures['exit_status']}",
         *(f"WRONG: {what}" for what in figures["wrong"]),
     ]

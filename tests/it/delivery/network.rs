@@ -160,7 +160,7 @@ async fn the_store_is_slow() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_wire_is_narrow() {
-    Scene::new(&[]).await.survives(async |scene| scene.wire.throttle(2_000_000)).await;
+    Scene::new(&[]).await.survives(async |scene| scene.wire.throttle(400_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
