@@ -24,8 +24,17 @@ use crate::proto::{
 };
 use crate::types::{Fault, Reason};
 
-/// The most vectors of one response message: of 30,000 terms with their tokens, half a MiB each.
-const VECTORS_A_MESSAGE: usize = 6;
+/// What vectors of one response message have in bytes at most, unless one alone has more. Clients take 4 MiB by default.
+const VECTORS_BYTES: usize = 3 << 20;
+/// The bytes of a term: its index and weight, and about as much as a token has.
+const TERM_BYTES: usize = 9;
+const TOKEN_BYTES: usize = 11;
+
+/// The most vectors of one response message, should each have all terms of the vocabulary.
+fn vectors_a_message(vocabulary: usize, with_tokens: bool) -> usize {
+    let term = TERM_BYTES + if with_tokens { TOKEN_BYTES } else { 0 };
+    (VECTORS_BYTES / (term * vocabulary).max(1)).clamp(1, 64)
+}
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -123,7 +132,8 @@ impl EncoderService for EncoderApi {
             let model = Arc::clone(&options.model);
             let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
             let reader = tokio::spawn(read(shared, requests, encode, texts));
-            let responder = Responder { results, reader, deadline, results_a_message: VECTORS_A_MESSAGE, _open: open };
+            let results_a_message = vectors_a_message(model.settings.vocabulary_size, with_tokens);
+            let responder = Responder { results, reader, deadline, results_a_message, _open: open };
             Ok(responder.respond(move |finished| {
                 let tokens_of = with_tokens.then_some(&*model);
                 EncodeStreamResponse {
