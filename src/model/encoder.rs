@@ -21,7 +21,7 @@ pub trait Encoder: fmt::Debug + Send + Sync + 'static {
 
 /// The most tokens that the kernels work on at once, unless one sequence has more: a processor is not faster with more, and
 /// the memory that a batch needs stays small whatever its size.
-const KERNEL_TOKENS: usize = 1_024;
+const KERNEL_TOKENS: usize = 512;
 
 /// A transformer under a SPLADE head.
 pub struct SpladeEncoder {
