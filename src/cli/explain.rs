@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::builder::BoolishValueParser;
 use serde_json::{Value, json};
 
 use super::client::ClientArgs;
+use super::fingerprint::FingerprintArgs;
 use super::id;
 use super::long_text::LongTextArgs;
 use super::output::{OutputArgs, one_line, weight_to_json};
@@ -40,9 +40,8 @@ pub struct Explain {
     /// none to keep all [default: as the server is set].
     #[arg(long, env = "SPLADE_EXPLAIN_PRUNE_TEXT", value_name = "RULES", requires = "text", value_parser = pruning::parse)]
     prune_text: Option<Pruning>,
-    /// Explain a document of a collection that another encoder wrote.
-    #[arg(long, env = "SPLADE_IGNORE_FINGERPRINT", value_parser = BoolishValueParser::new())]
-    ignore_fingerprint: bool,
+    #[command(flatten)]
+    fingerprint: FingerprintArgs,
     #[command(flatten)]
     long_text: LongTextArgs,
     #[command(flatten)]
@@ -67,7 +66,7 @@ impl Explain {
             window_overlap: self.long_text.window_overlap,
             query_pruning: self.prune_query,
             document_pruning: self.prune_text,
-            ignore_fingerprint: self.ignore_fingerprint,
+            ignore_fingerprint: self.fingerprint.ignore_fingerprint,
         };
         let response = self.client.index().await?.explain(self.client.request(request)).await?.into_inner();
         self.output.print(|| table(&response), || to_json(&response))?;

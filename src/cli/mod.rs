@@ -12,6 +12,7 @@ mod duration;
 mod encode;
 mod errors;
 mod explain;
+mod fingerprint;
 mod health;
 mod id;
 pub(crate) mod ingest;

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::builder::BoolishValueParser;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::client::{ClientArgs, Connection};
+use super::fingerprint::FingerprintArgs;
 use super::id;
 use super::latency::Latencies;
 use super::long_text::LongTextArgs;
@@ -59,9 +59,8 @@ pub struct Search {
     /// of the documents.
     #[arg(long, env = "SPLADE_SEARCH_REPEAT", value_name = "N")]
     repeat: Option<u32>,
-    /// Search a collection that another encoder wrote.
-    #[arg(long, env = "SPLADE_IGNORE_FINGERPRINT", value_parser = BoolishValueParser::new())]
-    ignore_fingerprint: bool,
+    #[command(flatten)]
+    fingerprint: FingerprintArgs,
     #[command(flatten)]
     long_text: LongTextArgs,
     #[command(flatten)]
@@ -109,7 +108,7 @@ impl Search {
             long_text: self.long_text.long_text(),
             window_overlap: self.long_text.window_overlap,
             pruning: self.prune,
-            ignore_fingerprint: self.ignore_fingerprint,
+            ignore_fingerprint: self.fingerprint.ignore_fingerprint,
             ..SearchRequest::default()
         };
         Ok(index.search(self.client.request(request)).await?.into_inner().hits)

@@ -61,10 +61,10 @@ impl Shared {
         let (encode, mut vectors) = self.pipeline.encode(Urgency::Interactive, options);
         let count = texts.len();
         let sizes: Vec<_> = texts.iter().map(String::len).collect();
-        let places = encode.places(&sizes)?;
+        let places = encode.tickets.places(&sizes)?;
         let submit = async move {
             for (number, (text, place)) in (0u64..).zip(texts.into_iter().zip(places)) {
-                encode.submit(encode.ticket_at(place).await?, number, Ok(text)).await?;
+                encode.submit(encode.tickets.at(place).await?, number, Ok(text)).await?;
             }
             Ok(())
         };
@@ -171,12 +171,12 @@ async fn read(
         for text in texts {
             sequence += 1;
             let text = read_text(&text, shared.limits.text_bytes);
-            let ticket = encode.ticket().await.map_err(status)?;
+            let ticket = encode.tickets.take().await.map_err(status)?;
             encode.submit(ticket, sequence, text).await.map_err(status)?;
         }
         // Nothing more is read before there is room for it.
-        drop(encode.ticket().await.map_err(status)?);
-        match next_request(&mut requests, &shared, encode.settled(), encode.abandoned()).await? {
+        drop(encode.tickets.take().await.map_err(status)?);
+        match next_request(&mut requests, &shared, encode.tickets.settled(), encode.tickets.abandoned()).await? {
             None => return Ok(()),
             Some(request) if request.options.is_some() => return Err(status(late_options())),
             Some(request) => texts = request.texts,

@@ -59,12 +59,12 @@ pub async fn read(
     loop {
         counter!(names::RECEIVED, "call" => "ingest").increment(documents.len() as u64);
         for bytes in documents {
-            let ticket = ingest.ticket().await.map_err(status)?;
+            let ticket = ingest.tickets.take().await.map_err(status)?;
             submit(&shared, &mut ingest, ticket, bytes).await.map_err(status)?;
         }
         // Nothing more is read before there is room for it.
-        drop(ingest.ticket().await.map_err(status)?);
-        match next_request(&mut requests, &shared, ingest.settled(), ingest.abandoned()).await? {
+        drop(ingest.tickets.take().await.map_err(status)?);
+        match next_request(&mut requests, &shared, ingest.tickets.settled(), ingest.tickets.abandoned()).await? {
             None => return Ok(()),
             Some(request) if request.options.is_some() => return Err(status(late_options())),
             Some(request) => documents = request.documents,
@@ -82,12 +82,12 @@ pub async fn upsert(
     documents: Vec<Bytes>,
 ) -> Result<Vec<DocumentResult>, Fault> {
     let sizes: Vec<_> = documents.iter().map(Bytes::len).collect();
-    let places = ingest.places(&sizes)?;
+    let places = ingest.tickets.places(&sizes)?;
     counter!(names::RECEIVED, "call" => "upsert").increment(documents.len() as u64);
     // `ingest` moves in and is dropped with the last document, which is how the results end.
     let submit = async move {
         for (bytes, place) in documents.into_iter().zip(places) {
-            let ticket = ingest.ticket_at(place).await?;
+            let ticket = ingest.tickets.at(place).await?;
             submit(shared, &mut ingest, ticket, bytes).await?;
         }
         Ok(())

@@ -67,7 +67,7 @@ impl Aimd {
 
     fn slows_down(&mut self, points: f64, time: f64) -> bool {
         self.usual_points = points.max(self.usual_points / Self::FORGETTING);
-        if points * 2.0 >= self.usual_points {
+        if points > 0.0 && points * 2.0 >= self.usual_points {
             let now = self.now.map_or(time, |now| now + Self::SMOOTHING * (time - now));
             self.now = Some(now);
             // With one in flight there is nothing that it could wait for: the store itself has become slower.

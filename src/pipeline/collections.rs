@@ -106,9 +106,17 @@ impl Collections {
     }
 }
 
+/// What a store's error means to a stream, whose collection was there when it began.
+pub fn stream_fault(error: StoreError) -> Fault {
+    match error {
+        StoreError::CollectionNotFound(name) => lost(&name),
+        error => store_fault(error),
+    }
+}
+
 /// Told to a client whose collection was there when its stream began and is not any more, and logged: the store came back
 /// empty, or somebody deleted the collection. What it had confirmed is gone with it, and only the client can bring it back.
-pub fn lost(name: &str) -> Fault {
+fn lost(name: &str) -> Fault {
     tracing::error!(
         collection = name,
         "a collection is gone from the store, with all that was confirmed in it; its clients must ingest again"

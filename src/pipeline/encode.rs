@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::admission::{Admission, Place};
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
-use super::{Finalizer, Finished, Pipeline, Ticket, Urgency, overloaded};
+use super::{Finalizer, Finished, Pipeline, Ticket, Tickets, Urgency};
 use crate::model::Model;
 use crate::types::{Fault, LongText, Pruning, Role};
 
@@ -31,51 +30,17 @@ pub type Vectors = mpsc::Receiver<Finished<u64, Encoded>>;
 pub struct Encode {
     pipeline: Pipeline,
     urgency: Urgency,
-    admission: Admission,
     options: EncodeOptions,
-    vectors: mpsc::Sender<Finished<u64, Encoded>>,
+    /// Room for its texts and their vectors.
+    pub tickets: Tickets<u64, Encoded>,
 }
 
 impl Encode {
     pub(super) fn new(pipeline: Pipeline, urgency: Urgency, options: EncodeOptions) -> (Self, Vectors) {
         let admission = pipeline.inner.texts.of(urgency).clone();
-        let (vectors, receiver) = mpsc::channel(admission.max_documents().min(VECTORS));
-        (Self { pipeline, urgency, admission, options, vectors }, receiver)
-    }
-
-    /// Waits until every text has its vector and the client has taken it, or has gone.
-    pub async fn settled(&self) {
-        // All slots are free. They come back at once.
-        let _slots = self.vectors.reserve_many(self.vectors.max_capacity()).await;
-    }
-
-    /// Waits until nobody waits for vectors any more: the client has gone.
-    pub async fn abandoned(&self) {
-        self.vectors.closed().await;
-    }
-
-    /// Waits for room for one more text. Ask for it before the text is read from the network.
-    ///
-    /// # Errors
-    /// If the client has gone, or the pipeline is closed.
-    pub async fn ticket(&self) -> Result<Ticket<u64, Encoded>, Fault> {
-        Ticket::take(&self.admission, &self.vectors).await
-    }
-
-    /// Room for all texts of a call, of so many bytes each, at once.
-    ///
-    /// # Errors
-    /// If there is not as much now.
-    pub fn places(&self, sizes: &[usize]) -> Result<Vec<Place>, Fault> {
-        self.admission.try_places(sizes).ok_or_else(overloaded)
-    }
-
-    /// A ticket for a text that has its place.
-    ///
-    /// # Errors
-    /// If the client has gone.
-    pub async fn ticket_at(&self, place: Place) -> Result<Ticket<u64, Encoded>, Fault> {
-        Ticket::at(place, &self.vectors).await
+        let slots = admission.max_documents().min(VECTORS);
+        let (tickets, vectors) = Tickets::new(admission, slots);
+        (Self { pipeline, urgency, options, tickets }, vectors)
     }
 
     /// Sends a text on its way, or answers for it at once if it was refused already. Waits for room for its bytes and for

@@ -99,7 +99,10 @@ impl Worker {
                 self.serve(Work::Bulk, job);
             }
             let served = select_biased! {
-                recv(self.query) -> job => job.map(|job| self.serve_query(Work::Query, job)),
+                recv(self.query) -> job => job.map(|job| match self.bulk.is_empty() {
+                    true => self.serve(Work::Query, job),
+                    false => self.serve_on_credit(job),
+                }),
                 recv(self.bulk) -> job => job.map(|job| self.serve(Work::Bulk, job)),
             };
             if served.is_err() {
@@ -122,13 +125,11 @@ impl Worker {
         }
     }
 
-    /// Serves queries, on credit if work of streams waits.
-    fn serve_query(&self, work: Work, first: Queued<EncodeJob>) {
+    /// Serves queries while work of streams waits.
+    fn serve_on_credit(&self, first: Queued<EncodeJob>) {
         let start = Instant::now();
-        self.serve(work, first);
-        if !self.bulk.is_empty() {
-            self.fairness.queries_took(start.elapsed());
-        }
+        self.serve(Work::Query, first);
+        self.fairness.queries_took(start.elapsed());
     }
 
     /// Encodes `first` and what waits behind it: of a bulk lane until it is empty, of the query lane this thread's share.
@@ -144,9 +145,7 @@ impl Worker {
             if self.fairness.queries_first()
                 && let Ok(job) = self.query.try_recv()
             {
-                let start = Instant::now();
-                self.serve(Work::Query, job);
-                self.fairness.queries_took(start.elapsed());
+                self.serve_on_credit(job);
             }
             step = Instant::now();
         };

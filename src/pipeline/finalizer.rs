@@ -80,13 +80,13 @@ impl<K, T> Drop for Finalizer<K, T> {
 mod tests {
     use super::*;
     use crate::pipeline::admission::Admission;
-    use crate::pipeline::ticket::Ticket;
+    use crate::pipeline::ticket::Tickets;
 
     #[tokio::test]
     async fn answers_once_even_if_dropped() {
         let admission = Admission::new(4, 100);
-        let (results, mut received) = mpsc::channel(4);
-        let finalizer = async |key| Ticket::take(&admission, &results).await.unwrap().redeem(key, 10).await.unwrap();
+        let (tickets, mut received) = Tickets::new(admission.clone(), 4);
+        let finalizer = async |key| tickets.take().await.unwrap().redeem(key, 10).await.unwrap();
         finalizer(1).await.finish(Ok("done"));
         drop(finalizer(2).await);
         let abandoned = finalizer(3).await;

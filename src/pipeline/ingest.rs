@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::admission::{Admission, Place};
 use super::claims::Claims;
 use super::route::{Admitted, Route};
 use super::screen::Screen;
 use super::writer::Target;
-use super::{Finished, Pipeline, Ticket, Urgency, overloaded};
+use super::{Finished, Pipeline, Ticket, Tickets, Urgency};
 use crate::model::Model;
 use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Pruned, Pruning, Reason, Recipe};
 
@@ -76,9 +75,9 @@ pub type Results = mpsc::Receiver<Finished<DocumentKey, Stored>>;
 pub struct Ingest {
     route: Arc<Route>,
     recipe: Recipe,
-    admission: Admission,
     screen: Option<Screen>,
-    results: mpsc::Sender<Finished<DocumentKey, Stored>>,
+    /// Room for its documents and their results.
+    pub tickets: Tickets<DocumentKey, Stored>,
     claims: Claims,
     sequence: u64,
 }
@@ -86,7 +85,8 @@ pub struct Ingest {
 impl Ingest {
     pub(super) fn new(pipeline: Pipeline, urgency: Urgency, options: IngestOptions) -> (Self, Results) {
         let admission = pipeline.inner.documents.of(urgency).clone();
-        let (results, receiver) = mpsc::channel(admission.max_documents());
+        let slots = admission.max_documents();
+        let (tickets, results) = Tickets::new(admission, slots);
         let target = Target {
             collection: options.collection.clone(),
             vector_name: options.spec.vector_name.clone(),
@@ -97,48 +97,13 @@ impl Ingest {
         let recipe = Recipe::new(&model.fingerprint, *long_text, *pruning, text_key);
         let skip_unchanged = *skip_unchanged;
         let route = Arc::new(Route { pipeline, urgency, options: Arc::new(options), writer });
-        let screen = skip_unchanged.then(|| Screen::start(Arc::clone(&route), admission.max_documents()));
-        (Self { route, recipe, admission, screen, results, claims: Claims::default(), sequence: 0 }, receiver)
+        let screen = skip_unchanged.then(|| Screen::start(Arc::clone(&route), slots));
+        (Self { route, recipe, screen, tickets, claims: Claims::default(), sequence: 0 }, results)
     }
 
     /// The collection that the documents go into.
     pub fn collection(&self) -> &str {
         &self.route.options.collection
-    }
-
-    /// Waits for room for one more document. Ask for it before the document is read from the network.
-    ///
-    /// # Errors
-    /// If the client has gone, or the pipeline is closed.
-    pub async fn ticket(&self) -> Result<Ticket<DocumentKey, Stored>, Fault> {
-        Ticket::take(&self.admission, &self.results).await
-    }
-
-    /// Room for all documents of a call, of so many bytes each, at once.
-    ///
-    /// # Errors
-    /// If there is not as much now.
-    pub fn places(&self, sizes: &[usize]) -> Result<Vec<Place>, Fault> {
-        self.admission.try_places(sizes).ok_or_else(overloaded)
-    }
-
-    /// A ticket for a document that has its place.
-    ///
-    /// # Errors
-    /// If the client has gone.
-    pub async fn ticket_at(&self, place: Place) -> Result<Ticket<DocumentKey, Stored>, Fault> {
-        Ticket::at(place, &self.results).await
-    }
-
-    /// Waits until every document has its result and the client has taken it, or has gone.
-    pub async fn settled(&self) {
-        // All slots are free. They come back at once.
-        let _slots = self.results.reserve_many(self.results.max_capacity()).await;
-    }
-
-    /// Waits until nobody waits for results any more: the client has gone.
-    pub async fn abandoned(&self) {
-        self.results.closed().await;
     }
 
     /// Sends a document of `bytes` bytes on its way, or answers for it at once. Waits for room for its bytes, for an

@@ -36,7 +36,6 @@ use std::thread::JoinHandle;
 
 use metrics::gauge;
 
-pub use admission::Place;
 pub use collections::{Accept, Collections};
 pub use encode::{Encode, EncodeOptions, Vectors};
 pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
@@ -44,7 +43,7 @@ pub use finalizer::{Finalizer, Finished};
 pub use ingest::{DocumentKey, Indexed, Ingest, IngestOptions, Results, Stored, Unreadable};
 pub use lane::{Lane, Queued};
 pub use progress::Progress;
-pub use ticket::Ticket;
+pub use ticket::{Ticket, Tickets};
 pub use writer::WriterConfig;
 
 use crate::metrics as names;
@@ -157,8 +156,8 @@ impl Pipeline {
     /// If the text is refused or the pipeline is closed.
     pub async fn encode_one(&self, options: EncodeOptions, text: String) -> Result<Encoded, Fault> {
         let (encode, mut vectors) = self.encode(Urgency::Interactive, options);
-        let place = encode.places(&[text.len()])?.pop().ok_or_else(overloaded)?;
-        encode.submit(encode.ticket_at(place).await?, 1, Ok(text)).await?;
+        let place = encode.tickets.places(&[text.len()])?.pop().ok_or_else(overloaded)?;
+        encode.submit(encode.tickets.at(place).await?, 1, Ok(text)).await?;
         drop(encode);
         match vectors.recv().await {
             Some(finished) => finished.outcome,

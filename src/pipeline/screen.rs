@@ -6,9 +6,9 @@ use std::sync::Arc;
 use metrics::counter;
 use tokio::sync::mpsc;
 
+use super::collections::stream_fault;
 use super::ingest::Stored;
 use super::route::{Admitted, Route};
-use super::store_fault;
 use crate::metrics as names;
 use crate::store::StoreError;
 use crate::types::{Digest, PointId};
@@ -45,7 +45,7 @@ async fn run(route: Arc<Route>, mut waiting: mpsc::Receiver<Admitted>) {
         match digests(&route, &ids).await {
             Err(error) => {
                 tracing::warn!(collection = route.options.collection, %error, "what is stored can't be asked for");
-                let fault = store_fault(error);
+                let fault = stream_fault(error);
                 batch.drain(..).for_each(|admitted| admitted.finalizer.finish(Err(fault.clone())));
             }
             Ok(stored) => {

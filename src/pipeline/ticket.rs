@@ -7,7 +7,7 @@
 use tokio::sync::mpsc;
 
 use super::admission::{Admission, Place};
-use super::{Fault, Finalizer, Finished, closed};
+use super::{Fault, Finalizer, Finished, closed, overloaded};
 
 /// Room for one item and its result.
 #[derive(Debug)]
@@ -17,28 +17,64 @@ pub struct Ticket<K, T> {
     results: mpsc::Sender<Finished<K, T>>,
 }
 
-impl<K, T> Ticket<K, T> {
-    /// Waits for the slot first, for that keeps nobody else waiting.
+/// Where one client's tickets come from, and its results go.
+#[derive(Debug)]
+pub struct Tickets<K, T> {
+    admission: Admission,
+    results: mpsc::Sender<Finished<K, T>>,
+}
+
+impl<K, T> Tickets<K, T> {
+    /// With so many slots, and where the results come out.
+    pub fn new(admission: Admission, slots: usize) -> (Self, mpsc::Receiver<Finished<K, T>>) {
+        let (results, receiver) = mpsc::channel(slots);
+        (Self { admission, results }, receiver)
+    }
+
+    /// Waits for room for one more item. Ask for it before the item is read from the network.
     ///
     /// # Errors
-    /// If nobody takes results any more, or the pipeline is closed.
-    pub async fn take(admission: &Admission, results: &mpsc::Sender<Finished<K, T>>) -> Result<Self, Fault> {
-        let results = results.clone();
-        let slot = results.clone().reserve_owned().await.map_err(|_| closed())?;
-        let place = admission.place().await.map_err(|_| closed())?;
-        Ok(Self { slot, place, results })
+    /// If the client has gone, or the pipeline is closed.
+    pub async fn take(&self) -> Result<Ticket<K, T>, Fault> {
+        // The slot first, for that keeps nobody else waiting.
+        let slot = self.slot().await?;
+        let place = self.admission.place().await.map_err(|_| closed())?;
+        Ok(Ticket { slot, place, results: self.results.clone() })
+    }
+
+    /// Room for all items of a call, of so many bytes each, at once.
+    ///
+    /// # Errors
+    /// If there is not as much now.
+    pub fn places(&self, sizes: &[usize]) -> Result<Vec<Place>, Fault> {
+        self.admission.try_places(sizes).ok_or_else(overloaded)
     }
 
     /// Waits for the slot of an item that has its place.
     ///
     /// # Errors
-    /// If nobody takes results any more.
-    pub async fn at(place: Place, results: &mpsc::Sender<Finished<K, T>>) -> Result<Self, Fault> {
-        let results = results.clone();
-        let slot = results.clone().reserve_owned().await.map_err(|_| closed())?;
-        Ok(Self { slot, place, results })
+    /// If the client has gone.
+    pub async fn at(&self, place: Place) -> Result<Ticket<K, T>, Fault> {
+        Ok(Ticket { slot: self.slot().await?, place, results: self.results.clone() })
     }
 
+    async fn slot(&self) -> Result<mpsc::OwnedPermit<Finished<K, T>>, Fault> {
+        self.results.clone().reserve_owned().await.map_err(|_| closed())
+    }
+
+    /// Waits until every item has its result and the client has taken it, or has gone.
+    pub async fn settled(&self) {
+        // All slots are free. They come back at once.
+        let _slots = self.results.reserve_many(self.results.max_capacity()).await;
+    }
+
+    /// Waits until nobody waits for results any more: the client has gone.
+    pub async fn abandoned(&self) {
+        self.results.closed().await;
+    }
+}
+
+impl<K, T> Ticket<K, T> {
     /// Waits for room for the item's bytes, and takes on the duty to answer for it.
     ///
     /// # Errors

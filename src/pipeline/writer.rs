@@ -16,12 +16,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
 
+use super::Finalizer;
 use super::aimd::Aimd;
 use super::batcher::{Batcher, Limits};
 use super::claims::Claim;
-use super::collections::lost;
+use super::collections::stream_fault;
 use super::ingest::{DocumentKey, Indexed, Stored};
-use super::{Finalizer, store_fault};
 use crate::metrics as names;
 use crate::store::retry::{RetryBudget, retry};
 use crate::store::{StoreError, VectorStore};
@@ -242,13 +242,20 @@ enum RoundTrip {
 impl Upserter {
     /// Writes a batch and answers for each of its points.
     async fn write(&self, batch: Vec<WriteJob>, deadline: Instant) -> RoundTrip {
-        let (size, start) = (batch.len(), Instant::now());
         let mut smooth = true;
+        // Of the largest upsert that the store took; a batch that is refused comes in parts.
+        let (mut most, mut took) = (0, Duration::ZERO);
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
             let (points, answers): (Vec<Point>, Vec<Answer>) = part.drain(..).map(Answer::of).unzip();
+            let start = Instant::now();
             match self.upsert(&points, deadline, &mut smooth).await {
-                Ok(()) => answers.into_iter().for_each(Answer::indexed),
+                Ok(()) => {
+                    if points.len() > most {
+                        (most, took) = (points.len(), start.elapsed());
+                    }
+                    answers.into_iter().for_each(Answer::indexed);
+                }
                 Err(StoreError::Refused(_)) if points.len() > 1 => {
                     let mut jobs: Vec<WriteJob> = answers.into_iter().zip(points).map(Answer::with).collect();
                     let second = jobs.split_off(jobs.len() / 2);
@@ -256,15 +263,12 @@ impl Upserter {
                 }
                 Err(error) => {
                     tracing::warn!(collection = self.target.collection, points = points.len(), %error, "an upsert failed");
-                    let fault = match error {
-                        StoreError::CollectionNotFound(name) => lost(&name),
-                        error => store_fault(error),
-                    };
+                    let fault = stream_fault(error);
                     answers.into_iter().for_each(|answer| answer.rejected(fault.clone()));
                 }
             }
         }
-        if smooth { RoundTrip::Taken { points: size, time: start.elapsed() } } else { RoundTrip::Refused }
+        if smooth { RoundTrip::Taken { points: most, time: took } } else { RoundTrip::Refused }
     }
 
     async fn upsert(&self, points: &[Point], deadline: Instant, smooth: &mut bool) -> Result<(), StoreError> {

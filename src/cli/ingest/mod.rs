@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::client::ClientArgs;
 use super::errors::FAILED;
+use super::fingerprint::FingerprintArgs;
 use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
 use super::pruning;
@@ -86,9 +87,8 @@ pub struct Ingest {
     /// Leave documents as they are that are stored already and would become the same points again; they are not encoded.
     #[arg(long, env = "SPLADE_INGEST_SKIP_UNCHANGED", value_parser = BoolishValueParser::new())]
     skip_unchanged: bool,
-    /// Write into a collection that another encoder wrote.
-    #[arg(long, env = "SPLADE_IGNORE_FINGERPRINT", value_parser = BoolishValueParser::new())]
-    ignore_fingerprint: bool,
+    #[command(flatten)]
+    fingerprint: FingerprintArgs,
     /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input].
     #[arg(long, env = "SPLADE_INGEST_REJECTS", value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -154,7 +154,7 @@ impl Ingest {
             text_key: self.text_key.clone(),
             batch_points: self.batch_points,
             skip_unchanged: self.skip_unchanged,
-            ignore_fingerprint: self.ignore_fingerprint,
+            ignore_fingerprint: self.fingerprint.ignore_fingerprint,
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// What queries may take of a thread at once before streams get their part.
 const BURST: Duration = Duration::from_millis(500);
+/// The most that is owed: a query that takes a minute must not make the next ones wait for a third of that.
+const MOST_OWED: Duration = Duration::from_secs(1);
 /// For each time that streams get, queries may take so many times it.
 const QUERIES_TO_BULK: u32 = 3;
 
@@ -22,7 +24,7 @@ impl Fairness {
 
     /// Queries took so long while work of streams waited.
     pub fn queries_took(&self, time: Duration) {
-        self.owed.set(self.owed.get() + time);
+        self.owed.set((self.owed.get() + time).min(MOST_OWED));
     }
 
     /// Work of streams took so long.
@@ -51,6 +53,15 @@ mod tests {
         }
         assert!((2_400..2_600).contains(&bulk), "{queries} to {bulk}");
         fairness.bulk_took(Duration::from_secs(1));
+        assert!(fairness.queries_first());
+    }
+
+    #[test]
+    fn a_query_that_takes_long_does_not_hold_up_the_next_for_long() {
+        let fairness = Fairness::default();
+        fairness.queries_took(Duration::from_secs(600));
+        assert!(!fairness.queries_first());
+        fairness.bulk_took(Duration::from_millis(200));
         assert!(fairness.queries_first());
     }
 }

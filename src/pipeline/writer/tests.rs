@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tokio::time::sleep;
 
 use super::*;
-use crate::pipeline::Ticket;
+use crate::pipeline::Tickets;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::claims::Claims;
 use crate::pipeline::finalizer::Finished;
@@ -126,11 +126,11 @@ async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> O
     let target = Target { collection: "docs".to_owned(), vector_name: "splade".to_owned(), batch_points: BATCH_POINTS };
     let writer = writers.open(target);
     let admission = Admission::new(1_000, 1_000_000);
-    let (results, mut received) = mpsc::channel(items.len().max(1));
+    let (tickets, mut received) = Tickets::new(admission.clone(), items.len().max(1));
     let (claims, mut sent, start) = (Claims::default(), Vec::new(), Instant::now());
     for (number, &(bytes, pause)) in (0..).zip(items) {
         let key = DocumentKey { sequence: number, id: Some(DocumentId::Num(number)) };
-        let finalizer = Ticket::take(&admission, &results).await.unwrap().redeem(key, bytes).await.unwrap();
+        let finalizer = tickets.take().await.unwrap().redeem(key, bytes).await.unwrap();
         let point =
             Point { id: id(number), sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
         let indexed = Indexed { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: Pruned::default() };
@@ -139,7 +139,7 @@ async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> O
         writer.send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim }).unwrap();
         sleep(pause).await;
     }
-    drop((writer, results));
+    drop((writer, tickets));
     let mut by_number = BTreeMap::new();
     while let Some(Finished { key, outcome }) = received.recv().await {
         assert!(by_number.insert(key.sequence, outcome).is_none(), "two results for {}", key.sequence);

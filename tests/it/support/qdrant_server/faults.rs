@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use qdrant_client::qdrant::{PointId, PointStruct};
+use tokio::sync::watch;
 use tonic::Status;
 
 /// The kinds of call that can go wrong.
@@ -27,7 +28,10 @@ impl Call {
 
 /// The orders in force. Without any, the server does what it should.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<Orders>);
+pub struct Faults {
+    orders: Mutex<Orders>,
+    upserts_held: watch::Sender<bool>,
+}
 
 #[derive(Debug, Default)]
 struct Orders {
@@ -49,6 +53,16 @@ impl Faults {
     /// Takes this much longer for each upsert.
     pub fn delay_upserts(&self, latency: Duration) {
         self.orders().upsert_latency = latency;
+    }
+
+    /// Keeps every upsert waiting until they are released.
+    pub fn hold_upserts(&self) {
+        self.upserts_held.send_replace(true);
+    }
+
+    /// Lets the upserts go on that were held.
+    pub fn release_upserts(&self) {
+        self.upserts_held.send_replace(false);
     }
 
     /// Answers the next calls of these kinds with a status.
@@ -74,6 +88,7 @@ impl Faults {
     /// Withdraws all orders. Calls that hang stay so.
     pub fn clear(&self) {
         *self.orders() = Orders::default();
+        self.release_upserts();
     }
 
     /// What goes wrong with a call before it is looked at.
@@ -90,13 +105,15 @@ impl Faults {
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
+        // The sender is this object's: it can't be gone.
+        let _ = self.upserts_held.subscribe().wait_for(|held| !held).await;
         let orders = self.orders();
         let refused = points.iter().filter_map(|point| point.id.as_ref()).find(|id| orders.refused.contains(id));
         refused.map_or(Ok(()), |id| Err(Status::invalid_argument(format!("Wrong input: point {id:?} is refused"))))
     }
 
     fn orders(&self) -> MutexGuard<'_, Orders> {
-        self.0.lock().unwrap()
+        self.orders.lock().unwrap()
     }
 }
 
