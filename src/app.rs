@@ -4,6 +4,7 @@ mod health;
 mod incoming;
 mod listen;
 mod metrics_page;
+mod problems;
 mod reload;
 mod telemetry;
 mod tls;
@@ -18,7 +19,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use telemetry::init_logs;
+pub use telemetry::init as init_telemetry;
 
 use crate::config::{Config, ModelConfig, StoreConfig};
 use crate::grpc::{Gate, Shared};

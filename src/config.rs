@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use tonic::codegen::http::Uri;
 
 use crate::grpc::{PruningDefaults, RequestLimits};
 use crate::model::{DeviceName, Precision};
@@ -157,6 +158,10 @@ pub struct ServeArgs {
     /// How it is logged: text or json.
     #[arg(long, env = "SPLADE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: String,
+    /// Send traces to an OpenTelemetry collector: the URL of its OTLP gRPC port. Default: that of
+    /// OTEL_EXPORTER_OTLP_ENDPOINT, else none are made.
+    #[arg(long, env = "SPLADE_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
 }
 
 /// What is meant.
@@ -179,6 +184,8 @@ pub struct Config {
     pub drain_deadline: Duration,
     pub log: String,
     pub log_format: LogFormat,
+    /// Where traces go, unless the environment's standard variables say.
+    pub otlp_endpoint: Option<Uri>,
 }
 
 /// Which store.
@@ -186,6 +193,16 @@ pub struct Config {
 pub enum StoreConfig {
     Embedded(PathBuf),
     Qdrant(QdrantConfig),
+}
+
+impl StoreConfig {
+    /// Its kind, as metrics name it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Embedded(_) => "embedded",
+            Self::Qdrant(_) => "qdrant",
+        }
+    }
 }
 
 /// Bounds of the gRPC server.
@@ -252,6 +269,7 @@ impl TryFrom<ServeArgs> for Config {
             drain_deadline: check.duration("--drain-deadline", &args.drain_deadline),
             log_format: check.log_format(&args.log_format),
             log: check.log(args.log),
+            otlp_endpoint: check.otlp_endpoint(args.otlp_endpoint.as_deref()),
         };
         if check.mistakes.is_empty() { Ok(config) } else { Err(InvalidConfig(check.mistakes)) }
     }

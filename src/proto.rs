@@ -6,3 +6,15 @@ tonic::include_proto!("splade.v1");
 
 /// The contract itself, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/splade_descriptor.bin"));
+
+/// Every method of the contract, as `package.Service/Method`.
+pub fn methods() -> Vec<String> {
+    use prost::Message;
+    // It was encoded by the build: it can be decoded.
+    let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
+    let services = set.file.iter().flat_map(|file| file.service.iter().map(|service| (file.package(), service)));
+    let methods = services.flat_map(|(package, service)| {
+        service.method.iter().map(move |method| format!("{package}.{}/{}", service.name(), method.name()))
+    });
+    methods.collect()
+}

@@ -208,7 +208,8 @@ class Soak:
         deadline = time.monotonic() + PERMITS_PATIENCE_S
         while True:
             with urllib.request.urlopen(f"http://{self.server.metrics_address}/metrics", timeout=10) as page:
-                held = float(re.search(rf"^{PERMITS} (\S+)$", page.read().decode(), re.MULTILINE)[1])
+                samples = re.findall(rf"^{PERMITS}{{.*}} (\S+)$", page.read().decode(), re.MULTILINE)
+                held = sum(map(float, samples))
             if held == 0 or time.monotonic() > deadline:
                 return held
             time.sleep(0.1)

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::gauge;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
@@ -13,6 +15,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::grpc::{EncoderApi, IndexApi};
+use crate::metrics as names;
 use crate::proto::encoder_service_server::EncoderServiceServer;
 use crate::proto::index_service_server::IndexServiceServer;
 use crate::store::VectorStore;
@@ -28,16 +31,45 @@ const INDEX: &str = IndexServiceServer::<IndexApi>::NAME;
 #[derive(Debug, Clone)]
 pub struct Health {
     reporter: HealthReporter,
+    state: watch::Sender<State>,
+}
+
+/// How the server is, in one place for the health service, the metrics and the status page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct State {
+    /// The models are loaded, and the server is not stopping.
+    pub encoder: bool,
+    /// The store answered when it was last asked.
+    pub store: bool,
+}
+
+impl State {
+    /// Whether every call is taken.
+    pub fn ready(self) -> bool {
+        self.encoder && self.store
+    }
 }
 
 impl Health {
     pub fn new() -> Self {
-        Self { reporter: HealthReporter::new() }
+        Self { reporter: HealthReporter::new(), state: watch::Sender::default() }
+    }
+
+    /// How the server is now.
+    pub fn state(&self) -> State {
+        *self.state.borrow()
+    }
+
+    /// Sets the gauges.
+    pub fn observe(&self) {
+        let state = self.state();
+        gauge!(names::READY).set(f64::from(state.ready()));
+        gauge!(names::STORE_UP).set(f64::from(state.store));
     }
 
     /// The service itself.
     pub async fn service(&self) -> HealthService {
-        self.set(ServingStatus::NotServing, ServingStatus::NotServing).await;
+        self.set(State::default()).await;
         HealthService::from_health_reporter(self.reporter.clone())
     }
 
@@ -57,16 +89,16 @@ impl Health {
                 () = stopping.cancelled() => break,
                 answer = store.ready() => answer,
             };
-            let index = if answer.is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing };
-            self.set(ServingStatus::Serving, index).await;
-            if last.replace(index) != Some(index) {
+            let state = State { encoder: true, store: answer.is_ok() };
+            self.set(state).await;
+            if last.replace(state) != Some(state) {
                 match answer {
                     Ok(()) => tracing::info!("serving"),
                     Err(error) => tracing::warn!(%error, "not serving the index: the store does not answer"),
                 }
             }
         }
-        self.set(ServingStatus::NotServing, ServingStatus::NotServing).await;
+        self.set(State { encoder: false, ..self.state() }).await;
     }
 
     /// Ends the streams of those who watch, which would keep the server from ending.
@@ -76,9 +108,14 @@ impl Health {
         }
     }
 
-    async fn set(&self, encoder: ServingStatus, index: ServingStatus) {
-        self.reporter.set_service_status(ENCODER, encoder).await;
-        self.reporter.set_service_status(INDEX, index).await;
-        self.reporter.set_service_status(WHOLE, index).await;
+    async fn set(&self, state: State) {
+        self.state.send_replace(state);
+        self.reporter.set_service_status(ENCODER, serving(state.encoder)).await;
+        self.reporter.set_service_status(INDEX, serving(state.ready())).await;
+        self.reporter.set_service_status(WHOLE, serving(state.ready())).await;
     }
+}
+
+fn serving(yes: bool) -> ServingStatus {
+    if yes { ServingStatus::Serving } else { ServingStatus::NotServing }
 }

@@ -7,7 +7,7 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -16,11 +16,13 @@ use tonic_health::pb::health_server::HealthServer;
 
 use super::health::Health;
 use super::incoming::incoming;
+use super::metrics_page::{self, Observed};
 use super::reload::{FlagFile, Loaded, follow};
+use super::tls;
 use super::unix_socket::{self, SocketFile};
-use super::{metrics_page, tls};
 use crate::config::{Config, ServerConfig};
 use crate::grpc::auth::{Tokens, guard};
+use crate::grpc::observe::observed;
 use crate::grpc::{EncoderApi, Gate, IndexApi};
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::encoder_service_server::EncoderServiceServer;
@@ -99,6 +101,7 @@ impl Listeners {
             let file = FlagFile { flag: "--auth-tokens", path: path.clone() };
             routes = guard(routes, follow(vec![file], every, read_tokens).await?);
         }
+        let routes = observed(routes);
         let max = security.max_connections;
         let grpc = self.grpc.local_addr()?;
         let incoming_tcp = incoming(TcpIncoming::from(self.grpc).with_nodelay(Some(true)), "tcp", tls, max);
@@ -115,7 +118,9 @@ impl Listeners {
         }
         let metrics_address = self.metrics.as_ref().map(TcpListener::local_addr).transpose()?;
         if let Some(listener) = self.metrics {
-            tasks.push(tokio::spawn(metrics_page::serve(listener, metrics, gate, ending.clone())));
+            let observed =
+                Observed { metrics, gate, health: health.clone(), store: config.store.kind(), since: Instant::now() };
+            tasks.push(tokio::spawn(metrics_page::serve(listener, observed, ending.clone())));
         }
         Ok(Serving { grpc, metrics: metrics_address, ending, tasks, _socket: socket })
     }

@@ -1,4 +1,4 @@
-//! Logs and metrics of the process.
+//! Logs, traces and metrics of the process.
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -6,32 +6,99 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tokio::task::spawn_blocking;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::config::LogFormat;
-use crate::metrics::{BATCH_TEXTS, BATCH_TOKENS, UPSERT_POINTS, describe};
+use super::problems;
+use crate::config::{Config, LogFormat};
+use crate::metrics::{BATCH_FILL, BATCH_TEXTS, BATCH_TOKENS, UPSERT_POINTS, VECTOR_TERMS, describe};
+use crate::version::VERSION;
+
+/// What traces and metrics call this service, unless `OTEL_SERVICE_NAME` says otherwise.
+const SERVICE: &str = "splade-sidecar";
+/// The variables that OpenTelemetry has for where traces go; the exporter reads them by itself.
+const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+/// How long the last traces may take to leave when the process ends.
+const LAST_TRACES: Duration = Duration::from_secs(3);
 
 /// Buckets of times, in seconds: from a query on a small model to a store that hangs.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
 /// Buckets of counts.
 const COUNTS: [f64; 12] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 10_000.0];
+/// Buckets of the terms of a vector: tens for a pruned query, hundreds for a document, thousands for a model gone wrong.
+const TERMS: [f64; 10] = [4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0];
+/// Buckets of shares.
+const SHARES: [f64; 10] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 
 /// How often histograms are condensed, whether or not somebody reads them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Logs to standard error.
+/// Traces on their way to a collector.
+#[derive(Debug, Default)]
+pub struct Traces(Option<SdkTracerProvider>);
+
+impl Traces {
+    /// Sends the last ones.
+    pub async fn end(self) {
+        let Some(provider) = self.0 else { return };
+        let shut_down = spawn_blocking(move || provider.shutdown_with_timeout(LAST_TRACES)).await;
+        if !matches!(shut_down, Ok(Ok(()))) {
+            tracing::warn!("the last traces could not be sent");
+        }
+    }
+}
+
+/// Logs to standard error, keeps the last problems for the status page, and sends traces if there is a collector.
 ///
 /// # Errors
-/// If the filter can't be read, or logs are set up already.
-pub fn init_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+/// If the filter or the collector's address can't be used, or logs are set up already.
+pub fn init(config: &Config) -> anyhow::Result<Traces> {
     let stderr = std::io::stderr;
-    let logs = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(filter)?);
-    let logs = logs.with_ansi(stderr().is_terminal()).with_writer(stderr);
-    let outcome = match format {
-        LogFormat::Text => logs.try_init(),
-        LogFormat::Json => logs.json().try_init(),
+    let logs = tracing_subscriber::fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr);
+    let logs = match config.log_format {
+        LogFormat::Text => logs.boxed(),
+        LogFormat::Json => logs.json().boxed(),
     };
-    outcome.map_err(|error| anyhow::anyhow!("logs can't be set up: {error}"))
+    let provider = tracer_provider(config)?;
+    let traces = provider.as_ref().map(|provider| {
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SERVICE)).with_location(false);
+        // Events stay in the logs; the exporter's own spans must not feed it.
+        layer.with_threads(false).with_filter(Targets::new().with_target("splade_sidecar", LevelFilter::DEBUG))
+    });
+    tracing_subscriber::registry()
+        .with(logs.with_filter(EnvFilter::try_new(&config.log)?))
+        .with(problems::Keeper.with_filter(LevelFilter::WARN))
+        .with(traces)
+        .try_init()
+        .context("logs can't be set up")?;
+    Ok(Traces(provider))
+}
+
+/// Where spans go; `None` if nobody asked for them.
+fn tracer_provider(config: &Config) -> anyhow::Result<Option<SdkTracerProvider>> {
+    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if config.otlp_endpoint.is_none() && !OTLP_VARIABLES.iter().any(set) {
+        return Ok(None);
+    }
+    let mut exporter = SpanExporter::builder().with_tonic();
+    if let Some(endpoint) = &config.otlp_endpoint {
+        exporter = exporter.with_endpoint(endpoint.to_string());
+    }
+    let exporter = exporter.build().context("--otlp-endpoint: traces can't be sent there")?;
+    let mut resource = Resource::builder().with_attribute(KeyValue::new("service.version", VERSION));
+    if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
+        resource = resource.with_service_name(SERVICE);
+    }
+    Ok(Some(SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build()))
 }
 
 /// The process's metrics, which are set up at the first call.
@@ -45,15 +112,19 @@ pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
 }
 
 fn install() -> anyhow::Result<PrometheusHandle> {
+    let full = |name: &str| Matcher::Full(name.to_owned());
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Full(BATCH_TEXTS.to_owned()), &COUNTS)?
-        .set_buckets_for_metric(Matcher::Full(BATCH_TOKENS.to_owned()), &COUNTS)?
-        .set_buckets_for_metric(Matcher::Full(UPSERT_POINTS.to_owned()), &COUNTS)?
+        .set_buckets_for_metric(full(BATCH_TEXTS), &COUNTS)?
+        .set_buckets_for_metric(full(BATCH_TOKENS), &COUNTS)?
+        .set_buckets_for_metric(full(BATCH_FILL), &SHARES)?
+        .set_buckets_for_metric(full(VECTOR_TERMS), &TERMS)?
+        .set_buckets_for_metric(full(UPSERT_POINTS), &COUNTS)?
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok().context("metrics are set up already")?;
     describe();
+    metrics_process::Collector::default().describe();
     let upkeep = handle.clone();
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(UPKEEP);

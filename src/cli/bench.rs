@@ -17,6 +17,7 @@ use super::output::OutputArgs;
 use crate::model::hub::{HubConfig, ModelSource, locate};
 use crate::model::{Backend, DeviceName, Model, Precision};
 use crate::pipeline::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
+use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role};
 
 /// Measure how fast this machine encodes: the encoder alone, without network and store.
@@ -80,8 +81,18 @@ impl Bench {
             for text in texts {
                 let next = Box::new(Count(vectors.clone()));
                 let (model, long_text, pruning) = (Arc::clone(&model), LongText::Truncate, Pruning::default());
-                let sent =
-                    pool.bulk.send(EncodeJob { model, role: Role::Document, text, long_text, pruning, next }).await;
+                let sent = pool
+                    .bulk
+                    .send(EncodeJob {
+                        model,
+                        role: Role::Document,
+                        text,
+                        long_text,
+                        pruning,
+                        origin: Origin::here(),
+                        next,
+                    })
+                    .await;
                 sent.map_err(|_| anyhow::anyhow!("the encoder threads have ended"))?;
             }
             anyhow::Ok(())

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{Ended, Server, init_logs};
+use crate::app::{Ended, Server, init_telemetry};
 use crate::config::{Config, ServeArgs};
 
 /// The exit status of a server that could not finish what it had read.
@@ -14,7 +14,7 @@ const NOT_DRAINED: u8 = 1;
 /// Serves until SIGTERM or SIGINT, then drains. Status 0: drained; 1: the drain deadline passed; 2: it never served.
 pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::try_from(args)?;
-    init_logs(&config.log, config.log_format)?;
+    let traces = init_telemetry(&config)?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be waited for")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be waited for")?;
     let stop = async move {
@@ -23,7 +23,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
             _ = interrupt.recv() => {}
         }
     };
-    match Server::bind(config).await?.run(stop).await? {
+    let ended = async { Server::bind(config).await?.run(stop).await }.await;
+    traces.end().await;
+    match ended? {
         Ended::Drained => Ok(ExitCode::SUCCESS),
         Ended::DeadlinePassed => Ok(ExitCode::from(NOT_DRAINED)),
     }

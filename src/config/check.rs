@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use tonic::codegen::http::Uri;
 
 use super::{LogFormat, ServeArgs, StoreConfig};
 use crate::grpc::PruningDefaults;
@@ -181,6 +182,15 @@ impl Check {
             self.mistake("--log", &filter, format!("a level such as info, or a filter ({error})"));
         }
         filter
+    }
+
+    pub fn otlp_endpoint(&mut self, text: Option<&str>) -> Option<Uri> {
+        let text = text?.trim();
+        let uri = text.parse().ok().filter(|uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")));
+        if uri.is_none() {
+            self.mistake("--otlp-endpoint", text, "a URL such as http://localhost:4317");
+        }
+        uri
     }
 
     pub fn log_format(&mut self, text: &str) -> LogFormat {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use metrics::counter;
 use tonic::{Request, Response, Status, Streaming};
+use tracing::{Instrument, debug_span};
 
 use super::deadline::deadline;
 use super::document::check_text;
@@ -131,7 +132,7 @@ impl EncoderService for EncoderApi {
             let options = shared.encode_options(options).map_err(|fault| status(fault.within("options")))?;
             let model = Arc::clone(&options.model);
             let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
-            let reader = tokio::spawn(read(shared, requests, encode, texts));
+            let reader = tokio::spawn(read(shared, requests, encode, texts).in_current_span());
             let results_a_message = vectors_a_message(model.settings.vocabulary_size, with_tokens);
             let responder = Responder { results, reader, deadline, results_a_message, _open: open };
             Ok(responder.respond(move |finished| {
@@ -168,12 +169,15 @@ async fn read(
     let mut sequence = 0;
     loop {
         counter!(names::RECEIVED, "call" => "encode_stream").increment(texts.len() as u64);
+        // Not entered: what is admitted belongs to the call.
+        let admit = debug_span!("admit", texts = texts.len());
         for text in texts {
             sequence += 1;
             let text = read_text(&text, shared.limits.text_bytes);
             let ticket = encode.tickets.take().await.map_err(status)?;
             encode.submit(ticket, sequence, text).await.map_err(status)?;
         }
+        drop(admit);
         // Nothing more is read before there is room for it.
         drop(encode.tickets.take().await.map_err(status)?);
         match next_request(&mut requests, &shared, encode.tickets.settled(), encode.tickets.abandoned()).await? {

@@ -1,6 +1,7 @@
 //! `IndexService`: documents in, searchable.
 
 use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument;
 
 use super::deadline::deadline;
 use super::document::document_id;
@@ -47,7 +48,7 @@ impl IndexService for IndexApi {
             let first = first_request(&mut requests, &shared).await?;
             let IngestRequest { options, documents } = first.unwrap_or_default();
             let (ingest, results) = ingest::open(&shared, Urgency::Bulk, options).await.map_err(status)?;
-            let reader = tokio::spawn(ingest::read(shared, requests, ingest, documents));
+            let reader = tokio::spawn(ingest::read(shared, requests, ingest, documents).in_current_span());
             let responder = Responder { results, reader, deadline, results_a_message: RESULTS_A_MESSAGE, _open: open };
             let mut progress = Progress::default();
             Ok(responder.respond(move |finished| {

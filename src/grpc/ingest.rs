@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use metrics::counter;
 use tonic::{Status, Streaming};
+use tracing::debug_span;
 
 use super::document::{document, to_document_id};
 use super::options::{accept, batch_points, collection_spec, invalid, late_options, long_text, pruning, text_key};
@@ -58,10 +59,13 @@ pub async fn read(
 ) -> Result<(), Status> {
     loop {
         counter!(names::RECEIVED, "call" => "ingest").increment(documents.len() as u64);
+        // Not entered: what is admitted belongs to the call.
+        let admit = debug_span!("admit", documents = documents.len());
         for bytes in documents {
             let ticket = ingest.tickets.take().await.map_err(status)?;
             submit(&shared, &mut ingest, ticket, bytes).await.map_err(status)?;
         }
+        drop(admit);
         // Nothing more is read before there is room for it.
         drop(ingest.tickets.take().await.map_err(status)?);
         match next_request(&mut requests, &shared, ingest.tickets.settled(), ingest.tickets.abandoned()).await? {

@@ -9,6 +9,7 @@ pub(crate) mod filter;
 mod gate;
 mod index_service;
 mod ingest;
+pub mod observe;
 pub(crate) mod options;
 pub(crate) mod payload;
 mod search;

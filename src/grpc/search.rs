@@ -2,6 +2,7 @@
 
 use metrics::histogram;
 use tokio::time::Instant;
+use tracing::{Instrument, debug_span};
 
 use super::Shared;
 use super::document::{check_text, to_document_id};
@@ -64,7 +65,8 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>,
         with_vector: request.with_vector,
     };
     let start = Instant::now();
-    let found = shared.store.search(&request.collection, query).await;
+    let span = debug_span!("search", otel.kind = "client", collection = request.collection, limit);
+    let found = shared.store.search(&request.collection, query).instrument(span).await;
     histogram!(names::SEARCH_SECONDS).record(start.elapsed().as_secs_f64());
     if matches!(found, Err(StoreError::CollectionNotFound(_) | StoreError::Refused(_))) {
         shared.collections.forget(&request.collection);

@@ -118,6 +118,15 @@ impl Backend {
         }
     }
 
+    /// The kind of device it is on: cpu, cuda or metal.
+    pub fn device_kind(&self) -> &'static str {
+        match self {
+            Self::Kernels { .. } | Self::Candle { device: Device::Cpu, .. } => "cpu",
+            Self::Candle { device: Device::Cuda(_), .. } => "cuda",
+            Self::Candle { device: Device::Metal(_), .. } => "metal",
+        }
+    }
+
     /// The number format of its products.
     pub fn precision(&self) -> Precision {
         match self {

@@ -52,6 +52,8 @@ pub struct Model {
     pub fingerprint: Fingerprint,
     /// The number format of its products.
     pub precision: Precision,
+    /// Where it computes, such as cpu.
+    pub device: &'static str,
     /// How documents are encoded.
     pub document: Side,
     /// How queries are; `None`: as documents are.
@@ -87,6 +89,7 @@ impl Model {
             settings,
             fingerprint: fingerprint?,
             precision: backend.precision(),
+            device: backend.device_kind(),
             document,
             query,
         })

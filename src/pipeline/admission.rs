@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
+use metrics::{Counter, Histogram};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// The permits of one kind of work.
 #[derive(Debug, Clone)]
@@ -15,6 +17,16 @@ pub struct Admission {
     bytes: Arc<Semaphore>,
     max_documents: usize,
     max_bytes: u32,
+    meter: Meter,
+}
+
+/// What is counted of permits.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    /// Permits that were given.
+    pub admitted: Counter,
+    /// How long each was held, in seconds.
+    pub seconds: Histogram,
 }
 
 /// A place for one document.
@@ -31,6 +43,14 @@ pub struct Place {
 pub struct Permit {
     _document: OwnedSemaphorePermit,
     _bytes: OwnedSemaphorePermit,
+    since: Instant,
+    seconds: Histogram,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.seconds.record(self.since.elapsed().as_secs_f64());
+    }
 }
 
 impl Admission {
@@ -42,7 +62,14 @@ impl Admission {
             bytes: Arc::new(Semaphore::new(max_bytes as usize)),
             max_documents,
             max_bytes,
+            meter: Meter { admitted: Counter::noop(), seconds: Histogram::noop() },
         }
+    }
+
+    /// The same, counted.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        Self { meter, ..self }
     }
 
     /// Waits for a place. First come, first served.
@@ -88,12 +115,13 @@ impl Place {
     /// # Errors
     /// If the admission is closed.
     pub async fn weigh(self, bytes: usize) -> Result<Permit, AcquireError> {
-        if let Some(bytes) = self.bytes {
-            return Ok(Permit { _document: self.document, _bytes: bytes });
-        }
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.admission.max_bytes);
-        let bytes = Arc::clone(&self.admission.bytes).acquire_many_owned(bytes).await?;
-        Ok(Permit { _document: self.document, _bytes: bytes })
+        let Self { document, bytes: held, admission: Admission { bytes: room, max_bytes, meter, .. } } = self;
+        let bytes = match held {
+            Some(held) => held,
+            None => room.acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX).min(max_bytes)).await?,
+        };
+        meter.admitted.increment(1);
+        Ok(Permit { _document: document, _bytes: bytes, since: Instant::now(), seconds: meter.seconds })
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::{Finalizer, Finished, Pipeline, Ticket, Tickets, Urgency};
 use crate::model::Model;
+use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role};
 
 /// The most vectors of one client that are under way or not taken yet. They are much larger than the results of an
@@ -65,7 +66,8 @@ impl Encode {
         };
         let EncodeOptions { model, role, long_text, pruning } = self.options.clone();
         let next = Box::new(Reply(finalizer));
-        self.pipeline.submit(self.urgency, EncodeJob { model, role, text, long_text, pruning, next }).await
+        let job = EncodeJob { model, role, text, long_text, pruning, origin: Origin::here(), next };
+        self.pipeline.submit(self.urgency, job).await
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::batcher::{Batcher, Limits};
 use super::lane::{Lane, Queued};
+use super::{BULK_LANE, QUERY_LANE};
 use batch::Text;
 use fair::Fairness;
 pub use job::{Continuation, EncodeJob, Encoded};
@@ -40,6 +41,7 @@ pub struct EncoderPoolConfig {
 pub struct EncoderPool {
     pub query: Lane<EncodeJob>,
     pub bulk: Lane<EncodeJob>,
+    pub threads: usize,
 }
 
 impl EncoderPool {
@@ -48,8 +50,8 @@ impl EncoderPool {
     /// # Errors
     /// If the system refuses a thread.
     pub fn start(config: EncoderPoolConfig) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
-        let (query, query_receiver) = Lane::new("query", config.lane_texts);
-        let (bulk, bulk_receiver) = Lane::new("bulk", config.lane_texts);
+        let (query, query_receiver) = Lane::new(QUERY_LANE, config.lane_texts);
+        let (bulk, bulk_receiver) = Lane::new(BULK_LANE, config.lane_texts);
         let threads = (0..config.threads).map(|index| {
             let worker = Worker {
                 query: query_receiver.clone(),
@@ -61,7 +63,7 @@ impl EncoderPool {
             std::thread::Builder::new().name(format!("encoder-{index}")).spawn(move || worker.run())
         });
         let threads = threads.collect::<std::io::Result<_>>()?;
-        Ok((Self { query, bulk }, threads))
+        Ok((Self { query, bulk, threads: config.threads }, threads))
     }
 }
 
@@ -163,7 +165,7 @@ impl Worker {
                     let closed = batcher.push(Text { job, tokens }, weight, Instant::now());
                     share = share.saturating_sub(1);
                     if let Some(batch) = closed.or_else(|| if share == 0 { batcher.flush() } else { None }) {
-                        batch::encode(batch, &mut between);
+                        batch::encode(batch, self.batch_tokens, &mut between);
                         if work != Work::Bulk {
                             break;
                         }
@@ -173,7 +175,7 @@ impl Worker {
                 Some((job, Sequences::Windows(windows))) => {
                     // What came before it must not wait for all its windows.
                     if let Some(batch) = batcher.flush() {
-                        batch::encode(batch, &mut between);
+                        batch::encode(batch, self.batch_tokens, &mut between);
                     }
                     windows::encode(job, &windows, self.batch_tokens, &mut || match work {
                         Work::Bulk => between(),
@@ -185,7 +187,7 @@ impl Worker {
             }
         }
         if let Some(batch) = batcher.flush() {
-            batch::encode(batch, &mut between);
+            batch::encode(batch, self.batch_tokens, &mut between);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A lane: a bounded queue from the async side to the encoder threads.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use metrics::{gauge, histogram};
@@ -15,6 +17,18 @@ pub struct Lane<T> {
     name: &'static str,
     sender: Sender<Queued<T>>,
     slots: Arc<Semaphore>,
+    waiting: Arc<Waiting>,
+}
+
+/// When each of those that wait came, the oldest first: crossbeam's channels don't show what is in them. Never more than
+/// there are slots.
+#[derive(Debug, Default)]
+struct Waiting(Mutex<VecDeque<Instant>>);
+
+impl Waiting {
+    fn times(&self) -> MutexGuard<'_, VecDeque<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An item in a lane, and its slot there.
@@ -23,6 +37,7 @@ pub struct Queued<T> {
     lane: &'static str,
     item: T,
     since: Instant,
+    waiting: Arc<Waiting>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -30,6 +45,8 @@ impl<T> Queued<T> {
     /// Takes the item out of the lane.
     pub fn take(self) -> T {
         histogram!(names::QUEUE_SECONDS, "lane" => self.lane).record(self.since.elapsed().as_secs_f64());
+        // Which of two that are taken at once is noted first makes no difference: the oldest times go.
+        self.waiting.times().pop_front();
         self.item
     }
 }
@@ -38,7 +55,8 @@ impl<T> Lane<T> {
     /// A lane of at most `capacity` items. Metrics know it by its name.
     pub fn new(name: &'static str, capacity: usize) -> (Self, Receiver<Queued<T>>) {
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
-        (Self { name, sender, slots: Arc::new(Semaphore::new(capacity)) }, receiver)
+        let slots = Arc::new(Semaphore::new(capacity));
+        (Self { name, sender, slots, waiting: Arc::default() }, receiver)
     }
 
     /// Waits for a slot and sends. First come, first served.
@@ -48,15 +66,24 @@ impl<T> Lane<T> {
     pub async fn send(&self, item: T) -> Result<(), T> {
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return Err(item) };
         // There is a slot a place in the channel, so it is never full.
-        let queued = Queued { lane: self.name, item, since: Instant::now(), _slot: slot };
+        let since = Instant::now();
+        let queued = Queued { lane: self.name, item, since, waiting: Arc::clone(&self.waiting), _slot: slot };
+        // Noted first, for it may be taken at once.
+        self.waiting.times().push_back(since);
         self.sender.try_send(queued).map_err(|error| match error {
-            TrySendError::Full(queued) | TrySendError::Disconnected(queued) => queued.item,
+            TrySendError::Full(queued) | TrySendError::Disconnected(queued) => queued.take(),
         })
     }
 
-    /// Sets the gauge of how many items wait.
+    /// Sets the gauges of how many items wait, and how long.
     pub fn observe(&self) {
         gauge!(names::QUEUE_DEPTH, "lane" => self.name).set(self.sender.len() as f64);
+        gauge!(names::QUEUE_AGE, "lane" => self.name).set(self.age().as_secs_f64());
+    }
+
+    /// How long the oldest item has waited.
+    fn age(&self) -> Duration {
+        self.waiting.times().front().map_or(Duration::ZERO, Instant::elapsed)
     }
 }
 
@@ -79,6 +106,25 @@ mod tests {
         drop(first);
         third.await.unwrap();
         assert_eq!(lane.sender.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn its_age_is_that_of_the_oldest_that_waits() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let (lane, receiver) = Lane::new("test", 3);
+        assert_eq!(lane.age(), Duration::ZERO);
+        lane.send("first").await.unwrap();
+        tokio::time::advance(2 * SECOND).await;
+        lane.send("second").await.unwrap();
+        tokio::time::advance(SECOND).await;
+        assert_eq!(lane.age(), 3 * SECOND);
+        receiver.recv().unwrap().take();
+        assert_eq!(lane.age(), SECOND);
+        receiver.recv().unwrap().take();
+        assert_eq!(lane.age(), Duration::ZERO);
+        drop(receiver);
+        assert_eq!(lane.send("third").await, Err("third"));
+        assert_eq!(lane.age(), Duration::ZERO, "what was given back does not wait");
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ mod writer;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use metrics::gauge;
+use metrics::{counter, gauge, histogram};
 
 pub use collections::{Accept, Collections};
 pub use encode::{Encode, EncodeOptions, Vectors};
@@ -49,7 +49,7 @@ pub use writer::WriterConfig;
 use crate::metrics as names;
 use crate::store::{StoreError, VectorStore};
 use crate::types::{Fault, Reason};
-use admission::Admission;
+use admission::{Admission, Meter};
 use writer::{Target, WriterHandle, Writers};
 
 /// Everything that bounds the pipeline.
@@ -74,6 +74,10 @@ pub enum Urgency {
     Bulk,
 }
 
+/// What metrics call the two lanes.
+const QUERY_LANE: &str = "query";
+const BULK_LANE: &str = "bulk";
+
 /// A handle to the pipeline. When the last one is dropped, what is under way is finished and the threads end.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
@@ -91,15 +95,24 @@ struct Inner {
 /// The permits of one kind of work, by its urgency.
 #[derive(Debug)]
 struct Permits {
+    /// What metrics call it.
+    work: &'static str,
     interactive: Admission,
     bulk: Admission,
 }
 
 impl Permits {
-    fn new(config: &PipelineConfig) -> Self {
+    /// Of one kind of work, with the calls that bring it.
+    fn new(config: &PipelineConfig, work: &'static str, unary: &'static str, stream: &'static str) -> Self {
+        let meter = |lane: &'static str, call: &'static str| Meter {
+            admitted: counter!(names::ADMITTED, "work" => work, "lane" => lane),
+            seconds: histogram!(names::DOCUMENT_SECONDS, "call" => call),
+        };
+        let (query, bulk) = (meter(QUERY_LANE, unary), meter(BULK_LANE, stream));
         Self {
-            interactive: Admission::new(config.max_interactive, config.max_bytes),
-            bulk: Admission::new(config.max_documents, config.max_bytes),
+            work,
+            interactive: Admission::new(config.max_interactive, config.max_bytes).metered(query),
+            bulk: Admission::new(config.max_documents, config.max_bytes).metered(bulk),
         }
     }
 
@@ -110,8 +123,12 @@ impl Permits {
         }
     }
 
-    fn held(&self) -> usize {
-        self.interactive.held() + self.bulk.held()
+    /// Sets the gauges of how many are held, and how many there are.
+    fn observe(&self) {
+        for (lane, admission) in [(QUERY_LANE, &self.interactive), (BULK_LANE, &self.bulk)] {
+            gauge!(names::PERMITS, "work" => self.work, "lane" => lane).set(admission.held() as f64);
+            gauge!(names::PERMITS_LIMIT, "work" => self.work, "lane" => lane).set(admission.max_documents() as f64);
+        }
     }
 }
 
@@ -132,8 +149,8 @@ impl Pipeline {
         let capacity = config.max_documents + config.max_interactive;
         let writers = Arc::new(Writers::new(store, config.writer, capacity));
         let inner = Inner {
-            texts: Permits::new(&config),
-            documents: Permits::new(&config),
+            texts: Permits::new(&config, "texts", "encode", "encode_stream"),
+            documents: Permits::new(&config, "documents", "upsert", "ingest"),
             pool,
             writers: Arc::clone(&writers),
         };
@@ -165,10 +182,17 @@ impl Pipeline {
         }
     }
 
+    /// How many encoder threads there are.
+    pub fn encoder_threads(&self) -> usize {
+        self.inner.pool.threads
+    }
+
     /// Sets the gauges that are read off the pipeline as it stands.
     pub fn observe(&self) {
         let Inner { texts, documents, pool, .. } = &*self.inner;
-        gauge!(names::PERMITS).set((texts.held() + documents.held()) as f64);
+        texts.observe();
+        documents.observe();
+        gauge!(names::ENCODER_THREADS).set(pool.threads as f64);
         pool.query.observe();
         pool.bulk.observe();
     }

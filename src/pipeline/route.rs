@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::claims::Claim;
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::ingest::{DocumentKey, Indexed, IngestOptions, Stored};
 use super::writer::{WriteJob, WriterHandle};
 use super::{Finalizer, Pipeline, Urgency};
+use crate::trace::Origin;
 use crate::types::{Digest, Document, Fault, Point, Role};
 
 /// A document with its permit and the duty to answer for it.
@@ -37,9 +39,12 @@ impl Route {
     /// If the pipeline is closed.
     pub async fn encode(&self, mut admitted: Admitted) -> Result<(), Fault> {
         let text = std::mem::take(&mut admitted.document.text);
-        let next = Box::new(Write { admitted, options: Arc::clone(&self.options), writer: self.writer.clone() });
+        let origin = Origin::here();
+        let (options, writer) = (Arc::clone(&self.options), self.writer.clone());
+        let next = Box::new(Write { admitted, options, writer, span: origin.span.clone() });
         let IngestOptions { ref model, long_text, pruning, .. } = *self.options;
-        let job = EncodeJob { model: Arc::clone(model), role: Role::Document, text, long_text, pruning, next };
+        let (model, role) = (Arc::clone(model), Role::Document);
+        let job = EncodeJob { model, role, text, long_text, pruning, origin, next };
         self.pipeline.submit(self.urgency, job).await
     }
 }
@@ -50,6 +55,7 @@ struct Write {
     admitted: Admitted,
     options: Arc<IngestOptions>,
     writer: WriterHandle,
+    span: Span,
 }
 
 impl Continuation for Write {
@@ -58,7 +64,7 @@ impl Continuation for Write {
     }
 
     fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
-        let Self { admitted, options, writer } = *self;
+        let Self { admitted, options, writer, span } = *self;
         let Admitted { mut document, digest, bytes, finalizer, claim } = admitted;
         document.text = text;
         let Encoded { vector, tokens, windows, truncated, pruned } = match outcome {
@@ -70,6 +76,6 @@ impl Continuation for Write {
         let bytes = bytes + 8 * vector.len();
         let point = Point::new(document, vector, &options.text_key).with_digest(digest);
         // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
-        let _sent = writer.send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim });
+        let _sent = writer.send(WriteJob { point, bytes, since: Instant::now(), span, indexed, finalizer, claim });
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use metrics::counter;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::collections::stream_fault;
 use super::ingest::Stored;
@@ -26,7 +27,7 @@ impl Screen {
     /// Starts the task, with room for `capacity` documents: for every one that can hold a permit.
     pub fn start(route: Arc<Route>, capacity: usize) -> Self {
         let (admitted, waiting) = mpsc::channel(capacity);
-        tokio::spawn(run(route, waiting));
+        tokio::spawn(run(route, waiting).in_current_span());
         Self { admitted }
     }
 

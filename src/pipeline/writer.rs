@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span, debug_span};
 
 use super::Finalizer;
 use super::aimd::Aimd;
@@ -25,6 +26,7 @@ use super::ingest::{DocumentKey, Indexed, Stored};
 use crate::metrics as names;
 use crate::store::retry::{RetryBudget, retry};
 use crate::store::{StoreError, VectorStore};
+use crate::trace;
 use crate::types::{Fault, Point};
 
 /// How points are written.
@@ -57,6 +59,8 @@ pub struct WriteJob {
     pub bytes: usize,
     /// When it came.
     pub since: Instant,
+    /// The call that it is of.
+    pub span: Span,
     pub indexed: Indexed,
     pub finalizer: Finalizer<DocumentKey, Stored>,
     /// Keeps the point's id from being written again before this write is answered.
@@ -127,6 +131,7 @@ impl Writers {
             retry_deadline: self.config.retry_deadline,
             in_flight: JoinSet::new(),
             aimd: Aimd::new(self.config.max_in_flight),
+            limit: Limit::default(),
             hurry: Arc::clone(&hurry),
         };
         self.tasks.spawn(writer.run(jobs, self.config));
@@ -155,6 +160,7 @@ struct Writer {
     retry_deadline: Duration,
     in_flight: JoinSet<RoundTrip>,
     aimd: Aimd,
+    limit: Limit,
     /// Asked for by a document that waits for one of the batch.
     hurry: Arc<Notify>,
 }
@@ -164,6 +170,7 @@ impl Writer {
         let items = self.upserter.target.batch_points;
         let limits = Limits { items, weight: config.batch_bytes, age: config.batch_age };
         let mut batcher = Batcher::new(limits);
+        self.limit.set(self.aimd.limit());
         loop {
             let due = batcher.deadline();
             let closed = tokio::select! {
@@ -208,7 +215,8 @@ impl Writer {
         }
         gauge!(names::UPSERTS_IN_FLIGHT).increment(1.0);
         let upserter = Arc::clone(&self.upserter);
-        self.in_flight.spawn(async move { upserter.write(batch, deadline).await });
+        let span = upserter.span(&batch);
+        self.in_flight.spawn(async move { upserter.write(batch, deadline).await }.instrument(span));
     }
 
     fn adapt(&mut self, round_trip: RoundTrip) {
@@ -217,6 +225,24 @@ impl Writer {
             RoundTrip::Refused => self.aimd.refused(),
             RoundTrip::Taken { points, time } => self.aimd.succeeded(points, time),
         }
+        self.limit.set(self.aimd.limit());
+    }
+}
+
+/// A writer's part of the gauge of how many upserts may be in flight; given back when the writer ends.
+#[derive(Debug, Default)]
+struct Limit(usize);
+
+impl Limit {
+    fn set(&mut self, limit: usize) {
+        gauge!(names::UPSERTS_LIMIT).increment(limit as f64 - self.0 as f64);
+        self.0 = limit;
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 
@@ -240,6 +266,14 @@ enum RoundTrip {
 }
 
 impl Upserter {
+    /// The span of a batch.
+    fn span(&self, batch: &[WriteJob]) -> Span {
+        let first = batch.first().and_then(|job| job.span.id());
+        let collection = &self.target.collection;
+        let span = debug_span!(parent: first, "upsert", otel.kind = "client", collection, points = batch.len());
+        trace::batch(span, batch.iter().map(|job| &job.span))
+    }
+
     /// Writes a batch and answers for each of its points.
     async fn write(&self, batch: Vec<WriteJob>, deadline: Instant) -> RoundTrip {
         let mut smooth = true;
@@ -276,6 +310,7 @@ impl Upserter {
         let mut retries = 0;
         let on_retry = |error: &StoreError| {
             retries += 1;
+            counter!(names::UPSERT_RETRIES, "reason" => error.kind()).increment(1);
             tracing::warn!(collection = self.target.collection, %error, retries, "an upsert is tried again");
         };
         let outcome = retry(deadline, &self.retries, || self.attempt(points), on_retry).await;
@@ -301,6 +336,7 @@ impl Upserter {
 struct Answer {
     bytes: usize,
     since: Instant,
+    span: Span,
     indexed: Indexed,
     finalizer: Finalizer<DocumentKey, Stored>,
     claim: Claim,
@@ -308,13 +344,13 @@ struct Answer {
 
 impl Answer {
     fn of(job: WriteJob) -> (Point, Self) {
-        let WriteJob { point, bytes, since, indexed, finalizer, claim } = job;
-        (point, Self { bytes, since, indexed, finalizer, claim })
+        let WriteJob { point, bytes, since, span, indexed, finalizer, claim } = job;
+        (point, Self { bytes, since, span, indexed, finalizer, claim })
     }
 
     fn with((answer, point): (Self, Point)) -> WriteJob {
-        let Self { bytes, since, indexed, finalizer, claim } = answer;
-        WriteJob { point, bytes, since, indexed, finalizer, claim }
+        let Self { bytes, since, span, indexed, finalizer, claim } = answer;
+        WriteJob { point, bytes, since, span, indexed, finalizer, claim }
     }
 
     fn indexed(self) {

@@ -113,6 +113,20 @@ impl StoreError {
         }
     }
 
+    /// Its kind, as metrics name it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Overloaded { .. } => "overloaded",
+            Self::Timeout(_) => "timeout",
+            Self::CollectionNotFound(_) => "collection_not_found",
+            Self::AlreadyExists(_) => "already_exists",
+            Self::Refused(_) => "refused",
+            Self::Denied(_) => "denied",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// How long the store asks to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

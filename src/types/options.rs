@@ -12,6 +12,16 @@ pub enum Role {
     Query,
 }
 
+impl Role {
+    /// As metrics name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Query => "query",
+        }
+    }
+}
+
 /// What to do with a text of more tokens than the model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LongText {

@@ -16,6 +16,7 @@ mod restart;
 mod search;
 mod server;
 mod sockets;
+mod traces;
 mod unchanged;
 
 use splade_sidecar::proto::search_request::Query;

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use metrics::{counter, histogram};
 use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Span, debug_span};
 
 use super::caught;
 use super::job::{EncodeJob, Encoded};
 use crate::metrics as names;
 use crate::model::{Encoder, TokenBatch, Tokens};
+use crate::trace;
 use crate::types::{Reason, SparseVector};
 
 /// A text that is ready to be encoded as one sequence.
@@ -17,27 +20,43 @@ pub struct Text {
     pub tokens: Tokens,
 }
 
-/// Encodes a batch, the texts of each encoder together.
-pub fn encode(mut batch: Vec<Text>, between: &mut dyn FnMut()) {
+/// Encodes a batch of at most `batch_tokens`, the texts of each encoder together.
+pub fn encode(mut batch: Vec<Text>, batch_tokens: usize, between: &mut dyn FnMut()) {
     batch.retain(|text| !text.job.next.is_abandoned());
     while let Some(encoder) = batch.first().map(|text| Arc::clone(&text.job.side().encoder)) {
         let (group, rest) = batch.into_iter().partition(|text| Arc::ptr_eq(&text.job.side().encoder, &encoder));
-        encode_group(&*encoder, group, between);
+        encode_group(&*encoder, group, batch_tokens, between);
         batch = rest;
     }
 }
 
-fn encode_group(encoder: &dyn Encoder, group: Vec<Text>, between: &mut dyn FnMut()) {
+fn encode_group(encoder: &dyn Encoder, group: Vec<Text>, batch_tokens: usize, between: &mut dyn FnMut()) {
+    let span = span(&group);
+    let _entered = span.enter();
     let batch = group.iter().map(|text| text.tokens.ids.as_slice()).collect();
-    match vectors(encoder, &batch, between) {
+    match vectors(encoder, &batch, batch_tokens, between) {
         Ok(vectors) => group.into_iter().zip(vectors).for_each(|(Text { job, tokens }, vector)| {
             let Tokens { ids, truncated } = tokens;
             job.finish(Encoded { vector, tokens: ids.len(), windows: 1, truncated, ..Encoded::default() });
         }),
         // Its neighbours must not pay for the text that the encoder fails on.
-        Err(_) if group.len() > 1 => group.into_iter().for_each(|text| encode_group(encoder, vec![text], between)),
+        Err(_) if group.len() > 1 => {
+            group.into_iter().for_each(|text| encode_group(encoder, vec![text], batch_tokens, between));
+        }
         Err(_) => group.into_iter().for_each(|text| refuse(text.job)),
     }
+}
+
+/// The span of a batch; it says how long the text waited that waited longest.
+fn span(group: &[Text]) -> Span {
+    let first = group.first().and_then(|text| text.job.origin.span.id());
+    let span = debug_span!(parent: first, "encode", texts = group.len(), tokens = Empty, waited_ms = Empty);
+    if !span.is_disabled() {
+        span.record("tokens", group.iter().map(|text| text.tokens.ids.len()).sum::<usize>());
+        let oldest = group.iter().map(|text| text.job.origin.since).min().unwrap_or_else(Instant::now);
+        span.record("waited_ms", oldest.elapsed().as_secs_f64() * 1e3);
+    }
+    trace::batch(span, group.iter().map(|text| &text.job.origin.span))
 }
 
 /// Answers for a text that the encoder fails on.
@@ -49,11 +68,12 @@ pub fn refuse(job: EncodeJob) {
 pub fn vectors(
     encoder: &dyn Encoder,
     batch: &TokenBatch,
+    batch_tokens: usize,
     between: &mut dyn FnMut(),
 ) -> Result<Vec<SparseVector>, String> {
     histogram!(names::BATCH_TEXTS).record(batch.len() as f64);
     histogram!(names::BATCH_TOKENS).record(batch.ids().len() as f64);
-    counter!(names::TOKENS).increment(batch.ids().len() as u64);
+    histogram!(names::BATCH_FILL).record((batch.ids().len() as f64 / batch_tokens as f64).min(1.0));
     let start = Instant::now();
     let outcome = caught(|| encoder.encode(batch, between));
     histogram!(names::ENCODE_SECONDS).record(start.elapsed().as_secs_f64());

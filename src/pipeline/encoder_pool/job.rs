@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use metrics::counter;
+use metrics::{counter, histogram};
 
 use crate::metrics as names;
 use crate::model::{Model, Side, prune};
+use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruned, Pruning, Reason, Role, SparseVector};
 
 /// A text to encode.
@@ -16,6 +17,7 @@ pub struct EncodeJob {
     pub text: String,
     pub long_text: LongText,
     pub pruning: Pruning,
+    pub origin: Origin,
     pub next: Box<dyn Continuation>,
 }
 
@@ -56,6 +58,8 @@ impl EncodeJob {
         if encoded.windows > 1 {
             counter!(names::WINDOWED).increment(1);
         }
+        counter!(names::TOKENS, "model" => self.model.name.clone()).increment(encoded.tokens as u64);
+        histogram!(names::VECTOR_TERMS, "role" => self.role.as_str()).record(encoded.vector.len() as f64);
         self.next.encoded(self.text, Ok(encoded));
     }
 

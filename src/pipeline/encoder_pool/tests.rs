@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
 use crate::model::{Encoder, Model, Side, TokenBatch};
+use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role, SparseVector};
 
 /// What happened, in order.
@@ -98,7 +99,15 @@ fn job(model: &Arc<Model>, log: &Log, name: &str, text: &str) -> EncodeJob {
 
 fn noted(model: &Arc<Model>, text: &str, note: Note) -> EncodeJob {
     let (role, long_text, pruning) = (Role::Document, LongText::Reject, Pruning::default());
-    EncodeJob { model: Arc::clone(model), role, text: text.to_owned(), long_text, pruning, next: Box::new(note) }
+    EncodeJob {
+        model: Arc::clone(model),
+        role,
+        text: text.to_owned(),
+        long_text,
+        pruning,
+        origin: Origin::here(),
+        next: Box::new(note),
+    }
 }
 
 /// Lanes that take `query` and `bulk`, and the thread that will serve them.

@@ -7,15 +7,21 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::debug_span;
 
 use super::batch::{refuse, vectors};
 use super::job::{EncodeJob, Encoded};
 use super::tokenize::Windows;
 use crate::model::{Side, TokenBatch};
 use crate::pipeline::batcher::{Batcher, Limits};
+use crate::trace;
 
 /// Encodes the windows of a text, `batch_tokens` at a time, unless nobody waits for it any more.
 pub fn encode(job: EncodeJob, windows: &Windows, batch_tokens: usize, between: &mut dyn FnMut()) {
+    let waited_ms = job.origin.since.elapsed().as_secs_f64() * 1e3;
+    let span = debug_span!(parent: job.origin.span.id(), "encode", texts = 1, tokens = windows.tokens.len(), waited_ms);
+    let span = trace::batch(span, [&job.origin.span]);
+    let _entered = span.enter();
     match encode_all(&job, windows, batch_tokens, between) {
         Ok(Some(encoded)) => job.finish(encoded),
         Ok(None) => {}
@@ -41,19 +47,25 @@ fn encode_all(
             if job.next.is_abandoned() {
                 return Ok(None);
             }
-            add(&mut encoded, side, batch, between)?;
+            add(&mut encoded, side, batch, batch_tokens, between)?;
         }
     }
     if let Some(batch) = batcher.flush() {
-        add(&mut encoded, side, batch, between)?;
+        add(&mut encoded, side, batch, batch_tokens, between)?;
     }
     Ok(Some(encoded))
 }
 
 /// Encodes a batch of windows and takes what is larger in them.
-fn add(encoded: &mut Encoded, side: &Side, batch: Vec<Vec<u32>>, between: &mut dyn FnMut()) -> Result<(), String> {
+fn add(
+    encoded: &mut Encoded,
+    side: &Side,
+    batch: Vec<Vec<u32>>,
+    batch_tokens: usize,
+    between: &mut dyn FnMut(),
+) -> Result<(), String> {
     let batch: TokenBatch = batch.iter().map(Vec::as_slice).collect();
-    for vector in vectors(&*side.encoder, &batch, between)? {
+    for vector in vectors(&*side.encoder, &batch, batch_tokens, between)? {
         encoded.vector = encoded.vector.max(&vector);
     }
     encoded.tokens += batch.ids().len();

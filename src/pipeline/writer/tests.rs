@@ -136,7 +136,9 @@ async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> O
         let indexed = Indexed { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: Pruned::default() };
         let claim = claims.claim(point.id, || writer.hurry()).await;
         sent.push(Instant::now());
-        writer.send(WriteJob { point, bytes, since: Instant::now(), indexed, finalizer, claim }).unwrap();
+        writer
+            .send(WriteJob { point, bytes, since: Instant::now(), span: Span::none(), indexed, finalizer, claim })
+            .unwrap();
         sleep(pause).await;
     }
     drop((writer, tickets));

@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 use super::config::QdrantConfig;
 use super::error;
 use crate::store::StoreError;
+use crate::trace;
 
 /// A connection that is silent for so long is asked whether it is alive,
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
@@ -100,7 +101,7 @@ impl Connection {
     }
 }
 
-/// The header that says who is calling.
+/// The headers that say who is calling, and in which trace.
 #[derive(Debug, Clone)]
 pub(super) struct Credentials(Option<MetadataValue<Ascii>>);
 
@@ -109,6 +110,7 @@ impl Interceptor for Credentials {
         if let Some(key) = &self.0 {
             request.metadata_mut().insert("api-key", key.clone());
         }
+        trace::hand_over(request.metadata_mut());
         Ok(request)
     }
 }

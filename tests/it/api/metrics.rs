@@ -1,9 +1,9 @@
 //! The metrics page tells what happened.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use splade_sidecar::metrics;
+use serde_json::{Value, json};
+use splade_sidecar::metrics::{self, Kind, Metric};
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
 use splade_sidecar::proto::{EncodeRequest, EncodeStreamRequest, UpsertRequest};
@@ -15,10 +15,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::by_text;
 use crate::support::documents::{document, encoded, messages, num, numbered, options, stream, texts};
 use crate::support::process::Process;
-use crate::support::sidecar::Sidecar;
-
-/// How long gauges may take to fall back, after the calls that raised them have ended.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::sidecar::{MODEL, Sidecar};
 
 async fn connect(process: &Process) -> Channel {
     let channel = Endpoint::from_shared(format!("http://{}", process.address)).unwrap().connect().await.unwrap();
@@ -26,16 +23,6 @@ async fn connect(process: &Process) -> Channel {
     let mut statuses = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     while statuses.message().await.unwrap().expect("the server ended").status() != ServingStatus::Serving {}
     channel
-}
-
-/// Every sample of a page: its name with its labels, and its value.
-async fn samples(process: &Process) -> HashMap<String, f64> {
-    let page = process.metrics().await;
-    let samples = page.lines().filter(|line| line.starts_with("splade_"));
-    samples
-        .map(|line| line.rsplit_once(' ').unwrap())
-        .map(|(name, value)| (name.into(), value.parse().unwrap()))
-        .collect()
 }
 
 /// Sends some of everything; gives the number of tokens that were encoded.
@@ -68,7 +55,7 @@ async fn the_page_tells_what_happened() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &[]).await;
     let tokens = traffic(connect(&process).await).await;
-    let samples = samples(&process).await;
+    let samples = process.samples().await;
     let labelled = |name: &str, label: &str, value: &str| format!("{name}{{{label}=\"{value}\"}}");
     let received = |call: &str| labelled(metrics::RECEIVED, "call", call);
     let rejected = |reason: &str| labelled(metrics::REJECTED, "reason", reason);
@@ -82,29 +69,44 @@ async fn the_page_tells_what_happened() {
         (rejected("EMPTY_TEXT"), 2.0),
         (rejected("TEXT_TOO_LONG"), 1.0),
         (metrics::TRUNCATED.to_owned(), 1.0),
-        (metrics::TOKENS.to_owned(), f64::from(tokens)),
+        (labelled(metrics::TOKENS, "model", MODEL), f64::from(tokens)),
         (sum(metrics::BATCH_TOKENS), f64::from(tokens)),
         (sum(metrics::BATCH_TEXTS), 21.0 + 3.0 + 2.0 + 2.0 + 5.0),
         (sum(metrics::UPSERT_POINTS), 24.0),
         (format!("{}_count", metrics::SEARCH_SECONDS), 5.0),
+        (format!("{}_count{{role=\"document\"}}", metrics::VECTOR_TERMS), 24.0 + 2.0 + 2.0),
+        (format!("{}_count{{role=\"query\"}}", metrics::VECTOR_TERMS), 5.0),
+        (format!("{}{{work=\"documents\",lane=\"bulk\"}}", metrics::ADMITTED), 24.0),
+        (format!("{}{{work=\"documents\",lane=\"query\"}}", metrics::ADMITTED), 3.0),
+        (format!("{}_count{{call=\"ingest\"}}", metrics::DOCUMENT_SECONDS), 24.0),
+        (format!("{}_count{{call=\"encode\"}}", metrics::DOCUMENT_SECONDS), 2.0 + 5.0),
+        (format!("{}{{method=\"splade.v1.IndexService/Search\",code=\"OK\"}}", metrics::CALLS), 5.0),
+        (format!("{}{{method=\"splade.v1.IndexService/Ingest\",code=\"OK\"}}", metrics::CALLS), 1.0),
+        (format!("{}_count{{method=\"splade.v1.IndexService/Ingest\"}}", metrics::CALL_SECONDS), 1.0),
+        (metrics::READY.to_owned(), 1.0),
+        (metrics::STORE_UP.to_owned(), 1.0),
+        (labelled(metrics::STORE_INFO, "kind", "embedded"), 1.0),
+        (metrics::MODEL_INFO.to_owned(), 1.0),
+        (metrics::BUILD_INFO.to_owned(), 1.0),
+        (metrics::UPSERT_RETRIES.to_owned(), 0.0),
         (metrics::PERMITS.to_owned(), 0.0),
         (labelled(metrics::QUEUE_DEPTH, "lane", "query"), 0.0),
         (labelled(metrics::QUEUE_DEPTH, "lane", "bulk"), 0.0),
     ];
     for (name, value) in expected {
-        assert_eq!(samples.get(&name), Some(&value), "{name} in {samples:#?}");
+        assert_eq!(samples.get(&name), value, "{name} in {samples:#?}");
     }
     let ok = labelled(&format!("{}_count", metrics::UPSERT_SECONDS), "outcome", "ok");
-    assert_eq!(samples[&ok], samples[&format!("{}_count", metrics::UPSERT_POINTS)]);
-    assert_eq!(
-        samples[&format!("{}_count", metrics::ENCODE_SECONDS)],
-        samples[&format!("{}_count", metrics::BATCH_TEXTS)]
-    );
+    let count = |name: &str| samples.get(&format!("{name}_count"));
+    assert_eq!(samples.get(&ok), count(metrics::UPSERT_POINTS));
+    assert_eq!(count(metrics::ENCODE_SECONDS), count(metrics::BATCH_TEXTS));
+    assert_eq!(count(metrics::BATCH_FILL), count(metrics::BATCH_TEXTS));
     for name in [sum(metrics::ENCODE_SECONDS), sum(metrics::SEARCH_SECONDS)] {
-        assert!((1e-6..600.0).contains(&samples[&name]), "{name} is {}", samples[&name]);
+        assert!((1e-6..600.0).contains(&samples.get(&name)), "{name} is {}", samples.get(&name));
     }
-    let failures = samples.get(metrics::ENCODER_FAILURES);
-    assert!(failures.is_none_or(|&failures| failures == 0.0));
+    assert_eq!(samples.get(metrics::ENCODER_FAILURES), 0.0);
+    assert!(samples.get(metrics::ENCODER_THREADS) >= 1.0);
+    assert_eq!(samples.get(metrics::PERMITS_LIMIT), 2.0 * (8192.0 + 1024.0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -129,16 +131,61 @@ async fn gauges_fall_back_to_zero() {
     traffic(connect(&process).await).await;
     let gauges = [
         metrics::UPSERTS_IN_FLIGHT.to_owned(),
+        metrics::UPSERTS_LIMIT.to_owned(),
         format!("{}{{call=\"ingest\"}}", metrics::STREAMS),
         format!("{}{{call=\"encode_stream\"}}", metrics::STREAMS),
     ];
-    let fallen = async {
-        loop {
-            let samples = samples(&process).await;
-            if gauges.iter().all(|gauge| samples[gauge] == 0.0) {
-                break;
-            }
-        }
+    process.wait_samples(|samples| gauges.iter().all(|gauge| samples.get(gauge) == 0.0)).await;
+}
+
+/// What is on the page is in the table, and what is in the table is on the page: docs and dashboards are made of the table.
+#[tokio::test]
+async fn every_metric_is_of_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &[]).await;
+    traffic(connect(&process).await).await;
+    let samples = process.samples().await;
+    let bare = |sample: &str| sample.split('{').next().unwrap().to_owned();
+    let families: BTreeSet<_> = samples.names().map(bare).collect();
+    let of = |metric: &Metric| match metric.kind {
+        Kind::Histogram => ["_bucket", "_sum", "_count"].map(|part| format!("{}{part}", metric.name)).into(),
+        Kind::Counter | Kind::Gauge => vec![metric.name.to_owned()],
     };
-    tokio::time::timeout(PATIENCE, fallen).await.expect("gauges that stay up");
+    let known: BTreeSet<_> = metrics::ALL.iter().flat_map(of).collect();
+    assert_eq!(families.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "not in the table");
+    assert_eq!(known.difference(&families).collect::<Vec<_>>(), Vec::<&String>::new(), "not on the page");
+    let labels: BTreeSet<_> =
+        metrics::ALL.iter().flat_map(|metric| metric.labels.iter().map(|(label, _)| *label)).collect();
+    for sample in samples.names() {
+        let Some((_, list)) = sample.split_once('{') else { continue };
+        for label in list.split("\",").map(|pair| pair.split("=\"").next().unwrap()) {
+            assert!(label == "le" || labels.contains(label), "{label} of {sample}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_metrics_port_has_a_page_a_status_and_openmetrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &[]).await;
+    let page = process.page("/", "text/html").await;
+    assert!(page.contains("\r\ncontent-security-policy: default-src 'none';"), "{page}");
+    assert!(page.contains("<!doctype html>"), "{page}");
+
+    let status = process.page("/status.json", "application/json").await;
+    let status: Value = serde_json::from_str(status.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!((&status["ready"], &status["stopping"]), (&json!(true), &json!(false)), "{status}");
+    assert_eq!(status["store"], json!({"kind": "embedded", "up": true}));
+    assert_eq!(status["models"][0]["name"], MODEL);
+    assert_eq!((&status["models"][0]["dtype"], &status["models"][0]["device"]), (&json!("float32"), &json!("cpu")));
+    assert_eq!(status["models"][0]["fingerprint"].as_str().unwrap().len(), 64);
+    assert!(status["encoder_threads"].as_u64().unwrap() >= 1 && status["errors"].is_array());
+
+    let metrics = process.page("/metrics", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;
+    assert!(metrics.contains("\r\ncontent-type: application/openmetrics-text; version=1.0.0"), "{metrics}");
+    assert!(
+        metrics.contains("\n# TYPE splade_documents_indexed counter\nsplade_documents_indexed_total 0\n"),
+        "{metrics}"
+    );
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
 }

@@ -90,8 +90,14 @@ impl Endpoint {
 
     /// What the metrics page says.
     pub async fn metrics(&self) -> String {
+        self.page("/metrics", "text/plain").await
+    }
+
+    /// The answer of the metrics port, with its headers.
+    pub async fn page(&self, path: &str, accept: &str) -> String {
         let mut socket = TcpStream::connect(self.metrics).await.unwrap();
-        socket.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.unwrap();
         let mut page = String::new();
         socket.read_to_string(&mut page).await.unwrap();
         page
@@ -129,9 +135,16 @@ impl Endpoint {
 pub struct Samples(BTreeMap<String, f64>);
 
 impl Samples {
-    /// The value of a name with its labels; 0 where it was never set.
+    /// The value of a name with its labels, or of a name alone the sum over all of its labels; 0 where it was never set.
     pub fn get(&self, name: &str) -> f64 {
-        self.0.get(name).copied().unwrap_or_default()
+        let labelled = format!("{name}{{");
+        let of_name = self.0.iter().filter(|(sample, _)| *sample == name || sample.starts_with(&labelled));
+        of_name.map(|(_, value)| value).sum()
+    }
+
+    /// Every name, with its labels.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 }
 

@@ -26,7 +26,7 @@ fn encoded(model: &Arc<Model>, texts: &[String], long_text: LongText, batch_toke
     let jobs = texts.iter().enumerate().map(|(number, text)| {
         let next = Box::new(Keep { number, kept: Arc::clone(&kept) });
         let (model, role, pruning) = (Arc::clone(model), Role::Document, Pruning::default());
-        EncodeJob { model, role, text: text.clone(), long_text, pruning, next }
+        EncodeJob { model, role, text: text.clone(), long_text, pruning, origin: Origin::here(), next }
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (lane, worker) = runtime.block_on(filled(Vec::new(), jobs.collect(), batch_tokens));

@@ -17,6 +17,8 @@ pub struct Counters {
     pub in_flight: usize,
     /// The most upserts that were being answered at once.
     pub max_in_flight: usize,
+    /// The trace context (W3C `traceparent`) of each upsert that had one.
+    pub traceparents: Vec<String>,
     /// Points that were written, or counted if they are discarded.
     pub written: usize,
 }
@@ -57,8 +59,9 @@ impl Counts {
     }
 
     /// Counts an upsert, which is in flight until the answer is dropped.
-    pub fn upsert(&self, points: usize) -> InFlight {
+    pub fn upsert(&self, points: usize, traceparent: Option<String>) -> InFlight {
         self.0.send_modify(|counters| {
+            counters.traceparents.extend(traceparent);
             *counters.calls.entry(Call::Upsert).or_default() += 1;
             counters.batches.push(points);
             counters.in_flight += 1;

@@ -17,7 +17,8 @@ fn completed() -> Result<Response<PointsOperationResponse>, Status> {
 #[tonic::async_trait]
 impl Points for Service {
     async fn upsert(&self, request: Request<UpsertPoints>) -> Result<Response<PointsOperationResponse>, Status> {
-        let _in_flight = self.counts().upsert(request.get_ref().points.len());
+        let traceparent = request.metadata().get("traceparent").map(|value| value.to_str().unwrap().to_owned());
+        let _in_flight = self.counts().upsert(request.get_ref().points.len(), traceparent);
         let UpsertPoints { collection_name, points, .. } = self.let_in(Call::Upsert, request).await?;
         self.faults().strike_upsert(&points).await?;
         if points.is_empty() {

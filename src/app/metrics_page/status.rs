@@ -1,0 +1,77 @@
+//! What the page shows that is no number.
+
+use serde::Serialize;
+
+use super::Observed;
+use crate::app::problems::{self, Problem};
+use crate::model::Model;
+use crate::version::{REVISION, VERSION};
+
+/// The server as it is now.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    version: &'static str,
+    revision: &'static str,
+    /// Whether every call is taken.
+    ready: bool,
+    stopping: bool,
+    uptime_seconds: u64,
+    store: Store,
+    models: Vec<ModelStatus>,
+    encoder_threads: usize,
+    /// The last warnings and errors, the newest first.
+    errors: Vec<Problem>,
+}
+
+#[derive(Debug, Serialize)]
+struct Store {
+    kind: &'static str,
+    up: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ModelStatus {
+    name: String,
+    architecture: String,
+    dtype: String,
+    device: &'static str,
+    max_length: usize,
+    fingerprint: String,
+    default: bool,
+}
+
+impl Status {
+    pub fn of(observed: &Observed) -> Self {
+        let state = observed.health.state();
+        let shared = observed.gate.peek();
+        let models = shared.iter().flat_map(|shared| {
+            let default = shared.models.default_name();
+            shared.models.iter().map(move |model| ModelStatus::of(model, default))
+        });
+        Self {
+            version: VERSION,
+            revision: REVISION,
+            ready: state.ready(),
+            stopping: shared.as_ref().is_some_and(|shared| shared.stopping.is_cancelled()),
+            uptime_seconds: observed.since.elapsed().as_secs(),
+            store: Store { kind: observed.store, up: state.store },
+            models: models.collect(),
+            encoder_threads: shared.as_ref().map_or(0, |shared| shared.pipeline.encoder_threads()),
+            errors: problems::last(),
+        }
+    }
+}
+
+impl ModelStatus {
+    fn of(model: &Model, default: &str) -> Self {
+        Self {
+            name: model.name.clone(),
+            architecture: model.settings.architecture.clone(),
+            dtype: model.precision.to_string(),
+            device: model.device,
+            max_length: model.settings.max_length,
+            fingerprint: model.fingerprint.to_string(),
+            default: model.name == default,
+        }
+    }
+}
