@@ -1,36 +1,84 @@
-//! The README's table of flags is made from the code. `UPDATE_README=1` writes it anew.
+//! What documents repeat of the code is made from it. `UPDATE_DOCS=1` writes it anew.
 
+use std::fmt::Write;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use clap::{Args, Command};
+use clap::{Args, Command, CommandFactory};
+use splade_sidecar::cli::Cli;
 use splade_sidecar::config::ServeArgs;
+use splade_sidecar::metrics::{self, Kind, Label, Metric};
 
-const BEGIN: &str = "<!-- flags: begin -->\n";
-const END: &str = "<!-- flags: end -->";
+/// Holds the part of a document that is between the marks of this name against what the code says.
+fn check(document: &str, name: &str, expected: &str) {
+    /// Tests run at once, and may write the same document.
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(&begin).unwrap();
+    let (found, after) = rest.split_once(&end).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{before}{begin}{expected}{end}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(found, expected, "run this test with UPDATE_DOCS=1");
+}
 
-fn table() -> String {
-    let command = ServeArgs::augment_args(Command::new("serve"));
+fn flags(command: &Command) -> String {
     let mut table = "\n| flag | variable | default | |\n|---|---|---|---|\n".to_owned();
-    for flag in command.get_arguments().filter(|flag| flag.get_long().is_some()) {
-        let name = flag.get_long().unwrap();
-        let variable = flag.get_env().unwrap().to_string_lossy();
-        let default: Vec<_> = flag.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    for flag in command.get_arguments().filter(|flag| flag.get_long().is_some() && flag.get_env().is_some()) {
+        let (name, variable) = (flag.get_long().unwrap(), flag.get_env().unwrap().to_string_lossy());
+        let shown = flag.get_default_values().iter().filter(|_| !flag.is_hide_default_value_set());
+        let default: Vec<_> = shown.map(|value| value.to_string_lossy()).collect();
         let default = if default.is_empty() { String::new() } else { format!("`{}`", default.join(" ")) };
         let help = flag.get_help().unwrap().to_string();
-        table.push_str(&format!("| `--{name}` | `{variable}` | {default} | {help} |\n"));
+        writeln!(table, "| `--{name}` | `{variable}` | {default} | {help} |").unwrap();
     }
     table + "\n"
 }
 
 #[test]
 fn the_flags_are_those_of_the_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).unwrap();
-    let (found, after) = rest.split_once(END).unwrap();
-    if std::env::var_os("UPDATE_README").is_some() {
-        std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", table())).unwrap();
-        return;
+    check("README.md", "flags", &flags(&ServeArgs::augment_args(Command::new("serve"))));
+}
+
+#[test]
+fn the_commands_are_those_of_the_code() {
+    let mut root = Cli::command();
+    root.build();
+    let mut text = String::new();
+    let mut commands: Vec<(String, &Command)> = root.get_subcommands().map(|it| (it.get_name().into(), it)).collect();
+    commands.retain(|(name, _)| !["help", "serve"].contains(&name.as_str()));
+    while !commands.is_empty() {
+        let (name, command) = commands.remove(0);
+        let below = command.get_subcommands().filter(|it| it.get_name() != "help");
+        let below: Vec<_> = below.map(|it| (format!("{name} {}", it.get_name()), it)).collect();
+        if below.is_empty() {
+            let about = command.get_about().unwrap().to_string();
+            writeln!(text, "\n### `{name}`\n\n{about}.\n{}", flags(command).trim_end()).unwrap();
+        }
+        commands.splice(0..0, below);
     }
-    assert_eq!(found, table(), "run this test with UPDATE_README=1");
+    check("docs/operations.md", "commands", &(text + "\n"));
+}
+
+#[test]
+fn the_metrics_are_those_of_the_code() {
+    let kind = |kind| match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+    };
+    let label = |&(name, values): &Label| match values {
+        [] => format!("`{name}`"),
+        values => format!("`{name}`: {}", values.join(", ")),
+    };
+    let mut table = "\n| metric | kind | labels | |\n|---|---|---|---|\n".to_owned();
+    for metric @ Metric { name, help, .. } in metrics::ALL {
+        let labels: Vec<_> = metric.labels.iter().map(label).collect();
+        writeln!(table, "| `{name}` | {} | {} | {help} |", kind(metric.kind), labels.join("; ")).unwrap();
+    }
+    check("docs/operations.md", "metrics", &(table + "\n"));
 }

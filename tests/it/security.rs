@@ -23,7 +23,7 @@ use crate::support::certificates::{Authority, Signed};
 use crate::support::sidecar::config;
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How often the servers of these tests look at their files.
 const RELOAD_INTERVAL: Duration = Duration::from_millis(20);
 

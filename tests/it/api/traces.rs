@@ -7,8 +7,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{Tra
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use splade_sidecar::proto::UpsertRequest;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
+use splade_sidecar::proto::{IngestOptions, UpsertRequest};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -17,12 +17,13 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 use super::by_text;
-use crate::support::documents::{document, encoded, messages, num, options, stream, texts};
+use crate::support::documents::{document, encoded, num, options, texts};
 use crate::support::endpoint::connect;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::upload::{self, Upload, docs};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The example of the W3C's recommendation.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
@@ -112,16 +113,19 @@ async fn a_call_is_one_trace_from_its_caller_to_the_store() {
 async fn batches_are_linked_to_all_their_calls() {
     let (url, mut received) = collector().await;
     let folder = tempfile::tempdir().unwrap();
-    // Two calls' points wait for each other.
-    let flags = ["--otlp-endpoint", &url, "--upsert-age", "2s"];
+    // The points of two streams wait for each other.
+    let flags = ["--otlp-endpoint", &url, "--upsert-age", "100s"];
     let process = Process::start(folder.path(), &flags).await;
-    let mut index = IndexServiceClient::new(connect(process.address).await);
-    let call = async |mut index: IndexServiceClient<_>, id| {
-        let documents = encoded([document(num(id), "boundary layers")]);
-        stream(&mut index, messages(options("docs"), documents, 1)).await
+    let open = async || {
+        let options = IngestOptions { batch_points: 2, ..upload::options() };
+        Upload::open(process.index().await, options).await.unwrap()
     };
-    let (first, second) = tokio::join!(call(index.clone(), 1), call(index.clone(), 2));
-    assert_eq!(first.len() + second.len(), 2);
+    let (mut first, mut second) = (open().await, open().await);
+    first.push_all([docs([1])]);
+    second.push_all([docs([2])]);
+    let (first, second) = tokio::join!(first.rest(), second.rest());
+    assert_eq!((first.0.indexed().len(), second.0.indexed().len()), (1, 1));
+    let mut index = process.index().await;
     index.search(by_text("docs", "boundary layers")).await.unwrap();
 
     let mut all = spans(&mut received, &["upsert", "search", "admit"]).await;

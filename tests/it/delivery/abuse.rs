@@ -20,7 +20,7 @@ use crate::support::process::Process;
 use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
 
 /// How long others may wait.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Memory may rise by so much.
 const MEMORY_KIB: u64 = 48 << 10;
 

@@ -20,7 +20,7 @@ use crate::support::process::Process;
 use crate::support::upload::{COLLECTION, Got, Upload, docs, ingest, options};
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Confirmed before each fault.
 const COUNT: u64 = 100;
 /// The size of the disks, which are in memory. The store stops writing below 256 MiB.

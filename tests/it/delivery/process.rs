@@ -160,7 +160,7 @@ async fn sigterm_under_a_load_that_the_store_does_not_take() {
     process.terminate();
     let rests: JoinSet<_> =
         (0..).zip(uploads).map(|(stream, upload)| async move { (stream, upload.rest().await) }).collect();
-    let status = timeout(Duration::from_secs(10), process.wait()).await.expect("it has not ended");
+    let status = timeout(Duration::from_secs(60), process.wait()).await.expect("it has not ended");
     assert_eq!(status.code(), Some(1));
     for (stream, (got, end)) in rests.join_all().await {
         end.unwrap_err();

@@ -24,7 +24,7 @@ use crate::support::sidecar::Sidecar;
 use crate::support::upload::{Upload, docs, ingest, options};
 
 /// More than a test should need.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 fn small_batches() -> IngestOptions {
     IngestOptions { batch_points: 50, ..options() }

@@ -20,7 +20,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::documents::{encoded, messages, stream};
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The addresses of a running server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
