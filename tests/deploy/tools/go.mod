@@ -1,4 +1,4 @@
-module splade-sidecar/tests/deploy/tools
+module splade-sidecar.test/deploycheck
 
 go 1.26.0
 
