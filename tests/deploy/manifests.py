@@ -15,8 +15,13 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "splade-sidecar"
-# What can be applied, and the chart's mode that gives the same.
-OVERLAYS = {"overlays/service": "service", "overlays/sidecar": "sidecar", "jobs/backfill": "backfill"}
+# What can be applied: the folder that kustomize builds, and the values that give the same from the chart.
+FORMS = {
+    "service": ("deploy/kubernetes/overlays/service", "mode=service"),
+    "service over TLS": ("tests/deploy/tls", "mode=service,service.tlsSecretName=splade-sidecar-tls"),
+    "sidecar": ("deploy/kubernetes/overlays/sidecar", "mode=sidecar"),
+    "backfill": ("deploy/kubernetes/jobs/backfill", "mode=backfill"),
+}
 
 Object = dict[str, Any]
 
@@ -38,12 +43,13 @@ def rendered(*command: str) -> str:
     return run(list(command))
 
 
-def kustomized(overlay: str) -> list[Object]:
-    return list(yaml.safe_load_all(rendered(tool("kustomize"), "build", str(DEPLOY / "kubernetes" / overlay))))
+def kustomized(form: str) -> list[Object]:
+    return list(yaml.safe_load_all(rendered(tool("kustomize"), "build", str(ROOT / FORMS[form][0]))))
 
 
-def charted(mode: str, *arguments: str) -> list[Object]:
-    text = rendered(tool("helm"), "template", "splade-sidecar", str(CHART), "--set", f"mode={mode}", *arguments)
+def charted(form: str, *values: str) -> list[Object]:
+    values = ",".join((FORMS[form][1], *values))
+    text = rendered(tool("helm"), "template", "splade-sidecar", str(CHART), "--set", values)
     return [made for made in yaml.safe_load_all(text) if made]
 
 

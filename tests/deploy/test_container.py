@@ -5,6 +5,7 @@ Mounted folders are temporary ones here, the model is the small one, and there i
 
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -13,7 +14,7 @@ import sys
 
 import pytest
 
-from manifests import DEPLOY, OVERLAYS, ROOT, kustomized, server, settings
+from manifests import DEPLOY, FORMS, ROOT, kustomized, server, settings
 
 TOKEN = "0123456789abcdef-deploy"
 SERVES, SERVES_NOT = 0, 1
@@ -30,10 +31,14 @@ class Container:
             path.mkdir()
         (folder / "splade-secrets" / "qdrant-api-key").write_text("a key\n")
         (folder / "splade-secrets" / "auth-tokens").write_text(TOKEN + "\n")
+        if (folder / "splade-tls").is_dir():
+            make_certificate(folder / "splade-tls")
         grpc, metrics, qdrant = free_ports(3)
-        self.address = f"http://127.0.0.1:{grpc}"
-        self.environment = {name: self.here(value) for name, value in self.variables(objects).items()} | {
+        variables = {name: self.here(value) for name, value in self.variables(objects).items()}
+        self.environment = variables | {
             "SPLADE_MODEL": model,
+            # What a client takes that runs in the container, as an `exec` probe does.
+            "SPLADE_SERVER": variables.get("SPLADE_SERVER", "http://localhost:50051").replace("50051", str(grpc)),
             "SPLADE_QDRANT_URL": f"http://127.0.0.1:{qdrant}",
             "SPLADE_LISTEN": f"127.0.0.1:{grpc}",
             "SPLADE_METRICS_LISTEN": f"127.0.0.1:{metrics}",
@@ -59,18 +64,24 @@ class Container:
             path = re.sub(rf"^(unix:)?{mounted}(?=/|$)", rf"\g<1>{folder}", path)
         return path
 
-    def client(self, *command, server=None, **environment):
-        environment = {"SPLADE_SERVER": server or self.address, **environment}
+    def client(self, *command, **environment):
+        names = ("SPLADE_SERVER", "SPLADE_CLIENT_CA")
+        environment = {name: self.environment[name] for name in names if name in self.environment} | environment
         done = subprocess.run([self.binary, *command], env=environment, capture_output=True, text=True, timeout=120)
         return done.returncode
 
-    def probe(self, name):
-        service = self.container[name]["grpc"].get("service")
-        return self.client("health", "--wait", "2s", *(["--service", service] if service else []))
+    def probe(self, name, wait="2s"):
+        """As the node probes: what an `exec` probe runs, or the question of a gRPC probe."""
+        probe = self.container[name]
+        if "exec" in probe:
+            _, *command = probe["exec"]["command"]
+        else:
+            service = probe["grpc"].get("service")
+            command = ["health", *(["--service", service] if service else [])]
+        return self.client(*command, "--wait", wait)
 
     def started(self):
-        service = self.container["startupProbe"]["grpc"]["service"]
-        if self.client("health", "--wait", "60s", "--service", service) != SERVES:
+        if self.probe("startupProbe", "60s") != SERVES:
             self.process.kill()
             pytest.fail(f"it did not start\n{self.read_log()}")
         return self
@@ -80,7 +91,7 @@ class Container:
         return self.log.read()
 
 
-@pytest.fixture(params=OVERLAYS)
+@pytest.fixture(params=FORMS)
 def container(request, binary, model, tmp_path_factory):
     # A short path: that of a Unix socket may have 107 bytes.
     running = Container(binary, model, kustomized(request.param), tmp_path_factory.mktemp("pod"))
@@ -110,10 +121,20 @@ def test_it_runs_as_the_manifest_says(container):
         # Where the others of the pod look for it.
         for each in container.pod["containers"]:
             (address,) = re.findall(r"unix:[^'\"\s]+", str(each.get("args", "")) + str(each.get("env", "")))
-            assert container.client(*encode, server=container.here(address)) == 0
+            assert container.client(*encode, SPLADE_SERVER=container.here(address)) == 0
 
     container.process.send_signal(signal.SIGTERM)
     assert container.process.wait(container.pod["terminationGracePeriodSeconds"]) == 0, container.read_log()
+
+
+def make_certificate(folder):
+    """One that vouches for itself. rustls takes none that says that it is an authority."""
+    openssl = shutil.which("openssl") or pytest.skip("there is no openssl to make a certificate with")
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
+    command += ["-keyout", folder / "tls.key", "-out", folder / "tls.crt", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]
+    subprocess.run(command, check=True, capture_output=True)
+    shutil.copy(folder / "tls.crt", folder / "ca.crt")
 
 
 def free_ports(count):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-from manifests import CHART, OVERLAYS, charted, find, kustomized, pod_spec, run, server, tool
+from manifests import CHART, FORMS, charted, find, kustomized, pod_spec, run, server, tool
 
 # What only one of the two has: labels of the release, and how a changed setting is noticed (a hash in the name there, a
 # checksum here).
@@ -36,19 +36,19 @@ def test_lint():
     run([tool("helm"), "lint", "--strict", str(CHART)])
 
 
-@pytest.mark.parametrize("overlay, mode", OVERLAYS.items())
-def test_the_chart_gives_what_kustomize_gives(overlay, mode):
-    chart, kustomize = by_name(charted(mode)), by_name(kustomized(overlay))
+@pytest.mark.parametrize("form", FORMS)
+def test_the_chart_gives_what_kustomize_gives(form):
+    chart, kustomize = by_name(charted(form)), by_name(kustomized(form))
     assert chart.keys() == kustomize.keys()
     for name, made in kustomize.items():
         assert chart[name] == made, name
 
 
-@pytest.mark.parametrize("mode", OVERLAYS.values())
-def test_two_releases_share_nothing(mode):
-    helm = [tool("helm"), "template", "other", str(CHART), "--set", f"mode={mode},sidecar.name=other-app"]
+@pytest.mark.parametrize("form", FORMS)
+def test_two_releases_share_nothing(form):
+    helm = [tool("helm"), "template", "other", str(CHART), "--set", f"{FORMS[form][1]},sidecar.name=other-app"]
     other = by_name(made for made in yaml.safe_load_all(run(helm)) if made)
-    assert not other.keys() & by_name(charted(mode)).keys()
+    assert not other.keys() & by_name(charted(form)).keys()
 
 
 @pytest.mark.parametrize(
@@ -63,17 +63,17 @@ def test_two_releases_share_nothing(mode):
 )
 def test_the_schema_refuses(values, complaint):
     with pytest.raises(AssertionError, match=complaint):
-        charted("service", "--set", values)
+        charted("service", values)
 
 
 def test_values_reach_the_manifests():
     digest = "sha256:" + "0" * 64
-    job = find(charted("backfill", "--set", f"backfill.shards=64,image.digest={digest}"), "Job")["spec"]
+    job = find(charted("backfill", "backfill.shards=64", f"image.digest={digest}"), "Job")["spec"]
     ingest = job["template"]["spec"]["containers"][0]
     assert job["completions"] == 64
     assert "--shard=$(JOB_COMPLETION_INDEX)/64" in ingest["args"]
     assert ingest["image"] == f"splade-sidecar@{digest}"
-    alone = charted("service", "--set", "service.models.shared=false,service.serviceMonitor.enabled=false")
+    alone = charted("service", "service.models.shared=false", "service.serviceMonitor.enabled=false")
     assert not {"PersistentVolumeClaim", "ServiceMonitor"} & {made["kind"] for made in alone}
 
 

@@ -31,14 +31,14 @@ def test_the_image_has_the_compiler_that_the_package_asks_for(deploy):
 
 
 def test_the_user_is_the_one_of_the_pods(deploy):
-    _, container = server(kustomized("overlays/service"))
+    _, container = server(kustomized("service"))
     context = container["securityContext"]
     assert values(deploy, "USER") == [f"{context['runAsUser']}:{context['runAsGroup']}"]
 
 
 def test_the_pods_rely_on_what_the_image_sets(deploy):
     environment = dict(pair.split("=") for pair in values(deploy, "ENV")[0].split())
-    _, container = server(kustomized("overlays/service"))
+    _, container = server(kustomized("service"))
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert environment["SPLADE_LISTEN"] == f"0.0.0.0:{ports['grpc']}"
     assert environment["SPLADE_METRICS_LISTEN"] == f"0.0.0.0:{ports['metrics']}"

@@ -5,16 +5,20 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions
 
-from manifests import OVERLAYS, charted, containers, find, kustomized, run, server, settings, tool
+from manifests import FORMS, charted, containers, find, kustomized, run, server, settings, tool
 
 # From the oldest that the README names to the newest that there are schemas of.
 VERSIONS = sorted({version for version in all_versions() if int(version.split(".")[1]) >= 30})
 
 
-@pytest.fixture(params=[*OVERLAYS, *(f"helm {mode}" for mode in OVERLAYS.values())])
-def objects(request):
-    name = request.param
-    return charted(name.removeprefix("helm ")) if name.startswith("helm ") else kustomized(name)
+@pytest.fixture(params=FORMS)
+def form(request):
+    return request.param
+
+
+@pytest.fixture(params=[kustomized, charted])
+def objects(request, form):
+    return request.param(form)
 
 
 def test_schemas(objects):
@@ -27,7 +31,7 @@ def test_schemas(objects):
 
 
 def test_the_schemas_find_a_mistake():
-    deployment = find(kustomized("overlays/service"), "Deployment")
+    deployment = find(kustomized("service"), "Deployment")
     deployment["spec"]["template"]["spec"]["containers"][0]["imagePullPolice"] = "Always"
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(deployment, "1.30", strict=True)
@@ -43,7 +47,7 @@ def test_restricted_pod_security(objects):
 
 
 def test_restricted_pod_security_finds_a_mistake():
-    objects = kustomized("overlays/sidecar")
+    objects = kustomized("sidecar")
     del server(objects)[1]["securityContext"]["capabilities"]
     with pytest.raises(AssertionError, match="unrestricted capabilities"):
         run([tool("deploycheck"), "restricted"], yaml.safe_dump_all(objects))
@@ -65,13 +69,13 @@ def test_a_pod_has_longer_to_end_than_the_server_to_drain(objects):
 
 
 def test_a_pause_before_the_stop_only_where_clients_have_to_learn_of_it():
-    assert "lifecycle" in server(kustomized("overlays/service"))[1]
-    assert "lifecycle" not in server(kustomized("overlays/sidecar"))[1]
+    assert "lifecycle" in server(kustomized("service"))[1]
+    assert "lifecycle" not in server(kustomized("sidecar"))[1]
 
 
-@pytest.mark.parametrize("overlay", ["overlays/sidecar", "jobs/backfill"])
-def test_a_native_sidecar_and_its_socket(overlay):
-    objects = kustomized(overlay)
+@pytest.mark.parametrize("form", ["sidecar", "backfill"])
+def test_a_native_sidecar_and_its_socket(form):
+    objects = kustomized(form)
     pod, container = server(objects)
     assert container in pod["initContainers"] and container["restartPolicy"] == "Always"
     environment = {variable["name"]: variable.get("value") for variable in container["env"]}
@@ -85,7 +89,9 @@ def test_the_probes_are_for_ports_that_are_open(objects):
     _, container = server(objects)
     ports = {port["containerPort"] for port in container["ports"]}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container[probe]["grpc"]["port"] in ports
+        # Kubernetes' own gRPC probes can't speak TLS.
+        tls = any(variable["name"] == "SPLADE_TLS_CERT" for variable in container["env"])
+        assert "exec" in container[probe] if tls else container[probe]["grpc"]["port"] in ports
 
 
 def test_every_mount_has_its_volume(objects):
@@ -96,7 +102,7 @@ def test_every_mount_has_its_volume(objects):
 
 
 def test_secrets_come_as_files_of_the_mounted_secret():
-    objects = kustomized("overlays/service")
+    objects = kustomized("service")
     _, container = server(objects)
     (folder,) = (mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "splade-secrets")
     for name in ("SPLADE_QDRANT_API_KEY_FILE", "SPLADE_AUTH_TOKENS"):
@@ -104,7 +110,7 @@ def test_secrets_come_as_files_of_the_mounted_secret():
 
 
 def test_the_service_selects_its_pods():
-    objects = kustomized("overlays/service")
+    objects = kustomized("service")
     labels = find(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
     for kind, path in {
         "Service": ["selector"],
@@ -123,21 +129,21 @@ def test_the_service_selects_its_pods():
 
 
 def test_the_sidecar_policy_shuts_the_server_alone():
-    policy = find(kustomized("overlays/sidecar"), "NetworkPolicy")["spec"]
+    policy = find(kustomized("sidecar"), "NetworkPolicy")["spec"]
     open_ports = [range(rule["port"], rule["endPort"] + 1) for rule in policy["ingress"][0]["ports"]]
     tcp = set().union(*open_ports[:2])
     assert set(range(1, 65536)) - tcp == {50051}
 
 
 def test_the_adapter_gives_the_metric_that_the_autoscaler_reads(deploy):
-    metric = find(kustomized("overlays/service"), "HorizontalPodAutoscaler")["spec"]["metrics"][0]["pods"]["metric"]
+    metric = find(kustomized("service"), "HorizontalPodAutoscaler")["spec"]["metrics"][0]["pods"]["metric"]
     rule = yaml.safe_load((deploy / "kubernetes/overlays/service/prometheus-adapter.yaml").read_text())
     assert rule["rules"]["custom"][0]["name"]["as"] == metric["name"] == "splade_queue_age_seconds"
     assert metric["selector"]["matchLabels"] == {"lane": "bulk"}
 
 
 def test_a_backfill_has_as_many_shards_as_its_pods_are_told():
-    job = find(kustomized("jobs/backfill"), "Job")["spec"]
+    job = find(kustomized("backfill"), "Job")["spec"]
     (ingest,) = job["template"]["spec"]["containers"]
     assert f"--shard=$(JOB_COMPLETION_INDEX)/{job['completions']}" in ingest["args"]
     for flag in ("--checkpoint=", "--rejects="):

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import yaml
 
-from manifests import OVERLAYS, containers, kustomized
+from manifests import FORMS, containers, kustomized
 
 VARIABLE = re.compile(r"\bSPLADE_[A-Z0-9_]*[A-Z0-9]\b")
 # A command in a text: to the end of its line, or of the code that it stands in.
@@ -50,12 +50,15 @@ def test_flags_of_commands_in_texts(texts, help_of):
     assert found > 3
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_flags_of_containers(overlay, help_of):
-    commands = [each["args"] for each in containers(kustomized(overlay)) if each["image"].startswith("splade-sidecar")]
-    assert commands
-    for command, *arguments in commands:
-        check(command, [each.partition("=")[0] for each in arguments if each.startswith("--")], help_of, overlay)
+@pytest.mark.parametrize("form", FORMS)
+def test_flags_of_containers(form, help_of):
+    ours = [each for each in containers(kustomized(form)) if each["image"].startswith("splade-sidecar")]
+    assert ours
+    for container in ours:
+        probes = [container.get(name, {}) for name in ("startupProbe", "readinessProbe", "livenessProbe")]
+        commands = [container["args"], *(probe["exec"]["command"][1:] for probe in probes if "exec" in probe)]
+        for command, *arguments in commands:
+            check(command, [each.partition("=")[0] for each in arguments if each.startswith("--")], help_of, form)
 
 
 def test_the_image_checks_its_health_with_flags_that_exist(deploy, help_of):

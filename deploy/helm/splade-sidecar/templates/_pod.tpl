@@ -12,6 +12,7 @@ dependency puts it beside its own containers:
       {{- include "splade-sidecar.volumes" $splade | nindent 8 }}
 */}}
 {{- define "splade-sidecar.container" -}}
+{{- $tls := and (eq .Values.mode "service") .Values.service.tlsSecretName -}}
 name: splade-sidecar
 image: {{ include "splade-sidecar.image" . }}
 {{- with .Values.image.pullPolicy }}
@@ -22,6 +23,16 @@ envFrom:
   - configMapRef:
       name: {{ include "splade-sidecar.name" . }}
 env:
+  {{- if $tls }}
+  - name: SPLADE_TLS_CERT
+    value: /etc/splade-sidecar/tls/tls.crt
+  - name: SPLADE_TLS_KEY
+    value: /etc/splade-sidecar/tls/tls.key
+  - name: SPLADE_SERVER
+    value: https://localhost:50051
+  - name: SPLADE_CLIENT_CA
+    value: /etc/splade-sidecar/tls/ca.crt
+  {{- end }}
   {{- if ne .Values.mode "service" }}
   - name: SPLADE_UNIX_SOCKET
     value: /run/splade-sidecar/grpc.sock
@@ -38,21 +49,16 @@ ports:
   - name: metrics
     containerPort: 9464
 startupProbe:
-  grpc:
-    port: 50051
-    service: splade.v1.EncoderService
+  {{- include "splade-sidecar.probe" (dict "tls" $tls "service" "splade.v1.EncoderService") | nindent 2 }}
   periodSeconds: 2
   timeoutSeconds: 2
   failureThreshold: 300
 readinessProbe:
-  grpc:
-    port: 50051
+  {{- include "splade-sidecar.probe" (dict "tls" $tls) | nindent 2 }}
   periodSeconds: 5
   timeoutSeconds: 2
 livenessProbe:
-  grpc:
-    port: 50051
-    service: splade.v1.EncoderService
+  {{- include "splade-sidecar.probe" (dict "tls" $tls "service" "splade.v1.EncoderService") | nindent 2 }}
   periodSeconds: 20
   timeoutSeconds: 5
   failureThreshold: 3
@@ -61,6 +67,11 @@ resources:
 securityContext:
   {{- include "splade-sidecar.securityContext" . | nindent 2 }}
 volumeMounts:
+  {{- if $tls }}
+  - name: splade-tls
+    mountPath: /etc/splade-sidecar/tls
+    readOnly: true
+  {{- end }}
   {{- if ne .Values.mode "service" }}
   - name: splade-socket
     mountPath: /run/splade-sidecar
@@ -70,6 +81,20 @@ volumeMounts:
   - name: splade-secrets
     mountPath: /etc/splade-sidecar/secrets
     readOnly: true
+{{- end }}
+
+{{/* Kubernetes' gRPC probes speak plain text only. */}}
+{{- define "splade-sidecar.probe" -}}
+{{- if .tls -}}
+exec:
+  command: [/usr/local/bin/splade-sidecar, health{{ with .service }}, --service, {{ . }}{{ end }}]
+{{- else -}}
+grpc:
+  port: 50051
+  {{- with .service }}
+  service: {{ . }}
+  {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* What the Pod Security Standard `restricted` asks for, and a root that can't be written to. */}}
@@ -99,6 +124,12 @@ imagePullSecrets:
 {{- end }}
 
 {{- define "splade-sidecar.volumes" -}}
+{{- if and (eq .Values.mode "service") .Values.service.tlsSecretName }}
+- name: splade-tls
+  secret:
+    secretName: {{ .Values.service.tlsSecretName }}
+    defaultMode: 288
+{{- end }}
 {{- if ne .Values.mode "service" }}
 - name: splade-socket
   emptyDir:
