@@ -1,5 +1,8 @@
 """The manifests, judged by the schemas of Kubernetes and its pod security library, and for what must go together."""
 
+import re
+import shutil
+
 import kubernetes_validate
 import pytest
 import yaml
@@ -151,3 +154,19 @@ def test_a_backfill_has_as_many_shards_as_its_pods_are_told():
         assert own.startswith(f"{flag}/checkpoints/$(JOB_COMPLETION_INDEX)")
     # A run that ended with rejected documents is not tried again.
     assert job["podFailurePolicy"]["rules"][1]["onExitCodes"]["containerName"] == ingest["name"]
+
+
+def test_a_kustomization_of_somebody_else(deploy, tmp_path):
+    """The one that deploy/README.md tells to write."""
+    (example,) = re.findall(
+        r"^```yaml\n(# kustomization.yaml\n.*?)^```", (deploy / "README.md").read_text(), re.M | re.S
+    )
+    (tmp_path / "kustomization.yaml").write_text(example)
+    shutil.copytree(deploy, tmp_path / "splade-sidecar" / "deploy")
+    objects = list(yaml.safe_load_all(run([tool("kustomize"), "build", str(tmp_path)])))
+    assert {made["metadata"]["namespace"] for made in objects} == {"search"}
+    assert server(objects)[1]["image"] == "registry.example/splade-sidecar:0.1.0"
+    assert settings(objects)["SPLADE_MODEL"] == "naver/splade-v3"
+    assert settings(objects)["SPLADE_AUTH_TOKENS"], "what the overlay sets is kept"
+    name = find(objects, "ConfigMap")["metadata"]["name"]
+    assert server(objects)[1]["envFrom"] == [{"configMapRef": {"name": name}}]
