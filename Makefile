@@ -6,12 +6,15 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
-# Two environments, since a linter's dependencies are no business of the tests'.
+# Several environments, since a linter's dependencies are no business of the tests'.
 TEST_VENV := $(TARGET)/venv
 LINT_VENV := $(TARGET)/venv-lint
+DEPLOY_VENV := $(TARGET)/venv-deploy
 BENCH_VENV := $(TARGET)/venv-bench
 GRPCURL_BIN := $(TARGET)/bin/grpcurl
 GRPCURL_VERSION := v1.9.3
+# What renders and judges deploy/: helm, kustomize and deploycheck. tests/deploy/tools/go.mod pins them.
+DEPLOY_TOOLS := $(TARGET)/bin
 # What is fuzzed, and for how many seconds each.
 TARGETS := document requests jsonl tokenizer model_folder
 TIME := 600
@@ -38,7 +41,7 @@ demo: ## See it work, from a model to a search; make demo DOCS=my.jsonl takes yo
 	scripts/demo.sh $(TARGET)/release/splade-sidecar "$$model"
 
 .PHONY: test
-test: test-rust test-python ## Run all tests
+test: test-rust test-python test-deploy ## Run all tests
 
 .PHONY: test-rust
 test-rust: ## Run the unit, property and integration tests
@@ -61,6 +64,19 @@ grpcurl:
 	if ! command -v go >/dev/null; then echo "no Go here, so no grpcurl"; exit 0; fi
 	GOBIN=$(dir $(GRPCURL_BIN)) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
 
+.PHONY: test-deploy
+test-deploy: $(DEPLOY_VENV)/.installed deploy-tools ## Check the image, the manifests, the chart and the compose file
+	cargo test --locked --no-run
+	export SPLADE_SIDECAR_BIN=$(TARGET)/debug/splade-sidecar DEPLOY_TOOLS=$(DEPLOY_TOOLS)
+	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
+	$(DEPLOY_VENV)/bin/pytest tests/deploy -ra
+
+# Made anew when their sources or pins change. Without Go the tests that need them are skipped, and say so.
+.PHONY: deploy-tools
+deploy-tools:
+	if ! command -v go >/dev/null; then echo "no Go here, so no helm, kustomize and deploycheck"; exit 0; fi
+	go -C tests/deploy/tools build -o $(DEPLOY_TOOLS)/ . tool
+
 .PHONY: fuzz
 fuzz: ## Fuzz what comes from outside; make fuzz TIME=60 TARGETS=jsonl (needs nightly and cargo-fuzz; fuzz/README.md)
 	cargo +nightly fuzz build -s none
@@ -80,6 +96,8 @@ lint: $(LINT_VENV)/.installed ## Check format, lints, the contract, dependencies
 	# The advisories are left out: their database is a git repository, and this must work where only registries are reached.
 	PATH=$(LINT_VENV)/bin:$$PATH cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	$(LINT_VENV)/bin/shellcheck $(SHELL_SCRIPTS)
+	$(LINT_VENV)/bin/hadolint deploy/Dockerfile
+	$(LINT_VENV)/bin/yamllint --strict --config-file deploy/.yamllint deploy
 	$(LINT_VENV)/bin/ruff check .
 	$(LINT_VENV)/bin/ruff format --check .
 
@@ -118,6 +136,7 @@ bench-origin: $(BENCH_VENV)/.installed ## Measure the approach this grew out of:
 # An environment is made anew when its requirements change.
 $(TEST_VENV)/.installed: tests/python/requirements.txt
 $(LINT_VENV)/.installed: scripts/lint-requirements.txt
+$(DEPLOY_VENV)/.installed: tests/deploy/requirements.txt
 $(BENCH_VENV)/.installed: benches/peers/requirements.txt scripts/golden/requirements.txt tests/python/requirements.txt
 %/.installed:
 	rm -rf $*

@@ -1,0 +1,21 @@
+"""Where things are, and the binary whose flags the manifests name."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from manifests import DEPLOY
+
+
+@pytest.fixture(scope="session")
+def deploy() -> Path:
+    return DEPLOY
+
+
+@pytest.fixture(scope="session")
+def binary() -> str:
+    path = os.environ.get("SPLADE_SIDECAR_BIN")
+    if not path:
+        pytest.fail("SPLADE_SIDECAR_BIN is not set; build the binary and give its path", pytrace=False)
+    return str(Path(path).resolve())
