@@ -3,17 +3,20 @@
 //! A thread of its own reads lines, turns each into a document and packs them into batches; one task sends these over
 //! one stream, and matches the results to the lines that wait for theirs. Both ends are bounded: the reader waits when
 //! two batches wait to be sent, and sending waits when too many lines are without a result. So memory stays flat,
-//! whatever the file's size, and a line is kept only until its result is there: a rejected one goes to the reject file.
+//! whatever the file's size, and a line is kept only until it and all before it have their results: a rejected one goes to
+//! the reject file.
 
 mod batch;
 mod line;
 mod progress;
 mod reader;
 mod rejects;
+mod shard;
 mod stream;
 mod summary;
 mod tracker;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -31,10 +34,12 @@ use crate::proto::{CollectionOptions, IngestOptions, Pruning};
 pub(crate) use line::Mapping;
 use progress::Progress;
 use reader::Input;
-pub(crate) use reader::read as read_lines;
+pub(crate) use reader::{Plan, read as read_lines};
 use rejects::RejectFile;
+pub(crate) use shard::{Part, Shard};
 use stream::Session;
 use summary::{Failure, Summary};
+use tracker::Tally;
 
 /// The exit status of a run that indexed all but some documents.
 const SOME_REJECTED: u8 = 1;
@@ -89,7 +94,13 @@ pub struct Ingest {
     skip_unchanged: bool,
     #[command(flatten)]
     fingerprint: FingerprintArgs,
-    /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input].
+    /// Encode only one of N equal shards of the documents, 0/N to (N-1)/N, so that N runs share one input. A document's shard
+    /// depends on its id (or its text, where it has none) and on nothing else. Lines that are no documents belong to one
+    /// shard each too.
+    #[arg(long, env = "SPLADE_INGEST_SHARD", value_name = "I/N", default_value = "0/1", hide_default_value = true)]
+    shard: Shard,
+    /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input; with --shard
+    /// FILE.I-of-N.rejects.jsonl].
     #[arg(long, env = "SPLADE_INGEST_REJECTS", value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// Pass over the first N lines: how to go on after a failed run. The reject file is then added to.
@@ -107,6 +118,7 @@ const EXAMPLE: &str = "\
 Examples:
   splade-sidecar ingest docs.jsonl --collection docs --create-collection
   zcat docs.jsonl.gz | splade-sidecar ingest - --collection docs --id-field sku --payload-fields price,brand
+  splade-sidecar ingest docs.jsonl --collection docs --shard 3/16
 
 The lines that were rejected, as they were:
   jq -r .line docs.jsonl.rejects.jsonl";
@@ -117,10 +129,10 @@ impl Ingest {
         let mut rejects = RejectFile::create(&self.rejects_path(), &self.file, self.skip > 0).await?;
         let index = self.client.index().await?;
         let progress = Progress::new(input.bytes());
-        let batches = reader::spawn(input, self.mapping(), self.skip)?;
+        let batches = reader::spawn(input, self.plan(), self.skip)?;
 
         let start = Instant::now();
-        let mut session = Session::new(batches, &mut rejects, &progress, self.skip);
+        let mut session = Session::new(batches, &mut rejects, &progress, Tally::after(self.skip));
         let outcome = session.run(index, self.options()).await;
         let tally = session.into_tally();
         progress.clear();
@@ -158,21 +170,28 @@ impl Ingest {
         }
     }
 
-    fn mapping(&self) -> Mapping {
-        Mapping {
+    fn plan(&self) -> Plan {
+        let mapping = Mapping {
             id_field: self.id_field.clone(),
             text_field: self.text_field.clone(),
             payload_fields: self.payload_fields.clone(),
-        }
+        };
+        Plan { mapping, part: Part { shard: self.shard, collection: self.collection.clone() } }
     }
 
+    /// Each shard has a file of its own: they may run at once.
     fn rejects_path(&self) -> PathBuf {
         self.rejects.clone().unwrap_or_else(|| {
-            if reader::is_stdin(&self.file) {
-                return PathBuf::from("rejects.jsonl");
+            let mut name = OsString::new();
+            if !reader::is_stdin(&self.file) {
+                name.push(&self.file);
+                name.push(".");
             }
-            let mut name = self.file.clone().into_os_string();
-            name.push(".rejects.jsonl");
+            if !self.shard.is_whole() {
+                name.push(self.shard.in_file_name());
+                name.push(".");
+            }
+            name.push("rejects.jsonl");
             name.into()
         })
     }

@@ -29,10 +29,10 @@ impl Progress {
         Self { bar }
     }
 
-    /// Shows that the input is done with up to about `offset`.
-    pub fn update(&self, offset: u64, tally: &Tally) {
-        let documents = tally.indexed + tally.unchanged + tally.rejected;
-        self.bar.set_position(self.bar.position().max(offset));
+    /// Shows how far the input is done with.
+    pub fn update(&self, tally: &Tally) {
+        let documents = tally.documents();
+        self.bar.set_position(tally.done.bytes);
         let per_second = documents as f64 / self.bar.elapsed().as_secs_f64().max(f64::EPSILON);
         self.bar.set_message(format!("{documents} documents, {per_second:.0}/s, {} rejected", tally.rejected));
     }

@@ -33,7 +33,7 @@ impl RejectFile {
     /// Adds a line, with what is wrong with it.
     pub async fn write(&mut self, line: &Line, rejection: &Rejection) -> anyhow::Result<()> {
         let entry = json!({
-            "line_number": line.number,
+            "line_number": line.place.lines,
             "reason": rejection.reason,
             "field": rejection.field,
             "message": rejection.message,

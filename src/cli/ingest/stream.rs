@@ -12,7 +12,7 @@ use tonic::Streaming;
 
 use super::batch::Line;
 use super::progress::Progress;
-use super::reader::Batches;
+use super::reader::{Batch, Batches};
 use super::rejects::RejectFile;
 use super::tracker::{Tally, Tracker};
 use crate::cli::client::Connection;
@@ -40,12 +40,13 @@ enum Event {
     Interrupted(io::Result<()>),
     Answer(Option<IngestResponse>),
     Place,
-    Input(Option<io::Result<Vec<Line>>>),
+    Input(Option<io::Result<Batch>>),
 }
 
 impl<'a> Session<'a> {
-    pub fn new(batches: Batches, rejects: &'a mut RejectFile, progress: &'a Progress, skipped: u64) -> Self {
-        let tracker = Tracker::new(skipped);
+    /// Goes on from counts.
+    pub fn new(batches: Batches, rejects: &'a mut RejectFile, progress: &'a Progress, tally: Tally) -> Self {
+        let tracker = Tracker::new(tally);
         Self { batches, rejects, progress, tracker, outbound: None, ready: None, input_ended: false }
     }
 
@@ -79,7 +80,10 @@ impl<'a> Session<'a> {
                 Event::Answer(Some(answer)) => self.take_answer(answer).await?,
                 Event::Answer(None) => return self.end(),
                 Event::Place => self.send(),
-                Event::Input(Some(batch)) => self.take_batch(batch.context("can't read the input")?).await?,
+                Event::Input(Some(batch)) => match batch.context("can't read the input")? {
+                    Batch::Lines(lines) => self.take_lines(lines).await?,
+                    Batch::End(end) => self.tracker.ended(end),
+                },
                 Event::Input(None) => self.input_ended = true,
             }
         }
@@ -101,23 +105,20 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Numbers a batch's documents and makes them a message; lines that are no documents are rejected here and now.
-    async fn take_batch(&mut self, lines: Vec<Line>) -> anyhow::Result<()> {
+    /// Makes documents a message; lines that are no documents are rejected here and now.
+    async fn take_lines(&mut self, lines: Vec<Line>) -> anyhow::Result<()> {
         let mut documents = Vec::with_capacity(lines.len());
         for line in lines {
-            match &line.document {
+            match line.document.clone() {
                 Ok(document) => {
-                    documents.push(document.clone());
+                    documents.push(document);
                     self.tracker.sent(line);
                 }
-                Err(rejection) => {
-                    self.rejects.write(&line, rejection).await?;
-                    self.tracker.refused(&line);
-                }
+                Err(rejection) => self.tracker.refused(line, rejection),
             }
         }
         self.ready = (!documents.is_empty()).then_some(IngestRequest { options: None, documents });
-        Ok(())
+        self.settle().await
     }
 
     /// There is a place: the message goes.
@@ -131,16 +132,21 @@ impl<'a> Session<'a> {
     }
 
     async fn take_answer(&mut self, answer: IngestResponse) -> anyhow::Result<()> {
-        let mut offset = 0;
         for result in answer.results {
-            let (line, rejection) = self.tracker.answered(result)?;
-            offset = offset.max(line.offset);
+            self.tracker.answered(result)?;
+        }
+        self.tracker.durable_through(answer.durable_through);
+        self.settle().await
+    }
+
+    /// Is done with the lines that wait for no other.
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        while let Some((line, rejection)) = self.tracker.settle() {
             if let Some(rejection) = rejection {
                 self.rejects.write(&line, &rejection).await?;
             }
         }
-        self.tracker.durable_through(answer.durable_through);
-        self.progress.update(offset, &self.tracker.tally());
+        self.progress.update(&self.tracker.tally());
         Ok(())
     }
 
