@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 
-use crate::cli::ingest::{Mapping, Part, Plan, Shard, read_lines};
+use crate::cli::ingest::{Mapping, Part, Place, Plan, Shard, read_lines};
 use crate::grpc::document::{document as checked_document, to_document_id};
 use crate::grpc::filter::filter;
 use crate::grpc::options;
@@ -91,7 +91,7 @@ pub fn json_lines(bytes: &[u8]) {
     let mapping = Mapping { id_field: "id".to_owned(), text_field: "text".to_owned(), payload_fields: None };
     let plan = Plan { mapping, part: Part { shard: Shard::WHOLE, collection: "docs".to_owned() } };
     let mut lines = Vec::new();
-    let read = read_lines(&mut BufReader::with_capacity(64, bytes), &plan, 0, |batch| {
+    let read = read_lines(&mut BufReader::with_capacity(64, bytes), &plan, Place::default(), 0, |batch| {
         lines.extend(batch);
         true
     });

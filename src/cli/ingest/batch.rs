@@ -1,6 +1,7 @@
 //! Lines → messages of a bounded size.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::proto::Rejection;
 
@@ -11,7 +12,7 @@ const MAX_LINES: usize = 64;
 const MAX_BYTES: usize = 1 << 20;
 
 /// How far an input is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub lines: u64,
     pub bytes: u64,

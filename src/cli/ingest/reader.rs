@@ -1,15 +1,13 @@
 //! The input, read on a thread of its own.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
 use std::thread;
 
 use tokio::sync::mpsc;
 
 use super::batch::{Batcher, Line, Place};
+use super::input::Input;
 use super::line::{Mapping, encode, too_long};
-use super::on_file;
 use super::shard::Part;
 
 /// The longest line that is kept; of a longer one only the number is.
@@ -45,44 +43,15 @@ pub struct Plan {
     pub part: Part,
 }
 
-/// What is read: a file or standard input.
-pub struct Input {
-    reader: Box<dyn Read + Send>,
-    bytes: Option<u64>,
-}
-
-impl Input {
-    /// Opens a file, or standard input for `-`.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
-        if is_stdin(path) {
-            return Ok(Self { reader: Box::new(io::stdin()), bytes: None });
-        }
-        let file = on_file(File::open(path), "open", path)?;
-        let metadata = on_file(file.metadata(), "read", path)?;
-        anyhow::ensure!(!metadata.is_dir(), "{} is a folder; give a file of JSON lines", path.display());
-        // A pipe has no size.
-        let bytes = metadata.is_file().then_some(metadata.len());
-        Ok(Self { reader: Box::new(file), bytes })
-    }
-
-    /// How many bytes there are, where that is known.
-    pub fn bytes(&self) -> Option<u64> {
-        self.bytes
-    }
-}
-
-pub fn is_stdin(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
 /// Starts the thread. It ends with the input, or when the batches are no longer received. It is never waited for,
 /// since it may be stuck in a read of a terminal.
-pub fn spawn(input: Input, plan: Plan, skip: u64) -> io::Result<Batches> {
+pub fn spawn(input: Input, plan: Plan) -> io::Result<Batches> {
     let (sender, batches) = mpsc::channel(QUEUE);
     thread::Builder::new().name("ingest-reader".to_owned()).spawn(move || {
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, input.reader);
+        let Input { reader, at, skip, .. } = input;
+        let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
         let send = |lines| sender.blocking_send(Ok(Batch::Lines(lines))).is_ok();
-        let last = match read(&mut reader, &plan, skip, send) {
+        let last = match read(&mut reader, &plan, at, skip, send) {
             Ok(None) => return,
             Ok(Some(end)) => Ok(Batch::End(end)),
             Err(error) => Err(error),
@@ -93,16 +62,17 @@ pub fn spawn(input: Input, plan: Plan, skip: u64) -> io::Result<Batches> {
     Ok(batches)
 }
 
-/// Reads lines to the end, and sends them in batches until `send` says that nobody wants more: then there is no end. A
+/// Reads lines from a place to the end, passes over the first `skip` of the whole, and sends them in batches until `send` says that nobody wants more: then there is no end. A
 /// batch is sent as soon as the next read might block, so a slow producer's lines don't wait for each other.
 pub fn read<R: Read>(
     reader: &mut BufReader<R>,
     plan: &Plan,
+    at: Place,
     skip: u64,
     mut send: impl FnMut(Vec<Line>) -> bool,
 ) -> io::Result<Option<End>> {
     let mut batcher = Batcher::default();
-    let mut place = Place::default();
+    let mut place = at;
     let mut passed = 0;
     while let Some(raw) = RawLine::read(reader)? {
         place = Place { lines: place.lines + 1, bytes: place.bytes + raw.bytes };
@@ -189,7 +159,7 @@ mod tests {
             batches.push(batch);
             true
         };
-        assert!(read(&mut BufReader::new(input), &plan("0/1"), skip, send).unwrap().is_some());
+        assert!(read(&mut BufReader::new(input), &plan("0/1"), Place::default(), skip, send).unwrap().is_some());
         batches
     }
 
@@ -245,7 +215,7 @@ mod tests {
             sent += 1;
             false
         };
-        assert_eq!(read(&mut BufReader::new(input.as_bytes()), &plan("0/1"), 0, send).unwrap(), None);
+        assert_eq!(read(&mut BufReader::new(input.as_bytes()), &plan("0/1"), Place::default(), 0, send).unwrap(), None);
         assert_eq!(sent, 1);
     }
 
@@ -262,7 +232,8 @@ mod tests {
                 lines.extend(batch);
                 true
             };
-            let end = read(&mut BufReader::new(input.as_bytes()), &plan(shard), 0, send).unwrap().unwrap();
+            let end =
+                read(&mut BufReader::new(input.as_bytes()), &plan(shard), Place::default(), 0, send).unwrap().unwrap();
             assert_eq!(end.place, Place { lines: 300 + blank, bytes: input.len() as u64 });
             let passed: u64 = lines.iter().map(|line| line.passed).sum::<u64>() + end.passed;
             assert_eq!(lines.len() as u64 + passed, 300);

@@ -11,6 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 use super::batch::Line;
+use super::checkpoint::Checkpoint;
 use super::progress::Progress;
 use super::reader::{Batch, Batches};
 use super::rejects::RejectFile;
@@ -27,6 +28,7 @@ pub struct Session<'a> {
     batches: Batches,
     rejects: &'a mut RejectFile,
     progress: &'a Progress,
+    checkpoint: Option<&'a mut Checkpoint>,
     tracker: Tracker,
     /// Where messages go; gone when the last one is sent.
     outbound: Option<mpsc::Sender<IngestRequest>>,
@@ -38,16 +40,23 @@ pub struct Session<'a> {
 /// What happened next.
 enum Event {
     Interrupted(io::Result<()>),
+    Checkpoint,
     Answer(Option<IngestResponse>),
     Place,
     Input(Option<io::Result<Batch>>),
 }
 
 impl<'a> Session<'a> {
-    /// Goes on from counts.
-    pub fn new(batches: Batches, rejects: &'a mut RejectFile, progress: &'a Progress, tally: Tally) -> Self {
+    /// Goes on from counts, and keeps the checkpoint.
+    pub fn new(
+        batches: Batches,
+        rejects: &'a mut RejectFile,
+        progress: &'a Progress,
+        checkpoint: Option<&'a mut Checkpoint>,
+        tally: Tally,
+    ) -> Self {
         let tracker = Tracker::new(tally);
-        Self { batches, rejects, progress, tracker, outbound: None, ready: None, input_ended: false }
+        Self { batches, rejects, progress, checkpoint, tracker, outbound: None, ready: None, input_ended: false }
     }
 
     /// The counts at the end.
@@ -77,6 +86,7 @@ impl<'a> Session<'a> {
             }
             match self.next(&mut answers, interrupted.as_mut()).await? {
                 Event::Interrupted(signal) => return stopped(signal),
+                Event::Checkpoint => self.save().await?,
                 Event::Answer(Some(answer)) => self.take_answer(answer).await?,
                 Event::Answer(None) => return self.end(),
                 Event::Place => self.send(),
@@ -99,6 +109,7 @@ impl<'a> Session<'a> {
         Ok(tokio::select! {
             biased;
             signal = interrupted => Event::Interrupted(signal),
+            () = due(self.checkpoint.as_deref_mut()), if self.checkpoint.is_some() => Event::Checkpoint,
             answer = answers.message() => Event::Answer(answer?),
             () = place(self.outbound.as_ref()), if self.ready.is_some() => Event::Place,
             batch = self.batches.recv(), if wants_input => Event::Input(batch),
@@ -150,6 +161,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    async fn save(&mut self) -> anyhow::Result<()> {
+        if let Some(checkpoint) = &mut self.checkpoint {
+            checkpoint.save(self.tracker.tally(), self.rejects.sync().await?).await?;
+        }
+        Ok(())
+    }
+
     /// The server ended the stream: right if it has all the input and answered it.
     fn end(&mut self) -> anyhow::Result<()> {
         let unread = !self.input_ended || self.ready.is_some();
@@ -157,6 +175,13 @@ impl<'a> Session<'a> {
             bail!("the server ended the stream with {} documents unanswered", self.tracker.waiting());
         }
         Ok(())
+    }
+}
+
+/// Waits until the checkpoint should be written, if there is one.
+async fn due(checkpoint: Option<&mut Checkpoint>) {
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.due().await;
     }
 }
 

@@ -100,12 +100,13 @@ impl Failure {
         Self { message: in_words(error), durable_through, skip }
     }
 
-    /// Tells the user, on standard error.
-    pub fn tell(&self) {
+    /// Tells the user, on standard error; with a checkpoint, the next run knows by itself where to go on.
+    pub fn tell(&self, has_checkpoint: bool) {
         let Self { message, durable_through, skip } = self;
+        let with_skip = if has_checkpoint { String::new() } else { format!(" with --skip {skip}") };
         let words = format!(
             "error: {message}\nEvery line up to {skip} is done with (durable_through {durable_through}). Run the same \
-             command with --skip {skip} to go on; lines that were already indexed are replaced by themselves.\n"
+             command{with_skip} to go on; lines that were already indexed are replaced by themselves.\n"
         );
         // Nothing can be done if standard error is gone.
         let _ = std::io::stderr().write_all(words.as_bytes());

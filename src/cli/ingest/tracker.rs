@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use anyhow::anyhow;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::batch::{Line, Place};
 use super::reader::End;
@@ -19,7 +20,7 @@ const MAX_LINES: usize = 65_536;
 const MAX_BYTES: usize = 64 << 20;
 
 /// Counts of a run, up to a place in its input.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     pub indexed: u64,
     /// Left as they were stored.
@@ -36,6 +37,7 @@ pub struct Tally {
     /// Every line of the input up to here is done with.
     pub done: Place,
     /// The server's word: it answered every document of the stream up to this one.
+    #[serde(skip)]
     pub durable_through: u64,
 }
 

@@ -23,6 +23,8 @@ pub enum Rule {
     BreakAfter(usize),
     /// Take them and say nothing.
     Swallow,
+    /// Index so many, take the others and say nothing.
+    HoldAfter(u64),
     /// Refuse the call.
     Refuse,
 }
@@ -121,6 +123,12 @@ impl Fake {
             let mut durable_through = sequence;
             match self.rule {
                 Rule::Swallow => continue,
+                Rule::HoldAfter(limit) => {
+                    results.retain(|result| result.sequence <= limit);
+                    durable_through = sequence.min(limit);
+                    let _ = responses.send(Ok(IngestResponse { results, durable_through })).await;
+                    continue;
+                }
                 Rule::BreakAfter(limit) if sequence >= limit as u64 => {
                     // The last one has its result, but the one before it has not.
                     results.retain(|result| result.sequence <= limit as u64 && result.sequence != limit as u64 - 1);
@@ -133,7 +141,7 @@ impl Fake {
                 return Err(Status::unavailable("the server is going down"));
             }
         }
-        if matches!(self.rule, Rule::Swallow) {
+        if matches!(self.rule, Rule::Swallow | Rule::HoldAfter(_)) {
             responses.closed().await;
         }
         Ok(())
