@@ -9,7 +9,8 @@
 //! ```
 //!
 //! - [`types`]: the nouns that all share: documents, ids, sparse vectors, filters, faults.
-//! - [`metrics`]: every metric's name. [`proto`]: the contract, generated from `proto/splade/v1`.
+//! - [`metrics`]: every metric's name. [`proto`]: the contract, generated from `proto/splade/v1`. [`version`]: which
+//!   build this is.
 //! - [`model`]: a folder of files becomes a tokenizer and an encoder. Knows nothing of documents.
 //! - [`store`]: the trait of stores, Qdrant over gRPC, and Qdrant's engine embedded. Knows nothing of models.
 //! - [`pipeline`]: from a document to a confirmed write, with a bound on everything. Knows nothing of gRPC.
@@ -34,3 +35,4 @@ pub mod pipeline;
 pub mod proto;
 pub mod store;
 pub mod types;
+pub mod version;

@@ -31,10 +31,11 @@ use clap::{Parser, Subcommand};
 pub use errors::failed;
 
 use crate::config::ServeArgs;
+use crate::version;
 
 /// Turns streams of documents into SPLADE vectors and indexes them in Qdrant.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLE)]
+#[command(version = version::LONG, after_help = EXAMPLE)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

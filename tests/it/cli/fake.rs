@@ -262,14 +262,24 @@ impl EncoderService for Fake {
 
     async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
         match request.into_inner().model {
-            name if name == "tiny" => Ok(Response::new(GetModelResponse { model: Some(tiny()) })),
+            name if name == "tiny" => {
+                Ok(Response::new(GetModelResponse { model: Some(tiny()), server: Some(server()) }))
+            }
             name => Err(Status::not_found(format!("there is no model `{name}`"))),
         }
     }
 
     async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
-        Ok(Response::new(ListModelsResponse { models: vec![tiny()], default_model: "tiny".to_owned() }))
+        Ok(Response::new(ListModelsResponse {
+            models: vec![tiny()],
+            default_model: "tiny".to_owned(),
+            server: Some(server()),
+        }))
     }
+}
+
+fn server() -> ServerBuild {
+    ServerBuild { version: "1.2.3".to_owned(), revision: "a1b2c3d4e5f6".to_owned() }
 }
 
 fn tiny() -> Model {
