@@ -1,5 +1,6 @@
 //! Wiring, and nothing else: configuration → parts → serve → drain.
 
+mod check;
 mod health;
 mod incoming;
 mod listen;
@@ -18,6 +19,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub use check::{Findings, Found, ReadyModel, check};
 pub use telemetry::init_logs;
 
 use crate::config::{Config, ModelConfig, StoreConfig};

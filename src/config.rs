@@ -188,6 +188,16 @@ pub enum StoreConfig {
     Qdrant(QdrantConfig),
 }
 
+impl StoreConfig {
+    /// Its kind, as metrics name it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Embedded(_) => "embedded",
+            Self::Qdrant(_) => "qdrant",
+        }
+    }
+}
+
 /// Bounds of the gRPC server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerConfig {
@@ -219,6 +229,14 @@ impl TryFrom<ServeArgs> for Config {
     type Error = InvalidConfig;
 
     fn try_from(args: ServeArgs) -> Result<Self, InvalidConfig> {
+        let (config, mistakes) = Self::examine(args);
+        if mistakes.is_empty() { Ok(config) } else { Err(InvalidConfig(mistakes)) }
+    }
+}
+
+impl Config {
+    /// What is meant, and every mistake in it. What is wrong has a stand-in that nothing must be served with.
+    pub fn examine(args: ServeArgs) -> (Self, Vec<String>) {
         let mut check = Check::default();
         let encoders = check.encoders(&args);
         let writer = check.writer(&args);
@@ -253,7 +271,7 @@ impl TryFrom<ServeArgs> for Config {
             log_format: check.log_format(&args.log_format),
             log: check.log(args.log),
         };
-        if check.mistakes.is_empty() { Ok(config) } else { Err(InvalidConfig(check.mistakes)) }
+        (config, check.mistakes)
     }
 }
 

@@ -7,6 +7,7 @@
 //! command's own flags carry its name (`SPLADE_SEARCH_LIMIT`), so that none is mistaken for a setting of `serve`.
 
 mod bench;
+mod check;
 mod client;
 mod duration;
 mod encode;
@@ -52,6 +53,7 @@ Each command has a help of its own: splade-sidecar ingest --help";
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<ServeArgs>),
+    Check(Box<check::Check>),
     Ingest(ingest::Ingest),
     Search(search::Search),
     Encode(encode::Encode),
@@ -69,6 +71,7 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(args) => serve::run(*args).await,
+            Command::Check(command) => command.run().await,
             Command::Ingest(command) => command.run().await,
             Command::Search(command) => command.run().await,
             Command::Encode(command) => command.run().await,

@@ -1,0 +1,133 @@
+//! What a server would find at its start, without one: every problem is told and not only the first, and nothing is bound.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use super::listen::read_tokens;
+use super::reload::{self, FlagFile};
+use super::{load, open_store, tls};
+use crate::config::{Config, ModelConfig, StoreConfig};
+use crate::model::{Backend, Model};
+use crate::store::VectorStore;
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub struct Findings {
+    /// Those that can be served, in the order of the flags.
+    pub models: Vec<ReadyModel>,
+    pub tls: Found,
+    pub auth_tokens: Found,
+    pub store: Found,
+    /// What kind of store it is.
+    pub store_kind: &'static str,
+    /// Each names its flag and what to do.
+    pub problems: Vec<String>,
+}
+
+/// A part of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Found {
+    Ready,
+    /// It is not asked for.
+    Off,
+    /// The problems say why.
+    Wrong,
+}
+
+/// A model that has encoded a text.
+#[derive(Debug, Serialize)]
+pub struct ReadyModel {
+    pub name: String,
+    pub architecture: String,
+    pub dtype: String,
+    /// The most tokens of a text that are encoded.
+    pub max_length: usize,
+    pub fingerprint: String,
+}
+
+/// Tries everything that a configuration asks for. Of one with mistakes, it tries the rest.
+pub async fn check(config: &Config, mistakes: Vec<String>) -> Findings {
+    let mut problems = mistakes;
+    // A stand-in for another store says nothing about that one.
+    let store_is_known = !problems.iter().any(|mistake| mistake.starts_with("--qdrant"));
+    let (models, (tls, auth_tokens), store) = tokio::join!(check_models(config), check_files(config), async {
+        if store_is_known { check_store(&config.store).await } else { Vec::new() }
+    },);
+    let found = |part: &[String]| if part.is_empty() { Found::Ready } else { Found::Wrong };
+    let asked = |is_on: bool, part: &[String]| if is_on { found(part) } else { Found::Off };
+    let findings = Findings {
+        models: models.0,
+        tls: asked(config.security.tls.is_some(), &tls),
+        auth_tokens: asked(config.security.auth_tokens.is_some(), &auth_tokens),
+        store: if store_is_known { found(&store) } else { Found::Wrong },
+        store_kind: config.store.kind(),
+        problems: Vec::new(),
+    };
+    problems.extend([models.1, tls, auth_tokens, store].concat());
+    Findings { problems, ..findings }
+}
+
+/// One at a time: together they take more memory than this needs.
+async fn check_models(config: &Config) -> (Vec<ReadyModel>, Vec<String>) {
+    let Config { models, device, precision, .. } = config.clone();
+    let checked = spawn_blocking(move || match Backend::open(device, precision) {
+        Ok(backend) => models.iter().map(|model| check_model(model, &backend)).collect(),
+        Err(error) => vec![Err(format!("--device: {error}"))],
+    });
+    let checked = checked.await.unwrap_or_else(|error| vec![Err(format!("--model: it can't be loaded: {error}"))]);
+    let (ready, problems): (Vec<_>, Vec<_>) = checked.into_iter().partition(Result::is_ok);
+    (ready.into_iter().filter_map(Result::ok).collect(), problems.into_iter().filter_map(Result::err).collect())
+}
+
+fn check_model(config: &ModelConfig, backend: &Backend) -> Result<ReadyModel, String> {
+    let model = load(config, backend).map_err(|error| {
+        format!("--model {}: {error:#}; give the folder or the id of a model that is whole", config.name)
+    })?;
+    let Model { name, settings, precision, fingerprint, .. } = model;
+    Ok(ReadyModel {
+        name,
+        architecture: settings.architecture,
+        dtype: precision.to_string(),
+        max_length: settings.max_length,
+        fingerprint: fingerprint.to_string(),
+    })
+}
+
+/// What is wrong with the files of TLS, and with that of the tokens.
+async fn check_files(config: &Config) -> (Vec<String>, Vec<String>) {
+    let security = &config.security;
+    let tls = match &security.tls {
+        Some(files) => reload::problems(tls::files(files), tls::server_config).await,
+        None => Vec::new(),
+    };
+    let tokens = match &security.auth_tokens {
+        Some(path) => reload::problems(vec![FlagFile { flag: "--auth-tokens", path: path.clone() }], read_tokens).await,
+        None => Vec::new(),
+    };
+    let words = |problems: Vec<anyhow::Error>| problems.iter().map(|problem| format!("{problem:#}")).collect();
+    (words(tls), words(tokens))
+}
+
+async fn check_store(config: &StoreConfig) -> Vec<String> {
+    let answer = async {
+        let store: Arc<dyn VectorStore> = open_store(config.clone()).await?;
+        let ready = store.ready().await;
+        let closed = store.close().await;
+        ready?;
+        Ok::<(), anyhow::Error>(closed?)
+    };
+    let Err(error) = answer.await else { return Vec::new() };
+    vec![match config {
+        StoreConfig::Embedded(folder) => format!(
+            "--store-dir: {}: {error:#}; stop the process that has it, set its rights, or name another folder",
+            folder.display()
+        ),
+        StoreConfig::Qdrant(config) => format!(
+            "--qdrant-url: {}: {error:#}; start the server, or check the URL, --qdrant-api-key and the network",
+            config.url.uri()
+        ),
+    }]
+}
