@@ -50,24 +50,33 @@ pub struct ReadyModel {
 
 /// Tries everything that a configuration asks for. Of one with mistakes, it tries the rest.
 pub async fn check(config: &Config, mistakes: Vec<String>) -> Findings {
-    let mut problems = mistakes;
-    // A stand-in for another store says nothing about that one.
-    let store_is_known = !problems.iter().any(|mistake| mistake.starts_with("--qdrant"));
-    let (models, (tls, auth_tokens), store) = tokio::join!(check_models(config), check_files(config), async {
-        if store_is_known { check_store(&config.store).await } else { Vec::new() }
-    },);
-    let found = |part: &[String]| if part.is_empty() { Found::Ready } else { Found::Wrong };
-    let asked = |is_on: bool, part: &[String]| if is_on { found(part) } else { Found::Off };
-    let findings = Findings {
-        models: models.0,
-        tls: asked(config.security.tls.is_some(), &tls),
-        auth_tokens: asked(config.security.auth_tokens.is_some(), &auth_tokens),
-        store: if store_is_known { found(&store) } else { Found::Wrong },
-        store_kind: config.store.kind(),
-        problems: Vec::new(),
+    let (models, tls, tokens, store) = tokio::join!(
+        check_models(config),
+        check_tls(config),
+        check_tokens(config),
+        // A stand-in for another store says nothing about that one.
+        async { if about(&mistakes, STORE) { Vec::new() } else { check_store(&config.store).await } },
+    );
+    let (models, of_models) = models;
+    let problems = [mistakes, of_models, tls, tokens, store].concat();
+    let found = |flag: &str, is_asked_for: bool| match is_asked_for {
+        _ if about(&problems, flag) => Found::Wrong,
+        true => Found::Ready,
+        false => Found::Off,
     };
-    problems.extend([models.1, tls, auth_tokens, store].concat());
-    Findings { problems, ..findings }
+    let tls = found("--tls", config.security.tls.is_some());
+    let auth_tokens = found(TOKENS, config.security.auth_tokens.is_some());
+    let store = if about(&problems, FOLDER) { Found::Wrong } else { found(STORE, true) };
+    Findings { models, tls, auth_tokens, store, store_kind: config.store.kind(), problems }
+}
+
+const STORE: &str = "--qdrant";
+const FOLDER: &str = "--store-dir";
+const TOKENS: &str = "--auth-tokens";
+
+/// Whether one of these is about a flag, or flags that begin so.
+fn about(problems: &[String], flag: &str) -> bool {
+    problems.iter().any(|problem| problem.starts_with(flag))
 }
 
 /// One at a time: together they take more memory than this needs.
@@ -96,19 +105,25 @@ fn check_model(config: &ModelConfig, backend: &Backend) -> Result<ReadyModel, St
     })
 }
 
-/// What is wrong with the files of TLS, and with that of the tokens.
-async fn check_files(config: &Config) -> (Vec<String>, Vec<String>) {
-    let security = &config.security;
-    let tls = match &security.tls {
-        Some(files) => reload::problems(tls::files(files), tls::server_config).await,
+async fn check_tls(config: &Config) -> Vec<String> {
+    match &config.security.tls {
+        Some(files) => in_words(reload::problems(tls::files(files), tls::server_config).await),
         None => Vec::new(),
-    };
-    let tokens = match &security.auth_tokens {
-        Some(path) => reload::problems(vec![FlagFile { flag: "--auth-tokens", path: path.clone() }], read_tokens).await,
+    }
+}
+
+async fn check_tokens(config: &Config) -> Vec<String> {
+    match &config.security.auth_tokens {
+        Some(path) => {
+            let file = FlagFile { flag: TOKENS, path: path.clone() };
+            in_words(reload::problems(vec![file], read_tokens).await)
+        }
         None => Vec::new(),
-    };
-    let words = |problems: Vec<anyhow::Error>| problems.iter().map(|problem| format!("{problem:#}")).collect();
-    (words(tls), words(tokens))
+    }
+}
+
+fn in_words(problems: Vec<anyhow::Error>) -> Vec<String> {
+    problems.iter().map(|problem| format!("{problem:#}")).collect()
 }
 
 async fn check_store(config: &StoreConfig) -> Vec<String> {
@@ -121,9 +136,9 @@ async fn check_store(config: &StoreConfig) -> Vec<String> {
     };
     let Err(error) = answer.await else { return Vec::new() };
     vec![match config {
-        StoreConfig::Embedded(folder) => format!(
-            "--store-dir: {}: {error:#}; stop the process that has it, set its rights, or name another folder",
-            folder.display()
+        StoreConfig::Embedded(_) => format!(
+            "{FOLDER}: {}; it must be a folder that this user may write to and no other process has open",
+            error.root_cause()
         ),
         StoreConfig::Qdrant(config) => format!(
             "--qdrant-url: {}: {error:#}; start the server, or check the URL, --qdrant-api-key and the network",

@@ -1,4 +1,5 @@
-//! The command line: `serve`, and client commands that know the server only through its gRPC API.
+//! The command line: `serve`, `check` of what it would find, and client commands that know the server only through its gRPC
+//! API.
 //!
 //! A command is a struct of its arguments with a `run` that gives the exit status: 0 if all is well, 1 if the command
 //! did its work and the answer is bad news (documents rejected, not serving), 2 if it could not do its work.

@@ -23,7 +23,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::builder::BoolishValueParser;
 use tokio::time::Instant;
 
@@ -145,7 +145,7 @@ impl Ingest {
         let input = Input::open(&self.file, tally.done)?;
         let mut rejects = RejectFile::open(&self.rejects_path(), &self.file, keep).await?;
         let index = self.client.index().await?;
-        let progress = Progress::new(input.bytes);
+        let progress = Progress::new(input.bytes, &tally);
         let batches = reader::spawn(input, self.plan())?;
 
         let start = Instant::now();
@@ -168,11 +168,9 @@ impl Ingest {
     async fn open_checkpoint(&self) -> anyhow::Result<Option<Checkpoint>> {
         let Some(path) = &self.checkpoint else { return Ok(None) };
         let bytes = input::size(&self.file)?;
-        let path_of_input = if input::is_stdin(&self.file) {
-            self.file.clone()
-        } else {
-            on_file(std::fs::canonicalize(&self.file), "open", &self.file)?
-        };
+        ensure!(*path != self.rejects_path(), "--checkpoint and --rejects name the same file; name two");
+        // What has no whole path, such as a pipe, is called what it was called.
+        let path_of_input = std::fs::canonicalize(&self.file).unwrap_or_else(|_| self.file.clone());
         let subject = Subject {
             input: path_of_input.display().to_string(),
             collection: self.collection.clone(),

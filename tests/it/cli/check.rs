@@ -90,6 +90,8 @@ async fn a_store_in_use_and_a_wrong_url_are_problems() {
     let check = run(place.path(), NOBODY, &["check", "--model", model, "--qdrant-url", "ftp://x"]).await;
     assert!(check.code == 2 && check.stdout.contains("store    wrong"), "{}", check.stdout);
     assert!(check.stdout.ends_with("1 problem(s)\n"), "{}", check.stdout);
+    let half = run(place.path(), NOBODY, &["check", "--model", model, "--tls-cert", "cert"]).await;
+    assert!(half.code == 2 && half.stdout.contains("tls      wrong"), "{}", half.stdout);
 }
 
 #[tokio::test]

@@ -156,6 +156,7 @@ async fn a_checkpoint_of_something_else_is_refused() {
     refused(&other, "--collection was `docs` and is `other`").await;
     refused(&other, "other.jsonl`").await;
     refused(&with(&["--skip", "3"]), "cannot be used with").await;
+    refused(&with(&["--rejects", "checkpoint"]), "name the same file; name two").await;
     fs::write(folder.path().join("docs.jsonl"), lines(1..=29)).unwrap();
     refused(&with(&[]), "so it is another one; name another file or remove this one").await;
     assert_eq!(fake.seen().documents().len(), seen, "nothing is sent");
