@@ -28,7 +28,7 @@ ROUNDS := 3
 TOKENS :=
 # A test collection with judgements (docs.jsonl, queries.jsonl, qrels.tsv); its test is skipped where it is absent.
 CRANFIELD := $(abspath $(wildcard ../shared/data/cranfield))
-SHELL_SCRIPTS := scripts/demo.sh .ci/run
+SHELL_SCRIPTS := scripts/demo.sh scripts/dist.sh .ci/run
 
 .PHONY: help
 help: ## List what can be made
@@ -76,6 +76,10 @@ test-deploy: $(DEPLOY_VENV)/.installed deploy-tools ## Check the image, the mani
 deploy-tools:
 	if ! command -v go >/dev/null; then echo "no Go here, so no helm, kustomize and deploycheck"; exit 0; fi
 	go -C tests/deploy/tools build -o $(DEPLOY_TOOLS)/ . tool
+
+.PHONY: dist
+dist: ## Make a release in dist/: binary, licences, bill of materials, checksums; a clean checkout gives it its revision
+	CARGO_TARGET_DIR=$(TARGET) scripts/dist.sh
 
 .PHONY: fuzz
 fuzz: ## Fuzz what comes from outside; make fuzz TIME=60 TARGETS=jsonl (needs nightly and cargo-fuzz; fuzz/README.md)

@@ -1,6 +1,7 @@
-//! Compiles the contract with protox, so that no protoc is needed.
+//! Compiles the contract with protox, so that no protoc is needed, and finds out which source this is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -9,6 +10,7 @@ use prost_types::{DescriptorProto, FileDescriptorSet};
 const PROTOS: [&str; 2] = ["splade/v1/encoder_service.proto", "splade/v1/index_service.proto"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tell_revision();
     println!("cargo:rerun-if-changed=proto");
     let mut descriptors = protox::compile(PROTOS, ["proto"])?;
 
@@ -26,6 +28,50 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     tonic_prost_build::configure().bytes(".splade.v1").compile_fds(descriptors)?;
     Ok(())
+}
+
+/// What `src/version.rs` reads: the revision, and the revision with its date. `SPLADE_REVISION` and `SPLADE_REVISION_DATE`
+/// say them for images and source archives, else git does.
+fn tell_revision() {
+    println!("cargo:rerun-if-env-changed=SPLADE_REVISION");
+    println!("cargo:rerun-if-env-changed=SPLADE_REVISION_DATE");
+    let is_debug = std::env::var("PROFILE").is_ok_and(|profile| profile == "debug");
+    let (revision, date) = match given("SPLADE_REVISION") {
+        Some(revision) => (Some(revision), given("SPLADE_REVISION_DATE")),
+        // Where one develops, a commit must not compile everything again.
+        None if is_debug => (Some("dev".to_owned()), None),
+        None => (git(&["rev-parse", "--short=12", "HEAD"]), git(&["log", "-1", "--format=%cs"])),
+    };
+    let revision = revision.unwrap_or_else(|| "unknown".to_owned());
+    println!("cargo:rustc-env=SPLADE_BUILD_REVISION={revision}");
+    println!("cargo:rustc-env=SPLADE_BUILD={}", date.map_or(revision.clone(), |date| format!("{revision}, {date}")));
+}
+
+fn given(name: &str) -> Option<String> {
+    one_line(&std::env::var(name).ok()?)
+}
+
+/// What git says of this source, and not of a repository that this source was unpacked in. A commit is then a reason to
+/// build again.
+fn git(arguments: &[&str]) -> Option<String> {
+    if !Path::new(".git").exists() {
+        return None;
+    }
+    let ask = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+        one_line(&String::from_utf8_lossy(&output.stdout))
+    };
+    for file in ["HEAD", "logs/HEAD"] {
+        // A file that is not there would be a reason every time.
+        if let Some(path) = ask(&["rev-parse", "--git-path", file]).filter(|path| Path::new(path).exists()) {
+            println!("cargo:rerun-if-changed={path}");
+        }
+    }
+    ask(arguments)
+}
+
+fn one_line(text: &str) -> Option<String> {
+    text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
 fn take_as_bytes(set: &mut FileDescriptorSet, message: &str, field: &str) -> Result<(), String> {

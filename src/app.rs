@@ -1,11 +1,13 @@
 //! Wiring, and nothing else: configuration → parts → serve → drain.
 
+mod check;
 mod health;
 mod incoming;
 mod listen;
 mod metrics_page;
 mod problems;
 mod reload;
+mod summary;
 mod telemetry;
 mod tls;
 mod unix_socket;
@@ -19,6 +21,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub use check::{Findings, Found, check};
+pub use summary::ModelSummary;
 pub use telemetry::init as init_telemetry;
 
 use crate::config::{Config, ModelConfig, StoreConfig};

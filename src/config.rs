@@ -236,6 +236,14 @@ impl TryFrom<ServeArgs> for Config {
     type Error = InvalidConfig;
 
     fn try_from(args: ServeArgs) -> Result<Self, InvalidConfig> {
+        let (config, mistakes) = Self::examine(args);
+        if mistakes.is_empty() { Ok(config) } else { Err(InvalidConfig(mistakes)) }
+    }
+}
+
+impl Config {
+    /// What is meant, and every mistake in it. What is wrong has a stand-in that nothing must be served with.
+    pub fn examine(args: ServeArgs) -> (Self, Vec<String>) {
         let mut check = Check::default();
         let encoders = check.encoders(&args);
         let writer = check.writer(&args);
@@ -271,7 +279,7 @@ impl TryFrom<ServeArgs> for Config {
             log: check.log(args.log),
             otlp_endpoint: check.otlp_endpoint(args.otlp_endpoint.as_deref()),
         };
-        if check.mistakes.is_empty() { Ok(config) } else { Err(InvalidConfig(check.mistakes)) }
+        (config, check.mistakes)
     }
 }
 

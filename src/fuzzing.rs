@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 
-use crate::cli::ingest::{Mapping, read_lines};
+use crate::cli::ingest::{Mapping, Part, Place, Plan, Shard, read_lines};
 use crate::grpc::document::{document as checked_document, to_document_id};
 use crate::grpc::filter::filter;
 use crate::grpc::options;
@@ -89,16 +89,17 @@ fn check_fault(fault: &Fault) {
 /// A file of JSON lines: no line is lost, each is a document that can be sent or has a reason why not.
 pub fn json_lines(bytes: &[u8]) {
     let mapping = Mapping { id_field: "id".to_owned(), text_field: "text".to_owned(), payload_fields: None };
+    let plan = Plan { mapping, part: Part { shard: Shard::WHOLE, collection: "docs".to_owned() } };
     let mut lines = Vec::new();
-    let read = read_lines(&mut BufReader::with_capacity(64, bytes), &mapping, 0, |batch| {
+    let read = read_lines(&mut BufReader::with_capacity(64, bytes), &plan, Place::default(), 0, |batch| {
         lines.extend(batch);
         true
     });
-    read.unwrap();
+    assert!(read.unwrap().is_some_and(|end| end.place.bytes == bytes.len() as u64));
     let written = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     assert_eq!(lines.len(), written.count(), "each line that is not blank");
-    assert!(lines.is_sorted_by(|a, b| a.number < b.number && a.offset < b.offset));
-    assert!(lines.last().is_none_or(|line| line.offset <= bytes.len() as u64));
+    assert!(lines.is_sorted_by(|a, b| a.place.lines < b.place.lines && a.place.bytes < b.place.bytes));
+    assert!(lines.last().is_none_or(|line| line.place.bytes <= bytes.len() as u64));
     for line in lines {
         match line.document {
             Ok(encoded) => document(&encoded),

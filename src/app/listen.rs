@@ -151,7 +151,7 @@ async fn until_ended(server: impl Future<Output = Result<(), tonic::transport::E
 }
 
 /// What `--auth-tokens` names.
-fn read_tokens(files: &[Loaded]) -> anyhow::Result<Tokens> {
+pub fn read_tokens(files: &[Loaded]) -> anyhow::Result<Tokens> {
     let [Loaded { file, bytes }] = files else { anyhow::bail!("--auth-tokens is one file") };
     let text = str::from_utf8(bytes).ok().with_context(|| format!("{file} is no text; write one token a line"))?;
     Tokens::parse(text).with_context(|| file.to_string())

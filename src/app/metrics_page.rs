@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::health::Health;
+use super::summary::ModelSummary;
 use crate::grpc::Gate;
 use crate::metrics as names;
 use crate::version::{REVISION, VERSION};
@@ -52,12 +53,13 @@ impl Observed {
         let Some(shared) = self.gate.peek() else { return };
         shared.pipeline.observe();
         for model in shared.models.iter() {
+            let ModelSummary { name, architecture, dtype, device, fingerprint, .. } = ModelSummary::from(&**model);
             let labels = [
-                ("model", model.name.clone()),
-                ("architecture", model.settings.architecture.clone()),
-                ("dtype", model.precision.to_string()),
-                ("device", model.device.to_owned()),
-                ("fingerprint", model.fingerprint.to_string()),
+                ("model", name),
+                ("architecture", architecture),
+                ("dtype", dtype),
+                ("device", device.to_owned()),
+                ("fingerprint", fingerprint),
             ];
             gauge!(names::MODEL_INFO, &labels).set(1.0);
         }

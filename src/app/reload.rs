@@ -68,6 +68,23 @@ pub async fn follow<T: Send + Sync + 'static>(
     Ok(current)
 }
 
+/// All that is wrong with some files now.
+pub async fn problems<T>(files: Vec<FlagFile>, make: Make<T>) -> Vec<anyhow::Error> {
+    let mut loaded = Vec::new();
+    let mut problems = Vec::new();
+    for file in files {
+        match file.read().await {
+            Ok(bytes) => loaded.push(Loaded { file, bytes }),
+            Err(error) => problems.push(error),
+        }
+    }
+    // What can't be read has been told.
+    if problems.is_empty() {
+        problems.extend(make(&loaded).err());
+    }
+    problems
+}
+
 struct Follower<T> {
     files: Vec<FlagFile>,
     make: Make<T>,

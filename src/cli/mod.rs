@@ -1,4 +1,5 @@
-//! The command line: `serve`, and client commands that know the server only through its gRPC API.
+//! The command line: `serve`, `check` of what it would find, and client commands that know the server only through its gRPC
+//! API.
 //!
 //! A command is a struct of its arguments with a `run` that gives the exit status: 0 if all is well, 1 if the command
 //! did its work and the answer is bad news (documents rejected, not serving), 2 if it could not do its work.
@@ -7,6 +8,7 @@
 //! command's own flags carry its name (`SPLADE_SEARCH_LIMIT`), so that none is mistaken for a setting of `serve`.
 
 mod bench;
+mod check;
 mod client;
 mod duration;
 mod encode;
@@ -31,10 +33,11 @@ use clap::{Parser, Subcommand};
 pub use errors::failed;
 
 use crate::config::ServeArgs;
+use crate::version;
 
 /// Turns streams of documents into SPLADE vectors and indexes them in Qdrant.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLE)]
+#[command(version = version::LONG, after_help = EXAMPLE)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -51,6 +54,7 @@ Each command has a help of its own: splade-sidecar ingest --help";
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<ServeArgs>),
+    Check(Box<check::Check>),
     Ingest(ingest::Ingest),
     Search(search::Search),
     Encode(encode::Encode),
@@ -68,6 +72,7 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(args) => serve::run(*args).await,
+            Command::Check(command) => command.run().await,
             Command::Ingest(command) => command.run().await,
             Command::Search(command) => command.run().await,
             Command::Encode(command) => command.run().await,

@@ -7,12 +7,11 @@ use clap::Subcommand;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
-use tracing::level_filters::LevelFilter;
 
 use super::client::ClientArgs;
-use super::output::{OutputArgs, print};
+use super::output::{OutputArgs, print, show_warnings};
 use crate::model::hub::{HubConfig, ModelSource, locate};
-use crate::proto::{self, GetModelRequest, ListModelsRequest};
+use crate::proto::{self, GetModelRequest, ListModelsRequest, ServerBuild};
 
 /// Fetch a model from the hub, or show the models that a server has.
 #[derive(Debug, clap::Args)]
@@ -53,8 +52,7 @@ Example:
 
 impl Pull {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        // So that a warning (the hub is down, the cache is used) is seen. Only the first call in a process counts.
-        let _ = tracing_subscriber::fmt().with_writer(stderr).with_max_level(LevelFilter::WARN).try_init();
+        show_warnings();
         let show_progress = stderr().is_terminal();
         let progress = move || if show_progress { ProgressBar::no_length() } else { ProgressBar::hidden() };
         let folder = spawn_blocking(move || {
@@ -85,29 +83,31 @@ Example:
 impl Show {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut encoder = self.client.encoder().await?;
-        let (models, default) = match self.name {
+        let (models, default, server) = match self.name {
             Some(model) => {
                 let response = encoder.get_model(self.client.request(GetModelRequest { model })).await?.into_inner();
-                (Vec::from_iter(response.model), None)
+                (Vec::from_iter(response.model), None, response.server)
             }
             None => {
                 let response = encoder.list_models(self.client.request(ListModelsRequest {})).await?.into_inner();
-                (response.models, Some(response.default_model))
+                (response.models, Some(response.default_model), response.server)
             }
         };
+        // A server of an earlier release doesn't say.
+        let server = server.unwrap_or_default();
         for model in &models {
             let is_default = default.as_ref() == Some(&model.name);
-            self.output.print(|| to_text(model, is_default), || to_json(model))?;
+            self.output.print(|| to_text(model, is_default, &server), || to_json(model, &server))?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn to_text(model: &proto::Model, is_default: bool) -> String {
+fn to_text(model: &proto::Model, is_default: bool, server: &ServerBuild) -> String {
     let default = if is_default { " (default)" } else { "" };
     format!(
         "{}{default}\n  architecture  {}\n  vocabulary    {} terms\n  max length    {} tokens\n  dtype         {}\n  \
-         pooling       {}\n  activation    {}\n  fingerprint   {}\n",
+         pooling       {}\n  activation    {}\n  fingerprint   {}\n  server        {} ({})\n",
         model.name,
         model.architecture,
         model.vocabulary_size,
@@ -115,11 +115,13 @@ fn to_text(model: &proto::Model, is_default: bool) -> String {
         model.dtype,
         model.pooling,
         model.activation,
-        model.fingerprint
+        model.fingerprint,
+        server.version,
+        server.revision
     )
 }
 
-fn to_json(model: &proto::Model) -> Value {
+fn to_json(model: &proto::Model, server: &ServerBuild) -> Value {
     json!({
         "name": model.name,
         "architecture": model.architecture,
@@ -129,5 +131,7 @@ fn to_json(model: &proto::Model) -> Value {
         "pooling": model.pooling,
         "activation": model.activation,
         "fingerprint": model.fingerprint,
+        "server_version": server.version,
+        "server_revision": server.revision,
     })
 }

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use prost_types::value::Kind;
 use prost_types::{Struct, Value as ProtoValue};
 use serde_json::{Map, Number, Value};
+use tracing::level_filters::LevelFilter;
 
 /// The largest whole number up to which a 64-bit float counts without gaps.
 pub const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -43,6 +44,11 @@ pub fn print(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome,
     }
+}
+
+/// Has warnings shown on standard error, such as that the hub is down and the cache is used. Only the first call counts.
+pub fn show_warnings() {
+    let _ = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(LevelFilter::WARN).try_init();
 }
 
 /// A text on one line, cut to `limit` characters. Control characters can't reach the terminal.

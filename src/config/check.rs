@@ -16,7 +16,7 @@ use crate::pipeline::{EncoderPoolConfig, WriterConfig};
 use crate::store::{QdrantConfig, QdrantUrl};
 use crate::types::Pruning;
 
-/// Collects what is wrong. Gives a stand-in for a wrong value, which never leaves the configuration.
+/// Collects what is wrong. Gives a stand-in for a wrong value, which nothing is served with.
 #[derive(Default)]
 pub struct Check {
     pub mistakes: Vec<String>,

@@ -12,7 +12,7 @@ use super::document::check_text;
 use super::options::{invalid, late_options, long_text, pruning, role};
 use super::status::{rejection, status};
 use super::stream::{OpenStream, Responder, Responses, first_request, next_request, opened_by_first_request};
-use super::vector::{to_encoded_text, to_model};
+use super::vector::{this_build, to_encoded_text, to_model};
 use super::{Gate, Pass, Shared};
 use crate::metrics as names;
 use crate::model::Model;
@@ -148,14 +148,14 @@ impl EncoderService for EncoderApi {
     async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
         let shared = self.gate.pass()?;
         let model = shared.models.get(&request.into_inner().model).map_err(status)?;
-        Ok(Response::new(GetModelResponse { model: Some(to_model(&model)) }))
+        Ok(Response::new(GetModelResponse { model: Some(to_model(&model)), server: Some(this_build()) }))
     }
 
     async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
         let shared = self.gate.pass()?;
         let models = shared.models.iter().map(|model| to_model(model)).collect();
         let default_model = shared.models.default_name().to_owned();
-        Ok(Response::new(ListModelsResponse { models, default_model }))
+        Ok(Response::new(ListModelsResponse { models, default_model, server: Some(this_build()) }))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::model::{Model, Pooling, TermActivation};
 use crate::pipeline::Encoded;
 use crate::proto;
 use crate::types::SparseVector;
+use crate::version::{REVISION, VERSION};
 
 pub fn to_sparse_vector(vector: SparseVector) -> proto::SparseVector {
     let (indices, values) = vector.into_parts();
@@ -30,6 +31,11 @@ pub fn to_encoded_text(encoded: Encoded, tokens_of: Option<&Model>) -> proto::En
 /// The vocabulary's token for an index; empty for one that no token has.
 pub fn token(model: &Model, index: u32) -> String {
     model.document.tokenizer.token(index).unwrap_or_default()
+}
+
+/// What this process was built from.
+pub fn this_build() -> proto::ServerBuild {
+    proto::ServerBuild { version: VERSION.to_owned(), revision: REVISION.to_owned() }
 }
 
 pub fn to_model(model: &Model) -> proto::Model {

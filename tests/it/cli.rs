@@ -1,5 +1,7 @@
 //! The real binary against a server that keeps what it gets and answers by simple rules.
 
+mod check;
+mod checkpoint;
 mod fake;
 mod ingest;
 mod query;

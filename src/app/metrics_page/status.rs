@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Observed;
 use crate::app::problems::{self, Problem};
-use crate::model::Model;
+use crate::app::summary::ModelSummary;
 use crate::version::{REVISION, VERSION};
 
 /// The server as it is now.
@@ -31,12 +31,9 @@ struct Store {
 
 #[derive(Debug, Serialize)]
 struct ModelStatus {
-    name: String,
-    architecture: String,
-    dtype: String,
-    device: &'static str,
-    max_length: usize,
-    fingerprint: String,
+    #[serde(flatten)]
+    model: ModelSummary,
+    /// Whether it is the one that a request gets that names no model.
     default: bool,
 }
 
@@ -46,7 +43,10 @@ impl Status {
         let shared = observed.gate.peek();
         let models = shared.iter().flat_map(|shared| {
             let default = shared.models.default_name();
-            shared.models.iter().map(move |model| ModelStatus::of(model, default))
+            shared
+                .models
+                .iter()
+                .map(move |model| ModelStatus { model: ModelSummary::from(&**model), default: model.name == default })
         });
         Self {
             version: VERSION,
@@ -58,20 +58,6 @@ impl Status {
             models: models.collect(),
             encoder_threads: shared.as_ref().map_or(0, |shared| shared.pipeline.encoder_threads()),
             errors: problems::last(),
-        }
-    }
-}
-
-impl ModelStatus {
-    fn of(model: &Model, default: &str) -> Self {
-        Self {
-            name: model.name.clone(),
-            architecture: model.settings.architecture.clone(),
-            dtype: model.precision.to_string(),
-            device: model.device,
-            max_length: model.settings.max_length,
-            fingerprint: model.fingerprint.to_string(),
-            default: model.name == default,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Lines → messages of a bounded size.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::proto::Rejection;
 
@@ -10,13 +11,20 @@ const MAX_LINES: usize = 64;
 /// The most bytes of a batch, unless one line alone has more.
 const MAX_BYTES: usize = 1 << 20;
 
-/// A line of the input that isn't blank.
+/// How far an input is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub lines: u64,
+    pub bytes: u64,
+}
+
+/// A line of this run's shard that isn't blank.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    /// Its number in the input, from 1.
-    pub number: u64,
-    /// How far the input is read with it.
-    pub offset: u64,
+    /// How far the input is read with it: its number, from 1, and its end.
+    pub place: Place,
+    /// How many lines of other shards came just before it.
+    pub passed: u64,
     /// As it was, for the reject file; `None` for one that is too long to be kept.
     pub text: Option<String>,
     /// What it stands for: an encoded document, or the reason why there is none.
@@ -63,7 +71,8 @@ mod tests {
     use super::*;
 
     fn line(number: u64, size: usize) -> Line {
-        Line { number, offset: number, text: None, document: Ok(Bytes::from(vec![0; size])) }
+        let place = Place { lines: number, bytes: number };
+        Line { place, passed: 0, text: None, document: Ok(Bytes::from(vec![0; size])) }
     }
 
     fn batches(lines: &[Line]) -> Vec<Vec<Line>> {

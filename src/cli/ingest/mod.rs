@@ -3,21 +3,27 @@
 //! A thread of its own reads lines, turns each into a document and packs them into batches; one task sends these over
 //! one stream, and matches the results to the lines that wait for theirs. Both ends are bounded: the reader waits when
 //! two batches wait to be sent, and sending waits when too many lines are without a result. So memory stays flat,
-//! whatever the file's size, and a line is kept only until its result is there: a rejected one goes to the reject file.
+//! whatever the file's size, and a line is kept only until it and all before it have their results: a rejected one goes to
+//! the reject file.
 
 mod batch;
+mod checkpoint;
+mod input;
 mod line;
 mod progress;
 mod reader;
 mod rejects;
+mod shard;
 mod stream;
 mod summary;
 mod tracker;
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::builder::BoolishValueParser;
 use tokio::time::Instant;
 
@@ -28,13 +34,17 @@ use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
 use super::pruning;
 use crate::proto::{CollectionOptions, IngestOptions, Pruning};
+pub(crate) use batch::Place;
+use checkpoint::{Checkpoint, Subject};
+use input::Input;
 pub(crate) use line::Mapping;
 use progress::Progress;
-use reader::Input;
-pub(crate) use reader::read as read_lines;
+pub(crate) use reader::{Plan, read as read_lines};
 use rejects::RejectFile;
+pub(crate) use shard::{Part, Shard};
 use stream::Session;
 use summary::{Failure, Summary};
+use tracker::Tally;
 
 /// The exit status of a run that indexed all but some documents.
 const SOME_REJECTED: u8 = 1;
@@ -89,12 +99,22 @@ pub struct Ingest {
     skip_unchanged: bool,
     #[command(flatten)]
     fingerprint: FingerprintArgs,
-    /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input].
+    /// Encode only one of N equal shards of the documents, 0/N to (N-1)/N, so that N runs share one input. A document's shard
+    /// depends on its id (or its text, where it has none) and on nothing else. Lines that are no documents belong to one
+    /// shard each too.
+    #[arg(long, env = "SPLADE_INGEST_SHARD", value_name = "I/N", default_value = "0/1", hide_default_value = true)]
+    shard: Shard,
+    /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input; with --shard
+    /// FILE.I-of-N.rejects.jsonl].
     #[arg(long, env = "SPLADE_INGEST_REJECTS", value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// Pass over the first N lines: how to go on after a failed run. The reject file is then added to.
     #[arg(long, env = "SPLADE_INGEST_SKIP", value_name = "N", default_value_t = 0)]
     skip: u64,
+    /// A file that says how far the run got: the same command goes on there, after whatever ended it, and when the input has
+    /// grown. Not with --skip. The reject file is then added to. Each shard needs a file of its own.
+    #[arg(long, env = "SPLADE_INGEST_CHECKPOINT", value_name = "FILE", conflicts_with = "skip")]
+    checkpoint: Option<PathBuf>,
     #[command(flatten)]
     long_text: LongTextArgs,
     #[command(flatten)]
@@ -107,37 +127,77 @@ const EXAMPLE: &str = "\
 Examples:
   splade-sidecar ingest docs.jsonl --collection docs --create-collection
   zcat docs.jsonl.gz | splade-sidecar ingest - --collection docs --id-field sku --payload-fields price,brand
+  splade-sidecar ingest docs.jsonl --collection docs --shard 3/16 --checkpoint docs.3.checkpoint
 
 The lines that were rejected, as they were:
   jq -r .line docs.jsonl.rejects.jsonl";
 
 impl Ingest {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let input = Input::open(&self.file)?;
-        let mut rejects = RejectFile::create(&self.rejects_path(), &self.file, self.skip > 0).await?;
+        let mut checkpoint = self.open_checkpoint().await?;
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.is_finished()) {
+            return self.nothing_to_do(checkpoint);
+        }
+        let (tally, keep) = match &checkpoint {
+            Some(checkpoint) => (checkpoint.tally(), checkpoint.rejects_bytes()),
+            None => (Tally::after(self.skip), if self.skip > 0 { u64::MAX } else { 0 }),
+        };
+        let input = Input::open(&self.file, tally.done)?;
+        let mut rejects = RejectFile::open(&self.rejects_path(), &self.file, keep).await?;
         let index = self.client.index().await?;
-        let progress = Progress::new(input.bytes());
-        let batches = reader::spawn(input, self.mapping(), self.skip)?;
+        let progress = Progress::new(input.bytes, &tally);
+        let batches = reader::spawn(input, self.plan())?;
 
         let start = Instant::now();
-        let mut session = Session::new(batches, &mut rejects, &progress, self.skip);
-        let outcome = session.run(index, self.options()).await;
+        let mut session = Session::new(batches, &mut rejects, &progress, checkpoint.as_mut(), tally);
+        let mut outcome = session.run(index, self.options()).await;
         let tally = session.into_tally();
         progress.clear();
+        let mut duration = start.elapsed();
+        if let Some(checkpoint) = checkpoint {
+            duration = checkpoint.elapsed();
+            let closed = checkpoint.close(tally.clone(), rejects.sync().await?, outcome.is_ok()).await;
+            outcome = outcome.and(closed);
+        }
         let rejects_file = rejects.finish().await?;
 
         let failure = outcome.err().map(|error| Failure::new(&error, &tally));
-        let summary = Summary::new(tally, start.elapsed(), rejects_file, failure);
-        self.output.print(|| summary.to_text(), || summary.to_json())?;
-        Ok(self.exit_code(&summary))
+        self.report(&Summary::new(tally, duration, rejects_file, failure))
     }
 
-    fn exit_code(&self, summary: &Summary) -> ExitCode {
+    async fn open_checkpoint(&self) -> anyhow::Result<Option<Checkpoint>> {
+        let Some(path) = &self.checkpoint else { return Ok(None) };
+        let bytes = input::size(&self.file)?;
+        ensure!(*path != self.rejects_path(), "--checkpoint and --rejects name the same file; name two");
+        // What has no whole path, such as a pipe, is called what it was called.
+        let path_of_input = std::fs::canonicalize(&self.file).unwrap_or_else(|_| self.file.clone());
+        let subject = Subject {
+            input: path_of_input.display().to_string(),
+            collection: self.collection.clone(),
+            shard: self.shard.to_string(),
+            id_field: self.id_field.clone(),
+            text_field: self.text_field.clone(),
+            payload_fields: self.payload_fields.clone(),
+        };
+        Checkpoint::open(path, subject, bytes).await.map(Some)
+    }
+
+    /// An earlier run has done it all: its counts are told again.
+    fn nothing_to_do(&self, checkpoint: &Checkpoint) -> anyhow::Result<ExitCode> {
+        let tally = checkpoint.tally();
+        let words = format!("nothing to do: all {} lines of {} are done with\n", tally.done.lines, self.file.display());
+        std::io::stderr().write_all(words.as_bytes())?;
+        let rejects_file = (checkpoint.rejects_bytes() > 0).then(|| self.rejects_path());
+        self.report(&Summary::new(tally, checkpoint.before(), rejects_file, None))
+    }
+
+    fn report(&self, summary: &Summary) -> anyhow::Result<ExitCode> {
+        self.output.print(|| summary.to_text(), || summary.to_json())?;
         if let Some(failure) = &summary.failure {
-            failure.tell();
-            return ExitCode::from(FAILED);
+            failure.tell(self.checkpoint.is_some());
+            return Ok(ExitCode::from(FAILED));
         }
-        if summary.rejected > 0 { ExitCode::from(SOME_REJECTED) } else { ExitCode::SUCCESS }
+        Ok(if summary.rejected > 0 { ExitCode::from(SOME_REJECTED) } else { ExitCode::SUCCESS })
     }
 
     fn options(&self) -> IngestOptions {
@@ -158,21 +218,28 @@ impl Ingest {
         }
     }
 
-    fn mapping(&self) -> Mapping {
-        Mapping {
+    fn plan(&self) -> Plan {
+        let mapping = Mapping {
             id_field: self.id_field.clone(),
             text_field: self.text_field.clone(),
             payload_fields: self.payload_fields.clone(),
-        }
+        };
+        Plan { mapping, part: Part { shard: self.shard, collection: self.collection.clone() } }
     }
 
+    /// Each shard has a file of its own: they may run at once.
     fn rejects_path(&self) -> PathBuf {
         self.rejects.clone().unwrap_or_else(|| {
-            if reader::is_stdin(&self.file) {
-                return PathBuf::from("rejects.jsonl");
+            let mut name = OsString::new();
+            if !input::is_stdin(&self.file) {
+                name.push(&self.file);
+                name.push(".");
             }
-            let mut name = self.file.clone().into_os_string();
-            name.push(".rejects.jsonl");
+            if !self.shard.is_whole() {
+                name.push(self.shard.in_file_name());
+                name.push(".");
+            }
+            name.push("rejects.jsonl");
             name.into()
         })
     }

@@ -13,11 +13,13 @@ const TICK: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
+    /// How many documents earlier runs did.
+    before: u64,
 }
 
 impl Progress {
     /// A bar over the bytes of the input, so that the time left can be told; a spinner if their number isn't known.
-    pub fn new(bytes: Option<u64>) -> Self {
+    pub fn new(bytes: Option<u64>, before: &Tally) -> Self {
         let (bar, template) = match bytes {
             Some(bytes) => (ProgressBar::new(bytes), BAR),
             None => (ProgressBar::no_length(), SPINNER),
@@ -26,14 +28,14 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(TICK);
-        Self { bar }
+        Self { bar, before: before.documents() }
     }
 
-    /// Shows that the input is done with up to about `offset`.
-    pub fn update(&self, offset: u64, tally: &Tally) {
-        let documents = tally.indexed + tally.unchanged + tally.rejected;
-        self.bar.set_position(self.bar.position().max(offset));
-        let per_second = documents as f64 / self.bar.elapsed().as_secs_f64().max(f64::EPSILON);
+    /// Shows how far the input is done with.
+    pub fn update(&self, tally: &Tally) {
+        let documents = tally.documents();
+        self.bar.set_position(tally.done.bytes);
+        let per_second = (documents - self.before) as f64 / self.bar.elapsed().as_secs_f64().max(f64::EPSILON);
         self.bar.set_message(format!("{documents} documents, {per_second:.0}/s, {} rejected", tally.rejected));
     }
 

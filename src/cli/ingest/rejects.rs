@@ -17,38 +17,63 @@ use crate::proto::Rejection;
 pub struct RejectFile {
     path: PathBuf,
     file: BufWriter<File>,
+    /// Not everything is a file that can be cut, flushed or removed: there is /dev/null.
+    is_file: bool,
+    bytes: u64,
+    /// How much of that is on the disk.
+    synced: u64,
 }
 
 impl RejectFile {
-    /// Begins the file anew, or adds to it. Done before anything is sent, so that a wrong path costs nothing.
-    pub async fn create(path: &Path, input: &Path, append: bool) -> anyhow::Result<Self> {
+    /// Opens the file, to add to the first `keep` bytes of it. Done before anything is sent, so that a wrong path costs
+    /// nothing.
+    pub async fn open(path: &Path, input: &Path, keep: u64) -> anyhow::Result<Self> {
         let same = fs::canonicalize(path).await.is_ok_and(|path| std::fs::canonicalize(input).is_ok_and(|i| i == path));
         ensure!(!same, "--rejects names the input itself; name another file");
-        let mut options = OpenOptions::new();
-        options.create(true).write(true).append(append).truncate(!append);
-        let file = on_file(options.open(path).await, "write rejected lines to", path)?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
+        let open = async {
+            let file = OpenOptions::new().create(true).append(true).open(path).await?;
+            let metadata = file.metadata().await?;
+            let bytes = metadata.len().min(keep);
+            if metadata.is_file() {
+                file.set_len(bytes).await?;
+            }
+            Ok((file, metadata.is_file(), bytes))
+        };
+        let (file, is_file, bytes) = on_file(open.await, "write rejected lines to", path)?;
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file), is_file, bytes, synced: bytes })
     }
 
     /// Adds a line, with what is wrong with it.
     pub async fn write(&mut self, line: &Line, rejection: &Rejection) -> anyhow::Result<()> {
         let entry = json!({
-            "line_number": line.number,
+            "line_number": line.place.lines,
             "reason": rejection.reason,
             "field": rejection.field,
             "message": rejection.message,
             "code": format!("{:?}", Code::from_i32(rejection.code)),
             "line": line.text,
         });
-        on_file(self.file.write_all(format!("{entry}\n").as_bytes()).await, "write to", &self.path)
+        let entry = format!("{entry}\n");
+        self.bytes += entry.len() as u64;
+        on_file(self.file.write_all(entry.as_bytes()).await, "write to", &self.path)
+    }
+
+    /// Has all of it on the disk; gives its length.
+    pub async fn sync(&mut self) -> anyhow::Result<u64> {
+        if self.synced < self.bytes {
+            on_file(self.file.flush().await, "write to", &self.path)?;
+            if self.is_file {
+                on_file(self.file.get_ref().sync_data().await, "write to", &self.path)?;
+            }
+            self.synced = self.bytes;
+        }
+        Ok(self.bytes)
     }
 
     /// Ends the file; gives its path if there is anything in it.
     pub async fn finish(mut self) -> anyhow::Result<Option<PathBuf>> {
         on_file(self.file.flush().await, "write to", &self.path)?;
-        let metadata = on_file(self.file.get_ref().metadata().await, "read", &self.path)?;
-        // Not everything is a file: /dev/null must stay.
-        if metadata.is_file() && metadata.len() == 0 {
+        if self.is_file && self.bytes == 0 {
             on_file(fs::remove_file(&self.path).await, "remove", &self.path)?;
             return Ok(None);
         }

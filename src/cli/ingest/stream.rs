@@ -11,8 +11,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 use super::batch::Line;
+use super::checkpoint::Checkpoint;
 use super::progress::Progress;
-use super::reader::Batches;
+use super::reader::{Batch, Batches};
 use super::rejects::RejectFile;
 use super::tracker::{Tally, Tracker};
 use crate::cli::client::Connection;
@@ -27,6 +28,7 @@ pub struct Session<'a> {
     batches: Batches,
     rejects: &'a mut RejectFile,
     progress: &'a Progress,
+    checkpoint: Option<&'a mut Checkpoint>,
     tracker: Tracker,
     /// Where messages go; gone when the last one is sent.
     outbound: Option<mpsc::Sender<IngestRequest>>,
@@ -38,15 +40,23 @@ pub struct Session<'a> {
 /// What happened next.
 enum Event {
     Interrupted(io::Result<()>),
+    Checkpoint,
     Answer(Option<IngestResponse>),
     Place,
-    Input(Option<io::Result<Vec<Line>>>),
+    Input(Option<io::Result<Batch>>),
 }
 
 impl<'a> Session<'a> {
-    pub fn new(batches: Batches, rejects: &'a mut RejectFile, progress: &'a Progress, skipped: u64) -> Self {
-        let tracker = Tracker::new(skipped);
-        Self { batches, rejects, progress, tracker, outbound: None, ready: None, input_ended: false }
+    /// Goes on from counts, and keeps the checkpoint.
+    pub fn new(
+        batches: Batches,
+        rejects: &'a mut RejectFile,
+        progress: &'a Progress,
+        checkpoint: Option<&'a mut Checkpoint>,
+        tally: Tally,
+    ) -> Self {
+        let tracker = Tracker::new(tally);
+        Self { batches, rejects, progress, checkpoint, tracker, outbound: None, ready: None, input_ended: false }
     }
 
     /// The counts at the end.
@@ -76,10 +86,14 @@ impl<'a> Session<'a> {
             }
             match self.next(&mut answers, interrupted.as_mut()).await? {
                 Event::Interrupted(signal) => return stopped(signal),
+                Event::Checkpoint => self.save().await?,
                 Event::Answer(Some(answer)) => self.take_answer(answer).await?,
                 Event::Answer(None) => return self.end(),
                 Event::Place => self.send(),
-                Event::Input(Some(batch)) => self.take_batch(batch.context("can't read the input")?).await?,
+                Event::Input(Some(batch)) => match batch.context("can't read the input")? {
+                    Batch::Lines(lines) => self.take_lines(lines).await?,
+                    Batch::End(end) => self.tracker.ended(end),
+                },
                 Event::Input(None) => self.input_ended = true,
             }
         }
@@ -95,29 +109,27 @@ impl<'a> Session<'a> {
         Ok(tokio::select! {
             biased;
             signal = interrupted => Event::Interrupted(signal),
+            () = due(self.checkpoint.as_deref_mut()), if self.checkpoint.is_some() => Event::Checkpoint,
             answer = answers.message() => Event::Answer(answer?),
             () = place(self.outbound.as_ref()), if self.ready.is_some() => Event::Place,
             batch = self.batches.recv(), if wants_input => Event::Input(batch),
         })
     }
 
-    /// Numbers a batch's documents and makes them a message; lines that are no documents are rejected here and now.
-    async fn take_batch(&mut self, lines: Vec<Line>) -> anyhow::Result<()> {
+    /// Makes documents a message; lines that are no documents are rejected here and now.
+    async fn take_lines(&mut self, lines: Vec<Line>) -> anyhow::Result<()> {
         let mut documents = Vec::with_capacity(lines.len());
         for line in lines {
-            match &line.document {
+            match line.document.clone() {
                 Ok(document) => {
-                    documents.push(document.clone());
+                    documents.push(document);
                     self.tracker.sent(line);
                 }
-                Err(rejection) => {
-                    self.rejects.write(&line, rejection).await?;
-                    self.tracker.refused(&line);
-                }
+                Err(rejection) => self.tracker.refused(line, rejection),
             }
         }
         self.ready = (!documents.is_empty()).then_some(IngestRequest { options: None, documents });
-        Ok(())
+        self.settle().await
     }
 
     /// There is a place: the message goes.
@@ -131,16 +143,28 @@ impl<'a> Session<'a> {
     }
 
     async fn take_answer(&mut self, answer: IngestResponse) -> anyhow::Result<()> {
-        let mut offset = 0;
         for result in answer.results {
-            let (line, rejection) = self.tracker.answered(result)?;
-            offset = offset.max(line.offset);
+            self.tracker.answered(result)?;
+        }
+        self.tracker.durable_through(answer.durable_through);
+        self.settle().await
+    }
+
+    /// Is done with the lines that wait for no other.
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        while let Some((line, rejection)) = self.tracker.settle() {
             if let Some(rejection) = rejection {
                 self.rejects.write(&line, &rejection).await?;
             }
         }
-        self.tracker.durable_through(answer.durable_through);
-        self.progress.update(offset, &self.tracker.tally());
+        self.progress.update(&self.tracker.tally());
+        Ok(())
+    }
+
+    async fn save(&mut self) -> anyhow::Result<()> {
+        if let Some(checkpoint) = &mut self.checkpoint {
+            checkpoint.save(self.tracker.tally(), self.rejects.sync().await?).await?;
+        }
         Ok(())
     }
 
@@ -151,6 +175,13 @@ impl<'a> Session<'a> {
             bail!("the server ended the stream with {} documents unanswered", self.tracker.waiting());
         }
         Ok(())
+    }
+}
+
+/// Waits until the checkpoint should be written, if there is one.
+async fn due(checkpoint: Option<&mut Checkpoint>) {
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.due().await;
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Summary {
     pub tokens: u64,
     pub terms: u64,
     pub pruned_terms: u64,
+    /// Lines that other shards have; they are not among the documents.
+    pub other_shards: u64,
     pub seconds: f64,
     pub documents_per_second: f64,
     pub tokens_per_second: f64,
@@ -45,7 +47,7 @@ pub struct Failure {
 impl Summary {
     pub fn new(tally: Tally, duration: Duration, rejects_file: Option<PathBuf>, failure: Option<Failure>) -> Self {
         let seconds = duration.as_secs_f64();
-        let documents = tally.indexed + tally.unchanged + tally.rejected;
+        let documents = tally.documents();
         let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         Self {
             documents,
@@ -57,6 +59,7 @@ impl Summary {
             tokens: tally.tokens,
             terms: tally.terms,
             pruned_terms: tally.pruned_terms,
+            other_shards: tally.other_shards,
             seconds,
             documents_per_second: per_second(documents),
             tokens_per_second: per_second(tally.tokens),
@@ -69,7 +72,7 @@ impl Summary {
         let rejects = self.rejects_file.as_ref().map(|path| format!("  (see {})", path.display())).unwrap_or_default();
         format!(
             "documents    {}\nindexed      {}\nunchanged    {}\nrejected     {}{rejects}\ntruncated    {}\nwindows      {}\ntokens       {}\n\
-             terms        {}\npruned terms {}\nseconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
+             terms        {}\npruned terms {}\nother shards {}\nseconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
             self.documents,
             self.indexed,
             self.unchanged,
@@ -79,6 +82,7 @@ impl Summary {
             self.tokens,
             self.terms,
             self.pruned_terms,
+            self.other_shards,
             self.seconds,
             self.documents_per_second,
             self.tokens_per_second,
@@ -92,16 +96,17 @@ impl Summary {
 
 impl Failure {
     pub fn new(error: &anyhow::Error, tally: &Tally) -> Self {
-        let (durable_through, skip) = (tally.durable_through, tally.done_through_line);
+        let (durable_through, skip) = (tally.durable_through, tally.done.lines);
         Self { message: in_words(error), durable_through, skip }
     }
 
-    /// Tells the user, on standard error.
-    pub fn tell(&self) {
+    /// Tells the user, on standard error; with a checkpoint, the next run knows by itself where to go on.
+    pub fn tell(&self, has_checkpoint: bool) {
         let Self { message, durable_through, skip } = self;
+        let with_skip = if has_checkpoint { String::new() } else { format!(" with --skip {skip}") };
         let words = format!(
             "error: {message}\nEvery line up to {skip} is done with (durable_through {durable_through}). Run the same \
-             command with --skip {skip} to go on; lines that were already indexed are replaced by themselves.\n"
+             command{with_skip} to go on; lines that were already indexed are replaced by themselves.\n"
         );
         // Nothing can be done if standard error is gone.
         let _ = std::io::stderr().write_all(words.as_bytes());

@@ -54,7 +54,8 @@ pub struct QdrantUrl(Uri);
 pub struct InvalidUrl(String);
 
 impl QdrantUrl {
-    pub(super) fn uri(&self) -> &Uri {
+    /// The URL; it holds no credentials.
+    pub fn uri(&self) -> &Uri {
         &self.0
     }
 

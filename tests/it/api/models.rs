@@ -3,8 +3,9 @@
 use splade_sidecar::model::TokenBatch;
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
-    EncodeOptions, ExplainRequest, GetModelRequest, IngestOptions, ListModelsRequest, Model, SearchRequest,
+    EncodeOptions, ExplainRequest, GetModelRequest, IngestOptions, ListModelsRequest, Model, SearchRequest, ServerBuild,
 };
+use splade_sidecar::version;
 use tonic::Code;
 
 use super::collections::get as get_collection;
@@ -38,6 +39,10 @@ async fn a_model_is_described() {
     let list = sidecar.encoder().await.list_models(ListModelsRequest {}).await.unwrap().into_inner();
     assert_eq!(list.models, [expected]);
     assert_eq!(list.default_model, MODEL);
+    let build = ServerBuild { version: version::VERSION.to_owned(), revision: version::REVISION.to_owned() };
+    assert_eq!(list.server, Some(build.clone()));
+    let got = sidecar.encoder().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
+    assert_eq!(got.server, Some(build));
     sidecar.end().await;
 }
 

@@ -23,6 +23,8 @@ pub enum Rule {
     BreakAfter(usize),
     /// Take them and say nothing.
     Swallow,
+    /// Index so many, take the others and say nothing.
+    HoldAfter(u64),
     /// Refuse the call.
     Refuse,
 }
@@ -121,6 +123,12 @@ impl Fake {
             let mut durable_through = sequence;
             match self.rule {
                 Rule::Swallow => continue,
+                Rule::HoldAfter(limit) => {
+                    results.retain(|result| result.sequence <= limit);
+                    durable_through = sequence.min(limit);
+                    let _ = responses.send(Ok(IngestResponse { results, durable_through })).await;
+                    continue;
+                }
                 Rule::BreakAfter(limit) if sequence >= limit as u64 => {
                     // The last one has its result, but the one before it has not.
                     results.retain(|result| result.sequence <= limit as u64 && result.sequence != limit as u64 - 1);
@@ -133,7 +141,7 @@ impl Fake {
                 return Err(Status::unavailable("the server is going down"));
             }
         }
-        if matches!(self.rule, Rule::Swallow) {
+        if matches!(self.rule, Rule::Swallow | Rule::HoldAfter(_)) {
             responses.closed().await;
         }
         Ok(())
@@ -254,14 +262,24 @@ impl EncoderService for Fake {
 
     async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
         match request.into_inner().model {
-            name if name == "tiny" => Ok(Response::new(GetModelResponse { model: Some(tiny()) })),
+            name if name == "tiny" => {
+                Ok(Response::new(GetModelResponse { model: Some(tiny()), server: Some(server()) }))
+            }
             name => Err(Status::not_found(format!("there is no model `{name}`"))),
         }
     }
 
     async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
-        Ok(Response::new(ListModelsResponse { models: vec![tiny()], default_model: "tiny".to_owned() }))
+        Ok(Response::new(ListModelsResponse {
+            models: vec![tiny()],
+            default_model: "tiny".to_owned(),
+            server: Some(server()),
+        }))
     }
+}
+
+fn server() -> ServerBuild {
+    ServerBuild { version: "1.2.3".to_owned(), revision: "a1b2c3d4e5f6".to_owned() }
 }
 
 fn tiny() -> Model {

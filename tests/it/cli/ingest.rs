@@ -104,7 +104,8 @@ async fn a_broken_stream_says_how_to_go_on_and_nothing_is_lost() {
     assert!(first.stderr.contains("--skip 298 "), "{}", first.stderr);
     let failure = &first.json()["failure"];
     assert_eq!((&failure["skip"], &failure["durable_through"]), (&json!(298), &json!(298)));
-    assert_eq!(first.json()["indexed"], 299);
+    // Counts are those of a beginning of the file.
+    assert_eq!(first.json()["indexed"], 298);
 
     let healthy = Fake::new(Rule::Index);
     let second = ingest(folder.path(), &healthy.serve().await, &["--skip", "298"]).await;
@@ -154,6 +155,38 @@ async fn an_interrupt_says_how_to_go_on() {
     let run: Run = spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into();
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("interrupted") && run.stderr.contains("--skip 0 "), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn shards_that_run_at_once_are_the_whole() {
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let line = |n: usize| match n % 10 {
+        0 => format!("no json {n}"),
+        1 => json!({"id": n, "text": format!("bad {n}")}).to_string(),
+        2 => json!({"text": format!("without id {n}")}).to_string(),
+        _ => json!({"id": format!("name {n}"), "text": "good"}).to_string(),
+    };
+    let folder = folder((0..500).map(line));
+    let flags = |shard| ["--shard", shard];
+    let (first, second) = (flags("0/2"), flags("1/2"));
+    let (first, second) = tokio::join!(ingest(folder.path(), &server, &first), ingest(folder.path(), &server, &second));
+    let mut rejected = Vec::new();
+    for (run, name) in [(&first, "0-of-2"), (&second, "1-of-2")] {
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let count = |name: &str| run.json()[name].as_u64().unwrap();
+        assert_eq!(count("documents") + count("other_shards"), 500);
+        assert!(count("documents") > 200, "{}", run.stdout);
+        let file = folder.path().join(format!("docs.jsonl.{name}.rejects.jsonl"));
+        assert_eq!(run.json()["rejects_file"], format!("docs.jsonl.{name}.rejects.jsonl"));
+        rejected.extend(rejects(&file).iter().map(|reject| reject["line_number"].as_u64().unwrap()));
+    }
+    rejected.sort_unstable();
+    assert!(rejected.into_iter().eq((1..=500).filter(|number| [1, 2].contains(&(number % 10)))), "each is told once");
+    let texts: Vec<String> = fake.seen().documents().into_iter().map(|document| format!("{:?}", document)).collect();
+    assert_eq!((texts.len(), texts.iter().collect::<BTreeSet<_>>().len()), (450, 450));
+    let run = ingest(folder.path(), &server, &["--shard", "2/2"]).await;
+    assert!(run.code == 2 && run.stderr.contains("such as 0/16"), "{}", run.stderr);
 }
 
 #[tokio::test]

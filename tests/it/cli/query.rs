@@ -93,7 +93,8 @@ async fn explain_shows_each_product_and_the_sum() {
 async fn model_show_lists_or_describes() {
     let fake = Fake::new(Rule::Index);
     assert!(ask(&fake, &["model", "show"]).await.stdout.starts_with("tiny (default)\n"));
-    assert_eq!(ask(&fake, &["model", "show", "tiny", "--output", "json"]).await.json()["vocabulary_size"], 30522);
+    let described = ask(&fake, &["model", "show", "tiny", "--output", "json"]).await.json();
+    assert_eq!((&described["vocabulary_size"], &described["server_version"]), (&json!(30522), &json!("1.2.3")));
     let folder = tempdir().unwrap();
     let unknown = run(folder.path(), &fake.serve().await, &["model", "show", "huge"]).await;
     assert_eq!((unknown.code, unknown.stderr.as_str()), (2, "error: there is no model `huge` (NOT_FOUND)\n"));

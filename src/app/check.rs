@@ -1,0 +1,131 @@
+//! What a server would find at its start, without one: every problem is told and not only the first, and nothing is bound.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use super::listen::read_tokens;
+use super::reload::{self, FlagFile};
+use super::summary::ModelSummary;
+use super::{load, open_store, tls};
+use crate::config::{Config, ModelConfig, StoreConfig};
+use crate::model::Backend;
+use crate::store::VectorStore;
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub struct Findings {
+    /// Those that can be served, in the order of the flags.
+    pub models: Vec<ModelSummary>,
+    pub tls: Found,
+    pub auth_tokens: Found,
+    pub store: Found,
+    /// What kind of store it is.
+    pub store_kind: &'static str,
+    /// Each names its flag and what to do.
+    pub problems: Vec<String>,
+}
+
+/// A part of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Found {
+    Ready,
+    /// It is not asked for.
+    Off,
+    /// The problems say why.
+    Wrong,
+}
+
+/// Tries everything that a configuration asks for. Of one with mistakes, it tries the rest.
+pub async fn check(config: &Config, mistakes: Vec<String>) -> Findings {
+    let (models, tls, tokens, store) = tokio::join!(
+        check_models(config),
+        check_tls(config),
+        check_tokens(config),
+        // A stand-in for another store says nothing about that one.
+        async { if about(&mistakes, STORE) { Vec::new() } else { check_store(&config.store).await } },
+    );
+    let (models, of_models) = models;
+    let problems = [mistakes, of_models, tls, tokens, store].concat();
+    let found = |flag: &str, is_asked_for: bool| match is_asked_for {
+        _ if about(&problems, flag) => Found::Wrong,
+        true => Found::Ready,
+        false => Found::Off,
+    };
+    let tls = found("--tls", config.security.tls.is_some());
+    let auth_tokens = found(TOKENS, config.security.auth_tokens.is_some());
+    let store = if about(&problems, FOLDER) { Found::Wrong } else { found(STORE, true) };
+    Findings { models, tls, auth_tokens, store, store_kind: config.store.kind(), problems }
+}
+
+const STORE: &str = "--qdrant";
+const FOLDER: &str = "--store-dir";
+const TOKENS: &str = "--auth-tokens";
+
+/// Whether one of these is about a flag, or flags that begin so.
+fn about(problems: &[String], flag: &str) -> bool {
+    problems.iter().any(|problem| problem.starts_with(flag))
+}
+
+/// One at a time: together they take more memory than this needs.
+async fn check_models(config: &Config) -> (Vec<ModelSummary>, Vec<String>) {
+    let Config { models, device, precision, .. } = config.clone();
+    let checked = spawn_blocking(move || match Backend::open(device, precision) {
+        Ok(backend) => models.iter().map(|model| check_model(model, &backend)).collect(),
+        Err(error) => vec![Err(format!("--device: {error}"))],
+    });
+    let checked = checked.await.unwrap_or_else(|error| vec![Err(format!("--model: it can't be loaded: {error}"))]);
+    let (ready, problems): (Vec<_>, Vec<_>) = checked.into_iter().partition(Result::is_ok);
+    (ready.into_iter().filter_map(Result::ok).collect(), problems.into_iter().filter_map(Result::err).collect())
+}
+
+fn check_model(config: &ModelConfig, backend: &Backend) -> Result<ModelSummary, String> {
+    let model = load(config, backend).map_err(|error| {
+        format!("--model {}: {error:#}; give the folder or the id of a model that is whole", config.name)
+    })?;
+    Ok(ModelSummary::from(&model))
+}
+
+async fn check_tls(config: &Config) -> Vec<String> {
+    match &config.security.tls {
+        Some(files) => in_words(reload::problems(tls::files(files), tls::server_config).await),
+        None => Vec::new(),
+    }
+}
+
+async fn check_tokens(config: &Config) -> Vec<String> {
+    match &config.security.auth_tokens {
+        Some(path) => {
+            let file = FlagFile { flag: TOKENS, path: path.clone() };
+            in_words(reload::problems(vec![file], read_tokens).await)
+        }
+        None => Vec::new(),
+    }
+}
+
+fn in_words(problems: Vec<anyhow::Error>) -> Vec<String> {
+    problems.iter().map(|problem| format!("{problem:#}")).collect()
+}
+
+async fn check_store(config: &StoreConfig) -> Vec<String> {
+    let answer = async {
+        let store: Arc<dyn VectorStore> = open_store(config.clone()).await?;
+        let ready = store.ready().await;
+        let closed = store.close().await;
+        ready?;
+        Ok::<(), anyhow::Error>(closed?)
+    };
+    let Err(error) = answer.await else { return Vec::new() };
+    vec![match config {
+        StoreConfig::Embedded(_) => format!(
+            "{FOLDER}: {}; it must be a folder that this user may write to and no other process has open",
+            error.root_cause()
+        ),
+        StoreConfig::Qdrant(config) => format!(
+            "--qdrant-url: {}: {error:#}; start the server, or check the URL, --qdrant-api-key and the network",
+            config.url.uri()
+        ),
+    }]
+}

@@ -1,0 +1,204 @@
+//! Which lines of an input are this run's, where several runs share one input.
+//!
+//! A document's shard is a function of its point's id and of nothing else, so it is the same in every file, on every
+//! machine and in every run: the first 8 bytes, big-endian, of the SHA-256 of the id as text (a number in decimal digits, a
+//! UUID in lower case with hyphens), modulo the number of shards. A name counts as the UUIDv5 that its point has, and a
+//! document without an id as the UUIDv5 of its collection and text. So documents that become the same point are of the
+//! same shard and are written in their order.
+//!
+//! A line that is no document counts as its bytes, without the blanks at its end: each is rejected by one shard.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use crate::proto::Document;
+use crate::proto::document_id::Kind;
+use crate::types::{DocumentId, PointId};
+
+/// The most shards of one input.
+const MAX_SHARDS: u32 = 65_536;
+
+/// One of so many equal parts, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: u32,
+    count: u32,
+}
+
+impl Shard {
+    /// All there is.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+
+    pub fn is_whole(self) -> bool {
+        self == Self::WHOLE
+    }
+
+    /// `3-of-16`, for names of files.
+    pub fn in_file_name(self) -> String {
+        format!("{}-of-{}", self.index, self.count)
+    }
+
+    fn has(self, bytes: &[u8]) -> bool {
+        // Nothing is hashed for nothing.
+        self.is_whole() || number(bytes) % u64::from(self.count) == u64::from(self.index)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts =
+            text.trim().split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match parts {
+            Some((index, count)) if index < count && count <= MAX_SHARDS => Ok(Self { index, count }),
+            _ => Err(format!("write I/N, such as 0/16: N shards, up to {MAX_SHARDS}, numbered from 0")),
+        }
+    }
+}
+
+/// A shard of what goes into a collection, whose name decides the id of a document that has none.
+#[derive(Debug, Clone)]
+pub struct Part {
+    pub shard: Shard,
+    pub collection: String,
+}
+
+impl Part {
+    /// Whether a line belongs to it: by its document or, if it is none, by its bytes.
+    pub fn has(&self, line: &[u8], document: Option<&Document>) -> bool {
+        match document {
+            _ if self.shard.is_whole() => true,
+            Some(document) => self.shard.has(self.id(document).as_bytes()),
+            None => self.shard.has(line),
+        }
+    }
+
+    /// The id of the point that a document becomes, as text.
+    fn id(&self, document: &Document) -> String {
+        let id = match document.id.as_ref().and_then(|id| id.kind.as_ref()) {
+            None => DocumentId::derived(&self.collection, &document.text),
+            Some(Kind::Num(num)) => DocumentId::Num(*num),
+            Some(Kind::Uuid(text)) => text.parse().map_or_else(|_| DocumentId::Key(text.clone()), DocumentId::Uuid),
+            Some(Kind::Key(key)) => DocumentId::Key(key.clone()),
+        };
+        match id.point_id() {
+            PointId::Num(num) => num.to_string(),
+            PointId::Uuid(uuid) => uuid.to_string(),
+        }
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    let digest = Sha256::digest(bytes);
+    digest.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::id::from_json;
+
+    fn part(index: u32, count: u32) -> Part {
+        Part { shard: Shard { index, count }, collection: "docs".to_owned() }
+    }
+
+    fn document(id: serde_json::Value, text: &str) -> Document {
+        Document { id: from_json(&id).unwrap(), text: text.to_owned(), ..Document::default() }
+    }
+
+    /// The one of `count` shards that has it.
+    fn shard_of(count: u32, line: &[u8], document: Option<&Document>) -> u32 {
+        let having: Vec<u32> = (0..count).filter(|&index| part(index, count).has(line, document)).collect();
+        assert_eq!(having.len(), 1, "{having:?}");
+        having[0]
+    }
+
+    /// Pinned: were this to change, runs of two releases would leave documents out. By hand, in Python:
+    /// `int.from_bytes(hashlib.sha256(b"7").digest()[:8]) % 16`, and for a name `str(uuid.uuid5(uuid.NAMESPACE_URL, name))`.
+    #[test]
+    fn documents_have_their_shards_for_ever() {
+        const UUID: &str = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
+        for (id, [of_2, of_16, of_1000]) in [
+            (json!(0), [0, 8, 40]),
+            (json!(7), [0, 14, 230]),
+            (json!(u64::MAX), [0, 14, 294]),
+            (json!(UUID), [1, 13, 461]),
+            (json!(UUID.to_uppercase()), [1, 13, 461]),
+            (json!("7"), [1, 13, 477]),
+            (json!("mail/42"), [0, 0, 328]),
+            (json!(UUID.replace('-', "")), [0, 0, 80]),
+            (json!(null), [1, 15, 159]),
+        ] {
+            let document = document(id.clone(), "a text");
+            let found = [2, 16, 1000].map(|count| shard_of(count, b"whatever", Some(&document)));
+            assert_eq!(found, [of_2, of_16, of_1000], "{id}");
+        }
+        assert_eq!([2, 16, 1000].map(|count| shard_of(count, b"no json", None)), [0, 2, 410]);
+    }
+
+    #[test]
+    fn what_one_types() {
+        assert_eq!(" 3/16".parse(), Ok(Shard { index: 3, count: 16 }));
+        assert_eq!("3/16".parse::<Shard>().unwrap().to_string(), "3/16");
+        assert!("0/1".parse::<Shard>().unwrap().is_whole());
+        for text in ["", "3", "16/16", "0/0", "-1/4", "1/2/3", "1 of 2", "0/65537"] {
+            assert!(text.parse::<Shard>().unwrap_err().contains("such as 0/16"), "{text}");
+        }
+    }
+
+    #[test]
+    fn shards_are_even() {
+        let mut counts = [0_u32; 16];
+        for id in 0..100_000_u64 {
+            counts[shard_of_num(id)] += 1;
+        }
+        // 6,250 each, with a standard deviation of 77.
+        assert!(counts.iter().all(|count| (5_940..6_560).contains(count)), "{counts:?}");
+    }
+
+    fn shard_of_num(id: u64) -> usize {
+        usize::try_from(number(id.to_string().as_bytes()) % 16).unwrap()
+    }
+
+    proptest! {
+        /// Laws: each line is of exactly one shard; a document's is its id's alone, and without an id its text's.
+        #[test]
+        fn shards_are_a_partition(
+            count in 1_u32..40,
+            id in prop_oneof![
+                Just(serde_json::Value::Null),
+                any::<u64>().prop_map(|num| json!(num)),
+                ".{0,12}".prop_map(|key| json!(key)),
+                any::<u128>().prop_map(|bits| json!(uuid::Uuid::from_u128(bits).to_string())),
+            ],
+            text in ".{0,8}",
+            other in ".{0,8}",
+            line in prop::collection::vec(any::<u8>(), 0..16),
+        ) {
+            let shard = shard_of(count, &line, Some(&document(id.clone(), &text)));
+            let text = if id.is_null() { text } else { other };
+            prop_assert_eq!(shard, shard_of(count, b"another line", Some(&document(id, &text))));
+            shard_of(count, &line, None);
+        }
+
+        /// Law: what has the same point has the same shard: a name, and its UUID.
+        #[test]
+        fn a_name_is_where_its_point_is(key in "[a-z/:]{1,12}", count in 1_u32..40) {
+            let uuid = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, key.as_bytes()).to_string();
+            let of = |id: &str| shard_of(count, b"", Some(&document(json!(id), "a")));
+            prop_assert_eq!(of(&key), of(&uuid));
+        }
+    }
+}

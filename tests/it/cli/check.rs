@@ -1,0 +1,102 @@
+//! `check`: everything that `serve` would find, by the real binary.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+use super::run;
+use crate::support::certificates::Authority;
+use crate::support::models::folder;
+use crate::support::process::Process;
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::sidecar::MODEL;
+
+const NOBODY: &str = "http://127.0.0.1:1";
+
+#[tokio::test]
+async fn what_can_be_served_is_described() {
+    let place = tempdir().unwrap();
+    let signed = Authority::new("ours").sign();
+    for (name, text) in
+        [("cert", &signed.certificate), ("key", &signed.key), ("tokens", &"0123456789abcdef".to_owned())]
+    {
+        fs::write(place.path().join(name), text).unwrap();
+    }
+    let model = folder(MODEL);
+    let model = model.to_str().unwrap();
+    let two = format!("other={model}");
+    let flags = ["check", "--model", model, "--model", &two, "--output", "json"];
+    let files = ["--tls-cert", "cert", "--tls-key", "key", "--auth-tokens", "tokens"];
+    // An address that can't be had is none of its business.
+    let check = run(place.path(), NOBODY, &[&flags[..], &files, &["--listen", "192.0.2.1:1"]].concat()).await;
+    assert_eq!((check.code, check.stderr.as_str()), (0, ""), "{}", check.stdout);
+    let found = check.json();
+    assert_eq!(
+        (&found["tls"], &found["auth_tokens"], &found["store"]),
+        (&json!("ready"), &json!("ready"), &json!("ready"))
+    );
+    assert_eq!((&found["store_kind"], &found["problems"]), (&json!("embedded"), &json!([])));
+    assert_eq!(found["version"], splade_sidecar::version::VERSION);
+    let names: Vec<&Value> = found["models"].as_array().unwrap().iter().map(|model| &model["name"]).collect();
+    assert_eq!(names, [MODEL, "other"]);
+    let first = &found["models"][0];
+    assert_eq!((&first["architecture"], &first["dtype"]), (&json!("BertForMaskedLM"), &json!("float32")));
+    assert_eq!(first["fingerprint"].as_str().unwrap().len(), 64);
+    assert!(first["max_length"].as_u64().unwrap() > 0);
+
+    let qdrant = QdrantServer::start();
+    let text = run(place.path(), NOBODY, &["check", "--model", model, "--qdrant-url", &qdrant.url()]).await;
+    assert_eq!(text.code, 0, "{}", text.stdout);
+    assert!(text.stdout.contains("store    ready, qdrant\nall is well\n"), "{}", text.stdout);
+}
+
+#[tokio::test]
+async fn every_problem_is_told_in_one_run() {
+    let place = tempdir().unwrap();
+    fs::create_dir(place.path().join("empty")).unwrap();
+    fs::write(place.path().join("tokens"), "hunter2\n").unwrap();
+    let flags = "check --model /no/such/folder --model empty --threads 0 --tls-cert nothing --tls-key nowhere \
+                 --auth-tokens tokens --qdrant-url http://127.0.0.1:1";
+    let check = run(place.path(), NOBODY, &flags.split_whitespace().collect::<Vec<_>>()).await;
+    assert_eq!(check.code, 2, "{}", check.stderr);
+    for problem in [
+        "--model: ",
+        "/no/such/folder",
+        "--model empty: ",
+        "--threads is `0`",
+        "--tls-cert: nothing can't be read",
+        "--tls-key: nowhere can't be read",
+        "--auth-tokens: tokens",
+        "--qdrant-url: http://127.0.0.1:1/: the store is unavailable",
+        "7 problem(s)",
+    ] {
+        assert!(check.stdout.contains(problem), "{problem} is not in:\n{}", check.stdout);
+    }
+    assert!(!check.stdout.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_store_in_use_and_a_wrong_url_are_problems() {
+    let place = tempdir().unwrap();
+    let process = Process::start(place.path(), &["--store-dir", "store"]).await;
+    let model = folder(MODEL);
+    let model = model.to_str().unwrap();
+    let check = run(place.path(), NOBODY, &["check", "--model", model, "--store-dir", "store"]).await;
+    assert_eq!(check.code, 2);
+    assert!(check.stdout.contains("in use by another process"), "{}", check.stdout);
+    process.terminate();
+    assert_eq!(process.wait().await.code(), Some(0));
+    let check = run(place.path(), NOBODY, &["check", "--model", model, "--qdrant-url", "ftp://x"]).await;
+    assert!(check.code == 2 && check.stdout.contains("store    wrong"), "{}", check.stdout);
+    assert!(check.stdout.ends_with("1 problem(s)\n"), "{}", check.stdout);
+    let half = run(place.path(), NOBODY, &["check", "--model", model, "--tls-cert", "cert"]).await;
+    assert!(half.code == 2 && half.stdout.contains("tls      wrong"), "{}", half.stdout);
+}
+
+#[tokio::test]
+async fn the_version_says_which_source_it_is() {
+    let place = tempdir().unwrap();
+    let run = run(place.path(), NOBODY, &["--version"]).await;
+    assert_eq!((run.code, run.stdout), (0, format!("splade-sidecar {}\n", splade_sidecar::version::LONG)));
+}

@@ -1,0 +1,210 @@
+//! `ingest --checkpoint`: killed, resumed, refused.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use splade_sidecar::proto::document_id::Kind;
+use tempfile::{TempDir, tempdir};
+use tokio::time::{sleep, timeout};
+
+use super::fake::{Fake, Rule, Seen};
+use super::{Run, command, run, run_with_input};
+use crate::support::sidecar::Sidecar;
+
+const FLAGS: [&str; 7] = ["ingest", "docs.jsonl", "--collection", "docs", "--checkpoint", "checkpoint", "--output"];
+
+/// Line `n`, from 1. Every tenth is no JSON, and the one after it is what the server rejects.
+fn line(n: usize) -> String {
+    match n % 10 {
+        0 => format!("no json {n}\n"),
+        1 => format!("{}\n", json!({"id": n, "text": "bad"})),
+        _ => format!("{}\n", json!({"id": n, "text": format!("document {n}")})),
+    }
+}
+
+fn lines(numbers: impl IntoIterator<Item = usize>) -> String {
+    numbers.into_iter().map(line).collect()
+}
+
+fn folder(count: usize) -> TempDir {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("docs.jsonl"), lines(1..=count)).unwrap();
+    folder
+}
+
+async fn ingest(folder: &Path, server: &str, more: &[&str]) -> Run {
+    run(folder, server, &[&FLAGS[..], &["json"], more].concat()).await
+}
+
+fn checkpoint(folder: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(folder.join("checkpoint")).ok()?).ok()
+}
+
+/// Waits until the checkpoint says that so many lines are done with.
+async fn wait_done(folder: &Path, lines: u64) {
+    let done = async {
+        while checkpoint(folder).is_none_or(|state| state["tally"]["done"]["lines"] != lines) {
+            // Another process writes the file.
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = timeout(Duration::from_secs(60), done).await;
+    assert!(waited.is_ok(), "{:?}", checkpoint(folder));
+}
+
+/// Kills it as nothing can be prepared for.
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn rejected_lines(file: PathBuf) -> Vec<u64> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["line_number"].as_u64().unwrap()).collect()
+}
+
+fn expected_rejects(count: u64) -> Vec<u64> {
+    (1..=count).filter(|number| number % 10 < 2).collect()
+}
+
+fn ids(seen: &Seen) -> Vec<u64> {
+    let ids = seen.documents().into_iter().map(|document| document.id.and_then(|id| id.kind));
+    ids.map(|kind| if let Some(Kind::Num(num)) = kind { num } else { panic!("{kind:?}") }).collect()
+}
+
+#[tokio::test]
+async fn a_killed_run_is_taken_up_where_it_was() {
+    let folder = folder(1000);
+    let rejects = folder.path().join("docs.jsonl.rejects.jsonl");
+    // 270 documents are 300 lines; documents 271 to 540 are on their way when it is killed.
+    let holding = Fake::new(Rule::HoldAfter(270));
+    let mut first = command(folder.path(), &holding.serve().await, [&FLAGS[..], &["json"]].concat());
+    let child = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_done(folder.path(), 300).await;
+    holding.arrivals.0.acquire_many(540).await.unwrap().forget();
+    kill(child);
+    assert_eq!(rejected_lines(rejects.clone()), expected_rejects(300));
+    // What it might have written after the checkpoint, the last line in part.
+    let mut file = fs::OpenOptions::new().append(true).open(&rejects).unwrap();
+    file.write_all(b"{\"line_number\": 310}\n{\"line_nu").unwrap();
+
+    let healthy = Fake::new(Rule::Index);
+    let server = healthy.serve().await;
+    let second = ingest(folder.path(), &server, &[]).await;
+    assert_eq!(second.code, 1, "{}", second.stderr);
+    let (documents, indexed, rejected) = (1000, 800, 200);
+    let counts = |run: &Run| ["documents", "indexed", "rejected"].map(|name| run.json()[name].as_u64().unwrap());
+    assert_eq!(counts(&second), [documents, indexed, rejected], "of both runs together");
+    let sent = ids(&healthy.seen());
+    assert!(
+        sent.iter().copied().eq((301..=1000).filter(|number| number % 10 > 0)),
+        "each once, and none that was done"
+    );
+    assert_eq!(rejected_lines(rejects.clone()), expected_rejects(1000));
+
+    // Again: there is nothing to do, which needs no server.
+    let third = ingest(folder.path(), "http://127.0.0.1:1", &[]).await;
+    assert_eq!((third.code, counts(&third)), (1, counts(&second)), "{}", third.stderr);
+    assert!(third.stderr.contains("nothing to do: all 1000 lines"), "{}", third.stderr);
+
+    // The file grows.
+    let mut file = fs::OpenOptions::new().append(true).open(folder.path().join("docs.jsonl")).unwrap();
+    file.write_all(lines(1001..=1010).as_bytes()).unwrap();
+    let fourth = ingest(folder.path(), &server, &[]).await;
+    assert_eq!(counts(&fourth), [1010, 808, 202], "{}", fourth.stderr);
+    assert_eq!(ids(&healthy.seen())[sent.len()..], (1001..=1009).collect::<Vec<_>>());
+    assert_eq!(rejected_lines(rejects), expected_rejects(1010));
+}
+
+#[tokio::test]
+async fn a_broken_stream_needs_only_the_same_command_again() {
+    let folder = folder(300);
+    let broken = Fake::new(Rule::BreakAfter(90));
+    let first = ingest(folder.path(), &broken.serve().await, &[]).await;
+    assert_eq!(first.code, 2);
+    assert!(first.stderr.contains("Run the same command to go on"), "{}", first.stderr);
+    let healthy = Fake::new(Rule::Index);
+    let second = ingest(folder.path(), &healthy.serve().await, &[]).await;
+    assert_eq!((second.code, &second.json()["documents"]), (1, &json!(300)), "{}", second.stderr);
+    // Document 89, which is line 98, had no result, though 90 had one.
+    assert_eq!(ids(&healthy.seen())[0], 98);
+    assert_eq!(rejected_lines(folder.path().join("docs.jsonl.rejects.jsonl")), expected_rejects(300));
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_something_else_is_refused() {
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let folder = folder(30);
+    assert_eq!(ingest(folder.path(), &server, &[]).await.code, 1);
+    let seen = fake.seen().documents().len();
+    fs::write(folder.path().join("other.jsonl"), lines(1..=30)).unwrap();
+    let refused = async |arguments: &[&str], problem: &str| {
+        let run = run(folder.path(), &server, arguments).await;
+        assert_eq!(run.code, 2, "{}", run.stdout);
+        assert!(run.stderr.contains(problem), "{}", run.stderr);
+    };
+    let with = |more: &[&'static str]| [&FLAGS[..], &["json"], more].concat();
+    refused(&with(&["--shard", "0/2"]), "--shard was `0/1` and is `0/2`").await;
+    refused(&with(&["--id-field", "sku"]), "--id-field was `id` and is `sku`").await;
+    let other = ["ingest", "other.jsonl", "--collection", "other", "--checkpoint", "checkpoint"];
+    refused(&other, "--collection was `docs` and is `other`").await;
+    refused(&other, "other.jsonl`").await;
+    refused(&with(&["--skip", "3"]), "cannot be used with").await;
+    refused(&with(&["--rejects", "checkpoint"]), "name the same file; name two").await;
+    fs::write(folder.path().join("docs.jsonl"), lines(1..=29)).unwrap();
+    refused(&with(&[]), "so it is another one; name another file or remove this one").await;
+    assert_eq!(fake.seen().documents().len(), seen, "nothing is sent");
+}
+
+/// The real server; what is ingested comes from a pipe, and is told apart by line number.
+#[tokio::test]
+async fn every_document_is_stored_once_though_the_client_is_killed() {
+    let sidecar = Sidecar::start(&[]).await;
+    let server = format!("http://{}", sidecar.address);
+    let folder = tempdir().unwrap();
+    let flags = ["ingest", "-", "--collection", "docs", "--create-collection", "--checkpoint", "checkpoint"];
+    let mut first = command(folder.path(), &server, flags);
+    let mut child = first.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(lines(1..=205).as_bytes()).unwrap();
+    wait_done(folder.path(), 205).await;
+    // Some of these may be stored before it is killed, and some not.
+    input.write_all(lines(206..=300).as_bytes()).unwrap();
+    kill(child);
+
+    let second =
+        run_with_input(folder.path(), &server, &[&flags[..], &["--output", "json"]].concat(), &lines(1..=400)).await;
+    assert_eq!(second.code, 1, "{}", second.stderr);
+    // This server has nothing against `bad`.
+    assert_eq!((&second.json()["documents"], &second.json()["indexed"]), (&json!(400), &json!(360)));
+    assert_eq!(sidecar.point_count("docs").await, 360);
+    let rejected = rejected_lines(folder.path().join("rejects.jsonl"));
+    assert!(rejected.into_iter().eq((1..=40).map(|tens| tens * 10)));
+    sidecar.end().await;
+}
+
+#[tokio::test]
+async fn two_shards_with_checkpoints_share_one_server() {
+    let sidecar = Sidecar::start(&[]).await;
+    let server = format!("http://{}", sidecar.address);
+    let folder = folder(200);
+    let arguments = |shard, checkpoint| {
+        let flags = ["ingest", "docs.jsonl", "--collection", "docs", "--create-collection", "--output", "json"];
+        [&flags[..], &["--shard", shard, "--checkpoint", checkpoint]].concat()
+    };
+    let (first, second) = (arguments("0/2", "c.0"), arguments("1/2", "c.1"));
+    let (first, second) = tokio::join!(run(folder.path(), &server, &first), run(folder.path(), &server, &second));
+    let sum = |name: &str| [&first, &second].map(|run| run.json()[name].as_u64().unwrap()).iter().sum::<u64>();
+    assert_eq!((sum("documents"), sum("other_shards"), sum("indexed")), (200, 200, 180));
+    assert_eq!(sidecar.point_count("docs").await, 180);
+    let rejects = ["0", "1"].map(|i| rejected_lines(folder.path().join(format!("docs.jsonl.{i}-of-2.rejects.jsonl"))));
+    assert_eq!(rejects.concat().into_iter().collect::<BTreeSet<_>>().len(), 20);
+    assert_eq!(rejects.concat().len(), 20);
+    sidecar.end().await;
+}
