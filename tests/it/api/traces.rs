@@ -123,6 +123,8 @@ async fn batches_are_linked_to_all_their_calls() {
     let (mut first, mut second) = (open().await, open().await);
     first.push_all([docs([1])]);
     second.push_all([docs([2])]);
+    // Neither ends before both have their result: a writer without streams waits for nobody.
+    tokio::join!(first.read_results(1), second.read_results(1));
     let (first, second) = tokio::join!(first.rest(), second.rest());
     assert_eq!((first.0.indexed().len(), second.0.indexed().len()), (1, 1));
     let mut index = process.index().await;
