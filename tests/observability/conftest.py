@@ -1,0 +1,45 @@
+"""A server that has worked for half a minute, and the Prometheus that watched it."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "deploy" / "observability")]
+
+from fixtures import binary, model_folder, start  # noqa: E402
+from load import Load  # noqa: E402
+from prometheus import Prometheus  # noqa: E402
+
+__all__ = ["binary", "model_folder", "start"]
+
+FOLDER = ROOT / "deploy" / "observability"
+SECONDS = 30
+
+
+def tool(name: str) -> str:
+    found = shutil.which(name)
+    if not found:
+        pytest.skip(f"no {name} here: `make prometheus` fetches Debian's package, or put it into PATH")
+    return found
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    return tool("promtool")
+
+
+@pytest.fixture(scope="session")
+def watched(start, tmp_path_factory):
+    """The server and the Prometheus; the load has just ended."""
+    program = tool("prometheus")
+    server = start(tmp_path_factory.mktemp("watched-store"))
+    prometheus = Prometheus(
+        program, tmp_path_factory.mktemp("prometheus"), FOLDER / "alerts.yaml", server.metrics_address
+    )
+    with Load(server):
+        prometheus.wait(f"count_over_time(up[5m]) > {SECONDS}", timeout_s=3 * SECONDS)
+    yield server, prometheus
+    prometheus.close()
