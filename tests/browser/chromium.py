@@ -111,7 +111,7 @@ class Chromium:
         )
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
-    def screenshot(self, path: Path, height: "int | None" = None) -> None:
+    def screenshot(self, path: Path, height: "float | None" = None) -> None:
         """The page, not only what fits the window; only its beginning if a height is given."""
         size = self.send("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": height or size["height"], "scale": 1}
