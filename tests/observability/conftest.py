@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "deploy" / "observability")]
+sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "scripts" / "grafana")]
 
 from fixtures import binary, model_folder, start  # noqa: E402
 from load import Load  # noqa: E402

@@ -71,9 +71,7 @@ def test_an_alert_says_what_to_do(rule):
 
 
 def test_the_dashboard_is_what_its_panels_say():
-    assert dashboard.TARGET.read_text(encoding="utf-8") == dashboard.text(), (
-        "run python3 deploy/observability/dashboard.py"
-    )
+    assert dashboard.TARGET.read_text(encoding="utf-8") == dashboard.text(), "run python3 scripts/grafana/dashboard.py"
 
 
 def test_panels_are_described_and_do_not_overlap():

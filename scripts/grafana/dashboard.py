@@ -1,6 +1,6 @@
 """Writes dashboard.json, the Grafana dashboard of what panels.py lists.
 
-    python3 deploy/observability/dashboard.py
+    python3 scripts/grafana/dashboard.py
 
 A test holds that the file is what this writes, and runs every query on a real Prometheus.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from panels import GREEN, NO_STEPS, RED, ROWS, STATS, TABLES
 
-TARGET = Path(__file__).with_name("dashboard.json")
+TARGET = Path(__file__).resolve().parents[2] / "deploy" / "observability" / "dashboard.json"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 YES_NO = [{"type": "value", "options": {"0": {"text": "no", "color": RED}, "1": {"text": "yes", "color": GREEN}}}]
 
