@@ -83,7 +83,7 @@ class Chromium:
             raise AssertionError(details.get("exception", {}).get("description") or details["text"])
         return result["result"].get("value")
 
-    def wait(self, condition: str, timeout_s: float = 20) -> None:
+    def wait(self, condition: str, timeout_s: float = 40) -> None:
         """Until the condition is true; it is looked at whenever the page changes."""
         quoted = json.dumps(condition)
         self.evaluate(f"""new Promise((done, fail) => {{

@@ -13,7 +13,9 @@ STATUS = {
     "stopping": False,
     "uptime_seconds": 93_784.5,
     "store": {"kind": "qdrant", "up": True},
-    "models": [],
+    "models": [
+        {"name": "a-model", "architecture": "BertForMaskedLM", "dtype": "float32", "device": "cpu", "default": True}
+    ],
     "encoder_threads": 2,
     "errors": [],
 }

@@ -17,7 +17,11 @@ def opened(browser, stand_in, state="ready"):
     ("status", "state", "words"),
     [
         ({}, "ready", "Ready"),
-        ({"ready": False, "store": {"kind": "qdrant", "up": True}}, "unready", "models are being loaded"),
+        (
+            {"ready": False, "models": [], "store": {"kind": "qdrant", "up": False}},
+            "unready",
+            "models are being loaded",
+        ),
         ({"ready": False, "store": {"kind": "qdrant", "up": False}}, "unready", "the store does not answer"),
         ({"ready": False, "stopping": True}, "stopping", "what was read is finished"),
     ],
