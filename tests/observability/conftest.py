@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,14 @@ def promtool() -> str:
 
 @pytest.fixture(scope="session")
 def watched(start, tmp_path_factory):
-    """The server and the Prometheus; the load has just ended."""
+    """The server and the Prometheus, whose queries are of the load's last moment."""
     program = tool("prometheus")
     server = start(tmp_path_factory.mktemp("watched-store"))
     prometheus = Prometheus(
         program, tmp_path_factory.mktemp("prometheus"), FOLDER / "alerts.yaml", server.metrics_address
     )
     with Load(server):
-        prometheus.wait(f"count_over_time(up[5m]) > {SECONDS}", timeout_s=3 * SECONDS)
+        prometheus.wait(f"count_over_time(up[5m]) > {SECONDS}", timeout_s=10 * SECONDS)
+        prometheus.at = time.time()
     yield server, prometheus
     prometheus.close()

@@ -31,6 +31,8 @@ class Prometheus:
         config.write_text(CONFIG.format(rules=rules, target=target))
         self.address = f"127.0.0.1:{free_ports(1)[0]}"
         self.log = folder / "prometheus.log"
+        # The time that queries are of, if it is not now.
+        self.at: float | None = None
         command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
@@ -53,7 +55,7 @@ class Prometheus:
 
     def query(self, expr: str) -> list[float]:
         """The values of an instant query, without those that are no number."""
-        data = self.get("query", query=expr)
+        data = self.get("query", query=expr, **({} if self.at is None else {"time": str(self.at)}))
         samples = [data["result"]] if data["resultType"] == "scalar" else [item["value"] for item in data["result"]]
         values = [float(value) for _, value in samples]
         return [value for value in values if value == value]

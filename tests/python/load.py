@@ -24,7 +24,9 @@ class Load:
         self.corpus = corpus(240)
         self.ending = threading.Event()
         self.failures: list[BaseException] = []
-        self.threads = [threading.Thread(target=self._repeat, args=(work,)) for work in (self._ingest, self._calls)]
+        self.threads = [
+            threading.Thread(target=self._repeat, args=(work,)) for work in (self._ingest, self._stream, self._calls)
+        ]
 
     def __enter__(self) -> "Load":
         # What the calls search in.
@@ -69,7 +71,10 @@ class Load:
         self.sidecar.encoder.Encode(encoder.EncodeRequest(texts=[f"text number {turn}"]))
         documents = [document(f"upserted {turn}", 2_000_000 + turn)]
         self.sidecar.index.Upsert(index.UpsertRequest(options=options(COLLECTION), documents=documents))
-        list(self.sidecar.encoder.EncodeStream(iter([encoder.EncodeStreamRequest(texts=["one", "two"])])))
+        self.ending.wait(0.05)
+
+    def _stream(self, turn: int) -> None:
+        list(self.sidecar.encoder.EncodeStream(iter([encoder.EncodeStreamRequest(texts=["one", f"number {turn}"])])))
         self.ending.wait(0.05)
 
 
