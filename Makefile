@@ -15,6 +15,7 @@ GRPCURL_BIN := $(TARGET)/bin/grpcurl
 GRPCURL_VERSION := v1.9.3
 # What renders and judges deploy/: helm, kustomize and deploycheck. tests/deploy/tools/go.mod pins them.
 DEPLOY_TOOLS := $(TARGET)/bin
+PROMETHEUS := $(TARGET)/prometheus
 # What is fuzzed, and for how many seconds each.
 TARGETS := document requests jsonl tokenizer model_folder
 TIME := 600
@@ -41,19 +42,24 @@ demo: ## See it work, from a model to a search; make demo DOCS=my.jsonl takes yo
 	scripts/demo.sh $(TARGET)/release/splade-sidecar "$$model"
 
 .PHONY: test
-test: test-rust test-python test-deploy ## Run all tests
+test: test-rust test-python test-deploy test-browser test-observability ## Run all tests
 
 .PHONY: test-rust
 test-rust: ## Run the unit, property and integration tests
 	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
 	cargo test --locked
 
+# The binary of the Rust tests: a plain build has other features, and would compile everything again.
+define server_to_test
+cargo test --locked --no-run
+export SPLADE_SIDECAR_BIN=$(TARGET)/debug/splade-sidecar
+export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
+endef
+
 .PHONY: test-python
 test-python: $(TEST_VENV)/.installed grpcurl ## Drive the server from Python and with grpcurl
-	# The binary of the Rust tests: a plain build has other features, and would compile everything again.
-	cargo test --locked --no-run
-	export SPLADE_SIDECAR_BIN=$(TARGET)/debug/splade-sidecar
-	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py) SPLADE_CRANFIELD=$(CRANFIELD)
+	$(server_to_test)
+	export SPLADE_CRANFIELD=$(CRANFIELD)
 	if [[ -x $(GRPCURL_BIN) ]]; then export GRPCURL=$(GRPCURL_BIN); fi
 	$(TEST_VENV)/bin/pytest tests/python -ra
 
@@ -66,9 +72,8 @@ grpcurl:
 
 .PHONY: test-deploy
 test-deploy: $(DEPLOY_VENV)/.installed deploy-tools ## Check the image, the manifests, the chart and the compose file
-	cargo test --locked --no-run
-	export SPLADE_SIDECAR_BIN=$(TARGET)/debug/splade-sidecar DEPLOY_TOOLS=$(DEPLOY_TOOLS)
-	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
+	$(server_to_test)
+	export DEPLOY_TOOLS=$(DEPLOY_TOOLS)
 	$(DEPLOY_VENV)/bin/pytest tests/deploy -ra
 
 # Made anew when their sources or pins change. Without Go the tests that need them are skipped, and say so.
@@ -76,6 +81,33 @@ test-deploy: $(DEPLOY_VENV)/.installed deploy-tools ## Check the image, the mani
 deploy-tools:
 	if ! command -v go >/dev/null; then echo "no Go here, so no helm, kustomize and deploycheck"; exit 0; fi
 	go -C tests/deploy/tools build -o $(DEPLOY_TOOLS)/ . tool
+
+.PHONY: test-browser
+test-browser: $(TEST_VENV)/.installed ## Open the page on the metrics port in Chromium; skipped where there is none
+	$(server_to_test)
+	$(TEST_VENV)/bin/pytest tests/browser -ra
+
+.PHONY: pictures
+pictures: $(TEST_VENV)/.installed ## Take the pictures of docs/images, with three minutes of load
+	$(server_to_test)
+	mkdir -p docs/images
+	SPLADE_SCREENSHOTS=docs/images $(TEST_VENV)/bin/pytest tests/browser -ra -k figures_move
+
+.PHONY: test-observability
+test-observability: $(TEST_VENV)/.installed prometheus ## Check alerts and dashboard on a real Prometheus; skipped where there is none
+	$(server_to_test)
+	PATH=$$PATH:$(PROMETHEUS)/usr/bin $(TEST_VENV)/bin/pytest tests/observability -ra
+
+# Debian's package, unpacked and not installed: that takes no root, and starts no service. Where there is no Debian, put
+# prometheus and promtool into PATH; without them the tests are skipped, and say so.
+.PHONY: prometheus
+prometheus:
+	if command -v promtool >/dev/null || [[ -x $(PROMETHEUS)/usr/bin/promtool ]]; then exit 0; fi
+	if ! command -v apt-get >/dev/null; then echo "no apt-get here, so no Prometheus"; exit 0; fi
+	mkdir -p $(PROMETHEUS)
+	cd $(PROMETHEUS)
+	apt-get -qq -o APT::Sandbox::User=root download prometheus || { echo "apt-get finds no prometheus, so there is none"; exit 0; }
+	dpkg -x prometheus_*.deb .
 
 .PHONY: dist
 dist: ## Make a release in dist/: binary, licences, bill of materials, checksums; a clean checkout gives it its revision

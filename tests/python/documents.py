@@ -1,5 +1,6 @@
 """Documents to send, good and bad, and a way to send them."""
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -63,9 +64,9 @@ def ingest(sidecar, settings: index.IngestOptions, documents: Iterable, batch: i
 
 def requests(settings: index.IngestOptions, documents: Iterable, batch: int) -> Iterator[bytes]:
     yield index.IngestRequest(options=settings).SerializeToString()
-    fields = [field(2, item if isinstance(item, bytes) else item.SerializeToString()) for item in documents]
-    for begin in range(0, len(fields), batch):
-        yield b"".join(fields[begin : begin + batch])
+    fields = (field(2, item if isinstance(item, bytes) else item.SerializeToString()) for item in documents)
+    while message := b"".join(itertools.islice(fields, batch)):
+        yield message
 
 
 def nested_payload(text: str, depth: int) -> bytes:
