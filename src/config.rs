@@ -153,7 +153,12 @@ pub struct ServeArgs {
     drain_deadline: String,
 
     /// What is logged: error, warn, info, debug or trace, of everything or by module.
-    #[arg(long, env = "SPLADE_LOG", value_name = "FILTER", default_value = "warn,splade_sidecar=info")]
+    #[arg(
+        long,
+        env = "SPLADE_LOG",
+        value_name = "FILTER",
+        default_value = "warn,qdrant_edge=error,splade_sidecar=info"
+    )]
     log: String,
     /// How it is logged: text or json.
     #[arg(long, env = "SPLADE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]

@@ -65,6 +65,8 @@ impl Visit for Text {
         // Writing to a string can't fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
+            // Where in its source a library wrote it.
+            name if name.starts_with("log.") => Ok(()),
             name => write!(self.fields, " {name}={value:?}"),
         };
     }

@@ -76,11 +76,16 @@ pub fn init(config: &Config) -> anyhow::Result<Traces> {
     });
     tracing_subscriber::registry()
         .with(logs.with_filter(EnvFilter::try_new(&config.log)?))
-        .with(problems::Keeper.with_filter(LevelFilter::WARN))
+        .with(problems::Keeper.with_filter(problems_kept()))
         .with(traces)
         .try_init()
         .context("logs can't be set up")?;
     Ok(Traces(provider))
+}
+
+/// Warnings and errors, but for warnings of the embedded engine: they are for those who develop it.
+fn problems_kept() -> Targets {
+    Targets::new().with_default(LevelFilter::WARN).with_target("qdrant_edge", LevelFilter::ERROR)
 }
 
 /// Where spans go; `None` if nobody asked for them.

@@ -27,8 +27,13 @@ use crate::trace;
 const STATUS: &str = "grpc-status";
 /// What metrics call the methods that there are not: a client makes those names up.
 const UNKNOWN: &str = "unknown";
-/// Services beside the contract's: those have no span, for probes would drown the others.
-const PLUMBING: [&str; 2] = ["grpc.health.v1.Health/", "grpc.reflection."];
+/// Methods of services beside the contract's: those have no span, for probes would drown the others.
+const PLUMBING: [&str; 4] = [
+    "grpc.health.v1.Health/Check",
+    "grpc.health.v1.Health/Watch",
+    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
 
 /// Counts and traces the calls that go through.
 pub fn observed(routes: Routes) -> Routes {
@@ -43,15 +48,14 @@ pub fn observed(routes: Routes) -> Routes {
 /// `package.Service/Method`, if there is such a method.
 fn name(path: &str, methods: &HashSet<String>) -> String {
     let name = path.trim_start_matches('/');
-    let known = methods.contains(name) || PLUMBING.iter().any(|prefix| name.starts_with(prefix));
+    let known = methods.contains(name) || PLUMBING.contains(&name);
     if known { name.to_owned() } else { UNKNOWN.to_owned() }
 }
 
 async fn observe(method: String, request: Request, next: Next) -> Response {
-    let span = if PLUMBING.iter().any(|prefix| method.starts_with(prefix)) {
-        Span::none()
-    } else {
-        span(&method, request.headers())
+    let span = match PLUMBING.contains(&&*method) {
+        true => Span::none(),
+        false => span(&method, request.headers()),
     };
     let mut call = Call { method, since: Instant::now(), span, ended: false };
     let response = next.run(request).instrument(call.span.clone()).await;
@@ -171,7 +175,10 @@ mod tests {
         let name = |path| name(path, &methods);
         assert_eq!(name("/splade.v1.IndexService/Ingest"), "splade.v1.IndexService/Ingest");
         assert_eq!(name("/splade.v1.EncoderService/GetModel"), "splade.v1.EncoderService/GetModel");
-        for made_up in ["/splade.v1.IndexService/Ingest2", "/", "", "/a/b", "/splade.v1.IndexService"] {
+        assert_eq!(name("/grpc.health.v1.Health/Check"), "grpc.health.v1.Health/Check");
+        let made_up =
+            ["/splade.v1.IndexService/Ingest2", "/", "", "/a/b", "/splade.v1.IndexService", "/grpc.health.v1.Health/a"];
+        for made_up in made_up {
             assert_eq!(name(made_up), UNKNOWN, "{made_up}");
         }
     }
