@@ -21,6 +21,7 @@ mod long_text;
 mod model;
 mod output;
 mod pruning;
+mod reindex;
 mod search;
 mod serve;
 
@@ -52,6 +53,7 @@ Each command has a help of its own: splade-sidecar ingest --help";
 enum Command {
     Serve(Box<ServeArgs>),
     Ingest(ingest::Ingest),
+    Reindex(Box<reindex::Reindex>),
     Search(search::Search),
     Encode(encode::Encode),
     Explain(explain::Explain),
@@ -69,6 +71,7 @@ impl Cli {
         match self.command {
             Command::Serve(args) => serve::run(*args).await,
             Command::Ingest(command) => command.run().await,
+            Command::Reindex(command) => command.run().await,
             Command::Search(command) => command.run().await,
             Command::Encode(command) => command.run().await,
             Command::Explain(command) => command.run().await,

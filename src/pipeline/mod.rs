@@ -36,7 +36,7 @@ use std::thread::JoinHandle;
 
 use metrics::gauge;
 
-pub use collections::{Accept, Collections};
+pub use collections::{Accept, Collections, ModelChoice, Opened};
 pub use encode::{Encode, EncodeOptions, Vectors};
 pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
 pub use finalizer::{Finalizer, Finished};

@@ -7,6 +7,7 @@
 //! Each call is bounded in time and is one request. Writes wait until Qdrant has applied them (`wait`), and count only
 //! if it says so.
 
+mod aliases;
 mod collection;
 mod config;
 mod connection;
@@ -14,19 +15,19 @@ mod convert;
 mod error;
 mod filter;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{
     DeletePoints, GetCollectionInfoRequest, GetPoints, ListCollectionsRequest, PointsIdsList, PointsSelector,
-    QueryPoints, ShardKeySelector, UpdateResult, UpdateStatus, UpsertPoints,
+    QueryPoints, ScrollPoints, ShardKeySelector, UpdateResult, UpdateStatus, UpsertPoints,
 };
 
 pub use self::config::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantUrl};
 use self::connection::Connection;
-use super::{CollectionInfo, SearchQuery, StoreError, VectorStore};
+use super::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore};
 use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint};
 
 /// How long a server may take to say that it is there.
@@ -65,7 +66,10 @@ impl VectorStore for QdrantStore {
         Ok(())
     }
 
+    /// Qdrant describes a collection by an alias too, but does not say which one it is.
     async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
+        let aliases = self.aliases().await?;
+        let name = aliases.get(name).map_or(name, String::as_str);
         let request = GetCollectionInfoRequest { collection_name: name.to_owned() };
         let mut collections = self.connection.collections()?;
         match self.connection.call(name, collections.get(request)).await {
@@ -163,6 +167,24 @@ impl VectorStore for QdrantStore {
         Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, digest?))).collect())
     }
 
+    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
+        let ScrollFrom { from, limit, dense } = from;
+        let request = ScrollPoints {
+            collection_name: name.to_owned(),
+            offset: from.as_ref().map(convert::point_id),
+            limit: Some(u32::try_from(limit).unwrap_or(u32::MAX)),
+            with_payload: Some(convert::payload_selector(true)),
+            with_vectors: (!dense.is_empty()).then(|| convert::only_vectors(dense)),
+            shard_key_selector: self.shards(),
+            ..ScrollPoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.scroll(request)).await?;
+        let points = response.result.into_iter().map(convert::scrolled).collect::<Result<_, _>>()?;
+        let next = response.next_page_offset.map(|id| convert::own_id(Some(id))).transpose()?;
+        Ok(Page { points, next })
+    }
+
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());
@@ -180,6 +202,18 @@ impl VectorStore for QdrantStore {
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.delete(request)).await?;
         applied(response.result)
+    }
+
+    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        aliases::list(&self.connection).await
+    }
+
+    async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
+        aliases::set(&self.connection, alias, collection).await
+    }
+
+    async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
+        aliases::delete(&self.connection, alias).await
     }
 
     /// Lets go of the connection. There is nothing to write out: what was confirmed is written.

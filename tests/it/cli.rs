@@ -3,6 +3,7 @@
 mod fake;
 mod ingest;
 mod query;
+mod reindex;
 mod secured;
 
 use std::ffi::OsStr;

@@ -29,15 +29,22 @@ use super::output::OutputArgs;
 use super::pruning;
 use crate::proto::{CollectionOptions, IngestOptions, Pruning};
 pub(crate) use line::Mapping;
-use progress::Progress;
 use reader::Input;
 pub(crate) use reader::read as read_lines;
-use rejects::RejectFile;
-use stream::Session;
-use summary::{Failure, Summary};
+use summary::Failure;
+
+// What `reindex` has in common with it.
+pub(super) use batch::{Batcher, Line};
+pub(super) use line::{MAX_DOCUMENT_BYTES, too_long};
+pub(super) use progress::Progress;
+pub(super) use reader::Batches;
+pub(super) use rejects::RejectFile;
+pub(super) use stream::Session;
+pub(super) use summary::Summary;
+pub(super) use tracker::Tally;
 
 /// The exit status of a run that indexed all but some documents.
-const SOME_REJECTED: u8 = 1;
+pub(super) const SOME_REJECTED: u8 = 1;
 
 /// Encode and index documents from JSON lines.
 ///
@@ -56,7 +63,7 @@ pub struct Ingest {
     /// The collection to write to.
     #[arg(long, env = "SPLADE_COLLECTION", value_name = "NAME")]
     collection: String,
-    /// The model that encodes the texts [default: the server's default model].
+    /// The model that encodes the texts [default: the one that wrote the collection, or else the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
     /// Create the collection if it is not there.

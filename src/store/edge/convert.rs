@@ -130,6 +130,16 @@ pub(super) fn stored_point(
     Ok(StoredPoint::new(point_id(id), score, payload, sparse))
 }
 
+/// The dense vectors of a point.
+pub(super) fn dense_vectors(vectors: Option<VectorStructInternal>) -> BTreeMap<String, Vec<f32>> {
+    let Some(VectorStructInternal::Named(vectors)) = vectors else { return BTreeMap::new() };
+    let dense = vectors.into_iter().filter_map(|(name, vector)| match vector {
+        VectorInternal::Dense(values) => Some((name, values)),
+        VectorInternal::Sparse(_) | VectorInternal::MultiDense(_) => None,
+    });
+    dense.collect()
+}
+
 fn sparse_vector(vectors: VectorStructInternal, name: &str) -> Result<SparseVector, StoreError> {
     let VectorStructInternal::Named(mut vectors) = vectors else { return Ok(SparseVector::default()) };
     match vectors.remove(name) {

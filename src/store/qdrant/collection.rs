@@ -57,7 +57,7 @@ pub(super) fn info(name: &str, info: Option<qdrant::CollectionInfo>) -> Result<C
         fingerprint: text(&config.metadata, FINGERPRINT).map(Fingerprint),
         vector_name,
     };
-    Ok(CollectionInfo { spec, point_count: info.points_count.unwrap_or_default() })
+    Ok(CollectionInfo { name: name.to_owned(), spec, point_count: info.points_count.unwrap_or_default() })
 }
 
 /// The vector named `splade`, or the only one.
@@ -193,7 +193,7 @@ mod tests {
         };
         for spec in [spec(), plain] {
             let read = info("docs", Some(described(create("docs", &spec)))).unwrap();
-            assert_eq!(read, CollectionInfo { spec, point_count: 5 });
+            assert_eq!(read, CollectionInfo { name: "docs".to_owned(), spec, point_count: 5 });
         }
     }
 

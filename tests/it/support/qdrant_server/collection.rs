@@ -5,12 +5,13 @@ use std::sync::Arc;
 use qdrant_client::qdrant;
 use qdrant_client::qdrant::vector_input::Variant as VectorInput;
 use qdrant_client::qdrant::vectors_config::Config;
-use qdrant_client::qdrant::{CreateCollection, GetPoints, QueryPoints, query};
+use qdrant_client::qdrant::{CreateCollection, GetPoints, QueryPoints, ScrollPoints, query};
 use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
     CountRequest, Distance, EdgeConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, NamedQuery,
     OperationError, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum, QueryRequest,
-    ScoringQuery, UpdateOperation, VectorInternal, VectorPersisted, VectorStorageDatatype, VectorStructPersisted,
+    ScoringQuery, ScrollRequest, UpdateOperation, VectorInternal, VectorPersisted, VectorStorageDatatype,
+    VectorStructPersisted,
 };
 use tempfile::TempDir;
 use tonic::Status;
@@ -89,13 +90,32 @@ impl Collection {
         let payload = wire::with_payload(request.with_payload)?;
         let vectors = wire::with_vector(request.with_vectors);
         let records = self.shard.retrieve(&ids, Some(payload), Some(vectors)).map_err(wire::status)?;
-        let point = |record: qdrant_edge::Record| qdrant::RetrievedPoint {
-            id: Some(wire::wire_id(record.id)),
-            payload: wire::wire_payload(record.payload),
-            vectors: wire::wire_vectors(record.vector),
-            ..Default::default()
+        Ok(records.into_iter().map(retrieved).collect())
+    }
+
+    /// A page of points, and where the next one begins.
+    pub fn scroll(
+        &self,
+        request: ScrollPoints,
+    ) -> Result<(Vec<qdrant::RetrievedPoint>, Option<qdrant::PointId>), Status> {
+        if request.order_by.is_some() {
+            return Err(Status::unimplemented("the test server scrolls by id only"));
+        }
+        if request.limit == Some(0) {
+            return Err(Status::invalid_argument(
+                "Validation error in body: [limit: value 0 invalid, must be 1 or larger]",
+            ));
+        }
+        let scroll = ScrollRequest {
+            offset: request.offset.map(wire::point_id).transpose()?,
+            limit: Some(request.limit.unwrap_or(10) as usize),
+            filter: request.filter.map(filter::filter).transpose()?,
+            with_payload: Some(wire::with_payload(request.with_payload)?),
+            with_vector: wire::with_vector(request.with_vectors),
+            order_by: None,
         };
-        Ok(records.into_iter().map(point).collect())
+        let (records, next) = self.shard.scroll(scroll).map_err(wire::status)?;
+        Ok((records.into_iter().map(retrieved).collect(), next.map(wire::wire_id)))
     }
 
     pub fn count(&self, filter: Option<qdrant::Filter>) -> Result<u64, Status> {
@@ -164,6 +184,15 @@ impl Collection {
 
     fn update(&self, operation: PointOperations) -> Result<(), Status> {
         self.shard.update(UpdateOperation::PointOperation(operation)).map_err(wire::status)
+    }
+}
+
+fn retrieved(record: qdrant_edge::Record) -> qdrant::RetrievedPoint {
+    qdrant::RetrievedPoint {
+        id: Some(wire::wire_id(record.id)),
+        payload: wire::wire_payload(record.payload),
+        vectors: wire::wire_vectors(record.vector),
+        ..Default::default()
     }
 }
 

@@ -60,11 +60,27 @@ impl Collections for Service {
         Ok(Response::new(CollectionExistsResponse { result: Some(CollectionExists { exists }), ..Default::default() }))
     }
 
+    async fn update_aliases(
+        &self,
+        request: Request<ChangeAliases>,
+    ) -> Result<Response<CollectionOperationResponse>, Status> {
+        let request = self.admit(Call::Collections, request).await?;
+        self.database().change_aliases(request.actions.into_iter().filter_map(|action| action.action).collect())?;
+        Ok(Response::new(CollectionOperationResponse { result: true, ..Default::default() }))
+    }
+
+    async fn list_aliases(
+        &self,
+        request: Request<ListAliasesRequest>,
+    ) -> Result<Response<ListAliasesResponse>, Status> {
+        self.admit(Call::Collections, request).await?;
+        let aliases = self.database().list_aliases();
+        Ok(Response::new(ListAliasesResponse { aliases, ..Default::default() }))
+    }
+
     unimplemented_calls! {
         update: UpdateCollection => CollectionOperationResponse,
-        update_aliases: ChangeAliases => CollectionOperationResponse,
         list_collection_aliases: ListCollectionAliasesRequest => ListAliasesResponse,
-        list_aliases: ListAliasesRequest => ListAliasesResponse,
         collection_cluster_info: CollectionClusterInfoRequest => CollectionClusterInfoResponse,
         update_collection_cluster_setup: UpdateCollectionClusterSetupRequest => UpdateCollectionClusterSetupResponse,
         create_shard_key: CreateShardKeyRequest => CreateShardKeyResponse,

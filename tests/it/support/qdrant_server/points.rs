@@ -61,6 +61,12 @@ impl Points for Service {
         Ok(Response::new(QueryResponse { result, ..Default::default() }))
     }
 
+    async fn scroll(&self, request: Request<ScrollPoints>) -> Result<Response<ScrollResponse>, Status> {
+        let request = self.admit(Call::Scroll, request).await?;
+        let (result, next_page_offset) = self.on(&request.collection_name.clone(), |it| it.scroll(request)).await?;
+        Ok(Response::new(ScrollResponse { next_page_offset, result, ..Default::default() }))
+    }
+
     unimplemented_calls! {
         update_vectors: UpdatePointVectors => PointsOperationResponse,
         delete_vectors: DeletePointVectors => PointsOperationResponse,
@@ -75,7 +81,6 @@ impl Points for Service {
         search: SearchPoints => SearchResponse,
         search_batch: SearchBatchPoints => SearchBatchResponse,
         search_groups: SearchPointGroups => SearchGroupsResponse,
-        scroll: ScrollPoints => ScrollResponse,
         recommend: RecommendPoints => RecommendResponse,
         recommend_batch: RecommendBatchPoints => RecommendBatchResponse,
         recommend_groups: RecommendPointGroups => RecommendGroupsResponse,
