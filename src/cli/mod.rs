@@ -8,6 +8,7 @@
 
 mod bench;
 mod client;
+mod collection_options;
 mod duration;
 mod encode;
 mod errors;

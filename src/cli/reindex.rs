@@ -30,6 +30,7 @@ use self::plan::Plan;
 use self::report::{Alias, Report};
 use self::source::Source;
 use super::client::ClientArgs;
+use super::collection_options::CollectionOptionsArgs;
 use super::errors::in_words;
 use super::fingerprint::FingerprintArgs;
 use super::ingest::{Progress, RejectFile, Session, Summary, Tally};
@@ -87,6 +88,8 @@ pub struct Reindex {
     skip_unchanged: bool,
     #[command(flatten)]
     fingerprint: FingerprintArgs,
+    #[command(flatten)]
+    collection_options: CollectionOptionsArgs,
     #[command(flatten)]
     long_text: LongTextArgs,
     #[command(flatten)]
@@ -181,7 +184,7 @@ impl Reindex {
             collection: self.into.clone(),
             model: self.model.clone(),
             create_collection: true,
-            collection_options: Some(plan.options.clone()),
+            collection_options: Some(self.collection_options.apply(plan.options.clone())),
             long_text: self.long_text.long_text(),
             window_overlap: self.long_text.window_overlap,
             pruning: self.prune,

@@ -134,6 +134,9 @@ impl Collections {
         let spec = CollectionSpec { model: model.name.clone(), fingerprint, ..spec };
         match self.store.create_collection(name, &spec).await {
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
+            Err(error @ StoreError::InvalidOption { .. }) => {
+                return Err(store_fault(error).within("collection_options"));
+            }
             Err(error) => return Err(store_fault(error)),
         }
         self.forget(name);

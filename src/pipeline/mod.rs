@@ -226,6 +226,7 @@ pub fn store_fault(error: StoreError) -> Fault {
             (Reason::CollectionNotFound, "collection", "; ingest with create_collection to make it")
         }
         StoreError::AlreadyExists(_) => (Reason::IncompatibleCollection, "collection", "; use another name"),
+        StoreError::InvalidOption { option, .. } => (Reason::InvalidArgument, *option, ""),
         StoreError::Refused(_) => (Reason::StoreRefused, "", ""),
         StoreError::Denied(_) => (Reason::Internal, "", "; the operator must check the service's API key"),
         StoreError::Failed(_) => (Reason::Internal, "", "; the operator must look at the service's log"),

@@ -38,6 +38,7 @@ use tokio::task::spawn_blocking;
 
 use self::aliases::Aliases;
 use self::collection::Collection;
+use self::convert::check_sharding;
 use self::engine::Engine;
 use self::files::Folder;
 use self::writer::WriterThread;
@@ -201,6 +202,7 @@ impl VectorStore for EdgeStore {
 
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
         check_collection_name(name).map_err(|fault| StoreError::Refused(fault.message))?;
+        check_sharding(&spec.sharding)?;
         let naming = self.naming.clone().lock_owned().await;
         let folder = self.with(|open| {
             let taken = open.collections.contains_key(name) || open.aliases.get(name).is_some();

@@ -124,6 +124,9 @@ pub enum StoreError {
     /// The collection is there already.
     #[error("collection `{0}` exists already")]
     AlreadyExists(String),
+    /// A new collection can't be as this option of it wants.
+    #[error("{message}")]
+    InvalidOption { option: &'static str, message: String },
     /// The request is refused for what it holds; the same request will be refused again.
     #[error("the store refused: {0}")]
     Refused(String),
@@ -142,6 +145,7 @@ impl StoreError {
             Self::Unavailable(_) | Self::Overloaded { .. } | Self::Timeout(_) => true,
             Self::CollectionNotFound(_)
             | Self::AlreadyExists(_)
+            | Self::InvalidOption { .. }
             | Self::Refused(_)
             | Self::Denied(_)
             | Self::Failed(_) => false,

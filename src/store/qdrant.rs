@@ -21,8 +21,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{
-    DeletePoints, GetCollectionInfoRequest, GetPoints, ListCollectionsRequest, PointsIdsList, PointsSelector,
-    QueryPoints, ScrollPoints, ShardKeySelector, UpdateResult, UpdateStatus, UpsertPoints,
+    CollectionClusterInfoRequest, CollectionInfo as RemoteInfo, DeletePoints, GetCollectionInfoRequest, GetPoints,
+    ListCollectionsRequest, PointsIdsList, PointsSelector, QueryPoints, ScrollPoints, ShardKeySelector, UpdateResult,
+    UpdateStatus, UpsertPoints,
 };
 
 pub use self::config::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantUrl};
@@ -46,6 +47,19 @@ impl QdrantStore {
     /// [`StoreError::Failed`] if TLS can't be set up.
     pub fn new(config: QdrantConfig) -> Result<Self, StoreError> {
         Ok(Self { connection: Connection::new(config)? })
+    }
+
+    /// A collection as the server describes it, and its shard keys, which it tells elsewhere.
+    async fn described(&self, name: &str, info: Option<RemoteInfo>) -> Result<CollectionInfo, StoreError> {
+        let has_shard_keys = collection::has_shard_keys(info.as_ref());
+        let mut info = collection::info(name, info)?;
+        if has_shard_keys {
+            let request = CollectionClusterInfoRequest { collection_name: name.to_owned() };
+            let mut collections = self.connection.collections()?;
+            let cluster = self.connection.call(name, collections.collection_cluster_info(request)).await?;
+            info.spec.sharding.keys = collection::shard_keys(cluster);
+        }
+        Ok(info)
     }
 
     /// Which shards a request is for; `None` leaves it to Qdrant.
@@ -73,21 +87,27 @@ impl VectorStore for QdrantStore {
         let request = GetCollectionInfoRequest { collection_name: name.to_owned() };
         let mut collections = self.connection.collections()?;
         match self.connection.call(name, collections.get(request)).await {
-            Ok(response) => collection::info(name, response.result).map(Some),
+            Ok(response) => self.described(name, response.result).await.map(Some),
             Err(StoreError::CollectionNotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
-        if let Some(key) = &self.connection.config().shard_key {
+        let keys = &spec.sharding.keys;
+        if let Err(error) = collection::check_shard_keys(keys, self.connection.config().shard_key.as_deref()) {
             return match self.collection(name).await? {
                 Some(_) => Err(StoreError::AlreadyExists(name.to_owned())),
-                None => Err(collection::custom_sharding(name, key)),
+                None => Err(error),
             };
         }
         let mut collections = self.connection.collections()?;
         self.connection.call(name, collections.create(collection::create(name, spec))).await?;
+        for key in keys {
+            let made =
+                self.connection.call(name, collections.create_shard_key(collection::create_shard_key(name, key)));
+            made.await.map_err(|error| collection::half_made(name, key, &error))?;
+        }
         Ok(())
     }
 

@@ -17,8 +17,8 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use splade_sidecar::store::{SearchQuery, VectorStore};
 use splade_sidecar::types::{
-    CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Payload, Point, PointId, SparseVector,
-    StoredPoint,
+    CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Payload, Point, PointId, Sharding,
+    SparseVector, StoredPoint,
 };
 
 pub use self::aliases::*;
@@ -88,6 +88,7 @@ fn spec() -> CollectionSpec {
         dense: BTreeMap::new(),
         model: "splade-tiny".into(),
         fingerprint: Some(Fingerprint("ab".repeat(32))),
+        sharding: Sharding::single(),
     }
 }
 

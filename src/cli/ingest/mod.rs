@@ -22,6 +22,7 @@ use clap::builder::BoolishValueParser;
 use tokio::time::Instant;
 
 use super::client::ClientArgs;
+use super::collection_options::CollectionOptionsArgs;
 use super::errors::FAILED;
 use super::fingerprint::FingerprintArgs;
 use super::long_text::LongTextArgs;
@@ -103,6 +104,8 @@ pub struct Ingest {
     #[arg(long, env = "SPLADE_INGEST_SKIP", value_name = "N", default_value_t = 0)]
     skip: u64,
     #[command(flatten)]
+    collection_options: CollectionOptionsArgs,
+    #[command(flatten)]
     long_text: LongTextArgs,
     #[command(flatten)]
     output: OutputArgs,
@@ -154,7 +157,7 @@ impl Ingest {
             collection: self.collection.clone(),
             model: self.model.clone(),
             create_collection: self.create_collection,
-            collection_options: Some(collection_options),
+            collection_options: Some(self.collection_options.apply(collection_options)),
             long_text: self.long_text.long_text(),
             window_overlap: self.long_text.window_overlap,
             pruning: self.prune,

@@ -192,6 +192,7 @@ mod tests {
             dense: Default::default(),
             model: String::new(),
             fingerprint: None,
+            sharding: crate::types::Sharding::single(),
         };
         let stopped = StoreError::Failed("stopped".into());
         let made = folder.create_collection("docs", &spec, |_| Err(stopped.clone()));

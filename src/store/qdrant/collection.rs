@@ -3,14 +3,15 @@
 //! Qdrant has no place of its own for who writes a collection, so that is kept in the collection's metadata, which
 //! servers before 1.16 neither keep nor return: there, a collection looks as if it was not made by this service.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use qdrant_client::qdrant;
+use qdrant_client::qdrant::shard_key::Key;
 use qdrant_client::qdrant::value::Kind;
 use qdrant_client::qdrant::vectors_config::Config;
 
 use crate::store::{CollectionInfo, StoreError};
-use crate::types::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint};
+use crate::types::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, Sharding};
 
 /// The sparse vector that is ours where a collection has several.
 const USUAL_VECTOR_NAME: &str = "splade";
@@ -27,25 +28,85 @@ pub(super) fn create(name: &str, spec: &CollectionSpec) -> qdrant::CreateCollect
         collection_name: name.to_owned(),
         vectors_config: (!spec.dense.is_empty()).then_some(dense),
         sparse_vectors_config: Some(qdrant::SparseVectorConfig { map: sparse }),
+        shard_number: chosen(spec.sharding.shards),
+        replication_factor: chosen(spec.sharding.replicas),
+        write_consistency_factor: chosen(spec.sharding.write_consistency),
+        sharding_method: (!spec.sharding.keys.is_empty()).then(|| qdrant::ShardingMethod::Custom.into()),
         metadata: fingerprint.into_iter().chain([(MODEL.to_owned(), spec.model.as_str().into())]).collect(),
         ..qdrant::CreateCollection::default()
     }
 }
 
-/// Why a collection can't be made where requests carry a shard key.
-pub(super) fn custom_sharding(name: &str, key: &str) -> StoreError {
-    StoreError::Refused(format!(
-        "collection `{name}` can't be created here, because the shard key `{key}` is set; create it in Qdrant with \
-         sharding_method `custom` and that shard key, or unset the key"
+/// 0 leaves it to Qdrant.
+fn chosen(value: u32) -> Option<u32> {
+    (value > 0).then_some(value)
+}
+
+/// Whether points could be written to a collection of these shard keys, given the key that every request carries.
+///
+/// # Errors
+/// If there is the one and not the other, or they don't fit.
+pub(super) fn check_shard_keys(keys: &[String], carried: Option<&str>) -> Result<(), StoreError> {
+    let keys_of = |keys: &[String]| keys.join("`, `");
+    let message = match carried {
+        None if keys.is_empty() => return Ok(()),
+        Some(carried) if keys.iter().any(|key| key == carried) => return Ok(()),
+        None => format!(
+            "with keys (`{}`), every write goes to the shards of one, and the server has none; leave them out, or start \
+             it with one of them (--qdrant-shard-key)",
+            keys_of(keys)
+        ),
+        Some(carried) => format!(
+            "the server writes to the shard key `{carried}` (--qdrant-shard-key), which is not among them; add it, or \
+             start the server without it"
+        ),
+    };
+    Err(StoreError::InvalidOption { option: "shard_keys", message })
+}
+
+/// The request that makes one of a new collection's shard keys.
+pub(super) fn create_shard_key(name: &str, key: &str) -> qdrant::CreateShardKeyRequest {
+    let request = qdrant::CreateShardKey { shard_key: Some(key.into()), ..qdrant::CreateShardKey::default() };
+    qdrant::CreateShardKeyRequest { collection_name: name.to_owned(), request: Some(request), timeout: None }
+}
+
+/// A collection was made, and not its shard keys.
+pub(super) fn half_made(name: &str, key: &str, error: &StoreError) -> StoreError {
+    StoreError::Failed(format!(
+        "collection `{name}` was created without its shard key `{key}` ({error}); delete it in Qdrant, which must be a \
+         cluster for shard keys, and create it again"
     ))
 }
 
-/// What the server says of a collection.
+/// Whether Qdrant has to be asked for a collection's shard keys.
+pub(super) fn has_shard_keys(info: Option<&qdrant::CollectionInfo>) -> bool {
+    let params = info.and_then(|info| info.config.as_ref()?.params.as_ref());
+    params.is_some_and(|params| params.sharding_method() == qdrant::ShardingMethod::Custom)
+}
+
+/// The shard keys of a collection, in their order. Numbers are told as texts.
+pub(super) fn shard_keys(cluster: qdrant::CollectionClusterInfoResponse) -> Vec<String> {
+    let local = cluster.local_shards.into_iter().map(|shard| shard.shard_key);
+    let remote = cluster.remote_shards.into_iter().map(|shard| shard.shard_key);
+    let keys = local.chain(remote).filter_map(|key| match key?.key? {
+        Key::Keyword(text) => Some(text),
+        Key::Number(number) => Some(number.to_string()),
+    });
+    keys.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What the server says of a collection, but for its shard keys.
 pub(super) fn info(name: &str, info: Option<qdrant::CollectionInfo>) -> Result<CollectionInfo, StoreError> {
     let incomplete = || StoreError::Failed(format!("Qdrant described collection `{name}` without its configuration"));
     let info = info.ok_or_else(incomplete)?;
     let config = info.config.ok_or_else(incomplete)?;
     let params = config.params.ok_or_else(incomplete)?;
+    let sharding = Sharding {
+        shards: params.shard_number,
+        replicas: params.replication_factor.unwrap_or(1),
+        write_consistency: params.write_consistency_factor.unwrap_or(1),
+        keys: Vec::new(),
+    };
     let sparse = params.sparse_vectors_config.unwrap_or_default().map;
     let vector_name = sparse_vector_name(name, &sparse)?;
     let index = sparse.get(&vector_name).and_then(|params| params.index).unwrap_or_default();
@@ -56,6 +117,7 @@ pub(super) fn info(name: &str, info: Option<qdrant::CollectionInfo>) -> Result<C
         model: text(&config.metadata, MODEL).unwrap_or_default(),
         fingerprint: text(&config.metadata, FINGERPRINT).map(Fingerprint),
         vector_name,
+        sharding,
     };
     Ok(CollectionInfo { name: name.to_owned(), spec, point_count: info.points_count.unwrap_or_default() })
 }
@@ -160,6 +222,7 @@ mod tests {
             dense: [("image".to_owned(), DenseSpec { size: 3, distance: Distance::Euclid })].into(),
             model: "splade-tiny".to_owned(),
             fingerprint: Some(Fingerprint("ab12".to_owned())),
+            sharding: Sharding { shards: 6, replicas: 2, write_consistency: 2, keys: Vec::new() },
         }
     }
 
@@ -168,6 +231,10 @@ mod tests {
         let params = qdrant::CollectionParams {
             vectors_config: request.vectors_config,
             sparse_vectors_config: request.sparse_vectors_config,
+            shard_number: request.shard_number.unwrap_or(1),
+            replication_factor: request.replication_factor,
+            write_consistency_factor: request.write_consistency_factor,
+            sharding_method: request.sharding_method,
             ..Default::default()
         };
         let config =
@@ -189,12 +256,48 @@ mod tests {
             datatype: Datatype::Uint8,
             dense: BTreeMap::new(),
             fingerprint: None,
+            sharding: Sharding::single(),
             ..spec()
         };
         for spec in [spec(), plain] {
             let read = info("docs", Some(described(create("docs", &spec)))).unwrap();
             assert_eq!(read, CollectionInfo { name: "docs".to_owned(), spec, point_count: 5 });
         }
+    }
+
+    #[test]
+    fn shard_keys_fit_the_key_that_requests_carry_or_are_refused() {
+        let keys = ["a".to_owned(), "b".to_owned()];
+        for (keys, carried) in [(&[][..], None), (&keys, Some("a")), (&keys, Some("b"))] {
+            assert_eq!(check_shard_keys(keys, carried), Ok(()));
+        }
+        for (keys, carried, part) in [
+            (&keys[..], None, "start it with one of them"),
+            (&keys, Some("c"), "`c` (--qdrant-shard-key), which is not among them"),
+            (&[], Some("a"), "add it"),
+        ] {
+            let Err(StoreError::InvalidOption { option, message }) = check_shard_keys(keys, carried) else {
+                panic!("{keys:?} {carried:?}")
+            };
+            assert_eq!(option, "shard_keys");
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn shard_keys_are_told_once_wherever_their_shards_are() {
+        let local = |key: qdrant::ShardKey| qdrant::LocalShardInfo { shard_key: Some(key), ..Default::default() };
+        let remote = |key: qdrant::ShardKey| qdrant::RemoteShardInfo { shard_key: Some(key), ..Default::default() };
+        let cluster = qdrant::CollectionClusterInfoResponse {
+            local_shards: vec![local("b".into()), local("a".into()), qdrant::LocalShardInfo::default()],
+            remote_shards: vec![remote("a".into()), remote(7.into())],
+            ..Default::default()
+        };
+        assert_eq!(shard_keys(cluster), ["7", "a", "b"]);
+        let mut request = create("docs", &CollectionSpec { sharding: Sharding::single(), ..spec() });
+        assert!(!has_shard_keys(Some(&described(request.clone()))));
+        request.sharding_method = Some(qdrant::ShardingMethod::Custom.into());
+        assert!(has_shard_keys(Some(&described(request))));
     }
 
     #[test]

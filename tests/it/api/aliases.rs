@@ -97,7 +97,7 @@ async fn what_is_wrong_is_told_by_its_field() {
             ("new", "absent", Code::NotFound, "collection", "there is no collection `absent`"),
         ] {
             let failure = Failure::from(set(sidecar, alias, collection).await.unwrap_err());
-            assert_eq!((failure.code, failure.fields), (code, vec![field.to_owned()]), "{failure:?}");
+            assert_eq!((failure.code, &failure.fields), (code, &vec![field.to_owned()]), "{failure:?}");
             assert!(failure.message.contains(part), "{failure:?}");
         }
         let delete = DeleteAliasRequest { alias: "../up".to_owned() };

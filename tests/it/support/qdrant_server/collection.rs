@@ -1,11 +1,13 @@
 //! One collection: the request that made it, and the engine's shard that keeps its points.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use qdrant_client::qdrant;
 use qdrant_client::qdrant::vector_input::Variant as VectorInput;
 use qdrant_client::qdrant::vectors_config::Config;
-use qdrant_client::qdrant::{CreateCollection, GetPoints, QueryPoints, ScrollPoints, query};
+use qdrant_client::qdrant::{
+    CreateCollection, GetPoints, QueryPoints, ScrollPoints, ShardKey, ShardKeySelector, ShardingMethod, query,
+};
 use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
     CountRequest, Distance, EdgeConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, NamedQuery,
@@ -22,6 +24,8 @@ use super::{filter, wire};
 pub struct Collection {
     made_by: CreateCollection,
     shard: EdgeShard,
+    /// All points are in the one shard, whatever their key.
+    shard_keys: Mutex<Vec<ShardKey>>,
     /// Dropped after the shard, which writes to it until then.
     _folder: Arc<TempDir>,
 }
@@ -39,12 +43,15 @@ impl Collection {
         let path = folder.path().join(number.to_string());
         std::fs::create_dir(&path).map_err(|error| Status::internal(error.to_string()))?;
         let shard = EdgeShard::new(&path, config.build()).map_err(wire::status)?;
-        Ok(Self { made_by: request, shard, _folder: folder })
+        Ok(Self { made_by: request, shard, shard_keys: Mutex::default(), _folder: folder })
     }
 
     pub fn info(&self) -> Result<qdrant::CollectionInfo, Status> {
         let params = qdrant::CollectionParams {
-            shard_number: 1,
+            shard_number: self.made_by.shard_number.unwrap_or(1),
+            replication_factor: Some(self.made_by.replication_factor.unwrap_or(1)),
+            write_consistency_factor: Some(self.made_by.write_consistency_factor.unwrap_or(1)),
+            sharding_method: self.made_by.sharding_method,
             vectors_config: self.made_by.vectors_config.clone(),
             sparse_vectors_config: self.made_by.sparse_vectors_config.clone(),
             ..Default::default()
@@ -61,6 +68,30 @@ impl Collection {
             points_count: Some(self.count(None)?),
             ..Default::default()
         })
+    }
+
+    pub fn create_shard_key(&self, key: ShardKey) -> Result<(), Status> {
+        if self.made_by.sharding_method() != ShardingMethod::Custom {
+            let message = "Bad request: Shard Key cannot be created with Auto sharding method";
+            return Err(Status::invalid_argument(message));
+        }
+        self.shard_keys.lock().unwrap().push(key);
+        Ok(())
+    }
+
+    pub fn shard_keys(&self) -> Vec<ShardKey> {
+        self.shard_keys.lock().unwrap().clone()
+    }
+
+    /// Whether a write says to which shards it goes, where it must.
+    pub fn check_shard_key(&self, selector: Option<&ShardKeySelector>) -> Result<(), Status> {
+        let known = self.shard_keys.lock().unwrap();
+        match selector.and_then(|selector| selector.shard_keys.first()) {
+            None if self.made_by.sharding_method() != ShardingMethod::Custom => Ok(()),
+            None => Err(Status::invalid_argument("Bad request: Shard key not specified")),
+            Some(key) if known.contains(key) => Ok(()),
+            Some(key) => Err(Status::not_found(format!("Not found: Shard key {key:?} not found"))),
+        }
     }
 
     /// Writes all points, or none if one of them is wrong.

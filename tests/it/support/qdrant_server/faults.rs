@@ -14,6 +14,8 @@ pub enum Call {
     Health,
     /// Anything about collections.
     Collections,
+    /// The creation of shard keys.
+    ShardKeys,
     Upsert,
     Query,
     Get,
@@ -26,6 +28,7 @@ impl Call {
     pub const ALL: &[Self] = &[
         Self::Health,
         Self::Collections,
+        Self::ShardKeys,
         Self::Upsert,
         Self::Query,
         Self::Get,

@@ -5,6 +5,7 @@ use ::qdrant_client::qdrant::points_server::Points;
 use ::qdrant_client::qdrant::*;
 use tonic::{Request, Response, Status};
 
+use super::collection::Collection;
 use super::service::Service;
 use super::stubs::unimplemented_calls;
 use super::{Call, wire};
@@ -18,14 +19,19 @@ fn completed() -> Result<Response<PointsOperationResponse>, Status> {
 impl Points for Service {
     async fn upsert(&self, request: Request<UpsertPoints>) -> Result<Response<PointsOperationResponse>, Status> {
         let _in_flight = self.counts().upsert(request.get_ref().points.len());
-        let UpsertPoints { collection_name, points, .. } = self.let_in(Call::Upsert, request).await?;
+        let request = self.let_in(Call::Upsert, request).await?;
+        let UpsertPoints { collection_name, points, shard_key_selector, .. } = request;
         self.faults().strike_upsert(&points).await?;
         if points.is_empty() {
             return Err(Status::invalid_argument("Bad request: Empty update request"));
         }
         let points = points.into_iter().map(wire::point).collect::<Result<Vec<_>, _>>()?;
         let (discard, count) = (self.options().discard, points.len());
-        self.on(&collection_name, move |it| if discard { it.check(&points) } else { it.upsert(points) }).await?;
+        let upsert = move |it: &Collection| {
+            it.check_shard_key(shard_key_selector.as_ref())?;
+            if discard { it.check(&points) } else { it.upsert(points) }
+        };
+        self.on(&collection_name, upsert).await?;
         self.counts().wrote(count);
         completed()
     }
