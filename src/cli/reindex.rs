@@ -83,7 +83,8 @@ pub struct Reindex {
     /// The most points that the server writes to the store at once [default: 1000].
     #[arg(long, env = "SPLADE_REINDEX_BATCH_POINTS", value_name = "N", default_value_t = 0, hide_default_value = true)]
     batch_points: u32,
-    /// Leave documents as they are that the new collection has already as they would become again.
+    /// Leave documents as they are that the new collection has already as they would become again. To be given to a second
+    /// run, which is after what was written during the first.
     #[arg(long, env = "SPLADE_REINDEX_SKIP_UNCHANGED", value_parser = BoolishValueParser::new())]
     skip_unchanged: bool,
     #[command(flatten)]

@@ -14,6 +14,7 @@ mod connection;
 mod convert;
 mod error;
 mod filter;
+mod sharding;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -51,13 +52,13 @@ impl QdrantStore {
 
     /// A collection as the server describes it, and its shard keys, which it tells elsewhere.
     async fn described(&self, name: &str, info: Option<RemoteInfo>) -> Result<CollectionInfo, StoreError> {
-        let has_shard_keys = collection::has_shard_keys(info.as_ref());
+        let has_shard_keys = sharding::has_shard_keys(info.as_ref());
         let mut info = collection::info(name, info)?;
         if has_shard_keys {
             let request = CollectionClusterInfoRequest { collection_name: name.to_owned() };
             let mut collections = self.connection.collections()?;
             let cluster = self.connection.call(name, collections.collection_cluster_info(request)).await?;
-            info.spec.sharding.keys = collection::shard_keys(cluster);
+            info.spec.sharding.keys = sharding::shard_keys(cluster);
         }
         Ok(info)
     }
@@ -95,7 +96,7 @@ impl VectorStore for QdrantStore {
 
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
         let keys = &spec.sharding.keys;
-        if let Err(error) = collection::check_shard_keys(keys, self.connection.config().shard_key.as_deref()) {
+        if let Err(error) = sharding::check_shard_keys(keys, self.connection.config().shard_key.as_deref()) {
             return match self.collection(name).await? {
                 Some(_) => Err(StoreError::AlreadyExists(name.to_owned())),
                 None => Err(error),
@@ -104,9 +105,8 @@ impl VectorStore for QdrantStore {
         let mut collections = self.connection.collections()?;
         self.connection.call(name, collections.create(collection::create(name, spec))).await?;
         for key in keys {
-            let made =
-                self.connection.call(name, collections.create_shard_key(collection::create_shard_key(name, key)));
-            made.await.map_err(|error| collection::half_made(name, key, &error))?;
+            let made = self.connection.call(name, collections.create_shard_key(sharding::create_shard_key(name, key)));
+            made.await.map_err(|error| sharding::half_made(name, key, &error))?;
         }
         Ok(())
     }

@@ -38,6 +38,8 @@ impl Plan {
         if let Some(left) = &left {
             left.check(&run, &path)?;
         }
+        // What has changed since all was done is looked for from the beginning.
+        let left = left.filter(|left| !(left.complete && args.skip_unchanged));
         // The alias may stand for the new collection already, if the run before it came so far.
         let from = left.as_ref().map_or(&args.from, |left| &left.run.collection);
         let source = collection(&args.client, from).await?;

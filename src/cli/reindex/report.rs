@@ -86,8 +86,8 @@ impl Report {
 
     /// What is wrong and what to do about it.
     fn remedy(&self) -> Option<String> {
-        let checkpoint = self.checkpoint.display();
         if let Some(failure) = &self.failure {
+            let checkpoint = self.checkpoint.display();
             return Some(format!("error: {failure}\nRun the same command again to go on ({checkpoint} says where).\n"));
         }
         let obstacle = self.obstacle()?;
@@ -95,8 +95,8 @@ impl Report {
             return Some(format!("warning: {obstacle}\n"));
         }
         Some(format!(
-            "error: {obstacle}\nTo reindex what is different, remove {checkpoint} and run the same command with \
-             --skip-unchanged. To switch an alias all the same, run it with --switch-anyway.\n"
+            "error: {obstacle}\nTo reindex what is different, run the same command with --skip-unchanged. To switch an alias \
+             all the same, run it with --switch-anyway.\n"
         ))
     }
 
