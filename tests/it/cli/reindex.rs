@@ -19,7 +19,7 @@ use crate::support::documents::{document, key, num, options};
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Documents of a collection that is reindexed.
-const COUNT: usize = 2_000;
+const COUNT: usize = 1_500;
 
 fn checkpoint(path: &Path) -> Option<Value> {
     fs::read(path).ok().map(|text| serde_json::from_slice(&text).expect("it is there whole"))
@@ -47,7 +47,7 @@ async fn is_killed_and_resumed(place: Place) {
     place.set_alias("docs", "docs-v1").await;
     let (before, old) = (place.documents("docs-v1").await, place.search("docs", "").await);
     let path = place.path("docs-v2.reindex.json");
-    for at in [100, 400, 900] {
+    for at in [100, 300, 600] {
         let mut command = command(place.folder.path(), &place.url(), COMMAND);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         done(&path, at).await;
@@ -61,7 +61,7 @@ async fn is_killed_and_resumed(place: Place) {
     let last = place.reindex(&[]).await;
     assert_eq!(last.code, 0, "{}{}", last.stdout, last.stderr);
     let told = last.json();
-    assert!(told["resumed_after"].as_u64().unwrap() >= 900, "{told}");
+    assert!(told["resumed_after"].as_u64().unwrap() >= 600, "{told}");
     assert_eq!(told["documents"].as_u64().unwrap(), COUNT as u64 - told["resumed_after"].as_u64().unwrap());
     assert_eq!((&told["alias_switched"], &told["failure"]), (&json!(true), &Value::Null));
     assert_eq!(told["counts"], json!({ "from": COUNT, "into": COUNT }));
