@@ -17,5 +17,7 @@ pub use fault::{Fault, Reason};
 pub use field_path::FieldPath;
 pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
 pub use id::{DocumentId, PointId};
-pub use options::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruned, Pruning, Role};
+pub use options::{
+    CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruned, Pruning, Role, Sharding,
+};
 pub use sparse::{InvalidSparseVector, SparseVector};

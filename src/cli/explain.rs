@@ -29,7 +29,8 @@ pub struct Explain {
     /// The collection of the stored document.
     #[arg(long, env = "SPLADE_COLLECTION", value_name = "NAME")]
     collection: Option<String>,
-    /// The model that encodes the texts [default: the server's default model].
+    /// The model that encodes the texts [default: with --id the one that wrote the collection, or else the server's default
+    /// model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
     /// Which terms of the query to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or

@@ -10,6 +10,7 @@
 mod bench;
 mod check;
 mod client;
+mod collection_options;
 mod duration;
 mod encode;
 mod errors;
@@ -23,6 +24,7 @@ mod long_text;
 mod model;
 mod output;
 mod pruning;
+mod reindex;
 mod search;
 mod serve;
 
@@ -56,6 +58,7 @@ enum Command {
     Serve(Box<ServeArgs>),
     Check(Box<check::Check>),
     Ingest(ingest::Ingest),
+    Reindex(Box<reindex::Reindex>),
     Search(search::Search),
     Encode(encode::Encode),
     Explain(explain::Explain),
@@ -74,6 +77,7 @@ impl Cli {
             Command::Serve(args) => serve::run(*args).await,
             Command::Check(command) => command.run().await,
             Command::Ingest(command) => command.run().await,
+            Command::Reindex(command) => command.run().await,
             Command::Search(command) => command.run().await,
             Command::Encode(command) => command.run().await,
             Command::Explain(command) => command.run().await,

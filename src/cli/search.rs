@@ -32,7 +32,7 @@ pub struct Search {
     /// The collection to search.
     #[arg(long, env = "SPLADE_COLLECTION", value_name = "NAME")]
     collection: String,
-    /// The model that encodes the query [default: the server's default model].
+    /// The model that encodes the query [default: the one that wrote the collection, or else the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
     /// Which terms of a query to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or

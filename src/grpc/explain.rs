@@ -8,7 +8,7 @@ use super::document::{check_text, document_id};
 use super::options::{accept, invalid, long_text, pruning};
 use super::vector::token;
 use crate::model::Model;
-use crate::pipeline::{Accept, EncodeOptions, store_fault};
+use crate::pipeline::{EncodeOptions, ModelChoice, Opened, store_fault};
 use crate::proto::explain_request::Document;
 use crate::proto::{self, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
 use crate::types::{Fault, Reason, Role, SparseVector, check_collection_name};
@@ -24,28 +24,28 @@ struct Terms {
 /// # Errors
 /// A request that is wrong, by its field; a document that is not there; a store that fails.
 pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<ExplainResponse, Fault> {
-    let model = shared.models.get(&request.model)?;
-    let options = |role, pruning| {
+    let choice =
+        ModelChoice { models: &shared.models, name: &request.model, accept: accept(request.ignore_fingerprint) };
+    let options = |model: &Arc<Model>, role, pruning| {
         let long_text = long_text(request.long_text, request.window_overlap, model.side(role))?;
-        Ok(EncodeOptions { model: Arc::clone(&model), role, long_text, pruning })
+        Ok(EncodeOptions { model: Arc::clone(model), role, long_text, pruning })
     };
     let query_pruning = pruning("query_pruning", request.query_pruning, shared.pruning.query)?;
-    let document = match request.document {
+    let (model, document) = match request.document {
         None => return Err(invalid("document", "there is none; set `id` or `text`")),
         Some(Document::Text(text)) => {
             let pruning = pruning("document_pruning", request.document_pruning, shared.pruning.document)?;
-            encode(shared, options(Role::Document, pruning)?, text, "text").await?
+            let model = choice.model(None)?;
+            let options = options(&model, Role::Document, pruning)?;
+            (model, encode(shared, options, text, "text").await?)
         }
         Some(Document::Id(_)) if request.document_pruning.is_some() => {
             let message = "a stored document is explained as it is stored; leave it out, or give the document's text";
             return Err(invalid("document_pruning", message));
         }
-        Some(Document::Id(id)) => {
-            let accept = accept(request.ignore_fingerprint);
-            stored(shared, &model, accept, &request.collection, id).await?
-        }
+        Some(Document::Id(id)) => stored(shared, choice, &request.collection, id).await?,
     };
-    let query = encode(shared, options(Role::Query, query_pruning)?, request.query, "query").await?;
+    let query = encode(shared, options(&model, Role::Query, query_pruning)?, request.query, "query").await?;
     Ok(explanation(&model, &query, &document))
 }
 
@@ -86,26 +86,26 @@ async fn encode(shared: &Shared, options: EncodeOptions, text: String, field: &s
     Ok(Terms { vector: shared.pipeline.encode_one(options, text).await?.vector, tokens })
 }
 
+/// A stored document's terms, and the model that made them.
 async fn stored(
     shared: &Shared,
-    model: &Arc<Model>,
-    accept: Accept,
+    choice: ModelChoice<'_>,
     collection: &str,
     id: proto::DocumentId,
-) -> Result<Terms, Fault> {
+) -> Result<(Arc<Model>, Terms), Fault> {
     check_collection_name(collection)?;
     let id = document_id(id).map_err(|fault| fault.within("id"))?.point_id();
-    let spec = shared.collections.open(collection, model, accept).await?;
-    let found = shared.store.retrieve(collection, &spec.vector_name, &[id]).await.map_err(store_fault)?;
+    let Opened { name, spec, model } = shared.collections.open(collection, choice).await?;
+    let found = shared.store.retrieve(&name, &spec.vector_name, &[id]).await.map_err(store_fault)?;
     let Some(point) = found.into_iter().next() else {
         let message = format!("collection `{collection}` has no document of that id; check the id and its kind");
         return Err(Fault::new(Reason::DocumentNotFound, "id", message));
     };
     let tokens = match point.text() {
-        Some(text) => Some(tokens(model, Role::Document, text.to_owned()).await?),
+        Some(text) => Some(tokens(&model, Role::Document, text.to_owned()).await?),
         None => None,
     };
-    Ok(Terms { vector: point.sparse.unwrap_or_default(), tokens })
+    Ok((model, Terms { vector: point.sparse.unwrap_or_default(), tokens }))
 }
 
 /// The ids of a text's own tokens, all of them. Tokenizing a long text takes a while: not on an async thread.

@@ -8,12 +8,14 @@ use super::document::document_id;
 use super::options::{invalid, to_collection_options};
 use super::status::status;
 use super::stream::{OpenStream, Responder, Responses, first_request, opened_by_first_request};
-use super::{Gate, explain, ingest, search};
+use super::{Gate, aliases, explain, ingest, list_documents, search};
 use crate::pipeline::{Progress, Urgency, store_fault};
 use crate::proto::index_service_server::IndexService;
 use crate::proto::{
-    DeleteRequest, DeleteResponse, ExplainRequest, ExplainResponse, GetCollectionRequest, GetCollectionResponse,
-    IngestRequest, IngestResponse, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse,
+    DeleteAliasRequest, DeleteAliasResponse, DeleteRequest, DeleteResponse, ExplainRequest, ExplainResponse,
+    GetCollectionRequest, GetCollectionResponse, IngestRequest, IngestResponse, ListAliasesRequest,
+    ListAliasesResponse, ListDocumentsRequest, ListDocumentsResponse, SearchRequest, SearchResponse, SetAliasRequest,
+    SetAliasResponse, UpsertRequest, UpsertResponse,
 };
 use crate::types::check_collection_name;
 
@@ -110,11 +112,43 @@ impl IndexService for IndexApi {
         check_collection_name(&name).map_err(status)?;
         let info = shared.collections.read(&name).await.map_err(status)?;
         Ok(Response::new(GetCollectionResponse {
-            name,
+            name: info.name,
             point_count: info.point_count,
             model: info.spec.model.clone(),
             fingerprint: info.spec.fingerprint.as_ref().map(ToString::to_string).unwrap_or_default(),
             options: Some(to_collection_options(info.spec)),
         }))
+    }
+
+    async fn list_documents(
+        &self,
+        request: Request<ListDocumentsRequest>,
+    ) -> Result<Response<ListDocumentsResponse>, Status> {
+        let shared = self.gate.pass()?;
+        list_documents::list_documents(&shared, request.into_inner()).await.map(Response::new).map_err(status)
+    }
+
+    async fn set_alias(&self, request: Request<SetAliasRequest>) -> Result<Response<SetAliasResponse>, Status> {
+        let shared = self.gate.pass()?;
+        aliases::set(&shared, request.into_inner()).await.map_err(status)?;
+        Ok(Response::new(SetAliasResponse {}))
+    }
+
+    async fn delete_alias(
+        &self,
+        request: Request<DeleteAliasRequest>,
+    ) -> Result<Response<DeleteAliasResponse>, Status> {
+        let shared = self.gate.pass()?;
+        aliases::delete(&shared, &request.into_inner().alias).await.map_err(status)?;
+        Ok(Response::new(DeleteAliasResponse {}))
+    }
+
+    async fn list_aliases(
+        &self,
+        _request: Request<ListAliasesRequest>,
+    ) -> Result<Response<ListAliasesResponse>, Status> {
+        let shared = self.gate.pass()?;
+        let aliases = aliases::list(&shared).await.map_err(status)?;
+        Ok(Response::new(ListAliasesResponse { aliases }))
     }
 }

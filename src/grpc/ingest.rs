@@ -11,8 +11,11 @@ use super::status::{rejection, status};
 use super::stream::next_request;
 use super::{Pass, Shared};
 use crate::metrics as names;
-use crate::pipeline::{DocumentKey, Finished, Indexed, Ingest, IngestOptions, Results, Stored, Ticket, Urgency};
+use crate::pipeline::{
+    DocumentKey, Finished, Indexed, Ingest, IngestOptions, ModelChoice, Results, Stored, Ticket, Urgency, store_fault,
+};
 use crate::proto::{self, DocumentResult, DocumentStatus, IngestRequest};
+use crate::store::StoreError;
 use crate::types::{Fault, Role, check_collection_name};
 
 /// Checks a client's options and opens its collection.
@@ -30,21 +33,26 @@ pub async fn open(
 }
 
 async fn checked(shared: &Shared, options: proto::IngestOptions) -> Result<IngestOptions, Fault> {
-    let collection = options.collection;
-    check_collection_name(&collection)?;
-    let model = shared.models.get(&options.model)?;
+    let named = options.collection;
+    check_collection_name(&named)?;
+    let choice =
+        ModelChoice { models: &shared.models, name: &options.model, accept: accept(options.ignore_fingerprint) };
+    let found = shared.collections.look_up(&named).await?;
+    let model = choice.model(found.as_ref().map(|info| &info.spec))?;
     let spec = collection_spec(options.collection_options).map_err(|fault| fault.within("collection_options"))?;
     let long_text = long_text(options.long_text, options.window_overlap, model.side(Role::Document))?;
     let pruning = pruning("pruning", options.pruning, shared.pruning.document)?;
     let text_key = text_key(options.text_key)?;
     let batch_points = batch_points(options.batch_points)?;
-    let accept = accept(options.ignore_fingerprint);
-    let spec = match options.create_collection {
-        true => shared.collections.open_or_create(&collection, &model, accept, spec).await?,
-        false => shared.collections.open(&collection, &model, accept).await?,
-    };
     let skip_unchanged = options.skip_unchanged;
-    Ok(IngestOptions { model, collection, spec, long_text, pruning, text_key, batch_points, skip_unchanged })
+    let info = match found {
+        Some(info) => info,
+        None if options.create_collection => shared.collections.create(&named, &model, spec).await?,
+        None => return Err(store_fault(StoreError::CollectionNotFound(named))),
+    };
+    choice.check(&model, &info.name, &info.spec)?;
+    let (collection, spec) = (info.name, info.spec);
+    Ok(IngestOptions { model, collection, named, spec, long_text, pruning, text_key, batch_points, skip_unchanged })
 }
 
 /// Reads a stream of documents to its end.
@@ -115,7 +123,7 @@ async fn submit(
     ticket: Ticket<DocumentKey, Stored>,
     bytes: Bytes,
 ) -> Result<(), Fault> {
-    let document = document(&bytes, ingest.collection(), &shared.limits);
+    let document = document(&bytes, ingest.named(), &shared.limits);
     ingest.submit(ticket, bytes.len(), document).await
 }
 

@@ -1,5 +1,6 @@
 //! The services of the contract: requests are checked, handed to the pipeline and the store, and answered.
 
+mod aliases;
 pub mod auth;
 mod deadline;
 pub(crate) mod document;
@@ -9,6 +10,7 @@ pub(crate) mod filter;
 mod gate;
 mod index_service;
 mod ingest;
+mod list_documents;
 pub mod observe;
 pub(crate) mod options;
 pub(crate) mod payload;

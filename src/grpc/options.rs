@@ -7,7 +7,7 @@ use crate::pipeline::Accept;
 use crate::proto;
 use crate::types::{
     CollectionSpec, DEFAULT_TEXT_KEY, Datatype, DenseSpec, Distance, Fault, LongText, Pruning, RESERVED_PREFIX, Reason,
-    Role,
+    Role, Sharding,
 };
 
 const MAX_NAME_BYTES: usize = 128;
@@ -17,6 +17,9 @@ const DEFAULT_WINDOW_OVERLAP: usize = 32;
 const DEFAULT_BATCH_POINTS: u32 = 1_000;
 const MAX_BATCH_POINTS: u32 = 10_000;
 const MAX_DIMENSIONS: u32 = 65_536;
+const MAX_SHARDS: u32 = 1_024;
+const MAX_REPLICAS: u32 = 64;
+const MAX_SHARD_KEYS: usize = 256;
 
 pub fn invalid(field: &str, message: impl Into<String>) -> Fault {
     Fault::new(Reason::InvalidArgument, field, message)
@@ -117,7 +120,8 @@ fn check_length(field: &str, name: &str) -> Result<(), Fault> {
 /// How to create a collection; its writer is filled in by whoever creates it.
 pub fn collection_spec(options: Option<proto::CollectionOptions>) -> Result<CollectionSpec, Fault> {
     let options = options.unwrap_or_default();
-    let proto::CollectionOptions { vector_name, on_disk_index, datatype, dense_vectors } = options;
+    let sharding = sharding(&options)?;
+    let proto::CollectionOptions { vector_name, on_disk_index, datatype, dense_vectors, .. } = options;
     let datatype = self::datatype(datatype)?;
     let vector_name = if vector_name.is_empty() { DEFAULT_VECTOR_NAME.to_owned() } else { vector_name };
     check_vector_name("vector_name", &vector_name)?;
@@ -133,7 +137,37 @@ pub fn collection_spec(options: Option<proto::CollectionOptions>) -> Result<Coll
         Ok((name, dense_spec(&options).map_err(|fault| fault.within(&field))?))
     });
     let dense = dense.collect::<Result<BTreeMap<_, _>, _>>()?;
-    Ok(CollectionSpec { vector_name, on_disk_index, datatype, dense, model: String::new(), fingerprint: None })
+    let (model, fingerprint) = (String::new(), None);
+    Ok(CollectionSpec { vector_name, on_disk_index, datatype, dense, model, fingerprint, sharding })
+}
+
+fn sharding(options: &proto::CollectionOptions) -> Result<Sharding, Fault> {
+    let shards = at_most("shard_count", options.shard_count, MAX_SHARDS)?;
+    let replicas = at_most("replication_factor", options.replication_factor, MAX_REPLICAS)?;
+    let most = if replicas == 0 { MAX_REPLICAS } else { replicas };
+    let write_consistency = at_most("write_consistency_factor", options.write_consistency_factor, most)?;
+    let mut keys = options.shard_keys.clone();
+    keys.sort_unstable();
+    let problem = if keys.len() > MAX_SHARD_KEYS {
+        Some(format!("there are {}; send at most {MAX_SHARD_KEYS}", keys.len()))
+    } else if keys.iter().any(|key| !(1..=MAX_NAME_BYTES).contains(&key.len())) {
+        Some(format!("a key has 1 to {MAX_NAME_BYTES} bytes; send such keys"))
+    } else if keys.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+        Some("two of them are the same; send each once".to_owned())
+    } else {
+        None
+    };
+    match problem {
+        Some(message) => Err(invalid("shard_keys", message)),
+        None => Ok(Sharding { shards, replicas, write_consistency, keys }),
+    }
+}
+
+fn at_most(field: &str, value: u32, most: u32) -> Result<u32, Fault> {
+    if value <= most {
+        return Ok(value);
+    }
+    Err(invalid(field, format!("it is {value}; send 1 to {most}, or 0 for the store's default")))
 }
 
 /// A store makes folders of vector names.
@@ -194,5 +228,9 @@ pub fn to_collection_options(spec: CollectionSpec) -> proto::CollectionOptions {
         on_disk_index: spec.on_disk_index,
         datatype: datatype.into(),
         dense_vectors: dense_vectors.collect(),
+        shard_count: spec.sharding.shards,
+        replication_factor: spec.sharding.replicas,
+        write_consistency_factor: spec.sharding.write_consistency,
+        shard_keys: spec.sharding.keys,
     }
 }

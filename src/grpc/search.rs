@@ -12,7 +12,7 @@ use super::payload::to_struct;
 use super::vector::to_sparse_vector;
 use crate::metrics as names;
 use crate::model::prune;
-use crate::pipeline::{EncodeOptions, store_fault};
+use crate::pipeline::{EncodeOptions, ModelChoice, Opened, store_fault};
 use crate::proto::search_request::Query;
 use crate::proto::{Hit, SearchRequest};
 use crate::store::{SearchQuery, StoreError};
@@ -28,8 +28,6 @@ const MAX_OFFSET: u32 = 10_000;
 /// A request that is wrong, by its field; a store that fails.
 pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>, Fault> {
     check_collection_name(&request.collection)?;
-    let model = shared.models.get(&request.model)?;
-    let long_text = long_text(request.long_text, request.window_overlap, model.side(Role::Query))?;
     let (limit, offset) = page(request.limit, request.offset)?;
     // A vector may be pruned already: once more to a share of its weight would be too much.
     let by_text = matches!(request.query, Some(Query::Text(_)));
@@ -39,7 +37,10 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>,
     if request.score_threshold.is_some_and(|threshold| !threshold.is_finite()) {
         return Err(invalid("score_threshold", "it is not a finite number; leave it out for no threshold"));
     }
-    let spec = shared.collections.open(&request.collection, &model, accept(request.ignore_fingerprint)).await?;
+    let choice =
+        ModelChoice { models: &shared.models, name: &request.model, accept: accept(request.ignore_fingerprint) };
+    let Opened { name, spec, model } = shared.collections.open(&request.collection, choice).await?;
+    let long_text = long_text(request.long_text, request.window_overlap, model.side(Role::Query))?;
     let vector = match request.query {
         None => return Err(invalid("query", "there is none; set `text` or `vector`")),
         Some(Query::Vector(vector)) => {
@@ -65,8 +66,8 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>,
         with_vector: request.with_vector,
     };
     let start = Instant::now();
-    let span = debug_span!("search", otel.kind = "client", collection = request.collection, limit);
-    let found = shared.store.search(&request.collection, query).instrument(span).await;
+    let span = debug_span!("search", otel.kind = "client", collection = name, limit);
+    let found = shared.store.search(&name, query).instrument(span).await;
     histogram!(names::SEARCH_SECONDS).record(start.elapsed().as_secs_f64());
     if matches!(found, Err(StoreError::CollectionNotFound(_) | StoreError::Refused(_))) {
         shared.collections.forget(&request.collection);

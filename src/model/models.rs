@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Model;
-use crate::types::{Fault, Reason};
+use crate::types::{Fault, Fingerprint, Reason};
 
 /// Models by name; one of them is used where a request names none.
 #[derive(Debug, Clone)]
@@ -34,6 +34,20 @@ impl Models {
             let names = self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
             Fault::new(Reason::UnknownModel, "model", format!("there is no model `{name}`; there is `{names}`"))
         })
+    }
+
+    /// The model of that name; for an empty name the one that wrote a collection, or, if it is not here, the default one.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn choose(&self, name: &str, writer: Option<&Fingerprint>) -> Result<Arc<Model>, Fault> {
+        let wrote = |model: &&Arc<Model>| writer.is_some_and(|writer| model.fingerprint == *writer);
+        // The default first: two models may be the same but for their names.
+        let mut candidates = std::iter::once(&self.default).chain(self.by_name.values());
+        match candidates.find(wrote) {
+            Some(model) if name.is_empty() => Ok(Arc::clone(model)),
+            _ => self.get(name),
+        }
     }
 
     pub fn default_name(&self) -> &str {

@@ -1,13 +1,22 @@
 //! Collections, and whether this encoder's vectors belong in them.
+//!
+//! A collection may be named by an alias, which somebody may have stand for another one at any time: in this process, which
+//! then forgets at once what it knew of the alias, or in another one that shares the store. So an alias is resolved once a
+//! request, together with the collection's encoder, and from there on the collection goes by its own name. A query that
+//! was encoded for one collection is never held against another, and a stream's documents all go into one.
+//!
+//! Searches take what was true within the last 5 seconds: after a switch by another process they may go on for so long in
+//! the old collection, with its model, and find what they would have found just before. Writes ask the store each time, so
+//! that nothing is written to the old collection that began after the switch.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::store_fault;
-use crate::model::Model;
+use crate::model::{Model, Models};
 use crate::store::{CollectionInfo, StoreError, VectorStore};
 use crate::types::{CollectionSpec, Fault, Reason};
 
@@ -25,11 +34,73 @@ pub enum Accept {
     AnyEncoder,
 }
 
+/// The model that a request wants.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelChoice<'a> {
+    pub models: &'a Models,
+    /// Its name; empty for the one that wrote the collection, or else the default one.
+    pub name: &'a str,
+    pub accept: Accept,
+}
+
+impl ModelChoice<'_> {
+    /// The model for a collection.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn model(&self, spec: Option<&CollectionSpec>) -> Result<Arc<Model>, Fault> {
+        self.models.choose(self.name, spec.and_then(|spec| spec.fingerprint.as_ref()))
+    }
+
+    /// Vectors of different encoders can't be compared. A collection that says nothing of its writer is taken on trust.
+    ///
+    /// # Errors
+    /// If another encoder wrote the collection, and that matters.
+    pub fn check(&self, model: &Model, name: &str, spec: &CollectionSpec) -> Result<(), Fault> {
+        match (self.accept, &spec.fingerprint) {
+            (Accept::SameEncoder, Some(writer)) if *writer != model.fingerprint => {
+                let message = format!(
+                    "collection `{name}` was written by model `{}` with fingerprint {writer}, and model `{}` has {}; \
+                     use the model that wrote it, or another collection, or set ignore_fingerprint if you know better",
+                    spec.model, model.name, model.fingerprint
+                );
+                Err(Fault::new(Reason::FingerprintMismatch, "model", message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A collection to search in.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Its own name, whatever it was asked for by.
+    pub name: String,
+    pub spec: CollectionSpec,
+    pub model: Arc<Model>,
+}
+
 /// What is known of the store's collections.
 #[derive(Debug)]
 pub struct Collections {
     store: Arc<dyn VectorStore>,
-    known: Mutex<HashMap<String, (CollectionSpec, Instant)>>,
+    known: Mutex<Known>,
+}
+
+/// What was read lately.
+#[derive(Debug, Default)]
+struct Known {
+    /// By the name that was asked for, which may be an alias.
+    collections: HashMap<String, (Collection, Instant)>,
+    /// How often something was forgotten: what was asked for before that is not worth remembering.
+    forgotten: u64,
+}
+
+/// A collection's own name, and how it is made.
+#[derive(Debug, Clone)]
+struct Collection {
+    name: String,
+    spec: CollectionSpec,
 }
 
 impl Collections {
@@ -37,44 +108,39 @@ impl Collections {
         Self { store, known: Mutex::default() }
     }
 
-    /// How a collection is made, if `model` wrote it.
+    /// A collection to read from, as it was within the last seconds, and the model for it.
     ///
     /// # Errors
     /// If there is none of that name, another encoder wrote it, or the store fails.
-    pub async fn open(&self, name: &str, model: &Model, accept: Accept) -> Result<CollectionSpec, Fault> {
-        let spec = match self.remembered(name) {
-            Some(spec) => spec,
-            None => self.read(name).await?.spec,
+    pub async fn open(&self, name: &str, choice: ModelChoice<'_>) -> Result<Opened, Fault> {
+        let Collection { name, spec } = match self.remembered(name) {
+            Some(collection) => collection,
+            None => {
+                let info = self.read(name).await?;
+                Collection { name: info.name, spec: info.spec }
+            }
         };
-        match accept {
-            Accept::SameEncoder => check_writer(name, &spec, model)?,
-            Accept::AnyEncoder => {}
-        }
-        Ok(spec)
+        let model = choice.model(Some(&spec))?;
+        choice.check(&model, &name, &spec)?;
+        Ok(Opened { name, spec, model })
     }
 
-    /// The same, but a collection that is not there is created as `spec` says, to be written by `model`.
+    /// Creates a collection as `spec` says, to be written by `model`. If another call was quicker, that one's options count.
     ///
     /// # Errors
-    /// As [`Self::open`].
-    pub async fn open_or_create(
-        &self,
-        name: &str,
-        model: &Model,
-        accept: Accept,
-        spec: CollectionSpec,
-    ) -> Result<CollectionSpec, Fault> {
-        if self.store.collection(name).await.map_err(store_fault)?.is_none() {
-            let fingerprint = Some(model.fingerprint.clone());
-            let spec = CollectionSpec { model: model.name.clone(), fingerprint, ..spec };
-            match self.store.create_collection(name, &spec).await {
-                // Another stream may have been quicker; then that one's options count.
-                Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
-                Err(error) => return Err(store_fault(error)),
+    /// If the store fails, or refuses.
+    pub async fn create(&self, name: &str, model: &Model, spec: CollectionSpec) -> Result<CollectionInfo, Fault> {
+        let fingerprint = Some(model.fingerprint.clone());
+        let spec = CollectionSpec { model: model.name.clone(), fingerprint, ..spec };
+        match self.store.create_collection(name, &spec).await {
+            Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
+            Err(error @ StoreError::InvalidOption { .. }) => {
+                return Err(store_fault(error).within("collection_options"));
             }
-            self.forget(name);
+            Err(error) => return Err(store_fault(error)),
         }
-        self.open(name, model, accept).await
+        self.forget(name);
+        self.read(name).await
     }
 
     /// A collection as it stands.
@@ -82,27 +148,47 @@ impl Collections {
     /// # Errors
     /// If there is none of that name, or the store fails.
     pub async fn read(&self, name: &str) -> Result<CollectionInfo, Fault> {
+        let info = self.look_up(name).await?;
+        info.ok_or_else(|| store_fault(StoreError::CollectionNotFound(name.to_owned())))
+    }
+
+    /// The same; `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn look_up(&self, name: &str) -> Result<Option<CollectionInfo>, Fault> {
+        let asked = self.known().forgotten;
         let info = self.store.collection(name).await.map_err(store_fault)?;
         let Some(info) = info else {
             self.forget(name);
-            return Err(store_fault(StoreError::CollectionNotFound(name.to_owned())));
+            return Ok(None);
         };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_REMEMBERED {
-            known.clear();
+        let mut known = self.known();
+        if known.collections.len() >= MAX_REMEMBERED {
+            known.collections.clear();
         }
-        known.insert(name.to_owned(), (info.spec.clone(), Instant::now()));
-        Ok(info)
+        if known.forgotten == asked {
+            let collection = Collection { name: info.name.clone(), spec: info.spec.clone() };
+            known.collections.insert(name.to_owned(), (collection, Instant::now()));
+        }
+        Ok(Some(info))
     }
 
-    /// Takes note that a collection may not be as it was.
+    /// Takes note that a collection, or what an alias stands for, may not be as it was.
     pub fn forget(&self, name: &str) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        let mut known = self.known();
+        known.collections.remove(name);
+        known.forgotten += 1;
     }
 
-    fn remembered(&self, name: &str) -> Option<CollectionSpec> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(name).filter(|(_, since)| since.elapsed() < FRESH).map(|(spec, _)| spec.clone())
+    fn remembered(&self, name: &str) -> Option<Collection> {
+        let known = self.known();
+        let fresh = known.collections.get(name).filter(|(_, since)| since.elapsed() < FRESH);
+        fresh.map(|(collection, _)| collection.clone())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,19 +212,4 @@ fn lost(name: &str) -> Fault {
          may be gone with it; find out why, then ingest all of it again, with create_collection"
     );
     Fault::new(Reason::CollectionNotFound, "collection", message)
-}
-
-/// Vectors of different encoders can't be compared. A collection that says nothing of its writer is taken on trust.
-fn check_writer(name: &str, spec: &CollectionSpec, model: &Model) -> Result<(), Fault> {
-    match &spec.fingerprint {
-        Some(writer) if *writer != model.fingerprint => {
-            let message = format!(
-                "collection `{name}` was written by model `{}` with fingerprint {writer}, and model `{}` has {}; \
-                 use the model that wrote it, or another collection, or set ignore_fingerprint if you know better",
-                spec.model, model.name, model.fingerprint
-            );
-            Err(Fault::new(Reason::FingerprintMismatch, "model", message))
-        }
-        _ => Ok(()),
-    }
 }

@@ -55,7 +55,10 @@ pub struct Unreadable {
 #[derive(Debug)]
 pub struct IngestOptions {
     pub model: Arc<Model>,
+    /// The collection's own name.
     pub collection: String,
+    /// The name that the client has for it, perhaps an alias: what ids are made of where documents have none.
+    pub named: String,
     pub spec: CollectionSpec,
     pub long_text: LongText,
     pub pruning: Pruning,
@@ -101,9 +104,9 @@ impl Ingest {
         (Self { route, recipe, screen, tickets, claims: Claims::default(), sequence: 0 }, results)
     }
 
-    /// The collection that the documents go into.
-    pub fn collection(&self) -> &str {
-        &self.route.options.collection
+    /// The client's name for the collection that the documents go into.
+    pub fn named(&self) -> &str {
+        &self.route.options.named
     }
 
     /// Sends a document of `bytes` bytes on its way, or answers for it at once. Waits for room for its bytes, for an

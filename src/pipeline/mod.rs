@@ -36,7 +36,7 @@ use std::thread::JoinHandle;
 
 use metrics::{counter, gauge, histogram};
 
-pub use collections::{Accept, Collections};
+pub use collections::{Accept, Collections, ModelChoice, Opened};
 pub use encode::{Encode, EncodeOptions, Vectors};
 pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
 pub use finalizer::{Finalizer, Finished};
@@ -250,6 +250,7 @@ pub fn store_fault(error: StoreError) -> Fault {
             (Reason::CollectionNotFound, "collection", "; ingest with create_collection to make it")
         }
         StoreError::AlreadyExists(_) => (Reason::IncompatibleCollection, "collection", "; use another name"),
+        StoreError::InvalidOption { option, .. } => (Reason::InvalidArgument, *option, ""),
         StoreError::Refused(_) => (Reason::StoreRefused, "", ""),
         StoreError::Denied(_) => (Reason::Internal, "", "; the operator must check the service's API key"),
         StoreError::Failed(_) => (Reason::Internal, "", "; the operator must look at the service's log"),

@@ -12,6 +12,7 @@
 //! threads, a bounded number at once. What the engine leaves undone when a process dies, the next start does
 //! (repair.rs).
 
+mod aliases;
 mod collection;
 mod convert;
 mod engine;
@@ -35,11 +36,13 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::spawn_blocking;
 
+use self::aliases::Aliases;
 use self::collection::Collection;
+use self::convert::check_sharding;
 use self::engine::Engine;
 use self::files::Folder;
 use self::writer::WriterThread;
-use super::{CollectionInfo, SearchQuery, StoreError, VectorStore};
+use super::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore};
 use crate::types::{CollectionSpec, Digest, Point, PointId, StoredPoint, check_collection_name};
 
 /// How the embedded store works.
@@ -66,14 +69,15 @@ pub struct EdgeStore {
     /// `None` after the store has been closed.
     open: Arc<RwLock<Option<Open>>>,
     reads: Arc<Semaphore>,
-    /// Held while a collection is made.
-    creation: Arc<Mutex<()>>,
+    /// Held while a collection is made, or an alias is changed: no name may become both.
+    naming: Arc<Mutex<()>>,
 }
 
 #[derive(Debug)]
 struct Open {
     folder: Arc<Folder>,
     collections: BTreeMap<String, OpenCollection>,
+    aliases: Aliases,
 }
 
 #[derive(Debug)]
@@ -94,9 +98,10 @@ impl EdgeStore {
             let opened = OpenCollection::new(&name, &folder, options.merge_every)?;
             collections.insert(name, opened);
         }
-        let open = Open { folder, collections };
+        let aliases = Aliases::read(folder.path())?;
+        let open = Open { folder, collections, aliases };
         let reads = Arc::new(Semaphore::new(options.concurrent_reads.max(1)));
-        Ok(Self { options, open: Arc::new(RwLock::new(Some(open))), reads, creation: Arc::default() })
+        Ok(Self { options, open: Arc::new(RwLock::new(Some(open))), reads, naming: Arc::default() })
     }
 
     /// Looks at what is open.
@@ -106,8 +111,32 @@ impl EdgeStore {
     }
 
     fn find(&self, name: &str) -> Result<Arc<Collection>, StoreError> {
-        let found = self.with(|open| open.collections.get(name).map(|found| found.collection.clone()))?;
+        let found = self.with(|open| open.find(name).map(|found| found.collection.clone()))?;
         found.ok_or_else(|| StoreError::CollectionNotFound(name.to_owned()))
+    }
+
+    /// Changes the aliases: on the disk, and then for all calls at once. `change` says whether it changed anything.
+    async fn change_aliases(
+        &self,
+        change: impl FnOnce(&Open, &mut Aliases) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let naming = self.naming.clone().lock_owned().await;
+        let (folder, aliases) = self.with(|open| {
+            let mut aliases = open.aliases.clone();
+            let changed = change(open, &mut aliases)?;
+            Ok((open.folder.clone(), changed.then_some(aliases)))
+        })??;
+        let Some(aliases) = aliases else { return Ok(()) };
+        let open = self.open.clone();
+        // All of it in one piece, as a creation is: what is on the disk must be what calls find.
+        blocking(move || {
+            let _naming = naming;
+            aliases.write(folder.path())?;
+            let mut open = open.write().unwrap_or_else(PoisonError::into_inner);
+            open.as_mut().ok_or_else(closed)?.aliases = aliases;
+            Ok(())
+        })
+        .await
     }
 
     /// Reads on a blocking thread, when there is a place.
@@ -137,6 +166,12 @@ impl OpenCollection {
 }
 
 impl Open {
+    /// A collection by its name, or by an alias.
+    fn find(&self, name: &str) -> Option<&OpenCollection> {
+        let named = |name: &str| self.collections.get(name);
+        named(name).or_else(|| named(self.aliases.get(name)?))
+    }
+
     /// Lets every writer finish, and says what the first of those that couldn't has to say.
     fn close(self) -> Result<(), StoreError> {
         let writers: Vec<_> = self.collections.into_values().map(|open| open.writer).collect();
@@ -167,14 +202,18 @@ impl VectorStore for EdgeStore {
 
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
         check_collection_name(name).map_err(|fault| StoreError::Refused(fault.message))?;
-        let creation = self.creation.clone().lock_owned().await;
-        let folder = self.with(|open| (!open.collections.contains_key(name)).then(|| open.folder.clone()))?;
+        check_sharding(&spec.sharding)?;
+        let naming = self.naming.clone().lock_owned().await;
+        let folder = self.with(|open| {
+            let taken = open.collections.contains_key(name) || open.aliases.get(name).is_some();
+            (!taken).then(|| open.folder.clone())
+        })?;
         let folder = folder.ok_or_else(|| StoreError::AlreadyExists(name.to_owned()))?;
         let (name, spec, merge_every, open) =
             (name.to_owned(), spec.clone(), self.options.merge_every, self.open.clone());
         // All of it in one piece: a caller who goes away must not leave a collection that is there and not open.
         blocking(move || {
-            let _creation = creation;
+            let _naming = naming;
             folder.create_collection(&name, &spec, |path| Engine::create(path, &spec))?;
             let created = OpenCollection::new(&name, &folder, merge_every)?;
             let mut open = open.write().unwrap_or_else(PoisonError::into_inner);
@@ -202,8 +241,37 @@ impl VectorStore for EdgeStore {
         self.read(name, move |collection| collection.digests(&ids)).await
     }
 
+    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
+        self.read(name, |collection| collection.scroll(from)).await
+    }
+
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
         self.find(name)?.delete(ids).await
+    }
+
+    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.with(|open| open.aliases.to_map())
+    }
+
+    async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
+        check_collection_name(alias).map_err(|fault| StoreError::Refused(fault.message))?;
+        let (alias, collection) = (alias.to_owned(), collection.to_owned());
+        self.change_aliases(move |open, aliases| {
+            if !open.collections.contains_key(&collection) {
+                return Err(StoreError::CollectionNotFound(collection));
+            }
+            if open.collections.contains_key(&alias) {
+                return Err(StoreError::AlreadyExists(alias));
+            }
+            aliases.set(&alias, &collection);
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
+        let alias = alias.to_owned();
+        self.change_aliases(move |_, aliases| Ok(aliases.remove(&alias))).await
     }
 
     /// Waits for the writes and reads under way, and up to five seconds for a merge. One that takes longer keeps the

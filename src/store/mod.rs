@@ -4,7 +4,7 @@ mod edge;
 mod qdrant;
 pub mod retry;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ pub use self::edge::{EdgeOptions, EdgeStore};
 pub use self::qdrant::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantStore, QdrantUrl};
 use crate::types::{CollectionSpec, Digest, Filter, Point, PointId, SparseVector, StoredPoint};
 
-/// A store of points in named collections. Every method can be called from many tasks at once.
+/// A store of points in named collections. Every method can be called from many tasks at once. Where one takes the name
+/// of a collection, it takes an alias too, unless it says otherwise.
 ///
 /// Point ids are unique in a collection: an upsert replaces. What a method confirmed survives the death of this
 /// process.
@@ -26,7 +27,7 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// Describes a collection; `None` if there is none of that name.
     async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError>;
 
-    /// Creates a collection. [`StoreError::AlreadyExists`] if there is one, whoever made it.
+    /// Creates a collection. [`StoreError::AlreadyExists`] if there is one, whoever made it, or an alias of that name.
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError>;
 
     /// Writes points, and returns when they are durable and visible. After an error some of them may be written; to write
@@ -42,8 +43,21 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// What points were made of, by id; of those that are not there, or don't say, there is nothing.
     async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError>;
 
+    /// Points in the order of their ids, with payload.
+    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError>;
+
     /// Deletes points; the ones that are not there are passed over.
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError>;
+
+    /// The collections that aliases stand for, by alias.
+    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError>;
+
+    /// Makes an alias, or has it stand for another collection, which is given by its own name: in one step, so that every
+    /// call finds the one or the other. [`StoreError::AlreadyExists`] if a collection has that name.
+    async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError>;
+
+    /// Removes an alias; one that is not there is passed over.
+    async fn delete_alias(&self, alias: &str) -> Result<(), StoreError>;
 
     /// Writes out what is buffered and lets go of every resource. The store refuses what comes after.
     async fn close(&self) -> Result<(), StoreError>;
@@ -52,6 +66,8 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
 /// A collection as it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CollectionInfo {
+    /// Its own name, also where it was asked for by an alias.
+    pub name: String,
     pub spec: CollectionSpec,
     pub point_count: u64,
 }
@@ -69,6 +85,25 @@ pub struct SearchQuery {
     pub score_threshold: Option<f32>,
     pub with_payload: bool,
     pub with_vector: bool,
+}
+
+/// Which points to page through.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScrollFrom {
+    /// The least id; `None` to begin with the first.
+    pub from: Option<PointId>,
+    /// How many points to give, at least 1.
+    pub limit: usize,
+    /// The dense vectors to give, by name.
+    pub dense: Vec<String>,
+}
+
+/// Points in the order of their ids: numbers first, then UUIDs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub points: Vec<StoredPoint>,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<PointId>,
 }
 
 /// What can go wrong with a store, by what can be done about it.
@@ -89,6 +124,9 @@ pub enum StoreError {
     /// The collection is there already.
     #[error("collection `{0}` exists already")]
     AlreadyExists(String),
+    /// A new collection can't be as this option of it wants.
+    #[error("{message}")]
+    InvalidOption { option: &'static str, message: String },
     /// The request is refused for what it holds; the same request will be refused again.
     #[error("the store refused: {0}")]
     Refused(String),
@@ -107,6 +145,7 @@ impl StoreError {
             Self::Unavailable(_) | Self::Overloaded { .. } | Self::Timeout(_) => true,
             Self::CollectionNotFound(_)
             | Self::AlreadyExists(_)
+            | Self::InvalidOption { .. }
             | Self::Refused(_)
             | Self::Denied(_)
             | Self::Failed(_) => false,
@@ -122,6 +161,7 @@ impl StoreError {
             Self::CollectionNotFound(_) => "collection_not_found",
             Self::AlreadyExists(_) => "already_exists",
             Self::Refused(_) => "refused",
+            Self::InvalidOption { .. } => "invalid_option",
             Self::Denied(_) => "denied",
             Self::Failed(_) => "failed",
         }

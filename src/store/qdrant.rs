@@ -7,26 +7,29 @@
 //! Each call is bounded in time and is one request. Writes wait until Qdrant has applied them (`wait`), and count only
 //! if it says so.
 
+mod aliases;
 mod collection;
 mod config;
 mod connection;
 mod convert;
 mod error;
 mod filter;
+mod sharding;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{
-    DeletePoints, GetCollectionInfoRequest, GetPoints, ListCollectionsRequest, PointsIdsList, PointsSelector,
-    QueryPoints, ShardKeySelector, UpdateResult, UpdateStatus, UpsertPoints,
+    CollectionClusterInfoRequest, CollectionInfo as RemoteInfo, DeletePoints, GetCollectionInfoRequest, GetPoints,
+    ListCollectionsRequest, PointsIdsList, PointsSelector, QueryPoints, ScrollPoints, ShardKeySelector, UpdateResult,
+    UpdateStatus, UpsertPoints,
 };
 
 pub use self::config::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantUrl};
 use self::connection::Connection;
-use super::{CollectionInfo, SearchQuery, StoreError, VectorStore};
+use super::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore};
 use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint};
 
 /// How long a server may take to say that it is there.
@@ -47,6 +50,19 @@ impl QdrantStore {
         Ok(Self { connection: Connection::new(config)? })
     }
 
+    /// A collection as the server describes it, and its shard keys, which it tells elsewhere.
+    async fn described(&self, name: &str, info: Option<RemoteInfo>) -> Result<CollectionInfo, StoreError> {
+        let has_shard_keys = sharding::has_shard_keys(info.as_ref());
+        let mut info = collection::info(name, info)?;
+        if has_shard_keys {
+            let request = CollectionClusterInfoRequest { collection_name: name.to_owned() };
+            let mut collections = self.connection.collections()?;
+            let cluster = self.connection.call(name, collections.collection_cluster_info(request)).await?;
+            info.spec.sharding.keys = sharding::shard_keys(cluster);
+        }
+        Ok(info)
+    }
+
     /// Which shards a request is for; `None` leaves it to Qdrant.
     fn shards(&self) -> Option<ShardKeySelector> {
         let key = self.connection.config().shard_key.clone()?;
@@ -65,25 +81,33 @@ impl VectorStore for QdrantStore {
         Ok(())
     }
 
+    /// Qdrant describes a collection by an alias too, but does not say which one it is.
     async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
+        let aliases = self.aliases().await?;
+        let name = aliases.get(name).map_or(name, String::as_str);
         let request = GetCollectionInfoRequest { collection_name: name.to_owned() };
         let mut collections = self.connection.collections()?;
         match self.connection.call(name, collections.get(request)).await {
-            Ok(response) => collection::info(name, response.result).map(Some),
+            Ok(response) => self.described(name, response.result).await.map(Some),
             Err(StoreError::CollectionNotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
-        if let Some(key) = &self.connection.config().shard_key {
+        let keys = &spec.sharding.keys;
+        if let Err(error) = sharding::check_shard_keys(keys, self.connection.config().shard_key.as_deref()) {
             return match self.collection(name).await? {
                 Some(_) => Err(StoreError::AlreadyExists(name.to_owned())),
-                None => Err(collection::custom_sharding(name, key)),
+                None => Err(error),
             };
         }
         let mut collections = self.connection.collections()?;
         self.connection.call(name, collections.create(collection::create(name, spec))).await?;
+        for key in keys {
+            let made = self.connection.call(name, collections.create_shard_key(sharding::create_shard_key(name, key)));
+            made.await.map_err(|error| sharding::half_made(name, key, &error))?;
+        }
         Ok(())
     }
 
@@ -163,6 +187,24 @@ impl VectorStore for QdrantStore {
         Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, digest?))).collect())
     }
 
+    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
+        let ScrollFrom { from, limit, dense } = from;
+        let request = ScrollPoints {
+            collection_name: name.to_owned(),
+            offset: from.as_ref().map(convert::point_id),
+            limit: Some(u32::try_from(limit).unwrap_or(u32::MAX)),
+            with_payload: Some(convert::payload_selector(true)),
+            with_vectors: (!dense.is_empty()).then(|| convert::only_vectors(dense)),
+            shard_key_selector: self.shards(),
+            ..ScrollPoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.scroll(request)).await?;
+        let points = response.result.into_iter().map(convert::scrolled).collect::<Result<_, _>>()?;
+        let next = response.next_page_offset.map(|id| convert::own_id(Some(id))).transpose()?;
+        Ok(Page { points, next })
+    }
+
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());
@@ -180,6 +222,18 @@ impl VectorStore for QdrantStore {
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.delete(request)).await?;
         applied(response.result)
+    }
+
+    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        aliases::list(&self.connection).await
+    }
+
+    async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
+        aliases::set(&self.connection, alias, collection).await
+    }
+
+    async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
+        aliases::delete(&self.connection, alias).await
     }
 
     /// Lets go of the connection. There is nothing to write out: what was confirmed is written.

@@ -75,8 +75,10 @@ pub struct StoredPoint {
     pub payload: Payload,
     /// The sparse vector, if it was asked for.
     pub sparse: Option<SparseVector>,
-    /// The payload field that keeps the text.
-    text_key: String,
+    /// The dense vectors that were asked for and that it has, by name.
+    pub dense: BTreeMap<String, Vec<f32>>,
+    /// The payload field that keeps the text; empty if the text was not kept.
+    pub text_key: String,
 }
 
 impl StoredPoint {
@@ -92,7 +94,13 @@ impl StoredPoint {
         let (key, text_key) = (take(KEY_FIELD), take(TEXT_KEY_FIELD));
         payload.retain(|name, _| !name.starts_with(RESERVED_PREFIX));
         let text_key = text_key.unwrap_or_else(|| DEFAULT_TEXT_KEY.to_owned());
-        Self { id: DocumentId::restore(id, key), score, payload, sparse, text_key }
+        Self { id: DocumentId::restore(id, key), score, payload, sparse, dense: BTreeMap::new(), text_key }
+    }
+
+    /// The same point with its dense vectors.
+    #[must_use]
+    pub fn with_dense(self, dense: BTreeMap<String, Vec<f32>>) -> Self {
+        Self { dense, ..self }
     }
 
     /// The document's text, where it was kept and the payload was asked for.

@@ -80,6 +80,29 @@ pub struct CollectionSpec {
     pub model: String,
     /// The encoder that writes it; `None` if the collection was not made by this service.
     pub fingerprint: Option<Fingerprint>,
+    /// Not kept in files: a store that is one has none.
+    #[serde(skip, default = "Sharding::single")]
+    pub sharding: Sharding,
+}
+
+/// How a collection is spread over the nodes of a store. In what is asked for, 0 is the store's default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sharding {
+    /// Shards; where there are keys, of each key.
+    pub shards: u32,
+    /// Nodes that keep each shard.
+    pub replicas: u32,
+    /// Nodes that must have applied a write before it is confirmed.
+    pub write_consistency: u32,
+    /// What points are spread by instead of by their ids, in their order; empty for ids.
+    pub keys: Vec<String>,
+}
+
+impl Sharding {
+    /// One shard, kept once.
+    pub fn single() -> Self {
+        Self { shards: 1, replicas: 1, write_consistency: 1, keys: Vec::new() }
+    }
 }
 
 /// A number format of stored weights.

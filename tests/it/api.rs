@@ -1,5 +1,6 @@
 //! Every call of the contract, on real sockets: what it does, and what it says when it can't.
 
+mod aliases;
 mod bad_documents;
 mod collections;
 mod encode;
@@ -7,6 +8,7 @@ mod explain;
 mod filters;
 mod ids;
 mod ingest;
+mod listing;
 mod long_texts;
 mod metrics;
 mod models;

@@ -5,6 +5,7 @@ mod checkpoint;
 mod fake;
 mod ingest;
 mod query;
+mod reindex;
 mod secured;
 
 use std::ffi::OsStr;

@@ -11,7 +11,9 @@ use std::{fs, thread};
 
 use serde_json::json;
 use splade_sidecar::store::{EdgeOptions, EdgeStore, SearchQuery, StoreError, VectorStore};
-use splade_sidecar::types::{CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, SparseVector};
+use splade_sidecar::types::{
+    CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, Sharding, SparseVector,
+};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -52,6 +54,7 @@ fn spec() -> CollectionSpec {
         dense: [("title".to_owned(), DenseSpec { size: 2, distance: Distance::Dot })].into(),
         model: "splade-tiny".into(),
         fingerprint: None,
+        sharding: Sharding::single(),
     }
 }
 

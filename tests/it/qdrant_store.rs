@@ -9,7 +9,7 @@ use qdrant_client::qdrant::{CreateCollectionBuilder, Distance as QdrantDistance,
 use serde_json::json;
 use splade_sidecar::store::{QdrantConfig, QdrantStore, SearchQuery, StoreError, VectorStore};
 use splade_sidecar::types::{
-    CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Point, PointId, SparseVector,
+    CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Point, PointId, Sharding, SparseVector,
 };
 use tonic::Status;
 
@@ -28,6 +28,7 @@ fn spec() -> CollectionSpec {
         dense: [("image".to_owned(), DenseSpec { size: 2, distance: Distance::Dot })].into(),
         model: "splade-tiny".to_owned(),
         fingerprint: Some(Fingerprint("ab12".to_owned())),
+        sharding: Sharding::single(),
     }
 }
 
@@ -209,16 +210,50 @@ async fn points_can_be_counted_instead_of_kept() {
 }
 
 #[tokio::test]
-async fn collections_with_a_shard_key_are_made_elsewhere() {
+async fn collections_are_created_as_a_cluster_needs_them() {
+    let server = QdrantServer::start();
+    let store = store(config(&server.url()));
+    let sharding = Sharding { shards: 6, replicas: 3, write_consistency: 2, keys: Vec::new() };
+    let spread = CollectionSpec { sharding: sharding.clone(), ..spec() };
+    store.create_collection("spread", &spread).await.unwrap();
+    assert_eq!(store.collection("spread").await.unwrap().unwrap().spec, spread);
+    let default = CollectionSpec { sharding: Sharding::default(), ..spec() };
+    store.create_collection("default", &default).await.unwrap();
+    assert_eq!(store.collection("default").await.unwrap().unwrap().spec, spec());
+}
+
+/// A collection that is created with shard keys is written with one of them.
+#[tokio::test]
+async fn a_collection_with_shard_keys_is_written_with_one() {
     let (server, plain) = docs().await;
     let mut config = config(&server.url());
     config.shard_key = Some("tenant-1".to_owned());
     let store = store(config);
-    let error = store.create_collection("new", &spec()).await.unwrap_err();
-    let StoreError::Refused(message) = error else { panic!("{error:?}") };
-    assert!(message.contains("`new`") && message.contains("`tenant-1`"), "{message}");
-    assert_eq!(plain.collection("new").await, Ok(None));
-    assert_eq!(store.create_collection("docs", &spec()).await, Err(StoreError::AlreadyExists("docs".to_owned())));
+    let keyed = |keys: &[&str]| {
+        let keys = keys.iter().map(|&key| key.to_owned()).collect();
+        CollectionSpec { sharding: Sharding { shards: 2, keys, ..Sharding::single() }, ..spec() }
+    };
+    for (store, keys) in [(&store, &[][..]), (&store, &["tenant-2"]), (&plain, &["tenant-1"])] {
+        let error = store.create_collection("new", &keyed(keys)).await.unwrap_err();
+        let StoreError::InvalidOption { option, message } = error else { panic!("{error:?}") };
+        assert!(option == "shard_keys" && message.contains("--qdrant-shard-key"), "{message}");
+        assert_eq!(plain.collection("new").await, Ok(None));
+        assert_eq!(
+            store.create_collection("docs", &keyed(keys)).await,
+            Err(StoreError::AlreadyExists("docs".to_owned()))
+        );
+    }
+    let spec = keyed(&["tenant-1", "tenant-2"]);
+    store.create_collection("new", &spec).await.unwrap();
+    assert_eq!(store.collection("new").await.unwrap().unwrap().spec, spec);
+    store.upsert("new", "terms", &[point(1)]).await.unwrap();
+    assert_eq!(store.collection("new").await.unwrap().unwrap().point_count, 1);
+    let error = plain.upsert("new", "terms", &[point(1)]).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(message) if message.contains("Shard key not specified")), "{error:?}");
+
+    server.faults().fail_next(&[Call::ShardKeys], 1, Status::unavailable("busy"));
+    let error = store.create_collection("half", &spec).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Failed(message) if message.contains("delete it in Qdrant")), "{error:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 //! Every law makes collections of its own, so they may share a store. Weights are multiples of an eighth: products and
 //! sums of them are exact, so that scores can be compared for equality.
 
+mod aliases;
 mod filters;
+mod scrolling;
 mod searching;
 mod writing;
 
@@ -15,11 +17,13 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use splade_sidecar::store::{SearchQuery, VectorStore};
 use splade_sidecar::types::{
-    CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Payload, Point, PointId, SparseVector,
-    StoredPoint,
+    CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Payload, Point, PointId, Sharding,
+    SparseVector, StoredPoint,
 };
 
+pub use self::aliases::*;
 pub use self::filters::*;
+pub use self::scrolling::*;
 pub use self::searching::*;
 pub use self::writing::*;
 
@@ -52,6 +56,13 @@ macro_rules! contract_tests {
             filters_mean_what_they_say,
             a_filter_narrows_a_search_and_keeps_its_scores,
             a_key_that_is_no_path_is_refused,
+            pages_are_all_points_in_the_order_of_their_ids,
+            a_page_brings_the_dense_vectors_that_were_asked_for,
+            there_are_no_pages_of_nothing,
+            an_alias_can_be_named_wherever_a_collection_can,
+            an_alias_is_switched_in_one_step,
+            no_name_is_an_alias_and_a_collection,
+            a_deleted_alias_is_gone,
         }
     };
     ($open:path: $($law:ident),* $(,)?) => {$(
@@ -77,6 +88,7 @@ fn spec() -> CollectionSpec {
         dense: BTreeMap::new(),
         model: "splade-tiny".into(),
         fingerprint: Some(Fingerprint("ab".repeat(32))),
+        sharding: Sharding::single(),
     }
 }
 

@@ -4,8 +4,8 @@
 //! what was rejected after that is cut off before the next run rejects it again. It is written about once a second, beside
 //! the work: to a file beside it that is then moved to its place, so that it is always whole.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::tracker::Tally;
+use crate::durable;
 
 /// How often it is written.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -209,17 +210,8 @@ fn read(path: &Path) -> anyhow::Result<Option<State>> {
 
 /// Replaces the file as a whole: after whatever happens there is the old one or the new one.
 fn write(path: &Path, state: &State) -> anyhow::Result<()> {
-    let mut beside = path.to_owned().into_os_string();
-    beside.push(".new");
-    let replace = || -> io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(format!("{}\n", serde_json::to_string_pretty(state)?).as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
-    };
-    replace().context("it can't be written")
+    let text = format!("{}\n", serde_json::to_string_pretty(state)?);
+    durable::replace(path, text.as_bytes()).context("it can't be written")
 }
 
 #[cfg(test)]

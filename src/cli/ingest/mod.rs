@@ -28,6 +28,7 @@ use clap::builder::BoolishValueParser;
 use tokio::time::Instant;
 
 use super::client::ClientArgs;
+use super::collection_options::CollectionOptionsArgs;
 use super::errors::FAILED;
 use super::fingerprint::FingerprintArgs;
 use super::long_text::LongTextArgs;
@@ -38,16 +39,22 @@ pub(crate) use batch::Place;
 use checkpoint::{Checkpoint, Subject};
 use input::Input;
 pub(crate) use line::Mapping;
-use progress::Progress;
 pub(crate) use reader::{Plan, read as read_lines};
-use rejects::RejectFile;
 pub(crate) use shard::{Part, Shard};
-use stream::Session;
-use summary::{Failure, Summary};
-use tracker::Tally;
+use summary::Failure;
+
+// What `reindex` has in common with it.
+pub(super) use batch::{Batcher, Line};
+pub(super) use line::{MAX_DOCUMENT_BYTES, too_long};
+pub(super) use progress::Progress;
+pub(super) use reader::{Batch, Batches};
+pub(super) use rejects::RejectFile;
+pub(super) use stream::Session;
+pub(super) use summary::Summary;
+pub(super) use tracker::Tally;
 
 /// The exit status of a run that indexed all but some documents.
-const SOME_REJECTED: u8 = 1;
+pub(super) const SOME_REJECTED: u8 = 1;
 
 /// Encode and index documents from JSON lines.
 ///
@@ -66,7 +73,7 @@ pub struct Ingest {
     /// The collection to write to.
     #[arg(long, env = "SPLADE_COLLECTION", value_name = "NAME")]
     collection: String,
-    /// The model that encodes the texts [default: the server's default model].
+    /// The model that encodes the texts [default: the one that wrote the collection, or else the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
     /// Create the collection if it is not there.
@@ -115,6 +122,8 @@ pub struct Ingest {
     /// grown. Not with --skip. The reject file is then added to. Each shard needs a file of its own.
     #[arg(long, env = "SPLADE_INGEST_CHECKPOINT", value_name = "FILE", conflicts_with = "skip")]
     checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    collection_options: CollectionOptionsArgs,
     #[command(flatten)]
     long_text: LongTextArgs,
     #[command(flatten)]
@@ -207,7 +216,7 @@ impl Ingest {
             collection: self.collection.clone(),
             model: self.model.clone(),
             create_collection: self.create_collection,
-            collection_options: Some(collection_options),
+            collection_options: Some(self.collection_options.apply(collection_options)),
             long_text: self.long_text.long_text(),
             window_overlap: self.long_text.window_overlap,
             pruning: self.prune,

@@ -12,7 +12,7 @@ use crate::pipeline::Tickets;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::claims::Claims;
 use crate::pipeline::finalizer::Finished;
-use crate::store::{CollectionInfo, SearchQuery};
+use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery};
 use crate::types::{CollectionSpec, Digest, DocumentId, Payload, PointId, Pruned, Reason, SparseVector, StoredPoint};
 
 const CONFIG: WriterConfig = WriterConfig {
@@ -86,7 +86,19 @@ impl VectorStore for Fake {
     async fn digests(&self, _: &str, _: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         unreachable!("the writer only upserts")
     }
+    async fn scroll(&self, _: &str, _: ScrollFrom) -> Result<Page, StoreError> {
+        unreachable!("the writer only upserts")
+    }
     async fn delete(&self, _: &str, _: &[PointId]) -> Result<(), StoreError> {
+        unreachable!("the writer only upserts")
+    }
+    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        unreachable!("the writer only upserts")
+    }
+    async fn set_alias(&self, _: &str, _: &str) -> Result<(), StoreError> {
+        unreachable!("the writer only upserts")
+    }
+    async fn delete_alias(&self, _: &str) -> Result<(), StoreError> {
         unreachable!("the writer only upserts")
     }
     async fn close(&self) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use qdrant_edge::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::convert::{engine_id, engine_points, engine_sparse, point_id, stored_point};
+use super::convert::{dense_vectors, engine_id, engine_points, engine_sparse, point_id, stored_point};
 use super::engine::{Change, Engine};
 use super::files::{Folder, read_spec};
 use super::filter::engine_filter;
@@ -17,11 +17,12 @@ use super::inventory::{self, Left};
 use super::journal::Journal;
 use super::repair::repair;
 use super::writer::{Message, Write, Writer, WriterThread};
-use crate::store::{CollectionInfo, SearchQuery, StoreError};
+use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError};
 use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint};
 
 #[derive(Debug)]
 pub(super) struct Collection {
+    name: String,
     spec: CollectionSpec,
     /// Before the outbox: fields are dropped in order, and so the writer, which ends with the outbox, is the last to
     /// have the engine and closes it.
@@ -49,7 +50,7 @@ impl Collection {
         }
         let (outbox, writer) = Writer::spawn(engine.clone(), journal, merge_every)
             .map_err(|error| StoreError::Failed(format!("no thread could be started ({error}); raise the limit")))?;
-        Ok((Self { spec, engine, outbox }, writer))
+        Ok((Self { name: name.to_owned(), spec, engine, outbox }, writer))
     }
 
     pub(super) async fn upsert(self: Arc<Self>, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
@@ -83,7 +84,8 @@ impl Collection {
 
     /// Blocks.
     pub(super) fn info(&self) -> Result<CollectionInfo, StoreError> {
-        Ok(CollectionInfo { spec: self.spec.clone(), point_count: self.engine.point_count()? as u64 })
+        let point_count = self.engine.point_count()? as u64;
+        Ok(CollectionInfo { name: self.name.clone(), spec: self.spec.clone(), point_count })
     }
 
     /// Blocks.
@@ -105,6 +107,18 @@ impl Collection {
         let vector = WithVector::Selector(vec![vector_name.to_owned()]);
         let found = self.engine.retrieve(&ids, WithPayloadInterface::Bool(true), vector)?;
         found.into_iter().map(|point| stored_point(point.id, 0.0, point.payload, point.vector, vector_name)).collect()
+    }
+
+    /// Blocks.
+    pub(super) fn scroll(&self, scroll: ScrollFrom) -> Result<Page, StoreError> {
+        let vectors = WithVector::Selector(scroll.dense);
+        let from = scroll.from.map(engine_id);
+        let (found, next) = self.engine.scroll(from, scroll.limit, WithPayloadInterface::Bool(true), vectors)?;
+        let points = found.into_iter().map(|point| {
+            let stored = stored_point(point.id, 0.0, point.payload, None, &self.spec.vector_name)?;
+            Ok(stored.with_dense(dense_vectors(point.vector)))
+        });
+        Ok(Page { points: points.collect::<Result<_, StoreError>>()?, next: next.map(point_id) })
     }
 
     /// Blocks.

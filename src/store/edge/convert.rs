@@ -9,7 +9,9 @@ use qdrant_edge::{
 };
 
 use crate::store::StoreError;
-use crate::types::{CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, SparseVector, StoredPoint};
+use crate::types::{
+    CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, Sharding, SparseVector, StoredPoint,
+};
 
 /// The engine's configuration of a new collection.
 ///
@@ -111,6 +113,23 @@ fn check_dense(specs: &BTreeMap<String, DenseSpec>, name: &str, size: usize) -> 
     Err(StoreError::Refused(problem))
 }
 
+/// Whether one folder can be what a collection is to be.
+///
+/// # Errors
+/// The option that wants several nodes.
+pub(super) fn check_sharding(sharding: &Sharding) -> Result<(), StoreError> {
+    let Sharding { shards, replicas, write_consistency, keys } = sharding;
+    let counts =
+        [("shard_count", *shards), ("replication_factor", *replicas), ("write_consistency_factor", *write_consistency)];
+    let several = counts.into_iter().find(|(_, count)| *count > 1).map(|(option, count)| (option, format!("{count}")));
+    let keyed = (!keys.is_empty()).then(|| ("shard_keys", format!("`{}`", keys.join("`, `"))));
+    let Some((option, value)) = several.or(keyed) else { return Ok(()) };
+    let message = format!(
+        "it is {value}, and the embedded store is one folder; leave it out, or use a Qdrant cluster (--qdrant-url)"
+    );
+    Err(StoreError::InvalidOption { option, message })
+}
+
 /// The engine's form of a sparse vector. It wants what ours guarantees: unique indices.
 pub(super) fn engine_sparse(vector: SparseVector) -> qdrant_edge::SparseVector {
     let (indices, values) = vector.into_parts();
@@ -128,6 +147,16 @@ pub(super) fn stored_point(
     let sparse = vectors.map(|vectors| sparse_vector(vectors, vector_name)).transpose()?;
     let payload: Payload = payload.map(|payload| payload.0).unwrap_or_default();
     Ok(StoredPoint::new(point_id(id), score, payload, sparse))
+}
+
+/// The dense vectors of a point.
+pub(super) fn dense_vectors(vectors: Option<VectorStructInternal>) -> BTreeMap<String, Vec<f32>> {
+    let Some(VectorStructInternal::Named(vectors)) = vectors else { return BTreeMap::new() };
+    let dense = vectors.into_iter().filter_map(|(name, vector)| match vector {
+        VectorInternal::Dense(values) => Some((name, values)),
+        VectorInternal::Sparse(_) | VectorInternal::MultiDense(_) => None,
+    });
+    dense.collect()
 }
 
 fn sparse_vector(vectors: VectorStructInternal, name: &str) -> Result<SparseVector, StoreError> {
@@ -152,6 +181,25 @@ mod tests {
             dense: dense.iter().map(|&name| (name.to_owned(), dense_spec)).collect(),
             model: String::new(),
             fingerprint: None,
+            sharding: Sharding::default(),
+        }
+    }
+
+    #[test]
+    fn what_needs_several_nodes_is_refused_by_its_name() {
+        assert_eq!(check_sharding(&Sharding::default()), Ok(()));
+        assert_eq!(check_sharding(&Sharding::single()), Ok(()));
+        for (sharding, named) in [
+            (Sharding { shards: 2, ..Sharding::single() }, "shard_count"),
+            (Sharding { replicas: 3, ..Sharding::default() }, "replication_factor"),
+            (Sharding { write_consistency: 2, ..Sharding::default() }, "write_consistency_factor"),
+            (Sharding { keys: vec!["a".to_owned()], ..Sharding::default() }, "shard_keys"),
+        ] {
+            let Err(StoreError::InvalidOption { option, message }) = check_sharding(&sharding) else {
+                panic!("{sharding:?}")
+            };
+            assert_eq!(option, named);
+            assert!(message.contains("--qdrant-url"), "{message}");
         }
     }
 

@@ -160,14 +160,26 @@ impl Engine {
         from: Option<PointId>,
         limit: usize,
     ) -> Result<(Vec<PointId>, Option<PointId>), StoreError> {
+        let (records, next) = self.scroll(from, limit, WithPayloadInterface::Bool(false), WithVector::Bool(false))?;
+        Ok((records.into_iter().map(|record| record.id).collect(), next))
+    }
+
+    /// A page of points in the order of their ids, each once, and where the next page begins.
+    pub(super) fn scroll(
+        &self,
+        from: Option<PointId>,
+        limit: usize,
+        payload: WithPayloadInterface,
+        vectors: WithVector,
+    ) -> Result<(Vec<Record>, Option<PointId>), StoreError> {
         let request = ScrollRequest {
             offset: from,
             limit: Some(limit),
-            with_payload: Some(WithPayloadInterface::Bool(false)),
+            with_payload: Some(payload),
+            with_vector: vectors,
             ..ScrollRequest::default()
         };
-        let (records, next) = guard(&self.path, || self.shard.scroll(request))?;
-        Ok((records.into_iter().map(|record| record.id).collect(), next))
+        guard(&self.path, || self.shard.scroll(request))
     }
 
     /// How many copies there are of these points, in all segments.

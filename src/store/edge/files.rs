@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! .lock                      held by the process that has the store open
+//! aliases.json               aliases and their collections (see aliases.rs)
 //! collections/<name>/        one collection: the engine's shard, and
 //!     splade.json            how it was made
 //!     open.jsonl             there while it is open (see journal.rs)
@@ -45,6 +46,11 @@ impl Folder {
             fs::remove_dir_all(&leftover).map_err(|error| failed("remove the leftover", &leftover, &error))?;
         }
         Ok(folder)
+    }
+
+    /// Where the store is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The names of the collections.
@@ -138,7 +144,7 @@ fn write_spec(collection: &Path, spec: &CollectionSpec) -> Result<(), StoreError
 }
 
 /// Makes the entries of a folder durable. Elsewhere than on Unix a folder can't be opened, and needs not be.
-fn sync(folder: &Path) -> Result<(), StoreError> {
+pub(super) fn sync(folder: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.map_err(|error| failed("sync the folder", folder, &error))?;
@@ -186,6 +192,7 @@ mod tests {
             dense: Default::default(),
             model: String::new(),
             fingerprint: None,
+            sharding: crate::types::Sharding::single(),
         };
         let stopped = StoreError::Failed("stopped".into());
         let made = folder.create_collection("docs", &spec, |_| Err(stopped.clone()));

@@ -10,7 +10,7 @@ use qdrant_client::qdrant::value::Kind;
 use qdrant_client::qdrant::vectors_config::Config;
 
 use crate::store::{CollectionInfo, StoreError};
-use crate::types::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint};
+use crate::types::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, Sharding};
 
 /// The sparse vector that is ours where a collection has several.
 const USUAL_VECTOR_NAME: &str = "splade";
@@ -27,25 +27,32 @@ pub(super) fn create(name: &str, spec: &CollectionSpec) -> qdrant::CreateCollect
         collection_name: name.to_owned(),
         vectors_config: (!spec.dense.is_empty()).then_some(dense),
         sparse_vectors_config: Some(qdrant::SparseVectorConfig { map: sparse }),
+        shard_number: chosen(spec.sharding.shards),
+        replication_factor: chosen(spec.sharding.replicas),
+        write_consistency_factor: chosen(spec.sharding.write_consistency),
+        sharding_method: (!spec.sharding.keys.is_empty()).then(|| qdrant::ShardingMethod::Custom.into()),
         metadata: fingerprint.into_iter().chain([(MODEL.to_owned(), spec.model.as_str().into())]).collect(),
         ..qdrant::CreateCollection::default()
     }
 }
 
-/// Why a collection can't be made where requests carry a shard key.
-pub(super) fn custom_sharding(name: &str, key: &str) -> StoreError {
-    StoreError::Refused(format!(
-        "collection `{name}` can't be created here, because the shard key `{key}` is set; create it in Qdrant with \
-         sharding_method `custom` and that shard key, or unset the key"
-    ))
+/// 0 leaves it to Qdrant.
+fn chosen(value: u32) -> Option<u32> {
+    (value > 0).then_some(value)
 }
 
-/// What the server says of a collection.
+/// What the server says of a collection, but for its shard keys.
 pub(super) fn info(name: &str, info: Option<qdrant::CollectionInfo>) -> Result<CollectionInfo, StoreError> {
     let incomplete = || StoreError::Failed(format!("Qdrant described collection `{name}` without its configuration"));
     let info = info.ok_or_else(incomplete)?;
     let config = info.config.ok_or_else(incomplete)?;
     let params = config.params.ok_or_else(incomplete)?;
+    let sharding = Sharding {
+        shards: params.shard_number,
+        replicas: params.replication_factor.unwrap_or(1),
+        write_consistency: params.write_consistency_factor.unwrap_or(1),
+        keys: Vec::new(),
+    };
     let sparse = params.sparse_vectors_config.unwrap_or_default().map;
     let vector_name = sparse_vector_name(name, &sparse)?;
     let index = sparse.get(&vector_name).and_then(|params| params.index).unwrap_or_default();
@@ -56,8 +63,9 @@ pub(super) fn info(name: &str, info: Option<qdrant::CollectionInfo>) -> Result<C
         model: text(&config.metadata, MODEL).unwrap_or_default(),
         fingerprint: text(&config.metadata, FINGERPRINT).map(Fingerprint),
         vector_name,
+        sharding,
     };
-    Ok(CollectionInfo { spec, point_count: info.points_count.unwrap_or_default() })
+    Ok(CollectionInfo { name: name.to_owned(), spec, point_count: info.points_count.unwrap_or_default() })
 }
 
 /// The vector named `splade`, or the only one.
@@ -160,6 +168,7 @@ mod tests {
             dense: [("image".to_owned(), DenseSpec { size: 3, distance: Distance::Euclid })].into(),
             model: "splade-tiny".to_owned(),
             fingerprint: Some(Fingerprint("ab12".to_owned())),
+            sharding: Sharding { shards: 6, replicas: 2, write_consistency: 2, keys: Vec::new() },
         }
     }
 
@@ -168,6 +177,10 @@ mod tests {
         let params = qdrant::CollectionParams {
             vectors_config: request.vectors_config,
             sparse_vectors_config: request.sparse_vectors_config,
+            shard_number: request.shard_number.unwrap_or(1),
+            replication_factor: request.replication_factor,
+            write_consistency_factor: request.write_consistency_factor,
+            sharding_method: request.sharding_method,
             ..Default::default()
         };
         let config =
@@ -189,11 +202,12 @@ mod tests {
             datatype: Datatype::Uint8,
             dense: BTreeMap::new(),
             fingerprint: None,
+            sharding: Sharding::single(),
             ..spec()
         };
         for spec in [spec(), plain] {
             let read = info("docs", Some(described(create("docs", &spec)))).unwrap();
-            assert_eq!(read, CollectionInfo { spec, point_count: 5 });
+            assert_eq!(read, CollectionInfo { name: "docs".to_owned(), spec, point_count: 5 });
         }
     }
 

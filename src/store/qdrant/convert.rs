@@ -1,6 +1,6 @@
 //! Points in Qdrant's terms, and back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use qdrant_client::qdrant;
 use qdrant_client::qdrant::point_id::PointIdOptions;
@@ -61,7 +61,12 @@ pub(super) fn payload_fields(fields: &[&str]) -> qdrant::WithPayloadSelector {
 
 /// Asks for the vector of that name and no other.
 pub(super) fn only_vector(name: &str) -> qdrant::WithVectorsSelector {
-    let selector = qdrant::VectorsSelector { names: vec![name.to_owned()] };
+    only_vectors(vec![name.to_owned()])
+}
+
+/// Asks for the vectors of these names and no others.
+pub(super) fn only_vectors(names: Vec<String>) -> qdrant::WithVectorsSelector {
+    let selector = qdrant::VectorsSelector { names };
     qdrant::WithVectorsSelector { selector_options: Some(VectorsOptionsSelector::Include(selector)) }
 }
 
@@ -75,6 +80,12 @@ pub(super) fn scored(point: qdrant::ScoredPoint, vector_name: Option<&str>) -> R
 pub(super) fn retrieved(point: qdrant::RetrievedPoint, vector_name: &str) -> Result<StoredPoint, StoreError> {
     let sparse = sparse_of(point.vectors, vector_name)?;
     stored(point.id, 0.0, point.payload, Some(sparse))
+}
+
+/// A point of a page, with its dense vectors.
+pub(super) fn scrolled(point: qdrant::RetrievedPoint) -> Result<StoredPoint, StoreError> {
+    let dense = dense_of(point.vectors)?;
+    Ok(stored(point.id, 0.0, point.payload, None)?.with_dense(dense))
 }
 
 fn stored(
@@ -91,7 +102,7 @@ pub(super) fn digest(point: qdrant::RetrievedPoint) -> Result<(PointId, Option<D
     Ok((own_id(point.id)?, Digest::of_stored(&own_payload(point.payload))))
 }
 
-fn own_id(id: Option<qdrant::PointId>) -> Result<PointId, StoreError> {
+pub(super) fn own_id(id: Option<qdrant::PointId>) -> Result<PointId, StoreError> {
     match id.and_then(|id| id.point_id_options) {
         Some(PointIdOptions::Num(num)) => Ok(PointId::Num(num)),
         Some(PointIdOptions::Uuid(uuid)) => Ok(PointId::Uuid(Uuid::parse_str(&uuid).map_err(|_| malformed("id"))?)),
@@ -111,6 +122,28 @@ fn sparse_of(vectors: Option<qdrant::VectorsOutput>, name: &str) -> Result<Spars
     let Some(output) = named.vectors.remove(name) else { return Ok(SparseVector::default()) };
     let (indices, values) = sparse_parts(output).ok_or_else(|| malformed("sparse vector"))?;
     SparseVector::new(indices, values).map_err(|_| malformed("sparse vector"))
+}
+
+/// The vectors by name, all of which are dense.
+fn dense_of(vectors: Option<qdrant::VectorsOutput>) -> Result<BTreeMap<String, Vec<f32>>, StoreError> {
+    let Some(VectorsOutputOptions::Vectors(named)) = vectors.and_then(|vectors| vectors.vectors_options) else {
+        return Ok(BTreeMap::new());
+    };
+    let dense = named.vectors.into_iter().map(|(name, output)| {
+        let values = dense_values(output).ok_or_else(|| malformed("dense vector"))?;
+        Ok((name, values))
+    });
+    dense.collect()
+}
+
+/// The numbers, from where Qdrant puts them since 1.17 or from where it put them before.
+#[expect(deprecated, reason = "servers before Qdrant 1.17 fill this field only")]
+fn dense_values(output: qdrant::VectorOutput) -> Option<Vec<f32>> {
+    match output.vector {
+        Some(vector_output::Vector::Dense(dense)) => Some(dense.data),
+        None => Some(output.data),
+        Some(_) => None,
+    }
 }
 
 /// Indices and values, from where Qdrant puts them since 1.17 or from where it put them before.
@@ -222,6 +255,22 @@ mod tests {
             let read = sparse_of(output("splade", vector), "splade").unwrap();
             assert_eq!(read.iter().collect::<Vec<_>>(), [(4, 2.0), (9, 1.0)]);
         }
+    }
+
+    #[test]
+    #[expect(deprecated, reason = "what servers before Qdrant 1.17 send")]
+    fn dense_vectors_are_read_from_new_and_old_servers() {
+        let new = vector_output::Vector::Dense(qdrant::DenseVector { data: vec![1.0, 2.0] });
+        let new = qdrant::VectorOutput { vector: Some(new), ..Default::default() };
+        let old = qdrant::VectorOutput { data: vec![1.0, 2.0], ..Default::default() };
+        for vector in [new, old] {
+            let read = dense_of(output("image", vector)).unwrap();
+            assert_eq!(read, [("image".to_owned(), vec![1.0, 2.0])].into());
+        }
+        assert_eq!(dense_of(None), Ok(BTreeMap::new()));
+        let sparse = vector_output::Vector::Sparse(qdrant::SparseVector::default());
+        let sparse = qdrant::VectorOutput { vector: Some(sparse), ..Default::default() };
+        assert!(matches!(dense_of(output("image", sparse)), Err(StoreError::Failed(_))));
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use splade_sidecar::proto::{
     CollectionOptions, DeleteRequest, DenseVectorOptions, Distance, GetCollectionRequest, GetCollectionResponse,
-    IngestOptions, VectorDatatype,
+    IngestOptions, UpsertRequest, VectorDatatype,
 };
 
 use super::{assert_indexed, by_text, ids, search};
-use crate::support::documents::{document, key, num, numbered, options, texts, uuid};
+use crate::support::documents::{document, encoded, key, num, numbered, options, texts, uuid};
+use crate::support::failure::Failure;
 use crate::support::models::random;
+use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
 pub async fn get(sidecar: &Sidecar, collection: &str) -> GetCollectionResponse {
@@ -28,10 +30,17 @@ async fn a_collection_is_described_as_it_was_created() {
             ("smell".to_owned(), dense(1, Distance::Cosine)),
         ]
         .into(),
+        shard_count: 1,
+        replication_factor: 1,
+        write_consistency_factor: 1,
+        shard_keys: Vec::new(),
     };
     let default = CollectionOptions {
         vector_name: "splade".to_owned(),
         datatype: VectorDatatype::Float32.into(),
+        shard_count: 1,
+        replication_factor: 1,
+        write_consistency_factor: 1,
         ..Default::default()
     };
     on_both_stores(async |sidecar| {
@@ -72,4 +81,51 @@ async fn what_is_deleted_is_gone_and_the_rest_stays() {
         assert_eq!(left, [num(1), num(3), num(4)]);
     })
     .await;
+}
+
+/// The embedded store is one folder: more is refused, by the option that wants it. What means one is taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_store_takes_no_options_of_a_cluster() {
+    let sidecar = Sidecar::start(&[]).await;
+    let spread = |shard_count, replication_factor, write_consistency_factor| CollectionOptions {
+        shard_count,
+        replication_factor,
+        write_consistency_factor,
+        ..Default::default()
+    };
+    let ingest = |collection_options| IngestOptions { collection_options: Some(collection_options), ..options("docs") };
+    for (options, field) in [
+        (spread(2, 1, 1), "shard_count"),
+        (spread(0, 2, 0), "replication_factor"),
+        (spread(0, 0, 2), "write_consistency_factor"),
+        (CollectionOptions { shard_keys: vec!["a".to_owned()], ..Default::default() }, "shard_keys"),
+    ] {
+        let request = UpsertRequest { options: Some(ingest(options)), documents: encoded(numbered(&texts(1))) };
+        let failure = Failure::from(sidecar.index().await.upsert(request).await.unwrap_err());
+        assert_eq!(failure.fields, [format!("options.collection_options.{field}")]);
+        assert!(failure.message.contains("--qdrant-url"), "{failure:?}");
+    }
+    assert_indexed(&sidecar.ingest(ingest(spread(1, 1, 1)), numbered(&texts(1))).await);
+    sidecar.end().await;
+}
+
+/// A Qdrant cluster is told how to spread a collection, and tells it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_is_spread_as_it_was_asked_for() {
+    let qdrant = QdrantServer::start();
+    let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url(), "--qdrant-shard-key", "b"]).await;
+    let spread = CollectionOptions {
+        shard_count: 4,
+        replication_factor: 3,
+        write_consistency_factor: 2,
+        shard_keys: vec!["a".to_owned(), "b".to_owned()],
+        ..Default::default()
+    };
+    let ingest = IngestOptions { collection_options: Some(spread.clone()), ..options("docs") };
+    assert_indexed(&sidecar.ingest(ingest, numbered(&texts(5))).await);
+    let described = get(&sidecar, "docs").await.options.unwrap();
+    let vector_name = described.vector_name.clone();
+    assert_eq!(described, CollectionOptions { vector_name, datatype: described.datatype, ..spread });
+    assert_eq!(search(&sidecar, by_text("docs", "the moon")).await.len(), 5);
+    sidecar.end().await;
 }

@@ -105,19 +105,22 @@ async fn a_collection_belongs_to_the_model_that_wrote_it() {
     assert_eq!((described.model.as_str(), described.point_count), ("distil", 10));
     let by = |model: &str| SearchRequest { model: model.to_owned(), ..by_text("docs", "the moon") };
     assert_eq!(search(&sidecar, by("distil")).await.len(), 10);
-    let refused = Failure::from(sidecar.index().await.search(by("")).await.unwrap_err());
+    assert_eq!(search(&sidecar, by("")).await, search(&sidecar, by("distil")).await, "the default is who wrote it");
+    let refused = Failure::from(sidecar.index().await.search(by("tied")).await.unwrap_err());
     assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
     assert!(refused.message.contains("ignore_fingerprint"), "{}", refused.message);
-    assert_eq!(search(&sidecar, SearchRequest { ignore_fingerprint: true, ..by("") }).await.len(), 10);
-    let other = |ignore_fingerprint| IngestOptions { ignore_fingerprint, ..options("docs") };
+    assert_eq!(search(&sidecar, SearchRequest { ignore_fingerprint: true, ..by("tied") }).await.len(), 10);
+    let other = |ignore_fingerprint| IngestOptions { model: "tied".to_owned(), ignore_fingerprint, ..options("docs") };
     assert_indexed(&sidecar.ingest(other(true), numbered(&texts(12))).await);
     assert_eq!(get_collection(&sidecar, "docs").await.model, "distil", "the collection is still the first writer's");
     let messages = messages(other(false), encoded(numbered(&texts(1))), 1);
     let refused =
         sidecar.index().await.ingest(tokio_stream::iter(messages)).await.unwrap().into_inner().message().await;
     assert_eq!(Failure::from(refused.unwrap_err()).reason, "FINGERPRINT_MISMATCH");
+    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(13))).await);
     let explain = |ignore_fingerprint| ExplainRequest {
         collection: "docs".to_owned(),
+        model: "tied".to_owned(),
         query: "the moon".to_owned(),
         document: Some(Explained::Id(num(1))),
         ignore_fingerprint,

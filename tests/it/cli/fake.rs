@@ -229,6 +229,25 @@ impl IndexService for Fake {
     ) -> Result<Response<GetCollectionResponse>, Status> {
         Err(Status::unimplemented("not used here"))
     }
+
+    async fn list_documents(
+        &self,
+        _: Request<ListDocumentsRequest>,
+    ) -> Result<Response<ListDocumentsResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+
+    async fn set_alias(&self, _: Request<SetAliasRequest>) -> Result<Response<SetAliasResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+
+    async fn delete_alias(&self, _: Request<DeleteAliasRequest>) -> Result<Response<DeleteAliasResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+
+    async fn list_aliases(&self, _: Request<ListAliasesRequest>) -> Result<Response<ListAliasesResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
 }
 
 #[tonic::async_trait]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use splade_sidecar::store::{StoreError, VectorStore};
+use splade_sidecar::store::{ScrollFrom, StoreError, VectorStore};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, Document, DocumentId, Fingerprint, LongText, Point, PointId,
     Pruning, Recipe, SparseVector, StoredPoint,
@@ -244,6 +244,10 @@ pub async fn a_closed_store_refuses(store: Arc<dyn VectorStore>) {
         store.search(&name, query(&[(1, 1.0)])).await.err(),
         store.retrieve(&name, VECTOR, &[PointId::Num(1)]).await.err(),
         store.delete(&name, &[PointId::Num(1)]).await.err(),
+        store.scroll(&name, ScrollFrom { from: None, limit: 1, dense: Vec::new() }).await.err(),
+        store.aliases().await.err(),
+        store.set_alias(&fresh_name(), &name).await.err(),
+        store.delete_alias(&name).await.err(),
     ];
     for outcome in outcomes {
         assert!(matches!(outcome, Some(StoreError::Unavailable(_))), "{outcome:?}");

@@ -1,12 +1,14 @@
 //! The remote store over the test server and, if `QDRANT_URL` is set, over a real one (key: `QDRANT_API_KEY`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use async_trait::async_trait;
 use qdrant_client::Qdrant;
-use splade_sidecar::store::{CollectionInfo, QdrantConfig, QdrantStore, SearchQuery, StoreError, VectorStore};
+use splade_sidecar::store::{
+    CollectionInfo, Page, QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError, VectorStore,
+};
 use splade_sidecar::types::{CollectionSpec, Digest, Point, PointId, StoredPoint};
 
 use super::qdrant_server::QdrantServer;
@@ -121,8 +123,24 @@ impl VectorStore for Recorded {
         self.store.digests(name, ids).await
     }
 
+    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
+        self.store.scroll(name, from).await
+    }
+
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
         self.store.delete(name, ids).await
+    }
+
+    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.store.aliases().await
+    }
+
+    async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
+        self.store.set_alias(alias, collection).await
+    }
+
+    async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
+        self.store.delete_alias(alias).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -27,6 +27,14 @@ fn dense(name: &str, size: u32, distance: i32) -> Call {
     collection(CollectionOptions { dense_vectors: vectors.into(), ..Default::default() })
 }
 
+fn spread(shard_count: u32, replication_factor: u32, write_consistency_factor: u32) -> CollectionOptions {
+    CollectionOptions { shard_count, replication_factor, write_consistency_factor, ..Default::default() }
+}
+
+fn keyed(keys: &[&str]) -> CollectionOptions {
+    CollectionOptions { shard_keys: keys.iter().map(|&key| key.to_owned()).collect(), ..Default::default() }
+}
+
 fn of_options() -> Vec<Case> {
     let no_such = IngestOptions { model: "no-such".to_owned(), ..options("docs") };
     let absent = IngestOptions { create_collection: false, ..options("absent") };
@@ -48,6 +56,12 @@ fn of_options() -> Vec<Case> {
         invalid(text_key(&"k".repeat(129)), "options.text_key"),
         invalid(collection(vector_name), "options.collection_options.vector_name"),
         invalid(collection(datatype), "options.collection_options.datatype"),
+        invalid(collection(spread(1_025, 0, 0)), "options.collection_options.shard_count"),
+        invalid(collection(spread(0, 65, 0)), "options.collection_options.replication_factor"),
+        invalid(collection(spread(0, 2, 3)), "options.collection_options.write_consistency_factor"),
+        invalid(collection(keyed(&["a"])), "options.collection_options.shard_keys"),
+        invalid(collection(keyed(&[""])), "options.collection_options.shard_keys"),
+        invalid(collection(keyed(&["a", "b", "a"])), "options.collection_options.shard_keys"),
         invalid(dense("image", 0, 0), "options.collection_options.dense_vectors.image.size"),
         invalid(dense("image", 65_537, 0), "options.collection_options.dense_vectors.image.size"),
         invalid(dense("image", 3, 9), "options.collection_options.dense_vectors.image.distance"),

@@ -1,16 +1,19 @@
 //! One collection: the request that made it, and the engine's shard that keeps its points.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use qdrant_client::qdrant;
 use qdrant_client::qdrant::vector_input::Variant as VectorInput;
 use qdrant_client::qdrant::vectors_config::Config;
-use qdrant_client::qdrant::{CreateCollection, GetPoints, QueryPoints, query};
+use qdrant_client::qdrant::{
+    CreateCollection, GetPoints, QueryPoints, ScrollPoints, ShardKey, ShardKeySelector, ShardingMethod, query,
+};
 use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
     CountRequest, Distance, EdgeConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, NamedQuery,
     OperationError, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum, QueryRequest,
-    ScoringQuery, UpdateOperation, VectorInternal, VectorPersisted, VectorStorageDatatype, VectorStructPersisted,
+    ScoringQuery, ScrollRequest, UpdateOperation, VectorInternal, VectorPersisted, VectorStorageDatatype,
+    VectorStructPersisted,
 };
 use tempfile::TempDir;
 use tonic::Status;
@@ -21,6 +24,8 @@ use super::{filter, wire};
 pub struct Collection {
     made_by: CreateCollection,
     shard: EdgeShard,
+    /// All points are in the one shard, whatever their key.
+    shard_keys: Mutex<Vec<ShardKey>>,
     /// Dropped after the shard, which writes to it until then.
     _folder: Arc<TempDir>,
 }
@@ -38,12 +43,15 @@ impl Collection {
         let path = folder.path().join(number.to_string());
         std::fs::create_dir(&path).map_err(|error| Status::internal(error.to_string()))?;
         let shard = EdgeShard::new(&path, config.build()).map_err(wire::status)?;
-        Ok(Self { made_by: request, shard, _folder: folder })
+        Ok(Self { made_by: request, shard, shard_keys: Mutex::default(), _folder: folder })
     }
 
     pub fn info(&self) -> Result<qdrant::CollectionInfo, Status> {
         let params = qdrant::CollectionParams {
-            shard_number: 1,
+            shard_number: self.made_by.shard_number.unwrap_or(1),
+            replication_factor: Some(self.made_by.replication_factor.unwrap_or(1)),
+            write_consistency_factor: Some(self.made_by.write_consistency_factor.unwrap_or(1)),
+            sharding_method: self.made_by.sharding_method,
             vectors_config: self.made_by.vectors_config.clone(),
             sparse_vectors_config: self.made_by.sparse_vectors_config.clone(),
             ..Default::default()
@@ -60,6 +68,30 @@ impl Collection {
             points_count: Some(self.count(None)?),
             ..Default::default()
         })
+    }
+
+    pub fn create_shard_key(&self, key: ShardKey) -> Result<(), Status> {
+        if self.made_by.sharding_method() != ShardingMethod::Custom {
+            let message = "Bad request: Shard Key cannot be created with Auto sharding method";
+            return Err(Status::invalid_argument(message));
+        }
+        self.shard_keys.lock().unwrap().push(key);
+        Ok(())
+    }
+
+    pub fn shard_keys(&self) -> Vec<ShardKey> {
+        self.shard_keys.lock().unwrap().clone()
+    }
+
+    /// Whether a write says to which shards it goes, where it must.
+    pub fn check_shard_key(&self, selector: Option<&ShardKeySelector>) -> Result<(), Status> {
+        let known = self.shard_keys.lock().unwrap();
+        match selector.and_then(|selector| selector.shard_keys.first()) {
+            None if self.made_by.sharding_method() != ShardingMethod::Custom => Ok(()),
+            None => Err(Status::invalid_argument("Bad request: Shard key not specified")),
+            Some(key) if known.contains(key) => Ok(()),
+            Some(key) => Err(Status::not_found(format!("Not found: Shard key {key:?} not found"))),
+        }
     }
 
     /// Writes all points, or none if one of them is wrong.
@@ -89,13 +121,32 @@ impl Collection {
         let payload = wire::with_payload(request.with_payload)?;
         let vectors = wire::with_vector(request.with_vectors);
         let records = self.shard.retrieve(&ids, Some(payload), Some(vectors)).map_err(wire::status)?;
-        let point = |record: qdrant_edge::Record| qdrant::RetrievedPoint {
-            id: Some(wire::wire_id(record.id)),
-            payload: wire::wire_payload(record.payload),
-            vectors: wire::wire_vectors(record.vector),
-            ..Default::default()
+        Ok(records.into_iter().map(retrieved).collect())
+    }
+
+    /// A page of points, and where the next one begins.
+    pub fn scroll(
+        &self,
+        request: ScrollPoints,
+    ) -> Result<(Vec<qdrant::RetrievedPoint>, Option<qdrant::PointId>), Status> {
+        if request.order_by.is_some() {
+            return Err(Status::unimplemented("the test server scrolls by id only"));
+        }
+        if request.limit == Some(0) {
+            return Err(Status::invalid_argument(
+                "Validation error in body: [limit: value 0 invalid, must be 1 or larger]",
+            ));
+        }
+        let scroll = ScrollRequest {
+            offset: request.offset.map(wire::point_id).transpose()?,
+            limit: Some(request.limit.unwrap_or(10) as usize),
+            filter: request.filter.map(filter::filter).transpose()?,
+            with_payload: Some(wire::with_payload(request.with_payload)?),
+            with_vector: wire::with_vector(request.with_vectors),
+            order_by: None,
         };
-        Ok(records.into_iter().map(point).collect())
+        let (records, next) = self.shard.scroll(scroll).map_err(wire::status)?;
+        Ok((records.into_iter().map(retrieved).collect(), next.map(wire::wire_id)))
     }
 
     pub fn count(&self, filter: Option<qdrant::Filter>) -> Result<u64, Status> {
@@ -164,6 +215,15 @@ impl Collection {
 
     fn update(&self, operation: PointOperations) -> Result<(), Status> {
         self.shard.update(UpdateOperation::PointOperation(operation)).map_err(wire::status)
+    }
+}
+
+fn retrieved(record: qdrant_edge::Record) -> qdrant::RetrievedPoint {
+    qdrant::RetrievedPoint {
+        id: Some(wire::wire_id(record.id)),
+        payload: wire::wire_payload(record.payload),
+        vectors: wire::wire_vectors(record.vector),
+        ..Default::default()
     }
 }
 

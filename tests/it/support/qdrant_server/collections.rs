@@ -60,14 +60,50 @@ impl Collections for Service {
         Ok(Response::new(CollectionExistsResponse { result: Some(CollectionExists { exists }), ..Default::default() }))
     }
 
+    async fn update_aliases(
+        &self,
+        request: Request<ChangeAliases>,
+    ) -> Result<Response<CollectionOperationResponse>, Status> {
+        let request = self.admit(Call::Collections, request).await?;
+        self.database().change_aliases(request.actions.into_iter().filter_map(|action| action.action).collect())?;
+        Ok(Response::new(CollectionOperationResponse { result: true, ..Default::default() }))
+    }
+
+    async fn list_aliases(
+        &self,
+        request: Request<ListAliasesRequest>,
+    ) -> Result<Response<ListAliasesResponse>, Status> {
+        self.admit(Call::Collections, request).await?;
+        let aliases = self.database().list_aliases();
+        Ok(Response::new(ListAliasesResponse { aliases, ..Default::default() }))
+    }
+
+    async fn create_shard_key(
+        &self,
+        request: Request<CreateShardKeyRequest>,
+    ) -> Result<Response<CreateShardKeyResponse>, Status> {
+        let request = self.admit(Call::ShardKeys, request).await?;
+        let key = request.request.and_then(|request| request.shard_key);
+        let key = key.ok_or_else(|| Status::invalid_argument("No shard key"))?;
+        self.on(&request.collection_name, |it| it.create_shard_key(key)).await?;
+        Ok(Response::new(CreateShardKeyResponse { result: true, ..Default::default() }))
+    }
+
+    async fn collection_cluster_info(
+        &self,
+        request: Request<CollectionClusterInfoRequest>,
+    ) -> Result<Response<CollectionClusterInfoResponse>, Status> {
+        let request = self.admit(Call::Collections, request).await?;
+        let keys = self.on(&request.collection_name, |it| Ok(it.shard_keys())).await?;
+        let shard = |key| LocalShardInfo { shard_key: Some(key), ..Default::default() };
+        let local_shards = keys.into_iter().map(shard).collect();
+        Ok(Response::new(CollectionClusterInfoResponse { local_shards, ..Default::default() }))
+    }
+
     unimplemented_calls! {
         update: UpdateCollection => CollectionOperationResponse,
-        update_aliases: ChangeAliases => CollectionOperationResponse,
         list_collection_aliases: ListCollectionAliasesRequest => ListAliasesResponse,
-        list_aliases: ListAliasesRequest => ListAliasesResponse,
-        collection_cluster_info: CollectionClusterInfoRequest => CollectionClusterInfoResponse,
         update_collection_cluster_setup: UpdateCollectionClusterSetupRequest => UpdateCollectionClusterSetupResponse,
-        create_shard_key: CreateShardKeyRequest => CreateShardKeyResponse,
         delete_shard_key: DeleteShardKeyRequest => DeleteShardKeyResponse,
         list_shard_keys: ListShardKeysRequest => ListShardKeysResponse,
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use qdrant_client::qdrant::CreateCollection;
+use qdrant_client::qdrant::alias_operations::Action;
+use qdrant_client::qdrant::{AliasDescription, CreateAlias, CreateCollection, DeleteAlias};
 use tempfile::TempDir;
 use tonic::Status;
 
@@ -13,6 +14,8 @@ use super::collection::Collection;
 #[derive(Debug)]
 pub struct Database {
     collections: Mutex<BTreeMap<String, Arc<Collection>>>,
+    /// Locked after the collections, where both are.
+    aliases: Mutex<BTreeMap<String, String>>,
     /// Numbers the folders: names of collections are not names of files.
     created: AtomicUsize,
     folder: Arc<TempDir>,
@@ -21,7 +24,7 @@ pub struct Database {
 impl Database {
     pub fn new() -> Self {
         let folder = Arc::new(TempDir::new().unwrap());
-        Self { folder, created: AtomicUsize::new(0), collections: Mutex::default() }
+        Self { folder, created: AtomicUsize::new(0), collections: Mutex::default(), aliases: Mutex::default() }
     }
 
     pub fn create(&self, request: CreateCollection) -> Result<(), Status> {
@@ -30,14 +33,55 @@ impl Database {
         if collections.contains_key(&name) {
             return Err(Status::already_exists(format!("Wrong input: Collection `{name}` already exists!")));
         }
+        if self.aliases().contains_key(&name) {
+            let message = format!(
+                "Wrong input: Can't create collection with name {name}. Alias with the same name already exists"
+            );
+            return Err(Status::invalid_argument(message));
+        }
         let number = self.created.fetch_add(1, Ordering::Relaxed);
         collections.insert(name, Arc::new(Collection::create(self.folder.clone(), number, request)?));
         Ok(())
     }
 
+    /// By its name, or by an alias.
     pub fn get(&self, name: &str) -> Result<Arc<Collection>, Status> {
-        let missing = || Status::not_found(format!("Not found: Collection `{name}` doesn't exist!"));
-        self.collections().get(name).cloned().ok_or_else(missing)
+        let collections = self.collections();
+        let aliases = self.aliases();
+        let own = aliases.get(name).map_or(name, String::as_str);
+        collections.get(own).cloned().ok_or_else(|| missing(own))
+    }
+
+    /// In one step, as Qdrant does it: one action after the other, and none undone if a later one fails.
+    pub fn change_aliases(&self, actions: Vec<Action>) -> Result<(), Status> {
+        let (collections, mut aliases) = (self.collections(), self.aliases());
+        for action in actions {
+            match action {
+                Action::CreateAlias(CreateAlias { collection_name, alias_name }) => {
+                    if !collections.contains_key(&collection_name) {
+                        return Err(missing(&collection_name));
+                    }
+                    if collections.contains_key(&alias_name) {
+                        let message = format!("Wrong input: Collection `{alias_name}` already exists!");
+                        return Err(Status::invalid_argument(message));
+                    }
+                    aliases.insert(alias_name, collection_name);
+                }
+                Action::DeleteAlias(DeleteAlias { alias_name }) => {
+                    aliases.remove(&alias_name);
+                }
+                Action::RenameAlias(_) => return Err(Status::unimplemented("the test server renames no alias")),
+            }
+        }
+        Ok(())
+    }
+
+    pub fn list_aliases(&self) -> Vec<AliasDescription> {
+        let describe = |(alias_name, collection_name): (&String, &String)| AliasDescription {
+            alias_name: alias_name.clone(),
+            collection_name: collection_name.clone(),
+        };
+        self.aliases().iter().map(describe).collect()
     }
 
     pub fn names(&self) -> Vec<String> {
@@ -46,14 +90,25 @@ impl Database {
 
     /// Whether there was one.
     pub fn delete(&self, name: &str) -> bool {
-        self.collections().remove(name).is_some()
+        let mut collections = self.collections();
+        self.aliases().retain(|_, collection| collection != name);
+        collections.remove(name).is_some()
     }
 
     pub fn clear(&self) {
         self.collections().clear();
+        self.aliases().clear();
+    }
+
+    fn aliases(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.aliases.lock().unwrap()
     }
 
     fn collections(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Collection>>> {
         self.collections.lock().unwrap()
     }
+}
+
+fn missing(collection: &str) -> Status {
+    Status::not_found(format!("Not found: Collection `{collection}` doesn't exist!"))
 }

@@ -14,16 +14,28 @@ pub enum Call {
     Health,
     /// Anything about collections.
     Collections,
+    /// The creation of shard keys.
+    ShardKeys,
     Upsert,
     Query,
     Get,
+    Scroll,
     Delete,
     Count,
 }
 
 impl Call {
-    pub const ALL: &[Self] =
-        &[Self::Health, Self::Collections, Self::Upsert, Self::Query, Self::Get, Self::Delete, Self::Count];
+    pub const ALL: &[Self] = &[
+        Self::Health,
+        Self::Collections,
+        Self::ShardKeys,
+        Self::Upsert,
+        Self::Query,
+        Self::Get,
+        Self::Scroll,
+        Self::Delete,
+        Self::Count,
+    ];
 }
 
 /// The orders in force. Without any, the server does what it should.

@@ -5,6 +5,7 @@ use ::qdrant_client::qdrant::points_server::Points;
 use ::qdrant_client::qdrant::*;
 use tonic::{Request, Response, Status};
 
+use super::collection::Collection;
 use super::service::Service;
 use super::stubs::unimplemented_calls;
 use super::{Call, wire};
@@ -19,14 +20,19 @@ impl Points for Service {
     async fn upsert(&self, request: Request<UpsertPoints>) -> Result<Response<PointsOperationResponse>, Status> {
         let traceparent = request.metadata().get("traceparent").map(|value| value.to_str().unwrap().to_owned());
         let _in_flight = self.counts().upsert(request.get_ref().points.len(), traceparent);
-        let UpsertPoints { collection_name, points, .. } = self.let_in(Call::Upsert, request).await?;
+        let request = self.let_in(Call::Upsert, request).await?;
+        let UpsertPoints { collection_name, points, shard_key_selector, .. } = request;
         self.faults().strike_upsert(&points).await?;
         if points.is_empty() {
             return Err(Status::invalid_argument("Bad request: Empty update request"));
         }
         let points = points.into_iter().map(wire::point).collect::<Result<Vec<_>, _>>()?;
         let (discard, count) = (self.options().discard, points.len());
-        self.on(&collection_name, move |it| if discard { it.check(&points) } else { it.upsert(points) }).await?;
+        let upsert = move |it: &Collection| {
+            it.check_shard_key(shard_key_selector.as_ref())?;
+            if discard { it.check(&points) } else { it.upsert(points) }
+        };
+        self.on(&collection_name, upsert).await?;
         self.counts().wrote(count);
         completed()
     }
@@ -62,6 +68,12 @@ impl Points for Service {
         Ok(Response::new(QueryResponse { result, ..Default::default() }))
     }
 
+    async fn scroll(&self, request: Request<ScrollPoints>) -> Result<Response<ScrollResponse>, Status> {
+        let request = self.admit(Call::Scroll, request).await?;
+        let (result, next_page_offset) = self.on(&request.collection_name.clone(), |it| it.scroll(request)).await?;
+        Ok(Response::new(ScrollResponse { next_page_offset, result, ..Default::default() }))
+    }
+
     unimplemented_calls! {
         update_vectors: UpdatePointVectors => PointsOperationResponse,
         delete_vectors: DeletePointVectors => PointsOperationResponse,
@@ -76,7 +88,6 @@ impl Points for Service {
         search: SearchPoints => SearchResponse,
         search_batch: SearchBatchPoints => SearchBatchResponse,
         search_groups: SearchPointGroups => SearchGroupsResponse,
-        scroll: ScrollPoints => ScrollResponse,
         recommend: RecommendPoints => RecommendResponse,
         recommend_batch: RecommendBatchPoints => RecommendBatchResponse,
         recommend_groups: RecommendPointGroups => RecommendGroupsResponse,

@@ -1,0 +1,67 @@
+//! How a collection is spread over a Qdrant cluster: the flags of all commands that create one.
+
+use clap::Args;
+
+use crate::proto::CollectionOptions;
+
+/// For a collection that is created. The embedded store has one shard, kept once, and takes no keys.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "A new collection in a Qdrant cluster")]
+pub struct CollectionOptionsArgs {
+    /// How many shards it has, or, with --shard-keys, how many each key has: 1 to 1024 [default: Qdrant's, one a node].
+    #[arg(long, env = "SPLADE_SHARD_COUNT", value_name = "N")]
+    shard_count: Option<u32>,
+    /// How many nodes keep each shard: 1 to 64 [default: Qdrant's, 1].
+    #[arg(long, env = "SPLADE_REPLICATION_FACTOR", value_name = "N")]
+    replication_factor: Option<u32>,
+    /// How many of these must have applied a write before it is confirmed [default: Qdrant's, 1].
+    #[arg(long, env = "SPLADE_WRITE_CONSISTENCY_FACTOR", value_name = "N")]
+    write_consistency_factor: Option<u32>,
+    /// Spread documents by keys instead of by their ids; the server's --qdrant-shard-key must be one of them.
+    #[arg(long, env = "SPLADE_SHARD_KEYS", value_name = "KEY,…", value_delimiter = ',')]
+    shard_keys: Option<Vec<String>>,
+}
+
+impl CollectionOptionsArgs {
+    /// Sets what was given.
+    pub fn apply(&self, options: CollectionOptions) -> CollectionOptions {
+        CollectionOptions {
+            shard_count: self.shard_count.unwrap_or(options.shard_count),
+            replication_factor: self.replication_factor.unwrap_or(options.replication_factor),
+            write_consistency_factor: self.write_consistency_factor.unwrap_or(options.write_consistency_factor),
+            shard_keys: self.shard_keys.clone().unwrap_or(options.shard_keys),
+            ..options
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: CollectionOptionsArgs,
+    }
+
+    #[test]
+    fn what_is_given_replaces_what_was_there() {
+        let applied = |line: &[&str], options: CollectionOptions| {
+            Line::parse_from([&["ingest"], line].concat()).args.apply(options)
+        };
+        let options = CollectionOptions { vector_name: "terms".to_owned(), shard_count: 6, ..Default::default() };
+        assert_eq!(applied(&[], options.clone()), options);
+        let line = ["--replication-factor", "3", "--write-consistency-factor", "2", "--shard-keys", "a,b"];
+        let expected = CollectionOptions {
+            replication_factor: 3,
+            write_consistency_factor: 2,
+            shard_keys: vec!["a".to_owned(), "b".to_owned()],
+            ..options.clone()
+        };
+        assert_eq!(applied(&line, options.clone()), expected);
+        assert_eq!(applied(&["--shard-count", "8"], options).shard_count, 8);
+    }
+}

@@ -1,0 +1,126 @@
+//! What a run is to do, checked before it does anything.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use tokio::fs;
+use tokio::task::spawn_blocking;
+use tonic::Code;
+
+use super::Reindex;
+use super::checkpoint::{Checkpoint, Run};
+use crate::cli::client::ClientArgs;
+use crate::proto::{CollectionOptions, GetCollectionRequest, GetCollectionResponse, GetModelRequest};
+
+/// Where a run begins and ends.
+#[derive(Debug)]
+pub struct Plan {
+    /// How far the run before it came, or the beginning.
+    pub checkpoint: Checkpoint,
+    /// Where that is noted.
+    pub path: PathBuf,
+    /// How the new collection is to be created: as the old one was.
+    pub options: CollectionOptions,
+    /// How many documents there are to read, about.
+    pub documents: u64,
+}
+
+impl Plan {
+    /// # Errors
+    /// Collections, an alias or a model that won't do; a checkpoint of another run.
+    pub async fn make(args: &Reindex) -> anyhow::Result<Self> {
+        ensure!(!args.text_key.is_empty(), "--text-key is empty; name the payload field that holds the text");
+        let path = args.checkpoint_path();
+        let read = path.clone();
+        let left = spawn_blocking(move || Checkpoint::read(&read)).await??;
+        let mut run = args.as_run(fingerprint(&args.client, &args.model).await?);
+        if let Some(left) = &left {
+            left.check(&run, &path)?;
+        }
+        // What has changed since all was done is looked for from the beginning.
+        let left = left.filter(|left| !(left.complete && args.skip_unchanged));
+        // The alias may stand for the new collection already, if the run before it came so far.
+        let from = left.as_ref().map_or(&args.from, |left| &left.run.collection);
+        let source = collection(&args.client, from).await?;
+        let source =
+            source.with_context(|| format!("--from: there is no collection `{from}`; name one that is there"))?;
+        ensure!(
+            source.name != args.into,
+            "--into: `{}` is the collection that is read; give the new one another name",
+            args.into
+        );
+        args.check_targets().await?;
+        run.collection.clone_from(&source.name);
+        let checkpoint = left.unwrap_or_else(|| Checkpoint { run, ..Checkpoint::default() });
+        let options = source.options.unwrap_or_default();
+        Ok(Self { checkpoint, path, options, documents: source.point_count })
+    }
+
+    /// Whether a run before it came some way.
+    pub fn is_resumed(&self) -> bool {
+        self.checkpoint.documents > 0 || self.checkpoint.complete
+    }
+
+    /// Nothing is left to do.
+    pub async fn remove_checkpoint(&self) -> anyhow::Result<()> {
+        match fs::remove_file(&self.path).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("can't remove {}", self.path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Reindex {
+    fn as_run(&self, fingerprint: String) -> Run {
+        let (long_text, overlap) = (self.long_text, self.long_text.window_overlap);
+        Run {
+            from: self.from.clone(),
+            collection: String::new(),
+            into: self.into.clone(),
+            model: self.model.clone(),
+            fingerprint,
+            text_key: self.text_key.clone(),
+            encoding: format!("long_text {} {overlap:?}, {:?}", long_text.long_text(), self.prune),
+        }
+    }
+
+    /// Whether what is to be a collection is not an alias, and the other way round.
+    async fn check_targets(&self) -> anyhow::Result<()> {
+        if let Some(found) = collection(&self.client, &self.into).await? {
+            ensure!(
+                found.name == self.into,
+                "--into: `{}` is an alias of `{}`; give a collection's own name",
+                self.into,
+                found.name
+            );
+        }
+        let Some(alias) = &self.alias else { return Ok(()) };
+        ensure!(*alias != self.into, "--alias and --into are both `{alias}`; give each a name of its own");
+        if let Some(found) = collection(&self.client, alias).await? {
+            ensure!(
+                found.name != *alias,
+                "--alias: a collection is named `{alias}`; give a name that none has, and have clients use that"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A collection, if it is there.
+pub async fn collection(client: &ClientArgs, name: &str) -> anyhow::Result<Option<GetCollectionResponse>> {
+    let request = client.request(GetCollectionRequest { collection: name.to_owned() });
+    match client.index().await?.get_collection(request).await {
+        Ok(response) => Ok(Some(response.into_inner())),
+        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) => Err(status.into()),
+    }
+}
+
+async fn fingerprint(client: &ClientArgs, model: &str) -> anyhow::Result<String> {
+    let request = client.request(GetModelRequest { model: model.to_owned() });
+    let response = client.encoder().await?.get_model(request).await?.into_inner();
+    Ok(response.model.map(|model| model.fingerprint).unwrap_or_default())
+}

@@ -1,0 +1,167 @@
+//! The documents of a collection, page by page, as lines to ingest.
+
+use std::io;
+use std::sync::Arc;
+
+use prost::Message;
+use prost_types::value::Kind;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tonic::{Code, Status};
+
+use super::checkpoint::Pages;
+use crate::cli::client::{ClientArgs, Connection};
+use crate::cli::errors::status_in_words;
+use crate::cli::id;
+use crate::cli::ingest::{Batch, Batcher, Batches, Line, MAX_DOCUMENT_BYTES, Place, too_long};
+use crate::proto::index_service_client::IndexServiceClient;
+use crate::proto::{Document, ListDocumentsRequest, Rejection, StoredDocument};
+use crate::types::Reason;
+
+/// How many batches wait to be sent.
+const QUEUE: usize = 2;
+
+/// What is read, and how far it is.
+pub struct Source {
+    pub index: IndexServiceClient<Connection>,
+    pub client: ClientArgs,
+    /// Asks for the next page.
+    pub request: ListDocumentsRequest,
+    /// The payload field that holds the text.
+    pub text_key: String,
+    /// The number of the last document that was read.
+    pub number: u64,
+    /// Told of each page.
+    pub pages: Arc<Pages>,
+}
+
+impl Source {
+    /// Starts the task. It ends with the last page, or when the batches are no longer received.
+    pub fn spawn(self) -> Batches {
+        let (sender, batches) = mpsc::channel(QUEUE);
+        tokio::spawn(async move {
+            if let Err(status) = self.read(&sender).await {
+                // Nobody may listen any more: then there is nobody to tell.
+                let _ = sender.send(Err(io::Error::other(status_in_words(&status)))).await;
+            }
+        });
+        batches
+    }
+
+    async fn read(mut self, sender: &mpsc::Sender<io::Result<Batch>>) -> Result<(), Status> {
+        loop {
+            let page = self.index.list_documents(self.client.request(self.request.clone())).await?.into_inner();
+            let lines: Vec<Line> = page.documents.into_iter().map(|document| self.line(document)).collect();
+            self.pages.add(self.number, page.next_page_token.clone());
+            let mut batcher = Batcher::default();
+            for line in lines {
+                if let Some(batch) = batcher.push(line)
+                    && sender.send(Ok(Batch::Lines(batch))).await.is_err()
+                {
+                    return Ok(());
+                }
+            }
+            if let Some(batch) = batcher.take()
+                && sender.send(Ok(Batch::Lines(batch))).await.is_err()
+            {
+                return Ok(());
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(());
+            }
+            self.request.page_token = page.next_page_token;
+        }
+    }
+
+    fn line(&mut self, document: StoredDocument) -> Line {
+        self.number += 1;
+        let name = json!({ "id": id::to_json(document.id.clone()) });
+        let document = to_document(document, &self.text_key);
+        Line {
+            place: Place { lines: self.number, bytes: self.number },
+            passed: 0,
+            text: Some(name.to_string()),
+            document,
+        }
+    }
+}
+
+/// The document to ingest, encoded.
+fn to_document(document: StoredDocument, text_key: &str) -> Result<bytes::Bytes, Rejection> {
+    let StoredDocument { id, payload, dense_vectors, text_key: kept_under } = document;
+    let mut payload = payload.unwrap_or_default();
+    let Some(Kind::StringValue(text)) = payload.fields.remove(text_key).and_then(|value| value.kind) else {
+        return Err(no_text(text_key, &kept_under));
+    };
+    let document = Document { id, text, payload: Some(payload), dense_vectors }.encode_to_vec();
+    if document.len() > MAX_DOCUMENT_BYTES {
+        return Err(too_long(document.len()));
+    }
+    Ok(document.into())
+}
+
+fn no_text(text_key: &str, kept_under: &str) -> Rejection {
+    let message = if kept_under.is_empty() {
+        "its text was not kept when it was ingested; ingest it from where it came".to_owned()
+    } else if kept_under == text_key {
+        format!(
+            "its payload has no text under `{text_key}`; name the field that has it with --text-key, or ingest the \
+             document from where it came"
+        )
+    } else {
+        format!("its text is kept under `{kept_under}`; run it with --text-key {kept_under}")
+    };
+    Rejection {
+        code: Code::InvalidArgument.into(),
+        reason: Reason::EmptyText.as_str().to_owned(),
+        field: format!("payload.{text_key}"),
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::{Struct, Value};
+
+    use super::*;
+    use crate::proto::{DenseVector, DocumentId, document_id};
+
+    fn stored(fields: &[(&str, Kind)], text_key: &str) -> StoredDocument {
+        let field = |(name, kind): &(&str, Kind)| ((*name).to_owned(), Value { kind: Some(kind.clone()) });
+        StoredDocument {
+            id: Some(DocumentId { kind: Some(document_id::Kind::Key("a/1".to_owned())) }),
+            payload: Some(Struct { fields: fields.iter().map(field).collect() }),
+            dense_vectors: [("image".to_owned(), DenseVector { values: vec![1.0, 0.5] })].into(),
+            text_key: text_key.to_owned(),
+        }
+    }
+
+    fn text(text: &str) -> Kind {
+        Kind::StringValue(text.to_owned())
+    }
+
+    #[test]
+    fn a_document_is_taken_over_with_all_that_it_has() {
+        let stored = stored(&[("body", text("a wing")), ("year", Kind::NumberValue(1967.0))], "body");
+        let document = Document::decode(to_document(stored.clone(), "body").unwrap()).unwrap();
+        assert_eq!((document.id, document.text.as_str()), (stored.id, "a wing"));
+        assert_eq!(document.dense_vectors, stored.dense_vectors);
+        let mut fields = stored.payload.unwrap().fields;
+        fields.remove("body");
+        assert_eq!(document.payload.unwrap().fields, fields);
+    }
+
+    #[test]
+    fn one_without_a_text_is_rejected_with_what_to_do() {
+        for (stored, remedy) in [
+            (stored(&[("body", text("a wing"))], "body"), "run it with --text-key body"),
+            (stored(&[], ""), "was not kept"),
+            (stored(&[("text", Kind::NumberValue(7.0))], "text"), "with --text-key"),
+            (StoredDocument { text_key: "text".to_owned(), ..Default::default() }, "ingest the document from where"),
+        ] {
+            let rejection = to_document(stored, "text").unwrap_err();
+            assert!(rejection.message.contains(remedy), "{}", rejection.message);
+            assert_eq!((rejection.field.as_str(), rejection.reason.as_str()), ("payload.text", "EMPTY_TEXT"));
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `SetAlias`, `DeleteAlias`, `ListAliases`: second names of collections.
+
+use super::Shared;
+use super::options::invalid;
+use crate::pipeline::store_fault;
+use crate::proto::{Alias, SetAliasRequest};
+use crate::store::StoreError;
+use crate::types::{Fault, check_collection_name};
+
+/// Has an alias stand for a collection.
+///
+/// # Errors
+/// A name that is wrong, by its field; a collection that is not there; a store that fails.
+pub async fn set(shared: &Shared, request: SetAliasRequest) -> Result<(), Fault> {
+    let SetAliasRequest { alias, collection } = request;
+    check_alias(&alias)?;
+    check_collection_name(&collection)?;
+    let own = shared.collections.read(&collection).await?.name;
+    if own != collection {
+        let message = format!("`{collection}` is an alias itself; give the collection's own name, `{own}`");
+        return Err(invalid("collection", message));
+    }
+    let set = shared.store.set_alias(&alias, &collection).await;
+    // Also after an error: it may be set all the same.
+    shared.collections.forget(&alias);
+    set.map_err(|error| match error {
+        StoreError::AlreadyExists(_) => taken(&alias),
+        error => store_fault(error),
+    })
+}
+
+fn taken(alias: &str) -> Fault {
+    let message = format!("a collection is named `{alias}`; use a name that none has, and have clients use that");
+    invalid("alias", message)
+}
+
+/// Removes an alias.
+///
+/// # Errors
+/// A name that is wrong; a store that fails.
+pub async fn delete(shared: &Shared, alias: &str) -> Result<(), Fault> {
+    check_alias(alias)?;
+    let deleted = shared.store.delete_alias(alias).await;
+    shared.collections.forget(alias);
+    deleted.map_err(store_fault)
+}
+
+/// All aliases, by name.
+///
+/// # Errors
+/// A store that fails.
+pub async fn list(shared: &Shared) -> Result<Vec<Alias>, Fault> {
+    let aliases = shared.store.aliases().await.map_err(store_fault)?;
+    Ok(aliases.into_iter().map(|(name, collection)| Alias { name, collection }).collect())
+}
+
+fn check_alias(alias: &str) -> Result<(), Fault> {
+    // What it says of a collection's name is as true of an alias.
+    check_collection_name(alias).map_err(|fault| Fault { field: "alias".to_owned(), ..fault })
+}

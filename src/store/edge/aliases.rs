@@ -1,0 +1,93 @@
+//! Second names of collections, in one small file of the store's folder.
+//!
+//! It is replaced as a whole: after a kill, all aliases are as they were before a change or as they are after it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use super::files::failed;
+use super::space::check_free_space;
+use crate::durable;
+use crate::store::StoreError;
+
+const ALIASES: &str = "aliases.json";
+
+/// Collections by alias.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Aliases(BTreeMap<String, String>);
+
+impl Aliases {
+    /// Reads those of a store's folder. Blocks.
+    ///
+    /// # Errors
+    /// The file can't be read, or is damaged.
+    pub(super) fn read(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(ALIASES);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            text => text.map_err(|error| failed("read the file", &path, &error))?,
+        };
+        serde_json::from_slice(&text).map(Self).map_err(|error| {
+            let path = path.display();
+            StoreError::Failed(format!(
+                "{path} is damaged ({error}); restore it, or remove it and set the aliases again"
+            ))
+        })
+    }
+
+    /// Makes these the aliases of a store's folder, durably. Blocks.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), StoreError> {
+        check_free_space(folder)?;
+        let path = folder.join(ALIASES);
+        let text = serde_json::to_vec_pretty(&self.0).map_err(io::Error::from);
+        let written = text.and_then(|text| durable::replace(&path, &text));
+        written.map_err(|error| failed("write the file", &path, &error))
+    }
+
+    /// The collection that an alias stands for.
+    pub(super) fn get(&self, alias: &str) -> Option<&str> {
+        self.0.get(alias).map(String::as_str)
+    }
+
+    pub(super) fn set(&mut self, alias: &str, collection: &str) {
+        self.0.insert(alias.to_owned(), collection.to_owned());
+    }
+
+    /// Whether there was one.
+    pub(super) fn remove(&mut self, alias: &str) -> bool {
+        self.0.remove(alias).is_some()
+    }
+
+    /// All of them.
+    pub(super) fn to_map(&self) -> BTreeMap<String, String> {
+        self.0.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_damaged_is_said_to_be() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path();
+        let mut aliases = Aliases::read(path).expect("no file is no alias");
+        assert_eq!(aliases, Aliases::default());
+        aliases.set("docs", "docs-v1");
+        aliases.set("docs", "docs-v2");
+        aliases.write(path).expect("it can be written");
+        // What a kill may have left of another change.
+        fs::write(path.join("aliases.json.new"), "{\"docs\": ").expect("a file");
+        assert_eq!(Aliases::read(path), Ok(aliases.clone()));
+        assert_eq!(aliases.get("docs"), Some("docs-v2"));
+        assert!(aliases.remove("docs") && !aliases.remove("docs"));
+        aliases.write(path).expect("it can be written");
+        assert_eq!(Aliases::read(path), Ok(Aliases::default()));
+        fs::write(path.join(ALIASES), "{\"docs\": ").expect("a file");
+        let damaged = Aliases::read(path).expect_err("half of it").to_string();
+        assert!(damaged.contains(ALIASES) && damaged.contains("set the aliases again"), "{damaged}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Custom sharding: collections whose points are spread by keys. A server writes to the shards of one key, so a collection is
+//! created with that key or not at all.
+
+use std::collections::BTreeSet;
+
+use qdrant_client::qdrant;
+use qdrant_client::qdrant::shard_key::Key;
+
+use crate::store::StoreError;
+
+/// Whether points could be written to a collection of these shard keys, given the key that every request carries.
+///
+/// # Errors
+/// If there is the one and not the other, or they don't fit.
+pub(super) fn check_shard_keys(keys: &[String], carried: Option<&str>) -> Result<(), StoreError> {
+    let keys_of = |keys: &[String]| keys.join("`, `");
+    let message = match carried {
+        None if keys.is_empty() => return Ok(()),
+        Some(carried) if keys.iter().any(|key| key == carried) => return Ok(()),
+        None => format!(
+            "with keys (`{}`), every write goes to the shards of one, and the server has none; leave them out, or start \
+             it with one of them (--qdrant-shard-key)",
+            keys_of(keys)
+        ),
+        Some(carried) => format!(
+            "the server writes to the shard key `{carried}` (--qdrant-shard-key), which is not among them; add it, or \
+             start the server without it"
+        ),
+    };
+    Err(StoreError::InvalidOption { option: "shard_keys", message })
+}
+
+/// The request that makes one of a new collection's shard keys.
+pub(super) fn create_shard_key(name: &str, key: &str) -> qdrant::CreateShardKeyRequest {
+    let request = qdrant::CreateShardKey { shard_key: Some(key.into()), ..qdrant::CreateShardKey::default() };
+    qdrant::CreateShardKeyRequest { collection_name: name.to_owned(), request: Some(request), timeout: None }
+}
+
+/// A collection was made, and not its shard keys.
+pub(super) fn half_made(name: &str, key: &str, error: &StoreError) -> StoreError {
+    StoreError::Failed(format!(
+        "collection `{name}` was created without its shard key `{key}` ({error}); delete it in Qdrant, which must be a \
+         cluster for shard keys, and create it again"
+    ))
+}
+
+/// Whether Qdrant has to be asked for a collection's shard keys.
+pub(super) fn has_shard_keys(info: Option<&qdrant::CollectionInfo>) -> bool {
+    let params = info.and_then(|info| info.config.as_ref()?.params.as_ref());
+    params.is_some_and(|params| params.sharding_method() == qdrant::ShardingMethod::Custom)
+}
+
+/// The shard keys of a collection, in their order. Numbers are told as texts.
+pub(super) fn shard_keys(cluster: qdrant::CollectionClusterInfoResponse) -> Vec<String> {
+    let local = cluster.local_shards.into_iter().map(|shard| shard.shard_key);
+    let remote = cluster.remote_shards.into_iter().map(|shard| shard.shard_key);
+    let keys = local.chain(remote).filter_map(|key| match key?.key? {
+        Key::Keyword(text) => Some(text),
+        Key::Number(number) => Some(number.to_string()),
+    });
+    keys.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shard_keys_fit_the_key_that_requests_carry_or_are_refused() {
+        let keys = ["a".to_owned(), "b".to_owned()];
+        for (keys, carried) in [(&[][..], None), (&keys, Some("a")), (&keys, Some("b"))] {
+            assert_eq!(check_shard_keys(keys, carried), Ok(()));
+        }
+        for (keys, carried, part) in [
+            (&keys[..], None, "start it with one of them"),
+            (&keys, Some("c"), "`c` (--qdrant-shard-key), which is not among them"),
+            (&[], Some("a"), "add it"),
+        ] {
+            let Err(StoreError::InvalidOption { option, message }) = check_shard_keys(keys, carried) else {
+                panic!("{keys:?} {carried:?}")
+            };
+            assert_eq!(option, "shard_keys");
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn shard_keys_are_told_once_wherever_their_shards_are() {
+        let local = |key: qdrant::ShardKey| qdrant::LocalShardInfo { shard_key: Some(key), ..Default::default() };
+        let remote = |key: qdrant::ShardKey| qdrant::RemoteShardInfo { shard_key: Some(key), ..Default::default() };
+        let cluster = qdrant::CollectionClusterInfoResponse {
+            local_shards: vec![local("b".into()), local("a".into()), qdrant::LocalShardInfo::default()],
+            remote_shards: vec![remote("a".into()), remote(7.into())],
+            ..Default::default()
+        };
+        assert_eq!(shard_keys(cluster), ["7", "a", "b"]);
+        let with = |sharding_method| {
+            let params = Some(qdrant::CollectionParams { sharding_method, ..Default::default() });
+            let config = Some(qdrant::CollectionConfig { params, ..Default::default() });
+            qdrant::CollectionInfo { config, ..Default::default() }
+        };
+        assert!(has_shard_keys(Some(&with(Some(qdrant::ShardingMethod::Custom.into())))));
+        assert!(!has_shard_keys(Some(&with(None))) && !has_shard_keys(None));
+    }
+}

@@ -1,0 +1,241 @@
+//! `SetAlias`, `DeleteAlias`, `ListAliases`, and what other calls make of an alias.
+
+use splade_sidecar::proto::explain_request::Document as Explained;
+use splade_sidecar::proto::{
+    Alias, DeleteAliasRequest, DeleteRequest, Document, ExplainRequest, GetCollectionRequest, Hit, IngestOptions,
+    ListAliasesRequest, SearchRequest, SetAliasRequest, UpsertRequest,
+};
+use tempfile::TempDir;
+use tonic::{Code, Status};
+
+use super::collections::get as get_collection;
+use super::listing::{list, pages};
+use super::{assert_indexed, by_text, search};
+use crate::support::documents::{encoded, num, numbered, options, texts};
+use crate::support::endpoint::Endpoint;
+use crate::support::failure::Failure;
+use crate::support::models::folder;
+use crate::support::process::Process;
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
+
+pub async fn set(server: &Endpoint, alias: &str, collection: &str) -> Result<(), Status> {
+    let request = SetAliasRequest { alias: alias.to_owned(), collection: collection.to_owned() };
+    server.index().await.set_alias(request).await.map(drop)
+}
+
+pub async fn aliases(server: &Endpoint) -> Vec<(String, String)> {
+    let aliases = server.index().await.list_aliases(ListAliasesRequest {}).await.unwrap().into_inner().aliases;
+    aliases.into_iter().map(|Alias { name, collection }| (name, collection)).collect()
+}
+
+fn pair(alias: &str, collection: &str) -> (String, String) {
+    (alias.to_owned(), collection.to_owned())
+}
+
+async fn upsert(server: &Endpoint, options: IngestOptions, documents: Vec<Document>) {
+    let request = UpsertRequest { options: Some(options), documents: encoded(documents) };
+    assert_indexed(&server.index().await.upsert(request).await.unwrap().into_inner().results);
+}
+
+fn existing(collection: &str) -> IngestOptions {
+    IngestOptions { create_collection: false, ..options(collection) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_takes_an_alias() {
+    on_both_stores(async |sidecar| {
+        let texts = texts(20);
+        assert_indexed(&sidecar.ingest(options("docs-v1"), numbered(&texts[..10])).await);
+        set(sidecar, "docs", "docs-v1").await.unwrap();
+        assert_eq!(aliases(sidecar).await, [pair("docs", "docs-v1")]);
+        assert_eq!(get_collection(sidecar, "docs").await, get_collection(sidecar, "docs-v1").await);
+        assert_eq!(get_collection(sidecar, "docs").await.name, "docs-v1");
+
+        // With and without leave to create it, which there is no need for.
+        assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts[..15])).await);
+        upsert(sidecar, existing("docs"), numbered(&texts[..20])).await;
+        assert_eq!(get_collection(sidecar, "docs-v1").await.point_count, 20);
+        let by_alias = search(sidecar, by_text("docs", "the moon")).await;
+        assert_eq!((by_alias.len(), &by_alias), (20, &search(sidecar, by_text("docs-v1", "the moon")).await));
+        let explain = ExplainRequest {
+            collection: "docs".to_owned(),
+            query: "the moon".to_owned(),
+            document: Some(Explained::Id(num(1))),
+            ..Default::default()
+        };
+        sidecar.index().await.explain(explain).await.unwrap();
+        assert_eq!(list(sidecar, "docs").await.len(), 20);
+        let delete = DeleteRequest { collection: "docs".to_owned(), ids: vec![num(1)] };
+        sidecar.index().await.delete(delete).await.unwrap();
+        assert_eq!(get_collection(sidecar, "docs-v1").await.point_count, 19);
+
+        let delete = || DeleteAliasRequest { alias: "docs".to_owned() };
+        for _ in 0..2 {
+            sidecar.index().await.delete_alias(delete()).await.unwrap();
+            let gone = sidecar.index().await.search(by_text("docs", "the moon")).await.unwrap_err();
+            assert_eq!(Failure::from(gone).reason, "COLLECTION_NOT_FOUND");
+        }
+        assert_eq!((aliases(sidecar).await, get_collection(sidecar, "docs-v1").await.point_count), (vec![], 19));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_told_by_its_field() {
+    on_both_stores(async |sidecar| {
+        for collection in ["docs-v1", "docs-v2"] {
+            assert_eq!(sidecar.ingest(options(collection), Vec::new()).await, []);
+        }
+        set(sidecar, "docs", "docs-v1").await.unwrap();
+        for (alias, collection, code, field, part) in [
+            ("", "docs-v1", Code::InvalidArgument, "alias", "has no name"),
+            ("a b", "docs-v1", Code::InvalidArgument, "alias", "1 to 128 characters"),
+            ("docs-v2", "docs-v1", Code::InvalidArgument, "alias", "a collection is named `docs-v2`"),
+            ("new", "", Code::InvalidArgument, "collection", "has no name"),
+            ("new", "docs", Code::InvalidArgument, "collection", "own name, `docs-v1`"),
+            ("new", "absent", Code::NotFound, "collection", "there is no collection `absent`"),
+        ] {
+            let failure = Failure::from(set(sidecar, alias, collection).await.unwrap_err());
+            assert_eq!((failure.code, &failure.fields), (code, &vec![field.to_owned()]), "{failure:?}");
+            assert!(failure.message.contains(part), "{failure:?}");
+        }
+        let delete = DeleteAliasRequest { alias: "../up".to_owned() };
+        let failure = Failure::from(sidecar.index().await.delete_alias(delete).await.unwrap_err());
+        assert_eq!(failure.fields, ["alias"]);
+        assert_eq!(aliases(sidecar).await, [pair("docs", "docs-v1")]);
+    })
+    .await;
+}
+
+/// Serves a second model under this name.
+fn new_model() -> [String; 4] {
+    let model = |name: &str, folder_name: &str| format!("{name}={}", folder(folder_name).display());
+    ["--model".to_owned(), model("old", MODEL), "--model".to_owned(), model("new", "distilbert-random-untied")]
+}
+
+async fn with_two_models(flags: &[&str]) -> Sidecar {
+    let models = new_model();
+    let models = models.iter().map(String::as_str);
+    Sidecar::start(&models.chain(flags.iter().copied()).collect::<Vec<_>>()).await
+}
+
+/// The same texts in `docs-v1` by the old model and in `docs-v2` by the new one; `docs` stands for the first.
+async fn rolled_out(sidecar: &Sidecar, texts: &[String]) {
+    for (collection, model) in [("docs-v1", "old"), ("docs-v2", "new")] {
+        let ingest = IngestOptions { model: model.to_owned(), ..options(collection) };
+        assert_indexed(&sidecar.ingest(ingest, numbered(texts)).await);
+    }
+    set(sidecar, "docs", "docs-v1").await.unwrap();
+}
+
+async fn hits(sidecar: &Sidecar, collection: &str, model: &str) -> Vec<Hit> {
+    search(sidecar, SearchRequest { model: model.to_owned(), ..by_text(collection, "the moon") }).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_needs_no_change_of_clients() {
+    let texts = texts(20);
+    let sidecar = with_two_models(&[]).await;
+    rolled_out(&sidecar, &texts).await;
+    let (old, new) = (hits(&sidecar, "docs-v1", "old").await, hits(&sidecar, "docs-v2", "new").await);
+    assert_ne!(old, new);
+    for _ in 0..3 {
+        for (collection, model, other, expected) in [("docs-v1", "old", "new", &old), ("docs-v2", "new", "old", &new)] {
+            set(&sidecar, "docs", collection).await.unwrap();
+            assert_eq!(hits(&sidecar, "docs", "").await, *expected, "the model that wrote it, and at once");
+            assert_eq!(hits(&sidecar, "docs", model).await, *expected);
+            let wrong = SearchRequest { model: other.to_owned(), ..by_text("docs", "the moon") };
+            let wrong = Failure::from(sidecar.index().await.search(wrong).await.unwrap_err());
+            assert_eq!(wrong.reason, "FINGERPRINT_MISMATCH");
+            assert!(wrong.message.contains(collection), "{wrong:?}");
+            upsert(&sidecar, existing("docs"), numbered(&texts)).await;
+            let explain = ExplainRequest {
+                collection: "docs".to_owned(),
+                query: "the moon".to_owned(),
+                document: Some(Explained::Id(num(1))),
+                ..Default::default()
+            };
+            let explained = sidecar.index().await.explain(explain).await.unwrap().into_inner();
+            let hit = expected.iter().find(|hit| hit.id == Some(num(1))).unwrap();
+            assert!(super::close(explained.score, hit.score), "{} {}", explained.score, hit.score);
+        }
+    }
+    sidecar.end().await;
+}
+
+/// A search finds what the one collection has or what the other has, each with its own model; a write goes to the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_by_another_process_is_harmless() {
+    let (qdrant, texts) = (QdrantServer::start(), texts(20));
+    let url = qdrant.url();
+    let flags = ["--qdrant-url", url.as_str()];
+    let (ours, other) = (with_two_models(&flags).await, with_two_models(&flags).await);
+    rolled_out(&ours, &texts).await;
+    let (old, new) = (hits(&ours, "docs-v1", "old").await, hits(&ours, "docs-v2", "new").await);
+    assert_eq!(hits(&ours, "docs", "").await, old);
+
+    set(&other, "docs", "docs-v2").await.unwrap();
+    let found = hits(&ours, "docs", "").await;
+    assert!(found == old || found == new, "a query by one model was held against the other's documents");
+    let further = numbered(&crate::support::documents::texts(25));
+    upsert(&ours, existing("docs"), further).await;
+    let counts =
+        [get_collection(&ours, "docs-v1").await.point_count, get_collection(&ours, "docs-v2").await.point_count];
+    assert_eq!(counts, [20, 25]);
+    // To ask is to know.
+    assert_eq!(get_collection(&ours, "docs").await.name, "docs-v2");
+    assert_eq!(hits(&ours, "docs", "").await.len(), 25);
+    ours.end().await;
+    other.end().await;
+}
+
+/// Without an id of its own, a text that is sent again by the same alias is the same document, whatever the alias stands
+/// for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_that_are_made_are_made_of_the_alias() {
+    let sidecar = Sidecar::start(&[]).await;
+    let unnamed = || vec![Document { text: "the moon is full".to_owned(), ..Default::default() }];
+    let mut ids = Vec::new();
+    for collection in ["docs-v1", "docs-v2"] {
+        assert_eq!(sidecar.ingest(options(collection), Vec::new()).await, []);
+        set(&sidecar, "docs", collection).await.unwrap();
+        ids.push(sidecar.ingest(existing("docs"), unnamed()).await[0].id.clone());
+        assert_eq!(list(&sidecar, collection).await[0].id, ids[0]);
+    }
+    assert_eq!(ids[0], ids[1]);
+    sidecar.end().await;
+}
+
+/// On the embedded store, what was confirmed outlives the process, however that ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alias_survives_a_kill() {
+    let folder = TempDir::new().unwrap();
+    let process = Process::start(folder.path(), &["--store-dir", "store"]).await;
+    assert_indexed(&process.ingest(options("docs-v1"), numbered(&texts(3))).await);
+    set(&process, "docs", "docs-v1").await.unwrap();
+    set(&process, "gone", "docs-v1").await.unwrap();
+    process.index().await.delete_alias(DeleteAliasRequest { alias: "gone".to_owned() }).await.unwrap();
+    process.kill().await;
+    let process = Process::start(folder.path(), &["--store-dir", "store"]).await;
+    assert_eq!(aliases(&process).await, [pair("docs", "docs-v1")]);
+    let described = GetCollectionRequest { collection: "docs".to_owned() };
+    assert_eq!(process.index().await.get_collection(described).await.unwrap().into_inner().point_count, 3);
+}
+
+/// A token of the one collection is not taken for the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_by_an_alias_are_of_one_collection() {
+    let sidecar = Sidecar::start(&[]).await;
+    for collection in ["docs-v1", "docs-v2"] {
+        assert_indexed(&sidecar.ingest(options(collection), numbered(&texts(5))).await);
+    }
+    set(&sidecar, "docs", "docs-v1").await.unwrap();
+    let first = pages(&sidecar, "docs", 2, "").await.unwrap();
+    set(&sidecar, "docs", "docs-v2").await.unwrap();
+    let failure = Failure::from(pages(&sidecar, "docs", 2, &first.next_page_token).await.unwrap_err());
+    assert_eq!(failure.fields, ["page_token"]);
+    assert!(failure.message.contains("an alias was switched"), "{failure:?}");
+    assert_eq!(pages(&sidecar, "docs-v1", 2, &first.next_page_token).await.unwrap().documents.len(), 2);
+    sidecar.end().await;
+}

@@ -1,0 +1,204 @@
+//! `reindex` against the real server, on both stores: killed and resumed, and what keeps the alias from being switched.
+
+mod place;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use splade_sidecar::proto::{DeleteRequest, GetCollectionRequest, IngestOptions};
+use tokio::task::spawn_blocking;
+use tokio::time::{interval, timeout};
+
+use self::place::{COMMAND, Place, documents, documents_of, with_dense};
+use super::{command, run};
+use crate::support::documents::{document, key, num, options};
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Documents of a collection that is reindexed.
+const COUNT: usize = 1_500;
+
+fn checkpoint(path: &Path) -> Option<Value> {
+    fs::read(path).ok().map(|text| serde_json::from_slice(&text).expect("it is there whole"))
+}
+
+/// Waits until so many documents are done with, by the checkpoint.
+async fn done(path: &Path, documents: u64) {
+    let mut ticks = interval(Duration::from_millis(2));
+    let noted = async {
+        while checkpoint(path).is_none_or(|checkpoint| checkpoint["documents"].as_u64().unwrap() < documents) {
+            ticks.tick().await;
+        }
+    };
+    timeout(PATIENCE, noted).await.expect("the checkpoint does not come so far");
+}
+
+/// Kills it, as SIGKILL does.
+async fn kill(mut child: Child) {
+    child.kill().unwrap();
+    spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+}
+
+async fn is_killed_and_resumed(place: Place) {
+    place.ingest(with_dense("docs-v1"), documents(COUNT)).await;
+    place.set_alias("docs", "docs-v1").await;
+    let (before, old) = (place.documents("docs-v1").await, place.search("docs", "").await);
+    let path = place.path("docs-v2.reindex.json");
+    for at in [100, 300, 600] {
+        let mut command = command(place.folder.path(), &place.url(), COMMAND);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        done(&path, at).await;
+        kill(child).await;
+        let left = checkpoint(&path).unwrap();
+        assert_eq!((&left["complete"], &left["run"]["collection"]), (&json!(false), &json!("docs-v1")), "{left}");
+        assert!(place.collection("docs-v2").await.point_count >= left["documents"].as_u64().unwrap());
+        assert_eq!(place.alias().await.as_deref(), Some("docs-v1"), "it is switched too soon");
+        assert_eq!(place.search("docs", "").await, old);
+    }
+    let last = place.reindex(&[]).await;
+    assert_eq!(last.code, 0, "{}{}", last.stdout, last.stderr);
+    let told = last.json();
+    assert!(told["resumed_after"].as_u64().unwrap() >= 600, "{told}");
+    assert_eq!(told["documents"].as_u64().unwrap(), COUNT as u64 - told["resumed_after"].as_u64().unwrap());
+    assert_eq!((&told["alias_switched"], &told["failure"]), (&json!(true), &Value::Null));
+    assert_eq!(told["counts"], json!({ "from": COUNT, "into": COUNT }));
+    assert!(!path.exists() && !place.path("docs-v2.rejects.jsonl").exists(), "nothing is left behind");
+
+    // By the alias the new model's vectors are found, without a change of the request.
+    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
+    let collection = place.collection("docs").await;
+    assert_eq!((collection.name.as_str(), collection.model.as_str()), ("docs-v2", "new"));
+    assert_eq!(collection.options, place.collection("docs-v1").await.options);
+    assert_eq!(place.documents("docs").await, before, "each document as it was, and none twice");
+    let found = place.search("docs", "").await;
+    assert_eq!((found.len(), &found), (50, &place.search("docs-v2", "new").await));
+    assert_ne!(found, old);
+    place.ingest(IngestOptions { model: "new".to_owned(), ..options("fresh") }, documents_of(&before)).await;
+    // As if ingested by the new model; each store adds a score's terms in an order of its own.
+    for (found, fresh) in found.iter().zip(place.search("fresh", "new").await) {
+        assert!((found.score - fresh.score).abs() <= 1e-4 * fresh.score, "{} {}", found.score, fresh.score);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_the_embedded_store_it_is_killed_and_resumed() {
+    is_killed_and_resumed(Place::embedded().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_qdrant_server_it_is_killed_and_resumed() {
+    let place = Place::remote().await;
+    place.qdrant.as_ref().unwrap().faults().delay_upserts(Duration::from_millis(5));
+    is_killed_and_resumed(place).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_documents_keep_the_alias_where_it_is() {
+    let place = Place::embedded().await;
+    place.ingest(with_dense("docs-v1"), documents(50)).await;
+    let unkept = IngestOptions { text_key: Some(String::new()), ..with_dense("docs-v1") };
+    place.ingest(unkept, vec![document(key("unkept"), "no text is kept")]).await;
+    let elsewhere = IngestOptions { text_key: Some("body".to_owned()), ..with_dense("docs-v1") };
+    place.ingest(elsewhere, vec![document(num(1_000), "the text is elsewhere")]).await;
+    place.set_alias("docs", "docs-v1").await;
+
+    let first = place.reindex(&[]).await;
+    assert_eq!(first.code, 1, "{}", first.stderr);
+    let told = first.json();
+    assert_eq!((&told["indexed"], &told["rejected"]), (&json!(50), &json!(2)));
+    assert_eq!((&told["alias_switched"], &told["obstacle"]), (&json!(false), &json!("documents were rejected")));
+    for part in ["documents were rejected", "--skip-unchanged", "--switch-anyway"] {
+        assert!(first.stderr.contains(part), "{}", first.stderr);
+    }
+    let rejects = fs::read_to_string(place.path("docs-v2.rejects.jsonl")).unwrap();
+    let rejects: Vec<Value> = rejects.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = |id: &str| rejects.iter().find(|reject| reject["line"].as_str() == Some(id)).unwrap()["message"].clone();
+    assert!(told(r#"{"id":"unkept"}"#).as_str().unwrap().contains("was not kept"));
+    assert!(told(r#"{"id":1000}"#).as_str().unwrap().contains("--text-key body"));
+    assert_eq!(place.alias().await.as_deref(), Some("docs-v1"));
+
+    // It remembers that all is done but the switch.
+    let again = place.reindex(&[]).await;
+    assert_eq!((again.code, &again.json()["documents"]), (1, &json!(0)), "{}", again.stderr);
+    assert_eq!(place.alias().await.as_deref(), Some("docs-v1"));
+    let anyway = place.reindex(&["--switch-anyway"]).await;
+    assert_eq!((anyway.code, &anyway.json()["alias_switched"]), (1, &json!(true)), "{}", anyway.stderr);
+    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
+    assert!(!place.path("docs-v2.reindex.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_different_number_of_documents_keeps_the_alias_where_it_is() {
+    let place = Place::embedded().await;
+    place.ingest(with_dense("docs-v1"), documents(30)).await;
+    place.set_alias("docs", "docs-v1").await;
+    let new = IngestOptions { model: "new".to_owned(), ..with_dense("docs-v2") };
+    place.ingest(new, vec![document(num(9_999), "one that the old collection has not")]).await;
+    let run = place.reindex(&[]).await;
+    assert_eq!((run.code, &run.json()["alias_switched"]), (1, &json!(false)), "{}", run.stderr);
+    assert!(run.stderr.contains("`docs-v1` has 30 documents and `docs-v2` has 31"), "{}", run.stderr);
+    assert_eq!(place.alias().await.as_deref(), Some("docs-v1"));
+
+    // A second run finds what was written during the first.
+    let delete = DeleteRequest { collection: "docs-v2".to_owned(), ids: vec![num(9_999)] };
+    place.server.index().await.delete(delete).await.unwrap();
+    place.ingest(with_dense("docs-v1"), vec![document(num(31), "one that was written meanwhile")]).await;
+    let second = place.reindex(&["--skip-unchanged"]).await;
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    let told = second.json();
+    assert_eq!((&told["unchanged"], &told["indexed"], &told["alias_switched"]), (&json!(30), &json!(1), &json!(true)));
+    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistakes_are_found_before_anything_is_written() {
+    let place = Place::embedded().await;
+    place.ingest(with_dense("docs-v1"), documents(30)).await;
+    place.set_alias("docs", "docs-v1").await;
+    let reindex = async |from: &str, into: &str, alias: &str, model: &str| {
+        let arguments = ["reindex", "--from", from, "--into", into, "--alias", alias, "--model", model];
+        let run = run(place.folder.path(), &place.url(), &arguments).await;
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        run.stderr
+    };
+    for (from, into, alias, model, part) in [
+        ("absent", "v2", "docs", "new", "there is no collection `absent`"),
+        ("docs", "docs-v1", "docs", "new", "`docs-v1` is the collection that is read"),
+        ("docs-v1", "docs", "other", "new", "`docs` is an alias of `docs-v1`"),
+        ("docs", "v2", "docs-v1", "new", "a collection is named `docs-v1`"),
+        ("docs", "v2", "v2", "new", "are both `v2`"),
+        ("docs", "v2", "docs", "absent", "there is no model `absent`"),
+    ] {
+        let told = reindex(from, into, alias, model).await;
+        assert!(told.contains(part), "{told}");
+    }
+    // What a run left that was not finished is another run's.
+    let left = json!({
+        "run": { "from": "docs", "collection": "docs-v1", "into": "v2", "model": "new", "fingerprint": "ab", "text_key": "text",
+                 "encoding": "" },
+        "page_token": "", "complete": false, "documents": 7, "some_rejected": false,
+    });
+    fs::write(place.path("v2.reindex.json"), left.to_string()).unwrap();
+    let told = reindex("docs", "v2", "docs", "new").await;
+    assert!(told.contains("v2.reindex.json is of another run: the model's fingerprint was `ab`"), "{told}");
+    fs::write(place.path("v2.reindex.json"), "{").unwrap();
+    let told = reindex("docs", "v2", "docs", "new").await;
+    assert!(told.contains("is no checkpoint of reindex"), "{told}");
+    let request = GetCollectionRequest { collection: "v2".to_owned() };
+    assert_eq!(place.server.index().await.get_collection(request).await.unwrap_err().code(), tonic::Code::NotFound);
+}
+
+/// An empty collection is reindexed too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_without_documents_is_no_trouble() {
+    let place = Place::embedded().await;
+    place.ingest(with_dense("docs-v1"), Vec::new()).await;
+    place.set_alias("docs", "docs-v1").await;
+    let run = place.reindex(&[]).await;
+    assert_eq!((run.code, &run.json()["documents"]), (0, &json!(0)), "{}", run.stderr);
+    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
+    assert_eq!(place.collection("docs").await.model, "new");
+}

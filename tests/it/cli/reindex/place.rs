@@ -1,0 +1,146 @@
+//! A server, its store, what is in it, and the command.
+
+use std::path::PathBuf;
+
+use prost_types::value::Kind as ValueKind;
+use serde_json::json;
+use splade_sidecar::proto::search_request::Query;
+use splade_sidecar::proto::{
+    CollectionOptions, DenseVector, DenseVectorOptions, Distance, Document, GetCollectionRequest,
+    GetCollectionResponse, Hit, IngestOptions, ListAliasesRequest, ListDocumentsRequest, SearchRequest,
+    SetAliasRequest, StoredDocument,
+};
+use tempfile::{TempDir, tempdir};
+
+use crate::cli::{Run, run};
+use crate::support::documents::{document, key, num, options, payload, texts};
+use crate::support::models::folder as model;
+use crate::support::process::Process;
+use crate::support::qdrant_server::QdrantServer;
+
+/// A server with two models, its store, and a folder for the commands.
+pub struct Place {
+    pub server: Process,
+    pub folder: TempDir,
+    pub qdrant: Option<QdrantServer>,
+}
+
+impl Place {
+    pub async fn embedded() -> Self {
+        Self::start(None, &["--store-dir", "store"]).await
+    }
+
+    pub async fn remote() -> Self {
+        let qdrant = QdrantServer::start();
+        let url = qdrant.url();
+        Self::start(Some(qdrant), &["--qdrant-url", &url]).await
+    }
+
+    async fn start(qdrant: Option<QdrantServer>, store: &[&str]) -> Self {
+        let folder = tempdir().unwrap();
+        let new = format!("new={}", model("distilbert-random-tied").display());
+        let server = Process::start(folder.path(), &[&["--model", &new], store].concat()).await;
+        Self { server, folder, qdrant }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub async fn reindex(&self, more: &[&str]) -> Run {
+        run(self.folder.path(), &self.url(), &[COMMAND, more].concat()).await
+    }
+
+    pub async fn ingest(&self, options: IngestOptions, documents: Vec<Document>) {
+        let results = self.server.ingest(options, documents).await;
+        assert!(results.iter().all(|result| result.rejection.is_none()));
+    }
+
+    pub async fn set_alias(&self, alias: &str, collection: &str) {
+        let request = SetAliasRequest { alias: alias.to_owned(), collection: collection.to_owned() };
+        self.server.index().await.set_alias(request).await.unwrap();
+    }
+
+    pub async fn alias(&self) -> Option<String> {
+        let aliases = self.server.index().await.list_aliases(ListAliasesRequest {}).await.unwrap().into_inner().aliases;
+        aliases.into_iter().find(|alias| alias.name == "docs").map(|alias| alias.collection)
+    }
+
+    pub async fn collection(&self, name: &str) -> GetCollectionResponse {
+        let request = GetCollectionRequest { collection: name.to_owned() };
+        self.server.index().await.get_collection(request).await.unwrap().into_inner()
+    }
+
+    pub async fn documents(&self, collection: &str) -> Vec<StoredDocument> {
+        let (mut documents, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let collection = collection.to_owned();
+            let request = ListDocumentsRequest { collection, page_size: 1_000, page_token, with_vectors: true };
+            let page = self.server.index().await.list_documents(request).await.unwrap().into_inner();
+            documents.extend(page.documents);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return documents;
+            }
+        }
+    }
+
+    pub async fn search(&self, collection: &str, model: &str) -> Vec<Hit> {
+        let request = SearchRequest {
+            collection: collection.to_owned(),
+            model: model.to_owned(),
+            query: Some(Query::Text("the moon".to_owned())),
+            limit: 50,
+            ..Default::default()
+        };
+        self.server.index().await.search(request).await.unwrap().into_inner().hits
+    }
+}
+
+pub const COMMAND: &[&str] = &[
+    "reindex",
+    "--from",
+    "docs",
+    "--into",
+    "docs-v2",
+    "--model",
+    "new",
+    "--alias",
+    "docs",
+    "--page-size",
+    "20",
+    "--batch-points",
+    "20",
+    "--output",
+    "json",
+];
+
+/// So many documents with ids of every kind, payloads and dense vectors.
+pub fn documents(count: usize) -> Vec<Document> {
+    let one = |(number, text): (u16, String)| Document {
+        payload: Some(payload(json!({ "number": number, "tags": ["a", null] }))),
+        dense_vectors: [("image".to_owned(), DenseVector { values: vec![f32::from(number), 0.5] })].into(),
+        ..document(if number % 3 == 0 { key(&format!("page/{number}")) } else { num(number.into()) }, &text)
+    };
+    (1..).zip(texts(count)).map(one).collect()
+}
+
+pub fn with_dense(collection: &str) -> IngestOptions {
+    let image = DenseVectorOptions { size: 2, distance: Distance::Dot.into() };
+    let collection_options =
+        CollectionOptions { dense_vectors: [("image".to_owned(), image)].into(), ..Default::default() };
+    IngestOptions { collection_options: Some(collection_options), ..options(collection) }
+}
+
+/// The same texts and ids, without the rest.
+pub fn documents_of(stored: &[StoredDocument]) -> Vec<Document> {
+    let text = |stored: &StoredDocument| match &stored.payload.as_ref().unwrap().fields["text"].kind {
+        Some(ValueKind::StringValue(text)) => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    stored.iter().map(|stored| document(stored.id.clone().unwrap(), &text(stored))).collect()
+}

@@ -1,0 +1,102 @@
+//! Paging through a collection.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use splade_sidecar::store::{Page, ScrollFrom, StoreError, VectorStore};
+use splade_sidecar::types::{
+    CollectionSpec, DenseSpec, Distance, Document, DocumentId, Fingerprint, LongText, Point, PointId, Pruning, Recipe,
+    StoredPoint,
+};
+use uuid::Uuid;
+
+use super::{VECTOR, create, filled, fresh_name, payload, point, sparse, spec};
+
+async fn page(store: &Arc<dyn VectorStore>, name: &str, from: Option<PointId>, limit: usize) -> Page {
+    store.scroll(name, ScrollFrom { from, limit, dense: Vec::new() }).await.expect("a page")
+}
+
+/// All points of a collection, by pages of so many.
+async fn all(store: &Arc<dyn VectorStore>, name: &str, limit: usize) -> Vec<StoredPoint> {
+    let (mut points, mut from) = (Vec::new(), None);
+    loop {
+        let page = page(store, name, from, limit).await;
+        assert!(page.points.len() == limit || page.next.is_none(), "only the last page is short");
+        points.extend(page.points);
+        from = page.next;
+        if from.is_none() {
+            return points;
+        }
+    }
+}
+
+/// Each point is on exactly one page, whatever the size of the pages: numbers first, then UUIDs; with its payload, its
+/// client's id, and nothing of the service's own.
+pub async fn pages_are_all_points_in_the_order_of_their_ids(store: Arc<dyn VectorStore>) {
+    let document = |id: DocumentId| {
+        let text = format!("text of {id:?}");
+        Document { id, text, payload: payload(json!({ "year": 1967, "tags": ["a"] })), dense: Default::default() }
+    };
+    let numbers = [0, 1, 7, 1_000, u64::MAX].map(DocumentId::Num);
+    let uuids = [1, 7, u128::MAX].map(|bits| DocumentId::Uuid(Uuid::from_u128(bits)));
+    let keys = (0..40).map(|key| DocumentId::Key(format!("page/{key}")));
+    let ids: Vec<DocumentId> = keys.chain(uuids).chain(numbers).collect();
+    let recipe = Recipe::new(&Fingerprint("ab".to_owned()), LongText::Truncate, Pruning::default(), "body");
+    let made = |id: &DocumentId| {
+        let document = document(id.clone());
+        let digest = recipe.digest(&document);
+        Point::new(document, sparse(&[(1, 1.0)]), "body").with_digest(digest)
+    };
+    let name = filled(&store, &ids.iter().map(made).collect::<Vec<_>>()).await;
+
+    let mut expected = ids;
+    expected.sort_by_key(DocumentId::point_id);
+    for limit in [1, 7, expected.len() - 1, expected.len(), 1_000] {
+        let points = all(&store, &name, limit).await;
+        assert!(points.iter().map(|point| &point.id).eq(&expected), "{limit}: {points:?}");
+        for point in &points {
+            let Document { text, mut payload, .. } = document(point.id.clone());
+            assert_eq!((point.text(), point.text_key.as_str()), (Some(text.as_str()), "body"));
+            payload.insert("body".into(), text.into());
+            assert_eq!((&point.payload, point.sparse.is_none(), point.dense.is_empty()), (&payload, true, true));
+        }
+    }
+    // From anywhere, there or not.
+    let after = page(&store, &name, Some(PointId::Num(2)), 2).await;
+    assert!(after.points.iter().map(|point| point.id.clone()).eq([7, 1_000].map(DocumentId::Num)));
+    assert_eq!(after.next, Some(PointId::Num(u64::MAX)));
+}
+
+/// By name, those that a point has.
+pub async fn a_page_brings_the_dense_vectors_that_were_asked_for(store: Arc<dyn VectorStore>) {
+    let dense = |size, distance| DenseSpec { size, distance };
+    let vectors = [("image".to_owned(), dense(2, Distance::Dot)), ("voice".to_owned(), dense(3, Distance::Euclid))];
+    let name = create(&store, &CollectionSpec { dense: vectors.into(), ..spec() }).await;
+    let image = || [("image".to_owned(), vec![0.5, -2.0])];
+    let both = Point {
+        dense: image().into_iter().chain([("voice".to_owned(), vec![1.0, 2.0, 4.0])]).collect(),
+        ..point(1, &[(1, 1.0)])
+    };
+    let one = Point { dense: image().into(), ..point(2, &[(1, 1.0)]) };
+    let none = point(3, &[(1, 1.0)]);
+    store.upsert(&name, VECTOR, &[both.clone(), one.clone(), none]).await.expect("an upsert");
+    let asked = async |names: &[&str]| {
+        let dense = names.iter().map(|&name| name.to_owned()).collect();
+        let page = store.scroll(&name, ScrollFrom { from: None, limit: 10, dense }).await.expect("a page");
+        page.points.into_iter().map(|point| point.dense).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&["image", "voice"]).await, [both.dense, one.dense, [].into()]);
+    assert_eq!(asked(&["image"]).await, [image().into(), image().into(), [].into()]);
+    assert_eq!(asked(&[]).await, [[].into(), [].into(), [].into()]);
+}
+
+pub async fn there_are_no_pages_of_nothing(store: Arc<dyn VectorStore>) {
+    let scroll = || ScrollFrom { from: None, limit: 10, dense: Vec::new() };
+    let absent = fresh_name();
+    assert_eq!(store.scroll(&absent, scroll()).await, Err(StoreError::CollectionNotFound(absent.clone())));
+    let name = create(&store, &spec()).await;
+    assert_eq!(store.scroll(&name, scroll()).await, Ok(Page { points: Vec::new(), next: None }));
+    store.upsert(&name, VECTOR, &[point(1, &[(1, 1.0)])]).await.expect("an upsert");
+    let beyond = ScrollFrom { from: Some(PointId::Num(2)), ..scroll() };
+    assert_eq!(store.scroll(&name, beyond).await, Ok(Page { points: Vec::new(), next: None }));
+}
