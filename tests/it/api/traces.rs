@@ -121,8 +121,8 @@ async fn batches_are_linked_to_all_their_calls() {
         Upload::open(process.index().await, options).await.unwrap()
     };
     let (mut first, mut second) = (open().await, open().await);
-    first.push_all([docs([1])]);
-    second.push_all([docs([2])]);
+    first.push(docs([1])).await;
+    second.push(docs([2])).await;
     // Neither ends before both have their result: a writer without streams waits for nobody.
     tokio::join!(first.read_results(1), second.read_results(1));
     let (first, second) = tokio::join!(first.rest(), second.rest());
@@ -154,7 +154,6 @@ async fn logs_have_the_traces_id() {
     let mut request = Request::new(UpsertRequest { options: Some(options("docs")), documents });
     request.metadata_mut().insert("traceparent", format!("00-{TRACE}-{CALLER}-01").parse().unwrap());
     index.upsert(request).await.unwrap();
-    let log = process.log();
-    let line = log.lines().find(|line| line.contains("an upsert failed")).unwrap();
+    let line = process.logged("an upsert failed").await;
     assert!(line.contains(&format!("\"trace_id\":\"{TRACE}\"")), "{line}");
 }

@@ -31,8 +31,8 @@ async fn it_is_told_and_a_new_stream_begins_anew() {
             assert!(result.message.contains(part), "{}", result.message);
         }
     }
-    let log = process.log();
-    assert!(log.contains("a collection is gone from the store") && log.contains(COLLECTION), "{log}");
+    let line = process.logged("a collection is gone from the store").await;
+    assert!(line.contains(COLLECTION), "{line}");
 
     // Whatever the sidecar remembers of the collection hides nothing.
     let collection = || COLLECTION.to_owned();

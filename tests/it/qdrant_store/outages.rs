@@ -46,7 +46,7 @@ async fn each_status_comes_through_as_what_can_be_done_about_it() {
 async fn a_server_that_does_not_answer_is_given_up() {
     let (server, _) = docs().await;
     let mut config = config(&server.url());
-    config.timeout = Duration::from_millis(100);
+    config.timeout = Duration::from_secs(1);
     let store = store(config);
     let hang = |faults: &Faults| faults.hang(&[Call::Upsert]);
     let delay = |faults: &Faults| faults.delay_upserts(Duration::from_secs(60));

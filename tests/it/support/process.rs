@@ -4,17 +4,21 @@ use std::io::{BufRead, BufReader};
 use std::ops::Deref;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use super::models::folder;
 use super::sidecar::MODEL;
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running `serve`. Killed when it is dropped.
 pub struct Process {
@@ -24,7 +28,7 @@ pub struct Process {
 }
 
 /// The warnings and errors of a process's log, and whatever else is not of the log's form.
-type Log = Arc<Mutex<Vec<String>>>;
+type Log = Arc<watch::Sender<Vec<String>>>;
 
 /// A process that ended before it served.
 #[derive(Debug)]
@@ -55,7 +59,7 @@ impl Process {
         }
         spawn_blocking(move || {
             follower.join().unwrap();
-            let log = log.lock().unwrap().join("\n");
+            let log = log.borrow().join("\n");
             Err(NotServed { status: child.wait().unwrap(), log })
         })
         .await
@@ -73,9 +77,12 @@ impl Process {
         spawn_blocking(move || child.wait()).await.unwrap().unwrap();
     }
 
-    /// The warnings and errors that were logged so far.
-    pub fn log(&self) -> String {
-        self.log.lock().unwrap().join("\n")
+    /// Waits for a warning or an error with this text in it, and gives its line.
+    pub async fn logged(&self, text: &str) -> String {
+        let mut log = self.log.subscribe();
+        let line = |log: &Vec<String>| log.iter().find(|line| line.contains(text)).cloned();
+        let found = timeout(PATIENCE, log.wait_for(|log| line(log).is_some())).await.map(|log| line(&log.unwrap()));
+        found.ok().flatten().unwrap_or_else(|| panic!("{text:?} was not logged, but {:?}", self.log.borrow()))
     }
 
     /// Asks it to stop.
@@ -141,9 +148,9 @@ fn follow(stderr: ChildStderr, found: oneshot::Sender<Endpoint>, log: &Log) {
             let _found = found.take().map(|found| found.send(endpoint));
         } else if is("ERROR") || !line.starts_with('{') {
             eprintln!("{line}");
-            log.lock().unwrap().push(line);
+            log.send_modify(|log| log.push(line));
         } else if is("WARN") {
-            log.lock().unwrap().push(line);
+            log.send_modify(|log| log.push(line));
         }
     }
 }
