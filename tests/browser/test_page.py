@@ -89,8 +89,7 @@ def take_pictures(browser) -> None:
     # Curves are of three minutes.
     browser.wait("document.querySelector('#received .curve').getAttribute('d').split('L').length > 170", timeout_s=240)
     browser.resize(*DESK, scale=1.25)
-    pipeline = browser.evaluate("document.querySelector('#stages').getBoundingClientRect().bottom")
-    browser.screenshot(Path(SHOTS) / "page.png", height=pipeline + 16)
+    browser.screenshot(Path(SHOTS) / "page.png")
     browser.resize(*PHONE, scheme="dark", scale=2)
     browser.screenshot(Path(SHOTS) / "page-phone.png", height=1200)
     browser.resize(*DESK)
