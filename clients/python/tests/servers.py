@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from sidecar import clean_environment, free_ports
 
 
@@ -29,7 +30,6 @@ class Server:
 
     def __exit__(self, *_):
         self.kill()
-
 
     def start(self) -> None:
         with open(self._log, "ab") as log:

@@ -4,8 +4,8 @@ import asyncio
 import threading
 
 import pytest
-from servers import Server
 
+from servers import Server
 from splade_sidecar import AsyncClient, Client, Document, IngestGaveUp, NotFound
 
 COUNT = 4000

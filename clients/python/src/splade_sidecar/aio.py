@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class AsyncClient(Base):
-    """A client of one server, to be made in the event loop that it is used in. Arguments and errors are those of `Client`.
+    """A client of one server, to be made in the event loop that it is used in. Its arguments and errors are `Client`'s.
 
     `close` it, or use it in an `async with` statement.
     """
@@ -73,10 +73,10 @@ class AsyncClient(Base):
     ) -> AsyncIngest:
         """Encodes and stores documents: an asynchronous iterator of one `Result` a document, in no particular order.
 
-        Nothing happens before the first result is asked for; `await client.ingest(…).wait()` runs to the end and gives the
-        summary. A broken connection is opened again, and the documents that were not durable are sent again. At most
-        `window_documents` of `window_bytes` in all (and one document more) are taken from the iterable ahead of the
-        results. `progress` shows a bar of tqdm.
+        Nothing happens before the first result is asked for; `await client.ingest(…).wait()` runs to the end and gives
+        the summary. A broken connection is opened again, and the documents that were not durable are sent again. At
+        most `window_documents` of `window_bytes` in all (and one document more) are taken from the iterable ahead of
+        the results. `progress` shows a bar of tqdm.
 
         Raises `IngestGaveUp` after `give_up_after` seconds without progress, and other `SpladeError`s at once; both
         have a `summary` that says how far it came.

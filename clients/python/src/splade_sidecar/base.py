@@ -50,7 +50,7 @@ class Attempts:
         """Seconds until the next one; raises the error if there is none."""
         failure = from_grpc(error)
         delay = self._backoff.delay(failure)
-        if delay is None:
+        if delay is None or delay >= self.left():
             raise failure from None
         return delay
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from splade_sidecar import messages
-
 from splade_sidecar.base import (
     BATCH_TEXTS,
     DEFAULT_TARGET,
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
 class Client(Base):
     """A client of one server. It may be used by several threads; `close` it, or use it in a `with` statement.
 
-    `target` is `host:port` or `unix:PATH`. `tls` is true for TLS with the authorities that gRPC brings along, or a `TLS`
-    with files of one's own. `token` goes with every call.
+    `target` is `host:port` or `unix:PATH`. `tls` is true for TLS with the authorities that gRPC brings along, or a
+    `TLS` with files of one's own. `token` goes with every call.
 
     A unary call may take `timeout` seconds, in which it is tried again where the server is unavailable or has no room.
     Every call raises a `SpladeError`, and ValueError or TypeError for arguments that can't be sent.

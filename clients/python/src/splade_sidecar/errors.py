@@ -120,7 +120,8 @@ KINDS: dict[grpc.StatusCode, type[SpladeError]] = {
 def from_grpc(error: Any) -> SpladeError:
     """The exception for an error of gRPC, of the synchronous or the asyncio API."""
     code = error.code()
-    reason, violations, retry_after = "", (), None
+    reason, retry_after = "", None
+    violations: tuple[FieldViolation, ...] = ()
     for key, value in error.trailing_metadata() or ():
         if key == STATUS_KEY:
             reason, violations, retry_after = _details(value)

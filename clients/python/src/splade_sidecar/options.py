@@ -1,7 +1,7 @@
 """The options of the calls, as keyword arguments. What is left out is the contract's default, as described there.
 
-Messages (`pruning`, `filter`, `collection_options`) are given as such, from `splade_sidecar.v1`, or as mappings with the
-contract's field names: `pruning={"max_terms": 64}`.
+Messages (`pruning`, `filter`, `collection_options`) are given as such, from `splade_sidecar.v1`, or as mappings with
+the contract's field names: `pruning={"max_terms": 64}`.
 """
 
 from __future__ import annotations

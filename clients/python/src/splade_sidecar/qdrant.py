@@ -1,7 +1,7 @@
 """An encoder to use where qdrant-client's users use fastembed's `SparseTextEmbedding`.
 
-The same methods, which give the same type: fastembed's `SparseEmbedding` where fastembed is installed, and else one with
-the same attributes. The model is the server's, so nothing is downloaded here.
+The same methods, which give the same type: fastembed's `SparseEmbedding` where fastembed is installed, and else one
+with the same attributes. The model is the server's, so nothing is downloaded here.
 """
 
 from __future__ import annotations

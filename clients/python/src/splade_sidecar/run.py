@@ -56,7 +56,9 @@ class Run:
             self.summary.reconnects += 1
             return delay
         if failure.retryable:
-            words = f"no progress for {self._give_up_after:g} s; every document up to number {self.summary.durable} has "
+            words = (
+                f"no progress for {self._give_up_after:g} s; every document up to number {self.summary.durable} has "
+            )
             words += f"its result, begin with the next one: {failure.message}"
             failure = IngestGaveUp(failure.code, words, failure.reason, failure.violations, failure.retry_after)
         failure.summary = self.summary

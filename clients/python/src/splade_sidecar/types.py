@@ -13,7 +13,7 @@ DocumentId = int | UUID | str
 
 Role = Literal["document", "query"]
 LongText = Literal["truncate", "reject", "window"]
-"""What to do with a text of more tokens than the model takes: cut it, refuse it, or encode it as overlapping windows."""
+"""What is done with a text that is too long for the model: it is cut, refused, or encoded as overlapping windows."""
 
 Status = Literal["indexed", "rejected", "unchanged"]
 KEPT_REJECTIONS = 100

@@ -1,7 +1,7 @@
 """What an ingest keeps in memory, and how it goes on after a break.
 
-A stream numbers its documents from 1, and says with `durable_through` up to which number each has its result. The window
-holds the documents beyond that, bounded in number and bytes. After a break they are sent again, in order, at the
+A stream numbers its documents from 1, and says with `durable_through` up to which number each has its result. The
+window holds the documents beyond that, bounded in number and bytes. After a break they are sent again, in order, at the
 beginning of another stream; ids are deterministic, so that is harmless. A document's second result is passed over.
 
 Nothing here waits, locks or speaks to anybody: the synchronous and the asyncio ingest both drive it.
