@@ -82,7 +82,7 @@ def test_explanations_sum_to_the_score(client, notes):
     assert explained.score == pytest.approx(hit.score, rel=1e-4)
     assert sum(term.contribution for term in explained.terms) == pytest.approx(explained.score, rel=1e-4)
     assert {term.query_origin for term in explained.terms} <= {"text", "expansion"}
-    assert client.explain("volcano", text=TEXTS[0]).terms
+    assert client.explain("ash of a volcano", text=TEXTS[0]).terms
 
 
 def test_deleted_documents_are_not_found(client):
@@ -152,7 +152,9 @@ def test_the_asyncio_client_has_the_same_calls(sidecar, client, notes):
         async with AsyncClient(sidecar.address) as several:
             assert await several.encode(TEXTS, batch_size=2) == client.encode(TEXTS)
             assert await several.search(notes, "scurvy fruit") == client.search(notes, "scurvy fruit")
-            assert await several.explain("volcano", text=TEXTS[0]) == client.explain("volcano", text=TEXTS[0])
+            assert await several.explain("ash of a volcano", text=TEXTS[0]) == client.explain(
+                "ash of a volcano", text=TEXTS[0]
+            )
             await several.delete(notes, [99])
             with pytest.raises(NotFound) as caught:
                 await several.search("absent", "some text")

@@ -87,7 +87,7 @@ def test_a_server_that_stays_away_is_given_up(binary, model_folder, tmp_path):
                 if len(numbers) == 100:
                     server.kill()
         error = caught.value
-        assert "no progress for 1.5 s" in error.message
+        assert "no progress within 1.5 s" in error.message
         assert f"up to number {error.summary.durable}" in error.message
         assert set(range(1, error.summary.durable + 1)) <= set(numbers), "what is durable was told"
         assert error.summary.results == len(numbers)
@@ -153,6 +153,38 @@ def test_rejected_documents_say_why(client):
     assert (rejection.reason, rejection.field, rejection.code) == ("EMPTY_TEXT", "text", 3) and rejection.message
     assert run.summary.reasons == {"EMPTY_TEXT": 1, "INVALID_ARGUMENT": 1}
     assert {result.number for result in run.summary.rejections} == {2, 3}
+
+
+def test_an_iterable_may_be_silent_for_longer_than_the_server_waits(start, tmp_path):
+    server = start(tmp_path / "store", "--stream-idle-timeout", "1s")
+    ended_idle = threading.Event()
+
+    def two():
+        yield {"text": "first"}
+        assert ended_idle.wait(60), "the server never ended an idle stream"
+        yield {"text": "second"}
+
+    with Client(server.address) as client:
+        run = client.ingest(two(), "silent", create_collection=True, give_up_after=1.0)
+        delay = run._run.delay
+
+        def count(error):
+            waits = delay(error)
+            if run.summary.reconnects == 3:
+                ended_idle.set()
+            return waits
+
+        run._run.delay = count
+        assert sorted(result.number for result in run) == [1, 2]
+    assert run.summary.reconnects == 3
+
+
+def test_a_document_that_no_message_has_room_for_ends_it(client):
+    given = [{"text": "fine"}, {"text": "x" * (32 << 20)}]
+    run = client.ingest(given, "large", create_collection=True)
+    with pytest.raises(ValueError, match="document number 2 has"):
+        run.wait()
+    assert run.summary.indexed == 1
 
 
 def test_unchanged_documents_are_left(client):

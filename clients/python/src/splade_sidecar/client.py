@@ -80,8 +80,8 @@ class Client(Base):
         `window_documents` of `window_bytes` in all (and one document more) are taken from the iterable ahead of the
         results. `progress` shows a bar of tqdm.
 
-        Raises `IngestGaveUp` after `give_up_after` seconds without progress, and other `SpladeError`s at once; both
-        have a `summary` that says how far it came.
+        Raises `IngestGaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s
+        at once; both have a `summary` that says how far it came.
         """
         run = set_up(collection, documents, options, window_documents, window_bytes, give_up_after, progress)
         return Ingest(run, documents, lambda requests: self._index.Ingest(requests, metadata=self._metadata))

@@ -51,15 +51,16 @@ class Run:
     def delay(self, error: Any) -> float:
         """Seconds until the stream is opened again after this error; raises it if that is of no use."""
         failure = error if isinstance(error, SpladeError) else from_grpc(error)
+        if failure.reason == "STREAM_IDLE":
+            # The server is there; it is the iterable that had nothing.
+            self._backoff.progressed()
         delay = self._backoff.delay(failure)
         if delay is not None:
             self.summary.reconnects += 1
             return delay
         if failure.retryable:
-            words = (
-                f"no progress for {self._give_up_after:g} s; every document up to number {self.summary.durable} has "
-            )
-            words += f"its result, begin with the next one: {failure.message}"
+            words = f"no progress within {self._give_up_after:g} s of trying again. Every document up to number "
+            words += f"{self.summary.durable} has its result, so begin with the next one. Last error: {failure.message}"
             failure = IngestGaveUp(failure.code, words, failure.reason, failure.violations, failure.retry_after)
         failure.summary = self.summary
         raise failure from None

@@ -12,12 +12,15 @@ from __future__ import annotations
 import itertools
 from collections import deque
 
+from splade_sidecar.channel import MAX_MESSAGE_BYTES
 from splade_sidecar.messages import result
 from splade_sidecar.types import Result, Summary
 from splade_sidecar.v1 import index_service_pb2 as index
 from splade_sidecar.v1 import types_pb2 as types
 
 MESSAGE_BYTES = 256 << 10
+# A message has room for it, and for the few bytes around it.
+LARGEST_DOCUMENT = MAX_MESSAGE_BYTES - 64
 MESSAGE_DOCUMENTS = 256
 
 
@@ -66,8 +69,11 @@ class Window:
         return len(self._entries) - (self._sent - (self.summary.durable - self._base))
 
     def push(self, document: types.Document) -> None:
-        """Takes a document from the iterable."""
+        """Takes a document from the iterable. Raises ValueError for one that no message has room for."""
         size = document.ByteSize()
+        if size > LARGEST_DOCUMENT:
+            number = self.summary.durable + len(self._entries) + 1
+            raise ValueError(f"document number {number} has {size} bytes; {LARGEST_DOCUMENT} is the most; split it")
         self._entries.append(_Entry(document, size))
         self._bytes += size
 
