@@ -11,6 +11,7 @@ TEST_VENV := $(TARGET)/venv
 LINT_VENV := $(TARGET)/venv-lint
 DEPLOY_VENV := $(TARGET)/venv-deploy
 BENCH_VENV := $(TARGET)/venv-bench
+CLIENT_PYTHON_VENV := $(TARGET)/venv-client-python
 GRPCURL_BIN := $(TARGET)/bin/grpcurl
 GRPCURL_VERSION := v1.9.3
 # What renders and judges deploy/: helm, kustomize and deploycheck. tests/deploy/tools/go.mod pins them.
@@ -86,6 +87,13 @@ deploy-tools:
 test-browser: $(TEST_VENV)/.installed ## Open the page on the metrics port in Chromium; skipped where there is none
 	$(server_to_test)
 	$(TEST_VENV)/bin/pytest tests/browser -ra
+
+# The package is built as its users build it, and not installed as a link, so that what is in the wheel is tested.
+.PHONY: test-client-python
+test-client-python: $(CLIENT_PYTHON_VENV)/.installed ## Install the Python client, and use it and its adapters with the real libraries
+	$(server_to_test)
+	$(CLIENT_PYTHON_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall ./clients/python
+	$(CLIENT_PYTHON_VENV)/bin/pytest clients/python -ra
 
 .PHONY: pictures
 pictures: $(TEST_VENV)/.installed ## Take the pictures of docs/images, with three minutes of load
@@ -174,6 +182,7 @@ $(TEST_VENV)/.installed: tests/python/requirements.txt
 $(LINT_VENV)/.installed: scripts/lint-requirements.txt
 $(DEPLOY_VENV)/.installed: tests/deploy/requirements.txt
 $(BENCH_VENV)/.installed: benches/peers/requirements.txt scripts/golden/requirements.txt tests/python/requirements.txt
+$(CLIENT_PYTHON_VENV)/.installed: clients/python/tests/requirements.txt tests/python/requirements.txt
 %/.installed:
 	rm -rf $*
 	python3 -m venv $*

@@ -1,0 +1,63 @@
+"""Client of splade-sidecar: documents in, sparse vectors and search results out.
+
+`Client` and `AsyncClient` have the same calls. Adapters for other libraries are modules of their own:
+`splade_sidecar.qdrant`, `.langchain`, `.haystack` and `.llama_index`.
+"""
+
+from splade_sidecar.aio import AsyncClient
+from splade_sidecar.aio_ingest import AsyncIngest
+from splade_sidecar.channel import TLS
+from splade_sidecar.client import Client
+from splade_sidecar.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    FieldViolation,
+    IngestGaveUp,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    Overloaded,
+    SpladeError,
+    Unauthenticated,
+    Unavailable,
+)
+from splade_sidecar.ingest import Ingest
+from splade_sidecar.types import (
+    Document,
+    DocumentId,
+    EncodedText,
+    Explanation,
+    Hit,
+    Rejection,
+    Result,
+    Summary,
+    Term,
+)
+
+__all__ = [
+    "TLS",
+    "AsyncClient",
+    "AsyncIngest",
+    "Client",
+    "DeadlineExceeded",
+    "Document",
+    "DocumentId",
+    "EncodedText",
+    "Explanation",
+    "FailedPrecondition",
+    "FieldViolation",
+    "Hit",
+    "Ingest",
+    "IngestGaveUp",
+    "Internal",
+    "InvalidArgument",
+    "NotFound",
+    "Overloaded",
+    "Rejection",
+    "Result",
+    "SpladeError",
+    "Summary",
+    "Term",
+    "Unauthenticated",
+    "Unavailable",
+]

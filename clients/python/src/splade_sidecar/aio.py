@@ -1,0 +1,152 @@
+"""The asyncio client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import grpc.aio
+
+from splade_sidecar import messages
+from splade_sidecar.aio_ingest import AsyncDocuments, AsyncIngest
+from splade_sidecar.base import (
+    BATCH_TEXTS,
+    DEFAULT_TARGET,
+    GIVE_UP_AFTER_S,
+    TIMEOUT_S,
+    WINDOW_BYTES,
+    WINDOW_DOCUMENTS,
+    Attempts,
+    Base,
+    set_up,
+)
+from splade_sidecar.channel import TLS
+from splade_sidecar.ingest import Documents
+from splade_sidecar.types import DocumentId, EncodedText, Explanation, Hit, Role
+from splade_sidecar.v1 import encoder_service_pb2 as encoder
+from splade_sidecar.v1 import index_service_pb2 as index
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from splade_sidecar.options import EncodeOptions, ExplainOptions, IngestOptions, SearchOptions
+
+
+class AsyncClient(Base):
+    """A client of one server, to be made in the event loop that it is used in. Its arguments and errors are `Client`'s.
+
+    `close` it, or use it in an `async with` statement.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        tls: TLS | bool = False,
+        token: str | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> None:
+        super().__init__(grpc.aio, target, tls, token, timeout)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends what is under way, and the connection."""
+        await self._channel.close()
+
+    def ingest(
+        self,
+        documents: Documents | AsyncDocuments,
+        collection: str,
+        *,
+        window_documents: int = WINDOW_DOCUMENTS,
+        window_bytes: int = WINDOW_BYTES,
+        give_up_after: float = GIVE_UP_AFTER_S,
+        progress: bool = False,
+        **options: Unpack[IngestOptions],
+    ) -> AsyncIngest:
+        """Encodes and stores documents: an asynchronous iterator of one `Result` a document, in no particular order.
+
+        Nothing happens before the first result is asked for; `await client.ingest(…).wait()` runs to the end and gives
+        the summary. A broken connection is opened again, and the documents that were not durable are sent again. At
+        most `window_documents` of `window_bytes` in all (and one document more) are taken from the iterable ahead of
+        the results. `progress` shows a bar of tqdm.
+
+        Raises `IngestGaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s
+        at once; both have a `summary` that says how far it came.
+        """
+        run = set_up(collection, documents, options, window_documents, window_bytes, give_up_after, progress)
+        return AsyncIngest(run, documents, lambda requests: self._index.Ingest(requests, metadata=self._metadata))
+
+    async def encode(
+        self,
+        texts: Iterable[str],
+        role: Role = "document",
+        *,
+        batch_size: int = BATCH_TEXTS,
+        timeout: float | None = None,
+        **options: Unpack[EncodeOptions],
+    ) -> list[EncodedText]:
+        """The vectors of texts, one each, in order. If one text is refused, so is the call, and the error names it."""
+        each = self.encode_each(texts, role, batch_size=batch_size, timeout=timeout, **options)
+        return [vector async for vector in each]
+
+    async def encode_each(
+        self,
+        texts: Iterable[str],
+        role: Role = "document",
+        *,
+        batch_size: int = BATCH_TEXTS,
+        timeout: float | None = None,
+        **options: Unpack[EncodeOptions],
+    ) -> AsyncIterator[EncodedText]:
+        """The same for any number of texts, `batch_size` of which are in memory. `timeout` is that of each batch."""
+        how = messages.fill(encoder.EncodeOptions, {"role": role, **options})
+        for request in messages.encode_requests(how, texts, batch_size):
+            for vector in messages.encoded(await self._call(self._encoder.Encode, request, timeout)):
+                yield vector
+
+    async def search(
+        self,
+        collection: str,
+        query: str | EncodedText | tuple[Sequence[int], Sequence[float]],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> list[Hit]:
+        """The documents that score highest for a text, an encoded text, or indices and weights; best first."""
+        request = messages.search_request(collection, query, options)
+        return messages.hits(await self._call(self._index.Search, request, timeout))
+
+    async def explain(
+        self,
+        query: str,
+        *,
+        collection: str | None = None,
+        id: DocumentId | None = None,
+        text: str | None = None,
+        timeout: float | None = None,
+        **options: Unpack[ExplainOptions],
+    ) -> Explanation:
+        """Term by term, the score of a stored document (`collection` and `id`) or of a `text` for a query."""
+        request = messages.explain_request(query, collection, id, text, options)
+        return messages.explanation(await self._call(self._index.Explain, request, timeout))
+
+    async def delete(self, collection: str, ids: Iterable[DocumentId], *, timeout: float | None = None) -> None:
+        """Deletes 1 to 10,000 documents. Ids that are not there are passed over."""
+        request = index.DeleteRequest(collection=collection, ids=map(messages.document_id, ids))
+        await self._call(self._index.Delete, request, timeout)
+
+    async def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
+        attempts = Attempts(self._timeout if timeout is None else timeout)
+        while True:
+            try:
+                return await method(request, timeout=attempts.left(), metadata=self._metadata)
+            except grpc.RpcError as error:
+                await asyncio.sleep(attempts.delay(error))

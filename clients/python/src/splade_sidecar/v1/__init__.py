@@ -1,0 +1,1 @@
+"""The messages of the contract, `splade.v1`, generated when the package is built."""

@@ -1,0 +1,20 @@
+"""The repository's own fixtures (a server process), and clients of it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "python"))
+
+from fixtures import ROOT, STUBS, binary, model_folder, sidecar, start  # noqa: E402
+from splade_sidecar import Client  # noqa: E402
+
+__all__ = ["ROOT", "STUBS", "binary", "client", "model_folder", "sidecar", "start"]
+
+
+@pytest.fixture(scope="session")
+def client(sidecar):
+    """A client of the server that most tests share."""
+    with Client(sidecar.address) as client:
+        yield client

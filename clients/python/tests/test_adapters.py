@@ -1,0 +1,181 @@
+"""Each adapter in the real library, with Qdrant in memory. Without a library its tests are skipped, and say so."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+CORPUS = Path(__file__).resolve().parents[3] / "demo" / "corpus.jsonl"
+QUERY = "ancient city buried by a volcano"
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    with open(CORPUS, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines][:40]
+
+
+@pytest.fixture(scope="module")
+def expected(client, corpus):
+    """The best three for the query, by what the server's own index says."""
+    documents = [{"id": entry["id"], "text": entry["text"]} for entry in corpus]
+    client.ingest(documents, "expected", create_collection=True).wait()
+    texts = {entry["id"]: entry["text"] for entry in corpus}
+    return [(texts[hit.id], hit.score) for hit in client.search("expected", QUERY, limit=3)]
+
+
+def assert_same(found, expected):
+    assert [text for text, _ in found] == [text for text, _ in expected]
+    assert [score for _, score in found] == pytest.approx([score for _, score in expected], rel=1e-4)
+
+
+def test_the_encoder_in_place_of_fastembeds(client, corpus, expected):
+    qdrant = pytest.importorskip("qdrant_client", reason="qdrant-client is not installed")
+    from qdrant_client import models
+
+    from splade_sidecar.qdrant import SparseTextEmbedding
+
+    encoder = SparseTextEmbedding(client=client)
+    texts = [entry["text"] for entry in corpus]
+    store = qdrant.QdrantClient(":memory:")
+    store.create_collection("notes", vectors_config={}, sparse_vectors_config={"s": models.SparseVectorParams()})
+    points = [
+        models.PointStruct(id=n, vector={"s": models.SparseVector(**one.as_object())}, payload={"text": text})
+        for n, (text, one) in enumerate(zip(texts, encoder.embed(texts, batch_size=16, parallel=2), strict=True))
+    ]
+    store.upsert("notes", points)
+    [query] = encoder.query_embed(QUERY)
+    asked = models.SparseVector(**query.as_object())
+    found = store.query_points("notes", query=asked, using="s", limit=3, with_payload=True).points
+    assert_same([(point.payload["text"], point.score) for point in found], expected)
+
+
+def test_its_vectors_are_of_fastembeds_type(client):
+    fastembed = pytest.importorskip("fastembed", reason="fastembed is not installed")
+    from splade_sidecar import qdrant
+
+    encoder = qdrant.SparseTextEmbedding(client=client)
+    [one] = encoder.embed("a text alone")
+    assert type(one) is fastembed.SparseEmbedding
+    [same] = encoder.passage_embed(["a text alone"])
+    assert one.as_dict() == same.as_dict() and encoder.token_count(["a text alone"]) > 2
+    # What takes its place without fastembed has the same attributes.
+    alone = qdrant._SparseEmbedding(one.values, one.indices)
+    public = {name for name in dir(fastembed.SparseEmbedding) if not name.startswith("_")}
+    assert public <= set(dir(alone))
+    assert alone.as_dict() == one.as_dict()
+    assert alone.as_object().keys() == one.as_object().keys()
+    assert qdrant._SparseEmbedding.from_dict(one.as_dict()).as_dict() == one.as_dict()
+    for attribute in ("values", "indices"):
+        assert getattr(alone, attribute).tolist() == getattr(one, attribute).tolist()
+
+
+def test_langchain_retrieves_by_sparse_vectors(client, corpus, expected):
+    langchain_qdrant = pytest.importorskip("langchain_qdrant", reason="langchain-qdrant is not installed")
+    from splade_sidecar.langchain import SpladeSparseEmbeddings
+
+    store = langchain_qdrant.QdrantVectorStore.from_texts(
+        [entry["text"] for entry in corpus],
+        sparse_embedding=SpladeSparseEmbeddings(client=client),
+        retrieval_mode=langchain_qdrant.RetrievalMode.SPARSE,
+        location=":memory:",
+        collection_name="notes",
+    )
+    found = store.similarity_search_with_score(QUERY, k=3)
+    assert_same([(document.page_content, score) for document, score in found], expected)
+    [best] = store.as_retriever(search_kwargs={"k": 1}).invoke(QUERY)
+    assert best.page_content == expected[0][0]
+
+
+def test_langchain_with_asyncio(sidecar, client):
+    pytest.importorskip("langchain_qdrant", reason="langchain-qdrant is not installed")
+    import asyncio
+
+    from splade_sidecar import AsyncClient
+    from splade_sidecar.langchain import SpladeSparseEmbeddings
+
+    async def main(embeddings):
+        return await embeddings.aembed_documents(["a text"]), await embeddings.aembed_query("a query")
+
+    async def with_client():
+        async with AsyncClient(sidecar.address) as several:
+            return await main(SpladeSparseEmbeddings(client=client, async_client=several))
+
+    plain = SpladeSparseEmbeddings(client=client)
+    wanted = plain.embed_documents(["a text"]), plain.embed_query("a query")
+    assert asyncio.run(with_client()) == wanted
+    assert asyncio.run(main(plain)) == wanted
+
+
+def test_haystack_pipelines_index_and_retrieve(sidecar, corpus, expected):
+    haystack = pytest.importorskip("haystack", reason="haystack-ai is not installed")
+    pytest.importorskip("haystack_integrations.document_stores.qdrant", reason="qdrant-haystack is not installed")
+    from haystack.components.writers import DocumentWriter
+    from haystack_integrations.components.retrievers.qdrant import QdrantSparseEmbeddingRetriever
+    from haystack_integrations.document_stores.qdrant import QdrantDocumentStore
+
+    from splade_sidecar.haystack import SpladeSparseDocumentEmbedder, SpladeSparseTextEmbedder
+
+    store = QdrantDocumentStore(":memory:", use_sparse_embeddings=True, embedding_dim=4, recreate_index=True)
+    indexing = haystack.Pipeline()
+    indexing.add_component("embedder", SpladeSparseDocumentEmbedder(sidecar.address))
+    indexing.add_component("writer", DocumentWriter(store))
+    indexing.connect("embedder.documents", "writer.documents")
+    indexing.run({"embedder": {"documents": [haystack.Document(content=entry["text"]) for entry in corpus]}})
+
+    querying = haystack.Pipeline()
+    querying.add_component("embedder", SpladeSparseTextEmbedder(sidecar.address))
+    querying.add_component("retriever", QdrantSparseEmbeddingRetriever(store, top_k=3, scale_score=False))
+    querying.connect("embedder.sparse_embedding", "retriever.query_sparse_embedding")
+    found = querying.run({"embedder": {"text": QUERY}})["retriever"]["documents"]
+    assert_same([(document.content, document.score) for document in found], expected)
+
+
+def test_haystack_components_are_written_to_files(sidecar, monkeypatch):
+    haystack = pytest.importorskip("haystack", reason="haystack-ai is not installed")
+    from haystack.utils import Secret
+
+    from splade_sidecar.haystack import SpladeSparseDocumentEmbedder
+
+    monkeypatch.setenv("SPLADE_TOKEN", "a secret of some length")
+    pipeline = haystack.Pipeline()
+    token = Secret.from_env_var("SPLADE_TOKEN")
+    pipeline.add_component("embedder", SpladeSparseDocumentEmbedder(sidecar.address, token=token))
+    written = pipeline.dumps()
+    assert "a secret" not in written
+    given = [haystack.Document(content="some text"), haystack.Document(content=None), haystack.Document(content="more")]
+    loaded = haystack.Pipeline.loads(written, allowed_modules=["splade_sidecar.haystack"])
+    documents = loaded.run({"embedder": {"documents": given}})["embedder"]["documents"]
+    assert [document.id for document in documents] == [document.id for document in given]
+    assert [document.sparse_embedding is not None for document in documents] == [True, False, True]
+    assert given[0].sparse_embedding is None
+
+
+def test_llama_index_retrieves_by_sparse_vectors(client, corpus, expected):
+    pytest.importorskip("llama_index.vector_stores.qdrant", reason="llama-index's Qdrant store is not installed")
+    from llama_index.core import StorageContext, VectorStoreIndex
+    from llama_index.core.embeddings import MockEmbedding
+    from llama_index.core.schema import TextNode
+    from llama_index.core.vector_stores.types import VectorStoreQueryMode
+    from llama_index.vector_stores.qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient
+
+    from splade_sidecar.llama_index import sparse_doc_fn, sparse_query_fn
+
+    store = QdrantVectorStore(
+        "notes",
+        client=QdrantClient(":memory:"),
+        enable_hybrid=True,
+        sparse_doc_fn=sparse_doc_fn(client),
+        sparse_query_fn=sparse_query_fn(client),
+    )
+    index = VectorStoreIndex(
+        [TextNode(text=entry["text"]) for entry in corpus],
+        storage_context=StorageContext.from_defaults(vector_store=store),
+        embed_model=MockEmbedding(embed_dim=4),
+    )
+    retriever = index.as_retriever(
+        vector_store_query_mode=VectorStoreQueryMode.SPARSE, similarity_top_k=3, sparse_top_k=3
+    )
+    found = retriever.retrieve(QUERY)
+    assert_same([(node.text, node.score) for node in found], expected)

@@ -1,0 +1,176 @@
+"""Encode, search, explain, delete, errors, and the ways to reach a server."""
+
+import asyncio
+import time
+import uuid
+
+import grpc
+import pytest
+
+from splade_sidecar import (
+    TLS,
+    AsyncClient,
+    Client,
+    Document,
+    InvalidArgument,
+    NotFound,
+    Overloaded,
+    Unauthenticated,
+    Unavailable,
+)
+
+TEXTS = ["Ash from Vesuvius buried Pompeii.", "A bounded queue slows its sender down.", "Citrus fruit prevents scurvy."]
+
+
+@pytest.fixture(scope="module")
+def notes(client):
+    documents = [
+        Document(TEXTS[0], 1, {"topic": "history", "year": 79, "score": 0.5, "places": ["Pompeii", None, True]}),
+        Document(TEXTS[1], "mail/42", {"topic": "computing", "year": 2026}),
+        Document(TEXTS[2], uuid.UUID(int=7), {"topic": "medicine", "year": 1747}),
+    ]
+    summary = client.ingest(documents, "notes", create_collection=True).wait()
+    assert (summary.indexed, summary.durable, summary.results) == (3, 3, 3)
+    return "notes"
+
+
+def test_texts_of_several_calls_come_in_order(client):
+    texts = [f"text number {number}" for number in range(10)]
+    alone = [client.encode([text])[0] for text in texts]
+    together = client.encode(texts, batch_size=4)
+    assert [one.indices for one in together] == [one.indices for one in alone]
+    assert all(one.indices == sorted(one.indices) and len(one.indices) == len(one.values) for one in together)
+    assert client.encode([]) == []
+
+
+def test_encode_takes_its_options(client):
+    [one] = client.encode(["a wing in a slipstream"], "query", pruning={"max_terms": 3}, with_tokens=True)
+    assert len(one.indices) == len(one.tokens) == 3
+    assert one.pruned_term_count > 0 and not one.truncated
+    [window] = client.encode(["word " * 2000], long_text="window")
+    assert window.window_count > 1
+
+
+def test_search_gives_ids_and_payloads_as_they_were_given(client, notes):
+    [best, *_] = client.search(notes, "city destroyed by a volcano", with_vector=True)
+    assert best.id == 1 and best.score > 0
+    assert best.payload == {
+        "text": TEXTS[0],
+        "topic": "history",
+        "year": 79,
+        "score": 0.5,
+        "places": ["Pompeii", None, True],
+    }
+    assert isinstance(best.payload["year"], int)
+    indices, values = best.vector
+    assert indices == client.encode(TEXTS[:1])[0].indices and len(values) == len(indices)
+    filter = {"must": [{"field": {"key": "year", "number": {"gte": 1700, "lt": 1800}}}]}
+    assert [hit.id for hit in client.search(notes, "what stops scurvy", filter=filter)] == [uuid.UUID(int=7)]
+
+
+def test_search_takes_vectors(client, notes):
+    [encoded] = client.encode(["a queue that slows senders"], "query")
+    by_text = client.search(notes, "a queue that slows senders", limit=2)
+    assert by_text[0].id == "mail/42"
+    assert client.search(notes, encoded, limit=2) == by_text
+    assert client.search(notes, (encoded.indices, encoded.values), limit=2) == by_text
+
+
+def test_explanations_sum_to_the_score(client, notes):
+    [hit] = client.search(notes, "city destroyed by a volcano", limit=1)
+    explained = client.explain("city destroyed by a volcano", collection=notes, id=hit.id)
+    assert explained.score == pytest.approx(hit.score, rel=1e-4)
+    assert sum(term.contribution for term in explained.terms) == pytest.approx(explained.score, rel=1e-4)
+    assert {term.query_origin for term in explained.terms} <= {"text", "expansion"}
+    assert client.explain("ash of a volcano", text=TEXTS[0]).terms
+
+
+def test_deleted_documents_are_not_found(client):
+    client.ingest([{"id": 1, "text": "first"}, {"id": 2, "text": "second"}], "gone", create_collection=True).wait()
+    client.delete("gone", [1, 99])
+    assert [hit.id for hit in client.search("gone", "first second")] == [2]
+
+
+def test_an_error_has_its_details(client):
+    with pytest.raises(NotFound) as caught:
+        client.search("absent", "some text")
+    assert caught.value.reason == "COLLECTION_NOT_FOUND"
+    with pytest.raises(InvalidArgument) as caught:
+        client.encode(["fine", " "])
+    assert caught.value.reason == "EMPTY_TEXT"
+    [violation] = caught.value.violations
+    assert violation.field == "texts[1]" and violation.description
+    assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT and caught.value.retry_after is None
+
+
+def test_what_can_not_be_sent_is_said_here(client):
+    with pytest.raises(TypeError, match="not one text"):
+        client.encode("one text")
+    with pytest.raises(ValueError, match="role: 'both'"):
+        client.encode(["text"], role="both")
+    with pytest.raises(ValueError, match="filter: .*nonesuch"):
+        client.search("notes", "text", filter={"nonesuch": 1})
+    with pytest.raises(ValueError, match="either id or text"):
+        client.explain("text")
+    with pytest.raises(ValueError, match="nonesuch"):
+        client.search("notes", "text", nonesuch=1)
+
+
+def test_a_full_server_is_asked_again_until_the_timeout(start, tmp_path):
+    server = start(tmp_path / "store", "--max-interactive", "2", "--max-unary-documents", "2")
+    with Client(server.address) as client:
+
+        async def many():
+            async with AsyncClient(server.address) as several:
+                return await asyncio.gather(*(several.encode([f"text {n}", "b"]) for n in range(20)))
+
+        assert all(len(vectors) == 2 for vectors in asyncio.run(many()))
+        with pytest.raises((InvalidArgument, Overloaded)):
+            client.encode(["a", "b", "c"])
+        server.kill()
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            client.encode(["a"], timeout=1.0)
+        assert time.monotonic() - began < 2
+
+
+def test_a_unix_socket(start, tmp_path):
+    path = tmp_path / "s"
+    start(tmp_path / "store", "--unix-socket", str(path))
+    with Client(f"unix:{path}") as client:
+        assert client.encode(["some text"])[0].indices
+
+    async def main():
+        async with AsyncClient(f"unix:{path}") as client:
+            return await client.encode(["some text"])
+
+    assert asyncio.run(main())[0].indices
+
+
+def test_the_asyncio_client_has_the_same_calls(sidecar, client, notes):
+    async def main():
+        async with AsyncClient(sidecar.address) as several:
+            assert await several.encode(TEXTS, batch_size=2) == client.encode(TEXTS)
+            assert await several.search(notes, "scurvy fruit") == client.search(notes, "scurvy fruit")
+            assert await several.explain("ash of a volcano", text=TEXTS[0]) == client.explain(
+                "ash of a volcano", text=TEXTS[0]
+            )
+            await several.delete(notes, [99])
+            with pytest.raises(NotFound) as caught:
+                await several.search("absent", "some text")
+            return caught.value.reason
+
+    assert asyncio.run(main()) == "COLLECTION_NOT_FOUND"
+
+
+def test_tls_and_a_token(binary, model_folder, tmp_path):
+    from servers import TlsServer
+
+    with TlsServer(binary, model_folder, tmp_path) as server:
+        with Client(server.target, tls=TLS(ca=server.ca), token=server.token) as client:
+            assert client.encode(["some text"])[0].indices
+        with Client(server.target, tls=TLS(ca=server.ca), token="wrong " * 4) as client:
+            with pytest.raises(Unauthenticated):
+                client.encode(["some text"])
+        with Client(server.target, tls=True, token=server.token) as client, pytest.raises(Unavailable):
+            client.encode(["some text"], timeout=1)

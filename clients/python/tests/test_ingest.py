@@ -1,0 +1,237 @@
+"""Ingest: every document has one result, whatever happens to the server, and memory stays bounded."""
+
+import asyncio
+import threading
+
+import pytest
+
+from servers import Server
+from splade_sidecar import AsyncClient, Client, Document, IngestGaveUp, NotFound
+
+COUNT = 4000
+
+
+def documents(count=COUNT):
+    for number in range(1, count + 1):
+        yield Document(f"document number {number} about subject {number % 97}", number, {"number": number})
+
+
+class Killer:
+    """Kills the server after so many results, and starts it again after a while, without holding up who counts."""
+
+    def __init__(self, server, *after):
+        self.server, self.after, self.kills = server, list(after), 0
+        self.numbers = []
+
+    def count(self, result):
+        assert result.status == "indexed"
+        self.numbers.append(result.number)
+        if self.after and len(self.numbers) >= self.after[0]:
+            self.after.pop(0)
+            self.server.kill()
+            self.kills += 1
+            threading.Timer(1.0, self.server.start).start()
+
+
+def check(killer, summary, client, reconnects):
+    assert killer.kills == 2
+    assert sorted(killer.numbers) == list(range(1, COUNT + 1)), "every document has exactly one result"
+    assert (summary.indexed, summary.durable, summary.rejected) == (COUNT, COUNT, 0)
+    assert summary.reconnects >= reconnects
+    stored = client._index.GetCollection(collection_request("killed"))
+    assert stored.point_count == COUNT
+    last = client.search("killed", f"document number {COUNT}", filter=numbered(COUNT))
+    assert [hit.id for hit in last] == [COUNT]
+
+
+def numbered(number):
+    return {"must": [{"field": {"key": "number", "equals": {"integer": number}}}]}
+
+
+def collection_request(name):
+    from splade_sidecar.v1.index_service_pb2 import GetCollectionRequest
+
+    return GetCollectionRequest(collection=name)
+
+
+def test_a_server_that_is_killed_twice(binary, model_folder, tmp_path):
+    with Server(binary, model_folder, tmp_path) as server, Client(server.target) as client:
+        killer = Killer(server, 500, 2000)
+        run = client.ingest(documents(), "killed", create_collection=True, batch_points=100)
+        for result in run:
+            killer.count(result)
+        check(killer, run.summary, client, 2)
+
+
+def test_the_same_with_asyncio(binary, model_folder, tmp_path):
+    async def main(target, killer):
+        async with AsyncClient(target) as client:
+            async with client.ingest(documents(), "killed", create_collection=True, batch_points=100) as run:
+                async for result in run:
+                    killer.count(result)
+            return run.summary
+
+    with Server(binary, model_folder, tmp_path) as server, Client(server.target) as client:
+        killer = Killer(server, 500, 2000)
+        summary = asyncio.run(main(server.target, killer))
+        check(killer, summary, client, 2)
+
+
+def test_a_server_that_stays_away_is_given_up(binary, model_folder, tmp_path):
+    with Server(binary, model_folder, tmp_path) as server, Client(server.target) as client:
+        numbers = []
+        with pytest.raises(IngestGaveUp) as caught:
+            options = {"create_collection": True, "batch_points": 10, "give_up_after": 1.5}
+            for result in client.ingest(documents(), "left", **options):
+                numbers.append(result.number)
+                if len(numbers) == 100:
+                    server.kill()
+        error = caught.value
+        assert "no progress within 1.5 s" in error.message
+        assert f"up to number {error.summary.durable}" in error.message
+        assert set(range(1, error.summary.durable + 1)) <= set(numbers), "what is durable was told"
+        assert error.summary.results == len(numbers)
+
+
+def test_a_slow_reader_holds_back_the_iterable(client):
+    pulled, most, seen = 0, 0, 0
+
+    def endless():
+        nonlocal pulled
+        while True:
+            pulled += 1
+            yield {"text": f"an endless document, number {pulled}", "id": pulled}
+
+    with client.ingest(endless(), "slow", create_collection=True, window_documents=50) as run:
+        for _ in run:
+            seen += 1
+            most = max(most, pulled - run.summary.durable)
+            if seen == 2000:
+                break
+    # One more is in the hands of the thread that waits for room.
+    assert most <= 51
+    assert pulled <= run.summary.durable + 51
+
+
+def test_a_window_is_bounded_in_bytes(client):
+    pulled = 0
+
+    def long():
+        nonlocal pulled
+        for _ in range(200):
+            pulled += 1
+            yield {"text": f"number {pulled} " + "word " * 2000}
+
+    most = 0
+    run = client.ingest(long(), "bytes", create_collection=True, window_bytes=50_000)
+    for _ in run:
+        most = max(most, pulled - run.summary.durable)
+    assert run.summary.indexed == 200 and run.summary.truncated == 200
+    assert most <= 7
+
+
+def test_a_slow_iterable_is_sent_as_it_comes(client):
+    arrived = threading.Event()
+
+    def two():
+        yield {"text": "first"}
+        assert arrived.wait(20), "the first document's result came only after the second document"
+        yield {"text": "second"}
+
+    with client.ingest(two(), "live", create_collection=True) as run:
+        assert next(run).number == 1
+        arrived.set()
+        assert next(run).number == 2
+
+
+def test_rejected_documents_say_why(client):
+    given = [{"text": "fine", "id": 1}, {"text": " ", "id": 2}, {"text": "fine", "id": "", "payload": {}}]
+    run = client.ingest(given, "mixed", create_collection=True)
+    by_number = {result.number: result for result in run}
+    assert [by_number[number].status for number in (1, 2, 3)] == ["indexed", "rejected", "rejected"]
+    rejection = by_number[2].rejection
+    assert (rejection.reason, rejection.field, rejection.code) == ("EMPTY_TEXT", "text", 3) and rejection.message
+    assert run.summary.reasons == {"EMPTY_TEXT": 1, "INVALID_ARGUMENT": 1}
+    assert {result.number for result in run.summary.rejections} == {2, 3}
+
+
+def test_an_iterable_may_be_silent_for_longer_than_the_server_waits(start, tmp_path):
+    server = start(tmp_path / "store", "--stream-idle-timeout", "1s")
+    ended_idle = threading.Event()
+
+    def two():
+        yield {"text": "first"}
+        assert ended_idle.wait(60), "the server never ended an idle stream"
+        yield {"text": "second"}
+
+    with Client(server.address) as client:
+        run = client.ingest(two(), "silent", create_collection=True, give_up_after=1.0)
+        delay = run._run.delay
+
+        def count(error):
+            waits = delay(error)
+            if run.summary.reconnects == 3:
+                ended_idle.set()
+            return waits
+
+        run._run.delay = count
+        assert sorted(result.number for result in run) == [1, 2]
+    assert run.summary.reconnects == 3
+
+
+def test_a_document_that_no_message_has_room_for_ends_it(client):
+    given = [{"text": "fine"}, {"text": "x" * (32 << 20)}]
+    run = client.ingest(given, "large", create_collection=True)
+    with pytest.raises(ValueError, match="document number 2 has"):
+        run.wait()
+    assert run.summary.indexed == 1
+
+
+def test_unchanged_documents_are_left(client):
+    given = [{"text": f"number {number}", "id": number} for number in range(1, 11)]
+    assert client.ingest(given, "same", create_collection=True).wait().indexed == 10
+    assert client.ingest(given, "same", skip_unchanged=True).wait().unchanged == 10
+
+
+def test_an_error_of_the_call_ends_it_with_its_summary(client):
+    with pytest.raises(NotFound) as caught:
+        client.ingest(documents(10), "absent").wait()
+    assert caught.value.reason == "COLLECTION_NOT_FOUND"
+    assert (caught.value.summary.durable, caught.value.summary.reconnects) == (0, 0)
+    with pytest.raises(NotFound):
+        client.ingest([], "absent").wait()
+
+
+def test_an_error_of_the_iterable_comes_after_the_results_before_it(sidecar, client):
+    def broken():
+        yield {"text": "first"}
+        yield {"text": "second"}
+        raise KeyError("no third")
+
+    results = []
+    with pytest.raises(KeyError, match="no third"):
+        for result in client.ingest(broken(), "broken", create_collection=True):
+            results.append(result.number)
+    assert sorted(results) == [1, 2]
+    with pytest.raises(ValueError, match="title"):
+        client.ingest([{"text": "a", "title": "b"}], "broken").wait()
+
+    async def main(target):
+        async def broken():
+            yield {"text": "first"}
+            raise KeyError("no second")
+
+        async with AsyncClient(target) as several:
+            run = several.ingest(broken(), "broken")
+            with pytest.raises(KeyError):
+                await run.wait()
+            return run.summary.indexed
+
+    assert asyncio.run(main(sidecar.address)) == 1
+
+
+def test_a_bar_of_progress(client, capsys):
+    pytest.importorskip("tqdm", reason="tqdm is not installed")
+    given = [{"text": f"number {number}"} for number in range(20)]
+    client.ingest(given, "bar", create_collection=True, progress=True).wait()
+    assert "20/20" in capsys.readouterr().err

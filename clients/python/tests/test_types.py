@@ -1,0 +1,14 @@
+"""The package's types, by mypy's strictest rules."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def test_mypy_finds_nothing(tmp_path):
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path)]
+    checked = subprocess.run(command, cwd=Path(__file__).resolve().parents[1], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
