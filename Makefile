@@ -98,6 +98,12 @@ test-observability: $(TEST_VENV)/.installed prometheus ## Check alerts and dashb
 	$(server_to_test)
 	PATH=$$PATH:$(PROMETHEUS)/usr/bin $(TEST_VENV)/bin/pytest tests/observability -ra
 
+# buf, which makes stubs, is one of the linters. A client whose language is not here is skipped, and says so.
+.PHONY: test-clients
+test-clients: $(TEST_VENV)/.installed $(LINT_VENV)/.installed ## Build the example clients of clients/ and run them against the server
+	$(server_to_test)
+	PATH=$(LINT_VENV)/bin:$$PATH $(TEST_VENV)/bin/pytest clients/tests -ra
+
 # Debian's package, unpacked and not installed: that takes no root, and starts no service. Where there is no Debian, put
 # prometheus and promtool into PATH; without them the tests are skipped, and say so.
 .PHONY: prometheus
