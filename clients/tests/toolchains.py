@@ -29,4 +29,10 @@ def go() -> list[str]:
     return [str(CLIENTS / "go" / "splade-client")]
 
 
-BUILDS = {"go": go}
+def node() -> list[str]:
+    need("node", "npm")
+    build(CLIENTS / "node", "npm install --no-audit --no-fund", "npm run build")
+    return ["node", str(CLIENTS / "node" / "dist" / "src" / "main.js")]
+
+
+BUILDS = {"go": go, "node": node}
