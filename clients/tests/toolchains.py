@@ -35,4 +35,11 @@ def node() -> list[str]:
     return ["node", str(CLIENTS / "node" / "dist" / "src" / "main.js")]
 
 
-BUILDS = {"go": go, "node": node}
+def java() -> list[str]:
+    need("java", "mvn")
+    build(CLIENTS / "java", "mvn -q -B -ntp package")
+    target = CLIENTS / "java" / "target"
+    return ["java", "-cp", f"{target}/splade-client.jar:{target}/lib/*", "example.Main"]
+
+
+BUILDS = {"go": go, "node": node, "java": java}
