@@ -11,7 +11,6 @@ TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS.parents[1] / "tests" / "python"))
 
 from fixtures import STUBS, binary, model_folder, sidecar, start  # noqa: E402
-
 from toolchains import BUILDS, MissingTool  # noqa: E402
 
 __all__ = ["STUBS", "binary", "model_folder", "sidecar", "start"]

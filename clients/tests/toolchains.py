@@ -42,4 +42,10 @@ def java() -> list[str]:
     return ["java", "-cp", f"{target}/splade-client.jar:{target}/lib/*", "example.Main"]
 
 
-BUILDS = {"go": go, "node": node, "java": java}
+def cpp() -> list[str]:
+    need("cmake", "c++", "pkg-config", "protoc", "grpc_cpp_plugin")
+    build(CLIENTS / "cpp", "cmake -S . -B build", "cmake --build build")
+    return [str(CLIENTS / "cpp" / "build" / "splade-client")]
+
+
+BUILDS = {"go": go, "node": node, "java": java, "cpp": cpp}
