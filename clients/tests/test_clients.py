@@ -12,6 +12,7 @@ import grpc
 import pytest
 from splade.v1 import index_service_pb2 as index
 
+from busy import RETRY_DELAY_S, Busy
 from documents import CORPUS, corpus, ingest, options
 
 LINES = 3_000
@@ -137,6 +138,29 @@ def test_a_deadline_ends_a_call(client):
         done = client.run("--server", address, "--timeout", "0.5", "search", "absent", "query")
     assert done.returncode == 1
     assert code_of(done) == "deadlineexceeded"
+
+
+@pytest.fixture
+def busy():
+    server = Busy()
+    yield server
+    server.server.stop(None)
+
+
+def test_a_search_is_tried_again_and_then_says_when_to_come_back(client, busy):
+    done = client.run("--server", busy.address, "search", "notes", "query")
+    assert (done.returncode, code_of(done)) == (1, "resourceexhausted")
+    assert re.search(r"^  try again after (1s|1000 ms)$", done.stderr, re.MULTILINE)
+    assert busy.searches == 4
+
+
+def test_an_ingest_waits_as_long_as_it_is_told(client, busy, lines):
+    done = client.run("--server", busy.address, "ingest", "notes", str(lines))
+    assert done.returncode == 0, done.stderr
+    first, second = busy.streams
+    assert second - first >= RETRY_DELAY_S
+    unreadable = 2
+    assert done.stdout.splitlines()[-1] == f"indexed {LINES - unreadable}, rejected {unreadable}"
 
 
 def test_tls_with_a_token(client, start, tmp_path, certificates, lines):
