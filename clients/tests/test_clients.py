@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import socket
 import subprocess
 import time
@@ -74,7 +73,6 @@ def test_an_ingest_outlives_the_server(client, start, tmp_path, lines):
     while (so_far := count(server, "notes")) < 300:
         assert running.poll() is None, log.read_text()
         time.sleep(0.01)
-    server.process.send_signal(signal.SIGKILL)
     server.kill()
     assert so_far < LINES - 500, "the server was too fast to be killed in the middle"
     server = start(tmp_path / "store", address=server.address)
