@@ -17,6 +17,7 @@ GRPCURL_VERSION := v1.9.3
 # What renders and judges deploy/: helm, kustomize and deploycheck. tests/deploy/tools/go.mod pins them.
 DEPLOY_TOOLS := $(TARGET)/bin
 PROMETHEUS := $(TARGET)/prometheus
+GRPC_CPP := $(TARGET)/grpc-cpp
 # What is fuzzed, and for how many seconds each.
 TARGETS := document requests jsonl tokenizer model_folder
 TIME := 600
@@ -105,6 +106,32 @@ pictures: $(TEST_VENV)/.installed ## Take the pictures of docs/images, with thre
 test-observability: $(TEST_VENV)/.installed prometheus ## Check alerts and dashboard on a real Prometheus; skipped where there is none
 	$(server_to_test)
 	PATH=$$PATH:$(PROMETHEUS)/usr/bin $(TEST_VENV)/bin/pytest tests/observability -ra
+
+# buf, which makes stubs, is one of the linters. A client whose language is not here is skipped, and says so.
+.PHONY: test-clients
+test-clients: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpc-cpp ## Build the example clients of clients/ and run them against the server
+	$(server_to_test)
+	export PATH=$(LINT_VENV)/bin:$$PATH
+	if [[ -x $(GRPC_CPP)/usr/bin/grpc_cpp_plugin ]]; then
+		lib=$$(echo $(GRPC_CPP)/usr/lib/*-linux-gnu)
+		export PATH=$(GRPC_CPP)/usr/bin:$$PATH LD_LIBRARY_PATH=$$lib LIBRARY_PATH=$$lib
+		export CPLUS_INCLUDE_PATH=$(GRPC_CPP)/usr/include
+		export PKG_CONFIG_PATH=$$lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(GRPC_CPP)
+	fi
+	$(TEST_VENV)/bin/pytest clients/tests -ra
+
+# Debian's packages and those they need that are not installed, unpacked as Prometheus is below.
+.PHONY: grpc-cpp
+grpc-cpp:
+	if command -v grpc_cpp_plugin >/dev/null || [[ -x $(GRPC_CPP)/usr/bin/grpc_cpp_plugin ]]; then exit 0; fi
+	if ! command -v apt-get >/dev/null; then echo "no apt-get here, so no gRPC for C++"; exit 0; fi
+	rm -rf $(GRPC_CPP)
+	mkdir -p $(GRPC_CPP)
+	cd $(GRPC_CPP)
+	packages=$$(apt-get -s install --no-install-recommends protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev | sed -n 's/^Inst \([^ ]*\).*/\1/p') &&
+		apt-get -qq -o APT::Sandbox::User=root download $$packages || { echo "apt-get finds no gRPC for C++"; exit 0; }
+	for package in *.deb; do dpkg -x "$$package" .; done
+	rm -- *.deb
 
 # Debian's package, unpacked and not installed: that takes no root, and starts no service. Where there is no Debian, put
 # prometheus and promtool into PATH; without them the tests are skipped, and say so.

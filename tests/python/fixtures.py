@@ -36,13 +36,13 @@ def model_folder() -> str:
 
 @pytest.fixture(scope="session")
 def start(binary, model_folder):
-    """Starts servers: `start(store_dir, "--flag", "value")`. What still runs at the end is ended."""
+    """Starts servers: `start(store_dir, "--flag", "value")`, with what else a Sidecar takes. The end ends them."""
     from sidecar import Sidecar
 
     running = []
 
-    def start(store_dir: Path, *options: str) -> Sidecar:
-        running.append(Sidecar(binary, model_folder, store_dir, *options))
+    def start(store_dir: Path, *options: str, **more: object) -> Sidecar:
+        running.append(Sidecar(binary, model_folder, store_dir, *options, **more))
         return running[-1]
 
     yield start

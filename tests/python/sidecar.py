@@ -20,22 +20,33 @@ NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 class Sidecar:
     """A running server that is SERVING, and the stubs to call it with."""
 
-    def __init__(self, binary: str, model_folder: str, store_dir: Path, *options: str) -> None:
-        self.address, self.metrics_address = (f"127.0.0.1:{port}" for port in free_ports(2))
+    def __init__(
+        self,
+        binary: str,
+        model_folder: str,
+        store_dir: Path,
+        *options: str,
+        address: str = "",
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """Starts one at a free port, or at `address`. Credentials are for a server that speaks TLS."""
+        port, metrics_port = free_ports(2)
+        self.address, self.metrics_address = address or f"127.0.0.1:{port}", f"127.0.0.1:{metrics_port}"
         self.binary = binary
         self.log = store_dir.with_name(f"{store_dir.name}-{self.address.rpartition(':')[2]}.log")
         command = [binary, "serve", "--model", model_folder, "--listen", self.address]
         command += ["--metrics-listen", self.metrics_address, "--store-dir", str(store_dir), *options]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=clean_environment())
-        self.channel = grpc.insecure_channel(
-            self.address,
-            options=[
-                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.max_reconnect_backoff_ms", 200),
-            ],
-        )
+        settings = [
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_reconnect_backoff_ms", 200),
+        ]
+        if credentials:
+            self.channel = grpc.secure_channel(self.address, credentials, options=settings)
+        else:
+            self.channel = grpc.insecure_channel(self.address, options=settings)
         self.encoder = encoder_service_pb2_grpc.EncoderServiceStub(self.channel)
         self.index = index_service_pb2_grpc.IndexServiceStub(self.channel)
         self.health = health_pb2_grpc.HealthStub(self.channel)

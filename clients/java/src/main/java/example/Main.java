@@ -1,0 +1,109 @@
+package example;
+
+import com.google.protobuf.Value;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.StringJoiner;
+import java.util.concurrent.TimeUnit;
+import splade.v1.EncoderServiceGrpc;
+import splade.v1.EncoderServiceOuterClass.EncodeOptions;
+import splade.v1.EncoderServiceOuterClass.EncodeRequest;
+import splade.v1.EncoderServiceOuterClass.EncodedText;
+import splade.v1.EncoderServiceOuterClass.Role;
+import splade.v1.IndexServiceGrpc;
+import splade.v1.IndexServiceOuterClass.Hit;
+import splade.v1.IndexServiceOuterClass.IngestOptions;
+import splade.v1.IndexServiceOuterClass.SearchRequest;
+import splade.v1.Types.Pruning;
+
+/** A client of splade-sidecar. What to copy from it is in Connection, Ingester and Errors. */
+public final class Main {
+    private static final String USAGE = """
+            usage: java -cp 'target/splade-client.jar:target/lib/*' example.Main [flags] COMMAND
+              ingest COLLECTION FILE     encode and store the documents of a JSONL file
+              search COLLECTION QUERY    find the documents that score highest
+              encode TEXT...             show the heaviest terms of each text
+            flags:
+              --server ADDRESS           HOST:PORT (127.0.0.1:50051) or unix:///PATH
+              --ca FILE                  speak TLS, and trust this authority (PEM)
+              --timeout SECONDS          the deadline of a search or encode (30)
+            The token, where the server wants one, is SPLADE_TOKEN.""";
+
+    private Main() {}
+
+    public static void main(String[] arguments) {
+        String server = "127.0.0.1:50051";
+        String caFile = null;
+        long timeout = 30_000;
+        List<String> rest = new ArrayList<>(List.of(arguments));
+        while (rest.size() > 1 && rest.get(0).startsWith("--")) {
+            String flag = rest.remove(0);
+            String value = rest.remove(0);
+            switch (flag) {
+                case "--server" -> server = value;
+                case "--ca" -> caFile = value;
+                case "--timeout" -> timeout = (long) (1000 * Double.parseDouble(value));
+                default -> usage();
+            }
+        }
+        String command = rest.isEmpty() ? "" : rest.remove(0);
+        if (rest.isEmpty() || (!command.equals("encode") && rest.size() != 2)) {
+            usage();
+        }
+        try (Connection connection = new Connection(server, caFile, System.getenv("SPLADE_TOKEN"))) {
+            switch (command) {
+                case "ingest" -> ingest(connection, rest.get(0), Path.of(rest.get(1)));
+                case "search" -> search(connection, timeout, rest.get(0), rest.get(1));
+                case "encode" -> encode(connection, timeout, rest);
+                default -> usage();
+            }
+        } catch (Exception error) {
+            System.err.println(Errors.describe(error));
+            System.exit(1);
+        }
+    }
+
+    private static void usage() {
+        System.err.println(USAGE);
+        System.exit(2);
+    }
+
+    private static void ingest(Connection connection, String collection, Path file) throws Exception {
+        IngestOptions options = IngestOptions.newBuilder().setCollection(collection).setCreateCollection(true).build();
+        try (Source source = new Source(file)) {
+            Ingester ingester = new Ingester(IndexServiceGrpc.newBlockingV2Stub(connection.channel), options, source, System.err);
+            try {
+                ingester.run();
+            } finally {
+                System.out.printf("indexed %d, rejected %d%n", ingester.indexed(), ingester.rejected());
+            }
+        }
+    }
+
+    private static void search(Connection connection, long timeout, String collection, String query) throws Exception {
+        var index = IndexServiceGrpc.newBlockingV2Stub(connection.channel).withDeadlineAfter(timeout, TimeUnit.MILLISECONDS);
+        var request = SearchRequest.newBuilder().setCollection(collection).setText(query).setLimit(5).build();
+        for (Hit hit : index.search(request).getHitsList()) {
+            Value text = hit.getPayload().getFieldsOrDefault("text", Value.getDefaultInstance());
+            System.out.printf("%.3f\t%s\t%s%n", hit.getScore(), Source.formatId(hit.getId()), text.getStringValue());
+        }
+    }
+
+    private static void encode(Connection connection, long timeout, List<String> texts) throws Exception {
+        var encoder = EncoderServiceGrpc.newBlockingV2Stub(connection.channel).withDeadlineAfter(timeout, TimeUnit.MILLISECONDS);
+        EncodeOptions options = EncodeOptions.newBuilder()
+                .setRole(Role.ROLE_DOCUMENT)
+                .setWithTokens(true)
+                .setPruning(Pruning.newBuilder().setMaxTerms(8))
+                .build();
+        var request = EncodeRequest.newBuilder().setOptions(options).addAllTexts(texts).build();
+        for (EncodedText result : encoder.encode(request).getResultsList()) {
+            StringJoiner terms = new StringJoiner(", ");
+            for (int i = 0; i < result.getTokensCount(); i++) {
+                terms.add("%s %.2f".formatted(result.getTokens(i), result.getVector().getValues(i)));
+            }
+            System.out.println(terms);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+"""What every example does, whatever its language. A new one has only to be named in toolchains.py."""
+
+import json
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+from splade.v1 import index_service_pb2 as index
+
+from busy import RETRY_DELAY_S, Busy
+from documents import CORPUS, corpus, ingest, options
+
+LINES = 3_000
+TOKEN = "a-token-of-these-tests"
+# What the line is, and what is told of it. The first two are no documents; the server refuses the others.
+BAD = {
+    40: ('{"id": 40, "text":', ""),
+    41: ('{"id": 41, "title": "nothing to encode"}', "text"),
+    42: ('{"id": 42, "text": "  "}', "EMPTY_TEXT text:"),
+    43: ('{"id": 43, "text": "some text", "_splade_key": 1}', "INVALID_ARGUMENT payload"),
+    2_990: ('{"id": 2990, "text": ""}', "EMPTY_TEXT text:"),
+}
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory) -> Path:
+    """The sample corpus and then made-up lines, each with its line's number as its id."""
+    sample = CORPUS.read_text(encoding="utf-8").splitlines()
+    made = [json.dumps({"id": n, "text": f"a note about item {n}", "n": n}) for n in range(len(sample) + 1, LINES + 1)]
+    text = sample + made
+    for number, (line, _) in BAD.items():
+        text[number - 1] = line
+    path = tmp_path_factory.mktemp("documents") / "documents.jsonl"
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def small(sidecar) -> str:
+    """A collection to search."""
+    ingest(sidecar, options("small"), corpus(120))
+    return "small"
+
+
+def count(sidecar, collection: str) -> int:
+    try:
+        return sidecar.index.GetCollection(index.GetCollectionRequest(collection=collection)).point_count
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.NOT_FOUND:
+            return 0
+        raise
+
+
+def stored_ids(sidecar, collection: str) -> list[int]:
+    request, ids = index.ListDocumentsRequest(collection=collection, page_size=1_000), []
+    while True:
+        page = sidecar.index.ListDocuments(request)
+        ids += [document.id.num for document in page.documents]
+        if not page.next_page_token:
+            return ids
+        request.page_token = page.next_page_token
+
+
+def test_an_ingest_outlives_the_server(client, start, tmp_path, lines):
+    server = start(tmp_path / "store")
+    log = tmp_path / "log"
+    with open(log, "w") as stderr:
+        running = client.start("--server", server.address, "ingest", "notes", str(lines), stderr=stderr)
+    while (so_far := count(server, "notes")) < 300:
+        assert running.poll() is None, log.read_text()
+        time.sleep(0.01)
+    server.kill()
+    assert so_far < LINES - 500, "the server was too fast to be killed in the middle"
+    server = start(tmp_path / "store", address=server.address)
+    out, _ = running.communicate(timeout=180)
+    said = log.read_text()
+    assert running.returncode == 0, said
+    assert out.splitlines()[-1] == f"indexed {LINES - len(BAD)}, rejected {len(BAD)}"
+    assert "the stream broke" in said
+    assert "on their way" in said, "there is no progress line"
+    rejects = re.findall(r"line (\d+) rejected: (.*)", said)
+    assert sorted(int(number) for number, _ in rejects) == sorted(BAD), "each is told, and told once"
+    for number, why in rejects:
+        assert BAD[int(number)][1] in why
+    assert stored_ids(server, "notes") == [n for n in range(1, LINES + 1) if n not in BAD]
+    server.kill()
+
+
+def test_a_search_finds_what_it_should(client, sidecar, small):
+    query = "ancient city buried by a volcano"
+    best = sidecar.index.Search(index.SearchRequest(collection=small, text=query, limit=5)).hits
+    done = client.run("--server", sidecar.address, "search", small, query)
+    assert done.returncode == 0, done.stderr
+    hits = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [int(id) for _, id, _ in hits] == [hit.id.num for hit in best]
+    assert hits[0][2] == best[0].payload["text"]
+    assert [float(score) for score, _, _ in hits] == pytest.approx([hit.score for hit in best], abs=1e-3)
+
+
+def test_encode_shows_terms(client, sidecar):
+    done = client.run("--server", sidecar.address, "encode", "volcano", "a wing in a slipstream")
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert re.search(r"\bvolcano \d+\.\d\d\b", first)
+    assert len(second.split(", ")) == 8
+
+
+def test_a_refusal_names_the_field(client, sidecar):
+    done = client.run("--server", sidecar.address, "search", "a/b", "query")
+    assert done.returncode == 1
+    assert code_of(done) == "invalidargument"
+    assert "  field collection: " in done.stderr
+    assert "  reason INVALID_ARGUMENT " in done.stderr
+
+
+def test_a_collection_that_is_not_there(client, sidecar):
+    done = client.run("--server", sidecar.address, "search", "absent", "query")
+    assert done.returncode == 1
+    assert code_of(done) == "notfound"
+    assert "  reason COLLECTION_NOT_FOUND " in done.stderr
+
+
+def test_an_ingest_that_is_refused_ends(client, sidecar, lines):
+    done = client.run("--server", sidecar.address, "ingest", ".hidden", str(lines))
+    assert done.returncode == 1
+    assert "  field options.collection: " in done.stderr
+
+
+def test_a_deadline_ends_a_call(client):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        done = client.run("--server", address, "--timeout", "0.5", "search", "absent", "query")
+    assert done.returncode == 1
+    assert code_of(done) == "deadlineexceeded"
+
+
+@pytest.fixture
+def busy():
+    server = Busy()
+    yield server
+    server.server.stop(None)
+
+
+def test_a_search_is_tried_again_and_then_says_when_to_come_back(client, busy):
+    done = client.run("--server", busy.address, "search", "notes", "query")
+    assert (done.returncode, code_of(done)) == (1, "resourceexhausted")
+    assert re.search(r"^  try again after (1s|1000 ms)$", done.stderr, re.MULTILINE)
+    assert busy.searches == 4
+
+
+def test_an_ingest_waits_as_long_as_it_is_told(client, busy, lines):
+    done = client.run("--server", busy.address, "ingest", "notes", str(lines))
+    assert done.returncode == 0, done.stderr
+    first, second = busy.streams
+    assert second - first >= RETRY_DELAY_S
+    unreadable = 2
+    assert done.stdout.splitlines()[-1] == f"indexed {LINES - unreadable}, rejected {unreadable}"
+
+
+def test_tls_with_a_token(client, start, tmp_path, certificates, lines):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(TOKEN + "\n")
+    authority = str(certificates / "ca.pem")
+    trust = grpc.ssl_channel_credentials((certificates / "ca.pem").read_bytes())
+    keys = ["--tls-cert", str(certificates / "cert.pem"), "--tls-key", str(certificates / "key.pem")]
+    server = start(tmp_path / "store", *keys, "--auth-tokens", str(tokens), credentials=trust)
+    to = ["--server", server.address.replace("127.0.0.1", "localhost"), "--ca", authority]
+    done = client.run(*to, "encode", "volcano", token=TOKEN)
+    assert done.returncode == 0, done.stderr
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(lines.read_text().splitlines(keepends=True)[:20]))
+    done = client.run(*to, "ingest", "few", str(few), token=TOKEN)
+    assert done.stdout.splitlines()[-1:] == ["indexed 20, rejected 0"], done.stderr
+    done = client.run(*to, "encode", "volcano")
+    assert (done.returncode, code_of(done)) == (1, "unauthenticated")
+    done = client.run(*to[:2], "--timeout", "5", "encode", "volcano", token=TOKEN)
+    assert done.returncode == 1, "it spoke plain text to a server of TLS"
+    server.kill()
+
+
+def test_a_unix_socket(client, start, tmp_path_factory):
+    # A short path: a socket's may have 107 bytes.
+    folder = tmp_path_factory.mktemp("s")
+    path = folder / "socket"
+    server = start(folder / "store", "--unix-socket", str(path))
+    done = client.run("--server", f"unix://{path}", "encode", "volcano")
+    assert done.returncode == 0, done.stderr
+    assert "volcano" in done.stdout
+    server.kill()
+
+
+def code_of(done: subprocess.CompletedProcess) -> str:
+    """The status code that was printed, in no language's spelling."""
+    found = re.search(r"^error: (\w+): ", done.stderr, re.MULTILINE)
+    assert found, done.stderr
+    return found[1].replace("_", "").lower()

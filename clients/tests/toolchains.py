@@ -1,0 +1,51 @@
+"""How each example is built, as its README says, and the command that runs it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+CLIENTS = Path(__file__).resolve().parents[1]
+
+
+class MissingTool(Exception):
+    """A program that is needed is not here."""
+
+
+def need(*programs: str) -> None:
+    for program in programs:
+        if not shutil.which(program):
+            raise MissingTool(f"there is no `{program}` in PATH")
+
+
+def build(folder: Path, *lines: str) -> None:
+    for line in lines:
+        done = subprocess.run(line.split(), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, f"{line}: {done.stdout[-4000:]}"
+
+
+def go() -> list[str]:
+    need("go", "buf")
+    build(CLIENTS / "go", "go generate .", "go vet .", "go build -o splade-client .")
+    return [str(CLIENTS / "go" / "splade-client")]
+
+
+def node() -> list[str]:
+    need("node", "npm")
+    build(CLIENTS / "node", "npm install --no-audit --no-fund", "npm run build")
+    return ["node", str(CLIENTS / "node" / "dist" / "src" / "main.js")]
+
+
+def java() -> list[str]:
+    need("java", "mvn")
+    build(CLIENTS / "java", "mvn -q -B -ntp package")
+    target = CLIENTS / "java" / "target"
+    return ["java", "-cp", f"{target}/splade-client.jar:{target}/lib/*", "example.Main"]
+
+
+def cpp() -> list[str]:
+    need("cmake", "c++", "pkg-config", "protoc", "grpc_cpp_plugin")
+    build(CLIENTS / "cpp", "cmake -S . -B build", "cmake --build build")
+    return [str(CLIENTS / "cpp" / "build" / "splade-client")]
+
+
+BUILDS = {"go": go, "node": node, "java": java, "cpp": cpp}
