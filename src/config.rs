@@ -52,7 +52,7 @@ pub struct ServeArgs {
     /// Also listen on a Unix socket.
     #[arg(long, env = "SPLADE_UNIX_SOCKET", value_name = "PATH")]
     unix_socket: Option<PathBuf>,
-    /// Where to listen for Prometheus (`/metrics`), or `none`.
+    /// Where to listen over HTTP, for people (`/`) and for Prometheus (`/metrics`), or `none`.
     #[arg(long, env = "SPLADE_METRICS_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:9464")]
     metrics_listen: String,
 

@@ -13,7 +13,7 @@ use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// The field of a call's span that says which trace it is of; logs show it.
-pub const TRACE_ID: &str = "trace_id";
+const TRACE_ID: &str = "trace_id";
 
 /// Puts a call's span below the caller's (W3C Trace Context: `traceparent`, `tracestate`), and notes the trace's id.
 pub fn accept(span: &Span, headers: &HeaderMap) {
