@@ -9,7 +9,9 @@ use std::ops::Range;
 use candle_core::{D, DType, Result, Tensor, bail};
 
 use super::backend::Backend;
-use super::kernels::{LayerNorm, Linear, PackedWeight, Product, Scratch};
+use super::kernels::{
+    LayerNorm, Linear, PackedWeight, Product, SCREEN_TILE, Scratch, ScreenedWeight, Screening, has_byte_products,
+};
 use super::{Pooling, TermActivation};
 use crate::types::SparseVector;
 
@@ -29,6 +31,8 @@ pub struct Head {
 }
 
 enum Decoder {
+    /// In float32, for maxima.
+    Screened(ScreenedWeight),
     Packed(PackedWeight),
     /// Tiles of `[width, terms]` on a device.
     Plain(Vec<Tensor>),
@@ -48,6 +52,9 @@ impl Head {
             bail!("a decoder of {} elements has {} biases", decoder.len(), bias.len());
         }
         let decoder = match backend {
+            Backend::Kernels { int8: false } if pooling == Pooling::Max && has_byte_products() => {
+                Decoder::Screened(ScreenedWeight::new(decoder, &bias, width)?)
+            }
             Backend::Kernels { int8 } => Decoder::Packed(PackedWeight::new(decoder, [bias.len(), width], TILE, *int8)?),
             Backend::Candle { device, dtype } => {
                 let tiles = decoder.chunks(DEVICE_TILE * width).map(|rows| {
@@ -65,6 +72,20 @@ impl Head {
         let hidden = self.norm.forward(&self.transform.forward(hidden)?)?;
         let mut vectors = vec![SparseVector::default(); bounds.len().saturating_sub(1)];
         match &self.decoder {
+            Decoder::Screened(decoder) => {
+                let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
+                let rows = decoder.rows(&hidden)?;
+                let (mut scratch, mut screening) = (Scratch::default(), Screening::default());
+                for (tile, first) in decoder.tiles().zip((0u32..).step_by(SCREEN_TILE)) {
+                    between();
+                    let logits = tile.multiply(&rows, &mut scratch)?;
+                    for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
+                        let logits = logits.max_rows(rows[0]..rows[1], &mut screening);
+                        let positive = (first..).zip(logits).filter(|(_, logit)| *logit > 0.0);
+                        positive.for_each(|(term, logit)| vector.push(term, self.weight(logit)));
+                    }
+                }
+            }
             Decoder::Packed(decoder) => {
                 let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
                 let rows = decoder.rows(&hidden)?;

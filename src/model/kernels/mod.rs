@@ -5,6 +5,7 @@
 //! follows a product runs on it while it is in the cache. A kernel works on the thread that calls it: the encoder threads
 //! are the parallelism. On other devices the same operations are candle's own.
 
+mod aligned;
 mod attention;
 mod epilogue;
 mod layer_norm;
@@ -12,12 +13,14 @@ mod linear;
 mod product;
 mod quantize;
 mod rope;
+mod screen;
 
 pub use attention::Attention;
 pub use layer_norm::LayerNorm;
 pub use linear::{Activation, Linear};
-pub use product::{PackedWeight, Product, Scratch};
+pub use product::{PackedWeight, Product, Scratch, has_byte_products};
 pub use rope::Rope;
+pub use screen::{ScreenedWeight, Screening, TILE as SCREEN_TILE};
 
 use candle_core::{CpuStorage, Layout, Result, bail};
 

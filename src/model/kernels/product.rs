@@ -12,6 +12,11 @@ thread_local! {
     static INT8: GemmExecutor<u8, i8, i32> = GemmExecutor::new();
 }
 
+/// Whether this machine multiplies bytes much faster than float32 (VNNI, and the like of other processors).
+pub fn has_byte_products() -> bool {
+    !INT8.with(GemmExecutor::may_saturate)
+}
+
 /// A `[outputs, inputs]` weight in tiles of outputs, laid out once for products with its transpose.
 pub struct PackedWeight {
     tiles: Vec<Tile>,
@@ -90,7 +95,7 @@ impl Tile {
     fn new(rows: &[f32], inputs: usize, int8: bool) -> Result<Self> {
         let outputs = rows.len() / inputs;
         let packed = if int8 {
-            let (weights, columns) = quantize_weights(rows, inputs, INT8.with(GemmExecutor::may_saturate));
+            let (weights, columns) = quantize_weights(rows, inputs, !has_byte_products());
             let matrix = NdTensorView::try_from_data([outputs, inputs], weights.as_slice()).map_err(Error::wrap)?;
             Packed::Int8 { weights: INT8.with(|gemm| gemm.prepack_b(matrix.transposed())), columns }
         } else {
@@ -98,6 +103,14 @@ impl Tile {
             Packed::Float32(FLOAT32.with(|gemm| gemm.prepack_b(matrix.transposed())))
         };
         Ok(Self { packed })
+    }
+
+    /// What belongs to each output, in 8 bits.
+    pub fn columns(&self) -> Option<&Columns> {
+        match &self.packed {
+            Packed::Int8 { columns, .. } => Some(columns),
+            Packed::Float32(_) => None,
+        }
     }
 
     /// `rows · tileᵀ`. `rows` must have been prepared by the tile's own weight.

@@ -30,6 +30,13 @@ impl QuantizedRows {
         }
         quantized
     }
+
+    /// What is kept of a row.
+    pub fn row(&self, number: usize, inputs: usize) -> impl Iterator<Item = f32> + Clone {
+        let (zero_point, scale) = (self.zero_points[number], self.scales[number]);
+        let values = &self.values[number * inputs..][..inputs];
+        values.iter().map(move |&value| (i32::from(value) - zero_point) as f32 * scale)
+    }
 }
 
 /// Makes each value `round(x / scale) + zero point`, within 0 to 255. As `rten_vecmath::Quantize` does, but without the
@@ -78,6 +85,16 @@ pub struct Columns {
     pub sums: Vec<i32>,
 }
 
+/// A weight in steps of a scale.
+fn steps(weight: f32, scale: f32) -> f32 {
+    (weight * (1.0 / scale)).round()
+}
+
+/// What 8 bits lose of a weight.
+pub fn lost(weight: f32, scale: f32) -> f32 {
+    weight - steps(weight, scale) * scale
+}
+
 /// A `[outputs, inputs]` weight in 8 bits.
 ///
 /// With `narrow`, 7 bits are used: on processors without dot products of bytes, the sum of two products must fit into 16
@@ -89,9 +106,8 @@ pub fn quantize_weights(weight: &[f32], inputs: usize, narrow: bool) -> (Vec<i8>
     for row in weight.chunks_exact(inputs) {
         let magnitude = row.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
         let scale = (magnitude / largest).max(f32::MIN_POSITIVE);
-        let inverse = 1.0 / scale;
         let first = values.len();
-        values.extend(row.iter().map(|weight| (weight * inverse).round() as i8));
+        values.extend(row.iter().map(|&weight| steps(weight, scale) as i8));
         columns.sums.push(values[first..].iter().map(|&value| i32::from(value)).sum());
         columns.scales.push(scale);
     }

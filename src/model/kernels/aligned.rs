@@ -1,0 +1,30 @@
+//! Float32 numbers that begin where a line of the cache does: a vector that crosses two lines takes twice as long to load.
+
+/// Bytes of the widest vectors, and of a line of the cache.
+const LINE: usize = 64;
+
+/// Numbers in memory of their own.
+pub struct Aligned {
+    buffer: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl Aligned {
+    /// A copy of `numbers`, with zeros after it up to `len` numbers.
+    pub fn new(numbers: &[f32], len: usize) -> Self {
+        let len = len.max(numbers.len());
+        let spare = LINE / size_of::<f32>();
+        let mut buffer = Vec::<f32>::with_capacity(len + spare);
+        // The buffer does not move any more. Where the distance can't be told, speed is all that is lost.
+        let start = buffer.as_ptr().align_offset(LINE).min(spare);
+        buffer.resize(start, 0.0);
+        buffer.extend_from_slice(numbers);
+        buffer.resize(start + len, 0.0);
+        Self { buffer, start, len }
+    }
+
+    pub fn as_slice(&self) -> &[f32] {
+        &self.buffer[self.start..self.start + self.len]
+    }
+}
