@@ -72,48 +72,76 @@ impl Head {
         let hidden = self.norm.forward(&self.transform.forward(hidden)?)?;
         let mut vectors = vec![SparseVector::default(); bounds.len().saturating_sub(1)];
         match &self.decoder {
-            Decoder::Screened(decoder) => {
-                let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
-                let rows = decoder.rows(&hidden)?;
-                let (mut scratch, mut screening) = (Scratch::default(), Screening::default());
-                for (tile, first) in decoder.tiles().zip((0u32..).step_by(SCREEN_TILE)) {
-                    between();
-                    let logits = tile.multiply(&rows, &mut scratch)?;
-                    for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
-                        let logits = logits.max_rows(rows[0]..rows[1], &mut screening);
-                        let positive = (first..).zip(logits).filter(|(_, logit)| *logit > 0.0);
-                        positive.for_each(|(term, logit)| vector.push(term, self.weight(logit)));
-                    }
-                }
-            }
-            Decoder::Packed(decoder) => {
-                let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
-                let rows = decoder.rows(&hidden)?;
-                let mut scratch = Scratch::default();
-                let tiles = decoder.tiles().iter().zip(self.bias.chunks(TILE)).zip((0u32..).step_by(TILE));
-                for ((tile, bias), first) in tiles {
-                    between();
-                    let logits = tile.multiply(&rows, &mut scratch)?;
-                    for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
-                        self.pool(&logits, rows[0]..rows[1], bias, first, vector);
-                    }
-                }
-            }
-            Decoder::Plain(tiles) => {
-                let tiles = tiles.iter().zip(self.bias.chunks(DEVICE_TILE)).zip((0u32..).step_by(DEVICE_TILE));
-                for ((tile, bias), first) in tiles {
-                    between();
-                    let pooled = self.pool_on_device(&hidden.matmul(tile)?, bounds, bias)?;
-                    for (vector, weights) in vectors.iter_mut().zip(pooled) {
-                        let weights = (first..).zip(weights);
-                        weights
-                            .filter(|(_, weight)| *weight > 0.0)
-                            .for_each(|(term, weight)| vector.push(term, weight));
-                    }
-                }
-            }
+            Decoder::Screened(decoder) => self.screened(decoder, &hidden, bounds, between, &mut vectors)?,
+            Decoder::Packed(decoder) => self.packed(decoder, &hidden, bounds, between, &mut vectors)?,
+            Decoder::Plain(tiles) => self.plain(tiles, &hidden, bounds, between, &mut vectors)?,
         }
         Ok(vectors)
+    }
+
+    fn screened(
+        &self,
+        decoder: &ScreenedWeight,
+        hidden: &Tensor,
+        bounds: &[usize],
+        between: &mut dyn FnMut(),
+        vectors: &mut [SparseVector],
+    ) -> Result<()> {
+        let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
+        let rows = decoder.rows(&hidden)?;
+        let (mut scratch, mut screening) = (Scratch::default(), Screening::default());
+        for (tile, first) in decoder.tiles().zip((0u32..).step_by(SCREEN_TILE)) {
+            between();
+            let logits = tile.multiply(&rows, &mut scratch)?;
+            for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
+                let logits = logits.max_rows(rows[0]..rows[1], &mut screening);
+                let positive = (first..).zip(logits).filter(|(_, logit)| *logit > 0.0);
+                positive.for_each(|(term, logit)| vector.push(term, self.weight(logit)));
+            }
+        }
+        Ok(())
+    }
+
+    fn packed(
+        &self,
+        decoder: &PackedWeight,
+        hidden: &Tensor,
+        bounds: &[usize],
+        between: &mut dyn FnMut(),
+        vectors: &mut [SparseVector],
+    ) -> Result<()> {
+        let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
+        let rows = decoder.rows(&hidden)?;
+        let mut scratch = Scratch::default();
+        let tiles = decoder.tiles().iter().zip(self.bias.chunks(TILE)).zip((0u32..).step_by(TILE));
+        for ((tile, bias), first) in tiles {
+            between();
+            let logits = tile.multiply(&rows, &mut scratch)?;
+            for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
+                self.pool(&logits, rows[0]..rows[1], bias, first, vector);
+            }
+        }
+        Ok(())
+    }
+
+    fn plain(
+        &self,
+        tiles: &[Tensor],
+        hidden: &Tensor,
+        bounds: &[usize],
+        between: &mut dyn FnMut(),
+        vectors: &mut [SparseVector],
+    ) -> Result<()> {
+        let tiles = tiles.iter().zip(self.bias.chunks(DEVICE_TILE)).zip((0u32..).step_by(DEVICE_TILE));
+        for ((tile, bias), first) in tiles {
+            between();
+            let pooled = self.pool_on_device(&hidden.matmul(tile)?, bounds, bias)?;
+            for (vector, weights) in vectors.iter_mut().zip(pooled) {
+                let weights = (first..).zip(weights).filter(|(_, weight)| *weight > 0.0);
+                weights.for_each(|(term, weight)| vector.push(term, weight));
+            }
+        }
+        Ok(())
     }
 
     /// Appends the terms of one tile: `logits` is `[tokens, terms]`, without the bias; `rows` are those of the sequence.
