@@ -39,12 +39,12 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
-def moved(block: Block, addresses: dict[str, str]) -> Block:
-    """The block with other addresses than those for readers."""
-    text = block.text
-    for written, used in addresses.items():
-        text = text.replace(written, used)
-    return replace(block, text=text)
+def moved(block: Block, others: dict[str, str]) -> Block:
+    """The block with other names and addresses than those for readers."""
+    text, argument = block.text, block.argument
+    for written, used in others.items():
+        text, argument = text.replace(written, used), argument.replace(written, used)
+    return replace(block, text=text, argument=argument)
 
 
 def same(shown: str, printed: str) -> bool:

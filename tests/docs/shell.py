@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 TIMEOUT_S = 600
@@ -14,8 +15,7 @@ MARK = "@@@ the end of block"
 def run(texts: list[str], folder: Path, environment: dict[str, str]) -> list[str]:
     """What each of them prints. Raises AssertionError with the end of the log if one fails."""
     script = "\n".join(f"{text}\necho '{MARK}'" for text in texts)
-    log = folder.with_name(folder.name + ".log")
-    with open(log, "wb") as stderr:
+    with tempfile.TemporaryFile() as log:
         # A session of its own, so that its servers end with it, however it ends.
         shell = subprocess.Popen(
             ["bash", "-eu", "-c", script],
@@ -23,7 +23,7 @@ def run(texts: list[str], folder: Path, environment: dict[str, str]) -> list[str
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=log,
             text=True,
             start_new_session=True,
         )
@@ -34,9 +34,10 @@ def run(texts: list[str], folder: Path, environment: dict[str, str]) -> list[str
                 os.killpg(shell.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        log.seek(0)
+        said = log.read().decode(errors="replace")[-4000:]
     parts = out.split(MARK + "\n")
     done = len(parts) - 1
-    said = log.read_text(errors="replace")[-4000:]
     assert shell.returncode == 0 and done == len(texts), (
         f"this block failed:\n{texts[min(done, len(texts) - 1)]}\n{parts[-1]}\n{said}"
     )
