@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from page import Block, blocks, moved, same, write_outputs
-from shell import run
 
 from conftest import ROOT
+from page import Block, blocks, moved, same, write_outputs
+from shell import run
 from sidecar import clean_environment, free_ports
 
 DOCS = ROOT / "docs"
