@@ -12,6 +12,7 @@ from conftest import ROOT
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+ANCHOR = re.compile(r"<a id=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+?)\s*$", re.M)
 
 
@@ -26,9 +27,10 @@ def links(markdown: str) -> list[str]:
 
 
 def anchors(markdown: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them: the second of a name has -1, and so on."""
-    made, seen = set(), {}
-    for heading in HEADING.findall(FENCE.sub("", markdown)):
+    """Those that a page sets, and those of its headings as GitHub makes them: the second of a name has -1."""
+    markdown = FENCE.sub("", markdown)
+    made, seen = set(ANCHOR.findall(markdown)), {}
+    for heading in HEADING.findall(markdown):
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
         name = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
         number = seen.get(name, 0)
@@ -50,6 +52,6 @@ def test_links_lead_somewhere(page):
 
 
 def test_anchors_are_made_as_github_makes_them():
-    markdown = "# A new model\n## What's `check`?\n## Clients (`clients/`)\n## Twice\n## Twice\n```\n# no\n```\n"
-    assert anchors(markdown) == {"a-new-model", "whats-check", "clients-clients", "twice", "twice-1"}
+    markdown = '# A new model\n## What\'s `check`?\n## Clients (`clients/`)\n## Twice\n## Twice\n<a id="own"></a>\n```\n# no\n```\n'
+    assert anchors(markdown) == {"a-new-model", "whats-check", "clients-clients", "twice", "twice-1", "own"}
     assert links("[a](b.md) `[c](d)` [e](f#g)\n```\n[h](i)\n```\n") == ["b.md", "f#g"]
