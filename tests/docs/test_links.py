@@ -52,6 +52,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_anchors_are_made_as_github_makes_them():
-    markdown = '# A new model\n## What\'s `check`?\n## Clients (`clients/`)\n## Twice\n## Twice\n<a id="own"></a>\n```\n# no\n```\n'
+    headings = "# A new model\n## What's `check`?\n## Clients (`clients/`)\n## Twice\n## Twice\n"
+    markdown = headings + '<a id="own"></a>\n```\n# no\n```\n'
     assert anchors(markdown) == {"a-new-model", "whats-check", "clients-clients", "twice", "twice-1", "own"}
     assert links("[a](b.md) `[c](d)` [e](f#g)\n```\n[h](i)\n```\n") == ["b.md", "f#g"]
