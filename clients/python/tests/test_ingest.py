@@ -119,7 +119,7 @@ def test_a_window_is_bounded_in_bytes(client):
 
     def long():
         nonlocal pulled
-        for _ in range(200):
+        for _ in range(60):
             pulled += 1
             yield {"text": f"number {pulled} " + "word " * 2000}
 
@@ -127,7 +127,7 @@ def test_a_window_is_bounded_in_bytes(client):
     run = client.ingest(long(), "bytes", create_collection=True, window_bytes=50_000)
     for _ in run:
         most = max(most, pulled - run.summary.durable)
-    assert run.summary.indexed == 200 and run.summary.truncated == 200
+    assert run.summary.indexed == 60 and run.summary.truncated == 60
     assert most <= 7
 
 
