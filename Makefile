@@ -44,7 +44,7 @@ demo: ## See it work, from a model to a search; make demo DOCS=my.jsonl takes yo
 	scripts/demo.sh $(TARGET)/release/splade-sidecar "$$model"
 
 .PHONY: test
-test: test-rust test-python test-deploy test-browser test-observability ## Run all tests
+test: test-rust test-python test-deploy test-browser test-observability test-client-python test-clients test-docs ## Run all tests
 
 .PHONY: test-rust
 test-rust: ## Run the unit, property and integration tests
@@ -107,18 +107,29 @@ test-observability: $(TEST_VENV)/.installed prometheus ## Check alerts and dashb
 	$(server_to_test)
 	PATH=$$PATH:$(PROMETHEUS)/usr/bin $(TEST_VENV)/bin/pytest tests/observability -ra
 
-# buf, which makes stubs, is one of the linters. A client whose language is not here is skipped, and says so.
+# What builds the example clients. buf, which makes stubs, is one of the linters.
+define client_toolchains
+export PATH=$(LINT_VENV)/bin:$$PATH
+if [[ -x $(GRPC_CPP)/usr/bin/grpc_cpp_plugin ]]; then
+	lib=$$(echo $(GRPC_CPP)/usr/lib/*-linux-gnu)
+	export PATH=$(GRPC_CPP)/usr/bin:$$PATH LD_LIBRARY_PATH=$$lib LIBRARY_PATH=$$lib
+	export CPLUS_INCLUDE_PATH=$(GRPC_CPP)/usr/include
+	export PKG_CONFIG_PATH=$$lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(GRPC_CPP)
+fi
+endef
+
+# A client whose language is not here is skipped, and says so.
 .PHONY: test-clients
 test-clients: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpc-cpp ## Build the example clients of clients/ and run them against the server
 	$(server_to_test)
-	export PATH=$(LINT_VENV)/bin:$$PATH
-	if [[ -x $(GRPC_CPP)/usr/bin/grpc_cpp_plugin ]]; then
-		lib=$$(echo $(GRPC_CPP)/usr/lib/*-linux-gnu)
-		export PATH=$(GRPC_CPP)/usr/bin:$$PATH LD_LIBRARY_PATH=$$lib LIBRARY_PATH=$$lib
-		export CPLUS_INCLUDE_PATH=$(GRPC_CPP)/usr/include
-		export PKG_CONFIG_PATH=$$lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(GRPC_CPP)
-	fi
+	$(client_toolchains)
 	$(TEST_VENV)/bin/pytest clients/tests -ra
+
+.PHONY: test-docs
+test-docs: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpc-cpp ## Follow the pages of docs/ to the letter, and check all links
+	$(server_to_test)
+	$(client_toolchains)
+	$(TEST_VENV)/bin/pytest tests/docs -ra
 
 # Debian's packages and those they need that are not installed, unpacked as Prometheus is below.
 .PHONY: grpc-cpp

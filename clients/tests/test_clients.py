@@ -13,8 +13,13 @@ from splade.v1 import index_service_pb2 as index
 
 from busy import RETRY_DELAY_S, Busy
 from documents import CORPUS, corpus, ingest, options
+from slow import Slow
 
 LINES = 3_000
+# How many documents a client keeps, as clients/README.md says.
+WINDOW = 4_096
+# What must not happen is given this long to happen.
+GRACE_S = 0.5
 TOKEN = "a-token-of-these-tests"
 # What the line is, and what is told of it. The first two are no documents; the server refuses the others.
 BAD = {
@@ -159,6 +164,24 @@ def test_an_ingest_waits_as_long_as_it_is_told(client, busy, lines):
     assert second - first >= RETRY_DELAY_S
     unreadable = 2
     assert done.stdout.splitlines()[-1] == f"indexed {LINES - unreadable}, rejected {unreadable}"
+
+
+def test_a_slow_store_stops_the_client(client, tmp_path):
+    """It reads no further in the file than its window, and goes on when there are results."""
+    many = tmp_path / "many.jsonl"
+    many.write_text("".join(f'{{"id": {n}, "text": "note {n}"}}\n' for n in range(3 * WINDOW)))
+    slow = Slow()
+    try:
+        running = client.start("--server", slow.address, "ingest", "notes", str(many), stderr=subprocess.DEVNULL)
+        assert slow.was_sent_more_than(WINDOW - 1, 60)
+        assert not slow.was_sent_more_than(WINDOW, GRACE_S), "it does not wait for results"
+        slow.go.set()
+        out, _ = running.communicate(timeout=60)
+    finally:
+        slow.go.set()
+        running.kill()
+        slow.server.stop(None)
+    assert out.splitlines()[-1] == f"indexed {3 * WINDOW}, rejected 0"
 
 
 def test_tls_with_a_token(client, start, tmp_path, certificates, lines):

@@ -41,35 +41,43 @@ class Server:
 
 
 class TlsServer(Server):
-    """A server with a certificate of its own and one token."""
+    """A server with a certificate of its own and one token. With `clients`, theirs must be signed by this authority."""
 
-    def __init__(self, binary: str, model_folder: str, folder: Path) -> None:
+    def __init__(self, binary: str, model_folder: str, folder: Path, clients: Path | None = None) -> None:
         self.ca, key, tokens, self.token = folder / "tls.crt", folder / "tls.key", folder / "tokens", "t" * 32
-        certificate(self.ca, key)
+        Certificate("localhost").write(self.ca, key)
         tokens.write_text(self.token + "\n")
         os.chmod(tokens, 0o600)
         files = ["--tls-cert", str(self.ca), "--tls-key", str(key), "--auth-tokens", str(tokens)]
+        files += ["--tls-client-ca", str(clients)] if clients else []
         super().__init__(binary, model_folder, folder, *files)
 
 
-def certificate(cert_file: Path, key_file: Path) -> None:
-    """Writes a certificate for 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    form = serialization.PrivateFormat.PKCS8
-    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
-    os.chmod(key_file, 0o600)
+class Certificate:
+    """A certificate for 127.0.0.1 and its key, signed by an `authority`, or else by itself."""
+
+    def __init__(self, name: str, authority: "Certificate | None" = None, is_authority: bool = False) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        issuer = authority or self
+        now = datetime.datetime.now(datetime.timezone.utc)
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        self.made = (
+            x509.CertificateBuilder()
+            .subject_name(self.name)
+            .issuer_name(issuer.name)
+            .public_key(self.key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .sign(issuer.key, hashes.SHA256())
+        )
+
+    def write(self, cert_file: Path, key_file: Path) -> None:
+        """Writes both, as PEM."""
+        cert_file.write_bytes(self.made.public_bytes(serialization.Encoding.PEM))
+        form = serialization.PrivateFormat.PKCS8
+        key_file.write_bytes(self.key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+        os.chmod(key_file, 0o600)

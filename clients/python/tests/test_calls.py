@@ -174,3 +174,28 @@ def test_tls_and_a_token(binary, model_folder, tmp_path):
                 client.encode(["some text"])
         with Client(server.target, tls=True, token=server.token) as client, pytest.raises(Unavailable):
             client.encode(["some text"], timeout=1)
+
+
+def test_mutual_tls(binary, model_folder, tmp_path):
+    from servers import Certificate, TlsServer
+
+    authority = Certificate("authority", is_authority=True)
+    authority.write(tmp_path / "clients.crt", tmp_path / "clients.key")
+    for name, issuer in (("known", authority), ("stranger", Certificate("another", is_authority=True))):
+        Certificate(name, issuer).write(tmp_path / f"{name}.crt", tmp_path / f"{name}.key")
+
+    def tls(name):
+        return TLS(ca=server.ca, cert=tmp_path / f"{name}.crt", key=tmp_path / f"{name}.key")
+
+    async def with_asyncio():
+        async with AsyncClient(server.target, tls=tls("known"), token=server.token) as client:
+            return await client.encode(["some text"])
+
+    with TlsServer(binary, model_folder, tmp_path, clients=tmp_path / "clients.crt") as server:
+        with Client(server.target, tls=tls("known"), token=server.token) as client:
+            wanted = client.encode(["some text"])
+            assert client.ingest([{"text": "some text"}], "notes", create_collection=True).wait().indexed == 1
+        assert asyncio.run(with_asyncio()) == wanted
+        for refused in (tls("stranger"), TLS(ca=server.ca)):
+            with Client(server.target, tls=refused, token=server.token) as client, pytest.raises(Unavailable):
+                client.encode(["some text"], timeout=2)

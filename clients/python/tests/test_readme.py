@@ -22,7 +22,7 @@ def test_its_snippets_run(sidecar, monkeypatch, capsys):
     for module in ("qdrant", "langchain", "haystack"):
         monkeypatch.setattr(f"splade_sidecar.{module}.Client", reach(sidecar.address))
     snippets = re.findall(r"<!-- test -->\n```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
-    assert len(snippets) == 9
+    assert len(snippets) == 10
     names: dict = {}
     for snippet in snippets:
         exec(compile(snippet, str(README), "exec"), names)

@@ -5,15 +5,17 @@ import random
 import grpc
 import pytest
 
+from splade_sidecar.encode import EncodeWindow
 from splade_sidecar.errors import SpladeError, Unavailable
+from splade_sidecar.ingest import IngestWindow
 from splade_sidecar.retry import Backoff
+from splade_sidecar.v1 import encoder_service_pb2 as encoder
 from splade_sidecar.v1 import index_service_pb2 as index
 from splade_sidecar.v1 import types_pb2 as types
-from splade_sidecar.window import Window
 
 
 class Store:
-    """One stream of a server: answers in any order, and breaks when it is told to."""
+    """One stream of documents of a server: answers in any order, and breaks when it is told to."""
 
     def __init__(self):
         self.taken, self.answered, self.durable = [], set(), 0
@@ -27,39 +29,73 @@ class Store:
         self.answered |= set(chosen)
         while self.durable + 1 in self.answered:
             self.durable += 1
+        return self.response(chosen)
+
+    def response(self, chosen):
         status = index.DOCUMENT_STATUS_INDEXED
         results = [index.DocumentResult(sequence=number, status=status) for number in chosen]
         return index.IngestResponse(results=results, durable_through=self.durable)
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_each_document_has_one_result_whatever_breaks(seed):
-    rng = random.Random(seed)
-    count = rng.randint(0, 300)
-    window = Window(index.IngestOptions(collection="c"), rng.randint(1, 60), 1 << 20)
-    store, pushed, numbers, stored = Store(), 0, [], set()
+class TextStore(Store):
+    """The same of texts. A text's vector has its number as its index."""
+
+    def take(self, request):
+        self.taken += request.texts
+
+    def response(self, chosen):
+        vectors = [types.SparseVector(indices=[int(self.taken[number - 1])], values=[1.0]) for number in chosen]
+        results = [
+            encoder.EncodeStreamResult(sequence=number, encoded=encoder.EncodedText(vector=vector))
+            for number, vector in zip(chosen, vectors, strict=True)
+        ]
+        return encoder.EncodeStreamResponse(results=results)
+
+
+def drive(rng, window, count, given, new_store):
+    """Runs a window to its end with a server that breaks now and then; gives the results and what the server saw."""
+    store, pushed, told, seen = new_store(), 0, [], set()
     window.restart()
     while not window.finished:
         action = rng.random()
         if action < 0.02:
-            store = Store()
+            store = new_store()
             window.restart()
         elif action < 0.5 and not window.full and not window.ended:
             if pushed == count:
                 window.ended = True
             else:
                 pushed += 1
-                window.push(types.Document(text=str(pushed)))
+                window.push(*window.make(given(str(pushed))))
         elif action < 0.8 and window.has_message:
             message = window.message()
             if message is not None:
                 store.take(message)
-                stored |= set(store.taken)
+                seen |= set(store.taken)
         else:
-            numbers += [result.number for result in window.settle(store.answer(rng))]
-    assert sorted(numbers) == list(range(1, count + 1))
-    assert stored == {str(number) for number in range(1, count + 1)}
+            told += window.settle(store.answer(rng))
+    assert seen == {str(number) for number in range(1, count + 1)}
+    assert window.done == count
+    return told
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_each_document_has_one_result_whatever_breaks(seed):
+    rng = random.Random(seed)
+    count = rng.randint(0, 300)
+    window = IngestWindow(index.IngestOptions(collection="c"), rng.randint(1, 60), 1 << 20)
+    told = drive(rng, window, count, lambda text: {"text": text}, Store)
+    assert sorted(result.number for result in told) == list(range(1, count + 1))
     assert window.summary.durable == window.summary.indexed == count
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_each_text_has_its_own_vector_in_order_whatever_breaks(seed):
+    rng = random.Random(seed)
+    count = rng.randint(0, 300)
+    window = EncodeWindow(encoder.EncodeOptions(), rng.randint(1, 60), 1 << 20)
+    told = drive(rng, window, count, str, TextStore)
+    assert [(one.number, one.vector.indices) for one in told] == [(n, [n]) for n in range(1, count + 1)]
 
 
 def test_a_delay_grows_and_honours_the_servers():

@@ -5,14 +5,14 @@
 """
 
 from splade_sidecar.aio import AsyncClient
-from splade_sidecar.aio_ingest import AsyncIngest
 from splade_sidecar.channel import TLS
 from splade_sidecar.client import Client
+from splade_sidecar.encode import AsyncEncodeStream, EncodeStream
 from splade_sidecar.errors import (
     DeadlineExceeded,
     FailedPrecondition,
     FieldViolation,
-    IngestGaveUp,
+    GaveUp,
     Internal,
     InvalidArgument,
     NotFound,
@@ -21,10 +21,11 @@ from splade_sidecar.errors import (
     Unauthenticated,
     Unavailable,
 )
-from splade_sidecar.ingest import Ingest
+from splade_sidecar.ingest import AsyncIngest, Ingest
 from splade_sidecar.types import (
     Document,
     DocumentId,
+    Encoded,
     EncodedText,
     Explanation,
     Hit,
@@ -37,18 +38,21 @@ from splade_sidecar.types import (
 __all__ = [
     "TLS",
     "AsyncClient",
+    "AsyncEncodeStream",
     "AsyncIngest",
     "Client",
     "DeadlineExceeded",
     "Document",
     "DocumentId",
+    "EncodeStream",
+    "Encoded",
     "EncodedText",
     "Explanation",
     "FailedPrecondition",
     "FieldViolation",
+    "GaveUp",
     "Hit",
     "Ingest",
-    "IngestGaveUp",
     "Internal",
     "InvalidArgument",
     "NotFound",

@@ -10,7 +10,6 @@ import grpc
 import grpc.aio
 
 from splade_sidecar import messages
-from splade_sidecar.aio_ingest import AsyncDocuments, AsyncIngest
 from splade_sidecar.base import (
     BATCH_TEXTS,
     DEFAULT_TARGET,
@@ -18,12 +17,16 @@ from splade_sidecar.base import (
     TIMEOUT_S,
     WINDOW_BYTES,
     WINDOW_DOCUMENTS,
+    WINDOW_TEXTS,
     Attempts,
     Base,
-    set_up,
+    encode_window,
+    ingest_window,
 )
 from splade_sidecar.channel import TLS
-from splade_sidecar.ingest import Documents
+from splade_sidecar.encode import AsyncEncodeStream, AsyncTexts, Texts
+from splade_sidecar.ingest import AsyncDocuments, AsyncIngest, Documents
+from splade_sidecar.run import Run
 from splade_sidecar.types import DocumentId, EncodedText, Explanation, Hit, Role
 from splade_sidecar.v1 import encoder_service_pb2 as encoder
 from splade_sidecar.v1 import index_service_pb2 as index
@@ -78,11 +81,12 @@ class AsyncClient(Base):
         most `window_documents` of `window_bytes` in all (and one document more) are taken from the iterable ahead of
         the results. `progress` shows a bar of tqdm.
 
-        Raises `IngestGaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s
+        Raises `GaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s
         at once; both have a `summary` that says how far it came.
         """
-        run = set_up(collection, documents, options, window_documents, window_bytes, give_up_after, progress)
-        return AsyncIngest(run, documents, lambda requests: self._index.Ingest(requests, metadata=self._metadata))
+        window = ingest_window(collection, options, window_documents, window_bytes)
+        run = Run(window, documents, give_up_after, progress)
+        return AsyncIngest(run, lambda requests: self._index.Ingest(requests, metadata=self._metadata))
 
     async def encode(
         self,
@@ -111,6 +115,31 @@ class AsyncClient(Base):
         for request in messages.encode_requests(how, texts, batch_size):
             for vector in messages.encoded(await self._call(self._encoder.Encode, request, timeout)):
                 yield vector
+
+    def encode_stream(
+        self,
+        texts: Texts | AsyncTexts,
+        role: Role = "document",
+        *,
+        window_texts: int = WINDOW_TEXTS,
+        window_bytes: int = WINDOW_BYTES,
+        give_up_after: float = GIVE_UP_AFTER_S,
+        progress: bool = False,
+        **options: Unpack[EncodeOptions],
+    ) -> AsyncEncodeStream:
+        """Encodes any number of texts: an asynchronous iterator of one `Encoded` a text, in their order.
+
+        Unlike `encode`, a refused text has a `rejection` and ends nothing, and queries of others come first. Nothing
+        happens before the first result is asked for. A broken connection is opened again, and the texts without a
+        result are sent again. At most `window_texts` of `window_bytes` in all (and one text more) wait for their
+        results. `progress` shows a bar of tqdm.
+
+        Raises `GaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s at
+        once.
+        """
+        window = encode_window(role, options, texts, window_texts, window_bytes)
+        run = Run(window, texts, give_up_after, progress)
+        return AsyncEncodeStream(run, lambda requests: self._encoder.EncodeStream(requests, metadata=self._metadata))
 
     async def search(
         self,

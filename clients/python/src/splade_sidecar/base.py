@@ -1,4 +1,4 @@
-"""What both clients are made of: the stubs, what each call carries, and how an ingest is set up."""
+"""What both clients are made of: the stubs, what each call carries, and how a stream is set up."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 
 from splade_sidecar import channel, messages
 from splade_sidecar.channel import TLS
+from splade_sidecar.encode import EncodeWindow
 from splade_sidecar.errors import from_grpc
+from splade_sidecar.ingest import IngestWindow
 from splade_sidecar.retry import Backoff
-from splade_sidecar.run import Run
+from splade_sidecar.types import Role
+from splade_sidecar.v1.encoder_service_pb2 import EncodeOptions
 from splade_sidecar.v1.encoder_service_pb2_grpc import EncoderServiceStub
 from splade_sidecar.v1.index_service_pb2 import IngestOptions
 from splade_sidecar.v1.index_service_pb2_grpc import IndexServiceStub
@@ -21,6 +24,8 @@ GIVE_UP_AFTER_S = 300.0
 # So few that a call of them does not hold up other callers' queries for long.
 BATCH_TEXTS = 64
 WINDOW_DOCUMENTS = 4096
+# A vector takes some ten KB in Python.
+WINDOW_TEXTS = 512
 WINDOW_BYTES = 32 << 20
 
 
@@ -55,15 +60,13 @@ class Attempts:
         return delay
 
 
-def set_up(
-    collection: str,
-    documents: object,
-    options: Mapping[str, Any],
-    window_documents: int,
-    window_bytes: int,
-    give_up_after: float,
-    progress: bool,
-) -> Run:
-    """The state of an ingest. Raises ValueError for options that can't be."""
+def ingest_window(collection: str, options: Mapping[str, Any], documents: int, size: int) -> IngestWindow:
+    """An ingest's window. Raises ValueError for options that can't be."""
     made = messages.fill(IngestOptions, {"collection": collection, **options})
-    return Run(made, documents, window_documents, window_bytes, give_up_after, progress)
+    return IngestWindow(made, documents, size)
+
+
+def encode_window(role: Role, options: Mapping[str, Any], given: object, texts: int, size: int) -> EncodeWindow:
+    """The window of a stream of texts. Raises ValueError for options that can't be, TypeError for one text."""
+    messages.refuse_one_text(given)
+    return EncodeWindow(messages.fill(EncodeOptions, {"role": role, **options}), texts, size)

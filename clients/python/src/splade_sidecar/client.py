@@ -16,12 +16,16 @@ from splade_sidecar.base import (
     TIMEOUT_S,
     WINDOW_BYTES,
     WINDOW_DOCUMENTS,
+    WINDOW_TEXTS,
     Attempts,
     Base,
-    set_up,
+    encode_window,
+    ingest_window,
 )
 from splade_sidecar.channel import TLS
+from splade_sidecar.encode import EncodeStream, Texts
 from splade_sidecar.ingest import Documents, Ingest
+from splade_sidecar.run import Run
 from splade_sidecar.types import DocumentId, EncodedText, Explanation, Hit, Role
 from splade_sidecar.v1 import encoder_service_pb2 as encoder
 from splade_sidecar.v1 import index_service_pb2 as index
@@ -80,11 +84,12 @@ class Client(Base):
         `window_documents` of `window_bytes` in all (and one document more) are taken from the iterable ahead of the
         results. `progress` shows a bar of tqdm.
 
-        Raises `IngestGaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s
+        Raises `GaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s
         at once; both have a `summary` that says how far it came.
         """
-        run = set_up(collection, documents, options, window_documents, window_bytes, give_up_after, progress)
-        return Ingest(run, documents, lambda requests: self._index.Ingest(requests, metadata=self._metadata))
+        window = ingest_window(collection, options, window_documents, window_bytes)
+        run = Run(window, documents, give_up_after, progress)
+        return Ingest(run, lambda requests: self._index.Ingest(requests, metadata=self._metadata))
 
     def encode(
         self,
@@ -111,6 +116,31 @@ class Client(Base):
         how = messages.fill(encoder.EncodeOptions, {"role": role, **options})
         for request in messages.encode_requests(how, texts, batch_size):
             yield from messages.encoded(self._call(self._encoder.Encode, request, timeout))
+
+    def encode_stream(
+        self,
+        texts: Texts,
+        role: Role = "document",
+        *,
+        window_texts: int = WINDOW_TEXTS,
+        window_bytes: int = WINDOW_BYTES,
+        give_up_after: float = GIVE_UP_AFTER_S,
+        progress: bool = False,
+        **options: Unpack[EncodeOptions],
+    ) -> EncodeStream:
+        """Encodes any number of texts: an iterator of one `Encoded` a text, in their order.
+
+        Unlike `encode`, a refused text has a `rejection` and ends nothing, and queries of others come first. Nothing
+        happens before the first result is asked for. A broken connection is opened again, and the texts without a
+        result are sent again. At most `window_texts` of `window_bytes` in all (and one text more) wait for their
+        results. `progress` shows a bar of tqdm.
+
+        Raises `GaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s at
+        once.
+        """
+        window = encode_window(role, options, texts, window_texts, window_bytes)
+        run = Run(window, texts, give_up_after, progress)
+        return EncodeStream(run, lambda requests: self._encoder.EncodeStream(requests, metadata=self._metadata))
 
     def search(
         self,

@@ -101,8 +101,8 @@ class Internal(SpladeError):
     """A fault of the server, or of what lies between."""
 
 
-class IngestGaveUp(SpladeError):
-    """An ingest that could not go on for `give_up_after` seconds. `summary` says how far it came."""
+class GaveUp(SpladeError):
+    """A stream that could not go on for `give_up_after` seconds. The message says how far it came."""
 
 
 KINDS: dict[grpc.StatusCode, type[SpladeError]] = {

@@ -1,57 +1,64 @@
-"""The synchronous ingest: results are pulled by whoever iterates, documents by a thread of their own.
-
-The thread stops when the window is full, and the window empties only as results are read: who reads slowly makes the
-whole chain slow, from the store to the iterable. gRPC's own thread asks for the next message when the last one is gone.
-"""
+"""An ingest: what its window holds, and its two faces."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from types import TracebackType
+from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any
 
-import grpc
-
-from splade_sidecar.errors import SpladeError
-from splade_sidecar.messages import document
-from splade_sidecar.run import Run
+from splade_sidecar import messages
+from splade_sidecar.aio_stream import AsyncStream
+from splade_sidecar.stream import Stream
 from splade_sidecar.types import Document, Result, Summary
 from splade_sidecar.v1 import index_service_pb2 as index
+from splade_sidecar.v1 import types_pb2 as types
+from splade_sidecar.window import Window
 
 Documents = Iterable[Document | Mapping[str, Any]]
+AsyncDocuments = AsyncIterable[Document | Mapping[str, Any]]
 
 
-class Ingest:
-    """A running ingest: an iterator of results. It begins with the first result that is asked for.
+class IngestWindow(Window[Result]):
+    """The documents that are not durable. Results are told as they come; `durable_through` says what is done."""
 
-    The documents' iterable is advanced in a thread. What it raises is raised here, after the results of the documents
-    before. Left early, by `close` or as a context manager, it sends nothing more; what was sent may be indexed.
-    """
+    noun = "document"
 
-    def __init__(self, run: Run, documents: Documents, open_stream: Callable[[Iterator[index.IngestRequest]], Any]):
-        self.summary: Summary = run.summary
-        self._run, self._documents, self._open_stream = run, documents, open_stream
-        self._changed = threading.Condition()
-        self._stream = 0
-        self._closed = False
-        self._failure: BaseException | None = None
-        self._results = self._ingest()
+    def __init__(self, options: index.IngestOptions, max_documents: int, max_bytes: int) -> None:
+        super().__init__(max_documents, max_bytes)
+        self.summary: Summary = Summary()
+        self._options = options
 
-    def __iter__(self) -> Iterator[Result]:
-        return self
+    def make(self, given: Document | Mapping[str, Any]) -> tuple[types.Document, int]:
+        """The message for a document."""
+        made = messages.document(given)
+        return made, made.ByteSize()
 
-    def __next__(self) -> Result:
-        return next(self._results)
+    def settle(self, response: index.IngestResponse) -> list[Result]:
+        """Results in the order in which they came."""
+        new = []
+        for given in response.results:
+            found = self._unanswered(given.sequence)
+            if found is None:
+                continue
+            number, entry = found
+            entry.answer = messages.result(given, number)
+            self.summary.add(entry.answer)
+            new.append(entry.answer)
+        while self._entries and self.done < self._base + response.durable_through:
+            self._pop()
+        self.summary.durable = self.done
+        return new
 
-    def __enter__(self) -> Ingest:
-        return self
+    def _opening(self) -> index.IngestRequest:
+        return index.IngestRequest(options=self._options)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _message(self, items: list[types.Document]) -> index.IngestRequest:
+        return index.IngestRequest(documents=items)
+
+
+class Ingest(Stream[Result]):
+    """A running ingest: an iterator of results, in no particular order."""
+
+    summary: Summary
 
     def wait(self) -> Summary:
         """Ingests all documents, and gives the summary."""
@@ -59,69 +66,14 @@ class Ingest:
             pass
         return self.summary
 
-    def close(self) -> None:
-        """Ends it where it is."""
-        self._results.close()
 
-    def _ingest(self) -> Generator[Result, None, None]:
-        threading.Thread(target=self._feed, name="splade-ingest", daemon=True).start()
-        try:
-            while self._stream == 0 or not self._run.window.finished:
-                try:
-                    yield from self._read()
-                except (grpc.RpcError, SpladeError) as error:
-                    time.sleep(self._run.delay(error))
-            if self._failure is not None:
-                raise self._failure
-        finally:
-            with self._changed:
-                self._closed = True
-                self._changed.notify_all()
-            self._run.progress.close()
+class AsyncIngest(AsyncStream[Result]):
+    """A running ingest: an asynchronous iterator of results, in no particular order."""
 
-    def _read(self) -> Iterator[Result]:
-        """One stream, from its beginning until it ends or breaks."""
-        with self._changed:
-            self._stream += 1
-            self._run.window.restart()
-            self._changed.notify_all()
-        responses = self._open_stream(self._messages(self._stream))
-        try:
-            for response in responses:
-                with self._changed:
-                    results = self._run.settle(response)
-                    self._changed.notify_all()
-                yield from results
-            self._run.ended()
-        finally:
-            responses.cancel()
+    summary: Summary
 
-    def _messages(self, stream: int) -> Iterator[index.IngestRequest]:
-        """What a stream is given. One that has broken is given nothing more: its documents are another's."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._left(stream) or self._run.window.has_message)
-                message = None if self._left(stream) else self._run.window.message()
-            if message is None:
-                return
-            yield message
-
-    def _left(self, stream: int) -> bool:
-        return self._closed or stream != self._stream
-
-    def _feed(self) -> None:
-        try:
-            for given in self._documents:
-                made = document(given)
-                with self._changed:
-                    self._changed.wait_for(lambda: self._closed or not self._run.window.full)
-                    if self._closed:
-                        return
-                    self._run.window.push(made)
-                    self._changed.notify_all()
-        except BaseException as error:  # Whatever it is, it belongs to whoever reads the results.
-            self._failure = error
-        finally:
-            with self._changed:
-                self._run.window.ended = True
-                self._changed.notify_all()
+    async def wait(self) -> Summary:
+        """Ingests all documents, and gives the summary."""
+        async for _ in self:
+            pass
+        return self.summary

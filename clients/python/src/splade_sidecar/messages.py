@@ -13,6 +13,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from splade_sidecar.types import (
     Document,
     DocumentId,
+    Encoded,
     EncodedText,
     Explanation,
     Hit,
@@ -119,12 +120,17 @@ def document(given: Document | Mapping[str, Any]) -> types.Document:
     return made
 
 
+def refuse_one_text(texts: object) -> None:
+    """A text is an iterable of texts, one a letter, which nobody means."""
+    if isinstance(texts, str):
+        raise TypeError("texts: a list of texts is wanted, not one text")
+
+
 def encode_requests(
     options: encoder.EncodeOptions, texts: Iterable[str], batch_size: int
 ) -> Iterator[encoder.EncodeRequest]:
     """Requests of at most so many texts each, made as they are asked for."""
-    if isinstance(texts, str):
-        raise TypeError("texts: a list of texts is wanted, not one text")
+    refuse_one_text(texts)
     if batch_size < 1:
         raise ValueError("batch_size: at least 1")
     batch: list[str] = []
@@ -139,19 +145,28 @@ def encode_requests(
 
 def encoded(response: encoder.EncodeResponse) -> list[EncodedText]:
     """The vectors of a response."""
-    return [
-        EncodedText(
-            list(one.vector.indices),
-            list(one.vector.values),
-            list(one.tokens),
-            one.token_count,
-            one.truncated,
-            one.window_count,
-            one.pruned_term_count,
-            one.pruned_weight,
-        )
-        for one in response.results
-    ]
+    return [encoded_text(one) for one in response.results]
+
+
+def encoded_text(one: encoder.EncodedText) -> EncodedText:
+    """A text's vector."""
+    return EncodedText(
+        list(one.vector.indices),
+        list(one.vector.values),
+        list(one.tokens),
+        one.token_count,
+        one.truncated,
+        one.window_count,
+        one.pruned_term_count,
+        one.pruned_weight,
+    )
+
+
+def encode_result(given: encoder.EncodeStreamResult, number: int) -> Encoded:
+    """A text's result under its number in the iterable."""
+    if given.HasField("rejection"):
+        return Encoded(number, None, rejection(given.rejection))
+    return Encoded(number, encoded_text(given.encoded), None)
 
 
 def search_request(
@@ -211,19 +226,20 @@ def explanation(response: index.ExplainResponse) -> Explanation:
 
 def result(given: index.DocumentResult, number: int) -> Result:
     """A document's result under its number in the iterable."""
-    rejection = None
-    if given.HasField("rejection"):
-        why = given.rejection
-        rejection = Rejection(why.code, why.reason, why.field, why.message)
     return Result(
         number,
         python_id(given.id),
         STATUSES.get(given.status, "rejected"),
-        rejection,
+        rejection(given.rejection) if given.HasField("rejection") else None,
         given.token_count,
         given.truncated,
         given.term_count,
     )
+
+
+def rejection(why: types.Rejection) -> Rejection:
+    """Why an item was refused."""
+    return Rejection(why.code, why.reason, why.field, why.message)
 
 
 def struct(given: Struct) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from splade_sidecar.types import Summary
 class Progress(Protocol):
     """What an ingest tells of its progress."""
 
-    def tell(self, results: int, summary: Summary) -> None:
-        """So many documents more have their result."""
+    def tell(self, results: int, summary: Summary | None) -> None:
+        """So many items more have their result."""
 
     def close(self) -> None:
         """It has ended."""
@@ -20,7 +20,7 @@ class Progress(Protocol):
 class Silent:
     """Tells nobody."""
 
-    def tell(self, results: int, summary: Summary) -> None:
+    def tell(self, results: int, summary: Summary | None) -> None:
         """Nothing."""
 
     def close(self) -> None:
@@ -28,19 +28,19 @@ class Silent:
 
 
 class Bar:
-    """A bar of tqdm: rate, and where the number of documents is known, the time to go."""
+    """A bar of tqdm: rate, and where their number is known, the time to go."""
 
-    def __init__(self, documents: object) -> None:
+    def __init__(self, given: object, noun: str) -> None:
         try:
             from tqdm.auto import tqdm
         except ImportError:
             raise ImportError('progress=True needs tqdm: pip install "splade-sidecar[progress]"') from None
-        total = len(documents) if hasattr(documents, "__len__") else None
-        self._bar: Any = tqdm(total=total, unit="doc")
+        total = len(given) if hasattr(given, "__len__") else None
+        self._bar: Any = tqdm(total=total, unit=noun)
 
-    def tell(self, results: int, summary: Summary) -> None:
+    def tell(self, results: int, summary: Summary | None) -> None:
         """Moves it."""
-        if summary.rejected or summary.reconnects:
+        if summary is not None and (summary.rejected or summary.reconnects):
             self._bar.set_postfix(rejected=summary.rejected, reconnects=summary.reconnects, refresh=False)
         self._bar.update(results)
 

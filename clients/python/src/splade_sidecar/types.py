@@ -56,6 +56,16 @@ class EncodedText:
 
 
 @dataclass(frozen=True, slots=True)
+class Encoded:
+    """What became of one text of a stream. Either `vector` or `rejection` is set."""
+
+    number: int
+    """The text's number in the iterable, from 1, whatever the number of connections."""
+    vector: EncodedText | None
+    rejection: Rejection | None
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """Why a document was refused."""
 

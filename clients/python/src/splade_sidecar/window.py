@@ -1,62 +1,88 @@
-"""What an ingest keeps in memory, and how it goes on after a break.
+"""What a stream's client keeps in memory, and how it goes on after a break.
 
-A stream numbers its documents from 1, and says with `durable_through` up to which number each has its result. The
-window holds the documents beyond that, bounded in number and bytes. After a break they are sent again, in order, at the
-beginning of another stream; ids are deterministic, so that is harmless. A document's second result is passed over.
+A stream numbers its items from 1, and the server says which of them have their result. The window holds the items from
+the first one on that is not done, bounded in number and bytes. After a break they are sent again, in order, at the
+beginning of another stream; to send one twice is harmless, and its second result is passed over.
 
-Nothing here waits, locks or speaks to anybody: the synchronous and the asyncio ingest both drive it.
+Nothing here waits, locks or speaks to anybody: the synchronous and the asyncio stream both drive it.
 """
 
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections import deque
+from typing import Any, Generic, TypeVar
 
 from splade_sidecar.channel import MAX_MESSAGE_BYTES
-from splade_sidecar.messages import result
-from splade_sidecar.types import Result, Summary
-from splade_sidecar.v1 import index_service_pb2 as index
-from splade_sidecar.v1 import types_pb2 as types
+from splade_sidecar.types import Summary
+
+Answer = TypeVar("Answer")
 
 MESSAGE_BYTES = 256 << 10
 # A message has room for it, and for the few bytes around it.
-LARGEST_DOCUMENT = MAX_MESSAGE_BYTES - 64
-MESSAGE_DOCUMENTS = 256
+LARGEST_ITEM = MAX_MESSAGE_BYTES - 64
+MESSAGE_ITEMS = 256
 
 
-class _Entry:
-    __slots__ = ("answered", "document", "size")
+class Entry:
+    """An item that is not done."""
 
-    def __init__(self, document: types.Document, size: int) -> None:
-        self.document, self.size, self.answered = document, size, False
+    __slots__ = ("answer", "item", "size")
+
+    def __init__(self, item: Any, size: int) -> None:
+        self.item, self.size = item, size
+        self.answer: Any = None
+        """What became of it; None while that is not known."""
 
 
-class Window:
-    """The documents that were taken from the iterable and are not durable."""
+class Window(ABC, Generic[Answer]):
+    """The items that were taken from the iterable and are not done. `max_items`, `max_bytes`: at least 1."""
 
-    def __init__(self, options: index.IngestOptions, max_documents: int, max_bytes: int) -> None:
-        if max_documents < 1 or max_bytes < 1:
-            raise ValueError("window_documents, window_bytes: at least 1")
-        self.summary = Summary()
+    noun = "item"
+    """What an item is called, for people."""
+    summary: Summary | None = None
+    """What is told beside the results, if anything is."""
+
+    def __init__(self, max_items: int, max_bytes: int) -> None:
+        if max_items < 1 or max_bytes < 1:
+            raise ValueError(f"window_{self.noun}s, window_bytes: at least 1")
         self.ended = False
-        """The iterable has no more documents."""
-        self._options = options
-        self._max_documents, self._max_bytes = max_documents, max_bytes
-        self._entries: deque[_Entry] = deque()
+        """The iterable has no more items."""
+        self.done = 0
+        """Every item up to this number has its result."""
+        self._max_items, self._max_bytes = max_items, max_bytes
+        self._entries: deque[Entry] = deque()
         self._bytes = 0
-        # Of the stream that is open: how many documents were durable when it began, how many it was given.
+        # Of the stream that is open: how many items were done when it began, how many it was given.
         self._base = 0
         self._sent = 0
         self._opened = False
 
+    @abstractmethod
+    def make(self, given: Any) -> tuple[Any, int]:
+        """What is sent for what the iterable gave, and its bytes. Raises TypeError or ValueError for what can't be."""
+
+    @abstractmethod
+    def settle(self, response: Any) -> list[Answer]:
+        """Takes a response of the open stream; gives the results that are told now."""
+
+    @abstractmethod
+    def _opening(self) -> Any:
+        """A stream's first message: the options."""
+
+    @abstractmethod
+    def _message(self, items: list[Any]) -> Any:
+        """A message of items."""
+
     @property
     def full(self) -> bool:
-        """Whether the next document has to wait. One document always has room, however large it is."""
-        return len(self._entries) >= self._max_documents or self._bytes >= self._max_bytes
+        """Whether the next item has to wait. One item always has room, however large it is."""
+        return len(self._entries) >= self._max_items or self._bytes >= self._max_bytes
 
     @property
     def finished(self) -> bool:
-        """Whether every document has its result."""
+        """Whether every item has its result."""
         return self.ended and not self._entries
 
     @property
@@ -66,51 +92,50 @@ class Window:
 
     @property
     def _unsent(self) -> int:
-        return len(self._entries) - (self._sent - (self.summary.durable - self._base))
+        return len(self._entries) - (self._sent - (self.done - self._base))
 
-    def push(self, document: types.Document) -> None:
-        """Takes a document from the iterable. Raises ValueError for one that no message has room for."""
-        size = document.ByteSize()
-        if size > LARGEST_DOCUMENT:
-            number = self.summary.durable + len(self._entries) + 1
-            raise ValueError(f"document number {number} has {size} bytes; {LARGEST_DOCUMENT} is the most; split it")
-        self._entries.append(_Entry(document, size))
+    def push(self, item: Any, size: int) -> None:
+        """Takes what `make` made. Raises ValueError for an item that no message has room for."""
+        if size > LARGEST_ITEM:
+            number = self.done + len(self._entries) + 1
+            raise ValueError(f"{self.noun} number {number} has {size} bytes; {LARGEST_ITEM} is the most; split it")
+        self._entries.append(Entry(item, size))
         self._bytes += size
 
     def restart(self) -> None:
         """Another stream begins."""
-        self._base, self._sent, self._opened = self.summary.durable, 0, False
+        self._base, self._sent, self._opened = self.done, 0, False
 
-    def message(self) -> index.IngestRequest | None:
-        """What goes out next: the options, then documents, then None for the end. Only where `has_message`."""
+    def message(self) -> Any:
+        """What goes out next: the options, then items, then None for the end. Only where `has_message`."""
         if not self._opened:
             self._opened = True
-            return index.IngestRequest(options=self._options)
+            return self._opening()
         unsent = self._unsent
         if unsent == 0:
             return None
-        request, size = index.IngestRequest(), 0
+        items: list[Any] = []
+        size = 0
         first = len(self._entries) - unsent
-        for entry in itertools.islice(self._entries, first, first + MESSAGE_DOCUMENTS):
+        for entry in itertools.islice(self._entries, first, first + MESSAGE_ITEMS):
             if size > 0 and size + entry.size > MESSAGE_BYTES:
                 break
-            request.documents.append(entry.document)
+            items.append(entry.item)
             size += entry.size
-        self._sent += len(request.documents)
-        return request
+        self._sent += len(items)
+        return self._message(items)
 
-    def settle(self, response: index.IngestResponse) -> list[Result]:
-        """Takes the results of a response of the open stream; gives those that are new."""
-        new = []
-        for given in response.results:
-            number = self._base + given.sequence
-            place = number - self.summary.durable - 1
-            if not 0 <= place < len(self._entries) or self._entries[place].answered:
-                continue
-            self._entries[place].answered = True
-            new.append(result(given, number))
-            self.summary.add(new[-1])
-        while self._entries and self.summary.durable < self._base + response.durable_through:
-            self._bytes -= self._entries.popleft().size
-            self.summary.durable += 1
-        return new
+    def _unanswered(self, sequence: int) -> tuple[int, Entry] | None:
+        """The number in the iterable, and the entry, of what the open stream calls so; None if it has its result."""
+        number = self._base + sequence
+        place = number - self.done - 1
+        if not 0 <= place < len(self._entries) or self._entries[place].answer is not None:
+            return None
+        return number, self._entries[place]
+
+    def _pop(self) -> Entry:
+        """The first entry, which is done."""
+        entry = self._entries.popleft()
+        self._bytes -= entry.size
+        self.done += 1
+        return entry

@@ -1,52 +1,45 @@
-"""The asyncio ingest: the same window, with tasks where the synchronous one has threads."""
+"""The asyncio stream, of documents or texts: the same window, with tasks where the synchronous one has threads."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import grpc
 
 from splade_sidecar.errors import SpladeError
-from splade_sidecar.ingest import Documents
-from splade_sidecar.messages import document
 from splade_sidecar.run import Run
-from splade_sidecar.types import Document, Result, Summary
-from splade_sidecar.v1 import index_service_pb2 as index
+from splade_sidecar.types import Summary
+from splade_sidecar.window import Answer
 
-AsyncDocuments = AsyncIterable[Document | Mapping[str, Any]]
+Self = TypeVar("Self", bound="AsyncStream[Any]")
 
 
-class AsyncIngest:
-    """A running ingest: an asynchronous iterator of results. It begins with the first result that is asked for.
+class AsyncStream(Generic[Answer]):
+    """A running stream: an asynchronous iterator of results. It begins with the first result that is asked for.
 
-    What the documents' iterable raises is raised here, after the results of the documents before. Left early, by
-    `close` or as a context manager, it sends nothing more; what was sent may be indexed.
+    What the iterable raises is raised here, after the results of what came before. Left early, by `close` or as a
+    context manager, it sends nothing more; what was sent may be done all the same.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        documents: Documents | AsyncDocuments,
-        open_stream: Callable[[AsyncIterator[index.IngestRequest]], Any],
-    ):
-        self.summary: Summary = run.summary
-        self._run, self._documents, self._open_stream = run, documents, open_stream
+    def __init__(self, run: Run[Answer], open_stream: Callable[[AsyncIterator[Any]], Any]):
+        self.summary: Summary | None = run.window.summary
+        self._run, self._open_stream = run, open_stream
         self._changed = asyncio.Condition()
         self._stream = 0
         self._failure: BaseException | None = None
-        self._results = self._ingest()
+        self._results = self._results_of_all()
 
-    def __aiter__(self) -> AsyncIterator[Result]:
+    def __aiter__(self) -> AsyncIterator[Answer]:
         return self
 
-    async def __anext__(self) -> Result:
+    async def __anext__(self) -> Answer:
         return await self._results.__anext__()
 
-    async def __aenter__(self) -> AsyncIngest:
+    async def __aenter__(self: Self) -> Self:
         return self
 
     async def __aexit__(
@@ -54,17 +47,11 @@ class AsyncIngest:
     ) -> None:
         await self.close()
 
-    async def wait(self) -> Summary:
-        """Ingests all documents, and gives the summary."""
-        async for _ in self:
-            pass
-        return self.summary
-
     async def close(self) -> None:
         """Ends it where it is."""
         await self._results.aclose()
 
-    async def _ingest(self) -> AsyncGenerator[Result, None]:
+    async def _results_of_all(self) -> AsyncGenerator[Answer, None]:
         feeder = asyncio.create_task(self._feed())
         try:
             while self._stream == 0 or not self._run.window.finished:
@@ -81,7 +68,7 @@ class AsyncIngest:
             feeder.cancel()
             self._run.progress.close()
 
-    async def _read(self) -> AsyncGenerator[Result, None]:
+    async def _read(self) -> AsyncGenerator[Answer, None]:
         """One stream, from its beginning until it ends or breaks."""
         self._stream += 1
         self._run.window.restart()
@@ -97,8 +84,8 @@ class AsyncIngest:
         finally:
             responses.cancel()
 
-    async def _messages(self, stream: int) -> AsyncIterator[index.IngestRequest]:
-        """What a stream is given. One that has broken is given nothing more: its documents are another's."""
+    async def _messages(self, stream: int) -> AsyncIterator[Any]:
+        """What a stream is given. One that has broken is given nothing more: its items are another's."""
         while True:
             async with self._changed:
                 await self._changed.wait_for(lambda: stream != self._stream or self._run.window.has_message)
@@ -109,11 +96,11 @@ class AsyncIngest:
 
     async def _feed(self) -> None:
         try:
-            async for given in _each(self._documents):
-                made = document(given)
+            async for given in _each(self._run.given):
+                item, size = self._run.window.make(given)
                 async with self._changed:
                     await self._changed.wait_for(lambda: not self._run.window.full)
-                    self._run.window.push(made)
+                    self._run.window.push(item, size)
                     self._changed.notify_all()
         except Exception as error:  # Whatever it is, it belongs to whoever reads the results.
             self._failure = error
@@ -125,12 +112,12 @@ class AsyncIngest:
             self._changed.notify_all()
 
 
-async def _each(documents: Documents | AsyncDocuments) -> AsyncIterator[Document | Mapping[str, Any]]:
-    if isinstance(documents, AsyncIterable):
-        async for document in documents:
-            yield document
+async def _each(given: Any) -> AsyncIterator[Any]:
+    if isinstance(given, AsyncIterable):
+        async for item in given:
+            yield item
         return
-    for document in documents:
-        yield document
+    for item in given:
+        yield item
         # An iterable that never waits would keep everybody else waiting.
         await asyncio.sleep(0)

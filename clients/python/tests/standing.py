@@ -1,0 +1,50 @@
+"""A server that stands still until it is told to go on, as a real one does behind a store that is slow."""
+
+import threading
+from concurrent import futures
+
+import grpc
+
+from splade_sidecar.v1 import encoder_service_pb2 as encoder
+from splade_sidecar.v1 import encoder_service_pb2_grpc, index_service_pb2_grpc
+from splade_sidecar.v1 import index_service_pb2 as index
+
+
+class Standing(encoder_service_pb2_grpc.EncoderServiceServicer, index_service_pb2_grpc.IndexServiceServicer):
+    """Answers each item of a stream when it has a permit for it."""
+
+    def __init__(self) -> None:
+        self.permits = threading.Semaphore(0)
+        self._server = grpc.server(futures.ThreadPoolExecutor(2))
+        encoder_service_pb2_grpc.add_EncoderServiceServicer_to_server(self, self._server)
+        index_service_pb2_grpc.add_IndexServiceServicer_to_server(self, self._server)
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.allow(1_000_000)
+        self._server.stop(None).wait()
+
+    def allow(self, items: int) -> None:
+        self.permits.release(items)
+
+    def Ingest(self, requests, context):
+        number = 0
+        for request in requests:
+            for _ in request.documents:
+                self.permits.acquire()
+                number += 1
+                result = index.DocumentResult(sequence=number, status=index.DOCUMENT_STATUS_INDEXED)
+                yield index.IngestResponse(results=[result], durable_through=number)
+
+    def EncodeStream(self, requests, context):
+        number = 0
+        for request in requests:
+            for _ in request.texts:
+                self.permits.acquire()
+                number += 1
+                result = encoder.EncodeStreamResult(sequence=number, encoded=encoder.EncodedText(token_count=3))
+                yield encoder.EncodeStreamResponse(results=[result])

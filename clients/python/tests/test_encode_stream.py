@@ -1,0 +1,90 @@
+"""Texts as a stream: in order, each with its vector or its refusal, whatever happens to the server."""
+
+import asyncio
+
+import pytest
+
+from servers import Server
+from splade_sidecar import AsyncClient, Client, GaveUp, InvalidArgument, NotFound
+from test_ingest import Killer
+
+COUNT = 2000
+
+
+def texts(count=COUNT):
+    for number in range(1, count + 1):
+        yield f"text number {number} about subject {number % 97}"
+
+
+def assert_whole(given, client):
+    assert [one.number for one in given] == list(range(1, COUNT + 1))
+    for number in (1, 1234, COUNT):
+        [wanted] = client.encode([f"text number {number} about subject {number % 97}"])
+        assert given[number - 1].vector == wanted
+
+
+def test_results_come_in_the_order_of_the_texts(client):
+    # Long texts and short ones in turn, so that the server is done with them in another order.
+    given = [f"text number {n} " + "word " * (n % 3 * 100) for n in range(90)]
+    results = list(client.encode_stream(given, "document", window_texts=40))
+    assert [one.number for one in results] == list(range(1, 91))
+    assert [one.vector for one in results] == client.encode(given)
+    assert list(client.encode_stream([])) == []
+
+
+def test_a_refused_text_ends_nothing(client):
+    good, bad, last = client.encode_stream(["heat transfer", " ", "supersonic flow"], "query", with_tokens=True)
+    assert good.vector.tokens and good.rejection is None
+    assert bad.vector is None and (bad.rejection.reason, bad.rejection.field) == ("EMPTY_TEXT", "text")
+    assert (last.number, last.vector.indices) == (3, client.encode(["supersonic flow"], "query")[0].indices)
+
+
+def test_a_server_that_is_killed_twice(binary, model_folder, tmp_path):
+    with Server(binary, model_folder, tmp_path) as server, Client(server.target) as client:
+        killer, given = Killer(server, 300, 1000), []
+        for one in client.encode_stream(texts()):
+            given.append(one)
+            killer.count(one.number)
+        assert killer.kills == 2
+        assert_whole(given, client)
+
+
+def test_the_same_with_asyncio(binary, model_folder, tmp_path):
+    async def main(target, killer):
+        async with AsyncClient(target) as client, client.encode_stream(texts()) as run:
+            given = []
+            async for one in run:
+                given.append(one)
+                killer.count(one.number)
+            return given
+
+    with Server(binary, model_folder, tmp_path) as server, Client(server.target) as client:
+        killer = Killer(server, 300, 1000)
+        given = asyncio.run(main(server.target, killer))
+        assert killer.kills == 2
+        assert_whole(given, client)
+
+
+def test_a_server_that_stays_away_is_given_up(binary, model_folder, tmp_path):
+    with Server(binary, model_folder, tmp_path) as server, Client(server.target) as client:
+        told = 0
+        with pytest.raises(GaveUp, match="Every text up to number") as caught:
+            for one in client.encode_stream(texts(), give_up_after=1.0):
+                told = one.number
+                if told == 100:
+                    server.kill()
+        assert f"up to number {told} " in caught.value.message
+
+
+def test_what_is_wrong_is_said(client):
+    with pytest.raises(TypeError, match="not one text"):
+        client.encode_stream("one text")
+    with pytest.raises(ValueError, match="window_texts"):
+        client.encode_stream([], window_texts=0)
+    with pytest.raises(TypeError, match="7 is no str"):
+        list(client.encode_stream(["a", 7]))
+    with pytest.raises(NotFound) as caught:
+        list(client.encode_stream(["a"], model="nonesuch"))
+    assert caught.value.reason == "UNKNOWN_MODEL"
+    with pytest.raises(InvalidArgument):
+        list(client.encode_stream(["a"], pruning={"weight_share": 2}))

@@ -1,0 +1,58 @@
+"""No page links to what is not there: a file, or a heading of one."""
+
+import re
+import subprocess
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from conftest import ROOT
+
+FENCE = re.compile(r"^```.*?^```", re.M | re.S)
+CODE = re.compile(r"`[^`\n]*`")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+ANCHOR = re.compile(r"<a id=\"([^\"]+)\"")
+HEADING = re.compile(r"^#+ (.+?)\s*$", re.M)
+
+
+def pages() -> list[Path]:
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
+    found = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [ROOT / name for name in found if (ROOT / name).exists()]
+
+
+def links(markdown: str) -> list[str]:
+    return LINK.findall(CODE.sub("`code`", FENCE.sub("", markdown)))
+
+
+def anchors(markdown: str) -> set[str]:
+    """Those that a page sets, and those of its headings as GitHub makes them: the second of a name has -1."""
+    markdown = FENCE.sub("", markdown)
+    made, seen = set(ANCHOR.findall(markdown)), {}
+    for heading in HEADING.findall(markdown):
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        name = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+        number = seen.get(name, 0)
+        seen[name] = number + 1
+        made.add(f"{name}-{number}" if number else name)
+    return made
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for link in links(page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{link}: there is no {path}"
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{link}: it has no such heading"
+
+
+def test_anchors_are_made_as_github_makes_them():
+    headings = "# A new model\n## What's `check`?\n## Clients (`clients/`)\n## Twice\n## Twice\n"
+    markdown = headings + '<a id="own"></a>\n```\n# no\n```\n'
+    assert anchors(markdown) == {"a-new-model", "whats-check", "clients-clients", "twice", "twice-1", "own"}
+    assert links("[a](b.md) `[c](d)` [e](f#g)\n```\n[h](i)\n```\n") == ["b.md", "f#g"]
