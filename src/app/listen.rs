@@ -173,6 +173,8 @@ async fn routes(config: &ServerConfig, gate: Gate, health: &Health) -> anyhow::R
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            // The details of errors, which tools such as grpcurl can't show otherwise.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let bytes = config.max_message_bytes;
