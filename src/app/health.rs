@@ -95,8 +95,9 @@ impl Health {
                 answer = store.ready() => answer,
             };
             let state = State { encoder: true, store: answer.is_ok() };
-            self.set(state).await;
             if last.replace(state) != Some(state) {
+                // Only then: those who watch are told of every setting.
+                self.set(state).await;
                 match answer {
                     Ok(()) => tracing::info!("serving"),
                     Err(error) => tracing::warn!(%error, "not serving the index: the store does not answer"),

@@ -1,4 +1,4 @@
-"""Lines of documents, run as they stand against a running server, and held against what the document shows of their output."""
+"""Lines of documents, run as they stand against a running server, and held against what is shown of their output."""
 
 import os
 import re
@@ -30,8 +30,10 @@ class Recipe:
 
 
 def recipes(markdown: str) -> list[Recipe]:
-    """The commands of the `sh` blocks that begin with one of the programs, each with its continuation lines, in order. A
-    block of `json` or `text` that follows shows what the last of them prints."""
+    """The commands of the `sh` blocks that begin with one of the programs, each with its continuation lines, in order.
+
+    A block of `json` or `text` that follows shows what the last of them prints.
+    """
     found: list[Recipe] = []
     for language, body in re.findall(r"^ *```(\w*)\n(.*?)^ *```$", markdown, re.MULTILINE | re.DOTALL):
         if language in ("json", "text") and found:
@@ -94,7 +96,7 @@ def run(recipe: Recipe, address: str) -> str:
 
 
 def check_shown(recipe: Recipe, printed: str) -> None:
-    """Everything that is shown was printed, but for figures and vectors, which differ with the model and the machine."""
+    """All that is shown was printed, but for figures, which differ with the model and the machine."""
     if recipe.shown.lstrip().startswith("{"):
         shown = re.findall(r'"\w+": |"[A-Z][A-Z_]+"', recipe.shown)
     else:

@@ -53,7 +53,7 @@ def test_every_line_of_ghz(start, tmp_path):
     for recipe in of_document(COOKBOOK, "ghz"):
         printed = run(recipe, sidecar.address)
         # It ends with 0 even if every call failed.
-        assert re.findall(r"\[(\w+)\]", printed) == ["OK"], f"{recipe.command}\n{printed}"
+        assert re.findall(r"\[([A-Z]\w+)\]", printed) == ["OK"], f"{recipe.command}\n{printed}"
 
 
 def test_every_call_of_the_contract_is_there():
