@@ -138,17 +138,16 @@ fn long_text(request: &EmbedSparseRequest) -> Result<LongText, Fault> {
     }
 }
 
-/// The pipeline's refusal of a text, in this API's terms.
+/// The refusal of a text, in this API's terms. The pipeline calls it `text`.
 fn refusal(fault: Fault, max_length: usize) -> Status {
-    status(match fault.reason {
+    let message = match fault.reason {
+        _ if fault.field != "text" => return status(fault),
         Reason::TextTooLong => {
-            let message =
-                format!("it has more tokens than the {max_length} that the model takes; split it, or set `truncate`");
-            Fault::new(Reason::TextTooLong, INPUTS, message)
+            format!("it has more tokens than the {max_length} that the model takes; split it, or set `truncate`")
         }
-        _ if fault.field.is_empty() => fault,
-        _ => Fault { field: INPUTS.to_owned(), ..fault },
-    })
+        _ => fault.message,
+    };
+    status(Fault::new(fault.reason, INPUTS, message))
 }
 
 /// Reads a stream of texts to its end.
