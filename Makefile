@@ -14,6 +14,8 @@ BENCH_VENV := $(TARGET)/venv-bench
 CLIENT_PYTHON_VENV := $(TARGET)/venv-client-python
 GRPCURL_BIN := $(TARGET)/bin/grpcurl
 GRPCURL_VERSION := v1.9.3
+GHZ_BIN := $(TARGET)/bin/ghz
+GHZ_VERSION := v0.121.0
 # What renders and judges deploy/: helm, kustomize and deploycheck. tests/deploy/tools/go.mod pins them.
 DEPLOY_TOOLS := $(TARGET)/bin
 PROMETHEUS := $(TARGET)/prometheus
@@ -59,18 +61,26 @@ export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
 endef
 
 .PHONY: test-python
-test-python: $(TEST_VENV)/.installed grpcurl ## Drive the server from Python and with grpcurl
+test-python: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpcurl ghz ## Drive the server from Python, with grpcurl and with ghz
 	$(server_to_test)
 	export SPLADE_CRANFIELD=$(CRANFIELD)
 	if [[ -x $(GRPCURL_BIN) ]]; then export GRPCURL=$(GRPCURL_BIN); fi
+	if [[ -x $(GHZ_BIN) ]]; then export GHZ=$(GHZ_BIN); fi
+	export BUF=$(LINT_VENV)/bin/buf
 	$(TEST_VENV)/bin/pytest tests/python -ra
 
-# grpcurl comes from its own source, which needs Go. Without Go the tests that need it are skipped, and say so.
+# grpcurl and ghz come from their own sources, which need Go. Without Go the tests that need them are skipped, and say so.
 .PHONY: grpcurl
 grpcurl:
 	if [[ -x $(GRPCURL_BIN) ]]; then exit 0; fi
 	if ! command -v go >/dev/null; then echo "no Go here, so no grpcurl"; exit 0; fi
 	GOBIN=$(dir $(GRPCURL_BIN)) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
+
+.PHONY: ghz
+ghz:
+	if [[ -x $(GHZ_BIN) ]]; then exit 0; fi
+	if ! command -v go >/dev/null; then echo "no Go here, so no ghz"; exit 0; fi
+	GOBIN=$(dir $(GHZ_BIN)) go install github.com/bojand/ghz/cmd/ghz@$(GHZ_VERSION)
 
 .PHONY: test-deploy
 test-deploy: $(DEPLOY_VENV)/.installed deploy-tools ## Check the image, the manifests, the chart and the compose file
@@ -159,6 +169,11 @@ prometheus:
 dist: ## Make a release in dist/: binary, licences, bill of materials, checksums; a clean checkout gives it its revision
 	CARGO_TARGET_DIR=$(TARGET) scripts/dist.sh
 
+.PHONY: release-contract
+release-contract: $(LINT_VENV)/.installed ## Keep the contract of a release, which later ones may not break; make release-contract VERSION=0.2.0
+	[[ "$(VERSION)" =~ ^[0-9]+[.][0-9]+[.][0-9]+$$ ]] || { echo "give the release: VERSION=0.2.0"; exit 1; }
+	$(LINT_VENV)/bin/buf build proto --exclude-source-info -o proto/released/v$(VERSION).binpb
+
 .PHONY: fuzz
 fuzz: ## Fuzz what comes from outside; make fuzz TIME=60 TARGETS=jsonl (needs nightly and cargo-fuzz; fuzz/README.md)
 	cargo +nightly fuzz build -s none
@@ -175,6 +190,7 @@ lint: $(LINT_VENV)/.installed ## Check format, lints, the contract, dependencies
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	$(LINT_VENV)/bin/buf lint proto
+	$(LINT_VENV)/bin/buf breaking proto --against "$$(ls proto/released/*.binpb | sort -V | tail -n 1)"
 	# The advisories are left out: their database is a git repository, and this must work where only registries are reached.
 	PATH=$(LINT_VENV)/bin:$$PATH cargo deny --locked check --hide-inclusion-graph bans licenses sources
 	$(LINT_VENV)/bin/shellcheck $(SHELL_SCRIPTS)

@@ -7,7 +7,7 @@ use prost::Message;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 
-const PROTOS: [&str; 2] = ["splade/v1/encoder_service.proto", "splade/v1/index_service.proto"];
+const PROTOS: [&str; 3] = ["splade/v1/encoder_service.proto", "splade/v1/index_service.proto", "tei/v1/tei.proto"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tell_revision();

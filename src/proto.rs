@@ -1,8 +1,12 @@
-//! The contract of `proto/splade/v1`, as code.
+//! The contract of `proto/`, as code: `splade.v1`, and in [`tei`] what text-embeddings-inference calls `tei.v1`.
 
 #![allow(clippy::all, clippy::pedantic, missing_docs)]
 
 tonic::include_proto!("splade.v1");
+
+pub mod tei {
+    tonic::include_proto!("tei.v1");
+}
 
 /// The contract itself, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/splade_descriptor.bin"));

@@ -44,7 +44,7 @@ def generate() -> None:
 
     with tempfile.TemporaryDirectory() as out:
         outputs = [f"--{kind}_out={out}" for kind in ("python", "pyi", "grpc_python")]
-        compile(contract(), sorted(contract().rglob("*.proto")), *outputs)
+        compile(contract(), sorted(contract().glob("splade/v1/*.proto")), *outputs)
         for made in Path(out, "splade", "v1").iterdir():
             text = re.sub(r"^from splade\.v1 import", "from splade_sidecar.v1 import", made.read_text(), flags=re.M)
             (PACKAGE / "v1" / made.name).write_text(text)

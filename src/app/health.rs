@@ -1,6 +1,6 @@
 //! `grpc.health.v1`: each service, and the server as a whole under the empty name.
 //!
-//! The encoder serves when the models are ready. The index, and with it the server as a whole, serves while the store
+//! The encoder, also in the form of `tei.v1`, serves when the models are ready. The index, and with it the server as a whole, serves while the store
 //! answers too.
 
 use std::sync::Arc;
@@ -14,17 +14,22 @@ use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, HealthService};
 
+use crate::grpc::tei::TeiApi;
 use crate::grpc::{EncoderApi, IndexApi};
 use crate::metrics as names;
 use crate::proto::encoder_service_server::EncoderServiceServer;
 use crate::proto::index_service_server::IndexServiceServer;
+use crate::proto::tei::embed_server::EmbedServer;
+use crate::proto::tei::info_server::InfoServer;
 use crate::store::VectorStore;
 
 /// How often the store is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 const WHOLE: &str = "";
-const ENCODER: &str = EncoderServiceServer::<EncoderApi>::NAME;
+/// What needs no store.
+const ENCODERS: [&str; 3] =
+    [EncoderServiceServer::<EncoderApi>::NAME, InfoServer::<TeiApi>::NAME, EmbedServer::<TeiApi>::NAME];
 const INDEX: &str = IndexServiceServer::<IndexApi>::NAME;
 
 /// What the health service says.
@@ -90,8 +95,9 @@ impl Health {
                 answer = store.ready() => answer,
             };
             let state = State { encoder: true, store: answer.is_ok() };
-            self.set(state).await;
             if last.replace(state) != Some(state) {
+                // Only then: those who watch are told of every setting.
+                self.set(state).await;
                 match answer {
                     Ok(()) => tracing::info!("serving"),
                     Err(error) => tracing::warn!(%error, "not serving the index: the store does not answer"),
@@ -103,14 +109,16 @@ impl Health {
 
     /// Ends the streams of those who watch, which would keep the server from ending.
     pub async fn end(mut self) {
-        for name in [WHOLE, ENCODER, INDEX] {
+        for name in ENCODERS.into_iter().chain([INDEX, WHOLE]) {
             self.reporter.clear_service_status(name).await;
         }
     }
 
     async fn set(&self, state: State) {
         self.state.send_replace(state);
-        self.reporter.set_service_status(ENCODER, serving(state.encoder)).await;
+        for encoder in ENCODERS {
+            self.reporter.set_service_status(encoder, serving(state.encoder)).await;
+        }
         self.reporter.set_service_status(INDEX, serving(state.ready())).await;
         self.reporter.set_service_status(WHOLE, serving(state.ready())).await;
     }

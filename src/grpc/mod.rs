@@ -17,6 +17,7 @@ pub(crate) mod payload;
 mod search;
 mod status;
 mod stream;
+pub mod tei;
 mod vector;
 
 use std::sync::Arc;

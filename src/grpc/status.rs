@@ -29,6 +29,7 @@ pub fn code(reason: Reason) -> Code {
         Reason::Overloaded => Code::ResourceExhausted,
         Reason::Cancelled | Reason::StreamIdle => Code::DeadlineExceeded,
         Reason::Unauthenticated => Code::Unauthenticated,
+        Reason::Unimplemented => Code::Unimplemented,
         Reason::Internal => Code::Internal,
     }
 }

@@ -13,7 +13,7 @@ pub fn to_sparse_vector(vector: SparseVector) -> proto::SparseVector {
 
 /// An encoded text, with each index's token if `tokens_of` is given.
 pub fn to_encoded_text(encoded: Encoded, tokens_of: Option<&Model>) -> proto::EncodedText {
-    let Encoded { vector, tokens, windows, truncated, pruned } = encoded;
+    let Encoded { vector, tokens, windows, truncated, pruned, took: _ } = encoded;
     let tokens_of = tokens_of.into_iter().flat_map(|model| vector.indices().iter().map(|&index| token(model, index)));
     let tokens_of = tokens_of.collect();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);

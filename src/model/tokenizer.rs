@@ -104,6 +104,17 @@ impl Tokenizer {
         Ok(Tokens { ids: self.sequence(&ids)?, truncated })
     }
 
+    /// The same, cut from the other end: the last tokens that there is room for.
+    ///
+    /// # Errors
+    /// As [`Self::tokenize`].
+    pub fn tokenize_end(&self, text: &str) -> tokenizers::Result<Tokens> {
+        let mut ids = self.tokens(text)?;
+        let excess = ids.len().saturating_sub(self.room.unwrap_or(usize::MAX));
+        ids.drain(..excess);
+        Ok(Tokens { ids: self.sequence(&ids)?, truncated: excess > 0 })
+    }
+
     /// All of a text's tokens, however many, without special ones.
     ///
     /// # Errors

@@ -31,7 +31,8 @@ pub type Vectors = mpsc::Receiver<Finished<u64, Encoded>>;
 pub struct Encode {
     pipeline: Pipeline,
     urgency: Urgency,
-    options: EncodeOptions,
+    /// How the next text is encoded.
+    pub options: EncodeOptions,
     /// Room for its texts and their vectors.
     pub tickets: Tickets<u64, Encoded>,
 }

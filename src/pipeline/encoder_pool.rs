@@ -23,8 +23,8 @@ use super::lane::{Lane, Queued};
 use super::{BULK_LANE, QUERY_LANE};
 use batch::Text;
 use fair::Fairness;
-pub use job::{Continuation, EncodeJob, Encoded};
-use tokenize::{Sequences, tokenize};
+pub use job::{Continuation, EncodeJob, Encoded, Took};
+use tokenize::{Sequences, Tokenized, tokenize};
 
 /// How the threads work.
 #[derive(Debug, Clone, Copy)]
@@ -160,9 +160,9 @@ impl Worker {
             // Long texts take a while to tokenize, and many of them may be refused for their length.
             between();
             match tokenize(queued.take()) {
-                Some((job, Sequences::One(tokens))) => {
+                Some(Tokenized { job, sequences: Sequences::One(tokens), tokenizing }) => {
                     let weight = tokens.ids.len();
-                    let closed = batcher.push(Text { job, tokens }, weight, Instant::now());
+                    let closed = batcher.push(Text { job, tokens, tokenizing }, weight, Instant::now());
                     share = share.saturating_sub(1);
                     if let Some(batch) = closed.or_else(|| if share == 0 { batcher.flush() } else { None }) {
                         batch::encode(batch, self.batch_tokens, &mut between);
@@ -172,12 +172,12 @@ impl Worker {
                         share = lane.len().div_ceil(self.threads);
                     }
                 }
-                Some((job, Sequences::Windows(windows))) => {
+                Some(Tokenized { job, sequences: Sequences::Windows(windows), tokenizing }) => {
                     // What came before it must not wait for all its windows.
                     if let Some(batch) = batcher.flush() {
                         batch::encode(batch, self.batch_tokens, &mut between);
                     }
-                    windows::encode(job, &windows, self.batch_tokens, &mut || match work {
+                    windows::encode(job, &windows, tokenizing, self.batch_tokens, &mut || match work {
                         Work::Bulk => between(),
                         Work::Query => self.serve_queries(Work::Amid),
                         Work::Amid => {}

@@ -38,7 +38,7 @@ use metrics::{counter, gauge, histogram};
 
 pub use collections::{Accept, Collections, ModelChoice, Opened};
 pub use encode::{Encode, EncodeOptions, Vectors};
-pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
+pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig, Took};
 pub use finalizer::{Finalizer, Finished};
 pub use ingest::{DocumentKey, Indexed, Ingest, IngestOptions, Results, Stored, Unreadable};
 pub use lane::{Lane, Queued};
@@ -86,6 +86,7 @@ pub struct Pipeline {
 
 #[derive(Debug)]
 struct Inner {
+    config: PipelineConfig,
     texts: Permits,
     documents: Permits,
     pool: EncoderPool,
@@ -149,6 +150,7 @@ impl Pipeline {
         let capacity = config.max_documents + config.max_interactive;
         let writers = Arc::new(Writers::new(store, config.writer, capacity));
         let inner = Inner {
+            config,
             texts: Permits::new(&config, "texts", "encode", "encode_stream"),
             documents: Permits::new(&config, "documents", "upsert", "ingest"),
             pool,
@@ -180,6 +182,11 @@ impl Pipeline {
             Some(finished) => finished.outcome,
             None => Err(closed()),
         }
+    }
+
+    /// What bounds it.
+    pub fn config(&self) -> &PipelineConfig {
+        &self.inner.config
     }
 
     /// How many encoder threads there are.

@@ -67,7 +67,7 @@ impl Continuation for Write {
         let Self { admitted, options, writer, span } = *self;
         let Admitted { mut document, digest, bytes, finalizer, claim } = admitted;
         document.text = text;
-        let Encoded { vector, tokens, windows, truncated, pruned } = match outcome {
+        let Encoded { vector, tokens, windows, truncated, pruned, took: _ } = match outcome {
             Ok(encoded) => encoded,
             Err(fault) => return finalizer.finish(Err(fault)),
         };

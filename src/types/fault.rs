@@ -83,6 +83,8 @@ pub enum Reason {
     StreamIdle,
     /// The call carries no token, or a wrong one.
     Unauthenticated,
+    /// The call is there for clients that know it, and does nothing.
+    Unimplemented,
     /// The server is not ready yet.
     Starting,
     /// The server is stopping.
@@ -111,6 +113,7 @@ impl Reason {
             Self::Cancelled => "CANCELLED",
             Self::StreamIdle => "STREAM_IDLE",
             Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Unimplemented => "UNIMPLEMENTED",
             Self::Starting => "STARTING",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Internal => "INTERNAL",

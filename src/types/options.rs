@@ -25,8 +25,11 @@ impl Role {
 /// What to do with a text of more tokens than the model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LongText {
+    /// Encode its first tokens.
     #[default]
     Truncate,
+    /// Encode its last tokens.
+    TruncateLeft,
     Reject,
     /// Encode all of it, as windows of as many tokens as the model takes.
     Window {

@@ -18,6 +18,7 @@ mod restart;
 mod search;
 mod server;
 mod sockets;
+mod tei;
 mod traces;
 mod unchanged;
 

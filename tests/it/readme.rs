@@ -1,5 +1,7 @@
 //! What documents repeat of the code is made from it. `UPDATE_DOCS=1` writes it anew.
 
+mod api;
+
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

@@ -1,40 +1,9 @@
 """Every grpcurl line of the README, run as it stands against a running server, over reflection."""
 
 import json
-import os
 import shlex
-import shutil
-import subprocess
 
-import pytest
-
-from conftest import ROOT
-
-README_ADDRESS = "localhost:50051"
-
-
-def commands(markdown: str) -> list[str]:
-    """The commands of the code blocks that begin with `grpcurl `, each with its continuation lines, in order."""
-    found, inside, pending = [], False, None
-    for line in markdown.splitlines():
-        if line.lstrip().startswith("```"):
-            inside, pending = not inside, None
-        elif inside and (pending is not None or line.startswith("grpcurl ")):
-            pending = line if pending is None else f"{pending}\n{line}"
-            if is_complete(pending):
-                found.append(pending)
-                pending = None
-    return found
-
-
-def is_complete(command: str) -> bool:
-    if command.endswith("\\"):
-        return False
-    try:
-        shlex.split(command)
-    except ValueError:  # A quotation goes on in the next line.
-        return False
-    return True
+from recipes import of_document, path_of, run
 
 
 def json_values(text: str) -> list[object]:
@@ -46,25 +15,15 @@ def json_values(text: str) -> list[object]:
     return values
 
 
-def test_commands_are_found():
-    markdown = "```sh\ngrpcurl a \\\n  b\nls\ngrpcurl -d '{\n}' c\n```\ngrpcurl outside\n"
-    assert commands(markdown) == ["grpcurl a \\\n  b", "grpcurl -d '{\n}' c"]
+def test_json_values_are_found():
     assert json_values('{"a": 1}\n{}\n') == [{"a": 1}, {}]
 
 
 def test_the_lines_of_the_readme(start, tmp_path):
-    grpcurl = os.environ.get("GRPCURL") or shutil.which("grpcurl")
-    if not grpcurl:
-        pytest.skip("there is no grpcurl: set GRPCURL, or put it on the PATH")
-    lines = commands((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert lines, "the README has no grpcurl line"
+    path_of("grpcurl")
     # A server of its own: the README begins with an empty store.
     sidecar = start(tmp_path / "store")
-    for line in lines:
-        assert README_ADDRESS in line, f"{line}\ndoes not name {README_ADDRESS}"
-        command = shlex.quote(grpcurl) + line.removeprefix("grpcurl").replace(README_ADDRESS, sidecar.address)
-        done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-        assert done.stdout.strip(), f"{line}\nprinted nothing"
-        if not {"list", "describe"} & set(shlex.split(line)):
-            assert json_values(done.stdout), line
+    for recipe in of_document("README.md", "grpcurl"):
+        printed = run(recipe, sidecar.address)
+        if not {"list", "describe"} & set(shlex.split(recipe.command)):
+            assert json_values(printed), recipe.command

@@ -1,6 +1,7 @@
 //! Batches are encoded: the texts of each encoder together, and those that an encoder fails on alone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{counter, histogram};
 use tokio::time::Instant;
@@ -18,6 +19,8 @@ use crate::types::{Reason, SparseVector};
 pub struct Text {
     pub job: EncodeJob,
     pub tokens: Tokens,
+    /// How long it took to make them.
+    pub tokenizing: Duration,
 }
 
 /// Encodes a batch of at most `batch_tokens`, the texts of each encoder together.
@@ -34,10 +37,12 @@ fn encode_group(encoder: &dyn Encoder, group: Vec<Text>, batch_tokens: usize, be
     let span = span(&group);
     let _entered = span.enter();
     let batch = group.iter().map(|text| text.tokens.ids.as_slice()).collect();
+    let begun = Instant::now();
     match vectors(encoder, &batch, batch_tokens, between) {
-        Ok(vectors) => group.into_iter().zip(vectors).for_each(|(Text { job, tokens }, vector)| {
+        Ok(vectors) => group.into_iter().zip(vectors).for_each(|(Text { job, tokens, tokenizing }, vector)| {
             let Tokens { ids, truncated } = tokens;
-            job.finish(Encoded { vector, tokens: ids.len(), windows: 1, truncated, ..Encoded::default() });
+            let took = job.took(tokenizing, begun);
+            job.finish(Encoded { vector, tokens: ids.len(), windows: 1, truncated, took, ..Encoded::default() });
         }),
         // Its neighbours must not pay for the text that the encoder fails on.
         Err(_) if group.len() > 1 => {

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{counter, histogram};
+use tokio::time::Instant;
 
 use crate::metrics as names;
 use crate::model::{Model, Side, prune};
@@ -41,12 +43,29 @@ pub struct Encoded {
     /// Whether the text was cut to the model's max length.
     pub truncated: bool,
     pub pruned: Pruned,
+    pub took: Took,
+}
+
+/// How long the steps of a text's encoding took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Took {
+    /// It waited for an encoder thread, and for its batch.
+    pub waiting: Duration,
+    pub tokenizing: Duration,
+    /// The whole batch, or all batches of its windows.
+    pub encoding: Duration,
 }
 
 impl EncodeJob {
     /// How texts of its role are encoded.
     pub fn side(&self) -> &Side {
         self.model.side(self.role)
+    }
+
+    /// How long its steps took, if its encoding began at `begun` and has just ended.
+    pub fn took(&self, tokenizing: Duration, begun: Instant) -> Took {
+        let before = begun.saturating_duration_since(self.origin.since);
+        Took { waiting: before.saturating_sub(tokenizing), tokenizing, encoding: begun.elapsed() }
     }
 
     /// Prunes the vector and hands it on.

@@ -1,8 +1,10 @@
 //! A job's text becomes the sequences of tokens that are encoded: one, or overlapping windows.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use metrics::counter;
+use tokio::time::Instant;
 
 use super::caught;
 use super::job::EncodeJob;
@@ -38,11 +40,20 @@ impl Windows {
     }
 }
 
+/// A text that is ready to be encoded.
+pub struct Tokenized {
+    pub job: EncodeJob,
+    pub sequences: Sequences,
+    /// How long that took.
+    pub tokenizing: Duration,
+}
+
 /// Makes a text ready, or answers for it.
-pub fn tokenize(job: EncodeJob) -> Option<(EncodeJob, Sequences)> {
+pub fn tokenize(job: EncodeJob) -> Option<Tokenized> {
     if job.next.is_abandoned() {
         return None;
     }
+    let start = Instant::now();
     match caught(|| sequences(&job)) {
         Ok(Ok(Sequences::One(tokens))) if tokens.truncated && job.long_text == LongText::Reject => {
             let max_length = job.model.settings.max_length;
@@ -52,7 +63,7 @@ pub fn tokenize(job: EncodeJob) -> Option<(EncodeJob, Sequences)> {
             );
             job.refuse(Reason::TextTooLong, message);
         }
-        Ok(Ok(sequences)) => return Some((job, sequences)),
+        Ok(Ok(sequences)) => return Some(Tokenized { job, sequences, tokenizing: start.elapsed() }),
         Ok(Err(error)) => {
             let message = format!("the model's tokenizer can't read the text: {error}; change the text");
             job.refuse(Reason::InvalidArgument, message);
@@ -68,8 +79,10 @@ pub fn tokenize(job: EncodeJob) -> Option<(EncodeJob, Sequences)> {
 
 fn sequences(job: &EncodeJob) -> tokenizers::Result<Sequences> {
     let tokenizer = &job.side().tokenizer;
-    let (LongText::Window { overlap }, Some(size)) = (job.long_text, tokenizer.room()) else {
-        return tokenizer.tokenize(&job.text).map(Sequences::One);
+    let (overlap, size) = match (job.long_text, tokenizer.room()) {
+        (LongText::Window { overlap }, Some(size)) => (overlap, size),
+        (LongText::TruncateLeft, _) => return tokenizer.tokenize_end(&job.text).map(Sequences::One),
+        _ => return tokenizer.tokenize(&job.text).map(Sequences::One),
     };
     let tokens = tokenizer.tokens(&job.text)?;
     if tokens.len() > size {

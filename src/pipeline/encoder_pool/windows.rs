@@ -17,13 +17,17 @@ use crate::pipeline::batcher::{Batcher, Limits};
 use crate::trace;
 
 /// Encodes the windows of a text, `batch_tokens` at a time, unless nobody waits for it any more.
-pub fn encode(job: EncodeJob, windows: &Windows, batch_tokens: usize, between: &mut dyn FnMut()) {
+pub fn encode(job: EncodeJob, windows: &Windows, tokenizing: Duration, batch_tokens: usize, between: &mut dyn FnMut()) {
     let waited_ms = job.origin.since.elapsed().as_secs_f64() * 1e3;
     let span = debug_span!(parent: job.origin.span.id(), "encode", texts = 1, tokens = windows.tokens.len(), waited_ms);
     let span = trace::batch(span, [&job.origin.span]);
     let _entered = span.enter();
+    let begun = Instant::now();
     match encode_all(&job, windows, batch_tokens, between) {
-        Ok(Some(encoded)) => job.finish(encoded),
+        Ok(Some(encoded)) => {
+            let took = job.took(tokenizing, begun);
+            job.finish(Encoded { took, ..encoded });
+        }
         Ok(None) => {}
         Err(_) => refuse(job),
     }

@@ -22,7 +22,7 @@ use crate::support::documents::{document, encoded, key, messages, numbered, opti
 use crate::support::failure::Failure;
 use crate::support::sidecar::{Sidecar, config};
 
-const SERVICES: [&str; 2] = ["splade.v1.EncoderService", "splade.v1.IndexService"];
+const SERVICES: [&str; 4] = ["splade.v1.EncoderService", "splade.v1.IndexService", "tei.v1.Info", "tei.v1.Embed"];
 
 async fn health(channel: Channel, service: &str) -> Result<ServingStatus, Code> {
     let request = HealthCheckRequest { service: service.to_owned() };

@@ -2,6 +2,8 @@
 
 use splade_sidecar::proto::ListModelsRequest;
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
+use splade_sidecar::proto::tei::InfoRequest;
+use splade_sidecar::proto::tei::info_client::InfoClient;
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
@@ -37,6 +39,10 @@ async fn list(channel: &Channel, header: Option<(&'static str, String)>) -> Resu
     EncoderServiceClient::new(channel.clone()).list_models(with(ListModelsRequest {}, header)).await.map(drop)
 }
 
+async fn info(channel: &Channel, header: Option<(&'static str, String)>) -> Result<(), Status> {
+    InfoClient::new(channel.clone()).info(with(InfoRequest {}, header)).await.map(drop)
+}
+
 fn bearer(token: &str) -> Option<(&'static str, String)> {
     Some(("authorization", format!("Bearer {token}")))
 }
@@ -70,12 +76,14 @@ async fn every_service_but_health_wants_one_on_every_socket() {
             list(&channel, bearer(token)).await.unwrap();
             list(&channel, Some(("x-api-key", token.to_owned()))).await.unwrap();
             reflect(&channel, bearer(token)).await.unwrap();
+            info(&channel, bearer(token)).await.unwrap();
         }
         assert_refused(list(&channel, None).await, "the call carries no token; ");
         assert_refused(list(&channel, Some(("authorization", OLD.to_owned()))).await, "the call carries no token; ");
         assert_refused(list(&channel, bearer("bad-0123456789abcdef")).await, "the token is not a valid one; ");
         assert_refused(list(&channel, Some(("x-api-key", String::new()))).await, "the token is not a valid one; ");
         assert_refused(reflect(&channel, None).await, "the call carries no token; ");
+        assert_refused(info(&channel, None).await, "the call carries no token; ");
     }
     sidecar.end().await;
 }

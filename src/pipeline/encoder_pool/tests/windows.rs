@@ -20,7 +20,7 @@ impl Continuation for Keep {
     }
 }
 
-/// What the thread makes of texts that wait together.
+/// What the thread makes of texts that wait together, but for the time that it took, which is never the same.
 fn encoded(model: &Arc<Model>, texts: &[String], long_text: LongText, batch_tokens: usize) -> Vec<Encoded> {
     let kept = Arc::new(Mutex::new(vec![None; texts.len()]));
     let jobs = texts.iter().enumerate().map(|(number, text)| {
@@ -33,7 +33,12 @@ fn encoded(model: &Arc<Model>, texts: &[String], long_text: LongText, batch_toke
     drop(lane);
     run(worker);
     let kept = std::mem::take(&mut *kept.lock().unwrap());
-    kept.into_iter().map(Option::unwrap).collect()
+    let kept = kept.into_iter().map(Option::unwrap);
+    let timeless = kept.map(|encoded| {
+        assert!(!encoded.took.tokenizing.is_zero() && !encoded.took.encoding.is_zero(), "{:?}", encoded.took);
+        Encoded { took: Took::default(), ..encoded }
+    });
+    timeless.collect()
 }
 
 /// The vector of some tokens of a text, encoded as a batch of their own.

@@ -1,0 +1,193 @@
+//! `Embed`: texts in, sparse vectors out.
+
+use futures_util::{TryStreamExt, stream};
+use metrics::counter;
+use tokio::sync::mpsc;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument;
+
+use super::TeiApi;
+use super::answer::{Arrival, answer, with_headers};
+use super::in_order::InOrder;
+use super::unimplemented::use_instead;
+use crate::grpc::deadline::deadline;
+use crate::grpc::document::check_text;
+use crate::grpc::options::invalid;
+use crate::grpc::status::status;
+use crate::grpc::stream::{OpenStream, Responder, Responses, next_request};
+use crate::grpc::{Pass, Shared};
+use crate::metrics as names;
+use crate::pipeline::{Encode, EncodeOptions, Encoded, Finished, Urgency};
+use crate::proto::tei::embed_server::Embed;
+use crate::proto::tei::{
+    EmbedAllRequest, EmbedAllResponse, EmbedRequest, EmbedResponse, EmbedSparseRequest, EmbedSparseResponse,
+    TruncationDirection,
+};
+use crate::types::{Fault, LongText, Reason, Role};
+
+/// The most results of the pipeline that are put in order at once.
+const AT_ONCE: usize = 64;
+
+const SPARSE: &str = "it is for dense vectors, and these are sparse; use Embed.EmbedSparse";
+const SPARSE_STREAM: &str = "it is for dense vectors, and these are sparse; use Embed.EmbedSparseStream";
+const TERMS: &str = "it is for a dense vector of each token; use splade.v1.EncoderService/Encode with `with_tokens` to see a text's terms";
+
+#[tonic::async_trait]
+impl Embed for TeiApi {
+    async fn embed_sparse(
+        &self,
+        request: Request<EmbedSparseRequest>,
+    ) -> Result<Response<EmbedSparseResponse>, Status> {
+        let shared = self.gate.pass()?;
+        let request = request.into_inner();
+        let arrival = Arrival::of(&request.inputs);
+        let options = shared.embed_options(&request).map_err(status)?;
+        counter!(names::RECEIVED, "call" => "encode").increment(1);
+        let model = options.model.clone();
+        let encoded = shared.pipeline.encode_one(options, request.inputs).await;
+        let encoded = encoded.map_err(|fault| refusal(fault, model.settings.max_length))?;
+        Ok(with_headers(answer(arrival, encoded), model.device))
+    }
+
+    type EmbedSparseStreamStream = Responses<EmbedSparseResponse>;
+
+    async fn embed_sparse_stream(
+        &self,
+        request: Request<Streaming<EmbedSparseRequest>>,
+    ) -> Result<Response<Self::EmbedSparseStreamStream>, Status> {
+        let shared = self.gate.pass()?;
+        let open = OpenStream::new("encode_stream", shared.clone())?;
+        let deadline = deadline(request.metadata());
+        let options = shared.default_options().map_err(status)?;
+        let max_length = options.model.settings.max_length;
+        let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
+        let (arrivals, mut order) = InOrder::new();
+        let reader = tokio::spawn(read(shared, request.into_inner(), encode, arrivals).in_current_span());
+        let responder = Responder { results, reader, deadline, results_a_message: AT_ONCE, _open: open };
+        let answers = responder.respond(move |finished| stream::iter(in_order(&mut order, finished, max_length)));
+        Ok(Response::new(Box::pin(answers.try_flatten())))
+    }
+
+    async fn embed(&self, _: Request<EmbedRequest>) -> Result<Response<EmbedResponse>, Status> {
+        Err(use_instead(SPARSE))
+    }
+
+    type EmbedStreamStream = Responses<EmbedResponse>;
+
+    async fn embed_stream(
+        &self,
+        _: Request<Streaming<EmbedRequest>>,
+    ) -> Result<Response<Self::EmbedStreamStream>, Status> {
+        Err(use_instead(SPARSE_STREAM))
+    }
+
+    async fn embed_all(&self, _: Request<EmbedAllRequest>) -> Result<Response<EmbedAllResponse>, Status> {
+        Err(use_instead(TERMS))
+    }
+
+    type EmbedAllStreamStream = Responses<EmbedAllResponse>;
+
+    async fn embed_all_stream(
+        &self,
+        _: Request<Streaming<EmbedAllRequest>>,
+    ) -> Result<Response<Self::EmbedAllStreamStream>, Status> {
+        Err(use_instead(TERMS))
+    }
+}
+
+impl Shared {
+    /// How a text is encoded unless its request says otherwise.
+    fn default_options(&self) -> Result<EncodeOptions, Fault> {
+        let (model, role) = (self.models.get("")?, Role::default());
+        Ok(EncodeOptions { model, role, long_text: LongText::Reject, pruning: self.pruning.of(role) })
+    }
+
+    /// Checks a request. Each of a stream may ask for something else.
+    fn embed_options(&self, request: &EmbedSparseRequest) -> Result<EncodeOptions, Fault> {
+        let checked = check_text(&request.inputs, self.limits.text_bytes);
+        checked.map_err(|fault| Fault { field: INPUTS.to_owned(), ..fault })?;
+        let (role, long_text) = (role(request.prompt_name.as_deref())?, long_text(request)?);
+        Ok(EncodeOptions { role, long_text, pruning: self.pruning.of(role), ..self.default_options()? })
+    }
+}
+
+const INPUTS: &str = "inputs";
+
+/// There are no roles in this API. A prompt says the same: what a text is for.
+fn role(prompt_name: Option<&str>) -> Result<Role, Fault> {
+    match prompt_name {
+        None | Some("document") => Ok(Role::Document),
+        Some("query") => Ok(Role::Query),
+        Some(other) => {
+            let message = format!("there is no prompt `{other}`; use `query` or `document`, or leave it out");
+            Err(invalid("prompt_name", message))
+        }
+    }
+}
+
+fn long_text(request: &EmbedSparseRequest) -> Result<LongText, Fault> {
+    let value = request.truncation_direction;
+    match (request.truncate, TruncationDirection::try_from(value)) {
+        (false, Ok(_)) => Ok(LongText::Reject),
+        (true, Ok(TruncationDirection::Right)) => Ok(LongText::Truncate),
+        (true, Ok(TruncationDirection::Left)) => Ok(LongText::TruncateLeft),
+        (_, Err(_)) => {
+            let message = format!("{value} is no value of TruncationDirection; use one that is");
+            Err(invalid("truncation_direction", message))
+        }
+    }
+}
+
+/// The refusal of a text, in this API's terms. The pipeline calls it `text`.
+fn refusal(fault: Fault, max_length: usize) -> Status {
+    let message = match fault.reason {
+        _ if fault.field != "text" => return status(fault),
+        Reason::TextTooLong => {
+            format!("it has more tokens than the {max_length} that the model takes; split it, or set `truncate`")
+        }
+        _ => fault.message,
+    };
+    status(Fault::new(fault.reason, INPUTS, message))
+}
+
+/// Reads a stream of texts to its end.
+async fn read(
+    shared: Pass,
+    mut requests: Streaming<EmbedSparseRequest>,
+    mut encode: Encode,
+    arrivals: mpsc::Sender<Arrival>,
+) -> Result<(), Status> {
+    let mut number = 0;
+    loop {
+        // Nothing is read before there is room for it.
+        drop(encode.tickets.take().await.map_err(status)?);
+        let next = next_request(&mut requests, &shared, encode.tickets.settled(), encode.tickets.abandoned());
+        let Some(request) = next.await? else { return Ok(()) };
+        counter!(names::RECEIVED, "call" => "encode_stream").increment(1);
+        // Fails when the client has gone.
+        let Ok(()) = arrivals.send(Arrival::of(&request.inputs)).await else { return Ok(()) };
+        number += 1;
+        let text = shared.embed_options(&request).map(|options| {
+            encode.options = options;
+            request.inputs
+        });
+        let ticket = encode.tickets.take().await.map_err(status)?;
+        encode.submit(ticket, number, text).await.map_err(status)?;
+    }
+}
+
+/// The answers that are due now that these texts are finished. The first refusal is the last of all.
+fn in_order(
+    order: &mut InOrder<Arrival, Result<Encoded, Fault>>,
+    finished: Vec<Finished<u64, Encoded>>,
+    max_length: usize,
+) -> Vec<Result<EmbedSparseResponse, Status>> {
+    for Finished { key, outcome } in finished {
+        order.put(key, outcome);
+    }
+    let mut due = Vec::new();
+    while let Some((arrival, outcome)) = order.take() {
+        due.push(outcome.map(|encoded| answer(arrival, encoded)).map_err(|fault| refusal(fault, max_length)));
+    }
+    due
+}

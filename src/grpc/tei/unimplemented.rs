@@ -1,0 +1,110 @@
+//! What there is no sparse vector in: `Predict`, `Rerank`, `Tokenize`. Each call says what to use instead.
+
+use tonic::{Request, Response, Status, Streaming};
+
+use super::TeiApi;
+use crate::grpc::status::status;
+use crate::grpc::stream::Responses;
+use crate::proto::tei::predict_server::Predict;
+use crate::proto::tei::rerank_server::Rerank;
+use crate::proto::tei::tokenize_server::Tokenize;
+use crate::proto::tei::{
+    DecodeRequest, DecodeResponse, EncodeRequest, EncodeResponse, PredictPairRequest, PredictRequest, PredictResponse,
+    RerankRequest, RerankResponse, RerankStreamRequest,
+};
+use crate::types::{Fault, Reason};
+
+/// What a call that does nothing says.
+pub fn use_instead(message: &str) -> Status {
+    status(Fault::new(Reason::Unimplemented, "", message))
+}
+
+fn predict() -> Status {
+    use_instead("no classifier is served here; use text-embeddings-inference with one")
+}
+
+fn rerank() -> Status {
+    use_instead(
+        "no cross-encoder is served here; use splade.v1.IndexService/Explain, which scores a query and a text by their \
+         sparse vectors",
+    )
+}
+
+fn tokenize() -> Status {
+    use_instead(
+        "tokens are not given out; use splade.v1.EncoderService/Encode, which counts them and with `with_tokens` names \
+         each term",
+    )
+}
+
+#[tonic::async_trait]
+impl Predict for TeiApi {
+    async fn predict(&self, _: Request<PredictRequest>) -> Result<Response<PredictResponse>, Status> {
+        Err(predict())
+    }
+
+    async fn predict_pair(&self, _: Request<PredictPairRequest>) -> Result<Response<PredictResponse>, Status> {
+        Err(predict())
+    }
+
+    type PredictStreamStream = Responses<PredictResponse>;
+
+    async fn predict_stream(
+        &self,
+        _: Request<Streaming<PredictRequest>>,
+    ) -> Result<Response<Self::PredictStreamStream>, Status> {
+        Err(predict())
+    }
+
+    type PredictPairStreamStream = Responses<PredictResponse>;
+
+    async fn predict_pair_stream(
+        &self,
+        _: Request<Streaming<PredictPairRequest>>,
+    ) -> Result<Response<Self::PredictPairStreamStream>, Status> {
+        Err(predict())
+    }
+}
+
+#[tonic::async_trait]
+impl Rerank for TeiApi {
+    async fn rerank(&self, _: Request<RerankRequest>) -> Result<Response<RerankResponse>, Status> {
+        Err(rerank())
+    }
+
+    async fn rerank_stream(
+        &self,
+        _: Request<Streaming<RerankStreamRequest>>,
+    ) -> Result<Response<RerankResponse>, Status> {
+        Err(rerank())
+    }
+}
+
+#[tonic::async_trait]
+impl Tokenize for TeiApi {
+    async fn tokenize(&self, _: Request<EncodeRequest>) -> Result<Response<EncodeResponse>, Status> {
+        Err(tokenize())
+    }
+
+    type TokenizeStreamStream = Responses<EncodeResponse>;
+
+    async fn tokenize_stream(
+        &self,
+        _: Request<Streaming<EncodeRequest>>,
+    ) -> Result<Response<Self::TokenizeStreamStream>, Status> {
+        Err(tokenize())
+    }
+
+    async fn decode(&self, _: Request<DecodeRequest>) -> Result<Response<DecodeResponse>, Status> {
+        Err(tokenize())
+    }
+
+    type DecodeStreamStream = Responses<DecodeResponse>;
+
+    async fn decode_stream(
+        &self,
+        _: Request<Streaming<DecodeRequest>>,
+    ) -> Result<Response<Self::DecodeStreamStream>, Status> {
+        Err(tokenize())
+    }
+}

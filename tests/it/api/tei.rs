@@ -1,0 +1,238 @@
+//! `tei.v1`: what clients of text-embeddings-inference see.
+
+mod refusals;
+
+use std::time::Duration;
+
+use splade_sidecar::model::{Side, TokenBatch};
+use splade_sidecar::proto::tei::embed_client::EmbedClient;
+use splade_sidecar::proto::tei::info_client::InfoClient;
+use splade_sidecar::proto::tei::{
+    EmbedSparseRequest, EmbedSparseResponse, InfoRequest, InfoResponse, ModelType, TruncationDirection,
+};
+use splade_sidecar::types::{Role, SparseVector};
+use splade_sidecar::version;
+use tokenizers::{TruncationDirection as Direction, TruncationParams};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tonic::transport::Channel;
+
+use crate::support::documents::texts;
+use crate::support::models::{folder, random};
+use crate::support::sidecar::{MODEL, Sidecar};
+
+/// As many tokens as the model takes.
+const MAX_LENGTH: usize = 128;
+
+async fn client(sidecar: &Sidecar) -> EmbedClient<Channel> {
+    EmbedClient::new(sidecar.channel().await)
+}
+
+/// A request as clients send it who set nothing but the text and the cut.
+fn request(text: &str, truncate: bool) -> EmbedSparseRequest {
+    EmbedSparseRequest { inputs: text.to_owned(), truncate, ..Default::default() }
+}
+
+fn prompted(text: &str, prompt: &str) -> EmbedSparseRequest {
+    EmbedSparseRequest { prompt_name: Some(prompt.to_owned()), ..request(text, true) }
+}
+
+fn from_the_left(text: &str) -> EmbedSparseRequest {
+    EmbedSparseRequest { truncation_direction: TruncationDirection::Left.into(), ..request(text, true) }
+}
+
+/// More tokens than the model takes, not the same ones at both ends.
+fn long_text() -> String {
+    texts(20).join(" ")
+}
+
+fn vector(response: &EmbedSparseResponse) -> SparseVector {
+    let terms = response.sparse_embeddings.iter().map(|term| (term.index, term.value));
+    let (indices, values) = terms.unzip();
+    SparseVector::new(indices, values).unwrap()
+}
+
+fn encoded(side: &Side, ids: &[u32]) -> SparseVector {
+    side.encoder.encode(&TokenBatch::from_iter([ids]), &mut || {}).unwrap().remove(0)
+}
+
+/// The vector that a text has alone, cut at its end.
+fn expected(side: &Side, text: &str) -> SparseVector {
+    encoded(side, &side.tokenizer.tokenize(text).unwrap().ids)
+}
+
+/// Sends a stream; gives the answers and how it ended.
+async fn stream(
+    sidecar: &Sidecar,
+    requests: Vec<EmbedSparseRequest>,
+) -> (Vec<EmbedSparseResponse>, Result<(), Status>) {
+    let answers = client(sidecar).await.embed_sparse_stream(tokio_stream::iter(requests)).await;
+    let mut answers = answers.unwrap().into_inner();
+    let mut all = Vec::new();
+    loop {
+        match answers.message().await {
+            Ok(Some(answer)) => all.push(answer),
+            Ok(None) => return (all, Ok(())),
+            Err(status) => return (all, Err(status)),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn info_is_that_of_the_default_model_and_of_the_flags() {
+    let (model, other) = (folder(MODEL), folder("distilbert-random-tied"));
+    let models = ["--model", model.to_str().unwrap(), "--model", other.to_str().unwrap()];
+    let bounds = ["--threads", "3", "--batch-tokens", "300", "--max-interactive", "40", "--max-unary-documents", "20"];
+    let sidecar = Sidecar::start(&[&models[..], &bounds].concat()).await;
+    let info = InfoClient::new(sidecar.channel().await).info(InfoRequest {}).await.unwrap().into_inner();
+    let expected = InfoResponse {
+        version: version::VERSION.to_owned(),
+        sha: Some(version::REVISION.to_owned()),
+        docker_label: None,
+        model_id: MODEL.to_owned(),
+        model_sha: Some(random(MODEL).fingerprint.to_string()),
+        model_dtype: "float32".to_owned(),
+        model_type: ModelType::Embedding.into(),
+        max_concurrent_requests: 40,
+        max_input_length: 128,
+        max_batch_tokens: 300,
+        max_batch_requests: None,
+        max_client_batch_size: 20,
+        tokenization_workers: 3,
+    };
+    assert_eq!(info, expected);
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_has_the_models_own_vector_and_what_it_took() {
+    let (sidecar, model) = (Sidecar::start(&[]).await, random(MODEL));
+    let mut client = client(&sidecar).await;
+    for text in texts(10).iter().map(String::as_str).chain(["Überschall – ééé"]) {
+        let response = client.embed_sparse(request(text, true)).await.unwrap();
+        let headers = response.metadata().clone();
+        let response = response.into_inner();
+        assert_eq!(vector(&response), expected(&model.document, text), "{text}");
+        let took = response.metadata.unwrap();
+        let tokens = model.document.tokenizer.tokenize(text).unwrap().ids.len();
+        assert_eq!((took.compute_chars as usize, took.compute_tokens as usize), (text.chars().count(), tokens));
+        assert!(took.tokenization_time_ns > 0 && took.inference_time_ns > 0, "{took:?}");
+        let steps = took.tokenization_time_ns + took.queue_time_ns + took.inference_time_ns;
+        assert!(steps <= took.total_time_ns && took.total_time_ns < 60_000_000_000, "{took:?}");
+        let header = |name: &str| headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap().to_owned();
+        assert_eq!(header("x-compute-type"), "cpu");
+        for (name, value) in [
+            ("x-compute-characters", u64::from(took.compute_chars)),
+            ("x-compute-tokens", u64::from(took.compute_tokens)),
+            ("x-compute-time", took.total_time_ns / 1_000_000),
+            ("x-total-time", took.total_time_ns / 1_000_000),
+            ("x-tokenization-time", took.tokenization_time_ns / 1_000_000),
+            ("x-queue-time", took.queue_time_ns / 1_000_000),
+            ("x-inference-time", took.inference_time_ns / 1_000_000),
+        ] {
+            assert_eq!(header(name), value.to_string(), "{name}");
+        }
+    }
+    sidecar.end().await;
+}
+
+/// The same tokens that the tokenizers library keeps, which text-embeddings-inference cuts with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_text_is_cut_at_either_end() {
+    let (sidecar, model, text) = (Sidecar::start(&[]).await, random(MODEL), long_text());
+    let mut library = tokenizers::Tokenizer::from_file(folder(MODEL).join("tokenizer.json")).unwrap();
+    library.with_padding(None);
+    let mut kept = Vec::new();
+    for (request, direction) in [(request(&text, true), Direction::Right), (from_the_left(&text), Direction::Left)] {
+        let cut = TruncationParams { max_length: MAX_LENGTH, direction, ..Default::default() };
+        let ids = library.with_truncation(Some(cut)).unwrap().encode(text.as_str(), true).unwrap().get_ids().to_vec();
+        let response = client(&sidecar).await.embed_sparse(request).await.unwrap().into_inner();
+        assert_eq!(response.metadata.unwrap().compute_tokens as usize, MAX_LENGTH);
+        assert_eq!(vector(&response), encoded(&model.document, &ids), "{direction:?}");
+        kept.push(ids);
+    }
+    assert_ne!(kept[0], kept[1]);
+    // A text that fits is the same whichever end would be cut.
+    let short = client(&sidecar).await.embed_sparse(from_the_left("the moon")).await.unwrap().into_inner();
+    assert_eq!(vector(&short), expected(&model.document, "the moon"));
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prompts_name_is_the_role_of_the_text_and_prunes_as_it_does() {
+    let name = "router-random-static";
+    let (model, path, text) = (random(name), folder(name), &texts(1)[0]);
+    let pruning = ["--query-max-terms", "5", "--document-max-terms", "9"];
+    let sidecar = Sidecar::start(&[&["--model", path.to_str().unwrap()], &pruning[..]].concat()).await;
+    let mut client = client(&sidecar).await;
+    for (request, role, terms) in [
+        (request(text, true), Role::Document, 9),
+        (prompted(text, "document"), Role::Document, 9),
+        (prompted(text, "query"), Role::Query, 5),
+    ] {
+        let (found, whole) = (client.embed_sparse(request).await.unwrap(), expected(model.side(role), text));
+        let mut weights = whole.values().to_vec();
+        weights.sort_by(|a, b| b.total_cmp(a));
+        let mut kept = vector(&found.into_inner()).values().to_vec();
+        kept.sort_by(|a, b| b.total_cmp(a));
+        assert_eq!(kept, weights[..terms], "{role:?}");
+    }
+    sidecar.end().await;
+}
+
+/// Answers have no numbers: their order is all that tells whose they are. Each text may ask for something else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_answers_in_its_order() {
+    let sidecar = Sidecar::start(&["--threads", "2", "--batch-tokens", "64"]).await;
+    let (model, long) = (random(MODEL), long_text());
+    let of_each_kind = |(number, text): (usize, &String)| match number % 5 {
+        0 => request(text, true),
+        1 => request(&text[..20], false),
+        2 => request(&long, true),
+        3 => from_the_left(&format!("{text} {long}")),
+        _ => prompted(text, "query"),
+    };
+    let requests: Vec<_> = texts(600).iter().enumerate().map(of_each_kind).collect();
+    let (answers, ended) = stream(&sidecar, requests.clone()).await;
+    ended.unwrap();
+    assert_eq!(answers.len(), requests.len());
+    let side = &model.document;
+    for (number, (request, answer)) in requests.iter().zip(&answers).enumerate() {
+        let expected = match number % 5 {
+            3 => encoded(side, &side.tokenizer.tokenize_end(&request.inputs).unwrap().ids),
+            _ => expected(side, &request.inputs),
+        };
+        assert_eq!(vector(answer), expected, "text {number}");
+        assert_eq!(answer.metadata.unwrap().compute_chars as usize, request.inputs.chars().count());
+    }
+    assert_eq!(stream(&sidecar, Vec::new()).await.0, []);
+    sidecar.end().await;
+}
+
+/// A client that doesn't read is held up itself, at a bound; nobody else is. When it reads, it misses nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_does_not_read_is_not_read_from() {
+    const MANY: usize = 8_000;
+    let (sidecar, model, texts) = (Sidecar::start(&[]).await, random(MODEL), texts(50));
+    let (requests, receiver) = mpsc::channel(1);
+    let answers = client(&sidecar).await.embed_sparse_stream(ReceiverStream::new(receiver)).await;
+    let mut answers = answers.unwrap().into_inner();
+    let text = |number: usize| &texts[number % texts.len()];
+    let mut sent = 0;
+    while let Ok(outcome) = timeout(Duration::from_secs(3), requests.send(request(text(sent), true))).await {
+        outcome.unwrap();
+        sent += 1;
+        assert!(sent < MANY, "the server reads what its client takes no answers for");
+    }
+    client(&sidecar).await.embed_sparse(request("the moon", true)).await.unwrap();
+    let rest = tokio::spawn(async move { drop(requests) });
+    for number in 0..sent {
+        let answer = answers.message().await.unwrap().unwrap();
+        assert_eq!(vector(&answer), expected(&model.document, text(number)), "text {number} of {sent}");
+    }
+    assert_eq!(answers.message().await.unwrap(), None);
+    rest.await.unwrap();
+    sidecar.end().await;
+}
