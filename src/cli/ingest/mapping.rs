@@ -1,5 +1,6 @@
-//! One JSON line → one document, or the reason why not.
+//! The fields of a line, or row → one document, or the reason why not.
 
+use anyhow::ensure;
 use prost::Message;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value as ProtoValue};
@@ -14,50 +15,104 @@ use crate::types::{FieldPath, Reason};
 pub const MAX_DOCUMENT_BYTES: usize = 31 << 20;
 
 /// The largest whole number up to which a 64-bit float counts without gaps.
-const MAX_EXACT: u64 = 1 << 53;
+pub const MAX_EXACT: u64 = 1 << 53;
 
-/// Which field of a line becomes what.
+/// What a field is called whose absence is no mistake: then ids are made of the texts.
+pub const DEFAULT_ID_FIELD: &str = "id";
+
+/// What stands between two fields that make one text.
+const JOINT: &str = "\n\n";
+
+/// What a line or row holds, by name.
+pub type Fields = Map<String, Value>;
+
+/// Which field becomes what.
 #[derive(Debug, Clone)]
 pub struct Mapping {
     pub id_field: String,
-    pub text_field: String,
+    /// The fields that make the text, in this order.
+    pub text_fields: Vec<String>,
     /// The fields that become the payload; `None` for all but the id and the text.
     pub payload_fields: Option<Vec<String>>,
 }
 
 impl Mapping {
-    /// The document of a line.
-    pub fn document(&self, line: &[u8]) -> Result<Document, Rejection> {
-        let mut fields = match serde_json::from_slice(line) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(_) => return Err(malformed("", "the line is no JSON object; write one object a line")),
-            Err(error) => return Err(malformed("", format!("the line is not JSON: {error}"))),
-        };
+    /// The document of a JSON line.
+    pub fn document_of_json(&self, line: &[u8]) -> Result<Document, Rejection> {
+        match serde_json::from_slice(line) {
+            Ok(Value::Object(fields)) => self.document(fields),
+            Ok(_) => Err(malformed("", "the line is no JSON object; write one object a line")),
+            Err(error) => Err(malformed("", format!("the line is not JSON: {error}"))),
+        }
+    }
+
+    /// The document of some fields.
+    pub fn document(&self, mut fields: Fields) -> Result<Document, Rejection> {
         let id = fields.get(&self.id_field).map_or(Ok(None), id::from_json);
         let id = id.map_err(|message| malformed(&self.id_field, message))?;
         let payload = self.payload(&fields)?;
-        let text = match fields.remove(&self.text_field) {
-            Some(Value::String(text)) => text,
-            Some(_) => return Err(malformed(&self.text_field, "the text is no string; make it one")),
-            None => return Err(self.no_text()),
-        };
+        let text = self.text(&mut fields)?;
         Ok(Document { id, text, payload: Some(payload), ..Document::default() })
     }
 
-    fn payload(&self, fields: &Map<String, Value>) -> Result<Struct, Rejection> {
-        let wanted = |name: &String| match &self.payload_fields {
-            Some(wanted) => wanted.contains(name),
-            None => *name != self.id_field && *name != self.text_field,
-        };
-        let fields = fields.iter().filter(|(name, _)| wanted(name));
+    /// Whether a field becomes a part of a document.
+    pub fn wants(&self, name: &str) -> bool {
+        self.payload_fields.is_none() || self.is_id_or_text(name) || self.is_payload(name)
+    }
+
+    /// Looks for the fields in the columns of a file, so that a wrong name is told once and not for each row.
+    ///
+    /// # Errors
+    /// If the id or the text has no column.
+    pub fn check_columns<'a>(&self, columns: impl Iterator<Item = &'a str> + Clone) -> anyhow::Result<()> {
+        let is_there = |name: &String| columns.clone().any(|column| column == name);
+        let id = Some(&self.id_field).filter(|name| *name != DEFAULT_ID_FIELD).map(|name| (name, "--id-field"));
+        let texts = self.text_fields.iter().map(|name| (name, "--text-field"));
+        for (name, flag) in texts.chain(id) {
+            let columns = columns.clone().collect::<Vec<_>>().join(", ");
+            ensure!(is_there(name), "it has no column `{name}`, but {columns}; name the right one with {flag}");
+        }
+        Ok(())
+    }
+
+    fn is_id_or_text(&self, name: &str) -> bool {
+        name == self.id_field || self.text_fields.iter().any(|field| field == name)
+    }
+
+    fn is_payload(&self, name: &str) -> bool {
+        match &self.payload_fields {
+            Some(wanted) => wanted.iter().any(|field| field == name),
+            None => !self.is_id_or_text(name),
+        }
+    }
+
+    fn payload(&self, fields: &Fields) -> Result<Struct, Rejection> {
+        let fields = fields.iter().filter(|(name, _)| self.is_payload(name));
         let converted = fields.map(|(name, value)| Ok((name.clone(), to_proto(value, &FieldPath::new(name))?)));
         Ok(Struct { fields: converted.collect::<Result<_, Rejection>>()? })
     }
 
+    /// The texts of all fields that have one, joined.
+    fn text(&self, fields: &mut Fields) -> Result<String, Rejection> {
+        let mut text: Option<String> = None;
+        for name in &self.text_fields {
+            match fields.remove(name) {
+                Some(Value::String(part)) => match &mut text {
+                    Some(text) if !text.is_empty() && !part.is_empty() => text.extend([JOINT, &part]),
+                    Some(text) => text.push_str(&part),
+                    None => text = Some(part),
+                },
+                Some(Value::Null) | None => {}
+                Some(_) => return Err(malformed(name, "the text is no string; make it one")),
+            }
+        }
+        text.ok_or_else(|| self.no_text())
+    }
+
     fn no_text(&self) -> Rejection {
-        let message =
-            format!("the line has no field `{0}`; add it, or name the text's field with --text-field", self.text_field);
-        malformed(&self.text_field, message)
+        let names = self.text_fields.join("` or `");
+        let message = format!("there is no text in `{names}`; add it, or name the text's field with --text-field");
+        malformed(self.text_fields.first().map_or("", String::as_str), message)
     }
 }
 
@@ -65,13 +120,13 @@ impl Mapping {
 pub fn encode(document: &Document) -> Result<Vec<u8>, Rejection> {
     let bytes = document.encode_to_vec();
     if bytes.len() > MAX_DOCUMENT_BYTES {
-        return Err(too_long(bytes.len()));
+        return Err(too_long(bytes.len() as u64));
     }
     Ok(bytes)
 }
 
-/// The rejection of a line that is no document.
-fn malformed(field: &str, message: impl Into<String>) -> Rejection {
+/// The rejection of what is no document.
+pub fn malformed(field: &str, message: impl Into<String>) -> Rejection {
     Rejection {
         code: Code::InvalidArgument as i32,
         reason: Reason::MalformedDocument.as_str().to_owned(),
@@ -80,8 +135,8 @@ fn malformed(field: &str, message: impl Into<String>) -> Rejection {
     }
 }
 
-/// The rejection of a line that is too long to be sent.
-pub fn too_long(bytes: usize) -> Rejection {
+/// The rejection of what is too long to be sent.
+pub fn too_long(bytes: u64) -> Rejection {
     let message = format!("{bytes} bytes are too many for one document; split it into parts of at most 1 MiB of text");
     Rejection { reason: Reason::TextTooLong.as_str().to_owned(), ..malformed("", message) }
 }
@@ -127,11 +182,11 @@ mod tests {
     use crate::proto::document_id::Kind as IdKind;
 
     fn mapping() -> Mapping {
-        Mapping { id_field: "id".to_owned(), text_field: "text".to_owned(), payload_fields: None }
+        Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None }
     }
 
     fn rejection(line: &str) -> (String, String) {
-        let rejection = mapping().document(line.as_bytes()).unwrap_err();
+        let rejection = mapping().document_of_json(line.as_bytes()).unwrap_err();
         assert_eq!(rejection.code, 3);
         (rejection.field, rejection.message)
     }
@@ -140,7 +195,7 @@ mod tests {
     fn a_line_becomes_a_document() {
         let line =
             r#"{"id": 7, "text": "a fox", "year": 2024, "tags": ["x", null], "by": {"name": "Ann", "ok": true}}"#;
-        let document = mapping().document(line.as_bytes()).unwrap();
+        let document = mapping().document_of_json(line.as_bytes()).unwrap();
         assert_eq!(document.id, Some(DocumentId { kind: Some(IdKind::Num(7)) }));
         assert_eq!(document.text, "a fox");
         let payload = crate::cli::output::struct_to_json(document.payload.unwrap());
@@ -152,12 +207,36 @@ mod tests {
     fn fields_can_be_chosen() {
         let mapping = Mapping {
             id_field: "sku".to_owned(),
-            text_field: "body".to_owned(),
+            text_fields: vec!["body".to_owned()],
             payload_fields: Some(vec!["sku".to_owned(), "absent".to_owned()]),
         };
-        let document = mapping.document(br#"{"sku": "a-1", "body": "b", "text": "c", "id": 1}"#).unwrap();
+        let document = mapping.document_of_json(br#"{"sku": "a-1", "body": "b", "text": "c", "id": 1}"#).unwrap();
         assert_eq!(document.id.and_then(|id| id.kind), Some(IdKind::Key("a-1".to_owned())));
         assert_eq!(document.payload.unwrap().fields.into_keys().collect::<Vec<_>>(), ["sku"]);
+    }
+
+    #[test]
+    fn several_fields_make_one_text() {
+        let text_fields = ["title", "lead", "body"].map(str::to_owned).to_vec();
+        let mapping = Mapping { text_fields, ..mapping() };
+        let text = |line: &str| mapping.document_of_json(line.as_bytes()).map(|document| document.text);
+        assert_eq!(text(r#"{"title": "A", "lead": "", "body": "b", "n": 1}"#).unwrap(), "A\n\nb");
+        assert_eq!(text(r#"{"title": null, "body": "b"}"#).unwrap(), "b");
+        assert!(text(r#"{"id": 1, "lead": null}"#).unwrap_err().message.contains("in `title` or `lead` or `body`"));
+        assert_eq!(text(r#"{"title": "A", "body": 1}"#).unwrap_err().field, "body");
+        let document = mapping.document_of_json(br#"{"title": "A", "body": "b", "n": 1}"#).unwrap();
+        assert_eq!(document.payload.unwrap().fields.into_keys().collect::<Vec<_>>(), ["n"]);
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_is_told_with_those_that_are() {
+        let problem =
+            |mapping: Mapping| mapping.check_columns(["id", "text", "year"].into_iter()).unwrap_err().to_string();
+        assert!(mapping().check_columns(["text"].into_iter()).is_ok(), "ids are made of texts");
+        let sku = problem(Mapping { id_field: "sku".to_owned(), ..mapping() });
+        assert!(sku.contains("no column `sku`, but id, text, year") && sku.contains("--id-field"), "{sku}");
+        let body = problem(Mapping { text_fields: vec!["text".to_owned(), "body".to_owned()], ..mapping() });
+        assert!(body.contains("no column `body`") && body.contains("--text-field"), "{body}");
     }
 
     #[test]
@@ -170,13 +249,13 @@ mod tests {
         assert_eq!(rejection(r#"{"text": "a", "n": [{"m": 9007199254740993}]}"#).0, "n[0].m");
         let deep = format!(r#"{{"text": "a", "n": {}{}}}"#, "[".repeat(200), "]".repeat(200));
         assert!(rejection(&deep).1.contains("recursion limit"));
-        assert!(mapping().document(b"{\"text\": \"\xff\"}").is_err());
+        assert!(mapping().document_of_json(b"{\"text\": \"\xff\"}").is_err());
     }
 
     #[test]
     fn a_document_that_no_message_holds_is_rejected() {
         let line = json!({"text": "a".repeat(MAX_DOCUMENT_BYTES)}).to_string();
-        let document = mapping().document(line.as_bytes()).unwrap();
+        let document = mapping().document_of_json(line.as_bytes()).unwrap();
         assert_eq!(encode(&document).unwrap_err().reason, "TEXT_TOO_LONG");
     }
 
@@ -213,7 +292,7 @@ mod tests {
 
             let possible_id = id.is_none_or(|id| id.is_null() || id.is_string() || id.is_u64());
             let is_document = possible_id && text.as_ref().is_some_and(Value::is_string) && rest.values().all(can_be_carried);
-            match mapping().document(Value::Object(line).to_string().as_bytes()) {
+            match mapping().document_of_json(Value::Object(line).to_string().as_bytes()) {
                 Ok(document) => {
                     prop_assert!(is_document);
                     prop_assert_eq!(Some(document.text.as_str()), text.as_ref().and_then(Value::as_str));
@@ -229,7 +308,7 @@ mod tests {
         /// Law: any bytes at all give a document or a rejection, and do no harm.
         #[test]
         fn any_bytes_are_survived(line in prop::collection::vec(any::<u8>(), 0..64)) {
-            let _ = mapping().document(&line).and_then(|document| encode(&document));
+            let _ = mapping().document_of_json(&line).and_then(|document| encode(&document));
         }
     }
 
