@@ -93,6 +93,7 @@ impl<'a> Session<'a> {
         let mut signals = Signals::new().context("can't listen for signals")?;
         loop {
             self.stream(index.clone(), options.clone(), &mut signals).await?;
+            self.tracker.begin_stream();
             if self.input_ended || !self.wait_for_input(&mut signals).await? {
                 return Ok(());
             }
@@ -109,7 +110,6 @@ impl<'a> Session<'a> {
         // A server may want to see the options before it answers at all.
         sender.send(IngestRequest { options: Some(options), documents: Vec::new() }).await?;
         self.outbound = Some(sender);
-        self.tracker.begin_stream();
         self.last_input = Instant::now();
 
         let mut answers = tokio::select! {

@@ -15,7 +15,8 @@ use super::follow::Tail;
 use super::paths::Source;
 use crate::cli::ingest::on_file;
 
-const BUFFER_BYTES: usize = 256 << 10;
+/// Below what the allocator gives back to the kernel each time: a folder may have many small files.
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// As many of the first bytes as are looked at.
 const HEAD: usize = 48;
@@ -29,6 +30,8 @@ pub struct Bytes {
     file: Option<File>,
     /// How much of a packed file is read.
     packed: Option<Arc<AtomicU64>>,
+    /// Whether it may have to be waited for, as no file on a disk has to be.
+    may_wait: bool,
 }
 
 impl Bytes {
@@ -48,17 +51,17 @@ impl Bytes {
         let packing = on_file(Packing::of(head.get(..length).unwrap_or_default()), "read", path)?;
         if packing == Packing::None {
             let reader = on_file(file.try_clone(), "read", path)?;
-            return Ok(Self { file: Some(file), ..Self::plain(reader) });
+            return Ok(Self { file: Some(file), may_wait: false, ..Self::plain(reader) });
         }
         let count = Arc::new(AtomicU64::new(0));
         let counted = Counted { reader: file, count: Arc::clone(&count) };
         let reader = on_file(packing.unpack(Box::new(counted)), "read", path)?;
-        Ok(Self { reader: buffered(reader), file: None, packed: Some(count) })
+        Ok(Self { reader: buffered(reader), file: None, packed: Some(count), may_wait: false })
     }
 
     /// Of a pipe: its first bytes are looked at when they are there.
     fn unsized_(reader: Reader) -> Self {
-        Self { reader: buffered(Box::new(Unseen { reader: Some(reader), unpacked: None })), file: None, packed: None }
+        Self::plain(Unseen { reader: Some(reader), unpacked: None })
     }
 
     /// Of a file that grows.
@@ -71,16 +74,16 @@ impl Bytes {
 
     /// Of any reader, as it is.
     pub fn plain(reader: impl Read + Send + 'static) -> Self {
-        Self { reader: buffered(Box::new(reader)), file: None, packed: None }
+        Self { reader: buffered(Box::new(reader)), file: None, packed: None, may_wait: true }
     }
 
     pub fn reader(&mut self) -> &mut impl BufRead {
         &mut self.reader
     }
 
-    /// What is read already and can be had without waiting.
-    pub fn at_hand(&self) -> &[u8] {
-        self.reader.buffer()
+    /// Whether the next line may have to be waited for.
+    pub fn may_wait(&self) -> bool {
+        self.may_wait && !self.reader.buffer().contains(&b'\n')
     }
 
     /// Goes to a place where a line begins, if it is one and can be sought; tells whether it did.

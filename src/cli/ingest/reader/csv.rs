@@ -4,14 +4,18 @@
 //! lines. So a row that is never closed takes bounded memory, and the numbers and bytes of lines are known. A row's values
 //! are then taken apart by that crate.
 
+mod cell;
+mod quotes;
+
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::str::FromStr;
 
 use anyhow::{bail, ensure};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use serde_json::Value;
 
+pub use self::cell::CellType;
+use self::quotes::Quotes;
 use super::pieces::{Piece, Pieces};
 use super::{At, Next, Record, Records};
 use crate::cli::ingest::batch::Place;
@@ -30,15 +34,6 @@ pub struct Dialect {
     pub types: BTreeMap<String, CellType>,
 }
 
-/// What a cell is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CellType {
-    String,
-    Number,
-    Bool,
-    Json,
-}
-
 /// The rows of a file.
 pub struct CsvRows {
     pieces: Pieces,
@@ -55,7 +50,7 @@ impl CsvRows {
     /// # Errors
     /// If there are no names, two are the same, or those of the id or the text are not among them.
     pub fn open(pieces: Pieces, mapping: Mapping, dialect: Dialect, done: Place) -> anyhow::Result<Self> {
-        let quotes = Quotes { state: State::Start, delimiter: dialect.delimiter, quotes: dialect.quotes };
+        let quotes = Quotes::new(dialect.delimiter, dialect.quotes);
         let parser = dialect.parser();
         let mut rows = Self { pieces, mapping, columns: Vec::new(), quotes, parser, dialect };
         let columns = match &rows.dialect.columns {
@@ -87,7 +82,7 @@ impl CsvRows {
 
     fn next_piece(&mut self) -> io::Result<Option<Piece>> {
         let quotes = &mut self.quotes;
-        quotes.state = State::Start;
+        quotes.begin();
         self.pieces.next(|bytes| quotes.end(bytes))
     }
 
@@ -106,7 +101,7 @@ impl CsvRows {
         if row.is_cut {
             return Err(too_long(row.bytes));
         }
-        if self.quotes.state == State::Quoted {
+        if self.quotes.is_open() {
             return Err(malformed("", "a quote is not closed before the file ends; close it, or give --no-quotes"));
         }
         let Some(cells) = self.cells(row) else {
@@ -133,7 +128,7 @@ impl CsvRows {
         let cell = std::str::from_utf8(cell)
             .map_err(|_| malformed(name, "the value is not UTF-8; write the file so, such as with iconv -t utf-8"))?;
         if *name == self.mapping.id_field {
-            return Ok(id(cell));
+            return Ok(cell::id(cell));
         }
         let cell_type = self.dialect.types.get(name).copied().unwrap_or(CellType::String);
         cell_type.value(cell).ok_or_else(|| {
@@ -167,53 +162,6 @@ fn check_names(columns: &[String]) -> anyhow::Result<()> {
         ensure!(!is_twice, "two of its columns are called `{name}`; give each a name of its own");
     }
     Ok(())
-}
-
-/// What an id's cell stands for: the digits of a number are one, as they are in JSON; but `007` is a name.
-fn id(cell: &str) -> Value {
-    match cell.parse::<u64>() {
-        _ if cell.is_empty() => Value::Null,
-        Ok(number) if number.to_string() == cell => number.into(),
-        _ => cell.into(),
-    }
-}
-
-impl CellType {
-    /// What a cell stands for; one that is empty for nothing, if it is no string.
-    fn value(self, cell: &str) -> Option<Value> {
-        match (self, cell.trim()) {
-            (Self::String, _) => Some(cell.into()),
-            (_, "") => Some(Value::Null),
-            (Self::Number, cell) => serde_json::from_str(cell).ok().map(Value::Number),
-            (Self::Bool, "true" | "True" | "TRUE" | "1") => Some(true.into()),
-            (Self::Bool, "false" | "False" | "FALSE" | "0") => Some(false.into()),
-            (Self::Bool, _) => None,
-            (Self::Json, cell) => serde_json::from_str(cell).ok(),
-        }
-    }
-
-    fn in_words(self) -> &'static str {
-        match self {
-            Self::String => "string",
-            Self::Number => "number",
-            Self::Bool => "true or false",
-            Self::Json => "JSON",
-        }
-    }
-}
-
-impl FromStr for CellType {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "string" => Ok(Self::String),
-            "number" => Ok(Self::Number),
-            "bool" => Ok(Self::Bool),
-            "json" => Ok(Self::Json),
-            _ => Err("the types are string, number, bool and json".to_owned()),
-        }
-    }
 }
 
 impl Dialect {
@@ -254,39 +202,5 @@ impl Read for Feed {
         let read = rest.read(buffer)?;
         self.at += read;
         Ok(read)
-    }
-}
-
-/// Finds the ends of rows.
-#[derive(Debug)]
-struct Quotes {
-    state: State,
-    delimiter: u8,
-    quotes: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Of a value.
-    Start,
-    Bare,
-    Quoted,
-    /// After a quote in a quoted value: it is closed, unless another one follows.
-    Closing,
-}
-
-impl Quotes {
-    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (at, &byte) in bytes.iter().enumerate() {
-            self.state = match (self.state, byte) {
-                (State::Quoted, b'"') => State::Closing,
-                (State::Quoted, _) | (State::Closing, b'"') => State::Quoted,
-                (_, b'\n') => return Some(at + 1),
-                (State::Start, b'"') if self.quotes => State::Quoted,
-                (_, byte) if byte == self.delimiter => State::Start,
-                _ => State::Bare,
-            };
-        }
-        None
     }
 }

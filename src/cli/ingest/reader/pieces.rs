@@ -115,7 +115,7 @@ impl Pieces {
 
     /// Whether the next line may have to be waited for.
     pub fn may_wait(&self) -> bool {
-        !self.bytes.at_hand().contains(&b'\n')
+        self.bytes.may_wait()
     }
 }
 
