@@ -1,7 +1,7 @@
 """Writes tests/data/parquet: files of several writers, and what they hold as JSON.
 
-    pip install -r scripts/parquet/requirements.txt
-    python scripts/parquet/make_fixtures.py
+pip install -r scripts/parquet/requirements.txt
+python scripts/parquet/make_fixtures.py
 """
 
 import datetime as dt
@@ -97,7 +97,10 @@ def write_types():
         ("counts", pa.map_(pa.string(), pa.int32()), [("a", 1), ("b", None)], {"a": 1, "b": None}),
         ("nothing", pa.null(), None, None),
     ]
-    expected = [{name: value for name, _, _, value in columns}, {name: None for name, *_ in columns} | {"text": "nulls"}]
+    expected = [
+        {name: value for name, _, _, value in columns},
+        {name: None for name, *_ in columns} | {"text": "nulls"},
+    ]
     arrays = [pa.array([value, "nulls" if name == "text" else None], kind) for name, kind, value, _ in columns]
     table = pa.Table.from_arrays(arrays, names=[name for name, *_ in columns])
     # Without dictionaries and statistics the file is a third.
@@ -121,8 +124,10 @@ def write_others():
     table = pa.Table.from_pylist(rows)
     pq.write_table(table, FOLDER / "int96.parquet", use_deprecated_int96_timestamps=True)
     # It has no lists of strings, but JSON.
-    fastparquet.write(str(FOLDER / "fastparquet.parquet"), pandas.DataFrame(rows).astype({"id": "int32"}), object_encoding={"text": "utf8", "tags": "json"})
-    duckdb.sql(f"COPY (SELECT 1 AS id, 'a fox' AS text, INTERVAL 1 DAY AS span) TO '{FOLDER / 'interval.parquet'}' (FORMAT parquet)")
+    frame = pandas.DataFrame(rows).astype({"id": "int32"})
+    fastparquet.write(str(FOLDER / "fastparquet.parquet"), frame, object_encoding={"text": "utf8", "tags": "json"})
+    interval = "SELECT 1 AS id, 'a fox' AS text, INTERVAL 1 DAY AS span"
+    duckdb.sql(f"COPY ({interval}) TO '{FOLDER / 'interval.parquet'}' (FORMAT parquet)")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ mod quotes;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use serde_json::Value;
 
@@ -75,7 +75,8 @@ impl CsvRows {
             let cells = self.cells(&line).filter(|_| !line.is_cut);
             let Some(cells) = cells else { bail!("its first row is no line of names; is it CSV?") };
             let names = cells.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
-            return Ok(Some(names.collect::<Result<_, _>>()?));
+            let names = names.collect::<Result<_, _>>();
+            return names.map(Some).context("its line of names is not UTF-8; write it so, such as with iconv -t utf-8");
         }
         Ok(None)
     }
