@@ -230,7 +230,11 @@ impl Standing {
     fn at(sources: &[Source], file: usize) -> Self {
         let bytes_before = sources.iter().take(file).filter_map(|source| source.bytes).sum();
         match sources.get(file) {
-            Some(source) => Self { path: source.path.display().to_string(), bytes: source.bytes, bytes_before },
+            Some(source) => {
+                // The same from wherever the command is given.
+                let path = std::fs::canonicalize(&source.path).unwrap_or_else(|_| source.path.clone());
+                Self { path: path.display().to_string(), bytes: source.bytes, bytes_before }
+            }
             None => Self { bytes_before, ..Self::default() },
         }
     }

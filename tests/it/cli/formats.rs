@@ -121,8 +121,13 @@ async fn a_killed_run_is_taken_up_where_it_was_whatever_the_format() {
         assert_eq!(second.code, 0, "{input:?}: {}", second.stderr);
         assert_eq!(second.json()["indexed"], COUNT, "{input:?}: of both runs together");
         assert_eq!(texts(&healthy.seen()), numbered(held + 1..=COUNT), "{input:?}");
-        // What is killed, resumed and done is done.
-        let third = ingest(folder, "http://127.0.0.1:1", &input, &CHECKPOINT).await;
+        // What is killed, resumed and done is done, also seen from another folder.
+        let elsewhere = folder.join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        let above = format!("../{}", input[0]);
+        let input = [&[above.as_str()], &input[1..]].concat();
+        let rest = ["--checkpoint", "../checkpoint"];
+        let third = ingest(&elsewhere, "http://127.0.0.1:1", &input, &rest).await;
         assert_eq!((third.code, &third.json()["indexed"]), (0, &json!(COUNT)), "{input:?}: {}", third.stderr);
     }
 }
