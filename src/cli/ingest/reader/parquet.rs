@@ -90,7 +90,7 @@ impl Records for ParquetRows {
 
     fn at(&self) -> At {
         // Columns are read beside each other, so rows tell better how far it is than bytes do.
-        let share = self.read as f64 / self.total.max(1) as f64;
+        let share = if self.total == 0 { 1.0 } else { self.read as f64 / self.total as f64 };
         At { rows: self.read, offset: 0, bytes: (self.bytes as f64 * share) as u64 }
     }
 }
