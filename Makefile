@@ -21,7 +21,7 @@ DEPLOY_TOOLS := $(TARGET)/bin
 PROMETHEUS := $(TARGET)/prometheus
 GRPC_CPP := $(TARGET)/grpc-cpp
 # What is fuzzed, and for how many seconds each.
-TARGETS := document requests jsonl tokenizer model_folder
+TARGETS := document requests jsonl csv parquet tokenizer model_folder
 TIME := 600
 # What the benchmarks encode, with which models (or folders of models), on how many threads, how often.
 BENCH_WORK := $(TARGET)/bench-peers

@@ -5,14 +5,14 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::io::BufReader;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
 
-use crate::cli::ingest::{Mapping, Part, Place, Plan, Shard, read_lines};
+use crate::cli::ingest::{Dialect, Format, Input, Mapping, Part, Place, Plan, Shard, list};
 use crate::grpc::document::{document as checked_document, to_document_id};
 use crate::grpc::filter::filter;
 use crate::grpc::options;
@@ -88,24 +88,48 @@ fn check_fault(fault: &Fault) {
 
 /// A file of JSON lines: no line is lost, each is a document that can be sent or has a reason why not.
 pub fn json_lines(bytes: &[u8]) {
-    let mapping = Mapping { id_field: "id".to_owned(), text_field: "text".to_owned(), payload_fields: None };
-    let plan = Plan { mapping, part: Part { shard: Shard::WHOLE, collection: "docs".to_owned() } };
+    let Ok(lines) = read_file(bytes, Format::Jsonl) else { return };
+    let written = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).split_inclusive(|&byte| byte == b'\n');
+    assert_eq!(lines, written.filter(|line| !line.trim_ascii().is_empty()).count(), "each line that is not blank");
+}
+
+/// A file of CSV: the same.
+pub fn csv(bytes: &[u8]) {
+    let _ = read_file(bytes, Format::Csv);
+}
+
+/// A file of Parquet: the same.
+pub fn parquet(bytes: &[u8]) {
+    let _ = read_file(bytes, Format::Parquet);
+}
+
+/// Tells how many lines there are that are not blank, unless the file is refused as a whole.
+fn read_file(bytes: &[u8], format: Format) -> Result<usize, String> {
+    let mapping = Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None };
+    let dialect = Dialect { delimiter: b',', quotes: true, columns: None, types: Default::default() };
+    let part = Part { shard: Shard::WHOLE, collection: "docs".to_owned() };
+    let plan = Plan { mapping, dialect, part, follow: None };
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let sources = list(&[file.path().to_owned()], Some(format), None).unwrap();
     let mut lines = Vec::new();
-    let read = read_lines(&mut BufReader::with_capacity(64, bytes), &plan, Place::default(), 0, |batch| {
-        lines.extend(batch);
-        true
+    let read = Input::open(sources.into(), Place::default(), &plan).and_then(|input| {
+        input.read(&plan, |batch| {
+            lines.extend(batch);
+            true
+        })
     });
-    assert!(read.unwrap().is_some_and(|end| end.place.bytes == bytes.len() as u64));
-    let written = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    assert_eq!(lines.len(), written.count(), "each line that is not blank");
-    assert!(lines.is_sorted_by(|a, b| a.place.lines < b.place.lines && a.place.bytes < b.place.bytes));
-    assert!(lines.last().is_none_or(|line| line.place.bytes <= bytes.len() as u64));
+    let end = read.map_err(|error| format!("{error:#}"))?;
+    assert!(end.is_some_and(|end| end.place.bytes == bytes.len() as u64));
+    assert!(lines.is_sorted_by(|a, b| a.place.lines < b.place.lines && a.place.bytes <= b.place.bytes));
+    let count = lines.len();
     for line in lines {
         match line.document {
             Ok(encoded) => document(&encoded),
             Err(rejection) => assert!(!rejection.reason.is_empty() && !rejection.message.is_empty()),
         }
     }
+    Ok(count)
 }
 
 /// A text through both sides of a model: its tokens have embeddings, fit into the encoder, and cut or in windows they are

@@ -57,7 +57,7 @@ Each command has a help of its own: splade-sidecar ingest --help";
 enum Command {
     Serve(Box<ServeArgs>),
     Check(Box<check::Check>),
-    Ingest(ingest::Ingest),
+    Ingest(Box<ingest::Ingest>),
     Reindex(Box<reindex::Reindex>),
     Search(search::Search),
     Encode(encode::Encode),

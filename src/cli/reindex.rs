@@ -126,8 +126,8 @@ impl Reindex {
 
     /// Reads, sends and waits for all documents that are left; notes how far that is.
     async fn copy(&self, plan: &Plan, start: Instant) -> anyhow::Result<(checkpoint::Checkpoint, Report)> {
-        let mut rejects =
-            RejectFile::open(&self.rejects_path(), &plan.path, if plan.is_resumed() { u64::MAX } else { 0 }).await?;
+        let keep = if plan.is_resumed() { u64::MAX } else { 0 };
+        let mut rejects = RejectFile::open(&self.rejects_path(), [plan.path.as_path()].into_iter(), keep).await?;
         let index = self.client.index().await?;
         let progress = Progress::of_documents(plan.documents);
         let pages = Arc::new(Pages::default());

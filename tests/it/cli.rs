@@ -3,6 +3,8 @@
 mod check;
 mod checkpoint;
 mod fake;
+mod follow;
+mod formats;
 mod ingest;
 mod query;
 mod reindex;

@@ -32,6 +32,12 @@ fn lines() {
 }
 
 #[test]
+fn rows() {
+    each("csv", fuzzing::csv);
+    each("parquet", fuzzing::parquet);
+}
+
+#[test]
 fn texts() {
     let model = models::random("xlm-roberta-random-tied");
     each("tokenizer", |bytes| fuzzing::text(&model, &String::from_utf8_lossy(bytes)));

@@ -1,5 +1,7 @@
 //! Lines → messages of a bounded size.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -14,15 +16,29 @@ const MAX_BYTES: usize = 1 << 20;
 /// How far an input is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
+    /// Lines, or rows, of all its files: what `--skip` counts.
     pub lines: u64,
+    /// Bytes of all its files.
     pub bytes: u64,
+    /// The file that is being read, from 0.
+    pub file: usize,
+    /// Lines, or rows, of that file.
+    pub row: u64,
+    /// Where in that file the next line begins; 0 where no place in it can be sought.
+    pub offset: u64,
+    /// Which file has its name now, while it is followed; else 0.
+    pub inode: u64,
 }
 
-/// A line of this run's shard that isn't blank.
+/// A line, or row, of this run's shard that isn't blank.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    /// How far the input is read with it: its number, from 1, and its end.
+    /// How far the input is read with it.
     pub place: Place,
+    /// The file that it is in; empty for what is in none.
+    pub file: Arc<str>,
+    /// The number by which a person finds it there, from 1: of its first line, or of its row.
+    pub number: u64,
     /// How many lines of other shards came just before it.
     pub passed: u64,
     /// As it was, for the reject file; `None` for one that is too long to be kept.
@@ -71,8 +87,8 @@ mod tests {
     use super::*;
 
     fn line(number: u64, size: usize) -> Line {
-        let place = Place { lines: number, bytes: number };
-        Line { place, passed: 0, text: None, document: Ok(Bytes::from(vec![0; size])) }
+        let place = Place { lines: number, bytes: number, ..Place::default() };
+        Line { place, file: "".into(), number, passed: 0, text: None, document: Ok(Bytes::from(vec![0; size])) }
     }
 
     fn batches(lines: &[Line]) -> Vec<Vec<Line>> {

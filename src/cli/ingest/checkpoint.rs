@@ -3,10 +3,15 @@
 //! It holds the place up to which every line is done with, the counts up to there, and how long the reject file was then;
 //! what was rejected after that is cut off before the next run rejects it again. It is written about once a second, beside
 //! the work: to a file beside it that is then moved to its place, so that it is always whole.
+//!
+//! Of the files it keeps which one is being read, how large it was, and how much is in those before it: so a run notices if
+//! these are no longer what they were. Those after it are not read yet, and may be.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -14,6 +19,10 @@ use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
+use super::batch::Place;
+use super::reader::Format;
+use super::reader::paths::Source;
+use super::total_bytes;
 use super::tracker::Tally;
 use crate::durable;
 
@@ -21,27 +30,22 @@ use crate::durable;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The version of what is in the file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// What is ingested, and into what. A checkpoint of something else is refused.
+/// What is ingested, and into what, by the flags that say it. A checkpoint of something else is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Subject {
-    /// The whole path of the input, or `-`.
-    pub input: String,
-    pub collection: String,
-    pub shard: String,
-    pub id_field: String,
-    pub text_field: String,
-    pub payload_fields: Option<Vec<String>>,
-}
+#[serde(transparent)]
+pub struct Subject(BTreeMap<String, String>);
 
 /// What is in the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct State {
     version: u32,
     subject: Subject,
-    /// The input's size at the start of the run; `None` for what has none, such as a pipe.
+    /// Where all files have a size, their bytes at the start of the run.
     input_bytes: Option<u64>,
+    files: usize,
+    standing: Standing,
     /// Whether the input was read to its end.
     finished: bool,
     tally: Tally,
@@ -50,12 +54,22 @@ struct State {
     seconds: f64,
 }
 
+/// The file that is being read, and what is before it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Standing {
+    path: String,
+    bytes: Option<u64>,
+    bytes_before: u64,
+}
+
 /// The checkpoint of a run.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
     /// As it was last written, or is being written.
     state: State,
+    sources: Arc<[Source]>,
+    is_followed: bool,
     /// How long the runs before this one took, and when this one began.
     before: Duration,
     begun: Instant,
@@ -64,23 +78,30 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Takes up the checkpoint of an earlier run, or begins one.
+    /// Takes up the checkpoint of an earlier run, or begins one. A file that is followed may be another one by now.
     ///
     /// # Errors
     /// If it is something else's, or can't be read or written.
-    pub async fn open(path: &Path, subject: Subject, input_bytes: Option<u64>) -> anyhow::Result<Self> {
+    pub async fn open(
+        path: &Path,
+        subject: Subject,
+        sources: Arc<[Source]>,
+        is_followed: bool,
+    ) -> anyhow::Result<Self> {
         let fresh = State {
             version: VERSION,
             subject,
-            input_bytes,
+            input_bytes: total_bytes(&sources),
+            files: sources.len(),
+            standing: Standing::at(&sources, 0),
             finished: false,
             tally: Tally::default(),
             rejects_bytes: 0,
             seconds: 0.0,
         };
-        let owned = path.to_owned();
+        let (owned, files) = (path.to_owned(), Arc::clone(&sources));
         let state = spawn_blocking(move || match read(&owned)? {
-            Some(found) => found.taken_up(&fresh),
+            Some(found) => found.taken_up(&fresh, &files, is_followed),
             // Written now, so that a wrong path costs nothing.
             None => write(&owned, &fresh).map(|()| fresh),
         });
@@ -89,7 +110,7 @@ impl Checkpoint {
         let mut ticks = interval_at(begun + INTERVAL, INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let before = Duration::try_from_secs_f64(state.seconds).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), state, before, begun, ticks, writing: None })
+        Ok(Self { path: path.to_owned(), state, sources, is_followed, before, begun, ticks, writing: None })
     }
 
     /// The counts to go on from.
@@ -102,9 +123,12 @@ impl Checkpoint {
         self.state.rejects_bytes
     }
 
-    /// Whether an earlier run has read all that the input has now. What has no size may have more.
+    /// Whether an earlier run has read all that the input has now. What has no size may have more, and so may a file that is
+    /// followed.
     pub fn is_finished(&self) -> bool {
-        self.state.finished && self.state.input_bytes.is_some_and(|bytes| bytes <= self.state.tally.done.bytes)
+        let State { finished, input_bytes, files, .. } = &self.state;
+        let is_as_it_was = *input_bytes == total_bytes(&self.sources) && *files == self.sources.len();
+        *finished && input_bytes.is_some() && is_as_it_was && !self.is_followed
     }
 
     /// How long the runs before this one took.
@@ -148,7 +172,12 @@ impl Checkpoint {
 
     fn begin_writing(&mut self, tally: Tally, rejects_bytes: u64, finished: bool) {
         let seconds = self.elapsed().as_secs_f64();
-        self.state = State { tally, rejects_bytes, seconds, finished, ..self.state.clone() };
+        let file = tally.done.file;
+        if self.state.tally.done.file != file {
+            self.state.standing = Standing::at(&self.sources, file);
+        }
+        let (input_bytes, files) = (total_bytes(&self.sources), self.sources.len());
+        self.state = State { tally, rejects_bytes, seconds, finished, input_bytes, files, ..self.state.clone() };
         let (path, state) = (self.path.clone(), self.state.clone());
         self.writing = Some(spawn_blocking(move || {
             write(&path, &state).with_context(|| format!("--checkpoint: {}", path.display()))
@@ -165,36 +194,63 @@ impl Checkpoint {
 
 impl State {
     /// What was found, for the run of a fresh state.
-    fn taken_up(self, fresh: &Self) -> anyhow::Result<Self> {
+    fn taken_up(self, fresh: &Self, sources: &[Source], is_followed: bool) -> anyhow::Result<Self> {
         ensure!(self.version == fresh.version, "it was written by another release; {REMEDY}");
         let differences = self.subject.differences(&fresh.subject);
         ensure!(differences.is_empty(), "it is of another ingest: {}; {REMEDY}", differences.join(", "));
-        if let (Some(then), Some(now)) = (self.input_bytes, fresh.input_bytes) {
-            let then = then.max(self.tally.done.bytes);
-            ensure!(now >= then, "the input had {then} bytes and has {now} now, so it is another one; {REMEDY}");
+        if !is_followed {
+            self.check(sources)?;
         }
-        Ok(Self { input_bytes: fresh.input_bytes, ..self })
+        Ok(Self { standing: Standing::at(sources, self.tally.done.file), ..self })
+    }
+
+    /// Looks whether what was read is still there.
+    fn check(&self, sources: &[Source]) -> anyhow::Result<()> {
+        let Place { file, offset, .. } = self.tally.done;
+        let Standing { path, bytes, bytes_before } = &self.standing;
+        let now = Standing::at(sources, file);
+        let is_there = now.path == *path && now.bytes_before == *bytes_before;
+        ensure!(
+            is_there,
+            "the files up to {path} are no longer what they were, so lines would be lost or doubled; {REMEDY}"
+        );
+        if let (Some(then), Some(now)) = (*bytes, now.bytes) {
+            let is_whole = sources.get(file).is_some_and(|source| source.format == Format::Parquet);
+            let then = then.max(offset);
+            let is_same = if is_whole { now == then } else { now >= then };
+            ensure!(is_same, "the input had {then} bytes and has {now} now, so it is another one; {REMEDY}");
+        }
+        Ok(())
     }
 }
 
 const REMEDY: &str = "name another file or remove this one to begin anew, or give what it was to go on";
 
+impl Standing {
+    fn at(sources: &[Source], file: usize) -> Self {
+        let bytes_before = sources.iter().take(file).filter_map(|source| source.bytes).sum();
+        match sources.get(file) {
+            Some(source) => {
+                // The same from wherever the command is given.
+                let path = std::fs::canonicalize(&source.path).unwrap_or_else(|_| source.path.clone());
+                Self { path: path.display().to_string(), bytes: source.bytes, bytes_before }
+            }
+            None => Self { bytes_before, ..Self::default() },
+        }
+    }
+}
+
 impl Subject {
+    pub fn new(flags: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        Self(flags.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
     fn differences(&self, now: &Self) -> Vec<String> {
-        let fields = |subject: &Self| match &subject.payload_fields {
-            Some(fields) => fields.join(","),
-            None => "all".to_owned(),
-        };
-        let all = [
-            ("the input", self.input.clone(), now.input.clone()),
-            ("--collection", self.collection.clone(), now.collection.clone()),
-            ("--shard", self.shard.clone(), now.shard.clone()),
-            ("--id-field", self.id_field.clone(), now.id_field.clone()),
-            ("--text-field", self.text_field.clone(), now.text_field.clone()),
-            ("--payload-fields", fields(self), fields(now)),
-        ];
-        let differing = all.into_iter().filter(|(_, then, now)| then != now);
-        differing.map(|(name, then, now)| format!("{name} was `{then}` and is `{now}`")).collect()
+        let missing = String::new();
+        let names: BTreeSet<&String> = self.0.keys().chain(now.0.keys()).collect();
+        let all = names.into_iter().map(|name| (name, [self, now].map(|it| it.0.get(name).unwrap_or(&missing))));
+        let differing = all.filter(|(_, [then, now])| then != now);
+        differing.map(|(name, [then, now])| format!("{name} was `{then}` and is `{now}`")).collect()
     }
 }
 
@@ -215,71 +271,4 @@ fn write(path: &Path, state: &State) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::batch::Place;
-    use super::*;
-
-    fn subject() -> Subject {
-        Subject {
-            input: "/docs.jsonl".to_owned(),
-            collection: "docs".to_owned(),
-            shard: "0/1".to_owned(),
-            id_field: "id".to_owned(),
-            text_field: "text".to_owned(),
-            payload_fields: None,
-        }
-    }
-
-    fn tally(lines: u64, bytes: u64) -> Tally {
-        Tally { indexed: lines, done: Place { lines, bytes }, ..Tally::default() }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_run_goes_on_where_the_last_one_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("checkpoint");
-        let open = || Checkpoint::open(&path, subject(), Some(100));
-        let mut first = open().await.unwrap();
-        assert_eq!((first.tally(), first.rejects_bytes(), first.is_finished()), (Tally::default(), 0, false));
-        first.due().await;
-        first.save(tally(4, 40), 7).await.unwrap();
-        first.written().await.unwrap();
-        // It is killed here.
-        let second = open().await.unwrap();
-        assert_eq!((second.tally(), second.rejects_bytes(), second.is_finished()), (tally(4, 40), 7, false));
-        assert!((1.0..1.5).contains(&second.elapsed().as_secs_f64()));
-        second.close(tally(10, 100), 9, true).await.unwrap();
-        assert!(open().await.unwrap().is_finished());
-        let grown = Checkpoint::open(&path, subject(), Some(101)).await.unwrap();
-        assert!(!grown.is_finished());
-        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["checkpoint"]);
-    }
-
-    #[tokio::test]
-    async fn what_is_of_another_ingest_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("checkpoint");
-        Checkpoint::open(&path, subject(), Some(100)).await.unwrap();
-        let refusal = async |subject: Subject, bytes| {
-            format!("{:#}", Checkpoint::open(&path, subject, Some(bytes)).await.unwrap_err())
-        };
-        let other = Subject { collection: "other".to_owned(), shard: "1/2".to_owned(), ..subject() };
-        let error = refusal(other, 100).await;
-        assert!(error.starts_with(&format!("--checkpoint: {}: it is of another ingest", path.display())), "{error}");
-        assert!(error.contains("--collection was `docs` and is `other`, --shard was `0/1` and is `1/2`"), "{error}");
-        let fields = Subject { payload_fields: Some(vec!["a".to_owned(), "b".to_owned()]), ..subject() };
-        assert!(refusal(fields, 100).await.contains("--payload-fields was `all` and is `a,b`"));
-        assert!(refusal(subject(), 99).await.contains("had 100 bytes and has 99 now"));
-        fs::write(&path, "{}").unwrap();
-        assert!(refusal(subject(), 100).await.contains("holds no checkpoint"));
-    }
-
-    #[tokio::test]
-    async fn a_place_that_cannot_be_written_is_told_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("absent").join("checkpoint");
-        let error = format!("{:#}", Checkpoint::open(&path, subject(), None).await.unwrap_err());
-        assert!(error.contains("can't be written"), "{error}");
-    }
-}
+mod tests;

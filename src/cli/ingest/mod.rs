@@ -1,6 +1,6 @@
-//! `ingest`: a file of JSON lines into a collection.
+//! `ingest`: files of documents into a collection.
 //!
-//! A thread of its own reads lines, turns each into a document and packs them into batches; one task sends these over
+//! A thread of its own reads files (`reader`), turns each line or row into a document and packs them into batches; one task sends these over
 //! one stream, and matches the results to the lines that wait for theirs. Both ends are bounded: the reader waits when
 //! two batches wait to be sent, and sending waits when too many lines are without a result. So memory stays flat,
 //! whatever the file's size, and a line is kept only until it and all before it have their results: a rejected one goes to
@@ -8,12 +8,13 @@
 
 mod batch;
 mod checkpoint;
-mod input;
-mod line;
+mod input_args;
+mod mapping;
 mod progress;
 mod reader;
 mod rejects;
 mod shard;
+mod signals;
 mod stream;
 mod summary;
 mod tracker;
@@ -22,9 +23,11 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::builder::BoolishValueParser;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::client::ClientArgs;
@@ -37,15 +40,17 @@ use super::pruning;
 use crate::proto::{CollectionOptions, IngestOptions, Pruning};
 pub(crate) use batch::Place;
 use checkpoint::{Checkpoint, Subject};
-use input::Input;
-pub(crate) use line::Mapping;
-pub(crate) use reader::{Plan, read as read_lines};
+use input_args::InputArgs;
+pub(crate) use mapping::Mapping;
+use reader::paths::Source;
+pub(crate) use reader::paths::list;
+pub(crate) use reader::{Dialect, Format, Input, Plan};
 pub(crate) use shard::{Part, Shard};
 use summary::Failure;
 
 // What `reindex` has in common with it.
 pub(super) use batch::{Batcher, Line};
-pub(super) use line::{MAX_DOCUMENT_BYTES, too_long};
+pub(super) use mapping::{MAX_DOCUMENT_BYTES, too_long};
 pub(super) use progress::Progress;
 pub(super) use reader::{Batch, Batches};
 pub(super) use rejects::RejectFile;
@@ -56,20 +61,19 @@ pub(super) use tracker::Tally;
 /// The exit status of a run that indexed all but some documents.
 pub(super) const SOME_REJECTED: u8 = 1;
 
-/// Encode and index documents from JSON lines.
+/// Encode and index the documents of files: JSON lines, CSV, Parquet or plain text, also packed by gzip or zstd.
 ///
-/// Each line is a JSON object. Its `id` is a whole number, a UUID or any other string (without one, an id is made of
-/// the text), its `text` is what is searched, and all other fields are stored beside it for filters and results.
-/// Rejected lines don't stop the run: they go to a file, with their reasons.
+/// A document is a line of JSON, a row or a whole text. Its `id` is a whole number, a UUID or any other string (without
+/// one, an id is made of the text; a text file's is its path), its `text` is what is searched, and all other fields are
+/// stored beside it for filters and results. Rejected lines don't stop the run: they go to a file, with their reasons.
 ///
 /// Exit status: 0 if all documents are indexed, 1 if some were rejected, 2 if the call failed; then the message says
 /// how to go on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Ingest {
-    /// The file of JSON lines, or `-` for standard input.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    input: InputArgs,
     /// The collection to write to.
     #[arg(long, env = "SPLADE_COLLECTION", value_name = "NAME")]
     collection: String,
@@ -82,15 +86,6 @@ pub struct Ingest {
     /// The name of the sparse vector of a created collection [default: splade].
     #[arg(long, env = "SPLADE_INGEST_VECTOR_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     vector_name: String,
-    /// The field that holds the id.
-    #[arg(long, env = "SPLADE_INGEST_ID_FIELD", value_name = "FIELD", default_value = "id")]
-    id_field: String,
-    /// The field that holds the text.
-    #[arg(long, env = "SPLADE_INGEST_TEXT_FIELD", value_name = "FIELD", default_value = "text")]
-    text_field: String,
-    /// The fields to store beside the text [default: all other fields].
-    #[arg(long, env = "SPLADE_INGEST_PAYLOAD_FIELDS", value_name = "FIELD,…", value_delimiter = ',')]
-    payload_fields: Option<Vec<String>>,
     /// The payload field that keeps the text; empty to keep none [default: text].
     #[arg(long, env = "SPLADE_INGEST_TEXT_KEY", value_name = "FIELD")]
     text_key: Option<String>,
@@ -111,11 +106,12 @@ pub struct Ingest {
     /// shard each too.
     #[arg(long, env = "SPLADE_INGEST_SHARD", value_name = "I/N", default_value = "0/1", hide_default_value = true)]
     shard: Shard,
-    /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input; with --shard
-    /// FILE.I-of-N.rejects.jsonl].
+    /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input and for several files; with
+    /// --shard FILE.I-of-N.rejects.jsonl].
     #[arg(long, env = "SPLADE_INGEST_REJECTS", value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Pass over the first N lines: how to go on after a failed run. The reject file is then added to.
+    /// Pass over the first N lines or rows, of all files together: how to go on after a failed run. The reject file is then
+    /// added to.
     #[arg(long, env = "SPLADE_INGEST_SKIP", value_name = "N", default_value_t = 0)]
     skip: u64,
     /// A file that says how far the run got: the same command goes on there, after whatever ended it, and when the input has
@@ -135,7 +131,10 @@ pub struct Ingest {
 const EXAMPLE: &str = "\
 Examples:
   splade-sidecar ingest docs.jsonl --collection docs --create-collection
-  zcat docs.jsonl.gz | splade-sidecar ingest - --collection docs --id-field sku --payload-fields price,brand
+  splade-sidecar ingest products.csv.gz --collection docs --id-field sku --text-field name,description --csv-types price=number
+  splade-sidecar ingest datasets/wikipedia --split train --collection docs --payload-fields title,url
+  splade-sidecar ingest notes/ --collection docs
+  splade-sidecar ingest app.jsonl --follow --checkpoint app.checkpoint --collection docs
   splade-sidecar ingest docs.jsonl --collection docs --shard 3/16 --checkpoint docs.3.checkpoint
 
 The lines that were rejected, as they were:
@@ -143,7 +142,8 @@ The lines that were rejected, as they were:
 
 impl Ingest {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut checkpoint = self.open_checkpoint().await?;
+        let sources = self.input.sources().await?;
+        let mut checkpoint = self.open_checkpoint(&sources).await?;
         if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.is_finished()) {
             return self.nothing_to_do(checkpoint);
         }
@@ -151,14 +151,19 @@ impl Ingest {
             Some(checkpoint) => (checkpoint.tally(), checkpoint.rejects_bytes()),
             None => (Tally::after(self.skip), if self.skip > 0 { u64::MAX } else { 0 }),
         };
-        let input = Input::open(&self.file, tally.done)?;
-        let mut rejects = RejectFile::open(&self.rejects_path(), &self.file, keep).await?;
+        let bytes = if self.input.follow().is_some() { None } else { total_bytes(&sources) };
+        let inputs = sources.iter().map(|source| source.path.as_path());
+        let mut rejects = RejectFile::open(&self.rejects_path(), inputs, keep).await?;
+        let input = self.open_input(sources, tally.done).await?;
         let index = self.client.index().await?;
-        let progress = Progress::new(input.bytes, &tally);
+        let progress = Progress::new(bytes, &tally);
         let batches = reader::spawn(input, self.plan())?;
 
         let start = Instant::now();
         let mut session = Session::new(batches, &mut rejects, &progress, checkpoint.as_mut(), tally);
+        if self.input.follow().is_some() {
+            session = session.followed();
+        }
         let mut outcome = session.run(index, self.options()).await;
         let tally = session.into_tally();
         progress.clear();
@@ -174,27 +179,26 @@ impl Ingest {
         self.report(&Summary::new(tally, duration, rejects_file, failure))
     }
 
-    async fn open_checkpoint(&self) -> anyhow::Result<Option<Checkpoint>> {
+    async fn open_input(&self, sources: Arc<[Source]>, done: Place) -> anyhow::Result<Input> {
+        let plan = self.plan();
+        spawn_blocking(move || Input::open(sources, done, &plan)).await?
+    }
+
+    async fn open_checkpoint(&self, sources: &Arc<[Source]>) -> anyhow::Result<Option<Checkpoint>> {
         let Some(path) = &self.checkpoint else { return Ok(None) };
-        let bytes = input::size(&self.file)?;
         ensure!(*path != self.rejects_path(), "--checkpoint and --rejects name the same file; name two");
-        // What has no whole path, such as a pipe, is called what it was called.
-        let path_of_input = std::fs::canonicalize(&self.file).unwrap_or_else(|_| self.file.clone());
-        let subject = Subject {
-            input: path_of_input.display().to_string(),
-            collection: self.collection.clone(),
-            shard: self.shard.to_string(),
-            id_field: self.id_field.clone(),
-            text_field: self.text_field.clone(),
-            payload_fields: self.payload_fields.clone(),
-        };
-        Checkpoint::open(path, subject, bytes).await.map(Some)
+        let mut flags = self.input.flags();
+        flags.extend([("--collection", self.collection.clone()), ("--shard", self.shard.to_string())]);
+        let subject = Subject::new(flags);
+        let is_followed = self.input.follow().is_some();
+        Checkpoint::open(path, subject, Arc::clone(sources), is_followed).await.map(Some)
     }
 
     /// An earlier run has done it all: its counts are told again.
     fn nothing_to_do(&self, checkpoint: &Checkpoint) -> anyhow::Result<ExitCode> {
         let tally = checkpoint.tally();
-        let words = format!("nothing to do: all {} lines of {} are done with\n", tally.done.lines, self.file.display());
+        let (lines, input) = (tally.done.lines, self.input.in_words());
+        let words = format!("nothing to do: all {lines} lines or rows of {input} are done with\n");
         std::io::stderr().write_all(words.as_bytes())?;
         let rejects_file = (checkpoint.rejects_bytes() > 0).then(|| self.rejects_path());
         self.report(&Summary::new(tally, checkpoint.before(), rejects_file, None))
@@ -228,20 +232,20 @@ impl Ingest {
     }
 
     fn plan(&self) -> Plan {
-        let mapping = Mapping {
-            id_field: self.id_field.clone(),
-            text_field: self.text_field.clone(),
-            payload_fields: self.payload_fields.clone(),
-        };
-        Plan { mapping, part: Part { shard: self.shard, collection: self.collection.clone() } }
+        Plan {
+            mapping: self.input.mapping(),
+            dialect: self.input.dialect(),
+            part: Part { shard: self.shard, collection: self.collection.clone() },
+            follow: self.input.follow(),
+        }
     }
 
     /// Each shard has a file of its own: they may run at once.
     fn rejects_path(&self) -> PathBuf {
         self.rejects.clone().unwrap_or_else(|| {
             let mut name = OsString::new();
-            if !input::is_stdin(&self.file) {
-                name.push(&self.file);
+            if let Some(stem) = self.input.stem() {
+                name.push(stem);
                 name.push(".");
             }
             if !self.shard.is_whole() {
@@ -252,6 +256,11 @@ impl Ingest {
             name.into()
         })
     }
+}
+
+/// The bytes of all files, where all have a size.
+fn total_bytes(sources: &[Source]) -> Option<u64> {
+    sources.iter().map(|source| source.bytes).sum()
 }
 
 /// `can't read docs.jsonl`, around the error of a file.

@@ -1,25 +1,46 @@
-//! The input, read on a thread of its own.
+//! The input, read on a thread of its own: file after file, each by the reader of its format.
+//!
+//! A reader gives the records of one file in their order: lines, or rows, with the documents that they stand for. What all
+//! have in common is here: places, shards and batches.
 
-use std::io::{self, BufRead, BufReader, Read};
+mod compressed;
+mod csv;
+mod follow;
+mod format;
+mod jsonl;
+mod parquet;
+pub mod paths;
+mod pieces;
+mod text;
+
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
+use anyhow::Context;
 use tokio::sync::mpsc;
 
+use self::compressed::Bytes;
+use self::csv::CsvRows;
+pub use self::csv::{CellType, Dialect};
+use self::follow::Tail;
+pub use self::follow::check as check_followed;
+pub use self::format::Format;
+use self::jsonl::JsonLines;
+use self::parquet::ParquetRows;
+use self::paths::Source;
+use self::pieces::Pieces;
+use self::text::{TextFile, TextLines};
 use super::batch::{Batcher, Line, Place};
-use super::input::Input;
-use super::line::{Mapping, encode, too_long};
+use super::mapping::{Mapping, encode};
 use super::shard::Part;
-
-/// The longest line that is kept; of a longer one only the number is.
-const MAX_LINE_BYTES: u64 = 32 << 20;
-
-const BUFFER_BYTES: usize = 256 << 10;
+use crate::proto::{Document, Rejection};
 
 /// How many batches wait to be sent.
 const QUEUE: usize = 2;
 
 /// What the thread hands over, in order; an error ends it.
-pub type Batches = mpsc::Receiver<io::Result<Batch>>;
+pub type Batches = mpsc::Receiver<anyhow::Result<Batch>>;
 
 /// Lines, and at last the end.
 #[derive(Debug)]
@@ -36,22 +57,66 @@ pub struct End {
     pub passed: u64,
 }
 
-/// What is made of a line, and of which ones.
+/// What is made of the lines, and of which ones.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub mapping: Mapping,
+    pub dialect: Dialect,
     pub part: Part,
+    /// How often a file that grows is looked at; `None` to end where it ends.
+    pub follow: Option<Duration>,
+}
+
+/// The records of one file, in order.
+pub trait Records: Send {
+    /// # Errors
+    /// If the file can't be read on.
+    fn next(&mut self) -> anyhow::Result<Next>;
+
+    /// How far the file is read.
+    fn at(&self) -> At;
+
+    /// Whether the next one may have to be waited for.
+    fn may_wait(&self) -> bool {
+        false
+    }
+}
+
+pub enum Next {
+    Record(Record),
+    /// A line that counts as one, but holds nothing.
+    Blank,
+    End,
+}
+
+/// A line or row that isn't blank.
+pub struct Record {
+    /// The number by which a person finds it in its file, from 1: of its first line, or of its row.
+    pub number: u64,
+    /// As it is in the file; a row of Parquet as JSON.
+    pub content: Vec<u8>,
+    /// Whether that is all of it.
+    pub is_whole: bool,
+    pub document: Result<Document, Rejection>,
+}
+
+/// How far a file is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct At {
+    pub rows: u64,
+    /// Where the next line begins; 0 where no place can be sought.
+    pub offset: u64,
+    /// Of the file as it is on the disk.
+    pub bytes: u64,
 }
 
 /// Starts the thread. It ends with the input, or when the batches are no longer received. It is never waited for,
 /// since it may be stuck in a read of a terminal.
-pub fn spawn(input: Input, plan: Plan) -> io::Result<Batches> {
+pub fn spawn(input: Input, plan: Plan) -> std::io::Result<Batches> {
     let (sender, batches) = mpsc::channel(QUEUE);
     thread::Builder::new().name("ingest-reader".to_owned()).spawn(move || {
-        let Input { reader, at, skip, .. } = input;
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
         let send = |lines| sender.blocking_send(Ok(Batch::Lines(lines))).is_ok();
-        let last = match read(&mut reader, &plan, at, skip, send) {
+        let last = match input.read(&plan, send) {
             Ok(None) => return,
             Ok(Some(end)) => Ok(Batch::End(end)),
             Err(error) => Err(error),
@@ -62,187 +127,163 @@ pub fn spawn(input: Input, plan: Plan) -> io::Result<Batches> {
     Ok(batches)
 }
 
-/// Reads lines from a place to the end, passes over the first `skip` of the whole, and sends them in batches until `send` says that nobody wants more: then there is no end. A
-/// batch is sent as soon as the next read might block, so a slow producer's lines don't wait for each other.
-pub fn read<R: Read>(
-    reader: &mut BufReader<R>,
-    plan: &Plan,
-    at: Place,
+/// The files, from where an earlier run was done with them.
+pub struct Input {
+    sources: Arc<[Source]>,
+    place: Place,
+    /// How many lines of the whole are done with.
     skip: u64,
-    mut send: impl FnMut(Vec<Line>) -> bool,
-) -> io::Result<Option<End>> {
-    let mut batcher = Batcher::default();
-    let mut place = at;
-    let mut passed = 0;
-    while let Some(raw) = RawLine::read(reader)? {
-        place = Place { lines: place.lines + 1, bytes: place.bytes + raw.bytes };
-        if place.lines <= skip || raw.is_blank() {
-            continue;
-        }
-        let full = match raw.into_line(place, passed, plan) {
-            Some(line) => {
-                passed = 0;
-                batcher.push(line)
-            }
-            None => {
-                passed += 1;
-                None
-            }
-        };
-        if full.is_some_and(|batch| !send(batch)) {
-            return Ok(None);
-        }
-        let more_is_here = reader.buffer().contains(&b'\n');
-        if !more_is_here && batcher.take().is_some_and(|batch| !send(batch)) {
-            return Ok(None);
-        }
-    }
-    let unwanted = batcher.take().is_some_and(|batch| !send(batch));
-    Ok((!unwanted).then_some(End { place, passed }))
+    opened: Option<Opened>,
 }
 
-/// A line as it was read, with its end.
-struct RawLine {
-    /// At most [`MAX_LINE_BYTES`] of it.
-    content: Vec<u8>,
+/// An open file, and how much is before it.
+struct Opened {
+    records: Box<dyn Records>,
+    file: usize,
+    inode: u64,
+    lines: u64,
     bytes: u64,
 }
 
-impl RawLine {
-    /// The next line, if there is one. Takes bounded memory, whatever its length.
-    fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
-        let mut content = Vec::new();
-        let mut bytes = reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut content)? as u64;
-        if bytes == MAX_LINE_BYTES && content.last() != Some(&b'\n') {
-            bytes += reader.skip_until(b'\n')? as u64;
+impl Input {
+    /// Opens the first file, at the place where an earlier run was done with it. Blocks.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn open(sources: Arc<[Source]>, done: Place, plan: &Plan) -> anyhow::Result<Self> {
+        // `--skip` knows nothing but a number of lines.
+        let place = if done == (Place { lines: done.lines, ..Place::default() }) { Place::default() } else { done };
+        let mut input = Self { sources, place, skip: done.lines, opened: None };
+        input.open_here(plan)?;
+        Ok(input)
+    }
+
+    /// Reads all there is, in batches, until `send` says that nobody wants more: then there is no end. A batch is sent as
+    /// soon as the next read might block, so a slow producer's lines don't wait for each other.
+    ///
+    /// # Errors
+    /// If a file can't be read on; the message names it.
+    pub fn read(mut self, plan: &Plan, mut send: impl FnMut(Vec<Line>) -> bool) -> anyhow::Result<Option<End>> {
+        let mut batcher = Batcher::default();
+        let mut passed = 0;
+        while let Some(mut opened) = self.opened.take() {
+            let name = self.file_name();
+            loop {
+                if opened.records.may_wait() && batcher.take().is_some_and(|batch| !send(batch)) {
+                    return Ok(None);
+                }
+                let row = self.place.row;
+                let next = opened.records.next().with_context(|| format!("{name}, after line or row {row}"))?;
+                self.place = opened.place();
+                let record = match next {
+                    Next::Record(record) if self.place.lines > self.skip => record,
+                    Next::Record(_) | Next::Blank => continue,
+                    Next::End => break,
+                };
+                let full = match record.into_line(self.place, passed, &name, plan) {
+                    Some(line) => {
+                        passed = 0;
+                        batcher.push(line)
+                    }
+                    None => {
+                        passed += 1;
+                        None
+                    }
+                };
+                if full.is_some_and(|batch| !send(batch)) {
+                    return Ok(None);
+                }
+            }
+            self.open_next(plan)?;
         }
-        Ok((bytes > 0).then_some(Self { content, bytes }))
+        let unwanted = batcher.take().is_some_and(|batch| !send(batch));
+        Ok((!unwanted).then_some(End { place: self.place, passed }))
     }
 
-    fn is_blank(&self) -> bool {
-        !self.is_cut() && self.content.trim_ascii().is_empty()
+    /// A file that is followed is opened again by its name. Else the next one is; the place stays at the end of the last,
+    /// which may grow.
+    fn open_next(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        let file = if plan.follow.is_some() { self.place.file } else { self.place.file + 1 };
+        if file < self.sources.len() {
+            self.place = Place { file, row: 0, offset: 0, ..self.place };
+            self.open_here(plan)?;
+        }
+        Ok(())
     }
 
-    fn is_cut(&self) -> bool {
-        self.bytes > self.content.len() as u64
-    }
-
-    /// The line, if it is of this run's part.
-    fn into_line(self, place: Place, passed: u64, plan: &Plan) -> Option<Line> {
-        let content = self.content.trim_ascii_end();
-        let document = if self.is_cut() {
-            Err(too_long(usize::try_from(self.bytes).unwrap_or(usize::MAX)))
-        } else {
-            plan.mapping.document(content)
+    fn open_here(&mut self, plan: &Plan) -> anyhow::Result<()> {
+        let Some(source) = self.sources.get(self.place.file) else { return Ok(()) };
+        let mut inode = 0;
+        let bytes = match plan.follow {
+            _ if source.format == Format::Parquet => None,
+            None => Some(Bytes::open(source)?),
+            Some(interval) => {
+                let tail = Tail::open(&source.path, interval)?;
+                inode = tail.inode();
+                if !tail.has(self.place)? {
+                    self.place = Place { row: 0, offset: 0, ..self.place };
+                }
+                Some(Bytes::followed(tail)?)
+            }
         };
-        if !plan.part.has(content, document.as_ref().ok()) {
+        let before = match plan.follow {
+            Some(_) => self.place.bytes.saturating_sub(self.place.offset),
+            None => self.sources.iter().take(self.place.file).filter_map(|source| source.bytes).sum(),
+        };
+        let records = open(source, bytes, self.place, plan);
+        let records = records.with_context(|| format!("can't read {}", source.path.display()))?;
+        let lines = self.place.lines - self.place.row.min(self.place.lines);
+        self.opened = Some(Opened { records, file: self.place.file, inode, lines, bytes: before });
+        Ok(())
+    }
+
+    fn file_name(&self) -> Arc<str> {
+        let source = self.sources.get(self.place.file);
+        source.map(|source| source.path.display().to_string()).unwrap_or_default().into()
+    }
+}
+
+/// The reader of a file's format, at a place in it if that can be sought, else at its beginning.
+fn open(source: &Source, bytes: Option<Bytes>, place: Place, plan: &Plan) -> anyhow::Result<Box<dyn Records>> {
+    let mapping = plan.mapping.clone();
+    let Some(bytes) = bytes else { return Ok(Box::new(ParquetRows::open(&source.path, mapping, place.row)?)) };
+    let lines = |bytes| -> std::io::Result<Pieces> {
+        let mut pieces = Pieces::new(bytes);
+        pieces.seek(place.row, place.offset)?;
+        Ok(pieces)
+    };
+    let csv = |bytes, dialect| CsvRows::open(Pieces::new(bytes), plan.mapping.clone(), dialect, place);
+    Ok(match source.format {
+        Format::Text => Box::new(TextFile::new(bytes, source.bytes, source.name.clone(), mapping)),
+        Format::Lines => Box::new(TextLines { pieces: lines(bytes)?, name: source.name.clone(), mapping }),
+        Format::Csv => Box::new(csv(bytes, plan.dialect.clone())?),
+        Format::Tsv => Box::new(csv(bytes, Dialect { delimiter: b'\t', ..plan.dialect.clone() })?),
+        Format::Jsonl | Format::Parquet => Box::new(JsonLines { pieces: lines(bytes)?, mapping }),
+    })
+}
+
+impl Opened {
+    fn place(&self) -> Place {
+        let At { rows, offset, bytes } = self.records.at();
+        let (lines, bytes) = (self.lines + rows, self.bytes + bytes);
+        Place { lines, bytes, file: self.file, row: rows, offset, inode: self.inode }
+    }
+}
+
+impl Record {
+    /// The line, if it is of this run's part.
+    fn into_line(self, place: Place, passed: u64, file: &Arc<str>, plan: &Plan) -> Option<Line> {
+        if !plan.part.has(&self.content, self.document.as_ref().ok()) {
             return None;
         }
-        let text = (!self.is_cut()).then(|| String::from_utf8_lossy(content).into_owned());
-        let document = document.and_then(|document| encode(&document)).map(Into::into);
-        Some(Line { place, passed, text, document })
+        let text = self.is_whole.then(|| {
+            String::from_utf8(self.content)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        });
+        let document = self.document.and_then(|document| encode(&document)).map(Into::into);
+        Some(Line { place, file: Arc::clone(file), number: self.number, passed, text, document })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan(shard: &str) -> Plan {
-        let mapping = Mapping { id_field: "id".to_owned(), text_field: "text".to_owned(), payload_fields: None };
-        Plan { mapping, part: Part { shard: shard.parse().unwrap(), collection: "docs".to_owned() } }
-    }
-
-    fn batches(input: impl Read, skip: u64) -> Vec<Vec<Line>> {
-        let mut batches = Vec::new();
-        let send = |batch| {
-            batches.push(batch);
-            true
-        };
-        assert!(read(&mut BufReader::new(input), &plan("0/1"), Place::default(), skip, send).unwrap().is_some());
-        batches
-    }
-
-    /// Hands out one piece a read, as a pipe does whose writer is slow.
-    struct Pipe(Vec<&'static str>);
-
-    impl Read for Pipe {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            if self.0.is_empty() {
-                return Ok(0);
-            }
-            let piece = self.0.remove(0).as_bytes();
-            buffer[..piece.len()].copy_from_slice(piece);
-            Ok(piece.len())
-        }
-    }
-
-    #[test]
-    fn lines_keep_their_numbers_offsets_and_texts() {
-        let input = "{\"text\": \"a\"}\r\n\n  \nno json\n{\"text\": \"b\"}";
-        let lines = batches(input.as_bytes(), 0).concat();
-        let seen: Vec<_> =
-            lines.iter().map(|line| (line.place.lines, line.place.bytes, line.document.is_ok())).collect();
-        assert_eq!(seen, [(1, 15, true), (4, 27, false), (5, 40, true)]);
-        assert_eq!(lines[1].text.as_deref(), Some("no json"));
-        let skipped: Vec<_> = batches(input.as_bytes(), 4).concat().iter().map(|line| line.place.lines).collect();
-        assert_eq!(skipped, [5]);
-    }
-
-    #[test]
-    fn lines_that_are_here_go_together_and_do_not_wait_for_others() {
-        let pieces = vec!["{\"text\": \"a\"}\n{\"text\": \"b\"}\n{\"te", "xt\": \"c\"}\n", "{\"text\": \"d\"}\n"];
-        let numbers: Vec<Vec<u64>> =
-            batches(Pipe(pieces), 0).iter().map(|batch| batch.iter().map(|line| line.place.lines).collect()).collect();
-        assert_eq!(numbers, [vec![1, 2], vec![3], vec![4]]);
-    }
-
-    #[test]
-    fn a_line_without_end_takes_bounded_memory() {
-        let input = io::repeat(b'x').take(MAX_LINE_BYTES + 5).chain(&b"\n{\"text\": \"a\"}\n"[..]);
-        let lines = batches(input, 0).concat();
-        assert_eq!(lines[0].place, Place { lines: 1, bytes: MAX_LINE_BYTES + 6 });
-        assert_eq!(lines[0].text, None);
-        assert_eq!(lines[0].document.as_ref().unwrap_err().reason, "TEXT_TOO_LONG");
-        assert!(lines[1].document.is_ok());
-    }
-
-    #[test]
-    fn reading_stops_when_nobody_listens() {
-        let mut sent = 0;
-        let input = "{\"text\": \"a\"}\n".repeat(1000);
-        let send = |_| {
-            sent += 1;
-            false
-        };
-        assert_eq!(read(&mut BufReader::new(input.as_bytes()), &plan("0/1"), Place::default(), 0, send).unwrap(), None);
-        assert_eq!(sent, 1);
-    }
-
-    #[test]
-    fn shards_have_every_line_once_and_count_those_of_the_others() {
-        let readable = |id: usize| format!("{{\"id\": {id}, \"text\": \"a\"}}\n");
-        let input: String =
-            (0..300).map(|id| if id % 7 == 0 { format!("no json {id}\n\n") } else { readable(id) }).collect();
-        let blank = (0..300).filter(|id| id % 7 == 0).count() as u64;
-        let mut seen = Vec::new();
-        for shard in ["0/3", "1/3", "2/3"] {
-            let mut lines: Vec<Line> = Vec::new();
-            let send = |batch| {
-                lines.extend(batch);
-                true
-            };
-            let end =
-                read(&mut BufReader::new(input.as_bytes()), &plan(shard), Place::default(), 0, send).unwrap().unwrap();
-            assert_eq!(end.place, Place { lines: 300 + blank, bytes: input.len() as u64 });
-            let passed: u64 = lines.iter().map(|line| line.passed).sum::<u64>() + end.passed;
-            assert_eq!(lines.len() as u64 + passed, 300);
-            assert!((70..130).contains(&lines.len()), "{}", lines.len());
-            seen.extend(lines.iter().map(|line| line.text.clone().unwrap()));
-        }
-        let mut expected: Vec<_> = input.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        expected.sort_unstable();
-        seen.sort_unstable();
-        assert_eq!(seen, expected);
-    }
-}
+mod tests;

@@ -27,9 +27,11 @@ pub struct RejectFile {
 impl RejectFile {
     /// Opens the file, to add to the first `keep` bytes of it. Done before anything is sent, so that a wrong path costs
     /// nothing.
-    pub async fn open(path: &Path, input: &Path, keep: u64) -> anyhow::Result<Self> {
-        let same = fs::canonicalize(path).await.is_ok_and(|path| std::fs::canonicalize(input).is_ok_and(|i| i == path));
-        ensure!(!same, "--rejects names the input itself; name another file");
+    pub async fn open<'a>(path: &Path, inputs: impl Iterator<Item = &'a Path>, keep: u64) -> anyhow::Result<Self> {
+        if let Ok(whole) = fs::canonicalize(path).await {
+            let is_input = inputs.map(std::fs::canonicalize).any(|input| input.is_ok_and(|input| input == whole));
+            ensure!(!is_input, "--rejects names the input itself; name another file");
+        }
         let open = async {
             let file = OpenOptions::new().create(true).append(true).open(path).await?;
             let metadata = file.metadata().await?;
@@ -45,14 +47,17 @@ impl RejectFile {
 
     /// Adds a line, with what is wrong with it.
     pub async fn write(&mut self, line: &Line, rejection: &Rejection) -> anyhow::Result<()> {
-        let entry = json!({
-            "line_number": line.place.lines,
+        let mut entry = json!({
+            "line_number": line.number,
             "reason": rejection.reason,
             "field": rejection.field,
             "message": rejection.message,
             "code": format!("{:?}", Code::from_i32(rejection.code)),
             "line": line.text,
         });
+        if !line.file.is_empty() {
+            entry["file"] = json!(line.file);
+        }
         let entry = format!("{entry}\n");
         self.bytes += entry.len() as u64;
         on_file(self.file.write_all(entry.as_bytes()).await, "write to", &self.path)

@@ -23,7 +23,7 @@ pub struct Summary {
     pub tokens: u64,
     pub terms: u64,
     pub pruned_terms: u64,
-    /// Lines that other shards have; they are not among the documents.
+    /// Lines or rows that other shards have; they are not among the documents.
     pub other_shards: u64,
     pub seconds: f64,
     pub documents_per_second: f64,
@@ -40,7 +40,7 @@ pub struct Failure {
     pub message: String,
     /// The server answered every document of the stream up to this one.
     pub durable_through: u64,
-    /// The `--skip` of the next run: every line up to this one is done with.
+    /// The `--skip` of the next run: every line or row up to this one is done with.
     pub skip: u64,
 }
 
@@ -105,8 +105,8 @@ impl Failure {
         let Self { message, durable_through, skip } = self;
         let with_skip = if has_checkpoint { String::new() } else { format!(" with --skip {skip}") };
         let words = format!(
-            "error: {message}\nEvery line up to {skip} is done with (durable_through {durable_through}). Run the same \
-             command{with_skip} to go on; lines that were already indexed are replaced by themselves.\n"
+            "error: {message}\nEvery line or row up to {skip} is done with (durable_through {durable_through}). Run the same \
+             command{with_skip} to go on; documents that were already indexed are replaced by themselves.\n"
         );
         // Nothing can be done if standard error is gone.
         let _ = std::io::stderr().write_all(words.as_bytes());

@@ -76,6 +76,11 @@ impl Tracker {
         self.waiting.len()
     }
 
+    /// The next document is the first one of another stream. Nothing waits for the one before.
+    pub fn begin_stream(&mut self) {
+        self.last_sequence = 0;
+    }
+
     /// A line whose document is being sent. The server numbers documents as they come, from 1.
     pub fn sent(&mut self, line: Line) {
         self.last_sequence += 1;
@@ -144,7 +149,7 @@ impl Tracker {
 impl Tally {
     /// Of a run that leaves out the first lines.
     pub fn after(lines: u64) -> Self {
-        Self { done: Place { lines, bytes: 0 }, ..Self::default() }
+        Self { done: Place { lines, ..Place::default() }, ..Self::default() }
     }
 
     pub fn documents(&self) -> u64 {
@@ -180,8 +185,8 @@ mod tests {
     use super::*;
 
     fn line(number: u64, size: usize) -> Line {
-        let place = Place { lines: number, bytes: number * 10 };
-        Line { place, passed: 1, text: None, document: Ok(Bytes::from(vec![0; size])) }
+        let place = Place { lines: number, bytes: number * 10, ..Place::default() };
+        Line { place, file: "".into(), number, passed: 1, text: None, document: Ok(Bytes::from(vec![0; size])) }
     }
 
     fn indexed(sequence: u64) -> DocumentResult {
@@ -211,13 +216,14 @@ mod tests {
             tracker.sent(line(number, 1));
         }
         tracker.refused(line(106, 1), Rejection::default());
-        tracker.ended(End { place: Place { lines: 109, bytes: 1095 }, passed: 2 });
+        let place = Place { lines: 109, bytes: 1095, ..Place::default() };
+        tracker.ended(End { place, passed: 2 });
         tracker.answered(indexed(2)).unwrap();
         assert_eq!(settled(&mut tracker), []);
         assert_eq!(tracker.tally(), Tally::after(100));
         tracker.answered(indexed(1)).unwrap();
         assert_eq!(settled(&mut tracker), [(101, false), (103, false)]);
-        assert_eq!(tracker.tally().done, Place { lines: 103, bytes: 1030 });
+        assert_eq!(tracker.tally().done, Place { lines: 103, bytes: 1030, ..Place::default() });
         let unchanged = DocumentResult { sequence: 4, status: DocumentStatus::Unchanged.into(), ..Default::default() };
         tracker.answered(unchanged).unwrap();
         assert_eq!((tracker.waiting(), tracker.tally().unchanged), (1, 0));
@@ -234,7 +240,7 @@ mod tests {
             terms: 9,
             pruned_terms: 6,
             other_shards: 7,
-            done: Place { lines: 109, bytes: 1095 },
+            done: place,
             durable_through: 0,
         };
         assert_eq!(tracker.tally(), expected);

@@ -196,7 +196,11 @@ mod tests {
         for (last, token) in [(10, "b"), (20, "c"), (30, "")] {
             pages.add(last, token.to_owned());
         }
-        let tally = |lines, rejected| Tally { done: Place { lines, bytes: lines }, rejected, ..Tally::default() };
+        let tally = |lines, rejected| Tally {
+            done: Place { lines, bytes: lines, ..Place::default() },
+            rejected,
+            ..Tally::default()
+        };
         let (sender, tallies) = watch::channel(Tally::default());
         let keeper = tokio::spawn(keep(path.clone(), Checkpoint::default(), Arc::clone(&pages), tallies));
         sender.send_replace(tally(9, 0));

@@ -1,8 +1,8 @@
 //! The documents of a collection, page by page, as lines to ingest.
 
-use std::io;
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use prost::Message;
 use prost_types::value::Kind;
 use serde_json::json;
@@ -42,13 +42,13 @@ impl Source {
         tokio::spawn(async move {
             if let Err(status) = self.read(&sender).await {
                 // Nobody may listen any more: then there is nobody to tell.
-                let _ = sender.send(Err(io::Error::other(status_in_words(&status)))).await;
+                let _ = sender.send(Err(anyhow!(status_in_words(&status)))).await;
             }
         });
         batches
     }
 
-    async fn read(mut self, sender: &mpsc::Sender<io::Result<Batch>>) -> Result<(), Status> {
+    async fn read(mut self, sender: &mpsc::Sender<anyhow::Result<Batch>>) -> Result<(), Status> {
         loop {
             let page = self.index.list_documents(self.client.request(self.request.clone())).await?.into_inner();
             let lines: Vec<Line> = page.documents.into_iter().map(|document| self.line(document)).collect();
@@ -78,7 +78,9 @@ impl Source {
         let name = json!({ "id": id::to_json(document.id.clone()) });
         let document = to_document(document, &self.text_key);
         Line {
-            place: Place { lines: self.number, bytes: self.number },
+            place: Place { lines: self.number, bytes: self.number, ..Place::default() },
+            file: "".into(),
+            number: self.number,
             passed: 0,
             text: Some(name.to_string()),
             document,
@@ -95,7 +97,7 @@ fn to_document(document: StoredDocument, text_key: &str) -> Result<bytes::Bytes,
     };
     let document = Document { id, text, payload: Some(payload), dense_vectors }.encode_to_vec();
     if document.len() > MAX_DOCUMENT_BYTES {
-        return Err(too_long(document.len()));
+        return Err(too_long(document.len() as u64));
     }
     Ok(document.into())
 }

@@ -47,8 +47,13 @@ fn checkpoint(folder: &Path) -> Option<Value> {
 
 /// Waits until the checkpoint says that so many lines are done with.
 async fn wait_done(folder: &Path, lines: u64) {
+    wait_tally(folder, "/done/lines", lines).await;
+}
+
+/// Waits until the checkpoint has this count.
+pub async fn wait_tally(folder: &Path, pointer: &str, count: u64) {
     let done = async {
-        while checkpoint(folder).is_none_or(|state| state["tally"]["done"]["lines"] != lines) {
+        while checkpoint(folder).is_none_or(|state| state["tally"].pointer(pointer) != Some(&json!(count))) {
             // Another process writes the file.
             sleep(Duration::from_millis(20)).await;
         }
@@ -58,7 +63,7 @@ async fn wait_done(folder: &Path, lines: u64) {
 }
 
 /// Kills it as nothing can be prepared for.
-fn kill(mut child: Child) {
+pub fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
 }

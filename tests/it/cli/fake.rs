@@ -36,6 +36,8 @@ pub struct Fake {
     seen: Arc<Mutex<Seen>>,
     /// One permit for each document that came.
     pub arrivals: Arc<Arrivals>,
+    /// One permit for each stream that its client has ended.
+    pub endings: Arc<Arrivals>,
 }
 
 pub struct Arrivals(pub Semaphore);
@@ -141,6 +143,7 @@ impl Fake {
                 return Err(Status::unavailable("the server is going down"));
             }
         }
+        self.endings.0.add_permits(1);
         if matches!(self.rule, Rule::Swallow | Rule::HoldAfter(_)) {
             responses.closed().await;
         }

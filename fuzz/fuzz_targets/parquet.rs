@@ -1,0 +1,5 @@
+//! A Parquet file, as the `ingest` command reads it.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| splade_sidecar::fuzzing::parquet(bytes));

@@ -1,0 +1,138 @@
+"""Writes tests/data/parquet: files of several writers, and what they hold as JSON.
+
+pip install -r scripts/parquet/requirements.txt
+python scripts/parquet/make_fixtures.py
+"""
+
+import datetime as dt
+import json
+import uuid
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import fastparquet
+import pandas
+import polars
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FOLDER = Path(__file__).parents[2] / "tests/data/parquet"
+CODECS = ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]
+UTC = dt.timezone.utc
+
+
+def write_groups():
+    """100 rows in four row groups, by pages of a few rows."""
+    rows = range(1, 101)
+    table = pa.table({"id": list(rows), "text": [f"document {row}" for row in rows], "n": [row % 7 for row in rows]})
+    pq.write_table(table, FOLDER / "groups.parquet", row_group_size=30, data_page_size=64, write_batch_size=8)
+
+
+def write_codecs():
+    """The same rows by each codec; the values of `tag` are in a dictionary."""
+    table = pa.table({"id": [1, 2, 3], "text": ["a fox", "a wing", None], "tag": ["x", "x", None]})
+    for codec in CODECS:
+        for version in ["1.0", "2.0"]:
+            path = FOLDER / f"codec-{codec}-{version[0]}.parquet"
+            pq.write_table(table, path, compression=codec, data_page_version=version)
+
+
+def write_types():
+    """Each type, with values and with nulls; `types.json` says what they are."""
+    moment = dt.datetime(2024, 2, 29, 12, 30, 0, 250_000)
+    number = uuid.UUID("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+    # Name, type, value, the same in JSON.
+    columns = [
+        ("id", pa.string(), "a-1", "a-1"),
+        ("text", pa.string(), "a fox", "a fox"),
+        ("large_text", pa.large_string(), "a wing", "a wing"),
+        ("yes", pa.bool_(), True, True),
+        ("i8", pa.int8(), -8, -8),
+        ("i16", pa.int16(), -16, -16),
+        ("i32", pa.int32(), -32, -32),
+        ("i64", pa.int64(), 2**53, 2**53),
+        ("beyond", pa.int64(), -(2**53) - 1, str(-(2**53) - 1)),
+        ("u8", pa.uint8(), 255, 255),
+        ("u16", pa.uint16(), 65535, 65535),
+        ("u32", pa.uint32(), 2**32 - 1, 2**32 - 1),
+        ("u64", pa.uint64(), 2**64 - 1, str(2**64 - 1)),
+        ("f16", pa.float16(), 0.5, 0.5),
+        ("f32", pa.float32(), 0.1, 0.1),
+        ("f64", pa.float64(), 0.1, 0.1),
+        ("nan", pa.float64(), float("nan"), None),
+        ("price", pa.decimal128(9, 2), Decimal("-19.90"), -19.9),
+        ("whole", pa.decimal128(9, 0), Decimal("19"), 19.0),
+        ("exact", pa.decimal128(38, 4), Decimal("-0.0001"), "-0.0001"),
+        ("day", pa.date32(), dt.date(1969, 12, 31), "1969-12-31"),
+        ("time_ms", pa.time32("ms"), dt.time(12, 30, 0, 250_000), "12:30:00.25"),
+        ("time_us", pa.time64("us"), dt.time(12, 30, 0, 1), "12:30:00.000001"),
+        ("time_ns", pa.time64("ns"), dt.time(12, 30), "12:30:00"),
+        ("local_ms", pa.timestamp("ms"), moment, "2024-02-29T12:30:00.25"),
+        ("local_us", pa.timestamp("us"), moment, "2024-02-29T12:30:00.25"),
+        ("local_ns", pa.timestamp("ns"), moment, "2024-02-29T12:30:00.25"),
+        ("utc_ms", pa.timestamp("ms", "UTC"), moment.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
+        ("utc_us", pa.timestamp("us", "UTC"), moment.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
+        ("utc_ns", pa.timestamp("ns", "Europe/Berlin"), moment.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
+        ("bytes", pa.binary(), b"\xff\x00", "ff00"),
+        ("bytes_of_text", pa.binary(), "é".encode(), "é"),
+        ("uuid", pa.uuid(), number.bytes, str(number)),
+        ("word", pa.dictionary(pa.int8(), pa.string()), "red", "red"),
+        ("list", pa.list_(pa.int64()), [1, None, 3], [1, None, 3]),
+        ("empty", pa.list_(pa.string()), [], []),
+        ("lists", pa.list_(pa.list_(pa.string())), [["a"], [], None, ["b", "c"]], [["a"], [], None, ["b", "c"]]),
+        ("days", pa.list_(pa.timestamp("ns")), [moment], ["2024-02-29T12:30:00.25"]),
+        (
+            "by",
+            pa.struct({"name": pa.string(), "at": pa.timestamp("ns")}),
+            {"name": "Ann", "at": moment},
+            {"name": "Ann", "at": "2024-02-29T12:30:00.25"},
+        ),
+        (
+            "people",
+            pa.list_(pa.struct({"name": pa.string(), "tags": pa.list_(pa.string())})),
+            [{"name": "Ann", "tags": ["x"]}, {"name": None, "tags": None}],
+            [{"name": "Ann", "tags": ["x"]}, {"name": None, "tags": None}],
+        ),
+        ("counts", pa.map_(pa.string(), pa.int32()), [("a", 1), ("b", None)], {"a": 1, "b": None}),
+        ("nothing", pa.null(), None, None),
+    ]
+    expected = [
+        {name: value for name, _, _, value in columns},
+        {name: None for name, *_ in columns} | {"text": "nulls"},
+    ]
+    arrays = [pa.array([value, "nulls" if name == "text" else None], kind) for name, kind, value, _ in columns]
+    table = pa.Table.from_arrays(arrays, names=[name for name, *_ in columns])
+    # Without dictionaries and statistics the file is a third.
+    pq.write_table(table, FOLDER / "types.parquet", write_statistics=False, use_dictionary=["word"], compression="zstd")
+    (FOLDER / "types.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_others():
+    """The same two rows by other writers."""
+    rows = [
+        {"id": 1, "text": "a fox", "tags": ["x", "y"], "at": dt.datetime(2024, 2, 29, 12, 30), "price": 19.9},
+        {"id": 2, "text": "a wing", "tags": [], "at": None, "price": None},
+    ]
+    polars.DataFrame(rows).write_parquet(FOLDER / "polars.parquet")
+    duckdb.sql(
+        f"""COPY (SELECT * FROM (VALUES
+            (1, 'a fox', ['x', 'y'], TIMESTAMP '2024-02-29 12:30:00', 19.9::DECIMAL(9, 2)),
+            (2, 'a wing', []::VARCHAR[], NULL, NULL)) AS rows(id, text, tags, "at", price))
+        TO '{FOLDER / "duckdb.parquet"}' (FORMAT parquet, COMPRESSION zstd)"""
+    )
+    table = pa.Table.from_pylist(rows)
+    pq.write_table(table, FOLDER / "int96.parquet", use_deprecated_int96_timestamps=True)
+    # It has no lists of strings, but JSON.
+    frame = pandas.DataFrame(rows).astype({"id": "int32"})
+    fastparquet.write(str(FOLDER / "fastparquet.parquet"), frame, object_encoding={"text": "utf8", "tags": "json"})
+    interval = "SELECT 1 AS id, 'a fox' AS text, INTERVAL 1 DAY AS span"
+    duckdb.sql(f"COPY ({interval}) TO '{FOLDER / 'interval.parquet'}' (FORMAT parquet)")
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    write_groups()
+    write_codecs()
+    write_types()
+    write_others()

@@ -1,0 +1,73 @@
+//! The formats that are read, and the endings of files by which they are told.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+
+/// How documents are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A JSON object on each line
+    Jsonl,
+    /// Comma-separated values below a line of names
+    Csv,
+    /// The same, separated by tabs
+    Tsv,
+    /// Apache Parquet: a document a row
+    Parquet,
+    /// A document a file
+    Text,
+    /// A document a line
+    Lines,
+}
+
+impl Format {
+    /// By the ending of a file's name, of which `.gz` and `.zst` are none.
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let name = [".gz", ".zst", ".zstd"].into_iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
+        let (stem, ending) = name.rsplit_once('.')?;
+        Some(match ending {
+            _ if stem.is_empty() => return None,
+            "jsonl" | "ndjson" | "jsonlines" | "json" => Self::Jsonl,
+            "csv" => Self::Csv,
+            "tsv" | "tab" => Self::Tsv,
+            "parquet" | "pq" => Self::Parquet,
+            "txt" | "text" | "md" | "markdown" => Self::Text,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is read line by line, so that a file may grow.
+    pub fn has_lines(self) -> bool {
+        !matches!(self, Self::Parquet | Self::Text)
+    }
+
+    /// Whether each file, or each line, is a text and nothing else.
+    pub fn is_plain(self) -> bool {
+        matches!(self, Self::Text | Self::Lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_tell_formats() {
+        for (name, format) in [
+            ("docs.jsonl", Some(Format::Jsonl)),
+            ("docs.ndjson.gz", Some(Format::Jsonl)),
+            ("DOCS.CSV.ZST", Some(Format::Csv)),
+            ("a/b.c/x.tsv", Some(Format::Tsv)),
+            ("train-00000-of-00002.parquet", Some(Format::Parquet)),
+            ("notes.md", Some(Format::Text)),
+            ("a.csv/notes", None),
+            ("docs.gz", None),
+            (".csv", None),
+            ("docs.bin", None),
+        ] {
+            assert_eq!(Format::of(Path::new(name)), format, "{name}");
+        }
+    }
+}

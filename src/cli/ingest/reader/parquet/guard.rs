@@ -1,0 +1,67 @@
+//! A panic of the Parquet crate becomes an error, and says nothing by itself.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+use anyhow::bail;
+
+/// As much of a message is told; some repeat values.
+const MAX_CHARS: usize = 300;
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls something that may panic on a hostile file. After an error, nothing that it was doing is used again.
+///
+/// # Errors
+/// Its error, or its panic.
+pub fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !GUARDED.get() {
+                usual(info);
+            }
+        }));
+    });
+    GUARDED.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(false);
+    match outcome {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => bail!("{}", short(&format!("{error:#}"))),
+        Err(panic) => bail!("it contradicts itself: {}", short(message(&*panic))),
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason that it told")
+}
+
+fn short(message: &str) -> String {
+    let mut chars = message.chars();
+    let mut text: String = chars.by_ref().take(MAX_CHARS).collect();
+    if chars.next().is_some() {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_and_long_errors_are_short_errors() {
+        let panic = guarded(|| -> anyhow::Result<()> { panic!("levels {}", 7) }).unwrap_err().to_string();
+        assert_eq!(panic, "it contradicts itself: levels 7");
+        let error = guarded(|| -> anyhow::Result<()> { bail!("{}", "é".repeat(900)) }).unwrap_err().to_string();
+        assert_eq!(error.chars().count(), MAX_CHARS + 1);
+        assert_eq!(guarded(|| Ok(1)).unwrap(), 1);
+    }
+}

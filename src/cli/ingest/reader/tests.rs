@@ -1,0 +1,297 @@
+//! What all formats have in common.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use prost::Message;
+use serde_json::{Value, json};
+
+use super::paths::list;
+use super::*;
+use crate::cli::ingest::shard::Shard;
+use crate::cli::output::struct_to_json;
+
+fn plan(shard: &str) -> Plan {
+    let mapping = Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None };
+    let dialect = Dialect { delimiter: b',', quotes: true, columns: None, types: Default::default() };
+    let part = Part { shard: shard.parse::<Shard>().unwrap(), collection: "docs".to_owned() };
+    Plan { mapping, dialect, part, follow: None }
+}
+
+fn open(paths: &[PathBuf], done: Place, plan: &Plan) -> anyhow::Result<Input> {
+    Input::open(list(paths, None, None)?.into(), done, plan)
+}
+
+fn batches(paths: &[PathBuf], done: Place, plan: &Plan) -> (Vec<Vec<Line>>, End) {
+    let mut batches = Vec::new();
+    let send = |batch| {
+        batches.push(batch);
+        true
+    };
+    let end = open(paths, done, plan).unwrap().read(plan, send).unwrap().unwrap();
+    (batches, end)
+}
+
+fn lines(paths: &[PathBuf], done: Place) -> Vec<Line> {
+    batches(paths, done, &plan("0/1")).0.concat()
+}
+
+fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A document as JSON: its id, text and payload.
+fn in_json(line: &Line) -> Value {
+    let document = Document::decode(line.document.clone().unwrap()).unwrap();
+    json!([format!("{:?}", document.id), document.text, struct_to_json(document.payload.unwrap())])
+}
+
+#[test]
+fn lines_keep_their_numbers_offsets_and_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = "{\"text\": \"a\"}\r\n\n  \nno json\n{\"text\": \"b\"}";
+    let path = write(folder.path(), "docs.jsonl", input);
+    let lines = lines(std::slice::from_ref(&path), Place::default());
+    let seen: Vec<_> = lines.iter().map(|line| (line.place.lines, line.place.bytes, line.document.is_ok())).collect();
+    assert_eq!(seen, [(1, 15, true), (4, 27, false), (5, 40, true)]);
+    assert_eq!(lines[1].text.as_deref(), Some("no json"));
+    assert_eq!((&*lines[1].file, lines[1].number), (path.to_str().unwrap(), 4));
+    let skipped = batches(&[path], Place { lines: 4, ..Place::default() }, &plan("0/1"));
+    assert_eq!(skipped.0.concat().iter().map(|line| line.place.lines).collect::<Vec<_>>(), [5]);
+    assert_eq!(skipped.1.place.lines, 5);
+}
+
+#[test]
+fn lines_that_are_here_go_together_and_do_not_wait_for_others() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let (sent, pieces) = crossbeam_channel::bounded::<Vec<u64>>(100);
+    let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)));
+    thread::spawn(move || {
+        let plan = plan("0/1");
+        let send = |batch: Vec<Line>| sent.send(batch.iter().map(|line| line.number).collect()).is_ok();
+        open(&[path], Place::default(), &plan).unwrap().read(&plan, send).unwrap();
+        drop(reader);
+    });
+    let mut writer = writer;
+    for (piece, numbers) in [
+        ("{\"text\": \"a\"}\n{\"text\": \"b\"}\n{\"te", vec![1, 2]),
+        ("xt\": \"c\"}\n\n", vec![3]),
+        ("{\"text\": \"d\"}\n", vec![5]),
+    ] {
+        writer.write_all(piece.as_bytes()).unwrap();
+        assert_eq!(pieces.recv_timeout(Duration::from_secs(60)).unwrap(), numbers);
+    }
+}
+
+#[test]
+fn reading_stops_when_nobody_listens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "docs.jsonl", "{\"text\": \"a\"}\n".repeat(1000));
+    let mut sent = 0;
+    let plan = plan("0/1");
+    let send = |_| {
+        sent += 1;
+        false
+    };
+    assert_eq!(open(&[path], Place::default(), &plan).unwrap().read(&plan, send).unwrap(), None);
+    assert_eq!(sent, 1);
+}
+
+#[test]
+fn a_file_is_read_from_where_a_line_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "{\"text\": \"a\"}\n";
+    let bytes = line.len() as u64;
+    let path = write(folder.path(), "docs.jsonl", line.repeat(3));
+    let place = |lines| Place { lines, bytes: lines * bytes, row: lines, offset: lines * bytes, ..Place::default() };
+    let places = |done| lines(std::slice::from_ref(&path), done).iter().map(|line| line.place).collect::<Vec<_>>();
+    assert_eq!(places(place(2)), [place(3)]);
+    // No line ends there: lines are counted.
+    assert_eq!(places(Place { offset: 2 * bytes - 1, ..place(2) }), [place(3)]);
+    assert_eq!(places(Place { offset: 0, ..place(2) }), [place(3)]);
+    assert_eq!(places(place(3)), []);
+}
+
+/// Files of every format and packing that is read, with the same documents as far as the format can tell.
+fn input(folder: &Path) -> Vec<PathBuf> {
+    let rows = |from: u64| (from..from + 40).map(|id| (id, format!("text \"{id}\"\nof two lines"))).collect::<Vec<_>>();
+    let jsonl = |from| {
+        rows(from).iter().map(|(id, text)| json!({"id": id, "text": text}).to_string() + "\n\n").collect::<String>()
+    };
+    let csv = |from| {
+        let row = |(id, text): &(u64, String)| format!("{id},\"{}\"\r\n", text.replace('"', "\"\""));
+        "id,text\r\n".to_owned() + &rows(from).iter().map(row).collect::<String>()
+    };
+    vec![
+        write(folder, "1.jsonl", jsonl(100)),
+        write(folder, "2.jsonl.gz", [gzip(jsonl(200).as_bytes()), gzip(b"no json\n")].concat()),
+        write(folder, "3.csv", csv(300)),
+        write(folder, "4.csv.zst", zstd::encode_all(csv(400).as_bytes(), 1).unwrap()),
+        write(folder, "5.txt", "a whole text"),
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet/groups.parquet"),
+        write(folder, "7.tsv", "id\ttext\nragged\n7\tthe last\n"),
+    ]
+}
+
+#[test]
+fn every_place_can_be_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = input(folder.path());
+    let all = lines(&paths, Place::default());
+    assert!(all.is_sorted_by(|a, b| a.place.lines < b.place.lines && a.place.bytes <= b.place.bytes));
+    let size: u64 = paths.iter().map(|path| std::fs::metadata(path).unwrap().len()).sum();
+    for at in (0..all.len()).step_by(7).chain([all.len() - 1]) {
+        let done = all[at].place;
+        let (rest, end) = batches(&paths, done, &plan("0/1"));
+        assert_eq!(rest.concat(), all[at + 1..], "{done:?}");
+        assert_eq!(end.place.bytes, size);
+        // A number of lines is enough, too.
+        let skipped = lines(&paths, Place { lines: done.lines, ..Place::default() });
+        assert_eq!(skipped, all[at + 1..], "{done:?}");
+    }
+}
+
+#[test]
+fn shards_have_every_line_once_and_count_those_of_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = input(folder.path());
+    let all = lines(&paths, Place::default());
+    let mut seen = Vec::new();
+    for shard in ["0/3", "1/3", "2/3"] {
+        let (batches, end) = batches(&paths, Place::default(), &plan(shard));
+        let lines = batches.concat();
+        let passed: u64 = lines.iter().map(|line| line.passed).sum::<u64>() + end.passed;
+        assert_eq!(lines.len() as u64 + passed, all.len() as u64);
+        assert!(lines.len() > all.len() / 5, "{}", lines.len());
+        seen.extend(lines.iter().map(|line| line.place.lines));
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, all.iter().map(|line| line.place.lines).collect::<Vec<_>>());
+}
+
+#[test]
+fn rejected_lines_are_told_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = "\u{feff}id,text\n1,\"a\nb\"\n2,b,c\n3,\"d\n\n4,\"e\" f\n5,g";
+    let path = write(folder.path(), "docs.csv", content);
+    let lines = lines(&[path], Place::default());
+    let seen: Vec<_> =
+        lines.iter().map(|line| (line.number, line.document.is_ok(), line.text.clone().unwrap())).collect();
+    // The quote of row 3 is closed by that of row 4: so they are one.
+    let joined = "3,\"d\n\n4,\"e\" f".to_owned();
+    assert_eq!(
+        seen,
+        [(2, true, "1,\"a\nb\"".into()), (4, false, "2,b,c".into()), (5, true, joined), (8, true, "5,g".into())]
+    );
+    let rejection = lines[1].document.clone().unwrap_err();
+    assert!(rejection.message.contains("3 values and there are 2 columns"), "{}", rejection.message);
+}
+
+#[test]
+fn texts_are_documents_by_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("notes");
+    std::fs::create_dir(&notes).unwrap();
+    write(&notes, "a.txt", "\u{feff}one\n");
+    write(&notes, "b.md.gz", gzip(b"two"));
+    write(&notes, "c.txt", b"\xff");
+    let size = crate::cli::ingest::MAX_DOCUMENT_BYTES as u64 + 1;
+    std::fs::File::create(notes.join("d.txt")).unwrap().set_len(size).unwrap();
+    let lines = lines(&[notes], Place::default());
+    let id = |name: &str| format!("{:?}", crate::cli::id::from_json(&json!(name)).unwrap());
+    assert_eq!(in_json(&lines[0]), json!([id("a.txt"), "one\n", {"path": "a.txt"}]));
+    assert_eq!(in_json(&lines[1]), json!([id("b.md.gz"), "two", {"path": "b.md.gz"}]));
+    assert!(lines[2].document.clone().unwrap_err().message.contains("not UTF-8, from byte 0"));
+    assert_eq!(lines[3].document.clone().unwrap_err().reason, "TEXT_TOO_LONG");
+    assert!(lines[3].file.ends_with("notes/d.txt") && lines[3].text.is_none());
+}
+
+#[test]
+fn files_that_are_something_else_say_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let problem = |name: &str, content: &[u8]| {
+        let path = write(folder.path(), name, content);
+        let plan = plan("0/1");
+        let read = open(&[path], Place::default(), &plan).and_then(|input| input.read(&plan, |_| true));
+        let error = format!("{:#}", read.unwrap_err());
+        assert!(error.contains(name), "{error}");
+        error
+    };
+    assert!(problem("array.json", b"[\n{\"text\": \"a\"}\n]").contains("jq -c"));
+    assert!(problem("names.csv", b"id,body\n1,a\n").contains("no column `text`, but id, body"));
+    assert!(problem("twice.csv", b"text,text\n").contains("two of its columns are called `text`"));
+    assert!(problem("not.parquet", b"id,text\n").contains("no Parquet file"));
+    assert!(problem("lfs.parquet", b"version https://git-lfs.github.com/spec/v1\noid").contains("git lfs pull"));
+    assert!(problem("short.parquet", b"PAR1\0\0\0\0PAR1").contains("bring or write it anew"));
+}
+
+fn cell() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z\",;\n\t é]{0,12}", ".{0,6}"].prop_map(|text| text.replace('\r', ""))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Law: the same documents are the same whatever they are written as, and however that is packed.
+    #[test]
+    fn the_format_makes_no_difference(
+        rows in prop::collection::vec((any::<u64>(), cell(), cell(), -1000_i64..1000, any::<bool>()), 1..12),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let jsonl: String = rows
+            .iter()
+            .map(|(id, text, name, n, ok)| json!({"id": id, "text": text, "name": name, "n": n, "ok": ok}).to_string() + "\n")
+            .collect();
+        let csv = |delimiter| {
+            let mut writer = ::csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+            writer.write_record(["ok", "text", "id", "name", "n"]).unwrap();
+            for (id, text, name, n, ok) in &rows {
+                writer.write_record([&ok.to_string(), text, &id.to_string(), name, &n.to_string()]).unwrap();
+            }
+            writer.into_inner().unwrap()
+        };
+        let mut plan = plan("0/1");
+        plan.dialect.types = [("n".to_owned(), CellType::Number), ("ok".to_owned(), CellType::Bool)].into();
+        let expected = read_all(&write(folder.path(), "docs.jsonl", &jsonl), &plan);
+        prop_assert_eq!(expected.len(), rows.len());
+        for (name, content) in [("docs.csv", csv(b',')), ("docs.tsv", csv(b'\t')), ("docs.ndjson", jsonl.clone().into())] {
+            for content in [content.clone(), gzip(&content), zstd::encode_all(&content[..], 1).unwrap()] {
+                prop_assert_eq!(&read_all(&write(folder.path(), name, content), &plan), &expected, "{}", name);
+            }
+        }
+    }
+
+    /// Law: any bytes are rows as the csv crate takes them apart, and do no harm.
+    #[test]
+    fn rows_are_those_of_the_csv_crate(rest in "[ab\",\n]{0,40}", quotes: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let content = format!("id,text\n{rest}");
+        let path = write(folder.path(), "docs.csv", &content);
+        let mut plan = plan("0/1");
+        plan.dialect.quotes = quotes;
+        let mut builder = ::csv::ReaderBuilder::new();
+        let mut reader = builder.flexible(true).quoting(quotes).terminator(::csv::Terminator::Any(b'\n')).from_reader(content.as_bytes());
+        let expected: Vec<_> = reader.records().map(Result::unwrap).filter(|row| row.len() == 2).collect();
+        let unclosed = |line: &Line| line.document.as_ref().is_err_and(|rejection| rejection.message.contains("not closed"));
+        let lines = batches(&[path], Place::default(), &plan).0.concat();
+        let texts: Vec<_> = lines.iter().filter(|line| line.document.is_ok()).map(|line| in_json(line)[1].clone()).collect();
+        let mut expected: Vec<_> = expected.iter().map(|row| json!(row[1])).collect();
+        if lines.last().is_some_and(unclosed) {
+            expected.truncate(texts.len());
+        }
+        prop_assert_eq!(texts, expected);
+    }
+}
+
+fn read_all(path: &Path, plan: &Plan) -> Vec<Value> {
+    batches(&[path.to_owned()], Place::default(), plan).0.concat().iter().map(in_json).collect()
+}

@@ -1,0 +1,132 @@
+//! `ingest --follow`: a file that grows, is rotated and emptied; signals, and what the next run does.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+use tempfile::tempdir;
+use tokio::task::spawn_blocking;
+
+use super::checkpoint::wait_tally;
+use super::fake::{Fake, Rule};
+use super::{Run, command, run};
+
+const FLAGS: [&str; 9] =
+    ["--collection", "docs", "--follow", "--follow-interval", "10ms", "--checkpoint", "checkpoint", "--output", "json"];
+
+fn start(folder: &Path, server: &str, input: &[&str]) -> Child {
+    let mut command = command(folder, server, [&["ingest"], input, &FLAGS].concat());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+async fn stop(child: Child, signal: &str) -> Run {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into()
+}
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+fn line(number: usize) -> String {
+    json!({"id": number, "text": format!("document {number}")}).to_string() + "\n"
+}
+
+async fn arrive(fake: &Fake, count: u32) {
+    fake.arrivals.0.acquire_many(count).await.unwrap().forget();
+}
+
+fn texts(fake: &Fake) -> Vec<String> {
+    fake.seen().documents().into_iter().map(|document| document.text).collect()
+}
+
+fn numbered(numbers: impl Iterator<Item = usize>) -> Vec<String> {
+    numbers.map(|number| format!("document {number}")).collect()
+}
+
+#[tokio::test]
+async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("app.jsonl");
+    append(&path, &line(1));
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let child = start(folder.path(), &server, &["app.jsonl"]);
+    arrive(&fake, 1).await;
+    // A line is taken when it is whole.
+    let (half, rest) = (line(2)[..9].to_owned(), line(2)[9..].to_owned());
+    append(&path, &(half + &rest + &line(3)[..5]));
+    arrive(&fake, 1).await;
+    append(&path, &line(3)[5..]);
+    arrive(&fake, 1).await;
+    fs::rename(&path, folder.path().join("app.jsonl.1")).unwrap();
+    append(&path, &line(4));
+    arrive(&fake, 1).await;
+    // Emptied, as a copy and a truncation do.
+    fs::write(&path, "").unwrap();
+    wait_tally(folder.path(), "/indexed", 4).await;
+    // The stream is ended when all is quiet, before a server does so, and another one is opened.
+    fake.endings.0.acquire().await.unwrap().forget();
+    append(&path, &line(5));
+    arrive(&fake, 1).await;
+    assert_eq!(fake.seen().options.len(), 2);
+    let first = stop(child, "-TERM").await;
+    assert_eq!((first.code, &first.json()["indexed"]), (0, &json!(5)), "{}", first.stderr);
+    assert_eq!(texts(&fake), numbered(1..=5));
+
+    // What came meanwhile is taken by the next run, and nothing is taken twice.
+    append(&path, &(line(6) + &line(7)));
+    let child = start(folder.path(), &server, &["app.jsonl"]);
+    arrive(&fake, 2).await;
+    wait_tally(folder.path(), "/indexed", 7).await;
+    let second = stop(child, "-INT").await;
+    assert_eq!((second.code, &second.json()["indexed"]), (0, &json!(7)), "{}", second.stderr);
+    assert_eq!(texts(&fake), numbered(1..=7));
+
+    // Rotated while nothing ran: the new file is read from its beginning.
+    fs::rename(&path, folder.path().join("app.jsonl.2")).unwrap();
+    append(&path, &(line(8) + &line(9) + &line(10)));
+    let child = start(folder.path(), &server, &["app.jsonl"]);
+    arrive(&fake, 3).await;
+    let third = stop(child, "-INT").await;
+    assert_eq!(third.json()["indexed"], 10, "{}", third.stderr);
+    assert_eq!(texts(&fake), numbered(1..=10));
+}
+
+#[tokio::test]
+async fn a_growing_csv_keeps_its_columns() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("docs.csv");
+    append(&path, "text,id\ndocument 1,1\n");
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    for text in ["\"document 2\",2\n", "document 3,3\n"] {
+        let seen = fake.seen().documents().len() as u64;
+        let child = start(folder.path(), &server, &["docs.csv"]);
+        append(&path, text);
+        wait_tally(folder.path(), "/indexed", seen.max(1) + 1).await;
+        assert_eq!(stop(child, "-TERM").await.code, 0);
+    }
+    assert_eq!(texts(&fake), numbered(1..=3));
+}
+
+#[tokio::test]
+async fn what_cannot_be_followed_is_told() {
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("packed.jsonl"), b"\x1f\x8b\x08\0").unwrap();
+    fs::write(folder.path().join("a.txt"), "a").unwrap();
+    for (input, words) in [
+        (&["packed.jsonl"][..], "unpack packed.jsonl first"),
+        (&["a.txt"], "give --format lines"),
+        (&["-"], "standard input"),
+        (&["a.txt", "packed.jsonl"], "give one"),
+    ] {
+        let run = run(folder.path(), &server, &[&["ingest"], input, &FLAGS].concat()).await;
+        assert!(run.code == 2 && run.stderr.contains("--follow") && run.stderr.contains(words), "{}", run.stderr);
+    }
+    assert!(fake.seen().messages.is_empty());
+}
