@@ -123,7 +123,7 @@ mod tests {
                 "filter.must[1].field",
                 "invalid type: integer",
             ),
-            (r#"{"text": "a", "vector": {}}"#, "vector", "multiple fields provided for oneof 'query'"),
+            (r#"{"text": "a", "vector": {}}"#, "", "multiple fields provided for oneof 'query'"),
             (r#"{"collection": "docs""#, "collection", "EOF while parsing"),
             (r#"{} {}"#, "", "trailing characters"),
             ("[]", "", "invalid type: sequence"),
