@@ -109,7 +109,7 @@ pub struct ServeArgs {
     /// The most texts or documents of one unary call; never more than --max-interactive.
     #[arg(long, env = "SPLADE_MAX_UNARY_DOCUMENTS", value_name = "N", default_value = "256")]
     max_unary_documents: String,
-    /// The most bytes of one gRPC message. A larger one ends its call.
+    /// The most bytes of one gRPC message, and of one body or line of JSON. A larger one ends its call; a line is rejected.
     #[arg(long, env = "SPLADE_MAX_MESSAGE_BYTES", value_name = "SIZE", default_value = "32MiB")]
     max_message_bytes: String,
     /// The most calls at once on one connection.

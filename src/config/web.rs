@@ -14,7 +14,7 @@ pub struct WebArgs {
     #[arg(long, env = "SPLADE_HTTP_LISTEN", value_name = "HOST:PORT", default_value = "none")]
     http_listen: String,
     /// Also speak gRPC-Web where gRPC is served over TCP, for browsers.
-    #[arg(long, env = "SPLADE_GRPC_WEB", hide_default_value = true)]
+    #[arg(long, env = "SPLADE_GRPC_WEB")]
     grpc_web: bool,
     /// The origins whose pages may call by gRPC-Web, such as https://app.example, or `*` for all. Pages of the server's own
     /// origin may always.

@@ -7,6 +7,10 @@ use serde_json::{Map, Value, json};
 use crate::grpc::RequestLimits;
 use crate::grpc::bounds;
 
+/// Plain, hyphenated, in braces, or as a URN.
+const UUID: &str = "^([0-9a-fA-F]{32}|(urn:uuid:)?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\
+                    |\\{[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\\})$";
+
 /// Constraints by `Message.field`, by `Message.field[]` for the elements of a list, and by `Message`.
 #[derive(Debug)]
 pub struct Rules(HashMap<&'static str, Value>);
@@ -37,8 +41,7 @@ impl Rules {
             ("DenseVector.values", json!({ "maxItems": limits.dense_dimensions })),
             ("Document.text", text()),
             ("DocumentId.key", json!({ "minLength": 1, "maxLength": limits.id_bytes })),
-            // Plain, hyphenated, in braces, or as a URN.
-            ("DocumentId.uuid", json!({ "minLength": 32, "maxLength": 45 })),
+            ("DocumentId.uuid", json!({ "pattern": UUID })),
             ("UpsertRequest.documents", one_to(limits.unary_documents)),
             ("EncodeRequest.texts", one_to(limits.unary_documents)),
             ("EncodeRequest.texts[]", text()),
@@ -50,6 +53,10 @@ impl Rules {
             ("ExplainRequest.collection", name()),
             ("ExplainRequest.query", text()),
             ("ExplainRequest.text", text()),
+            ("ExplainRequest", stored_or_not(overlap_of_windows())),
+            ("EncodeOptions", overlap_of_windows()),
+            ("IngestOptions", overlap_of_windows()),
+            ("SearchRequest", overlap_of_windows()),
             ("DeleteRequest.collection", name()),
             ("DeleteRequest.ids", one_to(bounds::MAX_DELETES)),
             ("GetCollectionRequest.collection", name()),
@@ -84,6 +91,18 @@ impl Rules {
         // No collection has an empty name.
         ["minItems", "minLength", "minimum"].into_iter().any(positive)
     }
+}
+
+/// Only windows overlap.
+fn overlap_of_windows() -> Value {
+    let windows = json!({ "required": ["long_text"], "properties": { "long_text": { "const": "LONG_TEXT_WINDOW" } } });
+    json!({ "dependentSchemas": { "window_overlap": windows } })
+}
+
+/// A stored document is in a collection.
+fn stored_or_not(mut rule: Value) -> Value {
+    rule["oneOf"] = json!([{ "required": ["id", "collection"] }, { "required": ["text"] }]);
+    rule
 }
 
 #[cfg(test)]

@@ -30,9 +30,9 @@ pub fn document(settings: &Settings) -> Value {
             "version": VERSION,
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
             "description": "Texts in, learned sparse vectors out; documents in, searchable in Qdrant. The gRPC API of \
-                            splade-sidecar as JSON, by proto3's canonical mapping. Requests may spell fields in \
-                            lowerCamelCase too and write numbers as strings; answers have the names given here, and \
-                            64-bit integers as numbers. Lengths of strings are limited in bytes of UTF-8, which this \
+                            splade-sidecar as JSON, by proto3's canonical mapping. Requests may also spell fields in \
+                            lowerCamelCase, write numbers as strings and enums as numbers, and have null for what is \
+                            absent; answers have the names given here, and 64-bit integers as numbers. Lengths of strings are limited in bytes of UTF-8, which this \
                             document can only tell in characters."
         },
         "servers": [{ "url": "/" }],
