@@ -11,6 +11,7 @@ TEST_VENV := $(TARGET)/venv
 LINT_VENV := $(TARGET)/venv-lint
 DEPLOY_VENV := $(TARGET)/venv-deploy
 BENCH_VENV := $(TARGET)/venv-bench
+HTTP_VENV := $(TARGET)/venv-http
 CLIENT_PYTHON_VENV := $(TARGET)/venv-client-python
 GRPCURL_BIN := $(TARGET)/bin/grpcurl
 GRPCURL_VERSION := v1.9.3
@@ -46,7 +47,7 @@ demo: ## See it work, from a model to a search; make demo DOCS=my.jsonl takes yo
 	scripts/demo.sh $(TARGET)/release/splade-sidecar "$$model"
 
 .PHONY: test
-test: test-rust test-python test-deploy test-browser test-observability test-client-python test-clients test-docs ## Run all tests
+test: test-rust test-python test-http test-deploy test-browser test-observability test-client-python test-clients test-docs ## Run all tests
 
 .PHONY: test-rust
 test-rust: ## Run the unit, property and integration tests
@@ -81,6 +82,11 @@ ghz:
 	if [[ -x $(GHZ_BIN) ]]; then exit 0; fi
 	if ! command -v go >/dev/null; then echo "no Go here, so no ghz"; exit 0; fi
 	GOBIN=$(dir $(GHZ_BIN)) go install github.com/bojand/ghz/cmd/ghz@$(GHZ_VERSION)
+
+.PHONY: test-http
+test-http: $(HTTP_VENV)/.installed ## Hold JSON over HTTP against its OpenAPI document, and run the lines of docs/http.md
+	$(server_to_test)
+	$(HTTP_VENV)/bin/pytest tests/http -ra
 
 .PHONY: test-deploy
 test-deploy: $(DEPLOY_VENV)/.installed deploy-tools ## Check the image, the manifests, the chart and the compose file
@@ -234,6 +240,7 @@ bench-origin: $(BENCH_VENV)/.installed ## Measure the approach this grew out of:
 # An environment is made anew when its requirements change.
 $(TEST_VENV)/.installed: tests/python/requirements.txt
 $(LINT_VENV)/.installed: scripts/lint-requirements.txt
+$(HTTP_VENV)/.installed: tests/http/requirements.txt tests/python/requirements.txt
 $(DEPLOY_VENV)/.installed: tests/deploy/requirements.txt
 $(BENCH_VENV)/.installed: benches/peers/requirements.txt scripts/golden/requirements.txt tests/python/requirements.txt
 $(CLIENT_PYTHON_VENV)/.installed: clients/python/tests/requirements.txt tests/python/requirements.txt

@@ -11,6 +11,7 @@ mod summary;
 mod telemetry;
 mod tls;
 mod unix_socket;
+mod web;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,7 +66,7 @@ impl Server {
         let health = Health::new();
         let listeners = Listeners::bind(&config).await?;
         let serving = listeners.serve(&config, gate.clone(), &health, metrics).await?;
-        tracing::info!(grpc = %serving.grpc, metrics = ?serving.metrics, "listening");
+        tracing::info!(grpc = %serving.grpc, metrics = ?serving.metrics, http = ?serving.http, "listening");
         Ok(Self { config, gate, health, serving, stopping })
     }
 
@@ -77,6 +78,11 @@ impl Server {
     /// Where metrics are served.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.serving.metrics
+    }
+
+    /// Where JSON is served over HTTP.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.serving.http
     }
 
     /// Gets the parts ready, serves until `stop`, and drains.

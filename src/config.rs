@@ -4,6 +4,7 @@ mod check;
 mod limits;
 mod model;
 mod security;
+mod web;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ use limits::LimitArgs;
 pub use model::ModelConfig;
 use security::SecurityArgs;
 pub use security::{SecurityConfig, TlsFiles};
+use web::WebArgs;
+pub use web::{Origins, WebConfig};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -55,6 +58,9 @@ pub struct ServeArgs {
     /// Where to listen over HTTP, for people (`/`) and for Prometheus (`/metrics`), or `none`.
     #[arg(long, env = "SPLADE_METRICS_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:9464")]
     metrics_listen: String,
+
+    #[command(flatten)]
+    web: WebArgs,
 
     #[command(flatten)]
     security: SecurityArgs,
@@ -103,7 +109,7 @@ pub struct ServeArgs {
     /// The most texts or documents of one unary call; never more than --max-interactive.
     #[arg(long, env = "SPLADE_MAX_UNARY_DOCUMENTS", value_name = "N", default_value = "256")]
     max_unary_documents: String,
-    /// The most bytes of one gRPC message. A larger one ends its call.
+    /// The most bytes of one gRPC message, and of one body or line of JSON. A larger one ends its call; a line is rejected.
     #[arg(long, env = "SPLADE_MAX_MESSAGE_BYTES", value_name = "SIZE", default_value = "32MiB")]
     max_message_bytes: String,
     /// The most calls at once on one connection.
@@ -180,6 +186,7 @@ pub struct Config {
     pub unix_socket: Option<PathBuf>,
     /// `None`: no metrics.
     pub metrics_listen: Option<SocketAddr>,
+    pub web: WebConfig,
     pub security: SecurityConfig,
     pub store: StoreConfig,
     pub pipeline: PipelineConfig,
@@ -261,7 +268,8 @@ impl Config {
             precision,
             listen: check.read("--listen", &args.listen, "HOST:PORT, such as 127.0.0.1:50051"),
             unix_socket: args.unix_socket.clone(),
-            metrics_listen: check.metrics_listen(&args.metrics_listen),
+            metrics_listen: check.listen_or_none("--metrics-listen", &args.metrics_listen, "127.0.0.1:9464"),
+            web: check.web(&args.web),
             security: check.security(&args.security),
             store: check.store(&args),
             pipeline: PipelineConfig {

@@ -16,6 +16,7 @@
 //! - [`store`]: the trait of stores, Qdrant over gRPC, and Qdrant's engine embedded. Knows nothing of models.
 //! - [`pipeline`]: from a document to a confirmed write, with a bound on everything. Knows nothing of gRPC.
 //! - [`grpc`]: the services. Requests are checked, handed to the pipeline and the store, and answered.
+//! - [`http`]: a door to them for those who speak JSON.
 //! - [`config`]: what was typed becomes what is meant. [`app`]: wiring; serves and drains.
 //! - [`cli`]: the command line: `serve`, and client commands that know only the gRPC API.
 //!
@@ -31,6 +32,7 @@ mod durable;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod grpc;
+pub mod http;
 pub mod metrics;
 pub mod model;
 pub mod pipeline;

@@ -51,7 +51,7 @@ const CALLS_WITH_TEXTS: &[&str] = &["ingest", "upsert", "encode", "encode_stream
 const LANES: &[&str] = &["query", "bulk"];
 const WORKS: &[&str] = &["documents", "texts"];
 const STREAM_CALLS: &[&str] = &["ingest", "encode_stream"];
-const LISTENERS: &[&str] = &["tcp", "unix"];
+const LISTENERS: &[&str] = &["tcp", "unix", "http"];
 
 metrics! {
     Counter RECEIVED "splade_documents_received_total" Count ["call": CALLS_WITH_TEXTS]

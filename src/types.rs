@@ -10,7 +10,7 @@ mod id;
 mod options;
 mod sparse;
 
-pub use collection_name::check_collection_name;
+pub use collection_name::{MAX_LENGTH as MAX_COLLECTION_NAME, check_collection_name};
 pub use digest::{DIGEST_FIELD, Digest, Recipe};
 pub use document::{DEFAULT_TEXT_KEY, Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
 pub use fault::{Fault, Reason};

@@ -1,7 +1,7 @@
 //! Connections, as many as there may be, once they have begun to speak.
 //!
-//! A connection is greeted first: its TLS handshake, and the 24 bytes that HTTP/2 begins with. Greetings happen beside each
-//! other, off the accept loop, in limited number and time; when there are too many, the oldest gives way, unless it has just
+//! A connection is greeted first: its TLS handshake, and the 24 bytes that HTTP/2 begins with, or as many as tell HTTP/1.1
+//! from it. Greetings happen beside each other, off the accept loop, in limited number and time; when there are too many, the oldest gives way, unless it has just
 //! begun. So a client that connects and says nothing holds up nobody for long, however many of it there are.
 //!
 //! A connection that was greeted holds a permit until it is closed. When none is left no connection is accepted: clients
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt, stream};
 use metrics::{Gauge, gauge};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -41,6 +42,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// TLS as it is at the moment, if there is any.
 pub type Tls = Option<watch::Receiver<Arc<ServerConfig>>>;
 
+/// What a listener's clients may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    Http2,
+    /// HTTP/1.1 too.
+    AnyHttp,
+}
+
 /// What a client is connected by.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -50,6 +59,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 pub fn incoming<S, T>(
     accepted: S,
     listener: &'static str,
+    speaks: Speaks,
     tls: Tls,
     max: usize,
 ) -> impl Stream<Item = io::Result<Connection>> + Send
@@ -59,7 +69,8 @@ where
 {
     let open = gauge!(names::CONNECTIONS, "listener" => listener);
     let room = Arc::new(Semaphore::new(max));
-    let incoming = Incoming { accepted, tls, room, open, greetings: JoinSet::new(), oldest_first: VecDeque::new() };
+    let incoming =
+        Incoming { accepted, speaks, tls, room, open, greetings: JoinSet::new(), oldest_first: VecDeque::new() };
     stream::unfold(incoming, async |mut incoming| {
         let connection = incoming.next().await?;
         Some((Ok(connection), incoming))
@@ -68,10 +79,11 @@ where
 
 struct Incoming<S> {
     accepted: S,
+    speaks: Speaks,
     tls: Tls,
     room: Arc<Semaphore>,
     open: Gauge,
-    greetings: JoinSet<Option<Box<dyn Io>>>,
+    greetings: JoinSet<Option<(Bytes, Box<dyn Io>)>>,
     oldest_first: VecDeque<(Instant, AbortHandle)>,
 }
 
@@ -87,8 +99,8 @@ where
             tokio::select! {
                 biased;
                 Some(greeted) = self.greetings.join_next() => {
-                    if let Ok(Some(io)) = greeted {
-                        return Some(Connection::new(io, permit, self.open.clone()));
+                    if let Ok(Some((read, io))) = greeted {
+                        return Some(Connection::new(read, io, permit, self.open.clone()));
                     }
                 }
                 () = sleep_until(full_until.unwrap_or_else(Instant::now)), if full_until.is_some() => self.give_way(),
@@ -105,7 +117,7 @@ where
 
     fn greet(&mut self, io: T) {
         let tls = self.tls.as_ref().map(|tls| Arc::clone(&tls.borrow()));
-        self.oldest_first.push_back((Instant::now(), self.greetings.spawn(greet(io, tls))));
+        self.oldest_first.push_back((Instant::now(), self.greetings.spawn(greet(io, self.speaks, tls))));
     }
 
     /// When the oldest greeting gives way, if there are as many as there may be.
@@ -123,19 +135,21 @@ where
     }
 }
 
-/// `None` for a connection that is not one of ours, or too slow.
-async fn greet(io: impl Io + 'static, tls: Option<Arc<ServerConfig>>) -> Option<Box<dyn Io>> {
+/// What was read, and where there is more. `None` for a connection that is not one of ours, or too slow.
+async fn greet(io: impl Io + 'static, speaks: Speaks, tls: Option<Arc<ServerConfig>>) -> Option<(Bytes, Box<dyn Io>)> {
     let greeting = async {
         let mut io: Box<dyn Io> = match tls {
             Some(config) => Box::new(TlsAcceptor::from(config).accept(io).await?),
             None => Box::new(io),
         };
-        let mut preface = [0; PREFACE.len()];
-        io.read_exact(&mut preface).await?;
-        if &preface == PREFACE { Ok(io) } else { Err(io::Error::other("it does not begin as HTTP/2 does")) }
+        let read = preface(&mut io).await?;
+        match speaks {
+            Speaks::Http2 if read != PREFACE[..] => Err(io::Error::other("it does not begin as HTTP/2 does")),
+            _ => Ok((read, io)),
+        }
     };
     match timeout(GREETING, greeting).await {
-        Ok(Ok(io)) => Some(io),
+        Ok(Ok(greeted)) => Some(greeted),
         Ok(Err(error)) => {
             tracing::debug!(%error, "a connection is refused");
             None
@@ -147,19 +161,31 @@ async fn greet(io: impl Io + 'static, tls: Option<Arc<ServerConfig>>) -> Option<
     }
 }
 
+/// The beginning of a connection: all that HTTP/2 begins with, or enough of something else to tell it from that.
+async fn preface(io: &mut Box<dyn Io>) -> io::Result<Bytes> {
+    let mut read = Vec::with_capacity(PREFACE.len());
+    while read.len() < PREFACE.len() && PREFACE.starts_with(&read) {
+        let mut more = (&mut *io).take((PREFACE.len() - read.len()) as u64);
+        if more.read_buf(&mut read).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(read.into())
+}
+
 /// A connection that was greeted, with its permit.
 pub struct Connection {
-    /// What is still to be read of the preface.
-    preface: &'static [u8],
+    /// What was read already.
+    read: Bytes,
     io: Box<dyn Io>,
     open: Gauge,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    fn new(io: Box<dyn Io>, permit: OwnedSemaphorePermit, open: Gauge) -> Self {
+    fn new(read: Bytes, io: Box<dyn Io>, permit: OwnedSemaphorePermit, open: Gauge) -> Self {
         open.increment(1.0);
-        Self { preface: PREFACE, io, open, _permit: permit }
+        Self { read, io, open, _permit: permit }
     }
 }
 
@@ -177,12 +203,11 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.preface.is_empty() {
+        if !self.read.has_remaining() {
             return Pin::new(&mut self.io).poll_read(cx, buffer);
         }
-        let (now, later) = self.preface.split_at(self.preface.len().min(buffer.remaining()));
-        buffer.put_slice(now);
-        self.preface = later;
+        let now = self.read.len().min(buffer.remaining());
+        buffer.put_slice(&self.read.split_to(now));
         Poll::Ready(Ok(()))
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::Stream;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
@@ -15,15 +16,17 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::health_server::HealthServer;
 
 use super::health::Health;
-use super::incoming::incoming;
+use super::incoming::{Io, Speaks, Tls, incoming};
 use super::metrics_page::{self, Observed};
 use super::reload::{FlagFile, Loaded, follow};
 use super::tls;
 use super::unix_socket::{self, SocketFile};
+use super::web::grpc_web;
 use crate::config::{Config, ServerConfig};
 use crate::grpc::auth::{Tokens, guard};
 use crate::grpc::observe::observed;
 use crate::grpc::{EncoderApi, Gate, IndexApi, tei};
+use crate::http;
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::encoder_service_server::EncoderServiceServer;
 use crate::proto::index_service_server::IndexServiceServer;
@@ -46,6 +49,7 @@ pub struct Listeners {
     grpc: TcpListener,
     unix: Option<(UnixListener, SocketFile)>,
     metrics: Option<TcpListener>,
+    http: Option<TcpListener>,
 }
 
 /// What is served on them, until it is ended.
@@ -53,6 +57,7 @@ pub struct Listeners {
 pub struct Serving {
     pub grpc: SocketAddr,
     pub metrics: Option<SocketAddr>,
+    pub http: Option<SocketAddr>,
     ending: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
     _socket: Option<SocketFile>,
@@ -74,7 +79,11 @@ impl Listeners {
             Some(address) => Some(tcp("--metrics-listen", address).await?),
             None => None,
         };
-        Ok(Self { grpc: tcp("--listen", config.listen).await?, unix, metrics })
+        let http = match config.web.http_listen {
+            Some(address) => Some(tcp("--http-listen", address).await?),
+            None => None,
+        };
+        Ok(Self { grpc: tcp("--listen", config.listen).await?, unix, metrics, http })
     }
 
     /// Serves on them.
@@ -89,40 +98,87 @@ impl Listeners {
         health: &Health,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Serving> {
-        let ending = CancellationToken::new();
-        let Config { server, security, .. } = config;
-        let every = security.reload_interval;
-        let tls = match &security.tls {
-            Some(files) => Some(follow(tls::files(files), every, tls::server_config).await?),
+        let Config { server, security, web, .. } = config;
+        let tokens = match &security.auth_tokens {
+            Some(path) => {
+                let file = FlagFile { flag: "--auth-tokens", path: path.clone() };
+                Some(follow(vec![file], security.reload_interval, read_tokens).await?)
+            }
             None => None,
         };
         let mut routes = routes(server, gate.clone(), health).await?;
-        if let Some(path) = &security.auth_tokens {
-            let file = FlagFile { flag: "--auth-tokens", path: path.clone() };
-            routes = guard(routes, follow(vec![file], every, read_tokens).await?);
+        if let Some(tokens) = &tokens {
+            routes = guard(routes, tokens.clone());
         }
         let routes = observed(routes);
-        let max = security.max_connections;
-        let grpc = self.grpc.local_addr()?;
-        let incoming_tcp = incoming(TcpIncoming::from(self.grpc).with_nodelay(Some(true)), "tcp", tls, max);
-        let ended = ending.clone().cancelled_owned();
-        let serve = builder(server).add_routes(routes.clone()).serve_with_incoming_shutdown(incoming_tcp, ended);
-        let mut tasks = vec![tokio::spawn(until_ended(serve))];
+        let addresses = [Some(&self.grpc), self.metrics.as_ref(), self.http.as_ref()];
+        let [grpc, metrics_address, http] = addresses.map(|listener| listener.map(TcpListener::local_addr).transpose());
+        let grpc = grpc?.context("--listen has no address")?;
+        let mut servers = Servers { config, ending: CancellationToken::new(), tasks: Vec::new() };
+        match &web.grpc_web {
+            Some(origins) => {
+                let routes = grpc_web(routes.clone(), origins);
+                servers.tcp(self.grpc, "tcp", Speaks::AnyHttp, routes).await?;
+            }
+            None => servers.tcp(self.grpc, "tcp", Speaks::Http2, routes.clone()).await?,
+        }
+        if let Some(listener) = self.http {
+            let settings =
+                http::Settings { limits: config.requests, max_message_bytes: server.max_message_bytes, tokens };
+            servers.tcp(listener, "http", Speaks::AnyHttp, http::door(routes.clone(), settings)).await?;
+        }
         let mut socket = None;
         if let Some((unix, file)) = self.unix {
-            let incoming_unix = incoming(UnixListenerStream::new(unix), "unix", None, max);
-            let ended = ending.clone().cancelled_owned();
-            let serve = builder(server).add_routes(routes).serve_with_incoming_shutdown(incoming_unix, ended);
-            tasks.push(tokio::spawn(until_ended(serve)));
+            servers.serve(UnixListenerStream::new(unix), "unix", Speaks::Http2, None, routes);
             socket = Some(file);
         }
-        let metrics_address = self.metrics.as_ref().map(TcpListener::local_addr).transpose()?;
+        let Servers { ending, mut tasks, .. } = servers;
         if let Some(listener) = self.metrics {
             let observed =
                 Observed { metrics, gate, health: health.clone(), store: config.store.kind(), since: Instant::now() };
             tasks.push(tokio::spawn(metrics_page::serve(listener, observed, ending.clone())));
         }
-        Ok(Serving { grpc, metrics: metrics_address, ending, tasks, _socket: socket })
+        Ok(Serving { grpc, metrics: metrics_address?, http: http?, ending, tasks, _socket: socket })
+    }
+}
+
+/// The servers of the services, one a socket.
+struct Servers<'a> {
+    config: &'a Config,
+    ending: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Servers<'_> {
+    async fn tcp(
+        &mut self,
+        listener: TcpListener,
+        name: &'static str,
+        speaks: Speaks,
+        routes: Routes,
+    ) -> anyhow::Result<()> {
+        let security = &self.config.security;
+        let make = match speaks {
+            Speaks::Http2 => tls::server_config,
+            Speaks::AnyHttp => tls::any_http_config,
+        };
+        let tls = match &security.tls {
+            Some(files) => Some(follow(tls::files(files), security.reload_interval, make).await?),
+            None => None,
+        };
+        self.serve(TcpIncoming::from(listener).with_nodelay(Some(true)), name, speaks, tls, routes);
+        Ok(())
+    }
+
+    fn serve<S, T>(&mut self, accepted: S, name: &'static str, speaks: Speaks, tls: Tls, routes: Routes)
+    where
+        S: Stream<Item = std::io::Result<T>> + Send + Unpin + 'static,
+        T: Io + 'static,
+    {
+        let incoming = incoming(accepted, name, speaks, tls, self.config.security.max_connections);
+        let server = builder(&self.config.server).accept_http1(speaks == Speaks::AnyHttp).add_routes(routes);
+        let ended = self.ending.clone().cancelled_owned();
+        self.tasks.push(tokio::spawn(until_ended(server.serve_with_incoming_shutdown(incoming, ended))));
     }
 }
 
@@ -146,7 +202,7 @@ impl Serving {
 
 async fn until_ended(server: impl Future<Output = Result<(), tonic::transport::Error>>) {
     if let Err(error) = server.await {
-        tracing::error!(%error, "the gRPC server failed");
+        tracing::error!(%error, "a server failed");
     }
 }
 

@@ -13,8 +13,9 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use super::reload::{FlagFile, Loaded};
 use crate::config::TlsFiles;
 
-/// The protocol that is spoken over it.
+/// The protocols that are spoken over it.
 const HTTP_2: &[u8] = b"h2";
+const HTTP_1: &[u8] = b"http/1.1";
 
 /// What [`server_config`] is made of.
 pub fn files(files: &TlsFiles) -> Vec<FlagFile> {
@@ -22,6 +23,16 @@ pub fn files(files: &TlsFiles) -> Vec<FlagFile> {
     let mut all = vec![file("--tls-cert", &files.certificate), file("--tls-key", &files.key)];
     all.extend(files.client_ca.as_deref().map(|path| file("--tls-client-ca", path)));
     all
+}
+
+/// The same as [`server_config`], for clients that may speak HTTP/1.1 too.
+///
+/// # Errors
+/// As of that.
+pub fn any_http_config(files: &[Loaded]) -> anyhow::Result<ServerConfig> {
+    let mut config = server_config(files)?;
+    config.alpn_protocols.push(HTTP_1.to_vec());
+    Ok(config)
 }
 
 /// TLS 1.2 and 1.3 with a certificate and its key and, if there is a third file, only for clients with a certificate that

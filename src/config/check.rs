@@ -152,11 +152,11 @@ impl Check {
         }
     }
 
-    pub fn metrics_listen(&mut self, text: &str) -> Option<SocketAddr> {
+    pub fn listen_or_none(&mut self, flag: &str, text: &str, example: &str) -> Option<SocketAddr> {
         if text.trim() == "none" {
             return None;
         }
-        Some(self.read("--metrics-listen", text, "HOST:PORT, such as 127.0.0.1:9464, or none"))
+        Some(self.read(flag, text, &format!("HOST:PORT, such as {example}, or none")))
     }
 
     pub fn store(&mut self, args: &ServeArgs) -> StoreConfig {

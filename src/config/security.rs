@@ -13,7 +13,7 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Args)]
 pub struct SecurityArgs {
-    /// Serve gRPC over TLS: the certificate, and those that it is signed with, as PEM. This and the next three files are
+    /// Serve over TLS, gRPC and JSON: the certificate, and those that it is signed with, as PEM. This and the next three files are
     /// read again when they change. The Unix socket stays plain.
     #[arg(long, env = "SPLADE_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub struct SecurityArgs {
     /// The mode of the Unix socket, octal: who may connect to it.
     #[arg(long, env = "SPLADE_UNIX_SOCKET_MODE", value_name = "MODE", default_value = "0600")]
     unix_socket_mode: String,
-    /// The most open connections, of the TCP address and of the Unix socket each. Further ones wait.
+    /// The most open connections of each address, the Unix socket included. Further ones wait.
     #[arg(long, env = "SPLADE_MAX_CONNECTIONS", value_name = "N", default_value = "1024")]
     max_connections: String,
 }

@@ -53,6 +53,26 @@ fn certificate_and_key_need_each_other() {
 }
 
 #[test]
+fn the_web_is_asked_for() {
+    let web = |flags: &[&str]| with(flags).map(|config| config.web);
+    assert_eq!(web(&[]), Ok(WebConfig { http_listen: None, grpc_web: None }));
+    let listen = Some(SocketAddr::from(([127, 0, 0, 1], 8_080)));
+    assert_eq!(web(&["--http-listen", "127.0.0.1:8080"]), Ok(WebConfig { http_listen: listen, grpc_web: None }));
+    let origins = |flags: &[&str]| web(&[&["--grpc-web"], flags].concat()).map(|web| web.grpc_web.unwrap());
+    assert_eq!(origins(&[]), Ok(Origins::These(Vec::new())));
+    assert_eq!(origins(&["--grpc-web-origins", "*"]), Ok(Origins::All));
+    let these = ["https://app.example", "http://localhost:5173"];
+    let expected = these.map(|origin| origin.parse().unwrap()).to_vec();
+    assert_eq!(origins(&["--grpc-web-origins", &these.join(",")]), Ok(Origins::These(expected)));
+    for wrong in ["app.example", "https://app.example/", "https://me@app.example", "https://a,*", "file:///x", ""] {
+        let error = origins(&[&format!("--grpc-web-origins={wrong}")]).unwrap_err().to_string();
+        assert!(error.contains("an origin such as https://app.example:8443"), "{wrong}: {error}");
+    }
+    let error = web(&["--grpc-web-origins", "*"]).unwrap_err().to_string();
+    assert!(error.contains("--grpc-web-origins needs --grpc-web"), "{error}");
+}
+
+#[test]
 fn the_sockets_mode_is_octal() {
     for (text, mode) in [("0660", 0o660), ("600", 0o600), ("0o666", 0o666)] {
         assert_eq!(with(&["--unix-socket-mode", text]).unwrap().security.unix_socket_mode, mode);
@@ -107,10 +127,10 @@ fn all_mistakes_are_told_together() {
                  --qdrant-api-key s\u{e9}cret --log-format xml --model /no/such/folder --query-max-terms few \
                  --document-min-weight nan --document-weight-share 1.5 --device tpu --dtype float8 \
                  --max-connections 0 --max-payload-depth 33 --max-id-bytes 4097 --stream-idle-timeout never \
-                 --tls-cert cert.pem";
+                 --tls-cert cert.pem --http-listen 8080 --grpc-web-origins app.example";
     let error = config(&flags.split_whitespace().collect::<Vec<_>>()).unwrap_err();
     let text = error.to_string();
-    assert_eq!(error.0.len(), 18, "{text}");
+    assert_eq!(error.0.len(), 21, "{text}");
     let flags = flags.split_whitespace().filter(|word| word.starts_with("--"));
     for flag in flags {
         assert!(text.contains(flag), "{flag} is not in: {text}");

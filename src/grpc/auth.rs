@@ -9,11 +9,11 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::{Next, from_fn};
-use axum::response::Response;
 use metrics::counter;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use tokio::sync::watch;
+use tonic::Status;
 use tonic::service::Routes;
 
 use super::status::status;
@@ -102,24 +102,30 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 /// Lets through to the services only calls that carry one of the tokens, as they are at that moment. Services don't see
 /// the token.
 pub fn guard(routes: Routes, tokens: watch::Receiver<Arc<Tokens>>) -> Routes {
-    let check = move |mut request: Request, next: Next| {
+    let admit = move |mut request: Request, next: Next| {
         let open = request.uri().path().starts_with(HEALTH);
-        let admitted = if open { Ok(()) } else { tokens.borrow().admit(request.headers()) };
+        let admitted = if open { Ok(()) } else { check(&tokens.borrow(), request.headers()) };
         request.headers_mut().remove(AUTHORIZATION);
         request.headers_mut().remove(API_KEY);
         async move {
             match admitted {
                 Ok(()) => next.run(request).await,
-                Err(fault) => refuse(fault),
+                Err(status) => status.into_http(),
             }
         }
     };
-    routes.into_axum_router().layer(from_fn(check)).into()
+    routes.into_axum_router().layer(from_fn(admit)).into()
 }
 
-fn refuse(fault: Fault) -> Response {
-    counter!(names::UNAUTHENTICATED).increment(1);
-    status(fault).into_http()
+/// Lets a request pass that carries one of the tokens, and counts those that do not.
+///
+/// # Errors
+/// What the request is refused with.
+pub fn check(tokens: &Tokens, headers: &HeaderMap) -> Result<(), Status> {
+    tokens.admit(headers).map_err(|fault| {
+        counter!(names::UNAUTHENTICATED).increment(1);
+        status(fault)
+    })
 }
 
 #[cfg(test)]

@@ -11,8 +11,10 @@ use crate::types::{Condition, Fault, FieldTest, Filter, MatchValue, MatchValues,
 
 const MAX_DEPTH: usize = 16;
 const MAX_CONDITIONS: usize = 1_000;
-const MAX_VALUES: usize = 1_000;
-const MAX_KEY_BYTES: usize = 512;
+/// The most values of one condition.
+pub const MAX_VALUES: usize = 1_000;
+/// The longest path of a payload field.
+pub const MAX_KEY_BYTES: usize = 512;
 /// The years 1 to 9999, which google.protobuf.Timestamp and the stores have, in seconds since 1970.
 const TIMESTAMPS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 

@@ -20,7 +20,7 @@ use crate::proto::{
 use crate::types::check_collection_name;
 
 /// The most ids of one `Delete`.
-const MAX_DELETES: usize = 10_000;
+pub const MAX_DELETES: usize = 10_000;
 
 /// The most results of one response message: of 2 KiB each at most.
 const RESULTS_A_MESSAGE: usize = 256;

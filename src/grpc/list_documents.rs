@@ -13,7 +13,8 @@ use crate::store::ScrollFrom;
 use crate::types::{Fault, PointId, StoredPoint, check_collection_name};
 
 const DEFAULT_PAGE: u32 = 100;
-const MAX_PAGE: u32 = 1_000;
+/// The most documents of a page.
+pub const MAX_PAGE: u32 = 1_000;
 /// The most bytes of a page, unless one document alone has more. Clients take messages of up to 4 MiB unless they are told
 /// otherwise.
 const PAGE_BYTES: usize = 3 << 20;

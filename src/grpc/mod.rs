@@ -2,7 +2,8 @@
 
 mod aliases;
 pub mod auth;
-mod deadline;
+pub mod bounds;
+pub(crate) mod deadline;
 pub(crate) mod document;
 mod encoder_service;
 mod explain;
@@ -15,7 +16,7 @@ pub mod observe;
 pub(crate) mod options;
 pub(crate) mod payload;
 mod search;
-mod status;
+pub(crate) mod status;
 mod stream;
 pub mod tei;
 mod vector;

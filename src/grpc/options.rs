@@ -10,16 +10,22 @@ use crate::types::{
     Role, Sharding,
 };
 
-const MAX_NAME_BYTES: usize = 128;
+/// The longest name of a vector, a field or a shard key.
+pub const MAX_NAME_BYTES: usize = 128;
 const DEFAULT_VECTOR_NAME: &str = "splade";
 /// In tokens; a quarter of a window where that is less.
 const DEFAULT_WINDOW_OVERLAP: usize = 32;
 const DEFAULT_BATCH_POINTS: u32 = 1_000;
-const MAX_BATCH_POINTS: u32 = 10_000;
-const MAX_DIMENSIONS: u32 = 65_536;
-const MAX_SHARDS: u32 = 1_024;
-const MAX_REPLICAS: u32 = 64;
-const MAX_SHARD_KEYS: usize = 256;
+/// The most points of one upsert.
+pub const MAX_BATCH_POINTS: u32 = 10_000;
+/// The most dimensions of a dense vector.
+pub const MAX_DIMENSIONS: u32 = 65_536;
+/// The most shards of a collection, or of a key of it.
+pub const MAX_SHARDS: u32 = 1_024;
+/// The most nodes that keep a shard.
+pub const MAX_REPLICAS: u32 = 64;
+/// The most shard keys of a collection.
+pub const MAX_SHARD_KEYS: usize = 256;
 
 pub fn invalid(field: &str, message: impl Into<String>) -> Fault {
     Fault::new(Reason::InvalidArgument, field, message)

@@ -19,8 +19,10 @@ use crate::store::{SearchQuery, StoreError};
 use crate::types::{Fault, Pruning, Role, SparseVector, StoredPoint, check_collection_name};
 
 const DEFAULT_LIMIT: u32 = 10;
-const MAX_LIMIT: u32 = 1_000;
-const MAX_OFFSET: u32 = 10_000;
+/// The most documents that are given.
+pub const MAX_LIMIT: u32 = 1_000;
+/// The most that are passed over.
+pub const MAX_OFFSET: u32 = 10_000;
 
 /// The documents that score highest.
 ///

@@ -3,7 +3,7 @@
 use super::{Fault, Reason};
 
 /// The longest name, in characters.
-const MAX_LENGTH: usize = 128;
+pub const MAX_LENGTH: usize = 128;
 
 /// Checks that a name is one for a collection: 1 to 128 characters of A–Z a–z 0–9 _ - and ., not beginning with a dot.
 ///

@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["model", "store"],
     &["pipeline"],
     &["grpc"],
+    &["http"],
     &["config"],
     &["app"],
     &["cli"],
@@ -18,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Who may use the messages of the contract: those that speak it, and the one that wires its services.
-const PROTO_USERS: &[&str] = &["grpc", "app", "cli", "fuzzing"];
+const PROTO_USERS: &[&str] = &["grpc", "http", "app", "cli", "fuzzing"];
 
 fn row(module: &str) -> Option<usize> {
     LAYERS.iter().position(|row| row.contains(&module))

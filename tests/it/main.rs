@@ -9,6 +9,7 @@ mod delivery;
 mod edge_store;
 mod fuzz_corpora;
 mod golden;
+mod http;
 mod hub;
 mod layering;
 mod model_files;

@@ -5,6 +5,7 @@ pub mod dice;
 pub mod documents;
 pub mod endpoint;
 pub mod failure;
+pub mod http1;
 pub mod http2;
 pub mod models;
 pub mod mount;

@@ -77,7 +77,7 @@ fn listening_at(line: &str) -> Option<Endpoint> {
         let rest = &line[at..];
         rest[..rest.find(['"', ')', ' ']).unwrap_or(rest.len())].parse().unwrap()
     });
-    Some(Endpoint { address: addresses.next()?, metrics: addresses.next()? })
+    Some(Endpoint { address: addresses.next()?, metrics: addresses.next()?, http: None })
 }
 
 fn with<T>(message: T, header: &'static str, value: String) -> Request<T> {

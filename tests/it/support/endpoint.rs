@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Endpoint {
     pub address: SocketAddr,
     pub metrics: SocketAddr,
+    /// Where JSON is served, if it is.
+    pub http: Option<SocketAddr>,
 }
 
 impl Endpoint {

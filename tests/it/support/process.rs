@@ -158,6 +158,10 @@ fn follow(stderr: ChildStderr, found: oneshot::Sender<Endpoint>, log: &Log) {
 fn listening(line: &str) -> Option<Endpoint> {
     let line: Value = serde_json::from_str(line).ok()?;
     let fields = line.get("fields").filter(|fields| fields["message"] == "listening")?;
-    let metrics = fields["metrics"].as_str()?.strip_prefix("Some(")?.strip_suffix(')')?;
-    Some(Endpoint { address: fields["grpc"].as_str()?.parse().ok()?, metrics: metrics.parse().ok()? })
+    let optional = |name: &str| fields[name].as_str()?.strip_prefix("Some(")?.strip_suffix(')')?.parse().ok();
+    Some(Endpoint {
+        address: fields["grpc"].as_str()?.parse().ok()?,
+        metrics: optional("metrics")?,
+        http: optional("http"),
+    })
 }

@@ -60,7 +60,8 @@ impl Sidecar {
     /// A server with this configuration, and a folder that goes with it; does not wait.
     pub async fn start_with(folder: TempDir, config: Config) -> Self {
         let server = Server::bind(config).await.unwrap();
-        let endpoint = Endpoint { address: server.address(), metrics: server.metrics_address().unwrap() };
+        let metrics = server.metrics_address().unwrap();
+        let endpoint = Endpoint { address: server.address(), metrics, http: server.http_address() };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async move {
             let _dropped = stopped.await;

@@ -1,0 +1,125 @@
+//! Refusals as HTTP tells them: the status that goes with each gRPC code, and `google.rpc.Status` as JSON.
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use prost_reflect::DynamicMessage;
+use serde_json::{Value, json};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use super::contract::pool;
+use super::json;
+
+/// Nobody waits for the answer any more. nginx has made it a custom.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The message that errors are told in.
+pub const STATUS: &str = "google.rpc.Status";
+
+/// A refused request.
+#[derive(Debug)]
+pub struct Refusal {
+    http: StatusCode,
+    status: Status,
+}
+
+impl Refusal {
+    pub fn new(http: StatusCode, status: Status) -> Self {
+        Self { http, status }
+    }
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self { http: http_status(status.code()), status }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Self { http, status } = self;
+        let mut response = (http, to_json(&status).to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if http == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(delay) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
+            // In whole seconds, and not too soon.
+            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// The usual HTTP status of a code, as `google/rpc/code.proto` has them.
+fn http_status(code: Code) -> StatusCode {
+    match code {
+        Code::Ok => StatusCode::OK,
+        Code::Cancelled => StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        Code::InvalidArgument | Code::FailedPrecondition => StatusCode::BAD_REQUEST,
+        // Here that is a message, or a body, of too many bytes, and nothing else.
+        Code::OutOfRange => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// `google.rpc.Status`: the code, the message, and the details, each with its type.
+pub fn to_json(status: &Status) -> Value {
+    let (code, message) = (status.code() as i32, status.message());
+    let bare = || json!({ "code": code, "message": message, "details": [] });
+    detailed(status).unwrap_or_else(bare)
+}
+
+/// `None` if it has no details, or such as nobody here knows.
+fn detailed(status: &Status) -> Option<Value> {
+    let descriptor = pool().get_message_by_name(STATUS)?;
+    let message = DynamicMessage::decode(descriptor, status.details()).ok()?;
+    if status.details().is_empty() { None } else { json::value(&message).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::grpc::status::status;
+    use crate::types::{Fault, Reason};
+
+    #[test]
+    fn details_are_decoded() {
+        let fault = Fault::new(Reason::Overloaded, "documents", "there is no room; try again later");
+        let refused = status(Fault { retry_after: Some(Duration::from_millis(1_500)), ..fault });
+        let json = to_json(&refused);
+        assert_eq!(json["code"], 8);
+        assert_eq!(json["message"], "documents: there is no room; try again later");
+        let detail = |name: &str| {
+            let kind = format!("type.googleapis.com/google.rpc.{name}");
+            json["details"].as_array().unwrap().iter().find(|detail| detail["@type"] == kind).unwrap()
+        };
+        assert_eq!(detail("ErrorInfo")["reason"], "OVERLOADED");
+        assert_eq!(detail("RetryInfo")["retry_delay"], "1.500s");
+        assert_eq!(detail("BadRequest")["field_violations"][0]["field"], "documents");
+        let response = Refusal::from(refused).into_response();
+        assert_eq!(
+            (response.status(), response.headers()["retry-after"].as_bytes()),
+            (StatusCode::TOO_MANY_REQUESTS, &b"2"[..])
+        );
+    }
+
+    #[test]
+    fn a_status_without_details_has_none() {
+        let json = to_json(&Status::new(Code::NotFound, "there is none"));
+        assert_eq!(json, serde_json::json!({ "code": 5, "message": "there is none", "details": [] }));
+    }
+}

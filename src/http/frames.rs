@@ -1,0 +1,81 @@
+//! gRPC's framing (a flag of one byte, a length of four, the message), to the services and back.
+
+use std::pin::Pin;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http_body::Body as HttpBody;
+use prost::Message;
+use tonic::{Code, Status};
+
+use super::json::internal;
+
+const HEAD: usize = 5;
+
+/// Appends a message.
+///
+/// # Errors
+/// If it has 4 GiB or more.
+pub fn append(message: &impl Message, to: &mut BytesMut) -> Result<(), Status> {
+    let length = u32::try_from(message.encoded_len()).map_err(|error| Status::out_of_range(error.to_string()))?;
+    to.reserve(HEAD + length as usize);
+    to.put_u8(0);
+    to.put_u32(length);
+    message.encode(to).map_err(|error| internal(error.to_string()))
+}
+
+/// The messages of a response, up to its status.
+#[derive(Debug)]
+pub struct Messages {
+    body: Body,
+    buffer: BytesMut,
+    /// That of a response that has nothing else.
+    status: Option<Status>,
+}
+
+impl Messages {
+    pub fn new(response: Response) -> Self {
+        let status = Status::from_header_map(response.headers());
+        Self { body: response.into_body(), buffer: BytesMut::new(), status }
+    }
+
+    /// The next message; `None` when the call has ended OK.
+    ///
+    /// # Errors
+    /// The status that the call has ended with.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        if let Some(status) = self.status.take() {
+            return ended(status);
+        }
+        loop {
+            if let Some(message) = self.take() {
+                return Ok(Some(message));
+            }
+            let frame = std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
+            let Some(frame) = frame else { return Err(internal("the answer has no end")) };
+            match frame.map_err(|error| internal(error.to_string()))?.into_data() {
+                Ok(data) => self.buffer.put(data),
+                Err(frame) => {
+                    let status = frame.trailers_ref().and_then(Status::from_header_map);
+                    return ended(status.unwrap_or_else(|| internal("the answer has no status")));
+                }
+            }
+        }
+    }
+
+    /// A message that is there as a whole.
+    fn take(&mut self) -> Option<Bytes> {
+        let mut head = self.buffer.get(1..HEAD)?;
+        let length = head.get_u32() as usize;
+        if self.buffer.len() < HEAD + length {
+            return None;
+        }
+        self.buffer.advance(HEAD);
+        Some(self.buffer.split_to(length).freeze())
+    }
+}
+
+fn ended(status: Status) -> Result<Option<Bytes>, Status> {
+    if status.code() == Code::Ok { Ok(None) } else { Err(status) }
+}

@@ -1,0 +1,103 @@
+//! The methods of the contract as paths: `splade.v1.IndexService/GetCollection` is `/v1/get_collection`.
+
+use prost_reflect::{Kind as FieldKind, MessageDescriptor, MethodDescriptor};
+
+use super::contract::{PACKAGE, pool};
+
+/// A method that the door leads to.
+#[derive(Debug, Clone)]
+pub struct Method {
+    pub descriptor: MethodDescriptor,
+    /// Where it is here.
+    pub path: String,
+    /// Where it is with gRPC.
+    pub grpc_path: String,
+    pub kind: Kind,
+}
+
+/// How its messages travel.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// A body of JSON each way.
+    Unary,
+    /// A line of JSON for each item; the options are in the query. Answers are lines too.
+    Stream { options: MessageDescriptor, item: Item },
+}
+
+/// What a stream is of.
+#[derive(Debug, Clone)]
+pub enum Item {
+    Message(MessageDescriptor),
+    Text,
+}
+
+impl Method {
+    /// All of them.
+    pub fn all() -> Vec<Self> {
+        let services = pool().services().filter(|service| service.package_name() == PACKAGE);
+        let methods = services.flat_map(|service| service.methods().collect::<Vec<_>>());
+        methods.filter_map(Self::new).collect()
+    }
+
+    /// `None` for one that streams in a way that no method of the contract does.
+    fn new(descriptor: MethodDescriptor) -> Option<Self> {
+        let kind = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
+            (false, false) => Kind::Unary,
+            (true, true) => stream(&descriptor.input())?,
+            _ => return None,
+        };
+        let path = format!("/v1/{}", snake_case(descriptor.name()));
+        let grpc_path = format!("/{}/{}", descriptor.parent_service().full_name(), descriptor.name());
+        Some(Self { descriptor, path, grpc_path, kind })
+    }
+
+    /// Its name as paths have it.
+    pub fn name(&self) -> String {
+        snake_case(self.descriptor.name())
+    }
+}
+
+/// A stream's messages have two fields: its options, of which the first message has some, and items.
+fn stream(request: &MessageDescriptor) -> Option<Kind> {
+    let options = request.get_field(1)?.kind().as_message().cloned()?;
+    let item = match request.get_field(2).filter(|field| field.is_list())?.kind() {
+        FieldKind::Message(message) => Item::Message(message),
+        FieldKind::String => Item::Text,
+        _ => return None,
+    };
+    Some(Kind::Stream { options, item })
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_method_of_the_contract_has_a_path_of_its_own() {
+        let methods = Method::all();
+        assert_eq!(methods.len(), crate::proto::methods().len());
+        let paths: BTreeSet<_> = methods.iter().map(|method| method.path.as_str()).collect();
+        assert_eq!(paths.len(), methods.len());
+        assert!(
+            ["/v1/encode", "/v1/search", "/v1/upsert", "/v1/ingest", "/v1/get_collection"]
+                .iter()
+                .all(|path| paths.contains(path))
+        );
+        let streams: Vec<_> =
+            methods.iter().filter(|method| !matches!(method.kind, Kind::Unary)).map(Method::name).collect();
+        assert_eq!(streams, ["encode_stream", "ingest"]);
+    }
+}

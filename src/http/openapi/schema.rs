@@ -1,0 +1,210 @@
+//! Messages of the contract as JSON Schema.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
+use serde_json::{Map, Value, json};
+
+use super::super::contract::{Comments, PACKAGE, pool};
+use super::super::error::STATUS;
+use super::super::method::{Item, Kind as MethodKind, Method};
+use super::limits::Rules;
+
+/// What the details of an error are.
+const DETAILS: [&str; 3] = ["google.rpc.BadRequest", "google.rpc.ErrorInfo", "google.rpc.RetryInfo"];
+
+/// The schemas of all messages that travel.
+pub struct Schemas {
+    pub comments: Comments,
+    rules: Rules,
+    /// Messages that clients send, by their full names. What is unknown in them is refused.
+    sent: BTreeMap<String, MessageDescriptor>,
+    /// Messages that only the server sends. Fields that have a default are always there.
+    given: BTreeMap<String, MessageDescriptor>,
+}
+
+impl Schemas {
+    pub fn new(comments: Comments, rules: Rules, methods: &[Method]) -> Self {
+        let (mut sent, mut given) = (BTreeMap::new(), BTreeMap::new());
+        for method in methods {
+            match &method.kind {
+                MethodKind::Unary => reach(method.descriptor.input(), &mut sent),
+                MethodKind::Stream { options, item } => {
+                    options.fields().filter_map(|field| message_of(&field)).for_each(|it| reach(it, &mut sent));
+                    if let Item::Message(item) = item {
+                        reach(item.clone(), &mut sent);
+                    }
+                }
+            }
+            reach(method.descriptor.output(), &mut given);
+        }
+        let of_errors = DETAILS.into_iter().chain([STATUS]).filter_map(|name| pool().get_message_by_name(name));
+        of_errors.for_each(|message| reach(message, &mut given));
+        given.retain(|name, _| !sent.contains_key(name));
+        Self { comments, rules, sent, given }
+    }
+
+    /// All of them, by the names that [`reference`] gives.
+    pub fn components(&self) -> Value {
+        let messages = || self.sent.values().chain(self.given.values());
+        let enums: BTreeSet<String> = messages()
+            .flat_map(|message| message.fields().collect::<Vec<_>>())
+            .filter_map(|field| enum_of(&field))
+            .collect();
+        let enums = enums.into_iter().filter_map(|name| pool().get_enum_by_name(&name));
+        let enums = enums.map(|it| (component(it.full_name()), self.enumeration(&it)));
+        let messages = messages().map(|it| (component(it.full_name()), self.message(it)));
+        Value::Object(messages.chain(enums).collect())
+    }
+
+    fn message(&self, message: &MessageDescriptor) -> Value {
+        let mut schema = Map::new();
+        schema.insert("type".to_owned(), json!("object"));
+        self.describe(message, &mut schema);
+        let mut properties: Map<_, _> =
+            message.fields().map(|field| (field.name().to_owned(), self.property(&field))).collect();
+        let mut required: Vec<_> =
+            message.fields().filter(|field| self.requires(field)).map(|field| field.name().to_owned()).collect();
+        if DETAILS.contains(&message.full_name()) {
+            properties
+                .insert("@type".to_owned(), json!({ "const": format!("type.googleapis.com/{}", message.full_name()) }));
+            required.push("@type".to_owned());
+        }
+        schema.insert("properties".to_owned(), Value::Object(properties));
+        if !required.is_empty() {
+            schema.insert("required".to_owned(), json!(required));
+        }
+        if self.sent.contains_key(message.full_name()) {
+            schema.insert("additionalProperties".to_owned(), json!(false));
+        }
+        if let Some(oneof) = message.oneofs().find(|oneof| !oneof.is_synthetic()) {
+            let choices: Vec<_> = oneof.fields().map(|field| json!({ "required": [field.name()] })).collect();
+            schema.insert("oneOf".to_owned(), json!(choices));
+        }
+        self.rules.add(&rule(message.full_name()), &mut schema);
+        Value::Object(schema)
+    }
+
+    fn describe(&self, message: &MessageDescriptor, schema: &mut Map<String, Value>) {
+        let comment = self.comments.of(&message.parent_file(), message.path());
+        if !comment.is_empty() {
+            schema.insert("description".to_owned(), json!(comment));
+        }
+    }
+
+    /// A field's schema, with its comment.
+    pub fn property(&self, field: &FieldDescriptor) -> Value {
+        let mut schema = self.field(field);
+        let comment = self.comments.of(&field.parent_message().parent_file(), field.path());
+        if !comment.is_empty() {
+            schema.insert("description".to_owned(), json!(comment));
+        }
+        Value::Object(schema)
+    }
+
+    /// Whether a field must be there.
+    pub fn requires(&self, field: &FieldDescriptor) -> bool {
+        if self.given.contains_key(field.parent_message().full_name()) {
+            return !field.supports_presence();
+        }
+        let comment = self.comments.of(&field.parent_message().parent_file(), field.path());
+        let is_choice = field.containing_oneof().is_some();
+        !is_choice && (comment.ends_with("Required.") || self.rules.refuse_default(&rule(field.full_name())))
+    }
+
+    fn field(&self, field: &FieldDescriptor) -> Map<String, Value> {
+        let name = rule(field.full_name());
+        let mut schema = Map::new();
+        if let Some(entry) = message_of(field).filter(|_| field.is_map()) {
+            schema.insert("type".to_owned(), json!("object"));
+            let value = self.kind(&entry.map_entry_value_field().kind());
+            schema.insert("additionalProperties".to_owned(), Value::Object(value));
+        } else if field.is_list() {
+            let mut items = self.kind(&field.kind());
+            self.rules.add(&format!("{name}[]"), &mut items);
+            schema.insert("type".to_owned(), json!("array"));
+            schema.insert("items".to_owned(), Value::Object(items));
+        } else {
+            schema = self.kind(&field.kind());
+        }
+        self.rules.add(&name, &mut schema);
+        schema
+    }
+
+    fn kind(&self, kind: &Kind) -> Map<String, Value> {
+        let schema = match kind {
+            Kind::Bool => json!({ "type": "boolean" }),
+            Kind::String => json!({ "type": "string" }),
+            Kind::Bytes => json!({ "type": "string", "contentEncoding": "base64" }),
+            Kind::Float => json!({ "type": "number", "format": "float" }),
+            Kind::Double => json!({ "type": "number", "format": "double" }),
+            Kind::Uint32 | Kind::Fixed32 => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
+            Kind::Uint64 | Kind::Fixed64 => json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
+                json!({ "type": "integer", "format": "int32", "minimum": i32::MIN, "maximum": i32::MAX })
+            }
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+                json!({ "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX })
+            }
+            Kind::Enum(it) => reference(it.full_name()),
+            Kind::Message(it) => well_known(it.full_name()).unwrap_or_else(|| reference(it.full_name())),
+        };
+        match schema {
+            Value::Object(schema) => schema,
+            _ => Map::new(),
+        }
+    }
+
+    fn enumeration(&self, it: &EnumDescriptor) -> Value {
+        let file = it.parent_file();
+        let values: Vec<_> = it.values().map(|value| value.name().to_owned()).collect();
+        let each = it.values().map(|value| format!("- `{}`: {}", value.name(), self.comments.of(&file, value.path())));
+        let about = format!("{}\n\n{}", self.comments.of(&file, it.path()), each.collect::<Vec<_>>().join("\n"));
+        json!({ "type": "string", "enum": values, "description": about })
+    }
+}
+
+/// Where the schema of a message or an enum is.
+pub fn reference(full_name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{}", component(full_name)) })
+}
+
+fn component(full_name: &str) -> String {
+    rule(full_name)
+}
+
+/// A name as the contract has it, without its package.
+fn rule(full_name: &str) -> String {
+    full_name.strip_prefix(PACKAGE).and_then(|name| name.strip_prefix('.')).unwrap_or(full_name).to_owned()
+}
+
+/// Messages that have a JSON of their own.
+fn well_known(full_name: &str) -> Option<Value> {
+    Some(match full_name {
+        "google.protobuf.Struct" => json!({ "type": "object", "additionalProperties": true }),
+        "google.protobuf.Timestamp" => json!({ "type": "string", "format": "date-time" }),
+        "google.protobuf.Duration" => json!({ "type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$" }),
+        "google.protobuf.Any" => json!({ "anyOf": DETAILS.map(reference) }),
+        _ => return None,
+    })
+}
+
+fn message_of(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+    field.kind().as_message().cloned()
+}
+
+fn enum_of(field: &FieldDescriptor) -> Option<String> {
+    field.kind().as_enum().map(|it| it.full_name().to_owned())
+}
+
+/// Notes a message and all that it is made of.
+fn reach(message: MessageDescriptor, found: &mut BTreeMap<String, MessageDescriptor>) {
+    if well_known(message.full_name()).is_some() || found.contains_key(message.full_name()) {
+        return;
+    }
+    // The entries of a map are no messages of their own.
+    if !message.is_map_entry() {
+        found.insert(message.full_name().to_owned(), message.clone());
+    }
+    message.fields().filter_map(|field| message_of(&field)).for_each(|below| reach(below, found));
+}

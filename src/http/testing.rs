@@ -1,0 +1,21 @@
+//! What tests of the door share.
+
+use std::time::Duration;
+
+use super::Settings;
+use crate::grpc::RequestLimits;
+
+/// A server's, as it is without flags.
+pub fn settings() -> Settings {
+    let limits = RequestLimits {
+        text_bytes: 1 << 20,
+        unary_documents: 256,
+        payload_bytes: 1 << 20,
+        payload_depth: 32,
+        dense_dimensions: 65_536,
+        id_bytes: 512,
+        streams: 4_096,
+        stream_idle: Duration::from_secs(600),
+    };
+    Settings { limits, max_message_bytes: 32 << 20, tokens: None }
+}

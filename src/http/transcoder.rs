@@ -1,0 +1,169 @@
+//! One method: a request of HTTP there, and its answer back.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, ORIGIN, TE};
+use axum::http::{HeaderMap, HeaderValue, Method as Verb, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use prost::Message;
+use prost_reflect::MessageDescriptor;
+use tokio::time::{Instant, timeout_at};
+use tonic::codegen::Service;
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
+
+use super::answer::{Lines as AnswerLines, NDJSON, one};
+use super::error::Refusal;
+use super::frames::{Messages, append};
+use super::json::{read, turn_over};
+use super::lines::Lines;
+use super::method::{Item, Kind, Method};
+use super::parameters::Parameters;
+use super::request_body::RequestBody;
+use super::upload::{Refused, Upload};
+use crate::grpc::deadline::deadline;
+use crate::grpc::status::status;
+use crate::types::{Fault, Reason};
+
+/// What goes on to the services: who calls, for how long, and in which trace.
+const PASSED_ON: [HeaderName; 5] = [
+    AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("grpc-timeout"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+
+const JSON: &str = "application/json";
+/// What lines of JSON are called; there is no one name.
+const LINES: [&str; 4] = [NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines"];
+
+/// tonic has a timer for `grpc-timeout` too, and would answer as gRPC does.
+const BEFORE_TONIC: Duration = Duration::from_millis(5);
+
+/// Turns over the calls of one method.
+#[derive(Debug)]
+pub struct Transcoder {
+    method: Method,
+    grpc: Router,
+    max_message_bytes: usize,
+}
+
+impl Transcoder {
+    pub fn new(method: Method, grpc: Router, max_message_bytes: usize) -> Self {
+        Self { method, grpc, max_message_bytes }
+    }
+
+    /// Serves a request.
+    pub async fn answer(&self, request: Request) -> Response {
+        let deadline = deadline(&MetadataMap::from_headers(request.headers().clone()));
+        let exchange = self.exchange(request);
+        let answer = match deadline {
+            None => exchange.await,
+            Some(at) => {
+                let at = at.checked_sub(BEFORE_TONIC).unwrap_or_else(Instant::now);
+                timeout_at(at, exchange).await.unwrap_or_else(|_| Err(too_late().into()))
+            }
+        };
+        answer.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Response, Refusal> {
+        self.check_media_type(request.headers())?;
+        let headers = passed_on(request.headers());
+        let (input, output) = (self.method.descriptor.input(), self.method.descriptor.output());
+        match &self.method.kind {
+            Kind::Unary => {
+                let body = whole(RequestBody::new(request), input, self.max_message_bytes);
+                one(self.call(headers, body).await, output).await
+            }
+            Kind::Stream { options, item } => {
+                let query = request.uri().query().unwrap_or_default().to_owned();
+                let parameters = Parameters::read(&query, options.clone()).map_err(status);
+                let only_rejected = parameters.as_ref().is_ok_and(|parameters| parameters.only_rejected);
+                let options = parameters.map(|parameters| Bytes::from(parameters.options.encode_to_vec()));
+                let refused = Refused::default();
+                let upload = self.upload(request, item, &refused);
+                let messages = self.call(headers, upload.body(options)).await;
+                AnswerLines { descriptor: output, refused, only_rejected }.respond(messages).await
+            }
+        }
+    }
+
+    fn upload(&self, request: Request, item: &Item, refused: &Refused) -> Upload {
+        let max_message_bytes = self.max_message_bytes;
+        let lines = Lines::new(RequestBody::new(request), max_message_bytes);
+        Upload { lines, item: item.clone(), refused: refused.clone(), max_message_bytes, sequence: 0 }
+    }
+
+    /// Calls the service, as a client of gRPC does.
+    async fn call(&self, headers: HeaderMap, body: Body) -> Messages {
+        let mut request = Request::new(body);
+        *request.method_mut() = Verb::POST;
+        *request.uri_mut() = self.method.grpc_path.parse().unwrap_or_default();
+        *request.headers_mut() = headers;
+        let response = Service::call(&mut self.grpc.clone(), request).await;
+        Messages::new(response.unwrap_or_else(|never| match never {}))
+    }
+
+    /// A page of another origin can't send such a type without asking first, which it is not let to. Curl sends files
+    /// without a type, and a page of another origin would name its origin.
+    fn check_media_type(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            return Err(unsupported("bodies are not taken compressed; send it as it is, without content-encoding"));
+        }
+        let found = headers.get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
+        let found = found.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        let (expected, taken) = match (&self.method.kind, found.as_deref()) {
+            (Kind::Unary, found) => (JSON, found == Some(JSON)),
+            (Kind::Stream { .. }, Some(found)) => (NDJSON, LINES.contains(&found)),
+            (Kind::Stream { .. }, None) => (NDJSON, !headers.contains_key(ORIGIN)),
+        };
+        if taken {
+            return Ok(());
+        }
+        let found = found.map_or("there is no content-type".to_owned(), |found| format!("content-type is `{found}`"));
+        Err(unsupported(format!("{found}; send `content-type: {expected}`")))
+    }
+}
+
+/// The body of a call with one message, which is read when it is asked for.
+fn whole(body: RequestBody, descriptor: MessageDescriptor, max: usize) -> Body {
+    let message = async move {
+        let json = body.all(max).await?;
+        turn_over(json.len(), move || {
+            let message = read(descriptor, &json).map_err(status)?;
+            let mut frame = BytesMut::new();
+            append(&message, &mut frame)?;
+            Ok::<_, Status>(frame.freeze())
+        })
+        .await?
+    };
+    Body::from_stream(stream::once(message))
+}
+
+fn passed_on(headers: &HeaderMap) -> HeaderMap {
+    let mut passed_on = HeaderMap::new();
+    for name in PASSED_ON {
+        for value in headers.get_all(&name) {
+            passed_on.append(name.clone(), value.clone());
+        }
+    }
+    passed_on.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    passed_on.insert(TE, HeaderValue::from_static("trailers"));
+    passed_on
+}
+
+fn too_late() -> Status {
+    let message = "the call's deadline passed; send it again, with more time";
+    status(Fault::new(Reason::Cancelled, "", message))
+}
+
+fn unsupported(message: impl Into<String>) -> Refusal {
+    Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Status::new(Code::InvalidArgument, message))
+}

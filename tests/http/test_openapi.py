@@ -1,0 +1,52 @@
+"""schemathesis, which makes requests of the OpenAPI document and holds the answers against it."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+CHECKS = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "missing_required_header",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+]
+# As many of each operation, of good ones and bad ones; the same ones each time.
+EXAMPLES = 40
+SEED = 20
+TIME_LIMIT_S = 110
+TOKEN = "token-0123456789abcdef"
+HOOKS = Path(__file__).with_name("hooks.py")
+
+
+def call(door: str, path: str, body: object) -> None:
+    headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
+    request = urllib.request.Request(door + path, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert answer.status == 200
+
+
+def test_answers_are_as_the_document_says(open_door, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(TOKEN)
+    door = open_door("--auth-tokens", str(tokens))
+    # What the examples speak of is there.
+    document = {"id": {"num": 1}, "text": "a cat sat on the mat", "payload": {"year": 1999}}
+    call(door, "/v1/upsert", {"options": {"collection": "docs", "create_collection": True}, "documents": [document]})
+    call(door, "/v1/set_alias", {"alias": "current", "collection": "docs"})
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{door}/openapi.json"]
+    command += ["--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing", "--mode", "all"]
+    command += ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-deterministic"]
+    command += ["--header", f"Authorization: Bearer {TOKEN}", "--request-timeout", "20", "--no-color"]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT_S)
+    print(done.stdout)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    assert "No issues found" in done.stdout, done.stdout

@@ -1,0 +1,80 @@
+//! The HTTP door and gRPC-Web, on real sockets.
+
+mod calls;
+mod flow;
+mod grpc_web;
+mod ingest;
+mod refusals;
+mod secured;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::endpoint::Endpoint;
+use crate::support::http1::{Answer, Client};
+use crate::support::sidecar::Sidecar;
+
+/// A server with a door.
+async fn start(flags: &[&str]) -> Sidecar {
+    Sidecar::start(&[&["--http-listen", "127.0.0.1:0"], flags].concat()).await
+}
+
+async fn client(server: &Endpoint) -> Client {
+    Client::connect(server.http.expect("the server has no door")).await
+}
+
+/// One call on a connection of its own.
+async fn post(server: &Endpoint, path: &str, json: Value) -> Answer {
+    client(server).await.post(path, &json).await
+}
+
+/// Sends lines as `curl -T` sends a file, and gives the lines that came back.
+async fn put_lines(server: &Endpoint, path: &str, lines: &str) -> Answer {
+    client(server).await.send("PUT", path, "application/x-ndjson", lines.as_bytes()).await
+}
+
+/// `document {i}` for each number, one a line.
+fn docs(numbers: impl IntoIterator<Item = u64>) -> String {
+    let line = |number| format!("{}\n", json!({ "id": { "num": number }, "text": format!("document {number}") }));
+    numbers.into_iter().map(line).collect()
+}
+
+/// The results in lines of a stream, by their numbers. Asserts what holds for every stream: each number has one result,
+/// and `durable_through` ends at the last of them.
+fn results(lines: &[Value]) -> Vec<Value> {
+    let mut results: Vec<Value> = Vec::new();
+    let (mut seen, mut durable) = (BTreeSet::new(), 0);
+    for line in lines {
+        for result in line["results"].as_array().unwrap_or_else(|| panic!("{line}")) {
+            assert!(seen.insert(result["sequence"].as_u64().unwrap()), "{result} is there twice");
+            results.push(result.clone());
+        }
+        durable = line["durable_through"].as_u64().unwrap();
+        assert!((1..=durable).all(|sequence| seen.contains(&sequence)), "not all up to {durable} have results");
+    }
+    assert_eq!(durable, results.len() as u64);
+    results.sort_by_key(|result| result["sequence"].as_u64());
+    results
+}
+
+/// How many of the results have a status, `INDEXED` for short.
+fn count(results: &[Value], status: &str) -> usize {
+    results.iter().filter(|result| result["status"] == format!("DOCUMENT_STATUS_{status}")).count()
+}
+
+/// What an error says: its HTTP status, its code, its reason, the fields at fault, and its message.
+fn error(answer: &Answer) -> (u16, u64, String, Vec<String>, String) {
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let json = answer.json();
+    let detail = |name: &str| {
+        let kind = format!("type.googleapis.com/google.rpc.{name}");
+        let details = json["details"].as_array().unwrap();
+        details.iter().find(|detail| detail["@type"] == kind).cloned().unwrap_or_default()
+    };
+    let reason = detail("ErrorInfo")["reason"].as_str().unwrap_or_default().to_owned();
+    let violations = detail("BadRequest")["field_violations"].as_array().cloned().unwrap_or_default();
+    let fields = violations.iter().map(|violation| violation["field"].as_str().unwrap().to_owned()).collect();
+    let message = json["message"].as_str().unwrap().to_owned();
+    (answer.status, json["code"].as_u64().unwrap(), reason, fields, message)
+}

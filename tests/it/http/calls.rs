@@ -1,0 +1,140 @@
+//! Calls that go well: the same answers as gRPC gives, as JSON.
+
+use serde_json::{Value, json};
+use splade_sidecar::proto::{EncodeOptions, Role};
+
+use super::{client, docs, post, put_lines, results, start};
+use crate::support::documents::texts;
+use crate::support::sidecar::{MODEL, Sidecar};
+
+async fn upsert(sidecar: &Sidecar) -> Value {
+    let documents = json!([
+        { "id": { "num": 18_446_744_073_709_551_615_u64 }, "text": "the moon is far", "payload": { "year": 1969, "tags": ["a", null] } },
+        { "id": { "key": "cat" }, "text": "a cat sat on the mat" },
+        { "id": { "uuid": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6" }, "text": " " },
+    ]);
+    let options = json!({ "collection": "docs", "create_collection": true });
+    post(sidecar, "/v1/upsert", json!({ "options": options, "documents": documents })).await.ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vectors_are_those_of_grpc() {
+    let sidecar = start(&[]).await;
+    let texts = texts(5);
+    let request = json!({ "texts": texts, "options": { "role": "ROLE_QUERY", "with_tokens": true } });
+    let json = post(&sidecar, "/v1/encode", request).await.ok();
+    assert_eq!(json["model"], MODEL);
+    let options = EncodeOptions { role: Role::Query.into(), with_tokens: true, ..Default::default() };
+    let expected = sidecar.encode(options, &texts).await;
+    let got = json["results"].as_array().unwrap();
+    assert_eq!(got.len(), expected.len());
+    for (got, expected) in got.iter().zip(expected) {
+        let vector = expected.vector.unwrap();
+        assert_eq!(got["vector"]["indices"], json!(vector.indices));
+        // To the bit: JSON has as many digits as tell a float from its neighbours.
+        let values = got["vector"]["values"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as f32);
+        assert_eq!(values.collect::<Vec<_>>(), vector.values);
+        assert_eq!(got["tokens"], json!(expected.tokens));
+        assert_eq!((&got["token_count"], &got["truncated"]), (&json!(expected.token_count), &json!(false)));
+    }
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_are_stored_and_found() {
+    let sidecar = start(&[]).await;
+    let upserted = upsert(&sidecar).await;
+    let results = upserted["results"].as_array().unwrap();
+    let statuses: Vec<_> = results.iter().map(|result| result["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["DOCUMENT_STATUS_INDEXED", "DOCUMENT_STATUS_INDEXED", "DOCUMENT_STATUS_REJECTED"]);
+    assert_eq!(results[0]["id"], json!({ "num": 18_446_744_073_709_551_615_u64 }));
+    assert_eq!(results[2]["rejection"]["reason"], "EMPTY_TEXT");
+
+    // Both spellings of a field, on one connection.
+    let mut client = client(&sidecar).await;
+    for request in [
+        json!({ "collection": "docs", "text": "moon", "score_threshold": 0.0, "with_vector": true }),
+        json!({ "collection": "docs", "text": "moon", "scoreThreshold": 0.0, "withVector": true }),
+    ] {
+        let found = client.post("/v1/search", &request).await.ok();
+        let hits = found["hits"].as_array().unwrap();
+        let moon = hits.iter().find(|hit| hit["id"].get("num").is_some()).unwrap();
+        assert_eq!(moon["payload"], json!({ "text": "the moon is far", "year": 1969.0, "tags": ["a", null] }));
+        assert!(moon["score"].as_f64().is_some() && !moon["vector"]["indices"].as_array().unwrap().is_empty());
+    }
+    let nothing = json!({ "collection": "docs", "text": "moon", "limit": 1, "filter": { "must": [{ "field": { "key": "year", "number": { "gt": 1969 } } }] } });
+    // What is empty is there.
+    assert_eq!(client.post("/v1/search", &nothing).await.ok(), json!({ "hits": [] }));
+    let collection = client.post("/v1/get_collection", &json!({ "collection": "docs" })).await.ok();
+    assert_eq!((&collection["name"], &collection["point_count"]), (&json!("docs"), &json!(2)));
+    sidecar.end().await;
+}
+
+/// The document's own examples, in an order that makes sense.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_example_of_the_document_works() {
+    let sidecar = start(&[]).await;
+    let mut client = client(&sidecar).await;
+    client.sender.head("GET", "/openapi.json", &[]).await.unwrap();
+    let document = client.answers.whole().await.ok();
+    assert_eq!(document["openapi"], "3.1.0");
+    let example = |path: &str, kind: &str| {
+        let content = &document["paths"][path]["post"]["requestBody"]["content"][kind];
+        content.get("example").unwrap_or_else(|| panic!("{path} has none")).clone()
+    };
+    let order = "upsert encode search explain get_collection list_documents set_alias list_aliases delete_alias delete \
+                 get_model list_models";
+    for name in order.split_whitespace() {
+        let path = format!("/v1/{name}");
+        client.post(&path, &example(&path, "application/json")).await.ok();
+    }
+    for path in ["/v1/ingest?collection=docs", "/v1/encode_stream"] {
+        let lines = example(path.split('?').next().unwrap(), "application/x-ndjson");
+        let answer = client.send("POST", path, "application/x-ndjson", lines.as_str().unwrap().as_bytes()).await;
+        let results: Vec<_> =
+            answer.lines().iter().flat_map(|line| line["results"].as_array().unwrap().clone()).collect();
+        assert_eq!((answer.status, results.len()), (200, 2), "{results:?}");
+        assert!(results.iter().all(|result| result.get("rejection").is_none()), "{results:?}");
+    }
+    assert_eq!(document["paths"].as_object().unwrap().len(), order.split_whitespace().count() + 2);
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_of_texts_is_encoded() {
+    let sidecar = start(&[]).await;
+    let lines = "\"the moon is far\"\n42\n\"a cat\"\n\"\"\n";
+    let answer = put_lines(&sidecar, "/v1/encode_stream?with_tokens=true&role=ROLE_DOCUMENT", lines).await;
+    let mut results: Vec<_> =
+        answer.lines().iter().flat_map(|line| line["results"].as_array().unwrap().clone()).collect();
+    results.sort_by_key(|result| result["sequence"].as_u64());
+    let expected = sidecar.encode(EncodeOptions::default(), &["the moon is far".to_owned()]).await;
+    assert_eq!(results[0]["encoded"]["vector"]["indices"], json!(expected[0].vector.as_ref().unwrap().indices));
+    let why = &results[1]["rejection"];
+    assert_eq!(why["reason"], "INVALID_ARGUMENT");
+    assert!(why["message"].as_str().unwrap().contains("invalid type: integer `42`, expected a string"), "{why}");
+    assert!(results[2].get("encoded").is_some());
+    assert_eq!(results[3]["rejection"]["reason"], "EMPTY_TEXT");
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http_2_is_spoken_too() {
+    let sidecar = start(&[]).await;
+    let answer = put_lines(&sidecar, "/v1/ingest?collection=docs&create_collection=true", &docs(1..=3)).await;
+    assert_eq!(results(&answer.lines()).len(), 3);
+    let url = format!("http://{}/v1/get_collection", sidecar.http.unwrap());
+    let curl = tokio::process::Command::new("curl")
+        .args(["--silent", "--fail", "--http2-prior-knowledge", "-H", "content-type: application/json"])
+        .args(["-d", r#"{"collection": "docs"}"#, &url])
+        .output()
+        .await;
+    match curl {
+        Ok(output) => {
+            let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(json["point_count"], 3);
+        }
+        Err(error) => eprintln!("skipped: there is no curl here ({error})"),
+    }
+    sidecar.end().await;
+}

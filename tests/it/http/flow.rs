@@ -1,0 +1,186 @@
+//! Uploads that wait, break off, or are cut short: nothing is lost, and nothing grows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use splade_sidecar::app::Ended;
+use tempfile::TempDir;
+use tokio::io::Result;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::{interval, timeout};
+
+use super::{client, count, docs, post, put_lines, results, start};
+use crate::support::http1::{Client, Sender, lines};
+use crate::support::process::Process;
+use crate::support::qdrant_server::{Options, QdrantServer};
+
+const PERMITS: &str = "splade_permits_held";
+const STREAMS: &str = "splade_streams_open";
+const INTO: &str = "/v1/ingest?collection=docs&create_collection=true&batch_points=16";
+/// How long nothing moves where nothing can.
+const STALL: Duration = Duration::from_secs(1);
+/// Memory may rise by so much.
+const MEMORY_KIB: u64 = 48 << 10;
+
+async fn process(folder: &TempDir, store: &QdrantServer) -> Process {
+    let url = store.url();
+    let flags = ["--qdrant-url", &url, "--http-listen", "127.0.0.1:0", "--max-documents", "64", "--upsert-age", "5ms"];
+    Process::start(folder.path(), &flags).await
+}
+
+/// Opens a stream, and sends one line after the other, of so many bytes more, as fast as they are taken. Tells how many
+/// were.
+async fn send_lines(client: Client, to: u64, more: usize) -> (Sending, crate::support::http1::Answers<TcpStream>) {
+    let Client { mut sender, answers } = client;
+    sender.head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
+    let sent = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&sent);
+    let padding = " ".repeat(more);
+    let task = tokio::spawn(async move {
+        for number in 1..=to {
+            sender.chunk(format!("{padding}{}", docs([number])).as_bytes()).await?;
+            counter.store(number, Ordering::Relaxed);
+        }
+        sender.chunk(b"").await?;
+        Ok(sender)
+    });
+    (Sending { sent, task }, answers)
+}
+
+struct Sending {
+    sent: Arc<AtomicU64>,
+    task: JoinHandle<Result<Sender<TcpStream>>>,
+}
+
+impl Sending {
+    /// Waits until nothing more is taken, and gives how many lines were.
+    async fn stalled(&self) -> u64 {
+        let mut ticks = interval(STALL);
+        let mut last = u64::MAX;
+        loop {
+            ticks.tick().await;
+            let sent = self.sent.load(Ordering::Relaxed);
+            if sent == last && sent > 0 {
+                return sent;
+            }
+            last = sent;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_held_holds_the_upload() {
+    const COUNT: u64 = 3_000;
+    let store = QdrantServer::start_with(Options { discard: true, ..Options::default() });
+    let folder = TempDir::new().unwrap();
+    let process = process(&folder, &store).await;
+    post(&process, "/v1/encode", json!({ "texts": ["a cat"] })).await.ok();
+    let before = process.resident_kib();
+    store.faults().hold_upserts();
+    // 60 MB in all.
+    let (sending, mut answers) = send_lines(client(&process).await, COUNT, 20_000).await;
+    let sent = timeout(Duration::from_secs(60), sending.stalled()).await.unwrap();
+    assert!(sent < COUNT / 2, "{sent} lines were taken of a store that takes none");
+    assert_eq!(process.samples().await.get(PERMITS), 64.0);
+    let held = process.resident_kib();
+    // Others are served.
+    post(&process, "/v1/encode", json!({ "texts": ["a cat"] })).await.ok();
+    store.faults().release_upserts();
+    let answer = answers.whole().await;
+    let results = results(&answer.lines());
+    assert_eq!((results.len() as u64, count(&results, "INDEXED") as u64), (COUNT, COUNT));
+    assert_eq!(store.counters().written as u64, COUNT, "each is written once");
+    sending.task.await.unwrap().unwrap();
+    let after = process.resident_kib();
+    println!("{sent} lines were taken; {before} KiB before, {held} KiB held, {after} KiB after");
+    assert!(held <= before + MEMORY_KIB && after <= before + MEMORY_KIB, "{before}, {held}, {after} KiB");
+    process.wait_samples(|samples| samples.get(PERMITS) == 0.0 && samples.get(STREAMS) == 0.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_does_not_read_blocks_only_itself() {
+    let store = QdrantServer::start_with(Options { discard: true, ..Options::default() });
+    let folder = TempDir::new().unwrap();
+    let process = process(&folder, &store).await;
+    let before = process.resident_kib();
+    let (sending, answers) = send_lines(client(&process).await, 1_000_000, 0).await;
+    let sent = timeout(Duration::from_secs(100), sending.stalled()).await.unwrap();
+    assert!((64..1_000_000).contains(&sent), "{sent} lines were taken");
+    let answer = put_lines(&process, INTO, &docs(1..=300)).await;
+    assert_eq!(results(&answer.lines()).len(), 300);
+    let held = process.resident_kib();
+    println!("{sent} lines were taken; {before} KiB before, {held} KiB held");
+    assert!(held <= before + MEMORY_KIB, "memory rose from {before} to {held} KiB");
+    // It goes, and what it held comes back.
+    sending.task.abort();
+    drop((sending, answers));
+    process.wait_samples(|samples| samples.get(PERMITS) == 0.0 && samples.get(STREAMS) == 0.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_before_a_client_went_is_stored_or_not_and_nothing_is_held() {
+    let store = QdrantServer::start();
+    let folder = TempDir::new().unwrap();
+    let process = process(&folder, &store).await;
+    let mut client = client(&process).await;
+    client.sender.head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
+    client.sender.chunk(docs(1..=40).as_bytes()).await.unwrap();
+    assert_eq!(client.answers.head().await.status, 200);
+    let mut told = 0;
+    while told < 40 {
+        let piece = client.answers.piece().await.unwrap();
+        told += lines(&piece).iter().map(|line| line["results"].as_array().unwrap().len()).sum::<usize>();
+    }
+    // In the middle of a line that is a document as it stands, and in the middle of a chunk.
+    client.sender.raw(b"1000\r\n{\"id\": {\"num\": 41}, \"text\": \"a cat\"}").await.unwrap();
+    drop(client);
+    process.wait_samples(|samples| samples.get(PERMITS) == 0.0 && samples.get(STREAMS) == 0.0).await;
+    assert_eq!(process.point_count("docs").await, 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_finishes_what_it_has_read_and_says_so() {
+    const COUNT: u64 = 100_000;
+    let store = QdrantServer::start();
+    store.faults().delay_upserts(Duration::from_millis(200));
+    let mut sidecar = start(&["--qdrant-url", &store.url(), "--max-documents", "500"]).await;
+    let (sending, mut answers) = send_lines(client(&sidecar).await, COUNT, 0).await;
+    assert_eq!(answers.head().await.status, 200);
+    let mut body = answers.piece().await.unwrap();
+    sidecar.begin_stop();
+    body.extend(answers.rest().await.expect("the answer broke off"));
+    let mut lines = lines(&body);
+    let error = lines.pop().unwrap();
+    let reasons = error["error"]["details"].as_array().unwrap().iter().map(|detail| &detail["reason"]);
+    assert_eq!(error["error"]["code"], 14);
+    assert!(reasons.into_iter().any(|reason| reason == "SHUTTING_DOWN"), "{error}");
+    let results: Vec<Value> = results(&lines);
+    let read = results.len() as u64;
+    assert!((1..COUNT).contains(&read), "{read} lines were read");
+    assert_eq!(count(&results, "INDEXED") as u64, read);
+    assert_eq!(store.counters().written as u64, read, "a document was written and not reported");
+    assert_eq!(sidecar.stop().await.0, Ended::Drained);
+    // Nobody takes the rest.
+    sending.task.await.unwrap().map(drop).unwrap_err();
+}
+
+/// The answer comes through although much of the upload is on its way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_upload_can_read_why() {
+    let sidecar = start(&[]).await;
+    for _ in 0..20 {
+        let mut client = client(&sidecar).await;
+        let lines = docs(1..=20_000);
+        let length = lines.len().to_string();
+        client.sender.head("PUT", "/v1/ingest?collection=nowhere", &[("content-length", &length)]).await.unwrap();
+        let Client { mut sender, mut answers } = client;
+        let sending = tokio::spawn(async move { sender.raw(lines.as_bytes()).await });
+        assert_eq!(answers.whole().await.status, 404);
+        // It may have been cut off.
+        let _sent = sending.await.unwrap();
+    }
+    sidecar.end().await;
+}

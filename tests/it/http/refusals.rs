@@ -1,0 +1,163 @@
+//! What can't be served says why: the HTTP status, the code, the field, the place.
+
+use serde_json::json;
+use splade_sidecar::app::Server;
+use tempfile::TempDir;
+
+use super::{client, error, post, put_lines, start};
+use crate::support::http1::Client;
+use crate::support::qdrant_server::{Call, QdrantServer};
+use crate::support::sidecar::config;
+
+const JSON: &str = "application/json";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn malformed_requests_name_the_field_and_the_place() {
+    let sidecar = start(&[]).await;
+    let mut client = client(&sidecar).await;
+    for (path, body, field, problem) in [
+        (
+            "/v1/search",
+            "{\"collection\": \"docs\",\n\"txet\": 1}",
+            "txet",
+            "unrecognized field name 'txet' at line 2 column 6",
+        ),
+        ("/v1/search", "{\"collection\": \"docs\", \"limit\": \"ten\"}", "limit", "line 1"),
+        ("/v1/search", "{", "", "EOF while parsing"),
+        ("/v1/search", "", "", "EOF while parsing"),
+        ("/v1/search", "{\"text\": \"\u{1}\"}", "text", "control character"),
+        ("/v1/encode", "{\"texts\": [\"a\", 1]}", "texts[1]", "invalid type: integer `1`"),
+        ("/v1/encode", "{\"options\": {\"role\": \"QUERY\"}}", "options.role", "unrecognized enum value 'QUERY'"),
+        ("/v1/upsert", "{\"documents\": [{\"txt\": \"a\"}]}", "documents[0].txt", "unrecognized field name 'txt'"),
+        // What the services refuse by themselves.
+        ("/v1/search", "{\"text\": \"a\"}", "collection", "the collection has no name"),
+        ("/v1/search", "{\"collection\": \"docs\", \"text\": \"a\", \"limit\": 2000}", "limit", "send 1 to 1000"),
+        ("/v1/encode", "{\"texts\": [\" \"]}", "texts[0]", "it is blank"),
+    ] {
+        let answer = client.send("POST", path, JSON, body.as_bytes()).await;
+        let (status, code, reason, fields, message) = error(&answer);
+        assert_eq!((status, code), (400, 3), "{body}: {message}");
+        let fields = fields.first().map_or("", String::as_str);
+        assert_eq!(fields, field, "{body}: {message}");
+        assert!(["INVALID_ARGUMENT", "EMPTY_TEXT"].contains(&reason.as_str()), "{body}: {reason}");
+        assert!(message.contains(problem), "{body}: {message}");
+    }
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_is_not_found() {
+    let sidecar = start(&[]).await;
+    let answer = post(&sidecar, "/v1/search", json!({ "collection": "nowhere", "text": "a" })).await;
+    let (status, code, reason, ..) = error(&answer);
+    assert_eq!((status, code, reason.as_str()), (404, 5, "COLLECTION_NOT_FOUND"));
+    let answer = put_lines(&sidecar, "/v1/ingest?collection=nowhere", "{\"text\": \"a\"}\n").await;
+    assert_eq!((error(&answer).0, error(&answer).2.as_str()), (404, "COLLECTION_NOT_FOUND"));
+    let answer = post(&sidecar, "/v1/serach", json!({})).await;
+    assert!(error(&answer).0 == 404 && error(&answer).4.contains("/openapi.json"));
+    let mut client = client(&sidecar).await;
+    client.sender.head("GET", "/v1/search", &[]).await.unwrap();
+    let answer = client.answers.whole().await;
+    assert_eq!((error(&answer).0, answer.headers["allow"].as_str()), (405, "POST"));
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_media_types_are_refused() {
+    let sidecar = start(&[]).await;
+    let form = "application/x-www-form-urlencoded";
+    for (path, headers, remedy) in [
+        ("/v1/search", vec![("content-type", form)], "send `content-type: application/json`"),
+        ("/v1/search", vec![], "there is no content-type"),
+        ("/v1/search", vec![("content-type", "application/grpc")], "send `content-type: application/json`"),
+        ("/v1/search", vec![("content-type", JSON), ("content-encoding", "gzip")], "not taken compressed"),
+        ("/v1/ingest?collection=a", vec![("content-type", form)], "send `content-type: application/x-ndjson`"),
+        ("/v1/ingest?collection=a", vec![("content-type", JSON)], "send `content-type: application/x-ndjson`"),
+        // As a page of another origin can send without asking first.
+        ("/v1/ingest?collection=a", vec![("origin", "https://evil.example")], "there is no content-type"),
+        ("/v1/ingest?collection=a", vec![("content-type", "text/plain")], "content-type is `text/plain`"),
+    ] {
+        let mut client = client(&sidecar).await;
+        client.sender.head("POST", path, &[headers.clone(), vec![("content-length", "2")]].concat()).await.unwrap();
+        client.sender.raw(b"{}").await.unwrap();
+        let (status, code, _, _, message) = error(&client.answers.whole().await);
+        assert_eq!((status, code), (415, 3), "{headers:?}");
+        assert!(message.contains(remedy), "{headers:?}: {message}");
+    }
+    let mut client = client(&sidecar).await;
+    client.send("POST", "/v1/list_models", "Application/JSON; charset=utf-8", b"{}").await.ok();
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_have_a_bound() {
+    let sidecar = start(&["--max-message-bytes", "10KiB"]).await;
+    let long = json!({ "texts": ["word ".repeat(3_000)] }).to_string();
+    let mut by_length = client(&sidecar).await;
+    let answer = by_length.send("POST", "/v1/encode", JSON, long.as_bytes()).await;
+    let (status, code, .., message) = error(&answer);
+    assert_eq!((status, code), (413, 11));
+    assert!(message.contains("more than 10240 bytes") && message.contains("--max-message-bytes"), "{message}");
+    let mut by_chunks = client(&sidecar).await;
+    by_chunks
+        .sender
+        .head("POST", "/v1/encode", &[("content-type", JSON), ("transfer-encoding", "chunked")])
+        .await
+        .unwrap();
+    for piece in long.as_bytes().chunks(1_000) {
+        by_chunks.sender.chunk(piece).await.unwrap();
+    }
+    by_chunks.sender.chunk(b"").await.unwrap();
+    assert_eq!(error(&by_chunks.answers.whole().await).0, 413);
+    // Short as JSON, and long as a message.
+    let zeros = "0,".repeat(3_000) + "0";
+    let body = format!("{{\"collection\": \"docs\", \"vector\": {{\"indices\": [1], \"values\": [{zeros}]}}}}");
+    let answer = client(&sidecar).await.send("POST", "/v1/search", JSON, body.as_bytes()).await;
+    assert_eq!(error(&answer).0, 413);
+    sidecar.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_be_tried_again_says_when() {
+    let folder = TempDir::new().unwrap();
+    // It listens, and has not begun to load its model.
+    let server = Server::bind(config(&folder.path().join("store"), &["--http-listen", "127.0.0.1:0"])).await.unwrap();
+    let mut client = Client::connect(server.http_address().unwrap()).await;
+    for path in ["/v1/list_models", "/v1/list_aliases"] {
+        let answer = client.post(path, &json!({})).await;
+        let (status, code, reason, ..) = error(&answer);
+        assert_eq!((status, code, reason.as_str()), (503, 14, "STARTING"));
+        assert_eq!(answer.headers["retry-after"], "1");
+    }
+    let answer = client.send("PUT", "/v1/ingest?collection=docs", "application/x-ndjson", b"{}\n").await;
+    assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (503, "1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deadlines_are_kept() {
+    let store = QdrantServer::start();
+    let sidecar = start(&["--qdrant-url", &store.url(), "--qdrant-timeout", "1s"]).await;
+    let upsert = json!({
+        "options": { "collection": "docs", "create_collection": true },
+        "documents": [{ "text": "a cat" }]
+    });
+    post(&sidecar, "/v1/upsert", upsert.clone()).await.ok();
+    store.faults().hang(&[Call::Upsert, Call::Query]);
+    let body = upsert.to_string();
+    let length = body.len().to_string();
+    let timed = |kind| [("content-type", kind), ("grpc-timeout", "300m")];
+    let mut unary = client(&sidecar).await;
+    let headers = [&timed(JSON)[..], &[("content-length", length.as_str())]].concat();
+    unary.sender.head("POST", "/v1/upsert", &headers).await.unwrap();
+    unary.sender.raw(body.as_bytes()).await.unwrap();
+    let (status, code, ..) = error(&unary.answers.whole().await);
+    assert_eq!((status, code), (504, 4));
+    let mut stream = client(&sidecar).await;
+    let headers = [&timed("application/x-ndjson")[..], &[("transfer-encoding", "chunked")]].concat();
+    stream.sender.head("POST", "/v1/ingest?collection=docs", &headers).await.unwrap();
+    stream.sender.chunk(b"{\"text\": \"a cat\"}\n").await.unwrap();
+    let answer = stream.answers.whole().await;
+    assert_eq!((error(&answer).0, error(&answer).1), (504, 4));
+    store.faults().clear();
+    sidecar.end().await;
+}
