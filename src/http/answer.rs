@@ -11,7 +11,7 @@ use tonic::Status;
 
 use super::error::{Refusal, to_json};
 use super::frames::Messages;
-use super::json::{internal, turn_over, write};
+use super::json::{internal, turn_over, write, write_dynamic};
 use super::upload::Refused;
 use crate::grpc::status::rejection;
 
@@ -24,7 +24,7 @@ pub const NDJSON: &str = "application/x-ndjson";
 /// The status that the call ended with.
 pub async fn one(mut messages: Messages, descriptor: MessageDescriptor) -> Result<Response, Refusal> {
     let message = messages.next().await?.ok_or_else(|| internal("the call has no answer"))?;
-    let json = turn_over(message.len(), move || write(&decode(descriptor, message)?)).await??;
+    let json = turn_over(message.len(), move || write(&descriptor, &message)).await??;
     // Up to its status, so that the call has ended and is not given up.
     while messages.next().await?.is_some() {}
     Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
@@ -69,7 +69,7 @@ impl Lines {
         }
         let is_wanted = !self.only_rejected || !results.is_empty();
         message.set_field_by_name("results", Value::List(results));
-        let mut line = write(&message)?;
+        let mut line = write_dynamic(&message)?;
         line.push(b'\n');
         Ok(if is_wanted { Line::Wanted(line) } else { Line::PassedOver(line) })
     }

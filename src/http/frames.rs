@@ -6,23 +6,30 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::Body as HttpBody;
-use prost::Message;
 use tonic::{Code, Status};
 
 use super::json::internal;
 
 const HEAD: usize = 5;
 
-/// Appends a message.
+/// A frame of the message that `write` appends.
 ///
 /// # Errors
-/// If it has 4 GiB or more.
-pub fn append(message: &impl Message, to: &mut BytesMut) -> Result<(), Status> {
-    let length = u32::try_from(message.encoded_len()).map_err(|error| Status::out_of_range(error.to_string()))?;
-    to.reserve(HEAD + length as usize);
-    to.put_u8(0);
-    to.put_u32(length);
-    message.encode(to).map_err(|error| internal(error.to_string()))
+/// Those of `write`; `OUT_OF_RANGE` if the message has more than `max` bytes.
+pub fn framed(max: usize, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Status>) -> Result<Bytes, Status> {
+    let mut frame = vec![0; HEAD];
+    write(&mut frame)?;
+    let length = frame.len() - HEAD;
+    let fits = u32::try_from(length).ok().filter(|_| length <= max);
+    let fits = fits.ok_or_else(|| {
+        Status::out_of_range(format!(
+            "the message has {length} bytes and {max} are taken; send less, or raise --max-message-bytes"
+        ))
+    })?;
+    if let Some(head) = frame.get_mut(1..HEAD) {
+        head.copy_from_slice(&fits.to_be_bytes());
+    }
+    Ok(frame.into())
 }
 
 /// The messages of a response, up to its status.

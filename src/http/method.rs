@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn every_method_of_the_contract_has_a_path_of_its_own() {
         let methods = Method::all();
-        assert_eq!(methods.len(), crate::proto::methods().len());
+        let of_contract = crate::proto::methods().into_iter().filter(|method| method.starts_with("splade.v1."));
+        assert_eq!(methods.len(), of_contract.count());
         let paths: BTreeSet<_> = methods.iter().map(|method| method.path.as_str()).collect();
         assert_eq!(paths.len(), methods.len());
         assert!(

@@ -17,11 +17,14 @@ mod lines;
 mod method;
 pub mod openapi;
 mod parameters;
+mod reader;
 mod request_body;
 #[cfg(test)]
 mod testing;
 mod transcoder;
 mod upload;
+mod wire_type;
+mod writer;
 
 use std::sync::Arc;
 

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
+use bytes::Bytes;
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Value, json};
 
 use super::json;
@@ -16,7 +17,8 @@ pub const ONLY_REJECTED: &str = "only_rejected";
 /// What a URL asks for.
 #[derive(Debug)]
 pub struct Parameters {
-    pub options: DynamicMessage,
+    /// The message that they are.
+    pub options: Bytes,
     pub only_rejected: bool,
 }
 
@@ -25,7 +27,7 @@ impl Parameters {
     ///
     /// # Errors
     /// By its name, a parameter that there is not, that is there twice, or that is not of its kind.
-    pub fn read(query: &str, options: MessageDescriptor) -> Result<Self, Fault> {
+    pub fn read(query: &str, options: &MessageDescriptor) -> Result<Self, Fault> {
         let mut values = BTreeMap::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
@@ -42,8 +44,9 @@ impl Parameters {
             }
         }
         let only_rejected = values.remove(ONLY_REJECTED) == Some(Value::Bool(true));
-        let options = json::read(options, json!(values).to_string().as_bytes())?;
-        Ok(Self { options, only_rejected })
+        let mut wire = Vec::new();
+        json::read(options, json!(values).to_string().as_bytes(), &mut wire)?;
+        Ok(Self { options: wire.into(), only_rejected })
     }
 }
 
@@ -96,8 +99,16 @@ mod tests {
     use super::super::contract::pool;
     use super::*;
 
+    fn descriptor() -> MessageDescriptor {
+        pool().get_message_by_name("splade.v1.IngestOptions").unwrap()
+    }
+
     fn read(query: &str) -> Result<Parameters, Fault> {
-        Parameters::read(query, pool().get_message_by_name("splade.v1.IngestOptions").unwrap())
+        Parameters::read(query, &descriptor())
+    }
+
+    fn written(options: &Bytes) -> Value {
+        serde_json::from_slice(&json::write(&descriptor(), options).unwrap()).unwrap()
     }
 
     #[test]
@@ -107,7 +118,7 @@ mod tests {
         let Parameters { options, only_rejected } = read(query).unwrap();
         assert!(only_rejected);
         assert_eq!(
-            json::value(&options).unwrap(),
+            written(&options),
             serde_json::json!({
                 "collection": "d.ocs", "model": "", "create_collection": true, "long_text": "LONG_TEXT_WINDOW",
                 "pruning": {"max_terms": 64, "min_weight": 0.0, "weight_share": 0.0}, "text_key": "a b", "batch_points": 0,
@@ -116,7 +127,7 @@ mod tests {
         );
         assert!(!read("").unwrap().only_rejected);
         let by_number = read("long_text=3").unwrap().options;
-        assert_eq!(json::value(&by_number).unwrap()["long_text"], "LONG_TEXT_WINDOW");
+        assert_eq!(written(&by_number)["long_text"], "LONG_TEXT_WINDOW");
     }
 
     #[test]
@@ -126,7 +137,7 @@ mod tests {
             ("model=a&model=b", "model", "there twice"),
             ("skip_unchanged=yes", "skip_unchanged", "send true or false"),
             ("skip_unchanged", "skip_unchanged", "send true or false"),
-            ("batch_points=many", "batch_points", "invalid digit"),
+            ("batch_points=many", "batch_points", "'many' is no integer"),
             ("long_text=ALL", "long_text", "unrecognized enum value 'ALL'"),
             ("pruning=64", "pruning", "invalid type"),
             ("pruning=%7B", "pruning", "no JSON"),

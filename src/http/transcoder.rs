@@ -8,9 +8,7 @@ use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, ORIGIN, TE};
 use axum::http::{HeaderMap, HeaderValue, Method as Verb, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
 use futures_util::stream;
-use prost::Message;
 use prost_reflect::MessageDescriptor;
 use tokio::time::{Instant, timeout_at};
 use tonic::codegen::Service;
@@ -19,7 +17,7 @@ use tonic::{Code, Status};
 
 use super::answer::{Lines as AnswerLines, NDJSON, one};
 use super::error::Refusal;
-use super::frames::{Messages, append};
+use super::frames::{Messages, framed};
 use super::json::{read, turn_over};
 use super::lines::Lines;
 use super::method::{Item, Kind, Method};
@@ -84,9 +82,9 @@ impl Transcoder {
             }
             Kind::Stream { options, item } => {
                 let query = request.uri().query().unwrap_or_default().to_owned();
-                let parameters = Parameters::read(&query, options.clone()).map_err(status);
+                let parameters = Parameters::read(&query, options).map_err(status);
                 let only_rejected = parameters.as_ref().is_ok_and(|parameters| parameters.only_rejected);
-                let options = parameters.map(|parameters| Bytes::from(parameters.options.encode_to_vec()));
+                let options = parameters.map(|parameters| parameters.options);
                 let refused = Refused::default();
                 let upload = self.upload(request, item, &refused);
                 let messages = self.call(headers, upload.body(options)).await;
@@ -136,13 +134,7 @@ impl Transcoder {
 fn whole(body: RequestBody, descriptor: MessageDescriptor, max: usize) -> Body {
     let message = async move {
         let json = body.all(max).await?;
-        turn_over(json.len(), move || {
-            let message = read(descriptor, &json).map_err(status)?;
-            let mut frame = BytesMut::new();
-            append(&message, &mut frame)?;
-            Ok::<_, Status>(frame.freeze())
-        })
-        .await?
+        turn_over(json.len(), move || framed(max, |wire| read(&descriptor, &json, wire).map_err(status))).await?
     };
     Body::from_stream(stream::once(message))
 }

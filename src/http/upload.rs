@@ -13,8 +13,8 @@ use futures_util::{StreamExt, stream};
 use prost::Message;
 use tonic::Status;
 
-use super::frames::append;
-use super::json::{read, read_string, turn_over};
+use super::frames::framed;
+use super::json::{internal, read, read_string, turn_over};
 use super::lines::{Line, Lines};
 use super::method::Item;
 use crate::types::{Fault, Reason};
@@ -66,7 +66,8 @@ pub struct Upload {
 impl Upload {
     /// The body of the stream's call. It begins with the options, or ends at once with what is wrong with them.
     pub fn body(self, options: Result<Bytes, Status>) -> Body {
-        let first = options.and_then(|options| framed([Part { options: Some(options), items: Vec::new() }]));
+        let max = self.max_message_bytes;
+        let first = options.and_then(|options| frames([Part { options: Some(options), items: Vec::new() }], max));
         let parts =
             stream::try_unfold(self, async |mut upload: Self| Ok(upload.next().await?.map(|part| (part, upload))));
         Body::from_stream(stream::iter([first]).chain(parts))
@@ -85,7 +86,7 @@ impl Upload {
                 UNREADABLE
             })
         });
-        framed(packed(items, max)).map(Some)
+        frames(packed(items, max), max).map(Some)
     }
 }
 
@@ -95,7 +96,8 @@ impl Item {
         let read = match (self, line) {
             (_, Line::TooLong) => Err(too_long("the line", max)),
             (Self::Message(message), Line::Whole(json)) => {
-                read(message.clone(), &json).map(|message| Bytes::from(message.encode_to_vec()))
+                let mut wire = Vec::new();
+                read(message, &json, &mut wire).map(|()| Bytes::from(wire))
             }
             (Self::Text, Line::Whole(json)) => read_string(&json).map(Bytes::from),
         };
@@ -137,10 +139,11 @@ fn packed(items: impl Iterator<Item = Bytes>, max: usize) -> Vec<Part> {
     parts
 }
 
-fn framed(parts: impl IntoIterator<Item = Part>) -> Result<Bytes, Status> {
+fn frames(parts: impl IntoIterator<Item = Part>, max: usize) -> Result<Bytes, Status> {
     let mut frames = BytesMut::new();
     for part in parts {
-        append(&part, &mut frames)?;
+        let encode = |wire: &mut Vec<u8>| part.encode(wire).map_err(|error| internal(error.to_string()));
+        frames.extend_from_slice(&framed(max, encode)?);
     }
     Ok(frames.freeze())
 }

@@ -102,13 +102,13 @@ mod tests {
             let content = &document["paths"][&method.path]["post"]["requestBody"]["content"];
             let (input, lines) = (method.descriptor.input(), content["application/x-ndjson"]["example"].as_str());
             let read_line = |line: &str, item: &Item| match item {
-                Item::Message(message) => read(message.clone(), line.as_bytes()).map(drop),
+                Item::Message(message) => read(message, line.as_bytes(), &mut Vec::new()),
                 Item::Text => read_string(line.as_bytes()).map(drop),
             };
             match &method.kind {
                 Kind::Unary => {
                     let example = content["application/json"]["example"].to_string();
-                    read(input, example.as_bytes()).map(drop).unwrap();
+                    read(&input, example.as_bytes(), &mut Vec::new()).unwrap();
                 }
                 Kind::Stream { item, .. } => lines.unwrap().lines().for_each(|line| read_line(line, item).unwrap()),
             }
