@@ -1,4 +1,4 @@
-//! Float32 numbers that begin where a line of the cache does: a vector that crosses two lines takes twice as long to load.
+//! Float32 numbers that begin where a line of the cache does: a vector that crosses two lines takes longer to load.
 
 /// Bytes of the widest vectors, and of a line of the cache.
 const LINE: usize = 64;
