@@ -10,7 +10,8 @@ use candle_core::{D, DType, Result, Tensor, bail};
 
 use super::backend::Backend;
 use super::kernels::{
-    LayerNorm, Linear, PackedWeight, Product, SCREEN_TILE, Scratch, ScreenedWeight, Screening, has_byte_products,
+    Activation, Int8Weight, LayerNorm, Linear, Panels, Product, SCREEN_TILE, ScreenedWeight, Screening,
+    has_byte_products,
 };
 use super::{Pooling, TermActivation};
 use crate::types::SparseVector;
@@ -33,7 +34,9 @@ pub struct Head {
 enum Decoder {
     /// In float32, for maxima.
     Screened(ScreenedWeight),
-    Packed(PackedWeight),
+    /// Tiles of terms in float32, for sums and for machines that are slow in 8 bits.
+    Float32(Vec<Panels>),
+    Int8(Int8Weight),
     /// Tiles of `[width, terms]` on a device.
     Plain(Vec<Tensor>),
 }
@@ -55,7 +58,11 @@ impl Head {
             Backend::Kernels { int8: false } if pooling == Pooling::Max && has_byte_products() => {
                 Decoder::Screened(ScreenedWeight::new(decoder, &bias, width)?)
             }
-            Backend::Kernels { int8 } => Decoder::Packed(PackedWeight::new(decoder, [bias.len(), width], TILE, *int8)?),
+            Backend::Kernels { int8: false } => {
+                let tiles = decoder.chunks(TILE * width).map(|rows| Panels::new(rows, width, None, Activation::None));
+                Decoder::Float32(tiles.collect::<Result<_>>()?)
+            }
+            Backend::Kernels { int8: true } => Decoder::Int8(Int8Weight::new(decoder, [bias.len(), width], TILE)?),
             Backend::Candle { device, dtype } => {
                 let tiles = decoder.chunks(DEVICE_TILE * width).map(|rows| {
                     let tile = Tensor::from_slice(rows, (rows.len() / width, width), device)?;
@@ -73,7 +80,8 @@ impl Head {
         let mut vectors = vec![SparseVector::default(); bounds.len().saturating_sub(1)];
         match &self.decoder {
             Decoder::Screened(decoder) => self.screened(decoder, &hidden, bounds, between, &mut vectors)?,
-            Decoder::Packed(decoder) => self.packed(decoder, &hidden, bounds, between, &mut vectors)?,
+            Decoder::Float32(tiles) => self.float32(tiles, &hidden, bounds, between, &mut vectors)?,
+            Decoder::Int8(decoder) => self.int8(decoder, &hidden, bounds, between, &mut vectors)?,
             Decoder::Plain(tiles) => self.plain(tiles, &hidden, bounds, between, &mut vectors)?,
         }
         Ok(vectors)
@@ -89,10 +97,10 @@ impl Head {
     ) -> Result<()> {
         let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
         let rows = decoder.rows(&hidden)?;
-        let (mut scratch, mut screening) = (Scratch::default(), Screening::default());
+        let (mut sums, mut screening) = (Vec::new(), Screening::default());
         for (tile, first) in decoder.tiles().zip((0u32..).step_by(SCREEN_TILE)) {
             between();
-            let logits = tile.multiply(&rows, &mut scratch)?;
+            let logits = tile.multiply(&rows, &mut sums)?;
             for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
                 let logits = logits.max_rows(rows[0]..rows[1], &mut screening);
                 let positive = (first..).zip(logits).filter(|(_, logit)| *logit > 0.0);
@@ -102,24 +110,38 @@ impl Head {
         Ok(())
     }
 
-    fn packed(
+    fn float32(
         &self,
-        decoder: &PackedWeight,
+        tiles: &[Panels],
         hidden: &Tensor,
         bounds: &[usize],
         between: &mut dyn FnMut(),
         vectors: &mut [SparseVector],
     ) -> Result<()> {
         let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
-        let rows = decoder.rows(&hidden)?;
-        let mut scratch = Scratch::default();
-        let tiles = decoder.tiles().iter().zip(self.bias.chunks(TILE)).zip((0u32..).step_by(TILE));
-        for ((tile, bias), first) in tiles {
+        let mut logits = Vec::new();
+        for (number, tile) in tiles.iter().enumerate() {
             between();
-            let logits = tile.multiply(&rows, &mut scratch)?;
-            for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
-                self.pool(&logits, rows[0]..rows[1], bias, first, vector);
-            }
+            tile.multiply(&hidden, &mut logits);
+            self.pool_tile(&Product::Float32(&logits), number, bounds, vectors);
+        }
+        Ok(())
+    }
+
+    fn int8(
+        &self,
+        decoder: &Int8Weight,
+        hidden: &Tensor,
+        bounds: &[usize],
+        between: &mut dyn FnMut(),
+        vectors: &mut [SparseVector],
+    ) -> Result<()> {
+        let rows = decoder.rows(&hidden.flatten_all()?.to_vec1::<f32>()?)?;
+        let mut sums = Vec::new();
+        for (number, tile) in decoder.tiles().iter().enumerate() {
+            between();
+            let logits = tile.multiply(&rows, &mut sums)?;
+            self.pool_tile(&Product::Int8(logits), number, bounds, vectors);
         }
         Ok(())
     }
@@ -144,11 +166,20 @@ impl Head {
         Ok(())
     }
 
+    /// Appends the terms of a tile to the vector of each sequence.
+    fn pool_tile(&self, logits: &Product<'_>, number: usize, bounds: &[usize], vectors: &mut [SparseVector]) {
+        let first = number * TILE;
+        let bias = &self.bias[first..self.bias.len().min(first + TILE)];
+        for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
+            self.pool(logits, rows[0]..rows[1], bias, first as u32, vector);
+        }
+    }
+
     /// Appends the terms of one tile: `logits` is `[tokens, terms]`, without the bias; `rows` are those of the sequence.
     fn pool(&self, logits: &Product<'_>, rows: Range<usize>, bias: &[f32], first: u32, vector: &mut SparseVector) {
         let mut best = [f32::NEG_INFINITY; TILE];
         let best = &mut best[..bias.len()];
-        logits.max_rows(rows.start, rows.len(), best);
+        logits.max_rows(rows.clone(), best);
         for (column, (&best, &bias_of)) in best.iter().zip(bias).enumerate() {
             // A term that no token gives a weight has none, whichever the pooling.
             if best + bias_of > 0.0 {

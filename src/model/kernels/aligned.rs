@@ -27,4 +27,8 @@ impl Aligned {
     pub fn as_slice(&self) -> &[f32] {
         &self.buffer[self.start..self.start + self.len]
     }
+
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        &mut self.buffer[self.start..self.start + self.len]
+    }
 }

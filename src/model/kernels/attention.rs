@@ -3,17 +3,21 @@
 use std::ops::Range;
 
 use candle_core::{CpuStorage, CustomOp1, D, DType, Error, Layout, Result, Shape, Tensor, bail};
-use rten_gemm::{GemmInputA, GemmInputB, GemmOptions};
+use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
 use rten_simd::SimdOp;
-use rten_tensor::NdTensorView;
+use rten_tensor::{Layout as _, NdTensorView};
 use rten_vecmath::Softmax;
 
 use super::elements;
-use super::product::float32;
 use super::rope::Rope;
 
 /// Queries of one product: keeps the scores of a long sequence small, `QUERY_BLOCK × length`.
 const QUERY_BLOCK: usize = 128;
+
+thread_local! {
+    /// The kernels for this machine's instruction set.
+    static FLOAT32: GemmExecutor = GemmExecutor::new();
+}
 
 /// Scaled dot-product attention (Vaswani et al., 2017, arXiv:1706.03762) within each sequence.
 pub struct Attention<'a> {
@@ -182,8 +186,11 @@ impl Attention<'_> {
 
 /// `scale · a · b`, in place of what `out` held.
 fn product(a: NdTensorView<f32, 2>, b: NdTensorView<f32, 2>, scale: f32, out: &mut Vec<f32>) -> Result<()> {
+    // What the buffer held is overwritten: only its growth is cleared, which costs nothing when it is used again.
+    out.resize(a.size(0) * b.size(1), 0.0);
     let options = GemmOptions { alpha: scale, ..Default::default() };
-    float32(out, GemmInputA::Unpacked(a), GemmInputB::Unpacked(b), options)
+    let (a, b) = (GemmInputA::Unpacked(a), GemmInputB::Unpacked(b));
+    FLOAT32.with(|gemm| gemm.gemm(out, a, b, options)).map_err(Error::wrap)
 }
 
 #[cfg(test)]

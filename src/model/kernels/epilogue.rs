@@ -6,24 +6,71 @@ use rten_simd::ops::{BitOps, NumOps, ToFloat};
 use rten_simd::{Isa, SimdOp, SimdUnaryOp};
 use rten_vecmath::Gelu;
 
-use super::Activation;
-use super::product::Product;
+use super::int8::Int8Product;
 use super::quantize::{Columns, QuantizedRows};
 
-impl Product<'_> {
-    /// Writes `activation(product + bias)` into the columns of `out` from `column`; `out` has rows of `stride`.
-    ///
-    /// A gated product has the inputs in the first half of its columns and their gates in the second, and gives half as
-    /// many columns.
-    pub fn store(&self, bias: &[f32], activation: Activation, out: &mut [f32], stride: usize, column: usize) {
-        StoreRows { product: self, bias, activation, out, stride, column }.dispatch();
+/// Float32 lanes of the widest vectors that there are.
+pub const MAX_LANES: usize = 64;
+
+/// What follows a linear layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    None,
+    /// The exact one, with erf.
+    Gelu,
+    Relu,
+    /// The first half of the outputs by GELU, times the second half (GEGLU, Shazeer 2020, arXiv:2002.05202).
+    GatedGelu,
+}
+
+// Everything that works on vectors is inlined by force: only then does it get the instruction set of its caller. That rules
+// closures out.
+impl Activation {
+    /// A vector of outputs. A gate is still to be multiplied with.
+    #[inline(always)]
+    fn vector<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
+        match self {
+            Self::None => x,
+            Self::Relu => isa.f32().max(x, isa.f32().zero()),
+            Self::Gelu | Self::GatedGelu => Gelu {}.eval(isa, x),
+        }
     }
 
-    /// Makes `best` the maximum of each column over the rows from `first`, `count` of them.
-    pub fn max_rows(&self, first: usize, count: usize, best: &mut [f32]) {
+    /// A row of outputs, a few vectors. One that is gated leaves its outputs in its first half.
+    #[inline(always)]
+    pub fn apply<I: Isa>(self, isa: I, row: &mut [f32]) {
+        let ops = isa.f32();
+        match self {
+            Self::None => {}
+            Self::Relu | Self::Gelu => {
+                for x in row.chunks_exact_mut(ops.len()) {
+                    let y = self.vector(isa, ops.load(x));
+                    ops.store(y, x);
+                }
+            }
+            Self::GatedGelu => {
+                let (inputs, gates) = row.split_at_mut(row.len() / 2);
+                for (x, gate) in inputs.chunks_exact_mut(ops.len()).zip(gates.chunks_exact(ops.len())) {
+                    let y = ops.mul(self.vector(isa, ops.load(x)), ops.load(gate));
+                    ops.store(y, x);
+                }
+            }
+        }
+    }
+}
+
+/// A product that is pooled, `[rows, outputs]`.
+pub enum Product<'a> {
+    Float32(&'a [f32]),
+    Int8(Int8Product<'a>),
+}
+
+impl Product<'_> {
+    /// Makes `best` the maximum of each column over some rows.
+    pub fn max_rows(&self, rows: Range<usize>, best: &mut [f32]) {
         best.fill(f32::NEG_INFINITY);
         if !best.is_empty() {
-            MaxRows { product: self, rows: first..first + count, best }.dispatch();
+            MaxRows { product: self, rows, best }.dispatch();
         }
     }
 
@@ -32,7 +79,7 @@ impl Product<'_> {
         let at = row * outputs + column;
         match self {
             Self::Float32(product) => product[at],
-            Self::Int8 { sums, rows, columns } => {
+            Self::Int8(Int8Product { sums, rows, columns }) => {
                 let sum = sums[at] - rows.zero_points[row] * columns.sums[column];
                 sum as f32 * (columns.scales[column] * rows.scales[row])
             }
@@ -40,10 +87,20 @@ impl Product<'_> {
     }
 }
 
+impl Int8Product<'_> {
+    /// Writes `activation(product + bias)` into the columns of `out` from `column`; `out` has rows of `stride`.
+    ///
+    /// A gated product has the inputs in the first half of its columns and their gates in the second, and gives half as
+    /// many columns.
+    pub fn store(&self, bias: &[f32], activation: Activation, out: &mut [f32], stride: usize, column: usize) {
+        StoreRows { product: self, bias, activation, out, stride, column }.dispatch();
+    }
+}
+
 // The instruction set is chosen once a product: that costs as much as a short row.
 
 struct StoreRows<'a> {
-    product: &'a Product<'a>,
+    product: &'a Int8Product<'a>,
     bias: &'a [f32],
     activation: Activation,
     out: &'a mut [f32],
@@ -56,19 +113,12 @@ impl SimdOp for StoreRows<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        let Self { product, bias, activation, out, stride, column } = self;
+        let Self { product: Int8Product { sums, rows, columns }, bias, activation, out, stride, column } = self;
         let outputs = bias.len();
         let width = if activation == Activation::GatedGelu { outputs / 2 } else { outputs };
-        for (number, out) in out.chunks_exact_mut(stride).enumerate() {
-            let out = &mut out[column..column + width];
-            let row = number * outputs..(number + 1) * outputs;
-            match product {
-                Product::Float32(product) => Store { row: Float32(&product[row]), bias, activation, out }.eval(isa),
-                Product::Int8 { sums, rows, columns } => {
-                    let row = Int8::new(&sums[row], rows, number, columns);
-                    Store { row, bias, activation, out }.eval(isa);
-                }
-            }
+        for ((number, out), sums) in out.chunks_exact_mut(stride).enumerate().zip(sums.chunks_exact(outputs)) {
+            let row = Int8::new(sums, rows, number, columns);
+            Store { row, bias, activation, out: &mut out[column..column + width] }.eval(isa);
         }
     }
 }
@@ -89,7 +139,7 @@ impl SimdOp for MaxRows<'_> {
             let row = number * best.len()..(number + 1) * best.len();
             match product {
                 Product::Float32(product) => MaxRow { row: Float32(&product[row]), best }.eval(isa),
-                Product::Int8 { sums, rows, columns } => {
+                Product::Int8(Int8Product { sums, rows, columns }) => {
                     MaxRow { row: Int8::new(&sums[row], rows, number, columns), best }.eval(isa);
                 }
             }
@@ -154,16 +204,14 @@ impl Row for Int8<'_> {
     }
 }
 
-struct Store<'a, R> {
-    row: R,
+struct Store<'a> {
+    row: Int8<'a>,
     bias: &'a [f32],
     activation: Activation,
     out: &'a mut [f32],
 }
 
-// Everything that works on vectors is inlined by force: only then does it get the instruction set of its caller. That rules
-// closures out.
-impl<R: Row> Store<'_, R> {
+impl Store<'_> {
     /// `product + bias` of the columns `at..end`, at most a vector of them.
     #[inline(always)]
     fn biased<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
@@ -178,21 +226,16 @@ impl<R: Row> Store<'_, R> {
     /// Columns `at..end` of the output.
     #[inline(always)]
     fn columns<I: Isa>(&self, isa: I, at: usize, end: usize) -> I::F32 {
-        let ops = isa.f32();
-        let x = self.biased(isa, at, end);
-        match self.activation {
-            Activation::None => x,
-            Activation::Relu => ops.max(x, ops.zero()),
-            Activation::Gelu => Gelu {}.eval(isa, x),
-            Activation::GatedGelu => {
-                let half = self.out.len();
-                ops.mul(Gelu {}.eval(isa, x), self.biased(isa, half + at, half + end))
-            }
+        let x = self.activation.vector(isa, self.biased(isa, at, end));
+        if self.activation == Activation::GatedGelu {
+            let half = self.out.len();
+            return isa.f32().mul(x, self.biased(isa, half + at, half + end));
         }
+        x
     }
 }
 
-impl<R: Row> SimdOp for Store<'_, R> {
+impl SimdOp for Store<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -211,9 +254,6 @@ impl<R: Row> SimdOp for Store<'_, R> {
         }
     }
 }
-
-/// Float32 lanes of the widest vectors that there are.
-const MAX_LANES: usize = 64;
 
 /// Raises each of `best` to its column of the row.
 struct MaxRow<'a, R> {

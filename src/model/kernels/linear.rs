@@ -3,22 +3,13 @@
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
 use super::elements;
-use super::product::{PackedWeight, Scratch};
+use super::epilogue::Activation;
+use super::int8::Int8Weight;
+use super::panels::Panels;
 use crate::model::backend::Backend;
 
-/// Outputs of one tile where something follows the product: with a few hundred tokens it stays in the second-level cache.
+/// Outputs of one tile of a product in 8 bits: with a few hundred tokens it stays in the second-level cache.
 const TILE: usize = 512;
-
-/// What follows a linear layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    None,
-    /// The exact one, with erf.
-    Gelu,
-    Relu,
-    /// The first half of the outputs by GELU, times the second half (GEGLU, Shazeer 2020, arXiv:2002.05202).
-    GatedGelu,
-}
 
 /// `activation(x · weightᵀ + bias)`, as torch's `nn.Linear`: `[tokens, inputs]` to `[tokens, outputs]`.
 pub struct Linear {
@@ -27,8 +18,9 @@ pub struct Linear {
 }
 
 enum Weight {
-    Packed {
-        weight: PackedWeight,
+    Float32(Panels),
+    Int8 {
+        weight: Int8Weight,
         bias: Vec<f32>,
     },
     /// `[inputs, outputs]` and `[outputs]`, on a device.
@@ -54,15 +46,12 @@ impl Linear {
         }
         let weight = match backend {
             Backend::Candle { device, dtype } => plain(weight, shape, bias, device, *dtype)?,
-            Backend::Kernels { int8 } if activation == Activation::GatedGelu => {
+            Backend::Kernels { int8: false } => Weight::Float32(Panels::new(weight, inputs, Some(&bias), activation)?),
+            Backend::Kernels { int8: true } if activation == Activation::GatedGelu => {
                 let (weight, bias) = (interleave(weight, inputs), interleave(&bias, 1));
-                Weight::Packed { weight: PackedWeight::new(&weight, shape, TILE, *int8)?, bias }
+                Weight::Int8 { weight: Int8Weight::new(&weight, shape, TILE)?, bias }
             }
-            Backend::Kernels { int8 } => {
-                // The bias is added by the product itself; without an activation nothing else follows it.
-                let tile = if activation == Activation::None && !int8 { outputs } else { TILE };
-                Weight::Packed { weight: PackedWeight::new(weight, shape, tile, *int8)?, bias }
-            }
+            Backend::Kernels { int8: true } => Weight::Int8 { weight: Int8Weight::new(weight, shape, TILE)?, bias },
         };
         Ok(Self { weight, activation })
     }
@@ -101,23 +90,31 @@ impl CustomOp1 for Linear {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let Weight::Packed { weight, bias } = &self.weight else { bail!("the weight is not packed for the CPU") };
         let (tokens, _) = layout.shape().dims2()?;
-        let rows = weight.rows(elements(storage, layout)?)?;
-        let outputs = if self.activation == Activation::GatedGelu { weight.outputs / 2 } else { weight.outputs };
+        let x = elements(storage, layout)?;
         let mut out = Vec::new();
-        if let ([tile], Activation::None) = (weight.tiles(), self.activation)
-            && tile.multiply_into(&rows, Some(bias), &mut out)?
-        {
-            return Ok((CpuStorage::F32(out), (tokens, outputs).into()));
-        }
-        out.resize(tokens * outputs, 0.0);
-        let mut scratch = Scratch::default();
+        let outputs = match &self.weight {
+            Weight::Float32(panels) => panels.multiply(x, &mut out),
+            Weight::Int8 { weight, bias } => self.multiply_int8(weight, bias, x, &mut out)?,
+            Weight::Plain { .. } => bail!("the weight is not packed for the CPU"),
+        };
+        Ok((CpuStorage::F32(out), (tokens, outputs).into()))
+    }
+}
+
+impl Linear {
+    /// Makes `out` the result, and gives how many outputs it has.
+    fn multiply_int8(&self, weight: &Int8Weight, bias: &[f32], x: &[f32], out: &mut Vec<f32>) -> Result<usize> {
+        let rows = weight.rows(x)?;
+        let share = if self.activation == Activation::GatedGelu { 2 } else { 1 };
+        let outputs = weight.outputs / share;
+        out.resize(x.len() / weight.inputs * outputs, 0.0);
+        let mut sums = Vec::new();
         let mut column = 0;
         for (tile, bias) in weight.tiles().iter().zip(bias.chunks(TILE)) {
-            tile.multiply(&rows, &mut scratch)?.store(bias, self.activation, &mut out, outputs, column);
-            column += if self.activation == Activation::GatedGelu { bias.len() / 2 } else { bias.len() };
+            tile.multiply(&rows, &mut sums)?.store(bias, self.activation, out, outputs, column);
+            column += bias.len() / share;
         }
-        Ok((CpuStorage::F32(out), (tokens, outputs).into()))
+        Ok(outputs)
     }
 }

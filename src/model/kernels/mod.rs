@@ -1,24 +1,27 @@
 //! The arithmetic of a forward pass on a packed batch.
 //!
 //! A packed batch is one `[tokens, width]` matrix of float32; sequences lie one after another, without padding. On the CPU
-//! an operation is a candle custom operation: products run on weights that are packed once, at load (rten-gemm), and what
-//! follows a product runs on it while it is in the cache. A kernel works on the thread that calls it: the encoder threads
+//! an operation is a candle custom operation: products run on weights that are laid out once, at load (in float32 by
+//! [`Panels`], in 8 bits by rten-gemm), and what follows a product runs on it while it is in the cache. A kernel works on the thread that calls it: the encoder threads
 //! are the parallelism. On other devices the same operations are candle's own.
 
 mod aligned;
 mod attention;
 mod epilogue;
+mod int8;
 mod layer_norm;
 mod linear;
-mod product;
+mod panels;
 mod quantize;
 mod rope;
 mod screen;
 
 pub use attention::Attention;
+pub use epilogue::{Activation, Product};
+pub use int8::{Int8Weight, has_byte_products};
 pub use layer_norm::LayerNorm;
-pub use linear::{Activation, Linear};
-pub use product::{PackedWeight, Product, Scratch, has_byte_products};
+pub use linear::Linear;
+pub use panels::Panels;
 pub use rope::Rope;
 pub use screen::{ScreenedWeight, Screening, TILE as SCREEN_TILE};
 

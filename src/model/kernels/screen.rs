@@ -15,20 +15,19 @@ use rten_simd::ops::{BitOps, MaskOps, NumOps, ToFloat};
 use rten_simd::{Isa, Mask, Simd, SimdOp};
 
 use super::aligned::Aligned;
-use super::product::{PackedWeight, Product, Rows, Scratch, Tile};
-use super::quantize::{Columns, QuantizedRows, lost};
+use super::epilogue::MAX_LANES;
+use super::int8::{Int8Product, Int8Rows, Int8Tile, Int8Weight};
+use super::quantize::lost;
 
 /// Outputs of a tile: their rows stay in the second-level cache while the sequences of a batch pass by. A multiple of every
 /// vector's lanes.
 pub const TILE: usize = 64;
-/// Float32 lanes of the widest vectors that there are.
-const MAX_LANES: usize = 64;
 /// Vectors that a dot product is summed in, so that its additions need not wait for each other.
 const SUMS: usize = 4;
 
 /// A `[outputs, inputs]` weight and its bias, for maxima over rows.
 pub struct ScreenedWeight {
-    coarse: PackedWeight,
+    coarse: Int8Weight,
     /// The weight as it is, with rows of zeros at the end that fill the last tile.
     exact: Aligned,
     /// −∞ where there is no output.
@@ -41,8 +40,8 @@ pub struct ScreenedWeight {
 }
 
 /// The left side of a product, `[rows, inputs]`.
-pub struct ScreenedRows<'a> {
-    coarse: Rows<'a>,
+pub struct ScreenedRows {
+    coarse: Int8Rows,
     exact: Aligned,
     /// Of each row: the length of what 8 bits keep of it, and that of what they lose.
     lengths: Vec<f32>,
@@ -69,11 +68,10 @@ impl ScreenedWeight {
         let mut padded = bias.to_vec();
         padded.resize(outputs, f32::NEG_INFINITY);
         let exact = Aligned::new(weight, outputs * inputs);
-        let coarse = PackedWeight::new(exact.as_slice(), [outputs, inputs], TILE, true)?;
+        let coarse = Int8Weight::new(exact.as_slice(), [outputs, inputs], TILE)?;
         let (mut lengths, mut losses) = (Vec::with_capacity(outputs), Vec::with_capacity(outputs));
         for (tile, rows) in coarse.tiles().iter().zip(exact.as_slice().chunks(TILE * inputs)) {
-            let Some(columns) = tile.columns() else { bail!("a tile that is not in 8 bits") };
-            for (row, &scale) in rows.chunks_exact(inputs).zip(&columns.scales) {
+            for (row, &scale) in rows.chunks_exact(inputs).zip(&tile.columns.scales) {
                 lengths.push(length(row.iter().copied()) / scale);
                 losses.push(length(row.iter().map(|&weight| lost(weight, scale))) / scale);
             }
@@ -84,12 +82,11 @@ impl ScreenedWeight {
     }
 
     /// Prepares the left side of products: `x` is `[rows, inputs]`.
-    pub fn rows<'a>(&self, x: &'a [f32]) -> Result<ScreenedRows<'a>> {
+    pub fn rows(&self, x: &[f32]) -> Result<ScreenedRows> {
         let coarse = self.coarse.rows(x)?;
-        let Rows::Int8 { rows, .. } = &coarse else { bail!("rows that are not in 8 bits") };
         let (mut lengths, mut losses) = (Vec::new(), Vec::new());
         for (number, row) in x.chunks_exact(self.coarse.inputs).enumerate() {
-            let kept = rows.row(number, self.coarse.inputs);
+            let kept = coarse.rows.row(number, self.coarse.inputs);
             lengths.push(length(kept.clone()));
             losses.push(length(row.iter().zip(kept).map(|(x, kept)| x - kept)));
         }
@@ -106,27 +103,22 @@ impl ScreenedWeight {
 /// Some of a weight's outputs.
 pub struct ScreenedTile<'a> {
     weight: &'a ScreenedWeight,
-    tile: &'a Tile,
+    tile: &'a Int8Tile,
     outputs: Range<usize>,
 }
 
 impl<'a> ScreenedTile<'a> {
     /// The product in 8 bits. `rows` must have been prepared by the tile's own weight.
-    pub fn multiply(&'a self, rows: &'a ScreenedRows<'_>, scratch: &'a mut Scratch) -> Result<Screened<'a>> {
-        match self.tile.multiply(&rows.coarse, scratch)? {
-            Product::Int8 { sums, rows: coarse, columns } => Ok(Screened { tile: self, rows, coarse, sums, columns }),
-            Product::Float32(_) => bail!("a product that is not in 8 bits"),
-        }
+    pub fn multiply(&'a self, rows: &'a ScreenedRows, sums: &'a mut Vec<i32>) -> Result<Screened<'a>> {
+        Ok(Screened { tile: self, rows, coarse: self.tile.multiply(&rows.coarse, sums)? })
     }
 }
 
 /// A tile's part of a product, `[rows, TILE]`.
 pub struct Screened<'a> {
     tile: &'a ScreenedTile<'a>,
-    rows: &'a ScreenedRows<'a>,
-    coarse: &'a QuantizedRows,
-    sums: &'a [i32],
-    columns: &'a Columns,
+    rows: &'a ScreenedRows,
+    coarse: Int8Product<'a>,
 }
 
 impl Screened<'_> {
@@ -175,15 +167,16 @@ impl Screened<'_> {
     fn bounds<I: Isa>(&self, isa: I, rows: Range<usize>, at: usize, uppers: &mut [f32]) -> Option<I::F32> {
         let (float, int, weight) = (isa.f32(), isa.i32(), self.tile.weight);
         let column = self.tile.outputs.start + at;
-        let (scales, sums) = (float.load(&self.columns.scales[at..]), int.load(&self.columns.sums[at..]));
+        let Int8Product { sums: products, rows: coarse, columns } = &self.coarse;
+        let (scales, sums) = (float.load(&columns.scales[at..]), int.load(&columns.sums[at..]));
         let rounding = float.splat(weight.rounding);
         let length = float.load(&weight.lengths[column..]);
         let loss = float.mul_add(length, rounding, float.load(&weight.losses[column..]));
         let (mut lower, mut upper) = (float.splat(f32::NEG_INFINITY), float.splat(f32::NEG_INFINITY));
         for (row, uppers) in rows.zip(uppers.chunks_exact_mut(float.len())) {
-            let products = int.load(&self.sums[row * TILE + at..]);
-            let products = int.sub(products, int.mul(int.splat(self.coarse.zero_points[row]), sums));
-            let near = float.mul(int.to_float(products), float.splat(self.coarse.scales[row]));
+            let products = int.load(&products[row * TILE + at..]);
+            let products = int.sub(products, int.mul(int.splat(coarse.zero_points[row]), sums));
+            let near = float.mul(int.to_float(products), float.splat(coarse.scales[row]));
             let error = float.mul(float.splat(self.rows.lengths[row]), loss);
             let error = float.mul_add(float.splat(self.rows.losses[row]), length, error);
             lower = float.max(lower, float.sub(near, error));
@@ -331,10 +324,10 @@ mod tests {
             let screened = ScreenedWeight::new(&weight, &bias, inputs).unwrap();
             let rows = screened.rows(&x).unwrap();
             let count = x.len() / inputs;
-            let (mut scratch, mut screening) = (Scratch::default(), Screening::default());
+            let (mut sums, mut screening) = (Vec::new(), Screening::default());
             let mut got = Vec::new();
             for tile in screened.tiles() {
-                let product = tile.multiply(&rows, &mut scratch).unwrap();
+                let product = tile.multiply(&rows, &mut sums).unwrap();
                 // The first half of the rows does not matter to the second.
                 product.max_rows(0..count / 2, &mut screening);
                 got.extend(product.max_rows(count / 2..count, &mut screening));
@@ -370,9 +363,9 @@ mod tests {
         let (weight, x) = (random(inputs * outputs), random(inputs * count));
         let screened = ScreenedWeight::new(&weight, &vec![0.0; outputs], inputs).unwrap();
         let rows = screened.rows(&x).unwrap();
-        let (mut scratch, mut screening) = (Scratch::default(), Screening::default());
+        let (mut sums, mut screening) = (Vec::new(), Screening::default());
         let tile = screened.tiles().next().unwrap();
-        let product = tile.multiply(&rows, &mut scratch).unwrap();
+        let product = tile.multiply(&rows, &mut sums).unwrap();
         let counts = Count { product: &product, rows: 0..count, screening: &mut screening }.dispatch();
         assert!(counts > 0 && counts < outputs * count / 10, "{counts} of {}", outputs * count);
     }

@@ -1,0 +1,145 @@
+//! Products with weights in 8 bits, which are packed once.
+
+use candle_core::{Error, Result, bail};
+use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedAMatrix, PackedBMatrix};
+use rten_tensor::NdTensorView;
+
+use super::quantize::{Columns, QuantizedRows, quantize_weights};
+
+thread_local! {
+    /// The kernels for this machine's instruction set.
+    static INT8: GemmExecutor<u8, i8, i32> = GemmExecutor::new();
+}
+
+/// Whether this machine multiplies bytes much faster than float32 (VNNI, and the like of other processors).
+pub fn has_byte_products() -> bool {
+    !INT8.with(GemmExecutor::may_saturate)
+}
+
+/// A `[outputs, inputs]` weight in tiles of outputs, laid out once for products with its transpose.
+pub struct Int8Weight {
+    tiles: Vec<Int8Tile>,
+    pub inputs: usize,
+    pub outputs: usize,
+}
+
+/// Some of a weight's outputs.
+pub struct Int8Tile {
+    weights: PackedBMatrix<i8>,
+    pub columns: Columns,
+}
+
+/// The left side of a product, `[rows, inputs]`: quantized, and laid out for the products once, not for each tile again.
+pub struct Int8Rows {
+    packed: PackedAMatrix<u8>,
+    pub rows: QuantizedRows,
+}
+
+/// A tile's part of a product, `[rows, outputs of the tile]`, before the bias: an element is
+/// `(sum − zero point of its row × sum of its column) × scale of its row × scale of its column`.
+pub struct Int8Product<'a> {
+    pub sums: &'a [i32],
+    pub rows: &'a QuantizedRows,
+    pub columns: &'a Columns,
+}
+
+impl Int8Weight {
+    /// Packs a row-major `[outputs, inputs]` matrix in tiles of `tile` outputs.
+    ///
+    /// # Errors
+    /// If the length of `weight` is not `outputs × inputs`.
+    pub fn new(weight: &[f32], [outputs, inputs]: [usize; 2], tile: usize) -> Result<Self> {
+        if weight.len() != outputs * inputs || inputs == 0 || tile == 0 {
+            bail!("a weight of {} elements is not [{outputs}, {inputs}]", weight.len());
+        }
+        let tiles = weight.chunks(tile * inputs).map(|rows| Int8Tile::new(rows, inputs));
+        Ok(Self { tiles: tiles.collect::<Result<_>>()?, inputs, outputs })
+    }
+
+    pub fn tiles(&self) -> &[Int8Tile] {
+        &self.tiles
+    }
+
+    /// Prepares the left side of products: `x` is `[rows, inputs]`.
+    pub fn rows(&self, x: &[f32]) -> Result<Int8Rows> {
+        let rows = QuantizedRows::new(x, self.inputs);
+        let shape = [rows.scales.len(), self.inputs];
+        let matrix = NdTensorView::try_from_data(shape, rows.values.as_slice()).map_err(Error::wrap)?;
+        Ok(Int8Rows { packed: INT8.with(|gemm| gemm.prepack_a(matrix)), rows })
+    }
+}
+
+impl Int8Tile {
+    fn new(rows: &[f32], inputs: usize) -> Result<Self> {
+        let (weights, columns) = quantize_weights(rows, inputs, !has_byte_products());
+        let matrix = NdTensorView::try_from_data([rows.len() / inputs, inputs], weights.as_slice());
+        let matrix = matrix.map_err(Error::wrap)?;
+        Ok(Self { weights: INT8.with(|gemm| gemm.prepack_b(matrix.transposed())), columns })
+    }
+
+    /// `rows · tileᵀ`. `rows` must have been prepared by the tile's own weight. `sums` is written to; used again and again.
+    ///
+    /// The sums are those of products as they are; the zero points of the rows come in with what follows. (The library's own
+    /// way gives wrong sums where rows have different zero points: rten-gemm 0.27 packs those of the first rows with all of
+    /// them.)
+    pub fn multiply<'a>(&'a self, rows: &'a Int8Rows, sums: &'a mut Vec<i32>) -> Result<Int8Product<'a>> {
+        sums.resize(rows.packed.rows() * self.weights.cols(), 0);
+        let (a, b) = (GemmInputA::Packed(&rows.packed), GemmInputB::Packed(&self.weights));
+        INT8.with(|gemm| gemm.gemm(sums, a, b, GemmOptions::default())).map_err(Error::wrap)?;
+        Ok(Int8Product { sums, rows: &rows.rows, columns: &self.columns })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::kernels::panels::Panels;
+    use crate::model::kernels::{Activation, Product};
+
+    proptest! {
+        /// Law: in 8 bits a product is what it is in float32, to the rounding of the numbers, whichever tile and row.
+        #[test]
+        fn eight_bits_are_near_float32(
+            rows in 1usize..150,
+            inputs in 1usize..70,
+            outputs in 1usize..90,
+            seed in any::<u32>(),
+        ) {
+            let mut state = seed;
+            let mut random = |count: usize| -> Vec<f32> {
+                let next = || {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    state as f32 / u32::MAX as f32 - 0.3
+                };
+                std::iter::repeat_with(next).take(count).collect()
+            };
+            let (x, weight, bias) = (random(rows * inputs), random(outputs * inputs), random(outputs));
+            let (mut exact, mut quantized) = (Vec::new(), vec![0.0; rows * outputs]);
+            Panels::new(&weight, inputs, Some(&bias), Activation::None).unwrap().multiply(&x, &mut exact);
+            let weight = Int8Weight::new(&weight, [outputs, inputs], 32).unwrap();
+            let (prepared, mut sums) = (weight.rows(&x).unwrap(), Vec::new());
+            let mut best = vec![0.0; outputs];
+            for (index, (tile, bias)) in weight.tiles().iter().zip(bias.chunks(32)).enumerate() {
+                let product = tile.multiply(&prepared, &mut sums).unwrap();
+                product.store(bias, Activation::None, &mut quantized, outputs, index * 32);
+                Product::Int8(product).max_rows(0..rows, &mut best[index * 32..][..bias.len()]);
+            }
+            let tolerance = 0.01 * inputs as f32;
+            for (quantized, exact) in quantized.iter().zip(&exact) {
+                prop_assert!((quantized - exact).abs() < tolerance, "{quantized} for {exact}");
+            }
+            // Law: the maximum over rows is that of what was stored, without the bias, in both number formats.
+            let mut best_exact = vec![0.0; outputs];
+            Product::Float32(&exact).max_rows(0..rows, &mut best_exact);
+            for column in 0..outputs {
+                let most = |stored: &[f32]| {
+                    (0..rows).map(|row| stored[row * outputs + column]).fold(f32::NEG_INFINITY, f32::max)
+                };
+                prop_assert!((most(&quantized) - bias[column] - best[column]).abs() < 1e-4);
+                prop_assert_eq!(most(&exact), best_exact[column]);
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Products with a weight in float32, laid out once in the order in which they read it.
+//!
+//! A panel is as many outputs as two vectors hold, input by input. Six rows of a product by one panel are summed in
+//! registers while all inputs pass by, so a number of the result is written once, and what follows the product is computed
+//! on it there. These twelve sums hide the latency of multiply-adds, and fit into sixteen registers with what they are made
+//! of. The panel stays in the second-level cache while the rows of a batch pass by (Goto and van de Geijn, Anatomy of
+//! High-Performance Matrix Multiplication, 2008; their blocks of the inputs are left out, for a layer has few).
+
+use candle_core::{Result, bail};
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, SimdOp};
+
+use super::aligned::Aligned;
+use super::epilogue::{Activation, MAX_LANES};
+
+/// Rows whose sums are in registers.
+const ROWS: usize = 6;
+/// Vectors of a panel.
+const VECTORS: usize = 2;
+
+/// A `[outputs, inputs]` weight, its bias, and the activation that follows.
+pub struct Panels {
+    /// `[panels, inputs, columns of a panel]`; zeros where there is no output.
+    weight: Aligned,
+    /// `[panels, columns of a panel]`.
+    bias: Vec<f32>,
+    inputs: usize,
+    /// Of the result: half as many as the weight has if they are gated.
+    outputs: usize,
+    activation: Activation,
+}
+
+impl Panels {
+    /// Lays out a row-major `[outputs, inputs]` weight; `bias` is `[outputs]`, and 0 where there is none.
+    ///
+    /// A gated weight has its inputs in the first half of its rows and their gates in the second.
+    ///
+    /// # Errors
+    /// If their lengths don't fit each other.
+    pub fn new(weight: &[f32], inputs: usize, bias: Option<&[f32]>, activation: Activation) -> Result<Self> {
+        if weight.is_empty() || inputs == 0 || !weight.len().is_multiple_of(inputs) {
+            bail!("a weight of {} elements has {inputs} inputs", weight.len());
+        }
+        let rows = weight.len() / inputs;
+        if bias.is_some_and(|bias| bias.len() != rows) {
+            bail!("a weight of {rows} outputs has another number of biases");
+        }
+        let lanes = Lanes.dispatch();
+        let gated = activation == Activation::GatedGelu;
+        if gated && !rows.is_multiple_of(2) {
+            bail!("a gated weight of {rows} outputs has no two halves");
+        }
+        let (outputs, width) = if gated { (rows / 2, lanes) } else { (rows, VECTORS * lanes) };
+        // The row of the weight that is each column's. A gated panel has a vector of inputs and one of their gates.
+        let columns: Vec<Option<usize>> = (0..outputs.div_ceil(width) * VECTORS * lanes)
+            .map(|column| {
+                let (panel, at) = (column / (VECTORS * lanes), column % (VECTORS * lanes));
+                let output = panel * width + at % width;
+                (output < outputs).then_some(output + at / width * outputs)
+            })
+            .collect();
+        let mut panels = Aligned::new(&[], columns.len() * inputs);
+        let numbers = panels.as_mut_slice().chunks_exact_mut(VECTORS * lanes * inputs);
+        for (panel, columns) in numbers.zip(columns.chunks_exact(VECTORS * lanes)) {
+            for (at, row) in columns.iter().enumerate() {
+                let Some(row) = row else { continue };
+                let column = panel[at..].iter_mut().step_by(VECTORS * lanes);
+                column.zip(&weight[row * inputs..]).for_each(|(number, weight)| *number = *weight);
+            }
+        }
+        let bias = columns.iter().map(|row| row.and_then(|row| bias?.get(row).copied()).unwrap_or_default()).collect();
+        Ok(Self { weight: panels, bias, inputs, outputs, activation })
+    }
+
+    /// Makes `out` the `[rows, outputs]` of `activation(x · weightᵀ + bias)`; `x` is `[rows, inputs]`. Gives the number of
+    /// outputs. A row of the result depends on no other row.
+    pub fn multiply(&self, x: &[f32], out: &mut Vec<f32>) -> usize {
+        // What the buffer held is overwritten: only its growth is cleared, which costs nothing when it is used again.
+        out.resize(x.len() / self.inputs * self.outputs, 0.0);
+        Multiply { panels: self, x, out }.dispatch();
+        self.outputs
+    }
+}
+
+/// How many float32 numbers are in a vector.
+struct Lanes;
+
+impl SimdOp for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) -> usize {
+        isa.f32().len()
+    }
+}
+
+struct Multiply<'a> {
+    panels: &'a Panels,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl SimdOp for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let Panels { weight, bias, inputs, outputs, activation } = self.panels;
+        let columns = VECTORS * isa.f32().len();
+        let width = if *activation == Activation::GatedGelu { columns / 2 } else { columns };
+        let panels = weight.as_slice().chunks_exact(columns * inputs).zip(bias.chunks_exact(columns));
+        let mut products = [0.0; ROWS * VECTORS * MAX_LANES];
+        for ((weight, bias), first) in panels.zip((0..).step_by(width)) {
+            let panel = Panel { weight, bias, inputs: *inputs };
+            for (x, out) in self.x.chunks(ROWS * inputs).zip(self.out.chunks_mut(ROWS * outputs)) {
+                match x.len() / inputs {
+                    1 => panel.multiply::<I, 1>(isa, x, &mut products),
+                    2 => panel.multiply::<I, 2>(isa, x, &mut products),
+                    3 => panel.multiply::<I, 3>(isa, x, &mut products),
+                    4 => panel.multiply::<I, 4>(isa, x, &mut products),
+                    5 => panel.multiply::<I, 5>(isa, x, &mut products),
+                    _ => panel.multiply::<I, ROWS>(isa, x, &mut products),
+                }
+                for (products, out) in products.chunks_exact_mut(columns).zip(out.chunks_exact_mut(*outputs)) {
+                    activation.apply(isa, products);
+                    let out = &mut out[first..(first + width).min(*outputs)];
+                    out.copy_from_slice(&products[..out.len()]);
+                }
+            }
+        }
+    }
+}
+
+struct Panel<'a> {
+    weight: &'a [f32],
+    bias: &'a [f32],
+    inputs: usize,
+}
+
+impl Panel<'_> {
+    /// The products of `N` rows with a panel, `[N, columns]`.
+    #[inline(always)]
+    fn multiply<I: Isa, const N: usize>(&self, isa: I, x: &[f32], products: &mut [f32]) {
+        let ops = isa.f32();
+        // Zeros, and the bias at the end: twelve sums that begin as copies of two vectors don't all stay in registers.
+        let mut sums = [[ops.zero(); VECTORS]; N];
+        // Slices of one length, which the loop's range is within: so it needs no checks.
+        let rows: [&[f32]; N] = std::array::from_fn(|row| &x[row * self.inputs..][..self.inputs]);
+        for (input, weight) in (0..self.inputs).zip(self.weight.chunks_exact(VECTORS * ops.len())) {
+            let weight: [I::F32; VECTORS] = ops.load_many(weight);
+            for row in 0..N {
+                let x = ops.splat(rows[row][input]);
+                for vector in 0..VECTORS {
+                    sums[row][vector] = ops.mul_add(x, weight[vector], sums[row][vector]);
+                }
+            }
+        }
+        let bias: [I::F32; VECTORS] = ops.load_many(self.bias);
+        let mut products = products.chunks_exact_mut(ops.len());
+        for sums in &sums {
+            for (sum, bias) in sums.iter().zip(bias) {
+                let Some(product) = products.next() else { return };
+                ops.store(ops.add(*sum, bias), product);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Law: a product is what its definition says, whatever its shape, and a row is the same whatever is beside it.
+        #[test]
+        fn is_the_product_row_by_row(
+            count in 1usize..20,
+            inputs in 1usize..40,
+            outputs in 1usize..100,
+            activation in prop::sample::select(vec![
+                Activation::None,
+                Activation::Relu,
+                Activation::Gelu,
+                Activation::GatedGelu,
+            ]),
+            seed in any::<u32>(),
+        ) {
+            let mut state = seed;
+            let mut random = |count: usize| -> Vec<f32> {
+                let next = || {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    state as f32 / u32::MAX as f32 - 0.5
+                };
+                std::iter::repeat_with(next).take(count).collect()
+            };
+            let rows = if activation == Activation::GatedGelu { 2 * outputs } else { outputs };
+            let (x, weight, bias) = (random(count * inputs), random(rows * inputs), random(rows));
+            let panels = Panels::new(&weight, inputs, Some(&bias), activation).unwrap();
+            let mut got = vec![f32::NAN; 7];
+            panels.multiply(&x, &mut got);
+            prop_assert_eq!(got.len(), count * outputs);
+            for (x, got) in x.chunks(inputs).zip(got.chunks(outputs)) {
+                let dot = |row: usize| -> f32 {
+                    x.iter().zip(&weight[row * inputs..]).map(|(x, weight)| x * weight).sum::<f32>() + bias[row]
+                };
+                let gelu = |x: f32| x * 0.5 * (1.0 + candle_core::cpu::erf::erf_f64(f64::from(x) / 2f64.sqrt()) as f32);
+                for (output, &got) in got.iter().enumerate() {
+                    let want = match activation {
+                        Activation::None => dot(output),
+                        Activation::Relu => dot(output).max(0.0),
+                        Activation::Gelu => gelu(dot(output)),
+                        Activation::GatedGelu => gelu(dot(output)) * dot(outputs + output),
+                    };
+                    prop_assert!((got - want).abs() < 1e-4, "{got} for {want}");
+                }
+                let mut alone = Vec::new();
+                panels.multiply(x, &mut alone);
+                prop_assert_eq!(&alone, got);
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_are_refused() {
+        let refused = |weight: usize, inputs, bias: Option<usize>, activation| {
+            let bias = bias.map(|length| vec![0.0; length]);
+            Panels::new(&vec![0.0; weight], inputs, bias.as_deref(), activation).is_err()
+        };
+        assert!(refused(0, 2, None, Activation::None));
+        assert!(refused(6, 0, None, Activation::None));
+        assert!(refused(7, 2, None, Activation::None));
+        assert!(refused(6, 2, Some(2), Activation::None));
+        assert!(refused(6, 2, None, Activation::GatedGelu));
+        assert!(!refused(6, 2, Some(3), Activation::Gelu));
+    }
+}
