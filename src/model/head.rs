@@ -41,6 +41,19 @@ enum Decoder {
     Plain(Vec<Tensor>),
 }
 
+/// The sequences of a batch, and the terms that their vectors have so far.
+struct Sequences<'a> {
+    /// Sequence `i` is the rows `bounds[i]..bounds[i + 1]`.
+    bounds: &'a [usize],
+    vectors: Vec<SparseVector>,
+}
+
+impl Sequences<'_> {
+    fn each(&mut self) -> impl Iterator<Item = (Range<usize>, &mut SparseVector)> {
+        self.bounds.windows(2).map(|bounds| bounds[0]..bounds[1]).zip(&mut self.vectors)
+    }
+}
+
 impl Head {
     /// `decoder` is `[vocabulary, width]` row by row, `bias` `[vocabulary]`.
     pub fn new(
@@ -77,23 +90,23 @@ impl Head {
     /// Hidden states `[tokens, width]` to one vector a sequence of `bounds`. Calls `between` before each tile.
     pub fn forward(&self, hidden: &Tensor, bounds: &[usize], between: &mut dyn FnMut()) -> Result<Vec<SparseVector>> {
         let hidden = self.norm.forward(&self.transform.forward(hidden)?)?;
-        let mut vectors = vec![SparseVector::default(); bounds.len().saturating_sub(1)];
+        let vectors = vec![SparseVector::default(); bounds.len().saturating_sub(1)];
+        let mut sequences = Sequences { bounds, vectors };
         match &self.decoder {
-            Decoder::Screened(decoder) => self.screened(decoder, &hidden, bounds, between, &mut vectors)?,
-            Decoder::Float32(tiles) => self.float32(tiles, &hidden, bounds, between, &mut vectors)?,
-            Decoder::Int8(decoder) => self.int8(decoder, &hidden, bounds, between, &mut vectors)?,
-            Decoder::Plain(tiles) => self.plain(tiles, &hidden, bounds, between, &mut vectors)?,
+            Decoder::Screened(decoder) => self.screened(decoder, &hidden, &mut sequences, between)?,
+            Decoder::Float32(tiles) => self.float32(tiles, &hidden, &mut sequences, between)?,
+            Decoder::Int8(decoder) => self.int8(decoder, &hidden, &mut sequences, between)?,
+            Decoder::Plain(tiles) => self.plain(tiles, &hidden, &mut sequences, between)?,
         }
-        Ok(vectors)
+        Ok(sequences.vectors)
     }
 
     fn screened(
         &self,
         decoder: &ScreenedWeight,
         hidden: &Tensor,
-        bounds: &[usize],
+        sequences: &mut Sequences<'_>,
         between: &mut dyn FnMut(),
-        vectors: &mut [SparseVector],
     ) -> Result<()> {
         let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
         let rows = decoder.rows(&hidden)?;
@@ -101,8 +114,8 @@ impl Head {
         for (tile, first) in decoder.tiles().zip((0u32..).step_by(SCREEN_TILE)) {
             between();
             let logits = tile.multiply(&rows, &mut sums)?;
-            for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
-                let logits = logits.max_rows(rows[0]..rows[1], &mut screening);
+            for (rows, vector) in sequences.each() {
+                let logits = logits.max_rows(rows, &mut screening);
                 let positive = (first..).zip(logits).filter(|(_, logit)| *logit > 0.0);
                 positive.for_each(|(term, logit)| vector.push(term, self.weight(logit)));
             }
@@ -114,16 +127,15 @@ impl Head {
         &self,
         tiles: &[Panels],
         hidden: &Tensor,
-        bounds: &[usize],
+        sequences: &mut Sequences<'_>,
         between: &mut dyn FnMut(),
-        vectors: &mut [SparseVector],
     ) -> Result<()> {
         let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
         let mut logits = Vec::new();
         for (number, tile) in tiles.iter().enumerate() {
             between();
             tile.multiply(&hidden, &mut logits);
-            self.pool_tile(&Product::Float32(&logits), number, bounds, vectors);
+            self.pool_tile(&Product::Float32(&logits), number, sequences);
         }
         Ok(())
     }
@@ -132,16 +144,15 @@ impl Head {
         &self,
         decoder: &Int8Weight,
         hidden: &Tensor,
-        bounds: &[usize],
+        sequences: &mut Sequences<'_>,
         between: &mut dyn FnMut(),
-        vectors: &mut [SparseVector],
     ) -> Result<()> {
         let rows = decoder.rows(&hidden.flatten_all()?.to_vec1::<f32>()?)?;
         let mut sums = Vec::new();
         for (number, tile) in decoder.tiles().iter().enumerate() {
             between();
             let logits = tile.multiply(&rows, &mut sums)?;
-            self.pool_tile(&Product::Int8(logits), number, bounds, vectors);
+            self.pool_tile(&Product::Int8(logits), number, sequences);
         }
         Ok(())
     }
@@ -150,15 +161,14 @@ impl Head {
         &self,
         tiles: &[Tensor],
         hidden: &Tensor,
-        bounds: &[usize],
+        sequences: &mut Sequences<'_>,
         between: &mut dyn FnMut(),
-        vectors: &mut [SparseVector],
     ) -> Result<()> {
         let tiles = tiles.iter().zip(self.bias.chunks(DEVICE_TILE)).zip((0u32..).step_by(DEVICE_TILE));
         for ((tile, bias), first) in tiles {
             between();
-            let pooled = self.pool_on_device(&hidden.matmul(tile)?, bounds, bias)?;
-            for (vector, weights) in vectors.iter_mut().zip(pooled) {
+            let pooled = self.pool_on_device(&hidden.matmul(tile)?, sequences.bounds, bias)?;
+            for (vector, weights) in sequences.vectors.iter_mut().zip(pooled) {
                 let weights = (first..).zip(weights).filter(|(_, weight)| *weight > 0.0);
                 weights.for_each(|(term, weight)| vector.push(term, weight));
             }
@@ -167,11 +177,11 @@ impl Head {
     }
 
     /// Appends the terms of a tile to the vector of each sequence.
-    fn pool_tile(&self, logits: &Product<'_>, number: usize, bounds: &[usize], vectors: &mut [SparseVector]) {
+    fn pool_tile(&self, logits: &Product<'_>, number: usize, sequences: &mut Sequences<'_>) {
         let first = number * TILE;
         let bias = &self.bias[first..self.bias.len().min(first + TILE)];
-        for (vector, rows) in vectors.iter_mut().zip(bounds.windows(2)) {
-            self.pool(logits, rows[0]..rows[1], bias, first as u32, vector);
+        for (rows, vector) in sequences.each() {
+            self.pool(logits, rows, bias, first as u32, vector);
         }
     }
 
