@@ -134,7 +134,7 @@ impl Head {
         let mut logits = Vec::new();
         for (number, tile) in tiles.iter().enumerate() {
             between();
-            tile.multiply(&hidden, &mut logits);
+            tile.multiply(&hidden, &mut logits)?;
             self.pool_tile(&Product::Float32(&logits), number, sequences);
         }
         Ok(())

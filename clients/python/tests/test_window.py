@@ -123,6 +123,7 @@ def test_a_delay_grows_and_honours_the_servers():
         ("DEADLINE_EXCEEDED", "STREAM_IDLE", "silent", None, True),
         ("DEADLINE_EXCEEDED", "", "Deadline Exceeded", None, False),
         ("INTERNAL", "", "Received RST_STREAM with error code 2", None, True),
+        ("INTERNAL", "", "Internal error from Core", None, True),
         ("INTERNAL", "INTERNAL", "a fault", None, False),
         ("NOT_FOUND", "COLLECTION_NOT_FOUND", "no collection", None, False),
     ],

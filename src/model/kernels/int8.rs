@@ -117,7 +117,7 @@ mod tests {
             };
             let (x, weight, bias) = (random(rows * inputs), random(outputs * inputs), random(outputs));
             let (mut exact, mut quantized) = (Vec::new(), vec![0.0; rows * outputs]);
-            Panels::new(&weight, inputs, Some(&bias), Activation::None).unwrap().multiply(&x, &mut exact);
+            Panels::new(&weight, inputs, Some(&bias), Activation::None).unwrap().multiply(&x, &mut exact).unwrap();
             let weight = Int8Weight::new(&weight, [outputs, inputs], 32).unwrap();
             let (prepared, mut sums) = (weight.rows(&x).unwrap(), Vec::new());
             let mut best = vec![0.0; outputs];

@@ -13,6 +13,7 @@ const TILE: usize = 512;
 
 /// `activation(x · weightᵀ + bias)`, as torch's `nn.Linear`: `[tokens, inputs]` to `[tokens, outputs]`.
 pub struct Linear {
+    inputs: usize,
     weight: Weight,
     activation: Activation,
 }
@@ -53,7 +54,7 @@ impl Linear {
             }
             Backend::Kernels { int8: true } => Weight::Int8 { weight: Int8Weight::new(weight, shape, TILE)?, bias },
         };
-        Ok(Self { weight, activation })
+        Ok(Self { inputs, weight, activation })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
@@ -90,11 +91,14 @@ impl CustomOp1 for Linear {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (tokens, _) = layout.shape().dims2()?;
+        let (tokens, width) = layout.shape().dims2()?;
+        if width != self.inputs {
+            bail!("a linear layer of {} inputs got rows of {width}", self.inputs);
+        }
         let x = elements(storage, layout)?;
         let mut out = Vec::new();
         let outputs = match &self.weight {
-            Weight::Float32(panels) => panels.multiply(x, &mut out),
+            Weight::Float32(panels) => panels.multiply(x, &mut out)?,
             Weight::Int8 { weight, bias } => self.multiply_int8(weight, bias, x, &mut out)?,
             Weight::Plain { .. } => bail!("the weight is not packed for the CPU"),
         };

@@ -74,11 +74,17 @@ impl Panels {
 
     /// Makes `out` the `[rows, outputs]` of `activation(x · weightᵀ + bias)`; `x` is `[rows, inputs]`. Gives the number of
     /// outputs. A row of the result depends on no other row.
-    pub fn multiply(&self, x: &[f32], out: &mut Vec<f32>) -> usize {
+    ///
+    /// # Errors
+    /// If `x` has no whole number of rows.
+    pub fn multiply(&self, x: &[f32], out: &mut Vec<f32>) -> Result<usize> {
+        if !x.len().is_multiple_of(self.inputs) {
+            bail!("{} elements are no rows of {} inputs", x.len(), self.inputs);
+        }
         // What the buffer held is overwritten: only its growth is cleared, which costs nothing when it is used again.
         out.resize(x.len() / self.inputs * self.outputs, 0.0);
         Multiply { panels: self, x, out }.dispatch();
-        self.outputs
+        Ok(self.outputs)
     }
 }
 
@@ -199,7 +205,7 @@ mod tests {
             let (x, weight, bias) = (random(count * inputs), random(rows * inputs), random(rows));
             let panels = Panels::new(&weight, inputs, Some(&bias), activation).unwrap();
             let mut got = vec![f32::NAN; 7];
-            panels.multiply(&x, &mut got);
+            panels.multiply(&x, &mut got).unwrap();
             prop_assert_eq!(got.len(), count * outputs);
             for (x, got) in x.chunks(inputs).zip(got.chunks(outputs)) {
                 let dot = |row: usize| -> f32 {
@@ -216,7 +222,7 @@ mod tests {
                     prop_assert!((got - want).abs() < 1e-4, "{got} for {want}");
                 }
                 let mut alone = Vec::new();
-                panels.multiply(x, &mut alone);
+                panels.multiply(x, &mut alone).unwrap();
                 prop_assert_eq!(&alone, got);
             }
         }
@@ -234,5 +240,7 @@ mod tests {
         assert!(refused(6, 2, Some(2), Activation::None));
         assert!(refused(6, 2, None, Activation::GatedGelu));
         assert!(!refused(6, 2, Some(3), Activation::Gelu));
+        let panels = Panels::new(&[0.0; 6], 2, None, Activation::None).unwrap();
+        assert!(panels.multiply(&[0.0; 5], &mut Vec::new()).is_err());
     }
 }
