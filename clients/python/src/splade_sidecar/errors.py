@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from splade_sidecar.types import Summary
 
 STATUS_KEY = "grpc-status-details-bin"
-# What gRPC for C++ says of a stream that the other side, or something between, has dropped; the last is what its asyncio
-# API says when that becomes known in the middle of a send.
+# What gRPC for C++ says of a stream that the other side, or something between, has dropped; the last is what its
+# asyncio API says when that becomes known in the middle of a send.
 DROPPED = ("RST_STREAM", "Stream removed", "Internal error from Core")
 
 
