@@ -147,20 +147,35 @@ impl SimdOp for MaxRows<'_> {
     fn eval<I: Isa>(self, isa: I) {
         let Self { product, rows, screening, best } = self;
         let lanes = isa.f32().len();
-        screening.uppers.resize(rows.len() * lanes, 0.0);
-        screening.candidates.resize(rows.len() * lanes, 0);
         for (at, best) in (0..TILE).step_by(lanes).zip(best.chunks_exact_mut(lanes)) {
-            let mut counts = [0; MAX_LANES];
-            let counts = &mut counts[..lanes];
-            if let Some(least) = product.bounds(isa, rows.clone(), at, &mut screening.uppers) {
-                candidates(isa, &screening.uppers, least, rows.clone(), &mut screening.candidates, counts);
-                product.exact(isa, at, rows.len(), &screening.candidates, counts, best);
+            if let Some(counts) = product.candidates(isa, rows.clone(), at, screening) {
+                product.exact(isa, at, rows.len(), &screening.candidates, &counts[..lanes], best);
             }
         }
     }
 }
 
 impl Screened<'_> {
+    /// Lists, for each of a vector of columns, the rows that may be its maximum, and gives how many they are: nothing where
+    /// no element is positive.
+    #[inline(always)]
+    fn candidates<I: Isa>(
+        &self,
+        isa: I,
+        rows: Range<usize>,
+        at: usize,
+        screening: &mut Screening,
+    ) -> Option<[usize; MAX_LANES]> {
+        let Screening { uppers, candidates } = screening;
+        let lanes = isa.f32().len();
+        uppers.resize(rows.len() * lanes, 0.0);
+        candidates.resize(rows.len() * lanes, 0);
+        let least = self.bounds(isa, rows.clone(), at, uppers)?;
+        let mut counts = [0; MAX_LANES];
+        reaching(isa, uppers, least, rows, candidates, &mut counts[..lanes]);
+        Some(counts)
+    }
+
     /// Makes `uppers` the upper bounds of a vector of columns, `[rows, lanes]`, in units of their scales, and gives what an
     /// element must reach to be its column's maximum: ∞ where none can be positive, or nothing if that is so everywhere.
     #[inline(always)]
@@ -213,7 +228,7 @@ impl Screened<'_> {
 
 /// Lists the rows whose upper bound reaches `least`, a list of `rows.len()` for each lane, of which `counts` are used.
 #[inline(always)]
-fn candidates<I: Isa>(
+fn reaching<I: Isa>(
     isa: I,
     uppers: &[f32],
     least: I::F32,
@@ -382,16 +397,10 @@ mod tests {
         #[inline(always)]
         fn eval<I: Isa>(self, isa: I) -> usize {
             let Self { product, rows, screening } = self;
-            let lanes = isa.f32().len();
-            screening.uppers.resize(rows.len() * lanes, 0.0);
-            screening.candidates.resize(rows.len() * lanes, 0);
             let mut all = 0;
-            for at in (0..TILE).step_by(lanes) {
-                let mut counts = [0; MAX_LANES];
-                if let Some(least) = product.bounds(isa, rows.clone(), at, &mut screening.uppers) {
-                    candidates(isa, &screening.uppers, least, rows.clone(), &mut screening.candidates, &mut counts);
-                }
-                all += counts.iter().sum::<usize>();
+            for at in (0..TILE).step_by(isa.f32().len()) {
+                let counts = product.candidates(isa, rows.clone(), at, screening);
+                all += counts.iter().flatten().sum::<usize>();
             }
             all
         }
