@@ -250,9 +250,11 @@ fn overloaded() -> Fault {
 /// What a store's error means to the client.
 pub fn store_fault(error: StoreError) -> Fault {
     let (reason, field, remedy) = match &error {
-        StoreError::Unavailable(_) | StoreError::Overloaded { .. } | StoreError::Timeout(_) => {
-            (Reason::StoreUnavailable, "", "; try again later")
-        }
+        StoreError::Unavailable(_)
+        | StoreError::Interrupted(_)
+        | StoreError::Internal(_)
+        | StoreError::Overloaded { .. }
+        | StoreError::Timeout(_) => (Reason::StoreUnavailable, "", "; try again later"),
         StoreError::CollectionNotFound(_) => {
             (Reason::CollectionNotFound, "collection", "; ingest with create_collection to make it")
         }

@@ -31,7 +31,8 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError>;
 
     /// Writes points, and returns when they are durable and visible. After an error some of them may be written; to write
-    /// them again is harmless.
+    /// them again is harmless. After one with an unknown outcome ([`StoreError::has_unknown_outcome`]) they may be
+    /// written still, for [`Self::settle_time`].
     async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError>;
 
     /// The points of the highest dot products with a query, best first.
@@ -46,7 +47,8 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// Points in the order of their ids, with payload.
     async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError>;
 
-    /// Deletes points; the ones that are not there are passed over.
+    /// Deletes points, and returns when that is durable; ids without a point are ignored. Errors mean what they mean for
+    /// [`Self::upsert`].
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError>;
 
     /// The collections that aliases stand for, by alias.
@@ -59,6 +61,11 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// Removes an alias; one that is not there is passed over.
     async fn delete_alias(&self, alias: &str) -> Result<(), StoreError>;
 
+    /// Upper bound of how long a write whose outcome is unknown may still take effect, counted from when the call
+    /// returned. Until then no other change of its points may be sent, or the older one could land on top.
+    fn settle_time(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Writes out what is buffered and lets go of every resource. The store refuses what comes after.
     async fn close(&self) -> Result<(), StoreError>;
 }
@@ -109,9 +116,16 @@ pub struct Page {
 /// What can go wrong with a store, by what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It can't be reached, or is not itself: worth another try.
+    /// It can't be reached, or says that it can't serve the request now, which it has not done: worth another try.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// The connection broke during the call; whether the store acted is not known. Worth another try.
+    #[error("the store is unavailable: the connection broke during the call: {0}")]
+    Interrupted(String),
+    /// It answered that it failed on this request, because of its own state or of what the request holds. Worth another
+    /// try, with fewer points at last: one point must not fail its neighbours.
+    #[error("the store failed on the request: {0}")]
+    Internal(String),
     /// It is overloaded: worth another try, after the time that it asks for.
     #[error("the store is overloaded: {message}")]
     Overloaded { message: String, retry_after: Option<Duration> },
@@ -142,7 +156,11 @@ impl StoreError {
     /// Whether the same request can succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Overloaded { .. } | Self::Timeout(_) => true,
+            Self::Unavailable(_)
+            | Self::Interrupted(_)
+            | Self::Internal(_)
+            | Self::Overloaded { .. }
+            | Self::Timeout(_) => true,
             Self::CollectionNotFound(_)
             | Self::AlreadyExists(_)
             | Self::InvalidOption { .. }
@@ -152,10 +170,17 @@ impl StoreError {
         }
     }
 
+    /// Whether the store may have acted, or may act still: it got the request, as far as is known, and gave no answer.
+    pub fn has_unknown_outcome(&self) -> bool {
+        matches!(self, Self::Interrupted(_) | Self::Timeout(_))
+    }
+
     /// Its kind, as metrics name it.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "unavailable",
+            Self::Interrupted(_) => "interrupted",
+            Self::Internal(_) => "internal",
             Self::Overloaded { .. } => "overloaded",
             Self::Timeout(_) => "timeout",
             Self::CollectionNotFound(_) => "collection_not_found",
