@@ -32,7 +32,7 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
 
     /// Writes points, and returns when they are durable and visible. After an error some of them may be written; to write
     /// them again is harmless. After one with an unknown outcome ([`StoreError::has_unknown_outcome`]) they may be
-    /// written still, for [`Self::settle_time`].
+    /// written later, until [`Self::settled`].
     async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError>;
 
     /// The points of the highest dot products with a query, best first.
@@ -61,11 +61,15 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// Removes an alias; one that is not there is passed over.
     async fn delete_alias(&self, alias: &str) -> Result<(), StoreError>;
 
-    /// Upper bound of how long a write whose outcome is unknown may still take effect, counted from when the call
-    /// returned. Until then no other change of its points may be sent, or the older one could land on top.
-    fn settle_time(&self) -> Duration {
-        Duration::ZERO
+    /// Returns when no write that ended before this call can take effect any more. Until then no other change of the points
+    /// of a write with an unknown outcome may be sent, or the older one could land on top.
+    ///
+    /// # Errors
+    /// If the store can't be asked now.
+    async fn settled(&self) -> Result<(), StoreError> {
+        Ok(())
     }
+
     /// Writes out what is buffered and lets go of every resource. The store refuses what comes after.
     async fn close(&self) -> Result<(), StoreError>;
 }
