@@ -9,7 +9,7 @@ use super::options::{invalid, to_collection_options};
 use super::status::status;
 use super::stream::{OpenStream, Responder, Responses, first_request, opened_by_first_request};
 use super::{Gate, aliases, explain, ingest, list_documents, search};
-use crate::pipeline::{Progress, Urgency, store_fault};
+use crate::pipeline::{Progress, Urgency};
 use crate::proto::index_service_server::IndexService;
 use crate::proto::{
     DeleteAliasRequest, DeleteAliasResponse, DeleteRequest, DeleteResponse, ExplainRequest, ExplainResponse,
@@ -98,8 +98,9 @@ impl IndexService for IndexApi {
             let id = document_id(id).map_err(|fault| status(fault.within(&format!("ids[{index}]"))))?;
             Ok(id.point_id())
         });
-        let ids = ids.collect::<Result<Vec<_>, Status>>()?;
-        shared.store.delete(&collection, &ids).await.map_err(|error| status(store_fault(error)))?;
+        let ids = ids.collect::<Result<_, Status>>()?;
+        let collection = shared.collections.read(&collection).await.map_err(status)?.name;
+        shared.pipeline.delete(&collection, ids).await.map_err(status)?;
         Ok(Response::new(DeleteResponse {}))
     }
 

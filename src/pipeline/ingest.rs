@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::claims::Claims;
 use super::route::{Admitted, Route};
 use super::screen::Screen;
-use super::writer::Target;
+use super::writer::BatchKey;
 use super::{Finished, Pipeline, Ticket, Tickets, Urgency};
 use crate::model::Model;
 use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Pruned, Pruning, Reason, Recipe};
@@ -81,7 +80,6 @@ pub struct Ingest {
     screen: Option<Screen>,
     /// Room for its documents and their results.
     pub tickets: Tickets<DocumentKey, Stored>,
-    claims: Claims,
     sequence: u64,
 }
 
@@ -90,18 +88,15 @@ impl Ingest {
         let admission = pipeline.inner.documents.of(urgency).clone();
         let slots = admission.max_documents();
         let (tickets, results) = Tickets::new(admission, slots);
-        let target = Target {
-            collection: options.collection.clone(),
-            vector_name: options.spec.vector_name.clone(),
-            batch_points: options.batch_points,
-        };
-        let writer = pipeline.writer(target);
+        let writer = pipeline.writer(&options.collection);
+        let batch =
+            Arc::new(BatchKey { vector_name: options.spec.vector_name.clone(), max_points: options.batch_points });
         let IngestOptions { model, long_text, pruning, text_key, skip_unchanged, .. } = &options;
         let recipe = Recipe::new(&model.fingerprint, *long_text, *pruning, text_key);
         let skip_unchanged = *skip_unchanged;
-        let route = Arc::new(Route { pipeline, urgency, options: Arc::new(options), writer });
+        let route = Arc::new(Route { pipeline, urgency, options: Arc::new(options), writer, batch });
         let screen = skip_unchanged.then(|| Screen::start(Arc::clone(&route), slots));
-        (Self { route, recipe, screen, tickets, claims: Claims::default(), sequence: 0 }, results)
+        (Self { route, recipe, screen, tickets, sequence: 0 }, results)
     }
 
     /// The client's name for the collection that the documents go into.
@@ -109,8 +104,8 @@ impl Ingest {
         &self.route.options.named
     }
 
-    /// Sends a document of `bytes` bytes on its way, or answers for it at once. Waits for room for its bytes, for an
-    /// earlier document of the same id, and for a slot in the lane.
+    /// Sends a document of `bytes` bytes on its way, or answers for it at once. Waits for room for its bytes, for earlier
+    /// changes of the same id, whoever made them, and for a slot in the lane.
     ///
     /// # Errors
     /// If the pipeline is closed.
@@ -135,7 +130,11 @@ impl Ingest {
                 return Ok(());
             }
         };
-        let claim = self.claims.claim(document.id.point_id(), || self.route.writer.hurry()).await;
+        let mut claim = self.route.writer.ids.join(document.id.point_id());
+        if claim.must_wait() {
+            self.route.writer.flush_now();
+            claim.first_in_line().await;
+        }
         let digest = self.recipe.digest(&document);
         let admitted = Admitted { document, digest, bytes, finalizer, claim };
         match &self.screen {

@@ -16,16 +16,19 @@
 mod admission;
 mod aimd;
 mod batcher;
-mod claims;
 mod collections;
+mod delete;
 mod encode;
 mod encoder_pool;
 mod finalizer;
+mod in_flight_ids;
 mod ingest;
 mod lane;
 mod progress;
 mod route;
 mod screen;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod testing;
 mod ticket;
@@ -50,7 +53,8 @@ use crate::metrics as names;
 use crate::store::{StoreError, VectorStore};
 use crate::types::{Fault, Reason};
 use admission::{Admission, Meter};
-use writer::{Target, WriterHandle, Writers};
+use delete::Deletes;
+use writer::{WriterHandle, Writers};
 
 /// Everything that bounds the pipeline.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +93,7 @@ struct Inner {
     config: PipelineConfig,
     texts: Permits,
     documents: Permits,
+    deletes: Deletes,
     pool: EncoderPool,
     writers: Arc<Writers>,
 }
@@ -147,16 +152,27 @@ impl Pipeline {
     /// If the system refuses a thread.
     pub fn start(config: PipelineConfig, store: Arc<dyn VectorStore>) -> std::io::Result<(Self, Running)> {
         let (pool, encoders) = EncoderPool::start(config.encoders)?;
+        Ok(Self::over(pool, encoders, config, store))
+    }
+
+    /// A pipeline whose texts are encoded by whoever receives from the pool's lanes.
+    fn over(
+        pool: EncoderPool,
+        encoders: Vec<JoinHandle<()>>,
+        config: PipelineConfig,
+        store: Arc<dyn VectorStore>,
+    ) -> (Self, Running) {
         let capacity = config.max_documents + config.max_interactive;
         let writers = Arc::new(Writers::new(store, config.writer, capacity));
         let inner = Inner {
             config,
             texts: Permits::new(&config, "texts", "encode", "encode_stream"),
             documents: Permits::new(&config, "documents", "upsert", "ingest"),
+            deletes: Deletes::default(),
             pool,
             writers: Arc::clone(&writers),
         };
-        Ok((Self { inner: Arc::new(inner) }, Running { encoders, writers }))
+        (Self { inner: Arc::new(inner) }, Running { encoders, writers })
     }
 
     /// Opens the way for one client's documents.
@@ -220,8 +236,9 @@ impl Pipeline {
         self.inner.writers.retrying(attempt).await
     }
 
-    fn writer(&self, target: Target) -> WriterHandle {
-        self.inner.writers.open(target)
+    /// The way to the writer of a collection, given by its own name.
+    fn writer(&self, collection: &str) -> WriterHandle {
+        self.inner.writers.open(collection)
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::claims::Claim;
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
+use super::in_flight_ids::Claim;
 use super::ingest::{DocumentKey, Indexed, IngestOptions, Stored};
-use super::writer::{WriteJob, WriterHandle};
+use super::writer::{BatchKey, Receipt, WriteJob, WriterHandle};
 use super::{Finalizer, Pipeline, Urgency};
 use crate::trace::Origin;
 use crate::types::{Digest, Document, Fault, Point, Role};
@@ -30,6 +30,8 @@ pub struct Route {
     pub urgency: Urgency,
     pub options: Arc<IngestOptions>,
     pub writer: WriterHandle,
+    /// Which points its own may share an upsert with.
+    pub batch: Arc<BatchKey>,
 }
 
 impl Route {
@@ -40,8 +42,8 @@ impl Route {
     pub async fn encode(&self, mut admitted: Admitted) -> Result<(), Fault> {
         let text = std::mem::take(&mut admitted.document.text);
         let origin = Origin::here();
-        let (options, writer) = (Arc::clone(&self.options), self.writer.clone());
-        let next = Box::new(Write { admitted, options, writer, span: origin.span.clone() });
+        let (options, writer, batch) = (Arc::clone(&self.options), self.writer.clone(), Arc::clone(&self.batch));
+        let next = Box::new(Write { admitted, options, writer, batch, span: origin.span.clone() });
         let IngestOptions { ref model, long_text, pruning, .. } = *self.options;
         let (model, role) = (Arc::clone(model), Role::Document);
         let job = EncodeJob { model, role, text, long_text, pruning, origin, next };
@@ -55,6 +57,7 @@ struct Write {
     admitted: Admitted,
     options: Arc<IngestOptions>,
     writer: WriterHandle,
+    batch: Arc<BatchKey>,
     span: Span,
 }
 
@@ -64,7 +67,7 @@ impl Continuation for Write {
     }
 
     fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
-        let Self { admitted, options, writer, span } = *self;
+        let Self { admitted, options, writer, batch, span } = *self;
         let Admitted { mut document, digest, bytes, finalizer, claim } = admitted;
         document.text = text;
         let Encoded { vector, tokens, windows, truncated, pruned, took: _ } = match outcome {
@@ -75,7 +78,8 @@ impl Continuation for Write {
         // An index and a weight are four bytes each.
         let bytes = bytes + 8 * vector.len();
         let point = Point::new(document, vector, &options.text_key).with_digest(digest);
+        let receipt = Receipt { bytes, since: Instant::now(), span, indexed, finalizer, claim };
         // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
-        let _sent = writer.send(WriteJob { point, bytes, since: Instant::now(), span, indexed, finalizer, claim });
+        let _sent = writer.send(WriteJob { point, batch, receipt });
     }
 }

@@ -61,9 +61,54 @@ impl Default for RetryBudget {
     }
 }
 
-/// Calls `attempt` until it succeeds, fails for good, or another one would come after `deadline`; at least once. Pauses
-/// double, with jitter; where the store says how long it wants to be left alone, that is honoured, and so is the budget.
-/// `on_retry` hears of each failure that is tried again.
+/// The pauses between the attempts of one call: they double, with jitter, up to a longest one; where the store says how
+/// long it wants to be left alone, that is honoured, and so is the budget.
+#[derive(Debug)]
+pub struct Retries<'a> {
+    deadline: Instant,
+    budget: &'a RetryBudget,
+    pauses: Pauses,
+}
+
+impl<'a> Retries<'a> {
+    /// The retries of a new call, of which none begins after `deadline`.
+    pub fn new(deadline: Instant, budget: &'a RetryBudget) -> Self {
+        budget.deposit();
+        Self { deadline, budget, pauses: pauses() }
+    }
+
+    /// Waits for the time of the next attempt after one that failed with `error`. Returns false, at once, if that error
+    /// is final or the pause would outlast the deadline: then there is no further attempt.
+    pub async fn pause_after(&mut self, error: &StoreError) -> bool {
+        loop {
+            let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
+            let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
+            let resumes = Instant::now().checked_add(pause);
+            if !error.is_retryable() || resumes.is_none_or(|resumes| resumes >= self.deadline) {
+                return false;
+            }
+            sleep(pause).await;
+            if self.budget.withdraw() {
+                return true;
+            }
+        }
+    }
+
+    /// Begins with the shortest pause again: the store works.
+    pub fn reset(&mut self) {
+        self.pauses = pauses();
+    }
+}
+
+type Pauses = <ExponentialBuilder as BackoffBuilder>::Backoff;
+
+fn pauses() -> Pauses {
+    let backoff = ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE);
+    backoff.with_jitter().without_max_times().build()
+}
+
+/// Calls `attempt` until it succeeds, fails for good, or another one would come after `deadline`; at least once, with the
+/// pauses of [`Retries`].
 ///
 /// # Errors
 /// The last one.
@@ -71,28 +116,14 @@ pub async fn retry<T, F: Future<Output = Result<T, StoreError>>>(
     deadline: Instant,
     budget: &RetryBudget,
     mut attempt: impl FnMut() -> F,
-    mut on_retry: impl FnMut(&StoreError),
 ) -> Result<T, StoreError> {
-    let backoff = ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE);
-    let mut pauses = backoff.with_jitter().without_max_times().build();
-    budget.deposit();
+    let mut retries = Retries::new(deadline, budget);
     loop {
-        let error = match attempt().await {
+        match attempt().await {
             Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
-        loop {
-            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-            let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
-            if !error.is_retryable() || Instant::now() + pause >= deadline {
-                return Err(error);
-            }
-            sleep(pause).await;
-            if budget.withdraw() {
-                break;
-            }
+            Err(error) if retries.pause_after(&error).await => {}
+            Err(error) => return Err(error),
         }
-        on_retry(&error);
     }
 }
 
@@ -111,17 +142,12 @@ mod tests {
     async fn retries_until_it_succeeds_and_honours_the_store() {
         let start = Instant::now();
         let mut attempts = 0;
-        let outcome = retry(
-            start + Duration::from_secs(60),
-            &RetryBudget::default(),
-            || {
-                attempts += 1;
-                let retry_after = Some(Duration::from_secs(7));
-                let refusal = StoreError::Overloaded { message: String::new(), retry_after };
-                ready(if attempts < 3 { Err(refusal) } else { Ok(attempts) })
-            },
-            |_| {},
-        )
+        let outcome = retry(start + Duration::from_secs(60), &RetryBudget::default(), || {
+            attempts += 1;
+            let retry_after = Some(Duration::from_secs(7));
+            let refusal = StoreError::Overloaded { message: String::new(), retry_after };
+            ready(if attempts < 3 { Err(refusal) } else { Ok(attempts) })
+        })
         .await;
         assert_eq!(outcome, Ok(3));
         assert!(start.elapsed() >= Duration::from_secs(14));
@@ -130,12 +156,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn gives_up_at_the_deadline() {
         let start = Instant::now();
-        let mut retries = 0;
+        let mut attempts = 0;
         let deadline = start + Duration::from_secs(20);
-        let outcome = retry(deadline, &RetryBudget::default(), || ready(down::<()>()), |_| retries += 1).await;
+        let attempt = || {
+            attempts += 1;
+            ready(down::<()>())
+        };
+        let outcome = retry(deadline, &RetryBudget::default(), attempt).await;
         assert_eq!(outcome, down());
         assert!(start.elapsed() <= Duration::from_secs(20) && start.elapsed() >= Duration::from_secs(10));
-        assert!(retries > 4);
+        assert!(attempts > 5);
     }
 
     #[tokio::test(start_paused = true)]
@@ -146,7 +176,7 @@ mod tests {
             attempts += 1;
             ready(Err::<(), _>(StoreError::Refused("no".into())))
         };
-        let outcome = retry(deadline, &RetryBudget::default(), refused, |_| {}).await;
+        let outcome = retry(deadline, &RetryBudget::default(), refused).await;
         assert_eq!(outcome, Err(StoreError::Refused("no".into())));
         assert_eq!(attempts, 1);
     }
@@ -164,7 +194,7 @@ mod tests {
                 attempts.set(attempts.get() + 1);
                 ready(down::<()>())
             };
-            retry(deadline, &budget, attempt, |_| {})
+            retry(deadline, &budget, attempt)
         };
         let outcomes = futures_util::future::join_all((0..CALLS).map(|_| call())).await;
         assert!(outcomes.into_iter().all(|outcome| outcome == down()));

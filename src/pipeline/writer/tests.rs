@@ -1,6 +1,7 @@
 //! The laws of the writer, on a store that does as it is told, with the clock paused.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -10,10 +11,9 @@ use tokio::time::sleep;
 use super::*;
 use crate::pipeline::Tickets;
 use crate::pipeline::admission::Admission;
-use crate::pipeline::claims::Claims;
 use crate::pipeline::finalizer::Finished;
-use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery};
-use crate::types::{CollectionSpec, Digest, DocumentId, Payload, PointId, Pruned, Reason, SparseVector, StoredPoint};
+use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, VectorStore};
+use crate::types::{CollectionSpec, Digest, DocumentId, Fault, Payload, Pruned, Reason, SparseVector, StoredPoint};
 
 const CONFIG: WriterConfig = WriterConfig {
     batch_bytes: 100,
@@ -135,22 +135,25 @@ async fn write(store: Fake, items: &[Item]) -> Outcome {
 async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> Outcome {
     let store = Arc::new(store);
     let writers = Writers::new(Arc::clone(&store) as _, CONFIG, items.len().max(1));
-    let target = Target { collection: "docs".to_owned(), vector_name: "splade".to_owned(), batch_points: BATCH_POINTS };
-    let writer = writers.open(target);
+    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: BATCH_POINTS });
+    let writer = writers.open("docs");
     let admission = Admission::new(1_000, 1_000_000);
     let (tickets, mut received) = Tickets::new(admission.clone(), items.len().max(1));
-    let (claims, mut sent, start) = (Claims::default(), Vec::new(), Instant::now());
+    let (mut sent, start) = (Vec::new(), Instant::now());
     for (number, &(bytes, pause)) in (0..).zip(items) {
         let key = DocumentKey { sequence: number, id: Some(DocumentId::Num(number)) };
         let finalizer = tickets.take().await.unwrap().redeem(key, bytes).await.unwrap();
         let point =
             Point { id: id(number), sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
         let indexed = Indexed { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: Pruned::default() };
-        let claim = claims.claim(point.id, || writer.hurry()).await;
+        let mut claim = writer.ids.join(point.id);
+        if claim.must_wait() {
+            writer.flush_now();
+            claim.first_in_line().await;
+        }
         sent.push(Instant::now());
-        writer
-            .send(WriteJob { point, bytes, since: Instant::now(), span: Span::none(), indexed, finalizer, claim })
-            .unwrap();
+        let receipt = Receipt { bytes, since: Instant::now(), span: Span::none(), indexed, finalizer, claim };
+        writer.send(WriteJob { point, batch: Arc::clone(&batch), receipt }).unwrap();
         sleep(pause).await;
     }
     drop((writer, tickets));
@@ -268,17 +271,22 @@ fn what_cannot_be_helped_is_not_tried_again() {
     assert_eq!(store.upserts.lock().unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn streams_of_one_target_share_a_writer_while_one_lives() {
+#[tokio::test(start_paused = true)]
+async fn a_collection_has_one_writer_until_it_has_had_nothing_to_do_for_long() {
     let writers = Writers::new(Arc::new(Fake::default()), CONFIG, 1);
-    let target = |batch_points| Target { collection: "docs".into(), vector_name: "splade".into(), batch_points };
-    let first = writers.open(target(1)).jobs;
-    assert!(first.same_channel(&writers.open(target(1)).jobs));
-    assert!(!first.same_channel(&writers.open(target(2)).jobs));
-    let gone = first.downgrade();
+    let first = writers.open("docs");
+    let same = |other: &WriterHandle| first.inbox.jobs.same_channel(&other.inbox.jobs);
+    assert!(same(&writers.open("docs")) && !same(&writers.open("others")));
+    let jobs = first.inbox.jobs.downgrade();
     drop(first);
-    writers.open(target(1));
-    assert!(gone.upgrade().is_none());
+    sleep(Duration::from_secs(300)).await;
+    assert!(jobs.upgrade().is_some(), "what it learned of the store is forgotten at once");
+    sleep(Duration::from_secs(600)).await;
+    assert!(jobs.upgrade().is_none(), "it is kept for ever");
+    let claim = writers.open("docs").ids.join(PointId::Num(1));
+    sleep(Duration::from_secs(6_000)).await;
+    assert!(!writers.open("docs").ids.is_empty(), "an id is in flight in a writer that is gone");
+    drop(claim);
     writers.drained().await;
 }
 

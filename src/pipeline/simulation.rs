@@ -1,0 +1,187 @@
+//! A deterministic simulation of the pipeline and its store.
+//!
+//! The real pipeline runs on a clock that is simulated, with encoders and a store that a seed scripts: delays, outages,
+//! refusals, writes that land after their call has failed, flushes that fail, kills. Clients stream, upsert and delete a
+//! few ids, and give up now and then. An [`Oracle`] knows which of the changes a store may hold. A failure prints its
+//! seed, which runs just the same again.
+
+mod clients;
+mod oracle;
+mod store;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use tokio::time::{sleep, timeout};
+
+use super::encoder_pool::{EncodeJob, Encoded, EncoderPool};
+use super::lane::{Lane, Queued};
+use super::testing::Dice;
+use super::{BULK_LANE, EncoderPoolConfig, Pipeline, PipelineConfig, QUERY_LANE, WriterConfig};
+use crate::model::{Backend, Model};
+use crate::types::SparseVector;
+use oracle::Oracle;
+use store::{SimStore, StoreKind};
+
+/// Seeds that found a bug once, with the bug.
+const SEEDS: &[(u64, &str)] = &[];
+
+/// How many steps are simulated where `SPLADE_SIMULATION_STEPS` doesn't say.
+const STEPS: u64 = 1_000_000;
+
+/// What one run is made of.
+struct World {
+    pipeline: Pipeline,
+    store: Arc<SimStore>,
+    oracle: Arc<Oracle>,
+    model: Arc<Model>,
+}
+
+#[test]
+fn seeds_that_found_a_bug() {
+    for (seed, bug) in SEEDS {
+        println!("{bug}");
+        run(*seed);
+    }
+}
+
+/// Law: for each id the store ends up with the changes in the order in which they were accepted; nothing is confirmed
+/// that a kill at that instant would undo; a refused change leaves no trace; every document gets one result.
+#[test]
+fn confirmed_stays_confirmed() {
+    let number = |variable: &str| std::env::var(variable).ok().map(|value| value.parse::<u64>().unwrap());
+    if let Some(seed) = number("SPLADE_SIMULATION_SEED") {
+        run(seed);
+        return;
+    }
+    let (wanted, mut steps, mut seed) = (number("SPLADE_SIMULATION_STEPS").unwrap_or(STEPS), 0, 0);
+    while steps < wanted {
+        steps += run(seed);
+        seed += 1;
+    }
+    println!("{steps} steps of {seed} runs");
+}
+
+/// Runs one seed and says how many steps it took.
+fn run(seed: u64) -> u64 {
+    let outcome = catch_unwind(AssertUnwindSafe(|| simulate(seed)));
+    outcome.unwrap_or_else(|panic| {
+        println!("SPLADE_SIMULATION_SEED={seed} runs this again");
+        resume_unwind(panic)
+    })
+}
+
+fn simulate(seed: u64) -> u64 {
+    fastrand::seed(seed);
+    let mut dice = Dice(seed);
+    let kind = dice.pick(&[StoreKind::Remote, StoreKind::Embedded]);
+    let oracle = Arc::new(Oracle::default());
+    let max_in_flight = dice.pick(&[1, 2, 4]);
+    let store = Arc::new(SimStore::new(kind, Dice(dice.below(u64::MAX)), Arc::clone(&oracle), max_in_flight));
+    // The process is killed and started again, and at last it ends in order.
+    for _ in 0..dice.below(3) {
+        let after = Duration::from_millis(dice.below(30_000));
+        let killed = live(&store, &oracle, &mut dice, max_in_flight, Some(after));
+        if killed {
+            store.kill();
+        }
+        oracle.check_all(&store.durable());
+    }
+    live(&store, &oracle, &mut dice, max_in_flight, None);
+    oracle.check_all(&store.durable());
+    oracle.steps()
+}
+
+/// Runs a process with its clients, until it is done or, if it is to be killed, for so long. Says whether it was killed.
+fn live(
+    store: &Arc<SimStore>,
+    oracle: &Arc<Oracle>,
+    dice: &mut Dice,
+    max_in_flight: usize,
+    kill_after: Option<Duration>,
+) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let config = config(dice, max_in_flight);
+    let process = async {
+        let (query, queries) = Lane::new(QUERY_LANE, config.encoders.lane_texts);
+        let (bulk, bulks) = Lane::new(BULK_LANE, config.encoders.lane_texts);
+        let pool = EncoderPool { query, bulk, threads: 0 };
+        let (pipeline, running) = Pipeline::over(pool, Vec::new(), config, Arc::clone(store) as _);
+        for lane in [queries, bulks] {
+            tokio::spawn(encode(lane, Dice(dice.below(u64::MAX))));
+        }
+        let world = World { pipeline, store: Arc::clone(store), oracle: Arc::clone(oracle), model: model() };
+        let clients = (0..1 + dice.below(4)).map(|_| clients::run(&world, Dice(dice.below(u64::MAX))));
+        futures_util::future::join_all(clients.collect::<Vec<_>>()).await;
+        let World { pipeline, .. } = world;
+        let permits =
+            [&pipeline.inner.documents.bulk, &pipeline.inner.documents.interactive].map(|permits| permits.clone());
+        drop(pipeline);
+        running.drained().await;
+        assert!(permits.iter().all(|permits| permits.held() == 0), "a permit is lost");
+        store.landed().await;
+    };
+    runtime.block_on(async {
+        // Longer than any run takes: what hangs is found.
+        let at_most = kill_after.unwrap_or(Duration::from_secs(100_000));
+        let ended = timeout(at_most, process).await.is_ok();
+        assert!(ended || kill_after.is_some(), "it hangs");
+        oracle.killed();
+        !ended
+    })
+}
+
+fn config(dice: &mut Dice, max_in_flight: usize) -> PipelineConfig {
+    let writer = WriterConfig {
+        batch_bytes: dice.pick(&[1, 100, 10_000]),
+        batch_age: Duration::from_millis(100),
+        max_in_flight,
+        retry_deadline: Duration::from_secs(10),
+    };
+    PipelineConfig {
+        encoders: EncoderPoolConfig { threads: 0, batch_tokens: 1, lane_texts: dice.pick(&[1, 4]) },
+        writer,
+        max_documents: dice.pick(&[2, 8]),
+        max_bytes: 1_000,
+        max_interactive: dice.pick(&[4, 8]),
+    }
+}
+
+/// A model whose encoder is never asked: the simulation encodes.
+fn model() -> Arc<Model> {
+    static MODEL: OnceLock<Arc<Model>> = OnceLock::new();
+    let load = || {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/bert-random-tied");
+        Arc::new(Model::load("fake", &directory, &Backend::default()).unwrap())
+    };
+    Arc::clone(MODEL.get_or_init(load))
+}
+
+/// Encodes what comes through a lane, several texts at once, each in a time of its own.
+async fn encode(lane: Receiver<Queued<EncodeJob>>, mut dice: Dice) {
+    loop {
+        match lane.try_recv() {
+            Ok(queued) => {
+                let (job, time) = (queued.take(), delay(&mut dice));
+                tokio::spawn(async move {
+                    sleep(time).await;
+                    let EncodeJob { next, text, .. } = job;
+                    if !next.is_abandoned() {
+                        let vector = SparseVector::new(vec![7], vec![1.0]).unwrap();
+                        next.encoded(text, Ok(Encoded { vector, ..Encoded::default() }));
+                    }
+                });
+            }
+            Err(error) if error.is_disconnected() => return,
+            Err(_) => sleep(Duration::from_millis(1 + dice.below(20))).await,
+        }
+    }
+}
+
+/// A time that something takes: mostly none, sometimes longer than anybody expects.
+fn delay(dice: &mut Dice) -> Duration {
+    Duration::from_millis(dice.pick(&[0, 0, 0, 1, 2, 7, 30, 90, 110, 700, 4_000]))
+}

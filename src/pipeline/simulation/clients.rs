@@ -1,0 +1,192 @@
+//! Clients that stream, upsert and delete a few ids, and give up now and then.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::oracle::Number;
+use super::store::{BAD, CONTENTS};
+use super::{World, delay};
+use crate::pipeline::testing::Dice;
+use crate::pipeline::{DocumentKey, Finished, Ingest, IngestOptions, Results, Stored, Urgency};
+use crate::types::{
+    CollectionSpec, Document, DocumentId, Fault, LongText, Payload, PointId, Pruning, Reason, Sharding,
+};
+
+/// Few, so that changes of one id meet.
+const IDS: u64 = 4;
+/// How large a document is said to be.
+const BYTES: usize = 10;
+
+/// A change that was sent: its number and its id.
+type Sent = (Number, PointId);
+
+/// Does a few things one after another.
+pub async fn run(world: &World, mut dice: Dice) {
+    for _ in 0..1 + dice.below(8) {
+        let give_up = dice.one_in(3).then(|| Duration::from_millis(dice.pick(&[0, 1, 30, 150, 1_000, 5_000, 12_000])));
+        let act = async {
+            match dice.below(4) {
+                0 => stream(world, dice.clone()).await,
+                1 | 2 => upsert(world, dice.clone()).await,
+                _ => delete(world, dice.clone()).await,
+            }
+        };
+        match give_up {
+            None => act.await,
+            Some(after) => drop(timeout(after, act).await),
+        }
+        sleep(delay(&mut dice)).await;
+    }
+}
+
+/// The changes of one call. Dropped, the caller has gone away.
+struct Call<'a> {
+    world: &'a World,
+    sent: RefCell<Vec<Sent>>,
+    answers: Cell<usize>,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.sent.borrow().iter().for_each(|&(number, _)| self.world.oracle.accepted(number));
+    }
+}
+
+impl<'a> Call<'a> {
+    fn new(world: &'a World) -> Self {
+        Self { world, sent: RefCell::default(), answers: Cell::default() }
+    }
+
+    fn begin(&self, id: u64, content: Option<u64>) -> Number {
+        let id = PointId::Num(id);
+        let number = self.world.oracle.begin(id, content);
+        self.sent.borrow_mut().push((number, id));
+        number
+    }
+
+    fn expect_all_answers(&self) {
+        assert_eq!(self.answers.get(), self.sent.borrow().len(), "a document has no result, or two");
+    }
+
+    /// Takes note of a document's result.
+    fn finished(&self, Finished { key, outcome }: Finished<DocumentKey, Stored>) {
+        let (number, id) = self.sent.borrow()[key.sequence as usize - 1];
+        self.answered(number, id, outcome.map(drop));
+    }
+
+    fn answered(&self, number: Number, id: PointId, outcome: Result<(), Fault>) {
+        self.answers.set(self.answers.get() + 1);
+        match outcome {
+            Ok(()) => self.world.oracle.confirmed(number, id, self.world.store.durable().get(&id).copied()),
+            Err(fault) if fault.reason == Reason::StoreRefused => self.world.oracle.refused(number),
+            Err(_) => {}
+        }
+    }
+}
+
+async fn stream(world: &World, mut dice: Dice) {
+    let (mut ingest, results) = open(world, Urgency::Bulk, &mut dice);
+    // Some read slowly.
+    let pause = Duration::from_millis(dice.pick(&[0, 50]));
+    let call = Call::new(world);
+    let submit = async {
+        for _ in 0..1 + dice.below(12) {
+            let Ok(ticket) = ingest.tickets.take().await else { break };
+            let (document, number) = begin(&call, &mut dice);
+            if ingest.submit(ticket, BYTES, Ok(document)).await.is_err() {
+                break;
+            }
+            world.oracle.accepted(number);
+            sleep(delay(&mut dice)).await;
+        }
+        drop(ingest);
+    };
+    tokio::join!(submit, collect(&call, results, pause));
+    call.expect_all_answers();
+}
+
+/// As the unary call does it: places for all documents at once or not at all.
+async fn upsert(world: &World, mut dice: Dice) {
+    let (mut ingest, results) = open(world, Urgency::Interactive, &mut dice);
+    let call = Call::new(world);
+    let count = 1 + dice.below(3) as usize;
+    let Ok(places) = ingest.tickets.places(&vec![BYTES; count]) else { return };
+    let submit = async {
+        for place in places {
+            let Ok(ticket) = ingest.tickets.at(place).await else { break };
+            let (document, number) = begin(&call, &mut dice);
+            if ingest.submit(ticket, BYTES, Ok(document)).await.is_err() {
+                break;
+            }
+            world.oracle.accepted(number);
+        }
+        drop(ingest);
+    };
+    tokio::join!(submit, collect(&call, results, Duration::ZERO));
+    call.expect_all_answers();
+}
+
+async fn delete(world: &World, mut dice: Dice) {
+    let call = Call::new(world);
+    let ids: BTreeSet<u64> = (0..1 + dice.below(3)).map(|_| dice.below(IDS)).collect();
+    let sent: Vec<Number> = ids.iter().map(|&id| call.begin(id, None)).collect();
+    let ids: BTreeSet<PointId> = ids.into_iter().map(PointId::Num).collect();
+    let mut delete = pin!(world.pipeline.delete("docs", ids));
+    // It is accepted as soon as it begins.
+    let begun = poll_fn(|context| Poll::Ready(delete.as_mut().poll(context))).await;
+    sent.iter().for_each(|&number| world.oracle.accepted(number));
+    let outcome = match begun {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => delete.await,
+    };
+    for &(number, id) in &*call.sent.borrow() {
+        call.answered(number, id, outcome.clone());
+    }
+}
+
+async fn collect(call: &Call<'_>, mut results: Results, pause: Duration) {
+    while let Some(finished) = results.recv().await {
+        call.finished(finished);
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+    }
+}
+
+fn begin(call: &Call<'_>, dice: &mut Dice) -> (Document, Number) {
+    let (id, content) = (dice.below(IDS), if dice.one_in(12) { BAD } else { dice.below(CONTENTS) });
+    let number = call.begin(id, Some(content));
+    let (id, text) = (DocumentId::Num(id), content.to_string());
+    (Document { id, text, payload: Payload::new(), dense: BTreeMap::new() }, number)
+}
+
+fn open(world: &World, urgency: Urgency, dice: &mut Dice) -> (Ingest, Results) {
+    let spec = CollectionSpec {
+        vector_name: "splade".to_owned(),
+        on_disk_index: false,
+        datatype: Default::default(),
+        dense: BTreeMap::new(),
+        model: String::new(),
+        fingerprint: None,
+        sharding: Sharding::single(),
+    };
+    let options = IngestOptions {
+        model: Arc::clone(&world.model),
+        collection: "docs".to_owned(),
+        named: "docs".to_owned(),
+        spec,
+        long_text: LongText::Truncate,
+        pruning: Pruning::default(),
+        text_key: "text".to_owned(),
+        batch_points: dice.pick(&[1, 2, 5]),
+        skip_unchanged: dice.one_in(2),
+    };
+    world.pipeline.ingest(urgency, options)
+}

@@ -1,0 +1,120 @@
+//! Knows which changes a store may hold.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use crate::types::PointId;
+
+/// What a point was made of; `None` where there is no point.
+pub type Content = Option<u64>;
+
+/// All changes of one run, each with when it was accepted and what was answered.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    log: Mutex<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// Counts everything that happens.
+    clock: u64,
+    changes: Vec<Change>,
+    /// The changes of each id.
+    by_id: BTreeMap<PointId, Vec<usize>>,
+}
+
+#[derive(Debug, Clone)]
+struct Change {
+    content: Content,
+    /// It was not accepted before.
+    begun: u64,
+    /// If it was accepted at all, it was by then.
+    accepted: Option<u64>,
+    confirmed: bool,
+    /// Refused for what it holds.
+    refused: bool,
+}
+
+/// Which change.
+pub type Number = usize;
+
+impl Oracle {
+    /// Something happened.
+    pub fn step(&self) {
+        self.lock().clock += 1;
+    }
+
+    pub fn steps(&self) -> u64 {
+        self.lock().clock
+    }
+
+    /// A change is about to be sent.
+    pub fn begin(&self, id: PointId, content: Content) -> Number {
+        let mut log = self.lock();
+        log.clock += 1;
+        let change = Change { content, begun: log.clock, accepted: None, confirmed: false, refused: false };
+        log.changes.push(change);
+        let number = log.changes.len() - 1;
+        log.by_id.entry(id).or_default().push(number);
+        number
+    }
+
+    /// It has been accepted, or will never be.
+    pub fn accepted(&self, number: Number) {
+        let mut log = self.lock();
+        log.clock += 1;
+        let now = log.clock;
+        log.changes[number].accepted.get_or_insert(now);
+    }
+
+    pub fn refused(&self, number: Number) {
+        self.accepted(number);
+        self.lock().changes[number].refused = true;
+    }
+
+    /// It is answered with success, while the store holds `durable`.
+    pub fn confirmed(&self, number: Number, id: PointId, durable: Content) {
+        self.accepted(number);
+        let mut log = self.lock();
+        log.changes[number].confirmed = true;
+        log.check(id, durable);
+    }
+
+    /// The process is gone: nothing that it read will be accepted later.
+    pub fn killed(&self) {
+        let mut log = self.lock();
+        log.clock += 1;
+        let now = log.clock;
+        for change in &mut log.changes {
+            change.accepted.get_or_insert(now);
+        }
+    }
+
+    /// Compares all ids with what would be there after a kill.
+    pub fn check_all(&self, durable: &BTreeMap<PointId, u64>) {
+        let log = self.lock();
+        log.by_id.keys().for_each(|id| log.check(*id, durable.get(id).copied()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    /// A store may hold a change, or the state before any, if no confirmed change was accepted after it.
+    fn check(&self, id: PointId, durable: Content) {
+        let changes = || self.by_id[&id].iter().map(|&number| &self.changes[number]);
+        let confirmed = changes().filter(|change| change.confirmed).map(|change| change.begun).max();
+        let possible = |change: &Change| {
+            let last = change.accepted.is_none_or(|accepted| confirmed.is_none_or(|begun| accepted > begun));
+            last && !change.refused && change.content == durable
+        };
+        let untouched = confirmed.is_none() && durable.is_none();
+        assert!(
+            untouched || changes().any(possible),
+            "{id:?} is {durable:?} after {:#?}",
+            changes().collect::<Vec<_>>()
+        );
+    }
+}

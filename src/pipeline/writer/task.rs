@@ -1,0 +1,180 @@
+//! The task of one writer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::gauge;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::Instrument;
+
+use super::registry::Registry;
+use super::upsert::{RoundTrip, Target};
+use super::{BatchKey, DeleteJob, WriteJob, WriterConfig};
+use crate::metrics as names;
+use crate::pipeline::aimd::Aimd;
+use crate::pipeline::batcher::{Batcher, Limits};
+
+/// How long a writer without work remembers how fast the store is.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// Collects a collection's points into batches, and keeps a bounded number of writes in flight.
+pub(super) struct Writer {
+    target: Arc<Target>,
+    config: WriterConfig,
+    /// Never empty ones.
+    batchers: BTreeMap<Arc<BatchKey>, Batcher<WriteJob>>,
+    in_flight: JoinSet<RoundTrip>,
+    aimd: Aimd,
+    limit: Limit,
+    /// Asked for by a change that waits for one of the batch, and when nobody can add to the batches any more.
+    flush_now: Arc<Notify>,
+    registry: Registry,
+}
+
+impl Writer {
+    pub(super) fn new(target: Target, config: WriterConfig, flush_now: Arc<Notify>, registry: Registry) -> Self {
+        Self {
+            target: Arc::new(target),
+            config,
+            batchers: BTreeMap::new(),
+            in_flight: JoinSet::new(),
+            aimd: Aimd::new(config.max_in_flight),
+            limit: Limit::default(),
+            flush_now,
+            registry,
+        }
+    }
+
+    /// Runs until all senders are gone, or until it has had nothing to do for long; what was sent has been answered then.
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<WriteJob>, mut deletes: mpsc::Receiver<DeleteJob>) {
+        self.limit.set(self.aimd.limit());
+        loop {
+            let due = self.batchers.values().filter_map(Batcher::deadline).min();
+            // Timers and answers first: new work must not keep old work waiting.
+            tokio::select! {
+                biased;
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush_due().await,
+                Some(done) = self.in_flight.join_next() => self.adapt(done.unwrap_or_default()),
+                () = self.flush_now.notified() => {
+                    // What was sent before it was asked for is meant too.
+                    while let Ok(job) = jobs.try_recv() {
+                        self.add(job).await;
+                    }
+                    self.flush_all().await;
+                }
+                Some(job) = deletes.recv() => self.delete(job).await,
+                job = jobs.recv() => match job {
+                    Some(job) => self.add(job).await,
+                    None => break,
+                },
+                () = sleep(IDLE), if self.in_flight.is_empty() => {
+                    if self.registry.retire(&self.target.collection) {
+                        break;
+                    }
+                }
+            }
+        }
+        while let Ok(job) = deletes.try_recv() {
+            self.delete(job).await;
+        }
+        self.flush_all().await;
+        while self.in_flight.join_next().await.is_some() {
+            gauge!(names::UPSERTS_IN_FLIGHT).decrement(1.0);
+        }
+    }
+
+    async fn add(&mut self, job: WriteJob) {
+        let (key, bytes, awaited) = (Arc::clone(&job.batch), job.receipt.bytes, job.receipt.claim.is_awaited());
+        let WriterConfig { batch_bytes, batch_age, .. } = self.config;
+        let limits = Limits { items: key.max_points, weight: batch_bytes, age: batch_age };
+        let batcher = self.batchers.entry(Arc::clone(&key)).or_insert_with(|| Batcher::new(limits));
+        let closed = batcher.push(job, bytes, Instant::now());
+        if batcher.deadline().is_none() {
+            self.batchers.remove(&key);
+        }
+        if awaited {
+            self.flush_now.notify_one();
+        }
+        if let Some(batch) = closed {
+            self.upsert(batch).await;
+        }
+    }
+
+    async fn flush_due(&mut self) {
+        let now = Instant::now();
+        let due = |batcher: &Batcher<WriteJob>| batcher.deadline().is_none_or(|deadline| deadline <= now);
+        let keys: Vec<_> =
+            self.batchers.iter().filter(|(_, batcher)| due(batcher)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.flush(&key).await;
+        }
+    }
+
+    async fn flush_all(&mut self) {
+        while let Some(key) = self.batchers.keys().next().cloned() {
+            self.flush(&key).await;
+        }
+    }
+
+    async fn flush(&mut self, key: &BatchKey) {
+        if let Some(batch) = self.batchers.remove(key).and_then(|mut batcher| batcher.flush()) {
+            self.upsert(batch).await;
+        }
+    }
+
+    async fn upsert(&mut self, batch: Vec<WriteJob>) {
+        // While the store is away, the clock runs for all that wait, and not for one batch after the other.
+        let deadline = self.deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.receipt.since));
+        let (target, span) = (Arc::clone(&self.target), self.target.span(&batch));
+        self.start(async move { target.upsert(batch, deadline).await }.instrument(span)).await;
+    }
+
+    async fn delete(&mut self, job: DeleteJob) {
+        let (target, deadline, span) = (Arc::clone(&self.target), self.deadline(job.since), job.span.clone());
+        self.start(async move { target.delete(job, deadline).await }.instrument(span)).await;
+    }
+
+    fn deadline(&self, since: Instant) -> Instant {
+        since + self.config.retry_deadline
+    }
+
+    /// Starts a write as soon as one more may be in flight.
+    async fn start(&mut self, write: impl Future<Output = RoundTrip> + Send + 'static) {
+        while self.in_flight.len() >= self.aimd.limit() {
+            let Some(done) = self.in_flight.join_next().await else { break };
+            self.adapt(done.unwrap_or_default());
+        }
+        gauge!(names::UPSERTS_IN_FLIGHT).increment(1.0);
+        self.in_flight.spawn(write);
+    }
+
+    fn adapt(&mut self, round_trip: RoundTrip) {
+        gauge!(names::UPSERTS_IN_FLIGHT).decrement(1.0);
+        match round_trip {
+            RoundTrip::Refused => self.aimd.refused(),
+            RoundTrip::Taken { points, time } => self.aimd.succeeded(points, time),
+            RoundTrip::NotSent => {}
+        }
+        self.limit.set(self.aimd.limit());
+    }
+}
+
+/// A writer's part of the gauge of how many writes may be in flight; given back when the writer ends.
+#[derive(Debug, Default)]
+struct Limit(usize);
+
+impl Limit {
+    fn set(&mut self, limit: usize) {
+        gauge!(names::UPSERTS_LIMIT).increment(limit as f64 - self.0 as f64);
+        self.0 = limit;
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}

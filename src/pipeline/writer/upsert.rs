@@ -1,0 +1,220 @@
+//! Upserts: a batch is written, retried, and split where the store fails on it, until every point has its answer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+use tokio::time::Instant;
+use tracing::{Span, debug_span};
+
+use super::settler::Settler;
+use super::{BatchKey, Receipt, WriteJob};
+use crate::metrics as names;
+use crate::pipeline::collections::stream_fault;
+use crate::pipeline::in_flight_ids::Claim;
+use crate::pipeline::ingest::Stored;
+use crate::store::retry::{Retries, RetryBudget};
+use crate::store::{StoreError, VectorStore};
+use crate::trace;
+use crate::types::{Fault, Point};
+
+/// How often a store may fail on a batch before its halves are tried, and on a point before the point is at fault.
+const FAILURES: u32 = 3;
+
+/// Where a writer's points go.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) store: Arc<dyn VectorStore>,
+    /// The collection's own name.
+    pub(super) collection: String,
+    pub(super) retries: Arc<RetryBudget>,
+    pub(super) settler: Settler,
+}
+
+/// How a write went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum RoundTrip {
+    /// The store could not take it at the first attempt.
+    #[default]
+    Refused,
+    /// The largest upsert that the store took; a batch that is refused comes in parts.
+    Taken { points: usize, time: Duration },
+    /// Nothing is known of the store's speed.
+    NotSent,
+}
+
+/// Points of a batch that are sent together.
+struct Part {
+    points: Vec<Point>,
+    /// What is owed for each point.
+    receipts: Vec<Receipt>,
+    /// How often the store failed on just these points.
+    failures: u32,
+    /// Whether an attempt ended with an unknown outcome, so that it may land later.
+    unsettled: bool,
+}
+
+/// A batch on its way.
+struct Upsert<'a> {
+    target: &'a Target,
+    batch: &'a BatchKey,
+    retries: Retries<'a>,
+    parts: VecDeque<Part>,
+    round_trip: RoundTrip,
+    /// Whether any point of the batch was written: then the store works.
+    stored: bool,
+    /// The ids that stay in flight after their points are answered for.
+    settling: Vec<Claim>,
+}
+
+impl Target {
+    /// The span of a batch.
+    pub(super) fn span(&self, batch: &[WriteJob]) -> Span {
+        let first = batch.first().and_then(|job| job.receipt.span.id());
+        let collection = &self.collection;
+        let span = debug_span!(parent: first, "upsert", otel.kind = "client", collection, points = batch.len());
+        trace::batch(span, batch.iter().map(|job| &job.receipt.span))
+    }
+
+    /// Writes a batch, whose points have the same key, and answers for each of them. No attempt begins after `deadline`
+    /// but the first of each part.
+    pub(super) async fn upsert(&self, jobs: Vec<WriteJob>, deadline: Instant) -> RoundTrip {
+        let Some(batch) = jobs.first().map(|job| Arc::clone(&job.batch)) else { return RoundTrip::NotSent };
+        let mut upsert = Upsert {
+            target: self,
+            batch: &batch,
+            retries: Retries::new(deadline, &self.retries),
+            parts: VecDeque::from([Part::new(jobs)]),
+            round_trip: RoundTrip::NotSent,
+            stored: false,
+            settling: Vec::new(),
+        };
+        while let Some(part) = upsert.parts.pop_front() {
+            upsert.write(part).await;
+        }
+        let Upsert { settling, round_trip, .. } = upsert;
+        self.settler.settle(settling).await;
+        round_trip
+    }
+}
+
+impl Upsert<'_> {
+    /// Sends a part once, and answers for it or puts what is left of it back.
+    async fn write(&mut self, mut part: Part) {
+        part.drop_abandoned(&mut self.settling);
+        if part.points.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        let Err(error) = self.attempt(&part.points).await else { return self.written(part, start.elapsed()) };
+        if error.is_retryable() {
+            self.round_trip = RoundTrip::Refused;
+        }
+        part.unsettled |= error.has_unknown_outcome();
+        part.failures += u32::from(matches!(error, StoreError::Internal(_)));
+        match error {
+            StoreError::Refused(_) if part.points.len() > 1 => {
+                // At once, and in order.
+                let second = part.split_off_half();
+                self.parts.push_front(second);
+                self.parts.push_front(part);
+            }
+            StoreError::Internal(message) if part.points.len() == 1 && self.stored && part.failures >= FAILURES => {
+                let message = format!("it fails on this point, {FAILURES} times now, and not on others: {message}");
+                self.reject(part, StoreError::Refused(message));
+            }
+            error if self.retries.pause_after(&error).await => self.retry(part, &error),
+            error => self.reject(part, error),
+        }
+    }
+
+    /// Puts a part back, in halves if the store has failed on it often: one point must not fail its neighbours.
+    fn retry(&mut self, mut part: Part, error: &StoreError) {
+        counter!(names::UPSERT_RETRIES, "reason" => error.kind()).increment(1);
+        let (collection, points) = (&self.target.collection, part.points.len());
+        tracing::warn!(collection, points, %error, "upsert failed; retrying");
+        if part.points.len() > 1 && part.failures >= FAILURES {
+            let second = part.split_off_half();
+            // The other parts first: the sooner one is written, the sooner it is known that the store works.
+            self.parts.extend([part, second]);
+        } else if part.failures > 0 {
+            self.parts.push_back(part);
+        } else {
+            self.parts.push_front(part);
+        }
+    }
+
+    fn written(&mut self, part: Part, time: Duration) {
+        let points = part.points.len();
+        match self.round_trip {
+            RoundTrip::Refused => {}
+            RoundTrip::Taken { points: largest, .. } if largest >= points => {}
+            RoundTrip::Taken { .. } | RoundTrip::NotSent => self.round_trip = RoundTrip::Taken { points, time },
+        }
+        self.stored = true;
+        self.retries.reset();
+        counter!(names::INDEXED).increment(points as u64);
+        part.answer(&mut self.settling, |receipt| Ok(Stored::Indexed(receipt.indexed)));
+    }
+
+    fn reject(&mut self, part: Part, error: StoreError) {
+        let (collection, points) = (&self.target.collection, part.points.len());
+        tracing::warn!(collection, points, %error, "upsert failed");
+        let fault = stream_fault(error);
+        part.answer(&mut self.settling, |_| Err(fault.clone()));
+    }
+
+    async fn attempt(&self, points: &[Point]) -> Result<(), StoreError> {
+        histogram!(names::UPSERT_POINTS).record(points.len() as f64);
+        let start = Instant::now();
+        let outcome = self.target.store.upsert(&self.target.collection, &self.batch.vector_name, points).await;
+        let label = match &outcome {
+            Ok(()) => "ok",
+            Err(error) if error.is_retryable() => "retry",
+            Err(_) => "error",
+        };
+        histogram!(names::UPSERT_SECONDS, "outcome" => label).record(start.elapsed().as_secs_f64());
+        outcome
+    }
+}
+
+impl Part {
+    fn new(jobs: Vec<WriteJob>) -> Self {
+        let (points, receipts) = jobs.into_iter().map(|job| (job.point, job.receipt)).unzip();
+        Self { points, receipts, failures: 0, unsettled: false }
+    }
+
+    /// Drops the points that nobody waits for any more: they are not sent, or not again.
+    fn drop_abandoned(&mut self, settling: &mut Vec<Claim>) {
+        let jobs = self.points.drain(..).zip(self.receipts.drain(..));
+        let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.partition(|(_, receipt)| !receipt.finalizer.is_abandoned());
+        (self.points, self.receipts) = kept.into_iter().unzip();
+        if self.unsettled {
+            settling.extend(abandoned.into_iter().map(|(_, receipt)| receipt.claim));
+        }
+    }
+
+    /// Takes the second half out. A half of what the store failed on often is split sooner than the whole was; a single
+    /// point is judged by its own failures alone.
+    fn split_off_half(&mut self) -> Self {
+        let half = self.points.len() / 2;
+        let (points, receipts) = (self.points.split_off(half), self.receipts.split_off(half));
+        let failures = |points: &[Point]| if points.len() > 1 { self.failures.saturating_sub(1) } else { 0 };
+        let second = Self { failures: failures(&points), points, receipts, unsettled: self.unsettled };
+        self.failures = failures(&self.points);
+        second
+    }
+
+    /// Answers for each point. Its id is free for the next change, unless this one may land later.
+    fn answer(self, settling: &mut Vec<Claim>, outcome: impl Fn(&Receipt) -> Result<Stored, Fault>) {
+        for receipt in self.receipts {
+            let outcome = outcome(&receipt);
+            let Receipt { finalizer, claim, .. } = receipt;
+            finalizer.finish(outcome);
+            if self.unsettled {
+                settling.push(claim);
+            }
+        }
+    }
+}
