@@ -24,6 +24,9 @@ GRPC_CPP := $(TARGET)/grpc-cpp
 # What is fuzzed, and for how many seconds each.
 TARGETS := document requests jsonl csv parquet tokenizer model_folder
 TIME := 600
+# How many steps are simulated, and of which seed alone, if of one.
+STEPS := 10000000
+SEED :=
 # What the benchmarks encode, with which models (or folders of models), on how many threads, how often.
 BENCH_WORK := $(TARGET)/bench-peers
 TEXTS := demo/corpus.jsonl
@@ -53,6 +56,12 @@ test: test-rust test-python test-http test-deploy test-browser test-observabilit
 test-rust: ## Run the unit, property and integration tests
 	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
 	cargo test --locked
+
+.PHONY: simulation
+simulation: ## Simulate pipeline and store for long; make simulation STEPS=10000000 SEED=7
+	export SPLADE_SIMULATION_STEPS=$(STEPS)
+	$(if $(SEED),export SPLADE_SIMULATION_SEED=$(SEED))
+	cargo test --locked --lib simulation -- --nocapture
 
 # The binary of the Rust tests: a plain build has other features, and would compile everything again.
 define server_to_test

@@ -8,6 +8,7 @@ mod emptied_store;
 mod kills;
 mod memory;
 mod network;
+mod order;
 mod outages;
 mod process;
 mod queries;

@@ -33,6 +33,8 @@ struct Change {
     confirmed: bool,
     /// Refused for what it holds.
     refused: bool,
+    /// Its caller has gone away without an answer.
+    abandoned: bool,
 }
 
 /// Which change.
@@ -52,7 +54,8 @@ impl Oracle {
     pub fn begin(&self, id: PointId, content: Content) -> Number {
         let mut log = self.lock();
         log.clock += 1;
-        let change = Change { content, begun: log.clock, accepted: None, confirmed: false, refused: false };
+        let change =
+            Change { content, begun: log.clock, accepted: None, confirmed: false, refused: false, abandoned: false };
         log.changes.push(change);
         let number = log.changes.len() - 1;
         log.by_id.entry(id).or_default().push(number);
@@ -65,6 +68,20 @@ impl Oracle {
         log.clock += 1;
         let now = log.clock;
         log.changes[number].accepted.get_or_insert(now);
+    }
+
+    /// Nobody waits for its answer any more.
+    pub fn abandoned(&self, number: Number) {
+        self.accepted(number);
+        self.lock().changes[number].abandoned = true;
+    }
+
+    /// A change arrives at the store: somebody must wait for it.
+    pub fn sent(&self, id: PointId, content: Content) {
+        let log = self.lock();
+        let mut changes = log.by_id[&id].iter().map(|&number| &log.changes[number]);
+        let awaited = changes.any(|change| !change.abandoned && change.content == content);
+        assert!(awaited, "{content:?} of {id:?} is sent, and nobody waits for it");
     }
 
     pub fn refused(&self, number: Number) {
@@ -85,9 +102,7 @@ impl Oracle {
         let mut log = self.lock();
         log.clock += 1;
         let now = log.clock;
-        for change in &mut log.changes {
-            change.accepted.get_or_insert(now);
-        }
+        log.changes.iter_mut().for_each(|change| change.accepted = change.accepted.or(Some(now)));
     }
 
     /// Compares all ids with what would be there after a kill.

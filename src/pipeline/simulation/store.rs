@@ -16,7 +16,7 @@ use crate::types::{CollectionSpec, Digest, Point, PointId, StoredPoint};
 
 /// What documents are made of: a number below this,
 pub const CONTENTS: u64 = 3;
-/// or this, which the store refuses,
+/// or this, which the store refuses, or one above it, which no other document has.
 pub const BAD: u64 = 100;
 /// How long after its call failed a write may land.
 const LATEST: u64 = 5_000;
@@ -33,7 +33,7 @@ pub enum StoreKind {
 /// The points of one collection.
 #[derive(Debug)]
 pub struct SimStore {
-    kind: StoreKind,
+    pub kind: StoreKind,
     oracle: Arc<Oracle>,
     max_in_flight: usize,
     state: Arc<Mutex<State>>,
@@ -155,6 +155,10 @@ impl SimStore {
     }
 
     async fn write(&self, write: Write) -> Result<(), StoreError> {
+        match &write {
+            Write::Upsert(points) => points.iter().for_each(|(id, content, _)| self.oracle.sent(*id, Some(*content))),
+            Write::Delete(ids) => ids.iter().for_each(|id| self.oracle.sent(*id, None)),
+        }
         let in_flight = {
             let mut state = self.lock();
             state.in_flight += 1;

@@ -32,6 +32,8 @@ type Upsert = (Instant, Vec<u64>);
 struct Fake {
     latency: Duration,
     refused: BTreeSet<u64>,
+    /// It fails on any upsert that holds one of these.
+    failing: BTreeSet<u64>,
     /// What the next upserts are answered, as long as there are any.
     failures: Mutex<VecDeque<Option<StoreError>>>,
     /// From then on it is unavailable.
@@ -63,6 +65,9 @@ impl VectorStore for Fake {
         }
         if numbers.iter().any(|number| self.refused.contains(number)) {
             return Err(StoreError::Refused("a point".to_owned()));
+        }
+        if numbers.iter().any(|number| self.failing.contains(number)) {
+            return Err(StoreError::Internal("a point".to_owned()));
         }
         self.written.lock().unwrap().extend(numbers);
         Ok(())
@@ -216,6 +221,24 @@ proptest! {
         let mut written = store.written.lock().unwrap().clone();
         written.sort_unstable();
         let expected: Vec<u64> = (0..count as u64).filter(|number| !refused.contains(number)).collect();
+        prop_assert_eq!(written, expected);
+    }
+
+    /// Law: points on which the store fails again and again fail alone, well before the time for retries is over.
+    #[test]
+    fn a_point_that_the_store_fails_on_fails_alone(count in 1usize..40, failing in prop::collection::btree_set(0u64..40, 0..3)) {
+        let store = Fake { failing: failing.clone(), ..Fake::default() };
+        let Outcome { store, results, took, .. } = paused(write(store, &at_once(count)));
+        let mut written = store.written.lock().unwrap().clone();
+        written.sort_unstable();
+        let expected: Vec<u64> = (0..count as u64).filter(|number| !failing.contains(number)).collect();
+        for (number, result) in &results {
+            let reason = result.as_ref().err().map(|fault| fault.reason);
+            // Where nothing else was written with it, it might be the store that fails.
+            let alone = reason == Some(Reason::StoreUnavailable) && took >= CONFIG.retry_deadline / 2;
+            let refused = reason == Some(Reason::StoreRefused) || alone;
+            prop_assert!(if failing.contains(number) { refused } else { reason.is_none() }, "{number}: {reason:?}");
+        }
         prop_assert_eq!(written, expected);
     }
 
