@@ -99,7 +99,7 @@ impl IndexService for IndexApi {
             Ok(id.point_id())
         });
         let ids = ids.collect::<Result<_, Status>>()?;
-        let collection = shared.collections.read(&collection).await.map_err(status)?.name;
+        let collection = shared.collections.resolve(&collection).await.map_err(status)?;
         shared.pipeline.delete(&collection, ids).await.map_err(status)?;
         Ok(Response::new(DeleteResponse {}))
     }

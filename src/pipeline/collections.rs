@@ -174,6 +174,15 @@ impl Collections {
         Ok(Some(info))
     }
 
+    /// Returns the name of the collection that `name`, a collection's or an alias, stands for, whether there is one or not.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn resolve(&self, name: &str) -> Result<String, Fault> {
+        let aliases = self.store.aliases().await.map_err(store_fault)?;
+        Ok(aliases.get(name).map_or(name, String::as_str).to_owned())
+    }
+
     /// Takes note that a collection, or what an alias stands for, may not be as it was.
     pub fn forget(&self, name: &str) {
         let mut known = self.known();

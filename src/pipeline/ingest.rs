@@ -133,7 +133,12 @@ impl Ingest {
         let mut claim = self.route.writer.ids.join(document.id.point_id());
         if claim.must_wait() {
             self.route.writer.flush_now();
-            claim.first_in_line().await;
+            tokio::select! {
+                biased;
+                () = claim.first_in_line() => {}
+                // The finalizer answers as it drops.
+                () = self.tickets.abandoned() => return Ok(()),
+            }
         }
         let digest = self.recipe.digest(&document);
         let admitted = Admitted { document, digest, bytes, finalizer, claim };

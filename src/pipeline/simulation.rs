@@ -129,6 +129,7 @@ fn live(
         let at_most = kill_after.unwrap_or(Duration::from_secs(100_000));
         let ended = timeout(at_most, process).await.is_ok();
         assert!(ended || kill_after.is_some(), "it hangs");
+        oracle.check();
         oracle.killed();
         !ended
     })

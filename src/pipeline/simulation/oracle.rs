@@ -1,7 +1,7 @@
 //! Knows which changes a store may hold.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use crate::types::PointId;
 
@@ -12,6 +12,8 @@ pub type Content = Option<u64>;
 #[derive(Debug, Default)]
 pub struct Oracle {
     log: Mutex<Log>,
+    /// The first thing that must not happen. A task that panics would only be lost.
+    violation: OnceLock<String>,
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +83,19 @@ impl Oracle {
         let log = self.lock();
         let mut changes = log.by_id[&id].iter().map(|&number| &log.changes[number]);
         let awaited = changes.any(|change| !change.abandoned && change.content == content);
-        assert!(awaited, "{content:?} of {id:?} is sent, and nobody waits for it");
+        self.expect(awaited, || format!("{content:?} of {id:?} is sent, and nobody waits for it"));
+    }
+
+    /// Takes note of what must hold and doesn't.
+    pub fn expect(&self, holds: bool, message: impl Fn() -> String) {
+        if !holds {
+            self.violation.get_or_init(message);
+        }
+    }
+
+    /// Fails if something happened that must not.
+    pub fn check(&self) {
+        assert_eq!(self.violation.get(), None);
     }
 
     pub fn refused(&self, number: Number) {

@@ -33,7 +33,7 @@ pub enum StoreKind {
 /// The points of one collection.
 #[derive(Debug)]
 pub struct SimStore {
-    pub kind: StoreKind,
+    kind: StoreKind,
     oracle: Arc<Oracle>,
     max_in_flight: usize,
     state: Arc<Mutex<State>>,
@@ -164,7 +164,7 @@ impl SimStore {
             state.in_flight += 1;
             state.in_flight
         };
-        assert!(in_flight <= self.max_in_flight, "{in_flight} writes are in flight");
+        self.oracle.expect(in_flight <= self.max_in_flight, || format!("{in_flight} writes are in flight"));
         let outcome = match self.kind {
             StoreKind::Remote => self.write_remote(write).await,
             StoreKind::Embedded => self.write_embedded(write).await,
@@ -292,7 +292,7 @@ impl VectorStore for SimStore {
         });
         let points: Vec<_> = points.collect();
         let ids: BTreeSet<_> = points.iter().map(|(id, ..)| *id).collect();
-        assert_eq!(ids.len(), points.len(), "an id is twice in one upsert");
+        self.oracle.expect(ids.len() == points.len(), || format!("an id is twice in {points:?}"));
         self.write(Write::Upsert(points)).await
     }
 
