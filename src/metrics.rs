@@ -94,7 +94,8 @@ metrics! {
         "Points of one upsert";
     Histogram UPSERT_SECONDS "splade_upsert_seconds" Seconds ["outcome": &["ok", "retry", "error"]]
         "Time of one attempt to write an upsert";
-    Counter UPSERT_RETRIES "splade_upsert_retries_total" Count ["reason": &["unavailable", "overloaded", "timeout"]]
+    Counter UPSERT_RETRIES "splade_upsert_retries_total" Count
+        ["reason": &["unavailable", "interrupted", "internal", "overloaded", "timeout"]]
         "Upserts that were tried again";
     Gauge UPSERTS_IN_FLIGHT "splade_upserts_in_flight" Count []
         "Upserts under way, of all collections";

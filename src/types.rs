@@ -1,6 +1,7 @@
 //! The nouns that every layer shares. They know nothing of gRPC, of Qdrant or of candle.
 
 mod collection_name;
+mod deadline;
 mod digest;
 mod document;
 mod fault;
@@ -11,6 +12,7 @@ mod options;
 mod sparse;
 
 pub use collection_name::{MAX_LENGTH as MAX_COLLECTION_NAME, check_collection_name};
+pub use deadline::deadline_after;
 pub use digest::{DIGEST_FIELD, Digest, Recipe};
 pub use document::{DEFAULT_TEXT_KEY, Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
 pub use fault::{Fault, Reason};

@@ -46,7 +46,12 @@ async fn checked(shared: &Shared, options: proto::IngestOptions) -> Result<Inges
     let batch_points = batch_points(options.batch_points)?;
     let skip_unchanged = options.skip_unchanged;
     let info = match found {
-        Some(info) => info,
+        Some(info) => {
+            if options.create_collection {
+                shared.collections.complete(&info, &spec).await?;
+            }
+            info
+        }
         None if options.create_collection => shared.collections.create(&named, &model, spec).await?,
         None => return Err(store_fault(StoreError::CollectionNotFound(named))),
     };

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::types::deadline_after;
+
 /// When a batch is closed.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -37,7 +39,7 @@ impl<T> Batcher<T> {
         let closed = if fits { None } else { self.flush() };
         self.items.push(item);
         self.weight = self.weight.saturating_add(weight);
-        self.deadline.get_or_insert(now + self.limits.age);
+        self.deadline.get_or_insert_with(|| deadline_after(now, self.limits.age));
         let full = self.items.len() >= self.limits.items || self.weight >= self.limits.weight;
         // At most one batch a call: one that is both opened and filled by this item is closed by the next.
         if full && closed.is_none() { self.flush() } else { closed }
@@ -93,6 +95,14 @@ mod tests {
                 prop_assert!(batch.len() == 1 || batch.iter().map(|item| item.1).sum::<usize>() <= LIMITS.weight);
             }
         }
+    }
+
+    #[test]
+    fn an_age_without_end_is_no_deadline_in_the_past() {
+        let mut batcher = Batcher::new(Limits { age: Duration::MAX, ..LIMITS });
+        let now = Instant::now();
+        batcher.push(1, 1, now);
+        assert!(batcher.deadline().is_some_and(|deadline| deadline > now));
     }
 
     #[test]

@@ -140,7 +140,17 @@ impl Collections {
             Err(error) => return Err(store_fault(error)),
         }
         self.forget(name);
-        self.read(name).await
+        let info = self.read(name).await?;
+        self.complete(&info, &spec).await?;
+        Ok(info)
+    }
+
+    /// Completes an existing collection for a client that would have created it as `spec` says.
+    ///
+    /// # Errors
+    /// If the store fails, or refuses.
+    pub async fn complete(&self, info: &CollectionInfo, spec: &CollectionSpec) -> Result<(), Fault> {
+        self.store.complete_collection(info, spec).await.map_err(store_fault)
     }
 
     /// A collection as it stands.

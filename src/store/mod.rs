@@ -30,6 +30,14 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// Creates a collection. [`StoreError::AlreadyExists`] if there is one, whoever made it, or an alias of that name.
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError>;
 
+    /// Completes a collection that exists and may be written to with `create_collection`: whoever created it may have
+    /// died before it was complete, or may still be at it, so that doing the same at the same time is harmless.
+    /// `requested` is what the client would have created; it changes nothing that the collection already has.
+    async fn complete_collection(&self, info: &CollectionInfo, requested: &CollectionSpec) -> Result<(), StoreError> {
+        let _complete_when_created = (info, requested);
+        Ok(())
+    }
+
     /// Writes points, and returns when they are durable and visible. After an error some of them may be written; to write
     /// them again is harmless. After one with an unknown outcome ([`StoreError::has_unknown_outcome`]) they may be
     /// written later, until [`Self::settled`].
@@ -174,9 +182,11 @@ impl StoreError {
         }
     }
 
-    /// Whether the store may have acted, or may act still: it got the request, as far as is known, and gave no answer.
+    /// Whether the store may have acted, or may act still: it got the request, as far as is known, and gave no answer
+    /// that excludes it. [`Self::Internal`] is one of them: Qdrant answers it too if a node behind it did not answer in
+    /// turn, and applies a write that it logged before it failed again later.
     pub fn has_unknown_outcome(&self) -> bool {
-        matches!(self, Self::Interrupted(_) | Self::Timeout(_))
+        matches!(self, Self::Interrupted(_) | Self::Internal(_) | Self::Timeout(_))
     }
 
     /// Its kind, as metrics name it.

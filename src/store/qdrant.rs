@@ -17,14 +17,15 @@ mod filter;
 mod sharding;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::{
     CollectionClusterInfoRequest, CollectionInfo as RemoteInfo, DeletePoints, GetCollectionInfoRequest, GetPoints,
-    ListCollectionsRequest, PointsIdsList, PointsSelector, QueryPoints, ScrollPoints, ShardKeySelector, UpdateResult,
-    UpdateStatus, UpsertPoints,
+    ListCollectionsRequest, PointsIdsList, PointsSelector, QueryPoints, ReadConsistencyType, ScrollPoints,
+    ShardKeySelector, UpdateResult, UpdateStatus, UpsertPoints, read_consistency,
 };
 
 pub use self::config::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantUrl};
@@ -39,6 +40,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct QdrantStore {
     connection: Connection,
+    /// Whether the last consistent read failed for want of replicas, so that it is logged once an outage.
+    lacks_replicas: AtomicBool,
 }
 
 impl QdrantStore {
@@ -47,7 +50,7 @@ impl QdrantStore {
     /// # Errors
     /// [`StoreError::Failed`] if TLS can't be set up.
     pub fn new(config: QdrantConfig) -> Result<Self, StoreError> {
-        Ok(Self { connection: Connection::new(config)? })
+        Ok(Self { connection: Connection::new(config)?, lacks_replicas: AtomicBool::new(false) })
     }
 
     /// A collection as the server describes it, and its shard keys, which it tells elsewhere.
@@ -61,6 +64,25 @@ impl QdrantStore {
             info.spec.sharding.keys = sharding::shard_keys(cluster);
         }
         Ok(info)
+    }
+
+    async fn is_sharded_by_key(&self, name: &str) -> Result<bool, StoreError> {
+        let request = GetCollectionInfoRequest { collection_name: name.to_owned() };
+        let mut collections = self.connection.collections()?;
+        let response = self.connection.call(name, collections.get(request)).await?;
+        Ok(sharding::has_shard_keys(response.result.as_ref()))
+    }
+
+    /// Creates a shard key, unless it exists: another process may create it at the same time.
+    async fn create_shard_key(&self, name: &str, key: &str) -> Result<(), StoreError> {
+        let mut collections = self.connection.collections()?;
+        let call = collections.create_shard_key(sharding::create_shard_key(name, key));
+        let created = match self.connection.call(name, call).await {
+            Ok(response) => ensure_done(response.result, "the shard key is created"),
+            Err(StoreError::AlreadyExists(_)) => Ok(()),
+            Err(error) => Err(error),
+        };
+        created.map_err(|error| sharding::key_not_created(name, key, error))
     }
 
     /// Which shards a request is for; `None` leaves it to Qdrant.
@@ -103,10 +125,28 @@ impl VectorStore for QdrantStore {
             };
         }
         let mut collections = self.connection.collections()?;
-        self.connection.call(name, collections.create(collection::create(name, spec))).await?;
+        let response = self.connection.call(name, collections.create(collection::create(name, spec))).await?;
+        ensure_done(response.result, "the collection is created")?;
         for key in keys {
-            let made = self.connection.call(name, collections.create_shard_key(sharding::create_shard_key(name, key)));
-            made.await.map_err(|error| sharding::half_made(name, key, &error))?;
+            self.create_shard_key(name, key).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates the shard keys that a collection lacks. A collection and its keys are created one after the other, so a
+    /// process that died in between leaves a collection that nothing can be written to.
+    async fn complete_collection(&self, info: &CollectionInfo, requested: &CollectionSpec) -> Result<(), StoreError> {
+        let Some(carried) = self.connection.config().shard_key.as_deref() else { return Ok(()) };
+        let (existing, requested) = (&info.spec.sharding.keys, &requested.sharding.keys);
+        let missing = sharding::missing_keys(existing, requested, carried);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if existing.is_empty() && !self.is_sharded_by_key(&info.name).await? {
+            return Err(sharding::not_sharded_by_key(&info.name, carried));
+        }
+        for key in missing {
+            self.create_shard_key(&info.name, key).await?;
         }
         Ok(())
     }
@@ -124,7 +164,7 @@ impl VectorStore for QdrantStore {
         };
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.upsert(request)).await?;
-        applied(response.result)
+        ensure_applied(response.result)
     }
 
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
@@ -170,6 +210,14 @@ impl VectorStore for QdrantStore {
         response.result.into_iter().map(|point| convert::retrieved(point, vector_name)).collect()
     }
 
+    /// Asks all replicas: one that lags behind would answer with the digest of a point that was deleted or replaced
+    /// since, and the document would be UNCHANGED though it is not stored. With `All`, Qdrant returns only points that
+    /// all replicas have alike; a point that is left out is written again, which is always correct. With one replica it
+    /// costs nothing.
+    ///
+    /// Qdrant counts all replicas, not the active ones: while one is away, or is still being filled, it answers
+    /// INTERNAL. Writes go on then, so documents are not held up for it: nothing is known of them, and they are encoded
+    /// again.
     async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         if ids.is_empty() {
             return Ok(HashMap::new());
@@ -178,11 +226,25 @@ impl VectorStore for QdrantStore {
             collection_name: name.to_owned(),
             ids: ids.iter().map(convert::point_id).collect(),
             with_payload: Some(convert::payload_fields(&[DIGEST_FIELD])),
+            read_consistency: Some(read_consistency::Value::Type(ReadConsistencyType::All.into()).into()),
             shard_key_selector: self.shards(),
             ..GetPoints::default()
         };
         let mut client = self.connection.points()?;
-        let response = self.connection.call(name, client.get(request)).await?;
+        let response = match self.connection.call(name, client.get(request)).await {
+            Err(StoreError::Internal(error)) => {
+                if !self.lacks_replicas.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        collection = name,
+                        error,
+                        "replicas can't confirm digests; skip_unchanged skips nothing"
+                    );
+                }
+                return Ok(HashMap::new());
+            }
+            answer => answer?,
+        };
+        self.lacks_replicas.store(false, Ordering::Relaxed);
         let digests = response.result.into_iter().map(convert::digest).collect::<Result<Vec<_>, _>>()?;
         Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, digest?))).collect())
     }
@@ -221,7 +283,7 @@ impl VectorStore for QdrantStore {
         };
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.delete(request)).await?;
-        applied(response.result)
+        ensure_applied(response.result)
     }
 
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
@@ -236,6 +298,14 @@ impl VectorStore for QdrantStore {
         aliases::delete(&self.connection, alias).await
     }
 
+    /// A server that answers new calls reads what earlier connections left in its buffers soon after; a server that is
+    /// frozen or away does not, so it is asked first. See [`QdrantConfig::settle_time`] for the bound.
+    async fn settled(&self) -> Result<(), StoreError> {
+        self.ready().await?;
+        tokio::time::sleep(self.connection.config().settle_time).await;
+        Ok(())
+    }
+
     /// Lets go of the connection. There is nothing to write out: what was confirmed is written.
     async fn close(&self) -> Result<(), StoreError> {
         self.connection.close();
@@ -243,8 +313,14 @@ impl VectorStore for QdrantStore {
     }
 }
 
-/// Whether a write was applied. Anything else than Completed means that Qdrant took it and is not done yet.
-fn applied(result: Option<UpdateResult>) -> Result<(), StoreError> {
+/// Returns an error unless a write was applied, the same for an upsert and for a delete.
+///
+/// Qdrant waits for the write without a limit of its own, since the requests have no timeout. It still answers
+/// Acknowledged (in the log of each replica, not applied yet) where a replica only listens, and WaitTimeout (applied,
+/// or in the log, not visible yet) where its update worker was restarted meanwhile. Either write is applied, in the
+/// order of the log, unless the engine then fails on it; neither is confirmed as visible, and the log is not known to
+/// be flushed. So neither counts: the outcome is unknown, and the write is sent again, after the first in the same log.
+fn ensure_applied(result: Option<UpdateResult>) -> Result<(), StoreError> {
     match result.map(|result| result.status()) {
         Some(UpdateStatus::Completed) => Ok(()),
         Some(other) => {
@@ -252,4 +328,9 @@ fn applied(result: Option<UpdateResult>) -> Result<(), StoreError> {
         }
         None => Err(StoreError::Failed("Qdrant answered a write without a result".to_owned())),
     }
+}
+
+/// Returns an error if Qdrant's answer to a change of a collection is not that it was made.
+fn ensure_done(done: bool, what: &str) -> Result<(), StoreError> {
+    if done { Ok(()) } else { Err(StoreError::Timeout(format!("Qdrant did not confirm that {what}"))) }
 }

@@ -7,6 +7,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::{Instant, sleep};
 
 use super::StoreError;
+use crate::types::deadline_after;
 
 /// The first pause, before jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -83,8 +84,8 @@ impl<'a> Retries<'a> {
         loop {
             let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
             let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
-            let resumes = Instant::now().checked_add(pause);
-            if !error.is_retryable() || resumes.is_none_or(|resumes| resumes >= self.deadline) {
+            // To wait for the deadline would gain nothing, and the caller can pass on the pause.
+            if !error.is_retryable() || deadline_after(Instant::now(), pause) >= self.deadline {
                 return false;
             }
             sleep(pause).await;
@@ -132,6 +133,8 @@ mod tests {
     use std::cell::Cell;
     use std::future::ready;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn down<T>() -> Result<T, StoreError> {
@@ -166,6 +169,30 @@ mod tests {
         assert_eq!(outcome, down());
         assert!(start.elapsed() <= Duration::from_secs(20) && start.elapsed() >= Duration::from_secs(10));
         assert!(attempts > 5);
+    }
+
+    proptest! {
+        /// Law: whatever pause the store asks for, retrying ends by the deadline, and at once if the pause is longer.
+        #[test]
+        fn no_pause_outlasts_the_deadline(
+            pause in prop_oneof![any::<Duration>(), (0u64..200_000).prop_map(Duration::from_millis)],
+            allowed in prop_oneof![any::<Duration>(), (0u64..200_000).prop_map(Duration::from_millis)],
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+            let attempts = Cell::new(0_u32);
+            let elapsed = runtime.unwrap().block_on(async {
+                let start = Instant::now();
+                let attempt = || {
+                    attempts.set(attempts.get() + 1);
+                    let busy = StoreError::Overloaded { message: String::new(), retry_after: Some(pause) };
+                    ready(if attempts.get() < 4 { Err(busy) } else { Ok(()) })
+                };
+                let _ended = retry(deadline_after(start, allowed), &RetryBudget::default(), attempt).await;
+                start.elapsed()
+            });
+            prop_assert!(elapsed <= allowed.saturating_add(Duration::from_millis(1)));
+            prop_assert!(pause < allowed || (attempts.get() == 1 && elapsed.is_zero()));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 mod abuse;
 mod bounds;
 mod cancelling;
+mod cluster;
 mod disk;
 mod emptied_store;
 mod kills;

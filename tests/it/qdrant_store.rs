@@ -1,6 +1,8 @@
 //! The remote store: what is its own beside the contract that all stores share.
 
 mod outages;
+mod replicas;
+mod shard_keys;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -220,40 +222,6 @@ async fn collections_are_created_as_a_cluster_needs_them() {
     let default = CollectionSpec { sharding: Sharding::default(), ..spec() };
     store.create_collection("default", &default).await.unwrap();
     assert_eq!(store.collection("default").await.unwrap().unwrap().spec, spec());
-}
-
-/// A collection that is created with shard keys is written with one of them.
-#[tokio::test]
-async fn a_collection_with_shard_keys_is_written_with_one() {
-    let (server, plain) = docs().await;
-    let mut config = config(&server.url());
-    config.shard_key = Some("tenant-1".to_owned());
-    let store = store(config);
-    let keyed = |keys: &[&str]| {
-        let keys = keys.iter().map(|&key| key.to_owned()).collect();
-        CollectionSpec { sharding: Sharding { shards: 2, keys, ..Sharding::single() }, ..spec() }
-    };
-    for (store, keys) in [(&store, &[][..]), (&store, &["tenant-2"]), (&plain, &["tenant-1"])] {
-        let error = store.create_collection("new", &keyed(keys)).await.unwrap_err();
-        let StoreError::InvalidOption { option, message } = error else { panic!("{error:?}") };
-        assert!(option == "shard_keys" && message.contains("--qdrant-shard-key"), "{message}");
-        assert_eq!(plain.collection("new").await, Ok(None));
-        assert_eq!(
-            store.create_collection("docs", &keyed(keys)).await,
-            Err(StoreError::AlreadyExists("docs".to_owned()))
-        );
-    }
-    let spec = keyed(&["tenant-1", "tenant-2"]);
-    store.create_collection("new", &spec).await.unwrap();
-    assert_eq!(store.collection("new").await.unwrap().unwrap().spec, spec);
-    store.upsert("new", "terms", &[point(1)]).await.unwrap();
-    assert_eq!(store.collection("new").await.unwrap().unwrap().point_count, 1);
-    let error = plain.upsert("new", "terms", &[point(1)]).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Refused(message) if message.contains("Shard key not specified")), "{error:?}");
-
-    server.faults().fail_next(&[Call::ShardKeys], 1, Status::unavailable("busy"));
-    let error = store.create_collection("half", &spec).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Failed(message) if message.contains("delete it in Qdrant")), "{error:?}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use super::{Inbox, Lease, WriterConfig, WriterHandle};
 use crate::pipeline::in_flight_ids::InFlightIds;
 use crate::store::retry::{RetryBudget, retry};
 use crate::store::{StoreError, VectorStore};
+use crate::types::deadline_after;
 
 /// How many deletes may wait for a writer; a caller waits where there are more.
 const DELETES: usize = 16;
@@ -105,7 +106,7 @@ impl Writers {
         &'a self,
         mut attempt: impl FnMut(&'a dyn VectorStore) -> F,
     ) -> Result<T, StoreError> {
-        let deadline = Instant::now() + self.config.retry_deadline;
+        let deadline = deadline_after(Instant::now(), self.config.retry_deadline);
         retry(deadline, &self.retries, || attempt(&*self.store)).await
     }
 

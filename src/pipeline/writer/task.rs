@@ -16,6 +16,7 @@ use super::{BatchKey, DeleteJob, WriteJob, WriterConfig};
 use crate::metrics as names;
 use crate::pipeline::aimd::Aimd;
 use crate::pipeline::batcher::{Batcher, Limits};
+use crate::types::deadline_after;
 
 /// How long a writer without work remembers how fast the store is.
 const IDLE: Duration = Duration::from_secs(600);
@@ -138,7 +139,7 @@ impl Writer {
     }
 
     fn deadline(&self, since: Instant) -> Instant {
-        since + self.config.retry_deadline
+        deadline_after(since, self.config.retry_deadline)
     }
 
     /// Starts a write as soon as one more may be in flight.

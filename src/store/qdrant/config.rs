@@ -10,6 +10,15 @@ use tonic::transport::Uri;
 /// The port of Qdrant's gRPC protocol.
 const GRPC_PORT: u16 = 6334;
 
+/// How long a request of ours may stay on its way after its connection broke or its call was given up: in the socket
+/// buffers of the server or of a gateway, or in a handler that has not yet queued it for the log. All of that is memory
+/// copies and task switches, milliseconds on a server that answers other calls, which is why
+/// [`super::QdrantStore::settled`] asks for that first. What waits for the log, or is in it, stays ahead of later writes,
+/// however long it takes: Qdrant's queues are first come, first served. This is the bound that the order of writes relies
+/// on: a gateway, or a connection between two nodes, that keeps a request for longer while it lets others through breaks
+/// it.
+const SETTLE_TIME: Duration = Duration::from_secs(5);
+
 /// How to reach a Qdrant server.
 #[derive(Debug, Clone)]
 pub struct QdrantConfig {
@@ -21,6 +30,9 @@ pub struct QdrantConfig {
     pub connect_timeout: Duration,
     /// The shard key that every request carries. Collections must have been created with it. Default: none.
     pub shard_key: Option<String>,
+    /// How long after a call that ended without an answer the server may still act on it, once it answers other calls:
+    /// how long [`super::QdrantStore`] waits before it takes earlier writes for settled. Default: 5 s.
+    pub settle_time: Duration,
 }
 
 impl QdrantConfig {
@@ -32,6 +44,7 @@ impl QdrantConfig {
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
             shard_key: None,
+            settle_time: SETTLE_TIME,
         }
     }
 

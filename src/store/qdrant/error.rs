@@ -1,23 +1,35 @@
 //! What a status means for the one who sent the call.
 //!
-//! The codes are read as Qdrant uses them, which is not always by their book.
+//! The codes are read as Qdrant uses them, which is not always by their book. An error is definite (the write did not
+//! take effect and will not, see [`StoreError::has_unknown_outcome`]) only if the request was not sent, or if Qdrant
+//! refuses it before it goes to any shard. Whatever else may be definite is taken for unknown.
 
 use std::error::Error;
 use std::time::Duration;
 
-use tonic::{Code, Status};
+use tonic::{Code, ConnectError, Status};
 
 use super::config::QdrantConfig;
 use crate::store::StoreError;
 
-/// The meaning of a status that ended a call on `collection`.
+/// Longest pause that a server can ask for. A longer one is a defect of the server or of a gateway, and is ignored: it
+/// would reject documents that the next attempt may store.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
+/// Returns the meaning of a status that ended a call on `collection`.
 pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &str) -> StoreError {
     let message = server.redact(describe(status));
+    if status.source().is_some() {
+        return broken(status, located(server, message));
+    }
+    if let Some(key) = server.shard_key.as_deref().filter(|_| is_about_missing_shard_key(&message)) {
+        return missing_shard_key(collection, key);
+    }
     match status.code() {
         // Qdrant names what it missed: the collection, or a shard key.
         Code::NotFound if message.contains("Collection") => StoreError::CollectionNotFound(collection.to_owned()),
         Code::AlreadyExists => StoreError::AlreadyExists(collection.to_owned()),
-        // Of an alias of that name.
+        // Of an alias of that name, or of a shard key.
         Code::InvalidArgument if message.contains("already exists") => StoreError::AlreadyExists(collection.to_owned()),
         Code::NotFound | Code::InvalidArgument => StoreError::Refused(message),
         // From either side, or from a gateway between the two: a message is larger than it takes.
@@ -30,20 +42,59 @@ pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &s
         }
         Code::Unauthenticated | Code::PermissionDenied => StoreError::Denied(message),
         Code::DeadlineExceeded => StoreError::Timeout(message),
-        // A rate limit, or a node that is full.
+        // A rate limit, or a node that is full: a shard asks before it logs the write.
         Code::ResourceExhausted => StoreError::Overloaded { message, retry_after: retry_after(status) },
-        // FAILED_PRECONDITION: writes are locked, or a shard is still being moved: true of the server, not the request.
-        // INTERNAL: a shard without a live replica, a full disk, a cancelled task.
-        // UNKNOWN, CANCELLED, ABORTED: a connection that broke in the middle of a call.
-        Code::Unavailable
-        | Code::FailedPrecondition
-        | Code::Internal
-        | Code::Unknown
-        | Code::Cancelled
-        | Code::Aborted => StoreError::Unavailable(located(server, message)),
+        // A gateway's rate limit.
+        Code::Unavailable if message.ends_with("HTTP status code 429") => {
+            StoreError::Overloaded { message: located(server, message), retry_after: None }
+        }
+        // Qdrant's own: a snapshot is being restored, or writes are locked. Nothing was done.
+        Code::Unavailable if message.starts_with("Shard temporarily unavailable") => unavailable(server, message),
+        Code::FailedPrecondition if message.starts_with("Storage locked") => unavailable(server, message),
+        // A gateway's: the connection behind it was refused, or broke after the request had gone through it. UNKNOWN,
+        // CANCELLED, ABORTED: Qdrant never answers these itself.
+        Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Aborted => {
+            StoreError::Interrupted(located(server, message))
+        }
+        // FAILED_PRECONDITION: a shard is being moved. INTERNAL: a shard without a live replica, a full disk, a failure
+        // in the engine; also what one node makes of a connection to another that broke. A shard logs a write before it
+        // applies it, and applies it again later if that failed, so the outcome is unknown.
+        Code::FailedPrecondition | Code::Internal => StoreError::Internal(located(server, message)),
         // UNIMPLEMENTED: not a Qdrant, or one too old. DATA_LOSS: a checksum is wrong. OK ends no call so.
         Code::Unimplemented | Code::DataLoss | Code::Ok => StoreError::Failed(located(server, message)),
     }
+}
+
+/// Returns the meaning of a status that this side made, because there was no connection or it broke. tonic wraps
+/// whatever goes wrong before a connection is made (address lookup, TCP, TLS) in `ConnectError`; then nothing was sent.
+/// Its other errors come from hyper and h2, which don't say how much of the request has gone out.
+fn broken(status: &Status, message: String) -> StoreError {
+    let mut causes = std::iter::successors(status.source(), |&error| error.source());
+    if causes.any(|error| error.is::<ConnectError>()) {
+        StoreError::Unavailable(message)
+    } else {
+        StoreError::Interrupted(message)
+    }
+}
+
+fn unavailable(server: &QdrantConfig, message: String) -> StoreError {
+    StoreError::Unavailable(located(server, message))
+}
+
+/// Whether a collection lacks a shard key, as Qdrant says it of writes ("Wrong input: Shard key ..."), of reads ("Bad
+/// request: ...") and in older versions ("Not found: ...").
+fn is_about_missing_shard_key(message: &str) -> bool {
+    let text = message.split_once(": ").map_or(message, |(_kind, text)| text);
+    (text.starts_with("Shard key ") && text.ends_with(" not found")) || text == "No shards found for shard key"
+}
+
+/// The shard key that every request carries is not there. Retryable: whoever creates a collection creates its shard
+/// keys in a second step, and other clients may write in between. The request is refused before it goes to any shard.
+fn missing_shard_key(collection: &str, key: &str) -> StoreError {
+    StoreError::Unavailable(format!(
+        "collection `{collection}` has no shard key `{key}`, which the server writes to (--qdrant-shard-key); ingest \
+         with create_collection to create it, create it in Qdrant, or start the server with a key that is there"
+    ))
 }
 
 fn too_large(message: &str) -> StoreError {
@@ -76,14 +127,16 @@ fn describe(status: &Status) -> String {
     if text.is_empty() { status.code().description().to_owned() } else { text }
 }
 
-/// What Qdrant asks for in its `retry-after` header, in whole seconds.
+/// Returns the pause that Qdrant asks for in its `retry-after` header, in whole seconds.
 fn retry_after(status: &Status) -> Option<Duration> {
     let seconds = status.metadata().get("retry-after")?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    Some(Duration::from_secs(seconds)).filter(|pause| *pause <= MAX_RETRY_AFTER)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn server() -> QdrantConfig {
@@ -100,6 +153,7 @@ mod tests {
     fn each_code_has_its_meaning() {
         let missing = "Not found: Collection `docs` doesn't exist!";
         let exists = "Wrong input: Collection `docs` already exists!";
+        let mapped = |code: u16| format!("grpc-status header missing, mapped from HTTP status code {code}");
         let at = |message: &str| {
             format!("http://localhost:6333: {message} (6333 is usually Qdrant's REST port, and 6334 its gRPC port)")
         };
@@ -131,12 +185,20 @@ mod tests {
             (Code::PermissionDenied, "Forbidden: x", StoreError::Denied("Forbidden: x".into())),
             (Code::DeadlineExceeded, "Timeout: x", StoreError::Timeout("Timeout: x".into())),
             (Code::ResourceExhausted, "full", StoreError::Overloaded { message: "full".into(), retry_after: None }),
-            (Code::Unavailable, "x", StoreError::Unavailable(at("x"))),
+            (
+                Code::Unavailable,
+                "Shard temporarily unavailable: x",
+                StoreError::Unavailable(at("Shard temporarily unavailable: x")),
+            ),
             (Code::FailedPrecondition, "Storage locked: x", StoreError::Unavailable(at("Storage locked: x"))),
-            (Code::Internal, "Service internal error: x", StoreError::Unavailable(at("Service internal error: x"))),
-            (Code::Unknown, "x", StoreError::Unavailable(at("x"))),
-            (Code::Cancelled, "x", StoreError::Unavailable(at("x"))),
-            (Code::Aborted, "x", StoreError::Unavailable(at("x"))),
+            (Code::FailedPrecondition, "x", StoreError::Internal(at("x"))),
+            (Code::Internal, "Service internal error: x", StoreError::Internal(at("Service internal error: x"))),
+            (Code::Unavailable, "x", StoreError::Interrupted(at("x"))),
+            (Code::Unavailable, &mapped(503), StoreError::Interrupted(at(&mapped(503)))),
+            (Code::Unavailable, &mapped(429), StoreError::Overloaded { message: at(&mapped(429)), retry_after: None }),
+            (Code::Unknown, "x", StoreError::Interrupted(at("x"))),
+            (Code::Cancelled, "x", StoreError::Interrupted(at("x"))),
+            (Code::Aborted, "x", StoreError::Interrupted(at("x"))),
             (Code::Unimplemented, "x", StoreError::Failed(at("x"))),
             (Code::DataLoss, "x", StoreError::Failed(at("x"))),
         ] {
@@ -152,7 +214,56 @@ mod tests {
             store_error(&status, &server(), "docs").retry_after()
         };
         assert_eq!(retry_after("3"), Some(Duration::from_secs(3)));
-        assert_eq!(retry_after("soon"), None);
+        assert_eq!(retry_after("86400"), Some(MAX_RETRY_AFTER));
+        for nonsense in ["soon", "-1", "86401", "18446744073709551615", "18446744073709551616"] {
+            assert_eq!(retry_after(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_missing_shard_key_of_ours_may_come_yet() {
+        let mut config = server();
+        let say = |config: &QdrantConfig, code, message| store_error(&Status::new(code, message), config, "docs");
+        let messages = [
+            (Code::InvalidArgument, "Wrong input: Shard key \"t-1\" not found"),
+            (Code::InvalidArgument, "Bad request: Shard key \"t-1\" not found"),
+            (Code::InvalidArgument, "Wrong input: No shards found for shard key"),
+            (Code::NotFound, "Not found: Shard key t-1 not found"),
+        ];
+        for (code, message) in messages {
+            assert_eq!(say(&config, code, message), StoreError::Refused(message.into()));
+        }
+        config.shard_key = Some("t-1".to_owned());
+        for (code, message) in messages {
+            let error = say(&config, code, message);
+            assert!(matches!(error, StoreError::Unavailable(_)) && !error.has_unknown_outcome(), "{error:?}");
+            let text = error.to_string();
+            assert!(["`docs`", "`t-1`", "--qdrant-shard-key"].iter().all(|part| text.contains(part)), "{text}");
+        }
+        let other = "Wrong input: Shard key not specified";
+        assert_eq!(say(&config, Code::InvalidArgument, other), StoreError::Refused(other.into()));
+    }
+
+    #[test]
+    fn only_a_connection_that_was_not_made_is_definite() {
+        // As tonic makes them: the error in a transport error, its code read from the chain.
+        let status = |cause: Box<dyn Error + Send + Sync>| Status::from_error(cause);
+        let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let not_made = store_error(&status(Box::new(ConnectError(Box::new(refused())))), &server(), "docs");
+        assert!(matches!(not_made, StoreError::Unavailable(_)) && !not_made.has_unknown_outcome(), "{not_made:?}");
+        let broken = store_error(&status(Box::new(refused())), &server(), "docs");
+        assert!(matches!(broken, StoreError::Interrupted(_)) && broken.has_unknown_outcome(), "{broken:?}");
+    }
+
+    #[test]
+    fn a_broken_connection_is_no_answer_whatever_its_code() {
+        for code in [Code::Internal, Code::ResourceExhausted, Code::PermissionDenied, Code::Unavailable, Code::Unknown]
+        {
+            let mut status = Status::new(code, "h2 protocol error");
+            status.set_source(Arc::new(std::io::Error::from(std::io::ErrorKind::BrokenPipe)));
+            let error = store_error(&status, &server(), "docs");
+            assert!(matches!(error, StoreError::Interrupted(_)), "{code:?} became {error:?}");
+        }
     }
 
     #[test]

@@ -36,12 +36,39 @@ pub(super) fn create_shard_key(name: &str, key: &str) -> qdrant::CreateShardKeyR
     qdrant::CreateShardKeyRequest { collection_name: name.to_owned(), request: Some(request), timeout: None }
 }
 
-/// A collection was made, and not its shard keys.
-pub(super) fn half_made(name: &str, key: &str, error: &StoreError) -> StoreError {
-    StoreError::Failed(format!(
-        "collection `{name}` was created without its shard key `{key}` ({error}); delete it in Qdrant, which must be a \
-         cluster for shard keys, and create it again"
+/// Returns what it means that a collection exists and the creation of its shard key failed. Where the same request may
+/// succeed later, the client can send it again: the key is then created in the collection that is there.
+pub(super) fn key_not_created(name: &str, key: &str, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(reason)
+        | StoreError::Interrupted(reason)
+        | StoreError::Internal(reason)
+        | StoreError::Timeout(reason)
+        | StoreError::Overloaded { message: reason, .. } => StoreError::Unavailable(format!(
+            "collection `{name}` exists, and its shard key `{key}` could not be created yet ({reason}); ingest again \
+             with create_collection"
+        )),
+        error => StoreError::Failed(format!(
+            "collection `{name}` exists, and its shard key `{key}` can't be created ({error}); shard keys need a \
+             Qdrant cluster: create the key there, or delete the collection and create it again"
+        )),
+    }
+}
+
+/// Returns the error for a server that carries a shard key and a collection without any: Qdrant would refuse each
+/// request.
+pub(super) fn not_sharded_by_key(name: &str, carried: &str) -> StoreError {
+    StoreError::Refused(format!(
+        "collection `{name}` is not sharded by key, and the server writes to the shard key `{carried}` \
+         (--qdrant-shard-key); use another collection, or start the server without it"
     ))
+}
+
+/// Returns the shard keys to add to a collection that has `existing`, so that it has all of `requested` and the one
+/// that every request carries.
+pub(super) fn missing_keys<'a>(existing: &[String], requested: &'a [String], carried: &'a str) -> Vec<&'a str> {
+    let wanted = std::iter::once(carried).chain(requested.iter().map(String::as_str).filter(|key| *key != carried));
+    wanted.filter(|key| existing.iter().all(|have| have != key)).collect()
 }
 
 /// Whether Qdrant has to be asked for a collection's shard keys.
@@ -81,6 +108,30 @@ mod tests {
             };
             assert_eq!(option, "shard_keys");
             assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn only_missing_shard_keys_are_added() {
+        let keys = |keys: &[&str]| -> Vec<String> { keys.iter().map(|&key| key.to_owned()).collect() };
+        for (existing, requested, missing) in [
+            (&[][..], &[][..], &["a"][..]),
+            (&["a"], &[], &[]),
+            (&["b"], &["a", "b", "c"], &["a", "c"]),
+            (&["a", "b"], &["b", "a"], &[]),
+        ] {
+            assert_eq!(missing_keys(&keys(existing), &keys(requested), "a"), missing);
+        }
+    }
+
+    #[test]
+    fn a_key_that_may_be_created_later_is_retryable() {
+        let full = StoreError::Overloaded { message: "full".to_owned(), retry_after: None };
+        for error in [StoreError::Unavailable("x".to_owned()), StoreError::Timeout("x".to_owned()), full] {
+            assert!(key_not_created("docs", "a", error).is_retryable());
+        }
+        for error in [StoreError::Failed("standalone".to_owned()), StoreError::Refused("no".to_owned())] {
+            assert!(!key_not_created("docs", "a", error).is_retryable());
         }
     }
 

@@ -89,6 +89,47 @@ async fn the_time_that_the_store_asks_for_is_honoured() {
     assert_eq!(ingest.await.unwrap().indexed().len(), 10);
 }
 
+/// A pause that no clock has is no pause: the documents are stored at the next attempt, and the stream goes on. So it
+/// is with one that only reading asks for.
+#[tokio::test]
+async fn a_pause_without_end_costs_no_document() {
+    let server = QdrantServer::start();
+    let sidecar = remote(&server, &[]).await;
+    let limited = || {
+        let mut limited = Status::resource_exhausted("Rate limiting exceeded");
+        limited.metadata_mut().insert("retry-after", u64::MAX.to_string().parse().unwrap());
+        limited
+    };
+    for options in [options(), IngestOptions { skip_unchanged: true, ..options() }] {
+        let mut upload = Upload::open(sidecar.index().await, options).await.unwrap();
+        server.faults().fail_next(&[Call::Upsert, Call::Get], 2, limited());
+        assert!(upload.push(docs(1..=10)).await);
+        upload.read_results(10).await;
+        assert!(upload.push(docs(11..=20)).await);
+        upload.finish();
+        let (got, end) = upload.rest().await;
+        end.unwrap();
+        got.one_each(20);
+        assert!(got.rejected().is_empty(), "{:?}", got.rejected());
+        server.faults().clear();
+    }
+}
+
+/// A pause that is longer than the retries may take is not waited for, and the client hears of it at once.
+#[tokio::test]
+async fn a_pause_beyond_the_deadline_is_not_waited_for() {
+    let server = QdrantServer::start();
+    let sidecar = remote(&server, &["--retry-deadline", "60s"]).await;
+    let mut limited = Status::resource_exhausted("Rate limiting exceeded");
+    limited.metadata_mut().insert("retry-after", "3600".parse().unwrap());
+    server.faults().fail_next(&[Call::Upsert], 1, limited);
+    let sent = Instant::now();
+    let got = ingest(sidecar.index().await, options(), docs(1..=10)).await;
+    assert!(sent.elapsed() < Duration::from_secs(30), "answered after {:?}", sent.elapsed());
+    assert!(got.rejected().len() == 10 && got.rejected().values().all(|reason| *reason == "STORE_UNAVAILABLE"));
+    assert_eq!(ingest(sidecar.index().await, options(), docs(1..=10)).await.indexed().len(), 10);
+}
+
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_asked_again() {
     let server = QdrantServer::start();

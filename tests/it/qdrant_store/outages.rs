@@ -6,9 +6,11 @@ use splade_sidecar::store::{QdrantStore, StoreError, VectorStore};
 use splade_sidecar::types::{DocumentId, PointId};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use super::{docs, ids, point, query, store};
+use crate::support::proxy::{Proxy, Swallow};
 use crate::support::qdrant_server::{Call, Faults};
 use crate::support::remote_stores::config;
 
@@ -18,11 +20,15 @@ async fn each_status_comes_through_as_what_can_be_done_about_it() {
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
     limited.metadata_mut().insert("retry-after", "3".parse().unwrap());
     type Check = fn(&StoreError) -> bool;
-    let cases: [(Status, Check); 10] = [
+    let cases: [(Status, Check); 14] = [
         (limited, |e| e.retry_after() == Some(Duration::from_secs(3))),
         (Status::resource_exhausted("full"), |e| matches!(e, StoreError::Overloaded { retry_after: None, .. })),
-        (Status::unavailable("x"), |e| matches!(e, StoreError::Unavailable(_))),
-        (Status::internal("x"), |e| matches!(e, StoreError::Unavailable(_))),
+        (Status::unavailable("Shard temporarily unavailable: x"), |e| matches!(e, StoreError::Unavailable(_))),
+        (Status::failed_precondition("Storage locked: x"), |e| matches!(e, StoreError::Unavailable(_))),
+        (Status::unavailable("upstream connect error"), |e| matches!(e, StoreError::Interrupted(_))),
+        (Status::cancelled("x"), |e| matches!(e, StoreError::Interrupted(_))),
+        (Status::internal("x"), |e| matches!(e, StoreError::Internal(_))),
+        (Status::failed_precondition("x"), |e| matches!(e, StoreError::Internal(_))),
         (Status::deadline_exceeded("x"), |e| matches!(e, StoreError::Timeout(_))),
         (Status::invalid_argument("Wrong input"), |e| matches!(e, StoreError::Refused(_))),
         (Status::permission_denied("read-only"), |e| matches!(e, StoreError::Denied(_))),
@@ -39,7 +45,7 @@ async fn each_status_comes_through_as_what_can_be_done_about_it() {
         assert!(expected(&error), "{shown} became {error:?}");
         store.upsert("docs", "terms", &[point(1)]).await.unwrap();
     }
-    assert_eq!(server.counters().calls(Call::Upsert), 20, "a call was sent more than once");
+    assert_eq!(server.counters().calls(Call::Upsert), 28, "a call was sent more than once");
 }
 
 #[tokio::test]
@@ -63,7 +69,7 @@ async fn a_server_that_does_not_answer_is_given_up() {
 #[tokio::test]
 async fn an_outage_ends_every_call_until_it_is_over() {
     let (server, store) = docs().await;
-    server.faults().fail(Call::ALL, Status::unavailable("down"));
+    server.faults().fail(Call::ALL, Status::unavailable("Shard temporarily unavailable: down"));
     for outcome in every_call(&store).await {
         assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
     }
@@ -95,11 +101,13 @@ async fn a_server_that_vanishes_is_found_again() {
     server.wait_until(|counters| counters.in_flight == 1).await;
     server.vanish();
     server.faults().clear();
-    for error in [cut_off.await.unwrap().unwrap_err(), store.ready().await.unwrap_err()] {
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    let (cut_off, ready) = (cut_off.await.unwrap().unwrap_err(), store.ready().await.unwrap_err());
+    for error in [&cut_off, &ready] {
         assert!(error.to_string().contains(&server.url()), "{error}");
     }
+    assert!(matches!(cut_off, StoreError::Interrupted(_)) && cut_off.has_unknown_outcome(), "{cut_off:?}");
     let error = store.upsert("docs", "terms", &[point(2)]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)) && !error.has_unknown_outcome(), "{error:?}");
     assert!(error.to_string().contains("refused"), "{error}");
 
     server.come_back();
@@ -111,8 +119,60 @@ async fn a_server_that_vanishes_is_found_again() {
     let error = store.upsert("docs", "terms", &[point(4)]).await.unwrap_err();
     let gone = StoreError::CollectionNotFound("docs".to_owned());
     // The first call may go into the old connection.
-    assert!(error == gone || matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(error == gone || matches!(error, StoreError::Interrupted(_)), "{error:?}");
     assert_eq!(store.upsert("docs", "terms", &[point(4)]).await, Err(gone));
+}
+
+/// An answer that is lost on its way, with the write done: the outcome of a write, and of a delete, is unknown.
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_has_an_unknown_outcome() {
+    let (server, _) = docs().await;
+    let proxy = Proxy::to(server.address()).await;
+    let store = store(config(&proxy.url()));
+    store.upsert("docs", "terms", &[point(1)]).await.unwrap();
+    for delete in [false, true] {
+        proxy.swallow(Swallow::Answers);
+        let write = tokio::spawn({
+            let store = store.clone();
+            async move {
+                if delete {
+                    return store.delete("docs", &[PointId::Num(2)]).await;
+                }
+                store.upsert("docs", "terms", &[point(2)]).await
+            }
+        });
+        proxy.wait_swallowed().await;
+        server
+            .wait_until(|counters| if delete { counters.calls(Call::Delete) == 1 } else { counters.written == 2 })
+            .await;
+        proxy.cut();
+        let error = write.await.unwrap().unwrap_err();
+        assert!(matches!(error, StoreError::Interrupted(_)) && error.has_unknown_outcome(), "{error:?}");
+        proxy.heal();
+        store.settled().await.unwrap();
+    }
+    assert_eq!(ids(&store).await, [DocumentId::Num(1)]);
+}
+
+/// What settles is what the server got before: it must answer now, and get a while for the rest.
+#[tokio::test]
+async fn writes_settle_once_the_server_has_answered_for_a_while() {
+    let (mut server, _) = docs().await;
+    let mut config = config(&server.url());
+    config.settle_time = Duration::from_millis(300);
+    let store = store(config);
+    let asked = Instant::now();
+    store.settled().await.unwrap();
+    assert!(asked.elapsed() >= Duration::from_millis(300));
+
+    server.faults().fail_next(&[Call::Collections], 1, Status::internal("not yet"));
+    let asked = Instant::now();
+    assert!(matches!(store.settled().await, Err(StoreError::Internal(_))));
+    server.vanish();
+    let error = store.settled().await.unwrap_err();
+    assert!(error.is_retryable() && asked.elapsed() < Duration::from_millis(300), "{error:?}");
+    server.come_back();
+    store.settled().await.unwrap();
 }
 
 /// A REST port, a port with another TLS setting: whatever it says, it is no Qdrant, and is named.
@@ -128,6 +188,6 @@ async fn a_server_of_another_protocol_is_unavailable() {
     let (server, _) = docs().await;
     for url in [format!("http://{rest}"), server.url().replace("http", "https")] {
         let error = store(config(&url)).ready().await.unwrap_err();
-        assert!(matches!(&error, StoreError::Unavailable(message) if message.contains(&url)), "{error:?}");
+        assert!(error.is_retryable() && error.to_string().contains(&url), "{error:?}");
     }
 }

@@ -13,6 +13,7 @@ mod database;
 mod faults;
 mod filter;
 mod points;
+mod replica;
 mod service;
 mod stubs;
 mod wire;

@@ -107,6 +107,10 @@ impl VectorStore for Recorded {
         Ok(())
     }
 
+    async fn complete_collection(&self, info: &CollectionInfo, requested: &CollectionSpec) -> Result<(), StoreError> {
+        self.store.complete_collection(info, requested).await
+    }
+
     async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
         self.store.upsert(name, vector_name, points).await
     }
@@ -141,6 +145,10 @@ impl VectorStore for Recorded {
 
     async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
         self.store.delete_alias(alias).await
+    }
+
+    async fn settled(&self) -> Result<(), StoreError> {
+        self.store.settled().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

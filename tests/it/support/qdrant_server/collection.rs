@@ -7,6 +7,7 @@ use qdrant_client::qdrant::vector_input::Variant as VectorInput;
 use qdrant_client::qdrant::vectors_config::Config;
 use qdrant_client::qdrant::{
     CreateCollection, GetPoints, QueryPoints, ScrollPoints, ShardKey, ShardKeySelector, ShardingMethod, query,
+    shard_key,
 };
 use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
@@ -18,6 +19,7 @@ use qdrant_edge::{
 use tempfile::TempDir;
 use tonic::Status;
 
+use super::replica::LaggingReplica;
 use super::{filter, wire};
 
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub struct Collection {
     shard: EdgeShard,
     /// All points are in the one shard, whatever their key.
     shard_keys: Mutex<Vec<ShardKey>>,
+    pub replica: LaggingReplica,
     /// Dropped after the shard, which writes to it until then.
     _folder: Arc<TempDir>,
 }
@@ -43,7 +46,8 @@ impl Collection {
         let path = folder.path().join(number.to_string());
         std::fs::create_dir(&path).map_err(|error| Status::internal(error.to_string()))?;
         let shard = EdgeShard::new(&path, config.build()).map_err(wire::status)?;
-        Ok(Self { made_by: request, shard, shard_keys: Mutex::default(), _folder: folder })
+        let (shard_keys, replica) = (Mutex::default(), LaggingReplica::default());
+        Ok(Self { made_by: request, shard, shard_keys, replica, _folder: folder })
     }
 
     pub fn info(&self) -> Result<qdrant::CollectionInfo, Status> {
@@ -75,7 +79,12 @@ impl Collection {
             let message = "Bad request: Shard Key cannot be created with Auto sharding method";
             return Err(Status::invalid_argument(message));
         }
-        self.shard_keys.lock().unwrap().push(key);
+        let mut keys = self.shard_keys.lock().unwrap();
+        if keys.contains(&key) {
+            let message = format!("Bad request: Sharding key {} already exists for collection", shown(&key));
+            return Err(Status::invalid_argument(message));
+        }
+        keys.push(key);
         Ok(())
     }
 
@@ -90,8 +99,17 @@ impl Collection {
             None if self.made_by.sharding_method() != ShardingMethod::Custom => Ok(()),
             None => Err(Status::invalid_argument("Bad request: Shard key not specified")),
             Some(key) if known.contains(key) => Ok(()),
-            Some(key) => Err(Status::not_found(format!("Not found: Shard key {key:?} not found"))),
+            Some(key) => Err(Status::invalid_argument(format!("Wrong input: Shard key {} not found", shown(key)))),
         }
+    }
+
+    /// Whether the shards that a read is for are there; it may leave it open.
+    pub fn check_read_shard_key(&self, selector: Option<&ShardKeySelector>) -> Result<(), Status> {
+        let known = self.shard_keys.lock().unwrap();
+        let keys = selector.map_or(&[][..], |selector| &selector.shard_keys);
+        keys.iter().find(|key| !known.contains(key)).map_or(Ok(()), |key| {
+            Err(Status::invalid_argument(format!("Bad request: Shard key {} not found", shown(key))))
+        })
     }
 
     /// Writes all points, or none if one of them is wrong.
@@ -114,6 +132,19 @@ impl Collection {
     pub fn delete(&self, ids: Vec<qdrant::PointId>) -> Result<(), Status> {
         let ids = ids.into_iter().map(wire::point_id).collect::<Result<_, _>>()?;
         self.update(PointOperations::DeletePoints { ids })
+    }
+
+    /// Writes as [`Self::upsert`] or [`Self::delete`] do, and has the replica miss it.
+    pub fn unseen_by_replica(
+        &self,
+        ids: Vec<qdrant::PointId>,
+        write: impl FnOnce() -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        let whole = GetPoints { ids: ids.clone(), with_payload: Some(true.into()), ..Default::default() };
+        let before = self.get(whole)?;
+        write()?;
+        self.replica.miss(ids, before);
+        Ok(())
     }
 
     pub fn get(&self, request: GetPoints) -> Result<Vec<qdrant::RetrievedPoint>, Status> {
@@ -215,6 +246,15 @@ impl Collection {
 
     fn update(&self, operation: PointOperations) -> Result<(), Status> {
         self.shard.update(UpdateOperation::PointOperation(operation)).map_err(wire::status)
+    }
+}
+
+/// A shard key as Qdrant prints it.
+fn shown(key: &ShardKey) -> String {
+    match &key.key {
+        Some(shard_key::Key::Keyword(text)) => format!("\"{text}\""),
+        Some(shard_key::Key::Number(number)) => number.to_string(),
+        None => String::new(),
     }
 }
 

@@ -83,6 +83,7 @@ impl Collections for Service {
         request: Request<CreateShardKeyRequest>,
     ) -> Result<Response<CreateShardKeyResponse>, Status> {
         let request = self.admit(Call::ShardKeys, request).await?;
+        self.faults().strike_shard_key().await;
         let key = request.request.and_then(|request| request.shard_key);
         let key = key.ok_or_else(|| Status::invalid_argument("No shard key"))?;
         self.on(&request.collection_name, |it| it.create_shard_key(key)).await?;

@@ -11,6 +11,8 @@ use super::{Call, PATIENCE};
 pub struct Counters {
     /// Calls of each kind that arrived, whatever became of them.
     pub calls: HashMap<Call, usize>,
+    /// Reads of points by id that asked for all replicas.
+    pub consistent_gets: usize,
     /// The number of points of each upsert that arrived.
     pub batches: Vec<usize>,
     /// Upserts that are being answered.
@@ -52,6 +54,10 @@ impl Counts {
 
     pub fn saw(&self, call: Call) {
         self.0.send_modify(|counters| *counters.calls.entry(call).or_default() += 1);
+    }
+
+    pub fn saw_consistent_get(&self) {
+        self.0.send_modify(|counters| counters.consistent_gets += 1);
     }
 
     pub fn wrote(&self, points: usize) {

@@ -43,6 +43,7 @@ impl Call {
 pub struct Faults {
     orders: Mutex<Orders>,
     upserts_held: watch::Sender<bool>,
+    shard_keys_held: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +52,8 @@ struct Orders {
     failures: Vec<Failure>,
     hanging: HashSet<Call>,
     refused: HashSet<PointId>,
+    broken: HashSet<PointId>,
+    replica_lags: bool,
 }
 
 #[derive(Debug)]
@@ -77,6 +80,21 @@ impl Faults {
         self.upserts_held.send_replace(false);
     }
 
+    /// Keeps every creation of a shard key waiting until it is released.
+    pub fn hold_shard_keys(&self) {
+        self.shard_keys_held.send_replace(true);
+    }
+
+    /// Lets the creations of shard keys go on that were held.
+    pub fn release_shard_keys(&self) {
+        self.shard_keys_held.send_replace(false);
+    }
+
+    /// Has one of two replicas miss the writes that come now, and answer reads that don't ask for all replicas.
+    pub fn lag_replica(&self) {
+        self.orders().replica_lags = true;
+    }
+
     /// Answers the next calls of these kinds with a status.
     pub fn fail_next(&self, calls: &[Call], times: usize, status: Status) {
         self.orders().failures.push(Failure { calls: calls.to_vec(), left: Some(times), status });
@@ -97,10 +115,26 @@ impl Faults {
         self.orders().refused.insert(id.into());
     }
 
+    /// Answers INTERNAL to every upsert that holds this point, as Qdrant does where its engine fails on one.
+    pub fn break_on_point(&self, id: impl Into<PointId>) {
+        self.orders().broken.insert(id.into());
+    }
+
     /// Withdraws all orders. Calls that hang stay so.
     pub fn clear(&self) {
         *self.orders() = Orders::default();
         self.release_upserts();
+        self.release_shard_keys();
+    }
+
+    pub(super) fn replica_lags(&self) -> bool {
+        self.orders().replica_lags
+    }
+
+    /// What goes wrong with the creation of a shard key.
+    pub(super) async fn strike_shard_key(&self) {
+        // The sender is this object's: it can't be gone.
+        let _ = self.shard_keys_held.subscribe().wait_for(|held| !held).await;
     }
 
     /// What goes wrong with a call before it is looked at.
@@ -120,8 +154,15 @@ impl Faults {
         // The sender is this object's: it can't be gone.
         let _ = self.upserts_held.subscribe().wait_for(|held| !held).await;
         let orders = self.orders();
-        let refused = points.iter().filter_map(|point| point.id.as_ref()).find(|id| orders.refused.contains(id));
-        refused.map_or(Ok(()), |id| Err(Status::invalid_argument(format!("Wrong input: point {id:?} is refused"))))
+        for id in points.iter().filter_map(|point| point.id.as_ref()) {
+            if orders.refused.contains(id) {
+                return Err(Status::invalid_argument(format!("Wrong input: point {id:?} is refused")));
+            }
+            if orders.broken.contains(id) {
+                return Err(Status::internal(format!("Service internal error: task panicked on point {id:?}")));
+            }
+        }
+        Ok(())
     }
 
     fn orders(&self) -> MutexGuard<'_, Orders> {

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::collection::Collection;
 use super::service::Service;
 use super::stubs::unimplemented_calls;
-use super::{Call, wire};
+use super::{Call, replica, wire};
 
 fn completed() -> Result<Response<PointsOperationResponse>, Status> {
     let result = UpdateResult { operation_id: Some(0), status: UpdateStatus::Completed.into() };
@@ -27,10 +27,17 @@ impl Points for Service {
             return Err(Status::invalid_argument("Bad request: Empty update request"));
         }
         let points = points.into_iter().map(wire::point).collect::<Result<Vec<_>, _>>()?;
-        let (discard, count) = (self.options().discard, points.len());
+        let (discard, count, lags) = (self.options().discard, points.len(), self.faults().replica_lags());
         let upsert = move |it: &Collection| {
             it.check_shard_key(shard_key_selector.as_ref())?;
-            if discard { it.check(&points) } else { it.upsert(points) }
+            if discard {
+                it.check(&points)
+            } else if lags {
+                let ids = points.iter().map(|point| wire::wire_id(point.id)).collect();
+                it.unseen_by_replica(ids, || it.upsert(points))
+            } else {
+                it.upsert(points)
+            }
         };
         self.on(&collection_name, upsert).await?;
         self.counts().wrote(count);
@@ -38,7 +45,8 @@ impl Points for Service {
     }
 
     async fn delete(&self, request: Request<DeletePoints>) -> Result<Response<PointsOperationResponse>, Status> {
-        let DeletePoints { collection_name, points, .. } = self.admit(Call::Delete, request).await?;
+        let DeletePoints { collection_name, points, shard_key_selector, .. } =
+            self.admit(Call::Delete, request).await?;
         let Some(PointsSelectorOneOf::Points(PointsIdsList { ids })) = points.and_then(|it| it.points_selector_one_of)
         else {
             return Err(Status::unimplemented("the test server deletes by id only"));
@@ -46,13 +54,32 @@ impl Points for Service {
         if ids.is_empty() {
             return Err(Status::invalid_argument("Bad request: Empty update request"));
         }
-        self.on(&collection_name, |it| it.delete(ids)).await?;
+        let lags = self.faults().replica_lags();
+        let delete = move |it: &Collection| {
+            it.check_shard_key(shard_key_selector.as_ref())?;
+            if lags { it.unseen_by_replica(ids.clone(), || it.delete(ids)) } else { it.delete(ids) }
+        };
+        self.on(&collection_name, delete).await?;
         completed()
     }
 
     async fn get(&self, request: Request<GetPoints>) -> Result<Response<GetResponse>, Status> {
         let request = self.admit(Call::Get, request).await?;
-        let result = self.on(&request.collection_name.clone(), |it| it.get(request)).await?;
+        let collection_name = request.collection_name.clone();
+        let consistency = request.read_consistency.clone();
+        if replica::is_all(consistency.as_ref()) {
+            self.counts().saw_consistent_get();
+        }
+        let lags = self.faults().replica_lags();
+        let get = move |it: &Collection| {
+            it.check_read_shard_key(request.shard_key_selector.as_ref())?;
+            if !lags {
+                it.replica.catch_up();
+            }
+            let asked = request.ids.clone();
+            Ok(it.replica.answer(&asked, consistency.as_ref(), it.get(request)?))
+        };
+        let result = self.on(&collection_name, get).await?;
         Ok(Response::new(GetResponse { result, ..Default::default() }))
     }
 
@@ -64,13 +91,23 @@ impl Points for Service {
 
     async fn query(&self, request: Request<QueryPoints>) -> Result<Response<QueryResponse>, Status> {
         let request = self.admit(Call::Query, request).await?;
-        let result = self.on(&request.collection_name.clone(), |it| it.query(request)).await?;
+        let collection_name = request.collection_name.clone();
+        let query = |it: &Collection| {
+            it.check_read_shard_key(request.shard_key_selector.as_ref())?;
+            it.query(request)
+        };
+        let result = self.on(&collection_name, query).await?;
         Ok(Response::new(QueryResponse { result, ..Default::default() }))
     }
 
     async fn scroll(&self, request: Request<ScrollPoints>) -> Result<Response<ScrollResponse>, Status> {
         let request = self.admit(Call::Scroll, request).await?;
-        let (result, next_page_offset) = self.on(&request.collection_name.clone(), |it| it.scroll(request)).await?;
+        let collection_name = request.collection_name.clone();
+        let scroll = |it: &Collection| {
+            it.check_read_shard_key(request.shard_key_selector.as_ref())?;
+            it.scroll(request)
+        };
+        let (result, next_page_offset) = self.on(&collection_name, scroll).await?;
         Ok(Response::new(ScrollResponse { next_page_offset, result, ..Default::default() }))
     }
 

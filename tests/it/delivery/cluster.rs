@@ -1,0 +1,106 @@
+//! What a Qdrant cluster adds: shard keys that come after their collection, and replicas that lag behind.
+
+use splade_sidecar::proto::{CollectionOptions, DeleteRequest, IngestOptions};
+
+use super::{remote, stored};
+use crate::support::qdrant_server::{Call, QdrantServer};
+use crate::support::sidecar::Sidecar;
+use crate::support::upload::{COLLECTION, Got, Upload, docs, id, ingest, options};
+
+const KEY: &str = "tenant-1";
+
+async fn tenant(server: &QdrantServer, flags: &[&str]) -> Sidecar {
+    remote(server, &[&["--qdrant-shard-key", KEY], flags].concat()).await
+}
+
+/// Options that create the collection with the shard key.
+fn keyed() -> IngestOptions {
+    let shard_keys = vec![KEY.to_owned()];
+    let collection_options = CollectionOptions { shard_keys, ..Default::default() };
+    IngestOptions { collection_options: Some(collection_options), ..options() }
+}
+
+fn existing() -> IngestOptions {
+    IngestOptions { create_collection: false, ..options() }
+}
+
+fn assert_indexed(got: &Got, count: usize) {
+    assert_eq!(got.indexed().len(), count, "{:?}", got.rejected());
+}
+
+/// Clients come between a collection and its shard key: to the sidecar that creates both, and to another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_wait_for_the_shard_key_of_a_new_collection() {
+    let server = QdrantServer::start();
+    let sidecars = [tenant(&server, &[]).await, tenant(&server, &[]).await];
+    server.faults().hold_shard_keys();
+    let creator = tokio::spawn(ingest(sidecars[0].index().await, keyed(), docs(1..=10)));
+    server.wait_until(|counters| counters.calls(Call::ShardKeys) == 1).await;
+    let mut between = Vec::new();
+    for (sidecar, options, first) in [
+        (&sidecars[0], existing(), 101),
+        (&sidecars[1], existing(), 201),
+        (&sidecars[1], IngestOptions { skip_unchanged: true, ..existing() }, 301),
+        (&sidecars[1], keyed(), 401),
+    ] {
+        between.push(tokio::spawn(ingest(sidecar.index().await, options, docs(first..first + 10))));
+    }
+    // The last creates the key too; the others are refused at least once.
+    server
+        .wait_until(|counters| {
+            let [keys, upserts, gets] = [Call::ShardKeys, Call::Upsert, Call::Get].map(|call| counters.calls(call));
+            keys == 2 && upserts >= 2 && gets >= 1
+        })
+        .await;
+    server.faults().release_shard_keys();
+    assert_indexed(&creator.await.unwrap(), 10);
+    for ingest in between {
+        assert_indexed(&ingest.await.unwrap(), 10);
+    }
+}
+
+/// The creator dies before it has created the shard key: the next client with create_collection completes the
+/// collection, also one that names no keys; until then documents are rejected with what is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_without_its_shard_key_is_usable_again() {
+    let server = QdrantServer::start();
+    let creator = tenant(&server, &[]).await;
+    server.faults().hang(&[Call::ShardKeys]);
+    let opening = tokio::spawn(ingest(creator.index().await, keyed(), docs(1..=10)));
+    server.wait_until(|counters| counters.calls(Call::ShardKeys) == 1).await;
+    opening.abort();
+    server.faults().clear();
+
+    let sidecar = tenant(&server, &["--retry-deadline", "1s"]).await;
+    let got = ingest(sidecar.index().await, existing(), docs(1..=10)).await;
+    assert_eq!(got.rejected().len(), 10);
+    for rejection in got.results.iter().filter_map(|result| result.rejection.as_ref()) {
+        assert_eq!(rejection.reason, "STORE_UNAVAILABLE");
+        let message = &rejection.message;
+        assert!(message.contains(KEY) && message.contains("--qdrant-shard-key"), "{message}");
+    }
+    assert_indexed(&ingest(sidecar.index().await, options(), docs(1..=10)).await, 10);
+    assert_indexed(&ingest(sidecar.index().await, existing(), docs(11..=20)).await, 10);
+}
+
+/// A point that was deleted, or changed, is still what it was on a replica that lags behind: it is not UNCHANGED.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_lags_behind_confirms_nothing() {
+    let server = QdrantServer::start();
+    let sidecar = remote(&server, &[]).await;
+    assert_indexed(&ingest(sidecar.index().await, options(), docs(1..=10)).await, 10);
+    server.faults().lag_replica();
+    let ids = [1, 2].map(id).to_vec();
+    let delete = DeleteRequest { collection: COLLECTION.to_owned(), ids };
+    sidecar.index().await.delete(delete).await.unwrap();
+
+    let skipping = IngestOptions { skip_unchanged: true, ..options() };
+    let mut upload = Upload::open(sidecar.index().await, skipping).await.unwrap();
+    assert!(upload.push(docs(1..=10)).await);
+    upload.finish();
+    let (got, end) = upload.rest().await;
+    end.unwrap();
+    got.one_each(10);
+    assert_eq!(got.indexed().into_iter().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(stored(&server, 1..=10).await.len(), 10);
+}

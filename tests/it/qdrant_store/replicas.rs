@@ -1,0 +1,48 @@
+//! A collection with several replicas, of which one is behind or away.
+
+use splade_sidecar::store::VectorStore;
+use splade_sidecar::types::{DIGEST_FIELD, Digest, Point, PointId};
+use tonic::Status;
+
+use super::{docs, point};
+use crate::support::qdrant_server::Call;
+
+/// A point that says what it was made of.
+fn made_of(id: u64, digest: &str) -> Point {
+    let payload = [(DIGEST_FIELD.to_owned(), digest.into())].into_iter().collect();
+    Point { payload, ..point(id) }
+}
+
+/// A replica that missed a delete or an update confirms nothing.
+#[tokio::test]
+async fn digests_are_what_all_replicas_have() {
+    let (server, store) = docs().await;
+    let digest = |digest: &str| Digest::of_stored(&made_of(0, digest).payload).unwrap();
+    let all = [1, 2, 3, 4].map(PointId::Num);
+    store.upsert("docs", "terms", &[1, 2, 3].map(|id| made_of(id, "old"))).await.unwrap();
+    server.faults().lag_replica();
+    store.delete("docs", &all[..1]).await.unwrap();
+    store.upsert("docs", "terms", &[made_of(2, "new"), made_of(4, "new")]).await.unwrap();
+
+    assert_eq!(store.digests("docs", &all).await.unwrap(), [(PointId::Num(3), digest("old"))].into());
+    let counters = server.counters();
+    assert_eq!((counters.calls(Call::Get), counters.consistent_gets), (1, 1));
+
+    server.faults().clear();
+    let caught_up = [(2, "new"), (3, "old"), (4, "new")].map(|(id, text)| (PointId::Num(id), digest(text)));
+    assert_eq!(store.digests("docs", &all).await.unwrap(), caught_up.into());
+}
+
+/// Qdrant's answer while a replica is away. Nothing is known then, and documents are not held up.
+#[tokio::test]
+async fn nothing_is_known_of_points_while_a_replica_is_away() {
+    let (server, store) = docs().await;
+    store.upsert("docs", "terms", &[made_of(1, "old")]).await.unwrap();
+    let message = "Service internal error: The replica set for shard 0 on peer 1 does not have enough active replicas";
+    server.faults().fail_next(&[Call::Get], 1, Status::internal(message));
+    assert!(store.digests("docs", &[PointId::Num(1)]).await.unwrap().is_empty());
+    assert_eq!(store.digests("docs", &[PointId::Num(1)]).await.unwrap().len(), 1);
+
+    server.faults().fail_next(&[Call::Get], 1, Status::unavailable("gone"));
+    assert!(store.digests("docs", &[PointId::Num(1)]).await.unwrap_err().is_retryable());
+}

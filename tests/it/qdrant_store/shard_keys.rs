@@ -1,0 +1,139 @@
+//! Collections that are sharded by key. They are created in two steps, and clients may come in between.
+
+use std::sync::Arc;
+
+use splade_sidecar::store::{QdrantStore, StoreError, VectorStore};
+use splade_sidecar::types::{CollectionSpec, PointId, Sharding};
+use tonic::Status;
+
+use super::{docs, point, query, spec, store};
+use crate::support::qdrant_server::{Call, QdrantServer};
+use crate::support::remote_stores::config;
+
+/// A store that writes to a shard key.
+fn tenant(server: &QdrantServer, key: &str) -> Arc<QdrantStore> {
+    let mut config = config(&server.url());
+    config.shard_key = Some(key.to_owned());
+    store(config)
+}
+
+fn keyed(keys: &[&str]) -> CollectionSpec {
+    let keys = keys.iter().map(|&key| key.to_owned()).collect();
+    CollectionSpec { sharding: Sharding { shards: 2, keys, ..Sharding::single() }, ..spec() }
+}
+
+async fn complete(store: &QdrantStore, keys: &[&str]) -> Result<(), StoreError> {
+    let info = store.collection("new").await?.unwrap();
+    store.complete_collection(&info, &keyed(keys)).await
+}
+
+async fn keys(store: &QdrantStore) -> Vec<String> {
+    store.collection("new").await.unwrap().unwrap().spec.sharding.keys
+}
+
+/// A collection `new` without any shard key, as a process leaves it that dies before it has created one.
+async fn half_created(store: &QdrantStore, server: &QdrantServer) {
+    server.faults().fail_next(&[Call::ShardKeys], 1, Status::unavailable("died"));
+    store.create_collection("new", &keyed(&["tenant-1"])).await.unwrap_err();
+    assert_eq!(keys(store).await, [""; 0]);
+}
+
+/// A collection that is created with shard keys is written with one of them.
+#[tokio::test]
+async fn a_collection_with_shard_keys_is_written_with_one() {
+    let (server, plain) = docs().await;
+    let store = tenant(&server, "tenant-1");
+    for (store, keys) in [(&store, &[][..]), (&store, &["tenant-2"]), (&plain, &["tenant-1"])] {
+        let error = store.create_collection("new", &keyed(keys)).await.unwrap_err();
+        let StoreError::InvalidOption { option, message } = error else { panic!("{error:?}") };
+        assert!(option == "shard_keys" && message.contains("--qdrant-shard-key"), "{message}");
+        assert_eq!(plain.collection("new").await, Ok(None));
+        assert_eq!(
+            store.create_collection("docs", &keyed(keys)).await,
+            Err(StoreError::AlreadyExists("docs".to_owned()))
+        );
+    }
+    let spec = keyed(&["tenant-1", "tenant-2"]);
+    store.create_collection("new", &spec).await.unwrap();
+    assert_eq!(store.collection("new").await.unwrap().unwrap().spec, spec);
+    store.upsert("new", "terms", &[point(1)]).await.unwrap();
+    assert_eq!(store.collection("new").await.unwrap().unwrap().point_count, 1);
+    let error = plain.upsert("new", "terms", &[point(1)]).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(message) if message.contains("Shard key not specified")), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_shard_key_that_is_not_there_yet_is_waited_for() {
+    let server = QdrantServer::start();
+    let (creator, writer) = (tenant(&server, "tenant-1"), tenant(&server, "tenant-1"));
+    server.faults().hold_shard_keys();
+    let created = tokio::spawn(async move { creator.create_collection("new", &keyed(&["tenant-1"])).await });
+    server.wait_until(|counters| counters.calls(Call::ShardKeys) == 1).await;
+    let ids = [PointId::Num(1)];
+    for error in [
+        writer.upsert("new", "terms", &[point(1)]).await,
+        writer.delete("new", &ids).await,
+        writer.digests("new", &ids).await.map(drop),
+        writer.search("new", query()).await.map(drop),
+    ] {
+        let error = error.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)) && !error.has_unknown_outcome(), "{error:?}");
+        let text = error.to_string();
+        assert!(["`new`", "`tenant-1`", "--qdrant-shard-key"].iter().all(|part| text.contains(part)), "{text}");
+    }
+    server.faults().release_shard_keys();
+    created.await.unwrap().unwrap();
+    writer.upsert("new", "terms", &[point(1)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_collection_that_lacks_its_shard_key_is_completed() {
+    let server = QdrantServer::start();
+    let (first, second) = (tenant(&server, "tenant-1"), tenant(&server, "tenant-2"));
+    half_created(&first, &server).await;
+    server.faults().fail_next(&[Call::ShardKeys], 1, Status::unavailable("busy"));
+    let error = complete(&first, &[]).await.unwrap_err();
+    assert!(error.is_retryable() && error.to_string().contains("`tenant-1` could not be created yet"), "{error}");
+
+    complete(&first, &[]).await.unwrap();
+    first.upsert("new", "terms", &[point(1)]).await.unwrap();
+    complete(&second, &["tenant-2", "tenant-3"]).await.unwrap();
+    assert_eq!(keys(&first).await, ["tenant-1", "tenant-2", "tenant-3"]);
+    let calls = server.counters().calls(Call::ShardKeys);
+    for (store, requested) in [(&first, &[][..]), (&second, &["tenant-1"]), (&store(config(&server.url())), &["x"])] {
+        complete(store, requested).await.unwrap();
+    }
+    assert_eq!(server.counters().calls(Call::ShardKeys), calls, "a complete collection was changed");
+}
+
+/// Two processes find the same collection without its key.
+#[tokio::test]
+async fn a_shard_key_may_be_created_twice_at_once() {
+    let server = QdrantServer::start();
+    let stores = [tenant(&server, "tenant-1"), tenant(&server, "tenant-1")];
+    half_created(&stores[0], &server).await;
+    server.faults().hold_shard_keys();
+    let completed = stores.map(|store| tokio::spawn(async move { complete(&store, &[]).await }));
+    server.wait_until(|counters| counters.calls(Call::ShardKeys) == 3).await;
+    server.faults().release_shard_keys();
+    for completed in completed {
+        completed.await.unwrap().unwrap();
+    }
+    assert_eq!(keys(&tenant(&server, "tenant-1")).await, ["tenant-1"]);
+}
+
+#[tokio::test]
+async fn a_shard_key_that_can_not_be_created_is_explained() {
+    let (server, plain) = docs().await;
+    let store = tenant(&server, "tenant-1");
+    let info = plain.collection("docs").await.unwrap().unwrap();
+    plain.complete_collection(&info, &keyed(&["tenant-1"])).await.unwrap();
+    let error = store.complete_collection(&info, &spec()).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(message) if message.contains("not sharded by key")), "{error:?}");
+
+    // As a server that is not a cluster says it.
+    server.faults().fail_next(&[Call::ShardKeys], 1, Status::unimplemented("Qdrant is running in standalone mode"));
+    let error = store.create_collection("new", &keyed(&["tenant-1"])).await.unwrap_err();
+    let StoreError::Failed(message) = error else { panic!("{error:?}") };
+    assert!(message.contains("delete the collection") && message.contains("standalone"), "{message}");
+}
