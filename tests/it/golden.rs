@@ -40,7 +40,7 @@ fn golden_folder() -> PathBuf {
 fn encode(side: &Side, texts: &[String]) -> Vec<SparseVector> {
     let ids: Vec<Vec<u32>> = texts.iter().map(|text| side.tokenizer.tokenize(text).unwrap().ids).collect();
     let batch: TokenBatch = ids.iter().map(Vec::as_slice).collect();
-    side.encoder.encode(&batch, &mut || {}).unwrap()
+    side.encoder.encode(&batch, &mut || {}).unwrap().into_iter().map(Result::unwrap).collect()
 }
 
 /// Encodes all texts as packed batches and compares each with its golden vector.
