@@ -165,3 +165,22 @@ async fn a_text_with_a_window_that_the_encoder_panics_on_is_refused_alone() {
     run(worker);
     assert_eq!(*log.lock().unwrap(), ["flow: encoded", "wing: INTERNAL", "sea: encoded"]);
 }
+
+/// Law: a text of which one window has no finite vector has none, and its neighbours are not touched by that.
+#[tokio::test]
+async fn a_window_without_a_finite_vector_leaves_its_text_without_one() {
+    let log = Log::default();
+    let bad = token(&model(Arc::default()), "body");
+    let model = model(Arc::new(Fake { not_finite: Some(bad), ..Fake::default() }));
+    let long = |name: &str, last: &str| {
+        let text = format!("{name} {} {last}", "flow ".repeat(500));
+        EncodeJob { long_text: LongText::Window { overlap: 3 }, ..job(&model, &log, name, &text) }
+    };
+    let bulk = vec![long("flow", "moon"), long("wing", "body"), job(&model, &log, "moon", "moon")];
+    let (lane, worker) = filled(Vec::new(), bulk, 512).await;
+    drop(lane);
+    run(worker);
+    let mut log = log.lock().unwrap().clone();
+    log.sort();
+    assert_eq!(log, ["flow: encoded", "moon: encoded", "wing: INTERNAL"]);
+}
