@@ -161,8 +161,10 @@ pub fn model(folder: &Path) {
                 let side = model.side(role);
                 let Ok(tokens) = side.tokenizer.tokenize("The quick brown fox [MASK] déjà vu 42.") else { continue };
                 let batch = TokenBatch::from_iter([&tokens.ids[..], tokens.ids.get(..1).unwrap_or_default()]);
-                if let Ok(vectors) = side.encoder.encode(&batch, &mut || {}) {
-                    assert!(vectors.len() == 2 && vectors[0].values().iter().all(|value| value.is_finite()));
+                if let Ok(outputs) = side.encoder.encode(&batch, &mut || {}) {
+                    assert_eq!(outputs.len(), 2);
+                    let vectors = outputs.iter().flatten();
+                    assert!(vectors.flat_map(SparseVector::values).all(|value| value.is_finite()));
                 }
             }
         }

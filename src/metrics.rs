@@ -90,6 +90,8 @@ metrics! {
         "Texts longer than the model takes that were encoded as several windows";
     Counter ENCODER_FAILURES "splade_encoder_failures_total" Count []
         "Batches on which an encoder panicked or failed";
+    Counter NONFINITE_VECTORS "splade_nonfinite_vectors_total" Count ["model": &[]]
+        "Texts, or windows of a text, whose vector is not finite (NaN or infinity); their texts are rejected";
     Histogram UPSERT_POINTS "splade_upsert_points" Count []
         "Points of one upsert";
     Histogram UPSERT_SECONDS "splade_upsert_seconds" Seconds ["outcome": &["ok", "retry", "error"]]

@@ -9,7 +9,7 @@ use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use axum::{Json, Router};
-use metrics::gauge;
+use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -54,6 +54,7 @@ impl Observed {
         shared.pipeline.observe();
         for model in shared.models.iter() {
             let ModelSummary { name, architecture, dtype, device, fingerprint, .. } = ModelSummary::from(&**model);
+            counter!(names::NONFINITE_VECTORS, "model" => name.clone()).increment(0);
             let labels = [
                 ("model", name),
                 ("architecture", architecture),

@@ -118,6 +118,14 @@ impl Backend {
         }
     }
 
+    /// The dtype of its results: of products in 8 bits, too, those are float32.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Self::Kernels { .. } => DType::F32,
+            Self::Candle { dtype, .. } => *dtype,
+        }
+    }
+
     /// The kind of device it is on: cpu, cuda or metal.
     pub fn device_kind(&self) -> &'static str {
         match self {

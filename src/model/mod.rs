@@ -36,7 +36,7 @@ use crate::types::{Fingerprint, Role};
 
 pub use backend::{Backend, DeviceName, Precision};
 pub use batch::TokenBatch;
-pub use encoder::{Encoder, SpladeEncoder};
+pub use encoder::{Encoder, NonFiniteOutput, Output, SpladeEncoder};
 pub use error::ModelError;
 pub use models::Models;
 pub use prune::prune;
@@ -106,7 +106,7 @@ impl Model {
     /// Encodes a text in each role, so that the first request doesn't pay for what is made on first use.
     ///
     /// # Errors
-    /// If an encoder fails, which means that the weights are not usable.
+    /// If an encoder fails, or its output is not finite, which means that the weights are not usable.
     pub fn warm_up(&self) -> Result<(), ModelError> {
         std::iter::once(&self.document).chain(&self.query).try_for_each(Side::warm_up)
     }
@@ -132,7 +132,11 @@ impl Side {
     fn warm_up(&self) -> Result<(), ModelError> {
         let tokens = self.tokenizer.tokenize("warm").map_err(|error| ModelError::Unusable(error.to_string()))?;
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
-        self.encoder.encode(&batch, &mut || {}).map_err(|error| ModelError::Unusable(error.to_string()))?;
-        Ok(())
+        let outputs =
+            self.encoder.encode(&batch, &mut || {}).map_err(|error| ModelError::Unusable(error.to_string()))?;
+        outputs.into_iter().try_for_each(|output| match output {
+            Ok(_) => Ok(()),
+            Err(error) => Err(ModelError::Unusable(error.to_string())),
+        })
     }
 }

@@ -13,9 +13,9 @@ pub fn prune(vector: &mut SparseVector, pruning: Pruning) -> Pruned {
     let mut kept: Vec<(u32, f32)> = vector.iter().collect();
     kept.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let cut = kept.split_off(count(&kept, pruning));
-    kept.sort_unstable_by_key(|&(index, _)| index);
-    *vector = SparseVector::default();
-    kept.into_iter().for_each(|(index, weight)| vector.push(index, weight));
+    let mut kept: Vec<u32> = kept.into_iter().map(|(index, _)| index).collect();
+    kept.sort_unstable();
+    vector.retain(|index, _| kept.binary_search(&index).is_ok());
     Pruned { terms: cut.len(), weight: sum(&cut) as f32 }
 }
 

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use candle_core::bail;
 use serde::Deserialize;
 
 use super::settings::{TokenizerSettings, read_json, read_optional, tokenizer_max_length};
 use super::weights::{self, Weights};
-use super::{Encoder, ModelError, TokenBatch, Tokenizer, files};
+use super::{Encoder, ModelError, NonFiniteOutput, Output, TokenBatch, Tokenizer, files};
 use crate::types::SparseVector;
 
 /// What is known of a static side before its weights are read.
@@ -100,16 +101,43 @@ impl StaticEncoder {
     }
 }
 
+impl StaticEncoder {
+    /// The vector of one sequence: a token counts once, however often it is there.
+    fn vector(&self, ids: &[u32]) -> candle_core::Result<Output> {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut vector = SparseVector::default();
+        for id in ids {
+            let Some(&weight) = self.weights.get(id as usize) else { bail!("token {id} has no weight") };
+            if vector.push(id, weight).is_err() {
+                return Ok(Err(NonFiniteOutput));
+            }
+        }
+        Ok(Ok(vector))
+    }
+}
+
 impl Encoder for StaticEncoder {
-    fn encode(&self, batch: &TokenBatch, _between: &mut dyn FnMut()) -> candle_core::Result<Vec<SparseVector>> {
-        let vectors = batch.sequences().map(|ids| {
-            // A token counts once, however often it is there.
-            let mut ids = ids.to_vec();
-            ids.sort_unstable();
-            let mut vector = SparseVector::default();
-            ids.iter().for_each(|&id| vector.push(id, self.weights.get(id as usize).copied().unwrap_or_default()));
-            vector
-        });
-        Ok(vectors.collect())
+    fn encode(&self, batch: &TokenBatch, _between: &mut dyn FnMut()) -> candle_core::Result<Vec<Output>> {
+        batch.sequences().map(|ids| self.vector(ids)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_that_are_not_finite_are_never_dropped() {
+        assert!(StaticEncoder::new(vec![1.0, f32::NAN]).is_err());
+        assert!(StaticEncoder::new(vec![f32::INFINITY]).is_err());
+        // Past the check, such a weight is an error of the texts that have its token.
+        let encoder = StaticEncoder { weights: vec![0.5, f32::NAN, 0.25] };
+        let batch = TokenBatch::from_iter([&[2, 0, 2][..], &[0, 1], &[]]);
+        let outputs = encoder.encode(&batch, &mut || {}).unwrap();
+        let vector = SparseVector::new(vec![0, 2], vec![0.5, 0.25]).unwrap();
+        assert_eq!(outputs, [Ok(vector), Err(NonFiniteOutput), Ok(SparseVector::default())]);
+        assert!(encoder.encode(&TokenBatch::from_iter([&[3][..]]), &mut || {}).is_err());
     }
 }

@@ -14,6 +14,8 @@ pub enum InvalidSparseVector {
     Lengths { indices: usize, values: usize },
     #[error("index {0} is given twice; give each index once")]
     Duplicate(u32),
+    #[error("index {0} is below the one before it; append indices in ascending order")]
+    Descending(u32),
     #[error("the value of index {0} is not a finite number; send finite numbers")]
     NotFinite(u32),
 }
@@ -40,15 +42,26 @@ impl SparseVector {
         Ok(Self { indices, values })
     }
 
-    /// Appends an entry, if its index is above all others and its value is finite and not zero; otherwise does nothing.
+    /// Appends an entry. Zeros are dropped.
     ///
     /// This is how the head writes a vector: it walks the vocabulary upwards.
-    pub fn push(&mut self, index: u32, value: f32) {
-        let ascending = self.indices.last().is_none_or(|&last| last < index);
-        if ascending && value.is_finite() && value != 0.0 {
+    ///
+    /// # Errors
+    /// A value that is not finite, or an index that is not above all others. The vector is as it was.
+    pub fn push(&mut self, index: u32, value: f32) -> Result<(), InvalidSparseVector> {
+        match self.indices.last() {
+            Some(&last) if index == last => return Err(InvalidSparseVector::Duplicate(index)),
+            Some(&last) if index < last => return Err(InvalidSparseVector::Descending(index)),
+            _ => {}
+        }
+        if !value.is_finite() {
+            return Err(InvalidSparseVector::NotFinite(index));
+        }
+        if value != 0.0 {
             self.indices.push(index);
             self.values.push(value);
         }
+        Ok(())
     }
 
     pub fn indices(&self) -> &[u32] {
@@ -162,11 +175,16 @@ mod tests {
     }
 
     #[test]
-    fn push_keeps_the_order() {
+    fn push_keeps_the_order_and_drops_nothing_but_zeros() {
         let mut vector = SparseVector::default();
-        for (index, value) in [(3, 1.0), (3, 2.0), (2, 1.0), (4, 0.0), (5, f32::INFINITY), (6, 0.5)] {
-            vector.push(index, value);
+        assert_eq!(vector.push(3, 1.0), Ok(()));
+        assert_eq!(vector.push(3, 2.0), Err(InvalidSparseVector::Duplicate(3)));
+        assert_eq!(vector.push(2, 1.0), Err(InvalidSparseVector::Descending(2)));
+        assert_eq!(vector.push(4, 0.0), Ok(()));
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(vector.push(5, value), Err(InvalidSparseVector::NotFinite(5)));
         }
+        assert_eq!(vector.push(6, 0.5), Ok(()));
         assert_eq!(vector.iter().collect::<Vec<_>>(), [(3, 1.0), (6, 0.5)]);
     }
 }

@@ -12,6 +12,7 @@ mod listing;
 mod long_texts;
 mod metrics;
 mod models;
+mod nonfinite;
 mod pruning;
 mod refusals;
 mod restart;

@@ -7,10 +7,10 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertForMaskedLM, Config};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use splade_sidecar::model::{Backend, Model, Side, TokenBatch};
+use splade_sidecar::model::{Backend, Model, NonFiniteOutput, Output, Side, TokenBatch};
 use splade_sidecar::types::SparseVector;
 
-use crate::support::models::{folder, splade_tiny};
+use crate::support::models::{change_embedding, changed, folder, random, splade_tiny, token_of};
 
 /// Terms heavier than this must be the same; weights may differ by [`TOLERANCE`].
 const SIGNIFICANT: f32 = 1e-3;
@@ -38,6 +38,10 @@ fn golden_folder() -> PathBuf {
 }
 
 fn encode(side: &Side, texts: &[String]) -> Vec<SparseVector> {
+    outputs(side, texts).into_iter().map(Result::unwrap).collect()
+}
+
+fn outputs(side: &Side, texts: &[String]) -> Vec<Output> {
     let ids: Vec<Vec<u32>> = texts.iter().map(|text| side.tokenizer.tokenize(text).unwrap().ids).collect();
     let batch: TokenBatch = ids.iter().map(Vec::as_slice).collect();
     side.encoder.encode(&batch, &mut || {}).unwrap()
@@ -151,6 +155,58 @@ fn a_vector_does_not_depend_on_its_neighbours() {
             }
         }
     }
+}
+
+/// Law: a text with a token whose embedding is not finite, or overflows, has no vector, in any family, dtype and pooling; those of
+/// its neighbours are what they are without it, to the bit.
+#[test]
+fn a_text_that_overflows_is_an_error_of_its_own() {
+    const TEXTS: [&str; 4] = ["a wing in a slipstream", "heat", "the moon and the sea", "a wing"];
+    let names = ["bert-random-untied", "bert-random-sum", "bert-random-log1p", "roberta-random-untied"];
+    let candle = Backend::Candle { device: Device::Cpu, dtype: DType::F32 };
+    for name in names.into_iter().chain(["distilbert-random-untied", "modernbert-random-untied"]) {
+        let tokenizer = random(name).document.tokenizer;
+        let bad = token_of(&tokenizer, TEXTS[2], &[TEXTS[0], TEXTS[1], TEXTS[3]]);
+        let spoilers: [fn(&mut [f32]); 5] = [
+            |row| row[3] = f32::NAN,
+            |row| row[3] = f32::NEG_INFINITY,
+            |row| row[3] = 1e38,
+            |row| row[3] = 1e30,
+            |row| row.fill(3e38),
+        ];
+        for (number, spoil) in spoilers.into_iter().enumerate() {
+            let sound = changed(name, |tensors| change_embedding(tensors, bad, |_| {}));
+            let spoilt = changed(name, |tensors| change_embedding(tensors, bad, spoil));
+            for backend in [Backend::default(), Backend::Kernels { int8: true }, candle.clone()] {
+                let load = |folder: &Path| Model::load(name, folder, &backend).unwrap().document;
+                let (sound, spoilt) = (load(sound.path()), load(spoilt.path()));
+                let texts = TEXTS.map(str::to_owned);
+                let expected = encode(&sound, &texts);
+                for (at, output) in outputs(&spoilt, &texts).into_iter().enumerate() {
+                    let case = format!("{name} {backend:?}: {} with spoiler {number}", texts[at]);
+                    if at == 2 {
+                        assert_eq!(output, Err(NonFiniteOutput), "{case}");
+                    } else {
+                        assert!(!expected[at].is_empty(), "{case}");
+                        assert_eq!(output.as_ref(), Ok(&expected[at]), "{case}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A model of which no text has a vector is not served.
+#[test]
+fn a_model_whose_output_is_never_finite_is_refused() {
+    let spoilt = changed("bert-random-untied", |tensors| {
+        let name = "bert.encoder.layer.0.output.dense.bias";
+        let nan = (&tensors[name] * f64::NAN).unwrap();
+        tensors.insert(name.to_owned(), nan);
+    });
+    let model = Model::load("spoilt", spoilt.path(), &Backend::default()).unwrap();
+    let error = model.warm_up().unwrap_err().to_string();
+    assert!(error.contains("not finite") && error.contains("fetch them again"), "{error}");
 }
 
 /// The packed forward pass gives what candle's own padded one does.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use splade_sidecar::model::{Backend, Model};
 use tempfile::TempDir;
 
-use crate::support::models::folder;
+use crate::support::models::{copy_folder, folder};
 
 /// A copy of a small random model, to be spoilt.
 fn copy() -> (TempDir, PathBuf) {
@@ -25,18 +25,6 @@ fn copy_of(model: &str) -> (TempDir, PathBuf) {
     copy_folder(&folder(model), copy.path());
     let path = copy.path().to_owned();
     (copy, path)
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    for file in std::fs::read_dir(from).unwrap() {
-        let (from, to) = (file.as_ref().unwrap().path(), to.join(file.unwrap().file_name()));
-        if from.is_dir() {
-            std::fs::create_dir(&to).unwrap();
-            copy_folder(&from, &to);
-        } else {
-            std::fs::copy(from, to).unwrap();
-        }
-    }
 }
 
 fn error_of(folder: &Path) -> String {

@@ -9,6 +9,7 @@ use rten_tensor::{Layout as _, NdTensorView};
 use rten_vecmath::Softmax;
 
 use super::elements;
+use super::finite::magnitude;
 use super::rope::Rope;
 
 /// Queries of one product: keeps the scores of a long sequence small, `QUERY_BLOCK × length`.
@@ -48,13 +49,17 @@ impl Attention<'_> {
                 (queries, keys) = (rope.turn_all(&queries)?, rope.turn_all(&keys)?);
             }
             let scale = 1.0 / (queries.dim(2)? as f64).sqrt();
-            let mut scores = (queries.matmul(&keys.t()?)?.to_dtype(DType::F32)? * scale)?;
+            let scores = queries.matmul(&keys.t()?)?;
+            // 0, or NaN for a query with a score of −∞, which is an overflow here: its share would be 0, as if it were small. NaN
+            // and +∞ need no such care, they make the whole row NaN.
+            let poison = (scores.min_keepdim(D::Minus1)?.to_dtype(DType::F32)? * 0.0)?;
+            let mut scores = (scores.to_dtype(DType::F32)? * scale)?;
             if let Some(reach) = self.reach.filter(|&reach| reach + 1 < length) {
                 let far = |query: usize, key: usize| if query.abs_diff(key) > reach { f32::NEG_INFINITY } else { 0.0 };
                 let mask = (0..length).flat_map(|query| (0..length).map(move |key| far(query, key))).collect();
                 scores = scores.broadcast_add(&Tensor::from_vec(mask, (length, length), scores.device())?)?;
             }
-            let shares = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
+            let shares = scores.broadcast_sub(&(scores.max_keepdim(D::Minus1)? + poison)?)?.exp()?;
             let shares = shares.broadcast_div(&shares.sum_keepdim(D::Minus1)?)?.to_dtype(values.dtype())?;
             shares.matmul(&values)?.transpose(0, 1)?.flatten_from(1)
         });
@@ -80,8 +85,9 @@ impl CustomOp1 for Attention<'_> {
         let mut out = vec![0.0; tokens * width];
         let mut scratch = Scratch::default();
         for bounds in self.bounds.windows(2) {
+            let may_overflow = may_overflow(&qkv[bounds[0] * stride..bounds[1] * stride], width / self.heads);
+            let rows = Rows { qkv, stride, start: bounds[0], length: bounds[1] - bounds[0], may_overflow };
             for head in 0..self.heads {
-                let rows = Rows { qkv, stride, start: bounds[0], length: bounds[1] - bounds[0] };
                 self.attend(&rows, head, width / self.heads, &mut scratch, &mut out)?;
             }
         }
@@ -95,6 +101,16 @@ struct Rows<'a> {
     stride: usize,
     start: usize,
     length: usize,
+    /// Whether a score may not be finite.
+    may_overflow: bool,
+}
+
+/// Whether a product of two rows' heads, of `size` elements each, may not be finite. A turn by a position makes an element at
+/// most √2 times as large, and softmax gives shares of at most 1.
+fn may_overflow(qkv: &[f32], size: usize) -> bool {
+    let largest = f64::from(magnitude(qkv));
+    let most = 4.0 * largest * largest * size as f64;
+    !most.is_finite() || most > f64::from(f32::MAX)
 }
 
 impl<'a> Rows<'a> {
@@ -161,7 +177,12 @@ impl Attention<'_> {
                 let near = self.seen(query..query + 1, rows.length);
                 let (before, rest) = scores.split_at_mut(near.start - seen.start);
                 let (near, after) = rest.split_at_mut(near.len());
-                Softmax::new_mut(near).dispatch();
+                if rows.may_overflow && !magnitude(near).is_finite() {
+                    // Softmax would give a score of −∞ the share of a small one.
+                    near.fill(f32::NAN);
+                } else {
+                    Softmax::new_mut(near).dispatch();
+                }
                 before.fill(0.0);
                 after.fill(0.0);
             }
@@ -222,5 +243,37 @@ mod tests {
             let difference = (kernel - candle).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             prop_assert!(difference < 1e-4, "{difference}");
         }
+    }
+
+    /// Law: where a sequence's scores or values are not finite, its rows are not, and no other sequence changes.
+    #[test]
+    fn an_overflow_stays_in_its_sequence_and_is_not_swallowed() -> Result<()> {
+        let (heads, size, bounds) = (2, 8, [0, 3, 7, 9]);
+        let width = heads * size;
+        let attention = Attention { bounds: &bounds, heads, rope: None, reach: None };
+        let both = |qkv: &[f32]| {
+            let qkv = Tensor::from_slice(qkv, (9, 3 * width), &Device::Cpu)?;
+            Ok::<[Vec<f32>; 2], Error>([
+                attention.forward(&qkv)?.flatten_all()?.to_vec1()?,
+                attention.on_device(&qkv)?.flatten_all()?.to_vec1()?,
+            ])
+        };
+        let qkv: Vec<f32> = (0..9 * 3 * width).map(|at| (at * 11 % 13) as f32 / 13.0 - 0.4).collect();
+        let expected = both(&qkv)?;
+        // One query and one key far apart (their score is −∞), or an element of a query, a key or a value.
+        let mut cases = vec![vec![(4, 0, 1e20), (5, width, -1e20)]];
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            cases.extend([0, width, 2 * width].map(|column| vec![(5, column, bad)]));
+        }
+        for case in cases {
+            let mut spoilt = qkv.clone();
+            case.iter().for_each(|&(row, column, bad)| spoilt[row * 3 * width + column] = bad);
+            for (got, expected) in both(&spoilt)?.iter().zip(&expected) {
+                assert!(!magnitude(&got[3 * width..7 * width]).is_finite(), "{case:?}");
+                assert_eq!(got[..3 * width], expected[..3 * width]);
+                assert_eq!(got[7 * width..], expected[7 * width..]);
+            }
+        }
+        Ok(())
     }
 }

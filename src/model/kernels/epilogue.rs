@@ -6,6 +6,7 @@ use rten_simd::ops::{BitOps, NumOps, ToFloat};
 use rten_simd::{Isa, SimdOp, SimdUnaryOp};
 use rten_vecmath::Gelu;
 
+use super::finite::magnitude;
 use super::int8::Int8Product;
 use super::quantize::{Columns, QuantizedRows};
 
@@ -31,7 +32,7 @@ impl Activation {
     fn vector<I: Isa>(self, isa: I, x: I::F32) -> I::F32 {
         match self {
             Self::None => x,
-            Self::Relu => isa.f32().max(x, isa.f32().zero()),
+            Self::Relu => relu(isa, x),
             Self::Gelu | Self::GatedGelu => Gelu {}.eval(isa, x),
         }
     }
@@ -59,6 +60,15 @@ impl Activation {
     }
 }
 
+/// The maximum of 0 and `x`, and NaN where `x` is not finite: `max` alone would make 0 of NaN and of −∞.
+#[inline(always)]
+fn relu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    let ops = isa.f32();
+    // 0, or NaN where `x` is NaN or infinite.
+    let poison = ops.sub(x, x);
+    ops.add(ops.max(x, ops.zero()), poison)
+}
+
 /// A product that is pooled, `[rows, outputs]`.
 pub enum Product<'a> {
     Float32(&'a [f32]),
@@ -66,11 +76,22 @@ pub enum Product<'a> {
 }
 
 impl Product<'_> {
-    /// Makes `best` the maximum of each column over some rows.
+    /// Makes `best` the maximum of each column over some rows. Elements that are not finite are not seen: call
+    /// [`Self::is_finite`] where there may be any.
     pub fn max_rows(&self, rows: Range<usize>, best: &mut [f32]) {
         best.fill(f32::NEG_INFINITY);
         if !best.is_empty() {
             MaxRows { product: self, rows, best }.dispatch();
+        }
+    }
+
+    /// Whether all elements of some rows, of `outputs` columns each, are finite.
+    pub fn is_finite(&self, rows: Range<usize>, outputs: usize) -> bool {
+        match self {
+            Self::Float32(product) => magnitude(&product[rows.start * outputs..rows.end * outputs]).is_finite(),
+            Self::Int8(_) => rows
+                .flat_map(|row| (0..outputs).map(move |column| (row, column)))
+                .all(|(row, column)| self.at(row, column, outputs).is_finite()),
         }
     }
 

@@ -56,6 +56,11 @@ impl LayerNorm {
         for row in rows.chunks_exact_mut(width) {
             let mean = Sum::new(row).dispatch() / width as f32;
             let variance = SumSquareSub::new(row, mean).dispatch() / width as f32;
+            if !variance.is_finite() {
+                // Divided by an infinite deviation, a row that overflows would become the bias alone.
+                row.fill(f32::NAN);
+                continue;
+            }
             let options = NormalizeOptions {
                 pre_scale_bias: mean,
                 scale: 1.0 / (variance + self.epsilon as f32).sqrt(),
@@ -74,7 +79,10 @@ fn normalized(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Resul
     let x = x.to_dtype(DType::F32)?;
     let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
     let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
-    let x = x.broadcast_div(&(variance + epsilon)?.sqrt()?)?;
+    let deviation = (variance + epsilon)?.sqrt()?;
+    // As in the kernel, a row that overflows becomes NaN: ∞ − ∞ is, and 0 changes nothing.
+    let deviation = (&deviation + (&deviation - &deviation)?)?;
+    let x = x.broadcast_div(&deviation)?;
     x.broadcast_mul(weight)?.broadcast_add(bias)?.to_dtype(dtype)
 }
 
@@ -90,5 +98,40 @@ impl CustomOp2 for LayerNorm {
         let mut sums: Vec<f32> = elements(s1, l1)?.iter().zip(elements(s2, l2)?).map(|(x, y)| x + y).collect();
         self.normalize(&mut sums);
         Ok((CpuStorage::F32(sums), l1.shape().clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    /// Law: a row that is not finite, or whose variance overflows, becomes NaN, and no other changes.
+    #[test]
+    fn an_overflow_does_not_become_the_bias() -> Result<()> {
+        let (width, device) = (32, Device::Cpu);
+        for backend in [Backend::default(), Backend::Candle { device: device.clone(), dtype: DType::F32 }] {
+            let norm = LayerNorm::new(&vec![1.0; width], Some(&vec![0.5; width]), 1e-12, &backend)?;
+            let rows: Vec<f32> = (0..3 * width).map(|at| (at * 7 % 11) as f32).collect();
+            let forward = |rows: &[f32]| {
+                let x = Tensor::from_slice(rows, (3, width), &device)?;
+                let zeros = x.zeros_like()?;
+                Ok::<[Vec<Vec<f32>>; 2], candle_core::Error>([
+                    norm.forward(&x)?.to_vec2()?,
+                    norm.forward_residual(&x, &zeros)?.to_vec2()?,
+                ])
+            };
+            let expected = forward(&rows)?;
+            for bad in [1e38, -1e25, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut spoilt = rows.clone();
+                spoilt[width + 5] = bad;
+                for (got, expected) in forward(&spoilt)?.iter().zip(&expected) {
+                    assert!(got[1].iter().all(|x| x.is_nan()), "{backend:?}: {bad} gave {:?}", got[1]);
+                    assert_eq!([&got[0], &got[2]], [&expected[0], &expected[2]]);
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -63,7 +63,8 @@ impl Linear {
         match self.activation {
             Activation::None => Ok(x),
             Activation::Gelu => x.gelu_erf(),
-            Activation::Relu => x.relu(),
+            // As in the kernels, what is not finite becomes NaN: candle's relu makes 0 of NaN and of −∞.
+            Activation::Relu => x.relu()? + (&x - &x)?,
             Activation::GatedGelu => {
                 let halves = x.chunk(2, 1)?;
                 &halves[0].contiguous()?.gelu_erf()? * &halves[1]
@@ -120,5 +121,39 @@ impl Linear {
             column += bias.len() / share;
         }
         Ok(outputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Law: a row whose product overflows, or that holds NaN, is not finite whatever the activation, and no other changes.
+    #[test]
+    fn an_overflow_is_not_swallowed() -> Result<()> {
+        let (inputs, outputs) = (24, 20);
+        let shape = [outputs, inputs];
+        let candle = Backend::Candle { device: Device::Cpu, dtype: DType::F32 };
+        let weight: Vec<f32> = (0..outputs * inputs).map(|at| ((at * 13 % 17) as f32 - 8.0) / 8.0).collect();
+        for activation in [Activation::None, Activation::Gelu, Activation::Relu, Activation::GatedGelu] {
+            for backend in [Backend::default(), Backend::Kernels { int8: true }, candle.clone()] {
+                let linear = Linear::new(&weight, shape, None, activation, &backend)?;
+                let mut rows: Vec<f32> = (0..3 * inputs).map(|at| (at * 5 % 7) as f32 - 3.0).collect();
+                let forward =
+                    |rows: &[f32]| linear.forward(&Tensor::from_slice(rows, (3, inputs), &Device::Cpu)?)?.to_vec2();
+                let expected: Vec<Vec<f32>> = forward(&rows)?;
+                for bad in [[f32::NAN, 0.0], [f32::INFINITY, 0.0], [f32::NEG_INFINITY, 0.0], [3e38, -3e38], [-3e38; 2]]
+                {
+                    // Both columns have large weights of either sign.
+                    (rows[inputs], rows[2 * inputs - 1]) = (bad[0], bad[1]);
+                    rows[inputs + 1..2 * inputs - 1].fill(bad[0].signum() * 3e38);
+                    let got: Vec<Vec<f32>> = forward(&rows)?;
+                    let case = format!("{activation:?} {backend:?}: {bad:?} gave {:?}", got[1]);
+                    assert!(!crate::model::kernels::magnitude(&got[1]).is_finite(), "{case}");
+                    assert_eq!([&got[0], &got[2]], [&expected[0], &expected[2]], "{case}");
+                }
+            }
+        }
+        Ok(())
     }
 }

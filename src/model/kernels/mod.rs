@@ -8,6 +8,7 @@
 mod aligned;
 mod attention;
 mod epilogue;
+mod finite;
 mod int8;
 mod layer_norm;
 mod linear;
@@ -18,6 +19,7 @@ mod screen;
 
 pub use attention::Attention;
 pub use epilogue::{Activation, Product};
+pub use finite::{SequenceRows, magnitude, overflow_free_input};
 pub use int8::{Int8Weight, has_byte_products};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

@@ -5,6 +5,8 @@ use rten_simd::ops::{BitOps, FloatOps, NarrowSaturate, NumOps};
 use rten_simd::{Isa, SimdOp};
 use rten_vecmath::MinMax;
 
+use super::finite::magnitude;
+
 /// `[rows, inputs]` in 8 bits: an element is `(value − zero point of its row) × scale of its row`.
 pub struct QuantizedRows {
     pub values: Vec<u8>,
@@ -14,6 +16,9 @@ pub struct QuantizedRows {
 
 impl QuantizedRows {
     /// Quantizes each row over the range that it has itself. 0 is exact.
+    ///
+    /// A row with an element that is not finite gets the scale NaN, and with it every product of that row: the search for its
+    /// range ignores NaN, and in 8 bits there is none.
     pub fn new(x: &[f32], inputs: usize) -> Self {
         let rows = x.len() / inputs.max(1);
         let mut quantized =
@@ -23,6 +28,7 @@ impl QuantizedRows {
             let (least, most) = (least.min(0.0), most.max(0.0));
             // A row of zeros has any scale.
             let scale = ((most - least) / 255.0).max(f32::MIN_POSITIVE);
+            let scale = if magnitude(row).is_finite() { scale } else { f32::NAN };
             let zero_point = (-least / scale).round() as i32;
             QuantizeRow { row, inverse: 1.0 / scale, zero_point, values }.dispatch();
             quantized.zero_points.push(zero_point);
@@ -31,11 +37,11 @@ impl QuantizedRows {
         quantized
     }
 
-    /// What is kept of a row.
-    pub fn row(&self, number: usize, inputs: usize) -> impl Iterator<Item = f32> + Clone {
-        let (zero_point, scale) = (self.zero_points[number], self.scales[number]);
+    /// Returns what 8 bits keep of a row, without rounding.
+    pub fn row(&self, number: usize, inputs: usize) -> impl Iterator<Item = f64> + Clone {
+        let (zero_point, scale) = (self.zero_points[number], f64::from(self.scales[number]));
         let values = &self.values[number * inputs..][..inputs];
-        values.iter().map(move |&value| (i32::from(value) - zero_point) as f32 * scale)
+        values.iter().map(move |&value| f64::from(i32::from(value) - zero_point) * scale)
     }
 }
 
@@ -90,22 +96,22 @@ fn steps(weight: f32, scale: f32) -> f32 {
     (weight * (1.0 / scale)).round()
 }
 
-/// What 8 bits lose of a weight.
-pub fn lost(weight: f32, scale: f32) -> f32 {
-    weight - steps(weight, scale) * scale
+/// Returns what 8 bits lose of a weight, without rounding.
+pub fn lost(weight: f32, scale: f32) -> f64 {
+    f64::from(weight) - f64::from(steps(weight, scale)) * f64::from(scale)
 }
 
 /// A `[outputs, inputs]` weight in 8 bits.
 ///
 /// With `narrow`, 7 bits are used: on processors without dot products of bytes, the sum of two products must fit into 16
-/// bits.
+/// bits. A row with a weight that is not finite gets the scale NaN, as a row of inputs does.
 pub fn quantize_weights(weight: &[f32], inputs: usize, narrow: bool) -> (Vec<i8>, Columns) {
     let largest = if narrow { 63.0 } else { 127.0 };
     let mut values = Vec::with_capacity(weight.len());
     let mut columns = Columns::default();
     for row in weight.chunks_exact(inputs) {
-        let magnitude = row.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
-        let scale = (magnitude / largest).max(f32::MIN_POSITIVE);
+        let magnitude = magnitude(row);
+        let scale = if magnitude.is_finite() { (magnitude / largest).max(f32::MIN_POSITIVE) } else { f32::NAN };
         let first = values.len();
         values.extend(row.iter().map(|&weight| steps(weight, scale) as i8));
         columns.sums.push(values[first..].iter().map(|&value| i32::from(value)).sum());
@@ -144,6 +150,21 @@ mod tests {
             for (&value, &weight) in values.iter().zip(&row) {
                 prop_assert!((f32::from(value) * scales[0] - weight).abs() <= 0.51 * scales[0]);
                 prop_assert!(value.unsigned_abs() <= largest);
+            }
+        }
+    }
+
+    /// Law: an element that is not finite is never mistaken for a small number: the scale of its row is NaN, and of no other.
+    #[test]
+    fn what_is_not_finite_stays_so() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for at in [0, 33, 69] {
+                let mut rows = vec![0.5; 3 * 70];
+                rows[70 + at] = bad;
+                let of_rows = QuantizedRows::new(&rows, 70).scales;
+                for scales in [of_rows, quantize_weights(&rows, 70, false).1.scales] {
+                    assert_eq!(scales.iter().map(|scale| scale.is_nan()).collect::<Vec<_>>(), [false, true, false]);
+                }
             }
         }
     }

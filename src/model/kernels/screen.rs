@@ -5,8 +5,16 @@
 //! of `x` and `w`, `x·w − x̂·ŵ = (x − x̂)·w + x̂·(w − ŵ)`, which is at most `‖x − x̂‖ ‖w‖ + ‖x̂‖ ‖w − ŵ‖` (Cauchy and
 //! Schwarz). An element whose upper bound is below another's lower bound is not the largest, and one whose upper bound is
 //! not positive has no weight. What is left is computed in float32 from the weights as they are: few elements, and in a
-//! trained model, where most terms of the vocabulary have nothing to do with a text, very few. So the result is exactly the
-//! maximum of float32 products, and depends on nothing but the text's own rows.
+//! trained model, where most terms of the vocabulary have nothing to do with a text, very few.
+//!
+//! The result is exactly, to the bit, the maximum of the float32 products that [`largest_dot`] gives one by one, and depends on
+//! nothing but the text's own rows. That asks two things of the bounds:
+//!
+//! - They hold for the products as float32 computes them, so they are widened by what rounding can add to a product and to the
+//!   bounds themselves, relative to the lengths of the rows, and absolutely where numbers are denormal ([`rounding`]).
+//! - They are numbers. A comparison with NaN is false, so an element with such a bound would never be computed, and an element
+//!   that overflows would be lost. Where a sequence's inputs are so large that a product or a bound may overflow, every element
+//!   is computed and looked at ([`ScreenedTile::largest_input`]).
 
 use std::ops::Range;
 
@@ -16,6 +24,7 @@ use rten_simd::{Isa, Mask, Simd, SimdOp};
 
 use super::aligned::Aligned;
 use super::epilogue::MAX_LANES;
+use super::finite::{SequenceRows, overflow_free_input};
 use super::int8::{Int8Product, Int8Rows, Int8Tile, Int8Weight};
 use super::quantize::lost;
 
@@ -24,6 +33,9 @@ use super::quantize::lost;
 pub const TILE: usize = 64;
 /// Vectors that a dot product is summed in, so that its additions need not wait for each other.
 const SUMS: usize = 4;
+/// No bound overflows with inputs up to this magnitude, 2⁸⁰: in units of a weight's scale a bound is below 2¹⁰ times the number
+/// of inputs times the largest input.
+const MAX_INPUT: f32 = (1u128 << 80) as f32;
 
 /// A `[outputs, inputs]` weight and its bias, for maxima over rows.
 pub struct ScreenedWeight {
@@ -35,8 +47,18 @@ pub struct ScreenedWeight {
     /// Of each output, in units of its scale: the length of its row, and that of what 8 bits lose of it.
     lengths: Vec<f32>,
     losses: Vec<f32>,
-    /// What rounding in float32 may add to a product of two rows, as a share of their lengths.
     rounding: f32,
+    /// Of each tile: up to which magnitude of inputs it is screened.
+    largest_inputs: Vec<f32>,
+}
+
+/// What rounding in float32 may add to a product of two rows of so many elements: as a share of the product of their lengths,
+/// and, in units of a weight's scale, where numbers are denormal.
+///
+/// A sum of `n` terms is off by at most `n · 2⁻²⁴` of their magnitudes, in whatever order it is added, and by 2⁻¹⁵⁰ for each
+/// operation whose result is denormal; a scale is at least 2⁻¹²⁶. This is twice that, and 16 operations more for the bounds.
+fn rounding(inputs: usize) -> f32 {
+    (inputs + 16) as f32 * f32::EPSILON
 }
 
 /// The left side of a product, `[rows, inputs]`.
@@ -69,16 +91,19 @@ impl ScreenedWeight {
         padded.resize(outputs, f32::NEG_INFINITY);
         let exact = Aligned::new(weight, outputs * inputs);
         let coarse = Int8Weight::new(exact.as_slice(), [outputs, inputs], TILE)?;
+        let rounding = rounding(inputs);
         let (mut lengths, mut losses) = (Vec::with_capacity(outputs), Vec::with_capacity(outputs));
+        let mut largest_inputs = Vec::with_capacity(outputs / TILE);
         for (tile, rows) in coarse.tiles().iter().zip(exact.as_slice().chunks(TILE * inputs)) {
             for (row, &scale) in rows.chunks_exact(inputs).zip(&tile.columns.scales) {
-                lengths.push(length(row.iter().copied()) / scale);
-                losses.push(length(row.iter().map(|&weight| lost(weight, scale))) / scale);
+                // The inputs' own length is that of what 8 bits keep and lose of them.
+                let widened = (1.0 + f64::from(rounding)) / f64::from(scale);
+                lengths.push(round_up(length(row.iter().copied().map(f64::from)) * widened));
+                losses.push(round_up(length(row.iter().map(|&weight| lost(weight, scale))) / f64::from(scale)));
             }
+            largest_inputs.push(overflow_free_input(rows, inputs, f32::MAX.into()).min(MAX_INPUT));
         }
-        // Twice what the worst order of additions can do.
-        let rounding = (inputs + 16) as f32 * f32::EPSILON;
-        Ok(Self { coarse, exact, bias: padded, lengths, losses, rounding })
+        Ok(Self { coarse, exact, bias: padded, lengths, losses, rounding, largest_inputs })
     }
 
     /// Prepares the left side of products: `x` is `[rows, inputs]`.
@@ -87,8 +112,8 @@ impl ScreenedWeight {
         let (mut lengths, mut losses) = (Vec::new(), Vec::new());
         for (number, row) in x.chunks_exact(self.coarse.inputs).enumerate() {
             let kept = coarse.rows.row(number, self.coarse.inputs);
-            lengths.push(length(kept.clone()));
-            losses.push(length(row.iter().zip(kept).map(|(x, kept)| x - kept)));
+            lengths.push(round_up(length(kept.clone())));
+            losses.push(round_up(length(row.iter().zip(kept).map(|(&x, kept)| f64::from(x) - kept))));
         }
         Ok(ScreenedRows { coarse, exact: Aligned::new(x, x.len()), lengths, losses })
     }
@@ -96,7 +121,12 @@ impl ScreenedWeight {
     /// The weight in tiles of [`TILE`] outputs.
     pub fn tiles(&self) -> impl Iterator<Item = ScreenedTile<'_>> {
         let tiles = self.coarse.tiles().iter().enumerate();
-        tiles.map(|(index, tile)| ScreenedTile { weight: self, tile, outputs: index * TILE..(index + 1) * TILE })
+        tiles.zip(&self.largest_inputs).map(|((index, tile), &largest_input)| ScreenedTile {
+            weight: self,
+            tile,
+            outputs: index * TILE..(index + 1) * TILE,
+            largest_input,
+        })
     }
 }
 
@@ -105,6 +135,8 @@ pub struct ScreenedTile<'a> {
     weight: &'a ScreenedWeight,
     tile: &'a Int8Tile,
     outputs: Range<usize>,
+    /// Up to this magnitude of inputs neither a product nor a bound overflows; −1 if a weight is not finite.
+    largest_input: f32,
 }
 
 impl<'a> ScreenedTile<'a> {
@@ -122,14 +154,49 @@ pub struct Screened<'a> {
 }
 
 impl Screened<'_> {
-    /// The maximum of `product + bias` of each output over some rows, where it is positive, and else anything that is not.
-    pub fn max_rows(&self, rows: Range<usize>, screening: &mut Screening) -> [f32; TILE] {
+    /// The maximum of `product + bias` of each output over some rows, where it is positive, and else anything that is not;
+    /// `None` if a product is not finite.
+    pub fn max_rows(&self, rows: &SequenceRows, screening: &mut Screening) -> Option<[f32; TILE]> {
         let mut best = [f32::NEG_INFINITY; TILE];
-        MaxRows { product: self, rows, screening, best: &mut best }.dispatch();
+        // False for NaN, too.
+        if rows.magnitude <= self.tile.largest_input {
+            MaxRows { product: self, rows: rows.range.clone(), screening, best: &mut best }.dispatch();
+        } else if !(EveryRow { product: self, rows: rows.range.clone(), best: &mut best }.dispatch()) {
+            return None;
+        }
         for (best, bias) in best.iter_mut().zip(&self.tile.weight.bias[self.tile.outputs.clone()]) {
             *best += bias;
         }
-        best
+        Some(best)
+    }
+}
+
+/// Takes the maximum of every element, and gives whether all are finite.
+struct EveryRow<'a> {
+    product: &'a Screened<'a>,
+    rows: Range<usize>,
+    best: &'a mut [f32; TILE],
+}
+
+impl SimdOp for EveryRow<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) -> bool {
+        let Self { product: Screened { tile, rows: ScreenedRows { exact, .. }, .. }, rows, best } = self;
+        let inputs = tile.weight.coarse.inputs;
+        let weights = &tile.weight.exact.as_slice()[tile.outputs.start * inputs..tile.outputs.end * inputs];
+        for (weight, best) in weights.chunks_exact(inputs).zip(best) {
+            for row in exact.as_slice()[rows.start * inputs..rows.end * inputs].chunks_exact(inputs) {
+                // −∞ for NaN.
+                let product = largest_dot(isa, weight, [row]);
+                if !product.is_finite() {
+                    return false;
+                }
+                *best = best.max(product);
+            }
+        }
+        true
     }
 }
 
@@ -192,7 +259,8 @@ impl Screened<'_> {
             let products = int.load(&products[row * TILE + at..]);
             let products = int.sub(products, int.mul(int.splat(coarse.zero_points[row]), sums));
             let near = float.mul(int.to_float(products), float.splat(coarse.scales[row]));
-            let error = float.mul(float.splat(self.rows.lengths[row]), loss);
+            // The last summand is what denormal numbers may lose, whatever the lengths.
+            let error = float.mul_add(float.splat(self.rows.lengths[row]), loss, rounding);
             let error = float.mul_add(float.splat(self.rows.losses[row]), length, error);
             lower = float.max(lower, float.sub(near, error));
             let most = float.add(near, error);
@@ -298,9 +366,16 @@ fn sum_of_lanes(lanes: &[f32]) -> f32 {
     (sums[0] + sums[2]) + (sums[1] + sums[3])
 }
 
-/// The Euclidean length of a row, rounded up.
-fn length(row: impl Iterator<Item = f32>) -> f32 {
-    1.001 * row.map(|x| x * x).sum::<f32>().sqrt()
+/// The Euclidean length of a row.
+///
+/// In float64 the squares of float32 numbers neither overflow nor vanish.
+fn length(row: impl Iterator<Item = f64>) -> f64 {
+    row.map(|x| x * x).sum::<f64>().sqrt()
+}
+
+/// A length in float32 that is not below it: a thousandth more, and no denormal number, which may be far off.
+fn round_up(length: f64) -> f32 {
+    if length == 0.0 { 0.0 } else { ((1.001 * length) as f32).max(f32::MIN_POSITIVE) }
 }
 
 #[cfg(test)]
@@ -310,56 +385,107 @@ mod tests {
     use super::*;
 
     /// Numbers that are hard on the bounds: many alike, exact in 8 bits or halfway between two steps, a few far out.
-    fn numbers(count: usize) -> impl Strategy<Value = Vec<f32>> {
-        let number = prop_oneof![
+    fn number() -> BoxedStrategy<f32> {
+        prop_oneof![
             8 => -1.0f32..1.0,
-            2 => Just(0.0),
+            2 => prop::sample::select(vec![0.0, -0.0]),
             4 => prop::sample::select(vec![-1.0, -0.5, 0.25, 0.5, 1.0]),
             2 => (-255i16..=255).prop_map(|steps| f32::from(steps) / 254.0),
             1 => -30.0f32..30.0,
-        ];
-        prop::collection::vec(number, count)
+        ]
+        .boxed()
     }
 
-    fn cases() -> impl Strategy<Value = (usize, Vec<f32>, Vec<f32>, Vec<f32>)> {
-        (1usize..140, 1usize..150, 1usize..20).prop_flat_map(|(inputs, outputs, rows)| {
-            (
-                Just(inputs),
-                numbers(inputs * outputs),
-                prop::collection::vec(-3.0f32..3.0, outputs),
-                numbers(inputs * rows),
-            )
+    /// Rows of such numbers, alike in size: common ones, tiny ones, denormal ones, large ones.
+    fn rows(inputs: usize, count: usize) -> impl Strategy<Value = Vec<f32>> {
+        let size = prop::sample::select(vec![1.0f32, 1.0, 1.0, 1e-3, 1e-19, 1e-30, 1e-38, 1e-42, 1e10, 1e18, 1e30]);
+        let row = (prop::collection::vec(number(), inputs), size);
+        let row = row.prop_map(|(row, size)| row.into_iter().map(|x| x * size).collect::<Vec<_>>());
+        // Twins, so that several rows have the same maximum.
+        (prop::collection::vec(row, count), any::<prop::sample::Index>()).prop_map(|(mut rows, twin)| {
+            let last = rows.len() - 1;
+            rows[last] = rows[twin.index(last + 1)].clone();
+            rows.concat()
         })
     }
 
+    /// What spoils a matrix: the place and the number.
+    fn spoilers() -> impl Strategy<Value = Vec<(prop::sample::Index, f32)>> {
+        let bad = prop::sample::select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38, -3e38, 1e25]);
+        prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec((any::<prop::sample::Index>(), bad), 1..3)]
+    }
+
+    fn cases() -> impl Strategy<Value = (usize, Vec<f32>, Vec<f32>, Vec<f32>)> {
+        (1usize..140, 1usize..150, 1usize..20).prop_flat_map(|(inputs, outputs, count)| {
+            let bias =
+                prop_oneof![8 => -3.0f32..3.0, 2 => Just(0.0), 1 => -1e-38f32..1e-38, 1 => Just(f32::NEG_INFINITY)];
+            let matrix = |count| {
+                (rows(inputs, count), spoilers()).prop_map(|(mut matrix, spoilers)| {
+                    let len = matrix.len();
+                    spoilers.iter().for_each(|(at, bad)| matrix[at.index(len)] = *bad);
+                    matrix
+                })
+            };
+            (Just(inputs), matrix(outputs), prop::collection::vec(bias, outputs), matrix(count))
+        })
+    }
+
+    /// All products, one by one: `[outputs, rows]`.
+    struct OneByOne<'a> {
+        weight: &'a [f32],
+        x: &'a [f32],
+        inputs: usize,
+    }
+
+    impl SimdOp for OneByOne<'_> {
+        type Output = Vec<Vec<f32>>;
+
+        #[inline(always)]
+        fn eval<I: Isa>(self, isa: I) -> Vec<Vec<f32>> {
+            let mut all = Vec::new();
+            for weight in self.weight.chunks(self.inputs) {
+                let mut products = Vec::new();
+                for row in self.x.chunks(self.inputs) {
+                    products.push(largest_dot(isa, weight, [row]));
+                }
+                all.push(products);
+            }
+            all
+        }
+    }
+
     proptest! {
-        /// Law: the maximum is the one of all elements, computed one by one, wherever it is positive.
+        #![proptest_config(ProptestConfig::with_cases(512))]
+        /// Law: the maximum is the one of all elements, computed one by one, to the bit, wherever it is positive; and there is
+        /// none where an element is not finite.
         #[test]
         fn is_the_maximum((inputs, weight, bias, x) in cases()) {
             let screened = ScreenedWeight::new(&weight, &bias, inputs).unwrap();
             let rows = screened.rows(&x).unwrap();
             let count = x.len() / inputs;
+            // The first half of the rows does not matter to the second.
+            let [first, second] = [0..count / 2, count / 2..count].map(|range| SequenceRows::new(&x, inputs, range));
             let (mut sums, mut screening) = (Vec::new(), Screening::default());
-            let mut got = Vec::new();
-            for tile in screened.tiles() {
+            let all = OneByOne { weight: &weight, x: &x, inputs }.dispatch();
+            for (number, tile) in screened.tiles().enumerate() {
                 let product = tile.multiply(&rows, &mut sums).unwrap();
-                // The first half of the rows does not matter to the second.
-                product.max_rows(0..count / 2, &mut screening);
-                got.extend(product.max_rows(count / 2..count, &mut screening));
-            }
-            for (output, (&got, row)) in got.iter().zip(weight.chunks(inputs)).enumerate() {
-                let dot = |x: &[f32]| -> f64 { x.iter().zip(row).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum() };
-                let dots = x.chunks(inputs).skip(count / 2).map(dot);
-                let want = dots.fold(f64::NEG_INFINITY, f64::max) + f64::from(bias[output]);
-                let size = x.iter().map(|x| x.abs()).fold(0.0, f32::max) * row.iter().map(|w| w.abs()).sum::<f32>();
-                let tolerance = 1e-5 * f64::from(1.0 + size);
-                if want > tolerance {
-                    prop_assert!((f64::from(got) - want).abs() <= tolerance, "{got} for {want}");
-                } else {
-                    prop_assert!(f64::from(got) <= tolerance, "{got} for {want}");
+                product.max_rows(&first, &mut screening);
+                let got = product.max_rows(&second, &mut screening);
+                let outputs = number * TILE..bias.len().min((number + 1) * TILE);
+                let is_finite = all[outputs.clone()].iter().all(|products| {
+                    products[second.range.clone()].iter().all(|product| product.is_finite())
+                });
+                prop_assert_eq!(got.is_some(), is_finite);
+                let Some(got) = got else { continue };
+                for (output, &got) in outputs.clone().zip(&got) {
+                    let products = &all[output][second.range.clone()];
+                    let want = products.iter().fold(f32::NEG_INFINITY, |most, &product| most.max(product)) + bias[output];
+                    if want > 0.0 || got > 0.0 {
+                        prop_assert_eq!(got.to_bits(), want.to_bits(), "{} for {}", got, want);
+                    }
                 }
+                prop_assert!(got[outputs.len()..].iter().all(|&padding| padding == f32::NEG_INFINITY));
             }
-            prop_assert!(got[bias.len()..].iter().all(|&padding| padding == f32::NEG_INFINITY));
         }
     }
 

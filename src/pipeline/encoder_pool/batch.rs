@@ -1,4 +1,5 @@
-//! Batches are encoded: the texts of each encoder together, and those that an encoder fails on alone.
+//! Batches are encoded: the texts of each encoder together, and those that an encoder fails on alone. A text whose vector is
+//! not finite is an error, and its neighbours are not encoded again for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +12,9 @@ use tracing::{Span, debug_span};
 use super::caught;
 use super::job::{EncodeJob, Encoded};
 use crate::metrics as names;
-use crate::model::{Encoder, TokenBatch, Tokens};
+use crate::model::{Model, Output, Precision, TokenBatch, Tokens};
 use crate::trace;
-use crate::types::{Reason, SparseVector};
+use crate::types::{Reason, Role};
 
 /// A text that is ready to be encoded as one sequence.
 pub struct Text {
@@ -28,27 +29,41 @@ pub fn encode(mut batch: Vec<Text>, batch_tokens: usize, between: &mut dyn FnMut
     batch.retain(|text| !text.job.next.is_abandoned());
     while let Some(encoder) = batch.first().map(|text| Arc::clone(&text.job.side().encoder)) {
         let (group, rest) = batch.into_iter().partition(|text| Arc::ptr_eq(&text.job.side().encoder, &encoder));
-        encode_group(&*encoder, group, batch_tokens, between);
+        encode_group(group, batch_tokens, between);
         batch = rest;
     }
 }
 
-fn encode_group(encoder: &dyn Encoder, group: Vec<Text>, batch_tokens: usize, between: &mut dyn FnMut()) {
+/// Encodes texts of one encoder.
+fn encode_group(group: Vec<Text>, batch_tokens: usize, between: &mut dyn FnMut()) {
+    let Some(EncodeJob { model, role, .. }) = group.first().map(|text| &text.job) else { return };
     let span = span(&group);
     let _entered = span.enter();
     let batch = group.iter().map(|text| text.tokens.ids.as_slice()).collect();
     let begun = Instant::now();
-    match vectors(encoder, &batch, batch_tokens, between) {
-        Ok(vectors) => group.into_iter().zip(vectors).for_each(|(Text { job, tokens, tokenizing }, vector)| {
-            let Tokens { ids, truncated } = tokens;
-            let took = job.took(tokenizing, begun);
-            job.finish(Encoded { vector, tokens: ids.len(), windows: 1, truncated, took, ..Encoded::default() });
-        }),
+    match outputs(model, *role, &batch, batch_tokens, between) {
+        Ok(outputs) => {
+            group.into_iter().zip(outputs).for_each(|(text, output)| text.answer(output, begun));
+        }
         // Its neighbours must not pay for the text that the encoder fails on.
         Err(_) if group.len() > 1 => {
-            group.into_iter().for_each(|text| encode_group(encoder, vec![text], batch_tokens, between));
+            group.into_iter().for_each(|text| encode_group(vec![text], batch_tokens, between));
         }
-        Err(_) => group.into_iter().for_each(|text| refuse(text.job)),
+        Err(failure) => group.into_iter().for_each(|text| failure.refuse(text.job)),
+    }
+}
+
+impl Text {
+    /// Hands on its vector, or that it has none.
+    fn answer(self, output: Output, begun: Instant) {
+        let Self { job, tokens: Tokens { ids, truncated }, tokenizing } = self;
+        let took = job.took(tokenizing, begun);
+        match output {
+            Ok(vector) => {
+                job.finish(Encoded { vector, tokens: ids.len(), windows: 1, truncated, took, ..Encoded::default() });
+            }
+            Err(_) => Failure::NonFinite.refuse(job),
+        }
     }
 }
 
@@ -64,32 +79,75 @@ fn span(group: &[Text]) -> Span {
     trace::batch(span, group.iter().map(|text| &text.job.origin.span))
 }
 
-/// Answers for a text that the encoder fails on.
-pub fn refuse(job: EncodeJob) {
-    job.refuse(Reason::Internal, "the encoder failed on this text; report it as a defect");
+/// Why a text has no vector. It was counted and logged where it came up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The encoder failed or panicked.
+    Encoder,
+    /// The vector of the text, or of one of its windows, is not finite.
+    NonFinite,
 }
 
-/// One vector a sequence, or what went wrong, which is logged here.
-pub fn vectors(
-    encoder: &dyn Encoder,
+impl Failure {
+    /// Answers for a text.
+    pub fn refuse(self, job: EncodeJob) {
+        let message = match self {
+            Self::Encoder => "the encoder failed on this text; report it as a defect".to_owned(),
+            Self::NonFinite => non_finite(&job.model),
+        };
+        job.refuse(Reason::Internal, message);
+    }
+}
+
+/// The message for a text whose vector is not finite.
+fn non_finite(Model { name, precision, .. }: &Model) -> String {
+    let remedy = match precision {
+        Precision::Float32 => "use another model",
+        Precision::Float16 | Precision::Int8 => "use --dtype float32 or another model",
+    };
+    format!(
+        "the output of model `{name}` for this text is not finite (NaN or infinity): its weights are not finite, or overflow in \
+         {precision}; {remedy}, and report it with the text"
+    )
+}
+
+/// Encodes a batch: one output a sequence. Failures and outputs that are not finite are counted and logged here.
+///
+/// # Errors
+/// If the encoder fails, or gives another number of outputs.
+pub fn outputs(
+    model: &Model,
+    role: Role,
     batch: &TokenBatch,
     batch_tokens: usize,
     between: &mut dyn FnMut(),
-) -> Result<Vec<SparseVector>, String> {
+) -> Result<Vec<Output>, Failure> {
     histogram!(names::BATCH_TEXTS).record(batch.len() as f64);
     histogram!(names::BATCH_TOKENS).record(batch.ids().len() as f64);
     histogram!(names::BATCH_FILL).record((batch.ids().len() as f64 / batch_tokens as f64).min(1.0));
     let start = Instant::now();
-    let outcome = caught(|| encoder.encode(batch, between));
+    let outcome = caught(|| model.side(role).encoder.encode(batch, between));
     histogram!(names::ENCODE_SECONDS).record(start.elapsed().as_secs_f64());
-    let outcome = match outcome {
-        Ok(Ok(vectors)) if vectors.len() == batch.len() => Ok(vectors),
-        Ok(Ok(vectors)) => Err(format!("{} vectors for {} sequences", vectors.len(), batch.len())),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(problem) => Err(problem),
+    let problem = match outcome {
+        Ok(Ok(outputs)) if outputs.len() == batch.len() => {
+            report_non_finite(model, &outputs);
+            return Ok(outputs);
+        }
+        Ok(Ok(outputs)) => format!("{} outputs for {} sequences", outputs.len(), batch.len()),
+        Ok(Err(error)) => error.to_string(),
+        Err(problem) => problem,
     };
-    outcome.inspect_err(|problem| {
-        counter!(names::ENCODER_FAILURES).increment(1);
-        tracing::error!(problem, sequences = batch.len(), "an encoder failed");
-    })
+    counter!(names::ENCODER_FAILURES).increment(1);
+    tracing::error!(problem, model = model.name, sequences = batch.len(), "an encoder failed");
+    Err(Failure::Encoder)
+}
+
+/// Counts and logs outputs that are not finite.
+fn report_non_finite(model: &Model, outputs: &[Output]) {
+    let count = outputs.iter().filter(|output| output.is_err()).count();
+    if count > 0 {
+        counter!(names::NONFINITE_VECTORS, "model" => model.name.clone()).increment(count as u64);
+        let Model { name, precision: dtype, .. } = model;
+        tracing::error!(model = name, %dtype, sequences = count, "model output is not finite");
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
-use crate::model::{Encoder, Model, Side, TokenBatch};
+use crate::model::{Encoder, Model, NonFiniteOutput, Output, Side, TokenBatch};
 use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role, SparseVector};
 
@@ -22,6 +22,8 @@ type Log = Arc<Mutex<Vec<String>>>;
 #[derive(Default)]
 struct Fake {
     bad: Option<u32>,
+    /// Gives no vector for texts that hold this token.
+    not_finite: Option<u32>,
     seen: Mutex<Vec<u32>>,
     /// The tokens of each batch.
     batches: Mutex<Vec<usize>>,
@@ -35,7 +37,7 @@ impl fmt::Debug for Fake {
 }
 
 impl Encoder for Fake {
-    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<SparseVector>> {
+    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<Output>> {
         let first = self.first.lock().unwrap().take();
         if let Some(first) = first {
             first();
@@ -45,7 +47,11 @@ impl Encoder for Fake {
         self.batches.lock().unwrap().push(batch.ids().len());
         assert!(!self.bad.is_some_and(|bad| batch.ids().contains(&bad)), "a bad text");
         let lengths = batch.bounds().windows(2).map(|pair| (pair[1] - pair[0]) as f32);
-        Ok(lengths.map(|length| SparseVector::new(vec![7], vec![length]).unwrap()).collect())
+        let outputs = lengths.zip(batch.sequences()).map(|(length, ids)| match self.not_finite {
+            Some(bad) if ids.contains(&bad) => Err(NonFiniteOutput),
+            _ => Ok(SparseVector::new(vec![7], vec![length]).unwrap()),
+        });
+        Ok(outputs.collect())
     }
 }
 
@@ -152,6 +158,27 @@ async fn a_text_that_the_encoder_panics_on_is_refused_alone() {
     // The batch, and the text alone.
     let failures = format!("{} 2\n", crate::metrics::ENCODER_FAILURES);
     assert!(page.render().contains(&failures), "{}", page.render());
+}
+
+/// Such a text is an error, and its neighbours are not encoded again for it.
+#[tokio::test]
+async fn a_text_without_a_finite_vector_is_refused_alone() {
+    let log = Log::default();
+    let bad = token(&model(Arc::default()), "body");
+    let encoder = Arc::new(Fake { not_finite: Some(bad), ..Fake::default() });
+    let model = model(Arc::clone(&encoder));
+    let texts = ["flow a", "body b", "flow c", "body d"];
+    let bulk = texts.iter().map(|text| job(&model, &log, text, text)).collect();
+    let (lane, worker) = filled(Vec::new(), bulk, 512).await;
+    drop(lane);
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let page = recorder.handle();
+    std::thread::spawn(move || ::metrics::with_local_recorder(&recorder, || worker.run())).join().unwrap();
+    assert_eq!(*log.lock().unwrap(), ["flow a: encoded", "body b: INTERNAL", "flow c: encoded", "body d: INTERNAL"]);
+    assert_eq!(encoder.batches.lock().unwrap().len(), 1);
+    let page = page.render();
+    let line = format!("{}{{model=\"fake\"}} 2\n", crate::metrics::NONFINITE_VECTORS);
+    assert!(page.contains(&line) && !page.contains(crate::metrics::ENCODER_FAILURES), "{page}");
 }
 
 #[tokio::test]

@@ -4,15 +4,18 @@
 //! A book has thousands of windows. They are made and encoded a batch at a time, and only the largest weights so far are
 //! kept.
 
+use std::ops::Range;
 use std::time::Duration;
 
+use metrics::counter;
 use tokio::time::Instant;
 use tracing::debug_span;
 
-use super::batch::{refuse, vectors};
+use super::batch::{Failure, outputs};
 use super::job::{EncodeJob, Encoded};
 use super::tokenize::Windows;
-use crate::model::{Side, TokenBatch};
+use crate::metrics as names;
+use crate::model::TokenBatch;
 use crate::pipeline::batcher::{Batcher, Limits};
 use crate::trace;
 
@@ -29,7 +32,7 @@ pub fn encode(job: EncodeJob, windows: &Windows, tokenizing: Duration, batch_tok
             job.finish(Encoded { took, ..encoded });
         }
         Ok(None) => {}
-        Err(_) => refuse(job),
+        Err(failure) => failure.refuse(job),
     }
 }
 
@@ -39,38 +42,46 @@ fn encode_all(
     windows: &Windows,
     batch_tokens: usize,
     between: &mut dyn FnMut(),
-) -> Result<Option<Encoded>, String> {
-    let side = job.side();
+) -> Result<Option<Encoded>, Failure> {
     let mut encoded = Encoded::default();
     let mut batcher = Batcher::new(Limits { items: usize::MAX, weight: batch_tokens, age: Duration::ZERO });
     for range in windows.ranges() {
-        let tokens = windows.tokens.get(range).unwrap_or_default();
-        let window = side.tokenizer.sequence(tokens).map_err(|error| error.to_string())?;
+        let window = window(job, windows, range)?;
         let weight = window.len();
         if let Some(batch) = batcher.push(window, weight, Instant::now()) {
             if job.next.is_abandoned() {
                 return Ok(None);
             }
-            add(&mut encoded, side, batch, batch_tokens, between)?;
+            add(&mut encoded, job, batch, batch_tokens, between)?;
         }
     }
     if let Some(batch) = batcher.flush() {
-        add(&mut encoded, side, batch, batch_tokens, between)?;
+        add(&mut encoded, job, batch, batch_tokens, between)?;
     }
     Ok(Some(encoded))
 }
 
-/// Encodes a batch of windows and takes what is larger in them.
+/// The sequence of one window, with special tokens around it.
+fn window(job: &EncodeJob, windows: &Windows, range: Range<usize>) -> Result<Vec<u32>, Failure> {
+    let tokens = windows.tokens.get(range).ok_or("the window is not within the text".into());
+    tokens.and_then(|tokens| job.side().tokenizer.sequence(tokens)).map_err(|error| {
+        counter!(names::ENCODER_FAILURES).increment(1);
+        tracing::error!(%error, model = job.model.name, "a tokenizer failed");
+        Failure::Encoder
+    })
+}
+
+/// Encodes a batch of windows and takes what is larger in them. A window without a vector leaves the text without one.
 fn add(
     encoded: &mut Encoded,
-    side: &Side,
+    job: &EncodeJob,
     batch: Vec<Vec<u32>>,
     batch_tokens: usize,
     between: &mut dyn FnMut(),
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let batch: TokenBatch = batch.iter().map(Vec::as_slice).collect();
-    for vector in vectors(&*side.encoder, &batch, batch_tokens, between)? {
-        encoded.vector = encoded.vector.max(&vector);
+    for output in outputs(&job.model, job.role, &batch, batch_tokens, between)? {
+        encoded.vector = encoded.vector.max(&output.map_err(|_| Failure::NonFinite)?);
     }
     encoded.tokens += batch.ids().len();
     encoded.windows += batch.len();

@@ -29,7 +29,7 @@ async fn vectors_are_the_models_own_in_order() {
     for (text, encoded) in texts.iter().zip(encoded) {
         let tokens = model.document.tokenizer.tokenize(text).unwrap();
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
-        let expected = model.document.encoder.encode(&batch, &mut || {}).unwrap().remove(0);
+        let expected = model.document.encoder.encode(&batch, &mut || {}).unwrap().remove(0).unwrap();
         let vector = encoded.vector.unwrap();
         assert_eq!((vector.indices.as_slice(), vector.values.as_slice()), (expected.indices(), expected.values()));
         assert_eq!(encoded.token_count as usize, tokens.ids.len());

@@ -31,7 +31,7 @@ fn expected(side: &Side, text: &str, overlap: usize) -> (SparseVector, usize, us
         let end = (start + ROOM).min(tokens.len());
         let window = side.tokenizer.sequence(&tokens[start..end]).unwrap();
         let batch = TokenBatch::from_iter([window.as_slice()]);
-        vector = vector.max(&side.encoder.encode(&batch, &mut || {}).unwrap().remove(0));
+        vector = vector.max(&side.encoder.encode(&batch, &mut || {}).unwrap().remove(0).unwrap());
         (count, windows) = (count + window.len(), windows + 1);
         if end == tokens.len() {
             return (vector, count, windows);
@@ -167,7 +167,7 @@ async fn windows_of_an_inference_free_query_are_the_whole() {
     let query = random("router-random-static").query.unwrap();
     let tokens = query.tokenizer.tokens(&text).unwrap();
     let batch = TokenBatch::from_iter([tokens.as_slice()]);
-    let expected = query.encoder.encode(&batch, &mut || {}).unwrap().remove(0);
+    let expected = query.encoder.encode(&batch, &mut || {}).unwrap().remove(0).unwrap();
     // It has no special tokens, so all of the 128 that it takes may be the text's.
     let options = EncodeOptions { role: Role::Query.into(), ..windowed(Some(64)) };
     let encoded = sidecar.encode(options, std::slice::from_ref(&text)).await.remove(0);

@@ -55,7 +55,7 @@ fn vector(response: &EmbedSparseResponse) -> SparseVector {
 }
 
 fn encoded(side: &Side, ids: &[u32]) -> SparseVector {
-    side.encoder.encode(&TokenBatch::from_iter([ids]), &mut || {}).unwrap().remove(0)
+    side.encoder.encode(&TokenBatch::from_iter([ids]), &mut || {}).unwrap().remove(0).unwrap()
 }
 
 /// The vector that a text has alone, cut at its end.

@@ -1,8 +1,11 @@
 //! Models to test with.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
-use splade_sidecar::model::{Backend, Model};
+use candle_core::{Device, Tensor};
+use splade_sidecar::model::{Backend, Model, Tokenizer};
+use tempfile::TempDir;
 
 /// The folder of a small random model that the project carries.
 pub fn folder(name: &str) -> PathBuf {
@@ -27,4 +30,49 @@ pub fn splade_tiny() -> Option<PathBuf> {
 /// A small random model.
 pub fn random(name: &str) -> Model {
     Model::load(name, &folder(name), &Backend::default()).unwrap()
+}
+
+/// Copies a folder and all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).unwrap() {
+        let (from, to) = (file.as_ref().unwrap().path(), to.join(file.unwrap().file_name()));
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_folder(&from, &to);
+        } else {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+/// A copy of a small random model, in whose single file of tensors something was changed.
+pub fn changed(name: &str, change: impl FnOnce(&mut HashMap<String, Tensor>)) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    copy_folder(&folder(name), copy.path());
+    let path = copy.path().join("model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+    change(&mut tensors);
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    copy
+}
+
+/// Changes the word embedding of a token. The decoder is not the word embedding any more, if it was.
+pub fn change_embedding(tensors: &mut HashMap<String, Tensor>, token: u32, change: impl FnOnce(&mut [f32])) {
+    let of_words = |name: &&String| name.ends_with("word_embeddings.weight") || name.ends_with("tok_embeddings.weight");
+    let name = tensors.keys().find(of_words).unwrap().clone();
+    let words = tensors[&name].clone();
+    if name.starts_with("bert.") {
+        tensors.entry("cls.predictions.decoder.weight".to_owned()).or_insert_with(|| words.clone());
+    }
+    let (count, width) = words.dims2().unwrap();
+    let mut rows: Vec<f32> = words.flatten_all().unwrap().to_vec1().unwrap();
+    change(&mut rows[token as usize * width..][..width]);
+    tensors.insert(name, Tensor::from_vec(rows, (count, width), &Device::Cpu).unwrap());
+}
+
+/// A token that a text has and the others have not.
+pub fn token_of(tokenizer: &Tokenizer, text: &str, others: &[&str]) -> u32 {
+    let ids = |text| tokenizer.tokenize(text).unwrap().ids;
+    let others: Vec<u32> = others.iter().flat_map(|other| ids(other)).collect();
+    ids(text).into_iter().find(|id| !others.contains(id)).unwrap()
 }

@@ -44,7 +44,7 @@ fn encoded(model: &Arc<Model>, texts: &[String], long_text: LongText, batch_toke
 /// The vector of some tokens of a text, encoded as a batch of their own.
 fn alone(side: &Side, tokens: &[u32]) -> SparseVector {
     let sequence = side.tokenizer.sequence(tokens).unwrap();
-    side.encoder.encode(&TokenBatch::from_iter([sequence.as_slice()]), &mut || {}).unwrap().remove(0)
+    side.encoder.encode(&TokenBatch::from_iter([sequence.as_slice()]), &mut || {}).unwrap().remove(0).unwrap()
 }
 
 fn words(count: usize, seed: usize) -> String {
@@ -164,4 +164,23 @@ async fn a_text_with_a_window_that_the_encoder_panics_on_is_refused_alone() {
     drop(lane);
     run(worker);
     assert_eq!(*log.lock().unwrap(), ["flow: encoded", "wing: INTERNAL", "sea: encoded"]);
+}
+
+/// Law: a text of which one window has no finite vector has none, and its neighbours are not touched by that.
+#[tokio::test]
+async fn a_window_without_a_finite_vector_leaves_its_text_without_one() {
+    let log = Log::default();
+    let bad = token(&model(Arc::default()), "body");
+    let model = model(Arc::new(Fake { not_finite: Some(bad), ..Fake::default() }));
+    let long = |name: &str, last: &str| {
+        let text = format!("{name} {} {last}", "flow ".repeat(500));
+        EncodeJob { long_text: LongText::Window { overlap: 3 }, ..job(&model, &log, name, &text) }
+    };
+    let bulk = vec![long("flow", "moon"), long("wing", "body"), job(&model, &log, "moon", "moon")];
+    let (lane, worker) = filled(Vec::new(), bulk, 512).await;
+    drop(lane);
+    run(worker);
+    let mut log = log.lock().unwrap().clone();
+    log.sort();
+    assert_eq!(log, ["flow: encoded", "moon: encoded", "wing: INTERNAL"]);
 }

@@ -1,0 +1,137 @@
+//! Detection of numbers that are not finite, and of products that may overflow.
+//!
+//! `max`, `relu`, comparisons and casts to integers swallow NaN and −∞: after them an overflow looks like a small number. So
+//! every kernel that uses one of them looks for such numbers first, or proves from magnitudes that there are none.
+
+use std::ops::Range;
+
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, Simd, SimdOp};
+
+/// The bits of a float32 without its sign. Compared as integers, they are in the order of magnitudes, infinity above all
+/// finite numbers and NaN above infinity.
+const MAGNITUDE_BITS: i32 = i32::MAX;
+/// Vectors that a magnitude is collected in.
+const MAXIMA: usize = 4;
+
+/// Headroom of [`overflow_free_input`], for what rounding and quantization add to a product's terms.
+///
+/// Rounding of `n` additions makes a sum at most `(1 + 2⁻²⁴)ⁿ` times as large in float32, and `(1 + 2⁻¹¹)ⁿ` in float16: below 2 for
+/// the widths of models. Quantization to 8 bits makes a weight and an input at most about twice as large each.
+const HEADROOM: f64 = 8.0;
+
+/// Returns the largest magnitude of `x`, which is NaN or infinity if an element is; 0 if there is none.
+pub fn magnitude(x: &[f32]) -> f32 {
+    Magnitude(bytemuck::cast_slice(x)).dispatch()
+}
+
+/// The bits of float32 numbers.
+struct Magnitude<'a>(&'a [i32]);
+
+impl SimdOp for Magnitude<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) -> f32 {
+        let ops = isa.i32();
+        let (lanes, mask) = (ops.len(), ops.splat(MAGNITUDE_BITS));
+        // Several maxima, so that they need not wait for each other.
+        let mut largest = [ops.zero(); MAXIMA];
+        let chunks = self.0.chunks_exact(MAXIMA * lanes);
+        let rest = chunks.remainder();
+        for bits in chunks {
+            for (largest, bits) in largest.iter_mut().zip(bits.chunks_exact(lanes)) {
+                *largest = ops.max(*largest, ops.and(ops.load(bits), mask));
+            }
+        }
+        for bits in rest.chunks(lanes) {
+            largest[0] = ops.max(largest[0], ops.and(ops.load_pad(bits).0, mask));
+        }
+        let [a, b, c, d] = largest;
+        let largest = ops.max(ops.max(a, b), ops.max(c, d)).to_array();
+        let largest = largest.as_ref().iter().fold(0, |largest, &bits| bits.max(largest));
+        f32::from_bits(largest.cast_unsigned())
+    }
+}
+
+/// The rows of one sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SequenceRows {
+    pub range: Range<usize>,
+    /// The largest magnitude of their elements; NaN or infinity if one is not finite.
+    pub magnitude: f32,
+}
+
+impl SequenceRows {
+    /// The rows `range` of `x`, which is `[rows, inputs]`.
+    pub fn new(x: &[f32], inputs: usize, range: Range<usize>) -> Self {
+        Self { magnitude: magnitude(&x[range.start * inputs..range.end * inputs]), range }
+    }
+}
+
+/// Returns a magnitude of inputs up to which no product with a row of `weight` (`[outputs, inputs]`) overflows, in whatever
+/// order its terms are added and however they are rounded; −1, which no magnitude is within, if a weight is not finite.
+///
+/// Every partial sum of `Σ xᵢ wᵢ` is at most `max |xᵢ| · Σ |wᵢ|`. `largest` is the largest finite number of the products' dtype.
+pub fn overflow_free_input(weight: &[f32], inputs: usize, largest: f64) -> f32 {
+    let sums = weight.chunks_exact(inputs.max(1)).map(sum_of_magnitudes);
+    // Not `f32::max`, which ignores NaN.
+    let most = sums.fold(0.0f32, |most, sum| if sum <= most { most } else { sum });
+    if !most.is_finite() {
+        return -1.0;
+    }
+    (largest / HEADROOM / f64::from(most)).min(f64::from(f32::MAX)) as f32
+}
+
+/// Returns `Σ |x|`, which is NaN or infinity if an element is, or if it overflows.
+fn sum_of_magnitudes(row: &[f32]) -> f32 {
+    const SUMS: usize = 16;
+    let (chunks, rest) = row.as_chunks::<SUMS>();
+    let mut sums = [0.0f32; SUMS];
+    for chunk in chunks {
+        sums.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x.abs());
+    }
+    sums.iter().chain(rest).map(|x| x.abs()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Law: a magnitude is that of the largest element, and not finite if one is not, wherever it is.
+        #[test]
+        fn no_element_is_missed(
+            mut x in prop::collection::vec(prop_oneof![-3.0f32..3.0, Just(f32::MAX), Just(-0.0), Just(-1e-45)], 1..150),
+            at in any::<prop::sample::Index>(),
+            bad in prop::sample::select(vec![f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY]),
+        ) {
+            let largest = x.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+            prop_assert_eq!(magnitude(&x).to_bits(), largest.to_bits());
+            prop_assert!(overflow_free_input(&x, 1, f32::MAX.into()) > 0.0);
+            let at = at.index(x.len());
+            x[at] = bad;
+            prop_assert!(!magnitude(&x).is_finite());
+            prop_assert_eq!(overflow_free_input(&x, 1, f32::MAX.into()), -1.0);
+        }
+
+        /// Law: with inputs of that magnitude no partial sum overflows.
+        #[test]
+        fn inputs_within_the_bound_do_not_overflow(
+            weight in prop::collection::vec(prop_oneof![-3.0f32..3.0, Just(0.0), Just(1e20), Just(-3e38)], 1..100),
+        ) {
+            let bound = overflow_free_input(&weight, weight.len(), f32::MAX.into());
+            let most: f32 = weight.iter().map(|w| w.abs() * bound.max(0.0)).sum();
+            prop_assert!(most.is_finite(), "{most}");
+        }
+    }
+
+    #[test]
+    fn no_elements_and_zeros() {
+        assert_eq!(magnitude(&[]), 0.0);
+        assert_eq!(overflow_free_input(&[0.0; 4], 2, 65_504.0), f32::MAX);
+        assert_eq!(overflow_free_input(&[f32::MAX; 4], 4, f32::MAX.into()), -1.0);
+    }
+}

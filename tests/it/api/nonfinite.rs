@@ -1,0 +1,107 @@
+//! A text for which the model's output is not finite is an error, wherever it comes from: never a vector without terms.
+
+use splade_sidecar::metrics;
+use splade_sidecar::proto::encode_stream_result::Outcome;
+use splade_sidecar::proto::search_request::Query;
+use splade_sidecar::proto::{
+    Document, DocumentStatus, EncodeOptions, EncodeRequest, EncodeStreamRequest, IngestOptions, LongText, Rejection,
+    SearchRequest, UpsertRequest,
+};
+use tonic::{Code, Status};
+
+use crate::support::documents::{document, encoded, num, options};
+use crate::support::models::{change_embedding, changed, random, token_of};
+use crate::support::process::Process;
+use crate::support::sidecar::MODEL;
+
+/// The one with a word whose embedding overflows is the second.
+const TEXTS: [&str; 3] = ["a wing in a slipstream", "the moon and the sea", "heat"];
+
+fn says(message: &str) {
+    for part in ["model `spoilt`", "not finite", "float32", "use another model"] {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+}
+
+fn is_rejection(Rejection { code, reason, field, message }: &Rejection) {
+    assert_eq!((*code, reason.as_str(), field.as_str()), (Code::Internal as i32, "INTERNAL", "text"));
+    says(message);
+}
+
+fn is_status(status: &Status) {
+    assert_eq!(status.code(), Code::Internal, "{status:?}");
+    says(status.message());
+}
+
+/// Documents 1 to 3, and a fourth with the bad word in one of its windows.
+fn documents() -> Vec<Document> {
+    let mut documents: Vec<_> = (1..).zip(TEXTS).map(|(id, text)| document(num(id), text)).collect();
+    documents.push(document(num(4), &format!("{} the moon and the sea", "a wing ".repeat(200))));
+    documents
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_finite_is_rejected_counted_and_logged() {
+    let bad = token_of(&random(MODEL).document.tokenizer, TEXTS[1], &[TEXTS[0], TEXTS[2]]);
+    let model = changed(MODEL, |tensors| change_embedding(tensors, bad, |row| row.fill(1e38)));
+    let folder = tempfile::tempdir().unwrap();
+    let flag = format!("spoilt={}", model.path().display());
+    let process = Process::start(folder.path(), &["--model", &flag]).await;
+    let count = metrics::NONFINITE_VECTORS;
+    let samples = process.samples().await;
+    assert!(samples.names().any(|name| name == format!("{count}{{model=\"spoilt\"}}")), "{samples:?}");
+    assert_eq!(samples.get(count), 0.0);
+
+    let options =
+        IngestOptions { model: "spoilt".to_owned(), long_text: LongText::Window.into(), ..options("documents") };
+    let results = process.ingest(options.clone(), documents()).await;
+    for (result, is_bad) in results.iter().zip([false, true, false, true]) {
+        if is_bad {
+            assert_eq!(result.status(), DocumentStatus::Rejected);
+            is_rejection(result.rejection.as_ref().unwrap());
+        } else {
+            assert_eq!(result.status(), DocumentStatus::Indexed, "{result:?}");
+            assert!(result.term_count > 0);
+        }
+    }
+    assert_eq!(process.point_count("documents").await, 2);
+    let request = UpsertRequest { options: Some(options), documents: encoded(documents()) };
+    let results = process.index().await.upsert(request).await.unwrap().into_inner().results;
+    assert_eq!(results.iter().filter(|result| result.rejection.is_some()).count(), 2, "{results:?}");
+
+    let search = |text: &str| SearchRequest {
+        collection: "documents".to_owned(),
+        query: Some(Query::Text(text.to_owned())),
+        ..Default::default()
+    };
+    assert_eq!(process.index().await.search(search(TEXTS[0])).await.unwrap().into_inner().hits.len(), 2);
+    is_status(&process.index().await.search(search(TEXTS[1])).await.unwrap_err());
+
+    let options = Some(EncodeOptions { model: "spoilt".to_owned(), ..Default::default() });
+    let encode = |texts: &[&str]| EncodeRequest {
+        options: options.clone(),
+        texts: texts.iter().map(|&text| text.to_owned()).collect(),
+    };
+    let good = process.encoder().await.encode(encode(&[TEXTS[0], TEXTS[2]])).await.unwrap().into_inner().results;
+    assert!(good.iter().all(|text| !text.vector.as_ref().unwrap().indices.is_empty()));
+    is_status(&process.encoder().await.encode(encode(&TEXTS)).await.unwrap_err());
+
+    let request = EncodeStreamRequest { options, texts: TEXTS.map(|text| text.as_bytes().to_vec().into()).into() };
+    let mut responses =
+        process.encoder().await.encode_stream(tokio_stream::iter([request])).await.unwrap().into_inner();
+    let mut outcomes = [None, None, None];
+    while let Some(response) = responses.message().await.unwrap() {
+        response.results.into_iter().for_each(|result| outcomes[result.sequence as usize - 1] = result.outcome);
+    }
+    let [Some(Outcome::Encoded(_)), Some(Outcome::Rejection(rejection)), Some(Outcome::Encoded(_))] = &outcomes else {
+        panic!("{outcomes:?}");
+    };
+    is_rejection(rejection);
+
+    // Two documents twice, a query, and a text twice; the word may be in two windows.
+    let samples = process.samples().await;
+    assert!(samples.get(&format!("{count}{{model=\"spoilt\"}}")) >= 7.0, "{samples:?}");
+    assert_eq!(samples.get(metrics::ENCODER_FAILURES), 0.0);
+    let line = process.logged("model output is not finite").await;
+    assert!(line.contains("\"model\":\"spoilt\"") && line.contains("\"sequences\":"), "{line}");
+}
