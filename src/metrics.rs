@@ -62,6 +62,8 @@ metrics! {
         "Documents and texts that hold a permit now: read, and without their result";
     Gauge PERMITS_LIMIT "splade_permits_limit" Count ["work": WORKS, "lane": LANES]
         "How many permits there are";
+    Gauge RESULTS_WAITING "splade_results_waiting" Count ["work": WORKS]
+        "Results of streams that wait for their clients to take them";
     Histogram DOCUMENT_SECONDS "splade_document_seconds" Seconds ["call": CALLS_WITH_TEXTS]
         "Time from a document's or text's permit to its result; queries of Search and Explain count as encode";
     Gauge QUEUE_DEPTH "splade_queue_depth" Count ["lane": LANES]

@@ -10,7 +10,8 @@ pub struct LimitArgs {
     /// The most open streams, of all clients together. One more is refused.
     #[arg(long, env = "SPLADE_MAX_STREAMS", value_name = "N", default_value = "4096")]
     max_streams: String,
-    /// How long a stream may be silent that has nothing on its way.
+    /// Maximum time that a stream may have nothing in flight and send nothing, or that results may wait for a client that
+    /// takes none.
     #[arg(long, env = "SPLADE_STREAM_IDLE_TIMEOUT", value_name = "DURATION", default_value = "10m")]
     stream_idle_timeout: String,
     /// The most bytes of one document's payload.

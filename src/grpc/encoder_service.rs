@@ -133,8 +133,8 @@ impl EncoderService for EncoderApi {
             let model = Arc::clone(&options.model);
             let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
             let reader = tokio::spawn(read(shared, requests, encode, texts).in_current_span());
-            let results_a_message = vectors_a_message(model.settings.vocabulary_size, with_tokens);
-            let responder = Responder { results, reader, deadline, results_a_message, _open: open };
+            let max_results = vectors_a_message(model.settings.vocabulary_size, with_tokens);
+            let responder = Responder::new(results, reader, deadline, max_results, open);
             Ok(responder.respond(move |finished| {
                 let tokens_of = with_tokens.then_some(&*model);
                 EncodeStreamResponse {

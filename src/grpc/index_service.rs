@@ -51,7 +51,7 @@ impl IndexService for IndexApi {
             let IngestRequest { options, documents } = first.unwrap_or_default();
             let (ingest, results) = ingest::open(&shared, Urgency::Bulk, options).await.map_err(status)?;
             let reader = tokio::spawn(ingest::read(shared, requests, ingest, documents).in_current_span());
-            let responder = Responder { results, reader, deadline, results_a_message: RESULTS_A_MESSAGE, _open: open };
+            let responder = Responder::new(results, reader, deadline, RESULTS_A_MESSAGE, open);
             let mut progress = Progress::default();
             Ok(responder.respond(move |finished| {
                 finished.iter().for_each(|finished| progress.finish(finished.key.sequence));

@@ -55,7 +55,8 @@ pub struct RequestLimits {
     pub id_bytes: usize,
     /// The most open streams, of all clients together.
     pub streams: usize,
-    /// How long a stream may be silent that has nothing on its way.
+    /// Maximum time that a stream may have nothing in flight and send nothing, or that results may wait for a client that
+    /// takes none.
     pub stream_idle: Duration,
 }
 

@@ -2,23 +2,28 @@
 //!
 //! A task reads requests, as fast as the pipeline takes them; the response stream gives out results, as fast as the client
 //! takes them. The response ends after the last result, with the status that the reader ended with.
+//!
+//! While a client's HTTP/2 window is closed, nothing polls its response stream. A second task therefore ends a stream
+//! whose client takes nothing for too long: it drops the results and gives up the stream's place.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_util::{Stream, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use metrics::gauge;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 
 use super::status::status;
 use super::{Pass, Shared};
 use crate::metrics as names;
-use crate::pipeline::Finished;
+use crate::pipeline::{Delivery, Finished, ResultReceiver, Slot};
 use crate::types::{Fault, Reason};
 
 /// What the client gets.
@@ -29,7 +34,7 @@ pub type Responses<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
 pub struct OpenStream {
     call: &'static str,
     _permit: OwnedSemaphorePermit,
-    _pass: Pass,
+    pass: Pass,
 }
 
 impl OpenStream {
@@ -43,7 +48,7 @@ impl OpenStream {
             status(Fault::new(Reason::Overloaded, "", message))
         })?;
         gauge!(names::STREAMS, "call" => call).increment(1.0);
-        Ok(Self { call, _permit: permit, _pass: pass })
+        Ok(Self { call, _permit: permit, pass })
     }
 }
 
@@ -101,6 +106,15 @@ fn idle_status(idle: Duration) -> Status {
     status(Fault::new(Reason::StreamIdle, "", message))
 }
 
+/// Status of a stream whose client took no result for too long.
+fn stalled_status(patience: Duration) -> Status {
+    let message = format!(
+        "results wait that the client did not take for {patience:?}; read responses while sending, then open another \
+         stream and resume behind durable_through, or raise --stream-idle-timeout"
+    );
+    status(Fault::new(Reason::StreamIdle, "", message))
+}
+
 /// What a stream ends with that the server's end cut short.
 pub fn stopping_status() -> Status {
     let message = "the server is stopping: every document that it read has its result; send the rest to another one";
@@ -109,44 +123,124 @@ pub fn stopping_status() -> Status {
 
 /// The response stream of a bidirectional call.
 pub struct Responder<K, T> {
-    pub results: mpsc::Receiver<Finished<K, T>>,
-    pub reader: JoinHandle<Result<(), Status>>,
-    pub deadline: Option<Instant>,
-    /// The most results of one response message. Clients take messages of up to 4 MiB unless they are told otherwise.
-    pub results_a_message: usize,
-    /// Open until the last response has left.
-    pub _open: OpenStream,
+    source: Arc<Source<K, T>>,
+    reader: JoinHandle<Result<(), Status>>,
+    deadline: Option<Instant>,
+    max_results: usize,
+    /// Ends the stream if its client takes nothing.
+    _watch: AbortOnDropHandle<()>,
 }
 
 impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
+    /// Responds with `results`, then with the status that `reader` ends with.
+    ///
+    /// A response message has at most `max_results` results: clients take messages of up to 4 MiB unless they are told
+    /// otherwise.
+    pub fn new(
+        results: ResultReceiver<K, T>,
+        reader: JoinHandle<Result<(), Status>>,
+        deadline: Option<Instant>,
+        max_results: usize,
+        open: OpenStream,
+    ) -> Self {
+        let (clock, patience) = (results.clock(), open.pass.limits.stream_idle);
+        let source = Arc::new(Source::new(results, open));
+        let watched = Arc::downgrade(&source);
+        let watch = tokio::spawn(async move {
+            clock.stalled(patience).await;
+            if let Some(source) = watched.upgrade() {
+                source.end(stalled_status(patience));
+            }
+        });
+        Self { source, reader, deadline, max_results, _watch: AbortOnDropHandle::new(watch) }
+    }
+
     /// Gives out results as they come, several a message. Each that is taken makes room for another of this client.
-    pub fn respond<R: 'static>(self, into: impl FnMut(Vec<Finished<K, T>>) -> R + Send + 'static) -> Responses<R> {
-        Box::pin(stream::unfold(Some((self, into)), async |state| {
-            let (mut responder, mut into) = state?;
+    pub fn respond<R: 'static>(self, mut into: impl FnMut(Vec<Finished<K, T>>) -> R + Send + 'static) -> Responses<R> {
+        // The slots of a message are released when the next one is asked for: until then it waits for the client too,
+        // somewhere below. They go with the response, even if the stream is ended.
+        let mut given: Vec<Slot> = Vec::new();
+        let mut deliveries = self.deliveries();
+        Box::pin(stream::poll_fn(move |context| {
+            given.clear();
+            deliveries.poll_next_unpin(context).map_ok(|delivered| {
+                let split = delivered.into_iter().map(|Delivery { finished, slot }| (finished, slot));
+                let (finished, slots) = split.unzip();
+                given = slots;
+                into(finished)
+            })
+        }))
+    }
+
+    /// Gives out results as they come, with their slots, which whoever takes them must release.
+    pub fn deliveries(self) -> Responses<Vec<Delivery<K, T>>> {
+        Box::pin(stream::unfold(Some(self), async |responder| {
+            let mut responder = responder?;
             match responder.next().await {
-                Ok(Some(results)) => Some((Ok(into(results)), Some((responder, into)))),
+                Ok(Some(delivered)) => Some((Ok(delivered), Some(responder))),
                 Ok(None) => None,
                 Err(status) => Some((Err(status), None)),
             }
         }))
     }
 
-    async fn next(&mut self) -> Result<Option<Vec<Finished<K, T>>>, Status> {
-        let mut results = Vec::new();
-        let received = self.results.recv_many(&mut results, self.results_a_message);
-        let count = match self.deadline {
+    async fn next(&mut self) -> Result<Option<Vec<Delivery<K, T>>>, Status> {
+        let received = poll_fn(|context| self.source.poll(context, self.max_results));
+        let delivered = match self.deadline {
             None => received.await,
             Some(deadline) => timeout_at(deadline, received).await.map_err(|_| {
                 let message = "the call's deadline passed; send what has no result again, with more time";
                 status(Fault::new(Reason::Cancelled, "", message))
             })?,
-        };
-        if count > 0 {
-            return Ok(Some(results));
+        }?;
+        if !delivered.is_empty() {
+            return Ok(Some(delivered));
         }
         match (&mut self.reader).await {
             Ok(outcome) => outcome.map(|()| None),
             Err(error) => Err(status(Fault::new(Reason::Internal, "", format!("the stream's reader failed: {error}")))),
         }
+    }
+}
+
+/// Where a stream's results come from, until the stream is ended.
+struct Source<K, T>(Mutex<SourceState<K, T>>);
+
+enum SourceState<K, T> {
+    Open {
+        results: ResultReceiver<K, T>,
+        waker: Option<Waker>,
+        /// Open until the last response has left.
+        _open: OpenStream,
+    },
+    Ended(Status),
+}
+
+impl<K, T> Source<K, T> {
+    fn new(results: ResultReceiver<K, T>, open: OpenStream) -> Self {
+        Self(Mutex::new(SourceState::Open { results, waker: None, _open: open }))
+    }
+
+    /// Receives results; none when there will be no more.
+    fn poll(&self, context: &mut Context<'_>, max: usize) -> Poll<Result<Vec<Delivery<K, T>>, Status>> {
+        match &mut *self.state() {
+            SourceState::Ended(status) => Poll::Ready(Err(status.clone())),
+            SourceState::Open { results, waker, .. } => {
+                *waker = Some(context.waker().clone());
+                results.poll_recv_many(context, max).map(Ok)
+            }
+        }
+    }
+
+    /// Ends the stream with this status. Drops the results that wait, and gives up the stream's place.
+    fn end(&self, status: Status) {
+        let ended = std::mem::replace(&mut *self.state(), SourceState::Ended(status));
+        if let SourceState::Open { waker: Some(waker), .. } = ended {
+            waker.wake();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, SourceState<K, T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

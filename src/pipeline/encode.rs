@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
-use super::{Finalizer, Finished, Pipeline, Ticket, Tickets, Urgency};
+use super::{Finalizer, Pipeline, ResultReceiver, Ticket, Tickets, Urgency};
 use crate::model::Model;
 use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role};
 
-/// The most vectors of one client that are under way or not taken yet. They are much larger than the results of an
-/// ingest.
-const VECTORS: usize = 1_024;
+/// Maximum number of vectors of one client that are in flight or wait for the client. They are much larger than the
+/// results of an ingest.
+pub(super) const MAX_VECTORS: usize = 1_024;
 
 /// How texts are encoded.
 #[derive(Debug, Clone)]
@@ -24,7 +22,7 @@ pub struct EncodeOptions {
 }
 
 /// The vectors of a client's texts, each under its number.
-pub type Vectors = mpsc::Receiver<Finished<u64, Encoded>>;
+pub type Vectors = ResultReceiver<u64, Encoded>;
 
 /// One client's texts on their way.
 #[derive(Debug)]
@@ -39,9 +37,7 @@ pub struct Encode {
 
 impl Encode {
     pub(super) fn new(pipeline: Pipeline, urgency: Urgency, options: EncodeOptions) -> (Self, Vectors) {
-        let admission = pipeline.inner.texts.of(urgency).clone();
-        let slots = admission.max_documents().min(VECTORS);
-        let (tickets, vectors) = Tickets::new(admission, slots);
+        let (tickets, vectors) = pipeline.inner.texts.tickets(urgency);
         (Self { pipeline, urgency, options, tickets }, vectors)
     }
 

@@ -1,9 +1,9 @@
 //! The end of a piece of work: exactly one result, whatever happens to it on the way.
 
 use metrics::counter;
-use tokio::sync::mpsc;
 
 use super::admission::Permit;
+use super::ticket::ResultSlot;
 use crate::metrics as names;
 use crate::types::{Fault, Reason};
 
@@ -17,8 +17,7 @@ pub struct Finalizer<K, T> {
 struct Pending<K, T> {
     key: K,
     permit: Permit,
-    slot: mpsc::OwnedPermit<Finished<K, T>>,
-    results: mpsc::Sender<Finished<K, T>>,
+    slot: ResultSlot<K, T>,
 }
 
 /// An item's result.
@@ -30,19 +29,14 @@ pub struct Finished<K, T> {
 }
 
 impl<K, T> Finalizer<K, T> {
-    /// The result will go into `slot`, which is one of `results`: sending never waits and never fails for lack of room.
-    pub fn new(
-        key: K,
-        permit: Permit,
-        slot: mpsc::OwnedPermit<Finished<K, T>>,
-        results: mpsc::Sender<Finished<K, T>>,
-    ) -> Self {
-        Self { pending: Some(Pending { key, permit, slot, results }) }
+    /// The result will go into `slot`: sending never waits and never fails for lack of room.
+    pub fn new(key: K, permit: Permit, slot: ResultSlot<K, T>) -> Self {
+        Self { pending: Some(Pending { key, permit, slot }) }
     }
 
     /// Whether nobody waits for the result any more: the client has gone, or its deadline has passed.
     pub fn is_abandoned(&self) -> bool {
-        self.pending.as_ref().is_none_or(|pending| pending.results.is_closed())
+        self.pending.as_ref().is_none_or(|pending| pending.slot.is_abandoned())
     }
 
     /// Answers.
@@ -51,14 +45,11 @@ impl<K, T> Finalizer<K, T> {
     }
 
     fn answer(&mut self, outcome: Result<T, Fault>) {
-        if let Some(Pending { key, permit, slot, results }) = self.pending.take() {
+        if let Some(Pending { key, permit, slot }) = self.pending.take() {
             if let Err(fault) = &outcome {
                 counter!(names::REJECTED, "reason" => fault.reason.as_str()).increment(1);
             }
-            // What is sent to a receiver that is gone would be kept until the last sender is gone too.
-            if !results.is_closed() {
-                slot.send(Finished { key, outcome });
-            }
+            slot.send(Finished { key, outcome });
             drop(permit);
         }
     }

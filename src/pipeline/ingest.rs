@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-
 use super::route::{Admitted, Route};
 use super::screen::Screen;
 use super::writer::BatchKey;
-use super::{Finished, Pipeline, Ticket, Tickets, Urgency};
+use super::{Pipeline, ResultReceiver, Ticket, Tickets, Urgency};
 use crate::model::Model;
 use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Pruned, Pruning, Reason, Recipe};
 
@@ -70,7 +68,7 @@ pub struct IngestOptions {
 }
 
 /// The results of a client's documents.
-pub type Results = mpsc::Receiver<Finished<DocumentKey, Stored>>;
+pub type Results = ResultReceiver<DocumentKey, Stored>;
 
 /// One client's documents on their way.
 #[derive(Debug)]
@@ -85,9 +83,8 @@ pub struct Ingest {
 
 impl Ingest {
     pub(super) fn new(pipeline: Pipeline, urgency: Urgency, options: IngestOptions) -> (Self, Results) {
-        let admission = pipeline.inner.documents.of(urgency).clone();
-        let slots = admission.max_documents();
-        let (tickets, results) = Tickets::new(admission, slots);
+        let slots = pipeline.inner.documents.of(urgency).max_documents();
+        let (tickets, results) = pipeline.inner.documents.tickets(urgency);
         let writer = pipeline.writer(&options.collection);
         let batch =
             Arc::new(BatchKey { vector_name: options.spec.vector_name.clone(), max_points: options.batch_points });

@@ -25,6 +25,7 @@ mod in_flight_ids;
 mod ingest;
 mod lane;
 mod progress;
+mod result_slots;
 mod route;
 mod screen;
 #[cfg(test)]
@@ -46,7 +47,8 @@ pub use finalizer::{Finalizer, Finished};
 pub use ingest::{DocumentKey, Indexed, Ingest, IngestOptions, Results, Stored, Unreadable};
 pub use lane::{Lane, Queued};
 pub use progress::Progress;
-pub use ticket::{Ticket, Tickets};
+pub use result_slots::{Slot, StallClock};
+pub use ticket::{Delivery, ResultReceiver, Ticket, Tickets};
 pub use writer::WriterConfig;
 
 use crate::metrics as names;
@@ -54,6 +56,8 @@ use crate::store::{StoreError, VectorStore};
 use crate::types::{Fault, Reason};
 use admission::{Admission, Meter};
 use delete::Deletes;
+use encode::MAX_VECTORS;
+use result_slots::ResultSlots;
 use writer::{WriterHandle, Writers};
 
 /// Everything that bounds the pipeline.
@@ -105,11 +109,13 @@ struct Permits {
     work: &'static str,
     interactive: Admission,
     bulk: Admission,
+    /// Slots for the results of all streams.
+    results: ResultSlots,
 }
 
 impl Permits {
     /// Of one kind of work, with the calls that bring it.
-    fn new(config: &PipelineConfig, work: &'static str, unary: &'static str, stream: &'static str) -> Self {
+    fn new(config: &PipelineConfig, work: &'static str, [unary, stream]: [&'static str; 2], slots: usize) -> Self {
         let meter = |lane: &'static str, call: &'static str| Meter {
             admitted: counter!(names::ADMITTED, "work" => work, "lane" => lane),
             seconds: histogram!(names::DOCUMENT_SECONDS, "call" => call),
@@ -119,6 +125,7 @@ impl Permits {
             work,
             interactive: Admission::new(config.max_interactive, config.max_bytes).metered(query),
             bulk: Admission::new(config.max_documents, config.max_bytes).metered(bulk),
+            results: ResultSlots::new(slots),
         }
     }
 
@@ -129,12 +136,25 @@ impl Permits {
         }
     }
 
+    /// Opens the way for one client's items. A unary call has slots of its own: its results are collected at once.
+    fn tickets<K, T>(&self, urgency: Urgency) -> (Tickets<K, T>, ResultReceiver<K, T>) {
+        let admission = self.of(urgency).clone();
+        match urgency {
+            Urgency::Interactive => {
+                let slots = admission.max_documents();
+                Tickets::new(admission, slots)
+            }
+            Urgency::Bulk => Tickets::sharing(admission, &self.results),
+        }
+    }
+
     /// Sets the gauges of how many are held, and how many there are.
     fn observe(&self) {
         for (lane, admission) in [(QUERY_LANE, &self.interactive), (BULK_LANE, &self.bulk)] {
             gauge!(names::PERMITS, "work" => self.work, "lane" => lane).set(admission.held() as f64);
             gauge!(names::PERMITS_LIMIT, "work" => self.work, "lane" => lane).set(admission.max_documents() as f64);
         }
+        gauge!(names::RESULTS_WAITING, "work" => self.work).set(self.results.waiting() as f64);
     }
 }
 
@@ -166,8 +186,8 @@ impl Pipeline {
         let writers = Arc::new(Writers::new(store, config.writer, capacity));
         let inner = Inner {
             config,
-            texts: Permits::new(&config, "texts", "encode", "encode_stream"),
-            documents: Permits::new(&config, "documents", "upsert", "ingest"),
+            texts: Permits::new(&config, "texts", ["encode", "encode_stream"], config.max_documents.min(MAX_VECTORS)),
+            documents: Permits::new(&config, "documents", ["upsert", "ingest"], config.max_documents),
             deletes: Deletes::default(),
             pool,
             writers: Arc::clone(&writers),

@@ -2,33 +2,66 @@
 //!
 //! It stands for two things. The place among all that is under way comes back when the item has its result. The slot
 //! among the results of its own client comes back when the client takes the result: so a client that doesn't read holds
-//! up itself and nobody else.
+//! up itself and nobody else. Streams share a budget of slots ([`ResultSlots`]).
+
+use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 
 use super::admission::{Admission, Place};
+use super::result_slots::{ResultSlots, Slot, StallClock, StreamSlots};
 use super::{Fault, Finalizer, Finished, closed, overloaded};
 
 /// Room for one item and its result.
 #[derive(Debug)]
 pub struct Ticket<K, T> {
-    slot: mpsc::OwnedPermit<Finished<K, T>>,
+    slot: ResultSlot<K, T>,
     place: Place,
-    results: mpsc::Sender<Finished<K, T>>,
+}
+
+/// Room for one result, and the way to its client.
+#[derive(Debug)]
+pub struct ResultSlot<K, T> {
+    slot: Slot,
+    room: mpsc::OwnedPermit<Delivery<K, T>>,
+    results: mpsc::Sender<Delivery<K, T>>,
+}
+
+/// A result on its way to the client, with its slot.
+#[derive(Debug)]
+pub struct Delivery<K, T> {
+    pub finished: Finished<K, T>,
+    /// To be dropped when the client has taken the result.
+    pub slot: Slot,
+}
+
+/// Receives one client's results.
+#[derive(Debug)]
+pub struct ResultReceiver<K, T> {
+    results: mpsc::Receiver<Delivery<K, T>>,
+    clock: StallClock,
 }
 
 /// Where one client's tickets come from, and its results go.
 #[derive(Debug)]
 pub struct Tickets<K, T> {
     admission: Admission,
-    results: mpsc::Sender<Finished<K, T>>,
+    slots: StreamSlots,
+    results: mpsc::Sender<Delivery<K, T>>,
 }
 
 impl<K, T> Tickets<K, T> {
-    /// With so many slots, and where the results come out.
-    pub fn new(admission: Admission, slots: usize) -> (Self, mpsc::Receiver<Finished<K, T>>) {
-        let (results, receiver) = mpsc::channel(slots);
-        (Self { admission, results }, receiver)
+    /// With so many slots of its own, and where the results come out.
+    pub fn new(admission: Admission, slots: usize) -> (Self, ResultReceiver<K, T>) {
+        Self::sharing(admission, &ResultSlots::new(slots))
+    }
+
+    /// With slots of a budget that other clients share.
+    pub fn sharing(admission: Admission, slots: &ResultSlots) -> (Self, ResultReceiver<K, T>) {
+        let (results, receiver) = mpsc::channel(slots.max_per_stream());
+        let slots = slots.stream();
+        let receiver = ResultReceiver { results: receiver, clock: slots.clock() };
+        (Self { admission, slots, results }, receiver)
     }
 
     /// Waits for room for one more item. Ask for it before the item is read from the network.
@@ -39,7 +72,7 @@ impl<K, T> Tickets<K, T> {
         // The slot first, for that keeps nobody else waiting.
         let slot = self.slot().await?;
         let place = self.admission.place().await.map_err(|_| closed())?;
-        Ok(Ticket { slot, place, results: self.results.clone() })
+        Ok(Ticket { slot, place })
     }
 
     /// Room for all items of a call, of so many bytes each, at once.
@@ -55,17 +88,23 @@ impl<K, T> Tickets<K, T> {
     /// # Errors
     /// If the client has gone.
     pub async fn at(&self, place: Place) -> Result<Ticket<K, T>, Fault> {
-        Ok(Ticket { slot: self.slot().await?, place, results: self.results.clone() })
+        Ok(Ticket { slot: self.slot().await?, place })
     }
 
-    async fn slot(&self) -> Result<mpsc::OwnedPermit<Finished<K, T>>, Fault> {
-        self.results.clone().reserve_owned().await.map_err(|_| closed())
+    async fn slot(&self) -> Result<ResultSlot<K, T>, Fault> {
+        let slot = tokio::select! {
+            biased;
+            () = self.results.closed() => return Err(closed()),
+            slot = self.slots.take() => slot,
+        };
+        // Does not wait: a stream never holds more slots than the channel has room for.
+        let room = self.results.clone().reserve_owned().await.map_err(|_| closed())?;
+        Ok(ResultSlot { slot, room, results: self.results.clone() })
     }
 
     /// Waits until every item has its result and the client has taken it, or has gone.
     pub async fn settled(&self) {
-        // All slots are free. They come back at once.
-        let _slots = self.results.reserve_many(self.results.max_capacity()).await;
+        self.slots.settled().await;
     }
 
     /// Waits until nobody waits for results any more: the client has gone.
@@ -81,6 +120,41 @@ impl<K, T> Ticket<K, T> {
     /// If the pipeline is closed.
     pub async fn redeem(self, key: K, bytes: usize) -> Result<Finalizer<K, T>, Fault> {
         let permit = self.place.weigh(bytes).await.map_err(|_| closed())?;
-        Ok(Finalizer::new(key, permit, self.slot, self.results))
+        Ok(Finalizer::new(key, permit, self.slot))
+    }
+}
+
+impl<K, T> ResultSlot<K, T> {
+    /// Whether nobody waits for the result any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.results.is_closed()
+    }
+
+    /// Sends the result to the client. Never waits.
+    pub fn send(self, finished: Finished<K, T>) {
+        let Self { mut slot, room, results } = self;
+        // What is sent to a receiver that is gone would be kept until the last sender is gone too.
+        if !results.is_closed() {
+            slot.wait();
+            room.send(Delivery { finished, slot });
+        }
+    }
+}
+
+impl<K, T> ResultReceiver<K, T> {
+    /// Receives the next result, which counts as taken by the client; `None` when there will be no more.
+    pub async fn recv(&mut self) -> Option<Finished<K, T>> {
+        self.results.recv().await.map(|delivery| delivery.finished)
+    }
+
+    /// Receives up to `max` results that the client has not taken yet; none when there will be no more.
+    pub fn poll_recv_many(&mut self, context: &mut Context<'_>, max: usize) -> Poll<Vec<Delivery<K, T>>> {
+        let mut received = Vec::new();
+        self.results.poll_recv_many(context, &mut received, max).map(|_count| received)
+    }
+
+    /// Tells whether the client takes its results.
+    pub fn clock(&self) -> StallClock {
+        self.clock.clone()
     }
 }

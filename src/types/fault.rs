@@ -79,7 +79,7 @@ pub enum Reason {
     Overloaded,
     /// The client went away, or its deadline passed, before the work was done.
     Cancelled,
-    /// The stream was silent for too long.
+    /// The stream was silent for too long, or its client took no results for too long.
     StreamIdle,
     /// The call carries no token, or a wrong one.
     Unauthenticated,

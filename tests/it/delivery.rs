@@ -16,6 +16,7 @@ mod queries;
 mod refused_points;
 mod results;
 mod shutdown;
+mod stalled;
 
 use std::collections::{BTreeMap, BTreeSet};
 

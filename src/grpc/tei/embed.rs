@@ -1,6 +1,6 @@
 //! `Embed`: texts in, sparse vectors out.
 
-use futures_util::{TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use metrics::counter;
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
@@ -17,7 +17,7 @@ use crate::grpc::status::status;
 use crate::grpc::stream::{OpenStream, Responder, Responses, next_request};
 use crate::grpc::{Pass, Shared};
 use crate::metrics as names;
-use crate::pipeline::{Encode, EncodeOptions, Encoded, Finished, Urgency};
+use crate::pipeline::{Delivery, Encode, EncodeOptions, Encoded, Finished, Slot, Urgency};
 use crate::proto::tei::embed_server::Embed;
 use crate::proto::tei::{
     EmbedAllRequest, EmbedAllResponse, EmbedRequest, EmbedResponse, EmbedSparseRequest, EmbedSparseResponse,
@@ -63,9 +63,18 @@ impl Embed for TeiApi {
         let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
         let (arrivals, mut order) = InOrder::new();
         let reader = tokio::spawn(read(shared, request.into_inner(), encode, arrivals).in_current_span());
-        let responder = Responder { results, reader, deadline, results_a_message: AT_ONCE, _open: open };
-        let answers = responder.respond(move |finished| stream::iter(in_order(&mut order, finished, max_length)));
-        Ok(Response::new(Box::pin(answers.try_flatten())))
+        let deliveries = Responder::new(results, reader, deadline, AT_ONCE, open).deliveries();
+        let answers = deliveries.map_ok(move |delivered| stream::iter(in_order(&mut order, delivered, max_length)));
+        // An answer's slot is released when the answer after it is asked for.
+        let mut given: Option<Slot> = None;
+        let mut answers = answers.try_flatten();
+        Ok(Response::new(Box::pin(stream::poll_fn(move |context| {
+            drop(given.take());
+            answers.poll_next_unpin(context).map_ok(|(answer, slot)| {
+                given = Some(slot);
+                answer
+            })
+        }))))
     }
 
     async fn embed(&self, _: Request<EmbedRequest>) -> Result<Response<EmbedResponse>, Status> {
@@ -176,18 +185,24 @@ async fn read(
     }
 }
 
-/// The answers that are due now that these texts are finished. The first refusal is the last of all.
+/// The answers that are due now that these texts are finished, with their slots. The first refusal is the last of all.
 fn in_order(
-    order: &mut InOrder<Arrival, Result<Encoded, Fault>>,
-    finished: Vec<Finished<u64, Encoded>>,
+    order: &mut InOrder<Arrival, (Result<Encoded, Fault>, Slot)>,
+    delivered: Vec<Delivery<u64, Encoded>>,
     max_length: usize,
-) -> Vec<Result<EmbedSparseResponse, Status>> {
-    for Finished { key, outcome } in finished {
-        order.put(key, outcome);
+) -> Vec<Result<(EmbedSparseResponse, Slot), Status>> {
+    for Delivery { finished: Finished { key, outcome }, mut slot } in delivered {
+        // It may have to wait for an earlier one, and not for the client.
+        slot.stop_waiting();
+        order.put(key, (outcome, slot));
     }
     let mut due = Vec::new();
-    while let Some((arrival, outcome)) = order.take() {
-        due.push(outcome.map(|encoded| answer(arrival, encoded)).map_err(|fault| refusal(fault, max_length)));
+    while let Some((arrival, (outcome, mut slot))) = order.take() {
+        slot.wait();
+        due.push(match outcome {
+            Ok(encoded) => Ok((answer(arrival, encoded), slot)),
+            Err(fault) => Err(refusal(fault, max_length)),
+        });
     }
     due
 }

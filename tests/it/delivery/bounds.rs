@@ -1,5 +1,6 @@
 //! Nothing is unbounded: a slow store, or a client that doesn't read, slows the sender down.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -106,8 +107,11 @@ async fn small_messages_that_wait_break_no_connection() {
 }
 
 /// A client that takes but few results before it reads them.
-async fn client_with_a_small_window(address: std::net::SocketAddr) -> IndexServiceClient<Channel> {
+pub async fn client_with_a_small_window(address: SocketAddr) -> IndexServiceClient<Channel> {
+    IndexServiceClient::new(channel_with_a_small_window(address).await)
+}
+
+pub async fn channel_with_a_small_window(address: SocketAddr) -> Channel {
     let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
-    let channel = endpoint.initial_stream_window_size(1_024).connect().await.unwrap();
-    IndexServiceClient::new(channel)
+    endpoint.initial_stream_window_size(1_024).connect().await.unwrap()
 }

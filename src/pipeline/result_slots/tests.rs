@@ -1,0 +1,264 @@
+use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, Wake, Waker};
+
+use proptest::prelude::*;
+use tokio::task::JoinSet;
+use tokio::time::{advance, timeout};
+
+use super::*;
+use crate::pipeline::testing::pending;
+
+/// The upper bound of the law on all slots together.
+fn bound(max_per_stream: usize, streams: usize) -> usize {
+    streams + (2..=max_per_stream).map(|count| (max_per_stream / count).min(streams)).sum::<usize>()
+}
+
+/// Takes what a stream can have without waiting.
+fn take_all(stream: &StreamSlots) -> Vec<Slot> {
+    let mut held = Vec::new();
+    while let Some(slot) = futures_util::FutureExt::now_or_never(stream.take()) {
+        held.push(slot);
+    }
+    held
+}
+
+#[test]
+fn one_stream_alone_can_hold_the_maximum() {
+    let slots = ResultSlots::new(100);
+    let stream = slots.stream();
+    let held = take_all(&stream);
+    assert_eq!(held.len(), 100);
+    drop(held);
+    assert_eq!(take_all(&stream).len(), 100);
+}
+
+#[test]
+fn streams_that_never_read_leave_a_share_to_each_other() {
+    const MAX: usize = 8_192;
+    let slots = ResultSlots::new(MAX);
+    let mut stalled = Vec::new();
+    for streams in 0..4_096 {
+        // Each takes all that it can get, one after another: the worst order.
+        let stream = slots.stream();
+        let held = take_all(&stream);
+        assert!(held.len() >= (MAX / (streams + 1)).max(1), "{} after {streams} others", held.len());
+        stalled.push((stream, held));
+    }
+    let total: usize = stalled.iter().map(|(_, held)| held.len()).sum();
+    println!("4,096 streams hold {total} slots; the first 40 {}", bound(MAX, 40));
+    assert_eq!(total, bound(MAX, 4_096));
+    assert!(total < 9 * MAX);
+}
+
+#[tokio::test]
+async fn a_slot_goes_to_the_stream_that_waited_longest_for_one() {
+    let slots = ResultSlots::new(4);
+    let streams: Vec<_> = (0..4).map(|_| slots.stream()).collect();
+    // Two slots each of two streams are all the second slots there are.
+    let mut held: Vec<_> = streams[..2].iter().map(take_all).collect();
+    let mut others: Vec<_> = streams[2..].iter().map(take_all).collect();
+    assert_eq!((held[1].len(), others[0].len(), others[1].len()), (2, 1, 1));
+    let (mut third, mut fourth) = (Box::pin(streams[2].take()), Box::pin(streams[3].take()));
+    assert!(pending(&mut third).await && pending(&mut fourth).await);
+    held[1].pop();
+    assert!(pending(&mut fourth).await);
+    others[0].push(third.await);
+    // The stream that gave its second slot up waits behind the fourth.
+    let mut second = Box::pin(streams[1].take());
+    assert!(pending(&mut second).await);
+    others[0].pop();
+    assert!(pending(&mut second).await);
+    others[1].push(fourth.await);
+    others[1].pop();
+    held[1].push(second.await);
+}
+
+#[tokio::test]
+async fn a_slot_that_is_granted_to_a_taker_that_gave_up_goes_on() {
+    let slots = ResultSlots::new(3);
+    let streams: Vec<_> = (0..3).map(|_| slots.stream()).collect();
+    let mut held: Vec<_> = streams.iter().map(take_all).collect();
+    assert_eq!(held.iter().map(Vec::len).collect::<Vec<_>>(), [3, 1, 1]);
+    let (mut second, mut third) = (Box::pin(streams[1].take()), Box::pin(streams[2].take()));
+    assert!(pending(&mut second).await && pending(&mut third).await);
+    held[0].clear();
+    drop(second);
+    third.await;
+    assert!(slots.budget().queue.is_empty());
+}
+
+#[tokio::test]
+async fn is_settled_when_every_slot_is_back() {
+    let stream = ResultSlots::new(4).stream();
+    stream.settled().await;
+    let mut held = take_all(&stream);
+    let mut settled = Box::pin(stream.settled());
+    assert!(pending(&mut settled).await);
+    held.truncate(1);
+    assert!(pending(&mut settled).await);
+    held.clear();
+    settled.await;
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn is_stalled_when_results_wait_and_none_is_taken() {
+    let slots = ResultSlots::new(4);
+    let stream = slots.stream();
+    let clock = stream.clock();
+    let mut stalled = Box::pin(clock.stalled(10 * SECOND));
+    let mut held = take_all(&stream);
+    // Nothing waits: the items are in flight.
+    advance(25 * SECOND).await;
+    assert!(pending(&mut stalled).await);
+    held.iter_mut().for_each(Slot::wait);
+    assert_eq!(slots.waiting(), 4);
+    // One result is taken now and then.
+    for _ in 0..3 {
+        advance(9 * SECOND).await;
+        assert!(pending(&mut stalled).await);
+        held.pop();
+    }
+    advance(9 * SECOND).await;
+    assert!(pending(&mut stalled).await);
+    held.clear();
+    advance(100 * SECOND).await;
+    assert!(pending(&mut stalled).await, "nothing waits");
+    held.push(stream.take().await);
+    held[0].wait();
+    let before = Instant::now();
+    stalled.await;
+    assert_eq!(before.elapsed().as_secs(), 10);
+    drop(held);
+    assert_eq!(slots.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_stalled_when_the_end_is_not_taken() {
+    let stream = ResultSlots::new(4).stream();
+    let clock = stream.clock();
+    let mut stalled = Box::pin(clock.stalled(10 * SECOND));
+    let held = stream.take().await;
+    drop(stream);
+    advance(25 * SECOND).await;
+    assert!(pending(&mut stalled).await, "an item is in flight");
+    drop(held);
+    let before = Instant::now();
+    stalled.await;
+    assert_eq!(before.elapsed().as_secs(), 10);
+}
+
+/// A taker as a runtime would have it: polled when it was woken, and not otherwise.
+struct Task {
+    take: Pin<Box<dyn Future<Output = Slot>>>,
+    woken: Arc<Flag>,
+}
+
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Task {
+    fn new(stream: &Arc<StreamSlots>) -> Self {
+        let stream = Arc::clone(stream);
+        let woken = Arc::new(Flag(AtomicBool::new(true)));
+        Self { take: Box::pin(async move { stream.take().await }), woken }
+    }
+
+    fn poll(&mut self) -> Poll<Slot> {
+        self.take.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&self.woken))))
+    }
+
+    fn run(&mut self) -> Option<Slot> {
+        let woken = self.woken.0.swap(false, Ordering::Relaxed);
+        let polled = woken.then(|| self.poll());
+        polled.and_then(|polled| if let Poll::Ready(slot) = polled { Some(slot) } else { None })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Take,
+    GiveUp,
+    Release,
+    ReleaseAll,
+}
+
+/// Steps of some stream each; most take.
+fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
+    let step = prop_oneof![
+        6 => Just(Step::Take),
+        1 => Just(Step::GiveUp),
+        3 => Just(Step::Release),
+        1 => Just(Step::ReleaseAll),
+    ];
+    prop::collection::vec((0..STREAMS, step), 0..400)
+}
+
+const STREAMS: usize = 7;
+
+proptest! {
+    /// Law: whoever can have a slot has it, no stream holds more than it may, and all together hold no more than the bound.
+    #[test]
+    fn no_wake_up_is_lost_and_the_bound_holds(max in 1_usize..30, steps in steps()) {
+        let slots = ResultSlots::new(max);
+        let streams: Vec<_> = (0..STREAMS).map(|_| Arc::new(slots.stream())).collect();
+        let mut held: Vec<Vec<Slot>> = (0..STREAMS).map(|_| Vec::new()).collect();
+        let mut tasks: Vec<Option<Task>> = (0..STREAMS).map(|_| None).collect();
+        for (of, step) in steps {
+            match step {
+                Step::Take => { tasks[of].get_or_insert_with(|| Task::new(&streams[of])); }
+                Step::GiveUp => tasks[of] = None,
+                Step::Release => { held[of].pop(); }
+                Step::ReleaseAll => held[of].clear(),
+            }
+            for (task, held) in tasks.iter_mut().zip(&mut held) {
+                if let Some(slot) = task.as_mut().and_then(Task::run) {
+                    held.push(slot);
+                    *task = None;
+                }
+            }
+            let with = |count: usize| held.iter().filter(|held| held.len() >= count).count();
+            prop_assert!((2..=max + 1).all(|count| with(count) <= max / count));
+            prop_assert!(held.iter().map(Vec::len).sum::<usize>() <= bound(max, STREAMS));
+            for (task, held) in tasks.iter_mut().zip(&held) {
+                let Some(task) = task else { continue };
+                let next = held.len() + 1;
+                prop_assert!(next > 1 && with(next) == max / next, "it waits for a slot that is free");
+                prop_assert!(task.poll().is_pending(), "it was not woken");
+            }
+        }
+        drop((held, tasks));
+        let budget = slots.budget();
+        prop_assert!(budget.queue.is_empty() && budget.holders.iter().all(|&holders| holders == 0));
+    }
+}
+
+/// The same with threads: every stream gets through.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_taker_gets_its_slot_in_the_end() {
+    let slots = ResultSlots::new(8);
+    let mut tasks = JoinSet::new();
+    for number in 0..24 {
+        let stream = slots.stream();
+        tasks.spawn(async move {
+            let mut held = Vec::new();
+            for _ in 0..2_000 {
+                held.push(stream.take().await);
+                if held.len() > number % 5 {
+                    // They are released elsewhere, as results are.
+                    tokio::spawn(std::future::ready(std::mem::take(&mut held)));
+                }
+            }
+        });
+    }
+    timeout(60 * SECOND, tasks.join_all()).await.expect("a taker was never woken");
+    assert!(slots.budget().queue.is_empty());
+}

@@ -1,0 +1,191 @@
+//! Streams whose clients don't read: what waits for them is bounded together, they slow nobody down, and they end.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use splade_sidecar::proto::EncodeStreamRequest;
+use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
+use splade_sidecar::proto::tei::EmbedSparseRequest;
+use splade_sidecar::proto::tei::embed_client::EmbedClient;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::time::{interval, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Request, Status, Streaming};
+
+use super::bounds::{channel_with_a_small_window, client_with_a_small_window};
+use super::{PERMITS, STREAMS, remote_process};
+use crate::support::documents::texts;
+use crate::support::failure::Failure;
+use crate::support::http1::{Client, lines};
+use crate::support::process::Process;
+use crate::support::qdrant_server::{Options, QdrantServer};
+use crate::support::upload::{Upload, doc, docs, ingest, options};
+
+/// Results of streams that wait for their clients.
+const WAITING: &str = "splade_results_waiting{work=\"documents\"}";
+const ALL_STREAMS: &str = "splade_streams_open";
+/// How long one step may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn store() -> QdrantServer {
+    QdrantServer::start_with(Options { discard: true, ..Options::default() })
+}
+
+/// Documents that are rejected as they come.
+fn blank(numbers: std::ops::Range<u64>) -> Vec<Vec<u8>> {
+    numbers.map(|number| doc(number, "")).collect()
+}
+
+fn assert_stalled(status: Status) {
+    let failure = Failure::from(status);
+    assert_eq!((failure.code, failure.reason.as_str()), (Code::DeadlineExceeded, "STREAM_IDLE"));
+    assert!(failure.message.starts_with("results wait that the client did not take"), "{}", failure.message);
+    assert!(failure.message.contains("; read responses while sending"), "{}", failure.message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_never_read_leave_room_for_others_and_end() {
+    const CLIENTS: usize = 40;
+    /// As many as one stream alone may have waiting.
+    const EACH: u64 = 8_192;
+    const MEMORY_KIB: u64 = 64 << 10;
+    let server = store();
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "20s"]).await;
+    assert_eq!(ingest(process.index().await, options(), docs(1..=1_000)).await.indexed().len(), 1_000);
+    let before = process.resident_kib();
+    let mut deaf = Vec::new();
+    for _ in 0..CLIENTS {
+        let client = client_with_a_small_window(process.address).await;
+        let mut upload = Upload::open(client, options()).await.unwrap();
+        upload.push_all((0..EACH).step_by(256).map(|from| blank(from..from + 256)));
+        deaf.push(upload);
+    }
+    // Each gets as many slots as its rank in their order allows: 8,192 / 1, / 2, … / 40 are 35,000.
+    let samples = process.wait_samples(|samples| samples.get(WAITING) > 30_000.0).await;
+    assert!(samples.get(WAITING) < 36_000.0, "{} results wait", samples.get(WAITING));
+
+    let others = ingest(process.index().await, options(), docs(1..=1_000));
+    let got = timeout(PATIENCE, others).await.expect("others are not served");
+    got.one_each(1_000);
+    assert_eq!(got.indexed().len(), 1_000);
+    let samples = process.samples().await;
+    assert_eq!(samples.get(STREAMS), CLIENTS as f64, "streams ended too early for this test");
+    let held = process.resident_kib();
+    println!("{} results wait; {before} KiB before, {held} KiB held", samples.get(WAITING));
+    assert!(held <= before + MEMORY_KIB, "memory rose from {before} to {held} KiB");
+
+    // They end, though their clients still hold their connections and don't read.
+    process.wait_samples(|samples| samples.get(STREAMS) == 0.0 && samples.get(PERMITS) == 0.0).await;
+    println!("{} KiB after their end", process.resident_kib());
+    for upload in deaf {
+        let (got, end) = upload.rest().await;
+        assert_stalled(end.unwrap_err());
+        assert!(got.results.len() < EACH as usize);
+    }
+    process.wait_samples(|samples| samples.get(WAITING) == 0.0).await;
+}
+
+/// What the server stops for is in time, and takes nobody's results away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_client_that_reads_is_not_ended() {
+    const COUNT: usize = 3_000;
+    let server = store();
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "1s"]).await;
+    let client = client_with_a_small_window(process.address).await;
+    let mut slow = Upload::open(client, options()).await.unwrap();
+    slow.push_all([blank(0..COUNT as u64)]);
+    // Slower than the timeout in all, not between two messages.
+    let mut ticks = interval(Duration::from_millis(400));
+    let mut messages = 0;
+    while slow.read().await.unwrap() {
+        messages += 1;
+        ticks.tick().await;
+    }
+    assert!(messages >= 8, "{messages} messages");
+    slow.got.one_each(COUNT);
+}
+
+/// A client with nothing more to read than the end of its stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_leaves_its_last_results_ends_too() {
+    let server = store();
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "1s"]).await;
+    for count in [1, 30, 300, 1_000] {
+        let client = client_with_a_small_window(process.address).await;
+        let mut upload = Upload::open(client, options()).await.unwrap();
+        upload.push_all([blank(0..count)]);
+        process.wait_samples(|samples| samples.get(STREAMS) == 0.0).await;
+        drop(upload);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_of_texts_end_too() {
+    let server = store();
+    let folder = TempDir::new().unwrap();
+    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "2s"]).await;
+    let texts = texts(60);
+
+    let (requests, receiver) = mpsc::channel(4);
+    requests.send(EncodeStreamRequest { texts: as_bytes(&texts), ..Default::default() }).await.unwrap();
+    let mut client = EncoderServiceClient::new(channel_with_a_small_window(process.address).await);
+    let encode = client.encode_stream(Request::new(ReceiverStream::new(receiver))).await.unwrap().into_inner();
+
+    let (tei_requests, receiver) = mpsc::channel(texts.len());
+    for text in &texts {
+        let request = EmbedSparseRequest { inputs: text.clone(), truncate: true, ..Default::default() };
+        tei_requests.send(request).await.unwrap();
+    }
+    let mut client = EmbedClient::new(channel_with_a_small_window(process.address).await);
+    let embed = client.embed_sparse_stream(Request::new(ReceiverStream::new(receiver))).await.unwrap().into_inner();
+
+    process.wait_samples(|samples| samples.get(ALL_STREAMS) == 0.0 && samples.get(PERMITS) == 0.0).await;
+    assert_stalled(end(encode).await);
+    assert_stalled(end(embed).await);
+    process.wait_samples(|samples| samples.get("splade_results_waiting") == 0.0).await;
+    drop((requests, tei_requests));
+}
+
+fn as_bytes(texts: &[String]) -> Vec<Bytes> {
+    texts.iter().map(|text| Bytes::from(text.clone())).collect()
+}
+
+/// Reads a stream to its end, which must be a refusal.
+async fn end<T>(mut responses: Streaming<T>) -> Status {
+    loop {
+        match responses.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the stream ended OK"),
+            Err(status) => return status,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_lines_end_too() {
+    let server = store();
+    let folder = TempDir::new().unwrap();
+    let flags = ["--stream-idle-timeout", "2s", "--http-listen", "127.0.0.1:0"];
+    let process: Process = remote_process(&folder, &server, &flags).await;
+    let Client { mut sender, mut answers } = Client::connect(process.http.unwrap()).await;
+    let path = "/v1/ingest?collection=docs&create_collection=true";
+    sender.head("POST", path, &[("transfer-encoding", "chunked")]).await.unwrap();
+    process.wait_samples(|samples| samples.get(STREAMS) == 1.0).await;
+    let sending = tokio::spawn(async move {
+        // More than sockets have room for in results. It is cut off when the stream ends.
+        let line = "{\"id\": {\"num\": 1}, \"text\": \"\"}\n".repeat(100);
+        while sender.chunk(line.as_bytes()).await.is_ok() {}
+        sender
+    });
+    process.wait_samples(|samples| samples.get(STREAMS) == 0.0).await;
+    assert_eq!(answers.head().await.status, 200);
+    let body = answers.rest().await.expect("the answer broke off");
+    let error = lines(&body).pop().unwrap()["error"].clone();
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("results wait that the client did not take"), "{error}");
+    sending.abort();
+}
