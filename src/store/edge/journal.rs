@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use qdrant_edge::{PointId, PointStructPersisted};
 use serde::{Deserialize, Serialize};
 
-use super::engine::Change;
-use super::files::failed;
+use super::files::{failed, sync};
+use super::shard::Change;
 use crate::store::StoreError;
 
 /// The name of its file in the collection's folder.
@@ -36,6 +36,16 @@ impl From<&Change> for Entry {
     }
 }
 
+impl Entry {
+    /// The points that it is about.
+    pub(super) fn into_ids(self) -> Vec<PointId> {
+        match self {
+            Self::Upserted(ids) | Self::Deleted(ids) => ids,
+            Self::Rewriting(points) => points.into_iter().map(|point| point.id).collect(),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
@@ -53,6 +63,8 @@ impl Journal {
             Ok(file)
         };
         let file = open().map_err(|error| failed("write the file", &path, &error))?;
+        // Else the machine could die and leave a collection that was open without its journal.
+        sync(collection)?;
         Ok(Self { path, file })
     }
 
@@ -67,28 +79,43 @@ impl Journal {
         Ok(parse(&text))
     }
 
-    /// Adds entries, durably.
+    /// Adds entries, durably. What a failed call has written is removed again, as far as the disk lets it: it speaks of
+    /// changes that are not confirmed.
     pub(super) fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
-        let mut write = || -> io::Result<()> {
+        let write = || -> io::Result<()> {
             // A line that was cut off before is ended first.
             let mut lines = vec![b'\n'];
             for entry in entries {
                 serde_json::to_writer(&mut lines, entry)?;
                 lines.push(b'\n');
             }
-            self.file.write_all(&lines)?;
-            self.file.sync_data()
+            self.write(&lines)
         };
         write().map_err(|error| failed("write the file", &self.path, &error))
+    }
+
+    fn write(&self, lines: &[u8]) -> io::Result<()> {
+        let length = self.file.metadata()?.len();
+        let written = (&self.file).write_all(lines).and_then(|()| self.file.sync_data());
+        written.inspect_err(|_| {
+            // The first error is the one to report, and whoever gets it appends nothing any more.
+            let _undone = self.file.set_len(length).and_then(|()| self.file.sync_all());
+        })
     }
 
     /// Forgets the entries, durably.
     pub(super) fn clear(&self) -> Result<(), StoreError> {
         let cleared = self.file.set_len(0).and_then(|()| self.file.sync_all());
         cleared.map_err(|error| failed("write the file", &self.path, &error))
+    }
+
+    /// Makes every further write fail.
+    #[cfg(test)]
+    pub(super) fn break_file(&mut self) {
+        self.file = File::open(&self.path).expect("the journal is there");
     }
 
     /// Says that the collection is in order.
