@@ -14,6 +14,7 @@ mod queries;
 mod refused_points;
 mod results;
 mod shutdown;
+mod syncs;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -16,7 +16,7 @@ use super::files::{Folder, read_spec};
 use super::filter::engine_filter;
 use super::inventory::{self, Left};
 use super::journal::Journal;
-use super::repair::repair;
+use super::repair::recover;
 use super::shard::{Change, Shard};
 use super::writer::{Message, Write, Writer, WriterThread};
 use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError};
@@ -148,13 +148,6 @@ impl Collection {
         }
         Err(StoreError::Refused(format!("the collection has no sparse vector `{name}`; its own is `{known}`")))
     }
-}
-
-/// Repairs a collection whose process died, durably.
-pub(super) fn recover(shard: &impl Shard, journal: &mut Journal) -> Result<(), StoreError> {
-    repair(shard, journal)?;
-    shard.flush()?;
-    journal.clear()
 }
 
 /// The engine forgets a request's offset, so it is asked for the ones to pass over too. A point must score more than

@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use qdrant_edge::PointId;
 
-use super::journal::Entry;
+use super::journal::NetChanges;
 use crate::store::StoreError;
 
 /// Tracks the points whose visible state isn't durable, and whether anything can become durable at all.
@@ -39,17 +39,13 @@ impl DurabilityTracker {
         self.state().unflushed.extend(ids);
     }
 
-    /// Removes the points of the commit, which is durable now. `entries` are what the journal got because a merge runs.
-    pub(super) fn end_commit(&self, entries: &[Entry]) {
+    /// Removes the points of the commit, which is durable now. `recorded` is what the journal got because a merge runs.
+    pub(super) fn end_commit(&self, recorded: &NetChanges) {
         let mut state = self.state();
         state.unflushed.clear();
-        let deleted = &mut state.deleted_in_merge;
-        for entry in entries {
-            match entry {
-                Entry::Deleted(ids) => deleted.extend(ids),
-                Entry::Upserted(ids) => deleted.retain(|id| !ids.contains(id)),
-                Entry::Rewriting(points) => deleted.retain(|id| points.iter().all(|point| point.id != *id)),
-            }
+        state.deleted_in_merge.extend(recorded.deleted());
+        for id in recorded.present() {
+            state.deleted_in_merge.remove(id);
         }
     }
 
@@ -107,7 +103,14 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::journal::Entry;
     use super::*;
+
+    fn recorded(entry: Entry) -> NetChanges {
+        let mut changes = NetChanges::default();
+        changes.add(entry);
+        changes
+    }
 
     fn ids(numbers: &[u64]) -> Vec<PointId> {
         numbers.iter().copied().map(PointId::NumId).collect()
@@ -131,7 +134,7 @@ mod tests {
         };
         assert_eq!(tracker.read_durable(read), Ok(HashMap::from([(PointId::NumId(1), ())])));
         assert_eq!(durable(&tracker), Ok(vec![1, 3, 4]));
-        tracker.end_commit(&[]);
+        tracker.end_commit(&NetChanges::default());
         assert_eq!(durable(&tracker), Ok(vec![1, 2, 3, 4]));
     }
 
@@ -139,9 +142,9 @@ mod tests {
     fn points_deleted_in_a_merge_stay_hidden_until_a_merge_succeeds_or_they_are_written_again() {
         let tracker = DurabilityTracker::default();
         tracker.begin_commit(ids(&[1, 2]));
-        tracker.end_commit(&[Entry::Deleted(ids(&[1, 2]))]);
+        tracker.end_commit(&recorded(Entry::Deleted(ids(&[1, 2]))));
         tracker.begin_commit(ids(&[2, 3]));
-        tracker.end_commit(&[Entry::Upserted(ids(&[2, 3]))]);
+        tracker.end_commit(&recorded(Entry::Upserted(ids(&[2, 3]))));
         assert_eq!(durable(&tracker), Ok(vec![2, 3, 4]));
         tracker.end_merge();
         assert_eq!(durable(&tracker), Ok(vec![1, 2, 3, 4]));

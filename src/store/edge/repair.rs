@@ -19,6 +19,13 @@ use crate::store::StoreError;
 /// How many points are looked at together.
 const PAGE: usize = 1_000;
 
+/// Repairs a collection whose process died, durably.
+pub(super) fn recover(shard: &impl Shard, journal: &mut Journal) -> Result<(), StoreError> {
+    repair(shard, journal)?;
+    shard.flush()?;
+    journal.clear()
+}
+
 /// Repairs in memory; a flush makes it durable. Reads every id.
 ///
 /// The journal keeps its entries. They may be cleared after the flush only if every segment that lies on the disk is open:

@@ -20,11 +20,12 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
-use self::scripted::{ApplyFault, Crash, Disk, FlushFault, MergeEnd, Script, Scripted, point, value};
-use super::collection::recover;
+pub(super) use self::scripted::point;
+use self::scripted::{ApplyFault, Crash, Disk, FlushFault, MergeEnd, Script, Scripted, value};
 use super::durability::DurabilityTracker;
 use super::journal::Journal;
 use super::merge::Merge;
+use super::repair::recover;
 use super::shard::Change;
 use super::writer::{Message, Write, Writer};
 
@@ -69,6 +70,9 @@ struct Process {
 
 /// A store, and what may be in it.
 struct Simulation {
+    seed: u64,
+    /// What was done, for a check that fails.
+    steps: Vec<String>,
     dice: Dice,
     dir: TempDir,
     disk: Arc<Mutex<Disk>>,
@@ -92,17 +96,6 @@ struct Counters {
     closes: u64,
 }
 
-/// Says which seed to try again when a check fails.
-struct SeedReport(u64);
-
-impl Drop for SeedReport {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!("SPLADE_SIMULATION_SEED={} SPLADE_SIMULATION_STEPS={STEPS} repeats this", self.0);
-        }
-    }
-}
-
 /// A directory whose syncs cost nothing, where there is one.
 fn directory() -> TempDir {
     let memory = Path::new("/dev/shm");
@@ -111,7 +104,6 @@ fn directory() -> TempDir {
 
 /// Runs the steps of one seed.
 fn run(seed: u64) -> Counters {
-    let _report = SeedReport(seed);
     let mut simulation = Simulation::new(seed);
     for _ in 0..STEPS {
         simulation.step();
@@ -126,11 +118,14 @@ impl Simulation {
         let allowed = (0..IDS).map(|id| (id, BTreeSet::from([None]))).collect();
         let (dice, dir) = (Dice::new(seed), directory());
         let counters = Counters::default();
-        Self { dice, dir, disk: Arc::default(), process: None, allowed, values: 0, counters }
+        Self { seed, steps: Vec::new(), dice, dir, disk: Arc::default(), process: None, allowed, values: 0, counters }
     }
 
     fn step(&mut self) {
         let Some(process) = &self.process else { return self.start() };
+        if process.durability.check().is_err() && self.dice.percent(30) {
+            return if self.dice.percent(50) { self.crash() } else { self.close() };
+        }
         let merging = matches!(process.writer.merge, Merge::Running(_));
         match self.dice.below(20) {
             0 => self.crash(),
@@ -144,26 +139,29 @@ impl Simulation {
     /// Starts as `Collection::open` does, and checks what is there.
     fn start(&mut self) {
         let path = self.dir.path();
-        let (died, durability) = (Journal::is_left_in(path), Arc::<DurabilityTracker>::default());
+        let died = Journal::is_left_in(path);
         let mut journal = Journal::open(path).expect("the journal opens");
         let dice = Dice::new(self.dice.below(u64::MAX));
-        let shard = Scripted::open(path, Arc::clone(&self.disk), Some(Arc::clone(&durability)), dice);
-        let shard = Arc::new(shard);
+        let shard = Arc::new(Scripted::open(path, Arc::clone(&self.disk), dice));
         if died {
             let flush = if self.dice.percent(20) { self.flush_crash() } else { FlushFault::None };
             shard.set(Script { flush, ..Script::default() });
             if !survives(|| recover(&*shard, &mut journal).expect("a repair without faults succeeds")) {
+                self.steps.push(format!("crash in the repair of a start: {flush:?}"));
                 self.counters.crashes += 1;
                 return shard.die();
             }
         }
         let values = shard.values();
+        self.steps.push(format!("start, repaired: {died}, {values:?}"));
         for (id, allowed) in &mut self.allowed {
             let found = values.get(id).copied();
             assert!(allowed.contains(&found), "after a restart point {id} is {found:?}, and may be {allowed:?}");
             *allowed = BTreeSet::from([found]);
         }
         assert_eq!(shard.copies(), values.len(), "after a restart a point is there twice");
+        let durability = Arc::<DurabilityTracker>::default();
+        shard.serve(Arc::clone(&durability));
         let (outbox, writer) = Writer::new(Arc::clone(&shard), journal, Arc::clone(&durability), MERGE_EVERY);
         self.process = Some(Process { shard, durability, writer, _outbox: outbox });
     }
@@ -172,6 +170,7 @@ impl Simulation {
         if let Some(process) = self.process.take() {
             process.shard.die();
             self.counters.crashes += 1;
+            self.steps.push("crash".to_owned());
         }
     }
 
@@ -188,6 +187,7 @@ impl Simulation {
         let was_in_service = process.durability.check().is_ok();
         let closed = process.writer.finish();
         assert_eq!(closed.is_ok(), was_in_service, "{closed:?}");
+        self.steps.push("close".to_owned());
         self.counters.closes += 1;
     }
 
@@ -214,6 +214,7 @@ impl Simulation {
     fn end_merge(&mut self) {
         let (end, flush, is_disk_low) = (self.merge_end(), self.flush_fault(), self.dice.percent(20));
         let Some(process) = &mut self.process else { return };
+        self.steps.push(format!("merge {end:?}, {flush:?}, disk low: {is_disk_low}"));
         process.shard.set(Script { flush, is_disk_low, ..Script::default() });
         process.shard.end_merge(end);
         self.counters.merges += 1;
@@ -232,6 +233,7 @@ impl Simulation {
         let script = self.script(&changes);
         let breaks_journal = self.dice.percent(1);
         let Some(process) = &mut self.process else { return };
+        self.steps.push(format!("commit, journal breaks: {breaks_journal}, {script:?}"));
         process.shard.set(script);
         if breaks_journal {
             process.writer.journal.break_file();
@@ -245,6 +247,7 @@ impl Simulation {
             let applied = process.shard.has_applied(change);
             let outcome = answer.try_recv();
             assert!(!survived || outcome != Err(TryRecvError::Closed), "a change was not answered");
+            self.steps.push(format!("  {:?}: {outcome:?}, applied: {applied}", effects(change)));
             note(change, matches!(outcome, Ok(Ok(()))), applied, &mut self.allowed, &mut self.counters);
         }
         if !survived {
@@ -297,6 +300,15 @@ impl Simulation {
     }
 }
 
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.steps.join("\n"));
+            eprintln!("SPLADE_SIMULATION_SEED={} SPLADE_SIMULATION_STEPS={STEPS} repeats this", self.seed);
+        }
+    }
+}
+
 /// Whether the process lives on after this.
 fn survives(work: impl FnOnce()) -> bool {
     match catch_unwind(AssertUnwindSafe(work)) {
@@ -313,6 +325,18 @@ fn write(change: &Change) -> (Write, Answer) {
     (Write { change: change.clone(), done }, answer)
 }
 
+/// The points of a change, and what they become.
+fn effects(change: &Change) -> Vec<(u64, Option<u64>)> {
+    let number = |id| match id {
+        PointId::NumId(number) => number,
+        PointId::Uuid(uuid) => panic!("{uuid} is no number"),
+    };
+    match change {
+        Change::Upsert(points) => points.iter().map(|point| (number(point.id), Some(value(point)))).collect(),
+        Change::Delete(ids) => ids.iter().map(|&id| (number(id), None)).collect(),
+    }
+}
+
 /// Takes note of what a change has made possible.
 fn note(
     change: &Change,
@@ -321,18 +345,13 @@ fn note(
     allowed: &mut BTreeMap<u64, BTreeSet<Option<u64>>>,
     counters: &mut Counters,
 ) {
-    let changes: Vec<_> = match change {
-        Change::Upsert(points) => points.iter().map(|point| (point.id, Some(value(point)))).collect(),
-        Change::Delete(ids) => ids.iter().map(|&id| (id, None)).collect(),
-    };
     let counter = match (is_confirmed, has_applied) {
         (true, _) => &mut counters.confirmed,
         (false, true) => &mut counters.unknown,
         (false, false) => &mut counters.refused,
     };
     *counter += 1;
-    for (id, value) in changes {
-        let PointId::NumId(id) = id else { panic!("{id:?} is no number") };
+    for (id, value) in effects(change) {
         let allowed = allowed.entry(id).or_default();
         if is_confirmed {
             allowed.clear();

@@ -16,7 +16,7 @@ use qdrant_edge::PointId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::durability::DurabilityTracker;
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, NetChanges};
 use super::merge::Merge;
 use super::repair::repair;
 use super::shard::{ApplyError, Change, Shard};
@@ -53,8 +53,8 @@ type Applied = (oneshot::Sender<Result<(), StoreError>>, Result<(), StoreError>)
 #[derive(Debug, Default)]
 struct Commit {
     applied: Vec<Applied>,
-    /// For the journal, in the order of the changes.
-    entries: Vec<Entry>,
+    /// For the journal.
+    recorded: NetChanges,
     /// Whether anything was changed in memory.
     has_changes: bool,
 }
@@ -143,7 +143,7 @@ impl<S: Shard> Writer<S> {
             }
             commit.applied.push((done, outcome.map_err(ApplyError::into_error)));
             match recorded {
-                Ok(entries) => commit.entries.extend(entries),
+                Ok(entries) => entries.into_iter().for_each(|entry| commit.recorded.add(entry)),
                 Err(error) => {
                     commit.applied.extend(writes.map(|write| (write.done, Err(error.clone()))));
                     return Err(error);
@@ -174,11 +174,12 @@ impl<S: Shard> Writer<S> {
 
     fn make_durable(&mut self, commit: &Commit) -> Result<(), StoreError> {
         if commit.has_changes {
+            self.journal.append(&commit.recorded.deletions())?;
             self.shard.flush()?;
-            self.journal.append(&commit.entries)?;
+            self.journal.append(&commit.recorded.upserts())?;
             self.shard.record_files();
         }
-        self.durability.end_commit(&commit.entries);
+        self.durability.end_commit(&commit.recorded);
         Ok(())
     }
 

@@ -6,10 +6,11 @@
 //! disk that only the next start opens; a flush after a failed one damages the files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::fs::{self, File};
 use std::panic;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crossbeam_channel::{Sender, bounded};
 use qdrant_edge::{Payload, PointId, PointStructPersisted, VectorStructPersisted};
@@ -18,10 +19,10 @@ use tokio::sync::mpsc;
 
 use super::Dice;
 use crate::store::StoreError;
-use crate::store::edge::collection::recover;
 use crate::store::edge::durability::DurabilityTracker;
 use crate::store::edge::journal::{JOURNAL, Journal};
 use crate::store::edge::merge::Merge;
+use crate::store::edge::repair::recover;
 use crate::store::edge::shard::{ApplyError, Change, Shard};
 use crate::store::edge::writer::Message;
 
@@ -85,13 +86,22 @@ pub(super) enum MergeEnd {
 }
 
 /// The faults to come.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Script {
     pub(super) is_disk_low: bool,
     pub(super) changes: Vec<(Change, ApplyFault)>,
     pub(super) flush: FlushFault,
     /// The process dies when the journal has been appended to, or in the middle of that.
     pub(super) crashes_after_journal: bool,
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<_> = self.changes.iter().map(|(change, fault)| (change.ids(), fault)).collect();
+        let Self { is_disk_low, changes: _, flush, crashes_after_journal } = self;
+        let crash = if *crashes_after_journal { ", crash after the journal" } else { "" };
+        write!(f, "disk low: {is_disk_low}, faults: {faults:?}, flush: {flush:?}{crash}")
+    }
 }
 
 #[derive(Debug)]
@@ -119,8 +129,8 @@ pub(super) struct Scripted {
     path: PathBuf,
     disk: Arc<Mutex<Disk>>,
     state: Mutex<State>,
-    /// Whose digests are asked for amid changes and flushes; `None` in the copies that are made for that.
-    durability: Option<Arc<DurabilityTracker>>,
+    /// Set when the collection is open: digests are then asked for amid changes and flushes.
+    durability: OnceLock<Arc<DurabilityTracker>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -134,7 +144,7 @@ fn number(id: PointId) -> u64 {
     }
 }
 
-pub(super) fn point(id: u64, value: u64) -> PointStructPersisted {
+pub(in crate::store::edge) fn point(id: u64, value: u64) -> PointStructPersisted {
     let payload = Payload(json!({ "value": value }).as_object().expect("an object").clone());
     let vector = VectorStructPersisted::Named(Default::default());
     PointStructPersisted { id: PointId::NumId(id), vector, payload: Some(payload) }
@@ -157,12 +167,7 @@ fn newest(segments: &BTreeMap<u32, Segment>) -> Segment {
 
 impl Scripted {
     /// Opens what is on the disk.
-    pub(super) fn open(
-        path: &Path,
-        disk: Arc<Mutex<Disk>>,
-        durability: Option<Arc<DurabilityTracker>>,
-        dice: Dice,
-    ) -> Self {
+    pub(super) fn open(path: &Path, disk: Arc<Mutex<Disk>>, dice: Dice) -> Self {
         let (memory, appendable) = {
             let mut disk = lock(&disk);
             assert!(!disk.is_damaged, "the collection can't be opened: a flush after a failed one damaged it");
@@ -180,7 +185,12 @@ impl Scripted {
             applied: Vec::new(),
             dice,
         };
-        Self { path: path.to_owned(), disk, state: Mutex::new(state), durability }
+        Self { path: path.to_owned(), disk, state: Mutex::new(state), durability: OnceLock::new() }
+    }
+
+    /// Lets readers in.
+    pub(super) fn serve(&self, durability: Arc<DurabilityTracker>) {
+        self.durability.set(durability).expect("it is opened once");
     }
 
     /// Sets the faults of what comes next.
@@ -245,7 +255,7 @@ impl Scripted {
 
     /// Law: of each value that `digests` would report now, a process that dies now leaves that value.
     pub(super) fn check_digests(&self) {
-        let Some(durability) = &self.durability else { return };
+        let Some(durability) = self.durability.get() else { return };
         let read = || Ok(self.values().into_iter().map(|(id, value)| (PointId::NumId(id), value)).collect());
         let Ok(reported) = durability.read_durable(read) else { return };
         let left = self.left_by_a_kill();
@@ -270,7 +280,7 @@ impl Scripted {
         let copy = self.path.join("copy");
         fs::create_dir_all(&copy).expect("a directory");
         fs::copy(self.path.join(JOURNAL), copy.join(JOURNAL)).expect("the journal is copied");
-        let shard = Self::open(&copy, disk, None, Dice::new(0));
+        let shard = Self::open(&copy, disk, Dice::new(0));
         let mut journal = Journal::open(&copy).expect("the copied journal opens");
         recover(&shard, &mut journal).expect("the copy is repaired");
         shard.values()
