@@ -15,6 +15,7 @@
 mod aliases;
 mod collection;
 mod convert;
+mod durability;
 mod engine;
 mod files;
 mod filter;
@@ -24,6 +25,9 @@ mod journal;
 mod log;
 mod merge;
 mod repair;
+mod shard;
+#[cfg(test)]
+mod simulation;
 mod space;
 mod writer;
 
@@ -131,10 +135,12 @@ impl EdgeStore {
         // All of it in one piece, as a creation is: what is on the disk must be what calls find.
         blocking(move || {
             let _naming = naming;
-            aliases.write(folder.path())?;
+            let written = aliases.write(folder.path());
+            // The file may have been replaced before the failure: calls find what the next start would.
+            let aliases = written.as_ref().map_or_else(|_| Aliases::read(folder.path()), |()| Ok(aliases))?;
             let mut open = open.write().unwrap_or_else(PoisonError::into_inner);
             open.as_mut().ok_or_else(closed)?.aliases = aliases;
-            Ok(())
+            written
         })
         .await
     }
@@ -163,6 +169,14 @@ impl OpenCollection {
         let (collection, writer) = Collection::open(name, folder, merge_every)?;
         Ok(Self { collection: Arc::new(collection), writer })
     }
+
+    /// Whether it can be written to.
+    fn check(&self, name: &str) -> Result<(), StoreError> {
+        if self.writer.is_finished() {
+            return Err(StoreError::Failed(format!("the writer of `{name}` died; restart this process")));
+        }
+        self.collection.check_in_service()
+    }
 }
 
 impl Open {
@@ -184,13 +198,7 @@ impl Open {
 #[async_trait]
 impl VectorStore for EdgeStore {
     async fn ready(&self) -> Result<(), StoreError> {
-        let dead = self.with(|open| {
-            let dead = open.collections.iter().find(|(_, open)| open.writer.is_finished());
-            dead.map(|(name, _)| name.clone())
-        })?;
-        dead.map_or(Ok(()), |name| {
-            Err(StoreError::Failed(format!("the writer of `{name}` died; restart this process")))
-        })
+        self.with(|open| open.collections.iter().try_for_each(|(name, open)| open.check(name)))?
     }
 
     async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {

@@ -49,7 +49,8 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// Points by id, with payload and sparse vector; the ones that are not there are left out.
     async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError>;
 
-    /// What points were made of, by id; of those that are not there, or don't say, there is nothing.
+    /// Returns the content digest of each point that has one; missing points and points without a digest are omitted, and
+    /// so are points whose state a kill of this process would undo.
     async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError>;
 
     /// Points in the order of their ids, with payload.
@@ -131,8 +132,9 @@ pub enum StoreError {
     /// It can't be reached, or says that it can't serve the request now, which it has not done: worth another try.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// The connection broke during the call; whether the store acted is not known. Worth another try.
-    #[error("the store is unavailable: the connection broke during the call: {0}")]
+    /// The call was interrupted, by a connection that broke or a flush that failed; whether the store acted is not known.
+    /// Worth another try.
+    #[error("the store is unavailable: the call was interrupted: {0}")]
     Interrupted(String),
     /// It answered that it failed on this request, because of its own state or of what the request holds. Worth another
     /// try, with fewer points at last: one point must not fail its neighbours.

@@ -17,6 +17,7 @@ mod refused_points;
 mod results;
 mod shutdown;
 mod stalled;
+mod syncs;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
-    NamedQuery, QueryEnum, QueryRequest, ScoringQuery, VectorInternal, WithPayloadInterface, WithVector,
+    NamedQuery, Payload, QueryEnum, QueryRequest, ScoringQuery, VectorInternal, WithPayloadInterface, WithVector,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use super::convert::{dense_vectors, engine_id, engine_points, engine_sparse, point_id, stored_point};
-use super::engine::{Change, Engine};
+use super::durability::DurabilityTracker;
+use super::engine::Engine;
 use super::files::{Folder, read_spec};
 use super::filter::engine_filter;
 use super::inventory::{self, Left};
 use super::journal::Journal;
-use super::repair::repair;
+use super::repair::recover;
+use super::shard::{Change, Shard};
 use super::writer::{Message, Write, Writer, WriterThread};
 use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError};
 use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint};
@@ -27,6 +29,7 @@ pub(super) struct Collection {
     /// Before the outbox: fields are dropped in order, and so the writer, which ends with the outbox, is the last to
     /// have the engine and closes it.
     engine: Arc<Engine>,
+    durability: Arc<DurabilityTracker>,
     outbox: mpsc::Sender<Message>,
 }
 
@@ -46,11 +49,17 @@ impl Collection {
         let engine = Arc::new(Engine::open(&path, folder.clone())?);
         if died {
             tracing::warn!(collection = name, "was not closed in order; repairing it");
-            repair(&engine, &mut journal)?;
+            recover(&*engine, &mut journal)?;
         }
-        let (outbox, writer) = Writer::spawn(engine.clone(), journal, merge_every)
+        let durability = Arc::default();
+        let (outbox, writer) = Writer::spawn(engine.clone(), journal, Arc::clone(&durability), merge_every)
             .map_err(|error| StoreError::Failed(format!("no thread could be started ({error}); raise the limit")))?;
-        Ok((Self { name: name.to_owned(), spec, engine, outbox }, writer))
+        Ok((Self { name: name.to_owned(), spec, engine, durability, outbox }, writer))
+    }
+
+    /// Checks that changes can still be made durable.
+    pub(super) fn check_in_service(&self) -> Result<(), StoreError> {
+        self.durability.check()
     }
 
     pub(super) async fn upsert(self: Arc<Self>, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
@@ -121,15 +130,15 @@ impl Collection {
         Ok(Page { points: points.collect::<Result<_, StoreError>>()?, next: next.map(point_id) })
     }
 
-    /// Blocks.
+    /// Digests of points that are durable: a kill at this instant undoes none of them. Blocks.
     pub(super) fn digests(&self, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         let ids: Vec<_> = ids.iter().copied().map(engine_id).collect();
-        let found = self.engine.retrieve(&ids, payload_fields(&[DIGEST_FIELD]), WithVector::Bool(false))?;
-        let digests = found.into_iter().filter_map(|point| {
-            let digest = Digest::of_stored(&point.payload?.0)?;
-            Some((point_id(point.id), digest))
-        });
-        Ok(digests.collect())
+        let found = self.durability.read_durable(|| {
+            let found = self.engine.retrieve(&ids, payload_fields(&[DIGEST_FIELD]), WithVector::Bool(false))?;
+            Ok(found.into_iter().map(|point| (point.id, point.payload)).collect())
+        })?;
+        let digest = |(id, payload): (_, Option<Payload>)| Some((point_id(id), Digest::of_stored(&payload?.0)?));
+        Ok(found.into_iter().filter_map(digest).collect())
     }
 
     fn check_vector_name(&self, name: &str) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 //!
 //! What qdrant-edge 0.7.2 does, and what is made of it here:
 //! - `update` writes the engine's log and memory; `load` doesn't replay the log. So only what was flushed survives the
-//!   process, and a write is confirmed after [`Engine::flush`].
+//!   process, and a write is confirmed after [`Shard::flush`].
 //! - `flush` takes two locks by `try_lock().expect(…)`. See there.
 //! - The log is never shortened. It is not read again either, so after a flush its old parts are dropped ([`trim_log`]).
 //! - `query` adds the offset to the limit and then forgets it. See [`Engine::query`].
@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,12 +20,17 @@ use qdrant_edge::{
     PointStructPersisted, QueryRequest, Record, ScoredPoint, ScrollRequest, UpdateOperation, VectorStructInternal,
     WithPayloadInterface, WithVector,
 };
+use tokio::sync::mpsc;
 
 use super::convert::engine_config;
 use super::files::{Folder, failed, unreadable};
 use super::guard::{guard, retry_while_locked};
+use super::inventory;
 use super::log::trim_log;
+use super::merge::Merge;
+use super::shard::{ApplyError, Change, Shard};
 use super::space::{check_free_space, check_room_for_copy};
+use super::writer::Message;
 use crate::store::StoreError;
 use crate::types::CollectionSpec;
 
@@ -34,27 +40,11 @@ const SEGMENTS: &str = "segments";
 /// One open shard. Its calls block.
 #[derive(Debug)]
 pub(super) struct Engine {
-    shard: EdgeShard,
+    /// Shared with nobody; see [`Engine::abandon`].
+    shard: Arc<EdgeShard>,
     path: PathBuf,
     /// The folder stays locked for as long as the shard is open.
     folder: Arc<Folder>,
-}
-
-/// A change of points.
-#[derive(Debug, PartialEq)]
-pub(super) enum Change {
-    Upsert(Vec<PointStructPersisted>),
-    Delete(Vec<PointId>),
-}
-
-impl Change {
-    /// How many points it is about.
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Upsert(points) => points.len(),
-            Self::Delete(ids) => ids.len(),
-        }
-    }
 }
 
 impl Engine {
@@ -69,53 +59,14 @@ impl Engine {
         trim_log(path)?;
         drop_half_merged(path)?;
         let shard = guard(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
-        Ok(Self { shard, path: path.to_owned(), folder })
+        Ok(Self { shard: Arc::new(shard), path: path.to_owned(), folder })
     }
 
-    /// Where its files are.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The lock of the folder, to be held for longer than the shard is open.
-    pub(super) fn lock(&self) -> Arc<Folder> {
-        self.folder.clone()
-    }
-
-    /// Changes points, in memory. An upsert is not checked as a whole before its first point is written.
-    pub(super) fn apply(&self, change: Change) -> Result<(), StoreError> {
-        if change.len() == 0 {
-            return Ok(());
-        }
-        check_free_space(&self.path)?;
-        let operation = match change {
-            Change::Upsert(points) => PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)),
-            Change::Delete(ids) => PointOperations::DeletePoints { ids },
-        };
-        guard(&self.path, || self.shard.update(UpdateOperation::PointOperation(operation)))
-    }
-
-    /// Makes all that was changed so far durable. Only one thread may change or flush.
-    ///
-    /// `EdgeShard::flush` panics where it finds one of two locks taken. The log's is taken by updates, which this
-    /// thread makes alone. The segments' is taken by a merge, for moments at its beginning and end; nothing public
-    /// keeps a merge from it. But `info` waits for it, so `flush` hardly ever meets it. Where it does, it has done
-    /// nothing that can't be done twice and left no lock behind (they don't poison), and is tried again; a panic that
-    /// is printed on standard error is all there is to see of it.
-    pub(super) fn flush(&self) -> Result<(), StoreError> {
-        retry_while_locked(&self.path, || {
-            self.shard.info();
-            self.shard.flush();
-        })?;
-        if let Err(error) = trim_log(&self.path) {
-            tracing::warn!(%error, "the engine's log grows");
-        }
-        Ok(())
-    }
-
-    /// Whether the disk has room for a merge, which writes all segments anew before it drops the old ones.
-    pub(super) fn check_room_to_merge(&self) -> Result<(), StoreError> {
-        check_room_for_copy(&self.path.join(SEGMENTS))
+    /// Leaves the shard open until the process ends. A shard flushes when it is dropped, and after a flush that failed
+    /// another one can damage the files: what the first one took from memory and didn't write is missing in the second.
+    /// Nobody else may open these files meanwhile, so the folder stays locked too.
+    fn abandon(&self) {
+        mem::forget((Arc::clone(&self.shard), Arc::clone(&self.folder)));
     }
 
     /// Merges and indexes segments where that is due. Changes and reads go on meanwhile.
@@ -144,26 +95,6 @@ impl Engine {
         guard(&self.path, || self.shard.retrieve(ids, Some(payload), Some(vectors)))
     }
 
-    /// The newest copies of points, as they can be upserted.
-    pub(super) fn whole(&self, ids: &[PointId]) -> Result<Vec<PointStructPersisted>, StoreError> {
-        let records = self.retrieve(ids, WithPayloadInterface::Bool(true), WithVector::Bool(true))?;
-        let point = |record: Record| {
-            let vectors = record.vector.unwrap_or_else(|| VectorStructInternal::Named(HashMap::new()));
-            PointStructPersisted { id: record.id, vector: vectors.into(), payload: record.payload }
-        };
-        Ok(records.into_iter().map(point).collect())
-    }
-
-    /// A page of ids in ascending order, each once, and where the next page begins.
-    pub(super) fn ids(
-        &self,
-        from: Option<PointId>,
-        limit: usize,
-    ) -> Result<(Vec<PointId>, Option<PointId>), StoreError> {
-        let (records, next) = self.scroll(from, limit, WithPayloadInterface::Bool(false), WithVector::Bool(false))?;
-        Ok((records.into_iter().map(|record| record.id).collect(), next))
-    }
-
     /// A page of points in the order of their ids, each once, and where the next page begins.
     pub(super) fn scroll(
         &self,
@@ -181,12 +112,93 @@ impl Engine {
         };
         guard(&self.path, || self.shard.scroll(request))
     }
+}
 
-    /// How many copies there are of these points, in all segments.
-    pub(super) fn copies(&self, ids: &[PointId]) -> Result<usize, StoreError> {
+impl Shard for Engine {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn check_free_space(&self) -> Result<(), StoreError> {
+        check_free_space(&self.path)
+    }
+
+    /// An upsert is not checked as a whole before its first point is written.
+    fn apply(&self, change: Change) -> Result<(), ApplyError> {
+        if change.len() == 0 {
+            return Ok(());
+        }
+        self.check_free_space().map_err(ApplyError::Refused)?;
+        let operation = match change {
+            Change::Upsert(points) => PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)),
+            Change::Delete(ids) => PointOperations::DeletePoints { ids },
+        };
+        let update = || self.shard.update(UpdateOperation::PointOperation(operation));
+        guard(&self.path, update).map_err(ApplyError::Partial)
+    }
+
+    /// `EdgeShard::flush` panics where it finds one of two locks taken. The log's is taken by updates, which this
+    /// thread makes alone. The segments' is taken by a merge, for moments at its beginning and end; nothing public
+    /// keeps a merge from it. But `info` waits for it, so `flush` hardly ever meets it. Where it does, it has done
+    /// nothing that can't be done twice and left no lock behind (they don't poison), and is tried again; a panic that
+    /// is printed on standard error is all there is to see of it.
+    fn flush(&self) -> Result<(), StoreError> {
+        let flush = || {
+            self.shard.info();
+            self.shard.flush();
+        };
+        retry_while_locked(&self.path, flush).inspect_err(|_| self.abandon())?;
+        if let Err(error) = trim_log(&self.path) {
+            tracing::warn!(%error, "the engine's log grows");
+        }
+        Ok(())
+    }
+
+    fn record_files(&self) {
+        // The lengths of before are still true of a file that only grows.
+        if let Err(error) = inventory::write(&self.path) {
+            tracing::warn!(%error, "a file that is cut short may not be noticed");
+        }
+    }
+
+    /// A merge writes all segments anew before it drops the old ones.
+    fn check_room_to_merge(&self) -> Result<(), StoreError> {
+        check_room_for_copy(&self.path.join(SEGMENTS))
+    }
+
+    fn start_merge(self: &Arc<Self>, outbox: mpsc::WeakSender<Message>) -> Merge {
+        Merge::start(Arc::clone(self), outbox)
+    }
+
+    fn ids(&self, from: Option<PointId>, limit: usize) -> Result<(Vec<PointId>, Option<PointId>), StoreError> {
+        let (records, next) = self.scroll(from, limit, WithPayloadInterface::Bool(false), WithVector::Bool(false))?;
+        Ok((records.into_iter().map(|record| record.id).collect(), next))
+    }
+
+    fn copies(&self, ids: &[PointId]) -> Result<usize, StoreError> {
         let ids: HasIdCondition = ids.iter().copied().collect();
         let filter = Some(Filter::new_must(Condition::HasId(ids)));
         guard(&self.path, || self.shard.count(CountRequest { filter, exact: true }))
+    }
+
+    fn whole(&self, ids: &[PointId]) -> Result<Vec<PointStructPersisted>, StoreError> {
+        let records = self.retrieve(ids, WithPayloadInterface::Bool(true), WithVector::Bool(true))?;
+        let point = |record: Record| {
+            let vectors = record.vector.unwrap_or_else(|| VectorStructInternal::Named(HashMap::new()));
+            PointStructPersisted { id: record.id, vector: vectors.into(), payload: record.payload }
+        };
+        Ok(records.into_iter().map(point).collect())
+    }
+
+    /// The folder is unlocked when all is written.
+    fn close(shard: Arc<Self>) -> Result<(), StoreError> {
+        let (path, _lock) = (shard.path.clone(), Arc::clone(&shard.folder));
+        guard(&path, || {
+            drop(shard);
+            Ok(())
+        })?;
+        inventory::write(&path)?;
+        inventory::sync(&path)
     }
 }
 

@@ -80,7 +80,10 @@ impl Folder {
         write_spec(&unfinished, spec)?;
         let place = self.collection(name);
         fs::rename(&unfinished, &place).map_err(|error| failed("move the new collection to", &place, &error))?;
-        sync(&self.path.join(COLLECTIONS))
+        sync(&self.path.join(COLLECTIONS)).inspect_err(|_| {
+            // Refused is refused: the next start must not find it, nor the next attempt.
+            let _undone = fs::rename(&place, &unfinished);
+        })
     }
 
     fn entries(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::files::{failed, unreadable};
+use super::files::{self, failed, unreadable};
 use super::journal::JOURNAL;
 use crate::store::StoreError;
 
@@ -49,7 +49,9 @@ pub(super) fn write(collection: &Path) -> Result<(), StoreError> {
 pub(super) fn sync(collection: &Path) -> Result<(), StoreError> {
     let path = collection.join(INVENTORY);
     let synced = File::open(&path).and_then(|file| file.sync_all());
-    synced.map_err(|error| failed("sync the file", &path, &error))
+    synced.map_err(|error| failed("sync the file", &path, &error))?;
+    // The note was renamed into its place.
+    files::sync(collection)
 }
 
 /// Compares a collection with the last note, if there is one.

@@ -17,7 +17,10 @@ pub(super) enum Merge {
     Idle,
     /// The result comes here.
     Running(Receiver<Result<(), StoreError>>),
-    /// One failed. What it left on disk only a start can put in order, so until then no other is begun.
+    /// One failed, and the engine shows deleted points and old copies: nothing is written before a repair.
+    Unrepaired,
+    /// One failed. What it left on disk only a start can put in order, so until then no other is begun, and the journal
+    /// goes on.
     Failed,
 }
 

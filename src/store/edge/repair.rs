@@ -12,29 +12,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use qdrant_edge::PointId;
 
-use super::engine::{Change, Engine};
 use super::journal::{Entry, Journal};
+use super::shard::{ApplyError, Change, Shard};
 use crate::store::StoreError;
 
 /// How many points are looked at together.
 const PAGE: usize = 1_000;
 
-/// Repairs, makes it durable and clears the journal. Reads every id.
-pub(super) fn repair(engine: &Engine, journal: &mut Journal) -> Result<(), StoreError> {
+/// Repairs a collection whose process died, durably.
+pub(super) fn recover(shard: &impl Shard, journal: &mut Journal) -> Result<(), StoreError> {
+    repair(shard, journal)?;
+    shard.flush()?;
+    journal.clear()
+}
+
+/// Repairs in memory; a flush makes it durable. Reads every id.
+///
+/// The journal keeps its entries. They may be cleared after the flush only if every segment that lies on the disk is open:
+/// so at a start, and not after a failed merge, which can leave segments that the next start opens.
+pub(super) fn repair(shard: &impl Shard, journal: &mut Journal) -> Result<(), StoreError> {
     for change in overdue(journal.entries()?) {
-        engine.apply(change)?;
+        shard.apply(change).map_err(ApplyError::into_error)?;
     }
     let mut from = None;
     loop {
-        let (page, next) = engine.ids(from, PAGE)?;
-        rewrite(engine, journal, &duplicated(engine, &page)?)?;
+        let (page, next) = shard.ids(from, PAGE)?;
+        rewrite(shard, journal, &duplicated(shard, &page)?)?;
         if next.is_none() {
-            break;
+            return Ok(());
         }
         from = next;
     }
-    engine.flush()?;
-    journal.clear()
 }
 
 /// The deletions that may have been undone, and the points that a repair may have taken out and not put back.
@@ -62,28 +70,28 @@ fn overdue(entries: Vec<Entry>) -> [Change; 2] {
 }
 
 /// Those of these points that exist more than once.
-fn duplicated(engine: &Engine, ids: &[PointId]) -> Result<Vec<PointId>, StoreError> {
+fn duplicated(shard: &impl Shard, ids: &[PointId]) -> Result<Vec<PointId>, StoreError> {
     match ids {
         [] => Ok(Vec::new()),
-        _ if engine.copies(ids)? == ids.len() => Ok(Vec::new()),
+        _ if shard.copies(ids)? == ids.len() => Ok(Vec::new()),
         &[id] => Ok(vec![id]),
         _ => {
             let (left, right) = ids.split_at(ids.len() / 2);
-            Ok([duplicated(engine, left)?, duplicated(engine, right)?].concat())
+            Ok([duplicated(shard, left)?, duplicated(shard, right)?].concat())
         }
     }
 }
 
 /// Leaves one copy of each of these points, the newest.
-fn rewrite(engine: &Engine, journal: &mut Journal, ids: &[PointId]) -> Result<(), StoreError> {
+fn rewrite(shard: &impl Shard, journal: &mut Journal, ids: &[PointId]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
     tracing::info!(points = ids.len(), "dropping old copies of points");
-    let points = engine.whole(ids)?;
+    let points = shard.whole(ids)?;
     journal.append(&[Entry::Rewriting(points.clone())])?;
-    engine.apply(Change::Delete(ids.to_vec()))?;
-    engine.apply(Change::Upsert(points))
+    let rewritten = shard.apply(Change::Delete(ids.to_vec())).and_then(|()| shard.apply(Change::Upsert(points)));
+    rewritten.map_err(ApplyError::into_error)
 }
 
 #[cfg(test)]

@@ -45,7 +45,18 @@ impl Process {
 
     /// The same; gives the end of one that never serves.
     pub async fn try_start(folder: &Path, flags: &[&str]) -> Result<Self, NotServed> {
+        Self::try_start_command(serve(folder, flags)).await
+    }
+
+    /// The same, with these environment variables.
+    pub async fn start_with_env(folder: &Path, flags: &[&str], variables: &[(&str, &Path)]) -> Self {
         let mut command = serve(folder, flags);
+        command.envs(variables.iter().copied());
+        let started = Self::try_start_command(command).await;
+        started.unwrap_or_else(|ended| panic!("{}: {}", ended.status, ended.log))
+    }
+
+    async fn try_start_command(mut command: Command) -> Result<Self, NotServed> {
         let mut child = spawn_blocking(move || command.spawn()).await.unwrap().unwrap();
         let (stderr, log) = (child.stderr.take().unwrap(), Log::default());
         let (found, endpoint) = oneshot::channel();

@@ -1,0 +1,92 @@
+//! What the writer and the repair need of an engine, so that a simulation can run them on a scripted one.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use qdrant_edge::{PointId, PointStructPersisted};
+use tokio::sync::mpsc;
+
+use super::merge::Merge;
+use super::writer::Message;
+use crate::store::StoreError;
+
+/// A change of points.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Change {
+    Upsert(Vec<PointStructPersisted>),
+    Delete(Vec<PointId>),
+}
+
+impl Change {
+    /// How many points it is about.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Upsert(points) => points.len(),
+            Self::Delete(ids) => ids.len(),
+        }
+    }
+
+    /// The points that it is about.
+    pub(super) fn ids(&self) -> Vec<PointId> {
+        match self {
+            Self::Upsert(points) => points.iter().map(|point| point.id).collect(),
+            Self::Delete(ids) => ids.clone(),
+        }
+    }
+}
+
+/// Why a change was not applied, and what is left of it.
+#[derive(Debug)]
+pub(super) enum ApplyError {
+    /// Nothing was changed.
+    Refused(StoreError),
+    /// Any of its points may have been changed.
+    Partial(StoreError),
+}
+
+impl ApplyError {
+    /// The error itself.
+    pub(super) fn into_error(self) -> StoreError {
+        match self {
+            Self::Refused(error) | Self::Partial(error) => error,
+        }
+    }
+}
+
+/// An open shard. Its calls block.
+pub(super) trait Shard: fmt::Debug + Send + Sync + Sized + 'static {
+    /// The directory of the collection.
+    fn path(&self) -> &Path;
+
+    /// Refuses to write if the disk is nearly full.
+    fn check_free_space(&self) -> Result<(), StoreError>;
+
+    /// Changes points, in memory. Readers see the change at once.
+    fn apply(&self, change: Change) -> Result<(), ApplyError>;
+
+    /// Makes all that was changed so far durable. Only one thread may change or flush. After an error this must not be
+    /// called again, and the shard not be closed: what is durable is unknown.
+    fn flush(&self) -> Result<(), StoreError>;
+
+    /// Notes the files of the collection after a flush, for the next start to compare.
+    fn record_files(&self);
+
+    /// Whether the disk has room for a merge.
+    fn check_room_to_merge(&self) -> Result<(), StoreError>;
+
+    /// Starts a merge on another thread, after which the writer gets [`Message::Merged`].
+    fn start_merge(self: &Arc<Self>, outbox: mpsc::WeakSender<Message>) -> Merge;
+
+    /// A page of ids in ascending order, each once, and where the next page begins.
+    fn ids(&self, from: Option<PointId>, limit: usize) -> Result<(Vec<PointId>, Option<PointId>), StoreError>;
+
+    /// How many copies there are of these points, in all segments.
+    fn copies(&self, ids: &[PointId]) -> Result<usize, StoreError>;
+
+    /// The newest copies of points, as they can be upserted.
+    fn whole(&self, ids: &[PointId]) -> Result<Vec<PointStructPersisted>, StoreError>;
+
+    /// Closes the shard after its last flush, and records its files durably. Nobody else may have it.
+    fn close(shard: Arc<Self>) -> Result<(), StoreError>;
+}

@@ -1,0 +1,400 @@
+//! Law of the embedded store: what was confirmed is in effect after any crash, what was refused is not, later changes win
+//! over earlier ones, and digests never report what a kill would undo.
+//!
+//! The real writer, journal and repair run on a scripted engine (scripted.rs). Every step is drawn from a seed, so a run
+//! that finds a fault can be repeated: `SPLADE_SIMULATION_SEED=… cargo test --lib edge::simulation`.
+//! `SPLADE_SIMULATION_STEPS` sets the number of steps.
+
+mod scripted;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+use std::{env, thread};
+
+use qdrant_edge::PointId;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+
+pub(super) use self::scripted::point;
+use self::scripted::{ApplyFault, Crash, Disk, FlushFault, MergeEnd, Script, Scripted, value};
+use super::durability::DurabilityTracker;
+use super::journal::Journal;
+use super::merge::Merge;
+use super::repair::recover;
+use super::shard::Change;
+use super::writer::{Message, Write, Writer};
+
+/// Few points, so that changes meet.
+const IDS: u64 = 5;
+/// Steps on one directory.
+const STEPS: u64 = 150;
+/// Steps in all, unless the environment says.
+const DEFAULT_STEPS: u64 = 60_000;
+/// So many changed points make a merge due.
+const MERGE_EVERY: usize = 6;
+
+/// SplitMix64.
+#[derive(Debug, Clone)]
+struct Dice(u64);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+
+    fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// One life of the store.
+struct Process {
+    shard: Arc<Scripted>,
+    durability: Arc<DurabilityTracker>,
+    writer: Writer<Scripted>,
+    _outbox: mpsc::Sender<Message>,
+}
+
+/// A store, and what may be in it.
+struct Simulation {
+    seed: u64,
+    /// What was done, for a check that fails.
+    steps: Vec<String>,
+    dice: Dice,
+    dir: TempDir,
+    disk: Arc<Mutex<Disk>>,
+    process: Option<Process>,
+    /// What each point may be: one state, and those of changes with an unknown outcome.
+    allowed: BTreeMap<u64, BTreeSet<Option<u64>>>,
+    values: u64,
+    counters: Counters,
+}
+
+/// What a run has met; a simulation that meets nothing proves nothing.
+#[derive(Debug, Default, Clone, Copy)]
+struct Counters {
+    confirmed: u64,
+    refused: u64,
+    unknown: u64,
+    out_of_service: u64,
+    merges: u64,
+    failed_merges: u64,
+    crashes: u64,
+    closes: u64,
+}
+
+/// A directory whose syncs cost nothing, where there is one.
+fn directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.expect("a temporary directory")
+}
+
+/// Runs the steps of one seed.
+fn run(seed: u64) -> Counters {
+    let mut simulation = Simulation::new(seed);
+    for _ in 0..STEPS {
+        simulation.step();
+    }
+    simulation.crash();
+    simulation.start();
+    simulation.counters
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Self {
+        let allowed = (0..IDS).map(|id| (id, BTreeSet::from([None]))).collect();
+        let (dice, dir) = (Dice::new(seed), directory());
+        let counters = Counters::default();
+        Self { seed, steps: Vec::new(), dice, dir, disk: Arc::default(), process: None, allowed, values: 0, counters }
+    }
+
+    fn step(&mut self) {
+        let Some(process) = &self.process else { return self.start() };
+        if process.durability.check().is_err() && self.dice.percent(30) {
+            return if self.dice.percent(50) { self.crash() } else { self.close() };
+        }
+        let merging = matches!(process.writer.merge, Merge::Running(_));
+        match self.dice.below(20) {
+            0 => self.crash(),
+            1 => self.close(),
+            2 => process.shard.check_digests(),
+            3..=6 if merging => self.end_merge(),
+            _ => self.commit(),
+        }
+    }
+
+    /// Starts as `Collection::open` does, and checks what is there.
+    fn start(&mut self) {
+        let path = self.dir.path();
+        let died = Journal::is_left_in(path);
+        let mut journal = Journal::open(path).expect("the journal opens");
+        let dice = Dice::new(self.dice.below(u64::MAX));
+        let shard = Arc::new(Scripted::open(path, Arc::clone(&self.disk), dice));
+        if died {
+            let flush = if self.dice.percent(20) { self.flush_crash() } else { FlushFault::None };
+            shard.set(Script { flush, ..Script::default() });
+            if !survives(|| recover(&*shard, &mut journal).expect("a repair without faults succeeds")) {
+                self.steps.push(format!("crash in the repair of a start: {flush:?}"));
+                self.counters.crashes += 1;
+                return shard.die();
+            }
+        }
+        let values = shard.values();
+        self.steps.push(format!("start, repaired: {died}, {values:?}"));
+        for (id, allowed) in &mut self.allowed {
+            let found = values.get(id).copied();
+            assert!(allowed.contains(&found), "after a restart point {id} is {found:?}, and may be {allowed:?}");
+            *allowed = BTreeSet::from([found]);
+        }
+        assert_eq!(shard.copies(), values.len(), "after a restart a point is there twice");
+        let durability = Arc::<DurabilityTracker>::default();
+        shard.serve(Arc::clone(&durability));
+        let (outbox, writer) = Writer::new(Arc::clone(&shard), journal, Arc::clone(&durability), MERGE_EVERY);
+        self.process = Some(Process { shard, durability, writer, _outbox: outbox });
+    }
+
+    fn crash(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.shard.die();
+            self.counters.crashes += 1;
+            self.steps.push("crash".to_owned());
+        }
+    }
+
+    /// Closes in order, where that is possible.
+    fn close(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        if matches!(process.writer.merge, Merge::Running(_)) {
+            let end = self.merge_end();
+            process.shard.end_merge(end);
+        }
+        let shard = Arc::clone(&process.shard);
+        shard.set(Script::default());
+        process.writer.end_merge(Duration::ZERO);
+        let was_in_service = process.durability.check().is_ok();
+        let closed = process.writer.finish();
+        assert_eq!(closed.is_ok(), was_in_service, "{closed:?}");
+        self.steps.push("close".to_owned());
+        self.counters.closes += 1;
+    }
+
+    fn merge_end(&mut self) -> MergeEnd {
+        match self.dice.below(5) {
+            0 => MergeEnd::FailsWhileBuilding { leaves_merged: self.dice.percent(50) },
+            1 => MergeEnd::FailsToDropOld,
+            _ => MergeEnd::Succeeds,
+        }
+    }
+
+    fn flush_crash(&mut self) -> FlushFault {
+        [FlushFault::CrashBefore, FlushFault::CrashWithin, FlushFault::CrashAfter][self.dice.below(3) as usize]
+    }
+
+    fn flush_fault(&mut self) -> FlushFault {
+        match self.dice.below(100) {
+            0..=7 => self.flush_crash(),
+            8..=10 => FlushFault::Fails,
+            _ => FlushFault::None,
+        }
+    }
+
+    fn end_merge(&mut self) {
+        let (end, flush, is_disk_low) = (self.merge_end(), self.flush_fault(), self.dice.percent(20));
+        let Some(process) = &mut self.process else { return };
+        self.steps.push(format!("merge {end:?}, {flush:?}, disk low: {is_disk_low}"));
+        process.shard.set(Script { flush, is_disk_low, ..Script::default() });
+        process.shard.end_merge(end);
+        self.counters.merges += 1;
+        self.counters.failed_merges += u64::from(end != MergeEnd::Succeeds);
+        process.shard.check_digests();
+        if survives(|| process.writer.end_merge(Duration::ZERO)) {
+            process.shard.check_digests();
+        } else {
+            self.crash();
+        }
+    }
+
+    /// One to three changes, committed together.
+    fn commit(&mut self) {
+        let changes: Vec<_> = (0..1 + self.dice.below(3)).map(|_| self.change()).collect();
+        let script = self.script(&changes);
+        let breaks_journal = self.dice.percent(1);
+        let Some(process) = &mut self.process else { return };
+        self.steps.push(format!("commit, journal breaks: {breaks_journal}, {script:?}"));
+        process.shard.set(script);
+        if breaks_journal {
+            process.writer.journal.break_file();
+        }
+        let (writes, mut answers): (Vec<_>, Vec<_>) = changes.iter().map(write).unzip();
+        let survived = survives(|| {
+            process.writer.commit(writes);
+            process.writer.merge_if_due();
+        });
+        for (change, answer) in changes.iter().zip(&mut answers) {
+            let applied = process.shard.has_applied(change);
+            let outcome = answer.try_recv();
+            assert!(!survived || outcome != Err(TryRecvError::Closed), "a change was not answered");
+            self.steps.push(format!("  {:?}: {outcome:?}, applied: {applied}", effects(change)));
+            note(change, matches!(outcome, Ok(Ok(()))), applied, &mut self.allowed, &mut self.counters);
+        }
+        if !survived {
+            return self.crash();
+        }
+        self.check_visible();
+    }
+
+    /// In service and in order, readers see what may be.
+    fn check_visible(&mut self) {
+        let Some(process) = &self.process else { return };
+        process.shard.check_digests();
+        if process.durability.check().is_err() {
+            self.counters.out_of_service += 1;
+        } else if !matches!(process.writer.merge, Merge::Unrepaired) {
+            let values = process.shard.values();
+            for (id, allowed) in &self.allowed {
+                let found = values.get(id).copied();
+                assert!(allowed.contains(&found), "point {id} is {found:?}, and may be {allowed:?}");
+            }
+        }
+    }
+
+    fn change(&mut self) -> Change {
+        let ids: Vec<_> = (0..1 + self.dice.below(3)).map(|_| self.dice.below(IDS)).collect();
+        if self.dice.percent(35) {
+            return Change::Delete(ids.into_iter().map(PointId::NumId).collect());
+        }
+        let points = ids.into_iter().map(|id| {
+            self.values += 1;
+            point(id, self.values)
+        });
+        Change::Upsert(points.collect())
+    }
+
+    fn script(&mut self, changes: &[Change]) -> Script {
+        let mut script = Script { is_disk_low: self.dice.percent(8), flush: self.flush_fault(), ..Script::default() };
+        script.crashes_after_journal = self.dice.percent(3);
+        for change in changes {
+            match self.dice.below(10) {
+                0 => script.changes.push((change.clone(), ApplyFault::Refused)),
+                1 => {
+                    let points = self.dice.below(change.len() as u64) as usize;
+                    script.changes.push((change.clone(), ApplyFault::PartialAfter(points)));
+                }
+                _ => {}
+            }
+        }
+        script
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.steps.join("\n"));
+            eprintln!("SPLADE_SIMULATION_SEED={} SPLADE_SIMULATION_STEPS={STEPS} repeats this", self.seed);
+        }
+    }
+}
+
+/// Whether the process lives on after this.
+fn survives(work: impl FnOnce()) -> bool {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(()) => true,
+        Err(panic) if panic.is::<Crash>() => false,
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+type Answer = oneshot::Receiver<Result<(), crate::store::StoreError>>;
+
+fn write(change: &Change) -> (Write, Answer) {
+    let (done, answer) = oneshot::channel();
+    (Write { change: change.clone(), done }, answer)
+}
+
+/// The points of a change, and what they become.
+fn effects(change: &Change) -> Vec<(u64, Option<u64>)> {
+    let number = |id| match id {
+        PointId::NumId(number) => number,
+        PointId::Uuid(uuid) => panic!("{uuid} is no number"),
+    };
+    match change {
+        Change::Upsert(points) => points.iter().map(|point| (number(point.id), Some(value(point)))).collect(),
+        Change::Delete(ids) => ids.iter().map(|&id| (number(id), None)).collect(),
+    }
+}
+
+/// Takes note of what a change has made possible.
+fn note(
+    change: &Change,
+    is_confirmed: bool,
+    has_applied: bool,
+    allowed: &mut BTreeMap<u64, BTreeSet<Option<u64>>>,
+    counters: &mut Counters,
+) {
+    let counter = match (is_confirmed, has_applied) {
+        (true, _) => &mut counters.confirmed,
+        (false, true) => &mut counters.unknown,
+        (false, false) => &mut counters.refused,
+    };
+    *counter += 1;
+    for (id, value) in effects(change) {
+        let allowed = allowed.entry(id).or_default();
+        if is_confirmed {
+            allowed.clear();
+        }
+        if is_confirmed || has_applied {
+            allowed.insert(value);
+        }
+    }
+}
+
+#[test]
+fn what_was_confirmed_survives_every_crash_and_what_was_refused_never_appears() {
+    let number = |variable: &str| env::var(variable).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let now = || SystemTime::UNIX_EPOCH.elapsed().map_or(0, |now| now.as_micros() as u64);
+    let first = number("SPLADE_SIMULATION_SEED").unwrap_or_else(now);
+    let runs = number("SPLADE_SIMULATION_STEPS").unwrap_or(DEFAULT_STEPS).div_ceil(STEPS);
+    let mut met = Counters::default();
+    for seed in first..first + runs {
+        met.add(run(seed));
+    }
+    println!("{runs} runs from seed {first}: {met:?}");
+    let Counters { confirmed, refused, unknown, out_of_service, merges, failed_merges, crashes, closes } = met;
+    let rarest = [confirmed, refused, unknown, out_of_service, merges, failed_merges, crashes, closes].into_iter().min();
+    assert!(runs < 100 || rarest > Some(0), "something was never met: {met:?}");
+}
+
+/// Seeds that found faults in the store as it was.
+#[test]
+fn seeds_that_found_faults_find_none() {
+    for seed in [] {
+        run(seed);
+    }
+}
+
+impl Counters {
+    fn add(&mut self, other: Self) {
+        self.confirmed += other.confirmed;
+        self.refused += other.refused;
+        self.unknown += other.unknown;
+        self.out_of_service += other.out_of_service;
+        self.merges += other.merges;
+        self.failed_merges += other.failed_merges;
+        self.crashes += other.crashes;
+        self.closes += other.closes;
+    }
+}

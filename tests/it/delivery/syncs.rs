@@ -1,0 +1,117 @@
+//! A disk whose syncs take long, or fail, under the embedded store: what was answered INDEXED or UNCHANGED survives a kill,
+//! whoever was answered.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use splade_sidecar::proto::{DocumentStatus, IngestOptions};
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use super::found;
+use crate::support::process::Process;
+use crate::support::sync_faults::SyncFaults;
+use crate::support::upload::{Got, Upload, docs, ingest, options};
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Confirmed before each fault.
+const COUNT: u64 = 5;
+/// Sent during the fault.
+const LATER: u64 = 7;
+/// Short, so that what is refused is refused soon.
+const FLAGS: [&str; 4] = ["--store-dir", "store", "--retry-deadline", "2s"];
+
+fn skipping() -> IngestOptions {
+    IngestOptions { skip_unchanged: true, ..options() }
+}
+
+/// Of these documents, sent in this order, those that were answered INDEXED or UNCHANGED.
+fn confirmed(got: &Got, numbers: &[u64]) -> BTreeSet<u64> {
+    let is_confirmed = |status| matches!(status, DocumentStatus::Indexed | DocumentStatus::Unchanged);
+    let results = got.results.iter().filter(|result| is_confirmed(result.status()));
+    results.map(|result| numbers[result.sequence as usize - 1]).collect()
+}
+
+async fn expect_found(folder: &Path, numbers: &BTreeSet<u64>) -> Process {
+    let process = Process::start(folder, &FLAGS).await;
+    assert!(found(*process, numbers).await.keys().eq(numbers), "a document that was confirmed is missing");
+    process
+}
+
+/// Stream A's document is applied and its flush takes long; stream B sends the same document, and one that is durable.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flush_that_takes_long() {
+    let Some(faults) = SyncFaults::new() else { return };
+    let folder = TempDir::new().unwrap();
+    let process = faults.start(folder.path(), &FLAGS).await;
+    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+
+    let held = faults.hold();
+    let mut first = Upload::open(process.index().await, options()).await.unwrap();
+    first.push(docs([LATER])).await;
+    timeout(PATIENCE, held).await.expect("no sync was held");
+    let mut second = Upload::open(process.index().await, skipping()).await.unwrap();
+    second.push(docs([LATER, 1])).await;
+    second.read_results(1).await;
+    process.kill().await;
+    faults.end();
+
+    let mut all: BTreeSet<u64> = (1..=COUNT).collect();
+    for (upload, numbers) in [(first, vec![LATER]), (second, vec![LATER, 1])] {
+        let (got, end) = upload.rest().await;
+        end.unwrap_err();
+        all.extend(confirmed(&got, &numbers));
+    }
+    assert!(!all.contains(&LATER), "nobody could know that it is durable");
+    expect_found(folder.path(), &all).await;
+}
+
+/// After a flush that failed nothing is confirmed until a restart, though the disk is well again; health says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flush_that_fails() {
+    let Some(faults) = SyncFaults::new() else { return };
+    for is_killed in [true, false] {
+        let folder = TempDir::new().unwrap();
+        let process = faults.start(folder.path(), &FLAGS).await;
+        assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+
+        faults.fail();
+        let mut all: BTreeSet<u64> = (1..=COUNT).collect();
+        let got = ingest(process.index().await, options(), docs([LATER])).await;
+        all.extend(confirmed(&got, &[LATER]));
+        faults.end();
+        for numbers in [vec![LATER, 1], (LATER..LATER + 200).collect()] {
+            let got = ingest(process.index().await, skipping(), docs(numbers.iter().copied())).await;
+            all.extend(confirmed(&got, &numbers));
+            for result in got.results.iter().filter_map(|result| result.rejection.as_ref()) {
+                assert_eq!(result.reason, "STORE_UNAVAILABLE");
+                for part in ["store/collections/docs", "check the disk, then restart this process"] {
+                    assert!(result.message.contains(part), "{}", result.message);
+                }
+            }
+        }
+        assert_eq!(all.len() as u64, COUNT, "nothing can be confirmed any more");
+        process.wait_health("", ServingStatus::NotServing).await;
+        process.logged("collection out of service").await;
+        if is_killed {
+            process.kill().await;
+        } else {
+            process.terminate();
+            process.wait().await;
+        }
+
+        let process = expect_found(folder.path(), &all).await;
+        let got = ingest(process.index().await, skipping(), docs(1..=LATER + 200)).await;
+        assert_eq!(got.rejected().len(), 0, "{:?}", got.rejected());
+        expect_all(process, folder.path()).await;
+    }
+}
+
+/// All documents are there, also after another kill.
+async fn expect_all(process: Process, folder: &Path) {
+    process.kill().await;
+    expect_found(folder, &(1..=LATER + 200).collect()).await;
+}

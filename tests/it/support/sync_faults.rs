@@ -1,0 +1,87 @@
+//! A disk whose syncs are held or fail, for one process: a library that is compiled here and loaded before its own
+//! (LD_PRELOAD). Without a C compiler, or elsewhere than on Linux, a test says that it is skipped.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+use super::process::Process;
+
+const SOURCE: &str = include_str!("sync_faults.c");
+
+/// The faults of the syncs of the processes that are started with them.
+#[derive(Debug)]
+pub struct SyncFaults {
+    dir: TempDir,
+}
+
+impl SyncFaults {
+    /// Compiles the library.
+    pub fn new() -> Option<Self> {
+        let dir = TempDir::new().unwrap();
+        let faults = Self { dir };
+        fs::write(faults.path("sync_faults.c"), SOURCE).unwrap();
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-fPIC", "-O1", "-o"]).arg(faults.library()).arg(faults.path("sync_faults.c"));
+        if !cfg!(target_os = "linux") || !compile.arg("-ldl").status().is_ok_and(|status| status.success()) {
+            eprintln!("skipped: no C compiler (cc) for a library that makes syncs fail on Linux");
+            return None;
+        }
+        assert!(Command::new("mkfifo").arg(faults.held()).status().unwrap().success());
+        Some(faults)
+    }
+
+    /// Starts `serve` with these faults.
+    pub async fn start(&self, folder: &Path, flags: &[&str]) -> Process {
+        let (library, control, held) = (self.library(), self.control(), self.held());
+        let variables = [("LD_PRELOAD", &*library), ("SYNC_FAULTS", &*control), ("SYNC_FAULTS_HELD", &*held)];
+        Process::start_with_env(folder, flags, &variables).await
+    }
+
+    /// Lets every sync wait from now on. What is given ends when the first waits.
+    pub fn hold(&self) -> impl Future<Output = ()> + use<> {
+        // For reading and writing: so it opens without a writer, and doesn't end with the first.
+        let held = File::options().read(true).write(true).open(self.held()).unwrap();
+        self.set("hold");
+        async move {
+            let mut line = String::new();
+            spawn_blocking(move || BufReader::new(held).read_line(&mut line).unwrap()).await.unwrap();
+        }
+    }
+
+    /// Lets every sync fail from now on.
+    pub fn fail(&self) {
+        self.set("fail");
+    }
+
+    /// Ends the fault.
+    pub fn end(&self) {
+        fs::remove_file(self.control()).unwrap();
+    }
+
+    fn set(&self, fault: &str) {
+        let new = self.path("new");
+        fs::write(&new, fault).unwrap();
+        fs::rename(new, self.control()).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn library(&self) -> PathBuf {
+        self.path("sync_faults.so")
+    }
+
+    fn control(&self) -> PathBuf {
+        self.path("fault")
+    }
+
+    fn held(&self) -> PathBuf {
+        self.path("held")
+    }
+}
