@@ -115,7 +115,7 @@ async fn a_delete_waits_for_the_upsert_before_it() {
     let process = remote_process(&folder, &server, &[]).await;
     ingest(process.index().await, options(), vec![doc(1, "one")]).await;
     server.faults().hold_upserts();
-    let mut stream = Upload::open(process.index().await, options()).await.unwrap();
+    let stream = Upload::open(process.index().await, options()).await.unwrap();
     stream.push(vec![doc(5, "five")]).await;
     server.wait_until(|counters| counters.in_flight == 1).await;
     let delete = tokio::spawn(delete(*process, 5, MINUTE));
