@@ -298,7 +298,9 @@ impl Scripted {
 
     fn change(&self, id: u64, value: Option<u64>) {
         let mut state = lock(&self.state);
-        state.memory.values_mut().for_each(|segment| drop(segment.remove(&id)));
+        for segment in state.memory.values_mut() {
+            segment.remove(&id);
+        }
         if let Some(value) = value {
             let mut disk = lock(&self.disk);
             disk.versions += 1;
