@@ -9,8 +9,8 @@
 //!
 //! The engine's calls block, and what it has not flushed dies with the process. So one thread writes each collection,
 //! flushes once for all the writes that wait, and then confirms them (writer.rs); reads run on tokio's blocking
-//! threads, a bounded number at once. What the engine leaves undone when a process dies, the next start does
-//! (repair.rs).
+//! threads, a bounded number at once. Readers see a change before it is flushed; digests ignore it until then
+//! (durability.rs). What the engine leaves undone when a process dies, the next start does (repair.rs).
 
 mod aliases;
 mod collection;

@@ -49,8 +49,8 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// Points by id, with payload and sparse vector; the ones that are not there are left out.
     async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError>;
 
-    /// Returns the content digest of each point that has one; missing points and points without a digest are omitted, and
-    /// so are points whose state a kill of this process would undo.
+    /// Returns the content digest of each point that has one; missing points and points without a digest are omitted,
+    /// and so are points whose state a kill of this process would undo.
     async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError>;
 
     /// Points in the order of their ids, with payload.
@@ -132,8 +132,8 @@ pub enum StoreError {
     /// It can't be reached, or says that it can't serve the request now, which it has not done: worth another try.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// The call was interrupted, by a connection that broke or a flush that failed; whether the store acted is not known.
-    /// Worth another try.
+    /// The call was interrupted, by a connection that broke or a flush that failed; whether the store acted is not
+    /// known. Worth another try.
     #[error("the store is unavailable: the call was interrupted: {0}")]
     Interrupted(String),
     /// It answered that it failed on this request, because of its own state or of what the request holds. Worth another

@@ -14,4 +14,5 @@ pub mod proxy;
 pub mod qdrant_server;
 pub mod remote_stores;
 pub mod sidecar;
+pub mod sync_faults;
 pub mod upload;

@@ -1,13 +1,13 @@
 //! Which points of a collection a reader may vouch for.
 //!
-//! The engine shows a change as soon as it is applied, and a kill undoes the change until the flush after it has ended. A
-//! digest that is read in between would make the pipeline answer UNCHANGED for a document that isn't durable. So the
+//! The engine shows a change as soon as it is applied, and a kill undoes the change until the flush after it has ended.
+//! A digest that is read in between would make the pipeline answer UNCHANGED for a document that isn't durable. So the
 //! writer registers the points of a commit here before it applies the first change, and removes them when the commit is
 //! durable; a reader reads the engine first and looks here afterwards. Whatever the reader saw was registered before it
 //! became visible, so it is either still registered, and ignored, or durable by now.
 //!
-//! When a flush or an append to the journal fails, nobody knows what is on the disk: a later flush that succeeds may lack
-//! what the failed one took. From then on the collection is out of service until it is opened again.
+//! When a flush or an append to the journal fails, nobody knows what is on the disk: a later flush that succeeds may
+//! lack what the failed one took. From then on the collection is out of service until it is opened again.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -60,8 +60,8 @@ impl DurabilityTracker {
         tracing::error!(%collection, %error, "collection out of service: a change could not be made durable");
         self.state().failure.get_or_insert_with(|| {
             format!(
-                "the collection in {collection} is out of service, because a change could not be made durable ({error}); \
-                 check the disk, then restart this process"
+                "the collection in {collection} is out of service, because a change could not be made durable \
+                 ({error}); check the disk, then restart this process"
             )
         });
     }

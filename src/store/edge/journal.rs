@@ -51,8 +51,8 @@ impl Entry {
 ///
 /// While segments are merged, the disk keeps old copies of the points that are deleted or replaced. So what is appended
 /// when matters:
-/// - A deletion is appended before the flush. After it, a crash would leave neither the point's newest copy nor a word of
-///   its deletion, and an older copy would come back.
+/// - A deletion is appended before the flush. After it, a crash would leave neither the point's newest copy nor a word
+///   of its deletion, and an older copy would come back.
 /// - An upsert is appended after the flush. Before it, a crash would leave no new copy, but the word that an earlier
 ///   deletion of the point is over, and an older copy would come back.
 #[derive(Debug, Default)]

@@ -28,8 +28,8 @@ pub(super) fn recover(shard: &impl Shard, journal: &mut Journal) -> Result<(), S
 
 /// Repairs in memory; a flush makes it durable. Reads every id.
 ///
-/// The journal keeps its entries. They may be cleared after the flush only if every segment that lies on the disk is open:
-/// so at a start, and not after a failed merge, which can leave segments that the next start opens.
+/// The journal keeps its entries. They may be cleared after the flush only if every segment that lies on the disk is
+/// open: so at a start, and not after a failed merge, which can leave segments that the next start opens.
 pub(super) fn repair(shard: &impl Shard, journal: &mut Journal) -> Result<(), StoreError> {
     for change in overdue(journal.entries()?) {
         shard.apply(change).map_err(ApplyError::into_error)?;

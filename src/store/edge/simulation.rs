@@ -1,15 +1,15 @@
-//! Law of the embedded store: what was confirmed is in effect after any crash, what was refused is not, later changes win
-//! over earlier ones, and digests never report what a kill would undo.
+//! Law of the embedded store: what was confirmed is in effect after any crash, what was refused is not, later changes
+//! win over earlier ones, and digests never report what a kill would undo.
 //!
-//! The real writer, journal and repair run on a scripted engine (scripted.rs). Every step is drawn from a seed, so a run
-//! that finds a fault can be repeated: `SPLADE_SIMULATION_SEED=… cargo test --lib edge::simulation`.
+//! The real writer, journal and repair run on a scripted engine (scripted.rs). Every step is drawn from a seed, so a
+//! run that finds a fault can be repeated: `SPLADE_SIMULATION_SEED=… cargo test --lib edge::simulation`.
 //! `SPLADE_SIMULATION_STEPS` sets the number of steps.
 
 mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use std::{env, thread};
@@ -34,7 +34,7 @@ const IDS: u64 = 5;
 /// Steps on one directory.
 const STEPS: u64 = 150;
 /// Steps in all, unless the environment says.
-const DEFAULT_STEPS: u64 = 60_000;
+const DEFAULT_STEPS: u64 = 15_000;
 /// So many changed points make a merge due.
 const MERGE_EVERY: usize = 6;
 
@@ -374,14 +374,22 @@ fn what_was_confirmed_survives_every_crash_and_what_was_refused_never_appears() 
     }
     println!("{runs} runs from seed {first}: {met:?}");
     let Counters { confirmed, refused, unknown, out_of_service, merges, failed_merges, crashes, closes } = met;
-    let rarest = [confirmed, refused, unknown, out_of_service, merges, failed_merges, crashes, closes].into_iter().min();
+    let rarest =
+        [confirmed, refused, unknown, out_of_service, merges, failed_merges, crashes, closes].into_iter().min();
     assert!(runs < 100 || rarest > Some(0), "something was never met: {met:?}");
 }
 
-/// Seeds that found faults in the store as it was.
+/// Seeds that found a fault, with it put back:
+/// - 1: digests of points that are not flushed; a journal entry for a change that was refused; service after a flush
+///   that failed; digests of points that a failed merge shows again
+/// - 2: the repair after a failed merge clears the journal
+/// - 3: a deletion is journaled after the flush
+/// - 4: a change that was made in part is journaled as made
+/// - 11: an upsert is journaled before the flush
+/// - 17: a change that was made in part is not journaled
 #[test]
 fn seeds_that_found_faults_find_none() {
-    for seed in [] {
+    for seed in [1, 2, 3, 4, 11, 17] {
         run(seed);
     }
 }

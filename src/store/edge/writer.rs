@@ -153,8 +153,8 @@ impl<S: Shard> Writer<S> {
         Ok(())
     }
 
-    /// Gives the entries of a change for the journal, if that is needed. A change that was refused has none: a repair would
-    /// take it for one that was made, and undo a confirmed one before it.
+    /// Gives the entries of a change for the journal, if that is needed. A change that was refused has none: a repair
+    /// would take it for one that was made, and undo a confirmed one before it.
     fn record(&self, entry: Entry, outcome: &Result<(), ApplyError>) -> Result<Vec<Entry>, StoreError> {
         match outcome {
             Err(ApplyError::Refused(_)) => Ok(Vec::new()),
@@ -224,7 +224,7 @@ impl<S: Shard> Writer<S> {
                 tracing::error!(%folder, %error, "merging segments failed; writes get slower until a restart");
                 self.merge = Merge::Unrepaired;
                 if let Err(error) = self.repair() {
-                    tracing::error!(%folder, %error, "repair after a failed merge failed; retried before the next write");
+                    tracing::error!(%folder, %error, "repair after a merge failed; retried before the next write");
                 }
             }
         }
@@ -245,8 +245,8 @@ impl<S: Shard> Writer<S> {
         }
     }
 
-    /// Repairs after a merge that failed. The journal keeps what was deleted: segments that the merge has left on the disk
-    /// are opened by the next start.
+    /// Repairs after a merge that failed. The journal keeps what was deleted: segments that the merge has left on the
+    /// disk are opened by the next start.
     fn repair(&mut self) -> Result<(), StoreError> {
         // Out of space is not out of service.
         self.shard.check_free_space()?;

@@ -1,5 +1,5 @@
-//! A disk whose syncs take long, or fail, under the embedded store: what was answered INDEXED or UNCHANGED survives a kill,
-//! whoever was answered.
+//! A disk whose syncs take long, or fail, under the embedded store: what was answered INDEXED or UNCHANGED survives a
+//! kill, whoever was answered.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,6 +1,6 @@
-/* Faults of a disk's syncs, for a process that is started with LD_PRELOAD. The file that SYNC_FAULTS names says which, at
- * each call of fsync, fdatasync and msync: "hold" keeps the call until the file is gone, "fail" lets it fail with EIO. No
- * file, no fault. Each call that is held is told by a line in the pipe that SYNC_FAULTS_HELD names. */
+/* Faults of a disk's syncs, for a process that is started with LD_PRELOAD. The file that SYNC_FAULTS names says
+ * which, at each call of fsync, fdatasync and msync: "hold" keeps the call until the file is gone, "fail" lets it fail
+ * with EIO. No file, no fault. Each call that is held is told by a line in the pipe that SYNC_FAULTS_HELD names. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 //! An engine of a few points whose disk, faults and death are scripted.
 //!
-//! It does what repair.rs and engine.rs say of the real one: a change is visible at once and durable by a flush; a flush
-//! that is cut short leaves any of the changed points durable, or its new copy beside the old one; while a merge runs, the
-//! segments on the disk keep what is deleted or replaced; a merge that fails shows it again, and may leave segments on the
-//! disk that only the next start opens; a flush after a failed one damages the files.
+//! It does what repair.rs and engine.rs say of the real one: a change is visible at once and durable by a flush; a
+//! flush that is cut short leaves any of the changed points durable, or its new copy beside the old one; while a merge
+//! runs, the segments on the disk keep what is deleted or replaced; a merge that fails shows it again, and may leave
+//! segments on the disk that only the next start opens; a flush after a failed one damages the files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -80,7 +80,9 @@ pub(super) enum FlushFault {
 pub(super) enum MergeEnd {
     Succeeds,
     /// The old segments are back in memory, with all that was deleted or replaced.
-    FailsWhileBuilding { leaves_merged: bool },
+    FailsWhileBuilding {
+        leaves_merged: bool,
+    },
     /// The merged segment is in use, and the old ones stay on the disk.
     FailsToDropOld,
 }
@@ -296,7 +298,9 @@ impl Scripted {
 
     fn change(&self, id: u64, value: Option<u64>) {
         let mut state = lock(&self.state);
-        state.memory.values_mut().for_each(|segment| drop(segment.remove(&id)));
+        for segment in state.memory.values_mut() {
+            segment.remove(&id);
+        }
         if let Some(value) = value {
             let mut disk = lock(&self.disk);
             disk.versions += 1;
