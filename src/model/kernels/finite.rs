@@ -76,7 +76,7 @@ impl SequenceRows {
 pub fn overflow_free_input(weight: &[f32], inputs: usize, largest: f64) -> f32 {
     let sums = weight.chunks_exact(inputs.max(1)).map(sum_of_magnitudes);
     // Not `f32::max`, which ignores NaN.
-    let most = sums.fold(0.0f32, |most, sum| if sum <= most { most } else { sum });
+    let most = sums.fold(0.0f32, |most, sum| if most.is_nan() || sum <= most { most } else { sum });
     if !most.is_finite() {
         return -1.0;
     }
