@@ -51,8 +51,10 @@ impl Writer {
 
     /// Runs until all senders are gone, or until it has had nothing to do for long; what was sent has been answered then.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<WriteJob>, mut deletes: mpsc::Receiver<DeleteJob>) {
-        self.limit.set(self.aimd.limit());
         loop {
+            // A writer without work counts for nothing.
+            let idle = self.in_flight.is_empty() && self.batchers.is_empty();
+            self.limit.set(if idle { 0 } else { self.aimd.limit() });
             let due = self.batchers.values().filter_map(Batcher::deadline).min();
             // Timers and answers first: new work must not keep old work waiting.
             tokio::select! {
@@ -159,7 +161,6 @@ impl Writer {
             RoundTrip::Taken { points, time } => self.aimd.succeeded(points, time),
             RoundTrip::NotSent => {}
         }
-        self.limit.set(self.aimd.limit());
     }
 }
 

@@ -154,6 +154,6 @@ async fn logs_have_the_traces_id() {
     let mut request = Request::new(UpsertRequest { options: Some(options("docs")), documents });
     request.metadata_mut().insert("traceparent", format!("00-{TRACE}-{CALLER}-01").parse().unwrap());
     index.upsert(request).await.unwrap();
-    let line = process.logged("an upsert failed").await;
+    let line = process.logged("upsert failed").await;
     assert!(line.contains(&format!("\"trace_id\":\"{TRACE}\"")), "{line}");
 }

@@ -1,11 +1,13 @@
 //! The store refuses one point of a full batch: it alone is rejected, and the 999 others are indexed.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use prost::Message;
 use splade_sidecar::proto::{CollectionOptions, DenseVector, DenseVectorOptions, Document, IngestOptions};
 use splade_sidecar::store::{QdrantStore, VectorStore};
 use splade_sidecar::types::CollectionSpec;
+use tokio::time::Instant;
 
 use super::{remote, stored};
 use crate::support::documents::payload;
@@ -103,4 +105,18 @@ async fn for_its_size() {
     expect_alone(&got, &server).await;
     let message = &got.one_each(COUNT as usize)[ODD as usize - 1].rejection.as_ref().unwrap().message;
     assert!(message.contains("a message is too large; send smaller documents"), "{message}");
+}
+
+/// The store fails on any upsert that holds the point, again and again: the others don't wait for its time to be over.
+#[tokio::test]
+async fn for_a_failure_of_the_store() {
+    let server = QdrantServer::start();
+    let sidecar = start(&server).await;
+    server.faults().break_on_point(ODD);
+    let began = Instant::now();
+    let got = ingest(sidecar.index().await, options(), docs(1..=COUNT)).await;
+    expect_alone(&got, &server).await;
+    let rejected = got.results.iter().find_map(|result| result.rejection.as_ref()).unwrap();
+    assert!(rejected.message.contains("fails on this point"), "{}", rejected.message);
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }

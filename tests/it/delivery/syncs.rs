@@ -41,7 +41,7 @@ async fn expect_found(folder: &Path, numbers: &BTreeSet<u64>) -> Process {
     process
 }
 
-/// Stream A's document is applied and its flush takes long; stream B sends the same document, and one that is durable.
+/// Stream A's document is applied and its flush takes long; stream B sends one that is durable, and the same document.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flush_that_takes_long() {
     let Some(faults) = SyncFaults::new() else { return };
@@ -50,17 +50,17 @@ async fn a_flush_that_takes_long() {
     assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
 
     let held = faults.hold();
-    let mut first = Upload::open(process.index().await, options()).await.unwrap();
+    let first = Upload::open(process.index().await, options()).await.unwrap();
     first.push(docs([LATER])).await;
     timeout(PATIENCE, held).await.expect("no sync was held");
     let mut second = Upload::open(process.index().await, skipping()).await.unwrap();
-    second.push(docs([LATER, 1])).await;
+    second.push(docs([1, LATER])).await;
     second.read_results(1).await;
     process.kill().await;
     faults.end();
 
     let mut all: BTreeSet<u64> = (1..=COUNT).collect();
-    for (upload, numbers) in [(first, vec![LATER]), (second, vec![LATER, 1])] {
+    for (upload, numbers) in [(first, vec![LATER]), (second, vec![1, LATER])] {
         let (got, end) = upload.rest().await;
         end.unwrap_err();
         all.extend(confirmed(&got, &numbers));
