@@ -9,23 +9,24 @@ use super::weights::Weights;
 use super::{ModelError, Settings, TokenBatch};
 use crate::types::SparseVector;
 
-/// The vector of a sequence, or that it has none.
-pub type Output = Result<SparseVector, NonFiniteOutput>;
+/// The vector of a sequence, or the error that its output is not finite.
+pub type EncoderOutput = Result<SparseVector, NonFiniteOutput>;
 
-/// The model's output for a sequence is NaN or infinite: a number overflowed on the way, or the model's files hold such numbers.
+/// The model's output for a sequence is NaN or infinite: an intermediate value overflows, or the weights are not
+/// finite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the model's output is not finite (NaN or infinity)")]
 pub struct NonFiniteOutput;
 
 /// Encodes packed batches. Works on the calling thread.
 pub trait Encoder: fmt::Debug + Send + Sync + 'static {
-    /// One output a sequence, in order. A sequence without a vector is no error of the batch: the vectors of the others are what
-    /// they would be without it. Calls `between` every few milliseconds, between two steps of the work, so that
-    /// the thread can look at more urgent work.
+    /// Returns one output for each sequence, in order. An output that is not finite does not affect the other
+    /// sequences. Calls `between` every few milliseconds, between two steps of the work, so that the thread can look at
+    /// more urgent work.
     ///
     /// # Errors
     /// If the arithmetic fails, which a valid batch on a valid model does not.
-    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<Output>>;
+    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>>;
 }
 
 /// The most tokens that the kernels work on at once, unless one sequence has more: a processor is not faster with more, and
@@ -60,7 +61,7 @@ impl fmt::Debug for SpladeEncoder {
 }
 
 impl Encoder for SpladeEncoder {
-    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<Output>> {
+    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>> {
         let mut vectors = Vec::with_capacity(batch.len());
         for part in batch.parts(self.tokens) {
             let hidden = self.transformer.forward(&part, between)?;

@@ -9,7 +9,7 @@ use std::ops::Range;
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 
 use super::backend::Backend;
-use super::encoder::{NonFiniteOutput, Output};
+use super::encoder::{EncoderOutput, NonFiniteOutput};
 use super::kernels::{
     Activation, Int8Weight, LayerNorm, Linear, Panels, Product, SCREEN_TILE, ScreenedWeight, Screening, SequenceRows,
     has_byte_products, magnitude, overflow_free_input,
@@ -24,10 +24,10 @@ const DEVICE_TILE: usize = 8_192;
 
 /// The head's layers.
 ///
-/// A vector is given only if every logit that it is made of is a number. The states that go into the decoder are looked at
-/// first. Then, for each tile of the decoder, the largest of them says whether a logit may overflow at all
-/// ([`overflow_free_input`]): hardly ever, and only then the logits are looked at too. What a maximum, a relu or a comparison
-/// would make of NaN or −∞ is nothing, silently.
+/// A sequence gets a vector only if every logit behind it is finite: a maximum, a relu or a comparison would silently
+/// drop NaN and −∞. The head checks the hidden states that go into the decoder. For each tile of the decoder it then
+/// compares the largest hidden state with [`overflow_free_input`]; only if a logit may overflow, which is rare, it
+/// checks the logits too.
 pub struct Head {
     transform: Linear,
     norm: LayerNorm,
@@ -83,14 +83,14 @@ struct Tile<W> {
     largest_input: f32,
 }
 
-/// The sequences of a batch, and their vectors so far.
+/// The sequences of a batch and their outputs so far.
 struct Sequences {
     rows: Vec<SequenceRows>,
-    outputs: Vec<Output>,
+    outputs: Vec<EncoderOutput>,
 }
 
 impl Sequences {
-    /// `rows` have the magnitudes of hidden states: a sequence of which one is not finite has no vector.
+    /// Creates empty vectors; a sequence whose hidden states are not finite is an error from the start.
     fn new(rows: Vec<SequenceRows>) -> Self {
         let output = |rows: &SequenceRows| match rows.magnitude.is_finite() {
             true => Ok(SparseVector::default()),
@@ -99,14 +99,14 @@ impl Sequences {
         Self { outputs: rows.iter().map(output).collect(), rows }
     }
 
-    /// Those that have a vector.
-    fn each(&mut self) -> impl Iterator<Item = (&SequenceRows, &mut Output)> {
+    /// Iterates over the sequences that are not an error yet.
+    fn each(&mut self) -> impl Iterator<Item = (&SequenceRows, &mut EncoderOutput)> {
         self.rows.iter().zip(&mut self.outputs).filter(|(_, output)| output.is_ok())
     }
 }
 
-/// Appends terms by their numbers, which ascend; the vector is lost with a weight that is not finite.
-fn append(output: &mut Output, weights: impl IntoIterator<Item = (u32, f32)>) {
+/// Appends terms in ascending order. A weight that is not finite makes the output an error.
+fn append(output: &mut EncoderOutput, weights: impl IntoIterator<Item = (u32, f32)>) {
     for (term, weight) in weights {
         let Ok(vector) = output else { return };
         if vector.push(term, weight).is_err() {
@@ -119,8 +119,8 @@ impl Head {
     /// `decoder` is `[vocabulary, width]` row by row, `bias` `[vocabulary]`.
     ///
     /// # Errors
-    /// Lengths that don't fit each other; a weight or a bias that is not finite in the backend's dtype, with which no text has
-    /// a vector. A bias of −∞ is fine: its term never has a weight.
+    /// Lengths that don't fit each other; a weight or a bias that is not finite in the backend's dtype: no text would
+    /// have a vector. A bias of −∞ is valid: its term never has a weight.
     pub fn new(
         (transform, norm): (Linear, LayerNorm),
         decoder: &[f32],
@@ -144,9 +144,9 @@ impl Head {
         Ok(Self { transform, norm, decoder, bias, pooling, activation })
     }
 
-    /// Hidden states `[tokens, width]` to one vector a sequence of `bounds`, or that it has none. Calls `between` before each
-    /// tile.
-    pub fn forward(&self, hidden: &Tensor, bounds: &[usize], between: &mut dyn FnMut()) -> Result<Vec<Output>> {
+    /// Computes one output for each sequence of `bounds` from hidden states `[tokens, width]`. Calls `between` before
+    /// each tile.
+    pub fn forward(&self, hidden: &Tensor, bounds: &[usize], between: &mut dyn FnMut()) -> Result<Vec<EncoderOutput>> {
         let hidden = self.norm.forward(&self.transform.forward(hidden)?)?;
         if let Decoder::Plain(tiles) = &self.decoder {
             return self.plain(tiles, &hidden, bounds, between);
@@ -231,7 +231,7 @@ impl Head {
         hidden: &Tensor,
         bounds: &[usize],
         between: &mut dyn FnMut(),
-    ) -> Result<Vec<Output>> {
+    ) -> Result<Vec<EncoderOutput>> {
         let magnitudes = magnitudes_on_device(hidden)?;
         let rows = bounds.windows(2).map(|bounds| SequenceRows::new(&magnitudes, 1, bounds[0]..bounds[1]));
         let mut sequences = Sequences::new(rows.collect());
@@ -239,9 +239,12 @@ impl Head {
         for ((tile, bias), first) in tiles {
             between();
             let logits = hidden.matmul(&tile.weight)?;
-            for (rows, output) in sequences.each() {
-                if rows.magnitude > tile.largest_input && !is_finite_on_device(&logits, &rows.range)? {
-                    *output = Err(NonFiniteOutput);
+            if sequences.each().any(|(rows, _)| rows.magnitude > tile.largest_input) {
+                let poison = poison_on_device(&logits)?;
+                for (rows, output) in sequences.each() {
+                    if !magnitude(&poison[rows.range.clone()]).is_finite() {
+                        *output = Err(NonFiniteOutput);
+                    }
                 }
             }
             let pooled = self.pool_on_device(&logits, bounds, bias)?;
@@ -265,7 +268,7 @@ impl Head {
     }
 
     /// Appends the terms of one tile: `logits` is `[tokens, terms]`, without the bias; `rows` are those of the sequence.
-    fn pool(&self, logits: &Product<'_>, rows: Range<usize>, bias: &[f32], first: u32, output: &mut Output) {
+    fn pool(&self, logits: &Product<'_>, rows: Range<usize>, bias: &[f32], first: u32, output: &mut EncoderOutput) {
         let mut best = [f32::NEG_INFINITY; TILE];
         let best = &mut best[..bias.len()];
         logits.max_rows(rows.clone(), best);
@@ -301,7 +304,7 @@ impl Head {
         Tensor::stack(&pooled.collect::<Result<Vec<_>>>()?, 0)?.to_vec2()
     }
 
-    /// What one logit weighs: a finite number if the logit is one.
+    /// Returns the weight of a logit; it is finite if the logit is.
     fn weight(&self, logit: f32) -> f32 {
         let weight = logit.max(0.0).ln_1p();
         match self.activation {
@@ -316,15 +319,15 @@ fn largest_number(dtype: DType) -> f64 {
     if dtype == DType::F16 { 65_504.0 } else { f64::from(f32::MAX) }
 }
 
-/// Checks that no weight of the decoder and no bias makes each text's vector something else than numbers.
+/// Checks that the decoder's weights and biases are finite, but for biases of −∞.
 fn check_finite(decoder: &[f32], bias: &[f32], largest: f64) -> Result<()> {
     let width = decoder.len() / bias.len();
     // False for NaN, too.
     let fits = |row: &[f32]| f64::from(magnitude(row)) <= largest;
     if let Some(term) = decoder.chunks_exact(width).position(|row| !fits(row)) {
         bail!(
-            "the decoder's weights of term {term} are not all finite, or above {largest:e}; use float32, or fetch the model \
-             again"
+            "the decoder's weights of term {term} are not all finite, or above {largest:e}; use float32, or fetch the \
+             model again"
         );
     }
     match bias.iter().position(|bias| bias.is_nan() || *bias == f32::INFINITY) {
@@ -333,18 +336,16 @@ fn check_finite(decoder: &[f32], bias: &[f32], largest: f64) -> Result<()> {
     }
 }
 
-/// The largest magnitude of each row's elements; NaN if one is not finite.
+/// Returns the largest magnitude of each row's elements; NaN if an element is not finite.
 fn magnitudes_on_device(rows: &Tensor) -> Result<Vec<f32>> {
-    let rows = rows.to_dtype(DType::F32)?;
-    // 0, or NaN where an element is NaN or infinite: a device's maximum may ignore NaN.
-    let poison = (&rows * 0.0)?.sum(D::Minus1)?;
-    (rows.abs()?.max(D::Minus1)? + poison)?.to_vec1()
+    let largest = rows.to_dtype(DType::F32)?.abs()?.max(D::Minus1)?.to_vec1::<f32>()?;
+    // A device's maximum may ignore NaN.
+    Ok(largest.iter().zip(poison_on_device(rows)?).map(|(largest, poison)| largest + poison).collect())
 }
 
-/// Whether all elements of some rows are finite.
-fn is_finite_on_device(x: &Tensor, rows: &Range<usize>) -> Result<bool> {
-    let x = x.narrow(0, rows.start, rows.len())?.to_dtype(DType::F32)?;
-    Ok((x * 0.0)?.sum_all()?.to_scalar::<f32>()?.is_finite())
+/// Returns 0 for each row whose elements are all finite, and NaN for the others.
+fn poison_on_device(rows: &Tensor) -> Result<Vec<f32>> {
+    (rows.to_dtype(DType::F32)? * 0.0)?.sum(D::Minus1)?.to_vec1()
 }
 
 #[cfg(test)]
@@ -410,8 +411,8 @@ mod tests {
 
     const WIDTH: usize = 8;
 
-    /// A head that normalises hidden states and does nothing else to them, and its decoder in float32 panels where it has
-    /// another one on this machine.
+    /// A head that normalises hidden states and does nothing else to them, and its decoder in float32 panels where it
+    /// has another one on this machine.
     fn plain_heads(
         decoder: &[f32],
         bias: &[f32],
@@ -433,7 +434,7 @@ mod tests {
 
     type Rows = Vec<[f32; WIDTH]>;
 
-    fn forward(head: &Head, sequences: &[Rows], dtype: DType) -> Result<Vec<Output>> {
+    fn forward(head: &Head, sequences: &[Rows], dtype: DType) -> Result<Vec<EncoderOutput>> {
         let mut bounds = vec![0];
         sequences.iter().for_each(|rows| bounds.push(bounds[bounds.len() - 1] + rows.len()));
         let rows = sequences.concat().concat();
@@ -465,8 +466,8 @@ mod tests {
         (0..3).map(row).collect()
     }
 
-    /// Law: a sequence is an error if, and only if, a number on its way is not finite, whichever the decoder; its neighbours
-    /// have the vectors that they have without it, to the bit.
+    /// Law: a sequence is an error if, and only if, a number on its way is not finite, whichever the decoder; its
+    /// neighbours have the vectors that they have without it, to the bit.
     #[test]
     fn what_is_not_finite_is_an_error_of_its_sequence() -> Result<()> {
         for (way, backend, dtype) in ways() {

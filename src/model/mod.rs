@@ -36,7 +36,7 @@ use crate::types::{Fingerprint, Role};
 
 pub use backend::{Backend, DeviceName, Precision};
 pub use batch::TokenBatch;
-pub use encoder::{Encoder, NonFiniteOutput, Output, SpladeEncoder};
+pub use encoder::{Encoder, EncoderOutput, NonFiniteOutput, SpladeEncoder};
 pub use error::ModelError;
 pub use models::Models;
 pub use prune::prune;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::settings::{TokenizerSettings, read_json, read_optional, tokenizer_max_length};
 use super::weights::{self, Weights};
-use super::{Encoder, ModelError, NonFiniteOutput, Output, TokenBatch, Tokenizer, files};
+use super::{Encoder, EncoderOutput, ModelError, NonFiniteOutput, TokenBatch, Tokenizer, files};
 use crate::types::SparseVector;
 
 /// What is known of a static side before its weights are read.
@@ -103,7 +103,7 @@ impl StaticEncoder {
 
 impl StaticEncoder {
     /// The vector of one sequence: a token counts once, however often it is there.
-    fn vector(&self, ids: &[u32]) -> candle_core::Result<Output> {
+    fn vector(&self, ids: &[u32]) -> candle_core::Result<EncoderOutput> {
         let mut ids = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
@@ -119,7 +119,7 @@ impl StaticEncoder {
 }
 
 impl Encoder for StaticEncoder {
-    fn encode(&self, batch: &TokenBatch, _between: &mut dyn FnMut()) -> candle_core::Result<Vec<Output>> {
+    fn encode(&self, batch: &TokenBatch, _between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>> {
         batch.sequences().map(|ids| self.vector(ids)).collect()
     }
 }

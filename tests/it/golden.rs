@@ -7,7 +7,7 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertForMaskedLM, Config};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use splade_sidecar::model::{Backend, Model, NonFiniteOutput, Output, Side, TokenBatch};
+use splade_sidecar::model::{Backend, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch};
 use splade_sidecar::types::SparseVector;
 
 use crate::support::models::{change_embedding, changed, folder, random, splade_tiny, token_of};
@@ -41,7 +41,7 @@ fn encode(side: &Side, texts: &[String]) -> Vec<SparseVector> {
     outputs(side, texts).into_iter().map(Result::unwrap).collect()
 }
 
-fn outputs(side: &Side, texts: &[String]) -> Vec<Output> {
+fn outputs(side: &Side, texts: &[String]) -> Vec<EncoderOutput> {
     let ids: Vec<Vec<u32>> = texts.iter().map(|text| side.tokenizer.tokenize(text).unwrap().ids).collect();
     let batch: TokenBatch = ids.iter().map(Vec::as_slice).collect();
     side.encoder.encode(&batch, &mut || {}).unwrap()
@@ -157,8 +157,8 @@ fn a_vector_does_not_depend_on_its_neighbours() {
     }
 }
 
-/// Law: a text with a token whose embedding is not finite, or overflows, has no vector, in any family, dtype and pooling; those of
-/// its neighbours are what they are without it, to the bit.
+/// Law: a text with a token whose embedding is not finite, or overflows, has no vector, in any family, dtype and
+/// pooling; those of its neighbours are what they are without it, to the bit.
 #[test]
 fn a_text_that_overflows_is_an_error_of_its_own() {
     const TEXTS: [&str; 4] = ["a wing in a slipstream", "heat", "the moon and the sea", "a wing"];

@@ -50,8 +50,8 @@ impl Attention<'_> {
             }
             let scale = 1.0 / (queries.dim(2)? as f64).sqrt();
             let scores = queries.matmul(&keys.t()?)?;
-            // 0, or NaN for a query with a score of −∞, which is an overflow here: its share would be 0, as if it were small. NaN
-            // and +∞ need no such care, they make the whole row NaN.
+            // 0, or NaN for a query with a score of −∞, which is an overflow here: its share would be 0, as if it were
+            // small. NaN and +∞ need no such care, they make the whole row NaN.
             let poison = (scores.min_keepdim(D::Minus1)?.to_dtype(DType::F32)? * 0.0)?;
             let mut scores = (scores.to_dtype(DType::F32)? * scale)?;
             if let Some(reach) = self.reach.filter(|&reach| reach + 1 < length) {
@@ -105,8 +105,8 @@ struct Rows<'a> {
     may_overflow: bool,
 }
 
-/// Whether a product of two rows' heads, of `size` elements each, may not be finite. A turn by a position makes an element at
-/// most √2 times as large, and softmax gives shares of at most 1.
+/// Whether a product of two rows' heads, of `size` elements each, may not be finite. A turn by a position makes an
+/// element at most √2 times as large, and softmax gives shares of at most 1.
 fn may_overflow(qkv: &[f32], size: usize) -> bool {
     let largest = f64::from(magnitude(qkv));
     let most = 4.0 * largest * largest * size as f64;

@@ -1,23 +1,25 @@
 //! Detection of numbers that are not finite, and of products that may overflow.
 //!
-//! `max`, `relu`, comparisons and casts to integers swallow NaN and −∞: after them an overflow looks like a small number. So
-//! every kernel that uses one of them looks for such numbers first, or proves from magnitudes that there are none.
+//! `max`, `relu`, comparisons and casts to integers swallow NaN and −∞: after them an overflow looks like a small
+//! number. So every kernel that uses one of them looks for such numbers first, or proves from magnitudes that there are
+//! none.
 
 use std::ops::Range;
 
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp};
 
-/// The bits of a float32 without its sign. Compared as integers, they are in the order of magnitudes, infinity above all
-/// finite numbers and NaN above infinity.
+/// The bits of a float32 without its sign. Compared as integers, they are in the order of magnitudes, infinity above
+/// all finite numbers and NaN above infinity.
 const MAGNITUDE_BITS: i32 = i32::MAX;
 /// Vectors that a magnitude is collected in.
 const MAXIMA: usize = 4;
 
 /// Headroom of [`overflow_free_input`], for what rounding and quantization add to a product's terms.
 ///
-/// Rounding of `n` additions makes a sum at most `(1 + 2⁻²⁴)ⁿ` times as large in float32, and `(1 + 2⁻¹¹)ⁿ` in float16: below 2 for
-/// the widths of models. Quantization to 8 bits makes a weight and an input at most about twice as large each.
+/// Rounding of `n` additions makes a sum at most `(1 + 2⁻²⁴)ⁿ` times as large in float32, and `(1 + 2⁻¹¹)ⁿ` in float16:
+/// below 2 for the widths of models. Quantization to 8 bits makes a weight and an input at most about twice as large
+/// each.
 const HEADROOM: f64 = 8.0;
 
 /// Returns the largest magnitude of `x`, which is NaN or infinity if an element is; 0 if there is none.
@@ -69,10 +71,12 @@ impl SequenceRows {
     }
 }
 
-/// Returns a magnitude of inputs up to which no product with a row of `weight` (`[outputs, inputs]`) overflows, in whatever
-/// order its terms are added and however they are rounded; −1, which no magnitude is within, if a weight is not finite.
+/// Returns a magnitude of inputs up to which no product with a row of `weight` (`[outputs, inputs]`) overflows, in
+/// whatever order its terms are added and however they are rounded; −1, which no magnitude is within, if a weight is
+/// not finite.
 ///
-/// Every partial sum of `Σ xᵢ wᵢ` is at most `max |xᵢ| · Σ |wᵢ|`. `largest` is the largest finite number of the products' dtype.
+/// Every partial sum of `Σ xᵢ wᵢ` is at most `max |xᵢ| · Σ |wᵢ|`. `largest` is the largest finite number of the
+/// products' dtype.
 pub fn overflow_free_input(weight: &[f32], inputs: usize, largest: f64) -> f32 {
     let sums = weight.chunks_exact(inputs.max(1)).map(sum_of_magnitudes);
     // Not `f32::max`, which ignores NaN.

@@ -128,7 +128,8 @@ impl Linear {
 mod tests {
     use super::*;
 
-    /// Law: a row whose product overflows, or that holds NaN, is not finite whatever the activation, and no other changes.
+    /// Law: a row whose product overflows, or that holds NaN, is not finite whatever the activation, and no other
+    /// changes.
     #[test]
     fn an_overflow_is_not_swallowed() -> Result<()> {
         let (inputs, outputs) = (24, 20);

@@ -17,8 +17,8 @@ pub struct QuantizedRows {
 impl QuantizedRows {
     /// Quantizes each row over the range that it has itself. 0 is exact.
     ///
-    /// A row with an element that is not finite gets the scale NaN, and with it every product of that row: the search for its
-    /// range ignores NaN, and in 8 bits there is none.
+    /// A row with an element that is not finite gets the scale NaN, and with it every product of that row: the search
+    /// for its range ignores NaN, and in 8 bits there is none.
     pub fn new(x: &[f32], inputs: usize) -> Self {
         let rows = x.len() / inputs.max(1);
         let mut quantized =
@@ -154,7 +154,8 @@ mod tests {
         }
     }
 
-    /// Law: an element that is not finite is never mistaken for a small number: the scale of its row is NaN, and of no other.
+    /// Law: an element that is not finite is never mistaken for a small number: the scale of its row is NaN, and of no
+    /// other.
     #[test]
     fn what_is_not_finite_stays_so() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {

@@ -7,14 +7,15 @@
 //! not positive has no weight. What is left is computed in float32 from the weights as they are: few elements, and in a
 //! trained model, where most terms of the vocabulary have nothing to do with a text, very few.
 //!
-//! The result is exactly, to the bit, the maximum of the float32 products that [`largest_dot`] gives one by one, and depends on
-//! nothing but the text's own rows. That asks two things of the bounds:
+//! The result is exactly, to the bit, the maximum of the float32 products that [`largest_dot`] gives one by one, and
+//! depends on nothing but the text's own rows. That asks two things of the bounds:
 //!
-//! - They hold for the products as float32 computes them, so they are widened by what rounding can add to a product and to the
-//!   bounds themselves, relative to the lengths of the rows, and absolutely where numbers are denormal ([`rounding`]).
-//! - They are numbers. A comparison with NaN is false, so an element with such a bound would never be computed, and an element
-//!   that overflows would be lost. Where a sequence's inputs are so large that a product or a bound may overflow, every element
-//!   is computed and looked at ([`ScreenedTile::largest_input`]).
+//! - They hold for the products as float32 computes them, so they are widened by what rounding can add to a product and
+//!   to the bounds themselves, relative to the lengths of the rows, and absolutely where numbers are denormal
+//!   ([`rounding`]).
+//! - They are numbers. A comparison with NaN is false, so an element with such a bound would never be computed, and an
+//!   element that overflows would be lost. Where a sequence's inputs are so large that a product or a bound may
+//!   overflow, every element is computed and looked at ([`ScreenedTile::largest_input`]).
 
 use std::ops::Range;
 
@@ -33,8 +34,8 @@ use super::quantize::lost;
 pub const TILE: usize = 64;
 /// Vectors that a dot product is summed in, so that its additions need not wait for each other.
 const SUMS: usize = 4;
-/// No bound overflows with inputs up to this magnitude, 2⁸⁰: in units of a weight's scale a bound is below 2¹⁰ times the number
-/// of inputs times the largest input.
+/// No bound overflows with inputs up to this magnitude, 2⁸⁰: in units of a weight's scale a bound is below 2¹⁰ times
+/// the number of inputs times the largest input.
 const MAX_INPUT: f32 = (1u128 << 80) as f32;
 
 /// A `[outputs, inputs]` weight and its bias, for maxima over rows.
@@ -52,11 +53,12 @@ pub struct ScreenedWeight {
     largest_inputs: Vec<f32>,
 }
 
-/// What rounding in float32 may add to a product of two rows of so many elements: as a share of the product of their lengths,
-/// and, in units of a weight's scale, where numbers are denormal.
+/// What rounding in float32 may add to a product of two rows of so many elements: as a share of the product of their
+/// lengths, and, in units of a weight's scale, where numbers are denormal.
 ///
-/// A sum of `n` terms is off by at most `n · 2⁻²⁴` of their magnitudes, in whatever order it is added, and by 2⁻¹⁵⁰ for each
-/// operation whose result is denormal; a scale is at least 2⁻¹²⁶. This is twice that, and 16 operations more for the bounds.
+/// A sum of `n` terms is off by at most `n · 2⁻²⁴` of their magnitudes, in whatever order it is added, and by 2⁻¹⁵⁰ for
+/// each operation whose result is denormal; a scale is at least 2⁻¹²⁶. This is twice that, and 16 operations more for
+/// the bounds.
 fn rounding(inputs: usize) -> f32 {
     (inputs + 16) as f32 * f32::EPSILON
 }
@@ -154,8 +156,8 @@ pub struct Screened<'a> {
 }
 
 impl Screened<'_> {
-    /// The maximum of `product + bias` of each output over some rows, where it is positive, and else anything that is not;
-    /// `None` if a product is not finite.
+    /// The maximum of `product + bias` of each output over some rows, where it is positive, and else anything that is
+    /// not; `None` if a product is not finite.
     pub fn max_rows(&self, rows: &SequenceRows, screening: &mut Screening) -> Option<[f32; TILE]> {
         let mut best = [f32::NEG_INFINITY; TILE];
         // False for NaN, too.
@@ -456,8 +458,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(512))]
-        /// Law: the maximum is the one of all elements, computed one by one, to the bit, wherever it is positive; and there is
-        /// none where an element is not finite.
+        /// Law: the maximum is the one of all elements, computed one by one, to the bit, wherever it is positive; and
+        /// there is none where an element is not finite.
         #[test]
         fn is_the_maximum((inputs, weight, bias, x) in cases()) {
             let screened = ScreenedWeight::new(&weight, &bias, inputs).unwrap();
@@ -479,7 +481,7 @@ mod tests {
                 let Some(got) = got else { continue };
                 for (output, &got) in outputs.clone().zip(&got) {
                     let products = &all[output][second.range.clone()];
-                    let want = products.iter().fold(f32::NEG_INFINITY, |most, &product| most.max(product)) + bias[output];
+                    let want = products.iter().copied().fold(f32::NEG_INFINITY, f32::max) + bias[output];
                     if want > 0.0 || got > 0.0 {
                         prop_assert_eq!(got.to_bits(), want.to_bits(), "{} for {}", got, want);
                     }

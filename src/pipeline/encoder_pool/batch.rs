@@ -1,5 +1,5 @@
-//! Batches are encoded: the texts of each encoder together, and those that an encoder fails on alone. A text whose vector is
-//! not finite is an error, and its neighbours are not encoded again for it.
+//! Batches are encoded: the texts of each encoder together, and those that an encoder fails on alone. A text whose
+//! vector is not finite is an error, and its neighbours are not encoded again for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tracing::{Span, debug_span};
 use super::caught;
 use super::job::{EncodeJob, Encoded};
 use crate::metrics as names;
-use crate::model::{Model, Output, Precision, TokenBatch, Tokens};
+use crate::model::{EncoderOutput, Model, Precision, TokenBatch, Tokens};
 use crate::trace;
 use crate::types::{Reason, Role};
 
@@ -54,8 +54,8 @@ fn encode_group(group: Vec<Text>, batch_tokens: usize, between: &mut dyn FnMut()
 }
 
 impl Text {
-    /// Hands on its vector, or that it has none.
-    fn answer(self, output: Output, begun: Instant) {
+    /// Answers with the vector, or with an error if it is not finite.
+    fn answer(self, output: EncoderOutput, begun: Instant) {
         let Self { job, tokens: Tokens { ids, truncated }, tokenizing } = self;
         let took = job.took(tokenizing, begun);
         match output {
@@ -79,7 +79,7 @@ fn span(group: &[Text]) -> Span {
     trace::batch(span, group.iter().map(|text| &text.job.origin.span))
 }
 
-/// Why a text has no vector. It was counted and logged where it came up.
+/// Why a text has no vector. Already counted and logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// The encoder failed or panicked.
@@ -89,7 +89,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Answers for a text.
+    /// Rejects the text.
     pub fn refuse(self, job: EncodeJob) {
         let message = match self {
             Self::Encoder => "the encoder failed on this text; report it as a defect".to_owned(),
@@ -106,8 +106,8 @@ fn non_finite(Model { name, precision, .. }: &Model) -> String {
         Precision::Float16 | Precision::Int8 => "use --dtype float32 or another model",
     };
     format!(
-        "the output of model `{name}` for this text is not finite (NaN or infinity): its weights are not finite, or overflow in \
-         {precision}; {remedy}, and report it with the text"
+        "the output of model `{name}` for this text is not finite (NaN or infinity): its weights are not finite, or \
+         overflow in {precision}; {remedy}, and report it with the text"
     )
 }
 
@@ -121,7 +121,7 @@ pub fn outputs(
     batch: &TokenBatch,
     batch_tokens: usize,
     between: &mut dyn FnMut(),
-) -> Result<Vec<Output>, Failure> {
+) -> Result<Vec<EncoderOutput>, Failure> {
     histogram!(names::BATCH_TEXTS).record(batch.len() as f64);
     histogram!(names::BATCH_TOKENS).record(batch.ids().len() as f64);
     histogram!(names::BATCH_FILL).record((batch.ids().len() as f64 / batch_tokens as f64).min(1.0));
@@ -143,7 +143,7 @@ pub fn outputs(
 }
 
 /// Counts and logs outputs that are not finite.
-fn report_non_finite(model: &Model, outputs: &[Output]) {
+fn report_non_finite(model: &Model, outputs: &[EncoderOutput]) {
     let count = outputs.iter().filter(|output| output.is_err()).count();
     if count > 0 {
         counter!(names::NONFINITE_VECTORS, "model" => model.name.clone()).increment(count as u64);

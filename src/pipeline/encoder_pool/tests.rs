@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
-use crate::model::{Encoder, Model, NonFiniteOutput, Output, Side, TokenBatch};
+use crate::model::{Encoder, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch};
 use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role, SparseVector};
 
@@ -37,7 +37,7 @@ impl fmt::Debug for Fake {
 }
 
 impl Encoder for Fake {
-    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<Output>> {
+    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>> {
         let first = self.first.lock().unwrap().take();
         if let Some(first) = first {
             first();

@@ -71,7 +71,10 @@ fn window(job: &EncodeJob, windows: &Windows, range: Range<usize>) -> Result<Vec
     })
 }
 
-/// Encodes a batch of windows and takes what is larger in them. A window without a vector leaves the text without one.
+/// Encodes a batch of windows and merges their vectors into the text's, term by term the maximum.
+///
+/// # Errors
+/// If the encoder fails, or the vector of a window is not finite.
 fn add(
     encoded: &mut Encoded,
     job: &EncodeJob,
