@@ -107,9 +107,9 @@ fn idle_status(idle: Duration) -> Status {
 }
 
 /// Status of a stream whose client took no result for too long.
-fn stalled_status(patience: Duration) -> Status {
+fn stalled_status(timeout: Duration) -> Status {
     let message = format!(
-        "results wait that the client did not take for {patience:?}; read responses while sending, then open another \
+        "results wait that the client did not take for {timeout:?}; read responses while sending, then open another \
          stream and resume behind durable_through, or raise --stream-idle-timeout"
     );
     status(Fault::new(Reason::StreamIdle, "", message))
@@ -143,13 +143,13 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
         max_results: usize,
         open: OpenStream,
     ) -> Self {
-        let (clock, patience) = (results.clock(), open.pass.limits.stream_idle);
+        let (clock, timeout) = (results.clock(), open.pass.limits.stream_idle);
         let source = Arc::new(Source::new(results, open));
         let watched = Arc::downgrade(&source);
         let watch = tokio::spawn(async move {
-            clock.stalled(patience).await;
+            clock.stalled(timeout).await;
             if let Some(source) = watched.upgrade() {
-                source.end(stalled_status(patience));
+                source.end(stalled_status(timeout));
             }
         });
         Self { source, reader, deadline, max_results, _watch: AbortOnDropHandle::new(watch) }

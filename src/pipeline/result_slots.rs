@@ -200,6 +200,7 @@ impl StreamSlots {
         }
     }
 
+    /// Returns the clock that tells whether the client takes its results.
     pub fn clock(&self) -> StallClock {
         StallClock { stream: Arc::clone(&self.stream) }
     }
@@ -246,16 +247,16 @@ impl Drop for Slot {
 }
 
 impl StallClock {
-    /// Waits until results, or the end of the stream, have waited for `patience` and the client has taken nothing.
-    pub async fn stalled(&self, patience: Duration) {
-        let mut pause = patience;
+    /// Waits until results, or the end of the stream, have waited for `timeout` without the client taking anything.
+    pub async fn stalled(&self, timeout: Duration) {
+        let mut pause = timeout;
         loop {
             sleep(pause).await;
             let waited = self.stream.state().since.map_or(Duration::ZERO, |since| since.elapsed());
-            if waited >= patience {
+            if waited >= timeout {
                 return;
             }
-            pause = patience - waited;
+            pause = timeout - waited;
         }
     }
 }

@@ -51,12 +51,12 @@ pub struct Tickets<K, T> {
 }
 
 impl<K, T> Tickets<K, T> {
-    /// With so many slots of its own, and where the results come out.
+    /// Creates the tickets of a client with so many slots of its own, and the receiver of its results.
     pub fn new(admission: Admission, slots: usize) -> (Self, ResultReceiver<K, T>) {
         Self::sharing(admission, &ResultSlots::new(slots))
     }
 
-    /// With slots of a budget that other clients share.
+    /// Creates the tickets of a client whose slots are of a shared budget, and the receiver of its results.
     pub fn sharing(admission: Admission, slots: &ResultSlots) -> (Self, ResultReceiver<K, T>) {
         let (results, receiver) = mpsc::channel(slots.max_per_stream());
         let slots = slots.stream();
@@ -153,7 +153,7 @@ impl<K, T> ResultReceiver<K, T> {
         self.results.poll_recv_many(context, &mut received, max).map(|_count| received)
     }
 
-    /// Tells whether the client takes its results.
+    /// Returns the clock that tells whether the client takes its results.
     pub fn clock(&self) -> StallClock {
         self.clock.clone()
     }
