@@ -66,7 +66,7 @@ impl Points for Service {
     async fn get(&self, request: Request<GetPoints>) -> Result<Response<GetResponse>, Status> {
         let request = self.admit(Call::Get, request).await?;
         let collection_name = request.collection_name.clone();
-        let consistency = request.read_consistency.clone();
+        let consistency = request.read_consistency;
         if replica::is_all(consistency.as_ref()) {
             self.counts().saw_consistent_get();
         }
