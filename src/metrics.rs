@@ -100,11 +100,11 @@ metrics! {
         "Time of one attempt to write an upsert";
     Counter UPSERT_RETRIES "splade_upsert_retries_total" Count
         ["reason": &["unavailable", "interrupted", "internal", "overloaded", "timeout"]]
-        "Upserts that were tried again";
+        "Upserts and deletes that were retried";
     Gauge UPSERTS_IN_FLIGHT "splade_upserts_in_flight" Count []
-        "Upserts under way, of all collections";
+        "Upserts and deletes in flight, of all collections";
     Gauge UPSERTS_LIMIT "splade_upserts_in_flight_limit" Count []
-        "How many upserts may be under way now, of all collections that are written to";
+        "Maximum number of upserts and deletes in flight now, of all collections that are written to";
     Counter INDEXED "splade_documents_indexed_total" Count []
         "Documents that the store confirmed";
     Counter UNCHANGED "splade_documents_unchanged_total" Count []

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug_span};
 
@@ -33,12 +33,18 @@ impl Pipeline {
     /// OVERLOADED if too many ids are in flight; otherwise the store's last error, after retries.
     pub async fn delete(&self, collection: &str, ids: BTreeSet<PointId>) -> Result<(), Fault> {
         let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-        let _permits = self.inner.deletes.0.try_acquire_many(count).map_err(|_| overloaded())?;
+        let permits = Arc::clone(&self.inner.deletes.0).try_acquire_many_owned(count).map_err(|_| overloaded())?;
         let span = debug_span!("delete", otel.kind = "client", collection, points = ids.len());
-        self.delete_in_turn(collection, ids, span.clone()).instrument(span).await
+        self.delete_in_turn(collection, ids, permits, span.clone()).instrument(span).await
     }
 
-    async fn delete_in_turn(&self, collection: &str, ids: BTreeSet<PointId>, span: Span) -> Result<(), Fault> {
+    async fn delete_in_turn(
+        &self,
+        collection: &str,
+        ids: BTreeSet<PointId>,
+        permits: OwnedSemaphorePermit,
+        span: Span,
+    ) -> Result<(), Fault> {
         let since = Instant::now();
         let writer = self.writer(collection);
         let mut claims = writer.ids.join_all(ids.iter().copied());
@@ -49,7 +55,7 @@ impl Pipeline {
             claim.first_in_line().await;
         }
         let (answer, answered) = oneshot::channel();
-        let job = DeleteJob { ids: ids.into_iter().collect(), claims, since, span, answer };
+        let job = DeleteJob { ids: ids.into_iter().collect(), claims, permits, since, span, answer };
         writer.delete(job).await.map_err(|_unsent| closed())?;
         answered.await.map_err(|_| closed())?.map_err(store_fault)
     }

@@ -39,6 +39,13 @@ impl<K, T> Finalizer<K, T> {
         self.pending.as_ref().is_none_or(|pending| pending.slot.is_abandoned())
     }
 
+    /// Waits until nobody waits for the result any more.
+    pub async fn abandoned(&self) {
+        if let Some(pending) = &self.pending {
+            pending.slot.abandoned().await;
+        }
+    }
+
     /// Answers.
     pub fn finish(mut self, outcome: Result<T, Fault>) {
         self.answer(outcome);

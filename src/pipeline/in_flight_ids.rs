@@ -108,7 +108,10 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let mut lines = self.ids.lock();
         let Some(line) = lines.by_id.get_mut(&self.id) else { return };
-        line.retain(|position| position.number != self.number);
+        // Those who joined later have higher numbers.
+        if let Ok(index) = line.binary_search_by_key(&self.number, |position| position.number) {
+            line.remove(index);
+        }
         match line.front_mut() {
             None => drop(lines.by_id.remove(&self.id)),
             Some(first) => {

@@ -43,9 +43,18 @@ async fn run(route: Arc<Route>, mut waiting: mpsc::Receiver<Admitted>) {
     while waiting.recv_many(&mut batch, DOCUMENTS).await > 0 {
         batch.retain(|admitted| !admitted.finalizer.is_abandoned());
         let ids: Vec<_> = batch.iter().map(|admitted| admitted.document.id.point_id()).collect();
-        match digests(&route, &ids).await {
+        let stored = tokio::select! {
+            biased;
+            stored = digests(&route, &ids) => stored,
+            // Their ids must not wait for a store that is away. The finalizers answer as they drop.
+            () = abandoned(&batch) => {
+                batch.clear();
+                continue;
+            }
+        };
+        match stored {
             Err(error) => {
-                tracing::warn!(collection = route.options.collection, %error, "what is stored can't be asked for");
+                tracing::warn!(collection = route.options.collection, %error, "failed to fetch stored digests");
                 let fault = stream_fault(error);
                 batch.drain(..).for_each(|admitted| admitted.finalizer.finish(Err(fault.clone())));
             }
@@ -61,6 +70,13 @@ async fn run(route: Arc<Route>, mut waiting: mpsc::Receiver<Admitted>) {
                 }
             }
         }
+    }
+}
+
+/// Waits until nobody waits for any of these documents, if there are any.
+async fn abandoned(batch: &[Admitted]) {
+    for admitted in batch {
+        admitted.finalizer.abandoned().await;
     }
 }
 

@@ -27,7 +27,16 @@ use oracle::Oracle;
 use store::{SimStore, StoreKind};
 
 /// Seeds that found a bug once, with the bug.
-const SEEDS: &[(u64, &str)] = &[];
+const SEEDS: &[(u64, &str)] = &[
+    (0, "the ids in flight were those of one stream"),
+    (0, "a change did not wait for those of its id before it"),
+    (2, "a delete went past batches and retries"),
+    (4, "an id was free while its write of unknown outcome could still land"),
+    (4, "a retry-after overflowed the clock"),
+    (5, "a delete of unknown outcome freed its ids at once"),
+    (16, "a digest was read that was not durable, after a flush had failed"),
+    (270, "a point that nobody waited for any more freed its id while it could still land"),
+];
 
 /// How many steps are simulated where `SPLADE_SIMULATION_STEPS` doesn't say.
 const STEPS: u64 = 1_000_000;

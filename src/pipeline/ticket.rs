@@ -130,6 +130,11 @@ impl<K, T> ResultSlot<K, T> {
         self.results.is_closed()
     }
 
+    /// Waits until nobody waits for the result any more.
+    pub async fn abandoned(&self) {
+        self.results.closed().await;
+    }
+
     /// Sends the result to the client. Never waits.
     pub fn send(self, finished: Finished<K, T>) {
         let Self { mut slot, room, results } = self;

@@ -20,7 +20,7 @@ mod upsert;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -80,6 +80,8 @@ pub struct Receipt {
 pub struct DeleteJob {
     pub ids: Vec<PointId>,
     pub claims: Vec<Claim>,
+    /// A permit for each id.
+    pub permits: OwnedSemaphorePermit,
     /// When the call came.
     pub since: Instant,
     pub span: Span,

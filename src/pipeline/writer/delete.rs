@@ -12,7 +12,8 @@ use crate::store::retry::Retries;
 impl Target {
     /// Deletes points and answers, unless nobody waits for that before it is sent.
     pub(super) async fn delete(&self, job: DeleteJob, deadline: Instant) -> RoundTrip {
-        let DeleteJob { ids, claims, answer, .. } = job;
+        // The permits come back at the end, whether the caller waits or not.
+        let DeleteJob { ids, claims, permits: _permits, mut answer, .. } = job;
         let mut retries = Retries::new(deadline, &self.retries);
         let (mut unsettled, mut failed) = (false, false);
         while !answer.is_closed() {
@@ -20,7 +21,11 @@ impl Target {
             failed |= outcome.as_ref().is_err_and(StoreError::is_retryable);
             unsettled |= outcome.as_ref().is_err_and(StoreError::has_unknown_outcome);
             if let Err(error) = &outcome
-                && retries.pause_after(error).await
+                && tokio::select! {
+                    biased;
+                    again = retries.pause_after(error) => again,
+                    () = answer.closed() => break,
+                }
             {
                 counter!(names::UPSERT_RETRIES, "reason" => error.kind()).increment(1);
                 tracing::warn!(collection = self.collection, points = ids.len(), %error, "delete failed; retrying");

@@ -20,6 +20,8 @@ use crate::types::deadline_after;
 
 /// How long a writer without work remembers how fast the store is.
 const IDLE: Duration = Duration::from_secs(600);
+/// How long one without work lives on that knows nothing of the store: the collection may not even exist.
+const IDLE_UNUSED: Duration = Duration::from_secs(1);
 
 /// Collects a collection's points into batches, and keeps a bounded number of writes in flight.
 pub(super) struct Writer {
@@ -30,6 +32,8 @@ pub(super) struct Writer {
     in_flight: JoinSet<RoundTrip>,
     aimd: Aimd,
     limit: Limit,
+    /// Whether the store has taken an upsert.
+    used: bool,
     /// Asked for by a change that waits for one of the batch, and when nobody can add to the batches any more.
     flush_now: Arc<Notify>,
     registry: Registry,
@@ -44,6 +48,7 @@ impl Writer {
             in_flight: JoinSet::new(),
             aimd: Aimd::new(config.max_in_flight),
             limit: Limit::default(),
+            used: false,
             flush_now,
             registry,
         }
@@ -73,7 +78,7 @@ impl Writer {
                     Some(job) => self.add(job).await,
                     None => break,
                 },
-                () = sleep(IDLE), if self.in_flight.is_empty() => {
+                () = sleep(if self.used { IDLE } else { IDLE_UNUSED }), if self.in_flight.is_empty() => {
                     if self.registry.retire(&self.target.collection) {
                         break;
                     }
@@ -158,7 +163,10 @@ impl Writer {
         gauge!(names::UPSERTS_IN_FLIGHT).decrement(1.0);
         match round_trip {
             RoundTrip::Refused => self.aimd.refused(),
-            RoundTrip::Taken { points, time } => self.aimd.succeeded(points, time),
+            RoundTrip::Taken { points, time } => {
+                self.used = true;
+                self.aimd.succeeded(points, time);
+            }
             RoundTrip::NotSent => {}
         }
     }

@@ -131,6 +131,19 @@ struct Outcome {
     took: Duration,
 }
 
+fn job(
+    id: PointId,
+    bytes: usize,
+    finalizer: Finalizer<DocumentKey, Stored>,
+    claim: Claim,
+    batch: Arc<BatchKey>,
+) -> WriteJob {
+    let point = Point { id, sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
+    let indexed = Indexed { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: Pruned::default() };
+    let receipt = Receipt { bytes, since: Instant::now(), span: Span::none(), indexed, finalizer, claim };
+    WriteJob { point, batch, receipt }
+}
+
 /// Writes documents one after another and waits for the writer's end.
 async fn write(store: Fake, items: &[Item]) -> Outcome {
     write_as(store, items, PointId::Num).await
@@ -148,17 +161,13 @@ async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> O
     for (number, &(bytes, pause)) in (0..).zip(items) {
         let key = DocumentKey { sequence: number, id: Some(DocumentId::Num(number)) };
         let finalizer = tickets.take().await.unwrap().redeem(key, bytes).await.unwrap();
-        let point =
-            Point { id: id(number), sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
-        let indexed = Indexed { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: Pruned::default() };
-        let mut claim = writer.ids.join(point.id);
+        let mut claim = writer.ids.join(id(number));
         if claim.must_wait() {
             writer.flush_now();
             claim.first_in_line().await;
         }
         sent.push(Instant::now());
-        let receipt = Receipt { bytes, since: Instant::now(), span: Span::none(), indexed, finalizer, claim };
-        writer.send(WriteJob { point, batch: Arc::clone(&batch), receipt }).unwrap();
+        writer.send(job(id(number), bytes, finalizer, claim, Arc::clone(&batch))).unwrap();
         sleep(pause).await;
     }
     drop((writer, tickets));
@@ -297,13 +306,20 @@ fn what_cannot_be_helped_is_not_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn a_collection_has_one_writer_until_it_has_had_nothing_to_do_for_long() {
     let writers = Writers::new(Arc::new(Fake::default()), CONFIG, 1);
+    let (tickets, mut received) = Tickets::new(Admission::new(1, 100), 1);
     let first = writers.open("docs");
     let same = |other: &WriterHandle| first.inbox.jobs.same_channel(&other.inbox.jobs);
-    assert!(same(&writers.open("docs")) && !same(&writers.open("others")));
-    let jobs = first.inbox.jobs.downgrade();
-    drop(first);
+    let others = writers.open("others");
+    assert!(same(&writers.open("docs")) && !same(&others));
+    let (jobs, unused) = (first.inbox.jobs.downgrade(), others.inbox.jobs.downgrade());
+    let finalizer = tickets.take().await.unwrap().redeem(DocumentKey { sequence: 1, id: None }, 10).await.unwrap();
+    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: 1 });
+    first.send(job(PointId::Num(1), 10, finalizer, first.ids.join(PointId::Num(1)), batch)).unwrap();
+    received.recv().await.unwrap();
+    drop((first, others));
     sleep(Duration::from_secs(300)).await;
     assert!(jobs.upgrade().is_some(), "what it learned of the store is forgotten at once");
+    assert!(unused.upgrade().is_none(), "it has learned nothing and is kept");
     sleep(Duration::from_secs(600)).await;
     assert!(jobs.upgrade().is_none(), "it is kept for ever");
     let claim = writers.open("docs").ids.join(PointId::Num(1));

@@ -124,8 +124,15 @@ impl Upsert<'_> {
                 let message = format!("it fails on this point, {FAILURES} times now, and not on others: {message}");
                 self.reject(part, StoreError::Refused(message));
             }
-            error if self.retries.pause_after(&error).await => self.retry(part, &error),
-            error => self.reject(part, error),
+            error => {
+                let again = tokio::select! {
+                    biased;
+                    again = self.retries.pause_after(&error) => again,
+                    // The points are dropped before the next attempt.
+                    () = part.abandoned() => true,
+                };
+                if again { self.retry(part, &error) } else { self.reject(part, error) }
+            }
         }
     }
 
@@ -183,6 +190,13 @@ impl Part {
     fn new(jobs: Vec<WriteJob>) -> Self {
         let (points, receipts) = jobs.into_iter().map(|job| (job.point, job.receipt)).unzip();
         Self { points, receipts, failures: 0, unsettled: false }
+    }
+
+    /// Waits until nobody waits for any of the points.
+    async fn abandoned(&self) {
+        for receipt in &self.receipts {
+            receipt.finalizer.abandoned().await;
+        }
     }
 
     /// Drops the points that nobody waits for any more: they are not sent, or not again.

@@ -40,7 +40,7 @@ const SEGMENTS: &str = "segments";
 /// One open shard. Its calls block.
 #[derive(Debug)]
 pub(super) struct Engine {
-    /// Shared with nobody; see [`Engine::abandon`].
+    /// Shared with nobody; see [`Shard::abandon`].
     shard: Arc<EdgeShard>,
     path: PathBuf,
     /// The folder stays locked for as long as the shard is open.
@@ -60,13 +60,6 @@ impl Engine {
         drop_half_merged(path)?;
         let shard = guard(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
         Ok(Self { shard: Arc::new(shard), path: path.to_owned(), folder })
-    }
-
-    /// Leaves the shard open until the process ends. A shard flushes when it is dropped, and after a flush that failed
-    /// another one can damage the files: what the first one took from memory and didn't write is missing in the second.
-    /// Nobody else may open these files meanwhile, so the folder stays locked too.
-    fn abandon(&self) {
-        mem::forget((Arc::clone(&self.shard), Arc::clone(&self.folder)));
     }
 
     /// Merges and indexes segments where that is due. Changes and reads go on meanwhile.
@@ -152,6 +145,13 @@ impl Shard for Engine {
             tracing::warn!(%error, "the engine's log grows");
         }
         Ok(())
+    }
+
+    /// Leaves the shard open until the process ends. A shard flushes when it is dropped, and after a flush that failed
+    /// another one can damage the files: what the first one took from memory and didn't write is missing in the second.
+    /// Nobody else may open these files meanwhile, so the folder stays locked too.
+    fn abandon(&self) {
+        mem::forget((Arc::clone(&self.shard), Arc::clone(&self.folder)));
     }
 
     fn record_files(&self) {

@@ -65,6 +65,9 @@ pub(super) trait Shard: fmt::Debug + Send + Sync + Sized + 'static {
     /// Changes points, in memory. Readers see the change at once.
     fn apply(&self, change: Change) -> Result<(), ApplyError>;
 
+    /// Leaves the shard open until the process ends: what is on the disk is unknown, and closing it would flush.
+    fn abandon(&self);
+
     /// Makes all that was changed so far durable. Only one thread may change or flush. After an error this must not be
     /// called again, and the shard not be closed: what is durable is unknown.
     fn flush(&self) -> Result<(), StoreError>;

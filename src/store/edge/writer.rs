@@ -186,6 +186,7 @@ impl<S: Shard> Writer<S> {
     /// Takes the collection out of service. Gives what to answer for changes that may be durable or not.
     fn fail(&self, error: &StoreError) -> StoreError {
         self.durability.fail(self.shard.path(), error);
+        self.shard.abandon();
         let folder = self.shard.path().display();
         StoreError::Interrupted(format!("{error}; the collection in {folder} takes no more changes until a restart"))
     }

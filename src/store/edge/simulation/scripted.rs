@@ -370,6 +370,9 @@ impl Shard for Scripted {
         Ok(())
     }
 
+    /// This one does not flush when it is dropped.
+    fn abandon(&self) {}
+
     fn flush(&self) -> Result<(), StoreError> {
         self.interleave();
         let fault = {
