@@ -56,8 +56,9 @@ impl<K, T> Finalizer<K, T> {
             if let Err(fault) = &outcome {
                 counter!(names::REJECTED, "reason" => fault.reason.as_str()).increment(1);
             }
-            slot.send(Finished { key, outcome });
+            // First, so that whoever has the result finds it counted.
             drop(permit);
+            slot.send(Finished { key, outcome });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a Qdrant cluster adds: shard keys that come after their collection, and replicas that lag behind.
 
 use splade_sidecar::proto::{CollectionOptions, DeleteRequest, IngestOptions};
+use tonic::Status;
 
 use super::{remote, stored};
 use crate::support::qdrant_server::{Call, QdrantServer};
@@ -65,11 +66,8 @@ async fn documents_wait_for_the_shard_key_of_a_new_collection() {
 async fn a_collection_without_its_shard_key_is_usable_again() {
     let server = QdrantServer::start();
     let creator = tenant(&server, &[]).await;
-    server.faults().hang(&[Call::ShardKeys]);
-    let opening = tokio::spawn(ingest(creator.index().await, keyed(), docs(1..=10)));
-    server.wait_until(|counters| counters.calls(Call::ShardKeys) == 1).await;
-    opening.abort();
-    server.faults().clear();
+    server.faults().fail_next(&[Call::ShardKeys], 1, Status::unavailable("the creator is gone"));
+    Upload::open(creator.index().await, keyed()).await.unwrap().rest().await.1.unwrap_err();
 
     let sidecar = tenant(&server, &["--retry-deadline", "1s"]).await;
     let got = ingest(sidecar.index().await, existing(), docs(1..=10)).await;
