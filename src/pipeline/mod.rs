@@ -136,8 +136,8 @@ impl Permits {
         }
     }
 
-    /// Returns one client's tickets and the receiver of its results. A unary call has slots of its own, for its results are
-    /// collected at once; streams share theirs.
+    /// Returns one client's tickets and the receiver of its results. A unary call has slots of its own, for its results
+    /// are collected at once; streams share theirs.
     fn tickets<K, T>(&self, urgency: Urgency) -> (Tickets<K, T>, ResultReceiver<K, T>) {
         let admission = self.of(urgency).clone();
         match urgency {

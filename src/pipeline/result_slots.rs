@@ -4,20 +4,21 @@
 //! result. A client that doesn't read keeps its slots, so without a shared bound the results that wait grow with the
 //! number of such clients.
 //!
-//! The bound is the harmonic policy for shared-memory switches (Kesselman and Mansour, "Harmonic buffer management policy
-//! for shared memory switches", Theoretical Computer Science 324, 2004): with a maximum of `M` slots per stream, at most
-//! `M / n` streams may hold `n` slots or more; every stream may hold one. It follows that
+//! The bound is the harmonic policy for shared-memory switches (Kesselman and Mansour, "Harmonic buffer management
+//! policy for shared memory switches", Theoretical Computer Science 324, 2004): with a maximum of `M` slots per stream,
+//! at most `M / n` streams may hold `n` slots or more; every stream may hold one. It follows that
 //!
-//! - `N` streams that keep whatever they could get leave at least `M / (N + 1)` slots to every other stream, in whichever
-//!   order they came;
+//! - `N` streams that keep whatever they could get leave at least `M / (N + 1)` slots to every other stream, in
+//!   whichever order they came;
 //! - all streams together hold at most one slot each and `M/2 + M/3 + … + 1`, which is less than `M · ln(M)`.
 //!
 //! Dynamic thresholds (Choudhury and Hahne, 1998), where a stream may hold as many slots as are free, rely on queues
-//! that drain. Streams that never drain and come one after another halve what is free each time: a dozen of them stop all
-//! others.
+//! that drain. Streams that never drain and come one after another halve what is free each time: a dozen of them stop
+//! all others.
 //!
-//! The rule is checked by a counter for each `n`, so that taking and releasing a slot take constant time. A stream waits
-//! for one counter only, and a release changes one counter only: it wakes the one stream that waited longest for it.
+//! The rule is checked by a counter for each `n`, so that taking and releasing a slot take constant time. A stream
+//! waits for one counter only, and a release changes one counter only: it wakes the one stream that waited longest for
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -205,7 +205,8 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
 const STREAMS: usize = 7;
 
 proptest! {
-    /// Law: whoever can have a slot has it, no stream holds more than it may, and all together hold no more than the bound.
+    /// Law: whoever can have a slot has it, no stream holds more than it may, and all together hold no more than the
+    /// bound.
     #[test]
     fn no_wake_up_is_lost_and_the_bound_holds(max in 1_usize..30, steps in steps()) {
         let slots = ResultSlots::new(max);
