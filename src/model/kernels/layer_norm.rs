@@ -80,8 +80,8 @@ fn normalized(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Resul
     let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
     let variance = x.sqr()?.mean_keepdim(D::Minus1)?;
     let deviation = (variance + epsilon)?.sqrt()?;
-    // As in the kernel, a row that overflows becomes NaN: ∞ − ∞ is, and 0 changes nothing.
-    let deviation = (&deviation + (&deviation - &deviation)?)?;
+    // As in the kernel, a row that overflows becomes NaN: ∞ · 0 is, and adding 0 changes nothing.
+    let deviation = (&deviation + (&deviation * 0.0)?)?;
     let x = x.broadcast_div(&deviation)?;
     x.broadcast_mul(weight)?.broadcast_add(bias)?.to_dtype(dtype)
 }

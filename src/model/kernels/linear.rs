@@ -64,7 +64,7 @@ impl Linear {
             Activation::None => Ok(x),
             Activation::Gelu => x.gelu_erf(),
             // As in the kernels, what is not finite becomes NaN: candle's relu makes 0 of NaN and of −∞.
-            Activation::Relu => x.relu()? + (&x - &x)?,
+            Activation::Relu => x.relu()? + (&x * 0.0)?,
             Activation::GatedGelu => {
                 let halves = x.chunk(2, 1)?;
                 &halves[0].contiguous()?.gelu_erf()? * &halves[1]
