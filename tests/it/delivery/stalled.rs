@@ -93,12 +93,12 @@ async fn a_slow_client_that_reads_is_not_ended() {
     const COUNT: usize = 3_000;
     let server = store();
     let folder = TempDir::new().unwrap();
-    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "1s"]).await;
+    let process = remote_process(&folder, &server, &["--stream-idle-timeout", "4s"]).await;
     let client = client_with_a_small_window(process.address).await;
     let mut slow = Upload::open(client, options()).await.unwrap();
     slow.push_all([blank(0..COUNT as u64)]);
     // Slower than the timeout in all, faster between two messages.
-    let mut ticks = interval(Duration::from_millis(400));
+    let mut ticks = interval(Duration::from_millis(700));
     let mut messages = 0;
     while slow.read().await.unwrap() {
         messages += 1;
