@@ -61,7 +61,7 @@ test-rust: ## Run the unit, property and integration tests
 simulation: ## Simulate pipeline and store for long; make simulation STEPS=10000000 SEED=7
 	export SPLADE_SIMULATION_STEPS=$(STEPS)
 	$(if $(SEED),export SPLADE_SIMULATION_SEED=$(SEED))
-	cargo test --locked --lib simulation -- --nocapture
+	cargo test --locked --lib pipeline::simulation -- --nocapture
 
 # The binary of the Rust tests: a plain build has other features, and would compile everything again.
 define server_to_test

@@ -39,13 +39,6 @@ impl<K, T> Finalizer<K, T> {
         self.pending.as_ref().is_none_or(|pending| pending.slot.is_abandoned())
     }
 
-    /// Waits until nobody waits for the result any more.
-    pub async fn abandoned(&self) {
-        if let Some(pending) = &self.pending {
-            pending.slot.abandoned().await;
-        }
-    }
-
     /// Answers.
     pub fn finish(mut self, outcome: Result<T, Fault>) {
         self.answer(outcome);
@@ -60,6 +53,13 @@ impl<K, T> Finalizer<K, T> {
             drop(permit);
             slot.send(Finished { key, outcome });
         }
+    }
+}
+
+/// Waits until nobody waits for the result of any of these items.
+pub async fn all_abandoned<'a, K: 'a, T: 'a>(finalizers: impl Iterator<Item = &'a Finalizer<K, T>>) {
+    for pending in finalizers.filter_map(|finalizer| finalizer.pending.as_ref()) {
+        pending.slot.abandoned().await;
     }
 }
 

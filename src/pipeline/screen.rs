@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::collections::stream_fault;
+use super::finalizer::all_abandoned;
 use super::ingest::Stored;
 use super::route::{Admitted, Route};
 use crate::metrics as names;
@@ -47,7 +48,7 @@ async fn run(route: Arc<Route>, mut waiting: mpsc::Receiver<Admitted>) {
             biased;
             stored = digests(&route, &ids) => stored,
             // Their ids must not wait for a store that is away. The finalizers answer as they drop.
-            () = abandoned(&batch) => {
+            () = all_abandoned(batch.iter().map(|admitted| &admitted.finalizer)) => {
                 batch.clear();
                 continue;
             }
@@ -70,13 +71,6 @@ async fn run(route: Arc<Route>, mut waiting: mpsc::Receiver<Admitted>) {
                 }
             }
         }
-    }
-}
-
-/// Waits until nobody waits for any of these documents, if there are any.
-async fn abandoned(batch: &[Admitted]) {
-    for admitted in batch {
-        admitted.finalizer.abandoned().await;
     }
 }
 

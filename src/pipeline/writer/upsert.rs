@@ -12,6 +12,7 @@ use super::settler::Settler;
 use super::{BatchKey, Receipt, WriteJob};
 use crate::metrics as names;
 use crate::pipeline::collections::stream_fault;
+use crate::pipeline::finalizer::all_abandoned;
 use crate::pipeline::in_flight_ids::Claim;
 use crate::pipeline::ingest::Stored;
 use crate::store::retry::{Retries, RetryBudget};
@@ -128,8 +129,10 @@ impl Upsert<'_> {
                 let again = tokio::select! {
                     biased;
                     again = self.retries.pause_after(&error) => again,
-                    // The points are dropped before the next attempt.
-                    () = part.abandoned() => true,
+                    // All of its points are dropped before the next attempt.
+                    () = all_abandoned(part.receipts.iter().map(|receipt| &receipt.finalizer)) => {
+                        return self.parts.push_front(part);
+                    }
                 };
                 if again { self.retry(part, &error) } else { self.reject(part, error) }
             }
@@ -192,15 +195,11 @@ impl Part {
         Self { points, receipts, failures: 0, unsettled: false }
     }
 
-    /// Waits until nobody waits for any of the points.
-    async fn abandoned(&self) {
-        for receipt in &self.receipts {
-            receipt.finalizer.abandoned().await;
-        }
-    }
-
     /// Drops the points that nobody waits for any more: they are not sent, or not again.
     fn drop_abandoned(&mut self, settling: &mut Vec<Claim>) {
+        if !self.receipts.iter().any(|receipt| receipt.finalizer.is_abandoned()) {
+            return;
+        }
         let jobs = self.points.drain(..).zip(self.receipts.drain(..));
         let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.partition(|(_, receipt)| !receipt.finalizer.is_abandoned());
         (self.points, self.receipts) = kept.into_iter().unzip();
