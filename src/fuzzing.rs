@@ -16,11 +16,11 @@ use crate::cli::ingest::{Dialect, Format, Input, Mapping, Part, Place, Plan, Sha
 use crate::grpc::document::{document as checked_document, to_document_id};
 use crate::grpc::filter::filter;
 use crate::grpc::options;
-use crate::grpc::payload::{payload, to_struct};
+use crate::grpc::payload::{PayloadLimits, Returned, payload};
 use crate::grpc::{MOST_NESTED, RequestLimits};
 use crate::model::{Backend, Model, TokenBatch, prune};
 use crate::proto;
-use crate::types::{Fault, Point, Pruning, RESERVED_PREFIX, Role, SparseVector, check_collection_name};
+use crate::types::{Fault, Point, Pruning, RESERVED_PREFIX, Role, SparseVector, check_collection_name, is_blank};
 
 /// The default ones, or what matters of them here.
 const LIMITS: RequestLimits = RequestLimits {
@@ -40,14 +40,12 @@ pub fn document(bytes: &[u8]) {
         Ok(document) => document,
         Err(unreadable) => return check_fault(&unreadable.fault),
     };
-    assert!(!document.text.trim().is_empty() && document.text.len() <= LIMITS.text_bytes);
+    assert!(!is_blank(&document.text) && document.text.len() <= LIMITS.text_bytes);
     assert!(document.dense.values().flatten().all(|value| value.is_finite()));
     assert!(document.payload.keys().all(|name| !name.starts_with(RESERVED_PREFIX)));
-    assert_eq!(
-        payload(to_struct(document.payload.clone()), usize::MAX, MOST_NESTED).unwrap(),
-        document.payload,
-        "a payload comes back"
-    );
+    let limits = PayloadLimits { bytes: usize::MAX, depth: MOST_NESTED };
+    let returned = Returned::new(document.payload.clone(), proto::PayloadFormat::Json);
+    assert_eq!(payload(None, &returned.payload_json, limits).unwrap(), document.payload, "a payload comes back");
     let id = document.id.clone();
     assert!(to_document_id(id.clone()).kind.is_some());
     assert_eq!(Point::new(document, SparseVector::default(), "text").id, id.point_id());

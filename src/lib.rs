@@ -11,7 +11,7 @@
 //! - [`types`]: the nouns that all share: documents, ids, sparse vectors, filters, faults.
 //! - [`metrics`]: every metric's name. [`trace`]: what links a call to its work. [`proto`]: the contract, generated from
 //!   `proto/splade/v1`. [`version`]: which build this is. `durable`: files replaced as a
-//!   whole.
+//!   whole. `json`: JSON text of documents, read strictly.
 //! - [`model`]: a folder of files becomes a tokenizer and an encoder. Knows nothing of documents.
 //! - [`store`]: the trait of stores, Qdrant over gRPC, and Qdrant's engine embedded. Knows nothing of models.
 //! - [`pipeline`]: from a document to a confirmed write, with a bound on everything. Knows nothing of gRPC.
@@ -33,6 +33,7 @@ mod durable;
 pub mod fuzzing;
 pub mod grpc;
 pub mod http;
+mod json;
 pub mod metrics;
 pub mod model;
 pub mod pipeline;

@@ -1,6 +1,8 @@
 //! The nouns that every layer shares. They know nothing of gRPC, of Qdrant or of candle.
 
+mod blank;
 mod collection_name;
+mod cosine;
 mod deadline;
 mod digest;
 mod document;
@@ -11,7 +13,9 @@ mod id;
 mod options;
 mod sparse;
 
+pub use blank::is_blank;
 pub use collection_name::{MAX_LENGTH as MAX_COLLECTION_NAME, check_collection_name};
+pub use cosine::normalize_extreme;
 pub use deadline::deadline_after;
 pub use digest::{DIGEST_FIELD, Digest, Recipe};
 pub use document::{DEFAULT_TEXT_KEY, Document, Payload, Point, RESERVED_PREFIX, StoredPoint};

@@ -52,18 +52,17 @@ def write_types():
         ("i16", pa.int16(), -16, -16),
         ("i32", pa.int32(), -32, -32),
         ("i64", pa.int64(), 2**53, 2**53),
-        ("beyond", pa.int64(), -(2**53) - 1, str(-(2**53) - 1)),
+        ("beyond", pa.int64(), -(2**53) - 1, -(2**53) - 1),
         ("u8", pa.uint8(), 255, 255),
         ("u16", pa.uint16(), 65535, 65535),
         ("u32", pa.uint32(), 2**32 - 1, 2**32 - 1),
-        ("u64", pa.uint64(), 2**64 - 1, str(2**64 - 1)),
+        ("u64", pa.uint64(), 2**64 - 1, 2**64 - 1),
         ("f16", pa.float16(), 0.5, 0.5),
         ("f32", pa.float32(), 0.1, 0.1),
         ("f64", pa.float64(), 0.1, 0.1),
-        ("nan", pa.float64(), float("nan"), None),
         ("price", pa.decimal128(9, 2), Decimal("-19.90"), -19.9),
-        ("whole", pa.decimal128(9, 0), Decimal("19"), 19.0),
-        ("exact", pa.decimal128(38, 4), Decimal("-0.0001"), "-0.0001"),
+        ("whole", pa.decimal128(9, 0), Decimal("19"), 19),
+        ("exact", pa.decimal128(38, 4), Decimal("-0.0001"), -0.0001),
         ("day", pa.date32(), dt.date(1969, 12, 31), "1969-12-31"),
         ("time_ms", pa.time32("ms"), dt.time(12, 30, 0, 250_000), "12:30:00.25"),
         ("time_us", pa.time64("us"), dt.time(12, 30, 0, 1), "12:30:00.000001"),
@@ -108,6 +107,74 @@ def write_types():
     (FOLDER / "types.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
 
 
+def write_ids():
+    """Columns that could be ids, a value a row; `ids.json` says what each becomes, or that it is refused."""
+    name = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+    num = lambda number: {"num": str(number)}  # noqa: E731
+    columns = [
+        ("i64", pa.int64(), [7, 2**53 + 1, -1], [num(7), num(2**53 + 1), "refused"]),
+        ("u64", pa.uint64(), [2**63, 2**64 - 1, None], [num(2**63), num(2**64 - 1), "made"]),
+        ("f64", pa.float64(), [7.0, 2.0**53, 7.5], [num(7), num(2**53), "refused"]),
+        ("large_f64", pa.float64(), [2.0**53 + 2, float("nan"), float("inf")], ["refused"] * 3),
+        ("f32", pa.float32(), [7.0, 2.0**24, 2.0**24 + 2], [num(7), num(2**24), "refused"]),
+        ("d20", pa.decimal128(20, 0), [7, 2**64 - 1, 2**64], [num(7), num(2**64 - 1), "refused"]),
+        (
+            "d38",
+            pa.decimal128(38, 4),
+            [Decimal("7.0000"), Decimal("7.5"), Decimal("-1")],
+            [num(7), "refused", "refused"],
+        ),
+        (
+            "name",
+            pa.string(),
+            [name.upper(), "7", name.replace("-", "")],
+            [{"uuid": name}, {"key": "7"}, {"key": name.replace("-", "")}],
+        ),
+        (
+            "uuid",
+            pa.uuid(),
+            [uuid.UUID(name).bytes, uuid.UUID(int=0).bytes, None],
+            [{"uuid": name}, {"uuid": str(uuid.UUID(int=0))}, "made"],
+        ),
+        ("bytes", pa.binary(), [b"7", name.encode(), b"\xff"], [{"key": "7"}, {"uuid": name}, {"key": "ff"}]),
+        (
+            "key",
+            pa.struct({"key": pa.string()}),
+            [{"key": name}, {"key": "7"}, None],
+            [{"key": name}, {"key": "7"}, "made"],
+        ),
+        ("yes", pa.bool_(), [True, False, None], ["refused", "refused", "made"]),
+    ]
+    arrays = [pa.array(["a text", "a text", "a text"])] + [pa.array(values, kind) for _, kind, values, _ in columns]
+    table = pa.Table.from_arrays(arrays, names=["text"] + [name for name, *_ in columns])
+    pq.write_table(table, FOLDER / "ids.parquet", write_statistics=False, use_dictionary=False, compression="zstd")
+    expected = {name: becomes for name, _, _, becomes in columns}
+    (FOLDER / "ids.json").write_text(json.dumps(expected, indent=1) + "\n")
+
+
+def write_numbers():
+    """Numbers in payloads, a row each; `numbers.json` says what they are, or that the row is refused."""
+    columns = [
+        ("i64", pa.int64(), [2**63 - 1, -(2**63), None], [2**63 - 1, -(2**63), None]),
+        ("f64", pa.float64(), [0.1, 1e300, 5.0], [0.1, 1e300, 5]),
+        ("not", pa.float64(), [float("nan"), float("inf"), float("-inf")], ["refused"] * 3),
+        (
+            "d18",
+            pa.decimal128(18, 2),
+            [Decimal("5.00"), Decimal("0.10"), Decimal("-12345678901234.56")],
+            [5, 0.1, -12345678901234.56],
+        ),
+        ("d38", pa.decimal128(38, 0), [2**63 - 1, -(2**63), 10**37], [2**63 - 1, -(2**63), "refused"]),
+        ("in_list", pa.list_(pa.float64()), [[1.0], [float("nan")], []], [[1], "refused", []]),
+        ("twice", pa.map_(pa.string(), pa.int32()), [[("a", 1)], [("a", 1), ("a", 2)], []], [{"a": 1}, "refused", {}]),
+    ]
+    arrays = [pa.array(["a text", "a text", "a text"])] + [pa.array(values, kind) for _, kind, values, _ in columns]
+    table = pa.Table.from_arrays(arrays, names=["text"] + [name for name, *_ in columns])
+    pq.write_table(table, FOLDER / "numbers.parquet", write_statistics=False, use_dictionary=False, compression="zstd")
+    expected = {name: becomes for name, _, _, becomes in columns}
+    (FOLDER / "numbers.json").write_text(json.dumps(expected, indent=1) + "\n")
+
+
 def write_others():
     """The same two rows by other writers."""
     rows = [
@@ -135,4 +202,6 @@ if __name__ == "__main__":
     write_groups()
     write_codecs()
     write_types()
+    write_ids()
+    write_numbers()
     write_others()

@@ -3,13 +3,8 @@
 use std::io::{self, ErrorKind, Write};
 
 use clap::ValueEnum;
-use prost_types::value::Kind;
-use prost_types::{Struct, Value as ProtoValue};
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 use tracing::level_filters::LevelFilter;
-
-/// The largest whole number up to which a 64-bit float counts without gaps.
-pub const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// For whom the output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,30 +56,6 @@ pub fn one_line(text: &str, limit: usize) -> String {
     }
 }
 
-/// A payload as JSON. Whole numbers are integers again.
-pub fn struct_to_json(payload: Struct) -> Map<String, Value> {
-    payload.fields.into_iter().map(|(name, value)| (name, value_to_json(value))).collect()
-}
-
-fn value_to_json(value: ProtoValue) -> Value {
-    match value.kind {
-        None | Some(Kind::NullValue(_)) => Value::Null,
-        Some(Kind::BoolValue(value)) => value.into(),
-        Some(Kind::StringValue(value)) => value.into(),
-        Some(Kind::NumberValue(value)) => number_to_json(value),
-        Some(Kind::ListValue(list)) => list.values.into_iter().map(value_to_json).collect(),
-        Some(Kind::StructValue(value)) => Value::Object(struct_to_json(value)),
-    }
-}
-
-fn number_to_json(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() <= MAX_EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
-        return Value::Number((value as i64).into());
-    }
-    Number::from_f64(value).map_or(Value::Null, Value::Number)
-}
-
 /// A weight as JSON, in the digits that a 32-bit float has.
 pub fn weight_to_json(weight: f32) -> Value {
     // Via its shortest decimal form: 0.1f32 is 0.1, not 0.10000000149011612.
@@ -103,11 +74,8 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_back_as_they_went() {
-        for (value, json) in [(7.0, "7"), (-0.5, "-0.5"), (MAX_EXACT, "9007199254740992"), (1e300, "1e+300")] {
-            assert_eq!(number_to_json(value).to_string(), json);
-        }
-        assert_eq!(number_to_json(f64::NAN), Value::Null);
+    fn weights_have_the_digits_of_32_bits() {
+        assert_eq!(weight_to_json(f32::NAN), Value::Null);
         assert_eq!(weight_to_json(0.1).to_string(), "0.1");
     }
 }

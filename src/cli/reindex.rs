@@ -37,7 +37,7 @@ use super::ingest::{Progress, RejectFile, Session, Summary, Tally};
 use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
 use super::pruning;
-use crate::proto::{IngestOptions, ListDocumentsRequest, Pruning, SetAliasRequest};
+use crate::proto::{IngestOptions, ListDocumentsRequest, PayloadFormat, Pruning, SetAliasRequest};
 
 /// Encode a collection's documents with another model into a new collection, and switch an alias to it.
 ///
@@ -179,6 +179,7 @@ impl Reindex {
             page_size: self.page_size,
             page_token: plan.checkpoint.page_token.clone(),
             with_vectors: !plan.options.dense_vectors.is_empty(),
+            payload_format: PayloadFormat::Json.into(),
         }
     }
 

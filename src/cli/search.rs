@@ -13,11 +13,11 @@ use super::fingerprint::FingerprintArgs;
 use super::id;
 use super::latency::Latencies;
 use super::long_text::LongTextArgs;
-use super::output::{OutputArgs, one_line, struct_to_json, weight_to_json};
+use super::output::{OutputArgs, one_line, weight_to_json};
 use super::pruning;
 use crate::proto::index_service_client::IndexServiceClient;
 use crate::proto::search_request::Query;
-use crate::proto::{self, Filter, Hit, Pruning, SearchRequest};
+use crate::proto::{self, Filter, Hit, PayloadFormat, Pruning, SearchRequest};
 
 /// How much of a document's text is shown.
 const EXCERPT: usize = 100;
@@ -109,6 +109,7 @@ impl Search {
             window_overlap: self.long_text.window_overlap,
             pruning: self.prune,
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
+            payload_format: PayloadFormat::Json.into(),
             ..SearchRequest::default()
         };
         Ok(index.search(self.client.request(request)).await?.into_inner().hits)
@@ -168,20 +169,22 @@ fn table(hits: &[Hit], text_key: &str) -> String {
 }
 
 fn excerpt(hit: &Hit, text_key: &str) -> String {
-    let text = hit.payload.as_ref().and_then(|payload| payload.fields.get(text_key)).and_then(|v| v.kind.as_ref());
-    match text {
-        Some(prost_types::value::Kind::StringValue(text)) => one_line(text, EXCERPT),
-        _ => String::new(),
-    }
+    payload(hit).get(text_key).and_then(Value::as_str).map(|text| one_line(text, EXCERPT)).unwrap_or_default()
+}
+
+/// A hit's payload; null if it has none. The server writes it as JSON, so it can be read.
+fn payload(hit: &Hit) -> Value {
+    serde_json::from_str(&hit.payload_json).unwrap_or_default()
 }
 
 fn hits_to_json(hits: Vec<Hit>) -> Vec<Value> {
     let hit = |hit: Hit| {
-        json!({
-            "id": id::to_json(hit.id),
-            "score": weight_to_json(hit.score),
-            "payload": hit.payload.map(struct_to_json),
-        })
+        let payload = payload(&hit);
+        let mut json = json!({ "id": id::to_json(hit.id), "score": weight_to_json(hit.score), "payload": payload });
+        if hit.payload_unreadable {
+            json["payload_unreadable"] = true.into();
+        }
+        json
     };
     hits.into_iter().map(hit).collect()
 }

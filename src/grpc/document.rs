@@ -7,10 +7,10 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::RequestLimits;
-use super::payload::payload;
+use super::payload::{PayloadLimits, payload};
 use crate::pipeline::Unreadable;
 use crate::proto;
-use crate::types::{Document, DocumentId, Fault, Reason};
+use crate::types::{Document, DocumentId, Fault, Reason, is_blank};
 
 /// The longest [`DocumentId::Key`] that a server can be set to take, in bytes.
 pub const LONGEST_ID: usize = 4_096;
@@ -33,7 +33,7 @@ pub fn document(bytes: &Bytes, collection: &str, limits: &RequestLimits) -> Resu
         let id = id.and_then(|id| document_id(id).ok());
         Unreadable { id, fault: Fault::new(Reason::MalformedDocument, "", message) }
     })?;
-    let proto::Document { id, text, payload: fields, dense_vectors } = decoded;
+    let proto::Document { id, text, payload: fields, payload_json, dense_vectors } = decoded;
     let id = match id {
         Some(id) => {
             let id = document_id(id).and_then(|id| check_id(id, limits.id_bytes));
@@ -44,8 +44,8 @@ pub fn document(bytes: &Bytes, collection: &str, limits: &RequestLimits) -> Resu
     let refused = |fault| Unreadable { id: Some(id.clone()), fault };
     check_text(&text, limits.text_bytes).map_err(refused)?;
     check_dimensions(&dense_vectors, limits.dense_dimensions).map_err(refused)?;
-    let fields = fields.unwrap_or_default();
-    let payload = payload(fields, limits.payload_bytes, limits.payload_depth).map_err(refused)?;
+    let payload_limits = PayloadLimits { bytes: limits.payload_bytes, depth: limits.payload_depth };
+    let payload = payload(fields, &payload_json, payload_limits).map_err(refused)?;
     let dense = dense_vectors.into_iter().map(|(name, vector)| {
         let field = format!("dense_vectors.{name}");
         match vector.values.iter().position(|value| !value.is_finite()) {
@@ -65,8 +65,10 @@ pub fn document(bytes: &Bytes, collection: &str, limits: &RequestLimits) -> Resu
 /// # Errors
 /// If it is blank or has too many bytes.
 pub fn check_text(text: &str, max_bytes: usize) -> Result<(), Fault> {
-    if text.trim().is_empty() {
-        return Err(Fault::new(Reason::EmptyText, "text", "it is blank; send a text with words, or leave it out"));
+    if is_blank(text) {
+        let message = "it is blank: empty, or only white space and invisible characters; send a text with words, or \
+                       leave it out";
+        return Err(Fault::new(Reason::EmptyText, "text", message));
     }
     if text.len() > max_bytes {
         let bytes = text.len();

@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::Shared;
 use super::document::to_document_id;
 use super::options::invalid;
-use super::payload::to_struct;
+use super::payload::{Returned, payload_format};
 use crate::pipeline::store_fault;
-use crate::proto::{DenseVector, ListDocumentsRequest, ListDocumentsResponse, StoredDocument};
+use crate::proto::{DenseVector, ListDocumentsRequest, ListDocumentsResponse, PayloadFormat, StoredDocument};
 use crate::store::ScrollFrom;
 use crate::types::{Fault, PointId, StoredPoint, check_collection_name};
 
@@ -26,13 +26,14 @@ const STEP: usize = 64;
 /// # Errors
 /// A request that is wrong, by its field; a collection that is not there; a store that fails.
 pub async fn list_documents(shared: &Shared, request: ListDocumentsRequest) -> Result<ListDocumentsResponse, Fault> {
-    let ListDocumentsRequest { collection, page_size, page_token, with_vectors } = request;
+    let ListDocumentsRequest { collection, page_size, page_token, with_vectors, payload_format: format } = request;
     check_collection_name(&collection)?;
     let page_size = self::page_size(page_size)?;
+    let format = payload_format(format)?;
     let info = shared.collections.read(&collection).await?;
     let mut next = begin(&page_token, &info.name)?;
     let dense: Vec<String> = if with_vectors { info.spec.dense.into_keys().collect() } else { Vec::new() };
-    let mut page = Page::default();
+    let mut page = Page::new(format);
     loop {
         let limit = STEP.min(page_size - page.documents.len());
         let scroll = ScrollFrom { from: next, limit, dense: dense.clone() };
@@ -48,17 +49,22 @@ pub async fn list_documents(shared: &Shared, request: ListDocumentsRequest) -> R
 }
 
 /// Documents up to a size.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Page {
+    format: PayloadFormat,
     documents: Vec<StoredDocument>,
     bytes: usize,
 }
 
 impl Page {
+    fn new(format: PayloadFormat) -> Self {
+        Self { format, documents: Vec::new(), bytes: 0 }
+    }
+
     /// Adds a point; gives its id if there is no room for it.
     fn push(&mut self, point: StoredPoint) -> Option<PointId> {
         let id = point.id.point_id();
-        let document = to_stored_document(point);
+        let document = to_stored_document(point, self.format);
         let bytes = document.encoded_len();
         if !self.documents.is_empty() && self.bytes + bytes > PAGE_BYTES {
             return Some(id);
@@ -69,13 +75,17 @@ impl Page {
     }
 }
 
-fn to_stored_document(point: StoredPoint) -> StoredDocument {
+fn to_stored_document(point: StoredPoint, format: PayloadFormat) -> StoredDocument {
+    let Returned { payload, payload_json, inexact_fields } = Returned::new(point.payload, format);
     let dense = point.dense.into_iter().map(|(name, values)| (name, DenseVector { values }));
     StoredDocument {
         id: Some(to_document_id(point.id)),
-        payload: (!point.payload.is_empty()).then(|| to_struct(point.payload)),
+        payload,
         dense_vectors: dense.collect(),
         text_key: point.text_key,
+        payload_json,
+        inexact_fields,
+        payload_unreadable: point.payload_unreadable,
     }
 }
 
@@ -141,10 +151,10 @@ mod tests {
             let payload = [("text".to_owned(), "x".repeat(bytes).into())].into_iter().collect();
             StoredPoint::new(PointId::Num(num), 0.0, payload, None)
         };
-        let mut page = Page::default();
+        let mut page = Page::new(PayloadFormat::Struct);
         assert_eq!(page.push(point(1, 2 * PAGE_BYTES)), None);
         assert_eq!(page.push(point(2, 1)), Some(PointId::Num(2)));
-        let mut page = Page::default();
+        let mut page = Page::new(PayloadFormat::Struct);
         let half = PAGE_BYTES / 2 - 100;
         assert_eq!([1, 2, 3].map(|num| page.push(point(num, half))), [None, None, Some(PointId::Num(3))]);
         assert_eq!(page.documents.len(), 2);

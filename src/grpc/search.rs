@@ -8,13 +8,13 @@ use super::Shared;
 use super::document::{check_text, to_document_id};
 use super::filter::filter;
 use super::options::{accept, invalid, long_text, pruning};
-use super::payload::to_struct;
+use super::payload::{Returned, payload_format};
 use super::vector::to_sparse_vector;
 use crate::metrics as names;
 use crate::model::prune;
 use crate::pipeline::{EncodeOptions, ModelChoice, Opened, store_fault};
 use crate::proto::search_request::Query;
-use crate::proto::{Hit, SearchRequest};
+use crate::proto::{Hit, PayloadFormat, SearchRequest};
 use crate::store::{SearchQuery, StoreError};
 use crate::types::{Fault, Pruning, Role, SparseVector, StoredPoint, check_collection_name};
 
@@ -39,6 +39,7 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>,
     if request.score_threshold.is_some_and(|threshold| !threshold.is_finite()) {
         return Err(invalid("score_threshold", "it is not a finite number; leave it out for no threshold"));
     }
+    let format = payload_format(request.payload_format)?;
     let choice =
         ModelChoice { models: &shared.models, name: &request.model, accept: accept(request.ignore_fingerprint) };
     let Opened { name, spec, model } = shared.collections.open(&request.collection, choice).await?;
@@ -74,7 +75,7 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<Vec<Hit>,
     if matches!(found, Err(StoreError::CollectionNotFound(_) | StoreError::Refused(_))) {
         shared.collections.forget(&request.collection);
     }
-    Ok(found.map_err(store_fault)?.into_iter().map(to_hit).collect())
+    Ok(found.map_err(store_fault)?.into_iter().map(|point| to_hit(point, format)).collect())
 }
 
 fn page(limit: u32, offset: u32) -> Result<(usize, usize), Fault> {
@@ -88,11 +89,15 @@ fn page(limit: u32, offset: u32) -> Result<(usize, usize), Fault> {
     Ok((limit as usize, offset as usize))
 }
 
-fn to_hit(point: StoredPoint) -> Hit {
+fn to_hit(point: StoredPoint, format: PayloadFormat) -> Hit {
+    let Returned { payload, payload_json, inexact_fields } = Returned::new(point.payload, format);
     Hit {
         id: Some(to_document_id(point.id)),
         score: point.score,
-        payload: (!point.payload.is_empty()).then(|| to_struct(point.payload)),
+        payload,
         vector: point.sparse.map(to_sparse_vector),
+        payload_json,
+        inexact_fields,
+        payload_unreadable: point.payload_unreadable,
     }
 }

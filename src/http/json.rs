@@ -10,9 +10,9 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tonic::Status;
 
-use super::json_path::path_at;
 use super::{reader, writer};
 use crate::grpc::status::status;
+use crate::json::path_at;
 use crate::types::{Fault, Reason};
 
 const WRITING: SerializeOptions =

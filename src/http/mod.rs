@@ -12,11 +12,11 @@ mod contract;
 mod error;
 mod frames;
 mod json;
-mod json_path;
 mod lines;
 mod method;
 pub mod openapi;
 mod parameters;
+mod payload;
 mod reader;
 mod request_body;
 #[cfg(test)]

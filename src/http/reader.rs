@@ -10,8 +10,11 @@ use std::fmt;
 
 use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde_json::value::RawValue;
 
+use super::payload::{is_hidden, json_field};
 use super::wire_type::{is_packed, wire_type};
 use scalar::{Scalar, ScalarSeed, put};
 
@@ -46,7 +49,6 @@ impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         match self.descriptor.full_name() {
-            "google.protobuf.Struct" => json.deserialize_map(well_known::StructVisitor(self.wire)),
             "google.protobuf.Timestamp" => json.deserialize_str(well_known::TimestampVisitor(self.wire)),
             _ => json.deserialize_map(self),
         }
@@ -64,7 +66,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
         let mut seen: Vec<FieldDescriptor> = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
             let field = self.descriptor.get_field_by_json_name(&name);
-            let field = field.or_else(|| self.descriptor.get_field_by_name(&name));
+            let field = field.or_else(|| self.descriptor.get_field_by_name(&name)).filter(|field| !is_hidden(field));
             let field = field.ok_or_else(|| A::Error::custom(format!("unrecognized field name '{name}'")))?;
             if !map.next_value_seed(FieldSeed { field: &field, wire: self.wire })? {
                 continue;
@@ -111,6 +113,10 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
 
     fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
         let Self { field, wire } = self;
+        if let Some(text) = json_field(field) {
+            object_text(text.number(), <&RawValue>::deserialize(json)?, wire)?;
+            return Ok(true);
+        }
         let (number, kind) = (field.number(), &field.kind());
         match kind {
             Kind::Message(entry) if field.is_map() => json.deserialize_map(MapVisitor { number, entry, wire })?,
@@ -119,6 +125,23 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
         }
         Ok(true)
     }
+}
+
+/// A payload: the text of an object, which the service parses, with its bounds.
+fn object_text<E: Error>(number: u32, text: &RawValue, wire: &mut Vec<u8>) -> Result<(), E> {
+    let found = match text.get().as_bytes().first() {
+        Some(b'{') => {
+            return nested(number, wire, |wire| {
+                wire.extend_from_slice(text.get().as_bytes());
+                Ok(())
+            });
+        }
+        Some(b'[') => Unexpected::Seq,
+        Some(b'"') => Unexpected::Other("string"),
+        Some(b't' | b'f') => Unexpected::Other("boolean"),
+        _ => Unexpected::Other("number"),
+    };
+    Err(E::invalid_type(found, &"an object"))
 }
 
 /// One value with its key.

@@ -22,6 +22,7 @@ use super::json::{read, turn_over};
 use super::lines::Lines;
 use super::method::{Item, Kind, Method};
 use super::parameters::Parameters;
+use super::payload::ask_for_json;
 use super::request_body::RequestBody;
 use super::upload::{Refused, Upload};
 use crate::grpc::deadline::deadline;
@@ -134,7 +135,13 @@ impl Transcoder {
 fn whole(body: RequestBody, descriptor: MessageDescriptor, max: usize) -> Body {
     let message = async move {
         let json = body.all(max).await?;
-        turn_over(json.len(), move || framed(max, |wire| read(&descriptor, &json, wire).map_err(status))).await?
+        let bytes = json.len();
+        let to_wire = move |wire: &mut Vec<u8>| {
+            read(&descriptor, &json, wire).map_err(status)?;
+            ask_for_json(&descriptor, wire);
+            Ok(())
+        };
+        turn_over(bytes, move || framed(max, to_wire)).await?
     };
     Body::from_stream(stream::once(message))
 }

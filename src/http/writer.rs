@@ -7,6 +7,7 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 use prost_reflect::{Kind, MessageDescriptor};
 use serde::Serialize;
 
+use super::payload::{is_hidden, json_field};
 use super::wire_type::{is_packed, wire_type};
 
 /// What can't be written: bytes that are no such message, which no service sends.
@@ -81,12 +82,22 @@ fn fields(mut wire: &[u8]) -> Result<Vec<(u32, Wire<'_>)>, Unwritable> {
 /// # Errors
 /// If it is no such message.
 pub fn write(descriptor: &MessageDescriptor, wire: &[u8], json: &mut Vec<u8>) -> Written {
-    if descriptor.full_name() == "google.protobuf.Struct" {
-        return object(wire, json);
-    }
     let all = fields(wire)?;
     let mut separator = b'{';
-    for field in descriptor.fields() {
+    for field in descriptor.fields().filter(|field| !is_hidden(field)) {
+        if let Some(text) = json_field(&field) {
+            // It is JSON already.
+            let text =
+                all.iter().rfind(|(number, _)| *number == text.number()).map_or(&[][..], |(_, text)| text.bytes());
+            if !text.is_empty() {
+                json.push(separator);
+                separator = b',';
+                self::text(field.name(), json)?;
+                json.push(b':');
+                json.extend_from_slice(utf8(text)?.as_bytes());
+            }
+            continue;
+        }
         let mut of_field = all.iter().filter(|(number, _)| *number == field.number()).map(|(_, value)| *value);
         let is_many = field.is_list() || field.is_map();
         let last = if is_many { None } else { of_field.next_back() };
@@ -176,55 +187,6 @@ fn one(kind: &Kind, value: Wire<'_>, json: &mut Vec<u8>) -> Written {
         Kind::Int32 | Kind::Sfixed32 => put(&(number as i32), json),
         Kind::Int64 | Kind::Sfixed64 => put(&number.cast_signed(), json),
         Kind::Sint32 | Kind::Sint64 => put(&((number >> 1).cast_signed() ^ -((number & 1).cast_signed())), json),
-    }
-}
-
-/// `google.protobuf.Struct`.
-fn object(wire: &[u8], json: &mut Vec<u8>) -> Written {
-    let mut separator = b'{';
-    for (_, entry) in fields(wire)? {
-        let all = fields(entry.bytes())?;
-        let of =
-            |number: u32| all.iter().find(|(found, _)| *found == number).map_or(&[][..], |(_, value)| value.bytes());
-        json.push(separator);
-        separator = b',';
-        text(utf8(of(1))?, json)?;
-        json.push(b':');
-        any(of(2), json)?;
-    }
-    if separator == b'{' {
-        json.push(b'{');
-    }
-    json.push(b'}');
-    Ok(())
-}
-
-/// `google.protobuf.Value`.
-fn any(wire: &[u8], json: &mut Vec<u8>) -> Written {
-    /// Numbers up to here are as whole as they look.
-    const WHOLE: f64 = 9_007_199_254_740_992.0;
-    match fields(wire)?.last() {
-        Some((2, value)) => match f64::from_bits(value.number()) {
-            whole if whole.fract() == 0.0 && whole.abs() <= WHOLE => put(&(whole as i64), json),
-            number => float(number, &number, json),
-        },
-        Some((3, value)) => text(utf8(value.bytes())?, json),
-        Some((4, value)) => put(&(value.number() != 0), json),
-        Some((5, value)) => object(value.bytes(), json),
-        Some((6, value)) => {
-            let mut separator = b'[';
-            for (_, element) in fields(value.bytes())? {
-                json.push(separator);
-                separator = b',';
-                any(element.bytes(), json)?;
-            }
-            if separator == b'[' {
-                json.push(b'[');
-            }
-            json.push(b']');
-            Ok(())
-        }
-        _ => put(&(), json),
     }
 }
 

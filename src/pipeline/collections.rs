@@ -58,6 +58,15 @@ impl ModelChoice<'_> {
     /// If another encoder wrote the collection, and that matters.
     pub fn check(&self, model: &Model, name: &str, spec: &CollectionSpec) -> Result<(), Fault> {
         match (self.accept, &spec.fingerprint) {
+            (Accept::SameEncoder, Some(writer)) if *writer != model.fingerprint && !writer.is_known() => {
+                let message = format!(
+                    "collection `{name}` has the fingerprint {writer}, in a form that this version of splade-sidecar does \
+                     not know; use the version that created the collection, or a later one, or set ignore_fingerprint \
+                     if you know that model `{}` wrote it",
+                    model.name
+                );
+                Err(Fault::new(Reason::FingerprintMismatch, "model", message))
+            }
             (Accept::SameEncoder, Some(writer)) if *writer != model.fingerprint => {
                 let message = format!(
                     "collection `{name}` was written by model `{}` with fingerprint {writer}, and model `{}` has {}; \

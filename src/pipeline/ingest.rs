@@ -7,7 +7,9 @@ use super::screen::Screen;
 use super::writer::BatchKey;
 use super::{Pipeline, ResultReceiver, Ticket, Tickets, Urgency};
 use crate::model::Model;
-use crate::types::{CollectionSpec, Document, DocumentId, Fault, LongText, Pruned, Pruning, Reason, Recipe};
+use crate::types::{
+    CollectionSpec, Distance, Document, DocumentId, Fault, LongText, Pruned, Pruning, Reason, Recipe, normalize_extreme,
+};
 
 /// Which document of a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,8 +150,8 @@ impl Ingest {
         }
     }
 
-    /// What the collection itself would refuse, found before it costs a batch.
-    fn check(&self, document: Document) -> Result<Document, Unreadable> {
+    /// What the collection itself would refuse, found before it costs a batch; and vectors brought to what it can keep.
+    fn check(&self, mut document: Document) -> Result<Document, Unreadable> {
         let known = &self.route.options.spec.dense;
         let problem = document.dense.iter().find_map(|(name, vector)| match known.get(name) {
             None => Some((name, "the collection has no dense vector of that name; leave it out".to_owned())),
@@ -160,7 +162,14 @@ impl Ingest {
         });
         let problem = problem.map(|(name, message)| (Reason::InvalidVector, format!("dense_vectors.{name}"), message));
         match problem.or_else(|| self.check_payload(&document)) {
-            None => Ok(document),
+            None => {
+                for (name, values) in &mut document.dense {
+                    if known.get(name).is_some_and(|spec| spec.distance == Distance::Cosine) {
+                        normalize_extreme(values);
+                    }
+                }
+                Ok(document)
+            }
             Some((reason, field, message)) => {
                 let fault = Fault::new(reason, field, message);
                 Err(Unreadable { id: Some(document.id), fault })

@@ -14,6 +14,7 @@ mod connection;
 mod convert;
 mod error;
 mod filter;
+mod read;
 mod sharding;
 
 use std::collections::{BTreeMap, HashMap};
@@ -187,10 +188,7 @@ impl VectorStore for QdrantStore {
             shard_key_selector: self.shards(),
             ..QueryPoints::default()
         };
-        let mut client = self.connection.points()?;
-        let response = self.connection.call(name, client.query(request)).await?;
-        let asked_for = query.with_vector.then_some(vector_name.as_str());
-        response.result.into_iter().map(|point| convert::scored(point, asked_for)).collect()
+        self.query(name, request, query.with_vector.then_some(vector_name.as_str())).await
     }
 
     async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
@@ -205,9 +203,7 @@ impl VectorStore for QdrantStore {
             shard_key_selector: self.shards(),
             ..GetPoints::default()
         };
-        let mut client = self.connection.points()?;
-        let response = self.connection.call(name, client.get(request)).await?;
-        response.result.into_iter().map(|point| convert::retrieved(point, vector_name)).collect()
+        self.get(name, request, vector_name).await
     }
 
     /// Asks all replicas: one that lags behind would answer with the digest of a point that was deleted or replaced
@@ -260,11 +256,7 @@ impl VectorStore for QdrantStore {
             shard_key_selector: self.shards(),
             ..ScrollPoints::default()
         };
-        let mut client = self.connection.points()?;
-        let response = self.connection.call(name, client.scroll(request)).await?;
-        let points = response.result.into_iter().map(convert::scrolled).collect::<Result<_, _>>()?;
-        let next = response.next_page_offset.map(|id| convert::own_id(Some(id))).transpose()?;
-        Ok(Page { points, next })
+        self.page(name, request).await
     }
 
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {

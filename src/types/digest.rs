@@ -1,6 +1,11 @@
 //! What a stored point was made of, as a digest: a document that would become the same point need not be encoded again.
+//!
+//! Digests are stored, so their form is fixed: version 1 is 32 lower-case hexadecimal digits, the first 128 bits of a
+//! SHA-256 over bytes that depend on no name in this code (see docs/adr/0002-persisted-identities.md). Golden values hold
+//! them. A later version is to be written with its number and a colon in front; a build that doesn't know it takes the
+//! document for changed and writes it again, which is always correct.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::{Document, Fingerprint, LongText, Payload, Pruning};
@@ -37,7 +42,7 @@ impl Recipe {
     pub fn new(encoder: &Fingerprint, long_text: LongText, pruning: Pruning, text_key: &str) -> Self {
         let mut recipe = Sha256::new();
         text(&mut recipe, &encoder.0);
-        text(&mut recipe, &format!("{long_text:?} {pruning:?}"));
+        text(&mut recipe, &encoding(long_text, pruning));
         text(&mut recipe, text_key);
         Self(recipe)
     }
@@ -56,6 +61,46 @@ impl Recipe {
         }
         Digest(digest.finalize()[..LENGTH].iter().map(|byte| format!("{byte:02x}")).collect())
     }
+}
+
+/// How texts are encoded, as version 1 writes it. The words were the names of the types when the first collections were
+/// written; they must stay.
+fn encoding(long_text: LongText, pruning: Pruning) -> String {
+    let long_text = match long_text {
+        LongText::Truncate => "Truncate".to_owned(),
+        LongText::TruncateLeft => "TruncateLeft".to_owned(),
+        LongText::Reject => "Reject".to_owned(),
+        LongText::Window { overlap } => format!("Window {{ overlap: {overlap} }}"),
+    };
+    let option = |value: Option<String>| value.map_or("None".to_owned(), |value| format!("Some({value})"));
+    let Pruning { max_terms, min_weight, weight_share } = pruning;
+    let (max_terms, weight_share) = (option(max_terms.map(|terms| terms.to_string())), option(weight_share.map(float)));
+    let min_weight = float(min_weight);
+    format!("{long_text} Pruning {{ max_terms: {max_terms}, min_weight: {min_weight}, weight_share: {weight_share} }}")
+}
+
+/// A finite setting as version 1 writes it: the shortest digits that are this float, with a point or an exponent.
+fn float(value: f32) -> String {
+    if is_plain(value.into()) { with_point(value.to_string()) } else { format!("{value:e}") }
+}
+
+/// A number of a payload as version 1 writes it. Exponents of large ones have a plus.
+fn number(number: &Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        None => number.to_string(),
+        Some(value) if is_plain(value) => with_point(value.to_string()),
+        Some(value) if value.abs() < 1.0 => format!("{value:e}"),
+        Some(value) => format!("{value:e}").replace('e', "e+"),
+    }
+}
+
+/// Whether version 1 writes a float without an exponent.
+fn is_plain(value: f64) -> bool {
+    value == 0.0 || (1e-5..1e16).contains(&value.abs())
+}
+
+fn with_point(digits: String) -> String {
+    if digits.contains('.') { digits } else { digits + ".0" }
 }
 
 // Each value is preceded by its kind and length, so that no two documents are the same bytes.
@@ -84,9 +129,9 @@ fn value(digest: &mut Sha256, value_of: &Value) {
     match value_of {
         Value::Null => digest.update([0]),
         Value::Bool(truth) => digest.update([1, u8::from(*truth)]),
-        Value::Number(number) => {
+        Value::Number(of) => {
             digest.update([2]);
-            text(digest, &number.to_string());
+            text(digest, &number(of));
         }
         Value::String(string) => {
             digest.update([3]);
@@ -108,6 +153,7 @@ fn value(digest: &mut Sha256, value_of: &Value) {
 mod tests {
     use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -148,6 +194,81 @@ mod tests {
         ];
         for other in others {
             assert_ne!(digest, other);
+        }
+    }
+
+    /// Digests that the build of 2026-11-30 stored in a collection (tests/data/store): were one to change, a new build would
+    /// encode every stored document again, and an old one beside it those of the new one.
+    #[test]
+    fn version_1_is_what_the_first_collections_have() {
+        const TINY: &str = "b98f564b63188302e4c7ee976ae170e87743ce09182255f0545f98bf2aae5ce9";
+        let tiny = Fingerprint(TINY.to_owned());
+        let plain = Recipe::new(&tiny, LongText::Truncate, Pruning::default(), "text");
+        let pruning = Pruning { max_terms: Some(64), min_weight: 0.05, weight_share: Some(0.9) };
+        let windows = Recipe::new(&tiny, LongText::Window { overlap: 8 }, pruning, "text");
+        let fox = document(
+            "a fox and a hound",
+            json!({"year": 1967, "x": 0.1, "tags": ["a", null, true], "by": {"n": -5}}),
+            &[],
+        );
+        let none = document("no id at all", json!({"f": 1.5e-7, "g": 1e20}), &[]);
+        let dense = document("größe", json!({"": {"b": [], "a": {}}}), &[("image", &[0.5, -1e-9]), ("audio", &[])]);
+        for (recipe, document, expected) in [
+            (&plain, &fox, "aedb2d871985d6fb254ff5fa5735a913"),
+            (&plain, &none, "6873234ccd6e1969f14381de873f1bb3"),
+            (&plain, &dense, "12504121ecd190c47e9df49bdf4c59aa"),
+            (&windows, &fox, "14b67bd15d83cca42645898cabeb2857"),
+            (&windows, &none, "9d1cafe430437ecd8be95668d0c2602c"),
+            (&windows, &dense, "48f5963010152dfde21a8710f2825d23"),
+        ] {
+            assert_eq!(recipe.digest(document).0, expected, "{document:?}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_version_1_stay() {
+        let pruning = |max_terms, min_weight, weight_share| Pruning { max_terms, min_weight, weight_share };
+        for (long_text, pruning, expected) in [
+            (
+                LongText::Truncate,
+                Pruning::default(),
+                "Truncate Pruning { max_terms: None, min_weight: 0.0, weight_share: None }",
+            ),
+            (
+                LongText::TruncateLeft,
+                pruning(Some(128), 1.0, Some(1.0)),
+                "TruncateLeft Pruning { max_terms: Some(128), min_weight: 1.0, weight_share: Some(1.0) }",
+            ),
+            (
+                LongText::Reject,
+                pruning(None, 1e-6, Some(0.95)),
+                "Reject Pruning { max_terms: None, min_weight: 1e-6, weight_share: Some(0.95) }",
+            ),
+            (
+                LongText::Window { overlap: 0 },
+                pruning(Some(1), 1e16, None),
+                "Window { overlap: 0 } Pruning { max_terms: Some(1), min_weight: 1e16, weight_share: None }",
+            ),
+        ] {
+            assert_eq!(encoding(long_text, pruning), expected);
+        }
+    }
+
+    proptest! {
+        /// Law: every float of a request is written as it was by the first builds, which left that to Rust's `Debug`.
+        #[test]
+        fn floats_are_written_as_ever(value in prop::num::f32::POSITIVE | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL) {
+            prop_assert_eq!(float(value), format!("{value:?}"));
+        }
+
+        /// Law: every number of a payload is written as it was by the first builds, which left that to serde_json.
+        #[test]
+        fn numbers_are_written_as_ever(double in prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL, exponent in -12_i32..25) {
+            for double in [double, double.fract() * 10_f64.powi(exponent), double.trunc()] {
+                for value in [Number::from_f64(double), Some((double as i64).into())].into_iter().flatten() {
+                    prop_assert_eq!(number(&value), value.to_string());
+                }
+            }
         }
     }
 

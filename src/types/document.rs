@@ -79,6 +79,8 @@ pub struct StoredPoint {
     pub dense: BTreeMap<String, Vec<f32>>,
     /// The payload field that keeps the text; empty if the text was not kept.
     pub text_key: String,
+    /// The store has a payload that it can't return; `payload` is empty.
+    pub payload_unreadable: bool,
 }
 
 impl StoredPoint {
@@ -92,9 +94,23 @@ impl StoredPoint {
             _ => None,
         };
         let (key, text_key) = (take(KEY_FIELD), take(TEXT_KEY_FIELD));
-        payload.retain(|name, _| !name.starts_with(RESERVED_PREFIX));
+        drop_reserved(&mut payload);
         let text_key = text_key.unwrap_or_else(|| DEFAULT_TEXT_KEY.to_owned());
-        Self { id: DocumentId::restore(id, key), score, payload, sparse, dense: BTreeMap::new(), text_key }
+        Self {
+            id: DocumentId::restore(id, key),
+            score,
+            payload,
+            sparse,
+            dense: BTreeMap::new(),
+            text_key,
+            payload_unreadable: false,
+        }
+    }
+
+    /// Sets the payload of a point that was read without.
+    pub fn set_payload(&mut self, mut payload: Payload) {
+        drop_reserved(&mut payload);
+        self.payload = payload;
     }
 
     /// The same point with its dense vectors.
@@ -107,6 +123,10 @@ impl StoredPoint {
     pub fn text(&self) -> Option<&str> {
         self.payload.get(&self.text_key)?.as_str()
     }
+}
+
+fn drop_reserved(payload: &mut Payload) {
+    payload.retain(|name, _| !name.starts_with(RESERVED_PREFIX));
 }
 
 #[cfg(test)]

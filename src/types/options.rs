@@ -58,10 +58,18 @@ pub struct Pruned {
     pub weight: f32,
 }
 
-/// Who wrote a collection's vectors: SHA-256 in hexadecimal of all that decides them.
+/// Who wrote a collection's vectors: SHA-256 in hexadecimal of all that decides them, as version 1 has it. A later version
+/// is to be written with its number and a colon in front.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
+
+impl Fingerprint {
+    /// Whether it is of version 1, which this build can compare with a model's.
+    pub fn is_known(&self) -> bool {
+        !self.0.contains(':')
+    }
+}
 
 impl std::fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -69,7 +77,8 @@ impl std::fmt::Display for Fingerprint {
     }
 }
 
-/// How a collection is, or is to be, made.
+/// How a collection is, or is to be, made. The embedded store keeps it in a file: the names there are given here, and
+/// golden bytes hold them (see store/edge/files.rs).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CollectionSpec {
     /// The name of the sparse vector.
@@ -112,8 +121,11 @@ impl Sharding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Datatype {
     #[default]
+    #[serde(rename = "Float32")]
     Float32,
+    #[serde(rename = "Float16")]
     Float16,
+    #[serde(rename = "Uint8")]
     Uint8,
 }
 
@@ -128,7 +140,10 @@ pub struct DenseSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Distance {
     #[default]
+    #[serde(rename = "Cosine")]
     Cosine,
+    #[serde(rename = "Dot")]
     Dot,
+    #[serde(rename = "Euclid")]
     Euclid,
 }

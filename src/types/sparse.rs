@@ -42,6 +42,17 @@ impl SparseVector {
         Ok(Self { indices, values })
     }
 
+    /// Makes a vector of what a store returned. Another writer of the store may have put there what [`SparseVector::new`]
+    /// refuses: of equal indices the first entry counts, and what is not finite is dropped.
+    pub fn of_stored(indices: Vec<u32>, values: Vec<f32>) -> Self {
+        let mut entries: Vec<(u32, f32)> = indices.into_iter().zip(values).collect();
+        entries.retain(|&(_, value)| value.is_finite() && value != 0.0);
+        entries.sort_by_key(|&(index, _)| index);
+        entries.dedup_by_key(|&mut (index, _)| index);
+        let (indices, values) = entries.into_iter().unzip();
+        Self { indices, values }
+    }
+
     /// Appends an entry. Zeros are dropped.
     ///
     /// This is how the head writes a vector: it walks the vocabulary upwards.
@@ -130,6 +141,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_another_writer_stored_is_taken_as_far_as_it_goes() {
+        let vector = SparseVector::of_stored(vec![7, 3, 7, 5, 9], vec![0.5, f32::NAN, 0.25, 0.0, f32::INFINITY]);
+        assert_eq!((vector.indices(), vector.values()), (&[7][..], &[0.5][..]));
+        assert_eq!(SparseVector::of_stored(vec![1, 2], vec![1.0]).indices(), [1]);
+    }
 
     proptest! {
         /// Law: whatever is accepted is sorted, unique, finite and without zeros, and keeps every entry that is.

@@ -2,20 +2,16 @@
 
 use anyhow::ensure;
 use prost::Message;
-use prost_types::value::Kind;
-use prost_types::{ListValue, Struct, Value as ProtoValue};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use tonic::Code;
 
 use crate::cli::id;
-use crate::proto::{Document, Rejection};
-use crate::types::{FieldPath, Reason};
+use crate::json::{self, JsonError};
+use crate::proto::{Document, DocumentId, Rejection};
+use crate::types::Reason;
 
 /// The longest document that is sent: one MiB below the server's limit for a message.
 pub const MAX_DOCUMENT_BYTES: usize = 31 << 20;
-
-/// The largest whole number up to which a 64-bit float counts without gaps.
-pub const MAX_EXACT: u64 = 1 << 53;
 
 /// What a field is called whose absence is no mistake: then ids are made of the texts.
 pub const DEFAULT_ID_FIELD: &str = "id";
@@ -39,20 +35,25 @@ pub struct Mapping {
 impl Mapping {
     /// The document of a JSON line.
     pub fn document_of_json(&self, line: &[u8]) -> Result<Document, Rejection> {
-        match serde_json::from_slice(line) {
+        match json::parse(line) {
             Ok(Value::Object(fields)) => self.document(fields),
             Ok(_) => Err(malformed("", "the line is no JSON object; write one object a line")),
-            Err(error) => Err(malformed("", format!("the line is not JSON: {error}"))),
+            Err(JsonError { path, problem }) => Err(malformed(&path, format!("the line can't be read: {problem}"))),
         }
     }
 
     /// The document of some fields.
-    pub fn document(&self, mut fields: Fields) -> Result<Document, Rejection> {
+    pub fn document(&self, fields: Fields) -> Result<Document, Rejection> {
         let id = fields.get(&self.id_field).map_or(Ok(None), id::from_json);
         let id = id.map_err(|message| malformed(&self.id_field, message))?;
-        let payload = self.payload(&fields)?;
+        self.document_with_id(fields, id)
+    }
+
+    /// The document of some fields, one of which was read as its id already.
+    pub fn document_with_id(&self, mut fields: Fields, id: Option<DocumentId>) -> Result<Document, Rejection> {
+        let payload_json = self.payload(&fields);
         let text = self.text(&mut fields)?;
-        Ok(Document { id, text, payload: Some(payload), ..Document::default() })
+        Ok(Document { id, text, payload_json, ..Document::default() })
     }
 
     /// Whether a field becomes a part of a document.
@@ -86,10 +87,11 @@ impl Mapping {
         }
     }
 
-    fn payload(&self, fields: &Fields) -> Result<Struct, Rejection> {
-        let fields = fields.iter().filter(|(name, _)| self.is_payload(name));
-        let converted = fields.map(|(name, value)| Ok((name.clone(), to_proto(value, &FieldPath::new(name))?)));
-        Ok(Struct { fields: converted.collect::<Result<_, Rejection>>()? })
+    /// The text of a JSON object, so that whole numbers of 64 bits are exact; empty where there are no fields. The server
+    /// refuses what can't be stored.
+    fn payload(&self, fields: &Fields) -> String {
+        let fields: Fields = fields.iter().filter(|(name, _)| self.is_payload(name)).map(owned).collect();
+        if fields.is_empty() { String::new() } else { Value::Object(fields).to_string() }
     }
 
     /// The texts of all fields that have one, joined.
@@ -141,35 +143,8 @@ pub fn too_long(bytes: u64) -> Rejection {
     Rejection { reason: Reason::TextTooLong.as_str().to_owned(), ..malformed("", message) }
 }
 
-/// A JSON value as the contract carries it. The depth is bounded: the JSON parser refuses more than 128 levels.
-fn to_proto(value: &Value, path: &FieldPath<'_>) -> Result<ProtoValue, Rejection> {
-    let kind = match value {
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(value) => Kind::BoolValue(*value),
-        Value::String(text) => Kind::StringValue(text.clone()),
-        Value::Number(number) => Kind::NumberValue(to_float(number, path)?),
-        Value::Array(values) => {
-            let values = values.iter().enumerate().map(|(i, value)| to_proto(value, &path.element(i)));
-            Kind::ListValue(ListValue { values: values.collect::<Result<_, _>>()? })
-        }
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| Ok((name.clone(), to_proto(value, &path.field(name))?)));
-            Kind::StructValue(Struct { fields: fields.collect::<Result<_, Rejection>>()? })
-        }
-    };
-    Ok(ProtoValue { kind: Some(kind) })
-}
-
-/// The contract's numbers are 64-bit floats. A whole number that one can't hold is refused, not changed silently.
-fn to_float(number: &Number, path: &FieldPath<'_>) -> Result<f64, Rejection> {
-    let whole = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
-    let exact = whole.is_none_or(|whole| whole <= MAX_EXACT);
-    number.as_f64().filter(|_| exact).ok_or_else(|| {
-        malformed(
-            &path.to_string(),
-            format!("{number} is beyond 2^53, so it can't be stored exactly; make it a string"),
-        )
-    })
+fn owned((name, value): (&String, &Value)) -> (String, Value) {
+    (name.clone(), value.clone())
 }
 
 #[cfg(test)]

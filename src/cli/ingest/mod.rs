@@ -50,7 +50,7 @@ use summary::Failure;
 
 // What `reindex` has in common with it.
 pub(super) use batch::{Batcher, Line};
-pub(super) use mapping::{MAX_DOCUMENT_BYTES, too_long};
+pub(super) use mapping::{MAX_DOCUMENT_BYTES, malformed, too_long};
 pub(super) use progress::Progress;
 pub(super) use reader::{Batch, Batches};
 pub(super) use rejects::RejectFile;

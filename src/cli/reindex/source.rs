@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use prost::Message;
-use prost_types::value::Kind;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
@@ -13,10 +12,11 @@ use super::checkpoint::Pages;
 use crate::cli::client::{ClientArgs, Connection};
 use crate::cli::errors::status_in_words;
 use crate::cli::id;
-use crate::cli::ingest::{Batch, Batcher, Batches, Line, MAX_DOCUMENT_BYTES, Place, too_long};
+use crate::cli::ingest::{Batch, Batcher, Batches, Line, MAX_DOCUMENT_BYTES, Place, malformed, too_long};
+use crate::json::{self, JsonError};
 use crate::proto::index_service_client::IndexServiceClient;
 use crate::proto::{Document, ListDocumentsRequest, Rejection, StoredDocument};
-use crate::types::Reason;
+use crate::types::{Payload, Reason};
 
 /// How many batches wait to be sent.
 const QUEUE: usize = 2;
@@ -90,16 +90,32 @@ impl Source {
 
 /// The document to ingest, encoded.
 fn to_document(document: StoredDocument, text_key: &str) -> Result<bytes::Bytes, Rejection> {
-    let StoredDocument { id, payload, dense_vectors, text_key: kept_under } = document;
-    let mut payload = payload.unwrap_or_default();
-    let Some(Kind::StringValue(text)) = payload.fields.remove(text_key).and_then(|value| value.kind) else {
-        return Err(no_text(text_key, &kept_under));
-    };
-    let document = Document { id, text, payload: Some(payload), dense_vectors }.encode_to_vec();
+    let StoredDocument { id, payload_json, dense_vectors, text_key: kept_under, payload_unreadable, .. } = document;
+    if payload_unreadable {
+        return Err(malformed(
+            "payload",
+            "it is nested deeper than the store can return it; make it flatter in the store",
+        ));
+    }
+    let mut payload = fields(&payload_json)?;
+    let Some(Value::String(text)) = payload.remove(text_key) else { return Err(no_text(text_key, &kept_under)) };
+    let payload_json = if payload.is_empty() { String::new() } else { Value::Object(payload).to_string() };
+    let document = Document { id, text, payload_json, dense_vectors, payload: None }.encode_to_vec();
     if document.len() > MAX_DOCUMENT_BYTES {
         return Err(too_long(document.len() as u64));
     }
     Ok(document.into())
+}
+
+/// A payload as the server returns it: empty where there is none.
+fn fields(payload_json: &str) -> Result<Payload, Rejection> {
+    if payload_json.is_empty() {
+        return Ok(Payload::new());
+    }
+    json::parse_object(payload_json.as_bytes()).map_err(|JsonError { path, problem }| {
+        let at = if path.is_empty() { "payload".to_owned() } else { format!("payload.{path}") };
+        malformed(&at, format!("it can't be read: {problem}"))
+    })
 }
 
 fn no_text(text_key: &str, kept_under: &str) -> Rejection {
@@ -123,47 +139,42 @@ fn no_text(text_key: &str, kept_under: &str) -> Rejection {
 
 #[cfg(test)]
 mod tests {
-    use prost_types::{Struct, Value};
-
     use super::*;
     use crate::proto::{DenseVector, DocumentId, document_id};
 
-    fn stored(fields: &[(&str, Kind)], text_key: &str) -> StoredDocument {
-        let field = |(name, kind): &(&str, Kind)| ((*name).to_owned(), Value { kind: Some(kind.clone()) });
+    fn stored(payload_json: &str, text_key: &str) -> StoredDocument {
         StoredDocument {
             id: Some(DocumentId { kind: Some(document_id::Kind::Key("a/1".to_owned())) }),
-            payload: Some(Struct { fields: fields.iter().map(field).collect() }),
             dense_vectors: [("image".to_owned(), DenseVector { values: vec![1.0, 0.5] })].into(),
             text_key: text_key.to_owned(),
+            payload_json: payload_json.to_owned(),
+            ..StoredDocument::default()
         }
-    }
-
-    fn text(text: &str) -> Kind {
-        Kind::StringValue(text.to_owned())
     }
 
     #[test]
     fn a_document_is_taken_over_with_all_that_it_has() {
-        let stored = stored(&[("body", text("a wing")), ("year", Kind::NumberValue(1967.0))], "body");
+        let stored = stored(r#"{"body":"a wing","year":1967,"n":9223372036854775807,"x":0.1}"#, "body");
         let document = Document::decode(to_document(stored.clone(), "body").unwrap()).unwrap();
         assert_eq!((document.id, document.text.as_str()), (stored.id, "a wing"));
         assert_eq!(document.dense_vectors, stored.dense_vectors);
-        let mut fields = stored.payload.unwrap().fields;
-        fields.remove("body");
-        assert_eq!(document.payload.unwrap().fields, fields);
+        let payload: Value = serde_json::from_str(&document.payload_json).unwrap();
+        assert_eq!(payload, json!({"year": 1967, "n": i64::MAX, "x": 0.1}));
     }
 
     #[test]
     fn one_without_a_text_is_rejected_with_what_to_do() {
         for (stored, remedy) in [
-            (stored(&[("body", text("a wing"))], "body"), "run it with --text-key body"),
-            (stored(&[], ""), "was not kept"),
-            (stored(&[("text", Kind::NumberValue(7.0))], "text"), "with --text-key"),
+            (stored(r#"{"body": "a wing"}"#, "body"), "run it with --text-key body"),
+            (stored("", ""), "was not kept"),
+            (stored(r#"{"text": 7}"#, "text"), "with --text-key"),
             (StoredDocument { text_key: "text".to_owned(), ..Default::default() }, "ingest the document from where"),
         ] {
             let rejection = to_document(stored, "text").unwrap_err();
             assert!(rejection.message.contains(remedy), "{}", rejection.message);
             assert_eq!((rejection.field.as_str(), rejection.reason.as_str()), ("payload.text", "EMPTY_TEXT"));
         }
+        let unreadable = StoredDocument { payload_unreadable: true, ..stored("", "text") };
+        assert!(to_document(unreadable, "text").unwrap_err().message.contains("make it flatter"));
     }
 }

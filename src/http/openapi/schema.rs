@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::super::contract::{Comments, PACKAGE, pool};
 use super::super::error::STATUS;
 use super::super::method::{Item, Kind as MethodKind, Method};
+use super::super::payload::is_hidden;
 use super::limits::Rules;
 
 /// What the details of an error are.
@@ -48,7 +49,7 @@ impl Schemas {
     pub fn components(&self) -> Value {
         let messages = || self.sent.values().chain(self.given.values());
         let enums: BTreeSet<String> = messages()
-            .flat_map(|message| message.fields().collect::<Vec<_>>())
+            .flat_map(|message| fields(message).collect::<Vec<_>>())
             .filter_map(|field| enum_of(&field))
             .collect();
         let enums = enums.into_iter().filter_map(|name| pool().get_enum_by_name(&name));
@@ -62,9 +63,9 @@ impl Schemas {
         schema.insert("type".to_owned(), json!("object"));
         self.describe(message, &mut schema);
         let mut properties: Map<_, _> =
-            message.fields().map(|field| (field.name().to_owned(), self.property(&field))).collect();
+            fields(message).map(|field| (field.name().to_owned(), self.property(&field))).collect();
         let mut required: Vec<_> =
-            message.fields().filter(|field| self.requires(field)).map(|field| field.name().to_owned()).collect();
+            fields(message).filter(|field| self.requires(field)).map(|field| field.name().to_owned()).collect();
         if DETAILS.contains(&message.full_name()) {
             properties
                 .insert("@type".to_owned(), json!({ "const": format!("type.googleapis.com/{}", message.full_name()) }));
@@ -197,6 +198,11 @@ fn enum_of(field: &FieldDescriptor) -> Option<String> {
     field.kind().as_enum().map(|it| it.full_name().to_owned())
 }
 
+/// The fields that a message has here.
+fn fields(message: &MessageDescriptor) -> impl Iterator<Item = FieldDescriptor> {
+    message.fields().filter(|field| !is_hidden(field))
+}
+
 /// Notes a message and all that it is made of.
 fn reach(message: MessageDescriptor, found: &mut BTreeMap<String, MessageDescriptor>) {
     if well_known(message.full_name()).is_some() || found.contains_key(message.full_name()) {
@@ -206,5 +212,5 @@ fn reach(message: MessageDescriptor, found: &mut BTreeMap<String, MessageDescrip
     if !message.is_map_entry() {
         found.insert(message.full_name().to_owned(), message.clone());
     }
-    message.fields().filter_map(|field| message_of(&field)).for_each(|below| reach(below, found));
+    fields(&message).filter_map(|field| message_of(&field)).for_each(|below| reach(below, found));
 }

@@ -106,7 +106,8 @@ impl Collection {
         let offset = query.offset;
         let found = self.engine.query(engine_query(query)?)?;
         let hits = found.into_iter().skip(offset);
-        hits.map(|hit| stored_point(hit.id, hit.score, hit.payload, hit.vector, &self.spec.vector_name)).collect()
+        let name = &self.spec.vector_name;
+        Ok(hits.map(|hit| stored_point(hit.id, hit.score, hit.payload, hit.vector, name)).collect())
     }
 
     /// Blocks.
@@ -115,7 +116,8 @@ impl Collection {
         let ids: Vec<_> = ids.iter().copied().map(engine_id).collect();
         let vector = WithVector::Selector(vec![vector_name.to_owned()]);
         let found = self.engine.retrieve(&ids, WithPayloadInterface::Bool(true), vector)?;
-        found.into_iter().map(|point| stored_point(point.id, 0.0, point.payload, point.vector, vector_name)).collect()
+        let points = found.into_iter();
+        Ok(points.map(|point| stored_point(point.id, 0.0, point.payload, point.vector, vector_name)).collect())
     }
 
     /// Blocks.
@@ -124,10 +126,10 @@ impl Collection {
         let from = scroll.from.map(engine_id);
         let (found, next) = self.engine.scroll(from, scroll.limit, WithPayloadInterface::Bool(true), vectors)?;
         let points = found.into_iter().map(|point| {
-            let stored = stored_point(point.id, 0.0, point.payload, None, &self.spec.vector_name)?;
-            Ok(stored.with_dense(dense_vectors(point.vector)))
+            let stored = stored_point(point.id, 0.0, point.payload, None, &self.spec.vector_name);
+            stored.with_dense(dense_vectors(point.vector))
         });
-        Ok(Page { points: points.collect::<Result<_, StoreError>>()?, next: next.map(point_id) })
+        Ok(Page { points: points.collect(), next: next.map(point_id) })
     }
 
     /// Digests of points that are durable: a kill at this instant undoes none of them. Blocks.

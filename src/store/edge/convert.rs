@@ -143,10 +143,10 @@ pub(super) fn stored_point(
     payload: Option<qdrant_edge::Payload>,
     vectors: Option<VectorStructInternal>,
     vector_name: &str,
-) -> Result<StoredPoint, StoreError> {
-    let sparse = vectors.map(|vectors| sparse_vector(vectors, vector_name)).transpose()?;
+) -> StoredPoint {
+    let sparse = vectors.map(|vectors| sparse_vector(vectors, vector_name));
     let payload: Payload = payload.map(|payload| payload.0).unwrap_or_default();
-    Ok(StoredPoint::new(point_id(id), score, payload, sparse))
+    StoredPoint::new(point_id(id), score, payload, sparse)
 }
 
 /// The dense vectors of a point.
@@ -159,12 +159,11 @@ pub(super) fn dense_vectors(vectors: Option<VectorStructInternal>) -> BTreeMap<S
     dense.collect()
 }
 
-fn sparse_vector(vectors: VectorStructInternal, name: &str) -> Result<SparseVector, StoreError> {
-    let VectorStructInternal::Named(mut vectors) = vectors else { return Ok(SparseVector::default()) };
+fn sparse_vector(vectors: VectorStructInternal, name: &str) -> SparseVector {
+    let VectorStructInternal::Named(mut vectors) = vectors else { return SparseVector::default() };
     match vectors.remove(name) {
-        Some(VectorInternal::Sparse(vector)) => SparseVector::new(vector.indices, vector.values)
-            .map_err(|error| StoreError::Failed(format!("a stored vector is damaged: {error}"))),
-        _ => Ok(SparseVector::default()),
+        Some(VectorInternal::Sparse(vector)) => SparseVector::of_stored(vector.indices, vector.values),
+        _ => SparseVector::default(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use qdrant_edge::{PointId, PointStructPersisted};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::files::{failed, sync};
 use super::shard::Change;
@@ -19,12 +20,18 @@ use crate::store::StoreError;
 /// The name of its file in the collection's folder.
 pub(super) const JOURNAL: &str = "open.jsonl";
 
-/// Something that was done to points.
+/// Maximum number of characters of an entry in an error.
+const MAX_SHOWN: usize = 100;
+
+/// Something that was done to points. The names are those in the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Entry {
+    #[serde(rename = "Upserted")]
     Upserted(Vec<PointId>),
+    #[serde(rename = "Deleted")]
     Deleted(Vec<PointId>),
     /// They are about to be deleted and upserted as they are.
+    #[serde(rename = "Rewriting")]
     Rewriting(Vec<PointStructPersisted>),
 }
 
@@ -148,7 +155,13 @@ impl Journal {
     /// What it holds.
     pub(super) fn entries(&self) -> Result<Vec<Entry>, StoreError> {
         let text = fs::read(&self.path).map_err(|error| failed("read the file", &self.path, &error))?;
-        Ok(parse(&text))
+        parse(&text).map_err(|entry| {
+            let path = self.path.display();
+            StoreError::Failed(format!(
+                "{path} has an entry that this version of splade-sidecar does not know ({entry}); start the version that \
+                 wrote it, or a later one, and stop it in order first"
+            ))
+        })
     }
 
     /// Adds entries, durably. What a failed call has written is removed again, as far as the disk lets it: it speaks of
@@ -196,14 +209,22 @@ impl Journal {
     }
 }
 
-/// A line that was cut off speaks of what was never confirmed.
-fn parse(text: &[u8]) -> Vec<Entry> {
-    text.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+/// A line that was cut off speaks of what was never confirmed. One that is whole must be understood: an error is the
+/// beginning of one that is not.
+fn parse(text: &[u8]) -> Result<Vec<Entry>, String> {
+    let lines = text.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let entries = lines.map(|line| {
+        let shown = line.to_string().chars().take(MAX_SHOWN).collect();
+        serde_json::from_value(line).map_err(|_| shown)
+    });
+    entries.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const GOLDEN_REWRITING: &str = "";
 
     fn ids(numbers: &[u64]) -> Vec<PointId> {
         numbers.iter().copied().map(PointId::NumId).collect()
@@ -246,6 +267,33 @@ mod tests {
         assert_eq!(changes.deletions(), [Entry::Deleted(ids(&[2]))]);
         let upserts = [Entry::Upserted(ids(&[1, 4])), Entry::Rewriting(vec![point(3), point(5)])];
         assert_eq!(changes.upserts(), upserts);
+    }
+
+    /// A journal that a build of 2026-11-30 wrote. Were names to change, a start after a crash and an upgrade would
+    /// not know what the crash left half done.
+    #[test]
+    fn the_bytes_of_a_journal_stay() {
+        let point = crate::store::edge::simulation::point(3, 7);
+        let entries = [
+            Entry::Upserted(vec![PointId::NumId(u64::MAX), PointId::Uuid(uuid::Uuid::NAMESPACE_URL)]),
+            Entry::Deleted(ids(&[0])),
+            Entry::Rewriting(vec![point]),
+        ];
+        let golden = [
+            r#"{"Upserted":[18446744073709551615,"6ba7b811-9dad-11d1-80b4-00c04fd430c8"]}"#,
+            r#"{"Deleted":[0]}"#,
+            GOLDEN_REWRITING,
+        ];
+        for (entry, golden) in entries.into_iter().zip(golden) {
+            assert_eq!(serde_json::to_string(&entry).unwrap(), golden);
+            assert_eq!(parse(golden.as_bytes()), Ok(vec![entry]));
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_later_version_is_no_cut_off_line() {
+        let error = parse(b"{\"Deleted\":[1]}\n{\"Renamed\":[2]}\n{\"Upser").unwrap_err();
+        assert_eq!(error, r#"{"Renamed":[2]}"#);
     }
 
     #[test]

@@ -110,6 +110,11 @@ pub(super) fn own_id(id: Option<qdrant::PointId>) -> Result<PointId, StoreError>
     }
 }
 
+/// The payload of a point that was asked for by its id.
+pub(super) fn payload_of(point: qdrant::RetrievedPoint) -> Result<(PointId, Payload), StoreError> {
+    Ok((own_id(point.id)?, own_payload(point.payload)))
+}
+
 fn own_payload(payload: HashMap<String, qdrant::Value>) -> Payload {
     payload.into_iter().map(|(key, value)| (key, value.into())).collect()
 }
@@ -121,7 +126,7 @@ fn sparse_of(vectors: Option<qdrant::VectorsOutput>, name: &str) -> Result<Spars
     };
     let Some(output) = named.vectors.remove(name) else { return Ok(SparseVector::default()) };
     let (indices, values) = sparse_parts(output).ok_or_else(|| malformed("sparse vector"))?;
-    SparseVector::new(indices, values).map_err(|_| malformed("sparse vector"))
+    Ok(SparseVector::of_stored(indices, values))
 }
 
 /// The vectors by name, all of which are dense.

@@ -16,6 +16,15 @@ use crate::store::StoreError;
 /// would reject documents that the next attempt may store.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
+/// How the error of a message begins that one side can't decode.
+const UNREADABLE: &str = "a message can't be read";
+
+/// Whether an answer could not be decoded: prost takes messages up to 100 levels deep, which are 33 of a payload, and
+/// another writer of the collection may have stored a deeper one.
+pub(super) fn is_unreadable(error: &StoreError) -> bool {
+    matches!(error, StoreError::Refused(message) if message.starts_with(UNREADABLE))
+}
+
 /// Returns the meaning of a status that ended a call on `collection`.
 pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &str) -> StoreError {
     let message = server.redact(describe(status));
@@ -38,7 +47,7 @@ pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &s
         // From either side, and true of the same message again. The reason comes last, after the path to the field.
         Code::Internal if message.starts_with("failed to decode Protobuf message") => {
             let reason = message.rsplit(": ").next().unwrap_or_default();
-            StoreError::Refused(format!("a message can't be read ({reason}); is a payload nested too deep?"))
+            StoreError::Refused(format!("{UNREADABLE} ({reason}); is a payload nested too deep?"))
         }
         Code::Unauthenticated | Code::PermissionDenied => StoreError::Denied(message),
         Code::DeadlineExceeded => StoreError::Timeout(message),

@@ -25,6 +25,7 @@ pub async fn pages(
         page_size: size,
         page_token: token.to_owned(),
         with_vectors: true,
+        ..ListDocumentsRequest::default()
     };
     server.index().await.list_documents(request).await.map(tonic::Response::into_inner)
 }

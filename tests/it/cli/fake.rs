@@ -196,10 +196,9 @@ impl IndexService for Fake {
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
         assert!(request.metadata().contains_key("grpc-timeout"), "the server must learn the deadline");
         self.with_seen(|seen| seen.searches.push(request.into_inner()));
-        let text = prost_types::Value { kind: Some(prost_types::value::Kind::StringValue("a\nfox".to_owned())) };
-        let payload = prost_types::Struct { fields: [("text".to_owned(), text)].into() };
         let id = DocumentId { kind: Some(document_id::Kind::Key("7".to_owned())) };
-        let hit = Hit { id: Some(id), score: 1.5, payload: Some(payload), vector: None };
+        let payload_json = r#"{"text": "a\nfox"}"#.to_owned();
+        let hit = Hit { id: Some(id), score: 1.5, payload_json, ..Hit::default() };
         Ok(Response::new(SearchResponse { hits: vec![hit] }))
     }
 

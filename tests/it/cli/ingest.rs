@@ -61,7 +61,7 @@ async fn every_line_is_sent_once_and_the_summary_counts_them() {
     assert_eq!(documents.len(), 1001);
     assert_eq!(documents[41].id.as_ref().unwrap().kind, Some(Kind::Num(42)));
     assert_eq!((documents[1000].id.as_ref(), documents[1000].text.as_str()), (None, "a long text"));
-    assert_eq!(documents[1000].payload.as_ref().unwrap().fields.keys().collect::<Vec<_>>(), ["year"]);
+    assert!(documents[1000].payload_json.starts_with(r#"{"year":"#), "{}", documents[1000].payload_json);
     assert!(seen.messages.iter().all(|message| message.len() <= 64));
     let [(0, options)] = seen.options.as_slice() else { panic!("{:?}", seen.options) };
     assert_eq!((options.collection.as_str(), options.create_collection, options.batch_points), ("docs", true, 7));
@@ -213,7 +213,7 @@ async fn standard_input_and_a_unix_socket() {
     assert_eq!(rejects(&folder.path().join("rejects.jsonl")).len(), 1);
     let document = &fake.seen().documents()[0];
     assert_eq!(document.id.as_ref().unwrap().kind, Some(Kind::Key("a-1".to_owned())));
-    assert_eq!(document.payload.as_ref().unwrap().fields.keys().collect::<Vec<_>>(), ["price"]);
+    assert!(document.payload_json.starts_with(r#"{"price":"#), "{}", document.payload_json);
 }
 
 #[tokio::test]

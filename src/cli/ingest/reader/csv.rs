@@ -18,8 +18,10 @@ pub use self::cell::CellType;
 use self::quotes::Quotes;
 use super::pieces::{Piece, Pieces};
 use super::{At, Next, Record, Records};
+use crate::cli::id;
 use crate::cli::ingest::batch::Place;
 use crate::cli::ingest::mapping::{Fields, Mapping, malformed, too_long};
+use crate::proto::document_id::Kind;
 use crate::proto::{Document, Rejection};
 
 /// How values are written.
@@ -60,7 +62,7 @@ impl CsvRows {
         // An empty file has no columns, and no rows either.
         if let Some(columns) = columns {
             rows.mapping.check_columns(columns.iter().map(String::as_str))?;
-            check_names(&columns)?;
+            check_names(&columns, &rows.mapping)?;
             rows.columns = columns;
         }
         rows.pieces.seek(done.row, done.offset)?;
@@ -117,24 +119,29 @@ impl CsvRows {
             return Err(malformed("", message));
         }
         let mut fields = Fields::new();
-        for (name, cell) in self.columns.iter().zip(&cells) {
-            if !name.is_empty() && self.mapping.wants(name) {
-                fields.insert(name.clone(), self.value(name, cell)?);
-            }
+        let mut id = None;
+        for (name, cell) in self.columns.iter().zip(&cells).filter(|(name, _)| self.mapping.wants(name)) {
+            let cell = std::str::from_utf8(cell).map_err(|_| {
+                malformed(name, "the value is not UTF-8; write the file so, such as with iconv -t utf-8")
+            })?;
+            let value = match self.dialect.types.get(name) {
+                Some(cell_type) => cell_type.value(cell).map_err(|problem| malformed(name, problem))?,
+                // An id that is typed is a number where it looks like one.
+                None if *name == self.mapping.id_field && !cell.is_empty() => {
+                    let typed = id::from_text(cell);
+                    let value = if let Some(Kind::Num(num)) = typed.kind { num.into() } else { cell.into() };
+                    id = Some(typed);
+                    value
+                }
+                None if *name == self.mapping.id_field => Value::Null,
+                None => cell.into(),
+            };
+            fields.insert(name.clone(), value);
         }
-        self.mapping.document(fields)
-    }
-
-    fn value(&self, name: &str, cell: &[u8]) -> Result<Value, Rejection> {
-        let cell = std::str::from_utf8(cell)
-            .map_err(|_| malformed(name, "the value is not UTF-8; write the file so, such as with iconv -t utf-8"))?;
-        if *name == self.mapping.id_field {
-            return Ok(cell::id(cell));
+        match id {
+            Some(id) => self.mapping.document_with_id(fields, Some(id)),
+            None => self.mapping.document(fields),
         }
-        let cell_type = self.dialect.types.get(name).copied().unwrap_or(CellType::String);
-        cell_type.value(cell).ok_or_else(|| {
-            malformed(name, format!("the value is no {}, as --csv-types says; correct it", cell_type.in_words()))
-        })
     }
 }
 
@@ -157,10 +164,14 @@ impl Records for CsvRows {
     }
 }
 
-fn check_names(columns: &[String]) -> anyhow::Result<()> {
-    for (at, name) in columns.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+/// Names of columns that are wanted. An empty name is one, as an empty key of JSON is.
+fn check_names(columns: &[String], mapping: &Mapping) -> anyhow::Result<()> {
+    for (at, name) in columns.iter().enumerate().filter(|(_, name)| mapping.wants(name)) {
         let is_twice = columns.iter().skip(at + 1).any(|other| other == name);
-        ensure!(!is_twice, "two of its columns are called `{name}`; give each a name of its own");
+        ensure!(
+            !is_twice,
+            "two of its columns are called `{name}`; give each a name of its own, or name those to read with --payload-fields"
+        );
     }
     Ok(())
 }

@@ -21,10 +21,13 @@ use parquet::schema::types::{Type, TypePtr};
 use serde_json::Value;
 
 use self::guard::guarded;
+use self::value::Converter;
 use super::compressed::LFS_POINTER;
 use super::{At, Next, Record, Records};
 use crate::cli::ingest::mapping::{Fields, Mapping};
 use crate::cli::ingest::on_file;
+use crate::proto::Rejection;
+use crate::types::FieldPath;
 
 /// The rows of a file.
 pub struct ParquetRows {
@@ -59,6 +62,7 @@ impl ParquetRows {
 
         let root = metadata.file_metadata().schema();
         mapping.check_columns(root.get_fields().iter().map(|column| column.name()))?;
+        check_names(root.get_fields(), &mapping)?;
         let types: Vec<TypePtr> =
             root.get_fields().iter().filter(|column| mapping.wants(column.name())).cloned().collect();
         types.iter().try_for_each(|column| check_type(column, column.name()))?;
@@ -70,10 +74,18 @@ impl ParquetRows {
         Ok(Self { rows, types, mapping, read, total, bytes })
     }
 
-    fn next_row(&mut self) -> anyhow::Result<Option<Fields>> {
+    fn next_row(&mut self) -> anyhow::Result<Option<(Fields, Option<Rejection>)>> {
         let Some(row) = self.rows.next() else { return Ok(None) };
-        let columns = row?.into_columns().into_iter().zip(&self.types);
-        Ok(Some(columns.map(|((name, field), column)| (name, value::to_json(field, Some(column)))).collect()))
+        let mut converter = Converter::default();
+        let mut fields = Fields::new();
+        for ((name, field), column) in row?.into_columns().into_iter().zip(&self.types) {
+            let value = match name == self.mapping.id_field {
+                true => converter.id(field, column),
+                false => converter.value(field, Some(column), &FieldPath::new(&name)),
+            };
+            fields.insert(name, value);
+        }
+        Ok(Some((fields, converter.problem)))
     }
 }
 
@@ -82,10 +94,13 @@ impl Records for ParquetRows {
         if self.read == self.total {
             return Ok(Next::End);
         }
-        let Some(fields) = guarded(|| self.next_row()).context(REMEDY)? else { bail!("it has too few rows; {REMEDY}") };
+        let Some((fields, problem)) = guarded(|| self.next_row()).context(REMEDY)? else {
+            bail!("it has too few rows; {REMEDY}")
+        };
         self.read += 1;
         let content = Value::Object(fields.clone()).to_string().into_bytes();
-        Ok(Next::Record(Record { number: self.read, content, is_whole: true, document: self.mapping.document(fields) }))
+        let document = problem.map_or_else(|| self.mapping.document(fields), Err);
+        Ok(Next::Record(Record { number: self.read, content, is_whole: true, document }))
     }
 
     fn at(&self) -> At {
@@ -113,6 +128,16 @@ fn check_beginning(file: &mut File) -> anyhow::Result<()> {
         head.starts_with(b"PAR1"),
         "it is no Parquet file, for it doesn't begin as one; check its name, or --format"
     );
+    Ok(())
+}
+
+/// Two columns of one name would become one field.
+fn check_names(columns: &[TypePtr], mapping: &Mapping) -> anyhow::Result<()> {
+    for (at, column) in columns.iter().enumerate().filter(|(_, column)| mapping.wants(column.name())) {
+        let name = column.name();
+        let is_twice = columns.iter().skip(at + 1).any(|other| other.name() == name);
+        ensure!(!is_twice, "two of its columns are called `{name}`; name those to read with --payload-fields");
+    }
     Ok(())
 }
 

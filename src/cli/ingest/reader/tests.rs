@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::paths::list;
 use super::*;
 use crate::cli::ingest::shard::Shard;
-use crate::cli::output::struct_to_json;
 
 fn plan(shard: &str) -> Plan {
     let mapping = Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None };
@@ -52,7 +51,8 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 /// A document as JSON: its id, text and payload.
 fn in_json(line: &Line) -> Value {
     let document = Document::decode(line.document.clone().unwrap()).unwrap();
-    json!([format!("{:?}", document.id), document.text, struct_to_json(document.payload.unwrap())])
+    let payload: Value = serde_json::from_str(&document.payload_json).unwrap_or_default();
+    json!([format!("{:?}", document.id), document.text, payload])
 }
 
 #[test]

@@ -79,7 +79,13 @@ impl Place {
         let (mut documents, mut page_token) = (Vec::new(), String::new());
         loop {
             let collection = collection.to_owned();
-            let request = ListDocumentsRequest { collection, page_size: 1_000, page_token, with_vectors: true };
+            let request = ListDocumentsRequest {
+                collection,
+                page_size: 1_000,
+                page_token,
+                with_vectors: true,
+                ..ListDocumentsRequest::default()
+            };
             let page = self.server.index().await.list_documents(request).await.unwrap().into_inner();
             documents.extend(page.documents);
             page_token = page.next_page_token;

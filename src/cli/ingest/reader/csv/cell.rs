@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
+use crate::json::{self, JsonError};
+
 /// What a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellType {
@@ -13,30 +15,33 @@ pub enum CellType {
     Json,
 }
 
-/// What an id's cell stands for: the digits of a number are one, as they are in JSON; but `007` is a name.
-pub fn id(cell: &str) -> Value {
-    match cell.parse::<u64>() {
-        _ if cell.is_empty() => Value::Null,
-        Ok(number) if number.to_string() == cell => number.into(),
-        _ => cell.into(),
-    }
-}
-
 impl CellType {
     /// What a cell stands for; one that is empty for nothing, if it is no string.
-    pub fn value(self, cell: &str) -> Option<Value> {
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn value(self, cell: &str) -> Result<Value, String> {
         match (self, cell.trim()) {
-            (Self::String, _) => Some(cell.into()),
-            (_, "") => Some(Value::Null),
-            (Self::Number, cell) => serde_json::from_str(cell).ok().map(Value::Number),
-            (Self::Bool, "true" | "True" | "TRUE" | "1") => Some(true.into()),
-            (Self::Bool, "false" | "False" | "FALSE" | "0") => Some(false.into()),
-            (Self::Bool, _) => None,
-            (Self::Json, cell) => serde_json::from_str(cell).ok(),
+            (Self::String, _) => Ok(cell.into()),
+            (_, "") => Ok(Value::Null),
+            (Self::Bool, "true" | "True" | "TRUE" | "1") => Ok(true.into()),
+            (Self::Bool, "false" | "False" | "FALSE" | "0") => Ok(false.into()),
+            (Self::Bool, _) => Err(self.mismatch("")),
+            (Self::Number | Self::Json, cell) => match json::parse(cell.as_bytes()) {
+                Ok(value) if self == Self::Json || value.is_number() => Ok(value),
+                Ok(_) => Err(self.mismatch("")),
+                Err(JsonError { path, problem }) if path.is_empty() => Err(self.mismatch(&problem)),
+                Err(JsonError { path, problem }) => Err(self.mismatch(&format!("{path}: {problem}"))),
+            },
         }
     }
 
-    pub fn in_words(self) -> &'static str {
+    fn mismatch(self, problem: &str) -> String {
+        let problem = if problem.is_empty() { String::new() } else { format!(" ({problem})") };
+        format!("the value is no {}, as --csv-types says{problem}; correct it", self.in_words())
+    }
+
+    fn in_words(self) -> &'static str {
         match self {
             Self::String => "string",
             Self::Number => "number",

@@ -1,9 +1,12 @@
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::*;
+use crate::grpc::payload::{PayloadLimits, payload};
+use crate::proto::Document;
+use crate::proto::document_id::Kind;
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet").join(name)
@@ -34,6 +37,67 @@ fn each_type_is_what_it_is_in_json() {
             assert_eq!(&found[name], value, "{name}");
         }
         assert_eq!(found.as_object().unwrap().len(), expected.as_object().unwrap().len());
+    }
+}
+
+/// What each row of a column becomes, if it is the only one beside the text; `None` for one that is no document.
+fn documents(file: &str, mapping: &Mapping) -> Vec<Result<Document, Rejection>> {
+    let mut reader = ParquetRows::open(&fixture(file), mapping.clone(), 0).unwrap();
+    std::iter::from_fn(|| match reader.next().unwrap() {
+        Next::Record(record) => Some(record.document),
+        Next::Blank | Next::End => None,
+    })
+    .collect()
+}
+
+fn golden(name: &str) -> Map<String, Value> {
+    serde_json::from_slice(&std::fs::read(fixture(name)).unwrap()).unwrap()
+}
+
+#[test]
+fn an_id_is_the_same_whatever_its_type() {
+    for (column, expected) in golden("ids.json") {
+        let mapping = Mapping { id_field: column.clone(), payload_fields: Some(Vec::new()), ..mapping() };
+        for (row, (document, expected)) in
+            documents("ids.parquet", &mapping).into_iter().zip(expected.as_array().unwrap()).enumerate()
+        {
+            let found = match document {
+                Err(rejection) => {
+                    assert_eq!(rejection.field, column, "{}", rejection.message);
+                    json!("refused")
+                }
+                Ok(document) => match document.id.and_then(|id| id.kind) {
+                    None => json!("made"),
+                    Some(Kind::Num(num)) => json!({ "num": num.to_string() }),
+                    Some(Kind::Uuid(uuid)) => json!({ "uuid": uuid }),
+                    Some(Kind::Key(key)) => json!({ "key": key }),
+                },
+            };
+            assert_eq!(found, *expected, "{column}, row {row}");
+        }
+    }
+}
+
+#[test]
+fn numbers_are_exact_or_refused() {
+    for (column, expected) in golden("numbers.json") {
+        let mapping = Mapping { payload_fields: Some(vec![column.clone()]), ..mapping() };
+        for (row, (document, expected)) in
+            documents("numbers.parquet", &mapping).into_iter().zip(expected.as_array().unwrap()).enumerate()
+        {
+            // What is whole is an integer, as the server has it.
+            let limits = PayloadLimits { bytes: 1 << 20, depth: 32 };
+            let found = document.map_err(|rejection| rejection.field).and_then(|document| {
+                payload(None, &document.payload_json, limits).map_err(|fault| fault.field.replace("payload.", ""))
+            });
+            match found {
+                Ok(payload) => assert_eq!(payload[&column], *expected, "{column}, row {row}"),
+                Err(field) => {
+                    assert_eq!(*expected, json!("refused"), "{column}, row {row}");
+                    assert!(field.starts_with(&column), "{field}");
+                }
+            }
+        }
     }
 }
 

@@ -1,69 +1,144 @@
 //! Values of Parquet → JSON.
 //!
-//! Numbers stay numbers. What JSON has no number for becomes text: whole numbers beyond 2^53, and decimals of more than 15
-//! digits. Times are text in the form of RFC 3339. Bytes are text if they are UTF-8, as some programs write strings, and else
-//! hexadecimal digits. What is no number at all (NaN, infinity) is null.
+//! A number is the number that its text would be in JSON, whatever its type: whole numbers are exact, decimals without a
+//! fraction are whole numbers, others the nearest double. Times are text in the form of RFC 3339. Bytes are text if they
+//! are UTF-8, as some programs write strings, and else hexadecimal digits. What JSON doesn't have (NaN, infinities, a whole
+//! number beyond 64 bits, a map that has a key twice) makes the row no document.
 
 use std::fmt::Write;
-use std::num::ParseFloatError;
 
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
 use parquet::record::Field;
 use parquet::schema::types::Type;
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
 use super::time::{Unit, date, time, timestamp};
-use crate::cli::ingest::mapping::MAX_EXACT;
+use crate::cli::ingest::mapping::malformed;
+use crate::proto::Rejection;
+use crate::types::FieldPath;
 
-/// The most digits that a 64-bit float keeps.
-const EXACT_DIGITS: i32 = 15;
+/// Up to here, each whole number has a 32-bit float of its own. 2^24.
+const MAX_EXACT_F32: f32 = 16_777_216.0;
 
-/// A value of a type; of one that is not known, by what it looks like.
-pub fn to_json(field: Field, of: Option<&Type>) -> Value {
-    match field {
-        Field::Null => Value::Null,
-        Field::Bool(value) => value.into(),
-        Field::Byte(value) => value.into(),
-        Field::Short(value) => value.into(),
-        Field::Int(value) => int(value.into(), of),
-        Field::Long(value) => int(value, of),
-        Field::UByte(value) => value.into(),
-        Field::UShort(value) => value.into(),
-        Field::UInt(value) => value.into(),
-        Field::ULong(value) => whole(value.into(), value),
-        // The shortest digits that are this float: 0.1, and not 0.10000000149011612.
-        Field::Float16(value) => float(value.to_string().parse()),
-        Field::Float(value) => float(value.to_string().parse()),
-        Field::Double(value) => float(Ok(value)),
-        Field::Decimal(value) if value.precision() > EXACT_DIGITS => decimal(value).into(),
-        Field::Decimal(value) => float(decimal(value).parse()),
-        Field::Str(text) => text.into(),
-        Field::Bytes(bytes) => binary(bytes.data(), of),
-        Field::Date(days) => date(days.into()).into(),
-        Field::TimeMillis(count) => time(count.into(), Unit::Millis).into(),
-        Field::TimeMicros(count) => time(count, Unit::Micros).into(),
-        Field::TimestampMillis(count) => timestamp(count, Unit::Millis, is_utc(of)).into(),
-        Field::TimestampMicros(count) => timestamp(count, Unit::Micros, is_utc(of)).into(),
-        Field::Group(row) => {
-            let to_entry = |(name, field): (String, Field)| {
-                let value = to_json(field, child(of, &name));
-                (name, value)
-            };
-            Value::Object(row.into_columns().into_iter().map(to_entry).collect())
+/// Converts the values of a row.
+#[derive(Debug, Default)]
+pub struct Converter {
+    /// The first value that can't be a document's.
+    pub problem: Option<Rejection>,
+}
+
+impl Converter {
+    /// The value of a column that holds ids: a float that may have been rounded is none.
+    pub fn id(&mut self, field: Field, of: &Type) -> Value {
+        let name = of.name();
+        match &field {
+            Field::Float(value) if value.abs() > MAX_EXACT_F32 => {
+                let problem =
+                    format!("{value} is a 32-bit float beyond 2^24, which may have been rounded; write integers");
+                self.reject(&FieldPath::new(name), problem, &value.to_string())
+            }
+            _ => self.value(field, Some(of), &FieldPath::new(name)),
         }
-        Field::ListInternal(list) => {
-            Value::Array(list.elements().iter().map(|field| to_json(field.clone(), element(of))).collect())
+    }
+
+    /// A value of a type; of one that is not known, by what it looks like.
+    pub fn value(&mut self, field: Field, of: Option<&Type>, path: &FieldPath<'_>) -> Value {
+        match field {
+            Field::Null => Value::Null,
+            Field::Bool(value) => value.into(),
+            Field::Byte(value) => value.into(),
+            Field::Short(value) => value.into(),
+            Field::Int(value) => int(value.into(), of),
+            Field::Long(value) => int(value, of),
+            Field::UByte(value) => value.into(),
+            Field::UShort(value) => value.into(),
+            Field::UInt(value) => value.into(),
+            Field::ULong(value) => value.into(),
+            // The shortest digits that are this float: 0.1, and not 0.10000000149011612.
+            Field::Float16(value) => self.float(&value.to_string(), path),
+            Field::Float(value) => self.float(&value.to_string(), path),
+            Field::Double(value) => self.float(&value.to_string(), path),
+            Field::Decimal(value) => self.decimal(&Field::Decimal(value).to_string(), path),
+            Field::Str(text) => text.into(),
+            Field::Bytes(bytes) => binary(bytes.data(), of),
+            Field::Date(days) => date(days.into()).into(),
+            Field::TimeMillis(count) => time(count.into(), Unit::Millis).into(),
+            Field::TimeMicros(count) => time(count, Unit::Micros).into(),
+            Field::TimestampMillis(count) => timestamp(count, Unit::Millis, is_utc(of)).into(),
+            Field::TimestampMicros(count) => timestamp(count, Unit::Micros, is_utc(of)).into(),
+            Field::Group(row) => {
+                let fields = row.into_columns().into_iter();
+                self.object(fields.map(|(name, field)| (name.clone(), field, child(of, &name))), path)
+            }
+            Field::ListInternal(list) => {
+                let elements = list.elements().iter().enumerate();
+                let elements = elements.map(|(i, field)| self.value(field.clone(), element(of), &path.element(i)));
+                Value::Array(elements.collect())
+            }
+            Field::MapInternal(map) => {
+                let (key_type, value_type) = (entry(of, 0), entry(of, 1));
+                let mut entries = Vec::with_capacity(map.entries().len());
+                for (key, value) in map.entries() {
+                    let name = match self.value(key.clone(), key_type, path) {
+                        Value::String(name) => name,
+                        other => other.to_string(),
+                    };
+                    entries.push((name, value.clone(), value_type));
+                }
+                self.object(entries.into_iter(), path)
+            }
         }
-        Field::MapInternal(map) => {
-            let (key_type, value_type) = (entry(of, 0), entry(of, 1));
-            let name = |key: &Field| match to_json(key.clone(), key_type) {
-                Value::String(name) => name,
-                other => other.to_string(),
-            };
-            let entries = map.entries().iter();
-            Value::Object(entries.map(|(key, value)| (name(key), to_json(value.clone(), value_type))).collect())
+    }
+
+    fn object<'a>(
+        &mut self,
+        entries: impl Iterator<Item = (String, Field, Option<&'a Type>)>,
+        path: &FieldPath<'_>,
+    ) -> Value {
+        let mut fields = Map::new();
+        for (name, field, of) in entries {
+            let value = self.value(field, of, &path.field(&name));
+            if fields.contains_key(&name) {
+                self.reject(&path.field(&name), format!("the key `{name}` is there twice; give each key once"), "");
+            }
+            fields.insert(name, value);
         }
+        Value::Object(fields)
+    }
+
+    fn float(&mut self, digits: &str, path: &FieldPath<'_>) -> Value {
+        match digits.parse().ok().and_then(Number::from_f64) {
+            Some(number) => Value::Number(number),
+            None => {
+                let problem =
+                    format!("it is {digits}, which is no number that can be stored; write null, or leave it out");
+                self.reject(path, problem, digits)
+            }
+        }
+    }
+
+    /// A decimal by its digits, not by the digits that its type allows.
+    fn decimal(&mut self, digits: &str, path: &FieldPath<'_>) -> Value {
+        let shortened = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
+        if shortened.contains('.') {
+            return self.float(shortened, path);
+        }
+        let signed = shortened.parse::<i64>().map(Number::from);
+        match signed.or_else(|_| shortened.parse::<u64>().map(Number::from)) {
+            Ok(number) => Value::Number(number),
+            Err(_) => {
+                let problem =
+                    format!("{shortened} does not fit 64 bits, so it can't be stored exactly; make it a string");
+                self.reject(path, problem, shortened)
+            }
+        }
+    }
+
+    /// Notes what is wrong; gives what is shown in its place.
+    fn reject(&mut self, path: &FieldPath<'_>, problem: String, shown: &str) -> Value {
+        self.problem.get_or_insert_with(|| malformed(&path.to_string(), problem));
+        shown.into()
     }
 }
 
@@ -72,20 +147,8 @@ fn int(value: i64, of: Option<&Type>) -> Value {
     match of.and_then(|of| of.get_basic_info().logical_type_ref()) {
         Some(LogicalType::Timestamp(kind)) => timestamp(value, unit(kind.unit), kind.is_adjusted_to_u_t_c).into(),
         Some(LogicalType::Time(kind)) => time(value, unit(kind.unit)).into(),
-        _ => whole(value.into(), value.unsigned_abs()),
+        _ => value.into(),
     }
-}
-
-fn whole(number: Number, size: u64) -> Value {
-    if size > MAX_EXACT { number.to_string().into() } else { number.into() }
-}
-
-fn float(value: Result<f64, ParseFloatError>) -> Value {
-    value.ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
-}
-
-fn decimal(value: parquet::data_type::Decimal) -> String {
-    Field::Decimal(value).to_string().trim_end_matches('.').to_owned()
 }
 
 fn binary(bytes: &[u8], of: Option<&Type>) -> Value {

@@ -1,0 +1,305 @@
+//! JSON text of documents, read the same way wherever it comes from: lines of files, cells of tables, `payload_json`.
+//!
+//! Stricter than serde_json, which drops all but the last of equal keys and rounds whole numbers beyond 64 bits: here
+//! both are errors, with the path of the value.
+
+mod path;
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+pub use self::path::path_at;
+
+/// From here on, a double may stand for a whole number that 64 bits don't hold. 2^63.
+const BEYOND_64_BITS: f64 = 9_223_372_036_854_775_808.0;
+
+/// Up to here, each whole number has a double of its own. 2^53.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// What is wrong with a JSON text, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct JsonError {
+    /// Such as `tags[3].name`; empty for the whole.
+    pub path: String,
+    pub problem: String,
+}
+
+/// Parses one JSON value. Nested at most 127 levels deep, which is serde_json's bound.
+///
+/// # Errors
+/// If it is not JSON, if an object has a key twice, if a whole number is beyond -2^63 … 2^64 - 1, or if a number is
+/// beyond the range of doubles.
+pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
+    let has_large = Cell::new(false);
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Strict { has_large: &has_large }.deserialize(&mut reader);
+    let value = value
+        .and_then(|value| reader.end().map(|()| value))
+        .map_err(|error| JsonError { path: path_at(text, error.line(), error.column()), problem: error.to_string() })?;
+    match has_large.get().then(|| oversized_integer(text)).flatten() {
+        None => Ok(value),
+        Some((number, end)) => {
+            let problem = format!("{number} does not fit 64 bits, so it can't be stored exactly; make it a string");
+            Err(JsonError { path: path_at(text, 1, end), problem })
+        }
+    }
+}
+
+/// Parses one JSON object.
+///
+/// # Errors
+/// As [`parse`], or if it is another value.
+pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
+    match parse(text)? {
+        Value::Object(fields) => Ok(fields),
+        other => {
+            let problem = format!("it is {}, not a JSON object", kind(&other));
+            Err(JsonError { path: String::new(), problem })
+        }
+    }
+}
+
+/// What a value is, in an error.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A double as the number that it is: whole numbers within 64 bits are integers, so that `1`, `1.0` and `1e0` are one
+/// number and filters on integers match all of them. `None` for what is not finite.
+pub fn number(double: f64) -> Option<Number> {
+    if double.fract() == 0.0 && (-BEYOND_64_BITS..BEYOND_64_BITS).contains(&double) {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 64 bits")]
+        return Some((double as i64).into());
+    }
+    Number::from_f64(double)
+}
+
+/// The natural number that an id written as a double stands for. Beyond 2^53 it may have been rounded, so that two
+/// ids would become one.
+pub fn whole_id(double: f64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and within 53 bits")]
+    (double.fract() == 0.0 && (0.0..=MAX_EXACT).contains(&double)).then_some(double as u64)
+}
+
+/// Whether a double holds a whole number exactly.
+pub fn is_exact(whole: i64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "the loss is what is looked for")]
+    let double = whole as f64;
+    // In 128 bits, for 2^63 is one more than i64 has.
+    double as i128 == i128::from(whole)
+}
+
+/// Reads a value, and notes whether a double is so large that it may have been a whole number.
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    has_large: &'a Cell<bool>,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        if value.abs() >= BEYOND_64_BITS {
+            self.has_large.set(true);
+        }
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(self)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if fields.contains_key(&name) {
+                return Err(A::Error::custom(format!("the key `{name}` is there twice; give each key once")));
+            }
+            let value = map.next_value_seed(self)?;
+            fields.insert(name, value);
+        }
+        Ok(Value::Object(fields))
+    }
+}
+
+/// The first number that is written as a whole number and that neither 64 signed nor 64 unsigned bits hold, and where it
+/// ends. `text` is JSON. serde_json gives such a number as a double, rounded, as it gives `1e30`, which is one.
+fn oversized_integer(text: &[u8]) -> Option<(&str, usize)> {
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        let rest = text.get(at..).unwrap_or_default();
+        let length = match byte {
+            b'"' => string_length(rest),
+            b'-' | b'0'..=b'9' => {
+                let is_of_number = |byte: &&u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+                let length = rest.iter().take_while(is_of_number).count();
+                let number = rest.get(..length).and_then(|number| std::str::from_utf8(number).ok()).unwrap_or_default();
+                let is_whole = !number.contains(['.', 'e', 'E']);
+                if is_whole && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
+                    return Some((number, at + length));
+                }
+                length
+            }
+            _ => 1,
+        };
+        at += length;
+    }
+    None
+}
+
+/// The length of a string with both its quotes.
+fn string_length(text: &[u8]) -> usize {
+    let mut escaped = true;
+    let end = text.iter().position(|&byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn problem(text: &str) -> (String, String) {
+        let JsonError { path, problem } = parse(text.as_bytes()).unwrap_err();
+        (path, problem)
+    }
+
+    #[test]
+    fn what_would_be_changed_silently_is_refused_with_its_path() {
+        for (text, path, part) in [
+            (r#"{"a": 1, "b": {"c": 1, "c": 1}}"#, "b.c", "the key `c` is there twice"),
+            (r#"{"": 1, "": 1}"#, "", "the key `` is there twice"),
+            (r#"{"\u0061": 1, "a": 2}"#, "a", "the key `a` is there twice"),
+            (
+                r#"{"x\"1": [1, {"n": 18446744073709551616}]}"#,
+                "x\\\"1[1].n",
+                "18446744073709551616 does not fit 64 bits",
+            ),
+            (r#"[-9223372036854775809]"#, "[0]", "make it a string"),
+            ("{\"a\":\n1,\n\"b\": 100000000000000000000000}", "b", "does not fit"),
+            (r#"{"a": 1e999}"#, "a", "number out of range"),
+            (r#"{"a": NaN}"#, "a", "expected value"),
+            (r#"{"a": "\ud800"}"#, "a", "surrogate"),
+            (r#"{"a": 1} 2"#, "", "trailing characters"),
+        ] {
+            let found = problem(text);
+            assert_eq!(found.0, path, "{text}: {}", found.1);
+            assert!(found.1.contains(part), "{text}: {}", found.1);
+        }
+        assert!(parse_object(b"[1]").unwrap_err().problem.contains("a list, not a JSON object"));
+        assert!(problem(&"[".repeat(200)).1.contains("recursion limit"));
+    }
+
+    #[test]
+    fn numbers_of_64_bits_and_doubles_are_taken_as_they_are() {
+        let text = r#"[9223372036854775807, 18446744073709551615, -9223372036854775808, 1e30, 1.0, -0, 0.1, "18446744073709551616"]"#;
+        let expected = json!([i64::MAX, u64::MAX, i64::MIN, 1e30, 1.0, -0.0, 0.1, "18446744073709551616"]);
+        assert_eq!(parse(text.as_bytes()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        for (double, text) in [
+            (1.0, "1"),
+            (-0.0, "0"),
+            (1e18, "1000000000000000000"),
+            (-9_223_372_036_854_775_808.0, "-9223372036854775808"),
+            (9_223_372_036_854_775_808.0, "9.223372036854776e+18"),
+            (0.5, "0.5"),
+        ] {
+            assert_eq!(number(double).unwrap().to_string(), text);
+        }
+        assert_eq!(number(f64::NAN), None);
+        assert_eq!([7.0, 0.0, MAX_EXACT].map(whole_id), [Some(7), Some(0), Some(1 << 53)]);
+        assert_eq!([7.5, -1.0, MAX_EXACT + 2.0, f64::NAN, f64::INFINITY].map(whole_id), [None; 5]);
+        assert!([0, 1 << 53, i64::MIN, 1 << 62].into_iter().all(is_exact));
+        assert!(![(1 << 53) + 1, i64::MAX, i64::MIN + 1].into_iter().any(is_exact));
+    }
+
+    proptest! {
+        /// Law: what serde_json writes is read as it was, digit by digit.
+        #[test]
+        fn reads_what_is_written(doubles: Vec<f64>, wholes: Vec<i64>, naturals: Vec<u64>, texts: Vec<String>) {
+            let doubles: Vec<_> = doubles.into_iter().filter(|double| double.is_finite()).collect();
+            let value = json!({ "doubles": doubles, "wholes": wholes, "naturals": naturals, "texts": texts });
+            prop_assert_eq!(parse(value.to_string().as_bytes()).unwrap(), value);
+        }
+
+        /// Law: a whole number is taken exactly if 64 bits hold it, and refused otherwise; never rounded.
+        #[test]
+        fn whole_numbers_are_exact_or_refused(number: i128, digits in 1_u32..39) {
+            let number = number % 10_i128.pow(digits);
+            let fits = i64::try_from(number).is_ok() || u64::try_from(number).is_ok();
+            match parse(format!("[{number}]").as_bytes()) {
+                Ok(value) => {
+                    prop_assert!(fits);
+                    prop_assert_eq!(value.to_string(), format!("[{number}]"));
+                }
+                Err(_) => prop_assert!(!fits),
+            }
+        }
+
+        #[test]
+        fn takes_any_bytes(text: Vec<u8>) {
+            let _ = parse(&text);
+            oversized_integer(&text);
+        }
+    }
+}

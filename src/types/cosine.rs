@@ -1,0 +1,63 @@
+//! Dense vectors that stores compare by the cosine of their angle, and therefore keep at length 1.
+
+/// Squared lengths that a store's 32-bit arithmetic can divide by. Qdrant's engine leaves vectors of a squared length
+/// below 2^-23 as they are, and makes zeros of those whose square overflows.
+const DIVISIBLE: std::ops::RangeInclusive<f64> = 1e-6..=1e38;
+
+/// Brings a vector to length 1, computed in 64 bits, where a store would fail to: then every vector but the zero vector
+/// is kept at length 1. Others are left to the store.
+pub fn normalize_extreme(values: &mut [f32]) {
+    let squared: f64 = values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    if squared == 0.0 || DIVISIBLE.contains(&squared) {
+        return;
+    }
+    let length = squared.sqrt();
+    for value in values {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 1; the rounding is that of the store's vectors")]
+        let normalized = (f64::from(*value) / length) as f32;
+        *value = normalized;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn length(values: &[f32]) -> f32 {
+        values.iter().map(|value| value * value).sum::<f32>().sqrt()
+    }
+
+    proptest! {
+        /// Law: whatever its length, a vector other than zero can be brought to length 1 in 32 bits afterwards, and keeps
+        /// its direction.
+        #[test]
+        fn a_store_can_normalize_what_comes_out(values in prop::collection::vec(-1.0_f32..1.0, 1..20), exponent in -126_i32..127) {
+            let mut scaled: Vec<f32> = values.iter().map(|value| value * 2_f32.powi(exponent)).collect();
+            prop_assume!(scaled.iter().any(|value| value.abs() > f32::MIN_POSITIVE));
+            let largest = scaled.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+            let directions: Vec<f32> = scaled.iter().map(|value| value / largest).collect();
+            normalize_extreme(&mut scaled);
+            let length = length(&scaled);
+            prop_assert!(length.is_finite() && length * length >= f32::EPSILON, "{length}");
+            let largest = scaled.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+            for (value, direction) in scaled.iter().zip(directions) {
+                prop_assert!((value / largest - direction).abs() < 1e-3, "{value} {direction}");
+            }
+        }
+    }
+
+    #[test]
+    fn usual_vectors_are_left_to_the_store() {
+        for values in [[0.0, 0.0], [3.0, 4.0], [1e-2, 0.0], [1e18, 1e18]] {
+            let mut after = values;
+            normalize_extreme(&mut after);
+            assert_eq!(after, values);
+        }
+        for mut values in [[3e38, 3e38], [1e-30, 1e-30], [f32::MIN_POSITIVE / 4.0; 2]] {
+            normalize_extreme(&mut values);
+            assert!((length(&values) - 1.0).abs() < 1e-6, "{values:?}");
+        }
+    }
+}
