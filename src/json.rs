@@ -236,7 +236,7 @@ mod tests {
             ("{\"a\":\n1,\n\"b\": 100000000000000000000000}", "b", "does not fit"),
             (r#"{"a": 1e999}"#, "a", "number out of range"),
             (r#"{"a": NaN}"#, "a", "expected value"),
-            (r#"{"a": "\ud800"}"#, "a", "surrogate"),
+            (r#"{"a": "\ud800 "}"#, "a", "hex escape"),
             (r#"{"a": 1} 2"#, "", "trailing characters"),
         ] {
             let found = problem(text);

@@ -107,7 +107,7 @@ mod tests {
         read(&descriptor(name), json.as_bytes(), &mut wire).map(|()| wire.into())
     }
 
-    /// A value with all numbers as floats: whole numbers of payloads are written as such here.
+    /// A value with all numbers as floats: prost-reflect writes some whole ones so.
     fn loose(value: Value) -> Value {
         match value {
             Value::Number(number) => number.as_f64().into(),
@@ -138,8 +138,7 @@ mod tests {
             ("NumberRange", r#"{"lt": 1e300, "gt": -7, "gte": "-Infinity", "lte": "1e-3"}"#),
             (
                 "Document",
-                r#"{"id": {"num": 18446744073709551615}, "text": "x", "payload": {"a": [1, 2.5, null, true, "é",
-                {"b": []}, [[]], {}], "": -9007199254740993, "n": null}, "dense_vectors": {"d": {"values": [0, 1]}, "e": {}}}"#,
+                r#"{"id": {"num": 18446744073709551615}, "text": "x", "dense_vectors": {"d": {"values": [0, 1]}, "e": {}}}"#,
             ),
             ("Document", r#"{"payload": null, "text": null}"#),
             (
@@ -161,7 +160,11 @@ mod tests {
             let written = serde_json::from_slice(&written).unwrap();
             // Times are only sent, never given.
             if name != "TimeRange" {
-                let expected = serde_json::from_slice(&write_dynamic(&expected).unwrap()).unwrap();
+                let mut expected: Value = serde_json::from_slice(&write_dynamic(&expected).unwrap()).unwrap();
+                // A payload has but one form here.
+                if let Some(fields) = expected.as_object_mut() {
+                    fields.retain(|name, _| !["payload_format", "payload_json"].contains(&name.as_str()));
+                }
                 assert_eq!(loose(written), loose(expected), "{json}");
             }
         }
@@ -169,9 +172,9 @@ mod tests {
 
     #[test]
     fn payloads_come_back_as_they_were() {
-        let json = r#"{"id":{"num":18446744073709551615},"text":"x","payload":{"a":[1,2.5,null,true,"é",{},[]]},"dense_vectors":{}}"#;
+        let json = r#"{"id":{"num":18446744073709551615},"text":"x","payload":{"a": [1,2.50,null,true,"\u00e9",{},[]], "n":-9223372036854775808},"dense_vectors":{}}"#;
         assert_eq!(write(&descriptor("Document"), &wire("Document", json).unwrap()).unwrap(), json.as_bytes());
-        for broken in [&b"\x0a"[..], b"\x0a\x05a", b"\x12\x01\xff", b"\x0b", b"\x1a\x01\x0a"] {
+        for broken in [&b"\x0a"[..], b"\x0a\x05a", b"\x12\x01\xff", b"\x0b", b"\x2a\x01\xff"] {
             write(&descriptor("Document"), &Bytes::from_static(broken)).unwrap_err();
         }
     }
@@ -209,8 +212,17 @@ mod tests {
             assert_eq!((fault.reason, fault.field.as_str()), (Reason::InvalidArgument, field), "{json}: {fault}");
             assert!(fault.message.contains(problem) && fault.message.contains("SearchRequest"), "{json}: {fault}");
         }
-        let deep = format!("{}{}", r#"{"a":"#.repeat(200), "}".repeat(200));
-        let fault = wire("Document", &format!(r#"{{"payload": {deep}}}"#)).unwrap_err();
-        assert!(fault.message.contains("recursion limit"), "{fault}");
+        for (payload, problem) in [
+            ("[1]", "invalid type: sequence, expected an object"),
+            ("\"{}\"", "invalid type: string, expected an object"),
+            ("7", "invalid type: number, expected an object"),
+            ("true", "invalid type: boolean, expected an object"),
+            ("{\"a\": }", "expected value"),
+        ] {
+            let fault = wire("Document", &format!(r#"{{"text": "a", "payload": {payload}}}"#)).unwrap_err();
+            assert!(fault.message.contains(problem) && fault.field.starts_with("payload"), "{fault:?}");
+        }
+        let fault = wire("Document", r#"{"payload_json": "{}"}"#).unwrap_err();
+        assert!(fault.message.contains("unrecognized field name 'payload_json'"), "{fault}");
     }
 }

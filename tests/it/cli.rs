@@ -25,14 +25,14 @@ fn command<S: AsRef<OsStr>>(folder: &Path, server: &str, arguments: impl IntoIte
 }
 
 /// What a run of the binary left.
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Run {
-    fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }
 }
@@ -48,7 +48,7 @@ impl From<Output> for Run {
 }
 
 /// Runs the binary to its end.
-async fn run(folder: &Path, server: &str, arguments: &[&str]) -> Run {
+pub async fn run(folder: &Path, server: &str, arguments: &[&str]) -> Run {
     run_with_input(folder, server, arguments, "").await
 }
 

@@ -6,6 +6,7 @@
 mod api;
 mod cli;
 mod delivery;
+mod doors;
 mod edge_store;
 mod fuzz_corpora;
 mod golden;
@@ -18,3 +19,4 @@ mod readme;
 mod security;
 mod store_contract;
 mod support;
+mod upgrade;

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance as QdrantDistance, VectorParamsBuilder};
+use qdrant_edge::{PointStructPersisted, VectorPersisted, VectorStructPersisted};
 use serde_json::json;
-use splade_sidecar::store::{QdrantConfig, QdrantStore, SearchQuery, StoreError, VectorStore};
+use splade_sidecar::store::{QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError, VectorStore};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Point, PointId, Sharding, SparseVector,
+    StoredPoint,
 };
 use tonic::Status;
 
@@ -174,6 +176,49 @@ async fn a_payload_may_be_nested_deep_but_not_without_end() {
         let error = store.upsert(&name, "terms", &[nested(200)]).await.unwrap_err();
         assert!(matches!(&error, StoreError::Refused(message) if message.contains("recursion limit")), "{error:?}");
     }
+}
+
+/// Another writer's point must not take a page with it.
+#[tokio::test]
+async fn a_payload_that_cannot_be_read_is_left_out_alone() {
+    let (server, store) = docs().await;
+    for id in 1..=20 {
+        let payload = [("n".to_owned(), json!(id))].into_iter().collect();
+        store.upsert("docs", "terms", &[Point { payload, ..point(id) }]).await.unwrap();
+    }
+    let deep = (0..60).fold(json!(1), |inner, _| json!({ "a": inner }));
+    let terms = VectorPersisted::Sparse(qdrant_edge::SparseVector { indices: vec![7, 9], values: vec![1.0, 0.0] });
+    let foreign = |id| PointStructPersisted {
+        id: qdrant_edge::PointId::NumId(id),
+        vector: VectorStructPersisted::Named([("terms".to_owned(), terms.clone())].into()),
+        payload: Some(qdrant_edge::Payload(json!({ "deep": deep }).as_object().unwrap().clone())),
+    };
+    server.put("docs", vec![foreign(5), foreign(30)]);
+
+    let unreadable = [DocumentId::Num(5), DocumentId::Num(30)];
+    let check = |points: Vec<StoredPoint>| {
+        for point in points {
+            let is_foreign = unreadable.contains(&point.id);
+            assert_eq!(point.payload_unreadable, is_foreign, "{point:?}");
+            assert_eq!(point.payload.contains_key("n"), !is_foreign, "{point:?}");
+        }
+    };
+    let found = store.search("docs", SearchQuery { limit: 50, with_vector: true, ..query() }).await.unwrap();
+    assert_eq!(found.len(), 21);
+    check(found);
+    let scroll = ScrollFrom { from: None, limit: 50, dense: Vec::new() };
+    let page = store.scroll("docs", scroll).await.unwrap();
+    assert_eq!(page.points.len(), 21);
+    check(page.points);
+    let ids: Vec<_> = (1..=30).map(PointId::Num).collect();
+    let got = store.retrieve("docs", "terms", &ids).await.unwrap();
+    assert_eq!(got.len(), 21);
+    // A weight of zero is none.
+    let foreign = got.iter().find(|point| point.id == DocumentId::Num(30)).unwrap();
+    assert_eq!(foreign.sparse.as_ref().unwrap().indices(), [7]);
+    check(got);
+    let without = SearchQuery { limit: 50, with_payload: false, ..query() };
+    assert!(store.search("docs", without).await.unwrap().iter().all(|point| !point.payload_unreadable));
 }
 
 #[tokio::test]

@@ -224,8 +224,6 @@ fn parse(text: &[u8]) -> Result<Vec<Entry>, String> {
 mod tests {
     use super::*;
 
-    const GOLDEN_REWRITING: &str = "";
-
     fn ids(numbers: &[u64]) -> Vec<PointId> {
         numbers.iter().copied().map(PointId::NumId).collect()
     }
@@ -282,7 +280,7 @@ mod tests {
         let golden = [
             r#"{"Upserted":[18446744073709551615,"6ba7b811-9dad-11d1-80b4-00c04fd430c8"]}"#,
             r#"{"Deleted":[0]}"#,
-            GOLDEN_REWRITING,
+            r#"{"Rewriting":[{"id":3,"vector":{},"payload":{"value":7}}]}"#,
         ];
         for (entry, golden) in entries.into_iter().zip(golden) {
             assert_eq!(serde_json::to_string(&entry).unwrap(), golden);

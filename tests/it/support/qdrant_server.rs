@@ -21,6 +21,7 @@ mod wire;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
+use qdrant_edge::PointStructPersisted;
 use tokio::runtime::{Builder, Runtime};
 
 pub use self::counters::Counters;
@@ -89,6 +90,11 @@ impl QdrantServer {
     /// Waits until what was seen meets the condition, and returns it.
     pub async fn wait_until(&self, condition: impl FnMut(&Counters) -> bool) -> Counters {
         self.service.counts().wait_until(condition).await
+    }
+
+    /// Puts points into a collection past the protocol, as Qdrant's HTTP API does, which takes what this server can't read.
+    pub fn put(&self, collection: &str, points: Vec<PointStructPersisted>) {
+        self.service.database().get(collection).unwrap().upsert(points).unwrap();
     }
 
     /// Stops listening and breaks every connection, and returns when that is done. The data stays.

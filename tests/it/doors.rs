@@ -1,0 +1,68 @@
+//! One input is one document, whichever way it comes in: gRPC with either form of a payload, JSON over HTTP, the
+//! command line with each format of files. On both stores.
+
+mod ids;
+mod numbers;
+mod oddities;
+
+use std::path::Path;
+
+use serde_json::Value;
+use splade_sidecar::proto::document_id::Kind;
+use splade_sidecar::proto::{DocumentId, ListDocumentsRequest, PayloadFormat, StoredDocument};
+
+use crate::support::endpoint::Endpoint;
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::sidecar::Sidecar;
+
+/// Tries the same on both stores, on servers with every door.
+async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
+    let qdrant = QdrantServer::start();
+    for store in [&[] as &[&str], &["--qdrant-url", &qdrant.url()]] {
+        let sidecar = Sidecar::start(&[&["--http-listen", "127.0.0.1:0"], store].concat()).await;
+        test(&sidecar).await;
+        sidecar.end().await;
+    }
+}
+
+/// All documents of a collection, with payloads in that form.
+async fn stored(server: &Endpoint, collection: &str, format: PayloadFormat) -> Vec<StoredDocument> {
+    let request = ListDocumentsRequest {
+        collection: collection.to_owned(),
+        page_size: 1_000,
+        payload_format: format.into(),
+        ..ListDocumentsRequest::default()
+    };
+    let page = server.index().await.list_documents(request).await.unwrap().into_inner();
+    assert_eq!(page.next_page_token, "");
+    page.documents
+}
+
+/// The payload of the document whose text that is.
+async fn payload_of(server: &Endpoint, collection: &str, text: &str) -> Value {
+    let documents = stored(server, collection, PayloadFormat::Json).await;
+    let mut payloads = documents.iter().map(|document| serde_json::from_str::<Value>(&document.payload_json).unwrap());
+    let mut payload = payloads.rfind(|payload| payload["text"] == text).unwrap();
+    payload.as_object_mut().unwrap().remove("text");
+    payload
+}
+
+/// Runs `ingest` on a file; gives its exit status and the rejected lines.
+async fn ingest(server: &Endpoint, folder: &Path, file: &str, content: &str, flags: &[&str]) -> (i32, Vec<Value>) {
+    std::fs::write(folder.join(file), content).unwrap();
+    let address = format!("http://{}", server.address);
+    let arguments = [&["ingest", file, "--create-collection"], flags].concat();
+    let run = crate::cli::run(folder, &address, &arguments).await;
+    assert!(run.code < 2, "{}", run.stderr);
+    let rejects = std::fs::read_to_string(folder.join(format!("{file}.rejects.jsonl"))).unwrap_or_default();
+    (run.code, rejects.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// An id as the table of ids writes it.
+fn written(id: &DocumentId) -> Value {
+    match id.kind.as_ref().unwrap() {
+        Kind::Num(num) => serde_json::json!({ "num": num.to_string() }),
+        Kind::Uuid(uuid) => serde_json::json!({ "uuid": uuid }),
+        Kind::Key(key) => serde_json::json!({ "key": key }),
+    }
+}

@@ -1,0 +1,175 @@
+//! Inputs that each door could take otherwise: equal keys, texts that show nothing, numbers that are none, vectors of
+//! extreme lengths, empty keys, payload fields with the names of ours.
+
+use serde_json::{Value, json};
+use splade_sidecar::proto::{
+    CollectionOptions, DenseVector, DenseVectorOptions, Document, DocumentResult, EncodeRequest, IngestOptions,
+    ListDocumentsRequest,
+};
+use tempfile::TempDir;
+use tonic::Code;
+
+use super::{ingest, on_both_stores, payload_of};
+use crate::support::documents::{document, num, options};
+use crate::support::http1::Client;
+use crate::support::sidecar::Sidecar;
+
+/// The reason and the field of a rejection.
+fn why(result: &DocumentResult) -> (String, String) {
+    result.rejection.as_ref().map(|why| (why.reason.clone(), why.field.clone())).unwrap_or_default()
+}
+
+/// A document's text and payload, as JSON, that every door refuses, with the reason and the field.
+const REFUSED: &[(&str, &str, &str, &str)] = &[
+    ("a text", r#"{"a": 1, "a": 2}"#, "INVALID_ARGUMENT", "payload.a"),
+    ("a text", r#"{"a": [{"b": 1, "c": 1, "b": 1}]}"#, "INVALID_ARGUMENT", "payload.a[0].b"),
+    ("a text", r#"{"": 1, "\u0000": 1, "": 1}"#, "INVALID_ARGUMENT", "payload"),
+    ("a text", r#"{"_splade_digest": "x"}"#, "INVALID_ARGUMENT", "payload._splade_digest"),
+    ("a text", r#"{"_spladelike": 1}"#, "INVALID_ARGUMENT", "payload._spladelike"),
+    ("", "{}", "EMPTY_TEXT", "text"),
+    (" \\n\\t", "{}", "EMPTY_TEXT", "text"),
+    ("\\u200b\\u200d", "{}", "EMPTY_TEXT", "text"),
+    ("\\ufeff", "{}", "EMPTY_TEXT", "text"),
+    ("\\u00ad\\u2060 \\u0000", "{}", "EMPTY_TEXT", "text"),
+    ("\\u3164", "{}", "EMPTY_TEXT", "text"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_door_refuses_all_do() {
+    on_both_stores(async |sidecar: &Sidecar| {
+        let folder = TempDir::new().unwrap();
+        let mut http = Client::connect(sidecar.http.unwrap()).await;
+        for (text, payload, reason, field) in REFUSED {
+            let spoken: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
+            let bad = Document { payload_json: (*payload).to_owned(), ..document(num(1), &spoken) };
+            let results = sidecar.ingest(options("grpc"), vec![bad, document(num(2), "another text")]).await;
+            assert_eq!(why(&results[0]), ((*reason).to_owned(), (*field).to_owned()), "{text} {payload}");
+            assert_eq!(why(&results[1]), Default::default());
+
+            let line = format!("{{\"text\": \"{text}\", \"payload\": {payload}}}\n");
+            let path = "/v1/ingest?collection=lines&create_collection=true";
+            let answer = http.send("PUT", path, "application/x-ndjson", line.as_bytes()).await;
+            let rejection = &answer.lines()[0]["results"][0]["rejection"];
+            assert_eq!((&rejection["reason"], &rejection["field"]), (&json!(reason), &json!(field)), "{line}");
+
+            let fields = payload.trim_start_matches('{');
+            let comma = if fields == "}" { "" } else { ", " };
+            let line = format!("{{\"text\": \"{text}\"{comma}{fields}\n");
+            let flags = ["--collection", "cli", "--rejects", "n.jsonl.rejects.jsonl"];
+            let (code, rejects) = ingest(sidecar, folder.path(), "n.jsonl", &line, &flags).await;
+            assert_eq!((code, rejects.len()), (1, 1), "{line}");
+            let found = rejects[0]["field"].as_str().unwrap();
+            assert_eq!(
+                found.trim_start_matches("payload."),
+                field.trim_start_matches("payload").trim_start_matches('.'),
+                "{line}"
+            );
+        }
+    })
+    .await;
+}
+
+/// Texts of queries and of `Encode` are held to the same rule.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_shows_nothing_is_refused_wherever_texts_are_taken() {
+    let sidecar = Sidecar::start(&[]).await;
+    for text in ["", " ", "\u{feff}\u{200b}", "\u{3164}"] {
+        let request = EncodeRequest { texts: vec!["a".to_owned(), text.to_owned()], ..EncodeRequest::default() };
+        let status = sidecar.encoder().await.encode(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(status.message().contains("blank"), "{}", status.message());
+    }
+    sidecar.end().await;
+}
+
+/// An empty key is a key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn empty_keys_are_kept() {
+    on_both_stores(async |sidecar: &Sidecar| {
+        let folder = TempDir::new().unwrap();
+        let mut http = Client::connect(sidecar.http.unwrap()).await;
+        let expected = json!({"": 1, "a": {"": {"": []}}});
+        let bad = Document { payload_json: expected.to_string(), ..document(num(1), "a text") };
+        assert_eq!(why(&sidecar.ingest(options("grpc"), vec![bad]).await[0]), Default::default());
+        let request = json!({
+            "options": { "collection": "http", "create_collection": true },
+            "documents": [{ "text": "a text", "payload": expected }],
+        });
+        http.post("/v1/upsert", &request).await.ok();
+        let line = r#"{"text": "a text", "": 1, "a": {"": {"": []}}}"#;
+        assert_eq!(ingest(sidecar, folder.path(), "n.jsonl", line, &["--collection", "cli"]).await.0, 0);
+        let table = "text,,a\na text,1,\"{\"\"\"\": {\"\"\"\": []}}\"\n";
+        let flags = ["--collection", "csv", "--csv-types", "=number,a=json"];
+        assert_eq!(ingest(sidecar, folder.path(), "n.csv", table, &flags).await.0, 0);
+        for collection in ["grpc", "http", "cli", "csv"] {
+            assert_eq!(payload_of(sidecar, collection, "a text").await, expected, "{collection}");
+        }
+    })
+    .await;
+}
+
+/// The field that keeps the text belongs to the text.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payload_field_in_the_place_of_the_text_is_refused_unless_it_is_the_text() {
+    on_both_stores(async |sidecar: &Sidecar| {
+        let folder = TempDir::new().unwrap();
+        let with = |payload: Value| Document { payload_json: payload.to_string(), ..document(num(1), "a text") };
+        let results = sidecar.ingest(options("grpc"), vec![with(json!({"text": "another"}))]).await;
+        assert_eq!(why(&results[0]), ("INVALID_ARGUMENT".to_owned(), "payload.text".to_owned()));
+        let results = sidecar.ingest(options("grpc"), vec![with(json!({"text": "a text"}))]).await;
+        assert_eq!(why(&results[0]), Default::default());
+        let elsewhere = IngestOptions { text_key: Some("body".to_owned()), ..options("grpc") };
+        let results = sidecar.ingest(elsewhere, vec![with(json!({"text": "another"}))]).await;
+        assert_eq!(why(&results[0]), Default::default());
+
+        let line = r#"{"body": "a text", "text": "a title"}"#;
+        let flags = ["--collection", "cli", "--text-field", "body"];
+        let (code, rejects) = ingest(sidecar, folder.path(), "n.jsonl", line, &flags).await;
+        assert_eq!((code, &rejects[0]["field"]), (1, &json!("payload.text")));
+        let keep = [&flags[..], &["--text-key", "body"]].concat();
+        assert_eq!(ingest(sidecar, folder.path(), "n.jsonl", line, &keep).await.0, 0);
+    })
+    .await;
+}
+
+/// A vector compared by cosine is kept at length 1, whatever its length; one that is not finite is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dense_vectors_of_any_length_have_their_direction() {
+    on_both_stores(async |sidecar: &Sidecar| {
+        let dense_vectors = [("d".to_owned(), DenseVectorOptions { size: 2, ..DenseVectorOptions::default() })].into();
+        let collection_options = Some(CollectionOptions { dense_vectors, ..CollectionOptions::default() });
+        let options = IngestOptions { collection_options, ..options("docs") };
+        let lengths = [1.0, 1e-3, 1e-12, 1e-30, 1e-40, 1e5, 1e18, 1e20, 1e37];
+        let vector = |values: [f32; 2]| [("d".to_owned(), DenseVector { values: values.to_vec() })].into();
+        let mut documents: Vec<Document> = (1..)
+            .zip(lengths)
+            .map(|(id, length)| Document {
+                dense_vectors: vector([3.0 * length, 4.0 * length]),
+                ..document(num(id), "a text")
+            })
+            .collect();
+        documents.push(Document { dense_vectors: vector([0.0, 0.0]), ..document(num(100), "a text") });
+        for (id, bad) in [(101, f32::NAN), (102, f32::INFINITY)] {
+            documents.push(Document { dense_vectors: vector([1.0, bad]), ..document(num(id), "a text") });
+        }
+        let results = sidecar.ingest(options, documents).await;
+        let (bad, good) = (&results[lengths.len() + 1..], &results[..=lengths.len()]);
+        assert!(good.iter().all(|result| result.rejection.is_none()), "{good:?}");
+        for result in bad {
+            assert_eq!(why(result), ("INVALID_VECTOR".to_owned(), "dense_vectors.d".to_owned()));
+        }
+        let request = ListDocumentsRequest {
+            collection: "docs".to_owned(),
+            with_vectors: true,
+            ..ListDocumentsRequest::default()
+        };
+        for document in sidecar.index().await.list_documents(request).await.unwrap().into_inner().documents {
+            let values = &document.dense_vectors["d"].values;
+            let expected = if document.id == Some(num(100)) { [0.0, 0.0] } else { [0.6, 0.8] };
+            let close =
+                values.iter().zip(expected).all(|(value, expected): (&f32, f32)| (value - expected).abs() < 1e-3);
+            assert!(close, "{:?}: {values:?}", document.id);
+        }
+    })
+    .await;
+}

@@ -1,0 +1,159 @@
+//! What an earlier build stored is read, and a later build's is not misread: see docs/adr/0002-persisted-identities.md.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use splade_sidecar::proto::search_request::Query;
+use splade_sidecar::proto::{
+    DocumentStatus, IngestOptions, ListDocumentsRequest, LongText, PayloadFormat, Pruning, SearchRequest,
+};
+use splade_sidecar::store::{QdrantStore, VectorStore};
+use splade_sidecar::types::{CollectionSpec, Datatype, Fingerprint, Point, PointId, Sharding, SparseVector};
+use tempfile::TempDir;
+use tonic::Code;
+
+use crate::support::documents::{document, num, options};
+use crate::support::failure::Failure;
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::remote_stores::config;
+use crate::support::sidecar::{Sidecar, on_both_stores};
+
+fn fixture() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-0.1.0")
+}
+
+/// The store of version 0.1.0, as it was.
+fn restore(store: &Path) {
+    let sizes: BTreeMap<String, u64> =
+        serde_json::from_slice(&fs::read(fixture().join("sizes.json")).unwrap()).unwrap();
+    for (name, size) in sizes {
+        let path = store.join(&name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(fixture().join(&name), &path).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(size).unwrap();
+    }
+}
+
+/// Searched, listed, and every document unchanged: by the model's real fingerprint and the digests of that build. Skipped
+/// where the model is not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_of_version_0_1_0_is_read_and_unchanged() {
+    let Ok(model) = std::env::var("SPLADE_MODEL_DIR") else {
+        eprintln!("skipped: SPLADE_MODEL_DIR is not set; run scripts/fetch_model.py");
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    restore(&folder.path().join("store"));
+    let sidecar = Sidecar::start_in(folder, &["--model", &format!("tiny={model}")]).await;
+    sidecar.wait_serving().await;
+
+    let request = ListDocumentsRequest {
+        collection: "docs".to_owned(),
+        payload_format: PayloadFormat::Json.into(),
+        ..ListDocumentsRequest::default()
+    };
+    let listed = sidecar.index().await.list_documents(request).await.unwrap().into_inner().documents;
+    let payloads: Vec<Value> =
+        listed.iter().map(|document| serde_json::from_str(&document.payload_json).unwrap()).collect();
+    assert_eq!(payloads.len(), 4);
+    assert!(payloads.contains(&json!({"text": "the wing in a slipstream", "big": 9_007_199_254_740_992_i64})));
+    assert!(payloads.contains(&json!({"text": "no id at all", "f": 1.5e-7, "g": 1e20})));
+
+    let text = fs::read_to_string(fixture().join("docs.jsonl")).unwrap();
+    let run_in = TempDir::new().unwrap();
+    fs::write(run_in.path().join("docs.jsonl"), text).unwrap();
+    let address = format!("http://{}", sidecar.address);
+    let flags = ["ingest", "docs.jsonl", "--collection", "docs", "--skip-unchanged", "--output", "json"];
+    let encoding = ["--long-text", "window", "--window-overlap", "8"];
+    let pruning = ["--prune", "max-terms=64,min-weight=0.05,weight-share=0.9"];
+    let run = crate::cli::run(run_in.path(), &address, &[&flags[..], &encoding, &pruning].concat()).await;
+    assert_eq!(
+        (run.json()["unchanged"].as_u64(), run.json()["indexed"].as_u64()),
+        (Some(4), Some(0)),
+        "{}",
+        run.stdout
+    );
+
+    let request = SearchRequest {
+        collection: "docs".to_owned(),
+        query: Some(Query::Text("volcano".to_owned())),
+        ..SearchRequest::default()
+    };
+    let hits = sidecar.index().await.search(request).await.unwrap().into_inner().hits;
+    assert_eq!(hits[0].payload.as_ref().unwrap().fields["text"].kind.clone().unwrap(), text_of("volcano eruption"));
+    sidecar.end().await;
+}
+
+fn text_of(text: &str) -> prost_types::value::Kind {
+    prost_types::value::Kind::StringValue(text.to_owned())
+}
+
+/// Two releases that write the same bytes share a collection: what the one wrote the other leaves unchanged. Here the
+/// bytes of the older one are those of the golden digests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_digest_of_an_unknown_version_is_a_changed_document() {
+    on_both_stores(async |sidecar: &Sidecar| {
+        let how = IngestOptions {
+            long_text: LongText::Window.into(),
+            window_overlap: Some(8),
+            pruning: Some(Pruning { max_terms: 64, min_weight: 0.05, weight_share: 0.9 }),
+            skip_unchanged: true,
+            ..options("docs")
+        };
+        for expected in [DocumentStatus::Indexed, DocumentStatus::Unchanged] {
+            let results = sidecar.ingest(how.clone(), vec![document(num(1), "a text")]).await;
+            assert_eq!(results[0].status(), expected, "{results:?}");
+        }
+    })
+    .await;
+
+    // On a Qdrant that a later release has written to, too.
+    let server = QdrantServer::start();
+    let sidecar = Sidecar::start(&["--qdrant-url", &server.url()]).await;
+    let skipping = || IngestOptions { skip_unchanged: true, ..options("docs") };
+    sidecar.ingest(skipping(), vec![document(num(1), "a text")]).await;
+    let store = QdrantStore::new(config(&server.url())).unwrap();
+    let later = Point {
+        id: PointId::Num(1),
+        sparse: SparseVector::new(vec![1], vec![1.0]).unwrap(),
+        dense: BTreeMap::new(),
+        payload: [("_splade_digest".to_owned(), json!("2:00112233445566778899aabbccddeeff"))].into_iter().collect(),
+    };
+    store.upsert("docs", "splade", &[later]).await.unwrap();
+    for expected in [DocumentStatus::Indexed, DocumentStatus::Unchanged] {
+        let results = sidecar.ingest(skipping(), vec![document(num(1), "a text")]).await;
+        assert_eq!(results[0].status(), expected, "{results:?}");
+    }
+    sidecar.end().await;
+}
+
+/// A fingerprint that this build can't compare is refused, with what to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fingerprint_of_an_unknown_version_is_refused() {
+    let server = QdrantServer::start();
+    let store = QdrantStore::new(config(&server.url())).unwrap();
+    let spec = CollectionSpec {
+        vector_name: "splade".to_owned(),
+        on_disk_index: false,
+        datatype: Datatype::Float32,
+        dense: BTreeMap::new(),
+        model: "bert-random-tied".to_owned(),
+        fingerprint: Some(Fingerprint("2:00112233".to_owned())),
+        sharding: Sharding::single(),
+    };
+    store.create_collection("docs", &spec).await.unwrap();
+    let sidecar = Sidecar::start(&["--qdrant-url", &server.url()]).await;
+    let request = SearchRequest {
+        collection: "docs".to_owned(),
+        query: Some(Query::Text("a text".to_owned())),
+        ..SearchRequest::default()
+    };
+    let failure = Failure::from(sidecar.index().await.search(request.clone()).await.unwrap_err());
+    assert_eq!((failure.code, failure.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
+    assert!(failure.message.contains("2:00112233") && failure.message.contains("a later one"), "{failure:?}");
+    let anyway = SearchRequest { ignore_fingerprint: true, ..request };
+    sidecar.index().await.search(anyway).await.unwrap();
+    sidecar.end().await;
+}
