@@ -14,7 +14,7 @@ pub struct LimitArgs {
     /// takes none.
     #[arg(long, env = "SPLADE_STREAM_IDLE_TIMEOUT", value_name = "DURATION", default_value = "10m")]
     stream_idle_timeout: String,
-    /// The most bytes of one document's payload.
+    /// Maximum bytes of one document's payload, as JSON without blanks.
     #[arg(long, env = "SPLADE_MAX_PAYLOAD_BYTES", value_name = "SIZE", default_value = "1MiB")]
     max_payload_bytes: String,
     /// How deep a payload may be nested, up to 32.

@@ -212,16 +212,13 @@ mod tests {
             assert_eq!((fault.reason, fault.field.as_str()), (Reason::InvalidArgument, field), "{json}: {fault}");
             assert!(fault.message.contains(problem) && fault.message.contains("SearchRequest"), "{json}: {fault}");
         }
-        for (payload, problem) in [
-            ("[1]", "invalid type: sequence, expected an object"),
-            ("\"{}\"", "invalid type: string, expected an object"),
-            ("7", "invalid type: number, expected an object"),
-            ("true", "invalid type: boolean, expected an object"),
-            ("{\"a\": }", "expected value"),
-        ] {
-            let fault = wire("Document", &format!(r#"{{"text": "a", "payload": {payload}}}"#)).unwrap_err();
-            assert!(fault.message.contains(problem) && fault.field.starts_with("payload"), "{fault:?}");
-        }
+        let fault = wire("Document", r#"{"text": "a", "payload": {"a": }}"#).unwrap_err();
+        assert!(fault.message.contains("expected value") && fault.field.starts_with("payload"), "{fault:?}");
+        let fault = wire("Document", r#"{"payload_json": "{}"}"#).unwrap_err();
+        assert!(fault.message.contains("unrecognized field name 'payload_json'"), "{fault}");
+    }
+}        let fault = wire("Document", r#"{"text": "a", "payload": {"a": }}"#).unwrap_err();
+        assert!(fault.message.contains("expected value") && fault.field.starts_with("payload"), "{fault:?}");
         let fault = wire("Document", r#"{"payload_json": "{}"}"#).unwrap_err();
         assert!(fault.message.contains("unrecognized field name 'payload_json'"), "{fault}");
     }

@@ -11,7 +11,7 @@ use std::fmt;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::payload::{is_hidden, json_field};
@@ -114,7 +114,12 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
     fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
         let Self { field, wire } = self;
         if let Some(text) = json_field(field) {
-            object_text(text.number(), <&RawValue>::deserialize(json)?, wire)?;
+            // Whatever it is: the service parses it, with its bounds, and names the path of what is wrong.
+            let payload = <&RawValue>::deserialize(json)?.get().as_bytes();
+            nested(text.number(), wire, |wire| {
+                wire.extend_from_slice(payload);
+                Ok::<_, D::Error>(())
+            })?;
             return Ok(true);
         }
         let (number, kind) = (field.number(), &field.kind());
@@ -127,24 +132,81 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
     }
 }
 
-/// A payload: the text of an object, which the service parses, with its bounds.
-fn object_text<E: Error>(number: u32, text: &RawValue, wire: &mut Vec<u8>) -> Result<(), E> {
-    let found = match text.get().as_bytes().first() {
-        Some(b'{') => {
+/// One value with its key.
+struct ValueSeed<'a> {
+    number: u32,
+    kind: &'a Kind,
+    wire: &'a mut Vec<u8>,
+}
+
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        let Self { number, kind, wire } = self;
+        match kind {
+            Kind::Message(descriptor) => {
+                nested(number, wire, |wire| MessageSeed { descriptor, wire }.deserialize(json))
+            }
+            Kind::String => nested(number, wire, |wire| ScalarSeed { kind, wire }.deserialize(json)),
+            _ => {
+                encode_key(number, wire_type(kind), wire);
+                ScalarSeed { kind, wire }.deserialize(json)
+            }
+        }
+    }
+}
+
+struct ListVisitor<'a> {
+    number: u32,
+    kind: &'a Kind,
+    wire: &'a mut Vec<u8>,
+}
+
+impl<'de> Visitor<'de> for ListVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Self { number, kind, wire } = self;
+        if is_packed(kind) {
             return nested(number, wire, |wire| {
-                wire.extend_from_slice(text.get().as_bytes());
+                while list.next_element_seed(ScalarSeed { kind, wire })?.is_some() {}
                 Ok(())
             });
         }
-        Some(b'[') => Unexpected::Seq,
-        Some(b'"') => Unexpected::Other("string"),
-        Some(b't' | b'f') => Unexpected::Other("boolean"),
-        _ => Unexpected::Other("number"),
-    };
-    Err(E::invalid_type(found, &"an object"))
+        while list.next_element_seed(ValueSeed { number, kind, wire })?.is_some() {}
+        Ok(())
+    }
 }
 
-/// One value with its key.
+struct MapVisitor<'a> {
+    number: u32,
+    entry: &'a MessageDescriptor,
+    wire: &'a mut Vec<u8>,
+}
+
+impl<'de> Visitor<'de> for MapVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let (key, value) = (self.entry.map_entry_key_field(), self.entry.map_entry_value_field());
+        while let Some(name) = map.next_key::<String>()? {
+            nested(self.number, self.wire, |wire| {
+                nested(key.number(), wire, |wire| put(&key.kind(), Scalar::Text(&name), wire))?;
+                map.next_value_seed(ValueSeed { number: value.number(), kind: &value.kind(), wire })
+            })?;
+        }
+        Ok(())
+    }
+}/// One value with its key.
 struct ValueSeed<'a> {
     number: u32,
     kind: &'a Kind,
