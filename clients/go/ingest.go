@@ -10,13 +10,16 @@ import (
 	"time"
 
 	spladev1 "splade-client/gen/splade/v1"
+
+	"google.golang.org/protobuf/proto"
 )
 
 const (
 	// The most documents that are kept until they are durable, and thereby the most that are sent twice.
 	window = 4096
-	// Documents a message: enough that a message's cost does not matter.
-	batch = 64
+	// A request ends at 64 documents or 1 MiB, so that it is far below the server's 32 MiB (--max-message-bytes).
+	batch      = 64
+	batchBytes = 1 << 20
 	// How often a stream is opened in vain before we give up.
 	attempts = 10
 )
@@ -119,8 +122,8 @@ func (in *Ingester) send(ctx context.Context, stream spladev1.IndexService_Inges
 		return err
 	}
 	for {
-		request := &spladev1.IngestRequest{}
-		for len(request.Documents) < batch {
+		request, size := &spladev1.IngestRequest{}, 0
+		for len(request.Documents) < batch && size < batchBytes {
 			var next *pending
 			if len(unsent) > 0 {
 				next, unsent = unsent[0], unsent[1:]
@@ -130,6 +133,7 @@ func (in *Ingester) send(ctx context.Context, stream spladev1.IndexService_Inges
 				break
 			}
 			request.Documents = append(request.Documents, next.document)
+			size += proto.Size(next.document)
 		}
 		if len(request.Documents) == 0 {
 			return stream.CloseSend()

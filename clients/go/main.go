@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -84,15 +85,25 @@ func search(ctx context.Context, index spladev1.IndexServiceClient, collection, 
 		Collection: collection,
 		Query:      &spladev1.SearchRequest_Text{Text: query},
 		Limit:      5,
+		// With PAYLOAD_FORMAT_STRUCT, integers beyond 2^53 would be rounded.
+		PayloadFormat: spladev1.PayloadFormat_PAYLOAD_FORMAT_JSON,
 	})
 	if err != nil {
 		return err
 	}
 	for _, hit := range response.Hits {
-		text := hit.Payload.GetFields()["text"].GetStringValue()
-		fmt.Printf("%.3f\t%s\t%s\n", hit.Score, FormatID(hit.Id), text)
+		fmt.Printf("%.3f\t%s\t%s\n", hit.Score, FormatID(hit.Id), textOf(hit))
 	}
 	return nil
+}
+
+// textOf returns the text of a hit; empty if it was not kept.
+func textOf(hit *spladev1.Hit) (text string) {
+	payload := map[string]json.RawMessage{}
+	if json.Unmarshal([]byte(hit.PayloadJson), &payload) == nil {
+		_ = json.Unmarshal(payload["text"], &text)
+	}
+	return text
 }
 
 func encode(ctx context.Context, encoder spladev1.EncoderServiceClient, texts []string) error {

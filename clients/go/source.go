@@ -7,16 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"regexp"
 	"strconv"
+	"unicode/utf8"
 
 	spladev1 "splade-client/gen/splade/v1"
 
-	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/proto"
 )
 
-// A Source reads documents from a file of JSON lines: `id`, `text`, and all other fields as payload.
+// Maximum size of a document and of its line. With the rest of a request it fits the server's 32 MiB (--max-message-bytes).
+const maxDocumentBytes = 30 << 20
+
+// A Source reads documents from a JSONL file: `id`, `text`, and all other fields as payload.
 type Source struct {
 	file *os.File
 	read *bufio.Reader
@@ -35,71 +40,190 @@ func OpenSource(path string) (*Source, error) {
 // Close closes the file.
 func (s *Source) Close() error { return s.file.Close() }
 
-// A BadLine is a line that is no document. The next one may be.
-type BadLine struct{ reason error }
+// A BadLine is the error of a line that is not a document. The lines after it may be.
+type BadLine struct {
+	Field  string // empty if no field is at fault
+	Reason string
+}
 
-func (b BadLine) Error() string { return b.reason.Error() }
+// Error has the form of the server's own rejections.
+func (b BadLine) Error() string {
+	if b.Field == "" {
+		return "MALFORMED_DOCUMENT: " + b.Reason
+	}
+	return fmt.Sprintf("MALFORMED_DOCUMENT %s: %s", b.Field, b.Reason)
+}
 
-// Next gives the next document and the number of its line; io.EOF after the last one.
+// Next returns the next document and its line number; io.EOF after the last one.
 func (s *Source) Next() (int, *spladev1.Document, error) {
 	for {
-		line, err := s.read.ReadBytes('\n')
+		line, err := s.readLine()
 		if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
 			return s.line, nil, err
 		}
 		s.line++
-		if line = bytes.TrimSpace(line); len(line) == 0 {
+		if s.line == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
+		if len(line) > maxDocumentBytes {
+			return s.line, nil, BadLine{Reason: fmt.Sprintf("the line has more than %d bytes", maxDocumentBytes)}
+		}
+		if line = bytes.Trim(line, " \t\r\n"); len(line) == 0 {
 			continue
 		}
 		document, err := parse(line)
-		if err != nil {
-			return s.line, nil, BadLine{err}
+		return s.line, document, err
+	}
+}
+
+// readLine reads a line. Of one that is too long it keeps only the beginning.
+func (s *Source) readLine() (line []byte, err error) {
+	for {
+		part, err := s.read.ReadSlice('\n')
+		if len(line) <= maxDocumentBytes {
+			line = append(line, part...)
 		}
-		return s.line, document, nil
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
 	}
 }
 
 func parse(line []byte) (*spladev1.Document, error) {
-	fields := map[string]json.RawMessage{}
-	if err := json.Unmarshal(line, &fields); err != nil {
-		return nil, fmt.Errorf("not a JSON object: %w", err)
+	// encoding/json would replace both with U+FFFD.
+	if !utf8.Valid(line) {
+		return nil, BadLine{"", "the line is not valid UTF-8"}
+	}
+	if hasLoneSurrogate(line) {
+		return nil, BadLine{"", `a string has a lone surrogate (\ud800 to \udfff), which no text can hold`}
+	}
+	fields, err := members(line)
+	if err != nil {
+		return nil, err
 	}
 	document := &spladev1.Document{}
-	if text, ok := fields["text"]; !ok {
-		return nil, errors.New("it has no field `text`")
-	} else if err := json.Unmarshal(text, &document.Text); err != nil {
-		return nil, errors.New("`text` is not a string")
+	if json.Unmarshal(fields["text"], &document.Text) != nil || isNull(fields["text"]) {
+		return nil, BadLine{"text", "it is required, and must be a string"}
 	}
-	if id, ok := fields["id"]; ok {
-		if document.Id = parseID(id); document.Id == nil {
-			return nil, errors.New("`id` is neither a whole number nor a string")
-		}
+	if document.Id, err = parseID(fields["id"]); err != nil {
+		return nil, err
 	}
 	delete(fields, "id")
 	delete(fields, "text")
+	// The values go out as they are written: a float64 would round integers beyond 2^53.
 	payload, err := json.Marshal(fields)
 	if err != nil {
 		return nil, err
 	}
-	document.Payload = &structpb.Struct{}
-	return document, document.Payload.UnmarshalJSON(payload)
+	document.PayloadJson = string(payload)
+	if size := proto.Size(document); size > maxDocumentBytes {
+		return nil, BadLine{"", fmt.Sprintf("the document has %d bytes; the maximum is %d", size, maxDocumentBytes)}
+	}
+	return document, nil
 }
 
-var isUUID = regexp.MustCompile(`(?i)^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$`)
+var stringEscape = regexp.MustCompile(`\\(u[dD][89abAB]..\\u[dD][c-fC-F]|u[dD][89a-fA-F]|.)`)
 
-// parseID takes the number as it is written: a float64 would lose digits of ids beyond 2^53.
-func parseID(raw json.RawMessage) *spladev1.DocumentId {
-	if num, err := strconv.ParseUint(string(raw), 10, 64); err == nil {
-		return &spladev1.DocumentId{Kind: &spladev1.DocumentId_Num{Num: num}}
+// hasLoneSurrogate reports whether a string has one half of a pair such as \ud83d\ude00 without the other.
+func hasLoneSurrogate(line []byte) bool {
+	for _, escape := range stringEscape.FindAll(line, -1) {
+		if len(escape) == len(`\ud8`) {
+			return true
+		}
 	}
+	return false
+}
+
+// members returns the values of a JSON object as they are written. It refuses a key that is there twice.
+func members(object []byte) (map[string]json.RawMessage, error) {
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(object, &fields); err != nil {
+		return nil, BadLine{"", fmt.Sprintf("not a JSON object: %v", err)}
+	}
+	// A map keeps the last of two. No step can fail, since the object has been read once.
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	_, _ = decoder.Token()
+	for seen := map[json.Token]bool{}; decoder.More(); {
+		key, _ := decoder.Token()
+		if seen[key] {
+			return nil, BadLine{key.(string), "the object has this key twice; remove one"}
+		}
+		seen[key] = true
+		_ = decoder.Decode(&json.RawMessage{})
+	}
+	return fields, nil
+}
+
+func isNull(value json.RawMessage) bool { return string(value) == "null" }
+
+var (
+	isUUID   = regexp.MustCompile(`(?i)^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$`)
+	isDigits = regexp.MustCompile(`^[0-9]+$`)
+)
+
+const badID = "an id is a whole number from 0 to 2^64-1, a string, or one of {\"num\": ...}, {\"uuid\": ...}, {\"key\": ...}"
+
+// parseID returns the id of a document; nil if it has none, and the server makes one.
+func parseID(value json.RawMessage) (*spladev1.DocumentId, error) {
+	if value == nil || isNull(value) {
+		return nil, nil
+	}
+	id := &spladev1.DocumentId{}
 	var name string
-	if json.Unmarshal(raw, &name) != nil || string(raw) == "null" {
-		return nil
+	if value[0] == '{' {
+		return id, parseExplicitID(value, id)
+	} else if json.Unmarshal(value, &name) != nil {
+		num, ok := parseNum(string(value))
+		if !ok {
+			return nil, BadLine{"id", badID}
+		}
+		id.Kind = &spladev1.DocumentId_Num{Num: num}
+	} else if isUUID.MatchString(name) {
+		id.Kind = &spladev1.DocumentId_Uuid{Uuid: name}
+	} else {
+		id.Kind = &spladev1.DocumentId_Key{Key: name}
 	}
-	if isUUID.MatchString(name) {
-		return &spladev1.DocumentId{Kind: &spladev1.DocumentId_Uuid{Uuid: name}}
+	return id, nil
+}
+
+// parseExplicitID takes an id in the form of a DocumentId: {"key": "7"} keeps a name a name.
+func parseExplicitID(value json.RawMessage, id *spladev1.DocumentId) error {
+	fields, err := members(value)
+	if err != nil || len(fields) != 1 {
+		return BadLine{"id", badID}
 	}
-	return &spladev1.DocumentId{Kind: &spladev1.DocumentId_Key{Key: name}}
+	for kind, value := range fields {
+		var name string
+		isString := json.Unmarshal(value, &name) == nil && !isNull(value)
+		switch {
+		case kind == "num" && (!isString || isDigits.MatchString(name)):
+			if !isString {
+				name = string(value)
+			}
+			num, ok := parseNum(name)
+			if !ok {
+				return BadLine{"id", badID}
+			}
+			id.Kind = &spladev1.DocumentId_Num{Num: num}
+		case kind == "uuid" && isString:
+			id.Kind = &spladev1.DocumentId_Uuid{Uuid: name}
+		case kind == "key" && isString:
+			id.Kind = &spladev1.DocumentId_Key{Key: name}
+		default:
+			return BadLine{"id", badID}
+		}
+	}
+	return nil
+}
+
+// parseNum reads a whole number as it is written, since a float64 would round one beyond 2^53. 7.0 and 1e3 are whole too.
+func parseNum(text string) (uint64, bool) {
+	if isDigits.MatchString(text) {
+		num, err := strconv.ParseUint(text, 10, 64)
+		return num, err == nil
+	}
+	float, err := strconv.ParseFloat(text, 64)
+	return uint64(float), err == nil && float >= 0 && float <= 1<<53 && float == math.Trunc(float)
 }
 
 // FormatID writes an id for people.
