@@ -19,12 +19,13 @@ import type { Line } from "./source.js";
 
 /** The most documents that are kept until they are durable, and thereby the most that are sent twice. */
 const WINDOW = 4096;
-/** Documents a message: enough that a message's cost does not matter. */
+/** A request ends at 64 documents or 1 MiB, so that it is far below the server's 32 MiB (--max-message-bytes). */
 const BATCH = 64;
+const BATCH_BYTES = 1 << 20;
 /** How often a stream is opened in vain before we give up. */
 const ATTEMPTS = 10;
 
-type Pending = { line: number; document: Document; result?: DocumentResult };
+type Pending = { line: number; bytes: number; document: Document; result?: DocumentResult };
 type Stream = ClientDuplexStream<IngestRequest, IngestResponse>;
 
 export class Ingester {
@@ -107,7 +108,7 @@ export class Ingester {
       if (!call.write(request)) {
         await once(call, "drain", { signal: over });
       }
-      const next = unsent.length > 0 ? unsent.splice(0, BATCH) : await this.read(over);
+      const next = unsent.length > 0 ? unsent.splice(0, batchLength(unsent)) : await this.read(over);
       if (next.length === 0) {
         call.end();
         return;
@@ -120,7 +121,7 @@ export class Ingester {
   /** Gives the next documents of the source, which are then pending; none after the last one. */
   private async read(over: AbortSignal): Promise<Pending[]> {
     const documents: Pending[] = [];
-    while (documents.length < BATCH && !over.aborted) {
+    for (let bytes = 0; documents.length < BATCH && bytes < BATCH_BYTES && !over.aborted; ) {
       while (this.pending.length >= WINDOW) {
         await once(this.settled, "room", { signal: over });
       }
@@ -132,9 +133,10 @@ export class Ingester {
         this.reject(line.number, line.bad);
         continue;
       }
-      const pending: Pending = { line: line.number, document: line.document };
+      const pending: Pending = { line: line.number, bytes: line.bytes, document: line.document };
       this.pending.push(pending);
       documents.push(pending);
+      bytes += line.bytes;
     }
     return documents;
   }
@@ -181,6 +183,15 @@ export class Ingester {
     this.rejected++;
     this.log(`\nline ${line} rejected: ${why}\n`);
   }
+}
+
+/** How many of the next documents make a request. */
+function batchLength(unsent: Pending[]): number {
+  let [count, bytes] = [0, 0];
+  while (count < Math.min(BATCH, unsent.length) && bytes < BATCH_BYTES) {
+    bytes += unsent[count++].bytes;
+  }
+  return count;
 }
 
 /** Doubles from 0.2 s to 10 s, less up to a half, so that clients don't come back all at once. */

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { EncoderServiceClient, EncodeOptions, EncodeResponse, Role } from "../gen/splade/v1/encoder_service.js";
 import { IndexServiceClient, IngestOptions, SearchRequest, SearchResponse } from "../gen/splade/v1/index_service.js";
+import { PayloadFormat } from "../gen/splade/v1/types.js";
 import { connect, type Server } from "./connect.js";
 import { describe } from "./errors.js";
 import { Ingester } from "./ingest.js";
@@ -56,12 +57,15 @@ async function ingest(to: Server, collection: string, path: string): Promise<voi
 
 async function search(to: Server, timeout: number, collection: string, text: string): Promise<void> {
   const index = new IndexServiceClient(...connect(to));
-  const request = SearchRequest.fromPartial({ collection, query: { $case: "text", text }, limit: 5 });
+  // With PAYLOAD_FORMAT_STRUCT, integers beyond 2^53 would be rounded.
+  const payloadFormat = PayloadFormat.PAYLOAD_FORMAT_JSON;
+  const request = SearchRequest.fromPartial({ collection, query: { $case: "text", text }, limit: 5, payloadFormat });
   const { hits } = await unary<SearchResponse>((done) =>
     index.search(request, new Metadata(), { deadline: Date.now() + timeout }, done),
   );
   for (const hit of hits) {
-    console.log(`${hit.score.toFixed(3)}\t${formatId(hit.id)}\t${hit.payload?.text ?? ""}`);
+    const payload = JSON.parse(hit.payloadJson || "{}");
+    console.log(`${hit.score.toFixed(3)}\t${formatId(hit.id)}\t${payload.text ?? ""}`);
   }
 }
 

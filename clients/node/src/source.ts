@@ -1,55 +1,193 @@
-// Documents from a file of JSON lines: `id`, `text`, and all other fields as payload.
-import { open } from "node:fs/promises";
+// Documents from a JSONL file: `id`, `text`, and all other fields as payload.
+import { createReadStream } from "node:fs";
 import { Document, DocumentId } from "../gen/splade/v1/types.js";
 
-/** A line: its number, and its document or why it is none. */
-export type Line = { number: number; document: Document } | { number: number; bad: string };
+/** Maximum size of a line. With the rest of a request its document fits the server's 32 MiB (--max-message-bytes). */
+const MAX_LINE_BYTES = 30 << 20;
+
+/** A line: its number and size, and its document or why it is not one, in the form of the server's own rejections. */
+export type Line = { number: number; bytes: number; document: Document } | { number: number; bad: string };
 
 /** Reads a file as far as its lines are asked for. */
 export async function* readLines(path: string): AsyncGenerator<Line, void, void> {
-  const file = await open(path);
-  try {
-    let number = 0;
-    for await (const line of file.readLines()) {
-      number++;
-      if (line.trim()) {
-        yield parse(number, line);
+  let number = 0;
+  for await (const line of splitLines(path)) {
+    number++;
+    try {
+      const text = decode(number === 1 && line.indexOf("\ufeff") === 0 ? line.subarray(3) : line);
+      if (/[^ \t\r]/.test(text)) {
+        yield { number, bytes: line.length, document: parse(text) };
       }
+    } catch (error) {
+      if (!(error instanceof BadLine)) {
+        throw error;
+      }
+      yield { number, bad: error.message };
     }
-  } finally {
-    await file.close();
   }
 }
 
-function parse(number: number, line: string): Line {
-  let fields: unknown;
+class BadLine extends Error {
+  constructor(field: string, reason: string) {
+    super(field ? `MALFORMED_DOCUMENT ${field}: ${reason}` : `MALFORMED_DOCUMENT: ${reason}`);
+  }
+}
+
+/** Splits at line feeds only: to `readline`, U+2028 in a text ends a line. Of a line that is too long it gives the beginning. */
+async function* splitLines(path: string): AsyncGenerator<Buffer, void, void> {
+  let line: Buffer[] = [];
+  let bytes = 0;
+  const add = (part: Buffer) => {
+    if (bytes <= MAX_LINE_BYTES) {
+      line.push(part);
+      bytes += part.length;
+    }
+  };
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf("\n"); end >= 0; end = chunk.indexOf("\n", start)) {
+      add(chunk.subarray(start, end));
+      yield Buffer.concat(line);
+      [line, bytes, start] = [[], 0, end + 1];
+    }
+    add(chunk.subarray(start));
+  }
+  if (bytes > 0) {
+    yield Buffer.concat(line);
+  }
+}
+
+/** Unlike `toString`, it replaces nothing with U+FFFD. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decode(line: Buffer): string {
+  if (line.length > MAX_LINE_BYTES) {
+    throw new BadLine("", `the line has more than ${MAX_LINE_BYTES} bytes`);
+  }
   try {
-    fields = JSON.parse(line);
+    return UTF8.decode(line);
+  } catch {
+    throw new BadLine("", "the line is not valid UTF-8");
+  }
+}
+
+function parse(line: string): Document {
+  refuseLoneSurrogates(line);
+  const fields = members(line);
+  const text = parseString(fields.get("text"));
+  if (text === undefined) {
+    throw new BadLine("text", "it is required, and must be a string");
+  }
+  const id = parseId(fields.get("id"));
+  fields.delete("text");
+  fields.delete("id");
+  const payload = [...fields].map(([key, value]) => `${JSON.stringify(key)}:${value}`);
+  return { id, text, payload: undefined, payloadJson: `{${payload.join(",")}}`, denseVectors: {} };
+}
+
+/** Protobuf would replace half of a pair such as \ud83d\ude00 with U+FFFD. */
+function refuseLoneSurrogates(json: string): void {
+  for (const [, lone] of json.matchAll(/\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]|(u[dD][89a-fA-F])|.)/g)) {
+    if (lone) {
+      throw new BadLine("", "a string has a lone surrogate (\\ud800 to \\udfff), which no text can hold");
+    }
+  }
+}
+
+/**
+ * Gives the values of the JSON object at `path` as they are written. As numbers of JavaScript, integers beyond 2^53 would be rounded.
+ * (From Node 21 on, the reviver of JSON.parse gets the source of a number, but it does not notice a key that is there twice.)
+ */
+function members(json: string, path = ""): Map<string, string> {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
   } catch (error) {
-    return { number, bad: `not JSON: ${(error as Error).message}` };
+    throw new BadLine("", `not JSON: ${(error as Error).message}`);
   }
-  if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
-    return { number, bad: "not a JSON object" };
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new BadLine("", "not a JSON object");
   }
-  const { id, text, ...payload } = fields as Record<string, unknown>;
-  if (typeof text !== "string") {
-    return { number, bad: "its field `text` is not there, or not a string" };
+  // Since it is valid JSON, it is enough to look for what separates its members.
+  const found = new Map<string, string>();
+  let key: string | undefined;
+  let [depth, start] = [0, 0];
+  for (let i = 0; i < json.length; i++) {
+    const character = json[i];
+    if (character === '"') {
+      for (i++; json[i] !== '"'; i++) {
+        i += json[i] === "\\" ? 1 : 0;
+      }
+    } else if (character === "{" || character === "[") {
+      start = depth++ === 0 ? i + 1 : start;
+    } else if (character === ":" && depth === 1) {
+      key = JSON.parse(json.slice(start, i)) as string;
+      if (found.has(key)) {
+        throw new BadLine(path + key, "the object has this key twice; remove one");
+      }
+      start = i + 1;
+    } else if (character === "," || character === "}" || character === "]") {
+      if (depth === 1 && key !== undefined) {
+        found.set(key, json.slice(start, i).trim());
+        [key, start] = [undefined, i + 1];
+      }
+      depth -= character === "," ? 0 : 1;
+    }
   }
-  const made = id === undefined ? undefined : parseId(id);
-  if (id !== undefined && !made) {
-    return { number, bad: "`id` is neither a string nor a whole number from 0 to 2^53; give a larger one as a string" };
-  }
-  return { number, document: { id: made, text, payload, denseVectors: {} } };
+  return found;
+}
+
+function parseString(json: string | undefined): string | undefined {
+  return json?.startsWith('"') ? JSON.parse(json) : undefined;
 }
 
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+const BAD_ID = new BadLine(
+  "id",
+  'an id is a whole number from 0 to 2^64-1, a string, or one of {"num": ...}, {"uuid": ...}, {"key": ...}',
+);
 
-function parseId(id: unknown): DocumentId | undefined {
-  if (typeof id === "string") {
-    return { kind: UUID.test(id) ? { $case: "uuid", uuid: id } : { $case: "key", key: id } };
+/** Gives the id of a document; undefined if it has none, and the server makes one. */
+function parseId(json: string | undefined): DocumentId | undefined {
+  if (json === undefined || json === "null") {
+    return undefined;
   }
-  // JSON.parse has lost digits of what is beyond 2^53.
-  return Number.isSafeInteger(id) && (id as number) >= 0 ? { kind: { $case: "num", num: BigInt(id as number) } } : undefined;
+  if (json.startsWith("{")) {
+    return parseExplicitId(members(json, "id."));
+  }
+  const name = parseString(json);
+  if (name === undefined) {
+    return { kind: { $case: "num", num: parseNum(json) } };
+  }
+  return { kind: UUID.test(name) ? { $case: "uuid", uuid: name } : { $case: "key", key: name } };
+}
+
+/** Takes an id in the form of a DocumentId: {"key": "7"} keeps a name a name. */
+function parseExplicitId(fields: Map<string, string>): DocumentId {
+  const [[kind, json]] = fields.size === 1 ? fields : [["", ""]];
+  const name = parseString(json);
+  if (kind === "num" && (name === undefined || /^\d+$/.test(name))) {
+    return { kind: { $case: "num", num: parseNum(name ?? json) } };
+  }
+  if (kind === "uuid" && name !== undefined) {
+    return { kind: { $case: "uuid", uuid: name } };
+  }
+  if (kind === "key" && name !== undefined) {
+    return { kind: { $case: "key", key: name } };
+  }
+  throw BAD_ID;
+}
+
+/** Reads a whole number as it is written, since a double would round one beyond 2^53. 7.0 and 1e3 are whole too. */
+function parseNum(text: string): bigint {
+  if (/^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n) {
+    return BigInt(text);
+  }
+  const double = Number(text);
+  if (!Number.isInteger(double) || double < 0 || double > 2 ** 53) {
+    throw BAD_ID;
+  }
+  return BigInt(double);
 }
 
 export function formatId(id: DocumentId | undefined): string {
