@@ -28,8 +28,9 @@ import splade.v1.Types.Rejection;
 final class Ingester {
     /** The most documents that are kept until they are durable, and thereby the most that are sent twice. */
     private static final int WINDOW = 4096;
-    /** Documents a message: enough that a message's cost does not matter. */
+    /** A request ends at 64 documents or 1 MiB, so that it is far below the server's 32 MiB (--max-message-bytes). */
     private static final int BATCH = 64;
+    private static final int BATCH_BYTES = 1 << 20;
     /** How often a stream is opened in vain before we give up. */
     private static final int ATTEMPTS = 10;
 
@@ -152,12 +153,13 @@ final class Ingester {
 
     private IngestRequest.Builder nextDocuments(Deque<Document> unsent) throws IOException, InterruptedException {
         IngestRequest.Builder request = IngestRequest.newBuilder();
-        while (request.getDocumentsCount() < BATCH) {
+        for (int bytes = 0; request.getDocumentsCount() < BATCH && bytes < BATCH_BYTES; ) {
             Document next = unsent.isEmpty() ? read() : unsent.remove();
             if (next == null) {
                 break;
             }
             request.addDocuments(next);
+            bytes += next.getSerializedSize();
         }
         return request;
     }

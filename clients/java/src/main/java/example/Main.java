@@ -1,6 +1,7 @@
 package example;
 
-import com.google.protobuf.Value;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonParser;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,7 @@ import splade.v1.IndexServiceGrpc;
 import splade.v1.IndexServiceOuterClass.Hit;
 import splade.v1.IndexServiceOuterClass.IngestOptions;
 import splade.v1.IndexServiceOuterClass.SearchRequest;
+import splade.v1.Types.PayloadFormat;
 import splade.v1.Types.Pruning;
 
 /** A client of splade-sidecar. What to copy from it is in Connection, Ingester and Errors. */
@@ -83,11 +85,23 @@ public final class Main {
 
     private static void search(Connection connection, long timeout, String collection, String query) throws Exception {
         var index = IndexServiceGrpc.newBlockingV2Stub(connection.channel).withDeadlineAfter(timeout, TimeUnit.MILLISECONDS);
-        var request = SearchRequest.newBuilder().setCollection(collection).setText(query).setLimit(5).build();
+        var request = SearchRequest.newBuilder()
+                .setCollection(collection)
+                .setText(query)
+                .setLimit(5)
+                // With PAYLOAD_FORMAT_STRUCT, integers beyond 2^53 would be rounded.
+                .setPayloadFormat(PayloadFormat.PAYLOAD_FORMAT_JSON)
+                .build();
         for (Hit hit : index.search(request).getHitsList()) {
-            Value text = hit.getPayload().getFieldsOrDefault("text", Value.getDefaultInstance());
-            System.out.printf("%.3f\t%s\t%s%n", hit.getScore(), Source.formatId(hit.getId()), text.getStringValue());
+            System.out.printf("%.3f\t%s\t%s%n", hit.getScore(), Source.formatId(hit.getId()), textOf(hit));
         }
+    }
+
+    /** Returns the text of a hit; empty if it was not kept. */
+    private static String textOf(Hit hit) {
+        JsonElement payload = JsonParser.parseString(hit.getPayloadJson());
+        JsonElement text = payload.isJsonObject() ? payload.getAsJsonObject().get("text") : null;
+        return text != null && text.isJsonPrimitive() ? text.getAsString() : "";
     }
 
     private static void encode(Connection connection, long timeout, List<String> texts) throws Exception {

@@ -1,76 +1,248 @@
 package example;
 
-import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.Struct;
-import com.google.protobuf.Value;
-import com.google.protobuf.util.JsonFormat;
-import java.io.BufferedReader;
+import com.google.gson.Strictness;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.JsonWriter;
+import com.google.gson.stream.MalformedJsonException;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.StringReader;
+import java.io.StringWriter;
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.regex.Pattern;
 import splade.v1.Types.Document;
 import splade.v1.Types.DocumentId;
 
-/** Documents from a file of JSON lines: `id`, `text`, and all other fields as payload. */
+/** Documents from a JSONL file: `id`, `text`, and all other fields as payload. */
 final class Source implements AutoCloseable {
-    private static final Pattern UUID = Pattern.compile("(?i)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}");
-    /** A JSON number is read as a double, which loses digits beyond this. */
-    private static final double LARGEST = 1L << 53;
+    /** Maximum size of a document and of its line. With the rest of a request it fits the server's 32 MiB (--max-message-bytes). */
+    private static final int MAX_DOCUMENT_BYTES = 30 << 20;
 
-    /** A line's number, and its document or why it is none. */
+    private static final Pattern BLANK = Pattern.compile("[ \t\r]*");
+    private static final Pattern UUID = Pattern.compile("(?i)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}");
+    private static final Pattern DIGITS = Pattern.compile("[0-9]{1,20}");
+
+    /** A line's number, and its document or why it is not one, in the form of the server's own rejections. */
     record Line(long number, Document document, String bad) {}
 
-    private final BufferedReader reader;
+    private static final class BadLine extends Exception {
+        BadLine(String field, String reason) {
+            super(field.isEmpty() ? "MALFORMED_DOCUMENT: " + reason : "MALFORMED_DOCUMENT " + field + ": " + reason);
+        }
+    }
+
+    private final InputStream file;
     private long number;
 
     Source(Path path) throws IOException {
-        reader = Files.newBufferedReader(path);
+        file = new BufferedInputStream(Files.newInputStream(path), 1 << 16);
     }
 
-    /** Gives the next line that is not blank; null after the last one. */
+    /** Returns the next line that is not blank; null after the last one. */
     Line next() throws IOException {
-        String line;
-        do {
-            line = reader.readLine();
+        for (byte[] line = readLine(); line != null; line = readLine()) {
             number++;
-        } while (line != null && line.isBlank());
-        if (line == null) {
+            try {
+                String text = decode(line);
+                if (number == 1 && text.startsWith("\ufeff")) {
+                    text = text.substring(1);
+                }
+                if (!BLANK.matcher(text).matches()) {
+                    return new Line(number, parse(text), null);
+                }
+            } catch (BadLine bad) {
+                return new Line(number, null, bad.getMessage());
+            }
+        }
+        return null;
+    }
+
+    /** Reads a line; null after the last one. Of one that is too long it keeps only the beginning. */
+    private byte[] readLine() throws IOException {
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        int next = file.read();
+        if (next < 0) {
             return null;
         }
+        for (; next >= 0 && next != '\n'; next = file.read()) {
+            if (line.size() <= MAX_DOCUMENT_BYTES) {
+                line.write(next);
+            }
+        }
+        return line.toByteArray();
+    }
+
+    /** Unlike `new String`, it replaces nothing with U+FFFD. */
+    private static String decode(byte[] line) throws BadLine {
+        if (line.length > MAX_DOCUMENT_BYTES) {
+            throw new BadLine("", "the line has more than " + MAX_DOCUMENT_BYTES + " bytes");
+        }
         try {
-            return new Line(number, parse(line), null);
-        } catch (InvalidProtocolBufferException | IllegalArgumentException bad) {
-            return new Line(number, null, bad.getMessage());
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(line)).toString();
+        } catch (CharacterCodingException bad) {
+            throw new BadLine("", "the line is not valid UTF-8");
         }
     }
 
-    private static Document parse(String line) throws InvalidProtocolBufferException {
-        Struct.Builder fields = Struct.newBuilder();
-        JsonFormat.parser().merge(line, fields);
-        Value text = fields.getFieldsOrDefault("text", Value.getDefaultInstance());
-        if (!text.hasStringValue()) {
-            throw new IllegalArgumentException("its field `text` is not there, or not a string");
+    private static Document parse(String line) throws BadLine {
+        Document.Builder document = Document.newBuilder();
+        StringWriter payload = new StringWriter();
+        try (JsonReader in = new JsonReader(new StringReader(line)); JsonWriter out = new JsonWriter(payload)) {
+            in.setStrictness(Strictness.STRICT);
+            parse(in, document, out);
+        } catch (IOException | IllegalStateException bad) {
+            throw new BadLine("", "not a JSON object: " + bad.getMessage().lines().findFirst().orElse(""));
         }
-        Document.Builder document = Document.newBuilder().setText(text.getStringValue());
-        if (fields.containsFields("id")) {
-            document.setId(parseId(fields.getFieldsOrThrow("id")));
+        document.setPayloadJson(wellFormed(payload.toString()));
+        int size = document.build().getSerializedSize();
+        if (size > MAX_DOCUMENT_BYTES) {
+            throw new BadLine("", "the document has " + size + " bytes; the maximum is " + MAX_DOCUMENT_BYTES);
         }
-        return document.setPayload(fields.removeFields("id").removeFields("text")).build();
+        return document.build();
     }
 
-    private static DocumentId parseId(Value id) {
-        double num = id.getNumberValue();
-        if (id.hasNumberValue() && num >= 0 && num < LARGEST && num == Math.rint(num)) {
-            return DocumentId.newBuilder().setNum((long) num).build();
+    private static void parse(JsonReader in, Document.Builder document, JsonWriter payload) throws IOException, BadLine {
+        Set<String> keys = new HashSet<>();
+        in.beginObject();
+        payload.beginObject();
+        while (in.hasNext()) {
+            String key = in.nextName();
+            if (!keys.add(key)) {
+                throw new BadLine(wellFormed(key), "the object has this key twice; remove one");
+            }
+            if (key.equals("id")) {
+                parseId(in, document);
+            } else if (!key.equals("text")) {
+                copy(in, payload.name(key));
+            } else if (in.peek() == JsonToken.STRING) {
+                document.setText(wellFormed(in.nextString()));
+            } else {
+                throw new BadLine("text", "it must be a string");
+            }
         }
-        if (!id.hasStringValue()) {
-            throw new IllegalArgumentException(
-                    "`id` is neither a string nor a whole number from 0 to 2^53; give a larger one as a string");
+        in.endObject();
+        payload.endObject();
+        if (in.peek() != JsonToken.END_DOCUMENT) {
+            throw new MalformedJsonException("there is more after it");
         }
-        String name = id.getStringValue();
-        DocumentId.Builder made = DocumentId.newBuilder();
-        return (UUID.matcher(name).matches() ? made.setUuid(name) : made.setKey(name)).build();
+        if (!keys.contains("text")) {
+            throw new BadLine("text", "it is required");
+        }
+    }
+
+    /** Copies a value, its numbers as they are written: as doubles, integers beyond 2^53 would be rounded. */
+    private static void copy(JsonReader in, JsonWriter out) throws IOException {
+        int depth = 0;
+        do {
+            switch (in.peek()) {
+                case BEGIN_OBJECT -> {
+                    in.beginObject();
+                    out.beginObject();
+                    depth++;
+                }
+                case END_OBJECT -> {
+                    in.endObject();
+                    out.endObject();
+                    depth--;
+                }
+                case BEGIN_ARRAY -> {
+                    in.beginArray();
+                    out.beginArray();
+                    depth++;
+                }
+                case END_ARRAY -> {
+                    in.endArray();
+                    out.endArray();
+                    depth--;
+                }
+                case NAME -> out.name(in.nextName());
+                case STRING -> out.value(in.nextString());
+                case NUMBER -> out.jsonValue(in.nextString());
+                case BOOLEAN -> out.value(in.nextBoolean());
+                case NULL -> {
+                    in.nextNull();
+                    out.nullValue();
+                }
+                case END_DOCUMENT -> throw new MalformedJsonException("it has no end");
+            }
+        } while (depth > 0);
+    }
+
+    /** Protobuf would replace a lone half of a surrogate pair with a question mark. */
+    private static String wellFormed(String text) throws BadLine {
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+            throw new BadLine("", "a string has a lone surrogate (\\ud800 to \\udfff), which no text can hold");
+        }
+        return text;
+    }
+
+    private static BadLine badId() {
+        return new BadLine("id", "an id is a whole number from 0 to 2^64-1, a string, or one of "
+                + "{\"num\": ...}, {\"uuid\": ...}, {\"key\": ...}");
+    }
+
+    /** Sets the id of a document, unless it is null: then the server makes one. */
+    private static void parseId(JsonReader in, Document.Builder document) throws IOException, BadLine {
+        switch (in.peek()) {
+            case NULL -> in.nextNull();
+            case NUMBER -> document.getIdBuilder().setNum(parseNum(in.nextString()));
+            case STRING -> {
+                String name = wellFormed(in.nextString());
+                DocumentId.Builder id = document.getIdBuilder();
+                id = UUID.matcher(name).matches() ? id.setUuid(name) : id.setKey(name);
+            }
+            case BEGIN_OBJECT -> parseExplicitId(in, document.getIdBuilder());
+            default -> throw badId();
+        }
+    }
+
+    /** Takes an id in the form of a DocumentId: {"key": "7"} keeps a name a name. */
+    private static void parseExplicitId(JsonReader in, DocumentId.Builder id) throws IOException, BadLine {
+        in.beginObject();
+        String kind = in.hasNext() ? in.nextName() : "";
+        boolean isString = in.peek() == JsonToken.STRING;
+        if (!isString && in.peek() != JsonToken.NUMBER) {
+            throw badId();
+        }
+        String value = wellFormed(in.nextString());
+        if (kind.equals("num") && (!isString || DIGITS.matcher(value).matches())) {
+            id.setNum(parseNum(value));
+        } else if (kind.equals("uuid") && isString) {
+            id.setUuid(value);
+        } else if (kind.equals("key") && isString) {
+            id.setKey(value);
+        } else {
+            throw badId();
+        }
+        if (in.hasNext()) {
+            throw badId();
+        }
+        in.endObject();
+    }
+
+    /** Reads a whole number as it is written, since a double would round one beyond 2^53. 7.0 and 1e3 are whole too. */
+    private static long parseNum(String text) throws BadLine {
+        if (DIGITS.matcher(text).matches()) {
+            BigInteger num = new BigInteger(text);
+            if (num.bitLength() <= Long.SIZE) {
+                return num.longValue(); // protobuf's uint64 is an unsigned long
+            }
+        }
+        double num = Double.parseDouble(text);
+        if (num < 0 || num > 1L << 53 || num != Math.rint(num)) {
+            throw badId();
+        }
+        return (long) num;
     }
 
     static String formatId(DocumentId id) {
@@ -84,6 +256,6 @@ final class Source implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        reader.close();
+        file.close();
     }
 }
