@@ -1,4 +1,6 @@
 // A client of splade-sidecar: documents in, results out. What to copy from it is in connect.cpp, ingest.cpp and errors.cpp.
+#include <rapidjson/document.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -44,21 +46,29 @@ void ingest(const Server& to, const std::string& collection, const std::string& 
   sum_up();
 }
 
+// Returns the text of a hit; empty if it was not kept.
+std::string text_of(const splade::v1::Hit& hit) {
+  rapidjson::Document payload;
+  payload.Parse<rapidjson::kParseIterativeFlag>(hit.payload_json().c_str());
+  const bool has_text = payload.IsObject() && payload.HasMember("text") && payload["text"].IsString();
+  return has_text ? payload["text"].GetString() : "";
+}
+
 void search(const Server& to, Deadline deadline, const std::string& collection, const std::string& query) {
   const auto index = splade::v1::IndexService::NewStub(connect(to));
   splade::v1::SearchRequest request;
   request.set_collection(collection);
   request.set_text(query);
   request.set_limit(5);
+  // With PAYLOAD_FORMAT_STRUCT, integers beyond 2^53 would be rounded.
+  request.set_payload_format(splade::v1::PAYLOAD_FORMAT_JSON);
   splade::v1::SearchResponse response;
   grpc::ClientContext context;
   context.set_deadline(deadline);
   prepare(context, to);
   check(index->Search(&context, request, &response));
   for (const auto& hit : response.hits()) {
-    const auto text = hit.payload().fields().find("text");
-    const auto shown = text == hit.payload().fields().end() ? "" : text->second.string_value();
-    std::printf("%.3f\t%s\t%s\n", hit.score(), format_id(hit.id()).c_str(), shown.c_str());
+    std::printf("%.3f\t%s\t%s\n", hit.score(), format_id(hit.id()).c_str(), text_of(hit).c_str());
   }
 }
 

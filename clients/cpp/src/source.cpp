@@ -1,72 +1,223 @@
 #include "source.h"
 
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <map>
 #include <regex>
 #include <stdexcept>
+#include <string_view>
 
-using google::protobuf::Struct;
-using google::protobuf::Value;
+using rapidjson::SizeType;
 using splade::v1::Document;
 using splade::v1::DocumentId;
 
 namespace {
 
-// A JSON number is read as a double, which loses digits beyond this.
-constexpr double kLargestId = 9007199254740992.0;
+// Maximum size of a line. With the rest of a request its document fits the server's 32 MiB (--max-message-bytes).
+constexpr std::size_t kMaxLineBytes = 30 << 20;
 
-DocumentId parse_id(const Value& id) {
-  DocumentId made;
-  const double num = id.number_value();
-  if (id.kind_case() == Value::kNumberValue && num >= 0 && num < kLargestId && num == std::floor(num)) {
-    made.set_num(static_cast<std::uint64_t>(num));
-  } else if (id.kind_case() == Value::kStringValue) {
-    static const std::regex uuid("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", std::regex::icase);
-    std::regex_match(id.string_value(), uuid) ? made.set_uuid(id.string_value()) : made.set_key(id.string_value());
-  } else {
-    throw std::invalid_argument("`id` is neither a string nor a whole number from 0 to 2^53; give a larger one as a string");
+// Why a line is not a document, in the form of the server's own rejections.
+struct BadLine : std::runtime_error {
+  BadLine(const std::string& field, const std::string& reason)
+      : std::runtime_error("MALFORMED_DOCUMENT" + (field.empty() ? "" : " " + field) + ": " + reason) {}
+};
+
+const BadLine kBadId("id", R"(an id is a whole number from 0 to 2^64-1, a string, or one of {"num": ...}, {"uuid": ...}, {"key": ...})");
+
+// RapidJSON takes a \udc00 without the \ud83d before it, and writes it in three bytes that are not valid UTF-8.
+void refuse_surrogates(std::string_view text) {
+  for (auto at = text.find('\xed'); at != text.npos; at = text.find('\xed', at + 1)) {
+    if (static_cast<unsigned char>(text[at + 1]) >= 0xa0) throw BadLine("", "a string has a lone surrogate, which no text can hold");
   }
-  return made;
+}
+
+// Collects the values of a JSON object as they are written: as doubles, integers beyond 2^53 would be rounded.
+struct Members : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Members> {
+  std::map<std::string, std::string> found;
+
+  explicit Members(std::string path) : path(std::move(path)) {}
+  bool Null() { return writer.Null() && end_value(); }
+  bool Bool(bool value) { return writer.Bool(value) && end_value(); }
+  bool RawNumber(const char* text, SizeType length, bool) {
+    return writer.RawValue(text, length, rapidjson::kNumberType) && end_value();
+  }
+  bool String(const char* text, SizeType length, bool) {
+    refuse_surrogates({text, length});
+    return writer.String(text, length) && end_value();
+  }
+  bool StartObject() { return depth++ == 0 || writer.StartObject(); }
+  bool Key(const char* text, SizeType length, bool) {
+    refuse_surrogates({text, length});
+    if (depth > 1) return writer.Key(text, length);
+    key.assign(text, length);
+    if (found.count(key)) throw BadLine(path + key, "the object has this key twice; remove one");
+    return true;
+  }
+  bool EndObject(SizeType) { return --depth == 0 || (writer.EndObject() && end_value()); }
+  bool StartArray() {
+    if (depth++ == 0) throw BadLine("", "not a JSON object");
+    return writer.StartArray();
+  }
+  bool EndArray(SizeType) {
+    --depth;
+    return writer.EndArray() && end_value();
+  }
+
+ private:
+  bool end_value() {
+    if (depth == 0) throw BadLine("", "not a JSON object");
+    if (depth == 1) {
+      found[key] = value.GetString();
+      value.Clear();
+      writer.Reset(value);
+    }
+    return true;
+  }
+
+  const std::string path;  // where the object is, such as "id."
+  int depth = 0;
+  std::string key;
+  rapidjson::StringBuffer value;
+  rapidjson::Writer<rapidjson::StringBuffer> writer{value};
+};
+
+std::map<std::string, std::string> members(const std::string& json, const std::string& path = "") {
+  // Without recursion, which a line of many brackets would take beyond the stack.
+  constexpr unsigned kFlags =
+      rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+  rapidjson::MemoryStream stream(json.data(), json.size());
+  rapidjson::Reader reader;
+  Members members(path);
+  const auto read = reader.Parse<kFlags>(stream, members);
+  if (read.IsError()) {
+    const std::string why = rapidjson::GetParseError_En(read.Code());
+    throw BadLine("", "not JSON: " + why + " (byte " + std::to_string(read.Offset() + 1) + ")");
+  }
+  if (stream.Tell() != json.size()) throw BadLine("", "not JSON: it has a NUL byte");
+  return std::move(members.found);
+}
+
+std::optional<std::string> parse_string(const std::string& json) {
+  if (json.empty() || json[0] != '"') return std::nullopt;
+  rapidjson::Document read;
+  read.Parse(json.c_str());
+  return std::string(read.GetString(), read.GetStringLength());
+}
+
+bool is_digits(const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == text.npos; }
+
+// Reads a whole number as it is written, since a double would round one beyond 2^53. 7.0 and 1e3 are whole too.
+std::uint64_t parse_num(const std::string& text) {
+  const char* const end = text.data() + text.size();
+  if (is_digits(text)) {
+    std::uint64_t num = 0;
+    if (std::from_chars(text.data(), end, num).ec == std::errc()) return num;
+    throw kBadId;
+  }
+  char* read = nullptr;
+  const double num = std::strtod(text.c_str(), &read);
+  if (read != end || num < 0 || num > 9007199254740992.0 || num != std::floor(num)) throw kBadId;
+  return static_cast<std::uint64_t>(num);
+}
+
+// Takes an id in the form of a DocumentId: {"key": "7"} keeps a name a name.
+DocumentId parse_explicit_id(const std::map<std::string, std::string>& fields) {
+  if (fields.size() != 1) throw kBadId;
+  const auto& [kind, json] = *fields.begin();
+  const auto name = parse_string(json);
+  DocumentId id;
+  if (kind == "num" && (!name || is_digits(*name))) {
+    id.set_num(parse_num(name.value_or(json)));
+  } else if (kind == "uuid" && name) {
+    id.set_uuid(*name);
+  } else if (kind == "key" && name) {
+    id.set_key(*name);
+  } else {
+    throw kBadId;
+  }
+  return id;
+}
+
+DocumentId parse_id(const std::string& json) {
+  if (json[0] == '{') return parse_explicit_id(members(json, "id."));
+  static const std::regex uuid("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", std::regex::icase);
+  const auto name = parse_string(json);
+  DocumentId id;
+  if (!name) {
+    id.set_num(parse_num(json));
+  } else if (std::regex_match(*name, uuid)) {
+    id.set_uuid(*name);
+  } else {
+    id.set_key(*name);
+  }
+  return id;
 }
 
 Document parse(const std::string& line) {
-  Struct payload;
-  const auto read = google::protobuf::util::JsonStringToMessage(line, &payload);
-  if (!read.ok()) throw std::invalid_argument("not a JSON object: " + read.ToString());
-  auto& fields = *payload.mutable_fields();
-  const auto text = fields.find("text");
-  if (text == fields.end() || text->second.kind_case() != Value::kStringValue) {
-    throw std::invalid_argument("its field `text` is not there, or not a string");
-  }
+  auto fields = members(line);
+  const auto text = parse_string(fields["text"]);
+  if (!text) throw BadLine("text", "it is required, and must be a string");
   Document document;
-  document.set_text(text->second.string_value());
-  if (const auto id = fields.find("id"); id != fields.end()) *document.mutable_id() = parse_id(id->second);
+  document.set_text(*text);
+  // Without an id, or with a null, the server makes one.
+  const auto id = fields.find("id");
+  if (id != fields.end() && id->second != "null") *document.mutable_id() = parse_id(id->second);
   fields.erase("text");
   fields.erase("id");
-  *document.mutable_payload() = std::move(payload);
+  rapidjson::StringBuffer payload;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(payload);
+  writer.StartObject();
+  for (const auto& [key, json] : fields) {
+    writer.Key(key.data(), static_cast<SizeType>(key.size()));
+    writer.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+  }
+  writer.EndObject();
+  document.set_payload_json(payload.GetString(), payload.GetSize());
   return document;
 }
 
 }  // namespace
 
-Source::Source(const std::string& path) : file_(path) {
+Source::Source(const std::string& path) : file_(path, std::ios::binary) {
   if (!file_) throw std::runtime_error(path + ": can't be read");
 }
 
 std::optional<Line> Source::next() {
-  for (std::string line; std::getline(file_, line);) {
+  while (auto line = read_line()) {
     ++number_;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (number_ == 1 && line->rfind("\xef\xbb\xbf", 0) == 0) line->erase(0, 3);
+    if (line->find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
-      return Line{number_, parse(line), ""};
-    } catch (const std::invalid_argument& bad) {
+      if (line->size() > kMaxLineBytes) {
+        throw BadLine("", "the line has more than " + std::to_string(kMaxLineBytes) + " bytes");
+      }
+      return Line{number_, parse(*line), ""};
+    } catch (const BadLine& bad) {
       return Line{number_, std::nullopt, bad.what()};
     }
   }
-  if (file_.bad()) throw std::runtime_error("the file can't be read further than line " + std::to_string(number_));
   return std::nullopt;
+}
+
+// Reads a line; nothing after the last one. Of one that is too long it keeps only the beginning.
+std::optional<std::string> Source::read_line() {
+  constexpr int kEnd = std::char_traits<char>::eof();
+  std::streambuf& file = *file_.rdbuf();
+  int next = file.sbumpc();
+  if (next == kEnd) return std::nullopt;
+  std::string line;
+  for (; next != kEnd && next != '\n'; next = file.sbumpc()) {
+    if (line.size() <= kMaxLineBytes) line.push_back(static_cast<char>(next));
+  }
+  return line;
 }
 
 std::string format_id(const DocumentId& id) {

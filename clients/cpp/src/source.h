@@ -1,4 +1,4 @@
-// Documents from a file of JSON lines: `id`, `text`, and all other fields as payload.
+// Documents from a JSONL file: `id`, `text`, and all other fields as payload.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 #include "splade/v1/types.pb.h"
 
-// A line: its number, and its document or why it is none.
+// A line: its number, and its document or why it is not one, in the form of the server's own rejections.
 struct Line {
   std::uint64_t number;
   std::optional<splade::v1::Document> document;
@@ -22,6 +22,8 @@ class Source {
   std::optional<Line> next();
 
  private:
+  std::optional<std::string> read_line();
+
   std::ifstream file_;
   std::uint64_t number_ = 0;
 };
