@@ -5,14 +5,18 @@ import re
 import socket
 import subprocess
 import time
+import uuid
 from pathlib import Path
 
 import grpc
 import pytest
 from splade.v1 import index_service_pb2 as index
+from splade.v1 import types_pb2 as types
 
 from busy import RETRY_DELAY_S, Busy
 from documents import CORPUS, corpus, ingest, options
+from lines import BAD_LINES, GOOD_LINES, MAX_MESSAGE_BYTES, ids
+from recorder import Recorder
 from slow import Slow
 
 LINES = 3_000
@@ -60,14 +64,28 @@ def count(sidecar, collection: str) -> int:
         raise
 
 
-def stored_ids(sidecar, collection: str) -> list[int]:
-    request, ids = index.ListDocumentsRequest(collection=collection, page_size=1_000), []
+def stored(sidecar, collection: str) -> list[index.StoredDocument]:
+    request = index.ListDocumentsRequest(
+        collection=collection, page_size=1_000, payload_format=types.PAYLOAD_FORMAT_JSON
+    )
+    documents = []
     while True:
         page = sidecar.index.ListDocuments(request)
-        ids += [document.id.num for document in page.documents]
+        documents += page.documents
         if not page.next_page_token:
-            return ids
+            return documents
         request.page_token = page.next_page_token
+
+
+def stored_ids(sidecar, collection: str) -> list[int]:
+    return [document.id.num for document in stored(sidecar, collection)]
+
+
+def rejections(log: str) -> dict[int, str]:
+    """What was printed of each rejected line, by its number."""
+    rejects = re.findall(r"line (\d+) rejected: (.*)", log)
+    assert len({number for number, _ in rejects}) == len(rejects), "a line is rejected twice"
+    return {int(number): why for number, why in rejects}
 
 
 def test_an_ingest_outlives_the_server(client, start, tmp_path, lines):
@@ -87,10 +105,10 @@ def test_an_ingest_outlives_the_server(client, start, tmp_path, lines):
     assert out.splitlines()[-1] == f"indexed {LINES - len(BAD)}, rejected {len(BAD)}"
     assert "the stream broke" in said
     assert "on their way" in said, "there is no progress line"
-    rejects = re.findall(r"line (\d+) rejected: (.*)", said)
-    assert sorted(int(number) for number, _ in rejects) == sorted(BAD), "each is told, and told once"
-    for number, why in rejects:
-        assert BAD[int(number)][1] in why
+    rejects = rejections(said)
+    assert sorted(rejects) == sorted(BAD)
+    for number, why in rejects.items():
+        assert BAD[number][1] in why
     assert stored_ids(server, "notes") == [n for n in range(1, LINES + 1) if n not in BAD]
     server.kill()
 
@@ -182,6 +200,110 @@ def test_a_slow_store_stops_the_client(client, tmp_path):
         running.kill()
         slow.server.stop(None)
     assert out.splitlines()[-1] == f"indexed {3 * WINDOW}, rejected 0"
+
+
+def test_each_id_becomes_what_the_table_says(client, sidecar, tmp_path, request):
+    table, collection = ids(), f"ids-{client_name(request)}"
+    path = tmp_path / "ids.jsonl"
+    path.write_text(
+        "".join(f'{{"id": {id}, "text": "id {n}"}}\n' for n, (id, _) in enumerate(table, 1)), encoding="utf-8"
+    )
+    done = client.run("--server", sidecar.address, "ingest", collection, str(path))
+    assert done.returncode == 0, done.stderr
+    refused = [n for n, (_, becomes) in enumerate(table, 1) if becomes == "refused"]
+    rejects = rejections(done.stderr)
+    assert sorted(rejects) == refused
+    for number, why in rejects.items():
+        assert re.match(r"[A-Z_]+ id(\.\w+)?: ", why), f"line {number}: {why}"
+    assert done.stdout.splitlines()[-1] == f"indexed {len(table) - len(refused)}, rejected {len(refused)}"
+    found = stored(sidecar, collection)
+    made = {
+        document.id.uuid
+        for document in found
+        if table[int(json.loads(document.payload_json)["text"].removeprefix("id ")) - 1][1] == "made"
+    }
+    assert len(made) == 1 and "" not in made
+    becomes = {tuple(*becomes.items()) for _, becomes in table if isinstance(becomes, dict)}
+    kinds = [(document.id.WhichOneof("kind"), document.id) for document in found]
+    assert {(kind, str(getattr(id, kind))) for kind, id in kinds} - {("uuid", *made)} == becomes
+
+
+def test_each_id_is_sent_as_the_table_says(client, recorder, tmp_path):
+    """A document that replaces another hides it in a store; here each is seen."""
+    table = [(id, becomes) for id, becomes in ids() if becomes != "refused"]
+    path = tmp_path / "ids.jsonl"
+    path.write_text("".join(f'{{"id": {id}, "text": "{n}"}}\n' for n, (id, _) in enumerate(table)), encoding="utf-8")
+    done = client.run("--server", recorder.address, "ingest", "ids", str(path))
+    assert done.returncode == 0, done.stderr
+    assert [document.text for document in recorder.documents] == [str(n) for n in range(len(table))]
+    for (id, becomes), document in zip(table, recorder.documents, strict=True):
+        kind = document.id.WhichOneof("kind")
+        sent = {kind: str(getattr(document.id, kind))} if kind else "made"
+        if kind == "uuid":
+            # The server takes any spelling.
+            sent = {kind: str(uuid.UUID(document.id.uuid))}
+        assert sent == becomes, id
+
+
+def test_a_bad_line_is_rejected_alone(client, sidecar, tmp_path, request):
+    """Every bad line has a good one behind it, and the good ones are stored as they are written."""
+    collection, file = f"bad-lines-{client_name(request)}", tmp_path / "lines.jsonl"
+    lines = [b"\xef\xbb\xbf" + BAD_LINES[0][0], b""]
+    for n, (bad, _) in enumerate(BAD_LINES[1:], 3):
+        lines += [bad, b'{"id": %d, "text": "a good line"}' % n]
+    file.write_bytes(b"\n".join(lines))
+    done = client.run("--server", sidecar.address, "ingest", collection, str(file))
+    assert done.returncode == 0, done.stderr[-2000:]
+    numbers = [1, *range(3, 2 * len(BAD_LINES), 2)]
+    rejects = rejections(done.stderr)
+    passed = [BAD_LINES[number // 2][0][:100] for number in numbers if number not in rejects]
+    assert not passed, "not rejected"
+    assert sorted(rejects) == numbers, [(number, rejects[number]) for number in sorted(set(rejects) - set(numbers))]
+    for number, why in rejects.items():
+        expected = BAD_LINES[number // 2][1]
+        pattern = rf"[A-Z_]+ ({expected}): " if not re.search(r"JSON|UTF-8|surrogate|bytes", expected) else expected
+        assert re.search(pattern, why), f"line {number}: {why[:500]}"
+    good = len(BAD_LINES) - 1
+    assert done.stdout.splitlines()[-1] == f"indexed {good}, rejected {len(BAD_LINES)}"
+    assert stored_ids(sidecar, collection) == list(range(3, good + 3))
+
+
+def test_a_good_line_is_stored_as_it_is_written(client, sidecar, tmp_path, request):
+    collection, file = f"good-lines-{client_name(request)}", tmp_path / "lines.jsonl"
+    # A byte order mark, blank lines, and no line feed at the end.
+    file.write_bytes(b"\xef\xbb\xbf" + b"\n\r\n \n".join(line for line, _ in GOOD_LINES))
+    done = client.run("--server", sidecar.address, "ingest", collection, str(file))
+    assert (done.returncode, done.stdout) == (0, f"indexed {len(GOOD_LINES)}, rejected 0\n"), done.stderr
+    payloads = {}
+    for document in stored(sidecar, collection):
+        payload = json.loads(document.payload_json)
+        payloads[payload.pop("text")] = payload
+    texts = [json.loads(line)["text"] for line, _ in GOOD_LINES]
+    expected = dict(zip(texts, (payload for _, payload in GOOD_LINES), strict=True))
+    assert payloads == expected
+
+
+def test_no_request_is_larger_than_the_server_takes(client, recorder, tmp_path):
+    large = tmp_path / "large.jsonl"
+    size, count = 900_000, 80
+    assert size * count > 2 * MAX_MESSAGE_BYTES
+    with open(large, "w") as file:
+        file.writelines(json.dumps({"id": n, "text": "large", "n": "x" * size}) + "\n" for n in range(count))
+    done = client.run("--server", recorder.address, "ingest", "large", str(large))
+    assert done.returncode == 0, done.stderr
+    assert [document.id.num for document in recorder.documents] == list(range(count))
+    assert done.stdout.splitlines()[-1] == f"indexed {count}, rejected 0"
+
+
+@pytest.fixture
+def recorder():
+    server = Recorder()
+    yield server
+    server.server.stop(None)
+
+
+def client_name(request) -> str:
+    return request.node.callspec.params["client"]
 
 
 def test_tls_with_a_token(client, start, tmp_path, certificates, lines):

@@ -44,6 +44,9 @@ def java() -> list[str]:
 
 def cpp() -> list[str]:
     need("cmake", "c++", "pkg-config", "protoc", "grpc_cpp_plugin")
+    header = "rapidjson/reader.h"
+    if subprocess.run(["c++", "-E", "-x", "c++", "-include", header, "/dev/null"], capture_output=True).returncode:
+        raise MissingTool(f"there is no {header}; Debian's package is rapidjson-dev")
     build(CLIENTS / "cpp", "cmake -S . -B build", "cmake --build build")
     return [str(CLIENTS / "cpp" / "build" / "splade-client")]
 
