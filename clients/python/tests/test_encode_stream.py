@@ -39,6 +39,25 @@ def test_a_refused_text_ends_nothing(client):
     assert (last.number, last.vector.indices) == (3, client.encode(["supersonic flow"], "query")[0].indices)
 
 
+def test_what_is_no_text_is_rejected_alone(sidecar, client):
+    given = ["heat transfer", 7, "supersonic flow", None, b"bytes", "a lone \udc80 surrogate", "x" * (32 << 20), "last"]
+
+    async def main():
+        async with AsyncClient(sidecar.address) as several:
+            return [one async for one in several.encode_stream(given)]
+
+    results = list(client.encode_stream(given))
+    assert asyncio.run(main()) == results
+    assert [one.number for one in results] == list(range(1, 9))
+    assert [one.vector is not None for one in results] == [True, False, True, False, False, False, False, True]
+    refused = [one.rejection for one in results if one.rejection]
+    assert [(why.code, why.field) for why in refused] == [(3, "text")] * 5
+    assert [why.reason for why in refused] == ["MALFORMED_DOCUMENT"] * 4 + ["TEXT_TOO_LONG"]
+    assert "of type int; give a str" in refused[0].message and "decode" in refused[2].message
+    assert "U+DC80" in refused[3].message and "at character 7" in refused[3].message
+    assert results[7].vector == client.encode(["last"])[0]
+
+
 def test_a_server_that_is_killed_twice(binary, model_folder, tmp_path):
     with Server(binary, model_folder, tmp_path) as server, Client(server.target) as client:
         killer, given = Killer(server, 300, 1000), []
@@ -81,8 +100,6 @@ def test_what_is_wrong_is_said(client):
         client.encode_stream("one text")
     with pytest.raises(ValueError, match="window_texts"):
         client.encode_stream([], window_texts=0)
-    with pytest.raises(TypeError, match="7 is no str"):
-        list(client.encode_stream(["a", 7]))
     with pytest.raises(NotFound) as caught:
         list(client.encode_stream(["a"], model="nonesuch"))
     assert caught.value.reason == "UNKNOWN_MODEL"

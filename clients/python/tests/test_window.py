@@ -52,9 +52,9 @@ class TextStore(Store):
         return encoder.EncodeStreamResponse(results=results)
 
 
-def drive(rng, window, count, given, new_store):
-    """Runs a window to its end with a server that breaks now and then; gives the results and what the server saw."""
-    store, pushed, told, seen = new_store(), 0, [], set()
+def drive(rng, window, given, new_store):
+    """Runs a window to its end with a server that breaks now and then; returns the results and what the server saw."""
+    store, pushed, reported, seen = new_store(), 0, [], set()
     window.restart()
     while not window.finished:
         action = rng.random()
@@ -62,40 +62,86 @@ def drive(rng, window, count, given, new_store):
             store = new_store()
             window.restart()
         elif action < 0.5 and not window.full and not window.ended:
-            if pushed == count:
+            if pushed == len(given):
                 window.ended = True
             else:
+                window.push(*window.make(given[pushed]))
                 pushed += 1
-                window.push(*window.make(given(str(pushed))))
         elif action < 0.8 and window.has_message:
             message = window.message()
             if message is not None:
                 store.take(message)
                 seen |= set(store.taken)
+        elif action < 0.9:
+            before = window.has_refused
+            results = window.settle_refused()
+            assert bool(results) == before
+            reported += results
         else:
-            told += window.settle(store.answer(rng))
-    assert seen == {str(number) for number in range(1, count + 1)}
-    assert window.done == count
-    return told
+            reported += window.settle(store.answer(rng))
+        numbers = {result.number for result in reported}
+        assert numbers >= set(range(1, window.done + 1)), "whatever is done was reported"
+    assert window.done == len(given)
+    return reported, seen
+
+
+def mixed(rng):
+    """Numbers from 1 as texts, and now and then what is none; of some, nothing else."""
+    share = rng.choice([0, 0.1, 0.5, 1])
+    return [None if rng.random() < share else str(number) for number in range(1, rng.randint(0, 300) + 1)]
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_each_document_has_one_result_whatever_breaks(seed):
     rng = random.Random(seed)
-    count = rng.randint(0, 300)
+    given = mixed(rng)
     window = IngestWindow(index.IngestOptions(collection="c"), rng.randint(1, 60), 1 << 20)
-    told = drive(rng, window, count, lambda text: {"text": text}, Store)
-    assert sorted(result.number for result in told) == list(range(1, count + 1))
-    assert window.summary.durable == window.summary.indexed == count
+    reported, seen = drive(rng, window, [{"text": text} for text in given], Store)
+    assert sorted(result.number for result in reported) == list(range(1, len(given) + 1))
+    good = {number for number, text in enumerate(given, 1) if text}
+    assert {result.number for result in reported if result.status == "indexed"} == good
+    assert {result.number for result in reported if result.status == "rejected"} == {
+        number for number, text in enumerate(given, 1) if not text
+    }
+    assert seen == {str(number) for number in good}, "the server sees every other document and no bad one"
+    assert (window.summary.durable, window.summary.indexed) == (len(given), len(good))
+    assert window.summary.rejected == len(given) - len(good) == sum(window.summary.reasons.values())
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_each_text_has_its_own_vector_in_order_whatever_breaks(seed):
     rng = random.Random(seed)
-    count = rng.randint(0, 300)
+    given = mixed(rng)
     window = EncodeWindow(encoder.EncodeOptions(), rng.randint(1, 60), 1 << 20)
-    told = drive(rng, window, count, str, TextStore)
-    assert [(one.number, one.vector.indices) for one in told] == [(n, [n]) for n in range(1, count + 1)]
+    reported, seen = drive(rng, window, given, TextStore)
+    assert seen == {text for text in given if text}
+    assert [(one.number, one.vector and one.vector.indices) for one in reported] == [
+        (n, text and [n]) for n, text in enumerate(given, 1)
+    ]
+
+
+def test_texts_that_were_answered_are_not_sent_again():
+    window = EncodeWindow(encoder.EncodeOptions(), 600, 32 << 20)
+    for number in range(1, 501):
+        window.push(*window.make(f"{number} " + "x" * 2000))
+    window.restart()
+    sent = 0
+    while sent < 500:
+        message = window.message()
+        sent += len(message.texts)
+    vector = types.SparseVector(indices=[1], values=[1.0])
+    all_but_the_first = [
+        encoder.EncodeStreamResult(sequence=number, encoded=encoder.EncodedText(vector=vector))
+        for number in range(2, 501)
+    ]
+    assert window.settle(encoder.EncodeStreamResponse(results=all_but_the_first)) == []
+    window.restart()
+    window.message()
+    assert len(window.message().texts) == 1
+    first = encoder.EncodeStreamResult(sequence=1, encoded=encoder.EncodedText(vector=vector))
+    assert len(window.settle(encoder.EncodeStreamResponse(results=[first]))) == 500
+    window.push(*window.make("another"))
+    assert list(window.message().texts) == ["another"]
 
 
 def test_a_delay_grows_and_honours_the_servers():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +21,18 @@ from splade_sidecar.base import (
     WINDOW_TEXTS,
     Attempts,
     Base,
+    Connection,
     encode_window,
     ingest_window,
 )
 from splade_sidecar.channel import TLS
 from splade_sidecar.encode import AsyncEncodeStream, AsyncTexts, Texts
+from splade_sidecar.errors import SpladeError
 from splade_sidecar.ingest import AsyncDocuments, AsyncIngest, Documents
+from splade_sidecar.process import call_in_progress
 from splade_sidecar.run import Run
-from splade_sidecar.types import DocumentId, EncodedText, Explanation, Hit, Role
+from splade_sidecar.types import EncodedText, Explanation, GivenId, Hit, Role
 from splade_sidecar.v1 import encoder_service_pb2 as encoder
-from splade_sidecar.v1 import index_service_pb2 as index
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -38,9 +41,10 @@ if TYPE_CHECKING:
 
 
 class AsyncClient(Base):
-    """A client of one server, to be made in the event loop that it is used in. Its arguments and errors are `Client`'s.
+    """A client of one server. Its arguments and errors are `Client`'s.
 
-    `close` it, or use it in an `async with` statement.
+    It may be made anywhere, such as at the top of a module: the connection is opened by the first call, one for each
+    event loop that makes calls. `close` it, or use it in an `async with` statement.
     """
 
     def __init__(
@@ -51,7 +55,10 @@ class AsyncClient(Base):
         token: str | None = None,
         timeout: float = TIMEOUT_S,
     ) -> None:
-        super().__init__(grpc.aio, target, tls, token, timeout)
+        super().__init__(target, tls, token, timeout)
+        self._connections: dict[Any, Connection] = {}
+        # Of the processes that this one was forked from.
+        self._inherited: list[Connection] = []
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -60,8 +67,40 @@ class AsyncClient(Base):
         await self.close()
 
     async def close(self) -> None:
-        """Ends what is under way, and the connection."""
-        await self._channel.close()
+        """Cancels the calls in progress, and closes the connections of all event loops."""
+        self._closed = True
+        running = asyncio.get_running_loop()
+        while self._connections:
+            loop, connection = self._connections.popitem()
+            if loop is running and connection.process == os.getpid():
+                await connection.channel.close()
+            elif connection.process == os.getpid() and loop.is_running():
+                asyncio.run_coroutine_threadsafe(connection.channel.close(), loop)
+
+    def _connect(self) -> Connection:
+        """The connection of the running event loop. A channel of grpc.aio works in no other loop than its own."""
+        self._check_open()
+        running = asyncio.get_running_loop()
+        connection = self._connections.get(running)
+        if connection is not None and connection.process == os.getpid():
+            return connection
+        for loop, old in list(self._connections.items()):
+            if old.process != os.getpid():
+                # Closing it would wait for threads that this process doesn't have.
+                self._inherited.append(old)
+                del self._connections[loop]
+            elif loop.is_closed():
+                del self._connections[loop]
+        connection = self._connections[running] = Connection(grpc.aio, self._target, self._tls)
+        return connection
+
+    @property
+    def _encoder(self) -> Any:
+        return self._connect().encoder
+
+    @property
+    def _index(self) -> Any:
+        return self._connect().index
 
     def ingest(
         self,
@@ -81,10 +120,10 @@ class AsyncClient(Base):
         most `window_documents` of `window_bytes` in all (and one document more) are taken from the iterable ahead of
         the results. `progress` shows a bar of tqdm.
 
-        Raises `GaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s
+        Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s
         at once; both have a `summary` that says how far it came.
         """
-        window = ingest_window(collection, options, window_documents, window_bytes)
+        window = ingest_window(collection, options, documents, window_documents, window_bytes)
         run = Run(window, documents, give_up_after, progress)
         return AsyncIngest(run, lambda requests: self._index.Ingest(requests, metadata=self._metadata))
 
@@ -101,7 +140,7 @@ class AsyncClient(Base):
         each = self.encode_each(texts, role, batch_size=batch_size, timeout=timeout, **options)
         return [vector async for vector in each]
 
-    async def encode_each(
+    def encode_each(
         self,
         texts: Iterable[str],
         role: Role = "document",
@@ -111,9 +150,27 @@ class AsyncClient(Base):
         **options: Unpack[EncodeOptions],
     ) -> AsyncIterator[EncodedText]:
         """The same for any number of texts, `batch_size` of which are in memory. `timeout` is that of each batch."""
+        return self._encode_each(texts, role, batch_size=batch_size, timeout=timeout, **options)
+
+    async def _encode_each(
+        self,
+        texts: Iterable[str],
+        role: Role,
+        *,
+        batch_size: int = BATCH_TEXTS,
+        timeout: float | None = None,
+        skip_blank: bool = False,
+        **options: Unpack[EncodeOptions],
+    ) -> AsyncIterator[EncodedText]:
+        """With `skip_blank` a blank text has a vector without terms, and is no error."""
         how = messages.fill(encoder.EncodeOptions, {"role": role, **options})
-        for request in messages.encode_requests(how, texts, batch_size):
-            for vector in messages.encoded(await self._call(self._encoder.Encode, request, timeout)):
+        for batch in messages.batches(texts, batch_size, skip_blank):
+            request = batch.request(how)
+            try:
+                response = None if request is None else await self._call(self._encoder.Encode, request, timeout)
+            except SpladeError as error:
+                raise batch.renumbered(error) from None
+            for vector in batch.results(response):
                 yield vector
 
     def encode_stream(
@@ -129,12 +186,12 @@ class AsyncClient(Base):
     ) -> AsyncEncodeStream:
         """Encodes any number of texts: an asynchronous iterator of one `Encoded` a text, in their order.
 
-        Unlike `encode`, a refused text has a `rejection` and ends nothing, and queries of others come first. Nothing
-        happens before the first result is asked for. A broken connection is opened again, and the texts without a
-        result are sent again. At most `window_texts` of `window_bytes` in all (and one text more) wait for their
-        results. `progress` shows a bar of tqdm.
+        Unlike `encode`, a text that is refused or can't be sent has a `rejection` and ends nothing, and others' queries
+        come first. Nothing happens before the first result is asked for. A broken connection is opened again, and the
+        texts without a result are sent again. At most `window_texts` of `window_bytes` in all (and one text more) wait
+        for their results. `progress` shows a bar of tqdm.
 
-        Raises `GaveUp` after `give_up_after` seconds of trying again without progress, and other `SpladeError`s at
+        Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s at
         once.
         """
         window = encode_window(role, options, texts, window_texts, window_bytes)
@@ -158,7 +215,7 @@ class AsyncClient(Base):
         query: str,
         *,
         collection: str | None = None,
-        id: DocumentId | None = None,
+        id: GivenId | None = None,
         text: str | None = None,
         timeout: float | None = None,
         **options: Unpack[ExplainOptions],
@@ -167,15 +224,15 @@ class AsyncClient(Base):
         request = messages.explain_request(query, collection, id, text, options)
         return messages.explanation(await self._call(self._index.Explain, request, timeout))
 
-    async def delete(self, collection: str, ids: Iterable[DocumentId], *, timeout: float | None = None) -> None:
-        """Deletes 1 to 10,000 documents. Ids that are not there are passed over."""
-        request = index.DeleteRequest(collection=collection, ids=map(messages.document_id, ids))
-        await self._call(self._index.Delete, request, timeout)
+    async def delete(self, collection: str, ids: Iterable[GivenId], *, timeout: float | None = None) -> None:
+        """Deletes 1 to 10,000 documents. Ids without a document are ignored."""
+        await self._call(self._index.Delete, messages.delete_request(collection, ids), timeout)
 
     async def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
         attempts = Attempts(self._timeout if timeout is None else timeout)
         while True:
             try:
-                return await method(request, timeout=attempts.left(), metadata=self._metadata)
+                with call_in_progress():
+                    return await method(request, timeout=attempts.left(), metadata=self._metadata)
             except grpc.RpcError as error:
                 await asyncio.sleep(attempts.delay(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from splade_sidecar.channel import TLS
 from splade_sidecar.encode import EncodeWindow
 from splade_sidecar.errors import from_grpc
 from splade_sidecar.ingest import IngestWindow
+from splade_sidecar.process import Uncopyable, check_process
 from splade_sidecar.retry import Backoff
 from splade_sidecar.types import Role
 from splade_sidecar.v1.encoder_service_pb2 import EncodeOptions
@@ -29,15 +31,31 @@ WINDOW_TEXTS = 512
 WINDOW_BYTES = 32 << 20
 
 
-class Base:
-    """A channel of either API, with the stubs of both services."""
+class Connection:
+    """A channel of either API, with the stubs of both services, in the process that opened it."""
 
-    def __init__(self, api: Any, target: str, tls: TLS | bool, token: str | None, timeout: float) -> None:
-        self._channel: Any = channel.open_channel(api, target, tls)
+    def __init__(self, api: Any, target: str, tls: channel.Files | None) -> None:
+        check_process()
+        self.process = os.getpid()
+        self.channel: Any = channel.open_channel(api, target, tls)
+        self.encoder: Any = EncoderServiceStub(self.channel)
+        self.index: Any = IndexServiceStub(self.channel)
+
+
+class Base(Uncopyable):
+    """What both clients have: how the server is reached. The connection is opened by the first call."""
+
+    def __init__(self, target: str, tls: TLS | bool, token: str | None, timeout: float) -> None:
+        self._target = target
+        # Read now, so that a file that can't be read is an error of the constructor.
+        self._tls = channel.read_files(tls)
         self._metadata = channel.metadata(token)
         self._timeout = timeout
-        self._encoder: Any = EncoderServiceStub(self._channel)
-        self._index: Any = IndexServiceStub(self._channel)
+        self._closed = False
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the client is closed; make another one")
 
 
 class Attempts:
@@ -60,8 +78,11 @@ class Attempts:
         return delay
 
 
-def ingest_window(collection: str, options: Mapping[str, Any], documents: int, size: int) -> IngestWindow:
-    """An ingest's window. Raises ValueError for options that can't be."""
+def ingest_window(
+    collection: str, options: Mapping[str, Any], given: object, documents: int, size: int
+) -> IngestWindow:
+    """An ingest's window. Raises ValueError for options that can't be, TypeError for one document."""
+    messages.refuse_one_document(given)
     made = messages.fill(IngestOptions, {"collection": collection, **options})
     return IngestWindow(made, documents, size)
 

@@ -12,6 +12,9 @@ import grpc
 
 MAX_MESSAGE_BYTES = 32 << 20
 
+Files = tuple[bytes | None, bytes | None, bytes | None]
+"""What `grpc.ssl_channel_credentials` takes: authorities, private key, certificate."""
+
 
 @dataclass(frozen=True, slots=True)
 class TLS:
@@ -26,11 +29,22 @@ class TLS:
 
     def credentials(self) -> Any:
         """The channel's credentials. Raises OSError for a file that can't be read."""
+        return grpc.ssl_channel_credentials(*self._read())
+
+    def _read(self) -> Files:
+        """Contents of `ca`, `key` and `cert`."""
         ca, key, cert = (Path(path).read_bytes() if path else None for path in (self.ca, self.key, self.cert))
-        return grpc.ssl_channel_credentials(ca, key, cert)
+        return ca, key, cert
 
 
-def open_channel(api: Any, target: str, tls: TLS | bool) -> Any:
+def read_files(tls: TLS | bool) -> Files | None:
+    """The files of a client's `tls`; None without TLS. Raises OSError for a file that can't be read."""
+    if not tls:
+        return None
+    return (TLS() if tls is True else tls)._read()
+
+
+def open_channel(api: Any, target: str, tls: Files | None) -> Any:
     """A channel of `grpc` or of `grpc.aio`. It connects when it is used first."""
     options: Sequence[tuple[str, Any]] = [
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -46,8 +60,8 @@ def open_channel(api: Any, target: str, tls: TLS | bool) -> Any:
     if target.startswith("unix:"):
         # gRPC would name the socket by its path, which HTTP/2 libraries refuse.
         options = [*options, ("grpc.default_authority", "localhost")]
-    if tls:
-        return api.secure_channel(target, (TLS() if tls is True else tls).credentials(), options)
+    if tls is not None:
+        return api.secure_channel(target, grpc.ssl_channel_credentials(*tls), options)
     return api.insecure_channel(target, options)
 
 

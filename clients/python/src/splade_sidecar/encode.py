@@ -6,17 +6,18 @@ from collections.abc import AsyncIterable, Iterable
 
 from splade_sidecar import messages
 from splade_sidecar.aio_stream import AsyncStream
+from splade_sidecar.refusal import plain_str
 from splade_sidecar.stream import Stream
 from splade_sidecar.types import Encoded
 from splade_sidecar.v1 import encoder_service_pb2 as encoder
-from splade_sidecar.window import Window
+from splade_sidecar.window import Entry, Refused, Window, too_long
 
 Texts = Iterable[str]
 AsyncTexts = AsyncIterable[str]
 
 
 class EncodeWindow(Window[Encoded]):
-    """The texts whose results were not told. They come in any order, and are told in that of the texts."""
+    """The texts whose results were not reported. They come in any order, and are reported in that of the texts."""
 
     noun = "text"
 
@@ -24,23 +25,38 @@ class EncodeWindow(Window[Encoded]):
         super().__init__(max_texts, max_bytes)
         self._options = options
 
-    def make(self, given: str) -> tuple[str, int]:
-        """The text itself."""
-        if not isinstance(given, str):
-            raise TypeError(f"texts: {given!r} is no str")
-        return given, len(given.encode())
+    def _make(self, given: str) -> tuple[str, int]:
+        text = plain_str(given, "text")
+        return text, len(text.encode())
+
+    def _too_large(self, item: str, size: int) -> Refused:
+        return Refused(too_long(size).rejection())
 
     def settle(self, response: encoder.EncodeStreamResponse) -> list[Encoded]:
         """Results up to the first text that waits for its own."""
         for given in response.results:
-            found = self._unanswered(given.sequence)
-            if found is not None:
-                number, entry = found
-                entry.answer = messages.encode_result(given, number)
+            entry = self._unanswered(given.sequence)
+            if entry is not None:
+                entry.answer = messages.encode_result(given, entry.number)
+        return self.settle_refused()
+
+    def settle_refused(self) -> list[Encoded]:
+        """Results up to the first text that waits for its own."""
         new: list[Encoded] = []
-        while self._entries and self._entries[0].answer is not None:
+        while self.has_refused:
             new.append(self._pop().answer)
         return new
+
+    @property
+    def has_refused(self) -> bool:
+        """Whether there are such results."""
+        return bool(self._entries) and self._entries[0].answer is not None
+
+    def _refusal(self, number: int, refused: Refused) -> Encoded:
+        return Encoded(number, None, refused.rejection)
+
+    def _is_sent_again(self, entry: Entry) -> bool:
+        return entry.answer is None
 
     def _opening(self) -> encoder.EncodeStreamRequest:
         return encoder.EncodeStreamRequest(options=self._options)

@@ -59,6 +59,17 @@ class SpladeError(Exception):
         self.violations, self.retry_after = violations, retry_after
         super().__init__(f"{message} ({reason or code.name})")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # That of Exception calls the class with the message alone, which fails where the error is unpickled.
+        arguments = (self.code, self.message, self.reason, self.violations, self.retry_after)
+        return _restore, (type(self), *arguments), self.__dict__
+
+    def replaced(self, message: str, violations: tuple[FieldViolation, ...]) -> SpladeError:
+        """The same error with another message and other violations."""
+        error = _restore(type(self), self.code, message, self.reason, violations, self.retry_after)
+        error.summary = self.summary
+        return error
+
     @property
     def retryable(self) -> bool:
         """Whether the same call may succeed later."""
@@ -68,6 +79,13 @@ class SpladeError(Exception):
             # Without a delay it is a message that is too large, and will be next time.
             return self.retry_after is not None
         return not self.reason and any(word in self.message for word in DROPPED)
+
+
+def _restore(kind: type[SpladeError], *arguments: Any) -> SpladeError:
+    """An error of a class, whose own __init__ may take other arguments."""
+    error = kind.__new__(kind)
+    SpladeError.__init__(error, *arguments)
+    return error
 
 
 class InvalidArgument(SpladeError):

@@ -10,6 +10,7 @@ from haystack.dataclasses import SparseEmbedding
 from haystack.utils import Secret, deserialize_secrets_inplace
 
 from splade_sidecar.base import DEFAULT_TARGET
+from splade_sidecar.blank import is_blank
 from splade_sidecar.channel import TLS
 from splade_sidecar.client import Client
 from splade_sidecar.types import EncodedText
@@ -31,6 +32,10 @@ class _Embedder:
     ) -> None:
         self.target, self.model, self.tls_ca, self.token = target, model, tls_ca, token
         self._client: Client | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The copy makes a client of its own.
+        return {**self.__dict__, "_client": None}
 
     def to_dict(self) -> dict[str, Any]:
         """The component as a pipeline's file holds it; of the token, where it is read from."""
@@ -57,13 +62,14 @@ class SpladeSparseDocumentEmbedder(_Embedder):
 
     @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
     def run(self, documents: list[Document]) -> dict[str, list[Document]]:
-        """New documents, in order. A document without content is given back without an embedding."""
-        texts = (document.content for document in documents if _has_text(document))
-        encoded = iter(self._open().encode(texts, "document", model=self.model))
+        """New documents, in order. A document whose content is absent or blank comes back without an embedding."""
+        # All of them, so that an error names the document by its index.
+        texts = ["" if document.content is None else document.content for document in documents]
+        encoded = self._open()._encode_each(texts, "document", model=self.model, skip_blank=True)
         return {
             "documents": [
-                replace(document, sparse_embedding=_embedding(next(encoded))) if _has_text(document) else document
-                for document in documents
+                document if is_blank(text) else replace(document, sparse_embedding=_embedding(one))
+                for document, text, one in zip(documents, texts, encoded, strict=True)
             ]
         }
 
@@ -74,13 +80,9 @@ class SpladeSparseTextEmbedder(_Embedder):
 
     @component.output_types(sparse_embedding=SparseEmbedding)  # type: ignore[untyped-decorator]
     def run(self, text: str) -> dict[str, SparseEmbedding]:
-        """The embedding of the query."""
-        [encoded] = self._open().encode([text], "query", model=self.model)
+        """The embedding of the query; of a blank one it is empty."""
+        [encoded] = self._open()._encode_each([text], "query", model=self.model, skip_blank=True)
         return {"sparse_embedding": _embedding(encoded)}
-
-
-def _has_text(document: Document) -> bool:
-    return bool(document.content and document.content.strip())
 
 
 def _embedding(one: EncodedText) -> SparseEmbedding:

@@ -12,18 +12,24 @@ SparseEncoder = Callable[[list[str]], tuple[list[list[int]], list[list[float]]]]
 
 
 def sparse_doc_fn(client: Client, model: str | None = None) -> SparseEncoder:
-    """Encodes the texts of nodes. `model` is the name of one of the server's models; None is its default."""
-    return _encoder(client, "document", model)
+    """Encodes the texts of nodes. `model` is the name of one of the server's models; None is its default.
+
+    A blank text has no terms. The function can't be pickled, since the client can't.
+    """
+    return _Encoder(client, "document", model)
 
 
 def sparse_query_fn(client: Client, model: str | None = None) -> SparseEncoder:
     """Encodes queries."""
-    return _encoder(client, "query", model)
+    return _Encoder(client, "query", model)
 
 
-def _encoder(client: Client, role: Role, model: str | None) -> SparseEncoder:
-    def encode(texts: list[str]) -> tuple[list[list[int]], list[list[float]]]:
-        encoded = client.encode(texts, role, model=model)
+class _Encoder:
+    """A class, so that pickling fails with the client's own words."""
+
+    def __init__(self, client: Client, role: Role, model: str | None) -> None:
+        self._client, self._role, self._model = client, role, model
+
+    def __call__(self, texts: list[str]) -> tuple[list[list[int]], list[list[float]]]:
+        encoded = list(self._client._encode_each(texts, self._role, model=self._model, skip_blank=True))
         return [one.indices for one in encoded], [one.values for one in encoded]
-
-    return encode

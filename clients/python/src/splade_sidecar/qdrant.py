@@ -54,14 +54,20 @@ class SparseTextEmbedding:
     """Texts to sparse vectors, by a server.
 
     `model_name` is the name of one of its models; None is its default. `client` takes the place of `target`, for TLS, a
-    token or other timeouts. Every method raises `SpladeError`; a text that the server refuses ends the iteration.
+    token or other timeouts. Every method raises `SpladeError`; a text that the server refuses ends the iteration. A
+    blank text has a vector without terms. It can be pickled if it was made without a client.
     """
 
     def __init__(
         self, model_name: str | None = None, *, target: str = DEFAULT_TARGET, client: Client | None = None
     ) -> None:
         self.model_name = model_name
-        self._client = client or Client(target)
+        self._made = None if client else Client(target)
+        self._target, self._client = target, client
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The copy makes a client of its own; one that was given can't be pickled, and says so.
+        return {**self.__dict__, "_made": None}
 
     def embed(
         self, documents: str | Iterable[str], batch_size: int = BATCH_TEXTS, parallel: int | None = None, **_: Any
@@ -92,4 +98,8 @@ class SparseTextEmbedding:
 
     def _encode(self, texts: str | Iterable[str], role: Role, batch_size: int) -> Iterator[EncodedText]:
         several = [texts] if isinstance(texts, str) else texts
-        return self._client.encode_each(several, role, batch_size=min(batch_size, 256), model=self.model_name)
+        client = self._client or self._made
+        if client is None:
+            client = self._made = Client(self._target)
+        size = min(batch_size, 256)
+        return client._encode_each(several, role, batch_size=size, model=self.model_name, skip_blank=True)

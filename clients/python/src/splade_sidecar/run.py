@@ -24,8 +24,14 @@ class Run(Generic[Answer]):
         self._give_up_after = give_up_after
         self._backoff = Backoff(give_up_after)
 
+    def settle_refused(self) -> list[Answer]:
+        """The results that are reported now without a response."""
+        results = self.window.settle_refused()
+        self.progress.tell(len(results), self.window.summary)
+        return results
+
     def settle(self, response: Any) -> list[Answer]:
-        """Takes a response of the stream; gives the results that are told now."""
+        """Takes a response of the stream; returns the results that are reported now."""
         before = self.window.done
         results = self.window.settle(response)
         if self.window.done > before:

@@ -2,12 +2,15 @@
 
 The thread stops when the window is full, and the window empties only as results are read: who reads slowly makes the
 whole chain slow, from the store to the iterable. gRPC's own thread asks for the next message when the last one is gone.
+A third thread waits for responses, one at a time, so that whoever iterates waits for these and for refused items alike.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -15,23 +18,29 @@ from typing import Any, Generic, TypeVar
 import grpc
 
 from splade_sidecar.errors import SpladeError
+from splade_sidecar.process import Uncopyable, call_in_progress
 from splade_sidecar.run import Run
 from splade_sidecar.types import Summary
 from splade_sidecar.window import Answer
 
 Self = TypeVar("Self", bound="Stream[Any]")
+_Arrived = tuple[Any, BaseException | None]
+"""A response, or an error, or neither, which is the end."""
 
 
-class Stream(Generic[Answer]):
+class Stream(Uncopyable, Generic[Answer]):
     """A running stream: an iterator of results. It begins with the first result that is asked for.
 
     The iterable is advanced in a thread. What it raises is raised here, after the results of what came before. Left
     early, by `close` or as a context manager, it sends nothing more; what was sent may be done all the same.
     """
 
+    _remedy = "begin the call, with a client of its own, in the process that reads the results"
+
     def __init__(self, run: Run[Answer], open_stream: Callable[[Iterator[Any]], Any]):
         self.summary: Summary | None = run.window.summary
         self._run, self._open_stream = run, open_stream
+        self._process = os.getpid()
         self._changed = threading.Condition()
         self._stream = 0
         self._closed = False
@@ -42,6 +51,8 @@ class Stream(Generic[Answer]):
         return self
 
     def __next__(self) -> Answer:
+        if self._process != os.getpid():
+            raise RuntimeError(f"this call was begun in another process, before a fork; {self._remedy}")
         return next(self._results)
 
     def __enter__(self: Self) -> Self:
@@ -54,7 +65,8 @@ class Stream(Generic[Answer]):
 
     def close(self) -> None:
         """Ends it where it is."""
-        self._results.close()
+        if self._process == os.getpid():
+            self._results.close()
 
     def _results_of_all(self) -> Generator[Answer, None, None]:
         threading.Thread(target=self._feed, name="splade-stream", daemon=True).start()
@@ -74,20 +86,60 @@ class Stream(Generic[Answer]):
 
     def _read(self) -> Iterator[Answer]:
         """One stream, from its beginning until it ends or breaks."""
+        with call_in_progress():
+            with self._changed:
+                self._stream += 1
+                self._run.window.restart()
+                self._changed.notify_all()
+            stream = self._stream
+            responses = self._open_stream(self._messages(stream))
+            arrived: deque[_Arrived] = deque()
+            threading.Thread(
+                target=self._receive, args=(stream, responses, arrived), name="splade-responses", daemon=True
+            ).start()
+            try:
+                ended = False
+                while not ended:
+                    results, ended = self._next_results(arrived)
+                    yield from results
+            finally:
+                responses.cancel()
+        self._run.ended()
+
+    def _next_results(self, arrived: deque[_Arrived]) -> tuple[list[Answer], bool]:
+        """Results of a response, or of items that were refused here, and whether the stream has ended OK."""
         with self._changed:
-            self._stream += 1
-            self._run.window.restart()
+            self._changed.wait_for(lambda: arrived or self._run.window.has_refused)
+            if not arrived:
+                results = self._run.settle_refused()
+                self._changed.notify_all()
+                return results, False
+            response, error = arrived.popleft()
+            if error is not None:
+                raise error
+            results = self._run.settle_refused() if response is None else self._run.settle(response)
             self._changed.notify_all()
-        responses = self._open_stream(self._messages(self._stream))
+            return results, response is None
+
+    def _receive(self, stream: int, responses: Iterator[Any], arrived: deque[_Arrived]) -> None:
+        """Hands over the responses, one at a time, and then the end."""
+        end: _Arrived = None, None
         try:
             for response in responses:
-                with self._changed:
-                    results = self._run.settle(response)
-                    self._changed.notify_all()
-                yield from results
-            self._run.ended()
-        finally:
-            responses.cancel()
+                if not self._hand_over(stream, (response, None), arrived):
+                    return
+        except BaseException as error:  # Whatever it is, it belongs to whoever reads the results.
+            end = None, error
+        self._hand_over(stream, end, arrived)
+
+    def _hand_over(self, stream: int, one: _Arrived, arrived: deque[_Arrived]) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._left(stream) or not arrived)
+            if self._left(stream):
+                return False
+            arrived.append(one)
+            self._changed.notify_all()
+            return True
 
     def _messages(self, stream: int) -> Iterator[Any]:
         """What a stream is given. One that has broken is given nothing more: its items are another's."""

@@ -5,11 +5,36 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
+from splade_sidecar.v1 import types_pb2
+
+Name = TypeVar("Name", bound="Key")
+
+
+class Key(str):
+    """A name that stays a name: `Key("f47ac10b-58cc-4372-a567-0e02b2c3d479")` is no UUID, as a plain str would be."""
+
+    __slots__ = ()
+
+    def __new__(cls: type[Name], name: str) -> Name:
+        if not isinstance(name, str):
+            raise TypeError(f"Key: a name is a str, not {type(name).__name__}")
+        return super().__new__(cls, name)
+
+    def __repr__(self) -> str:
+        return f"Key({str.__repr__(self)})"
+
+
 DocumentId = int | UUID | str
-"""An unsigned integer or a UUID, which is the point's id; or any other name of 1 to 512 bytes."""
+"""An id as results have it: an unsigned integer or a UUID, which is the point's id; or any other name, a str of 1 to
+512 bytes. A name in the form of a UUID is a `Key`."""
+
+GivenId = DocumentId | float | Decimal | Mapping[str, Any] | types_pb2.DocumentId
+"""An id as calls take it. A str in hyphenated UUID form is a UUID, any other str is a name, a `Key` always is. Whole
+floats up to 2**53 and integral Decimals are integers. A mapping is the contract's form, such as `{"key": "a name"}`."""
 
 Role = Literal["document", "query"]
 LongText = Literal["truncate", "reject", "window"]
@@ -25,10 +50,11 @@ class Document:
 
     text: str
     """Not blank, at most 1 MiB in UTF-8 (the server's `--max-text-bytes`)."""
-    id: DocumentId | None = None
+    id: GivenId | None = None
     """Without one, the server makes it of the collection's name and the text: the same text has the same id."""
     payload: Mapping[str, Any] | None = None
-    """JSON, stored beside the vector. Whole numbers up to 2^53."""
+    """JSON, stored beside the vector. Integers of 64 bits are exact. Dates and times, UUIDs, Decimals, Enums, and
+    numpy's and pandas' scalars and arrays are converted."""
     dense_vectors: Mapping[str, Sequence[float]] | None = None
     """Dense vectors by name; the collection must have been created with these names."""
 
@@ -86,7 +112,7 @@ class Result:
     number: int
     """The document's number in the iterable, from 1, whatever the number of connections."""
     id: DocumentId | None
-    """As given, or as made by the server; None if the document could not be read."""
+    """As given, or as made by the server; None if it could not be read."""
     status: Status
     """`indexed` (the store has confirmed the write), `rejected`, or `unchanged`."""
     rejection: Rejection | None
@@ -144,9 +170,11 @@ class Hit:
     score: float
     """The dot product of the query's vector and the document's."""
     payload: dict[str, Any]
-    """Its payload, with the text where it was kept. Whole numbers are int."""
+    """Its payload, with the text where it was kept. Integers are exact."""
     vector: tuple[list[int], list[float]] | None
     """Its indices and weights, if asked for."""
+    payload_unreadable: bool = False
+    """The stored payload is nested too deep to be returned, so `payload` is empty."""
 
 
 @dataclass(frozen=True, slots=True)
