@@ -30,12 +30,16 @@ struct BadLine : std::runtime_error {
       : std::runtime_error("MALFORMED_DOCUMENT" + (field.empty() ? "" : " " + field) + ": " + reason) {}
 };
 
-const BadLine kBadId("id", R"(an id is a whole number from 0 to 2^64-1, a string, or one of {"num": ...}, {"uuid": ...}, {"key": ...})");
+const BadLine kBadId("id",
+                     "an id is a whole number from 0 to 2^64-1, a string, or one of "
+                     R"({"num": ...}, {"uuid": ...}, {"key": ...})");
 
 // RapidJSON takes a \udc00 without the \ud83d before it, and writes it in three bytes that are not valid UTF-8.
 void refuse_surrogates(std::string_view text) {
   for (auto at = text.find('\xed'); at != text.npos; at = text.find('\xed', at + 1)) {
-    if (static_cast<unsigned char>(text[at + 1]) >= 0xa0) throw BadLine("", "a string has a lone surrogate, which no text can hold");
+    if (static_cast<unsigned char>(text[at + 1]) >= 0xa0) {
+      throw BadLine("", R"(a string has a lone surrogate (\ud800 to \udfff), which no text can hold)");
+    }
   }
 }
 

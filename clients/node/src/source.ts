@@ -33,7 +33,10 @@ class BadLine extends Error {
   }
 }
 
-/** Splits at line feeds only: to `readline`, U+2028 in a text ends a line. Of a line that is too long it gives the beginning. */
+/**
+ * Splits at line feeds only; `readline` would also split at U+2028, which a JSON string may contain. Of a line that is too
+ * long it gives the beginning.
+ */
 async function* splitLines(path: string): AsyncGenerator<Buffer, void, void> {
   let line: Buffer[] = [];
   let bytes = 0;
@@ -95,8 +98,8 @@ function refuseLoneSurrogates(json: string): void {
 }
 
 /**
- * Gives the values of the JSON object at `path` as they are written. As numbers of JavaScript, integers beyond 2^53 would be rounded.
- * (From Node 21 on, the reviver of JSON.parse gets the source of a number, but it does not notice a key that is there twice.)
+ * Gives the values of the JSON object at `path` as they are written. As numbers of JavaScript, integers beyond 2^53 would be
+ * rounded. (From Node 21 on, the reviver of JSON.parse gets the source of a number, but not a key that is there twice.)
  */
 function members(json: string, path = ""): Map<string, string> {
   let value: unknown;

@@ -25,7 +25,7 @@ import splade.v1.Types.DocumentId;
 
 /** Documents from a JSONL file: `id`, `text`, and all other fields as payload. */
 final class Source implements AutoCloseable {
-    /** Maximum size of a document and of its line. With the rest of a request it fits the server's 32 MiB (--max-message-bytes). */
+    /** Maximum size of a document and of its line. With the rest of a request it fits --max-message-bytes (32 MiB). */
     private static final int MAX_DOCUMENT_BYTES = 30 << 20;
 
     private static final Pattern BLANK = Pattern.compile("[ \t\r]*");
