@@ -159,12 +159,13 @@ test-docs: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpc-cpp ## Follow th
 # Debian's packages and those they need that are not installed, unpacked as Prometheus is below.
 .PHONY: grpc-cpp
 grpc-cpp:
-	if command -v grpc_cpp_plugin >/dev/null || [[ -x $(GRPC_CPP)/usr/bin/grpc_cpp_plugin ]]; then exit 0; fi
-	if ! command -v apt-get >/dev/null; then echo "no apt-get here, so no gRPC for C++"; exit 0; fi
+	if command -v grpc_cpp_plugin >/dev/null && [[ -d /usr/include/rapidjson ]]; then exit 0; fi
+	if [[ -x $(GRPC_CPP)/usr/bin/grpc_cpp_plugin && -d $(GRPC_CPP)/usr/include/rapidjson ]]; then exit 0; fi
+	if ! command -v apt-get >/dev/null; then echo "no apt-get here, so no gRPC and no RapidJSON for C++"; exit 0; fi
 	rm -rf $(GRPC_CPP)
 	mkdir -p $(GRPC_CPP)
 	cd $(GRPC_CPP)
-	packages=$$(apt-get -s install --no-install-recommends protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev | sed -n 's/^Inst \([^ ]*\).*/\1/p') &&
+	packages=$$(apt-get -s install --no-install-recommends protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev rapidjson-dev | sed -n 's/^Inst \([^ ]*\).*/\1/p') &&
 		apt-get -qq -o APT::Sandbox::User=root download $$packages || { echo "apt-get finds no gRPC for C++"; exit 0; }
 	for package in *.deb; do dpkg -x "$$package" .; done
 	rm -- *.deb

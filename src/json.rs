@@ -16,8 +16,8 @@ pub use self::path::path_at;
 /// From here on, a double may stand for a whole number that 64 bits don't hold. 2^63.
 const BEYOND_64_BITS: f64 = 9_223_372_036_854_775_808.0;
 
-/// Up to here, each whole number has a double of its own. 2^53.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+/// From here on, several whole numbers written as doubles are one: 2^53 and 2^53 + 1 are the first.
+const INEXACT_FROM: f64 = 9_007_199_254_740_992.0;
 
 /// What is wrong with a JSON text, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,11 +85,11 @@ pub fn number(double: f64) -> Option<Number> {
     Number::from_f64(double)
 }
 
-/// The natural number that an id written as a double stands for. Beyond 2^53 it may have been rounded, so that two
-/// ids would become one.
+/// The natural number that an id written as a double stands for. From 2^53 on it may have been rounded, so that two ids
+/// would become one.
 pub fn whole_id(double: f64) -> Option<u64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and within 53 bits")]
-    (double.fract() == 0.0 && (0.0..=MAX_EXACT).contains(&double)).then_some(double as u64)
+    (double.fract() == 0.0 && (0.0..INEXACT_FROM).contains(&double)).then_some(double as u64)
 }
 
 /// Whether a double holds a whole number exactly.
@@ -267,8 +267,8 @@ mod tests {
             assert_eq!(number(double).unwrap().to_string(), text);
         }
         assert_eq!(number(f64::NAN), None);
-        assert_eq!([7.0, 0.0, MAX_EXACT].map(whole_id), [Some(7), Some(0), Some(1 << 53)]);
-        assert_eq!([7.5, -1.0, MAX_EXACT + 2.0, f64::NAN, f64::INFINITY].map(whole_id), [None; 5]);
+        assert_eq!([7.0, 0.0, INEXACT_FROM - 1.0].map(whole_id), [Some(7), Some(0), Some((1 << 53) - 1)]);
+        assert_eq!([7.5, -1.0, INEXACT_FROM, f64::NAN, f64::INFINITY].map(whole_id), [None; 5]);
         assert!([0, 1 << 53, i64::MIN, 1 << 62].into_iter().all(is_exact));
         assert!(![(1 << 53) + 1, i64::MAX, i64::MIN + 1].into_iter().any(is_exact));
     }

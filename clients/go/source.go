@@ -223,7 +223,7 @@ func parseNum(text string) (uint64, bool) {
 		return num, err == nil
 	}
 	float, err := strconv.ParseFloat(text, 64)
-	return uint64(float), err == nil && float >= 0 && float <= 1<<53 && float == math.Trunc(float)
+	return uint64(float), err == nil && float >= 0 && float < 1<<53 && float == math.Trunc(float)
 }
 
 // FormatID writes an id for people.

@@ -114,9 +114,9 @@ def write_ids():
     columns = [
         ("i64", pa.int64(), [7, 2**53 + 1, -1], [num(7), num(2**53 + 1), "refused"]),
         ("u64", pa.uint64(), [2**63, 2**64 - 1, None], [num(2**63), num(2**64 - 1), "made"]),
-        ("f64", pa.float64(), [7.0, 2.0**53, 7.5], [num(7), num(2**53), "refused"]),
-        ("large_f64", pa.float64(), [2.0**53 + 2, float("nan"), float("inf")], ["refused"] * 3),
-        ("f32", pa.float32(), [7.0, 2.0**24, 2.0**24 + 2], [num(7), num(2**24), "refused"]),
+        ("f64", pa.float64(), [7.0, 2.0**53 - 1, 7.5], [num(7), num(2**53 - 1), "refused"]),
+        ("large_f64", pa.float64(), [2.0**53, float("nan"), float("inf")], ["refused"] * 3),
+        ("f32", pa.float32(), [7.0, 2.0**24 - 1, 2.0**24], [num(7), num(2**24 - 1), "refused"]),
         ("d20", pa.decimal128(20, 0), [7, 2**64 - 1, 2**64], [num(7), num(2**64 - 1), "refused"]),
         (
             "d38",

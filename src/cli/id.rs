@@ -30,7 +30,7 @@ pub fn from_json(value: &Value) -> Result<Option<DocumentId>, String> {
 
 const EXPECTED: &str = "give a whole number from 0 to 2^64 - 1, a string, or an object such as {\"key\": \"a name\"}";
 
-/// A whole number, however it is written. Those beyond 2^53 only in digits: a float may have been rounded.
+/// A whole number, however it is written. Those from 2^53 on only in digits: a float may have been rounded.
 fn natural(number: &Number) -> Result<u64, String> {
     let float = number.as_f64().filter(|_| number.is_f64()).and_then(whole_id);
     number.as_u64().or(float).ok_or_else(|| format!("{number} is no id; {EXPECTED}"))

@@ -128,7 +128,7 @@ std::uint64_t parse_num(const std::string& text) {
   }
   char* read = nullptr;
   const double num = std::strtod(text.c_str(), &read);
-  if (read != end || num < 0 || num > 9007199254740992.0 || num != std::floor(num)) throw kBadId;
+  if (read != end || num < 0 || num >= 9007199254740992.0 || num != std::floor(num)) throw kBadId;
   return static_cast<std::uint64_t>(num);
 }
 

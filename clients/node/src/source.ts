@@ -187,7 +187,7 @@ function parseNum(text: string): bigint {
     return BigInt(text);
   }
   const double = Number(text);
-  if (!Number.isInteger(double) || double < 0 || double > 2 ** 53) {
+  if (!Number.isInteger(double) || double < 0 || double >= 2 ** 53) {
     throw BAD_ID;
   }
   return BigInt(double);

@@ -38,8 +38,8 @@ fn dense_options() -> IngestOptions {
 async fn of_a_document() {
     let flags = ["--max-payload-bytes", "64B", "--max-payload-depth", "2", "--max-id-bytes", "8"];
     let sidecar = Sidecar::start(&[&flags[..], &["--max-dense-dimensions", "6"]].concat()).await;
-    // A field costs 8 bytes beside its name and its text.
-    let fields = |bytes: usize| payload(json!({ "a": "x".repeat(bytes - 9) }));
+    // As JSON: `{"a":"…"}`.
+    let fields = |bytes: usize| payload(json!({ "a": "x".repeat(bytes - 8) }));
     let cases = [
         (with_payload(fields(64)), with_payload(fields(65)), "INVALID_ARGUMENT", "payload", "--max-payload-bytes"),
         (

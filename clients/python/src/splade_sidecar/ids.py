@@ -18,8 +18,8 @@ HYPHENATED = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MAX_NUM = 2**64 - 1
 EXPECTED = 'give an int from 0 to 2**64 - 1, a UUID, a str, or a mapping such as {"key": "a name"}'
 # Up to here each whole number has a float of its own, by the bytes of numpy's type. Python's float has 8.
-MAX_EXACT = {2: 2**11, 4: 2**24}
-MAX_EXACT_FLOAT = 2**53
+MAX_EXACT = {2: 2**11 - 1, 4: 2**24 - 1}
+MAX_EXACT_FLOAT = 2**53 - 1
 
 
 def document_id(given: Any, field: str = "id") -> types.DocumentId:

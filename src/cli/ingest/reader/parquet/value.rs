@@ -18,8 +18,8 @@ use crate::cli::ingest::mapping::malformed;
 use crate::proto::Rejection;
 use crate::types::FieldPath;
 
-/// Up to here, each whole number has a 32-bit float of its own. 2^24.
-const MAX_EXACT_F32: f32 = 16_777_216.0;
+/// From here on, several whole numbers are one 32-bit float. 2^24.
+const INEXACT_FROM_F32: f32 = 16_777_216.0;
 
 /// Converts the values of a row.
 #[derive(Debug, Default)]
@@ -33,9 +33,9 @@ impl Converter {
     pub fn id(&mut self, field: Field, of: &Type) -> Value {
         let name = of.name();
         match &field {
-            Field::Float(value) if value.abs() > MAX_EXACT_F32 => {
+            Field::Float(value) if value.abs() >= INEXACT_FROM_F32 => {
                 let problem =
-                    format!("{value} is a 32-bit float beyond 2^24, which may have been rounded; write integers");
+                    format!("{value} is a 32-bit float from 2^24 on, which may have been rounded; write integers");
                 self.reject(&FieldPath::new(name), problem, &value.to_string())
             }
             _ => self.value(field, Some(of), &FieldPath::new(name)),

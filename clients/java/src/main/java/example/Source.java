@@ -239,7 +239,7 @@ final class Source implements AutoCloseable {
             }
         }
         double num = Double.parseDouble(text);
-        if (num < 0 || num > 1L << 53 || num != Math.rint(num)) {
+        if (num < 0 || num >= 1L << 53 || num != Math.rint(num)) {
             throw badId();
         }
         return (long) num;
