@@ -26,6 +26,8 @@ pub struct JsonError {
     /// Such as `tags[3].name`; empty for the whole.
     pub path: String,
     pub problem: String,
+    /// Whether it is that the value has too many bytes.
+    pub is_too_large: bool,
 }
 
 /// Parses one JSON value. Nested at most 127 levels deep, which is serde_json's bound.
@@ -34,31 +36,40 @@ pub struct JsonError {
 /// If it is not JSON, if an object has a key twice, if a whole number is beyond -2^63 … 2^64 - 1, or if a number is
 /// beyond the range of doubles.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
-    let has_large = Cell::new(false);
+    parse_within(text, usize::MAX)
+}
+
+/// Gives up when what was read has more than `max_bytes` as JSON without blanks: a value of two bytes takes many times
+/// that in memory.
+fn parse_within(text: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
+    let (has_large, room) = (Cell::new(false), Cell::new(Some(max_bytes)));
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Strict { has_large: &has_large }.deserialize(&mut reader);
-    let value = value
-        .and_then(|value| reader.end().map(|()| value))
-        .map_err(|error| JsonError { path: path_at(text, error.line(), error.column()), problem: error.to_string() })?;
+    let value = Strict { has_large: &has_large, room: &room }.deserialize(&mut reader);
+    let value = value.and_then(|value| reader.end().map(|()| value)).map_err(|error| JsonError {
+        path: path_at(text, error.line(), error.column()),
+        problem: error.to_string(),
+        is_too_large: room.get().is_none(),
+    })?;
     match has_large.get().then(|| oversized_integer(text)).flatten() {
         None => Ok(value),
         Some((number, end)) => {
             let problem = format!("{number} does not fit 64 bits, so it can't be stored exactly; make it a string");
-            Err(JsonError { path: path_at(text, 1, end), problem })
+            Err(JsonError { path: path_at(text, 1, end), problem, is_too_large: false })
         }
     }
 }
 
-/// Parses one JSON object.
+/// Parses one JSON object, unless it is sure to have more than `max_bytes` as JSON without blanks. It takes memory for
+/// what has fewer.
 ///
 /// # Errors
 /// As [`parse`], or if it is another value.
-pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
-    match parse(text)? {
+pub fn parse_object(text: &[u8], max_bytes: usize) -> Result<Map<String, Value>, JsonError> {
+    match parse_within(text, max_bytes)? {
         Value::Object(fields) => Ok(fields),
         other => {
             let problem = format!("it is {}, not a JSON object", kind(&other));
-            Err(JsonError { path: String::new(), problem })
+            Err(JsonError { path: String::new(), problem, is_too_large: false })
         }
     }
 }
@@ -104,6 +115,16 @@ pub fn is_exact(whole: i64) -> bool {
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     has_large: &'a Cell<bool>,
+    /// How many bytes there may still be; `None` once there were more.
+    room: &'a Cell<Option<usize>>,
+}
+
+impl Strict<'_> {
+    /// Makes room for at least so many bytes.
+    fn take<E: Error>(&self, bytes: usize) -> Result<(), E> {
+        self.room.set(self.room.get().and_then(|room| room.checked_sub(bytes)));
+        self.room.get().map(drop).ok_or_else(|| E::custom("the value is too large"))
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
@@ -145,16 +166,20 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        self.take(value.len())?;
         Ok(value.into())
     }
 
     fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        self.take(value.len())?;
         Ok(value.into())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
         while let Some(value) = list.next_element_seed(self)? {
+            // A digit and a comma, or the brackets.
+            self.take(if values.is_empty() { 1 } else { 2 })?;
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -166,6 +191,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if fields.contains_key(&name) {
                 return Err(A::Error::custom(format!("the key `{name}` is there twice; give each key once")));
             }
+            // Quotes, colon and a digit.
+            self.take(name.len() + 4)?;
             let value = map.next_value_seed(self)?;
             fields.insert(name, value);
         }
@@ -217,7 +244,7 @@ mod tests {
     use super::*;
 
     fn problem(text: &str) -> (String, String) {
-        let JsonError { path, problem } = parse(text.as_bytes()).unwrap_err();
+        let JsonError { path, problem, .. } = parse(text.as_bytes()).unwrap_err();
         (path, problem)
     }
 
@@ -243,8 +270,18 @@ mod tests {
             assert_eq!(found.0, path, "{text}: {}", found.1);
             assert!(found.1.contains(part), "{text}: {}", found.1);
         }
-        assert!(parse_object(b"[1]").unwrap_err().problem.contains("a list, not a JSON object"));
+        assert!(parse_object(b"[1]", 10).unwrap_err().problem.contains("a list, not a JSON object"));
         assert!(problem(&"[".repeat(200)).1.contains("recursion limit"));
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read_on() {
+        for large in [format!("{{\"a\": [{}1]}}", "1,".repeat(1_000)), format!("{{\"a\": \"{}\"}}", "x".repeat(2_000))]
+        {
+            // What comes after is not JSON, and nobody sees it.
+            let error = parse_object(format!("{large} nonsense").as_bytes(), 1_000).unwrap_err();
+            assert!(error.is_too_large, "{error}");
+        }
     }
 
     #[test]
@@ -294,6 +331,15 @@ mod tests {
                 }
                 Err(_) => prop_assert!(!fits),
             }
+        }
+
+        /// Law: what has as many bytes as there may be is taken, and what is too large is found before it is in memory.
+        #[test]
+        fn an_object_is_bounded_by_its_bytes(names: Vec<String>, numbers: Vec<f32>, texts: Vec<String>) {
+            let names: Map<String, Value> = names.into_iter().map(|name| (name, json!(["", 1, {}]))).collect();
+            let value = json!({ "names": names, "numbers": numbers, "texts": texts });
+            let text = value.to_string();
+            prop_assert_eq!(parse_object(text.as_bytes(), text.len()).map(Value::Object), Ok(value));
         }
 
         #[test]

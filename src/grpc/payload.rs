@@ -35,7 +35,7 @@ pub fn payload(fields: Option<Struct>, text: &str, limits: PayloadLimits) -> Res
     let payload = match (fields, text) {
         (None, "") => return Ok(Payload::new()),
         (Some(fields), "") => from_struct(fields, &FieldPath::new(FIELD), limits.depth)?,
-        (None, text) => from_json(text, limits.depth)?,
+        (None, text) => from_json(text, limits)?,
         (Some(_), _) => {
             let message = "`payload` and `payload_json` are both set; set one of them";
             return Err(Fault::new(Reason::InvalidArgument, "payload_json", message));
@@ -57,11 +57,14 @@ fn check_bytes(payload: &Payload, max_bytes: usize) -> Result<(), Fault> {
     if counter.0 <= max_bytes {
         return Ok(());
     }
+    Err(too_large(&counter.0.to_string(), max_bytes))
+}
+
+fn too_large(bytes: &str, max_bytes: usize) -> Fault {
     let message = format!(
-        "it has {} bytes as JSON and {max_bytes} are taken; make it smaller, or raise --max-payload-bytes",
-        counter.0
+        "it has {bytes} bytes as JSON and {max_bytes} are taken; make it smaller, or raise --max-payload-bytes"
     );
-    Err(invalid(&FieldPath::new(FIELD), message))
+    invalid(&FieldPath::new(FIELD), message)
 }
 
 /// Counts what is written.
@@ -78,12 +81,16 @@ impl io::Write for Counter {
     }
 }
 
-fn from_json(text: &str, room: usize) -> Result<Payload, Fault> {
-    let fields = json::parse_object(text.as_bytes()).map_err(|JsonError { path, problem }| {
-        let at = if path.is_empty() { FIELD.to_owned() } else { format!("{FIELD}.{path}") };
-        Fault::new(Reason::InvalidArgument, at, problem)
-    })?;
-    object(fields, &FieldPath::new(FIELD), room)
+fn from_json(text: &str, limits: PayloadLimits) -> Result<Payload, Fault> {
+    let fields =
+        json::parse_object(text.as_bytes(), limits.bytes).map_err(|JsonError { path, problem, is_too_large }| {
+            if is_too_large {
+                return too_large("more", limits.bytes);
+            }
+            let at = if path.is_empty() { FIELD.to_owned() } else { format!("{FIELD}.{path}") };
+            Fault::new(Reason::InvalidArgument, at, problem)
+        })?;
+    object(fields, &FieldPath::new(FIELD), limits.depth)
 }
 
 /// `room` is how many levels there may be, this one included.

@@ -38,7 +38,7 @@ impl Mapping {
         match json::parse(line) {
             Ok(Value::Object(fields)) => self.document(fields),
             Ok(_) => Err(malformed("", "the line is no JSON object; write one object a line")),
-            Err(JsonError { path, problem }) => Err(malformed(&path, format!("the line can't be read: {problem}"))),
+            Err(JsonError { path, problem, .. }) => Err(malformed(&path, format!("the line can't be read: {problem}"))),
         }
     }
 

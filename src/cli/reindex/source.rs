@@ -112,7 +112,7 @@ fn fields(payload_json: &str) -> Result<Payload, Rejection> {
     if payload_json.is_empty() {
         return Ok(Payload::new());
     }
-    json::parse_object(payload_json.as_bytes()).map_err(|JsonError { path, problem }| {
+    json::parse_object(payload_json.as_bytes(), usize::MAX).map_err(|JsonError { path, problem, .. }| {
         let at = if path.is_empty() { "payload".to_owned() } else { format!("payload.{path}") };
         malformed(&at, format!("it can't be read: {problem}"))
     })

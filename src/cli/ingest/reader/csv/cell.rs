@@ -30,8 +30,8 @@ impl CellType {
             (Self::Number | Self::Json, cell) => match json::parse(cell.as_bytes()) {
                 Ok(value) if self == Self::Json || value.is_number() => Ok(value),
                 Ok(_) => Err(self.mismatch("")),
-                Err(JsonError { path, problem }) if path.is_empty() => Err(self.mismatch(&problem)),
-                Err(JsonError { path, problem }) => Err(self.mismatch(&format!("{path}: {problem}"))),
+                Err(JsonError { path, problem, .. }) if path.is_empty() => Err(self.mismatch(&problem)),
+                Err(JsonError { path, problem, .. }) => Err(self.mismatch(&format!("{path}: {problem}"))),
             },
         }
     }
