@@ -303,14 +303,9 @@ mod tests {
                 fields: [("n".to_owned(), prost_types::Value { kind: Some(Kind::NumberValue(number)) })].into(),
             };
             if double.is_finite() {
-                for written in [format!("{double}"), format!("{double:e}"), format!("{double:.1}")] {
-                    let Ok(number) = written.parse::<f64>() else { continue };
-                    // What is written without a point or an exponent is a whole number, and may be beyond 64 bits.
-                    if let Ok(stored) = of_json(&format!("{{\"n\": {written}}}")) {
-                        prop_assert_eq!(stored, of_struct(fields(number)).unwrap(), "{}", written);
-                    } else {
-                        prop_assert!(!written.contains(['.', 'e']), "{}", written);
-                    }
+                for written in [format!("{double:e}"), format!("{double:.1}")] {
+                    let stored = of_json(&format!("{{\"n\": {written}}}")).unwrap();
+                    prop_assert_eq!(stored, of_struct(fields(written.parse().unwrap())).unwrap(), "{}", written);
                 }
             }
             let stored = of_json(&format!("{{\"n\": {whole}}}")).unwrap();
