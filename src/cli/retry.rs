@@ -140,7 +140,8 @@ mod tests {
         ] {
             assert!(is_retryable(&status), "{status:?}");
         }
-        let reason = |code, reason: &str| with_details(code, ErrorDetails::with_error_info(reason, "d", HashMap::new()));
+        let reason =
+            |code, reason: &str| with_details(code, ErrorDetails::with_error_info(reason, "d", HashMap::new()));
         for status in [
             Status::resource_exhausted("the message is too large"),
             Status::internal("a defect"),
@@ -196,7 +197,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_is_repeated_until_it_succeeds() {
         let mut failures = vec![Status::unavailable("1"), Status::unavailable("2")];
-        let found = retry(Duration::from_secs(60), "call failed", || std::future::ready(failures.pop().map_or(Ok(7), Err)));
+        let found =
+            retry(Duration::from_secs(60), "call failed", || std::future::ready(failures.pop().map_or(Ok(7), Err)));
         assert_eq!(found.await.unwrap(), 7);
         let denied = retry(Duration::from_secs(60), "call failed", async || Err::<(), _>(Status::not_found("none")));
         assert_eq!(denied.await.unwrap_err().downcast::<Status>().unwrap().code(), Code::NotFound);

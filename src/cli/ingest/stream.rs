@@ -326,7 +326,9 @@ impl<'a> Session<'a> {
     fn end(&self) -> Result<(), Status> {
         let unanswered = self.tracker.unanswered();
         if self.outbound.is_some() || unanswered > 0 {
-            return Err(Status::unavailable(format!("the server ended the stream with {unanswered} documents unanswered")));
+            return Err(Status::unavailable(format!(
+                "the server ended the stream with {unanswered} documents unanswered"
+            )));
         }
         Ok(())
     }

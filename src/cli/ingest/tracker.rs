@@ -300,7 +300,8 @@ mod tests {
     fn results_in_any_order_are_counted_in_the_order_of_the_lines() {
         let mut tracker = Tracker::new(Tally::after(100));
         let no_document = Line { document: Err(Rejection::default()), ..line(106, 1) };
-        let sent = send(&mut tracker, [101, 103, 104, 105].map(|number| line(number, 1)).into_iter().chain([no_document]));
+        let sent =
+            send(&mut tracker, [101, 103, 104, 105].map(|number| line(number, 1)).into_iter().chain([no_document]));
         assert_eq!(sent, 4);
         let place = Place { lines: 109, bytes: 1095, ..Place::default() };
         tracker.ended(End { place, passed: 2 });

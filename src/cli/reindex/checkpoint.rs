@@ -95,8 +95,9 @@ impl Checkpoint {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.with_context(|| format!("can't read {}", path.display()))?,
         };
-        let no_checkpoint =
-            || format!("{} is no checkpoint of reindex; name another file with --checkpoint, or remove it", path.display());
+        let no_checkpoint = || {
+            format!("{} is no checkpoint of reindex; name another file with --checkpoint, or remove it", path.display())
+        };
         // The rest of a later version may have another form.
         let Header { version } = serde_json::from_slice(&text).with_context(no_checkpoint)?;
         ensure!(
@@ -332,7 +333,10 @@ mod tests {
         let path = folder.path().join("checkpoint");
         fs::write(&path, r#"{"version": 3, "anything": 7}"#).unwrap();
         let error = Checkpoint::read(&path).unwrap_err().to_string();
-        assert!(error.contains("a later release wrote the checkpoint") && error.contains("its version is 3"), "{error}");
+        assert!(
+            error.contains("a later release wrote the checkpoint") && error.contains("its version is 3"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

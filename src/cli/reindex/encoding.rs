@@ -17,7 +17,7 @@ pub struct Encoding {
 impl Encoding {
     /// Returns the form of version 2, such as `long_text=window window_overlap=9 prune=max-terms=64,weight-share=0.75`: what
     /// is not given is left out, and `prune=none` keeps all terms. Weights have the fewest digits that mean the number.
-    pub fn to_text(&self) -> String {
+    pub fn to_text(self) -> String {
         let mut text = format!("long_text={}", long_text_name(self.long_text));
         if let Some(overlap) = self.window_overlap {
             // Writing to a string can't fail.
@@ -30,7 +30,7 @@ impl Encoding {
     }
 
     /// Returns the form of version 1, which was made of Rust's debug output of the messages as they were then.
-    pub fn to_text_v1(&self) -> String {
+    pub fn to_text_v1(self) -> String {
         let long_text = match self.long_text {
             LongText::Unspecified => 0,
             LongText::Truncate => 1,
@@ -83,7 +83,11 @@ mod tests {
         let pruning = |max_terms, min_weight, weight_share| Some(Pruning { max_terms, min_weight, weight_share });
         for (encoding, text, text_v1) in [
             (encoding(LongText::Truncate, None, None), "long_text=truncate", "long_text 1 None, None"),
-            (encoding(LongText::Window, Some(9), None), "long_text=window window_overlap=9", "long_text 3 Some(9), None"),
+            (
+                encoding(LongText::Window, Some(9), None),
+                "long_text=window window_overlap=9",
+                "long_text 3 Some(9), None",
+            ),
             (
                 encoding(LongText::Reject, None, pruning(64, 0.1, 0.75)),
                 "long_text=reject prune=max-terms=64,min-weight=0.1,weight-share=0.75",

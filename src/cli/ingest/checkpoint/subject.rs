@@ -76,7 +76,8 @@ impl Subject {
         if let Some(types) = file.get_mut(label(CSV_TYPES)) {
             *types = sorted_types(types);
         }
-        let labels: BTreeSet<&str> = file.keys().map(String::as_str).chain(SETTINGS.iter().map(|it| it.label)).collect();
+        let labels: BTreeSet<&str> =
+            file.keys().map(String::as_str).chain(SETTINGS.iter().map(|it| it.label)).collect();
         // What a file of version 2 can't say has to be neutral.
         let unknown = self.0.iter().filter(|(key, _)| SETTINGS.iter().all(|it| it.key != key.as_str()));
         let unknown = unknown.map(|(key, value)| difference(key, [String::new(), value.clone()]));

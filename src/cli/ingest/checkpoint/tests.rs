@@ -121,7 +121,9 @@ fn subject_of(arguments: &Value) -> Subject {
 
 /// The commands whose checkpoints the build of 2026-11-30 wrote, with their inputs' whole paths.
 fn commands() -> serde_json::Map<String, Value> {
-    let Value::Object(mut commands) = read_json(&fixture("ingest-v2/arguments.json")) else { panic!("it is no object") };
+    let Value::Object(mut commands) = read_json(&fixture("ingest-v2/arguments.json")) else {
+        panic!("it is no object")
+    };
     for arguments in commands.values_mut().map(|arguments| arguments.as_array_mut().unwrap()) {
         let inputs = arguments.iter().position(|argument| argument.as_str().unwrap().starts_with("--"));
         for input in arguments.iter_mut().take(inputs.unwrap()).filter(|input| **input != "-") {
@@ -154,7 +156,8 @@ fn files_of_version_2_are_compared_by_what_they_meant() {
         }
         let more = |more: &[&str]| {
             let more = more.iter().map(|&argument| json!(argument));
-            subject_of(&arguments.as_array().unwrap().iter().cloned().chain(more).collect()).differences_from_v2(&settings)
+            subject_of(&arguments.as_array().unwrap().iter().cloned().chain(more).collect())
+                .differences_from_v2(&settings)
         };
         if name == "killed" {
             for (flags, difference) in [
