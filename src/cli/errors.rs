@@ -38,7 +38,7 @@ pub fn in_words(error: &anyhow::Error) -> String {
 pub fn status_in_words(status: &Status) -> String {
     let mut words = match status.code() {
         Code::Ok => String::new(),
-        code => format!("{} ({})", message(status), constant(code)),
+        _ => status_summary(status),
     };
     let details = status.get_error_details();
     let violations = details.bad_request().map(|bad_request| bad_request.field_violations.as_slice());
@@ -74,16 +74,43 @@ fn message(status: &Status) -> String {
     message
 }
 
-/// The canonical name, such as `INVALID_ARGUMENT`.
-fn constant(code: Code) -> String {
-    let mut constant = String::new();
-    for (position, letter) in format!("{code:?}").chars().enumerate() {
-        if letter.is_ascii_uppercase() && position > 0 {
-            constant.push('_');
-        }
-        constant.push(letter.to_ascii_uppercase());
+/// Describes a status in one line: its message and its code, without the details.
+pub fn status_summary(status: &Status) -> String {
+    format!("{} ({})", message(status), code_constant(status.code()))
+}
+
+/// Returns the canonical name of a code, such as `INVALID_ARGUMENT`.
+pub fn code_constant(code: Code) -> &'static str {
+    code_names(code).0
+}
+
+/// Returns the name of a code in reject files, such as `InvalidArgument`. Programs read it, so it keeps the spelling that
+/// version 0.1.0 wrote.
+pub fn code_in_rejects(code: Code) -> &'static str {
+    code_names(code).1
+}
+
+/// The names are written out because they are persisted and parsed; the names of Rust's variants may change.
+const fn code_names(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::Ok => ("OK", "Ok"),
+        Code::Cancelled => ("CANCELLED", "Cancelled"),
+        Code::Unknown => ("UNKNOWN", "Unknown"),
+        Code::InvalidArgument => ("INVALID_ARGUMENT", "InvalidArgument"),
+        Code::DeadlineExceeded => ("DEADLINE_EXCEEDED", "DeadlineExceeded"),
+        Code::NotFound => ("NOT_FOUND", "NotFound"),
+        Code::AlreadyExists => ("ALREADY_EXISTS", "AlreadyExists"),
+        Code::PermissionDenied => ("PERMISSION_DENIED", "PermissionDenied"),
+        Code::ResourceExhausted => ("RESOURCE_EXHAUSTED", "ResourceExhausted"),
+        Code::FailedPrecondition => ("FAILED_PRECONDITION", "FailedPrecondition"),
+        Code::Aborted => ("ABORTED", "Aborted"),
+        Code::OutOfRange => ("OUT_OF_RANGE", "OutOfRange"),
+        Code::Unimplemented => ("UNIMPLEMENTED", "Unimplemented"),
+        Code::Internal => ("INTERNAL", "Internal"),
+        Code::Unavailable => ("UNAVAILABLE", "Unavailable"),
+        Code::DataLoss => ("DATA_LOSS", "DataLoss"),
+        Code::Unauthenticated => ("UNAUTHENTICATED", "Unauthenticated"),
     }
-    constant
 }
 
 #[cfg(test)]
@@ -125,9 +152,31 @@ mod tests {
         assert_eq!(in_words(&status), "can't search: gone (UNAVAILABLE)");
     }
 
+    /// The numbers are those of the gRPC protocol. Both spellings are read by programs and must not change.
     #[test]
-    fn codes_have_their_canonical_names() {
-        assert_eq!(constant(Code::FailedPrecondition), "FAILED_PRECONDITION");
-        assert_eq!(constant(Code::Ok), "OK");
+    fn codes_keep_their_names() {
+        const NAMES: [(&str, &str); 17] = [
+            ("OK", "Ok"),
+            ("CANCELLED", "Cancelled"),
+            ("UNKNOWN", "Unknown"),
+            ("INVALID_ARGUMENT", "InvalidArgument"),
+            ("DEADLINE_EXCEEDED", "DeadlineExceeded"),
+            ("NOT_FOUND", "NotFound"),
+            ("ALREADY_EXISTS", "AlreadyExists"),
+            ("PERMISSION_DENIED", "PermissionDenied"),
+            ("RESOURCE_EXHAUSTED", "ResourceExhausted"),
+            ("FAILED_PRECONDITION", "FailedPrecondition"),
+            ("ABORTED", "Aborted"),
+            ("OUT_OF_RANGE", "OutOfRange"),
+            ("UNIMPLEMENTED", "Unimplemented"),
+            ("INTERNAL", "Internal"),
+            ("UNAVAILABLE", "Unavailable"),
+            ("DATA_LOSS", "DataLoss"),
+            ("UNAUTHENTICATED", "Unauthenticated"),
+        ];
+        for (number, names) in (0..).zip(NAMES) {
+            let code = Code::from_i32(number);
+            assert_eq!((code_constant(code), code_in_rejects(code)), names, "{number}");
+        }
     }
 }

@@ -25,6 +25,7 @@ mod model;
 mod output;
 mod pruning;
 mod reindex;
+mod retry;
 mod search;
 mod serve;
 

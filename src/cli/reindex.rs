@@ -7,12 +7,14 @@
 //! A task reads pages, as fast as their documents are taken; one stream sends them and takes the results, as `ingest` does
 //! with the lines of a file. A page is done when all its documents have their results. Then the checkpoint file says where
 //! the next page begins, so a run that ends early, however it does, goes on at the first page that is not done. What it
-//! sends again becomes the same points again, and is not even encoded.
+//! sends again becomes the same points again, and is not even encoded. A connection that breaks is opened again, by the rules of
+//! `cli/retry.rs`; what was sent and not answered is sent again.
 //!
 //! The alias is switched last, when every document is indexed and both collections have as many.
 
 mod checkpoint;
 mod counts;
+mod encoding;
 mod plan;
 mod report;
 mod source;
@@ -20,6 +22,7 @@ mod source;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::BoolishValueParser;
@@ -31,12 +34,14 @@ use self::report::{Alias, Report};
 use self::source::Source;
 use super::client::ClientArgs;
 use super::collection_options::CollectionOptionsArgs;
+use super::duration;
 use super::errors::in_words;
 use super::fingerprint::FingerprintArgs;
 use super::ingest::{Progress, RejectFile, Session, Summary, Tally};
 use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
 use super::pruning;
+use super::retry::{GIVE_UP_AFTER, retry};
 use crate::proto::{IngestOptions, ListDocumentsRequest, PayloadFormat, Pruning, SetAliasRequest};
 
 /// Encode a collection's documents with another model into a new collection, and switch an alias to it.
@@ -87,6 +92,10 @@ pub struct Reindex {
     /// run, which is after what was written during the first.
     #[arg(long, env = "SPLADE_REINDEX_SKIP_UNCHANGED", value_parser = BoolishValueParser::new())]
     skip_unchanged: bool,
+    /// Reconnect and resume when the connection breaks or the server is unavailable, until there has been no progress for
+    /// this long; 0s = end at the first failure.
+    #[arg(long, env = "SPLADE_REINDEX_GIVE_UP_AFTER", value_name = "TIME", default_value = GIVE_UP_AFTER, value_parser = duration::parse)]
+    give_up_after: Duration,
     #[command(flatten)]
     fingerprint: FingerprintArgs,
     #[command(flatten)]
@@ -115,7 +124,7 @@ impl Reindex {
         };
         if report.failure.is_none() {
             report.rejected_before = done.some_rejected;
-            report.counts = Some(counts::compare(&self.client, &plan.checkpoint.run).await?);
+            report.counts = Some(counts::compare(&self.client, &plan.checkpoint.run, self.give_up_after).await?);
             self.switch(&mut report).await?;
             if report.is_final() {
                 plan.remove_checkpoint().await?;
@@ -138,12 +147,13 @@ impl Reindex {
             text_key: self.text_key.clone(),
             number: plan.checkpoint.documents,
             pages: Arc::clone(&pages),
+            give_up_after: self.give_up_after,
         };
         let keeper = checkpoint::keep(plan.path.clone(), plan.checkpoint.clone(), pages, progress.tallies());
         let mut keeper = tokio::spawn(keeper);
 
-        let mut session =
-            Session::new(source.spawn(), &mut rejects, &progress, None, Tally::after(plan.checkpoint.documents));
+        let tally = Tally::after(plan.checkpoint.documents);
+        let mut session = Session::new(source.spawn(), &mut rejects, &progress, None, tally, self.give_up_after);
         let outcome = tokio::select! {
             outcome = session.run(index, self.options(plan)) => outcome,
             // It ends by itself only if the file can't be written.
@@ -166,8 +176,10 @@ impl Reindex {
         let Some(alias) = &self.alias else { return Ok(()) };
         let obstacle = report.obstacle().filter(|_| !self.switch_anyway);
         if obstacle.is_none() {
+            let index = self.client.index().await?;
             let request = SetAliasRequest { alias: alias.clone(), collection: self.into.clone() };
-            self.client.index().await?.set_alias(self.client.request(request)).await?;
+            let set = async || index.clone().set_alias(self.client.request(request.clone())).await;
+            retry(self.give_up_after, "the alias can't be switched", set).await?;
         }
         report.alias = Some(Alias { name: alias.clone(), obstacle });
         Ok(())

@@ -7,6 +7,7 @@ mod follow;
 mod formats;
 mod ingest;
 mod query;
+mod reconnect;
 mod reindex;
 mod secured;
 

@@ -7,26 +7,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::proto::Rejection;
 
-/// The most lines of a batch.
-const MAX_LINES: usize = 64;
+/// Maximum lines per batch, and documents per message.
+pub const MAX_LINES: usize = 64;
 
-/// The most bytes of a batch, unless one line alone has more.
-const MAX_BYTES: usize = 1 << 20;
+/// Maximum bytes per batch and per message, unless one line alone has more.
+pub const MAX_BYTES: usize = 1 << 20;
 
 /// How far an input is read.
+// Checkpoints hold it: the names are part of their format, whatever the fields are called.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Lines, or rows, of all its files: what `--skip` counts.
+    #[serde(rename = "lines")]
     pub lines: u64,
     /// Bytes of all its files.
+    #[serde(rename = "bytes")]
     pub bytes: u64,
     /// The file that is being read, from 0.
+    #[serde(rename = "file")]
     pub file: usize,
     /// Lines, or rows, of that file.
+    #[serde(rename = "row")]
     pub row: u64,
     /// Where in that file the next line begins; 0 where no place in it can be sought.
+    #[serde(rename = "offset")]
     pub offset: u64,
     /// Which file has its name now, while it is followed; else 0.
+    #[serde(rename = "inode")]
     pub inode: u64,
 }
 

@@ -6,8 +6,14 @@
 //!
 //! Of the files it keeps which one is being read, how large it was, and how much is in those before it: so a run notices if
 //! these are no longer what they were. Those after it are not read yet, and may be.
+//!
+//! The file has a version. Files of version 2, which the first build of 0.1.0 wrote, are read and written again as version 3.
+//! A file of a later version is refused: the release that wrote it has to finish. docs/ingest.md describes version 3; files of
+//! both versions are in tests/data/checkpoints.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod subject;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -19,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
+use self::subject::Subject;
 use super::batch::Place;
 use super::reader::Format;
 use super::reader::paths::Source;
@@ -29,36 +36,70 @@ use crate::durable;
 /// How often it is written.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The version of what is in the file.
-const VERSION: u32 = 2;
+/// The version of what is written.
+const VERSION: u32 = 3;
 
-/// What is ingested, and into what, by the flags that say it. A checkpoint of something else is refused.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Subject(BTreeMap<String, String>);
+/// The version that differs in nothing but the form of the settings.
+const VERSION_2: u32 = 2;
 
-/// What is in the file.
+/// What is in the file. The names are the format's, whatever the fields are called; tests hold them. A field that is added
+/// needs `#[serde(default)]`, so that files without it stay readable.
+// A build that knows only version 2 looks at the version when it has parsed the rest, so the rest has the same form there:
+// settings are texts, also where they are lists. Then it says that another release wrote the file, and not that it is none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct State {
+    #[serde(rename = "version")]
     version: u32,
+    #[serde(rename = "subject")]
     subject: Subject,
     /// Where all files have a size, their bytes at the start of the run.
+    #[serde(rename = "input_bytes")]
     input_bytes: Option<u64>,
+    #[serde(rename = "files")]
     files: usize,
+    #[serde(rename = "standing")]
     standing: Standing,
     /// Whether the input was read to its end.
+    #[serde(rename = "finished")]
     finished: bool,
+    #[serde(rename = "tally")]
     tally: Tally,
+    #[serde(rename = "rejects_bytes")]
     rejects_bytes: u64,
     /// How long all runs took together.
+    #[serde(rename = "seconds")]
     seconds: f64,
+}
+
+/// What every version of the file has.
+#[derive(Debug, Deserialize)]
+struct Header {
+    #[serde(rename = "version")]
+    version: u32,
+}
+
+/// The settings of version 2, by the flags' names.
+#[derive(Debug, Deserialize)]
+struct SettingsOfV2 {
+    #[serde(rename = "subject")]
+    subject: BTreeMap<String, String>,
+}
+
+/// A file that was found.
+enum Found {
+    Current(State),
+    /// Its state is that of version 3 but for the settings.
+    V2(State, BTreeMap<String, String>),
 }
 
 /// The file that is being read, and what is before it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Standing {
+    #[serde(rename = "path")]
     path: String,
+    #[serde(rename = "bytes")]
     bytes: Option<u64>,
+    #[serde(rename = "bytes_before")]
     bytes_before: u64,
 }
 
@@ -101,7 +142,16 @@ impl Checkpoint {
         };
         let (owned, files) = (path.to_owned(), Arc::clone(&sources));
         let state = spawn_blocking(move || match read(&owned)? {
-            Some(found) => found.taken_up(&fresh, &files, is_followed),
+            // Version 2 is replaced at once, so that a wrong downgrade is noticed before anything is sent.
+            Some(Found::V2(state, settings)) => {
+                let differences = fresh.subject.differences_from_v2(&settings);
+                let state = state.taken_up(&fresh, differences, &files, is_followed)?;
+                write(&owned, &state).map(|()| state)
+            }
+            Some(Found::Current(state)) => {
+                let differences = state.subject.differences(&fresh.subject);
+                state.taken_up(&fresh, differences, &files, is_followed)
+            }
             // Written now, so that a wrong path costs nothing.
             None => write(&owned, &fresh).map(|()| fresh),
         });
@@ -193,15 +243,20 @@ impl Checkpoint {
 }
 
 impl State {
-    /// What was found, for the run of a fresh state.
-    fn taken_up(self, fresh: &Self, sources: &[Source], is_followed: bool) -> anyhow::Result<Self> {
-        ensure!(self.version == fresh.version, "it was written by another release; {REMEDY}");
-        let differences = self.subject.differences(&fresh.subject);
+    /// Returns what was found, for the run of a fresh state from which its settings differ so.
+    fn taken_up(
+        self,
+        fresh: &Self,
+        differences: Vec<String>,
+        sources: &[Source],
+        is_followed: bool,
+    ) -> anyhow::Result<Self> {
         ensure!(differences.is_empty(), "it is of another ingest: {}; {REMEDY}", differences.join(", "));
         if !is_followed {
             self.check(sources)?;
         }
-        Ok(Self { standing: Standing::at(sources, self.tally.done.file), ..self })
+        let standing = Standing::at(sources, self.tally.done.file);
+        Ok(Self { version: VERSION, subject: fresh.subject.clone(), standing, ..self })
     }
 
     /// Looks whether what was read is still there.
@@ -240,28 +295,33 @@ impl Standing {
     }
 }
 
-impl Subject {
-    pub fn new(flags: impl IntoIterator<Item = (&'static str, String)>) -> Self {
-        Self(flags.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-    }
-
-    fn differences(&self, now: &Self) -> Vec<String> {
-        let missing = String::new();
-        let names: BTreeSet<&String> = self.0.keys().chain(now.0.keys()).collect();
-        let all = names.into_iter().map(|name| (name, [self, now].map(|it| it.0.get(name).unwrap_or(&missing))));
-        let differing = all.filter(|(_, [then, now])| then != now);
-        differing.map(|(name, [then, now])| format!("{name} was `{then}` and is `{now}`")).collect()
-    }
-}
-
-fn read(path: &Path) -> anyhow::Result<Option<State>> {
+fn read(path: &Path) -> anyhow::Result<Option<Found>> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => bail!("it can't be read: {error}"),
     };
-    let state = serde_json::from_slice(&text).with_context(|| format!("it holds no checkpoint; {REMEDY}"))?;
-    Ok(Some(state))
+    parse(&text).map(Some)
+}
+
+fn parse(text: &[u8]) -> anyhow::Result<Found> {
+    let no_checkpoint = || format!("it holds no checkpoint; {REMEDY}");
+    let Header { version } = serde_json::from_slice(text).with_context(no_checkpoint)?;
+    ensure!(
+        version <= VERSION,
+        "a later release wrote it (its version is {version}, and this release reads up to {VERSION}); finish with that \
+         release, or name another file or remove this one to begin anew"
+    );
+    ensure!(
+        version >= VERSION_2,
+        "a build before 0.1.0 wrote it (its version is {version}); name another file or remove this one to begin anew"
+    );
+    let state = serde_json::from_slice(text).with_context(no_checkpoint)?;
+    if version == VERSION {
+        return Ok(Found::Current(state));
+    }
+    let SettingsOfV2 { subject } = serde_json::from_slice(text).with_context(no_checkpoint)?;
+    Ok(Found::V2(state, subject))
 }
 
 /// Replaces the file as a whole: after whatever happens there is the old one or the new one.

@@ -1,13 +1,16 @@
 //! What to read and how: the flags of the input.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use serde_json::json;
 use tokio::task::spawn_blocking;
 
+use super::checkpoint::subject;
 use super::mapping::{DEFAULT_ID_FIELD, Mapping};
 use super::reader::paths::{Source, is_stdin, list};
 use super::reader::{CellType, Dialect, Format, check_followed};
@@ -93,24 +96,26 @@ impl InputArgs {
         self.follow.then_some(self.follow_interval)
     }
 
-    /// What of it decides which documents there are: another value is another ingest.
-    pub fn flags(&self) -> Vec<(&'static str, String)> {
+    /// Returns the settings that decide which documents there are, in the form of a checkpoint: with another value it is
+    /// another ingest. No value depends on a name in this program (see [`subject`]).
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
         let paths = self.paths.iter().map(|path| {
             // What has no whole path, such as a pipe, is called what it was called.
             std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()).display().to_string()
         });
-        let types = self.csv_types.iter().map(|(name, cell_type)| format!("{name}={cell_type:?}"));
+        let types: BTreeMap<_, _> =
+            self.csv_types.iter().map(|(name, cell_type)| (name, cell_type_name(*cell_type))).collect();
         vec![
-            ("the input", paths.collect::<Vec<_>>().join(" ")),
-            ("--format", self.format.map_or("by the endings".to_owned(), |format| format!("{format:?}"))),
-            ("--id-field", self.id_field.clone()),
-            ("--text-field", self.text_field.join(",")),
-            ("--payload-fields", self.payload_fields.as_ref().map_or("all".to_owned(), |fields| fields.join(","))),
-            ("--split", self.split.clone().unwrap_or_default()),
-            ("--columns", self.columns.clone().unwrap_or_default().join(",")),
-            ("--delimiter", char::from(self.delimiter).to_string()),
-            ("--no-quotes", self.no_quotes.to_string()),
-            ("--csv-types", types.collect::<Vec<_>>().join(",")),
+            (subject::INPUT, json!(paths.collect::<Vec<_>>()).to_string()),
+            (subject::FORMAT, self.format.map(format_name).unwrap_or_default().to_owned()),
+            (subject::ID_FIELD, self.id_field.clone()),
+            (subject::TEXT_FIELDS, json!(self.text_field).to_string()),
+            (subject::PAYLOAD_FIELDS, json_or_unset(self.payload_fields.as_ref())),
+            (subject::SPLIT, self.split.clone().unwrap_or_default()),
+            (subject::COLUMNS, json_or_unset(self.columns.as_ref())),
+            (subject::DELIMITER, char::from(self.delimiter).to_string()),
+            (subject::QUOTES, (!self.no_quotes).to_string()),
+            (subject::CSV_TYPES, json!(types).to_string()),
         ]
     }
 
@@ -130,6 +135,32 @@ impl InputArgs {
             [path] => path.display().to_string(),
             paths => format!("{} files and folders", paths.len()),
         }
+    }
+}
+
+fn json_or_unset(list: Option<&Vec<String>>) -> String {
+    list.map(|list| json!(list).to_string()).unwrap_or_default()
+}
+
+/// The name of a format in checkpoints.
+fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Jsonl => "jsonl",
+        Format::Csv => "csv",
+        Format::Tsv => "tsv",
+        Format::Parquet => "parquet",
+        Format::Text => "text",
+        Format::Lines => "lines",
+    }
+}
+
+/// The name of a column's type in checkpoints.
+fn cell_type_name(cell_type: CellType) -> &'static str {
+    match cell_type {
+        CellType::String => "string",
+        CellType::Number => "number",
+        CellType::Bool => "bool",
+        CellType::Json => "json",
     }
 }
 

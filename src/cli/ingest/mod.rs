@@ -5,6 +5,8 @@
 //! two batches wait to be sent, and sending waits when too many lines are without a result. So memory stays flat,
 //! whatever the file's size, and a line is kept only until it and all before it have their results: a rejected one goes to
 //! the reject file.
+//!
+//! A stream that breaks is replaced by another one, which is sent the lines that are kept (`stream`, `tracker`).
 
 mod batch;
 mod checkpoint;
@@ -24,6 +26,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::builder::BoolishValueParser;
@@ -32,14 +35,17 @@ use tokio::time::Instant;
 
 use super::client::ClientArgs;
 use super::collection_options::CollectionOptionsArgs;
+use super::duration;
 use super::errors::FAILED;
 use super::fingerprint::FingerprintArgs;
 use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
 use super::pruning;
+use super::retry::GIVE_UP_AFTER;
 use crate::proto::{CollectionOptions, IngestOptions, Pruning};
 pub(crate) use batch::Place;
-use checkpoint::{Checkpoint, Subject};
+use checkpoint::Checkpoint;
+use checkpoint::subject::{self, Subject};
 use input_args::InputArgs;
 pub(crate) use mapping::Mapping;
 use reader::paths::Source;
@@ -114,10 +120,14 @@ pub struct Ingest {
     /// added to.
     #[arg(long, env = "SPLADE_INGEST_SKIP", value_name = "N", default_value_t = 0)]
     skip: u64,
-    /// A file that says how far the run got: the same command goes on there, after whatever ended it, and when the input has
-    /// grown. Not with --skip. The reject file is then added to. Each shard needs a file of its own.
+    /// File that records how far the run got: the same command resumes there, after whatever ended it, and when the input
+    /// has grown. Not with --skip. The reject file is then added to. Each shard needs a file of its own.
     #[arg(long, env = "SPLADE_INGEST_CHECKPOINT", value_name = "FILE", conflicts_with = "skip")]
     checkpoint: Option<PathBuf>,
+    /// Reconnect and resume when the connection breaks or the server is unavailable, until there has been no progress for
+    /// this long; 0s = end at the first failure.
+    #[arg(long, env = "SPLADE_INGEST_GIVE_UP_AFTER", value_name = "TIME", default_value = GIVE_UP_AFTER, value_parser = duration::parse)]
+    give_up_after: Duration,
     #[command(flatten)]
     collection_options: CollectionOptionsArgs,
     #[command(flatten)]
@@ -160,7 +170,8 @@ impl Ingest {
         let batches = reader::spawn(input, self.plan())?;
 
         let start = Instant::now();
-        let mut session = Session::new(batches, &mut rejects, &progress, checkpoint.as_mut(), tally);
+        let mut session =
+            Session::new(batches, &mut rejects, &progress, checkpoint.as_mut(), tally, self.give_up_after);
         if self.input.follow().is_some() {
             session = session.followed();
         }
@@ -187,11 +198,14 @@ impl Ingest {
     async fn open_checkpoint(&self, sources: &Arc<[Source]>) -> anyhow::Result<Option<Checkpoint>> {
         let Some(path) = &self.checkpoint else { return Ok(None) };
         ensure!(*path != self.rejects_path(), "--checkpoint and --rejects name the same file; name two");
-        let mut flags = self.input.flags();
-        flags.extend([("--collection", self.collection.clone()), ("--shard", self.shard.to_string())]);
-        let subject = Subject::new(flags);
         let is_followed = self.input.follow().is_some();
-        Checkpoint::open(path, subject, Arc::clone(sources), is_followed).await.map(Some)
+        Checkpoint::open(path, self.subject(), Arc::clone(sources), is_followed).await.map(Some)
+    }
+
+    /// What a checkpoint is about: the settings that decide which documents there are, and where they go.
+    fn subject(&self) -> Subject {
+        let own = [(subject::COLLECTION, self.collection.clone()), (subject::SHARD, self.shard.to_string())];
+        Subject::new(self.input.settings().into_iter().chain(own))
     }
 
     /// An earlier run has done it all: its counts are told again.

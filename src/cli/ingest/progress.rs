@@ -75,6 +75,12 @@ impl Progress {
         self.bar.set_message(message);
     }
 
+    /// Writes a warning on standard error, above the bar.
+    pub fn warn(&self, warning: &str) {
+        // Nothing can be done if standard error is gone.
+        self.bar.suspend(|| drop(writeln!(stderr(), "{warning}")));
+    }
+
     fn is_line_due(&self) -> bool {
         let Some(line) = &self.line else { return false };
         let mut last = line.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,7 @@ use tonic::Code;
 
 use super::batch::Line;
 use super::on_file;
+use crate::cli::errors::code_in_rejects;
 use crate::proto::Rejection;
 
 /// An open reject file. It is removed at the end if nothing was rejected.
@@ -52,7 +53,7 @@ impl RejectFile {
             "reason": rejection.reason,
             "field": rejection.field,
             "message": rejection.message,
-            "code": format!("{:?}", Code::from_i32(rejection.code)),
+            "code": code_in_rejects(Code::from_i32(rejection.code)),
             "line": line.text,
         });
         if !line.file.is_empty() {

@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::tracker::Tally;
 use crate::cli::errors::in_words;
 
 /// What is told at the end.
-#[derive(Debug, Serialize)]
+// Its JSON is read by programs: the fields are written by name, so that renaming one here changes nothing there.
+#[derive(Debug)]
 pub struct Summary {
     pub documents: u64,
     pub indexed: u64,
@@ -25,6 +25,8 @@ pub struct Summary {
     pub pruned_terms: u64,
     /// Lines or rows that other shards have; they are not among the documents.
     pub other_shards: u64,
+    /// Streams that were opened after one broke.
+    pub reconnects: u64,
     pub seconds: f64,
     pub documents_per_second: f64,
     pub tokens_per_second: f64,
@@ -35,7 +37,7 @@ pub struct Summary {
 }
 
 /// Why a run ended early, and how to go on.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Failure {
     pub message: String,
     /// The server answered every document of the stream up to this one.
@@ -60,6 +62,7 @@ impl Summary {
             terms: tally.terms,
             pruned_terms: tally.pruned_terms,
             other_shards: tally.other_shards,
+            reconnects: tally.reconnects,
             seconds,
             documents_per_second: per_second(documents),
             tokens_per_second: per_second(tally.tokens),
@@ -72,7 +75,7 @@ impl Summary {
         let rejects = self.rejects_file.as_ref().map(|path| format!("  (see {})", path.display())).unwrap_or_default();
         format!(
             "documents    {}\nindexed      {}\nunchanged    {}\nrejected     {}{rejects}\ntruncated    {}\nwindows      {}\ntokens       {}\n\
-             terms        {}\npruned terms {}\nother shards {}\nseconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
+             terms        {}\npruned terms {}\nother shards {}\nreconnects   {}\nseconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
             self.documents,
             self.indexed,
             self.unchanged,
@@ -83,6 +86,7 @@ impl Summary {
             self.terms,
             self.pruned_terms,
             self.other_shards,
+            self.reconnects,
             self.seconds,
             self.documents_per_second,
             self.tokens_per_second,
@@ -90,7 +94,24 @@ impl Summary {
     }
 
     pub fn to_json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+        json!({
+            "documents": self.documents,
+            "indexed": self.indexed,
+            "unchanged": self.unchanged,
+            "rejected": self.rejected,
+            "truncated": self.truncated,
+            "windows": self.windows,
+            "tokens": self.tokens,
+            "terms": self.terms,
+            "pruned_terms": self.pruned_terms,
+            "other_shards": self.other_shards,
+            "reconnects": self.reconnects,
+            "seconds": self.seconds,
+            "documents_per_second": self.documents_per_second,
+            "tokens_per_second": self.tokens_per_second,
+            "rejects_file": self.rejects_file.as_ref().map(|path| path.display().to_string()),
+            "failure": self.failure.as_ref().map(Failure::to_json),
+        })
     }
 }
 
@@ -98,6 +119,10 @@ impl Failure {
     pub fn new(error: &anyhow::Error, tally: &Tally) -> Self {
         let (durable_through, skip) = (tally.durable_through, tally.done.lines);
         Self { message: in_words(error), durable_through, skip }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "message": self.message, "durable_through": self.durable_through, "skip": self.skip })
     }
 
     /// Tells the user, on standard error; with a checkpoint, the next run knows by itself where to go on.

@@ -6,42 +6,86 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::encoding::Encoding;
 use crate::cli::ingest::Tally;
 use crate::durable;
 
+/// The version of what is written. Files of version 1, which the first build of 0.1.0 wrote, say none.
+const VERSION: u32 = 2;
+
 /// What decides which points a run makes.
+// The names are part of the file's format, whatever the fields are called.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// What is read, as it was given: perhaps an alias.
+    #[serde(rename = "from")]
     pub from: String,
     /// The collection that this was when the run began.
+    #[serde(rename = "collection")]
     pub collection: String,
+    #[serde(rename = "into")]
     pub into: String,
+    #[serde(rename = "model")]
     pub model: String,
     /// The model's.
+    #[serde(rename = "fingerprint")]
     pub fingerprint: String,
+    #[serde(rename = "text_key")]
     pub text_key: String,
-    /// What is done with long texts, and which terms are kept.
+    /// What is done with long texts, and which terms are kept: see `encoding.rs`.
+    #[serde(rename = "encoding")]
     pub encoding: String,
 }
 
 /// How far a run is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+// The names are part of the file's format. A field that is added needs `#[serde(default)]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
+    #[serde(rename = "version", default = "version_1")]
+    pub version: u32,
+    #[serde(rename = "run")]
     pub run: Run,
     /// The token of the first page that is not done.
+    #[serde(rename = "page_token")]
     pub page_token: String,
     /// Whether all pages are done.
+    #[serde(rename = "complete")]
     pub complete: bool,
     /// How many documents the pages have that are done.
+    #[serde(rename = "documents")]
     pub documents: u64,
     /// Whether documents were rejected.
+    #[serde(rename = "some_rejected")]
     pub some_rejected: bool,
+}
+
+/// What every version of the file has, but for version 1.
+#[derive(Debug, Deserialize)]
+struct Header {
+    #[serde(rename = "version", default = "version_1")]
+    version: u32,
+}
+
+fn version_1() -> u32 {
+    1
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            run: Run::default(),
+            page_token: String::new(),
+            complete: false,
+            documents: 0,
+            some_rejected: false,
+        }
+    }
 }
 
 impl Checkpoint {
@@ -51,10 +95,24 @@ impl Checkpoint {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.with_context(|| format!("can't read {}", path.display()))?,
         };
-        let checkpoint = serde_json::from_slice(&text);
-        checkpoint.map(Some).with_context(|| {
+        let no_checkpoint = || {
             format!("{} is no checkpoint of reindex; name another file with --checkpoint, or remove it", path.display())
-        })
+        };
+        // The rest of a later version may have another form.
+        let Header { version } = serde_json::from_slice(&text).with_context(no_checkpoint)?;
+        ensure!(
+            version <= VERSION,
+            "a later release wrote the checkpoint {} (its version is {version}, and this release reads up to {VERSION}); finish \
+             with that release, or name another file with --checkpoint, or remove this one to begin anew",
+            path.display()
+        );
+        serde_json::from_slice(&text).map(Some).with_context(no_checkpoint)
+    }
+
+    /// Takes the form of the current version: that of the run which [`Checkpoint::check`] found to be the same.
+    pub fn upgraded(self, run: &Run) -> Self {
+        let run = Run { collection: self.run.collection, ..run.clone() };
+        Self { version: VERSION, run, ..self }
     }
 
     /// Writes the file beside its place, makes it durable, and renames it. Blocks.
@@ -67,15 +125,16 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If it is another run's: what differs, and what to do.
-    pub fn check(&self, run: &Run, path: &Path) -> anyhow::Result<()> {
-        let Run { from, collection: _, into, model, fingerprint, text_key, encoding } = &self.run;
+    pub fn check(&self, run: &Run, encoding: &Encoding, path: &Path) -> anyhow::Result<()> {
+        let expected_encoding = if self.version == VERSION { encoding.to_text() } else { encoding.to_text_v1() };
+        let Run { from, collection: _, into, model, fingerprint, text_key, encoding: kept_encoding } = &self.run;
         let pairs = [
             ("--from", from, &run.from),
             ("--into", into, &run.into),
             ("--model", model, &run.model),
             ("the model's fingerprint", fingerprint, &run.fingerprint),
             ("--text-key", text_key, &run.text_key),
-            ("long texts and pruning", encoding, &run.encoding),
+            ("long texts and pruning", kept_encoding, &expected_encoding),
         ];
         let Some((what, theirs, ours)) = pairs.into_iter().find(|(_, theirs, ours)| theirs != ours) else {
             return Ok(());
@@ -148,11 +207,26 @@ pub async fn keep(
 mod tests {
     use std::sync::Arc;
 
+    use std::path::PathBuf;
+
     use super::*;
     use crate::cli::ingest::Place;
+    use crate::proto::{LongText, Pruning};
+
+    const TRUNCATE: Encoding = Encoding { long_text: LongText::Truncate, window_overlap: None, pruning: None };
+
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/checkpoints").join(name)
+    }
 
     fn run() -> Run {
-        Run { from: "docs".to_owned(), into: "docs-v2".to_owned(), model: "new".to_owned(), ..Run::default() }
+        Run {
+            from: "docs".to_owned(),
+            into: "docs-v2".to_owned(),
+            model: "new".to_owned(),
+            encoding: TRUNCATE.to_text(),
+            ..Run::default()
+        }
     }
 
     #[test]
@@ -174,18 +248,95 @@ mod tests {
         let checkpoint = Checkpoint { run: run(), ..Checkpoint::default() };
         let path = Path::new("here.json");
         let resolved = Run { collection: "docs-v2".to_owned(), ..run() };
-        checkpoint.check(&resolved, path).unwrap();
+        checkpoint.check(&resolved, &TRUNCATE, path).unwrap();
+        let other = Encoding { window_overlap: Some(9), ..TRUNCATE };
+        let error = checkpoint.check(&run(), &other, path).unwrap_err().to_string();
+        let expected = "long texts and pruning was `long_text=truncate` and is `long_text=truncate window_overlap=9`";
+        assert!(error.contains(expected), "{error}");
         for (other, what) in [
             (Run { from: "x".to_owned(), ..run() }, "--from was `docs` and is `x`"),
             (Run { into: "x".to_owned(), ..run() }, "--into was"),
             (Run { model: "x".to_owned(), ..run() }, "--model was"),
             (Run { fingerprint: "x".to_owned(), ..run() }, "the model's fingerprint was"),
             (Run { text_key: "x".to_owned(), ..run() }, "--text-key was"),
-            (Run { encoding: "x".to_owned(), ..run() }, "long texts and pruning was"),
         ] {
-            let error = checkpoint.check(&other, path).unwrap_err().to_string();
+            let error = checkpoint.check(&other, &TRUNCATE, path).unwrap_err().to_string();
             assert!(error.contains(what) && error.contains("here.json is of another run"), "{error}");
         }
+    }
+
+    /// Files that the build of 2026-11-30 wrote: its runs are resumed, and become version 2.
+    #[test]
+    fn files_of_version_1_are_resumed() {
+        const FINGERPRINT: &str = "2b843ae1f801f88718fcc2f6063759f4dddd6239221cd19a4681a03bdc6b4b8e";
+        let pruning = |max_terms, min_weight, weight_share| Some(Pruning { max_terms, min_weight, weight_share });
+        for (name, encoding) in [
+            ("plain", TRUNCATE),
+            ("window", Encoding { long_text: LongText::Window, window_overlap: Some(9), ..TRUNCATE }),
+            ("reject-prune", Encoding { long_text: LongText::Reject, pruning: pruning(64, 0.1, 0.75), ..TRUNCATE }),
+            ("none", Encoding { pruning: pruning(0, 0.0, 0.0), ..TRUNCATE }),
+            ("small", Encoding { pruning: pruning(0, 1e-7, 1.0), ..TRUNCATE }),
+            ("large", Encoding { pruning: pruning(u32::MAX, 3e20, 0.0), ..TRUNCATE }),
+        ] {
+            let path = fixture(&format!("reindex-v1/{name}.json"));
+            let found = Checkpoint::read(&path).unwrap().unwrap();
+            assert_eq!((found.version, found.page_token.as_str(), found.documents), (1, "few/21", 20));
+            let run = Run {
+                from: "few".to_owned(),
+                into: format!("few-{name}"),
+                model: "new".to_owned(),
+                fingerprint: FINGERPRINT.to_owned(),
+                text_key: "text".to_owned(),
+                encoding: encoding.to_text(),
+                ..Run::default()
+            };
+            found.check(&run, &encoding, &path).unwrap();
+            let other = Encoding { window_overlap: Some(10), ..encoding };
+            assert!(found.check(&run, &other, &path).unwrap_err().to_string().contains("long texts and pruning was"));
+            let upgraded = found.upgraded(&run);
+            assert_eq!((upgraded.version, upgraded.run.collection.as_str()), (2, "few"));
+            upgraded.check(&run, &encoding, &path).unwrap();
+            assert!(upgraded.check(&run, &other, &path).is_err());
+        }
+    }
+
+    /// Pinned: the bytes of version 2. The build of 2026-11-30 reads such a file, and refuses it for its encoding.
+    #[test]
+    fn version_2_keeps_its_bytes() {
+        let checkpoint = Checkpoint {
+            version: VERSION,
+            run: Run {
+                from: "docs".to_owned(),
+                collection: "docs-v1".to_owned(),
+                into: "docs-v2".to_owned(),
+                model: "new".to_owned(),
+                fingerprint: "ab".to_owned(),
+                text_key: "body".to_owned(),
+                encoding: "long_text=window window_overlap=9 prune=max-terms=64".to_owned(),
+            },
+            page_token: "docs-v1/21".to_owned(),
+            complete: true,
+            documents: 20,
+            some_rejected: true,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        checkpoint.write(&path).unwrap();
+        let golden = fixture("reindex-v2.json");
+        assert_eq!(fs::read_to_string(&path).unwrap(), fs::read_to_string(&golden).unwrap().trim_end());
+        assert_eq!(Checkpoint::read(&golden).unwrap(), Some(checkpoint));
+    }
+
+    #[test]
+    fn a_later_version_is_refused_whatever_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        fs::write(&path, r#"{"version": 3, "anything": 7}"#).unwrap();
+        let error = Checkpoint::read(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("a later release wrote the checkpoint") && error.contains("its version is 3"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

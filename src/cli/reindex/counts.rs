@@ -6,8 +6,9 @@ use anyhow::Context;
 use tokio::time::sleep;
 
 use super::checkpoint::Run;
-use super::plan::collection;
 use crate::cli::client::ClientArgs;
+use crate::cli::retry::retry;
+use crate::proto::GetCollectionRequest;
 
 /// How often they are counted, if they differ: Qdrant's counts are about right while it merges, and right soon after.
 const TRIES: usize = 3;
@@ -27,22 +28,25 @@ impl Counts {
 }
 
 /// Counts the documents of both collections.
-pub async fn compare(client: &ClientArgs, run: &Run) -> anyhow::Result<Counts> {
-    let mut counts = count(client, run).await?;
+pub async fn compare(client: &ClientArgs, run: &Run, give_up_after: Duration) -> anyhow::Result<Counts> {
+    let mut counts = count(client, run, give_up_after).await?;
     for _ in 1..TRIES {
         if !counts.differ() {
             break;
         }
         sleep(PAUSE).await;
-        counts = count(client, run).await?;
+        counts = count(client, run, give_up_after).await?;
     }
     Ok(counts)
 }
 
-async fn count(client: &ClientArgs, run: &Run) -> anyhow::Result<Counts> {
+async fn count(client: &ClientArgs, run: &Run, give_up_after: Duration) -> anyhow::Result<Counts> {
+    let index = client.index().await?;
     let points = async |name: &str| {
-        let found = collection(client, name).await?.with_context(|| format!("collection `{name}` is gone"))?;
-        anyhow::Ok(found.point_count)
+        let request = GetCollectionRequest { collection: name.to_owned() };
+        let get = async || index.clone().get_collection(client.request(request.clone())).await;
+        let found = retry(give_up_after, "the documents can't be counted", get).await;
+        anyhow::Ok(found.with_context(|| format!("collection `{name}`"))?.into_inner().point_count)
     };
     Ok(Counts { old: points(&run.collection).await?, new: points(&run.into).await? })
 }

@@ -10,8 +10,9 @@ use tonic::Code;
 
 use super::Reindex;
 use super::checkpoint::{Checkpoint, Run};
+use super::encoding::Encoding;
 use crate::cli::client::ClientArgs;
-use crate::proto::{CollectionOptions, GetCollectionRequest, GetCollectionResponse, GetModelRequest};
+use crate::proto::{CollectionOptions, GetCollectionRequest, GetCollectionResponse, GetModelRequest, LongText};
 
 /// Where a run begins and ends.
 #[derive(Debug)]
@@ -36,8 +37,9 @@ impl Plan {
         let left = spawn_blocking(move || Checkpoint::read(&read)).await??;
         let mut run = args.as_run(fingerprint(&args.client, &args.model).await?);
         if let Some(left) = &left {
-            left.check(&run, &path)?;
+            left.check(&run, &args.encoding(), &path)?;
         }
+        let left = left.map(|left| left.upgraded(&run));
         // What has changed since all was done is looked for from the beginning.
         let left = left.filter(|left| !(left.complete && args.skip_unchanged));
         // The alias may stand for the new collection already, if the run before it came so far.
@@ -75,7 +77,6 @@ impl Plan {
 
 impl Reindex {
     fn as_run(&self, fingerprint: String) -> Run {
-        let (long_text, overlap) = (self.long_text, self.long_text.window_overlap);
         Run {
             from: self.from.clone(),
             collection: String::new(),
@@ -83,7 +84,15 @@ impl Reindex {
             model: self.model.clone(),
             fingerprint,
             text_key: self.text_key.clone(),
-            encoding: format!("long_text {} {overlap:?}, {:?}", long_text.long_text(), self.prune),
+            encoding: self.encoding().to_text(),
+        }
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding {
+            long_text: LongText::try_from(self.long_text.long_text()).unwrap_or_default(),
+            window_overlap: self.long_text.window_overlap,
+            pruning: self.prune,
         }
     }
 

@@ -1,18 +1,18 @@
 //! The documents of a collection, page by page, as lines to ingest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::anyhow;
 use prost::Message;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::checkpoint::Pages;
 use crate::cli::client::{ClientArgs, Connection};
-use crate::cli::errors::status_in_words;
 use crate::cli::id;
 use crate::cli::ingest::{Batch, Batcher, Batches, Line, MAX_DOCUMENT_BYTES, Place, malformed, too_long};
+use crate::cli::retry::retry;
 use crate::json::{self, JsonError};
 use crate::proto::index_service_client::IndexServiceClient;
 use crate::proto::{Document, ListDocumentsRequest, Rejection, StoredDocument};
@@ -33,6 +33,8 @@ pub struct Source {
     pub number: u64,
     /// Told of each page.
     pub pages: Arc<Pages>,
+    /// A page that can't be read is asked for again for this long.
+    pub give_up_after: Duration,
 }
 
 impl Source {
@@ -40,17 +42,21 @@ impl Source {
     pub fn spawn(self) -> Batches {
         let (sender, batches) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
-            if let Err(status) = self.read(&sender).await {
+            if let Err(error) = self.read(&sender).await {
                 // Nobody may listen any more: then there is nobody to tell.
-                let _ = sender.send(Err(anyhow!(status_in_words(&status)))).await;
+                let _ = sender.send(Err(error)).await;
             }
         });
         batches
     }
 
-    async fn read(mut self, sender: &mpsc::Sender<anyhow::Result<Batch>>) -> Result<(), Status> {
+    async fn read(mut self, sender: &mpsc::Sender<anyhow::Result<Batch>>) -> anyhow::Result<()> {
         loop {
-            let page = self.index.list_documents(self.client.request(self.request.clone())).await?.into_inner();
+            let list = || {
+                let (mut index, request) = (self.index.clone(), self.client.request(self.request.clone()));
+                async move { index.list_documents(request).await }
+            };
+            let page = retry(self.give_up_after, "a page can't be read", list).await?.into_inner();
             let lines: Vec<Line> = page.documents.into_iter().map(|document| self.line(document)).collect();
             self.pages.add(self.number, page.next_page_token.clone());
             let mut batcher = Batcher::default();

@@ -46,7 +46,7 @@ fn checkpoint(folder: &Path) -> Option<Value> {
 }
 
 /// Waits until the checkpoint says that so many lines are done with.
-async fn wait_done(folder: &Path, lines: u64) {
+pub async fn wait_done(folder: &Path, lines: u64) {
     wait_tally(folder, "/done/lines", lines).await;
 }
 
@@ -130,7 +130,7 @@ async fn a_killed_run_is_taken_up_where_it_was() {
 async fn a_broken_stream_needs_only_the_same_command_again() {
     let folder = folder(300);
     let broken = Fake::new(Rule::BreakAfter(90));
-    let first = ingest(folder.path(), &broken.serve().await, &[]).await;
+    let first = ingest(folder.path(), &broken.serve().await, &["--give-up-after", "0s"]).await;
     assert_eq!(first.code, 2);
     assert!(first.stderr.contains("Run the same command to go on"), "{}", first.stderr);
     let healthy = Fake::new(Rule::Index);
@@ -165,6 +165,49 @@ async fn a_checkpoint_of_something_else_is_refused() {
     fs::write(folder.path().join("docs.jsonl"), lines(1..=29)).unwrap();
     refused(&with(&[]), "so it is another one; name another file or remove this one").await;
     assert_eq!(fake.seen().documents().len(), seen, "nothing is sent");
+}
+
+/// A file that the build of 2026-11-30 wrote when it was interrupted, in its own folder's words.
+fn checkpoint_of_version_2(folder: &Path) -> String {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/checkpoints/ingest-v2/killed.json");
+    let folder = folder.canonicalize().unwrap();
+    fs::read_to_string(golden).unwrap().replace("/tmp/goldens/w", &folder.display().to_string())
+}
+
+/// The input of that build's run.
+fn lines_of_version_2() -> String {
+    let line = |n: usize| match n % 10 {
+        0 => format!("no json {n}\n"),
+        _ => format!("{{\"id\":{n},\"text\":\"document {n}\"}}\n"),
+    };
+    (1..=5000).map(line).collect()
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_version_2_is_taken_up_and_becomes_version_3() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("docs.jsonl"), lines_of_version_2()).unwrap();
+    fs::write(folder.path().join("checkpoint"), checkpoint_of_version_2(folder.path())).unwrap();
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let refused = ingest(folder.path(), &server, &["--id-field", "sku"]).await;
+    assert!(refused.code == 2 && refused.stderr.contains("--id-field was `id` and is `sku`"), "{}", refused.stderr);
+    assert_eq!(checkpoint(folder.path()).unwrap()["version"], 2, "a refusal changes nothing");
+
+    let run = ingest(folder.path(), &server, &[]).await;
+    assert_eq!((run.code, &run.json()["documents"], &run.json()["indexed"]), (1, &json!(5000), &json!(4500)));
+    assert!(ids(&fake.seen()).iter().copied().eq((1535..=5000).filter(|number| number % 10 > 0)));
+    let written = checkpoint(folder.path()).unwrap();
+    let input = folder.path().canonicalize().unwrap().join("docs.jsonl");
+    assert_eq!(written["version"], 3);
+    assert_eq!(written["subject"], json!({"collection": "docs", "input": json!([input]).to_string()}));
+
+    // As it does for a release that is older than the file.
+    let later = json!({"version": 4, "anything": [7]}).to_string();
+    fs::write(folder.path().join("checkpoint"), &later).unwrap();
+    let refused = ingest(folder.path(), &server, &[]).await;
+    assert!(refused.code == 2 && refused.stderr.contains("a later release wrote it"), "{}", refused.stderr);
+    assert_eq!(fs::read_to_string(folder.path().join("checkpoint")).unwrap(), later, "it is left as it is");
 }
 
 /// The real server; what is ingested comes from a pipe, and is told apart by line number.

@@ -1,6 +1,9 @@
 //! A server that keeps what it gets and answers by simple rules.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use prost::Message;
 use splade_sidecar::proto::encoder_service_server::{EncoderService, EncoderServiceServer};
@@ -8,6 +11,7 @@ use splade_sidecar::proto::index_service_server::{IndexService, IndexServiceServ
 use splade_sidecar::proto::*;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
 use tonic::transport::Server;
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -27,6 +31,54 @@ pub enum Rule {
     HoldAfter(u64),
     /// Refuse the call.
     Refuse,
+    /// Break the first streams, each as its entry says, and index what the others bring.
+    Breaking(&'static [Break]),
+    /// Break every stream like this.
+    AlwaysBreaking(Break),
+}
+
+/// How a stream breaks: after its first documents have their results, in order, and another one has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Break {
+    pub after: u64,
+    /// Whether the document behind the first one without a result has one.
+    pub skips_one: bool,
+    pub ending: Ending,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Ending {
+    Unavailable,
+    /// RESOURCE_EXHAUSTED with a RetryInfo.
+    RetryAfter(Duration),
+    StreamIdle,
+    /// OK, though documents have no result.
+    EndsOk,
+    Internal,
+}
+
+impl Break {
+    pub const fn after(after: u64, ending: Ending) -> Self {
+        Self { after, skips_one: false, ending }
+    }
+}
+
+impl Ending {
+    fn status(self) -> Result<(), Status> {
+        Err(match self {
+            Self::EndsOk => return Ok(()),
+            Self::Unavailable => Status::unavailable("the server is going down"),
+            Self::RetryAfter(delay) => {
+                let details = ErrorDetails::with_retry_info(Some(delay));
+                Status::with_error_details(Code::ResourceExhausted, "no room", details)
+            }
+            Self::StreamIdle => {
+                let details = ErrorDetails::with_error_info("STREAM_IDLE", "splade-sidecar", HashMap::new());
+                Status::with_error_details(Code::DeadlineExceeded, "nothing came", details)
+            }
+            Self::Internal => Status::internal("a defect"),
+        })
+    }
 }
 
 /// The fake's memory, shared with the test.
@@ -34,6 +86,7 @@ pub enum Rule {
 pub struct Fake {
     rule: Rule,
     seen: Arc<Mutex<Seen>>,
+    streams: Arc<AtomicUsize>,
     /// One permit for each document that came.
     pub arrivals: Arc<Arrivals>,
     /// One permit for each stream that its client has ended.
@@ -55,6 +108,8 @@ pub struct Seen {
     pub options: Vec<(usize, IngestOptions)>,
     /// The documents of each message of a stream.
     pub messages: Vec<Vec<Document>>,
+    /// The documents of each stream, and when it was opened.
+    pub streams: Vec<(Instant, Vec<Document>)>,
     pub searches: Vec<SearchRequest>,
     pub explains: Vec<ExplainRequest>,
     pub encodes: Vec<EncodeRequest>,
@@ -107,6 +162,13 @@ impl Fake {
         mut requests: Streaming<IngestRequest>,
         responses: mpsc::Sender<Result<IngestResponse, Status>>,
     ) -> Result<(), Status> {
+        let number = self.streams.fetch_add(1, Ordering::Relaxed);
+        self.with_seen(|seen| seen.streams.push((Instant::now(), Vec::new())));
+        let breaks = match self.rule {
+            Rule::Breaking(breaks) => breaks.get(number).copied(),
+            Rule::AlwaysBreaking(how) => Some(how),
+            _ => None,
+        };
         let mut position = 0;
         let mut sequence = 0;
         while let Some(request) = requests.message().await? {
@@ -119,10 +181,26 @@ impl Fake {
             sequence += documents.len() as u64;
             let mut results: Vec<_> = (first..).zip(&documents).map(|(sequence, d)| result(sequence, d)).collect();
             let count = documents.len();
-            self.with_seen(|seen| seen.messages.push(documents));
+            self.with_seen(|seen| {
+                seen.streams[number].1.extend(documents.iter().cloned());
+                seen.messages.push(documents);
+            });
             self.arrivals.0.add_permits(count);
 
             let mut durable_through = sequence;
+            if let Some(Break { after, skips_one, ending }) = breaks
+                && count > 0
+            {
+                let is_answered =
+                    |result: &DocumentResult| result.sequence <= after || skips_one && result.sequence == after + 2;
+                results.retain(is_answered);
+                let response = IngestResponse { results, durable_through: sequence.min(after) };
+                let _ = responses.send(Ok(response)).await;
+                if sequence > after {
+                    return ending.status();
+                }
+                continue;
+            }
             match self.rule {
                 Rule::Swallow => continue,
                 Rule::HoldAfter(limit) => {

@@ -96,7 +96,7 @@ async fn rejected_lines_are_kept_with_their_reasons() {
 async fn a_broken_stream_says_how_to_go_on_and_nothing_is_lost() {
     let folder = folder(numbered(500));
     let broken = Fake::new(Rule::BreakAfter(300));
-    let first = ingest(folder.path(), &broken.serve().await, &[]).await;
+    let first = ingest(folder.path(), &broken.serve().await, &["--give-up-after", "0s"]).await;
 
     assert_eq!(first.code, 2);
     assert!(first.stderr.contains("the server is going down (UNAVAILABLE)"), "{}", first.stderr);

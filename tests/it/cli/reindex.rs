@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{interval, timeout};
 
 use self::place::{COMMAND, Place, documents, documents_of, with_dense};
-use super::{command, run};
+use super::{Run, command, run};
 use crate::support::documents::{document, key, num, options};
 
 /// How long anything may take before a test fails.
@@ -93,6 +93,58 @@ async fn on_a_qdrant_server_it_is_killed_and_resumed() {
     let place = Place::remote().await;
     place.qdrant.as_ref().unwrap().faults().delay_upserts(Duration::from_millis(5));
     is_killed_and_resumed(place).await;
+}
+
+/// The server is killed and started again; the command goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_outlives_a_server_that_is_killed() {
+    let place = Place::embedded().await;
+    place.ingest(with_dense("docs-v1"), documents(COUNT)).await;
+    place.set_alias("docs", "docs-v1").await;
+    let before = place.documents("docs-v1").await;
+    let mut command = command(place.folder.path(), &place.url(), COMMAND);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    done(&place.path("docs-v2.reindex.json"), 200).await;
+    let place = place.restarted().await;
+    let run: Run = spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into();
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let told = run.json();
+    assert_eq!((&told["documents"], &told["rejected"]), (&json!(COUNT), &json!(0)));
+    assert!(run.stderr.contains("retrying in"), "{}", run.stderr);
+    assert_eq!(place.alias().await.as_deref(), Some("docs-v2"));
+    assert_eq!(place.documents("docs").await, before, "each document as it was, and none twice");
+}
+
+/// A file of the build of 2026-11-30, which has no version. That of a later release is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_of_version_1_is_taken_up() {
+    let place = Place::embedded().await;
+    let few = |number: u64| document(num(number), &format!("document number {number} of a few"));
+    place.ingest(options("few"), (1..=50).map(few).collect()).await;
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/checkpoints/reindex-v1/window.json");
+    fs::copy(golden, place.path("checkpoint")).unwrap();
+    let flags = ["reindex", "--from", "few", "--into", "few-window", "--model", "new", "--page-size", "20", "--output"];
+    let flags = [&flags[..], &["json", "--checkpoint", "checkpoint", "--long-text", "window"]].concat();
+    let other = run(place.folder.path(), &place.url(), &flags).await;
+    let problem = "long texts and pruning was `long_text 3 Some(9), None` and is `long_text 3 None, None`";
+    assert!(other.code == 2 && other.stderr.contains(problem), "{}", other.stderr);
+    let flags = [&flags[..], &["--window-overlap", "9"]].concat();
+    let resumed = run(place.folder.path(), &place.url(), &flags).await;
+    let told = resumed.json();
+    // The counts differ: the documents before the checkpoint are in no store of this test.
+    assert_eq!(
+        (resumed.code, &told["resumed_after"], &told["documents"]),
+        (1, &json!(20), &json!(30)),
+        "{}",
+        resumed.stderr
+    );
+    let written = checkpoint(&place.path("checkpoint")).unwrap();
+    assert_eq!(written["version"], 2);
+    assert_eq!(written["run"]["encoding"], "long_text=window window_overlap=9");
+
+    fs::write(place.path("checkpoint"), r#"{"version": 3}"#).unwrap();
+    let refused = run(place.folder.path(), &place.url(), &flags).await;
+    assert!(refused.code == 2 && refused.stderr.contains("a later release wrote the checkpoint"), "{}", refused.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

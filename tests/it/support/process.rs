@@ -144,7 +144,10 @@ pub fn serve(in_folder: &Path, flags: &[&str]) -> Command {
     // As a variable, so that a test can give the flag.
     command.env("SPLADE_LOG_FORMAT", "json");
     command.arg("serve").arg("--model").arg(folder(MODEL));
-    command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+    if !flags.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    command.args(["--metrics-listen", "127.0.0.1:0"]);
     command.args(flags);
     command
 }

@@ -1,7 +1,20 @@
+use clap::Parser;
+use serde_json::{Value, json};
+
+use super::subject::{INPUT, SHARD, SPLIT};
 use super::*;
+use crate::cli::ingest::Ingest;
 
 fn subject() -> Subject {
-    Subject::new([("the input", "/docs.jsonl".to_owned()), ("--shard", "0/1".to_owned())])
+    Subject::new([(INPUT, r#"["/docs.jsonl"]"#.to_owned()), (SHARD, "1/2".to_owned())])
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/checkpoints").join(name)
+}
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 /// Files of so many bytes.
@@ -51,10 +64,15 @@ async fn what_is_of_another_ingest_is_refused() {
     let refusal = async |subject: Subject, bytes| {
         format!("{:#}", Checkpoint::open(&path, subject, docs(bytes), false).await.unwrap_err())
     };
-    let other = Subject::new([("the input", "/docs.csv".to_owned()), ("--split", "a".to_owned())]);
+    let other = Subject::new([(INPUT, r#"["/docs.csv","/b"]"#.to_owned()), (SPLIT, "a".to_owned())]);
     let error = refusal(other, 100).await;
     assert!(error.starts_with(&format!("--checkpoint: {}: it is of another ingest", path.display())), "{error}");
-    assert!(error.contains("--shard was `0/1` and is ``, --split was `` and is `a`, the input was"), "{error}");
+    let differences = [
+        "the input was `/docs.jsonl` and is `/docs.csv /b`",
+        "--shard was `1/2` and is `0/1`",
+        "--split was `` and is `a`",
+    ];
+    assert!(error.contains(&differences.join(", ")), "{error}");
     assert!(refusal(subject(), 99).await.contains("had 100 bytes and has 99 now"));
     fs::write(&path, "{}").unwrap();
     assert!(refusal(subject(), 100).await.contains("holds no checkpoint"));
@@ -87,4 +105,161 @@ async fn a_place_that_cannot_be_written_is_told_at_once() {
     let path = folder.path().join("absent").join("checkpoint");
     let error = format!("{:#}", Checkpoint::open(&path, subject(), docs(1), false).await.unwrap_err());
     assert!(error.contains("can't be written"), "{error}");
+}
+
+/// What the flags of a command are in a checkpoint.
+fn subject_of(arguments: &Value) -> Subject {
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        ingest: Ingest,
+    }
+
+    let arguments = arguments.as_array().unwrap().iter().map(|argument| argument.as_str().unwrap());
+    Line::try_parse_from(["ingest"].into_iter().chain(arguments)).unwrap().ingest.subject()
+}
+
+/// The commands whose checkpoints the build of 2026-11-30 wrote, with their inputs' whole paths.
+fn commands() -> serde_json::Map<String, Value> {
+    let Value::Object(mut commands) = read_json(&fixture("ingest-v2/arguments.json")) else {
+        panic!("it is no object")
+    };
+    for arguments in commands.values_mut().map(|arguments| arguments.as_array_mut().unwrap()) {
+        let inputs = arguments.iter().position(|argument| argument.as_str().unwrap().starts_with("--"));
+        for input in arguments.iter_mut().take(inputs.unwrap()).filter(|input| **input != "-") {
+            *input = json!(format!("/tmp/goldens/w/{}", input.as_str().unwrap()));
+        }
+    }
+    commands
+}
+
+/// Pinned: what version 3 says of each command.
+#[test]
+fn settings_keep_their_names_and_values() {
+    let expected = read_json(&fixture("ingest-v3/subjects.json"));
+    for (name, arguments) in commands() {
+        assert_eq!(serde_json::to_value(subject_of(&arguments)).unwrap(), expected[&name], "{name}");
+    }
+}
+
+/// Files that the build of 2026-11-30 wrote: the same commands resume, and no others.
+#[test]
+fn files_of_version_2_are_compared_by_what_they_meant() {
+    let commands = commands();
+    for (name, arguments) in &commands {
+        let text = fs::read(fixture(&format!("ingest-v2/{name}.json"))).unwrap();
+        let Found::V2(state, settings) = parse(&text).unwrap() else { panic!("{name} is of version 2") };
+        assert_eq!(subject_of(arguments).differences_from_v2(&settings), [""; 0], "{name}");
+        assert_eq!(state.version, 2);
+        for (_, other) in commands.iter().filter(|(other, _)| *other != name) {
+            assert_ne!(subject_of(other).differences_from_v2(&settings), [""; 0], "{name}");
+        }
+        let more = |more: &[&str]| {
+            let more = more.iter().map(|&argument| json!(argument));
+            subject_of(&arguments.as_array().unwrap().iter().cloned().chain(more).collect())
+                .differences_from_v2(&settings)
+        };
+        if name == "killed" {
+            for (flags, difference) in [
+                (["--format", "csv"], "--format was `by the endings` and is `Csv`"),
+                (["--payload-fields", "a"], "--payload-fields was `all` and is `a`"),
+                (["--text-field", "a"], "--text-field was `text` and is `a`"),
+                (["--csv-types", "a=number"], "--csv-types was `` and is `a=Number`"),
+                (["--no-quotes", "--create-collection"], "--no-quotes was `false` and is `true`"),
+                (["--shard", "0/2"], "--shard was `0/1` and is `0/2`"),
+            ] {
+                assert_eq!(more(&flags), [difference]);
+            }
+        }
+        let unknown = Subject::new([("later", "yes".to_owned())]).differences_from_v2(&settings);
+        assert!(unknown.contains(&"later was `` and is `yes`".to_owned()), "{unknown:?}");
+    }
+}
+
+#[test]
+fn a_setting_of_a_later_release_is_neutral_where_it_is_missing() {
+    let file: Subject = serde_json::from_value(json!({"input": "[\"/docs.jsonl\"]", "later": "yes"})).unwrap();
+    let now = Subject::new([(INPUT, r#"["/docs.jsonl"]"#.to_owned())]);
+    assert_eq!(file.differences(&now), ["later was `yes` and is ``"]);
+    assert_eq!(now.differences(&now), [""; 0]);
+    let spelled_out: Subject =
+        serde_json::from_value(json!({"input": "[\"/docs.jsonl\"]", "shard": "0/1", "quotes": "true"})).unwrap();
+    assert_eq!(spelled_out.differences(&now), [""; 0], "a neutral value may be there");
+}
+
+/// A state with a value of its own in each field.
+fn state() -> State {
+    let done = Place { lines: 14, bytes: 15, file: 1, row: 16, offset: 17, inode: 18 };
+    let tally = Tally {
+        indexed: 5,
+        unchanged: 6,
+        rejected: 7,
+        truncated: 8,
+        windows: 9,
+        tokens: 10,
+        terms: 11,
+        pruned_terms: 12,
+        other_shards: 13,
+        done,
+        durable_through: 20,
+        reconnects: 21,
+    };
+    State {
+        version: VERSION,
+        subject: subject(),
+        input_bytes: Some(1),
+        files: 2,
+        standing: Standing { path: "/docs.jsonl".to_owned(), bytes: Some(3), bytes_before: 4 },
+        finished: true,
+        tally,
+        rejects_bytes: 19,
+        seconds: 0.5,
+    }
+}
+
+/// Pinned: the bytes of version 3.
+#[test]
+fn version_3_keeps_its_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    write(&path, &state()).unwrap();
+    let golden = fs::read(fixture("ingest-v3/golden.json")).unwrap();
+    assert_eq!(String::from_utf8(fs::read(&path).unwrap()).unwrap(), String::from_utf8(golden.clone()).unwrap());
+    let Found::Current(found) = parse(&golden).unwrap() else { panic!("it is of version 3") };
+    let not_kept = Tally { durable_through: 0, reconnects: 0, ..state().tally };
+    assert_eq!(found, State { tally: not_kept, ..state() });
+}
+
+/// A build that knows only version 2 parses the whole file before it looks at the version; then it says that another
+/// release wrote it. This is its form.
+#[test]
+fn the_build_that_knows_only_version_2_can_tell_version_3() {
+    #[derive(Deserialize)]
+    #[allow(dead_code)]
+    struct StateOfV2 {
+        version: u32,
+        subject: BTreeMap<String, String>,
+        input_bytes: Option<u64>,
+        files: usize,
+        standing: Standing,
+        finished: bool,
+        tally: Tally,
+        rejects_bytes: u64,
+        seconds: f64,
+    }
+
+    let state: StateOfV2 = serde_json::from_slice(&fs::read(fixture("ingest-v3/golden.json")).unwrap()).unwrap();
+    assert_eq!(state.version, 3);
+}
+
+#[test]
+fn other_versions_are_refused_whatever_they_hold() {
+    let problem = |text: &str| parse(text.as_bytes()).err().unwrap().to_string();
+    let later = problem(r#"{"version": 4, "anything": 7}"#);
+    assert!(later.contains("a later release wrote it (its version is 4") && later.contains("up to 3"), "{later}");
+    assert!(later.contains("finish with that release, or name another file"), "{later}");
+    assert!(problem(r#"{"version": 1}"#).contains("a build before 0.1.0 wrote it"));
+    for text in ["{}", "", "[]", r#"{"version": 3}"#, r#"{"version": 2, "subject": 7}"#, r#"{"version": -1}"#] {
+        assert!(problem(text).contains("it holds no checkpoint"), "{text}");
+    }
 }

@@ -43,6 +43,16 @@ impl Place {
         Self { server, folder, qdrant }
     }
 
+    /// Kills the server, on the embedded store, and starts it again where it listened.
+    pub async fn restarted(self) -> Self {
+        let Self { server, folder, qdrant } = self;
+        let address = server.address.to_string();
+        server.kill().await;
+        let new = format!("new={}", model("distilbert-random-tied").display());
+        let flags = ["--model", &new, "--store-dir", "store", "--listen", &address];
+        Self { server: Process::start(folder.path(), &flags).await, folder, qdrant }
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address)
     }

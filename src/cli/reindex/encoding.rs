@@ -1,0 +1,115 @@
+//! What is done with long texts and which terms are kept, in the form of a checkpoint. No value depends on a name in this
+//! program.
+
+use std::fmt::Write;
+
+use crate::proto::{LongText, Pruning};
+
+/// The flags `--long-text`, `--window-overlap` and `--prune`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Encoding {
+    pub long_text: LongText,
+    pub window_overlap: Option<u32>,
+    /// `None` for what the server is set to.
+    pub pruning: Option<Pruning>,
+}
+
+impl Encoding {
+    /// Returns the form of version 2, such as `long_text=window window_overlap=9 prune=max-terms=64,weight-share=0.75`: what
+    /// is not given is left out, and `prune=none` keeps all terms. Weights have the fewest digits that mean the number.
+    pub fn to_text(self) -> String {
+        let mut text = format!("long_text={}", long_text_name(self.long_text));
+        if let Some(overlap) = self.window_overlap {
+            // Writing to a string can't fail.
+            let _ = write!(text, " window_overlap={overlap}");
+        }
+        if let Some(pruning) = &self.pruning {
+            let _ = write!(text, " prune={}", prune_text(pruning));
+        }
+        text
+    }
+
+    /// Returns the form of version 1, which was made of Rust's debug output of the messages as they were then.
+    pub fn to_text_v1(self) -> String {
+        let long_text = match self.long_text {
+            LongText::Unspecified => 0,
+            LongText::Truncate => 1,
+            LongText::Reject => 2,
+            LongText::Window => 3,
+        };
+        let overlap = self.window_overlap.map_or("None".to_owned(), |overlap| format!("Some({overlap})"));
+        let pruning = self.pruning.map_or("None".to_owned(), |Pruning { max_terms, min_weight, weight_share }| {
+            format!(
+                "Some(Pruning {{ max_terms: {max_terms}, min_weight: {min_weight:?}, weight_share: {weight_share:?} }})"
+            )
+        });
+        format!("long_text {long_text} {overlap}, {pruning}")
+    }
+}
+
+fn long_text_name(long_text: LongText) -> &'static str {
+    match long_text {
+        LongText::Unspecified => "unspecified",
+        LongText::Truncate => "truncate",
+        LongText::Reject => "reject",
+        LongText::Window => "window",
+    }
+}
+
+fn prune_text(pruning: &Pruning) -> String {
+    let Pruning { max_terms, min_weight, weight_share } = *pruning;
+    let mut rules = Vec::new();
+    if max_terms > 0 {
+        rules.push(format!("max-terms={max_terms}"));
+    }
+    if min_weight != 0.0 {
+        rules.push(format!("min-weight={min_weight}"));
+    }
+    if weight_share != 0.0 {
+        rules.push(format!("weight-share={weight_share}"));
+    }
+    if rules.is_empty() { "none".to_owned() } else { rules.join(",") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pinned: the first of each is what version 2 writes, the second what the build of 2026-11-30 wrote (the files of
+    /// tests/data/checkpoints/reindex-v1 were written by it).
+    #[test]
+    fn texts_of_both_versions_keep_their_form() {
+        let encoding = |long_text, window_overlap, pruning| Encoding { long_text, window_overlap, pruning };
+        let pruning = |max_terms, min_weight, weight_share| Some(Pruning { max_terms, min_weight, weight_share });
+        for (encoding, text, text_v1) in [
+            (encoding(LongText::Truncate, None, None), "long_text=truncate", "long_text 1 None, None"),
+            (
+                encoding(LongText::Window, Some(9), None),
+                "long_text=window window_overlap=9",
+                "long_text 3 Some(9), None",
+            ),
+            (
+                encoding(LongText::Reject, None, pruning(64, 0.1, 0.75)),
+                "long_text=reject prune=max-terms=64,min-weight=0.1,weight-share=0.75",
+                "long_text 2 None, Some(Pruning { max_terms: 64, min_weight: 0.1, weight_share: 0.75 })",
+            ),
+            (
+                encoding(LongText::Truncate, None, pruning(0, 0.0, 0.0)),
+                "long_text=truncate prune=none",
+                "long_text 1 None, Some(Pruning { max_terms: 0, min_weight: 0.0, weight_share: 0.0 })",
+            ),
+            (
+                encoding(LongText::Truncate, None, pruning(0, 1e-7, 1.0)),
+                "long_text=truncate prune=min-weight=0.0000001,weight-share=1",
+                "long_text 1 None, Some(Pruning { max_terms: 0, min_weight: 1e-7, weight_share: 1.0 })",
+            ),
+            (
+                encoding(LongText::Truncate, None, pruning(u32::MAX, 3e20, 0.0)),
+                "long_text=truncate prune=max-terms=4294967295,min-weight=300000000000000000000",
+                "long_text 1 None, Some(Pruning { max_terms: 4294967295, min_weight: 3e20, weight_share: 0.0 })",
+            ),
+        ] {
+            assert_eq!((encoding.to_text().as_str(), encoding.to_text_v1().as_str()), (text, text_v1));
+        }
+    }
+}

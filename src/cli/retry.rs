@@ -1,0 +1,206 @@
+//! When a broken stream or a failed call is retried. The rules are those of clients/README.md.
+//!
+//! A retry happens if the server asks for it (RetryInfo), if it is unavailable, or if the connection broke. The delay doubles
+//! from 0.2 s to 10 s, is shortened by up to a half at random so that many clients don't come back at once, and is never
+//! shorter than the server asks for. Retrying ends after a time without progress.
+
+use std::io::{Write, stderr};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use super::errors::status_summary;
+use crate::types::Reason;
+
+/// Default of `--give-up-after`.
+pub const GIVE_UP_AFTER: &str = "5m";
+
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+const MAX_DELAY: Duration = Duration::from_secs(10);
+
+/// Delays between attempts since the last progress.
+#[derive(Debug)]
+pub struct Backoff {
+    give_up_after: Duration,
+    /// Failures since the last progress, and when the first of them happened.
+    failures: u32,
+    since: Option<Instant>,
+}
+
+impl Backoff {
+    /// Retries until there has been no progress for this long; zero never retries.
+    pub fn new(give_up_after: Duration) -> Self {
+        Self { give_up_after, failures: 0, since: None }
+    }
+
+    /// Resets the delay and the time without progress.
+    pub fn progressed(&mut self) {
+        (self.failures, self.since) = (0, None);
+    }
+
+    /// Returns the delay before the next attempt; `None` if the error is permanent or the next attempt would come too late.
+    pub fn next_delay(&mut self, status: &Status) -> Option<Duration> {
+        if !is_retryable(status) {
+            return None;
+        }
+        if is_idle(status) {
+            // The server is healthy: it was this side that had nothing to send.
+            self.progressed();
+        }
+        let longest = FIRST_DELAY.saturating_mul(1 << self.failures.min(16)).min(MAX_DELAY);
+        let jittered = longest.mul_f64(1.0 - 0.5 * fastrand::f64());
+        let delay = jittered.max(requested_delay(status).unwrap_or_default());
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.failures = self.failures.saturating_add(1);
+        let is_late = since.elapsed().saturating_add(delay) > self.give_up_after;
+        (!is_late).then_some(delay)
+    }
+
+    /// Returns the error of a run that ends with this status, with the flag that decides how long it is retried.
+    pub fn error(&self, status: Status) -> anyhow::Error {
+        if !is_retryable(&status) || self.give_up_after.is_zero() {
+            return status.into();
+        }
+        let limit = humantime::format_duration(self.give_up_after);
+        anyhow::Error::from(status).context(format!("gave up: no progress within {limit} (--give-up-after)"))
+    }
+}
+
+/// Calls until the call succeeds, fails for good or has failed for too long; reports each retry on standard error.
+///
+/// # Errors
+/// The last failure.
+pub async fn retry<T, F: Future<Output = Result<T, Status>>>(
+    give_up_after: Duration,
+    what: &str,
+    mut call: impl FnMut() -> F,
+) -> anyhow::Result<T> {
+    let mut backoff = Backoff::new(give_up_after);
+    loop {
+        let status = match call().await {
+            Ok(value) => return Ok(value),
+            Err(status) => status,
+        };
+        let Some(delay) = backoff.next_delay(&status) else { return Err(backoff.error(status)) };
+        // Nothing can be done if standard error is gone.
+        let _ = writeln!(stderr(), "{}", notice(what, &status, delay));
+        sleep(delay).await;
+    }
+}
+
+/// Describes a failure and when the next attempt is made, in one line.
+pub fn notice(what: &str, status: &Status, delay: Duration) -> String {
+    format!("warning: {what}: {}; retrying in {:.1} s", status_summary(status), delay.as_secs_f64())
+}
+
+fn is_retryable(status: &Status) -> bool {
+    // A status with a source was made here, of an error of the transport; one that the server sent has none.
+    let is_transport = std::error::Error::source(status).is_some();
+    status.code() == Code::Unavailable || is_transport || requested_delay(status).is_some() || is_idle(status)
+}
+
+fn requested_delay(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info().map(|info| info.retry_delay.unwrap_or_default())
+}
+
+fn is_idle(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.reason == Reason::StreamIdle.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    fn with_details(code: Code, details: ErrorDetails) -> Status {
+        Status::with_error_details(code, "no", details)
+    }
+
+    fn retry_info(code: Code, delay: Duration) -> Status {
+        with_details(code, ErrorDetails::with_retry_info(Some(delay)))
+    }
+
+    fn idle() -> Status {
+        with_details(Code::DeadlineExceeded, ErrorDetails::with_error_info("STREAM_IDLE", "d", HashMap::new()))
+    }
+
+    #[test]
+    fn failures_that_may_pass_are_retried_and_no_others() {
+        let broken = Status::from_error(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+        for status in [
+            Status::unavailable("the server is going down"),
+            retry_info(Code::ResourceExhausted, Duration::from_secs(1)),
+            broken,
+            idle(),
+        ] {
+            assert!(is_retryable(&status), "{status:?}");
+        }
+        let reason =
+            |code, reason: &str| with_details(code, ErrorDetails::with_error_info(reason, "d", HashMap::new()));
+        for status in [
+            Status::resource_exhausted("the message is too large"),
+            Status::internal("a defect"),
+            reason(Code::InvalidArgument, "INVALID_ARGUMENT"),
+            reason(Code::FailedPrecondition, "FINGERPRINT_MISMATCH"),
+            reason(Code::Unauthenticated, "UNAUTHENTICATED"),
+        ] {
+            assert!(!is_retryable(&status), "{status:?}");
+            assert_eq!(Backoff::new(Duration::MAX).next_delay(&status), None);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn delays_double_with_jitter_up_to_ten_seconds() {
+        let mut backoff = Backoff::new(Duration::from_secs(3600));
+        let unavailable = Status::unavailable("gone");
+        for longest in [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0] {
+            let delay = backoff.next_delay(&unavailable).unwrap().as_secs_f64();
+            assert!((longest / 2.0..=longest).contains(&delay), "{delay} of {longest}");
+        }
+        let asked = Duration::from_secs(30);
+        assert_eq!(backoff.next_delay(&retry_info(Code::Unavailable, asked)), Some(asked));
+        backoff.progressed();
+        assert!(backoff.next_delay(&unavailable).unwrap() <= FIRST_DELAY);
+        for _ in 0..9 {
+            backoff.next_delay(&unavailable).unwrap();
+        }
+        assert!(backoff.next_delay(&idle()).unwrap() <= FIRST_DELAY, "an idle stream is no failure");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retrying_ends_after_a_time_without_progress() {
+        let limit = Duration::from_secs(60);
+        let mut backoff = Backoff::new(limit);
+        let unavailable = Status::unavailable("gone");
+        let begun = Instant::now();
+        while let Some(delay) = backoff.next_delay(&unavailable) {
+            sleep(delay).await;
+        }
+        assert!((50.0..=60.0).contains(&begun.elapsed().as_secs_f64()), "{:?}", begun.elapsed());
+        let error = format!("{:#}", backoff.error(unavailable.clone()));
+        assert!(error.starts_with("gave up: no progress within 1m (--give-up-after)"), "{error}");
+        backoff.progressed();
+        assert!(backoff.next_delay(&unavailable).is_some());
+        assert_eq!(backoff.next_delay(&retry_info(Code::Unavailable, limit * 2)), None, "longer than the limit");
+        assert_eq!(backoff.next_delay(&retry_info(Code::Unavailable, Duration::MAX)), None);
+
+        let mut never = Backoff::new(Duration::ZERO);
+        assert_eq!(never.next_delay(&unavailable), None);
+        assert!(!format!("{:#}", never.error(unavailable)).contains("gave up"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_repeated_until_it_succeeds() {
+        let mut failures = vec![Status::unavailable("1"), Status::unavailable("2")];
+        let found =
+            retry(Duration::from_secs(60), "call failed", || std::future::ready(failures.pop().map_or(Ok(7), Err)));
+        assert_eq!(found.await.unwrap(), 7);
+        let denied = retry(Duration::from_secs(60), "call failed", async || Err::<(), _>(Status::not_found("none")));
+        assert_eq!(denied.await.unwrap_err().downcast::<Status>().unwrap().code(), Code::NotFound);
+    }
+}

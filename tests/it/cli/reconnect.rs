@@ -1,0 +1,310 @@
+//! `ingest` and `reindex` go on after a break: on another stream, on another connection, with a server that was killed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use splade_sidecar::proto::document_id::Kind;
+use splade_sidecar::proto::{Document, ListDocumentsRequest, PayloadFormat};
+use tempfile::{TempDir, tempdir};
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use super::checkpoint::{wait_done, wait_tally};
+use super::fake::{Break, Ending, Fake, Rule};
+use super::{Run, command, run};
+use crate::support::certificates::Authority;
+use crate::support::process::Process;
+use crate::support::proxy::Proxy;
+use crate::support::sidecar::Sidecar;
+
+const FLAGS: [&str; 5] = ["docs.jsonl", "--collection", "docs", "--output", "json"];
+
+/// Line `n`, from 1. Every fiftieth is no JSON, and the one after it is what the fake server rejects.
+fn line(n: u64) -> String {
+    match n % 50 {
+        0 => format!("no json {n}\n"),
+        1 => format!("{}\n", json!({"id": n, "text": "bad"})),
+        _ => format!("{}\n", json!({"id": n, "text": format!("document {n}")})),
+    }
+}
+
+fn is_document(n: u64) -> bool {
+    !n.is_multiple_of(50)
+}
+
+fn folder(count: u64) -> TempDir {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("docs.jsonl"), (1..=count).map(line).collect::<String>()).unwrap();
+    folder
+}
+
+async fn ingest(folder: &TempDir, server: &str, more: &[&str]) -> Run {
+    run(folder.path(), server, &[&["ingest"], &FLAGS[..], more].concat()).await
+}
+
+fn start(folder: &Path, server: &str, arguments: &[&str]) -> Child {
+    let mut command = command(folder, server, arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+async fn wait(child: Child) -> Run {
+    spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into()
+}
+
+fn number(document: &Document) -> u64 {
+    match document.id.as_ref().and_then(|id| id.kind.as_ref()) {
+        Some(Kind::Num(number)) => *number,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The ids of each stream's documents.
+fn streams(fake: &Fake) -> Vec<Vec<u64>> {
+    fake.seen().streams.iter().map(|(_, documents)| documents.iter().map(number).collect()).collect()
+}
+
+fn rejected_lines(folder: &TempDir) -> Vec<u64> {
+    let text = fs::read_to_string(folder.path().join("docs.jsonl.rejects.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["line_number"].as_u64().unwrap()).collect()
+}
+
+/// Each stream is sent what the one before it left, from the first document without a result on.
+async fn goes_on_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempDir) -> String) {
+    const DELAY: Duration = Duration::from_millis(900);
+    const BREAKS: &[Break] = &[
+        Break::after(0, Ending::Unavailable),
+        Break { after: 100, skips_one: true, ending: Ending::Unavailable },
+        Break::after(130, Ending::RetryAfter(DELAY)),
+        Break::after(10, Ending::StreamIdle),
+        Break::after(5, Ending::EndsOk),
+    ];
+    let fake = Fake::new(Rule::Breaking(BREAKS));
+    let folder = folder(500);
+    let server = serve(&fake, &folder).await;
+    let run = ingest(&folder, &server, &["--checkpoint", "checkpoint"]).await;
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let summary = run.json();
+    let counts =
+        ["documents", "indexed", "rejected", "reconnects", "tokens"].map(|name| summary[name].as_u64().unwrap());
+    assert_eq!(counts, [500, 480, 20, 5, 4900], "{}", run.stderr);
+    assert!(rejected_lines(&folder).into_iter().eq((1..=500).filter(|number| number % 50 < 2)), "each is told once");
+    let warnings = ["server is going down (UNAVAILABLE)", "no room (RESOURCE_EXHAUSTED)", "nothing came", "unanswered"];
+    for warning in warnings {
+        let line = run.stderr.lines().find(|line| line.contains(warning)).unwrap_or_else(|| panic!("{}", run.stderr));
+        assert!(line.contains("the stream broke: ") && line.contains("; retrying in "), "{line}");
+    }
+
+    let documents: Vec<u64> = (1..=500).filter(|&number| is_document(number)).collect();
+    let streams = streams(&fake);
+    assert_eq!(streams.len(), 6);
+    for (stream, done) in streams.iter().zip([0, 0, 100, 230, 240, 245]) {
+        assert_eq!(stream.as_slice(), &documents[done..done + stream.len()], "in order, none left out");
+    }
+    assert_eq!(streams[5].len(), documents.len() - 245);
+    let opened: Vec<Instant> = fake.seen().streams.iter().map(|(opened, _)| *opened).collect();
+    assert!(opened[3] - opened[2] >= DELAY, "it waits as long as it is asked to");
+}
+
+#[tokio::test]
+async fn every_kind_of_break_over_tcp() {
+    goes_on_after_every_kind_of_break(async |fake, _| fake.serve().await).await;
+}
+
+#[tokio::test]
+async fn every_kind_of_break_over_a_unix_socket() {
+    goes_on_after_every_kind_of_break(async |fake, folder| fake.serve_unix(&folder.path().join("socket"))).await;
+}
+
+#[tokio::test]
+async fn it_gives_up_after_a_time_without_progress() {
+    for how in [
+        Break::after(0, Ending::Unavailable),
+        // Results behind a document that never has one are no progress.
+        Break { after: 0, skips_one: true, ending: Ending::Unavailable },
+    ] {
+        let fake = Fake::new(Rule::AlwaysBreaking(how));
+        let folder = folder(30);
+        let begun = Instant::now();
+        let run = ingest(&folder, &fake.serve().await, &["--give-up-after", "1s"]).await;
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(
+            run.stderr.contains("gave up: no progress within 1s (--give-up-after): the server is"),
+            "{}",
+            run.stderr
+        );
+        assert!(run.stderr.contains("with --skip 0 "), "{}", run.stderr);
+        assert!((3..=8).contains(&streams(&fake).len()), "{}", streams(&fake).len());
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+}
+
+#[tokio::test]
+async fn progress_puts_off_giving_up() {
+    let fake = Fake::new(Rule::AlwaysBreaking(Break::after(5, Ending::Unavailable)));
+    let folder = folder(49);
+    let run = ingest(&folder, &fake.serve().await, &["--give-up-after", "500ms"]).await;
+    assert_eq!((run.code, &run.json()["documents"]), (1, &json!(49)), "{}", run.stderr);
+    assert_eq!(streams(&fake).len(), 10);
+}
+
+#[tokio::test]
+async fn permanent_errors_end_it_at_once() {
+    let fake = Fake::new(Rule::AlwaysBreaking(Break::after(7, Ending::Internal)));
+    let folder = folder(30);
+    let server = fake.serve().await;
+    let permanent = ingest(&folder, &server, &[]).await;
+    assert_eq!((permanent.code, streams(&fake).len()), (2, 1));
+    assert!(permanent.stderr.contains("error: a defect (INTERNAL)") && !permanent.stderr.contains("retrying"));
+    assert!(permanent.stderr.contains("with --skip 7 "), "{}", permanent.stderr);
+    // Nothing listens: a wrong address is told at once.
+    let absent = ingest(&folder, "http://127.0.0.1:1", &[]).await;
+    assert!(absent.code == 2 && absent.stderr.contains("can't connect"), "{}", absent.stderr);
+    let never = Fake::new(Rule::AlwaysBreaking(Break::after(7, Ending::Unavailable)));
+    let never_retried = ingest(&folder, &never.serve().await, &["--give-up-after", "0s"]).await;
+    assert_eq!((never_retried.code, streams(&never).len()), (2, 1));
+    assert!(!never_retried.stderr.contains("gave up"), "{}", never_retried.stderr);
+}
+
+#[tokio::test]
+async fn a_signal_ends_the_wait() {
+    let fake = Fake::new(Rule::AlwaysBreaking(Break::after(7, Ending::RetryAfter(Duration::from_secs(200)))));
+    let folder = folder(30);
+    let mut child = start(folder.path(), &fake.serve().await, &[&["ingest"], &FLAGS[..]].concat());
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let (mut told, stderr) = spawn_blocking(move || {
+        let mut told = String::new();
+        while !told.contains("retrying in 200.0 s") {
+            assert!(stderr.read_line(&mut told).unwrap() > 0, "{told}");
+        }
+        (told, stderr)
+    })
+    .await
+    .unwrap();
+    let begun = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let ended = wait(child).await;
+    told.extend(stderr.lines().map(Result::unwrap));
+    assert!(ended.code == 2 && begun.elapsed() < Duration::from_secs(20), "{told}");
+    assert!(told.contains("error: interrupted") && told.contains("with --skip 7 "), "{told}");
+}
+
+#[tokio::test]
+async fn a_followed_file_outlives_breaks() {
+    const BREAKS: &[Break] =
+        &[Break::after(1, Ending::Unavailable), Break::after(0, Ending::RetryAfter(Duration::ZERO))];
+    let fake = Fake::new(Rule::Breaking(BREAKS));
+    let folder = folder(3);
+    let follow = ["--follow", "--follow-interval", "10ms", "--checkpoint", "checkpoint"];
+    let child = start(folder.path(), &fake.serve().await, &[&["ingest"], &FLAGS[..], &follow].concat());
+    wait_tally(folder.path(), "/indexed", 2).await;
+    let mut file = fs::OpenOptions::new().append(true).open(folder.path().join("docs.jsonl")).unwrap();
+    std::io::Write::write_all(&mut file, line(4).as_bytes()).unwrap();
+    wait_tally(folder.path(), "/indexed", 3).await;
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let ended = wait(child).await;
+    assert_eq!((ended.code, &ended.json()["documents"]), (1, &json!(4)), "{}", ended.stderr);
+    assert_eq!(ended.json()["reconnects"], 2);
+}
+
+/// The payloads' numbers of a collection's documents, by id.
+async fn stored(server: &Process) -> BTreeMap<u64, u64> {
+    let request = ListDocumentsRequest {
+        collection: "docs".to_owned(),
+        page_size: 1_000,
+        payload_format: PayloadFormat::Json.into(),
+        ..ListDocumentsRequest::default()
+    };
+    let page = server.index().await.list_documents(request).await.unwrap().into_inner();
+    assert!(page.next_page_token.is_empty());
+    let number_of = |payload: &str| serde_json::from_str::<Value>(payload).unwrap()["n"].as_u64().unwrap();
+    let documents = page.documents.iter();
+    documents
+        .map(|document| match document.id.as_ref().and_then(|id| id.kind.as_ref()) {
+            Some(Kind::Num(id)) => (*id, number_of(&document.payload_json)),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+/// The real server, killed in the middle as nothing can be prepared for, and started again where it listened. Each id comes
+/// several times: its last line is what stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ingest_outlives_a_server_that_is_killed() {
+    const LINES: u64 = 4_000;
+    const IDS: u64 = 700;
+    let place = tempdir().unwrap();
+    let input = |n: u64| match n % 100 {
+        0 => format!("no json {n}\n"),
+        1 => format!("{}\n", json!({"id": n % IDS, "text": " "})),
+        _ => format!("{}\n", json!({"id": n % IDS, "text": format!("a note about item {n}"), "n": n})),
+    };
+    fs::write(place.path().join("docs.jsonl"), (1..=LINES).map(input).collect::<String>()).unwrap();
+    let server = Process::start(place.path(), &["--store-dir", "store"]).await;
+    let address = server.address;
+    let url = format!("http://{address}");
+    let more = ["--create-collection", "--batch-points", "50", "--checkpoint", "checkpoint"];
+    let mut child = start(place.path(), &url, &[&["ingest"], &FLAGS[..], &more].concat());
+    wait_some(place.path(), 300).await;
+    server.kill().await;
+    assert!(child.try_wait().unwrap().is_none(), "it has ended too soon");
+    let server = Process::start(place.path(), &["--store-dir", "store", "--listen", &address.to_string()]).await;
+    let ended = wait(child).await;
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("the stream broke: ") && ended.stderr.contains("; retrying in "), "{}", ended.stderr);
+    let summary = ended.json();
+    let counts = ["documents", "indexed", "rejected"].map(|name| summary[name].as_u64().unwrap());
+    assert_eq!(counts, [LINES, LINES - 80, 80], "{}", ended.stderr);
+    assert!(summary["reconnects"].as_u64().unwrap() >= 1);
+    assert!(rejected_lines(&place).into_iter().eq((1..=LINES).filter(|number| number % 100 < 2)), "each is told once");
+    wait_done(place.path(), LINES).await;
+    let mut last = BTreeMap::new();
+    last.extend((1..=LINES).filter(|number| number % 100 > 1).map(|number| (number % IDS, number)));
+    assert_eq!(stored(&server).await, last);
+}
+
+/// Waits until the checkpoint says that at least so many lines are done with.
+async fn wait_some(folder: &Path, lines: u64) {
+    let done = async {
+        while fs::read(folder.join("checkpoint"))
+            .ok()
+            .and_then(|text| serde_json::from_slice::<Value>(&text).ok())
+            .is_none_or(|state| state["tally"]["done"]["lines"].as_u64().unwrap() < lines)
+        {
+            // Another process writes the file.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), done).await.unwrap();
+}
+
+/// Over TLS, by a name; every connection is cut while documents are on their way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_by_tls_that_are_cut_are_opened_again() {
+    let folder = folder(3_000);
+    let authority = Authority::new("ours");
+    let server = authority.sign();
+    for (name, text) in [("ca", &authority.pem()), ("cert", &server.certificate), ("key", &server.key)] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    fs::write(folder.path().join("tokens"), "token-0123456789").unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let flags = ["--tls-cert", &path("cert"), "--tls-key", &path("key"), "--auth-tokens", &path("tokens")];
+    let sidecar = Sidecar::start_in(TempDir::new().unwrap(), &flags).await;
+    let proxy = Proxy::to(sidecar.address).await;
+    let server = format!("https://localhost:{}", proxy.address.port());
+    let more = ["--create-collection", "--batch-points", "50", "--checkpoint", "checkpoint"];
+    let tls = ["--tls-ca", "ca", "--token-file", "tokens"];
+    let child = start(folder.path(), &server, &[&["ingest"], &FLAGS[..], &more, &tls].concat());
+    wait_some(folder.path(), 1).await;
+    proxy.cut();
+    let ended = wait(child).await;
+    assert_eq!((ended.code, &ended.json()["documents"]), (1, &json!(3_000)), "{}", ended.stderr);
+    assert_eq!(ended.json()["indexed"], 3_000 - 60);
+    assert_eq!(ended.json()["reconnects"], 1, "{}", ended.stderr);
+    sidecar.end().await;
+}
