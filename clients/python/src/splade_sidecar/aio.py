@@ -29,7 +29,7 @@ from splade_sidecar.channel import TLS
 from splade_sidecar.encode import AsyncEncodeStream, AsyncTexts, Texts
 from splade_sidecar.errors import SpladeError
 from splade_sidecar.ingest import AsyncDocuments, AsyncIngest, Documents
-from splade_sidecar.process import call_in_progress
+from splade_sidecar.process import call_in_progress, drop, keep_open
 from splade_sidecar.run import Run
 from splade_sidecar.types import EncodedText, Explanation, GivenId, Hit, Role
 from splade_sidecar.v1 import encoder_service_pb2 as encoder
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from splade_sidecar.options import EncodeOptions, ExplainOptions, IngestOptions, SearchOptions
+
+
+CLOSE_TIMEOUT_S = 5.0
 
 
 class AsyncClient(Base):
@@ -74,8 +77,12 @@ class AsyncClient(Base):
             loop, connection = self._connections.popitem()
             if loop is running and connection.process == os.getpid():
                 await connection.channel.close()
+                drop(connection)
             elif connection.process == os.getpid() and loop.is_running():
-                asyncio.run_coroutine_threadsafe(connection.channel.close(), loop)
+                closing = asyncio.run_coroutine_threadsafe(connection.channel.close(), loop)
+                # Not for longer: that loop may be stopped meanwhile.
+                await asyncio.wait([asyncio.wrap_future(closing)], timeout=CLOSE_TIMEOUT_S)
+                drop(connection)
 
     def _connect(self) -> Connection:
         """The connection of the running event loop. A channel of grpc.aio works in no other loop than its own."""
@@ -92,6 +99,7 @@ class AsyncClient(Base):
             elif loop.is_closed():
                 del self._connections[loop]
         connection = self._connections[running] = Connection(grpc.aio, self._target, self._tls)
+        keep_open(connection)
         return connection
 
     @property

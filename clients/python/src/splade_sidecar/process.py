@@ -1,24 +1,27 @@
 """What the package does when its process forks, and what may not be copied into another process.
 
 gRPC's threads don't survive a fork. A client that is used in the child opens a connection of its own there. If calls
-were in progress at the fork, their threads may have held gRPC's locks, and the child could wait for them for ever: it
-gets an error instead.
+were in progress at the fork, or a channel of grpc.aio was open, whose thread polls all the time, then threads may have
+held gRPC's locks, and the child could wait for them for ever or crash: it gets an error instead.
 """
 
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 _FORKED_IN_CALL = (
-    "this process was forked while a call of splade_sidecar was in progress, so gRPC can't be used in it; fork between "
-    "calls, or start processes with the method spawn or forkserver"
+    "this process was forked while a call of splade_sidecar was in progress or an AsyncClient was open, so gRPC can't "
+    "be used in it; fork between calls and close the AsyncClient before, or start processes with spawn or forkserver"
 )
 
 # Tokens of the calls in progress. Adding to a set and discarding from it are atomic.
 _in_progress: set[object] = set()
+# Of grpc.aio.
+_open_connections: weakref.WeakSet[Any] = weakref.WeakSet()
 _forked_in_call = False
 
 
@@ -40,9 +43,19 @@ def check_process() -> None:
         raise RuntimeError(_FORKED_IN_CALL)
 
 
+def keep_open(connection: object) -> None:
+    """Marks a connection of grpc.aio as open, until `drop` or for as long as it is there."""
+    _open_connections.add(connection)
+
+
+def drop(connection: object) -> None:
+    """Marks it as closed."""
+    _open_connections.discard(connection)
+
+
 def _after_fork() -> None:
     global _forked_in_call
-    _forked_in_call = _forked_in_call or bool(_in_progress)
+    _forked_in_call = _forked_in_call or bool(_in_progress) or bool(_open_connections)
     _in_progress.clear()
 
 

@@ -34,7 +34,7 @@ DocumentId = int | UUID | str
 
 GivenId = DocumentId | float | Decimal | Mapping[str, Any] | types_pb2.DocumentId
 """An id as calls take it. A str in hyphenated UUID form is a UUID, any other str is a name, a `Key` always is. Whole
-floats up to 2**53 and integral Decimals are integers. A mapping is the contract's form, such as `{"key": "a name"}`."""
+floats below 2**53 and integral Decimals are integers. A mapping is the contract's form, such as `{"key": "a name"}`."""
 
 Role = Literal["document", "query"]
 LongText = Literal["truncate", "reject", "window"]

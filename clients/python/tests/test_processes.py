@@ -1,0 +1,394 @@
+"""What crosses into other processes: everything public is pickled, or says what to do instead; forks don't hang."""
+
+import asyncio
+import copy
+import gc
+import importlib
+import inspect
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import uuid
+
+import grpc
+import pytest
+
+import splade_sidecar
+from splade_sidecar import (
+    TLS,
+    AsyncClient,
+    AsyncEncodeStream,
+    AsyncIngest,
+    Client,
+    Document,
+    DocumentId,
+    Encoded,
+    EncodedText,
+    EncodeStream,
+    Explanation,
+    FieldViolation,
+    GaveUp,
+    GivenId,
+    Hit,
+    Ingest,
+    InvalidArgument,
+    Key,
+    NotFound,
+    Rejection,
+    Result,
+    SpladeError,
+    Summary,
+    Term,
+)
+
+UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
+# gRPC's threads may need a while to answer; a process that hangs is killed after so long.
+TIMEOUT_S = 60
+
+REJECTION = Rejection(3, "EMPTY_TEXT", "text", "it is blank")
+REJECTED = Result(2, Key(UUID), "rejected", REJECTION, 0, False, 0)
+VECTOR = EncodedText([1, 2], [0.5, 0.25], ["a", "b"], 4, True, 1, 3, 0.125)
+
+
+def summary():
+    made = Summary(durable=2, reconnects=1)
+    made.add(Result(1, 1, "indexed", None, 7, False, 9))
+    made.add(REJECTED)
+    return made
+
+
+def errors():
+    kinds = [kind for kind in vars(splade_sidecar).values() if inspect.isclass(kind) and issubclass(kind, SpladeError)]
+    assert len(kinds) >= 10
+    violations = (FieldViolation("texts[1]", "it is blank"), FieldViolation("options", "wrong"))
+    for place, kind in enumerate(kinds):
+        code = list(grpc.StatusCode)[place + 1]
+        error = kind(code, "what is wrong", "REASON", violations, 2.5)
+        error.summary = summary()
+        yield error
+    yield NotFound(grpc.StatusCode.NOT_FOUND, "no reason")
+
+
+VALUES = [
+    TLS(ca="ca.crt", cert="a.crt", key="a.key"),
+    Document("text", 7, {"a": [1, None]}, {"dense": [0.5]}),
+    Document("text", uuid.UUID(UUID)),
+    Document("text", Key(UUID)),
+    Encoded(1, VECTOR, None),
+    Encoded(2, None, REJECTION),
+    VECTOR,
+    Explanation([Term(1, "a", 0.5, 0.5, 0.25, "text", "expansion")], 0.25, 1, 2),
+    FieldViolation("texts[1]", "it is blank"),
+    Hit(1, 0.5, {"n": 2**53 + 1}, ([1], [0.5]), True),
+    Key(UUID),
+    REJECTION,
+    REJECTED,
+    Term(1, "a", 0.5, 0.5, 0.25, "text", "expansion"),
+    summary(),
+]
+# They hold a connection.
+REFUSING = {"AsyncClient", "AsyncEncodeStream", "AsyncIngest", "Client", "EncodeStream", "Ingest"}
+TYPES = {"DocumentId": DocumentId, "GivenId": GivenId}
+
+
+def ways():
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        yield lambda value, protocol=protocol: pickle.loads(pickle.dumps(value, protocol))
+    yield copy.copy
+    yield copy.deepcopy
+
+
+def test_everything_public_is_among_these():
+    values = {type(value).__name__ for value in [*VALUES, *errors()]}
+    assert values | REFUSING | set(TYPES) == set(splade_sidecar.__all__)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_values_are_pickled_and_copied(value):
+    for way in ways():
+        again = way(value)
+        assert again == value and type(again) is type(value) and repr(again) == repr(value)
+
+
+@pytest.mark.parametrize("error", list(errors()), ids=lambda error: type(error).__name__)
+def test_errors_are_pickled_with_all_they_say(error):
+    for way in ways():
+        again = way(error)
+        assert type(again) is type(error) and str(again) == str(error) and again.args == error.args
+        for name in ("code", "message", "reason", "violations", "retry_after", "summary", "retryable"):
+            assert getattr(again, name) == getattr(error, name), name
+
+
+class OwnError(InvalidArgument):
+    """A subclass of a user's, with arguments of its own."""
+
+    def __init__(self, place):
+        super().__init__(grpc.StatusCode.INVALID_ARGUMENT, f"at {place}")
+        self.place = place
+
+
+def test_a_subclass_with_its_own_arguments_is_pickled():
+    for way in ways():
+        again = way(OwnError(7))
+        assert type(again) is OwnError and again.place == 7 and again.message == "at 7"
+
+
+def test_the_servers_errors_are_pickled(client):
+    with pytest.raises(InvalidArgument) as caught:
+        client.encode(["fine", " "])
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert again.violations == caught.value.violations and str(again) == str(caught.value)
+
+
+def test_types_are_pickled():
+    for value in TYPES.values():
+        assert pickle.loads(pickle.dumps(value)) == value
+    for name in splade_sidecar.__all__:
+        value = getattr(splade_sidecar, name)
+        assert pickle.loads(pickle.dumps(value)) == value
+
+
+def assert_refuses(value, *words):
+    for way in ways():
+        with pytest.raises(TypeError) as caught:
+            way(value)
+        for word in (f"{type(value).__name__} can't be pickled or copied", "process", *words):
+            assert word in str(caught.value)
+
+
+def test_what_holds_a_connection_says_what_to_do(client):
+    several = AsyncClient("localhost:1")
+    running = [client.ingest([], "any"), client.encode_stream([])]
+    running += [several.ingest([], "any"), several.encode_stream([])]
+    assert {type(one) for one in running} == {Ingest, EncodeStream, AsyncIngest, AsyncEncodeStream}
+    for one in (client, several):
+        assert_refuses(one, "make a client in each process")
+    for one in running:
+        assert_refuses(one, "begin the call")
+    used = client.ingest([{"text": "text"}], "pickled", create_collection=True)
+    next(used)
+    assert_refuses(used)
+    used.close()
+
+
+ADAPTERS = {
+    "qdrant": ("qdrant_client", {"SparseTextEmbedding", "SparseEmbedding"}),
+    "langchain": ("langchain_qdrant", {"SpladeSparseEmbeddings"}),
+    "haystack": ("haystack", {"SpladeSparseDocumentEmbedder", "SpladeSparseTextEmbedder"}),
+    "llama_index": ("llama_index.core", set()),
+}
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_adapters_are_pickled_or_say_what_to_do(sidecar, client, name):
+    library, known = ADAPTERS[name]
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    module = importlib.import_module(f"splade_sidecar.{name}")
+    public = {
+        name
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and value.__module__ in (module.__name__, "fastembed") and not name.startswith("_")
+    }
+    assert public <= known | {"SparseEmbedding"}
+    if name == "llama_index":
+        for one in (module.sparse_doc_fn(client), module.sparse_query_fn(client)):
+            with pytest.raises(TypeError, match="make a client in each process"):
+                pickle.dumps(one)
+        return
+    if name == "haystack":
+        from haystack import Document as Given
+
+        document, text = (
+            module.SpladeSparseDocumentEmbedder(sidecar.address),
+            module.SpladeSparseTextEmbedder(sidecar.address),
+        )
+        wanted = document.run([Given(content="a text")]), text.run("a text")
+        for way in ways():
+            assert (way(document).run([Given(content="a text")]), way(text).run("a text")) == wanted
+        return
+    if name == "langchain":
+        kind, call = module.SpladeSparseEmbeddings, lambda one: one.embed_query("a text")
+    else:
+        kind, call = module.SparseTextEmbedding, lambda one: [each.as_dict() for each in one.query_embed("a text")]
+        [vector] = kind(target=sidecar.address).embed("a text")
+        assert pickle.loads(pickle.dumps(vector)).as_dict() == vector.as_dict()
+        alone = module._SparseEmbedding(vector.values, vector.indices)
+        assert pickle.loads(pickle.dumps(alone)).as_dict() == vector.as_dict()
+    made = kind(target=sidecar.address)
+    wanted = call(made)
+    for way in ways():
+        assert call(way(made)) == wanted
+    with pytest.raises(TypeError, match="make a client in each process"):
+        pickle.dumps(kind(client=client))
+
+
+# The work of other processes: each is a function of its own module, so that spawn finds it.
+
+
+def raise_not_found(address):
+    with Client(address) as client:
+        client.search("absent", "a text")
+
+
+def raise_refused(address):
+    with Client(address) as client:
+        client.encode(["fine", " "])
+
+
+def raise_gave_up(_address):
+    with Client("127.0.0.1:1") as client:
+        client.ingest([{"text": "a text"}], "any", give_up_after=0.2).wait()
+
+
+def encode(address):
+    with Client(address) as client:
+        return client.encode(["a text"])
+
+
+def hits(address):
+    with Client(address) as client:
+        return client.search("processes", "a text")
+
+
+INHERITED: dict = {}
+
+
+def encode_inherited(_address):
+    return INHERITED["client"].encode(["a text"])
+
+
+def call_asyncio(address):
+    async def main():
+        return await INHERITED["several"].encode(["a text"])
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_pool_whose_workers_raise_ends(client, sidecar, method):
+    """The error of a worker is unpickled by a thread of the pool, which would end without a word if it couldn't be."""
+    wanted = client.encode(["a text"])
+    client.ingest([{"id": Key(UUID), "text": "a text"}], "processes", create_collection=True).wait()
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        for function, kind in ((raise_not_found, NotFound), (raise_refused, InvalidArgument), (raise_gave_up, GaveUp)):
+            with pytest.raises(kind) as caught:
+                pool.apply_async(function, (sidecar.address,)).get(TIMEOUT_S)
+            assert caught.value.message
+            if kind is GaveUp:
+                assert caught.value.summary == Summary(reconnects=caught.value.summary.reconnects)
+            if kind is InvalidArgument:
+                assert caught.value.violations[0].field == "texts[1]"
+        assert pool.map_async(encode, [sidecar.address] * 8).get(TIMEOUT_S) == [wanted] * 8
+        [hit] = pool.apply_async(hits, (sidecar.address,)).get(TIMEOUT_S)
+        assert type(hit.id) is Key
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+
+
+@needs_fork
+@pytest.mark.parametrize("used", [False, True])
+def test_a_client_from_before_a_fork_connects_again(sidecar, used):
+    with Client(sidecar.address) as client:
+        INHERITED["client"] = client
+        if used:
+            client.encode(["a text"])
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            made = pool.map_async(encode_inherited, [None] * 8).get(TIMEOUT_S)
+        assert made == [client.encode(["a text"])] * 8, "and it still works here"
+
+
+@needs_fork
+def test_an_asyncio_client_from_before_a_fork_connects_there(sidecar, client):
+    several = INHERITED["several"] = AsyncClient(sidecar.address)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        made = pool.map_async(call_asyncio, [None] * 8).get(TIMEOUT_S)
+    assert made == [client.encode(["a text"])] * 8
+
+    async def main():
+        async with several:
+            return await several.encode(["a text"])
+
+    assert asyncio.run(main()) == made[0]
+
+
+@needs_fork
+def test_a_fork_with_an_open_asyncio_client_is_said(sidecar, client):
+    """gRPC's asyncio polls in a thread all the time, so a child would hang or crash."""
+    several = AsyncClient(sidecar.address)
+    asyncio.run(several.encode(["a text"]))
+    for work in (
+        lambda: client.encode(["a text"]),
+        lambda: Client(sidecar.address).encode(["a text"]),
+        lambda: asyncio.run(several.encode(["a text"])),
+    ):
+        said = in_child(work)
+        assert said.startswith("RuntimeError: this process was forked while") and "close the AsyncClient" in said
+    asyncio.run(several.close())
+    gc.collect()
+    assert in_child(lambda: len(client.encode(["a text"]))) == "1"
+
+
+def in_child(work):
+    """Forks, and returns what the child makes of an exception or a result, as text; fails if it hangs."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(TIMEOUT_S)
+        try:
+            said = repr(work())
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(write, said.encode()[:4000])
+        os._exit(0)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        said = pipe.read().decode()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "the child hangs"
+    return said
+
+
+@needs_fork
+def test_a_fork_during_a_call_is_said(client, sidecar):
+    """gRPC's locks may be held by threads that the child doesn't have."""
+    with client.ingest(({"text": f"text {n}"} for n in range(100_000)), "forked", create_collection=True) as run:
+        next(run)
+        said = in_child(lambda: client.encode(["a text"]))
+        assert said.startswith("RuntimeError: this process was forked while a call") and "spawn" in said
+        assert in_child(lambda: Client(sidecar.address).encode(["a text"])) == said
+        assert "begun in another process" in in_child(lambda: next(run))
+        assert in_child(run.close) == in_child(client.close) == "None"
+
+        async def main():
+            await AsyncClient(sidecar.address).encode(["a text"])
+
+        assert in_child(lambda: asyncio.run(main())) == said
+        assert next(run).status == "indexed", "this process goes on"
+    for thread in threading.enumerate():
+        if thread.name.startswith("splade-"):
+            thread.join(20)
+    assert in_child(lambda: len(client.encode(["a text"]))) == "1"
+
+
+@needs_fork
+def test_a_child_that_ends_by_itself_ends(sidecar):
+    """With its interpreter's own clean-up, which os._exit leaves out."""
+    script = """
+        import os, sys
+        from splade_sidecar import Client
+
+        client = Client(sys.argv[1])
+        client.encode(["a text"])
+        child = os.fork()
+        with client:
+            client.encode(["a text"])
+        if child:
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), sidecar.address]
+    assert subprocess.run(command, timeout=TIMEOUT_S).returncode == 0
