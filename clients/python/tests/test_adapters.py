@@ -179,3 +179,110 @@ def test_llama_index_retrieves_by_sparse_vectors(client, corpus, expected):
     )
     found = retriever.retrieve(QUERY)
     assert_same([(node.text, node.score) for node in found], expected)
+
+
+BLANK = ["", " \t\n", "\u200b\ufeff", "\0\x1b", "\u3164", "\u00ad\u2060\U000e0020", "\ufff9\u180e\u2028\u0085"]
+VISIBLE = [".", "\u0301", "\u0600", "\ufffd", "\ufeffa"]
+
+
+def test_blank_is_what_the_server_takes_for_blank(client):
+    from splade_sidecar.blank import is_blank
+
+    edges = [0x1F, 0x20, 0x7E, 0x7F, 0x9F, 0xA0, 0xA1, 0xAD, 0x34F, 0x61C, 0x115F, 0x1161, 0x1680, 0x17B4, 0x17B6]
+    edges += [0x180A, 0x180B, 0x180F, 0x1810, 0x1FFF, 0x2000, 0x200F, 0x2010, 0x2027, 0x2028, 0x202F, 0x2030, 0x205E]
+    edges += [0x205F, 0x206F, 0x2070, 0x3000, 0x3001, 0x3164, 0xFDFF, 0xFE00, 0xFE0F, 0xFE10, 0xFEFF, 0xFFA0, 0xFFEF]
+    edges += [0xFFF0, 0xFFFB, 0xFFFC, 0x1BC9F, 0x1BCA0, 0x1BCA3, 0x1D172, 0x1D173, 0x1D17A, 0xDFFFF, 0xE0000, 0xE0FFF]
+    texts = BLANK + VISIBLE + [chr(edge) for edge in edges] + [chr(point) for point in range(0x3000)]
+    refused = [one.rejection is not None for one in client.encode_stream(texts)]
+    assert [is_blank(text) for text in texts] == refused
+    assert all(map(is_blank, BLANK)) and not any(map(is_blank, VISIBLE))
+
+
+def test_a_blank_text_has_an_empty_vector(sidecar, client):
+    """One blank chunk of a document's many doesn't fail the call, and the others keep their places."""
+    import asyncio
+
+    texts = [text for place in range(70) for text in (f"chunk number {place}", BLANK[place % len(BLANK)])]
+    wanted = [pair for one in client.encode(texts[::2]) for pair in ((one.indices, one.values), ([], []))]
+
+    llama_index = pytest.importorskip("splade_sidecar.llama_index")
+    indices, values = llama_index.sparse_doc_fn(client)(texts)
+    assert list(zip(indices, values, strict=True)) == wanted
+    assert llama_index.sparse_query_fn(client)([" "]) == ([[]], [[]])
+
+    if pytest.importorskip("qdrant_client"):
+        from splade_sidecar.qdrant import SparseTextEmbedding
+
+        encoder = SparseTextEmbedding(client=client)
+        for batch_size in (1, 7, 64):
+            made = [(one.indices.tolist(), one.values.tolist()) for one in encoder.embed(texts, batch_size)]
+            assert made == wanted
+        for texts_or_one in (BLANK, "\u200b"):
+            for one in encoder.query_embed(texts_or_one):
+                assert one.as_dict() == {}
+        assert encoder.token_count(BLANK) == 0
+
+    pytest.importorskip("langchain_qdrant", reason="langchain-qdrant is not installed")
+    from splade_sidecar import AsyncClient
+    from splade_sidecar.langchain import SpladeSparseEmbeddings
+
+    async def with_asyncio():
+        async with AsyncClient(sidecar.address) as several:
+            embeddings = SpladeSparseEmbeddings(client=client, async_client=several)
+            return await embeddings.aembed_documents(texts), await embeddings.aembed_query("\u200b")
+
+    embeddings = SpladeSparseEmbeddings(client=client)
+    made = embeddings.embed_documents(texts)
+    assert [(one.indices, one.values) for one in made] == wanted
+    query = embeddings.embed_query("\u200b")
+    assert (query.indices, query.values) == ([], [])
+    assert asyncio.run(with_asyncio()) == (made, query)
+
+
+def test_haystack_leaves_blank_documents_without_an_embedding(sidecar, client):
+    haystack = pytest.importorskip("haystack", reason="haystack-ai is not installed")
+    from splade_sidecar.haystack import SpladeSparseDocumentEmbedder, SpladeSparseTextEmbedder
+
+    given = [haystack.Document(content=text) for text in ["a", None, *BLANK, "b"]]
+    documents = SpladeSparseDocumentEmbedder(sidecar.address).run(given)["documents"]
+    assert [document.content for document in documents] == [document.content for document in given]
+    assert [document.sparse_embedding is not None for document in documents] == [True] + [False] * 8 + [True]
+    [wanted] = client.encode(["b"])
+    assert documents[-1].sparse_embedding.indices == wanted.indices
+    embedding = SpladeSparseTextEmbedder(sidecar.address).run("\u200b")["sparse_embedding"]
+    assert (embedding.indices, embedding.values) == ([], [])
+
+
+def test_adapters_name_the_text_that_is_refused(start, tmp_path):
+    """By its place in what was given, blank ones included."""
+    from splade_sidecar import Client, InvalidArgument
+
+    server = start(tmp_path / "store", "--max-text-bytes", "1000")
+    texts = [f"text {place}" for place in range(100)]
+    texts[3] = texts[68] = " "
+    texts[69] = "x" * 1001
+    calls = []
+    with Client(server.address) as client:
+        from splade_sidecar.llama_index import sparse_doc_fn
+
+        calls.append(lambda: sparse_doc_fn(client)(texts))
+        if pytest.importorskip("qdrant_client"):
+            from splade_sidecar.qdrant import SparseTextEmbedding
+
+            calls.append(lambda: list(SparseTextEmbedding(client=client).embed(iter(texts))))
+            calls.append(lambda: list(SparseTextEmbedding(client=client).query_embed(texts)))
+        if pytest.importorskip("langchain_qdrant"):
+            from splade_sidecar.langchain import SpladeSparseEmbeddings
+
+            calls.append(lambda: SpladeSparseEmbeddings(client=client).embed_documents(texts))
+        if haystack := pytest.importorskip("haystack"):
+            from splade_sidecar.haystack import SpladeSparseDocumentEmbedder
+
+            given = [haystack.Document(content=None if text == " " else text) for text in texts]
+            calls.append(lambda: SpladeSparseDocumentEmbedder(server.address).run(given))
+        for call in calls:
+            with pytest.raises(InvalidArgument) as caught:
+                call()
+            assert caught.value.reason == "TEXT_TOO_LONG"
+            assert [violation.field for violation in caught.value.violations] == ["texts[69]"]
+            assert caught.value.message.startswith("texts[69]: ")

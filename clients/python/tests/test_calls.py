@@ -103,6 +103,37 @@ def test_an_error_has_its_details(client):
     assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT and caught.value.retry_after is None
 
 
+@pytest.mark.parametrize("number", [1, 64, 65, 70, 130])
+def test_a_refused_text_is_named_by_its_place_in_what_was_given(sidecar, client, number):
+    texts = [f"text {place}" for place in range(1, 140)]
+    texts[number - 1] = " "
+    field = f"texts[{number - 1}]"
+
+    async def with_asyncio():
+        async with AsyncClient(sidecar.address) as several:
+            await several.encode(iter(texts))
+
+    calls = [
+        lambda: client.encode(texts),
+        lambda: client.encode(texts, batch_size=7),
+        lambda: list(client.encode_each(text for text in texts)),
+        lambda: asyncio.run(with_asyncio()),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidArgument) as caught:
+            call()
+        error = caught.value
+        assert [violation.field for violation in error.violations] == [field]
+        assert error.message.startswith(f"{field}: ") and str(error).startswith(f"{field}: ")
+        assert (error.reason, error.code) == ("EMPTY_TEXT", grpc.StatusCode.INVALID_ARGUMENT)
+    for wrong, kind in ((5, TypeError), (None, TypeError), ("lone \ud800", ValueError)):
+        texts[number - 1] = wrong
+        for call in calls:
+            with pytest.raises(kind) as caught:
+                call()
+            assert str(caught.value).startswith(f"{field}: ")
+
+
 def test_what_can_not_be_sent_is_said_here(client):
     with pytest.raises(TypeError, match="not one text"):
         client.encode("one text")
@@ -114,6 +145,13 @@ def test_what_can_not_be_sent_is_said_here(client):
         client.explain("text")
     with pytest.raises(ValueError, match="nonesuch"):
         client.search("notes", "text", nonesuch=1)
+    for call in (
+        lambda: client.search("notes", "lone \ud800"),
+        lambda: client.explain("lone \ud800", text="text"),
+        lambda: client.explain("text", text="lone \ud800"),
+    ):
+        with pytest.raises(ValueError, match=r"^(query|text): it has a lone surrogate \(U\+D800\)"):
+            call()
 
 
 def test_a_full_server_is_asked_again_until_the_timeout(start, tmp_path):
