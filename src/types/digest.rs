@@ -84,14 +84,10 @@ fn float(value: f32) -> String {
     if is_plain(value.into()) { with_point(value.to_string()) } else { format!("{value:e}") }
 }
 
-/// A number of a payload as version 1 writes it. Exponents of large ones have a plus.
+/// A number of a payload as version 1 writes it: as serde_json does, the shortest digits that are this double. Golden
+/// values hold it, also where two numbers of that length are as close.
 fn number(number: &Number) -> String {
-    match number.as_f64().filter(|_| number.is_f64()) {
-        None => number.to_string(),
-        Some(value) if is_plain(value) => with_point(value.to_string()),
-        Some(value) if value.abs() < 1.0 => format!("{value:e}"),
-        Some(value) => format!("{value:e}").replace('e', "e+"),
-    }
+    number.to_string()
 }
 
 /// Whether version 1 writes a float without an exponent.
@@ -254,21 +250,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_digits_of_numbers_stay() {
+        for (value, expected) in [
+            (json!(0.1 + 0.2), "0.30000000000000004"),
+            (json!(0.230_899_810_791_015_62), "0.23089981079101562"),
+            (json!(1.5e-7), "1.5e-7"),
+            (json!(1e-5), "1e-5"),
+            (json!(1e20), "1e+20"),
+            (json!(123_456_789_012_345_680_000.0), "1.2345678901234568e+20"),
+            (json!(1e15), "1000000000000000.0"),
+            (json!(5e-324), "5e-324"),
+            (json!(f64::MAX), "1.7976931348623157e+308"),
+            (json!(-0.5), "-0.5"),
+            (json!(i64::MIN), "-9223372036854775808"),
+        ] {
+            let Value::Number(value) = value else { panic!("no number") };
+            assert_eq!(number(&value), expected);
+        }
+    }
+
     proptest! {
         /// Law: every float of a request is written as it was by the first builds, which left that to Rust's `Debug`.
         #[test]
         fn floats_are_written_as_ever(value in prop::num::f32::POSITIVE | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL) {
             prop_assert_eq!(float(value), format!("{value:?}"));
-        }
-
-        /// Law: every number of a payload is written as it was by the first builds, which left that to serde_json.
-        #[test]
-        fn numbers_are_written_as_ever(double in prop::num::f64::NORMAL | prop::num::f64::ZERO | prop::num::f64::SUBNORMAL, exponent in -12_i32..25) {
-            for double in [double, double.fract() * 10_f64.powi(exponent), double.trunc()] {
-                for value in [Number::from_f64(double), Some((double as i64).into())].into_iter().flatten() {
-                    prop_assert_eq!(number(&value), value.to_string());
-                }
-            }
         }
     }
 
