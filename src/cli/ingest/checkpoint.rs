@@ -142,11 +142,10 @@ impl Checkpoint {
         };
         let (owned, files) = (path.to_owned(), Arc::clone(&sources));
         let state = spawn_blocking(move || match read(&owned)? {
-            // Version 2 is replaced at once, so that a wrong downgrade is noticed before anything is sent.
+            // It is replaced when there is progress to record: until then the release before can still be used.
             Some(Found::V2(state, settings)) => {
                 let differences = fresh.subject.differences_from_v2(&settings);
-                let state = state.taken_up(&fresh, differences, &files, is_followed)?;
-                write(&owned, &state).map(|()| state)
+                state.taken_up(&fresh, differences, &files, is_followed)
             }
             Some(Found::Current(state)) => {
                 let differences = state.subject.differences(&fresh.subject);

@@ -130,8 +130,8 @@ impl<'a> Session<'a> {
                 Err(StreamError::Fatal(error)) => return Err(error),
                 Err(StreamError::Broken(status)) => {
                     // Counted lines are the measure: a server that always fails at the same document, after it answered
-                    // later ones, makes no progress.
-                    if self.tracker.acked() > acked {
+                    // later ones, makes no progress. Where nothing is left to send, none can be made.
+                    if self.tracker.acked() > acked || self.is_waiting_for_input() {
                         acked = self.tracker.acked();
                         backoff.progressed();
                     }
@@ -171,7 +171,17 @@ impl<'a> Session<'a> {
         }
         self.tracker.restart();
         self.is_reconnect = true;
-        Ok(true)
+        if !self.is_waiting_for_input() {
+            return Ok(true);
+        }
+        // Without documents there is no need for a server, so it may be away for as long as there are none.
+        let has_more = self.wait_for_input(signals).await?;
+        Ok(has_more || !self.is_followed && !self.is_answered())
+    }
+
+    /// Whether all that was read has its result, and more may come.
+    fn is_waiting_for_input(&self) -> bool {
+        !self.input_ended && self.tracker.unanswered() == 0
     }
 
     /// Whether every line of the input has its result, so that nothing is lost with a broken stream. An input without
@@ -233,12 +243,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Between two streams. Tells whether there is more to send; a signal is the end.
+    /// Waits for input while no stream is open. Returns whether there is more to send; a signal ends an input that has no end.
     async fn wait_for_input(&mut self, signals: &mut Signals) -> anyhow::Result<bool> {
-        while self.tracker.unanswered() == 0 && !self.input_ended {
+        while self.is_waiting_for_input() {
             tokio::select! {
                 biased;
-                () = signals.next() => self.input_ended = true,
+                () = signals.next() => self.interrupted()?,
                 () = due(self.checkpoint.as_deref_mut()), if self.checkpoint.is_some() => self.save().await?,
                 batch = self.batches.recv() => self.take_input(batch).await?,
             }

@@ -137,3 +137,26 @@ impl Failure {
         let _ = std::io::stderr().write_all(words.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    /// Pinned: programs read these names.
+    #[test]
+    fn its_json_keeps_its_names() {
+        let tally = Tally { reconnects: 3, durable_through: 9, ..Tally::after(7) };
+        let failure = Failure::new(&anyhow!("interrupted"), &tally);
+        let summary = Summary::new(tally, Duration::from_secs(2), Some("rejects.jsonl".into()), Some(failure));
+        let expected = json!({
+            "documents": 0, "indexed": 0, "unchanged": 0, "rejected": 0, "truncated": 0, "windows": 0, "tokens": 0, "terms": 0,
+            "pruned_terms": 0, "other_shards": 0, "reconnects": 3, "seconds": 2.0, "documents_per_second": 0.0,
+            "tokens_per_second": 0.0, "rejects_file": "rejects.jsonl",
+            "failure": { "message": "interrupted", "durable_through": 9, "skip": 7 },
+        });
+        assert_eq!(summary.to_json(), expected);
+        assert!(summary.to_text().contains("\nreconnects   3\n"), "{}", summary.to_text());
+    }
+}

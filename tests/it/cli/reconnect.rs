@@ -211,6 +211,32 @@ async fn a_followed_file_outlives_breaks() {
     assert_eq!(ended.json()["reconnects"], 2);
 }
 
+/// Without anything to send, a server may be away for longer than the command waits for one.
+#[tokio::test]
+async fn a_server_may_be_away_while_there_is_nothing_to_send() {
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let proxy = Proxy::to(server.trim_start_matches("http://").parse().unwrap()).await;
+    let folder = folder(3);
+    let follow = ["--follow", "--follow-interval", "10ms", "--checkpoint", "checkpoint", "--give-up-after", "1s"];
+    let mut child = start(folder.path(), &proxy.url(), &[&["ingest"], &FLAGS[..], &follow].concat());
+    wait_tally(folder.path(), "/indexed", 2).await;
+    proxy.refuse();
+    // Nothing is awaited: it must not end meanwhile.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(child.try_wait().unwrap().is_none(), "it gave up");
+    proxy.heal();
+    let mut file = fs::OpenOptions::new().append(true).open(folder.path().join("docs.jsonl")).unwrap();
+    std::io::Write::write_all(&mut file, line(4).as_bytes()).unwrap();
+    wait_tally(folder.path(), "/indexed", 3).await;
+    // A signal ends it, also while the server is away and nothing waits.
+    proxy.refuse();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let ended = wait(child).await;
+    assert_eq!((ended.code, &ended.json()["documents"]), (1, &json!(4)), "{}", ended.stderr);
+    assert_eq!(ended.json()["reconnects"], 1);
+}
+
 /// The payloads' numbers of a collection's documents, by id.
 async fn stored(server: &Process) -> BTreeMap<u64, u64> {
     let request = ListDocumentsRequest {

@@ -102,9 +102,11 @@ async fn it_outlives_a_server_that_is_killed() {
     place.ingest(with_dense("docs-v1"), documents(COUNT)).await;
     place.set_alias("docs", "docs-v1").await;
     let before = place.documents("docs-v1").await;
-    let mut command = command(place.folder.path(), &place.url(), COMMAND);
+    // Small pages, so that it is likely to be reading some when the server is killed.
+    let arguments = COMMAND.iter().map(|&argument| if argument == "20" { "2" } else { argument });
+    let mut command = command(place.folder.path(), &place.url(), arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    done(&place.path("docs-v2.reindex.json"), 200).await;
+    done(&place.path("docs-v2.reindex.json"), 50).await;
     let place = place.restarted().await;
     let run: Run = spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap().into();
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);

@@ -165,7 +165,7 @@ fn files_of_version_2_are_compared_by_what_they_meant() {
                 (["--payload-fields", "a"], "--payload-fields was `all` and is `a`"),
                 (["--text-field", "a"], "--text-field was `text` and is `a`"),
                 (["--csv-types", "a=number"], "--csv-types was `` and is `a=Number`"),
-                (["--no-quotes", "--create-collection"], "--no-quotes was `false` and is `true`"),
+                (["--no-quotes", "--skip-unchanged"], "--no-quotes was `false` and is `true`"),
                 (["--shard", "0/2"], "--shard was `0/1` and is `0/2`"),
             ] {
                 assert_eq!(more(&flags), [difference]);
