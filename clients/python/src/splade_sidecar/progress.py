@@ -8,7 +8,7 @@ from splade_sidecar.types import Summary
 
 
 class Progress(Protocol):
-    """What an ingest tells of its progress."""
+    """Where the progress of an ingest is reported."""
 
     def tell(self, results: int, summary: Summary | None) -> None:
         """So many items more have their result."""
@@ -18,7 +18,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Tells nobody."""
+    """Reports nothing."""
 
     def tell(self, results: int, summary: Summary | None) -> None:
         """Nothing."""

@@ -57,9 +57,7 @@ class Run(Generic[Answer]):
                 summary.reconnects += 1
             return delay
         if failure.retryable:
-            words = (
-                f"no progress within {self._give_up_after:g} s of trying again. Every {self.window.noun} up to number "
-            )
+            words = f"no progress within {self._give_up_after:g} s of retries. Every {self.window.noun} up to number "
             words += f"{self.window.done} has its result, so begin with the next one. Last error: {failure.message}"
             failure = GaveUp(failure.code, words, failure.reason, failure.violations, failure.retry_after)
         failure.summary = summary
