@@ -212,6 +212,23 @@ mod tests {
             assert_eq!((fault.reason, fault.field.as_str()), (Reason::InvalidArgument, field), "{json}: {fault}");
             assert!(fault.message.contains(problem) && fault.message.contains("SearchRequest"), "{json}: {fault}");
         }
+        // Rounded, the first would be another id, and the third another number.
+        for (name, json) in [
+            ("DocumentId", r#"{"num": 9007199254740993.0}"#),
+            ("DocumentId", r#"{"num": 18446744073709551616}"#),
+            ("MatchValue", r#"{"integer": -9223372036854775809}"#),
+            ("MatchValue", r#"{"integer": 1e18}"#),
+        ] {
+            let fault = wire(name, json).unwrap_err();
+            assert!(fault.message.contains("may have been rounded"), "{json}: {fault}");
+        }
+        for (name, json) in [
+            ("DocumentId", r#"{"num": 9007199254740991.0}"#),
+            ("DocumentId", r#"{"num": "18446744073709551615"}"#),
+            ("MatchValue", r#"{"integer": -9223372036854775808}"#),
+        ] {
+            wire(name, json).unwrap();
+        }
         let fault = wire("Document", r#"{"text": "a", "payload": {"a": }}"#).unwrap_err();
         assert!(fault.message.contains("expected value") && fault.field.starts_with("payload"), "{fault:?}");
         let fault = wire("Document", r#"{"payload_json": "{}"}"#).unwrap_err();

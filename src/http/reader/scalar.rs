@@ -7,6 +7,9 @@ use prost::encoding::encode_varint;
 use prost_reflect::Kind;
 use serde::de::{DeserializeSeed, Deserializer, Error, Unexpected, Visitor};
 
+/// From here on, several whole numbers are one double. 2^53.
+const INEXACT_FROM: f64 = 9_007_199_254_740_992.0;
+
 /// What JSON has.
 #[derive(Debug, Clone, Copy)]
 pub enum Scalar<'a> {
@@ -119,8 +122,12 @@ fn put_integer<E: Error>(kind: &Kind, value: i128, wire: &mut Vec<u8>) -> Result
 fn integer<E: Error>(kind: &Kind, scalar: Scalar<'_>) -> Result<i128, E> {
     match scalar {
         Scalar::Integer(value) => Ok(value),
-        // As some write an integer: 3.0 or 3e2.
-        Scalar::Number(value) if value.fract() == 0.0 && value.abs() < 1e20 => Ok(value as i128),
+        // As some write an integer: 3.0 or 3e2. From 2^53 on it may have been rounded, here too: of an integer that 64 bits
+        // don't hold, the parser gives the nearest double.
+        Scalar::Number(value) if value.fract() == 0.0 && value.abs() >= INEXACT_FROM => {
+            Err(E::custom(format!("{value} is out of range, or may have been rounded; write it in digits of 64 bits")))
+        }
+        Scalar::Number(value) if value.fract() == 0.0 => Ok(value as i128),
         Scalar::Text(text) if !matches!(kind, Kind::Enum(_)) => {
             text.parse().map_err(|_| E::custom(format!("'{text}' is no integer")))
         }
