@@ -5,7 +5,7 @@
 //! them. A later version is to be written with its number and a colon in front; a build that doesn't know it takes the
 //! document for changed and writes it again, which is always correct.
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{Document, Fingerprint, LongText, Payload, Pruning};
@@ -81,22 +81,12 @@ fn encoding(long_text: LongText, pruning: Pruning) -> String {
 
 /// A finite setting as version 1 writes it: the shortest digits that are this float, with a point or an exponent.
 fn float(value: f32) -> String {
-    if is_plain(value.into()) { with_point(value.to_string()) } else { format!("{value:e}") }
-}
-
-/// A number of a payload as version 1 writes it: as serde_json does, the shortest digits that are this double. Golden
-/// values hold it, also where two numbers of that length are as close.
-fn number(number: &Number) -> String {
-    number.to_string()
-}
-
-/// Whether version 1 writes a float without an exponent.
-fn is_plain(value: f64) -> bool {
-    value == 0.0 || (1e-5..1e16).contains(&value.abs())
-}
-
-fn with_point(digits: String) -> String {
-    if digits.contains('.') { digits } else { digits + ".0" }
+    let is_plain = value == 0.0 || (1e-5..1e16).contains(&value.abs());
+    match is_plain {
+        true if value.fract() == 0.0 => format!("{value}.0"),
+        true => value.to_string(),
+        false => format!("{value:e}"),
+    }
 }
 
 // Each value is preceded by its kind and length, so that no two documents are the same bytes.
@@ -127,7 +117,9 @@ fn value(digest: &mut Sha256, value_of: &Value) {
         Value::Bool(truth) => digest.update([1, u8::from(*truth)]),
         Value::Number(of) => {
             digest.update([2]);
-            text(digest, &number(of));
+            // The shortest digits that are this number, as serde_json writes them. Golden values hold them, also where two
+            // numbers of that length are as close.
+            text(digest, &of.to_string());
         }
         Value::String(string) => {
             digest.update([3]);
@@ -267,7 +259,7 @@ mod tests {
             (json!(i64::MIN), "-9223372036854775808"),
         ] {
             let Value::Number(value) = value else { panic!("no number") };
-            assert_eq!(number(&value), expected);
+            assert_eq!(value.to_string(), expected);
         }
     }
 
