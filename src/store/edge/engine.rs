@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 
 use super::convert::engine_config;
 use super::files::{Folder, failed, unreadable};
-use super::guard::{guard, retry_while_locked};
+use super::guard::{guard, open_unlocked, retry_while_locked};
 use super::inventory;
 use super::log::trim_log;
 use super::merge::Merge;
@@ -58,7 +58,7 @@ impl Engine {
     pub(super) fn open(path: &Path, folder: Arc<Folder>) -> Result<Self, StoreError> {
         trim_log(path)?;
         drop_half_merged(path)?;
-        let shard = guard(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
+        let shard = open_unlocked(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
         Ok(Self { shard: Arc::new(shard), path: path.to_owned(), folder })
     }
 

@@ -33,8 +33,17 @@ const UNFINISHED: &str = ".new-";
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// The lock ends when the file is closed.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Folder {
+    /// Unlocks, and doesn't leave that to the closing of the file: a child process that is being started has a copy of the
+    /// file, and would keep the lock until it runs its program.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(path = %self.path.display(), %error, "failed to unlock the store");
+        }
+    }
 }
 
 impl Folder {
@@ -42,7 +51,7 @@ impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let collections = path.join(COLLECTIONS);
         fs::create_dir_all(&collections).map_err(|error| failed("make the folder", &collections, &error))?;
-        let folder = Self { path: path.to_owned(), _lock: lock(path)? };
+        let folder = Self { path: path.to_owned(), lock: lock(path)? };
         for leftover in folder.entries(|name| name.starts_with(UNFINISHED))? {
             let leftover = folder.collection(&leftover);
             fs::remove_dir_all(&leftover).map_err(|error| failed("remove the leftover", &leftover, &error))?;

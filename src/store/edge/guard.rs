@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use qdrant_edge::{OperationError, OperationResult};
 
@@ -25,6 +27,27 @@ pub(super) fn retry_while_locked(path: &Path, mut flush: impl FnMut()) -> Result
     }
     let path = path.display();
     Err(StoreError::Failed(format!("the engine's segments in {path} stay locked; restart this process")))
+}
+
+/// How often a shard whose log is locked is opened, and the pause between two attempts.
+const OPEN_ATTEMPTS: usize = 100;
+const OPEN_PAUSE: Duration = Duration::from_millis(10);
+
+/// Opens a shard; again while its log is locked. Nobody else has it open, for the store's folder is locked: but a child
+/// process that was being started when the log was last closed has a copy of its file until it runs its program.
+pub(super) fn open_unlocked<T>(path: &Path, open: impl Fn() -> OperationResult<T>) -> Result<T, StoreError> {
+    for _ in 1..OPEN_ATTEMPTS {
+        match guard(path, &open) {
+            Err(StoreError::Failed(message)) if message.contains("WouldBlock") => pause(),
+            opened => return opened,
+        }
+    }
+    guard(path, open)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the child tells nobody when it lets go of the file")]
+fn pause() {
+    thread::sleep(OPEN_PAUSE);
 }
 
 /// Runs a call of the engine.
@@ -63,6 +86,8 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -73,6 +98,23 @@ mod tests {
         assert_eq!(flush(), Ok(()));
         let stuck = flush();
         assert!(matches!(&stuck, Err(StoreError::Failed(message)) if message.contains("stay locked")), "{stuck:?}");
+    }
+
+    #[test]
+    fn a_log_that_is_locked_for_a_moment_is_opened_again() {
+        let path = Path::new("/data/docs");
+        let attempts = Cell::new(0);
+        let opened = open_unlocked(path, || {
+            attempts.set(attempts.get() + 1);
+            if attempts.get() < 3 { Err(OperationError::service_error("Can't init WAL: WouldBlock")) } else { Ok(7) }
+        });
+        assert_eq!((opened, attempts.get()), (Ok(7), 3));
+        attempts.set(0);
+        let failed = open_unlocked(path, || -> OperationResult<()> {
+            attempts.set(attempts.get() + 1);
+            Err(OperationError::service_error("disk on fire"))
+        });
+        assert!(failed.is_err() && attempts.get() == 1);
     }
 
     #[test]
