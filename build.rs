@@ -7,7 +7,12 @@ use prost::Message;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 
-const PROTOS: [&str; 3] = ["splade/v1/encoder_service.proto", "splade/v1/index_service.proto", "tei/v1/tei.proto"];
+const PROTOS: [&str; 4] = [
+    "splade_sidecar/v1/encoder_service.proto",
+    "splade_sidecar/v1/errors.proto",
+    "splade_sidecar/v1/index_service.proto",
+    "tei/v1/tei.proto",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tell_revision();
@@ -18,15 +23,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("splade_descriptor.bin"), descriptors.encode_to_vec())?;
 
-    // The Rust code takes each document, and each text of a stream, as bytes, which is the same on the wire, and decodes
-    // it by itself: one that can't be decoded (invalid UTF-8, a payload nested too deep) is then refused alone and
+    // The Rust code takes each operation, document and text of a stream as bytes, which is the same on the wire, and decodes
+    // it by itself: one that can't be decoded (invalid UTF-8, a payload nested too deep) is then rejected alone and
     // doesn't end its stream.
-    for (message, field) in
-        [("IngestRequest", "documents"), ("UpsertRequest", "documents"), ("EncodeStreamRequest", "texts")]
-    {
+    for (message, field) in [
+        ("IngestRequest", "operations"),
+        ("Operation", "upsert"),
+        ("UpsertRequest", "documents"),
+        ("EncodeStreamRequest", "texts"),
+    ] {
         take_as_bytes(&mut descriptors, message, field)?;
     }
-    tonic_prost_build::configure().bytes(".splade.v1").compile_fds(descriptors)?;
+    // Messages with their names, by which the codec tells requests from responses.
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
+    tonic_prost_build::configure()
+        .bytes(".splade_sidecar.v1")
+        .codec_path("crate::proto::codec::StrictCodec")
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
 

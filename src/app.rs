@@ -116,7 +116,7 @@ impl Server {
             let _watched = watch.await;
             gate.drained().await;
             health.end().await;
-            serving.end().await;
+            serving.end(deadline).await;
             // The last handle to the pipeline: its threads end when they have finished what they hold.
             gate.close();
             running.drained().await;

@@ -260,7 +260,9 @@ impl Config {
         let encoders = check.encoders(&args);
         let writer = check.writer(&args);
         let max_interactive = check.count("--max-interactive", &args.max_interactive);
-        let requests = check.limits(&args);
+        let max_message_bytes = check.size("--max-message-bytes", &args.max_message_bytes);
+        let drain_deadline = check.duration("--drain-deadline", &args.drain_deadline);
+        let requests = check.limits(&args, max_message_bytes, drain_deadline);
         let (device, precision) = check.backend(&args.device, &args.dtype);
         let config = Self {
             models: check.models(&args.model),
@@ -283,11 +285,11 @@ impl Config {
             requests: RequestLimits { unary_documents: requests.unary_documents.min(max_interactive), ..requests },
             pruning: check.pruning(&args),
             server: ServerConfig {
-                max_message_bytes: check.size("--max-message-bytes", &args.max_message_bytes),
+                max_message_bytes,
                 max_concurrent_streams: check.small_count("--max-concurrent-streams", &args.max_concurrent_streams),
                 keepalive: check.duration("--keepalive", &args.keepalive),
             },
-            drain_deadline: check.duration("--drain-deadline", &args.drain_deadline),
+            drain_deadline,
             log_format: check.log_format(&args.log_format),
             log: check.log(args.log),
             otlp_endpoint: check.otlp_endpoint(args.otlp_endpoint.as_deref()),

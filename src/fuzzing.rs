@@ -13,10 +13,12 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::cli::ingest::{Dialect, Format, Input, Mapping, Part, Place, Plan, Shard, list};
-use crate::grpc::document::{document as checked_document, to_document_id};
-use crate::grpc::filter::filter;
-use crate::grpc::options;
-use crate::grpc::payload::{PayloadLimits, Returned, payload};
+use crate::grpc::document::{parse_document, to_document_id};
+use crate::grpc::encoding::parse_pruning;
+use crate::grpc::filter::parse_filter;
+use crate::grpc::operation::parse_operation;
+use crate::grpc::options::{parse_batch_points, parse_text_field};
+use crate::grpc::payload::{PayloadLimits, Returned, parse_payload};
 use crate::grpc::{MOST_NESTED, RequestLimits};
 use crate::model::{Backend, Model, TokenBatch, prune};
 use crate::proto;
@@ -24,6 +26,7 @@ use crate::types::{Fault, Point, Pruning, RESERVED_PREFIX, Role, SparseVector, c
 
 /// The default ones, or what matters of them here.
 const LIMITS: RequestLimits = RequestLimits {
+    message_bytes: 32 << 20,
     text_bytes: 1 << 20,
     unary_documents: 256,
     payload_bytes: 1 << 20,
@@ -32,11 +35,12 @@ const LIMITS: RequestLimits = RequestLimits {
     id_bytes: 512,
     streams: 1,
     stream_idle: Duration::MAX,
+    drain_grace: Duration::ZERO,
 };
 
 /// A document's bytes: it is refused with a reason, or all of it can be stored and given back.
 pub fn document(bytes: &[u8]) {
-    let document = match checked_document(&Bytes::copy_from_slice(bytes), "docs", &LIMITS) {
+    let document = match parse_document(&Bytes::copy_from_slice(bytes), &LIMITS) {
         Ok(document) => document,
         Err(unreadable) => return check_fault(&unreadable.fault),
     };
@@ -45,7 +49,7 @@ pub fn document(bytes: &[u8]) {
     assert!(document.payload.keys().all(|name| !name.starts_with(RESERVED_PREFIX)));
     let limits = PayloadLimits { bytes: usize::MAX, depth: MOST_NESTED };
     let returned = Returned::new(document.payload.clone(), proto::PayloadFormat::Json);
-    assert_eq!(payload(None, &returned.payload_json, limits).unwrap(), document.payload, "a payload comes back");
+    assert_eq!(parse_payload(None, &returned.payload_json, limits).unwrap(), document.payload, "a payload comes back");
     let id = document.id.clone();
     assert!(to_document_id(id.clone()).kind.is_some());
     assert_eq!(Point::new(document, SparseVector::default(), "text").id, id.point_id());
@@ -55,10 +59,11 @@ pub fn document(bytes: &[u8]) {
 pub fn search_request(bytes: &[u8]) {
     let Ok(request) = proto::SearchRequest::decode(bytes) else { return };
     let _ = check_collection_name(&request.collection).map_err(|fault| check_fault(&fault));
-    let _ = request.filter.map(filter).transpose().map_err(|fault| check_fault(&fault));
-    let pruning = options::pruning("pruning", request.pruning, Pruning::default());
+    let _ = request.filter.map(parse_filter).transpose().map_err(|fault| check_fault(&fault));
+    let Some(query) = request.query else { return };
+    let pruning = parse_pruning(query.encoding.and_then(|encoding| encoding.pruning), Pruning::default());
     let pruning = pruning.map_err(|fault| check_fault(&fault)).unwrap_or_default();
-    if let Some(proto::search_request::Query::Vector(vector)) = request.query
+    if let Some(proto::query::Kind::SparseVector(vector)) = query.kind
         && let Ok(mut vector) = SparseVector::new(vector.indices, vector.values)
     {
         let terms = vector.len();
@@ -72,11 +77,14 @@ pub fn search_request(bytes: &[u8]) {
 pub fn ingest_options(bytes: &[u8]) {
     let Ok(ingest) = proto::IngestOptions::decode(bytes) else { return };
     let _ = check_collection_name(&ingest.collection).map_err(|fault| check_fault(&fault));
-    let _ = options::text_key(ingest.text_key).map_err(|fault| check_fault(&fault));
-    let _ = options::batch_points(ingest.batch_points).map_err(|fault| check_fault(&fault));
-    match options::collection_spec(ingest.collection_options) {
-        Ok(spec) => assert!(spec.dense.keys().chain([&spec.vector_name]).all(|name| !name.contains(['/', '.']))),
-        Err(fault) => check_fault(&fault),
+    let _ = parse_text_field(ingest.text_field).map_err(|fault| check_fault(&fault));
+    let _ = parse_batch_points(ingest.batch_points).map_err(|fault| check_fault(&fault));
+}
+
+/// An operation's bytes: it is refused with a reason, or it changes a document.
+pub fn operation(bytes: &[u8]) {
+    if let Err(unreadable) = parse_operation(&Bytes::copy_from_slice(bytes), &LIMITS).change {
+        check_fault(&unreadable.fault);
     }
 }
 

@@ -200,29 +200,41 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 }
 
-/// The first number that is written as a whole number and that neither 64 signed nor 64 unsigned bits hold, and where it
-/// ends. `text` is JSON. serde_json gives such a number as a double, rounded, as it gives `1e30`, which is one.
+/// The first number that is written as a whole number and that neither 64 signed nor 64 unsigned bits hold, and where
+/// it ends. `text` is JSON. serde_json gives such a number as a double, rounded, as it gives `1e30`, which is one.
 fn oversized_integer(text: &[u8]) -> Option<(&str, usize)> {
     let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        let rest = text.get(at..).unwrap_or_default();
-        let length = match byte {
-            b'"' => string_length(rest),
-            b'-' | b'0'..=b'9' => {
-                let is_of_number = |byte: &&u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
-                let length = rest.iter().take_while(is_of_number).count();
-                let number = rest.get(..length).and_then(|number| std::str::from_utf8(number).ok()).unwrap_or_default();
-                let is_whole = !number.contains(['.', 'e', 'E']);
-                if is_whole && number.parse::<i64>().is_err() && number.parse::<u64>().is_err() {
-                    return Some((number, at + length));
-                }
-                length
-            }
-            _ => 1,
-        };
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = token_length(rest);
+        let integer = rest.get(..length).and_then(as_integer);
+        if let Some(integer) = integer.filter(|it| it.parse::<i64>().is_err() && it.parse::<u64>().is_err()) {
+            return Some((integer, at + length));
+        }
         at += length;
     }
     None
+}
+
+/// Returns the length of the token at the beginning of a JSON text: a string with its quotes, a number, or a single
+/// byte. 0 if the text is empty.
+pub fn token_length(text: &[u8]) -> usize {
+    match text.first() {
+        Some(b'"') => string_length(text),
+        Some(b'-' | b'0'..=b'9') => {
+            text.iter().take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')).count()
+        }
+        Some(_) => 1,
+        None => 0,
+    }
+}
+
+/// Returns a token of a JSON text if it is a number without fraction and exponent.
+pub fn as_integer(token: &[u8]) -> Option<&str> {
+    if !matches!(token.first(), Some(b'-' | b'0'..=b'9')) {
+        return None;
+    }
+    let number = std::str::from_utf8(token).ok()?;
+    (!number.contains(['.', 'e', 'E'])).then_some(number)
 }
 
 /// The length of a string with both its quotes.
@@ -346,6 +358,7 @@ mod tests {
         fn takes_any_bytes(text: Vec<u8>) {
             let _ = parse(&text);
             oversized_integer(&text);
+            token_length(&text);
         }
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! - [`types`]: the nouns that all share: documents, ids, sparse vectors, filters, faults.
 //! - [`metrics`]: every metric's name. [`trace`]: what links a call to its work. [`proto`]: the contract, generated from
-//!   `proto/splade/v1`. [`version`]: which build this is. `durable`: files replaced as a
+//!   `proto/splade_sidecar/v1`. [`version`]: which build this is. `durable`: files replaced as a
 //!   whole. `json`: JSON text of documents, read strictly.
 //! - [`model`]: a folder of files becomes a tokenizer and an encoder. Knows nothing of documents.
 //! - [`store`]: the trait of stores, Qdrant over gRPC, and Qdrant's engine embedded. Knows nothing of models.

@@ -109,8 +109,10 @@ metrics! {
         "Documents that the store confirmed";
     Counter UNCHANGED "splade_documents_unchanged_total" Count []
         "Documents that were stored already, and left as they are";
+    Counter DELETED "splade_documents_deleted_total" Count []
+        "Ids whose deletion the store confirmed, whether they had a document or not";
     Counter REJECTED "splade_documents_rejected_total" Count ["reason": &[]]
-        "Documents and texts that were refused, by the reason that their client was told";
+        "Operations, documents and texts that were rejected or failed, by the reason that their client was told";
     Histogram SEARCH_SECONDS "splade_search_seconds" Seconds []
         "Time of one search in the store";
     Counter CALLS "splade_calls_total" Count ["method": &[], "code": &[]]

@@ -1,8 +1,11 @@
-//! The contract of `proto/`, as code: `splade.v1`, and in [`tei`] what text-embeddings-inference calls `tei.v1`.
+//! The contract of `proto/`, as code: `splade_sidecar.v1`, and in [`tei`] what text-embeddings-inference calls `tei.v1`.
 
 #![allow(clippy::all, clippy::pedantic, missing_docs)]
 
-tonic::include_proto!("splade.v1");
+pub mod codec;
+pub mod unknown_fields;
+
+tonic::include_proto!("splade_sidecar.v1");
 
 pub mod tei {
     tonic::include_proto!("tei.v1");

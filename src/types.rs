@@ -18,7 +18,10 @@ pub use collection_name::{MAX_LENGTH as MAX_COLLECTION_NAME, check_collection_na
 pub use cosine::normalize_extreme;
 pub use deadline::deadline_after;
 pub use digest::{DIGEST_FIELD, Digest, Recipe};
-pub use document::{DEFAULT_TEXT_KEY, Document, Payload, Point, RESERVED_PREFIX, StoredPoint};
+pub use document::{
+    DEFAULT_TEXT_FIELD, Document, Payload, Point, RESERVED_PREFIX, StoredPoint, VERSION_FIELD, older_than,
+    stored_version,
+};
 pub use fault::{Fault, Reason};
 pub use field_path::FieldPath;
 pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};

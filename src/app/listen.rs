@@ -184,8 +184,9 @@ impl Servers<'_> {
 
 impl Serving {
     /// Takes no more calls, and waits until the last answers have left: a while, for a client may keep a connection that
-    /// has no call, or a call of another service such as reflection, as long as it likes.
-    pub async fn end(self) {
+    /// has no call, or a call of another service such as reflection, as long as it likes. `deadline` is that of all of the
+    /// server's end, of which this may take a part.
+    pub async fn end(self, deadline: Duration) {
         self.ending.cancel();
         let ended = async {
             for task in self.tasks {
@@ -194,7 +195,7 @@ impl Serving {
                 }
             }
         };
-        if timeout(ENDING, ended).await.is_err() {
+        if timeout(ENDING.min(deadline / 4), ended).await.is_err() {
             tracing::info!("connections that have nothing to do are cut off");
         }
     }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::proto::CollectionOptions;
 
-/// For a collection that is created. The embedded store has one shard, kept once, and takes no keys.
+/// For a collection that is created; ignored otherwise. The embedded store has one shard, kept once, and takes no keys.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "A new collection in a Qdrant cluster")]
 pub struct CollectionOptionsArgs {
@@ -40,6 +40,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::proto::SparseVectorOptions;
 
     #[derive(Parser)]
     struct Line {
@@ -52,7 +53,8 @@ mod tests {
         let applied = |line: &[&str], options: CollectionOptions| {
             Line::parse_from([&["ingest"], line].concat()).args.apply(options)
         };
-        let options = CollectionOptions { vector_name: "terms".to_owned(), shard_count: 6, ..Default::default() };
+        let sparse_vectors = [("terms".to_owned(), SparseVectorOptions::default())].into();
+        let options = CollectionOptions { sparse_vectors, shard_count: 6, ..Default::default() };
         assert_eq!(applied(&[], options.clone()), options);
         let line = ["--replication-factor", "3", "--write-consistency-factor", "2", "--shard-keys", "a,b"];
         let expected = CollectionOptions {

@@ -9,7 +9,7 @@ use super::client::ClientArgs;
 use super::long_text::LongTextArgs;
 use super::output::{OutputArgs, one_line, weight_to_json};
 use super::pruning;
-use crate::proto::{self, EncodeOptions, EncodeRequest, EncodedText, Pruning};
+use crate::proto::{self, EncodeRequest, EncodedText, Pruning};
 
 /// How much of a text is repeated above its terms.
 const EXCERPT: usize = 60;
@@ -27,8 +27,8 @@ pub struct Encode {
     /// The model [default: the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
-    /// Which terms of a text to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
-    /// none to keep all [default: as the server is set].
+    /// Pruning of the vectors, such as max-terms=128,weight-share=0.9. Rules: max-terms,
+    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
     #[arg(long, env = "SPLADE_ENCODE_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
     prune: Option<Pruning>,
     /// How many terms of each text to show; 0 shows all.
@@ -58,15 +58,14 @@ impl Encode {
             Role::Query => proto::Role::Query,
             Role::Document => proto::Role::Document,
         };
-        let options = EncodeOptions {
+        let request = EncodeRequest {
             model: self.model,
             role: role.into(),
-            long_text: self.long_text.long_text(),
-            window_overlap: self.long_text.window_overlap,
-            pruning: self.prune,
+            encoding: Some(self.long_text.encoding(self.prune)),
             with_tokens: true,
+            texts: self.texts.clone(),
+            ..EncodeRequest::default()
         };
-        let request = EncodeRequest { options: Some(options), texts: self.texts.clone() };
         let response = self.client.encoder().await?.encode(self.client.request(request)).await?.into_inner();
         for (text, encoded) in self.texts.iter().zip(&response.results) {
             let terms = heaviest(encoded, self.top);
@@ -92,31 +91,33 @@ fn heaviest(encoded: &EncodedText, top: usize) -> Vec<Term<'_>> {
 
 fn table(text: &str, encoded: &EncodedText, terms: &[Term]) -> String {
     let all = encoded.vector.as_ref().map_or(0, |vector| vector.indices.len());
-    let cut = match encoded.window_count {
-        _ if encoded.truncated => ", cut to that length".to_owned(),
+    let stats = encoded.stats.unwrap_or_default();
+    let cut = match stats.window_count {
+        _ if stats.truncated => ", cut to that length".to_owned(),
         0 | 1 => String::new(),
         windows => format!(" in {windows} windows"),
     };
     let lines = terms.iter().map(|(_, token, weight)| format!("  {weight:>8.4}  {}\n", one_line(token, EXCERPT)));
     let title = one_line(text, EXCERPT);
-    let pruned = match encoded.pruned_term_count {
+    let pruned = match stats.pruned_term_count {
         0 => String::new(),
         pruned => format!(", {pruned} more pruned"),
     };
-    format!("{title} ({} tokens{cut}; {all} terms{pruned})\n{}", encoded.token_count, lines.collect::<String>())
+    format!("{title} ({} tokens{cut}; {all} terms{pruned})\n{}", stats.token_count, lines.collect::<String>())
 }
 
 fn to_json(text: &str, encoded: &EncodedText, terms: &[Term]) -> Value {
     let term =
         |(index, token, weight): &Term| json!({"index": index, "token": token, "weight": weight_to_json(*weight)});
+    let stats = encoded.stats.unwrap_or_default();
     json!({
         "text": text,
-        "token_count": encoded.token_count,
-        "truncated": encoded.truncated,
-        "window_count": encoded.window_count,
+        "token_count": stats.token_count,
+        "truncated": stats.truncated,
+        "window_count": stats.window_count,
         "term_count": encoded.vector.as_ref().map_or(0, |vector| vector.indices.len()),
-        "pruned_term_count": encoded.pruned_term_count,
-        "pruned_weight": weight_to_json(encoded.pruned_weight),
+        "pruned_term_count": stats.pruned_term_count,
+        "pruned_weight": weight_to_json(stats.pruned_weight),
         "terms": terms.iter().map(term).collect::<Vec<_>>(),
     })
 }

@@ -54,7 +54,8 @@ pub fn status_in_words(status: &Status) -> String {
     if let Some(info) = details.error_info().filter(|info| !info.reason.is_empty()) {
         let _ = write!(words, "\n  reason: {}", info.reason);
     }
-    if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
+    let delay = details.retry_info().and_then(|info| info.retry_delay);
+    if let Some(delay) = delay.filter(|delay| !delay.is_zero()) {
         let _ = write!(words, "\n  try again in {:.1} s", delay.as_secs_f64());
     }
     words

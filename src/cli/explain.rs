@@ -8,10 +8,12 @@ use super::client::ClientArgs;
 use super::fingerprint::FingerprintArgs;
 use super::id;
 use super::long_text::LongTextArgs;
-use super::output::{OutputArgs, one_line, weight_to_json};
+use super::output::{OutputArgs, one_line, stats_to_json, weight_to_json};
 use super::pruning;
 use crate::proto::explain_request::Document;
-use crate::proto::{ExplainRequest, ExplainResponse, Pruning, TermContribution, TermOrigin};
+use crate::proto::{
+    EncodingStats, ExplainRequest, ExplainResponse, Pruning, Query, TermContribution, TermOrigin, query,
+};
 
 /// Show term by term how a document's score for a query comes about.
 #[derive(Debug, clap::Args)]
@@ -33,12 +35,12 @@ pub struct Explain {
     /// model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
-    /// Which terms of the query to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
-    /// none to keep all [default: as the server is set].
+    /// Pruning of the query's vector, such as max-terms=128,weight-share=0.9. Rules: max-terms,
+    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
     #[arg(long, env = "SPLADE_EXPLAIN_PRUNE_QUERY", value_name = "RULES", value_parser = pruning::parse)]
     prune_query: Option<Pruning>,
-    /// Which terms of --text to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
-    /// none to keep all [default: as the server is set].
+    /// Pruning of the vector of --text, such as max-terms=128,weight-share=0.9. Rules: max-terms,
+    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
     #[arg(long, env = "SPLADE_EXPLAIN_PRUNE_TEXT", value_name = "RULES", requires = "text", value_parser = pruning::parse)]
     prune_text: Option<Pruning>,
     #[command(flatten)]
@@ -58,16 +60,22 @@ Examples:
 
 impl Explain {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let query = Query {
+            kind: Some(query::Kind::Text(self.query)),
+            encoding: Some(self.long_text.encoding(self.prune_query)),
+            ..Query::default()
+        };
+        // A stored document is explained as it is stored.
+        let document_encoding = self.text.is_some().then(|| self.long_text.encoding(self.prune_text));
+        let stored = self.id.map(|id| Document::DocumentId(id::from_text(&id)));
         let request = ExplainRequest {
             collection: self.collection.unwrap_or_default(),
             model: self.model,
-            query: self.query,
-            document: self.id.map(|id| Document::Id(id::from_text(&id))).or(self.text.map(Document::Text)),
-            long_text: self.long_text.long_text(),
-            window_overlap: self.long_text.window_overlap,
-            query_pruning: self.prune_query,
-            document_pruning: self.prune_text,
+            query: Some(query),
+            document: stored.or(self.text.map(Document::DocumentText)),
+            document_encoding,
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
+            ..ExplainRequest::default()
         };
         let response = self.client.index().await?.explain(self.client.request(request)).await?.into_inner();
         self.output.print(|| table(&response), || to_json(&response))?;
@@ -90,13 +98,24 @@ fn table(response: &ExplainResponse) -> String {
         ));
     }
     lines.push(format!("{:<width$}  {:>30.4}", "sum", response.score));
+    let (query, document) = stats(response);
     lines.push(format!(
-        "{} shared terms, of {} in the query and {} in the document\n",
+        "{} shared terms, of {} in the query and {} in the document",
         response.terms.len(),
-        response.query_term_count,
-        response.document_term_count
+        query.term_count,
+        document.term_count
     ));
-    lines.join("\n")
+    for (name, stats) in [("query", query), ("document", document)] {
+        if stats.truncated {
+            lines.push(format!("the {name} was truncated to {} tokens", stats.token_count));
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The statistics of the query and of the document.
+fn stats(response: &ExplainResponse) -> (EncodingStats, EncodingStats) {
+    (response.query_stats.unwrap_or_default(), response.document_stats.unwrap_or_default())
 }
 
 fn to_json(response: &ExplainResponse) -> Value {
@@ -111,10 +130,11 @@ fn to_json(response: &ExplainResponse) -> Value {
             "document_origin": origin(term.document_origin()),
         })
     };
+    let (query, document) = stats(response);
     json!({
         "score": weight_to_json(response.score),
-        "query_term_count": response.query_term_count,
-        "document_term_count": response.document_term_count,
+        "query_stats": stats_to_json(&query),
+        "document_stats": stats_to_json(&document),
         "terms": response.terms.iter().map(term).collect::<Vec<_>>(),
     })
 }

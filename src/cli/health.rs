@@ -22,7 +22,7 @@ const NOT_SERVING: u8 = 1;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Health {
-    /// The service to ask for, such as splade.v1.IndexService [default: the server as a whole].
+    /// The service to ask for, such as splade_sidecar.v1.IndexService [default: the server as a whole].
     #[arg(long, env = "SPLADE_HEALTH_SERVICE", value_name = "NAME", default_value = "", hide_default_value = true)]
     service: String,
     /// Wait until it serves, but no longer than this: 30s, 2m.

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::proto;
+use crate::proto::{self, EncodingOptions, Pruning};
 
 /// What to do with texts of more tokens than the model takes.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -27,6 +27,11 @@ enum LongText {
 }
 
 impl LongTextArgs {
+    /// Returns the encoding options of these flags and of a `--prune`.
+    pub fn encoding(self, pruning: Option<Pruning>) -> EncodingOptions {
+        EncodingOptions { long_text: self.long_text(), window_overlap: self.window_overlap, pruning }
+    }
+
     /// The value of the API's enumeration.
     pub fn long_text(self) -> i32 {
         match self.long_text {

@@ -8,10 +8,11 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::client::ClientArgs;
+use super::client::{ClientArgs, Connection};
 use super::output::{OutputArgs, print, show_warnings};
 use crate::model::hub::{HubConfig, ModelSource, locate};
-use crate::proto::{self, GetModelRequest, ListModelsRequest, ServerBuild};
+use crate::proto::encoder_service_client::EncoderServiceClient;
+use crate::proto::{self, GetModelRequest, ListModelsRequest, ListModelsResponse, Server};
 
 /// Fetch a model from the hub, or show the models that a server has.
 #[derive(Debug, clap::Args)]
@@ -83,17 +84,17 @@ Example:
 impl Show {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut encoder = self.client.encoder().await?;
-        let (models, default, server) = match self.name {
+        let (models, default, server) = match &self.name {
             Some(model) => {
-                let response = encoder.get_model(self.client.request(GetModelRequest { model })).await?.into_inner();
+                let request = self.client.request(GetModelRequest { model: model.clone() });
+                let response = encoder.get_model(request).await?.into_inner();
                 (Vec::from_iter(response.model), None, response.server)
             }
             None => {
-                let response = encoder.list_models(self.client.request(ListModelsRequest {})).await?.into_inner();
+                let response = self.list(&mut encoder).await?;
                 (response.models, Some(response.default_model), response.server)
             }
         };
-        // A server of an earlier release doesn't say.
         let server = server.unwrap_or_default();
         for model in &models {
             let is_default = default.as_ref() == Some(&model.name);
@@ -101,9 +102,22 @@ impl Show {
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// Returns the first page, with the models of all pages.
+    async fn list(&self, encoder: &mut EncoderServiceClient<Connection>) -> anyhow::Result<ListModelsResponse> {
+        let mut request = ListModelsRequest::default();
+        let mut all = encoder.list_models(self.client.request(request.clone())).await?.into_inner();
+        request.page_token = std::mem::take(&mut all.next_page_token);
+        while !request.page_token.is_empty() {
+            let page = encoder.list_models(self.client.request(request.clone())).await?.into_inner();
+            all.models.extend(page.models);
+            request.page_token = page.next_page_token;
+        }
+        Ok(all)
+    }
 }
 
-fn to_text(model: &proto::Model, is_default: bool, server: &ServerBuild) -> String {
+fn to_text(model: &proto::Model, is_default: bool, server: &Server) -> String {
     let default = if is_default { " (default)" } else { "" };
     format!(
         "{}{default}\n  architecture  {}\n  vocabulary    {} terms\n  max length    {} tokens\n  dtype         {}\n  \
@@ -121,7 +135,7 @@ fn to_text(model: &proto::Model, is_default: bool, server: &ServerBuild) -> Stri
     )
 }
 
-fn to_json(model: &proto::Model, server: &ServerBuild) -> Value {
+fn to_json(model: &proto::Model, server: &Server) -> Value {
     json!({
         "name": model.name,
         "architecture": model.architecture,

@@ -3,8 +3,10 @@
 use std::io::{self, ErrorKind, Write};
 
 use clap::ValueEnum;
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 use tracing::level_filters::LevelFilter;
+
+use crate::proto::EncodingStats;
 
 /// For whom the output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,6 +62,18 @@ pub fn one_line(text: &str, limit: usize) -> String {
 pub fn weight_to_json(weight: f32) -> Value {
     // Via its shortest decimal form: 0.1f32 is 0.1, not 0.10000000149011612.
     weight.to_string().parse::<f64>().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
+}
+
+/// Encoding statistics as JSON, by the names of the contract.
+pub fn stats_to_json(stats: &EncodingStats) -> Value {
+    json!({
+        "token_count": stats.token_count,
+        "truncated": stats.truncated,
+        "window_count": stats.window_count,
+        "term_count": stats.term_count,
+        "pruned_term_count": stats.pruned_term_count,
+        "pruned_weight": weight_to_json(stats.pruned_weight),
+    })
 }
 
 #[cfg(test)]

@@ -2,20 +2,30 @@
 
 use crate::proto::Pruning;
 
-/// `max-terms=128,weight-share=0.9`, or `none`, which keeps all. The server checks the numbers.
+/// `max-terms=128,weight-share=0.9`: a rule that is not given is the server's. `none` turns off all rules that are not given.
+/// The server checks the numbers.
 pub fn parse(text: &str) -> Result<Pruning, String> {
     let mut pruning = Pruning::default();
-    for rule in text.split(',').map(str::trim).filter(|&rule| rule != "none") {
+    let mut is_rest_off = false;
+    for rule in text.split(',').map(str::trim) {
         let number = |error: &dyn std::fmt::Display| format!("`{rule}`: {error}");
         match rule.split_once('=') {
-            Some(("max-terms", terms)) => pruning.max_terms = terms.parse().map_err(|error| number(&error))?,
-            Some(("min-weight", weight)) => pruning.min_weight = weight.parse().map_err(|error| number(&error))?,
-            Some(("weight-share", share)) => pruning.weight_share = share.parse().map_err(|error| number(&error))?,
+            Some(("max-terms", terms)) => pruning.max_terms = Some(terms.parse().map_err(|error| number(&error))?),
+            Some(("min-weight", weight)) => pruning.min_weight = Some(weight.parse().map_err(|error| number(&error))?),
+            Some(("weight-share", share)) => {
+                pruning.weight_share = Some(share.parse().map_err(|error| number(&error))?)
+            }
+            None if rule == "none" => is_rest_off = true,
             _ => {
                 let rules = "max-terms=N, min-weight=WEIGHT or weight-share=SHARE, with commas between, or none";
-                return Err(format!("`{rule}` is no rule; give {rules}"));
+                return Err(format!("`{rule}` is not a rule; give {rules}"));
             }
         }
+    }
+    if is_rest_off {
+        pruning.max_terms.get_or_insert(0);
+        pruning.min_weight.get_or_insert(0.0);
+        pruning.weight_share.get_or_insert(0.0);
     }
     Ok(pruning)
 }
@@ -26,11 +36,16 @@ mod tests {
 
     #[test]
     fn rules_are_read() {
-        let all = Pruning { max_terms: 128, min_weight: 0.25, weight_share: 0.5 };
+        let all = Pruning { max_terms: Some(128), min_weight: Some(0.25), weight_share: Some(0.5) };
         assert_eq!(parse("max-terms=128, min-weight=0.25,weight-share=0.5"), Ok(all));
-        assert_eq!(parse("weight-share=0.5"), Ok(Pruning { weight_share: 0.5, ..Pruning::default() }));
-        assert_eq!(parse("none"), Ok(Pruning::default()));
-        for (text, part) in [("", "is no rule"), ("terms=3", "give max-terms=N"), ("max-terms=few", "`max-terms=few`")]
+        let one = Pruning { weight_share: Some(0.5), ..Pruning::default() };
+        assert_eq!(parse("weight-share=0.5"), Ok(one), "the other rules are the server's");
+        let off = Pruning { max_terms: Some(0), min_weight: Some(0.0), weight_share: Some(0.0) };
+        assert_eq!(parse("none"), Ok(off));
+        assert_eq!(parse("none,max-terms=7"), Ok(Pruning { max_terms: Some(7), ..off }));
+        assert_eq!(parse("max-terms=0"), Ok(Pruning { max_terms: Some(0), ..Pruning::default() }));
+        for (text, part) in
+            [("", "is not a rule"), ("terms=3", "give max-terms=N"), ("max-terms=few", "`max-terms=few`")]
         {
             assert!(parse(text).unwrap_err().contains(part), "{text}");
         }

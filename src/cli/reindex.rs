@@ -7,8 +7,8 @@
 //! A task reads pages, as fast as their documents are taken; one stream sends them and takes the results, as `ingest` does
 //! with the lines of a file. A page is done when all its documents have their results. Then the checkpoint file says where
 //! the next page begins, so a run that ends early, however it does, goes on at the first page that is not done. What it
-//! sends again becomes the same points again, and is not even encoded. A connection that breaks is opened again, by the rules of
-//! `cli/retry.rs`; what was sent and not answered is sent again.
+//! sends again becomes the same points again, and is not even encoded. A stream that ends early is replaced by another one, as
+//! `ingest` does it.
 //!
 //! The alias is switched last, when every document is indexed and both collections have as many.
 
@@ -42,7 +42,7 @@ use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
 use super::pruning;
 use super::retry::{GIVE_UP_AFTER, retry};
-use crate::proto::{IngestOptions, ListDocumentsRequest, PayloadFormat, Pruning, SetAliasRequest};
+use crate::proto::{IngestOptions, ListDocumentsRequest, PayloadFormat, Pruning, ReturnOptions, SetAliasRequest};
 
 /// Encode a collection's documents with another model into a new collection, and switch an alias to it.
 ///
@@ -69,9 +69,9 @@ pub struct Reindex {
     /// Switch the alias even if documents were rejected, or the two collections differ in their number of documents.
     #[arg(long, env = "SPLADE_REINDEX_SWITCH_ANYWAY", value_parser = BoolishValueParser::new())]
     switch_anyway: bool,
-    /// The payload field that holds the text. The new collection keeps it there too.
-    #[arg(long, env = "SPLADE_REINDEX_TEXT_KEY", value_name = "FIELD", default_value = "text")]
-    text_key: String,
+    /// The payload field that stores the text. The new collection stores it there too.
+    #[arg(long, env = "SPLADE_REINDEX_TEXT_FIELD", value_name = "FIELD", default_value = "text")]
+    text_field: String,
     /// Where it is noted how far the run is. The file is removed at the end [default: INTO.reindex.json].
     #[arg(long, env = "SPLADE_REINDEX_CHECKPOINT", value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -81,8 +81,8 @@ pub struct Reindex {
     /// How many documents are read at once: 1 to 1000.
     #[arg(long, env = "SPLADE_REINDEX_PAGE_SIZE", value_name = "N", default_value_t = 200)]
     page_size: u32,
-    /// Which terms of a text to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
-    /// none to keep all [default: as the server is set].
+    /// Pruning of the vectors, such as max-terms=128,weight-share=0.9. Rules: max-terms,
+    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
     #[arg(long, env = "SPLADE_REINDEX_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
     prune: Option<Pruning>,
     /// The most points that the server writes to the store at once [default: 1000].
@@ -144,7 +144,7 @@ impl Reindex {
             index: index.clone(),
             client: self.client.clone(),
             request: self.first_page(plan),
-            text_key: self.text_key.clone(),
+            text_field: self.text_field.clone(),
             number: plan.checkpoint.documents,
             pages: Arc::clone(&pages),
             give_up_after: self.give_up_after,
@@ -186,12 +186,17 @@ impl Reindex {
     }
 
     fn first_page(&self, plan: &Plan) -> ListDocumentsRequest {
+        let return_options = ReturnOptions {
+            payload_format: PayloadFormat::Json.into(),
+            with_dense_vectors: !plan.options.dense_vectors.is_empty(),
+            ..ReturnOptions::default()
+        };
         ListDocumentsRequest {
             collection: plan.checkpoint.run.collection.clone(),
             page_size: self.page_size,
             page_token: plan.checkpoint.page_token.clone(),
-            with_vectors: !plan.options.dense_vectors.is_empty(),
-            payload_format: PayloadFormat::Json.into(),
+            return_options: Some(return_options),
+            ..ListDocumentsRequest::default()
         }
     }
 
@@ -201,14 +206,14 @@ impl Reindex {
             model: self.model.clone(),
             create_collection: true,
             collection_options: Some(self.collection_options.apply(plan.options.clone())),
-            long_text: self.long_text.long_text(),
-            window_overlap: self.long_text.window_overlap,
-            pruning: self.prune,
-            text_key: Some(self.text_key.clone()),
+            encoding: Some(self.long_text.encoding(self.prune)),
+            text_field: Some(self.text_field.clone()),
             batch_points: self.batch_points,
             // Some of the page at which a resumed run begins may be there.
             skip_unchanged: self.skip_unchanged || plan.is_resumed(),
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
+            // All results are needed: the summary has their sums.
+            ..IngestOptions::default()
         }
     }
 

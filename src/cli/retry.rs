@@ -1,21 +1,26 @@
 //! When a broken stream or a failed call is retried. The rules are those of clients/README.md.
 //!
-//! A retry happens if the server asks for it (RetryInfo), if it is unavailable, or if the connection broke. The delay doubles
-//! from 0.2 s to 10 s, is shortened by up to a half at random so that many clients don't come back at once, and is never
-//! shorter than the server asks for. Retrying ends after a time without progress.
+//! A retry happens if the server asks for it (RetryInfo), if it is unavailable, if the connection broke, or if an operation
+//! FAILED. The delay doubles from 0.2 s to 10 s, is shortened by up to a half at random so that many clients don't come back
+//! at once, and is never shorter than the server asks for. Retrying ends after a time without progress.
 
+use std::collections::HashMap;
 use std::io::{Write, stderr};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Status};
-use tonic_types::StatusExt;
+use tonic_types::{ErrorDetails, StatusExt};
 
 use super::errors::status_summary;
+use crate::proto::ItemError;
 use crate::types::Reason;
 
 /// Default of `--give-up-after`.
 pub const GIVE_UP_AFTER: &str = "5m";
+
+/// Domain of the server's reasons in `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "splade-sidecar";
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const MAX_DELAY: Duration = Duration::from_secs(10);
@@ -45,8 +50,9 @@ impl Backoff {
         if !is_retryable(status) {
             return None;
         }
-        if is_idle(status) {
-            // The server is healthy: it was this side that had nothing to send.
+        // The server is healthy: it was this side that had nothing to send.
+        let is_idle = is_idle(status) && !self.give_up_after.is_zero();
+        if is_idle {
             self.progressed();
         }
         let longest = FIRST_DELAY.saturating_mul(1 << self.failures.min(16)).min(MAX_DELAY);
@@ -55,7 +61,7 @@ impl Backoff {
         let since = *self.since.get_or_insert_with(Instant::now);
         self.failures = self.failures.saturating_add(1);
         let is_late = since.elapsed().saturating_add(delay) > self.give_up_after;
-        (!is_late).then_some(delay)
+        (is_idle || !is_late).then_some(delay)
     }
 
     /// Returns the error of a run that ends with this status, with the flag that decides how long it is retried.
@@ -95,10 +101,24 @@ pub fn notice(what: &str, status: &Status, delay: Duration) -> String {
     format!("warning: {what}: {}; retrying in {:.1} s", status_summary(status), delay.as_secs_f64())
 }
 
-fn is_retryable(status: &Status) -> bool {
+/// Returns the status of a stream whose operations FAILED, of which this is the error of one. It is retryable, after the delay.
+pub fn item_status(error: &ItemError, delay: Duration) -> Status {
+    let ItemError { code, reason, field, message, retry_delay: _ } = error;
+    let code = match Code::from_i32(*code) {
+        Code::Ok => Code::Unknown,
+        code => code,
+    };
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    details.set_retry_info(Some(delay));
+    let message = if field.is_empty() { message.clone() } else { format!("{field}: {message}") };
+    Status::with_error_details(code, message, details)
+}
+
+/// Returns whether another attempt may succeed.
+pub fn is_retryable(status: &Status) -> bool {
     // A status with a source was made here, of an error of the transport; one that the server sent has none.
     let is_transport = std::error::Error::source(status).is_some();
-    status.code() == Code::Unavailable || is_transport || requested_delay(status).is_some() || is_idle(status)
+    status.code() == Code::Unavailable || is_transport || requested_delay(status).is_some()
 }
 
 fn requested_delay(status: &Status) -> Option<Duration> {
@@ -111,10 +131,6 @@ fn is_idle(status: &Status) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
-    use tonic_types::ErrorDetails;
-
     use super::*;
 
     fn with_details(code: Code, details: ErrorDetails) -> Status {
@@ -126,7 +142,9 @@ mod tests {
     }
 
     fn idle() -> Status {
-        with_details(Code::DeadlineExceeded, ErrorDetails::with_error_info("STREAM_IDLE", "d", HashMap::new()))
+        let mut details = ErrorDetails::with_error_info("STREAM_IDLE", "d", HashMap::new());
+        details.set_retry_info(Some(Duration::ZERO));
+        with_details(Code::Unavailable, details)
     }
 
     #[test]
@@ -192,6 +210,29 @@ mod tests {
         let mut never = Backoff::new(Duration::ZERO);
         assert_eq!(never.next_delay(&unavailable), None);
         assert!(!format!("{:#}", never.error(unavailable)).contains("gave up"));
+    }
+
+    /// What FAILED is sent again whatever its reason, not before it may be, and the last error says why.
+    #[tokio::test(start_paused = true)]
+    async fn operations_that_failed_are_retried() {
+        let error = ItemError {
+            code: Code::Internal.into(),
+            reason: "INTERNAL".to_owned(),
+            message: "a defect".to_owned(),
+            ..ItemError::default()
+        };
+        let (minute, mut backoff) = (Duration::from_secs(60), Backoff::new(Duration::from_secs(90)));
+        assert_eq!(backoff.next_delay(&item_status(&error, minute)), Some(minute));
+        assert!(backoff.next_delay(&item_status(&error, Duration::ZERO)).unwrap() > Duration::ZERO);
+        sleep(minute).await;
+        let status = item_status(&ItemError { field: "text".to_owned(), ..error }, minute);
+        assert_eq!(backoff.next_delay(&status), None);
+        let told = crate::cli::errors::in_words(&backoff.error(status));
+        for part in ["gave up: no progress within 1m 30s", "text: a defect (INTERNAL)", "reason: INTERNAL"] {
+            assert!(told.contains(part), "{told}");
+        }
+        let without_code = item_status(&ItemError::default(), Duration::ZERO);
+        assert!(without_code.code() == Code::Unknown && is_retryable(&without_code));
     }
 
     #[tokio::test(start_paused = true)]

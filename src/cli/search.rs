@@ -13,11 +13,12 @@ use super::fingerprint::FingerprintArgs;
 use super::id;
 use super::latency::Latencies;
 use super::long_text::LongTextArgs;
-use super::output::{OutputArgs, one_line, weight_to_json};
+use super::output::{OutputArgs, one_line, stats_to_json, weight_to_json};
 use super::pruning;
 use crate::proto::index_service_client::IndexServiceClient;
-use crate::proto::search_request::Query;
-use crate::proto::{self, Filter, Hit, PayloadFormat, Pruning, SearchRequest};
+use crate::proto::{
+    self, Filter, Hit, PayloadFormat, Pruning, Query, ReturnOptions, SearchRequest, SearchResponse, query,
+};
 
 /// How much of a document's text is shown.
 const EXCERPT: usize = 100;
@@ -35,8 +36,8 @@ pub struct Search {
     /// The model that encodes the query [default: the one that wrote the collection, or else the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
-    /// Which terms of a query to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
-    /// none to keep all [default: as the server is set].
+    /// Pruning of the query's vector, such as max-terms=128,weight-share=0.9. Rules: max-terms,
+    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
     #[arg(long, env = "SPLADE_SEARCH_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
     prune: Option<Pruning>,
     /// How many documents to give: 1 to 1000.
@@ -47,11 +48,11 @@ pub struct Search {
     offset: u32,
     /// Only documents whose payload field has this value; give it again for more fields. `7` is a number, `true` a truth
     /// value, all else a string; put a string that looks otherwise in double quotes.
-    #[arg(long, env = "SPLADE_SEARCH_MUST", value_name = "KEY=VALUE", value_parser = must)]
+    #[arg(long, env = "SPLADE_SEARCH_MUST", value_name = "PATH=VALUE", value_parser = must)]
     must: Vec<proto::Condition>,
     /// The payload field that holds the text to show.
-    #[arg(long, env = "SPLADE_SEARCH_TEXT_KEY", value_name = "FIELD", default_value = "text")]
-    text_key: String,
+    #[arg(long, env = "SPLADE_SEARCH_TEXT_FIELD", value_name = "FIELD", default_value = "text")]
+    text_field: String,
     /// Take the queries from a file, one a line, instead of from the command line.
     #[arg(long, env = "SPLADE_SEARCH_QUERIES", value_name = "FILE")]
     queries: Option<PathBuf>,
@@ -86,33 +87,36 @@ impl Search {
             Some(repeat) => self.measure(&mut index, &queries, repeat).await?,
             None => {
                 for query in &queries {
-                    let hits = self.search(&mut index, query).await?;
+                    let response = self.search(&mut index, query).await?;
                     let title = if queries.len() > 1 { format!("{query}\n") } else { String::new() };
-                    let text = || format!("{title}{}", table(&hits, &self.text_key));
-                    self.output.print(text, || json!({"query": query, "hits": hits_to_json(hits.clone())}))?;
+                    let text = || format!("{title}{}", table(&response, &self.text_field));
+                    self.output.print(text, || to_json(query, &response))?;
                 }
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn search(&self, index: &mut IndexServiceClient<Connection>, query: &str) -> anyhow::Result<Vec<Hit>> {
+    async fn search(&self, index: &mut IndexServiceClient<Connection>, text: &str) -> anyhow::Result<SearchResponse> {
+        let query = Query {
+            kind: Some(query::Kind::Text(text.to_owned())),
+            encoding: Some(self.long_text.encoding(self.prune)),
+            ..Query::default()
+        };
         let filter = Filter { must: self.must.clone(), ..Filter::default() };
+        let return_options = ReturnOptions { payload_format: PayloadFormat::Json.into(), ..ReturnOptions::default() };
         let request = SearchRequest {
             collection: self.collection.clone(),
-            query: Some(Query::Text(query.to_owned())),
-            model: self.model.clone(),
+            query: Some(query),
             filter: (!self.must.is_empty()).then_some(filter),
             limit: self.limit,
             offset: self.offset,
-            long_text: self.long_text.long_text(),
-            window_overlap: self.long_text.window_overlap,
-            pruning: self.prune,
+            return_options: Some(return_options),
+            model: self.model.clone(),
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
-            payload_format: PayloadFormat::Json.into(),
             ..SearchRequest::default()
         };
-        Ok(index.search(self.client.request(request)).await?.into_inner().hits)
+        Ok(index.search(self.client.request(request)).await?.into_inner())
     }
 
     async fn measure(
@@ -144,7 +148,7 @@ async fn read_queries(file: &Path) -> anyhow::Result<Vec<String>> {
 
 /// `year=2024`, as a condition.
 fn must(text: &str) -> Result<proto::Condition, String> {
-    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("give KEY=VALUE")?;
+    let (path, value) = text.split_once('=').filter(|(path, _)| !path.is_empty()).ok_or("give PATH=VALUE")?;
     let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     let kind = match (quoted, value.parse(), value.parse()) {
         (Some(quoted), _, _) => proto::match_value::Kind::Keyword(quoted.to_owned()),
@@ -152,41 +156,53 @@ fn must(text: &str) -> Result<proto::Condition, String> {
         (None, _, Ok(boolean)) => proto::match_value::Kind::Boolean(boolean),
         (None, _, _) => proto::match_value::Kind::Keyword(value.to_owned()),
     };
-    let test = proto::field_condition::Test::Equals(proto::MatchValue { kind: Some(kind) });
-    let field = proto::FieldCondition { key: key.to_owned(), test: Some(test) };
-    Ok(proto::Condition { kind: Some(proto::condition::Kind::Field(field)) })
+    let test = proto::condition::Test::Match(proto::MatchValue { kind: Some(kind) });
+    Ok(proto::Condition { path: path.to_owned(), test: Some(test) })
 }
 
 /// Rank, score, id and the beginning of the text, a line each.
-fn table(hits: &[Hit], text_key: &str) -> String {
-    let ids: Vec<String> = hits.iter().map(|hit| hit.id.as_ref().map(id::to_text).unwrap_or_default()).collect();
+fn table(response: &SearchResponse, text_field: &str) -> String {
+    let hits = &response.hits;
+    let id_text = |hit: &Hit| hit.document.as_ref().and_then(|document| document.id.as_ref()).map(id::to_text);
+    let ids: Vec<String> = hits.iter().map(|hit| id_text(hit).unwrap_or_default()).collect();
     let width = ids.iter().map(|id| id.chars().count()).max().unwrap_or_default();
     let lines = hits.iter().zip(&ids).enumerate().map(|(rank, (hit, id))| {
         let rank = rank + 1;
-        format!("{rank:>4}  {:>8.4}  {id:<width$}  {}\n", hit.score, excerpt(hit, text_key))
+        format!("{rank:>4}  {:>8.4}  {id:<width$}  {}\n", hit.score, excerpt(hit, text_field))
     });
-    if hits.is_empty() { "nothing found\n".to_owned() } else { lines.collect() }
+    let mut table = if hits.is_empty() { "nothing found\n".to_owned() } else { lines.collect::<String>() };
+    if let Some(stats) = response.query_stats.filter(|stats| stats.truncated) {
+        table.push_str(&format!("the query was truncated to {} tokens\n", stats.token_count));
+    }
+    table
 }
 
-fn excerpt(hit: &Hit, text_key: &str) -> String {
-    payload(hit).get(text_key).and_then(Value::as_str).map(|text| one_line(text, EXCERPT)).unwrap_or_default()
+fn excerpt(hit: &Hit, text_field: &str) -> String {
+    payload(hit).get(text_field).and_then(Value::as_str).map(|text| one_line(text, EXCERPT)).unwrap_or_default()
 }
 
 /// A hit's payload; null if it has none. The server writes it as JSON, so it can be read.
 fn payload(hit: &Hit) -> Value {
-    serde_json::from_str(&hit.payload_json).unwrap_or_default()
+    let payload_json = hit.document.as_ref().map_or("", |document| document.payload_json.as_str());
+    serde_json::from_str(payload_json).unwrap_or_default()
 }
 
-fn hits_to_json(hits: Vec<Hit>) -> Vec<Value> {
-    let hit = |hit: Hit| {
-        let payload = payload(&hit);
-        let mut json = json!({ "id": id::to_json(hit.id), "score": weight_to_json(hit.score), "payload": payload });
-        if hit.payload_unreadable {
-            json["payload_unreadable"] = true.into();
-        }
-        json
-    };
-    hits.into_iter().map(hit).collect()
+fn to_json(query: &str, response: &SearchResponse) -> Value {
+    let mut json = json!({ "query": query, "hits": response.hits.iter().map(hit_to_json).collect::<Vec<_>>() });
+    if let Some(stats) = &response.query_stats {
+        json["query_stats"] = stats_to_json(stats);
+    }
+    json
+}
+
+fn hit_to_json(hit: &Hit) -> Value {
+    let document = hit.document.as_ref();
+    let id = id::to_json(document.and_then(|document| document.id.clone()));
+    let mut json = json!({ "id": id, "score": weight_to_json(hit.score), "payload": payload(hit) });
+    if document.is_some_and(|document| document.payload_unreadable) {
+        json["payload_unreadable"] = true.into();
+    }
+    json
 }
 
 #[cfg(test)]
@@ -194,11 +210,8 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> proto::match_value::Kind {
-        match must(text).unwrap().kind {
-            Some(proto::condition::Kind::Field(proto::FieldCondition {
-                test: Some(proto::field_condition::Test::Equals(proto::MatchValue { kind: Some(kind) })),
-                ..
-            })) => kind,
+        match must(text).unwrap().test {
+            Some(proto::condition::Test::Match(proto::MatchValue { kind: Some(kind) })) => kind,
             other => panic!("{other:?}"),
         }
     }
@@ -212,6 +225,7 @@ mod tests {
         assert_eq!(value("lang=en"), Keyword("en".to_owned()));
         assert_eq!(value("code=\"2024\""), Keyword("2024".to_owned()));
         assert_eq!(value("a=b=c"), Keyword("b=c".to_owned()));
+        assert_eq!(must("author.name=Ann").unwrap().path, "author.name");
         assert!(must("year").is_err());
         assert!(must("=2024").is_err());
     }

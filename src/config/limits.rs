@@ -1,9 +1,14 @@
 //! Bounds on what a client may send.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::{Check, ServeArgs};
 use crate::grpc::{LONGEST_ID, MOST_NESTED, RequestLimits};
+
+/// How long a server that is about to stop reads on in streams whose clients were told, unless the drain deadline is short.
+const MAX_DRAIN_GRACE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Args)]
 pub struct LimitArgs {
@@ -29,9 +34,10 @@ pub struct LimitArgs {
 }
 
 impl Check {
-    pub fn limits(&mut self, args: &ServeArgs) -> RequestLimits {
+    pub fn limits(&mut self, args: &ServeArgs, message_bytes: usize, drain_deadline: Duration) -> RequestLimits {
         let limits = &args.limits;
         RequestLimits {
+            message_bytes,
             text_bytes: self.size("--max-text-bytes", &args.max_text_bytes),
             unary_documents: self.count("--max-unary-documents", &args.max_unary_documents),
             payload_bytes: self.size("--max-payload-bytes", &limits.max_payload_bytes),
@@ -40,6 +46,7 @@ impl Check {
             id_bytes: self.up_to(LONGEST_ID, "--max-id-bytes", &limits.max_id_bytes),
             streams: self.count("--max-streams", &limits.max_streams),
             stream_idle: self.duration("--stream-idle-timeout", &limits.stream_idle_timeout),
+            drain_grace: MAX_DRAIN_GRACE.min(drain_deadline / 2),
         }
     }
 

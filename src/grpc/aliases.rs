@@ -1,11 +1,11 @@
 //! `SetAlias`, `DeleteAlias`, `ListAliases`: second names of collections.
 
 use super::Shared;
-use super::options::invalid;
+use super::page::List;
 use crate::pipeline::store_fault;
-use crate::proto::{Alias, SetAliasRequest};
+use crate::proto::{Alias, ListAliasesRequest, ListAliasesResponse, SetAliasRequest};
 use crate::store::StoreError;
-use crate::types::{Fault, check_collection_name};
+use crate::types::{Fault, Reason, check_collection_name};
 
 /// Has an alias stand for a collection.
 ///
@@ -18,7 +18,7 @@ pub async fn set(shared: &Shared, request: SetAliasRequest) -> Result<(), Fault>
     let own = shared.collections.read(&collection).await?.name;
     if own != collection {
         let message = format!("`{collection}` is an alias itself; give the collection's own name, `{own}`");
-        return Err(invalid("collection", message));
+        return Err(Fault::new(Reason::InvalidArgument, "collection", message));
     }
     let set = shared.store.set_alias(&alias, &collection).await;
     // Also after an error: it may be set all the same.
@@ -31,7 +31,7 @@ pub async fn set(shared: &Shared, request: SetAliasRequest) -> Result<(), Fault>
 
 fn taken(alias: &str) -> Fault {
     let message = format!("a collection is named `{alias}`; use a name that none has, and have clients use that");
-    invalid("alias", message)
+    Fault::new(Reason::CollectionExists, "alias", message)
 }
 
 /// Removes an alias.
@@ -45,13 +45,17 @@ pub async fn delete(shared: &Shared, alias: &str) -> Result<(), Fault> {
     deleted.map_err(store_fault)
 }
 
-/// All aliases, by name.
+/// Lists the aliases, ordered by name.
 ///
 /// # Errors
-/// A store that fails.
-pub async fn list(shared: &Shared) -> Result<Vec<Alias>, Fault> {
+/// A page that is invalid, by its field; a store that fails.
+pub async fn list(shared: &Shared, request: ListAliasesRequest) -> Result<ListAliasesResponse, Fault> {
+    let ListAliasesRequest { page_size, page_token } = request;
+    let list = List { method: "ListAliases", scope: "" };
     let aliases = shared.store.aliases().await.map_err(store_fault)?;
-    Ok(aliases.into_iter().map(|(name, collection)| Alias { name, collection }).collect())
+    let (page, next_page_token) = list.page(aliases, |(name, _)| name, page_size, &page_token)?;
+    let aliases = page.into_iter().map(|(name, collection)| Alias { name, collection }).collect();
+    Ok(ListAliasesResponse { aliases, next_page_token })
 }
 
 fn check_alias(alias: &str) -> Result<(), Fault> {

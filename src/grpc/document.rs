@@ -7,9 +7,9 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::RequestLimits;
-use super::payload::{PayloadLimits, payload};
+use super::payload::{PayloadLimits, parse_payload};
 use crate::pipeline::Unreadable;
-use crate::proto;
+use crate::proto::{self, unknown_fields::check_known};
 use crate::types::{Document, DocumentId, Fault, Reason, is_blank};
 
 /// The longest [`DocumentId::Key`] that a server can be set to take, in bytes.
@@ -22,30 +22,34 @@ struct OnlyId {
     id: Option<proto::DocumentId>,
 }
 
-/// Decodes and checks a document for a collection.
+/// Decodes and checks a document.
 ///
 /// # Errors
 /// The first thing that is wrong with it, and its id if that could be read.
-pub fn document(bytes: &Bytes, collection: &str, limits: &RequestLimits) -> Result<Document, Unreadable> {
+pub fn parse_document(bytes: &Bytes, limits: &RequestLimits) -> Result<Document, Unreadable> {
+    let unreadable = |fault| {
+        let id = OnlyId::decode(bytes.clone()).ok().and_then(|only| only.id);
+        Unreadable { id: id.and_then(|id| parse_document_id(id).ok()), fault }
+    };
+    check_known("Document", bytes)
+        .map_err(|unknown| unreadable(Fault::new(Reason::Unimplemented, "", unknown.to_string())))?;
     let decoded = proto::Document::decode(bytes.clone()).map_err(|error| {
         let message = format!("it can't be decoded: {error}; text must be UTF-8 and the payload not nested too deep");
-        let id = OnlyId::decode(bytes.clone()).ok().and_then(|only| only.id);
-        let id = id.and_then(|id| document_id(id).ok());
-        Unreadable { id, fault: Fault::new(Reason::MalformedDocument, "", message) }
+        unreadable(Fault::new(Reason::MalformedDocument, "", message))
     })?;
-    let proto::Document { id, text, payload: fields, payload_json, dense_vectors } = decoded;
+    let proto::Document { id, text, payload: fields, payload_json, dense_vectors, version } = decoded;
     let id = match id {
         Some(id) => {
-            let id = document_id(id).and_then(|id| check_id(id, limits.id_bytes));
+            let id = parse_document_id(id).and_then(|id| check_id(id, limits.id_bytes));
             id.map_err(|fault| Unreadable { id: None, fault: fault.within("id") })?
         }
-        None => DocumentId::derived(collection, &text),
+        None => DocumentId::made_of(&text),
     };
     let refused = |fault| Unreadable { id: Some(id.clone()), fault };
     check_text(&text, limits.text_bytes).map_err(refused)?;
     check_dimensions(&dense_vectors, limits.dense_dimensions).map_err(refused)?;
     let payload_limits = PayloadLimits { bytes: limits.payload_bytes, depth: limits.payload_depth };
-    let payload = payload(fields, &payload_json, payload_limits).map_err(refused)?;
+    let payload = parse_payload(fields, &payload_json, payload_limits).map_err(refused)?;
     let dense = dense_vectors.into_iter().map(|(name, vector)| {
         let field = format!("dense_vectors.{name}");
         match vector.values.iter().position(|value| !value.is_finite()) {
@@ -57,7 +61,7 @@ pub fn document(bytes: &Bytes, collection: &str, limits: &RequestLimits) -> Resu
         }
     });
     let dense = dense.collect::<Result<BTreeMap<_, _>, _>>()?;
-    Ok(Document { id, text, payload, dense })
+    Ok(Document { id, text, payload, dense, version })
 }
 
 /// Whether a text can be encoded at all.
@@ -89,7 +93,9 @@ fn check_dimensions(vectors: &HashMap<String, proto::DenseVector>, max: usize) -
     Err(Fault::new(Reason::InvalidVector, "dense_vectors", message))
 }
 
-fn check_id(id: DocumentId, max_bytes: usize) -> Result<DocumentId, Fault> {
+/// # Errors
+/// If it is a key that is too long for this server.
+pub fn check_id(id: DocumentId, max_bytes: usize) -> Result<DocumentId, Fault> {
     match &id {
         DocumentId::Key(key) if key.len() > max_bytes => {
             let bytes = key.len();
@@ -104,7 +110,7 @@ fn check_id(id: DocumentId, max_bytes: usize) -> Result<DocumentId, Fault> {
 ///
 /// # Errors
 /// If it is empty, no UUID where it claims to be one, or too long.
-pub fn document_id(id: proto::DocumentId) -> Result<DocumentId, Fault> {
+pub fn parse_document_id(id: proto::DocumentId) -> Result<DocumentId, Fault> {
     use proto::document_id::Kind;
     match id.kind {
         Some(Kind::Num(num)) => Ok(DocumentId::Num(num)),

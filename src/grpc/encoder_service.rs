@@ -9,10 +9,14 @@ use tracing::{Instrument, debug_span};
 
 use super::deadline::deadline;
 use super::document::check_text;
-use super::options::{invalid, late_options, long_text, pruning, role};
-use super::status::{rejection, status};
+use super::encoding::{Encoding, parse_encoding};
+use super::features::check_features;
+use super::options::{invalid, late_options, parse_role};
+use super::page::List;
+use super::server::to_server;
+use super::status::{item_error, status};
 use super::stream::{OpenStream, Responder, Responses, first_request, next_request, opened_by_first_request};
-use super::vector::{this_build, to_encoded_text, to_model};
+use super::vector::{to_encoded_text, to_model};
 use super::{Gate, Pass, Shared};
 use crate::metrics as names;
 use crate::model::Model;
@@ -20,8 +24,8 @@ use crate::pipeline::{Encode, EncodeOptions, Encoded, Finished, Urgency};
 use crate::proto::encode_stream_result::Outcome;
 use crate::proto::encoder_service_server::EncoderService;
 use crate::proto::{
-    self, EncodeRequest, EncodeResponse, EncodeStreamRequest, EncodeStreamResponse, EncodeStreamResult,
-    GetModelRequest, GetModelResponse, ListModelsRequest, ListModelsResponse,
+    self, EncodeRequest, EncodeResponse, EncodeStreamOptions, EncodeStreamRequest, EncodeStreamResponse,
+    EncodeStreamResult, GetModelRequest, GetModelResponse, ListModelsRequest, ListModelsResponse,
 };
 use crate::types::{Fault, Reason};
 
@@ -50,11 +54,13 @@ impl EncoderApi {
 }
 
 impl Shared {
-    fn encode_options(&self, options: proto::EncodeOptions) -> Result<EncodeOptions, Fault> {
-        let role = role(options.role)?;
-        let model = self.models.get(&options.model)?;
-        let long_text = long_text(options.long_text, options.window_overlap, model.side(role))?;
-        let pruning = pruning("pruning", options.pruning, self.pruning.of(role))?;
+    fn encode_options(&self, options: EncodeStreamOptions) -> Result<EncodeOptions, Fault> {
+        let EncodeStreamOptions { model, role, encoding, with_tokens: _, required_features } = options;
+        check_features(&required_features)?;
+        let role = parse_role(role)?;
+        let model = self.models.get(&model)?;
+        let encoding = parse_encoding(encoding, model.side(role), self.pruning.of(role));
+        let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("encoding"))?;
         Ok(EncodeOptions { model, role, long_text, pruning })
     }
 
@@ -93,10 +99,9 @@ impl Shared {
 impl EncoderService for EncoderApi {
     async fn encode(&self, request: Request<EncodeRequest>) -> Result<Response<EncodeResponse>, Status> {
         let shared = self.gate.pass()?;
-        let EncodeRequest { options, texts } = request.into_inner();
-        let options = options.unwrap_or_default();
-        let with_tokens = options.with_tokens;
-        let options = shared.encode_options(options).map_err(|fault| status(fault.within("options")))?;
+        let EncodeRequest { model, role, encoding, with_tokens, texts, required_features } = request.into_inner();
+        let options = EncodeStreamOptions { model, role, encoding, with_tokens, required_features };
+        let options = shared.encode_options(options).map_err(status)?;
         let max = shared.limits.unary_documents;
         if texts.is_empty() || texts.len() > max {
             let message = format!("there are {} texts; send 1 to {max}, or use EncodeStream", texts.len());
@@ -111,7 +116,8 @@ impl EncoderService for EncoderApi {
         let encoded = shared.encode_all(options, texts).await.map_err(status)?;
         let tokens_of = with_tokens.then_some(&*model);
         let results = encoded.into_iter().map(|encoded| to_encoded_text(encoded, tokens_of)).collect();
-        Ok(Response::new(EncodeResponse { results, model: model.name.clone() }))
+        let (name, fingerprint) = (model.name.clone(), model.fingerprint.to_string());
+        Ok(Response::new(EncodeResponse { results, model: name, fingerprint }))
     }
 
     type EncodeStreamStream = Responses<EncodeStreamResponse>;
@@ -148,14 +154,18 @@ impl EncoderService for EncoderApi {
     async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
         let shared = self.gate.pass()?;
         let model = shared.models.get(&request.into_inner().model).map_err(status)?;
-        Ok(Response::new(GetModelResponse { model: Some(to_model(&model)), server: Some(this_build()) }))
+        Ok(Response::new(GetModelResponse { model: Some(to_model(&model)), server: Some(to_server(&shared)) }))
     }
 
-    async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
+    async fn list_models(&self, request: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
         let shared = self.gate.pass()?;
-        let models = shared.models.iter().map(|model| to_model(model)).collect();
-        let default_model = shared.models.default_name().to_owned();
-        Ok(Response::new(ListModelsResponse { models, default_model, server: Some(this_build()) }))
+        let ListModelsRequest { page_size, page_token } = request.into_inner();
+        let list = List { method: "ListModels", scope: "" };
+        let models = shared.models.iter().map(|model| to_model(model));
+        let page = list.page(models, |model: &proto::Model| &model.name, page_size, &page_token);
+        let (models, next_page_token) = page.map_err(status)?;
+        let (default_model, server) = (shared.models.default_name().to_owned(), Some(to_server(&shared)));
+        Ok(Response::new(ListModelsResponse { models, next_page_token, default_model, server }))
     }
 }
 
@@ -180,7 +190,8 @@ async fn read(
         drop(admit);
         // Nothing more is read before there is room for it.
         drop(encode.tickets.take().await.map_err(status)?);
-        match next_request(&mut requests, &shared, encode.tickets.settled(), encode.tickets.abandoned()).await? {
+        let (settled, abandoned) = (encode.tickets.settled(), encode.tickets.abandoned());
+        match next_request(&mut requests, &shared, settled, abandoned, shared.stopping.cancelled()).await? {
             None => return Ok(()),
             Some(request) if request.options.is_some() => return Err(status(late_options())),
             Some(request) => texts = request.texts,
@@ -197,7 +208,7 @@ fn read_text(bytes: &[u8], max_bytes: usize) -> Result<String, Fault> {
 fn result(finished: Finished<u64, Encoded>, tokens_of: Option<&Model>) -> EncodeStreamResult {
     let outcome = match finished.outcome {
         Ok(encoded) => Outcome::Encoded(to_encoded_text(encoded, tokens_of)),
-        Err(fault) => Outcome::Rejection(rejection(fault)),
+        Err(fault) => Outcome::Error(item_error(fault)),
     };
     EncodeStreamResult { sequence: finished.key, outcome: Some(outcome) }
 }

@@ -4,52 +4,120 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Shared;
-use super::document::{check_text, document_id};
-use super::options::{accept, invalid, long_text, pruning};
+use super::document::{check_text, parse_document_id};
+use super::encoding::{Encoding, parse_encoding, to_stats, vector_stats};
+use super::features::{check_features, check_unset};
+use super::options::{accept, invalid};
+use super::query::{EncodedQuery, Query};
 use super::vector::token;
 use crate::model::Model;
 use crate::pipeline::{EncodeOptions, ModelChoice, Opened, store_fault};
 use crate::proto::explain_request::Document;
-use crate::proto::{self, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
-use crate::types::{Fault, Reason, Role, SparseVector, check_collection_name};
+use crate::proto::{self, EncodingStats, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
+use crate::store::WithVectors;
+use crate::types::{Fault, Pruned, Reason, Role, SparseVector, check_collection_name};
 
-/// A text's vector and, where the text is known, the ids of its tokens.
+/// A vector and, if its text is known, the ids of the text's tokens.
 struct Terms {
     vector: SparseVector,
+    stats: EncodingStats,
     tokens: Option<HashSet<u32>>,
 }
 
-/// The terms that a query and a document share.
+/// Returns the terms that a query and a document share.
 ///
 /// # Errors
-/// A request that is wrong, by its field; a document that is not there; a store that fails.
+/// A request that is invalid, by its field; a document that doesn't exist; a store that fails.
 pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<ExplainResponse, Fault> {
+    check_features(&request.required_features)?;
+    check_unset("tenant", !request.tenant.is_empty())?;
+    let in_query = |fault: Fault| fault.within("query");
+    let query = Query::parse(request.query, shared.limits.text_bytes).map_err(in_query)?;
     let choice =
         ModelChoice { models: &shared.models, name: &request.model, accept: accept(request.ignore_fingerprint) };
-    let options = |model: &Arc<Model>, role, pruning| {
-        let long_text = long_text(request.long_text, request.window_overlap, model.side(role))?;
-        Ok(EncodeOptions { model: Arc::clone(model), role, long_text, pruning })
-    };
-    let query_pruning = pruning("query_pruning", request.query_pruning, shared.pruning.query)?;
     let (model, document) = match request.document {
-        None => return Err(invalid("document", "there is none; set `id` or `text`")),
-        Some(Document::Text(text)) => {
-            let pruning = pruning("document_pruning", request.document_pruning, shared.pruning.document)?;
-            let model = choice.model(None)?;
-            let options = options(&model, Role::Document, pruning)?;
-            (model, encode(shared, options, text, "text").await?)
+        None => return Err(invalid("document", "it is missing; set `document_id` or `document_text`")),
+        Some(Document::DocumentText(text)) => {
+            let model = match &*request.collection {
+                "" => choice.model(None)?,
+                collection => {
+                    check_collection_name(collection)?;
+                    let opened = shared.collections.open(collection, choice).await?;
+                    query.check_vector_name(&opened.spec.vector_name).map_err(in_query)?;
+                    opened.model
+                }
+            };
+            let document = encode_document(shared, &model, text, request.document_encoding).await?;
+            (model, document)
         }
-        Some(Document::Id(_)) if request.document_pruning.is_some() => {
-            let message = "a stored document is explained as it is stored; leave it out, or give the document's text";
-            return Err(invalid("document_pruning", message));
+        Some(Document::DocumentId(_)) if request.document_encoding.is_some() => {
+            let message = "a stored document is explained as it is stored; omit it, or send document_text";
+            return Err(invalid("document_encoding", message));
         }
-        Some(Document::Id(id)) => stored(shared, choice, &request.collection, id).await?,
+        Some(Document::DocumentId(id)) => {
+            let (model, spec_vector, document) = read_document(shared, choice, &request.collection, id).await?;
+            query.check_vector_name(&spec_vector).map_err(in_query)?;
+            (model, document)
+        }
     };
-    let query = encode(shared, options(&model, Role::Query, query_pruning)?, request.query, "query").await?;
-    Ok(explanation(&model, &query, &document))
+    let query = encode_query(shared, &model, query).await.map_err(in_query)?;
+    Ok(compare(&model, query, document))
 }
 
-fn explanation(model: &Model, query: &Terms, document: &Terms) -> ExplainResponse {
+async fn encode_query(shared: &Shared, model: &Arc<Model>, query: Query) -> Result<Terms, Fault> {
+    let EncodedQuery { vector, stats, text } = query.encode(shared, model).await?;
+    let tokens = match text {
+        Some(text) => Some(tokenize(model, Role::Query, text).await?),
+        None => None,
+    };
+    Ok(Terms { vector, stats, tokens })
+}
+
+async fn encode_document(
+    shared: &Shared,
+    model: &Arc<Model>,
+    text: String,
+    encoding: Option<proto::EncodingOptions>,
+) -> Result<Terms, Fault> {
+    const FIELD: &str = "document_text";
+    let role = Role::Document;
+    let at_text = |fault: Fault| Fault { field: FIELD.to_owned(), ..fault };
+    check_text(&text, shared.limits.text_bytes).map_err(at_text)?;
+    let encoding = parse_encoding(encoding, model.side(role), shared.pruning.of(role));
+    let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("document_encoding"))?;
+    let tokens = Some(tokenize(model, role, text.clone()).await.map_err(at_text)?);
+    let options = EncodeOptions { model: Arc::clone(model), role, long_text, pruning };
+    let encoded = shared.pipeline.encode_one(options, text).await;
+    let encoded = encoded.map_err(|fault| if fault.field == "text" { at_text(fault) } else { fault })?;
+    Ok(Terms { stats: to_stats(&encoded), vector: encoded.vector, tokens })
+}
+
+/// Reads a stored document's terms. Returns the model that made them and the name of the vector too.
+async fn read_document(
+    shared: &Shared,
+    choice: ModelChoice<'_>,
+    collection: &str,
+    id: proto::DocumentId,
+) -> Result<(Arc<Model>, String, Terms), Fault> {
+    check_collection_name(collection)?;
+    let id = parse_document_id(id).map_err(|fault| fault.within("document_id"))?.point_id();
+    let Opened { name, spec, model } = shared.collections.open(collection, choice).await?;
+    let found =
+        shared.store.retrieve(&name, &[id], &WithVectors::sparse(&spec.vector_name)).await.map_err(store_fault)?;
+    let Some(point) = found.into_iter().next() else {
+        let message = format!("collection `{collection}` has no document of this id; check the id and its kind");
+        return Err(Fault::new(Reason::DocumentNotFound, "document_id", message));
+    };
+    let tokens = match point.text() {
+        Some(text) => Some(tokenize(&model, Role::Document, text.to_owned()).await?),
+        None => None,
+    };
+    let vector = point.sparse.unwrap_or_default();
+    let stats = vector_stats(&vector, Pruned::default());
+    Ok((model, spec.vector_name, Terms { vector, stats, tokens }))
+}
+
+fn compare(model: &Model, query: Terms, document: Terms) -> ExplainResponse {
     let mut terms: Vec<TermContribution> = query
         .vector
         .shared(&document.vector)
@@ -65,9 +133,7 @@ fn explanation(model: &Model, query: &Terms, document: &Terms) -> ExplainRespons
         .collect();
     let score = terms.iter().map(|term| term.contribution).sum();
     terms.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
-    let count = |vector: &SparseVector| u32::try_from(vector.len()).unwrap_or(u32::MAX);
-    let (query_term_count, document_term_count) = (count(&query.vector), count(&document.vector));
-    ExplainResponse { terms, score, query_term_count, document_term_count }
+    ExplainResponse { terms, score, query_stats: Some(query.stats), document_stats: Some(document.stats) }
 }
 
 impl Terms {
@@ -80,36 +146,8 @@ impl Terms {
     }
 }
 
-async fn encode(shared: &Shared, options: EncodeOptions, text: String, field: &str) -> Result<Terms, Fault> {
-    check_text(&text, shared.limits.text_bytes).map_err(|fault| Fault { field: field.to_owned(), ..fault })?;
-    let tokens = Some(tokens(&options.model, options.role, text.clone()).await?);
-    Ok(Terms { vector: shared.pipeline.encode_one(options, text).await?.vector, tokens })
-}
-
-/// A stored document's terms, and the model that made them.
-async fn stored(
-    shared: &Shared,
-    choice: ModelChoice<'_>,
-    collection: &str,
-    id: proto::DocumentId,
-) -> Result<(Arc<Model>, Terms), Fault> {
-    check_collection_name(collection)?;
-    let id = document_id(id).map_err(|fault| fault.within("id"))?.point_id();
-    let Opened { name, spec, model } = shared.collections.open(collection, choice).await?;
-    let found = shared.store.retrieve(&name, &spec.vector_name, &[id]).await.map_err(store_fault)?;
-    let Some(point) = found.into_iter().next() else {
-        let message = format!("collection `{collection}` has no document of that id; check the id and its kind");
-        return Err(Fault::new(Reason::DocumentNotFound, "id", message));
-    };
-    let tokens = match point.text() {
-        Some(text) => Some(tokens(&model, Role::Document, text.to_owned()).await?),
-        None => None,
-    };
-    Ok((model, Terms { vector: point.sparse.unwrap_or_default(), tokens }))
-}
-
-/// The ids of a text's own tokens, all of them. Tokenizing a long text takes a while: not on an async thread.
-async fn tokens(model: &Arc<Model>, role: Role, text: String) -> Result<HashSet<u32>, Fault> {
+/// Returns the ids of all of a text's own tokens. Tokenizing a long text takes a while: not on an async thread.
+async fn tokenize(model: &Arc<Model>, role: Role, text: String) -> Result<HashSet<u32>, Fault> {
     let model = Arc::clone(model);
     let tokens = tokio::task::spawn_blocking(move || {
         let tokenizer = &model.side(role).tokenizer;
@@ -117,5 +155,5 @@ async fn tokens(model: &Arc<Model>, role: Role, text: String) -> Result<HashSet<
         Ok(tokens.into_iter().filter(|&id| !tokenizer.is_special(id)).collect())
     });
     let tokens: Result<_, String> = tokens.await.map_err(|error| error.to_string()).flatten();
-    tokens.map_err(|error| invalid("", format!("the model's tokenizer can't read the text: {error}")))
+    tokens.map_err(|error| invalid("text", format!("the model's tokenizer can't read the text: {error}")))
 }

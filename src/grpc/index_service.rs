@@ -4,20 +4,22 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
 use super::deadline::deadline;
-use super::document::document_id;
-use super::options::{invalid, to_collection_options};
+use super::document::parse_document_id;
+use super::features::{check_features, check_unset};
+use super::options::invalid;
 use super::status::status;
 use super::stream::{OpenStream, Responder, Responses, first_request, opened_by_first_request};
-use super::{Gate, aliases, explain, ingest, list_documents, search};
-use crate::pipeline::{Progress, Urgency};
+use super::{Gate, Shared, aliases, collections, explain, ingest, list_documents, search};
+use crate::pipeline::{Urgency, check_incarnation};
 use crate::proto::index_service_server::IndexService;
 use crate::proto::{
-    DeleteAliasRequest, DeleteAliasResponse, DeleteRequest, DeleteResponse, ExplainRequest, ExplainResponse,
-    GetCollectionRequest, GetCollectionResponse, IngestRequest, IngestResponse, ListAliasesRequest,
-    ListAliasesResponse, ListDocumentsRequest, ListDocumentsResponse, SearchRequest, SearchResponse, SetAliasRequest,
-    SetAliasResponse, UpsertRequest, UpsertResponse,
+    CreateCollectionRequest, CreateCollectionResponse, DeleteAliasRequest, DeleteAliasResponse, DeleteRequest,
+    DeleteResponse, ExplainRequest, ExplainResponse, GetCollectionRequest, GetCollectionResponse, GetDocumentsRequest,
+    GetDocumentsResponse, IngestRequest, IngestResponse, ListAliasesRequest, ListAliasesResponse,
+    ListCollectionsRequest, ListCollectionsResponse, ListDocumentsRequest, ListDocumentsResponse, SearchRequest,
+    SearchResponse, SetAliasRequest, SetAliasResponse, UpsertRequest, UpsertResponse,
 };
-use crate::types::check_collection_name;
+use crate::types::{Fault, check_collection_name};
 
 /// The most ids of one `Delete`.
 pub const MAX_DELETES: usize = 10_000;
@@ -48,16 +50,14 @@ impl IndexService for IndexApi {
         let mut requests = request.into_inner();
         let opening = async move {
             let first = first_request(&mut requests, &shared).await?;
-            let IngestRequest { options, documents } = first.unwrap_or_default();
-            let (ingest, results) = ingest::open(&shared, Urgency::Bulk, options).await.map_err(status)?;
-            let reader = tokio::spawn(ingest::read(shared, requests, ingest, documents).in_current_span());
+            let IngestRequest { options, operations, flush } = first.unwrap_or_default();
+            let opened = ingest::open(&shared, Urgency::Bulk, options).await.map_err(status)?;
+            let ingest::Opened { ingest, results, answer } = opened;
+            let drain = ingest::Drain::new(&shared, &ingest);
+            let first = IngestRequest { options: None, operations, flush };
+            let reader = tokio::spawn(ingest::read(shared, requests, ingest, first).in_current_span());
             let responder = Responder::new(results, reader, deadline, RESULTS_A_MESSAGE, open);
-            let mut progress = Progress::default();
-            Ok(responder.respond(move |finished| {
-                finished.iter().for_each(|finished| progress.finish(finished.key.sequence));
-                let results = finished.into_iter().map(ingest::to_result).collect();
-                IngestResponse { results, durable_through: progress.through() }
-            }))
+            Ok(ingest::respond(responder, answer, drain))
         };
         Ok(Response::new(opened_by_first_request(opening)))
     }
@@ -70,6 +70,7 @@ impl IndexService for IndexApi {
             let message = format!("there are {} documents; send 1 to {max}, or use Ingest", documents.len());
             return Err(status(invalid("documents", message)));
         }
+        ingest::check_unary(options.as_ref()).map_err(|fault| status(fault.within("options")))?;
         let opened = ingest::open(&shared, Urgency::Interactive, options).await.map_err(status)?;
         let results = ingest::upsert(&shared, opened, documents).await.map_err(status)?;
         Ok(Response::new(UpsertResponse { results }))
@@ -77,8 +78,7 @@ impl IndexService for IndexApi {
 
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
         let shared = self.gate.pass()?;
-        let hits = search::search(&shared, request.into_inner()).await.map_err(status)?;
-        Ok(Response::new(SearchResponse { hits }))
+        search::search(&shared, request.into_inner()).await.map(Response::new).map_err(status)
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
@@ -88,20 +88,33 @@ impl IndexService for IndexApi {
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
         let shared = self.gate.pass()?;
-        let DeleteRequest { collection, ids } = request.into_inner();
-        check_collection_name(&collection).map_err(status)?;
-        if ids.is_empty() || ids.len() > MAX_DELETES {
-            let message = format!("there are {} ids; send 1 to {MAX_DELETES}", ids.len());
-            return Err(status(invalid("ids", message)));
-        }
-        let ids = ids.into_iter().enumerate().map(|(index, id)| {
-            let id = document_id(id).map_err(|fault| status(fault.within(&format!("ids[{index}]"))))?;
-            Ok(id.point_id())
-        });
-        let ids = ids.collect::<Result<_, Status>>()?;
-        let collection = shared.collections.resolve(&collection).await.map_err(status)?;
-        shared.pipeline.delete(&collection, ids).await.map_err(status)?;
+        delete(&shared, request.into_inner()).await.map_err(status)?;
         Ok(Response::new(DeleteResponse {}))
+    }
+
+    async fn get_documents(
+        &self,
+        request: Request<GetDocumentsRequest>,
+    ) -> Result<Response<GetDocumentsResponse>, Status> {
+        let shared = self.gate.pass()?;
+        list_documents::get_documents(&shared, request.into_inner()).await.map(Response::new).map_err(status)
+    }
+
+    async fn create_collection(
+        &self,
+        request: Request<CreateCollectionRequest>,
+    ) -> Result<Response<CreateCollectionResponse>, Status> {
+        let shared = self.gate.pass()?;
+        let collection = Some(collections::create(&shared, request.into_inner()).await.map_err(status)?);
+        Ok(Response::new(CreateCollectionResponse { collection }))
+    }
+
+    async fn list_collections(
+        &self,
+        request: Request<ListCollectionsRequest>,
+    ) -> Result<Response<ListCollectionsResponse>, Status> {
+        let shared = self.gate.pass()?;
+        collections::list(&shared, request.into_inner()).await.map(Response::new).map_err(status)
     }
 
     async fn get_collection(
@@ -109,16 +122,8 @@ impl IndexService for IndexApi {
         request: Request<GetCollectionRequest>,
     ) -> Result<Response<GetCollectionResponse>, Status> {
         let shared = self.gate.pass()?;
-        let name = request.into_inner().collection;
-        check_collection_name(&name).map_err(status)?;
-        let info = shared.collections.read(&name).await.map_err(status)?;
-        Ok(Response::new(GetCollectionResponse {
-            name: info.name,
-            point_count: info.point_count,
-            model: info.spec.model.clone(),
-            fingerprint: info.spec.fingerprint.as_ref().map(ToString::to_string).unwrap_or_default(),
-            options: Some(to_collection_options(info.spec)),
-        }))
+        let collection = Some(collections::get(&shared, &request.into_inner().collection).await.map_err(status)?);
+        Ok(Response::new(GetCollectionResponse { collection }))
     }
 
     async fn list_documents(
@@ -146,10 +151,39 @@ impl IndexService for IndexApi {
 
     async fn list_aliases(
         &self,
-        _request: Request<ListAliasesRequest>,
+        request: Request<ListAliasesRequest>,
     ) -> Result<Response<ListAliasesResponse>, Status> {
         let shared = self.gate.pass()?;
-        let aliases = aliases::list(&shared).await.map_err(status)?;
-        Ok(Response::new(ListAliasesResponse { aliases }))
+        aliases::list(&shared, request.into_inner()).await.map(Response::new).map_err(status)
     }
+}
+
+async fn delete(shared: &Shared, request: DeleteRequest) -> Result<(), Fault> {
+    let DeleteRequest { collection, ids, filter, expected_incarnation, tenant, required_features } = request;
+    check_features(&required_features)?;
+    check_unset("tenant", !tenant.is_empty())?;
+    check_collection_name(&collection)?;
+    if let Some(filter) = filter {
+        if filter.must.is_empty() && filter.should.is_empty() && filter.must_not.is_empty() {
+            return Err(invalid("filter", "it has no condition, and would delete every document; add one"));
+        }
+        check_unset("filter", true)?;
+    }
+    if ids.is_empty() || ids.len() > MAX_DELETES {
+        return Err(invalid("ids", format!("there are {} ids; send 1 to {MAX_DELETES}", ids.len())));
+    }
+    let ids = ids.into_iter().enumerate().map(|(index, id)| {
+        let id = parse_document_id(id).map_err(|fault| fault.within(&format!("ids[{index}]")))?;
+        Ok(id.point_id())
+    });
+    let ids = ids.collect::<Result<_, Fault>>()?;
+    let collection = match &*expected_incarnation {
+        "" => shared.collections.resolve(&collection).await?,
+        expected => {
+            let info = shared.collections.read(&collection).await?;
+            check_incarnation(&info, expected)?;
+            info.name
+        }
+    };
+    shared.pipeline.delete(&collection, ids).await
 }

@@ -1,119 +1,280 @@
-//! Documents in: `Ingest` and `Upsert` are one path, with and without a stream.
+//! Operations in: `Ingest` and `Upsert` are one path, with and without a stream.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, stream};
 use metrics::counter;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 use tracing::debug_span;
 
-use super::document::{document, to_document_id};
-use super::options::{accept, batch_points, collection_spec, invalid, late_options, long_text, pruning, text_key};
-use super::status::{rejection, status};
-use super::stream::next_request;
+use super::collection_options::{parse_collection_options, to_collection};
+use super::document::{parse_document, to_document_id};
+use super::encoding::{Encoding, parse_encoding, to_count};
+use super::features::{check_features, check_unset};
+use super::operation::{parse_operation, upsert_of};
+use super::options::{accept, invalid, late_options, parse_batch_points, parse_text_field};
+use super::server::to_server;
+use super::status::{item_error, status};
+use super::stream::{Responder, Responses, next_request};
 use super::{Pass, Shared};
 use crate::metrics as names;
 use crate::pipeline::{
-    DocumentKey, Finished, Indexed, Ingest, IngestOptions, ModelChoice, Results, Stored, Ticket, Urgency, store_fault,
+    Finished, Indexed, Ingest, IngestOptions, ModelChoice, OperationKey, Progress, Results, Stored, Submission, Ticket,
+    Urgency, check_incarnation, store_fault,
 };
-use crate::proto::{self, DocumentResult, DocumentStatus, IngestRequest};
+use crate::proto::{
+    self, EncodingStats, IngestDraining, IngestOpened, IngestRequest, IngestResponse, OperationResult, OperationStatus,
+    ResultFilter,
+};
 use crate::store::StoreError;
-use crate::types::{Fault, Role, check_collection_name};
+use crate::types::{Fault, Reason, Role, check_collection_name};
+
+/// An open way into a collection.
+pub struct Opened {
+    pub ingest: Ingest,
+    pub results: Results,
+    pub answer: Answer,
+}
+
+/// How a stream is answered.
+pub struct Answer {
+    opened: IngestOpened,
+    first_sequence: u64,
+    only_problems: bool,
+}
 
 /// Checks a client's options and opens its collection.
 ///
 /// # Errors
-/// Options that are missing or wrong; a collection that is not there, or was written by another encoder.
-pub async fn open(
-    shared: &Shared,
-    urgency: Urgency,
-    options: Option<proto::IngestOptions>,
-) -> Result<(Ingest, Results), Fault> {
+/// Options that are missing or invalid; a collection that doesn't exist, or was written by another encoder.
+pub async fn open(shared: &Shared, urgency: Urgency, options: Option<proto::IngestOptions>) -> Result<Opened, Fault> {
     let options = options.ok_or_else(|| invalid("options", "they are missing; send them with the first message"))?;
-    let options = checked(shared, options).await.map_err(|fault| fault.within("options"))?;
-    Ok(shared.pipeline.ingest(urgency, options))
+    let (options, answer) = open_checked(shared, options).await.map_err(|fault| fault.within("options"))?;
+    let (ingest, results) = shared.pipeline.ingest(urgency, options);
+    Ok(Opened { ingest, results, answer })
 }
 
-async fn checked(shared: &Shared, options: proto::IngestOptions) -> Result<IngestOptions, Fault> {
-    let named = options.collection;
-    check_collection_name(&named)?;
+/// Refuses what only streams have.
+///
+/// # Errors
+/// If it is set.
+pub fn check_unary(options: Option<&proto::IngestOptions>) -> Result<(), Fault> {
+    let only_streams = "only the streaming call has it; omit it, or use Ingest";
+    match options {
+        Some(options) if options.first_sequence != 0 => Err(invalid("first_sequence", only_streams)),
+        Some(options) if options.result_filter != 0 => Err(invalid("result_filter", only_streams)),
+        _ => Ok(()),
+    }
+}
+
+async fn open_checked(shared: &Shared, options: proto::IngestOptions) -> Result<(IngestOptions, Answer), Fault> {
+    check_features(&options.required_features)?;
+    check_unset("tenant", !options.tenant.is_empty())?;
+    check_collection_name(&options.collection)?;
+    let only_problems = parse_result_filter(options.result_filter)?;
+    let first_sequence = parse_first_sequence(options.first_sequence)?;
+    let create = options.create_collection;
+    if !create && options.collection_options.is_some() {
+        let message = "they apply to a collection that is created; omit them, or set create_collection";
+        return Err(invalid("collection_options", message));
+    }
+    if create && !options.expected_incarnation.is_empty() {
+        let message = "a collection that is created has a new incarnation; omit it, or create_collection";
+        return Err(invalid("expected_incarnation", message));
+    }
     let choice =
         ModelChoice { models: &shared.models, name: &options.model, accept: accept(options.ignore_fingerprint) };
-    let found = shared.collections.look_up(&named).await?;
+    let found = shared.collections.look_up(&options.collection).await?;
     let model = choice.model(found.as_ref().map(|info| &info.spec))?;
-    let spec = collection_spec(options.collection_options).map_err(|fault| fault.within("collection_options"))?;
-    let long_text = long_text(options.long_text, options.window_overlap, model.side(Role::Document))?;
-    let pruning = pruning("pruning", options.pruning, shared.pruning.document)?;
-    let text_key = text_key(options.text_key)?;
-    let batch_points = batch_points(options.batch_points)?;
-    let skip_unchanged = options.skip_unchanged;
+    let spec = parse_collection_options(options.collection_options, &model)
+        .map_err(|fault| fault.within("collection_options"))?;
+    let (side, defaults) = (model.side(Role::Document), shared.pruning.document);
+    let encoding = parse_encoding(options.encoding, side, defaults);
+    let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("encoding"))?;
+    let text_field = parse_text_field(options.text_field)?;
+    let batch_points = parse_batch_points(options.batch_points)?;
     let info = match found {
         Some(info) => {
-            if options.create_collection {
+            if create {
                 shared.collections.complete(&info, &spec).await?;
             }
             info
         }
-        None if options.create_collection => shared.collections.create(&named, &model, spec).await?,
-        None => return Err(store_fault(StoreError::CollectionNotFound(named))),
+        None if create => shared.collections.create(&options.collection, spec).await?,
+        None if !options.expected_incarnation.is_empty() => {
+            let message = format!(
+                "collection `{}` is gone, with all that was confirmed in it; find out why, then ingest all of it again",
+                options.collection
+            );
+            return Err(Fault::new(Reason::CollectionNotFound, "collection", message));
+        }
+        None => return Err(store_fault(StoreError::CollectionNotFound(options.collection))),
     };
     choice.check(&model, &info.name, &info.spec)?;
-    let (collection, spec) = (info.name, info.spec);
-    Ok(IngestOptions { model, collection, named, spec, long_text, pruning, text_key, batch_points, skip_unchanged })
+    check_incarnation(&info, &options.expected_incarnation)?;
+    let (collection, spec) = (info.name.clone(), info.spec.clone());
+    let opened = IngestOpened {
+        collection: Some(to_collection(info)),
+        model: model.name.clone(),
+        fingerprint: model.fingerprint.to_string(),
+        server: Some(to_server(shared)),
+    };
+    let skip_unchanged = options.skip_unchanged;
+    let options = IngestOptions {
+        model,
+        collection,
+        spec,
+        long_text,
+        pruning,
+        text_field,
+        batch_points,
+        skip_unchanged,
+        first_sequence,
+    };
+    Ok((options, Answer { opened, first_sequence, only_problems }))
 }
 
-/// Reads a stream of documents to its end.
+/// Numbers don't run out behind it: a million operations a second take 140,000 years.
+fn parse_first_sequence(sequence: u64) -> Result<u64, Fault> {
+    let max = 1 << 62;
+    match sequence {
+        0 => Ok(1),
+        sequence if sequence <= max => Ok(sequence),
+        _ => Err(invalid("first_sequence", format!("it is {sequence}; send 1 to {max}, or 0 for 1"))),
+    }
+}
+
+/// Returns whether only problems are sent.
+fn parse_result_filter(value: i32) -> Result<bool, Fault> {
+    match ResultFilter::try_from(value) {
+        Ok(ResultFilter::Unspecified | ResultFilter::All) => Ok(false),
+        Ok(ResultFilter::Problems) => Ok(true),
+        Err(_) => Err(invalid("result_filter", format!("{value} is not a value of ResultFilter; use one that is"))),
+    }
+}
+
+/// Reads a stream of operations to its end, beginning with its first message.
 ///
 /// # Errors
-/// If the server is stopping, or the client breaks the contract.
+/// If the server reads no more, or the client breaks the contract.
 pub async fn read(
     shared: Pass,
     mut requests: Streaming<IngestRequest>,
     mut ingest: Ingest,
-    mut documents: Vec<Bytes>,
+    mut request: IngestRequest,
 ) -> Result<(), Status> {
+    // The clients that heed the notice end their streams before that.
+    let mut stopped = pin!(async {
+        shared.stopping.cancelled().await;
+        sleep(shared.limits.drain_grace).await;
+    });
     loop {
-        counter!(names::RECEIVED, "call" => "ingest").increment(documents.len() as u64);
+        let IngestRequest { options, operations, flush } = request;
+        if options.is_some() {
+            return Err(status(late_options()));
+        }
+        counter!(names::RECEIVED, "call" => "ingest").increment(operations.len() as u64);
         // Not entered: what is admitted belongs to the call.
-        let admit = debug_span!("admit", documents = documents.len());
-        for bytes in documents {
+        let admit = debug_span!("admit", operations = operations.len());
+        for bytes in operations {
             let ticket = ingest.tickets.take().await.map_err(status)?;
-            submit(&shared, &mut ingest, ticket, bytes).await.map_err(status)?;
+            let submission = parse_operation(&bytes, &shared.limits);
+            ingest.submit(ticket, submission).await.map_err(status)?;
         }
         drop(admit);
+        if flush {
+            ingest.flush();
+        }
         // Nothing more is read before there is room for it.
         drop(ingest.tickets.take().await.map_err(status)?);
-        match next_request(&mut requests, &shared, ingest.tickets.settled(), ingest.tickets.abandoned()).await? {
+        let (settled, abandoned) = (ingest.tickets.settled(), ingest.tickets.abandoned());
+        match next_request(&mut requests, &shared, settled, abandoned, &mut stopped).await? {
             None => return Ok(()),
-            Some(request) if request.options.is_some() => return Err(status(late_options())),
-            Some(request) => documents = request.documents,
+            Some(next) => request = next,
         }
     }
 }
 
-/// Indexes a handful of documents and waits for all their results, which it gives in order.
+/// When a stream's client is told that the server is about to stop, and what.
+pub struct Drain {
+    stopping: CancellationToken,
+    grace: Duration,
+    read_through: Arc<AtomicU64>,
+}
+
+impl Drain {
+    pub fn new(shared: &Shared, ingest: &Ingest) -> Self {
+        let (stopping, grace) = (shared.stopping.clone(), shared.limits.drain_grace);
+        Self { stopping, grace, read_through: ingest.read_through() }
+    }
+}
+
+/// The responses of a stream: the opening answer, then results as they come, with the notice of the server's end among
+/// them.
+pub fn respond(responder: Responder<OperationKey, Stored>, answer: Answer, drain: Drain) -> Responses<IngestResponse> {
+    let Answer { opened, first_sequence, only_problems } = answer;
+    let Drain { stopping, grace, read_through } = drain;
+    let mut results = responder.respond(|finished| finished);
+    let mut progress = Progress::new(first_sequence);
+    let mut opened = Some(opened);
+    let mut stopping = Some(Box::pin(stopping.cancelled_owned()));
+    Box::pin(stream::poll_fn(move |context| {
+        if opened.is_some() {
+            return Poll::Ready(Some(Ok(IngestResponse { opened: opened.take(), ..response(&progress) })));
+        }
+        if let Some(stopped) = &mut stopping
+            && stopped.poll_unpin(context).is_ready()
+        {
+            stopping = None;
+            let grace_period = grace.try_into().ok();
+            let draining = IngestDraining { read_through: read_through.load(Ordering::Relaxed), grace_period };
+            return Poll::Ready(Some(Ok(IngestResponse { draining: Some(draining), ..response(&progress) })));
+        }
+        results.poll_next_unpin(context).map_ok(|finished| {
+            let results = finished.into_iter().map(|finished| to_result(finished, &mut progress));
+            let results = results.filter(|result| !only_problems || result.error.is_some()).collect();
+            IngestResponse { results, ..response(&progress) }
+        })
+    }))
+}
+
+/// A response that says how far the stream has come.
+fn response(progress: &Progress) -> IngestResponse {
+    let (durable_through, position) = (progress.through(), progress.position().to_owned());
+    IngestResponse { durable_through, position, ..IngestResponse::default() }
+}
+
+/// Indexes a few documents and waits for all their results, which it returns in order.
 ///
 /// # Errors
-/// If the server is stopping.
-pub async fn upsert(
-    shared: &Shared,
-    (mut ingest, mut results): (Ingest, Results),
-    documents: Vec<Bytes>,
-) -> Result<Vec<DocumentResult>, Fault> {
+/// If the server is stopping, or at capacity.
+pub async fn upsert(shared: &Shared, opened: Opened, documents: Vec<Bytes>) -> Result<Vec<OperationResult>, Fault> {
+    let Opened { mut ingest, mut results, .. } = opened;
     let sizes: Vec<_> = documents.iter().map(Bytes::len).collect();
     let places = ingest.tickets.places(&sizes)?;
     counter!(names::RECEIVED, "call" => "upsert").increment(documents.len() as u64);
     // `ingest` moves in and is dropped with the last document, which is how the results end.
     let submit = async move {
         for (bytes, place) in documents.into_iter().zip(places) {
-            let ticket = ingest.tickets.at(place).await?;
-            submit(shared, &mut ingest, ticket, bytes).await?;
+            let ticket: Ticket<OperationKey, Stored> = ingest.tickets.at(place).await?;
+            let submission: Submission = upsert_of(bytes.len(), parse_document(&bytes, &shared.limits));
+            ingest.submit(ticket, submission).await?;
         }
         Ok(())
     };
     // Results are taken while documents are sent, so that the slots of the first come back for the last.
     let collect = async {
+        let mut progress = Progress::new(1);
         let mut all = Vec::new();
         while let Some(finished) = results.recv().await {
-            all.push(to_result(finished));
+            all.push(to_result(finished, &mut progress));
         }
         all.sort_unstable_by_key(|result| result.sequence);
         all
@@ -122,35 +283,32 @@ pub async fn upsert(
     submitted.map(|()| all)
 }
 
-async fn submit(
-    shared: &Shared,
-    ingest: &mut Ingest,
-    ticket: Ticket<DocumentKey, Stored>,
-    bytes: Bytes,
-) -> Result<(), Fault> {
-    let document = document(&bytes, ingest.named(), &shared.limits);
-    ingest.submit(ticket, bytes.len(), document).await
+/// Converts an operation's result for its client, and notes it.
+fn to_result(finished: Finished<OperationKey, Stored>, progress: &mut Progress) -> OperationResult {
+    let OperationKey { sequence, id, position } = finished.key;
+    let (status, stats, error) = match finished.outcome {
+        Ok(Stored::Indexed(indexed)) => (OperationStatus::Indexed, Some(indexed_stats(&indexed)), None),
+        Ok(Stored::Unchanged) => (OperationStatus::Unchanged, None, None),
+        Ok(Stored::Deleted) => (OperationStatus::Deleted, None, None),
+        Ok(Stored::Superseded) => (OperationStatus::Superseded, None, None),
+        Err(fault) if fault.reason.blames_item() => (OperationStatus::Rejected, None, Some(item_error(fault))),
+        Err(fault) => (OperationStatus::Failed, None, Some(item_error(fault))),
+    };
+    match status {
+        OperationStatus::Failed => progress.fail(sequence),
+        _ => progress.finish(sequence, position.clone()),
+    }
+    OperationResult { sequence, id: id.map(to_document_id), status: status.into(), error, stats, position }
 }
 
-/// A document's result, for its client.
-pub fn to_result(finished: Finished<DocumentKey, Stored>) -> DocumentResult {
-    let DocumentKey { sequence, id } = finished.key;
-    let result = DocumentResult { sequence, id: id.map(to_document_id), ..Default::default() };
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    match finished.outcome {
-        Ok(Stored::Unchanged) => DocumentResult { status: DocumentStatus::Unchanged.into(), ..result },
-        Ok(Stored::Indexed(Indexed { tokens, windows, truncated, terms, pruned })) => DocumentResult {
-            status: DocumentStatus::Indexed.into(),
-            token_count: count(tokens),
-            window_count: count(windows),
-            truncated,
-            term_count: count(terms),
-            pruned_term_count: count(pruned.terms),
-            pruned_weight: pruned.weight,
-            ..result
-        },
-        Err(fault) => {
-            DocumentResult { status: DocumentStatus::Rejected.into(), rejection: Some(rejection(fault)), ..result }
-        }
+fn indexed_stats(indexed: &Indexed) -> EncodingStats {
+    let Indexed { tokens, windows, truncated, terms, pruned } = *indexed;
+    EncodingStats {
+        token_count: to_count(tokens),
+        truncated,
+        window_count: to_count(windows),
+        term_count: to_count(terms),
+        pruned_term_count: to_count(pruned.terms),
+        pruned_weight: pruned.weight,
     }
 }

@@ -1,42 +1,51 @@
-//! `ListDocuments`: what is stored, a page at a time.
+//! `ListDocuments` and `GetDocuments`: stored documents, a page at a time or by their ids.
+
+use std::collections::HashMap;
 
 use prost::Message;
 use uuid::Uuid;
 
 use super::Shared;
-use super::document::to_document_id;
+use super::document::{parse_document_id, to_document_id};
+use super::features::{check_features, check_unset};
 use super::options::invalid;
-use super::payload::{Returned, payload_format};
+use super::page::{List, parse_page_size};
+use super::returned::Selection;
 use crate::pipeline::store_fault;
-use crate::proto::{DenseVector, ListDocumentsRequest, ListDocumentsResponse, PayloadFormat, StoredDocument};
-use crate::store::ScrollFrom;
+use crate::proto::{
+    GetDocumentsRequest, GetDocumentsResponse, ListDocumentsRequest, ListDocumentsResponse, StoredDocument,
+};
+use crate::store::{CollectionInfo, ScrollFrom};
 use crate::types::{Fault, PointId, StoredPoint, check_collection_name};
 
-const DEFAULT_PAGE: u32 = 100;
-/// The most documents of a page.
-pub const MAX_PAGE: u32 = 1_000;
-/// The most bytes of a page, unless one document alone has more. Clients take messages of up to 4 MiB unless they are told
+/// Maximum number of ids of `GetDocuments`.
+pub const MAX_IDS: usize = 1_000;
+/// Maximum size of a response, unless one document alone is larger. Clients take messages of up to 4 MiB unless they are told
 /// otherwise.
 const PAGE_BYTES: usize = 3 << 20;
 /// How many documents the store is asked for at once: as many as are in memory beyond a page, if they are large.
 const STEP: usize = 64;
 
-/// A page of a collection's documents.
+/// Returns a page of a collection's documents.
 ///
 /// # Errors
-/// A request that is wrong, by its field; a collection that is not there; a store that fails.
+/// A request that is invalid, by its field; a collection that doesn't exist; a store that fails.
 pub async fn list_documents(shared: &Shared, request: ListDocumentsRequest) -> Result<ListDocumentsResponse, Fault> {
-    let ListDocumentsRequest { collection, page_size, page_token, with_vectors, payload_format: format } = request;
+    let ListDocumentsRequest { collection, page_size, page_token, return_options, tenant, required_features } = request;
+    check_features(&required_features)?;
+    check_unset("tenant", !tenant.is_empty())?;
     check_collection_name(&collection)?;
-    let page_size = self::page_size(page_size)?;
-    let format = payload_format(format)?;
+    let page_size = parse_page_size(page_size)?;
+    let selection = Selection::parse(return_options).map_err(|fault| fault.within("return_options"))?;
     let info = shared.collections.read(&collection).await?;
-    let mut next = begin(&page_token, &info.name)?;
-    let dense: Vec<String> = if with_vectors { info.spec.dense.into_keys().collect() } else { Vec::new() };
-    let mut page = Page::new(format);
+    let scope = scope(&info);
+    let list = List { method: "ListDocuments", scope: &scope };
+    let mut next = parse_token(&list, &page_token, &info.name)?;
+    let vectors = selection.vectors(&info.spec);
+    let mut page = Page::new(&selection, &info.spec.vector_name);
     loop {
         let limit = STEP.min(page_size - page.documents.len());
-        let scroll = ScrollFrom { from: next, limit, dense: dense.clone() };
+        let scroll = ScrollFrom { from: next, limit, vectors: vectors.clone() };
         let step = shared.store.scroll(&info.name, scroll).await.map_err(store_fault)?;
         let left = step.points.into_iter().find_map(|point| page.push(point));
         next = left.or(step.next);
@@ -44,27 +53,74 @@ pub async fn list_documents(shared: &Shared, request: ListDocumentsRequest) -> R
             break;
         }
     }
-    let next_page_token = next.map(|id| token(&info.name, id)).unwrap_or_default();
+    let next_page_token = next.map(|id| list.token(&id.to_string())).unwrap_or_default();
     Ok(ListDocumentsResponse { documents: page.documents, next_page_token })
+}
+
+/// Returns documents by their ids.
+///
+/// # Errors
+/// A request that is invalid, by its field; a collection that doesn't exist; a store that fails.
+pub async fn get_documents(shared: &Shared, request: GetDocumentsRequest) -> Result<GetDocumentsResponse, Fault> {
+    let GetDocumentsRequest { collection, ids, return_options, tenant, required_features } = request;
+    check_features(&required_features)?;
+    check_unset("tenant", !tenant.is_empty())?;
+    check_collection_name(&collection)?;
+    if ids.is_empty() || ids.len() > MAX_IDS {
+        return Err(invalid("ids", format!("there are {} ids; send 1 to {MAX_IDS}", ids.len())));
+    }
+    let selection = Selection::parse(return_options).map_err(|fault| fault.within("return_options"))?;
+    let ids = ids.into_iter().enumerate().map(|(index, id)| {
+        let id = parse_document_id(id).map_err(|fault| fault.within(&format!("ids[{index}]")))?;
+        Ok((id.point_id(), to_document_id(id)))
+    });
+    let ids = ids.collect::<Result<Vec<_>, Fault>>()?;
+    let info = shared.collections.read(&collection).await?;
+    let vectors = selection.vectors(&info.spec);
+    let mut page = Page::new(&selection, &info.spec.vector_name);
+    let mut response = GetDocumentsResponse::default();
+    for step in ids.chunks(STEP) {
+        if !response.remaining.is_empty() {
+            response.remaining.extend(step.iter().map(|(_, id)| id.clone()));
+            continue;
+        }
+        let asked: Vec<_> = step.iter().map(|(id, _)| *id).collect();
+        let found = shared.store.retrieve(&info.name, &asked, &vectors).await.map_err(store_fault)?;
+        let found: HashMap<_, _> = found.into_iter().map(|point| (point.id.point_id(), point)).collect();
+        for (point_id, id) in step {
+            match found.get(point_id) {
+                _ if !response.remaining.is_empty() => response.remaining.push(id.clone()),
+                None => response.missing.push(id.clone()),
+                Some(point) => {
+                    if page.push(point.clone()).is_some() {
+                        response.remaining.push(id.clone());
+                    }
+                }
+            }
+        }
+    }
+    response.documents = page.documents;
+    Ok(response)
 }
 
 /// Documents up to a size.
 #[derive(Debug)]
-struct Page {
-    format: PayloadFormat,
+struct Page<'a> {
+    selection: &'a Selection,
+    vector_name: &'a str,
     documents: Vec<StoredDocument>,
     bytes: usize,
 }
 
-impl Page {
-    fn new(format: PayloadFormat) -> Self {
-        Self { format, documents: Vec::new(), bytes: 0 }
+impl<'a> Page<'a> {
+    fn new(selection: &'a Selection, vector_name: &'a str) -> Self {
+        Self { selection, vector_name, documents: Vec::new(), bytes: 0 }
     }
 
-    /// Adds a point; gives its id if there is no room for it.
+    /// Adds a point; returns its id if there is no room for it.
     fn push(&mut self, point: StoredPoint) -> Option<PointId> {
         let id = point.id.point_id();
-        let document = to_stored_document(point, self.format);
+        let document = self.selection.to_stored_document(point, self.vector_name);
         let bytes = document.encoded_len();
         if !self.documents.is_empty() && self.bytes + bytes > PAGE_BYTES {
             return Some(id);
@@ -75,79 +131,48 @@ impl Page {
     }
 }
 
-fn to_stored_document(point: StoredPoint, format: PayloadFormat) -> StoredDocument {
-    let Returned { payload, payload_json, inexact_fields } = Returned::new(point.payload, format);
-    let dense = point.dense.into_iter().map(|(name, values)| (name, DenseVector { values }));
-    StoredDocument {
-        id: Some(to_document_id(point.id)),
-        payload,
-        dense_vectors: dense.collect(),
-        text_key: point.text_key,
-        payload_json,
-        inexact_fields,
-        payload_unreadable: point.payload_unreadable,
+/// What a token is good for: a collection that is created again has other documents.
+fn scope(info: &CollectionInfo) -> String {
+    match &*info.spec.incarnation {
+        "" => info.name.clone(),
+        incarnation => format!("{}/{incarnation}", info.name),
     }
 }
 
-fn page_size(size: u32) -> Result<usize, Fault> {
-    match size {
-        0 => Ok(DEFAULT_PAGE as usize),
-        1..=MAX_PAGE => Ok(size as usize),
-        _ => Err(invalid("page_size", format!("it is {size}; send 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}"))),
-    }
-}
-
-// A token is the collection's own name and the least id of the page. No name holds a slash.
-
-fn token(collection: &str, id: PointId) -> String {
-    match id {
-        PointId::Num(num) => format!("{collection}/{num}"),
-        PointId::Uuid(uuid) => format!("{collection}/{}", uuid.hyphenated()),
-    }
-}
-
-/// Where a page begins; `None` is with the first point.
-fn begin(token: &str, collection: &str) -> Result<Option<PointId>, Fault> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let remedy = "send the next_page_token of the page before as it is, or none to begin again";
-    let unreadable = || invalid("page_token", format!("ListDocuments never gave it; {remedy}"));
-    let (of, id) = token.split_once('/').ok_or_else(unreadable)?;
-    if of != collection {
-        let message = format!("it is of another collection than `{collection}`, or an alias was switched; {remedy}");
-        return Err(invalid("page_token", message));
-    }
-    let num = id.parse().map(PointId::Num).ok();
-    num.or_else(|| Uuid::parse_str(id).map(PointId::Uuid).ok()).map(Some).ok_or_else(unreadable)
+/// Returns where a page begins; `None` is with the first point. Tokens of 0.1.0 are the collection's name, a slash and an id.
+fn parse_token(list: &List<'_>, token: &str, collection: &str) -> Result<Option<PointId>, Fault> {
+    let key = match token.strip_prefix(collection).and_then(|rest| rest.strip_prefix('/')) {
+        Some(key) => Some(key.to_owned()),
+        None => list.parse(token)?,
+    };
+    let id = |key: String| {
+        let num = key.parse().map(PointId::Num).ok();
+        num.or_else(|| Uuid::parse_str(&key).map(PointId::Uuid).ok()).ok_or_else(|| list.unknown())
+    };
+    key.map(id).transpose()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::ReturnOptions;
 
+    const DOCS: List<'_> = List { method: "ListDocuments", scope: "docs/f47ac10b" };
+
+    /// Checkpoints of `reindex` keep tokens, those of 0.1.0 too.
     #[test]
-    fn tokens_come_back_and_nothing_else_is_one() {
-        // The bytes stay: checkpoints of `reindex` keep them across an upgrade.
-        for (id, golden) in [
+    fn tokens_come_back() {
+        for (id, of_0_1_0) in [
             (PointId::Num(0), "docs/0"),
             (PointId::Num(u64::MAX), "docs/18446744073709551615"),
             (PointId::Uuid(Uuid::from_u128(7)), "docs/00000000-0000-0000-0000-000000000007"),
         ] {
-            assert_eq!(token("docs", id), golden);
-            assert_eq!(begin(golden, "docs"), Ok(Some(id)));
+            assert_eq!(parse_token(&DOCS, &DOCS.token(&id.to_string()), "docs"), Ok(Some(id)));
+            assert_eq!(parse_token(&DOCS, of_0_1_0, "docs"), Ok(Some(id)));
         }
-        assert_eq!(begin("", "docs"), Ok(None));
-        for (wrong, part) in [
-            ("docs", "never gave it"),
-            ("docs/", "never gave it"),
-            ("docs/-1", "never gave it"),
-            ("docs/18446744073709551616", "never gave it"),
-            ("other/7", "another collection than `docs`"),
-        ] {
-            let fault = begin(wrong, "docs").unwrap_err();
-            assert_eq!(fault.field, "page_token");
-            assert!(fault.message.contains(part) && fault.message.contains("begin again"), "{wrong}: {fault}");
+        assert_eq!(parse_token(&DOCS, "", "docs"), Ok(None));
+        for wrong in ["docs", "docs/", "docs/-1", "docs/18446744073709551616", "other/7", &DOCS.token("-1")] {
+            assert_eq!(parse_token(&DOCS, wrong, "docs").unwrap_err().field, "page_token", "{wrong}");
         }
     }
 
@@ -157,10 +182,11 @@ mod tests {
             let payload = [("text".to_owned(), "x".repeat(bytes).into())].into_iter().collect();
             StoredPoint::new(PointId::Num(num), 0.0, payload, None)
         };
-        let mut page = Page::new(PayloadFormat::Struct);
+        let selection = Selection::parse(Some(ReturnOptions::default())).unwrap();
+        let mut page = Page::new(&selection, "splade");
         assert_eq!(page.push(point(1, 2 * PAGE_BYTES)), None);
         assert_eq!(page.push(point(2, 1)), Some(PointId::Num(2)));
-        let mut page = Page::new(PayloadFormat::Struct);
+        let mut page = Page::new(&selection, "splade");
         let half = PAGE_BYTES / 2 - 100;
         assert_eq!([1, 2, 3].map(|num| page.push(point(num, half))), [None, None, Some(PointId::Num(3))]);
         assert_eq!(page.documents.len(), 2);

@@ -3,19 +3,28 @@
 mod aliases;
 pub mod auth;
 pub mod bounds;
+mod collection_options;
+mod collections;
 pub(crate) mod deadline;
 pub(crate) mod document;
 mod encoder_service;
+pub(crate) mod encoding;
 mod explain;
+mod features;
 pub(crate) mod filter;
 mod gate;
 mod index_service;
 mod ingest;
 mod list_documents;
 pub mod observe;
+pub(crate) mod operation;
 pub(crate) mod options;
+mod page;
 pub(crate) mod payload;
+mod query;
+mod returned;
 mod search;
+mod server;
 pub(crate) mod status;
 mod stream;
 pub mod tei;
@@ -41,6 +50,8 @@ use crate::types::{Pruning, Role};
 /// Bounds on what a client may send.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLimits {
+    /// Maximum size of a request message.
+    pub message_bytes: usize,
     /// The most bytes of one text.
     pub text_bytes: usize,
     /// The most texts or documents of one unary call.
@@ -58,6 +69,8 @@ pub struct RequestLimits {
     /// Maximum time that a stream may have nothing in flight and send nothing, or that results may wait for a client that
     /// takes none.
     pub stream_idle: Duration,
+    /// How long a server that is about to stop reads on in streams whose clients were told.
+    pub drain_grace: Duration,
 }
 
 /// What is kept of a vector where a request doesn't say, by the text's role.

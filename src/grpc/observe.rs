@@ -173,11 +173,17 @@ mod tests {
     fn only_methods_that_there_are_become_labels() {
         let methods = proto::methods().into_iter().collect();
         let name = |path| name(path, &methods);
-        assert_eq!(name("/splade.v1.IndexService/Ingest"), "splade.v1.IndexService/Ingest");
-        assert_eq!(name("/splade.v1.EncoderService/GetModel"), "splade.v1.EncoderService/GetModel");
+        assert_eq!(name("/splade_sidecar.v1.IndexService/Ingest"), "splade_sidecar.v1.IndexService/Ingest");
+        assert_eq!(name("/splade_sidecar.v1.EncoderService/GetModel"), "splade_sidecar.v1.EncoderService/GetModel");
         assert_eq!(name("/grpc.health.v1.Health/Check"), "grpc.health.v1.Health/Check");
-        let made_up =
-            ["/splade.v1.IndexService/Ingest2", "/", "", "/a/b", "/splade.v1.IndexService", "/grpc.health.v1.Health/a"];
+        let made_up = [
+            "/splade_sidecar.v1.IndexService/Ingest2",
+            "/",
+            "",
+            "/a/b",
+            "/splade_sidecar.v1.IndexService",
+            "/grpc.health.v1.Health/a",
+        ];
         for made_up in made_up {
             assert_eq!(name(made_up), UNKNOWN, "{made_up}");
         }

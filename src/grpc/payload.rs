@@ -31,7 +31,7 @@ pub struct PayloadLimits {
 /// # Errors
 /// Both fields, text that is no JSON object, a reserved field, a number that can't be stored exactly, too deep a
 /// nesting, too many bytes; each by its path.
-pub fn payload(fields: Option<Struct>, text: &str, limits: PayloadLimits) -> Result<Payload, Fault> {
+pub fn parse_payload(fields: Option<Struct>, text: &str, limits: PayloadLimits) -> Result<Payload, Fault> {
     let payload = match (fields, text) {
         (None, "") => return Ok(Payload::new()),
         (Some(fields), "") => from_struct(fields, &FieldPath::new(FIELD), limits.depth)?,
@@ -174,7 +174,7 @@ fn invalid(path: &FieldPath<'_>, message: impl Into<String>) -> Fault {
 ///
 /// # Errors
 /// If there is no such form.
-pub fn payload_format(number: i32) -> Result<PayloadFormat, Fault> {
+pub fn parse_payload_format(number: i32) -> Result<PayloadFormat, Fault> {
     PayloadFormat::try_from(number).map_err(|_| {
         let message = format!("there is no format {number}; send PAYLOAD_FORMAT_STRUCT or PAYLOAD_FORMAT_JSON");
         Fault::new(Reason::InvalidArgument, "payload_format", message)
@@ -268,11 +268,11 @@ mod tests {
     }
 
     fn of_struct(fields: Struct) -> Result<Payload, Fault> {
-        payload(Some(fields), "", LIMITS)
+        parse_payload(Some(fields), "", LIMITS)
     }
 
     fn of_json(text: &str) -> Result<Payload, Fault> {
-        payload(None, text, LIMITS)
+        parse_payload(None, text, LIMITS)
     }
 
     fn to_struct(fields: Value) -> Struct {
@@ -341,8 +341,8 @@ mod tests {
         let not_a_number = prost_types::Value { kind: Some(Kind::NumberValue(f64::NAN)) };
         let fields = Struct { fields: [("x".to_owned(), not_a_number)].into() };
         assert_eq!(of_struct(fields).unwrap_err().field, "payload.x");
-        assert_eq!(payload(Some(Struct::default()), "{}", LIMITS).unwrap_err().field, "payload_json");
-        assert_eq!(payload_format(7).unwrap_err().field, "payload_format");
+        assert_eq!(parse_payload(Some(Struct::default()), "{}", LIMITS).unwrap_err().field, "payload_json");
+        assert_eq!(parse_payload_format(7).unwrap_err().field, "payload_format");
     }
 
     #[test]
@@ -356,7 +356,8 @@ mod tests {
             (2, bytes, Some(("payload.a.b", "--max-payload-depth"))),
         ] {
             let limits = PayloadLimits { bytes, depth };
-            for payload in [payload(Some(to_struct(fields.clone())), "", limits), payload(None, text, limits)] {
+            let of_struct = parse_payload(Some(to_struct(fields.clone())), "", limits);
+            for payload in [of_struct, parse_payload(None, text, limits)] {
                 let Some((field, part)) = problem else {
                     assert_eq!(Value::Object(payload.unwrap()), fields);
                     continue;

@@ -71,19 +71,21 @@ pub fn opened_by_first_request<R: 'static>(
 /// # Errors
 /// As of [`next_request`].
 pub async fn first_request<T>(requests: &mut Streaming<T>, shared: &Shared) -> Result<Option<T>, Status> {
-    next_request(requests, shared, std::future::ready(()), std::future::pending()).await
+    let (settled, abandoned) = (std::future::ready(()), std::future::pending());
+    next_request(requests, shared, settled, abandoned, shared.stopping.cancelled()).await
 }
 
-/// The next request; `None` when the client has sent all, or has gone. `settled` ends when the stream has nothing on its
-/// way.
+/// The next request; `None` when the client has sent all, or has gone. `settled` ends when the stream has nothing in flight,
+/// `stopped` when the server reads no more.
 ///
 /// # Errors
-/// If the server is stopping, what came is no request, or nothing came for too long.
+/// If the server reads no more, what came is no request, or nothing came for too long.
 pub async fn next_request<T>(
     requests: &mut Streaming<T>,
     shared: &Shared,
     settled: impl Future<Output = ()>,
     abandoned: impl Future<Output = ()>,
+    stopped: impl Future<Output = ()>,
 ) -> Result<Option<T>, Status> {
     let idle = async {
         settled.await;
@@ -91,7 +93,7 @@ pub async fn next_request<T>(
     };
     tokio::select! {
         biased;
-        () = shared.stopping.cancelled() => Err(stopping_status()),
+        () = stopped => Err(stopping_status()),
         () = abandoned => Ok(None),
         request = requests.message() => request,
         () = idle => Err(idle_status(shared.limits.stream_idle)),
@@ -100,8 +102,8 @@ pub async fn next_request<T>(
 
 fn idle_status(idle: Duration) -> Status {
     let message = format!(
-        "nothing came for {idle:?} and nothing was on its way; open another stream when there is something to send, or \
-         raise --stream-idle-timeout"
+        "the stream was idle for {idle:?} with nothing in flight; open another stream, send an empty message as a \
+         heartbeat, or raise --stream-idle-timeout"
     );
     status(Fault::new(Reason::StreamIdle, "", message))
 }
@@ -109,15 +111,16 @@ fn idle_status(idle: Duration) -> Status {
 /// Status of a stream whose client took no result for too long.
 fn stalled_status(timeout: Duration) -> Status {
     let message = format!(
-        "results wait that the client did not take for {timeout:?}; read responses while sending, then open another \
-         stream and resume behind durable_through, or raise --stream-idle-timeout"
+        "the client read no results for {timeout:?}; read responses while sending, then open another stream and resume \
+         from durable_through + 1, or raise --stream-idle-timeout"
     );
     status(Fault::new(Reason::StreamIdle, "", message))
 }
 
 /// What a stream ends with that the server's end cut short.
 pub fn stopping_status() -> Status {
-    let message = "the server is stopping: every document that it read has its result; send the rest to another one";
+    let message =
+        "the server is stopping: every operation that it read has its result; send the rest to another server";
     status(Fault::new(Reason::ShuttingDown, "", message))
 }
 

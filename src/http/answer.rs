@@ -1,133 +1,300 @@
-//! Answers on their way back: a message as a body of JSON, messages of a stream as lines of it.
+//! Responses: a message as a JSON body, messages of a stream as lines of JSON.
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
+use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
 use serde_json::json;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::oneshot;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 
 use super::error::{Refusal, to_json};
 use super::frames::Messages;
-use super::json::{internal, turn_over, write, write_dynamic};
+use super::json::{internal, turn_over, write};
 use super::upload::Refused;
-use crate::grpc::status::rejection;
+use super::writer::has_message;
+use crate::grpc::status::item_error;
 
-/// The media type of lines of JSON.
+/// Media type of lines of JSON.
 pub const NDJSON: &str = "application/x-ndjson";
 
-/// The answer of a call that has one.
+/// Returns the response of a unary call.
 ///
 /// # Errors
 /// The status that the call ended with.
 pub async fn one(mut messages: Messages, descriptor: MessageDescriptor) -> Result<Response, Refusal> {
     let message = messages.next().await?.ok_or_else(|| internal("the call has no answer"))?;
     let json = turn_over(message.len(), move || write(&descriptor, &message)).await??;
-    // Up to its status, so that the call has ended and is not given up.
+    // Read up to the status, so that the call has ended and is not cancelled.
     while messages.next().await?.is_some() {}
     Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
 }
 
-/// Lines of a stream's answer.
+/// Lines of a stream's response.
 pub struct Lines {
     pub descriptor: MessageDescriptor,
+    /// Errors of the lines that the service did not get.
     pub refused: Refused,
-    pub only_rejected: bool,
+}
+
+/// A message of a stream as a line.
+struct Line {
+    json: Vec<u8>,
+    /// It only says how far the stream has come, which later lines say too.
+    is_progress: bool,
 }
 
 impl Lines {
-    /// The lines, as they come. The response begins with the first of them, so that a call that is refused before is an
-    /// error as any other; one that fails later ends with a line that says so.
+    /// Returns the lines as they come. The response begins with the first of them, so a call that is refused before
+    /// that is an error like any other; one that fails later ends with a line that has the error.
+    ///
+    /// It doesn't begin before `is_continued`: a client that waits for `100 Continue` must get that first.
     ///
     /// # Errors
-    /// The status that the call ended with before there was a line.
-    pub async fn respond(self, mut messages: Messages) -> Result<Response, Refusal> {
+    /// The status that the call ended with before the first line.
+    pub async fn respond(
+        self,
+        mut messages: Messages,
+        is_continued: oneshot::Receiver<()>,
+    ) -> Result<Response, Refusal> {
         let first = messages.next().await?;
-        let ended = first.is_none();
-        let state = Writer { lines: self, messages, first, passed_over: None, ended };
-        let body = stream::unfold(state, async |mut state| {
-            let line = state.next().await?;
-            Some((Ok::<_, Status>(line), state))
+        // The sender is dropped if the client doesn't wait.
+        let _continued = is_continued.await;
+        let (sender, lines) = channel(1);
+        // Aborted with the body, which cancels the call.
+        let forward = AbortOnDropHandle::new(tokio::spawn(async move {
+            if let Some(first) = first {
+                self.forward(first, messages, sender).await;
+            }
+        }));
+        let body = stream::unfold(Some((lines, forward)), async |state| {
+            let (mut lines, forward) = state?;
+            match lines.recv().await {
+                Some(line) => Some((Ok(line), Some((lines, forward)))),
+                None => forward.await.err().map(|error| (Err(internal(error.to_string())), None)),
+            }
         });
         Ok(([(CONTENT_TYPE, NDJSON)], Body::from_stream(body)).into_response())
     }
 
-    /// A message as a line, or nothing if nobody asked for it.
-    fn line(&self, message: Bytes) -> Result<Line, Status> {
-        let mut message = decode(self.descriptor.clone(), message)?;
-        let mut results = match message.get_field_by_name_mut("results") {
-            Some(Value::List(results)) => std::mem::take(results),
-            _ => return Err(internal("a message of the stream has no results")),
-        };
-        if !self.refused.is_empty() {
-            results.iter_mut().filter_map(Value::as_message_mut).try_for_each(|result| self.say_why(result))?;
-        }
-        if self.only_rejected {
-            results.retain(|result| result.as_message().is_some_and(|result| result.has_field_by_name("rejection")));
-        }
-        let is_wanted = !self.only_rejected || !results.is_empty();
-        message.set_field_by_name("results", Value::List(results));
-        let mut line = write_dynamic(&message)?;
-        line.push(b'\n');
-        Ok(if is_wanted { Line::Wanted(line) } else { Line::PassedOver(line) })
-    }
-
-    /// Puts what was wrong with a line into its result.
-    fn say_why(&self, result: &mut DynamicMessage) -> Result<(), Status> {
-        let sequence = result.get_field_by_name("sequence").and_then(|sequence| sequence.as_u64());
-        let Some(fault) = sequence.and_then(|sequence| self.refused.take(sequence)) else { return Ok(()) };
-        let why = result.get_field_by_name_mut("rejection").and_then(Value::as_message_mut);
-        let why = why.ok_or_else(|| internal("a result of the stream has no rejection"))?;
-        why.transcode_from(&rejection(fault)).map_err(|error| internal(error.to_string()))
-    }
-}
-
-enum Line {
-    Wanted(Vec<u8>),
-    PassedOver(Vec<u8>),
-}
-
-struct Writer {
-    lines: Lines,
-    messages: Messages,
-    first: Option<Bytes>,
-    /// The last line that was passed over, if none came after it: it says how far the stream came.
-    passed_over: Option<Vec<u8>>,
-    ended: bool,
-}
-
-impl Writer {
-    async fn next(&mut self) -> Option<Vec<u8>> {
-        while !self.ended {
-            match self.read().await {
-                Ok(Some(Line::Wanted(line))) => {
-                    self.passed_over = None;
-                    return Some(line);
+    /// Sends a line for each message, and for the error that the call ends with. Progress is not queued: while the
+    /// client reads nothing, the latest line replaces the one before. So a client that asks for problems only can send
+    /// everything before it reads.
+    async fn forward(&self, first: Bytes, mut messages: Messages, sender: Sender<Vec<u8>>) {
+        let mut progress = None;
+        let mut next = self.line(&first).map(Some);
+        loop {
+            match next {
+                Ok(Some(line)) if line.is_progress => progress = Some(line.json),
+                // It says at least as much as the progress before it.
+                Ok(Some(line)) => {
+                    progress = None;
+                    if sender.send(line.json).await.is_err() {
+                        return;
+                    }
                 }
-                Ok(Some(Line::PassedOver(line))) => self.passed_over = Some(line),
-                Ok(None) => self.ended = true,
-                Err(status) => {
-                    self.ended = true;
-                    let mut lines = self.passed_over.take().unwrap_or_default();
-                    lines.extend_from_slice(format!("{}\n", json!({ "error": to_json(&status) })).as_bytes());
-                    return Some(lines);
+                ended @ (Ok(None) | Err(_)) => {
+                    let error =
+                        ended.err().map(|status| format!("{}\n", json!({ "error": to_json(&status) })).into_bytes());
+                    for line in [progress, error].into_iter().flatten() {
+                        if sender.send(line).await.is_err() {
+                            return;
+                        }
+                    }
+                    return;
                 }
             }
+            next = loop {
+                tokio::select! {
+                    biased;
+                    permit = sender.reserve(), if progress.is_some() => match (permit, progress.take()) {
+                        (Ok(permit), Some(line)) => permit.send(line),
+                        _ => return,
+                    },
+                    message = messages.next() => {
+                        break message.and_then(|message| message.map(|message| self.line(&message)).transpose());
+                    }
+                }
+            };
         }
-        self.passed_over.take()
     }
 
-    async fn read(&mut self) -> Result<Option<Line>, Status> {
-        let message = match self.first.take() {
-            Some(first) => Some(first),
-            None => self.messages.next().await?,
+    fn line(&self, message: &Bytes) -> Result<Line, Status> {
+        let is_progress = !has_message(&self.descriptor, message).map_err(|error| internal(error.to_string()))?;
+        let mut json = match self.refused.is_empty() {
+            true => write(&self.descriptor, message)?,
+            false => write(&self.descriptor, &self.with_errors(message)?)?,
         };
-        message.map(|message| self.lines.line(message)).transpose()
+        json.push(b'\n');
+        Ok(Line { json, is_progress })
+    }
+
+    /// Puts the errors of lines into their results.
+    fn with_errors(&self, message: &Bytes) -> Result<Bytes, Status> {
+        let mut message = decode(self.descriptor.clone(), message.clone())?;
+        if let Some(Value::List(results)) = message.get_field_by_name_mut("results") {
+            results.iter_mut().filter_map(Value::as_message_mut).try_for_each(|result| self.put_error(result))?;
+        }
+        Ok(message.encode_to_vec().into())
+    }
+
+    /// Puts the error of a line into its result, which has the error of the line's placeholder.
+    fn put_error(&self, result: &mut DynamicMessage) -> Result<(), Status> {
+        let sequence = result.get_field_by_name("sequence").and_then(|sequence| sequence.as_u64());
+        let Some(fault) = sequence.and_then(|sequence| self.refused.take(sequence)) else { return Ok(()) };
+        // The service may have another reason, such as that it stops.
+        if !result.has_field_by_name("error") {
+            return Ok(());
+        }
+        let error = result.get_field_by_name_mut("error").and_then(Value::as_message_mut);
+        let error = error.ok_or_else(|| internal("the error of a result is not a message"))?;
+        let of_placeholder =
+            error.get_field_by_name("reason").is_some_and(|reason| reason.as_str() == Some(fault.reason.as_str()));
+        if of_placeholder {
+            error.transcode_from(&item_error(fault)).map_err(|error| internal(error.to_string()))?;
+        }
+        Ok(())
     }
 }
 
 fn decode(descriptor: MessageDescriptor, message: Bytes) -> Result<DynamicMessage, Status> {
     DynamicMessage::decode(descriptor, message).map_err(|error| internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::super::contract::message;
+    use super::super::frames::framed;
+    use super::*;
+    use crate::grpc::status::status;
+    use crate::proto::{
+        EncodeStreamResponse, EncodeStreamResult, IngestDraining, IngestOpened, IngestResponse, ItemError,
+        OperationResult, OperationStatus, encode_stream_result::Outcome,
+    };
+    use crate::types::{Fault, Reason};
+
+    fn messages(responses: Vec<IngestResponse>) -> Messages {
+        let frames = responses.into_iter().map(|response| {
+            framed(usize::MAX, |wire| {
+                wire.extend(response.encode_to_vec());
+                Ok(())
+            })
+        });
+        let frames: Vec<_> = frames.map(|frame| Ok::<_, Infallible>(frame.unwrap())).collect();
+        Messages::new(Response::new(Body::from_stream(stream::iter(frames))))
+    }
+
+    /// Of a client that doesn't wait for `100 Continue`.
+    fn not_waiting() -> oneshot::Receiver<()> {
+        oneshot::channel().1
+    }
+
+    async fn respond(responses: Vec<IngestResponse>) -> Vec<serde_json::Value> {
+        let lines = Lines { descriptor: message("IngestResponse"), refused: Refused::default() };
+        let response = lines.respond(messages(responses), not_waiting()).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        body.split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
+    }
+
+    fn progress(durable_through: u64) -> IngestResponse {
+        IngestResponse { durable_through, ..IngestResponse::default() }
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_message_is_a_line() {
+        let opened = IngestResponse { opened: Some(IngestOpened::default()), ..progress(4) };
+        let draining = IngestResponse { draining: Some(IngestDraining::default()), ..progress(5) };
+        let result = OperationResult { sequence: 5, ..OperationResult::default() };
+        let results = IngestResponse { results: vec![result], ..progress(5) };
+        let lines = respond(vec![opened, results, draining, progress(6)]).await;
+        assert_eq!(lines[0]["opened"]["model"], "");
+        assert_eq!(lines[1]["results"][0]["sequence"], 5);
+        assert_eq!(lines[2]["draining"]["read_through"], 0);
+        assert_eq!(lines[3], json!({ "results": [], "durable_through": 6, "position": "" }));
+        // The frames have no trailers.
+        assert_eq!((lines.len(), &lines[4]["error"]["code"]), (5, &json!(13)));
+    }
+
+    /// A client that asks for problems only may read nothing before it has sent everything.
+    #[tokio::test]
+    async fn progress_that_nobody_reads_is_not_queued() {
+        const COUNT: u64 = 100_000;
+        let mut lines = respond((1..=COUNT).map(progress).collect()).await;
+        assert!(lines.pop().unwrap().get("error").is_some());
+        assert!(lines.len() < 10, "{} lines", lines.len());
+        assert_eq!(lines.last().unwrap()["durable_through"], COUNT);
+    }
+
+    fn of_placeholder(reason: Reason) -> Option<ItemError> {
+        Some(item_error(Fault::new(reason, "", "it can't be decoded")))
+    }
+
+    fn refused(sequence: u64, reason: Reason) -> Refused {
+        let refused = Refused::default();
+        refused.put(sequence, Fault::new(reason, "txt", "unrecognized field name 'txt'"));
+        refused
+    }
+
+    fn written(lines: &Lines, message: &impl Message) -> serde_json::Value {
+        serde_json::from_slice(&lines.line(&message.encode_to_vec().into()).unwrap().json).unwrap()
+    }
+
+    #[test]
+    fn the_error_of_a_line_replaces_that_of_its_placeholder() {
+        let result = |sequence, status: OperationStatus, error| OperationResult {
+            sequence,
+            status: status.into(),
+            error,
+            position: "7".to_owned(),
+            ..OperationResult::default()
+        };
+        let rejected = OperationStatus::Rejected;
+        let results = vec![
+            result(1, rejected, of_placeholder(Reason::MalformedDocument)),
+            result(2, rejected, of_placeholder(Reason::MalformedDocument)),
+        ];
+        let lines = Lines { descriptor: message("IngestResponse"), refused: refused(2, Reason::MalformedDocument) };
+        let line = written(&lines, &IngestResponse { results, ..progress(2) });
+        let errors: Vec<_> =
+            line["results"].as_array().unwrap().iter().map(|result| &result["error"]["field"]).collect();
+        assert_eq!(errors, ["", "txt"]);
+        assert_eq!((&line["results"][1]["position"], &line["durable_through"]), (&json!("7"), &json!(2)));
+        assert!(lines.refused.is_empty());
+
+        // What the service says for another reason stays.
+        let lines = Lines { refused: refused(1, Reason::MalformedDocument), ..lines };
+        let failed = result(1, OperationStatus::Failed, of_placeholder(Reason::ShuttingDown));
+        let line = written(&lines, &IngestResponse { results: vec![failed], ..progress(0) });
+        assert_eq!(line["results"][0]["error"]["reason"], "SHUTTING_DOWN");
+        assert_eq!(line["results"][0]["error"]["retry_delay"], "1s");
+        assert!(lines.refused.is_empty());
+    }
+
+    #[test]
+    fn texts_have_errors_too() {
+        let lines = Lines { descriptor: message("EncodeStreamResponse"), refused: refused(3, Reason::InvalidArgument) };
+        let outcome = of_placeholder(Reason::InvalidArgument).map(Outcome::Error);
+        let results = vec![EncodeStreamResult { sequence: 3, outcome }];
+        let line = written(&lines, &EncodeStreamResponse { results });
+        assert_eq!(line["results"][0]["error"]["field"], "txt");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_refused_is_no_line() {
+        let response: Response =
+            status(Fault::new(Reason::CollectionNotFound, "collection", "there is none")).into_http();
+        let lines = Lines { descriptor: message("IngestResponse"), refused: Refused::default() };
+        let refusal = lines.respond(Messages::new(response), not_waiting()).await.unwrap_err();
+        assert_eq!(refusal.into_response().status(), 404);
+    }
 }

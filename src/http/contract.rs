@@ -1,4 +1,4 @@
-//! The contract's descriptors, with those of `google.rpc` that errors are told in.
+//! Descriptors of the contract and of the messages of `google.rpc` that describe errors.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use prost_reflect::{DescriptorPool, FileDescriptor};
 use crate::proto::FILE_DESCRIPTOR_SET;
 
 /// The package of the contract.
-pub const PACKAGE: &str = "splade.v1";
+pub const PACKAGE: &str = "splade_sidecar.v1";
 
 /// All descriptors.
 pub fn pool() -> &'static DescriptorPool {
@@ -45,18 +45,24 @@ impl Comments {
     }
 }
 
+/// Returns a message of the contract by its name inside the package.
+#[cfg(test)]
+pub fn message(name: &str) -> prost_reflect::MessageDescriptor {
+    pool().get_message_by_name(&format!("{PACKAGE}.{name}")).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn descriptors_and_comments_are_there() {
-        for name in ["splade.v1.SearchRequest", "google.rpc.Status", "google.rpc.RetryInfo", "google.protobuf.Struct"] {
+        for name in ["google.rpc.Status", "google.rpc.RetryInfo", "google.protobuf.Struct"] {
             assert!(pool().get_message_by_name(name).is_some(), "{name}");
         }
-        let message = pool().get_message_by_name("splade.v1.SearchRequest").unwrap();
+        let message = message("SearchRequest");
         let limit = message.get_field_by_name("limit").unwrap();
         let comment = Comments::read().of(&message.parent_file(), limit.path()).to_owned();
-        assert_eq!(comment, "How many documents to give: 1 to 1,000. Default: 10.");
+        assert_eq!(comment, "Maximum number of documents: 1 to 1,000. Default: 10.");
     }
 }

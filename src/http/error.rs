@@ -1,4 +1,4 @@
-//! Refusals as HTTP tells them: the status that goes with each gRPC code, and `google.rpc.Status` as JSON.
+//! Errors over HTTP: the HTTP status of each gRPC code, and `google.rpc.Status` as JSON.
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -11,10 +11,10 @@ use tonic_types::StatusExt;
 use super::contract::pool;
 use super::json;
 
-/// Nobody waits for the answer any more. nginx has made it a custom.
+/// The client doesn't wait for the response any more; nginx's convention.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The message that errors are told in.
+/// The message of errors.
 pub const STATUS: &str = "google.rpc.Status";
 
 /// A refused request.
@@ -46,7 +46,7 @@ impl IntoResponse for Refusal {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(delay) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
-            // In whole seconds, and not too soon.
+            // Whole seconds, rounded up.
             let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -54,13 +54,13 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The usual HTTP status of a code, as `google/rpc/code.proto` has them.
+/// Returns the HTTP status of a code, as `google/rpc/code.proto` maps them.
 fn http_status(code: Code) -> StatusCode {
     match code {
         Code::Ok => StatusCode::OK,
         Code::Cancelled => StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         Code::InvalidArgument | Code::FailedPrecondition => StatusCode::BAD_REQUEST,
-        // Here that is a message, or a body, of too many bytes, and nothing else.
+        // Only messages and bodies that are too large have this code.
         Code::OutOfRange => StatusCode::PAYLOAD_TOO_LARGE,
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::NotFound => StatusCode::NOT_FOUND,
@@ -74,14 +74,14 @@ fn http_status(code: Code) -> StatusCode {
     }
 }
 
-/// `google.rpc.Status`: the code, the message, and the details, each with its type.
+/// Returns `google.rpc.Status`: the code, the message, and the details, each with its type.
 pub fn to_json(status: &Status) -> Value {
     let (code, message) = (status.code() as i32, status.message());
     let bare = || json!({ "code": code, "message": message, "details": [] });
     detailed(status).unwrap_or_else(bare)
 }
 
-/// `None` if it has no details, or such as nobody here knows.
+/// `None` if the status has no details, or details of an unknown type.
 fn detailed(status: &Status) -> Option<Value> {
     let descriptor = pool().get_message_by_name(STATUS)?;
     let message = DynamicMessage::decode(descriptor, status.details()).ok()?;
@@ -115,6 +115,30 @@ mod tests {
             (response.status(), response.headers()["retry-after"].as_bytes()),
             (StatusCode::TOO_MANY_REQUESTS, &b"2"[..])
         );
+    }
+
+    #[test]
+    fn reasons_have_their_http_status() {
+        for (reason, expected) in [
+            (Reason::InvalidArgument, StatusCode::BAD_REQUEST),
+            (Reason::FingerprintMismatch, StatusCode::BAD_REQUEST),
+            (Reason::IncarnationMismatch, StatusCode::BAD_REQUEST),
+            (Reason::Unauthenticated, StatusCode::UNAUTHORIZED),
+            (Reason::CollectionNotFound, StatusCode::NOT_FOUND),
+            (Reason::CollectionExists, StatusCode::CONFLICT),
+            (Reason::Overloaded, StatusCode::TOO_MANY_REQUESTS),
+            (Reason::Internal, StatusCode::INTERNAL_SERVER_ERROR),
+            (Reason::Unimplemented, StatusCode::NOT_IMPLEMENTED),
+            (Reason::StreamIdle, StatusCode::SERVICE_UNAVAILABLE),
+            (Reason::StoreUnavailable, StatusCode::SERVICE_UNAVAILABLE),
+            (Reason::Cancelled, StatusCode::GATEWAY_TIMEOUT),
+        ] {
+            let response = Refusal::from(status(Fault::new(reason, "", "why"))).into_response();
+            assert_eq!(response.status(), expected, "{reason:?}");
+            let can_be_retried =
+                [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status());
+            assert_eq!(response.headers().contains_key("retry-after"), can_be_retried, "{reason:?}");
+        }
     }
 
     #[test]

@@ -1,45 +1,46 @@
-//! The methods of the contract as paths: `splade.v1.IndexService/GetCollection` is `/v1/get_collection`.
+//! Methods of the contract as paths: `splade_sidecar.v1.IndexService/GetCollection` is `/v1/get_collection`.
 
 use prost_reflect::{Kind as FieldKind, MessageDescriptor, MethodDescriptor};
 
 use super::contract::{PACKAGE, pool};
+use super::reader::Operation;
 
-/// A method that the door leads to.
+/// A method of the contract.
 #[derive(Debug, Clone)]
 pub struct Method {
     pub descriptor: MethodDescriptor,
-    /// Where it is here.
+    /// Path over HTTP.
     pub path: String,
-    /// Where it is with gRPC.
+    /// Path over gRPC.
     pub grpc_path: String,
     pub kind: Kind,
 }
 
-/// How its messages travel.
+/// Shape of a method over HTTP.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// A body of JSON each way.
+    /// One JSON body in each direction.
     Unary,
-    /// A line of JSON for each item; the options are in the query. Answers are lines too.
+    /// One line of JSON per item, with the options in the query. Responses are lines too.
     Stream { options: MessageDescriptor, item: Item },
 }
 
-/// What a stream is of.
+/// Items of a stream.
 #[derive(Debug, Clone)]
 pub enum Item {
-    Message(MessageDescriptor),
+    Operation(Operation),
     Text,
 }
 
 impl Method {
-    /// All of them.
+    /// Returns all methods.
     pub fn all() -> Vec<Self> {
         let services = pool().services().filter(|service| service.package_name() == PACKAGE);
         let methods = services.flat_map(|service| service.methods().collect::<Vec<_>>());
         methods.filter_map(Self::new).collect()
     }
 
-    /// `None` for one that streams in a way that no method of the contract does.
+    /// `None` for a method that streams in a way that no method of the contract does.
     fn new(descriptor: MethodDescriptor) -> Option<Self> {
         let kind = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
             (false, false) => Kind::Unary,
@@ -51,17 +52,17 @@ impl Method {
         Some(Self { descriptor, path, grpc_path, kind })
     }
 
-    /// Its name as paths have it.
+    /// Name, as in the path.
     pub fn name(&self) -> String {
         snake_case(self.descriptor.name())
     }
 }
 
-/// A stream's messages have two fields: its options, of which the first message has some, and items.
+/// A message of a stream has its options in field 1, set in the first message, and items in field 2.
 fn stream(request: &MessageDescriptor) -> Option<Kind> {
     let options = request.get_field(1)?.kind().as_message().cloned()?;
     let item = match request.get_field(2).filter(|field| field.is_list())?.kind() {
-        FieldKind::Message(message) => Item::Message(message),
+        FieldKind::Message(message) => Item::Operation(Operation::new(message)?),
         FieldKind::String => Item::Text,
         _ => return None,
     };
@@ -88,12 +89,12 @@ mod tests {
     #[test]
     fn every_method_of_the_contract_has_a_path_of_its_own() {
         let methods = Method::all();
-        let of_contract = crate::proto::methods().into_iter().filter(|method| method.starts_with("splade.v1."));
+        let of_contract = crate::proto::methods().into_iter().filter(|method| method.starts_with(PACKAGE));
         assert_eq!(methods.len(), of_contract.count());
         let paths: BTreeSet<_> = methods.iter().map(|method| method.path.as_str()).collect();
         assert_eq!(paths.len(), methods.len());
         assert!(
-            ["/v1/encode", "/v1/search", "/v1/upsert", "/v1/ingest", "/v1/get_collection"]
+            ["/v1/encode", "/v1/search", "/v1/upsert", "/v1/ingest", "/v1/get_documents", "/v1/create_collection"]
                 .iter()
                 .all(|path| paths.contains(path))
         );

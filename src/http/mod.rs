@@ -1,16 +1,18 @@
-//! The HTTP door: JSON for those who don't speak gRPC.
+//! The HTTP gateway: JSON for clients that don't speak gRPC.
 //!
-//! It knows no service. A request becomes the gRPC request that it stands for, goes through the same layers to the same
-//! services as one of the gRPC port (counted, traced, let in by its token, bounded), and the answer becomes JSON. Both
-//! ways go by the contract's descriptors, so a method of the contract is a path here without a line of code of its own.
+//! It knows no service. A request is transcoded to its gRPC request, which goes through the same layers to the same
+//! services as one of the gRPC port (counted, traced, authenticated, bounded), and the response is transcoded to JSON.
+//! Both directions follow the contract's descriptors, so a method of the contract is a path here without code of its
+//! own.
 //!
-//! Bodies are turned over as they are read. A call that is refused for its token has read none of its body, and a stream
-//! of lines is read when the pipeline has room for what is in it, which is how a slow store slows down an upload.
+//! Bodies are transcoded as they are read. A call that is refused for its token has read none of its body, and a stream
+//! of lines is read as the pipeline has room for its items, which is how a slow store slows down an upload.
 
 mod answer;
 mod contract;
 mod error;
 mod frames;
+mod id;
 mod json;
 mod lines;
 mod method;

@@ -1,60 +1,70 @@
-//! The query of a stream's URL: each of its options is a parameter.
+//! The query of a stream's URL: each field of its options is a parameter.
 //!
-//! `?collection=docs&create_collection=true&text_key=body`; what is a message in the contract is JSON here.
+//! `?collection=docs&create_collection=true&text_field=body`. A message is JSON, and a list is its parameter repeated.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Value, json};
 
 use super::json;
 use crate::types::{Fault, Reason};
 
-/// A parameter that is no option of the stream: give only the results of what was refused, and how far the stream came.
-pub const ONLY_REJECTED: &str = "only_rejected";
+/// Field of the options that has the number of the first item.
+const FIRST_SEQUENCE: &str = "first_sequence";
 
-/// What a URL asks for.
+/// Options of a stream.
 #[derive(Debug)]
 pub struct Parameters {
-    /// The message that they are.
+    /// The message of the options.
     pub options: Bytes,
-    pub only_rejected: bool,
+    /// Number of the first item.
+    pub first_sequence: u64,
 }
 
 impl Parameters {
     /// Reads a query.
     ///
     /// # Errors
-    /// By its name, a parameter that there is not, that is there twice, or that is not of its kind.
+    /// A parameter that doesn't exist, occurs twice or has the wrong type, by its name.
     pub fn read(query: &str, options: &MessageDescriptor) -> Result<Self, Fault> {
         let mut values = BTreeMap::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, text) = (decoded(name)?, decoded(text)?);
-            let value = match options.get_field_by_name(&name).or_else(|| options.get_field_by_json_name(&name)) {
-                Some(field) => value(&field, &name, text)?,
-                None if name == ONLY_REJECTED => boolean(&name, &text)?,
-                None => {
-                    return Err(invalid(&name, "there is no such parameter; /openapi.json lists those that there are"));
+            let field = options.get_field_by_name(&name).or_else(|| options.get_field_by_json_name(&name));
+            let field = field.ok_or_else(|| {
+                invalid(&name, "there is no such parameter; /openapi.json lists those that there are")
+            })?;
+            let value = parse_value(&field, &name, text)?;
+            if field.is_list() {
+                let list = values.entry(field.name().to_owned()).or_insert_with(|| Value::Array(Vec::new()));
+                if let Value::Array(list) = list {
+                    list.push(value);
                 }
-            };
-            if values.insert(name.clone(), value).is_some() {
+            } else if values.insert(field.name().to_owned(), value).is_some() {
                 return Err(invalid(&name, "the parameter is there twice; send it once"));
             }
         }
-        let only_rejected = values.remove(ONLY_REJECTED) == Some(Value::Bool(true));
         let mut wire = Vec::new();
         json::read(options, json!(values).to_string().as_bytes(), &mut wire)?;
-        Ok(Self { options: wire.into(), only_rejected })
+        let first_sequence = first_sequence(options, &wire).max(1);
+        Ok(Self { options: wire.into(), first_sequence })
     }
 }
 
-/// A parameter's value as the JSON that it is short for.
-fn value(field: &FieldDescriptor, name: &str, text: String) -> Result<Value, Fault> {
+/// Returns the number of the first item; 0 if the options don't have it.
+fn first_sequence(options: &MessageDescriptor, wire: &[u8]) -> u64 {
+    let options = DynamicMessage::decode(options.clone(), wire).ok();
+    options.and_then(|options| options.get_field_by_name(FIRST_SEQUENCE)?.as_u64()).unwrap_or(0)
+}
+
+/// Returns a parameter's value as JSON.
+fn parse_value(field: &FieldDescriptor, name: &str, text: String) -> Result<Value, Fault> {
     match field.kind() {
         Kind::Message(_) => serde_json::from_str(&text).map_err(|error| {
-            invalid(name, format!("it is no JSON: {error}; send an object such as {{}}, URL-encoded"))
+            invalid(name, format!("it is not JSON: {error}; send an object such as {{}}, URL-encoded"))
         }),
         Kind::Bool => boolean(name, &text),
         // By its number, if it is one.
@@ -72,7 +82,7 @@ fn boolean(name: &str, text: &str) -> Result<Value, Fault> {
     }
 }
 
-/// What an `application/x-www-form-urlencoded` name or value stands for.
+/// Decodes a name or a value of `application/x-www-form-urlencoded`.
 fn decoded(text: &str) -> Result<String, Fault> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -82,12 +92,15 @@ fn decoded(text: &str) -> Result<String, Fault> {
             b'%' => {
                 let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
                 let escaped = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high << 4 | low).ok());
-                escaped.ok_or_else(|| invalid("", "a % in the query has no two digits after it; send %25 for a %"))?
+                escaped.ok_or_else(|| {
+                    invalid("", "a % in the query has no two hexadecimal digits after it; send %25 for a %")
+                })?
             }
             other => other,
         });
     }
-    String::from_utf8(bytes).map_err(|error| invalid("", format!("the query is no UTF-8: {error}")))
+    String::from_utf8(bytes)
+        .map_err(|error| invalid("", format!("the query is not UTF-8: {error}; send UTF-8, URL-encoded")))
 }
 
 fn invalid(field: &str, message: impl Into<String>) -> Fault {
@@ -96,54 +109,58 @@ fn invalid(field: &str, message: impl Into<String>) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contract::pool;
+    use super::super::contract::message;
     use super::*;
 
-    fn descriptor() -> MessageDescriptor {
-        pool().get_message_by_name("splade.v1.IngestOptions").unwrap()
-    }
-
     fn read(query: &str) -> Result<Parameters, Fault> {
-        Parameters::read(query, &descriptor())
+        Parameters::read(query, &message("IngestOptions"))
     }
 
     fn written(options: &Bytes) -> Value {
-        serde_json::from_slice(&json::write(&descriptor(), options).unwrap()).unwrap()
+        serde_json::from_slice(&json::write(&message("IngestOptions"), options).unwrap()).unwrap()
     }
 
     #[test]
     fn options_are_parameters_by_either_name() {
-        let query = "collection=d%2Eocs&create_collection=true&long_text=LONG_TEXT_WINDOW&window_overlap=8&textKey=a+b\
-                     &pruning=%7B%22max_terms%22%3A%2064%7D&only_rejected=true&";
-        let Parameters { options, only_rejected } = read(query).unwrap();
-        assert!(only_rejected);
+        let query = "collection=d%2Eocs&create_collection=true&textField=a+b&result_filter=RESULT_FILTER_PROBLEMS\
+                     &encoding=%7B%22long_text%22:%22LONG_TEXT_WINDOW%22,%22pruning%22:%7B%22max_terms%22:%2064%7D%7D\
+                     &required_features=a&first_sequence=9007199254740993&required_features=b&";
+        let Parameters { options, first_sequence } = read(query).unwrap();
+        assert_eq!(first_sequence, 9_007_199_254_740_993);
         assert_eq!(
             written(&options),
             serde_json::json!({
-                "collection": "d.ocs", "model": "", "create_collection": true, "long_text": "LONG_TEXT_WINDOW",
-                "pruning": {"max_terms": 64, "min_weight": 0.0, "weight_share": 0.0}, "text_key": "a b", "batch_points": 0,
-                "window_overlap": 8, "skip_unchanged": false, "ignore_fingerprint": false
+                "collection": "d.ocs", "model": "", "create_collection": true,
+                "encoding": {"long_text": "LONG_TEXT_WINDOW", "pruning": {"max_terms": 64}}, "text_field": "a b",
+                "batch_points": 0, "skip_unchanged": false, "ignore_fingerprint": false, "expected_incarnation": "",
+                "tenant": "", "required_features": ["a", "b"], "first_sequence": "9007199254740993",
+                "result_filter": "RESULT_FILTER_PROBLEMS"
             })
         );
-        assert!(!read("").unwrap().only_rejected);
-        let by_number = read("long_text=3").unwrap().options;
-        assert_eq!(written(&by_number)["long_text"], "LONG_TEXT_WINDOW");
+        assert_eq!(read("").unwrap().first_sequence, 1);
+        assert_eq!(read("first_sequence=0").unwrap().first_sequence, 1);
+        assert_eq!(written(&read("result_filter=2").unwrap().options)["result_filter"], "RESULT_FILTER_PROBLEMS");
+        let of_texts = Parameters::read("role=ROLE_QUERY", &message("EncodeStreamOptions")).unwrap();
+        assert_eq!(of_texts.first_sequence, 1);
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_parameter() {
         for (query, field, problem) in [
             ("colection=docs", "colection", "no such parameter"),
+            ("only_rejected=true", "only_rejected", "no such parameter"),
             ("model=a&model=b", "model", "there twice"),
+            ("text_field=a&textField=b", "textField", "there twice"),
             ("skip_unchanged=yes", "skip_unchanged", "send true or false"),
             ("skip_unchanged", "skip_unchanged", "send true or false"),
             ("batch_points=many", "batch_points", "'many' is no integer"),
-            ("long_text=ALL", "long_text", "unrecognized enum value 'ALL'"),
-            ("pruning=64", "pruning", "invalid type"),
-            ("pruning=%7B", "pruning", "no JSON"),
-            ("pruning=%7B%22max%22:1%7D", "pruning.max", "unrecognized field name 'max'"),
-            ("model=%2", "", "no two digits"),
-            ("model=%ff", "", "no UTF-8"),
+            ("first_sequence=-1", "first_sequence", "-1 is out of range"),
+            ("result_filter=SOME", "result_filter", "unrecognized enum value 'SOME'"),
+            ("encoding=64", "encoding", "invalid type"),
+            ("encoding=%7B", "encoding", "not JSON"),
+            ("encoding=%7B%22pruning%22:%7B%22max%22:1%7D%7D", "encoding.pruning.max", "unrecognized field name 'max'"),
+            ("model=%2", "", "no two hexadecimal digits"),
+            ("model=%ff", "", "not UTF-8"),
         ] {
             let fault = read(query).unwrap_err();
             assert_eq!(fault.field, field, "{query}: {fault}");

@@ -1,30 +1,37 @@
-//! Payloads over HTTP are JSON itself. The contract has them as a Struct, whose numbers are doubles, or as the text of a
-//! JSON object in a field beside it (`payload` and `payload_json`); here that text stands where the Struct would, so
-//! integers of 64 bits are exact and nothing is converted.
+//! Payloads: plain JSON over HTTP.
+//!
+//! The contract has a Struct, whose numbers are doubles, or the text of a JSON object in a second field (`payload` and
+//! `payload_json`). Here that text stands in place of the Struct, so integers of 64 bits are exact. In responses,
+//! integers that JavaScript would round are strings of digits, and `inexact_fields` names the fields that have one.
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::Message;
+use prost::encoding::{WireType, encode_key};
 use prost_reflect::{FieldDescriptor, MessageDescriptor};
 
-use crate::proto::PayloadFormat;
+use super::json::MAX_SAFE_INTEGER;
+use crate::json::{as_integer, token_length};
+use crate::proto::{PayloadFormat, ReturnOptions};
 
 const STRUCT: &str = "google.protobuf.Struct";
-/// The field of a request that says in which form payloads are returned.
+/// Field of ReturnOptions that has the form of payloads.
 const FORMAT: &str = "payload_format";
-/// The field of an answer that names what the Struct doesn't hold exactly.
+/// Field of requests that has ReturnOptions.
+const RETURN_OPTIONS: &str = "return_options";
+/// Field of StoredDocument that names the fields of its payload that are not exact.
 const INEXACT: &str = "inexact_fields";
 
-/// The field that has a Struct's JSON.
+/// Returns the field that has the JSON text of a Struct.
 pub fn json_field(field: &FieldDescriptor) -> Option<FieldDescriptor> {
     let is_struct = field.kind().as_message().is_some_and(|message| message.full_name() == STRUCT);
     let message = is_struct.then(|| field.parent_message())?;
     message.get_field_by_name(&format!("{}_json", field.name()))
 }
 
-/// Whether a field is not there over HTTP, since payloads have but one form.
+/// Returns whether a field doesn't exist over HTTP, where payloads have one form.
 pub fn is_hidden(field: &FieldDescriptor) -> bool {
     let message = field.parent_message();
     match field.name() {
-        FORMAT | INEXACT => true,
+        FORMAT => true,
         name => name
             .strip_suffix("_json")
             .and_then(|name| message.get_field_by_name(name))
@@ -32,24 +39,74 @@ pub fn is_hidden(field: &FieldDescriptor) -> bool {
     }
 }
 
-/// Appends to a request that its answer is to have payloads as JSON, where it can be asked.
+/// Returns whether a field names the inexact fields of a payload.
+pub fn has_inexact_fields(field: &FieldDescriptor) -> bool {
+    field.name() == INEXACT
+}
+
+/// Appends to a request that its response is to have payloads as JSON, if it has such an option. Decoders merge the
+/// occurrences of a message field.
 pub fn ask_for_json(descriptor: &MessageDescriptor, wire: &mut Vec<u8>) {
-    if let Some(field) = descriptor.get_field_by_name(FORMAT) {
-        encode_key(field.number(), WireType::Varint, wire);
-        encode_varint(i64::from(i32::from(PayloadFormat::Json)).cast_unsigned(), wire);
+    if let Some(field) = descriptor.get_field_by_name(RETURN_OPTIONS) {
+        let options = ReturnOptions { payload_format: PayloadFormat::Json.into(), ..ReturnOptions::default() };
+        encode_key(field.number(), WireType::LengthDelimited, wire);
+        wire.extend_from_slice(&options.encode_length_delimited_to_vec());
     }
+}
+
+/// Appends the text of a payload to `json`, with integers beyond ±(2^53 - 1) as strings. Returns the keys of the
+/// top-level fields that contain one, as they are written in the text, with their quotes.
+pub fn write_payload<'a>(text: &'a str, json: &mut Vec<u8>) -> Vec<&'a str> {
+    let mut inexact: Vec<&str> = Vec::new();
+    let (mut at, mut copied, mut depth) = (0, 0, 0_usize);
+    let (mut string, mut key) = ("", "");
+    while let Some(rest) = text.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
+        let end = at + token_length(rest);
+        match rest.first() {
+            Some(b'{' | b'[') => depth += 1,
+            Some(b'}' | b']') => depth = depth.saturating_sub(1),
+            Some(b'"') => string = text.get(at..end).unwrap_or_default(),
+            Some(b':') if depth == 1 => key = string,
+            _ => {}
+        }
+        let integer = text.as_bytes().get(at..end).and_then(as_integer);
+        if let Some(integer) = integer.filter(|integer| !is_safe(integer)) {
+            json.extend_from_slice(text.as_bytes().get(copied..at).unwrap_or_default());
+            json.push(b'"');
+            json.extend_from_slice(integer.as_bytes());
+            json.push(b'"');
+            copied = end;
+            if inexact.last() != Some(&key) {
+                inexact.push(key);
+            }
+        }
+        at = end;
+    }
+    json.extend_from_slice(text.as_bytes().get(copied..).unwrap_or_default());
+    inexact
+}
+
+/// Returns whether JavaScript reads an integer exactly.
+fn is_safe(integer: &str) -> bool {
+    integer.trim_start_matches('-').parse::<u64>().is_ok_and(|magnitude| magnitude <= MAX_SAFE_INTEGER)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::contract::{PACKAGE, pool};
-    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
-    /// Law: whatever message has a payload has it in both forms, and an answer that has one can be asked for JSON.
+    use super::super::contract::{PACKAGE, message, pool};
+    use super::super::json::read;
+    use super::super::method::Method;
+    use super::*;
+    use crate::proto::SearchRequest;
+
+    /// Law: whatever message has a payload has it in both forms.
     #[test]
     fn every_payload_has_its_json() {
         let mut hidden = Vec::new();
-        for message in pool().all_messages().filter(|message| message.full_name().starts_with(PACKAGE)) {
+        for message in pool().all_messages().filter(|message| message.package_name() == PACKAGE) {
             for field in message.fields() {
                 let is_struct = field.kind().as_message().is_some_and(|message| message.full_name() == STRUCT);
                 assert_eq!(is_struct, json_field(&field).is_some(), "{}", field.full_name());
@@ -61,13 +118,121 @@ mod tests {
         hidden.sort_unstable();
         let expected = [
             ".Document.payload_json",
-            ".Hit.inexact_fields",
-            ".Hit.payload_json",
-            ".ListDocumentsRequest.payload_format",
-            ".SearchRequest.payload_format",
-            ".StoredDocument.inexact_fields",
+            ".ReturnOptions.payload_format",
+            ".SetPayload.payload_json",
             ".StoredDocument.payload_json",
         ];
         assert_eq!(hidden, expected);
+    }
+
+    /// Law: a response that can have a payload is to a request that can ask for JSON.
+    #[test]
+    fn every_payload_of_a_response_can_be_asked_for() {
+        fn has_payload(message: &MessageDescriptor, seen: &mut Vec<String>) -> bool {
+            if message.full_name() == "splade_sidecar.v1.StoredDocument" {
+                return true;
+            }
+            if seen.iter().any(|name| name == message.full_name()) {
+                return false;
+            }
+            seen.push(message.full_name().to_owned());
+            message.fields().any(|field| field.kind().as_message().is_some_and(|below| has_payload(below, seen)))
+        }
+        let mut with_payload = 0;
+        for method in Method::all() {
+            let asks = method.descriptor.input().get_field_by_name(RETURN_OPTIONS).is_some();
+            assert_eq!(asks, has_payload(&method.descriptor.output(), &mut Vec::new()), "{}", method.path);
+            with_payload += usize::from(asks);
+        }
+        assert_eq!(with_payload, 3);
+    }
+
+    #[test]
+    fn options_of_the_client_are_kept() {
+        for (json, with_vectors) in [("{}", false), (r#"{"return_options": {"with_sparse_vectors": true}}"#, true)] {
+            let (descriptor, mut wire) = (message("SearchRequest"), Vec::new());
+            read(&descriptor, json.as_bytes(), &mut wire).unwrap();
+            ask_for_json(&descriptor, &mut wire);
+            let options = SearchRequest::decode(&*wire).unwrap().return_options.unwrap();
+            assert_eq!((options.payload_format(), options.with_sparse_vectors), (PayloadFormat::Json, with_vectors));
+        }
+        let mut wire = Vec::new();
+        ask_for_json(&message("GetCollectionRequest"), &mut wire);
+        assert!(wire.is_empty());
+    }
+
+    fn written(text: &str) -> (String, Vec<&str>) {
+        let mut json = Vec::new();
+        let inexact = write_payload(text, &mut json);
+        (String::from_utf8(json).unwrap(), inexact)
+    }
+
+    #[test]
+    fn only_integers_that_would_be_rounded_are_changed() {
+        let text = r#"{"safe": [9007199254740991, -9007199254740991, 0, -0, 1.5], "large": 9007199254740992.0,
+            "exponent": 1e300, "text": "9007199254740993: {\" 9007199254740993", "e\"\u00e9": {"in": [9007199254740992]},
+            "min": -9223372036854775808, "two": [18446744073709551616, {"a": -9007199254740992}]}"#;
+        let expected = text
+            .replace("[9007199254740992]", "[\"9007199254740992\"]")
+            .replace("-9223372036854775808", "\"-9223372036854775808\"")
+            .replace("18446744073709551616", "\"18446744073709551616\"")
+            .replace("-9007199254740992}", "\"-9007199254740992\"}");
+        assert_eq!(written(text), (expected, vec![r#""e\"\u00e9""#, r#""min""#, r#""two""#]));
+        assert_eq!(written("{}"), ("{}".to_owned(), vec![]));
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<i64>().prop_map(Value::from),
+            (-1_i64 << 54..1 << 54).prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            Just(json!(null)),
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((any::<String>(), inner), 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Returns a value as it is over HTTP, and whether it has a string in place of an integer.
+    fn expected(value: Value) -> (Value, bool) {
+        match value {
+            Value::Number(number) if number.as_i64().is_some_and(|it| it.unsigned_abs() > MAX_SAFE_INTEGER) => {
+                (number.to_string().into(), true)
+            }
+            Value::Array(all) => {
+                let (all, inexact): (Vec<_>, Vec<_>) = all.into_iter().map(expected).unzip();
+                (all.into(), inexact.contains(&true))
+            }
+            Value::Object(all) => {
+                let all: Vec<_> = all.into_iter().map(|(name, value)| (name, expected(value))).collect();
+                let inexact = all.iter().any(|(_, (_, inexact))| *inexact);
+                (Value::Object(all.into_iter().map(|(name, (value, _))| (name, value)).collect()), inexact)
+            }
+            other => (other, false),
+        }
+    }
+
+    proptest! {
+        /// Law: every integer that JavaScript would round is a string, nothing else changes, and exactly the fields
+        /// that have one are named.
+        #[test]
+        fn nothing_is_rounded_and_nothing_else_changes(
+            fields in prop::collection::btree_map(any::<String>(), any_value(), 0..5),
+        ) {
+            let text = json!(fields).to_string();
+            let (json, inexact) = written(&text);
+            let fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, expected(value))).collect();
+            let names: Vec<_> = fields.iter().filter(|(_, (_, inexact))| *inexact).map(|(name, _)| name.clone()).collect();
+            let fields: Value = Value::Object(fields.into_iter().map(|(name, (value, _))| (name, value)).collect());
+            prop_assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), fields);
+            let mut found: Vec<String> = inexact.into_iter().map(|name| serde_json::from_str(name).unwrap()).collect();
+            found.sort_unstable();
+            prop_assert_eq!(found, names);
+        }
     }
 }

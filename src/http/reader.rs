@@ -1,8 +1,9 @@
-//! JSON to the bytes that a message is on the wire, in one pass.
+//! JSON to the wire format, in one pass.
 //!
-//! Nothing is made of the JSON in between: a payload of small values would take hundreds of times its size as a tree of
-//! dynamic messages, before anything had looked at its bounds. What comes out has a few times the size of what came in.
+//! There is no tree of values in between: that of a payload of small values would take hundreds of times its size in
+//! memory before its bounds are checked. The output is a few times as large as the input.
 
+mod operation;
 mod scalar;
 mod well_known;
 
@@ -14,21 +15,36 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::id::{self, IdSeed};
 use super::payload::{is_hidden, json_field};
 use super::wire_type::{is_packed, wire_type};
+pub use operation::Operation;
+use operation::OperationSeed;
 use scalar::{Scalar, ScalarSeed, put};
 
-/// Appends to `wire` the message that `json` is.
+/// Reads a message and appends it to `wire`.
 ///
 /// # Errors
-/// If it is no JSON, or not of that message.
+/// If `json` is not JSON, or not that message.
 pub fn read(descriptor: &MessageDescriptor, json: &[u8], wire: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    deserialize(MessageSeed { descriptor, wire }, json)
+}
+
+/// Reads a line of a stream of operations and appends the operation to `wire`. A document stands for its upsert.
+///
+/// # Errors
+/// If `json` is not JSON, or neither an operation nor a document.
+pub fn read_operation(operation: &Operation, json: &[u8], wire: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    deserialize(OperationSeed { operation, wire }, json)
+}
+
+fn deserialize<'de>(seed: impl DeserializeSeed<'de, Value = ()>, json: &'de [u8]) -> Result<(), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(json);
-    MessageSeed { descriptor, wire }.deserialize(&mut reader)?;
+    seed.deserialize(&mut reader)?;
     reader.end()
 }
 
-/// Appends a field that has a length: its key, its length, and what `content` appends.
+/// Appends a length-delimited field: its key, its length, and what `content` appends.
 fn nested<E>(number: u32, wire: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
     encode_key(number, WireType::LengthDelimited, wire);
     let begin = wire.len();
@@ -39,16 +55,19 @@ fn nested<E>(number: u32, wire: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)
     Ok(())
 }
 
-struct MessageSeed<'a> {
-    descriptor: &'a MessageDescriptor,
-    wire: &'a mut Vec<u8>,
+/// Reads a message.
+pub struct MessageSeed<'a> {
+    pub descriptor: &'a MessageDescriptor,
+    pub wire: &'a mut Vec<u8>,
 }
 
 impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        match self.descriptor.full_name() {
+        let Self { descriptor, .. } = self;
+        match descriptor.full_name() {
+            id::MESSAGE => IdSeed { descriptor, wire: self.wire }.deserialize(json),
             "google.protobuf.Timestamp" => json.deserialize_str(well_known::TimestampVisitor(self.wire)),
             _ => json.deserialize_map(self),
         }
@@ -63,30 +82,57 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen: Vec<FieldDescriptor> = Vec::new();
+        let mut fields = FieldsRead::default();
         while let Some(name) = map.next_key::<String>()? {
-            let field = self.descriptor.get_field_by_json_name(&name);
-            let field = field.or_else(|| self.descriptor.get_field_by_name(&name)).filter(|field| !is_hidden(field));
-            let field = field.ok_or_else(|| A::Error::custom(format!("unrecognized field name '{name}'")))?;
-            if !map.next_value_seed(FieldSeed { field: &field, wire: self.wire })? {
-                continue;
-            }
-            if seen.contains(&field) {
-                return Err(A::Error::custom(format!("the field '{name}' is there twice")));
-            }
-            let choice = field.containing_oneof();
-            if let Some(choice) =
-                choice.filter(|choice| seen.iter().any(|it| it.containing_oneof().as_ref() == Some(choice)))
-            {
-                return Err(A::Error::custom(format!("multiple fields provided for oneof '{}'", choice.name())));
-            }
-            seen.push(field);
+            fields.read(self.descriptor, &name, &mut map, self.wire)?;
         }
         Ok(())
     }
 }
 
-/// A field with its key; `false` if it is null, which is as if it were absent.
+/// Returns the field of a name, in either spelling.
+fn find_field(descriptor: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+    let field = descriptor.get_field_by_json_name(name).or_else(|| descriptor.get_field_by_name(name));
+    field.filter(|field| !is_hidden(field))
+}
+
+/// The fields of a message that were read and are not null.
+#[derive(Debug, Default)]
+struct FieldsRead(Vec<FieldDescriptor>);
+
+impl FieldsRead {
+    /// Reads the value of a key.
+    fn read<'de, A: MapAccess<'de>>(
+        &mut self,
+        descriptor: &MessageDescriptor,
+        name: &str,
+        map: &mut A,
+        wire: &mut Vec<u8>,
+    ) -> Result<(), A::Error> {
+        let field = find_field(descriptor, name);
+        let field = field.ok_or_else(|| A::Error::custom(format!("unrecognized field name '{name}'")))?;
+        if !map.next_value_seed(FieldSeed { field: &field, wire })? {
+            return Ok(());
+        }
+        if self.0.contains(&field) {
+            return Err(A::Error::custom(format!("the field '{name}' is there twice")));
+        }
+        let choice = field.containing_oneof();
+        if let Some(choice) =
+            choice.filter(|choice| self.0.iter().any(|it| it.containing_oneof().as_ref() == Some(choice)))
+        {
+            return Err(A::Error::custom(format!("multiple fields provided for oneof '{}'", choice.name())));
+        }
+        self.0.push(field);
+        Ok(())
+    }
+
+    fn first(&self) -> Option<&FieldDescriptor> {
+        self.0.first()
+    }
+}
+
+/// Reads a field with its key; `false` if it is null, which means that it is absent.
 struct FieldSeed<'a> {
     field: &'a FieldDescriptor,
     wire: &'a mut Vec<u8>,
@@ -114,7 +160,7 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
     fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
         let Self { field, wire } = self;
         if let Some(text) = json_field(field) {
-            // Whatever it is: the service parses it, with its bounds, and names the path of what is wrong.
+            // Any value: the service parses it, checks its bounds and reports the path of an invalid part.
             let payload = <&RawValue>::deserialize(json)?.get().as_bytes();
             nested(text.number(), wire, |wire| {
                 wire.extend_from_slice(payload);
@@ -132,7 +178,7 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
     }
 }
 
-/// One value with its key.
+/// Reads one value with its key.
 struct ValueSeed<'a> {
     number: u32,
     kind: &'a Kind,

@@ -1,15 +1,16 @@
-//! One method: a request of HTTP there, and its answer back.
+//! One method: its HTTP requests to gRPC, and its responses back.
 
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, ORIGIN, TE};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderName, ORIGIN, TE};
 use axum::http::{HeaderMap, HeaderValue, Method as Verb, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use prost_reflect::MessageDescriptor;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tonic::codegen::Service;
 use tonic::metadata::MetadataMap;
@@ -29,7 +30,7 @@ use crate::grpc::deadline::deadline;
 use crate::grpc::status::status;
 use crate::types::{Fault, Reason};
 
-/// What goes on to the services: who calls, for how long, and in which trace.
+/// Headers that the services get: who calls, for how long, and in which trace.
 const PASSED_ON: [HeaderName; 5] = [
     AUTHORIZATION,
     HeaderName::from_static("x-api-key"),
@@ -39,13 +40,13 @@ const PASSED_ON: [HeaderName; 5] = [
 ];
 
 const JSON: &str = "application/json";
-/// What lines of JSON are called; there is no one name.
+/// Media types of lines of JSON; there is no standard one.
 const LINES: [&str; 4] = [NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines"];
 
-/// tonic has a timer for `grpc-timeout` too, and would answer as gRPC does.
+/// tonic has a timer for `grpc-timeout` too, and would respond with a status of gRPC.
 const BEFORE_TONIC: Duration = Duration::from_millis(5);
 
-/// Turns over the calls of one method.
+/// Transcodes the calls of one method.
 #[derive(Debug)]
 pub struct Transcoder {
     method: Method,
@@ -84,23 +85,24 @@ impl Transcoder {
             Kind::Stream { options, item } => {
                 let query = request.uri().query().unwrap_or_default().to_owned();
                 let parameters = Parameters::read(&query, options).map_err(status);
-                let only_rejected = parameters.as_ref().is_ok_and(|parameters| parameters.only_rejected);
-                let options = parameters.map(|parameters| parameters.options);
                 let refused = Refused::default();
-                let upload = self.upload(request, item, &refused);
-                let messages = self.call(headers, upload.body(options)).await;
-                AnswerLines { descriptor: output, refused, only_rejected }.respond(messages).await
+                let (continued, is_continued) = oneshot::channel();
+                let upload = self.upload(request, item, &refused, continued);
+                let messages = self.call(headers, upload.body(parameters)).await;
+                AnswerLines { descriptor: output, refused }.respond(messages, is_continued).await
             }
         }
     }
 
-    fn upload(&self, request: Request, item: &Item, refused: &Refused) -> Upload {
+    fn upload(&self, request: Request, item: &Item, refused: &Refused, continued: oneshot::Sender<()>) -> Upload {
         let max_message_bytes = self.max_message_bytes;
+        let continued = request.headers().contains_key(EXPECT).then_some(continued);
         let lines = Lines::new(RequestBody::new(request), max_message_bytes);
-        Upload { lines, item: item.clone(), refused: refused.clone(), max_message_bytes, sequence: 0 }
+        let (item, refused) = (item.clone(), refused.clone());
+        Upload { lines, item, refused, max_message_bytes, next_sequence: 1, continued }
     }
 
-    /// Calls the service, as a client of gRPC does.
+    /// Calls the service, as a gRPC client does.
     async fn call(&self, headers: HeaderMap, body: Body) -> Messages {
         let mut request = Request::new(body);
         *request.method_mut() = Verb::POST;
@@ -110,7 +112,7 @@ impl Transcoder {
         Messages::new(response.unwrap_or_else(|never| match never {}))
     }
 
-    /// A page of another origin can't send such a type without asking first, which it is not let to. Curl sends files
+    /// A page of another origin can't send these types without a preflight request, which is refused. Curl sends files
     /// without a type, and a page of another origin would name its origin.
     fn check_media_type(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
@@ -131,7 +133,7 @@ impl Transcoder {
     }
 }
 
-/// The body of a call with one message, which is read when it is asked for.
+/// Returns the body of a call with one message. The request is read when the body is.
 fn whole(body: RequestBody, descriptor: MessageDescriptor, max: usize) -> Body {
     let message = async move {
         let json = body.all(max).await?;

@@ -1,8 +1,8 @@
 //! A body of lines as the messages of a stream.
 //!
-//! A line that is no item must not end the stream, and must have its number in it. In its place goes an item that the
-//! service can't read either, and refuses with the same reason; what was wrong with the line is put into that refusal on
-//! its way back.
+//! A line that can't be read must not end the stream, and must keep its number in it. In its place goes an item that
+//! the service can't read either. The service numbers it and rejects it, so what it says of the stream's progress is
+//! right for the lines; the error of the line replaces the service's on its way back.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,20 +11,26 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use prost::Message;
+use serde::Deserialize;
+use tokio::sync::oneshot;
 use tonic::Status;
 
 use super::frames::framed;
-use super::json::{internal, read, read_string, turn_over};
+use super::json::{internal, read_operation, read_string, turn_over};
 use super::lines::{Line, Lines};
 use super::method::Item;
+use super::parameters::Parameters;
+use crate::grpc::bounds::MAX_POSITION_BYTES;
+use crate::proto::Operation;
+use crate::proto::operation::Kind;
 use crate::types::{Fault, Reason};
 
-/// What is no message, and no UTF-8.
+/// Neither a message nor UTF-8.
 const UNREADABLE: Bytes = Bytes::from_static(&[0xff]);
-/// What an item has beside its bytes in a message, at most.
+/// Maximum size of an item's key and length in a message.
 const ITEM_HEAD: usize = 8;
 
-/// A message of a stream, as all streams of the contract have it.
+/// Message of a stream: every stream of the contract has these two fields.
 #[derive(Clone, PartialEq, Message)]
 struct Part {
     #[prost(bytes = "bytes", optional, tag = "1")]
@@ -33,16 +39,18 @@ struct Part {
     items: Vec<Bytes>,
 }
 
-/// What was wrong with lines of a stream, by their numbers, until their results come by. It is bounded as they are.
+/// Errors of lines that can't be read, by their numbers, until their results come back. Bounded by the service, which
+/// bounds the items in flight.
 #[derive(Debug, Clone, Default)]
 pub struct Refused(Arc<Mutex<BTreeMap<u64, Fault>>>);
 
 impl Refused {
-    fn put(&self, sequence: u64, fault: Fault) {
+    /// Keeps the error of a line.
+    pub fn put(&self, sequence: u64, fault: Fault) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(sequence, fault);
     }
 
-    /// What was wrong with a line, once.
+    /// Removes the error of a line and returns it.
     pub fn take(&self, sequence: u64) -> Option<Fault> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&sequence)
     }
@@ -52,38 +60,59 @@ impl Refused {
     }
 }
 
+/// A line that can't be read.
+#[derive(Debug)]
+struct Unreadable {
+    fault: Box<Fault>,
+    /// What the service gets in its place.
+    placeholder: Bytes,
+}
+
 /// Lines on their way to a stream.
 pub struct Upload {
     pub lines: Lines,
     pub item: Item,
     pub refused: Refused,
-    /// The most bytes of one message.
+    /// Maximum size of a message.
     pub max_message_bytes: usize,
-    /// The number of the last line.
-    pub sequence: u64,
+    /// Number of the next line.
+    pub next_sequence: u64,
+    /// Told when the body has begun, if the client waits for `100 Continue` before it sends any.
+    pub continued: Option<oneshot::Sender<()>>,
 }
 
 impl Upload {
-    /// The body of the stream's call. It begins with the options, or ends at once with what is wrong with them.
-    pub fn body(self, options: Result<Bytes, Status>) -> Body {
+    /// Returns the body of the stream's call. It begins with the options; if they are invalid, it ends with their
+    /// error.
+    pub fn body(mut self, parameters: Result<Parameters, Status>) -> Body {
         let max = self.max_message_bytes;
-        let first = options.and_then(|options| frames([Part { options: Some(options), items: Vec::new() }], max));
+        let first = parameters.and_then(|Parameters { options, first_sequence }| {
+            self.next_sequence = first_sequence;
+            frames([Part { options: Some(options), items: Vec::new() }], max)
+        });
         let parts =
             stream::try_unfold(self, async |mut upload: Self| Ok(upload.next().await?.map(|part| (part, upload))));
         Body::from_stream(stream::iter([first]).chain(parts))
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Status> {
-        let Some(lines) = self.lines.next().await? else { return Ok(None) };
+        let lines = self.lines.next().await?;
+        if let Some(continued) = self.continued.take() {
+            // Nobody may wait for it.
+            let _told = continued.send(());
+        }
+        let Some(lines) = lines else { return Ok(None) };
         let bytes = lines.iter().map(|line| if let Line::Whole(line) = line { line.len() } else { 0 }).sum();
         let (item, max) = (self.item.clone(), self.max_message_bytes);
         let items =
-            turn_over(bytes, move || lines.into_iter().map(|line| item.read(line, max)).collect::<Vec<_>>()).await?;
+            turn_over(bytes, move || lines.into_iter().map(|line| item.read(&line, max)).collect::<Vec<_>>()).await?;
         let items = items.into_iter().map(|item| {
-            self.sequence += 1;
-            item.unwrap_or_else(|fault| {
-                self.refused.put(self.sequence, fault);
-                UNREADABLE
+            let sequence = self.next_sequence;
+            // The service refuses a first number that is so large.
+            self.next_sequence = sequence.saturating_add(1);
+            item.unwrap_or_else(|Unreadable { fault, placeholder }| {
+                self.refused.put(sequence, *fault);
+                placeholder
             })
         });
         frames(packed(items, max), max).map(Some)
@@ -91,26 +120,48 @@ impl Upload {
 }
 
 impl Item {
-    /// What a line holds, as it is in a message.
-    fn read(&self, line: Line, max: usize) -> Result<Bytes, Fault> {
+    /// Reads a line as an item of a message.
+    fn read(&self, line: &Line, max: usize) -> Result<Bytes, Unreadable> {
         let read = match (self, line) {
             (_, Line::TooLong) => Err(too_long("the line", max)),
-            (Self::Message(message), Line::Whole(json)) => {
+            (Self::Operation(operation), Line::Whole(json)) => {
                 let mut wire = Vec::new();
-                read(message, &json, &mut wire).map(|()| Bytes::from(wire))
+                read_operation(operation, json, &mut wire).map(|()| Bytes::from(wire))
             }
-            (Self::Text, Line::Whole(json)) => read_string(&json).map(Bytes::from),
+            (Self::Text, Line::Whole(json)) => read_string(json).map(Bytes::from),
         };
         let read = read.and_then(|item| match item.len().saturating_add(ITEM_HEAD) > max {
             true => Err(too_long("what the line holds", max)),
             false => Ok(item),
         });
-        // The service has the same reason for what goes in its place.
-        read.map_err(|fault| match self {
-            Self::Message(_) => Fault { reason: Reason::MalformedDocument, ..fault },
-            Self::Text => fault,
+        read.map_err(|fault| Unreadable {
+            // The reason with which the service refuses the placeholder.
+            fault: Box::new(match self {
+                Self::Operation(_) => Fault { reason: Reason::MalformedDocument, ..fault },
+                Self::Text => fault,
+            }),
+            placeholder: match self {
+                Self::Operation(_) => unreadable_operation(line).into(),
+                Self::Text => UNREADABLE,
+            },
         })
     }
+}
+
+/// Returns an operation whose document can't be decoded. It has the line's position, if that can be read, because the
+/// position of the last final operation is what a client may resume from.
+fn unreadable_operation(line: &Line) -> Vec<u8> {
+    #[derive(Default, Deserialize)]
+    struct Positioned {
+        #[serde(default)]
+        position: Option<String>,
+    }
+    let positioned: Option<Positioned> = match line {
+        Line::Whole(json) if json.trim_ascii_start().starts_with(b"{") => serde_json::from_slice(json).ok(),
+        Line::Whole(_) | Line::TooLong => None,
+    };
+    let position = positioned.unwrap_or_default().position.filter(|position| position.len() <= MAX_POSITION_BYTES);
+    Operation { kind: Some(Kind::Upsert(UNREADABLE)), position: position.unwrap_or_default() }.encode_to_vec()
 }
 
 fn too_long(what: &str, max: usize) -> Fault {
@@ -119,7 +170,7 @@ fn too_long(what: &str, max: usize) -> Fault {
     Fault::new(Reason::InvalidArgument, "", message)
 }
 
-/// As few messages as there must be, each with so many bytes at most.
+/// Packs items into as few messages as possible, of at most `max` bytes each.
 fn packed(items: impl Iterator<Item = Bytes>, max: usize) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut room = 0;
@@ -152,18 +203,29 @@ fn frames(parts: impl IntoIterator<Item = Part>, max: usize) -> Result<Bytes, St
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::contract::pool;
+    use super::super::contract::message;
+    use super::super::reader;
     use super::*;
     use crate::proto::{Document, IngestRequest};
 
+    fn operations() -> Item {
+        Item::Operation(reader::Operation::new(message("Operation")).unwrap())
+    }
+
+    fn line(json: &str) -> Line {
+        Line::Whole(Bytes::copy_from_slice(json.as_bytes()))
+    }
+
     #[test]
     fn a_part_is_a_message_of_the_contract() {
-        let item = Item::Message(pool().get_message_by_name("splade.v1.Document").unwrap());
-        let line = Line::Whole(Bytes::from_static(br#"{"id": {"num": 7}, "text": "a"}"#));
-        let part = Part { options: Some(Bytes::new()), items: vec![item.read(line, 1_000).unwrap()] };
+        let item = operations().read(&line(r#"{"id": 7, "text": "a"}"#), 1_000).unwrap();
+        let part = Part { options: Some(Bytes::new()), items: vec![item] };
         let request = IngestRequest::decode(part.encode_to_vec().as_slice()).unwrap();
         assert!(request.options.is_some());
-        let document = Document::decode(request.documents[0].clone()).unwrap();
+        let Some(Kind::Upsert(document)) = Operation::decode(request.operations[0].clone()).unwrap().kind else {
+            panic!("{request:?}")
+        };
+        let document = Document::decode(document).unwrap();
         assert_eq!(
             (document.text.as_str(), document.id.unwrap().kind),
             ("a", Some(crate::proto::document_id::Kind::Num(7)))
@@ -171,9 +233,26 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_a_bad_line_can_not_be_read() {
+    fn placeholders_can_not_be_read_and_keep_the_position() {
         Document::decode(UNREADABLE).unwrap_err();
         str::from_utf8(&UNREADABLE).unwrap_err();
+        let long = format!("{{\"position\": \"{}\", \"upsert\": 7}}", "7".repeat(MAX_POSITION_BYTES + 1));
+        for (json, position) in [
+            (r#"{"upsert": {"txt": "a"}, "position": "0/16B3748"}"#, "0/16B3748"),
+            (r#"{"position": "7", "text": "a"}"#, "7"),
+            (r#"{"position": 7, "upsert": {}}"#, ""),
+            (r#"{"position": "7", "upsert": }"#, ""),
+            (r#"["7"]"#, ""),
+            ("nonsense", ""),
+            (&long, ""),
+        ] {
+            let Unreadable { fault, placeholder } = operations().read(&line(json), 1_000).unwrap_err();
+            assert_eq!(fault.reason, Reason::MalformedDocument, "{json}");
+            let operation = Operation::decode(placeholder).unwrap();
+            assert_eq!((&*operation.position, operation.kind), (position, Some(Kind::Upsert(UNREADABLE))), "{json}");
+        }
+        let Unreadable { fault, placeholder } = Item::Text.read(&line("7"), 1_000).unwrap_err();
+        assert_eq!((fault.reason, placeholder), (Reason::InvalidArgument, UNREADABLE));
     }
 
     proptest! {

@@ -1,16 +1,20 @@
-//! The bytes that a message is on the wire to JSON, in one pass, for the same reason as [`super::reader`] is one.
+//! The wire format to JSON, in one pass, for the same reason as [`super::reader`].
 //!
-//! Field names are as they are in the contract; fields that have their default are there; 64-bit integers are numbers.
+//! Field names are those of the contract, and fields that have their default are present. 64-bit integers are numbers
+//! up to ±(2^53 - 1), which JavaScript reads exactly, and strings of digits beyond.
+
+mod well_known;
 
 use prost::DecodeError;
 use prost::encoding::{WireType, decode_key, decode_varint};
 use prost_reflect::{Kind, MessageDescriptor};
 use serde::Serialize;
 
-use super::payload::{is_hidden, json_field};
+use super::json::MAX_SAFE_INTEGER;
+use super::payload::{has_inexact_fields, is_hidden, json_field, write_payload};
 use super::wire_type::{is_packed, wire_type};
 
-/// What can't be written: bytes that are no such message, which no service sends.
+/// Bytes that are not the message, which no service sends.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritable {
     #[error(transparent)]
@@ -23,7 +27,7 @@ pub enum Unwritable {
 
 type Written = Result<(), Unwritable>;
 
-/// A field's value as it comes.
+/// The value of a field.
 #[derive(Debug, Clone, Copy)]
 enum Wire<'a> {
     Varint(u64),
@@ -32,7 +36,7 @@ enum Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    /// Cuts one off.
+    /// Takes a value from the beginning of `wire`.
     fn take(kind: WireType, wire: &mut &'a [u8]) -> Result<Self, Unwritable> {
         let mut cut = |length: usize| {
             let (now, later) = wire.split_at_checked(length).ok_or(Unwritable::Broken)?;
@@ -67,7 +71,7 @@ impl<'a> Wire<'a> {
     }
 }
 
-/// All fields of a message, in the order in which they come.
+/// Returns the fields of a message in their order.
 fn fields(mut wire: &[u8]) -> Result<Vec<(u32, Wire<'_>)>, Unwritable> {
     let mut fields = Vec::new();
     while !wire.is_empty() {
@@ -77,16 +81,19 @@ fn fields(mut wire: &[u8]) -> Result<Vec<(u32, Wire<'_>)>, Unwritable> {
     Ok(fields)
 }
 
-/// Appends to `json` the message that `wire` is.
+/// Appends a message to `json`.
 ///
 /// # Errors
-/// If it is no such message.
+/// If `wire` is not that message.
 pub fn write(descriptor: &MessageDescriptor, wire: &[u8], json: &mut Vec<u8>) -> Written {
+    if let Some(written) = well_known::write(descriptor.full_name(), wire, json) {
+        return written;
+    }
     let all = fields(wire)?;
     let mut separator = b'{';
+    let mut inexact = Vec::new();
     for field in descriptor.fields().filter(|field| !is_hidden(field)) {
         if let Some(text) = json_field(&field) {
-            // It is JSON already.
             let text =
                 all.iter().rfind(|(number, _)| *number == text.number()).map_or(&[][..], |(_, text)| text.bytes());
             if !text.is_empty() {
@@ -94,8 +101,16 @@ pub fn write(descriptor: &MessageDescriptor, wire: &[u8], json: &mut Vec<u8>) ->
                 separator = b',';
                 self::text(field.name(), json)?;
                 json.push(b':');
-                json.extend_from_slice(utf8(text)?.as_bytes());
+                inexact = write_payload(utf8(text)?, json);
             }
+            continue;
+        }
+        // Fields come in the order of their numbers: the payload was before it.
+        if has_inexact_fields(&field) {
+            json.push(separator);
+            separator = b',';
+            text(field.name(), json)?;
+            json.extend_from_slice(format!(":[{}]", inexact.join(",")).as_bytes());
             continue;
         }
         let mut of_field = all.iter().filter(|(number, _)| *number == field.number()).map(|(_, value)| *value);
@@ -120,6 +135,15 @@ pub fn write(descriptor: &MessageDescriptor, wire: &[u8], json: &mut Vec<u8>) ->
     }
     json.push(b'}');
     Ok(())
+}
+
+/// Returns whether a message has a field that is a message itself.
+///
+/// # Errors
+/// If `wire` is not a message.
+pub fn has_message(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<bool, Unwritable> {
+    let is_message = |number| descriptor.get_field(number).is_some_and(|field| field.kind().as_message().is_some());
+    Ok(fields(wire)?.into_iter().any(|(number, _)| is_message(number)))
 }
 
 fn default(kind: &Kind) -> Wire<'static> {
@@ -183,14 +207,21 @@ fn one(kind: &Kind, value: Wire<'_>, json: &mut Vec<u8>) -> Written {
             Some(value) => text(value.name(), json),
             None => put(&(number as i32), json),
         },
-        Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => put(&number, json),
+        Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => integer(number.into(), json),
         Kind::Int32 | Kind::Sfixed32 => put(&(number as i32), json),
-        Kind::Int64 | Kind::Sfixed64 => put(&number.cast_signed(), json),
-        Kind::Sint32 | Kind::Sint64 => put(&((number >> 1).cast_signed() ^ -((number & 1).cast_signed())), json),
+        Kind::Int64 | Kind::Sfixed64 => integer(number.cast_signed().into(), json),
+        Kind::Sint32 | Kind::Sint64 => {
+            integer(((number >> 1).cast_signed() ^ -((number & 1).cast_signed())).into(), json)
+        }
     }
 }
 
-/// What is not finite is a string.
+/// Integers that JavaScript would round are strings.
+fn integer(value: i128, json: &mut Vec<u8>) -> Written {
+    if value.unsigned_abs() <= MAX_SAFE_INTEGER.into() { put(&value, json) } else { text(&value.to_string(), json) }
+}
+
+/// Numbers that are not finite are strings.
 fn float(value: f64, written: &impl Serialize, json: &mut Vec<u8>) -> Written {
     match value {
         _ if value.is_finite() => put(written, json),

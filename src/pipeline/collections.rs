@@ -14,11 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::store_fault;
 use crate::model::{Model, Models};
 use crate::store::{CollectionInfo, StoreError, VectorStore};
-use crate::types::{CollectionSpec, Fault, Reason};
+use crate::types::{CollectionSpec, Fault, Fingerprint, Reason};
 
 /// How long a collection is taken to be as it was. A search would else ask the store twice.
 const FRESH: Duration = Duration::from_secs(5);
@@ -65,7 +66,7 @@ impl ModelChoice<'_> {
                      if you know that model `{}` wrote it",
                     model.name
                 );
-                Err(Fault::new(Reason::FingerprintMismatch, "model", message))
+                Err(mismatch(message, name, spec, model))
             }
             (Accept::SameEncoder, Some(writer)) if *writer != model.fingerprint => {
                 let message = format!(
@@ -73,11 +74,39 @@ impl ModelChoice<'_> {
                      use the model that wrote it, or another collection, or set ignore_fingerprint if you know better",
                     spec.model, model.name, model.fingerprint
                 );
-                Err(Fault::new(Reason::FingerprintMismatch, "model", message))
+                Err(mismatch(message, name, spec, model))
             }
             _ => Ok(()),
         }
     }
+}
+
+fn mismatch(message: String, name: &str, spec: &CollectionSpec, model: &Model) -> Fault {
+    let (writer, fingerprint) = (spec.fingerprint.as_ref(), model.fingerprint.to_string());
+    Fault::new(Reason::FingerprintMismatch, "model", message).with_metadata([
+        ("collection", name),
+        ("collection_model", &spec.model),
+        ("collection_fingerprint", writer.map_or("", |Fingerprint(hash)| hash)),
+        ("model", &model.name),
+        ("model_fingerprint", &fingerprint),
+    ])
+}
+
+/// Checks that a collection is the one that a client expects, if it expects one.
+///
+/// # Errors
+/// If it was deleted and created again.
+pub fn check_incarnation(info: &CollectionInfo, expected: &str) -> Result<(), Fault> {
+    let CollectionInfo { name, spec: CollectionSpec { incarnation, .. }, .. } = info;
+    if expected.is_empty() || expected == incarnation {
+        return Ok(());
+    }
+    let message = format!(
+        "collection `{name}` has the incarnation `{incarnation}`: it was deleted and created again, or the alias was moved; \
+         what was confirmed before is not in it, so ingest all of it again"
+    );
+    let fault = Fault::new(Reason::IncarnationMismatch, "expected_incarnation", message);
+    Err(fault.with_metadata([("collection", name), ("incarnation", incarnation), ("expected_incarnation", expected)]))
 }
 
 /// A collection to search in.
@@ -134,14 +163,12 @@ impl Collections {
         Ok(Opened { name, spec, model })
     }
 
-    /// Creates a collection as `spec` says, to be written by `model`. If another call was quicker, that one's options count.
+    /// Creates a collection. If another call was quicker, that one's options count.
     ///
     /// # Errors
     /// If the store fails, or refuses.
-    pub async fn create(&self, name: &str, model: &Model, spec: CollectionSpec) -> Result<CollectionInfo, Fault> {
-        let fingerprint = Some(model.fingerprint.clone());
-        let spec = CollectionSpec { model: model.name.clone(), fingerprint, ..spec };
-        match self.store.create_collection(name, &spec).await {
+    pub async fn create(&self, name: &str, spec: CollectionSpec) -> Result<CollectionInfo, Fault> {
+        match self.create_new(name, spec.clone()).await {
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
             Err(error @ StoreError::InvalidOption { .. }) => {
                 return Err(store_fault(error).within("collection_options"));
@@ -154,12 +181,29 @@ impl Collections {
         Ok(info)
     }
 
+    /// Creates a collection that must not exist.
+    ///
+    /// # Errors
+    /// If it does; if the store fails, or refuses.
+    pub async fn create_new(&self, name: &str, spec: CollectionSpec) -> Result<(), StoreError> {
+        let spec = CollectionSpec { incarnation: Uuid::new_v4().to_string(), ..spec };
+        self.store.create_collection(name, &spec).await
+    }
+
     /// Completes an existing collection for a client that would have created it as `spec` says.
     ///
     /// # Errors
     /// If the store fails, or refuses.
     pub async fn complete(&self, info: &CollectionInfo, spec: &CollectionSpec) -> Result<(), Fault> {
         self.store.complete_collection(info, spec).await.map_err(store_fault)
+    }
+
+    /// All collections of the store, ordered by name.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn list(&self) -> Result<Vec<CollectionInfo>, Fault> {
+        self.store.collections().await.map_err(store_fault)
     }
 
     /// A collection as it stands.

@@ -39,6 +39,11 @@ impl<K, T> Finalizer<K, T> {
         self.pending.as_ref().is_none_or(|pending| pending.slot.is_abandoned())
     }
 
+    /// Which item it is; `None` when it is answered.
+    pub fn key(&self) -> Option<&K> {
+        self.pending.as_ref().map(|pending| &pending.key)
+    }
+
     /// Answers.
     pub fn finish(mut self, outcome: Result<T, Fault>) {
         self.answer(outcome);

@@ -1,32 +1,61 @@
-//! One client's documents on their way into one collection.
+//! One client's operations on their way into one collection.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::route::{Admitted, Route};
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::route::{Admitted, Batches, Route};
 use super::screen::Screen;
-use super::writer::BatchKey;
+use super::writer::{BatchKey, Job, RemoveJob};
 use super::{Pipeline, ResultReceiver, Ticket, Tickets, Urgency};
 use crate::model::Model;
 use crate::types::{
     CollectionSpec, Distance, Document, DocumentId, Fault, LongText, Pruned, Pruning, Reason, Recipe, normalize_extreme,
 };
 
-/// Which document of a stream.
+/// A change of one document.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DocumentKey {
-    /// Its number, from 1.
-    pub sequence: u64,
-    /// Its id; `None` if it could not be read.
-    pub id: Option<DocumentId>,
+pub enum Change {
+    /// Encode it and store it, in place of the document of its id.
+    Upsert(Document),
+    /// Delete the document of this id; with a version, only if the stored one is older or has none.
+    Delete { id: DocumentId, version: Option<i64> },
 }
 
-/// What became of a document that is stored.
+/// An operation as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// Its bytes on the wire.
+    pub bytes: usize,
+    /// Its position at its source; empty if it has none.
+    pub position: String,
+    pub change: Result<Change, Unreadable>,
+}
+
+/// Which operation of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OperationKey {
+    /// Its number, from the first sequence of its stream.
+    pub sequence: u64,
+    /// Its document's id; `None` if it could not be read.
+    pub id: Option<DocumentId>,
+    /// Its position at its source; empty if it has none.
+    pub position: String,
+}
+
+/// What an operation did to its document.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stored {
     /// The store confirmed the write.
     Indexed(Indexed),
     /// It was stored already, as it would be stored again.
     Unchanged,
+    /// The store confirmed that it is deleted.
+    Deleted,
+    /// The store has a version of it that is not older, and keeps that.
+    Superseded,
 }
 
 /// An indexed document.
@@ -43,7 +72,7 @@ pub struct Indexed {
     pub pruned: Pruned,
 }
 
-/// A document that can't be indexed, as far as it could be read.
+/// An operation that can't be applied, as far as it could be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unreadable {
     pub id: Option<DocumentId>,
@@ -56,31 +85,32 @@ pub struct IngestOptions {
     pub model: Arc<Model>,
     /// The collection's own name.
     pub collection: String,
-    /// The name that the client has for it, perhaps an alias: what ids are made of where documents have none.
-    pub named: String,
     pub spec: CollectionSpec,
     pub long_text: LongText,
     pub pruning: Pruning,
     /// The payload field that keeps the text; empty to keep none.
-    pub text_key: String,
+    pub text_field: String,
     /// The most points of one upsert.
     pub batch_points: usize,
     /// Whether documents that are stored already, as they would be stored again, are left as they are.
     pub skip_unchanged: bool,
+    /// Sequence number of the first operation, at least 1.
+    pub first_sequence: u64,
 }
 
-/// The results of a client's documents.
-pub type Results = ResultReceiver<DocumentKey, Stored>;
+/// The results of a client's operations.
+pub type Results = ResultReceiver<OperationKey, Stored>;
 
-/// One client's documents on their way.
+/// One client's operations on their way.
 #[derive(Debug)]
 pub struct Ingest {
     route: Arc<Route>,
     recipe: Recipe,
     screen: Option<Screen>,
-    /// Room for its documents and their results.
-    pub tickets: Tickets<DocumentKey, Stored>,
-    sequence: u64,
+    /// Room for its operations and their results.
+    pub tickets: Tickets<OperationKey, Stored>,
+    /// Sequence number of the last operation that was read; one less than the first if there is none.
+    read_through: Arc<AtomicU64>,
 }
 
 impl Ingest {
@@ -88,48 +118,68 @@ impl Ingest {
         let slots = pipeline.inner.documents.of(urgency).max_documents();
         let (tickets, results) = pipeline.inner.documents.tickets(urgency);
         let writer = pipeline.writer(&options.collection);
-        let batch =
-            Arc::new(BatchKey { vector_name: options.spec.vector_name.clone(), max_points: options.batch_points });
-        let IngestOptions { model, long_text, pruning, text_key, skip_unchanged, .. } = &options;
-        let recipe = Recipe::new(&model.fingerprint, *long_text, *pruning, text_key);
+        let batch = BatchKey {
+            vector_name: options.spec.vector_name.clone(),
+            max_points: options.batch_points,
+            versioned: false,
+        };
+        let IngestOptions { model, long_text, pruning, text_field, skip_unchanged, .. } = &options;
+        let recipe = Recipe::new(&model.fingerprint, *long_text, *pruning, text_field);
         let skip_unchanged = *skip_unchanged;
-        let route = Arc::new(Route { pipeline, urgency, options: Arc::new(options), writer, batch });
+        let read_through = Arc::new(AtomicU64::new(options.first_sequence.saturating_sub(1)));
+        let flush_through = AtomicU64::new(0);
+        let route = Arc::new(Route {
+            pipeline,
+            urgency,
+            options: Arc::new(options),
+            writer,
+            batches: Batches::new(batch),
+            flush_through,
+        });
         let screen = skip_unchanged.then(|| Screen::start(Arc::clone(&route), slots));
-        (Self { route, recipe, screen, tickets, sequence: 0 }, results)
+        (Self { route, recipe, screen, tickets, read_through }, results)
     }
 
-    /// The client's name for the collection that the documents go into.
-    pub fn named(&self) -> &str {
-        &self.route.options.named
+    /// Returns the counter of what was read: the sequence number of the last operation.
+    pub fn read_through(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.read_through)
     }
 
-    /// Sends a document of `bytes` bytes on its way, or answers for it at once. Waits for room for its bytes, for earlier
-    /// changes of the same id, whoever made them, and for a slot in the lane.
+    /// Has the operations that were submitted so far written without waiting for a batch to fill.
+    pub fn flush(&self) {
+        self.route.flush_through.store(self.read_through.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.route.writer.flush_now();
+    }
+
+    /// Sends an operation on its way, or answers for it at once. Waits for room for its bytes, for earlier changes of the
+    /// same id, whoever made them, and for a slot in the lane.
     ///
     /// # Errors
     /// If the pipeline is closed.
-    pub async fn submit(
-        &mut self,
-        ticket: Ticket<DocumentKey, Stored>,
-        bytes: usize,
-        document: Result<Document, Unreadable>,
-    ) -> Result<(), Fault> {
-        self.sequence += 1;
-        let sequence = self.sequence;
-        let checked = document.and_then(|document| self.check(document));
+    pub async fn submit(&mut self, ticket: Ticket<OperationKey, Stored>, submission: Submission) -> Result<(), Fault> {
+        let Submission { bytes, position, change } = submission;
+        let sequence = self.read_through.fetch_add(1, Ordering::Relaxed) + 1;
+        let checked = change.and_then(|change| match change {
+            Change::Upsert(document) => self.check(document).map(Change::Upsert),
+            delete @ Change::Delete { .. } => Ok(delete),
+        });
         let id = match &checked {
-            Ok(document) => Some(document.id.clone()),
+            Ok(Change::Upsert(document)) => Some(document.id.clone()),
+            Ok(Change::Delete { id, .. }) => Some(id.clone()),
             Err(unreadable) => unreadable.id.clone(),
         };
-        let finalizer = ticket.redeem(DocumentKey { sequence, id }, bytes).await?;
-        let document = match checked {
-            Ok(document) => document,
-            Err(unreadable) => {
+        let point_id = id.as_ref().map(DocumentId::point_id);
+        let finalizer = ticket.redeem(OperationKey { sequence, id, position }, bytes).await?;
+        let (change, point_id) = match (checked, point_id) {
+            (Ok(change), Some(point_id)) => (change, point_id),
+            // Every change has an id.
+            (Ok(_), None) => return Ok(()),
+            (Err(unreadable), _) => {
                 finalizer.finish(Err(unreadable.fault));
                 return Ok(());
             }
         };
-        let mut claim = self.route.writer.ids.join(document.id.point_id());
+        let mut claim = self.route.writer.ids.join(point_id);
         if claim.must_wait() {
             self.route.writer.flush_now();
             tokio::select! {
@@ -139,14 +189,25 @@ impl Ingest {
                 () = self.tickets.abandoned() => return Ok(()),
             }
         }
+        let document = match change {
+            Change::Upsert(document) => document,
+            Change::Delete { version, .. } => {
+                let (since, span) = (Instant::now(), Span::current());
+                let job = RemoveJob { id: point_id, version, since, span, finalizer, claim };
+                // There is room for every operation that holds a permit.
+                let _sent = self.route.writer.send(Job::Remove(job));
+                return Ok(());
+            }
+        };
         let digest = self.recipe.digest(&document);
         let admitted = Admitted { document, digest, bytes, finalizer, claim };
+        // What a version says goes before what the content says.
         match &self.screen {
-            None => self.route.encode(admitted).await,
-            Some(screen) => {
+            Some(screen) if admitted.document.version.is_none() => {
                 screen.send(admitted);
                 Ok(())
             }
+            _ => self.route.encode(admitted).await,
         }
     }
 
@@ -179,10 +240,10 @@ impl Ingest {
 
     /// The text is kept in the payload, and must not replace what the client has there.
     fn check_payload(&self, document: &Document) -> Option<(Reason, String, String)> {
-        let key = &self.route.options.text_key;
+        let key = &self.route.options.text_field;
         let own = document.payload.get(key).filter(|_| !key.is_empty())?;
         let message =
-            "the text is kept under this name; rename the field, or set text_key to another name or to nothing";
+            "the text is kept under this name; rename the field, or set text_field to another name or to none";
         let differs = own.as_str() != Some(&document.text);
         differs.then(|| (Reason::InvalidArgument, format!("payload.{key}"), message.to_owned()))
     }

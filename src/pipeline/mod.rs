@@ -40,11 +40,11 @@ use std::thread::JoinHandle;
 
 use metrics::{counter, gauge, histogram};
 
-pub use collections::{Accept, Collections, ModelChoice, Opened};
+pub use collections::{Accept, Collections, ModelChoice, Opened, check_incarnation};
 pub use encode::{Encode, EncodeOptions, Vectors};
 pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig, Took};
 pub use finalizer::{Finalizer, Finished};
-pub use ingest::{DocumentKey, Indexed, Ingest, IngestOptions, Results, Stored, Unreadable};
+pub use ingest::{Change, Indexed, Ingest, IngestOptions, OperationKey, Results, Stored, Submission, Unreadable};
 pub use lane::{Lane, Queued};
 pub use progress::Progress;
 pub use result_slots::{Slot, StallClock};
@@ -296,7 +296,7 @@ pub fn store_fault(error: StoreError) -> Fault {
         StoreError::CollectionNotFound(_) => {
             (Reason::CollectionNotFound, "collection", "; ingest with create_collection to make it")
         }
-        StoreError::AlreadyExists(_) => (Reason::IncompatibleCollection, "collection", "; use another name"),
+        StoreError::AlreadyExists(_) => (Reason::CollectionExists, "collection", "; use another name"),
         StoreError::InvalidOption { option, .. } => (Reason::InvalidArgument, *option, ""),
         StoreError::Refused(_) => (Reason::StoreRefused, "", ""),
         StoreError::Denied(_) => (Reason::Internal, "", "; the operator must check the service's API key"),

@@ -1,32 +1,71 @@
-//! How far a stream has come.
+//! How far a stream has come: from where a client can resume it.
 
 use std::collections::BTreeMap;
 
-/// Follows the sequence numbers of a stream, which finish in any order.
-#[derive(Debug, Default)]
+/// Follows the sequence numbers of a stream, whose results come in any order.
+#[derive(Debug)]
 pub struct Progress {
+    /// Every number up to and including this one is final.
     through: u64,
-    /// Finished numbers with a gap before them, as ranges: the first of each, and the last. In each gap is an item in
-    /// flight, so there are never more ranges than permits, however many items finish while an early one waits.
-    ahead: BTreeMap<u64, u64>,
+    /// The position of that operation.
+    position: String,
+    /// Ranges of final numbers with a gap before them, by the first of each. In each gap is an operation in flight, so
+    /// there are never more ranges than permits, however many results come while an early one waits.
+    ahead: BTreeMap<u64, Range>,
+    /// The lowest number that failed. Nothing behind it counts: it must be sent again.
+    failed: Option<u64>,
+}
+
+/// The end of a range of final numbers.
+#[derive(Debug)]
+struct Range {
+    last: u64,
+    /// The position of the last operation.
+    position: String,
 }
 
 impl Progress {
-    /// Takes note that an item has its result.
-    pub fn finish(&mut self, sequence: u64) {
-        let last = self.ahead.remove(&(sequence + 1)).unwrap_or(sequence);
-        let before = self.ahead.range(..sequence).next_back();
-        let first = before.filter(|(_, last)| **last + 1 == sequence).map_or(sequence, |(first, _)| *first);
-        if first == self.through + 1 {
-            self.through = last;
-        } else {
-            self.ahead.insert(first, last);
+    /// Starts a stream whose first operation has this number.
+    pub fn new(first_sequence: u64) -> Self {
+        Self {
+            through: first_sequence.saturating_sub(1),
+            position: String::new(),
+            ahead: BTreeMap::new(),
+            failed: None,
         }
     }
 
-    /// The highest number such that it and all before it, from 1, have their results.
+    /// Notes the result of an operation: durable, or rejected for good.
+    pub fn finish(&mut self, sequence: u64, position: String) {
+        if self.failed.is_some_and(|failed| failed < sequence) {
+            return;
+        }
+        let range = self.ahead.remove(&(sequence + 1)).unwrap_or(Range { last: sequence, position });
+        let before = self.ahead.range(..sequence).next_back();
+        let first = before.filter(|(_, before)| before.last + 1 == sequence).map_or(sequence, |(first, _)| *first);
+        if first == self.through + 1 {
+            (self.through, self.position) = (range.last, range.position);
+        } else {
+            self.ahead.insert(first, range);
+        }
+    }
+
+    /// Notes that an operation failed and is to be sent again.
+    pub fn fail(&mut self, sequence: u64) {
+        let failed = self.failed.map_or(sequence, |failed| failed.min(sequence));
+        self.failed = Some(failed);
+        // No range spans a number that has failed.
+        drop(self.ahead.split_off(&failed));
+    }
+
+    /// Returns the highest number such that it and all before it are final, or one less than the first number.
     pub fn through(&self) -> u64 {
         self.through
+    }
+
+    /// Returns the position of the operation [`Self::through`]; empty if it has none.
+    pub fn position(&self) -> &str {
+        &self.position
     }
 }
 
@@ -39,20 +78,28 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Law: `through` is the length of the finished prefix, at every moment.
+        /// Law: at every moment `through` ends the longest prefix of final results, and never passes a failed one.
         #[test]
-        fn is_the_finished_prefix(order in Just((1u64..40).collect::<Vec<_>>()).prop_shuffle()) {
-            let mut progress = Progress::default();
-            let mut finished = BTreeSet::new();
-            for sequence in order {
-                progress.finish(sequence);
-                finished.insert(sequence);
-                let prefix = (1..).take_while(|number| finished.contains(number)).count() as u64;
-                prop_assert_eq!(progress.through(), prefix);
-                let gaps = finished.iter().filter(|number| !finished.contains(&(*number - 1))).count();
-                prop_assert!(progress.ahead.len() <= gaps);
+        fn is_the_final_prefix(
+            order in Just((0u64..40).collect::<Vec<_>>()).prop_shuffle(),
+            failing in prop::collection::btree_set(0u64..40, 0..3),
+            first in 1u64..1_000,
+        ) {
+            let mut progress = Progress::new(first);
+            let mut done = BTreeSet::new();
+            for offset in order {
+                if failing.contains(&offset) {
+                    progress.fail(first + offset);
+                } else {
+                    progress.finish(first + offset, offset.to_string());
+                    done.insert(offset);
+                }
+                let prefix = (0..).take_while(|offset| done.contains(offset)).count() as u64;
+                prop_assert_eq!(progress.through(), first - 1 + prefix);
+                let position = prefix.checked_sub(1).map(|last| last.to_string()).unwrap_or_default();
+                prop_assert_eq!(progress.position(), position);
+                prop_assert!(progress.ahead.len() <= 40);
             }
-            prop_assert!(progress.ahead.is_empty());
         }
     }
 }

@@ -1,17 +1,21 @@
 //! A document's way when it is under way: to the encoder threads, and from there to the writer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 use tracing::Span;
 
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::in_flight_ids::Claim;
-use super::ingest::{DocumentKey, Indexed, IngestOptions, Stored};
-use super::writer::{BatchKey, Receipt, WriteJob, WriterHandle};
+use super::ingest::{Indexed, IngestOptions, OperationKey, Stored};
+use super::writer::{BatchKey, Job, Receipt, WriteJob, WriterHandle};
 use super::{Finalizer, Pipeline, Urgency};
 use crate::trace::Origin;
 use crate::types::{Digest, Document, Fault, Point, Role};
+
+/// Maximum number of points per upsert that have a version.
+const MAX_VERSIONED_POINTS: usize = 200;
 
 /// A document with its permit and the duty to answer for it.
 pub struct Admitted {
@@ -19,8 +23,25 @@ pub struct Admitted {
     /// What it will be made of, when it is stored.
     pub digest: Digest,
     pub bytes: usize,
-    pub finalizer: Finalizer<DocumentKey, Stored>,
+    pub finalizer: Finalizer<OperationKey, Stored>,
     pub claim: Claim,
+}
+
+/// Which points a client's own may share an upsert with.
+#[derive(Debug)]
+pub struct Batches {
+    plain: Arc<BatchKey>,
+    versioned: Arc<BatchKey>,
+}
+
+impl Batches {
+    /// As `plain` says; points with a version share upserts with their kind, and fewer of them: each is a condition that the
+    /// store checks against all.
+    pub fn new(plain: BatchKey) -> Self {
+        let max_points = plain.max_points.min(MAX_VERSIONED_POINTS);
+        let versioned = BatchKey { vector_name: plain.vector_name.clone(), max_points, versioned: true };
+        Self { plain: Arc::new(plain), versioned: Arc::new(versioned) }
+    }
 }
 
 /// The way of one client's documents.
@@ -30,8 +51,9 @@ pub struct Route {
     pub urgency: Urgency,
     pub options: Arc<IngestOptions>,
     pub writer: WriterHandle,
-    /// Which points its own may share an upsert with.
-    pub batch: Arc<BatchKey>,
+    pub batches: Batches,
+    /// Documents up to this sequence number don't wait for a batch to fill.
+    pub flush_through: AtomicU64,
 }
 
 impl Route {
@@ -39,11 +61,10 @@ impl Route {
     ///
     /// # Errors
     /// If the pipeline is closed.
-    pub async fn encode(&self, mut admitted: Admitted) -> Result<(), Fault> {
+    pub async fn encode(self: &Arc<Self>, mut admitted: Admitted) -> Result<(), Fault> {
         let text = std::mem::take(&mut admitted.document.text);
         let origin = Origin::here();
-        let (options, writer, batch) = (Arc::clone(&self.options), self.writer.clone(), Arc::clone(&self.batch));
-        let next = Box::new(Write { admitted, options, writer, batch, span: origin.span.clone() });
+        let next = Box::new(Write { admitted, route: Arc::clone(self), span: origin.span.clone() });
         let IngestOptions { ref model, long_text, pruning, .. } = *self.options;
         let (model, role) = (Arc::clone(model), Role::Document);
         let job = EncodeJob { model, role, text, long_text, pruning, origin, next };
@@ -55,9 +76,7 @@ impl Route {
 struct Write {
     /// Its document is without its text, which the encoder has.
     admitted: Admitted,
-    options: Arc<IngestOptions>,
-    writer: WriterHandle,
-    batch: Arc<BatchKey>,
+    route: Arc<Route>,
     span: Span,
 }
 
@@ -67,7 +86,7 @@ impl Continuation for Write {
     }
 
     fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
-        let Self { admitted, options, writer, batch, span } = *self;
+        let Self { admitted, route, span } = *self;
         let Admitted { mut document, digest, bytes, finalizer, claim } = admitted;
         document.text = text;
         let Encoded { vector, tokens, windows, truncated, pruned, took: _ } = match outcome {
@@ -77,9 +96,16 @@ impl Continuation for Write {
         let indexed = Indexed { tokens, windows, truncated, terms: vector.len(), pruned };
         // An index and a weight are four bytes each.
         let bytes = bytes + 8 * vector.len();
-        let point = Point::new(document, vector, &options.text_key).with_digest(digest);
+        let batches = &route.batches;
+        let batch = Arc::clone(if document.version.is_some() { &batches.versioned } else { &batches.plain });
+        let point = Point::new(document, vector, &route.options.text_field).with_digest(digest);
+        let flush_through = route.flush_through.load(Ordering::Relaxed);
+        let flush = finalizer.key().is_some_and(|key| key.sequence <= flush_through);
         let receipt = Receipt { bytes, since: Instant::now(), span, indexed, finalizer, claim };
         // There is room for every document that holds a permit. Were there none, the finalizer would answer as it drops.
-        let _sent = writer.send(WriteJob { point, batch, receipt });
+        let _sent = route.writer.send(Job::Write(WriteJob { point, batch, receipt }));
+        if flush {
+            route.writer.flush_now();
+        }
     }
 }

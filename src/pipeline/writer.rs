@@ -26,7 +26,7 @@ use tracing::Span;
 
 use super::Finalizer;
 use super::in_flight_ids::{Claim, InFlightIds};
-use super::ingest::{DocumentKey, Indexed, Stored};
+use super::ingest::{Indexed, OperationKey, Stored};
 use crate::store::StoreError;
 use crate::types::{Point, PointId};
 pub use registry::Writers;
@@ -50,6 +50,30 @@ pub struct BatchKey {
     pub vector_name: String,
     /// Maximum number of points per upsert.
     pub max_points: usize,
+    /// Whether the points have versions.
+    pub versioned: bool,
+}
+
+/// What a stream sends to a writer.
+#[derive(Debug)]
+pub enum Job {
+    Write(WriteJob),
+    Remove(RemoveJob),
+}
+
+/// A point to delete, and the duty to answer for it. It is the first in the line of its id.
+#[derive(Debug)]
+pub struct RemoveJob {
+    pub id: PointId,
+    /// The version below which the point is deleted; `None` to delete any.
+    pub version: Option<i64>,
+    /// When it came.
+    pub since: Instant,
+    /// The call that it is of.
+    pub span: Span,
+    pub finalizer: Finalizer<OperationKey, Stored>,
+    /// Keeps later changes of the id waiting.
+    pub claim: Claim,
 }
 
 /// A point to write, and the duty to answer for it.
@@ -70,7 +94,7 @@ pub struct Receipt {
     /// The call that it is of.
     pub span: Span,
     pub indexed: Indexed,
-    pub finalizer: Finalizer<DocumentKey, Stored>,
+    pub finalizer: Finalizer<OperationKey, Stored>,
     /// Keeps later changes of the point's id waiting.
     pub claim: Claim,
 }
@@ -101,7 +125,7 @@ pub struct WriterHandle {
 /// The sending ends of a writer's channels.
 #[derive(Debug, Clone)]
 struct Inbox {
-    jobs: mpsc::Sender<WriteJob>,
+    jobs: mpsc::Sender<Job>,
     deletes: mpsc::Sender<DeleteJob>,
     flush_now: Arc<Notify>,
 }
@@ -119,11 +143,11 @@ impl Drop for Lease {
 }
 
 impl WriterHandle {
-    /// Sends a point. Never waits: there is room for every document that can hold a permit.
+    /// Sends a point to write or to delete. Never waits: there is room for every operation that can hold a permit.
     ///
     /// # Errors
     /// Gives the job back if the writer has ended.
-    pub fn send(&self, job: WriteJob) -> Result<(), Box<WriteJob>> {
+    pub fn send(&self, job: Job) -> Result<(), Box<Job>> {
         self.inbox.jobs.try_send(job).map_err(|error| Box::new(error.into_inner()))
     }
 

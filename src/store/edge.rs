@@ -31,7 +31,7 @@ mod simulation;
 mod space;
 mod writer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
@@ -46,8 +46,8 @@ use self::convert::check_sharding;
 use self::engine::Engine;
 use self::files::Folder;
 use self::writer::WriterThread;
-use super::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore};
-use crate::types::{CollectionSpec, Digest, Point, PointId, StoredPoint, check_collection_name};
+use super::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
+use crate::types::{CollectionSpec, Digest, Point, PointId, StoredPoint, check_collection_name, stored_version};
 
 /// How the embedded store works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +145,10 @@ impl EdgeStore {
         .await
     }
 
+    async fn not_older(&self, name: &str, points: Vec<(PointId, i64)>) -> Result<HashSet<PointId>, StoreError> {
+        self.read(name, move |collection| collection.not_older(&points)).await
+    }
+
     /// Reads on a blocking thread, when there is a place.
     async fn read<T: Send + 'static>(
         &self,
@@ -208,6 +212,15 @@ impl VectorStore for EdgeStore {
         }
     }
 
+    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
+        let names: Vec<String> = self.with(|open| open.collections.keys().cloned().collect())?;
+        let mut described = Vec::new();
+        for name in names {
+            described.push(self.read(&name, Collection::info).await?);
+        }
+        Ok(described)
+    }
+
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
         check_collection_name(name).map_err(|fault| StoreError::Refused(fault.message))?;
         check_sharding(&spec.sharding)?;
@@ -235,13 +248,39 @@ impl VectorStore for EdgeStore {
         self.find(name)?.upsert(vector_name, points).await
     }
 
+    /// Nobody else writes to the store, and this process changes each point once at a time: what is read stays so.
+    async fn upsert_newer(
+        &self,
+        name: &str,
+        vector_name: &str,
+        points: &[Point],
+    ) -> Result<HashSet<PointId>, StoreError> {
+        let versions = points.iter().filter_map(|point| Some((point.id, stored_version(&point.payload)?))).collect();
+        let kept = self.not_older(name, versions).await?;
+        let newer: Vec<Point> = points.iter().filter(|point| !kept.contains(&point.id)).cloned().collect();
+        self.upsert(name, vector_name, &newer).await?;
+        Ok(kept)
+    }
+
+    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        let kept = self.not_older(name, points.to_vec()).await?;
+        let older: Vec<PointId> = points.iter().map(|(id, _)| *id).filter(|id| !kept.contains(id)).collect();
+        self.delete(name, &older).await?;
+        Ok(kept)
+    }
+
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
         self.read(name, |collection| collection.search(query)).await
     }
 
-    async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
-        let (vector_name, ids) = (vector_name.to_owned(), ids.to_vec());
-        self.read(name, move |collection| collection.retrieve(&vector_name, &ids)).await
+    async fn retrieve(
+        &self,
+        name: &str,
+        ids: &[PointId],
+        vectors: &WithVectors,
+    ) -> Result<Vec<StoredPoint>, StoreError> {
+        let (vectors, ids) = (vectors.clone(), ids.to_vec());
+        self.read(name, move |collection| collection.retrieve(&ids, &vectors)).await
     }
 
     async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {

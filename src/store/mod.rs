@@ -4,7 +4,7 @@ mod edge;
 mod qdrant;
 pub mod retry;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// Describes a collection; `None` if there is none of that name.
     async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError>;
 
+    /// Describes every collection, ordered by name.
+    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError>;
+
     /// Creates a collection. [`StoreError::AlreadyExists`] if there is one, whoever made it, or an alias of that name.
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError>;
 
@@ -43,11 +46,36 @@ pub trait VectorStore: fmt::Debug + Send + Sync + 'static {
     /// written later, until [`Self::settled`].
     async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError>;
 
+    /// Writes points with versions as [`Self::upsert`] does, each only if the stored one has no version or an older one.
+    /// Returns those that were left as they are, whose stored version is durable. No other change of these points by this
+    /// process may be in flight.
+    async fn upsert_newer(
+        &self,
+        name: &str,
+        vector_name: &str,
+        points: &[Point],
+    ) -> Result<HashSet<PointId>, StoreError> {
+        let _points = (name, vector_name, points);
+        Err(StoreError::Refused("it doesn't compare versions".to_owned()))
+    }
+
+    /// Deletes points as [`Self::delete`] does, each only if the stored one has no version or an older one than given.
+    /// Returns those that were left as they are. No other change of these points by this process may be in flight.
+    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        let _points = (name, points);
+        Err(StoreError::Refused("it doesn't compare versions".to_owned()))
+    }
+
     /// The points of the highest dot products with a query, best first.
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError>;
 
-    /// Points by id, with payload and sparse vector; the ones that are not there are left out.
-    async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError>;
+    /// Points by id, with payload; missing ones are omitted.
+    async fn retrieve(
+        &self,
+        name: &str,
+        ids: &[PointId],
+        vectors: &WithVectors,
+    ) -> Result<Vec<StoredPoint>, StoreError>;
 
     /// Returns the content digest of each point that has one; missing points and points without a digest are omitted,
     /// and so are points whose state a kill of this process would undo.
@@ -104,7 +132,29 @@ pub struct SearchQuery {
     pub offset: usize,
     pub score_threshold: Option<f32>,
     pub with_payload: bool,
-    pub with_vector: bool,
+    /// The vectors to give.
+    pub vectors: WithVectors,
+}
+
+/// Which vectors of points are read with them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WithVectors {
+    /// The name of the sparse vector, if it is.
+    pub sparse: Option<String>,
+    /// The names of dense vectors.
+    pub dense: Vec<String>,
+}
+
+impl WithVectors {
+    /// The sparse vector of this name and no other.
+    pub fn sparse(name: &str) -> Self {
+        Self { sparse: Some(name.to_owned()), dense: Vec::new() }
+    }
+
+    /// Returns the names of all of them.
+    pub fn names(&self) -> Vec<String> {
+        self.sparse.iter().chain(&self.dense).cloned().collect()
+    }
 }
 
 /// Which points to page through.
@@ -114,8 +164,8 @@ pub struct ScrollFrom {
     pub from: Option<PointId>,
     /// How many points to give, at least 1.
     pub limit: usize,
-    /// The dense vectors to give, by name.
-    pub dense: Vec<String>,
+    /// The vectors to give.
+    pub vectors: WithVectors,
 }
 
 /// Points in the order of their ids: numbers first, then UUIDs.

@@ -16,8 +16,9 @@ mod error;
 mod filter;
 mod read;
 mod sharding;
+mod versions;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -31,8 +32,8 @@ use qdrant_client::qdrant::{
 
 pub use self::config::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantUrl};
 use self::connection::Connection;
-use super::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore};
-use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint};
+use super::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
+use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint, VERSION_FIELD, stored_version};
 
 /// How long a server may take to say that it is there.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,6 +66,24 @@ impl QdrantStore {
             info.spec.sharding.keys = sharding::shard_keys(cluster);
         }
         Ok(info)
+    }
+
+    /// Returns the versions of those of these points that have one.
+    async fn versions(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashMap<PointId, i64>, StoreError> {
+        let request = GetPoints {
+            collection_name: name.to_owned(),
+            ids: points.iter().map(|(id, _)| convert::point_id(id)).collect(),
+            with_payload: Some(convert::payload_fields(&[VERSION_FIELD])),
+            shard_key_selector: self.shards(),
+            ..GetPoints::default()
+        };
+        if points.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.get(request)).await?;
+        let found = response.result.into_iter().map(convert::payload_of).collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().filter_map(|(id, payload)| Some((id, stored_version(&payload)?))).collect())
     }
 
     async fn is_sharded_by_key(&self, name: &str) -> Result<bool, StoreError> {
@@ -115,6 +134,28 @@ impl VectorStore for QdrantStore {
             Err(StoreError::CollectionNotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
+        let mut collections = self.connection.collections()?;
+        let response = self.connection.call("", collections.list(ListCollectionsRequest {})).await?;
+        let mut names: Vec<_> = response.collections.into_iter().map(|collection| collection.name).collect();
+        names.sort_unstable();
+        let mut described = Vec::new();
+        for name in names {
+            let request = GetCollectionInfoRequest { collection_name: name.clone() };
+            let description = match self.connection.call(&name, collections.get(request)).await {
+                Ok(response) => self.described(&name, response.result).await,
+                Err(error) => Err(error),
+            };
+            match description {
+                Ok(info) => described.push(info),
+                // It was deleted meanwhile, or has no sparse vector.
+                Err(StoreError::CollectionNotFound(_) | StoreError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(described)
     }
 
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
@@ -168,30 +209,87 @@ impl VectorStore for QdrantStore {
         ensure_applied(response.result)
     }
 
+    /// The condition goes with the upsert, so that it holds against other writers of the collection. What they wrote is read
+    /// before and after.
+    async fn upsert_newer(
+        &self,
+        name: &str,
+        vector_name: &str,
+        points: &[Point],
+    ) -> Result<HashSet<PointId>, StoreError> {
+        versions::check_server(&self.connection).await?;
+        let given = versions::of(points);
+        let stored = self.versions(name, &given).await?;
+        let mut kept = versions::compare(&given, &stored, |stored, given| stored >= given);
+        let newer: Vec<_> = points.iter().filter(|point| !kept.contains(&point.id)).collect();
+        if newer.is_empty() {
+            return Ok(kept);
+        }
+        let written: Vec<_> = given.into_iter().filter(|(id, _)| !kept.contains(id)).collect();
+        let request = UpsertPoints {
+            collection_name: name.to_owned(),
+            wait: Some(true),
+            points: newer.into_iter().map(|point| convert::point(point, vector_name)).collect(),
+            shard_key_selector: self.shards(),
+            update_filter: Some(filter::filter(versions::older(&written))),
+            ..UpsertPoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.upsert(request)).await?;
+        ensure_applied(response.result)?;
+        let stored = self.versions(name, &written).await?;
+        kept.extend(versions::compare(&written, &stored, |stored, written| stored > written));
+        Ok(kept)
+    }
+
+    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        if points.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let older = filter::filter(versions::older(points));
+        let selector = PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Filter(older)) };
+        let request = DeletePoints {
+            collection_name: name.to_owned(),
+            wait: Some(true),
+            points: Some(selector),
+            shard_key_selector: self.shards(),
+            ..DeletePoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.delete(request)).await?;
+        ensure_applied(response.result)?;
+        let stored = self.versions(name, points).await?;
+        Ok(versions::compare(points, &stored, |stored, given| stored >= given))
+    }
+
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
         // Qdrant refuses both.
         if query.vector.is_empty() || query.limit == 0 {
             return Ok(Vec::new());
         }
-        let vector_name = query.vector_name;
         let request = QueryPoints {
             collection_name: name.to_owned(),
             query: Some(convert::query(query.vector)),
-            using: Some(vector_name.clone()),
+            using: Some(query.vector_name),
             filter: query.filter.map(filter::filter),
             // Qdrant passes what is above its threshold; ours is the least score that passes.
             score_threshold: query.score_threshold.map(f32::next_down),
             limit: Some(query.limit as u64),
             offset: Some(query.offset as u64),
-            with_vectors: query.with_vector.then(|| convert::only_vector(&vector_name)),
+            with_vectors: convert::vectors_selector(&query.vectors),
             with_payload: Some(convert::payload_selector(query.with_payload)),
             shard_key_selector: self.shards(),
             ..QueryPoints::default()
         };
-        self.query(name, request, query.with_vector.then_some(vector_name.as_str())).await
+        self.query(name, request, &query.vectors).await
     }
 
-    async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
+    async fn retrieve(
+        &self,
+        name: &str,
+        ids: &[PointId],
+        vectors: &WithVectors,
+    ) -> Result<Vec<StoredPoint>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -199,11 +297,11 @@ impl VectorStore for QdrantStore {
             collection_name: name.to_owned(),
             ids: ids.iter().map(convert::point_id).collect(),
             with_payload: Some(convert::payload_selector(true)),
-            with_vectors: Some(convert::only_vector(vector_name)),
+            with_vectors: convert::vectors_selector(vectors),
             shard_key_selector: self.shards(),
             ..GetPoints::default()
         };
-        self.get(name, request, vector_name).await
+        self.get(name, request, vectors).await
     }
 
     /// Asks all replicas: one that lags behind would answer with the digest of a point that was deleted or replaced
@@ -221,7 +319,7 @@ impl VectorStore for QdrantStore {
         let request = GetPoints {
             collection_name: name.to_owned(),
             ids: ids.iter().map(convert::point_id).collect(),
-            with_payload: Some(convert::payload_fields(&[DIGEST_FIELD])),
+            with_payload: Some(convert::payload_fields(&[DIGEST_FIELD, VERSION_FIELD])),
             read_consistency: Some(read_consistency::Value::Type(ReadConsistencyType::All.into()).into()),
             shard_key_selector: self.shards(),
             ..GetPoints::default()
@@ -246,17 +344,17 @@ impl VectorStore for QdrantStore {
     }
 
     async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
-        let ScrollFrom { from, limit, dense } = from;
+        let ScrollFrom { from, limit, vectors } = from;
         let request = ScrollPoints {
             collection_name: name.to_owned(),
             offset: from.as_ref().map(convert::point_id),
             limit: Some(u32::try_from(limit).unwrap_or(u32::MAX)),
             with_payload: Some(convert::payload_selector(true)),
-            with_vectors: (!dense.is_empty()).then(|| convert::only_vectors(dense)),
+            with_vectors: convert::vectors_selector(&vectors),
             shard_key_selector: self.shards(),
             ..ScrollPoints::default()
         };
-        self.page(name, request).await
+        self.page(name, request, &vectors).await
     }
 
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {

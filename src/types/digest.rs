@@ -8,7 +8,7 @@
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{Document, Fingerprint, LongText, Payload, Pruning};
+use super::{Document, Fingerprint, LongText, Payload, Pruning, VERSION_FIELD};
 
 /// The reserved payload field that keeps a point's digest.
 pub const DIGEST_FIELD: &str = "_splade_digest";
@@ -23,6 +23,10 @@ pub struct Digest(String);
 impl Digest {
     /// The digest that a stored payload has, if any.
     pub fn of_stored(payload: &Payload) -> Option<Self> {
+        // A write without a version takes the stored one away: such a point is never unchanged.
+        if payload.contains_key(VERSION_FIELD) {
+            return None;
+        }
         payload.get(DIGEST_FIELD)?.as_str().map(|digest| Self(digest.to_owned()))
     }
 }
@@ -39,17 +43,18 @@ pub struct Recipe(Sha256);
 
 impl Recipe {
     /// All that decides, beside the document, what is stored.
-    pub fn new(encoder: &Fingerprint, long_text: LongText, pruning: Pruning, text_key: &str) -> Self {
+    pub fn new(encoder: &Fingerprint, long_text: LongText, pruning: Pruning, text_field: &str) -> Self {
         let mut recipe = Sha256::new();
         text(&mut recipe, &encoder.0);
         text(&mut recipe, &encoding(long_text, pruning));
-        text(&mut recipe, text_key);
+        text(&mut recipe, text_field);
         Self(recipe)
     }
 
     /// The digest of the point that a document becomes.
     pub fn digest(&self, document: &Document) -> Digest {
-        let Document { id: _, text: words, payload, dense } = document;
+        // A document with a version is never left as it is for its content.
+        let Document { id: _, text: words, payload, dense, version: _ } = document;
         let mut digest = self.0.clone();
         text(&mut digest, words);
         object(&mut digest, payload);
@@ -147,15 +152,15 @@ mod tests {
     use super::*;
     use crate::types::DocumentId;
 
-    fn recipe(encoder: &str, overlap: usize, max_terms: usize, text_key: &str) -> Recipe {
+    fn recipe(encoder: &str, overlap: usize, max_terms: usize, text_field: &str) -> Recipe {
         let pruning = Pruning { max_terms: Some(max_terms), ..Pruning::default() };
-        Recipe::new(&Fingerprint(encoder.to_owned()), LongText::Window { overlap }, pruning, text_key)
+        Recipe::new(&Fingerprint(encoder.to_owned()), LongText::Window { overlap }, pruning, text_field)
     }
 
     fn document(text: &str, payload: Value, dense: &[(&str, &[f32])]) -> Document {
         let Value::Object(payload) = payload else { panic!("no object") };
         let dense: BTreeMap<_, _> = dense.iter().map(|(name, values)| ((*name).to_owned(), values.to_vec())).collect();
-        Document { id: DocumentId::Num(1), text: text.to_owned(), payload, dense }
+        Document { id: DocumentId::Num(1), text: text.to_owned(), payload, dense, version: None }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::digest::{DIGEST_FIELD, Digest};
-use super::{DocumentId, PointId, SparseVector};
+use super::{Condition, DocumentId, FieldTest, Filter, MatchValue, PointId, Range, SparseVector};
 
 /// A JSON object: what is stored beside the vectors.
 pub type Payload = serde_json::Map<String, serde_json::Value>;
@@ -13,10 +13,14 @@ pub const RESERVED_PREFIX: &str = "_splade";
 
 /// The reserved payload field that keeps a [`DocumentId::Key`].
 const KEY_FIELD: &str = "_splade_key";
-/// The reserved payload field that says which field keeps the text, where it is not [`DEFAULT_TEXT_KEY`].
-const TEXT_KEY_FIELD: &str = "_splade_text_key";
+/// The reserved payload field that says which field keeps the text, where it is not [`DEFAULT_TEXT_FIELD`].
+const TEXT_FIELD_NAME: &str = "_splade_text_key";
+/// The reserved payload field that keeps a document's version, and its halves, which stores can compare exactly.
+pub const VERSION_FIELD: &str = "_splade_version";
+const VERSION_HIGH_FIELD: &str = "_splade_version_high";
+const VERSION_LOW_FIELD: &str = "_splade_version_low";
 /// The payload field that keeps a document's text, unless its client asks for another.
-pub const DEFAULT_TEXT_KEY: &str = "text";
+pub const DEFAULT_TEXT_FIELD: &str = "text";
 
 /// One document, valid in all that can be known before it is encoded.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +32,8 @@ pub struct Document {
     pub payload: Payload,
     /// Finite numbers, by vector name.
     pub dense: BTreeMap<String, Vec<f32>>,
+    /// Its version at its source, if it has one.
+    pub version: Option<i64>,
 }
 
 /// A document as a store takes it.
@@ -40,15 +46,48 @@ pub struct Point {
     pub payload: Payload,
 }
 
+/// Returns the version of a stored point, given its payload.
+pub fn stored_version(payload: &Payload) -> Option<i64> {
+    payload.get(VERSION_FIELD)?.as_i64()
+}
+
+/// Returns the condition that a stored point has no version, or an older one. Stores compare numbers as doubles, which don't
+/// hold every version, so the halves are compared.
+pub fn older_than(version: i64) -> Filter {
+    let (high, low) = halves(version);
+    let field = |key: &str, test| Condition::Field { key: key.to_owned(), test };
+    let below = |bound: i64| FieldTest::Number(Range { lt: Some(bound as f64), lte: None, gt: None, gte: None });
+    let same_high = field(VERSION_HIGH_FIELD, FieldTest::Equals(MatchValue::Integer(high)));
+    let lower_half = Filter { must: vec![same_high, field(VERSION_LOW_FIELD, below(low))], ..Filter::default() };
+    Filter {
+        should: vec![
+            Condition::IsEmpty { key: VERSION_FIELD.to_owned() },
+            field(VERSION_HIGH_FIELD, below(high)),
+            Condition::Filter(lower_half),
+        ],
+        ..Filter::default()
+    }
+}
+
+/// The upper 32 bits, signed, and the lower ones, unsigned: pairs are ordered as versions are.
+fn halves(version: i64) -> (i64, i64) {
+    (version >> 32, version & 0xffff_ffff)
+}
+
 impl Point {
-    /// Joins a document and its vector. The payload keeps the text under `text_key`, unless that is empty.
-    pub fn new(document: Document, sparse: SparseVector, text_key: &str) -> Self {
-        let Document { id, text, mut payload, dense } = document;
-        if text_key != DEFAULT_TEXT_KEY {
-            payload.insert(TEXT_KEY_FIELD.to_owned(), text_key.into());
+    /// Joins a document and its vector. The payload keeps the text under `text_field`, unless that is empty.
+    pub fn new(document: Document, sparse: SparseVector, text_field: &str) -> Self {
+        let Document { id, text, mut payload, dense, version } = document;
+        if let Some(version) = version {
+            let (high, low) = halves(version);
+            let fields = [(VERSION_FIELD, version), (VERSION_HIGH_FIELD, high), (VERSION_LOW_FIELD, low)];
+            payload.extend(fields.map(|(name, value)| (name.to_owned(), value.into())));
         }
-        if !text_key.is_empty() {
-            payload.insert(text_key.to_owned(), text.into());
+        if text_field != DEFAULT_TEXT_FIELD {
+            payload.insert(TEXT_FIELD_NAME.to_owned(), text_field.into());
+        }
+        if !text_field.is_empty() {
+            payload.insert(text_field.to_owned(), text.into());
         }
         let point_id = id.point_id();
         if let DocumentId::Key(key) = id {
@@ -78,31 +117,35 @@ pub struct StoredPoint {
     /// The dense vectors that were asked for and that it has, by name.
     pub dense: BTreeMap<String, Vec<f32>>,
     /// The payload field that keeps the text; empty if the text was not kept.
-    pub text_key: String,
+    pub text_field: String,
+    /// Its version, if it has one.
+    pub version: Option<i64>,
     /// The store has a payload that it can't return; `payload` is empty.
     pub payload_unreadable: bool,
 }
 
 impl StoredPoint {
     /// The reserved payload fields, which a store must return even where a caller wants no payload.
-    pub const RESERVED_FIELDS: &[&str] = &[KEY_FIELD, TEXT_KEY_FIELD];
+    pub const RESERVED_FIELDS: &[&str] = &[KEY_FIELD, TEXT_FIELD_NAME, VERSION_FIELD];
 
     /// Makes a point of what a store returned, and takes the reserved fields out of the payload.
     pub fn new(id: PointId, score: f32, mut payload: Payload, sparse: Option<SparseVector>) -> Self {
+        let version = stored_version(&payload);
         let mut take = |field: &str| match payload.remove(field) {
             Some(serde_json::Value::String(text)) => Some(text),
             _ => None,
         };
-        let (key, text_key) = (take(KEY_FIELD), take(TEXT_KEY_FIELD));
+        let (key, text_field) = (take(KEY_FIELD), take(TEXT_FIELD_NAME));
         drop_reserved(&mut payload);
-        let text_key = text_key.unwrap_or_else(|| DEFAULT_TEXT_KEY.to_owned());
+        let text_field = text_field.unwrap_or_else(|| DEFAULT_TEXT_FIELD.to_owned());
         Self {
             id: DocumentId::restore(id, key),
             score,
             payload,
             sparse,
             dense: BTreeMap::new(),
-            text_key,
+            text_field,
+            version,
             payload_unreadable: false,
         }
     }
@@ -121,7 +164,7 @@ impl StoredPoint {
 
     /// The document's text, where it was kept and the payload was asked for.
     pub fn text(&self) -> Option<&str> {
-        self.payload.get(&self.text_key)?.as_str()
+        self.payload.get(&self.text_field)?.as_str()
     }
 }
 
@@ -138,24 +181,36 @@ mod tests {
     proptest! {
         /// Law: what a client gave comes back as it was, whatever the kind of its id and wherever its text is kept.
         #[test]
-        fn a_document_comes_back_as_it_was(key in ".{1,20}", num in any::<u64>(), kind in 0..3, text_key in "(|text|body)") {
+        fn a_document_comes_back_as_it_was(key in ".{1,20}", num in any::<u64>(), kind in 0..3, text_field in "(|text|body)", version in any::<Option<i64>>()) {
             let id = match kind {
                 0 => DocumentId::Num(num),
                 1 => DocumentId::Key(key),
-                _ => DocumentId::derived("collection", &key),
+                _ => DocumentId::made_of(&key),
             };
             let payload = Payload::from_iter([("year".to_owned(), 1967.into())]);
-            let document = Document { id: id.clone(), text: "wing".to_owned(), payload: payload.clone(), dense: BTreeMap::new() };
-            let point = Point::new(document, SparseVector::default(), &text_key);
+            let document = Document { id: id.clone(), text: "wing".to_owned(), payload: payload.clone(), dense: BTreeMap::new(), version };
+            let point = Point::new(document, SparseVector::default(), &text_field);
             prop_assert_eq!(point.id, id.point_id());
             let stored = StoredPoint::new(point.id, 1.0, point.payload, None);
             prop_assert_eq!(&stored.id, &id);
-            prop_assert_eq!(stored.text(), (!text_key.is_empty()).then_some("wing"));
+            prop_assert_eq!(stored.version, version);
+            prop_assert_eq!(stored.text(), (!text_field.is_empty()).then_some("wing"));
             let mut expected = payload;
-            if !text_key.is_empty() {
-                expected.insert(text_key, "wing".into());
+            if !text_field.is_empty() {
+                expected.insert(text_field, "wing".into());
             }
             prop_assert_eq!(stored.payload, expected);
+        }
+    }
+
+    proptest! {
+        /// Law: halves are ordered as versions are, and are exact as doubles.
+        #[test]
+        fn halves_are_ordered_as_versions(a: i64, b: i64) {
+            prop_assert_eq!(halves(a).cmp(&halves(b)), a.cmp(&b));
+            let (high, low) = halves(a);
+            prop_assert_eq!((high as f64 as i64, low as f64 as i64), (high, low));
+            prop_assert_eq!(high << 32 | low, a);
         }
     }
 }

@@ -18,13 +18,22 @@ pub struct Fault {
     pub message: String,
     /// When to try again, where the store or the server said so.
     pub retry_after: Option<Duration>,
+    /// What programs may want to know of the reason, by constant names; see `ErrorReason` in the contract.
+    pub metadata: Vec<(&'static str, String)>,
 }
 
 impl Fault {
     /// What is too long is cut: both texts may repeat what a client or a store wrote.
     pub fn new(reason: Reason, field: impl Into<String>, message: impl Into<String>) -> Self {
         let (field, message) = (cut(field.into(), MAX_FIELD_BYTES), cut(message.into(), MAX_MESSAGE_BYTES));
-        Self { reason, field, message, retry_after: None }
+        Self { reason, field, message, retry_after: None, metadata: Vec::new() }
+    }
+
+    /// Adds metadata for programs.
+    #[must_use]
+    pub fn with_metadata<const N: usize>(mut self, metadata: [(&'static str, &str); N]) -> Self {
+        self.metadata.extend(metadata.map(|(key, value)| (key, cut(value.to_owned(), MAX_FIELD_BYTES))));
+        self
     }
 
     /// The same fault, one level up: `text` in `documents[3]` is `documents[3].text`.
@@ -91,6 +100,12 @@ pub enum Reason {
     ShuttingDown,
     /// A defect of the service or of the store.
     Internal,
+    /// There is a collection of that name.
+    CollectionExists,
+    /// The collection was deleted and created again.
+    IncarnationMismatch,
+    /// The model can't encode the text, and will not.
+    EncodingFailed,
 }
 
 impl Reason {
@@ -117,8 +132,97 @@ impl Reason {
             Self::Starting => "STARTING",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Internal => "INTERNAL",
+            Self::CollectionExists => "COLLECTION_EXISTS",
+            Self::IncarnationMismatch => "INCARNATION_MISMATCH",
+            Self::EncodingFailed => "ENCODING_FAILED",
         }
     }
+
+    /// Returns whether the item itself must change before it is sent again. Otherwise the same item can succeed later:
+    /// after a while, or after somebody has repaired what is wrong.
+    pub const fn blames_item(self) -> bool {
+        match self {
+            Self::InvalidArgument
+            | Self::MalformedDocument
+            | Self::EmptyText
+            | Self::TextTooLong
+            | Self::InvalidVector
+            | Self::UnknownModel
+            | Self::DocumentNotFound
+            | Self::StoreRefused
+            | Self::Unauthenticated
+            | Self::Unimplemented
+            | Self::CollectionExists
+            | Self::EncodingFailed => true,
+            Self::CollectionNotFound
+            | Self::FingerprintMismatch
+            | Self::IncompatibleCollection
+            | Self::IncarnationMismatch
+            | Self::StoreUnavailable
+            | Self::Overloaded
+            | Self::Cancelled
+            | Self::StreamIdle
+            | Self::Starting
+            | Self::ShuttingDown
+            | Self::Internal => false,
+        }
+    }
+
+    /// Returns whether sending the same again can succeed without anybody's help.
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::StoreUnavailable
+            | Self::Overloaded
+            | Self::Cancelled
+            | Self::StreamIdle
+            | Self::Starting
+            | Self::ShuttingDown
+            | Self::Internal => true,
+            Self::InvalidArgument
+            | Self::MalformedDocument
+            | Self::EmptyText
+            | Self::TextTooLong
+            | Self::InvalidVector
+            | Self::UnknownModel
+            | Self::CollectionNotFound
+            | Self::DocumentNotFound
+            | Self::FingerprintMismatch
+            | Self::IncompatibleCollection
+            | Self::StoreRefused
+            | Self::Unauthenticated
+            | Self::Unimplemented
+            | Self::CollectionExists
+            | Self::IncarnationMismatch
+            | Self::EncodingFailed => false,
+        }
+    }
+
+    /// Every reason.
+    pub const ALL: [Self; 23] = [
+        Self::InvalidArgument,
+        Self::MalformedDocument,
+        Self::EmptyText,
+        Self::TextTooLong,
+        Self::InvalidVector,
+        Self::UnknownModel,
+        Self::CollectionNotFound,
+        Self::DocumentNotFound,
+        Self::FingerprintMismatch,
+        Self::IncompatibleCollection,
+        Self::StoreRefused,
+        Self::StoreUnavailable,
+        Self::Overloaded,
+        Self::Cancelled,
+        Self::StreamIdle,
+        Self::Unauthenticated,
+        Self::Unimplemented,
+        Self::Starting,
+        Self::ShuttingDown,
+        Self::Internal,
+        Self::CollectionExists,
+        Self::IncarnationMismatch,
+        Self::EncodingFailed,
+    ];
 }
 
 #[cfg(test)]

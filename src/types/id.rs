@@ -1,12 +1,27 @@
 //! A document's identity: as its client knows it, and as the store does.
 
+use std::fmt;
+
 use uuid::Uuid;
+
+/// The namespace of ids that are made of texts: d5300121-159a-59fa-bccf-5c9ba0a540d7, as the contract says. It is UUIDv5 of
+/// `splade_sidecar.v1.Document` in the namespace of object identifiers.
+const MADE_IDS: Uuid = Uuid::from_u128(0xd530_0121_159a_59fa_bccf_5c9b_a0a5_40d7);
 
 /// The key of a point in a store: what Qdrant takes as an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PointId {
     Num(u64),
     Uuid(Uuid),
+}
+
+impl fmt::Display for PointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Num(num) => num.fmt(f),
+            Self::Uuid(uuid) => uuid.hyphenated().fmt(f),
+        }
+    }
 }
 
 /// A document's id, as its client gave it.
@@ -21,12 +36,10 @@ pub enum DocumentId {
 }
 
 impl DocumentId {
-    /// The id of a document that came without one: UUIDv5 of the collection's name and the text, so that the same
-    /// text sent again is the same point.
-    pub fn derived(collection: &str, text: &str) -> Self {
-        // The namespace is the collection's own, so no pair of name and text can be mistaken for another.
-        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_OID, collection.as_bytes());
-        Self::Uuid(Uuid::new_v5(&namespace, text.as_bytes()))
+    /// The id of a document that came without one: UUIDv5 of the text, so that the same text sent again is the same point,
+    /// under whichever name of whichever collection.
+    pub fn made_of(text: &str) -> Self {
+        Self::Uuid(Uuid::new_v5(&MADE_IDS, text.as_bytes()))
     }
 
     /// The store's key for this id.
@@ -45,5 +58,18 @@ impl DocumentId {
             (None, PointId::Num(num)) => Self::Num(num),
             (None, PointId::Uuid(uuid)) => Self::Uuid(uuid),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// These are stored: were they to change, a text sent again would be a second document.
+    #[test]
+    fn made_ids_stay() {
+        assert_eq!(MADE_IDS, Uuid::new_v5(&Uuid::NAMESPACE_OID, b"splade_sidecar.v1.Document"));
+        let DocumentId::Uuid(id) = DocumentId::made_of("a cat sat on the mat") else { panic!("no UUID") };
+        assert_eq!(id.to_string(), "25d90a98-0371-5163-9168-d6a1fdef17c2");
     }
 }

@@ -92,6 +92,12 @@ pub struct CollectionSpec {
     pub model: String,
     /// The encoder that writes it; `None` if the collection was not made by this service.
     pub fingerprint: Option<Fingerprint>,
+    /// The dtype that the encoder computes in; empty if it was not recorded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub dtype: String,
+    /// Tells this creation of the collection from others of the same name; empty if it was not recorded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub incarnation: String,
     /// Not kept in files: a store that is one has none.
     #[serde(skip, default = "Sharding::single")]
     pub sharding: Sharding,

@@ -3,8 +3,11 @@
 mod aliases;
 mod bad_documents;
 mod collections;
+mod documents;
+mod draining;
 mod encode;
 mod explain;
+mod failed;
 mod filters;
 mod ids;
 mod ingest;
@@ -13,6 +16,9 @@ mod long_texts;
 mod metrics;
 mod models;
 mod nonfinite;
+mod opened;
+mod operations;
+mod paging;
 mod pruning;
 mod refusals;
 mod restart;
@@ -22,16 +28,42 @@ mod sockets;
 mod tei;
 mod traces;
 mod unchanged;
+mod unknown_fields;
+mod versions;
 
-use splade_sidecar::proto::search_request::Query;
-use splade_sidecar::proto::{DocumentId, DocumentResult, DocumentStatus, Hit, SearchRequest, SparseVector};
+use splade_sidecar::proto::{
+    DocumentId, EncodingOptions, Hit, LongText, OperationResult, OperationStatus, Pruning, Query, ReturnOptions,
+    SearchRequest, SparseVector, StoredDocument,
+};
 
+use crate::support::documents::stats;
+use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
 /// A search by text for everything that a test can have stored.
 fn by_text(collection: &str, text: &str) -> SearchRequest {
-    let query = Some(Query::Text(text.to_owned()));
+    let query = Some(text_query(text));
     SearchRequest { collection: collection.to_owned(), query, limit: 1_000, ..Default::default() }
+}
+
+/// A query by text that is encoded like this.
+fn encoded_query(text: &str, encoding: EncodingOptions) -> Option<Query> {
+    Some(Query { encoding: Some(encoding), ..text_query(text) })
+}
+
+/// Only the terms that these rules keep.
+fn pruned(pruning: Pruning) -> EncodingOptions {
+    EncodingOptions { pruning: Some(pruning), ..Default::default() }
+}
+
+/// Long texts as they are handled by this rule.
+fn long_texts(long_text: LongText) -> EncodingOptions {
+    EncodingOptions { long_text: long_text.into(), ..Default::default() }
+}
+
+/// Asks for sparse vectors beside the payload.
+fn with_vectors() -> Option<ReturnOptions> {
+    Some(ReturnOptions { with_sparse_vectors: true, ..Default::default() })
 }
 
 async fn search(sidecar: &Sidecar, request: SearchRequest) -> Vec<Hit> {
@@ -39,7 +71,20 @@ async fn search(sidecar: &Sidecar, request: SearchRequest) -> Vec<Hit> {
 }
 
 fn ids(hits: &[Hit]) -> Vec<DocumentId> {
-    hits.iter().map(|hit| hit.id.clone().unwrap()).collect()
+    hits.iter().map(|hit| hit_id(hit).clone()).collect()
+}
+
+fn hit_document(hit: &Hit) -> &StoredDocument {
+    hit.document.as_ref().unwrap()
+}
+
+fn hit_id(hit: &Hit) -> &DocumentId {
+    hit_document(hit).id.as_ref().unwrap()
+}
+
+/// The sparse vector of a stored document, under the name that collections have by default.
+fn stored_vector(document: &StoredDocument) -> Option<&SparseVector> {
+    document.sparse_vectors.get("splade")
 }
 
 fn dot(a: &SparseVector, b: &SparseVector) -> f32 {
@@ -52,10 +97,10 @@ fn close(a: f32, b: f32) -> bool {
     (a - b).abs() <= 1e-4 * a.abs().max(1.0)
 }
 
-fn assert_indexed(results: &[DocumentResult]) {
+fn assert_indexed(results: &[OperationResult]) {
     for result in results {
-        assert_eq!(result.status(), DocumentStatus::Indexed, "{result:?}");
-        assert_eq!(result.rejection, None);
-        assert!(result.token_count > 2 && result.term_count > 0, "{result:?}");
+        assert_eq!(result.status(), OperationStatus::Indexed, "{result:?}");
+        assert_eq!(result.error, None);
+        assert!(stats(result).token_count > 2 && stats(result).term_count > 0, "{result:?}");
     }
 }

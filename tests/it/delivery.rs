@@ -22,16 +22,15 @@ mod syncs;
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost_types::value::Kind as ValueKind;
-use splade_sidecar::proto::condition::Kind;
-use splade_sidecar::proto::search_request::Query;
-use splade_sidecar::proto::{Condition, Filter, HasIdCondition, Hit, SearchRequest, document_id};
-use splade_sidecar::store::{QdrantStore, VectorStore};
+use splade_sidecar::proto::{Hit, SearchRequest, document_id};
+use splade_sidecar::store::{QdrantStore, VectorStore, WithVectors};
 use splade_sidecar::types::{DocumentId, PointId};
 use tempfile::TempDir;
 
 use crate::support::endpoint::Endpoint;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::queries::{only, text_query};
 use crate::support::remote_stores::config;
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, id};
@@ -65,7 +64,7 @@ async fn remote_process_at(folder: &TempDir, url: &str, flags: &[&str]) -> Proce
 async fn stored(store: &QdrantServer, numbers: impl IntoIterator<Item = u64>) -> BTreeSet<u64> {
     let client = QdrantStore::new(config(&store.url())).unwrap();
     let ids: Vec<PointId> = numbers.into_iter().map(PointId::Num).collect();
-    let found = client.retrieve(COLLECTION, "splade", &ids).await.unwrap();
+    let found = client.retrieve(COLLECTION, &ids, &WithVectors::sparse("splade")).await.unwrap();
     let numbers = found.into_iter().map(|point| match point.id {
         DocumentId::Num(number) => number,
         other => panic!("no document of these tests has the id {other:?}"),
@@ -80,11 +79,10 @@ async fn found(server: Endpoint, numbers: &BTreeSet<u64>) -> BTreeMap<u64, Strin
     let numbers: Vec<u64> = numbers.iter().copied().collect();
     for numbers in numbers.chunks(1_000) {
         let ids = numbers.iter().copied().map(id).collect();
-        let only = Condition { kind: Some(Kind::HasId(HasIdCondition { ids })) };
         let request = SearchRequest {
             collection: COLLECTION.to_owned(),
-            query: Some(Query::Text("document".to_owned())),
-            filter: Some(Filter { must: vec![only], ..Default::default() }),
+            query: Some(text_query("document")),
+            filter: Some(only(ids)),
             limit: 1_000,
             ..Default::default()
         };
@@ -97,11 +95,12 @@ async fn found(server: Endpoint, numbers: &BTreeSet<u64>) -> BTreeMap<u64, Strin
 
 /// A hit's number and text.
 fn read(hit: Hit) -> (u64, String) {
-    let number = match hit.id.unwrap().kind {
+    let document = hit.document.unwrap();
+    let number = match document.id.unwrap().kind {
         Some(document_id::Kind::Num(number)) => number,
         other => panic!("no document of these tests has the id {other:?}"),
     };
-    let text = hit.payload.unwrap().fields.remove("text").unwrap();
+    let text = document.payload.unwrap().fields.remove("text").unwrap();
     let Some(ValueKind::StringValue(text)) = text.kind else { panic!("the text of {number} is {text:?}") };
     (number, text)
 }

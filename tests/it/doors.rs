@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use splade_sidecar::proto::document_id::Kind;
-use splade_sidecar::proto::{DocumentId, ListDocumentsRequest, PayloadFormat, StoredDocument};
+use splade_sidecar::proto::{DocumentId, ListDocumentsRequest, PayloadFormat, ReturnOptions, StoredDocument};
 
 use crate::support::endpoint::Endpoint;
 use crate::support::qdrant_server::QdrantServer;
@@ -30,7 +30,7 @@ async fn stored(server: &Endpoint, collection: &str, format: PayloadFormat) -> V
     let request = ListDocumentsRequest {
         collection: collection.to_owned(),
         page_size: 1_000,
-        payload_format: format.into(),
+        return_options: Some(ReturnOptions { payload_format: format.into(), ..Default::default() }),
         ..ListDocumentsRequest::default()
     };
     let page = server.index().await.list_documents(request).await.unwrap().into_inner();

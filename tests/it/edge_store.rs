@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use serde_json::json;
-use splade_sidecar::store::{EdgeOptions, EdgeStore, SearchQuery, StoreError, VectorStore};
+use splade_sidecar::store::{EdgeOptions, EdgeStore, SearchQuery, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, Sharding, SparseVector,
 };
@@ -54,6 +54,8 @@ fn spec() -> CollectionSpec {
         dense: [("title".to_owned(), DenseSpec { size: 2, distance: Distance::Dot })].into(),
         model: "splade-tiny".into(),
         fingerprint: None,
+        dtype: "float32".into(),
+        incarnation: "f47ac10b".into(),
         sharding: Sharding::single(),
     }
 }
@@ -75,7 +77,7 @@ fn query(term: u32) -> SearchQuery {
         offset: 0,
         score_threshold: None,
         with_payload: true,
-        with_vector: false,
+        vectors: WithVectors::default(),
     }
 }
 

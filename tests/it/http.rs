@@ -36,15 +36,17 @@ async fn put_lines(server: &Endpoint, path: &str, lines: &str) -> Answer {
 
 /// `document {i}` for each number, one a line.
 fn docs(numbers: impl IntoIterator<Item = u64>) -> String {
-    let line = |number| format!("{}\n", json!({ "id": { "num": number }, "text": format!("document {number}") }));
+    let line = |number| format!("{}\n", json!({ "id": number, "text": format!("document {number}") }));
     numbers.into_iter().map(line).collect()
 }
 
-/// The results in lines of a stream, by their numbers. Asserts what holds for every stream: each number has one result,
-/// and `durable_through` ends at the last of them.
-fn results(lines: &[Value]) -> Vec<Value> {
+/// The results in lines of a stream, by their numbers. Asserts what holds for every stream: the first line opens it, each
+/// number has one result, and `durable_through` ends at the last of them, for none of these FAILED.
+pub fn results(lines: &[Value]) -> Vec<Value> {
     let mut results: Vec<Value> = Vec::new();
     let (mut seen, mut durable) = (BTreeSet::new(), 0);
+    let opens = |line: &Value| line.get("opened").is_some_and(|opened| !opened.is_null());
+    assert!(lines.iter().map(opens).eq((0..lines.len()).map(|at| at == 0)), "the first line opens the stream alone");
     for line in lines {
         for result in line["results"].as_array().unwrap_or_else(|| panic!("{line}")) {
             assert!(seen.insert(result["sequence"].as_u64().unwrap()), "{result} is there twice");
@@ -60,7 +62,7 @@ fn results(lines: &[Value]) -> Vec<Value> {
 
 /// How many of the results have a status, `INDEXED` for short.
 fn count(results: &[Value], status: &str) -> usize {
-    results.iter().filter(|result| result["status"] == format!("DOCUMENT_STATUS_{status}")).count()
+    results.iter().filter(|result| result["status"] == format!("OPERATION_STATUS_{status}")).count()
 }
 
 /// What an error says: its HTTP status, its code, its reason, the fields at fault, and its message.

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance as QdrantDistance, VectorParamsBuilder};
 use qdrant_edge::{PointStructPersisted, VectorPersisted, VectorStructPersisted};
 use serde_json::json;
-use splade_sidecar::store::{QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError, VectorStore};
+use splade_sidecar::store::{QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Point, PointId, Sharding, SparseVector,
     StoredPoint,
@@ -32,6 +32,8 @@ fn spec() -> CollectionSpec {
         dense: [("image".to_owned(), DenseSpec { size: 2, distance: Distance::Dot })].into(),
         model: "splade-tiny".to_owned(),
         fingerprint: Some(Fingerprint("ab12".to_owned())),
+        dtype: "float32".to_owned(),
+        incarnation: "f47ac10b".to_owned(),
         sharding: Sharding::single(),
     }
 }
@@ -50,7 +52,7 @@ fn query() -> SearchQuery {
         offset: 0,
         score_threshold: None,
         with_payload: true,
-        with_vector: false,
+        vectors: WithVectors::default(),
     }
 }
 
@@ -77,10 +79,16 @@ fn fresh_name(of: &str) -> String {
     format!("splade-test-{of}-{}", SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos())
 }
 
+/// A collection of which nobody knows who writes it, nor when it was created.
+fn without_writer() -> CollectionSpec {
+    let (model, dtype, incarnation) = Default::default();
+    CollectionSpec { model, fingerprint: None, dtype, incarnation, ..spec() }
+}
+
 #[tokio::test]
 async fn a_collection_keeps_who_writes_it() {
     for (store, _remote) in remote_stores() {
-        for spec in [spec(), CollectionSpec { fingerprint: None, model: String::new(), ..spec() }] {
+        for spec in [spec(), without_writer()] {
             let name = fresh_name("metadata");
             store.create_collection(&name, &spec).await.unwrap();
             let info = store.collection(&name).await.unwrap().unwrap();
@@ -96,7 +104,7 @@ async fn a_server_without_metadata_is_good_enough() {
     store.create_collection("docs", &spec()).await.unwrap();
     store.upsert("docs", "terms", &[point(1)]).await.unwrap();
     let info = store.collection("docs").await.unwrap().unwrap();
-    assert_eq!(info.spec, CollectionSpec { model: String::new(), fingerprint: None, ..spec() });
+    assert_eq!(info.spec, without_writer());
     assert_eq!(info.point_count, 1);
 }
 
@@ -203,15 +211,18 @@ async fn a_payload_that_cannot_be_read_is_left_out_alone() {
             assert_eq!(point.payload.contains_key("n"), !is_foreign, "{point:?}");
         }
     };
-    let found = store.search("docs", SearchQuery { limit: 50, with_vector: true, ..query() }).await.unwrap();
+    let found = store
+        .search("docs", SearchQuery { limit: 50, vectors: WithVectors::sparse("terms"), ..query() })
+        .await
+        .unwrap();
     assert_eq!(found.len(), 21);
     check(found);
-    let scroll = ScrollFrom { from: None, limit: 50, dense: Vec::new() };
+    let scroll = ScrollFrom { from: None, limit: 50, vectors: WithVectors::default() };
     let page = store.scroll("docs", scroll).await.unwrap();
     assert_eq!(page.points.len(), 21);
     check(page.points);
     let ids: Vec<_> = (1..=30).map(PointId::Num).collect();
-    let got = store.retrieve("docs", "terms", &ids).await.unwrap();
+    let got = store.retrieve("docs", &ids, &WithVectors::sparse("terms")).await.unwrap();
     assert_eq!(got.len(), 21);
     // A weight of zero is none.
     let foreign = got.iter().find(|point| point.id == DocumentId::Num(30)).unwrap();
@@ -235,7 +246,7 @@ async fn calls_are_made_at_once_and_none_in_vain() {
 
     store.upsert("docs", "terms", &[]).await.unwrap();
     store.delete("docs", &[]).await.unwrap();
-    assert!(store.retrieve("docs", "terms", &[]).await.unwrap().is_empty());
+    assert!(store.retrieve("docs", &[], &WithVectors::sparse("terms")).await.unwrap().is_empty());
     let nothing = SearchQuery { vector: SparseVector::default(), ..query() };
     assert!(store.search("docs", nothing).await.unwrap().is_empty());
     let counters = server.counters();

@@ -7,6 +7,7 @@ mod aliases;
 mod filters;
 mod scrolling;
 mod searching;
+mod versions;
 mod writing;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use splade_sidecar::store::{SearchQuery, VectorStore};
+use splade_sidecar::store::{SearchQuery, VectorStore, WithVectors};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Payload, Point, PointId, Sharding,
     SparseVector, StoredPoint,
@@ -25,6 +26,7 @@ pub use self::aliases::*;
 pub use self::filters::*;
 pub use self::scrolling::*;
 pub use self::searching::*;
+pub use self::versions::*;
 pub use self::writing::*;
 
 /// Makes a test of every law, on each of the stores that `$open` makes: a function that returns pairs of an
@@ -34,6 +36,7 @@ macro_rules! contract_tests {
         crate::store_contract::contract_tests! { $open:
             a_collection_is_as_it_was_created,
             a_collection_is_created_once,
+            all_collections_are_listed,
             a_collection_that_is_absent_is_said_to_be,
             an_upsert_replaces_the_whole_point,
             the_last_of_two_points_with_one_id_stays,
@@ -58,11 +61,15 @@ macro_rules! contract_tests {
             a_key_that_is_no_path_is_refused,
             pages_are_all_points_in_the_order_of_their_ids,
             a_page_brings_the_dense_vectors_that_were_asked_for,
+            every_read_brings_the_vectors_that_were_asked_for,
             there_are_no_pages_of_nothing,
             an_alias_can_be_named_wherever_a_collection_can,
             an_alias_is_switched_in_one_step,
             no_name_is_an_alias_and_a_collection,
             a_deleted_alias_is_gone,
+            the_newest_version_stays,
+            a_point_without_a_version_is_the_oldest,
+            an_old_delete_spares_a_new_version,
         }
     };
     ($open:path: $($law:ident),* $(,)?) => {$(
@@ -88,6 +95,8 @@ fn spec() -> CollectionSpec {
         dense: BTreeMap::new(),
         model: "splade-tiny".into(),
         fingerprint: Some(Fingerprint("ab".repeat(32))),
+        dtype: "float32".into(),
+        incarnation: "f47ac10b-58cc-4372-a567-0e02b2c3d479".into(),
         sharding: Sharding::single(),
     }
 }
@@ -147,7 +156,7 @@ fn query(entries: &[(u32, f32)]) -> SearchQuery {
         offset: 0,
         score_threshold: None,
         with_payload: true,
-        with_vector: false,
+        vectors: WithVectors::default(),
     }
 }
 
@@ -157,7 +166,7 @@ async fn search(store: &Arc<dyn VectorStore>, name: &str, query: SearchQuery) ->
 
 async fn retrieve(store: &Arc<dyn VectorStore>, name: &str, ids: &[u64]) -> Vec<StoredPoint> {
     let ids: Vec<_> = ids.iter().copied().map(PointId::Num).collect();
-    let mut points = store.retrieve(name, VECTOR, &ids).await.expect("points are retrieved");
+    let mut points = store.retrieve(name, &ids, &WithVectors::sparse(VECTOR)).await.expect("points are retrieved");
     points.sort_by_key(|point| point.id.point_id());
     points
 }

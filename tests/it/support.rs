@@ -12,6 +12,8 @@ pub mod mount;
 pub mod process;
 pub mod proxy;
 pub mod qdrant_server;
+pub mod queries;
+pub mod raw_calls;
 pub mod remote_stores;
 pub mod sidecar;
 pub mod sync_faults;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::proto::Rejection;
+use crate::proto::ItemError;
 
-/// Maximum lines per batch, and documents per message.
+/// Maximum lines per batch, and operations per message.
 pub const MAX_LINES: usize = 64;
 
 /// Maximum bytes per batch and per message, unless one line alone has more.
@@ -51,7 +51,7 @@ pub struct Line {
     /// As it was, for the reject file; `None` for one that is too long to be kept.
     pub text: Option<String>,
     /// What it stands for: an encoded document, or the reason why there is none.
-    pub document: Result<Bytes, Rejection>,
+    pub document: Result<Bytes, ItemError>,
 }
 
 impl Line {

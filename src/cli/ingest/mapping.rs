@@ -7,7 +7,7 @@ use tonic::Code;
 
 use crate::cli::id;
 use crate::json::{self, JsonError};
-use crate::proto::{Document, DocumentId, Rejection};
+use crate::proto::{Document, DocumentId, ItemError};
 use crate::types::Reason;
 
 /// The longest document that is sent: one MiB below the server's limit for a message.
@@ -34,7 +34,7 @@ pub struct Mapping {
 
 impl Mapping {
     /// The document of a JSON line.
-    pub fn document_of_json(&self, line: &[u8]) -> Result<Document, Rejection> {
+    pub fn document_of_json(&self, line: &[u8]) -> Result<Document, ItemError> {
         match json::parse(line) {
             Ok(Value::Object(fields)) => self.document(fields),
             Ok(_) => Err(malformed("", "the line is no JSON object; write one object a line")),
@@ -43,14 +43,14 @@ impl Mapping {
     }
 
     /// The document of some fields.
-    pub fn document(&self, fields: Fields) -> Result<Document, Rejection> {
+    pub fn document(&self, fields: Fields) -> Result<Document, ItemError> {
         let id = fields.get(&self.id_field).map_or(Ok(None), id::from_json);
         let id = id.map_err(|message| malformed(&self.id_field, message))?;
         self.document_with_id(fields, id)
     }
 
     /// The document of some fields, one of which was read as its id already.
-    pub fn document_with_id(&self, mut fields: Fields, id: Option<DocumentId>) -> Result<Document, Rejection> {
+    pub fn document_with_id(&self, mut fields: Fields, id: Option<DocumentId>) -> Result<Document, ItemError> {
         let payload_json = self.payload(&fields);
         let text = self.text(&mut fields)?;
         Ok(Document { id, text, payload_json, ..Document::default() })
@@ -95,7 +95,7 @@ impl Mapping {
     }
 
     /// The texts of all fields that have one, joined.
-    fn text(&self, fields: &mut Fields) -> Result<String, Rejection> {
+    fn text(&self, fields: &mut Fields) -> Result<String, ItemError> {
         let mut text: Option<String> = None;
         for name in &self.text_fields {
             match fields.remove(name) {
@@ -111,7 +111,7 @@ impl Mapping {
         text.ok_or_else(|| self.no_text())
     }
 
-    fn no_text(&self) -> Rejection {
+    fn no_text(&self) -> ItemError {
         let names = self.text_fields.join("` or `");
         let message = format!("there is no text in `{names}`; add it, or name the text's field with --text-field");
         malformed(self.text_fields.first().map_or("", String::as_str), message)
@@ -119,7 +119,7 @@ impl Mapping {
 }
 
 /// A document as it is sent.
-pub fn encode(document: &Document) -> Result<Vec<u8>, Rejection> {
+pub fn encode(document: &Document) -> Result<Vec<u8>, ItemError> {
     let bytes = document.encode_to_vec();
     if bytes.len() > MAX_DOCUMENT_BYTES {
         return Err(too_long(bytes.len() as u64));
@@ -128,19 +128,20 @@ pub fn encode(document: &Document) -> Result<Vec<u8>, Rejection> {
 }
 
 /// The rejection of what is no document.
-pub fn malformed(field: &str, message: impl Into<String>) -> Rejection {
-    Rejection {
+pub fn malformed(field: &str, message: impl Into<String>) -> ItemError {
+    ItemError {
         code: Code::InvalidArgument as i32,
         reason: Reason::MalformedDocument.as_str().to_owned(),
         field: field.to_owned(),
         message: message.into(),
+        retry_delay: None,
     }
 }
 
 /// The rejection of what is too long to be sent.
-pub fn too_long(bytes: u64) -> Rejection {
+pub fn too_long(bytes: u64) -> ItemError {
     let message = format!("{bytes} bytes are too many for one document; split it into parts of at most 1 MiB of text");
-    Rejection { reason: Reason::TextTooLong.as_str().to_owned(), ..malformed("", message) }
+    ItemError { reason: Reason::TextTooLong.as_str().to_owned(), ..malformed("", message) }
 }
 
 fn owned((name, value): (&String, &Value)) -> (String, Value) {

@@ -6,7 +6,7 @@
 //! whatever the file's size, and a line is kept only until it and all before it have their results: a rejected one goes to
 //! the reject file.
 //!
-//! A stream that breaks is replaced by another one, which is sent the lines that are kept (`stream`, `tracker`).
+//! A stream that ends early is replaced by another one, which is sent the lines that are kept (`stream`, `tracker`).
 
 mod batch;
 mod checkpoint;
@@ -42,7 +42,7 @@ use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
 use super::pruning;
 use super::retry::GIVE_UP_AFTER;
-use crate::proto::{CollectionOptions, IngestOptions, Pruning};
+use crate::proto::{CollectionOptions, IngestOptions, Pruning, SparseVectorOptions};
 pub(crate) use batch::Place;
 use checkpoint::Checkpoint;
 use checkpoint::subject::{self, Subject};
@@ -92,11 +92,15 @@ pub struct Ingest {
     /// The name of the sparse vector of a created collection [default: splade].
     #[arg(long, env = "SPLADE_INGEST_VECTOR_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     vector_name: String,
-    /// The payload field that keeps the text; empty to keep none [default: text].
-    #[arg(long, env = "SPLADE_INGEST_TEXT_KEY", value_name = "FIELD")]
-    text_key: Option<String>,
-    /// Which terms of a text to keep, such as max-terms=128,weight-share=0.9 (rules: max-terms, min-weight, weight-share), or
-    /// none to keep all [default: as the server is set].
+    /// The payload field that stores the text; empty to not store the text [default: text].
+    #[arg(long, env = "SPLADE_INGEST_STORED_TEXT_FIELD", value_name = "FIELD")]
+    stored_text_field: Option<String>,
+    /// Renamed to --stored-text-field.
+    // Without it, clap would suggest --text-field, which is another thing, and the variable would be ignored.
+    #[arg(long = "text-key", env = "SPLADE_INGEST_TEXT_KEY", value_name = "FIELD", hide = true, value_parser = renamed)]
+    _text_key: Option<String>,
+    /// Pruning of the vectors, such as max-terms=128,weight-share=0.9. Rules: max-terms,
+    /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
     #[arg(long, env = "SPLADE_INGEST_PRUNE", value_name = "RULES", value_parser = pruning::parse)]
     prune: Option<Pruning>,
     /// The most points that the server writes to the store at once [default: 1000].
@@ -228,21 +232,25 @@ impl Ingest {
     }
 
     fn options(&self) -> IngestOptions {
-        let collection_options =
-            CollectionOptions { vector_name: self.vector_name.clone(), ..CollectionOptions::default() };
         IngestOptions {
             collection: self.collection.clone(),
             model: self.model.clone(),
             create_collection: self.create_collection,
-            collection_options: Some(self.collection_options.apply(collection_options)),
-            long_text: self.long_text.long_text(),
-            window_overlap: self.long_text.window_overlap,
-            pruning: self.prune,
-            text_key: self.text_key.clone(),
+            collection_options: self.create_collection.then(|| self.collection_options()),
+            encoding: Some(self.long_text.encoding(self.prune)),
+            text_field: self.stored_text_field.clone(),
             batch_points: self.batch_points,
             skip_unchanged: self.skip_unchanged,
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
+            // All results are needed: the summary has their sums.
+            ..IngestOptions::default()
         }
+    }
+
+    fn collection_options(&self) -> CollectionOptions {
+        let named = Some(&self.vector_name).filter(|name| !name.is_empty());
+        let sparse_vectors = named.map(|name| (name.clone(), SparseVectorOptions::default())).into_iter().collect();
+        self.collection_options.apply(CollectionOptions { sparse_vectors, ..CollectionOptions::default() })
     }
 
     fn plan(&self) -> Plan {
@@ -270,6 +278,11 @@ impl Ingest {
             name.into()
         })
     }
+}
+
+/// Refuses a flag that has another name now.
+fn renamed(_: &str) -> Result<String, String> {
+    Err("it is called --stored-text-field now (SPLADE_INGEST_STORED_TEXT_FIELD)".to_owned())
 }
 
 /// The bytes of all files, where all have a size.

@@ -34,7 +34,7 @@ use self::text::{TextFile, TextLines};
 use super::batch::{Batcher, Line, Place};
 use super::mapping::{Mapping, encode};
 use super::shard::Part;
-use crate::proto::{Document, Rejection};
+use crate::proto::{Document, ItemError};
 
 /// How many batches wait to be sent.
 const QUEUE: usize = 2;
@@ -82,6 +82,7 @@ pub trait Records: Send {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are records, and each is taken apart at once")]
 pub enum Next {
     Record(Record),
     /// A line that counts as one, but holds nothing.
@@ -97,7 +98,7 @@ pub struct Record {
     pub content: Vec<u8>,
     /// Whether that is all of it.
     pub is_whole: bool,
-    pub document: Result<Document, Rejection>,
+    pub document: Result<Document, ItemError>,
 }
 
 /// How far a file is read.

@@ -11,7 +11,7 @@ use tonic::Code;
 use super::batch::Line;
 use super::on_file;
 use crate::cli::errors::code_in_rejects;
-use crate::proto::Rejection;
+use crate::proto::ItemError;
 
 /// An open reject file. It is removed at the end if nothing was rejected.
 #[derive(Debug)]
@@ -47,13 +47,13 @@ impl RejectFile {
     }
 
     /// Adds a line, with what is wrong with it.
-    pub async fn write(&mut self, line: &Line, rejection: &Rejection) -> anyhow::Result<()> {
+    pub async fn write(&mut self, line: &Line, error: &ItemError) -> anyhow::Result<()> {
         let mut entry = json!({
             "line_number": line.number,
-            "reason": rejection.reason,
-            "field": rejection.field,
-            "message": rejection.message,
-            "code": code_in_rejects(Code::from_i32(rejection.code)),
+            "reason": error.reason,
+            "field": error.field,
+            "message": error.message,
+            "code": code_in_rejects(Code::from_i32(error.code)),
             "line": line.text,
         });
         if !line.file.is_empty() {

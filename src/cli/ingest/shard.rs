@@ -3,8 +3,11 @@
 //! A document's shard is a function of its point's id and of nothing else, so it is the same in every file, on every
 //! machine and in every run: the first 8 bytes, big-endian, of the SHA-256 of the id as text (a number in decimal digits, a
 //! UUID in lower case with hyphens), modulo the number of shards. A name counts as the UUIDv5 that its point has, and a
-//! document without an id as the UUIDv5 of its collection and text. So documents that become the same point are of the
+//! document without an id as a UUIDv5 of its collection and text. So documents that become the same point are of the
 //! same shard and are written in their order.
+//!
+//! That last UUID was the document's id when shards came to be. Servers make another one by now, but the shards stay: were
+//! they to change, runs of two releases that share an input would leave documents out.
 //!
 //! A line that is no document counts as its bytes, without the blanks at its end: each is rejected by one shard.
 
@@ -12,6 +15,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::proto::Document;
 use crate::proto::document_id::Kind;
@@ -65,7 +69,7 @@ impl FromStr for Shard {
     }
 }
 
-/// A shard of what goes into a collection, whose name decides the id of a document that has none.
+/// A shard of what goes into a collection, whose name decides the shard of a document that has no id.
 #[derive(Debug, Clone)]
 pub struct Part {
     pub shard: Shard,
@@ -82,10 +86,10 @@ impl Part {
         }
     }
 
-    /// The id of the point that a document becomes, as text.
+    /// The id of the point that a document becomes, as text; without an id, that of its collection and text.
     fn id(&self, document: &Document) -> String {
         let id = match document.id.as_ref().and_then(|id| id.kind.as_ref()) {
-            None => DocumentId::derived(&self.collection, &document.text),
+            None => DocumentId::Uuid(self.uuid_of_text(&document.text)),
             Some(Kind::Num(num)) => DocumentId::Num(*num),
             Some(Kind::Uuid(text)) => text.parse().map_or_else(|_| DocumentId::Key(text.clone()), DocumentId::Uuid),
             Some(Kind::Key(key)) => DocumentId::Key(key.clone()),
@@ -94,6 +98,12 @@ impl Part {
             PointId::Num(num) => num.to_string(),
             PointId::Uuid(uuid) => uuid.to_string(),
         }
+    }
+
+    /// Its namespace is the collection's own, so no pair of name and text can be mistaken for another.
+    fn uuid_of_text(&self, text: &str) -> Uuid {
+        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_OID, self.collection.as_bytes());
+        Uuid::new_v5(&namespace, text.as_bytes())
     }
 }
 

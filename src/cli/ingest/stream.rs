@@ -1,6 +1,10 @@
-//! The conversation with the server: batches out, results in. A stream that breaks is replaced by another one, which is sent
-//! what the broken one left.
+//! The conversation with the server: batches out, results in. A stream that ends early is replaced by another one, which is
+//! sent what it left.
+//!
+//! It ends early if it breaks; if an operation FAILED, for that has to be sent again, and before those behind it; and if the
+//! server is about to stop. In the last two cases nothing more is sent, and the results are read to the end.
 
+use std::mem::take;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -18,9 +22,9 @@ use super::rejects::RejectFile;
 use super::signals::Signals;
 use super::tracker::{Tally, Tracker};
 use crate::cli::client::Connection;
-use crate::cli::retry::{Backoff, notice};
+use crate::cli::retry::{Backoff, is_retryable, item_status, notice};
 use crate::proto::index_service_client::IndexServiceClient;
-use crate::proto::{IngestOptions, IngestRequest, IngestResponse};
+use crate::proto::{IngestOptions, IngestRequest, IngestResponse, ItemError};
 
 /// How many messages wait for the connection to take them.
 const OUTBOUND: usize = 2;
@@ -29,7 +33,7 @@ const OUTBOUND: usize = 2;
 const QUIET: Duration = Duration::from_secs(5);
 
 /// One stream, from the first message to the last result; of an input that is followed, one each time that there is more.
-/// Further ones replace streams that break.
+/// Further ones replace streams that end early.
 pub struct Session<'a> {
     batches: Batches,
     rejects: &'a mut RejectFile,
@@ -45,16 +49,40 @@ pub struct Session<'a> {
     is_followed: bool,
     /// When there was something to send.
     last_input: Instant,
-    /// Streams that break are replaced until there has been no progress for this long.
+    /// Streams that fail are replaced until there has been no progress for this long.
     give_up_after: Duration,
-    /// Whether the next stream replaces one that broke.
+    /// Whether the next stream replaces one that failed.
     is_reconnect: bool,
+    /// Which creation of the collection the first stream opened. The others must find the same.
+    incarnation: Option<String>,
+    /// What FAILED on the open stream.
+    failed: Option<FailedOperations>,
+    /// Whether the server of the open stream is about to stop.
+    is_draining: bool,
+}
+
+/// Operations of a stream that FAILED.
+struct FailedOperations {
+    /// The error of the one that was told first.
+    error: ItemError,
+    /// The longest delay that was asked for.
+    delay: Duration,
+}
+
+/// How a stream ended well.
+enum StreamEnd {
+    /// All that was read is done with.
+    Complete,
+    /// The server is about to stop: another one gets the rest.
+    Drained,
 }
 
 /// How a stream failed.
 enum StreamError {
     /// It, or its connection, ended too soon.
     Broken(Status),
+    /// Operations FAILED.
+    Failed(Status),
     /// Something that another stream would not change.
     Fatal(anyhow::Error),
 }
@@ -70,7 +98,7 @@ enum Event {
     Interrupted,
     Checkpoint,
     Quiet,
-    Answer(Option<IngestResponse>),
+    Answer(Option<Box<IngestResponse>>),
     Place,
     Input(Option<anyhow::Result<Batch>>),
 }
@@ -100,6 +128,9 @@ impl<'a> Session<'a> {
             last_input,
             give_up_after,
             is_reconnect: false,
+            incarnation: None,
+            failed: None,
+            is_draining: false,
         }
     }
 
@@ -117,49 +148,77 @@ impl<'a> Session<'a> {
     pub async fn run(&mut self, index: IndexServiceClient<Connection>, options: IngestOptions) -> anyhow::Result<()> {
         let mut signals = Signals::new().context("can't listen for signals")?;
         let mut backoff = Backoff::new(self.give_up_after);
-        let mut acked = self.tracker.acked();
+        let mut was_drained = false;
         loop {
-            match self.stream(index.clone(), options.clone(), &mut signals).await {
-                Ok(()) => {
+            let acked = self.tracker.acked();
+            let outcome = self.stream(index.clone(), self.next_options(&options), &mut signals).await;
+            let has_progressed = self.tracker.acked() > acked;
+            let (what, status) = match outcome {
+                Ok(StreamEnd::Complete) => {
+                    was_drained = false;
                     backoff.progressed();
                     self.tracker.restart();
                     if self.input_ended || !self.wait_for_input(&mut signals).await? {
                         return Ok(());
                     }
+                    continue;
                 }
-                Err(StreamError::Fatal(error)) => return Err(error),
-                Err(StreamError::Broken(status)) => {
-                    // Counted lines are the measure: a server that always fails at the same document, after it answered
-                    // later ones, makes no progress. Where nothing is left to send, none can be made.
-                    if self.tracker.acked() > acked || self.is_waiting_for_input() {
-                        acked = self.tracker.acked();
+                Ok(StreamEnd::Drained) if has_progressed || !was_drained => {
+                    was_drained = true;
+                    if has_progressed {
                         backoff.progressed();
                     }
-                    if !self.wait_to_reconnect(&status, &mut backoff, &mut signals).await? {
-                        return Ok(());
-                    }
+                    self.tracker.restart();
+                    continue;
                 }
+                // Servers that take nothing before they stop are waited for.
+                Ok(StreamEnd::Drained) => {
+                    ("no server takes the documents", Status::unavailable("the server is stopping"))
+                }
+                Err(StreamError::Failed(status)) => ("documents were not stored", status),
+                Err(StreamError::Broken(status)) => ("the stream broke", status),
+                Err(StreamError::Fatal(error)) => return Err(error),
+            };
+            was_drained = false;
+            // Counted lines are the measure: a server that always fails at the same document, after it answered later ones,
+            // makes no progress. Where nothing is left to send, none can be made.
+            if has_progressed || self.is_waiting_for_input() {
+                backoff.progressed();
+            }
+            if !self.wait_to_reconnect(what, &status, &mut backoff, &mut signals).await? {
+                return Ok(());
             }
         }
     }
 
-    /// Waits after a stream broke, and prepares the next one. Returns whether there is a need for one.
+    /// The options of the next stream: it goes on in the numbers, and in the collection that the first one opened.
+    fn next_options(&self, options: &IngestOptions) -> IngestOptions {
+        let mut options = IngestOptions { first_sequence: self.tracker.first_sequence(), ..options.clone() };
+        if let Some(incarnation) = &self.incarnation {
+            // One that was deleted meanwhile is an error: created again, it would lack what was confirmed.
+            options.expected_incarnation.clone_from(incarnation);
+            options.create_collection = false;
+            options.collection_options = None;
+        }
+        options
+    }
+
+    /// Waits after a stream failed, and prepares the next one. Returns whether there is a need for one.
     ///
     /// # Errors
     /// If the error is permanent, there was no progress for too long, or a signal came.
     async fn wait_to_reconnect(
         &mut self,
+        what: &str,
         status: &Status,
         backoff: &mut Backoff,
         signals: &mut Signals,
     ) -> anyhow::Result<bool> {
-        // A message that was not sent is made again of the lines.
-        (self.outbound, self.ready) = (None, None);
         let Some(delay) = backoff.next_delay(status) else { return Err(backoff.error(status.clone())) };
-        if self.is_answered() {
+        if self.is_done() {
             return Ok(false);
         }
-        self.progress.warn(&notice("the stream broke", status, delay));
+        self.progress.warn(&notice(what, status, delay));
         let until = Instant::now() + delay;
         loop {
             tokio::select! {
@@ -176,30 +235,52 @@ impl<'a> Session<'a> {
         }
         // Without documents there is no need for a server, so it may be away for as long as there are none.
         let has_more = self.wait_for_input(signals).await?;
-        Ok(has_more || !self.is_followed && !self.is_answered())
+        Ok(has_more || !self.is_followed && !self.is_done())
     }
 
-    /// Whether all that was read has its result, and more may come.
+    /// Whether all that was read is done with, and more may come.
     fn is_waiting_for_input(&self) -> bool {
-        !self.input_ended && self.tracker.unanswered() == 0
+        !self.input_ended && self.tracker.pending() == 0
     }
 
-    /// Whether every line of the input has its result, so that nothing is lost with a broken stream. An input without
+    /// Whether every line of the input is done with, so that nothing is lost with a broken stream. An input without
     /// documents needs a stream that ends well: the server may have something against its options.
-    fn is_answered(&self) -> bool {
-        self.input_ended && self.tracker.unanswered() == 0 && self.tracker.acked() > 0
+    fn is_done(&self) -> bool {
+        self.input_ended && self.tracker.pending() == 0 && self.tracker.acked() > 0
     }
 
     /// A signal came while no stream was open. Of an input that has no end, it is the end if nothing waits for a result.
     fn interrupted(&mut self) -> anyhow::Result<()> {
-        if self.is_followed && self.tracker.unanswered() == 0 {
+        if self.is_followed && self.tracker.pending() == 0 {
             self.input_ended = true;
             return Ok(());
         }
         Err(anyhow!("interrupted"))
     }
 
+    /// Has one stream, to its end.
     async fn stream(
+        &mut self,
+        index: IndexServiceClient<Connection>,
+        options: IngestOptions,
+        signals: &mut Signals,
+    ) -> Result<StreamEnd, StreamError> {
+        let outcome = self.converse(index, options, signals).await;
+        self.half_close();
+        let (failed, is_draining) = (self.failed.take(), take(&mut self.is_draining));
+        match (outcome, failed) {
+            (Err(StreamError::Broken(status)), _) if !is_retryable(&status) => Err(StreamError::Broken(status)),
+            (Ok(()) | Err(StreamError::Broken(_)), Some(FailedOperations { error, delay })) => {
+                Err(StreamError::Failed(item_status(&error, delay)))
+            }
+            (Ok(()) | Err(StreamError::Broken(_)), None) if is_draining && self.tracker.pending() > 0 => {
+                Ok(StreamEnd::Drained)
+            }
+            (outcome, _) => outcome.map(|()| StreamEnd::Complete),
+        }
+    }
+
+    async fn converse(
         &mut self,
         mut index: IndexServiceClient<Connection>,
         options: IngestOptions,
@@ -207,7 +288,7 @@ impl<'a> Session<'a> {
     ) -> Result<(), StreamError> {
         let (sender, receiver) = mpsc::channel(OUTBOUND);
         // A server may want to see the options before it answers at all.
-        let opening = IngestRequest { options: Some(options), documents: Vec::new() };
+        let opening = IngestRequest { options: Some(options), ..IngestRequest::default() };
         sender.send(opening).await.context("the stream can't be opened")?;
         self.outbound = Some(sender);
         self.last_input = Instant::now();
@@ -223,8 +304,8 @@ impl<'a> Session<'a> {
         };
         loop {
             if self.ready.is_none() && self.outbound.is_some() {
-                let documents = self.tracker.next_message();
-                self.ready = documents.map(|documents| IngestRequest { options: None, documents });
+                let operations = self.tracker.next_message();
+                self.ready = operations.map(|operations| IngestRequest { operations, ..IngestRequest::default() });
             }
             if self.input_ended && self.ready.is_none() {
                 self.outbound = None;
@@ -235,7 +316,8 @@ impl<'a> Session<'a> {
                 Event::Interrupted => return Err(anyhow!("interrupted").into()),
                 Event::Checkpoint => self.save().await?,
                 Event::Quiet => self.outbound = None,
-                Event::Answer(Some(answer)) => self.take_answer(answer).await?,
+                Event::Answer(Some(answer)) => self.take_answer(*answer).await?,
+                Event::Answer(None) if self.failed.is_some() || self.is_draining => return Ok(()),
                 Event::Answer(None) => return self.end().map_err(StreamError::Broken),
                 Event::Place => self.send(),
                 Event::Input(batch) => self.take_input(batch).await?,
@@ -253,7 +335,7 @@ impl<'a> Session<'a> {
                 batch = self.batches.recv() => self.take_input(batch).await?,
             }
         }
-        Ok(self.tracker.unanswered() > 0)
+        Ok(self.tracker.pending() > 0)
     }
 
     /// Results come first: they make room.
@@ -263,12 +345,12 @@ impl<'a> Session<'a> {
         signals: &mut Signals,
     ) -> Result<Event, StreamError> {
         let wants_input = self.ready.is_none() && !self.input_ended && self.tracker.has_room();
-        let may_be_quiet = self.is_followed && wants_input && self.tracker.unanswered() == 0 && self.outbound.is_some();
+        let may_be_quiet = self.is_followed && wants_input && self.tracker.pending() == 0 && self.outbound.is_some();
         Ok(tokio::select! {
             biased;
             () = signals.next() => Event::Interrupted,
             () = due(self.checkpoint.as_deref_mut()), if self.checkpoint.is_some() => Event::Checkpoint,
-            answer = answers.message() => Event::Answer(answer.map_err(StreamError::Broken)?),
+            answer = answers.message() => Event::Answer(answer.map_err(StreamError::Broken)?.map(Box::new)),
             () = place(self.outbound.as_ref()), if self.ready.is_some() => Event::Place,
             batch = self.batches.recv(), if wants_input && self.outbound.is_some() => Event::Input(batch),
             () = sleep_until(self.last_input + QUIET), if may_be_quiet => Event::Quiet,
@@ -303,22 +385,44 @@ impl<'a> Session<'a> {
     }
 
     async fn take_answer(&mut self, answer: IngestResponse) -> anyhow::Result<()> {
-        // A server that is starting opens streams, and breaks them.
-        if std::mem::take(&mut self.is_reconnect) {
+        // A server that is starting takes calls, and breaks them.
+        if take(&mut self.is_reconnect) {
             self.tracker.reconnected();
         }
+        if let Some(opened) = answer.opened {
+            self.incarnation.get_or_insert_with(|| opened.collection.unwrap_or_default().incarnation);
+        }
         for result in answer.results {
-            self.tracker.answered(result)?;
+            if let Some(error) = self.tracker.answered(result)? {
+                self.fail(error);
+            }
         }
         self.tracker.durable_through(answer.durable_through);
+        if answer.draining.is_some() {
+            self.is_draining = true;
+            self.half_close();
+        }
         self.settle().await
+    }
+
+    /// An operation FAILED: those behind it wait for the next stream too.
+    fn fail(&mut self, error: ItemError) {
+        let delay = error.retry_delay.and_then(|delay| Duration::try_from(delay).ok()).unwrap_or_default();
+        let failed = self.failed.get_or_insert(FailedOperations { error, delay });
+        failed.delay = failed.delay.max(delay);
+        self.half_close();
+    }
+
+    /// Sends nothing more on the open stream. A message that was not sent is made again of the lines.
+    fn half_close(&mut self) {
+        (self.outbound, self.ready) = (None, None);
     }
 
     /// Is done with the lines that wait for no other.
     async fn settle(&mut self) -> anyhow::Result<()> {
-        while let Some((line, rejection)) = self.tracker.settle() {
-            if let Some(rejection) = rejection {
-                self.rejects.write(&line, &rejection).await?;
+        while let Some((line, error)) = self.tracker.settle() {
+            if let Some(error) = error {
+                self.rejects.write(&line, &error).await?;
             }
         }
         self.progress.update(&self.tracker.tally());
@@ -332,12 +436,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The server ended the stream: right if it was told that there is no more, and answered everything.
+    /// The server ended the stream: right if it was told that there is no more, and is done with everything.
     fn end(&self) -> Result<(), Status> {
-        let unanswered = self.tracker.unanswered();
-        if self.outbound.is_some() || unanswered > 0 {
+        let pending = self.tracker.pending();
+        if self.outbound.is_some() || pending > 0 {
             return Err(Status::unavailable(format!(
-                "the server ended the stream with {unanswered} documents unanswered"
+                "the server ended the stream with {pending} documents unanswered"
             )));
         }
         Ok(())

@@ -36,7 +36,7 @@ pub struct Run {
     #[serde(rename = "fingerprint")]
     pub fingerprint: String,
     #[serde(rename = "text_key")]
-    pub text_key: String,
+    pub text_field: String,
     /// What is done with long texts, and which terms are kept: see `encoding.rs`.
     #[serde(rename = "encoding")]
     pub encoding: String,
@@ -126,14 +126,18 @@ impl Checkpoint {
     /// # Errors
     /// If it is another run's: what differs, and what to do.
     pub fn check(&self, run: &Run, encoding: &Encoding, path: &Path) -> anyhow::Result<()> {
-        let expected_encoding = if self.version == VERSION { encoding.to_text() } else { encoding.to_text_v1() };
-        let Run { from, collection: _, into, model, fingerprint, text_key, encoding: kept_encoding } = &self.run;
+        let expected_encoding = match self.version {
+            VERSION if self.run.encoding == encoding.to_text_without_zeros() => self.run.encoding.clone(),
+            VERSION => encoding.to_text(),
+            _ => encoding.to_text_v1(),
+        };
+        let Run { from, collection: _, into, model, fingerprint, text_field, encoding: kept_encoding } = &self.run;
         let pairs = [
             ("--from", from, &run.from),
             ("--into", into, &run.into),
             ("--model", model, &run.model),
             ("the model's fingerprint", fingerprint, &run.fingerprint),
-            ("--text-key", text_key, &run.text_key),
+            ("--text-field", text_field, &run.text_field),
             ("long texts and pruning", kept_encoding, &expected_encoding),
         ];
         let Some((what, theirs, ours)) = pairs.into_iter().find(|(_, theirs, ours)| theirs != ours) else {
@@ -211,7 +215,8 @@ mod tests {
 
     use super::*;
     use crate::cli::ingest::Place;
-    use crate::proto::{LongText, Pruning};
+    use crate::cli::pruning;
+    use crate::proto::LongText;
 
     const TRUNCATE: Encoding = Encoding { long_text: LongText::Truncate, window_overlap: None, pruning: None };
 
@@ -258,7 +263,7 @@ mod tests {
             (Run { into: "x".to_owned(), ..run() }, "--into was"),
             (Run { model: "x".to_owned(), ..run() }, "--model was"),
             (Run { fingerprint: "x".to_owned(), ..run() }, "the model's fingerprint was"),
-            (Run { text_key: "x".to_owned(), ..run() }, "--text-key was"),
+            (Run { text_field: "x".to_owned(), ..run() }, "--text-field was"),
         ] {
             let error = checkpoint.check(&other, &TRUNCATE, path).unwrap_err().to_string();
             assert!(error.contains(what) && error.contains("here.json is of another run"), "{error}");
@@ -269,14 +274,22 @@ mod tests {
     #[test]
     fn files_of_version_1_are_resumed() {
         const FINGERPRINT: &str = "2b843ae1f801f88718fcc2f6063759f4dddd6239221cd19a4681a03bdc6b4b8e";
-        let pruning = |max_terms, min_weight, weight_share| Some(Pruning { max_terms, min_weight, weight_share });
+        // As the commands of reindex-v1/arguments.json have them.
+        let prune = |rules| Some(pruning::parse(rules).unwrap());
         for (name, encoding) in [
             ("plain", TRUNCATE),
             ("window", Encoding { long_text: LongText::Window, window_overlap: Some(9), ..TRUNCATE }),
-            ("reject-prune", Encoding { long_text: LongText::Reject, pruning: pruning(64, 0.1, 0.75), ..TRUNCATE }),
-            ("none", Encoding { pruning: pruning(0, 0.0, 0.0), ..TRUNCATE }),
-            ("small", Encoding { pruning: pruning(0, 1e-7, 1.0), ..TRUNCATE }),
-            ("large", Encoding { pruning: pruning(u32::MAX, 3e20, 0.0), ..TRUNCATE }),
+            (
+                "reject-prune",
+                Encoding {
+                    long_text: LongText::Reject,
+                    pruning: prune("max-terms=64,weight-share=0.75,min-weight=0.1"),
+                    ..TRUNCATE
+                },
+            ),
+            ("none", Encoding { pruning: prune("none"), ..TRUNCATE }),
+            ("small", Encoding { pruning: prune("min-weight=0.0000001,weight-share=1"), ..TRUNCATE }),
+            ("large", Encoding { pruning: prune("max-terms=4294967295,min-weight=3e20"), ..TRUNCATE }),
         ] {
             let path = fixture(&format!("reindex-v1/{name}.json"));
             let found = Checkpoint::read(&path).unwrap().unwrap();
@@ -286,7 +299,7 @@ mod tests {
                 into: format!("few-{name}"),
                 model: "new".to_owned(),
                 fingerprint: FINGERPRINT.to_owned(),
-                text_key: "text".to_owned(),
+                text_field: "text".to_owned(),
                 encoding: encoding.to_text(),
                 ..Run::default()
             };
@@ -300,6 +313,25 @@ mod tests {
         }
     }
 
+    /// Earlier builds left out a rule that was 0, which was the same as not giving it.
+    #[test]
+    fn a_rule_that_is_zero_does_not_keep_a_run_from_being_resumed() {
+        let checkpoint = |rules: &str| {
+            let encoding = format!("long_text=truncate prune={rules}");
+            Checkpoint { run: Run { encoding, ..run() }, ..Checkpoint::default() }
+        };
+        let is_resumed = |kept: &str, flag: &str| {
+            let encoding = Encoding { pruning: Some(pruning::parse(flag).unwrap()), ..TRUNCATE };
+            checkpoint(kept).check(&run(), &encoding, Path::new("here.json")).is_ok()
+        };
+        assert!(is_resumed("max-terms=64", "max-terms=64"));
+        assert!(is_resumed("max-terms=64", "max-terms=64,min-weight=0"));
+        assert!(is_resumed("none", "max-terms=0"));
+        assert!(is_resumed("max-terms=64,min-weight=0", "max-terms=64,min-weight=0"));
+        assert!(!is_resumed("max-terms=64,min-weight=0", "max-terms=64"), "here the server decides on the weight");
+        assert!(!is_resumed("max-terms=64", "max-terms=65"));
+    }
+
     /// Pinned: the bytes of version 2. The build of 2026-11-30 reads such a file, and refuses it for its encoding.
     #[test]
     fn version_2_keeps_its_bytes() {
@@ -311,7 +343,7 @@ mod tests {
                 into: "docs-v2".to_owned(),
                 model: "new".to_owned(),
                 fingerprint: "ab".to_owned(),
-                text_key: "body".to_owned(),
+                text_field: "body".to_owned(),
                 encoding: "long_text=window window_overlap=9 prune=max-terms=64".to_owned(),
             },
             page_token: "docs-v1/21".to_owned(),

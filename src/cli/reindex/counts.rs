@@ -46,7 +46,8 @@ async fn count(client: &ClientArgs, run: &Run, give_up_after: Duration) -> anyho
         let request = GetCollectionRequest { collection: name.to_owned() };
         let get = async || index.clone().get_collection(client.request(request.clone())).await;
         let found = retry(give_up_after, "the documents can't be counted", get).await;
-        anyhow::Ok(found.with_context(|| format!("collection `{name}`"))?.into_inner().point_count)
+        let found = found.with_context(|| format!("collection `{name}`"))?.into_inner().collection;
+        anyhow::Ok(found.map_or(0, |collection| u64::try_from(collection.point_count).unwrap_or_default()))
     };
     Ok(Counts { old: points(&run.collection).await?, new: points(&run.into).await? })
 }

@@ -12,7 +12,7 @@ use super::Reindex;
 use super::checkpoint::{Checkpoint, Run};
 use super::encoding::Encoding;
 use crate::cli::client::ClientArgs;
-use crate::proto::{CollectionOptions, GetCollectionRequest, GetCollectionResponse, GetModelRequest, LongText};
+use crate::proto::{Collection, CollectionOptions, GetCollectionRequest, GetModelRequest, LongText};
 
 /// Where a run begins and ends.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Plan {
     /// # Errors
     /// Collections, an alias or a model that won't do; a checkpoint of another run.
     pub async fn make(args: &Reindex) -> anyhow::Result<Self> {
-        ensure!(!args.text_key.is_empty(), "--text-key is empty; name the payload field that holds the text");
+        ensure!(!args.text_field.is_empty(), "--text-field is empty; name the payload field that stores the text");
         let path = args.checkpoint_path();
         let read = path.clone();
         let left = spawn_blocking(move || Checkpoint::read(&read)).await??;
@@ -55,8 +55,8 @@ impl Plan {
         args.check_targets().await?;
         run.collection.clone_from(&source.name);
         let checkpoint = left.unwrap_or_else(|| Checkpoint { run, ..Checkpoint::default() });
-        let options = source.options.unwrap_or_default();
-        Ok(Self { checkpoint, path, options, documents: source.point_count })
+        let options = creatable(source.options.unwrap_or_default());
+        Ok(Self { checkpoint, path, options, documents: u64::try_from(source.point_count).unwrap_or_default() })
     }
 
     /// Whether a run before it came some way.
@@ -83,7 +83,7 @@ impl Reindex {
             into: self.into.clone(),
             model: self.model.clone(),
             fingerprint,
-            text_key: self.text_key.clone(),
+            text_field: self.text_field.clone(),
             encoding: self.encoding().to_text(),
         }
     }
@@ -118,11 +118,21 @@ impl Reindex {
     }
 }
 
+/// Takes out of a collection's options what says who wrote it: another model is to write the new one.
+fn creatable(mut options: CollectionOptions) -> CollectionOptions {
+    for vector in options.sparse_vectors.values_mut() {
+        vector.model.clear();
+        vector.fingerprint.clear();
+        vector.dtype.clear();
+    }
+    options
+}
+
 /// A collection, if it is there.
-pub async fn collection(client: &ClientArgs, name: &str) -> anyhow::Result<Option<GetCollectionResponse>> {
+pub async fn collection(client: &ClientArgs, name: &str) -> anyhow::Result<Option<Collection>> {
     let request = client.request(GetCollectionRequest { collection: name.to_owned() });
     match client.index().await?.get_collection(request).await {
-        Ok(response) => Ok(Some(response.into_inner())),
+        Ok(response) => Ok(Some(response.into_inner().collection.unwrap_or_default())),
         Err(status) if status.code() == Code::NotFound => Ok(None),
         Err(status) => Err(status.into()),
     }

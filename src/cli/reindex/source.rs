@@ -15,7 +15,7 @@ use crate::cli::ingest::{Batch, Batcher, Batches, Line, MAX_DOCUMENT_BYTES, Plac
 use crate::cli::retry::retry;
 use crate::json::{self, JsonError};
 use crate::proto::index_service_client::IndexServiceClient;
-use crate::proto::{Document, ListDocumentsRequest, Rejection, StoredDocument};
+use crate::proto::{Document, ItemError, ListDocumentsRequest, StoredDocument};
 use crate::types::{Payload, Reason};
 
 /// How many batches wait to be sent.
@@ -28,7 +28,7 @@ pub struct Source {
     /// Asks for the next page.
     pub request: ListDocumentsRequest,
     /// The payload field that holds the text.
-    pub text_key: String,
+    pub text_field: String,
     /// The number of the last document that was read.
     pub number: u64,
     /// Told of each page.
@@ -82,7 +82,7 @@ impl Source {
     fn line(&mut self, document: StoredDocument) -> Line {
         self.number += 1;
         let name = json!({ "id": id::to_json(document.id.clone()) });
-        let document = to_document(document, &self.text_key);
+        let document = to_document(document, &self.text_field);
         Line {
             place: Place { lines: self.number, bytes: self.number, ..Place::default() },
             file: "".into(),
@@ -95,8 +95,8 @@ impl Source {
 }
 
 /// The document to ingest, encoded.
-fn to_document(document: StoredDocument, text_key: &str) -> Result<bytes::Bytes, Rejection> {
-    let StoredDocument { id, payload_json, dense_vectors, text_key: kept_under, payload_unreadable, .. } = document;
+fn to_document(document: StoredDocument, text_field: &str) -> Result<bytes::Bytes, ItemError> {
+    let StoredDocument { id, payload_json, dense_vectors, text_field: kept_under, payload_unreadable, .. } = document;
     if payload_unreadable {
         return Err(malformed(
             "payload",
@@ -104,9 +104,9 @@ fn to_document(document: StoredDocument, text_key: &str) -> Result<bytes::Bytes,
         ));
     }
     let mut payload = fields(&payload_json)?;
-    let Some(Value::String(text)) = payload.remove(text_key) else { return Err(no_text(text_key, &kept_under)) };
+    let Some(Value::String(text)) = payload.remove(text_field) else { return Err(no_text(text_field, &kept_under)) };
     let payload_json = if payload.is_empty() { String::new() } else { Value::Object(payload).to_string() };
-    let document = Document { id, text, payload_json, dense_vectors, payload: None }.encode_to_vec();
+    let document = Document { id, text, payload_json, dense_vectors, ..Document::default() }.encode_to_vec();
     if document.len() > MAX_DOCUMENT_BYTES {
         return Err(too_long(document.len() as u64));
     }
@@ -114,7 +114,7 @@ fn to_document(document: StoredDocument, text_key: &str) -> Result<bytes::Bytes,
 }
 
 /// A payload as the server returns it: empty where there is none.
-fn fields(payload_json: &str) -> Result<Payload, Rejection> {
+fn fields(payload_json: &str) -> Result<Payload, ItemError> {
     if payload_json.is_empty() {
         return Ok(Payload::new());
     }
@@ -124,22 +124,23 @@ fn fields(payload_json: &str) -> Result<Payload, Rejection> {
     })
 }
 
-fn no_text(text_key: &str, kept_under: &str) -> Rejection {
+fn no_text(text_field: &str, kept_under: &str) -> ItemError {
     let message = if kept_under.is_empty() {
         "its text was not kept when it was ingested; ingest it from where it came".to_owned()
-    } else if kept_under == text_key {
+    } else if kept_under == text_field {
         format!(
-            "its payload has no text under `{text_key}`; name the field that has it with --text-key, or ingest the \
+            "its payload has no text under `{text_field}`; name the field that has it with --text-field, or ingest the \
              document from where it came"
         )
     } else {
-        format!("its text is kept under `{kept_under}`; run it with --text-key {kept_under}")
+        format!("its text is kept under `{kept_under}`; run it with --text-field {kept_under}")
     };
-    Rejection {
+    ItemError {
         code: Code::InvalidArgument.into(),
         reason: Reason::EmptyText.as_str().to_owned(),
-        field: format!("payload.{text_key}"),
+        field: format!("payload.{text_field}"),
         message,
+        retry_delay: None,
     }
 }
 
@@ -148,11 +149,11 @@ mod tests {
     use super::*;
     use crate::proto::{DenseVector, DocumentId, document_id};
 
-    fn stored(payload_json: &str, text_key: &str) -> StoredDocument {
+    fn stored(payload_json: &str, text_field: &str) -> StoredDocument {
         StoredDocument {
             id: Some(DocumentId { kind: Some(document_id::Kind::Key("a/1".to_owned())) }),
             dense_vectors: [("image".to_owned(), DenseVector { values: vec![1.0, 0.5] })].into(),
-            text_key: text_key.to_owned(),
+            text_field: text_field.to_owned(),
             payload_json: payload_json.to_owned(),
             ..StoredDocument::default()
         }
@@ -171,10 +172,10 @@ mod tests {
     #[test]
     fn one_without_a_text_is_rejected_with_what_to_do() {
         for (stored, remedy) in [
-            (stored(r#"{"body": "a wing"}"#, "body"), "run it with --text-key body"),
+            (stored(r#"{"body": "a wing"}"#, "body"), "run it with --text-field body"),
             (stored("", ""), "was not kept"),
-            (stored(r#"{"text": 7}"#, "text"), "with --text-key"),
-            (StoredDocument { text_key: "text".to_owned(), ..Default::default() }, "ingest the document from where"),
+            (stored(r#"{"text": 7}"#, "text"), "with --text-field"),
+            (StoredDocument { text_field: "text".to_owned(), ..Default::default() }, "ingest the document from where"),
         ] {
             let rejection = to_document(stored, "text").unwrap_err();
             assert!(rejection.message.contains(remedy), "{}", rejection.message);

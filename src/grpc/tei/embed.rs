@@ -30,7 +30,7 @@ const AT_ONCE: usize = 64;
 
 const SPARSE: &str = "it is for dense vectors, and these are sparse; use Embed.EmbedSparse";
 const SPARSE_STREAM: &str = "it is for dense vectors, and these are sparse; use Embed.EmbedSparseStream";
-const TERMS: &str = "it is for a dense vector of each token; use splade.v1.EncoderService/Encode with `with_tokens` to see a text's terms";
+const TERMS: &str = "it is for a dense vector of each token; use splade_sidecar.v1.EncoderService/Encode with `with_tokens` to see a text's terms";
 
 #[tonic::async_trait]
 impl Embed for TeiApi {
@@ -170,7 +170,8 @@ async fn read(
     loop {
         // Nothing is read before there is room for it.
         drop(encode.tickets.take().await.map_err(status)?);
-        let next = next_request(&mut requests, &shared, encode.tickets.settled(), encode.tickets.abandoned());
+        let (settled, abandoned) = (encode.tickets.settled(), encode.tickets.abandoned());
+        let next = next_request(&mut requests, &shared, settled, abandoned, shared.stopping.cancelled());
         let Some(request) = next.await? else { return Ok(()) };
         counter!(names::RECEIVED, "call" => "encode_stream").increment(1);
         // Fails when the client has gone.

@@ -25,14 +25,14 @@ fn predict() -> Status {
 
 fn rerank() -> Status {
     use_instead(
-        "no cross-encoder is served here; use splade.v1.IndexService/Explain, which scores a query and a text by their \
+        "no cross-encoder is served here; use splade_sidecar.v1.IndexService/Explain, which scores a query and a text by their \
          sparse vectors",
     )
 }
 
 fn tokenize() -> Status {
     use_instead(
-        "tokens are not given out; use splade.v1.EncoderService/Encode, which counts them and with `with_tokens` names \
+        "tokens are not given out; use splade_sidecar.v1.EncoderService/Encode, which counts them and with `with_tokens` names \
          each term",
     )
 }

@@ -1,5 +1,5 @@
-//! The door's description of itself, in OpenAPI 3.1. It is made of the contract's descriptors and comments, and of the
-//! bounds that this server has.
+//! OpenAPI 3.1 document of the gateway, made of the contract's descriptors and comments and of the limits of this
+//! server.
 
 mod limits;
 mod paths;
@@ -14,10 +14,10 @@ use crate::version::VERSION;
 use limits::Rules;
 use schema::Schemas;
 
-/// Where it is.
+/// Path of the document.
 pub const PATH: &str = "/openapi.json";
 
-/// The document of a server.
+/// Returns the document of a server.
 pub fn document(settings: &Settings) -> Value {
     let methods = Method::all();
     let schemas = Schemas::new(Comments::read(), Rules::new(&settings.limits), &methods);
@@ -30,10 +30,12 @@ pub fn document(settings: &Settings) -> Value {
             "version": VERSION,
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
             "description": "Texts in, learned sparse vectors out; documents in, searchable in Qdrant. The gRPC API of \
-                            splade-sidecar as JSON, by proto3's canonical mapping. Requests may also spell fields in \
-                            lowerCamelCase, write numbers as strings and enums as numbers, and have null for what is \
-                            absent; answers have the names given here, and 64-bit integers as numbers. Lengths of strings are limited in bytes of UTF-8, which this \
-                            document can only tell in characters."
+                            splade-sidecar as JSON, by proto3's canonical mapping, with short ids and with 64-bit \
+                            integers as numbers up to ±(2^53 - 1) and strings of digits beyond. Requests may also \
+                            spell fields in lowerCamelCase, write numbers as strings and enums as numbers, and have \
+                            null for an absent field. Fields of the API that this server doesn't implement are not \
+                            listed. Lengths of strings are limits in bytes of UTF-8, which this document can only \
+                            state in characters."
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
@@ -53,7 +55,7 @@ pub fn document(settings: &Settings) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::json::{read, read_string};
+    use super::super::json::{read, read_operation, read_string};
     use super::super::method::{Item, Kind};
     use super::super::testing::settings;
     use super::*;
@@ -102,7 +104,7 @@ mod tests {
             let content = &document["paths"][&method.path]["post"]["requestBody"]["content"];
             let (input, lines) = (method.descriptor.input(), content["application/x-ndjson"]["example"].as_str());
             let read_line = |line: &str, item: &Item| match item {
-                Item::Message(message) => read(message, line.as_bytes(), &mut Vec::new()),
+                Item::Operation(operation) => read_operation(operation, line.as_bytes(), &mut Vec::new()),
                 Item::Text => read_string(line.as_bytes()).map(drop),
             };
             match &method.kind {

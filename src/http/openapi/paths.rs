@@ -6,26 +6,28 @@ use serde_json::{Value, json};
 use super::super::answer::NDJSON;
 use super::super::error::STATUS;
 use super::super::method::{Item, Kind, Method};
-use super::super::parameters::ONLY_REJECTED;
+use super::super::reader::Operation;
 use super::schema::{Schemas, reference};
 
-/// A request of each method, by its name; lines, for a stream. A test reads them all.
+/// Example request of each method by its name; lines for a stream. A test reads them all.
 const EXAMPLES: &str = include_str!("examples.json");
 
-/// What a call may be refused with.
-const ERRORS: [(&str, &str); 9] = [
-    ("400", "The request is wrong: the details name the field. Or it does not go with the collection as it is."),
-    ("401", "The call carries no token, or a wrong one."),
-    ("404", "There is no such collection, document or model."),
-    ("413", "The body, or a message, has more bytes than are taken."),
-    ("415", "The body is of another media type, or compressed."),
-    ("429", "There is no room for the call now. `retry-after` says when to try again."),
-    ("500", "A defect of the server or of the store."),
-    ("503", "The server is starting or stopping, or the store is away. `retry-after` says when to try again."),
+/// HTTP statuses of errors.
+const ERRORS: [(&str, &str); 11] = [
+    ("400", "The request is invalid: the details name the field. Or the collection can't be used as requested."),
+    ("401", "The call carries no token or an invalid one."),
+    ("404", "The collection, document or model doesn't exist."),
+    ("409", "The collection or alias to create exists."),
+    ("413", "The body, or a message, is too large."),
+    ("415", "The media type of the body is wrong, or the body is compressed."),
+    ("429", "The server is at capacity. `retry-after` has the delay."),
+    ("500", "A bug of the server, or a store that is misconfigured or broken."),
+    ("501", "The server doesn't implement a field or a feature of the request. The details name the field."),
+    ("503", "The server is starting or stopping, or the store is unavailable. `retry-after` has the delay."),
     ("504", "The time of `grpc-timeout` has passed."),
 ];
 
-/// The path of a method.
+/// Returns the path item of a method.
 pub fn item(method: &Method, schemas: &Schemas) -> Value {
     let (name, descriptor) = (method.name(), &method.descriptor);
     let service = descriptor.parent_service();
@@ -47,7 +49,7 @@ pub fn item(method: &Method, schemas: &Schemas) -> Value {
             json!({ "post": operation })
         }
         Kind::Stream { options, item } => {
-            operation["parameters"] = parameters(options, item, schemas);
+            operation["parameters"] = parameters(options, schemas);
             operation["requestBody"] = json!({ "content": { NDJSON: lines(item, example) } });
             let put =
                 json!({ "operationId": format!("{name}_file"), "summary": format!("{summary}, as `curl -T` does") });
@@ -61,17 +63,25 @@ pub fn item(method: &Method, schemas: &Schemas) -> Value {
     }
 }
 
-/// Lines of items, which a schema of 3.1 can only call a string.
+/// Returns the body of lines, which a schema of OpenAPI 3.1 can only call a string.
 fn lines(item: &Item, example: Option<Value>) -> Value {
     let (of, what) = match item {
-        Item::Message(message) => (reference(message.full_name()), format!("One {} a line.", message.name())),
-        Item::Text => (json!({ "type": "string" }), "One string of JSON a line.".to_owned()),
+        Item::Operation(Operation { operation, document, .. }) => {
+            let of = json!({ "anyOf": [reference(document.full_name()), reference(operation.full_name())] });
+            let (document, operation) = (document.name(), operation.name());
+            let what = format!(
+                "One {document} or {operation} per line: an object with one of the fields of {operation} is one, any \
+                 other object is a {document}, which stands for its upsert."
+            );
+            (of, what)
+        }
+        Item::Text => (json!({ "type": "string" }), "One JSON string per line.".to_owned()),
     };
     json!({ "schema": { "type": "string", "description": what, "x-line-schema": of }, "example": example })
 }
 
-fn parameters(options: &MessageDescriptor, item: &Item, schemas: &Schemas) -> Value {
-    let options = options.fields().map(|field| {
+fn parameters(options: &MessageDescriptor, schemas: &Schemas) -> Value {
+    let options = schemas.fields(options).map(|field| {
         let mut schema = schemas.property(&field);
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
         let mut parameter = json!({
@@ -86,18 +96,7 @@ fn parameters(options: &MessageDescriptor, item: &Item, schemas: &Schemas) -> Va
         }
         parameter
     });
-    let only_rejected = json!({
-        "name": ONLY_REJECTED,
-        "in": "query",
-        "required": false,
-        "description": format!(
-            "Give only the results of {} that were refused, and in the last line how far the stream came. For clients \
-             that read no answer before they have sent all. Default: false.",
-            match item { Item::Message(_) => "documents", Item::Text => "texts" }
-        ),
-        "schema": { "type": "boolean" }
-    });
-    Value::Array(options.chain([only_rejected]).collect())
+    Value::Array(options.collect())
 }
 
 fn responses(method: &Method, schemas: &Schemas, output: &MessageDescriptor) -> Value {
@@ -110,7 +109,7 @@ fn responses(method: &Method, schemas: &Schemas, output: &MessageDescriptor) -> 
                 json!({ "type": "object", "required": ["error"], "properties": { "error": reference(STATUS) } });
             let line = json!({ "oneOf": [answer, failed] });
             let about = format!(
-                "{about} One {} a line, as results come. If the last line is an `error`, the stream has failed there.",
+                "{about} One {} per line, as results come. If the last line is an `error`, the stream has failed there.",
                 output.name()
             );
             json!({ "description": about, "content": { NDJSON: { "schema": { "type": "string", "x-line-schema": line } } } })
@@ -120,7 +119,7 @@ fn responses(method: &Method, schemas: &Schemas, output: &MessageDescriptor) -> 
         let mut refusal =
             json!({ "description": about, "content": { "application/json": { "schema": reference(STATUS) } } });
         if matches!(code, "429" | "503") {
-            let header = json!({ "description": "Seconds.", "schema": { "type": "integer", "minimum": 0 } });
+            let header = json!({ "description": "Delay in seconds.", "schema": { "type": "integer", "minimum": 0 } });
             refusal["headers"] = json!({ "Retry-After": header });
         }
         (code.to_owned(), refusal)

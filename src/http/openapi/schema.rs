@@ -7,49 +7,76 @@ use serde_json::{Map, Value, json};
 
 use super::super::contract::{Comments, PACKAGE, pool};
 use super::super::error::STATUS;
+use super::super::id;
 use super::super::method::{Item, Kind as MethodKind, Method};
 use super::super::payload::is_hidden;
 use super::limits::Rules;
 
-/// What the details of an error are.
+/// Comment of fields that every value is refused of. The document doesn't have them.
+const NOT_IMPLEMENTED: &str = "Not implemented yet: refused with UNIMPLEMENTED";
+
+/// Messages of the details of an error.
 const DETAILS: [&str; 3] = ["google.rpc.BadRequest", "google.rpc.ErrorInfo", "google.rpc.RetryInfo"];
 
-/// The schemas of all messages that travel.
+/// Schemas of all messages of requests and responses.
 pub struct Schemas {
     pub comments: Comments,
     rules: Rules,
-    /// Messages that clients send, by their full names. What is unknown in them is refused.
+    /// Messages of requests by their full names. Unknown fields are refused.
     sent: BTreeMap<String, MessageDescriptor>,
-    /// Messages that only the server sends. Fields that have a default are always there.
+    /// Messages of responses only. Fields that have a default are always present.
     given: BTreeMap<String, MessageDescriptor>,
 }
 
 impl Schemas {
     pub fn new(comments: Comments, rules: Rules, methods: &[Method]) -> Self {
+        let mut schemas = Self { comments, rules, sent: BTreeMap::new(), given: BTreeMap::new() };
         let (mut sent, mut given) = (BTreeMap::new(), BTreeMap::new());
         for method in methods {
             match &method.kind {
-                MethodKind::Unary => reach(method.descriptor.input(), &mut sent),
+                MethodKind::Unary => schemas.reach(method.descriptor.input(), &mut sent),
                 MethodKind::Stream { options, item } => {
-                    options.fields().filter_map(|field| message_of(&field)).for_each(|it| reach(it, &mut sent));
-                    if let Item::Message(item) = item {
-                        reach(item.clone(), &mut sent);
+                    let options = schemas.fields(options).filter_map(|field| message_of(&field));
+                    options.for_each(|below| schemas.reach(below, &mut sent));
+                    if let Item::Operation(item) = item {
+                        schemas.reach(item.operation.clone(), &mut sent);
                     }
                 }
             }
-            reach(method.descriptor.output(), &mut given);
+            schemas.reach(method.descriptor.output(), &mut given);
         }
         let of_errors = DETAILS.into_iter().chain([STATUS]).filter_map(|name| pool().get_message_by_name(name));
-        of_errors.for_each(|message| reach(message, &mut given));
+        of_errors.for_each(|message| schemas.reach(message, &mut given));
         given.retain(|name, _| !sent.contains_key(name));
-        Self { comments, rules, sent, given }
+        (schemas.sent, schemas.given) = (sent, given);
+        schemas
     }
 
-    /// All of them, by the names that [`reference`] gives.
+    /// Returns the fields that a message has in the document.
+    pub fn fields(&self, message: &MessageDescriptor) -> impl Iterator<Item = FieldDescriptor> {
+        message.fields().filter(|field| {
+            let comment = self.comments.of(&field.parent_message().parent_file(), field.path());
+            !is_hidden(field) && !comment.contains(NOT_IMPLEMENTED)
+        })
+    }
+
+    /// Adds a message and the messages of its fields.
+    fn reach(&self, message: MessageDescriptor, found: &mut BTreeMap<String, MessageDescriptor>) {
+        if well_known(message.full_name()).is_some() || found.contains_key(message.full_name()) {
+            return;
+        }
+        // Entries of a map have no schema of their own.
+        if !message.is_map_entry() {
+            found.insert(message.full_name().to_owned(), message.clone());
+        }
+        self.fields(&message).filter_map(|field| message_of(&field)).for_each(|below| self.reach(below, found));
+    }
+
+    /// Returns the schemas by the names of [`reference`].
     pub fn components(&self) -> Value {
         let messages = || self.sent.values().chain(self.given.values());
         let enums: BTreeSet<String> = messages()
-            .flat_map(|message| fields(message).collect::<Vec<_>>())
+            .flat_map(|message| self.fields(message).collect::<Vec<_>>())
             .filter_map(|field| enum_of(&field))
             .collect();
         let enums = enums.into_iter().filter_map(|name| pool().get_enum_by_name(&name));
@@ -63,9 +90,9 @@ impl Schemas {
         schema.insert("type".to_owned(), json!("object"));
         self.describe(message, &mut schema);
         let mut properties: Map<_, _> =
-            fields(message).map(|field| (field.name().to_owned(), self.property(&field))).collect();
+            self.fields(message).map(|field| (field.name().to_owned(), self.property(&field))).collect();
         let mut required: Vec<_> =
-            fields(message).filter(|field| self.requires(field)).map(|field| field.name().to_owned()).collect();
+            self.fields(message).filter(|field| self.requires(field)).map(|field| field.name().to_owned()).collect();
         if DETAILS.contains(&message.full_name()) {
             properties
                 .insert("@type".to_owned(), json!({ "const": format!("type.googleapis.com/{}", message.full_name()) }));
@@ -79,11 +106,23 @@ impl Schemas {
             schema.insert("additionalProperties".to_owned(), json!(false));
         }
         if let Some(oneof) = message.oneofs().find(|oneof| !oneof.is_synthetic()) {
-            let choices: Vec<_> = oneof.fields().map(|field| json!({ "required": [field.name()] })).collect();
+            let choices = self.fields(message).filter(|field| field.containing_oneof().as_ref() == Some(&oneof));
+            let choices: Vec<_> = choices.map(|field| json!({ "required": [field.name()] })).collect();
             schema.insert("oneOf".to_owned(), json!(choices));
         }
         self.rules.add(&rule(message.full_name()), &mut schema);
-        Value::Object(schema)
+        if message.full_name() == id::MESSAGE { self.with_short_form(schema) } else { Value::Object(schema) }
+    }
+
+    /// The schema of ids, given that of the message.
+    fn with_short_form(&self, mut schema: Map<String, Value>) -> Value {
+        let description = schema.remove("description");
+        let number = self.kind(&Kind::Uint64).into_iter().filter(|(name, _)| name != "pattern");
+        let mut number: Map<_, _> = number.collect();
+        number.insert("type".to_owned(), json!("integer"));
+        let mut string = self.kind(&Kind::String);
+        self.rules.add("DocumentId.key", &mut string);
+        json!({ "description": description, "anyOf": [number, string, schema] })
     }
 
     fn describe(&self, message: &MessageDescriptor, schema: &mut Map<String, Value>) {
@@ -93,7 +132,7 @@ impl Schemas {
         }
     }
 
-    /// A field's schema, with its comment.
+    /// Returns the schema of a field, with its comment.
     pub fn property(&self, field: &FieldDescriptor) -> Value {
         let mut schema = self.field(field);
         let comment = self.comments.of(&field.parent_message().parent_file(), field.path());
@@ -103,14 +142,15 @@ impl Schemas {
         Value::Object(schema)
     }
 
-    /// Whether a field must be there.
+    /// Returns whether a field must be present.
     pub fn requires(&self, field: &FieldDescriptor) -> bool {
         if self.given.contains_key(field.parent_message().full_name()) {
             return !field.supports_presence();
         }
         let comment = self.comments.of(&field.parent_message().parent_file(), field.path());
         let is_choice = field.containing_oneof().is_some();
-        !is_choice && (comment.ends_with("Required.") || self.rules.refuse_default(&rule(field.full_name())))
+        let is_required = comment.starts_with("Required.") || comment.ends_with("Required.");
+        !is_choice && (is_required || self.rules.refuse_default(&rule(field.full_name())))
     }
 
     fn field(&self, field: &FieldDescriptor) -> Map<String, Value> {
@@ -140,12 +180,16 @@ impl Schemas {
             Kind::Float => json!({ "type": "number", "format": "float" }),
             Kind::Double => json!({ "type": "number", "format": "double" }),
             Kind::Uint32 | Kind::Fixed32 => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
-            Kind::Uint64 | Kind::Fixed64 => json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
+            Kind::Uint64 | Kind::Fixed64 => {
+                let digits = "^(0|[1-9][0-9]{0,19})$";
+                json!({ "type": ["integer", "string"], "minimum": 0, "maximum": u64::MAX, "pattern": digits })
+            }
             Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
                 json!({ "type": "integer", "format": "int32", "minimum": i32::MIN, "maximum": i32::MAX })
             }
             Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
-                json!({ "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX })
+                let digits = "^(0|-?[1-9][0-9]{0,18})$";
+                json!({ "type": ["integer", "string"], "minimum": i64::MIN, "maximum": i64::MAX, "pattern": digits })
             }
             Kind::Enum(it) => reference(it.full_name()),
             Kind::Message(it) => well_known(it.full_name()).unwrap_or_else(|| reference(it.full_name())),
@@ -165,7 +209,7 @@ impl Schemas {
     }
 }
 
-/// Where the schema of a message or an enum is.
+/// Returns the reference to the schema of a message or an enum.
 pub fn reference(full_name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{}", component(full_name)) })
 }
@@ -174,17 +218,18 @@ fn component(full_name: &str) -> String {
     rule(full_name)
 }
 
-/// A name as the contract has it, without its package.
+/// Returns a name without the package of the contract.
 fn rule(full_name: &str) -> String {
     full_name.strip_prefix(PACKAGE).and_then(|name| name.strip_prefix('.')).unwrap_or(full_name).to_owned()
 }
 
-/// Messages that have a JSON of their own.
+/// Schemas of messages that JSON has another form for.
 fn well_known(full_name: &str) -> Option<Value> {
     Some(match full_name {
         "google.protobuf.Struct" => json!({ "type": "object", "additionalProperties": true }),
         "google.protobuf.Timestamp" => json!({ "type": "string", "format": "date-time" }),
         "google.protobuf.Duration" => json!({ "type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$" }),
+        "google.protobuf.Value" => json!({}),
         "google.protobuf.Any" => json!({ "anyOf": DETAILS.map(reference) }),
         _ => return None,
     })
@@ -196,21 +241,4 @@ fn message_of(field: &FieldDescriptor) -> Option<MessageDescriptor> {
 
 fn enum_of(field: &FieldDescriptor) -> Option<String> {
     field.kind().as_enum().map(|it| it.full_name().to_owned())
-}
-
-/// The fields that a message has here.
-fn fields(message: &MessageDescriptor) -> impl Iterator<Item = FieldDescriptor> {
-    message.fields().filter(|field| !is_hidden(field))
-}
-
-/// Notes a message and all that it is made of.
-fn reach(message: MessageDescriptor, found: &mut BTreeMap<String, MessageDescriptor>) {
-    if well_known(message.full_name()).is_some() || found.contains_key(message.full_name()) {
-        return;
-    }
-    // The entries of a map are no messages of their own.
-    if !message.is_map_entry() {
-        found.insert(message.full_name().to_owned(), message.clone());
-    }
-    fields(&message).filter_map(|field| message_of(&field)).for_each(|below| reach(below, found));
 }

@@ -81,7 +81,10 @@ pub fn put<E: Error>(kind: &Kind, scalar: Scalar<'_>, wire: &mut Vec<u8>) -> Res
         (Kind::Bool, Scalar::Bool(value)) => encode_varint(value.into(), wire),
         (Kind::Enum(names), Scalar::Text(name)) => {
             let value = names.get_value_by_name(name);
-            let value = value.ok_or_else(|| E::custom(format!("unrecognized enum value '{name}'")))?;
+            let value = value.ok_or_else(|| {
+                let known: Vec<_> = names.values().map(|value| value.name().to_owned()).collect();
+                E::custom(format!("unrecognized enum value '{name}', expected one of {}", known.join(", ")))
+            })?;
             encode_varint(i64::from(value.number()).cast_unsigned(), wire);
         }
         (Kind::Float, scalar) => wire.put_f32_le(single(number(kind, scalar)?)?),

@@ -91,11 +91,14 @@ pub enum Failure {
 impl Failure {
     /// Rejects the text.
     pub fn refuse(self, job: EncodeJob) {
-        let message = match self {
-            Self::Encoder => "the encoder failed on this text; report it as a defect".to_owned(),
-            Self::NonFinite => non_finite(&job.model),
-        };
-        job.refuse(Reason::Internal, message);
+        match self {
+            // It may be another text of the batch that it failed on.
+            Self::Encoder => job.refuse(Reason::Internal, "the encoder failed on this text; report it as a defect"),
+            Self::NonFinite => {
+                let message = non_finite(&job.model);
+                job.refuse(Reason::EncodingFailed, message);
+            }
+        }
     }
 }
 

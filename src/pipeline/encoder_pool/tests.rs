@@ -174,7 +174,10 @@ async fn a_text_without_a_finite_vector_is_refused_alone() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let page = recorder.handle();
     std::thread::spawn(move || ::metrics::with_local_recorder(&recorder, || worker.run())).join().unwrap();
-    assert_eq!(*log.lock().unwrap(), ["flow a: encoded", "body b: INTERNAL", "flow c: encoded", "body d: INTERNAL"]);
+    assert_eq!(
+        *log.lock().unwrap(),
+        ["flow a: encoded", "body b: ENCODING_FAILED", "flow c: encoded", "body d: ENCODING_FAILED"]
+    );
     assert_eq!(encoder.batches.lock().unwrap().len(), 1);
     let page = page.render();
     let line = format!("{}{{model=\"fake\"}} 2\n", crate::metrics::NONFINITE_VECTORS);

@@ -71,7 +71,7 @@ pub fn tokenize(job: EncodeJob) -> Option<Tokenized> {
         Err(problem) => {
             counter!(names::ENCODER_FAILURES).increment(1);
             tracing::error!(problem, "a tokenizer failed");
-            job.refuse(Reason::Internal, "the tokenizer failed on this text; report it as a defect");
+            job.refuse(Reason::EncodingFailed, "the tokenizer failed on this text; report it as a defect");
         }
     }
     None

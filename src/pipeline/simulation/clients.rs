@@ -14,7 +14,7 @@ use super::oracle::Number;
 use super::store::{BAD, CONTENTS};
 use super::{World, delay};
 use crate::pipeline::testing::Dice;
-use crate::pipeline::{DocumentKey, Finished, Ingest, IngestOptions, Results, Stored, Urgency};
+use crate::pipeline::{Change, Finished, Ingest, IngestOptions, OperationKey, Results, Stored, Submission, Urgency};
 use crate::types::{
     CollectionSpec, Document, DocumentId, Fault, LongText, Payload, PointId, Pruning, Reason, Sharding,
 };
@@ -79,7 +79,7 @@ impl<'a> Call<'a> {
     }
 
     /// Takes note of a document's result.
-    fn finished(&self, Finished { key, outcome }: Finished<DocumentKey, Stored>) {
+    fn finished(&self, Finished { key, outcome }: Finished<OperationKey, Stored>) {
         let (number, id) = self.sent.borrow()[key.sequence as usize - 1];
         self.answered(number, id, outcome.map(drop));
     }
@@ -103,11 +103,20 @@ async fn stream(world: &World, mut dice: Dice) {
     let submit = async {
         for _ in 0..1 + dice.below(12) {
             let Ok(ticket) = ingest.tickets.take().await else { break };
-            let (document, number) = begin(&call, &mut dice);
-            if ingest.submit(ticket, BYTES, Ok(document)).await.is_err() {
+            let (change, number) = match dice.one_in(4) {
+                true => {
+                    let id = dice.below(IDS);
+                    (Change::Delete { id: DocumentId::Num(id), version: None }, call.begin(id, None))
+                }
+                false => begin(&call, &mut dice),
+            };
+            if ingest.submit(ticket, submission(change)).await.is_err() {
                 break;
             }
             world.oracle.accepted(number);
+            if dice.one_in(8) {
+                ingest.flush();
+            }
             sleep(delay(&mut dice)).await;
         }
         drop(ingest);
@@ -125,8 +134,8 @@ async fn upsert(world: &World, mut dice: Dice) {
     let submit = async {
         for place in places {
             let Ok(ticket) = ingest.tickets.at(place).await else { break };
-            let (document, number) = begin(&call, &mut dice);
-            if ingest.submit(ticket, BYTES, Ok(document)).await.is_err() {
+            let (change, number) = begin(&call, &mut dice);
+            if ingest.submit(ticket, submission(change)).await.is_err() {
                 break;
             }
             world.oracle.accepted(number);
@@ -164,7 +173,11 @@ async fn collect(call: &Call<'_>, mut results: Results, pause: Duration) {
     }
 }
 
-fn begin(call: &Call<'_>, dice: &mut Dice) -> (Document, Number) {
+fn submission(change: Change) -> Submission {
+    Submission { bytes: BYTES, position: String::new(), change: Ok(change) }
+}
+
+fn begin(call: &Call<'_>, dice: &mut Dice) -> (Change, Number) {
     let id = dice.below(IDS);
     // Some are as others were before, some like no other.
     let content = match dice.below(12) {
@@ -174,7 +187,7 @@ fn begin(call: &Call<'_>, dice: &mut Dice) -> (Document, Number) {
     };
     let number = call.begin(id, Some(content));
     let (id, text) = (DocumentId::Num(id), content.to_string());
-    (Document { id, text, payload: Payload::new(), dense: BTreeMap::new() }, number)
+    (Change::Upsert(Document { id, text, payload: Payload::new(), dense: BTreeMap::new(), version: None }), number)
 }
 
 fn open(world: &World, urgency: Urgency, dice: &mut Dice) -> (Ingest, Results) {
@@ -185,18 +198,20 @@ fn open(world: &World, urgency: Urgency, dice: &mut Dice) -> (Ingest, Results) {
         dense: BTreeMap::new(),
         model: String::new(),
         fingerprint: None,
+        dtype: String::new(),
+        incarnation: String::new(),
         sharding: Sharding::single(),
     };
     let options = IngestOptions {
         model: Arc::clone(&world.model),
         collection: "docs".to_owned(),
-        named: "docs".to_owned(),
         spec,
         long_text: LongText::Truncate,
         pruning: Pruning::default(),
-        text_key: "text".to_owned(),
+        text_field: "text".to_owned(),
         batch_points: dice.pick(&[1, 2, 5]),
         skip_unchanged: dice.one_in(2),
+        first_sequence: 1,
     };
     world.pipeline.ingest(urgency, options)
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::delay;
 use super::oracle::Oracle;
 use crate::pipeline::testing::Dice;
-use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore};
+use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
 use crate::types::{CollectionSpec, Digest, Point, PointId, StoredPoint};
 
 /// What documents are made of: a number below this,
@@ -331,6 +331,10 @@ impl VectorStore for SimStore {
         unreachable!("the pipeline does not ask")
     }
 
+    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
+        unreachable!("the pipeline does not ask")
+    }
+
     async fn create_collection(&self, _: &str, _: &CollectionSpec) -> Result<(), StoreError> {
         unreachable!("the pipeline does not ask")
     }
@@ -339,7 +343,7 @@ impl VectorStore for SimStore {
         unreachable!("the pipeline does not ask")
     }
 
-    async fn retrieve(&self, _: &str, _: &str, _: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
+    async fn retrieve(&self, _: &str, _: &[PointId], _: &WithVectors) -> Result<Vec<StoredPoint>, StoreError> {
         unreachable!("the pipeline does not ask")
     }
 

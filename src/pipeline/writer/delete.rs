@@ -1,13 +1,21 @@
-//! Deletes: sent in one piece, and retried as upserts are.
+//! Deletes: those of a call sent in one piece, those of streams in batches; and retried as upserts are.
+
+use std::collections::HashSet;
 
 use metrics::counter;
 use tokio::time::Instant;
+use tracing::{Span, debug_span};
 
-use super::DeleteJob;
 use super::upsert::{RoundTrip, Target};
+use super::{DeleteJob, RemoveJob};
 use crate::metrics as names;
+use crate::pipeline::collections::stream_fault;
+use crate::pipeline::finalizer::all_abandoned;
+use crate::pipeline::ingest::Stored;
 use crate::store::StoreError;
 use crate::store::retry::Retries;
+use crate::trace;
+use crate::types::PointId;
 
 impl Target {
     /// Deletes points and answers, unless nobody waits for that before it is sent.
@@ -31,6 +39,9 @@ impl Target {
                 tracing::warn!(collection = self.collection, points = ids.len(), %error, "delete failed; retrying");
                 continue;
             }
+            if outcome.is_ok() {
+                counter!(names::DELETED).increment(ids.len() as u64);
+            }
             // Whoever has gone away meanwhile needs no answer.
             let _answered = answer.send(outcome);
             break;
@@ -40,5 +51,78 @@ impl Target {
         }
         // How long a delete takes says nothing about upserts.
         if failed { RoundTrip::Refused } else { RoundTrip::NotSent }
+    }
+
+    /// The span of a batch of deletes.
+    pub(super) fn removal_span(&self, batch: &[RemoveJob]) -> Span {
+        let first = batch.first().and_then(|job| job.span.id());
+        let collection = &self.collection;
+        let span = debug_span!(parent: first, "delete", otel.kind = "client", collection, points = batch.len());
+        trace::batch(span, batch.iter().map(|job| &job.span))
+    }
+
+    /// Deletes the points of a batch and answers for each of them. No attempt begins after `deadline` but the first.
+    pub(super) async fn remove(&self, mut jobs: Vec<RemoveJob>, deadline: Instant) -> RoundTrip {
+        let mut retries = Retries::new(deadline, &self.retries);
+        let (mut unsettled, mut failed) = (false, false);
+        let mut settling = Vec::new();
+        loop {
+            // What nobody waits for any more is not sent, or not again.
+            let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !job.finalizer.is_abandoned());
+            jobs = kept;
+            if unsettled {
+                settling.extend(abandoned.into_iter().map(|job| job.claim));
+            }
+            if jobs.is_empty() {
+                break;
+            }
+            let outcome = self.remove_once(&jobs).await;
+            failed |= outcome.as_ref().is_err_and(StoreError::is_retryable);
+            unsettled |= outcome.as_ref().is_err_and(StoreError::has_unknown_outcome);
+            let points = jobs.len();
+            if let Err(error) = &outcome {
+                let again = tokio::select! {
+                    biased;
+                    again = retries.pause_after(error) => again,
+                    () = all_abandoned(jobs.iter().map(|job| &job.finalizer)) => continue,
+                };
+                if again {
+                    counter!(names::UPSERT_RETRIES, "reason" => error.kind()).increment(1);
+                    tracing::warn!(collection = self.collection, points, %error, "delete failed; retrying");
+                    continue;
+                }
+                tracing::warn!(collection = self.collection, points, %error, "delete failed");
+            }
+            if let Ok(superseded) = &outcome {
+                counter!(names::DELETED).increment((points - superseded.len()) as u64);
+            }
+            let outcome = outcome.map_err(stream_fault);
+            for RemoveJob { id, finalizer, claim, .. } in jobs {
+                finalizer.finish(match &outcome {
+                    Ok(superseded) if superseded.contains(&id) => Ok(Stored::Superseded),
+                    Ok(_) => Ok(Stored::Deleted),
+                    Err(fault) => Err(fault.clone()),
+                });
+                if unsettled {
+                    settling.push(claim);
+                }
+            }
+            break;
+        }
+        self.settler.settle(settling).await;
+        if failed { RoundTrip::Refused } else { RoundTrip::NotSent }
+    }
+
+    /// Deletes points once. Returns those that the store has in a version that is not older.
+    async fn remove_once(&self, jobs: &[RemoveJob]) -> Result<HashSet<PointId>, StoreError> {
+        let any: Vec<_> = jobs.iter().filter(|job| job.version.is_none()).map(|job| job.id).collect();
+        let older: Vec<_> = jobs.iter().filter_map(|job| Some((job.id, job.version?))).collect();
+        if !any.is_empty() {
+            self.store.delete(&self.collection, &any).await?;
+        }
+        match older.is_empty() {
+            true => Ok(HashSet::new()),
+            false => self.store.delete_older(&self.collection, &older).await,
+        }
     }
 }

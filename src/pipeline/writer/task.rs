@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::registry::Registry;
 use super::upsert::{RoundTrip, Target};
-use super::{BatchKey, DeleteJob, WriteJob, WriterConfig};
+use super::{BatchKey, DeleteJob, Job, RemoveJob, WriteJob, WriterConfig};
 use crate::metrics as names;
 use crate::pipeline::aimd::Aimd;
 use crate::pipeline::batcher::{Batcher, Limits};
@@ -23,12 +23,17 @@ const IDLE: Duration = Duration::from_secs(600);
 /// How long one without work lives on that knows nothing of the store: the collection may not even exist.
 const IDLE_UNUSED: Duration = Duration::from_secs(1);
 
+/// Maximum number of points that are deleted at once.
+const REMOVALS: usize = 200;
+
 /// Collects a collection's points into batches, and keeps a bounded number of writes in flight.
 pub(super) struct Writer {
     target: Arc<Target>,
     config: WriterConfig,
     /// Never empty ones.
     batchers: BTreeMap<Arc<BatchKey>, Batcher<WriteJob>>,
+    /// Points that streams delete.
+    removals: Batcher<RemoveJob>,
     in_flight: JoinSet<RoundTrip>,
     aimd: Aimd,
     limit: Limit,
@@ -45,6 +50,7 @@ impl Writer {
             target: Arc::new(target),
             config,
             batchers: BTreeMap::new(),
+            removals: Batcher::new(Limits { items: REMOVALS, weight: usize::MAX, age: config.batch_age }),
             in_flight: JoinSet::new(),
             aimd: Aimd::new(config.max_in_flight),
             limit: Limit::default(),
@@ -55,12 +61,12 @@ impl Writer {
     }
 
     /// Runs until all senders are gone, or until it has had nothing to do for long; what was sent has been answered then.
-    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<WriteJob>, mut deletes: mpsc::Receiver<DeleteJob>) {
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>, mut deletes: mpsc::Receiver<DeleteJob>) {
         loop {
             // A writer without work counts for nothing.
-            let idle = self.in_flight.is_empty() && self.batchers.is_empty();
+            let idle = self.in_flight.is_empty() && self.batchers.is_empty() && self.removals.deadline().is_none();
             self.limit.set(if idle { 0 } else { self.aimd.limit() });
-            let due = self.batchers.values().filter_map(Batcher::deadline).min();
+            let due = self.batchers.values().filter_map(Batcher::deadline).chain(self.removals.deadline()).min();
             // Timers and answers first: new work must not keep old work waiting.
             tokio::select! {
                 biased;
@@ -94,7 +100,23 @@ impl Writer {
         }
     }
 
-    async fn add(&mut self, job: WriteJob) {
+    async fn add(&mut self, job: Job) {
+        match job {
+            Job::Write(job) => self.add_point(job).await,
+            Job::Remove(job) => self.add_removal(job).await,
+        }
+    }
+
+    async fn add_removal(&mut self, job: RemoveJob) {
+        if job.claim.is_awaited() {
+            self.flush_now.notify_one();
+        }
+        if let Some(batch) = self.removals.push(job, 1, Instant::now()) {
+            self.remove(batch).await;
+        }
+    }
+
+    async fn add_point(&mut self, job: WriteJob) {
         let (key, bytes, awaited) = (Arc::clone(&job.batch), job.receipt.bytes, job.receipt.claim.is_awaited());
         let WriterConfig { batch_bytes, batch_age, .. } = self.config;
         let limits = Limits { items: key.max_points, weight: batch_bytes, age: batch_age };
@@ -119,9 +141,19 @@ impl Writer {
         for key in keys {
             self.flush(&key).await;
         }
+        if self.removals.deadline().is_some_and(|deadline| deadline <= now) {
+            self.flush_removals().await;
+        }
+    }
+
+    async fn flush_removals(&mut self) {
+        if let Some(batch) = self.removals.flush() {
+            self.remove(batch).await;
+        }
     }
 
     async fn flush_all(&mut self) {
+        self.flush_removals().await;
         while let Some(key) = self.batchers.keys().next().cloned() {
             self.flush(&key).await;
         }
@@ -138,6 +170,12 @@ impl Writer {
         let deadline = self.deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.receipt.since));
         let (target, span) = (Arc::clone(&self.target), self.target.span(&batch));
         self.start(async move { target.upsert(batch, deadline).await }.instrument(span)).await;
+    }
+
+    async fn remove(&mut self, batch: Vec<RemoveJob>) {
+        let deadline = self.deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.since));
+        let (target, span) = (Arc::clone(&self.target), self.target.removal_span(&batch));
+        self.start(async move { target.remove(batch, deadline).await }.instrument(span)).await;
     }
 
     async fn delete(&mut self, job: DeleteJob) {

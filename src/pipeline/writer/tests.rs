@@ -12,7 +12,7 @@ use super::*;
 use crate::pipeline::Tickets;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::finalizer::Finished;
-use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, VectorStore};
+use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, VectorStore, WithVectors};
 use crate::types::{CollectionSpec, Digest, DocumentId, Fault, Payload, Pruned, Reason, SparseVector, StoredPoint};
 
 const CONFIG: WriterConfig = WriterConfig {
@@ -79,13 +79,16 @@ impl VectorStore for Fake {
     async fn collection(&self, _: &str) -> Result<Option<CollectionInfo>, StoreError> {
         unreachable!("the writer only upserts")
     }
+    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
+        unreachable!("the writer only upserts")
+    }
     async fn create_collection(&self, _: &str, _: &CollectionSpec) -> Result<(), StoreError> {
         unreachable!("the writer only upserts")
     }
     async fn search(&self, _: &str, _: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
         unreachable!("the writer only upserts")
     }
-    async fn retrieve(&self, _: &str, _: &str, _: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
+    async fn retrieve(&self, _: &str, _: &[PointId], _: &WithVectors) -> Result<Vec<StoredPoint>, StoreError> {
         unreachable!("the writer only upserts")
     }
     async fn digests(&self, _: &str, _: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
@@ -134,14 +137,14 @@ struct Outcome {
 fn job(
     id: PointId,
     bytes: usize,
-    finalizer: Finalizer<DocumentKey, Stored>,
+    finalizer: Finalizer<OperationKey, Stored>,
     claim: Claim,
     batch: Arc<BatchKey>,
-) -> WriteJob {
+) -> Job {
     let point = Point { id, sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
     let indexed = Indexed { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: Pruned::default() };
     let receipt = Receipt { bytes, since: Instant::now(), span: Span::none(), indexed, finalizer, claim };
-    WriteJob { point, batch, receipt }
+    Job::Write(WriteJob { point, batch, receipt })
 }
 
 /// Writes documents one after another and waits for the writer's end.
@@ -153,13 +156,13 @@ async fn write(store: Fake, items: &[Item]) -> Outcome {
 async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> Outcome {
     let store = Arc::new(store);
     let writers = Writers::new(Arc::clone(&store) as _, CONFIG, items.len().max(1));
-    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: BATCH_POINTS });
+    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: BATCH_POINTS, versioned: false });
     let writer = writers.open("docs");
     let admission = Admission::new(1_000, 1_000_000);
     let (tickets, mut received) = Tickets::new(admission.clone(), items.len().max(1));
     let (mut sent, start) = (Vec::new(), Instant::now());
     for (number, &(bytes, pause)) in (0..).zip(items) {
-        let key = DocumentKey { sequence: number, id: Some(DocumentId::Num(number)) };
+        let key = OperationKey { sequence: number, id: Some(DocumentId::Num(number)), position: String::new() };
         let finalizer = tickets.take().await.unwrap().redeem(key, bytes).await.unwrap();
         let mut claim = writer.ids.join(id(number));
         if claim.must_wait() {
@@ -312,8 +315,14 @@ async fn a_collection_has_one_writer_until_it_has_had_nothing_to_do_for_long() {
     let others = writers.open("others");
     assert!(same(&writers.open("docs")) && !same(&others));
     let (jobs, unused) = (first.inbox.jobs.downgrade(), others.inbox.jobs.downgrade());
-    let finalizer = tickets.take().await.unwrap().redeem(DocumentKey { sequence: 1, id: None }, 10).await.unwrap();
-    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: 1 });
+    let finalizer = tickets
+        .take()
+        .await
+        .unwrap()
+        .redeem(OperationKey { sequence: 1, id: None, position: String::new() }, 10)
+        .await
+        .unwrap();
+    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: 1, versioned: false });
     first.send(job(PointId::Num(1), 10, finalizer, first.ids.join(PointId::Num(1)), batch)).unwrap();
     received.recv().await.unwrap();
     drop((first, others));

@@ -1,6 +1,6 @@
 //! Upserts: a batch is written, retried, and split where the store fails on it, until every point has its answer.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::pipeline::ingest::Stored;
 use crate::store::retry::{Retries, RetryBudget};
 use crate::store::{StoreError, VectorStore};
 use crate::trace;
-use crate::types::{Fault, Point};
+use crate::types::{Fault, Point, PointId};
 
 /// How often a store may fail on a batch before its halves are tried, and on a point before the point is at fault.
 const FAILURES: u32 = 3;
@@ -108,7 +108,10 @@ impl Upsert<'_> {
             return;
         }
         let start = Instant::now();
-        let Err(error) = self.attempt(&part.points).await else { return self.written(part, start.elapsed()) };
+        let error = match self.attempt(&part.points).await {
+            Ok(superseded) => return self.written(part, &superseded, start.elapsed()),
+            Err(error) => error,
+        };
         if error.is_retryable() {
             self.round_trip = RoundTrip::Refused;
         }
@@ -155,7 +158,7 @@ impl Upsert<'_> {
         }
     }
 
-    fn written(&mut self, part: Part, time: Duration) {
+    fn written(&mut self, part: Part, superseded: &HashSet<PointId>, time: Duration) {
         let points = part.points.len();
         match self.round_trip {
             RoundTrip::Refused => {}
@@ -164,23 +167,30 @@ impl Upsert<'_> {
         }
         self.stored = true;
         self.retries.reset();
-        counter!(names::INDEXED).increment(points as u64);
-        part.answer(&mut self.settling, |receipt| Ok(Stored::Indexed(receipt.indexed)));
+        counter!(names::INDEXED).increment((points - superseded.len()) as u64);
+        part.answer(&mut self.settling, |id, receipt| {
+            Ok(if superseded.contains(&id) { Stored::Superseded } else { Stored::Indexed(receipt.indexed) })
+        });
     }
 
     fn reject(&mut self, part: Part, error: StoreError) {
         let (collection, points) = (&self.target.collection, part.points.len());
         tracing::warn!(collection, points, %error, "upsert failed");
         let fault = stream_fault(error);
-        part.answer(&mut self.settling, |_| Err(fault.clone()));
+        part.answer(&mut self.settling, |_, _| Err(fault.clone()));
     }
 
-    async fn attempt(&self, points: &[Point]) -> Result<(), StoreError> {
+    /// Returns the points that the store has in a version that is not older.
+    async fn attempt(&self, points: &[Point]) -> Result<HashSet<PointId>, StoreError> {
         histogram!(names::UPSERT_POINTS).record(points.len() as f64);
         let start = Instant::now();
-        let outcome = self.target.store.upsert(&self.target.collection, &self.batch.vector_name, points).await;
+        let (store, collection, vector_name) = (&self.target.store, &self.target.collection, &self.batch.vector_name);
+        let outcome = match self.batch.versioned {
+            false => store.upsert(collection, vector_name, points).await.map(|()| HashSet::new()),
+            true => store.upsert_newer(collection, vector_name, points).await,
+        };
         let label = match &outcome {
-            Ok(()) => "ok",
+            Ok(_) => "ok",
             Err(error) if error.is_retryable() => "retry",
             Err(_) => "error",
         };
@@ -220,9 +230,9 @@ impl Part {
     }
 
     /// Answers for each point. Its id is free for the next change, unless this one may land later.
-    fn answer(self, settling: &mut Vec<Claim>, outcome: impl Fn(&Receipt) -> Result<Stored, Fault>) {
-        for receipt in self.receipts {
-            let outcome = outcome(&receipt);
+    fn answer(self, settling: &mut Vec<Claim>, outcome: impl Fn(PointId, &Receipt) -> Result<Stored, Fault>) {
+        for (point, receipt) in self.points.iter().zip(self.receipts) {
+            let outcome = outcome(point.id, &receipt);
             let Receipt { finalizer, claim, .. } = receipt;
             finalizer.finish(outcome);
             if self.unsettled {

@@ -1,6 +1,6 @@
 //! One open collection: writes go to its writer's thread, reads block the thread that asks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use qdrant_edge::external::ordered_float::OrderedFloat;
@@ -9,7 +9,7 @@ use qdrant_edge::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::convert::{dense_vectors, engine_id, engine_points, engine_sparse, point_id, stored_point};
+use super::convert::{engine_id, engine_points, engine_sparse, point_id, stored_point};
 use super::durability::DurabilityTracker;
 use super::engine::Engine;
 use super::files::{Folder, read_spec};
@@ -19,8 +19,8 @@ use super::journal::Journal;
 use super::repair::recover;
 use super::shard::{Change, Shard};
 use super::writer::{Message, Write, Writer, WriterThread};
-use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError};
-use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint};
+use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, WithVectors};
+use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint, VERSION_FIELD, stored_version};
 
 #[derive(Debug)]
 pub(super) struct Collection {
@@ -103,32 +103,29 @@ impl Collection {
         if query.vector.is_empty() || query.limit == 0 {
             return Ok(Vec::new());
         }
-        let offset = query.offset;
+        let (offset, vectors) = (query.offset, query.vectors.clone());
         let found = self.engine.query(engine_query(query)?)?;
         let hits = found.into_iter().skip(offset);
-        let name = &self.spec.vector_name;
-        Ok(hits.map(|hit| stored_point(hit.id, hit.score, hit.payload, hit.vector, name)).collect())
+        Ok(hits.map(|hit| stored_point(hit.id, hit.score, hit.payload, hit.vector, &vectors)).collect())
     }
 
     /// Blocks.
-    pub(super) fn retrieve(&self, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
-        self.check_vector_name(vector_name)?;
+    pub(super) fn retrieve(&self, ids: &[PointId], vectors: &WithVectors) -> Result<Vec<StoredPoint>, StoreError> {
+        if let Some(name) = &vectors.sparse {
+            self.check_vector_name(name)?;
+        }
         let ids: Vec<_> = ids.iter().copied().map(engine_id).collect();
-        let vector = WithVector::Selector(vec![vector_name.to_owned()]);
-        let found = self.engine.retrieve(&ids, WithPayloadInterface::Bool(true), vector)?;
+        let found = self.engine.retrieve(&ids, WithPayloadInterface::Bool(true), with_vectors(vectors))?;
         let points = found.into_iter();
-        Ok(points.map(|point| stored_point(point.id, 0.0, point.payload, point.vector, vector_name)).collect())
+        Ok(points.map(|point| stored_point(point.id, 0.0, point.payload, point.vector, vectors)).collect())
     }
 
     /// Blocks.
     pub(super) fn scroll(&self, scroll: ScrollFrom) -> Result<Page, StoreError> {
-        let vectors = WithVector::Selector(scroll.dense);
-        let from = scroll.from.map(engine_id);
-        let (found, next) = self.engine.scroll(from, scroll.limit, WithPayloadInterface::Bool(true), vectors)?;
-        let points = found.into_iter().map(|point| {
-            let stored = stored_point(point.id, 0.0, point.payload, None, &self.spec.vector_name);
-            stored.with_dense(dense_vectors(point.vector))
-        });
+        let ScrollFrom { from, limit, vectors } = scroll;
+        let (payload, wanted) = (WithPayloadInterface::Bool(true), with_vectors(&vectors));
+        let (found, next) = self.engine.scroll(from.map(engine_id), limit, payload, wanted)?;
+        let points = found.into_iter().map(|point| stored_point(point.id, 0.0, point.payload, point.vector, &vectors));
         Ok(Page { points: points.collect(), next: next.map(point_id) })
     }
 
@@ -136,11 +133,37 @@ impl Collection {
     pub(super) fn digests(&self, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         let ids: Vec<_> = ids.iter().copied().map(engine_id).collect();
         let found = self.durability.read_durable(|| {
-            let found = self.engine.retrieve(&ids, payload_fields(&[DIGEST_FIELD]), WithVector::Bool(false))?;
+            let found =
+                self.engine.retrieve(&ids, payload_fields(&[DIGEST_FIELD, VERSION_FIELD]), WithVector::Bool(false))?;
             Ok(found.into_iter().map(|point| (point.id, point.payload)).collect())
         })?;
         let digest = |(id, payload): (_, Option<Payload>)| Some((point_id(id), Digest::of_stored(&payload?.0)?));
         Ok(found.into_iter().filter_map(digest).collect())
+    }
+
+    /// Returns the points whose stored version is not older than the given one. Blocks.
+    ///
+    /// # Errors
+    /// If one of these versions is not durable: nothing may be said of it yet.
+    pub(super) fn not_older(&self, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        let ids: Vec<_> = points.iter().map(|(id, _)| engine_id(*id)).collect();
+        let read = || -> Result<HashMap<_, _>, StoreError> {
+            let found = self.engine.retrieve(&ids, payload_fields(&[VERSION_FIELD]), WithVector::Bool(false))?;
+            Ok(found.into_iter().map(|point| (point.id, point.payload)).collect())
+        };
+        let version = |(id, payload): (_, Option<Payload>)| Some((point_id(id), stored_version(&payload?.0)?));
+        let visible: HashMap<PointId, i64> = read()?.into_iter().filter_map(version).collect();
+        let is_not_older = |(id, given): &&(PointId, i64)| visible.get(id).is_some_and(|stored| stored >= given);
+        let not_older: HashSet<PointId> = points.iter().filter(is_not_older).map(|(id, _)| *id).collect();
+        if not_older.is_empty() {
+            return Ok(not_older);
+        }
+        let durable: HashMap<PointId, i64> =
+            self.durability.read_durable(read)?.into_iter().filter_map(version).collect();
+        match not_older.iter().all(|id| durable.get(id) == visible.get(id)) {
+            true => Ok(not_older),
+            false => Err(StoreError::Unavailable("a newer version of the document is being written".to_owned())),
+        }
     }
 
     fn check_vector_name(&self, name: &str) -> Result<(), StoreError> {
@@ -155,10 +178,7 @@ impl Collection {
 /// The engine forgets a request's offset, so it is asked for the ones to pass over too. A point must score more than
 /// its threshold; ours is the least score that passes.
 fn engine_query(query: SearchQuery) -> Result<QueryRequest, StoreError> {
-    let with_vector = match query.with_vector {
-        true => WithVector::Selector(vec![query.vector_name.clone()]),
-        false => WithVector::Bool(false),
-    };
+    let with_vector = with_vectors(&query.vectors);
     let vector = VectorInternal::Sparse(engine_sparse(query.vector));
     Ok(QueryRequest {
         prefetches: Vec::new(),
@@ -171,6 +191,11 @@ fn engine_query(query: SearchQuery) -> Result<QueryRequest, StoreError> {
         with_vector,
         with_payload: with_payload(query.with_payload),
     })
+}
+
+fn with_vectors(vectors: &WithVectors) -> WithVector {
+    let names = vectors.names();
+    if names.is_empty() { WithVector::Bool(false) } else { WithVector::Selector(names) }
 }
 
 fn with_payload(all: bool) -> WithPayloadInterface {

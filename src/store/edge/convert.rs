@@ -8,7 +8,7 @@ use qdrant_edge::{
     VectorPersisted, VectorStorageDatatype, VectorStructInternal, VectorStructPersisted,
 };
 
-use crate::store::StoreError;
+use crate::store::{StoreError, WithVectors};
 use crate::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, Sharding, SparseVector, StoredPoint,
 };
@@ -141,30 +141,23 @@ pub(super) fn stored_point(
     id: qdrant_edge::PointId,
     score: f32,
     payload: Option<qdrant_edge::Payload>,
-    vectors: Option<VectorStructInternal>,
-    vector_name: &str,
+    found: Option<VectorStructInternal>,
+    vectors: &WithVectors,
 ) -> StoredPoint {
-    let sparse = vectors.map(|vectors| sparse_vector(vectors, vector_name));
-    let payload: Payload = payload.map(|payload| payload.0).unwrap_or_default();
-    StoredPoint::new(point_id(id), score, payload, sparse)
-}
-
-/// The dense vectors of a point.
-pub(super) fn dense_vectors(vectors: Option<VectorStructInternal>) -> BTreeMap<String, Vec<f32>> {
-    let Some(VectorStructInternal::Named(vectors)) = vectors else { return BTreeMap::new() };
-    let dense = vectors.into_iter().filter_map(|(name, vector)| match vector {
+    let mut found = match found {
+        Some(VectorStructInternal::Named(found)) => found,
+        _ => Default::default(),
+    };
+    let sparse = vectors.sparse.as_ref().map(|name| match found.remove(name) {
+        Some(VectorInternal::Sparse(vector)) => SparseVector::of_stored(vector.indices, vector.values),
+        _ => SparseVector::default(),
+    });
+    let dense = found.into_iter().filter_map(|(name, vector)| match vector {
         VectorInternal::Dense(values) => Some((name, values)),
         VectorInternal::Sparse(_) | VectorInternal::MultiDense(_) => None,
     });
-    dense.collect()
-}
-
-fn sparse_vector(vectors: VectorStructInternal, name: &str) -> SparseVector {
-    let VectorStructInternal::Named(mut vectors) = vectors else { return SparseVector::default() };
-    match vectors.remove(name) {
-        Some(VectorInternal::Sparse(vector)) => SparseVector::of_stored(vector.indices, vector.values),
-        _ => SparseVector::default(),
-    }
+    let payload: Payload = payload.map(|payload| payload.0).unwrap_or_default();
+    StoredPoint::new(point_id(id), score, payload, sparse).with_dense(dense.collect())
 }
 
 #[cfg(test)]
@@ -180,6 +173,8 @@ mod tests {
             dense: dense.iter().map(|&name| (name.to_owned(), dense_spec)).collect(),
             model: String::new(),
             fingerprint: None,
+            dtype: String::new(),
+            incarnation: String::new(),
             sharding: Sharding::default(),
         }
     }

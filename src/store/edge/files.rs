@@ -273,6 +273,8 @@ mod tests {
             dense: Default::default(),
             model: String::new(),
             fingerprint: None,
+            dtype: String::new(),
+            incarnation: String::new(),
             sharding: crate::types::Sharding::single(),
         };
         let stopped = StoreError::Failed("stopped".into());

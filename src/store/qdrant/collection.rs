@@ -16,13 +16,18 @@ use crate::types::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, S
 const USUAL_VECTOR_NAME: &str = "splade";
 const MODEL: &str = "splade_model";
 const FINGERPRINT: &str = "splade_fingerprint";
+const DTYPE: &str = "splade_dtype";
+const INCARNATION: &str = "splade_incarnation";
 
 /// The request that makes a collection.
 pub(super) fn create(name: &str, spec: &CollectionSpec) -> qdrant::CreateCollection {
     let sparse = HashMap::from([(spec.vector_name.clone(), sparse_params(spec))]);
     let dense = spec.dense.iter().map(|(name, dense)| (name.clone(), dense_params(dense))).collect();
     let dense = qdrant::VectorsConfig { config: Some(Config::ParamsMap(qdrant::VectorParamsMap { map: dense })) };
-    let fingerprint = spec.fingerprint.as_ref().map(|Fingerprint(hash)| (FINGERPRINT.to_owned(), hash.as_str().into()));
+    let fingerprint = spec.fingerprint.as_ref().map_or("", |Fingerprint(hash)| hash);
+    let metadata =
+        [(FINGERPRINT, fingerprint), (MODEL, &spec.model), (DTYPE, &spec.dtype), (INCARNATION, &spec.incarnation)];
+    let metadata = metadata.into_iter().filter(|(_, value)| !value.is_empty());
     qdrant::CreateCollection {
         collection_name: name.to_owned(),
         vectors_config: (!spec.dense.is_empty()).then_some(dense),
@@ -31,7 +36,7 @@ pub(super) fn create(name: &str, spec: &CollectionSpec) -> qdrant::CreateCollect
         replication_factor: chosen(spec.sharding.replicas),
         write_consistency_factor: chosen(spec.sharding.write_consistency),
         sharding_method: (!spec.sharding.keys.is_empty()).then(|| qdrant::ShardingMethod::Custom.into()),
-        metadata: fingerprint.into_iter().chain([(MODEL.to_owned(), spec.model.as_str().into())]).collect(),
+        metadata: metadata.map(|(key, value)| (key.to_owned(), value.into())).collect(),
         ..qdrant::CreateCollection::default()
     }
 }
@@ -62,6 +67,8 @@ pub(super) fn info(name: &str, info: Option<qdrant::CollectionInfo>) -> Result<C
         dense: dense(params.vectors_config),
         model: text(&config.metadata, MODEL).unwrap_or_default(),
         fingerprint: text(&config.metadata, FINGERPRINT).map(Fingerprint),
+        dtype: text(&config.metadata, DTYPE).unwrap_or_default(),
+        incarnation: text(&config.metadata, INCARNATION).unwrap_or_default(),
         vector_name,
         sharding,
     };
@@ -168,6 +175,8 @@ mod tests {
             dense: [("image".to_owned(), DenseSpec { size: 3, distance: Distance::Euclid })].into(),
             model: "splade-tiny".to_owned(),
             fingerprint: Some(Fingerprint("ab12".to_owned())),
+            dtype: "float32".to_owned(),
+            incarnation: "f47ac10b".to_owned(),
             sharding: Sharding { shards: 6, replicas: 2, write_consistency: 2, keys: Vec::new() },
         }
     }
@@ -216,7 +225,8 @@ mod tests {
         let mut described = described(create("docs", &spec()));
         described.config.as_mut().unwrap().metadata.clear();
         let read = info("docs", Some(described)).unwrap();
-        assert_eq!(read.spec, CollectionSpec { model: String::new(), fingerprint: None, ..spec() });
+        let (model, dtype, incarnation) = Default::default();
+        assert_eq!(read.spec, CollectionSpec { model, fingerprint: None, dtype, incarnation, ..spec() });
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Connection {
         self.channel.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    fn transport(&self) -> Result<Transport, StoreError> {
+    pub fn transport(&self) -> Result<Transport, StoreError> {
         let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let channel = channel.ok_or_else(|| StoreError::Unavailable("it has been closed".to_owned()))?;
         Ok(InterceptedService::new(channel, self.credentials.clone()))

@@ -12,7 +12,7 @@ use qdrant_client::qdrant::with_vectors_selector::SelectorOptions as VectorsOpti
 use qdrant_client::qdrant::{query, vector_input, vector_output};
 use uuid::Uuid;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, WithVectors};
 use crate::types::{Digest, Payload, Point, PointId, SparseVector, StoredPoint};
 
 /// A point to write, its sparse vector under `vector_name`.
@@ -59,42 +59,38 @@ pub(super) fn payload_fields(fields: &[&str]) -> qdrant::WithPayloadSelector {
     qdrant::WithPayloadSelector { selector_options: Some(options) }
 }
 
-/// Asks for the vector of that name and no other.
-pub(super) fn only_vector(name: &str) -> qdrant::WithVectorsSelector {
-    only_vectors(vec![name.to_owned()])
-}
-
-/// Asks for the vectors of these names and no others.
-pub(super) fn only_vectors(names: Vec<String>) -> qdrant::WithVectorsSelector {
+/// Asks for these vectors and no others; `None` if there are none.
+pub(super) fn vectors_selector(vectors: &WithVectors) -> Option<qdrant::WithVectorsSelector> {
+    let names = vectors.names();
     let selector = qdrant::VectorsSelector { names };
-    qdrant::WithVectorsSelector { selector_options: Some(VectorsOptionsSelector::Include(selector)) }
+    let options = Some(VectorsOptionsSelector::Include(selector.clone()));
+    (!selector.names.is_empty()).then_some(qdrant::WithVectorsSelector { selector_options: options })
 }
 
-/// A point that a search found, with its vector of that name if one was asked for.
-pub(super) fn scored(point: qdrant::ScoredPoint, vector_name: Option<&str>) -> Result<StoredPoint, StoreError> {
-    let sparse = vector_name.map(|name| sparse_of(point.vectors, name)).transpose()?;
-    stored(point.id, point.score, point.payload, sparse)
+/// A point that a search found, with the vectors that were asked for.
+pub(super) fn scored(point: qdrant::ScoredPoint, vectors: &WithVectors) -> Result<StoredPoint, StoreError> {
+    stored(point.id, point.score, point.payload, point.vectors, vectors)
 }
 
-/// A point that was asked for by its id.
-pub(super) fn retrieved(point: qdrant::RetrievedPoint, vector_name: &str) -> Result<StoredPoint, StoreError> {
-    let sparse = sparse_of(point.vectors, vector_name)?;
-    stored(point.id, 0.0, point.payload, Some(sparse))
-}
-
-/// A point of a page, with its dense vectors.
-pub(super) fn scrolled(point: qdrant::RetrievedPoint) -> Result<StoredPoint, StoreError> {
-    let dense = dense_of(point.vectors)?;
-    Ok(stored(point.id, 0.0, point.payload, None)?.with_dense(dense))
+/// A point that was read without a search, with the vectors that were asked for.
+pub(super) fn retrieved(point: qdrant::RetrievedPoint, vectors: &WithVectors) -> Result<StoredPoint, StoreError> {
+    stored(point.id, 0.0, point.payload, point.vectors, vectors)
 }
 
 fn stored(
     id: Option<qdrant::PointId>,
     score: f32,
     payload: HashMap<String, qdrant::Value>,
-    sparse: Option<SparseVector>,
+    found: Option<qdrant::VectorsOutput>,
+    vectors: &WithVectors,
 ) -> Result<StoredPoint, StoreError> {
-    Ok(StoredPoint::new(own_id(id)?, score, own_payload(payload), sparse))
+    let mut found = match found.and_then(|found| found.vectors_options) {
+        Some(VectorsOutputOptions::Vectors(named)) => named.vectors,
+        _ => HashMap::new(),
+    };
+    let sparse = vectors.sparse.as_ref().map(|name| sparse_of(found.remove(name))).transpose()?;
+    let stored = StoredPoint::new(own_id(id)?, score, own_payload(payload), sparse);
+    Ok(stored.with_dense(dense_of(found)?))
 }
 
 /// The digest of a point that was asked for by its id.
@@ -119,22 +115,16 @@ fn own_payload(payload: HashMap<String, qdrant::Value>) -> Payload {
     payload.into_iter().map(|(key, value)| (key, value.into())).collect()
 }
 
-/// The sparse vector of that name. A point that has none has an empty one: Qdrant may tell them apart or not.
-fn sparse_of(vectors: Option<qdrant::VectorsOutput>, name: &str) -> Result<SparseVector, StoreError> {
-    let Some(VectorsOutputOptions::Vectors(mut named)) = vectors.and_then(|vectors| vectors.vectors_options) else {
-        return Ok(SparseVector::default());
-    };
-    let Some(output) = named.vectors.remove(name) else { return Ok(SparseVector::default()) };
+/// A point that has no sparse vector has an empty one: Qdrant may tell them apart or not.
+fn sparse_of(output: Option<qdrant::VectorOutput>) -> Result<SparseVector, StoreError> {
+    let Some(output) = output else { return Ok(SparseVector::default()) };
     let (indices, values) = sparse_parts(output).ok_or_else(|| malformed("sparse vector"))?;
     Ok(SparseVector::of_stored(indices, values))
 }
 
 /// The vectors by name, all of which are dense.
-fn dense_of(vectors: Option<qdrant::VectorsOutput>) -> Result<BTreeMap<String, Vec<f32>>, StoreError> {
-    let Some(VectorsOutputOptions::Vectors(named)) = vectors.and_then(|vectors| vectors.vectors_options) else {
-        return Ok(BTreeMap::new());
-    };
-    let dense = named.vectors.into_iter().map(|(name, output)| {
+fn dense_of(vectors: HashMap<String, qdrant::VectorOutput>) -> Result<BTreeMap<String, Vec<f32>>, StoreError> {
+    let dense = vectors.into_iter().map(|(name, output)| {
         let values = dense_values(output).ok_or_else(|| malformed("dense vector"))?;
         Ok((name, values))
     });
@@ -204,9 +194,11 @@ mod tests {
         })
     }
 
-    fn output(name: &str, vector: qdrant::VectorOutput) -> Option<qdrant::VectorsOutput> {
-        let named = qdrant::NamedVectorsOutput { vectors: [(name.to_owned(), vector)].into() };
-        Some(qdrant::VectorsOutput { vectors_options: Some(VectorsOutputOptions::Vectors(named)) })
+    fn without_vectors(
+        id: Option<qdrant::PointId>,
+        payload: HashMap<String, qdrant::Value>,
+    ) -> Result<StoredPoint, StoreError> {
+        stored(id, 0.5, payload, None, &WithVectors::default())
     }
 
     proptest! {
@@ -215,7 +207,7 @@ mod tests {
         fn payloads_come_back_as_they_were(value in json()) {
             let sent: Payload = [("field".to_owned(), value)].into_iter().collect();
             let id = Some(point_id(&PointId::Num(1)));
-            let back = stored(id, 0.5, payload(&sent), None).unwrap();
+            let back = without_vectors(id, payload(&sent)).unwrap();
             prop_assert_eq!(back.payload, sent);
         }
 
@@ -223,7 +215,7 @@ mod tests {
         #[test]
         fn ids_come_back_as_they_were(num: u64, uuid: u128) {
             for id in [PointId::Num(num), PointId::Uuid(Uuid::from_u128(uuid))] {
-                let back = stored(Some(point_id(&id)), 0.0, HashMap::new(), None).unwrap();
+                let back = without_vectors(Some(point_id(&id)), HashMap::new()).unwrap();
                 prop_assert_eq!(back.id.point_id(), id);
             }
         }
@@ -257,7 +249,7 @@ mod tests {
         let old = Some(qdrant::SparseIndices { data: vec![9, 4] });
         let old = qdrant::VectorOutput { data: vec![1.0, 2.0], indices: old, ..Default::default() };
         for vector in [new, old] {
-            let read = sparse_of(output("splade", vector), "splade").unwrap();
+            let read = sparse_of(Some(vector)).unwrap();
             assert_eq!(read.iter().collect::<Vec<_>>(), [(4, 2.0), (9, 1.0)]);
         }
     }
@@ -269,26 +261,25 @@ mod tests {
         let new = qdrant::VectorOutput { vector: Some(new), ..Default::default() };
         let old = qdrant::VectorOutput { data: vec![1.0, 2.0], ..Default::default() };
         for vector in [new, old] {
-            let read = dense_of(output("image", vector)).unwrap();
+            let read = dense_of([("image".to_owned(), vector)].into()).unwrap();
             assert_eq!(read, [("image".to_owned(), vec![1.0, 2.0])].into());
         }
-        assert_eq!(dense_of(None), Ok(BTreeMap::new()));
+        assert_eq!(dense_of(HashMap::new()), Ok(BTreeMap::new()));
         let sparse = vector_output::Vector::Sparse(qdrant::SparseVector::default());
         let sparse = qdrant::VectorOutput { vector: Some(sparse), ..Default::default() };
-        assert!(matches!(dense_of(output("image", sparse)), Err(StoreError::Failed(_))));
+        assert!(matches!(dense_of([("image".to_owned(), sparse)].into()), Err(StoreError::Failed(_))));
     }
 
     /// Another writer's point must not take a page with it.
     #[test]
     fn a_point_may_lack_the_vector_or_have_a_broken_one() {
-        assert_eq!(sparse_of(None, "splade"), Ok(SparseVector::default()));
-        assert_eq!(sparse_of(output("other", qdrant::VectorOutput::default()), "splade"), Ok(SparseVector::default()));
+        assert_eq!(sparse_of(None), Ok(SparseVector::default()));
         for (indices, values, kept) in
             [(vec![1, 1], vec![1.0, 2.0], 1), (vec![1], vec![], 0), (vec![1, 2], vec![f32::NAN, 1.0], 1)]
         {
             let broken = vector_output::Vector::Sparse(qdrant::SparseVector { indices, values });
             let broken = qdrant::VectorOutput { vector: Some(broken), ..Default::default() };
-            assert_eq!(sparse_of(output("splade", broken), "splade").unwrap().indices().len(), kept);
+            assert_eq!(sparse_of(Some(broken)).unwrap().indices().len(), kept);
         }
     }
 
@@ -296,7 +287,7 @@ mod tests {
     fn a_point_without_an_id_is_the_servers_fault() {
         let wrong = qdrant::PointId { point_id_options: Some(PointIdOptions::Uuid("no uuid".into())) };
         for id in [None, Some(qdrant::PointId::default()), Some(wrong)] {
-            assert!(matches!(stored(id, 0.0, HashMap::new(), None), Err(StoreError::Failed(_))));
+            assert!(matches!(without_vectors(id, HashMap::new()), Err(StoreError::Failed(_))));
         }
     }
 
@@ -305,6 +296,6 @@ mod tests {
         let Some(PayloadOptions::Include(selector)) = payload_selector(false).selector_options else { panic!("all") };
         let key = DocumentId::Key("page/1".to_owned());
         let payload = selector.fields.into_iter().map(|field| (field, "page/1".into())).collect();
-        assert_eq!(stored(Some(point_id(&key.point_id())), 0.0, payload, None).unwrap().id, key);
+        assert_eq!(without_vectors(Some(point_id(&key.point_id())), payload).unwrap().id, key);
     }
 }

@@ -10,21 +10,21 @@ use qdrant_client::qdrant::{GetPoints, QueryPoints, ScrollPoints, WithPayloadSel
 
 use super::error::is_unreadable;
 use super::{QdrantStore, convert};
-use crate::store::{Page, StoreError};
+use crate::store::{Page, StoreError, WithVectors};
 use crate::types::{Payload, PointId, StoredPoint};
 
 impl QdrantStore {
-    /// Runs a query; with the vector of that name, if one is named.
+    /// Runs a query.
     pub(super) async fn query(
         &self,
         name: &str,
         request: QueryPoints,
-        vector_name: Option<&str>,
+        vectors: &WithVectors,
     ) -> Result<Vec<StoredPoint>, StoreError> {
-        match self.try_query(name, request.clone(), vector_name).await {
+        match self.try_query(name, request.clone(), vectors).await {
             Err(error) if is_unreadable(&error) && wants_all(request.with_payload.as_ref()) => {
                 let request = QueryPoints { with_payload: Some(convert::payload_selector(false)), ..request };
-                let mut points = self.try_query(name, request, vector_name).await?;
+                let mut points = self.try_query(name, request, vectors).await?;
                 self.add_payloads(name, &mut points).await?;
                 Ok(points)
             }
@@ -36,24 +36,24 @@ impl QdrantStore {
         &self,
         name: &str,
         request: QueryPoints,
-        vector_name: Option<&str>,
+        vectors: &WithVectors,
     ) -> Result<Vec<StoredPoint>, StoreError> {
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.query(request)).await?;
-        response.result.into_iter().map(|point| convert::scored(point, vector_name)).collect()
+        response.result.into_iter().map(|point| convert::scored(point, vectors)).collect()
     }
 
-    /// Gets points by their ids, with the vector of that name.
+    /// Gets points by their ids.
     pub(super) async fn get(
         &self,
         name: &str,
         request: GetPoints,
-        vector_name: &str,
+        vectors: &WithVectors,
     ) -> Result<Vec<StoredPoint>, StoreError> {
-        match self.try_get(name, request.clone(), vector_name).await {
+        match self.try_get(name, request.clone(), vectors).await {
             Err(error) if is_unreadable(&error) => {
                 let request = GetPoints { with_payload: Some(convert::payload_selector(false)), ..request };
-                let mut points = self.try_get(name, request, vector_name).await?;
+                let mut points = self.try_get(name, request, vectors).await?;
                 self.add_payloads(name, &mut points).await?;
                 Ok(points)
             }
@@ -61,18 +61,28 @@ impl QdrantStore {
         }
     }
 
-    async fn try_get(&self, name: &str, request: GetPoints, vector_name: &str) -> Result<Vec<StoredPoint>, StoreError> {
+    async fn try_get(
+        &self,
+        name: &str,
+        request: GetPoints,
+        vectors: &WithVectors,
+    ) -> Result<Vec<StoredPoint>, StoreError> {
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.get(request)).await?;
-        response.result.into_iter().map(|point| convert::retrieved(point, vector_name)).collect()
+        response.result.into_iter().map(|point| convert::retrieved(point, vectors)).collect()
     }
 
     /// Gets a page of points.
-    pub(super) async fn page(&self, name: &str, request: ScrollPoints) -> Result<Page, StoreError> {
-        match self.try_page(name, request.clone()).await {
+    pub(super) async fn page(
+        &self,
+        name: &str,
+        request: ScrollPoints,
+        vectors: &WithVectors,
+    ) -> Result<Page, StoreError> {
+        match self.try_page(name, request.clone(), vectors).await {
             Err(error) if is_unreadable(&error) => {
                 let request = ScrollPoints { with_payload: Some(convert::payload_selector(false)), ..request };
-                let mut page = self.try_page(name, request).await?;
+                let mut page = self.try_page(name, request, vectors).await?;
                 self.add_payloads(name, &mut page.points).await?;
                 Ok(page)
             }
@@ -80,10 +90,11 @@ impl QdrantStore {
         }
     }
 
-    async fn try_page(&self, name: &str, request: ScrollPoints) -> Result<Page, StoreError> {
+    async fn try_page(&self, name: &str, request: ScrollPoints, vectors: &WithVectors) -> Result<Page, StoreError> {
         let mut client = self.connection.points()?;
         let response = self.connection.call(name, client.scroll(request)).await?;
-        let points = response.result.into_iter().map(convert::scrolled).collect::<Result<_, _>>()?;
+        let points =
+            response.result.into_iter().map(|point| convert::retrieved(point, vectors)).collect::<Result<_, _>>()?;
         let next = response.next_page_offset.map(|id| convert::own_id(Some(id))).transpose()?;
         Ok(Page { points, next })
     }

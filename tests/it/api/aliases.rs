@@ -2,7 +2,7 @@
 
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
-    Alias, DeleteAliasRequest, DeleteRequest, Document, ExplainRequest, GetCollectionRequest, Hit, IngestOptions,
+    Alias, DeleteAliasRequest, DeleteRequest, Document, ExplainRequest, GetDocumentsRequest, Hit, IngestOptions,
     ListAliasesRequest, SearchRequest, SetAliasRequest, UpsertRequest,
 };
 use tempfile::TempDir;
@@ -10,13 +10,14 @@ use tonic::{Code, Status};
 
 use super::collections::get as get_collection;
 use super::listing::{list, pages};
-use super::{assert_indexed, by_text, search};
+use super::{assert_indexed, by_text, hit_id, search};
 use crate::support::documents::{encoded, num, numbered, options, texts};
 use crate::support::endpoint::Endpoint;
 use crate::support::failure::Failure;
 use crate::support::models::folder;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::queries::text_query;
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
 pub async fn set(server: &Endpoint, alias: &str, collection: &str) -> Result<(), Status> {
@@ -25,7 +26,7 @@ pub async fn set(server: &Endpoint, alias: &str, collection: &str) -> Result<(),
 }
 
 pub async fn aliases(server: &Endpoint) -> Vec<(String, String)> {
-    let aliases = server.index().await.list_aliases(ListAliasesRequest {}).await.unwrap().into_inner().aliases;
+    let aliases = server.index().await.list_aliases(ListAliasesRequest::default()).await.unwrap().into_inner().aliases;
     aliases.into_iter().map(|Alias { name, collection }| (name, collection)).collect()
 }
 
@@ -60,13 +61,15 @@ async fn every_call_takes_an_alias() {
         assert_eq!((by_alias.len(), &by_alias), (20, &search(sidecar, by_text("docs-v1", "the moon")).await));
         let explain = ExplainRequest {
             collection: "docs".to_owned(),
-            query: "the moon".to_owned(),
-            document: Some(Explained::Id(num(1))),
+            query: Some(text_query("the moon")),
+            document: Some(Explained::DocumentId(num(1))),
             ..Default::default()
         };
         sidecar.index().await.explain(explain).await.unwrap();
+        let get = GetDocumentsRequest { collection: "docs".to_owned(), ids: vec![num(1)], ..Default::default() };
+        assert_eq!(sidecar.index().await.get_documents(get).await.unwrap().into_inner().documents.len(), 1);
         assert_eq!(list(sidecar, "docs").await.len(), 20);
-        let delete = DeleteRequest { collection: "docs".to_owned(), ids: vec![num(1)] };
+        let delete = DeleteRequest { collection: "docs".to_owned(), ids: vec![num(1)], ..Default::default() };
         sidecar.index().await.delete(delete).await.unwrap();
         assert_eq!(get_collection(sidecar, "docs-v1").await.point_count, 19);
 
@@ -91,7 +94,7 @@ async fn what_is_wrong_is_told_by_its_field() {
         for (alias, collection, code, field, part) in [
             ("", "docs-v1", Code::InvalidArgument, "alias", "has no name"),
             ("a b", "docs-v1", Code::InvalidArgument, "alias", "1 to 128 characters"),
-            ("docs-v2", "docs-v1", Code::InvalidArgument, "alias", "a collection is named `docs-v2`"),
+            ("docs-v2", "docs-v1", Code::AlreadyExists, "alias", "a collection is named `docs-v2`"),
             ("new", "", Code::InvalidArgument, "collection", "has no name"),
             ("new", "docs", Code::InvalidArgument, "collection", "own name, `docs-v1`"),
             ("new", "absent", Code::NotFound, "collection", "there is no collection `absent`"),
@@ -152,12 +155,12 @@ async fn a_switch_needs_no_change_of_clients() {
             upsert(&sidecar, existing("docs"), numbered(&texts)).await;
             let explain = ExplainRequest {
                 collection: "docs".to_owned(),
-                query: "the moon".to_owned(),
-                document: Some(Explained::Id(num(1))),
+                query: Some(text_query("the moon")),
+                document: Some(Explained::DocumentId(num(1))),
                 ..Default::default()
             };
             let explained = sidecar.index().await.explain(explain).await.unwrap().into_inner();
-            let hit = expected.iter().find(|hit| hit.id == Some(num(1))).unwrap();
+            let hit = expected.iter().find(|hit| *hit_id(hit) == num(1)).unwrap();
             assert!(super::close(explained.score, hit.score), "{} {}", explained.score, hit.score);
         }
     }
@@ -190,20 +193,22 @@ async fn a_switch_by_another_process_is_harmless() {
     other.end().await;
 }
 
-/// Without an id of its own, a text that is sent again by the same alias is the same document, whatever the alias stands
-/// for.
+/// Without an id of its own, a text is the same document by whichever name of whichever collection it is sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ids_that_are_made_are_made_of_the_alias() {
+async fn ids_that_are_made_are_made_of_the_text_alone() {
     let sidecar = Sidecar::start(&[]).await;
     let unnamed = || vec![Document { text: "the moon is full".to_owned(), ..Default::default() }];
     let mut ids = Vec::new();
     for collection in ["docs-v1", "docs-v2"] {
         assert_eq!(sidecar.ingest(options(collection), Vec::new()).await, []);
         set(&sidecar, "docs", collection).await.unwrap();
-        ids.push(sidecar.ingest(existing("docs"), unnamed()).await[0].id.clone());
-        assert_eq!(list(&sidecar, collection).await[0].id, ids[0]);
+        for name in ["docs", collection] {
+            ids.push(sidecar.ingest(existing(name), unnamed()).await[0].id.clone());
+        }
+        let listed = list(&sidecar, collection).await;
+        assert_eq!((listed.len(), &listed[0].id), (1, &ids[0]));
     }
-    assert_eq!(ids[0], ids[1]);
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     sidecar.end().await;
 }
 
@@ -219,8 +224,7 @@ async fn an_alias_survives_a_kill() {
     process.kill().await;
     let process = Process::start(folder.path(), &["--store-dir", "store"]).await;
     assert_eq!(aliases(&process).await, [pair("docs", "docs-v1")]);
-    let described = GetCollectionRequest { collection: "docs".to_owned() };
-    assert_eq!(process.index().await.get_collection(described).await.unwrap().into_inner().point_count, 3);
+    assert_eq!(process.point_count("docs").await, 3);
 }
 
 /// A token of the one collection is not taken for the other.
@@ -235,7 +239,7 @@ async fn pages_by_an_alias_are_of_one_collection() {
     set(&sidecar, "docs", "docs-v2").await.unwrap();
     let failure = Failure::from(pages(&sidecar, "docs", 2, &first.next_page_token).await.unwrap_err());
     assert_eq!(failure.fields, ["page_token"]);
-    assert!(failure.message.contains("an alias was switched"), "{failure:?}");
+    assert!(failure.message.contains("the alias was moved"), "{failure:?}");
     assert_eq!(pages(&sidecar, "docs-v1", 2, &first.next_page_token).await.unwrap().documents.len(), 2);
     sidecar.end().await;
 }

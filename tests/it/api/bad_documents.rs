@@ -7,11 +7,11 @@ use prost_types::value::Kind as ValueKind;
 use prost_types::{ListValue, Struct, Value};
 use serde_json::json;
 use splade_sidecar::proto::{
-    CollectionOptions, DenseVector, DenseVectorOptions, Document, DocumentId, DocumentStatus, IngestOptions,
+    CollectionOptions, DenseVector, DenseVectorOptions, Document, DocumentId, IngestOptions, OperationStatus,
 };
 
 use super::collections::get;
-use super::{by_text, search};
+use super::{by_text, hit_document, search};
 use crate::support::documents::{document, encoded, key, messages, num, options, payload, stream, texts, uuid};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
@@ -124,17 +124,18 @@ async fn each_is_refused_alone() {
         let results = stream(&mut sidecar.index().await, messages(ingest_options("mixed"), mixed, 5)).await;
         for (pair, bad) in results.chunks(2).zip(&bad) {
             let what = bad.what;
-            assert_eq!(pair[0].status(), DocumentStatus::Rejected, "{what}");
+            assert_eq!(pair[0].status(), OperationStatus::Rejected, "{what}");
             assert_eq!(pair[0].id, bad.id, "{what}");
-            assert_eq!((pair[0].token_count, pair[0].term_count), (0, 0), "{what}");
-            let rejection = pair[0].rejection.as_ref().unwrap();
-            let found = (rejection.code, rejection.reason.as_str(), rejection.field.as_str());
+            assert_eq!(pair[0].stats, None, "{what}");
+            let error = pair[0].error.as_ref().unwrap();
+            let found = (error.code, error.reason.as_str(), error.field.as_str());
             assert_eq!(found, (3, bad.reason, bad.field), "{what}");
-            let (_, remedy) = rejection.message.split_once("; ").unwrap_or_default();
-            assert!(!remedy.is_empty(), "{what}: no remedy: {}", rejection.message);
+            let (_, remedy) = error.message.split_once("; ").unwrap_or_default();
+            assert!(!remedy.is_empty(), "{what}: no remedy: {}", error.message);
+            assert_eq!(error.retry_delay, None, "{what}");
             super::assert_indexed(&pair[1..]);
         }
-        assert_eq!(get(sidecar, "mixed").await.point_count, bad.len() as u64);
+        assert_eq!(get(sidecar, "mixed").await.point_count, bad.len() as i64);
     })
     .await;
 }
@@ -148,7 +149,7 @@ async fn a_payload_may_be_32_deep() {
         let mut expected = Document::decode(documents[0].clone()).unwrap().payload.unwrap();
         expected.fields.extend(payload(json!({ "text": "the moon" })).fields);
         let hits = search(sidecar, by_text("deep", "the moon")).await;
-        assert_eq!(hits[0].payload.as_ref(), Some(&expected));
+        assert_eq!(hit_document(&hits[0]).payload.as_ref(), Some(&expected));
     })
     .await;
 }
@@ -165,8 +166,10 @@ async fn the_later_of_two_documents_with_one_id_stays() {
         let hits = search(sidecar, by_text("twice", "the moon")).await;
         assert_eq!(hits.len(), 101);
         for hit in hits {
-            let n = if hit.id == Some(num(1000)) { 5 } else { 2 };
-            assert_eq!(hit.payload, Some(payload(json!({ "version": n, "text": "the moon" }))), "{:?}", hit.id);
+            let document = hit_document(&hit);
+            let n = if document.id == Some(num(1000)) { 5 } else { 2 };
+            let expected = payload(json!({ "version": n, "text": "the moon" }));
+            assert_eq!(document.payload, Some(expected), "{:?}", document.id);
         }
     })
     .await;
@@ -178,8 +181,8 @@ async fn a_bad_document_does_not_replace_a_good_one() {
     let sidecar = Sidecar::start(&[]).await;
     let documents = vec![document(num(1), "the moon"), document(num(1), " ")];
     let results = sidecar.ingest(options("kept"), documents).await;
-    assert_eq!(results[1].status(), DocumentStatus::Rejected);
+    assert_eq!(results[1].status(), OperationStatus::Rejected);
     let hits = search(&sidecar, by_text("kept", "the moon")).await;
-    assert_eq!(hits[0].payload, Some(payload(json!({ "text": "the moon" }))));
+    assert_eq!(hit_document(&hits[0]).payload, Some(payload(json!({ "text": "the moon" }))));
     sidecar.end().await;
 }

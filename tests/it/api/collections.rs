@@ -1,9 +1,10 @@
-//! `GetCollection` and `Delete`.
+//! `CreateCollection`, `GetCollection`, `ListCollections` and `Delete`.
 
 use splade_sidecar::proto::{
-    CollectionOptions, DeleteRequest, DenseVectorOptions, Distance, GetCollectionRequest, GetCollectionResponse,
-    IngestOptions, UpsertRequest, VectorDatatype,
+    Collection, CollectionOptions, CreateCollectionRequest, DeleteRequest, DenseVectorOptions, Distance, IngestOptions,
+    ListCollectionsRequest, SparseVectorOptions, UpsertRequest, VectorDatatype,
 };
+use tonic::{Code, Status};
 
 use super::{assert_indexed, by_text, ids, search};
 use crate::support::documents::{document, encoded, key, num, numbered, options, texts, uuid};
@@ -12,18 +13,43 @@ use crate::support::models::random;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
-pub async fn get(sidecar: &Sidecar, collection: &str) -> GetCollectionResponse {
-    let request = GetCollectionRequest { collection: collection.to_owned() };
-    sidecar.index().await.get_collection(request).await.unwrap().into_inner()
+pub async fn get(sidecar: &Sidecar, collection: &str) -> Collection {
+    sidecar.collection(collection).await
+}
+
+/// The only sparse vector of a collection: who writes it, and how it is stored.
+pub fn sparse(collection: &Collection) -> &SparseVectorOptions {
+    let vectors = &collection.options.as_ref().unwrap().sparse_vectors;
+    assert_eq!(vectors.len(), 1, "{vectors:?}");
+    vectors.values().next().unwrap()
+}
+
+/// Collection options with one sparse vector.
+pub fn with_sparse(name: &str, options: SparseVectorOptions) -> CollectionOptions {
+    CollectionOptions { sparse_vectors: [(name.to_owned(), options)].into(), ..Default::default() }
+}
+
+pub async fn create(sidecar: &Sidecar, name: &str, options: Option<CollectionOptions>) -> Result<Collection, Status> {
+    let request = CreateCollectionRequest { name: name.to_owned(), options, ..Default::default() };
+    let response = sidecar.index().await.create_collection(request).await?;
+    Ok(response.into_inner().collection.unwrap())
+}
+
+/// What a response says of a sparse vector that this server's model writes.
+fn written(datatype: VectorDatatype, on_disk_index: bool) -> SparseVectorOptions {
+    SparseVectorOptions {
+        model: MODEL.to_owned(),
+        fingerprint: random(MODEL).fingerprint.to_string(),
+        dtype: "float32".to_owned(),
+        on_disk_index,
+        datatype: datatype.into(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_is_described_as_it_was_created() {
     let dense = |size, distance: Distance| DenseVectorOptions { size, distance: distance.into() };
-    let made = CollectionOptions {
-        vector_name: "terms".to_owned(),
-        on_disk_index: true,
-        datatype: VectorDatatype::Float16.into(),
+    let made = |sparse| CollectionOptions {
         dense_vectors: [
             ("image".to_owned(), dense(3, Distance::Dot)),
             ("voice".to_owned(), dense(2, Distance::Euclid)),
@@ -33,34 +59,100 @@ async fn a_collection_is_described_as_it_was_created() {
         shard_count: 1,
         replication_factor: 1,
         write_consistency_factor: 1,
-        shard_keys: Vec::new(),
+        ..with_sparse("terms", sparse)
+    };
+    let asked = SparseVectorOptions {
+        on_disk_index: true,
+        datatype: VectorDatatype::Float16.into(),
+        ..SparseVectorOptions::default()
     };
     let default = CollectionOptions {
-        vector_name: "splade".to_owned(),
-        datatype: VectorDatatype::Float32.into(),
         shard_count: 1,
         replication_factor: 1,
         write_consistency_factor: 1,
-        ..Default::default()
+        ..with_sparse("splade", written(VectorDatatype::Float32, false))
     };
     on_both_stores(async |sidecar| {
         let ingest = |collection_options| IngestOptions { collection_options, ..options("made") };
-        assert_indexed(&sidecar.ingest(ingest(Some(made.clone())), numbered(&texts(25))).await);
-        // What is asked for later is passed over.
-        assert_indexed(&sidecar.ingest(ingest(Some(default.clone())), numbered(&texts(30))).await);
-        let expected = GetCollectionResponse {
+        assert_indexed(&sidecar.ingest(ingest(Some(made(asked.clone()))), numbered(&texts(25))).await);
+        // What is asked for later is not applied.
+        let other = CollectionOptions { replication_factor: 1, ..with_sparse("splade", Default::default()) };
+        assert_indexed(&sidecar.ingest(ingest(Some(other)), numbered(&texts(30))).await);
+        let found = get(sidecar, "made").await;
+        let expected = Collection {
             name: "made".to_owned(),
+            incarnation: found.incarnation.clone(),
             point_count: 30,
-            model: MODEL.to_owned(),
-            fingerprint: random(MODEL).fingerprint.to_string(),
-            options: Some(made.clone()),
+            options: Some(made(written(VectorDatatype::Float16, true))),
         };
-        assert_eq!(get(sidecar, "made").await, expected);
+        assert_eq!(found, expected);
+        assert!(!found.incarnation.is_empty());
         assert_eq!(search(sidecar, by_text("made", "the moon")).await.len(), 30);
 
         assert_eq!(sidecar.ingest(options("plain"), Vec::new()).await, []);
         let plain = get(sidecar, "plain").await;
         assert_eq!((plain.point_count, plain.options), (0, Some(default.clone())));
+        assert_ne!(plain.incarnation, found.incarnation);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_is_created_once() {
+    let image = DenseVectorOptions { size: 3, distance: Distance::Dot.into() };
+    let asked = SparseVectorOptions {
+        // May be said, if it is true.
+        model: MODEL.to_owned(),
+        fingerprint: random(MODEL).fingerprint.to_string(),
+        datatype: VectorDatatype::Uint8.into(),
+        ..SparseVectorOptions::default()
+    };
+    let asked =
+        CollectionOptions { dense_vectors: [("image".to_owned(), image)].into(), ..with_sparse("terms", asked) };
+    on_both_stores(async |sidecar| {
+        let created = create(sidecar, "made", Some(asked.clone())).await.unwrap();
+        assert_eq!((created.name.as_str(), created.point_count), ("made", 0));
+        assert!(!created.incarnation.is_empty());
+        assert_eq!(*sparse(&created), written(VectorDatatype::Uint8, false));
+        assert_eq!(created.options.as_ref().unwrap().dense_vectors, asked.dense_vectors);
+        assert_eq!(get(sidecar, "made").await, created);
+        let plain = create(sidecar, "plain", None).await.unwrap();
+        assert_eq!(*sparse(&plain), written(VectorDatatype::Float32, false));
+        assert_ne!(plain.incarnation, created.incarnation);
+
+        let existing = IngestOptions { create_collection: false, ..options("made") };
+        assert_indexed(&sidecar.ingest(existing, numbered(&texts(5))).await);
+        assert_eq!(get(sidecar, "made").await, Collection { point_count: 5, ..created });
+
+        super::aliases::set(sidecar, "alias", "made").await.unwrap();
+        for name in ["made", "alias"] {
+            let failure = Failure::from(create(sidecar, name, None).await.unwrap_err());
+            assert_eq!((failure.code, failure.reason.as_str()), (Code::AlreadyExists, "COLLECTION_EXISTS"));
+            assert_eq!(failure.fields, ["name"]);
+        }
+        assert_eq!(get(sidecar, "made").await.point_count, 5);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_collections_are_listed_by_name() {
+    on_both_stores(async |sidecar| {
+        let list = async || {
+            let request = ListCollectionsRequest::default();
+            sidecar.index().await.list_collections(request).await.unwrap().into_inner().collections
+        };
+        assert_eq!(list().await, []);
+        assert_indexed(&sidecar.ingest(options("b"), numbered(&texts(3))).await);
+        for name in ["c", "a"] {
+            create(sidecar, name, None).await.unwrap();
+        }
+        super::aliases::set(sidecar, "alias", "b").await.unwrap();
+        let listed = list().await;
+        assert!(listed.iter().map(|collection| collection.name.as_str()).eq(["a", "b", "c"]), "{listed:?}");
+        for collection in listed {
+            assert_eq!(collection, get(sidecar, &collection.name).await);
+        }
     })
     .await;
 }
@@ -73,7 +165,7 @@ async fn what_is_deleted_is_gone_and_the_rest_stays() {
         documents.extend([document(key("a"), "the sea"), document(some_uuid(), "the sun")]);
         assert_indexed(&sidecar.ingest(options("docs"), documents).await);
         let gone = vec![num(2), key("a"), some_uuid(), num(99), key("never there"), num(2)];
-        let request = DeleteRequest { collection: "docs".to_owned(), ids: gone };
+        let request = DeleteRequest { collection: "docs".to_owned(), ids: gone, ..Default::default() };
         sidecar.index().await.delete(request).await.unwrap();
         assert_eq!(get(sidecar, "docs").await.point_count, 3);
         let mut left = ids(&search(sidecar, by_text("docs", "the moon")).await);
@@ -124,8 +216,8 @@ async fn a_collection_is_spread_as_it_was_asked_for() {
     let ingest = IngestOptions { collection_options: Some(spread.clone()), ..options("docs") };
     assert_indexed(&sidecar.ingest(ingest, numbered(&texts(5))).await);
     let described = get(&sidecar, "docs").await.options.unwrap();
-    let vector_name = described.vector_name.clone();
-    assert_eq!(described, CollectionOptions { vector_name, datatype: described.datatype, ..spread });
+    let sparse_vectors = described.sparse_vectors.clone();
+    assert_eq!(described, CollectionOptions { sparse_vectors, ..spread });
     assert_eq!(search(&sidecar, by_text("docs", "the moon")).await.len(), 5);
     sidecar.end().await;
 }

@@ -6,16 +6,21 @@ use bytes::Bytes;
 use splade_sidecar::model::TokenBatch;
 use splade_sidecar::proto::encode_stream_result::Outcome;
 use splade_sidecar::proto::{
-    EncodeOptions, EncodeStreamRequest, EncodedText, LongText, Pruning, Rejection, Role, SparseVector,
+    EncodeRequest, EncodeStreamOptions, EncodeStreamRequest, EncodedText, EncodingStats, ItemError, LongText, Pruning,
+    Role, SparseVector,
 };
 
-use super::close;
+use super::{close, long_texts, pruned};
 use crate::support::documents::texts;
 use crate::support::models::random;
 use crate::support::sidecar::{MODEL, Sidecar};
 
 /// As many tokens as the model takes.
-const MAX_LENGTH: u32 = 128;
+const MAX_LENGTH: i64 = 128;
+
+pub fn stats(encoded: &EncodedText) -> EncodingStats {
+    encoded.stats.unwrap()
+}
 
 fn long_text() -> String {
     "the moon and the sea ".repeat(50)
@@ -24,7 +29,7 @@ fn long_text() -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn vectors_are_the_models_own_in_order() {
     let (sidecar, model, texts) = (Sidecar::start(&[]).await, random(MODEL), texts(300));
-    let encoded = sidecar.encode(EncodeOptions::default(), &texts).await;
+    let encoded = sidecar.encode(EncodeRequest::default(), &texts).await;
     assert_eq!(encoded.len(), texts.len());
     for (text, encoded) in texts.iter().zip(encoded) {
         let tokens = model.document.tokenizer.tokenize(text).unwrap();
@@ -32,9 +37,11 @@ async fn vectors_are_the_models_own_in_order() {
         let expected = model.document.encoder.encode(&batch, &mut || {}).unwrap().remove(0).unwrap();
         let vector = encoded.vector.unwrap();
         assert_eq!((vector.indices.as_slice(), vector.values.as_slice()), (expected.indices(), expected.values()));
-        assert_eq!(encoded.token_count as usize, tokens.ids.len());
-        assert_eq!(encoded.truncated, tokens.truncated);
         assert_eq!(encoded.tokens, [""; 0], "no tokens were asked for");
+        let stats = encoded.stats.unwrap();
+        assert_eq!(stats.token_count as usize, tokens.ids.len());
+        assert_eq!(stats.truncated, tokens.truncated);
+        assert_eq!((stats.term_count as usize, stats.window_count), (expected.len(), 1));
     }
     sidecar.end().await;
 }
@@ -43,8 +50,8 @@ async fn vectors_are_the_models_own_in_order() {
 async fn tokens_come_on_request_for_either_role() {
     let (sidecar, model, texts) = (Sidecar::start(&[]).await, random(MODEL), texts(3));
     for role in [Role::Unspecified, Role::Document, Role::Query] {
-        let options = EncodeOptions { with_tokens: true, role: role.into(), ..Default::default() };
-        for encoded in sidecar.encode(options, &texts).await {
+        let request = EncodeRequest { with_tokens: true, role: role.into(), ..Default::default() };
+        for encoded in sidecar.encode(request, &texts).await {
             let indices = encoded.vector.unwrap().indices;
             assert!(indices.len() > 10);
             let expected: Vec<_> =
@@ -58,15 +65,15 @@ async fn tokens_come_on_request_for_either_role() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_text_is_cut_and_said_to_be() {
     let sidecar = Sidecar::start(&[]).await;
-    let encoded = sidecar.encode(EncodeOptions::default(), &[long_text(), "the moon".to_owned()]).await;
-    assert_eq!((encoded[0].token_count, encoded[0].truncated), (MAX_LENGTH, true));
-    assert_eq!((encoded[1].token_count, encoded[1].truncated), (4, false));
+    let encoded = sidecar.encode(EncodeRequest::default(), &[long_text(), "the moon".to_owned()]).await;
+    let counts = |encoded: &EncodedText| (stats(encoded).token_count, stats(encoded).truncated);
+    assert_eq!([counts(&encoded[0]), counts(&encoded[1])], [(MAX_LENGTH, true), (4, false)]);
     // Two tokens are the special ones.
-    let around: Vec<u32> = (MAX_LENGTH - 3..MAX_LENGTH + 3).collect();
+    let around: Vec<i64> = (MAX_LENGTH - 3..MAX_LENGTH + 3).collect();
     let texts: Vec<_> = around.iter().map(|&words| "moon ".repeat(words as usize)).collect();
-    for (words, encoded) in around.into_iter().zip(sidecar.encode(EncodeOptions::default(), &texts).await) {
+    for (words, encoded) in around.into_iter().zip(sidecar.encode(EncodeRequest::default(), &texts).await) {
         let expected = ((words + 2).min(MAX_LENGTH), words + 2 > MAX_LENGTH);
-        assert_eq!((encoded.token_count, encoded.truncated), expected, "{words} words");
+        assert_eq!(counts(&encoded), expected, "{words} words");
     }
     sidecar.end().await;
 }
@@ -78,7 +85,7 @@ fn entries(vector: &SparseVector) -> BTreeMap<u32, f32> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pruning_keeps_the_heaviest_terms() {
     let (sidecar, texts) = (Sidecar::start(&[]).await, texts(5));
-    let full = sidecar.encode(EncodeOptions::default(), &texts).await;
+    let full = sidecar.encode(EncodeRequest::default(), &texts).await;
     // No more terms than this; none lighter than the one of this rank; no more than reach a share that this many have.
     for (max_terms, least, sharing) in
         [(7, 0, 0), (0, 5, 0), (0, 0, 9), (7, 3, 9), (3, 7, 9), (9, 7, 3), (100_000, 0, 0)]
@@ -93,14 +100,17 @@ async fn pruning_keeps_the_heaviest_terms() {
             let weight_share = 0.9999 * sum(&weights[..sharing]) / sum(&weights);
             let rules = [max_terms, least, sharing];
             let count = rules.into_iter().filter(|&count| count > 0).min().unwrap().min(full.len());
-            let pruning = Some(Pruning { max_terms: u32::try_from(max_terms).unwrap(), min_weight, weight_share });
-            let options = EncodeOptions { pruning, ..Default::default() };
-            let pruned = sidecar.encode(options, std::slice::from_ref(text)).await.remove(0);
+            let max_terms = Some(u32::try_from(max_terms).unwrap());
+            let pruning = Pruning { max_terms, min_weight: Some(min_weight), weight_share: Some(weight_share) };
+            let request = EncodeRequest { encoding: Some(pruned(pruning)), ..Default::default() };
+            let kept = sidecar.encode(request, std::slice::from_ref(text)).await.remove(0);
             let heaviest: BTreeMap<u32, f32> =
                 full.into_iter().filter(|(_, weight)| *weight >= weights[count - 1]).collect();
-            assert_eq!(entries(pruned.vector.as_ref().unwrap()), heaviest, "{pruning:?}");
-            assert_eq!(pruned.pruned_term_count as usize, weights.len() - count);
-            assert!(close(pruned.pruned_weight, sum(&weights[count..])), "{pruned:?}");
+            assert_eq!(entries(kept.vector.as_ref().unwrap()), heaviest, "{pruning:?}");
+            let counted = stats(&kept);
+            assert_eq!(counted.term_count as usize, count);
+            assert_eq!(counted.pruned_term_count as usize, weights.len() - count);
+            assert!(close(counted.pruned_weight, sum(&weights[count..])), "{kept:?}");
         }
     }
     sidecar.end().await;
@@ -127,12 +137,12 @@ fn encoded(outcome: &Outcome) -> &EncodedText {
     encoded
 }
 
-fn rejection(outcome: &Outcome) -> &Rejection {
-    let Outcome::Rejection(rejection) = outcome else { panic!("{outcome:?}") };
-    rejection
+fn error(outcome: &Outcome) -> &ItemError {
+    let Outcome::Error(error) = outcome else { panic!("{outcome:?}") };
+    error
 }
 
-fn requests(options: EncodeOptions, texts: &[Bytes], a_message: usize) -> Vec<EncodeStreamRequest> {
+fn requests(options: EncodeStreamOptions, texts: &[Bytes], a_message: usize) -> Vec<EncodeStreamRequest> {
     let first = EncodeStreamRequest { options: Some(options), texts: Vec::new() };
     let rest = texts.chunks(a_message).map(|texts| EncodeStreamRequest { options: None, texts: texts.to_vec() });
     std::iter::once(first).chain(rest).collect()
@@ -141,11 +151,12 @@ fn requests(options: EncodeOptions, texts: &[Bytes], a_message: usize) -> Vec<En
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_gives_what_single_calls_give_to_the_bit() {
     let (sidecar, texts) = (Sidecar::start(&[]).await, texts(500));
-    let pruning = Some(Pruning { max_terms: 100, min_weight: 0.01, weight_share: 0.9 });
-    let options = EncodeOptions { with_tokens: true, pruning, ..Default::default() };
+    let pruning = Pruning { max_terms: Some(100), min_weight: Some(0.01), weight_share: Some(0.9) };
+    let encoding = Some(pruned(pruning));
     let bytes: Vec<Bytes> = texts.iter().map(|text| text.clone().into()).collect();
-    let outcomes = stream(&sidecar, requests(options.clone(), &bytes, 37)).await;
-    let alone = sidecar.encode(options, &texts).await;
+    let options = EncodeStreamOptions { with_tokens: true, encoding, ..Default::default() };
+    let outcomes = stream(&sidecar, requests(options, &bytes, 37)).await;
+    let alone = sidecar.encode(EncodeRequest { with_tokens: true, encoding, ..Default::default() }, &texts).await;
     assert!(outcomes.iter().map(encoded).eq(&alone));
     sidecar.end().await;
 }
@@ -162,14 +173,14 @@ async fn a_bad_text_of_a_stream_is_refused_alone() {
     ];
     let good = || Bytes::from_static(b"the moon");
     let texts: Vec<Bytes> = bad.iter().flat_map(|(bad, _)| [bad.clone(), good()]).collect();
-    let options = EncodeOptions { long_text: LongText::Reject.into(), ..Default::default() };
+    let options = EncodeStreamOptions { encoding: Some(long_texts(LongText::Reject)), ..Default::default() };
     let outcomes = stream(&sidecar, requests(options, &texts, 3)).await;
     for (pair, (text, reason)) in outcomes.chunks(2).zip(&bad) {
-        let rejection = rejection(&pair[0]);
-        assert_eq!(rejection.reason, *reason, "{:?}", &text[..text.len().min(20)]);
-        assert_eq!((rejection.code, rejection.field.as_str()), (3, "text"));
-        assert!(rejection.message.contains(';'), "no remedy: {}", rejection.message);
-        assert_eq!(encoded(&pair[1]).token_count, 4);
+        let why = error(&pair[0]);
+        assert_eq!(why.reason, *reason, "{:?}", &text[..text.len().min(20)]);
+        assert_eq!((why.code, why.field.as_str(), why.retry_delay), (3, "text", None));
+        assert!(why.message.contains(';'), "no remedy: {}", why.message);
+        assert_eq!(stats(encoded(&pair[1])).token_count, 4);
     }
     sidecar.end().await;
 }
@@ -178,6 +189,6 @@ async fn a_bad_text_of_a_stream_is_refused_alone() {
 async fn a_stream_without_texts_ends_well() {
     let sidecar = Sidecar::start(&[]).await;
     assert_eq!(stream(&sidecar, Vec::new()).await, []);
-    assert_eq!(stream(&sidecar, requests(EncodeOptions::default(), &[], 1)).await, []);
+    assert_eq!(stream(&sidecar, requests(EncodeStreamOptions::default(), &[], 1)).await, []);
     sidecar.end().await;
 }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
-    DocumentId, EncodeOptions, ExplainRequest, ExplainResponse, IngestOptions, Role, SparseVector, TermOrigin,
+    DocumentId, EncodeRequest, EncodingStats, ExplainRequest, ExplainResponse, IngestOptions, LongText, Query, Role,
+    SparseVector, TermOrigin,
 };
 
-use super::{assert_indexed, by_text, close, search};
+use super::{assert_indexed, by_text, close, encoded_query, hit_id, long_texts, search};
 use crate::support::documents::{document, key, num, numbered, options, texts};
 use crate::support::models::random;
+use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
 /// Long enough for the model to keep some of its own words.
@@ -17,9 +19,13 @@ const QUERY: &str = "The friction of the water within the moon turns its ice, an
                      freezing over hundreds of years.";
 
 async fn explain(sidecar: &Sidecar, collection: &str, document: Explained) -> ExplainResponse {
+    explain_query(sidecar, collection, text_query(QUERY), document).await
+}
+
+async fn explain_query(sidecar: &Sidecar, collection: &str, query: Query, document: Explained) -> ExplainResponse {
     let request = ExplainRequest {
         collection: collection.to_owned(),
-        query: QUERY.to_owned(),
+        query: Some(query),
         document: Some(document),
         ..Default::default()
     };
@@ -27,10 +33,14 @@ async fn explain(sidecar: &Sidecar, collection: &str, document: Explained) -> Ex
 }
 
 async fn weights(sidecar: &Sidecar, role: Role, text: &str) -> BTreeMap<u32, f32> {
-    let options = EncodeOptions { role: role.into(), ..Default::default() };
-    let encoded = sidecar.encode(options, &[text.to_owned()]).await.remove(0);
-    let SparseVector { indices, values } = encoded.vector.unwrap();
+    let SparseVector { indices, values } = encode(sidecar, role, text).await.0;
     indices.into_iter().zip(values).collect()
+}
+
+async fn encode(sidecar: &Sidecar, role: Role, text: &str) -> (SparseVector, EncodingStats) {
+    let request = EncodeRequest { role: role.into(), ..Default::default() };
+    let encoded = sidecar.encode(request, &[text.to_owned()]).await.remove(0);
+    (encoded.vector.unwrap(), encoded.stats.unwrap())
 }
 
 /// The ids of a text's own tokens.
@@ -44,8 +54,8 @@ fn own_tokens(text: &str) -> HashSet<u32> {
 async fn check(sidecar: &Sidecar, text: &str, explained: &ExplainResponse) {
     let query = weights(sidecar, Role::Query, QUERY).await;
     let document = weights(sidecar, Role::Document, text).await;
-    assert_eq!(explained.query_term_count as usize, query.len());
-    assert_eq!(explained.document_term_count as usize, document.len());
+    assert_eq!(explained.query_stats.unwrap().term_count as usize, query.len());
+    assert_eq!(explained.document_stats.unwrap().term_count as usize, document.len());
     let shared: HashSet<_> = query.keys().filter(|index| document.contains_key(index)).copied().collect();
     assert_eq!(explained.terms.iter().map(|term| term.index).collect::<HashSet<_>>(), shared);
     assert_eq!(explained.terms.len(), shared.len());
@@ -81,17 +91,23 @@ async fn the_contributions_add_up_to_the_score_of_a_search() {
         assert_eq!(hits.len(), texts.len());
         let (mut of_query, mut of_documents) = (HashSet::new(), HashSet::new());
         for hit in hits {
-            let id = hit.id.unwrap();
-            let text = (1..).zip(&texts).find(|(number, _)| id == num(*number)).unwrap().1;
-            let stored = explain(sidecar, "docs", Explained::Id(id.clone())).await;
+            let id = hit_id(&hit);
+            let text = (1..).zip(&texts).find(|(number, _)| *id == num(*number)).unwrap().1;
+            let stored = explain(sidecar, "docs", Explained::DocumentId(id.clone())).await;
             check(sidecar, text, &stored).await;
             assert!(close(stored.score, hit.score), "{id:?}: {} and {} in the search", stored.score, hit.score);
+            // Of a stored document only the number of its terms is known.
+            assert_eq!(stored.query_stats, Some(encode(sidecar, Role::Query, QUERY).await.1));
+            let encoded = encode(sidecar, Role::Document, text).await.1;
+            let term_count = encoded.term_count;
+            assert_eq!(stored.document_stats, Some(EncodingStats { term_count, ..Default::default() }));
             let origins = stored.terms.iter().map(|term| (term.index, term.query_origin()));
             of_query.extend(check_origins(origins, QUERY));
             let origins = stored.terms.iter().map(|term| (term.index, term.document_origin()));
             of_documents.extend(check_origins(origins, text));
             // A text that is not stored, nor any collection named.
-            assert_eq!(explain(sidecar, "", Explained::Text(text.clone())).await, stored);
+            let unstored = explain(sidecar, "", Explained::DocumentText(text.clone())).await;
+            assert_eq!(unstored, ExplainResponse { document_stats: Some(encoded), ..stored });
         }
         assert_eq!((of_query, of_documents), (both(), both()));
     })
@@ -105,15 +121,51 @@ fn origins(explained: &ExplainResponse) -> HashSet<TermOrigin> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn origins_are_known_where_the_text_was_kept() {
     on_both_stores(async |sidecar| {
-        for (text_key, expected) in [("text", both()), ("body", both()), ("", [TermOrigin::Unspecified].into())] {
-            let collection = format!("kept-{text_key}");
-            let ingest = IngestOptions { text_key: Some(text_key.to_owned()), ..options(&collection) };
+        for (text_field, expected) in [("text", both()), ("body", both()), ("", [TermOrigin::Unspecified].into())] {
+            let collection = format!("kept-{text_field}");
+            let ingest = IngestOptions { text_field: Some(text_field.to_owned()), ..options(&collection) };
             let id: DocumentId = key("a key");
             assert_indexed(&sidecar.ingest(ingest, vec![document(id.clone(), QUERY)]).await);
-            let explained = explain(sidecar, &collection, Explained::Id(id)).await;
-            assert_eq!(origins(&explained), expected, "text_key {text_key:?}");
+            let explained = explain(sidecar, &collection, Explained::DocumentId(id)).await;
+            assert_eq!(origins(&explained), expected, "text_field {text_field:?}");
             check(sidecar, QUERY, &explained).await;
         }
     })
     .await;
+}
+
+/// A query that is a vector has terms, and no text that they could be of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vector_is_explained_as_its_text_is() {
+    on_both_stores(async |sidecar| {
+        assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(3))).await);
+        let (vector, stats) = encode(sidecar, Role::Query, QUERY).await;
+        let of_text = explain(sidecar, "docs", Explained::DocumentId(num(1))).await;
+        let mut by_vector = explain_query(sidecar, "docs", vector_query(vector), Explained::DocumentId(num(1))).await;
+        let term_count = stats.term_count;
+        assert_eq!(by_vector.query_stats, Some(EncodingStats { term_count, ..Default::default() }));
+        assert!(by_vector.terms.iter().all(|term| term.query_origin() == TermOrigin::Unspecified), "{by_vector:?}");
+        for (term, expected) in by_vector.terms.iter_mut().zip(&of_text.terms) {
+            term.query_origin = expected.query_origin;
+        }
+        assert_eq!(by_vector, ExplainResponse { query_stats: by_vector.query_stats, ..of_text });
+    })
+    .await;
+}
+
+/// What was cut off is told, of the query and of the document.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_is_told() {
+    let sidecar = Sidecar::start(&[]).await;
+    let long = texts(20).join(" ");
+    let document = || Explained::DocumentText(long.clone());
+    let cut = explain_query(&sidecar, "", text_query(&long), document()).await;
+    let stats = [cut.query_stats, cut.document_stats].map(Option::unwrap);
+    assert!(stats.iter().all(|stats| stats.truncated && stats.token_count == 128 && stats.window_count == 1));
+    let windows = encoded_query(&long, long_texts(LongText::Window)).unwrap();
+    let windowed = explain_query(&sidecar, "", windows, document()).await;
+    let stats = windowed.query_stats.unwrap();
+    assert!(!stats.truncated && stats.window_count > 1, "{stats:?}");
+    assert!(windowed.document_stats.unwrap().truncated, "the document has options of its own");
+    sidecar.end().await;
 }

@@ -2,12 +2,10 @@
 
 use prost_types::Timestamp;
 use serde_json::json;
-use splade_sidecar::proto::condition::Kind;
-use splade_sidecar::proto::field_condition::Test;
-use splade_sidecar::proto::match_value::Kind as ValueKind;
+use splade_sidecar::proto::condition::Test;
+use splade_sidecar::proto::match_value::Kind;
 use splade_sidecar::proto::{
-    Condition, Document, FieldCondition, Filter, HasIdCondition, IsEmptyCondition, MatchValue, MatchValues,
-    NumberRange, SearchRequest, TimeRange,
+    Condition, Document, DocumentIds, Filter, MatchValue, MatchValues, NumberRange, SearchRequest, TimeRange,
 };
 
 use super::{assert_indexed, by_text, ids, search};
@@ -39,20 +37,21 @@ fn documents() -> Vec<Document> {
     documents.map(document).collect()
 }
 
-fn condition(kind: Kind) -> Condition {
-    Condition { kind: Some(kind) }
+/// A condition on no field.
+fn condition(test: Test) -> Condition {
+    field("", test)
 }
 
-fn field(key: &str, test: Test) -> Condition {
-    condition(Kind::Field(FieldCondition { key: key.to_owned(), test: Some(test) }))
+fn field(path: &str, test: Test) -> Condition {
+    Condition { path: path.to_owned(), test: Some(test) }
 }
 
-fn equals(key: &str, kind: ValueKind) -> Condition {
-    field(key, Test::Equals(MatchValue { kind: Some(kind) }))
+fn equals(path: &str, kind: Kind) -> Condition {
+    field(path, Test::Match(MatchValue { kind: Some(kind) }))
 }
 
-fn is(key: &str, keyword: &str) -> Condition {
-    equals(key, ValueKind::Keyword(keyword.to_owned()))
+fn is(path: &str, keyword: &str) -> Condition {
+    equals(path, Kind::Keyword(keyword.to_owned()))
 }
 
 fn keywords(keywords: &[&str]) -> MatchValues {
@@ -67,8 +66,8 @@ fn time(text: &str) -> Option<Timestamp> {
     Some(text.parse().unwrap())
 }
 
-fn empty(key: &str) -> Condition {
-    condition(Kind::IsEmpty(IsEmptyCondition { key: key.to_owned() }))
+fn empty(path: &str) -> Condition {
+    field(path, Test::IsEmpty(true))
 }
 
 fn must(must: Vec<Condition>) -> Filter {
@@ -85,19 +84,19 @@ fn must_not(must_not: Vec<Condition>) -> Filter {
 
 /// One condition, and the documents that meet it.
 fn conditions() -> Vec<(Condition, &'static str)> {
-    let number = |key, range| field(key, Test::Number(range));
-    let when = |range| field("when", Test::Time(range));
+    let number = |path, range| field(path, Test::Range(range));
+    let when = |range| field("when", Test::TimeRange(range));
     let (new_year, june) = (time("2024-01-01T00:00:00Z"), time("2024-06-01T10:00:00Z"));
     let some_ids = vec![num(1), num(99), uuid(UUID), key("shelf/4"), key("nowhere")];
     vec![
         (is("color", "red"), "ac"),
-        (equals("n", ValueKind::Integer(40)), "c"),
-        (equals("n", ValueKind::Integer(4_294_967_296)), "e"),
-        (equals("ok", ValueKind::Boolean(false)), "b"),
-        (field("color", Test::Any(keywords(&["green", "blue", "black"]))), "bc"),
-        (field("n", Test::Any(integers(&[1, 3, 99]))), "ac"),
-        (field("color", Test::Except(keywords(&["red"]))), "bc"),
-        (field("n", Test::Except(integers(&[1, 2]))), "cde"),
+        (equals("n", Kind::Integer(40)), "c"),
+        (equals("n", Kind::Integer(4_294_967_296)), "e"),
+        (equals("ok", Kind::Boolean(false)), "b"),
+        (field("color", Test::MatchAny(keywords(&["green", "blue", "black"]))), "bc"),
+        (field("n", Test::MatchAny(integers(&[1, 3, 99]))), "ac"),
+        (field("color", Test::MatchNone(keywords(&["red"]))), "bc"),
+        (field("n", Test::MatchNone(integers(&[1, 2]))), "cde"),
         (number("price", NumberRange { gte: Some(1.5), lt: Some(2.5), ..Default::default() }), "a"),
         (number("price", NumberRange { gt: Some(1.5), lte: Some(2.5), ..Default::default() }), "b"),
         (number("n", NumberRange { lt: Some(0.0), ..Default::default() }), "d"),
@@ -105,20 +104,22 @@ fn conditions() -> Vec<(Condition, &'static str)> {
         (when(TimeRange { gt: new_year, lte: june, ..Default::default() }), "b"),
         (when(TimeRange { lt: time("2023-01-01T00:00:00.6Z"), ..Default::default() }), "c"),
         (when(TimeRange { lt: time("2023-01-01T00:00:00.4Z"), ..Default::default() }), ""),
-        (condition(Kind::HasId(HasIdCondition { ids: some_ids })), "acd"),
+        (condition(Test::HasId(DocumentIds { ids: some_ids })), "acd"),
         (empty("color"), "def"),
         (empty("chapters"), "cdef"),
+        (field("color", Test::IsEmpty(false)), "abc"),
+        (field("chapters", Test::IsEmpty(false)), "ab"),
         (is("author.name", "ann"), "a"),
         (empty("author.born"), "bcdef"),
         (is("chapters[].title", "y"), "a"),
-        (condition(Kind::Filter(should(vec![is("name", "a"), is("name", "f")]))), "af"),
+        (condition(Test::Filter(should(vec![is("name", "a"), is("name", "f")]))), "af"),
     ]
 }
 
 /// Whole filters, and the documents that pass.
 fn filters() -> Vec<(Filter, &'static str)> {
     let (red, bob) = (|| is("color", "red"), || is("author.name", "bob"));
-    let nested = |filter| condition(Kind::Filter(filter));
+    let nested = |filter| condition(Test::Filter(filter));
     vec![
         (Filter::default(), "abcdef"),
         (must(vec![red(), empty("ok")]), "c"),
@@ -155,7 +156,7 @@ async fn they_mean_what_they_say() {
 async fn sixteen_deep_and_a_thousand_conditions_are_taken() {
     on_both_stores(async |sidecar| {
         assert_indexed(&sidecar.ingest(options("docs"), documents()).await);
-        let deeper = |filter, _| must(vec![condition(Kind::Filter(filter))]);
+        let deeper = |filter, _| must(vec![condition(Test::Filter(filter))]);
         let deep = (1..16).fold(must(vec![is("color", "red")]), deeper);
         assert_eq!(passing(sidecar, deep).await, "ac");
         let mut wide = vec![is("color", "red")];

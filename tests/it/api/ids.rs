@@ -1,14 +1,18 @@
 //! Ids come back as they were given.
 
 use splade_sidecar::proto::document_id::Kind;
-use splade_sidecar::proto::{Document, UpsertRequest};
+use splade_sidecar::proto::{Document, DocumentId, ReturnOptions, UpsertRequest};
+use uuid::Uuid;
 
 use super::{assert_indexed, by_text, ids, search};
 use crate::support::documents::{document, encoded, key, num, options, texts, uuid};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
-async fn count(sidecar: &Sidecar, collection: &str) -> u64 {
-    super::collections::get(sidecar, collection).await.point_count
+/// The namespace that the contract names.
+const NAMESPACE: Uuid = Uuid::from_u128(0xd530_0121_159a_59fa_bccf_5c9b_a0a5_40d7);
+
+fn made_of(text: &str) -> DocumentId {
+    uuid(&Uuid::new_v5(&NAMESPACE, text.as_bytes()).to_string())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,7 +33,7 @@ async fn every_kind_comes_back_from_results_and_searches() {
         assert!(results.iter().map(|result| result.id.as_ref().unwrap()).eq(&given));
         for without_payload in [false, true] {
             let mut request = by_text("ids", "the moon");
-            request.without_payload = without_payload;
+            request.return_options = Some(ReturnOptions { without_payload, ..Default::default() });
             let found = ids(&search(sidecar, request).await);
             assert_eq!(found.len(), given.len());
             assert!(given.iter().all(|id| found.contains(id)), "{found:?}");
@@ -51,7 +55,7 @@ async fn a_uuid_may_be_spelled_in_many_ways() {
     for result in sidecar.ingest(options("spellings"), documents).await {
         assert_eq!(result.id, Some(uuid("67e55044-10b1-426f-9247-bb680e5fe0c8")));
     }
-    assert_eq!(count(&sidecar, "spellings").await, 1);
+    assert_eq!(sidecar.point_count("spellings").await, 1);
     sidecar.end().await;
 }
 
@@ -71,9 +75,11 @@ async fn without_an_id_the_same_text_is_the_same_point() {
             assert_eq!(result.id, again[at].id);
             assert_eq!(result.id, again[at + first.len()].id);
             assert_eq!(result.id, upserted[at].id);
-            assert_ne!(result.id, elsewhere[at].id, "another collection");
+            assert_eq!(result.id, elsewhere[at].id, "another collection");
+            assert_eq!(result.id, Some(made_of(&texts(30)[at])), "as the contract says");
         }
-        assert_eq!(count(sidecar, "derived").await, 30);
+        assert_eq!(sidecar.point_count("derived").await, 30);
+        assert_eq!(made_of("a cat sat on the mat"), uuid("25d90a98-0371-5163-9168-d6a1fdef17c2"));
     })
     .await;
 }

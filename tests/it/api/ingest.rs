@@ -1,16 +1,16 @@
-//! `Ingest` and `Upsert`: every document has one result, and is stored as was asked.
+//! `Ingest` and `Upsert`: every document has one result, and is stored as was asked. Other operations are in operations.rs.
 
 use bytes::Bytes;
 use serde_json::json;
 use splade_sidecar::proto::{
-    Document, DocumentStatus, EncodeOptions, IngestOptions, IngestRequest, LongText, Pruning, UpsertRequest,
+    Document, EncodeRequest, IngestOptions, IngestRequest, LongText, OperationStatus, Pruning, SearchRequest,
+    UpsertRequest,
 };
-
 use tokio::task::JoinSet;
 
 use super::collections::get;
-use super::{assert_indexed, by_text, search};
-use crate::support::documents::{document, encoded, messages, num, numbered, options, payload, stream, texts};
+use super::{assert_indexed, by_text, hit_document, hit_id, long_texts, pruned, search, stored_vector, with_vectors};
+use crate::support::documents::{document, encoded, messages, num, numbered, options, payload, stats, stream, texts};
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
@@ -24,12 +24,11 @@ async fn many_documents_are_indexed_once() {
         stream_of.insert(3, IngestRequest::default());
         let results = stream(&mut sidecar.index().await, stream_of).await;
         assert_indexed(&results);
-        let vectors = sidecar.encode(EncodeOptions::default(), &texts).await;
+        let vectors = sidecar.encode(EncodeRequest::default(), &texts).await;
         for ((number, result), encoded) in (1..).zip(&results).zip(vectors) {
             assert_eq!(result.id, Some(num(number)));
-            assert_eq!(result.token_count, encoded.token_count);
-            assert_eq!(result.truncated, encoded.truncated);
-            assert_eq!(result.term_count as usize, encoded.vector.unwrap().indices.len());
+            assert_eq!(result.stats, encoded.stats);
+            assert_eq!(stats(result).term_count as usize, encoded.vector.unwrap().indices.len());
         }
         assert_eq!(get(sidecar, "many").await.point_count, 300);
     })
@@ -77,32 +76,32 @@ async fn a_long_text_is_cut_or_refused_as_asked() {
     let documents = || vec![document(num(1), &"the moon and the sea ".repeat(50)), document(num(2), "the moon")];
     let cut = sidecar.ingest(options("long"), documents()).await;
     assert_indexed(&cut);
-    assert_eq!((cut[0].truncated, cut[0].token_count), (true, 128));
-    assert_eq!((cut[1].truncated, cut[1].token_count), (false, 4));
-    let reject = IngestOptions { long_text: LongText::Reject.into(), ..options("long") };
+    assert_eq!((stats(&cut[0]).truncated, stats(&cut[0]).token_count), (true, 128));
+    assert_eq!((stats(&cut[1]).truncated, stats(&cut[1]).token_count), (false, 4));
+    let reject = IngestOptions { encoding: Some(long_texts(LongText::Reject)), ..options("long") };
     let refused = sidecar.ingest(reject, documents()).await;
     assert_indexed(&refused[1..]);
-    assert_eq!(refused[0].status(), DocumentStatus::Rejected);
-    let rejection = refused[0].rejection.as_ref().unwrap();
-    assert_eq!((rejection.code, rejection.reason.as_str(), rejection.field.as_str()), (3, "TEXT_TOO_LONG", "text"));
-    assert!(rejection.message.contains("the 128 that the model takes"), "{}", rejection.message);
+    assert_eq!(refused[0].status(), OperationStatus::Rejected);
+    let error = refused[0].error.as_ref().unwrap();
+    assert_eq!((error.code, error.reason.as_str(), error.field.as_str()), (3, "TEXT_TOO_LONG", "text"));
+    assert!(error.message.contains("the 128 that the model takes"), "{}", error.message);
     sidecar.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pruned_vector_is_stored() {
     on_both_stores(async |sidecar| {
-        let (texts, pruning) = (texts(10), Some(Pruning { max_terms: 5, min_weight: 0.001, ..Default::default() }));
-        let results = sidecar.ingest(IngestOptions { pruning, ..options("pruned") }, numbered(&texts)).await;
-        assert!(results.iter().all(|result| result.term_count == 5), "{results:?}");
-        let expected = sidecar.encode(EncodeOptions { pruning, ..Default::default() }, &texts).await;
-        let mut request = by_text("pruned", "the moon");
-        request.with_vector = true;
+        let pruning = Pruning { max_terms: Some(5), min_weight: Some(0.001), ..Default::default() };
+        let (texts, encoding) = (texts(10), Some(pruned(pruning)));
+        let results = sidecar.ingest(IngestOptions { encoding, ..options("pruned") }, numbered(&texts)).await;
+        assert!(results.iter().all(|result| stats(result).term_count == 5), "{results:?}");
+        let expected = sidecar.encode(EncodeRequest { encoding, ..Default::default() }, &texts).await;
+        let request = SearchRequest { return_options: with_vectors(), ..by_text("pruned", "the moon") };
         let hits = search(sidecar, request).await;
         assert!(!hits.is_empty());
         for hit in hits {
-            let at = (1..).zip(&expected).find(|(number, _)| hit.id == Some(num(*number))).unwrap();
-            assert_eq!(hit.vector, at.1.vector);
+            let at = (1..).zip(&expected).find(|(number, _)| *hit_id(&hit) == num(*number)).unwrap();
+            assert_eq!(stored_vector(hit_document(&hit)), at.1.vector.as_ref());
         }
     })
     .await;
@@ -113,16 +112,17 @@ async fn the_text_is_kept_where_asked_beside_the_payload() {
     on_both_stores(async |sidecar| {
         let fields = || json!({ "year": 1969, "who": { "names": ["neil", "buzz", null] }, "ok": true, "share": 0.5 });
         let document = || Document { payload: Some(payload(fields())), ..document(num(1), "the moon") };
-        for (text_key, kept) in [(None, "text"), (Some("body"), "body"), (Some(""), "")] {
+        for (text_field, kept) in [(None, "text"), (Some("body"), "body"), (Some(""), "")] {
             let collection = format!("kept-{kept}");
-            let ingest = IngestOptions { text_key: text_key.map(str::to_owned), ..options(&collection) };
+            let ingest = IngestOptions { text_field: text_field.map(str::to_owned), ..options(&collection) };
             assert_indexed(&sidecar.ingest(ingest, vec![document()]).await);
             let mut expected = fields();
             if !kept.is_empty() {
                 expected[kept] = "the moon".into();
             }
             let hits = search(sidecar, by_text(&collection, "the moon")).await;
-            assert_eq!(hits[0].payload, Some(payload(expected)), "{text_key:?}");
+            let document = hit_document(&hits[0]);
+            assert_eq!((&document.payload, document.text_field.as_str()), (&Some(payload(expected)), kept));
         }
     })
     .await;
@@ -134,9 +134,9 @@ async fn a_payload_field_is_not_replaced_by_the_text() {
         let with =
             |value: &str| Document { payload: Some(payload(json!({ "text": value }))), ..document(num(1), "the moon") };
         let results = sidecar.ingest(options("own-text"), vec![with("its title"), with("the moon")]).await;
-        let rejection = results[0].rejection.as_ref().unwrap();
-        assert_eq!((rejection.reason.as_str(), rejection.field.as_str()), ("INVALID_ARGUMENT", "payload.text"));
-        assert!(rejection.message.contains("text_key"), "{rejection:?}");
+        let error = results[0].error.as_ref().unwrap();
+        assert_eq!((error.reason.as_str(), error.field.as_str()), ("INVALID_ARGUMENT", "payload.text"));
+        assert!(error.message.contains("text_field"), "{error:?}");
         assert_indexed(&results[1..]);
     })
     .await;
@@ -154,16 +154,17 @@ async fn upsert_answers_in_order_and_the_later_of_two_wins() {
         let results = sidecar.index().await.upsert(request).await.unwrap().into_inner().results;
         assert!(results.iter().map(|result| result.sequence).eq(1..=43));
         for result in &results {
+            crate::support::upload::check(result);
             let bad = [21, 43].contains(&result.sequence);
-            let expected = if bad { DocumentStatus::Rejected } else { DocumentStatus::Indexed };
+            let expected = if bad { OperationStatus::Rejected } else { OperationStatus::Indexed };
             assert_eq!(result.status(), expected, "{result:?}");
         }
         assert_eq!(results[20].id, Some(num(50)));
-        assert_eq!(results[42].rejection.as_ref().unwrap().reason, "MALFORMED_DOCUMENT");
+        assert_eq!(results[42].error.as_ref().unwrap().reason, "MALFORMED_DOCUMENT");
         assert_eq!(get(sidecar, "handful").await.point_count, 40);
         let hits = search(sidecar, by_text("handful", "the moon")).await;
-        let first = hits.into_iter().find(|hit| hit.id == Some(num(1))).unwrap();
-        assert_eq!(first.payload, Some(payload(json!({ "text": "about the moon" }))));
+        let first = hits.iter().find(|hit| *hit_id(hit) == num(1)).unwrap();
+        assert_eq!(hit_document(first).payload, Some(payload(json!({ "text": "about the moon" }))));
     })
     .await;
 }

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use splade_sidecar::proto::{
-    CollectionOptions, DenseVector, DenseVectorOptions, Distance, Document, IngestOptions, ListDocumentsRequest,
-    ListDocumentsResponse, StoredDocument,
+    CollectionOptions, DenseVector, DenseVectorOptions, Distance, Document, EncodeRequest, IngestOptions,
+    ListDocumentsRequest, ListDocumentsResponse, ReturnOptions, StoredDocument,
 };
 use tonic::{Code, Status};
 
-use super::assert_indexed;
+use super::{assert_indexed, stored_vector, with_vectors};
 use crate::support::documents::{document, key, num, numbered, options, payload, texts, uuid};
 use crate::support::endpoint::Endpoint;
 use crate::support::failure::Failure;
@@ -24,7 +24,7 @@ pub async fn pages(
         collection: collection.to_owned(),
         page_size: size,
         page_token: token.to_owned(),
-        with_vectors: true,
+        return_options: Some(ReturnOptions { with_dense_vectors: true, ..ReturnOptions::default() }),
         ..ListDocumentsRequest::default()
     };
     server.index().await.list_documents(request).await.map(tonic::Response::into_inner)
@@ -64,7 +64,7 @@ async fn documents_are_listed_as_they_were_given() {
         };
         let ingest = IngestOptions {
             collection_options: Some(collection_options.clone()),
-            text_key: Some("body".to_owned()),
+            text_field: Some("body".to_owned()),
             ..options("docs")
         };
         assert_indexed(&sidecar.ingest(ingest, ids.clone().map(given).into()).await);
@@ -79,16 +79,28 @@ async fn documents_are_listed_as_they_were_given() {
         for document in listed {
             assert_eq!(document.payload.as_ref(), Some(&kept));
             assert_eq!(document.dense_vectors, given(num(1)).dense_vectors);
-            assert_eq!(document.text_key, "body");
+            assert_eq!(document.text_field, "body");
+            assert!(document.sparse_vectors.is_empty());
         }
         let without = ListDocumentsRequest { collection: "docs".to_owned(), ..Default::default() };
         let without = sidecar.index().await.list_documents(without).await.unwrap().into_inner();
         assert!(without.documents.iter().all(|document| document.dense_vectors.is_empty()));
+        let sparse = ListDocumentsRequest {
+            collection: "docs".to_owned(),
+            return_options: with_vectors(),
+            ..Default::default()
+        };
+        let sparse = sidecar.index().await.list_documents(sparse).await.unwrap().into_inner();
+        let encoded = sidecar.encode(EncodeRequest::default(), &["the moon is full".to_owned()]).await.remove(0);
+        for document in sparse.documents {
+            assert_eq!(stored_vector(&document), encoded.vector.as_ref());
+            assert!(document.dense_vectors.is_empty() && document.payload.is_some());
+        }
 
-        let unkept = IngestOptions { text_key: Some(String::new()), ..options("unkept") };
+        let unkept = IngestOptions { text_field: Some(String::new()), ..options("unkept") };
         assert_indexed(&sidecar.ingest(unkept, numbered(&texts(1))).await);
         let [unkept] = list(sidecar, "unkept").await.try_into().unwrap();
-        assert_eq!((unkept.payload, unkept.text_key.as_str()), (None, ""));
+        assert_eq!((unkept.payload, unkept.text_field.as_str()), (None, ""));
     })
     .await;
 }

@@ -3,13 +3,19 @@
 use splade_sidecar::model::{Side, TokenBatch};
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
-    self, EncodeOptions, EncodedText, ExplainRequest, IngestOptions, LongText, Role, SearchRequest, TermOrigin,
+    self, EncodeRequest, EncodedText, EncodingOptions, ExplainRequest, IngestOptions, LongText, Role, SearchRequest,
+    TermOrigin,
 };
 use splade_sidecar::types::SparseVector;
 
-use super::{assert_indexed, by_text, close, search};
+use super::encode::stats;
+use super::{
+    assert_indexed, by_text, close, encoded_query, hit_document, hit_id, long_texts, search, stored_vector,
+    with_vectors,
+};
 use crate::support::documents::{numbered, options, texts};
 use crate::support::models::{folder, random};
+use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
 /// Tokens of a text that a window of the model has room for: 128 less [CLS] and [SEP].
@@ -40,8 +46,12 @@ fn expected(side: &Side, text: &str, overlap: usize) -> (SparseVector, usize, us
     }
 }
 
-fn windowed(window_overlap: Option<u32>) -> EncodeOptions {
-    EncodeOptions { long_text: LongText::Window.into(), window_overlap, ..Default::default() }
+fn windows(window_overlap: Option<u32>) -> EncodingOptions {
+    EncodingOptions { window_overlap, ..long_texts(LongText::Window) }
+}
+
+fn windowed(window_overlap: Option<u32>) -> EncodeRequest {
+    EncodeRequest { encoding: Some(windows(window_overlap)), ..Default::default() }
 }
 
 fn vector(encoded: &EncodedText) -> SparseVector {
@@ -55,7 +65,7 @@ fn to_vector(vector: proto::SparseVector) -> SparseVector {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
     let (sidecar, side, texts) = (Sidecar::start(&[]).await, random(MODEL).document, mixed());
-    let cut = sidecar.encode(EncodeOptions::default(), &texts).await;
+    let cut = sidecar.encode(EncodeRequest::default(), &texts).await;
     // The default is a quarter of the room here, for that is less than 32.
     for (window_overlap, overlap, texts) in
         [(None, 31, &texts[..]), (Some(0), 0, &texts), (Some(20), 20, &texts), (Some(63), 63, &texts)]
@@ -64,14 +74,15 @@ async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
         for ((text, encoded), cut) in texts.iter().zip(&encoded).zip(&cut) {
             let (expected, tokens, windows) = expected(&side, text, overlap);
             assert_eq!(vector(encoded), expected, "{overlap}: {text}");
-            assert_eq!((encoded.token_count as usize, encoded.window_count as usize), (tokens, windows));
-            assert!(!encoded.truncated);
-            assert_eq!((cut.window_count, cut.truncated), (1, windows > 1));
+            let (counted, of_cut) = (stats(encoded), stats(cut));
+            assert_eq!((counted.token_count as usize, counted.window_count as usize), (tokens, windows));
+            assert!(!counted.truncated);
+            assert_eq!((of_cut.window_count, of_cut.truncated), (1, windows > 1));
             if windows == 1 {
                 assert_eq!(encoded, cut);
             }
         }
-        assert!(encoded.iter().any(|encoded| encoded.window_count > 3), "{overlap}");
+        assert!(encoded.iter().any(|encoded| stats(encoded).window_count > 3), "{overlap}");
     }
     sidecar.end().await;
 }
@@ -83,31 +94,29 @@ async fn a_chapter_is_one_point_that_its_last_words_find() {
         // What is only at the end of a long text is found by windows, and explained as it was stored.
         texts.push(format!("{} the friction of the water", "the moon ".repeat(200)));
         let ingest = |long_text: LongText, collection| {
-            let options = IngestOptions { long_text: long_text.into(), ..options(collection) };
+            let options = IngestOptions { encoding: Some(long_texts(long_text)), ..options(collection) };
             sidecar.ingest(options, numbered(&texts))
         };
         let results = ingest(LongText::Window, "windows").await;
         assert_indexed(&results);
         let encoded = sidecar.encode(windowed(None), &texts).await;
-        let hits = search(sidecar, SearchRequest { with_vector: true, ..by_text("windows", &texts[1]) }).await;
+        let hits =
+            search(sidecar, SearchRequest { return_options: with_vectors(), ..by_text("windows", &texts[1]) }).await;
         assert_eq!(hits.len(), texts.len());
         for ((number, result), encoded) in (1..).zip(&results).zip(&encoded) {
-            let counts = |tokens, windows, truncated| (tokens, windows, truncated);
-            assert_eq!(
-                counts(result.token_count, result.window_count, result.truncated),
-                counts(encoded.token_count, encoded.window_count, encoded.truncated)
-            );
-            let hit = hits.iter().find(|hit| hit.id == Some(crate::support::documents::num(number))).unwrap();
-            assert_eq!(to_vector(hit.vector.clone().unwrap()), vector(encoded), "document {number}");
+            assert_eq!(result.stats, encoded.stats);
+            let hit = hits.iter().find(|hit| *hit_id(hit) == crate::support::documents::num(number)).unwrap();
+            let stored = stored_vector(hit_document(hit)).unwrap().clone();
+            assert_eq!(to_vector(stored), vector(encoded), "document {number}");
         }
         let last = results.last().unwrap().id.clone().unwrap();
-        let query = "the friction of the water".to_owned();
-        let score = |hits: &[proto::Hit]| hits.iter().find(|hit| hit.id.as_ref() == Some(&last)).unwrap().score;
-        let found = score(&search(sidecar, by_text("windows", &query)).await);
+        let query = "the friction of the water";
+        let score = |hits: &[proto::Hit]| hits.iter().find(|hit| *hit_id(hit) == last).unwrap().score;
+        let found = score(&search(sidecar, by_text("windows", query)).await);
         let explained = ExplainRequest {
             collection: "windows".to_owned(),
-            query,
-            document: Some(Explained::Id(last.clone())),
+            query: Some(text_query(query)),
+            document: Some(Explained::DocumentId(last.clone())),
             ..Default::default()
         };
         let explained = sidecar.index().await.explain(explained).await.unwrap().into_inner();
@@ -120,7 +129,8 @@ async fn a_chapter_is_one_point_that_its_last_words_find() {
             assert_eq!(term.document_origin(), expected, "{}", term.token);
         }
         let cut = ingest(LongText::Truncate, "cut").await;
-        assert!(cut.last().unwrap().truncated && cut.last().unwrap().window_count == 1);
+        let of_last = cut.last().unwrap().stats.unwrap();
+        assert!(of_last.truncated && of_last.window_count == 1);
         assert!(found >= score(&search(sidecar, by_text("cut", "the friction of the water")).await));
     })
     .await;
@@ -130,29 +140,31 @@ async fn a_chapter_is_one_point_that_its_last_words_find() {
 async fn a_long_query_is_searched_and_explained_by_its_windows() {
     on_both_stores(async |sidecar| {
         let texts = mixed();
-        let (long_text, query) = (LongText::Window.into(), texts[1].clone());
+        let query = texts[1].clone();
+        let by_windows = || encoded_query(&query, windows(None));
         assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts)).await);
-        let of_query = EncodeOptions { role: Role::Query.into(), ..windowed(None) };
+        let of_query = EncodeRequest { role: Role::Query.into(), ..windowed(None) };
         let encoded = sidecar.encode(of_query, std::slice::from_ref(&query)).await.remove(0);
-        let by_vector = SearchRequest {
-            query: Some(proto::search_request::Query::Vector(encoded.vector.unwrap())),
-            ..by_text("docs", "")
-        };
+        let by_vector = SearchRequest { query: Some(vector_query(encoded.vector.unwrap())), ..by_text("docs", "") };
         let expected = search(sidecar, by_vector).await;
-        let hits = search(sidecar, SearchRequest { long_text, ..by_text("docs", &query) }).await;
+        let request = SearchRequest { query: by_windows(), ..by_text("docs", "") };
+        let response = sidecar.index().await.search(request).await.unwrap().into_inner();
+        assert_eq!(response.query_stats, encoded.stats);
+        let hits = response.hits;
         assert_eq!(super::ids(&hits), super::ids(&expected));
         for hit in hits.into_iter().take(3) {
-            let document = Some(Explained::Id(hit.id.unwrap()));
-            let (collection, query) = ("docs".to_owned(), query.clone());
-            let request = ExplainRequest { collection, query, document, long_text, ..Default::default() };
+            let document = Some(Explained::DocumentId(hit_id(&hit).clone()));
+            let (collection, query) = ("docs".to_owned(), by_windows());
+            let request = ExplainRequest { collection, query, document, ..Default::default() };
             let explained = sidecar.index().await.explain(request).await.unwrap().into_inner();
             assert!(close(explained.score, hit.score), "{} and {}", explained.score, hit.score);
         }
         // A document's text that is not stored.
-        let document = Some(Explained::Text(query.clone()));
-        let request = ExplainRequest { query: query.clone(), document, long_text, ..Default::default() };
+        let document = Some(Explained::DocumentText(query.clone()));
+        let document_encoding = Some(windows(None));
+        let request = ExplainRequest { query: by_windows(), document, document_encoding, ..Default::default() };
         let explained = sidecar.index().await.explain(request).await.unwrap().into_inner();
-        let squares = vector(&sidecar.encode(windowed(None), &[query]).await[0]);
+        let squares = vector(&sidecar.encode(windowed(None), std::slice::from_ref(&query)).await[0]);
         assert!(close(explained.score, squares.values().iter().map(|weight| weight * weight).sum()));
     })
     .await;
@@ -169,12 +181,13 @@ async fn windows_of_an_inference_free_query_are_the_whole() {
     let batch = TokenBatch::from_iter([tokens.as_slice()]);
     let expected = query.encoder.encode(&batch, &mut || {}).unwrap().remove(0).unwrap();
     // It has no special tokens, so all of the 128 that it takes may be the text's.
-    let options = EncodeOptions { role: Role::Query.into(), ..windowed(Some(64)) };
-    let encoded = sidecar.encode(options, std::slice::from_ref(&text)).await.remove(0);
+    let request = EncodeRequest { role: Role::Query.into(), ..windowed(Some(64)) };
+    let encoded = sidecar.encode(request, std::slice::from_ref(&text)).await.remove(0);
     assert_eq!(vector(&encoded), expected);
-    assert_eq!((encoded.window_count as usize, encoded.truncated), ((tokens.len() - 64).div_ceil(64), false));
-    let cut = EncodeOptions { role: Role::Query.into(), ..Default::default() };
+    let counted = stats(&encoded);
+    assert_eq!((counted.window_count as usize, counted.truncated), ((tokens.len() - 64).div_ceil(64), false));
+    let cut = EncodeRequest { role: Role::Query.into(), ..Default::default() };
     let cut = sidecar.encode(cut, &[text]).await.remove(0);
-    assert_eq!((cut.token_count, cut.truncated), (128, true));
+    assert_eq!((stats(&cut).token_count, stats(&cut).truncated), (128, true));
     sidecar.end().await;
 }

@@ -13,7 +13,10 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::by_text;
-use crate::support::documents::{document, encoded, messages, num, numbered, options, stream, texts};
+use super::encode::stats;
+use crate::support::documents::{
+    document, encoded, messages, num, numbered, options, stats as stats_of, stream, texts,
+};
 use crate::support::process::Process;
 use crate::support::sidecar::{MODEL, Sidecar};
 
@@ -26,7 +29,7 @@ async fn connect(process: &Process) -> Channel {
 }
 
 /// Sends some of everything; gives the number of tokens that were encoded.
-async fn traffic(channel: Channel) -> u32 {
+async fn traffic(channel: Channel) -> i64 {
     let mut index = IndexServiceClient::new(channel.clone());
     let mut encoder = EncoderServiceClient::new(channel);
     let mut documents = numbered(&texts(20));
@@ -37,7 +40,7 @@ async fn traffic(channel: Channel) -> u32 {
     let upsert = UpsertRequest { options: Some(options("docs")), documents };
     let upserted = index.upsert(upsert).await.unwrap().into_inner().results;
     let texts = vec!["the moon".to_owned(), "the sun and the earth".to_owned()];
-    let request = EncodeRequest { options: None, texts: texts.clone() };
+    let request = EncodeRequest { texts: texts.clone(), ..Default::default() };
     let results = encoder.encode(request).await.unwrap().into_inner().results;
     let request = EncodeStreamRequest { texts: texts.into_iter().map(Into::into).collect(), ..Default::default() };
     let mut responses = encoder.encode_stream(tokio_stream::once(request)).await.unwrap().into_inner();
@@ -45,16 +48,16 @@ async fn traffic(channel: Channel) -> u32 {
     for _ in 0..5 {
         index.search(by_text("docs", "the moon")).await.unwrap();
     }
-    let documents = ingested.iter().chain(&upserted).map(|result| result.token_count);
-    let encoded: Vec<u32> = results.iter().map(|result| result.token_count).collect();
-    documents.sum::<u32>() + 2 * encoded.iter().sum::<u32>() + 5 * encoded[0]
+    let indexed = ingested.iter().chain(&upserted).filter(|result| result.error.is_none());
+    let encoded: Vec<i64> = results.iter().map(|text| stats(text).token_count).collect();
+    indexed.map(|result| stats_of(result).token_count).sum::<i64>() + 2 * encoded.iter().sum::<i64>() + 5 * encoded[0]
 }
 
 #[tokio::test]
 async fn the_page_tells_what_happened() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &[]).await;
-    let tokens = traffic(connect(&process).await).await;
+    let tokens = traffic(connect(&process).await).await as f64;
     let samples = process.samples().await;
     let labelled = |name: &str, label: &str, value: &str| format!("{name}{{{label}=\"{value}\"}}");
     let received = |call: &str| labelled(metrics::RECEIVED, "call", call);
@@ -69,8 +72,8 @@ async fn the_page_tells_what_happened() {
         (rejected("EMPTY_TEXT"), 2.0),
         (rejected("TEXT_TOO_LONG"), 1.0),
         (metrics::TRUNCATED.to_owned(), 1.0),
-        (labelled(metrics::TOKENS, "model", MODEL), f64::from(tokens)),
-        (sum(metrics::BATCH_TOKENS), f64::from(tokens)),
+        (labelled(metrics::TOKENS, "model", MODEL), tokens),
+        (sum(metrics::BATCH_TOKENS), tokens),
         (sum(metrics::BATCH_TEXTS), 21.0 + 3.0 + 2.0 + 2.0 + 5.0),
         (sum(metrics::UPSERT_POINTS), 24.0),
         (format!("{}_count", metrics::SEARCH_SECONDS), 5.0),
@@ -80,9 +83,9 @@ async fn the_page_tells_what_happened() {
         (format!("{}{{work=\"documents\",lane=\"query\"}}", metrics::ADMITTED), 3.0),
         (format!("{}_count{{call=\"ingest\"}}", metrics::DOCUMENT_SECONDS), 24.0),
         (format!("{}_count{{call=\"encode\"}}", metrics::DOCUMENT_SECONDS), 2.0 + 5.0),
-        (format!("{}{{method=\"splade.v1.IndexService/Search\",code=\"OK\"}}", metrics::CALLS), 5.0),
-        (format!("{}{{method=\"splade.v1.IndexService/Ingest\",code=\"OK\"}}", metrics::CALLS), 1.0),
-        (format!("{}_count{{method=\"splade.v1.IndexService/Ingest\"}}", metrics::CALL_SECONDS), 1.0),
+        (format!("{}{{method=\"splade_sidecar.v1.IndexService/Search\",code=\"OK\"}}", metrics::CALLS), 5.0),
+        (format!("{}{{method=\"splade_sidecar.v1.IndexService/Ingest\",code=\"OK\"}}", metrics::CALLS), 1.0),
+        (format!("{}_count{{method=\"splade_sidecar.v1.IndexService/Ingest\"}}", metrics::CALL_SECONDS), 1.0),
         (metrics::READY.to_owned(), 1.0),
         (metrics::STORE_UP.to_owned(), 1.0),
         (labelled(metrics::STORE_INFO, "kind", "embedded"), 1.0),
@@ -112,7 +115,7 @@ async fn the_page_tells_what_happened() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_is_in_prometheus_format() {
     let sidecar = Sidecar::start(&[]).await;
-    sidecar.encoder().await.encode(EncodeRequest { options: None, texts: texts(1) }).await.unwrap();
+    sidecar.encoder().await.encode(EncodeRequest { texts: texts(1), ..Default::default() }).await.unwrap();
     let page = sidecar.metrics().await;
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
     assert!(page.contains("\r\ncontent-type: text/plain; version=0.0.4"), "{page}");

@@ -3,16 +3,18 @@
 use splade_sidecar::model::TokenBatch;
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
-    EncodeOptions, ExplainRequest, GetModelRequest, IngestOptions, ListModelsRequest, Model, SearchRequest, ServerBuild,
+    EncodeRequest, ExplainRequest, GetModelRequest, IngestOptions, ListModelsRequest, Model, SearchRequest,
+    ServerLimits,
 };
 use splade_sidecar::version;
 use tonic::Code;
 
-use super::collections::get as get_collection;
+use super::collections::{get as get_collection, sparse};
 use super::{assert_indexed, by_text, search};
 use crate::support::documents::{encoded, messages, num, numbered, options, texts};
 use crate::support::failure::Failure;
 use crate::support::models::{folder, random};
+use crate::support::queries::text_query;
 use crate::support::sidecar::{MODEL, Sidecar};
 
 async fn get(sidecar: &Sidecar, name: &str) -> Model {
@@ -36,13 +38,35 @@ async fn a_model_is_described() {
     assert_eq!(expected.fingerprint.len(), 64);
     assert_eq!(get(&sidecar, "").await, expected);
     assert_eq!(get(&sidecar, MODEL).await, expected);
-    let list = sidecar.encoder().await.list_models(ListModelsRequest {}).await.unwrap().into_inner();
+    let list = sidecar.encoder().await.list_models(ListModelsRequest::default()).await.unwrap().into_inner();
     assert_eq!(list.models, [expected]);
     assert_eq!(list.default_model, MODEL);
-    let build = ServerBuild { version: version::VERSION.to_owned(), revision: version::REVISION.to_owned() };
-    assert_eq!(list.server, Some(build.clone()));
+    let server = list.server.unwrap();
+    assert_eq!((server.version.as_str(), server.revision.as_str()), (version::VERSION, version::REVISION));
     let got = sidecar.encoder().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
-    assert_eq!(got.server, Some(build));
+    assert_eq!(got.server, Some(server));
+    sidecar.end().await;
+}
+
+/// Each is that of its flag.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_tells_its_limits() {
+    let bytes = ["--max-message-bytes", "3MiB", "--max-text-bytes", "2000B", "--max-payload-bytes", "3000B"];
+    let counts = ["--max-payload-depth", "7", "--max-id-bytes", "33", "--max-unary-documents", "44"];
+    let others = ["--max-dense-dimensions", "55", "--stream-idle-timeout", "66s"];
+    let sidecar = Sidecar::start(&[&bytes[..], &counts, &others].concat()).await;
+    let got = sidecar.encoder().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
+    let expected = ServerLimits {
+        max_message_bytes: 3 << 20,
+        max_text_bytes: 2_000,
+        max_payload_bytes: 3_000,
+        max_payload_depth: 7,
+        max_id_bytes: 33,
+        max_unary_documents: 44,
+        max_dense_dimensions: 55,
+        stream_idle_timeout: Some(prost_types::Duration { seconds: 66, nanos: 0 }),
+    };
+    assert_eq!(got.server.unwrap().limits, Some(expected));
     sidecar.end().await;
 }
 
@@ -72,13 +96,13 @@ async fn with_three_models() -> Sidecar {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_model_encodes_under_its_name() {
     let (sidecar, texts) = (with_three_models().await, texts(20));
-    let list = sidecar.encoder().await.list_models(ListModelsRequest {}).await.unwrap().into_inner();
+    let list = sidecar.encoder().await.list_models(ListModelsRequest::default()).await.unwrap().into_inner();
     assert_eq!(list.default_model, "tied");
     assert!(list.models.iter().map(|model| model.name.as_str()).eq(["a-sum", "distil", "tied"]));
     assert_eq!(get(&sidecar, "").await, get(&sidecar, "tied").await);
     let [tied, distil, sum] = SERVED.map(|(name, _)| {
-        let options = EncodeOptions { model: name.to_owned(), ..Default::default() };
-        sidecar.encode(options, &texts)
+        let request = EncodeRequest { model: name.to_owned(), ..Default::default() };
+        sidecar.encode(request, &texts)
     });
     // At once, so that batches hold texts of all three.
     let (tied, distil, sum) = tokio::join!(tied, distil, sum);
@@ -92,7 +116,7 @@ async fn each_model_encodes_under_its_name() {
             assert_eq!((vector.indices.as_slice(), vector.values.as_slice()), (expected.indices(), expected.values()));
         }
     }
-    assert_eq!(sidecar.encode(EncodeOptions::default(), &texts).await, tied, "the first model is the default");
+    assert_eq!(sidecar.encode(EncodeRequest::default(), &texts).await, tied, "the first model is the default");
     sidecar.end().await;
 }
 
@@ -102,17 +126,28 @@ async fn a_collection_belongs_to_the_model_that_wrote_it() {
     let ingest = IngestOptions { model: "distil".to_owned(), ..options("docs") };
     assert_indexed(&sidecar.ingest(ingest, numbered(&texts(10))).await);
     let described = get_collection(&sidecar, "docs").await;
-    assert_eq!((described.model.as_str(), described.point_count), ("distil", 10));
+    assert_eq!((sparse(&described).model.as_str(), described.point_count), ("distil", 10));
     let by = |model: &str| SearchRequest { model: model.to_owned(), ..by_text("docs", "the moon") };
     assert_eq!(search(&sidecar, by("distil")).await.len(), 10);
     assert_eq!(search(&sidecar, by("")).await, search(&sidecar, by("distil")).await, "the default is who wrote it");
     let refused = Failure::from(sidecar.index().await.search(by("tied")).await.unwrap_err());
     assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
     assert!(refused.message.contains("ignore_fingerprint"), "{}", refused.message);
+    let fingerprint = |index: usize| random(SERVED[index].1).fingerprint.to_string();
+    for (key, expected) in [
+        ("collection", "docs".to_owned()),
+        ("collection_model", "distil".to_owned()),
+        ("collection_fingerprint", fingerprint(1)),
+        ("model", "tied".to_owned()),
+        ("model_fingerprint", fingerprint(0)),
+    ] {
+        assert_eq!(refused.metadata.get(key), Some(&expected), "{key} in {:?}", refused.metadata);
+    }
     assert_eq!(search(&sidecar, SearchRequest { ignore_fingerprint: true, ..by("tied") }).await.len(), 10);
     let other = |ignore_fingerprint| IngestOptions { model: "tied".to_owned(), ignore_fingerprint, ..options("docs") };
     assert_indexed(&sidecar.ingest(other(true), numbered(&texts(12))).await);
-    assert_eq!(get_collection(&sidecar, "docs").await.model, "distil", "the collection is still the first writer's");
+    let described = get_collection(&sidecar, "docs").await;
+    assert_eq!(sparse(&described).model, "distil", "the collection is still the first writer's");
     let messages = messages(other(false), encoded(numbered(&texts(1))), 1);
     let refused =
         sidecar.index().await.ingest(tokio_stream::iter(messages)).await.unwrap().into_inner().message().await;
@@ -121,8 +156,8 @@ async fn a_collection_belongs_to_the_model_that_wrote_it() {
     let explain = |ignore_fingerprint| ExplainRequest {
         collection: "docs".to_owned(),
         model: "tied".to_owned(),
-        query: "the moon".to_owned(),
-        document: Some(Explained::Id(num(1))),
+        query: Some(text_query("the moon")),
+        document: Some(Explained::DocumentId(num(1))),
         ignore_fingerprint,
         ..Default::default()
     };

@@ -2,16 +2,17 @@
 
 use splade_sidecar::metrics;
 use splade_sidecar::proto::encode_stream_result::Outcome;
-use splade_sidecar::proto::search_request::Query;
 use splade_sidecar::proto::{
-    Document, DocumentStatus, EncodeOptions, EncodeRequest, EncodeStreamRequest, IngestOptions, LongText, Rejection,
-    SearchRequest, UpsertRequest,
+    Document, EncodeRequest, EncodeStreamOptions, EncodeStreamRequest, IngestOptions, ItemError, LongText,
+    OperationStatus, SearchRequest, UpsertRequest,
 };
 use tonic::{Code, Status};
 
-use crate::support::documents::{document, encoded, num, options};
+use super::long_texts;
+use crate::support::documents::{document, encoded, num, options, stats};
 use crate::support::models::{change_embedding, changed, random, token_of};
 use crate::support::process::Process;
+use crate::support::queries::text_query;
 use crate::support::sidecar::MODEL;
 
 /// The one with a word whose embedding overflows is the second.
@@ -23,8 +24,8 @@ fn says(message: &str) {
     }
 }
 
-fn is_rejection(Rejection { code, reason, field, message }: &Rejection) {
-    assert_eq!((*code, reason.as_str(), field.as_str()), (Code::Internal as i32, "INTERNAL", "text"));
+fn is_of_model(ItemError { code, reason, field, message, .. }: &ItemError) {
+    assert_eq!((*code, reason.as_str(), field.as_str()), (Code::Internal as i32, "ENCODING_FAILED", "text"));
     says(message);
 }
 
@@ -41,7 +42,7 @@ fn documents() -> Vec<Document> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_finite_is_rejected_counted_and_logged() {
+async fn what_is_not_finite_is_an_error_counted_and_logged() {
     let bad = token_of(&random(MODEL).document.tokenizer, TEXTS[1], &[TEXTS[0], TEXTS[2]]);
     let model = changed(MODEL, |tensors| change_embedding(tensors, bad, |row| row.fill(1e38)));
     let folder = tempfile::tempdir().unwrap();
@@ -52,40 +53,44 @@ async fn what_is_not_finite_is_rejected_counted_and_logged() {
     assert!(samples.names().any(|name| name == format!("{count}{{model=\"spoilt\"}}")), "{samples:?}");
     assert_eq!(samples.get(count), 0.0);
 
-    let options =
-        IngestOptions { model: "spoilt".to_owned(), long_text: LongText::Window.into(), ..options("documents") };
+    let options = IngestOptions {
+        model: "spoilt".to_owned(),
+        encoding: Some(long_texts(LongText::Window)),
+        ..options("documents")
+    };
     let results = process.ingest(options.clone(), documents()).await;
     for (result, is_bad) in results.iter().zip([false, true, false, true]) {
         if is_bad {
-            assert_eq!(result.status(), DocumentStatus::Rejected);
-            is_rejection(result.rejection.as_ref().unwrap());
+            assert_eq!(result.status(), OperationStatus::Rejected);
+            is_of_model(result.error.as_ref().unwrap());
         } else {
-            assert_eq!(result.status(), DocumentStatus::Indexed, "{result:?}");
-            assert!(result.term_count > 0);
+            assert_eq!(result.status(), OperationStatus::Indexed, "{result:?}");
+            assert!(stats(result).term_count > 0);
         }
     }
     assert_eq!(process.point_count("documents").await, 2);
     let request = UpsertRequest { options: Some(options), documents: encoded(documents()) };
     let results = process.index().await.upsert(request).await.unwrap().into_inner().results;
-    assert_eq!(results.iter().filter(|result| result.rejection.is_some()).count(), 2, "{results:?}");
+    assert_eq!(results.iter().filter(|result| result.error.is_some()).count(), 2, "{results:?}");
 
     let search = |text: &str| SearchRequest {
         collection: "documents".to_owned(),
-        query: Some(Query::Text(text.to_owned())),
+        query: Some(text_query(text)),
         ..Default::default()
     };
     assert_eq!(process.index().await.search(search(TEXTS[0])).await.unwrap().into_inner().hits.len(), 2);
     is_status(&process.index().await.search(search(TEXTS[1])).await.unwrap_err());
 
-    let options = Some(EncodeOptions { model: "spoilt".to_owned(), ..Default::default() });
     let encode = |texts: &[&str]| EncodeRequest {
-        options: options.clone(),
+        model: "spoilt".to_owned(),
         texts: texts.iter().map(|&text| text.to_owned()).collect(),
+        ..Default::default()
     };
     let good = process.encoder().await.encode(encode(&[TEXTS[0], TEXTS[2]])).await.unwrap().into_inner().results;
     assert!(good.iter().all(|text| !text.vector.as_ref().unwrap().indices.is_empty()));
     is_status(&process.encoder().await.encode(encode(&TEXTS)).await.unwrap_err());
 
+    let options = Some(EncodeStreamOptions { model: "spoilt".to_owned(), ..Default::default() });
     let request = EncodeStreamRequest { options, texts: TEXTS.map(|text| text.as_bytes().to_vec().into()).into() };
     let mut responses =
         process.encoder().await.encode_stream(tokio_stream::iter([request])).await.unwrap().into_inner();
@@ -93,10 +98,10 @@ async fn what_is_not_finite_is_rejected_counted_and_logged() {
     while let Some(response) = responses.message().await.unwrap() {
         response.results.into_iter().for_each(|result| outcomes[result.sequence as usize - 1] = result.outcome);
     }
-    let [Some(Outcome::Encoded(_)), Some(Outcome::Rejection(rejection)), Some(Outcome::Encoded(_))] = &outcomes else {
+    let [Some(Outcome::Encoded(_)), Some(Outcome::Error(error)), Some(Outcome::Encoded(_))] = &outcomes else {
         panic!("{outcomes:?}");
     };
-    is_rejection(rejection);
+    is_of_model(error);
 
     // Two documents twice, a query, and a text twice; the word may be in two windows.
     let samples = process.samples().await;

@@ -1,21 +1,29 @@
 //! Pruning as the server is set to do, and as a request asks instead; documents and queries apart.
 
 use splade_sidecar::proto::explain_request::Document as Explained;
-use splade_sidecar::proto::search_request::Query;
 use splade_sidecar::proto::{
-    EncodeOptions, EncodedText, ExplainRequest, ExplainResponse, Hit, Pruning, Role, SearchRequest,
+    EncodeRequest, EncodedText, EncodingOptions, ExplainRequest, ExplainResponse, Hit, Pruning, Query, Role,
+    SearchRequest,
 };
 
-use super::{assert_indexed, by_text, close, search};
-use crate::support::documents::{num, numbered, options, texts};
+use super::encode::stats;
+use super::{
+    assert_indexed, by_text, close, encoded_query, hit_document, hit_id, pruned, search, stored_vector, with_vectors,
+};
+use crate::support::documents::{num, numbered, options, stats as stats_of, texts};
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::Sidecar;
 
 /// How the server of these tests is set: 20 terms of a document; of a query those that have 60 % of its weight, but no
 /// more than 9.
 const FLAGS: [&str; 6] = ["--document-max-terms", "20", "--query-max-terms", "9", "--query-weight-share", "0.6"];
-const OF_DOCUMENTS: Pruning = Pruning { max_terms: 20, min_weight: 0.0, weight_share: 0.0 };
-const OF_QUERIES: Pruning = Pruning { max_terms: 9, min_weight: 0.0, weight_share: 0.6 };
+const OF_DOCUMENTS: Pruning = Pruning { max_terms: Some(20), min_weight: Some(0.0), weight_share: Some(0.0) };
+const OF_QUERIES: Pruning = Pruning { max_terms: Some(9), min_weight: Some(0.0), weight_share: Some(0.6) };
+/// No limit of any kind, whatever the server is set to.
+const ALL: Pruning = Pruning { max_terms: Some(0), min_weight: Some(0.0), weight_share: Some(0.0) };
+/// What leaves every limit to the server.
+const NONE: Pruning = Pruning { max_terms: None, min_weight: None, weight_share: None };
 
 const QUERY: &str = "how far is the moon from the earth, and how long does a journey there take";
 
@@ -30,7 +38,8 @@ async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
 }
 
 async fn encode(sidecar: &Sidecar, role: Role, pruning: Option<Pruning>, texts: &[String]) -> Vec<EncodedText> {
-    sidecar.encode(EncodeOptions { role: role.into(), pruning, ..Default::default() }, texts).await
+    let encoding = pruning.map(pruned);
+    sidecar.encode(EncodeRequest { role: role.into(), encoding, ..Default::default() }, texts).await
 }
 
 fn terms(encoded: &EncodedText) -> usize {
@@ -38,36 +47,67 @@ fn terms(encoded: &EncodedText) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_replaces_the_servers_setting_as_a_whole() {
+async fn a_request_replaces_the_servers_setting_field_by_field() {
     let (sidecar, texts) = (Sidecar::start(&FLAGS).await, texts(5));
-    let all = Some(Pruning::default());
     for (role, set) in [(Role::Document, OF_DOCUMENTS), (Role::Query, OF_QUERIES), (Role::Unspecified, OF_DOCUMENTS)] {
-        let full = encode(&sidecar, role, all, &texts).await;
-        assert!(full.iter().all(|full| terms(full) > 20 && full.pruned_term_count == 0 && full.pruned_weight == 0.0));
+        let full = encode(&sidecar, role, Some(ALL), &texts).await;
+        let is_full = |full: &EncodedText| {
+            let counted = stats(full);
+            terms(full) > 20 && counted.pruned_term_count == 0 && counted.pruned_weight == 0.0
+        };
+        assert!(full.iter().all(is_full));
         let by_default = encode(&sidecar, role, None, &texts).await;
         assert_eq!(by_default, encode(&sidecar, role, Some(set), &texts).await, "{role:?}");
-        for (full, pruned) in full.iter().zip(&by_default) {
-            assert!(terms(pruned) <= set.max_terms as usize);
-            assert_eq!(terms(pruned) + pruned.pruned_term_count as usize, terms(full));
+        assert_eq!(by_default, encode(&sidecar, role, Some(NONE), &texts).await, "{role:?}");
+        for (full, kept) in full.iter().zip(&by_default) {
+            assert!(terms(kept) <= set.max_terms.unwrap() as usize);
+            assert_eq!(terms(kept) + stats(kept).pruned_term_count as usize, terms(full));
             let sum = |encoded: &EncodedText| encoded.vector.as_ref().unwrap().values.iter().sum::<f32>();
-            assert!(close(sum(pruned) + pruned.pruned_weight, sum(full)), "{role:?}");
+            assert!(close(sum(kept) + stats(kept).pruned_weight, sum(full)), "{role:?}");
         }
-        // Nothing of the setting is left beside a rule of the request's own.
-        let light = Some(Pruning { min_weight: 1e-6, ..Default::default() });
-        assert!(encode(&sidecar, role, light, &texts).await.iter().all(|pruned| terms(pruned) > 20));
+        // The server's other rules stay beside one of the request.
+        for light in [Pruning { min_weight: Some(1e-6), ..NONE }, Pruning { max_terms: Some(1_000), ..NONE }] {
+            let merged = Pruning {
+                max_terms: light.max_terms.or(set.max_terms),
+                min_weight: light.min_weight.or(set.min_weight),
+                weight_share: set.weight_share,
+            };
+            let found = encode(&sidecar, role, Some(light), &texts).await;
+            assert_eq!(found, encode(&sidecar, role, Some(merged), &texts).await, "{role:?} {light:?}");
+        }
+        let few = encode(&sidecar, role, Some(Pruning { min_weight: Some(1e-6), ..NONE }), &texts).await;
+        assert!(few.iter().all(|kept| terms(kept) <= set.max_terms.unwrap() as usize));
+        // 0 takes one of them away.
+        let more = encode(&sidecar, role, Some(Pruning { max_terms: Some(0), ..NONE }), &texts).await;
+        let unlimited = Pruning { max_terms: Some(0), ..set };
+        assert_eq!(more, encode(&sidecar, role, Some(unlimited), &texts).await);
+        assert!(more.iter().zip(&by_default).any(|(more, kept)| terms(more) > terms(kept)), "{role:?}");
     }
     sidecar.end().await;
 }
 
-async fn explain(sidecar: &Sidecar, document: Explained, query_pruning: Option<Pruning>) -> ExplainResponse {
-    let (collection, query) = ("docs".to_owned(), QUERY.to_owned());
-    let request = ExplainRequest { collection, query, document: Some(document), query_pruning, ..Default::default() };
+/// The query, with as many terms as these rules keep.
+fn query_of(pruning: Option<Pruning>) -> Option<Query> {
+    pruning.map_or(Some(text_query(QUERY)), |pruning| encoded_query(QUERY, pruned(pruning)))
+}
+
+async fn explain(sidecar: &Sidecar, document: Explained, pruning: Option<Pruning>) -> ExplainResponse {
+    let (collection, query) = ("docs".to_owned(), query_of(pruning));
+    let request = ExplainRequest { collection, query, document: Some(document), ..Default::default() };
     sidecar.index().await.explain(request).await.unwrap().into_inner()
+}
+
+/// Terms of the query and of the document.
+fn term_counts(explained: &ExplainResponse) -> [usize; 2] {
+    [explained.query_stats, explained.document_stats].map(|counted| counted.unwrap().term_count as usize)
 }
 
 fn assert_same(found: &[Hit], expected: &[Hit]) {
     assert!(!expected.is_empty() && found.len() == expected.len());
-    assert!(found.iter().zip(expected).all(|(a, b)| a.id == b.id && close(a.score, b.score)), "{found:?} {expected:?}");
+    assert!(
+        found.iter().zip(expected).all(|(a, b)| hit_id(a) == hit_id(b) && close(a.score, b.score)),
+        "{found:?} {expected:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,32 +118,35 @@ async fn what_is_stored_searched_and_explained_is_pruned_alike() {
         assert_indexed(&results);
         let documents = encode(sidecar, Role::Document, None, &texts).await;
         for (result, document) in results.iter().zip(&documents) {
-            assert_eq!((result.term_count, terms(document)), (20, 20));
-            assert_eq!(result.pruned_term_count, document.pruned_term_count);
-            assert_eq!(result.pruned_weight, document.pruned_weight);
+            assert_eq!((stats_of(result).term_count, terms(document)), (20, 20));
+            assert_eq!(result.stats, document.stats);
         }
         let query = encode(sidecar, Role::Query, None, &[QUERY.to_owned()]).await.remove(0);
-        let hits = search(sidecar, SearchRequest { with_vector: true, ..by_text("docs", QUERY) }).await;
+        let hits = search(sidecar, SearchRequest { return_options: with_vectors(), ..by_text("docs", QUERY) }).await;
         // A vector is taken as it is: it may be pruned already, as this one is.
         let query_terms = query.vector.as_ref().unwrap().indices.len();
-        let by_vector = SearchRequest { query: Some(Query::Vector(query.vector.unwrap())), ..by_text("docs", "") };
+        let by_vector = SearchRequest { query: Some(vector_query(query.vector.unwrap())), ..by_text("docs", "") };
         assert_same(&search(sidecar, by_vector).await, &hits);
         for hit in &hits {
-            let id = hit.id.clone().unwrap();
+            let id = hit_id(hit).clone();
             let at = (1..).zip(&documents).position(|(number, _)| id == num(number)).unwrap();
-            assert_eq!(hit.vector, documents[at].vector, "the stored vector is the pruned one");
-            let stored = explain(sidecar, Explained::Id(id), None).await;
+            let vector = stored_vector(hit_document(hit));
+            assert_eq!(vector, documents[at].vector.as_ref(), "the stored vector is the pruned one");
+            let stored = explain(sidecar, Explained::DocumentId(id), None).await;
             assert!(close(stored.score, hit.score), "{} and {} in the search", stored.score, hit.score);
-            assert_eq!((stored.query_term_count as usize, stored.document_term_count), (query_terms, 20));
+            assert_eq!(term_counts(&stored), [query_terms, 20]);
             // A text is pruned as it would be on its way into the store.
-            assert_eq!(explain(sidecar, Explained::Text(texts[at].clone()), None).await.terms, stored.terms);
+            assert_eq!(explain(sidecar, Explained::DocumentText(texts[at].clone()), None).await.terms, stored.terms);
         }
         // As asked instead.
-        let pruning = Some(Pruning { max_terms: 30, ..Default::default() });
-        for hit in search(sidecar, SearchRequest { pruning, ..by_text("docs", QUERY) }).await {
-            let explained = explain(sidecar, Explained::Id(hit.id.unwrap()), pruning).await;
+        let pruning = Some(Pruning { max_terms: Some(30), ..ALL });
+        let request = SearchRequest { query: query_of(pruning), ..by_text("docs", QUERY) };
+        let response = sidecar.index().await.search(request).await.unwrap().into_inner();
+        assert_eq!(response.query_stats.unwrap().term_count, 30);
+        for hit in response.hits {
+            let explained = explain(sidecar, Explained::DocumentId(hit_id(&hit).clone()), pruning).await;
             assert!(close(explained.score, hit.score));
-            assert_eq!(explained.query_term_count, 30);
+            assert_eq!(term_counts(&explained)[0], 30);
         }
     })
     .await;
@@ -113,13 +156,15 @@ async fn what_is_stored_searched_and_explained_is_pruned_alike() {
 async fn an_explained_text_is_pruned_as_asked() {
     let sidecar = Sidecar::start(&FLAGS).await;
     let request = ExplainRequest {
-        query: QUERY.to_owned(),
-        document: Some(Explained::Text(texts(1).remove(0))),
-        query_pruning: Some(Pruning { max_terms: 22, ..Default::default() }),
-        document_pruning: Some(Pruning { max_terms: 23, ..Default::default() }),
+        query: query_of(Some(Pruning { max_terms: Some(22), ..ALL })),
+        document: Some(Explained::DocumentText(texts(1).remove(0))),
+        document_encoding: Some(EncodingOptions {
+            pruning: Some(Pruning { max_terms: Some(23), ..NONE }),
+            ..Default::default()
+        }),
         ..Default::default()
     };
     let explained = sidecar.index().await.explain(request).await.unwrap().into_inner();
-    assert_eq!((explained.query_term_count, explained.document_term_count), (22, 23));
+    assert_eq!(term_counts(&explained), [22, 23]);
     sidecar.end().await;
 }

@@ -6,8 +6,8 @@ mod search;
 mod store;
 
 use splade_sidecar::proto::{
-    DeleteRequest, EncodeRequest, EncodeStreamRequest, ExplainRequest, GetCollectionRequest, GetModelRequest,
-    IngestRequest, SearchRequest, UpsertRequest,
+    CreateCollectionRequest, DeleteRequest, EncodeRequest, EncodeStreamRequest, ExplainRequest, GetCollectionRequest,
+    GetDocumentsRequest, GetModelRequest, IngestRequest, SearchRequest, UpsertRequest,
 };
 use tonic::{Code, Response, Status, Streaming};
 
@@ -24,6 +24,8 @@ enum Call {
     Search(SearchRequest),
     Explain(ExplainRequest),
     Delete(DeleteRequest),
+    GetDocuments(GetDocumentsRequest),
+    CreateCollection(CreateCollectionRequest),
     GetCollection(GetCollectionRequest),
 }
 
@@ -40,6 +42,8 @@ impl Call {
             Self::Search(request) => index.search(request).await.map(drop),
             Self::Explain(request) => index.explain(request).await.map(drop),
             Self::Delete(request) => index.delete(request).await.map(drop),
+            Self::GetDocuments(request) => index.get_documents(request).await.map(drop),
+            Self::CreateCollection(request) => index.create_collection(request).await.map(drop),
             Self::GetCollection(request) => index.get_collection(request).await.map(drop),
         }
     }

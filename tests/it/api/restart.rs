@@ -6,12 +6,13 @@ use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{ExplainRequest, UpsertRequest};
 use tonic::Code;
 
-use super::collections::get;
+use super::collections::{get, sparse};
 use super::{assert_indexed, by_text, search};
 use crate::support::documents::{document, encoded, key, messages, num, numbered, options, texts};
 use crate::support::failure::Failure;
 use crate::support::models::{folder, random};
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::queries::text_query;
 use crate::support::sidecar::{MODEL, Sidecar};
 
 const OTHER_MODEL: &str = "bert-random-untied";
@@ -46,13 +47,22 @@ fn assert_mismatch(outcome: Result<impl std::fmt::Debug, tonic::Status>, field: 
         assert!(failure.message.contains(&random(name).fingerprint.0), "{}", failure.message);
     }
     assert!(failure.message.contains("; use the model that wrote it"), "{}", failure.message);
+    for (key, expected) in [
+        ("collection", "docs"),
+        ("collection_model", MODEL),
+        ("collection_fingerprint", random(MODEL).fingerprint.0.as_str()),
+        ("model", OTHER_MODEL),
+        ("model_fingerprint", random(OTHER_MODEL).fingerprint.0.as_str()),
+    ] {
+        assert_eq!(failure.metadata.get(key).map(String::as_str), Some(expected), "{key}");
+    }
 }
 
 async fn is_refused_by_another_model(sidecar: &Sidecar) {
     let mut index = sidecar.index().await;
     assert_mismatch(index.search(by_text("docs", "the moon")).await, "model");
-    let document = Some(Explained::Id(num(1)));
-    let (collection, query) = ("docs".to_owned(), "the moon".to_owned());
+    let document = Some(Explained::DocumentId(num(1)));
+    let (collection, query) = ("docs".to_owned(), Some(text_query("the moon")));
     let explain = ExplainRequest { collection, query, document, ..Default::default() };
     assert_mismatch(index.explain(explain).await, "model");
     let documents = encoded(numbered(&texts(3)));
@@ -63,7 +73,7 @@ async fn is_refused_by_another_model(sidecar: &Sidecar) {
     assert_mismatch(responses.message().await, "options.model");
 
     let collection = get(sidecar, "docs").await;
-    assert_eq!((collection.point_count, collection.model.as_str()), (5, MODEL));
+    assert_eq!((collection.point_count, sparse(&collection).model.as_str()), (5, MODEL));
     // A collection of its own is welcome.
     assert_indexed(&sidecar.ingest(options("other"), numbered(&texts(3))).await);
 }

@@ -1,17 +1,23 @@
 //! `Search`: the documents of the highest dot products, as much of them as was asked for.
 
-use splade_sidecar::proto::search_request::Query;
-use splade_sidecar::proto::{EncodeOptions, Hit, Pruning, Role, SearchRequest, SparseVector};
+use serde_json::json;
+use splade_sidecar::proto::{
+    EncodeRequest, EncodedText, Hit, PayloadFormat, Pruning, Query, ReturnOptions, Role, SearchRequest, SparseVector,
+};
 
-use super::{assert_indexed, by_text, close, dot, ids, search};
-use crate::support::documents::{document, key, num, numbered, options, texts};
+use super::{assert_indexed, by_text, close, dot, encoded_query, hit_document, ids, pruned, search, stored_vector};
+use crate::support::documents::{document, key, num, numbered, options, payload, texts};
+use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 const QUERY: &str = "how far is the moon from the earth";
 
 async fn vectors(sidecar: &Sidecar, role: Role, texts: &[String]) -> Vec<SparseVector> {
-    let options = EncodeOptions { role: role.into(), ..Default::default() };
-    sidecar.encode(options, texts).await.into_iter().map(|encoded| encoded.vector.unwrap()).collect()
+    encode(sidecar, role, texts).await.into_iter().map(|encoded| encoded.vector.unwrap()).collect()
+}
+
+async fn encode(sidecar: &Sidecar, role: Role, texts: &[String]) -> Vec<EncodedText> {
+    sidecar.encode(EncodeRequest { role: role.into(), ..Default::default() }, texts).await
 }
 
 /// Forty documents in `docs`.
@@ -20,7 +26,7 @@ async fn fill(sidecar: &Sidecar) {
 }
 
 fn by_vector(vector: SparseVector) -> SearchRequest {
-    SearchRequest { query: Some(Query::Vector(vector)), ..by_text("docs", "") }
+    SearchRequest { query: Some(vector_query(vector)), ..by_text("docs", "") }
 }
 
 #[track_caller]
@@ -76,13 +82,15 @@ async fn a_hit_brings_what_was_asked_for() {
         let text = texts(1).remove(0);
         assert_indexed(&sidecar.ingest(options("docs"), vec![document(key("a key"), &text)]).await);
         let vector = vectors(sidecar, Role::Document, &[text]).await.remove(0);
-        for (without_payload, with_vector) in [(false, false), (false, true), (true, false), (true, true)] {
-            let request = SearchRequest { without_payload, with_vector, ..by_text("docs", QUERY) };
+        for (without_payload, with_sparse_vectors) in [(false, false), (false, true), (true, false), (true, true)] {
+            let return_options = ReturnOptions { without_payload, with_sparse_vectors, ..Default::default() };
+            let request = SearchRequest { return_options: Some(return_options), ..by_text("docs", QUERY) };
             let hit = search(sidecar, request).await.remove(0);
-            assert_eq!(hit.id, Some(key("a key")));
-            let fields = hit.payload.map(|payload| payload.fields.into_keys().collect::<Vec<_>>());
+            let document = hit_document(&hit);
+            assert_eq!(document.id, Some(key("a key")));
+            let fields = document.payload.clone().map(|payload| payload.fields.into_keys().collect::<Vec<_>>());
             assert_eq!(fields, (!without_payload).then(|| vec!["text".to_owned()]));
-            assert_eq!(hit.vector, with_vector.then(|| vector.clone()));
+            assert_eq!(stored_vector(document), with_sparse_vectors.then_some(&vector));
         }
     })
     .await;
@@ -92,14 +100,15 @@ async fn a_hit_brings_what_was_asked_for() {
 async fn a_pruned_query_is_one_of_its_heaviest_terms() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
-        let pruning = Some(Pruning { max_terms: 3, ..Default::default() });
-        let options = EncodeOptions { role: Role::Query.into(), pruning, ..Default::default() };
-        let pruned = sidecar.encode(options, &[QUERY.to_owned()]).await.remove(0).vector.unwrap();
+        let encoding = pruned(Pruning { max_terms: Some(3), ..Default::default() });
+        let request = EncodeRequest { role: Role::Query.into(), encoding: Some(encoding), ..Default::default() };
+        let short = sidecar.encode(request, &[QUERY.to_owned()]).await.remove(0).vector.unwrap();
         let full = vectors(sidecar, Role::Query, &[QUERY.to_owned()]).await.remove(0);
-        assert_eq!(pruned.indices.len(), 3);
-        let expected = search(sidecar, by_vector(pruned)).await;
-        assert_same(&search(sidecar, SearchRequest { pruning, ..by_text("docs", QUERY) }).await, &expected);
-        assert_same(&search(sidecar, SearchRequest { pruning, ..by_vector(full) }).await, &expected);
+        assert_eq!(short.indices.len(), 3);
+        let expected = search(sidecar, by_vector(short)).await;
+        for query in [encoded_query(QUERY, encoding), Some(Query { encoding: Some(encoding), ..vector_query(full) })] {
+            assert_same(&search(sidecar, SearchRequest { query, ..by_text("docs", "") }).await, &expected);
+        }
     })
     .await;
 }
@@ -114,6 +123,67 @@ async fn a_vector_without_terms_finds_nothing() {
         let ordered = SparseVector { indices: vec![5, 9], values: vec![3.0, 2.0] };
         let found = search(sidecar, by_vector(unordered)).await;
         assert_same(&found, &search(sidecar, by_vector(ordered)).await);
+    })
+    .await;
+}
+
+/// Of a text it tells how the text was encoded, and that it was cut; of a vector there is nothing to tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_the_query_was_encoded_is_told() {
+    let sidecar = Sidecar::start(&[]).await;
+    fill(&sidecar).await;
+    for text in [QUERY.to_owned(), texts(20).join(" ")] {
+        let encoded = encode(&sidecar, Role::Query, std::slice::from_ref(&text)).await.remove(0);
+        let response = sidecar.index().await.search(by_text("docs", &text)).await.unwrap().into_inner();
+        assert_eq!(response.query_stats, encoded.stats);
+        assert_eq!(response.query_stats.unwrap().truncated, text != QUERY);
+        let request = by_vector(encoded.vector.unwrap());
+        assert_eq!(sidecar.index().await.search(request).await.unwrap().into_inner().query_stats, None);
+    }
+    sidecar.end().await;
+}
+
+/// By its name, or without it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sparse_vector_can_be_named() {
+    on_both_stores(async |sidecar| {
+        fill(sidecar).await;
+        let query = Some(Query { vector_name: "splade".to_owned(), ..text_query(QUERY) });
+        let named = search(sidecar, SearchRequest { query, ..by_text("docs", "") }).await;
+        assert_eq!(named, search(sidecar, by_text("docs", QUERY)).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hit_has_the_payload_fields_that_were_asked_for() {
+    on_both_stores(async |sidecar| {
+        let fields = json!({ "year": 1969, "by": { "name": "Ann" }, "tags": ["a"] });
+        let stored = splade_sidecar::proto::Document { payload: Some(payload(fields)), ..document(num(1), "the moon") };
+        assert_indexed(&sidecar.ingest(options("docs"), vec![stored]).await);
+        for (fields, expected) in [
+            (vec!["year"], json!({ "year": 1969 })),
+            (vec!["text", "by", "absent"], json!({ "text": "the moon", "by": { "name": "Ann" } })),
+            (vec!["absent"], json!({})),
+        ] {
+            let payload_fields: Vec<String> = fields.into_iter().map(str::to_owned).collect();
+            for format in [PayloadFormat::Struct, PayloadFormat::Json] {
+                let return_options = ReturnOptions {
+                    payload_fields: payload_fields.clone(),
+                    payload_format: format.into(),
+                    ..Default::default()
+                };
+                let request = SearchRequest { return_options: Some(return_options), ..by_text("docs", QUERY) };
+                let hit = search(sidecar, request).await.remove(0);
+                let found = hit_document(&hit);
+                if format == PayloadFormat::Json {
+                    let found = if found.payload_json.is_empty() { "{}" } else { &found.payload_json };
+                    assert_eq!(serde_json::from_str::<serde_json::Value>(found).unwrap(), expected);
+                } else {
+                    assert_eq!(found.payload.clone().unwrap_or_default(), payload(expected.clone()));
+                }
+            }
+        }
     })
     .await;
 }

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use splade_sidecar::app::{Ended, Server};
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
 use splade_sidecar::proto::explain_request::Document as Explained;
-use splade_sidecar::proto::{
-    EncodeOptions, EncodeRequest, EncodedText, ExplainRequest, GetModelRequest, UpsertRequest,
-};
+use splade_sidecar::proto::{EncodeRequest, EncodedText, ExplainRequest, GetModelRequest, UpsertRequest};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tonic::Code;
@@ -20,9 +18,11 @@ use super::collections::get;
 use super::{assert_indexed, by_text};
 use crate::support::documents::{document, encoded, key, messages, numbered, options, texts};
 use crate::support::failure::Failure;
+use crate::support::queries::text_query;
 use crate::support::sidecar::{Sidecar, config};
 
-const SERVICES: [&str; 4] = ["splade.v1.EncoderService", "splade.v1.IndexService", "tei.v1.Info", "tei.v1.Embed"];
+const SERVICES: [&str; 4] =
+    ["splade_sidecar.v1.EncoderService", "splade_sidecar.v1.IndexService", "tei.v1.Info", "tei.v1.Embed"];
 
 async fn health(channel: Channel, service: &str) -> Result<ServingStatus, Code> {
     let request = HealthCheckRequest { service: service.to_owned() };
@@ -36,7 +36,7 @@ async fn health_is_serving_for_each_service_once_it_has_started() {
     for service in SERVICES.into_iter().chain([""]) {
         assert_eq!(health(sidecar.channel().await, service).await, Ok(ServingStatus::Serving), "{service}");
     }
-    assert_eq!(health(sidecar.channel().await, "splade.v1.NoSuchService").await, Err(Code::NotFound));
+    assert_eq!(health(sidecar.channel().await, "splade_sidecar.v1.NoSuchService").await, Err(Code::NotFound));
     sidecar.end().await;
 }
 
@@ -97,7 +97,7 @@ async fn a_message_over_the_bound_ends_its_call_alone() {
     };
     let text = "word ".repeat(20_000);
     let mut encoder = sidecar.encoder().await;
-    refused(encoder.encode(EncodeRequest { options: None, texts: vec![text.clone()] }).await.unwrap_err());
+    refused(encoder.encode(EncodeRequest { texts: vec![text.clone()], ..Default::default() }).await.unwrap_err());
 
     // What came before in a stream gets its results.
     let mut documents = numbered(&texts(4));
@@ -116,7 +116,7 @@ async fn a_message_over_the_bound_ends_its_call_alone() {
     assert_indexed(&results);
     assert_eq!(results.len(), 4);
     assert_eq!(get(&sidecar, "docs").await.point_count, 4);
-    encoder.encode(EncodeRequest { options: None, texts: texts(1) }).await.unwrap();
+    encoder.encode(EncodeRequest { texts: texts(1), ..Default::default() }).await.unwrap();
     sidecar.end().await;
 }
 
@@ -126,7 +126,7 @@ async fn fifty_calls_at_once_are_all_answered() {
     let sidecar = Sidecar::start(&["--queue-texts", "2", "--threads", "2"]).await;
     let texts = texts(50);
     assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts)).await);
-    let expected = sidecar.encode(EncodeOptions::default(), &texts).await;
+    let expected = sidecar.encode(EncodeRequest::default(), &texts).await;
     let (index, encoder) = (sidecar.index().await, sidecar.encoder().await);
     let mut calls = JoinSet::new();
     for (number, text) in texts.iter().cloned().enumerate() {
@@ -136,7 +136,7 @@ async fn fifty_calls_at_once_are_all_answered() {
         calls.spawn(async move {
             match number % 4 {
                 0 => {
-                    let response = encoder.encode(EncodeRequest { options: None, texts }).await.unwrap();
+                    let response = encoder.encode(EncodeRequest { texts, ..Default::default() }).await.unwrap();
                     assert_eq!(response.into_inner().results, around);
                 }
                 1 => {
@@ -150,8 +150,8 @@ async fn fifty_calls_at_once_are_all_answered() {
                     assert_indexed(&index.upsert(request).await.unwrap().into_inner().results);
                 }
                 _ => {
-                    let document = Some(Explained::Text(text.clone()));
-                    let request = ExplainRequest { query: text, document, ..Default::default() };
+                    let (query, document) = (Some(text_query(&text)), Some(Explained::DocumentText(text)));
+                    let request = ExplainRequest { query, document, ..Default::default() };
                     assert!(index.explain(request).await.unwrap().into_inner().score > 0.0);
                 }
             }

@@ -3,9 +3,9 @@
 use std::os::unix::net::UnixListener;
 
 use splade_sidecar::app::{Ended, Server};
+use splade_sidecar::proto::EncodeRequest;
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
-use splade_sidecar::proto::{EncodeOptions, EncodeRequest};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
@@ -30,9 +30,9 @@ async fn it_serves_the_same_calls_and_goes_with_the_server() {
     assert_indexed(&stream(&mut index, messages(options("docs"), encoded(numbered(&texts)), 4)).await);
     let found = index.search(by_text("docs", "the moon")).await.unwrap().into_inner().hits;
     assert_eq!(found, search(&sidecar, by_text("docs", "the moon")).await);
-    let encoded =
-        EncoderServiceClient::new(channel).encode(EncodeRequest { options: None, texts: texts.clone() }).await;
-    assert_eq!(encoded.unwrap().into_inner().results, sidecar.encode(EncodeOptions::default(), &texts).await);
+    let request = EncodeRequest { texts: texts.clone(), ..Default::default() };
+    let encoded = EncoderServiceClient::new(channel).encode(request).await;
+    assert_eq!(encoded.unwrap().into_inner().results, sidecar.encode(EncodeRequest::default(), &texts).await);
 
     assert!(path.exists());
     sidecar.end().await;
@@ -48,7 +48,7 @@ async fn the_file_of_a_socket_that_nobody_listens_on_is_replaced() {
     let socket = path.to_str().unwrap();
     let sidecar = Sidecar::start(&["--unix-socket", socket]).await;
     let mut encoder = EncoderServiceClient::new(connect(socket).await);
-    encoder.encode(EncodeRequest { options: None, texts: texts(1) }).await.unwrap();
+    encoder.encode(EncodeRequest { texts: texts(1), ..Default::default() }).await.unwrap();
     sidecar.end().await;
     assert!(!path.exists());
 }

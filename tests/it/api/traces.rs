@@ -94,7 +94,7 @@ async fn a_call_is_one_trace_from_its_caller_to_the_store() {
     let upsert = UpsertRequest { options: Some(options("docs")), documents };
     index.upsert(traced(upsert)).await.unwrap();
 
-    let calls = ["splade.v1.IndexService/Upsert", "encode", "upsert"];
+    let calls = ["splade_sidecar.v1.IndexService/Upsert", "encode", "upsert"];
     let spans = spans(&mut received, &calls).await;
     let call = named(&spans, calls[0]);
     assert_eq!((hex(&call.trace_id), hex(&call.parent_span_id)), (TRACE.to_owned(), CALLER.to_owned()));
@@ -133,7 +133,7 @@ async fn batches_are_linked_to_all_their_calls() {
     let mut all = spans(&mut received, &["upsert", "search", "admit"]).await;
     let ingests = |spans: &[Span]| spans.iter().filter(|span| span.name.ends_with("/Ingest")).count();
     while ingests(&all) < 2 {
-        all.extend(spans(&mut received, &["splade.v1.IndexService/Ingest"]).await);
+        all.extend(spans(&mut received, &["splade_sidecar.v1.IndexService/Ingest"]).await);
     }
     let by_id: HashMap<_, _> = all.iter().map(|span| (span.span_id.clone(), span)).collect();
     let upsert = named(&all, "upsert");

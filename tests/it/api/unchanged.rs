@@ -2,10 +2,10 @@
 
 use prost_types::value::Kind;
 use serde_json::json;
-use splade_sidecar::proto::{DocumentStatus, IngestOptions, Pruning, UpsertRequest};
+use splade_sidecar::proto::{IngestOptions, OperationStatus, Pruning, UpsertRequest};
 
-use super::{assert_indexed, by_text, search};
-use crate::support::documents::{encoded, num, numbered, options, payload, texts};
+use super::{assert_indexed, by_text, hit_document, hit_id, pruned, search};
+use crate::support::documents::{encoded, num, numbered, options, payload, stats, texts};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 const COUNT: usize = 40;
@@ -27,9 +27,8 @@ async fn what_would_be_the_same_point_is_left_as_it_is() {
 
         let again = sidecar.ingest(skipping(), with_payload(&texts)).await;
         for result in &again {
-            assert_eq!(result.status(), DocumentStatus::Unchanged, "{result:?}");
-            let nothing_done = (result.token_count, result.term_count, result.window_count, &result.rejection);
-            assert_eq!(nothing_done, (0, 0, 0, &None));
+            assert_eq!(result.status(), OperationStatus::Unchanged, "{result:?}");
+            assert_eq!((&result.stats, &result.error), (&None, &None));
             assert_eq!(result.id, Some(num(result.sequence)));
         }
         assert_eq!(search(sidecar, by_text("docs", "the moon")).await.len(), COUNT);
@@ -44,29 +43,30 @@ async fn what_would_be_the_same_point_is_left_as_it_is() {
         let results = sidecar.ingest(skipping(), documents).await;
         for (index, result) in results.iter().enumerate() {
             let expected = match index {
-                3 | 5 | 7 => DocumentStatus::Indexed,
-                9 => DocumentStatus::Rejected,
-                _ => DocumentStatus::Unchanged,
+                3 | 5 | 7 => OperationStatus::Indexed,
+                9 => OperationStatus::Rejected,
+                _ => OperationStatus::Unchanged,
             };
             assert_eq!(result.status(), expected, "document {index}: {result:?}");
         }
         let hits = search(sidecar, by_text("docs", "the sea")).await;
-        let changed = hits.into_iter().find(|hit| hit.id == Some(num(4))).unwrap();
-        let text = changed.payload.unwrap().fields.remove("text").unwrap().kind;
-        assert_eq!(text, Some(Kind::StringValue("the sea".to_owned())));
+        let changed = hits.iter().find(|hit| *hit_id(hit) == num(4)).unwrap();
+        let text = &hit_document(changed).payload.as_ref().unwrap().fields["text"];
+        assert_eq!(text.kind, Some(Kind::StringValue("the sea".to_owned())));
 
         // Another way to encode them.
-        let pruning = Some(Pruning { max_terms: 3, ..Default::default() });
+        let encoding = Some(pruned(Pruning { max_terms: Some(3), ..Default::default() }));
         let request = UpsertRequest {
-            options: Some(IngestOptions { pruning, ..skipping() }),
+            options: Some(IngestOptions { encoding, ..skipping() }),
             documents: encoded(with_payload(&texts)),
         };
         for _ in 0..2 {
             let results = sidecar.index().await.upsert(request.clone()).await.unwrap().into_inner().results;
-            let pruned =
-                results.iter().all(|result| result.status() == DocumentStatus::Indexed && result.term_count == 3);
-            let unchanged = results.iter().all(|result| result.status() == DocumentStatus::Unchanged);
-            assert!(pruned || unchanged, "{results:?}");
+            let are_pruned = results
+                .iter()
+                .all(|result| result.status() == OperationStatus::Indexed && stats(result).term_count == 3);
+            let are_unchanged = results.iter().all(|result| result.status() == OperationStatus::Unchanged);
+            assert!(are_pruned || are_unchanged, "{results:?}");
         }
     })
     .await;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use prost::Message;
 use splade_sidecar::proto::encoder_service_server::{EncoderService, EncoderServiceServer};
 use splade_sidecar::proto::index_service_server::{IndexService, IndexServiceServer};
@@ -13,7 +14,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
-use tonic::transport::Server;
+use tonic::transport;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -37,7 +38,7 @@ pub enum Rule {
     AlwaysBreaking(Break),
 }
 
-/// How a stream breaks: after its first documents have their results, in order, and another one has come.
+/// How a stream ends early: after its first documents have their results, in order, and another one has come.
 #[derive(Debug, Clone, Copy)]
 pub struct Break {
     pub after: u64,
@@ -55,6 +56,10 @@ pub enum Ending {
     /// OK, though documents have no result.
     EndsOk,
     Internal,
+    /// The document after those FAILED, with this delay. The others are answered, and the stream ends when its client ends it.
+    Fails(Duration),
+    /// The server is about to stop. All documents are answered, and the stream ends when its client ends it.
+    Drains,
 }
 
 impl Break {
@@ -64,17 +69,23 @@ impl Break {
 }
 
 impl Ending {
+    /// Whether the server ends the stream.
+    const fn breaks(self) -> bool {
+        !matches!(self, Self::Fails(_) | Self::Drains)
+    }
+
     fn status(self) -> Result<(), Status> {
         Err(match self {
-            Self::EndsOk => return Ok(()),
+            Self::EndsOk | Self::Fails(_) | Self::Drains => return Ok(()),
             Self::Unavailable => Status::unavailable("the server is going down"),
             Self::RetryAfter(delay) => {
                 let details = ErrorDetails::with_retry_info(Some(delay));
                 Status::with_error_details(Code::ResourceExhausted, "no room", details)
             }
             Self::StreamIdle => {
-                let details = ErrorDetails::with_error_info("STREAM_IDLE", "splade-sidecar", HashMap::new());
-                Status::with_error_details(Code::DeadlineExceeded, "nothing came", details)
+                let mut details = ErrorDetails::with_error_info("STREAM_IDLE", "splade-sidecar", HashMap::new());
+                details.set_retry_info(Some(Duration::ZERO));
+                Status::with_error_details(Code::Unavailable, "nothing came", details)
             }
             Self::Internal => Status::internal("a defect"),
         })
@@ -130,7 +141,7 @@ impl Fake {
     pub async fn serve(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = self.server();
+        let server = self.router();
         tokio::spawn(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await });
         format!("http://{address}")
     }
@@ -138,13 +149,13 @@ impl Fake {
     /// Serves on a Unix socket; gives its address.
     pub fn serve_unix(&self, path: &std::path::Path) -> String {
         let listener = UnixListener::bind(path).unwrap();
-        let server = self.server();
+        let server = self.router();
         tokio::spawn(async move { server.serve_with_incoming(UnixListenerStream::new(listener)).await });
         format!("unix:{}", path.display())
     }
 
-    fn server(&self) -> tonic::transport::server::Router {
-        Server::builder()
+    fn router(&self) -> transport::server::Router {
+        transport::Server::builder()
             .add_service(IndexServiceServer::new(self.clone()).max_decoding_message_size(32 << 20))
             .add_service(EncoderServiceServer::new(self.clone()))
     }
@@ -170,33 +181,54 @@ impl Fake {
             _ => None,
         };
         let mut position = 0;
-        let mut sequence = 0;
+        // Of the last operation: before the stream, and so far.
+        let (mut before, mut sequence) = (0, 0);
+        let mut is_draining = false;
         while let Some(request) = requests.message().await? {
             if let Some(options) = request.options {
+                before = options.first_sequence.max(1) - 1;
+                sequence = before;
+                let opened = Some(opening(&options));
                 self.with_seen(|seen| seen.options.push((position, options)));
+                let _ =
+                    responses.send(Ok(IngestResponse { opened, durable_through: before, ..Default::default() })).await;
             }
             position += 1;
-            let documents: Vec<_> = request.documents.into_iter().map(|d| Document::decode(d).unwrap()).collect();
-            let first = sequence + 1;
-            sequence += documents.len() as u64;
+            let documents: Vec<Document> = request.operations.into_iter().map(upserted).collect();
+            let (first, count) = (sequence + 1, documents.len());
+            sequence += count as u64;
             let mut results: Vec<_> = (first..).zip(&documents).map(|(sequence, d)| result(sequence, d)).collect();
-            let count = documents.len();
             self.with_seen(|seen| {
                 seen.streams[number].1.extend(documents.iter().cloned());
                 seen.messages.push(documents);
             });
             self.arrivals.0.add_permits(count);
+            if count == 0 {
+                continue;
+            }
 
             let mut durable_through = sequence;
-            if let Some(Break { after, skips_one, ending }) = breaks
-                && count > 0
-            {
-                let is_answered =
-                    |result: &DocumentResult| result.sequence <= after || skips_one && result.sequence == after + 2;
-                results.retain(is_answered);
-                let response = IngestResponse { results, durable_through: sequence.min(after) };
+            if let Some(Break { after, skips_one, ending }) = breaks {
+                let last = before + after;
+                let mut draining = None;
+                match ending {
+                    Ending::Fails(delay) => {
+                        results.iter_mut().filter(|it| it.sequence == last + 1).for_each(|it| fail(it, delay));
+                        durable_through = sequence.min(last);
+                    }
+                    Ending::Drains => {
+                        let begins = sequence > last && !std::mem::replace(&mut is_draining, sequence > last);
+                        let grace_period = Some(prost_types::Duration { seconds: 5, nanos: 0 });
+                        draining = begins.then_some(IngestDraining { read_through: sequence, grace_period });
+                    }
+                    _ => {
+                        results.retain(|it| it.sequence <= last || skips_one && it.sequence == last + 2);
+                        durable_through = sequence.min(last);
+                    }
+                }
+                let response = IngestResponse { results, durable_through, draining, ..Default::default() };
                 let _ = responses.send(Ok(response)).await;
-                if sequence > after {
+                if sequence > last && ending.breaks() {
                     return ending.status();
                 }
                 continue;
@@ -204,19 +236,21 @@ impl Fake {
             match self.rule {
                 Rule::Swallow => continue,
                 Rule::HoldAfter(limit) => {
-                    results.retain(|result| result.sequence <= limit);
-                    durable_through = sequence.min(limit);
-                    let _ = responses.send(Ok(IngestResponse { results, durable_through })).await;
+                    results.retain(|result| result.sequence <= before + limit);
+                    durable_through = sequence.min(before + limit);
+                    let response = IngestResponse { results, durable_through, ..Default::default() };
+                    let _ = responses.send(Ok(response)).await;
                     continue;
                 }
-                Rule::BreakAfter(limit) if sequence >= limit as u64 => {
+                Rule::BreakAfter(limit) if sequence >= before + limit as u64 => {
                     // The last one has its result, but the one before it has not.
-                    results.retain(|result| result.sequence <= limit as u64 && result.sequence != limit as u64 - 1);
-                    durable_through = limit as u64 - 2;
+                    let last = before + limit as u64;
+                    results.retain(|result| result.sequence <= last && result.sequence != last - 1);
+                    durable_through = last - 2;
                 }
                 _ => {}
             }
-            let _ = responses.send(Ok(IngestResponse { results, durable_through })).await;
+            let _ = responses.send(Ok(IngestResponse { results, durable_through, ..Default::default() })).await;
             if durable_through < sequence {
                 return Err(Status::unavailable("the server is going down"));
             }
@@ -229,27 +263,67 @@ impl Fake {
     }
 }
 
-fn result(sequence: u64, document: &Document) -> DocumentResult {
+/// Which creation of the collection every stream opens.
+pub const INCARNATION: &str = "the first";
+
+fn opening(options: &IngestOptions) -> IngestOpened {
+    let collection =
+        Collection { name: options.collection.clone(), incarnation: INCARNATION.to_owned(), ..Collection::default() };
+    IngestOpened {
+        collection: Some(collection),
+        model: "tiny".to_owned(),
+        server: Some(server()),
+        ..Default::default()
+    }
+}
+
+/// The document of an operation, which must be one that stores it.
+fn upserted(operation: Bytes) -> Document {
+    match Operation::decode(operation).unwrap().kind {
+        Some(operation::Kind::Upsert(document)) => Document::decode(document).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn result(sequence: u64, document: &Document) -> OperationResult {
     let bad = document.text.contains("bad");
-    let status = if bad { DocumentStatus::Rejected } else { DocumentStatus::Indexed };
-    let rejection = Rejection {
+    let status = if bad { OperationStatus::Rejected } else { OperationStatus::Indexed };
+    let error = ItemError {
         code: Code::InvalidArgument.into(),
         reason: "BAD_TEXT".to_owned(),
         field: "text".to_owned(),
         message: "the text is bad; make it good".to_owned(),
+        retry_delay: None,
     };
-    DocumentResult {
-        sequence,
-        id: document.id.clone(),
-        status: status.into(),
-        rejection: bad.then_some(rejection),
+    let stats = EncodingStats {
         token_count: 10,
         truncated: document.text.contains("long"),
         window_count: 2,
         term_count: 3,
         pruned_term_count: 4,
         pruned_weight: 0.5,
+    };
+    OperationResult {
+        sequence,
+        id: document.id.clone(),
+        status: status.into(),
+        error: bad.then_some(error),
+        stats: (!bad).then_some(stats),
+        position: String::new(),
     }
+}
+
+/// Makes of a result that of an operation that is to be sent again.
+fn fail(result: &mut OperationResult, delay: Duration) {
+    let error = ItemError {
+        code: Code::Unavailable.into(),
+        reason: "STORE_UNAVAILABLE".to_owned(),
+        message: "the store is away; send it again".to_owned(),
+        retry_delay: delay.try_into().ok(),
+        ..ItemError::default()
+    };
+    (result.stats, result.error) = (None, Some(error));
+    result.set_status(OperationStatus::Failed);
 }
 
 #[tonic::async_trait]
@@ -273,11 +347,16 @@ impl IndexService for Fake {
 
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
         assert!(request.metadata().contains_key("grpc-timeout"), "the server must learn the deadline");
-        self.with_seen(|seen| seen.searches.push(request.into_inner()));
+        let request = request.into_inner();
+        let query = request.query.as_ref().and_then(|query| query.kind.as_ref());
+        let is_long = matches!(query, Some(query::Kind::Text(text)) if text.contains("long"));
+        self.with_seen(|seen| seen.searches.push(request));
         let id = DocumentId { kind: Some(document_id::Kind::Key("7".to_owned())) };
         let payload_json = r#"{"text": "a\nfox"}"#.to_owned();
-        let hit = Hit { id: Some(id), score: 1.5, payload_json, ..Hit::default() };
-        Ok(Response::new(SearchResponse { hits: vec![hit] }))
+        let document = Some(StoredDocument { id: Some(id), payload_json, ..StoredDocument::default() });
+        let hit = Hit { document, score: 1.5, ..Hit::default() };
+        let query_stats = Some(EncodingStats { token_count: 5, truncated: is_long, ..EncodingStats::default() });
+        Ok(Response::new(SearchResponse { hits: vec![hit], query_stats, groups: Vec::new() }))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
@@ -292,7 +371,8 @@ impl IndexService for Fake {
             document_origin: TermOrigin::Expansion.into(),
         };
         let terms = vec![term];
-        Ok(Response::new(ExplainResponse { terms, score: 3.0, query_term_count: 4, document_term_count: 9 }))
+        let stats = |term_count| Some(EncodingStats { term_count, ..EncodingStats::default() });
+        Ok(Response::new(ExplainResponse { terms, score: 3.0, query_stats: stats(4), document_stats: stats(9) }))
     }
 
     async fn upsert(&self, _: Request<UpsertRequest>) -> Result<Response<UpsertResponse>, Status> {
@@ -300,6 +380,24 @@ impl IndexService for Fake {
     }
 
     async fn delete(&self, _: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+
+    async fn get_documents(&self, _: Request<GetDocumentsRequest>) -> Result<Response<GetDocumentsResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+
+    async fn create_collection(
+        &self,
+        _: Request<CreateCollectionRequest>,
+    ) -> Result<Response<CreateCollectionResponse>, Status> {
+        Err(Status::unimplemented("not used here"))
+    }
+
+    async fn list_collections(
+        &self,
+        _: Request<ListCollectionsRequest>,
+    ) -> Result<Response<ListCollectionsResponse>, Status> {
         Err(Status::unimplemented("not used here"))
     }
 
@@ -338,18 +436,18 @@ impl EncoderService for Fake {
         let request = request.into_inner();
         let vector = SparseVector { indices: vec![3, 5, 8], values: vec![0.1, 2.0, 0.5] };
         let tokens = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let encoded = EncodedText {
-            vector: Some(vector),
-            tokens,
+        let stats = EncodingStats {
             token_count: 5,
             truncated: false,
             window_count: 2,
+            term_count: 3,
             pruned_term_count: 4,
             pruned_weight: 0.5,
         };
+        let encoded = EncodedText { vector: Some(vector), tokens, stats: Some(stats) };
         let results = vec![encoded; request.texts.len()];
         self.with_seen(|seen| seen.encodes.push(request));
-        Ok(Response::new(EncodeResponse { results, model: "tiny".to_owned() }))
+        Ok(Response::new(EncodeResponse { results, model: "tiny".to_owned(), fingerprint: String::new() }))
     }
 
     async fn encode_stream(
@@ -371,14 +469,15 @@ impl EncoderService for Fake {
     async fn list_models(&self, _: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
         Ok(Response::new(ListModelsResponse {
             models: vec![tiny()],
+            next_page_token: String::new(),
             default_model: "tiny".to_owned(),
             server: Some(server()),
         }))
     }
 }
 
-fn server() -> ServerBuild {
-    ServerBuild { version: "1.2.3".to_owned(), revision: "a1b2c3d4e5f6".to_owned() }
+fn server() -> Server {
+    Server { version: "1.2.3".to_owned(), revision: "a1b2c3d4e5f6".to_owned(), ..Server::default() }
 }
 
 fn tiny() -> Model {

@@ -39,7 +39,7 @@ fn rejects(file: &Path) -> Vec<Value> {
 async fn every_line_is_sent_once_and_the_summary_counts_them() {
     let fake = Fake::new(Rule::Index);
     let folder = folder(numbered(1000).chain([json!({"text": "a long text", "year": 2024}).to_string()]));
-    let options = ["--create-collection", "--long-text", "window", "--window-overlap", "9", "--text-key", ""];
+    let options = ["--create-collection", "--long-text", "window", "--window-overlap", "9", "--stored-text-field", ""];
     let more = ["--batch-points", "7", "--prune", "max-terms=64,weight-share=0.75"];
     let run = ingest(folder.path(), &fake.serve().await, &[&options[..], &more].concat()).await;
 
@@ -65,9 +65,12 @@ async fn every_line_is_sent_once_and_the_summary_counts_them() {
     assert!(seen.messages.iter().all(|message| message.len() <= 64));
     let [(0, options)] = seen.options.as_slice() else { panic!("{:?}", seen.options) };
     assert_eq!((options.collection.as_str(), options.create_collection, options.batch_points), ("docs", true, 7));
-    assert_eq!((options.long_text(), options.window_overlap), (LongText::Window, Some(9)));
-    assert_eq!(options.pruning, Some(Pruning { max_terms: 64, min_weight: 0.0, weight_share: 0.75 }));
-    assert_eq!(options.text_key.as_deref(), Some(""));
+    let encoding = options.encoding.unwrap();
+    assert_eq!((encoding.long_text(), encoding.window_overlap), (LongText::Window, Some(9)));
+    let pruning = Pruning { max_terms: Some(64), min_weight: None, weight_share: Some(0.75) };
+    assert_eq!(encoding.pruning, Some(pruning), "a rule that is not given is the server's");
+    assert_eq!(options.text_field.as_deref(), Some(""));
+    assert_eq!((options.first_sequence.max(1), options.expected_incarnation.as_str()), (1, ""));
 }
 
 #[tokio::test]

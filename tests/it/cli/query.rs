@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::json;
-use splade_sidecar::proto::{self, LongText, Pruning, Role, explain_request, search_request};
+use splade_sidecar::proto::{self, LongText, Pruning, Role, explain_request, query};
 use tempfile::tempdir;
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
@@ -31,15 +31,22 @@ async fn search_shows_rank_score_id_and_text() {
     assert_eq!(text.stdout, "   1    1.5000  key:7  a fox\n");
     let [request] = fake.seen().searches.try_into().unwrap();
     assert_eq!((request.collection.as_str(), request.limit, request.offset), ("docs", 3, 1));
-    assert_eq!(request.query, Some(search_request::Query::Text("a fox".to_owned())));
-    assert_eq!(request.pruning, Some(Pruning { min_weight: 0.25, ..Pruning::default() }));
-    assert_eq!((request.long_text(), request.window_overlap), (LongText::Reject, None));
+    let asked = request.query.unwrap();
+    assert_eq!(asked.kind, Some(query::Kind::Text("a fox".to_owned())));
+    let encoding = asked.encoding.unwrap();
+    assert_eq!(encoding.pruning, Some(Pruning { min_weight: Some(0.25), ..Pruning::default() }));
+    assert_eq!((encoding.long_text(), encoding.window_overlap), (LongText::Reject, None));
     assert_eq!(request.filter.unwrap().must.len(), 1);
 
     let json = ask(&fake, &["search", "a fox", "--collection", "docs", "--output", "json"]).await;
     let hit = json!({"id": "7", "score": 1.5, "payload": {"text": "a\nfox"}});
-    assert_eq!(json.json(), json!({"query": "a fox", "hits": [hit]}));
+    assert_eq!((&json.json()["query"], &json.json()["hits"]), (&json!("a fox"), &json!([hit])));
+    let stats = &json.json()["query_stats"];
+    assert_eq!((&stats["token_count"], &stats["truncated"]), (&json!(5), &json!(false)));
     assert_eq!(fake.seen().searches[1].filter, None);
+
+    let long = ask(&fake, &["search", "a long query", "--collection", "docs"]).await;
+    assert!(long.stdout.ends_with("the query was truncated to 5 tokens\n"), "{}", long.stdout);
 }
 
 #[tokio::test]
@@ -53,7 +60,7 @@ async fn search_measures_every_query_as_often_as_asked() {
     assert_eq!(run.json()["calls"], 6);
     assert!(run.json()["p50_ms"].as_f64().unwrap() <= run.json()["p99_ms"].as_f64().unwrap());
     let second = &fake.seen().searches[1];
-    assert_eq!(second.query, Some(search_request::Query::Text("two".to_owned())));
+    assert_eq!(second.query.as_ref().unwrap().kind, Some(query::Kind::Text("two".to_owned())));
 }
 
 #[tokio::test]
@@ -63,11 +70,14 @@ async fn encode_shows_the_heaviest_terms_first() {
     let text = ask(&fake, &arguments).await;
     let title = "a fox (5 tokens in 2 windows; 3 terms, 4 more pruned)\n";
     assert_eq!(text.stdout, format!("{title}    2.0000  b\n    0.5000  c\n"));
-    let options = fake.seen().encodes[0].options.clone().unwrap();
-    assert_eq!((options.role(), options.with_tokens, options.long_text()), (Role::Query, true, LongText::Window));
-    assert_eq!(options.pruning, Some(Pruning::default()), "none is not the server's setting");
+    let request = fake.seen().encodes[0].clone();
+    let encoding = request.encoding.unwrap();
+    assert_eq!((request.role(), request.with_tokens, encoding.long_text()), (Role::Query, true, LongText::Window));
+    let none = Pruning { max_terms: Some(0), min_weight: Some(0.0), weight_share: Some(0.0) };
+    assert_eq!(encoding.pruning, Some(none), "none is not the server's setting");
     let json = ask(&fake, &["encode", "a fox", "--output", "json"]).await;
-    assert_eq!(fake.seen().encodes[1].options.as_ref().unwrap().pruning, None);
+    let pruning = fake.seen().encodes[1].encoding.and_then(|encoding| encoding.pruning);
+    assert_eq!(pruning.unwrap_or_default(), Pruning::default(), "every rule is the server's");
     assert_eq!(json.json()["terms"][0], json!({"index": 5, "token": "b", "weight": 2.0}));
 }
 
@@ -78,14 +88,17 @@ async fn explain_shows_each_product_and_the_sum() {
     assert!(text.stdout.contains("fox     2.0000 ×   1.5000 =   3.0000  text, expansion\n"), "{}", text.stdout);
     assert!(text.stdout.contains("1 shared terms, of 4 in the query and 9 in the document\n"), "{}", text.stdout);
     let id = proto::DocumentId { kind: Some(proto::document_id::Kind::Key("7".to_owned())) };
-    assert_eq!(fake.seen().explains[0].document, Some(explain_request::Document::Id(id)));
+    assert_eq!(fake.seen().explains[0].document, Some(explain_request::Document::DocumentId(id)));
     let pruning = ["--prune-query", "max-terms=7", "--prune-text", "max-terms=8", "--long-text", "window"];
     let arguments = ["explain", "fox", "--text", "a fox", "--output", "json", "--window-overlap", "5"];
     let json = ask(&fake, &[&arguments[..], &pruning].concat()).await;
+    assert_eq!(fake.seen().explains[0].document_encoding, None, "a stored document is explained as it is stored");
     let request = &fake.seen().explains[1];
-    let max_terms = |pruning: &Option<Pruning>| pruning.map(|pruning| pruning.max_terms);
-    assert_eq!((max_terms(&request.query_pruning), max_terms(&request.document_pruning)), (Some(7), Some(8)));
-    assert_eq!((request.long_text(), request.window_overlap), (LongText::Window, Some(5)));
+    let encodings = [request.query.as_ref().unwrap().encoding.unwrap(), request.document_encoding.unwrap()];
+    assert_eq!(encodings.map(|encoding| encoding.pruning.unwrap().max_terms), [Some(7), Some(8)]);
+    for encoding in encodings {
+        assert_eq!((encoding.long_text(), encoding.window_overlap), (LongText::Window, Some(5)));
+    }
     assert_eq!((&json.json()["score"], &json.json()["terms"][0]["contribution"]), (&json!(3.0), &json!(3.0)));
 }
 
@@ -136,16 +149,17 @@ async fn health_server() -> (HealthReporter, String) {
 async fn health_is_success_only_while_the_server_serves() {
     let folder = tempdir().unwrap();
     let (reporter, server) = health_server().await;
-    let service = ["health", "--service", "splade.v1.IndexService"];
-    reporter.set_service_status("splade.v1.IndexService", ServingStatus::NotServing).await;
+    let service = ["health", "--service", "splade_sidecar.v1.IndexService"];
+    reporter.set_service_status("splade_sidecar.v1.IndexService", ServingStatus::NotServing).await;
     let not_serving = run(folder.path(), &server, &service).await;
     assert_eq!((not_serving.code, not_serving.stdout.as_str()), (1, "NOT_SERVING\n"));
 
     let unknown = run(folder.path(), &server, &["health", "--service", "nothing"]).await;
     assert_eq!(unknown.code, 2, "{}", unknown.stdout);
 
-    let waiting = run(folder.path(), &server, &["health", "--service", "splade.v1.IndexService", "--wait", "60s"]);
-    let serving = reporter.set_service_status("splade.v1.IndexService", ServingStatus::Serving);
+    let waiting =
+        run(folder.path(), &server, &["health", "--service", "splade_sidecar.v1.IndexService", "--wait", "60s"]);
+    let serving = reporter.set_service_status("splade_sidecar.v1.IndexService", ServingStatus::Serving);
     let (waiting, ()) = tokio::join!(waiting, serving);
     assert_eq!((waiting.code, waiting.stdout.as_str()), (0, "SERVING\n"), "{}", waiting.stderr);
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use splade_sidecar::proto::document_id::Kind;
-use splade_sidecar::proto::{Document, ListDocumentsRequest, PayloadFormat};
+use splade_sidecar::proto::{Document, IngestOptions, ListDocumentsRequest, PayloadFormat, ReturnOptions};
 use tempfile::{TempDir, tempdir};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::checkpoint::{wait_done, wait_tally};
-use super::fake::{Break, Ending, Fake, Rule};
+use super::fake::{Break, Ending, Fake, INCARNATION, Rule};
 use super::{Run, command, run};
 use crate::support::certificates::Authority;
 use crate::support::process::Process;
@@ -86,12 +86,12 @@ async fn goes_on_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempD
     let fake = Fake::new(Rule::Breaking(BREAKS));
     let folder = folder(500);
     let server = serve(&fake, &folder).await;
-    let run = ingest(&folder, &server, &["--checkpoint", "checkpoint"]).await;
+    let run = ingest(&folder, &server, &["--checkpoint", "checkpoint", "--create-collection"]).await;
     assert_eq!(run.code, 1, "{}", run.stderr);
     let summary = run.json();
     let counts =
         ["documents", "indexed", "rejected", "reconnects", "tokens"].map(|name| summary[name].as_u64().unwrap());
-    assert_eq!(counts, [500, 480, 20, 5, 4900], "{}", run.stderr);
+    assert_eq!(counts, [500, 480, 20, 5, 4800], "{}", run.stderr);
     assert!(rejected_lines(&folder).into_iter().eq((1..=500).filter(|number| number % 50 < 2)), "each is told once");
     let warnings = ["server is going down (UNAVAILABLE)", "no room (RESOURCE_EXHAUSTED)", "nothing came", "unanswered"];
     for warning in warnings {
@@ -102,9 +102,15 @@ async fn goes_on_after_every_kind_of_break(serve: impl AsyncFnOnce(&Fake, &TempD
     let documents: Vec<u64> = (1..=500).filter(|&number| is_document(number)).collect();
     let streams = streams(&fake);
     assert_eq!(streams.len(), 6);
-    for (stream, done) in streams.iter().zip([0, 0, 100, 230, 240, 245]) {
+    let opened: Vec<IngestOptions> = fake.seen().options.into_iter().map(|(_, options)| options).collect();
+    for ((stream, options), done) in streams.iter().zip(&opened).zip([0, 0, 100, 230, 240, 245]) {
         assert_eq!(stream.as_slice(), &documents[done..done + stream.len()], "in order, none left out");
+        assert_eq!(options.first_sequence.max(1), done as u64 + 1, "the numbers go on");
     }
+    assert_eq!(opened[0].expected_incarnation, "");
+    let is_resumed =
+        |options: &IngestOptions| options.expected_incarnation == INCARNATION && !options.create_collection;
+    assert!(opened[1..].iter().all(is_resumed), "into the collection that was opened first, and no other: {opened:?}");
     assert_eq!(streams[5].len(), documents.len() - 245);
     let opened: Vec<Instant> = fake.seen().streams.iter().map(|(opened, _)| *opened).collect();
     assert!(opened[3] - opened[2] >= DELAY, "it waits as long as it is asked to");
@@ -118,6 +124,68 @@ async fn every_kind_of_break_over_tcp() {
 #[tokio::test]
 async fn every_kind_of_break_over_a_unix_socket() {
     goes_on_after_every_kind_of_break(async |fake, folder| fake.serve_unix(&folder.path().join("socket"))).await;
+}
+
+/// What FAILED is sent again, not before it may be and with all that comes after it, and nothing of it is told as final.
+#[tokio::test]
+async fn what_failed_is_sent_again() {
+    const DELAY: Duration = Duration::from_millis(700);
+    const BREAKS: &[Break] = &[
+        Break::after(100, Ending::Fails(DELAY)),
+        // No progress, and then some.
+        Break::after(0, Ending::Fails(Duration::ZERO)),
+        Break::after(30, Ending::Fails(Duration::ZERO)),
+    ];
+    let fake = Fake::new(Rule::Breaking(BREAKS));
+    let folder = folder(500);
+    let run = ingest(&folder, &fake.serve().await, &["--checkpoint", "checkpoint"]).await;
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let summary = run.json();
+    let counts =
+        ["documents", "indexed", "rejected", "reconnects", "tokens"].map(|name| summary[name].as_u64().unwrap());
+    assert_eq!(counts, [500, 480, 20, 3, 4800], "{}", run.stderr);
+    assert!(rejected_lines(&folder).into_iter().eq((1..=500).filter(|number| number % 50 < 2)), "each is told once");
+    assert!(run.stderr.contains("the store is away; send it again (UNAVAILABLE)"), "{}", run.stderr);
+
+    let documents: Vec<u64> = (1..=500).filter(|&number| is_document(number)).collect();
+    let streams = streams(&fake);
+    assert_eq!(streams.len(), 4);
+    for ((stream, (_, options)), done) in streams.iter().zip(fake.seen().options).zip([0, 100, 100, 130]) {
+        assert_eq!(stream.as_slice(), &documents[done..done + stream.len()], "in order, none left out");
+        assert_eq!(options.first_sequence.max(1), done as u64 + 1, "the numbers go on");
+    }
+    assert_eq!(streams[3].len(), documents.len() - 130);
+    let opened: Vec<Instant> = fake.seen().streams.iter().map(|(opened, _)| *opened).collect();
+    assert!(opened[1] - opened[0] >= DELAY, "it waits as long as it is asked to");
+}
+
+#[tokio::test]
+async fn what_fails_for_too_long_is_told_with_its_reason() {
+    let fake = Fake::new(Rule::AlwaysBreaking(Break::after(0, Ending::Fails(Duration::ZERO))));
+    let folder = folder(30);
+    let run = ingest(&folder, &fake.serve().await, &["--give-up-after", "1s"]).await;
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    for part in ["gave up: no progress within 1s", "the store is away", "STORE_UNAVAILABLE", "with --skip 0 "] {
+        assert!(run.stderr.contains(part), "{part} is not in {}", run.stderr);
+    }
+    assert!((3..=8).contains(&streams(&fake).len()), "{}", streams(&fake).len());
+}
+
+/// A server that is about to stop is left in order: that is no failure, and needs no wait.
+#[tokio::test]
+async fn a_server_that_drains_is_left_for_another() {
+    const BREAKS: &[Break] = &[Break::after(100, Ending::Drains), Break::after(50, Ending::Drains)];
+    let fake = Fake::new(Rule::Breaking(BREAKS));
+    let folder = folder(20_000);
+    let run = ingest(&folder, &fake.serve().await, &["--give-up-after", "0s"]).await;
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let summary = run.json();
+    let counts = ["documents", "indexed", "rejected", "reconnects"].map(|name| summary[name].as_u64().unwrap());
+    assert_eq!(counts, [20_000, 19_200, 800, 0], "{}", run.stderr);
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+    let documents: Vec<u64> = (1..=20_000).filter(|&number| is_document(number)).collect();
+    assert_eq!(streams(&fake).concat(), documents, "each is sent once");
+    assert_eq!(streams(&fake).len(), 3);
 }
 
 #[tokio::test]
@@ -242,7 +310,7 @@ async fn stored(server: &Process) -> BTreeMap<u64, u64> {
     let request = ListDocumentsRequest {
         collection: "docs".to_owned(),
         page_size: 1_000,
-        payload_format: PayloadFormat::Json.into(),
+        return_options: Some(ReturnOptions { payload_format: PayloadFormat::Json.into(), ..Default::default() }),
         ..ListDocumentsRequest::default()
     };
     let page = server.index().await.list_documents(request).await.unwrap().into_inner();

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use prost::Message;
-use splade_sidecar::proto::search_request::Query;
 use splade_sidecar::proto::{EncodeRequest, IngestOptions, IngestRequest, SearchRequest, UpsertRequest};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -17,7 +16,8 @@ use crate::support::dice::Dice;
 use crate::support::endpoint::Endpoint;
 use crate::support::http2::RawCall;
 use crate::support::process::Process;
-use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
+use crate::support::queries::text_query;
+use crate::support::upload::{COLLECTION, Upload, docs, ingest, message, options};
 
 /// How long others may wait.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,7 +32,7 @@ async fn start(folder: &TempDir) -> Process {
 }
 
 fn search() -> SearchRequest {
-    let query = Some(Query::Text("document".to_owned()));
+    let query = Some(text_query("document"));
     SearchRequest { collection: COLLECTION.to_owned(), query, ..Default::default() }
 }
 
@@ -69,10 +69,10 @@ async fn clients_that_send_a_byte_at_a_time() {
     let before = process.resident_kib();
     let mut calls = Vec::new();
     for number in 0..CLIENTS {
-        let mut call = RawCall::open(process.address, "/splade.v1.IndexService/Ingest").await.unwrap();
+        let mut call = RawCall::open(process.address, "/splade_sidecar.v1.IndexService/Ingest").await.unwrap();
         // Half of them have opened their stream, the others not even that.
         if number % 2 == 0 {
-            let first = IngestRequest { options: Some(options()), documents: Vec::new() }.encode_to_vec();
+            let first = IngestRequest { options: Some(options()), ..Default::default() }.encode_to_vec();
             call.begin_message(first.len() as u32).await.unwrap();
             call.send(&first).await.unwrap();
         }
@@ -168,9 +168,10 @@ async fn deadlines_of_a_millisecond() {
     let (mut index, mut encoder) = (process.index().await, process.encoder().await);
     let mut calls: JoinSet<Result<(), Status>> = JoinSet::new();
     for number in 1..=ROUNDS {
-        let documents = || docs(number * 1_000..number * 1_000 + 100).into_iter().map(Into::into).collect();
-        let upsert = UpsertRequest { options: Some(options()), documents: documents() };
-        let ingest = IngestRequest { options: Some(options()), documents: documents() };
+        let documents = || docs(number * 1_000..number * 1_000 + 100);
+        let unary = documents().into_iter().map(Into::into).collect();
+        let upsert = UpsertRequest { options: Some(options()), documents: unary };
+        let ingest = IngestRequest { options: Some(options()), ..message(documents()) };
         let (mut a, mut b, mut c, mut d) = (encoder.clone(), index.clone(), index.clone(), index.clone());
         calls.spawn(async move { a.encode(hasty(encode())).await.map(drop) });
         calls.spawn(async move { b.search(hasty(search())).await.map(drop) });

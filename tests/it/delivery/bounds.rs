@@ -26,7 +26,7 @@ async fn a_slow_store_slows_the_sender() {
     server.faults().delay_upserts(Duration::from_millis(200));
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &["--max-documents", "64"]).await;
-    let options = IngestOptions { batch_points: 16, text_key: Some(String::new()), ..options() };
+    let options = IngestOptions { batch_points: 16, text_field: Some(String::new()), ..options() };
     let mut upload = Upload::open(process.index().await, options).await.unwrap();
     let pushed = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&pushed);

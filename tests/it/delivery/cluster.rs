@@ -28,7 +28,7 @@ fn existing() -> IngestOptions {
 }
 
 fn assert_indexed(got: &Got, count: usize) {
-    assert_eq!(got.indexed().len(), count, "{:?}", got.rejected());
+    assert_eq!(got.indexed().len(), count, "{:?} {:?}", got.rejected(), got.failed());
 }
 
 /// Clients come between a collection and its shard key: to the sidecar that creates both, and to another one.
@@ -63,7 +63,7 @@ async fn documents_wait_for_the_shard_key_of_a_new_collection() {
 }
 
 /// The creator dies before it has created the shard key: the next client with create_collection completes the
-/// collection, also one that names no keys; until then documents are rejected with what is missing.
+/// collection, also one that names no keys; until then documents fail with what is missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collection_without_its_shard_key_is_usable_again() {
     let server = QdrantServer::start();
@@ -73,10 +73,10 @@ async fn a_collection_without_its_shard_key_is_usable_again() {
 
     let sidecar = tenant(&server, &["--retry-deadline", "1s"]).await;
     let got = ingest(sidecar.index().await, existing(), docs(1..=10)).await;
-    assert_eq!(got.rejected().len(), 10);
-    for rejection in got.results.iter().filter_map(|result| result.rejection.as_ref()) {
-        assert_eq!(rejection.reason, "STORE_UNAVAILABLE");
-        let message = &rejection.message;
+    assert_eq!((got.failed().len(), got.durable_through), (10, 0));
+    for error in got.results.iter().filter_map(|result| result.error.as_ref()) {
+        assert_eq!(error.reason, "STORE_UNAVAILABLE");
+        let message = &error.message;
         assert!(message.contains(KEY) && message.contains("--qdrant-shard-key"), "{message}");
     }
     assert_indexed(&ingest(sidecar.index().await, options(), docs(1..=10)).await, 10);
@@ -91,7 +91,7 @@ async fn a_replica_that_lags_behind_confirms_nothing() {
     assert_indexed(&ingest(sidecar.index().await, options(), docs(1..=10)).await, 10);
     server.faults().lag_replica();
     let ids = [1, 2].map(id).to_vec();
-    let delete = DeleteRequest { collection: COLLECTION.to_owned(), ids };
+    let delete = DeleteRequest { collection: COLLECTION.to_owned(), ids, ..Default::default() };
     sidecar.index().await.delete(delete).await.unwrap();
 
     let skipping = IngestOptions { skip_unchanged: true, ..options() };

@@ -73,13 +73,15 @@ fn expect_full(got: &Got, documents: u64) {
     got.one_each(documents as usize);
     assert!(got.indexed().is_empty());
     for result in &got.results {
-        let message = &result.rejection.as_ref().unwrap().message;
+        let message = &result.error.as_ref().unwrap().message;
         assert!(message.contains("free some space") && message.contains("MiB left"), "{message}");
     }
-    assert!(got.rejected().values().all(|reason| *reason == "INTERNAL"));
+    // They are as good as before, once there is space.
+    assert!(got.failed().values().all(|reason| *reason == "INTERNAL"));
+    assert_eq!((got.rejected().len(), got.durable_through), (0, 0));
 }
 
-/// Each document is refused with the remedy; with the space back, the same process goes on.
+/// Each document fails with the remedy; with the space back, the same process goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full() {
     let folder = TempDir::new().unwrap();
@@ -137,9 +139,11 @@ async fn a_disk_that_fills_up_under_an_ingest() {
     let process = start(folder.path()).await;
     let indexed: BTreeSet<u64> = got.indexed().into_iter().collect();
     assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was confirmed is missing");
-    let rest = docs(got.durable_through + 1..=4_000);
+    let first_sequence = got.durable_through + 1;
+    let rest = docs(first_sequence..=4_000);
     let count = rest.len();
-    assert_eq!(ingest(process.index().await, options(), rest).await.indexed().len(), count);
+    let resumed = ingest(process.index().await, IngestOptions { first_sequence, ..options() }, rest).await;
+    assert_eq!((resumed.indexed().len(), resumed.durable_through), (count, 4_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,5 @@
 //! A store that comes back without what it had: nobody can bring that back, but it is told to all whom it concerns.
 
-use splade_sidecar::proto::search_request::Query;
 use splade_sidecar::proto::{GetCollectionRequest, IngestOptions, SearchRequest};
 use tempfile::TempDir;
 use tonic::Code;
@@ -8,6 +7,7 @@ use tonic::Code;
 use super::{PERMITS, found, remote_process, stored};
 use crate::support::failure::Failure;
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::queries::text_query;
 use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,9 +24,11 @@ async fn it_is_told_and_a_new_stream_begins_anew() {
     store.come_back_empty();
     upload.push(docs(101..=200)).await;
     upload.read_results(200).await;
-    assert_eq!(upload.got.rejected().len(), 100);
-    for result in upload.got.results.iter().filter_map(|result| result.rejection.as_ref()) {
+    // The documents are not to blame, but sending them again helps only after somebody has acted.
+    assert_eq!((upload.got.failed().len(), upload.got.durable_through), (100, 100));
+    for result in upload.got.results.iter().filter_map(|result| result.error.as_ref()) {
         assert_eq!((result.code, result.reason.as_str()), (Code::NotFound as i32, "COLLECTION_NOT_FOUND"));
+        assert_eq!(result.retry_delay, None);
         for part in ["`docs`", "was confirmed before may be gone", "ingest all of it again, with create_collection"] {
             assert!(result.message.contains(part), "{}", result.message);
         }
@@ -37,7 +39,7 @@ async fn it_is_told_and_a_new_stream_begins_anew() {
     // Whatever the sidecar remembers of the collection hides nothing.
     let collection = || COLLECTION.to_owned();
     let described = index.get_collection(GetCollectionRequest { collection: collection() }).await;
-    let query = Some(Query::Text("document".to_owned()));
+    let query = Some(text_query("document"));
     let searched = index.search(SearchRequest { collection: collection(), query, ..Default::default() }).await;
     for status in [described.map(drop).unwrap_err(), searched.map(drop).unwrap_err()] {
         let failure = Failure::from(status);

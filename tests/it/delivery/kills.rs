@@ -71,7 +71,7 @@ impl Client {
     async fn send(&mut self, process: Process, dice: &mut Dice) -> Option<Process> {
         let found = found(*process, &self.indexed).await;
         assert!(found.keys().eq(&self.indexed), "a document that was reported indexed is missing");
-        let options = IngestOptions { batch_points: 20, ..options() };
+        let options = IngestOptions { batch_points: 20, first_sequence: self.durable + 1, ..options() };
         let mut upload = Upload::open(process.index().await, options).await.unwrap();
         let rest: Vec<u64> = (self.durable + 1..=COUNT).collect();
         let survives = rest.is_empty() || (self.kills > 0 && dice.below(2) == 0);
@@ -91,9 +91,9 @@ impl Client {
         };
         let (got, end) = upload.rest().await;
         assert!(process.is_none() || end.is_ok(), "{end:?}");
-        assert!(got.rejected().is_empty(), "{:?}", got.rejected());
-        self.indexed.extend(got.indexed().into_iter().map(|sequence| self.durable + sequence));
-        self.durable += got.durable_through;
+        assert!(got.rejected().is_empty() && got.failed().is_empty(), "{:?} {:?}", got.rejected(), got.failed());
+        self.indexed.extend(got.indexed());
+        self.durable = got.durable_through;
         process
     }
 }

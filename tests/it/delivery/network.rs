@@ -73,7 +73,7 @@ impl Scene {
         let (got, end) = rest.await.unwrap();
         end.unwrap();
         got.one_each(COUNT as usize);
-        assert_eq!(got.indexed().len() as u64, COUNT, "{:?}", got.rejected());
+        assert_eq!(got.indexed().len() as u64, COUNT, "{:?} {:?}", got.rejected(), got.failed());
         assert_eq!(stored(&self.store, 1..=COUNT).await.len() as u64, COUNT);
         assert_eq!(self.process.point_count(COLLECTION).await, COUNT);
         assert!(most.held <= MAX_DOCUMENTS, "{most:?}");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use splade_sidecar::proto::{DeleteRequest, DocumentStatus, IngestOptions, UpsertRequest};
-use splade_sidecar::store::{QdrantStore, VectorStore};
+use splade_sidecar::proto::{DeleteRequest, IngestOptions, OperationStatus, UpsertRequest};
+use splade_sidecar::store::{QdrantStore, VectorStore, WithVectors};
 use splade_sidecar::types::PointId;
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
@@ -27,11 +27,12 @@ async fn upsert(server: Endpoint, number: u64, text: &str, limit: Duration) -> R
         Request::new(UpsertRequest { options: Some(options()), documents: vec![doc(number, text).into()] });
     request.set_timeout(limit);
     let response = server.index().await.upsert(request).await?.into_inner();
-    Ok(response.results[0].status() == DocumentStatus::Indexed)
+    Ok(response.results[0].status() == OperationStatus::Indexed)
 }
 
 async fn delete(server: Endpoint, number: u64, limit: Duration) -> Result<(), Status> {
-    let mut request = Request::new(DeleteRequest { collection: COLLECTION.to_owned(), ids: vec![id(number)] });
+    let delete = DeleteRequest { collection: COLLECTION.to_owned(), ids: vec![id(number)], ..Default::default() };
+    let mut request = Request::new(delete);
     request.set_timeout(limit);
     server.index().await.delete(request).await.map(drop)
 }
@@ -40,7 +41,7 @@ async fn delete(server: Endpoint, number: u64, limit: Duration) -> Result<(), St
 async fn texts(server: &QdrantServer, numbers: impl IntoIterator<Item = u64>) -> BTreeMap<PointId, String> {
     let client = QdrantStore::new(config(&server.url())).unwrap();
     let ids: Vec<PointId> = numbers.into_iter().map(PointId::Num).collect();
-    let points = client.retrieve(COLLECTION, "splade", &ids).await.unwrap();
+    let points = client.retrieve(COLLECTION, &ids, &WithVectors::sparse("splade")).await.unwrap();
     points.into_iter().map(|point| (point.id.point_id(), point.text().unwrap().to_owned())).collect()
 }
 

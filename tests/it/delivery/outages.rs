@@ -11,8 +11,8 @@ use super::{remote, stored};
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::upload::{COLLECTION, Upload, docs, ingest, options};
 
-const ENCODER: &str = "splade.v1.EncoderService";
-const INDEX: &str = "splade.v1.IndexService";
+const ENCODER: &str = "splade_sidecar.v1.EncoderService";
+const INDEX: &str = "splade_sidecar.v1.IndexService";
 
 /// Small batches, so that there are many.
 fn small_batches() -> IngestOptions {
@@ -50,7 +50,7 @@ async fn a_store_that_vanishes_for_a_while_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_stays_away_costs_what_is_on_the_way() {
+async fn a_store_that_stays_away_fails_what_is_on_the_way() {
     const COUNT: u64 = 2_000;
     let mut server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(20));
@@ -67,11 +67,18 @@ async fn a_store_that_stays_away_costs_what_is_on_the_way() {
     got.one_each(COUNT as usize);
     let indexed = got.indexed();
     assert!((200..COUNT).contains(&(indexed.len() as u64)), "{} were indexed", indexed.len());
-    assert!(got.rejected().values().all(|reason| *reason == "STORE_UNAVAILABLE"));
+    assert!(got.rejected().is_empty() && got.failed().values().all(|reason| *reason == "STORE_UNAVAILABLE"));
+    assert!(got.durable_through >= 200, "{}", got.durable_through);
 
     server.come_back();
     let found = stored(&server, indexed.iter().copied()).await;
     assert_eq!(found.len(), indexed.len(), "a document that was reported indexed is missing");
+    // What comes after `durable_through`, sent again, loses nothing.
+    let first_sequence = got.durable_through + 1;
+    let resumed = IngestOptions { first_sequence, ..small_batches() };
+    let got = ingest(sidecar.index().await, resumed, docs(first_sequence..=COUNT)).await;
+    assert_eq!((got.failed().len(), got.durable_through), (0, COUNT));
+    assert_eq!(stored(&server, 1..=COUNT).await.len() as u64, COUNT);
 }
 
 #[tokio::test]
@@ -110,12 +117,13 @@ async fn a_pause_without_end_costs_no_document() {
         let (got, end) = upload.rest().await;
         end.unwrap();
         got.one_each(20);
-        assert!(got.rejected().is_empty(), "{:?}", got.rejected());
+        assert!(got.rejected().is_empty() && got.failed().is_empty(), "{:?} {:?}", got.rejected(), got.failed());
         server.faults().clear();
     }
 }
 
-/// A pause that is longer than the retries may take is not waited for, and the client hears of it at once.
+/// A pause that is longer than the retries may take is not waited for, and the client hears of it at once: how long it is to
+/// wait is the store's own answer.
 #[tokio::test]
 async fn a_pause_beyond_the_deadline_is_not_waited_for() {
     let server = QdrantServer::start();
@@ -126,7 +134,9 @@ async fn a_pause_beyond_the_deadline_is_not_waited_for() {
     let sent = Instant::now();
     let got = ingest(sidecar.index().await, options(), docs(1..=10)).await;
     assert!(sent.elapsed() < Duration::from_secs(30), "answered after {:?}", sent.elapsed());
-    assert!(got.rejected().len() == 10 && got.rejected().values().all(|reason| *reason == "STORE_UNAVAILABLE"));
+    assert!(got.failed().len() == 10 && got.failed().values().all(|reason| *reason == "STORE_UNAVAILABLE"));
+    let delays = got.results.iter().map(|result| result.error.as_ref().unwrap().retry_delay.unwrap().seconds);
+    assert!(delays.into_iter().all(|seconds| seconds == 3_600), "{:?}", got.results[0]);
     assert_eq!(ingest(sidecar.index().await, options(), docs(1..=10)).await.indexed().len(), 10);
 }
 
@@ -158,12 +168,12 @@ async fn the_parts_of_a_batch_share_its_time() {
     let got = ingest.await.unwrap();
     assert!(vanished.elapsed() < Duration::from_secs(4), "answered after {:?}", vanished.elapsed());
     got.one_each(256);
-    let mut rejected = got.rejected();
     // It may have been found before the store vanished.
-    rejected.remove(&1);
-    assert!(rejected.len() > 200, "{} were rejected", rejected.len());
-    assert!(rejected.into_values().all(|reason| reason == "STORE_UNAVAILABLE"));
+    assert!(got.rejected().keys().all(|sequence| *sequence == 1), "{:?}", got.rejected());
+    let failed = got.failed();
+    assert!(failed.len() > 200, "{} failed", failed.len());
+    assert!(failed.into_values().all(|reason| reason == "STORE_UNAVAILABLE"));
     assert!(
-        got.results.iter().filter_map(|result| result.rejection.as_ref()).any(|it| it.code == Code::Unavailable as i32)
+        got.results.iter().filter_map(|result| result.error.as_ref()).any(|it| it.code == Code::Unavailable as i32)
     );
 }

@@ -27,7 +27,7 @@ async fn sigterm_drains_and_ends_with_status_0() {
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &["--max-documents", "200"]).await;
     let mut upload = Upload::open(process.index().await, small_batches()).await.unwrap();
-    upload.push_all((1..=10_000).map(|number| docs([number])));
+    upload.push_all((1..=50_000).map(|number| docs([number])));
     upload.read_results(40).await;
     process.terminate();
     let (got, end) = upload.rest().await;
@@ -74,11 +74,13 @@ async fn sigkill_loses_nothing_that_was_reported() {
     let process = start(folder.path()).await;
     let indexed: BTreeSet<u64> = indexed.into_iter().collect();
     assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was reported indexed is missing");
-    let mut upload = Upload::open(process.index().await, small_batches()).await.unwrap();
+    let resumed = IngestOptions { first_sequence: got.durable_through + 1, ..small_batches() };
+    let mut upload = Upload::open(process.index().await, resumed).await.unwrap();
     upload.push_all([docs(got.durable_through + 1..=COUNT)]);
     let (rest, end) = upload.rest().await;
     end.unwrap();
     assert_eq!(rest.indexed().len() as u64, COUNT - got.durable_through);
+    assert_eq!(rest.durable_through, COUNT);
     assert_eq!(process.point_count(COLLECTION).await, COUNT);
     assert_eq!(found(*process, &(1..=COUNT).collect()).await.len() as u64, COUNT);
     process.terminate();
@@ -138,7 +140,7 @@ async fn sigterm_under_full_load_drains() {
     for (got, end) in rests.join_all().await {
         assert_eq!(end.unwrap_err().code(), Code::Unavailable);
         got.one_each(got.results.len());
-        assert_eq!(got.indexed().len(), got.results.len(), "{:?}", got.rejected());
+        assert_eq!(got.indexed().len(), got.results.len(), "{:?} {:?}", got.rejected(), got.failed());
         read += got.results.len();
     }
     assert_eq!(process.wait().await.code(), Some(0));

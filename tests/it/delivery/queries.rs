@@ -4,10 +4,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use splade_sidecar::proto::search_request::Query;
 use splade_sidecar::proto::{
-    EncodeOptions, EncodeRequest, EncodeStreamRequest, EncodeStreamResponse, IngestOptions, LongText, SearchRequest,
-    UpsertRequest,
+    EncodeRequest, EncodeStreamOptions, EncodeStreamRequest, EncodeStreamResponse, EncodingOptions, IngestOptions,
+    LongText, SearchRequest, UpsertRequest,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -18,6 +17,7 @@ use super::remote;
 use crate::support::endpoint::Endpoint;
 use crate::support::failure::Failure;
 use crate::support::qdrant_server::{Call, QdrantServer};
+use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, Upload, doc, docs, ingest, options};
 
@@ -30,11 +30,11 @@ fn long() -> String {
 }
 
 fn encode_request(text: &str) -> EncodeRequest {
-    EncodeRequest { options: None, texts: vec![text.to_owned()] }
+    EncodeRequest { texts: vec![text.to_owned()], ..Default::default() }
 }
 
 fn search_request(text: &str) -> SearchRequest {
-    let query = Some(Query::Text(text.to_owned()));
+    let query = Some(text_query(text));
     SearchRequest { collection: COLLECTION.to_owned(), query, ..Default::default() }
 }
 
@@ -46,7 +46,7 @@ fn upsert_request(numbers: RangeInclusive<u64>) -> UpsertRequest {
 /// Opens a stream of texts, all sent at once.
 async fn encode_stream(
     server: Endpoint,
-    options: EncodeOptions,
+    options: EncodeStreamOptions,
     texts: Vec<String>,
 ) -> Streaming<EncodeStreamResponse> {
     let (requests, receiver) = mpsc::channel(1);
@@ -76,7 +76,7 @@ async fn a_query_is_answered_before_the_bulk_work_that_came_first() {
     let sidecar = Sidecar::start(&ONE_THREAD).await;
     ingest(sidecar.index().await, options(), docs(1..=10)).await;
     let (mut encoder, mut index) = (sidecar.encoder().await, sidecar.index().await);
-    let mut results = encode_stream(*sidecar, EncodeOptions::default(), vec![long(); COUNT]).await;
+    let mut results = encode_stream(*sidecar, EncodeStreamOptions::default(), vec![long(); COUNT]).await;
     results.message().await.unwrap().unwrap();
     let (counted, bulk) = count(results);
     encoder.encode(encode_request("boundary layer")).await.unwrap();
@@ -110,7 +110,8 @@ async fn a_query_does_not_wait_for_texts_that_are_refused() {
     const COUNT: usize = 60;
     let sidecar = Sidecar::start(&ONE_THREAD).await;
     let mut encoder = sidecar.encoder().await;
-    let options = EncodeOptions { long_text: LongText::Reject.into(), ..Default::default() };
+    let encoding = EncodingOptions { long_text: LongText::Reject.into(), ..Default::default() };
+    let options = EncodeStreamOptions { encoding: Some(encoding), ..Default::default() };
     let mut results = encode_stream(*sidecar, options, vec!["wing ".repeat(40_000); COUNT]).await;
     results.message().await.unwrap().unwrap();
     let (counted, bulk) = count(results);
@@ -136,7 +137,7 @@ async fn a_store_that_does_not_answer_stops_no_encoder() {
 
     sidecar.encoder().await.encode(encode_request("boundary layer")).await.unwrap();
     sidecar.index().await.search(search_request("document")).await.unwrap();
-    let results = encode_stream(*sidecar, EncodeOptions::default(), vec![long(); 100]).await;
+    let results = encode_stream(*sidecar, EncodeStreamOptions::default(), vec![long(); 100]).await;
     let (counted, stream) = count(results);
     stream.await.unwrap().unwrap();
     assert_eq!(counted.load(Ordering::Relaxed), 100);

@@ -79,8 +79,8 @@ async fn for_a_vector_that_the_collection_has_no_more() {
     let (got, end) = upload.rest().await;
     end.unwrap();
     assert_eq!(got.rejected().into_iter().collect::<Vec<_>>(), [(1, "EMPTY_TEXT"), (ODD + 1, "STORE_REFUSED")]);
-    let mut messages = got.results.iter().filter_map(|result| result.rejection.as_ref());
-    assert!(messages.any(|rejection| rejection.message.contains(VECTOR)), "{:?}", got.rejected());
+    let mut errors = got.results.iter().filter_map(|result| result.error.as_ref());
+    assert!(errors.any(|error| error.message.contains(VECTOR)), "{:?}", got.rejected());
     assert_eq!(stored(&server, 1..=COUNT).await.len() as u64, COUNT - 1);
 }
 
@@ -103,7 +103,7 @@ async fn for_its_size() {
     let documents = with_odd(Document { payload: Some(large), ..Default::default() });
     let got = ingest(sidecar.index().await, options(), documents).await;
     expect_alone(&got, &server).await;
-    let message = &got.one_each(COUNT as usize)[ODD as usize - 1].rejection.as_ref().unwrap().message;
+    let message = &got.one_each(COUNT as usize)[ODD as usize - 1].error.as_ref().unwrap().message;
     assert!(message.contains("a message is too large; send smaller documents"), "{message}");
 }
 
@@ -116,7 +116,7 @@ async fn for_a_failure_of_the_store() {
     let began = Instant::now();
     let got = ingest(sidecar.index().await, options(), docs(1..=COUNT)).await;
     expect_alone(&got, &server).await;
-    let rejected = got.results.iter().find_map(|result| result.rejection.as_ref()).unwrap();
+    let rejected = got.results.iter().find_map(|result| result.error.as_ref()).unwrap();
     assert!(rejected.message.contains("fails on this point"), "{}", rejected.message);
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }

@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use prost::Message;
 use prost_types::{Struct, Value, value};
 use splade_sidecar::proto::document_id::Kind;
-use splade_sidecar::proto::{DenseVector, Document, DocumentId, IngestOptions};
+use splade_sidecar::proto::{DenseVector, Document, DocumentId, IngestOptions, OperationStatus};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -132,11 +132,12 @@ async fn run(endpoint: Endpoint, client: Client, first: u64) -> BTreeSet<u64> {
     let (got, end) = upload.rest().await;
     end.unwrap();
     for (sort, result) in sorts.iter().zip(got.one_each(sorts.len())) {
-        let reason = result.rejection.as_ref().map(|rejection| rejection.reason.as_str());
+        let reason = result.error.as_ref().map(|error| error.reason.as_str());
         assert_eq!(reason, sort.refusal(), "{sort:?}: {result:?}");
         let size = result.encoded_len();
         assert!(size <= 2_048, "{sort:?}: {size} bytes");
-        assert_eq!(result.truncated, *sort == Sort::Long, "{sort:?}: {result:?}");
+        assert_eq!(result.stats.is_some_and(|stats| stats.truncated), *sort == Sort::Long, "{sort:?}: {result:?}");
+        assert_ne!(result.status(), OperationStatus::Failed, "{sort:?}: {result:?}");
     }
     let stored = sorts.iter().zip(first..).filter(|(sort, _)| sort.refusal().is_none());
     stored.map(|(sort, number)| if *sort == Sort::Again { first } else { number }).collect()

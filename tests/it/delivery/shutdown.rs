@@ -53,7 +53,7 @@ async fn what_was_read_is_finished() {
     // Before anything is asked: the server notices the order when it is next woken.
     let mut watch = existing.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     while watch.message().await.unwrap().unwrap().status() != NotServing {}
-    for service in ["", "splade.v1.EncoderService", "splade.v1.IndexService"] {
+    for service in ["", "splade_sidecar.v1.EncoderService", "splade_sidecar.v1.IndexService"] {
         assert_eq!(health(&mut existing, service).await, NotServing);
         assert_eq!(sidecar.health(service).await, NotServing);
     }
@@ -68,7 +68,7 @@ async fn what_was_read_is_finished() {
     let read = got.results.len() as u64;
     assert!((100..COUNT).contains(&read), "{read} documents were read");
     got.one_each(read as usize);
-    assert_eq!(got.indexed().len() as u64, read, "{:?}", got.rejected());
+    assert_eq!(got.indexed().len() as u64, read, "{:?} {:?}", got.rejected(), got.failed());
     assert_eq!(stored(&server, 1..=read).await.len() as u64, read);
     assert_eq!(server.counters().written as u64, read, "a document was written and not reported");
     assert_eq!(sidecar.stop().await.0, Ended::Drained);
@@ -104,11 +104,11 @@ async fn the_deadline_holds() {
     assert!(stopped.elapsed() < Duration::from_secs(4), "it took {:?}", stopped.elapsed());
 }
 
-/// Streams that no document comes through any more, calls of other services, connections without a call: none of them
-/// keeps the server from ending.
+/// Streams that no operation comes through any more, calls of other services, connections without a call: none of them
+/// keeps the server from ending once the grace period of streams, here a second, is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_idle_does_not_hold_the_end() {
-    let mut sidecar = Sidecar::start(&[]).await;
+    let mut sidecar = Sidecar::start(&["--drain-deadline", "2s"]).await;
     ingest(sidecar.index().await, options(), docs(1..=10)).await;
 
     let idle_stream = Upload::open(sidecar.index().await, options()).await.unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use splade_sidecar::proto::{DocumentStatus, IngestOptions};
+use splade_sidecar::proto::{IngestOptions, OperationStatus};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -30,7 +30,7 @@ fn skipping() -> IngestOptions {
 
 /// Of these documents, sent in this order, those that were answered INDEXED or UNCHANGED.
 fn confirmed(got: &Got, numbers: &[u64]) -> BTreeSet<u64> {
-    let is_confirmed = |status| matches!(status, DocumentStatus::Indexed | DocumentStatus::Unchanged);
+    let is_confirmed = |status| matches!(status, OperationStatus::Indexed | OperationStatus::Unchanged);
     let results = got.results.iter().filter(|result| is_confirmed(result.status()));
     results.map(|result| numbers[result.sequence as usize - 1]).collect()
 }
@@ -86,10 +86,11 @@ async fn a_flush_that_fails() {
         for numbers in [vec![LATER, 1], (LATER..LATER + 200).collect()] {
             let got = ingest(process.index().await, skipping(), docs(numbers.iter().copied())).await;
             all.extend(confirmed(&got, &numbers));
-            for result in got.results.iter().filter_map(|result| result.rejection.as_ref()) {
-                assert_eq!(result.reason, "STORE_UNAVAILABLE");
+            assert!(got.rejected().is_empty(), "{:?}", got.rejected());
+            for error in got.results.iter().filter_map(|result| result.error.as_ref()) {
+                assert_eq!(error.reason, "STORE_UNAVAILABLE");
                 for part in ["store/collections/docs", "check the disk, then restart this process"] {
-                    assert!(result.message.contains(part), "{}", result.message);
+                    assert!(error.message.contains(part), "{}", error.message);
                 }
             }
         }
@@ -105,7 +106,7 @@ async fn a_flush_that_fails() {
 
         let process = expect_found(folder.path(), &all).await;
         let got = ingest(process.index().await, skipping(), docs(1..=LATER + 200)).await;
-        assert_eq!(got.rejected().len(), 0, "{:?}", got.rejected());
+        assert_eq!((got.rejected().len(), got.failed().len()), (0, 0), "{:?} {:?}", got.rejected(), got.failed());
         expect_all(process, folder.path()).await;
     }
 }

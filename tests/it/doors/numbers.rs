@@ -1,13 +1,13 @@
 //! Whole numbers of 64 bits, from every door to both stores and back.
 
 use serde_json::{Value, json};
-use splade_sidecar::proto::search_request::Query;
-use splade_sidecar::proto::{Document, DocumentStatus, PayloadFormat, SearchRequest};
+use splade_sidecar::proto::{Document, OperationStatus, PayloadFormat, ReturnOptions, SearchRequest, StoredDocument};
 use tempfile::TempDir;
 
 use super::{ingest, on_both_stores, payload_of, stored};
 use crate::support::documents::{document, num, options, payload};
 use crate::support::http1::Client;
+use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
 /// A payload of numbers as JSON writes them, and what is stored.
@@ -27,14 +27,40 @@ fn line(fields: &str) -> String {
     format!("{{{fields}, {}\n", NUMBERS.replace('\n', " ").trim_start_matches('{'))
 }
 
-async fn search(sidecar: &Sidecar, collection: &str, format: PayloadFormat) -> splade_sidecar::proto::Hit {
+/// A payload as HTTP answers have it, of which JavaScript keeps every digit.
+fn over_http(value: Value) -> Value {
+    const EXACT: i64 = (1 << 53) - 1;
+    match value {
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) if !(-EXACT..=EXACT).contains(&integer) => Value::String(integer.to_string()),
+            _ => Value::Number(number),
+        },
+        Value::Array(all) => all.into_iter().map(over_http).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, value)| (name, over_http(value))).collect(),
+        other => other,
+    }
+}
+
+/// Asserts that a document of an HTTP answer has this payload, and that it names the fields that have strings for numbers.
+fn check_http(document: &Value, payload: &Value, what: &str) {
+    assert_eq!(document["payload"], over_http(payload.clone()), "{what}");
+    let changed = payload.as_object().unwrap().iter().filter(|(_, value)| over_http(Value::clone(value)) != **value);
+    let mut expected: Vec<_> = changed.map(|(name, _)| name.as_str()).collect();
+    expected.sort_unstable();
+    let inexact = document["inexact_fields"].as_array().unwrap().iter();
+    let mut inexact: Vec<_> = inexact.map(|name| name.as_str().unwrap()).collect();
+    inexact.sort_unstable();
+    assert_eq!(inexact, expected, "{what}");
+}
+
+async fn search(sidecar: &Sidecar, collection: &str, format: PayloadFormat) -> StoredDocument {
     let request = SearchRequest {
         collection: collection.to_owned(),
-        query: Some(Query::Text("a text".to_owned())),
-        payload_format: format.into(),
+        query: Some(text_query("a text")),
+        return_options: Some(ReturnOptions { payload_format: format.into(), ..ReturnOptions::default() }),
         ..SearchRequest::default()
     };
-    sidecar.index().await.search(request).await.unwrap().into_inner().hits.remove(0)
+    sidecar.index().await.search(request).await.unwrap().into_inner().hits.remove(0).document.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,13 +71,13 @@ async fn are_exact_through_every_door() {
 
         let of_grpc = Document { payload_json: NUMBERS.to_owned(), ..document(num(1), "a text") };
         let results = sidecar.ingest(options("grpc"), vec![of_grpc]).await;
-        assert_eq!(results[0].status(), DocumentStatus::Indexed, "{results:?}");
+        assert_eq!(results[0].status(), OperationStatus::Indexed, "{results:?}");
 
         let unary = format!(
             r#"{{"options": {{"collection": "unary", "create_collection": true}}, "documents": [{{"text": "a text", "payload": {NUMBERS}}}]}}"#
         );
         let answer = http.send("POST", "/v1/upsert", "application/json", unary.as_bytes()).await.ok();
-        assert_eq!(answer["results"][0]["status"], "DOCUMENT_STATUS_INDEXED", "{answer}");
+        assert_eq!(answer["results"][0]["status"], "OPERATION_STATUS_INDEXED", "{answer}");
 
         let lines = format!("{{\"text\": \"a text\", \"payload\": {}}}\n", NUMBERS.replace('\n', " "));
         let path = "/v1/ingest?collection=lines&create_collection=true";
@@ -78,9 +104,10 @@ async fn are_exact_through_every_door() {
             assert!(hit.payload.is_none() && hit.inexact_fields.is_empty());
 
             let listed = http.post("/v1/list_documents", &json!({ "collection": collection })).await.ok();
-            assert_eq!(listed["documents"][0]["payload"], with_text, "{collection}");
-            let found = http.post("/v1/search", &json!({ "collection": collection, "text": "a text" })).await.ok();
-            assert_eq!(found["hits"][0]["payload"], with_text, "{collection}");
+            check_http(&listed["documents"][0], &with_text, collection);
+            let request = json!({ "collection": collection, "query": { "text": "a text" } });
+            let found = http.post("/v1/search", &request).await.ok();
+            check_http(&found["hits"][0]["document"], &with_text, collection);
             let run = ["search", "a text", "--collection", collection, "--output", "json"];
             let run = crate::cli::run(folder.path(), &address, &run).await;
             assert_eq!(run.json()["hits"][0]["payload"], with_text, "{collection}: {}", run.stderr);
@@ -108,9 +135,9 @@ async fn both_forms_of_a_payload_are_one_document() {
         let of_json = Document { payload_json: fields.to_string(), ..document(num(1), "a text") };
         let skipping = || splade_sidecar::proto::IngestOptions { skip_unchanged: true, ..options("docs") };
         let results = sidecar.ingest(skipping(), vec![of_struct]).await;
-        assert_eq!(results[0].status(), DocumentStatus::Indexed, "{results:?}");
+        assert_eq!(results[0].status(), OperationStatus::Indexed, "{results:?}");
         let results = sidecar.ingest(skipping(), vec![of_json]).await;
-        assert_eq!(results[0].status(), DocumentStatus::Unchanged, "{results:?}");
+        assert_eq!(results[0].status(), OperationStatus::Unchanged, "{results:?}");
     })
     .await;
 }
@@ -130,12 +157,9 @@ async fn what_does_not_fit_is_rejected_by_its_path() {
         ] {
             let bad = Document { payload_json: payload.to_owned(), ..document(num(1), "a text") };
             let results = sidecar.ingest(options("grpc"), vec![bad, document(num(2), "another text")]).await;
-            let rejection = results[0].rejection.as_ref().unwrap();
-            assert_eq!((rejection.field.as_str(), results[1].status()), (field, DocumentStatus::Indexed), "{payload}");
-            assert!(
-                rejection.message.contains("string") || rejection.message.contains("out of range"),
-                "{rejection:?}"
-            );
+            let error = results[0].error.as_ref().unwrap();
+            assert_eq!((error.field.as_str(), results[1].status()), (field, OperationStatus::Indexed), "{payload}");
+            assert!(error.message.contains("string") || error.message.contains("out of range"), "{error:?}");
 
             let lines = format!("{{\"text\": \"a text\", \"payload\": {payload}}}\n{{\"text\": \"another text\"}}\n");
             let path = "/v1/ingest?collection=lines&create_collection=true";
@@ -143,8 +167,8 @@ async fn what_does_not_fit_is_rejected_by_its_path() {
             let results: Vec<Value> =
                 answer.lines().iter().flat_map(|line| line["results"].as_array().unwrap().clone()).collect();
             let rejected = results.iter().find(|result| result["sequence"] == 1).unwrap();
-            assert_eq!(rejected["rejection"]["field"], field, "{rejected}");
-            assert!(results.iter().any(|result| result["status"] == "DOCUMENT_STATUS_INDEXED"));
+            assert_eq!(rejected["error"]["field"], field, "{rejected}");
+            assert!(results.iter().any(|result| result["status"] == "OPERATION_STATUS_INDEXED"));
 
             let lines = format!("{{\"text\": \"a text\", {}\n{{\"text\": \"another text\"}}\n", &payload[1..]);
             let flags = ["--collection", "cli", "--rejects", "n.jsonl.rejects.jsonl"];

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 use splade_sidecar::proto::{
-    CollectionOptions, DenseVector, DenseVectorOptions, Document, DocumentResult, EncodeRequest, IngestOptions,
-    ListDocumentsRequest,
+    CollectionOptions, DenseVector, DenseVectorOptions, Document, EncodeRequest, IngestOptions, ListDocumentsRequest,
+    OperationResult, ReturnOptions,
 };
 use tempfile::TempDir;
 use tonic::Code;
@@ -15,8 +15,8 @@ use crate::support::http1::Client;
 use crate::support::sidecar::Sidecar;
 
 /// The reason and the field of a rejection.
-fn why(result: &DocumentResult) -> (String, String) {
-    result.rejection.as_ref().map(|why| (why.reason.clone(), why.field.clone())).unwrap_or_default()
+fn why(result: &OperationResult) -> (String, String) {
+    result.error.as_ref().map(|why| (why.reason.clone(), why.field.clone())).unwrap_or_default()
 }
 
 /// A document's text and payload, as JSON, that every door refuses, with the reason and the field.
@@ -50,8 +50,8 @@ async fn what_one_door_refuses_all_do() {
             let line = format!("{{\"text\": \"{text}\", \"payload\": {payload}}}\n");
             let path = "/v1/ingest?collection=lines&create_collection=true";
             let answer = http.send("PUT", path, "application/x-ndjson", line.as_bytes()).await;
-            let rejection = &answer.lines()[0]["results"][0]["rejection"];
-            assert_eq!((&rejection["reason"], &rejection["field"]), (&json!(reason), &json!(field)), "{line}");
+            let error = &crate::http::results(&answer.lines())[0]["error"];
+            assert_eq!((&error["reason"], &error["field"]), (&json!(reason), &json!(field)), "{line}");
 
             let fields = payload.trim_start_matches('{');
             let comma = if fields == "}" { "" } else { ", " };
@@ -84,8 +84,8 @@ async fn a_payload_that_is_no_object_is_refused() {
                 "documents": [{{"text": "another"}}, {{"text": "a text", "payload": {payload}}}]}}"#
             );
             let answer = http.send("POST", "/v1/upsert", "application/json", request.as_bytes()).await.ok();
-            assert_eq!(answer["results"][0]["status"], "DOCUMENT_STATUS_INDEXED");
-            assert_eq!(answer["results"][1]["rejection"]["field"], "payload", "{answer}");
+            assert_eq!(answer["results"][0]["status"], "OPERATION_STATUS_INDEXED");
+            assert_eq!(answer["results"][1]["error"]["field"], "payload", "{answer}");
         }
     })
     .await;
@@ -140,7 +140,7 @@ async fn a_payload_field_in_the_place_of_the_text_is_refused_unless_it_is_the_te
         assert_eq!(why(&results[0]), ("INVALID_ARGUMENT".to_owned(), "payload.text".to_owned()));
         let results = sidecar.ingest(options("grpc"), vec![with(json!({"text": "a text"}))]).await;
         assert_eq!(why(&results[0]), Default::default());
-        let elsewhere = IngestOptions { text_key: Some("body".to_owned()), ..options("grpc") };
+        let elsewhere = IngestOptions { text_field: Some("body".to_owned()), ..options("grpc") };
         let results = sidecar.ingest(elsewhere, vec![with(json!({"text": "another"}))]).await;
         assert_eq!(why(&results[0]), Default::default());
 
@@ -148,7 +148,7 @@ async fn a_payload_field_in_the_place_of_the_text_is_refused_unless_it_is_the_te
         let flags = ["--collection", "cli", "--text-field", "body"];
         let (code, rejects) = ingest(sidecar, folder.path(), "n.jsonl", line, &flags).await;
         assert_eq!((code, &rejects[0]["field"]), (1, &json!("payload.text")));
-        let keep = [&flags[..], &["--text-key", "body"]].concat();
+        let keep = [&flags[..], &["--stored-text-field", "body"]].concat();
         assert_eq!(ingest(sidecar, folder.path(), "n.jsonl", line, &keep).await.0, 0);
     })
     .await;
@@ -176,13 +176,13 @@ async fn dense_vectors_of_any_length_have_their_direction() {
         }
         let results = sidecar.ingest(options, documents).await;
         let (bad, good) = (&results[lengths.len() + 1..], &results[..=lengths.len()]);
-        assert!(good.iter().all(|result| result.rejection.is_none()), "{good:?}");
+        assert!(good.iter().all(|result| result.error.is_none()), "{good:?}");
         for result in bad {
             assert_eq!(why(result), ("INVALID_VECTOR".to_owned(), "dense_vectors.d".to_owned()));
         }
         let request = ListDocumentsRequest {
             collection: "docs".to_owned(),
-            with_vectors: true,
+            return_options: Some(ReturnOptions { with_dense_vectors: true, ..ReturnOptions::default() }),
             ..ListDocumentsRequest::default()
         };
         for document in sidecar.index().await.list_documents(request).await.unwrap().into_inner().documents {

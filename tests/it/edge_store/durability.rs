@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use splade_sidecar::store::VectorStore;
+use splade_sidecar::store::{VectorStore, WithVectors};
 use splade_sidecar::types::PointId;
 use tokio::task::JoinSet;
 
@@ -85,7 +85,8 @@ async fn confirmed_points_survive_a_kill() {
             let found = store.search("docs", query(batch as u32)).await.expect("a search");
             assert_eq!(found.len() as u64, BATCH, "batch {batch} of {confirmed:?}");
             let ids: Vec<_> = (0..BATCH).map(|n| PointId::Num(batch * BATCH + n)).collect();
-            let stored = store.retrieve("docs", VECTOR, &ids).await.expect("points are retrieved");
+            let stored =
+                store.retrieve("docs", &ids, &WithVectors::sparse(VECTOR)).await.expect("points are retrieved");
             for (number, point) in (batch * BATCH..).zip(stored) {
                 let expected = super::point(number, batch as u32);
                 assert_eq!((point.payload, point.sparse), (expected.payload, Some(expected.sparse)));

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use splade_sidecar::store::{EdgeOptions, EdgeStore, VectorStore};
+use splade_sidecar::store::{EdgeOptions, EdgeStore, VectorStore, WithVectors};
 use splade_sidecar::types::{DocumentId, Point, PointId, SparseVector};
 
 use super::durability::{FOLDER, start};
@@ -91,7 +91,7 @@ fn run(folder: &Path, first: u64, confirmations: u64, delay: Duration) -> u64 {
 /// By id, the operation that upserted it.
 async fn stored(store: &EdgeStore) -> BTreeMap<u64, u64> {
     let ids: Vec<_> = (0..IDS).map(PointId::Num).collect();
-    let points = store.retrieve("docs", VECTOR, &ids).await.expect("points are retrieved");
+    let points = store.retrieve("docs", &ids, &WithVectors::sparse(VECTOR)).await.expect("points are retrieved");
     let tagged = points.into_iter().map(|point| {
         let DocumentId::Num(id) = point.id else { panic!("{:?} is no number", point.id) };
         let tag = point.sparse.expect("a vector").indices().last().copied().expect("its tag");

@@ -1,7 +1,7 @@
 //! Calls that go well: the same answers as gRPC gives, as JSON.
 
 use serde_json::{Value, json};
-use splade_sidecar::proto::{EncodeOptions, Role};
+use splade_sidecar::proto::{EncodeRequest, Role};
 
 use super::{client, docs, post, put_lines, results, start};
 use crate::support::documents::texts;
@@ -9,8 +9,8 @@ use crate::support::sidecar::{MODEL, Sidecar};
 
 async fn upsert(sidecar: &Sidecar) -> Value {
     let documents = json!([
-        { "id": { "num": 18_446_744_073_709_551_615_u64 }, "text": "the moon is far", "payload": { "year": 1969, "tags": ["a", null] } },
-        { "id": { "key": "cat" }, "text": "a cat sat on the mat" },
+        { "id": 18_446_744_073_709_551_615_u64, "text": "the moon is far", "payload": { "year": 1969, "tags": ["a", null] } },
+        { "id": "cat", "text": "a cat sat on the mat" },
         { "id": { "uuid": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6" }, "text": " " },
     ]);
     let options = json!({ "collection": "docs", "create_collection": true });
@@ -21,11 +21,11 @@ async fn upsert(sidecar: &Sidecar) -> Value {
 async fn vectors_are_those_of_grpc() {
     let sidecar = start(&[]).await;
     let texts = texts(5);
-    let request = json!({ "texts": texts, "options": { "role": "ROLE_QUERY", "with_tokens": true } });
+    let request = json!({ "texts": texts, "role": "ROLE_QUERY", "with_tokens": true });
     let json = post(&sidecar, "/v1/encode", request).await.ok();
     assert_eq!(json["model"], MODEL);
-    let options = EncodeOptions { role: Role::Query.into(), with_tokens: true, ..Default::default() };
-    let expected = sidecar.encode(options, &texts).await;
+    let request = EncodeRequest { role: Role::Query.into(), with_tokens: true, ..Default::default() };
+    let expected = sidecar.encode(request, &texts).await;
     let got = json["results"].as_array().unwrap();
     assert_eq!(got.len(), expected.len());
     for (got, expected) in got.iter().zip(expected) {
@@ -35,7 +35,8 @@ async fn vectors_are_those_of_grpc() {
         let values = got["vector"]["values"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as f32);
         assert_eq!(values.collect::<Vec<_>>(), vector.values);
         assert_eq!(got["tokens"], json!(expected.tokens));
-        assert_eq!((&got["token_count"], &got["truncated"]), (&json!(expected.token_count), &json!(false)));
+        let (stats, expected) = (&got["stats"], expected.stats.unwrap());
+        assert_eq!((&stats["token_count"], &stats["truncated"]), (&json!(expected.token_count), &json!(false)));
     }
     sidecar.end().await;
 }
@@ -46,26 +47,37 @@ async fn documents_are_stored_and_found() {
     let upserted = upsert(&sidecar).await;
     let results = upserted["results"].as_array().unwrap();
     let statuses: Vec<_> = results.iter().map(|result| result["status"].as_str().unwrap()).collect();
-    assert_eq!(statuses, ["DOCUMENT_STATUS_INDEXED", "DOCUMENT_STATUS_INDEXED", "DOCUMENT_STATUS_REJECTED"]);
-    assert_eq!(results[0]["id"], json!({ "num": 18_446_744_073_709_551_615_u64 }));
-    assert_eq!(results[2]["rejection"]["reason"], "EMPTY_TEXT");
+    assert_eq!(statuses, ["OPERATION_STATUS_INDEXED", "OPERATION_STATUS_INDEXED", "OPERATION_STATUS_REJECTED"]);
+    // Not as a number, of which JavaScript would make another one.
+    assert_eq!(results[0]["id"], json!({ "num": "18446744073709551615" }));
+    assert_eq!((&results[1]["id"], &results[2]["id"]), (&json!("cat"), &json!("f81d4fae-7dec-11d0-a765-00a0c91e6bf6")));
+    assert_eq!(results[2]["error"]["reason"], "EMPTY_TEXT");
 
     // Both spellings of a field, on one connection.
     let mut client = client(&sidecar).await;
     for request in [
-        json!({ "collection": "docs", "text": "moon", "score_threshold": 0.0, "with_vector": true }),
-        json!({ "collection": "docs", "text": "moon", "scoreThreshold": 0.0, "withVector": true }),
+        json!({ "collection": "docs", "query": { "text": "moon" }, "score_threshold": 0.0,
+                "return_options": { "with_sparse_vectors": true } }),
+        json!({ "collection": "docs", "query": { "text": "moon" }, "scoreThreshold": 0.0,
+                "returnOptions": { "withSparseVectors": true } }),
     ] {
         let found = client.post("/v1/search", &request).await.ok();
         let hits = found["hits"].as_array().unwrap();
-        let moon = hits.iter().find(|hit| hit["id"].get("num").is_some()).unwrap();
-        assert_eq!(moon["payload"], json!({ "text": "the moon is far", "year": 1969, "tags": ["a", null] }));
-        assert!(moon["score"].as_f64().is_some() && !moon["vector"]["indices"].as_array().unwrap().is_empty());
+        let moon = hits.iter().find(|hit| hit["document"]["id"].get("num").is_some()).unwrap();
+        let document = &moon["document"];
+        assert_eq!(document["payload"], json!({ "text": "the moon is far", "year": 1969, "tags": ["a", null] }));
+        let indices = document["sparse_vectors"]["splade"]["indices"].as_array().unwrap();
+        assert!(moon["score"].as_f64().is_some() && !indices.is_empty());
     }
-    let nothing = json!({ "collection": "docs", "text": "moon", "limit": 1, "filter": { "must": [{ "field": { "key": "year", "number": { "gt": 1969 } } }] } });
+    let nothing = json!({ "collection": "docs", "query": { "text": "moon" }, "limit": 1,
+                          "filter": { "must": [{ "path": "year", "range": { "gt": 1969 } }] } });
     // What is empty is there.
-    assert_eq!(client.post("/v1/search", &nothing).await.ok(), json!({ "hits": [] }));
+    assert_eq!(client.post("/v1/search", &nothing).await.ok()["hits"], json!([]));
+    let ids = json!({ "collection": "docs", "ids": ["cat", 7] });
+    let got = client.post("/v1/get_documents", &ids).await.ok();
+    assert_eq!((&got["documents"][0]["id"], &got["missing"]), (&json!("cat"), &json!([7])));
     let collection = client.post("/v1/get_collection", &json!({ "collection": "docs" })).await.ok();
+    let collection = &collection["collection"];
     assert_eq!((&collection["name"], &collection["point_count"]), (&json!("docs"), &json!(2)));
     sidecar.end().await;
 }
@@ -82,8 +94,8 @@ async fn every_example_of_the_document_works() {
         let content = &document["paths"][path]["post"]["requestBody"]["content"][kind];
         content.get("example").unwrap_or_else(|| panic!("{path} has none")).clone()
     };
-    let order = "upsert encode search explain get_collection list_documents set_alias list_aliases delete_alias delete \
-                 get_model list_models";
+    let order = "create_collection upsert encode search explain get_documents get_collection list_collections \
+                 list_documents set_alias list_aliases delete_alias delete get_model list_models";
     for name in order.split_whitespace() {
         let path = format!("/v1/{name}");
         client.post(&path, &example(&path, "application/json")).await.ok();
@@ -94,7 +106,7 @@ async fn every_example_of_the_document_works() {
         let results: Vec<_> =
             answer.lines().iter().flat_map(|line| line["results"].as_array().unwrap().clone()).collect();
         assert_eq!((answer.status, results.len()), (200, 2), "{results:?}");
-        assert!(results.iter().all(|result| result.get("rejection").is_none()), "{results:?}");
+        assert!(results.iter().all(|result| result.get("error").is_none_or(Value::is_null)), "{results:?}");
     }
     assert_eq!(document["paths"].as_object().unwrap().len(), order.split_whitespace().count() + 2);
     sidecar.end().await;
@@ -108,13 +120,13 @@ async fn a_stream_of_texts_is_encoded() {
     let mut results: Vec<_> =
         answer.lines().iter().flat_map(|line| line["results"].as_array().unwrap().clone()).collect();
     results.sort_by_key(|result| result["sequence"].as_u64());
-    let expected = sidecar.encode(EncodeOptions::default(), &["the moon is far".to_owned()]).await;
+    let expected = sidecar.encode(EncodeRequest::default(), &["the moon is far".to_owned()]).await;
     assert_eq!(results[0]["encoded"]["vector"]["indices"], json!(expected[0].vector.as_ref().unwrap().indices));
-    let why = &results[1]["rejection"];
+    let why = &results[1]["error"];
     assert_eq!(why["reason"], "INVALID_ARGUMENT");
     assert!(why["message"].as_str().unwrap().contains("invalid type: integer `42`, expected a string"), "{why}");
-    assert!(results[2].get("encoded").is_some());
-    assert_eq!(results[3]["rejection"]["reason"], "EMPTY_TEXT");
+    assert!(results[2].get("encoded").is_some_and(Value::is_object));
+    assert_eq!(results[3]["error"]["reason"], "EMPTY_TEXT");
     sidecar.end().await;
 }
 
@@ -132,7 +144,7 @@ async fn http_2_is_spoken_too() {
     match curl {
         Ok(output) => {
             let json: Value = serde_json::from_slice(&output.stdout).unwrap();
-            assert_eq!(json["point_count"], 3);
+            assert_eq!(json["collection"]["point_count"], 3);
         }
         Err(error) => eprintln!("skipped: there is no curl here ({error})"),
     }

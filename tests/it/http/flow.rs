@@ -135,7 +135,7 @@ async fn what_was_sent_before_a_client_went_is_stored_or_not_and_nothing_is_held
         told += lines(&piece).iter().map(|line| line["results"].as_array().unwrap().len()).sum::<usize>();
     }
     // In the middle of a line that is a document as it stands, and in the middle of a chunk.
-    client.sender.raw(b"1000\r\n{\"id\": {\"num\": 41}, \"text\": \"a cat\"}").await.unwrap();
+    client.sender.raw(b"1000\r\n{\"id\": 41, \"text\": \"a cat\"}").await.unwrap();
     drop(client);
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0 && samples.get(STREAMS) == 0.0).await;
     assert_eq!(process.point_count("docs").await, 40);

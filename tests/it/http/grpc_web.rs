@@ -8,7 +8,7 @@ use crate::support::http1::{Answer, Client};
 use crate::support::sidecar::{MODEL, Sidecar};
 
 const KIND: &str = "application/grpc-web+proto";
-const LIST: &str = "/splade.v1.EncoderService/ListModels";
+const LIST: &str = "/splade_sidecar.v1.EncoderService/ListModels";
 const ORIGIN: &str = "https://app.example";
 
 fn framed(message: &impl Message) -> Vec<u8> {
@@ -44,7 +44,7 @@ async fn call(sidecar: &Sidecar, path: &str, headers: &[(&str, &str)], body: &[u
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_are_answered_beside_those_of_grpc() {
     let sidecar = Sidecar::start(&["--grpc-web", "--grpc-web-origins", ORIGIN]).await;
-    let answer = call(&sidecar, LIST, &[("origin", ORIGIN)], &framed(&ListModelsRequest {})).await;
+    let answer = call(&sidecar, LIST, &[("origin", ORIGIN)], &framed(&ListModelsRequest::default())).await;
     assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, KIND));
     assert_eq!(answer.headers["access-control-allow-origin"], ORIGIN);
     assert!(answer.headers["access-control-expose-headers"].contains("grpc-status-details-bin"));
@@ -53,7 +53,8 @@ async fn calls_are_answered_beside_those_of_grpc() {
     assert!(trailers.contains("grpc-status:0"), "{trailers}");
     // gRPC itself is as it was.
     sidecar.ingest(options("docs"), numbered(&texts(5))).await;
-    let answer = call(&sidecar, "/splade.v1.IndexService/Search", &[], &framed(&SearchRequest::default())).await;
+    let answer =
+        call(&sidecar, "/splade_sidecar.v1.IndexService/Search", &[], &framed(&SearchRequest::default())).await;
     // A refusal is in the headers, for there is nothing else.
     assert_eq!((answer.status, answer.headers["grpc-status"].as_str()), (200, "3"));
     assert!(answer.headers.contains_key("grpc-status-details-bin"));
@@ -92,10 +93,10 @@ async fn pages_of_the_origins_that_were_named_may_call() {
     assert_eq!(answer.headers["access-control-allow-methods"], "POST");
     let other = preflight(&sidecar, "https://evil.example").await;
     assert!(!other.headers.contains_key("access-control-allow-origin"), "{other:?}");
-    let refused = call(&sidecar, LIST, &[("origin", ORIGIN)], &framed(&ListModelsRequest {})).await;
+    let refused = call(&sidecar, LIST, &[("origin", ORIGIN)], &framed(&ListModelsRequest::default())).await;
     assert_eq!(refused.headers["grpc-status"], "16");
     let token = ("authorization", "Bearer token-0123456789abcdef");
-    let answer = call(&sidecar, LIST, &[("origin", ORIGIN), token], &framed(&ListModelsRequest {})).await;
+    let answer = call(&sidecar, LIST, &[("origin", ORIGIN), token], &framed(&ListModelsRequest::default())).await;
     assert_eq!(unframed(&answer).0.len(), 1);
     sidecar.end().await;
 }

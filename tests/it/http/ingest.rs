@@ -3,9 +3,10 @@
 use serde_json::json;
 use splade_sidecar::proto::SearchRequest;
 use splade_sidecar::proto::document_id::Kind;
-use splade_sidecar::proto::search_request::Query;
 
 use super::{client, count, docs, error, post, put_lines, results, start};
+use crate::support::documents::stats;
+use crate::support::queries::text_query;
 
 const INTO: &str = "/v1/ingest?collection=docs&create_collection=true";
 
@@ -17,8 +18,9 @@ async fn every_line_has_its_result() {
     let results = results(&answer.lines());
     assert_eq!(count(&results, "INDEXED"), 1_000);
     for (number, result) in (1..).zip(&results) {
-        assert_eq!((&result["sequence"], &result["id"]["num"]), (&json!(number), &json!(number)));
-        assert!(result["token_count"].as_u64().unwrap() > 2 && result["truncated"] == json!(false), "{result}");
+        assert_eq!((&result["sequence"], &result["id"]), (&json!(number), &json!(number)));
+        let stats = &result["stats"];
+        assert!(stats["token_count"].as_u64().unwrap() > 2 && stats["truncated"] == json!(false), "{result}");
     }
     assert_eq!(sidecar.point_count("docs").await, 1_000);
     // Once more: they are as they were.
@@ -33,15 +35,16 @@ async fn results_come_as_they_happen() {
     let sidecar = start(&["--upsert-age", "5ms"]).await;
     let mut client = client(&sidecar).await;
     client.sender.head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
+    // Before there is a line.
+    assert_eq!(client.answers.head().await.status, 200);
+    let opened: serde_json::Value = serde_json::from_slice(&client.answers.piece().await.unwrap()).unwrap();
+    assert_eq!((&opened["opened"]["collection"]["name"], &opened["durable_through"]), (&json!("docs"), &json!(0)));
     for number in 1..=3 {
         let line = docs([number]);
         // A line in two pieces.
         let (begin, end) = line.as_bytes().split_at(10);
         client.sender.chunk(begin).await.unwrap();
         client.sender.chunk(end).await.unwrap();
-        if number == 1 {
-            assert_eq!(client.answers.head().await.status, 200);
-        }
         let line = client.answers.piece().await.unwrap();
         let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
         assert_eq!((&line["durable_through"], &line["results"][0]["sequence"]), (&json!(number), &json!(number)));
@@ -59,7 +62,7 @@ async fn a_bad_line_is_a_result() {
     let long = format!("{{\"text\": \"{}\"}}", "word ".repeat(5_000));
     let zeros = format!("{{\"text\": \"a\", \"dense_vectors\": {{\"v\": {{\"values\": [{}0]}}}}}}", "0,".repeat(6_000));
     let lines = [
-        r#"{"id": {"num": 1}, "text": "a cat"}"#,
+        r#"{"id": 1, "text": "a cat"}"#,
         r#"{"id": {"num": 2}, "txt": "a cat"}"#,
         "",
         r#"{"id": {"num": 3}, "text": "a cat""#,
@@ -74,7 +77,7 @@ async fn a_bad_line_is_a_result() {
     let answer = put_lines(&sidecar, INTO, &lines.join("\n")).await;
     assert_eq!(answer.status, 200);
     let results = results(&answer.lines());
-    let why = |number: usize| &results[number - 1]["rejection"];
+    let why = |number: usize| &results[number - 1]["error"];
     assert_eq!((results.len(), count(&results, "INDEXED"), count(&results, "REJECTED")), (8, 2, 6));
     for (number, field, problem) in [
         (2, "txt", "unrecognized field name 'txt' at line 1 column 24"),
@@ -88,26 +91,25 @@ async fn a_bad_line_is_a_result() {
         assert_eq!(why["field"], field, "{why}");
         assert!(why["message"].as_str().unwrap().contains(problem), "{number}: {why}");
     }
-    assert_eq!((&why(7)["reason"], &results[6]["id"]["num"]), (&json!("EMPTY_TEXT"), &json!(7)));
-    assert_eq!((&results[7]["id"]["num"], &results[7]["status"]), (&json!(8), &json!("DOCUMENT_STATUS_INDEXED")));
+    assert_eq!((&why(7)["reason"], &results[6]["id"]), (&json!("EMPTY_TEXT"), &json!(7)));
+    assert_eq!((&results[7]["id"], &results[7]["status"]), (&json!(8), &json!("OPERATION_STATUS_INDEXED")));
     assert_eq!(sidecar.point_count("docs").await, 2);
     sidecar.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_what_was_rejected_is_told_if_asked_for() {
+async fn only_problems_are_told_if_asked_for() {
     let sidecar = start(&[]).await;
-    let path = format!("{INTO}&only_rejected=true");
+    let path = format!("{INTO}&result_filter=RESULT_FILTER_PROBLEMS");
     let answer = put_lines(&sidecar, &path, &format!("{}{{}}\n{}", docs(1..=600), docs(601..=1_200))).await;
     let lines = answer.lines();
     let told: Vec<_> = lines.iter().flat_map(|line| line["results"].as_array().unwrap()).collect();
-    assert_eq!(
-        (told.len(), &told[0]["sequence"], &told[0]["rejection"]["reason"]),
-        (1, &json!(601), &json!("EMPTY_TEXT"))
-    );
+    assert_eq!((told.len(), &told[0]["sequence"], &told[0]["error"]["reason"]), (1, &json!(601), &json!("EMPTY_TEXT")));
     assert_eq!(lines.last().unwrap()["durable_through"], 1_201);
     let answer = put_lines(&sidecar, &path, &docs(1..=300)).await;
-    assert_eq!(answer.lines(), [json!({ "results": [], "durable_through": 300 })]);
+    let lines = answer.lines();
+    assert!(lines.iter().all(|line| line["results"] == json!([])), "{lines:?}");
+    assert_eq!(lines.last().unwrap()["durable_through"], 300);
     sidecar.end().await;
 }
 
@@ -119,8 +121,18 @@ async fn options_are_checked_before_there_is_an_answer() {
         ("?colection=docs", "colection", "no such parameter"),
         ("?collection=docs&create_collection=yes", "create_collection", "send true or false"),
         ("?collection=docs&batch_points=20000", "options.batch_points", "send 1 to 10000"),
-        ("?collection=docs&window_overlap=3", "options.window_overlap", "only windows overlap"),
-        ("?collection=docs&pruning=%7B%22min_weight%22:-1%7D", "options.pruning.min_weight", "0 or a positive number"),
+        ("?collection=docs&only_rejected=true", "only_rejected", "no such parameter"),
+        ("?collection=docs&result_filter=PROBLEMS", "result_filter", "RESULT_FILTER_PROBLEMS"),
+        (
+            "?collection=docs&encoding=%7B%22window_overlap%22:3%7D",
+            "options.encoding.window_overlap",
+            "only windows overlap",
+        ),
+        (
+            "?collection=docs&encoding=%7B%22pruning%22:%7B%22min_weight%22:-1%7D%7D",
+            "options.encoding.pruning.min_weight",
+            "a positive number",
+        ),
     ] {
         let answer = put_lines(&sidecar, &format!("/v1/ingest{query}"), &docs(1..=3)).await;
         let (status, code, _, fields, message) = error(&answer);
@@ -128,8 +140,9 @@ async fn options_are_checked_before_there_is_an_answer() {
         assert_eq!(fields, [field], "{query}");
         assert!(message.contains(problem), "{query}: {message}");
     }
+    // Nothing but the opening.
     let empty = put_lines(&sidecar, INTO, "").await;
-    assert_eq!((empty.status, empty.body.len()), (200, 0));
+    assert_eq!((empty.status, empty.lines().len(), results(&empty.lines()).len()), (200, 1, 0));
     sidecar.end().await;
 }
 
@@ -157,27 +170,30 @@ async fn results_are_those_of_grpc() {
     let texts = crate::support::documents::texts(40);
     let lines: String = (1..)
         .zip(&texts)
-        .map(|(number, text): (u64, _)| format!("{}\n", json!({ "id": { "num": number }, "text": text })))
+        .map(|(number, text): (u64, _)| format!("{}\n", json!({ "id": number, "text": text })))
         .collect();
     let by_http = results(&put_lines(&sidecar, INTO, &lines).await.lines());
     let documents = crate::support::documents::numbered(&texts);
     let by_grpc = sidecar.ingest(crate::support::documents::options("others"), documents).await;
     for (http, grpc) in by_http.iter().zip(by_grpc) {
         assert_eq!(http["sequence"], grpc.sequence);
+        let (http, grpc) = (&http["stats"], stats(&grpc));
         assert_eq!((&http["token_count"], &http["term_count"]), (&json!(grpc.token_count), &json!(grpc.term_count)));
         assert_eq!((&http["window_count"], &http["pruned_term_count"]), (&json!(grpc.window_count), &json!(0)));
     }
-    let found = post(&sidecar, "/v1/search", json!({ "collection": "docs", "text": texts[7], "limit": 40 })).await.ok();
-    let query = Some(Query::Text(texts[7].clone()));
+    let request = json!({ "collection": "docs", "query": { "text": texts[7] }, "limit": 40 });
+    let found = post(&sidecar, "/v1/search", request).await.ok();
+    let query = Some(text_query(&texts[7]));
     let request = SearchRequest { collection: "docs".to_owned(), query, limit: 40, ..Default::default() };
     let expected = sidecar.index().await.search(request).await.unwrap().into_inner().hits;
     let hit = |number: u64, score: f32| (number, score.to_bits());
-    let expected = expected.into_iter().map(|found| match found.id.unwrap().kind.unwrap() {
+    let expected = expected.into_iter().map(|found| match found.document.unwrap().id.unwrap().kind.unwrap() {
         Kind::Num(number) => hit(number, found.score),
         other => panic!("{other:?}"),
     });
     let found = found["hits"].as_array().unwrap().iter();
-    let found = found.map(|found| hit(found["id"]["num"].as_u64().unwrap(), found["score"].as_f64().unwrap() as f32));
+    let found =
+        found.map(|found| hit(found["document"]["id"].as_u64().unwrap(), found["score"].as_f64().unwrap() as f32));
     assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     sidecar.end().await;
 }

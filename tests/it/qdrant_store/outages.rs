@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use splade_sidecar::store::{QdrantStore, StoreError, VectorStore};
+use splade_sidecar::store::{QdrantStore, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::{DocumentId, PointId};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -83,7 +83,7 @@ async fn every_call(store: &QdrantStore) -> [Result<(), StoreError>; 6] {
         store.collection("docs").await.map(drop),
         store.upsert("docs", "terms", &[point(1)]).await,
         store.search("docs", query()).await.map(drop),
-        store.retrieve("docs", "terms", &[PointId::Num(1)]).await.map(drop),
+        store.retrieve("docs", &[PointId::Num(1)], &WithVectors::sparse("terms")).await.map(drop),
         store.delete("docs", &[PointId::Num(1)]).await,
     ]
 }

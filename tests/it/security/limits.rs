@@ -5,7 +5,7 @@ use std::time::Duration;
 use prost_types::Struct;
 use serde_json::json;
 use splade_sidecar::proto::{
-    CollectionOptions, DenseVector, DenseVectorOptions, Document, DocumentStatus, EncodeStreamRequest, IngestOptions,
+    CollectionOptions, DenseVector, DenseVectorOptions, Document, EncodeStreamRequest, IngestOptions, OperationStatus,
 };
 use tokio::time::timeout;
 use tonic::Code;
@@ -60,11 +60,11 @@ async fn of_a_document() {
     ];
     for (good, bad, reason, field, flag) in cases {
         let results = sidecar.ingest(dense_options(), vec![bad, good]).await;
-        let rejection = results[0].rejection.as_ref().unwrap_or_else(|| panic!("{field} was not refused"));
-        assert_eq!((rejection.reason.as_str(), rejection.field.as_str()), (reason, field), "{}", rejection.message);
-        let (_, remedy) = rejection.message.split_once("; ").unwrap_or_default();
-        assert!(remedy.contains(flag), "{}", rejection.message);
-        assert_eq!(results[1].status(), DocumentStatus::Indexed, "{field}: {:?}", results[1]);
+        let error = results[0].error.as_ref().unwrap_or_else(|| panic!("{field} was not refused"));
+        assert_eq!((error.reason.as_str(), error.field.as_str()), (reason, field), "{}", error.message);
+        let (_, remedy) = error.message.split_once("; ").unwrap_or_default();
+        assert!(remedy.contains(flag), "{}", error.message);
+        assert_eq!(results[1].status(), OperationStatus::Indexed, "{field}: {:?}", results[1]);
     }
     sidecar.end().await;
 }
@@ -101,7 +101,8 @@ async fn of_silence() {
     let mut silent = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
     let ended = timeout(PATIENCE, silent.read()).await.unwrap().unwrap_err();
     let failure = Failure::from(ended);
-    assert_eq!((failure.code, failure.reason.as_str()), (Code::DeadlineExceeded, "STREAM_IDLE"));
+    assert_eq!((failure.code, failure.reason.as_str()), (Code::Unavailable, "STREAM_IDLE"));
+    assert!(failure.retry_after.is_some(), "{failure:?}");
     assert!(failure.message.contains("; open another stream") && failure.message.contains("--stream-idle-timeout"));
 
     // One that waits for the store, however long that takes, and only then is silent.
@@ -114,6 +115,6 @@ async fn of_silence() {
     waiting.read_results(1).await;
     assert_eq!(waiting.got.durable_through, 1);
     let ended = timeout(PATIENCE, waiting.read()).await.unwrap().unwrap_err();
-    assert_eq!(ended.code(), Code::DeadlineExceeded);
+    assert_eq!(Failure::from(ended).reason, "STREAM_IDLE");
     sidecar.end().await;
 }

@@ -6,7 +6,6 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
-use splade_sidecar::proto::search_request::Query;
 use splade_sidecar::proto::{SearchRequest, UpsertRequest};
 use tempfile::TempDir;
 use tokio::task::{block_in_place, spawn_blocking};
@@ -16,6 +15,7 @@ use super::Mounted;
 use crate::support::endpoint::Endpoint;
 use crate::support::process::serve;
 use crate::support::qdrant_server::{Call, Options, QdrantServer};
+use crate::support::queries::text_query;
 use crate::support::upload::{COLLECTION, doc, options};
 
 const TOKEN: &str = "token-5f0c2b7e91";
@@ -91,11 +91,7 @@ fn upsert() -> UpsertRequest {
 }
 
 fn search() -> SearchRequest {
-    SearchRequest {
-        collection: COLLECTION.to_owned(),
-        query: Some(Query::Text("moon".to_owned())),
-        ..Default::default()
-    }
+    SearchRequest { collection: COLLECTION.to_owned(), query: Some(text_query("moon")), ..Default::default() }
 }
 
 /// Makes calls that succeed and calls that fail; gives all that came back.

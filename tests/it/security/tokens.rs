@@ -36,7 +36,7 @@ fn with<T>(message: T, header: Option<(&'static str, String)>) -> Request<T> {
 }
 
 async fn list(channel: &Channel, header: Option<(&'static str, String)>) -> Result<(), Status> {
-    EncoderServiceClient::new(channel.clone()).list_models(with(ListModelsRequest {}, header)).await.map(drop)
+    EncoderServiceClient::new(channel.clone()).list_models(with(ListModelsRequest::default(), header)).await.map(drop)
 }
 
 async fn info(channel: &Channel, header: Option<(&'static str, String)>) -> Result<(), Status> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use splade_sidecar::store::{ScrollFrom, StoreError, VectorStore};
+use splade_sidecar::store::{ScrollFrom, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::PointId;
 use tokio::task::JoinSet;
 
@@ -31,7 +31,10 @@ pub async fn an_alias_can_be_named_wherever_a_collection_can(store: Arc<dyn Vect
     assert_eq!(numbers(&search(&store, &alias, query(&[(1, 1.0)])).await), [3, 2, 1]);
     assert_eq!(numbers(&retrieve(&store, &alias, &[1, 2]).await), [1, 2]);
     assert_eq!(store.digests(&alias, &[PointId::Num(1)]).await, Ok([].into()));
-    let page = store.scroll(&alias, ScrollFrom { from: None, limit: 2, dense: Vec::new() }).await.expect("a page");
+    let page = store
+        .scroll(&alias, ScrollFrom { from: None, limit: 2, vectors: WithVectors::default() })
+        .await
+        .expect("a page");
     assert_eq!((numbers(&page.points), page.next), (vec![1, 2], Some(PointId::Num(3))));
     store.delete(&alias, &[PointId::Num(1)]).await.expect("a deletion");
     assert_eq!(count(&store, &name).await, 2);

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use splade_sidecar::store::{Page, ScrollFrom, StoreError, VectorStore};
+use splade_sidecar::store::{Page, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::{
     CollectionSpec, DenseSpec, Distance, Document, DocumentId, Fingerprint, LongText, Point, PointId, Pruning, Recipe,
     StoredPoint,
 };
 use uuid::Uuid;
 
-use super::{VECTOR, create, filled, fresh_name, payload, point, sparse, spec};
+use super::{VECTOR, create, filled, fresh_name, payload, point, query, sparse, spec};
 
 async fn page(store: &Arc<dyn VectorStore>, name: &str, from: Option<PointId>, limit: usize) -> Page {
-    store.scroll(name, ScrollFrom { from, limit, dense: Vec::new() }).await.expect("a page")
+    store.scroll(name, ScrollFrom { from, limit, vectors: WithVectors::default() }).await.expect("a page")
 }
 
 /// All points of a collection, by pages of so many.
@@ -35,7 +35,13 @@ async fn all(store: &Arc<dyn VectorStore>, name: &str, limit: usize) -> Vec<Stor
 pub async fn pages_are_all_points_in_the_order_of_their_ids(store: Arc<dyn VectorStore>) {
     let document = |id: DocumentId| {
         let text = format!("text of {id:?}");
-        Document { id, text, payload: payload(json!({ "year": 1967, "tags": ["a"] })), dense: Default::default() }
+        Document {
+            id,
+            text,
+            payload: payload(json!({ "year": 1967, "tags": ["a"] })),
+            dense: Default::default(),
+            version: None,
+        }
     };
     let numbers = [0, 1, 7, 1_000, u64::MAX].map(DocumentId::Num);
     let uuids = [1, 7, u128::MAX].map(|bits| DocumentId::Uuid(Uuid::from_u128(bits)));
@@ -56,7 +62,7 @@ pub async fn pages_are_all_points_in_the_order_of_their_ids(store: Arc<dyn Vecto
         assert!(points.iter().map(|point| &point.id).eq(&expected), "{limit}: {points:?}");
         for point in &points {
             let Document { text, mut payload, .. } = document(point.id.clone());
-            assert_eq!((point.text(), point.text_key.as_str()), (Some(text.as_str()), "body"));
+            assert_eq!((point.text(), point.text_field.as_str()), (Some(text.as_str()), "body"));
             payload.insert("body".into(), text.into());
             assert_eq!((&point.payload, point.sparse.is_none(), point.dense.is_empty()), (&payload, true, true));
         }
@@ -82,7 +88,8 @@ pub async fn a_page_brings_the_dense_vectors_that_were_asked_for(store: Arc<dyn 
     store.upsert(&name, VECTOR, &[both.clone(), one.clone(), none]).await.expect("an upsert");
     let asked = async |names: &[&str]| {
         let dense = names.iter().map(|&name| name.to_owned()).collect();
-        let page = store.scroll(&name, ScrollFrom { from: None, limit: 10, dense }).await.expect("a page");
+        let vectors = WithVectors { sparse: None, dense };
+        let page = store.scroll(&name, ScrollFrom { from: None, limit: 10, vectors }).await.expect("a page");
         page.points.into_iter().map(|point| point.dense).collect::<Vec<_>>()
     };
     assert_eq!(asked(&["image", "voice"]).await, [both.dense, one.dense, [].into()]);
@@ -90,8 +97,34 @@ pub async fn a_page_brings_the_dense_vectors_that_were_asked_for(store: Arc<dyn 
     assert_eq!(asked(&[]).await, [[].into(), [].into(), [].into()]);
 }
 
+/// Searches, reads by id and pages bring the same of a point: the sparse vector, dense ones, or none.
+pub async fn every_read_brings_the_vectors_that_were_asked_for(store: Arc<dyn VectorStore>) {
+    let dense = |size| DenseSpec { size, distance: Distance::Dot };
+    let dense = [("image".to_owned(), dense(2)), ("voice".to_owned(), dense(1))].into();
+    let name = create(&store, &CollectionSpec { dense, ..spec() }).await;
+    let given = [("image".to_owned(), vec![0.5, -2.0]), ("voice".to_owned(), vec![4.0])];
+    let point = Point { dense: given.clone().into(), ..point(1, &[(1, 1.0), (7, 0.5)]) };
+    store.upsert(&name, VECTOR, std::slice::from_ref(&point)).await.expect("an upsert");
+    for sparse in [None, Some(VECTOR.to_owned())] {
+        for dense in [&given[..0], &given[..1], &given[1..], &given[..]] {
+            let names: Vec<String> = dense.iter().map(|(name, _)| name.clone()).collect();
+            let vectors = WithVectors { sparse: sparse.clone(), dense: names };
+            let query = SearchQuery { vectors: vectors.clone(), ..query(&[(1, 1.0)]) };
+            let found = store.search(&name, query).await.expect("a search");
+            let got = store.retrieve(&name, &[PointId::Num(1)], &vectors).await.expect("points are retrieved");
+            let scroll = ScrollFrom { from: None, limit: 10, vectors: vectors.clone() };
+            let page = store.scroll(&name, scroll).await.expect("a page").points;
+            for read in [found, got, page] {
+                let [read] = read.as_slice() else { panic!("{read:?}") };
+                let expected = (sparse.as_ref().map(|_| point.sparse.clone()), dense.iter().cloned().collect());
+                assert_eq!((read.sparse.clone(), read.dense.clone()), expected, "{vectors:?}");
+            }
+        }
+    }
+}
+
 pub async fn there_are_no_pages_of_nothing(store: Arc<dyn VectorStore>) {
-    let scroll = || ScrollFrom { from: None, limit: 10, dense: Vec::new() };
+    let scroll = || ScrollFrom { from: None, limit: 10, vectors: WithVectors::default() };
     let absent = fresh_name();
     assert_eq!(store.scroll(&absent, scroll()).await, Err(StoreError::CollectionNotFound(absent.clone())));
     let name = create(&store, &spec()).await;

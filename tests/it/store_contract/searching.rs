@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use splade_sidecar::store::{SearchQuery, StoreError, VectorStore};
+use splade_sidecar::store::{SearchQuery, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::{CollectionSpec, Datatype, Document, DocumentId, Payload, Point, PointId, SparseVector};
 
 use super::{VECTOR, create, filled, numbers, payload, point, query, search, sparse, spec};
@@ -84,11 +84,18 @@ pub async fn hits_bring_what_was_asked_for(store: Arc<dyn VectorStore>) {
     let kept = payload(json!({ "title": "A", "nested": { "n": 1 } }));
     let vector = sparse(&[(1, 0.5), (4, 2.0)]);
     let id = DocumentId::Key("a key".into());
-    let document = Document { id: id.clone(), text: "text".into(), payload: kept.clone(), dense: Default::default() };
+    let document = Document {
+        id: id.clone(),
+        text: "text".into(),
+        payload: kept.clone(),
+        dense: Default::default(),
+        version: None,
+    };
     let name = filled(&store, &[Point::new(document, vector.clone(), "")]).await;
     for with_payload in [false, true] {
         for with_vector in [false, true] {
-            let hits = search(&store, &name, SearchQuery { with_payload, with_vector, ..query(&[(1, 1.0)]) }).await;
+            let vectors = if with_vector { WithVectors::sparse(VECTOR) } else { WithVectors::default() };
+            let hits = search(&store, &name, SearchQuery { with_payload, vectors, ..query(&[(1, 1.0)]) }).await;
             let asked = format!("with_payload {with_payload}, with_vector {with_vector}");
             let [hit] = hits.as_slice() else { panic!("{hits:?}, {asked}") };
             assert_eq!((&hit.id, hit.score), (&id, 0.5), "{asked}");
@@ -120,6 +127,6 @@ pub async fn a_vector_that_is_not_there_is_refused(store: Arc<dyn VectorStore>) 
     assert!(matches!(searched, Err(StoreError::Refused(_))), "{searched:?}");
     let upserted = store.upsert(&name, "other", &[point(2, &[(1, 1.0)])]).await;
     assert!(matches!(upserted, Err(StoreError::Refused(_))), "{upserted:?}");
-    let retrieved = store.retrieve(&name, "other", &[PointId::Num(1)]).await;
+    let retrieved = store.retrieve(&name, &[PointId::Num(1)], &WithVectors::sparse("other")).await;
     assert!(matches!(retrieved, Err(StoreError::Refused(_))), "{retrieved:?}");
 }

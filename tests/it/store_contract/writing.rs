@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use splade_sidecar::store::{ScrollFrom, StoreError, VectorStore};
+use splade_sidecar::store::{ScrollFrom, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, Document, DocumentId, Fingerprint, LongText, Point, PointId,
     Pruning, Recipe, SparseVector, StoredPoint,
@@ -32,7 +32,14 @@ pub async fn a_collection_is_as_it_was_created(store: Arc<dyn VectorStore>) {
         .into(),
         ..spec()
     };
-    let unknown = CollectionSpec { model: String::new(), fingerprint: None, datatype: Datatype::Uint8, ..spec() };
+    let unknown = CollectionSpec {
+        model: String::new(),
+        fingerprint: None,
+        dtype: String::new(),
+        incarnation: String::new(),
+        datatype: Datatype::Uint8,
+        ..spec()
+    };
     for spec in [spec(), rich, unknown] {
         let name = create(&store, &spec).await;
         let info = store.collection(&name).await.expect("an answer").expect("the collection");
@@ -45,7 +52,7 @@ pub async fn a_collection_is_as_it_was_created(store: Arc<dyn VectorStore>) {
 /// Creating what is there fails, and changes nothing.
 pub async fn a_collection_is_created_once(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
-    let other = CollectionSpec { model: "another".into(), ..spec() };
+    let other = CollectionSpec { model: "another".into(), incarnation: "another".into(), ..spec() };
     let again = store.create_collection(&name, &other).await;
     assert_eq!(again, Err(StoreError::AlreadyExists(name.clone())));
     let info = store.collection(&name).await.expect("an answer").expect("the collection");
@@ -63,6 +70,24 @@ pub async fn a_collection_is_created_once(store: Arc<dyn VectorStore>) {
     assert_eq!(outcomes, [Ok(()), exists(), exists(), exists()]);
 }
 
+/// Every collection is listed as it is described, by its name and not by its aliases, in the order of names.
+pub async fn all_collections_are_listed(store: Arc<dyn VectorStore>) {
+    let mut names = vec![filled(&store, &[point(1, &[(1, 1.0)])]).await];
+    for _ in 0..3 {
+        names.push(create(&store, &spec()).await);
+    }
+    let alias = fresh_name();
+    store.set_alias(&alias, &names[0]).await.expect("an alias is set");
+    let all = store.collections().await.expect("the collections");
+    assert!(all.is_sorted_by(|a, b| a.name < b.name), "{all:?}");
+    assert!(all.iter().all(|info| info.name != alias), "{all:?}");
+    for name in names {
+        let described = store.collection(&name).await.expect("an answer");
+        // A server may have others.
+        assert_eq!(all.iter().find(|info| info.name == name), described.as_ref());
+    }
+}
+
 /// Whatever is done with a collection that is not there says so.
 pub async fn a_collection_that_is_absent_is_said_to_be(store: Arc<dyn VectorStore>) {
     let name = fresh_name();
@@ -70,7 +95,7 @@ pub async fn a_collection_that_is_absent_is_said_to_be(store: Arc<dyn VectorStor
     assert_eq!(store.collection(&name).await, Ok(None));
     assert_eq!(store.upsert(&name, VECTOR, &[point(1, &[(1, 1.0)])]).await, Err(absent.clone()));
     assert_eq!(store.search(&name, query(&[(1, 1.0)])).await, Err(absent.clone()));
-    assert_eq!(store.retrieve(&name, VECTOR, &[PointId::Num(1)]).await, Err(absent.clone()));
+    assert_eq!(store.retrieve(&name, &[PointId::Num(1)], &WithVectors::sparse(VECTOR)).await, Err(absent.clone()));
     assert_eq!(store.delete(&name, &[PointId::Num(1)]).await, Err(absent));
 }
 
@@ -103,6 +128,7 @@ pub async fn a_point_says_what_it_was_made_of(store: Arc<dyn VectorStore>) {
         text: format!("text {number}"),
         payload: payload(json!({ "year": number })),
         dense: Default::default(),
+        version: None,
     };
     let recipe = Recipe::new(&Fingerprint("ab".to_owned()), LongText::Truncate, Pruning::default(), "text");
     let made = |number| {
@@ -130,7 +156,8 @@ pub async fn what_was_upserted_is_retrieved_exactly(store: Arc<dyn VectorStore>)
         "nested": { "list": [[1], [], {}], "deeper": { "dotted.name": 1, "": 2 } },
     }));
     let weights = [(0, f32::MIN_POSITIVE), (7, 0.1), (30_521, 1.0 / 3.0), (250_001, 3.4e37), (u32::MAX, -2.5)];
-    let document = |id| Document { id, text: "a text".into(), payload: awkward.clone(), dense: Default::default() };
+    let document =
+        |id| Document { id, text: "a text".into(), payload: awkward.clone(), dense: Default::default(), version: None };
     let ids = [
         DocumentId::Num(0),
         DocumentId::Num(u64::MAX),
@@ -142,7 +169,7 @@ pub async fn what_was_upserted_is_retrieved_exactly(store: Arc<dyn VectorStore>)
 
     let absent = [PointId::Num(1), PointId::Uuid(Uuid::from_u128(8))];
     let asked: Vec<_> = ids.iter().map(DocumentId::point_id).chain(absent).collect();
-    let stored = store.retrieve(&name, VECTOR, &asked).await.expect("points are retrieved");
+    let stored = store.retrieve(&name, &asked, &WithVectors::sparse(VECTOR)).await.expect("points are retrieved");
     assert_eq!(stored.len(), ids.len());
     let mut expected = awkward;
     expected.insert("text".into(), "a text".into());
@@ -184,7 +211,7 @@ pub async fn no_points_are_no_trouble(store: Arc<dyn VectorStore>) {
     let name = create(&store, &spec()).await;
     assert_eq!(store.upsert(&name, VECTOR, &[]).await, Ok(()));
     assert_eq!(store.delete(&name, &[]).await, Ok(()));
-    assert_eq!(store.retrieve(&name, VECTOR, &[]).await, Ok(vec![]));
+    assert_eq!(store.retrieve(&name, &[], &WithVectors::sparse(VECTOR)).await, Ok(vec![]));
     assert_eq!(search(&store, &name, query(&[(1, 1.0)])).await, []);
     assert_eq!(count(&store, &name).await, 0);
 }
@@ -239,12 +266,13 @@ pub async fn a_closed_store_refuses(store: Arc<dyn VectorStore>) {
     let outcomes = [
         store.ready().await.err(),
         store.collection(&name).await.err(),
+        store.collections().await.err(),
         store.create_collection(&fresh_name(), &spec()).await.err(),
         store.upsert(&name, VECTOR, &[point(2, &[(1, 1.0)])]).await.err(),
         store.search(&name, query(&[(1, 1.0)])).await.err(),
-        store.retrieve(&name, VECTOR, &[PointId::Num(1)]).await.err(),
+        store.retrieve(&name, &[PointId::Num(1)], &WithVectors::sparse(VECTOR)).await.err(),
         store.delete(&name, &[PointId::Num(1)]).await.err(),
-        store.scroll(&name, ScrollFrom { from: None, limit: 1, dense: Vec::new() }).await.err(),
+        store.scroll(&name, ScrollFrom { from: None, limit: 1, vectors: WithVectors::default() }).await.err(),
         store.aliases().await.err(),
         store.set_alias(&fresh_name(), &name).await.err(),
         store.delete_alias(&name).await.err(),

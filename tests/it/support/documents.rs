@@ -1,6 +1,5 @@
 //! Documents and streams of them, as a client makes them.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -10,8 +9,13 @@ use prost_types::{ListValue, Struct};
 use serde_json::Value;
 use splade_sidecar::proto::document_id::Kind;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
-use splade_sidecar::proto::{Document, DocumentId, DocumentResult, IngestOptions, IngestRequest};
+use splade_sidecar::proto::{
+    DeleteDocument, Document, DocumentId, EncodingStats, IngestOptions, IngestRequest, Operation, OperationResult,
+    operation,
+};
 use tonic::transport::Channel;
+
+use super::upload::Got;
 
 pub fn num(num: u64) -> DocumentId {
     DocumentId { kind: Some(Kind::Num(num)) }
@@ -76,36 +80,54 @@ pub fn encoded(documents: impl IntoIterator<Item = Document>) -> Vec<Bytes> {
     documents.into_iter().map(|document| document.encode_to_vec().into()).collect()
 }
 
-/// A stream's messages: the options with the first documents, then so many a message.
+/// The operation that stores a document, given as bytes.
+pub fn upsert(document: Bytes) -> Bytes {
+    operation(operation::Kind::Upsert(document), "")
+}
+
+/// The operation that deletes a document.
+pub fn delete(id: DocumentId) -> Bytes {
+    let deletion = DeleteDocument { id: Some(id), version: None };
+    operation(operation::Kind::DeleteDocument(deletion), "")
+}
+
+/// An operation as it goes over the wire, with its position at its source.
+pub fn operation(kind: operation::Kind, position: &str) -> Bytes {
+    Operation { kind: Some(kind), position: position.to_owned() }.encode_to_vec().into()
+}
+
+/// A stream's messages that store documents: the options with the first of them, then so many a message.
 pub fn messages(options: IngestOptions, documents: Vec<Bytes>, a_message: usize) -> Vec<IngestRequest> {
-    let message = |documents: &[Bytes]| IngestRequest { options: None, documents: documents.to_vec() };
-    let mut messages: Vec<_> = documents.chunks(a_message).map(message).collect();
+    of_operations(options, documents.into_iter().map(upsert).collect(), a_message)
+}
+
+/// A stream's messages: the options with the first operations, then so many a message.
+pub fn of_operations(options: IngestOptions, operations: Vec<Bytes>, a_message: usize) -> Vec<IngestRequest> {
+    let message = |operations: &[Bytes]| IngestRequest { operations: operations.to_vec(), ..Default::default() };
+    let mut messages: Vec<_> = operations.chunks(a_message).map(message).collect();
     match messages.first_mut() {
         Some(first) => first.options = Some(options),
-        None => messages.push(IngestRequest { options: Some(options), documents }),
+        None => messages.push(IngestRequest { options: Some(options), operations, flush: false }),
     }
     messages
 }
 
-/// Sends a stream to its end and gives the results in the order of the documents.
+/// Sends a stream to its end and gives the results in the order of the operations.
 ///
-/// Asserts what holds for every stream: each document has one result, `durable_through` never falls, never runs ahead
-/// of the results and ends at the last document, and the stream ends OK.
-pub async fn stream(client: &mut IndexServiceClient<Channel>, messages: Vec<IngestRequest>) -> Vec<DocumentResult> {
-    let count: usize = messages.iter().map(|message| message.documents.len()).sum();
+/// Asserts what holds for every stream: see [`Got`]. Each operation has one result, and the stream ends OK.
+pub async fn stream(client: &mut IndexServiceClient<Channel>, messages: Vec<IngestRequest>) -> Vec<OperationResult> {
+    let count = messages.iter().map(|message| message.operations.len()).sum();
+    let first = messages.first().and_then(|message| message.options.as_ref()).map_or(0, |it| it.first_sequence);
     let mut responses = client.ingest(tokio_stream::iter(messages)).await.unwrap().into_inner();
-    let mut results = BTreeMap::new();
-    let mut durable = 0;
+    let mut got = Got::from_sequence(first);
     while let Some(response) = responses.message().await.unwrap() {
-        for result in response.results {
-            let sequence = result.sequence;
-            assert_eq!(results.insert(sequence, result), None, "document {sequence} has two results");
-        }
-        assert!(response.durable_through >= durable, "it fell from {durable} to {}", response.durable_through);
-        durable = response.durable_through;
-        assert_eq!(results.range(..=durable).count() as u64, durable, "not all up to {durable} have results");
+        got.take(response);
     }
-    assert_eq!(durable, count as u64);
-    assert!(results.keys().copied().eq(1..=count as u64), "{:?}", results.keys());
-    results.into_values().collect()
+    got.one_each(count).into_iter().cloned().collect()
+}
+
+/// How a document was encoded that is indexed.
+#[track_caller]
+pub fn stats(result: &OperationResult) -> EncodingStats {
+    result.stats.unwrap_or_else(|| panic!("it was not encoded: {result:?}"))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
 use splade_sidecar::proto::{
-    Document, DocumentResult, EncodeOptions, EncodeRequest, EncodedText, GetCollectionRequest, IngestOptions,
+    Collection, Document, EncodeRequest, EncodedText, GetCollectionRequest, IngestOptions, OperationResult,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -64,16 +64,16 @@ impl Endpoint {
     }
 
     /// Streams documents, 20 a message, and gives their results in order; see [`stream`] for what is asserted.
-    pub async fn ingest(&self, options: IngestOptions, documents: Vec<Document>) -> Vec<DocumentResult> {
+    pub async fn ingest(&self, options: IngestOptions, documents: Vec<Document>) -> Vec<OperationResult> {
         stream(&mut self.index().await, messages(options, encoded(documents), 20)).await
     }
 
-    /// Encodes texts, 256 a call.
-    pub async fn encode(&self, options: EncodeOptions, texts: &[String]) -> Vec<EncodedText> {
+    /// Encodes texts, 256 a call, as this request says.
+    pub async fn encode(&self, request: EncodeRequest, texts: &[String]) -> Vec<EncodedText> {
         let mut client = self.encoder().await;
         let mut all = Vec::new();
         for texts in texts.chunks(256) {
-            let request = EncodeRequest { options: Some(options.clone()), texts: texts.to_vec() };
+            let request = EncodeRequest { texts: texts.to_vec(), ..request.clone() };
             all.extend(client.encode(request).await.unwrap().into_inner().results);
         }
         all
@@ -84,10 +84,15 @@ impl Endpoint {
         health(&mut HealthClient::new(self.channel().await), service).await
     }
 
+    /// A collection, by its name or an alias.
+    pub async fn collection(&self, name: &str) -> Collection {
+        let request = GetCollectionRequest { collection: name.to_owned() };
+        self.index().await.get_collection(request).await.unwrap().into_inner().collection.unwrap()
+    }
+
     /// How many documents a collection has.
     pub async fn point_count(&self, collection: &str) -> u64 {
-        let request = GetCollectionRequest { collection: collection.to_owned() };
-        self.index().await.get_collection(request).await.unwrap().into_inner().point_count
+        u64::try_from(self.collection(collection).await.point_count).unwrap()
     }
 
     /// What the metrics page says.

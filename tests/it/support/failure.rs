@@ -1,5 +1,6 @@
 //! What a failed call says, in the richer error model.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -11,6 +12,8 @@ pub struct Failure {
     pub code: Code,
     /// The reason of `google.rpc.ErrorInfo`.
     pub reason: String,
+    /// The metadata of `google.rpc.ErrorInfo`.
+    pub metadata: HashMap<String, String>,
     /// The fields of `google.rpc.BadRequest`.
     pub fields: Vec<String>,
     /// The delay of `google.rpc.RetryInfo`.
@@ -27,6 +30,7 @@ impl From<Status> for Failure {
         }
         Self {
             code: status.code(),
+            metadata: details.error_info().map(|info| info.metadata.clone()).unwrap_or_default(),
             reason: details.error_info().map(|info| info.reason.clone()).unwrap_or_default(),
             fields: violations.into_iter().map(|violation| violation.field).collect(),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),

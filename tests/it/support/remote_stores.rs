@@ -1,13 +1,13 @@
 //! The remote store over the test server and, if `QDRANT_URL` is set, over a real one (key: `QDRANT_API_KEY`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use async_trait::async_trait;
 use qdrant_client::Qdrant;
 use splade_sidecar::store::{
-    CollectionInfo, Page, QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError, VectorStore,
+    CollectionInfo, Page, QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors,
 };
 use splade_sidecar::types::{CollectionSpec, Digest, Point, PointId, StoredPoint};
 
@@ -101,6 +101,10 @@ impl VectorStore for Recorded {
         self.store.collection(name).await
     }
 
+    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
+        self.store.collections().await
+    }
+
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
         self.store.create_collection(name, spec).await?;
         self.created.lock().unwrap().push(name.to_owned());
@@ -115,12 +119,30 @@ impl VectorStore for Recorded {
         self.store.upsert(name, vector_name, points).await
     }
 
+    async fn upsert_newer(
+        &self,
+        name: &str,
+        vector_name: &str,
+        points: &[Point],
+    ) -> Result<HashSet<PointId>, StoreError> {
+        self.store.upsert_newer(name, vector_name, points).await
+    }
+
+    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        self.store.delete_older(name, points).await
+    }
+
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
         self.store.search(name, query).await
     }
 
-    async fn retrieve(&self, name: &str, vector_name: &str, ids: &[PointId]) -> Result<Vec<StoredPoint>, StoreError> {
-        self.store.retrieve(name, vector_name, ids).await
+    async fn retrieve(
+        &self,
+        name: &str,
+        ids: &[PointId],
+        vectors: &WithVectors,
+    ) -> Result<Vec<StoredPoint>, StoreError> {
+        self.store.retrieve(name, ids, vectors).await
     }
 
     async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {

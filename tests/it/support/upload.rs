@@ -1,17 +1,21 @@
-//! A stream of documents, from the client's side.
+//! A stream of operations, from the client's side.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use prost::Message;
 use splade_sidecar::proto::document_id::Kind;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
 use splade_sidecar::proto::{
-    Document, DocumentId, DocumentResult, DocumentStatus, IngestOptions, IngestRequest, IngestResponse,
+    Document, DocumentId, IngestDraining, IngestOpened, IngestOptions, IngestRequest, IngestResponse, OperationResult,
+    OperationStatus, ResultFilter,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
+
+use super::documents::upsert;
 
 /// The collection that tests write to unless they ask for another.
 pub const COLLECTION: &str = "docs";
@@ -35,9 +39,10 @@ pub fn id(number: u64) -> DocumentId {
     DocumentId { kind: Some(Kind::Num(number)) }
 }
 
-/// A message with documents alone.
+/// A message that stores documents, and nothing else.
 pub fn message(documents: Vec<Vec<u8>>) -> IngestRequest {
-    IngestRequest { options: None, documents: documents.into_iter().map(Into::into).collect() }
+    let operations = documents.into_iter().map(|document| upsert(document.into())).collect();
+    IngestRequest { operations, ..Default::default() }
 }
 
 /// An open stream, and what came back on it.
@@ -50,10 +55,18 @@ pub struct Upload {
 /// Everything that came back on a stream.
 #[derive(Debug, Default)]
 pub struct Got {
-    pub results: Vec<DocumentResult>,
+    /// What the first message says.
+    pub opened: Option<IngestOpened>,
+    pub results: Vec<OperationResult>,
     pub durable_through: u64,
-    /// Finished, but with a gap before them.
-    ahead: BTreeSet<u64>,
+    pub position: String,
+    pub draining: Option<IngestDraining>,
+    /// Number of the first operation.
+    first_sequence: u64,
+    /// Whether results are only those of problems.
+    problems_only: bool,
+    /// Operations with a final result that has a gap before it, with their positions.
+    ahead: BTreeMap<u64, String>,
 }
 
 impl Upload {
@@ -68,25 +81,37 @@ impl Upload {
         options: IngestOptions,
         change: impl FnOnce(&mut Request<ReceiverStream<IngestRequest>>),
     ) -> Result<Self, Status> {
+        let problems_only = options.result_filter() == ResultFilter::Problems;
+        let got = Got { problems_only, ..Got::from_sequence(options.first_sequence) };
         // One message waits at most: what is pushed beyond it is with the transport.
         let (requests, receiver) = mpsc::channel(1);
-        let first = IngestRequest { options: Some(options), documents: Vec::new() };
+        let first = IngestRequest { options: Some(options), ..Default::default() };
         requests.send(first).await.expect("the receiver is here");
         let mut request = Request::new(ReceiverStream::new(receiver));
         change(&mut request);
         let responses = client.ingest(request).await?.into_inner();
-        Ok(Self { requests: Some(requests), responses, got: Got::default() })
+        Ok(Self { requests: Some(requests), responses, got })
     }
 
-    /// Sends a message when the transport takes it; `false` if the stream has ended.
+    /// Sends a message of documents when the transport takes it; `false` if the stream has ended.
     pub async fn push(&self, documents: Vec<Vec<u8>>) -> bool {
-        let requests = self.requests.as_ref().expect("the stream is still open for documents");
-        requests.send(message(documents)).await.is_ok()
+        self.send(message(documents)).await
+    }
+
+    /// Sends a message of operations.
+    pub async fn push_operations(&self, operations: Vec<Bytes>) -> bool {
+        self.send(IngestRequest { operations, ..Default::default() }).await
+    }
+
+    /// Sends any message.
+    pub async fn send(&self, message: IngestRequest) -> bool {
+        let requests = self.requests.as_ref().expect("the stream is still open for operations");
+        requests.send(message).await.is_ok()
     }
 
     /// Pushes messages from a task of its own, as fast as the transport takes them, and then says that it was all.
     pub fn push_all(&mut self, messages: impl IntoIterator<Item = Vec<Vec<u8>>, IntoIter: Send> + Send + 'static) {
-        let requests = self.requests.take().expect("the stream is still open for documents");
+        let requests = self.requests.take().expect("the stream is still open for operations");
         let messages = messages.into_iter();
         tokio::spawn(async move {
             for documents in messages {
@@ -97,13 +122,28 @@ impl Upload {
         });
     }
 
-    /// Says that there are no more documents.
+    /// Says that there are no more operations.
     pub fn finish(&mut self) {
         self.requests = None;
     }
 
-    /// Takes one message of results; `false` when the stream has ended OK.
+    /// Waits until the stream is open, and gives what the server says of it.
+    pub async fn opened(&mut self) -> Result<IngestOpened, Status> {
+        if self.got.opened.is_none() {
+            self.read_message().await?;
+        }
+        Ok(self.got.opened.clone().expect("the stream ended without an opening"))
+    }
+
+    /// Takes one message after the opening; `false` when the stream has ended OK.
     pub async fn read(&mut self) -> Result<bool, Status> {
+        if self.got.opened.is_none() && !self.read_message().await? {
+            return Ok(false);
+        }
+        self.read_message().await
+    }
+
+    async fn read_message(&mut self) -> Result<bool, Status> {
         let Some(response) = self.responses.message().await? else { return Ok(false) };
         self.got.take(response);
         Ok(true)
@@ -130,39 +170,100 @@ impl Upload {
 }
 
 impl Got {
-    /// Takes note of a message, whose `durable_through` must be the number of the last document of the finished prefix.
-    fn take(&mut self, response: IngestResponse) {
-        assert!(response.durable_through >= self.durable_through, "durable_through went back");
-        self.ahead.extend(response.results.iter().map(|result| result.sequence));
-        while self.ahead.first() == Some(&(self.durable_through + 1)) {
-            self.ahead.pop_first();
-            self.durable_through += 1;
-        }
-        assert_eq!(response.durable_through, self.durable_through, "it is not the finished prefix");
-        self.results.extend(response.results);
+    /// Nothing yet, on a stream that began with these options' `first_sequence`.
+    pub fn from_sequence(first_sequence: u64) -> Self {
+        let first_sequence = first_sequence.max(1);
+        Self { first_sequence, durable_through: first_sequence - 1, ..Self::default() }
     }
 
-    /// Checks that the results are those of documents 1 to `count`, each once, and gives them in order.
-    pub fn one_each(&self, count: usize) -> Vec<&DocumentResult> {
-        let by_number: BTreeMap<u64, &DocumentResult> = self.results.iter().map(|it| (it.sequence, it)).collect();
-        assert_eq!(self.results.len(), by_number.len(), "a document has two results");
+    /// Takes note of a message.
+    ///
+    /// Asserts what holds for every stream: the first message opens it, and no other does. Each operation has at most one
+    /// result. `durable_through` never falls, and is the last operation of those that have a final result without a gap:
+    /// it never passes one that failed. `position` is that operation's.
+    pub fn take(&mut self, response: IngestResponse) {
+        let IngestResponse { opened, results, durable_through, position, draining } = response;
+        assert_eq!(opened.is_some(), self.opened.is_none(), "the first message opens the stream, and no other");
+        if opened.is_some() {
+            assert!(results.is_empty() && draining.is_none(), "the opening comes alone");
+            self.opened = opened;
+        }
+        if draining.is_some() {
+            assert_eq!(self.draining, None, "it drains twice");
+            self.draining = draining;
+        }
+        assert!(durable_through >= self.durable_through, "durable_through went back to {durable_through}");
+        for result in results {
+            check(&result);
+            let sequence = result.sequence;
+            assert!(sequence >= self.first_sequence, "there is no operation {sequence}");
+            if result.status() != OperationStatus::Failed {
+                assert!(sequence > self.durable_through, "operation {sequence} had a final result");
+                let before = self.ahead.insert(sequence, result.position.clone());
+                assert_eq!(before, None, "operation {sequence} has two results");
+            }
+            self.results.push(result);
+        }
+        if self.problems_only {
+            (self.durable_through, self.position) = (durable_through, position);
+            self.ahead = self.ahead.split_off(&(durable_through + 1));
+            return;
+        }
+        while let Some(position) = self.ahead.remove(&(self.durable_through + 1)) {
+            self.durable_through += 1;
+            self.position = position;
+        }
+        assert_eq!(durable_through, self.durable_through, "it is not the finished prefix");
+        assert_eq!(position, self.position, "it is not the position of operation {durable_through}");
+    }
+
+    /// Checks that the results are those of the first `count` operations, each once, and gives them in order.
+    pub fn one_each(&self, count: usize) -> Vec<&OperationResult> {
+        let by_number: BTreeMap<u64, &OperationResult> = self.results.iter().map(|it| (it.sequence, it)).collect();
+        assert_eq!(self.results.len(), by_number.len(), "an operation has two results");
+        let end = self.first_sequence + count as u64;
         let numbers: Vec<u64> = by_number.keys().copied().collect();
-        assert_eq!(numbers, (1..=count as u64).collect::<Vec<_>>(), "not every document has a result");
-        assert_eq!(self.durable_through, count as u64);
+        assert_eq!(numbers, (self.first_sequence..end).collect::<Vec<_>>(), "not every operation has a result");
+        let failed = self.failed();
+        assert_eq!(self.durable_through, failed.keys().next().copied().unwrap_or(end) - 1);
         by_number.into_values().collect()
     }
 
     /// The numbers in the stream of what was reported indexed.
     pub fn indexed(&self) -> Vec<u64> {
-        let indexed = self.results.iter().filter(|result| result.status() == DocumentStatus::Indexed);
-        indexed.map(|result| result.sequence).collect()
+        self.of_status(OperationStatus::Indexed).map(|result| result.sequence).collect()
     }
 
-    /// The reason of each refusal, by the number in the stream.
+    /// The reason of each rejection, by the number in the stream.
     pub fn rejected(&self) -> BTreeMap<u64, &str> {
-        let rejections = self.results.iter().filter(|result| result.status() == DocumentStatus::Rejected);
-        rejections.map(|result| (result.sequence, result.rejection.as_ref().unwrap().reason.as_str())).collect()
+        self.reasons(OperationStatus::Rejected)
     }
+
+    /// The reason of each failure, by the number in the stream.
+    pub fn failed(&self) -> BTreeMap<u64, &str> {
+        self.reasons(OperationStatus::Failed)
+    }
+
+    fn reasons(&self, status: OperationStatus) -> BTreeMap<u64, &str> {
+        let results = self.of_status(status);
+        results.map(|result| (result.sequence, result.error.as_ref().unwrap().reason.as_str())).collect()
+    }
+
+    fn of_status(&self, status: OperationStatus) -> impl Iterator<Item = &OperationResult> {
+        self.results.iter().filter(move |result| result.status() == status)
+    }
+}
+
+/// Law: a result has an error if it is one of a problem, with a delay only if sending the same again can help, and numbers
+/// of the encoding if there was one.
+pub fn check(result: &OperationResult) {
+    let status = result.status();
+    assert_ne!(status, OperationStatus::Unspecified, "{result:?}");
+    let is_problem = matches!(status, OperationStatus::Rejected | OperationStatus::Failed);
+    assert_eq!(result.error.is_some(), is_problem, "{result:?}");
+    assert_eq!(result.stats.is_some(), status == OperationStatus::Indexed, "{result:?}");
+    let delay = result.error.as_ref().and_then(|error| error.retry_delay);
+    assert!(delay.is_none() || status == OperationStatus::Failed, "{result:?}");
 }
 
 /// Ingests documents through a stream of its own, one message, and gives all that came back.

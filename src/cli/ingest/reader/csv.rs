@@ -22,7 +22,7 @@ use crate::cli::id;
 use crate::cli::ingest::batch::Place;
 use crate::cli::ingest::mapping::{Fields, Mapping, malformed, too_long};
 use crate::proto::document_id::Kind;
-use crate::proto::{Document, Rejection};
+use crate::proto::{Document, ItemError};
 
 /// How values are written.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +100,7 @@ impl CsvRows {
         is_one.then_some(cells)
     }
 
-    fn document(&mut self, row: &Piece) -> Result<Document, Rejection> {
+    fn document(&mut self, row: &Piece) -> Result<Document, ItemError> {
         if row.is_cut {
             return Err(too_long(row.bytes));
         }

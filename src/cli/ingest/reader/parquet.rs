@@ -26,7 +26,7 @@ use super::compressed::LFS_POINTER;
 use super::{At, Next, Record, Records};
 use crate::cli::ingest::mapping::{Fields, Mapping};
 use crate::cli::ingest::on_file;
-use crate::proto::Rejection;
+use crate::proto::ItemError;
 use crate::types::FieldPath;
 
 /// The rows of a file.
@@ -74,7 +74,7 @@ impl ParquetRows {
         Ok(Self { rows, types, mapping, read, total, bytes })
     }
 
-    fn next_row(&mut self) -> anyhow::Result<Option<(Fields, Option<Rejection>)>> {
+    fn next_row(&mut self) -> anyhow::Result<Option<(Fields, Option<ItemError>)>> {
         let Some(row) = self.rows.next() else { return Ok(None) };
         let mut converter = Converter::default();
         let mut fields = Fields::new();

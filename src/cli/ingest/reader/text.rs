@@ -8,7 +8,7 @@ use super::compressed::Bytes;
 use super::pieces::{MAX_PIECE_BYTES, Pieces};
 use super::{At, Next, Record, Records};
 use crate::cli::ingest::mapping::{Fields, MAX_DOCUMENT_BYTES, Mapping, malformed, too_long};
-use crate::proto::{Document, Rejection};
+use crate::proto::{Document, ItemError};
 
 /// The field that says where a text is from.
 const PATH_FIELD: &str = "path";
@@ -35,7 +35,7 @@ impl TextFile {
         Self { bytes, size, name, mapping, at: At::default() }
     }
 
-    fn document(&mut self) -> anyhow::Result<Result<Document, Rejection>> {
+    fn document(&mut self) -> anyhow::Result<Result<Document, ItemError>> {
         let mut text = Vec::new();
         self.bytes.reader().take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut text)?;
         if text.len() > MAX_DOCUMENT_BYTES {
@@ -86,7 +86,7 @@ impl Records for TextLines {
     }
 }
 
-fn document(text: Vec<u8>, id: Option<&str>, path: &str, mapping: &Mapping) -> Result<Document, Rejection> {
+fn document(text: Vec<u8>, id: Option<&str>, path: &str, mapping: &Mapping) -> Result<Document, ItemError> {
     let text = String::from_utf8(text).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         malformed("", format!("the text is not UTF-8, from byte {at} on; write it so, such as with iconv -t utf-8"))

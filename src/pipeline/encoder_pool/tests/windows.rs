@@ -182,5 +182,5 @@ async fn a_window_without_a_finite_vector_leaves_its_text_without_one() {
     run(worker);
     let mut log = log.lock().unwrap().clone();
     log.sort();
-    assert_eq!(log, ["flow: encoded", "moon: encoded", "wing: INTERNAL"]);
+    assert_eq!(log, ["flow: encoded", "moon: encoded", "wing: ENCODING_FAILED"]);
 }

@@ -1,37 +1,43 @@
 //! Calls of `EncoderService`.
 
-use splade_sidecar::proto::{EncodeOptions, EncodeRequest, EncodeStreamRequest, GetModelRequest, LongText, Pruning};
+use splade_sidecar::proto::{
+    EncodeRequest, EncodeStreamOptions, EncodeStreamRequest, EncodingOptions, GetModelRequest, LongText, Pruning,
+};
 use tonic::Code;
 
 use super::{Call, Case, check, invalid};
+use crate::api::{long_texts, pruned};
 use crate::support::sidecar::Sidecar;
 
-fn options(options: EncodeOptions) -> Call {
-    Call::Encode(EncodeRequest { options: Some(options), texts: vec!["the moon".to_owned()] })
+/// A call that is well but for this.
+fn with(request: EncodeRequest) -> Call {
+    Call::Encode(EncodeRequest { texts: vec!["the moon".to_owned()], ..request })
 }
 
 fn texts(texts: Vec<String>) -> Call {
-    Call::Encode(EncodeRequest { options: None, texts })
+    Call::Encode(EncodeRequest { texts, ..Default::default() })
+}
+
+fn encoded(encoding: EncodingOptions) -> Call {
+    with(EncodeRequest { encoding: Some(encoding), ..Default::default() })
 }
 
 fn pruning(min_weight: f32, weight_share: f32) -> Call {
-    let pruning = Some(Pruning { max_terms: 1, min_weight, weight_share });
-    options(EncodeOptions { pruning, ..Default::default() })
+    let (min_weight, weight_share) = (Some(min_weight), Some(weight_share));
+    encoded(pruned(Pruning { max_terms: Some(1), min_weight, weight_share }))
 }
 
 fn overlap(long_text: LongText, window_overlap: u32) -> Call {
-    let (long_text, window_overlap) = (long_text.into(), Some(window_overlap));
-    options(EncodeOptions { long_text, window_overlap, ..Default::default() })
+    encoded(EncodingOptions { window_overlap: Some(window_overlap), ..long_texts(long_text) })
 }
 
 fn cases() -> Vec<Case> {
     let moon = || "the moon".to_owned();
-    let reject = || Some(EncodeOptions { long_text: LongText::Reject.into(), ..Default::default() });
+    let reject = Some(long_texts(LongText::Reject));
     let long = vec![moon(), "the sea ".repeat(200)];
-    let no_such = || EncodeOptions { model: "no-such".to_owned(), ..Default::default() };
-    let late = EncodeStreamRequest { options: Some(EncodeOptions::default()), texts: vec![] };
-    let wrong_role = Some(EncodeOptions { role: 3, ..Default::default() });
-    let stream = |options| Call::EncodeStream(vec![EncodeStreamRequest { options, texts: vec![] }]);
+    let no_such = || "no-such".to_owned();
+    let late = EncodeStreamRequest { options: Some(EncodeStreamOptions::default()), texts: vec![] };
+    let stream = |options| Call::EncodeStream(vec![EncodeStreamRequest { options: Some(options), texts: vec![] }]);
     vec![
         invalid(texts(vec![]), "texts"),
         invalid(texts(vec![moon(); 257]), "texts"),
@@ -39,29 +45,41 @@ fn cases() -> Vec<Case> {
         (texts(vec![" \t\n".to_owned()]), Code::InvalidArgument, "EMPTY_TEXT", "texts[0]"),
         (texts(vec![moon(), moon(), "x".repeat((1 << 20) + 1)]), Code::InvalidArgument, "TEXT_TOO_LONG", "texts[2]"),
         (
-            Call::Encode(EncodeRequest { options: reject(), texts: long }),
+            Call::Encode(EncodeRequest { encoding: reject, texts: long, ..Default::default() }),
             Code::InvalidArgument,
             "TEXT_TOO_LONG",
             "texts[1]",
         ),
-        (options(no_such()), Code::NotFound, "UNKNOWN_MODEL", "options.model"),
-        invalid(options(EncodeOptions { role: 3, ..Default::default() }), "options.role"),
-        invalid(options(EncodeOptions { long_text: -1, ..Default::default() }), "options.long_text"),
+        (with(EncodeRequest { model: no_such(), ..Default::default() }), Code::NotFound, "UNKNOWN_MODEL", "model"),
+        invalid(with(EncodeRequest { role: 3, ..Default::default() }), "role"),
+        invalid(encoded(EncodingOptions { long_text: -1, ..Default::default() }), "encoding.long_text"),
         // A window has room for 126 tokens beside [CLS] and [SEP].
-        invalid(overlap(LongText::Window, 126), "options.window_overlap"),
-        invalid(overlap(LongText::Window, u32::MAX), "options.window_overlap"),
-        invalid(overlap(LongText::Truncate, 16), "options.window_overlap"),
-        invalid(overlap(LongText::Reject, 0), "options.window_overlap"),
-        invalid(overlap(LongText::Unspecified, 16), "options.window_overlap"),
-        invalid(pruning(f32::NAN, 0.5), "options.pruning.min_weight"),
-        invalid(pruning(f32::INFINITY, 0.5), "options.pruning.min_weight"),
-        invalid(pruning(-0.5, 0.5), "options.pruning.min_weight"),
-        invalid(pruning(0.5, f32::NAN), "options.pruning.weight_share"),
-        invalid(pruning(0.5, -0.5), "options.pruning.weight_share"),
-        invalid(pruning(0.5, 1.5), "options.pruning.weight_share"),
+        invalid(overlap(LongText::Window, 126), "encoding.window_overlap"),
+        invalid(overlap(LongText::Window, u32::MAX), "encoding.window_overlap"),
+        invalid(overlap(LongText::Truncate, 16), "encoding.window_overlap"),
+        invalid(overlap(LongText::Reject, 0), "encoding.window_overlap"),
+        invalid(overlap(LongText::Unspecified, 16), "encoding.window_overlap"),
+        invalid(pruning(f32::NAN, 0.5), "encoding.pruning.min_weight"),
+        invalid(pruning(f32::INFINITY, 0.5), "encoding.pruning.min_weight"),
+        invalid(pruning(-0.5, 0.5), "encoding.pruning.min_weight"),
+        invalid(pruning(0.5, f32::NAN), "encoding.pruning.weight_share"),
+        invalid(pruning(0.5, -0.5), "encoding.pruning.weight_share"),
+        invalid(pruning(0.5, 1.5), "encoding.pruning.weight_share"),
         (Call::GetModel(GetModelRequest { model: "no-such".to_owned() }), Code::NotFound, "UNKNOWN_MODEL", "model"),
-        invalid(stream(wrong_role), "options.role"),
-        (stream(Some(no_such())), Code::NotFound, "UNKNOWN_MODEL", "options.model"),
+        invalid(stream(EncodeStreamOptions { role: 3, ..Default::default() }), "options.role"),
+        invalid(
+            stream(EncodeStreamOptions {
+                encoding: Some(EncodingOptions { long_text: 4, ..Default::default() }),
+                ..Default::default()
+            }),
+            "options.encoding.long_text",
+        ),
+        (
+            stream(EncodeStreamOptions { model: no_such(), ..Default::default() }),
+            Code::NotFound,
+            "UNKNOWN_MODEL",
+            "options.model",
+        ),
         invalid(Call::EncodeStream(vec![EncodeStreamRequest::default(), late]), "options"),
     ]
 }

@@ -1,13 +1,16 @@
 //! Calls that write, delete and describe.
 
 use splade_sidecar::proto::{
-    CollectionOptions, DeleteRequest, DenseVectorOptions, DocumentId, GetCollectionRequest, IngestOptions,
-    IngestRequest, Pruning, UpsertRequest,
+    CollectionOptions, CreateCollectionRequest, DeleteRequest, DenseVectorOptions, DocumentId, EncodingOptions,
+    GetCollectionRequest, GetDocumentsRequest, IngestOptions, IngestRequest, Pruning, ResultFilter, ReturnOptions,
+    SparseVectorOptions, UpsertRequest,
 };
 use tonic::Code;
 
 use super::{Call, Case, check, invalid};
-use crate::support::documents::{document, encoded, messages, num, numbered, options, texts, uuid};
+use crate::api::collections::with_sparse;
+use crate::api::pruned;
+use crate::support::documents::{document, encoded, messages, num, numbered, options, texts, upsert, uuid};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 const NOT_FOUND: (Code, &str) = (Code::NotFound, "COLLECTION_NOT_FOUND");
@@ -20,6 +23,10 @@ fn ingest(options: IngestOptions) -> Call {
 /// The options of a new collection.
 fn collection(collection_options: CollectionOptions) -> Call {
     ingest(IngestOptions { collection_options: Some(collection_options), ..options("new") })
+}
+
+fn sparse(name: &str, options: SparseVectorOptions) -> Call {
+    collection(with_sparse(name, options))
 }
 
 fn dense(name: &str, size: u32, distance: i32) -> Call {
@@ -38,24 +45,65 @@ fn keyed(keys: &[&str]) -> CollectionOptions {
 fn of_options() -> Vec<Case> {
     let no_such = IngestOptions { model: "no-such".to_owned(), ..options("docs") };
     let absent = IngestOptions { create_collection: false, ..options("absent") };
-    let pruning = Some(Pruning { min_weight: -1.0, ..Default::default() });
-    let text_key = |key: &str| ingest(IngestOptions { text_key: Some(key.to_owned()), ..options("docs") });
-    let vector_name = CollectionOptions { vector_name: "v".repeat(129), ..Default::default() };
-    let datatype = CollectionOptions { datatype: 9, ..Default::default() };
+    let encoding = |encoding| ingest(IngestOptions { encoding: Some(encoding), ..options("docs") });
+    let negative = pruned(Pruning { min_weight: Some(-1.0), ..Default::default() });
+    let text_field = |name: &str| ingest(IngestOptions { text_field: Some(name.to_owned()), ..options("docs") });
+    let two = CollectionOptions {
+        sparse_vectors: ["a", "b"].map(|name| (name.to_owned(), SparseVectorOptions::default())).into(),
+        ..Default::default()
+    };
+    let expecting = IngestOptions { expected_incarnation: "some".to_owned(), ..options("docs") };
+    let long = "v".repeat(129);
+    let uncreated = IngestOptions {
+        create_collection: false,
+        collection_options: Some(CollectionOptions::default()),
+        ..options("docs")
+    };
+    let unfit = IngestOptions { result_filter: 9, ..options("docs") };
     vec![
         invalid(ingest(options("")), "options.collection"),
         invalid(ingest(options("../up")), "options.collection"),
         invalid(ingest(options(&"n".repeat(129))), "options.collection"),
         (ingest(no_such), Code::NotFound, "UNKNOWN_MODEL", "options.model"),
         (ingest(absent), NOT_FOUND.0, NOT_FOUND.1, "options.collection"),
-        invalid(ingest(IngestOptions { long_text: 4, ..options("docs") }), "options.long_text"),
-        invalid(ingest(IngestOptions { window_overlap: Some(16), ..options("docs") }), "options.window_overlap"),
-        invalid(ingest(IngestOptions { pruning, ..options("docs") }), "options.pruning.min_weight"),
+        invalid(encoding(EncodingOptions { long_text: 4, ..Default::default() }), "options.encoding.long_text"),
+        invalid(
+            encoding(EncodingOptions { window_overlap: Some(16), ..Default::default() }),
+            "options.encoding.window_overlap",
+        ),
+        invalid(encoding(negative), "options.encoding.pruning.min_weight"),
         invalid(ingest(IngestOptions { batch_points: 10_001, ..options("docs") }), "options.batch_points"),
-        invalid(text_key("_splade_text"), "options.text_key"),
-        invalid(text_key(&"k".repeat(129)), "options.text_key"),
-        invalid(collection(vector_name), "options.collection_options.vector_name"),
-        invalid(collection(datatype), "options.collection_options.datatype"),
+        invalid(text_field("_splade_text"), "options.text_field"),
+        invalid(text_field(&"k".repeat(129)), "options.text_field"),
+        // It is not created, so they would be dropped.
+        invalid(ingest(uncreated), "options.collection_options"),
+        invalid(ingest(IngestOptions { first_sequence: u64::MAX, ..options("docs") }), "options.first_sequence"),
+        // The collection would have another incarnation.
+        invalid(ingest(expecting), "options.expected_incarnation"),
+        invalid(ingest(unfit), "options.result_filter"),
+        invalid(collection(two), "options.collection_options.sparse_vectors"),
+        invalid(sparse("a/b", SparseVectorOptions::default()), "options.collection_options.sparse_vectors.a/b"),
+        invalid(
+            sparse(&long, SparseVectorOptions::default()),
+            format!("options.collection_options.sparse_vectors.{long}").leak(),
+        ),
+        invalid(
+            sparse("splade", SparseVectorOptions { datatype: 9, ..Default::default() }),
+            "options.collection_options.sparse_vectors.splade.datatype",
+        ),
+        // What the server would write is not what is said here.
+        invalid(
+            sparse("splade", SparseVectorOptions { model: "another".to_owned(), ..Default::default() }),
+            "options.collection_options.sparse_vectors.splade.model",
+        ),
+        invalid(
+            sparse("splade", SparseVectorOptions { fingerprint: "ab".repeat(32), ..Default::default() }),
+            "options.collection_options.sparse_vectors.splade.fingerprint",
+        ),
+        invalid(
+            sparse("splade", SparseVectorOptions { dtype: "float64".to_owned(), ..Default::default() }),
+            "options.collection_options.sparse_vectors.splade.dtype",
+        ),
         invalid(collection(spread(1_025, 0, 0)), "options.collection_options.shard_count"),
         invalid(collection(spread(0, 65, 0)), "options.collection_options.replication_factor"),
         invalid(collection(spread(0, 2, 3)), "options.collection_options.write_consistency_factor"),
@@ -74,20 +122,28 @@ fn of_messages() -> Vec<Case> {
     let documents = || encoded(numbered(&texts(2)));
     let mut late = messages(options("docs"), documents(), 1);
     late[1].options = Some(options("docs"));
+    let without_options =
+        IngestRequest { operations: documents().into_iter().map(upsert).collect(), ..Default::default() };
     let upsert = |options, documents| Call::Upsert(UpsertRequest { options, documents });
+    let of_stream = IngestOptions { first_sequence: 2, ..options("docs") };
+    let filtered = IngestOptions { result_filter: ResultFilter::Problems.into(), ..options("docs") };
     vec![
         invalid(Call::Ingest(vec![]), "options"),
-        invalid(Call::Ingest(vec![IngestRequest { options: None, documents: documents() }]), "options"),
+        invalid(Call::Ingest(vec![without_options]), "options"),
         invalid(Call::Ingest(late), "options"),
         invalid(upsert(None, documents()), "options"),
         invalid(upsert(Some(options("docs")), vec![]), "documents"),
         invalid(upsert(Some(options("docs")), encoded(numbered(&texts(257)))), "documents"),
         invalid(upsert(Some(options("a b")), documents()), "options.collection"),
+        invalid(upsert(Some(of_stream), documents()), "options.first_sequence"),
+        invalid(upsert(Some(filtered), documents()), "options.result_filter"),
     ]
 }
 
 fn of_deletes_and_descriptions() -> Vec<Case> {
-    let delete = |collection: &str, ids| Call::Delete(DeleteRequest { collection: collection.to_owned(), ids });
+    let delete = |collection: &str, ids| {
+        Call::Delete(DeleteRequest { collection: collection.to_owned(), ids, ..Default::default() })
+    };
     let get = |collection: &str| Call::GetCollection(GetCollectionRequest { collection: collection.to_owned() });
     vec![
         invalid(delete("docs", vec![]), "ids"),
@@ -101,6 +157,59 @@ fn of_deletes_and_descriptions() -> Vec<Case> {
     ]
 }
 
+fn of_reads() -> Vec<Case> {
+    let request = |collection: &str, ids, return_options| {
+        Call::GetDocuments(GetDocumentsRequest {
+            collection: collection.to_owned(),
+            ids,
+            return_options: Some(return_options),
+            ..Default::default()
+        })
+    };
+    let get = |collection, ids| request(collection, ids, ReturnOptions::default());
+    let returned = |return_options| request("docs", vec![num(1)], return_options);
+    let fields = |count: usize| (0..count).map(|number| number.to_string()).collect();
+    vec![
+        invalid(get("docs", vec![]), "ids"),
+        invalid(get("docs", vec![num(1); 1_001]), "ids"),
+        invalid(get("docs", vec![num(1), DocumentId::default()]), "ids[1]"),
+        invalid(get("docs", vec![uuid("no")]), "ids[0].uuid"),
+        invalid(get(".docs", vec![num(1)]), "collection"),
+        (get("absent", vec![num(1)]), NOT_FOUND.0, NOT_FOUND.1, "collection"),
+        invalid(
+            returned(ReturnOptions { payload_fields: fields(101), ..Default::default() }),
+            "return_options.payload_fields",
+        ),
+        invalid(
+            returned(ReturnOptions { payload_fields: fields(1), without_payload: true, ..Default::default() }),
+            "return_options.payload_fields",
+        ),
+        invalid(returned(ReturnOptions { payload_format: 3, ..Default::default() }), "return_options.payload_format"),
+    ]
+}
+
+fn of_creations() -> Vec<Case> {
+    let create = |name: &str, model: &str, options| {
+        let (name, model) = (name.to_owned(), model.to_owned());
+        Call::CreateCollection(CreateCollectionRequest { name, model, options: Some(options), ..Default::default() })
+    };
+    let named = |name: &str| create(name, "", CollectionOptions::default());
+    let sparse = |name, options| create("new", "", with_sparse(name, options));
+    vec![
+        invalid(named(""), "name"),
+        invalid(named("../up"), "name"),
+        invalid(named(&"n".repeat(129)), "name"),
+        (create("new", "no-such", CollectionOptions::default()), Code::NotFound, "UNKNOWN_MODEL", "model"),
+        (named("docs"), Code::AlreadyExists, "COLLECTION_EXISTS", "name"),
+        invalid(create("new", "", spread(1_025, 0, 0)), "options.shard_count"),
+        invalid(sparse("", SparseVectorOptions::default()), "options.sparse_vectors"),
+        invalid(
+            sparse("splade", SparseVectorOptions { datatype: -1, ..Default::default() }),
+            "options.sparse_vectors.splade.datatype",
+        ),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_says_what_is_wrong() {
     on_both_stores(async |sidecar| {
@@ -108,6 +217,8 @@ async fn each_says_what_is_wrong() {
         check(sidecar, of_options()).await;
         check(sidecar, of_messages()).await;
         check(sidecar, of_deletes_and_descriptions()).await;
+        check(sidecar, of_reads()).await;
+        check(sidecar, of_creations()).await;
         // Nothing of that made a collection.
         let new = Call::GetCollection(GetCollectionRequest { collection: "new".to_owned() });
         assert_eq!(new.send(sidecar).await.unwrap_err().code(), Code::NotFound);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use splade_sidecar::proto::explain_request::Document as Explained;
-use splade_sidecar::proto::{DeleteRequest, ExplainRequest, GetCollectionRequest};
+use splade_sidecar::proto::{
+    CreateCollectionRequest, DeleteRequest, ExplainRequest, GetCollectionRequest, GetDocumentsRequest,
+};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
@@ -12,26 +14,28 @@ use crate::api::{assert_indexed, by_text};
 use crate::support::documents::{document, messages, num, options};
 use crate::support::failure::Failure;
 use crate::support::qdrant_server::{Call as StoreCall, QdrantServer};
+use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
 /// A call of each kind that needs the store, on a collection that it has not been asked for before.
 fn calls() -> Vec<Call> {
     let collection = || "docs".to_owned();
-    let document = Some(Explained::Id(num(1)));
-    let explain =
-        ExplainRequest { collection: collection(), query: "the moon".to_owned(), document, ..Default::default() };
+    let (query, document) = (Some(text_query("the moon")), Some(Explained::DocumentId(num(1))));
+    let explain = ExplainRequest { collection: collection(), query, document, ..Default::default() };
     vec![
         Call::Ingest(messages(options("docs"), vec![], 1)),
         Call::Search(by_text("docs", "the moon")),
         Call::Explain(explain),
-        Call::Delete(DeleteRequest { collection: collection(), ids: vec![num(1)] }),
+        Call::Delete(DeleteRequest { collection: collection(), ids: vec![num(1)], ..Default::default() }),
+        Call::GetDocuments(GetDocumentsRequest { collection: collection(), ids: vec![num(1)], ..Default::default() }),
         Call::GetCollection(GetCollectionRequest { collection: collection() }),
     ]
 }
 
 async fn failures(sidecar: &Sidecar) -> Vec<Failure> {
     let mut failures = Vec::new();
-    for call in calls() {
+    let create = CreateCollectionRequest { name: "new".to_owned(), ..Default::default() };
+    for call in calls().into_iter().chain([Call::CreateCollection(create)]) {
         failures.push(call.send(sidecar).await.unwrap_err().into());
     }
     failures

@@ -82,20 +82,32 @@ async fn what_is_not_implemented_says_what_to_use_instead() {
     let mut embed = EmbedClient::new(channel.clone());
     unimplemented(embed.embed(EmbedRequest::default()).await, "Embed.EmbedSparse");
     unimplemented(embed.embed_stream(once(EmbedRequest::default())).await, "Embed.EmbedSparseStream");
-    unimplemented(embed.embed_all(EmbedAllRequest::default()).await, "splade.v1.EncoderService/Encode");
-    unimplemented(embed.embed_all_stream(once(EmbedAllRequest::default())).await, "splade.v1.EncoderService/Encode");
+    unimplemented(embed.embed_all(EmbedAllRequest::default()).await, "splade_sidecar.v1.EncoderService/Encode");
+    unimplemented(
+        embed.embed_all_stream(once(EmbedAllRequest::default())).await,
+        "splade_sidecar.v1.EncoderService/Encode",
+    );
     let mut predict = PredictClient::new(channel.clone());
     unimplemented(predict.predict(PredictRequest::default()).await, "text-embeddings-inference");
     unimplemented(predict.predict_pair(PredictPairRequest::default()).await, "text-embeddings-inference");
     unimplemented(predict.predict_stream(once(PredictRequest::default())).await, "text-embeddings-inference");
     unimplemented(predict.predict_pair_stream(once(PredictPairRequest::default())).await, "text-embeddings-inference");
     let mut rerank = RerankClient::new(channel.clone());
-    unimplemented(rerank.rerank(RerankRequest::default()).await, "splade.v1.IndexService/Explain");
-    unimplemented(rerank.rerank_stream(once(RerankStreamRequest::default())).await, "splade.v1.IndexService/Explain");
+    unimplemented(rerank.rerank(RerankRequest::default()).await, "splade_sidecar.v1.IndexService/Explain");
+    unimplemented(
+        rerank.rerank_stream(once(RerankStreamRequest::default())).await,
+        "splade_sidecar.v1.IndexService/Explain",
+    );
     let mut tokenize = TokenizeClient::new(channel);
-    unimplemented(tokenize.tokenize(EncodeRequest::default()).await, "splade.v1.EncoderService/Encode");
-    unimplemented(tokenize.tokenize_stream(once(EncodeRequest::default())).await, "splade.v1.EncoderService/Encode");
-    unimplemented(tokenize.decode(DecodeRequest::default()).await, "splade.v1.EncoderService/Encode");
-    unimplemented(tokenize.decode_stream(once(DecodeRequest::default())).await, "splade.v1.EncoderService/Encode");
+    unimplemented(tokenize.tokenize(EncodeRequest::default()).await, "splade_sidecar.v1.EncoderService/Encode");
+    unimplemented(
+        tokenize.tokenize_stream(once(EncodeRequest::default())).await,
+        "splade_sidecar.v1.EncoderService/Encode",
+    );
+    unimplemented(tokenize.decode(DecodeRequest::default()).await, "splade_sidecar.v1.EncoderService/Encode");
+    unimplemented(
+        tokenize.decode_stream(once(DecodeRequest::default())).await,
+        "splade_sidecar.v1.EncoderService/Encode",
+    );
     sidecar.end().await;
 }

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use prost_types::value::Kind as ValueKind;
 use serde_json::json;
-use splade_sidecar::proto::search_request::Query;
 use splade_sidecar::proto::{
-    CollectionOptions, DenseVector, DenseVectorOptions, Distance, Document, GetCollectionRequest,
-    GetCollectionResponse, Hit, IngestOptions, ListAliasesRequest, ListDocumentsRequest, SearchRequest,
-    SetAliasRequest, StoredDocument,
+    Collection, CollectionOptions, DenseVector, DenseVectorOptions, Distance, Document, Hit, IngestOptions,
+    ListAliasesRequest, ListDocumentsRequest, ReturnOptions, SearchRequest, SetAliasRequest, StoredDocument,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -17,6 +15,7 @@ use crate::support::documents::{document, key, num, options, payload, texts};
 use crate::support::models::folder as model;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::queries::text_query;
 
 /// A server with two models, its store, and a folder for the commands.
 pub struct Place {
@@ -67,7 +66,7 @@ impl Place {
 
     pub async fn ingest(&self, options: IngestOptions, documents: Vec<Document>) {
         let results = self.server.ingest(options, documents).await;
-        assert!(results.iter().all(|result| result.rejection.is_none()));
+        assert!(results.iter().all(|result| result.error.is_none()));
     }
 
     pub async fn set_alias(&self, alias: &str, collection: &str) {
@@ -76,13 +75,13 @@ impl Place {
     }
 
     pub async fn alias(&self) -> Option<String> {
-        let aliases = self.server.index().await.list_aliases(ListAliasesRequest {}).await.unwrap().into_inner().aliases;
+        let aliases =
+            self.server.index().await.list_aliases(ListAliasesRequest::default()).await.unwrap().into_inner().aliases;
         aliases.into_iter().find(|alias| alias.name == "docs").map(|alias| alias.collection)
     }
 
-    pub async fn collection(&self, name: &str) -> GetCollectionResponse {
-        let request = GetCollectionRequest { collection: name.to_owned() };
-        self.server.index().await.get_collection(request).await.unwrap().into_inner()
+    pub async fn collection(&self, name: &str) -> Collection {
+        self.server.collection(name).await
     }
 
     pub async fn documents(&self, collection: &str) -> Vec<StoredDocument> {
@@ -93,7 +92,7 @@ impl Place {
                 collection,
                 page_size: 1_000,
                 page_token,
-                with_vectors: true,
+                return_options: Some(ReturnOptions { with_dense_vectors: true, ..ReturnOptions::default() }),
                 ..ListDocumentsRequest::default()
             };
             let page = self.server.index().await.list_documents(request).await.unwrap().into_inner();
@@ -109,7 +108,7 @@ impl Place {
         let request = SearchRequest {
             collection: collection.to_owned(),
             model: model.to_owned(),
-            query: Some(Query::Text("the moon".to_owned())),
+            query: Some(text_query("the moon")),
             limit: 50,
             ..Default::default()
         };

@@ -11,10 +11,10 @@ use qdrant_client::qdrant::{
 };
 use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
-    CountRequest, Distance, EdgeConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, NamedQuery,
-    OperationError, PointInsertOperations, PointOperations, PointStructPersisted, QueryEnum, QueryRequest,
-    ScoringQuery, ScrollRequest, UpdateOperation, VectorInternal, VectorPersisted, VectorStorageDatatype,
-    VectorStructPersisted,
+    ConditionalInsertOperation, CountRequest, Distance, EdgeConfig, EdgeShard, EdgeSparseVectorParams,
+    EdgeVectorParams, NamedQuery, OperationError, PointInsertOperations, PointOperations, PointStructPersisted,
+    QueryEnum, QueryRequest, ScoringQuery, ScrollRequest, UpdateOperation, VectorInternal, VectorPersisted,
+    VectorStorageDatatype, VectorStructPersisted,
 };
 use tempfile::TempDir;
 use tonic::Status;
@@ -116,6 +116,19 @@ impl Collection {
     pub fn upsert(&self, points: Vec<PointStructPersisted>) -> Result<(), Status> {
         self.check(&points)?;
         self.update(PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)))
+    }
+
+    /// Writes points, existing ones only if they match.
+    pub fn upsert_matching(&self, points: Vec<PointStructPersisted>, condition: qdrant::Filter) -> Result<(), Status> {
+        self.check(&points)?;
+        let points_op = PointInsertOperations::PointsList(points);
+        let condition = filter::filter(condition)?;
+        let operation = ConditionalInsertOperation { points_op, condition, update_mode: None };
+        self.update(PointOperations::UpsertPointsConditional(operation))
+    }
+
+    pub fn delete_matching(&self, condition: qdrant::Filter) -> Result<(), Status> {
+        self.update(PointOperations::DeletePointsByFilter(filter::filter(condition)?))
     }
 
     /// Whether every vector is one of the collection's and of its size.

@@ -21,7 +21,7 @@ impl Points for Service {
         let traceparent = request.metadata().get("traceparent").map(|value| value.to_str().unwrap().to_owned());
         let _in_flight = self.counts().upsert(request.get_ref().points.len(), traceparent);
         let request = self.let_in(Call::Upsert, request).await?;
-        let UpsertPoints { collection_name, points, shard_key_selector, .. } = request;
+        let UpsertPoints { collection_name, points, shard_key_selector, update_filter, .. } = request;
         self.faults().strike_upsert(&points).await?;
         if points.is_empty() {
             return Err(Status::invalid_argument("Bad request: Empty update request"));
@@ -32,6 +32,8 @@ impl Points for Service {
             it.check_shard_key(shard_key_selector.as_ref())?;
             if discard {
                 it.check(&points)
+            } else if let Some(condition) = update_filter {
+                it.upsert_matching(points, condition)
             } else if lags {
                 let ids = points.iter().map(|point| wire::wire_id(point.id)).collect();
                 it.unseen_by_replica(ids, || it.upsert(points))
@@ -47,9 +49,17 @@ impl Points for Service {
     async fn delete(&self, request: Request<DeletePoints>) -> Result<Response<PointsOperationResponse>, Status> {
         let DeletePoints { collection_name, points, shard_key_selector, .. } =
             self.admit(Call::Delete, request).await?;
-        let Some(PointsSelectorOneOf::Points(PointsIdsList { ids })) = points.and_then(|it| it.points_selector_one_of)
-        else {
-            return Err(Status::unimplemented("the test server deletes by id only"));
+        let ids = match points.and_then(|it| it.points_selector_one_of) {
+            Some(PointsSelectorOneOf::Points(PointsIdsList { ids })) => ids,
+            Some(PointsSelectorOneOf::Filter(condition)) => {
+                let delete = move |it: &Collection| {
+                    it.check_shard_key(shard_key_selector.as_ref())?;
+                    it.delete_matching(condition)
+                };
+                self.on(&collection_name, delete).await?;
+                return completed();
+            }
+            None => return Err(Status::invalid_argument("Bad request: PointsSelector is missing")),
         };
         if ids.is_empty() {
             return Err(Status::invalid_argument("Bad request: Empty update request"));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, json};
 
 use super::*;
-use crate::grpc::payload::{PayloadLimits, payload};
+use crate::grpc::payload::{PayloadLimits, parse_payload};
 use crate::proto::Document;
 use crate::proto::document_id::Kind;
 
@@ -41,7 +41,7 @@ fn each_type_is_what_it_is_in_json() {
 }
 
 /// What each row of a column becomes, if it is the only one beside the text; `None` for one that is no document.
-fn documents(file: &str, mapping: &Mapping) -> Vec<Result<Document, Rejection>> {
+fn documents(file: &str, mapping: &Mapping) -> Vec<Result<Document, ItemError>> {
     let mut reader = ParquetRows::open(&fixture(file), mapping.clone(), 0).unwrap();
     std::iter::from_fn(|| match reader.next().unwrap() {
         Next::Record(record) => Some(record.document),
@@ -88,7 +88,7 @@ fn numbers_are_exact_or_refused() {
             // What is whole is an integer, as the server has it.
             let limits = PayloadLimits { bytes: 1 << 20, depth: 32 };
             let found = document.map_err(|rejection| rejection.field).and_then(|document| {
-                payload(None, &document.payload_json, limits).map_err(|fault| fault.field.replace("payload.", ""))
+                parse_payload(None, &document.payload_json, limits).map_err(|fault| fault.field.replace("payload.", ""))
             });
             match found {
                 Ok(payload) => assert_eq!(payload[&column], *expected, "{column}, row {row}"),

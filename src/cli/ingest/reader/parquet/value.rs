@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::time::{Unit, date, time, timestamp};
 use crate::cli::ingest::mapping::malformed;
-use crate::proto::Rejection;
+use crate::proto::ItemError;
 use crate::types::FieldPath;
 
 /// From here on, several whole numbers are one 32-bit float. 2^24.
@@ -25,7 +25,7 @@ const INEXACT_FROM_F32: f32 = 16_777_216.0;
 #[derive(Debug, Default)]
 pub struct Converter {
     /// The first value that can't be a document's.
-    pub problem: Option<Rejection>,
+    pub problem: Option<ItemError>,
 }
 
 impl Converter {

@@ -1,0 +1,38 @@
+//! Features that this server implements, and fields of the contract that it doesn't.
+//!
+//! A field that changes what a request means must never be dropped: a search without its tenant shows another tenant's
+//! documents. So what is declared and not implemented is refused by its name, and what isn't even declared by its number
+//! ([`super::unknown_fields`]).
+
+use crate::types::{Fault, Reason};
+
+/// The names that `required_features` may have. docs/api.md says what each means.
+pub const FEATURES: [&str; 4] = ["delete_operations", "document_version", "expected_incarnation", "payload_json"];
+
+/// # Errors
+/// The first of the features that this server doesn't implement.
+pub fn check_features(required: &[String]) -> Result<(), Fault> {
+    match required.iter().position(|feature| !FEATURES.contains(&&**feature)) {
+        None => Ok(()),
+        Some(index) => {
+            let feature = required.get(index).map_or("", |feature| feature);
+            let message = format!(
+                "this server doesn't implement `{feature}`; use a server that lists it in Server.features, or do without it"
+            );
+            Err(Fault::new(Reason::Unimplemented, format!("required_features[{index}]"), message))
+        }
+    }
+}
+
+/// Refuses a field that is declared and not implemented, if it is set.
+///
+/// # Errors
+/// If it is.
+pub fn check_unset(field: &str, is_set: bool) -> Result<(), Fault> {
+    if is_set { Err(unimplemented_field(field)) } else { Ok(()) }
+}
+
+/// The refusal of a field that is declared and not implemented.
+pub fn unimplemented_field(field: &str) -> Fault {
+    Fault::new(Reason::Unimplemented, field, "this server doesn't implement it yet; omit it, or use a server that does")
+}

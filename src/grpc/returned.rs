@@ -1,0 +1,80 @@
+//! What reads return of stored documents.
+
+use super::document::to_document_id;
+use super::options::invalid;
+use super::payload::{Returned, parse_payload_format};
+use super::vector::to_sparse_vector;
+use crate::proto::{DenseVector, PayloadFormat, ReturnOptions, StoredDocument};
+use crate::store::WithVectors;
+use crate::types::{CollectionSpec, Fault, StoredPoint};
+
+/// Maximum number of payload fields that a request can name.
+pub const MAX_PAYLOAD_FIELDS: usize = 100;
+
+/// Which parts of stored documents are returned.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    pub with_payload: bool,
+    /// Top-level fields of the payload; empty for all.
+    fields: Vec<String>,
+    format: PayloadFormat,
+    with_sparse: bool,
+    with_dense: bool,
+}
+
+impl Selection {
+    /// # Errors
+    /// An option that is invalid, by its field.
+    pub fn parse(options: Option<ReturnOptions>) -> Result<Self, Fault> {
+        let ReturnOptions { without_payload, payload_fields, payload_format, with_sparse_vectors, with_dense_vectors } =
+            options.unwrap_or_default();
+        if payload_fields.len() > MAX_PAYLOAD_FIELDS {
+            let message = format!("there are {}; send at most {MAX_PAYLOAD_FIELDS}", payload_fields.len());
+            return Err(invalid("payload_fields", message));
+        }
+        if without_payload && !payload_fields.is_empty() {
+            return Err(invalid("payload_fields", "no payload is returned; omit payload_fields, or without_payload"));
+        }
+        Ok(Self {
+            with_payload: !without_payload,
+            fields: payload_fields,
+            format: parse_payload_format(payload_format)?,
+            with_sparse: with_sparse_vectors,
+            with_dense: with_dense_vectors,
+        })
+    }
+
+    /// Returns the vectors to read from a collection.
+    pub fn vectors(&self, spec: &CollectionSpec) -> WithVectors {
+        WithVectors {
+            sparse: self.with_sparse.then(|| spec.vector_name.clone()),
+            dense: if self.with_dense { spec.dense.keys().cloned().collect() } else { Vec::new() },
+        }
+    }
+
+    /// Converts a point of a collection whose sparse vector is `vector_name`.
+    pub fn to_stored_document(&self, point: StoredPoint, vector_name: &str) -> StoredDocument {
+        let mut payload = point.payload;
+        if !self.fields.is_empty() {
+            payload.retain(|name, _| self.fields.contains(name));
+        }
+        let (payload, payload_json, inexact_fields) = if self.with_payload {
+            let Returned { payload, payload_json, inexact_fields } = Returned::new(payload, self.format);
+            (payload, payload_json, inexact_fields)
+        } else {
+            (None, String::new(), Vec::new())
+        };
+        let sparse = point.sparse.map(|vector| (vector_name.to_owned(), to_sparse_vector(vector)));
+        StoredDocument {
+            id: Some(to_document_id(point.id)),
+            payload,
+            payload_json,
+            inexact_fields,
+            payload_unreadable: point.payload_unreadable,
+            text_field: point.text_field,
+            sparse_vectors: sparse.into_iter().collect(),
+            dense_vectors: point.dense.into_iter().map(|(name, values)| (name, DenseVector { values })).collect(),
+            version: point.version,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Lines of a stream of operations: an operation, or a document, which stands for its upsert.
+
+use std::fmt;
+
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+
+use super::{FieldsRead, find_field, nested};
+
+/// The messages that a line can be.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub operation: MessageDescriptor,
+    pub document: MessageDescriptor,
+    /// The field of the operation that has the document.
+    upsert: FieldDescriptor,
+}
+
+impl Operation {
+    /// `None` if a message is not an operation.
+    pub fn new(operation: MessageDescriptor) -> Option<Self> {
+        let upsert = operation.get_field_by_name("upsert")?;
+        let Kind::Message(document) = upsert.kind() else { return None };
+        Some(Self { operation, document, upsert })
+    }
+
+    /// Name of the field that has the document.
+    pub fn upsert(&self) -> &str {
+        self.upsert.name()
+    }
+}
+
+/// Reads an operation in one of its two shapes. Which one shows only with the first key that is not null, so both are
+/// read.
+pub struct OperationSeed<'a> {
+    pub operation: &'a Operation,
+    pub wire: &'a mut Vec<u8>,
+}
+
+impl<'de> DeserializeSeed<'de> for OperationSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OperationSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Operation { operation, document, upsert } = self.operation;
+        let (mut of_operation, mut of_document) = (FieldsRead::default(), FieldsRead::default());
+        let mut document_wire = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if find_field(operation, &name).is_some() {
+                of_operation.read(operation, &name, &mut map, self.wire)?;
+            } else {
+                of_document.read(document, &name, &mut map, &mut document_wire)?;
+            }
+            if let (Some(field), Some(part)) = (of_operation.first(), of_document.first()) {
+                return Err(A::Error::custom(format!(
+                    "the line has '{}', a field of an operation, beside '{}', a field of a document; put the document into \
+                     'upsert', or omit '{}'",
+                    field.name(),
+                    part.name(),
+                    field.name()
+                )));
+            }
+        }
+        if of_operation.first().is_some() {
+            return Ok(());
+        }
+        nested(upsert.number(), self.wire, |wire| {
+            wire.append(&mut document_wire);
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use serde_json::json;
+
+    use super::super::read_operation;
+    use super::*;
+    use crate::http::contract::message;
+    use crate::proto;
+    use crate::proto::document_id;
+    use crate::proto::operation::Kind as Change;
+
+    fn read(json: &str) -> Result<proto::Operation, String> {
+        let mut wire = Vec::new();
+        let operation = Operation::new(message("Operation")).unwrap();
+        read_operation(&operation, json.as_bytes(), &mut wire).map_err(|error| error.to_string())?;
+        Ok(proto::Operation::decode(&*wire).unwrap())
+    }
+
+    fn document(operation: proto::Operation) -> proto::Document {
+        match operation.kind {
+            Some(Change::Upsert(document)) => proto::Document::decode(document).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_document_is_its_upsert() {
+        let fields = json!({ "id": 7, "text": "a cat", "payload": { "upsert": 1 } });
+        let alone = read(&fields.to_string()).unwrap();
+        assert_eq!(alone, read(&json!({ "upsert": fields, "delete_document": null }).to_string()).unwrap());
+        assert_eq!(alone.position, "");
+        let found = document(alone);
+        assert_eq!((&*found.text, &*found.payload_json), ("a cat", r#"{"upsert":1}"#));
+        assert_eq!(found.id.unwrap().kind, Some(document_id::Kind::Num(7)));
+        for empty in ["{}", r#"{"text": null, "upsert": null, "position": null}"#] {
+            assert_eq!(document(read(empty).unwrap()), proto::Document::default(), "{empty}");
+        }
+    }
+
+    #[test]
+    fn operations_have_positions() {
+        for line in [
+            r#"{"position": "0/16B3748", "deleteDocument": {"id": "a"}}"#,
+            r#"{"delete_document": {"id": "a"}, "position": "0/16B3748"}"#,
+        ] {
+            let operation = read(line).unwrap();
+            assert_eq!(operation.position, "0/16B3748");
+            let Some(Change::DeleteDocument(delete)) = operation.kind else { panic!("{operation:?}") };
+            assert_eq!(delete.id.unwrap().kind, Some(document_id::Kind::Key("a".to_owned())));
+        }
+        // The service refuses it, since it is empty.
+        assert_eq!(read(r#"{"position": "7"}"#).unwrap().kind, None);
+    }
+
+    #[test]
+    fn both_shapes_in_one_line_are_refused_by_name() {
+        for (line, field, part) in [
+            (r#"{"upsert": {"text": "a"}, "text": "a"}"#, "upsert", "text"),
+            (r#"{"id": 7, "delete_document": {"id": 7}}"#, "delete_document", "id"),
+            (r#"{"text": "a", "position": "7"}"#, "position", "text"),
+        ] {
+            let problem = read(line).unwrap_err();
+            assert!(problem.contains(&format!("'{field}', a field of an operation, beside '{part}'")), "{problem}");
+        }
+        for (line, problem) in [
+            (r#"{"upsert": {}, "delete_document": {}}"#, "multiple fields provided for oneof 'kind'"),
+            (r#"{"upsert": {"position": "7"}}"#, "unrecognized field name 'position'"),
+            (r#"{"txt": "a"}"#, "unrecognized field name 'txt'"),
+            (r#"["upsert"]"#, "expected an object"),
+        ] {
+            let found = read(line).unwrap_err();
+            assert!(found.contains(problem), "{line}: {found}");
+        }
+    }
+}

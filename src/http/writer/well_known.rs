@@ -1,0 +1,43 @@
+//! Messages whose JSON is not an object: ids, durations, and values of a payload.
+
+use prost::Message;
+use prost_types::value::Kind;
+use prost_types::{Duration, Value};
+
+use super::{Unwritable, Written, float, integer, put, text};
+use crate::http::id;
+use crate::http::json::MAX_SAFE_INTEGER;
+use crate::proto::DocumentId;
+
+/// Appends such a message to `json`; `None` if the message is another one.
+pub fn write(full_name: &str, wire: &[u8], json: &mut Vec<u8>) -> Option<Written> {
+    Some(match full_name {
+        id::MESSAGE => write_id(wire, json),
+        "google.protobuf.Duration" => write_duration(wire, json),
+        "google.protobuf.Value" => write_value(wire, json),
+        _ => return None,
+    })
+}
+
+fn write_id(wire: &[u8], json: &mut Vec<u8>) -> Written {
+    Ok(id::write(&DocumentId::decode(wire)?, json)?)
+}
+
+/// In seconds, such as `1.500s`.
+fn write_duration(wire: &[u8], json: &mut Vec<u8>) -> Written {
+    text(&Duration::decode(wire)?.to_string(), json)
+}
+
+/// A string, a number, a boolean or null: the contract has no lists and objects outside of payloads.
+fn write_value(wire: &[u8], json: &mut Vec<u8>) -> Written {
+    match Value::decode(wire)?.kind {
+        None | Some(Kind::NullValue(_)) => put(&(), json),
+        Some(Kind::BoolValue(value)) => put(&value, json),
+        Some(Kind::StringValue(value)) => text(&value, json),
+        Some(Kind::NumberValue(value)) if value.fract() == 0.0 && value.abs() <= MAX_SAFE_INTEGER as f64 => {
+            integer(value as i128, json)
+        }
+        Some(Kind::NumberValue(value)) => float(value, &value, json),
+        Some(Kind::StructValue(_) | Kind::ListValue(_)) => Err(Unwritable::Broken),
+    }
+}

@@ -1,0 +1,146 @@
+//! Fields of requests that this server doesn't know.
+//!
+//! Decoders of protocol buffers skip unknown fields, so a server that is older than its client would drop what it doesn't
+//! know: a condition of a filter, a tenant, a version. So requests are walked by the contract's descriptors first, and a
+//! field that isn't there is refused by its number. It costs a pass over the tags, not over the values.
+
+use std::sync::OnceLock;
+
+use bytes::Buf;
+use prost::encoding::{WireType, decode_key, decode_varint};
+use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
+
+use super::FILE_DESCRIPTOR_SET;
+use crate::version::VERSION;
+
+/// The package of the contract.
+const PACKAGE: &str = "splade_sidecar.v1";
+/// The deepest nesting that prost decodes.
+const MAX_DEPTH: usize = 100;
+/// Fields whose elements are decoded, and walked, one by one: one that is refused doesn't end its call.
+const WALKED_ALONE: [&str; 3] = [
+    "splade_sidecar.v1.IngestRequest.operations",
+    "splade_sidecar.v1.Operation.upsert",
+    "splade_sidecar.v1.UpsertRequest.documents",
+];
+
+/// A field that this server doesn't know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("field {number} of {message} is unknown to this server ({VERSION}); use a server that knows it, or omit it")]
+pub struct UnknownField {
+    /// Name of the message that has it.
+    pub message: String,
+    pub number: u32,
+}
+
+/// Checks the bytes of a message of the contract, by its name inside the package. Bytes that can't be walked are left to the
+/// decoder, which refuses them.
+///
+/// # Errors
+/// If a field is unknown.
+pub fn check_known(message: &str, wire: &[u8]) -> Result<(), UnknownField> {
+    let descriptor = pool().get_message_by_name(&format!("{PACKAGE}.{message}"));
+    match descriptor.and_then(|descriptor| find_unknown(&descriptor, wire, 0)) {
+        None => Ok(()),
+        Some(unknown) => Err(unknown),
+    }
+}
+
+/// The contract's descriptors.
+fn pool() -> &'static DescriptorPool {
+    static POOL: OnceLock<DescriptorPool> = OnceLock::new();
+    // The build encoded it: it can be decoded.
+    POOL.get_or_init(|| DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap_or_default())
+}
+
+/// Returns the first unknown field.
+fn find_unknown(descriptor: &MessageDescriptor, mut wire: &[u8], depth: usize) -> Option<UnknownField> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    while !wire.is_empty() {
+        let (number, wire_type) = decode_key(&mut wire).ok()?;
+        let Some(field) = descriptor.get_field(number) else {
+            return Some(UnknownField { message: descriptor.name().to_owned(), number });
+        };
+        let length = match wire_type {
+            WireType::Varint => {
+                decode_varint(&mut wire).ok()?;
+                continue;
+            }
+            WireType::ThirtyTwoBit => 4,
+            WireType::SixtyFourBit => 8,
+            WireType::LengthDelimited => usize::try_from(decode_varint(&mut wire).ok()?).ok()?,
+            WireType::StartGroup | WireType::EndGroup => return None,
+        };
+        let value = wire.get(..length)?;
+        if let (Kind::Message(inner), WireType::LengthDelimited) = (field.kind(), wire_type)
+            && !WALKED_ALONE.contains(&field.full_name())
+            && let Some(unknown) = find_unknown(&inner, value, depth + 1)
+        {
+            return Some(unknown);
+        }
+        wire.advance(length);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::proto::{Condition, Filter, SearchRequest, condition::Test};
+
+    /// A field that the contract will not have soon: number 1000, a varint.
+    const UNKNOWN: [u8; 3] = [0xc0, 0x3e, 1];
+
+    fn with_unknown(message: &impl Message) -> Vec<u8> {
+        [message.encode_to_vec(), UNKNOWN.to_vec()].concat()
+    }
+
+    /// Law: in every request of the contract an unknown field is found, and without one there is none.
+    #[test]
+    fn every_request_is_walked() {
+        let requests: Vec<_> = pool()
+            .all_messages()
+            .filter(|message| message.package_name() == PACKAGE && message.name().ends_with("Request"))
+            .collect();
+        assert!(requests.len() > 10, "{}", requests.len());
+        for request in requests {
+            assert_eq!(check_known(request.name(), &[]), Ok(()));
+            let unknown = check_known(request.name(), &UNKNOWN).unwrap_err();
+            assert_eq!((&*unknown.message, unknown.number), (request.name(), 1000));
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_found_inside_other_messages() {
+        let filter = |conditions| Filter { must: conditions, ..Filter::default() };
+        let known = Condition { path: "a".to_owned(), test: Some(Test::IsEmpty(true)) };
+        let search = |filter| SearchRequest { filter: Some(filter), ..SearchRequest::default() };
+        assert_eq!(check_known("SearchRequest", &search(filter(vec![known.clone()])).encode_to_vec()), Ok(()));
+        // SearchRequest.filter is field 3, Filter.must is field 1.
+        let condition = with_unknown(&known);
+        let filter = [vec![0x0a, condition.len() as u8], condition].concat();
+        let request = [vec![0x1a, filter.len() as u8], filter].concat();
+        let unknown = check_known("SearchRequest", &request).unwrap_err();
+        assert!(unknown.to_string().starts_with("field 1000 of Condition is unknown to this server"), "{unknown}");
+    }
+
+    #[test]
+    fn unknown_fields_are_found_inside_payloads() {
+        // Document.payload is field 3, Struct.fields is field 1, the value of an entry is field 2.
+        let nested = |tag: u8, inner: Vec<u8>| [vec![tag, inner.len() as u8], inner].concat();
+        let entry = [nested(0x0a, b"k".to_vec()), nested(0x12, UNKNOWN.to_vec())].concat();
+        let unknown = check_known("Document", &nested(0x1a, nested(0x0a, entry))).unwrap_err();
+        assert_eq!((&*unknown.message, unknown.number), ("Value", 1000));
+    }
+
+    #[test]
+    fn what_breaks_off_is_left_to_the_decoder() {
+        for wire in [&[0x0a][..], &[0x0a, 5, 1], &[0xff], &[0x0b]] {
+            assert_eq!(check_known("SearchRequest", wire), Ok(()));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A server that stops tells its streams, goes on reading for a while, and ends them in order.
+
+use std::time::Duration;
+
+use splade_sidecar::app::Ended;
+use splade_sidecar::proto::IngestOptions;
+use tokio::time::{Instant, timeout};
+use tonic::{Code, Status};
+
+use crate::support::failure::Failure;
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::sidecar::Sidecar;
+use crate::support::upload::{Upload, docs, options};
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// On both stores, with this deadline for the whole of the stop.
+async fn on_both_stores(deadline: &str, test: impl AsyncFn(Sidecar)) {
+    let qdrant = QdrantServer::start();
+    let url = qdrant.url();
+    for store in [&[] as &[&str], &["--qdrant-url", &url]] {
+        test(Sidecar::start(&[&["--drain-deadline", deadline], store].concat()).await).await;
+    }
+}
+
+/// A stream with these documents, all of them indexed.
+async fn open_with(sidecar: &Sidecar, first_sequence: u64, count: u64) -> Upload {
+    let how = IngestOptions { first_sequence, ..options() };
+    let mut upload = Upload::open(sidecar.index().await, how).await.unwrap();
+    upload.opened().await.unwrap();
+    if count > 0 {
+        upload.push(docs(1..=count)).await;
+        upload.read_results(count as usize).await;
+    }
+    upload
+}
+
+async fn wait_draining(upload: &mut Upload) {
+    while upload.got.draining.is_none() {
+        assert!(timeout(PATIENCE, upload.read()).await.expect("it doesn't drain").unwrap(), "the stream ended");
+    }
+}
+
+fn assert_stopping(status: Status) {
+    let failure = Failure::from(status);
+    assert_eq!((failure.code, failure.reason.as_str()), (Code::Unavailable, "SHUTTING_DOWN"), "{failure:?}");
+    assert!(failure.retry_after.is_some(), "{failure:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_half_closes_loses_nothing_and_ends_well() {
+    on_both_stores("30s", async |mut sidecar: Sidecar| {
+        let mut upload = open_with(&sidecar, 1, 10).await;
+        let mut numbered = open_with(&sidecar, 101, 0).await;
+        sidecar.begin_stop();
+        let began = Instant::now();
+        wait_draining(&mut upload).await;
+        wait_draining(&mut numbered).await;
+        let draining = upload.got.draining.unwrap();
+        assert_eq!((draining.read_through, draining.grace_period.unwrap().seconds), (10, 5));
+        assert_eq!(numbered.got.draining.unwrap().read_through, 100, "none yet");
+        // New streams go elsewhere at once.
+        assert_stopping(Upload::open(sidecar.index().await, options()).await.map(drop).unwrap_err());
+
+        // What was on its way is taken.
+        assert!(upload.push(docs(11..=20)).await);
+        let (got, end) = upload.rest().await;
+        end.unwrap();
+        got.one_each(20);
+        assert_eq!(got.indexed().len(), 20);
+        numbered.rest().await.1.unwrap();
+        let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("it doesn't end");
+        assert_eq!(ended, Ended::Drained);
+        assert!(began.elapsed() < Duration::from_secs(5), "it waited for nobody: {:?}", began.elapsed());
+    })
+    .await;
+}
+
+/// The grace period is half of the deadline, if that is less than usual.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_on_is_ended_after_the_grace_period() {
+    on_both_stores("2s", async |mut sidecar: Sidecar| {
+        let mut upload = open_with(&sidecar, 1, 5).await;
+        let mut idle = open_with(&sidecar, 1, 0).await;
+        sidecar.begin_stop();
+        wait_draining(&mut upload).await;
+        let began = Instant::now();
+        assert_eq!(upload.got.draining.unwrap().grace_period.map(|period| period.seconds), Some(1));
+        // It sends one after another until nobody reads them.
+        let mut next = 6;
+        let end = loop {
+            upload.push(docs([next])).await;
+            next += 1;
+            match timeout(PATIENCE, upload.read()).await.expect("the stream does not end") {
+                Ok(is_open) => assert!(is_open, "it ended as if all had been read"),
+                Err(status) => break status,
+            }
+        };
+        assert_stopping(end);
+        let lasted = began.elapsed();
+        assert!((Duration::from_millis(500)..Duration::from_secs(10)).contains(&lasted), "{lasted:?}");
+        let got = upload.rest().await.0;
+        let read = got.results.len();
+        assert!(read > 5, "it read nothing in the grace period");
+        got.one_each(read);
+        assert_eq!(got.indexed().len(), read, "what was read has its result");
+
+        let end = loop {
+            match timeout(PATIENCE, idle.read()).await.expect("the idle stream does not end") {
+                Ok(is_open) => assert!(is_open, "it ended as if its client had ended it"),
+                Err(status) => break status,
+            }
+        };
+        assert_stopping(end);
+        assert!(idle.got.draining.is_some() && idle.got.results.is_empty(), "{:?}", idle.got);
+        let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("it doesn't end");
+        assert_eq!(ended, Ended::Drained);
+    })
+    .await;
+}

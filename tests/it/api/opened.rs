@@ -1,0 +1,226 @@
+//! What a stream says first, and what it may expect of its collection.
+
+use splade_sidecar::proto::{DeleteRequest, GetModelRequest, IngestOpened, IngestOptions, UpsertRequest};
+use splade_sidecar::store::{QdrantStore, VectorStore};
+use tonic::{Code, Status};
+
+use super::aliases::set as set_alias;
+use super::collections::{create, get, sparse};
+use super::{assert_indexed, by_text, search};
+use crate::support::documents::{document, encoded, num, numbered, options, texts};
+use crate::support::endpoint::Endpoint;
+use crate::support::failure::Failure;
+use crate::support::models::{folder, random};
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::remote_stores::config;
+use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
+use crate::support::upload::Upload;
+
+/// Opens a stream, sends nothing, and ends it.
+async fn open(server: &Endpoint, options: IngestOptions) -> Result<IngestOpened, Status> {
+    let mut upload = Upload::open(server.index().await, options).await?;
+    let opened = upload.opened().await?;
+    upload.rest().await.1.map(|()| opened)
+}
+
+fn existing(collection: &str) -> IngestOptions {
+    IngestOptions { create_collection: false, ..options(collection) }
+}
+
+fn expecting(collection: &str, incarnation: &str) -> IngestOptions {
+    IngestOptions { expected_incarnation: incarnation.to_owned(), ..existing(collection) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_tells_the_collection_the_model_and_the_server() {
+    on_both_stores(async |sidecar| {
+        let created = open(sidecar, options("docs")).await.unwrap();
+        assert_eq!(created.collection, Some(get(sidecar, "docs").await));
+        let collection = created.collection.as_ref().unwrap();
+        assert_eq!((collection.name.as_str(), collection.point_count), ("docs", 0));
+        assert!(!collection.incarnation.is_empty());
+        let fingerprint = random(MODEL).fingerprint.to_string();
+        assert_eq!((created.model.as_str(), &created.fingerprint), (MODEL, &fingerprint));
+        let written = sparse(collection);
+        assert_eq!(
+            (written.model.as_str(), &written.fingerprint, written.dtype.as_str()),
+            (MODEL, &fingerprint, "float32")
+        );
+        let model = sidecar.encoder().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
+        assert_eq!(created.server, model.server);
+        let server = created.server.unwrap();
+        assert!(!server.features.is_empty() && server.limits.is_some(), "{server:?}");
+
+        // By its own name, also if it is asked for by another, and as it is now.
+        assert_indexed(&sidecar.ingest(existing("docs"), numbered(&texts(3))).await);
+        set_alias(sidecar, "alias", "docs").await.unwrap();
+        let opened = open(sidecar, existing("alias")).await.unwrap().collection.unwrap();
+        assert_eq!((opened.name.as_str(), opened.point_count), ("docs", 3));
+        assert_eq!(opened.incarnation, collection.incarnation, "it is the same creation");
+    })
+    .await;
+}
+
+/// The model that encodes is not always the one that wrote the collection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_tells_the_model_that_encodes() {
+    const OTHER: &str = "distilbert-random-untied";
+    let models = [MODEL, OTHER].map(|name| format!("{name}={}", folder(name).display()));
+    let sidecar = Sidecar::start(&["--model", &models[0], "--model", &models[1]]).await;
+    open(&sidecar, options("docs")).await.unwrap();
+    let other = IngestOptions { model: OTHER.to_owned(), ignore_fingerprint: true, ..existing("docs") };
+    let opened = open(&sidecar, other).await.unwrap();
+    assert_eq!((opened.model.as_str(), opened.fingerprint), (OTHER, random(OTHER).fingerprint.to_string()));
+    assert_eq!(sparse(opened.collection.as_ref().unwrap()).model, MODEL);
+    sidecar.end().await;
+}
+
+/// The features that it tells can be required, in every call that takes options.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn features_that_are_told_can_be_required() {
+    let sidecar = Sidecar::start(&[]).await;
+    let features = open(&sidecar, options("docs")).await.unwrap().server.unwrap().features;
+    let required_features = features.clone();
+    open(&sidecar, IngestOptions { required_features, ..options("docs") }).await.unwrap();
+    let request = splade_sidecar::proto::SearchRequest { required_features: features, ..by_text("docs", "the moon") };
+    assert_eq!(search(&sidecar, request).await, []);
+    sidecar.end().await;
+}
+
+/// Tries every call that can expect an incarnation.
+async fn calls(server: &Endpoint, collection: &str, incarnation: &str) -> Vec<Result<(), Status>> {
+    let documents = encoded([document(num(1), "the moon")]);
+    let upsert = UpsertRequest { options: Some(expecting(collection, incarnation)), documents };
+    let delete = DeleteRequest {
+        collection: collection.to_owned(),
+        ids: vec![num(2)],
+        expected_incarnation: incarnation.to_owned(),
+        ..Default::default()
+    };
+    let mut index = server.index().await;
+    vec![
+        open(server, expecting(collection, incarnation)).await.map(drop),
+        index.upsert(upsert).await.map(drop),
+        index.delete(delete).await.map(drop),
+    ]
+}
+
+/// Asserts that a call is refused because the collection was created again, and that it says so to programs.
+#[track_caller]
+fn assert_recreated(outcome: Result<(), Status>, collection: &str, incarnation: &str, expected: &str) {
+    let failure = Failure::from(outcome.unwrap_err());
+    assert_eq!(
+        (failure.code, failure.reason.as_str()),
+        (Code::FailedPrecondition, "INCARNATION_MISMATCH"),
+        "{failure:?}"
+    );
+    assert!(failure.fields.iter().all(|field| field.ends_with("expected_incarnation")), "{failure:?}");
+    let metadata = |key: &str| failure.metadata.get(key).map_or("", String::as_str);
+    assert_eq!(
+        [metadata("collection"), metadata("incarnation"), metadata("expected_incarnation")],
+        [collection, incarnation, expected]
+    );
+    let (_, remedy) = failure.message.split_once("; ").unwrap_or_default();
+    assert!(!remedy.is_empty() && failure.retry_after.is_none(), "{failure:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_incarnation_can_be_expected() {
+    on_both_stores(async |sidecar| {
+        let incarnation = create(sidecar, "docs", None).await.unwrap().incarnation;
+        set_alias(sidecar, "alias", "docs").await.unwrap();
+        for name in ["docs", "alias"] {
+            for outcome in calls(sidecar, name, &incarnation).await {
+                outcome.unwrap();
+            }
+            for other in ["another", &incarnation[1..], &format!("{incarnation}x")] {
+                for outcome in calls(sidecar, name, other).await {
+                    assert_recreated(outcome, "docs", &incarnation, other);
+                }
+            }
+        }
+        // Without a collection there is none to be another.
+        let absent = open(sidecar, expecting("absent", &incarnation)).await.unwrap_err();
+        assert_eq!(Failure::from(absent).reason, "COLLECTION_NOT_FOUND");
+    })
+    .await;
+}
+
+async fn delete_collection(server: &QdrantServer, name: &str) {
+    let client = qdrant_client::Qdrant::from_url(&server.url()).skip_compatibility_check().build().unwrap();
+    client.delete_collection(name).await.unwrap();
+}
+
+/// By whomever it is created again, and whatever the server remembers of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_that_was_created_again_is_another_one() {
+    let qdrant = QdrantServer::start();
+    let url = qdrant.url();
+    let flags = ["--qdrant-url", url.as_str()];
+    let (ours, other) = (Sidecar::start(&flags).await, Sidecar::start(&flags).await);
+    assert_indexed(&ours.ingest(options("docs"), numbered(&texts(5))).await);
+    let mut incarnations = vec![get(&ours, "docs").await.incarnation];
+    for creator in [&ours, &other] {
+        let before = incarnations.last().unwrap().clone();
+        calls(&ours, "docs", &before).await.into_iter().for_each(Result::unwrap);
+        delete_collection(&qdrant, "docs").await;
+        let created = create(creator, "docs", None).await.unwrap().incarnation;
+        assert!(!incarnations.contains(&created), "{created} is not new: {incarnations:?}");
+        for sidecar in [&ours, &other] {
+            for outcome in calls(sidecar, "docs", &before).await {
+                assert_recreated(outcome, "docs", &created, &before);
+            }
+        }
+        assert_eq!(get(&ours, "docs").await.point_count, 0, "nothing was written");
+        incarnations.push(created);
+    }
+    // Who expects nothing is not disturbed.
+    assert_indexed(&ours.ingest(options("docs"), numbered(&texts(5))).await);
+    ours.end().await;
+    other.end().await;
+}
+
+/// The embedded store is a folder, from which one can be taken away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_that_was_created_again_is_another_one_on_the_embedded_store() {
+    let sidecar = Sidecar::start(&[]).await;
+    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(5))).await);
+    let before = get(&sidecar, "docs").await.incarnation;
+    let (_, folder) = sidecar.stop().await;
+
+    // A restart changes nothing.
+    let sidecar = Sidecar::start_in(folder, &[]).await;
+    sidecar.wait_serving().await;
+    assert_eq!(get(&sidecar, "docs").await.incarnation, before);
+    calls(&sidecar, "docs", &before).await.into_iter().for_each(Result::unwrap);
+    let (_, folder) = sidecar.stop().await;
+
+    std::fs::remove_dir_all(folder.path().join("store/collections/docs")).unwrap();
+    let sidecar = Sidecar::start_in(folder, &[]).await;
+    sidecar.wait_serving().await;
+    let created = create(&sidecar, "docs", None).await.unwrap().incarnation;
+    assert_ne!(created, before);
+    for outcome in calls(&sidecar, "docs", &before).await {
+        assert_recreated(outcome, "docs", &created, &before);
+    }
+    sidecar.end().await;
+}
+
+/// One that another program created, or an earlier version, has no incarnation, and nothing to expect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_may_have_none() {
+    let qdrant = QdrantServer::start();
+    let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url()]).await;
+    open(&sidecar, options("docs")).await.unwrap();
+    let store = QdrantStore::new(config(&qdrant.url())).unwrap();
+    let spec = store.collection("docs").await.unwrap().unwrap().spec;
+    let without = splade_sidecar::types::CollectionSpec { incarnation: String::new(), ..spec };
+    delete_collection(&qdrant, "docs").await;
+    store.create_collection("docs", &without).await.unwrap();
+    let opened = open(&sidecar, existing("docs")).await.unwrap();
+    assert_eq!(opened.collection.unwrap().incarnation, "");
+    for outcome in calls(&sidecar, "docs", "some").await {
+        assert_recreated(outcome, "docs", "", "some");
+    }
+    sidecar.end().await;
+}

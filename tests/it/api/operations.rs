@@ -1,0 +1,374 @@
+//! `Ingest`: operations of all kinds on one stream, their order, their numbers and their positions; heartbeats and flushes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint};
+use splade_sidecar::proto::operation::Kind;
+use splade_sidecar::proto::{
+    DeleteDocument, Document, DocumentId, EncodeStreamRequest, IngestOptions, IngestRequest, Operation,
+    OperationResult, OperationStatus, SetPayload,
+};
+use tokio::sync::mpsc;
+use tokio::time::{interval, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
+
+use super::listing::list;
+use crate::support::dice::Dice;
+use crate::support::documents::{
+    delete, document, key, num, of_operations, operation, options, stream, texts, upsert, uuid,
+};
+use crate::support::endpoint::Endpoint;
+use crate::support::failure::Failure;
+use crate::support::qdrant_server::QdrantServer;
+use crate::support::sidecar::{Sidecar, on_both_stores};
+use crate::support::upload::Upload;
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long nothing happens where nothing should.
+const STALL: Duration = Duration::from_secs(1);
+
+/// The operation that stores this document.
+pub fn stores(document: &Document) -> Bytes {
+    upsert(document.encode_to_vec().into())
+}
+
+/// The texts of all documents of a collection, by their ids.
+pub async fn stored_texts(server: &Endpoint, collection: &str) -> BTreeMap<String, String> {
+    let text = |payload: prost_types::Struct| match payload.fields["text"].kind.clone() {
+        Some(prost_types::value::Kind::StringValue(text)) => text,
+        other => panic!("{other:?}"),
+    };
+    let documents = list(server, collection).await.into_iter();
+    documents.map(|document| (format!("{:?}", document.id.unwrap()), text(document.payload.unwrap()))).collect()
+}
+
+fn statuses(results: &[OperationResult]) -> Vec<OperationStatus> {
+    results.iter().map(OperationResult::status).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_one_document_are_applied_in_their_order() {
+    use OperationStatus::{Deleted, Indexed};
+    on_both_stores(async |sidecar| {
+        for a_message in [1, 2, 10] {
+            let collection = format!("docs-{a_message}");
+            let first = uuid("67e55044-10b1-426f-9247-bb680e5fe0c8");
+            let operations = vec![
+                stores(&document(first.clone(), "one")),
+                delete(first.clone()),
+                stores(&document(key("b"), "two")),
+                delete(key("b")),
+                stores(&document(key("b"), "two again")),
+                // It was never there.
+                delete(num(3)),
+            ];
+            let messages = of_operations(options(&collection), operations, a_message);
+            let results = stream(&mut sidecar.index().await, messages).await;
+            assert_eq!(statuses(&results), [Indexed, Deleted, Indexed, Deleted, Indexed, Deleted], "{results:?}");
+            let ids = [first.clone(), first, key("b"), key("b"), key("b"), num(3)];
+            assert!(results.iter().map(|result| result.id.clone().unwrap()).eq(ids));
+            let left = BTreeMap::from([(format!("{:?}", key("b")), "two again".to_owned())]);
+            assert_eq!(stored_texts(sidecar, &collection).await, left);
+        }
+    })
+    .await;
+}
+
+/// Law: what is stored in the end is what the operations give one after another, however they are cut into messages and
+/// batches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_gives_what_its_operations_give_one_by_one() {
+    const COUNT: u64 = 400;
+    const IDS: u64 = 9;
+    on_both_stores(async |sidecar| {
+        let mut dice = Dice::from_env("SPLADE_OPERATIONS_SEED");
+        for (batch_points, skip_unchanged) in [(1, false), (7, true), (1_000, false)] {
+            let (mut operations, mut expected) = (Vec::new(), BTreeMap::new());
+            for number in 0..COUNT {
+                let id = num(dice.below(IDS));
+                if dice.below(3) == 0 {
+                    expected.remove(&format!("{id:?}"));
+                    operations.push(delete(id));
+                } else {
+                    // Some are what was there before.
+                    let text = format!("text {}", if dice.below(4) == 0 { 0 } else { number });
+                    expected.insert(format!("{id:?}"), text.clone());
+                    operations.push(stores(&document(id, &text)));
+                }
+            }
+            let collection = format!("docs-{batch_points}");
+            let how = IngestOptions { batch_points, skip_unchanged, ..options(&collection) };
+            let messages = of_operations(how, operations, 1 + dice.below(50) as usize);
+            let results = stream(&mut sidecar.index().await, messages).await;
+            assert!(results.iter().all(|result| result.error.is_none()), "{results:?}");
+            assert_eq!(stored_texts(sidecar, &collection).await, expected);
+        }
+    })
+    .await;
+}
+
+/// Also those of operations that are rejected, as far as they can be read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_and_positions_come_back() {
+    on_both_stores(async |sidecar| {
+        let longest = "ü".repeat(128);
+        let positions = ["0/16B3748", "", "0/16B3790", "\"{}\n", &longest, "last"];
+        let upsert_of = |id, text: &str| Kind::Upsert(document(id, text).encode_to_vec().into());
+        let deletion = |id| Kind::DeleteDocument(DeleteDocument { id: Some(id), version: None });
+        let kinds = [
+            upsert_of(num(1), "the moon"),
+            upsert_of(num(2), "the sea"),
+            deletion(num(2)),
+            upsert_of(num(3), " "),
+            upsert_of(num(4), "the sun"),
+            deletion(num(1)),
+        ];
+        let operations: Vec<_> = kinds.into_iter().zip(positions).map(|(kind, at)| operation(kind, at)).collect();
+        for first_sequence in [0, 1, 101, u64::from(u32::MAX) * 7] {
+            let how = IngestOptions { first_sequence, ..options("docs") };
+            // What holds for `durable_through` and its position is asserted for every stream.
+            let results = stream(&mut sidecar.index().await, of_operations(how, operations.clone(), 2)).await;
+            assert!(results.iter().map(|result| result.sequence).eq((first_sequence.max(1)..).take(6)), "{results:?}");
+            assert!(results.iter().map(|result| result.position.as_str()).eq(positions), "{results:?}");
+            assert_eq!(results[3].error.as_ref().unwrap().reason, "EMPTY_TEXT");
+        }
+        let long = operation(upsert_of(num(1), "the moon"), &"x".repeat(257));
+        let results = stream(&mut sidecar.index().await, of_operations(options("docs"), vec![long], 1)).await;
+        let error = results[0].error.as_ref().unwrap();
+        assert_eq!((error.reason.as_str(), error.field.as_str()), ("INVALID_ARGUMENT", "position"));
+        assert!(error.message.contains("256"), "{error:?}");
+    })
+    .await;
+}
+
+/// An operation that is rejected: what it is, its bytes, the id of its result, the reason and the field.
+struct Bad {
+    what: &'static str,
+    bytes: Bytes,
+    id: Option<DocumentId>,
+    reason: &'static str,
+    field: &'static str,
+}
+
+/// An operation of a kind that a later release has, with a position as every operation has it.
+fn of_a_later_release() -> Bytes {
+    let mut bytes = Operation { kind: None, position: "here".to_owned() }.encode_to_vec();
+    encode_key(99, WireType::LengthDelimited, &mut bytes);
+    encode_varint(0, &mut bytes);
+    bytes.into()
+}
+
+fn bad_operations() -> Vec<Bad> {
+    let at = |kind| operation(kind, "here");
+    let deletion = |id| at(Kind::DeleteDocument(DeleteDocument { id, version: None }));
+    let set_payload = SetPayload { id: Some(num(7)), payload_json: r#"{"a": 1}"#.to_owned(), ..Default::default() };
+    let bad = |what, bytes, id, reason, field| Bad { what, bytes, id, reason, field };
+    vec![
+        bad("a change of a payload", at(Kind::SetPayload(set_payload)), None, "UNIMPLEMENTED", "set_payload"),
+        bad("a kind of a later release", of_a_later_release(), None, "UNIMPLEMENTED", ""),
+        bad(
+            "nothing",
+            Operation { kind: None, position: "here".to_owned() }.encode_to_vec().into(),
+            None,
+            "INVALID_ARGUMENT",
+            "",
+        ),
+        bad("a deletion of nothing", deletion(None), None, "INVALID_ARGUMENT", "delete_document.id"),
+        bad("an id of no kind", deletion(Some(DocumentId::default())), None, "INVALID_ARGUMENT", "delete_document.id"),
+        bad("a malformed UUID", deletion(Some(uuid("no"))), None, "INVALID_ARGUMENT", "delete_document.id.uuid"),
+        bad("an empty key", deletion(Some(key(""))), None, "INVALID_ARGUMENT", "delete_document.id.key"),
+        bad(
+            "a key of 513 bytes",
+            deletion(Some(key(&"k".repeat(513)))),
+            None,
+            "INVALID_ARGUMENT",
+            "delete_document.id.key",
+        ),
+        bad("no operation at all", Bytes::from_static(b"\xff\xff\xff"), None, "MALFORMED_DOCUMENT", ""),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_is_rejected_alone() {
+    on_both_stores(async |sidecar| {
+        let bad = bad_operations();
+        let good = (100..).zip(texts(bad.len())).map(|(id, text)| stores(&document(num(id), &text)));
+        let mut operations = vec![stores(&document(num(7), "the moon"))];
+        operations.extend(bad.iter().zip(good).flat_map(|(bad, good)| [bad.bytes.clone(), good]));
+        let results = stream(&mut sidecar.index().await, of_operations(options("docs"), operations, 4)).await;
+        for (pair, bad) in results[1..].chunks(2).zip(&bad) {
+            let what = bad.what;
+            let error = pair[0].error.as_ref().unwrap_or_else(|| panic!("{what}: {:?}", pair[0]));
+            assert_eq!(pair[0].status(), OperationStatus::Rejected, "{what}");
+            assert_eq!((error.reason.as_str(), error.field.as_str()), (bad.reason, bad.field), "{what}: {error:?}");
+            let code = if bad.reason == "UNIMPLEMENTED" { Code::Unimplemented } else { Code::InvalidArgument };
+            assert_eq!(Code::from(error.code), code, "{what}");
+            let (_, remedy) = error.message.split_once("; ").unwrap_or_default();
+            assert!(!remedy.is_empty() && error.retry_delay.is_none(), "{what}: {error:?}");
+            assert_eq!(pair[0].id, bad.id, "{what}");
+            let position = if bad.reason == "MALFORMED_DOCUMENT" { "" } else { "here" };
+            assert_eq!(pair[0].position, position, "{what}");
+            super::assert_indexed(&pair[1..]);
+        }
+        // Nothing was done to the document that they were about.
+        assert_eq!(stored_texts(sidecar, "docs").await[&format!("{:?}", num(7))], "the moon");
+        assert_eq!(sidecar.point_count("docs").await, 1 + bad.len() as u64);
+    })
+    .await;
+}
+
+/// Options that come late end the stream, after the results of what came before, and what they came with is not applied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_options_end_the_stream() {
+    on_both_stores(async |sidecar| {
+        let upload = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
+        assert!(upload.push_operations(vec![stores(&document(num(1), "the moon"))]).await);
+        let operations = vec![stores(&document(num(2), "the sea"))];
+        upload.send(IngestRequest { options: Some(options("docs")), operations, flush: false }).await;
+        let (got, end) = upload.rest().await;
+        let failure = Failure::from(end.unwrap_err());
+        assert_eq!((failure.code, failure.fields), (Code::InvalidArgument, vec!["options".to_owned()]));
+        got.one_each(1);
+        assert_eq!(sidecar.point_count("docs").await, 1);
+    })
+    .await;
+}
+
+/// For much longer than the timeout, and without any of them it ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heartbeats_keep_an_idle_stream_open() {
+    const TIMEOUT: &str = "1s";
+    const BEATS: usize = 15;
+    let sidecar = Sidecar::start(&["--stream-idle-timeout", TIMEOUT]).await;
+    let mut upload = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
+    let (requests, receiver) = mpsc::channel(1);
+    requests.send(EncodeStreamRequest::default()).await.unwrap();
+    let mut encoder = sidecar.encoder().await;
+    let mut encoded = encoder.encode_stream(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    let mut ticks = interval(Duration::from_millis(200));
+    for _ in 0..BEATS {
+        ticks.tick().await;
+        assert!(upload.send(IngestRequest::default()).await, "the stream has ended");
+        requests.send(EncodeStreamRequest::default()).await.expect("the stream of texts has ended");
+    }
+    assert!(upload.push_operations(vec![stores(&document(num(1), "the moon"))]).await);
+    upload.read_results(1).await;
+    // A heartbeat is no operation.
+    assert_eq!((upload.got.results[0].sequence, upload.got.durable_through), (1, 1));
+    requests.send(EncodeStreamRequest { texts: vec!["the moon".into()], ..Default::default() }).await.unwrap();
+    assert_eq!(encoded.message().await.unwrap().unwrap().results[0].sequence, 1);
+
+    let ended = timeout(PATIENCE, upload.read()).await.unwrap().unwrap_err();
+    assert_eq!(Failure::from(ended).reason, "STREAM_IDLE");
+    let ended = timeout(PATIENCE, encoded.message()).await.unwrap().unwrap_err();
+    assert_eq!(Failure::from(ended).reason, "STREAM_IDLE");
+    drop(requests);
+    sidecar.end().await;
+}
+
+/// On both stores, with batches that wait for others for longer than any test.
+async fn with_patient_batches(test: impl AsyncFn(&Sidecar)) {
+    let (qdrant, patience) = (QdrantServer::start(), ["--upsert-age", "1000s"]);
+    let url = qdrant.url();
+    for store in [&[] as &[&str], &["--qdrant-url", &url]] {
+        let sidecar = Sidecar::start(&[&patience, store].concat()).await;
+        test(&sidecar).await;
+        sidecar.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_writes_what_waits_for_others() {
+    with_patient_batches(async |sidecar| {
+        let mut upload = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
+        upload.opened().await.unwrap();
+        let one = |id| vec![stores(&document(num(id), "the moon"))];
+        assert!(upload.push_operations(one(1)).await);
+        timeout(STALL, upload.read()).await.expect_err("nothing makes it be written");
+        assert!(upload.send(IngestRequest { flush: true, ..Default::default() }).await);
+        timeout(PATIENCE, upload.read_results(1)).await.expect("it is not flushed");
+        // In the message that brings it.
+        assert!(upload.send(IngestRequest { operations: one(2), flush: true, ..Default::default() }).await);
+        timeout(PATIENCE, upload.read_results(2)).await.expect("it is not flushed");
+        // A flush is of what came before it.
+        assert!(upload.push_operations(one(3)).await);
+        timeout(STALL, upload.read()).await.expect_err("an earlier flush made it be written");
+        let (got, end) = timeout(PATIENCE, upload.rest()).await.expect("the end of the stream writes it");
+        end.unwrap();
+        got.one_each(3);
+    })
+    .await;
+}
+
+/// With the first message, where the collection is not even open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_may_come_with_the_options() {
+    with_patient_batches(async |sidecar| {
+        let (requests, receiver) = mpsc::channel(1);
+        let operations = vec![stores(&document(num(1), "the moon")), stores(&document(num(2), "the sea"))];
+        requests.send(IngestRequest { options: Some(options("docs")), operations, flush: true }).await.unwrap();
+        let mut responses = sidecar.index().await.ingest(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+        let durable = async { while responses.message().await.unwrap().unwrap().durable_through < 2 {} };
+        timeout(PATIENCE, durable).await.expect("it is not flushed");
+        drop(requests);
+        assert_eq!(responses.message().await.unwrap(), None);
+    })
+    .await;
+}
+
+/// Whatever waits: a document that is still encoded, one that waits for an earlier one of its id, a deletion.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_reaches_every_operation_before_it() {
+    with_patient_batches(async |sidecar| {
+        let mut upload = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
+        let mut operations: Vec<_> = (1..).zip(texts(50)).map(|(id, text)| stores(&document(num(id), &text))).collect();
+        operations.extend((1..=20).map(|id| stores(&document(num(id), "again"))));
+        operations.extend((30..=40).map(|id| delete(num(id))));
+        let count = operations.len();
+        assert!(upload.send(IngestRequest { operations, flush: true, ..Default::default() }).await);
+        timeout(PATIENCE, upload.read_results(count)).await.expect("not everything is flushed");
+        assert_eq!(upload.got.durable_through, count as u64);
+        assert_eq!(sidecar.point_count("docs").await, 39);
+        let (got, end) = upload.rest().await;
+        end.unwrap();
+        got.one_each(count);
+    })
+    .await;
+}
+
+/// Only what went wrong is told, and the numbers still say how far everything is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_of_problems_alone_are_sent_on_request() {
+    use splade_sidecar::proto::ResultFilter;
+    on_both_stores(async |sidecar| {
+        let how = IngestOptions { result_filter: ResultFilter::Problems.into(), ..options("docs") };
+        let mut upload = Upload::open(sidecar.index().await, how.clone()).await.unwrap();
+        let mut operations: Vec<_> = (1..).zip(texts(99)).map(|(id, text)| stores(&document(num(id), &text))).collect();
+        operations.insert(50, stores(&document(num(1_000), " ")));
+        operations.push(delete(num(1)));
+        assert!(upload.push_operations(operations).await);
+        while upload.got.durable_through < 101 {
+            assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.got);
+        }
+        assert_eq!(upload.got.rejected(), BTreeMap::from([(51, "EMPTY_TEXT")]));
+        assert_eq!(upload.got.results.len(), 1);
+        let (_, end) = upload.rest().await;
+        end.unwrap();
+
+        // Without any problem there is no result at all.
+        let mut upload = Upload::open(sidecar.index().await, how).await.unwrap();
+        assert!(upload.push_operations(vec![stores(&document(num(1), "the moon"))]).await);
+        while upload.got.durable_through < 1 {
+            assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.got);
+        }
+        let (got, end) = upload.rest().await;
+        end.unwrap();
+        assert!(got.results.is_empty() && got.durable_through == 1, "{got:?}");
+    })
+    .await;
+}
