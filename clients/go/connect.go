@@ -16,21 +16,21 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// Server says where the sidecar is and how to speak to it.
+// Server is the address of the sidecar and how to connect to it.
 type Server struct {
 	Address string // HOST:PORT or unix:///PATH
-	CAFile  string // the authority to trust, as PEM; empty for plain text
-	Token   string // the bearer token; empty for none
+	CAFile  string // PEM file of the certificate authority to trust; empty for plaintext
+	Token   string // bearer token; empty for none
 }
 
-// The library itself tries these calls again where the server has no room or is away. Ingest is not among them: a stream
-// is resumed, not repeated (ingest.go).
+// Calls that gRPC retries when the server is at capacity or unavailable. Ingest is not one of them: a stream is resumed, not
+// repeated (ingest.go).
 const retryPolicy = `{"methodConfig": [{
-	"name": [{"service": "splade.v1.EncoderService"}, {"service": "splade.v1.IndexService", "method": "Search"}],
+	"name": [{"service": "splade_sidecar.v1.EncoderService"}, {"service": "splade_sidecar.v1.IndexService", "method": "Search"}],
 	"retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "2s", "backoffMultiplier": 2,
 		"retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}]}`
 
-// Connect makes a connection, which opens with the first call and again whenever it is lost. Use one for all calls.
+// Connect returns a connection that connects on the first call and reconnects when it is lost. Use one for all calls.
 func Connect(to Server) (*grpc.ClientConn, error) {
 	transport, err := transportCredentials(to.CAFile)
 	if err != nil {
@@ -40,7 +40,7 @@ func Connect(to Server) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(retryPolicy),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(32 << 20)),
-		// A peer that vanished without a word is found out after half a minute.
+		// Detects a dead connection after 30 seconds.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			MinConnectTimeout: 5 * time.Second,
@@ -63,12 +63,12 @@ func transportCredentials(caFile string) (credentials.TransportCredentials, erro
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s: no certificate in it; give the authority's, as PEM", caFile)
+		return nil, fmt.Errorf("%s: no PEM certificate found; pass the certificate of the authority", caFile)
 	}
 	return credentials.NewTLS(&tls.Config{RootCAs: pool}), nil
 }
 
-// bearer sends a token with each call: over a network only by TLS, since whoever reads it may use it.
+// bearer sends a token with each call. Over a network it requires TLS, since a token that is read can be used.
 type bearer struct {
 	token      string
 	requireTLS bool

@@ -1,17 +1,37 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
+
+	spladesidecarv1 "splade-client/gen/splade_sidecar/v1"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
-// PrintError tells all that the server said: the code, the message, and its details (google.rpc).
+// A FailedError is the error of a stream with an operation that FAILED: the operation is valid and must be sent again.
+type FailedError struct {
+	Line       int
+	Item       *spladesidecarv1.ItemError
+	RetryDelay time.Duration // maximum over all failed operations of the stream
+}
+
+func (f *FailedError) Error() string {
+	return fmt.Sprintf("line %d failed: %s: %s", f.Line, f.Item.GetReason(), f.Item.GetMessage())
+}
+
+// PrintError prints everything that the server reported: code, message and details (google.rpc).
 func PrintError(out io.Writer, err error) {
+	var failed *FailedError
+	if errors.As(err, &failed) {
+		fmt.Fprintf(out, "error: %s: line %d: %s\n", codes.Code(failed.Item.GetCode()), failed.Line, failed.Item.GetMessage())
+		fmt.Fprintf(out, "  reason %s\n", failed.Item.GetReason())
+		return
+	}
 	refused, ok := status.FromError(err)
 	if !ok {
 		fmt.Fprintf(out, "error: %v\n", err)
@@ -27,13 +47,17 @@ func PrintError(out io.Writer, err error) {
 		case *errdetails.ErrorInfo:
 			fmt.Fprintf(out, "  reason %s (%s) %v\n", detail.Reason, detail.Domain, detail.Metadata)
 		case *errdetails.RetryInfo:
-			fmt.Fprintf(out, "  try again after %s\n", detail.RetryDelay.AsDuration())
+			fmt.Fprintf(out, "  retry after %s\n", detail.RetryDelay.AsDuration())
 		}
 	}
 }
 
-// RetryDelay says whether it makes sense to try again, and how long the server wants to be left alone first.
+// RetryDelay reports whether a retry can succeed, and the minimum delay that the server asks for.
 func RetryDelay(err error) (time.Duration, bool) {
+	var failed *FailedError
+	if errors.As(err, &failed) {
+		return failed.RetryDelay, true
+	}
 	refused := status.Convert(err)
 	for _, detail := range refused.Details() {
 		if info, ok := detail.(*errdetails.RetryInfo); ok {

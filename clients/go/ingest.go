@@ -9,71 +9,82 @@ import (
 	"sync"
 	"time"
 
-	spladev1 "splade-client/gen/splade/v1"
+	spladesidecarv1 "splade-client/gen/splade_sidecar/v1"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
 const (
-	// The most documents that are kept until they are durable, and thereby the most that are sent twice.
+	// Maximum number of documents that are kept until they have a final result, and so of documents that are sent twice.
 	window = 4096
-	// A request ends at 64 documents or 1 MiB, so that it is far below the server's 32 MiB (--max-message-bytes).
+	// A request has at most 64 documents and ends at 1 MiB, far below the server's 32 MiB (--max-message-bytes).
 	batch      = 64
 	batchBytes = 1 << 20
-	// How often a stream is opened in vain before we give up.
+	// Number of consecutive streams without progress after which the ingest fails.
 	attempts = 10
 )
 
-// An Ingester sends a source's documents by one stream after another, until each has its result.
+// An Ingester sends the documents of a source over one stream after another until each has its final result.
 //
-// The server numbers the documents of a stream from 1 and says how far it has got: `durable_through`. Up to there a
-// document is forgotten here. When a stream breaks, the next one begins with those that are left; to send a document
-// twice is harmless, since it replaces itself. A result is told only once it is durable, and so once.
+// The sequence number of a document is its position in the source, on every stream. The server reports `durable_through`:
+// documents up to this number have a final result and are forgotten here. The next stream begins with the document after
+// it. Sending a document again is harmless, since it replaces itself. A rejection is reported once `durable_through` has
+// passed the document, and so exactly once.
 type Ingester struct {
 	Indexed, Rejected int
 
-	index   spladev1.IndexServiceClient
-	options *spladev1.IngestOptions
+	index   spladesidecarv1.IndexServiceClient
+	options *spladesidecarv1.IngestOptions // of the next stream, except for FirstSequence
+	opened  bool
 	source  *Source
 	log     io.Writer
 	start   time.Time
 	room    chan struct{} // holds one token for each pending document
 
-	mutex   sync.Mutex // guards pending and the two counts
-	pending []*pending // in the order in which they are sent
+	mutex     sync.Mutex // guards the fields below and the two counts
+	pending   []*pending // documents from durable + 1, in order
+	durable   uint64     // the last `durable_through`
+	exhausted bool       // the source has no more documents
 }
 
 type pending struct {
 	line     int
-	document *spladev1.Document
-	result   *spladev1.DocumentResult
+	document *spladesidecarv1.Document
+	result   *spladesidecarv1.OperationResult // the latest
 }
 
-// NewIngester makes an ingester that tells its progress and what was rejected to log.
-func NewIngester(index spladev1.IndexServiceClient, options *spladev1.IngestOptions, source *Source, log io.Writer) *Ingester {
-	return &Ingester{index: index, options: options, source: source, log: log, start: time.Now(), room: make(chan struct{}, window)}
+// NewIngester returns an ingester that writes its progress and rejected lines to log.
+func NewIngester(
+	index spladesidecarv1.IndexServiceClient, options *spladesidecarv1.IngestOptions, source *Source, log io.Writer,
+) *Ingester {
+	room := make(chan struct{}, window)
+	return &Ingester{index: index, options: options, source: source, log: log, start: time.Now(), room: room}
 }
 
-// Run sends all documents. It returns when each has its result, or with the error that it can do nothing about.
+// Run sends all documents. It returns nil when each has its final result, and otherwise the error that a retry can't fix.
 func (in *Ingester) Run(ctx context.Context) error {
 	stopProgress := in.showProgress()
 	defer stopProgress()
 	for failures := 0; ; {
-		before := in.durable()
+		before := in.durable
 		err := in.stream(ctx)
-		if err == nil {
-			return nil
-		}
-		delay, retry := RetryDelay(err)
-		if in.durable() > before {
+		if in.durable > before {
 			failures = 0
 		}
+		if err == nil && in.exhausted && len(in.pending) == 0 {
+			return nil
+		} else if err == nil {
+			continue // the server is draining; another one takes the rest
+		}
+		delay, retry := RetryDelay(err)
 		failures++
 		if !retry || failures == attempts || ctx.Err() != nil {
 			return err
 		}
 		delay = max(delay, backoffFor(failures))
-		fmt.Fprintf(in.log, "\nthe stream broke (%v); going on in %s\n", err, delay.Round(time.Millisecond))
+		fmt.Fprintf(in.log, "\nthe stream broke: %v; retrying in %s\n", err, delay.Round(time.Millisecond))
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
@@ -82,13 +93,14 @@ func (in *Ingester) Run(ctx context.Context) error {
 	}
 }
 
-// backoffFor doubles from 0.2 s to 10 s, less up to a half, so that clients don't come back all at once.
+// backoffFor doubles from 0.2 s to 10 s and subtracts up to a half at random, so that clients don't return all at once.
 func backoffFor(failures int) time.Duration {
 	longest := min(200*time.Millisecond<<(failures-1), 10*time.Second)
 	return longest/2 + rand.N(longest/2)
 }
 
-// stream is one stream, from its first message to its status.
+// stream runs one stream from its first message to its status. It returns nil if all documents have their final result or
+// the server is draining.
 func (in *Ingester) stream(ctx context.Context) error {
 	// The end of the context ends the sender, wherever it waits.
 	ctx, cancel := context.WithCancel(ctx)
@@ -97,46 +109,54 @@ func (in *Ingester) stream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unsent := make([]*pending, len(in.pending)) // nobody else uses it between two streams
+	// No other goroutine uses these fields between two streams.
+	unsent := make([]*pending, len(in.pending))
 	copy(unsent, in.pending)
-	sent := make(chan error, 1)
+	options := proto.CloneOf(in.options)
+	options.FirstSequence = in.durable + 1
+	stop, sent := make(chan struct{}), make(chan error, 1)
 	go func() {
-		err := in.send(ctx, stream, unsent)
+		err := in.send(ctx, stream, options, unsent, stop)
 		if err != nil && !errors.Is(err, io.EOF) {
 			cancel()
 		}
 		sent <- err
 	}()
-	received := in.receive(stream)
+	received := in.receive(stream, sync.OnceFunc(func() { close(stop) }))
 	cancel()
-	// A broken stream shows at both ends, and only Recv knows why. What the sender says matters if it is its own.
+	// A broken stream ends both, and only Recv returns the reason. The sender's error matters if it is its own.
 	if err := <-sent; err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return received
 }
 
-// send sends what is left of the stream before, then the rest of the source. Send waits while the server has no room.
-func (in *Ingester) send(ctx context.Context, stream spladev1.IndexService_IngestClient, unsent []*pending) error {
-	if err := stream.Send(&spladev1.IngestRequest{Options: in.options}); err != nil {
+// send sends the pending documents, then the rest of the source. Send blocks while the server applies backpressure. When
+// stop is closed, it half-closes the stream early.
+func (in *Ingester) send(
+	ctx context.Context, stream spladesidecarv1.IndexService_IngestClient,
+	options *spladesidecarv1.IngestOptions, unsent []*pending, stop <-chan struct{},
+) error {
+	if err := stream.Send(&spladesidecarv1.IngestRequest{Options: options}); err != nil {
 		return err
 	}
 	for {
-		request, size := &spladev1.IngestRequest{}, 0
-		for len(request.Documents) < batch && size < batchBytes {
+		request, size := &spladesidecarv1.IngestRequest{}, 0
+		for len(request.Operations) < batch && size < batchBytes {
 			var next *pending
 			if len(unsent) > 0 {
 				next, unsent = unsent[0], unsent[1:]
-			} else if read, err := in.read(ctx); err != nil {
+			} else if read, err := in.read(ctx, stop); err != nil {
 				return err
 			} else if next = read; next == nil {
 				break
 			}
-			request.Documents = append(request.Documents, next.document)
+			upsert := &spladesidecarv1.Operation_Upsert{Upsert: next.document}
+			request.Operations = append(request.Operations, &spladesidecarv1.Operation{Kind: upsert})
 			size += proto.Size(next.document)
 		}
-		if len(request.Documents) == 0 {
-			return stream.CloseSend()
+		if len(request.Operations) == 0 || isClosed(stop) {
+			return stream.CloseSend() // what is left of the request is pending, and sent on the next stream
 		}
 		if err := stream.Send(request); err != nil {
 			return err
@@ -144,10 +164,21 @@ func (in *Ingester) send(ctx context.Context, stream spladev1.IndexService_Inges
 	}
 }
 
-// read gives the next document of the source, which is then pending; nil after the last one.
-func (in *Ingester) read(ctx context.Context) (*pending, error) {
+func isClosed(channel <-chan struct{}) bool {
+	select {
+	case <-channel:
+		return true
+	default:
+		return false
+	}
+}
+
+// read returns the next document of the source and adds it to the pending ones; nil after the last one or if stop is closed.
+func (in *Ingester) read(ctx context.Context, stop <-chan struct{}) (*pending, error) {
 	select {
 	case in.room <- struct{}{}:
+	case <-stop:
+		return nil, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -157,6 +188,9 @@ func (in *Ingester) read(ctx context.Context) (*pending, error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			<-in.room
+			in.mutex.Lock()
+			in.exhausted = true
+			in.mutex.Unlock()
 			return nil, nil
 		case errors.As(err, &bad):
 			in.reject(line, bad.Error())
@@ -172,50 +206,97 @@ func (in *Ingester) read(ctx context.Context) (*pending, error) {
 	}
 }
 
-// receive takes results until the stream ends. Number 1 of the stream is what was pending first when it began.
-func (in *Ingester) receive(stream spladev1.IndexService_IngestClient) error {
-	durable := uint64(0)
+// receive processes results until the stream ends. It calls stop if the server is draining or an operation FAILED.
+func (in *Ingester) receive(stream spladesidecarv1.IndexService_IngestClient, stop func()) error {
+	var failed *FailedError
+	draining := false
 	for {
 		response, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
+		if err == nil {
+			var done []*pending
+			if done, failed, err = in.take(response, failed); err != nil {
+				return err
+			}
+			for _, next := range done {
+				in.settle(next)
+				<-in.room
+			}
+			if draining = draining || response.Draining != nil; draining || failed != nil {
+				stop()
+			}
+			continue
+		}
+		delay, retry := RetryDelay(err)
+		ended := errors.Is(err, io.EOF)
+		switch {
+		case failed != nil && (ended || retry):
+			failed.RetryDelay = max(failed.RetryDelay, delay)
+			return failed
+		case !ended:
+			return err
+		case !draining && !in.finished():
+			return status.Error(codes.Unavailable, "the stream ended before the last result")
+		default:
 			return nil
-		} else if err != nil {
-			return err
-		}
-		done, err := in.take(response, durable)
-		if err != nil {
-			return err
-		}
-		durable = response.DurableThrough
-		for _, next := range done {
-			in.settle(next)
-			<-in.room
 		}
 	}
 }
 
-// take notes a response's results, and gives the documents that are durable now and were not before.
-func (in *Ingester) take(response *spladev1.IngestResponse, durable uint64) ([]*pending, error) {
+// take stores the results of a response. It returns the documents that are final now and were not before, and the first
+// failure of the stream.
+func (in *Ingester) take(response *spladesidecarv1.IngestResponse, failed *FailedError) ([]*pending, *FailedError, error) {
 	in.mutex.Lock()
 	defer in.mutex.Unlock()
-	last := durable + uint64(len(in.pending))
-	if response.DurableThrough < durable || response.DurableThrough > last {
-		return nil, fmt.Errorf("the server speaks of document %d, which was not sent", response.DurableThrough)
+	if opened := response.Opened; opened != nil && !in.opened {
+		// If the collection is deleted and created again, later streams fail instead of filling a part of the new one.
+		in.opened = true
+		in.options.CreateCollection, in.options.CollectionOptions = false, nil
+		in.options.ExpectedIncarnation = opened.GetCollection().GetIncarnation()
 	}
+	last := in.durable + uint64(len(in.pending))
 	for _, result := range response.Results {
-		if result.Sequence <= durable || result.Sequence > last {
-			return nil, fmt.Errorf("the server has a result for document %d, which does not wait for one", result.Sequence)
+		if result.Sequence <= in.durable || result.Sequence > last {
+			return nil, nil, fmt.Errorf("the server sent a result for operation %d, which is not in flight", result.Sequence)
 		}
-		in.pending[result.Sequence-durable-1].result = result
+		pending := in.pending[result.Sequence-in.durable-1]
+		pending.result = result
+		if hasFailed(result) {
+			if failed == nil {
+				failed = &FailedError{Line: pending.line, Item: result.Error}
+			}
+			failed.RetryDelay = max(failed.RetryDelay, result.GetError().GetRetryDelay().AsDuration())
+		}
 	}
-	done := in.pending[:response.DurableThrough-durable]
+	if response.DurableThrough < in.durable || response.DurableThrough > last {
+		return nil, nil, fmt.Errorf("the server sent durable_through %d, which is not in flight", response.DurableThrough)
+	}
+	done := in.pending[:response.DurableThrough-in.durable]
+	for i, next := range done {
+		if next.result == nil || hasFailed(next.result) {
+			return nil, nil, fmt.Errorf("durable_through passed operation %d, which has no final result", in.durable+uint64(i)+1)
+		}
+	}
 	in.pending = in.pending[len(done):]
-	return done, nil
+	in.durable = response.DurableThrough
+	return done, failed, nil
+}
+
+// hasFailed reports whether an operation must be sent again. A status of a later release is like FAILED if its error has a
+// retry_delay, like REJECTED if it has another error, and like INDEXED if it has none.
+func hasFailed(result *spladesidecarv1.OperationResult) bool {
+	switch result.Status {
+	case spladesidecarv1.OperationStatus_OPERATION_STATUS_FAILED:
+		return true
+	case spladesidecarv1.OperationStatus_OPERATION_STATUS_REJECTED:
+		return false
+	default:
+		return result.GetError().GetRetryDelay() != nil
+	}
 }
 
 func (in *Ingester) settle(done *pending) {
-	if rejection := done.result.GetRejection(); rejection != nil {
-		in.reject(done.line, fmt.Sprintf("%s %s: %s", rejection.Reason, rejection.Field, rejection.Message))
+	if rejection := done.result.GetError(); rejection != nil {
+		in.reject(done.line, formatRejection(rejection.Reason, rejection.Field, rejection.Message))
 		return
 	}
 	in.mutex.Lock()
@@ -230,13 +311,13 @@ func (in *Ingester) reject(line int, why string) {
 	fmt.Fprintf(in.log, "\nline %d rejected: %s\n", line, why)
 }
 
-func (in *Ingester) durable() int {
+func (in *Ingester) finished() bool {
 	in.mutex.Lock()
 	defer in.mutex.Unlock()
-	return in.Indexed + in.Rejected
+	return in.exhausted && len(in.pending) == 0
 }
 
-// showProgress writes a line every second, over the one before, until its result is called.
+// showProgress writes a line every second, over the previous one, until the function that it returns is called.
 func (in *Ingester) showProgress() func() {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -250,10 +331,10 @@ func (in *Ingester) showProgress() func() {
 				running = false
 			}
 			in.mutex.Lock()
-			indexed, rejected, waiting := in.Indexed, in.Rejected, len(in.pending)
+			indexed, rejected, inFlight := in.Indexed, in.Rejected, len(in.pending)
 			in.mutex.Unlock()
 			rate := float64(indexed) / time.Since(in.start).Seconds()
-			fmt.Fprintf(in.log, "\r%d indexed, %d rejected, %d on their way, %.0f/s ", indexed, rejected, waiting, rate)
+			fmt.Fprintf(in.log, "\r%d indexed, %d rejected, %d in flight, %.0f/s ", indexed, rejected, inFlight, rate)
 		}
 		fmt.Fprintln(in.log)
 	}()

@@ -1,7 +1,7 @@
-// A client of splade-sidecar: documents in, results out. What to copy from it is in connect.go, ingest.go and errors.go.
+// An example client of splade-sidecar. The parts to copy are connect.go, ingest.go and errors.go.
 package main
 
-//go:generate buf generate ../../proto
+//go:generate buf generate
 
 import (
 	"context"
@@ -13,7 +13,9 @@ import (
 	"strings"
 	"time"
 
-	spladev1 "splade-client/gen/splade/v1"
+	spladesidecarv1 "splade-client/gen/splade_sidecar/v1"
+
+	"google.golang.org/protobuf/proto"
 )
 
 const usage = `usage: splade-client [flags] COMMAND
@@ -26,9 +28,9 @@ flags:
 func main() {
 	var to Server
 	flag.StringVar(&to.Address, "server", "127.0.0.1:50051", "HOST:PORT or unix:///PATH")
-	flag.StringVar(&to.CAFile, "ca", "", "speak TLS, and trust this authority (PEM)")
-	flag.StringVar(&to.Token, "token", os.Getenv("SPLADE_TOKEN"), "the bearer token; better set as SPLADE_TOKEN")
-	timeout := flag.Float64("timeout", 30, "the deadline of a search or encode, in seconds")
+	flag.StringVar(&to.CAFile, "ca", "", "PEM file of the certificate authority to trust; enables TLS")
+	flag.StringVar(&to.Token, "token", os.Getenv("SPLADE_TOKEN"), "bearer token; prefer the environment variable SPLADE_TOKEN")
+	timeout := flag.Float64("timeout", 30, "deadline of a search or encode, in seconds")
 	flag.Usage = func() { fmt.Fprint(os.Stderr, usage); flag.PrintDefaults() }
 	flag.Parse()
 
@@ -53,67 +55,65 @@ func run(ctx context.Context, to Server, timeout time.Duration, arguments []stri
 
 	command, arguments := arguments[0], arguments[1:]
 	if command == "ingest" {
-		// No deadline: a stream takes as long as its documents do. Keepalive finds out about a dead connection.
-		return ingest(ctx, spladev1.NewIndexServiceClient(connection), arguments[0], arguments[1])
+		// No deadline: the duration of a stream depends on the number of its documents. Keepalive detects a dead connection.
+		return ingest(ctx, spladesidecarv1.NewIndexServiceClient(connection), arguments[0], arguments[1])
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	switch command {
 	case "search":
-		return search(ctx, spladev1.NewIndexServiceClient(connection), arguments[0], arguments[1])
+		return search(ctx, spladesidecarv1.NewIndexServiceClient(connection), arguments[0], arguments[1])
 	case "encode":
-		return encode(ctx, spladev1.NewEncoderServiceClient(connection), arguments)
+		return encode(ctx, spladesidecarv1.NewEncoderServiceClient(connection), arguments)
 	}
 	return fmt.Errorf("no such command: %s", command)
 }
 
-func ingest(ctx context.Context, index spladev1.IndexServiceClient, collection, path string) error {
+func ingest(ctx context.Context, index spladesidecarv1.IndexServiceClient, collection, path string) error {
 	source, err := OpenSource(path)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	options := &spladev1.IngestOptions{Collection: collection, CreateCollection: true}
+	options := &spladesidecarv1.IngestOptions{Collection: collection, CreateCollection: true}
 	ingester := NewIngester(index, options, source, os.Stderr)
 	err = ingester.Run(ctx)
 	fmt.Printf("indexed %d, rejected %d\n", ingester.Indexed, ingester.Rejected)
 	return err
 }
 
-func search(ctx context.Context, index spladev1.IndexServiceClient, collection, query string) error {
-	response, err := index.Search(ctx, &spladev1.SearchRequest{
+func search(ctx context.Context, index spladesidecarv1.IndexServiceClient, collection, query string) error {
+	response, err := index.Search(ctx, &spladesidecarv1.SearchRequest{
 		Collection: collection,
-		Query:      &spladev1.SearchRequest_Text{Text: query},
+		Query:      &spladesidecarv1.Query{Kind: &spladesidecarv1.Query_Text{Text: query}},
 		Limit:      5,
-		// With PAYLOAD_FORMAT_STRUCT, integers beyond 2^53 would be rounded.
-		PayloadFormat: spladev1.PayloadFormat_PAYLOAD_FORMAT_JSON,
+		// PAYLOAD_FORMAT_STRUCT would round integers beyond 2^53.
+		ReturnOptions: &spladesidecarv1.ReturnOptions{PayloadFormat: spladesidecarv1.PayloadFormat_PAYLOAD_FORMAT_JSON},
 	})
 	if err != nil {
 		return err
 	}
 	for _, hit := range response.Hits {
-		fmt.Printf("%.3f\t%s\t%s\n", hit.Score, FormatID(hit.Id), textOf(hit))
+		fmt.Printf("%.3f\t%s\t%s\n", hit.Score, FormatID(hit.Document.GetId()), textOf(hit.Document))
 	}
 	return nil
 }
 
-// textOf returns the text of a hit; empty if it was not kept.
-func textOf(hit *spladev1.Hit) (text string) {
+// textOf returns the text of a document; empty if the text was not stored.
+func textOf(document *spladesidecarv1.StoredDocument) (text string) {
 	payload := map[string]json.RawMessage{}
-	if json.Unmarshal([]byte(hit.PayloadJson), &payload) == nil {
-		_ = json.Unmarshal(payload["text"], &text)
+	if json.Unmarshal([]byte(document.GetPayloadJson()), &payload) == nil {
+		_ = json.Unmarshal(payload[document.GetTextField()], &text)
 	}
 	return text
 }
 
-func encode(ctx context.Context, encoder spladev1.EncoderServiceClient, texts []string) error {
-	response, err := encoder.Encode(ctx, &spladev1.EncodeRequest{
-		Texts: texts,
-		Options: &spladev1.EncodeOptions{
-			Role:       spladev1.Role_ROLE_DOCUMENT,
-			WithTokens: true,
-			Pruning:    &spladev1.Pruning{MaxTerms: 8},
-		},
+func encode(ctx context.Context, encoder spladesidecarv1.EncoderServiceClient, texts []string) error {
+	response, err := encoder.Encode(ctx, &spladesidecarv1.EncodeRequest{
+		Texts:      texts,
+		Role:       spladesidecarv1.Role_ROLE_DOCUMENT,
+		WithTokens: true,
+		Encoding:   &spladesidecarv1.EncodingOptions{Pruning: &spladesidecarv1.Pruning{MaxTerms: proto.Uint32(8)}},
 	})
 	if err != nil {
 		return err

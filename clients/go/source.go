@@ -13,12 +13,12 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	spladev1 "splade-client/gen/splade/v1"
+	spladesidecarv1 "splade-client/gen/splade_sidecar/v1"
 
 	"google.golang.org/protobuf/proto"
 )
 
-// Maximum size of a document and of its line. With the rest of a request it fits the server's 32 MiB (--max-message-bytes).
+// Maximum size of a document and of its line: a request with it stays below the server's 32 MiB (--max-message-bytes).
 const maxDocumentBytes = 30 << 20
 
 // A Source reads documents from a JSONL file: `id`, `text`, and all other fields as payload.
@@ -40,22 +40,24 @@ func OpenSource(path string) (*Source, error) {
 // Close closes the file.
 func (s *Source) Close() error { return s.file.Close() }
 
-// A BadLine is the error of a line that is not a document. The lines after it may be.
+// A BadLine is the error of a line that is not a valid document. The source continues with the next line.
 type BadLine struct {
-	Field  string // empty if no field is at fault
+	Field  string // empty if no single field is invalid
 	Reason string
 }
 
-// Error has the form of the server's own rejections.
-func (b BadLine) Error() string {
-	if b.Field == "" {
-		return "MALFORMED_DOCUMENT: " + b.Reason
+// Error formats the error like a rejection by the server.
+func (b BadLine) Error() string { return formatRejection("MALFORMED_DOCUMENT", b.Field, b.Reason) }
+
+func formatRejection(reason, field, message string) string {
+	if field == "" {
+		return fmt.Sprintf("%s: %s", reason, message)
 	}
-	return fmt.Sprintf("MALFORMED_DOCUMENT %s: %s", b.Field, b.Reason)
+	return fmt.Sprintf("%s %s: %s", reason, field, message)
 }
 
 // Next returns the next document and its line number; io.EOF after the last one.
-func (s *Source) Next() (int, *spladev1.Document, error) {
+func (s *Source) Next() (int, *spladesidecarv1.Document, error) {
 	for {
 		line, err := s.readLine()
 		if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
@@ -76,7 +78,7 @@ func (s *Source) Next() (int, *spladev1.Document, error) {
 	}
 }
 
-// readLine reads a line. Of one that is too long it keeps only the beginning.
+// readLine reads a line. It keeps only the beginning of a line that is too long.
 func (s *Source) readLine() (line []byte, err error) {
 	for {
 		part, err := s.read.ReadSlice('\n')
@@ -89,28 +91,28 @@ func (s *Source) readLine() (line []byte, err error) {
 	}
 }
 
-func parse(line []byte) (*spladev1.Document, error) {
-	// encoding/json would replace both with U+FFFD.
+func parse(line []byte) (*spladesidecarv1.Document, error) {
+	// encoding/json would replace invalid UTF-8 and lone surrogates with U+FFFD.
 	if !utf8.Valid(line) {
 		return nil, BadLine{"", "the line is not valid UTF-8"}
 	}
 	if hasLoneSurrogate(line) {
-		return nil, BadLine{"", `a string has a lone surrogate (\ud800 to \udfff), which no text can hold`}
+		return nil, BadLine{"", `a string has a lone surrogate (\ud800 to \udfff); remove it or write the whole pair`}
 	}
 	fields, err := members(line)
 	if err != nil {
 		return nil, err
 	}
-	document := &spladev1.Document{}
+	document := &spladesidecarv1.Document{}
 	if json.Unmarshal(fields["text"], &document.Text) != nil || isNull(fields["text"]) {
-		return nil, BadLine{"text", "it is required, and must be a string"}
+		return nil, BadLine{"text", "required; must be a string"}
 	}
 	if document.Id, err = parseID(fields["id"]); err != nil {
 		return nil, err
 	}
 	delete(fields, "id")
 	delete(fields, "text")
-	// The values go out as they are written: a float64 would round integers beyond 2^53.
+	// The values are sent as they are written: a float64 would round integers beyond 2^53.
 	payload, err := json.Marshal(fields)
 	if err != nil {
 		return nil, err
@@ -124,7 +126,7 @@ func parse(line []byte) (*spladev1.Document, error) {
 
 var stringEscape = regexp.MustCompile(`\\(u[dD][89abAB]..\\u[dD][c-fC-F]|u[dD][89a-fA-F]|.)`)
 
-// hasLoneSurrogate reports whether a string has one half of a pair such as \ud83d\ude00 without the other.
+// hasLoneSurrogate reports whether a string has one half of a pair such as \ud83d\ude00 without the other half.
 func hasLoneSurrogate(line []byte) bool {
 	for _, escape := range stringEscape.FindAll(line, -1) {
 		if len(escape) == len(`\ud8`) {
@@ -134,19 +136,19 @@ func hasLoneSurrogate(line []byte) bool {
 	return false
 }
 
-// members returns the values of a JSON object as they are written. It refuses a key that is there twice.
+// members returns the values of a JSON object as they are written. Duplicate keys are an error.
 func members(object []byte) (map[string]json.RawMessage, error) {
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(object, &fields); err != nil {
 		return nil, BadLine{"", fmt.Sprintf("not a JSON object: %v", err)}
 	}
-	// A map keeps the last of two. No step can fail, since the object has been read once.
+	// A map keeps only the last of two values of a key. No step can fail, since the object is valid JSON.
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	_, _ = decoder.Token()
 	for seen := map[json.Token]bool{}; decoder.More(); {
 		key, _ := decoder.Token()
 		if seen[key] {
-			return nil, BadLine{key.(string), "the object has this key twice; remove one"}
+			return nil, BadLine{key.(string), "duplicate key; remove one"}
 		}
 		seen[key] = true
 		_ = decoder.Decode(&json.RawMessage{})
@@ -161,14 +163,14 @@ var (
 	isDigits = regexp.MustCompile(`^[0-9]+$`)
 )
 
-const badID = "an id is a whole number from 0 to 2^64-1, a string, or one of {\"num\": ...}, {\"uuid\": ...}, {\"key\": ...}"
+const badID = "must be an integer from 0 to 2^64-1, a string, or one of {\"num\": ...}, {\"uuid\": ...}, {\"key\": ...}"
 
-// parseID returns the id of a document; nil if it has none, and the server makes one.
-func parseID(value json.RawMessage) (*spladev1.DocumentId, error) {
+// parseID returns the id of a document; nil if the line has none, in which case the server makes one.
+func parseID(value json.RawMessage) (*spladesidecarv1.DocumentId, error) {
 	if value == nil || isNull(value) {
 		return nil, nil
 	}
-	id := &spladev1.DocumentId{}
+	id := &spladesidecarv1.DocumentId{}
 	var name string
 	if value[0] == '{' {
 		return id, parseExplicitID(value, id)
@@ -177,17 +179,17 @@ func parseID(value json.RawMessage) (*spladev1.DocumentId, error) {
 		if !ok {
 			return nil, BadLine{"id", badID}
 		}
-		id.Kind = &spladev1.DocumentId_Num{Num: num}
+		id.Kind = &spladesidecarv1.DocumentId_Num{Num: num}
 	} else if isUUID.MatchString(name) {
-		id.Kind = &spladev1.DocumentId_Uuid{Uuid: name}
+		id.Kind = &spladesidecarv1.DocumentId_Uuid{Uuid: name}
 	} else {
-		id.Kind = &spladev1.DocumentId_Key{Key: name}
+		id.Kind = &spladesidecarv1.DocumentId_Key{Key: name}
 	}
 	return id, nil
 }
 
-// parseExplicitID takes an id in the form of a DocumentId: {"key": "7"} keeps a name a name.
-func parseExplicitID(value json.RawMessage, id *spladev1.DocumentId) error {
+// parseExplicitID parses an id in the form of a DocumentId, such as {"key": "7"}.
+func parseExplicitID(value json.RawMessage, id *spladesidecarv1.DocumentId) error {
 	fields, err := members(value)
 	if err != nil || len(fields) != 1 {
 		return BadLine{"id", badID}
@@ -204,11 +206,11 @@ func parseExplicitID(value json.RawMessage, id *spladev1.DocumentId) error {
 			if !ok {
 				return BadLine{"id", badID}
 			}
-			id.Kind = &spladev1.DocumentId_Num{Num: num}
+			id.Kind = &spladesidecarv1.DocumentId_Num{Num: num}
 		case kind == "uuid" && isString:
-			id.Kind = &spladev1.DocumentId_Uuid{Uuid: name}
+			id.Kind = &spladesidecarv1.DocumentId_Uuid{Uuid: name}
 		case kind == "key" && isString:
-			id.Kind = &spladev1.DocumentId_Key{Key: name}
+			id.Kind = &spladesidecarv1.DocumentId_Key{Key: name}
 		default:
 			return BadLine{"id", badID}
 		}
@@ -216,7 +218,7 @@ func parseExplicitID(value json.RawMessage, id *spladev1.DocumentId) error {
 	return nil
 }
 
-// parseNum reads a whole number as it is written, since a float64 would round one beyond 2^53. 7.0 and 1e3 are whole too.
+// parseNum parses an integer from its digits, since a float64 would round it beyond 2^53. 7.0 and 1e3 are integers too.
 func parseNum(text string) (uint64, bool) {
 	if isDigits.MatchString(text) {
 		num, err := strconv.ParseUint(text, 10, 64)
@@ -226,12 +228,12 @@ func parseNum(text string) (uint64, bool) {
 	return uint64(float), err == nil && float >= 0 && float < 1<<53 && float == math.Trunc(float)
 }
 
-// FormatID writes an id for people.
-func FormatID(id *spladev1.DocumentId) string {
+// FormatID formats an id for output.
+func FormatID(id *spladesidecarv1.DocumentId) string {
 	switch kind := id.GetKind().(type) {
-	case *spladev1.DocumentId_Num:
+	case *spladesidecarv1.DocumentId_Num:
 		return strconv.FormatUint(kind.Num, 10)
-	case *spladev1.DocumentId_Uuid:
+	case *spladesidecarv1.DocumentId_Uuid:
 		return kind.Uuid
 	default:
 		return id.GetKey()

@@ -1,55 +1,54 @@
-"""Generates the stubs when the package is built or installed, so that they are never older than the contract.
+"""Generates the gRPC stubs when the package is built or installed, so that they always match the contract.
 
-`python hatch_build.py` generates them by hand, for which hatchling and grpcio-tools have to be there.
+`python hatch_build.py` generates them in place; it needs hatchling and grpcio-tools.
 """
 
-import re
-import tempfile
 from pathlib import Path
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HERE = Path(__file__).resolve().parent
-PACKAGE = HERE / "src" / "splade_sidecar"
+SOURCE = HERE / "src"
+CONTRACT = Path("splade_sidecar", "v1")
 
 
 class Stubs(BuildHookInterface):
-    """What hatchling calls before it packs the files."""
+    """Build hook: hatchling calls it before it packs the files."""
 
     def initialize(self, version: str, build_data: dict) -> None:
-        """Generates them."""
+        """Generates the stubs of a wheel."""
         if self.target_name == "wheel":
             generate()
 
 
-def contract() -> Path:
-    """The folder of the contract: in the repository, or in a source archive."""
-    for folder in (HERE / "proto", HERE.parents[1] / "proto"):
-        if (folder / "splade" / "v1").is_dir():
-            return folder
-    raise FileNotFoundError("the contract, proto/splade/v1, is not there; install from a clone of the repository")
+def find_protos() -> Path:
+    """Returns the include directory of the contract: in the repository, or in a source archive."""
+    for directory in (HERE / "proto", HERE.parents[1] / "proto"):
+        if (directory / CONTRACT).is_dir():
+            return directory
+    raise FileNotFoundError(f"proto/{CONTRACT.as_posix()} not found; install from a clone of the repository")
 
 
 def generate() -> None:
-    """Compiles the contract into the package, and so under its name, which collides with nobody's `splade`."""
+    """Compiles the contract, whose package `splade_sidecar.v1` is this package's own, and the error details."""
     import grpc_tools
     from grpc_tools import protoc
 
     well_known = Path(grpc_tools.__file__).parent / "_proto"
 
-    def compile(folder: Path, protos: list[Path], *outputs: str) -> None:
-        status = protoc.main(["protoc", f"-I{folder}", f"-I{well_known}", *outputs, *map(str, protos)])
+    def compile(include: Path, protos: list[Path], *kinds: str) -> None:
+        outputs = [f"--{kind}_out={SOURCE}" for kind in kinds]
+        status = protoc.main(["protoc", f"-I{include}", f"-I{well_known}", *outputs, *map(str, protos)])
         if status != 0:
             raise RuntimeError("protoc failed; its messages are above")
 
-    with tempfile.TemporaryDirectory() as out:
-        outputs = [f"--{kind}_out={out}" for kind in ("python", "pyi", "grpc_python")]
-        compile(contract(), sorted(contract().glob("splade/v1/*.proto")), *outputs)
-        for made in Path(out, "splade", "v1").iterdir():
-            text = re.sub(r"^from splade\.v1 import", "from splade_sidecar.v1 import", made.read_text(), flags=re.M)
-            (PACKAGE / "v1" / made.name).write_text(text)
+    # Stubs of files that the contract no longer has would be packed too.
+    for stale in (SOURCE / CONTRACT).glob("*_pb2*"):
+        stale.unlink()
+    include = find_protos()
+    compile(include, sorted((include / CONTRACT).glob("*.proto")), "python", "pyi", "grpc_python")
     details = HERE / "protos"
-    compile(details, sorted(details.rglob("*.proto")), f"--python_out={PACKAGE.parent}", f"--pyi_out={PACKAGE.parent}")
+    compile(details, sorted(details.rglob("*.proto")), "python", "pyi")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The examples as programs, each built by its language's usual tool, and a server for them."""
+"""The examples as programs, each built with the usual tool of its language, and a server for them."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ CLIENT_TIMEOUT_S = 120
 
 
 class Client:
-    """One language's example."""
+    """The example of one language."""
 
     def __init__(self, command: list[str]) -> None:
         self.command = command
@@ -51,7 +51,7 @@ def client(request) -> Client:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory) -> Path:
-    """A folder with ca.pem, and cert.pem and key.pem of `localhost`, made as the README of a network's owner says."""
+    """A directory with ca.pem, and cert.pem and key.pem of `localhost`."""
     folder = tmp_path_factory.mktemp("certificates")
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     authority = ["-subj", "/CN=authority", "-addext", "basicConstraints=critical,CA:TRUE"]

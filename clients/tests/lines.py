@@ -1,4 +1,4 @@
-"""Lines of a JSONL file that every example takes, and lines that every example rejects."""
+"""Lines of a JSONL file that every example accepts, and lines that every example rejects."""
 
 import json
 import re
@@ -9,7 +9,7 @@ MAX_MESSAGE_BYTES = 32 << 20
 
 
 def ids() -> list[tuple[str, object]]:
-    """The id table: each id's JSON as it is written there, since 7.0 and 1e3 must stay so, and what it becomes."""
+    """The table of ids: the JSON of each id as it is written there, such as 7.0 and 1e3, and what it becomes."""
     text = ID_TABLE.read_text(encoding="utf-8")
     values = text[text.index('"values"') : text.index('"texts"')]
     rows = [(id, json.loads(becomes)) for id, becomes in re.findall(r'{"id": (.+), "becomes": (.+)},?\n', values)]
@@ -17,7 +17,7 @@ def ids() -> list[tuple[str, object]]:
     return rows
 
 
-# A line, and the payload that is stored of it.
+# A line and the payload that is stored.
 GOOD_LINES: list[tuple[bytes, dict]] = [
     (b'{"text": "no other field"}', {}),
     (b'{"text": "a line of Windows"}\r', {}),
@@ -39,7 +39,7 @@ GOOD_LINES: list[tuple[bytes, dict]] = [
     (b'{"text": "other values", "a": null, "b": true, "c": [], "d": {}, "e": "<&>"}', None),
     (b'{"text": "no id", "id": null}', {}),
 ]
-# Where nothing else is said, a line's payload is what its JSON says.
+# Without a payload above, it is what the JSON of the line says.
 GOOD_LINES = [
     (line, payload if payload is not None else {key: value for key, value in json.loads(line).items() if key != "text"})
     for line, payload in GOOD_LINES
@@ -50,7 +50,7 @@ def deep(levels: int) -> bytes:
     return b'{"text": "deep", "n": ' + b"[" * levels + b"]" * levels + b"}"
 
 
-# A line, and the field that its rejection names, or part of the reason.
+# A line and the field of its rejection, or part of the message.
 BAD_LINES: list[tuple[bytes, str]] = [
     (b"not JSON", "JSON"),
     (b'{"text": "no end"', "JSON"),

@@ -1,31 +1,40 @@
-"""What every example does, whatever its language. A new one has only to be named in toolchains.py."""
+"""What every example does, in each language. Add a new one to toolchains.py."""
 
 import json
+import os
 import re
 import socket
 import subprocess
+import threading
 import time
 import uuid
 from pathlib import Path
 
 import grpc
 import pytest
-from splade.v1 import index_service_pb2 as index
-from splade.v1 import types_pb2 as types
 
 from busy import RETRY_DELAY_S, Busy
 from documents import CORPUS, corpus, ingest, options
+from fake import INCARNATION, FakeServer
 from lines import BAD_LINES, GOOD_LINES, MAX_MESSAGE_BYTES, ids
-from recorder import Recorder
+from scripted import FAILURE, REJECTION, Script, Scripted
 from slow import Slow
+from splade_sidecar.v1 import document_pb2 as docs
+from splade_sidecar.v1 import index_service_pb2 as index
 
 LINES = 3_000
-# How many documents a client keeps, as clients/README.md says.
+# Maximum number of documents that a client keeps, as in clients/README.md.
 WINDOW = 4_096
-# What must not happen is given this long to happen.
+# Number of consecutive streams without progress after which a client gives up.
+ATTEMPTS = 10
+# Number of documents of a test in which the client waits for its source, and the delay between them.
+SLOW_LINES, SLOW_DELAY_S = 500, 0.01
+# How long a server that is stopping continues to read if the client does not half-close its streams.
+DRAIN_GRACE_S = 5
+# How long a test waits for something that must not happen.
 GRACE_S = 0.5
 TOKEN = "a-token-of-these-tests"
-# What the line is, and what is told of it. The first two are no documents; the server refuses the others.
+# Invalid lines by number, with part of the rejection. The client rejects the first two, and the server the others.
 BAD = {
     40: ('{"id": 40, "text":', ""),
     41: ('{"id": 41, "title": "nothing to encode"}', "text"),
@@ -37,7 +46,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory) -> Path:
-    """The sample corpus and then made-up lines, each with its line's number as its id."""
+    """The sample corpus followed by generated lines. The id of each document is the number of its line."""
     sample = CORPUS.read_text(encoding="utf-8").splitlines()
     made = [json.dumps({"id": n, "text": f"a note about item {n}", "n": n}) for n in range(len(sample) + 1, LINES + 1)]
     text = sample + made
@@ -57,17 +66,16 @@ def small(sidecar) -> str:
 
 def count(sidecar, collection: str) -> int:
     try:
-        return sidecar.index.GetCollection(index.GetCollectionRequest(collection=collection)).point_count
+        return sidecar.index.GetCollection(index.GetCollectionRequest(collection=collection)).collection.point_count
     except grpc.RpcError as error:
         if error.code() == grpc.StatusCode.NOT_FOUND:
             return 0
         raise
 
 
-def stored(sidecar, collection: str) -> list[index.StoredDocument]:
-    request = index.ListDocumentsRequest(
-        collection=collection, page_size=1_000, payload_format=types.PAYLOAD_FORMAT_JSON
-    )
+def stored(sidecar, collection: str) -> list[docs.StoredDocument]:
+    as_json = docs.ReturnOptions(payload_format=docs.PAYLOAD_FORMAT_JSON)
+    request = index.ListDocumentsRequest(collection=collection, page_size=1_000, return_options=as_json)
     documents = []
     while True:
         page = sidecar.index.ListDocuments(request)
@@ -82,7 +90,7 @@ def stored_ids(sidecar, collection: str) -> list[int]:
 
 
 def rejections(log: str) -> dict[int, str]:
-    """What was printed of each rejected line, by its number."""
+    """The printed rejections by line number."""
     rejects = re.findall(r"line (\d+) rejected: (.*)", log)
     assert len({number for number, _ in rejects}) == len(rejects), "a line is rejected twice"
     return {int(number): why for number, why in rejects}
@@ -104,7 +112,7 @@ def test_an_ingest_outlives_the_server(client, start, tmp_path, lines):
     assert running.returncode == 0, said
     assert out.splitlines()[-1] == f"indexed {LINES - len(BAD)}, rejected {len(BAD)}"
     assert "the stream broke" in said
-    assert "on their way" in said, "there is no progress line"
+    assert " in flight, " in said, "there is no progress line"
     rejects = rejections(said)
     assert sorted(rejects) == sorted(BAD)
     for number, why in rejects.items():
@@ -113,14 +121,75 @@ def test_an_ingest_outlives_the_server(client, start, tmp_path, lines):
     server.kill()
 
 
+@pytest.fixture
+def slow_lines(tmp_path) -> Path:
+    """A named pipe with one document every 10 ms, so that few operations are in flight."""
+    path = tmp_path / "slow.jsonl"
+    os.mkfifo(path)
+
+    def write() -> None:
+        try:
+            with open(path, "w", buffering=1) as pipe:
+                for n in range(1, SLOW_LINES + 1):
+                    pipe.write(json.dumps({"id": n, "text": f"note {n}"}) + "\n")
+                    time.sleep(SLOW_DELAY_S)
+        except BrokenPipeError:
+            pass  # the client has ended
+
+    threading.Thread(target=write, daemon=True).start()
+    return path
+
+
+def test_a_server_that_stops_waits_for_no_client(client, start, tmp_path, slow_lines):
+    """The client half-closes the stream when the server drains, and continues on the next server."""
+    server = start(tmp_path / "store")
+    log = tmp_path / "log"
+    with open(log, "w") as stderr:
+        running = client.start("--server", server.address, "ingest", "notes", str(slow_lines), stderr=stderr)
+    while count(server, "notes") < SLOW_LINES // 5:
+        assert running.poll() is None, log.read_text()
+        time.sleep(0.01)
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < DRAIN_GRACE_S, "the client does not half-close the stream"
+    server = start(tmp_path / "store", address=server.address)
+    out, _ = running.communicate(timeout=120)
+    assert running.returncode == 0, log.read_text()
+    assert out.splitlines()[-1] == f"indexed {SLOW_LINES}, rejected 0"
+    assert "Exception in thread" not in log.read_text()
+    assert stored_ids(server, "notes") == list(range(1, SLOW_LINES + 1))
+    server.kill()
+
+
+def test_an_ingest_does_not_continue_in_another_collection_of_the_same_name(client, start, tmp_path, slow_lines):
+    other = start(tmp_path / "other")
+    other.index.CreateCollection(index.CreateCollectionRequest(name="notes"))
+    assert other.stop() == 0
+    server = start(tmp_path / "store")
+    log = tmp_path / "log"
+    with open(log, "w") as stderr:
+        running = client.start("--server", server.address, "ingest", "notes", str(slow_lines), stderr=stderr)
+    while count(server, "notes") < SLOW_LINES // 5:
+        assert running.poll() is None, log.read_text()
+        time.sleep(0.01)
+    server.kill()
+    other = start(tmp_path / "other", address=server.address)
+    running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert "  reason INCARNATION_MISMATCH " in log.read_text()
+    assert "Exception in thread" not in log.read_text()
+    assert count(other, "notes") == 0
+    other.kill()
+
+
 def test_a_search_finds_what_it_should(client, sidecar, small):
     query = "ancient city buried by a volcano"
-    best = sidecar.index.Search(index.SearchRequest(collection=small, text=query, limit=5)).hits
+    best = sidecar.index.Search(index.SearchRequest(collection=small, query={"text": query}, limit=5)).hits
     done = client.run("--server", sidecar.address, "search", small, query)
     assert done.returncode == 0, done.stderr
     hits = [line.split("\t") for line in done.stdout.splitlines()]
-    assert [int(id) for _, id, _ in hits] == [hit.id.num for hit in best]
-    assert hits[0][2] == best[0].payload["text"]
+    assert [int(id) for _, id, _ in hits] == [hit.document.id.num for hit in best]
+    assert hits[0][2] == best[0].document.payload["text"]
     assert [float(score) for score, _, _ in hits] == pytest.approx([hit.score for hit in best], abs=1e-3)
 
 
@@ -165,41 +234,165 @@ def test_a_deadline_ends_a_call(client):
 def busy():
     server = Busy()
     yield server
-    server.server.stop(None)
+    server.stop()
 
 
-def test_a_search_is_tried_again_and_then_says_when_to_come_back(client, busy):
+def test_a_search_is_retried_and_then_reports_the_delay(client, busy):
     done = client.run("--server", busy.address, "search", "notes", "query")
     assert (done.returncode, code_of(done)) == (1, "resourceexhausted")
-    assert re.search(r"^  try again after (1s|1000 ms)$", done.stderr, re.MULTILINE)
+    assert re.search(r"^  retry after (1s|1000 ms)$", done.stderr, re.MULTILINE)
     assert busy.searches == 4
 
 
-def test_an_ingest_waits_as_long_as_it_is_told(client, busy, lines):
+def test_an_ingest_waits_for_the_retry_delay(client, busy, lines):
     done = client.run("--server", busy.address, "ingest", "notes", str(lines))
     assert done.returncode == 0, done.stderr
-    first, second = busy.streams
-    assert second - first >= RETRY_DELAY_S
+    (stream,) = busy.streams
+    assert stream.began - busy.refused[0] >= RETRY_DELAY_S
     unreadable = 2
     assert done.stdout.splitlines()[-1] == f"indexed {LINES - unreadable}, rejected {unreadable}"
 
 
 def test_a_slow_store_stops_the_client(client, tmp_path):
-    """It reads no further in the file than its window, and goes on when there are results."""
+    """It reads the file no further than its window, and continues when there are results."""
     many = tmp_path / "many.jsonl"
     many.write_text("".join(f'{{"id": {n}, "text": "note {n}"}}\n' for n in range(3 * WINDOW)))
     slow = Slow()
     try:
         running = client.start("--server", slow.address, "ingest", "notes", str(many), stderr=subprocess.DEVNULL)
-        assert slow.was_sent_more_than(WINDOW - 1, 60)
-        assert not slow.was_sent_more_than(WINDOW, GRACE_S), "it does not wait for results"
+        assert slow.received_more_than(WINDOW - 1, 60)
+        assert not slow.received_more_than(WINDOW, GRACE_S), "it does not wait for results"
         slow.go.set()
         out, _ = running.communicate(timeout=60)
     finally:
         slow.go.set()
         running.kill()
-        slow.server.stop(None)
+        slow.stop()
     assert out.splitlines()[-1] == f"indexed {3 * WINDOW}, rejected 0"
+
+
+@pytest.fixture
+def scripted():
+    """Starts fake servers: `scripted(Script(…), …)`."""
+    servers = []
+
+    def start(*scripts: Script) -> Scripted:
+        servers.append(Scripted(*scripts))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+# Numbers of the lines that a client, and a fake server, rejects.
+UNREADABLE_LINE, BLANK_LINES = 160, {150, 500, 1_000}
+
+
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory) -> tuple[Path, dict[int, int], dict[int, str]]:
+    """Lines for three windows. Returns the file, the line and the text of each sequence number."""
+    path = tmp_path_factory.mktemp("documents") / "notes.jsonl"
+    text = {n: " " if n in BLANK_LINES else f"note {n}" for n in range(1, 3 * WINDOW + 1)}
+    with open(path, "w", encoding="utf-8") as file:
+        for n, note in text.items():
+            file.write('{"text":\n' if n == UNREADABLE_LINE else json.dumps({"id": n, "text": note}) + "\n")
+    documents = [n for n in text if n != UNREADABLE_LINE]
+    return path, dict(enumerate(documents, 1)), {k: text[n] for k, n in enumerate(documents, 1)}
+
+
+def check_notes(server: Scripted, done: subprocess.CompletedProcess, texts: dict[int, str]) -> None:
+    """Checks that nothing is lost, sequence numbers are those of the source, and each rejection is reported once."""
+    assert done.returncode == 0, done.stderr
+    durable = 0
+    for stream in server.streams:
+        assert stream.first_sequence == durable + 1
+        durable = stream.durable_through
+        for sequence, document in stream.operations.items():
+            assert document.text == texts[sequence], f"operation {sequence} is another document than before"
+    assert durable == len(texts)
+    rejects = rejections(done.stderr)
+    assert sorted(rejects) == sorted({UNREADABLE_LINE, *BLANK_LINES})
+    assert all(rejects[number] == f"EMPTY_TEXT text: {REJECTION}" for number in BLANK_LINES)
+    assert rejects[UNREADABLE_LINE].startswith("MALFORMED_DOCUMENT: ")
+    assert done.stdout.splitlines()[-1] == f"indexed {len(texts) - len(BLANK_LINES)}, rejected {len(rejects)}"
+    first, *later = [stream.options for stream in server.streams]
+    assert (first.create_collection, first.expected_incarnation) == (True, "")
+    assert all((more.create_collection, more.expected_incarnation) == (False, INCARNATION) for more in later)
+
+
+def test_a_failed_operation_is_sent_again(client, scripted, notes):
+    """The client stops sending, half-closes the stream, waits for the longest delay and resumes before the failure."""
+    path, lines, texts = notes
+    delay_s = 1.2
+    server = scripted(Script(failing={100: 0.1, 110: delay_s, 120: 0.2}), Script(failing={101: 0}, lag=10), Script())
+    done = client.run("--server", server.address, "ingest", "notes", str(path))
+    check_notes(server, done, texts)
+    first, second, third = server.streams
+    assert [stream.first_sequence for stream in server.streams] == [1, 100, 101]
+    assert first.half_closed and second.half_closed
+    assert second.began - first.ended >= delay_s
+    warning = f"the stream broke: line {lines[101]} failed: STORE_UNAVAILABLE: {FAILURE}; retrying in "
+    assert warning in done.stderr
+
+
+def test_an_operation_that_fails_again_and_again_is_an_error(client, scripted, notes):
+    path, lines, _ = notes
+    server = scripted(Script(failing={200: 0}))
+    done = client.run("--server", server.address, "ingest", "notes", str(path))
+    assert (done.returncode, code_of(done)) == (1, "unavailable"), done.stderr
+    assert f": line {lines[200]}: {FAILURE}\n  reason STORE_UNAVAILABLE" in done.stderr
+    # The first stream makes progress and counts too.
+    assert [stream.first_sequence for stream in server.streams] == [1] + [200] * (ATTEMPTS - 1)
+    assert sorted(rejections(done.stderr)) == [150, 160]
+    assert done.stdout.splitlines()[-1] == "indexed 198, rejected 2"
+
+
+def test_a_client_leaves_a_draining_server_without_an_error(client, scripted, notes):
+    """When it is told, the client has sent its whole window and waits for results."""
+    path, _, texts = notes
+    server = scripted(Script(drain_after=WINDOW, lag=3 * WINDOW), Script(drain_after=WINDOW + 1_000), Script())
+    done = client.run("--server", server.address, "ingest", "notes", str(path))
+    check_notes(server, done, texts)
+    assert "the stream broke" not in done.stderr
+    first, second, third = server.streams
+    assert first.half_closed and len(first.operations) == WINDOW
+    assert second.half_closed and len(second.operations) + len(third.operations) == len(texts) - WINDOW
+
+
+def test_a_rejection_is_reported_once_although_streams_break(client, scripted, notes):
+    """The streams break after the result of each rejected line, before it is durable or after it."""
+    path, _, texts = notes
+    server = scripted(
+        Script(end_after=640, lag=200),
+        Script(end_after=0),
+        Script(end_after=1_280, lag=300, status=grpc.StatusCode.OK),
+        Script(end_after=1_600, lag=100),
+        Script(),
+    )
+    done = client.run("--server", server.address, "ingest", "notes", str(path))
+    check_notes(server, done, texts)
+    assert done.stderr.count("the stream broke: ") == len(server.streams) - 1 == 4
+
+
+def test_a_status_of_a_later_release_is_final_unless_its_error_is_not(client, scripted, notes):
+    """With a retry_delay it is like FAILED, with another error like REJECTED, and without an error like INDEXED."""
+    path, lines, texts = notes
+    server = scripted(Script(failing={100: 0.1}, unknown_statuses=True), Script(unknown_statuses=True))
+    done = client.run("--server", server.address, "ingest", "notes", str(path))
+    check_notes(server, done, texts)
+    assert [stream.first_sequence for stream in server.streams] == [1, 100]
+    assert f"the stream broke: line {lines[100]} failed: STORE_UNAVAILABLE: {FAILURE}; " in done.stderr
+
+
+def test_a_collection_that_was_created_again_is_an_error(client, scripted, notes):
+    path, _, _ = notes
+    refusal = Script(end_after=0, status=grpc.StatusCode.FAILED_PRECONDITION, reason="INCARNATION_MISMATCH")
+    server = scripted(Script(end_after=100), refusal)
+    done = client.run("--server", server.address, "ingest", "notes", str(path))
+    assert (done.returncode, code_of(done)) == (1, "failedprecondition")
+    assert "  reason INCARNATION_MISMATCH " in done.stderr
+    assert len(server.streams) == 2
 
 
 def test_each_id_becomes_what_the_table_says(client, sidecar, tmp_path, request):
@@ -229,24 +422,25 @@ def test_each_id_becomes_what_the_table_says(client, sidecar, tmp_path, request)
 
 
 def test_each_id_is_sent_as_the_table_says(client, recorder, tmp_path):
-    """A document that replaces another hides it in a store; here each is seen."""
+    """In a store a document would hide those that it replaces."""
     table = [(id, becomes) for id, becomes in ids() if becomes != "refused"]
     path = tmp_path / "ids.jsonl"
     path.write_text("".join(f'{{"id": {id}, "text": "{n}"}}\n' for n, (id, _) in enumerate(table)), encoding="utf-8")
     done = client.run("--server", recorder.address, "ingest", "ids", str(path))
     assert done.returncode == 0, done.stderr
-    assert [document.text for document in recorder.documents] == [str(n) for n in range(len(table))]
-    for (id, becomes), document in zip(table, recorder.documents, strict=True):
+    documents = sent_to(recorder)
+    assert [document.text for document in documents] == [str(n) for n in range(len(table))]
+    for (id, becomes), document in zip(table, documents, strict=True):
         kind = document.id.WhichOneof("kind")
         sent = {kind: str(getattr(document.id, kind))} if kind else "made"
         if kind == "uuid":
-            # The server takes any spelling.
+            # The server accepts any spelling.
             sent = {kind: str(uuid.UUID(document.id.uuid))}
         assert sent == becomes, id
 
 
 def test_a_bad_line_is_rejected_alone(client, sidecar, tmp_path, request):
-    """Every bad line has a good one behind it, and the good ones are stored as they are written."""
+    """A valid line follows each invalid one, and the valid ones are stored as they are written."""
     collection, file = f"bad-lines-{client_name(request)}", tmp_path / "lines.jsonl"
     lines = [b"\xef\xbb\xbf" + BAD_LINES[0][0], b""]
     for n, (bad, _) in enumerate(BAD_LINES[1:], 3):
@@ -291,15 +485,21 @@ def test_no_request_is_larger_than_the_server_takes(client, recorder, tmp_path):
         file.writelines(json.dumps({"id": n, "text": "large", "n": "x" * size}) + "\n" for n in range(count))
     done = client.run("--server", recorder.address, "ingest", "large", str(large))
     assert done.returncode == 0, done.stderr
-    assert [document.id.num for document in recorder.documents] == list(range(count))
+    assert [document.id.num for document in sent_to(recorder)] == list(range(count))
     assert done.stdout.splitlines()[-1] == f"indexed {count}, rejected 0"
 
 
 @pytest.fixture
 def recorder():
-    server = Recorder()
+    server = FakeServer()
     yield server
-    server.server.stop(None)
+    server.stop()
+
+
+def sent_to(server: FakeServer) -> list[docs.Document]:
+    """The documents of the only stream, in order."""
+    (stream,) = server.streams
+    return list(stream.operations.values())
 
 
 def client_name(request) -> str:
@@ -323,12 +523,12 @@ def test_tls_with_a_token(client, start, tmp_path, certificates, lines):
     done = client.run(*to, "encode", "volcano")
     assert (done.returncode, code_of(done)) == (1, "unauthenticated")
     done = client.run(*to[:2], "--timeout", "5", "encode", "volcano", token=TOKEN)
-    assert done.returncode == 1, "it spoke plain text to a server of TLS"
+    assert done.returncode == 1, "it sent plaintext to a TLS server"
     server.kill()
 
 
 def test_a_unix_socket(client, start, tmp_path_factory):
-    # A short path: a socket's may have 107 bytes.
+    # The path of a socket has at most 107 bytes.
     folder = tmp_path_factory.mktemp("s")
     path = folder / "socket"
     server = start(folder / "store", "--unix-socket", str(path))
@@ -339,7 +539,7 @@ def test_a_unix_socket(client, start, tmp_path_factory):
 
 
 def code_of(done: subprocess.CompletedProcess) -> str:
-    """The status code that was printed, in no language's spelling."""
+    """The printed status code in lower case and without underscores, since its spelling depends on the language."""
     found = re.search(r"^error: (\w+): ", done.stderr, re.MULTILINE)
     assert found, done.stderr
     return found[1].replace("_", "").lower()

@@ -1,4 +1,4 @@
-"""How each example is built, as its README says, and the command that runs it."""
+"""Builds each example as its README says, and returns the command that runs it."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ CLIENTS = Path(__file__).resolve().parents[1]
 
 
 class MissingTool(Exception):
-    """A program that is needed is not here."""
+    """A required program is not installed."""
 
 
 def need(*programs: str) -> None:

@@ -1,4 +1,4 @@
-// Where the server is, and how to speak to it.
+// The address of the server and how to connect to it.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -8,12 +8,12 @@
 
 struct Server {
   std::string address = "127.0.0.1:50051";  // HOST:PORT or unix:///PATH
-  std::string ca_file;                       // the authority to trust, as PEM; empty for plain text
-  std::string token;                         // the bearer token; empty for none
+  std::string ca_file;                       // PEM file of the certificate authority to trust; empty for plaintext
+  std::string token;                         // bearer token; empty for none
 };
 
-// Makes a channel, which connects with the first call and again whenever the connection is lost. Use one for all calls.
+// Returns a channel that connects on the first call and reconnects when the connection is lost. Use one for all calls.
 std::shared_ptr<grpc::Channel> connect(const Server& to);
 
-// What a call carries: the token, so far. Each call has a context of its own.
+// Adds the token to the context of a call. Each call has its own context.
 void prepare(grpc::ClientContext& context, const Server& to);

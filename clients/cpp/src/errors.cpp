@@ -22,11 +22,16 @@ const char* name(grpc::StatusCode code) {
   return code >= 0 && code <= grpc::StatusCode::UNAUTHENTICATED ? kNames[code] : "UNKNOWN";
 }
 
-std::chrono::milliseconds milliseconds(const google::rpc::RetryInfo& info) {
-  return std::chrono::milliseconds(google::protobuf::util::TimeUtil::DurationToMilliseconds(info.retry_delay()));
+}  // namespace
+
+std::chrono::milliseconds to_milliseconds(const google::protobuf::Duration& duration) {
+  return std::chrono::milliseconds(google::protobuf::util::TimeUtil::DurationToMilliseconds(duration));
 }
 
-}  // namespace
+std::string describe(const FailedError& error) {
+  return std::string("error: ") + name(static_cast<grpc::StatusCode>(error.item.code())) + ": line " +
+         std::to_string(error.line) + ": " + error.item.message() + "\n  reason " + error.item.reason();
+}
 
 std::string describe(const grpc::Status& status) {
   std::ostringstream text;
@@ -43,7 +48,7 @@ std::string describe(const grpc::Status& status) {
       text << "\n  reason " << info.reason() << " (" << info.domain() << ")";
       for (const auto& [key, value] : info.metadata()) text << " " << key << "=" << value;
     } else if (detail.UnpackTo(&retry)) {
-      text << "\n  try again after " << milliseconds(retry).count() << " ms";
+      text << "\n  retry after " << to_milliseconds(retry.retry_delay()).count() << " ms";
     }
   }
   return text.str();
@@ -52,7 +57,7 @@ std::string describe(const grpc::Status& status) {
 std::optional<std::chrono::milliseconds> retry_delay(const grpc::Status& status) {
   google::rpc::RetryInfo retry;
   for (const auto& detail : details(status)) {
-    if (detail.UnpackTo(&retry)) return milliseconds(retry);
+    if (detail.UnpackTo(&retry)) return to_milliseconds(retry.retry_delay());
   }
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) return std::chrono::milliseconds(0);
   return std::nullopt;

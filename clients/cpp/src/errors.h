@@ -1,17 +1,32 @@
-// What a refusal says: the code, the message, and its details (google.rpc).
+// Everything that an error reports: code, message and details (google.rpc).
 #pragma once
 
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
-// The end of a call that was not OK.
+#include "splade_sidecar/v1/errors.pb.h"
+
+// The error of a call that ended with another status than OK.
 struct CallError : std::runtime_error {
   explicit CallError(grpc::Status why) : std::runtime_error(why.error_message()), status(std::move(why)) {}
   grpc::Status status;
+};
+
+// The error of a stream with an operation that FAILED: the operation is valid and must be sent again.
+struct FailedError : std::runtime_error {
+  FailedError(std::uint64_t line, splade_sidecar::v1::ItemError item)
+      : std::runtime_error("line " + std::to_string(line) + " failed: " + item.reason() + ": " + item.message()),
+        line(line),
+        item(std::move(item)) {}
+  std::uint64_t line;
+  splade_sidecar::v1::ItemError item;
+  std::chrono::milliseconds retry_delay{0};  // maximum over all failed operations of the stream
 };
 
 inline void check(const grpc::Status& status) {
@@ -19,6 +34,9 @@ inline void check(const grpc::Status& status) {
 }
 
 std::string describe(const grpc::Status& status);
+std::string describe(const FailedError& error);
 
-// How long the server wants to be left alone before the next try; nothing if none makes sense.
+// Returns the minimum delay before a retry; nothing if a retry can't succeed.
 std::optional<std::chrono::milliseconds> retry_delay(const grpc::Status& status);
+
+std::chrono::milliseconds to_milliseconds(const google::protobuf::Duration& duration);

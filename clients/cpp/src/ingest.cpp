@@ -6,75 +6,97 @@
 #include <random>
 #include <thread>
 
-#include "errors.h"
-
-using splade::v1::Document;
-using splade::v1::IngestRequest;
-using splade::v1::IngestResponse;
+using splade_sidecar::v1::Document;
+using splade_sidecar::v1::IngestOptions;
+using splade_sidecar::v1::IngestRequest;
+using splade_sidecar::v1::IngestResponse;
 using std::chrono::milliseconds;
 
 namespace {
 
-// The most documents that are kept until they are durable, and thereby the most that are sent twice.
+// Maximum number of documents that are kept until they have a final result, and so of documents that are sent twice.
 constexpr std::size_t kWindow = 4096;
-// A request ends at 64 documents or 1 MiB, so that it is far below the server's 32 MiB (--max-message-bytes).
+// A request has at most 64 documents and ends at 1 MiB, far below the server's 32 MiB (--max-message-bytes).
 constexpr int kBatch = 64;
 constexpr std::size_t kBatchBytes = 1 << 20;
-// How often a stream is opened in vain before we give up.
+// Number of consecutive streams without progress after which the ingest fails.
 constexpr int kAttempts = 10;
 
-// Doubles from 0.2 s to 10 s, less up to a half, so that clients don't come back all at once.
+// Doubles from 0.2 s to 10 s and subtracts up to a half at random, so that clients don't return all at once.
 milliseconds backoff(int failures) {
   static std::mt19937 random{std::random_device{}()};
   const int longest = std::min(200 << (failures - 1), 10'000);
   return milliseconds(std::uniform_int_distribution<>(longest / 2, longest)(random));
 }
 
+// Returns whether an operation must be sent again. A status of a later release is like FAILED if its error has a retry_delay,
+// like REJECTED if it has another error, and like INDEXED if it has none.
+bool has_failed(const splade_sidecar::v1::OperationResult& result) {
+  switch (result.status()) {
+    case splade_sidecar::v1::OPERATION_STATUS_FAILED:
+      return true;
+    case splade_sidecar::v1::OPERATION_STATUS_REJECTED:
+      return false;
+    default:
+      return result.error().has_retry_delay();
+  }
+}
+
 }  // namespace
 
-Ingester::Ingester(splade::v1::IndexService::Stub& index, const Server& to, splade::v1::IngestOptions options, Source& source)
+Ingester::Ingester(splade_sidecar::v1::IndexService::Stub& index, const Server& to, IngestOptions options, Source& source)
     : index_(index), to_(to), options_(std::move(options)), source_(source) {}
 
 void Ingester::run() {
-  for (int failures = 0;;) {
-    const auto before = indexed_ + rejected_;
-    try {
-      return stream();
-    } catch (const CallError& broken) {
-      failures = indexed_ + rejected_ > before ? 1 : failures + 1;
-      const auto wanted = retry_delay(broken.status);
+  for (int failures = 0; !finished();) {
+    const auto before = durable_;
+    // Waits before the next stream, or throws the current exception.
+    const auto retry = [&](const std::exception& broken, std::optional<milliseconds> wanted) {
+      failures = durable_ > before ? 1 : failures + 1;
       if (!wanted || failures == kAttempts) throw;
       const auto delay = std::max(*wanted, backoff(failures));
-      std::cerr << "\nthe stream broke (" << broken.what() << "); going on in " << delay.count() << " ms\n";
+      std::cerr << "\nthe stream broke: " << broken.what() << "; retrying in " << delay.count() << " ms\n";
       std::this_thread::sleep_for(delay);
+    };
+    try {
+      // If it returns before the end, the server is draining; another one takes the rest.
+      stream();
+      if (durable_ > before) failures = 0;
+    } catch (const CallError& broken) {
+      retry(broken, retry_delay(broken.status));
+    } catch (const FailedError& failed) {
+      retry(failed, failed.retry_delay);
     }
   }
 }
 
-// One stream, from its first message to its status.
+// Runs one stream from its first message to its status.
 void Ingester::stream() {
   grpc::ClientContext context;
   prepare(context, to_);
   const auto stream = index_.Ingest(&context);
   std::deque<Document> unsent;
   for (const Pending& left : pending_) unsent.push_back(left.document);
-  over_ = false;
+  IngestOptions options = options_;
+  options.set_first_sequence(durable_ + 1);
+  over_ = draining_ = false;
+  failed_.reset();
 
-  std::exception_ptr failed;
+  std::exception_ptr own_error;  // of the sender, such as an unreadable file
   std::thread sender([&] {
     try {
-      send(*stream, std::move(unsent));
+      send(*stream, options, std::move(unsent));
     } catch (...) {
-      failed = std::current_exception();
+      own_error = std::current_exception();
       context.TryCancel();
     }
   });
   std::thread progress([&] { show_progress(); });
-  std::exception_ptr refused;
+  std::exception_ptr violation;
   try {
     receive(*stream);
   } catch (...) {
-    refused = std::current_exception();
+    violation = std::current_exception();
     context.TryCancel();
   }
   {
@@ -85,85 +107,123 @@ void Ingester::stream() {
   sender.join();
   progress.join();
   const auto status = stream->Finish();
-  if (failed) std::rethrow_exception(failed);
-  if (refused) std::rethrow_exception(refused);
+  if (own_error) std::rethrow_exception(own_error);
+  if (violation) std::rethrow_exception(violation);
+  const auto wanted = status.ok() ? milliseconds(0) : retry_delay(status);
+  if (failed_ && wanted) {
+    failed_->retry_delay = std::max(failed_->retry_delay, *wanted);
+    throw *failed_;
+  }
   check(status);
+  if (!draining_ && !finished()) {
+    throw CallError({grpc::StatusCode::UNAVAILABLE, "the stream ended before the last result"});
+  }
 }
 
-// Sends what is left of the stream before, then the rest of the source. Write waits while the server has no room, and is
-// false once the stream has ended; Finish knows why.
-void Ingester::send(Stream& stream, std::deque<Document> unsent) {
+// Sends the pending documents, then the rest of the source. Write blocks while the server applies backpressure, and returns
+// false once the stream has ended; Finish returns the reason. If the server is draining or an operation FAILED, the stream is
+// half-closed early.
+void Ingester::send(Stream& stream, const IngestOptions& options, std::deque<Document> unsent) {
   IngestRequest request;
-  *request.mutable_options() = options_;
+  *request.mutable_options() = options;
   while (stream.Write(request)) {
     request.Clear();
-    for (std::size_t bytes = 0; request.documents_size() < kBatch && bytes < kBatchBytes;) {
+    for (std::size_t bytes = 0; request.operations_size() < kBatch && bytes < kBatchBytes;) {
       if (!unsent.empty()) {
-        *request.add_documents() = std::move(unsent.front());
+        *request.add_operations()->mutable_upsert() = std::move(unsent.front());
         unsent.pop_front();
       } else if (auto next = read()) {
-        *request.add_documents() = *std::move(next);
+        *request.add_operations()->mutable_upsert() = *std::move(next);
       } else {
         break;
       }
-      bytes += request.documents().rbegin()->ByteSizeLong();
+      bytes += request.operations().rbegin()->ByteSizeLong();
     }
-    if (request.documents_size() == 0) {
-      stream.WritesDone();
+    std::unique_lock lock(mutex_);
+    const bool last = request.operations_size() == 0 || must_end();
+    lock.unlock();
+    if (last) {
+      stream.WritesDone();  // what is left in the request is pending, and sent on the next stream
       return;
     }
   }
 }
 
-// The next document of the source, which is then pending; nothing after the last one, or when the stream is over.
+// Returns the next document of the source and adds it to the pending ones; nothing after the last one, or if the stream must
+// end.
 std::optional<Document> Ingester::read() {
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return pending_.size() < kWindow || over_; });
-    if (over_) return std::nullopt;
+    changed_.wait(lock, [&] { return pending_.size() < kWindow || must_end(); });
+    if (must_end()) return std::nullopt;
   }
   while (auto line = source_.next()) {
     std::lock_guard lock(mutex_);
     if (line->document) {
-      pending_.push_back({line->number, *line->document, ""});
+      pending_.push_back({line->number, *line->document, {}});
       return std::move(line->document);
     }
     reject(line->number, line->bad);
   }
+  std::lock_guard lock(mutex_);
+  exhausted_ = true;
   return std::nullopt;
 }
 
-// Takes results until the stream ends. Number 1 of the stream is what was pending first when it began.
+// Processes results until the stream ends.
 void Ingester::receive(Stream& stream) {
-  std::uint64_t durable = 0;
   for (IngestResponse response; stream.Read(&response);) {
     {
       std::lock_guard lock(mutex_);
-      take(response, durable);
+      take(response);
     }
     changed_.notify_all();
   }
 }
 
-void Ingester::take(const IngestResponse& response, std::uint64_t& durable) {
-  const auto last = durable + pending_.size();
+void Ingester::take(const IngestResponse& response) {
+  if (response.has_opened() && !opened_) {
+    // If the collection is deleted and created again, later streams fail instead of filling a part of the new one.
+    opened_ = true;
+    options_.set_create_collection(false);
+    options_.clear_collection_options();
+    options_.set_expected_incarnation(response.opened().collection().incarnation());
+  }
+  const auto last = durable_ + pending_.size();
   for (const auto& result : response.results()) {
-    if (result.sequence() <= durable || result.sequence() > last) {
-      throw std::runtime_error("the server has a result for a document that does not wait for one");
+    if (result.sequence() <= durable_ || result.sequence() > last) {
+      throw std::runtime_error("the server sent a result for operation " + std::to_string(result.sequence()) +
+                               ", which is not in flight");
     }
-    if (result.has_rejection()) {
-      const auto& why = result.rejection();
-      pending_[result.sequence() - durable - 1].rejection = why.reason() + " " + why.field() + ": " + why.message();
+    Pending& pending = pending_[result.sequence() - durable_ - 1];
+    pending.result = result;
+    if (has_failed(result)) {
+      if (!failed_) failed_.emplace(pending.line, result.error());
+      failed_->retry_delay = std::max(failed_->retry_delay, to_milliseconds(result.error().retry_delay()));
     }
   }
-  for (; durable < std::min(response.durable_through(), last); ++durable) {
-    const Pending& done = pending_.front();
-    if (done.rejection.empty()) {
-      ++indexed_;
-    } else {
-      reject(done.line, done.rejection);
-    }
+  if (response.durable_through() < durable_ || response.durable_through() > last) {
+    throw std::runtime_error("the server sent durable_through " + std::to_string(response.durable_through()) +
+                             ", which is not in flight");
+  }
+  while (durable_ < response.durable_through()) {
+    ++durable_;
+    settle(pending_.front());
     pending_.pop_front();
+  }
+  draining_ |= response.has_draining();
+}
+
+void Ingester::settle(const Pending& done) {
+  if (!done.result || has_failed(*done.result)) {
+    throw std::runtime_error("durable_through passed operation " + std::to_string(durable_) +
+                             ", which has no final result");
+  }
+  if (done.result->has_error()) {
+    const auto& error = done.result->error();
+    reject(done.line, format_rejection(error.reason(), error.field(), error.message()));
+  } else {
+    ++indexed_;
   }
 }
 
@@ -172,13 +232,13 @@ void Ingester::reject(std::uint64_t line, const std::string& why) {
   std::cerr << "\nline " << line << " rejected: " << why << "\n";
 }
 
-// Writes a line every second, over the one before, until the stream is over.
+// Writes a line every second, over the previous one, until the stream is over.
 void Ingester::show_progress() {
   std::unique_lock lock(mutex_);
   for (bool running = true; running;) {
     running = !changed_.wait_for(lock, std::chrono::seconds(1), [&] { return over_; });
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start_;
-    std::cerr << "\r" << indexed_ << " indexed, " << rejected_ << " rejected, " << pending_.size() << " on their way, "
+    std::cerr << "\r" << indexed_ << " indexed, " << rejected_ << " rejected, " << pending_.size() << " in flight, "
               << static_cast<int>(indexed_ / time.count()) << "/s ";
   }
   std::cerr << "\n";

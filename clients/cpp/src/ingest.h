@@ -1,57 +1,72 @@
-// Sends documents by one stream after another, until each has its result.
+// Sends documents over one stream after another until each has its final result.
 //
-// The server numbers the documents of a stream from 1 and says how far it has got: `durable_through`. Up to there a
-// document is forgotten here. When a stream breaks, the next one begins with those that are left; to send a document
-// twice is harmless, since it replaces itself. A result is told only once it is durable, and so once.
+// The sequence number of a document is its position in the source, on every stream. The server reports `durable_through`:
+// documents up to this number have a final result and are forgotten here. The next stream begins with the document after
+// it. Sending a document again is harmless, since it replaces itself. A rejection is reported once `durable_through` has
+// passed the document, and so exactly once.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
 
 #include "connect.h"
+#include "errors.h"
 #include "source.h"
-#include "splade/v1/index_service.grpc.pb.h"
+#include "splade_sidecar/v1/index_service.grpc.pb.h"
 
 class Ingester {
  public:
-  Ingester(splade::v1::IndexService::Stub& index, const Server& to, splade::v1::IngestOptions options, Source& source);
+  Ingester(splade_sidecar::v1::IndexService::Stub& index, const Server& to, splade_sidecar::v1::IngestOptions options,
+           Source& source);
 
-  // Sends all documents. It returns when each has its result, or throws the error that it can do nothing about.
+  // Sends all documents. It returns when each has its final result, and throws an error that a retry can't fix.
   void run();
 
   std::uint64_t indexed() const { return indexed_; }
   std::uint64_t rejected() const { return rejected_; }
 
  private:
-  using Stream = grpc::ClientReaderWriter<splade::v1::IngestRequest, splade::v1::IngestResponse>;
+  using Stream = grpc::ClientReaderWriter<splade_sidecar::v1::IngestRequest, splade_sidecar::v1::IngestResponse>;
   struct Pending {
     std::uint64_t line;
-    splade::v1::Document document;
-    std::string rejection;  // why it was refused, if it was
+    splade_sidecar::v1::Document document;
+    std::optional<splade_sidecar::v1::OperationResult> result;  // the latest
   };
 
   void stream();
-  void send(Stream& stream, std::deque<splade::v1::Document> unsent);
-  std::optional<splade::v1::Document> read();
+  void send(Stream& stream, const splade_sidecar::v1::IngestOptions& options,
+            std::deque<splade_sidecar::v1::Document> unsent);
+  std::optional<splade_sidecar::v1::Document> read();
   void receive(Stream& stream);
-  void take(const splade::v1::IngestResponse& response, std::uint64_t& durable);
+  void take(const splade_sidecar::v1::IngestResponse& response);
+  void settle(const Pending& done);
   void reject(std::uint64_t line, const std::string& why);
   void show_progress();
+  bool finished() const { return exhausted_ && pending_.empty(); }
+  // Whether the sender must end, after half-closing the stream.
+  bool must_end() const { return over_ || draining_ || failed_; }
 
-  splade::v1::IndexService::Stub& index_;
+  splade_sidecar::v1::IndexService::Stub& index_;
   const Server& to_;
-  const splade::v1::IngestOptions options_;
+  splade_sidecar::v1::IngestOptions options_;  // of the next stream, except for first_sequence
   Source& source_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 
-  std::mutex mutex_;  // guards what follows, and stderr
+  std::mutex mutex_;  // guards the fields below, and stderr
   std::condition_variable changed_;
-  std::deque<Pending> pending_;  // in the order in which they are sent
-  bool over_ = false;            // the stream has ended, so its sender must
+  std::deque<Pending> pending_;  // documents from durable_ + 1, in order
+  std::uint64_t durable_ = 0;    // the last durable_through
+  bool exhausted_ = false;       // the source has no more documents
+  bool opened_ = false;
   std::uint64_t indexed_ = 0;
   std::uint64_t rejected_ = 0;
+  // Of the current stream.
+  bool over_ = false;
+  bool draining_ = false;
+  std::optional<FailedError> failed_;  // the first failure
 };

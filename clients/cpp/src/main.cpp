@@ -1,4 +1,4 @@
-// A client of splade-sidecar: documents in, results out. What to copy from it is in connect.cpp, ingest.cpp and errors.cpp.
+// An example client of splade-sidecar. The parts to copy are connect.cpp, ingest.cpp and errors.cpp.
 #include <rapidjson/document.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 #include "connect.h"
 #include "errors.h"
 #include "ingest.h"
-#include "splade/v1/encoder_service.grpc.pb.h"
+#include "splade_sidecar/v1/encoder_service.grpc.pb.h"
 
 namespace {
 
@@ -22,64 +22,66 @@ constexpr char kUsage[] = R"(usage: splade-client [flags] COMMAND
   encode TEXT...             show the heaviest terms of each text
 flags:
   --server ADDRESS           HOST:PORT (127.0.0.1:50051) or unix:///PATH
-  --ca FILE                  speak TLS, and trust this authority (PEM)
-  --timeout SECONDS          the deadline of a search or encode (30)
-The token, where the server wants one, is SPLADE_TOKEN.
+  --ca FILE                  PEM file of the certificate authority to trust; enables TLS
+  --timeout SECONDS          deadline of a search or encode (30)
+The environment variable SPLADE_TOKEN holds the bearer token.
 )";
 
 using Deadline = std::chrono::system_clock::time_point;
 
 void ingest(const Server& to, const std::string& collection, const std::string& path) {
-  const auto index = splade::v1::IndexService::NewStub(connect(to));
+  const auto index = splade_sidecar::v1::IndexService::NewStub(connect(to));
   Source source(path);
-  splade::v1::IngestOptions options;
+  splade_sidecar::v1::IngestOptions options;
   options.set_collection(collection);
   options.set_create_collection(true);
   Ingester ingester(*index, to, options, source);
-  const auto sum_up = [&] { std::printf("indexed %lu, rejected %lu\n", ingester.indexed(), ingester.rejected()); };
+  const auto print_summary = [&] { std::printf("indexed %lu, rejected %lu\n", ingester.indexed(), ingester.rejected()); };
   try {
     ingester.run();
   } catch (...) {
-    sum_up();
+    print_summary();
     throw;
   }
-  sum_up();
+  print_summary();
 }
 
-// Returns the text of a hit; empty if it was not kept.
-std::string text_of(const splade::v1::Hit& hit) {
+// Returns the text of a document; empty if the text was not stored.
+std::string text_of(const splade_sidecar::v1::StoredDocument& document) {
   rapidjson::Document payload;
-  payload.Parse<rapidjson::kParseIterativeFlag>(hit.payload_json().c_str());
-  const bool has_text = payload.IsObject() && payload.HasMember("text") && payload["text"].IsString();
-  return has_text ? payload["text"].GetString() : "";
+  payload.Parse<rapidjson::kParseIterativeFlag>(document.payload_json().c_str());
+  const char* const field = document.text_field().c_str();
+  const bool has_text = payload.IsObject() && payload.HasMember(field) && payload[field].IsString();
+  return has_text ? payload[field].GetString() : "";
 }
 
 void search(const Server& to, Deadline deadline, const std::string& collection, const std::string& query) {
-  const auto index = splade::v1::IndexService::NewStub(connect(to));
-  splade::v1::SearchRequest request;
+  const auto index = splade_sidecar::v1::IndexService::NewStub(connect(to));
+  splade_sidecar::v1::SearchRequest request;
   request.set_collection(collection);
-  request.set_text(query);
+  request.mutable_query()->set_text(query);
   request.set_limit(5);
-  // With PAYLOAD_FORMAT_STRUCT, integers beyond 2^53 would be rounded.
-  request.set_payload_format(splade::v1::PAYLOAD_FORMAT_JSON);
-  splade::v1::SearchResponse response;
+  // PAYLOAD_FORMAT_STRUCT would round integers beyond 2^53.
+  request.mutable_return_options()->set_payload_format(splade_sidecar::v1::PAYLOAD_FORMAT_JSON);
+  splade_sidecar::v1::SearchResponse response;
   grpc::ClientContext context;
   context.set_deadline(deadline);
   prepare(context, to);
   check(index->Search(&context, request, &response));
   for (const auto& hit : response.hits()) {
-    std::printf("%.3f\t%s\t%s\n", hit.score(), format_id(hit.id()).c_str(), text_of(hit).c_str());
+    const auto& document = hit.document();
+    std::printf("%.3f\t%s\t%s\n", hit.score(), format_id(document.id()).c_str(), text_of(document).c_str());
   }
 }
 
 void encode(const Server& to, Deadline deadline, const std::vector<std::string>& texts) {
-  const auto encoder = splade::v1::EncoderService::NewStub(connect(to));
-  splade::v1::EncodeRequest request;
-  request.mutable_options()->set_role(splade::v1::ROLE_DOCUMENT);
-  request.mutable_options()->set_with_tokens(true);
-  request.mutable_options()->mutable_pruning()->set_max_terms(8);
+  const auto encoder = splade_sidecar::v1::EncoderService::NewStub(connect(to));
+  splade_sidecar::v1::EncodeRequest request;
+  request.set_role(splade_sidecar::v1::ROLE_DOCUMENT);
+  request.set_with_tokens(true);
+  request.mutable_encoding()->mutable_pruning()->set_max_terms(8);
   for (const auto& text : texts) request.add_texts(text);
-  splade::v1::EncodeResponse response;
+  splade_sidecar::v1::EncodeResponse response;
   grpc::ClientContext context;
   context.set_deadline(deadline);
   prepare(context, to);
@@ -126,6 +128,8 @@ int main(int count, char** arguments) {
     return run({arguments + 1, arguments + count});
   } catch (const CallError& refused) {
     std::cerr << describe(refused.status) << "\n";
+  } catch (const FailedError& failed) {
+    std::cerr << describe(failed) << "\n";
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << "\n";
   }

@@ -16,34 +16,34 @@
 #include <string_view>
 
 using rapidjson::SizeType;
-using splade::v1::Document;
-using splade::v1::DocumentId;
+using splade_sidecar::v1::Document;
+using splade_sidecar::v1::DocumentId;
 
 namespace {
 
-// Maximum size of a line. With the rest of a request its document fits the server's 32 MiB (--max-message-bytes).
+// Maximum size of a line: a request with its document stays below the server's 32 MiB (--max-message-bytes).
 constexpr std::size_t kMaxLineBytes = 30 << 20;
 
-// Why a line is not a document, in the form of the server's own rejections.
+// The error of a line that is not a valid document, formatted like a rejection by the server.
 struct BadLine : std::runtime_error {
   BadLine(const std::string& field, const std::string& reason)
-      : std::runtime_error("MALFORMED_DOCUMENT" + (field.empty() ? "" : " " + field) + ": " + reason) {}
+      : std::runtime_error(format_rejection("MALFORMED_DOCUMENT", field, reason)) {}
 };
 
 const BadLine kBadId("id",
-                     "an id is a whole number from 0 to 2^64-1, a string, or one of "
+                     "must be an integer from 0 to 2^64-1, a string, or one of "
                      R"({"num": ...}, {"uuid": ...}, {"key": ...})");
 
-// RapidJSON takes a \udc00 without the \ud83d before it, and writes it in three bytes that are not valid UTF-8.
+// RapidJSON accepts a \udc00 without the \ud83d before it and writes it as three bytes that are not valid UTF-8.
 void refuse_surrogates(std::string_view text) {
   for (auto at = text.find('\xed'); at != text.npos; at = text.find('\xed', at + 1)) {
     if (static_cast<unsigned char>(text[at + 1]) >= 0xa0) {
-      throw BadLine("", R"(a string has a lone surrogate (\ud800 to \udfff), which no text can hold)");
+      throw BadLine("", R"(a string has a lone surrogate (\ud800 to \udfff); remove it or write the whole pair)");
     }
   }
 }
 
-// Collects the values of a JSON object as they are written: as doubles, integers beyond 2^53 would be rounded.
+// Collects the values of a JSON object as they are written: a double would round integers beyond 2^53.
 struct Members : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Members> {
   std::map<std::string, std::string> found;
 
@@ -62,7 +62,7 @@ struct Members : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Members> {
     refuse_surrogates({text, length});
     if (depth > 1) return writer.Key(text, length);
     key.assign(text, length);
-    if (found.count(key)) throw BadLine(path + key, "the object has this key twice; remove one");
+    if (found.count(key)) throw BadLine(path + key, "duplicate key; remove one");
     return true;
   }
   bool EndObject(SizeType) { return --depth == 0 || (writer.EndObject() && end_value()); }
@@ -86,7 +86,7 @@ struct Members : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Members> {
     return true;
   }
 
-  const std::string path;  // where the object is, such as "id."
+  const std::string path;  // prefix of the paths of its fields, such as "id."
   int depth = 0;
   std::string key;
   rapidjson::StringBuffer value;
@@ -94,7 +94,7 @@ struct Members : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Members> {
 };
 
 std::map<std::string, std::string> members(const std::string& json, const std::string& path = "") {
-  // Without recursion, which a line of many brackets would take beyond the stack.
+  // Not recursive, since a line of many brackets would overflow the stack.
   constexpr unsigned kFlags =
       rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
   rapidjson::MemoryStream stream(json.data(), json.size());
@@ -118,7 +118,7 @@ std::optional<std::string> parse_string(const std::string& json) {
 
 bool is_digits(const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == text.npos; }
 
-// Reads a whole number as it is written, since a double would round one beyond 2^53. 7.0 and 1e3 are whole too.
+// Parses an integer from its digits, since a double would round it beyond 2^53. 7.0 and 1e3 are integers too.
 std::uint64_t parse_num(const std::string& text) {
   const char* const end = text.data() + text.size();
   if (is_digits(text)) {
@@ -132,7 +132,7 @@ std::uint64_t parse_num(const std::string& text) {
   return static_cast<std::uint64_t>(num);
 }
 
-// Takes an id in the form of a DocumentId: {"key": "7"} keeps a name a name.
+// Parses an id in the form of a DocumentId, such as {"key": "7"}.
 DocumentId parse_explicit_id(const std::map<std::string, std::string>& fields) {
   if (fields.size() != 1) throw kBadId;
   const auto& [kind, json] = *fields.begin();
@@ -168,10 +168,10 @@ DocumentId parse_id(const std::string& json) {
 Document parse(const std::string& line) {
   auto fields = members(line);
   const auto text = parse_string(fields["text"]);
-  if (!text) throw BadLine("text", "it is required, and must be a string");
+  if (!text) throw BadLine("text", "required; must be a string");
   Document document;
   document.set_text(*text);
-  // Without an id, or with a null, the server makes one.
+  // If there is no id or it is null, the server makes one.
   const auto id = fields.find("id");
   if (id != fields.end() && id->second != "null") *document.mutable_id() = parse_id(id->second);
   fields.erase("text");
@@ -191,7 +191,7 @@ Document parse(const std::string& line) {
 }  // namespace
 
 Source::Source(const std::string& path) : file_(path, std::ios::binary) {
-  if (!file_) throw std::runtime_error(path + ": can't be read");
+  if (!file_) throw std::runtime_error(path + ": can't read the file");
 }
 
 std::optional<Line> Source::next() {
@@ -211,7 +211,7 @@ std::optional<Line> Source::next() {
   return std::nullopt;
 }
 
-// Reads a line; nothing after the last one. Of one that is too long it keeps only the beginning.
+// Reads a line; nothing after the last one. It keeps only the beginning of a line that is too long.
 std::optional<std::string> Source::read_line() {
   constexpr int kEnd = std::char_traits<char>::eof();
   std::streambuf& file = *file_.rdbuf();
@@ -222,6 +222,10 @@ std::optional<std::string> Source::read_line() {
     if (line.size() <= kMaxLineBytes) line.push_back(static_cast<char>(next));
   }
   return line;
+}
+
+std::string format_rejection(const std::string& reason, const std::string& field, const std::string& message) {
+  return reason + (field.empty() ? "" : " " + field) + ": " + message;
 }
 
 std::string format_id(const DocumentId& id) {

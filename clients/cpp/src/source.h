@@ -6,19 +6,19 @@
 #include <optional>
 #include <string>
 
-#include "splade/v1/types.pb.h"
+#include "splade_sidecar/v1/document.pb.h"
 
-// A line: its number, and its document or why it is not one, in the form of the server's own rejections.
+// A line: its number, and its document or its error, formatted like a rejection by the server.
 struct Line {
   std::uint64_t number;
-  std::optional<splade::v1::Document> document;
+  std::optional<splade_sidecar::v1::Document> document;
   std::string bad;
 };
 
 class Source {
  public:
   explicit Source(const std::string& path);
-  // The next line that is not blank; nothing after the last one.
+  // Returns the next line that is not blank; nothing after the last one.
   std::optional<Line> next();
 
  private:
@@ -28,5 +28,7 @@ class Source {
   std::uint64_t number_ = 0;
 };
 
-// An id, for people.
-std::string format_id(const splade::v1::DocumentId& id);
+std::string format_rejection(const std::string& reason, const std::string& field, const std::string& message);
+
+// Formats an id for output.
+std::string format_id(const splade_sidecar::v1::DocumentId& id);

@@ -1,22 +1,22 @@
-// Where the server is, and how to speak to it.
+// The address of the server and how to connect to it.
 import { readFileSync } from "node:fs";
 import { credentials, InterceptingCall, type ChannelCredentials, type ClientOptions, type Interceptor } from "@grpc/grpc-js";
 
 export interface Server {
   /** HOST:PORT or unix:///PATH. */
   address: string;
-  /** The authority to trust, as a PEM file; without it plain text is spoken. */
+  /** PEM file of the certificate authority to trust; plaintext if absent. */
   caFile?: string;
-  /** The bearer token. */
+  /** Bearer token. */
   token?: string;
 }
 
-// The library itself tries these calls again where the server has no room or is away. Ingest is not among them: a stream
-// is resumed, not repeated (ingest.ts).
+// Calls that gRPC retries when the server is at capacity or unavailable. Ingest is not one of them: a stream is resumed, not
+// repeated (ingest.ts).
 const retryPolicy = {
   methodConfig: [
     {
-      name: [{ service: "splade.v1.EncoderService" }, { service: "splade.v1.IndexService", method: "Search" }],
+      name: [{ service: "splade_sidecar.v1.EncoderService" }, { service: "splade_sidecar.v1.IndexService", method: "Search" }],
       retryPolicy: {
         maxAttempts: 4,
         initialBackoff: "0.2s",
@@ -28,10 +28,10 @@ const retryPolicy = {
   ],
 };
 
-/** What the generated clients are made with: `new IndexServiceClient(...connect(to))`. Use one client for all calls. */
+/** Returns the arguments of a generated client: `new IndexServiceClient(...connect(to))`. Use one client for all calls. */
 export function connect(to: Server): [string, ChannelCredentials, ClientOptions] {
   if (to.token && !to.caFile && !to.address.startsWith("unix:")) {
-    throw new Error("a token goes over a network by TLS only: give --ca too");
+    throw new Error("a token requires TLS over a network; pass --ca");
   }
   const channel = to.caFile ? credentials.createSsl(readFileSync(to.caFile)) : credentials.createInsecure();
   return [
@@ -40,7 +40,7 @@ export function connect(to: Server): [string, ChannelCredentials, ClientOptions]
     {
       "grpc.service_config": JSON.stringify(retryPolicy),
       "grpc.max_receive_message_length": 32 << 20,
-      // A peer that vanished without a word is found out after half a minute.
+      // Detects a dead connection after 30 seconds.
       "grpc.keepalive_time_ms": 20_000,
       "grpc.keepalive_timeout_ms": 10_000,
       "grpc.initial_reconnect_backoff_ms": 200,
@@ -50,7 +50,7 @@ export function connect(to: Server): [string, ChannelCredentials, ClientOptions]
   ];
 }
 
-/** Sends a token with each call, also on a Unix socket, where call credentials are not taken. */
+/** Sends a token with each call. Unlike call credentials, it works on a Unix socket too. */
 function bearer(token: string): Interceptor {
   return (options, nextCall) =>
     new InterceptingCall(nextCall(options), {

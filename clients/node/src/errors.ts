@@ -1,10 +1,31 @@
-// What a refusal says: the code, the message, and its details (google.rpc).
+// Everything that an error reports: code, message and details (google.rpc).
 import { status, type ServiceError } from "@grpc/grpc-js";
 import { Duration } from "../gen/google/protobuf/duration.js";
 import { BadRequest, ErrorInfo, RetryInfo } from "../gen/google/rpc/error_details.js";
 import { Status } from "../gen/google/rpc/status.js";
+import type { ItemError } from "../gen/splade_sidecar/v1/errors.js";
 
-/** The details by their types' names, such as `google.rpc.BadRequest`. */
+/** The error of a stream with an operation that FAILED: the operation is valid and must be sent again. */
+export class FailedError extends Error {
+  /** Milliseconds; the maximum over all failed operations of the stream. */
+  retryDelay = 0;
+
+  constructor(
+    readonly line: number,
+    readonly item: ItemError,
+  ) {
+    super(`line ${line} failed: ${item.reason}: ${item.message}`);
+  }
+}
+
+/** The error of a stream that the server ended with OK although operations have no final result. */
+export class EndedEarlyError extends Error {
+  constructor() {
+    super("the stream ended before the last result");
+  }
+}
+
+/** Returns the details by the names of their types, such as `google.rpc.BadRequest`. */
 function details(error: ServiceError): Map<string, Uint8Array> {
   const found = new Map<string, Uint8Array>();
   for (const raw of error.metadata?.get("grpc-status-details-bin") ?? []) {
@@ -20,6 +41,10 @@ export function isServiceError(error: unknown): error is ServiceError {
 }
 
 export function describe(error: unknown): string {
+  if (error instanceof FailedError) {
+    const { item, line } = error;
+    return `error: ${status[item.code]}: line ${line}: ${item.message}\n  reason ${item.reason}`;
+  }
   if (!isServiceError(error)) {
     return `error: ${error instanceof Error ? error.message : error}`;
   }
@@ -36,7 +61,7 @@ export function describe(error: unknown): string {
   }
   const delay = retryInfo(found);
   if (delay !== undefined) {
-    lines.push(`  try again after ${delay} ms`);
+    lines.push(`  retry after ${delay} ms`);
   }
   return lines.join("\n");
 }
@@ -46,12 +71,18 @@ function retryInfo(found: Map<string, Uint8Array>): number | undefined {
   return raw && milliseconds(RetryInfo.decode(raw).retryDelay);
 }
 
-function milliseconds(duration: Duration | undefined): number {
+export function milliseconds(duration: Duration | undefined): number {
   return Number(duration?.seconds ?? 0n) * 1000 + (duration?.nanos ?? 0) / 1e6;
 }
 
-/** How many milliseconds the server wants to be left alone before the next try; undefined if none makes sense. */
+/** Returns the minimum delay before a retry in milliseconds; undefined if a retry can't succeed. */
 export function retryDelay(error: unknown): number | undefined {
+  if (error instanceof FailedError) {
+    return error.retryDelay;
+  }
+  if (error instanceof EndedEarlyError) {
+    return 0;
+  }
   if (!isServiceError(error)) {
     return undefined;
   }

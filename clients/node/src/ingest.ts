@@ -1,53 +1,68 @@
-// Sends documents by one stream after another, until each has its result.
+// Sends documents over one stream after another until each has its final result.
 //
-// The server numbers the documents of a stream from 1 and says how far it has got: `durableThrough`. Up to there a
-// document is forgotten here. When a stream breaks, the next one begins with those that are left; to send a document
-// twice is harmless, since it replaces itself. A result is told only once it is durable, and so once.
+// The sequence number of a document is its position in the source, on every stream. The server reports `durableThrough`:
+// documents up to this number have a final result and are forgotten here. The next stream begins with the document after
+// it. Sending a document again is harmless, since it replaces itself. A rejection is reported once `durableThrough` has
+// passed the document, and so exactly once.
 import { EventEmitter, once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientDuplexStream } from "@grpc/grpc-js";
-import type {
-  DocumentResult,
-  IndexServiceClient,
-  IngestOptions,
+import type { Document } from "../gen/splade_sidecar/v1/document.js";
+import { ItemError } from "../gen/splade_sidecar/v1/errors.js";
+import {
+  type IndexServiceClient,
+  type IngestOptions,
   IngestRequest,
-  IngestResponse,
-} from "../gen/splade/v1/index_service.js";
-import type { Document } from "../gen/splade/v1/types.js";
-import { retryDelay } from "./errors.js";
-import type { Line } from "./source.js";
+  type IngestResponse,
+  type OperationResult,
+  OperationStatus,
+} from "../gen/splade_sidecar/v1/index_service.js";
+import { EndedEarlyError, FailedError, milliseconds, retryDelay } from "./errors.js";
+import { formatRejection, type Line } from "./source.js";
 
-/** The most documents that are kept until they are durable, and thereby the most that are sent twice. */
+/** Maximum number of documents that are kept until they have a final result, and so of documents that are sent twice. */
 const WINDOW = 4096;
-/** A request ends at 64 documents or 1 MiB, so that it is far below the server's 32 MiB (--max-message-bytes). */
+/** A request has at most 64 documents and ends at 1 MiB, far below the server's 32 MiB (--max-message-bytes). */
 const BATCH = 64;
 const BATCH_BYTES = 1 << 20;
-/** How often a stream is opened in vain before we give up. */
+/** Number of consecutive streams without progress after which the ingest fails. */
 const ATTEMPTS = 10;
 
-type Pending = { line: number; bytes: number; document: Document; result?: DocumentResult };
-type Stream = ClientDuplexStream<IngestRequest, IngestResponse>;
+type Pending = { line: number; bytes: number; document: Document; result?: OperationResult };
+
+/** One stream. */
+interface Stream {
+  call: ClientDuplexStream<IngestRequest, IngestResponse>;
+  /** Ends the sender, wherever it waits. */
+  over: AbortController;
+  draining: boolean;
+  /** The first failure. */
+  failed?: FailedError;
+}
 
 export class Ingester {
   indexed = 0;
   rejected = 0;
-  private pending: Pending[] = []; // in the order in which they are sent
-  private readonly settled = new EventEmitter(); // "room": there are fewer pending documents
+  private pending: Pending[] = []; // documents from `durable` + 1, in order
+  private durable = 0; // the last `durableThrough`
+  private exhausted = false; // the source has no more documents
+  private opened = false;
+  private readonly events = new EventEmitter(); // "change": fewer documents are pending, or the stream must end
 
   constructor(
     private readonly index: IndexServiceClient,
-    private readonly options: IngestOptions,
+    private options: IngestOptions, // of the next stream, except for firstSequence
     private readonly source: AsyncIterator<Line>,
     private readonly log: (text: string) => void,
   ) {}
 
-  /** Sends all documents. It ends when each has its result, or fails with the error that it can do nothing about. */
+  /** Sends all documents. It resolves when each has its final result, and rejects with an error that a retry can't fix. */
   async run(): Promise<void> {
     const started = performance.now();
     const progress = () => {
       const rate = (1000 * this.indexed) / (performance.now() - started);
-      const waiting = this.pending.length;
-      this.log(`\r${this.indexed} indexed, ${this.rejected} rejected, ${waiting} on their way, ${rate.toFixed(0)}/s `);
+      const inFlight = this.pending.length;
+      this.log(`\r${this.indexed} indexed, ${this.rejected} rejected, ${inFlight} in flight, ${rate.toFixed(0)}/s `);
     };
     const timer = setInterval(progress, 1000);
     try {
@@ -60,73 +75,102 @@ export class Ingester {
   }
 
   private async streams(): Promise<void> {
-    for (let failures = 0; ; ) {
-      const before = this.indexed + this.rejected;
+    for (let failures = 0; !this.finished(); ) {
+      const before = this.durable;
       try {
-        return await this.stream();
+        // If it resolves before the end, the server is draining; another one takes the rest.
+        await this.stream();
+        failures = this.durable > before ? 0 : failures;
       } catch (error) {
-        failures = this.indexed + this.rejected > before ? 1 : failures + 1;
+        failures = this.durable > before ? 1 : failures + 1;
         const wanted = retryDelay(error);
         if (wanted === undefined || failures === ATTEMPTS) {
           throw error;
         }
         const delay = Math.max(wanted, backoff(failures));
-        this.log(`\nthe stream broke (${(error as Error).message}); going on in ${delay.toFixed(0)} ms\n`);
+        this.log(`\nthe stream broke: ${(error as Error).message}; retrying in ${delay.toFixed(0)} ms\n`);
         await sleep(delay);
       }
     }
   }
 
-  /** One stream, from its first message to its status. */
+  private finished(): boolean {
+    return this.exhausted && this.pending.length === 0;
+  }
+
+  /** Runs one stream from its first message to its status. */
   private async stream(): Promise<void> {
-    const call: Stream = this.index.ingest();
-    const over = new AbortController(); // ends the sender, wherever it waits
-    call.once("error", () => over.abort());
-    let failed: unknown; // the sender's own failure, such as of the file
-    const sending = this.send(call, over.signal).catch((error) => {
-      if (!over.signal.aborted) {
-        failed = error;
-        call.cancel();
+    const stream: Stream = { call: this.index.ingest(), over: new AbortController(), draining: false };
+    stream.call.once("error", () => stream.over.abort());
+    let ownError: unknown; // of the sender, such as an unreadable file
+    const sending = this.send(stream).catch((error) => {
+      if (!stream.over.signal.aborted) {
+        ownError = error;
+        stream.call.cancel();
       }
     });
     try {
-      await this.receive(call);
+      await this.receive(stream);
     } catch (error) {
-      throw failed ?? error;
+      throw ownError ?? this.failure(stream, error);
     } finally {
-      over.abort();
+      stream.over.abort();
       await sending;
     }
-  }
-
-  /** Sends what is left of the stream before, then the rest of the source. It waits while the server has no room. */
-  private async send(call: Stream, over: AbortSignal): Promise<void> {
-    const unsent = [...this.pending];
-    let request: IngestRequest = { options: this.options, documents: [] };
-    for (;;) {
-      // Until it drains, what is written is kept in memory: the server has no room for more.
-      if (!call.write(request)) {
-        await once(call, "drain", { signal: over });
-      }
-      const next = unsent.length > 0 ? unsent.splice(0, batchLength(unsent)) : await this.read(over);
-      if (next.length === 0) {
-        call.end();
-        return;
-      }
-      over.throwIfAborted();
-      request = { options: undefined, documents: next.map((pending) => pending.document) };
+    if (stream.failed) {
+      throw stream.failed;
+    }
+    if (!stream.draining && !this.finished()) {
+      throw new EndedEarlyError();
     }
   }
 
-  /** Gives the next documents of the source, which are then pending; none after the last one. */
-  private async read(over: AbortSignal): Promise<Pending[]> {
+  /** Returns the error to report for a stream that ended with `error`, perhaps after an operation FAILED. */
+  private failure({ failed }: Stream, error: unknown): unknown {
+    const delay = retryDelay(error);
+    if (failed === undefined || delay === undefined) {
+      return error;
+    }
+    failed.retryDelay = Math.max(failed.retryDelay, delay);
+    return failed;
+  }
+
+  /**
+   * Sends the pending documents, then the rest of the source. It waits while the server applies backpressure. If the server
+   * is draining or an operation FAILED, it half-closes the stream early.
+   */
+  private async send(stream: Stream): Promise<void> {
+    const { call, over } = stream;
+    const unsent = [...this.pending];
+    let request = IngestRequest.fromPartial({ options: { ...this.options, firstSequence: BigInt(this.durable + 1) } });
+    for (;;) {
+      // What is written before "drain" is kept in memory.
+      if (!call.write(request)) {
+        await once(call, "drain", { signal: over.signal });
+      }
+      const next = unsent.length > 0 ? unsent.splice(0, batchLength(unsent)) : await this.read(stream);
+      over.signal.throwIfAborted();
+      if (next.length === 0 || mustEnd(stream)) {
+        call.end(); // `next` is pending, and sent on the next stream
+        return;
+      }
+      const operations = next.map(({ document }) => ({ kind: { $case: "upsert" as const, upsert: document } }));
+      request = IngestRequest.fromPartial({ operations });
+    }
+  }
+
+  /** Returns the next documents of the source and adds them to the pending ones; none after the last one. */
+  private async read(stream: Stream): Promise<Pending[]> {
     const documents: Pending[] = [];
-    for (let bytes = 0; documents.length < BATCH && bytes < BATCH_BYTES && !over.aborted; ) {
-      while (this.pending.length >= WINDOW) {
-        await once(this.settled, "room", { signal: over });
+    const { signal } = stream.over;
+    for (let bytes = 0; documents.length < BATCH && bytes < BATCH_BYTES && !signal.aborted && !mustEnd(stream); ) {
+      if (this.pending.length >= WINDOW) {
+        await once(this.events, "change", { signal });
+        continue;
       }
       const { done, value: line } = await this.source.next();
       if (done) {
+        this.exhausted = true;
         break;
       }
       if ("bad" in line) {
@@ -141,42 +185,64 @@ export class Ingester {
     return documents;
   }
 
-  /** Takes results until the stream ends. Number 1 of the stream is what was pending first when it began. */
-  private receive(call: Stream): Promise<void> {
-    let durable = 0;
+  /** Processes results until the stream ends. */
+  private receive(stream: Stream): Promise<void> {
     return new Promise((resolve, reject) => {
-      call.on("data", (response: IngestResponse) => {
+      stream.call.on("data", (response: IngestResponse) => {
         try {
-          durable = this.take(response, durable);
+          this.take(stream, response);
         } catch (error) {
           reject(error);
-          call.cancel();
+          stream.call.cancel();
         }
       });
-      call.on("error", reject);
-      call.on("end", resolve);
+      stream.call.on("error", reject);
+      stream.call.on("end", resolve);
     });
   }
 
-  private take(response: IngestResponse, durable: number): number {
+  private take(stream: Stream, response: IngestResponse): void {
+    if (response.opened && !this.opened) {
+      // If the collection is deleted and created again, later streams fail instead of filling a part of the new one.
+      const expectedIncarnation = response.opened.collection?.incarnation ?? "";
+      const created = { createCollection: false, collectionOptions: undefined };
+      this.options = { ...this.options, ...created, expectedIncarnation };
+      this.opened = true;
+    }
     for (const result of response.results) {
-      const pending = this.pending[Number(result.sequence) - durable - 1];
+      const pending = this.pending[Number(result.sequence) - this.durable - 1];
       if (!pending) {
-        throw new Error(`the server has a result for document ${result.sequence}, which does not wait for one`);
+        throw new Error(`the server sent a result for operation ${result.sequence}, which is not in flight`);
       }
       pending.result = result;
-    }
-    const through = Number(response.durableThrough);
-    for (const done of this.pending.splice(0, through - durable)) {
-      const rejection = done.result?.rejection;
-      if (rejection) {
-        this.reject(done.line, `${rejection.reason} ${rejection.field}: ${rejection.message}`);
-      } else {
-        this.indexed++;
+      if (hasFailed(result)) {
+        const error = ItemError.fromPartial(result.error ?? {});
+        stream.failed ??= new FailedError(pending.line, error);
+        stream.failed.retryDelay = Math.max(stream.failed.retryDelay, milliseconds(error.retryDelay));
       }
     }
-    this.settled.emit("room");
-    return through;
+    const done = Number(response.durableThrough) - this.durable;
+    if (done < 0 || done > this.pending.length) {
+      throw new Error(`the server sent durable_through ${response.durableThrough}, which is not in flight`);
+    }
+    for (const pending of this.pending.splice(0, done)) {
+      this.durable++;
+      this.settle(pending);
+    }
+    stream.draining ||= response.draining !== undefined;
+    this.events.emit("change");
+  }
+
+  private settle({ line, result }: Pending): void {
+    if (!result || hasFailed(result)) {
+      throw new Error(`durable_through passed operation ${this.durable}, which has no final result`);
+    }
+    if (result.error) {
+      const { reason, field, message } = result.error;
+      this.reject(line, formatRejection(reason, field, message));
+    } else {
+      this.indexed++;
+    }
   }
 
   private reject(line: number, why: string): void {
@@ -185,7 +251,27 @@ export class Ingester {
   }
 }
 
-/** How many of the next documents make a request. */
+/**
+ * Returns whether an operation must be sent again. A status of a later release is like FAILED if its error has a retryDelay,
+ * like REJECTED if it has another error, and like INDEXED if it has none.
+ */
+function hasFailed({ status, error }: OperationResult): boolean {
+  switch (status) {
+    case OperationStatus.OPERATION_STATUS_FAILED:
+      return true;
+    case OperationStatus.OPERATION_STATUS_REJECTED:
+      return false;
+    default:
+      return error?.retryDelay !== undefined;
+  }
+}
+
+/** Returns whether the stream must be half-closed before the source is exhausted. */
+function mustEnd(stream: Stream): boolean {
+  return stream.draining || stream.failed !== undefined;
+}
+
+/** Returns the number of the next documents that make a request. */
 function batchLength(unsent: Pending[]): number {
   let [count, bytes] = [0, 0];
   while (count < Math.min(BATCH, unsent.length) && bytes < BATCH_BYTES) {
@@ -194,7 +280,7 @@ function batchLength(unsent: Pending[]): number {
   return count;
 }
 
-/** Doubles from 0.2 s to 10 s, less up to a half, so that clients don't come back all at once. */
+/** Doubles from 0.2 s to 10 s and subtracts up to a half at random, so that clients don't return all at once. */
 function backoff(failures: number): number {
   const longest = Math.min(200 * 2 ** (failures - 1), 10_000);
   return (longest * (1 + Math.random())) / 2;

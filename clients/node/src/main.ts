@@ -1,9 +1,15 @@
-// A client of splade-sidecar: documents in, results out. What to copy from it is in connect.ts, ingest.ts and errors.ts.
+// An example client of splade-sidecar. The parts to copy are connect.ts, ingest.ts and errors.ts.
 import { parseArgs } from "node:util";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
-import { EncoderServiceClient, EncodeOptions, EncodeResponse, Role } from "../gen/splade/v1/encoder_service.js";
-import { IndexServiceClient, IngestOptions, SearchRequest, SearchResponse } from "../gen/splade/v1/index_service.js";
-import { PayloadFormat } from "../gen/splade/v1/types.js";
+import { PayloadFormat } from "../gen/splade_sidecar/v1/document.js";
+import { EncodeRequest, EncoderServiceClient, type EncodeResponse } from "../gen/splade_sidecar/v1/encoder_service.js";
+import { Role } from "../gen/splade_sidecar/v1/encoding.js";
+import {
+  IndexServiceClient,
+  IngestOptions,
+  SearchRequest,
+  type SearchResponse,
+} from "../gen/splade_sidecar/v1/index_service.js";
 import { connect, type Server } from "./connect.js";
 import { describe } from "./errors.js";
 import { Ingester } from "./ingest.js";
@@ -15,9 +21,9 @@ const USAGE = `usage: node dist/src/main.js [flags] COMMAND
   encode TEXT...             show the heaviest terms of each text
 flags:
   --server ADDRESS           HOST:PORT (127.0.0.1:50051) or unix:///PATH
-  --ca FILE                  speak TLS, and trust this authority (PEM)
-  --timeout SECONDS          the deadline of a search or encode (30)
-The token, where the server wants one, is SPLADE_TOKEN.`;
+  --ca FILE                  PEM file of the certificate authority to trust; enables TLS
+  --timeout SECONDS          deadline of a search or encode (30)
+The environment variable SPLADE_TOKEN holds the bearer token.`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -57,30 +63,39 @@ async function ingest(to: Server, collection: string, path: string): Promise<voi
 
 async function search(to: Server, timeout: number, collection: string, text: string): Promise<void> {
   const index = new IndexServiceClient(...connect(to));
-  // With PAYLOAD_FORMAT_STRUCT, integers beyond 2^53 would be rounded.
-  const payloadFormat = PayloadFormat.PAYLOAD_FORMAT_JSON;
-  const request = SearchRequest.fromPartial({ collection, query: { $case: "text", text }, limit: 5, payloadFormat });
+  const request = SearchRequest.fromPartial({
+    collection,
+    query: { kind: { $case: "text", text } },
+    limit: 5,
+    // PAYLOAD_FORMAT_STRUCT would round integers beyond 2^53.
+    returnOptions: { payloadFormat: PayloadFormat.PAYLOAD_FORMAT_JSON },
+  });
   const { hits } = await unary<SearchResponse>((done) =>
     index.search(request, new Metadata(), { deadline: Date.now() + timeout }, done),
   );
-  for (const hit of hits) {
-    const payload = JSON.parse(hit.payloadJson || "{}");
-    console.log(`${hit.score.toFixed(3)}\t${formatId(hit.id)}\t${payload.text ?? ""}`);
+  for (const { document, score } of hits) {
+    const payload = JSON.parse(document?.payloadJson || "{}");
+    console.log(`${score.toFixed(3)}\t${formatId(document?.id)}\t${payload[document?.textField ?? ""] ?? ""}`);
   }
 }
 
 async function encode(to: Server, timeout: number, texts: string[]): Promise<void> {
   const encoder = new EncoderServiceClient(...connect(to));
-  const options = EncodeOptions.fromPartial({ role: Role.ROLE_DOCUMENT, withTokens: true, pruning: { maxTerms: 8 } });
+  const request = EncodeRequest.fromPartial({
+    texts,
+    role: Role.ROLE_DOCUMENT,
+    withTokens: true,
+    encoding: { pruning: { maxTerms: 8 } },
+  });
   const { results } = await unary<EncodeResponse>((done) =>
-    encoder.encode({ options, texts }, new Metadata(), { deadline: Date.now() + timeout }, done),
+    encoder.encode(request, new Metadata(), { deadline: Date.now() + timeout }, done),
   );
   for (const { tokens, vector } of results) {
     console.log(tokens.map((token, i) => `${token} ${vector?.values[i].toFixed(2)}`).join(", "));
   }
 }
 
-/** A call with a callback, as a promise. */
+/** Makes a promise of a call with a callback. */
 function unary<Response>(call: (done: (error: ServiceError | null, response: Response) => void) => unknown): Promise<Response> {
   return new Promise((resolve, reject) => call((error, response) => (error ? reject(error) : resolve(response))));
 }

@@ -1,14 +1,14 @@
 // Documents from a JSONL file: `id`, `text`, and all other fields as payload.
 import { createReadStream } from "node:fs";
-import { Document, DocumentId } from "../gen/splade/v1/types.js";
+import { Document, type DocumentId } from "../gen/splade_sidecar/v1/document.js";
 
-/** Maximum size of a line. With the rest of a request its document fits the server's 32 MiB (--max-message-bytes). */
+/** Maximum size of a line: a request with its document stays below the server's 32 MiB (--max-message-bytes). */
 const MAX_LINE_BYTES = 30 << 20;
 
-/** A line: its number and size, and its document or why it is not one, in the form of the server's own rejections. */
+/** A line: its number and size, and its document or its error, formatted like a rejection by the server. */
 export type Line = { number: number; bytes: number; document: Document } | { number: number; bad: string };
 
-/** Reads a file as far as its lines are asked for. */
+/** Reads a file lazily. */
 export async function* readLines(path: string): AsyncGenerator<Line, void, void> {
   let number = 0;
   for await (const line of splitLines(path)) {
@@ -29,13 +29,17 @@ export async function* readLines(path: string): AsyncGenerator<Line, void, void>
 
 class BadLine extends Error {
   constructor(field: string, reason: string) {
-    super(field ? `MALFORMED_DOCUMENT ${field}: ${reason}` : `MALFORMED_DOCUMENT: ${reason}`);
+    super(formatRejection("MALFORMED_DOCUMENT", field, reason));
   }
 }
 
+export function formatRejection(reason: string, field: string, message: string): string {
+  return field ? `${reason} ${field}: ${message}` : `${reason}: ${message}`;
+}
+
 /**
- * Splits at line feeds only; `readline` would also split at U+2028, which a JSON string may contain. Of a line that is too
- * long it gives the beginning.
+ * Splits at line feeds only; `readline` would also split at U+2028, which a JSON string may contain. Yields only the
+ * beginning of a line that is too long.
  */
 async function* splitLines(path: string): AsyncGenerator<Buffer, void, void> {
   let line: Buffer[] = [];
@@ -60,7 +64,7 @@ async function* splitLines(path: string): AsyncGenerator<Buffer, void, void> {
   }
 }
 
-/** Unlike `toString`, it replaces nothing with U+FFFD. */
+/** Unlike `toString`, it fails on invalid UTF-8 instead of replacing it with U+FFFD. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function decode(line: Buffer): string {
@@ -79,27 +83,27 @@ function parse(line: string): Document {
   const fields = members(line);
   const text = parseString(fields.get("text"));
   if (text === undefined) {
-    throw new BadLine("text", "it is required, and must be a string");
+    throw new BadLine("text", "required; must be a string");
   }
   const id = parseId(fields.get("id"));
   fields.delete("text");
   fields.delete("id");
   const payload = [...fields].map(([key, value]) => `${JSON.stringify(key)}:${value}`);
-  return { id, text, payload: undefined, payloadJson: `{${payload.join(",")}}`, denseVectors: {} };
+  return Document.fromPartial({ id, text, payloadJson: `{${payload.join(",")}}` });
 }
 
 /** Protobuf would replace half of a pair such as \ud83d\ude00 with U+FFFD. */
 function refuseLoneSurrogates(json: string): void {
   for (const [, lone] of json.matchAll(/\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]|(u[dD][89a-fA-F])|.)/g)) {
     if (lone) {
-      throw new BadLine("", "a string has a lone surrogate (\\ud800 to \\udfff), which no text can hold");
+      throw new BadLine("", "a string has a lone surrogate (\\ud800 to \\udfff); remove it or write the whole pair");
     }
   }
 }
 
 /**
- * Gives the values of the JSON object at `path` as they are written. As numbers of JavaScript, integers beyond 2^53 would be
- * rounded. (From Node 21 on, the reviver of JSON.parse gets the source of a number, but not a key that is there twice.)
+ * Returns the values of the JSON object at `path` as they are written. JavaScript's numbers would round integers beyond 2^53.
+ * (Since Node 21 the reviver of JSON.parse gets the source of a number, but it doesn't see duplicate keys.)
  */
 function members(json: string, path = ""): Map<string, string> {
   let value: unknown;
@@ -111,7 +115,7 @@ function members(json: string, path = ""): Map<string, string> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new BadLine("", "not a JSON object");
   }
-  // Since it is valid JSON, it is enough to look for what separates its members.
+  // The JSON is valid, so it is enough to find the separators of its members.
   const found = new Map<string, string>();
   let key: string | undefined;
   let [depth, start] = [0, 0];
@@ -126,7 +130,7 @@ function members(json: string, path = ""): Map<string, string> {
     } else if (character === ":" && depth === 1) {
       key = JSON.parse(json.slice(start, i)) as string;
       if (found.has(key)) {
-        throw new BadLine(path + key, "the object has this key twice; remove one");
+        throw new BadLine(path + key, "duplicate key; remove one");
       }
       start = i + 1;
     } else if (character === "," || character === "}" || character === "]") {
@@ -147,10 +151,10 @@ function parseString(json: string | undefined): string | undefined {
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const BAD_ID = new BadLine(
   "id",
-  'an id is a whole number from 0 to 2^64-1, a string, or one of {"num": ...}, {"uuid": ...}, {"key": ...}',
+  'must be an integer from 0 to 2^64-1, a string, or one of {"num": ...}, {"uuid": ...}, {"key": ...}',
 );
 
-/** Gives the id of a document; undefined if it has none, and the server makes one. */
+/** Returns the id of a document; undefined if the line has none, in which case the server makes one. */
 function parseId(json: string | undefined): DocumentId | undefined {
   if (json === undefined || json === "null") {
     return undefined;
@@ -165,7 +169,7 @@ function parseId(json: string | undefined): DocumentId | undefined {
   return { kind: UUID.test(name) ? { $case: "uuid", uuid: name } : { $case: "key", key: name } };
 }
 
-/** Takes an id in the form of a DocumentId: {"key": "7"} keeps a name a name. */
+/** Parses an id in the form of a DocumentId, such as {"key": "7"}. */
 function parseExplicitId(fields: Map<string, string>): DocumentId {
   const [[kind, json]] = fields.size === 1 ? fields : [["", ""]];
   const name = parseString(json);
@@ -181,7 +185,7 @@ function parseExplicitId(fields: Map<string, string>): DocumentId {
   throw BAD_ID;
 }
 
-/** Reads a whole number as it is written, since a double would round one beyond 2^53. 7.0 and 1e3 are whole too. */
+/** Parses an integer from its digits, since a double would round it beyond 2^53. 7.0 and 1e3 are integers too. */
 function parseNum(text: string): bigint {
   if (/^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n) {
     return BigInt(text);

@@ -1,4 +1,4 @@
-"""A server that stands still until it is told to go on, as a real one does behind a store that is slow."""
+"""A fake server that waits for permits before it answers, as a server does behind a slow store."""
 
 import threading
 from concurrent import futures
@@ -32,13 +32,16 @@ class Standing(encoder_service_pb2_grpc.EncoderServiceServicer, index_service_pb
         self.permits.release(items)
 
     def Ingest(self, requests, context):
-        number = 0
+        sequence = 0
         for request in requests:
-            for _ in request.documents:
+            if request.HasField("options"):
+                sequence = request.options.first_sequence - 1
+                yield index.IngestResponse(opened=index.IngestOpened(), durable_through=sequence)
+            for _ in request.operations:
                 self.permits.acquire()
-                number += 1
-                result = index.DocumentResult(sequence=number, status=index.DOCUMENT_STATUS_INDEXED)
-                yield index.IngestResponse(results=[result], durable_through=number)
+                sequence += 1
+                result = index.OperationResult(sequence=sequence, status=index.OPERATION_STATUS_INDEXED)
+                yield index.IngestResponse(results=[result], durable_through=sequence)
 
     def EncodeStream(self, requests, context):
         number = 0
@@ -46,5 +49,5 @@ class Standing(encoder_service_pb2_grpc.EncoderServiceServicer, index_service_pb
             for _ in request.texts:
                 self.permits.acquire()
                 number += 1
-                result = encoder.EncodeStreamResult(sequence=number, encoded=encoder.EncodedText(token_count=3))
+                result = encoder.EncodeStreamResult(sequence=number, encoded=encoder.EncodedText())
                 yield encoder.EncodeStreamResponse(results=[result])

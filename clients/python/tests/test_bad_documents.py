@@ -4,12 +4,13 @@ import asyncio
 import math
 import queue
 import threading
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from servers import Server
-from splade_sidecar import AsyncClient, Client, Document, NotFound
+from splade_sidecar import AsyncClient, Client, Delete, Document, NotFound
 from standing import Standing
 from test_ingest import Killer
 
@@ -29,7 +30,7 @@ class BrokenMapping(dict):
 CYCLE: dict = {}
 CYCLE["self"] = CYCLE
 
-# What is given, the id of its result, the field of its rejection, words of its message.
+# The item, the id of its result, the field of its error, and words of the message.
 BAD = [
     ({"id": 1, "text": 5}, 1, "text", "of type int; give a str"),
     ({"id": 1, "text": None}, 1, "text", "None"),
@@ -65,6 +66,18 @@ BAD = [
     ({"id": 1, "text": "a", "dense_vectors": {7: [1.0]}}, 1, "dense_vectors", "make every name a str"),
     (Document(5, 1), 1, "text", "of type int"),
     (Document("a", 1, {"s": {1}}), 1, "payload.s", "sorted"),
+    (Delete(-1), None, "id", "-1 is not from 0"),
+    (Delete(None), None, "id", "give the id of the document to delete"),
+    (Delete(1, 7), 1, "position", "of type int; give a str"),
+    ({"id": 1, "text": "a", "position": 7}, 1, "position", "of type int"),
+    ({"id": 1, "text": "a", "version": 2**63}, 1, "version", "9223372036854775808 is not from -2**63 to 2**63 - 1"),
+    ({"id": 1, "text": "a", "version": "7"}, 1, "version", "of type str; give an int of 64 bits"),
+    ({"id": 1, "text": "a", "version": 7.5}, 1, "version", "7.5 is not whole"),
+    ({"id": 1, "text": "a", "version": math.nan}, 1, "version", "nan is not whole"),
+    (Document("a", 1, version=True), 1, "version", "of type bool"),
+    (Document("a", 1, version=np.uint64(2**63)), 1, "version", "is not from"),
+    (Delete(1, version=-(2**63) - 1), 1, "version", "-9223372036854775809 is not from"),
+    (Delete(1, version=Decimal("1E+30")), 1, "version", "not a whole number of 64 bits"),
     ("a text alone", None, "", "of type str; give a Document"),
     (("a", 1), None, "", "of type tuple; give a Document"),
     (None, None, "", "None"),
@@ -87,8 +100,8 @@ def check(results, summary, collection, client):
     for place, (given, id, field, words) in enumerate(BAD):
         good, bad = by_number[2 * place + 1], by_number[2 * place + 2]
         assert (good.status, good.id) == ("indexed", f"good/{place}")
-        assert (bad.status, bad.id, bad.token_count) == ("rejected", id, 0), given
-        why = bad.rejection
+        assert (bad.status, bad.id, bad.stats) == ("rejected", id, None), given
+        why = bad.error
         assert (why.code, why.reason, why.field) == (3, "MALFORMED_DOCUMENT", field)
         assert words in why.message
     assert (summary.durable, summary.indexed, summary.rejected) == (2 * len(BAD) + 1, len(BAD) + 1, len(BAD))
@@ -123,7 +136,7 @@ def test_what_the_server_refuses_keeps_its_number_and_reason(client):
         {"id": 7, "text": "fine", "dense_vectors": {"d": [math.nan]}},
     ]
     results = sorted(client.ingest(given, "both", create_collection=True), key=lambda result: result.number)
-    reasons = [result.rejection and result.rejection.reason for result in results]
+    reasons = [result.error and result.error.reason for result in results]
     malformed = "MALFORMED_DOCUMENT"
     assert reasons == [
         malformed,
@@ -148,8 +161,8 @@ def test_a_document_that_no_message_has_room_for_is_rejected(client, large, reas
     run = client.ingest(given, f"large-{reason.lower()}", create_collection=True)
     results = {result.number: result for result in run}
     assert [results[number].status for number in (1, 2, 3)] == ["indexed", "rejected", "indexed"]
-    assert (results[2].id, results[2].rejection.reason, results[2].rejection.field) == (2, reason, field)
-    assert "a message takes" in results[2].rejection.message
+    assert (results[2].id, results[2].error.reason, results[2].error.field) == (2, reason, field)
+    assert "a message takes" in results[2].error.message
     assert run.summary.durable == 3
 
 
@@ -224,7 +237,7 @@ def test_texts_wait_for_those_before_them():
         server.allow(1)
         assert [next(run).number, next(run).number] == [1, 2]
         server.allow(1)
-        assert [(one.number, one.rejection is None) for one in run] == [(3, True), (4, False)]
+        assert [(one.number, one.error is None) for one in run] == [(3, True), (4, False)]
 
 
 def test_an_error_of_the_call_is_still_raised(client):

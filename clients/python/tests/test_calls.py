@@ -12,9 +12,11 @@ from splade_sidecar import (
     AsyncClient,
     Client,
     Document,
+    ErrorReason,
     InvalidArgument,
     NotFound,
     Overloaded,
+    SparseVector,
     Unauthenticated,
     Unavailable,
 )
@@ -46,13 +48,18 @@ def test_texts_of_several_calls_come_in_order(client):
 def test_encode_takes_its_options(client):
     [one] = client.encode(["a wing in a slipstream"], "query", pruning={"max_terms": 3}, with_tokens=True)
     assert len(one.indices) == len(one.tokens) == 3
-    assert one.pruned_term_count > 0 and not one.truncated
+    assert one.stats.pruned_term_count > 0 and one.stats.term_count == 3 and not one.stats.truncated
     [window] = client.encode(["word " * 2000], long_text="window")
-    assert window.window_count > 1
+    assert window.stats.window_count > 1
+    [cut] = client.encode(["word " * 2000])
+    assert cut.stats.truncated and cut.stats.window_count == 1
+    with pytest.raises(InvalidArgument) as caught:
+        client.encode(["word " * 2000], long_text="reject")
+    assert caught.value.reason == ErrorReason.TEXT_TOO_LONG
 
 
 def test_search_gives_ids_and_payloads_as_they_were_given(client, notes):
-    [best, *_] = client.search(notes, "city destroyed by a volcano", with_vector=True)
+    [best, *_] = client.search(notes, "city destroyed by a volcano", with_sparse_vectors=True)
     assert best.id == 1 and best.score > 0
     assert best.payload == {
         "text": TEXTS[0],
@@ -62,27 +69,38 @@ def test_search_gives_ids_and_payloads_as_they_were_given(client, notes):
         "places": ["Pompeii", None, True],
     }
     assert isinstance(best.payload["year"], int)
-    indices, values = best.vector
-    assert indices == client.encode(TEXTS[:1])[0].indices and len(values) == len(indices)
-    filter = {"must": [{"field": {"key": "year", "number": {"gte": 1700, "lt": 1800}}}]}
+    [vector] = best.document.sparse_vectors.values()
+    assert vector.indices == client.encode(TEXTS[:1])[0].indices and len(vector.values) == len(vector.indices)
+    assert (best.document.text_field, best.document.text) == ("text", TEXTS[0])
+    filter = {"must": [{"path": "year", "range": {"gte": 1700, "lt": 1800}}]}
     assert [hit.id for hit in client.search(notes, "what stops scurvy", filter=filter)] == [uuid.UUID(int=7)]
 
 
 def test_search_takes_vectors(client, notes):
     [encoded] = client.encode(["a queue that slows senders"], "query")
     by_text = client.search(notes, "a queue that slows senders", limit=2)
-    assert by_text[0].id == "mail/42"
+    assert by_text[0].id == "mail/42" and by_text.query_stats.token_count > 3
     assert client.search(notes, encoded, limit=2) == by_text
-    assert client.search(notes, (encoded.indices, encoded.values), limit=2) == by_text
+    by_vector = client.search(notes, (encoded.indices, encoded.values), limit=2)
+    assert by_vector == by_text and by_vector.query_stats is None
+    assert client.search(notes, SparseVector(encoded.indices, encoded.values), limit=2) == by_text
 
 
 def test_explanations_sum_to_the_score(client, notes):
     [hit] = client.search(notes, "city destroyed by a volcano", limit=1)
-    explained = client.explain("city destroyed by a volcano", collection=notes, id=hit.id)
+    explained = client.explain("city destroyed by a volcano", collection=notes, document_id=hit.id)
     assert explained.score == pytest.approx(hit.score, rel=1e-4)
     assert sum(term.contribution for term in explained.terms) == pytest.approx(explained.score, rel=1e-4)
     assert {term.query_origin for term in explained.terms} <= {"text", "expansion"}
-    assert client.explain("ash of a volcano", text=TEXTS[0]).terms
+    assert explained.query_stats.term_count > 0 and explained.document_stats.term_count > 0
+    of_text = client.explain(
+        "ash of a volcano",
+        document_text=TEXTS[0],
+        document_encoding={"long_text": "window", "pruning": {"max_terms": 5}},
+    )
+    assert of_text.terms and of_text.document_stats.term_count == 5 and of_text.document_stats.token_count > 5
+    [query] = client.encode(["city destroyed by a volcano"], "query")
+    assert client.explain(query, collection=notes, document_id=1).score == pytest.approx(hit.score, rel=1e-4)
 
 
 def test_deleted_documents_are_not_found(client):
@@ -141,16 +159,22 @@ def test_what_can_not_be_sent_is_said_here(client):
         client.encode(["text"], role="both")
     with pytest.raises(ValueError, match="filter: .*nonesuch"):
         client.search("notes", "text", filter={"nonesuch": 1})
-    with pytest.raises(ValueError, match="either id or text"):
+    with pytest.raises(ValueError, match="either document_id or document_text"):
         client.explain("text")
     with pytest.raises(ValueError, match="nonesuch"):
         client.search("notes", "text", nonesuch=1)
+    with pytest.raises(ValueError, match="document_encoding: no such field: 'max_terms'"):
+        client.explain("text", document_text="text", document_encoding={"max_terms": 1})
+    with pytest.raises(TypeError, match="query: it is of type list"):
+        client.search("notes", [1, 2])
+    with pytest.raises(TypeError, match="not one id"):
+        client.get_documents("notes", "mail/42")
     for call in (
         lambda: client.search("notes", "lone \ud800"),
-        lambda: client.explain("lone \ud800", text="text"),
-        lambda: client.explain("text", text="lone \ud800"),
+        lambda: client.explain("lone \ud800", document_text="text"),
+        lambda: client.explain("text", document_text="lone \ud800"),
     ):
-        with pytest.raises(ValueError, match=r"^(query|text): it has a lone surrogate \(U\+D800\)"):
+        with pytest.raises(ValueError, match=r"^(query|document_text): it has a lone surrogate \(U\+D800\)"):
             call()
 
 
@@ -190,8 +214,8 @@ def test_the_asyncio_client_has_the_same_calls(sidecar, client, notes):
         async with AsyncClient(sidecar.address) as several:
             assert await several.encode(TEXTS, batch_size=2) == client.encode(TEXTS)
             assert await several.search(notes, "scurvy fruit") == client.search(notes, "scurvy fruit")
-            assert await several.explain("ash of a volcano", text=TEXTS[0]) == client.explain(
-                "ash of a volcano", text=TEXTS[0]
+            assert await several.explain("ash of a volcano", document_text=TEXTS[0]) == client.explain(
+                "ash of a volcano", document_text=TEXTS[0]
             )
             await several.delete(notes, [99])
             with pytest.raises(NotFound) as caught:

@@ -34,8 +34,8 @@ def test_results_come_in_the_order_of_the_texts(client):
 
 def test_a_refused_text_ends_nothing(client):
     good, bad, last = client.encode_stream(["heat transfer", " ", "supersonic flow"], "query", with_tokens=True)
-    assert good.vector.tokens and good.rejection is None
-    assert bad.vector is None and (bad.rejection.reason, bad.rejection.field) == ("EMPTY_TEXT", "text")
+    assert good.vector.tokens and good.error is None
+    assert bad.vector is None and (bad.error.reason, bad.error.field) == ("EMPTY_TEXT", "text")
     assert (last.number, last.vector.indices) == (3, client.encode(["supersonic flow"], "query")[0].indices)
 
 
@@ -50,7 +50,7 @@ def test_what_is_no_text_is_rejected_alone(sidecar, client):
     assert asyncio.run(main()) == results
     assert [one.number for one in results] == list(range(1, 9))
     assert [one.vector is not None for one in results] == [True, False, True, False, False, False, False, True]
-    refused = [one.rejection for one in results if one.rejection]
+    refused = [one.error for one in results if one.error]
     assert [(why.code, why.field) for why in refused] == [(3, "text")] * 5
     assert [why.reason for why in refused] == ["MALFORMED_DOCUMENT"] * 4 + ["TEXT_TOO_LONG"]
     assert "of type int; give a str" in refused[0].message and "decode" in refused[2].message

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from servers import Server
-from splade_sidecar import AsyncClient, Client, Document, GaveUp, NotFound
+from splade_sidecar import AsyncClient, Client, Delete, Document, GaveUp, NotFound
 
 COUNT = 4000
 
@@ -37,20 +37,13 @@ def check(killer, summary, client, reconnects):
     assert sorted(killer.numbers) == list(range(1, COUNT + 1)), "every document has exactly one result"
     assert (summary.indexed, summary.durable, summary.rejected) == (COUNT, COUNT, 0)
     assert summary.reconnects >= reconnects
-    stored = client._index.GetCollection(collection_request("killed"))
-    assert stored.point_count == COUNT
+    assert client.get_collection("killed").point_count == COUNT
     last = client.search("killed", f"document number {COUNT}", filter=numbered(COUNT))
     assert [hit.id for hit in last] == [COUNT]
 
 
 def numbered(number):
-    return {"must": [{"field": {"key": "number", "equals": {"integer": number}}}]}
-
-
-def collection_request(name):
-    from splade_sidecar.v1.index_service_pb2 import GetCollectionRequest
-
-    return GetCollectionRequest(collection=name)
+    return {"must": [{"path": "number", "match": number}]}
 
 
 def test_a_server_that_is_killed_twice(binary, model_folder, tmp_path):
@@ -150,8 +143,8 @@ def test_rejected_documents_say_why(client):
     run = client.ingest(given, "mixed", create_collection=True)
     by_number = {result.number: result for result in run}
     assert [by_number[number].status for number in (1, 2, 3)] == ["indexed", "rejected", "rejected"]
-    rejection = by_number[2].rejection
-    assert (rejection.reason, rejection.field, rejection.code) == ("EMPTY_TEXT", "text", 3) and rejection.message
+    error = by_number[2].error
+    assert (error.reason, error.field, error.code) == ("EMPTY_TEXT", "text", 3) and error.message
     assert run.summary.reasons == {"EMPTY_TEXT": 1, "INVALID_ARGUMENT": 1}
     assert {result.number for result in run.summary.rejections} == {2, 3}
 
@@ -184,6 +177,69 @@ def test_unchanged_documents_are_left(client):
     given = [{"text": f"number {number}", "id": number} for number in range(1, 11)]
     assert client.ingest(given, "same", create_collection=True).wait().indexed == 10
     assert client.ingest(given, "same", skip_unchanged=True).wait().unchanged == 10
+
+
+def by_number(run):
+    return [result.status for result in sorted(run, key=lambda result: result.number)]
+
+
+def test_a_document_is_replaced_only_by_a_newer_version(client):
+    given = [
+        {"id": 1, "text": "version seven", "version": 7},
+        {"id": 1, "text": "version six", "version": 6},
+        {"id": 1, "text": "version seven again", "version": 7},
+        {"id": 1, "text": "version eight", "version": 8},
+        Delete(1, version=7),
+        Delete(1, version=8),
+        Document("the lowest version", 2, version=-(2**63)),
+        Document("the highest version", 2, version=2**63 - 1),
+        Document("the one before", 2, version=2**63 - 2),
+        Document("no version", 3),
+        Document("version zero", 3, version=0),
+        Document("version one", "mail/42", version=1),
+    ]
+    statuses = ["indexed", "superseded", "superseded", "indexed", "superseded", "superseded"]
+    statuses += ["indexed", "indexed", "superseded", "indexed", "indexed", "indexed"]
+    with client.ingest(given, "versions", create_collection=True, required_features=["document_version"]) as run:
+        assert by_number(run) == statuses
+    assert (run.summary.indexed, run.summary.superseded, run.summary.durable) == (7, 5, 12)
+    found = client.get_documents("versions", [1, 2, 3, "mail/42"])
+    assert [(one.text, one.version) for one in found] == [
+        ("version eight", 8),
+        ("the highest version", 2**63 - 1),
+        ("version zero", 0),
+        ("version one", 1),
+    ]
+    assert all(one.payload == {"text": one.text} for one in found), "versions are no part of payloads"
+    # Deletions, also of what has no version or isn't there; without a version each change is applied.
+    again = [
+        Delete(1, version=9),
+        Document("an older one", 1, version=3),
+        Delete("absent", version=1),
+        Document("no version", 2),
+        Delete(3),
+    ]
+    with client.ingest(again, "versions", skip_unchanged=True) as run:
+        assert by_number(run) == ["deleted", "indexed", "deleted", "indexed", "deleted"]
+    found = client.get_documents("versions", [1, 2, 3])
+    assert [one and (one.text, one.version) for one in found] == [("an older one", 3), ("no version", None), None]
+    with client.ingest(given[3:4] * 2, "versions", skip_unchanged=True) as run:
+        assert by_number(run) == ["indexed", "superseded"]
+    stored = {one.id: one.version for one in client.list_documents("versions")}
+    assert stored == {1: 8, 2: None, "mail/42": 1}
+    assert {hit.id: hit.document.version for hit in client.search("versions", "version eight")} == stored
+
+
+def test_versions_of_asyncio(sidecar, client):
+    async def main():
+        given = [{"id": 1, "text": "new", "version": 2}, {"id": 1, "text": "old", "version": 1}, Delete(1, version=1)]
+        async with AsyncClient(sidecar.address) as several:
+            run = several.ingest(given, "versions-aio", create_collection=True)
+            statuses = by_number([result async for result in run])
+            [found] = await several.get_documents("versions-aio", [1])
+            return statuses, run.summary.superseded, found.text, found.version
+
+    assert asyncio.run(main()) == (["indexed", "superseded", "superseded"], 2, "new", 2)
 
 
 def test_an_error_of_the_call_ends_it_with_its_summary(client):

@@ -22,6 +22,8 @@ from splade_sidecar import messages as client_messages
 from splade_sidecar.payload import payload_json
 from splade_sidecar.refusal import Unsendable
 from splade_sidecar.v1 import index_service_pb2 as index
+from splade_sidecar.v1.document_pb2 import StoredDocument
+from splade_sidecar.v1.query_pb2 import Hit
 
 UTC = datetime.timezone.utc
 
@@ -190,10 +192,10 @@ def test_what_has_no_json_is_refused_by_its_path(place):
         return
     with pytest.raises(Unsendable) as caught:
         payload_json({"field": given})
-    rejection = caught.value.rejection()
-    assert rejection.field == f"payload.field{path}"
-    assert words in rejection.message
-    rejection.message.encode()
+    error = caught.value.item_error()
+    assert error.field == f"payload.field{path}"
+    assert words in error.message
+    error.message.encode()
 
 
 def cyclic():
@@ -223,9 +225,9 @@ def deep(levels, kind):
 def test_what_is_no_payload_is_refused(given, field, words):
     with pytest.raises(Unsendable) as caught:
         payload_json(given)
-    rejection = caught.value.rejection()
-    assert rejection.field.startswith(field) and words in rejection.message
-    assert len(rejection.field) < 600
+    error = caught.value.item_error()
+    assert error.field.startswith(field) and words in error.message
+    assert len(error.field) < 600
 
 
 def test_the_server_returns_what_was_sent(sidecar, client):
@@ -254,23 +256,20 @@ def test_whole_numbers_are_exact_there_and_back(client):
     assert hit.payload == {"text": "numbers", **payload}
     assert all(type(number) is int for number in hit.payload["numbers"])
     for number in (numbers[0], 2**53 + 1):
-        filter = {"must": [{"field": {"key": "numbers", "equals": {"integer": number}}}]}
+        filter = {"must": [{"path": "numbers", "match": number}]}
         assert len(client.search("exact", "numbers", filter=filter)) == 1
-    assert (
-        client.search(
-            "exact", "numbers", filter={"must": [{"field": {"key": "numbers", "equals": {"integer": 2**53 + 2}}}]}
-        )
-        == []
-    )
+    assert client.search("exact", "numbers", filter={"must": [{"path": "numbers", "match": 2**53 + 2}]}) == []
 
 
-def test_answers_of_either_form_are_read():
-    exact = index.Hit(score=1, payload_json='{"n":9007199254740993}')
-    old = index.Hit(score=1)
-    old.payload.update({"n": 7.0, "x": 0.5, "list": [None, True, "a"]})
-    unreadable = index.Hit(score=1, payload_unreadable=True)
-    too_deep = index.Hit(score=1, payload_json='{"a":' * 200_000 + "1" + "}" * 200_000)
-    hits = client_messages.hits(index.SearchResponse(hits=[exact, old, unreadable, too_deep, index.Hit()]))
+def test_payloads_of_either_format_are_read():
+    exact = StoredDocument(payload_json='{"n":9007199254740993}')
+    doubles = StoredDocument()
+    doubles.payload.update({"n": 7.0, "x": 0.5, "list": [None, True, "a"]})
+    unreadable = StoredDocument(payload_unreadable=True)
+    too_deep = StoredDocument(payload_json='{"a":' * 200_000 + "1" + "}" * 200_000)
+    given = [exact, doubles, unreadable, too_deep, StoredDocument()]
+    response = index.SearchResponse(hits=[Hit(document=document, score=1) for document in given])
+    hits = client_messages.hits(response)
     assert [hit.payload for hit in hits] == [
         {"n": 2**53 + 1},
         {"n": 7, "x": 0.5, "list": [None, True, "a"]},
@@ -278,7 +277,7 @@ def test_answers_of_either_form_are_read():
         {},
         {},
     ]
-    assert [hit.payload_unreadable for hit in hits] == [False, False, True, True, False]
+    assert [hit.document.payload_unreadable for hit in hits] == [False, False, True, True, False]
 
 
 BAD_LEAVES = [given for given, _, _ in REFUSED]
@@ -334,7 +333,7 @@ def test_a_document_is_stored_exactly_or_rejected_by_its_path(client):
         sent = json.loads(payload_json(given[number - 1]["payload"]))
         assert payload == {"text": f"document {number}", **sent}
     for number in bad:
-        why = results[number].rejection
+        why = results[number].error
         assert results[number].id == number
         assert (why.code, why.reason) == (3, "MALFORMED_DOCUMENT")
         assert why.field.startswith("payload.payload") or "RuntimeError" in why.message

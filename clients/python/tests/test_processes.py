@@ -21,27 +21,38 @@ import pytest
 import splade_sidecar
 from splade_sidecar import (
     TLS,
+    Alias,
     AsyncClient,
     AsyncEncodeStream,
     AsyncIngest,
     Client,
+    Collection,
+    CollectionOptions,
+    Delete,
+    DenseVectorOptions,
     Document,
     DocumentId,
     Encoded,
     EncodedText,
     EncodeStream,
+    EncodingStats,
+    ErrorReason,
     Explanation,
     FieldViolation,
     GaveUp,
     GivenId,
     Hit,
+    Hits,
     Ingest,
     InvalidArgument,
+    ItemError,
     Key,
     NotFound,
-    Rejection,
     Result,
+    SparseVector,
+    SparseVectorOptions,
     SpladeError,
+    StoredDocument,
     Summary,
     Term,
 )
@@ -50,25 +61,33 @@ UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 # gRPC's threads may need a while to answer; a process that hangs is killed after so long.
 TIMEOUT_S = 60
 
-REJECTION = Rejection(3, "EMPTY_TEXT", "text", "it is blank")
-REJECTED = Result(2, Key(UUID), "rejected", REJECTION, 0, False, 0)
-VECTOR = EncodedText([1, 2], [0.5, 0.25], ["a", "b"], 4, True, 1, 3, 0.125)
+STATS = EncodingStats(4, True, 1, 2, 3, 0.125)
+ERROR = ItemError(3, "EMPTY_TEXT", "text", "it is blank")
+REJECTED = Result(2, Key(UUID), "rejected", ERROR, None, "offset 2")
+VECTOR = EncodedText([1, 2], [0.5, 0.25], ["a", "b"], STATS)
+STORED = StoredDocument(1, {"n": 2**53 + 1}, "text", {"splade": SparseVector([1], [0.5])}, {"dense": [0.5]}, True, -7)
+OPTIONS = CollectionOptions(
+    {"splade": SparseVectorOptions("m", "f", "float32", True, "uint8")}, {"d": DenseVectorOptions(4)}
+)
+HITS = Hits([Hit(STORED, 0.5)])
+HITS.query_stats = STATS
 
 
 def summary():
-    made = Summary(durable=2, reconnects=1)
-    made.add(Result(1, 1, "indexed", None, 7, False, 9))
+    made = Summary(durable=2, position="offset 2", incarnation="i", reconnects=1)
+    made.add(Result(1, 1, "indexed", None, STATS))
     made.add(REJECTED)
+    made.add(Result(3, 7, "superseded"))
     return made
 
 
 def errors():
     kinds = [kind for kind in vars(splade_sidecar).values() if inspect.isclass(kind) and issubclass(kind, SpladeError)]
-    assert len(kinds) >= 10
+    assert len(kinds) >= 14
     violations = (FieldViolation("texts[1]", "it is blank"), FieldViolation("options", "wrong"))
     for place, kind in enumerate(kinds):
-        code = list(grpc.StatusCode)[place + 1]
-        error = kind(code, "what is wrong", "REASON", violations, 2.5)
+        code = list(grpc.StatusCode)[place % 16 + 1]
+        error = kind(code, "what is wrong", "REASON", violations, 2.5, {"collection": "notes"})
         error.summary = summary()
         yield error
     yield NotFound(grpc.StatusCode.NOT_FOUND, "no reason")
@@ -76,18 +95,30 @@ def errors():
 
 VALUES = [
     TLS(ca="ca.crt", cert="a.crt", key="a.key"),
-    Document("text", 7, {"a": [1, None]}, {"dense": [0.5]}),
+    Alias("current", "notes"),
+    Collection("notes", "i", 7, OPTIONS),
+    OPTIONS,
+    Delete(Key(UUID), "offset 3", -(2**63)),
+    DenseVectorOptions(4, "dot"),
+    Document("text", 7, {"a": [1, None]}, {"dense": [0.5]}, "offset 1", 2**63 - 1),
     Document("text", uuid.UUID(UUID)),
     Document("text", Key(UUID)),
     Encoded(1, VECTOR, None),
-    Encoded(2, None, REJECTION),
+    Encoded(2, None, ERROR),
     VECTOR,
-    Explanation([Term(1, "a", 0.5, 0.5, 0.25, "text", "expansion")], 0.25, 1, 2),
+    STATS,
+    ErrorReason.EMPTY_TEXT,
+    Explanation([Term(1, "a", 0.5, 0.5, 0.25, "text", "expansion")], 0.25, STATS, STATS),
     FieldViolation("texts[1]", "it is blank"),
-    Hit(1, 0.5, {"n": 2**53 + 1}, ([1], [0.5]), True),
+    Hit(STORED, 0.5),
+    HITS,
     Key(UUID),
-    REJECTION,
+    ERROR,
     REJECTED,
+    Result(3, 7, "superseded", None, None, "offset 3"),
+    SparseVector([1], [0.5]),
+    SparseVectorOptions("m"),
+    STORED,
     Term(1, "a", 0.5, 0.5, 0.25, "text", "expansion"),
     summary(),
 ]
@@ -120,7 +151,7 @@ def test_errors_are_pickled_with_all_they_say(error):
     for way in ways():
         again = way(error)
         assert type(again) is type(error) and str(again) == str(error) and again.args == error.args
-        for name in ("code", "message", "reason", "violations", "retry_after", "summary", "retryable"):
+        for name in ("code", "message", "reason", "violations", "retry_after", "metadata", "summary", "retryable"):
             assert getattr(again, name) == getattr(error, name), name
 
 

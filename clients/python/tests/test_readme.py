@@ -22,12 +22,13 @@ def test_its_snippets_run(sidecar, monkeypatch, capsys):
     for module in ("qdrant", "langchain", "haystack"):
         monkeypatch.setattr(f"splade_sidecar.{module}.Client", reach(sidecar.address))
     snippets = re.findall(r"<!-- test -->\n```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
-    assert len(snippets) == 10
+    assert len(snippets) == 13
     names: dict = {}
     for snippet in snippets:
         exec(compile(snippet, str(README), "exec"), names)
     printed = capsys.readouterr().out
     assert "Vesuvius" in printed and "EMPTY_TEXT" in printed
+    assert "1 2 The price is 12 euros. 1732960000" in printed
     assert printed.count("A queue slows its sender down.") >= 4
 
 

@@ -1,7 +1,8 @@
-"""Client of splade-sidecar: documents in, sparse vectors and search results out.
+"""Client of splade-sidecar: encodes documents into sparse vectors, stores them and searches them.
 
-`Client` and `AsyncClient` have the same calls. Adapters for other libraries are modules of their own:
-`splade_sidecar.qdrant`, `.langchain`, `.haystack` and `.llama_index`.
+`Client` and `AsyncClient` have the same calls. Adapters for other libraries are separate modules:
+`splade_sidecar.qdrant`, `.langchain`, `.haystack` and `.llama_index`. The messages of the contract are in
+`splade_sidecar.v1`.
 """
 
 from splade_sidecar.aio import AsyncClient
@@ -9,10 +10,14 @@ from splade_sidecar.channel import TLS
 from splade_sidecar.client import Client
 from splade_sidecar.encode import AsyncEncodeStream, EncodeStream
 from splade_sidecar.errors import (
+    AlreadyExists,
     DeadlineExceeded,
+    ErrorReason,
     FailedPrecondition,
     FieldViolation,
+    FingerprintMismatch,
     GaveUp,
+    IncarnationMismatch,
     Internal,
     InvalidArgument,
     NotFound,
@@ -20,52 +25,78 @@ from splade_sidecar.errors import (
     SpladeError,
     Unauthenticated,
     Unavailable,
+    Unimplemented,
 )
 from splade_sidecar.ingest import AsyncIngest, Ingest
 from splade_sidecar.types import (
+    Alias,
+    Collection,
+    CollectionOptions,
+    Delete,
+    DenseVectorOptions,
     Document,
     DocumentId,
     Encoded,
     EncodedText,
+    EncodingStats,
     Explanation,
     GivenId,
     Hit,
+    Hits,
+    ItemError,
     Key,
-    Rejection,
     Result,
+    SparseVector,
+    SparseVectorOptions,
+    StoredDocument,
     Summary,
     Term,
 )
 
 __all__ = [
     "TLS",
+    "Alias",
+    "AlreadyExists",
     "AsyncClient",
     "AsyncEncodeStream",
     "AsyncIngest",
     "Client",
+    "Collection",
+    "CollectionOptions",
     "DeadlineExceeded",
+    "Delete",
+    "DenseVectorOptions",
     "Document",
     "DocumentId",
     "EncodeStream",
     "Encoded",
     "EncodedText",
+    "EncodingStats",
+    "ErrorReason",
     "Explanation",
     "FailedPrecondition",
     "FieldViolation",
+    "FingerprintMismatch",
     "GaveUp",
     "GivenId",
     "Hit",
+    "Hits",
+    "IncarnationMismatch",
     "Ingest",
     "Internal",
     "InvalidArgument",
+    "ItemError",
     "Key",
     "NotFound",
     "Overloaded",
-    "Rejection",
     "Result",
+    "SparseVector",
+    "SparseVectorOptions",
     "SpladeError",
+    "StoredDocument",
     "Summary",
     "Term",
     "Unauthenticated",
     "Unavailable",
+    "Unimplemented",
 ]

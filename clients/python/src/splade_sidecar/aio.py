@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -29,15 +29,35 @@ from splade_sidecar.channel import TLS
 from splade_sidecar.encode import AsyncEncodeStream, AsyncTexts, Texts
 from splade_sidecar.errors import SpladeError
 from splade_sidecar.ingest import AsyncDocuments, AsyncIngest, Documents
+from splade_sidecar.messages import QueryValue
 from splade_sidecar.process import call_in_progress, drop, keep_open
 from splade_sidecar.run import Run
-from splade_sidecar.types import EncodedText, Explanation, GivenId, Hit, Role
+from splade_sidecar.types import (
+    Alias,
+    Collection,
+    CollectionOptions,
+    EncodedText,
+    Explanation,
+    GivenId,
+    Hits,
+    Role,
+    StoredDocument,
+)
+from splade_sidecar.v1 import collection_pb2
 from splade_sidecar.v1 import encoder_service_pb2 as encoder
+from splade_sidecar.v1 import index_service_pb2 as index
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from splade_sidecar.options import EncodeOptions, ExplainOptions, IngestOptions, SearchOptions
+    from splade_sidecar.options import (
+        DeleteOptions,
+        EncodeOptions,
+        ExplainOptions,
+        IngestOptions,
+        ReturnOptions,
+        SearchOptions,
+    )
 
 
 CLOSE_TIMEOUT_S = 5.0
@@ -118,20 +138,25 @@ class AsyncClient(Base):
         window_documents: int = WINDOW_DOCUMENTS,
         window_bytes: int = WINDOW_BYTES,
         give_up_after: float = GIVE_UP_AFTER_S,
+        first_number: int = 1,
         progress: bool = False,
         **options: Unpack[IngestOptions],
     ) -> AsyncIngest:
-        """Encodes and stores documents: an asynchronous iterator of one `Result` a document, in no particular order.
+        """Stores and deletes documents: an asynchronous iterator of one final `Result` per item, in any order.
 
-        Nothing happens before the first result is asked for; `await client.ingest(…).wait()` runs to the end and gives
-        the summary. A broken connection is opened again, and the documents that were not durable are sent again. At
-        most `window_documents` of `window_bytes` in all (and one document more) are taken from the iterable ahead of
-        the results. `progress` shows a bar of tqdm.
+        Items are `Document`s, mappings with the fields of a document, and `Delete`s, applied in their order. Nothing
+        happens before the first result is requested; `await client.ingest(…).wait()` runs to the end and returns the
+        summary.
 
-        Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s
-        at once; both have a `summary` that says how far it came.
+        If the stream breaks, or if items fail through no fault of their own, the ingest reconnects and sends every item
+        again that is not durable. At most `window_documents` items of `window_bytes` in total, and one more, are taken
+        from the iterable ahead of the durable ones. `first_number` is the number of the first item: pass
+        `summary.durable + 1` to resume an earlier ingest with its numbers. `progress` shows a tqdm progress bar.
+
+        Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s immediately;
+        both have a `summary`.
         """
-        window = ingest_window(collection, options, documents, window_documents, window_bytes)
+        window = ingest_window(collection, options, documents, window_documents, window_bytes, first_number)
         run = Run(window, documents, give_up_after, progress)
         return AsyncIngest(run, lambda requests: self._index.Ingest(requests, metadata=self._metadata))
 
@@ -144,7 +169,7 @@ class AsyncClient(Base):
         timeout: float | None = None,
         **options: Unpack[EncodeOptions],
     ) -> list[EncodedText]:
-        """The vectors of texts, one each, in order. If one text is refused, so is the call, and the error names it."""
+        """Returns the vectors of texts, in order. If one text is invalid, the call fails; the error names the text."""
         each = self.encode_each(texts, role, batch_size=batch_size, timeout=timeout, **options)
         return [vector async for vector in each]
 
@@ -157,7 +182,7 @@ class AsyncClient(Base):
         timeout: float | None = None,
         **options: Unpack[EncodeOptions],
     ) -> AsyncIterator[EncodedText]:
-        """The same for any number of texts, `batch_size` of which are in memory. `timeout` is that of each batch."""
+        """As `encode`, with `batch_size` texts in memory. `timeout` is that of each batch."""
         return self._encode_each(texts, role, batch_size=batch_size, timeout=timeout, **options)
 
     async def _encode_each(
@@ -171,7 +196,7 @@ class AsyncClient(Base):
         **options: Unpack[EncodeOptions],
     ) -> AsyncIterator[EncodedText]:
         """With `skip_blank` a blank text has a vector without terms, and is no error."""
-        how = messages.fill(encoder.EncodeOptions, {"role": role, **options})
+        how = messages.fill_with_encoding(encoder.EncodeRequest, {"role": role, **options})
         for batch in messages.batches(texts, batch_size, skip_blank):
             request = batch.request(how)
             try:
@@ -192,15 +217,14 @@ class AsyncClient(Base):
         progress: bool = False,
         **options: Unpack[EncodeOptions],
     ) -> AsyncEncodeStream:
-        """Encodes any number of texts: an asynchronous iterator of one `Encoded` a text, in their order.
+        """Encodes any number of texts: an asynchronous iterator of one `Encoded` per text, in the order of the texts.
 
-        Unlike `encode`, a text that is refused or can't be sent has a `rejection` and ends nothing, and others' queries
-        come first. Nothing happens before the first result is asked for. A broken connection is opened again, and the
-        texts without a result are sent again. At most `window_texts` of `window_bytes` in all (and one text more) wait
-        for their results. `progress` shows a bar of tqdm.
+        Unlike with `encode`, an invalid text has an `error` and doesn't end the stream, and queries of others have
+        priority. Nothing happens before the first result is requested. If the stream breaks, or if texts fail through
+        no fault of their own, the texts without a result are sent again. At most `window_texts` texts of `window_bytes`
+        in total, and one more, wait for their results. `progress` shows a tqdm progress bar.
 
-        Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s at
-        once.
+        Raises `GaveUp` after `give_up_after` seconds of retries without progress, and other `SpladeError`s immediately.
         """
         window = encode_window(role, options, texts, window_texts, window_bytes)
         run = Run(window, texts, give_up_after, progress)
@@ -209,32 +233,135 @@ class AsyncClient(Base):
     async def search(
         self,
         collection: str,
-        query: str | EncodedText | tuple[Sequence[int], Sequence[float]],
+        query: QueryValue,
         *,
         timeout: float | None = None,
         **options: Unpack[SearchOptions],
-    ) -> list[Hit]:
-        """The documents that score highest for a text, an encoded text, or indices and weights; best first."""
+    ) -> Hits:
+        """Returns the documents with the highest scores for a text or a sparse vector, highest score first."""
         request = messages.search_request(collection, query, options)
         return messages.hits(await self._call(self._index.Search, request, timeout))
 
     async def explain(
         self,
-        query: str,
+        query: QueryValue,
         *,
         collection: str | None = None,
-        id: GivenId | None = None,
-        text: str | None = None,
+        document_id: GivenId | None = None,
+        document_text: str | None = None,
         timeout: float | None = None,
         **options: Unpack[ExplainOptions],
     ) -> Explanation:
-        """Term by term, the score of a stored document (`collection` and `id`) or of a `text` for a query."""
-        request = messages.explain_request(query, collection, id, text, options)
+        """Explains a score term by term: of a stored document (`collection` and `document_id`) or of a text."""
+        request = messages.explain_request(query, collection, document_id, document_text, options)
         return messages.explanation(await self._call(self._index.Explain, request, timeout))
 
-    async def delete(self, collection: str, ids: Iterable[GivenId], *, timeout: float | None = None) -> None:
-        """Deletes 1 to 10,000 documents. Ids without a document are ignored."""
-        await self._call(self._index.Delete, messages.delete_request(collection, ids), timeout)
+    async def delete(
+        self,
+        collection: str,
+        ids: Iterable[GivenId],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[DeleteOptions],
+    ) -> None:
+        """Deletes 1 to 10,000 documents durably. Ids without a document are ignored."""
+        await self._call(self._index.Delete, messages.delete_request(collection, ids, options), timeout)
+
+    async def get_documents(
+        self,
+        collection: str,
+        ids: Iterable[GivenId],
+        *,
+        timeout: float | None = None,
+        **options: Unpack[ReturnOptions],
+    ) -> list[StoredDocument | None]:
+        """Returns documents by id, in the order of the ids; None for an id without a document.
+
+        Makes a call per 1,000 ids or 3 MiB; `timeout` is that of each call.
+        """
+        lookup = messages.Lookup(collection, ids, options)
+        while (request := lookup.request()) is not None:
+            lookup.add(request, await self._call(self._index.GetDocuments, request, timeout))
+        return lookup.documents()
+
+    def list_documents(
+        self,
+        collection: str,
+        *,
+        page_size: int | None = None,
+        timeout: float | None = None,
+        **options: Unpack[ReturnOptions],
+    ) -> AsyncIterator[StoredDocument]:
+        """Iterates over the documents of a collection, ordered by the ids of their points.
+
+        `page_size` documents (1 to 1,000, default 100) are fetched per call; `timeout` is that of each call. A document
+        that is written meanwhile may be missing.
+        """
+        return self._list_documents(messages.list_documents_request(collection, page_size, options), timeout)
+
+    async def _list_documents(
+        self, request: index.ListDocumentsRequest, timeout: float | None
+    ) -> AsyncIterator[StoredDocument]:
+        while True:
+            response = await self._call(self._index.ListDocuments, request, timeout)
+            for document in response.documents:
+                yield messages.stored_document(document)
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+    async def create_collection(
+        self,
+        name: str,
+        *,
+        model: str | None = None,
+        options: CollectionOptions | collection_pb2.CollectionOptions | Mapping[str, Any] | None = None,
+        required_features: Sequence[str] | None = None,
+        timeout: float | None = None,
+    ) -> Collection:
+        """Creates a collection. `model` names the model that will write it; default: the server's default model.
+
+        Raises `AlreadyExists` if there is one of this name. A retry after a lost response may raise it, too.
+        """
+        request = messages.create_collection_request(name, model, options, required_features)
+        response = await self._call(self._index.CreateCollection, request, timeout)
+        return messages.collection(response.collection)
+
+    async def get_collection(self, collection: str, *, timeout: float | None = None) -> Collection:
+        """Describes a collection, which may be named by an alias."""
+        request = index.GetCollectionRequest(collection=collection)
+        return messages.collection((await self._call(self._index.GetCollection, request, timeout)).collection)
+
+    async def list_collections(self, *, timeout: float | None = None) -> list[Collection]:
+        """Returns all collections, ordered by name. `timeout` is that of each page."""
+        request = index.ListCollectionsRequest()
+        collections: list[Collection] = []
+        while True:
+            response = await self._call(self._index.ListCollections, request, timeout)
+            collections += map(messages.collection, response.collections)
+            if not response.next_page_token:
+                return collections
+            request.page_token = response.next_page_token
+
+    async def set_alias(self, alias: str, collection: str, *, timeout: float | None = None) -> None:
+        """Creates an alias, or moves it to another collection in one step."""
+        request = index.SetAliasRequest(alias=alias, collection=collection)
+        await self._call(self._index.SetAlias, request, timeout)
+
+    async def delete_alias(self, alias: str, *, timeout: float | None = None) -> None:
+        """Deletes an alias, not its collection. An alias that doesn't exist is ignored."""
+        await self._call(self._index.DeleteAlias, index.DeleteAliasRequest(alias=alias), timeout)
+
+    async def list_aliases(self, *, timeout: float | None = None) -> list[Alias]:
+        """Returns all aliases, ordered by name. `timeout` is that of each page."""
+        request = index.ListAliasesRequest()
+        aliases: list[Alias] = []
+        while True:
+            response = await self._call(self._index.ListAliases, request, timeout)
+            aliases += map(messages.alias, response.aliases)
+            if not response.next_page_token:
+                return aliases
+            request.page_token = response.next_page_token
 
     async def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
         attempts = Attempts(self._timeout if timeout is None else timeout)

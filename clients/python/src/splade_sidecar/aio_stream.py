@@ -109,7 +109,7 @@ class AsyncStream(Uncopyable, Generic[Answer]):
                 if response is not None:
                     response.cancel()
                 responses.cancel()
-        self._run.ended()
+        await asyncio.sleep(self._run.ended())
 
     def _wake(self, response: asyncio.Future[Any]) -> None:
         if not response.cancelled():

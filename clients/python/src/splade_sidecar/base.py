@@ -15,7 +15,7 @@ from splade_sidecar.ingest import IngestWindow
 from splade_sidecar.process import Uncopyable, check_process
 from splade_sidecar.retry import Backoff
 from splade_sidecar.types import Role
-from splade_sidecar.v1.encoder_service_pb2 import EncodeOptions
+from splade_sidecar.v1.encoder_service_pb2 import EncodeStreamOptions
 from splade_sidecar.v1.encoder_service_pb2_grpc import EncoderServiceStub
 from splade_sidecar.v1.index_service_pb2 import IngestOptions
 from splade_sidecar.v1.index_service_pb2_grpc import IndexServiceStub
@@ -79,15 +79,18 @@ class Attempts:
 
 
 def ingest_window(
-    collection: str, options: Mapping[str, Any], given: object, documents: int, size: int
+    collection: str, options: Mapping[str, Any], given: object, documents: int, size: int, first_number: int
 ) -> IngestWindow:
-    """An ingest's window. Raises ValueError for options that can't be, TypeError for one document."""
+    """Returns the window of an ingest. Raises ValueError for invalid options, TypeError for one document."""
     messages.refuse_one_document(given)
-    made = messages.fill(IngestOptions, {"collection": collection, **options})
-    return IngestWindow(made, documents, size)
+    if "first_sequence" in options:
+        raise ValueError("first_sequence: the client sets it; give first_number")
+    made = messages.fill_with_encoding(IngestOptions, {"collection": collection, **options})
+    return IngestWindow(made, documents, size, first_number)
 
 
 def encode_window(role: Role, options: Mapping[str, Any], given: object, texts: int, size: int) -> EncodeWindow:
-    """The window of a stream of texts. Raises ValueError for options that can't be, TypeError for one text."""
+    """Returns the window of a stream of texts. Raises ValueError for invalid options, TypeError for one text."""
     messages.refuse_one_text(given)
-    return EncodeWindow(messages.fill(EncodeOptions, {"role": role, **options}), texts, size)
+    made = messages.fill_with_encoding(EncodeStreamOptions, {"role": role, **options})
+    return EncodeWindow(made, texts, size)

@@ -1,4 +1,4 @@
-"""A stream of texts to encode: what its window holds, and its two faces."""
+"""A stream of texts to encode: its window, and the iterators of its results."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ AsyncTexts = AsyncIterable[str]
 
 
 class EncodeWindow(Window[Encoded]):
-    """The texts whose results were not reported. They come in any order, and are reported in that of the texts."""
+    """The texts whose results were not reported. Results arrive in any order, and are reported in that of the texts."""
 
     noun = "text"
 
-    def __init__(self, options: encoder.EncodeOptions, max_texts: int, max_bytes: int) -> None:
+    def __init__(self, options: encoder.EncodeStreamOptions, max_texts: int, max_bytes: int) -> None:
         super().__init__(max_texts, max_bytes)
         self._options = options
 
@@ -30,18 +30,26 @@ class EncodeWindow(Window[Encoded]):
         return text, len(text.encode())
 
     def _too_large(self, item: str, size: int) -> Refused:
-        return Refused(too_long(size).rejection())
+        return Refused(too_long(size).item_error())
+
+    @property
+    def progress(self) -> int:
+        """Number of texts that are done."""
+        return self.done
 
     def settle(self, response: encoder.EncodeStreamResponse) -> list[Encoded]:
-        """Results up to the first text that waits for its own."""
+        """Returns results up to the first text without one."""
         for given in response.results:
+            if given.HasField("error") and given.error.HasField("retry_delay"):
+                self._failed(given.error)
+                continue
             entry = self._unanswered(given.sequence)
             if entry is not None:
                 entry.answer = messages.encode_result(given, entry.number)
         return self.settle_refused()
 
     def settle_refused(self) -> list[Encoded]:
-        """Results up to the first text that waits for its own."""
+        """Returns results up to the first text without one."""
         new: list[Encoded] = []
         while self.has_refused:
             new.append(self._pop().answer)
@@ -49,11 +57,11 @@ class EncodeWindow(Window[Encoded]):
 
     @property
     def has_refused(self) -> bool:
-        """Whether there are such results."""
+        """Whether `settle_refused` has results."""
         return bool(self._entries) and self._entries[0].answer is not None
 
     def _refusal(self, number: int, refused: Refused) -> Encoded:
-        return Encoded(number, None, refused.rejection)
+        return Encoded(number, None, refused.error)
 
     def _is_sent_again(self, entry: Entry) -> bool:
         return entry.answer is None

@@ -1,11 +1,13 @@
-"""What a refused call says, as exceptions.
+"""Errors of calls, as exceptions.
 
-The server answers in the richer error model of gRPC; its details become attributes here.
+The server uses the richer error model of gRPC (google.rpc.Status); its details are attributes of the exceptions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -16,36 +18,75 @@ if TYPE_CHECKING:
     from splade_sidecar.types import Summary
 
 STATUS_KEY = "grpc-status-details-bin"
-# What gRPC for C++ says of a stream that the other side, or something between, has dropped; the last is what its
-# asyncio API says when that becomes known in the middle of a send.
+# Messages of gRPC for C++ when the peer, or a proxy, dropped the stream. Its asyncio API reports the last one if that
+# becomes known during a send.
 DROPPED = ("RST_STREAM", "Stream removed", "Internal error from Core")
+
+
+class ErrorReason(str, Enum):
+    """Known values of `SpladeError.reason` and `ItemError.reason`.
+
+    Both are plain strings, since a newer server may send other values. docs/api.md describes each value.
+    """
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    MALFORMED_DOCUMENT = "MALFORMED_DOCUMENT"
+    EMPTY_TEXT = "EMPTY_TEXT"
+    TEXT_TOO_LONG = "TEXT_TOO_LONG"
+    INVALID_VECTOR = "INVALID_VECTOR"
+    UNKNOWN_MODEL = "UNKNOWN_MODEL"
+    COLLECTION_NOT_FOUND = "COLLECTION_NOT_FOUND"
+    DOCUMENT_NOT_FOUND = "DOCUMENT_NOT_FOUND"
+    FINGERPRINT_MISMATCH = "FINGERPRINT_MISMATCH"
+    INCOMPATIBLE_COLLECTION = "INCOMPATIBLE_COLLECTION"
+    STORE_REFUSED = "STORE_REFUSED"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    OVERLOADED = "OVERLOADED"
+    CANCELLED = "CANCELLED"
+    STREAM_IDLE = "STREAM_IDLE"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    UNIMPLEMENTED = "UNIMPLEMENTED"
+    STARTING = "STARTING"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    INTERNAL = "INTERNAL"
+    COLLECTION_EXISTS = "COLLECTION_EXISTS"
+    INCARNATION_MISMATCH = "INCARNATION_MISMATCH"
+    ENCODING_FAILED = "ENCODING_FAILED"
+
+    def __str__(self) -> str:
+        return self.value
+
+    def __format__(self, format_spec: str) -> str:
+        return format(self.value, format_spec)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A field of the request that is wrong."""
+    """An invalid field of a request."""
 
     field: str
-    """Its path, such as `options.collection`."""
+    """Path of the field, such as `options.collection`."""
     description: str
-    """What is wrong and what to do about it."""
+    """What is wrong and how to fix it."""
 
 
 class SpladeError(Exception):
-    """A call that failed. The subclasses are the canonical codes that the server uses."""
+    """A failed call. The subclasses correspond to the status codes that the server uses, and to some reasons."""
 
     code: grpc.StatusCode
-    """The canonical code."""
+    """Status code."""
     message: str
-    """What is wrong and what to do about it."""
+    """What is wrong and how to fix it."""
     reason: str
-    """The server's constant, such as `COLLECTION_NOT_FOUND`; empty where the server didn't speak, but the network."""
+    """Name of an `ErrorReason`. Empty if the error comes from the network and not from the server."""
     violations: tuple[FieldViolation, ...]
-    """The fields at fault; none where none is."""
+    """Invalid fields."""
     retry_after: float | None
-    """Seconds after which the server wants to be asked again; None where it doesn't say."""
+    """Minimum delay before a retry, in seconds. None if the server gives none."""
+    metadata: dict[str, str]
+    """Details of the reason (`ErrorInfo.metadata`)."""
     summary: Summary | None = None
-    """Of an ingest: how far it came. None of other calls."""
+    """Progress of an ingest. None for other calls."""
 
     def __init__(
         self,
@@ -54,110 +95,187 @@ class SpladeError(Exception):
         reason: str = "",
         violations: tuple[FieldViolation, ...] = (),
         retry_after: float | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         self.code, self.message, self.reason = code, message, reason
-        self.violations, self.retry_after = violations, retry_after
+        self.violations, self.retry_after, self.metadata = violations, retry_after, dict(metadata or {})
         super().__init__(f"{message} ({reason or code.name})")
 
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.code, self.message, self.reason, self.violations, self.retry_after, self.metadata
+
     def __reduce__(self) -> tuple[Any, ...]:
-        # That of Exception calls the class with the message alone, which fails where the error is unpickled.
-        arguments = (self.code, self.message, self.reason, self.violations, self.retry_after)
-        return _restore, (type(self), *arguments), self.__dict__
+        # Exception.__reduce__ calls the class with the message alone, which fails when the error is unpickled.
+        return _restore, (type(self), *self._arguments()), self.__dict__
 
     def replaced(self, message: str, violations: tuple[FieldViolation, ...]) -> SpladeError:
-        """The same error with another message and other violations."""
-        error = _restore(type(self), self.code, message, self.reason, violations, self.retry_after)
+        """Returns a copy with another message and other violations."""
+        error = _restore(type(self), self.code, message, self.reason, violations, self.retry_after, self.metadata)
         error.summary = self.summary
         return error
 
     @property
     def retryable(self) -> bool:
         """Whether the same call may succeed later."""
-        if self.code is grpc.StatusCode.UNAVAILABLE or self.reason == "STREAM_IDLE":
+        if self.code is grpc.StatusCode.UNAVAILABLE:
             return True
         if self.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            # Without a delay it is a message that is too large, and will be next time.
+            # Without a delay, the message is too large.
             return self.retry_after is not None
         return not self.reason and any(word in self.message for word in DROPPED)
 
 
 def _restore(kind: type[SpladeError], *arguments: Any) -> SpladeError:
-    """An error of a class, whose own __init__ may take other arguments."""
+    """Makes an error of a class whose own __init__ may take other arguments."""
     error = kind.__new__(kind)
     SpladeError.__init__(error, *arguments)
     return error
 
 
 class InvalidArgument(SpladeError):
-    """The request is wrong; `violations` names its fields."""
+    """The request is invalid; `violations` names its fields."""
 
 
 class NotFound(SpladeError):
-    """There is no such model, collection or document."""
+    """The model, collection or document doesn't exist."""
+
+
+class AlreadyExists(SpladeError):
+    """A collection or an alias of this name exists."""
 
 
 class FailedPrecondition(SpladeError):
-    """The collection is of another encoder, or of another form."""
+    """The collection can't be used as requested."""
+
+
+class FingerprintMismatch(FailedPrecondition):
+    """Another encoder wrote the collection."""
+
+    @property
+    def collection(self) -> str:
+        """Name of the collection."""
+        return self.metadata.get("collection", "")
+
+    @property
+    def collection_model(self) -> str:
+        """Name of the model that wrote the collection."""
+        return self.metadata.get("collection_model", "")
+
+    @property
+    def collection_fingerprint(self) -> str:
+        """Fingerprint of the encoder that wrote the collection."""
+        return self.metadata.get("collection_fingerprint", "")
+
+    @property
+    def model(self) -> str:
+        """Name of the model of this call."""
+        return self.metadata.get("model", "")
+
+    @property
+    def model_fingerprint(self) -> str:
+        """Fingerprint of the encoder of this call."""
+        return self.metadata.get("model_fingerprint", "")
+
+
+class IncarnationMismatch(FailedPrecondition):
+    """The collection was deleted and created again."""
+
+    @property
+    def collection(self) -> str:
+        """Name of the collection."""
+        return self.metadata.get("collection", "")
+
+    @property
+    def incarnation(self) -> str:
+        """Incarnation of the collection that exists."""
+        return self.metadata.get("incarnation", "")
+
+    @property
+    def expected_incarnation(self) -> str:
+        """Incarnation that the call expected."""
+        return self.metadata.get("expected_incarnation", "")
 
 
 class Unavailable(SpladeError):
-    """The server, or its store, can't be reached, starts or stops."""
+    """The server or its store is unreachable, starting or stopping."""
 
 
 class Overloaded(SpladeError):
-    """The server has no room for the call now, or a message is too large."""
+    """The server is at capacity, or a message is too large."""
 
 
 class DeadlineExceeded(SpladeError):
-    """The call took longer than it may."""
+    """The timeout of the call passed."""
 
 
 class Unauthenticated(SpladeError):
-    """The server wants a token, and this is none of its tokens."""
+    """The call carries no token or an invalid one."""
+
+
+class Unimplemented(SpladeError):
+    """The server doesn't implement the call, a field or one of the `required_features`."""
 
 
 class Internal(SpladeError):
-    """A fault of the server, or of what lies between."""
+    """A bug of the server, or a failure between client and server."""
+
+
+class ItemFailed(SpladeError):
+    """An item of a stream FAILED: it is not at fault, and is sent again. Raised only inside the client."""
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed later."""
+        return True
 
 
 class GaveUp(SpladeError):
-    """A stream that could not go on for `give_up_after` seconds. The message says how far it came."""
+    """A stream made no progress for `give_up_after` seconds. `reason` and the message are those of the last failure."""
 
 
 KINDS: dict[grpc.StatusCode, type[SpladeError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
     grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
     grpc.StatusCode.INTERNAL: Internal,
 }
+KINDS_BY_REASON: dict[str, type[SpladeError]] = {
+    ErrorReason.FINGERPRINT_MISMATCH: FingerprintMismatch,
+    ErrorReason.INCARNATION_MISMATCH: IncarnationMismatch,
+}
+CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def status_code(number: int) -> grpc.StatusCode:
+    """Returns the status code of a number, such as NOT_FOUND for 5."""
+    return CODES.get(number, grpc.StatusCode.UNKNOWN)
 
 
 def from_grpc(error: Any) -> SpladeError:
-    """The exception for an error of gRPC, of the synchronous or the asyncio API."""
+    """Converts an error of gRPC, of the synchronous or the asyncio API."""
     code = error.code()
     reason, retry_after = "", None
-    violations: tuple[FieldViolation, ...] = ()
-    for key, value in error.trailing_metadata() or ():
-        if key == STATUS_KEY:
-            reason, violations, retry_after = _details(value)
-    return KINDS.get(code, SpladeError)(code, error.details() or code.name, reason, violations, retry_after)
-
-
-def _details(encoded: bytes) -> tuple[str, tuple[FieldViolation, ...], float | None]:
-    reason, retry_after = "", None
+    metadata: dict[str, str] = {}
     violations: list[FieldViolation] = []
-    for detail in details.Status.FromString(encoded).details:
-        # The last part of the type's URL is its name.
-        kind = detail.type_url.rpartition("/")[2]
-        if kind == "google.rpc.ErrorInfo":
-            reason = details.ErrorInfo.FromString(detail.value).reason
-        elif kind == "google.rpc.BadRequest":
-            for violation in details.BadRequest.FromString(detail.value).field_violations:
-                violations.append(FieldViolation(violation.field, violation.description))
-        elif kind == "google.rpc.RetryInfo":
-            retry_after = details.RetryInfo.FromString(detail.value).retry_delay.ToTimedelta().total_seconds()
-    return reason, tuple(violations), retry_after
+    for key, value in error.trailing_metadata() or ():
+        if key != STATUS_KEY:
+            continue
+        for detail in details.Status.FromString(value).details:
+            # The last segment of the type URL is the name of the type.
+            kind = detail.type_url.rpartition("/")[2]
+            if kind == "google.rpc.ErrorInfo":
+                info = details.ErrorInfo.FromString(detail.value)
+                reason, metadata = info.reason, dict(info.metadata)
+            elif kind == "google.rpc.BadRequest":
+                for violation in details.BadRequest.FromString(detail.value).field_violations:
+                    violations.append(FieldViolation(violation.field, violation.description))
+            elif kind == "google.rpc.RetryInfo":
+                retry_after = details.RetryInfo.FromString(detail.value).retry_delay.ToTimedelta().total_seconds()
+    cls = KINDS_BY_REASON.get(reason) or KINDS.get(code, SpladeError)
+    return cls(code, error.details() or code.name, reason, tuple(violations), retry_after, metadata)

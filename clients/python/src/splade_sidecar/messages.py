@@ -1,10 +1,11 @@
-"""Python values to messages of the contract, and back. Both clients use it; nothing here calls anybody."""
+"""Converts Python values to messages of the contract, and back. Both clients use it; nothing here makes calls."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from typing import Any, TypeVar
+from dataclasses import asdict
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from google.protobuf import json_format
@@ -12,139 +13,244 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 
 from splade_sidecar.blank import is_blank
-from splade_sidecar.errors import FieldViolation, SpladeError
+from splade_sidecar.errors import FieldViolation, Internal, SpladeError, status_code
+from splade_sidecar.filters import expand_filter
 from splade_sidecar.ids import document_id, python_id
-from splade_sidecar.payload import parse_payload, payload_json, plain_value
+from splade_sidecar.integers import integer
+from splade_sidecar.payload import MAX_INTEGER, MIN_INTEGER, parse_payload, payload_json, plain_value
 from splade_sidecar.refusal import Unsendable, UnsendableDocument, kind, plain_str, printable
 from splade_sidecar.types import (
+    Alias,
+    Collection,
+    CollectionOptions,
+    Delete,
+    DenseVectorOptions,
+    Distance,
     Document,
     Encoded,
     EncodedText,
+    EncodingStats,
     Explanation,
     GivenId,
     Hit,
-    Rejection,
+    Hits,
+    ItemError,
     Result,
+    SparseVector,
+    SparseVectorOptions,
     Status,
+    StoredDocument,
     Term,
+    VectorDatatype,
 )
+from splade_sidecar.v1 import collection_pb2, document_pb2, encoding_pb2, errors_pb2, filter_pb2, query_pb2
 from splade_sidecar.v1 import encoder_service_pb2 as encoder
-from splade_sidecar.v1 import filter_pb2
 from splade_sidecar.v1 import index_service_pb2 as index
-from splade_sidecar.v1 import types_pb2 as types
 
 M = TypeVar("M", bound=Message)
 
-ROLES = {"document": encoder.ROLE_DOCUMENT, "query": encoder.ROLE_QUERY}
+QueryValue = str | SparseVector | tuple[Sequence[int], Sequence[float]]
+"""A query: a text, a sparse vector such as an encoded text, or vocabulary ids and weights."""
+
+ROLES = {"document": encoding_pb2.ROLE_DOCUMENT, "query": encoding_pb2.ROLE_QUERY}
 LONG_TEXTS = {
-    "truncate": types.LONG_TEXT_TRUNCATE,
-    "reject": types.LONG_TEXT_REJECT,
-    "window": types.LONG_TEXT_WINDOW,
+    "truncate": encoding_pb2.LONG_TEXT_TRUNCATE,
+    "reject": encoding_pb2.LONG_TEXT_REJECT,
+    "window": encoding_pb2.LONG_TEXT_WINDOW,
+}
+RESULT_FILTERS = {"all": index.RESULT_FILTER_ALL, "problems": index.RESULT_FILTER_PROBLEMS}
+DATATYPES: dict[VectorDatatype, collection_pb2.VectorDatatype] = {
+    "float32": collection_pb2.VECTOR_DATATYPE_FLOAT32,
+    "float16": collection_pb2.VECTOR_DATATYPE_FLOAT16,
+    "uint8": collection_pb2.VECTOR_DATATYPE_UINT8,
+}
+DISTANCES: dict[Distance, collection_pb2.Distance] = {
+    "cosine": collection_pb2.DISTANCE_COSINE,
+    "dot": collection_pb2.DISTANCE_DOT,
+    "euclid": collection_pb2.DISTANCE_EUCLID,
 }
 STATUSES: dict[int, Status] = {
-    index.DOCUMENT_STATUS_INDEXED: "indexed",
-    index.DOCUMENT_STATUS_REJECTED: "rejected",
-    index.DOCUMENT_STATUS_UNCHANGED: "unchanged",
+    index.OPERATION_STATUS_INDEXED: "indexed",
+    index.OPERATION_STATUS_DELETED: "deleted",
+    index.OPERATION_STATUS_UNCHANGED: "unchanged",
+    index.OPERATION_STATUS_SUPERSEDED: "superseded",
+    index.OPERATION_STATUS_REJECTED: "rejected",
 }
-ORIGINS = {index.TERM_ORIGIN_TEXT: "text", index.TERM_ORIGIN_EXPANSION: "expansion"}
-CHOICES: dict[str, Mapping[str, Any]] = {"role": ROLES, "long_text": LONG_TEXTS}
-MESSAGES: dict[str, type[Message]] = {
-    "pruning": types.Pruning,
-    "query_pruning": types.Pruning,
-    "document_pruning": types.Pruning,
-    "collection_options": index.CollectionOptions,
-    "filter": filter_pb2.Filter,
-}
-FIELDS = ("text", "id", "payload", "dense_vectors")
-# Where an error says which text is at fault: at its beginning.
+ORIGINS = {query_pb2.TERM_ORIGIN_TEXT: "text", query_pb2.TERM_ORIGIN_EXPANSION: "expansion"}
+CHOICES: dict[str, Mapping[str, Any]] = {"role": ROLES, "long_text": LONG_TEXTS, "result_filter": RESULT_FILTERS}
+ENCODING_FIELDS = ("long_text", "window_overlap", "pruning")
+RETURN_FIELDS = ("without_payload", "payload_fields", "with_sparse_vectors", "with_dense_vectors")
+DOCUMENT_FIELDS = ("text", "id", "payload", "dense_vectors", "position", "version")
+# Prefix of the errors that name a text of a call.
 TEXT_FIELD = re.compile(r"^texts\[(\d+)\]")
-WHOLE = 2**53
+MAX_EXACT_INTEGER = 2**53
+# Maximum number of ids of a GetDocuments call.
+MAX_IDS = 1000
+# Canonical status code.
+INTERNAL = 13
 
 
-def message(kind: type[M], given: M | Mapping[str, Any], name: str) -> M:
-    """A message that was given as such, or as a mapping with the contract's field names."""
-    if isinstance(given, kind):
+def message(cls: type[M], given: M | Mapping[str, Any], name: str) -> M:
+    """Returns a message that was given as such, or as a mapping with the field names of the contract."""
+    if isinstance(given, cls):
         return given
     if not isinstance(given, Mapping):
-        raise TypeError(f"{name}: it is of type {type(given).__name__}; give a {kind.__name__} or a mapping")
+        raise TypeError(f"{name}: it is {kind(given)}; give a {cls.__name__} or a mapping")
+    return _parse(cls, given, name)
+
+
+def _parse(cls: type[M], given: Any, name: str) -> M:
     try:
-        return json_format.ParseDict(plain_value(_with_ids(given, name), name), kind())
+        return json_format.ParseDict(plain_value(given, name), cls())
     except json_format.ParseError as error:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _with_ids(given: Any, path: str) -> Any:
-    """A filter, in which ids may be given as in other calls: `{"has_id": {"ids": [1, "mail/42"]}}`."""
+def filter_message(given: filter_pb2.Filter | Mapping[str, Any]) -> filter_pb2.Filter:
+    """Returns a filter. Raises ValueError for an invalid one, naming the path."""
     if isinstance(given, Mapping):
-        made = {}
-        for name, value in given.items():
-            inner = f"{path}.{name}"
-            ids = value.get("ids") if name in ("has_id", "hasId") and isinstance(value, Mapping) else None
-            if isinstance(ids, Iterable) and not isinstance(ids, (str, Mapping)):
-                forms = [document_id(each, f"{inner}.ids[{place}]") for place, each in enumerate(ids)]
-                made[name] = {**value, "ids": [json_format.MessageToDict(each) for each in forms]}
-            else:
-                made[name] = _with_ids(value, inner)
-        return made
-    if isinstance(given, (list, tuple)):
-        return [_with_ids(value, f"{path}[{place}]") for place, value in enumerate(given)]
-    return given
+        given = expand_filter(given, "filter")
+    return message(filter_pb2.Filter, given, "filter")
+
+
+def collection_options(
+    given: CollectionOptions | collection_pb2.CollectionOptions | Mapping[str, Any], name: str
+) -> collection_pb2.CollectionOptions:
+    """Returns how a collection is created. Datatypes and distances have short names, such as `float16` and `dot`."""
+    if isinstance(given, collection_pb2.CollectionOptions):
+        return given
+    fields: Any = asdict(given) if isinstance(given, CollectionOptions) else given
+    if not isinstance(fields, Mapping):
+        raise TypeError(f"{name}: it is {kind(given)}; give CollectionOptions or a mapping")
+    fields = dict(fields)
+    choices: tuple[tuple[str, str, Mapping[Any, Any]], ...] = (
+        ("sparse_vectors", "datatype", DATATYPES),
+        ("dense_vectors", "distance", DISTANCES),
+    )
+    for field, option, names in choices:
+        vectors = fields.get(field)
+        if isinstance(vectors, Mapping):
+            fields[field] = {vector: _with_choice(each, option, names) for vector, each in vectors.items()}
+    return _parse(collection_pb2.CollectionOptions, fields, name)
+
+
+def _with_choice(given: Any, option: str, names: Mapping[Any, Any]) -> Any:
+    """Returns the options of one vector, with the number of the enum in place of the short name."""
+    fields = asdict(given) if isinstance(given, (SparseVectorOptions, DenseVectorOptions)) else given
+    if not isinstance(fields, Mapping) or fields.get(option) not in names:
+        return fields
+    return {**fields, option: names[fields[option]]}
 
 
 def choice(names: Mapping[str, Any], given: str, name: str) -> Any:
-    """The enum's value for a name."""
+    """Returns the enum value of a name."""
     if given not in names:
         raise ValueError(f"{name}: {given!r} is none of {', '.join(names)}")
     return names[given]
 
 
-def fill(kind: type[M], options: Mapping[str, Any]) -> M:
-    """A message of options as Python has them; None stands for the contract's default."""
+def fill(cls: type[M], options: Mapping[str, Any]) -> M:
+    """Returns a message of options. None stands for the contract's default, as an absent option does."""
     given = {name: value for name, value in options.items() if value is not None}
+    for name in ("required_features", "payload_fields"):
+        if isinstance(given.get(name), str):
+            raise TypeError(f"{name}: expected a list of str, got one str")
     for name, names in CHOICES.items():
         if name in given:
             given[name] = choice(names, given[name], name)
-    for name, inner in MESSAGES.items():
-        if name in given:
-            given[name] = message(inner, given[name], name)
-    return kind(**given)
+    if "pruning" in given:
+        given["pruning"] = message(encoding_pb2.Pruning, given["pruning"], "pruning")
+    if "filter" in given:
+        given["filter"] = filter_message(given["filter"])
+    if "collection_options" in given:
+        given["collection_options"] = collection_options(given["collection_options"], "collection_options")
+    return cls(**given)
 
 
-def document(given: Document | Mapping[str, Any]) -> types.Document:
-    """The message for a document. Raises Unsendable, with the id where that can be read, for what can't be one."""
+def split(options: Mapping[str, Any], names: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the options with these names, and the others, without those that are None."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return {name: given.pop(name) for name in names if name in given}, given
+
+
+def fill_with_encoding(cls: type[M], options: Mapping[str, Any]) -> M:
+    """Returns a message of options in which the encoding options are one field, `encoding`."""
+    encoding, others = split(options, ENCODING_FIELDS)
+    if encoding:
+        others["encoding"] = fill(encoding_pb2.EncodingOptions, encoding)
+    return fill(cls, others)
+
+
+def operation(given: Document | Delete | Mapping[str, Any]) -> index.Operation:
+    """Returns the operation of an item of an ingest.
+
+    Raises UnsendableDocument, with the id and position if they can be read, for an item that can't be sent.
+    """
     fields = _fields(given)
-    made = types.Document()
-    if fields.get("id") is not None:
-        made.id.CopyFrom(document_id(fields["id"]))
+    made = index.Operation()
+    id = document_pb2.DocumentId()
+    position: Any = ""
     try:
-        unknown = [name for name in fields if name not in FIELDS]
-        if unknown:
-            name = unknown[0]
-            shown = printable(name if isinstance(name, str) else repr(name))
-            raise Unsendable(shown, f"a document has no such field; it has {', '.join(FIELDS)}; move it into payload")
-        if "text" not in fields:
-            raise Unsendable("text", "it is missing; give a str")
-        made.text = plain_str(fields["text"], "text")
-        if fields.get("payload") is not None:
-            made.payload_json = payload_json(fields["payload"])
-        if fields.get("dense_vectors") is not None:
-            _fill_dense_vectors(made, fields["dense_vectors"])
+        position = fields.get("position")
+        if fields.get("id") is not None:
+            id = document_id(fields["id"])
+        if position is not None:
+            made.position = plain_str(position, "position")
+        if isinstance(given, Delete):
+            if id.WhichOneof("kind") is None:
+                raise Unsendable("id", "it is None; give the id of the document to delete")
+            made.delete_document.id.CopyFrom(id)
+            if fields.get("version") is not None:
+                made.delete_document.version = _version(fields["version"])
+        else:
+            made.upsert.CopyFrom(_document(fields))
+            if id.WhichOneof("kind") is not None:
+                made.upsert.id.CopyFrom(id)
     except MemoryError:
         raise
     except Exception as error:
-        raise UnsendableDocument(error, python_id(made.id)) from None
+        readable = position if isinstance(position, str) else ""
+        raise UnsendableDocument(error, python_id(id), readable) from None
     return made
 
 
-def _fields(given: Document | Mapping[str, Any]) -> Mapping[str, Any]:
+def _document(fields: Mapping[str, Any]) -> document_pb2.Document:
+    """Returns the document, without its id."""
+    unknown = [name for name in fields if name not in DOCUMENT_FIELDS]
+    if unknown:
+        name = unknown[0]
+        shown = printable(name if isinstance(name, str) else repr(name))
+        problem = f"a document has no such field; it has {', '.join(DOCUMENT_FIELDS)}; move it into payload"
+        raise Unsendable(shown, problem)
+    if "text" not in fields:
+        raise Unsendable("text", "it is missing; give a str")
+    made = document_pb2.Document(text=plain_str(fields["text"], "text"))
+    if fields.get("payload") is not None:
+        made.payload_json = payload_json(fields["payload"])
+    if fields.get("dense_vectors") is not None:
+        _fill_dense_vectors(made, fields["dense_vectors"])
+    if fields.get("version") is not None:
+        made.version = _version(fields["version"])
+    return made
+
+
+def _version(given: Any) -> int:
+    """Returns the version of a document or a deletion."""
+    return integer(given, "version", MIN_INTEGER, MAX_INTEGER, "give an int of 64 bits, such as time.time_ns()")
+
+
+def _fields(given: Document | Delete | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(given, Document):
-        return {name: getattr(given, name) for name in FIELDS}
+        return {name: getattr(given, name) for name in DOCUMENT_FIELDS}
+    if isinstance(given, Delete):
+        return {"id": given.id, "position": given.position, "version": given.version}
     if isinstance(given, Mapping):
         return given
-    raise Unsendable("", f"it is {kind(given)}; give a Document, or a mapping with {', '.join(FIELDS)}")
+    problem = f"it is {kind(given)}; give a Document, a Delete, or a mapping with {', '.join(DOCUMENT_FIELDS)}"
+    raise Unsendable("", problem)
 
 
-def _fill_dense_vectors(made: types.Document, given: Any) -> None:
+def _fill_dense_vectors(made: document_pb2.Document, given: Any) -> None:
     if not isinstance(given, Mapping):
         raise Unsendable("dense_vectors", f"it is {kind(given)}; give a mapping of names to sequences of floats")
     for name, values in given.items():
@@ -155,7 +261,7 @@ def _fill_dense_vectors(made: types.Document, given: Any) -> None:
 
 
 def _floats(given: Any, field: str) -> list[float]:
-    """The numbers of a dense vector. Those that are not finite are left to the server, which refuses them."""
+    """Returns the numbers of a dense vector. The server rejects those that are not finite."""
     if hasattr(given, "tolist"):
         given = given.tolist()
     if isinstance(given, (str, bytes, bytearray, Mapping, Set)) or not isinstance(given, Iterable):
@@ -176,23 +282,23 @@ def _floats(given: Any, field: str) -> list[float]:
 
 
 def refuse_one_text(texts: object) -> None:
-    """A text is an iterable of texts, one a letter, which nobody means."""
+    """Raises TypeError for a str, which is an iterable of strings too."""
     if isinstance(texts, str):
         raise TypeError("texts: a list of texts is wanted, not one text")
 
 
 def refuse_one_document(documents: object) -> None:
-    """A mapping is an iterable of its keys, and a str of letters, which nobody means."""
-    if isinstance(documents, (Document, Mapping, str)):
+    """Raises TypeError for a mapping and a str, which are iterables too."""
+    if isinstance(documents, (Document, Delete, Mapping, str)):
         raise TypeError("documents: an iterable of documents is wanted, not one document")
 
 
-NO_TERMS = EncodedText([], [], [], 0, False, 0, 0, 0.0)
-"""What stands for a blank text where one is no error."""
+NO_TERMS = EncodedText([], [], [], EncodingStats())
+"""Result of a blank text where a blank text is not an error."""
 
 
 class Batch:
-    """Texts of one call, and where in the caller's iterable they are."""
+    """Texts of one call, and their indices in the caller's iterable."""
 
     def __init__(self, first: int, skip_blank: bool) -> None:
         self._first, self._skip_blank = first, skip_blank
@@ -204,7 +310,7 @@ class Batch:
         return self._count
 
     def add(self, text: Any) -> None:
-        """Takes the next text. Raises TypeError or ValueError for what can't be sent."""
+        """Adds the next text. Raises TypeError or ValueError for one that can't be sent."""
         place = self._first + self._count
         checked = checked_text(text, f"texts[{place}]")
         if not (self._skip_blank and is_blank(checked)):
@@ -212,19 +318,23 @@ class Batch:
             self._indices.append(place)
         self._count += 1
 
-    def request(self, options: encoder.EncodeOptions) -> encoder.EncodeRequest | None:
-        """What is sent; None if every text is blank."""
-        return encoder.EncodeRequest(options=options, texts=self._texts) if self._texts else None
+    def request(self, options: encoder.EncodeRequest) -> encoder.EncodeRequest | None:
+        """Returns the request: the options with the texts. None if every text is blank."""
+        if not self._texts:
+            return None
+        request = encoder.EncodeRequest(texts=self._texts)
+        request.MergeFrom(options)
+        return request
 
     def results(self, response: encoder.EncodeResponse | None) -> list[EncodedText]:
-        """One vector for each text, in order."""
+        """Returns one vector for each text, in order."""
         results = [NO_TERMS] * self._count
         for place, one in zip(self._indices, response.results if response else (), strict=True):
             results[place - self._first] = encoded_text(one)
         return results
 
     def renumbered(self, error: SpladeError) -> SpladeError:
-        """The error of this call, naming texts by their indices in the caller's iterable."""
+        """Returns an error of this call that names texts by their indices in the caller's iterable."""
 
         def renumber(match: re.Match[str]) -> str:
             place = int(match[1])
@@ -238,7 +348,7 @@ class Batch:
 
 
 def batches(texts: Iterable[str], batch_size: int, skip_blank: bool) -> Iterator[Batch]:
-    """Batches of at most so many texts each, made as they are asked for."""
+    """Yields batches of at most `batch_size` texts each."""
     refuse_one_text(texts)
     if batch_size < 1:
         raise ValueError("batch_size: at least 1")
@@ -255,83 +365,125 @@ def batches(texts: Iterable[str], batch_size: int, skip_blank: bool) -> Iterator
 
 
 def checked_text(given: Any, name: str) -> str:
-    """A text of a unary call. Raises TypeError for what is none, ValueError for a lone surrogate."""
+    """Returns a text of a unary call. Raises TypeError if it is no str, ValueError for a lone surrogate."""
     if not isinstance(given, str):
         raise TypeError(f"{name}: it is {kind(given)}; give a str")
     return plain_str(given, name)
 
 
-def encoded_text(one: encoder.EncodedText) -> EncodedText:
-    """A text's vector."""
-    return EncodedText(
-        list(one.vector.indices),
-        list(one.vector.values),
-        list(one.tokens),
-        one.token_count,
-        one.truncated,
-        one.window_count,
-        one.pruned_term_count,
-        one.pruned_weight,
+def stats(given: encoding_pb2.EncodingStats) -> EncodingStats:
+    """Converts how a text was encoded."""
+    return EncodingStats(
+        given.token_count,
+        given.truncated,
+        given.window_count,
+        given.term_count,
+        given.pruned_term_count,
+        given.pruned_weight,
     )
 
 
+def encoded_text(given: encoder.EncodedText) -> EncodedText:
+    """Converts the vector of a text."""
+    return EncodedText(list(given.vector.indices), list(given.vector.values), list(given.tokens), stats(given.stats))
+
+
 def encode_result(given: encoder.EncodeStreamResult, number: int) -> Encoded:
-    """A text's result under its number in the iterable."""
-    if given.HasField("rejection"):
-        return Encoded(number, None, rejection(given.rejection))
+    """Converts the final result of a text; `number` is that of the text in the iterable."""
+    if given.HasField("error"):
+        return Encoded(number, None, item_error(given.error))
     return Encoded(number, encoded_text(given.encoded), None)
 
 
-def search_request(
-    collection: str, query: str | EncodedText | tuple[Sequence[int], Sequence[float]], options: Mapping[str, Any]
-) -> index.SearchRequest:
-    """A search by a text, by an encoded text, or by indices and weights."""
-    request = fill(index.SearchRequest, {"collection": collection, **options})
-    request.payload_format = types.PAYLOAD_FORMAT_JSON
+def query_message(query: QueryValue, options: Mapping[str, Any]) -> query_pb2.Query:
+    """Returns a query by a text or a sparse vector, with `vector_name` and the encoding options."""
+    request = fill_with_encoding(query_pb2.Query, options)
     if isinstance(query, str):
         request.text = checked_text(query, "query")
+        return request
+    if isinstance(query, SparseVector):
+        indices, values = query.indices, query.values
+    elif isinstance(query, tuple) and len(query) == 2:
+        indices, values = cast("tuple[list[int], list[float]]", query)
     else:
-        indices, values = (query.indices, query.values) if isinstance(query, EncodedText) else query
-        request.vector.CopyFrom(types.SparseVector(indices=indices, values=values))
+        raise TypeError(f"query: it is {kind(query)}; give a str, a SparseVector, or a tuple of indices and values")
+    request.sparse_vector.CopyFrom(encoding_pb2.SparseVector(indices=indices, values=values))
     return request
 
 
-def hits(response: index.SearchResponse) -> list[Hit]:
-    """What was found, best first."""
-    return [_hit(hit) for hit in response.hits]
+def return_options(options: Mapping[str, Any]) -> document_pb2.ReturnOptions:
+    """Returns which parts of documents are returned. Payloads are returned as JSON, which is exact."""
+    return fill(document_pb2.ReturnOptions, {**options, "payload_format": document_pb2.PAYLOAD_FORMAT_JSON})
 
 
-def _hit(hit: index.Hit) -> Hit:
-    payload = parse_payload(hit.payload_json) if hit.payload_json else struct(hit.payload)
-    vector = (list(hit.vector.indices), list(hit.vector.values)) if hit.HasField("vector") else None
-    unreadable = hit.payload_unreadable or payload is None
-    return Hit(python_id(hit.id), hit.score, payload or {}, vector, unreadable)
+def search_request(collection: str, query: QueryValue, options: Mapping[str, Any]) -> index.SearchRequest:
+    """Returns a search."""
+    of_query, others = split(options, (*ENCODING_FIELDS, "vector_name"))
+    returned, others = split(others, RETURN_FIELDS)
+    request = fill(index.SearchRequest, {"collection": collection, **others})
+    request.query.CopyFrom(query_message(query, of_query))
+    request.return_options.CopyFrom(return_options(returned))
+    return request
+
+
+def hits(response: index.SearchResponse) -> Hits:
+    """Converts the results of a search."""
+    made = Hits(Hit(stored_document(hit.document), hit.score) for hit in response.hits)
+    if response.HasField("query_stats"):
+        made.query_stats = stats(response.query_stats)
+    return made
+
+
+def stored_document(given: document_pb2.StoredDocument) -> StoredDocument:
+    """Converts a stored document."""
+    payload = parse_payload(given.payload_json) if given.payload_json else struct(given.payload)
+    return StoredDocument(
+        python_id(given.id),
+        payload or {},
+        given.text_field,
+        {name: SparseVector(list(one.indices), list(one.values)) for name, one in given.sparse_vectors.items()},
+        {name: list(one.values) for name, one in given.dense_vectors.items()},
+        given.payload_unreadable or payload is None,
+        given.version if given.HasField("version") else None,
+    )
 
 
 def explain_request(
-    query: str, collection: str | None, id: GivenId | None, text: str | None, options: Mapping[str, Any]
+    query: QueryValue,
+    collection: str | None,
+    id: GivenId | None,
+    text: str | None,
+    options: Mapping[str, Any],
 ) -> index.ExplainRequest:
-    """An explanation for a stored document or for a text."""
+    """Returns a request to explain the score of a stored document or of a text."""
     if (id is None) == (text is None):
-        raise ValueError("give either id or text")
-    query = checked_text(query, "query")
-    text = None if text is None else checked_text(text, "text")
-    request = fill(index.ExplainRequest, {"query": query, "collection": collection, "text": text, **options})
+        raise ValueError("give either document_id or document_text")
+    of_query, others = split(options, ("query_encoding", "vector_name"))
+    of_query = {**_encoding(of_query.pop("query_encoding", {}), "query_encoding"), **of_query}
+    of_document, others = split(others, ("document_encoding",))
+    request = fill(index.ExplainRequest, {"collection": collection, **others})
+    request.query.CopyFrom(query_message(query, of_query))
     if id is not None:
-        request.id.CopyFrom(document_id(id))
+        request.document_id.CopyFrom(document_id(id, "document_id"))
+    if text is not None:
+        request.document_text = checked_text(text, "document_text")
+    if of_document:
+        encoding = _encoding(of_document["document_encoding"], "document_encoding")
+        request.document_encoding.CopyFrom(fill(encoding_pb2.EncodingOptions, encoding))
     return request
 
 
-def delete_request(collection: str, ids: Iterable[GivenId]) -> index.DeleteRequest:
-    """A deletion. Raises ValueError, which names the id by its index, for what is no id."""
-    if isinstance(ids, (str, UUID, Mapping, types.DocumentId)) or not isinstance(ids, Iterable):
-        raise TypeError("ids: a list of ids is wanted, not one id")
-    made = [document_id(each, f"ids[{place}]") for place, each in enumerate(ids)]
-    return index.DeleteRequest(collection=collection, ids=made)
+def _encoding(given: Any, name: str) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{name}: it is {kind(given)}; give a mapping with {', '.join(ENCODING_FIELDS)}")
+    for field in given:
+        if field not in ENCODING_FIELDS:
+            raise ValueError(f"{name}: no such field: {field!r}; it has {', '.join(ENCODING_FIELDS)}")
+    return dict(given)
 
 
 def explanation(response: index.ExplainResponse) -> Explanation:
-    """The terms of a score."""
+    """Converts an explained score."""
     terms = [
         Term(
             term.index,
@@ -344,29 +496,143 @@ def explanation(response: index.ExplainResponse) -> Explanation:
         )
         for term in response.terms
     ]
-    return Explanation(terms, response.score, response.query_term_count, response.document_term_count)
+    return Explanation(terms, response.score, stats(response.query_stats), stats(response.document_stats))
 
 
-def result(given: index.DocumentResult, number: int) -> Result:
-    """A document's result under its number in the iterable."""
+def id_messages(ids: Iterable[GivenId]) -> list[document_pb2.DocumentId]:
+    """Returns ids. Raises ValueError, naming the index, for a value that is no id."""
+    if isinstance(ids, (str, UUID, Mapping, document_pb2.DocumentId)) or not isinstance(ids, Iterable):
+        raise TypeError("ids: expected a list of ids, not one id")
+    return [document_id(each, f"ids[{place}]") for place, each in enumerate(ids)]
+
+
+def delete_request(collection: str, ids: Iterable[GivenId], options: Mapping[str, Any]) -> index.DeleteRequest:
+    """Returns a request to delete documents."""
+    return fill(index.DeleteRequest, {"collection": collection, "ids": id_messages(ids), **options})
+
+
+class Lookup:
+    """Documents by id: as many calls as needed, and one document or None for each id."""
+
+    def __init__(self, collection: str, ids: Iterable[GivenId], options: Mapping[str, Any]) -> None:
+        returned, others = split(options, RETURN_FIELDS)
+        self._options = fill(index.GetDocumentsRequest, {"collection": collection, **others})
+        self._options.return_options.CopyFrom(return_options(returned))
+        self._ids = id_messages(ids)
+        self._found: dict[Any, StoredDocument | None] = {}
+        # The ids without a result, each once.
+        self._pending = {_id_key(each): each for each in self._ids}
+
+    def request(self) -> index.GetDocumentsRequest | None:
+        """Returns the next request. None if every id has its result."""
+        if not self._pending:
+            return None
+        request = index.GetDocumentsRequest(ids=list(self._pending.values())[:MAX_IDS])
+        request.MergeFrom(self._options)
+        return request
+
+    def add(self, request: index.GetDocumentsRequest, response: index.GetDocumentsResponse) -> None:
+        """Adds the response to a request. Raises Internal for one that doesn't match it."""
+        missing = {_id_key(each) for each in response.missing}
+        remaining = {_id_key(each) for each in response.remaining}
+        requested = [_id_key(each) for each in request.ids]
+        found = [key for key in requested if key not in missing and key not in remaining]
+        if len(found) != len(response.documents) or len(remaining) == len(requested):
+            problem = "the response doesn't have exactly one result per requested id; the server may be incompatible"
+            raise Internal(status_code(INTERNAL), problem)
+        self._found.update(zip(found, map(stored_document, response.documents), strict=True))
+        self._found.update(dict.fromkeys(missing))
+        for key in requested:
+            if key not in remaining:
+                del self._pending[key]
+
+    def documents(self) -> list[StoredDocument | None]:
+        """Returns the documents, in the order of the ids."""
+        return [self._found[_id_key(each)] for each in self._ids]
+
+
+def _id_key(given: document_pb2.DocumentId) -> tuple[str | None, Any]:
+    """Returns a key that is the same for all spellings of a UUID."""
+    kind = given.WhichOneof("kind")
+    value = getattr(given, kind) if kind else None
+    if kind == "uuid":
+        try:
+            value = UUID(value)
+        except ValueError:
+            pass
+    return kind, value
+
+
+def list_documents_request(
+    collection: str, page_size: int | None, options: Mapping[str, Any]
+) -> index.ListDocumentsRequest:
+    """Returns the request of the first page."""
+    returned, others = split(options, RETURN_FIELDS)
+    request = fill(index.ListDocumentsRequest, {"collection": collection, "page_size": page_size, **others})
+    request.return_options.CopyFrom(return_options(returned))
+    return request
+
+
+def create_collection_request(
+    name: str, model: str | None, options: Any, required_features: Sequence[str] | None
+) -> index.CreateCollectionRequest:
+    """Returns a request to create a collection."""
+    given: dict[str, Any] = {"name": name, "model": model, "required_features": required_features}
+    if options is not None:
+        given["options"] = collection_options(options, "options")
+    return fill(index.CreateCollectionRequest, given)
+
+
+def collection(given: collection_pb2.Collection) -> Collection:
+    """Converts a collection."""
+    options = given.options
+    datatypes = {number: name for name, number in DATATYPES.items()}
+    distances = {number: name for name, number in DISTANCES.items()}
+    sparse = {
+        name: SparseVectorOptions(
+            one.model, one.fingerprint, one.dtype, one.on_disk_index, datatypes.get(one.datatype, "float32")
+        )
+        for name, one in options.sparse_vectors.items()
+    }
+    dense = {
+        name: DenseVectorOptions(one.size, distances.get(one.distance, "cosine"))
+        for name, one in options.dense_vectors.items()
+    }
+    made = CollectionOptions(
+        sparse,
+        dense,
+        options.shard_count,
+        options.replication_factor,
+        options.write_consistency_factor,
+        list(options.shard_keys),
+    )
+    return Collection(given.name, given.incarnation, given.point_count, made)
+
+
+def alias(given: collection_pb2.Alias) -> Alias:
+    """Converts an alias."""
+    return Alias(given.name, given.collection)
+
+
+def result(given: index.OperationResult, number: int) -> Result:
+    """Converts the final result of an operation; `number` is that of the item in the iterable."""
     return Result(
         number,
         python_id(given.id),
         STATUSES.get(given.status, "rejected"),
-        rejection(given.rejection) if given.HasField("rejection") else None,
-        given.token_count,
-        given.truncated,
-        given.term_count,
+        item_error(given.error) if given.HasField("error") else None,
+        stats(given.stats) if given.HasField("stats") else None,
+        given.position,
     )
 
 
-def rejection(why: types.Rejection) -> Rejection:
-    """Why an item was refused."""
-    return Rejection(why.code, why.reason, why.field, why.message)
+def item_error(given: errors_pb2.ItemError) -> ItemError:
+    """Converts the error of an item."""
+    return ItemError(given.code, given.reason, given.field, given.message)
 
 
 def struct(given: Struct) -> dict[str, Any]:
-    """A payload as it was given: what is whole is an int."""
+    """Converts a payload. Whole numbers become integers."""
     return {name: _value(value) for name, value in given.fields.items()}
 
 
@@ -378,5 +644,5 @@ def _value(given: Value) -> Any:
         return [_value(value) for value in given.list_value.values]
     if kind == "number_value":
         number = given.number_value
-        return int(number) if number.is_integer() and abs(number) <= WHOLE else number
+        return int(number) if number.is_integer() and abs(number) <= MAX_EXACT_INTEGER else number
     return None if kind in (None, "null_value") else getattr(given, kind)

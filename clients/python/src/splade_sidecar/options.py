@@ -1,78 +1,121 @@
-"""The options of the calls, as keyword arguments. What is left out is the contract's default, as described there.
+"""Options of the calls, as keyword arguments. An option that is absent or None has the default of the contract.
 
-Messages (`pruning`, `filter`, `collection_options`) are given as such, from `splade_sidecar.v1`, or as mappings with
-the contract's field names: `pruning={"max_terms": 64}`.
+`pruning`, `filter` and `collection_options` are messages of `splade_sidecar.v1` or mappings with the field names of the
+contract: `pruning={"max_terms": 64}`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from splade_sidecar.types import LongText
+from splade_sidecar.types import CollectionOptions, LongText, ResultFilter
+from splade_sidecar.v1 import collection_pb2
+from splade_sidecar.v1.encoding_pb2 import Pruning
 from splade_sidecar.v1.filter_pb2 import Filter
-from splade_sidecar.v1.index_service_pb2 import CollectionOptions
-from splade_sidecar.v1.types_pb2 import Pruning
 
 
-class LongTextOptions(TypedDict, total=False):
-    """The model, and what is done with long texts."""
+class EncodingOptions(TypedDict, total=False):
+    """How a text is encoded."""
+
+    long_text: LongText | None
+    """What to do with a text of more tokens than the model takes: `truncate` it (the default), `reject` it, or encode
+    it as overlapping windows (`window`)."""
+    window_overlap: int | None
+    """Tokens that a window shares with the previous one. Only with `window`. Default: 32, or a quarter of the tokens of
+    a window if that is less."""
+    pruning: Pruning | Mapping[str, Any] | None
+    """Which terms are kept: `max_terms`, `min_weight`, `weight_share`. A field that is absent has the server's default
+    for the role of the text; 0 = unlimited."""
+
+
+class CallOptions(TypedDict, total=False):
+    """Options of most calls."""
+
+    required_features: Sequence[str] | None
+    """Features that the server must implement; the call fails with `Unimplemented` if it doesn't."""
+
+
+class ModelOptions(CallOptions, total=False):
+    """Which model encodes texts."""
 
     model: str | None
-    """The model's name. Default: the one that wrote the collection, else the server's default model."""
-    long_text: LongText | None
-    """Default: `truncate`."""
-    window_overlap: int | None
-    """With `window`: how many tokens a window shares with the one before it. Default: 32, or less for short windows."""
+    """Name of the model. Default: the model that wrote the collection; if there is none, the server's default model."""
 
 
-class EncodeOptions(LongTextOptions, total=False):
+class EncodeOptions(ModelOptions, EncodingOptions, total=False):
     """How texts are encoded."""
 
-    pruning: Pruning | Mapping[str, Any] | None
-    """Which terms are kept. Default: what the server is set to keep, which is all unless it is set otherwise."""
-    with_tokens: bool
-    """Also give each index's token."""
+    with_tokens: bool | None
+    """Return the token of each vocabulary id. Default: False."""
 
 
-class IngestOptions(LongTextOptions, total=False):
+class IngestOptions(ModelOptions, EncodingOptions, total=False):
     """How documents are encoded and stored."""
 
-    create_collection: bool
-    """Create the collection if it is not there. Default: false, which makes its absence an error."""
-    collection_options: CollectionOptions | Mapping[str, Any] | None
-    """How it is created."""
-    pruning: Pruning | Mapping[str, Any] | None
-    text_key: str | None
-    """The payload field that keeps the text; empty to keep none. Default: `text`."""
+    create_collection: bool | None
+    """Create the collection if it doesn't exist. Default: False; a missing collection is an error."""
+    collection_options: CollectionOptions | collection_pb2.CollectionOptions | Mapping[str, Any] | None
+    """How the collection is created. Only with `create_collection`."""
+    text_field: str | None
+    """Payload field that stores the text; an empty str to not store the text. Default: `text`."""
     batch_points: int | None
-    """The most points of one upsert: 1 to 10,000. Default: 1,000."""
-    skip_unchanged: bool
-    """Leave documents that would become the same point again; their status is `unchanged`."""
-    ignore_fingerprint: bool
-    """Write into a collection that another encoder wrote."""
+    """Maximum number of points per upsert: 1 to 10,000. Default: 1,000."""
+    skip_unchanged: bool | None
+    """Skip documents that are stored already as they would be written; their status is `unchanged`. Default: False."""
+    ignore_fingerprint: bool | None
+    """Write to a collection that another encoder wrote. Default: False; that is an error."""
+    expected_incarnation: str | None
+    """Fail with `IncarnationMismatch` unless the collection has this incarnation. Not with `create_collection`."""
+    result_filter: ResultFilter | None
+    """Which results are reported: `all` (the default), or only `problems`, which are the rejected items."""
 
 
-class SearchOptions(LongTextOptions, total=False):
-    """What is found, and what of it is given."""
+class ReturnOptions(CallOptions, total=False):
+    """Which parts of a stored document are returned, besides its id. Default: the payload and no vectors."""
+
+    without_payload: bool | None
+    """Omit the payload."""
+    payload_fields: Sequence[str] | None
+    """Top-level payload fields to return: at most 100. Default: all."""
+    with_sparse_vectors: bool | None
+    """Return the sparse vectors."""
+    with_dense_vectors: bool | None
+    """Return the dense vectors."""
+
+
+class SearchOptions(ModelOptions, ReturnOptions, EncodingOptions, total=False):
+    """Which documents are found, and what is returned of them. The encoding options are those of the query."""
 
     filter: Filter | Mapping[str, Any] | None
-    """Which documents are considered. Default: all."""
+    """Matches the documents that are considered. Default: all."""
     limit: int | None
-    """How many: 1 to 1,000. Default: 10."""
+    """Maximum number of documents: 1 to 1,000. Default: 10."""
     offset: int | None
-    """How many of the best to pass over: 0 to 10,000."""
+    """Number of documents to skip: 0 to 10,000. Default: 0."""
     score_threshold: float | None
-    without_payload: bool
-    with_vector: bool
-    pruning: Pruning | Mapping[str, Any] | None
-    """Which terms of the query are kept."""
-    ignore_fingerprint: bool
+    """Minimum score. Default: none."""
+    vector_name: str | None
+    """Name of the vector that is searched. Default: the sparse vector of the collection."""
+    ignore_fingerprint: bool | None
+    """Search a collection that another encoder wrote. Default: False; that is an error."""
 
 
-class ExplainOptions(LongTextOptions, total=False):
+class ExplainOptions(ModelOptions, total=False):
     """How both texts are encoded."""
 
-    query_pruning: Pruning | Mapping[str, Any] | None
-    document_pruning: Pruning | Mapping[str, Any] | None
-    ignore_fingerprint: bool
+    query_encoding: EncodingOptions | None
+    """How the query is encoded."""
+    document_encoding: EncodingOptions | None
+    """How `document_text` is encoded."""
+    vector_name: str | None
+    """Name of the vector that is explained. Default: the sparse vector of the collection."""
+    ignore_fingerprint: bool | None
+    """Explain a document of a collection that another encoder wrote. Default: False; that is an error."""
+
+
+class DeleteOptions(CallOptions, total=False):
+    """Which collection is deleted from."""
+
+    expected_incarnation: str | None
+    """Fail with `IncarnationMismatch` unless the collection has this incarnation."""

@@ -11,7 +11,7 @@ class Progress(Protocol):
     """Where the progress of an ingest is reported."""
 
     def tell(self, results: int, summary: Summary | None) -> None:
-        """So many items more have their result."""
+        """Reports `results` more items as completed."""
 
     def close(self) -> None:
         """It has ended."""

@@ -88,7 +88,7 @@ class SparseTextEmbedding:
 
     def token_count(self, texts: str | Iterable[str], batch_size: int = BATCH_TEXTS, **_: Any) -> int:
         """How many tokens are encoded of the texts, the special ones included."""
-        return sum(one.token_count for one in self._encode(texts, "document", batch_size))
+        return sum(one.stats.token_count for one in self._encode(texts, "document", batch_size))
 
     def _each(self, texts: str | Iterable[str], role: Role, batch_size: int) -> Iterator[Any]:
         for one in self._encode(texts, role, batch_size):

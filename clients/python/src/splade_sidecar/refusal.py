@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from splade_sidecar.types import DocumentId, Rejection
+from splade_sidecar.types import DocumentId, ItemError
 
 INVALID_ARGUMENT = 3
-"""The canonical code (google.rpc.Code) of every rejection that is made here."""
+"""Canonical status code (google.rpc.Code) of the items that are rejected here."""
 MALFORMED_DOCUMENT = "MALFORMED_DOCUMENT"
 TEXT_TOO_LONG = "TEXT_TOO_LONG"
 MAX_NAME_CHARACTERS = 64
@@ -15,7 +15,7 @@ MAX_FIELD_CHARACTERS = 512
 
 
 class Unsendable(ValueError):
-    """A value that can't be sent: streams make it that item's rejection, other calls raise it."""
+    """A value that can't be sent. Streams reject the item that holds it; other calls raise it."""
 
     def __init__(self, field: str, problem: str, reason: str = MALFORMED_DOCUMENT) -> None:
         super().__init__(field, problem, reason)
@@ -30,20 +30,20 @@ class Unsendable(ValueError):
         self.field = f"{parent}{separator}{self.field}"
         return self
 
-    def rejection(self) -> Rejection:
-        """The error as the result of one item."""
+    def item_error(self) -> ItemError:
+        """Returns the error of the rejected item."""
         field = self.field
         if len(field) > MAX_FIELD_CHARACTERS:
             field = field[:MAX_FIELD_CHARACTERS] + "…"
-        return Rejection(INVALID_ARGUMENT, self.reason, field, self.problem)
+        return ItemError(INVALID_ARGUMENT, self.reason, field, self.problem)
 
 
 class UnsendableDocument(Exception):
-    """A document whose id can be read, and that has something else that can't be sent."""
+    """A document or deletion that can't be sent, with its id and position if they can be read."""
 
-    def __init__(self, error: Exception, id: DocumentId | None) -> None:
-        super().__init__(error, id)
-        self.error, self.id = error, id
+    def __init__(self, error: Exception, id: DocumentId | None, position: str = "") -> None:
+        super().__init__(error, id, position)
+        self.error, self.id, self.position = error, id, position
 
 
 def printable(text: str) -> str:

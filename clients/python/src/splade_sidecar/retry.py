@@ -1,4 +1,4 @@
-"""When to try again: exponential backoff with jitter, and never before the server wants it."""
+"""When to retry: exponential backoff with jitter, and never before the delay that the server asks for."""
 
 import random
 import time
@@ -8,6 +8,11 @@ from splade_sidecar.errors import SpladeError
 
 FIRST_S = 0.1
 LONGEST_S = 10.0
+
+
+def _ceiling(failures: int) -> float:
+    """Returns the longest delay after so many earlier failures, in seconds."""
+    return min(LONGEST_S, FIRST_S * 2.0 ** min(failures, 10))
 
 
 class Backoff:
@@ -24,20 +29,39 @@ class Backoff:
         self._since: float | None = None
 
     def progressed(self) -> None:
-        """What came after the last failure went well."""
+        """Resets the count: there was progress after the last failure."""
         self._failures = 0
         self._since = None
 
     def delay(self, error: SpladeError) -> float | None:
-        """Seconds to wait; None if it is of no use, or if the wait would end later than `give_up_after`
-        seconds after the first failure."""
+        """Returns the seconds to wait.
+
+        None if a retry is of no use, or if it would begin more than `give_up_after` seconds after the first failure.
+        """
         if not error.retryable:
             return None
         now = self._clock()
         if self._since is None:
             self._since = now
-        longest = min(LONGEST_S, FIRST_S * 2 ** min(self._failures, 10))
+        ceiling = _ceiling(self._failures)
         self._failures += 1
-        delay = (error.retry_after or 0.0) + longest * self._jitter()
+        delay = (error.retry_after or 0.0) + ceiling * self._jitter()
         late = now - self._since + delay > self._give_up_after
         return None if late else delay
+
+
+class Pause:
+    """Delay before the stream that follows a drained one: none, unless one drained stream follows another."""
+
+    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
+        self._jitter = jitter
+        self._count = 0
+
+    def reset(self) -> None:
+        """Notes progress."""
+        self._count = 0
+
+    def delay(self) -> float:
+        """Returns the seconds to wait."""
+        self._count += 1
+        return 0.0 if self._count == 1 else _ceiling(self._count - 2) * self._jitter()

@@ -1,4 +1,4 @@
-"""What both kinds of stream share beside the window: whom they tell, and what is made of an error."""
+"""State that both kinds of stream share besides the window: progress reports, and what follows the end of a stream."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Any, Generic
 
 import grpc
 
-from splade_sidecar.errors import GaveUp, SpladeError, Unavailable, from_grpc
+from splade_sidecar.errors import ErrorReason, GaveUp, SpladeError, Unavailable, from_grpc
 from splade_sidecar.progress import Bar, Progress, Silent
-from splade_sidecar.retry import Backoff
+from splade_sidecar.retry import Backoff, Pause
 from splade_sidecar.window import Answer, Window
 
 ENDED_EARLY = "the server ended the stream before the last result"
 
 
 class Run(Generic[Answer]):
-    """The state of one ingest, or of one stream of texts."""
+    """State of one ingest, or of one stream of texts."""
 
     def __init__(self, window: Window[Answer], given: Any, give_up_after: float, progress: bool) -> None:
         self.window = window
@@ -23,42 +23,62 @@ class Run(Generic[Answer]):
         self.progress: Progress = Bar(given, window.noun) if progress else Silent()
         self._give_up_after = give_up_after
         self._backoff = Backoff(give_up_after)
+        self._drained = Pause()
 
     def settle_refused(self) -> list[Answer]:
-        """The results that are reported now without a response."""
+        """Returns the results to report now without a response."""
         results = self.window.settle_refused()
         self.progress.tell(len(results), self.window.summary)
         return results
 
     def settle(self, response: Any) -> list[Answer]:
-        """Takes a response of the stream; returns the results that are reported now."""
-        before = self.window.done
+        """Processes a response of the stream; returns the results to report now."""
+        summary = self.window.summary
+        before, omitted = self.window.progress, summary.omitted if summary else 0
         results = self.window.settle(response)
-        if self.window.done > before:
+        if self.window.progress > before:
             self._backoff.progressed()
-        self.progress.tell(len(results), self.window.summary)
+            self._drained.reset()
+        self.progress.tell(len(results) + (summary.omitted - omitted if summary else 0), summary)
         return results
 
-    def ended(self) -> None:
-        """The stream has ended OK. Raises Unavailable if it should not have."""
-        if not self.window.finished:
+    def ended(self) -> float:
+        """Returns the seconds to wait after a stream that ended with OK. Raises if that is a failure."""
+        if self.window.finished:
+            return 0.0
+        if self.window.failure is not None:
+            raise self.window.failure
+        if not self.window.draining:
             raise Unavailable(grpc.StatusCode.UNAVAILABLE, ENDED_EARLY)
+        self._count_reconnect()
+        return self._drained.delay()
 
     def delay(self, error: Any) -> float:
-        """Seconds until the stream is opened again after this error; raises it if that is of no use."""
+        """Returns the seconds until the next stream after this error. Raises it if a retry is of no use."""
         failure = error if isinstance(error, SpladeError) else from_grpc(error)
-        summary = self.window.summary
-        if failure.reason == "STREAM_IDLE":
-            # The server is there; it is the iterable that had nothing.
+        failed = self.window.failure
+        if failure.reason == ErrorReason.STREAM_IDLE and failed is None:
+            # No failure, however long the delay is: the server is fine, and the iterable was slow.
             self._backoff.progressed()
+            self._count_reconnect()
+            return failure.retry_after or 0.0
+        if failed is not None and failed is not failure and failure.retryable:
+            # The stream broke after an item FAILED: its error says more.
+            failed.retry_after = max(failed.retry_after or 0.0, failure.retry_after or 0.0)
+            failure = failed
         delay = self._backoff.delay(failure)
         if delay is not None:
-            if summary is not None:
-                summary.reconnects += 1
+            self._count_reconnect()
             return delay
         if failure.retryable:
             words = f"no progress within {self._give_up_after:g} s of retries. Every {self.window.noun} up to number "
             words += f"{self.window.done} has its result, so begin with the next one. Last error: {failure.message}"
-            failure = GaveUp(failure.code, words, failure.reason, failure.violations, failure.retry_after)
-        failure.summary = summary
+            failure = GaveUp(
+                failure.code, words, failure.reason, failure.violations, failure.retry_after, failure.metadata
+            )
+        failure.summary = self.window.summary
         raise failure from None
+
+    def _count_reconnect(self) -> None:
+        if self.window.summary is not None:
+            self.window.summary.reconnects += 1

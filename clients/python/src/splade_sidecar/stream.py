@@ -104,7 +104,7 @@ class Stream(Uncopyable, Generic[Answer]):
                     yield from results
             finally:
                 responses.cancel()
-        self._run.ended()
+        time.sleep(self._run.ended())
 
     def _next_results(self, arrived: deque[_Arrived]) -> tuple[list[Answer], bool]:
         """Results of a response, or of items that were refused here, and whether the stream has ended OK."""

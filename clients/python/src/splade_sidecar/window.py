@@ -1,12 +1,16 @@
-"""What a stream's client keeps in memory, and how it goes on after a break.
+"""The items of a stream that are not done, and how the stream resumes.
 
-A stream numbers its items from 1, and the server says which of them have their result. The window holds the items from
-the first one on that is not done, bounded in number and bytes. After a break they are sent again, in order, at the
-beginning of another stream; to send one twice is harmless, and its second result is ignored.
+A stream numbers its items, and the server reports results and progress by these sequence numbers. The window holds the
+items from the first one on that is not done, bounded in number and bytes. When a stream ends before all items are done,
+the next one begins with the items of the window, in order. Sending an item again is harmless; a final result that comes
+again is ignored.
 
-An item that can't be sent is refused here: it has its number and its result as any other, and the server never sees it.
+An item that FAILED is not at fault and not done. The window then stops sending, so that the stream ends as soon as the
+server has answered what it was sent, and the item is sent again by the next stream.
 
-Nothing here waits, locks or speaks to anybody: the synchronous and the asyncio stream both drive it.
+An item that can't be sent is rejected here: it has a number and a result like any other, but no sequence number.
+
+Nothing here waits, locks or makes calls: the synchronous and the asyncio stream both drive it.
 """
 
 from __future__ import annotations
@@ -16,101 +20,116 @@ from collections import deque
 from typing import Any, Generic, TypeVar
 
 from splade_sidecar.channel import MAX_MESSAGE_BYTES
+from splade_sidecar.errors import ItemFailed, status_code
 from splade_sidecar.refusal import TEXT_TOO_LONG, Unsendable, UnsendableDocument, unexpected
-from splade_sidecar.types import DocumentId, Rejection, Summary
+from splade_sidecar.types import DocumentId, ItemError, Summary
+from splade_sidecar.v1 import errors_pb2
 
 Answer = TypeVar("Answer")
 
 MESSAGE_BYTES = 256 << 10
-# A message has room for it, and for the few bytes around it.
-LARGEST_ITEM = MAX_MESSAGE_BYTES - 64
+# A message has room for it and its framing.
+MAX_ITEM_BYTES = MAX_MESSAGE_BYTES - 64
 MESSAGE_ITEMS = 256
 
 
 def too_long(size: int) -> Unsendable:
-    """The error of a text that no message has room for."""
-    return Unsendable("text", f"it has {size} bytes, and a message takes {LARGEST_ITEM}; split it", TEXT_TOO_LONG)
+    """Returns the error of a text that doesn't fit into a message."""
+    problem = f"it has {size} bytes, and a message takes {MAX_ITEM_BYTES}; split it"
+    return Unsendable("text", problem, TEXT_TOO_LONG)
 
 
 class Refused:
-    """An item that can't be sent, and so is refused here."""
+    """An item that can't be sent, and is rejected here."""
 
-    __slots__ = ("id", "rejection")
+    __slots__ = ("error", "id", "position")
 
-    def __init__(self, rejection: Rejection, id: DocumentId | None = None) -> None:
-        self.rejection, self.id = rejection, id
+    def __init__(self, error: ItemError, id: DocumentId | None = None, position: str = "") -> None:
+        self.error, self.id, self.position = error, id, position
 
 
 class Entry:
     """An item that is not done."""
 
-    __slots__ = ("answer", "item", "number", "size")
+    __slots__ = ("answer", "item", "number", "sequence", "size")
 
-    def __init__(self, number: int, item: Any, size: int) -> None:
+    def __init__(self, number: int, sequence: int, item: Any, size: int) -> None:
         self.number, self.item, self.size = number, item, size
+        self.sequence = sequence
+        """Sequence number over all streams. 0 for an item that is never sent."""
         self.answer: Any = None
-        """What became of it; None while that is not known."""
+        """Final result. None as long as it is unknown."""
 
 
 class Window(ABC, Generic[Answer]):
     """The items that were taken from the iterable and are not done. `max_items`, `max_bytes`: at least 1."""
 
     noun = "item"
-    """What an item is called, for people."""
+    """Name of an item in messages."""
     summary: Summary | None = None
-    """What is reported beside the results, if anything is."""
+    """Progress that is reported besides the results."""
 
-    def __init__(self, max_items: int, max_bytes: int) -> None:
+    def __init__(self, max_items: int, max_bytes: int, first_number: int = 1) -> None:
         if max_items < 1 or max_bytes < 1:
             raise ValueError(f"window_{self.noun}s, window_bytes: at least 1")
         self.ended = False
         """The iterable has no more items."""
-        self.done = 0
-        """Every item up to this number has its result."""
+        self.done = first_number - 1
+        """Every item up to this number is done."""
+        self.failure: ItemFailed | None = None
+        """Set if an item of the open stream FAILED."""
+        self.draining = False
+        """The server of the open stream is about to stop."""
         self._max_items, self._max_bytes = max_items, max_bytes
         self._entries: deque[Entry] = deque()
         self._bytes = 0
-        # Of the stream that is open: what it has yet to be given, what it was given and is not done, and the sequence
-        # of the first of these. Refused items are in neither: the server doesn't count them.
+        self._next_sequence = first_number
+        # Of the open stream: the entries to send, those that were sent and are not done, and the sequence number that
+        # the stream gives to the first of these. Refused items are in neither.
         self._unsent: deque[Entry] = deque()
         self._sent: deque[Entry] = deque()
-        self._first_sequence = 1
+        self._first_sequence = first_number
         self._opened = False
 
     def make(self, given: Any) -> tuple[Any, int]:
-        """What is sent for what the iterable gave, and its bytes; a Refused for what can't be sent."""
+        """Returns what is sent for an item of the iterable, and its size in bytes; a Refused if it can't be sent."""
         try:
             item, size = self._make(given)
         except MemoryError:
             raise
         except UnsendableDocument as error:
-            return self._refused(error.error, error.id), 0
+            return self._refused(error.error, error.id, error.position), 0
         except Exception as error:
-            return self._refused(error, None), 0
-        if size > LARGEST_ITEM:
+            return self._refused(error), 0
+        if size > MAX_ITEM_BYTES:
             return self._too_large(item, size), 0
         return item, size
 
     @staticmethod
-    def _refused(error: Exception, id: DocumentId | None) -> Refused:
+    def _refused(error: Exception, id: DocumentId | None = None, position: str = "") -> Refused:
         known = error if isinstance(error, Unsendable) else unexpected(error)
-        return Refused(known.rejection(), id)
+        return Refused(known.item_error(), id, position)
 
     @abstractmethod
     def _make(self, given: Any) -> tuple[Any, int]:
-        """What is sent, and its bytes. Raises for what can't be."""
+        """Returns what is sent, and its size in bytes. Raises for an item that can't be sent."""
 
     @abstractmethod
     def _too_large(self, item: Any, size: int) -> Refused:
-        """The refusal of an item that no message has room for."""
+        """Returns the rejection of an item that doesn't fit into a message."""
+
+    @property
+    @abstractmethod
+    def progress(self) -> int:
+        """Grows when the server has completed items."""
 
     @abstractmethod
     def settle(self, response: Any) -> list[Answer]:
-        """Takes a response of the open stream; returns the results that are reported now."""
+        """Processes a response of the open stream; returns the results to report now."""
 
     @abstractmethod
     def settle_refused(self) -> list[Answer]:
-        """The results that are reported now without a response: of items that were refused here."""
+        """Returns the results to report now without a response: those of items that are rejected here."""
 
     @property
     @abstractmethod
@@ -119,15 +138,15 @@ class Window(ABC, Generic[Answer]):
 
     @abstractmethod
     def _refusal(self, number: int, refused: Refused) -> Answer:
-        """The result of an item that was refused here."""
+        """Returns the result of an item that is rejected here."""
 
     @abstractmethod
     def _opening(self) -> Any:
-        """A stream's first message: the options."""
+        """Returns the first message of a stream: the options."""
 
     @abstractmethod
     def _message(self, items: list[Any]) -> Any:
-        """A message of items."""
+        """Returns a message of items."""
 
     @property
     def full(self) -> bool:
@@ -136,40 +155,53 @@ class Window(ABC, Generic[Answer]):
 
     @property
     def finished(self) -> bool:
-        """Whether every item has its result."""
+        """Whether every item is done."""
         return self.ended and not self._entries
 
     @property
+    def half_closed(self) -> bool:
+        """Whether the open stream is sent no more items."""
+        return self.failure is not None or self.draining
+
+    @property
     def has_message(self) -> bool:
-        """Whether the stream can be given something, or its end."""
-        return not self._opened or bool(self._unsent) or self.ended
+        """Whether there is something to send: a message, or the end of the stream."""
+        return not self._opened or self.half_closed or bool(self._unsent) or self.ended
 
     def push(self, item: Any, size: int) -> None:
-        """Takes what `make` made."""
-        entry = Entry(self.done + len(self._entries) + 1, item, size)
+        """Adds what `make` returned."""
+        number = self.done + len(self._entries) + 1
         if isinstance(item, Refused):
-            entry.answer = self._refusal(entry.number, item)
+            entry = Entry(number, 0, item, size)
+            entry.answer = self._refusal(number, item)
         else:
+            entry = Entry(number, self._next_sequence, item, size)
+            self._next_sequence += 1
             self._unsent.append(entry)
         self._entries.append(entry)
         self._bytes += size
 
     def restart(self) -> None:
-        """Another stream begins."""
+        """Begins another stream."""
         self._unsent = deque(entry for entry in self._entries if self._is_sent_again(entry))
         self._sent.clear()
-        self._first_sequence, self._opened = 1, False
+        self._first_sequence = self._start()
+        self._opened, self.draining, self.failure = False, False, None
+
+    def _start(self) -> int:
+        """Returns the sequence number that the next stream gives to its first item."""
+        return 1
 
     def _is_sent_again(self, entry: Entry) -> bool:
-        """Whether another stream is given this entry too."""
+        """Whether the next stream sends this entry."""
         return not isinstance(entry.item, Refused)
 
     def message(self) -> Any:
-        """What goes out next: the options, then items, then None for the end. Only where `has_message`."""
+        """Returns what is sent next: the options, then items, then None for the end. Only if `has_message`."""
         if not self._opened:
             self._opened = True
             return self._opening()
-        if not self._unsent:
+        if self.half_closed or not self._unsent:
             return None
         items: list[Any] = []
         size = 0
@@ -182,15 +214,25 @@ class Window(ABC, Generic[Answer]):
             size += entry.size
         return self._message(items)
 
+    def _failed(self, error: errors_pb2.ItemError) -> None:
+        """Notes that an item of the open stream FAILED. Keeps the first error, and the longest delay."""
+        delay = error.retry_delay.ToTimedelta().total_seconds() if error.HasField("retry_delay") else None
+        if self.failure is None:
+            self.failure = ItemFailed(
+                status_code(error.code), error.message or "an item failed", error.reason, (), delay
+            )
+        elif delay is not None:
+            self.failure.retry_after = max(delay, self.failure.retry_after or 0.0)
+
     def _unanswered(self, sequence: int) -> Entry | None:
-        """The entry that the open stream calls so; None if it has its result."""
+        """Returns the entry with this sequence number in the open stream. None if it has its final result."""
         place = sequence - self._first_sequence
         if not 0 <= place < len(self._sent) or self._sent[place].answer is not None:
             return None
         return self._sent[place]
 
     def _pop(self) -> Entry:
-        """The first entry, which is done."""
+        """Removes the first entry, which is done."""
         entry = self._entries.popleft()
         self._bytes -= entry.size
         self.done += 1

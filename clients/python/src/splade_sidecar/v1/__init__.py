@@ -1,1 +1,1 @@
-"""The messages of the contract, `splade.v1`, generated when the package is built."""
+"""Messages and stubs of the contract, `splade_sidecar.v1`, generated when the package is built."""

@@ -18,18 +18,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** A connection to the server, which opens with the first call and again whenever it is lost. Use one for all calls. */
+/** A connection that connects on the first call and reconnects when it is lost. Use one for all calls. */
 final class Connection implements AutoCloseable {
     private static final int MAX_MESSAGE_BYTES = 32 << 20;
 
     /**
-     * The library itself tries these calls again where the server has no room or is away. Ingest is not among them: a
-     * stream is resumed, not repeated (Ingester).
+     * Calls that gRPC retries when the server is at capacity or unavailable. Ingest is not one of them: a stream is
+     * resumed, not repeated (Ingester).
      */
     private static final Map<String, Object> RETRY_POLICY = Map.of("methodConfig", List.of(Map.of(
             "name", List.of(
-                    Map.of("service", "splade.v1.EncoderService"),
-                    Map.of("service", "splade.v1.IndexService", "method", "Search")),
+                    Map.of("service", "splade_sidecar.v1.EncoderService"),
+                    Map.of("service", "splade_sidecar.v1.IndexService", "method", "Search")),
             "retryPolicy", Map.of(
                     "maxAttempts", 4.0,
                     "initialBackoff", "0.2s",
@@ -42,13 +42,13 @@ final class Connection implements AutoCloseable {
 
     /**
      * @param address HOST:PORT or unix:///PATH
-     * @param caFile the authority to trust, as PEM; null for plain text
-     * @param token the bearer token; null for none
+     * @param caFile PEM file of the certificate authority to trust; null for plaintext
+     * @param token bearer token; null for none
      */
     Connection(String address, String caFile, String token) throws IOException {
         boolean unix = address.startsWith("unix:");
         if (token != null && caFile == null && !unix) {
-            throw new IOException("a token goes over a network by TLS only: give --ca too");
+            throw new IOException("a token requires TLS over a network; pass --ca");
         }
         ChannelCredentials credentials = caFile == null
                 ? InsecureChannelCredentials.create()
@@ -61,7 +61,7 @@ final class Connection implements AutoCloseable {
                 .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                 .defaultServiceConfig(RETRY_POLICY)
                 .enableRetry()
-                // A peer that vanished without a word is found out after half a minute.
+                // Detects a dead connection after 30 seconds.
                 .keepAliveTime(20, TimeUnit.SECONDS)
                 .keepAliveTimeout(10, TimeUnit.SECONDS)
                 .build();

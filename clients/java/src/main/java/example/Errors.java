@@ -13,11 +13,16 @@ import io.grpc.protobuf.StatusProto;
 import java.util.List;
 import java.util.OptionalLong;
 
-/** What a refusal says: the code, the message, and its details (google.rpc). */
+/** Everything that an error reports: code, message and details (google.rpc). */
 final class Errors {
     private Errors() {}
 
     static String describe(Throwable error) {
+        if (error instanceof FailedException failed) {
+            Status.Code code = Status.fromCodeValue(failed.item.getCode()).getCode();
+            return "error: " + code + ": line " + failed.line + ": " + failed.item.getMessage()
+                    + "\n  reason " + failed.item.getReason();
+        }
         if (!isStatus(error)) {
             return "error: " + error;
         }
@@ -35,17 +40,20 @@ final class Errors {
                             .append(info.getMetadataMap());
                 } else if (detail.is(RetryInfo.class)) {
                     long delay = Durations.toMillis(detail.unpack(RetryInfo.class).getRetryDelay());
-                    text.append("\n  try again after ").append(delay).append(" ms");
+                    text.append("\n  retry after ").append(delay).append(" ms");
                 }
             }
         } catch (InvalidProtocolBufferException unreadable) {
-            text.append("\n  details that can't be read");
+            text.append("\n  unreadable details");
         }
         return text.toString();
     }
 
-    /** How many milliseconds the server wants to be left alone before the next try; empty if none makes sense. */
+    /** Returns the minimum delay before a retry in milliseconds; empty if a retry can't succeed. */
     static OptionalLong retryDelay(Throwable error) {
+        if (error instanceof FailedException failed) {
+            return OptionalLong.of(failed.retryDelay);
+        }
         if (!isStatus(error)) {
             return OptionalLong.empty();
         }
@@ -58,8 +66,8 @@ final class Errors {
                 }
             }
         }
-        boolean away = Status.fromThrowable(error).getCode() == Status.Code.UNAVAILABLE;
-        return away ? OptionalLong.of(0) : OptionalLong.empty();
+        boolean unavailable = Status.fromThrowable(error).getCode() == Status.Code.UNAVAILABLE;
+        return unavailable ? OptionalLong.of(0) : OptionalLong.empty();
     }
 
     private static boolean isStatus(Throwable error) {

@@ -2,24 +2,27 @@ package example;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonParser;
+import io.spladesidecar.v1.EncodeRequest;
+import io.spladesidecar.v1.EncodedText;
+import io.spladesidecar.v1.EncoderServiceGrpc;
+import io.spladesidecar.v1.EncodingOptions;
+import io.spladesidecar.v1.Hit;
+import io.spladesidecar.v1.IndexServiceGrpc;
+import io.spladesidecar.v1.IngestOptions;
+import io.spladesidecar.v1.PayloadFormat;
+import io.spladesidecar.v1.Pruning;
+import io.spladesidecar.v1.Query;
+import io.spladesidecar.v1.ReturnOptions;
+import io.spladesidecar.v1.Role;
+import io.spladesidecar.v1.SearchRequest;
+import io.spladesidecar.v1.StoredDocument;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.StringJoiner;
 import java.util.concurrent.TimeUnit;
-import splade.v1.EncoderServiceGrpc;
-import splade.v1.EncoderServiceOuterClass.EncodeOptions;
-import splade.v1.EncoderServiceOuterClass.EncodeRequest;
-import splade.v1.EncoderServiceOuterClass.EncodedText;
-import splade.v1.EncoderServiceOuterClass.Role;
-import splade.v1.IndexServiceGrpc;
-import splade.v1.IndexServiceOuterClass.Hit;
-import splade.v1.IndexServiceOuterClass.IngestOptions;
-import splade.v1.IndexServiceOuterClass.SearchRequest;
-import splade.v1.Types.PayloadFormat;
-import splade.v1.Types.Pruning;
 
-/** A client of splade-sidecar. What to copy from it is in Connection, Ingester and Errors. */
+/** An example client of splade-sidecar. The parts to copy are Connection, Ingester and Errors. */
 public final class Main {
     private static final String USAGE = """
             usage: java -cp 'target/splade-client.jar:target/lib/*' example.Main [flags] COMMAND
@@ -28,9 +31,9 @@ public final class Main {
               encode TEXT...             show the heaviest terms of each text
             flags:
               --server ADDRESS           HOST:PORT (127.0.0.1:50051) or unix:///PATH
-              --ca FILE                  speak TLS, and trust this authority (PEM)
-              --timeout SECONDS          the deadline of a search or encode (30)
-            The token, where the server wants one, is SPLADE_TOKEN.""";
+              --ca FILE                  PEM file of the certificate authority to trust; enables TLS
+              --timeout SECONDS          deadline of a search or encode (30)
+            The environment variable SPLADE_TOKEN holds the bearer token.""";
 
     private Main() {}
 
@@ -87,31 +90,32 @@ public final class Main {
         var index = IndexServiceGrpc.newBlockingV2Stub(connection.channel).withDeadlineAfter(timeout, TimeUnit.MILLISECONDS);
         var request = SearchRequest.newBuilder()
                 .setCollection(collection)
-                .setText(query)
+                .setQuery(Query.newBuilder().setText(query))
                 .setLimit(5)
-                // With PAYLOAD_FORMAT_STRUCT, integers beyond 2^53 would be rounded.
-                .setPayloadFormat(PayloadFormat.PAYLOAD_FORMAT_JSON)
+                // PAYLOAD_FORMAT_STRUCT would round integers beyond 2^53.
+                .setReturnOptions(ReturnOptions.newBuilder().setPayloadFormat(PayloadFormat.PAYLOAD_FORMAT_JSON))
                 .build();
         for (Hit hit : index.search(request).getHitsList()) {
-            System.out.printf("%.3f\t%s\t%s%n", hit.getScore(), Source.formatId(hit.getId()), textOf(hit));
+            StoredDocument document = hit.getDocument();
+            System.out.printf("%.3f\t%s\t%s%n", hit.getScore(), Source.formatId(document.getId()), textOf(document));
         }
     }
 
-    /** Returns the text of a hit; empty if it was not kept. */
-    private static String textOf(Hit hit) {
-        JsonElement payload = JsonParser.parseString(hit.getPayloadJson());
-        JsonElement text = payload.isJsonObject() ? payload.getAsJsonObject().get("text") : null;
+    /** Returns the text of a document; empty if the text was not stored. */
+    private static String textOf(StoredDocument document) {
+        JsonElement payload = JsonParser.parseString(document.getPayloadJson());
+        JsonElement text = payload.isJsonObject() ? payload.getAsJsonObject().get(document.getTextField()) : null;
         return text != null && text.isJsonPrimitive() ? text.getAsString() : "";
     }
 
     private static void encode(Connection connection, long timeout, List<String> texts) throws Exception {
         var encoder = EncoderServiceGrpc.newBlockingV2Stub(connection.channel).withDeadlineAfter(timeout, TimeUnit.MILLISECONDS);
-        EncodeOptions options = EncodeOptions.newBuilder()
+        var request = EncodeRequest.newBuilder()
+                .addAllTexts(texts)
                 .setRole(Role.ROLE_DOCUMENT)
                 .setWithTokens(true)
-                .setPruning(Pruning.newBuilder().setMaxTerms(8))
+                .setEncoding(EncodingOptions.newBuilder().setPruning(Pruning.newBuilder().setMaxTerms(8)))
                 .build();
-        var request = EncodeRequest.newBuilder().setOptions(options).addAllTexts(texts).build();
         for (EncodedText result : encoder.encode(request).getResultsList()) {
             StringJoiner terms = new StringJoiner(", ");
             for (int i = 0; i < result.getTokensCount(); i++) {

@@ -5,6 +5,8 @@ import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
 import com.google.gson.stream.MalformedJsonException;
+import io.spladesidecar.v1.Document;
+import io.spladesidecar.v1.DocumentId;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -20,25 +22,27 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.regex.Pattern;
-import splade.v1.Types.Document;
-import splade.v1.Types.DocumentId;
 
 /** Documents from a JSONL file: `id`, `text`, and all other fields as payload. */
 final class Source implements AutoCloseable {
-    /** Maximum size of a document and of its line. With the rest of a request it fits --max-message-bytes (32 MiB). */
+    /** Maximum size of a document and of its line: a request with it stays below --max-message-bytes (32 MiB). */
     private static final int MAX_DOCUMENT_BYTES = 30 << 20;
 
     private static final Pattern BLANK = Pattern.compile("[ \t\r]*");
     private static final Pattern UUID = Pattern.compile("(?i)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}");
     private static final Pattern DIGITS = Pattern.compile("[0-9]{1,20}");
 
-    /** A line's number, and its document or why it is not one, in the form of the server's own rejections. */
+    /** The number of a line, and its document or its error, formatted like a rejection by the server. */
     record Line(long number, Document document, String bad) {}
 
     private static final class BadLine extends Exception {
         BadLine(String field, String reason) {
-            super(field.isEmpty() ? "MALFORMED_DOCUMENT: " + reason : "MALFORMED_DOCUMENT " + field + ": " + reason);
+            super(formatRejection("MALFORMED_DOCUMENT", field, reason));
         }
+    }
+
+    static String formatRejection(String reason, String field, String message) {
+        return field.isEmpty() ? reason + ": " + message : reason + " " + field + ": " + message;
     }
 
     private final InputStream file;
@@ -67,7 +71,7 @@ final class Source implements AutoCloseable {
         return null;
     }
 
-    /** Reads a line; null after the last one. Of one that is too long it keeps only the beginning. */
+    /** Reads a line; null after the last one. It keeps only the beginning of a line that is too long. */
     private byte[] readLine() throws IOException {
         ByteArrayOutputStream line = new ByteArrayOutputStream();
         int next = file.read();
@@ -82,7 +86,7 @@ final class Source implements AutoCloseable {
         return line.toByteArray();
     }
 
-    /** Unlike `new String`, it replaces nothing with U+FFFD. */
+    /** Unlike `new String`, it fails on invalid UTF-8 instead of replacing it with U+FFFD. */
     private static String decode(byte[] line) throws BadLine {
         if (line.length > MAX_DOCUMENT_BYTES) {
             throw new BadLine("", "the line has more than " + MAX_DOCUMENT_BYTES + " bytes");
@@ -118,7 +122,7 @@ final class Source implements AutoCloseable {
         while (in.hasNext()) {
             String key = in.nextName();
             if (!keys.add(key)) {
-                throw new BadLine(wellFormed(key), "the object has this key twice; remove one");
+                throw new BadLine(wellFormed(key), "duplicate key; remove one");
             }
             if (key.equals("id")) {
                 parseId(in, document);
@@ -127,20 +131,20 @@ final class Source implements AutoCloseable {
             } else if (in.peek() == JsonToken.STRING) {
                 document.setText(wellFormed(in.nextString()));
             } else {
-                throw new BadLine("text", "it must be a string");
+                throw new BadLine("text", "must be a string");
             }
         }
         in.endObject();
         payload.endObject();
         if (in.peek() != JsonToken.END_DOCUMENT) {
-            throw new MalformedJsonException("there is more after it");
+            throw new MalformedJsonException("text after the object");
         }
         if (!keys.contains("text")) {
-            throw new BadLine("text", "it is required");
+            throw new BadLine("text", "required");
         }
     }
 
-    /** Copies a value, its numbers as they are written: as doubles, integers beyond 2^53 would be rounded. */
+    /** Copies a value with its numbers as they are written: a double would round integers beyond 2^53. */
     private static void copy(JsonReader in, JsonWriter out) throws IOException {
         int depth = 0;
         do {
@@ -173,7 +177,7 @@ final class Source implements AutoCloseable {
                     in.nextNull();
                     out.nullValue();
                 }
-                case END_DOCUMENT -> throw new MalformedJsonException("it has no end");
+                case END_DOCUMENT -> throw new MalformedJsonException("unexpected end");
             }
         } while (depth > 0);
     }
@@ -181,17 +185,17 @@ final class Source implements AutoCloseable {
     /** Protobuf would replace a lone half of a surrogate pair with a question mark. */
     private static String wellFormed(String text) throws BadLine {
         if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
-            throw new BadLine("", "a string has a lone surrogate (\\ud800 to \\udfff), which no text can hold");
+            throw new BadLine("", "a string has a lone surrogate (\\ud800 to \\udfff); remove it or write the whole pair");
         }
         return text;
     }
 
     private static BadLine badId() {
-        return new BadLine("id", "an id is a whole number from 0 to 2^64-1, a string, or one of "
+        return new BadLine("id", "must be an integer from 0 to 2^64-1, a string, or one of "
                 + "{\"num\": ...}, {\"uuid\": ...}, {\"key\": ...}");
     }
 
-    /** Sets the id of a document, unless it is null: then the server makes one. */
+    /** Sets the id of a document unless it is null, in which case the server makes one. */
     private static void parseId(JsonReader in, Document.Builder document) throws IOException, BadLine {
         switch (in.peek()) {
             case NULL -> in.nextNull();
@@ -206,7 +210,7 @@ final class Source implements AutoCloseable {
         }
     }
 
-    /** Takes an id in the form of a DocumentId: {"key": "7"} keeps a name a name. */
+    /** Parses an id in the form of a DocumentId, such as {"key": "7"}. */
     private static void parseExplicitId(JsonReader in, DocumentId.Builder id) throws IOException, BadLine {
         in.beginObject();
         String kind = in.hasNext() ? in.nextName() : "";
@@ -230,12 +234,12 @@ final class Source implements AutoCloseable {
         in.endObject();
     }
 
-    /** Reads a whole number as it is written, since a double would round one beyond 2^53. 7.0 and 1e3 are whole too. */
+    /** Parses an integer from its digits, since a double would round it beyond 2^53. 7.0 and 1e3 are integers too. */
     private static long parseNum(String text) throws BadLine {
         if (DIGITS.matcher(text).matches()) {
             BigInteger num = new BigInteger(text);
             if (num.bitLength() <= Long.SIZE) {
-                return num.longValue(); // protobuf's uint64 is an unsigned long
+                return num.longValue(); // protobuf's uint64 is an unsigned long in Java
             }
         }
         double num = Double.parseDouble(text);
