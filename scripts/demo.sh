@@ -107,7 +107,7 @@ ingest() {
 
 # The id of the best hit for a query, in the form that `explain` takes: without the text, it ends the line.
 best_hit() {
-  "$sidecar" search "$1" --limit 1 --text-key '' | sed -nE '1s/^ +1 +[^ ]+  (.*[^ ]) *$/\1/p'
+  "$sidecar" search "$1" --limit 1 --text-field '' | sed -nE '1s/^ +1 +[^ ]+  (.*[^ ]) *$/\1/p'
 }
 
 explain_best_hit() {

@@ -36,9 +36,8 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "python"))
 from stubs import generate_stubs
 
 STUBS = generate_stubs()
-from splade.v1 import encoder_service_pb2, index_service_pb2  # noqa: E402
-
 from sidecar import Sidecar, clean_environment  # noqa: E402
+from splade_sidecar.v1 import encoder_service_pb2, encoding_pb2, index_service_pb2  # noqa: E402
 
 # How long the encoder is to be busy: for a comparison, and while queries are measured.
 TURN_S, LOAD_S = 10, 120
@@ -199,10 +198,9 @@ class Bench:
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environment())
 
     def call(self, server: Sidecar, queries: list[str]) -> list[float]:
-        options = encoder_service_pb2.EncodeOptions(role=encoder_service_pb2.ROLE_QUERY)
         times = []
         for query in itertools.islice(itertools.cycle(queries), QUERIES):
-            request = encoder_service_pb2.EncodeRequest(options=options, texts=[query])
+            request = encoder_service_pb2.EncodeRequest(role=encoding_pb2.ROLE_QUERY, texts=[query])
             start = time.perf_counter()
             server.encoder.Encode(request)
             times.append(1000 * (time.perf_counter() - start))
@@ -211,7 +209,7 @@ class Bench:
     def indexed(self, server: Sidecar) -> int:
         request = index_service_pb2.GetCollectionRequest(collection=COLLECTION)
         try:
-            return server.index.GetCollection(request).point_count
+            return server.index.GetCollection(request).collection.point_count
         except grpc.RpcError:
             return 0
 

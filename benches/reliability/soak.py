@@ -37,10 +37,9 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "python"))
 from stubs import generate_stubs
 
 STUBS = generate_stubs()
-from splade.v1 import encoder_service_pb2, index_service_pb2, types_pb2  # noqa: E402
-
 import documents  # noqa: E402
 from sidecar import Sidecar  # noqa: E402
+from splade_sidecar.v1 import document_pb2, encoder_service_pb2, encoding_pb2, index_service_pb2, query_pb2  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "soak"
@@ -145,10 +144,10 @@ class Soak:
             sent = self.some(STREAM_DOCUMENTS, dice)
             results = documents.ingest(self.server, self.settings, sent)
             for bad, result in zip(map(reason, sent), results):
-                got = result.rejection.reason if result.HasField("rejection") else "INDEXED"
+                got = result.error.reason if result.HasField("error") else "INDEXED"
                 if got != bad:
                     self.wrong.append(f"a document was to be {bad} and is {got}: {result}")
-            counted = Counter(result.rejection.reason or "INDEXED" for result in results)
+            counted = Counter(result.error.reason or "INDEXED" for result in results)
             with LOCK:
                 self.documents.update(counted)
 
@@ -165,10 +164,10 @@ class Soak:
     def cancel(self, dice: random.Random) -> None:
         while not self.over.wait(0.5):
             sent = documents.requests(self.settings, self.some(200, dice), 20)
-            call = self.server.channel.stream_stream(
-                "/splade.v1.IndexService/Ingest", response_deserializer=index_service_pb2.IngestResponse.FromString
-            )(sent)
-            self.counted("cancelled ingest", lambda call=call: next(call))
+            parse = index_service_pb2.IngestResponse.FromString
+            call = self.server.channel.stream_stream(documents.INGEST, response_deserializer=parse)(sent)
+            # `opened`, then the first results.
+            self.counted("cancelled ingest", lambda call=call: (next(call), next(call)))
             call.cancel()
 
     def hurry(self, dice: random.Random) -> None:
@@ -182,11 +181,10 @@ class Soak:
     def ask(self, number: int, text: str, timeout: float = 60) -> None:
         """`Encode` and `Search` in turn."""
         if number % 2:
-            request = index_service_pb2.SearchRequest(collection=COLLECTION, text=text)
+            request = index_service_pb2.SearchRequest(collection=COLLECTION, query=query_pb2.Query(text=text))
             self.server.index.Search(request, timeout=timeout)
         else:
-            options = encoder_service_pb2.EncodeOptions(role=encoder_service_pb2.ROLE_QUERY)
-            request = encoder_service_pb2.EncodeRequest(options=options, texts=[text])
+            request = encoder_service_pb2.EncodeRequest(role=encoding_pb2.ROLE_QUERY, texts=[text])
             self.server.encoder.Encode(request, timeout=timeout)
 
     def counted(self, kind: str, call) -> bool:
@@ -219,11 +217,11 @@ LOCK = threading.Lock()
 SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "most": 1.0}
 
 
-def good(texts: list[str], dice: random.Random) -> types_pb2.Document:
+def good(texts: list[str], dice: random.Random) -> document_pb2.Document:
     return documents.document(f"{dice.choice(texts)} {dice.choice(texts)}", dice.randrange(IDS), year=2000)
 
 
-def blank(_: random.Random) -> types_pb2.Document:
+def blank(_: random.Random) -> document_pb2.Document:
     return documents.document(" \n")
 
 
@@ -231,13 +229,13 @@ def invalid_utf8(_: random.Random) -> bytes:
     return documents.invalid_utf8()
 
 
-def long_id(_: random.Random) -> types_pb2.Document:
+def long_id(_: random.Random) -> document_pb2.Document:
     made = documents.document("some text")
     made.id.key = "x" * 600
     return made
 
 
-def unknown_vector(_: random.Random) -> types_pb2.Document:
+def unknown_vector(_: random.Random) -> document_pb2.Document:
     made = documents.document("some text")
     made.dense_vectors["sound"].values[:] = [1.0, 2.0]
     return made

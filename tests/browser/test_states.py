@@ -93,7 +93,7 @@ def test_rates_and_percentiles_are_right(browser, stand_in):
 
 def test_large_figures_fit_a_phone(browser, stand_in):
     lines = ['splade_documents_received_total{call="ingest"} 987654321012']
-    for call in ("splade.v1.EncoderService/EncodeStream", "splade.v1.IndexService/GetCollection"):
+    for call in ("splade_sidecar.v1.EncoderService/EncodeStream", "splade_sidecar.v1.IndexService/GetCollection"):
         where = f'method="{call}"'
         lines += [f'splade_call_seconds_bucket{{{where},le="{le}"}} TURN' for le in ("0.2345", "+Inf")]
         lines += [f"splade_call_seconds_sum{{{where}}} TURN", f"splade_call_seconds_count{{{where}}} TURN"]

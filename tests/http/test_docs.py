@@ -1,12 +1,15 @@
 """Every curl line of docs/http.md, run as it stands against a running server."""
 
 import json
+import re
 import shutil
 import subprocess
 
 import pytest
+from google.protobuf import descriptor_pool
 
 from conftest import ROOT
+from splade_sidecar.v1 import encoder_service_pb2, index_service_pb2  # noqa: F401
 
 ADDRESS = "http://localhost:8080"
 
@@ -27,6 +30,18 @@ def commands(markdown: str) -> list[str]:
 
 def test_blocks_are_found():
     assert commands("```sh\nls\n```\n```sh\ncurl a \\\n  b\n```\n```json\ncurl\n```\n") == ["curl a \\\n  b"]
+
+
+def test_every_call_of_the_contract_is_there():
+    pool = descriptor_pool.Default()
+    names = [
+        method.name
+        for service in ("EncoderService", "IndexService")
+        for method in pool.FindServiceByName(f"splade_sidecar.v1.{service}").methods
+    ]
+    page = "\n".join(commands((ROOT / "docs" / "http.md").read_text(encoding="utf-8")))
+    paths = ["/v1/" + re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in names]
+    assert [path for path in paths if not re.search(rf"{path}\b", page)] == []
 
 
 def test_the_lines_of_the_page(open_door, tmp_path):

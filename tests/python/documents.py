@@ -1,4 +1,4 @@
-"""Documents to send, good and bad, and a way to send them."""
+"""Documents to send, valid and invalid, and a way to send them."""
 
 import itertools
 import json
@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.struct_pb2 import Struct
-from splade.v1 import index_service_pb2 as index
-from splade.v1 import types_pb2 as types
+
+from splade_sidecar.v1 import document_pb2 as docs
+from splade_sidecar.v1 import index_service_pb2 as index
 
 CORPUS = Path(__file__).resolve().parents[2] / "demo" / "corpus.jsonl"
 DENSE_NAME = "image"
+INGEST = "/splade_sidecar.v1.IndexService/Ingest"
 
 
-def corpus(count: int) -> list[types.Document]:
+def corpus(count: int) -> list[docs.Document]:
     """The first documents of the sample corpus, with title, topic and year as payload."""
     with open(CORPUS, encoding="utf-8") as lines:
         entries = [json.loads(line) for line, _ in zip(lines, range(count))]
@@ -23,8 +25,8 @@ def corpus(count: int) -> list[types.Document]:
     ]
 
 
-def document(text: str, num: int | None = None, **payload: object) -> types.Document:
-    made = types.Document(text=text)
+def document(text: str, num: int | None = None, **payload: object) -> docs.Document:
+    made = docs.Document(text=text)
     if num is not None:
         made.id.num = num
     if payload:
@@ -40,33 +42,52 @@ def options(collection: str, **more: object) -> index.IngestOptions:
     return made
 
 
-def ingest(sidecar, settings: index.IngestOptions, documents: Iterable, batch: int = 20) -> list[index.DocumentResult]:
-    """Streams documents (messages, or bytes of the wire) and gives their results by sequence.
+def ingest(sidecar, settings: index.IngestOptions, items: Iterable, batch: int = 20) -> list[index.OperationResult]:
+    """Streams documents or operations (messages, or the wire bytes of a document) and returns their results in order.
 
-    Checks what holds for every stream: one result each, and a `durable_through` that grows up to the last.
+    Checks what holds for every stream: `opened` comes first and alone, each operation has one result, and
+    `durable_through` grows up to the last.
     """
-    results, durable = {}, 0
-    # Requests go out as bytes, so that a document can be sent which no client library would write.
-    call = sidecar.channel.stream_stream(
-        "/splade.v1.IndexService/Ingest", response_deserializer=index.IngestResponse.FromString
-    )
-    for response in call(requests(settings, documents, batch), timeout=600):
+    first = settings.first_sequence or 1
+    results, durable = {}, first - 1
+    for response in responses(sidecar, settings, items, batch):
         for result in response.results:
-            assert result.sequence not in results, f"document {result.sequence} has two results"
+            assert result.sequence not in results, f"operation {result.sequence} has two results"
             results[result.sequence] = result
         assert response.durable_through >= durable, "durable_through went back"
         durable = response.durable_through
-        assert all(sequence in results for sequence in range(1, durable + 1))
-    assert sorted(results) == list(range(1, len(results) + 1))
-    assert durable == len(results)
+        assert all(sequence in results for sequence in range(first, durable + 1))
+    assert sorted(results) == list(range(first, first + len(results)))
+    assert durable == first - 1 + len(results)
     return [results[sequence] for sequence in sorted(results)]
 
 
-def requests(settings: index.IngestOptions, documents: Iterable, batch: int) -> Iterator[bytes]:
+def responses(sidecar, settings: index.IngestOptions, items: Iterable, batch: int = 20) -> Iterator:
+    """Yields the responses of a stream after the first one, which must be `opened` alone."""
+    # Requests go out as bytes, so that a document can be sent which no client library would write.
+    method = sidecar.channel.stream_stream(INGEST, response_deserializer=index.IngestResponse.FromString)
+    call = method(requests(settings, items, batch), timeout=600)
+    opened = next(call)
+    assert opened.HasField("opened") and not opened.results, opened
+    assert opened.durable_through == (settings.first_sequence or 1) - 1
+    for response in call:
+        assert not response.HasField("opened"), "opened came twice"
+        yield response
+
+
+def requests(settings: index.IngestOptions, items: Iterable, batch: int) -> Iterator[bytes]:
     yield index.IngestRequest(options=settings).SerializeToString()
-    fields = (field(2, item if isinstance(item, bytes) else item.SerializeToString()) for item in documents)
+    fields = (field(2, operation(item)) for item in items)
     while message := b"".join(itertools.islice(fields, batch)):
         yield message
+
+
+def operation(item: object) -> bytes:
+    """The wire bytes of an Operation: that of a document is its upsert, that of a DeleteDocument its deletion."""
+    if isinstance(item, index.Operation):
+        return item.SerializeToString()
+    number = 2 if isinstance(item, docs.DeleteDocument) else 1
+    return field(number, item if isinstance(item, bytes) else item.SerializeToString())
 
 
 def nested_payload(text: str, depth: int) -> bytes:

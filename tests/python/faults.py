@@ -14,6 +14,7 @@ class Failure:
     reason: str
     fields: list[str]
     message: str
+    metadata: dict[str, str]
 
 
 @contextmanager
@@ -28,7 +29,9 @@ def fails(code: grpc.StatusCode):
     status = rpc_status.from_call(error)
     assert status is not None, "the error carries no google.rpc.Status"
     failure.message = error.details()
-    failure.reason = "".join(info.reason for info in unpack(status, error_details_pb2.ErrorInfo))
+    infos = list(unpack(status, error_details_pb2.ErrorInfo))
+    failure.reason = "".join(info.reason for info in infos)
+    failure.metadata = {key: value for info in infos for key, value in info.metadata.items()}
     requests = unpack(status, error_details_pb2.BadRequest)
     failure.fields = [violation.field for request in requests for violation in request.field_violations]
 

@@ -5,10 +5,10 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 
-from splade.v1 import encoder_service_pb2 as encoder
-from splade.v1 import index_service_pb2 as index
-
 from documents import corpus, document, ingest, options
+from splade_sidecar.v1 import encoder_service_pb2 as encoder
+from splade_sidecar.v1 import index_service_pb2 as index
+from splade_sidecar.v1 import query_pb2 as queries
 
 COLLECTION = "load"
 
@@ -67,7 +67,8 @@ class Load:
             yield document("")
 
     def _calls(self, turn: int) -> None:
-        self.sidecar.index.Search(index.SearchRequest(collection=COLLECTION, text="ancient city buried by a volcano"))
+        query = queries.Query(text="ancient city buried by a volcano")
+        self.sidecar.index.Search(index.SearchRequest(collection=COLLECTION, query=query))
         self.sidecar.encoder.Encode(encoder.EncodeRequest(texts=[f"text number {turn}"]))
         documents = [document(f"upserted {turn}", 2_000_000 + turn)]
         self.sidecar.index.Upsert(index.UpsertRequest(options=options(COLLECTION), documents=documents))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from splade.v1 import encoder_service_pb2_grpc, index_service_pb2_grpc
+
+from splade_sidecar.v1 import encoder_service_pb2_grpc, index_service_pb2_grpc
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 40

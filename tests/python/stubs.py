@@ -11,7 +11,10 @@ PROTO = Path(__file__).resolve().parents[2] / "proto"
 
 
 def generate_stubs() -> tempfile.TemporaryDirectory:
-    """Compiles the contract as a client would, to modules `splade.v1.…` that can be imported while the folder lasts."""
+    """Compiles the contract as a client would, into modules such as `splade_sidecar.v1.document_pb2`.
+
+    They can be imported as long as the folder exists.
+    """
     folder = tempfile.TemporaryDirectory(prefix="splade-stubs-")
     well_known = Path(grpc_tools.__file__).parent / "_proto"
     protos = [str(path) for path in sorted(PROTO.rglob("*.proto"))]

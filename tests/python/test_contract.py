@@ -1,16 +1,21 @@
-"""The contract against that of the last release: what would break its clients is found, by buf, with our settings."""
+"""The contract: buf finds changes that would break clients of the last release, and generated code is usable."""
 
+import importlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, STUBS
 
 PROTO = ROOT / "proto"
-INDEX, TYPES, TEI = "splade/v1/index_service.proto", "splade/v1/types.proto", "tei/v1/tei.proto"
+FOLDER = "splade_sidecar/v1"
+FILES = sorted(path.stem for path in (PROTO / FOLDER).glob("*.proto"))
+INDEX, ENCODING, ERRORS = (f"{FOLDER}/{name}.proto" for name in ("index_service", "encoding", "errors"))
+DOCUMENT, FILTER, TEI = f"{FOLDER}/document.proto", f"{FOLDER}/filter.proto", "tei/v1/tei.proto"
 
 
 def breaking(proto: Path) -> subprocess.CompletedProcess:
@@ -31,11 +36,19 @@ def test_the_contract_breaks_nobody():
 
 
 CHANGES = {
-    "a field's type": (INDEX, "  uint32 limit = 6;", "  uint64 limit = 6;"),
-    "a field's name": (TYPES, "  uint32 max_terms = 1;", "  uint32 most_terms = 1;"),
-    "a field's number": (TYPES, "  string message = 4;", "  string message = 5;"),
+    "a field's type": (INDEX, "  uint32 limit = 4;", "  uint64 limit = 4;"),
+    "a field's name": (ENCODING, "  optional uint32 max_terms = 1;", "  optional uint32 most_terms = 1;"),
+    "a field's number": (ERRORS, "  string message = 4;", "  string message = 6;"),
+    "a field's presence": (ENCODING, "  optional float min_weight = 2;", "  float min_weight = 2;"),
+    "a field's oneof": (FILTER, "    bool is_empty = 7;\n", ""),
     "a call": (INDEX, "  rpc ListAliases(ListAliasesRequest) returns (ListAliasesResponse);", ""),
-    "a value": (TYPES, "  LONG_TEXT_REJECT = 2;", ""),
+    "a call's stream": (INDEX, "returns (stream IngestResponse)", "returns (IngestResponse)"),
+    "a value": (ENCODING, "  LONG_TEXT_REJECT = 2;", ""),
+    "a reason of an error": (ERRORS, "  ERROR_REASON_STREAM_IDLE = 15;", ""),
+    "a status": (INDEX, "  OPERATION_STATUS_FAILED = 4;", ""),
+    "a field that is not implemented": (DOCUMENT, "  optional int64 version = 6;", ""),
+    "the Go package": (DOCUMENT, "option go_package = ", 'option go_package = "example.com/other"; // '),
+    "the Java package": (DOCUMENT, "option java_package = ", 'option java_package = "com.example"; // '),
     "a name of text-embeddings-inference": (TEI, "  string inputs = 1;", "  string input = 1;"),
 }
 
@@ -53,7 +66,7 @@ def test_a_change_that_breaks_clients_is_found(change, tmp_path):
 
 
 def test_what_is_added_breaks_nobody(tmp_path):
-    file = copy(tmp_path) / TYPES
+    file = copy(tmp_path) / DOCUMENT
     file.write_text(file.read_text(encoding="utf-8") + "\nmessage Another {\n  string text = 1;\n}\n", encoding="utf-8")
     done = breaking(tmp_path / "proto")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -61,3 +74,62 @@ def test_what_is_added_breaks_nobody(tmp_path):
 
 def copy(folder: Path) -> Path:
     return Path(shutil.copytree(PROTO, folder / "proto"))
+
+
+OPTIONS = {
+    "csharp_namespace": "SpladeSidecar.V1",
+    "go_package": "splade-sidecar/gen/splade_sidecar/v1;spladesidecarv1",
+    "java_multiple_files": True,
+    "java_package": "io.spladesidecar.v1",
+    "objc_class_prefix": "SSC",
+    "php_metadata_namespace": "SpladeSidecar\\V1\\GPBMetadata",
+    "php_namespace": "SpladeSidecar\\V1",
+    "ruby_package": "SpladeSidecar::V1",
+    "swift_prefix": "SpladeSidecar",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_has_the_options_of_each_language(name):
+    options = importlib.import_module(f"splade_sidecar.v1.{name}_pb2").DESCRIPTOR.GetOptions()
+    assert {option: getattr(options, option) for option in OPTIONS} == OPTIONS
+    # One class per file in Java besides those of the messages, so its name must not be that of a message.
+    assert options.java_outer_classname == "".join(word.title() for word in name.split("_")) + "Proto"
+
+
+def test_no_name_is_reserved_in_a_language():
+    from google.protobuf import descriptor_pool
+    from google.protobuf.descriptor import FieldDescriptor
+
+    reserved = {"except", "equals", "delete", "any", "from", "in", "is", "class", "default", "import", "package"}
+    pool = descriptor_pool.Default()
+    found = []
+    for name in FILES:
+        for message in pool.FindFileByName(f"{FOLDER}/{name}.proto").message_types_by_name.values():
+            fields: list[FieldDescriptor] = message.fields
+            found += [f"{message.name}.{field.name}" for field in fields if field.name in reserved]
+    assert found == []
+
+
+IMPORT = """
+import splade, splade.models, sys
+from splade_sidecar.v1 import encoder_service_pb2_grpc, index_service_pb2_grpc
+from splade_sidecar.v1 import document_pb2, index_service_pb2
+assert splade.OWNER == splade.models.OWNER == "naver"
+operation = index_service_pb2.Operation(upsert=document_pb2.Document(text="a cat"))
+request = index_service_pb2.IngestRequest(operations=[operation])
+assert index_service_pb2.IngestRequest.FromString(request.SerializeToString()) == request
+"""
+
+
+@pytest.mark.parametrize("stubs_first", [False, True])
+def test_stubs_work_beside_a_package_named_splade(tmp_path, stubs_first):
+    package = tmp_path / "splade"
+    (package / "models").mkdir(parents=True)
+    for folder in (package, package / "models"):
+        (folder / "__init__.py").write_text('OWNER = "naver"\n')
+    paths = [str(tmp_path), STUBS.name]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(reversed(paths) if stubs_first else paths)}
+    done = subprocess.run([sys.executable, "-c", IMPORT], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in Path(STUBS.name).iterdir()} == {"splade_sidecar", "tei"}

@@ -1,11 +1,16 @@
 """The cookbook, with the real tools: each line works as it stands, and prints what the cookbook shows."""
 
+import json
 import re
+import shlex
 
 import pytest
+from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf.descriptor import MethodDescriptor
+from tei.v1 import tei_pb2  # noqa: F401
 
-from conftest import ROOT
 from recipes import Recipe, check_shown, of_document, path_of, recipes, run
+from splade_sidecar.v1 import encoder_service_pb2, index_service_pb2  # noqa: F401
 
 COOKBOOK = "docs/cookbook.md"
 
@@ -56,17 +61,70 @@ def test_every_line_of_ghz(start, tmp_path):
         assert re.findall(r"\[([A-Z]\w+)\]", printed) == ["OK"], f"{recipe.command}\n{printed}"
 
 
-def test_every_call_of_the_contract_is_there():
-    from google.protobuf import descriptor_pool
-    from splade.v1 import encoder_service_pb2, index_service_pb2  # noqa: F401
-
-    cookbook = (ROOT / COOKBOOK).read_text(encoding="utf-8")
+def methods() -> "dict[str, MethodDescriptor]":
+    """The calls of the contract by name, and those of tei.v1 that are implemented."""
     pool = descriptor_pool.Default()
-    calls = [
-        f"{service}/{method}"
-        for service in ("splade.v1.EncoderService", "splade.v1.IndexService")
-        for method in pool.FindServiceByName(service).methods_by_name
-    ]
-    calls += ["tei.v1.Info/Info", "tei.v1.Embed/EmbedSparse", "tei.v1.Embed/EmbedSparseStream"]
-    lines = "\n".join(recipe.command for recipe in recipes(cookbook))
-    assert [call for call in calls if call not in lines] == []
+    found = {
+        f"{service}/{method.name}": method
+        for service in ("splade_sidecar.v1.EncoderService", "splade_sidecar.v1.IndexService")
+        for method in pool.FindServiceByName(service).methods
+    }
+    for service, method in (("Info", "Info"), ("Embed", "EmbedSparse"), ("Embed", "EmbedSparseStream")):
+        name = f"tei.v1.{service}"
+        found[f"{name}/{method}"] = pool.FindServiceByName(name).methods_by_name[method]
+    return found
+
+
+def requests_of(command: str) -> "list[str]":
+    """The messages that a line sends, as they are typed."""
+    words = shlex.split(command)
+    return objects(words[words.index("-d") + 1]) if "-d" in words else []
+
+
+def objects(text: str) -> "list[str]":
+    """The JSON values of a text, one after the other."""
+    position, found = 0, []
+    while text[position:].strip():
+        start = position + len(text[position:]) - len(text[position:].lstrip())
+        _, position = json.JSONDecoder().raw_decode(text, start)
+        found.append(text[start:position])
+    return found
+
+
+def test_every_call_of_the_contract_is_there():
+    lines = "\n".join(recipe.command for recipe in of_document(COOKBOOK, "grpcurl"))
+    assert [call for call in methods() if call not in lines] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", COOKBOOK])
+def test_what_is_typed_is_a_request_of_the_contract(document):
+    """Without a server: each field exists, and has the type that is typed."""
+    for recipe in of_document(document, "grpcurl"):
+        method = methods().get(shlex.split(recipe.command)[-1])
+        for typed in requests_of(recipe.command) if method else []:
+            json_format.Parse(typed, message_factory.GetMessageClass(method.input_type)())
+
+
+def test_what_is_shown_is_a_response_of_the_contract():
+    for recipe in of_document(COOKBOOK, "grpcurl"):
+        method = methods().get(shlex.split(recipe.command)[-1])
+        if method and recipe.shown.startswith("{"):
+            # Without the lines that stand for what is left out, and the commas before them.
+            shown = re.sub(r"^\s*…,?\n", "", recipe.shown, flags=re.MULTILINE)
+            for message in objects(re.sub(r",(\s*[}\]])", r"\1", shown)):
+                json_format.Parse(message, message_factory.GetMessageClass(method.output_type)())
+
+
+def test_every_condition_is_typed_once_and_is_flat():
+    lines = [recipe.command for recipe in of_document(COOKBOOK, "grpcurl")]
+    filters = [json.loads(typed).get("filter", {}) for line in lines for typed in requests_of(line)]
+    conditions = [condition for typed in filters for clause in typed.values() for condition in clause]
+    tests = descriptor_pool.Default().FindMessageTypeByName("splade_sidecar.v1.Condition").oneofs_by_name["test"].fields
+    typed = {name for condition in conditions for name in condition}
+    assert {field.name for field in tests} - typed == {"filter"}
+    # Inside a condition there is one level of braces: `{"path": …, "range": {…}}`.
+    for condition in conditions:
+        for value in condition.values():
+            inner = value if isinstance(value, dict) else {}
+            nested = [part for part in inner.values() if isinstance(part, dict)]
+            assert nested == [], condition

@@ -7,9 +7,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from splade.v1 import index_service_pb2 as index
 
 from documents import document, ingest
+from splade_sidecar.v1 import document_pb2 as docs
+from splade_sidecar.v1 import index_service_pb2 as index
+from splade_sidecar.v1 import query_pb2 as queries_pb2
 
 NAME = "cranfield"
 
@@ -50,20 +52,25 @@ def test_the_ranking_is_the_models_own(start, tmp_path, folder, dtype, tolerance
     entries = read_lines(folder / "docs.jsonl")
     settings = index.IngestOptions(collection=NAME, create_collection=True)
     results = ingest(sidecar, settings, [document(entry["text"], entry["id"]) for entry in entries], batch=50)
-    rejected = [result for result in results if result.status == index.DOCUMENT_STATUS_REJECTED]
+    rejected = [result for result in results if result.status == index.OPERATION_STATUS_REJECTED]
     assert (len(results), len(rejected)) == (1400, 2)
-    assert [result.rejection.reason for result in rejected] == ["EMPTY_TEXT"] * 2
+    assert [result.error.reason for result in rejected] == ["EMPTY_TEXT"] * 2
     empty = {entry["id"] for entry in entries if not entry["text"].strip()}
     assert {result.id.num for result in rejected} == empty
     described = sidecar.index.GetCollection(index.GetCollectionRequest(collection=NAME))
-    assert described.point_count == 1398
+    assert described.collection.point_count == 1398
 
     relevant = read_relevant(folder / "qrels.tsv")
     queries = read_lines(folder / "queries.jsonl")
     measures = []
     for query in queries:
-        request = index.SearchRequest(collection=NAME, text=query["text"], limit=10, without_payload=True)
-        ranking = [hit.id.num for hit in sidecar.index.Search(request).hits]
+        request = index.SearchRequest(
+            collection=NAME,
+            query=queries_pb2.Query(text=query["text"]),
+            limit=10,
+            return_options=docs.ReturnOptions(without_payload=True),
+        )
+        ranking = [hit.document.id.num for hit in sidecar.index.Search(request).hits]
         measures.append((ndcg(ranking, relevant[query["id"]]), reciprocal_rank(ranking, relevant[query["id"]])))
     mean_ndcg, mean_rank = (sum(values) / len(values) for values in zip(*measures))
     print(f"{dtype}: nDCG@10 {mean_ndcg:.4f}, MRR@10 {mean_rank:.4f} over {len(queries)} queries")

@@ -4,10 +4,11 @@ import json
 
 import grpc
 import pytest
-from splade.v1 import encoder_service_pb2 as encoder
 
 from conftest import ROOT
 from faults import fails
+from splade_sidecar.v1 import encoder_service_pb2 as encoder
+from splade_sidecar.v1 import encoding_pb2 as encoding
 
 GOLDEN = ROOT / "tests" / "data" / "golden"
 
@@ -21,7 +22,7 @@ def test_the_vectors_are_those_of_sentence_transformers(sidecar):
     response = sidecar.encoder.Encode(encoder.EncodeRequest(texts=texts))
     assert len(response.results) == len(texts)
     for text, result, expected in zip(texts, response.results, golden):
-        assert result.token_count == expected["token_count"], text
+        assert result.stats.token_count == expected["token_count"], text
         found = dict(zip(result.vector.indices, result.vector.values))
         expected = dict(zip(expected["indices"], expected["values"]))
         for term in found.keys() | expected.keys():
@@ -29,18 +30,18 @@ def test_the_vectors_are_those_of_sentence_transformers(sidecar):
 
 
 def test_tokens_come_with_the_terms(sidecar):
-    request = encoder.EncodeRequest(options=encoder.EncodeOptions(with_tokens=True), texts=["rust and iron"])
+    request = encoder.EncodeRequest(with_tokens=True, texts=["rust and iron"])
     result = sidecar.encoder.Encode(request).results[0]
     assert len(result.tokens) == len(result.vector.indices)
     assert {"rust", "iron"} <= set(result.tokens)
     assert list(result.vector.indices) == sorted(set(result.vector.indices))
-    assert not result.truncated
+    assert not result.stats.truncated
 
 
 def test_pruning_keeps_the_largest(sidecar):
     request = encoder.EncodeRequest(texts=["volcanoes on the moon of a distant planet"])
     whole = sidecar.encoder.Encode(request).results[0].vector
-    request.options.pruning.max_terms = 5
+    request.encoding.pruning.max_terms = 5
     pruned = sidecar.encoder.Encode(request).results[0].vector
     assert sorted(pruned.values) == pytest.approx(sorted(whole.values)[-5:])
 
@@ -48,13 +49,13 @@ def test_pruning_keeps_the_largest(sidecar):
 def test_pruning_to_a_share_says_what_was_cut(sidecar):
     request = encoder.EncodeRequest(texts=["volcanoes on the moon of a distant planet"])
     whole = sidecar.encoder.Encode(request).results[0].vector
-    request.options.pruning.weight_share = 0.5
+    request.encoding.pruning.weight_share = 0.5
     pruned = sidecar.encoder.Encode(request).results[0]
     kept = sorted(pruned.vector.values, reverse=True)
     assert kept == sorted(whole.values, reverse=True)[: len(kept)]
     assert sum(kept) >= 0.5 * sum(whole.values) > sum(kept[:-1])
-    assert pruned.pruned_term_count == len(whole.indices) - len(kept)
-    assert pruned.pruned_weight == pytest.approx(sum(whole.values) - sum(kept), rel=1e-4)
+    assert pruned.stats.pruned_term_count == len(whole.indices) - len(kept)
+    assert pruned.stats.pruned_weight == pytest.approx(sum(whole.values) - sum(kept), rel=1e-4)
 
 
 def test_a_refused_text_is_named(sidecar):
@@ -64,16 +65,47 @@ def test_a_refused_text_is_named(sidecar):
     assert failure.fields == ["texts[1]"]
 
 
+def test_rules_of_pruning_are_merged_with_the_servers(start, tmp_path):
+    sidecar = start(tmp_path / "store", "--document-max-terms", "4")
+    request = encoder.EncodeRequest(texts=["volcanoes on the moon of a distant planet"])
+    request.encoding.pruning.min_weight = 0.001
+    assert len(sidecar.encoder.Encode(request).results[0].vector.indices) == 4
+    request.encoding.pruning.max_terms = 0
+    assert len(sidecar.encoder.Encode(request).results[0].vector.indices) > 4
+
+
+def test_an_empty_message_of_a_stream_is_a_heartbeat(sidecar):
+    heartbeat, text = encoder.EncodeStreamRequest(), encoder.EncodeStreamRequest(texts=["one"])
+    messages = [heartbeat, text, heartbeat]
+    responses = list(sidecar.encoder.EncodeStream(iter(messages), timeout=60))
+    assert [result.sequence for response in responses for result in response.results] == [1]
+
+
+def test_a_feature_that_is_unknown_is_refused(sidecar):
+    with fails(grpc.StatusCode.UNIMPLEMENTED) as failure:
+        sidecar.encoder.Encode(encoder.EncodeRequest(texts=["one"], required_features=["telepathy"]))
+    assert failure.reason == "UNIMPLEMENTED"
+    assert "telepathy" in failure.message
+
+
+def test_every_feature_of_the_server_can_be_required(sidecar):
+    features = sidecar.encoder.GetModel(encoder.GetModelRequest()).server.features
+    assert features and list(features) == sorted(features)
+    reference = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert [feature for feature in features if f"| `{feature}` |" not in reference] == []
+    sidecar.encoder.Encode(encoder.EncodeRequest(texts=["one"], required_features=features))
+
+
 def test_an_unknown_model_is_named(sidecar):
     with fails(grpc.StatusCode.NOT_FOUND) as failure:
-        sidecar.encoder.Encode(encoder.EncodeRequest(options=encoder.EncodeOptions(model="nonesuch"), texts=["one"]))
+        sidecar.encoder.Encode(encoder.EncodeRequest(model="nonesuch", texts=["one"]))
     assert failure.reason == "UNKNOWN_MODEL"
     assert "nonesuch" in failure.message
 
 
 def test_a_stream_gives_each_text_its_own_result(sidecar):
     long = "word " * 2000
-    reject = encoder.EncodeOptions(long_text="LONG_TEXT_REJECT")
+    reject = encoder.EncodeStreamOptions(encoding=encoding.EncodingOptions(long_text="LONG_TEXT_REJECT"))
     messages = [
         encoder.EncodeStreamRequest(options=reject, texts=["one", ""]),
         encoder.EncodeStreamRequest(texts=[long, "four"]),
@@ -82,23 +114,23 @@ def test_a_stream_gives_each_text_its_own_result(sidecar):
     results = {result.sequence: result for response in responses for result in response.results}
     assert sorted(results) == [1, 2, 3, 4]
     assert results[1].encoded.vector.indices and results[4].encoded.vector.indices
-    assert results[2].rejection.reason == "EMPTY_TEXT"
-    assert results[3].rejection.reason == "TEXT_TOO_LONG"
+    assert results[2].error.reason == "EMPTY_TEXT"
+    assert results[3].error.reason == "TEXT_TOO_LONG"
 
 
 def test_over_long_text_is_cut_and_says_so(sidecar):
     result = sidecar.encoder.Encode(encoder.EncodeRequest(texts=["word " * 2000])).results[0]
     model = sidecar.encoder.GetModel(encoder.GetModelRequest()).model
-    assert result.truncated
-    assert result.token_count == model.max_length == 512
+    assert result.stats.truncated
+    assert result.stats.token_count == model.max_length == 512
 
 
 def test_a_long_text_is_encoded_as_windows(sidecar):
     # A word is a token here, and a window has 510 beside the special ones.
     halves = ["moon " * 510, "rust " * 510]
-    whole = encoder.EncodeOptions(long_text="LONG_TEXT_WINDOW", window_overlap=0)
-    windows = sidecar.encoder.Encode(encoder.EncodeRequest(options=whole, texts=["".join(halves)])).results[0]
-    assert (windows.window_count, windows.token_count, windows.truncated) == (2, 1024, False)
+    whole = encoding.EncodingOptions(long_text="LONG_TEXT_WINDOW", window_overlap=0)
+    windows = sidecar.encoder.Encode(encoder.EncodeRequest(encoding=whole, texts=["".join(halves)])).results[0]
+    assert (windows.stats.window_count, windows.stats.token_count, windows.stats.truncated) == (2, 1024, False)
     expected = {}
     for half in sidecar.encoder.Encode(encoder.EncodeRequest(texts=halves)).results:
         for term, weight in zip(half.vector.indices, half.vector.values):
@@ -113,3 +145,18 @@ def test_models_are_described(sidecar):
     assert model.architecture == "BertForMaskedLM"
     assert (model.vocabulary_size, model.pooling, model.activation) == (30522, "max", "relu")
     assert len(model.fingerprint) == 64
+    limits = listed.server.limits
+    assert (limits.max_message_bytes, limits.max_text_bytes, limits.max_unary_documents) == (32 << 20, 1 << 20, 256)
+    assert limits.stream_idle_timeout.ToSeconds() == 600
+
+
+def test_models_are_listed_in_pages(start, tmp_path, model_folder):
+    sidecar = start(tmp_path / "store", "--model", f"another={model_folder}")
+    pages, token = [], ""
+    while not pages or token:
+        pages.append(sidecar.encoder.ListModels(encoder.ListModelsRequest(page_size=1, page_token=token)))
+        token = pages[-1].next_page_token
+    assert [[model.name for model in page.models] for page in pages] == [["another"], ["splade-tiny"]]
+    with fails(grpc.StatusCode.INVALID_ARGUMENT) as failure:
+        sidecar.encoder.ListModels(encoder.ListModelsRequest(page_token="nonsense"))
+    assert failure.fields == ["page_token"]

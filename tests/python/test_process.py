@@ -1,16 +1,19 @@
 """What a platform engineer relies on: health, reflection, metrics, a clean end, and data that is still there."""
 
+import signal
+import threading
 import urllib.request
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from splade.v1 import index_service_pb2 as index
 
 from documents import document, ingest, options
+from splade_sidecar.v1 import index_service_pb2 as index
+from splade_sidecar.v1 import query_pb2 as queries
 
-SERVICES = ["splade.v1.EncoderService", "splade.v1.IndexService"]
+SERVICES = ["splade_sidecar.v1.EncoderService", "splade_sidecar.v1.IndexService"]
 
 
 @pytest.mark.parametrize("service", ["", *SERVICES])
@@ -28,10 +31,10 @@ def test_health_knows_no_other_service(sidecar):
 def test_reflection_v1alpha_shows_the_contract(sidecar):
     database = ProtoReflectionDescriptorDatabase(sidecar.channel)
     assert set(SERVICES) <= set(database.get_services())
-    file = database.FindFileContainingSymbol("splade.v1.IndexService")
+    file = database.FindFileContainingSymbol("splade_sidecar.v1.IndexService")
     request = next(message for message in file.message_type if message.name == "IngestRequest")
-    documents = next(field for field in request.field if field.name == "documents")
-    assert documents.type_name == ".splade.v1.Document", "reflection shows the contract as it is written"
+    operations = next(field for field in request.field if field.name == "operations")
+    assert operations.type_name == ".splade_sidecar.v1.Operation", "reflection shows the contract as it is written"
 
 
 def test_metrics_count_documents(sidecar):
@@ -46,12 +49,39 @@ def test_metrics_count_documents(sidecar):
     assert any(float(sample.rsplit(" ", 1)[1]) > 0 for sample in samples if "EMPTY_TEXT" in sample)
 
 
+def test_a_stream_is_told_to_go_elsewhere_before_the_server_stops(start, tmp_path):
+    sidecar = start(tmp_path / "store")
+    sent = threading.Event()
+
+    def requests():
+        upsert = index.Operation(upsert=document("one", 1))
+        yield index.IngestRequest(options=options("drained"), operations=[upsert])
+        # The client half-closes when it is told that the server is about to stop.
+        assert sent.wait(30)
+
+    call = sidecar.index.Ingest(requests(), timeout=60)
+    received = [next(call)]
+    while received[-1].durable_through < 1:
+        received.append(next(call))
+    sidecar.process.send_signal(signal.SIGTERM)
+    for response in call:
+        received.append(response)
+        if response.HasField("draining"):
+            assert response.draining.read_through == 1
+            assert response.draining.grace_period.ToSeconds() > 0
+            sent.set()
+    assert sum(response.HasField("draining") for response in received) == 1
+    assert call.code() == grpc.StatusCode.OK
+    assert sidecar.stop() == 0, sidecar.read_log()
+
+
 def test_sigterm_ends_cleanly_and_loses_nothing(start, tmp_path):
     first = start(tmp_path / "store")
     ingest(first, options("kept"), [document(f"text number {n}", n) for n in range(50)])
     assert first.stop() == 0, first.read_log()
     second = start(tmp_path / "store")
     described = second.index.GetCollection(index.GetCollectionRequest(collection="kept"))
-    assert described.point_count == 50
-    assert len(second.index.Search(index.SearchRequest(collection="kept", text="text number", limit=50)).hits) == 50
+    assert described.collection.point_count == 50
+    request = index.SearchRequest(collection="kept", query=queries.Query(text="text number"), limit=50)
+    assert len(second.index.Search(request).hits) == 50
     assert second.stop() == 0, second.read_log()

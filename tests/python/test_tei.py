@@ -2,7 +2,6 @@
 
 import grpc
 import pytest
-from splade.v1 import encoder_service_pb2 as encoder
 from tei.v1 import tei_pb2 as tei
 from tei.v1 import tei_pb2_grpc as tei_grpc
 
@@ -10,6 +9,7 @@ from documents import corpus
 from faults import fails
 from fixtures import ROOT
 from recipes import ADDRESS
+from splade_sidecar.v1 import encoder_service_pb2 as encoder
 
 LONG = "word " * 2000
 

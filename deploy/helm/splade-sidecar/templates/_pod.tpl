@@ -49,7 +49,7 @@ ports:
   - name: metrics
     containerPort: 9464
 startupProbe:
-  {{- include "splade-sidecar.probe" (dict "tls" $tls "service" "splade.v1.EncoderService") | nindent 2 }}
+  {{- include "splade-sidecar.probe" (dict "tls" $tls "service" "splade_sidecar.v1.EncoderService") | nindent 2 }}
   periodSeconds: 2
   timeoutSeconds: 2
   failureThreshold: 300
@@ -58,7 +58,7 @@ readinessProbe:
   periodSeconds: 5
   timeoutSeconds: 2
 livenessProbe:
-  {{- include "splade-sidecar.probe" (dict "tls" $tls "service" "splade.v1.EncoderService") | nindent 2 }}
+  {{- include "splade-sidecar.probe" (dict "tls" $tls "service" "splade_sidecar.v1.EncoderService") | nindent 2 }}
   periodSeconds: 20
   timeoutSeconds: 5
   failureThreshold: 3
