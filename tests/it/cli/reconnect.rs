@@ -329,7 +329,7 @@ async fn stored(server: &Process) -> BTreeMap<u64, u64> {
 /// several times: its last line is what stays.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ingest_outlives_a_server_that_is_killed() {
-    const LINES: u64 = 4_000;
+    const LINES: u64 = 20_000;
     const IDS: u64 = 700;
     let place = tempdir().unwrap();
     let input = |n: u64| match n % 100 {
@@ -352,7 +352,7 @@ async fn an_ingest_outlives_a_server_that_is_killed() {
     assert!(ended.stderr.contains("the stream broke: ") && ended.stderr.contains("; retrying in "), "{}", ended.stderr);
     let summary = ended.json();
     let counts = ["documents", "indexed", "rejected"].map(|name| summary[name].as_u64().unwrap());
-    assert_eq!(counts, [LINES, LINES - 80, 80], "{}", ended.stderr);
+    assert_eq!(counts, [LINES, LINES - LINES / 50, LINES / 50], "{}", ended.stderr);
     assert!(summary["reconnects"].as_u64().unwrap() >= 1);
     assert!(rejected_lines(&place).into_iter().eq((1..=LINES).filter(|number| number % 100 < 2)), "each is told once");
     wait_done(place.path(), LINES).await;
@@ -379,7 +379,7 @@ async fn wait_some(folder: &Path, lines: u64) {
 /// Over TLS, by a name; every connection is cut while documents are on their way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_by_tls_that_are_cut_are_opened_again() {
-    let folder = folder(3_000);
+    let folder = folder(15_000);
     let authority = Authority::new("ours");
     let server = authority.sign();
     for (name, text) in [("ca", &authority.pem()), ("cert", &server.certificate), ("key", &server.key)] {
@@ -397,8 +397,8 @@ async fn connections_by_tls_that_are_cut_are_opened_again() {
     wait_some(folder.path(), 1).await;
     proxy.cut();
     let ended = wait(child).await;
-    assert_eq!((ended.code, &ended.json()["documents"]), (1, &json!(3_000)), "{}", ended.stderr);
-    assert_eq!(ended.json()["indexed"], 3_000 - 60);
+    assert_eq!((ended.code, &ended.json()["documents"]), (1, &json!(15_000)), "{}", ended.stderr);
+    assert_eq!(ended.json()["indexed"], 15_000 - 300);
     assert_eq!(ended.json()["reconnects"], 1, "{}", ended.stderr);
     sidecar.end().await;
 }
