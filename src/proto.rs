@@ -11,6 +11,9 @@ pub mod tei {
     tonic::include_proto!("tei.v1");
 }
 
+/// The domain of [`ErrorReason`]s in `google.rpc.ErrorInfo`.
+pub const ERROR_DOMAIN: &str = "splade-sidecar";
+
 /// The contract itself, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/splade_descriptor.bin"));
 

@@ -13,14 +13,11 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::errors::status_summary;
-use crate::proto::ItemError;
+use crate::proto::{ERROR_DOMAIN, ItemError};
 use crate::types::Reason;
 
 /// Default of `--give-up-after`.
 pub const GIVE_UP_AFTER: &str = "5m";
-
-/// Domain of the server's reasons in `google.rpc.ErrorInfo`.
-const DOMAIN: &str = "splade-sidecar";
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const MAX_DELAY: Duration = Duration::from_secs(10);
@@ -108,7 +105,7 @@ pub fn item_status(error: &ItemError, delay: Duration) -> Status {
         Code::Ok => Code::Unknown,
         code => code,
     };
-    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    let mut details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, HashMap::new());
     details.set_retry_info(Some(delay));
     let message = if field.is_empty() { message.clone() } else { format!("{field}: {message}") };
     Status::with_error_details(code, message, details)

@@ -6,11 +6,9 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::proto::ItemError;
+use crate::proto::{ERROR_DOMAIN, ItemError};
 use crate::types::{Fault, Reason};
 
-/// The domain of our reasons in `google.rpc.ErrorInfo`.
-const DOMAIN: &str = "splade-sidecar";
 /// When to try again, where nobody knows better.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The longest delay that is told. Clients wait for it, and a store's answer may be nonsense.
@@ -49,7 +47,7 @@ pub fn status(fault: Fault) -> Status {
     let Fault { reason, field, message, retry_after, metadata } = fault;
     let code = code(reason);
     let metadata: HashMap<_, _> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let mut details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, metadata);
+    let mut details = ErrorDetails::with_error_info(reason.as_str(), ERROR_DOMAIN, metadata);
     if !field.is_empty() {
         details.add_bad_request_violation(&field, &message);
     }

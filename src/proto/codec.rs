@@ -10,7 +10,9 @@ use tonic::{Code, Status};
 use tonic_prost::{ProstCodec, ProstEncoder};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::ERROR_DOMAIN;
 use super::unknown_fields::check_known;
+use crate::types::Reason;
 
 /// Like [`ProstCodec`], but a request with an unknown field is refused instead of served without the field.
 #[derive(Debug, Clone, Copy)]
@@ -55,12 +57,12 @@ impl<U: Message + Name + Default> Decoder for StrictDecoder<U> {
         let is_request = U::PACKAGE == "splade_sidecar.v1" && U::NAME.ends_with("Request");
         if is_request {
             check_known(U::NAME, &wire)
-                .map_err(|unknown| refuse(Code::Unimplemented, "UNIMPLEMENTED", unknown.to_string()))?;
+                .map_err(|unknown| refuse(Code::Unimplemented, Reason::Unimplemented, unknown.to_string()))?;
         }
         U::decode(wire).map(Some).map_err(|error| match is_request {
             true => {
                 let message = format!("it is not a valid {}: {error}; strings must be UTF-8", U::NAME);
-                refuse(Code::InvalidArgument, "MALFORMED_DOCUMENT", message)
+                refuse(Code::InvalidArgument, Reason::MalformedDocument, message)
             }
             false => Status::internal(error.to_string()),
         })
@@ -68,7 +70,7 @@ impl<U: Message + Name + Default> Decoder for StrictDecoder<U> {
 }
 
 /// Refuses a request that never reaches a service.
-fn refuse(code: Code, reason: &str, message: String) -> Status {
-    let details = ErrorDetails::with_error_info(reason, "splade-sidecar", HashMap::new());
+fn refuse(code: Code, reason: Reason, message: String) -> Status {
+    let details = ErrorDetails::with_error_info(reason.as_str(), ERROR_DOMAIN, HashMap::new());
     Status::with_error_details(code, message, details)
 }
