@@ -11,9 +11,11 @@ mod summary;
 mod telemetry;
 mod tls;
 mod unix_socket;
+mod verify;
 mod web;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -25,11 +27,12 @@ use tokio_util::sync::CancellationToken;
 pub use check::{Findings, Found, check};
 pub use summary::ModelSummary;
 pub use telemetry::init as init_telemetry;
+pub use verify::{ComparisonSummary, VerifyReport};
 
 use crate::config::{Config, ModelConfig, StoreConfig};
 use crate::grpc::{Gate, Shared};
 use crate::model::hub::{HubConfig, locate};
-use crate::model::{Backend, Model, Models};
+use crate::model::{Backend, Model, Models, check_settings};
 use crate::pipeline::{Collections, Pipeline, Running};
 use crate::store::{EdgeOptions, EdgeStore, QdrantStore, VectorStore};
 use health::Health;
@@ -160,16 +163,21 @@ impl Parts {
     }
 }
 
+/// Finds a model's files, and fetches what is missing of a hub model. Blocks.
+fn locate_files(config: &ModelConfig) -> anyhow::Result<PathBuf> {
+    let hub = HubConfig::from_env(|name| std::env::var(name).ok());
+    Ok(locate(&config.source, &hub, check_settings, || ())?)
+}
+
 /// Gets one model ready. Blocks.
 fn load(config: &ModelConfig, backend: &Backend) -> anyhow::Result<Model> {
-    let hub = HubConfig::from_env(|name| std::env::var(name).ok());
-    let folder = locate(&config.source, &hub, || ())?;
+    let folder = locate_files(config)?;
     let model = Model::load(&config.name, &folder, backend)?;
     model.warm_up()?;
     tracing::info!(
         name = model.name,
-        architecture = model.settings.architecture,
-        max_length = model.settings.max_length,
+        architecture = model.settings.class_name(),
+        max_length = model.max_length(crate::types::Role::Document),
         fingerprint = %model.fingerprint,
         "a model is ready"
     );

@@ -131,19 +131,19 @@ pub struct ServeArgs {
     #[arg(long, env = "SPLADE_RETRY_DEADLINE", value_name = "DURATION", default_value = "120s")]
     retry_deadline: String,
 
-    /// The most terms of a document's vector, the heaviest; 0 keeps all. A request that sets its pruning takes the place
-    /// of this and of the next two.
-    #[arg(long, env = "SPLADE_DOCUMENT_MAX_TERMS", value_name = "N", default_value = "0")]
-    document_max_terms: String,
+    /// Maximum terms kept per document vector, highest weights first; 0 = unlimited. Without this flag it is the model's
+    /// `max_active_dims`, if it has one. A request that sets its pruning takes the place of this and of the next two.
+    #[arg(long, env = "SPLADE_DOCUMENT_MAX_TERMS", value_name = "N")]
+    document_max_terms: Option<String>,
     /// The least weight of a document's terms; 0 keeps all.
     #[arg(long, env = "SPLADE_DOCUMENT_MIN_WEIGHT", value_name = "WEIGHT", default_value = "0")]
     document_min_weight: String,
     /// The share of the sum of a document's weights that its heaviest terms must reach; the others are cut. 1 keeps all.
     #[arg(long, env = "SPLADE_DOCUMENT_WEIGHT_SHARE", value_name = "SHARE", default_value = "1")]
     document_weight_share: String,
-    /// The same of a query: the most terms.
-    #[arg(long, env = "SPLADE_QUERY_MAX_TERMS", value_name = "N", default_value = "0")]
-    query_max_terms: String,
+    /// Maximum terms kept per query vector, as for documents.
+    #[arg(long, env = "SPLADE_QUERY_MAX_TERMS", value_name = "N")]
+    query_max_terms: Option<String>,
     /// The same of a query: the least weight.
     #[arg(long, env = "SPLADE_QUERY_MIN_WEIGHT", value_name = "WEIGHT", default_value = "0")]
     query_min_weight: String,

@@ -151,7 +151,10 @@ pub fn text(model: &Model, text: &str) {
         let special: BTreeSet<u32> = tokenizer.sequence(&[]).unwrap().into_iter().collect();
         for window in all.chunks(room) {
             let sequence = tokenizer.sequence(window).unwrap();
-            assert!(sequence.len() <= model.settings.max_length, "a window fits");
+            assert!(
+                sequence.len() <= model.max_length(crate::types::Role::Document).unwrap_or(usize::MAX),
+                "a window fits"
+            );
             let rest = |ids: &[u32]| ids.iter().copied().filter(|id| !special.contains(id)).collect::<Vec<_>>();
             assert_eq!(rest(&sequence), rest(window), "a window is the tokens and special ones");
         }

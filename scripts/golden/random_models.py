@@ -58,6 +58,7 @@ VARIANTS = [
     Variant("roberta-random-tied", "roberta", seed=8, layer_norm_eps=1e-5, tokenizer_max_length=128),
     Variant("roberta-random-untied", "roberta", seed=9, tied=False, layer_norm_eps=1e-5, tokenizer_max_length=100),
     Variant("xlm-roberta-random-tied", "xlm-roberta", seed=10, layer_norm_eps=1e-5, tokenizer_max_length=128),
+    Variant("camembert-random-tied", "camembert", seed=22, layer_norm_eps=1e-5, tokenizer_max_length=128),
     Variant("modernbert-random-tied", "modernbert", seed=11, layer_norm_eps=1e-5, head_bias=-3.5, biases=False),
     Variant(
         "modernbert-random-untied",
@@ -76,6 +77,7 @@ CONFIG = {
     "distilbert": distilbert_config,
     "roberta": roberta_config,
     "xlm-roberta": roberta_config,
+    "camembert": roberta_config,
     "modernbert": modernbert_config,
 }
 TENSORS = {
@@ -83,6 +85,7 @@ TENSORS = {
     "distilbert": distilbert_tensors,
     "roberta": roberta_tensors,
     "xlm-roberta": roberta_tensors,
+    "camembert": roberta_tensors,
     "modernbert": modernbert_tensors,
 }
 TOKENIZER_CONFIG = {
@@ -90,6 +93,7 @@ TOKENIZER_CONFIG = {
     "distilbert": {"tokenizer_class": "BertTokenizer", "do_lower_case": True},
     "roberta": {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": False},
     "xlm-roberta": {"tokenizer_class": "XLMRobertaTokenizer"},
+    "camembert": {"tokenizer_class": "CamembertTokenizer"},
     # Without names for the special tokens transformers would have no token to pad with.
     "modernbert": {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -110,6 +114,7 @@ def build_tokenizers(texts: list[str]) -> dict[str, Tokenizer]:
         "distilbert": pieces,
         "roberta": byte_bpe.roberta(texts, 601),
         "xlm-roberta": unigram.build(texts, 651),
+        "camembert": unigram.build(texts, 651, unigram.CAMEMBERT_FIRST),
         "modernbert": byte_bpe.modernbert(texts, 601),
     }
 

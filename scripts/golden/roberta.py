@@ -1,4 +1,4 @@
-"""RoBERTa and XLM-R: config.json and the tensors of a masked-language model. They differ in one prefix and one name.
+"""RoBERTa, XLM-R and CamemBERT: config.json and the tensors of a masked-language model. They differ in names only.
 
 Positions count from `pad_token_id` + 1 = 2, so that there are two more rows of them than a text may have tokens.
 """
@@ -9,15 +9,21 @@ from variant import HEADS, HIDDEN, INTERMEDIATE, Variant, Weights
 
 LAYERS, POSITIONS = 2, 130
 
-ARCHITECTURES = {"roberta": "RobertaForMaskedLM", "xlm-roberta": "XLMRobertaForMaskedLM"}
+ARCHITECTURES = {
+    "roberta": "RobertaForMaskedLM",
+    "xlm-roberta": "XLMRobertaForMaskedLM",
+    "camembert": "CamembertForMaskedLM",
+}
+# The ids of <s> and </s>.
+ENDS = {"roberta": (0, 2), "xlm-roberta": (0, 2), "camembert": (5, 6)}
 
 
 def roberta_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
     return {
         "architectures": [ARCHITECTURES[variant.family]],
         "model_type": variant.family,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
+        "bos_token_id": ENDS[variant.family][0],
+        "eos_token_id": ENDS[variant.family][1],
         "hidden_act": "gelu",
         "hidden_size": HIDDEN,
         "intermediate_size": INTERMEDIATE,
@@ -33,7 +39,7 @@ def roberta_config(variant: Variant, vocabulary_size: int) -> dict[str, object]:
 
 
 def roberta_tensors(variant: Variant, vocabulary_size: int) -> dict[str, np.ndarray]:
-    """Both families call the base model `roberta`. The encoder's layers have the names of BERT's."""
+    """All these families call the base model `roberta`. The encoder's layers have the names of BERT's."""
     weights = Weights(variant.seed)
     embeddings = "roberta.embeddings"
     weights.normal(f"{embeddings}.word_embeddings.weight", vocabulary_size, HIDDEN, scale=0.2)

@@ -1,4 +1,4 @@
-"""Builds the small Unigram tokenizer of the random XLM-R model.
+"""Builds the small Unigram tokenizers of the random XLM-R and CamemBERT models.
 
 Its pieces and their scores are counted, not trained, so that they come out the same on every run.
 """
@@ -13,25 +13,27 @@ from tokenizers.pre_tokenizers import Metaspace, Sequence, WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
 FIRST, LAST = ["<s>", "<pad>", "</s>", "<unk>"], ["<mask>"]
+# CamemBERT's own first tokens are unused, and those that it uses come after them.
+CAMEMBERT_FIRST = ["<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED", "<s>", "</s>"]
 SPACE = "\u2581"
 
 
-def build(texts: list[str], size: int) -> Tokenizer:
+def build(texts: list[str], size: int, first: list[str] = FIRST) -> Tokenizer:
     """XLM-R's pipeline with exactly `size` tokens: what the model has no piece for becomes `<unk>`."""
     words = Counter(SPACE + word for text in texts for word in text.split() if len(word) < 20)
     # Without the normalizer of the real one: a table of 300 KB, which is the tokenizer library's concern.
-    scored = [(token, 0.0) for token in FIRST] + pieces(words, size - len(FIRST) - len(LAST))
+    scored = [(token, 0.0) for token in first] + pieces(words, size - len(first) - len(LAST))
     scored += [(token, 0.0) for token in LAST]
-    tokenizer = Tokenizer(Unigram(scored, unk_id=FIRST.index("<unk>"), byte_fallback=False))
+    tokenizer = Tokenizer(Unigram(scored, unk_id=first.index("<unk>"), byte_fallback=False))
     tokenizer.add_special_tokens(
-        [AddedToken(token, lstrip=token == "<mask>", normalized=False) for token in FIRST + LAST]
+        [AddedToken(token, lstrip=token == "<mask>", normalized=False) for token in first + LAST]
     )
     tokenizer.pre_tokenizer = Sequence([WhitespaceSplit(), Metaspace(replacement=SPACE, prepend_scheme="always")])
     tokenizer.decoder = MetaspaceDecoder(replacement=SPACE, prepend_scheme="always")
     tokenizer.post_processor = TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",
-        special_tokens=[("<s>", 0), ("</s>", 2)],
+        special_tokens=[(token, first.index(token)) for token in ("<s>", "</s>")],
     )
     # A stale limit, as in wordpiece.py.
     tokenizer.enable_truncation(max_length=20)

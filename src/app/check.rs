@@ -8,9 +8,11 @@ use tokio::task::spawn_blocking;
 use super::listen::read_tokens;
 use super::reload::{self, FlagFile};
 use super::summary::ModelSummary;
-use super::{load, open_store, tls};
+use super::verify::VerifyReport;
+use super::{load, locate_files, open_store, tls};
 use crate::config::{Config, ModelConfig, StoreConfig};
-use crate::model::Backend;
+use crate::model::verify::built_in_texts;
+use crate::model::{Backend, DeviceName, Precision};
 use crate::store::VectorStore;
 
 /// What was found.
@@ -18,6 +20,9 @@ use crate::store::VectorStore;
 pub struct Findings {
     /// Those that can be served, in the order of the flags.
     pub models: Vec<ModelSummary>,
+    /// Comparisons with the reference, if they were asked for, of each model that can be served.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<VerifyReport>,
     pub tls: Found,
     pub auth_tokens: Found,
     pub store: Found,
@@ -38,16 +43,17 @@ pub enum Found {
     Wrong,
 }
 
-/// Tries everything that a configuration asks for. Of one with mistakes, it tries the rest.
-pub async fn check(config: &Config, mistakes: Vec<String>) -> Findings {
+/// Tries everything that a configuration asks for. Of one with mistakes, it tries the rest. `verify` also compares the
+/// vectors of each model with those of the reference.
+pub async fn check(config: &Config, mistakes: Vec<String>, verify: bool) -> Findings {
     let (models, tls, tokens, store) = tokio::join!(
-        check_models(config),
+        check_models(config, verify),
         check_tls(config),
         check_tokens(config),
         // A stand-in for another store says nothing about that one.
         async { if about(&mistakes, STORE) { Vec::new() } else { check_store(&config.store).await } },
     );
-    let (models, of_models) = models;
+    let CheckedModels { models, verified, problems: of_models } = models;
     let problems = [mistakes, of_models, tls, tokens, store].concat();
     let found = |flag: &str, is_asked_for: bool| match is_asked_for {
         _ if about(&problems, flag) => Found::Wrong,
@@ -57,7 +63,7 @@ pub async fn check(config: &Config, mistakes: Vec<String>) -> Findings {
     let tls = found("--tls", config.security.tls.is_some());
     let auth_tokens = found(TOKENS, config.security.auth_tokens.is_some());
     let store = if about(&problems, FOLDER) { Found::Wrong } else { found(STORE, true) };
-    Findings { models, tls, auth_tokens, store, store_kind: config.store.kind(), problems }
+    Findings { models, verified, tls, auth_tokens, store, store_kind: config.store.kind(), problems }
 }
 
 const STORE: &str = "--qdrant";
@@ -69,23 +75,58 @@ fn about(problems: &[String], flag: &str) -> bool {
     problems.iter().any(|problem| problem.starts_with(flag))
 }
 
-/// One at a time: together they take more memory than this needs.
-async fn check_models(config: &Config) -> (Vec<ModelSummary>, Vec<String>) {
-    let Config { models, device, precision, .. } = config.clone();
-    let checked = spawn_blocking(move || match Backend::open(device, precision) {
-        Ok(backend) => models.iter().map(|model| check_model(model, &backend)).collect(),
-        Err(error) => vec![Err(format!("--device: {error}"))],
-    });
-    let checked = checked.await.unwrap_or_else(|error| vec![Err(format!("--model: it can't be loaded: {error}"))]);
-    let (ready, problems): (Vec<_>, Vec<_>) = checked.into_iter().partition(Result::is_ok);
-    (ready.into_iter().filter_map(Result::ok).collect(), problems.into_iter().filter_map(Result::err).collect())
+/// What was found about the models.
+#[derive(Default)]
+struct CheckedModels {
+    models: Vec<ModelSummary>,
+    verified: Vec<VerifyReport>,
+    problems: Vec<String>,
 }
 
-fn check_model(config: &ModelConfig, backend: &Backend) -> Result<ModelSummary, String> {
-    let model = load(config, backend).map_err(|error| {
-        format!("--model {}: {error:#}; give the folder or the id of a model that is whole", config.name)
-    })?;
-    Ok(ModelSummary::from(&model))
+/// One at a time: together they take more memory than this needs.
+async fn check_models(config: &Config, verify: bool) -> CheckedModels {
+    let Config { models, device, precision, .. } = config.clone();
+    let checked = spawn_blocking(move || {
+        let mut checked = CheckedModels::default();
+        match Backend::open(device, precision) {
+            Ok(backend) => models.iter().for_each(|model| {
+                checked.check(model, &backend);
+                if verify && checked.models.last().is_some_and(|ready| ready.name == model.name) {
+                    checked.verify(model, device, precision);
+                }
+            }),
+            Err(error) => checked.problems.push(format!("--device: {error}")),
+        }
+        checked
+    });
+    checked.await.unwrap_or_else(|error| CheckedModels {
+        problems: vec![format!("--model: it can't be loaded: {error}")],
+        ..CheckedModels::default()
+    })
+}
+
+impl CheckedModels {
+    fn check(&mut self, config: &ModelConfig, backend: &Backend) {
+        match load(config, backend) {
+            Ok(model) => self.models.push(ModelSummary::from(&model)),
+            Err(error) => self.problems.push(format!("--model {}: {error:#}", config.name)),
+        }
+    }
+
+    fn verify(&mut self, config: &ModelConfig, device: DeviceName, dtype: Precision) {
+        let report = || {
+            let folder = locate_files(config)?;
+            anyhow::Ok(VerifyReport::create(&config.name, &folder, device, &[dtype], &built_in_texts())?)
+        };
+        match report() {
+            Ok(report) => {
+                let problem = |problem: String| format!("--model {}: {problem}", config.name);
+                self.problems.extend(report.failures().map(|failure| problem(failure.problem())));
+                self.verified.push(report);
+            }
+            Err(error) => self.problems.push(format!("--model {}: it can't be verified: {error:#}", config.name)),
+        }
+    }
 }
 
 async fn check_tls(config: &Config) -> Vec<String> {

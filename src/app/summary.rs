@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::model::Model;
+use crate::types::Role;
 
 /// A model that is ready.
 #[derive(Debug, Clone, Serialize)]
@@ -11,7 +12,7 @@ pub struct ModelSummary {
     pub architecture: String,
     pub dtype: String,
     pub device: &'static str,
-    /// The most tokens of a text that are encoded.
+    /// Maximum number of tokens of a document that are encoded.
     pub max_length: usize,
     pub fingerprint: String,
 }
@@ -20,10 +21,10 @@ impl From<&Model> for ModelSummary {
     fn from(model: &Model) -> Self {
         Self {
             name: model.name.clone(),
-            architecture: model.settings.architecture.clone(),
+            architecture: model.settings.class_name().to_owned(),
             dtype: model.precision.to_string(),
             device: model.device,
-            max_length: model.settings.max_length,
+            max_length: model.max_length(Role::Document).unwrap_or_default(),
             fingerprint: model.fingerprint.to_string(),
         }
     }

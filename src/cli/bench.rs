@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::output::OutputArgs;
 use crate::model::hub::{HubConfig, ModelSource, locate};
-use crate::model::{Backend, DeviceName, Model, Precision};
+use crate::model::{Backend, DeviceName, Model, Precision, check_settings};
 use crate::pipeline::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
 use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role};
@@ -63,7 +63,8 @@ impl Bench {
         let texts = self.texts()?;
         let (source, device, dtype) = (self.model.clone(), self.device, self.dtype);
         let load = spawn_blocking(move || {
-            let folder = locate(&source, &HubConfig::from_env(|name| std::env::var(name).ok()), || ())?;
+            let hub = HubConfig::from_env(|name| std::env::var(name).ok());
+            let folder = locate(&source, &hub, check_settings, || ())?;
             let model = Model::load("bench", &folder, &Backend::open(device, dtype)?)?;
             model.warm_up()?;
             anyhow::Ok(Arc::new(model))

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
+use clap::builder::BoolishValueParser;
+
 use super::errors::FAILED;
+use super::model::verify::comparison_line;
 use super::output::{OutputArgs, show_warnings};
 use crate::app::{Findings, Found, check};
 use crate::config::{Config, ServeArgs};
@@ -20,6 +23,10 @@ use crate::version;
 pub struct Check {
     #[command(flatten)]
     serve: ServeArgs,
+    /// Also compare the vectors of each model with those of candle-transformers (see `model verify`), in the dtype and on
+    /// the device of the server. `different` and `not finite` are problems; `not compared` is none.
+    #[arg(long, env = "SPLADE_CHECK_VERIFY", value_parser = BoolishValueParser::new())]
+    verify: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -27,26 +34,36 @@ pub struct Check {
 const EXAMPLE: &str = "\
 Examples:
   splade-sidecar check --model ./splade-tiny --store-dir ./index
-  splade-sidecar check --model naver/splade-v3 --qdrant-url http://localhost:6334 --output json";
+  splade-sidecar check --model naver/splade-v3 --qdrant-url http://localhost:6334 --output json
+  splade-sidecar check --model naver/splade-v3 --dtype int8 --verify";
 
 impl Check {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         show_warnings();
         let (config, mistakes) = Config::examine(self.serve);
-        let findings = check(&config, mistakes).await;
+        let findings = check(&config, mistakes, self.verify).await;
         self.output.print(|| to_text(&findings), || to_json(&findings))?;
         Ok(if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
     }
 }
 
 fn to_text(findings: &Findings) -> String {
-    let Findings { models, tls, auth_tokens, store, store_kind, problems } = findings;
+    let Findings { models, verified, tls, auth_tokens, store, store_kind, problems } = findings;
     let mut lines: Vec<String> = Vec::new();
     for model in models {
         lines.push(format!(
             "model    {}: {}, {}, up to {} tokens, fingerprint {}",
             model.name, model.architecture, model.dtype, model.max_length, model.fingerprint
         ));
+    }
+    for report in verified {
+        let comparisons = report.comparisons.iter();
+        lines.extend(
+            comparisons.map(|comparison| format!("verify   {}: {}", report.model, comparison_line(comparison))),
+        );
+        if !report.has_compared() {
+            lines.push(format!("warning  {}: nothing was compared", report.model));
+        }
     }
     lines.push(format!("tls      {}", word(*tls)));
     lines.push(format!("tokens   {}", word(*auth_tokens)));

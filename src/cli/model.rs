@@ -1,4 +1,6 @@
-//! `model`: fetches models from the hub, and shows those that a server has.
+//! `model`: fetches models from the hub, shows those that a server has, and compares a model with a reference.
+
+pub mod verify;
 
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
@@ -10,11 +12,12 @@ use tokio::task::spawn_blocking;
 
 use super::client::{ClientArgs, Connection};
 use super::output::{OutputArgs, print, show_warnings};
+use crate::model::check_settings;
 use crate::model::hub::{HubConfig, ModelSource, locate};
 use crate::proto::encoder_service_client::EncoderServiceClient;
 use crate::proto::{self, GetModelRequest, ListModelsRequest, ListModelsResponse, Server};
 
-/// Fetch a model from the hub, or show the models that a server has.
+/// Fetch a model from the hub, show the models of a server, or compare a model with a reference.
 #[derive(Debug, clap::Args)]
 pub struct Model {
     #[command(subcommand)]
@@ -25,6 +28,7 @@ pub struct Model {
 enum Command {
     Pull(Pull),
     Show(Show),
+    Verify(verify::Verify),
 }
 
 impl Model {
@@ -32,6 +36,7 @@ impl Model {
         match self.command {
             Command::Pull(command) => command.run().await,
             Command::Show(command) => command.run().await,
+            Command::Verify(command) => command.run().await,
         }
     }
 }
@@ -58,7 +63,7 @@ impl Pull {
         let progress = move || if show_progress { ProgressBar::no_length() } else { ProgressBar::hidden() };
         let folder = spawn_blocking(move || {
             let config = HubConfig::from_env(|name| std::env::var(name).ok());
-            locate(&self.source, &config, progress)
+            locate(&self.source, &config, check_settings, progress)
         });
         print(&format!("{}\n", folder.await??.display()))?;
         Ok(ExitCode::SUCCESS)

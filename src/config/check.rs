@@ -10,11 +10,10 @@ use bytesize::ByteSize;
 use tonic::codegen::http::Uri;
 
 use super::{LogFormat, ServeArgs, StoreConfig};
-use crate::grpc::PruningDefaults;
+use crate::grpc::{DefaultPruning, PruningDefaults};
 use crate::model::{DeviceName, Precision};
 use crate::pipeline::{EncoderPoolConfig, WriterConfig};
 use crate::store::{QdrantConfig, QdrantUrl};
-use crate::types::Pruning;
 
 /// Collects what is wrong. Gives a stand-in for a wrong value, which nothing is served with.
 #[derive(Default)]
@@ -110,25 +109,26 @@ impl Check {
 
     pub fn pruning(&mut self, args: &ServeArgs) -> PruningDefaults {
         PruningDefaults {
-            document: Pruning {
-                max_terms: self.max_terms("--document-max-terms", &args.document_max_terms),
+            document: DefaultPruning {
+                max_terms: self.max_terms("--document-max-terms", args.document_max_terms.as_deref()),
                 min_weight: self.min_weight("--document-min-weight", &args.document_min_weight),
                 weight_share: self.weight_share("--document-weight-share", &args.document_weight_share),
             },
-            query: Pruning {
-                max_terms: self.max_terms("--query-max-terms", &args.query_max_terms),
+            query: DefaultPruning {
+                max_terms: self.max_terms("--query-max-terms", args.query_max_terms.as_deref()),
                 min_weight: self.min_weight("--query-min-weight", &args.query_min_weight),
                 weight_share: self.weight_share("--query-weight-share", &args.query_weight_share),
             },
         }
     }
 
-    fn max_terms(&mut self, flag: &str, text: &str) -> Option<usize> {
+    fn max_terms(&mut self, flag: &str, text: Option<&str>) -> Option<usize> {
+        let text = text?;
         let terms = text.trim().parse::<u32>().unwrap_or_else(|_| {
             self.mistake(flag, text, "a whole number; 0 keeps all");
             0
         });
-        (terms > 0).then_some(terms as usize)
+        Some(terms as usize)
     }
 
     fn min_weight(&mut self, flag: &str, text: &str) -> f32 {

@@ -3,7 +3,7 @@
 use clap::Parser;
 
 use super::*;
-use crate::types::Pruning;
+use crate::grpc::DefaultPruning;
 
 #[derive(Parser)]
 struct Line {
@@ -116,9 +116,10 @@ fn the_api_key_is_given_once_as_it_is_or_in_a_file() {
 fn documents_and_queries_are_pruned_apart() {
     let flags = ["--document-max-terms", "256", "--document-weight-share", "0.5", "--query-min-weight", "0.25"];
     let pruning = config(&[&["--model", "naver/splade-v3"], &flags[..]].concat()).unwrap().pruning;
-    let document = Pruning { max_terms: Some(256), min_weight: 0.0, weight_share: Some(0.5) };
+    let document = DefaultPruning { max_terms: Some(256), min_weight: 0.0, weight_share: Some(0.5) };
     assert_eq!(pruning.document, document);
-    assert_eq!(pruning.query, Pruning { min_weight: 0.25, ..Pruning::default() });
+    // Without a flag the model decides.
+    assert_eq!(pruning.query, DefaultPruning { max_terms: None, min_weight: 0.25, weight_share: None });
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Shared {
         check_features(&required_features)?;
         let role = parse_role(role)?;
         let model = self.models.get(&model)?;
-        let encoding = parse_encoding(encoding, model.side(role), self.pruning.of(role));
+        let encoding = parse_encoding(encoding, model.side(role), self.pruning.of(role, &model));
         let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("encoding"))?;
         Ok(EncodeOptions { model, role, long_text, pruning })
     }

@@ -83,7 +83,7 @@ async fn encode_document(
     let role = Role::Document;
     let at_text = |fault: Fault| Fault { field: FIELD.to_owned(), ..fault };
     check_text(&text, shared.limits.text_bytes).map_err(at_text)?;
-    let encoding = parse_encoding(encoding, model.side(role), shared.pruning.of(role));
+    let encoding = parse_encoding(encoding, model.side(role), shared.pruning.of(role, model));
     let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("document_encoding"))?;
     let tokens = Some(tokenize(model, role, text.clone()).await.map_err(at_text)?);
     let options = EncodeOptions { model: Arc::clone(model), role, long_text, pruning };

@@ -95,7 +95,7 @@ async fn open_checked(shared: &Shared, options: proto::IngestOptions) -> Result<
     let model = choice.model(found.as_ref().map(|info| &info.spec))?;
     let spec = parse_collection_options(options.collection_options, &model)
         .map_err(|fault| fault.within("collection_options"))?;
-    let (side, defaults) = (model.side(Role::Document), shared.pruning.document);
+    let (side, defaults) = (model.side(Role::Document), shared.pruning.of(Role::Document, &model));
     let encoding = parse_encoding(options.encoding, side, defaults);
     let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("encoding"))?;
     let text_field = parse_text_field(options.text_field)?;

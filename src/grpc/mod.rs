@@ -42,7 +42,7 @@ pub use gate::{Gate, Pass};
 pub use index_service::IndexApi;
 pub use payload::MOST_NESTED;
 
-use crate::model::Models;
+use crate::model::{Model, Models};
 use crate::pipeline::{Collections, Pipeline};
 use crate::store::VectorStore;
 use crate::types::{Pruning, Role};
@@ -76,16 +76,28 @@ pub struct RequestLimits {
 /// What is kept of a vector where a request doesn't say, by the text's role.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct PruningDefaults {
-    pub document: Pruning,
-    pub query: Pruning,
+    pub document: DefaultPruning,
+    pub query: DefaultPruning,
+}
+
+/// How vectors of a role are pruned.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct DefaultPruning {
+    /// Maximum number of terms, 0 for no limit; `None`: as many as the model's files say.
+    pub max_terms: Option<usize>,
+    pub min_weight: f32,
+    pub weight_share: Option<f32>,
 }
 
 impl PruningDefaults {
-    fn of(&self, role: Role) -> Pruning {
-        match role {
+    /// How vectors of a role by a model are pruned.
+    fn of(&self, role: Role, model: &Model) -> Pruning {
+        let DefaultPruning { max_terms, min_weight, weight_share } = match role {
             Role::Document => self.document,
             Role::Query => self.query,
-        }
+        };
+        let max_terms = max_terms.map_or(model.max_terms, |terms| (terms > 0).then_some(terms));
+        Pruning { max_terms, min_weight, weight_share }
     }
 }
 

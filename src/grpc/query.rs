@@ -95,7 +95,7 @@ impl Query {
             }
             SparseQuery::Text(text) => {
                 let role = Role::Query;
-                let encoding = parse_encoding(self.encoding, model.side(role), shared.pruning.of(role));
+                let encoding = parse_encoding(self.encoding, model.side(role), shared.pruning.of(role, model));
                 let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("encoding"))?;
                 let options = EncodeOptions { model: Arc::clone(model), role, long_text, pruning };
                 let encoded = shared.pipeline.encode_one(options, text.clone()).await?;

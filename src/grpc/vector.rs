@@ -4,7 +4,7 @@ use super::encoding::{to_count, to_stats};
 use crate::model::{Model, Pooling, TermActivation};
 use crate::pipeline::Encoded;
 use crate::proto;
-use crate::types::SparseVector;
+use crate::types::{Role, SparseVector};
 
 pub fn to_sparse_vector(vector: SparseVector) -> proto::SparseVector {
     let (indices, values) = vector.into_parts();
@@ -27,11 +27,16 @@ pub fn token(model: &Model, index: u32) -> String {
 
 pub fn to_model(model: &Model) -> proto::Model {
     let settings = &model.settings;
+    let length = |role| to_count(model.max_length(role).unwrap_or_default());
     proto::Model {
         name: model.name.clone(),
-        architecture: settings.architecture.clone(),
+        architecture: settings.class_name().to_owned(),
         vocabulary_size: to_count(settings.vocabulary_size),
-        max_length: to_count(settings.max_length),
+        max_length: length(Role::Document),
+        query_max_length: length(Role::Query),
+        max_terms: to_count(model.max_terms.unwrap_or_default()),
+        document_prompt: model.side(Role::Document).tokenizer.prompt().to_owned(),
+        query_prompt: model.side(Role::Query).tokenizer.prompt().to_owned(),
         dtype: model.precision.to_string(),
         fingerprint: model.fingerprint.to_string(),
         pooling: match settings.pooling {

@@ -48,7 +48,7 @@ impl SpladeEncoder {
     /// If a tensor is missing or of another shape than `config.json` says.
     pub fn load(settings: &Settings, backend: &Backend) -> Result<Self, ModelError> {
         let weights = Weights::open(&settings.weights)?;
-        let (transformer, head) = settings.family.build(settings, &weights, backend)?;
+        let (transformer, head) = settings.config.class.family.build(settings, &weights, backend)?;
         let tokens = if matches!(backend, Backend::Kernels { .. }) { KERNEL_TOKENS } else { usize::MAX };
         Ok(Self { transformer, head, tokens })
     }

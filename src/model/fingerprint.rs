@@ -1,70 +1,171 @@
 //! What tells one encoder from another.
 //!
-//! Fingerprints are stored with each collection, so their form is fixed: version 1 is the 64 hexadecimal digits of a
-//! SHA-256 over files and words that depend on no name in this code (see docs/adr/0002-persisted-identities.md).
+//! Fingerprints are stored with each collection, so their form is fixed (docs/adr/0005-fingerprint-2.md). Version 2 is `2:`
+//! and the 64 hexadecimal digits of a SHA-256 over everything that decides vectors. Version 1, in [`super::legacy`], is that
+//! of earlier builds, which ignored some settings.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::layout::QuerySettings;
-use super::settings::{Pooling, TermActivation};
-use super::{ModelError, Settings, files};
+use super::keys::{self, KeyTable, Rule};
+use super::layout::{EncoderSettings, Layout, RoleSettings};
+use super::settings::{Pooling, Settings, TermActivation, TokenizerSettings};
+use super::static_encoder::StaticSettings;
+use super::{ModelError, files};
 use crate::types::Fingerprint;
 
-/// SHA-256 over all that decides a model's vectors: the bytes of the weights, of the tokenizer and of `config.json`,
-/// pooling, activation, case and max length, of documents and, where they differ, of queries.
+/// The fingerprint of a model, version 2.
 ///
-/// Not in it: the number format of the arithmetic. Its vectors are those of the model to its rounding, so one process may
-/// index in 8 bits and another search in float32.
-pub fn of(document: &Settings, query: Option<&QuerySettings>) -> Result<Fingerprint, ModelError> {
-    let mut hash = Sha256::new();
-    add_transformer(&mut hash, document)?;
-    match query {
-        None => {}
-        Some(QuerySettings::Transformer(settings)) => add_transformer(&mut hash, settings)?,
-        Some(QuerySettings::Static(settings)) => {
-            add_files(&mut hash, &settings.files()?)?;
-            hash.update(static_words(settings.tokenizer.max_length));
+/// Not in it: the dtype of the arithmetic. Its vectors are those of the model to its rounding, so one process may index in
+/// 8 bits and another search in float32.
+///
+/// # Errors
+/// If a file can't be read.
+pub fn of(layout: &Layout) -> Result<Fingerprint, ModelError> {
+    let mut entries = Entries(Sha256::new());
+    entries.put("fingerprint", b"2");
+    entries.put("max_terms", number(layout.max_terms).as_bytes());
+    add_role(&mut entries, "document", &layout.document)?;
+    add_role(&mut entries, "query", &layout.query)?;
+    Ok(Fingerprint(format!("2:{}", hexadecimal(&entries.0.finalize()))))
+}
+
+/// Hashed entries: a name and a value, each after its length in 8 bytes, little endian.
+struct Entries(Sha256);
+
+impl Entries {
+    fn put(&mut self, name: &str, value: &[u8]) {
+        self.length(name.len() as u64);
+        self.0.update(name);
+        self.length(value.len() as u64);
+        self.0.update(value);
+    }
+
+    fn length(&mut self, length: u64) {
+        self.0.update(length.to_le_bytes());
+    }
+
+    /// An entry whose value is a file.
+    fn put_file(&mut self, name: &str, path: &Path) -> Result<(), ModelError> {
+        self.length(name.len() as u64);
+        self.0.update(name);
+        add_file(&mut self.0, path).map_err(|error| ModelError::file(path, error))
+    }
+}
+
+fn add_role(entries: &mut Entries, name: &str, role: &RoleSettings) -> Result<(), ModelError> {
+    entries.put("role", name.as_bytes());
+    match &role.encoder {
+        EncoderSettings::Transformer { settings, own_terms } => {
+            add_transformer(entries, settings)?;
+            if let Some(table) = own_terms {
+                entries.put("encoder", b"own terms");
+                add_table(entries, table)?;
+            }
+        }
+        EncoderSettings::Static(table) => {
+            entries.put("encoder", b"table");
+            add_table(entries, table)?;
         }
     }
-    Ok(Fingerprint(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    add_tokenizer(entries, &role.tokenizer)
 }
 
-fn add_transformer(hash: &mut Sha256, settings: &Settings) -> Result<(), ModelError> {
-    add_files(hash, settings.files())?;
-    let Settings { pooling, activation, lower_case, max_length, .. } = settings;
-    hash.update(words(*pooling, *activation, *lower_case, *max_length));
-    Ok(())
-}
-
-/// The settings of a transformer, as version 1 writes them. The words were the names of the types when the first
-/// collections were written; they must stay.
-fn words(pooling: Pooling, activation: TermActivation, lower_case: bool, max_length: usize) -> String {
-    let pooling = match pooling {
-        Pooling::Max => "Max",
-        Pooling::Sum => "Sum",
+fn add_transformer(entries: &mut Entries, settings: &Settings) -> Result<(), ModelError> {
+    entries.put("encoder", settings.class_name().as_bytes());
+    let pooling = match settings.pooling {
+        Pooling::Max => "max",
+        Pooling::Sum => "sum",
     };
-    let activation = match activation {
-        TermActivation::Relu => "Relu",
-        TermActivation::Log1pRelu => "Log1pRelu",
+    let activation = match settings.activation {
+        TermActivation::Relu => "relu",
+        TermActivation::Log1pRelu => "log1p_relu",
     };
-    let lower_case = if lower_case { "true" } else { "false" };
-    format!("{pooling} {activation} {lower_case} {max_length}")
+    entries.put("pooling", pooling.as_bytes());
+    entries.put("activation", activation.as_bytes());
+    let config = settings.config.values.as_object().cloned().unwrap_or_default();
+    // What names the class is the class, which is there already.
+    let names = ["model_type", "architectures", "tokenizer_class"];
+    add_settings(entries, "config.json", settings.config.class.family.keys(), &config, &names);
+    settings.weights.iter().try_for_each(|path| entries.put_file("weights", path))
 }
 
-/// The settings of a static encoder, as version 1 writes them.
-fn static_words(max_length: Option<usize>) -> String {
-    max_length.map_or("None".to_owned(), |max_length| format!("Some({max_length})"))
+fn add_table(entries: &mut Entries, table: &StaticSettings) -> Result<(), ModelError> {
+    table.weight_files()?.iter().try_for_each(|path| entries.put_file("weights", path))
 }
 
-fn add_files<'a>(hash: &mut Sha256, paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), ModelError> {
-    paths.into_iter().try_for_each(|path| add_file(hash, path).map_err(|error| ModelError::file(path, error)))
+fn add_tokenizer(entries: &mut Entries, tokenizer: &TokenizerSettings) -> Result<(), ModelError> {
+    let TokenizerSettings { files, max_length, prompt, special_tokens, vocabulary_size: _ } = tokenizer;
+    entries.put("tokenizer", files.class_name().as_bytes());
+    entries.put("max_length", number(*max_length).as_bytes());
+    entries.put("prompt", prompt.as_bytes());
+    entries.put("special_tokens", truth(*special_tokens));
+    entries.put("lower_case", truth(files.lower_case()));
+    // The class and the length are there already.
+    let without = ["tokenizer_class", "model_max_length", "max_len"];
+    add_settings(entries, "tokenizer_config.json", &keys::TOKENIZER_CONFIG, files.config(), &without);
+    let mut tokens: Vec<_> = files.added_tokens().iter().collect();
+    tokens.sort_unstable_by_key(|(token, _)| *token);
+    tokens.into_iter().for_each(|(token, id)| put_setting(entries, "added_tokens.json", token, id));
+    files.vocabulary_files().iter().try_for_each(|path| entries.put_file("vocabulary", path))
+}
+
+/// The honoured keys of a file that are not null, ordered by name.
+fn add_settings(entries: &mut Entries, file: &str, table: &KeyTable, values: &Map<String, Value>, without: &[&str]) {
+    let is_honoured = |name: &str| {
+        table.find(name).is_some_and(|key| matches!(key.rule, Rule::Honoured)) || table.has_honoured_below(name)
+    };
+    let mut names: Vec<&String> = values.keys().collect();
+    names.sort_unstable();
+    for name in names {
+        if let Some(value) = values.get(name).filter(|value| !value.is_null())
+            && is_honoured(name)
+            && !without.contains(&name.as_str())
+        {
+            put_setting(entries, file, name, value);
+        }
+    }
+}
+
+fn put_setting(entries: &mut Entries, file: &str, key: &str, value: &Value) {
+    entries.put(&format!("{file}: {key}"), canonical(value).as_bytes());
+}
+
+/// JSON without white space, names in order.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let mut names: Vec<&String> = object.keys().collect();
+            names.sort_unstable();
+            let fields = names.iter().filter_map(|name| {
+                let value = object.get(*name)?;
+                Some(format!("{}:{}", Value::String((*name).clone()), canonical(value)))
+            });
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        value => value.to_string(),
+    }
+}
+
+fn number(value: Option<usize>) -> String {
+    value.map_or("none".to_owned(), |value| value.to_string())
+}
+
+fn truth(value: bool) -> &'static [u8] {
+    if value { b"true" } else { b"false" }
+}
+
+/// A hash as lower-case hexadecimal digits.
+pub fn hexadecimal(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Adds a file's length and bytes; the length keeps one file's end from passing for the next one's beginning.
-fn add_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
+pub fn add_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
     let mut file = files::open(path)?;
     hash.update(file.metadata()?.len().to_le_bytes());
     let mut buffer = vec![0; 1 << 20];
@@ -73,31 +174,5 @@ fn add_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
             0 => return Ok(()),
             read => hash.update(&buffer[..read]),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_words_of_version_1_stay() {
-        assert_eq!(words(Pooling::Max, TermActivation::Relu, false, 512), "Max Relu false 512");
-        assert_eq!(words(Pooling::Sum, TermActivation::Log1pRelu, true, 8192), "Sum Log1pRelu true 8192");
-        assert_eq!([Some(512), None].map(static_words), ["Some(512)", "None"]);
-    }
-
-    /// The SHA-256 of: the length of each file in 8 bytes, little endian, and its bytes; then the words.
-    #[test]
-    fn version_1_is_files_and_words() {
-        let dir = tempfile::tempdir().unwrap();
-        let paths = ["weights", "tokenizer"].map(|name| dir.path().join(name));
-        std::fs::write(&paths[0], b"abc").unwrap();
-        std::fs::write(&paths[1], b"").unwrap();
-        let mut hash = Sha256::new();
-        add_files(&mut hash, &paths).unwrap();
-        hash.update(words(Pooling::Max, TermActivation::Relu, false, 512));
-        let bytes = b"\x03\0\0\0\0\0\0\0abc\0\0\0\0\0\0\0\0Max Relu false 512";
-        assert_eq!(hash.finalize(), Sha256::digest(bytes));
     }
 }

@@ -2,22 +2,30 @@
 //!
 //! A hub model is downloaded once into the cache that Hugging Face's own tools share, in their layout:
 //! `models--ORG--NAME/refs/REVISION` names a commit, and `snapshots/COMMIT/` holds the files. A revision is looked up
-//! first, and every file is taken at the commit that it stands for, so a model is never a mixture of two. Weights come
-//! last, and the ref is written after them: a ref that this module wrote means that the files are all there.
+//! first, and every file is taken at the commit that it stands for, so a model is never a mixture of two. Small files
+//! come first and are checked: a model that can't be loaded is refused before its weights are downloaded. The ref is
+//! written after the weights: a ref that this module wrote means that the files are all there.
 
+mod base_model;
 mod config;
 mod download;
 mod error;
 mod files;
+mod foreign;
+mod integrity;
+mod modules;
+mod remote;
 mod snapshot;
 mod source;
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 
 use hf_hub::api::Progress;
 
 pub use config::{HubConfig, Token};
 pub use error::HubError;
+pub use foreign::{foreign_format, lora_adapter};
 pub use source::{InvalidModelSource, ModelSource};
 
 /// The branch that is meant where no revision is named.
@@ -25,15 +33,18 @@ const DEFAULT_REVISION: &str = "main";
 
 /// Finds the folder that holds a model's files, and downloads what is missing of a hub model.
 ///
-/// `progress` makes one reporter a file (`|| ()` for none). If the hub is out of order or can't be reached,
-/// and the cache has the model, the cache is used and a warning is logged. Blocks: call it off the async threads.
+/// `check` is given the directory of a hub model when its small files are there, before its weights are downloaded; if
+/// it fails, nothing else is. `progress` makes one reporter a file (`|| ()` for none). If the hub is out of order or
+/// can't be reached, and the cache has the model, the cache is used and a warning is logged. Blocks: call it off the
+/// async threads.
 ///
 /// # Errors
-/// The hub refuses or can't be reached, the repository is no model, a file arrives damaged, or, offline, the cache
-/// has not got it all.
-pub fn locate<P: Progress>(
+/// The hub refuses or can't be reached, the repository is no model or one that `check` refuses, a file arrives damaged,
+/// or, offline, the cache has not got it all.
+pub fn locate<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     source: &ModelSource,
     config: &HubConfig,
+    check: impl FnOnce(&Path) -> Result<(), E>,
     progress: impl Fn() -> P,
 ) -> Result<PathBuf, HubError> {
     let (repo, revision) = match source {
@@ -44,7 +55,7 @@ pub fn locate<P: Progress>(
     if config.offline {
         return snapshot::find(cache, repo, revision);
     }
-    match download::download(cache, config, repo, revision, progress) {
+    match download::download(cache, config, repo, revision, check, progress) {
         Err(error) if error.is_outage() => match snapshot::find(cache, repo, revision) {
             Ok(folder) => {
                 tracing::warn!(folder = %folder.display(), "{error}; using the copy in the cache");

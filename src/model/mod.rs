@@ -9,6 +9,7 @@
 
 mod backend;
 mod batch;
+mod config;
 mod encoder;
 mod error;
 mod families;
@@ -17,25 +18,37 @@ mod fingerprint;
 mod head;
 pub mod hub;
 mod kernels;
+pub mod keys;
 mod layout;
+mod legacy;
 mod models;
+mod module_arguments;
+mod own_terms;
 mod prune;
+mod router;
+mod sentence_config;
 mod settings;
 mod static_encoder;
 mod tokenizer;
+mod tokenizer_files;
 mod transformer;
+pub mod verify;
 mod weights;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use layout::{Layout, QuerySettings};
+use layout::{EncoderSettings, Layout, RoleSettings};
+use legacy::Legacy;
+use own_terms::OwnTermsEncoder;
+use settings::TokenizerSettings;
 use static_encoder::StaticEncoder;
 
 use crate::types::{Fingerprint, Role};
 
 pub use backend::{Backend, DeviceName, Precision};
 pub use batch::TokenBatch;
+pub use config::Config;
 pub use encoder::{Encoder, EncoderOutput, NonFiniteOutput, SpladeEncoder};
 pub use error::ModelError;
 pub use models::Models;
@@ -48,12 +61,17 @@ pub use tokenizer::{Tokenizer, Tokens};
 pub struct Model {
     /// The name that requests use.
     pub name: String,
+    /// The transformer that encodes documents.
     pub settings: Settings,
     pub fingerprint: Fingerprint,
+    /// Its identity before version 2 of the fingerprint; `None` if earlier builds could not load it.
+    pub(crate) legacy: Option<Legacy>,
     /// The number format of its products.
     pub precision: Precision,
     /// Where it computes, such as cpu.
     pub device: &'static str,
+    /// Maximum number of terms of a vector, unless a request or a flag says otherwise.
+    pub max_terms: Option<usize>,
     /// How documents are encoded.
     pub document: Side,
     /// How queries are; `None`: as documents are.
@@ -67,31 +85,57 @@ pub struct Side {
     pub encoder: Arc<dyn Encoder>,
 }
 
+/// How a stored fingerprint relates to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FingerprintMatch<'a> {
+    /// The vectors are those of this model.
+    Same,
+    /// An earlier build wrote them with this model, but ignored these keys, as `file: key`.
+    KeysIgnored(&'a [String]),
+    Other,
+}
+
+/// Checks all that can be known of a model without its weights: every setting, and the tokenizers.
+///
+/// # Errors
+/// A file that is missing, is not JSON, or says what is not supported; each by name.
+pub fn check_settings(directory: &Path) -> Result<(), ModelError> {
+    let Layout { document, query, .. } = Layout::read(directory)?;
+    check_padding(&document, &Tokenizer::load(&document.tokenizer)?)?;
+    if query.tokenizer != document.tokenizer {
+        check_padding(&query, &Tokenizer::load(&query.tokenizer)?)?;
+    }
+    Ok(())
+}
+
 impl Model {
-    /// Loads a model from the files of a folder. Blocks while it reads and packs the weights.
+    /// Loads a model from the files of a directory. Blocks while it reads and packs the weights.
     ///
     /// # Errors
-    /// A file that is missing, unreadable or of an unknown kind; a tensor that is missing or of the wrong shape; a
-    /// tokenizer with more tokens than the model has. Each names the file and what was expected.
-    pub fn load(name: &str, folder: &Path, backend: &Backend) -> Result<Self, ModelError> {
-        let Layout { document: settings, query } = Layout::read(folder)?;
+    /// A file that is missing, unreadable or of an unknown kind; a key that is refused; a tensor that is missing or of the
+    /// wrong shape; a tokenizer with more tokens than the model has. Each names the file and what was expected.
+    pub fn load(name: &str, directory: &Path, backend: &Backend) -> Result<Self, ModelError> {
+        let layout = Layout::read(directory)?;
+        layout.notes.log(name);
+        let Layout { document, query, .. } = &layout;
         // Reading all bytes for the fingerprint takes about as long as packing the weights.
-        let (sides, fingerprint) = rayon::join(
-            || {
-                let query = query.as_ref().map(|query| Side::load(query, backend)).transpose()?;
-                Ok((Side::transformer(&settings, backend)?, query))
-            },
-            || fingerprint::of(&settings, query.as_ref()),
-        );
-        let (document, query) = sides?;
+        let (sides, fingerprint) = rayon::join(|| load_sides(document, query, backend), || fingerprint::of(&layout));
+        let (document_side, query_side) = sides?;
+        let query_tokenizer = query_side.as_ref().map_or(&document_side.tokenizer, |side| &side.tokenizer);
+        let legacy = Legacy::of(&layout, [&document_side.tokenizer, query_tokenizer])?;
+        let EncoderSettings::Transformer { settings, .. } = layout.document.encoder else {
+            return Err(ModelError::file(directory, "nothing here encodes documents"));
+        };
         Ok(Self {
             name: name.to_owned(),
             settings,
             fingerprint: fingerprint?,
+            legacy,
             precision: backend.precision(),
             device: backend.device_kind(),
-            document,
-            query,
+            max_terms: layout.max_terms,
+            document: document_side,
+            query: query_side,
         })
     }
 
@@ -100,6 +144,32 @@ impl Model {
         match role {
             Role::Document => &self.document,
             Role::Query => self.query.as_ref().unwrap_or(&self.document),
+        }
+    }
+
+    /// The maximum number of tokens of a text in that role; `None`: there is no limit.
+    pub fn max_length(&self, role: Role) -> Option<usize> {
+        self.side(role).tokenizer.max_length()
+    }
+
+    /// How the fingerprint of a collection relates to this model.
+    pub fn compare(&self, stored: &Fingerprint) -> FingerprintMatch<'_> {
+        match &self.legacy {
+            _ if *stored == self.fingerprint => FingerprintMatch::Same,
+            Some(legacy) if *stored == legacy.fingerprint => match &legacy.ignored_keys[..] {
+                [] => FingerprintMatch::Same,
+                keys => FingerprintMatch::KeysIgnored(keys),
+            },
+            _ => FingerprintMatch::Other,
+        }
+    }
+
+    /// What stands for the encoder in the digests of documents: the fingerprint of earlier builds where their vectors are
+    /// the same, so that documents that they wrote are still UNCHANGED.
+    pub fn digest_fingerprint(&self) -> &Fingerprint {
+        match &self.legacy {
+            Some(legacy) if legacy.ignored_keys.is_empty() => &legacy.fingerprint,
+            _ => &self.fingerprint,
         }
     }
 
@@ -112,21 +182,80 @@ impl Model {
     }
 }
 
-impl Side {
-    fn load(settings: &QuerySettings, backend: &Backend) -> Result<Self, ModelError> {
-        match settings {
-            QuerySettings::Transformer(settings) => Self::transformer(settings, backend),
-            QuerySettings::Static(settings) => {
-                let tokenizer = Tokenizer::load(&settings.tokenizer)?;
-                let encoder = Arc::new(StaticEncoder::load(settings, &tokenizer)?);
-                Ok(Self { tokenizer, encoder })
-            }
-        }
-    }
+/// The sides of both roles; no second one where queries are encoded just as documents.
+fn load_sides(
+    document: &RoleSettings,
+    query: &RoleSettings,
+    backend: &Backend,
+) -> Result<(Side, Option<Side>), ModelError> {
+    let document_side = Side::load(document, None, backend)?;
+    let is_same = query.encoder == document.encoder && query.tokenizer == document.tokenizer;
+    let query_side = match is_same {
+        true => None,
+        false => Some(Side::load(query, Some((document, &document_side)), backend)?),
+    };
+    Ok((document_side, query_side))
+}
 
-    fn transformer(settings: &Settings, backend: &Backend) -> Result<Self, ModelError> {
-        let tokenizer = Tokenizer::load(&settings.tokenizer())?;
-        Ok(Self { tokenizer, encoder: Arc::new(SpladeEncoder::load(settings, backend)?) })
+/// A token that takes the position of padding must not be in every text: the number of positions would depend on it.
+fn check_padding(role: &RoleSettings, tokenizer: &Tokenizer) -> Result<(), ModelError> {
+    let EncoderSettings::Transformer { settings, .. } = &role.encoder else { return Ok(()) };
+    let Some(padding) = settings.config.class.family.padding(&settings.config)? else { return Ok(()) };
+    let around = tokenizer.sequence(&[]).map_err(|error| settings.config.problem(error))?;
+    if around.contains(&padding) {
+        return Err(settings.config.problem(format!(
+            "`pad_token_id` is {padding}, which is a token that the tokenizer adds to every text; set it to that of padding"
+        )));
+    }
+    Ok(())
+}
+
+impl Side {
+    /// Loads a role; of another role that is loaded already it shares what is the same.
+    fn load(role: &RoleSettings, other: Option<(&RoleSettings, &Self)>, backend: &Backend) -> Result<Self, ModelError> {
+        let tokenizer = match other {
+            Some((settings, side))
+                if settings.tokenizer.files == role.tokenizer.files
+                    && settings.tokenizer.vocabulary_size == role.tokenizer.vocabulary_size =>
+            {
+                side.tokenizer.with(&role.tokenizer)?
+            }
+            _ => Tokenizer::load(&role.tokenizer)?,
+        };
+        check_padding(role, &tokenizer)?;
+        let encoder: Arc<dyn Encoder> = match &role.encoder {
+            EncoderSettings::Static(table) => {
+                let size = tokenizer.vocabulary_size();
+                Arc::new(StaticEncoder::load(table, &tokenizer, size)?)
+            }
+            EncoderSettings::Transformer { settings, own_terms } => {
+                let shared = other.and_then(|(other, side)| match &other.encoder {
+                    EncoderSettings::Transformer { settings: theirs, own_terms: None } if theirs == settings => {
+                        Some(Arc::clone(&side.encoder))
+                    }
+                    _ => None,
+                });
+                let encoder = match shared {
+                    Some(encoder) => encoder,
+                    None => Arc::new(SpladeEncoder::load(settings, backend)?),
+                };
+                match own_terms {
+                    None => encoder,
+                    Some(table) => {
+                        let own = Tokenizer::load(&TokenizerSettings {
+                            files: table.tokenizer.clone(),
+                            vocabulary_size: None,
+                            max_length: None,
+                            prompt: String::new(),
+                            special_tokens: false,
+                        })?;
+                        let weights = StaticEncoder::load(table, &own, settings.vocabulary_size)?;
+                        Arc::new(OwnTermsEncoder::new(encoder, weights))
+                    }
+                }
+            }
+        };
+        Ok(Self { tokenizer, encoder })
     }
 
     fn warm_up(&self) -> Result<(), ModelError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Model;
+use super::{FingerprintMatch, Model};
 use crate::types::{Fault, Fingerprint, Reason};
 
 /// Models by name; one of them is used where a request names none.
@@ -41,7 +41,10 @@ impl Models {
     /// # Errors
     /// As [`Self::get`].
     pub fn choose(&self, name: &str, writer: Option<&Fingerprint>) -> Result<Arc<Model>, Fault> {
-        let wrote = |model: &&Arc<Model>| writer.is_some_and(|writer| model.fingerprint == *writer);
+        // A model whose settings earlier builds ignored is chosen, too: the caller then says which they are.
+        let wrote = |model: &&Arc<Model>| {
+            writer.is_some_and(|writer| !matches!(model.compare(writer), FingerprintMatch::Other))
+        };
         // The default first: two models may be the same but for their names.
         let mut candidates = std::iter::once(&self.default).chain(self.by_name.values());
         match candidates.find(wrote) {

@@ -1,4 +1,4 @@
-//! What the files of a model's folder say about it: Hugging Face's `config.json` and what sentence-transformers adds.
+//! What is known of a network before its weights are read: `config.json`, pooling, and where the weights are.
 
 use std::path::{Path, PathBuf};
 
@@ -6,15 +6,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::families::Family;
-use super::{ModelError, files, weights};
+use super::hub::lora_adapter;
+use super::tokenizer_files::TokenizerFiles;
+use super::{Config, ModelError, files, keys, weights};
 
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-
-/// The largest size of any part of a model.
-const MAX_SIZE: u64 = 1 << 31;
-/// The most positions: eight times what the longest encoders of today have. Some models have no tensor of positions to hold
-/// `config.json` against, and tables of angles are as long as it says.
+/// Maximum number of positions: eight times what the longest encoders of today have. Some models have no tensor of
+/// positions to hold `config.json` against, and tables of angles are as long as it says.
 const MAX_POSITIONS: usize = 1 << 16;
 
 /// How the weights of a text's tokens become one.
@@ -40,136 +37,93 @@ pub enum TermActivation {
     Log1pRelu,
 }
 
-/// All that is known of a model before its weights are read.
-#[derive(Debug, Clone)]
+/// A transformer with its pooling.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    pub family: Family,
-    /// The Hugging Face class, such as `BertForMaskedLM`.
-    pub architecture: String,
+    /// Where its files are.
+    pub directory: PathBuf,
+    pub config: Config,
     /// Rows of the word embedding.
     pub vocabulary_size: usize,
-    /// The most tokens of a text that are encoded, special ones included.
-    pub max_length: usize,
+    /// Number of tokens that there are positions for.
+    pub positions: usize,
     pub pooling: Pooling,
     pub activation: TermActivation,
-    /// Whether the text is made lower case before it is tokenized.
-    pub lower_case: bool,
-    /// `config.json`, as it is.
-    pub config: Value,
-    pub config_path: PathBuf,
-    pub tokenizer_path: PathBuf,
     /// The files of the weights.
     pub weights: Vec<PathBuf>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
 /// The configuration of a `SpladePooling`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
 pub struct PoolingConfig {
     pooling_strategy: Pooling,
     activation_function: TermActivation,
 }
 
-/// How texts become tokens.
-#[derive(Debug, Clone)]
+impl PoolingConfig {
+    /// Reads the `config.json` of a `SpladePooling`; without one it has its defaults.
+    ///
+    /// # Errors
+    /// If it is not JSON, or a key is refused.
+    pub fn read(directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
+        let path = directory.join("config.json");
+        let Some(config) = read_optional::<Value>(&path)? else { return Ok(Self::default()) };
+        unknown.extend(keys::SPLADE_POOLING.check(&path, &config)?);
+        serde_json::from_value(config).map_err(|error| ModelError::file(&path, error))
+    }
+}
+
+/// How texts of a role become tokens.
+#[derive(Debug, Clone, PartialEq)]
 pub struct TokenizerSettings {
-    /// `tokenizer.json`.
-    pub path: PathBuf,
+    pub files: TokenizerFiles,
     /// How many tokens there are embeddings for, where that is known.
     pub vocabulary_size: Option<usize>,
-    /// The most tokens of a text, special ones included; `None` for no limit.
+    /// Maximum number of tokens of a text, special ones included; `None` for no limit.
     pub max_length: Option<usize>,
-    /// Whether the text is made lower case before.
-    pub lower_case: bool,
+    /// What is put before each text.
+    pub prompt: String,
     /// Whether a text gets special tokens around it.
     pub special_tokens: bool,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct TransformerConfig {
-    max_seq_length: Option<usize>,
-    do_lower_case: bool,
-}
-
 impl Settings {
-    /// Reads the folder of a transformer.
+    /// Reads the directory of a transformer. `is_saved_module`: it belongs to a directory with a `modules.json`.
     ///
     /// # Errors
-    /// A file that is missing, is not JSON, or says what this service can't do; each by name.
-    pub fn read(base: &Path, pooling: PoolingConfig) -> Result<Self, ModelError> {
-        let config_path = base.join("config.json");
-        let config: Value = read_json(&config_path)?;
-        let (family, architecture) = Family::of(&config).map_err(|problem| ModelError::file(&config_path, problem))?;
-        let size = |key: &str| size(&config, key).map_err(|problem| ModelError::file(&config_path, problem));
-        let vocabulary_size = size("vocab_size")?;
-        let positions = family.positions(&config).map_err(|problem| ModelError::file(&config_path, problem))?;
+    /// A file that is missing, is not JSON, or says what is not supported; each by name.
+    pub fn read(
+        directory: &Path,
+        pooling: PoolingConfig,
+        is_saved_module: bool,
+        unknown: &mut Vec<String>,
+    ) -> Result<Self, ModelError> {
+        if let Some((path, explanation)) = lora_adapter(directory) {
+            return Err(ModelError::file(&path, format!("it is {explanation}")));
+        }
+        let path = directory.join("config.json");
+        let config = Config::new(&path, &read_json::<Value>(&path)?, is_saved_module, unknown)?;
+        let positions = config.class.family.positions(&config)?;
         if positions > MAX_POSITIONS {
             let problem = format!("`max_position_embeddings` is {positions}; at most {MAX_POSITIONS} are supported");
-            return Err(ModelError::file(&config_path, problem));
+            return Err(config.problem(problem));
         }
-        let transformer: TransformerConfig =
-            read_optional(&base.join("sentence_bert_config.json"))?.unwrap_or_default();
         Ok(Self {
-            family,
-            architecture,
-            vocabulary_size,
-            max_length: max_length(base, transformer.max_seq_length, positions)?,
+            directory: directory.to_owned(),
+            vocabulary_size: config.size("vocab_size")?,
+            positions,
+            config,
             pooling: pooling.pooling_strategy,
             activation: pooling.activation_function,
-            lower_case: transformer.do_lower_case,
-            config,
-            config_path,
-            tokenizer_path: base.join("tokenizer.json"),
-            weights: weights::files(base)?,
+            weights: weights::files(directory)?,
         })
     }
 
-    /// How its texts become tokens.
-    pub fn tokenizer(&self) -> TokenizerSettings {
-        TokenizerSettings {
-            path: self.tokenizer_path.clone(),
-            vocabulary_size: Some(self.vocabulary_size),
-            max_length: Some(self.max_length),
-            lower_case: self.lower_case,
-            special_tokens: true,
-        }
+    /// The name of its class in transformers, such as `BertForMaskedLM`.
+    pub fn class_name(&self) -> &'static str {
+        self.config.class.name
     }
-
-    /// The files that decide its vectors.
-    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.config_path, &self.tokenizer_path].into_iter().chain(&self.weights)
-    }
-
-    /// A positive whole number of `config.json`.
-    pub fn size(&self, key: &str) -> Result<usize, ModelError> {
-        size(&self.config, key).map_err(|problem| ModelError::file(&self.config_path, problem))
-    }
-}
-
-/// A positive whole number of a configuration, small enough for a few of them to be added or doubled.
-pub fn size(config: &Value, key: &str) -> Result<usize, String> {
-    let number = config.get(key).and_then(Value::as_u64).filter(|number| (1..=MAX_SIZE).contains(number));
-    let problem = || format!("`{key}` is not a positive whole number up to {MAX_SIZE}");
-    number.and_then(|number| usize::try_from(number).ok()).ok_or_else(problem)
-}
-
-/// What sentence-transformers takes: its own setting, else the tokenizer's, and never more than there are positions.
-fn max_length(base: &Path, configured: Option<usize>, positions: usize) -> Result<usize, ModelError> {
-    let of_tokenizer = tokenizer_max_length(base)?;
-    let length = configured.or(of_tokenizer).unwrap_or(positions).min(positions);
-    if length < 3 {
-        let problem = format!("a max length of {length} leaves no room for a text");
-        return Err(ModelError::file(&base.join(TOKENIZER_CONFIG), problem));
-    }
-    Ok(length)
-}
-
-/// The tokenizer's own limit. "No limit" is written as 1e30, which is no u64.
-pub fn tokenizer_max_length(base: &Path) -> Result<Option<usize>, ModelError> {
-    let tokenizer: Option<Value> = read_optional(&base.join(TOKENIZER_CONFIG))?;
-    let length = tokenizer.as_ref().and_then(|config| config.get("model_max_length")).and_then(Value::as_u64);
-    Ok(length.and_then(|length| usize::try_from(length).ok()))
 }
 
 /// A JSON file.

@@ -5,62 +5,76 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::bail;
-use serde::Deserialize;
+use serde_json::Value;
 
-use super::settings::{TokenizerSettings, read_json, read_optional, tokenizer_max_length};
+use super::settings::read_json;
+use super::settings::read_optional;
+use super::tokenizer_files::{TokenizerContext, TokenizerFiles};
 use super::weights::{self, Weights};
-use super::{Encoder, EncoderOutput, ModelError, NonFiniteOutput, TokenBatch, Tokenizer, files};
+use super::{Encoder, EncoderOutput, ModelError, NonFiniteOutput, TokenBatch, Tokenizer, files, keys};
 use crate::types::SparseVector;
 
-/// What is known of a static side before its weights are read.
+/// What is known of a table of weights before it is read.
+#[derive(Debug, Clone, PartialEq)]
 pub struct StaticSettings {
-    folder: PathBuf,
-    pub tokenizer: TokenizerSettings,
+    directory: PathBuf,
+    pub tokenizer: TokenizerFiles,
     /// Weights by token; `None`: they are in a tensor.
     idf: Option<PathBuf>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct StaticConfig {
-    path: Option<String>,
-}
-
 impl StaticSettings {
-    /// Reads the folder of a `SparseStaticEmbedding` in the model's folder `root`.
+    /// Reads the directory of a `SparseStaticEmbedding` in the model's directory `root`.
     ///
     /// # Errors
-    /// A file that is missing or is not JSON, by name.
-    pub fn read(root: &Path, folder: &Path) -> Result<Self, ModelError> {
-        let config_path = folder.join("config.json");
-        let config: StaticConfig = read_optional(&config_path)?.unwrap_or_default();
-        // sentence-transformers looks for it in the working directory; published models have it in their root.
-        let idf = config.path.map(|name| match (files::inside(folder, &name), files::inside(root, &name)) {
-            (Some(own), _) if own.exists() => Ok(own),
-            (_, Some(of_root)) => Ok(of_root),
-            _ => {
-                Err(ModelError::file(&config_path, format!("`path` is `{name}`, which is outside the model's folder")))
-            }
-        });
-        let idf = idf.transpose()?;
-        let tokenizer = TokenizerSettings {
-            path: folder.join("tokenizer.json"),
-            vocabulary_size: None,
-            max_length: tokenizer_max_length(folder)?,
-            lower_case: false,
-            special_tokens: false,
+    /// A file that is missing or is not JSON, or a key that is refused; by name.
+    pub fn read(root: &Path, directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
+        let path = directory.join("config.json");
+        let config = read_optional::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let problem = |problem: String| ModelError::file(&path, problem);
+        // In the model's root, the file is that of the network, too.
+        let is_shared = directory == root && config.get("model_type").is_some();
+        if !is_shared {
+            unknown.extend(keys::SPARSE_STATIC_EMBEDDING.check(&path, &config)?);
+        }
+        let idf = match config.get("path") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(name)) if name.ends_with(".json") => Some(name),
+            // sentence-transformers takes only a .json file for weights by token.
+            Some(Value::String(_)) => None,
+            Some(other) => return Err(problem(format!("`path` is {other}; expected the name of a .json file"))),
         };
-        Ok(Self { folder: folder.to_owned(), tokenizer, idf })
+        // sentence-transformers looks for it in the working directory, and published models have it in their root.
+        let idf = idf.map(|name| match (files::inside(directory, name), files::inside(root, name)) {
+            (_, Some(of_root)) if of_root.exists() => Ok(of_root),
+            (Some(own), _) => Ok(own),
+            _ => Err(problem(format!("`path` is `{name}`, which is outside the model's directory"))),
+        });
+        let context = TokenizerContext {
+            model_type: config.get("model_type").and_then(Value::as_str),
+            ..TokenizerContext::default()
+        };
+        let tokenizer = TokenizerFiles::read(directory, context, unknown)?;
+        Ok(Self { directory: directory.to_owned(), tokenizer, idf: idf.transpose()? })
     }
 
-    /// The files that decide its vectors.
-    pub fn files(&self) -> Result<Vec<PathBuf>, ModelError> {
-        let mut files = vec![self.tokenizer.path.clone()];
+    /// The files of its weights.
+    ///
+    /// # Errors
+    /// If an index of shards is not one.
+    pub fn weight_files(&self) -> Result<Vec<PathBuf>, ModelError> {
         match &self.idf {
-            Some(idf) => files.push(idf.clone()),
-            None => files.extend(weights::files(&self.folder)?),
+            Some(idf) => Ok(vec![idf.clone()]),
+            None => weights::files(&self.directory),
         }
-        Ok(files)
+    }
+
+    /// The files that version 1 of the fingerprint covers.
+    ///
+    /// # Errors
+    /// If an index of shards is not one.
+    pub fn files(&self) -> Result<Vec<PathBuf>, ModelError> {
+        Ok([self.tokenizer.path()].into_iter().chain(self.weight_files()?).collect())
     }
 }
 
@@ -71,14 +85,13 @@ pub struct StaticEncoder {
 }
 
 impl StaticEncoder {
-    /// Reads the table.
+    /// Reads the table. `size` is the number of terms; `tokenizer` gives the ids of tokens.
     ///
     /// # Errors
     /// A file that is missing or damaged, or has weights for another vocabulary.
-    pub fn load(settings: &StaticSettings, tokenizer: &Tokenizer) -> Result<Self, ModelError> {
-        let size = tokenizer.vocabulary_size();
+    pub fn load(settings: &StaticSettings, tokenizer: &Tokenizer, size: usize) -> Result<Self, ModelError> {
         let Some(idf) = &settings.idf else {
-            let weights = Weights::open(&weights::files(&settings.folder)?)?;
+            let weights = Weights::open(&weights::files(&settings.directory)?)?;
             let table = weights.tensor(&["weight".to_owned()], &[size])?.into_owned();
             return Self::new(table).map_err(|problem| weights.problem(problem));
         };
@@ -91,6 +104,11 @@ impl StaticEncoder {
             }
         }
         Self::new(weights).map_err(|problem| ModelError::file(idf, problem))
+    }
+
+    /// The weight of a term.
+    pub fn weight(&self, term: u32) -> Option<f32> {
+        self.weights.get(term as usize).copied()
     }
 
     fn new(weights: Vec<f32>) -> Result<Self, String> {

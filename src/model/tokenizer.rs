@@ -1,23 +1,30 @@
 //! Text to token ids.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use serde::de::IgnoredAny;
 use tokenizers::{Encoding, Model as _, OffsetType, PostProcessor as _, PreTokenizer as _, Token, TruncationDirection};
 
+use super::ModelError;
 use super::settings::TokenizerSettings;
-use super::{ModelError, files};
+use super::tokenizer_files::guarded;
 
-/// A tokenizer, with the most tokens that its encoder takes.
+/// The tokenizer of a role: what becomes of a text before the encoder.
+#[derive(Clone)]
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
-    lower_case: bool,
+    inner: Arc<tokenizers::Tokenizer>,
+    /// What is put before each text.
+    prompt: String,
     special_tokens: bool,
-    special: HashSet<u32>,
+    special: Arc<HashSet<u32>>,
+    /// How many tokens there are embeddings for, where that is known.
+    rows: Option<usize>,
+    max_length: Option<usize>,
+    /// Maximum number of a text's own tokens.
     room: Option<usize>,
+    truncates_left: bool,
+    changes: Vec<String>,
 }
 
 /// One text's tokens.
@@ -36,51 +43,85 @@ impl fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads the model's `tokenizer.json`.
+    /// Builds the tokenizer of a model's files.
     ///
     /// # Errors
-    /// If it is missing or damaged, has tokens that the model has no embedding for, or leaves no room for a text.
+    /// If they are missing or damaged, have tokens that the model has no embedding for, or leave no room for a text.
     pub fn load(settings: &TokenizerSettings) -> Result<Self, ModelError> {
-        let path = &settings.path;
-        let failed = |problem: String| ModelError::file(path, problem);
-        let bytes = files::read(path, files::MAX_TOKENIZER_BYTES);
-        let bytes = bytes.map_err(|error| failed(format!("{error}; expected the model's tokenizer")))?;
-        // What is cut short is told as such; the library panics on some of it.
-        let _: IgnoredAny = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
-        let inner = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes));
-        let mut inner = inner.map_err(|error| failed(error.to_string()))?;
-        let largest = inner.get_vocab(true).into_values().max().unwrap_or_default() as usize;
+        let path = settings.files.path();
+        let built = settings.files.build()?;
+        let inner = built.inner;
+        // The vocabulary's own tokens; a special token that a file adds may have no embedding, as long as no text has it.
+        let largest = inner.get_vocab(false).into_values().max().unwrap_or_default() as usize;
         if let Some(rows) = settings.vocabulary_size.filter(|&rows| largest >= rows) {
-            return Err(failed(format!("it has a token {largest}, the model only {rows} embeddings; they don't fit")));
+            let problem = format!("it has a token {largest}, the model only {rows} embeddings; they don't fit");
+            return Err(ModelError::file(&path, problem));
         }
-        // Texts are cut here, since the library would not say where.
-        inner.with_padding(None).with_truncation(None).map_err(|error| failed(error.to_string()))?;
-        let TokenizerSettings { lower_case, special_tokens, max_length, .. } = *settings;
-        let around = inner.get_post_processor().filter(|_| special_tokens);
+        let special = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
+        let loaded = Self {
+            special: Arc::new(special.map(|(id, _)| id).collect()),
+            inner: Arc::new(inner),
+            prompt: String::new(),
+            special_tokens: true,
+            rows: settings.vocabulary_size,
+            max_length: None,
+            room: None,
+            truncates_left: built.truncates_left,
+            changes: built.changes,
+        };
+        loaded.with(settings)
+    }
+
+    /// The same tokenizer with the prompt and the lengths of another role.
+    ///
+    /// # Errors
+    /// If they leave no room for a text.
+    pub fn with(&self, settings: &TokenizerSettings) -> Result<Self, ModelError> {
+        let failed = |problem: String| ModelError::file(&settings.files.path(), problem);
+        let TokenizerSettings { special_tokens, max_length, ref prompt, .. } = *settings;
+        let around = self.inner.get_post_processor().filter(|_| special_tokens);
         let around = around.map_or(0, |processor| processor.added_tokens(false));
         let room = max_length.map(|max| max.saturating_sub(around));
         if room == Some(0) {
             return Err(failed(format!("its {around} special tokens leave no room for a text in the max length")));
         }
-        let special = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
-        let special = special.map(|(id, _)| id).collect();
-        let loaded = Self { inner, lower_case, special_tokens, special, room };
-        loaded.check_sequences(around, settings.vocabulary_size).map_err(failed)?;
-        Ok(loaded)
+        let role = Self { prompt: prompt.clone(), special_tokens, max_length, room, ..self.clone() };
+        role.check_sequences(around).map_err(failed)?;
+        Ok(role)
+    }
+
+    /// The keys by which it differs from what version 1 of the fingerprint stands for.
+    pub fn changes(&self) -> &[String] {
+        &self.changes
+    }
+
+    /// Maximum number of tokens of a text, special ones included; `None`: there is no limit.
+    pub fn max_length(&self) -> Option<usize> {
+        self.max_length
+    }
+
+    /// What is put before each text; empty for nothing.
+    pub fn prompt(&self) -> &str {
+        &self.prompt
     }
 
     /// Whether a text gets just `around` tokens more, which the model knows. A post-processor may also repeat the text.
-    fn check_sequences(&self, around: usize, vocabulary_size: Option<usize>) -> Result<(), String> {
+    fn check_sequences(&self, around: usize) -> Result<(), String> {
         for length in 0..3 {
-            let ids = self.sequence(&vec![0; length]).map_err(|error| error.to_string())?;
+            let (ids, types) = self.processed(&vec![0; length]).map_err(|error| error.to_string())?;
             if ids.len() != length + around {
                 return Err(format!(
-                    "its post-processor makes {} tokens of {length}; {around} more were expected",
+                    "its `post_processor` makes {} tokens of {length}; {around} more were expected",
                     ids.len()
                 ));
             }
-            if let Some(id) = ids.iter().find(|&&id| vocabulary_size.is_some_and(|rows| id as usize >= rows)) {
-                return Err(format!("its post-processor adds a token {id}, for which the model has no embedding"));
+            if let Some(id) = ids.iter().find(|&&id| self.rows.is_some_and(|rows| id as usize >= rows)) {
+                return Err(format!("its `post_processor` adds a token {id}, for which the model has no embedding"));
+            }
+            if let Some(kind) = types.iter().find(|&&kind| kind != 0) {
+                return Err(format!(
+                    "its `post_processor` gives a text the token type {kind}; only type 0 is supported"
+                ));
             }
         }
         Ok(())
@@ -91,11 +132,14 @@ impl Tokenizer {
         self.room
     }
 
-    /// A text's tokens, cut to the encoder's max length.
+    /// A text's tokens, cut to the encoder's max length at the end that the model's tokenizer cuts.
     ///
     /// # Errors
     /// If the tokenizer can't cope with the text, such as one with an unknown token where it has none for that.
     pub fn tokenize(&self, text: &str) -> tokenizers::Result<Tokens> {
+        if self.truncates_left {
+            return self.tokenize_end(text);
+        }
         let room = self.room.unwrap_or(usize::MAX);
         // One more than there is room for is enough to know that the text is longer.
         let mut ids = self.first_tokens(text, room.saturating_add(1))?;
@@ -128,29 +172,47 @@ impl Tokenizer {
     /// # Errors
     /// If the tokenizer's own rules for that contradict each other.
     pub fn sequence(&self, ids: &[u32]) -> tokenizers::Result<Vec<u32>> {
+        self.processed(ids).map(|(ids, _)| ids)
+    }
+
+    /// The ids and the types of tokens as the encoder takes them.
+    fn processed(&self, ids: &[u32]) -> tokenizers::Result<(Vec<u32>, Vec<u32>)> {
         if !self.special_tokens {
-            return Ok(ids.to_vec());
+            return Ok((ids.to_vec(), vec![0; ids.len()]));
         }
         guarded(|| {
             let tokens = ids.iter().map(|&id| Token::new(id, String::new(), (0, 0))).collect();
             let encoding = self.inner.post_process(Encoding::from_tokens(tokens, 0), None, true)?;
-            Ok(encoding.get_ids().to_vec())
+            Ok((encoding.get_ids().to_vec(), encoding.get_type_ids().to_vec()))
         })
     }
 
     /// At least the first `count` tokens, if there are so many. The library's own steps, which it does not have as one.
     fn first_tokens(&self, text: &str, count: usize) -> tokenizers::Result<Vec<u32>> {
-        let text = if self.lower_case { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) };
-        guarded(|| {
+        let prompted;
+        let text = if self.prompt.is_empty() {
+            text
+        } else {
+            prompted = format!("{}{text}", self.prompt);
+            &prompted
+        };
+        let ids = guarded(|| {
             let normalizer = self.inner.get_normalizer();
-            let mut pieces = self.inner.get_added_vocabulary().extract_and_normalize(normalizer, &text);
+            let mut pieces = self.inner.get_added_vocabulary().extract_and_normalize(normalizer, text);
             if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
                 pre_tokenizer.pre_tokenize(&mut pieces)?;
             }
             let model = self.inner.get_model();
             pieces.tokenize_with_limit(|piece| model.tokenize(piece.get()), count, TruncationDirection::Right)?;
             Ok(pieces.into_encoding(None, 0, OffsetType::None)?.get_ids().to_vec())
-        })
+        })?;
+        match ids.iter().find(|&&id| self.rows.is_some_and(|rows| id as usize >= rows)) {
+            Some(&id) => {
+                let token = self.token(id).unwrap_or_default();
+                Err(format!("it has the token `{token}` ({id}), for which the model has no embedding").into())
+            }
+            None => Ok(ids),
+        }
     }
 
     /// A token by its id.
@@ -174,12 +236,6 @@ impl Tokenizer {
     }
 }
 
-/// The library trusts its file in many places, and panics where that contradicts itself: that is an error of the file's.
-fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
-    let problem = "the tokenizer contradicts itself; its file may be damaged, fetch it again";
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(problem.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
@@ -191,13 +247,12 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file)
     }
 
-    /// Every model's tokenizer that the project carries, as we load it and as the library does.
+    /// Every model's tokenizer that the project carries, as we use it and as the library does.
     fn tokenizers() -> Vec<(String, Tokenizer, tokenizers::Tokenizer)> {
         let folders = std::fs::read_dir(tests_data("models")).unwrap().map(|entry| entry.unwrap().path());
         let loaded = folders.map(|folder| {
-            let settings = Layout::read(&folder).unwrap().document.tokenizer();
-            let mut library = tokenizers::Tokenizer::from_file(&settings.path).unwrap();
-            library.with_padding(None).with_truncation(None).unwrap();
+            let settings = Layout::read(&folder).unwrap().document.tokenizer;
+            let library = settings.files.build().unwrap().inner;
             (folder.display().to_string(), Tokenizer::load(&settings).unwrap(), library)
         });
         loaded.collect()
@@ -217,7 +272,6 @@ mod tests {
         for (name, tokenizer, library) in tokenizers() {
             let room = tokenizer.room().unwrap();
             for text in texts() {
-                let text = if tokenizer.lower_case { text.to_lowercase() } else { text };
                 let bare = library.encode(text.as_str(), false).unwrap();
                 assert_eq!(tokenizer.tokens(&text).unwrap(), bare.get_ids(), "{name}: {text}");
                 let mut cut = bare.clone();
@@ -240,7 +294,7 @@ mod tests {
 
     #[test]
     fn without_a_max_length_nothing_is_cut() {
-        let settings = Layout::read(&tests_data("models/bert-random-tied")).unwrap().document.tokenizer();
+        let settings = Layout::read(&tests_data("models/bert-random-tied")).unwrap().document.tokenizer;
         let tokenizer = Tokenizer::load(&TokenizerSettings { max_length: None, ..settings }).unwrap();
         let text = "moon ".repeat(5_000);
         let tokens = tokenizer.tokenize(&text).unwrap();

@@ -18,20 +18,27 @@ pub use table::Table;
 const WHOLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const PICKLE: &str = "pytorch_model.bin";
+const PICKLE_INDEX: &str = "pytorch_model.bin.index.json";
 
 /// A larger table stays in its file.
 const MAX_OWNED_BYTES: usize = 32 << 20;
 
-/// The files that hold a folder's tensors: one file, the shards of an index, or a pickle.
+/// The files that hold a directory's tensors: one file or the shards of an index, safetensors before pickles, as
+/// transformers prefers them.
 ///
 /// # Errors
-/// If an index names no files. A folder without any of them gives the first, whose absence is then told by name.
-pub fn files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    let [whole, index, pickle] = [WHOLE, INDEX, PICKLE].map(|name| folder.join(name));
-    if !whole.exists() && index.exists() {
-        return shards(folder, &index);
+/// If an index names no files. A directory without any of them gives the first, whose absence is reported when it is opened.
+pub fn files(directory: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let path = |name: &str| directory.join(name);
+    for (whole, index) in [(WHOLE, INDEX), (PICKLE, PICKLE_INDEX)] {
+        if path(whole).exists() {
+            return Ok(vec![path(whole)]);
+        }
+        if path(index).exists() {
+            return shards(directory, &path(index));
+        }
     }
-    Ok(vec![if !whole.exists() && pickle.exists() { pickle } else { whole }])
+    Ok(vec![path(WHOLE)])
 }
 
 fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
@@ -85,6 +92,14 @@ impl Weights {
     pub fn tensor(&self, names: &[String], shape: &[usize]) -> Result<Cow<'_, [f32]>, ModelError> {
         let found = names.iter().find_map(|name| Some((name, self.stored(name)?)));
         let Some((name, (path, stored))) = found else {
+            if let Some((path, dtype)) = self.unsupported(names) {
+                let problem = format!(
+                    "tensor `{}` has elements of type {dtype}, which are quantized weights; use the model that they were made \
+                     from, and --dtype int8 to compute in 8 bits",
+                    names.first().map_or("", String::as_str)
+                );
+                return Err(ModelError::file(path, problem));
+            }
             let names = names.join("` or `");
             return Err(self.problem(format!("tensor `{names}` is missing; expected shape {shape:?}")));
         };
@@ -117,6 +132,14 @@ impl Weights {
     /// A tensor and its file.
     fn stored(&self, name: &str) -> Option<(&Path, Stored<'_>)> {
         self.files.iter().find_map(|(path, file)| Some((path.as_path(), file.get(name)?)))
+    }
+
+    /// The type of the elements of the first of `names` that is in a file and can't be read.
+    fn unsupported(&self, names: &[String]) -> Option<(&Path, &str)> {
+        let mut found = names.iter().flat_map(|name| {
+            self.files.iter().filter_map(move |(path, file)| Some((path.as_path(), file.unsupported(name)?)))
+        });
+        found.next()
     }
 
     /// An error that names the file.

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::store_fault;
-use crate::model::{Model, Models};
+use crate::model::{FingerprintMatch, Model, Models};
 use crate::store::{CollectionInfo, StoreError, VectorStore};
 use crate::types::{CollectionSpec, Fault, Fingerprint, Reason};
 
@@ -58,8 +58,20 @@ impl ModelChoice<'_> {
     /// # Errors
     /// If another encoder wrote the collection, and that matters.
     pub fn check(&self, model: &Model, name: &str, spec: &CollectionSpec) -> Result<(), Fault> {
-        match (self.accept, &spec.fingerprint) {
-            (Accept::SameEncoder, Some(writer)) if *writer != model.fingerprint && !writer.is_known() => {
+        let (Accept::SameEncoder, Some(writer)) = (self.accept, &spec.fingerprint) else { return Ok(()) };
+        match model.compare(writer) {
+            FingerprintMatch::Same => Ok(()),
+            FingerprintMatch::KeysIgnored(keys) => {
+                let keys = keys.join(", ");
+                let message = format!(
+                    "collection `{name}` was written by a version of splade-sidecar that ignored settings of model `{}`: \
+                     {keys}. Its vectors differ from those of the model now; write them anew with `splade-sidecar reindex`, \
+                     or set ignore_fingerprint if you accept that",
+                    model.name
+                );
+                Err(mismatch(message, name, spec, model).with_metadata([("ignored_keys", keys.as_str())]))
+            }
+            FingerprintMatch::Other if !writer.is_known() => {
                 let message = format!(
                     "collection `{name}` has the fingerprint {writer}, in a form that this version of splade-sidecar does \
                      not know; use the version that created the collection, or a later one, or set ignore_fingerprint \
@@ -68,7 +80,7 @@ impl ModelChoice<'_> {
                 );
                 Err(mismatch(message, name, spec, model))
             }
-            (Accept::SameEncoder, Some(writer)) if *writer != model.fingerprint => {
+            FingerprintMatch::Other => {
                 let message = format!(
                     "collection `{name}` was written by model `{}` with fingerprint {writer}, and model `{}` has {}; \
                      use the model that wrote it, or another collection, or set ignore_fingerprint if you know better",
@@ -76,7 +88,6 @@ impl ModelChoice<'_> {
                 );
                 Err(mismatch(message, name, spec, model))
             }
-            _ => Ok(()),
         }
     }
 }

@@ -124,7 +124,7 @@ impl Ingest {
             versioned: false,
         };
         let IngestOptions { model, long_text, pruning, text_field, skip_unchanged, .. } = &options;
-        let recipe = Recipe::new(&model.fingerprint, *long_text, *pruning, text_field);
+        let recipe = Recipe::new(model.digest_fingerprint(), *long_text, *pruning, text_field);
         let skip_unchanged = *skip_unchanged;
         let read_through = Arc::new(AtomicU64::new(options.first_sequence.saturating_sub(1)));
         let flush_through = AtomicU64::new(0);

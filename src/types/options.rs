@@ -58,16 +58,16 @@ pub struct Pruned {
     pub weight: f32,
 }
 
-/// Who wrote a collection's vectors: SHA-256 in hexadecimal of all that decides them, as version 1 has it. A later version
-/// is to be written with its number and a colon in front.
+/// Who wrote a collection's vectors: a SHA-256 in hexadecimal of all that decides them, with the version of its form and a
+/// colon in front. Version 1 has neither.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
 
 impl Fingerprint {
-    /// Whether it is of version 1, which this build can compare with a model's.
+    /// Whether it is of a version that this build can compare with a model's.
     pub fn is_known(&self) -> bool {
-        !self.0.contains(':')
+        self.0.split_once(':').is_none_or(|(version, _)| version == "2")
     }
 }
 

@@ -10,6 +10,7 @@ mod query;
 mod reconnect;
 mod reindex;
 mod secured;
+mod verify;
 
 use std::ffi::OsStr;
 use std::io::Write;

@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertForMaskedLM, Config};
+use candle_core::{DType, Device};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use splade_sidecar::model::{Backend, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch};
-use splade_sidecar::types::SparseVector;
+use splade_sidecar::types::{Role, SparseVector};
 
 use crate::support::models::{change_embedding, changed, folder, random, splade_tiny, token_of};
 
@@ -65,7 +63,7 @@ fn check(name: &str, side: &Side) {
 /// Checks both roles of a model; where queries have no golden vectors of their own they are encoded as documents are.
 fn check_model(name: &str, folder: &Path, backend: &Backend) {
     let model = Model::load(name, folder, backend).unwrap_or_else(|error| panic!("{name}: {error}"));
-    assert_eq!(model.settings.max_length, read::<Golden>(&format!("{name}.json")).max_length, "{name}");
+    assert_eq!(model.max_length(Role::Document), Some(read::<Golden>(&format!("{name}.json")).max_length), "{name}");
     check(name, &model.document);
     let queries = format!("{name}-queries");
     assert_eq!(model.query.is_some(), golden_folder().join(format!("{queries}.json")).exists(), "{name}");
@@ -207,36 +205,4 @@ fn a_model_whose_output_is_never_finite_is_refused() {
     let model = Model::load("spoilt", spoilt.path(), &Backend::default()).unwrap();
     let error = model.warm_up().unwrap_err().to_string();
     assert!(error.contains("not finite") && error.contains("fetch them again"), "{error}");
-}
-
-/// The packed forward pass gives what candle's own padded one does.
-#[test]
-fn equals_candle_transformers() -> candle_core::Result<()> {
-    let folder = folder("bert-random-untied");
-    let config: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
-    let size = |key: &str| config[key].as_u64().unwrap() as usize;
-    let config = Config {
-        vocab_size: size("vocab_size"),
-        hidden_size: size("hidden_size"),
-        num_hidden_layers: size("num_hidden_layers"),
-        num_attention_heads: size("num_attention_heads"),
-        intermediate_size: size("intermediate_size"),
-        max_position_embeddings: size("max_position_embeddings"),
-        type_vocab_size: size("type_vocab_size"),
-        layer_norm_eps: config["layer_norm_eps"].as_f64().unwrap(),
-        ..Config::default()
-    };
-    let weights = candle_core::safetensors::load(folder.join("model.safetensors"), &Device::Cpu)?;
-    let oracle = BertForMaskedLM::load(VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu), &config)?;
-    let model = Model::load("bert", &folder, &Backend::default()).unwrap();
-    for text in ["a wing in a slipstream", "boundary layer"].map(str::to_owned) {
-        let ids = model.document.tokenizer.tokenize(&text).unwrap().ids;
-        let input = Tensor::new(ids.as_slice(), &Device::Cpu)?.unsqueeze(0)?;
-        let logits = oracle.forward(&input, &input.zeros_like()?, None)?.squeeze(0)?;
-        let weights: Vec<f32> = (logits.max(0)?.relu()? + 1.0)?.log()?.to_vec1()?;
-        let expected = SparseVector::new((0..weights.len() as u32).collect(), weights).unwrap();
-        compare(&encode(&model.document, &[text])[0], &expected).unwrap();
-    }
-    Ok(())
 }

@@ -1,11 +1,16 @@
 //! Models from a hub: a small server speaks the hub's protocol, with a host of its own for large files.
 
+mod complete;
+mod foreign;
+mod refused;
 mod server;
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use splade_sidecar::model::check_settings;
 use splade_sidecar::model::hub::{HubConfig, HubError, ModelSource, locate};
 use tempfile::{TempDir, tempdir};
 use tokio::task::spawn_blocking;
@@ -24,7 +29,13 @@ fn config(home: &Path, endpoint: &str, more: &[(&str, &str)]) -> HubConfig {
 
 async fn pull(id: &str, config: &HubConfig) -> Result<PathBuf, HubError> {
     let (source, config) = (id.parse::<ModelSource>().unwrap(), config.clone());
-    spawn_blocking(move || locate(&source, &config, || ())).await.unwrap()
+    spawn_blocking(move || locate(&source, &config, |_| Ok::<_, Infallible>(()), || ())).await.unwrap()
+}
+
+/// Locates a model as the server does, with a check of its settings.
+async fn pull_checked(id: &str, config: &HubConfig) -> Result<PathBuf, HubError> {
+    let (source, config) = (id.parse::<ModelSource>().unwrap(), config.clone());
+    spawn_blocking(move || locate(&source, &config, check_settings, || ())).await.unwrap()
 }
 
 fn repo_folder(home: &TempDir) -> PathBuf {
@@ -56,7 +67,15 @@ async fn files_land_where_hugging_face_keeps_them_and_are_fetched_once() {
         );
         files.push(name);
     }
-    assert_eq!(files, ["1_SpladePooling/config.json", "config.json", "model.safetensors", "tokenizer.json"]);
+    let expected = [
+        "1_SpladePooling/config.json",
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "modules.json",
+        "config_sentence_transformers.json",
+    ];
+    assert_eq!(files, expected);
 
     let fetched = hub.seen().paths.len();
     assert_eq!(pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap(), folder);
@@ -165,7 +184,7 @@ async fn a_repository_that_is_no_model_is_refused_before_anything_is_fetched() {
     let (hub, endpoint) = Hub::new().of(&MODEL[..2]).serve().await;
     let home = tempdir().unwrap();
     let error = pull("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap_err();
-    assert!(error.to_string().contains("no tokenizer.json, no weights"), "{error}");
+    assert!(error.to_string().contains("no tokenizer.json or vocab.txt, no weights"), "{error}");
     assert_eq!(hub.seen().paths.len(), 1);
 }
 

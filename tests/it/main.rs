@@ -14,6 +14,7 @@ mod http;
 mod hub;
 mod layering;
 mod model_files;
+mod model_settings;
 mod qdrant_store;
 mod readme;
 mod security;

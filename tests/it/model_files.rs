@@ -84,12 +84,13 @@ fn a_size_that_is_no_size() {
 }
 
 #[test]
-fn a_module_or_a_prompt_that_is_not_supported() {
+fn a_module_that_is_not_supported() {
     let modules = json!([{ "idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Dense" }]);
-    says(&with_json("modules.json", |file| *file = modules), &["modules.json", "Dense", "SpladePooling"]);
-    let prompts = json!({ "prompts": { "query": "query: ", "document": "" } });
-    let file = "config_sentence_transformers.json";
-    says(&with_json(file, |config| *config = prompts), &[file, "query"]);
+    let error = with_json_of("bert-random-sum", "modules.json", |file| *file = modules);
+    says(&error, &["modules.json", "Dense", "SpladePooling"]);
+    let code = json!([{ "idx": 0, "name": "0", "path": "", "type": "modeling_own.MLMTransformer" }]);
+    let error = with_json_of("bert-random-sum", "modules.json", |file| *file = code);
+    says(&error, &["modules.json", "modeling_own.MLMTransformer", "custom code"]);
 }
 
 #[test]
@@ -154,7 +155,8 @@ fn a_router_without_a_route_or_with_weights_for_other_tokens() {
     router["structure"].as_object_mut().unwrap().remove("query").unwrap();
     std::fs::write(&path, router.to_string()).unwrap();
     says(&error_of(&folder), &["router_config.json", "no route `query`"]);
-    router["structure"]["document"] = json!(["query_0_SparseStaticEmbedding"]);
+    router["structure"] =
+        json!({ "document": ["query_0_SparseStaticEmbedding"], "query": ["query_0_SparseStaticEmbedding"] });
     std::fs::write(&path, router.to_string()).unwrap();
-    says(&error_of(&folder), &["router_config.json", "static"]);
+    says(&error_of(&folder), &["router_config.json", "nothing here encodes documents", "structure"]);
 }

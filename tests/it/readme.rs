@@ -12,6 +12,7 @@ use splade_sidecar::config::{Config, ServeArgs};
 use splade_sidecar::grpc::auth::Tokens;
 use splade_sidecar::http::{Settings, openapi};
 use splade_sidecar::metrics::{self, Kind, Label, Metric};
+use splade_sidecar::model::keys::{Rule, TABLES};
 
 /// Holds the part of a document that is between the marks of this name against what the code says.
 fn check(document: &str, name: &str, expected: &str) {
@@ -66,6 +67,27 @@ fn the_commands_are_those_of_the_code() {
         commands.splice(0..0, below);
     }
     check("docs/operations.md", "commands", &(text + "\n"));
+}
+
+#[test]
+fn the_keys_of_model_files_are_those_of_the_code() {
+    let mut text = String::new();
+    for table in TABLES {
+        writeln!(text, "\n### `{}`: {}\n\n| key | | |\n|---|---|---|", table.file, table.scope).unwrap();
+        for key in table.iter() {
+            let rule = match key.rule {
+                Rule::Honoured => "honoured".to_owned(),
+                Rule::Irrelevant => "irrelevant".to_owned(),
+                Rule::Only([]) => "refused unless null".to_owned(),
+                Rule::Only(values) => {
+                    let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+                    format!("refused unless null or {}", values.join(", "))
+                }
+            };
+            writeln!(text, "| `{}` | {rule} | {} |", key.path, key.about).unwrap();
+        }
+    }
+    check("docs/model-files.md", "keys", &(text + "\n"));
 }
 
 #[test]

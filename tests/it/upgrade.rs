@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use splade_sidecar::model::{Backend, FingerprintMatch, Model};
 use splade_sidecar::proto::{
     EncodingOptions, IngestOptions, ListDocumentsRequest, LongText, OperationStatus, PayloadFormat, Pruning,
     ReturnOptions, SearchRequest,
@@ -16,6 +17,7 @@ use tonic::Code;
 
 use crate::support::documents::{document, num, options};
 use crate::support::failure::Failure;
+use crate::support::models::{copy_folder, folder};
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::text_query;
 use crate::support::remote_stores::config;
@@ -139,24 +141,114 @@ async fn a_digest_of_an_unknown_version_is_a_changed_document() {
 async fn a_fingerprint_of_an_unknown_version_is_refused() {
     let server = QdrantServer::start();
     let store = QdrantStore::new(config(&server.url())).unwrap();
-    let spec = CollectionSpec {
-        vector_name: "splade".to_owned(),
-        on_disk_index: false,
-        datatype: Datatype::Float32,
-        dense: BTreeMap::new(),
-        model: "bert-random-tied".to_owned(),
-        fingerprint: Some(Fingerprint("2:00112233".to_owned())),
-        dtype: String::new(),
-        incarnation: String::new(),
-        sharding: Sharding::single(),
-    };
+    let spec = spec("3:00112233");
     store.create_collection("docs", &spec).await.unwrap();
     let sidecar = Sidecar::start(&["--qdrant-url", &server.url()]).await;
     let request =
         SearchRequest { collection: "docs".to_owned(), query: Some(text_query("a text")), ..SearchRequest::default() };
     let failure = Failure::from(sidecar.index().await.search(request.clone()).await.unwrap_err());
     assert_eq!((failure.code, failure.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
-    assert!(failure.message.contains("2:00112233") && failure.message.contains("a later one"), "{failure:?}");
+    assert!(failure.message.contains("3:00112233") && failure.message.contains("a later one"), "{failure:?}");
+    let anyway = SearchRequest { ignore_fingerprint: true, ..request };
+    sidecar.index().await.search(anyway).await.unwrap();
+    sidecar.end().await;
+}
+
+fn spec(fingerprint: &str) -> CollectionSpec {
+    CollectionSpec {
+        vector_name: "splade".to_owned(),
+        on_disk_index: false,
+        datatype: Datatype::Float32,
+        dense: BTreeMap::new(),
+        model: "bert-random-tied".to_owned(),
+        fingerprint: Some(Fingerprint(fingerprint.to_owned())),
+        dtype: String::new(),
+        incarnation: String::new(),
+        sharding: Sharding::single(),
+    }
+}
+
+/// The fingerprint that the build of 2026-11-30 gave to `bert-random-sum`, whatever the keys that it ignored said.
+const SUM: &str = "dcab962761db5cb155f7b89b4d24e664730c67fd0aa0e544905924496e8387ef";
+
+/// A copy of a small random model with other values in its JSON files.
+fn model_with(base: &str, changes: &[(&str, &str, Value)]) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    copy_folder(&folder(base), copy.path());
+    for (file, pointer, value) in changes {
+        let path = copy.path().join(file);
+        let mut json: Value = fs::read(&path).map_or(json!({}), |bytes| serde_json::from_slice(&bytes).unwrap());
+        json[*pointer] = value.clone();
+        fs::write(path, json.to_string()).unwrap();
+    }
+    copy
+}
+
+/// Golden fingerprints of the build of 2026-11-30, and the key that it ignored in each.
+#[test]
+fn version_1_is_accepted_only_where_the_keys_that_it_ignored_change_nothing() {
+    const SENTENCE: &str = "config_sentence_transformers.json";
+    const MODULE: &str = "sentence_bert_config.json";
+    const TOKENIZER: &str = "tokenizer_config.json";
+    const TIED: &str = "8779451c11f5617884814127b2fcbe84268951709bf950fe0b5cd82678f7f450";
+    const ROBERTA: &str = "53ae28a5a739a8f5fc64430bc7a46af9c1bcffb84ffdb546c3f40887c0ad6666";
+    const NO_POST_PROCESSOR: &str = "d428c6085af776980edccaf80f90301068430e96900e91a8876662fec9482620";
+    let prompts = json!({ "query": "query: ", "document": "" });
+    let neutral = [
+        ("bert-random-tied", TIED, None),
+        ("bert-random-sum", SUM, None),
+        ("roberta-random-tied", ROBERTA, None),
+        ("bert-random-sum", SUM, Some((TOKENIZER, "do_lower_case", json!(true)))),
+        ("bert-random-sum", SUM, Some((SENTENCE, "prompts", json!({ "query": "", "document": null, "other": "x" })))),
+        ("bert-random-sum", SUM, Some((MODULE, "query_length", json!(48)))),
+    ];
+    for (base, version_1, change) in neutral {
+        let copy = model_with(base, change.as_slice());
+        let model = Model::load(base, copy.path(), &Backend::default()).unwrap();
+        let stored = Fingerprint(version_1.to_owned());
+        assert_eq!(model.compare(&stored), FingerprintMatch::Same, "{base}: {change:?}");
+        assert_eq!(model.digest_fingerprint(), &stored, "documents stay unchanged");
+    }
+    for (base, version_1, file, key, value) in [
+        ("bert-random-sum", SUM, SENTENCE, "max_active_dims", json!(16)),
+        ("bert-random-sum", SUM, SENTENCE, "prompts", prompts),
+        ("bert-random-sum", SUM, MODULE, "query_length", json!(8)),
+        ("bert-random-sum", SUM, MODULE, "document_length", json!(8)),
+        ("bert-random-sum", SUM, MODULE, "tokenizer_args", json!({ "model_max_length": 16 })),
+        ("bert-random-sum", SUM, MODULE, "processing_kwargs", json!({ "text": { "max_length": 16 } })),
+        ("bert-random-sum", SUM, TOKENIZER, "do_lower_case", json!(false)),
+        ("bert-random-sum", SUM, TOKENIZER, "strip_accents", json!(false)),
+        ("bert-random-sum", SUM, TOKENIZER, "tokenize_chinese_chars", json!(false)),
+        ("bert-random-sum", SUM, TOKENIZER, "truncation_side", json!("left")),
+        ("bert-random-sum", SUM, TOKENIZER, "split_special_tokens", json!(true)),
+        ("roberta-random-tied", ROBERTA, TOKENIZER, "add_prefix_space", json!(true)),
+        ("bert-random-tied", NO_POST_PROCESSOR, "tokenizer.json", "post_processor", json!(null)),
+    ] {
+        let copy = model_with(base, &[(file, key, value)]);
+        let model = Model::load(base, copy.path(), &Backend::default()).unwrap();
+        let stored = Fingerprint(version_1.to_owned());
+        let FingerprintMatch::KeysIgnored(keys) = model.compare(&stored) else { panic!("{key} is not noticed") };
+        assert!(keys.iter().any(|ignored| ignored.contains(file) && ignored.contains(key)), "{key}: {keys:?}");
+        assert!(model.digest_fingerprint().0.starts_with("2:"), "{key}: documents are written anew");
+    }
+}
+
+/// A collection that an earlier build wrote with settings that it ignored: refused with their names and the remedy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_whose_writer_ignored_settings_is_refused_by_their_names() {
+    let server = QdrantServer::start();
+    let store = QdrantStore::new(config(&server.url())).unwrap();
+    store.create_collection("docs", &spec(SUM)).await.unwrap();
+    let change = ("config_sentence_transformers.json", "max_active_dims", json!(16));
+    let model = model_with("bert-random-sum", &[change]);
+    let flag = format!("sum={}", model.path().display());
+    let sidecar = Sidecar::start(&["--qdrant-url", &server.url(), "--model", &flag]).await;
+    let request =
+        SearchRequest { collection: "docs".to_owned(), query: Some(text_query("a text")), ..SearchRequest::default() };
+    let failure = Failure::from(sidecar.index().await.search(request.clone()).await.unwrap_err());
+    assert_eq!((failure.code, failure.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
+    assert!(failure.message.contains("max_active_dims") && failure.message.contains("reindex"), "{failure:?}");
+    assert!(failure.metadata["ignored_keys"].contains("max_active_dims"), "{failure:?}");
     let anyway = SearchRequest { ignore_fingerprint: true, ..request };
     sidecar.index().await.search(anyway).await.unwrap();
     sidecar.end().await;

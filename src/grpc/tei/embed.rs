@@ -45,7 +45,7 @@ impl Embed for TeiApi {
         counter!(names::RECEIVED, "call" => "encode").increment(1);
         let model = options.model.clone();
         let encoded = shared.pipeline.encode_one(options, request.inputs).await;
-        let encoded = encoded.map_err(|fault| refusal(fault, model.settings.max_length))?;
+        let encoded = encoded.map_err(refusal)?;
         Ok(with_headers(answer(arrival, encoded), model.device))
     }
 
@@ -59,12 +59,11 @@ impl Embed for TeiApi {
         let open = OpenStream::new("encode_stream", shared.clone())?;
         let deadline = deadline(request.metadata());
         let options = shared.default_options().map_err(status)?;
-        let max_length = options.model.settings.max_length;
         let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
         let (arrivals, mut order) = InOrder::new();
         let reader = tokio::spawn(read(shared, request.into_inner(), encode, arrivals).in_current_span());
         let deliveries = Responder::new(results, reader, deadline, AT_ONCE, open).deliveries();
-        let answers = deliveries.map_ok(move |delivered| stream::iter(in_order(&mut order, delivered, max_length)));
+        let answers = deliveries.map_ok(move |delivered| stream::iter(in_order(&mut order, delivered)));
         // An answer's slot is released when the answer after it is asked for.
         let mut given: Option<Slot> = None;
         let mut answers = answers.try_flatten();
@@ -108,7 +107,8 @@ impl Shared {
     /// How a text is encoded unless its request says otherwise.
     fn default_options(&self) -> Result<EncodeOptions, Fault> {
         let (model, role) = (self.models.get("")?, Role::default());
-        Ok(EncodeOptions { model, role, long_text: LongText::Reject, pruning: self.pruning.of(role) })
+        let pruning = self.pruning.of(role, &model);
+        Ok(EncodeOptions { model, role, long_text: LongText::Reject, pruning })
     }
 
     /// Checks a request. Each of a stream may ask for something else.
@@ -116,7 +116,8 @@ impl Shared {
         let checked = check_text(&request.inputs, self.limits.text_bytes);
         checked.map_err(|fault| Fault { field: INPUTS.to_owned(), ..fault })?;
         let (role, long_text) = (role(request.prompt_name.as_deref())?, long_text(request)?);
-        Ok(EncodeOptions { role, long_text, pruning: self.pruning.of(role), ..self.default_options()? })
+        let options = self.default_options()?;
+        Ok(EncodeOptions { role, long_text, pruning: self.pruning.of(role, &options.model), ..options })
     }
 }
 
@@ -148,11 +149,12 @@ fn long_text(request: &EmbedSparseRequest) -> Result<LongText, Fault> {
 }
 
 /// The refusal of a text, in this API's terms. The pipeline calls it `text`.
-fn refusal(fault: Fault, max_length: usize) -> Status {
+fn refusal(fault: Fault) -> Status {
     let message = match fault.reason {
         _ if fault.field != "text" => return status(fault),
         Reason::TextTooLong => {
-            format!("it has more tokens than the {max_length} that the model takes; split it, or set `truncate`")
+            let problem = fault.message.split(';').next().unwrap_or_default();
+            format!("{problem}; split it, or set `truncate`")
         }
         _ => fault.message,
     };
@@ -190,7 +192,6 @@ async fn read(
 fn in_order(
     order: &mut InOrder<Arrival, (Result<Encoded, Fault>, Slot)>,
     delivered: Vec<Delivery<u64, Encoded>>,
-    max_length: usize,
 ) -> Vec<Result<(EmbedSparseResponse, Slot), Status>> {
     for Delivery { finished: Finished { key, outcome }, mut slot } in delivered {
         // It may have to wait for an earlier one, and not for the client.
@@ -202,7 +203,7 @@ fn in_order(
         slot.wait();
         due.push(match outcome {
             Ok(encoded) => Ok((answer(arrival, encoded), slot)),
-            Err(fault) => Err(refusal(fault, max_length)),
+            Err(fault) => Err(refusal(fault)),
         });
     }
     due

@@ -8,6 +8,7 @@ use crate::grpc::status::status;
 use crate::proto::tei::info_server::Info;
 use crate::proto::tei::{InfoRequest, InfoResponse, ModelType};
 use crate::types::Fault;
+use crate::types::Role;
 use crate::version::{REVISION, VERSION};
 
 #[tonic::async_trait]
@@ -32,7 +33,7 @@ impl Shared {
             model_dtype: model.precision.to_string(),
             model_type: ModelType::Embedding.into(),
             max_concurrent_requests: count(bounds.max_interactive),
-            max_input_length: count(model.settings.max_length),
+            max_input_length: count(model.max_length(Role::Document).unwrap_or(usize::MAX)),
             max_batch_tokens: count(bounds.encoders.batch_tokens),
             max_batch_requests: None,
             max_client_batch_size: count(self.limits.unary_documents),

@@ -9,7 +9,7 @@ use super::{Builder, ModelError};
 const WORD: &str = "embeddings.word_embeddings.weight";
 
 pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head), ModelError> {
-    let width = builder.settings.size("hidden_size")?;
+    let width = builder.config().size("hidden_size")?;
     let head = "cls.predictions";
     let transform =
         builder.linear(&format!("{head}.transform.dense"), [width, width], builder.activation("hidden_act")?)?;
@@ -21,7 +21,7 @@ pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head
 
 /// Embeddings and layers; positions begin after that of the padding, where there is one.
 pub(super) fn transformer(builder: &Builder<'_>, padding: Option<u32>) -> Result<Box<dyn Transformer>, ModelError> {
-    let settings = builder.settings;
+    let settings = builder.config();
     let width = settings.size("hidden_size")?;
     let positions = settings.size("max_position_embeddings")?;
     let name = "embeddings.position_embeddings.weight";
@@ -39,7 +39,7 @@ pub(super) fn transformer(builder: &Builder<'_>, padding: Option<u32>) -> Result
 
 fn layer(builder: &Builder<'_>, index: usize, width: usize) -> Result<Layer, ModelError> {
     let name = |part: &str| builder.base(&format!("encoder.layer.{index}.{part}"));
-    let inner = builder.settings.size("intermediate_size")?;
+    let inner = builder.config().size("intermediate_size")?;
     let qkv = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}")));
     Ok(Layer {
         qkv: builder.fused_linear(qkv, width)?,

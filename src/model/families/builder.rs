@@ -12,6 +12,7 @@ use super::super::kernels::{Activation, LayerNorm, Linear};
 use super::super::transformer::{Embeddings, Positions};
 use super::super::weights::{Table, Weights};
 use super::{ModelError, Settings};
+use crate::model::Config;
 
 type Built<T> = std::result::Result<T, ModelError>;
 
@@ -29,6 +30,10 @@ impl<'a> Builder<'a> {
         let words = ["embeddings.word_embeddings.weight", "embeddings.tok_embeddings.weight"];
         let prefix = if words.iter().any(|name| weights.has(&format!("{prefix}{name}"))) { prefix } else { "" };
         Self { weights, settings, backend, prefix }
+    }
+
+    pub fn config(&self) -> &'a Config {
+        &self.settings.config
     }
 
     /// The full name of a tensor of the base model.
@@ -76,9 +81,15 @@ impl<'a> Builder<'a> {
         self.linear_of(name, shape, Some(&bias), activation)
     }
 
-    /// The same without a bias where there is none.
-    pub fn linear_maybe_biased(&self, name: &str, shape: [usize; 2], activation: Activation) -> Built<Linear> {
-        match self.weights.has(&format!("{name}.bias")) {
+    /// The same; `is_biased`: whether it has a bias.
+    pub fn linear_maybe_biased(
+        &self,
+        name: &str,
+        shape: [usize; 2],
+        is_biased: bool,
+        activation: Activation,
+    ) -> Built<Linear> {
+        match is_biased {
             true => self.linear(name, shape, activation),
             false => self.linear_of(name, shape, None, activation),
         }
@@ -102,16 +113,18 @@ impl<'a> Builder<'a> {
 
     /// A layer norm under its new names or, as old checkpoints have them, `gamma` and `beta`.
     pub fn layer_norm(&self, name: &str, width: usize) -> Built<LayerNorm> {
-        let epsilon = self.number("/layer_norm_eps", 1e-12)?;
+        let epsilon = self.config().number("/layer_norm_eps", 1e-12)?;
         let bias = self.weights.tensor(&[format!("{name}.bias"), format!("{name}.beta")], &[width])?;
         self.layer_norm_of(name, width, Some(&bias), epsilon)
     }
 
-    /// A layer norm that may have no bias.
-    pub fn layer_norm_maybe_biased(&self, name: &str, width: usize, epsilon: f64) -> Built<LayerNorm> {
-        let bias = format!("{name}.bias");
-        match self.weights.has(&bias) {
-            true => self.layer_norm_of(name, width, Some(&self.tensor(&bias, &[width])?), epsilon),
+    /// A layer norm; `is_biased`: whether it has a bias.
+    pub fn layer_norm_maybe_biased(&self, name: &str, width: usize, is_biased: bool, epsilon: f64) -> Built<LayerNorm> {
+        match is_biased {
+            true => {
+                let bias = self.tensor(&format!("{name}.bias"), &[width])?;
+                self.layer_norm_of(name, width, Some(&bias), epsilon)
+            }
             false => self.layer_norm_of(name, width, None, epsilon),
         }
     }
@@ -122,7 +135,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The head. The decoder `[vocabulary, width]` is its own weight where there is one, else the word embedding, if they
-    /// are tied. The bias is the first of `biases` that there is.
+    /// are tied. The bias is the first of `biases` that there is; without names there is none.
     pub fn head(
         &self,
         layers: (Linear, LayerNorm),
@@ -133,46 +146,36 @@ impl<'a> Builder<'a> {
     ) -> Built<Head> {
         let settings = self.settings;
         let weights = self.weights.reopened()?;
-        let tied = settings.config.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(true);
+        let tied = self.config().is_on("tie_word_embeddings")?;
         let name = if tied && !weights.has(own) { self.base(word) } else { own.to_owned() };
         let decoder = weights.tensor(&[name], &[settings.vocabulary_size, width])?;
-        let biases: Vec<String> = biases.iter().map(|&name| name.to_owned()).collect();
-        let bias = self.weights.tensor(&biases, &[settings.vocabulary_size])?.into_owned();
+        let bias = match biases {
+            [] => vec![0.0; settings.vocabulary_size],
+            names => {
+                let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+                self.weights.tensor(&names, &[settings.vocabulary_size])?.into_owned()
+            }
+        };
         self.made(Head::new(layers, &decoder, bias, (settings.pooling, settings.activation), self.backend))
     }
 
     /// The activation that `config.json` names under `key`.
     pub fn activation(&self, key: &str) -> Built<Activation> {
-        match self.settings.config.get(key).and_then(Value::as_str).unwrap_or("gelu") {
-            "gelu" => Ok(Activation::Gelu),
+        match self.config().get(key).and_then(Value::as_str).unwrap_or_default() {
+            // gelu_python computes the same function in PyTorch's operations.
+            "gelu" | "gelu_python" => Ok(Activation::Gelu),
             "relu" => Ok(Activation::Relu),
-            other => {
-                let problem = format!("`{key}` is `{other}`; expected `gelu` or `relu`");
-                Err(ModelError::file(&self.settings.config_path, problem))
-            }
-        }
-    }
-
-    /// A number of `config.json`, which is not negative, by its JSON pointer.
-    pub fn number(&self, pointer: &str, default: f64) -> Built<f64> {
-        match self.settings.config.pointer(pointer) {
-            None | Some(Value::Null) => Ok(default),
-            Some(value) => value.as_f64().filter(|&number| number >= 0.0).ok_or_else(|| {
-                let name = pointer.trim_start_matches('/');
-                ModelError::file(
-                    &self.settings.config_path,
-                    format!("`{name}` is {value}; expected a number from 0 on"),
-                )
-            }),
+            other => Err(self.config().problem(format!(
+                "`{key}` is `{other}`; supported: gelu, gelu_python, relu. A model with another activation can't be served"
+            ))),
         }
     }
 
     /// How many heads share the width.
     pub fn heads(&self, key: &str, width: usize) -> Built<usize> {
-        let heads = self.settings.size(key)?;
+        let heads = self.config().size(key)?;
         if !width.is_multiple_of(heads) {
-            let problem = format!("`{key}` is {heads}, which does not divide the width {width}");
-            return Err(ModelError::file(&self.settings.config_path, problem));
+            return Err(self.config().problem(format!("`{key}` is {heads}, which does not divide the width {width}")));
         }
         Ok(heads)
     }

@@ -8,7 +8,7 @@ use super::{Builder, ModelError};
 const WORD: &str = "embeddings.word_embeddings.weight";
 
 pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head), ModelError> {
-    let settings = builder.settings;
+    let settings = builder.config();
     let width = settings.size("dim")?;
     let transform = builder.linear("vocab_transform", [width, width], builder.activation("activation")?)?;
     let transform_norm = builder.layer_norm("vocab_layer_norm", width)?;
@@ -26,7 +26,7 @@ pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head
 
 fn layer(builder: &Builder<'_>, index: usize, width: usize) -> Result<Layer, ModelError> {
     let name = |part: &str| builder.base(&format!("transformer.layer.{index}.{part}"));
-    let inner = builder.settings.size("hidden_dim")?;
+    let inner = builder.config().size("hidden_dim")?;
     let qkv = ["q_lin", "k_lin", "v_lin"].map(|part| name(&format!("attention.{part}")));
     Ok(Layer {
         qkv: builder.fused_linear(qkv, width)?,

@@ -4,10 +4,10 @@
 use candle_core::{Result, Tensor};
 use serde_json::Value;
 
-use super::super::TokenBatch;
 use super::super::head::Head;
 use super::super::kernels::{Activation, Attention, LayerNorm, Linear, Rope};
 use super::super::transformer::{Embeddings, Transformer};
+use super::super::{Config, TokenBatch};
 use super::{Builder, ModelError};
 
 const WORD: &str = "embeddings.tok_embeddings.weight";
@@ -64,26 +64,41 @@ impl Transformer for ModernBert {
     }
 }
 
+/// Which parts have biases.
+#[derive(Clone, Copy)]
+struct Biases {
+    norm: bool,
+    attention: bool,
+    mlp: bool,
+}
+
 pub(super) fn build(builder: &Builder<'_>) -> std::result::Result<(Box<dyn Transformer>, Head), ModelError> {
-    let settings = builder.settings;
-    let width = settings.size("hidden_size")?;
+    let config = builder.config();
+    let width = config.size("hidden_size")?;
     let heads = builder.heads("num_attention_heads", width)?;
-    let epsilon = builder.number("/norm_eps", 1e-5)?;
-    let norm = |name: &str| builder.layer_norm_maybe_biased(name, width, epsilon);
+    let epsilon = config.number("/norm_eps", 1e-5)?;
+    let biases = Biases {
+        norm: config.is_on("norm_bias")?,
+        attention: config.is_on("attention_bias")?,
+        mlp: config.is_on("mlp_bias")?,
+    };
+    let norm = |name: &str| builder.layer_norm_maybe_biased(name, width, biases.norm, epsilon);
 
     let activation = builder.activation("classifier_activation")?;
-    let dense = builder.linear_maybe_biased("head.dense", [width, width], activation)?;
-    let head = builder.head((dense, norm("head.norm")?), "decoder.weight", WORD, &["decoder.bias"], width)?;
+    let dense =
+        builder.linear_maybe_biased("head.dense", [width, width], config.is_on("classifier_bias")?, activation)?;
+    let decoder_bias: &[&str] = if config.is_on("decoder_bias")? { &["decoder.bias"] } else { &[] };
+    let head = builder.head((dense, norm("head.norm")?), "decoder.weight", WORD, decoder_bias, width)?;
 
     let embeddings = builder.embeddings(WORD, None, norm(&builder.base("embeddings.norm"))?, width)?;
-    let is_global = global_layers(&settings.config);
-    let layers = builder.layers(settings.size("num_hidden_layers")?, |builder, index| {
-        layer(builder, index, width, epsilon, is_global(index))
+    let is_global = global_layers(config)?;
+    let layers = builder.layers(is_global.len(), |builder, index| {
+        let is_global = is_global.get(index).copied().unwrap_or(true);
+        layer(builder, index, width, epsilon, biases, is_global)
     })?;
     let rope = |kind: &str, old: &str, default: f64| {
-        let base = builder.number(&format!("/rope_parameters/{kind}/rope_theta"), builder.number(old, default)?)?;
-        let rope = Rope::new(base, width / heads, settings.max_length);
-        rope.map_err(|error| ModelError::file(&settings.config_path, error))
+        let base = config.number(&format!("/rope_parameters/{kind}/rope_theta"), config.number(old, default)?)?;
+        Rope::new(base, width / heads, builder.settings.positions).map_err(|error| config.problem(error))
     };
     let transformer = ModernBert {
         embeddings,
@@ -93,22 +108,29 @@ pub(super) fn build(builder: &Builder<'_>) -> std::result::Result<(Box<dyn Trans
         global: rope("full_attention", "/global_rope_theta", 160_000.0)?,
         local: rope("sliding_attention", "/local_rope_theta", 10_000.0)?,
         // The configured window is that to both sides together.
-        reach: builder.number("/local_attention", 128.0)? as usize / 2,
+        reach: config.size("local_attention")? / 2,
     };
     Ok((Box::new(transformer), head))
 }
 
 /// Which layers see everything: as new configurations list them, or every n-th, as old ones say.
-fn global_layers(config: &Value) -> impl Fn(usize) -> bool + Sync {
-    let listed = config
-        .get("layer_types")
-        .and_then(Value::as_array)
-        .map(|types| types.iter().map(|kind| kind.as_str() != Some("sliding_attention")).collect::<Vec<_>>());
-    let every = config.get("global_attn_every_n_layers").and_then(Value::as_u64).unwrap_or(3).max(1);
-    move |index| match &listed {
-        Some(listed) => listed.get(index).copied().unwrap_or(true),
-        None => (index as u64).is_multiple_of(every),
-    }
+fn global_layers(config: &Config) -> std::result::Result<Vec<bool>, ModelError> {
+    let count = config.size("num_hidden_layers")?;
+    let Some(listed) = config.get("layer_types") else {
+        let every = config.size("global_attn_every_n_layers")?;
+        return Ok((0..count).map(|index| index.is_multiple_of(every)).collect());
+    };
+    let listed = listed.as_array().filter(|listed| listed.len() == count);
+    let is_global = |kind: &Value| match kind.as_str() {
+        Some("full_attention") => Some(true),
+        Some("sliding_attention") => Some(false),
+        _ => None,
+    };
+    listed.and_then(|listed| listed.iter().map(is_global).collect()).ok_or_else(|| {
+        config.problem(format!(
+            "`layer_types` must name full_attention or sliding_attention for each of the {count} layers"
+        ))
+    })
 }
 
 fn layer(
@@ -116,25 +138,29 @@ fn layer(
     index: usize,
     width: usize,
     epsilon: f64,
+    biases: Biases,
     is_global: bool,
 ) -> std::result::Result<Layer, ModelError> {
     let name = |part: &str| builder.base(&format!("layers.{index}.{part}"));
-    let norm = |part: &str| builder.layer_norm_maybe_biased(&name(part), width, epsilon);
-    let inner = builder.settings.size("intermediate_size")?;
+    let norm = |part: &str| builder.layer_norm_maybe_biased(&name(part), width, biases.norm, epsilon);
+    let linear = |part: &str, shape, is_biased, activation| {
+        builder.linear_maybe_biased(&name(part), shape, is_biased, activation)
+    };
+    let inner = builder.config().size("intermediate_size")?;
     let gated = match builder.activation("hidden_activation")? {
         Activation::Gelu => Activation::GatedGelu,
         _ => {
-            let problem = "`hidden_activation` is not `gelu`, which a gated layer needs";
-            return Err(ModelError::file(&builder.settings.config_path, problem));
+            let problem = "`hidden_activation` is not `gelu`; ModernBERT is only supported with it";
+            return Err(builder.config().problem(problem));
         }
     };
     Ok(Layer {
         attention_norm: if index == 0 { None } else { Some(norm("attn_norm")?) },
-        qkv: builder.linear_maybe_biased(&name("attn.Wqkv"), [3 * width, width], Activation::None)?,
-        attention_output: builder.linear_maybe_biased(&name("attn.Wo"), [width, width], Activation::None)?,
+        qkv: linear("attn.Wqkv", [3 * width, width], biases.attention, Activation::None)?,
+        attention_output: linear("attn.Wo", [width, width], biases.attention, Activation::None)?,
         norm: norm("mlp_norm")?,
-        intermediate: builder.linear_maybe_biased(&name("mlp.Wi"), [2 * inner, width], gated)?,
-        output: builder.linear_maybe_biased(&name("mlp.Wo"), [width, inner], Activation::None)?,
+        intermediate: linear("mlp.Wi", [2 * inner, width], biases.mlp, gated)?,
+        output: linear("mlp.Wo", [width, inner], biases.mlp, Activation::None)?,
         is_global,
     })
 }

@@ -1,26 +1,30 @@
-//! RoBERTa (Liu et al., 2019, arXiv:1907.11692) and XLM-R (Conneau et al., 2019, arXiv:1911.02116): BERT with positions
-//! that begin after that of the padding, and a head under other names.
+//! RoBERTa (Liu et al., 2019, arXiv:1907.11692), XLM-R (Conneau et al., 2019, arXiv:1911.02116) and CamemBERT (Martin et
+//! al., 2019, arXiv:1911.03894): BERT with positions that begin after that of the padding, and a head under other names.
 
-use serde_json::Value;
-
+use super::super::Config;
 use super::super::head::Head;
 use super::super::kernels::Activation;
 use super::super::transformer::Transformer;
 use super::{Builder, ModelError, bert};
 
 /// The position of padding; a text begins after it.
-pub(super) fn padding(config: &Value) -> u32 {
-    let padding = config.get("pad_token_id").and_then(Value::as_u64);
-    padding.and_then(|padding| u32::try_from(padding).ok()).unwrap_or(1)
+///
+/// # Errors
+/// If `pad_token_id` is not a position.
+pub(super) fn padding(config: &Config) -> Result<u32, ModelError> {
+    let padding = config.get("pad_token_id").and_then(serde_json::Value::as_u64);
+    padding.and_then(|padding| u32::try_from(padding).ok()).ok_or_else(|| {
+        config.problem("`pad_token_id` is not a whole number; positions begin after it, so set it to the tokenizer's")
+    })
 }
 
 pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head), ModelError> {
-    let width = builder.settings.size("hidden_size")?;
+    let width = builder.config().size("hidden_size")?;
     // The head's activation is fixed, whatever the layers have.
     let dense = builder.linear("lm_head.dense", [width, width], Activation::Gelu)?;
     let norm = builder.layer_norm("lm_head.layer_norm", width)?;
     let word = "embeddings.word_embeddings.weight";
     let biases = ["lm_head.decoder.bias", "lm_head.bias"];
     let head = builder.head((dense, norm), "lm_head.decoder.weight", word, &biases, width)?;
-    Ok((bert::transformer(builder, Some(padding(&builder.settings.config)))?, head))
+    Ok((bert::transformer(builder, Some(padding(builder.config())?))?, head))
 }

@@ -8,14 +8,15 @@ const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 /// How the hub is reached, and where its files are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubConfig {
-    /// The folder of downloaded models: `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`. `None` where the
-    /// environment names no home; only a hub model needs one.
+    /// The folder of downloaded models: `HF_HUB_CACHE` (older: `HUGGINGFACE_HUB_CACHE`), `HF_HOME/hub` or
+    /// `~/.cache/huggingface/hub`. `None` where the environment names no home; only a hub model needs one.
     pub cache: Option<PathBuf>,
     /// The hub's address, without a slash at its end: `HF_ENDPOINT`.
     pub endpoint: String,
-    /// `HF_TOKEN`, or what `hf auth login` left in the token file (`HF_TOKEN_PATH`, default `HF_HOME/token`).
+    /// `HF_TOKEN` (older: `HUGGING_FACE_HUB_TOKEN`), or what `hf auth login` left in the token file (`HF_TOKEN_PATH`,
+    /// default `HF_HOME/token`).
     pub token: Option<Token>,
-    /// Use the cache only: `HF_HUB_OFFLINE`.
+    /// Use the cache only: `HF_HUB_OFFLINE` (older: `TRANSFORMERS_OFFLINE`).
     pub offline: bool,
 }
 
@@ -37,10 +38,18 @@ impl HubConfig {
 
         let endpoint = lookup("HF_ENDPOINT").unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
         Self {
-            cache: folder("HF_HUB_CACHE").or_else(|| home.map(|home| home.join("hub"))),
+            cache: folder("HF_HUB_CACHE")
+                .or_else(|| folder("HUGGINGFACE_HUB_CACHE"))
+                .or_else(|| home.map(|home| home.join("hub"))),
             endpoint: endpoint.trim_end_matches('/').to_owned(),
-            token: lookup("HF_TOKEN").or_else(token_in_file).filter(|token| !token.is_empty()).map(Token),
-            offline: lookup("HF_HUB_OFFLINE").is_some_and(|value| is_true(&value)),
+            token: lookup("HF_TOKEN")
+                .or_else(|| lookup("HUGGING_FACE_HUB_TOKEN"))
+                .or_else(token_in_file)
+                .filter(|token| !token.is_empty())
+                .map(Token),
+            offline: lookup("HF_HUB_OFFLINE")
+                .or_else(|| lookup("TRANSFORMERS_OFFLINE"))
+                .is_some_and(|value| is_true(&value)),
         }
     }
 }
@@ -81,6 +90,9 @@ mod tests {
         assert_eq!(cache(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]), Path::new("/x/huggingface/hub"));
         assert_eq!(cache(&[("HOME", "/h"), ("HF_HOME", "/hf")]), Path::new("/hf/hub"));
         assert_eq!(cache(&[("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/c")]), Path::new("/c"));
+        let older = ("HUGGINGFACE_HUB_CACHE", "/o");
+        assert_eq!(cache(&[("HF_HOME", "/hf"), older]), Path::new("/o"));
+        assert_eq!(cache(&[("HF_HUB_CACHE", "/c"), older]), Path::new("/c"));
         assert_eq!(cache(&[("HOME", "/h"), ("HF_HOME", " ")]), Path::new("/h/.cache/huggingface/hub"));
     }
 
@@ -92,6 +104,8 @@ mod tests {
         std::fs::write(home.path().join("token"), "hf_file\n").unwrap();
         let from_file = config(&[("HF_HOME", home_path)]);
         assert_eq!(from_file.token.as_ref().unwrap().expose(), "hf_file");
+        let older = config(&[("HF_HOME", home_path), ("HUGGING_FACE_HUB_TOKEN", "hf_old")]);
+        assert_eq!(older.token.as_ref().unwrap().expose(), "hf_old");
         let from_env = config(&[("HF_HOME", home_path), ("HF_TOKEN", "hf_env")]);
         assert_eq!(from_env.token.as_ref().unwrap().expose(), "hf_env");
         assert!(!format!("{from_file:?}{from_env:?}").contains("hf_"));
@@ -102,7 +116,9 @@ mod tests {
         assert_eq!(config(&[]).endpoint, "https://huggingface.co");
         assert_eq!(config(&[("HF_ENDPOINT", "http://mirror:8080/")]).endpoint, "http://mirror:8080");
         for (value, offline) in [("1", true), ("True", true), ("ON", true), ("0", false), ("", false), ("no", false)] {
-            assert_eq!(config(&[("HF_HUB_OFFLINE", value)]).offline, offline, "{value:?}");
+            for name in ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"] {
+                assert_eq!(config(&[(name, value)]).offline, offline, "{name}={value:?}");
+            }
         }
     }
 }

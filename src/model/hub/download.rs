@@ -1,171 +1,73 @@
-//! From the hub into the cache.
+//! Downloads a model into the cache: small files first, and weights only of a model that can be loaded.
 
-use std::cell::Cell;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use hf_hub::api::Progress;
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
-use hf_hub::{Cache, Repo, RepoType};
-use sha2::{Digest, Sha256};
 
-use super::files::{missing, wanted};
+use super::files::{ModelFiles, lacks_weights, max_settings_bytes, missing_kinds};
+use super::foreign::{EXPLAINING_FILES, ForeignFormat};
+use super::remote::{Commit, Remote};
 use super::{HubConfig, HubError, snapshot};
 
-/// Fetches what the cache lacks of a model, and gives its folder.
-pub fn download<P: Progress>(
+/// Maximum number of rounds in which small files name others: `modules.json`, a router, a static embedding, its table.
+const MAX_ROUNDS: usize = 4;
+/// Maximum size of a file that is read for the name of the original model only, in bytes.
+const MAX_EXPLAINING_BYTES: u64 = 1 << 20;
+
+/// Downloads the files of a model that the cache does not have, and returns its directory. `check` is given the
+/// directory when all small files are there and before any weights are downloaded.
+pub fn download<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     cache: &Path,
     config: &HubConfig,
     repo: &str,
     revision: &str,
+    check: impl FnOnce(&Path) -> Result<(), E>,
     progress: impl Fn() -> P,
 ) -> Result<PathBuf, HubError> {
-    let download = Download { cache, config, repo, revision };
-    let api = download.api()?;
-    let (commit, listing) = download.look_up(&api)?;
-    let files = wanted(&listing);
-    let missing = missing(&files);
-    if !missing.is_empty() {
-        return Err(HubError::NotAModel { repo: repo.to_owned(), revision: revision.to_owned(), missing });
-    }
+    let remote = Remote { cache, config, repo, revision };
+    let commit = remote.commit()?;
+    let directory = snapshot::folder(cache, repo, &commit.id);
+    let is_absent = |file: &String| !directory.join(file).is_file();
+    let exists = |path: &str| commit.files.contains_key(path);
+    let files = ModelFiles::new(&directory, &exists);
 
-    let folder = snapshot::folder(cache, repo, &commit);
-    let at_commit = api.repo(Repo::with_revision(repo.to_owned(), RepoType::Model, commit.clone()));
-    for file in files {
-        if !folder.join(&file).is_file() {
-            download.fetch(&at_commit, &file, progress())?;
+    require(&remote, &commit, &directory, missing_kinds(commit.files.keys().map(String::as_str)))?;
+    for _ in 0..MAX_ROUNDS {
+        for file in files.settings().into_iter().filter(is_absent) {
+            remote.fetch_small(&commit, &file, max_settings_bytes(&file), progress())?;
         }
     }
-    snapshot::write_ref(cache, repo, revision, &commit)
+    check(&directory).map_err(|cause| HubError::Unsupported {
+        repo: repo.to_owned(),
+        revision: revision.to_owned(),
+        cause: cause.into(),
+    })?;
+    require(&remote, &commit, &directory, files.missing())?;
+    for file in files.weights().into_iter().filter(is_absent) {
+        remote.fetch(&commit, &file, progress())?;
+    }
+    snapshot::write_ref(cache, repo, revision, &commit.id)
         .map_err(|cause| HubError::Cache { path: cache.to_owned(), cause })?;
-    Ok(folder)
+    Ok(directory)
 }
 
-struct Download<'a> {
-    cache: &'a Path,
-    config: &'a HubConfig,
-    repo: &'a str,
-    revision: &'a str,
-}
-
-impl Download<'_> {
-    fn api(&self) -> Result<Api, HubError> {
-        ApiBuilder::from_cache(Cache::new(self.cache.to_owned()))
-            .with_endpoint(self.config.endpoint.clone())
-            .with_token(self.config.token.as_ref().map(|token| token.expose().to_owned()))
-            .with_user_agent(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
-            .build()
-            .map_err(|error| self.error(error))
+/// Fails if something is missing. If it is the weights, says in which other format the repository has them.
+fn require(remote: &Remote<'_>, commit: &Commit, directory: &Path, missing: Vec<String>) -> Result<(), HubError> {
+    let (repo, revision) = (remote.repo.to_owned(), remote.revision.to_owned());
+    if missing.is_empty() {
+        return Ok(());
     }
-
-    /// The commit that the revision stands for, and the files that it has.
-    fn look_up(&self, api: &Api) -> Result<(String, Vec<String>), HubError> {
-        let repo = Repo::with_revision(self.repo.to_owned(), RepoType::Model, self.revision.to_owned());
-        let info = api.repo(repo).info().map_err(|error| self.error(error))?;
-        // It becomes the name of a folder.
-        if info.sha.is_empty() || !info.sha.chars().all(|c| c.is_ascii_hexdigit()) {
-            return Err(self.protocol(format!("`{}` is no commit", info.sha)));
-        }
-        Ok((info.sha, info.siblings.into_iter().map(|sibling| sibling.rfilename).collect()))
-    }
-
-    fn fetch(&self, repo: &ApiRepo, file: &str, progress: impl Progress) -> Result<(), HubError> {
-        let size = Rc::new(Cell::new(0));
-        let progress = Measured { inner: progress, size: Rc::clone(&size) };
-        let path = repo.download_with_progress(file, progress).map_err(|error| self.file_error(file, error))?;
-        self.verify(file, &path, size.get())
-    }
-
-    /// hf-hub takes a connection that ends early for the end of the file, and a server that ignores its range for one
-    /// that honours it. Large files are named by their SHA-256, so they can be checked whole.
-    fn verify(&self, file: &str, path: &Path, size: usize) -> Result<(), HubError> {
-        let cache_error = |cause| HubError::Cache { path: path.to_owned(), cause };
-        let blob = fs::canonicalize(path).map_err(cache_error)?;
-        let Some(cause) = defect(&blob, size).map_err(cache_error)? else { return Ok(()) };
-        fs::remove_file(path).and_then(|()| fs::remove_file(&blob)).map_err(cache_error)?;
-        Err(HubError::Damaged { repo: self.repo.to_owned(), file: file.to_owned(), cause })
-    }
-
-    fn file_error(&self, file: &str, error: ApiError) -> HubError {
-        let (repo, file) = (self.repo.to_owned(), file.to_owned());
-        match error {
-            ApiError::IoError(cause) => HubError::Interrupted { repo, file, cause: cause.to_string() },
-            ApiError::LockAcquisition(_) => HubError::Locked { repo, file },
-            ApiError::InvalidResume => HubError::Cache {
-                path: snapshot::blobs(self.cache, self.repo),
-                cause: io::Error::other(format!(
-                    "the unfinished download of `{file}` is too long; delete *.part there"
-                )),
-            },
-            other => self.error(other),
-        }
-    }
-
-    fn error(&self, error: ApiError) -> HubError {
-        let (repo, revision) = (self.repo.to_owned(), self.revision.to_owned());
-        let ApiError::RequestError(error) = error else { return self.protocol(error.to_string()) };
-        match *error {
-            ureq::Error::StatusCode(status @ (401 | 403)) => HubError::Denied { repo, revision, status },
-            ureq::Error::StatusCode(404) => HubError::NotFound { repo, revision },
-            ureq::Error::StatusCode(status) => HubError::Status { repo, revision, status },
-            ureq::Error::Json(cause) => self.protocol(cause.to_string()),
-            cause => {
-                let endpoint = self.config.endpoint.clone();
-                HubError::Unreachable { repo, revision, endpoint, cause: cause.to_string() }
+    let format = ForeignFormat::of(commit.files.keys().map(String::as_str)).filter(|_| lacks_weights(&missing));
+    let Some(format) = format else { return Err(HubError::Incomplete { repo, revision, missing }) };
+    for file in EXPLAINING_FILES {
+        if commit.files.contains_key(file) && !directory.join(file).is_file() {
+            // Without it the explanation is less exact, but no less true.
+            if let Err(error) = remote.fetch_small(commit, file, MAX_EXPLAINING_BYTES, ()) {
+                tracing::debug!(file, %error, "failed to fetch a file that may name the original model");
             }
         }
     }
-
-    fn protocol(&self, cause: String) -> HubError {
-        HubError::Protocol { repo: self.repo.to_owned(), revision: self.revision.to_owned(), cause }
-    }
-}
-
-/// What is wrong with a downloaded file, if anything.
-fn defect(blob: &Path, size: usize) -> io::Result<Option<String>> {
-    let length = fs::metadata(blob)?.len();
-    if length != size as u64 {
-        return Ok(Some(format!("{length} bytes instead of {size}")));
-    }
-    let name = blob.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    if name.len() != 64 || !name.chars().all(|c| c.is_ascii_hexdigit()) {
-        return Ok(None);
-    }
-    let digest = sha256(&mut File::open(blob)?)?;
-    Ok((digest != name).then(|| format!("its SHA-256 is {digest} instead of {name}")))
-}
-
-fn sha256(input: &mut impl Read) -> io::Result<String> {
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = input.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        digest.update(buffer.get(..read).unwrap_or_default());
-    }
-}
-
-/// Passes progress on, and remembers the size that the hub announced.
-struct Measured<P> {
-    inner: P,
-    size: Rc<Cell<usize>>,
-}
-
-impl<P: Progress> Progress for Measured<P> {
-    fn init(&mut self, size: usize, filename: &str) {
-        self.size.set(size);
-        self.inner.init(size, filename);
-    }
-
-    fn update(&mut self, size: usize) {
-        self.inner.update(size);
-    }
-
-    fn finish(&mut self) {
-        self.inner.finish();
-    }
+    let explanation = format.explain(directory, Some(remote.repo));
+    Err(HubError::ForeignFormat { repo, revision, explanation })
 }

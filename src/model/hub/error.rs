@@ -1,5 +1,6 @@
 //! What can go wrong between here and the hub, and what to do about it.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
@@ -24,8 +25,20 @@ pub enum HubError {
     Unreachable { repo: String, revision: String, endpoint: String, cause: String },
     #[error("the hub's answer for `{repo}` at `{revision}` makes no sense ({cause}): check HF_ENDPOINT")]
     Protocol { repo: String, revision: String, cause: String },
-    #[error("`{repo}` at `{revision}` is no model that can be served: it has no {}", missing.join(", no "))]
-    NotAModel { repo: String, revision: String, missing: Vec<&'static str> },
+    #[error(
+        "`{repo}` at `{revision}` is not a complete model: it has no {}; choose another repository, or load the \
+         model with sentence-transformers and upload what `save_pretrained` writes", missing.join(", no ")
+    )]
+    Incomplete { repo: String, revision: String, missing: Vec<String> },
+    #[error("`{repo}` at `{revision}` is {explanation}")]
+    ForeignFormat { repo: String, revision: String, explanation: String },
+    #[error("`{repo}` at `{revision}` can't be loaded: {cause}")]
+    Unsupported { repo: String, revision: String, cause: Box<dyn Error + Send + Sync> },
+    #[error(
+        "`{file}` of `{repo}` has {size} bytes; at most {max} are supported: choose another repository, or check \
+         that the file is what its name says"
+    )]
+    TooLarge { repo: String, file: String, size: u64, max: u64 },
     #[error("the download of `{file}` of `{repo}` stopped ({cause}): try again, it goes on where it stopped")]
     Interrupted { repo: String, file: String, cause: String },
     #[error("`{file}` of `{repo}` arrived damaged ({cause}) and was deleted: try again")]
@@ -33,11 +46,11 @@ pub enum HubError {
     #[error("another process is downloading `{file}` of `{repo}`: try again when it is done")]
     Locked { repo: String, file: String },
     #[error(
-        "`{repo}` at `{revision}` is not in the cache {} (no {}), and HF_HUB_OFFLINE forbids to fetch it: fetch it \
-         first with `splade-sidecar model pull {repo}@{revision}` where there is a network", cache.display(),
-        missing.join(", no ")
+        "`{repo}` at `{revision}` is not complete in the cache {} (no {}), and HF_HUB_OFFLINE forbids downloads: run \
+         `splade-sidecar model pull {repo}@{revision}` with HF_HUB_OFFLINE unset, on a machine with network \
+         access", cache.display(), missing.join(", no ")
     )]
-    NotCached { repo: String, revision: String, cache: PathBuf, missing: Vec<&'static str> },
+    NotCached { repo: String, revision: String, cache: PathBuf, missing: Vec<String> },
     #[error("can't use the cache at {}: {cause}", path.display())]
     Cache { path: PathBuf, cause: io::Error },
 }

@@ -1,140 +1,269 @@
-//! Which files of a repository make a model. Everything else (ONNX exports, training states, pictures) stays away.
+//! Which files of a repository a model consists of. ONNX exports, checkpoints of a training run and pictures are not
+//! among them, and neither are directories that no module names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-/// The small files, taken from the root and from its direct sub-folders, where sentence-transformers keeps the
-/// modules of a model (`1_SpladePooling/config.json`).
-const SETTINGS: [&str; 9] = [
+use serde_json::Value;
+
+use super::modules::{Module, ModuleKind, join, modules, read_json};
+use crate::model::files::{MAX_JSON_BYTES, MAX_TOKENIZER_BYTES};
+
+/// The small files that decide vectors, in the root and in each module's directory. Of some, only the presence counts.
+const SETTINGS: [&str; 20] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
     "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
     "router_config.json",
+    "config_sentence_transformers.json",
+    // The names that sentence-transformers tries for a transformer's own configuration.
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+    "adapter_config.json",
+    "processor_config.json",
+    "preprocessor_config.json",
     "idf.json",
 ];
 
-const WEIGHTS: &str = "model.safetensors";
-const SHARDS_INDEX: &str = "model.safetensors.index.json";
-const PICKLED_WEIGHTS: &str = "pytorch_model.bin";
+const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
+/// Files of which a tokenizer can be built.
+const TOKENIZERS: [&str; 2] = [TOKENIZER, "vocab.txt"];
 
-/// The files of a repository that a model needs, in the order in which they are to be fetched: settings, then the
-/// weights of sub-folders, then the root's weights.
-pub fn wanted(repository: &[String]) -> Vec<String> {
-    let mut settings = Vec::new();
-    let mut weights = Vec::new();
-    for (folder, names) in by_folder(repository) {
-        let path = |name: &&str| if folder.is_empty() { (*name).to_owned() } else { format!("{folder}/{name}") };
-        settings.extend(names.iter().filter(|name| SETTINGS.contains(name)).map(path));
-        weights.push(weights_of(&names).iter().map(path).collect::<Vec<_>>());
+/// Files of weights and indexes of shards, in the order of preference of transformers' `from_pretrained`.
+const WEIGHTS: [&str; 4] =
+    ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+const INDEX_SUFFIX: &str = ".index.json";
+
+const NO_TOKENIZER: &str = "tokenizer.json or vocab.txt";
+const NO_WEIGHTS: &str = "weights (model.safetensors or pytorch_model.bin, in one file or in shards with an index)";
+
+/// The files of a model, in a cache directory that may not have all of them yet.
+pub struct ModelFiles<'a> {
+    directory: &'a Path,
+    exists: &'a dyn Fn(&str) -> bool,
+}
+
+impl<'a> ModelFiles<'a> {
+    /// `directory` holds the files that are already there. `exists` tells which paths the repository has.
+    pub fn new(directory: &'a Path, exists: &'a dyn Fn(&str) -> bool) -> Self {
+        Self { directory, exists }
     }
-    // The root is the first folder.
-    settings.extend(weights.into_iter().rev().flatten());
-    settings
-}
 
-/// What no model can do without and these files lack; empty if they suffice.
-pub fn missing(files: &[String]) -> Vec<&'static str> {
-    let folders = by_folder(files);
-    let has = |name: &str| folders.values().any(|names| names.contains(name));
-    let checks = [
-        (has("config.json"), "config.json"),
-        (has("tokenizer.json"), "tokenizer.json"),
-        (
-            folders.values().any(|names| !weights_of(names).is_empty()),
-            "weights (model.safetensors, its shards, or pytorch_model.bin)",
-        ),
-    ];
-    checks.into_iter().filter(|(present, _)| !present).map(|(_, what)| what).collect()
-}
-
-/// Names by folder; the root is the empty one.
-fn by_folder(paths: &[String]) -> BTreeMap<&str, BTreeSet<&str>> {
-    let mut folders: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for (folder, name) in paths.iter().filter_map(|path| folder_and_name(path)) {
-        folders.entry(folder).or_default().insert(name);
+    /// Returns the paths of the small files, as far as those that are already there name them: `modules.json` names
+    /// directories, and the configuration of a router or of a static embedding names more.
+    pub fn settings(&self) -> Vec<String> {
+        let modules = modules(self.directory);
+        let directories = std::iter::once("").chain(modules.iter().map(|module| module.directory.as_str()));
+        let mut paths: BTreeSet<String> =
+            directories.flat_map(|directory| SETTINGS.iter().map(move |name| join(directory, name))).collect();
+        let with_weights = weighted(&modules).into_iter();
+        let indexes = with_weights.filter_map(|directory| self.weights_of(directory)).filter(|path| is_index(path));
+        paths.extend(indexes);
+        paths.extend(modules.iter().flat_map(|module| module.token_weights(self.directory)));
+        paths.into_iter().filter(|path| (self.exists)(path)).collect()
     }
-    folders
-}
 
-/// The best weights that one folder offers: one file, complete shards with their index, or a pickle; none otherwise.
-fn weights_of<'a>(names: &BTreeSet<&'a str>) -> Vec<&'a str> {
-    let named = |wanted: &str| names.iter().copied().filter(|name| *name == wanted).collect::<Vec<_>>();
-    if names.contains(WEIGHTS) {
-        return named(WEIGHTS);
+    /// Returns the paths of the weights, those of the root last. Needs the settings.
+    pub fn weights(&self) -> Vec<String> {
+        let modules = modules(self.directory);
+        let files = weighted(&modules).into_iter().rev().filter_map(|directory| {
+            let file = self.weights_of(directory)?;
+            Some(if is_index(&file) { self.shards(&file) } else { vec![file] })
+        });
+        files.flatten().collect()
     }
-    let shards: Vec<_> = names.iter().copied().filter(|name| shard_count(name).is_some()).collect();
-    let complete = shards.first().and_then(|shard| shard_count(shard)) == Some(shards.len());
-    if complete && names.contains(SHARDS_INDEX) {
-        return [named(SHARDS_INDEX), shards].concat();
+
+    /// Returns what the modules need and the repository does not have; empty if it is complete. Needs the settings.
+    pub fn missing(&self) -> Vec<String> {
+        let modules = modules(self.directory);
+        modules.iter().flat_map(|module| self.missing_of(module)).collect()
     }
-    named(PICKLED_WEIGHTS)
+
+    fn missing_of(&self, module: &Module) -> Vec<String> {
+        let Module { directory, kind } = module;
+        let has = |path: &String| (self.exists)(path);
+        let has_any = |names: &[&str]| names.iter().any(|name| has(&join(directory, name)));
+        let at = |what: &str| if directory.is_empty() { what.to_owned() } else { format!("{what} in {directory}/") };
+        let mut missing = Vec::new();
+        if *kind == ModuleKind::Transformer && !has_any(&[CONFIG]) {
+            missing.push(at(CONFIG));
+        }
+        if matches!(kind, ModuleKind::Transformer | ModuleKind::StaticEmbedding) {
+            if !has_any(&TOKENIZERS) {
+                missing.push(at(NO_TOKENIZER));
+            }
+            match self.weights_of(directory) {
+                _ if module.token_weights(self.directory).iter().any(has) => {}
+                Some(index) if is_index(&index) => {
+                    missing.extend(self.shards(&index).into_iter().filter(|shard| !has(shard)));
+                }
+                Some(_) => {}
+                None => missing.push(at(NO_WEIGHTS)),
+            }
+        }
+        missing
+    }
+
+    /// Returns the file that transformers would load from a directory, or its index.
+    fn weights_of(&self, directory: &str) -> Option<String> {
+        WEIGHTS.iter().map(|name| join(directory, name)).find(|path| (self.exists)(path))
+    }
+
+    /// Returns the shards that an index names. A shard is a file beside its index; other names are refused when the
+    /// model is read.
+    fn shards(&self, index: &str) -> Vec<String> {
+        let directory = index.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let index = read_json(&self.directory.join(index));
+        let map = index.as_ref().and_then(|index| index.get("weight_map")).and_then(Value::as_object);
+        let names: BTreeSet<&str> = map.into_iter().flatten().filter_map(|(_, name)| name.as_str()).collect();
+        let names = names.into_iter().filter(|name| !name.starts_with('.') && !name.contains(['/', '\\']));
+        names.map(|name| join(directory, name)).collect()
+    }
 }
 
-/// 3 for `model-00001-of-00003.safetensors`.
-fn shard_count(name: &str) -> Option<usize> {
-    let (number, count) = name.strip_prefix("model-")?.strip_suffix(".safetensors")?.split_once("-of-")?;
-    number.parse::<usize>().ok()?;
-    count.parse().ok()
+/// Returns which kinds of files a repository does not have in any directory, so that it can't be a model whatever its
+/// settings say. Needs nothing but the list of files.
+pub fn missing_kinds<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let names: BTreeSet<&str> = paths.filter_map(|path| path.rsplit('/').next()).collect();
+    let kinds = [(&[CONFIG][..], CONFIG), (&TOKENIZERS, NO_TOKENIZER), (&WEIGHTS, NO_WEIGHTS)];
+    let missing = kinds.into_iter().filter(|(any, _)| !any.iter().any(|name| names.contains(name)));
+    missing.map(|(_, what)| what.to_owned()).collect()
 }
 
-/// `("", "config.json")` or `("1_SpladePooling", "config.json")`; `None` for deeper or odd paths, which are not taken.
-fn folder_and_name(path: &str) -> Option<(&str, &str)> {
-    let (folder, name) = path.split_once('/').unwrap_or(("", path));
-    (!folder.starts_with('.') && !name.contains(['/', '\\']) && !folder.contains('\\')).then_some((folder, name))
+/// Whether weights are among what is missing.
+pub fn lacks_weights(missing: &[String]) -> bool {
+    missing.iter().any(|what| what.starts_with(NO_WEIGHTS))
+}
+
+/// Maximum size of a small file, in bytes.
+pub fn max_settings_bytes(path: &str) -> u64 {
+    if path.rsplit('/').next() == Some(TOKENIZER) { MAX_TOKENIZER_BYTES } else { MAX_JSON_BYTES }
+}
+
+/// The directories that may hold weights, in order.
+fn weighted(modules: &[Module]) -> BTreeSet<&str> {
+    let with_weights = modules.iter().filter(|module| module.kind != ModuleKind::Router);
+    with_weights.map(|module| module.directory.as_str()).collect()
+}
+
+fn is_index(path: &str) -> bool {
+    path.ends_with(INDEX_SUFFIX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use tempfile::{TempDir, tempdir};
+
     use super::*;
 
-    fn owned(files: &[&str]) -> Vec<String> {
-        files.iter().map(|file| (*file).to_owned()).collect()
+    /// A directory with these files, as if they had been downloaded.
+    fn fetched(files: &[(&str, &str)]) -> TempDir {
+        let root = tempdir().unwrap();
+        for (path, content) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        root
     }
+
+    /// What a repository with these paths consists of, if the files of `root` have been downloaded.
+    fn of<T>(root: &TempDir, paths: &[&str], ask: impl Fn(&ModelFiles<'_>) -> T) -> T {
+        let exists = |path: &str| paths.contains(&path);
+        ask(&ModelFiles::new(root.path(), &exists))
+    }
+
+    const INDEX: &str = r#"{"weight_map": {"a": "s1.bin", "b": "s2.bin", "c": "s1.bin", "d": "../x", "e": 7}}"#;
+    const MODULES: &str = r#"[{"path": "", "type": "a.MLMTransformer"}, {"path": "1_P", "type": "a.SpladePooling"}]"#;
+    const ROUTER: &str =
+        r#"{"types": {"q": "a.SparseStaticEmbedding", "d": "a.MLMTransformer", "p": "a.SpladePooling"}}"#;
 
     #[test]
     fn takes_a_model_and_leaves_the_rest() {
-        let repository = [
+        let paths = [
             ".gitattributes",
-            "1_SpladePooling/config.json",
+            "../config.json",
+            "1_P/config.json",
             "README.md",
+            "checkpoint-500/config.json",
+            "checkpoint-500/model.safetensors",
             "config.json",
             "model.safetensors",
             "modules.json",
             "onnx/model.onnx",
             "pytorch_model.bin",
-            "runs/a/config.json",
-            "../config.json",
             "tokenizer.json",
             "vocab.txt",
         ];
-        let expected =
-            ["config.json", "modules.json", "tokenizer.json", "1_SpladePooling/config.json", "model.safetensors"];
-        assert_eq!(wanted(&owned(&repository)), expected);
+        let root = fetched(&[]);
+        let in_root = ["config.json", "modules.json", "tokenizer.json", "vocab.txt"];
+        assert_eq!(of(&root, &paths, |files| files.settings()), in_root);
+        let root = fetched(&[("modules.json", MODULES)]);
+        assert_eq!(of(&root, &paths, |files| files.settings()), [&["1_P/config.json"][..], &in_root].concat());
+        assert_eq!(of(&root, &paths, |files| files.weights()), ["model.safetensors"]);
+        assert!(of(&root, &paths, |files| files.missing()).is_empty());
     }
 
     #[test]
-    fn the_weights_of_the_root_come_last() {
-        let repository = ["model.safetensors", "query_0/idf.json", "query_0/model.safetensors", "config.json"];
-        let expected = ["config.json", "query_0/idf.json", "query_0/model.safetensors", "model.safetensors"];
-        assert_eq!(wanted(&owned(&repository)), expected);
+    fn weights_are_chosen_as_transformers_chooses_them() {
+        let root = fetched(&[(WEIGHTS[1], INDEX), (WEIGHTS[3], INDEX)]);
+        let weights = |paths: &[&str]| of(&root, paths, |files| files.weights());
+        assert_eq!(weights(&WEIGHTS), ["model.safetensors"]);
+        assert_eq!(weights(&WEIGHTS[1..]), ["s1.bin", "s2.bin"]);
+        assert_eq!(weights(&WEIGHTS[2..]), ["pytorch_model.bin"]);
+        assert_eq!(weights(&WEIGHTS[3..]), ["s1.bin", "s2.bin"]);
+        assert_eq!(of(&root, &WEIGHTS[3..], |files| files.settings()), ["pytorch_model.bin.index.json"]);
+        let missing = |more: &[&str]| {
+            of(&root, &[&["config.json", "vocab.txt", WEIGHTS[3]], more].concat(), |files| files.missing())
+        };
+        assert_eq!(missing(&["s1.bin"]), ["s2.bin"]);
+        assert!(missing(&["s1.bin", "s2.bin"]).is_empty());
     }
 
     #[test]
-    fn shards_before_pickles_and_pickles_where_there_is_nothing_else() {
-        let shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
-        let whole = [shards[0], shards[1], SHARDS_INDEX, PICKLED_WEIGHTS];
-        assert_eq!(wanted(&owned(&whole)), [SHARDS_INDEX, shards[0], shards[1]]);
-        assert_eq!(wanted(&owned(&[shards[0], SHARDS_INDEX, PICKLED_WEIGHTS])), [PICKLED_WEIGHTS]);
-        assert_eq!(wanted(&owned(&[PICKLED_WEIGHTS])), [PICKLED_WEIGHTS]);
+    fn a_router_with_everything_in_directories_is_complete() {
+        let root = fetched(&[
+            ("modules.json", r#"[{"path": "", "type": "a.Router"}]"#),
+            ("router_config.json", ROUTER),
+            ("q/config.json", r#"{"path": "weights.json"}"#),
+        ]);
+        let mut paths = vec![
+            "modules.json",
+            "router_config.json",
+            "model.safetensors",
+            "q/config.json",
+            "q/tokenizer.json",
+            "weights.json",
+            "d/config.json",
+            "d/vocab.txt",
+            "d/model.safetensors",
+        ];
+        assert!(of(&root, &paths, |files| files.missing()).is_empty());
+        assert!(of(&root, &paths, |files| files.settings()).contains(&"weights.json".to_owned()));
+        assert_eq!(of(&root, &paths, |files| files.weights()), ["d/model.safetensors"], "no module is in the root");
+        paths.truncate(5);
+        let missing = of(&root, &paths, |files| files.missing());
+        assert_eq!(missing[..2], ["config.json in d/", "tokenizer.json or vocab.txt in d/"]);
+        assert!(missing[2].ends_with("in d/") && missing[3].ends_with("in q/") && lacks_weights(&missing));
     }
 
     #[test]
-    fn says_what_is_missing() {
-        assert!(missing(&owned(&["config.json", "tokenizer.json", "document_0/model.safetensors"])).is_empty());
-        assert_eq!(missing(&owned(&["tokenizer.json", "model.safetensors"])), ["config.json"]);
-        assert_eq!(missing(&owned(&["config.json", "model-00001-of-00002.safetensors", SHARDS_INDEX])).len(), 2);
+    fn kinds_of_files_that_no_directory_has() {
+        let missing = |paths: &[&str]| missing_kinds(paths.iter().copied());
+        assert!(missing(&["d/config.json", "d/vocab.txt", "d/pytorch_model.bin.index.json"]).is_empty());
+        assert_eq!(missing(&["tokenizer.json", "model.safetensors"]), ["config.json"]);
+        assert!(lacks_weights(&missing(&["config.json", "tokenizer.json"])));
     }
 }

@@ -6,7 +6,7 @@ use std::{fs, io};
 use hf_hub::{Cache, Repo, RepoType};
 
 use super::HubError;
-use super::files::missing;
+use super::files::ModelFiles;
 
 /// A revision's folder in the cache.
 ///
@@ -21,10 +21,11 @@ pub fn find(cache: &Path, repo: &str, revision: &str) -> Result<PathBuf, HubErro
     };
     let folder = folder(cache, repo, &commit(cache, repo, revision));
     if !folder.is_dir() {
-        return Err(not_cached(vec!["such revision"]));
+        return Err(not_cached(vec!["such revision".to_owned()]));
     }
-    let files = files_in(&folder);
-    match missing(&files) {
+    // A link to a blob that is gone is no file.
+    let exists = |path: &str| folder.join(path).is_file();
+    match ModelFiles::new(&folder, &exists).missing() {
         missing if missing.is_empty() => Ok(folder),
         missing => Err(not_cached(missing)),
     }
@@ -54,23 +55,4 @@ fn commit(cache: &Path, repo: &str, revision: &str) -> String {
 
 fn repo_folder(cache: &Path, repo: &str) -> PathBuf {
     cache.join(Repo::model(repo.to_owned()).folder_name())
-}
-
-/// The files of a folder and of its direct sub-folders, as paths from it. A link to a blob that is gone is no file.
-fn files_in(folder: &Path) -> Vec<String> {
-    let mut files = Vec::new();
-    for (name, path) in entries(folder) {
-        if path.is_file() {
-            files.push(name);
-        } else {
-            let inside = entries(&path).into_iter().filter(|(_, path)| path.is_file());
-            files.extend(inside.map(|(file, _)| format!("{name}/{file}")));
-        }
-    }
-    files
-}
-
-fn entries(folder: &Path) -> Vec<(String, PathBuf)> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries.flatten().filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path()))).collect()
 }

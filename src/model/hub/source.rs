@@ -66,9 +66,13 @@ fn hub_id(text: &str) -> Option<ModelSource> {
         Some((repo, revision)) => (repo, Some(revision)),
         None => (text, None),
     };
-    let (org, name) = repo.split_once('/')?;
-    let valid = is_name(org) && is_name(name) && revision.is_none_or(|revision| revision.split('/').all(is_name));
+    let valid = is_repo_id(repo) && revision.is_none_or(|revision| revision.split('/').all(is_name));
     valid.then(|| ModelSource::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
+}
+
+/// Whether a text is a hub id without a revision, `org/name`.
+pub fn is_repo_id(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(org, name)| is_name(org) && is_name(name))
 }
 
 /// One part of an id or a revision. They become parts of paths and addresses, so this is strict.

@@ -1,6 +1,7 @@
 //! A file of tensors, mapped into memory.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,12 +11,15 @@ use memmap2::Mmap;
 use safetensors::SafeTensors;
 
 use super::pickled;
+use crate::model::hub::foreign_format;
 use crate::model::{ModelError, files};
 
 /// A file of tensors. What is read of it gets into memory, and is given back when this is dropped.
 pub struct Mapped {
     map: Mmap,
     places: Arc<Places>,
+    /// The types of elements that no weights are, by tensor.
+    unsupported: Arc<HashMap<String, String>>,
 }
 
 /// Where each tensor of a file lies.
@@ -54,12 +58,14 @@ impl Mapped {
     /// If it can't be read, or is cut short or damaged.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let map = map(path)?;
-        let places = match path.extension().is_some_and(|extension| extension == "bin") {
-            true => pickled::places(&map).map_err(|problem| format!("no PyTorch file of tensors: {problem}")),
+        let read = match path.extension().is_some_and(|extension| extension == "bin") {
+            true => pickled::places(&map)
+                .map(|places| (places, HashMap::new()))
+                .map_err(|problem| format!("no PyTorch file of tensors: {problem}")),
             false => safetensors(&map).map_err(|error| format!("no safetensors file: {error}")),
         };
-        let places = places.map_err(|problem| ModelError::file(path, problem))?;
-        Ok(Self { map, places: Arc::new(places) })
+        let (places, unsupported) = read.map_err(|problem| ModelError::file(path, problem))?;
+        Ok(Self { map, places: Arc::new(places), unsupported: Arc::new(unsupported) })
     }
 
     /// The same file, mapped anew.
@@ -67,7 +73,13 @@ impl Mapped {
     /// # Errors
     /// If it can't be read any more.
     pub fn reopened(&self, path: &Path) -> Result<Self, ModelError> {
-        Ok(Self { map: map(path)?, places: Arc::clone(&self.places) })
+        let (places, unsupported) = (Arc::clone(&self.places), Arc::clone(&self.unsupported));
+        Ok(Self { map: map(path)?, places, unsupported })
+    }
+
+    /// The type of a tensor's elements, if it is there and they can't be read.
+    pub fn unsupported(&self, name: &str) -> Option<&str> {
+        self.unsupported.get(name).map(String::as_str)
     }
 
     /// A tensor by its name; `None` if it is not there.
@@ -78,8 +90,13 @@ impl Mapped {
 }
 
 fn map(path: &Path) -> Result<Mmap, ModelError> {
-    let file =
-        files::open(path).map_err(|error| ModelError::file(path, format!("{error}; expected the model's weights")))?;
+    let file = files::open(path).map_err(|error| {
+        // Weights in another format are better known by what they are.
+        let foreign = path.parent().filter(|_| error.kind() == ErrorKind::NotFound).and_then(foreign_format);
+        let problem = foreign
+            .map_or_else(|| error.to_string(), |foreign| format!("the file is missing; the directory holds {foreign}"));
+        ModelError::file(path, format!("{problem}; expected the model's weights"))
+    })?;
     // SAFETY: the map is only read. Whoever changes the file while a model uses it gets wrong numbers or, if the file gets
     // shorter, ends the process; the operator owns the folder, no client can reach it.
     #[allow(unsafe_code)]
@@ -88,17 +105,23 @@ fn map(path: &Path) -> Result<Mmap, ModelError> {
 }
 
 /// The tensors that a safetensors header names. This also checks that the file is as long as its header says.
-fn safetensors(map: &[u8]) -> Result<Places, safetensors::SafeTensorError> {
+fn safetensors(map: &[u8]) -> Result<(Places, HashMap<String, String>), safetensors::SafeTensorError> {
     let (header, metadata) = SafeTensors::read_metadata(map)?;
     // Before the header comes its length.
     let begin = header + size_of::<u64>();
-    let places = metadata.tensors().into_iter().filter_map(|(name, info)| {
-        // Of a kind that no model has: it is passed over.
-        let dtype = DType::try_from(info.dtype).ok()?;
+    let (mut places, mut unsupported) = (Places::new(), HashMap::new());
+    for (name, info) in metadata.tensors() {
         let bytes = begin + info.data_offsets.0..begin + info.data_offsets.1;
-        Some((name, Place { dtype, shape: info.shape.clone(), bytes, order: Order::Rows }))
-    });
-    Ok(places.collect())
+        match DType::try_from(info.dtype) {
+            Ok(dtype) => {
+                places.insert(name, Place { dtype, shape: info.shape.clone(), bytes, order: Order::Rows });
+            }
+            Err(_) => {
+                unsupported.insert(name, format!("{:?}", info.dtype));
+            }
+        }
+    }
+    Ok((places, unsupported))
 }
 
 impl<'a> Stored<'a> {
@@ -115,7 +138,10 @@ impl<'a> Stored<'a> {
     pub fn tensor(&self) -> candle_core::Result<Tensor> {
         let Place { dtype, shape, order, .. } = self.place;
         if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64) {
-            bail!("it has elements of type {dtype:?}; expected F32, F16, BF16 or F64");
+            bail!(
+                "it has elements of type {dtype:?}; expected F32, F16, BF16 or F64. Quantized weights are not read: use the \
+                 model that they were made from, and --dtype int8 to compute in 8 bits"
+            );
         }
         let tensor = |shape: &[usize]| Tensor::from_raw_buffer(self.bytes, *dtype, shape, &Device::Cpu);
         match order {

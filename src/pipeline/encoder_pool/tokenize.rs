@@ -56,7 +56,7 @@ pub fn tokenize(job: EncodeJob) -> Option<Tokenized> {
     let start = Instant::now();
     match caught(|| sequences(&job)) {
         Ok(Ok(Sequences::One(tokens))) if tokens.truncated && job.long_text == LongText::Reject => {
-            let max_length = job.model.settings.max_length;
+            let max_length = job.side().tokenizer.max_length().unwrap_or(usize::MAX);
             let message = format!(
                 "the text has more tokens than the {max_length} that the model takes; split it, or ask for \
                  LONG_TEXT_WINDOW or LONG_TEXT_TRUNCATE"

@@ -34,8 +34,12 @@ async fn a_model_is_described() {
         fingerprint: random(MODEL).fingerprint.to_string(),
         pooling: "max".to_owned(),
         activation: "relu".to_owned(),
+        query_max_length: 128,
+        max_terms: 0,
+        document_prompt: String::new(),
+        query_prompt: String::new(),
     };
-    assert_eq!(expected.fingerprint.len(), 64);
+    assert_eq!(expected.fingerprint.len(), "2:".len() + 64);
     assert_eq!(get(&sidecar, "").await, expected);
     assert_eq!(get(&sidecar, MODEL).await, expected);
     let list = sidecar.encoder().await.list_models(ListModelsRequest::default()).await.unwrap().into_inner();

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -20,14 +20,28 @@ use tokio_stream::StreamExt;
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 pub const TAGGED: &str = "89abcdef0123456789abcdef0123456789abcdef";
 
+/// Files of a repository: paths and contents.
+pub type Files = &'static [(&'static str, &'static str)];
+
+/// The configuration of a transformer that can be served.
+pub const CONFIG: &str = include_str!("../../data/models/bert-random-tied/config.json");
+/// Its tokenizer.
+pub const TOKENIZER: &str = include_str!("../../data/models/bert-random-tied/tokenizer.json");
+pub const MODULES: &str = r#"[
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.MLMTransformer"},
+    {"idx": 1, "name": "1", "path": "1_SpladePooling", "type": "sentence_transformers.models.SpladePooling"}]"#;
+
 /// The repository.
-pub const MODEL: [(&str, &str); 6] = [
+pub const MODEL: [(&str, &str); 9] = [
     ("1_SpladePooling/config.json", "{\"pooling_strategy\": \"max\"}"),
-    ("config.json", "{\"model_type\": \"bert\"}"),
+    ("config.json", CONFIG),
     ("README.md", "not needed"),
     ("model.safetensors", "the weights of the model"),
-    ("tokenizer.json", "{}"),
+    ("tokenizer.json", TOKENIZER),
     ("onnx/model.onnx", "not needed"),
+    ("modules.json", MODULES),
+    ("checkpoint-500/model.safetensors", "not needed"),
+    ("config_sentence_transformers.json", r#"{"model_type": "SparseEncoder"}"#),
 ];
 
 /// SHA-256 of the weights, which is what the hub calls large files.
@@ -47,9 +61,10 @@ pub enum Fault {
 
 #[derive(Clone)]
 pub struct Hub {
-    files: &'static [(&'static str, &'static str)],
+    files: Files,
     token: Option<&'static str>,
     fault: Fault,
+    sizes: bool,
     state: Arc<Mutex<Seen>>,
     large_files: String,
 }
@@ -67,12 +82,18 @@ pub struct Seen {
 
 impl Hub {
     pub fn new() -> Self {
-        Self { files: &MODEL, token: None, fault: Fault::None, state: Arc::default(), large_files: String::new() }
+        let (state, large_files) = (Arc::default(), String::new());
+        Self { files: &MODEL, token: None, fault: Fault::None, sizes: true, state, large_files }
     }
 
     /// With other files.
-    pub fn of(self, files: &'static [(&'static str, &'static str)]) -> Self {
+    pub fn of(self, files: Files) -> Self {
         Self { files, ..self }
+    }
+
+    /// Whose list of files has no sizes, as that of some mirrors.
+    pub fn without_sizes(self) -> Self {
+        Self { sizes: false, ..self }
     }
 
     /// Open to those who have the token.
@@ -147,9 +168,18 @@ fn commit(revision: &str) -> Option<&'static str> {
     }
 }
 
-async fn info(State(hub): State<Hub>, Path((_, name, revision)): Path<(String, String, String)>) -> Response {
+async fn info(
+    State(hub): State<Hub>,
+    Path((_, name, revision)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let Some(sha) = commit(&revision).filter(|_| name == "tiny") else { return StatusCode::NOT_FOUND.into_response() };
-    let siblings: Vec<_> = hub.files.iter().map(|(name, _)| json!({"rfilename": name})).collect();
+    let sizes = hub.sizes && query.is_some_and(|query| query == "blobs=true");
+    let sibling = |(name, content): &(&str, &str)| match sizes {
+        true => json!({"rfilename": name, "size": content.len()}),
+        false => json!({"rfilename": name}),
+    };
+    let siblings: Vec<_> = hub.files.iter().map(sibling).collect();
     Json(json!({"sha": sha, "siblings": siblings})).into_response()
 }
 

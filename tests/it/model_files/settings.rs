@@ -10,7 +10,7 @@ use super::{copy, copy_of, error_of, says, with_json, with_json_of};
 
 #[test]
 fn sizes_and_numbers_that_no_model_has() {
-    let size = "not a positive whole number";
+    let size = "expected a positive whole number";
     for (key, value, problem) in [
         ("hidden_size", json!(1u64 << 40), size),
         ("hidden_size", json!(u64::MAX), size),
@@ -22,8 +22,8 @@ fn sizes_and_numbers_that_no_model_has() {
         ("num_attention_heads", json!(7), "does not divide the width"),
         ("num_attention_heads", json!(1 << 30), "does not divide the width"),
         ("max_position_embeddings", json!(i32::MAX), "at most 65536"),
-        ("layer_norm_eps", json!(-1.0), "expected a number from 0 on"),
-        ("layer_norm_eps", json!("small"), "expected a number from 0 on"),
+        ("layer_norm_eps", json!(-1.0), "expected a number that is not negative"),
+        ("layer_norm_eps", json!("small"), "expected a number that is not negative"),
         ("architectures", json!(["GPT"]), "not supported"),
     ] {
         says(&with_json("config.json", |config| config[key] = value), &["config.json", problem]);
@@ -56,19 +56,25 @@ fn positions_that_the_padding_leaves_no_room_for() {
 #[test]
 fn names_that_lead_out_of_the_folder() {
     for path in ["..", "../other", "/etc", "1_SpladePooling/../.."] {
-        let module = |path: &str, class: &str| json!({ "idx": 0, "name": "0", "path": path, "type": class });
+        let module = |path: &str, class: &str| json!({ "idx": 0, "name": class, "path": path, "type": class });
         let modules = json!([module(path, "MLMTransformer"), module("", "SpladePooling")]);
-        says(&with_json("modules.json", |file| *file = modules), &["modules.json", path, "outside the model's folder"]);
+        says(
+            &with_json("modules.json", |file| *file = modules),
+            &["modules.json", path, "outside the model's directory"],
+        );
         let router = json!([module(path, "Router")]);
-        says(&with_json("modules.json", |file| *file = router), &["modules.json", path, "outside the model's folder"]);
+        says(
+            &with_json("modules.json", |file| *file = router),
+            &["modules.json", path, "outside the model's directory"],
+        );
         let error = with_json_of("router-random-idf-json", "router_config.json", |config| {
             config["types"][path] = json!("SparseStaticEmbedding");
             config["structure"]["query"] = json!([path]);
         });
-        says(&error, &["router_config.json", path, "outside the model's folder"]);
+        says(&error, &["router_config.json", path, "outside the model's directory"]);
         let file = "query_0_SparseStaticEmbedding/config.json";
         let error = with_json_of("router-random-idf-json", file, |config| config["path"] = json!(path));
-        says(&error, &[file, path, "outside the model's folder"]);
+        says(&error, &[file, path, "outside the model's directory"]);
     }
     let index = "model.safetensors.index.json";
     for name in ["..", ".", "", "../model.safetensors", "/etc/passwd"] {

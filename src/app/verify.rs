@@ -1,0 +1,120 @@
+//! Compares a model with the reference, as a report for people and programs.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::model::verify::{Comparison, Verdict, verify};
+use crate::model::{DeviceName, ModelError, Precision};
+
+/// Maximum number of characters of a text that a report quotes.
+const QUOTED_CHARS: usize = 200;
+
+/// The verdicts for one model.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyReport {
+    pub model: String,
+    pub comparisons: Vec<ComparisonSummary>,
+}
+
+/// The verdict for one role in one dtype. Figures are absent if nothing was compared.
+#[derive(Debug, Clone, Serialize)]
+pub struct ComparisonSummary {
+    pub role: &'static str,
+    pub dtype: String,
+    pub verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(flatten)]
+    pub figures: Option<Figures>,
+}
+
+/// What a comparison measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    pub texts: usize,
+    pub largest_difference: f64,
+    /// Relative to the reference's weight if that is above 1.
+    pub largest_relative_difference: f64,
+    pub missing_terms: usize,
+    pub extra_terms: usize,
+    /// `None` if no text has two finite vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smallest_cosine: Option<f64>,
+    pub not_finite_texts: usize,
+    /// The text with the largest difference, or the first without a finite vector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worst_text: Option<QuotedText>,
+}
+
+/// A text by its number, from 1.
+#[derive(Debug, Clone, Serialize)]
+pub struct QuotedText {
+    pub number: usize,
+    /// Its first characters.
+    pub text: String,
+}
+
+impl VerifyReport {
+    /// Compares a model in each dtype. Blocks.
+    ///
+    /// # Errors
+    /// As [`verify`].
+    pub fn create(
+        model: &str,
+        folder: &Path,
+        device: DeviceName,
+        dtypes: &[Precision],
+        texts: &[String],
+    ) -> Result<Self, ModelError> {
+        let comparisons = verify(folder, device, dtypes, texts)?;
+        let comparisons = comparisons.into_iter().map(|comparison| ComparisonSummary::new(comparison, texts));
+        Ok(Self { model: model.to_owned(), comparisons: comparisons.collect() })
+    }
+
+    /// Returns the comparisons whose verdict is a failure.
+    pub fn failures(&self) -> impl Iterator<Item = &ComparisonSummary> {
+        self.comparisons.iter().filter(|comparison| comparison.verdict.is_failure())
+    }
+
+    /// Returns whether anything was compared.
+    pub fn has_compared(&self) -> bool {
+        self.comparisons.iter().any(|comparison| comparison.figures.is_some())
+    }
+}
+
+impl ComparisonSummary {
+    fn new(comparison: Comparison, texts: &[String]) -> Self {
+        let Comparison { role, dtype, verdict, reason, differences } = comparison;
+        let figures = differences.map(|differences| Figures {
+            texts: differences.texts,
+            largest_difference: differences.largest,
+            largest_relative_difference: differences.largest_relative,
+            missing_terms: differences.missing_terms,
+            extra_terms: differences.extra_terms,
+            smallest_cosine: (differences.texts > differences.not_finite).then_some(differences.smallest_cosine),
+            not_finite_texts: differences.not_finite,
+            worst_text: differences.worst_text.and_then(|index| {
+                let text = texts.get(index)?.chars().take(QUOTED_CHARS).collect();
+                Some(QuotedText { number: index + 1, text })
+            }),
+        });
+        Self { role: role.as_str(), dtype: dtype.to_string(), verdict, reason, figures }
+    }
+
+    /// Describes a failure and what to do about it.
+    pub fn problem(&self) -> String {
+        let remedy = match (self.verdict, self.dtype.as_str()) {
+            (Verdict::NotFinite, _) => "the weights may be damaged, fetch them again",
+            (_, "float32") => "don't use the model, and report it with the output of `splade-sidecar model verify`",
+            _ => "use --dtype float32",
+        };
+        let reason = self.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        format!(
+            "{} vectors in {} are {} when compared with candle-transformers{reason}; {remedy}",
+            self.role,
+            self.dtype,
+            self.verdict.as_str()
+        )
+    }
+}

@@ -1,0 +1,142 @@
+//! `model verify`: compares a model's vectors with those of candle-transformers.
+
+mod texts;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+use super::super::output::{OutputArgs, one_line, show_warnings};
+use crate::app::{ComparisonSummary, VerifyReport};
+use crate::model::hub::{HubConfig, ModelSource, locate};
+use crate::model::verify::{CLOSE_COSINE, CLOSE_DIFFERENCE, EQUAL_TOLERANCE, Verdict, built_in_texts};
+use crate::model::{DeviceName, Precision, check_settings};
+
+/// Exit status if a verdict is `different` or `not finite`.
+const FAILED_VERDICT: u8 = 1;
+/// Maximum number of characters of a text in the output for people.
+const SHOWN_CHARS: usize = 40;
+
+/// Compare a model's vectors with those of candle-transformers' forward pass on the same files.
+///
+/// Both encode the same token ids with the same weights, and share no arithmetic. Each dtype, and each role that has an
+/// encoder of its own, gets a verdict:
+///
+///   equal         float32: no weight differs by more than 0.0001, relative to weights above 1
+///   close         int8 and float16: each text's two vectors have a cosine similarity of at least 0.97, and no weight
+///                 differs by more than 1, relative to weights above 1
+///   different     anything else; don't use the model in that dtype
+///   not finite    a text has no finite vector, or a weight is NaN, infinite or absurdly large
+///   not compared  candle-transformers has no class for this checkpoint, or the queries are encoded by a table
+///
+/// Tokenization is not compared: the token ids are the model's own. Texts are compared up to 1,024 tokens.
+///
+/// Exit status: 0 if no verdict is `different` or `not finite`, also if nothing could be compared, which the output
+/// says; 1 otherwise; 2 if the model can't be loaded.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE, verbatim_doc_comment)]
+pub struct Verify {
+    /// Model: a directory, or a Hugging Face id such as org/name or org/name@revision.
+    #[arg(long, env = "SPLADE_MODEL", value_name = "DIR|ID")]
+    model: ModelSource,
+    /// Texts to compare, one per line: at most 1,000 lines of at most 1 MiB [default: 29 built-in texts].
+    #[arg(long, env = "SPLADE_VERIFY_TEXTS", value_name = "FILE")]
+    texts: Option<PathBuf>,
+    /// Inference dtypes to compare: float32, int8 (CPU only), float16 (GPU only) [default: all that the device has].
+    #[arg(long, env = "SPLADE_VERIFY_DTYPE", value_name = "NAME,…", value_delimiter = ',')]
+    dtype: Vec<Precision>,
+    /// Device of the model: cpu, cuda:N or metal. The reference always runs on the CPU.
+    #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
+    device: DeviceName,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  splade-sidecar model verify --model naver/splade-v3
+  splade-sidecar model verify --model ./splade-tiny --dtype int8 --texts queries.txt --output json";
+
+impl Verify {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        show_warnings();
+        let texts = match &self.texts {
+            Some(path) => texts::read(path)?,
+            None => built_in_texts(),
+        };
+        let dtypes = self.dtypes()?;
+        let (source, device) = (self.model.clone(), self.device);
+        let report = spawn_blocking(move || {
+            let folder = locate(&source, &HubConfig::from_env(|name| std::env::var(name).ok()), check_settings, || ())?;
+            anyhow::Ok(VerifyReport::create(&source.to_string(), &folder, device, &dtypes, &texts)?)
+        });
+        let report = report.await??;
+        self.output.print(|| to_text(&report), || to_json(&report))?;
+        Ok(if report.failures().next().is_none() { ExitCode::SUCCESS } else { ExitCode::from(FAILED_VERDICT) })
+    }
+
+    /// Returns the dtypes that were asked for, or all that the device has.
+    fn dtypes(&self) -> anyhow::Result<Vec<Precision>> {
+        if self.dtype.is_empty() {
+            let all = [Precision::Float32, Precision::Int8, Precision::Float16];
+            return Ok(all.into_iter().filter(|&dtype| self.device.check(dtype).is_ok()).collect());
+        }
+        let mut dtypes = Vec::new();
+        for &dtype in &self.dtype {
+            self.device.check(dtype).map_err(|problem| anyhow::anyhow!("--dtype: {problem}"))?;
+            if !dtypes.contains(&dtype) {
+                dtypes.push(dtype);
+            }
+        }
+        Ok(dtypes)
+    }
+}
+
+fn to_text(report: &VerifyReport) -> String {
+    let mut text = format!("{}\n", report.model);
+    for comparison in &report.comparisons {
+        text.push_str(&format!("  {}\n", comparison_line(comparison)));
+    }
+    if !report.has_compared() {
+        text.push_str("warning: nothing was compared\n");
+    }
+    text
+}
+
+/// Describes a comparison in one line.
+pub fn comparison_line(comparison: &ComparisonSummary) -> String {
+    let ComparisonSummary { role, dtype, verdict, reason, figures } = comparison;
+    let mut line = format!("{role:<8}  {dtype:<7}  {}", verdict.as_str());
+    if let Some(reason) = reason {
+        line.push_str(&format!(": {}", one_line(reason, usize::MAX)));
+    }
+    let Some(figures) = figures else { return line };
+    line.push_str(&format!(": {} texts", figures.texts));
+    if *verdict == Verdict::NotFinite {
+        line.push_str(&format!(", {} without a finite vector", figures.not_finite_texts));
+    }
+    if let Some(cosine) = figures.smallest_cosine {
+        line.push_str(&format!(
+            ", largest difference {:.1e}, {} missing and {} extra terms, smallest cosine {cosine:.5}",
+            figures.largest_difference, figures.missing_terms, figures.extra_terms
+        ));
+    }
+    if let Some(worst) = &figures.worst_text {
+        line.push_str(&format!(", text {}: \"{}\"", worst.number, one_line(&worst.text, SHOWN_CHARS)));
+    }
+    line
+}
+
+fn to_json(report: &VerifyReport) -> Value {
+    json!({
+        "model": report.model,
+        "passed": report.failures().next().is_none(),
+        "compared": report.has_compared(),
+        "equal_tolerance": EQUAL_TOLERANCE,
+        "close_cosine": CLOSE_COSINE,
+        "close_difference": CLOSE_DIFFERENCE,
+        "comparisons": report.comparisons,
+    })
+}

@@ -1,0 +1,176 @@
+//! Reads which directories of a repository hold the modules of its model.
+//!
+//! This only decides what to download. It skips what it can't read; the settings check, which runs before any weights
+//! are downloaded, reports that by name.
+
+use std::path::{Component, Path};
+
+use serde_json::Value;
+
+use crate::model::files::{MAX_JSON_BYTES, read};
+
+const MODULES: &str = "modules.json";
+/// The file that lists a router's modules, and the one that older releases of sentence-transformers wrote.
+const ROUTER_CONFIGS: [&str; 2] = ["router_config.json", "config.json"];
+
+/// Maximum number of modules: published models have at most five.
+const MAX_MODULES: usize = 64;
+/// Maximum number of nested directories in a module's path.
+const MAX_DEPTH: usize = 4;
+
+/// One module of a model.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Module {
+    /// Path from the root of the repository, separated by `/`; empty for the root itself.
+    pub directory: String,
+    pub kind: ModuleKind,
+}
+
+/// What a module needs beside its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ModuleKind {
+    /// A configuration, a tokenizer and weights.
+    Transformer,
+    /// A tokenizer, and weights or a JSON table.
+    StaticEmbedding,
+    /// The directories of its own modules.
+    Router,
+    /// Nothing that is known here.
+    Other,
+}
+
+/// Returns the modules of the model in `root`, as far as the files that are already there list them. A model without
+/// `modules.json` is a single transformer.
+pub fn modules(root: &Path) -> Vec<Module> {
+    let Some(listed) = read_json(&root.join(MODULES)) else {
+        return vec![Module { directory: String::new(), kind: ModuleKind::Transformer }];
+    };
+    let mut modules = Vec::new();
+    for entry in listed.as_array().into_iter().flatten().take(MAX_MODULES) {
+        let text = |key| entry.get(key).and_then(Value::as_str);
+        let Some(module) = text("path").zip(text("type")).and_then(|(path, class)| Module::of("", path, class)) else {
+            continue;
+        };
+        if module.kind == ModuleKind::Router {
+            modules.extend(routed(root, &module.directory));
+        }
+        modules.push(module);
+    }
+    modules.sort_unstable();
+    modules.dedup();
+    modules.truncate(MAX_MODULES);
+    modules
+}
+
+/// Returns the modules that a router's configuration lists.
+fn routed(root: &Path, directory: &str) -> Vec<Module> {
+    let config = ROUTER_CONFIGS.iter().find_map(|name| read_json(&root.join(directory).join(name)));
+    let types = config.as_ref().and_then(|config| config.get("types")).and_then(Value::as_object);
+    let modules = types.into_iter().flatten();
+    modules.filter_map(|(path, class)| Module::of(directory, path, class.as_str()?)).take(MAX_MODULES).collect()
+}
+
+impl Module {
+    /// `None` if the path leads out of the repository or is nested too deeply.
+    fn of(parent: &str, path: &str, class: &str) -> Option<Self> {
+        let kind = match class.rsplit('.').next().unwrap_or_default() {
+            "MLMTransformer" | "Transformer" => ModuleKind::Transformer,
+            "SparseStaticEmbedding" => ModuleKind::StaticEmbedding,
+            "Router" | "Asym" => ModuleKind::Router,
+            _ => ModuleKind::Other,
+        };
+        Some(Self { directory: resolve(parent, path)?, kind })
+    }
+
+    /// Returns the JSON table of a static embedding's weights, as a path from the directory of the embedding and as one
+    /// from the root. sentence-transformers resolves it against the working directory; published models have it in
+    /// their root.
+    pub fn token_weights(&self, root: &Path) -> Vec<String> {
+        if self.kind != ModuleKind::StaticEmbedding {
+            return Vec::new();
+        }
+        let config = read_json(&root.join(&self.directory).join("config.json"));
+        let path = config.as_ref().and_then(|config| config.get("path")).and_then(Value::as_str);
+        let paths = path.map(|path| [resolve(&self.directory, path), resolve("", path)]);
+        paths.into_iter().flatten().flatten().filter(|path| path.ends_with(".json")).collect()
+    }
+}
+
+/// Joins a directory of the repository and the path of something in it.
+pub fn join(directory: &str, path: &str) -> String {
+    match (directory, path) {
+        ("", path) => path.to_owned(),
+        (directory, "") => directory.to_owned(),
+        (directory, path) => format!("{directory}/{path}"),
+    }
+}
+
+/// Joins them if the path stays in the repository, and removes `.` from it.
+fn resolve(directory: &str, path: &str) -> Option<String> {
+    let part = |part| match part {
+        Component::Normal(name) => Some(name.to_str().filter(|name| !name.contains('\\'))),
+        Component::CurDir => None,
+        _ => Some(None),
+    };
+    let parts: Vec<&str> = Path::new(path).components().filter_map(part).collect::<Option<_>>()?;
+    let joined = join(directory, &parts.join("/"));
+    (joined.split('/').count() <= MAX_DEPTH).then_some(joined)
+}
+
+/// Reads a JSON file; `None` if it is missing, too large or not JSON.
+pub fn read_json(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&read(path, MAX_JSON_BYTES).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::tempdir;
+
+    use super::*;
+
+    fn listed(root: &Path) -> Vec<(String, ModuleKind)> {
+        modules(root).into_iter().map(|module| (module.directory, module.kind)).collect()
+    }
+
+    #[test]
+    fn a_model_without_a_list_is_one_transformer() {
+        let root = tempdir().unwrap();
+        assert_eq!(listed(root.path()), [(String::new(), ModuleKind::Transformer)]);
+    }
+
+    #[test]
+    fn a_router_in_a_directory_lists_nested_modules() {
+        let root = tempdir().unwrap();
+        fs::write(
+            root.path().join(MODULES),
+            r#"[{"path": "0_Router", "type": "sentence_transformers.models.Router"}]"#,
+        )
+        .unwrap();
+        assert_eq!(listed(root.path()), [("0_Router".to_owned(), ModuleKind::Router)]);
+        fs::create_dir(root.path().join("0_Router")).unwrap();
+        let config = r#"{"types": {"": "a.MLMTransformer", "q/./s": "a.SparseStaticEmbedding", "../x": "a.Pooling"}}"#;
+        fs::write(root.path().join("0_Router/router_config.json"), config).unwrap();
+        let expected = [
+            ("0_Router".to_owned(), ModuleKind::Transformer),
+            ("0_Router".to_owned(), ModuleKind::Router),
+            ("0_Router/q/s".to_owned(), ModuleKind::StaticEmbedding),
+        ];
+        assert_eq!(listed(root.path()), expected);
+    }
+
+    #[test]
+    fn paths_stay_in_the_repository_and_are_bounded() {
+        assert_eq!(resolve("", ""), Some(String::new()));
+        assert_eq!(resolve("", "./a"), Some("a".to_owned()));
+        assert_eq!(resolve("a", "b/c/d"), Some("a/b/c/d".to_owned()));
+        for path in ["..", "../a", "b/../a", "/etc", "a\\b", "b/c/d/e"] {
+            assert_eq!(resolve("a", path), None, "{path}");
+        }
+        let root = tempdir().unwrap();
+        let many: Vec<_> = (0..1_000).map(|n| serde_json::json!({"path": format!("{n}"), "type": "a.B"})).collect();
+        fs::write(root.path().join(MODULES), serde_json::to_string(&many).unwrap()).unwrap();
+        assert_eq!(modules(root.path()).len(), MAX_MODULES);
+    }
+}

@@ -1,0 +1,226 @@
+//! The arguments of a Transformer module: `sentence_bert_config.json`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::families::Family;
+use super::settings::read_optional;
+use super::tokenizer_files::TokenizerFiles;
+use super::{ModelError, Settings, keys};
+use crate::types::Role;
+
+/// The names of the file, of which sentence-transformers reads the first that says something.
+const FILES: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+/// The task of a module that predicts masked words.
+const FILL_MASK: &str = "fill-mask";
+/// Greater lengths are no limit to transformers.
+const UNLIMITED: f64 = 1e20;
+
+/// What a Transformer module is created with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModuleArguments {
+    path: PathBuf,
+    values: Map<String, Value>,
+}
+
+/// A length, and the key that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Length {
+    pub tokens: Option<usize>,
+    pub key: String,
+}
+
+impl ModuleArguments {
+    /// Reads the file of a module. `default_task` is that of its class.
+    ///
+    /// # Errors
+    /// A file that is not JSON, a key that is refused, or a task other than predicting masked words.
+    pub fn read(directory: &Path, default_task: &str, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
+        let mut arguments = Self { path: directory.join(FILES[0]), values: Map::new() };
+        for path in FILES.map(|name| directory.join(name)) {
+            let Some(value) = read_optional::<Value>(&path)? else { continue };
+            unknown.extend(keys::TRANSFORMER.check(&path, &value)?);
+            match value {
+                Value::Object(values) if !values.is_empty() => {
+                    arguments = Self { path, values };
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let task = match arguments.values.get("transformer_task") {
+            None => default_task,
+            Some(task) => task.as_str().unwrap_or_default(),
+        };
+        if task != FILL_MASK {
+            return Err(arguments.problem(format!(
+                "`transformer_task` is `{task}`; expected `{FILL_MASK}`, which gives a weight for each word of the vocabulary"
+            )));
+        }
+        arguments.check_tokenizer_arguments(unknown)?;
+        arguments.check_truncation()?;
+        Ok(arguments)
+    }
+
+    /// A file of a directory that is not read because there is no `modules.json`, if any.
+    pub fn unread_file(directory: &Path) -> Option<PathBuf> {
+        FILES.map(|name| directory.join(name)).into_iter().find(|path| path.exists())
+    }
+
+    fn problem(&self, problem: impl ToString) -> ModelError {
+        ModelError::file(&self.path, problem)
+    }
+
+    fn check_tokenizer_arguments(&self, unknown: &mut Vec<String>) -> Result<(), ModelError> {
+        for name in ["tokenizer_args", "processor_kwargs"] {
+            if let Some(arguments) = self.values.get(name).filter(|value| !value.is_null()) {
+                let found = keys::PROCESSOR_CONFIG.check(&self.path, arguments)?;
+                unknown.extend(found.into_iter().map(|key| format!("{name}.{key}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// A null turns truncation off.
+    fn check_truncation(&self) -> Result<(), ModelError> {
+        let processing = self.values.get("processing_kwargs");
+        for part in ["text", "common"] {
+            let part_values = processing.and_then(|values| values.get(part));
+            if part_values.and_then(|values| values.get("truncation")).is_some_and(Value::is_null) {
+                return Err(self.problem(format!(
+                    "`processing_kwargs.{part}.truncation` is null, which turns truncation off; remove it, and ask for \
+                     LONG_TEXT_WINDOW to encode all of a text"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The arguments of the tokenizer. The old name replaces the new one.
+    ///
+    /// # Errors
+    /// If a length is not one.
+    pub fn tokenizer_arguments(&self) -> Result<Map<String, Value>, ModelError> {
+        let named = ["tokenizer_args", "processor_kwargs"].iter().find_map(|name| self.values.get(*name));
+        let mut arguments = named.and_then(Value::as_object).cloned().unwrap_or_default();
+        if let Some(length) = self.length("/max_seq_length")?.flatten()
+            && !arguments.contains_key("model_max_length")
+        {
+            arguments.insert("model_max_length".to_owned(), length.into());
+        }
+        Ok(arguments)
+    }
+
+    /// Whether texts are lower-cased before the tokenizer's own normalizer.
+    ///
+    /// # Errors
+    /// If it is neither true nor false.
+    pub fn lower_case(&self) -> Result<bool, ModelError> {
+        match self.values.get("do_lower_case") {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(value)) => Ok(*value),
+            Some(other) => Err(self.problem(format!("`do_lower_case` is {other}; expected true or false"))),
+        }
+    }
+
+    /// The maximum number of tokens of a role's texts, special tokens included, as sentence-transformers finds it; never
+    /// more than there are positions.
+    ///
+    /// # Errors
+    /// If a length is not one, or leaves no room for a text.
+    pub fn max_length(&self, role: Role, files: &TokenizerFiles, settings: &Settings) -> Result<Length, ModelError> {
+        let of_role = match role {
+            Role::Query => "/query_length",
+            Role::Document => "/document_length",
+        };
+        let mut found = None;
+        // A null in processing_kwargs replaces the length of the role, too.
+        for pointer in ["/processing_kwargs/common/max_length", "/processing_kwargs/text/max_length"] {
+            if let Some(length) = self.length(pointer)? {
+                found = Some((length, pointer));
+                break;
+            }
+        }
+        if found.is_none() {
+            found = self.length(of_role)?.filter(Option::is_some).map(|length| (length, of_role));
+        }
+        let length = match found {
+            Some((Some(length), pointer)) => {
+                let file = self.path.file_name().unwrap_or_default().to_string_lossy();
+                let key = pointer.trim_start_matches('/').replace('/', ".");
+                Length { tokens: Some(length), key: format!("{file}: {key}") }
+            }
+            _ => self.model_max_length(files, settings)?,
+        };
+        let wanted = length.tokens.unwrap_or(usize::MAX);
+        // A family without a table of positions would go on; the others fail on such texts.
+        if settings.config.class.family == Family::ModernBert && wanted > settings.positions {
+            return Err(self.problem(format!(
+                "`{}` exceeds `max_position_embeddings` of config.json, which is {}; lower it, or raise that",
+                length.key, settings.positions
+            )));
+        }
+        let tokens = wanted.min(settings.positions);
+        if tokens < 3 {
+            let problem = format!("a max length of {tokens} (`{}`) leaves no room for a text", length.key);
+            return Err(ModelError::file(&settings.directory.join("tokenizer_config.json"), problem));
+        }
+        Ok(Length { tokens: Some(tokens), ..length })
+    }
+
+    /// The tokenizer's own limit. That of its arguments may exceed `max_position_embeddings`.
+    fn model_max_length(&self, files: &TokenizerFiles, settings: &Settings) -> Result<Length, ModelError> {
+        let arguments = self.tokenizer_arguments()?;
+        let own = files.max_length()?;
+        let file = self.path.file_name().unwrap_or_default().to_string_lossy();
+        if arguments.contains_key("model_max_length") {
+            let is_argument = ["tokenizer_args", "processor_kwargs"].iter().any(|name| {
+                self.values.get(*name).is_some_and(|arguments| arguments.get("model_max_length").is_some())
+            });
+            let key = if is_argument { "tokenizer_args.model_max_length" } else { "max_seq_length" };
+            return Ok(Length { tokens: own, key: format!("{file}: {key}") });
+        }
+        let positions = settings.config.size("max_position_embeddings")?;
+        Ok(match own {
+            Some(own) if own <= positions => {
+                Length { tokens: Some(own), key: "tokenizer_config.json: model_max_length".to_owned() }
+            }
+            _ => Length { tokens: Some(positions), key: "config.json: max_position_embeddings".to_owned() },
+        })
+    }
+
+    /// A length by its JSON pointer: outer `None` if the key is missing, inner if it is null.
+    fn length(&self, pointer: &str) -> Result<Option<Option<usize>>, ModelError> {
+        let mut value = self.values.get(pointer.split('/').nth(1).unwrap_or_default());
+        for name in pointer.split('/').skip(2) {
+            value = value.and_then(|value| value.get(name));
+        }
+        let Some(value) = value else { return Ok(None) };
+        let key = pointer.trim_start_matches('/').replace('/', ".");
+        parse_length(value).map(Some).map_err(|expected| self.problem(format!("`{key}` is {value}; {expected}")))
+    }
+}
+
+/// A number of tokens; `None` for null and for numbers that transformers takes for no limit.
+///
+/// # Errors
+/// If it is something else: a text that says what was expected.
+pub fn parse_length(value: &Value) -> Result<Option<usize>, String> {
+    match value {
+        Value::Null => Ok(None),
+        value if value.as_f64().is_some_and(|number| number > UNLIMITED) => Ok(None),
+        value => {
+            let length = value.as_u64().filter(|&length| length > 0).and_then(|length| usize::try_from(length).ok());
+            length.map(Some).ok_or_else(|| "expected a positive whole number, or null".to_owned())
+        }
+    }
+}

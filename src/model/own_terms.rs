@@ -1,0 +1,41 @@
+//! Vectors of a text's own terms: no expansion, as splade-v3-lexical encodes queries.
+//!
+//! A `SparseStaticEmbedding` after a `SpladePooling` keeps the terms that are tokens of the text, special tokens included,
+//! and multiplies each with its weight.
+
+use std::sync::Arc;
+
+use super::static_encoder::StaticEncoder;
+use super::{Encoder, EncoderOutput, NonFiniteOutput, TokenBatch};
+use crate::types::SparseVector;
+
+/// An encoder whose vectors are reduced to the terms of the text.
+#[derive(Debug)]
+pub struct OwnTermsEncoder {
+    inner: Arc<dyn Encoder>,
+    weights: StaticEncoder,
+}
+
+impl OwnTermsEncoder {
+    /// Reduces the vectors of `inner`; `weights` has one for each term.
+    pub fn new(inner: Arc<dyn Encoder>, weights: StaticEncoder) -> Self {
+        Self { inner, weights }
+    }
+
+    fn reduce(&self, vector: &SparseVector, ids: &[u32]) -> EncoderOutput {
+        let mut reduced = SparseVector::default();
+        for (term, weight) in vector.iter().filter(|(term, _)| ids.contains(term)) {
+            let factor = self.weights.weight(term).ok_or(NonFiniteOutput)?;
+            reduced.push(term, weight * factor).map_err(|_| NonFiniteOutput)?;
+        }
+        Ok(reduced)
+    }
+}
+
+impl Encoder for OwnTermsEncoder {
+    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>> {
+        let outputs = self.inner.encode(batch, between)?;
+        let reduced = outputs.into_iter().zip(batch.sequences());
+        Ok(reduced.map(|(output, ids)| output.and_then(|vector| self.reduce(&vector, ids))).collect())
+    }
+}

@@ -1,0 +1,80 @@
+//! `config_sentence_transformers.json`: what holds for a model as a whole.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::settings::read_optional;
+use super::{ModelError, keys};
+use crate::types::Role;
+
+const FILE: &str = "config_sentence_transformers.json";
+/// The kind of models that have sparse vectors.
+const SPARSE_ENCODER: &str = "SparseEncoder";
+
+/// Prompts and limits of a model.
+#[derive(Debug, Default)]
+pub struct SentenceConfig {
+    query_prompt: String,
+    document_prompt: String,
+    /// Maximum number of terms of a vector, of the largest magnitude.
+    pub max_active_dims: Option<usize>,
+}
+
+/// The file, where it is not read because there is no `modules.json`.
+pub fn unread_file(directory: &Path) -> Option<PathBuf> {
+    Some(directory.join(FILE)).filter(|path| path.exists())
+}
+
+impl SentenceConfig {
+    /// Reads the file of a directory with a `modules.json`.
+    ///
+    /// # Errors
+    /// If it is missing or is not JSON, is for another kind of model, or a key is refused.
+    pub fn read(directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
+        let path = directory.join(FILE);
+        let failed = |problem: String| ModelError::file(&path, problem);
+        let value = read_optional::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let kind = value.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        if kind != SPARSE_ENCODER {
+            return Err(failed(format!(
+                "`model_type` is `{kind}`; expected `{SPARSE_ENCODER}`. sentence-transformers would add an untrained layer; \
+                 set it to {SPARSE_ENCODER} if the model was trained for sparse vectors"
+            )));
+        }
+        unknown.extend(keys::CONFIG_SENTENCE_TRANSFORMERS.check(&path, &value)?);
+        let prompts = value.get("prompts");
+        if prompts.is_some_and(|prompts| !prompts.is_object()) {
+            return Err(failed("`prompts` is not an object; remove it, or give the prompts by their names".to_owned()));
+        }
+        let prompt = |name: &str| match prompts.and_then(|prompts| prompts.get(name)) {
+            None | Some(Value::Null) => Ok(String::new()),
+            Some(Value::String(prompt)) => Ok(prompt.clone()),
+            Some(other) => Err(failed(format!("`prompts.{name}` is {other}; expected a text"))),
+        };
+        let default = value.get("default_prompt_name").and_then(Value::as_str);
+        let is_known = |name: &str| {
+            ["query", "document"].contains(&name) || prompts.is_some_and(|prompts| prompts.get(name).is_some())
+        };
+        if let Some(name) = default.filter(|name| !is_known(name)) {
+            return Err(failed(format!("`default_prompt_name` is `{name}`, which is not one of `prompts`")));
+        }
+        let max_active_dims = match value.get("max_active_dims") {
+            None | Some(Value::Null) => None,
+            Some(number) => {
+                let terms = number.as_u64().filter(|&terms| terms > 0).and_then(|terms| usize::try_from(terms).ok());
+                let problem = || failed(format!("`max_active_dims` is {number}; expected a positive whole number"));
+                Some(terms.ok_or_else(problem)?)
+            }
+        };
+        Ok(Self { query_prompt: prompt("query")?, document_prompt: prompt("document")?, max_active_dims })
+    }
+
+    /// What is put before each text of a role; empty for nothing.
+    pub fn prompt(&self, role: Role) -> &str {
+        match role {
+            Role::Query => &self.query_prompt,
+            Role::Document => &self.document_prompt,
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Tokens beside the vocabulary's, and the special tokens by their names, as transformers collects them from five places.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use tokenizers::{AddedToken, Tokenizer};
+
+use super::TokenizerClass;
+
+/// The names of special tokens that every class knows, in the order in which they are added.
+const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+/// What a CamemBERT tokenizer adds where no file names further special tokens.
+const CAMEMBERT_TOKENS: [&str; 3] = ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
+
+/// The tokens that are added to a tokenizer.
+#[derive(Debug, Default)]
+pub struct AddedTokens {
+    /// By their ids: of `added_tokens_decoder`, or else of `added_tokens.json` and `tokenizer.json`.
+    decoder: BTreeMap<u64, AddedToken>,
+    /// Special tokens with their names, in order.
+    named: Vec<(String, Special)>,
+    /// Further special tokens.
+    extra: Vec<Special>,
+}
+
+/// A special token: a text, or a description of how it matches.
+#[derive(Debug, Clone)]
+enum Special {
+    Text(String),
+    Token(AddedToken),
+}
+
+impl Special {
+    fn content(&self) -> &str {
+        match self {
+            Self::Text(content) => content,
+            Self::Token(token) => &token.content,
+        }
+    }
+
+    /// What is added where no such token is there yet. `is_named`: a named token is special, whatever its description says.
+    fn into_token(self, is_named: bool) -> AddedToken {
+        match self {
+            Self::Text(content) => AddedToken::from(content, true),
+            Self::Token(token) => AddedToken { special: token.special || is_named, ..token },
+        }
+    }
+}
+
+impl AddedTokens {
+    /// Collects them for a tokenizer of `class`.
+    ///
+    /// # Errors
+    /// A token that is neither a text nor a description of one: which.
+    pub fn new(
+        class: TokenizerClass,
+        config: &Map<String, Value>,
+        added_tokens: &Map<String, Value>,
+        source: &Value,
+    ) -> Result<Self, String> {
+        let mut settings = config.clone();
+        rename_extra(&mut settings);
+        let mut decoder = BTreeMap::new();
+        let mut by_content = BTreeMap::new();
+        let mut put = |id: u64, token: AddedToken, decoder: &mut BTreeMap<u64, AddedToken>| {
+            by_content.insert(token.content.clone(), token.clone());
+            decoder.insert(id, token);
+        };
+        match settings.get("added_tokens_decoder") {
+            Some(listed) => {
+                for (id, token) in listed.as_object().ok_or("`added_tokens_decoder` is not an object")? {
+                    let number =
+                        id.parse().map_err(|_| format!("`added_tokens_decoder.{id}`: `{id}` is not a token id"))?;
+                    put(
+                        number,
+                        described(token, None).ok_or_else(|| not_a_token("added_tokens_decoder", token))?,
+                        &mut decoder,
+                    );
+                }
+            }
+            None => {
+                let specials: Vec<String> = named(&settings, class)?
+                    .iter()
+                    .map(|(_, token)| token.content().to_owned())
+                    .chain(extra(&settings)?.iter().map(|token| token.content().to_owned()))
+                    .collect();
+                for (content, id) in added_tokens {
+                    let id = id.as_u64().ok_or_else(|| format!("added_tokens.json: the id of `{content}` is {id}"))?;
+                    put(id, AddedToken::from(content.clone(), specials.contains(content)), &mut decoder);
+                }
+                for token in source.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {
+                    let id = token.get("id").and_then(Value::as_u64);
+                    match (id, described(token, None)) {
+                        (Some(id), Some(token)) => put(id, token, &mut decoder),
+                        _ => return Err(not_a_token("tokenizer.json: added_tokens", token)),
+                    }
+                }
+            }
+        }
+        let mut named = named(&settings, class)?;
+        for (name, token) in &mut named {
+            if let (true, Some(described)) = (NAMES.contains(&name.as_str()), by_content.get(token.content())) {
+                *token = Special::Token(described.clone());
+            }
+        }
+        let has_extra = settings.get("extra_special_tokens").is_some_and(|value| !value.is_null());
+        let extra = match class {
+            TokenizerClass::Camembert if !has_extra => {
+                CAMEMBERT_TOKENS.iter().map(|token| Special::Text((*token).to_owned())).collect()
+            }
+            _ => extra(&settings)?,
+        };
+        Ok(Self { decoder, named, extra })
+    }
+
+    /// The text of a named special token.
+    pub fn content(&self, name: &str) -> Option<&str> {
+        self.named.iter().find(|(own, _)| own == name).map(|(_, token)| token.content())
+    }
+
+    /// Adds what a tokenizer lacks.
+    ///
+    /// # Errors
+    /// If its normalizer can't cope with one of them.
+    pub fn add_to(&self, tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
+        let present = tokenizer.get_added_tokens_decoder();
+        let is_present = |token: &AddedToken| present.values().any(|own| is_same(own, token));
+        let mut tokens: Vec<AddedToken> = self.decoder.values().filter(|token| !is_present(token)).cloned().collect();
+        let known: Vec<String> = present.values().chain(&tokens).map(|token| token.content.clone()).collect();
+        let specials =
+            self.named.iter().map(|(_, token)| (token, true)).chain(self.extra.iter().map(|token| (token, false)));
+        for (token, is_named) in specials.filter(|(token, _)| !known.iter().any(|own| own == token.content())) {
+            tokens.push(token.clone().into_token(is_named));
+        }
+        let names: Vec<&str> = self.named.iter().map(|(_, token)| token.content()).collect();
+        for token in &mut tokens {
+            token.special |= names.contains(&token.content.as_str());
+        }
+        tokenizer.add_tokens(tokens)?;
+        Ok(())
+    }
+}
+
+/// Whether two tokens match in the same way. (The library's `==` compares contents alone.)
+pub fn is_same(a: &AddedToken, b: &AddedToken) -> bool {
+    let flags = |token: &AddedToken| (token.single_word, token.lstrip, token.rstrip, token.normalized, token.special);
+    a.content == b.content && flags(a) == flags(b)
+}
+
+/// `additional_special_tokens` is the old name of `extra_special_tokens`.
+fn rename_extra(settings: &mut Map<String, Value>) {
+    let is_missing = match settings.get("extra_special_tokens") {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(list)) => list.is_empty(),
+        Some(Value::Object(object)) => object.is_empty(),
+        Some(_) => false,
+    };
+    if is_missing && let Some(value) = settings.remove("additional_special_tokens") {
+        settings.insert("extra_special_tokens".to_owned(), value);
+    }
+}
+
+/// Every key of `special_tokens_map.json` replaces that of `tokenizer_config.json`, whether it is a token or not, except
+/// those that the module's arguments have.
+///
+/// # Errors
+/// If an object is not a token.
+pub fn merge_special_tokens_map(
+    settings: &mut Map<String, Value>,
+    map: Map<String, Value>,
+    arguments: &Map<String, Value>,
+) -> Result<(), String> {
+    rename_extra(settings);
+    for (name, value) in map {
+        if arguments.get(&name).is_some_and(is_truthy) {
+            continue;
+        }
+        let value = match value {
+            Value::Object(_) if name != "extra_special_tokens" => {
+                let token = described(&value, Some(true)).ok_or_else(|| not_a_token(&name, &value))?;
+                to_value(&token)
+            }
+            Value::Array(list) if name == "extra_special_tokens" => {
+                let mut merged = settings.get(&name).and_then(Value::as_array).cloned().unwrap_or_default();
+                for value in list {
+                    let token = described(&value, Some(true)).map_or(value, |token| to_value(&token));
+                    if !merged.contains(&token) {
+                        merged.push(token);
+                    }
+                }
+                Value::Array(merged)
+            }
+            value => value,
+        };
+        settings.insert(name, value);
+    }
+    rename_extra(settings);
+    Ok(())
+}
+
+/// What Python takes for true.
+fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(object) => !object.is_empty(),
+    }
+}
+
+/// The special tokens that have names: those of the settings, else those of the class.
+fn named(settings: &Map<String, Value>, class: TokenizerClass) -> Result<Vec<(String, Special)>, String> {
+    let default = |name: &str| {
+        let token =
+            class.special_tokens().iter().find(|(own, _)| *own == name).map(|(_, token)| (*token).to_owned())?;
+        Some(match (class, name) {
+            (TokenizerClass::Camembert, "mask_token") => Special::Token(AddedToken::from(token, true).lstrip(true)),
+            _ => Special::Text(token),
+        })
+    };
+    let mut named = Vec::new();
+    for name in NAMES {
+        let token = match settings.get(name) {
+            None => default(name),
+            Some(Value::Null) => None,
+            Some(value) => Some(special(value).ok_or_else(|| not_a_token(name, value))?),
+        };
+        // A text that names CamemBERT's mask takes the space before it, as the default does.
+        let token = match (class, name, token) {
+            (TokenizerClass::Camembert, "mask_token", Some(Special::Text(text))) => {
+                Some(Special::Token(AddedToken::from(text, true).lstrip(true)))
+            }
+            (_, _, token) => token,
+        };
+        named.extend(token.map(|token| (name.to_owned(), token)));
+    }
+    let others = settings.iter().filter(|(name, _)| name.ends_with("_token") && !NAMES.contains(&name.as_str()));
+    let explicit = ["extra_special_tokens", "model_specific_special_tokens"].into_iter();
+    let explicit = explicit.filter_map(|key| settings.get(key).and_then(Value::as_object)).flatten();
+    for (name, value) in others.chain(explicit) {
+        if let Some(token) = special(value) {
+            named.push((name.clone(), token));
+        }
+    }
+    Ok(named)
+}
+
+/// Further special tokens, which have no names.
+fn extra(settings: &Map<String, Value>) -> Result<Vec<Special>, String> {
+    let listed = settings.get("extra_special_tokens").and_then(Value::as_array).into_iter().flatten();
+    listed.map(|value| special(value).ok_or_else(|| not_a_token("extra_special_tokens", value))).collect()
+}
+
+fn special(value: &Value) -> Option<Special> {
+    match value {
+        Value::String(text) => Some(Special::Text(text.clone())),
+        value => described(value, None).map(Special::Token),
+    }
+}
+
+/// A token that an object describes. `special` replaces what it says of that.
+pub fn described(value: &Value, special: Option<bool>) -> Option<AddedToken> {
+    let flag = |name: &str| value.get(name).and_then(Value::as_bool);
+    let content = value.get("content")?.as_str()?.to_owned();
+    let token = AddedToken::from(content, special.or(flag("special")).unwrap_or_default());
+    let token = token.single_word(flag("single_word").unwrap_or_default());
+    let token = token.lstrip(flag("lstrip").unwrap_or_default()).rstrip(flag("rstrip").unwrap_or_default());
+    Some(match flag("normalized") {
+        Some(normalized) => token.normalized(normalized),
+        None => token,
+    })
+}
+
+fn to_value(token: &AddedToken) -> Value {
+    serde_json::json!({
+        "content": token.content, "single_word": token.single_word, "lstrip": token.lstrip, "rstrip": token.rstrip,
+        "normalized": token.normalized, "special": token.special,
+    })
+}
+
+fn not_a_token(name: &str, value: &Value) -> String {
+    format!("`{name}` is {value}; expected a token: a text, or an object with its `content`")
+}

@@ -1,0 +1,212 @@
+//! The tokenizer that a class of transformers builds from a vocabulary and settings, as the JSON of the tokenizers library.
+
+use serde_json::{Map, Value, json};
+use tokenizers::Tokenizer;
+use tokenizers::models::wordpiece::WordPiece;
+
+use super::TokenizerClass;
+use super::added_tokens::AddedTokens;
+
+/// The marker of a word's beginning in Unigram vocabularies.
+const METASPACE: &str = "▁";
+
+/// What stands for `tokenizer.json` where there is only a `vocab.txt`: one token a line, without the white space at its
+/// end; of equal lines the last counts.
+///
+/// # Errors
+/// If it is not UTF-8.
+pub fn word_piece_source(vocabulary: &[u8]) -> tokenizers::Result<Value> {
+    let vocabulary: Map<String, Value> =
+        WordPiece::read_bytes(vocabulary)?.into_iter().map(|(token, id)| (token, id.into())).collect();
+    Ok(json!({ "model": { "type": "WordPiece", "vocab": vocabulary } }))
+}
+
+/// The parts of a `tokenizer.json`. The large ones are apart, so that they are moved and never copied.
+pub struct Source {
+    /// All but the two below.
+    pub parts: Value,
+    vocabulary: Value,
+    merges: Value,
+}
+
+impl Source {
+    /// Takes a `tokenizer.json` apart.
+    ///
+    /// # Errors
+    /// If it has no model with a vocabulary.
+    pub fn new(mut parts: Value) -> Result<Self, String> {
+        let model = parts.get_mut("model").and_then(Value::as_object_mut).ok_or("`model` is not an object")?;
+        let vocabulary = model.remove("vocab").ok_or("`model.vocab` is missing")?;
+        let merges = model.remove("merges").unwrap_or_default();
+        Ok(Self { parts, vocabulary, merges })
+    }
+
+    /// Puts the large parts into the tokenizer that [`base`] has made.
+    pub fn complete(self, base: &mut Value) {
+        let Some(model) = base.get_mut("model").and_then(Value::as_object_mut) else { return };
+        model.insert("vocab".to_owned(), self.vocabulary);
+        if !self.merges.is_null() {
+            model.insert("merges".to_owned(), self.merges);
+        }
+    }
+}
+
+/// The tokenizer of a class, without vocabulary, added tokens and post-processor; a generic one is `tokenizer.json` as
+/// it is.
+///
+/// # Errors
+/// If the vocabulary is not of the class's kind, or a setting has an unusable value.
+pub fn base(
+    class: TokenizerClass,
+    source: &Source,
+    config: &Map<String, Value>,
+    added: &AddedTokens,
+) -> tokenizers::Result<Value> {
+    if let Some(expected) = class.model() {
+        check_model(class, source, expected)?;
+    }
+    let (model, normalizer, pre_tokenizer) = match class {
+        TokenizerClass::Generic => return Ok(source.parts.clone()),
+        TokenizerClass::Bert => (
+            json!({
+                "type": "WordPiece", "unk_token": required(added, "unk_token")?, "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100,
+            }),
+            json!({
+                "type": "BertNormalizer", "clean_text": true,
+                "handle_chinese_chars": flag(config, "tokenize_chinese_chars", true)?,
+                "strip_accents": optional_flag(config, "strip_accents")?,
+                "lowercase": flag(config, "do_lower_case", true)?,
+            }),
+            json!({ "type": "BertPreTokenizer" }),
+        ),
+        TokenizerClass::Roberta => (
+            json!({
+                "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "",
+                "end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+            }),
+            Value::Null,
+            json!({
+                "type": "ByteLevel", "add_prefix_space": flag(config, "add_prefix_space", false)?,
+                "trim_offsets": true, "use_regex": true,
+            }),
+        ),
+        TokenizerClass::XlmRoberta => (unigram(3), character_map(&source.parts), metaspace(config)?),
+        TokenizerClass::Camembert => {
+            let unknown = required(added, "unk_token")?;
+            let tokens = source.vocabulary.as_array().into_iter().flatten();
+            let id = tokens.map(|entry| entry.get(0)).position(|token| token.and_then(Value::as_str) == Some(unknown));
+            (unigram(id.unwrap_or_default()), character_map(&source.parts), metaspace(config)?)
+        }
+    };
+    Ok(json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": normalizer,
+        "pre_tokenizer": pre_tokenizer, "post_processor": null, "decoder": null, "model": model,
+    }))
+}
+
+/// What a class puts around a text; `None` for a generic tokenizer, which says so itself.
+///
+/// # Errors
+/// If it has no token for that.
+pub fn post_processor(
+    class: TokenizerClass,
+    tokenizer: &Tokenizer,
+    added: &AddedTokens,
+) -> tokenizers::Result<Option<Value>> {
+    let (first, last) = match class {
+        TokenizerClass::Generic => return Ok(None),
+        TokenizerClass::Bert | TokenizerClass::Roberta => ("cls_token", "sep_token"),
+        TokenizerClass::XlmRoberta | TokenizerClass::Camembert => ("bos_token", "eos_token"),
+    };
+    let token = |name: &str| -> tokenizers::Result<(String, u32)> {
+        let content = required(added, name)?;
+        let unknown = || added.content("unk_token").and_then(|unknown| tokenizer.token_to_id(unknown));
+        let id = tokenizer.token_to_id(content).or_else(unknown);
+        Ok((content.to_owned(), id.ok_or_else(|| format!("the vocabulary has no `{content}`, which is `{name}`"))?))
+    };
+    let ((first, first_id), (last, last_id)) = (token(first)?, token(last)?);
+    if class == TokenizerClass::Roberta {
+        return Ok(Some(json!({
+            "type": "RobertaProcessing", "sep": [last, last_id], "cls": [first, first_id], "trim_offsets": true,
+            "add_prefix_space": false,
+        })));
+    }
+    let special = |content: &str| json!({ "SpecialToken": { "id": content, "type_id": 0 } });
+    let text = |id: &str| json!({ "Sequence": { "id": id, "type_id": 0 } });
+    let entry = |content: &str, id: u32| json!({ "id": content, "ids": [id], "tokens": [content] });
+    let mut special_tokens = Map::new();
+    special_tokens.insert(first.clone(), entry(&first, first_id));
+    special_tokens.insert(last.clone(), entry(&last, last_id));
+    Ok(Some(json!({
+        "type": "TemplateProcessing",
+        "single": [special(&first), text("A"), special(&last)],
+        "pair": [special(&first), text("A"), special(&last), text("B"), special(&last)],
+        "special_tokens": special_tokens,
+    })))
+}
+
+/// A setting that is on or off.
+///
+/// # Errors
+/// If it is something else: a text that says so.
+pub fn flag(config: &Map<String, Value>, key: &str, default: bool) -> Result<bool, String> {
+    optional_flag(config, key).map(|value| value.unwrap_or(default))
+}
+
+fn optional_flag(config: &Map<String, Value>, key: &str) -> Result<Option<bool>, String> {
+    match config.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(value)) => Ok(Some(*value)),
+        Some(other) => Err(format!("`{key}` of tokenizer_config.json is {other}; expected true or false")),
+    }
+}
+
+fn required<'a>(added: &'a AddedTokens, name: &str) -> Result<&'a str, String> {
+    added.content(name).ok_or_else(|| format!("`{name}` of tokenizer_config.json is null; name the token"))
+}
+
+/// Whether `tokenizer.json` has the class's kind of model. Old files don't name it.
+fn check_model(class: TokenizerClass, source: &Source, expected: &str) -> Result<(), String> {
+    let kind = match source.parts.pointer("/model/type").and_then(Value::as_str) {
+        Some(kind) => kind,
+        None if !source.merges.is_null() => "BPE",
+        None if source.vocabulary.is_array() => "Unigram",
+        None => "WordPiece",
+    };
+    if kind == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "its model is {kind}, and a {} has {expected}; set `tokenizer_class` in tokenizer_config.json to \
+         PreTrainedTokenizerFast, if the model was trained with this tokenizer",
+        class.name()
+    ))
+}
+
+fn unigram(unknown: usize) -> Value {
+    json!({ "type": "Unigram", "unk_id": unknown, "byte_fallback": false })
+}
+
+/// sentencepiece's normalization, if `tokenizer.json` has it.
+fn character_map(source: &Value) -> Value {
+    let normalizer = source.get("normalizer").unwrap_or(&Value::Null);
+    let is_map = |normalizer: &&Value| normalizer.get("type").and_then(Value::as_str) == Some("Precompiled");
+    match normalizer.get("normalizers").and_then(Value::as_array) {
+        Some(list) => list.iter().find(is_map).cloned().unwrap_or_default(),
+        None => Some(normalizer).filter(is_map).cloned().unwrap_or_default(),
+    }
+}
+
+fn metaspace(config: &Map<String, Value>) -> Result<Value, String> {
+    // A null is no truth to Python.
+    let is_default = !config.contains_key("add_prefix_space");
+    let scheme = if flag(config, "add_prefix_space", is_default)? { "always" } else { "never" };
+    Ok(json!({
+        "type": "Sequence",
+        "pretokenizers": [
+            { "type": "WhitespaceSplit" },
+            { "type": "Metaspace", "replacement": METASPACE, "prepend_scheme": scheme, "split": true },
+        ],
+    }))
+}

@@ -1,0 +1,127 @@
+//! ModernBERT, by `ModernBert` of candle-transformers and a head of candle's layers.
+//!
+//! candle-transformers' `ModernBert` has no biases but the decoder's, GELU only, one attention pattern (global every n
+//! layers) and plain rotary positions; a checkpoint with anything else has no reference. Its `ModernBertForMaskedLM`
+//! always takes the decoder from the word embedding, so the head is built here.
+
+use candle_core::Tensor;
+use candle_nn::{Activation, Module};
+use candle_transformers::models::modernbert::{Config, ModernBert};
+use serde_json::{Value, json};
+
+use super::super::super::Settings;
+use super::config::{ActivationName, activation, base_names, decoder_weight, number, require, size};
+use super::head::{Head, HeadShape};
+use super::tensors::TensorSource;
+use super::{MaskedLm, NoReference};
+
+const WORD: &str = "embeddings.tok_embeddings.weight";
+
+pub fn load(settings: &Settings, source: &TensorSource<'_>) -> Result<Box<dyn MaskedLm>, NoReference> {
+    for bias in ["/attention_bias", "/mlp_bias", "/norm_bias"] {
+        require(settings, bias, &json!(false))?;
+    }
+    require(settings, "/position_embedding_type", &json!("absolute"))?;
+    if activation(settings, "hidden_activation")? != ActivationName::Gelu {
+        return Err(NoReference::unsupported(
+            "config.json: candle-transformers implements `hidden_activation` = gelu only",
+        ));
+    }
+    let layers = size(settings, "num_hidden_layers")?;
+    let config = Config {
+        vocab_size: size(settings, "vocab_size")?,
+        hidden_size: size(settings, "hidden_size")?,
+        num_hidden_layers: layers,
+        num_attention_heads: size(settings, "num_attention_heads")?,
+        intermediate_size: size(settings, "intermediate_size")?,
+        max_position_embeddings: size(settings, "max_position_embeddings")?.min(super::MAX_TOKENS),
+        layer_norm_eps: number(settings, "/norm_eps", 1e-5)?,
+        pad_token_id: 0,
+        global_attn_every_n_layers: global_interval(settings, layers)?,
+        global_rope_theta: rope_theta(settings, "full_attention", "/global_rope_theta", 160_000.0)?,
+        local_attention: number(settings, "/local_attention", 128.0)? as usize,
+        local_rope_theta: rope_theta(settings, "sliding_attention", "/local_rope_theta", 10_000.0)?,
+        classifier_config: None,
+    };
+    let shape = HeadShape {
+        hidden_size: config.hidden_size,
+        vocabulary_size: config.vocab_size,
+        activation: match activation(settings, "classifier_activation")? {
+            ActivationName::Gelu => Activation::Gelu,
+            ActivationName::GeluTanh => Activation::NewGelu,
+            ActivationName::Relu => Activation::Relu,
+        },
+        norm_eps: config.layer_norm_eps,
+        has_dense_bias: is_set(settings, "classifier_bias", false),
+        has_norm_bias: false,
+        has_decoder_bias: is_set(settings, "decoder_bias", true),
+    };
+    let decoder = decoder_weight(settings, "decoder.weight", &base_names("model", WORD));
+    let builder = source.builder(move |name| match name {
+        "decoder.weight" => decoder.clone(),
+        // The first layer has no norm before its attention, whatever the file has.
+        "model.layers.0.attn_norm.weight" => vec!["no such tensor".to_owned()],
+        _ => match name.strip_prefix("model.") {
+            Some(name) => base_names("model", name),
+            None => vec![name.to_owned()],
+        },
+    });
+    let load = || {
+        // A layer whose norm is missing would be loaded without it.
+        for index in 1..layers {
+            builder.get(config.hidden_size, &format!("model.layers.{index}.attn_norm.weight"))?;
+        }
+        Ok(ModernBertLm {
+            model: ModernBert::load(builder.clone(), &config)?,
+            head: Head::load(&shape, builder.pp("head.dense"), builder.pp("head.norm"), builder.pp("decoder"))?,
+        })
+    };
+    load().map(|model| Box::new(model) as _).map_err(|error: candle_core::Error| NoReference::unsupported(error))
+}
+
+fn is_set(settings: &Settings, key: &str, default: bool) -> bool {
+    settings.config.get(key).and_then(Value::as_bool).unwrap_or(default)
+}
+
+/// Returns after how many layers attention is global again.
+fn global_interval(settings: &Settings, layers: usize) -> Result<usize, NoReference> {
+    let Some(types) = settings.config.get("layer_types").and_then(Value::as_array) else {
+        let interval = number(settings, "/global_attn_every_n_layers", 3.0)?;
+        return match interval as usize {
+            0 => Err(NoReference::unsupported("config.json: `global_attn_every_n_layers` is not positive")),
+            interval => Ok(interval),
+        };
+    };
+    let follows = |interval: usize| {
+        types.iter().enumerate().all(|(index, kind)| match kind.as_str() {
+            Some("full_attention") => index.is_multiple_of(interval),
+            Some("sliding_attention") => !index.is_multiple_of(interval),
+            _ => false,
+        })
+    };
+    let interval = (1..=layers).find(|&interval| types.len() == layers && follows(interval));
+    interval.ok_or_else(|| {
+        NoReference::unsupported(
+            "config.json: `layer_types` does not repeat one full_attention and then some sliding_attention, which is \
+             the only pattern that candle-transformers implements",
+        )
+    })
+}
+
+/// Returns the base of the rotary positions of one kind of layers.
+fn rope_theta(settings: &Settings, kind: &str, old_pointer: &str, default: f64) -> Result<f64, NoReference> {
+    require(settings, &format!("/rope_parameters/{kind}/rope_type"), &json!("default"))?;
+    require(settings, "/rope_scaling", &Value::Null)?;
+    number(settings, &format!("/rope_parameters/{kind}/rope_theta"), number(settings, old_pointer, default)?)
+}
+
+struct ModernBertLm {
+    model: ModernBert,
+    head: Head,
+}
+
+impl MaskedLm for ModernBertLm {
+    fn logits(&self, ids: &Tensor) -> candle_core::Result<Tensor> {
+        self.head.forward(&self.model.forward(ids, &ids.ones_like()?)?)
+    }
+}

@@ -1,0 +1,172 @@
+//! A checkpoint's tensors under the names that candle-transformers uses.
+
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+
+use super::super::super::weights::Weights;
+
+/// Magnitude above which a weight is damaged: its square, which layer normalization takes, overflows float32.
+const MAX_MAGNITUDE: f32 = 1e18;
+
+/// Biases of terms. One that excludes its term is a large negative number or −∞.
+const TERM_BIASES: [&str; 6] = [
+    "cls.predictions.decoder.bias",
+    "cls.predictions.bias",
+    "vocab_projector.bias",
+    "lm_head.decoder.bias",
+    "lm_head.bias",
+    "decoder.bias",
+];
+
+/// Ratio of the largest weight of a row to the others above which int8, with one scale for the row, rounds all others to
+/// zero: half of a step is the largest weight / 254.
+const INT8_RATIO: f32 = 254.0;
+
+/// The tensors of a checkpoint. Records the first weight with which no text can be encoded, and the first row of which
+/// int8 keeps a single weight.
+pub struct TensorSource<'a> {
+    weights: &'a Weights,
+    damage: Mutex<Option<String>>,
+    outlier: Mutex<Option<String>>,
+}
+
+/// A [`VarBuilder`]'s view of a [`TensorSource`].
+struct Renamed<'a> {
+    source: &'a TensorSource<'a>,
+    rename: Rename<'a>,
+}
+
+/// Maps a name of candle-transformers to names of the checkpoint, first choice first.
+type Rename<'a> = Box<dyn Fn(&str) -> Vec<String> + Send + Sync + 'a>;
+
+impl<'a> TensorSource<'a> {
+    pub fn new(weights: &'a Weights) -> Self {
+        Self { weights, damage: Mutex::default(), outlier: Mutex::default() }
+    }
+
+    /// Returns whether the checkpoint has a tensor of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.weights.has(name)
+    }
+
+    /// Returns a builder that reads each tensor under the first of its names that the checkpoint has. A tensor without
+    /// names is zero. Layer norms may be named `gamma` and `beta`, as checkpoints converted from TensorFlow do.
+    pub fn builder(&'a self, rename: impl Fn(&str) -> Vec<String> + Send + Sync + 'a) -> VarBuilder<'a> {
+        let backend = Renamed { source: self, rename: Box::new(rename) };
+        VarBuilder::from_backend(Box::new(backend), DType::F32, Device::Cpu)
+    }
+
+    /// Describes the first weight that is not usable.
+    pub fn damage(&self) -> Option<String> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Describes the first weight beside which int8 rounds the others of its row to zero.
+    pub fn outlier(&self) -> Option<String> {
+        self.outlier.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads a tensor. `is_matrix`: it is multiplied with, so that int8 quantizes its rows.
+    fn read(&self, name: &str, shape: &[usize], is_matrix: bool) -> Result<Tensor> {
+        let elements = match self.weights.tensor(&[name.to_owned()], shape) {
+            Ok(elements) => elements.into_owned(),
+            Err(error) => bail!("{error}"),
+        };
+        let is_term_bias = TERM_BIASES.contains(&name);
+        let is_usable = |value: f32| value.abs() <= MAX_MAGNITUDE || (is_term_bias && value < 0.0);
+        if let Some(value) = elements.iter().copied().find(|&value| !is_usable(value)) {
+            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            damage.get_or_insert_with(|| format!("tensor `{name}` contains {value:e}; fetch the weights again"));
+        }
+        if let (true, &[_, width]) = (is_matrix, shape)
+            && width > 0
+            && let Some((row, value)) =
+                elements.chunks(width).enumerate().find_map(|(at, row)| Some((at, outlier(row)?)))
+        {
+            let mut outlier = self.outlier.lock().unwrap_or_else(PoisonError::into_inner);
+            outlier.get_or_insert_with(|| {
+                format!(
+                    "row {row} of tensor `{name}` contains {value:e}, beside which int8 rounds its other weights to 0"
+                )
+            });
+        }
+        Tensor::from_vec(elements, shape, &Device::Cpu)
+    }
+}
+
+/// Returns the largest weight of a row if int8 rounds all others, of which some are not zero, to zero.
+fn outlier(row: &[f32]) -> Option<f32> {
+    let (mut largest, mut second) = (0.0_f32, 0.0_f32);
+    for &weight in row {
+        if weight.abs() > largest.abs() {
+            (largest, second) = (weight, largest);
+        } else if weight.abs() > second.abs() {
+            second = weight;
+        }
+    }
+    (second != 0.0 && largest.abs() > INT8_RATIO * second.abs()).then_some(largest)
+}
+
+impl Renamed<'_> {
+    fn names(&self, name: &str) -> Vec<String> {
+        let mut names = (self.rename)(name);
+        let old: Vec<String> = names.iter().filter_map(|name| tensorflow_name(name)).collect();
+        names.extend(old);
+        names
+    }
+}
+
+/// Returns the name that a checkpoint converted from TensorFlow has for the weight or the bias of a layer norm.
+fn tensorflow_name(name: &str) -> Option<String> {
+    let (layer, kind) = name.rsplit_once('.')?;
+    match kind {
+        _ if !layer.to_ascii_lowercase().contains("norm") => None,
+        "weight" => Some(format!("{layer}.gamma")),
+        "bias" => Some(format!("{layer}.beta")),
+        _ => None,
+    }
+}
+
+impl SimpleBackend for Renamed<'_> {
+    fn get(&self, shape: Shape, name: &str, _: Init, _: DType, _: &Device) -> Result<Tensor> {
+        let names = self.names(name);
+        match names.iter().find(|name| self.source.has(name)) {
+            Some(found) => self.source.read(found, shape.dims(), !name.contains("embeddings")),
+            None if names.is_empty() => Tensor::zeros(shape, DType::F32, &Device::Cpu),
+            None => bail!("tensor `{}` is missing", names.join("` or `")),
+        }
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
+        bail!("tensor `{name}` is requested without its shape")
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        let names = self.names(name);
+        names.is_empty() || names.iter().any(|name| self.source.has(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_which_int8_keeps_one_weight_has_an_outlier() {
+        assert_eq!(outlier(&[0.1, -30.0, 0.05]), Some(-30.0));
+        assert_eq!(outlier(&[1e17, 0.1]), Some(1e17));
+        for row in [&[0.1, -20.0, 0.05][..], &[0.0, 5.0, 0.0], &[0.2, 0.1], &[]] {
+            assert_eq!(outlier(row), None, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn only_layer_norms_have_names_of_tensorflow() {
+        assert_eq!(tensorflow_name("a.LayerNorm.weight").as_deref(), Some("a.LayerNorm.gamma"));
+        assert_eq!(tensorflow_name("a.layer_norm.bias").as_deref(), Some("a.layer_norm.beta"));
+        assert_eq!(tensorflow_name("a.dense.bias"), None);
+    }
+}
