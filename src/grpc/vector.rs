@@ -36,6 +36,7 @@ pub fn to_model(model: &Model) -> proto::Model {
         query_max_length: length(Role::Query),
         max_terms: to_count(model.max_terms.unwrap_or_default()),
         document_prompt: model.side(Role::Document).tokenizer.prompt().to_owned(),
+        earlier_fingerprint: model.earlier_fingerprint().map(ToString::to_string).unwrap_or_default(),
         query_prompt: model.side(Role::Query).tokenizer.prompt().to_owned(),
         dtype: model.precision.to_string(),
         fingerprint: model.fingerprint.to_string(),

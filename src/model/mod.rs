@@ -101,9 +101,11 @@ pub enum FingerprintMatch<'a> {
 /// A file that is missing, is not JSON, or says what is not supported; each by name.
 pub fn check_settings(directory: &Path) -> Result<(), ModelError> {
     let Layout { document, query, .. } = Layout::read(directory)?;
-    check_padding(&document, &Tokenizer::load(&document.tokenizer)?)?;
-    if query.tokenizer != document.tokenizer {
-        check_padding(&query, &Tokenizer::load(&query.tokenizer)?)?;
+    for role in [&document, &query] {
+        // A tokenizer that is not there yet is missing, which is not for this to say.
+        if role.tokenizer.files.path().exists() {
+            check_padding(role, &Tokenizer::load(&role.tokenizer)?)?;
+        }
     }
     Ok(())
 }
@@ -164,13 +166,15 @@ impl Model {
         }
     }
 
+    /// The fingerprint that earlier builds gave to this model, if their vectors were the same.
+    pub fn earlier_fingerprint(&self) -> Option<&Fingerprint> {
+        self.legacy.as_ref().filter(|legacy| legacy.ignored_keys.is_empty()).map(|legacy| &legacy.fingerprint)
+    }
+
     /// What stands for the encoder in the digests of documents: the fingerprint of earlier builds where their vectors are
     /// the same, so that documents that they wrote are still UNCHANGED.
     pub fn digest_fingerprint(&self) -> &Fingerprint {
-        match &self.legacy {
-            Some(legacy) if legacy.ignored_keys.is_empty() => &legacy.fingerprint,
-            _ => &self.fingerprint,
-        }
+        self.earlier_fingerprint().unwrap_or(&self.fingerprint)
     }
 
     /// Encodes a text in each role, so that the first request doesn't pay for what is made on first use.

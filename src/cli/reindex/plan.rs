@@ -12,7 +12,7 @@ use super::Reindex;
 use super::checkpoint::{Checkpoint, Run};
 use super::encoding::Encoding;
 use crate::cli::client::ClientArgs;
-use crate::proto::{Collection, CollectionOptions, GetCollectionRequest, GetModelRequest, LongText};
+use crate::proto::{Collection, CollectionOptions, GetCollectionRequest, GetModelRequest, LongText, Model};
 
 /// Where a run begins and ends.
 #[derive(Debug)]
@@ -34,8 +34,13 @@ impl Plan {
         ensure!(!args.text_field.is_empty(), "--text-field is empty; name the payload field that stores the text");
         let path = args.checkpoint_path();
         let read = path.clone();
-        let left = spawn_blocking(move || Checkpoint::read(&read)).await??;
-        let mut run = args.as_run(fingerprint(&args.client, &args.model).await?);
+        let mut left = spawn_blocking(move || Checkpoint::read(&read)).await??;
+        let model = model(&args.client, &args.model).await?;
+        // A run that was begun with an earlier release, for which the same encoder has another fingerprint.
+        if let Some(left) = left.as_mut().filter(|left| left.run.fingerprint == model.earlier_fingerprint) {
+            left.run.fingerprint.clone_from(&model.fingerprint);
+        }
+        let mut run = args.as_run(model.fingerprint);
         if let Some(left) = &left {
             left.check(&run, &args.encoding(), &path)?;
         }
@@ -138,8 +143,8 @@ pub async fn collection(client: &ClientArgs, name: &str) -> anyhow::Result<Optio
     }
 }
 
-async fn fingerprint(client: &ClientArgs, model: &str) -> anyhow::Result<String> {
-    let request = client.request(GetModelRequest { model: model.to_owned() });
+async fn model(client: &ClientArgs, name: &str) -> anyhow::Result<Model> {
+    let request = client.request(GetModelRequest { model: name.to_owned() });
     let response = client.encoder().await?.get_model(request).await?.into_inner();
-    Ok(response.model.map(|model| model.fingerprint).unwrap_or_default())
+    Ok(response.model.unwrap_or_default())
 }

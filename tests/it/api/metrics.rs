@@ -181,7 +181,7 @@ async fn the_metrics_port_has_a_page_a_status_and_openmetrics() {
     assert_eq!(status["store"], json!({"kind": "embedded", "up": true}));
     assert_eq!(status["models"][0]["name"], MODEL);
     assert_eq!((&status["models"][0]["dtype"], &status["models"][0]["device"]), (&json!("float32"), &json!("cpu")));
-    assert_eq!(status["models"][0]["fingerprint"].as_str().unwrap().len(), 64);
+    assert_eq!(status["models"][0]["fingerprint"].as_str().unwrap().len(), "2:".len() + 64);
     assert!(status["encoder_threads"].as_u64().unwrap() >= 1 && status["errors"].is_array());
 
     let metrics = process.page("/metrics", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;

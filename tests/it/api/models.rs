@@ -38,6 +38,7 @@ async fn a_model_is_described() {
         max_terms: 0,
         document_prompt: String::new(),
         query_prompt: String::new(),
+        earlier_fingerprint: "8779451c11f5617884814127b2fcbe84268951709bf950fe0b5cd82678f7f450".to_owned(),
     };
     assert_eq!(expected.fingerprint.len(), "2:".len() + 64);
     assert_eq!(get(&sidecar, "").await, expected);

@@ -73,7 +73,9 @@ fn names_that_lead_out_of_the_folder() {
         });
         says(&error, &["router_config.json", path, "outside the model's directory"]);
         let file = "query_0_SparseStaticEmbedding/config.json";
-        let error = with_json_of("router-random-idf-json", file, |config| config["path"] = json!(path));
+        let error = with_json_of("router-random-idf-json", file, |config| {
+            config["path"] = json!(format!("{path}/idf.json"));
+        });
         says(&error, &[file, path, "outside the model's directory"]);
     }
     let index = "model.safetensors.index.json";
