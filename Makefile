@@ -57,6 +57,12 @@ test-rust: ## Run the unit, property and integration tests
 	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
 	cargo test --locked
 
+# What the reference is made with, and drives the server: a golden environment with the packages of the Python tests.
+.PHONY: compare-models
+compare-models: $(BENCH_VENV)/.installed ## Compare random model directories with sentence-transformers; make compare-models COUNT=200 SEED=7
+	$(server_to_test)
+	HF_HUB_OFFLINE=1 $(BENCH_VENV)/bin/python scripts/golden/compare_models.py --count $(or $(COUNT),200) --seed $(or $(SEED),7)
+
 .PHONY: simulation
 simulation: ## Simulate pipeline and store for long; make simulation STEPS=10000000 SEED=7
 	export SPLADE_SIMULATION_STEPS=$(STEPS)

@@ -4,14 +4,15 @@ use crate::types::{Pruned, Pruning, SparseVector};
 
 /// Keeps the terms that `pruning` asks for, and tells what was cut.
 ///
-/// Each rule keeps a beginning of the same order: by falling weight and, where weights are equal, by vocabulary. So the
-/// strictest rule decides, and in which order they are applied makes no difference.
+/// Each rule keeps a beginning of the same order: by falling magnitude of the weight and, where these are equal, by
+/// vocabulary. So the strictest rule decides, and in which order they are applied makes no difference. Only weights of a
+/// table can be negative; sentence-transformers ranks them by their magnitude, too.
 pub fn prune(vector: &mut SparseVector, pruning: Pruning) -> Pruned {
     if pruning == Pruning::default() {
         return Pruned::default();
     }
     let mut kept: Vec<(u32, f32)> = vector.iter().collect();
-    kept.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    kept.sort_unstable_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
     let cut = kept.split_off(count(&kept, pruning));
     let mut kept: Vec<u32> = kept.into_iter().map(|(index, _)| index).collect();
     kept.sort_unstable();
@@ -22,13 +23,13 @@ pub fn prune(vector: &mut SparseVector, pruning: Pruning) -> Pruned {
 /// How many of these entries, the heaviest first, are kept.
 fn count(entries: &[(u32, f32)], Pruning { max_terms, min_weight, weight_share }: Pruning) -> usize {
     let by_count = max_terms.unwrap_or(usize::MAX).min(entries.len());
-    let by_weight = entries.partition_point(|&(_, weight)| min_weight == 0.0 || weight >= min_weight);
+    let by_weight = entries.partition_point(|&(_, weight)| min_weight == 0.0 || weight.abs() >= min_weight);
     // The whole is all of them, down to those that are too light to change the sum.
     let by_share = weight_share.filter(|&share| share < 1.0).map_or(usize::MAX, |share| {
         let (goal, mut reached) = (f64::from(share) * sum(entries), 0.0);
         let short = entries.iter().take_while(|&&(_, weight)| {
             let short = reached < goal;
-            reached += f64::from(weight);
+            reached += f64::from(weight.abs());
             short
         });
         short.count()
@@ -37,7 +38,7 @@ fn count(entries: &[(u32, f32)], Pruning { max_terms, min_weight, weight_share }
 }
 
 fn sum(entries: &[(u32, f32)]) -> f64 {
-    entries.iter().map(|&(_, weight)| f64::from(weight)).sum()
+    entries.iter().map(|&(_, weight)| f64::from(weight.abs())).sum()
 }
 
 #[cfg(test)]
@@ -51,6 +52,13 @@ mod tests {
         let weight = prop_oneof![0.01f32..3.0, prop::sample::select(vec![0.25, 0.5, 1.0])];
         let weights = prop::collection::vec(weight, 0..40);
         weights.prop_map(|weights| SparseVector::new((0..weights.len() as u32).collect(), weights).unwrap())
+    }
+
+    #[test]
+    fn negative_weights_count_by_their_magnitude() {
+        let mut vector = SparseVector::new(vec![1, 2, 3], vec![0.5, -2.0, 1.0]).unwrap();
+        prune(&mut vector, Pruning { max_terms: Some(2), ..Pruning::default() });
+        assert_eq!(vector.iter().collect::<Vec<_>>(), [(2, -2.0), (3, 1.0)]);
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 """EncoderService: texts in, the model's own vectors out."""
 
 import json
+import re
 
 import grpc
 import pytest
@@ -144,7 +145,12 @@ def test_models_are_described(sidecar):
     assert model in listed.models
     assert model.architecture == "BertForMaskedLM"
     assert (model.vocabulary_size, model.pooling, model.activation) == (30522, "max", "relu")
-    assert len(model.fingerprint) == 64
+    assert re.fullmatch("2:[0-9a-f]{64}", model.fingerprint)
+    # Collections that store version 1 of the fingerprint are still accepted.
+    assert re.fullmatch("[0-9a-f]{64}", model.earlier_fingerprint)
+    # Its files set one maximum length for both roles, no `max_active_dims` and no prompts.
+    assert (model.max_length, model.query_max_length, model.max_terms) == (512, 512, 0)
+    assert (model.document_prompt, model.query_prompt) == ("", "")
     limits = listed.server.limits
     assert (limits.max_message_bytes, limits.max_text_bytes, limits.max_unary_documents) == (32 << 20, 1 << 20, 256)
     assert limits.stream_idle_timeout.ToSeconds() == 600
