@@ -270,3 +270,64 @@ async fn a_collection_whose_writer_ignored_settings_is_refused_by_their_names() 
     sidecar.index().await.search(anyway).await.unwrap();
     sidecar.end().await;
 }
+
+/// Golden fingerprints of version 2: were one to change, collections would be refused by the release that wrote them.
+#[test]
+fn version_2_is_what_collections_have() {
+    for (name, golden) in [
+        ("bert-random-tied", "924be3e3659adeaddf7a67ab1d3157ab6c922a1e3eac4b084aa8c9df1148a867"),
+        ("bert-random-sum", "87ed73d956dd44546a59fca9a1f8f6cdbc7941c49b93ada138608719b932a770"),
+        ("camembert-random-tied", "83c9ecd2467df8050b87a409960e3463e4c2d7cc82bb132cff1d0b715a45922e"),
+        ("modernbert-random-tied", "60f58790d4a614e2b27f8915b9fa580a68ba8a89a41739d3bf470f32cce28e44"),
+        ("router-random-opensearch", "5898c5fa331cd3f4cf49d19fa6e5886f6035b43c45d143ff6de85dc34279a8af"),
+        ("router-random-static", "afce02f5884fcd89b00e542a949df7988f21c0c7f44f730284b9c79146e7d9f9"),
+    ] {
+        let model = Model::load(name, &folder(name), &Backend::default()).unwrap();
+        assert_eq!(model.fingerprint, Fingerprint(format!("2:{golden}")), "{name}");
+    }
+}
+
+/// Law: version 2 covers each honoured key that is set, and no key that is irrelevant.
+#[test]
+fn version_2_covers_what_is_honoured() {
+    let of = |changes: &[(&str, &str, Value)]| {
+        let copy = model_with("bert-random-sum", changes);
+        Model::load("sum", copy.path(), &Backend::default()).unwrap().fingerprint
+    };
+    let (config, tokenizer, module) = ("config.json", "tokenizer_config.json", "sentence_bert_config.json");
+    let sentence = "config_sentence_transformers.json";
+    let plain = of(&[]);
+    let honoured = [
+        (config, "layer_norm_eps", json!(1e-3)),
+        (config, "hidden_act", json!("relu")),
+        (tokenizer, "strip_accents", json!(false)),
+        (tokenizer, "mask_token", json!("the")),
+        (tokenizer, "truncation_side", json!("left")),
+        ("special_tokens_map.json", "do_lower_case", json!(false)),
+        ("added_tokens.json", "the", json!(5)),
+        (module, "do_lower_case", json!(true)),
+        (module, "query_length", json!(9)),
+        (module, "document_length", json!(9)),
+        (module, "processing_kwargs", json!({ "text": { "max_length": 9 } })),
+        (sentence, "max_active_dims", json!(9)),
+        (sentence, "prompts", json!({ "query": "q " })),
+        (sentence, "prompts", json!({ "document": "q " })),
+        ("1_SpladePooling/config.json", "pooling_strategy", json!("max")),
+        ("1_SpladePooling/config.json", "activation_function", json!("log1p_relu")),
+    ];
+    let mut found = vec![plain.clone()];
+    for change in honoured {
+        let changed = of(std::slice::from_ref(&change));
+        assert!(!found.contains(&changed), "{change:?}");
+        found.push(changed);
+    }
+    for change in [
+        (config, "transformers_version", json!("9")),
+        (config, "use_cache", json!(false)),
+        (tokenizer, "clean_up_tokenization_spaces", json!(true)),
+        (sentence, "prompts", json!({ "passage": "q " })),
+        ("1_SpladePooling/config.json", "word_embedding_dimension", json!(9)),
+    ] {
+        assert_eq!(of(std::slice::from_ref(&change)), plain, "{change:?}");
+    }
+}
