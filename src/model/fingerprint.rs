@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::keys::{self, KeyTable, Rule};
-use super::layout::{EncoderSettings, Layout, RoleSettings};
+use super::layout::{EncoderSettings, Layout};
 use super::settings::{Pooling, Settings, TermActivation, TokenizerSettings};
 use super::static_encoder::StaticSettings;
 use super::{ModelError, files};
@@ -28,10 +28,24 @@ pub fn of(layout: &Layout) -> Result<Fingerprint, ModelError> {
     let mut entries = Entries(Sha256::new());
     entries.put("fingerprint", b"2");
     entries.put("max_terms", number(layout.max_terms).as_bytes());
-    add_role(&mut entries, "document", &layout.document)?;
-    add_role(&mut entries, "query", &layout.query)?;
+    entries.put("role", b"document");
+    add_encoder(&mut entries, &layout.document.encoder)?;
+    add_tokenizer(&mut entries, &layout.document.tokenizer)?;
+    // What queries share with documents is not read again.
+    entries.put("role", b"query");
+    match layout.query.encoder == layout.document.encoder {
+        true => entries.put("encoder", SHARED),
+        false => add_encoder(&mut entries, &layout.query.encoder)?,
+    }
+    match layout.query.tokenizer == layout.document.tokenizer {
+        true => entries.put("tokenizer", SHARED),
+        false => add_tokenizer(&mut entries, &layout.query.tokenizer)?,
+    }
     Ok(Fingerprint(format!("2:{}", hexadecimal(&entries.0.finalize()))))
 }
+
+/// Stands for what queries share with documents.
+const SHARED: &[u8] = b"as for documents";
 
 /// Hashed entries: a name and a value, each after its length in 8 bytes, little endian.
 struct Entries(Sha256);
@@ -56,9 +70,8 @@ impl Entries {
     }
 }
 
-fn add_role(entries: &mut Entries, name: &str, role: &RoleSettings) -> Result<(), ModelError> {
-    entries.put("role", name.as_bytes());
-    match &role.encoder {
+fn add_encoder(entries: &mut Entries, encoder: &EncoderSettings) -> Result<(), ModelError> {
+    match encoder {
         EncoderSettings::Transformer { settings, own_terms } => {
             add_transformer(entries, settings)?;
             if let Some(table) = own_terms {
@@ -71,7 +84,7 @@ fn add_role(entries: &mut Entries, name: &str, role: &RoleSettings) -> Result<()
             add_table(entries, table)?;
         }
     }
-    add_tokenizer(entries, &role.tokenizer)
+    Ok(())
 }
 
 fn add_transformer(entries: &mut Entries, settings: &Settings) -> Result<(), ModelError> {

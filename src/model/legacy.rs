@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::families::Family;
 use super::fingerprint::{add_file, hexadecimal};
 use super::layout::{EncoderSettings, Layout, RoleSettings};
 use super::settings::{Pooling, Settings, TermActivation, read_optional};
+use super::weights::Weights;
 use super::{ModelError, Tokenizer};
 use crate::types::{Fingerprint, Role};
 
@@ -24,47 +26,102 @@ pub struct Legacy {
     pub ignored_keys: Vec<String>,
 }
 
-/// What earlier builds took from the files for both roles.
+/// What earlier builds took from the files of a transformer.
+#[derive(Clone, Copy)]
 struct Before {
     max_length: usize,
     lower_case: bool,
 }
 
-impl Legacy {
-    /// The identity that an earlier build would have given to a model; `None` if it could not have loaded it.
+/// Version 1 of the fingerprint, and what earlier builds took from the files.
+pub struct Version1 {
+    fingerprint: Fingerprint,
+    document: Before,
+    query: Option<Before>,
+    /// Keys of biases, which earlier builds followed whatever `config.json` said of them.
+    biases: Vec<&'static str>,
+}
+
+/// The keys of ModernBERT's biases, and a tensor that each is about.
+const BIASES: [(&str, &str); 5] = [
+    ("attention_bias", "layers.0.attn.Wqkv.bias"),
+    ("mlp_bias", "layers.0.mlp.Wi.bias"),
+    ("norm_bias", "final_norm.bias"),
+    ("classifier_bias", "head.dense.bias"),
+    ("decoder_bias", "decoder.bias"),
+];
+
+impl Version1 {
+    /// Hashes the files as earlier builds did; `None` if they could not have loaded the model. Reads all weights.
     ///
     /// # Errors
     /// If a file can't be read.
-    pub fn of(layout: &Layout, tokenizers: [&Tokenizer; 2]) -> Result<Option<Self>, ModelError> {
-        let EncoderSettings::Transformer { settings: document, .. } = &layout.document.encoder else { return Ok(None) };
+    pub fn of(layout: &Layout) -> Result<Option<Self>, ModelError> {
+        let EncoderSettings::Transformer { settings, .. } = &layout.document.encoder else { return Ok(None) };
         let mut hash = Sha256::new();
-        let Some(before) = add_transformer(&mut hash, document)? else { return Ok(None) };
-        let mut ignored_keys = Vec::new();
-        ignored_keys.extend(document.config.aliased.iter().map(|key| format!("config.json: {key}")));
-        ignored_keys.extend(lengths(Role::Document, &layout.document, before.max_length));
-        if before.lower_case && !layout.document.tokenizer.files.lower_case() {
-            ignored_keys.push("sentence_bert_config.json: do_lower_case (not read without modules.json)".to_owned());
-        }
-        match &layout.query.encoder {
-            EncoderSettings::Transformer { settings, .. } => {
-                let before = if layout.is_routed { add_transformer(&mut hash, settings)? } else { Some(before) };
-                let Some(before) = before else { return Ok(None) };
-                ignored_keys.extend(lengths(Role::Query, &layout.query, before.max_length));
+        let Some(document) = add_transformer(&mut hash, settings)? else { return Ok(None) };
+        let query = match &layout.query.encoder {
+            EncoderSettings::Transformer { settings, .. } if layout.is_routed => {
+                let Some(query) = add_transformer(&mut hash, settings)? else { return Ok(None) };
+                Some(query)
             }
+            EncoderSettings::Transformer { .. } => Some(document),
             EncoderSettings::Static(table) => {
-                let files = table.files()?;
-                if !add_files(&mut hash, &files)? {
+                if !add_files(&mut hash, &table.files()?)? {
                     return Ok(None);
                 }
                 hash.update(static_words(table.tokenizer.max_length()?));
+                None
+            }
+        };
+        let mut biases = unread_biases(settings)?;
+        if let EncoderSettings::Transformer { settings, .. } = &layout.query.encoder {
+            biases.extend(unread_biases(settings)?);
+        }
+        Ok(Some(Self { fingerprint: Fingerprint(hexadecimal(&hash.finalize())), document, query, biases }))
+    }
+}
+
+impl Legacy {
+    /// The identity that earlier builds gave to a model, with the keys that they ignored.
+    pub fn new(version_1: Version1, layout: &Layout, tokenizers: [&Tokenizer; 2]) -> Self {
+        let Version1 { fingerprint, document, query, biases } = version_1;
+        let mut ignored_keys: Vec<String> = biases.iter().map(|key| format!("config.json: {key}")).collect();
+        for (role, settings, before) in
+            [(Role::Document, &layout.document, Some(document)), (Role::Query, &layout.query, query)]
+        {
+            let Some(before) = before else { continue };
+            ignored_keys.extend(lengths(role, settings, before.max_length));
+            if before.lower_case && !settings.tokenizer.files.lower_case() {
+                ignored_keys
+                    .push("sentence_bert_config.json: do_lower_case (not read without modules.json)".to_owned());
+            }
+            if let EncoderSettings::Transformer { settings, .. } = &settings.encoder {
+                ignored_keys.extend(settings.config.aliased.iter().map(|key| format!("config.json: {key}")));
             }
         }
         ignored_keys.extend(tokenizers.iter().flat_map(|tokenizer| tokenizer.changes().iter().cloned()));
         ignored_keys.extend(of_the_model(layout));
         ignored_keys.sort_unstable();
         ignored_keys.dedup();
-        Ok(Some(Self { fingerprint: Fingerprint(hexadecimal(&hash.finalize())), ignored_keys }))
+        Self { fingerprint, ignored_keys }
     }
+}
+
+/// The keys of biases that are in the weights and that `config.json` says are not there.
+fn unread_biases(settings: &Settings) -> Result<Vec<&'static str>, ModelError> {
+    if settings.config.class.family != Family::ModernBert {
+        return Ok(Vec::new());
+    }
+    let weights = Weights::open(&settings.weights)?;
+    let mut keys = Vec::new();
+    for (key, tensor) in BIASES {
+        let is_there = weights.has(tensor) || weights.has(&format!("model.{tensor}"));
+        if is_there && !settings.config.is_on(key)? {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
 }
 
 /// The key of a role's maximum length, if it differs from what it was.

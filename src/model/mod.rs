@@ -39,7 +39,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layout::{EncoderSettings, Layout, RoleSettings};
-use legacy::Legacy;
+use legacy::{Legacy, Version1};
 use own_terms::OwnTermsEncoder;
 use settings::TokenizerSettings;
 use static_encoder::StaticEncoder;
@@ -121,10 +121,12 @@ impl Model {
         layout.notes.log(name);
         let Layout { document, query, .. } = &layout;
         // Reading all bytes for the fingerprint takes about as long as packing the weights.
-        let (sides, fingerprint) = rayon::join(|| load_sides(document, query, backend), || fingerprint::of(&layout));
+        let fingerprints = || rayon::join(|| fingerprint::of(&layout), || Version1::of(&layout));
+        let (sides, (fingerprint, version_1)) = rayon::join(|| load_sides(document, query, backend), fingerprints);
         let (document_side, query_side) = sides?;
         let query_tokenizer = query_side.as_ref().map_or(&document_side.tokenizer, |side| &side.tokenizer);
-        let legacy = Legacy::of(&layout, [&document_side.tokenizer, query_tokenizer])?;
+        let tokenizers = [&document_side.tokenizer, query_tokenizer];
+        let legacy = version_1?.map(|version_1| Legacy::new(version_1, &layout, tokenizers));
         let EncoderSettings::Transformer { settings, .. } = layout.document.encoder else {
             return Err(ModelError::file(directory, "nothing here encodes documents"));
         };

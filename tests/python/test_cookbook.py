@@ -9,6 +9,7 @@ from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from tei.v1 import tei_pb2  # noqa: F401
 
+from fixtures import ROOT
 from recipes import Recipe, check_shown, of_document, path_of, recipes, run
 from splade_sidecar.v1 import encoder_service_pb2, index_service_pb2  # noqa: F401
 
@@ -59,6 +60,20 @@ def test_every_line_of_ghz(start, tmp_path):
         printed = run(recipe, sidecar.address)
         # It ends with 0 even if every call failed.
         assert re.findall(r"\[([A-Z]\w+)\]", printed) == ["OK"], f"{recipe.command}\n{printed}"
+
+
+def test_the_fingerprints_that_are_shown_are_the_models(sidecar):
+    model = sidecar.encoder.GetModel(encoder_service_pb2.GetModelRequest()).model
+    expected = {
+        "fingerprint": model.fingerprint,
+        "modelSha": model.fingerprint,
+        "earlierFingerprint": model.earlier_fingerprint,
+    }
+    page = (ROOT / COOKBOOK).read_text(encoding="utf-8")
+    shown = re.findall(r'"(fingerprint|modelSha|earlierFingerprint)": "([^"]*)…"', page)
+    assert {field for field, _ in shown} == set(expected)
+    for field, beginning in shown:
+        assert expected[field].startswith(beginning), f"{COOKBOOK} shows {field} {beginning}, it is {expected[field]}"
 
 
 def methods() -> "dict[str, MethodDescriptor]":
