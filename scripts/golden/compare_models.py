@@ -101,7 +101,10 @@ class Comparer:
         """sentence-transformers' vectors, or why there are none."""
         try:
             first, second = (self.reference_once(folder, seed) for seed in (1, 2))
-        except Exception as error:  # Whatever it is: it is the result.
+        # Whatever it is: it is the result. Where the tokenizers library panics, it is no Exception.
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
             return first_line(error, str(folder.parent))
         for role in ROLES:
             for one, other in zip(first[role], second[role]):
@@ -117,7 +120,10 @@ class Comparer:
     def reference_text(self, encode, text: str) -> dict[int, float] | str:
         try:
             dense = encode([text], convert_to_sparse_tensor=False)[0]
-        except Exception as error:  # It fails on some texts only, such as long ones.
+        # It fails on some texts only, such as long ones.
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
             return first_line(error, "")
         indices = dense.nonzero().flatten().tolist()
         return dict(zip(indices, dense[indices].tolist()))

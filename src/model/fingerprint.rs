@@ -14,6 +14,7 @@ use super::keys::{self, KeyTable, Rule};
 use super::layout::{EncoderSettings, Layout};
 use super::settings::{Pooling, Settings, TermActivation, TokenizerSettings};
 use super::static_encoder::StaticSettings;
+use super::tokenizer_files::TokenizerFiles;
 use super::{ModelError, files};
 use crate::types::Fingerprint;
 
@@ -77,6 +78,8 @@ fn add_encoder(entries: &mut Entries, encoder: &EncoderSettings) -> Result<(), M
             if let Some(table) = own_terms {
                 entries.put("encoder", b"own terms");
                 add_table(entries, table)?;
+                // It gives the ids of the tokens that an idf.json names.
+                add_tokenizer_files(entries, &table.tokenizer)?;
             }
         }
         EncoderSettings::Static(table) => {
@@ -112,10 +115,14 @@ fn add_table(entries: &mut Entries, table: &StaticSettings) -> Result<(), ModelE
 
 fn add_tokenizer(entries: &mut Entries, tokenizer: &TokenizerSettings) -> Result<(), ModelError> {
     let TokenizerSettings { files, max_length, prompt, special_tokens, vocabulary_size: _ } = tokenizer;
-    entries.put("tokenizer", files.class_name().as_bytes());
     entries.put("max_length", number(*max_length).as_bytes());
     entries.put("prompt", prompt.as_bytes());
     entries.put("special_tokens", truth(*special_tokens));
+    add_tokenizer_files(entries, files)
+}
+
+fn add_tokenizer_files(entries: &mut Entries, files: &TokenizerFiles) -> Result<(), ModelError> {
+    entries.put("tokenizer", files.class_name().as_bytes());
     entries.put("lower_case", truth(files.lower_case()));
     // The class and the length are there already.
     let without = ["tokenizer_class", "model_max_length", "max_len"];
@@ -126,7 +133,7 @@ fn add_tokenizer(entries: &mut Entries, tokenizer: &TokenizerSettings) -> Result
     files.vocabulary_files().iter().try_for_each(|path| entries.put_file("vocabulary", path))
 }
 
-/// The honoured keys of a file that are not null, ordered by name.
+/// The honoured keys that a file has, ordered by name. A null is written, since it may differ from a missing key.
 fn add_settings(entries: &mut Entries, file: &str, table: &KeyTable, values: &Map<String, Value>, without: &[&str]) {
     let is_honoured = |name: &str| {
         table.find(name).is_some_and(|key| matches!(key.rule, Rule::Honoured)) || table.has_honoured_below(name)
@@ -134,7 +141,7 @@ fn add_settings(entries: &mut Entries, file: &str, table: &KeyTable, values: &Ma
     let mut names: Vec<&String> = values.keys().collect();
     names.sort_unstable();
     for name in names {
-        if let Some(value) = values.get(name).filter(|value| !value.is_null())
+        if let Some(value) = values.get(name)
             && is_honoured(name)
             && !without.contains(&name.as_str())
         {

@@ -172,7 +172,7 @@ impl ModuleArguments {
         let tokens = wanted.min(settings.positions);
         if tokens < 3 {
             let problem = format!("a max length of {tokens} (`{}`) leaves no room for a text", length.key);
-            return Err(ModelError::file(&settings.directory.join("tokenizer_config.json"), problem));
+            return Err(ModelError::file(&settings.directory, problem));
         }
         Ok(Length { tokens: Some(tokens), ..length })
     }

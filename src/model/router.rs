@@ -92,6 +92,11 @@ impl Router {
     /// All routes that are mentioned must exist.
     fn check_routes(&self) -> Result<(), ModelError> {
         let Parameters { default_route, route_mappings } = &self.config.parameters;
+        if let Some((key, _)) = route_mappings.iter().flatten().find(|(key, _)| parse_key(key).is_none()) {
+            return Err(self.problem(format!(
+                "`route_mappings` has the key `{key}`; expected a pair as Python writes it, such as `('query', 'text')`"
+            )));
+        }
         let mapped = route_mappings.iter().flatten().map(|(_, route)| route.as_str().unwrap_or_default());
         for route in default_route.as_deref().into_iter().chain(mapped) {
             if !self.config.structure.contains_key(route) {
@@ -139,7 +144,7 @@ impl Router {
     }
 }
 
-/// A pair as Python writes it: `('query', 'text')`, `(None, 'text')`. sentence-transformers skips what is none.
+/// A pair as Python writes it: `('query', 'text')`, `(None, 'text')`.
 fn parse_key(key: &str) -> Option<(Part, Part)> {
     let inner = key.trim().strip_prefix('(')?.strip_suffix(')')?;
     let (task, modality) = inner.split_once(',')?;
@@ -155,7 +160,8 @@ fn parse_part(text: &str) -> Option<Part> {
         return Some(Part::Several);
     }
     let quoted = ['\'', '"'].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))?;
-    Some(Part::Name(quoted.to_owned()))
+    // Escapes and texts of several parts are not read.
+    (!quoted.contains(['\\', '\'', '"', ','])).then(|| Part::Name(quoted.to_owned()))
 }
 
 #[cfg(test)]

@@ -166,7 +166,15 @@ impl TokenizerFiles {
             if let Some(processor) = rebuild::post_processor(self.class, &inner, &added)? {
                 inner.with_post_processor(Some(serde_json::from_value::<PostProcessorWrapper>(processor)?));
             }
-            inner.set_encode_special_tokens(rebuild::flag(&self.config, "split_special_tokens", false)?);
+            let splits = rebuild::flag(&self.config, "split_special_tokens", false)?;
+            if let (true, Some(token)) = (splits, added.named_but_not_special(&inner)) {
+                let problem = format!(
+                    "`split_special_tokens` of {TOKENIZER_CONFIG} is on, and `{token}`, which is named as a special token, has \
+                     `special: false`; make it special, or turn that off"
+                );
+                return Err(problem.into());
+            }
+            inner.set_encode_special_tokens(splits);
             // Without tokenizer.json there was no version 1.
             let changes = match path.ends_with(TOKENIZER) {
                 true => changes::between(&parts, &model, &inner)?,

@@ -67,7 +67,24 @@ impl Weights {
     /// If one can't be read, or is cut short or damaged.
     pub fn open(files: &[PathBuf]) -> Result<Self, ModelError> {
         let files = files.iter().map(|path| Ok((path.clone(), Mapped::open(path)?)));
-        Ok(Self { files: files.collect::<Result<_, _>>()? })
+        let files: Vec<(PathBuf, Mapped)> = files.collect::<Result<_, ModelError>>()?;
+        for (number, (path, file)) in files.iter().enumerate() {
+            let before = files.get(..number).unwrap_or_default();
+            for name in file.names() {
+                let twice = before.iter().find_map(|(_, other)| other.get(name)).zip(file.get(name));
+                if twice.is_some_and(|(other, own)| !own.is_same(&other)) {
+                    let problem =
+                        format!("tensor `{name}` is in another shard with other values; save the model again");
+                    return Err(ModelError::file(path, problem));
+                }
+            }
+        }
+        Ok(Self { files })
+    }
+
+    /// The names of all tensors.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().flat_map(|(_, file)| file.names())
     }
 
     /// The same files, mapped anew.

@@ -19,7 +19,7 @@ const FAILED_VERDICT: u8 = 1;
 /// Maximum number of characters of a text in the output for people.
 const SHOWN_CHARS: usize = 40;
 
-/// Compare a model's vectors with those of candle-transformers' forward pass on the same files.
+/// Compare a model's vectors with those of candle-transformers' forward pass on the same files
 ///
 /// Both encode the same token ids with the same weights, and share no arithmetic. Each dtype, and each role that has an
 /// encoder of its own, gets a verdict:

@@ -16,11 +16,15 @@ pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head
     let transform_norm = builder.layer_norm(&format!("{head}.transform.LayerNorm"), width)?;
     let biases = [&*format!("{head}.decoder.bias"), &format!("{head}.bias")];
     let head = builder.head((transform, transform_norm), &format!("{head}.decoder.weight"), WORD, &biases, width)?;
-    Ok((transformer(builder, None)?, head))
+    Ok((transformer(builder, None, "cls.predictions.decoder.weight")?, head))
 }
 
 /// Embeddings and layers; positions begin after that of the padding, where there is one.
-pub(super) fn transformer(builder: &Builder<'_>, padding: Option<u32>) -> Result<Box<dyn Transformer>, ModelError> {
+pub(super) fn transformer(
+    builder: &Builder<'_>,
+    padding: Option<u32>,
+    decoder: &str,
+) -> Result<Box<dyn Transformer>, ModelError> {
     let settings = builder.config();
     let width = settings.size("hidden_size")?;
     let positions = settings.size("max_position_embeddings")?;
@@ -31,7 +35,7 @@ pub(super) fn transformer(builder: &Builder<'_>, padding: Option<u32>) -> Result
     position.chunks_exact_mut(width).for_each(|row| row.iter_mut().zip(&*types).for_each(|(x, y)| *x += y));
     let norm = builder.layer_norm(&builder.base("embeddings.LayerNorm"), width)?;
     let position = Positions { table: Table::owned(position, width), padding };
-    let embeddings = builder.embeddings(WORD, Some(position), norm, width)?;
+    let embeddings = builder.embeddings(WORD, decoder, Some(position), norm, width)?;
 
     let layers = builder.layers(settings.size("num_hidden_layers")?, |builder, index| layer(builder, index, width))?;
     Ok(Box::new(PostNorm { embeddings, layers, heads: builder.heads("num_attention_heads", width)? }))

@@ -26,10 +26,23 @@ pub struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// `prefix` is what a masked language model calls its base model; a checkpoint may leave it out.
-    pub fn new(settings: &'a Settings, weights: &'a Weights, backend: &'a Backend, prefix: &'static str) -> Self {
-        let words = ["embeddings.word_embeddings.weight", "embeddings.tok_embeddings.weight"];
-        let prefix = if words.iter().any(|name| weights.has(&format!("{prefix}{name}"))) { prefix } else { "" };
-        Self { weights, settings, backend, prefix }
+    ///
+    /// # Errors
+    /// If a tensor is there with the prefix and without it.
+    pub fn new(
+        settings: &'a Settings,
+        weights: &'a Weights,
+        backend: &'a Backend,
+        prefix: &'static str,
+    ) -> Built<Self> {
+        let prefixed = || weights.names().filter_map(|name| name.strip_prefix(prefix));
+        if let Some(name) = prefixed().find(|name| weights.has(name)) {
+            let problem =
+                format!("it has `{prefix}{name}` and `{name}`, which are the same tensor; remove one of them");
+            return Err(weights.problem(problem));
+        }
+        let prefix = if prefixed().any(|name| name.starts_with("embeddings.")) { prefix } else { "" };
+        Ok(Self { weights, settings, backend, prefix })
     }
 
     pub fn config(&self) -> &'a Config {
@@ -64,14 +77,20 @@ impl<'a> Builder<'a> {
         self.weights.table(name, rows, width)
     }
 
+    /// The embeddings of the words `word`, or, if the decoder `own` is tied to them and they are missing, those of the decoder.
     pub fn embeddings(
         &self,
         word: &str,
+        own: &str,
         position: Option<Positions>,
         norm: LayerNorm,
         width: usize,
     ) -> Built<Embeddings> {
-        let word = self.table(&self.base(word), self.settings.vocabulary_size, width)?;
+        let word = self.base(word);
+        let is_decoder =
+            !self.weights.has(&word) && self.weights.has(own) && self.config().is_on("tie_word_embeddings")?;
+        let word = if is_decoder { own } else { &word };
+        let word = self.table(word, self.settings.vocabulary_size, width)?;
         Ok(Embeddings { word, position, norm, backend: self.backend.clone() })
     }
 
@@ -114,7 +133,7 @@ impl<'a> Builder<'a> {
     /// A layer norm under its new names or, as old checkpoints have them, `gamma` and `beta`.
     pub fn layer_norm(&self, name: &str, width: usize) -> Built<LayerNorm> {
         let epsilon = self.config().number("/layer_norm_eps", 1e-12)?;
-        let bias = self.weights.tensor(&[format!("{name}.bias"), format!("{name}.beta")], &[width])?;
+        let bias = self.weights.tensor(&self.norm_names(name, ["bias", "beta"])?, &[width])?;
         self.layer_norm_of(name, width, Some(&bias), epsilon)
     }
 
@@ -129,8 +148,23 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// The names of a tensor of a layer norm. transformers knows the old ones only of those that are called LayerNorm.
+    fn norm_names(&self, name: &str, [new, old]: [&str; 2]) -> Built<Vec<String>> {
+        let names = [format!("{name}.{new}"), format!("{name}.{old}")];
+        if !name.ends_with("LayerNorm") {
+            let [new, _] = names;
+            return Ok(vec![new]);
+        }
+        if names.iter().all(|name| self.weights.has(name)) {
+            return Err(self
+                .weights
+                .problem(format!("it has `{}` under two names; remove one of them", names.join("` and `"))));
+        }
+        Ok(names.to_vec())
+    }
+
     fn layer_norm_of(&self, name: &str, width: usize, bias: Option<&[f32]>, epsilon: f64) -> Built<LayerNorm> {
-        let weight = self.weights.tensor(&[format!("{name}.weight"), format!("{name}.gamma")], &[width])?;
+        let weight = self.weights.tensor(&self.norm_names(name, ["weight", "gamma"])?, &[width])?;
         self.made(LayerNorm::new(&weight, bias, epsilon, self.backend))
     }
 
@@ -151,7 +185,9 @@ impl<'a> Builder<'a> {
         let decoder = weights.tensor(&[name], &[settings.vocabulary_size, width])?;
         let bias = match biases {
             [] => vec![0.0; settings.vocabulary_size],
+            // Biases are shared like weights: only then the head's own may stand for that of the decoder.
             names => {
+                let names = if tied { names } else { names.get(..1).unwrap_or(names) };
                 let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
                 self.weights.tensor(&names, &[settings.vocabulary_size])?.into_owned()
             }

@@ -19,7 +19,7 @@ pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head
     let table = builder.table(&builder.base("embeddings.position_embeddings.weight"), positions, width)?;
     let position = Positions { table, padding: None };
     let norm = builder.layer_norm(&builder.base("embeddings.LayerNorm"), width)?;
-    let embeddings = builder.embeddings(WORD, Some(position), norm, width)?;
+    let embeddings = builder.embeddings(WORD, "vocab_projector.weight", Some(position), norm, width)?;
     let layers = builder.layers(settings.size("n_layers")?, |builder, index| layer(builder, index, width))?;
     Ok((Box::new(PostNorm { embeddings, layers, heads: builder.heads("n_heads", width)? }), head))
 }

@@ -139,10 +139,10 @@ impl Family {
     ) -> Result<(Box<dyn Transformer>, Head), ModelError> {
         let builder = |prefix| Builder::new(settings, weights, backend, prefix);
         match self {
-            Self::Bert => bert::build(&builder("bert.")),
-            Self::DistilBert => distilbert::build(&builder("distilbert.")),
-            Self::Roberta => roberta::build(&builder("roberta.")),
-            Self::ModernBert => modernbert::build(&builder("model.")),
+            Self::Bert => bert::build(&builder("bert.")?),
+            Self::DistilBert => distilbert::build(&builder("distilbert.")?),
+            Self::Roberta => roberta::build(&builder("roberta.")?),
+            Self::ModernBert => modernbert::build(&builder("model.")?),
         }
     }
 }

@@ -90,7 +90,8 @@ pub(super) fn build(builder: &Builder<'_>) -> std::result::Result<(Box<dyn Trans
     let decoder_bias: &[&str] = if config.is_on("decoder_bias")? { &["decoder.bias"] } else { &[] };
     let head = builder.head((dense, norm("head.norm")?), "decoder.weight", WORD, decoder_bias, width)?;
 
-    let embeddings = builder.embeddings(WORD, None, norm(&builder.base("embeddings.norm"))?, width)?;
+    let embeddings =
+        builder.embeddings(WORD, "decoder.weight", None, norm(&builder.base("embeddings.norm"))?, width)?;
     let is_global = global_layers(config)?;
     let layers = builder.layers(is_global.len(), |builder, index| {
         let is_global = is_global.get(index).copied().unwrap_or(true);

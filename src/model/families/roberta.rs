@@ -26,5 +26,5 @@ pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head
     let word = "embeddings.word_embeddings.weight";
     let biases = ["lm_head.decoder.bias", "lm_head.bias"];
     let head = builder.head((dense, norm), "lm_head.decoder.weight", word, &biases, width)?;
-    Ok((bert::transformer(builder, Some(padding(builder.config())?))?, head))
+    Ok((bert::transformer(builder, Some(padding(builder.config())?), "lm_head.decoder.weight")?, head))
 }

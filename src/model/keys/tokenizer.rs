@@ -26,7 +26,7 @@ pub const INIT_KEYS: &[Key] = &[
     honoured("mask_token", "special token"),
     honoured("additional_special_tokens", "further special tokens"),
     honoured("extra_special_tokens", "further special tokens"),
-    honoured("model_specific_special_tokens", "further special tokens"),
+    only("model_specific_special_tokens", &["{}"], "list them in `extra_special_tokens`"),
     honoured("*_token", "further special tokens"),
     honoured("added_tokens_decoder", "added tokens; then added tokens of other files are not read"),
     only("processor_class", &[], "only tokenizers are supported; remove it where the model is one for texts"),

@@ -16,7 +16,7 @@ const CAMEMBERT_TOKENS: [&str; 3] = ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"
 #[derive(Debug, Default)]
 pub struct AddedTokens {
     /// By their ids: of `added_tokens_decoder`, or else of `added_tokens.json` and `tokenizer.json`.
-    decoder: BTreeMap<u64, AddedToken>,
+    decoder: BTreeMap<u64, DescribedToken>,
     /// Special tokens with their names, in order.
     named: Vec<(String, Special)>,
     /// Further special tokens.
@@ -27,22 +27,49 @@ pub struct AddedTokens {
 #[derive(Debug, Clone)]
 enum Special {
     Text(String),
-    Token(AddedToken),
+    Token(DescribedToken),
+}
+
+/// A token as a file describes it.
+#[derive(Debug, Clone)]
+pub struct DescribedToken {
+    token: AddedToken,
+    /// Whether the file says if the token is matched in normalized text. Else a special token is not, and another is.
+    has_normalized: bool,
+}
+
+impl DescribedToken {
+    /// The token; `is_special`: it is special whatever its description says.
+    pub fn into_token(self, is_special: bool) -> AddedToken {
+        let special = self.token.special || is_special;
+        let normalized = if self.has_normalized { self.token.normalized } else { !special };
+        AddedToken { special, normalized, ..self.token }
+    }
+
+    fn content(&self) -> &str {
+        &self.token.content
+    }
+}
+
+impl From<AddedToken> for DescribedToken {
+    fn from(token: AddedToken) -> Self {
+        Self { token, has_normalized: true }
+    }
 }
 
 impl Special {
     fn content(&self) -> &str {
         match self {
             Self::Text(content) => content,
-            Self::Token(token) => &token.content,
+            Self::Token(token) => token.content(),
         }
     }
 
-    /// What is added where no such token is there yet. `is_named`: a named token is special, whatever its description says.
-    fn into_token(self, is_named: bool) -> AddedToken {
+    /// What is added where no such token is there yet.
+    fn into_described(self) -> DescribedToken {
         match self {
-            Self::Text(content) => AddedToken::from(content, true),
-            Self::Token(token) => AddedToken { special: token.special || is_named, ..token },
+            Self::Text(content) => AddedToken::from(content, true).into(),
+            Self::Token(token) => token,
         }
     }
 }
@@ -62,8 +89,8 @@ impl AddedTokens {
         rename_extra(&mut settings);
         let mut decoder = BTreeMap::new();
         let mut by_content = BTreeMap::new();
-        let mut put = |id: u64, token: AddedToken, decoder: &mut BTreeMap<u64, AddedToken>| {
-            by_content.insert(token.content.clone(), token.clone());
+        let mut put = |id: u64, token: DescribedToken, decoder: &mut BTreeMap<u64, DescribedToken>| {
+            by_content.insert(token.content().to_owned(), token.clone());
             decoder.insert(id, token);
         };
         match settings.get("added_tokens_decoder") {
@@ -86,7 +113,7 @@ impl AddedTokens {
                     .collect();
                 for (content, id) in added_tokens {
                     let id = id.as_u64().ok_or_else(|| format!("added_tokens.json: the id of `{content}` is {id}"))?;
-                    put(id, AddedToken::from(content.clone(), specials.contains(content)), &mut decoder);
+                    put(id, AddedToken::from(content.clone(), specials.contains(content)).into(), &mut decoder);
                 }
                 for token in source.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {
                     let id = token.get("id").and_then(Value::as_u64);
@@ -124,20 +151,36 @@ impl AddedTokens {
     /// If its normalizer can't cope with one of them.
     pub fn add_to(&self, tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
         let present = tokenizer.get_added_tokens_decoder();
-        let is_present = |token: &AddedToken| present.values().any(|own| is_same(own, token));
-        let mut tokens: Vec<AddedToken> = self.decoder.values().filter(|token| !is_present(token)).cloned().collect();
-        let known: Vec<String> = present.values().chain(&tokens).map(|token| token.content.clone()).collect();
-        let specials =
-            self.named.iter().map(|(_, token)| (token, true)).chain(self.extra.iter().map(|token| (token, false)));
-        for (token, is_named) in specials.filter(|(token, _)| !known.iter().any(|own| own == token.content())) {
-            tokens.push(token.clone().into_token(is_named));
+        let is_present = |token: &DescribedToken| {
+            let token = token.clone().into_token(false);
+            present.values().any(|own| is_same(own, &token))
+        };
+        let mut tokens: Vec<DescribedToken> =
+            self.decoder.values().filter(|token| !is_present(token)).cloned().collect();
+        let known: Vec<String> = present
+            .values()
+            .map(|token| token.content.clone())
+            .chain(tokens.iter().map(|token| token.content().to_owned()))
+            .collect();
+        let specials = self.named.iter().map(|(_, token)| token).chain(&self.extra);
+        for token in specials.filter(|token| !known.iter().any(|own| own == token.content())) {
+            tokens.push(token.clone().into_described());
         }
         let names: Vec<&str> = self.named.iter().map(|(_, token)| token.content()).collect();
-        for token in &mut tokens {
-            token.special |= names.contains(&token.content.as_str());
-        }
+        let tokens = tokens.into_iter().map(|token| {
+            let is_named = names.contains(&token.content());
+            token.into_token(is_named)
+        });
         tokenizer.add_tokens(tokens)?;
         Ok(())
+    }
+
+    /// A token that a key names as special and that the tokenizer does not take for one, if any.
+    pub fn named_but_not_special(&self, tokenizer: &Tokenizer) -> Option<&str> {
+        let present = tokenizer.get_added_tokens_decoder();
+        let is_special = |content: &str| !present.values().any(|token| token.content == content && !token.special);
+        let specials = self.named.iter().map(|(_, token)| token).chain(&self.extra);
+        specials.map(Special::content).find(|content| !is_special(content))
     }
 }
 
@@ -216,7 +259,9 @@ fn named(settings: &Map<String, Value>, class: TokenizerClass) -> Result<Vec<(St
         let token =
             class.special_tokens().iter().find(|(own, _)| *own == name).map(|(_, token)| (*token).to_owned())?;
         Some(match (class, name) {
-            (TokenizerClass::Camembert, "mask_token") => Special::Token(AddedToken::from(token, true).lstrip(true)),
+            (TokenizerClass::Camembert, "mask_token") => {
+                Special::Token(AddedToken::from(token, true).lstrip(true).into())
+            }
             _ => Special::Text(token),
         })
     };
@@ -230,7 +275,7 @@ fn named(settings: &Map<String, Value>, class: TokenizerClass) -> Result<Vec<(St
         // A text that names CamemBERT's mask takes the space before it, as the default does.
         let token = match (class, name, token) {
             (TokenizerClass::Camembert, "mask_token", Some(Special::Text(text))) => {
-                Some(Special::Token(AddedToken::from(text, true).lstrip(true)))
+                Some(Special::Token(AddedToken::from(text, true).lstrip(true).into()))
             }
             (_, _, token) => token,
         };
@@ -261,23 +306,27 @@ fn special(value: &Value) -> Option<Special> {
 }
 
 /// A token that an object describes. `special` replaces what it says of that.
-pub fn described(value: &Value, special: Option<bool>) -> Option<AddedToken> {
+pub fn described(value: &Value, special: Option<bool>) -> Option<DescribedToken> {
     let flag = |name: &str| value.get(name).and_then(Value::as_bool);
     let content = value.get("content")?.as_str()?.to_owned();
     let token = AddedToken::from(content, special.or(flag("special")).unwrap_or_default());
     let token = token.single_word(flag("single_word").unwrap_or_default());
     let token = token.lstrip(flag("lstrip").unwrap_or_default()).rstrip(flag("rstrip").unwrap_or_default());
     Some(match flag("normalized") {
-        Some(normalized) => token.normalized(normalized),
-        None => token,
+        Some(normalized) => DescribedToken { token: token.normalized(normalized), has_normalized: true },
+        None => DescribedToken { token, has_normalized: false },
     })
 }
 
-fn to_value(token: &AddedToken) -> Value {
-    serde_json::json!({
+fn to_value(DescribedToken { token, has_normalized }: &DescribedToken) -> Value {
+    let mut value = serde_json::json!({
         "content": token.content, "single_word": token.single_word, "lstrip": token.lstrip, "rstrip": token.rstrip,
-        "normalized": token.normalized, "special": token.special,
-    })
+        "special": token.special,
+    });
+    if let (true, Some(object)) = (*has_normalized, value.as_object_mut()) {
+        object.insert("normalized".to_owned(), token.normalized.into());
+    }
+    value
 }
 
 fn not_a_token(name: &str, value: &Value) -> String {

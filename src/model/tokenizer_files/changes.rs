@@ -41,7 +41,7 @@ pub fn between(source: &Value, model: &Value, tokenizer: &Tokenizer) -> tokenize
     let is_kept = |token: &Value| {
         let id = token.get("id").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
         let own = id.and_then(|id| now.get(&id));
-        own.zip(described(token, None)).is_some_and(|(own, token)| is_same(own, &token))
+        own.zip(described(token, None)).is_some_and(|(own, token)| is_same(own, &token.into_token(false)))
     };
     if before.len() != now.len() || !before.iter().all(is_kept) {
         changes.push("tokenizer_config.json: added_tokens_decoder (or special tokens of another file)".to_owned());

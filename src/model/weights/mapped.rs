@@ -77,6 +77,11 @@ impl Mapped {
         Ok(Self { map: map(path)?, places, unsupported })
     }
 
+    /// The names of its tensors.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+
     /// The type of a tensor's elements, if it is there and they can't be read.
     pub fn unsupported(&self, name: &str) -> Option<&str> {
         self.unsupported.get(name).map(String::as_str)
@@ -125,6 +130,13 @@ fn safetensors(map: &[u8]) -> Result<(Places, HashMap<String, String>), safetens
 }
 
 impl<'a> Stored<'a> {
+    /// Whether another tensor has the same elements in the same order.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let Place { dtype, shape, order, bytes: _ } = self.place;
+        (*dtype, shape, *order) == (other.place.dtype, &other.place.shape, other.place.order)
+            && self.bytes == other.bytes
+    }
+
     /// Its elements, if they are float32 and lie as the processor reads them, row by row.
     pub fn float32(&self) -> Option<&'a [f32]> {
         let as_is = self.place.dtype == DType::F32 && self.place.order == Order::Rows;
