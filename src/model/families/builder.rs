@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use candle_core::Result;
 use rayon::prelude::*;
-use serde_json::Value;
 
 use super::super::backend::Backend;
 use super::super::head::Head;
@@ -197,12 +196,15 @@ impl<'a> Builder<'a> {
 
     /// The activation that `config.json` names under `key`.
     pub fn activation(&self, key: &str) -> Built<Activation> {
-        match self.config().get(key).and_then(Value::as_str).unwrap_or_default() {
+        let Some(value) = self.config().get(key) else {
+            return Err(self.config().problem(format!("`{key}` is null; name the activation, or remove the key")));
+        };
+        match value.as_str().unwrap_or_default() {
             // gelu_python computes the same function in PyTorch's operations.
             "gelu" | "gelu_python" => Ok(Activation::Gelu),
             "relu" => Ok(Activation::Relu),
-            other => Err(self.config().problem(format!(
-                "`{key}` is `{other}`; supported: gelu, gelu_python, relu. A model with another activation can't be served"
+            _ => Err(self.config().problem(format!(
+                "`{key}` is {value}; supported: gelu, gelu_python, relu. A model with another activation can't be served"
             ))),
         }
     }

@@ -56,6 +56,9 @@ pub static CLASSES: [Class; 6] = [
 /// # Errors
 /// If it names none, or one that is not supported: a text that says so.
 pub fn class_of(config: &Value, is_saved_module: bool) -> Result<&'static Class, String> {
+    if config.get("architectures").is_some_and(|value| !value.is_null() && !value.is_array()) {
+        return Err("`architectures` is not a list; write the class in brackets".to_owned());
+    }
     let architectures = config.get("architectures").and_then(Value::as_array).into_iter().flatten();
     let architectures: Vec<&str> = architectures.filter_map(Value::as_str).collect();
     let model_type = config.get("model_type").and_then(Value::as_str);

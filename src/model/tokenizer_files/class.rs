@@ -33,10 +33,8 @@ impl TokenizerClass {
                 Some("roberta") => Ok(Self::Roberta),
                 Some("xlm-roberta") => Ok(Self::XlmRoberta),
                 Some("camembert") => Ok(Self::Camembert),
-                _ => {
-                    Err("`tokenizer_class` is missing; name the class that saved the tokenizer, such as BertTokenizer"
-                        .to_owned())
-                }
+                // A directory without a network, such as that of a table of weights.
+                _ => Ok(Self::Generic),
             };
         };
         match named.strip_suffix("Fast").unwrap_or(named) {
@@ -112,6 +110,6 @@ mod tests {
         assert_eq!(of(Some("modernbert"), Some("BertTokenizer")), Ok(TokenizerClass::Generic));
         assert_eq!(of(None, Some("TokenizersBackend")), Ok(TokenizerClass::Generic));
         assert!(of(Some("bert"), Some("BertJapaneseTokenizer")).unwrap_err().contains("BertJapaneseTokenizer"));
-        assert!(of(None, None).unwrap_err().contains("tokenizer_class"));
+        assert_eq!(of(None, None), Ok(TokenizerClass::Generic));
     }
 }
