@@ -10,6 +10,17 @@ pub const MAX_JSON_BYTES: u64 = 16 << 20;
 /// The longest `tokenizer.json`, in bytes: XLM-R's has 17 MiB.
 pub const MAX_TOKENIZER_BYTES: u64 = 128 << 20;
 
+/// The names of the file of a Transformer module's arguments, of which sentence-transformers reads the first that has any.
+pub const MODULE_ARGUMENTS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+
 /// Opens a file to read. A pipe or a device, which may never end, is refused.
 pub fn open(path: &Path) -> io::Result<File> {
     if !std::fs::metadata(path)?.is_file() {

@@ -5,21 +5,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::families::Family;
+use super::files::MODULE_ARGUMENTS as FILES;
 use super::settings::read_optional;
 use super::tokenizer_files::TokenizerFiles;
 use super::{ModelError, Settings, keys};
 use crate::types::Role;
 
-/// The names of the file, of which sentence-transformers reads the first that says something.
-const FILES: [&str; 7] = [
-    "sentence_bert_config.json",
-    "sentence_roberta_config.json",
-    "sentence_distilbert_config.json",
-    "sentence_camembert_config.json",
-    "sentence_albert_config.json",
-    "sentence_xlm-roberta_config.json",
-    "sentence_xlnet_config.json",
-];
 /// The task of a module that predicts masked words.
 const FILL_MASK: &str = "fill-mask";
 /// Greater lengths are no limit to transformers.

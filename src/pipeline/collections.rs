@@ -65,7 +65,7 @@ impl ModelChoice<'_> {
                 let keys = keys.join(", ");
                 let message = format!(
                     "collection `{name}` was written by a version of splade-sidecar that ignored settings of model `{}`: \
-                     {keys}. Its vectors differ from those of the model now; write them anew with `splade-sidecar reindex`, \
+                     {keys}. Its vectors differ from those of the model now; re-encode them with `splade-sidecar reindex`, \
                      or set ignore_fingerprint if you accept that",
                     model.name
                 );

@@ -7,10 +7,11 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::modules::{Module, ModuleKind, join, modules, read_json};
-use crate::model::files::{MAX_JSON_BYTES, MAX_TOKENIZER_BYTES};
+use crate::model::files::{MAX_JSON_BYTES, MAX_TOKENIZER_BYTES, MODULE_ARGUMENTS};
 
-/// The small files that decide vectors, in the root and in each module's directory. Of some, only the presence counts.
-const SETTINGS: [&str; 20] = [
+/// The small files that decide vectors, in the root and in each module's directory, beside [`MODULE_ARGUMENTS`]. Of some,
+/// only the presence counts.
+const SETTINGS: [&str; 13] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -20,14 +21,6 @@ const SETTINGS: [&str; 20] = [
     "modules.json",
     "router_config.json",
     "config_sentence_transformers.json",
-    // The names that sentence-transformers tries for a transformer's own configuration.
-    "sentence_bert_config.json",
-    "sentence_roberta_config.json",
-    "sentence_distilbert_config.json",
-    "sentence_camembert_config.json",
-    "sentence_albert_config.json",
-    "sentence_xlm-roberta_config.json",
-    "sentence_xlnet_config.json",
     "adapter_config.json",
     "processor_config.json",
     "preprocessor_config.json",
@@ -64,8 +57,9 @@ impl<'a> ModelFiles<'a> {
     pub fn settings(&self) -> Vec<String> {
         let modules = modules(self.directory);
         let directories = std::iter::once("").chain(modules.iter().map(|module| module.directory.as_str()));
-        let mut paths: BTreeSet<String> =
-            directories.flat_map(|directory| SETTINGS.iter().map(move |name| join(directory, name))).collect();
+        let mut paths: BTreeSet<String> = directories
+            .flat_map(|directory| SETTINGS.iter().chain(&MODULE_ARGUMENTS).map(move |name| join(directory, name)))
+            .collect();
         let with_weights = weighted(&modules).into_iter();
         let indexes = with_weights.filter_map(|directory| self.weights_of(directory)).filter(|path| is_index(path));
         paths.extend(indexes);
