@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 
-use crate::cli::ingest::{Dialect, Format, Input, Mapping, Part, Place, Plan, Shard, list};
+use crate::cli::ingest::{Batch, Dialect, Format, Input, Mapping, Part, Plan, Shard, Start, list};
 use crate::grpc::document::{parse_document, to_document_id};
 use crate::grpc::encoding::parse_pruning;
 use crate::grpc::filter::parse_filter;
@@ -112,16 +112,17 @@ pub fn parquet(bytes: &[u8]) {
 /// Tells how many lines there are that are not blank, unless the file is refused as a whole.
 fn read_file(bytes: &[u8], format: Format) -> Result<usize, String> {
     let mapping = Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None };
-    let dialect = Dialect { delimiter: b',', quotes: true, columns: None, types: Default::default() };
     let part = Part { shard: Shard::WHOLE, collection: "docs".to_owned() };
-    let plan = Plan { mapping, dialect, part, follow: None };
+    let plan = Plan { mapping, dialect: Dialect::default(), part, follow: None, has_checkpoint: false, is_final: true };
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let sources = list(&[file.path().to_owned()], Some(format), None).unwrap();
     let mut lines = Vec::new();
-    let read = Input::open(sources.into(), Place::default(), &plan).and_then(|input| {
+    let read = Input::open(sources.into(), Start::default(), &plan).and_then(|input| {
         input.read(&plan, |batch| {
-            lines.extend(batch);
+            if let Batch::Lines(batch) = batch {
+                lines.extend(batch);
+            }
             true
         })
     });

@@ -26,6 +26,7 @@ mod output;
 mod pruning;
 mod reindex;
 mod retry;
+mod run_lock;
 mod search;
 mod serve;
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::content_digest::ContentDigest;
+use super::input_file::InputFile;
 use crate::proto::ItemError;
 
 /// Maximum lines per batch, and operations per message.
@@ -29,12 +31,12 @@ pub struct Place {
     /// Lines, or rows, of that file.
     #[serde(rename = "row")]
     pub row: u64,
-    /// Where in that file the next line begins; 0 where no place in it can be sought.
+    /// Where the next record begins in the file's content, unpacked and decoded; 0 where no place in it can be sought.
     #[serde(rename = "offset")]
     pub offset: u64,
-    /// Which file has its name now, while it is followed; else 0.
-    #[serde(rename = "inode")]
-    pub inode: u64,
+    /// The digest of the content up to there, where a checkpoint is kept. Of Parquet, that of the whole file.
+    #[serde(rename = "digest", default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<ContentDigest>,
 }
 
 /// A line, or row, of this run's shard that isn't blank.
@@ -42,8 +44,8 @@ pub struct Place {
 pub struct Line {
     /// How far the input is read with it.
     pub place: Place,
-    /// The file that it is in; empty for what is in none.
-    pub file: Arc<str>,
+    /// The file that it is in; without a name for what is in none.
+    pub file: Arc<InputFile>,
     /// The number by which a person finds it there, from 1: of its first line, or of its row.
     pub number: u64,
     /// How many lines of other shards came just before it.
@@ -95,7 +97,7 @@ mod tests {
 
     fn line(number: u64, size: usize) -> Line {
         let place = Place { lines: number, bytes: number, ..Place::default() };
-        Line { place, file: "".into(), number, passed: 0, text: None, document: Ok(Bytes::from(vec![0; size])) }
+        Line { place, file: Arc::default(), number, passed: 0, text: None, document: Ok(Bytes::from(vec![0; size])) }
     }
 
     fn batches(lines: &[Line]) -> Vec<Vec<Line>> {

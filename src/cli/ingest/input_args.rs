@@ -89,6 +89,7 @@ impl InputArgs {
             quotes: !self.no_quotes,
             columns: self.columns.clone(),
             types: self.csv_types.iter().cloned().collect(),
+            ..Dialect::default()
         }
     }
 

@@ -76,7 +76,8 @@ impl Mapping {
         Ok(())
     }
 
-    fn is_id_or_text(&self, name: &str) -> bool {
+    /// Tells whether a field is the id or a part of the text.
+    pub fn is_id_or_text(&self, name: &str) -> bool {
         name == self.id_field || self.text_fields.iter().any(|field| field == name)
     }
 

@@ -10,9 +10,12 @@
 
 mod batch;
 mod checkpoint;
+mod content_digest;
+mod input_file;
 mod input_args;
 mod mapping;
 mod progress;
+mod read_files;
 mod reader;
 mod rejects;
 mod shard;
@@ -48,9 +51,13 @@ use checkpoint::Checkpoint;
 use checkpoint::subject::{self, Subject};
 use input_args::InputArgs;
 pub(crate) use mapping::Mapping;
+use input_file::FileRecord;
+use read_files::ReadFiles;
+use reader::HeldBack;
 use reader::paths::Source;
+pub(crate) use reader::resume::Start;
 pub(crate) use reader::paths::list;
-pub(crate) use reader::{Dialect, Format, Input, Plan};
+pub(crate) use reader::{Batch, Dialect, Format, Input, Plan};
 pub(crate) use shard::{Part, Shard};
 use summary::Failure;
 
@@ -58,7 +65,7 @@ use summary::Failure;
 pub(super) use batch::{Batcher, Line};
 pub(super) use mapping::{MAX_DOCUMENT_BYTES, malformed, too_long};
 pub(super) use progress::Progress;
-pub(super) use reader::{Batch, Batches};
+pub(super) use reader::Batches;
 pub(super) use rejects::RejectFile;
 pub(super) use stream::Session;
 pub(super) use summary::Summary;
@@ -128,6 +135,10 @@ pub struct Ingest {
     /// has grown. Not with --skip. The reject file is then added to. Each shard needs a file of its own.
     #[arg(long, env = "SPLADE_INGEST_CHECKPOINT", value_name = "FILE", conflicts_with = "skip")]
     checkpoint: Option<PathBuf>,
+    /// Take a last record without an end as it is. With --checkpoint or --follow it is otherwise held back, as one that is still
+    /// being written, and reported (exit status 1); the next run takes it when it is complete.
+    #[arg(long = "final", env = "SPLADE_INGEST_FINAL", value_parser = BoolishValueParser::new())]
+    is_final: bool,
     /// Reconnect and resume when the connection breaks or the server is unavailable, until there has been no progress for
     /// this long; 0s = end at the first failure.
     #[arg(long, env = "SPLADE_INGEST_GIVE_UP_AFTER", value_name = "TIME", default_value = GIVE_UP_AFTER, value_parser = duration::parse)]
@@ -157,53 +168,64 @@ The lines that were rejected, as they were:
 impl Ingest {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let sources = self.input.sources().await?;
-        let mut checkpoint = self.open_checkpoint(&sources).await?;
-        if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.is_finished()) {
-            return self.nothing_to_do(checkpoint);
-        }
+        let mut checkpoint = self.open_checkpoint().await?;
+        let is_followed = self.input.follow().is_some();
+        let start = match &checkpoint {
+            Some(checkpoint) => checkpoint.find_start(Arc::clone(&sources), is_followed).await?,
+            None => Start::after_lines(self.skip),
+        };
+        print_notices(&start.notices)?;
         let (tally, keep) = match &checkpoint {
-            Some(checkpoint) => (checkpoint.tally(), checkpoint.rejects_bytes()),
+            Some(checkpoint) => (checkpoint.tally().at(start.place), checkpoint.rejects_bytes()),
             None => (Tally::after(self.skip), if self.skip > 0 { u64::MAX } else { 0 }),
         };
-        let bytes = if self.input.follow().is_some() { None } else { total_bytes(&sources) };
+        if let Some(checkpoint) = checkpoint.take_if(|_| start.is_complete && !is_followed) {
+            return self.nothing_to_do(checkpoint, tally, start.finished).await;
+        }
+        let bytes = if is_followed { None } else { total_bytes(&sources) };
         let inputs = sources.iter().map(|source| source.path.as_path());
         let mut rejects = RejectFile::open(&self.rejects_path(), inputs, keep).await?;
-        let input = self.open_input(sources, tally.done).await?;
+        let (finished, reads_again) = (start.finished.clone(), start.reads_again);
+        let input = self.open_input(sources, start).await?;
+        let files = ReadFiles::new(finished, input.file());
         let index = self.client.index().await?;
         let progress = Progress::new(bytes, &tally);
         let batches = reader::spawn(input, self.plan())?;
 
-        let start = Instant::now();
+        let begun = Instant::now();
         let mut session =
-            Session::new(batches, &mut rejects, &progress, checkpoint.as_mut(), tally, self.give_up_after);
-        if self.input.follow().is_some() {
+            Session::new(batches, &mut rejects, &progress, checkpoint.as_mut(), tally, self.give_up_after)
+                .with_files(files);
+        if is_followed {
             session = session.followed();
         }
-        let mut outcome = session.run(index, self.options()).await;
-        let tally = session.into_tally();
+        let mut outcome = session.run(index, self.options(reads_again)).await;
+        let mut tracker = session.into_tracker();
+        let (tally, records) = (tracker.tally(), tracker.file_records());
         progress.clear();
-        let mut duration = start.elapsed();
+        let mut duration = begun.elapsed();
         if let Some(checkpoint) = checkpoint {
             duration = checkpoint.elapsed();
-            let closed = checkpoint.close(tally.clone(), rejects.sync().await?, outcome.is_ok()).await;
+            let closed = checkpoint.close(tally.clone(), records, rejects.sync().await?, outcome.is_ok()).await;
             outcome = outcome.and(closed);
         }
         let rejects_file = rejects.finish().await?;
 
         let failure = outcome.err().map(|error| Failure::new(&error, &tally));
-        self.report(&Summary::new(tally, duration, rejects_file, failure))
+        let (held_back, held_back_count) = tracker.files().held_back();
+        print_notices(held_back.iter().map(HeldBack::to_string))?;
+        self.report(&Summary::new(tally, duration, rejects_file, failure).with_held_back(held_back_count))
     }
 
-    async fn open_input(&self, sources: Arc<[Source]>, done: Place) -> anyhow::Result<Input> {
+    async fn open_input(&self, sources: Arc<[Source]>, start: Start) -> anyhow::Result<Input> {
         let plan = self.plan();
-        spawn_blocking(move || Input::open(sources, done, &plan)).await?
+        spawn_blocking(move || Input::open(sources, start, &plan)).await?
     }
 
-    async fn open_checkpoint(&self, sources: &Arc<[Source]>) -> anyhow::Result<Option<Checkpoint>> {
+    async fn open_checkpoint(&self) -> anyhow::Result<Option<Checkpoint>> {
         let Some(path) = &self.checkpoint else { return Ok(None) };
         ensure!(*path != self.rejects_path(), "--checkpoint and --rejects name the same file; name two");
-        let is_followed = self.input.follow().is_some();
-        Checkpoint::open(path, self.subject(), Arc::clone(sources), is_followed).await.map(Some)
+        Checkpoint::open(path, self.subject()).await.map(Some)
     }
 
     /// What a checkpoint is about: the settings that decide which documents there are, and where they go.
@@ -212,14 +234,21 @@ impl Ingest {
         Subject::new(self.input.settings().into_iter().chain(own))
     }
 
-    /// An earlier run has done it all: its counts are told again.
-    fn nothing_to_do(&self, checkpoint: &Checkpoint) -> anyhow::Result<ExitCode> {
-        let tally = checkpoint.tally();
-        let (lines, input) = (tally.done.lines, self.input.in_words());
-        let words = format!("nothing to do: all {lines} lines or rows of {input} are done with\n");
+    /// An earlier run has done it all: its counts are reported again.
+    async fn nothing_to_do(
+        &self,
+        checkpoint: Checkpoint,
+        tally: Tally,
+        finished: Vec<FileRecord>,
+    ) -> anyhow::Result<ExitCode> {
+        let input = self.input.in_words();
+        let words = format!("nothing to do: all of {input} was read before, {} lines or rows\n", tally.done.lines);
         std::io::stderr().write_all(words.as_bytes())?;
-        let rejects_file = (checkpoint.rejects_bytes() > 0).then(|| self.rejects_path());
-        self.report(&Summary::new(tally, checkpoint.before(), rejects_file, None))
+        let (duration, rejects_bytes) = (checkpoint.before(), checkpoint.rejects_bytes());
+        let rejects_file = (rejects_bytes > 0).then(|| self.rejects_path());
+        let records = ReadFiles::new(finished, None).records(tally.done);
+        checkpoint.close(tally.clone(), records, rejects_bytes, true).await?;
+        self.report(&Summary::new(tally, duration, rejects_file, None))
     }
 
     fn report(&self, summary: &Summary) -> anyhow::Result<ExitCode> {
@@ -228,10 +257,12 @@ impl Ingest {
             failure.tell(self.checkpoint.is_some());
             return Ok(ExitCode::from(FAILED));
         }
-        Ok(if summary.rejected > 0 { ExitCode::from(SOME_REJECTED) } else { ExitCode::SUCCESS })
+        let is_all = summary.rejected == 0 && summary.held_back == 0;
+        Ok(if is_all { ExitCode::SUCCESS } else { ExitCode::from(SOME_REJECTED) })
     }
 
-    fn options(&self) -> IngestOptions {
+    /// With files that are read again, what is stored of them already is not encoded again.
+    fn options(&self, reads_again: bool) -> IngestOptions {
         IngestOptions {
             collection: self.collection.clone(),
             model: self.model.clone(),
@@ -240,7 +271,7 @@ impl Ingest {
             encoding: Some(self.long_text.encoding(self.prune)),
             text_field: self.stored_text_field.clone(),
             batch_points: self.batch_points,
-            skip_unchanged: self.skip_unchanged,
+            skip_unchanged: self.skip_unchanged || reads_again,
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
             // All results are needed: the summary has their sums.
             ..IngestOptions::default()
@@ -259,6 +290,8 @@ impl Ingest {
             dialect: self.input.dialect(),
             part: Part { shard: self.shard, collection: self.collection.clone() },
             follow: self.input.follow(),
+            has_checkpoint: self.checkpoint.is_some(),
+            is_final: self.is_final,
         }
     }
 
@@ -283,6 +316,11 @@ impl Ingest {
 /// Refuses a flag that has another name now.
 fn renamed(_: &str) -> Result<String, String> {
     Err("it is called --stored-text-field now (SPLADE_INGEST_STORED_TEXT_FIELD)".to_owned())
+}
+
+/// Writes remarks about the input on standard error.
+fn print_notices(notices: impl IntoIterator<Item = impl AsRef<str>>) -> std::io::Result<()> {
+    notices.into_iter().try_for_each(|notice| writeln!(std::io::stderr(), "note: {}", notice.as_ref()))
 }
 
 /// The bytes of all files, where all have a size.

@@ -3,35 +3,49 @@
 //! A reader gives the records of one file in their order: lines, or rows, with the documents that they stand for. What all
 //! have in common is here: places, shards and batches.
 
+pub mod compare;
 mod compressed;
+mod content;
 mod csv;
 mod follow;
 mod format;
+mod json;
+mod json_array;
 mod jsonl;
+mod line_ends;
 mod parquet;
 pub mod paths;
 mod pieces;
+pub mod resume;
+mod rotated;
 mod text;
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio::sync::mpsc;
 
+use self::compare::digest_file;
 use self::compressed::Bytes;
+use self::content::Content;
 use self::csv::CsvRows;
 pub use self::csv::{CellType, Dialect};
 use self::follow::Tail;
 pub use self::follow::check as check_followed;
 pub use self::format::Format;
-use self::jsonl::JsonLines;
+use self::json::Json;
 use self::parquet::ParquetRows;
 use self::paths::Source;
 use self::pieces::Pieces;
+use self::resume::Start;
 use self::text::{TextFile, TextLines};
 use super::batch::{Batcher, Line, Place};
+use super::content_digest::ContentDigest;
+use super::input_file::{self, FileRecord, InputFile};
 use super::mapping::{Mapping, encode};
 use super::shard::Part;
 use crate::proto::{Document, ItemError};
@@ -42,11 +56,33 @@ const QUEUE: usize = 2;
 /// What the thread hands over, in order; an error ends it.
 pub type Batches = mpsc::Receiver<anyhow::Result<Batch>>;
 
-/// Lines, and at last the end.
+/// Lines, what came to light beside them, and at last the end.
 #[derive(Debug)]
 pub enum Batch {
     Lines(Vec<Line>),
+    /// A file was read to its end; its lines came before.
+    FileEnd(FileEnd),
+    /// A remark about the input, for people.
+    Notice(String),
     End(End),
+}
+
+/// The end of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileEnd {
+    /// How many lines of the whole input were read up to there.
+    pub lines: u64,
+    /// What was read of it; `None` for one whose place another file has now.
+    pub record: Option<FileRecord>,
+    pub held_back: Option<HeldBack>,
+}
+
+/// A last record that has no end, and may still be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldBack {
+    pub file: String,
+    /// The number of its first line, or of its row, from 1.
+    pub number: u64,
 }
 
 /// The end of the input.
@@ -57,6 +93,17 @@ pub struct End {
     pub passed: u64,
 }
 
+impl fmt::Display for HeldBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, number } = self;
+        write!(
+            f,
+            "{file}: the last record (line or row {number}) has no end and may still be written: it was held back, and the \
+             next run takes it when it is complete; give --final to take it as it is"
+        )
+    }
+}
+
 /// What is made of the lines, and of which ones.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -65,6 +112,22 @@ pub struct Plan {
     pub part: Part,
     /// How often a file that grows is looked at; `None` to end where it ends.
     pub follow: Option<Duration>,
+    /// Whether a checkpoint keeps the place, so that a later run may go on.
+    pub has_checkpoint: bool,
+    /// Whether a last record without an end is taken as it is.
+    pub is_final: bool,
+}
+
+impl Plan {
+    /// Tells whether a last record without an end is left to a later run.
+    fn holds_back(&self) -> bool {
+        self.keeps_place() && !self.is_final
+    }
+
+    /// Tells whether places are compared with files, now or by a later run.
+    fn keeps_place(&self) -> bool {
+        self.has_checkpoint || self.follow.is_some()
+    }
 }
 
 /// The records of one file, in order.
@@ -80,6 +143,11 @@ pub trait Records: Send {
     fn may_wait(&self) -> bool {
         false
     }
+
+    /// Takes the remarks about the file, for people.
+    fn take_notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[expect(clippy::large_enum_variant, reason = "nearly all of them are records, and each is taken apart at once")]
@@ -87,6 +155,8 @@ pub enum Next {
     Record(Record),
     /// A line that counts as one, but holds nothing.
     Blank,
+    /// Blanks without a line's end, at the end of the file: they may be the beginning of a record.
+    UnendedBlank,
     End,
 }
 
@@ -98,6 +168,8 @@ pub struct Record {
     pub content: Vec<u8>,
     /// Whether that is all of it.
     pub is_whole: bool,
+    /// Whether it has an end: the last one of a file may still be written.
+    pub is_ended: bool,
     pub document: Result<Document, ItemError>,
 }
 
@@ -105,10 +177,18 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct At {
     pub rows: u64,
-    /// Where the next line begins; 0 where no place can be sought.
+    /// Where the next record begins in the content; 0 where no place can be sought.
     pub offset: u64,
     /// Of the file as it is on the disk.
     pub bytes: u64,
+    /// The digest of the content up to there, if it is needed.
+    pub digest: Option<ContentDigest>,
+}
+
+impl At {
+    fn of(rows: u64, content: &Content) -> Self {
+        Self { rows, offset: content.offset(), bytes: content.bytes_on_disk(), digest: content.digest() }
+    }
 }
 
 /// Starts the thread. It ends with the input, or when the batches are no longer received. It is never waited for,
@@ -116,8 +196,7 @@ pub struct At {
 pub fn spawn(input: Input, plan: Plan) -> std::io::Result<Batches> {
     let (sender, batches) = mpsc::channel(QUEUE);
     thread::Builder::new().name("ingest-reader".to_owned()).spawn(move || {
-        let send = |lines| sender.blocking_send(Ok(Batch::Lines(lines))).is_ok();
-        let last = match input.read(&plan, send) {
+        let last = match input.read(&plan, |batch| sender.blocking_send(Ok(batch)).is_ok()) {
             Ok(None) => return,
             Ok(Some(end)) => Ok(Batch::End(end)),
             Err(error) => Err(error),
@@ -134,6 +213,8 @@ pub struct Input {
     place: Place,
     /// How many lines of the whole are done with.
     skip: u64,
+    /// The rest of a file that was rotated, which is read before the file that has its name now.
+    rotated: Option<Source>,
     opened: Option<Opened>,
 }
 
@@ -141,22 +222,35 @@ pub struct Input {
 struct Opened {
     records: Box<dyn Records>,
     file: usize,
-    inode: u64,
+    info: Arc<InputFile>,
     lines: u64,
     bytes: u64,
+    /// Of a format that is read as a whole.
+    digest: Option<ContentDigest>,
+    /// Whether another file has its name now.
+    is_rotated: bool,
+    /// Set when a file that is followed loses what was read of it.
+    is_overwritten: Option<Arc<AtomicBool>>,
 }
 
+/// Nobody receives batches any more.
+struct Unwanted;
+
 impl Input {
-    /// Opens the first file, at the place where an earlier run was done with it. Blocks.
+    /// Opens the first file, where reading starts. Blocks.
     ///
     /// # Errors
-    /// If it can't be read.
-    pub fn open(sources: Arc<[Source]>, done: Place, plan: &Plan) -> anyhow::Result<Self> {
-        // `--skip` knows nothing but a number of lines.
-        let place = if done == (Place { lines: done.lines, ..Place::default() }) { Place::default() } else { done };
-        let mut input = Self { sources, place, skip: done.lines, opened: None };
+    /// If it can't be read, or is not what an earlier run read.
+    pub fn open(sources: Arc<[Source]>, start: Start, plan: &Plan) -> anyhow::Result<Self> {
+        let Start { place, rotated, .. } = start;
+        let mut input = Self { sources, place, skip: place.lines, rotated, opened: None };
         input.open_here(plan)?;
         Ok(input)
+    }
+
+    /// Returns the file that is open.
+    pub fn file(&self) -> Option<Arc<InputFile>> {
+        self.opened.as_ref().map(|opened| Arc::clone(&opened.info))
     }
 
     /// Reads all there is, in batches, until `send` says that nobody wants more: then there is no end. A batch is sent as
@@ -164,116 +258,232 @@ impl Input {
     ///
     /// # Errors
     /// If a file can't be read on; the message names it.
-    pub fn read(mut self, plan: &Plan, mut send: impl FnMut(Vec<Line>) -> bool) -> anyhow::Result<Option<End>> {
-        let mut batcher = Batcher::default();
-        let mut passed = 0;
+    pub fn read(mut self, plan: &Plan, mut send: impl FnMut(Batch) -> bool) -> anyhow::Result<Option<End>> {
+        let mut outlet = Outlet { batcher: Batcher::default(), passed: 0, send: &mut send };
         while let Some(mut opened) = self.opened.take() {
-            let name = self.file_name();
-            loop {
-                if opened.records.may_wait() && batcher.take().is_some_and(|batch| !send(batch)) {
-                    return Ok(None);
-                }
-                let row = self.place.row;
-                let next = opened.records.next().with_context(|| format!("{name}, after line or row {row}"))?;
-                self.place = opened.place();
-                let record = match next {
-                    Next::Record(record) if self.place.lines > self.skip => record,
-                    Next::Record(_) | Next::Blank => continue,
-                    Next::End => break,
-                };
-                let full = match record.into_line(self.place, passed, &name, plan) {
-                    Some(line) => {
-                        passed = 0;
-                        batcher.push(line)
-                    }
-                    None => {
-                        passed += 1;
-                        None
-                    }
-                };
-                if full.is_some_and(|batch| !send(batch)) {
-                    return Ok(None);
-                }
+            let held_back = match self.read_file(&mut opened, plan, &mut outlet)? {
+                Ok(held_back) => held_back,
+                Err(Unwanted) => return Ok(None),
+            };
+            let has_copy = opened.is_overwritten() && self.find_copy(&opened, &mut outlet);
+            // The copy has it again.
+            let held_back = held_back.filter(|_| !has_copy);
+            if self.end_file(&opened, held_back, plan, &mut outlet).is_err() {
+                return Ok(None);
             }
-            self.open_next(plan)?;
+            self.open_next(has_copy, opened.is_rotated || plan.follow.is_some(), plan)?;
         }
-        let unwanted = batcher.take().is_some_and(|batch| !send(batch));
-        Ok((!unwanted).then_some(End { place: self.place, passed }))
+        let passed = outlet.passed;
+        Ok(outlet.flush().is_ok().then_some(End { place: self.place, passed }))
     }
 
-    /// A file that is followed is opened again by its name. Else the next one is; the place stays at the end of the last,
-    /// which may grow.
-    fn open_next(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        let file = if plan.follow.is_some() { self.place.file } else { self.place.file + 1 };
+    /// Reads an open file to its end. Returns its last record, if that is held back.
+    fn read_file(
+        &mut self,
+        opened: &mut Opened,
+        plan: &Plan,
+        outlet: &mut Outlet<'_>,
+    ) -> anyhow::Result<Result<Option<HeldBack>, Unwanted>> {
+        let name = Arc::clone(&opened.info);
+        for notice in opened.records.take_notices() {
+            if outlet.send(Batch::Notice(format!("{}: {notice}", name.name))).is_err() {
+                return Ok(Err(Unwanted));
+            }
+        }
+        loop {
+            if opened.records.may_wait() && outlet.flush().is_err() {
+                return Ok(Err(Unwanted));
+            }
+            let row = self.place.row;
+            let next = opened.records.next().with_context(|| format!("{}, after line or row {row}", name.name))?;
+            let record = match next {
+                Next::Record(record) if !record.is_ended && plan.holds_back() => {
+                    return Ok(Ok(Some(HeldBack { file: name.name.clone(), number: record.number })));
+                }
+                Next::Record(record) => Some(record),
+                Next::Blank => None,
+                Next::UnendedBlank => return Ok(Ok(None)),
+                Next::End => {
+                    self.place = opened.place();
+                    return Ok(Ok(None));
+                }
+            };
+            self.place = opened.place();
+            if let Some(record) = record.filter(|_| self.place.lines > self.skip)
+                && outlet.push(record, self.place, &opened.info, plan).is_err()
+            {
+                return Ok(Err(Unwanted));
+            }
+        }
+    }
+
+    /// Reports the end of a file.
+    fn end_file(
+        &self,
+        opened: &Opened,
+        held_back: Option<HeldBack>,
+        plan: &Plan,
+        outlet: &mut Outlet<'_>,
+    ) -> Result<(), Unwanted> {
+        let has_name = !opened.is_rotated && plan.follow.is_none();
+        let record = (has_name && plan.keeps_place()).then(|| opened.info.read_up_to(self.place));
+        if record.is_none() && held_back.is_none() {
+            return Ok(());
+        }
+        outlet.flush()?;
+        outlet.send(Batch::FileEnd(FileEnd { lines: self.place.lines, record, held_back }))
+    }
+
+    /// Opens what comes after a file: its copy, the file that has its name now, or the next one. After the last one the place
+    /// stays at its end, for it may grow.
+    fn open_next(&mut self, has_copy: bool, keeps_name: bool, plan: &Plan) -> anyhow::Result<()> {
+        if has_copy {
+            return self.open_here(plan);
+        }
+        let file = if keeps_name { self.place.file } else { self.place.file + 1 };
         if file < self.sources.len() {
-            self.place = Place { file, row: 0, offset: 0, ..self.place };
+            self.place = Place { file, row: 0, offset: 0, digest: None, ..self.place };
             self.open_here(plan)?;
         }
         Ok(())
     }
 
+    /// Looks for the copy of a log that was emptied while it was followed. Returns whether there is more in it.
+    fn find_copy(&mut self, ended: &Opened, outlet: &mut Outlet<'_>) -> bool {
+        let record = ended.info.read_up_to(self.place);
+        let found = self.sources.get(self.place.file).and_then(|source| rotated::find(source, &record));
+        let name = &ended.info.name;
+        let (notice, rest) = match found {
+            Some((copy, has_more)) => {
+                let notice = format!("{name} was emptied; what was read of it is in {}", copy.path.display());
+                (notice, Some(copy).filter(|_| has_more))
+            }
+            None => {
+                let words = "was emptied or overwritten, and no copy of it is beside it; lines that were added just before are not read";
+                (format!("{name} {words}"), None)
+            }
+        };
+        // Then there is nobody to tell.
+        let _unwanted = outlet.send(Batch::Notice(notice));
+        self.rotated = rest;
+        self.rotated.is_some()
+    }
+
     fn open_here(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        let Some(source) = self.sources.get(self.place.file) else { return Ok(()) };
-        let mut inode = 0;
-        let bytes = match plan.follow {
+        let Some(source) = self.sources.get(self.place.file).cloned() else { return Ok(()) };
+        let rotated = self.rotated.take();
+        let is_rotated = rotated.is_some();
+        // Another file's content, and the name that the place is about.
+        let source = rotated.map_or(source.clone(), |rotated| Source { path: rotated.path, bytes: rotated.bytes, ..source });
+        let opened = self.open_source(&source, is_rotated, plan);
+        self.opened = Some(opened.with_context(|| format!("can't read {}", source.path.display()))?);
+        Ok(())
+    }
+
+    fn open_source(&self, source: &Source, is_rotated: bool, plan: &Plan) -> anyhow::Result<Opened> {
+        let name = source.path.display().to_string();
+        let mut info = InputFile::of(&source.path, &name);
+        let mut is_overwritten = None;
+        let follow = plan.follow.filter(|_| !is_rotated);
+        let bytes = match follow {
             _ if source.format == Format::Parquet => None,
             None => Some(Bytes::open(source)?),
             Some(interval) => {
                 let tail = Tail::open(&source.path, interval)?;
-                inode = tail.inode();
-                if !tail.has(self.place)? {
-                    self.place = Place { row: 0, offset: 0, ..self.place };
-                }
+                info = InputFile { inode: tail.inode(), ..InputFile::of(&source.path, &name) };
+                is_overwritten = Some(tail.is_overwritten());
                 Some(Bytes::followed(tail)?)
             }
         };
-        let before = match plan.follow {
+        if is_rotated {
+            // A later run looks for it by the name that it had.
+            let path = self.sources.get(self.place.file).map(|named| input_file::whole_path(&named.path));
+            info.path = path.unwrap_or_default();
+        }
+        let before = match follow {
             Some(_) => self.place.bytes.saturating_sub(self.place.offset),
             None => self.sources.iter().take(self.place.file).filter_map(|source| source.bytes).sum(),
         };
-        let records = open(source, bytes, self.place, plan);
-        let records = records.with_context(|| format!("can't read {}", source.path.display()))?;
+        let digest = if bytes.is_none() && plan.keeps_place() { Some(digest_file(source)?) } else { None };
+        let content = bytes.map(|bytes| Content::new(bytes, plan.keeps_place()));
+        let records = open(source, content, self.place, plan)?;
+        let found = digest.or(records.at().digest);
+        ensure!(
+            self.place.digest.is_none() || found == self.place.digest,
+            "it does not begin with what was read of it before; give what it was to go on, or remove the checkpoint to begin anew"
+        );
         let lines = self.place.lines - self.place.row.min(self.place.lines);
-        self.opened = Some(Opened { records, file: self.place.file, inode, lines, bytes: before });
-        Ok(())
-    }
-
-    fn file_name(&self) -> Arc<str> {
-        let source = self.sources.get(self.place.file);
-        source.map(|source| source.path.display().to_string()).unwrap_or_default().into()
+        let file = self.place.file;
+        Ok(Opened { records, file, info: Arc::new(info), lines, bytes: before, digest, is_rotated, is_overwritten })
     }
 }
 
 /// The reader of a file's format, at a place in it if that can be sought, else at its beginning.
-fn open(source: &Source, bytes: Option<Bytes>, place: Place, plan: &Plan) -> anyhow::Result<Box<dyn Records>> {
+fn open(source: &Source, content: Option<Content>, place: Place, plan: &Plan) -> anyhow::Result<Box<dyn Records>> {
     let mapping = plan.mapping.clone();
-    let Some(bytes) = bytes else { return Ok(Box::new(ParquetRows::open(&source.path, mapping, place.row)?)) };
-    let lines = |bytes| -> std::io::Result<Pieces> {
-        let mut pieces = Pieces::new(bytes);
-        pieces.seek(place.row, place.offset)?;
-        Ok(pieces)
-    };
-    let csv = |bytes, dialect| CsvRows::open(Pieces::new(bytes), plan.mapping.clone(), dialect, place);
+    let Some(content) = content else { return Ok(Box::new(ParquetRows::open(&source.path, mapping, place.row)?)) };
+    let is_final = !plan.holds_back();
+    let csv = |content, dialect| CsvRows::open(content, plan.mapping.clone(), dialect, place, is_final);
     Ok(match source.format {
-        Format::Text => Box::new(TextFile::new(bytes, source.bytes, source.name.clone(), mapping)),
-        Format::Lines => Box::new(TextLines { pieces: lines(bytes)?, name: source.name.clone(), mapping }),
-        Format::Csv => Box::new(csv(bytes, plan.dialect.clone())?),
-        Format::Tsv => Box::new(csv(bytes, Dialect { delimiter: b'\t', ..plan.dialect.clone() })?),
-        Format::Jsonl | Format::Parquet => Box::new(JsonLines { pieces: lines(bytes)?, mapping }),
+        Format::Text => Box::new(TextFile::new(content, source.bytes, source.name.clone(), mapping)),
+        Format::Lines => {
+            let pieces = Pieces::after(content, place)?;
+            Box::new(TextLines { pieces, name: source.name.clone(), mapping })
+        }
+        Format::Csv => Box::new(csv(content, plan.dialect.clone())?),
+        Format::Tsv => Box::new(csv(content, Dialect { delimiter: b'\t', ..plan.dialect.clone() })?),
+        Format::Jsonl | Format::Parquet => Box::new(Json::open(content, mapping, place)?),
     })
 }
 
+/// Where records go, packed in batches.
+struct Outlet<'a> {
+    batcher: Batcher,
+    /// How many records of other shards came since the last one of this shard.
+    passed: u64,
+    send: &'a mut dyn FnMut(Batch) -> bool,
+}
+
+impl Outlet<'_> {
+    fn push(&mut self, record: Record, place: Place, file: &Arc<InputFile>, plan: &Plan) -> Result<(), Unwanted> {
+        let Some(line) = record.into_line(place, self.passed, file, plan) else {
+            self.passed += 1;
+            return Ok(());
+        };
+        self.passed = 0;
+        match self.batcher.push(line) {
+            Some(lines) => self.send(Batch::Lines(lines)),
+            None => Ok(()),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Unwanted> {
+        match self.batcher.take() {
+            Some(lines) => self.send(Batch::Lines(lines)),
+            None => Ok(()),
+        }
+    }
+
+    fn send(&mut self, batch: Batch) -> Result<(), Unwanted> {
+        if (self.send)(batch) { Ok(()) } else { Err(Unwanted) }
+    }
+}
+
 impl Opened {
+    fn is_overwritten(&self) -> bool {
+        self.is_overwritten.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+
     fn place(&self) -> Place {
-        let At { rows, offset, bytes } = self.records.at();
+        let At { rows, offset, bytes, digest } = self.records.at();
         let (lines, bytes) = (self.lines + rows, self.bytes + bytes);
-        Place { lines, bytes, file: self.file, row: rows, offset, inode: self.inode }
+        Place { lines, bytes, file: self.file, row: rows, offset, digest: self.digest.or(digest) }
     }
 }
 
 impl Record {
     /// The line, if it is of this run's part.
-    fn into_line(self, place: Place, passed: u64, file: &Arc<str>, plan: &Plan) -> Option<Line> {
+    fn into_line(self, place: Place, passed: u64, file: &Arc<InputFile>, plan: &Plan) -> Option<Line> {
         if !plan.part.has(&self.content, self.document.as_ref().ok()) {
             return None;
         }

@@ -56,8 +56,8 @@ impl RejectFile {
             "code": code_in_rejects(Code::from_i32(error.code)),
             "line": line.text,
         });
-        if !line.file.is_empty() {
-            entry["file"] = json!(line.file);
+        if !line.file.name.is_empty() {
+            entry["file"] = json!(line.file.name);
         }
         let entry = format!("{entry}\n");
         self.bytes += entry.len() as u64;

@@ -17,6 +17,7 @@ use tonic::{Status, Streaming};
 use super::batch::Line;
 use super::checkpoint::Checkpoint;
 use super::progress::Progress;
+use super::read_files::ReadFiles;
 use super::reader::{Batch, Batches};
 use super::rejects::RejectFile;
 use super::signals::Signals;
@@ -113,7 +114,7 @@ impl<'a> Session<'a> {
         tally: Tally,
         give_up_after: Duration,
     ) -> Self {
-        let tracker = Tracker::new(tally);
+        let tracker = Tracker::new(tally, ReadFiles::default());
         let last_input = Instant::now();
         Self {
             batches,
@@ -139,7 +140,18 @@ impl<'a> Session<'a> {
         Self { is_followed: true, ..self }
     }
 
-    /// The counts at the end.
+    /// For an input of files, from where earlier runs were done with them.
+    pub fn with_files(mut self, files: ReadFiles) -> Self {
+        self.tracker = Tracker::new(self.tracker.tally(), files);
+        self
+    }
+
+    /// Returns the counts and the files at the end.
+    pub fn into_tracker(self) -> Tracker {
+        self.tracker
+    }
+
+    /// Returns the counts at the end.
     pub fn into_tally(self) -> Tally {
         self.tracker.tally()
     }
@@ -362,6 +374,8 @@ impl<'a> Session<'a> {
         match batch {
             Some(batch) => match batch.context("can't read the input")? {
                 Batch::Lines(lines) => self.take_lines(lines).await?,
+                Batch::FileEnd(end) => self.tracker.file_ended(end),
+                Batch::Notice(notice) => self.progress.warn(&format!("note: {notice}")),
                 Batch::End(end) => self.tracker.ended(end),
             },
             None => self.input_ended = true,
@@ -431,7 +445,8 @@ impl<'a> Session<'a> {
 
     async fn save(&mut self) -> anyhow::Result<()> {
         if let Some(checkpoint) = &mut self.checkpoint {
-            checkpoint.save(self.tracker.tally(), self.rejects.sync().await?).await?;
+            let records = self.tracker.file_records();
+            checkpoint.save(self.tracker.tally(), records, self.rejects.sync().await?).await?;
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ pub struct Summary {
     pub pruned_terms: u64,
     /// Lines or rows that other shards have; they are not among the documents.
     pub other_shards: u64,
+    /// Last records of files that have no end, and are left to a later run.
+    pub held_back: u64,
     /// Streams that were opened after one broke.
     pub reconnects: u64,
     pub seconds: f64,
@@ -62,6 +64,7 @@ impl Summary {
             terms: tally.terms,
             pruned_terms: tally.pruned_terms,
             other_shards: tally.other_shards,
+            held_back: 0,
             reconnects: tally.reconnects,
             seconds,
             documents_per_second: per_second(documents),
@@ -71,11 +74,16 @@ impl Summary {
         }
     }
 
+    /// Adds how many records were held back.
+    pub fn with_held_back(self, held_back: u64) -> Self {
+        Self { held_back, ..self }
+    }
+
     pub fn to_text(&self) -> String {
         let rejects = self.rejects_file.as_ref().map(|path| format!("  (see {})", path.display())).unwrap_or_default();
         format!(
             "documents    {}\nindexed      {}\nunchanged    {}\nrejected     {}{rejects}\ntruncated    {}\nwindows      {}\ntokens       {}\n\
-             terms        {}\npruned terms {}\nother shards {}\nreconnects   {}\nseconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
+             terms        {}\npruned terms {}\nother shards {}\nheld back    {}\nreconnects   {}\nseconds      {:.2}\ndocuments/s  {:.1}\ntokens/s     {:.0}\n",
             self.documents,
             self.indexed,
             self.unchanged,
@@ -86,6 +94,7 @@ impl Summary {
             self.terms,
             self.pruned_terms,
             self.other_shards,
+            self.held_back,
             self.reconnects,
             self.seconds,
             self.documents_per_second,
@@ -105,6 +114,7 @@ impl Summary {
             "terms": self.terms,
             "pruned_terms": self.pruned_terms,
             "other_shards": self.other_shards,
+            "held_back": self.held_back,
             "reconnects": self.reconnects,
             "seconds": self.seconds,
             "documents_per_second": self.documents_per_second,
@@ -152,7 +162,7 @@ mod tests {
         let summary = Summary::new(tally, Duration::from_secs(2), Some("rejects.jsonl".into()), Some(failure));
         let expected = json!({
             "documents": 0, "indexed": 0, "unchanged": 0, "rejected": 0, "truncated": 0, "windows": 0, "tokens": 0, "terms": 0,
-            "pruned_terms": 0, "other_shards": 0, "reconnects": 3, "seconds": 2.0, "documents_per_second": 0.0,
+            "pruned_terms": 0, "other_shards": 0, "held_back": 0, "reconnects": 3, "seconds": 2.0, "documents_per_second": 0.0,
             "tokens_per_second": 0.0, "rejects_file": "rejects.jsonl",
             "failure": { "message": "interrupted", "durable_through": 9, "skip": 7 },
         });

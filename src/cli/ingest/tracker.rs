@@ -19,7 +19,8 @@ use prost::Message;
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Line, MAX_BYTES as MAX_MESSAGE_BYTES, MAX_LINES as MAX_MESSAGE_OPERATIONS, Place};
-use super::reader::End;
+use super::read_files::{FileRecords, ReadFiles};
+use super::reader::{End, FileEnd};
 use crate::proto::{ItemError, Operation, OperationResult, OperationStatus, operation};
 
 /// Maximum lines from the first one that is not counted on, and their bytes. Far more than a server admits at once, so they
@@ -78,6 +79,7 @@ pub struct Tracker {
     bytes: usize,
     end: Option<End>,
     tally: Tally,
+    files: ReadFiles,
 }
 
 #[derive(Debug)]
@@ -90,8 +92,8 @@ struct Entry {
 }
 
 impl Tracker {
-    /// Goes on from counts.
-    pub fn new(tally: Tally) -> Self {
+    /// Goes on from counts, and in files.
+    pub fn new(tally: Tally, files: ReadFiles) -> Self {
         Self {
             lines: BTreeMap::new(),
             documents: BTreeMap::new(),
@@ -100,7 +102,24 @@ impl Tracker {
             bytes: 0,
             end: None,
             tally,
+            files,
         }
+    }
+
+    /// Returns the files of the input.
+    pub fn files(&self) -> &ReadFiles {
+        &self.files
+    }
+
+    /// Takes the end of a file.
+    pub fn file_ended(&mut self, end: FileEnd) {
+        self.files.end(end);
+    }
+
+    /// Returns what a checkpoint records of the files.
+    pub fn file_records(&mut self) -> FileRecords {
+        self.files.advance(self.lines.keys().next().copied());
+        self.files.records(self.tally.done)
     }
 
     /// Whether more lines may be read.
@@ -221,6 +240,9 @@ impl Tracker {
             self.documents.remove(&sequence);
         }
         self.bytes -= size(&line);
+        // A file that ended before this line is finished.
+        self.files.advance(Some(line.place.lines));
+        self.files.settle(&line);
         let error = result.and_then(|result| self.tally.count(&line, result));
         Some((line, error))
     }
@@ -251,6 +273,11 @@ impl Tally {
     /// Of a run that leaves out the first lines.
     pub fn after(lines: u64) -> Self {
         Self { done: Place { lines, ..Place::default() }, ..Self::default() }
+    }
+
+    /// Goes on at a place, which keeps the count of lines.
+    pub fn at(self, done: Place) -> Self {
+        Self { done, ..self }
     }
 
     pub fn documents(&self) -> u64 {
@@ -286,6 +313,8 @@ fn to_u64(count: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -293,7 +322,7 @@ mod tests {
 
     fn line(number: u64, size: usize) -> Line {
         let place = Place { lines: number, bytes: number * 10, ..Place::default() };
-        Line { place, file: "".into(), number, passed: 1, text: None, document: Ok(Bytes::from(vec![0; size])) }
+        Line { place, file: Arc::default(), number, passed: 1, text: None, document: Ok(Bytes::from(vec![0; size])) }
     }
 
     fn result(sequence: u64, status: OperationStatus) -> OperationResult {
@@ -334,7 +363,7 @@ mod tests {
 
     #[test]
     fn results_in_any_order_are_counted_in_the_order_of_the_lines() {
-        let mut tracker = Tracker::new(Tally::after(100));
+        let mut tracker = Tracker::new(Tally::after(100), ReadFiles::default());
         let no_document = Line { document: Err(ItemError::default()), ..line(106, 1) };
         let sent =
             send(&mut tracker, [101, 103, 104, 105].map(|number| line(number, 1)).into_iter().chain([no_document]));
@@ -370,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_result_that_nobody_waits_for_is_an_error() {
-        let mut tracker = Tracker::new(Tally::default());
+        let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
         send(&mut tracker, [line(1, 1)]);
         tracker.add(line(2, 1));
         assert!(tracker.answered(indexed(1)).is_ok());
@@ -388,7 +417,7 @@ mod tests {
     /// It is not at fault: it is neither counted nor reported, and sent again with those behind it, under its number.
     #[test]
     fn what_failed_is_sent_again() {
-        let mut tracker = Tracker::new(Tally::default());
+        let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
         assert_eq!(send(&mut tracker, (1..=4).map(|number| line(number, 1))), 4);
         let error = ItemError { reason: "STORE_UNAVAILABLE".to_owned(), ..ItemError::default() };
         let failed = OperationResult { error: Some(error.clone()), ..result(2, OperationStatus::Failed) };
@@ -407,7 +436,7 @@ mod tests {
 
     #[test]
     fn nothing_is_counted_before_the_server_says_that_it_is_durable() {
-        let mut tracker = Tracker::new(Tally::default());
+        let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
         send(&mut tracker, [line(1, 1), line(2, 1)]);
         answer(&mut tracker, [indexed(1), indexed(2)], 1);
         assert_eq!(settled(&mut tracker), [(1, false)]);
@@ -417,7 +446,7 @@ mod tests {
 
     #[test]
     fn room_comes_back_when_lines_are_counted() {
-        let mut tracker = Tracker::new(Tally::default());
+        let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
         send(&mut tracker, [line(1, 1), line(2, MAX_BYTES)]);
         assert!(!tracker.has_room());
         // It may have to be sent again after the first.
@@ -435,7 +464,7 @@ mod tests {
 
     #[test]
     fn a_message_has_its_bounds() {
-        let mut tracker = Tracker::new(Tally::default());
+        let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
         let sizes = [10, MAX_MESSAGE_BYTES + 1, 10, MAX_MESSAGE_BYTES - 10, 1];
         (1..).zip(sizes).for_each(|(number, size)| tracker.add(line(number, size)));
         (6..=200).for_each(|number| tracker.add(line(number, 1)));
@@ -488,7 +517,7 @@ mod tests {
     impl Run {
         fn new(read: u64) -> Self {
             Self {
-                tracker: Tracker::new(Tally::default()),
+                tracker: Tracker::new(Tally::default(), ReadFiles::default()),
                 read,
                 first: 1,
                 stream: Vec::new(),

@@ -85,7 +85,7 @@ impl Source {
         let document = to_document(document, &self.text_field);
         Line {
             place: Place { lines: self.number, bytes: self.number, ..Place::default() },
-            file: "".into(),
+            file: Arc::default(),
             number: self.number,
             passed: 0,
             text: Some(name.to_string()),

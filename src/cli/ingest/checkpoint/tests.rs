@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 use super::subject::{INPUT, SHARD, SPLIT};
 use super::*;
 use crate::cli::ingest::Ingest;
+use crate::cli::ingest::batch::Place;
+use crate::cli::ingest::content_digest::ContentHasher;
+use crate::cli::ingest::input_file::FileRecord;
+use crate::cli::ingest::reader::Format;
+use crate::cli::ingest::reader::compare::record_whole;
 
 fn subject() -> Subject {
     Subject::new([(INPUT, r#"["/docs.jsonl"]"#.to_owned()), (SHARD, "1/2".to_owned())])
@@ -17,55 +22,63 @@ fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// Files of so many bytes.
-fn sources(format: Format, sizes: &[(&str, u64)]) -> Arc<[Source]> {
-    let source =
-        |&(name, bytes): &(&str, u64)| Source { path: name.into(), name: name.to_owned(), format, bytes: Some(bytes) };
-    sizes.iter().map(source).collect()
-}
-
-fn docs(bytes: u64) -> Arc<[Source]> {
-    sources(Format::Jsonl, &[("docs.jsonl", bytes)])
-}
-
-fn tally(lines: u64, offset: u64) -> Tally {
-    let done = Place { lines, bytes: offset, row: lines, offset, ..Place::default() };
+fn tally(lines: u64) -> Tally {
+    let done = Place { lines, bytes: 10 * lines, row: lines, offset: 10 * lines, ..Place::default() };
     Tally { indexed: lines, done, ..Tally::default() }
+}
+
+/// What is recorded of `docs.jsonl`, of which so many lines of ten bytes were read.
+fn records(directory: &Path, lines: u64) -> FileRecords {
+    let path = directory.join("docs.jsonl");
+    let source = Source::of_file(&path, Format::Jsonl);
+    let whole = record_whole(&source).unwrap();
+    let mut content = ContentHasher::new(true);
+    content.update(&fs::read(&path).unwrap()[..10 * lines as usize]);
+    let current = FileRecord { rows: lines, bytes: 10 * lines, digest: content.digest(), ..whole };
+    FileRecords { finished: Arc::default(), current: Some(current) }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_goes_on_where_the_last_one_was() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("checkpoint");
-    let open = |bytes| Checkpoint::open(&path, subject(), docs(bytes), false);
-    let mut first = open(100).await.unwrap();
-    assert_eq!((first.tally(), first.rejects_bytes(), first.is_finished()), (Tally::default(), 0, false));
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    fs::write(directory.join("docs.jsonl"), "123456789\n".repeat(10)).unwrap();
+    let path = directory.join("checkpoint");
+    let sources: Arc<[Source]> = [Source::of_file(&directory.join("docs.jsonl"), Format::Jsonl)].into();
+    let start = async |checkpoint: &Checkpoint| checkpoint.find_start(Arc::clone(&sources), false).await.unwrap();
+    let mut first = Checkpoint::open(&path, subject()).await.unwrap();
+    assert_eq!((first.tally(), first.rejects_bytes()), (Tally::default(), 0));
+    assert_eq!(start(&first).await.place, Place::default());
     first.due().await;
-    first.save(tally(4, 40), 7).await.unwrap();
+    first.save(tally(4), records(directory, 4), 7).await.unwrap();
     first.written().await.unwrap();
+    let refused = format!("{:#}", Checkpoint::open(&path, subject()).await.unwrap_err());
+    assert!(refused.contains(&format!("process {} on", std::process::id())), "{refused}");
     // It is killed here.
-    let second = open(100).await.unwrap();
-    assert_eq!((second.tally(), second.rejects_bytes(), second.is_finished()), (tally(4, 40), 7, false));
+    drop(first);
+    let second = Checkpoint::open(&path, subject()).await.unwrap();
+    assert_eq!((second.tally(), second.rejects_bytes()), (tally(4), 7));
+    let found = start(&second).await;
+    assert_eq!((found.place.row, found.place.offset, found.place.lines, found.is_complete), (4, 40, 4, false));
     assert!((1.0..1.5).contains(&second.elapsed().as_secs_f64()));
-    second.close(tally(10, 100), 9, true).await.unwrap();
-    assert!(open(100).await.unwrap().is_finished());
-    assert!(!open(101).await.unwrap().is_finished(), "it has grown");
-    let followed = Checkpoint::open(&path, subject(), docs(3), true).await.unwrap();
-    assert!(!followed.is_finished(), "it may be another file by now");
-    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["checkpoint"]);
+    let all = FileRecords { finished: Arc::new(records(directory, 10).current.into_iter().collect()), current: None };
+    second.close(tally(10), all, 9, true).await.unwrap();
+    let third = Checkpoint::open(&path, subject()).await.unwrap();
+    assert!(start(&third).await.is_complete);
+    drop(third);
+    let left: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
 }
 
 #[tokio::test]
 async fn what_is_of_another_ingest_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
-    Checkpoint::open(&path, subject(), docs(100), false).await.unwrap();
-    let refusal = async |subject: Subject, bytes| {
-        format!("{:#}", Checkpoint::open(&path, subject, docs(bytes), false).await.unwrap_err())
-    };
+    Checkpoint::open(&path, subject()).await.unwrap();
+    let refusal =
+        async |subject: Subject| format!("{:#}", Checkpoint::open(&path, subject).await.unwrap_err());
     let other = Subject::new([(INPUT, r#"["/docs.csv","/b"]"#.to_owned()), (SPLIT, "a".to_owned())]);
-    let error = refusal(other, 100).await;
+    let error = refusal(other).await;
     assert!(error.starts_with(&format!("--checkpoint: {}: it is of another ingest", path.display())), "{error}");
     let differences = [
         "the input was `/docs.jsonl` and is `/docs.csv /b`",
@@ -73,37 +86,51 @@ async fn what_is_of_another_ingest_is_refused() {
         "--split was `` and is `a`",
     ];
     assert!(error.contains(&differences.join(", ")), "{error}");
-    assert!(refusal(subject(), 99).await.contains("had 100 bytes and has 99 now"));
     fs::write(&path, "{}").unwrap();
-    assert!(refusal(subject(), 100).await.contains("holds no checkpoint"));
+    assert!(refusal(subject()).await.contains("holds no checkpoint"));
 }
 
-#[tokio::test]
-async fn files_that_were_read_must_be_what_they_were() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("checkpoint");
-    let open = async |format, sizes: &[(&str, u64)]| {
-        Checkpoint::open(&path, subject(), sources(format, sizes), false).await.map_err(|error| format!("{error:#}"))
-    };
-    let parquet = [("a", 10), ("b", 20), ("c", 30)];
-    let first = open(Format::Parquet, &parquet).await.unwrap();
-    let done = Place { lines: 7, bytes: 15, file: 1, row: 2, ..Place::default() };
-    first.close(Tally { done, ..Tally::default() }, 0, false).await.unwrap();
-    // What is not read yet may change.
-    assert_eq!(open(Format::Parquet, &[("a", 10), ("b", 20), ("d", 3)]).await.unwrap().tally().done, done);
-    for changed in [&[("a", 10), ("aa", 1), ("b", 20)][..], &[("a", 11), ("b", 20)], &[("a", 10)]] {
-        assert!(open(Format::Parquet, changed).await.unwrap_err().contains("up to b are no longer"), "{changed:?}");
+/// Files of version 3 know sizes: they are compared as the builds did that wrote them.
+#[test]
+fn files_of_earlier_versions_are_compared_by_their_sizes() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: usize| fs::write(directory.path().join(name), vec![b'x'; bytes]).unwrap();
+    let source = |name: &str, format| Source::of_file(&directory.path().join(name), format);
+    for (name, bytes) in [("a", 10), ("b", 20), ("c", 30)] {
+        write(name, bytes);
     }
-    let grown = [("a", 10), ("b", 21)];
-    assert!(open(Format::Parquet, &grown).await.unwrap_err().contains("has 21 now"), "it is written as a whole");
-    assert!(open(Format::Jsonl, &grown).await.is_ok());
+    let whole = |name: &str| directory.path().join(name).canonicalize().unwrap();
+    let text = json!({
+        "version": 3, "subject": {}, "input_bytes": 60, "files": 3,
+        "standing": {"path": whole("b"), "bytes": 20, "bytes_before": 10}, "finished": false,
+        "tally": {
+            "indexed": 7, "unchanged": 0, "rejected": 0, "truncated": 0, "windows": 0, "tokens": 0, "terms": 0,
+            "pruned_terms": 0, "other_shards": 0,
+            "done": {"lines": 7, "bytes": 15, "file": 1, "row": 2, "offset": 5, "inode": 0},
+        },
+        "rejects_bytes": 0, "seconds": 0.0,
+    });
+    let Found::V3(state, standing) = format::parse(text.to_string().as_bytes()).unwrap() else { panic!("version 3") };
+    let find = |names: &[&str], format| {
+        let sources: Vec<_> = names.iter().map(|name| source(name, format)).collect();
+        standing.find_start(&sources, state.tally.done, false, false).map_err(|error| error.to_string())
+    };
+    let found = find(&["a", "b", "c"], Format::Jsonl).unwrap();
+    assert_eq!((found.place.file, found.place.row, found.place.offset, found.finished.len()), (1, 2, 5, 1));
+    assert!(found.notices[0].contains("earlier build"), "{:?}", found.notices);
+    assert!(find(&["a", "c", "b"], Format::Jsonl).unwrap_err().contains("no longer what they were"));
+    write("b", 21);
+    assert!(find(&["a", "b", "c"], Format::Jsonl).is_ok(), "it has grown");
+    assert!(find(&["a", "b", "c"], Format::Parquet).unwrap_err().contains("has 21 now"), "it is written as a whole");
+    write("a", 11);
+    assert!(find(&["a", "b", "c"], Format::Jsonl).unwrap_err().contains("no longer what they were"));
 }
 
 #[tokio::test]
 async fn a_place_that_cannot_be_written_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("absent").join("checkpoint");
-    let error = format!("{:#}", Checkpoint::open(&path, subject(), docs(1), false).await.unwrap_err());
+    let error = format!("{:#}", Checkpoint::open(&path, subject()).await.unwrap_err());
     assert!(error.contains("can't be written"), "{error}");
 }
 
@@ -148,9 +175,8 @@ fn files_of_version_2_are_compared_by_what_they_meant() {
     let commands = commands();
     for (name, arguments) in &commands {
         let text = fs::read(fixture(&format!("ingest-v2/{name}.json"))).unwrap();
-        let Found::V2(state, settings) = parse(&text).unwrap() else { panic!("{name} is of version 2") };
+        let Found::V2(_, _, settings) = format::parse(&text).unwrap() else { panic!("{name} is of version 2") };
         assert_eq!(subject_of(arguments).differences_from_v2(&settings), [""; 0], "{name}");
-        assert_eq!(state.version, 2);
         for (_, other) in commands.iter().filter(|(other, _)| *other != name) {
             assert_ne!(subject_of(other).differences_from_v2(&settings), [""; 0], "{name}");
         }
@@ -189,7 +215,16 @@ fn a_setting_of_a_later_release_is_neutral_where_it_is_missing() {
 
 /// A state with a value of its own in each field.
 fn state() -> State {
-    let done = Place { lines: 14, bytes: 15, file: 1, row: 16, offset: 17, inode: 18 };
+    let digest = |byte: u8| serde_json::from_value(json!(format!("{byte:02x}").repeat(32))).unwrap();
+    let file = |n: u64, digest| FileRecord {
+        path: format!("/docs.{n}.jsonl"),
+        device: n,
+        inode: n + 1,
+        rows: n + 2,
+        bytes: n + 3,
+        digest,
+    };
+    let done = Place { lines: 14, bytes: 15, file: 1, row: 16, offset: 17, digest: digest(0xab) };
     let tally = Tally {
         indexed: 5,
         unchanged: 6,
@@ -205,58 +240,46 @@ fn state() -> State {
         reconnects: 21,
     };
     State {
-        version: VERSION,
+        version: format::VERSION,
         subject: subject(),
-        input_bytes: Some(1),
-        files: 2,
-        standing: Standing { path: "/docs.jsonl".to_owned(), bytes: Some(3), bytes_before: 4 },
         finished: true,
         tally,
+        finished_files: Arc::new(vec![file(30, digest(0xcd))]),
+        current_file: Some(file(40, None)),
         rejects_bytes: 19,
         seconds: 0.5,
     }
 }
 
-/// Pinned: the bytes of version 3.
+/// Pinned: the bytes of version 4.
 #[test]
-fn version_3_keeps_its_bytes() {
+fn version_4_keeps_its_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
     write(&path, &state()).unwrap();
-    let golden = fs::read(fixture("ingest-v3/golden.json")).unwrap();
-    assert_eq!(String::from_utf8(fs::read(&path).unwrap()).unwrap(), String::from_utf8(golden.clone()).unwrap());
-    let Found::Current(found) = parse(&golden).unwrap() else { panic!("it is of version 3") };
+    let written = fs::read_to_string(&path).unwrap();
+    assert_eq!(written, fs::read_to_string(fixture("ingest-v4.json")).unwrap());
+    let Found::V4(found) = format::parse(written.as_bytes()).unwrap() else { panic!("it is of version 4") };
     let not_kept = Tally { durable_through: 0, reconnects: 0, ..state().tally };
     assert_eq!(found, State { tally: not_kept, ..state() });
 }
 
-/// A build that knows only version 2 parses the whole file before it looks at the version; then it says that another
-/// release wrote it. This is its form.
+/// What the build of 2026-11-30 wrote as version 3.
 #[test]
-fn the_build_that_knows_only_version_2_can_tell_version_3() {
-    #[derive(Deserialize)]
-    #[allow(dead_code)]
-    struct StateOfV2 {
-        version: u32,
-        subject: BTreeMap<String, String>,
-        input_bytes: Option<u64>,
-        files: usize,
-        standing: Standing,
-        finished: bool,
-        tally: Tally,
-        rejects_bytes: u64,
-        seconds: f64,
-    }
-
-    let state: StateOfV2 = serde_json::from_slice(&fs::read(fixture("ingest-v3/golden.json")).unwrap()).unwrap();
-    assert_eq!(state.version, 3);
+fn files_of_version_3_are_read() {
+    let golden = fs::read(fixture("ingest-v3/golden.json")).unwrap();
+    let Found::V3(found, _) = format::parse(&golden).unwrap() else { panic!("it is of version 3") };
+    let done = Place { digest: None, ..state().tally.done };
+    let tally = Tally { durable_through: 0, reconnects: 0, done, ..state().tally };
+    let (finished_files, current_file) = (Arc::default(), None);
+    assert_eq!(found, State { tally, finished_files, current_file, ..state() });
 }
 
 #[test]
 fn other_versions_are_refused_whatever_they_hold() {
-    let problem = |text: &str| parse(text.as_bytes()).err().unwrap().to_string();
-    let later = problem(r#"{"version": 4, "anything": 7}"#);
-    assert!(later.contains("a later release wrote it (its version is 4") && later.contains("up to 3"), "{later}");
+    let problem = |text: &str| format::parse(text.as_bytes()).err().unwrap().to_string();
+    let later = problem(r#"{"version": 5, "anything": 7}"#);
+    assert!(later.contains("a later release wrote it (its version is 5") && later.contains("up to 4"), "{later}");
     assert!(later.contains("finish with that release, or name another file"), "{later}");
     assert!(problem(r#"{"version": 1}"#).contains("a build before 0.1.0 wrote it"));
     for text in ["{}", "", "[]", r#"{"version": 3}"#, r#"{"version": 2, "subject": 7}"#, r#"{"version": -1}"#] {

@@ -4,7 +4,7 @@
 //! one text. Nothing is unpacked but what is read, so a file that unpacks to more than there is memory does no harm.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Cursor, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,30 +77,9 @@ impl Bytes {
         Self { reader: buffered(Box::new(reader)), file: None, packed: None, may_wait: true }
     }
 
-    pub fn reader(&mut self) -> &mut impl BufRead {
-        &mut self.reader
-    }
-
-    /// Whether the next line may have to be waited for.
+    /// Tells whether the next bytes may have to be waited for.
     pub fn may_wait(&self) -> bool {
-        self.may_wait && !self.reader.buffer().contains(&b'\n')
-    }
-
-    /// Goes to a place where a line begins, if it is one and can be sought; tells whether it did.
-    ///
-    /// # Errors
-    /// If the file can't be read.
-    pub fn seek_line(&mut self, offset: u64) -> io::Result<bool> {
-        let Some(file) = &mut self.file else { return Ok(false) };
-        let mut last = [0];
-        if offset == 0 || file.read_exact_at(&mut last, offset - 1).is_err() || last != *b"\n" {
-            return Ok(false);
-        }
-        // The reader has the same place in the file; what it had read of another is dropped.
-        file.seek(SeekFrom::Start(offset))?;
-        let reader = std::mem::replace(&mut self.reader, buffered(Box::new(io::empty()))).into_inner();
-        self.reader = buffered(reader);
-        Ok(true)
+        self.may_wait
     }
 
     /// How much of a packed file is read.
@@ -111,6 +90,12 @@ impl Bytes {
     /// Whether a place in it can be sought.
     pub fn is_plain_file(&self) -> bool {
         self.file.is_some()
+    }
+}
+
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
     }
 }
 
@@ -228,13 +213,13 @@ mod tests {
         let source = list(&[path.to_owned()], Some(Format::Jsonl), None).unwrap().remove(0);
         let mut bytes = Bytes::open(&source).map_err(|error| format!("{error:#}"))?;
         let mut text = String::new();
-        bytes.reader().read_to_string(&mut text).map_err(|error| error.to_string())?;
+        bytes.read_to_string(&mut text).map_err(|error| error.to_string())?;
         Ok((text, bytes.packed()))
     }
 
     fn read_pipe(packed: Vec<u8>) -> io::Result<String> {
         let mut text = String::new();
-        Bytes::unsized_(Box::new(Cursor::new(packed))).reader().read_to_string(&mut text)?;
+        Bytes::unsized_(Box::new(Cursor::new(packed))).read_to_string(&mut text)?;
         Ok(text)
     }
 

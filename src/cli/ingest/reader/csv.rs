@@ -1,22 +1,21 @@
 //! Comma-separated values: a line of names, then a row of values each.
-//!
-//! Where a row ends is found here, with the rules of the `csv` crate: a value that begins with a quote may hold the ends of
-//! lines. So a row that is never closed takes bounded memory, and the numbers and bytes of lines are known. A row's values
-//! are then taken apart by that crate.
 
 mod cell;
-mod quotes;
+mod escaped;
+mod quoted;
+mod row;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 
 use anyhow::{Context, bail, ensure};
-use csv::{ByteRecord, ReaderBuilder, Terminator};
 use serde_json::Value;
 
 pub use self::cell::CellType;
-use self::quotes::Quotes;
-use super::pieces::{Piece, Pieces};
+use self::escaped::EscapedRows;
+use self::quoted::{QuoteProblem, QuotedRows, check_quotes};
+use self::row::{Cells, Row};
+use super::content::Content;
 use super::{At, Next, Record, Records};
 use crate::cli::id;
 use crate::cli::ingest::batch::Place;
@@ -24,106 +23,177 @@ use crate::cli::ingest::mapping::{Fields, Mapping, malformed, too_long};
 use crate::proto::document_id::Kind;
 use crate::proto::{Document, ItemError};
 
+/// How databases write null in their exports.
+const DATABASE_NULL: &str = r"\N";
+
 /// How values are written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dialect {
     pub delimiter: u8,
     /// Whether a quote at the beginning of a value is one.
     pub quotes: bool,
+    pub quote: u8,
+    /// The character that protects the one behind it: in quoted values or, without quotes, everywhere.
+    pub escape: Option<u8>,
+    /// Values that stand for null.
+    pub null_values: Vec<String>,
     /// The names, where the file has no line of them.
     pub columns: Option<Vec<String>>,
     /// What cells are that are no strings, by the names of their columns.
     pub types: BTreeMap<String, CellType>,
 }
 
+impl Default for Dialect {
+    fn default() -> Self {
+        Self {
+            delimiter: b',',
+            quotes: true,
+            quote: b'"',
+            escape: None,
+            null_values: Vec::new(),
+            columns: None,
+            types: BTreeMap::new(),
+        }
+    }
+}
+
 /// The rows of a file.
 pub struct CsvRows {
-    pieces: Pieces,
+    content: Content,
+    parser: Parser,
     mapping: Mapping,
     dialect: Dialect,
     columns: Vec<String>,
-    quotes: Quotes,
-    parser: csv::Reader<Feed>,
+    /// The position of a column that is left out: pandas' index.
+    index: Option<usize>,
+    cells: Cells,
+    rows: u64,
+    /// A line of names that has no end yet.
+    unended: Option<Row>,
+}
+
+enum Parser {
+    Quoted(QuotedRows),
+    Escaped(EscapedRows),
 }
 
 impl CsvRows {
-    /// Reads the names and goes to where a run left off, if it can be sought.
+    /// Reads the names and skips the rows that an earlier run read. A line of names without an end is one if `is_final`.
     ///
     /// # Errors
     /// If there are no names, two are the same, or those of the id or the text are not among them.
-    pub fn open(pieces: Pieces, mapping: Mapping, dialect: Dialect, done: Place) -> anyhow::Result<Self> {
-        let quotes = Quotes::new(dialect.delimiter, dialect.quotes);
-        let parser = dialect.parser();
-        let mut rows = Self { pieces, mapping, columns: Vec::new(), quotes, parser, dialect };
+    pub fn open(
+        content: Content,
+        mapping: Mapping,
+        dialect: Dialect,
+        done: Place,
+        is_final: bool,
+    ) -> anyhow::Result<Self> {
+        let parser = match dialect.escape {
+            Some(escape) if !dialect.quotes => {
+                Parser::Escaped(EscapedRows { delimiter: dialect.delimiter, escape })
+            }
+            _ => Parser::Quoted(QuotedRows::new(dialect.clone())),
+        };
+        let (columns, cells) = (Vec::new(), Cells::default());
+        let mut rows = Self { content, parser, mapping, dialect, columns, index: None, cells, rows: 0, unended: None };
         let columns = match &rows.dialect.columns {
             Some(columns) => Some(columns.clone()),
-            None => rows.header()?,
+            None => rows.header(is_final)?,
         };
         // An empty file has no columns, and no rows either.
         if let Some(columns) = columns {
-            rows.mapping.check_columns(columns.iter().map(String::as_str))?;
-            check_names(&columns, &rows.mapping)?;
-            rows.columns = columns;
+            rows.set_columns(columns)?;
         }
-        rows.pieces.seek(done.row, done.offset)?;
+        rows.skip_to(done)?;
         Ok(rows)
     }
 
-    fn header(&mut self) -> anyhow::Result<Option<Vec<String>>> {
-        while let Some(line) = self.next_piece()? {
-            if line.is_blank() {
+    fn header(&mut self, is_final: bool) -> anyhow::Result<Option<Vec<String>>> {
+        while let Some(row) = self.next_row()? {
+            if row.is_blank() {
                 continue;
             }
-            let cells = self.cells(&line).filter(|_| !line.is_cut);
-            let Some(cells) = cells else { bail!("its first row is no line of names; is it CSV?") };
-            let names = cells.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
+            if !row.is_ended && !is_final {
+                self.unended = Some(row);
+                return Ok(None);
+            }
+            let is_row = !row.is_cut && check_quotes(&row.raw, &self.dialect).is_ok();
+            ensure!(is_row, "its first row is no line of names; is it CSV?");
+            let names = self.cells.iter().map(Option::unwrap_or_default);
+            let names = names.map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
             let names = names.collect::<Result<_, _>>();
-            return names.map(Some).context("its line of names is not UTF-8; write it so, such as with iconv -t utf-8");
+            let not_utf8 = "its line of names is not UTF-8; name its encoding with --encoding, such as windows-1252";
+            return names.map(Some).context(not_utf8);
         }
         Ok(None)
     }
 
-    fn next_piece(&mut self) -> io::Result<Option<Piece>> {
-        let quotes = &mut self.quotes;
-        quotes.begin();
-        self.pieces.next(|bytes| quotes.end(bytes))
+    fn set_columns(&mut self, columns: Vec<String>) -> anyhow::Result<()> {
+        self.check_delimiter(&columns)?;
+        self.mapping.check_columns(columns.iter().map(String::as_str))?;
+        check_names(&columns, &self.mapping)?;
+        let has_index = columns.len() > 1 && columns.first().is_some_and(String::is_empty);
+        self.index = (has_index && self.mapping.payload_fields.is_none()).then_some(0);
+        self.columns = columns;
+        Ok(())
     }
 
-    /// The cells of a row; `None` if it can't be taken apart.
-    fn cells(&mut self, row: &Piece) -> Option<ByteRecord> {
-        let mut cells = ByteRecord::new();
-        self.parser.get_mut().fill(&row.content);
-        let is_one = self.parser.read_byte_record(&mut cells).unwrap_or(false) && self.parser.get_ref().is_empty();
-        if !is_one {
-            self.parser = self.dialect.parser();
+    /// A line of names that is one long name has another delimiter.
+    fn check_delimiter(&self, columns: &[String]) -> anyhow::Result<()> {
+        let [only] = columns else { return Ok(()) };
+        if self.mapping.is_id_or_text(only) {
+            return Ok(());
         }
-        is_one.then_some(cells)
+        if let Some(delimiter) = only.strip_prefix("sep=") {
+            bail!("its first line is Excel's `sep={delimiter}`; remove that line and give --delimiter '{delimiter}'");
+        }
+        if let Some(found) = [',', ';', '\t', '|'].into_iter().find(|&delimiter| only.contains(delimiter)) {
+            let found = if found == '\t' { "\\t".to_owned() } else { found.to_string() };
+            bail!("its line of names is one name, `{only}`; if `{found}` separates its columns, give --delimiter '{found}'");
+        }
+        Ok(())
     }
 
-    fn document(&mut self, row: &Piece) -> Result<Document, ItemError> {
-        if row.is_cut {
-            return Err(too_long(row.bytes));
+    /// Skips what an earlier run read. With given names, the first row tells the kind of the line ends.
+    fn skip_to(&mut self, done: Place) -> io::Result<()> {
+        if done.offset == 0 {
+            return Ok(());
         }
-        if self.quotes.is_open() {
-            return Err(malformed("", "a quote is not closed before the file ends; close it, or give --no-quotes"));
+        if self.dialect.columns.is_some() {
+            self.next_row()?;
         }
-        let Some(cells) = self.cells(row) else {
-            return Err(malformed("", "the row can't be taken apart; check its quotes"));
+        self.content.skip_to(done.offset, |_| {})?;
+        if let Parser::Quoted(rows) = &mut self.parser {
+            rows.reset();
+        }
+        self.rows = done.row;
+        Ok(())
+    }
+
+    fn next_row(&mut self) -> io::Result<Option<Row>> {
+        let row = match &mut self.parser {
+            Parser::Quoted(rows) => rows.next(&mut self.content, &mut self.cells)?,
+            Parser::Escaped(rows) => rows.next(&mut self.content, &mut self.cells)?,
         };
-        if cells.len() != self.columns.len() {
-            let message = format!(
-                "the row has {} values and there are {} columns; put values that hold a separator in quotes",
-                cells.len(),
-                self.columns.len()
-            );
-            return Err(malformed("", message));
+        if let Some(row) = &row {
+            self.rows += row.lines;
         }
+        Ok(row)
+    }
+
+    fn document(&self, row: &Row) -> Result<Document, ItemError> {
+        self.check(row)?;
         let mut fields = Fields::new();
         let mut id = None;
-        for (name, cell) in self.columns.iter().zip(&cells).filter(|(name, _)| self.mapping.wants(name)) {
-            let cell = std::str::from_utf8(cell).map_err(|_| {
-                malformed(name, "the value is not UTF-8; write the file so, such as with iconv -t utf-8")
-            })?;
+        for (at, (name, cell)) in self.columns.iter().zip(self.cells.iter()).enumerate() {
+            if Some(at) == self.index || !self.mapping.wants(name) {
+                continue;
+            }
+            let Some(cell) = self.text(name, cell)? else {
+                fields.insert(name.clone(), Value::Null);
+                continue;
+            };
             let value = match self.dialect.types.get(name) {
                 Some(cell_type) => cell_type.value(cell).map_err(|problem| malformed(name, problem))?,
                 // An id that is typed is a number where it looks like one.
@@ -143,25 +213,94 @@ impl CsvRows {
             None => self.mapping.document(fields),
         }
     }
+
+    /// Checks a row as a whole.
+    fn check(&self, row: &Row) -> Result<(), ItemError> {
+        if row.is_cut && row.cell_count <= row::MAX_CELLS {
+            return Err(too_long(row.bytes));
+        }
+        if matches!(self.parser, Parser::Quoted(_)) && !row.is_cut {
+            check_quotes(&row.raw, &self.dialect).map_err(|problem| malformed("", quote_problem(problem)))?;
+        }
+        if row.cell_count != self.columns.len() {
+            let message = format!(
+                "the row has {} values and there are {} columns; put values that hold a separator in quotes",
+                row.cell_count,
+                self.columns.len()
+            );
+            return Err(malformed("", message));
+        }
+        if self.columns.len() > 1 && self.is_line_of_names() {
+            let message = "the row repeats the names of the columns, as files do that were joined; remove it";
+            return Err(malformed("", message));
+        }
+        Ok(())
+    }
+
+    fn is_line_of_names(&self) -> bool {
+        let names = self.columns.iter().map(String::as_bytes);
+        names.zip(self.cells.iter()).all(|(name, cell)| cell.is_some_and(|cell| cell.trim_ascii() == name))
+    }
+
+    /// Returns the text of a cell; `None` for null.
+    fn text<'a>(&self, name: &str, cell: Option<&'a [u8]>) -> Result<Option<&'a str>, ItemError> {
+        let Some(cell) = cell else { return Ok(None) };
+        let cell = std::str::from_utf8(cell).map_err(|_| malformed(name, NOT_UTF8))?;
+        if self.dialect.null_values.iter().any(|null| null == cell) {
+            return Ok(None);
+        }
+        if cell == DATABASE_NULL && self.dialect.null_values.is_empty() {
+            let message = r"the value is \N, as databases write null; give --null-value '\N' if it is null, or --null-value '' if it is text";
+            return Err(malformed(name, message));
+        }
+        Ok(Some(cell))
+    }
+}
+
+const NOT_UTF8: &str =
+    "the value is not UTF-8; name the file's encoding with --encoding, such as windows-1252, or write it as UTF-8";
+
+fn quote_problem(problem: QuoteProblem) -> &'static str {
+    match problem {
+        QuoteProblem::Unclosed => "a quote is not closed before the file ends; close it, or give --no-quotes",
+        QuoteProblem::GoesOn => {
+            r"a quoted value goes on after its closing quote; double quotes inside it, give --escape '\' if backslashes protect them, or --no-quotes if quotes are part of the text"
+        }
+    }
 }
 
 impl Records for CsvRows {
     fn next(&mut self) -> anyhow::Result<Next> {
-        let Some(row) = self.next_piece()? else { return Ok(Next::End) };
+        if let Some(row) = self.unended.take() {
+            return Ok(Next::Record(record(row, self.rows, Err(malformed("", "the line of names has no end")))));
+        }
+        let first = self.rows;
+        let Some(row) = self.next_row()? else { return Ok(Next::End) };
         if row.is_blank() {
-            return Ok(Next::Blank);
+            return Ok(if row.is_ended || row.raw.is_empty() { Next::Blank } else { Next::UnendedBlank });
         }
         let document = self.document(&row);
-        Ok(Next::Record(Record { number: row.number, content: row.content, is_whole: !row.is_cut, document }))
+        let number = first + row.blank_lines + 1;
+        Ok(Next::Record(record(row, number, document)))
     }
 
     fn at(&self) -> At {
-        self.pieces.at()
+        At::of(self.rows, &self.content)
     }
 
     fn may_wait(&self) -> bool {
-        self.pieces.may_wait()
+        self.content.may_wait()
     }
+
+    fn take_notices(&mut self) -> Vec<String> {
+        let is_left_out = self.index.is_some() && self.rows <= 1;
+        let words = "its first column has no name, as pandas writes its index; it is not stored (name it with --columns to store it)";
+        is_left_out.then(|| words.to_owned()).into_iter().collect()
+    }
+}
+
+fn record(row: Row, number: u64, document: Result<Document, ItemError>) -> Record {
+    Record { number, is_whole: !row.is_cut, is_ended: row.is_ended, content: row.raw, document }
 }
 
 /// Names of columns that are wanted. An empty name is one, as an empty key of JSON is.
@@ -174,45 +313,4 @@ fn check_names(columns: &[String], mapping: &Mapping) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-impl Dialect {
-    fn parser(&self) -> csv::Reader<Feed> {
-        ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(self.delimiter)
-            .quoting(self.quotes)
-            .terminator(Terminator::Any(b'\n'))
-            .from_reader(Feed::default())
-    }
-}
-
-/// What the parser reads: one row at a time.
-#[derive(Debug, Default)]
-struct Feed {
-    row: Vec<u8>,
-    at: usize,
-}
-
-impl Feed {
-    fn fill(&mut self, row: &[u8]) {
-        self.row.clear();
-        self.row.extend_from_slice(row);
-        self.row.push(b'\n');
-        self.at = 0;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.at == self.row.len()
-    }
-}
-
-impl Read for Feed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut rest = self.row.get(self.at..).unwrap_or_default();
-        let read = rest.read(buffer)?;
-        self.at += read;
-        Ok(read)
-    }
 }

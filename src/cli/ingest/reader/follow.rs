@@ -1,13 +1,15 @@
 //! A file that grows, as `tail -F` reads it.
 //!
 //! At its end the file is looked at again every so often. If its name belongs to another file now (it was rotated), or it
-//! is shorter than what was read (it was emptied), this one ends; the caller opens the name again, from the beginning. The
-//! end of a rotated file is read before that, also what is added to it while its name is free.
+//! doesn't hold what was read any more (it was emptied or overwritten), this one ends; the caller opens the name again. A
+//! rotated file is read on until nothing was added to it for a while: its writer may learn late of the new one.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::park_timeout;
 use std::time::Duration;
 
@@ -15,8 +17,13 @@ use anyhow::ensure;
 
 use super::compressed::Bytes;
 use super::paths::Source;
-use crate::cli::ingest::batch::Place;
 use crate::cli::ingest::on_file;
+
+/// How often a rotated file is looked at without anything new in it, before it is left.
+const LOOKS_AFTER_ROTATION: u32 = 5;
+
+/// Bytes at the beginning of a file, and before its end, that are compared with what was read.
+const SAMPLE_BYTES: usize = 4 << 10;
 
 /// One file under a name, until it is another's.
 pub struct Tail {
@@ -24,6 +31,8 @@ pub struct Tail {
     path: PathBuf,
     inode: u64,
     interval: Duration,
+    sample: Sample,
+    is_overwritten: Arc<AtomicBool>,
 }
 
 impl Tail {
@@ -39,46 +48,92 @@ impl Tail {
             }
         };
         let inode = on_file(file.metadata(), "read", path)?.ino();
-        Ok(Self { file, path: path.to_owned(), inode, interval })
+        let (path, sample, is_overwritten) = (path.to_owned(), Sample::default(), Arc::default());
+        Ok(Self { file, path, inode, interval, sample, is_overwritten })
     }
 
     pub fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// Whether a place that an earlier run came to is one of this file. A run that didn't follow it noted no inode.
-    pub fn has(&self, place: Place) -> io::Result<bool> {
-        Ok([0, self.inode].contains(&place.inode) && self.file.metadata()?.len() >= place.offset)
-    }
-
-    /// The same file, with the same position in it.
+    /// Returns the same file, with the same position in it.
+    ///
+    /// # Errors
+    /// If its handle can't be cloned.
     pub fn file(&self) -> io::Result<File> {
         self.file.try_clone()
     }
 
-    /// Whether this file will have no more: its name is another's, or it has lost what was read.
-    fn is_over(&mut self) -> io::Result<bool> {
-        let is_emptied = self.file.metadata()?.len() < self.file.stream_position()?;
-        // Without a name for a moment, it may still grow.
-        Ok(is_emptied || std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() != self.inode))
+    /// Returns a flag that is set when the file doesn't hold what was read any more.
+    pub fn is_overwritten(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_overwritten)
+    }
+
+    /// Tells whether the file has lost what was read, also if it has grown beyond that again.
+    fn has_lost(&mut self) -> io::Result<bool> {
+        let position = self.file.stream_position()?;
+        Ok(self.file.metadata()?.len() < position || !self.sample.is_in(&self.file, position)?)
+    }
+
+    /// Tells whether the name is another file's. Without a name for a moment, this one may still grow.
+    fn is_rotated(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() != self.inode)
     }
 }
 
 impl Read for Tail {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut looks = 0;
         loop {
+            if self.has_lost()? {
+                self.is_overwritten.store(true, Ordering::Relaxed);
+                return Ok(0);
+            }
             // Asked before the last read, so that this has all that was added before the name changed.
-            let is_over = self.is_over()?;
+            let is_rotated = self.is_rotated();
             let read = self.file.read(buffer)?;
-            if read > 0 || is_over {
+            if read > 0 {
+                self.sample.add(buffer.get(..read).unwrap_or_default());
                 return Ok(read);
+            }
+            looks = if is_rotated { looks + 1 } else { 0 };
+            if looks > LOOKS_AFTER_ROTATION {
+                return Ok(0);
             }
             park_timeout(self.interval);
         }
     }
 }
 
-/// Whether a source can be followed: one file that is read line by line as it is.
+/// What was read at the beginning of a file, and last.
+#[derive(Debug, Default)]
+struct Sample {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Sample {
+    fn add(&mut self, bytes: &[u8]) {
+        let missing = SAMPLE_BYTES.saturating_sub(self.head.len());
+        self.head.extend_from_slice(bytes.get(..missing).unwrap_or(bytes));
+        self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(SAMPLE_BYTES)..).unwrap_or(bytes));
+        self.tail.drain(..self.tail.len().saturating_sub(SAMPLE_BYTES));
+    }
+
+    /// Tells whether a file has it, at its beginning and before a position.
+    fn is_in(&self, file: &File, position: u64) -> io::Result<bool> {
+        let has = |expected: &[u8], offset: u64| {
+            let mut found = vec![0; expected.len()];
+            match file.read_exact_at(&mut found, offset) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+                outcome => outcome.map(|()| found == expected),
+            }
+        };
+        Ok(has(&self.head, 0)? && has(&self.tail, position.saturating_sub(self.tail.len() as u64))?)
+    }
+}
+
+/// Checks that a source can be followed: one file that is read line by line as it is.
 ///
 /// # Errors
 /// If it can't; the message says why.
@@ -160,14 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_of_one_file_only() {
+    fn a_file_that_is_emptied_and_grows_beyond_what_was_read_is_another_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         append(&path, "one\ntwo\n");
-        let tail = Tail::open(&path, INTERVAL).unwrap();
-        let done = Place { offset: 4, inode: tail.inode(), ..Place::default() };
-        let has = |place| tail.has(place).unwrap();
-        assert!(has(done) && has(Place { inode: 0, ..done }));
-        assert!(!has(Place { inode: tail.inode() + 1, ..done }) && !has(Place { offset: 9, ..done }));
+        let mut tail = Tail::open(&path, INTERVAL).unwrap();
+        let flag = tail.is_overwritten();
+        let mut buffer = [0; 64];
+        assert_eq!(tail.read(&mut buffer).unwrap(), 8);
+        append(&path, "three\n");
+        assert_eq!((tail.read(&mut buffer).unwrap(), flag.load(Ordering::Relaxed)), (6, false));
+        fs::write(&path, "1\n2\n3\n4\n5\n6\n7\n8\n9\n").unwrap();
+        assert_eq!((tail.read(&mut buffer).unwrap(), flag.load(Ordering::Relaxed)), (0, true));
     }
 }

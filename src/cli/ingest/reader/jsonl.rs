@@ -3,7 +3,7 @@
 use anyhow::ensure;
 
 use super::pieces::Pieces;
-use super::{At, Next, Record, Records};
+use super::{At, Next, Records};
 use crate::cli::ingest::mapping::{Mapping, too_long};
 
 pub struct JsonLines {
@@ -15,14 +15,14 @@ impl Records for JsonLines {
     fn next(&mut self) -> anyhow::Result<Next> {
         let Some(mut line) = self.pieces.next_line()? else { return Ok(Next::End) };
         if line.is_blank() {
-            return Ok(Next::Blank);
+            return Ok(line.as_blank());
         }
         line.content.truncate(line.content.trim_ascii_end().len());
-        let is_array = line.number == 1 && line.content.starts_with(b"[") && !line.content.ends_with(b"]");
-        ensure!(!is_array, "it begins with `[`, so it is one JSON array; make it lines first: jq -c '.[]'");
+        let is_pretty = line.number == 1 && line.content == b"{";
+        ensure!(!is_pretty, "its first line is only `{{`: an object takes several lines; write one a line: jq -c .");
         let document =
             if line.is_cut { Err(too_long(line.bytes)) } else { self.mapping.document_of_json(&line.content) };
-        Ok(Next::Record(Record { number: line.number, is_whole: !line.is_cut, content: line.content, document }))
+        Ok(Next::Record(line.into_record(document)))
     }
 
     fn at(&self) -> At {

@@ -100,13 +100,13 @@ impl Records for ParquetRows {
         self.read += 1;
         let content = Value::Object(fields.clone()).to_string().into_bytes();
         let document = problem.map_or_else(|| self.mapping.document(fields), Err);
-        Ok(Next::Record(Record { number: self.read, content, is_whole: true, document }))
+        Ok(Next::Record(Record { number: self.read, content, is_whole: true, is_ended: true, document }))
     }
 
     fn at(&self) -> At {
         // Columns are read beside each other, so rows tell better how far it is than bytes do.
         let share = if self.total == 0 { 1.0 } else { self.read as f64 / self.total as f64 };
-        At { rows: self.read, offset: 0, bytes: (self.bytes as f64 * share) as u64 }
+        At { rows: self.read, offset: 0, bytes: (self.bytes as f64 * share) as u64, digest: None }
     }
 }
 

@@ -26,6 +26,13 @@ pub struct Source {
 }
 
 impl Source {
+    /// Describes a file of a format, for tests of what reads it.
+    #[cfg(test)]
+    pub fn of_file(path: &Path, format: Format) -> Self {
+        let bytes = std::fs::metadata(path).map(|metadata| metadata.len()).ok();
+        Self { path: path.to_owned(), name: path.display().to_string(), format, bytes }
+    }
+
     pub fn is_stdin(&self) -> bool {
         is_stdin(&self.path)
     }

@@ -1,121 +1,107 @@
-//! A stream cut into lines, or into whatever ends with a line, with bounded memory.
+//! A file cut into lines, with bounded memory.
 
-use std::io::{self, BufRead};
+use std::io;
 
-use super::At;
-use super::compressed::Bytes;
+use super::content::Content;
+use super::line_ends::LineEnds;
+use super::{At, Next, Record};
+use crate::cli::ingest::batch::Place;
+use crate::proto::{Document, ItemError};
 
-/// The most of a piece that is kept; of a longer one only its beginning is.
+/// Maximum bytes of a line that are kept; of a longer one only the beginning is.
 pub const MAX_PIECE_BYTES: usize = 32 << 20;
 
-/// The mark that some programs put in front of UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// The pieces of a stream, in order.
+/// The lines of a file, in order.
 pub struct Pieces {
-    bytes: Bytes,
-    begun: bool,
+    content: Content,
+    ends: LineEnds,
     rows: u64,
-    offset: u64,
 }
 
-/// A piece, without its line's end.
+/// A line, without its end and without a byte order mark in front of it.
 pub struct Piece {
     /// At most [`MAX_PIECE_BYTES`] of it.
     pub content: Vec<u8>,
     /// How many bytes it had.
     pub bytes: u64,
-    /// The number of its first line, from 1.
+    /// The number of the line, from 1.
     pub number: u64,
     /// Whether more than the content was there.
     pub is_cut: bool,
+    /// Whether the line has an end. The last line of a file may have none, because it is still being written.
+    pub is_ended: bool,
 }
 
 impl Piece {
     pub fn is_blank(&self) -> bool {
         !self.is_cut && self.content.trim_ascii().is_empty()
     }
+
+    /// Returns what a blank line is: at the end of a file, where it has no end itself, it may become a record.
+    pub fn as_blank(&self) -> Next {
+        if self.is_ended { Next::Blank } else { Next::UnendedBlank }
+    }
+
+    /// Returns the record of the line.
+    pub fn into_record(self, document: Result<Document, ItemError>) -> Record {
+        let Self { content, number, is_cut, is_ended, .. } = self;
+        Record { number, content, is_whole: !is_cut, is_ended, document }
+    }
 }
 
 impl Pieces {
-    pub fn new(bytes: Bytes) -> Self {
-        Self { bytes, begun: false, rows: 0, offset: 0 }
-    }
-
-    /// Goes to where a run left off, if it can be sought; else it begins at the beginning.
+    /// Takes content, and skips the lines that an earlier run read.
     ///
     /// # Errors
     /// If the file can't be read.
-    pub fn seek(&mut self, row: u64, offset: u64) -> io::Result<()> {
-        if self.bytes.seek_line(offset)? {
-            (self.begun, self.rows, self.offset) = (true, row, offset);
-        }
-        Ok(())
+    pub fn after(mut content: Content, done: Place) -> io::Result<Self> {
+        let mut ends = LineEnds::default();
+        content.skip_to(done.offset, |bytes| ends.observe(bytes))?;
+        // Without an offset the lines are counted again.
+        let rows = if done.offset > 0 { done.row } else { 0 };
+        Ok(Self { content, ends, rows })
     }
 
-    /// The next line.
-    pub fn next_line(&mut self) -> io::Result<Option<Piece>> {
-        self.next(|bytes| bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1))
-    }
-
-    /// The next piece. `end` is given the bytes one after the other, and says where in them it ends.
+    /// Returns the next line.
     ///
     /// # Errors
-    /// If the stream can't be read.
-    pub fn next(&mut self, mut end: impl FnMut(&[u8]) -> Option<usize>) -> io::Result<Option<Piece>> {
-        self.skip_mark()?;
-        let (mut content, mut bytes, mut lines, mut is_cut) = (Vec::new(), 0, 0, false);
-        let mut ended = false;
-        let reader = self.bytes.reader();
-        while !ended {
-            let buffer = match reader.fill_buf() {
-                Ok([]) => break,
-                Ok(buffer) => buffer,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            let found = end(buffer);
-            ended = found.is_some();
+    /// If the file can't be read.
+    pub fn next_line(&mut self) -> io::Result<Option<Piece>> {
+        let skipped = self.ends.skip_lf(self.content.fill()?);
+        self.content.consume(skipped);
+        self.content.skip_mark()?;
+        let (mut content, mut bytes, mut is_cut, mut is_ended) = (Vec::new(), 0, false, false);
+        while !is_ended {
+            let buffer = self.content.fill()?;
+            if buffer.is_empty() {
+                break;
+            }
+            let found = self.ends.find(buffer);
+            is_ended = found.is_some();
             let part = buffer.get(..found.unwrap_or(buffer.len())).unwrap_or(buffer);
-            lines += part.iter().filter(|&&byte| byte == b'\n').count() as u64;
             let kept = part.len().min(MAX_PIECE_BYTES - content.len());
             is_cut |= kept < part.len();
             content.extend_from_slice(part.get(..kept).unwrap_or(part));
             bytes += part.len() as u64;
             let length = part.len();
-            reader.consume(length);
+            self.content.consume(length);
         }
         if bytes == 0 {
             return Ok(None);
         }
-        let number = self.rows + 1;
-        self.rows += lines + u64::from(!ended);
-        self.offset += bytes;
-        let line_end = [&b"\r\n"[..], b"\n"].into_iter().find(|end| content.ends_with(end)).map_or(0, <[u8]>::len);
-        content.truncate(content.len() - line_end);
-        Ok(Some(Piece { content, bytes, number, is_cut }))
+        self.rows += 1;
+        content.truncate(self.ends.trim(&content).len());
+        Ok(Some(Piece { content, bytes, number: self.rows, is_cut, is_ended }))
     }
 
-    fn skip_mark(&mut self) -> io::Result<()> {
-        if !std::mem::replace(&mut self.begun, true) {
-            let reader = self.bytes.reader();
-            if reader.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
-                reader.consume(BYTE_ORDER_MARK.len());
-                self.offset += BYTE_ORDER_MARK.len() as u64;
-            }
-        }
-        Ok(())
-    }
-
-    /// How far it is read.
+    /// Returns how far the file is read.
     pub fn at(&self) -> At {
-        let offset = if self.bytes.is_plain_file() { self.offset } else { 0 };
-        At { rows: self.rows, offset, bytes: self.bytes.packed().unwrap_or(self.offset) }
+        At::of(self.rows, &self.content)
     }
 
-    /// Whether the next line may have to be waited for.
+    /// Tells whether the next line may have to be waited for.
     pub fn may_wait(&self) -> bool {
-        self.bytes.may_wait()
+        self.content.may_wait()
     }
 }
 
@@ -125,12 +111,17 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::compressed::Bytes;
     use super::*;
+
+    fn pieces(reader: impl Read + Send + 'static) -> Pieces {
+        Pieces::after(Content::new(Bytes::plain(reader), false), Place::default()).unwrap()
+    }
 
     #[test]
     fn a_line_without_end_takes_bounded_memory() {
         let long = MAX_PIECE_BYTES as u64 + 5;
-        let mut pieces = Pieces::new(Bytes::plain(io::repeat(b'x').take(long).chain(Cursor::new(b"\n a \n"))));
+        let mut pieces = pieces(io::repeat(b'x').take(long).chain(Cursor::new(b"\n a \n")));
         let first = pieces.next_line().unwrap().unwrap();
         assert_eq!((first.content.len(), first.bytes, first.is_cut), (MAX_PIECE_BYTES, long + 1, true));
         let second = pieces.next_line().unwrap().unwrap();
@@ -139,21 +130,30 @@ mod tests {
         assert_eq!((pieces.at().rows, pieces.at().bytes), (2, long + 5));
     }
 
+    /// The lines by the kind of the first end.
+    fn expected_lines(text: &str) -> Vec<String> {
+        let first = text.find(['\r', '\n']).map(|at| &text[at..]);
+        if first.is_none_or(|first| first.starts_with('\n') || first.starts_with("\r\n")) {
+            return text.lines().map(str::to_owned).collect();
+        }
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        text.lines().map(str::to_owned).collect()
+    }
+
     proptest! {
         /// Law: lines are what lies between the ends of lines, without the mark in front.
         #[test]
         fn lines_are_those_of_the_text(text in "[a-z\u{e9}\r\n ]{0,64}", mark: bool) {
             let marked = format!("{}{text}", if mark { "\u{feff}" } else { "" });
-            let mut pieces = Pieces::new(Bytes::plain(Cursor::new(marked.clone().into_bytes())));
+            let length = marked.len() as u64;
+            let mut pieces = pieces(Cursor::new(marked.into_bytes()));
             let mut lines = Vec::new();
             while let Some(line) = pieces.next_line().unwrap() {
                 prop_assert_eq!(line.number, lines.len() as u64 + 1);
                 lines.push(String::from_utf8(line.content).unwrap());
             }
-            let expected: Vec<_> = text.lines().map(str::to_owned).collect();
-            prop_assert_eq!(lines, expected);
-            let read = if text.is_empty() { 0 } else { marked.len() as u64 };
-            prop_assert!(pieces.at().bytes >= read);
+            prop_assert_eq!(lines, expected_lines(&text));
+            prop_assert_eq!(pieces.at().bytes, length);
         }
     }
 }

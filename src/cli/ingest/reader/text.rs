@@ -1,10 +1,8 @@
 //! Plain texts: a document a file, or a document a line.
 
-use std::io::Read;
-
 use serde_json::Value;
 
-use super::compressed::Bytes;
+use super::content::Content;
 use super::pieces::{MAX_PIECE_BYTES, Pieces};
 use super::{At, Next, Record, Records};
 use crate::cli::ingest::mapping::{Fields, MAX_DOCUMENT_BYTES, Mapping, malformed, too_long};
@@ -15,7 +13,7 @@ const PATH_FIELD: &str = "path";
 
 /// One file: its name is its id.
 pub struct TextFile {
-    bytes: Bytes,
+    content: Content,
     size: Option<u64>,
     name: String,
     mapping: Mapping,
@@ -31,15 +29,25 @@ pub struct TextLines {
 
 impl TextFile {
     /// A text, `size` bytes long where that is known.
-    pub fn new(bytes: Bytes, size: Option<u64>, name: String, mapping: Mapping) -> Self {
-        Self { bytes, size, name, mapping, at: At::default() }
+    pub fn new(content: Content, size: Option<u64>, name: String, mapping: Mapping) -> Self {
+        Self { content, size, name, mapping, at: At::default() }
     }
 
+    /// Reads all of the file, and keeps no more of it than a document may have.
     fn document(&mut self) -> anyhow::Result<Result<Document, ItemError>> {
         let mut text = Vec::new();
-        self.bytes.reader().take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut text)?;
+        loop {
+            let part = self.content.fill()?;
+            if part.is_empty() {
+                break;
+            }
+            let kept = part.len().min(MAX_DOCUMENT_BYTES + 1 - text.len());
+            text.extend_from_slice(part.get(..kept).unwrap_or(part));
+            let length = part.len();
+            self.content.consume(length);
+        }
         if text.len() > MAX_DOCUMENT_BYTES {
-            return Ok(Err(too_long(self.size.filter(|_| self.bytes.is_plain_file()).unwrap_or(text.len() as u64))));
+            return Ok(Err(too_long(self.content.offset())));
         }
         // Of standard input, nothing but the text is known.
         let id = Some(self.name.as_str()).filter(|name| *name != "-");
@@ -53,9 +61,10 @@ impl Records for TextFile {
             return Ok(Next::End);
         }
         let document = self.document()?;
-        self.at = At { rows: 1, offset: 0, bytes: self.size.unwrap_or_default() };
-        // It is there to be read, so it is not told again.
-        Ok(Next::Record(Record { number: 1, content: self.name.clone().into(), is_whole: false, document }))
+        self.at = At { bytes: self.size.unwrap_or_default(), ..At::of(1, &self.content) };
+        // It is there to be read, so its content is not repeated.
+        let content = self.name.clone().into();
+        Ok(Next::Record(Record { number: 1, content, is_whole: false, is_ended: true, document }))
     }
 
     fn at(&self) -> At {
@@ -67,14 +76,14 @@ impl Records for TextLines {
     fn next(&mut self) -> anyhow::Result<Next> {
         let Some(line) = self.pieces.next_line()? else { return Ok(Next::End) };
         if line.is_blank() {
-            return Ok(Next::Blank);
+            return Ok(line.as_blank());
         }
         let document = if line.is_cut {
             Err(too_long(line.bytes))
         } else {
             document(line.content.clone(), None, &self.name, &self.mapping)
         };
-        Ok(Next::Record(Record { number: line.number, content: line.content, is_whole: !line.is_cut, document }))
+        Ok(Next::Record(line.into_record(document)))
     }
 
     fn at(&self) -> At {
@@ -89,7 +98,8 @@ impl Records for TextLines {
 fn document(text: Vec<u8>, id: Option<&str>, path: &str, mapping: &Mapping) -> Result<Document, ItemError> {
     let text = String::from_utf8(text).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        malformed("", format!("the text is not UTF-8, from byte {at} on; write it so, such as with iconv -t utf-8"))
+        let remedy = "name its encoding with --encoding, such as windows-1252, or write it as UTF-8";
+        malformed("", format!("the text is not UTF-8, from byte {at} on; {remedy}"))
     })?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     let fields = [

@@ -45,7 +45,7 @@ fn documents(file: &str, mapping: &Mapping) -> Vec<Result<Document, ItemError>> 
     let mut reader = ParquetRows::open(&fixture(file), mapping.clone(), 0).unwrap();
     std::iter::from_fn(|| match reader.next().unwrap() {
         Next::Record(record) => Some(record.document),
-        Next::Blank | Next::End => None,
+        Next::Blank | Next::UnendedBlank | Next::End => None,
     })
     .collect()
 }

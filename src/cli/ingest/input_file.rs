@@ -1,0 +1,63 @@
+//! What tells a file of the input from others, and what was read of it.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::batch::Place;
+use super::content_digest::ContentDigest;
+
+/// A file that is being read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InputFile {
+    /// As messages and the rejects file call it.
+    pub name: String,
+    /// Its whole path, the same wherever the command is given; `-` for standard input.
+    pub path: String,
+    /// Which file had that path. 0 where it is none on a disk.
+    pub device: u64,
+    pub inode: u64,
+}
+
+/// What was read of a file.
+// Checkpoints hold it: the names are part of their format, whatever the fields are called.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    #[serde(rename = "path")]
+    pub path: String,
+    #[serde(rename = "device")]
+    pub device: u64,
+    #[serde(rename = "inode")]
+    pub inode: u64,
+    /// Lines, rows or elements.
+    #[serde(rename = "rows")]
+    pub rows: u64,
+    /// Bytes of its content, unpacked and decoded; 0 for Parquet, which is read as a whole.
+    #[serde(rename = "bytes")]
+    pub bytes: u64,
+    /// The digest of these bytes; of Parquet, that of the whole file.
+    #[serde(rename = "digest", default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<ContentDigest>,
+}
+
+impl InputFile {
+    /// Describes the file that has a path now.
+    pub fn of(path: &Path, name: &str) -> Self {
+        let metadata = std::fs::metadata(path).ok();
+        let (device, inode) = metadata.map(|metadata| (metadata.dev(), metadata.ino())).unwrap_or_default();
+        Self { name: name.to_owned(), path: whole_path(path), device, inode }
+    }
+
+    /// Returns what was read of the file up to a place.
+    pub fn read_up_to(&self, place: Place) -> FileRecord {
+        let Self { path, device, inode, .. } = self;
+        let Place { row, offset, digest, .. } = place;
+        FileRecord { path: path.clone(), device: *device, inode: *inode, rows: row, bytes: offset, digest }
+    }
+}
+
+/// Returns the path of a file from the root on, without links; what has none, such as a pipe, keeps its own.
+pub fn whole_path(path: &Path) -> String {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}

@@ -1,0 +1,103 @@
+//! Rows without quotes, in which a character in front protects others: the text format of PostgreSQL's COPY, and what
+//! MySQL's `SELECT … INTO OUTFILE` writes.
+//!
+//! <https://www.postgresql.org/docs/current/sql-copy.html>, "Text Format";
+//! <https://dev.mysql.com/doc/refman/8.4/en/load-data.html>, "Field and Line Handling".
+
+use std::io;
+
+use super::row::{Cells, MAX_CELLS, Row};
+use crate::cli::ingest::reader::content::Content;
+
+/// Parses one row after the other.
+pub struct EscapedRows {
+    pub delimiter: u8,
+    pub escape: u8,
+}
+
+impl EscapedRows {
+    /// Reads the next row, and its values into `cells`; `None` at the end.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn next(&self, content: &mut Content, cells: &mut Cells) -> io::Result<Option<Row>> {
+        content.skip_mark()?;
+        let mut row = Row::default();
+        let mut is_escaped = false;
+        while !row.is_ended {
+            let input = content.fill()?;
+            if input.is_empty() {
+                break;
+            }
+            let end = input.iter().position(|&byte| {
+                let is_end = byte == b'\n' && !is_escaped;
+                is_escaped = byte == self.escape && !is_escaped;
+                is_end
+            });
+            let part = input.get(..end.map_or(input.len(), |end| end + 1)).unwrap_or(input);
+            row.is_ended = end.is_some();
+            row.push(part);
+            let length = part.len();
+            content.consume(length);
+        }
+        if row.bytes == 0 {
+            return Ok(None);
+        }
+        let line_ends = row.raw.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        row.lines = line_ends + u64::from(!row.is_ended);
+        if row.is_ended && !row.is_cut {
+            row.raw.pop();
+            if row.raw.last() == Some(&b'\r') {
+                row.raw.pop();
+            }
+        }
+        self.split(&mut row, cells);
+        Ok(Some(row))
+    }
+
+    fn split(&self, row: &mut Row, cells: &mut Cells) {
+        cells.bytes.clear();
+        cells.ends.clear();
+        cells.nulls.clear();
+        let (mut bytes, mut start) = (row.raw.iter(), 0);
+        while let Some(&byte) = bytes.next() {
+            if byte == self.delimiter {
+                cells.ends.push(cells.bytes.len());
+                start = cells.bytes.len();
+            } else if byte != self.escape {
+                cells.bytes.push(byte);
+            } else {
+                match bytes.next() {
+                    // Null, if that is all of the value.
+                    Some(b'N') if cells.bytes.len() == start && is_value_end(bytes.as_slice(), self.delimiter) => {
+                        cells.nulls.push(cells.ends.len());
+                    }
+                    Some(&letter) => cells.bytes.push(unescape(letter)),
+                    None => cells.bytes.push(self.escape),
+                }
+            }
+        }
+        cells.ends.push(cells.bytes.len());
+        (cells.count, row.cell_count) = (cells.ends.len(), cells.ends.len());
+        row.is_cut |= cells.count > MAX_CELLS;
+    }
+}
+
+fn is_value_end(rest: &[u8], delimiter: u8) -> bool {
+    rest.first().is_none_or(|&next| next == delimiter)
+}
+
+/// Returns what a letter after the escape character stands for.
+fn unescape(letter: u8) -> u8 {
+    match letter {
+        b'0' => 0,
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'v' => 0x0b,
+        b'Z' => 0x1a,
+        other => other,
+    }
+}

@@ -1,0 +1,223 @@
+//! A JSON array of objects: an element after the other, whatever its size.
+
+use std::io;
+
+use anyhow::bail;
+
+use super::content::Content;
+use super::pieces::MAX_PIECE_BYTES;
+use super::{At, Next, Record, Records};
+use crate::cli::ingest::batch::Place;
+use crate::cli::ingest::mapping::{Mapping, malformed, too_long};
+
+/// The elements of the array that a file is.
+pub struct JsonArray {
+    content: Content,
+    mapping: Mapping,
+    rows: u64,
+    state: State,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Array,
+    FirstElement,
+    Element,
+    Comma,
+    /// The array is closed.
+    Nothing,
+}
+
+/// Where a scanner is in an element.
+#[derive(Debug, Default)]
+struct Scanner {
+    depth: usize,
+    is_string: bool,
+    is_escaped: bool,
+    has_begun: bool,
+}
+
+impl JsonArray {
+    /// Takes content that begins with an array, and skips the elements that an earlier run read.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn open(mut content: Content, mapping: Mapping, done: Place) -> io::Result<Self> {
+        content.skip_to(done.offset, |_| {})?;
+        let state = if done.offset > 0 { State::Comma } else { State::Array };
+        Ok(Self { content, mapping, rows: done.row, state })
+    }
+
+    /// Returns the next byte that is no white space, without consuming it.
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let buffer = self.content.fill()?;
+            if buffer.is_empty() {
+                return Ok(None);
+            }
+            let blank = buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let next = buffer.get(blank).copied();
+            self.content.consume(blank);
+            if next.is_some() {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// Reads an element, up to the byte after its last one.
+    fn read_element(&mut self) -> io::Result<Next> {
+        let (mut scanner, mut content, mut bytes, mut is_ended) = (Scanner::default(), Vec::new(), 0, false);
+        while !is_ended {
+            let buffer = self.content.fill()?;
+            if buffer.is_empty() {
+                break;
+            }
+            let end = scanner.find_end(buffer);
+            is_ended = end.is_some();
+            let part = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or(buffer);
+            let kept = part.len().min(MAX_PIECE_BYTES - content.len());
+            content.extend_from_slice(part.get(..kept).unwrap_or(part));
+            bytes += part.len() as u64;
+            let length = part.len();
+            self.content.consume(length);
+        }
+        content.truncate(content.trim_ascii_end().len());
+        self.rows += 1;
+        let is_whole = content.len() < MAX_PIECE_BYTES;
+        let document = if is_whole { self.mapping.document_of_json(&content) } else { Err(too_long(bytes)) };
+        Ok(Next::Record(Record { number: self.rows, content, is_whole, is_ended, document }))
+    }
+
+    /// Returns the record that stands for the rest of an array that is not closed.
+    fn unclosed(&self) -> Next {
+        let document = Err(malformed("", "the array is not closed before the file ends; bring or write the file anew"));
+        Next::Record(Record { number: self.rows + 1, content: Vec::new(), is_whole: true, is_ended: false, document })
+    }
+}
+
+impl Records for JsonArray {
+    fn next(&mut self) -> anyhow::Result<Next> {
+        loop {
+            self.state = match (self.state, self.peek()?) {
+                (State::Nothing, None) => return Ok(Next::End),
+                (State::Nothing, Some(_)) => bail!("something follows its JSON array; split the file after the array"),
+                (_, None) => return Ok(self.unclosed()),
+                (State::Array, _) => self.consume(State::FirstElement),
+                (State::FirstElement | State::Comma, Some(b']')) => self.consume(State::Nothing),
+                (State::Comma, Some(b',')) => self.consume(State::Element),
+                (State::Comma, Some(_)) => {
+                    bail!("after element {} of its JSON array there is neither a comma nor `]`", self.rows)
+                }
+                (State::FirstElement | State::Element, Some(b',' | b']' | b'}')) => {
+                    bail!("before element {} of its JSON array there is a comma too many", self.rows + 1)
+                }
+                (State::FirstElement | State::Element, Some(_)) => {
+                    self.state = State::Comma;
+                    return Ok(self.read_element()?);
+                }
+            }
+        }
+    }
+
+    fn at(&self) -> At {
+        At::of(self.rows, &self.content)
+    }
+
+    fn may_wait(&self) -> bool {
+        self.content.may_wait()
+    }
+}
+
+impl JsonArray {
+    fn consume(&mut self, next: State) -> State {
+        self.content.consume(1);
+        next
+    }
+}
+
+impl Scanner {
+    /// Returns where the element ends in the bytes that follow.
+    fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, &byte) in bytes.iter().enumerate() {
+            if self.is_string {
+                let is_quote = byte == b'"' && !self.is_escaped;
+                self.is_escaped = byte == b'\\' && !self.is_escaped;
+                self.is_string = !is_quote;
+                if is_quote && self.depth == 0 {
+                    return Some(at + 1);
+                }
+                continue;
+            }
+            match byte {
+                b'"' => self.is_string = true,
+                b'{' | b'[' => self.depth += 1,
+                // A number or a word has no last byte of its own.
+                b',' | b']' | b'}' if self.depth == 0 && self.has_begun => return Some(at),
+                b']' | b'}' if self.depth == 1 => return Some(at + 1),
+                b']' | b'}' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+            self.has_begun = true;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::super::compressed::Bytes;
+    use super::*;
+
+    fn read(text: &str) -> anyhow::Result<Vec<(String, bool)>> {
+        let (id_field, text_fields) = ("id".to_owned(), vec!["text".to_owned()]);
+        let mapping = Mapping { id_field, text_fields, payload_fields: None };
+        let content = Content::new(Bytes::plain(Cursor::new(text.to_owned().into_bytes())), false);
+        let mut array = JsonArray::open(content, mapping, Place::default())?;
+        let mut records = Vec::new();
+        loop {
+            match array.next()? {
+                Next::Record(record) => {
+                    let is_ended = record.is_ended;
+                    records.push((String::from_utf8(record.content)?, is_ended));
+                    if !is_ended {
+                        return Ok(records);
+                    }
+                }
+                _ => return Ok(records),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_array_is_told() {
+        assert_eq!(read(" [ ] \n").unwrap(), []);
+        assert_eq!(read("[1, \"a]\" ,{\"b\": [2]}]").unwrap().len(), 3);
+        assert_eq!(read("[{\"a\": 1}, {\"b").unwrap()[1], ("{\"b".to_owned(), false));
+        assert_eq!(read("[{\"a\": 1}").unwrap()[1], (String::new(), false));
+        for (text, problem) in
+            [("[1 2]", "neither a comma"), ("[,1]", "comma too many"), ("[1,]", "comma too many"), ("[1] 2", "something follows")]
+        {
+            assert!(read(text).unwrap_err().to_string().contains(problem), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Law: the elements are those that a JSON parser finds, however they are written.
+        #[test]
+        fn elements_are_those_of_the_array(
+            texts in prop::collection::vec(".{0,12}", 0..8),
+            is_pretty: bool,
+        ) {
+            let values: Vec<Value> = texts.iter().map(|text| json!({"text": text, "tags": [text, {"n": 1.5}, null]})).collect();
+            let text = if is_pretty { serde_json::to_string_pretty(&values) } else { serde_json::to_string(&values) }.unwrap();
+            let read: Vec<Value> = read(&text).unwrap().iter().map(|(element, _)| serde_json::from_str(element).unwrap()).collect();
+            prop_assert_eq!(read, values);
+        }
+    }
+}

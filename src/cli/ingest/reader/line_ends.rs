@@ -1,0 +1,154 @@
+//! The ends of lines: LF, CR LF, or CR alone.
+//!
+//! The first end of a file tells its kind. In a file of LF or CR LF, a lone CR belongs to the line: to end a line there would
+//! cut a record in two. In a file whose first end is a lone CR (old Macintosh exports), all three kinds end lines.
+
+/// Finds the ends of lines in a file, piece after piece.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineEnds {
+    kind: Kind,
+    /// Whether the last byte was a CR that ended a line: an LF after it belongs to the same end.
+    after_cr: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Kind {
+    /// No end was seen yet.
+    #[default]
+    Unknown,
+    Lf,
+    Cr,
+}
+
+impl LineEnds {
+    /// Returns how many bytes to leave out at the beginning of a line: the LF of a CR LF whose CR ended the line before.
+    pub fn skip_lf(&mut self, bytes: &[u8]) -> usize {
+        let is_after_cr = self.after_cr && !bytes.is_empty();
+        self.after_cr &= bytes.is_empty();
+        match bytes.first() {
+            Some(b'\n') if is_after_cr => {
+                if self.kind == Kind::Unknown {
+                    self.kind = Kind::Lf;
+                }
+                1
+            }
+            _ => {
+                if is_after_cr && self.kind == Kind::Unknown {
+                    self.kind = Kind::Cr;
+                }
+                0
+            }
+        }
+    }
+
+    /// Returns where the line ends in the bytes that follow: the position after its end.
+    pub fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        let is_end = |byte: u8| byte == b'\n' || byte == b'\r' && self.kind != Kind::Lf;
+        let at = bytes.iter().position(|&byte| is_end(byte))?;
+        if bytes.get(at) == Some(&b'\n') {
+            if self.kind == Kind::Unknown {
+                self.kind = Kind::Lf;
+            }
+            return Some(at + 1);
+        }
+        // The byte behind a CR may not be here yet; then the next line begins with it.
+        self.after_cr = true;
+        Some(at + 1 + self.skip_lf(bytes.get(at + 1..).unwrap_or_default()))
+    }
+
+    /// Takes note of bytes that are skipped because an earlier run read them.
+    pub fn observe(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let skipped = self.skip_lf(bytes);
+            let rest = bytes.get(skipped..).unwrap_or_default();
+            let Some(end) = self.find(rest) else { return };
+            bytes = rest.get(end..).unwrap_or_default();
+        }
+    }
+
+    /// Counts the ends of lines in bytes.
+    pub fn count(mut self, mut bytes: &[u8]) -> u64 {
+        self.after_cr = false;
+        let mut count = 0;
+        while let Some(end) = self.find(bytes) {
+            count += 1;
+            bytes = bytes.get(end..).unwrap_or_default();
+        }
+        count
+    }
+
+    /// Tells whether a lone CR is no end of a line; `None` if no line has ended yet.
+    pub fn is_lf(self) -> Option<bool> {
+        (self.kind != Kind::Unknown).then_some(self.kind == Kind::Lf)
+    }
+
+    /// Returns a line without its end.
+    pub fn trim(self, line: &[u8]) -> &[u8] {
+        match line.strip_suffix(b"\n") {
+            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+            None if self.kind != Kind::Lf => line.strip_suffix(b"\r").unwrap_or(line),
+            None => line,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The lines of a text that is read in chunks of a size.
+    fn lines(text: &[u8], chunk: usize) -> Vec<Vec<u8>> {
+        let (mut ends, mut lines, mut line) = (LineEnds::default(), Vec::new(), Vec::new());
+        for mut chunk in text.chunks(chunk) {
+            if line.is_empty() {
+                chunk = &chunk[ends.skip_lf(chunk)..];
+            }
+            while let Some(end) = ends.find(chunk) {
+                line.extend_from_slice(&chunk[..end]);
+                lines.push(ends.trim(&std::mem::take(&mut line)).to_vec());
+                chunk = &chunk[end..];
+                chunk = &chunk[ends.skip_lf(chunk)..];
+            }
+            line.extend_from_slice(chunk);
+        }
+        if !line.is_empty() {
+            lines.push(line);
+        }
+        lines
+    }
+
+    #[test]
+    fn the_first_end_tells_the_kind() {
+        for (text, expected) in [
+            (&b"a\nb\nc"[..], &[&b"a"[..], b"b", b"c"][..]),
+            (b"a\r\nb\r\nc", &[b"a", b"b", b"c"]),
+            (b"a\rb\rc\r", &[b"a", b"b", b"c"]),
+            (b"a\nb\rc\n", &[b"a", b"b\rc"]),
+            (b"a\rb\r\nc\nd", &[b"a", b"b", b"c", b"d"]),
+            (b"\r\n\r\nb", &[b"", b"", b"b"]),
+            (b"\r\rb", &[b"", b"", b"b"]),
+        ] {
+            for chunk in 1..=text.len() {
+                assert_eq!(lines(text, chunk), expected, "{:?} by {chunk}", String::from_utf8_lossy(text));
+            }
+        }
+    }
+
+    proptest! {
+        /// Law: what was skipped leaves the same state as what was read, wherever a line ended.
+        #[test]
+        fn skipping_is_reading(text in "[a\r\n]{0,24}", chunk in 1_usize..5) {
+            let text = text.as_bytes();
+            let all = lines(text, text.len().max(1));
+            prop_assert_eq!(&lines(text, chunk), &all);
+            for at in 0..=text.len() {
+                let (mut ends, mut whole) = (LineEnds::default(), LineEnds::default());
+                text[..at].chunks(chunk).for_each(|chunk| ends.observe(chunk));
+                whole.observe(&text[..at]);
+                prop_assert_eq!(ends, whole);
+            }
+        }
+    }
+}

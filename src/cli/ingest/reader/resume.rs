@@ -1,0 +1,129 @@
+//! Where a run begins that has a checkpoint: what earlier runs read, compared with the input as it is now.
+//!
+//! The law: after a run that ends well, the collection has what one run over the input as it is now would have written (over
+//! what was there before). So reading goes on at the first place where the input is not what was read, and all that comes
+//! after that place is read again, in its order: the last document of an id is the one that stays.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::compare::{Change, compare};
+use super::format::Format;
+use super::paths::Source;
+use super::rotated;
+use crate::cli::ingest::batch::Place;
+use crate::cli::ingest::input_file::{FileRecord, whole_path};
+
+/// Maximum notices about files, so that a directory of many doesn't fill the terminal.
+const MAX_NOTICES: usize = 20;
+
+/// What earlier runs read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Earlier {
+    /// The files that were read to their ends, in their order.
+    pub finished: Vec<FileRecord>,
+    /// The one that was being read.
+    pub current: Option<FileRecord>,
+    /// The counts of lines and bytes.
+    pub done: Place,
+}
+
+/// Where reading begins.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Start {
+    pub place: Place,
+    /// The files before that place, which are what they were.
+    pub finished: Vec<FileRecord>,
+    /// The rest of a file that was rotated, which is read first.
+    pub rotated: Option<Source>,
+    /// What was found, for people.
+    pub notices: Vec<String>,
+    /// Whether files are read again that were read before.
+    pub reads_again: bool,
+    /// Whether nothing is left to read.
+    pub is_complete: bool,
+}
+
+impl Start {
+    /// Begins at the beginning, or after so many lines.
+    pub fn after_lines(lines: u64) -> Self {
+        Self { place: Place { lines, ..Place::default() }, ..Self::default() }
+    }
+
+    /// Compares the sources with what earlier runs read of them, file after file.
+    pub fn find(sources: &[Source], earlier: &Earlier) -> Self {
+        let place = Place { file: 0, row: 0, offset: 0, digest: None, ..earlier.done };
+        let mut start = Self { place, ..Self::default() };
+        let paths: Vec<String> = sources.iter().map(|source| whole_path(&source.path)).collect();
+        let positions: HashMap<&str, usize> = paths.iter().enumerate().map(|(at, path)| (path.as_str(), at)).collect();
+        let mut records = earlier.finished.iter().map(|record| (record, true)).collect::<VecDeque<_>>();
+        records.extend(earlier.current.iter().map(|record| (record, false)));
+        while let Some((record, is_finished)) = records.pop_front() {
+            let position = positions.get(record.path.as_str()).copied().filter(|&at| at >= start.place.file);
+            let Some((source, position)) = position.and_then(|at| Some((sources.get(start.place.file)?, at))) else {
+                start.notices.push(format!("{} was read before and is no longer there", record.path));
+                continue;
+            };
+            if position > start.place.file {
+                let name = source.path.display();
+                start.notices.push(format!("{name} is new and comes before files that were read; they are read again"));
+                start.reads_again = true;
+                return start.limited();
+            }
+            if !start.take(source, record, is_finished, sources) {
+                if !records.is_empty() {
+                    let name = source.path.display();
+                    start.notices.push(format!("{name} is not what it was; it and the files after it are read again"));
+                    start.reads_again = true;
+                }
+                return start.limited();
+            }
+        }
+        start.is_complete = start.place.file >= sources.len();
+        start.limited()
+    }
+
+    /// Takes a record of the file at the place. Returns whether the file is read to its end.
+    fn take(&mut self, source: &Source, record: &FileRecord, is_finished: bool, sources: &[Source]) -> bool {
+        let behind = Place { row: record.rows, offset: record.bytes, digest: record.digest, ..self.place };
+        match compare(source, record) {
+            Change::Same if is_finished || source.format != Format::Parquet => {
+                self.finished.push(record.clone());
+                self.place = Place { file: self.place.file + 1, row: 0, offset: 0, digest: None, ..self.place };
+                return true;
+            }
+            Change::Same | Change::Grown | Change::Unknown => self.place = behind,
+            Change::Replaced => self.take_replaced(source, record, behind, sources),
+        }
+        false
+    }
+
+    fn take_replaced(&mut self, source: &Source, record: &FileRecord, behind: Place, sources: &[Source]) {
+        let name = source.path.display();
+        let rotated = if source.format.has_lines() { rotated::find(source, record) } else { None };
+        self.reads_again |= rotated.is_none() && record.rows > 0;
+        let Some((rotated, has_more)) = rotated else {
+            if record.rows > 0 {
+                self.notices.push(format!(
+                    "{name} was replaced after {} of its lines or rows were read; it is read from its beginning (documents \
+                     that only the old file had stay in the collection)",
+                    record.rows
+                ));
+            }
+            return;
+        };
+        let is_listed = sources.iter().any(|other| other.path == rotated.path);
+        self.notices.push(format!("{name} was rotated; what was read of it is in {}", rotated.path.display()));
+        if has_more && !is_listed {
+            (self.place, self.rotated) = (behind, Some(rotated));
+        }
+    }
+
+    fn limited(mut self) -> Self {
+        let left_out = self.notices.len().saturating_sub(MAX_NOTICES);
+        if left_out > 0 {
+            self.notices.truncate(MAX_NOTICES);
+            self.notices.push(format!("{left_out} more files are not what they were"));
+        }
+        self
+    }
+}
