@@ -243,7 +243,10 @@ impl Input {
     /// If it can't be read, or is not what an earlier run read.
     pub fn open(sources: Arc<[Source]>, start: Start, plan: &Plan) -> anyhow::Result<Self> {
         let Start { place, rotated, .. } = start;
-        let mut input = Self { sources, place, skip: place.lines, rotated, opened: None };
+        let skip = place.lines;
+        // `--skip` knows nothing but a number of lines.
+        let place = if place == (Place { lines: skip, ..Place::default() }) { Place::default() } else { place };
+        let mut input = Self { sources, place, skip, rotated, opened: None };
         input.open_here(plan)?;
         Ok(input)
     }

@@ -289,21 +289,13 @@ proptest! {
         plan.dialect.quotes = quotes;
         let mut builder = ::csv::ReaderBuilder::new();
         let mut reader = builder.flexible(true).quoting(quotes).terminator(::csv::Terminator::Any(b'\n')).from_reader(content.as_bytes());
-        let rows: Vec<_> = reader.records().map(Result::unwrap).filter(|row| row.iter().any(|cell| !cell.trim().is_empty()) || row.len() > 1).collect();
+        let rows: Vec<_> = reader.records().map(Result::unwrap).filter(|row| row.len() == 2).collect();
         let lines = batches(&[path], Place::default(), &plan).0.concat();
-        prop_assert_eq!(lines.len(), rows.len());
-        for (line, row) in lines.iter().zip(&rows) {
-            match &line.document {
-                Ok(_) => {
-                    prop_assert_eq!(row.len(), 2);
-                    prop_assert_eq!(in_json(line)[1].clone(), json!(row[1]));
-                }
-                Err(rejection) if row.len() == 2 => {
-                    prop_assert!(rejection.message.contains("not closed") || rejection.message.contains("goes on"), "{}", rejection.message);
-                }
-                Err(_) => {}
-            }
-        }
+        let guessed = |line: &&Line| line.document.as_ref().is_err_and(|rejection| rejection.message.contains("quote") && !rejection.message.contains("values"));
+        let texts: Vec<_> = lines.iter().filter(|line| line.document.is_ok()).map(|line| in_json(line)[1].clone()).collect();
+        let mut rest = rows.iter().map(|row| json!(row[1]));
+        prop_assert!(texts.iter().all(|text| rest.any(|row| row == *text)), "{:?} of {:?}", texts, rows);
+        prop_assert!(rows.len() - texts.len() <= lines.iter().filter(guessed).count());
     }
 }
 
