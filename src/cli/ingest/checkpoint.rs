@@ -24,6 +24,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use self::format::{Found, State};
 use self::subject::Subject;
 use super::read_files::FileRecords;
+use super::reader::TextEncoding;
 use super::reader::paths::Source;
 use super::reader::resume::{Earlier, Start};
 use super::tracker::Tally;
@@ -84,13 +85,18 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If a checkpoint of an earlier build is of files of other sizes.
-    pub async fn find_start(&self, sources: Arc<[Source]>, is_followed: bool) -> anyhow::Result<Start> {
+    pub async fn find_start(
+        &self,
+        sources: Arc<[Source]>,
+        encoding: TextEncoding,
+        is_followed: bool,
+    ) -> anyhow::Result<Start> {
         let done = self.state.tally.done;
         let (finished, current) = (self.state.finished_files.to_vec(), self.state.current_file.clone());
         let (legacy, is_finished) = (self.legacy.clone(), self.state.finished);
         let found = spawn_blocking(move || match legacy {
             Some(standing) => standing.find_start(&sources, done, is_finished, is_followed),
-            None => Ok(Start::find(&sources, &Earlier { finished, current, done })),
+            None => Ok(Start::find(&sources, &Earlier { finished, current, done }, encoding)),
         });
         found.await?.with_context(|| format!("--checkpoint: {}", self.path.display()))
     }

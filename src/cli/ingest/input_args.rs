@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::checkpoint::subject;
 use super::mapping::{DEFAULT_ID_FIELD, Mapping};
 use super::reader::paths::{Source, is_stdin, list};
-use super::reader::{CellType, Dialect, Format, check_followed};
+use super::reader::{CellType, Dialect, Format, TextEncoding, check_followed};
 use crate::cli::duration;
 
 #[derive(Debug, Clone, Args)]
@@ -44,6 +44,10 @@ pub struct InputArgs {
     /// How often a file that is followed is looked at.
     #[arg(long, env = "SPLADE_INGEST_FOLLOW_INTERVAL", value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
     follow_interval: Duration,
+    /// Character encoding of text inputs: a label of the WHATWG Encoding Standard, such as windows-1252 (which latin1 means too),
+    /// shift_jis or utf-16le; utf-16 goes by the byte-order mark and is little-endian without one. Parquet has its own.
+    #[arg(long, env = "SPLADE_INGEST_ENCODING", value_name = "NAME", default_value = "utf-8")]
+    encoding: TextEncoding,
     /// The names of the columns of CSV or TSV that has no line of them.
     #[arg(long, env = "SPLADE_INGEST_COLUMNS", value_name = "NAME,…", value_delimiter = ',')]
     columns: Option<Vec<String>>,
@@ -68,7 +72,7 @@ impl InputArgs {
         let listed = spawn_blocking(move || {
             let sources = list(&args.paths, args.format, args.split.as_deref())?;
             if args.follow {
-                check_followed(&sources)?;
+                check_followed(&sources, args.encoding)?;
             }
             anyhow::Ok(sources)
         });
@@ -93,6 +97,10 @@ impl InputArgs {
         }
     }
 
+    pub fn encoding(&self) -> TextEncoding {
+        self.encoding
+    }
+
     pub fn follow(&self) -> Option<Duration> {
         self.follow.then_some(self.follow_interval)
     }
@@ -113,6 +121,7 @@ impl InputArgs {
             (subject::TEXT_FIELDS, json!(self.text_field).to_string()),
             (subject::PAYLOAD_FIELDS, json_or_unset(self.payload_fields.as_ref())),
             (subject::SPLIT, self.split.clone().unwrap_or_default()),
+            (subject::ENCODING, encoding_name(self.encoding)),
             (subject::COLUMNS, json_or_unset(self.columns.as_ref())),
             (subject::DELIMITER, char::from(self.delimiter).to_string()),
             (subject::QUOTES, (!self.no_quotes).to_string()),
@@ -153,6 +162,11 @@ fn format_name(format: Format) -> &'static str {
         Format::Text => "text",
         Format::Lines => "lines",
     }
+}
+
+/// The name of an encoding in checkpoints.
+fn encoding_name(encoding: TextEncoding) -> String {
+    if encoding == TextEncoding::Utf8 { String::new() } else { encoding.to_string() }
 }
 
 /// The name of a column's type in checkpoints.
@@ -209,11 +223,25 @@ mod tests {
             (&["-", "--csv-types", "year"], "such as year=number"),
             (&["-", "--delimiter", "||"], "one character"),
             (&["-", "--format", "xml"], "parquet"),
+            (&["-", "--encoding", "ebcdic"], "shift_jis"),
+            (&["-", "--encoding", "replacement"], "shift_jis"),
             (&[], "<FILE|FOLDER>"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(problem), "{error}");
         }
+    }
+
+    #[test]
+    fn encodings_are_in_checkpoints_by_their_canonical_names() {
+        let name = |line: &[&str]| {
+            let settings = parse(line).unwrap().settings();
+            settings.into_iter().find(|(key, _)| *key == subject::ENCODING).unwrap().1
+        };
+        for (label, canonical) in [("UTF-8", ""), ("utf8", ""), ("Latin1", "windows-1252"), ("UTF-16", "utf-16")] {
+            assert_eq!(name(&["-", "--encoding", label]), canonical);
+        }
+        assert_eq!(name(&["-"]), "");
     }
 
     #[test]

@@ -57,7 +57,7 @@ use reader::HeldBack;
 use reader::paths::Source;
 pub(crate) use reader::resume::Start;
 pub(crate) use reader::paths::list;
-pub(crate) use reader::{Batch, Dialect, Format, Input, Plan};
+pub(crate) use reader::{Batch, Dialect, Format, Input, Plan, TextEncoding};
 pub(crate) use shard::{Part, Shard};
 use summary::Failure;
 
@@ -171,7 +171,7 @@ impl Ingest {
         let mut checkpoint = self.open_checkpoint().await?;
         let is_followed = self.input.follow().is_some();
         let start = match &checkpoint {
-            Some(checkpoint) => checkpoint.find_start(Arc::clone(&sources), is_followed).await?,
+            Some(checkpoint) => checkpoint.find_start(Arc::clone(&sources), self.input.encoding(), is_followed).await?,
             None => Start::after_lines(self.skip),
         };
         print_notices(&start.notices)?;
@@ -288,6 +288,7 @@ impl Ingest {
         Plan {
             mapping: self.input.mapping(),
             dialect: self.input.dialect(),
+            encoding: self.input.encoding(),
             part: Part { shard: self.shard, collection: self.collection.clone() },
             follow: self.input.follow(),
             has_checkpoint: self.checkpoint.is_some(),

@@ -31,6 +31,7 @@ use tokio::sync::mpsc;
 
 use self::compare::digest_file;
 use self::compressed::Bytes;
+pub use self::compressed::TextEncoding;
 use self::content::Content;
 use self::csv::CsvRows;
 pub use self::csv::{CellType, Dialect};
@@ -109,6 +110,8 @@ impl fmt::Display for HeldBack {
 pub struct Plan {
     pub mapping: Mapping,
     pub dialect: Dialect,
+    /// Character encoding of text inputs.
+    pub encoding: TextEncoding,
     pub part: Part,
     /// How often a file that grows is looked at; `None` to end where it ends.
     pub follow: Option<Duration>,
@@ -354,7 +357,7 @@ impl Input {
     /// Looks for the copy of a log that was emptied while it was followed. Returns whether there is more in it.
     fn find_copy(&mut self, ended: &Opened, outlet: &mut Outlet<'_>) -> bool {
         let record = ended.info.read_up_to(self.place);
-        let found = self.sources.get(self.place.file).and_then(|source| rotated::find(source, &record));
+        let found = self.sources.get(self.place.file).and_then(|source| rotated::find(source, &record, TextEncoding::Utf8));
         let name = &ended.info.name;
         let (notice, rest) = match found {
             Some((copy, has_more)) => {
@@ -390,12 +393,12 @@ impl Input {
         let follow = plan.follow.filter(|_| !is_rotated);
         let bytes = match follow {
             _ if source.format == Format::Parquet => None,
-            None => Some(Bytes::open(source)?),
+            None => Some(Bytes::open(source, plan.encoding)?),
             Some(interval) => {
                 let tail = Tail::open(&source.path, interval)?;
                 info = InputFile { inode: tail.inode(), ..InputFile::of(&source.path, &name) };
                 is_overwritten = Some(tail.is_overwritten());
-                Some(Bytes::followed(tail)?)
+                Some(Bytes::followed(tail))
             }
         };
         if is_rotated {

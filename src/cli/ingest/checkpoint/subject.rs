@@ -19,6 +19,7 @@ pub const ID_FIELD: &str = "id_field";
 pub const TEXT_FIELDS: &str = "text_fields";
 pub const PAYLOAD_FIELDS: &str = "payload_fields";
 pub const SPLIT: &str = "split";
+pub const ENCODING: &str = "encoding";
 pub const COLUMNS: &str = "columns";
 pub const DELIMITER: &str = "delimiter";
 pub const QUOTES: &str = "quotes";
@@ -35,7 +36,7 @@ const fn setting(key: &'static str, neutral: &'static str, label: &'static str) 
     Setting { key, neutral, label }
 }
 
-const SETTINGS: [Setting; 12] = [
+const SETTINGS: [Setting; 13] = [
     setting(INPUT, "", "the input"),
     setting(COLLECTION, "", "--collection"),
     setting(SHARD, "0/1", "--shard"),
@@ -44,6 +45,7 @@ const SETTINGS: [Setting; 12] = [
     setting(TEXT_FIELDS, r#"["text"]"#, "--text-field"),
     setting(PAYLOAD_FIELDS, "", "--payload-fields"),
     setting(SPLIT, "", "--split"),
+    setting(ENCODING, "", "--encoding"),
     setting(COLUMNS, "", "--columns"),
     setting(DELIMITER, ",", "--delimiter"),
     setting(QUOTES, "true", "--no-quotes"),

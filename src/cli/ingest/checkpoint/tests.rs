@@ -45,7 +45,7 @@ async fn a_run_goes_on_where_the_last_one_was() {
     fs::write(directory.join("docs.jsonl"), "123456789\n".repeat(10)).unwrap();
     let path = directory.join("checkpoint");
     let sources: Arc<[Source]> = [Source::of_file(&directory.join("docs.jsonl"), Format::Jsonl)].into();
-    let start = async |checkpoint: &Checkpoint| checkpoint.find_start(Arc::clone(&sources), false).await.unwrap();
+    let start = async |checkpoint: &Checkpoint| checkpoint.find_start(Arc::clone(&sources), TextEncoding::Utf8, false).await.unwrap();
     let mut first = Checkpoint::open(&path, subject()).await.unwrap();
     assert_eq!((first.tally(), first.rejects_bytes()), (Tally::default(), 0));
     assert_eq!(start(&first).await.place, Place::default());
@@ -192,6 +192,7 @@ fn files_of_version_2_are_compared_by_what_they_meant() {
                 (["--text-field", "a"], "--text-field was `text` and is `a`"),
                 (["--csv-types", "a=number"], "--csv-types was `` and is `a=Number`"),
                 (["--no-quotes", "--skip-unchanged"], "--no-quotes was `false` and is `true`"),
+                (["--encoding", "latin1"], "--encoding was `` and is `windows-1252`"),
                 (["--shard", "0/2"], "--shard was `0/1` and is `0/2`"),
             ] {
                 assert_eq!(more(&flags), [difference]);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use super::compressed::Bytes;
+use super::compressed::{Bytes, TextEncoding};
 use super::content::Content;
 use super::format::Format;
 use super::paths::Source;
@@ -26,21 +26,21 @@ pub enum Change {
 }
 
 /// Compares a file with what was read of it. Reads it up to there.
-pub fn compare(source: &Source, record: &FileRecord) -> Change {
+pub fn compare(source: &Source, record: &FileRecord, encoding: TextEncoding) -> Change {
     if source.bytes.is_none() {
         return Change::Unknown;
     }
     // A file that can't be read so far is no longer what it was. Reading it from its beginning tells what is wrong with it.
-    let change = if source.format == Format::Parquet { compare_whole(source, record) } else { compare_content(source, record) };
+    let change = if source.format == Format::Parquet { compare_whole(source, record) } else { compare_content(source, record, encoding) };
     change.unwrap_or(Change::Replaced)
 }
 
-fn compare_content(source: &Source, record: &FileRecord) -> anyhow::Result<Change> {
+fn compare_content(source: &Source, record: &FileRecord, encoding: TextEncoding) -> anyhow::Result<Change> {
     if record.bytes == 0 && ![0, std::fs::metadata(&source.path)?.ino()].contains(&record.inode) {
         // Without any content, only the inode tells.
         return Ok(Change::Replaced);
     }
-    let mut content = Content::new(Bytes::open(source)?, true);
+    let mut content = Content::new(Bytes::open(source, encoding)?, true);
     if !content.skip_to(record.bytes, |_| {})? || content.digest() != record.digest && record.bytes > 0 {
         return Ok(Change::Replaced);
     }
@@ -76,7 +76,7 @@ pub fn record_whole(source: &Source) -> anyhow::Result<FileRecord> {
     let place = if source.format == Format::Parquet {
         Place { digest: Some(digest_file(source)?), ..Place::default() }
     } else {
-        let mut content = Content::new(Bytes::open(source)?, true);
+        let mut content = Content::new(Bytes::open(source, TextEncoding::Utf8)?, true);
         content.skip_to(u64::MAX, |_| {})?;
         Place { offset: content.offset(), digest: content.digest(), ..Place::default() }
     };

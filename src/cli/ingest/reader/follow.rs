@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::compressed::Bytes;
+use super::compressed::{Bytes, TextEncoding};
 use super::paths::Source;
 use crate::cli::ingest::on_file;
 
@@ -54,14 +54,6 @@ impl Tail {
 
     pub fn inode(&self) -> u64 {
         self.inode
-    }
-
-    /// Returns the same file, with the same position in it.
-    ///
-    /// # Errors
-    /// If its handle can't be cloned.
-    pub fn file(&self) -> io::Result<File> {
-        self.file.try_clone()
     }
 
     /// Returns a flag that is set when the file doesn't hold what was read any more.
@@ -137,7 +129,7 @@ impl Sample {
 ///
 /// # Errors
 /// If it can't; the message says why.
-pub fn check(sources: &[Source]) -> anyhow::Result<()> {
+pub fn check(sources: &[Source], encoding: TextEncoding) -> anyhow::Result<()> {
     let [source] = sources else { anyhow::bail!("--follow reads one file; give one") };
     ensure!(source.bytes.is_some(), "--follow reads a file; standard input and pipes are read as they come without it");
     ensure!(
@@ -145,7 +137,12 @@ pub fn check(sources: &[Source]) -> anyhow::Result<()> {
         "--follow reads JSON lines, CSV, TSV or lines of text; {} can't grow (to read its lines, give --format lines)",
         source.path.display()
     );
-    let is_plain = Bytes::open(source)?.is_plain_file();
+    ensure!(
+        encoding == TextEncoding::Utf8,
+        "--follow reads UTF-8, and --encoding says {encoding}; have it written in UTF-8, or convert what there is with iconv -f \
+         {encoding} -t utf-8 and ingest it without --follow"
+    );
+    let is_plain = Bytes::open(source, encoding)?.is_plain_file();
     ensure!(is_plain, "--follow can't read on in a packed file; unpack {} first", source.path.display());
     Ok(())
 }

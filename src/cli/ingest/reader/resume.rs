@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::compare::{Change, compare};
+use super::compressed::TextEncoding;
 use super::format::Format;
 use super::paths::Source;
 use super::rotated;
@@ -41,6 +42,8 @@ pub struct Start {
     pub reads_again: bool,
     /// Whether nothing is left to read.
     pub is_complete: bool,
+    /// The encoding that positions are about.
+    pub encoding: TextEncoding,
 }
 
 impl Start {
@@ -50,9 +53,9 @@ impl Start {
     }
 
     /// Compares the sources with what earlier runs read of them, file after file.
-    pub fn find(sources: &[Source], earlier: &Earlier) -> Self {
+    pub fn find(sources: &[Source], earlier: &Earlier, encoding: TextEncoding) -> Self {
         let place = Place { file: 0, row: 0, offset: 0, digest: None, ..earlier.done };
-        let mut start = Self { place, ..Self::default() };
+        let mut start = Self { place, encoding, ..Self::default() };
         let paths: Vec<String> = sources.iter().map(|source| whole_path(&source.path)).collect();
         let positions: HashMap<&str, usize> = paths.iter().enumerate().map(|(at, path)| (path.as_str(), at)).collect();
         let mut records = earlier.finished.iter().map(|record| (record, true)).collect::<VecDeque<_>>();
@@ -85,7 +88,7 @@ impl Start {
     /// Takes a record of the file at the place. Returns whether the file is read to its end.
     fn take(&mut self, source: &Source, record: &FileRecord, is_finished: bool, sources: &[Source]) -> bool {
         let behind = Place { row: record.rows, offset: record.bytes, digest: record.digest, ..self.place };
-        match compare(source, record) {
+        match compare(source, record, self.encoding) {
             Change::Same if is_finished || source.format != Format::Parquet => {
                 self.finished.push(record.clone());
                 self.place = Place { file: self.place.file + 1, row: 0, offset: 0, digest: None, ..self.place };
@@ -99,7 +102,7 @@ impl Start {
 
     fn take_replaced(&mut self, source: &Source, record: &FileRecord, behind: Place, sources: &[Source]) {
         let name = source.path.display();
-        let rotated = if source.format.has_lines() { rotated::find(source, record) } else { None };
+        let rotated = if source.format.has_lines() { rotated::find(source, record, self.encoding) } else { None };
         self.reads_again |= rotated.is_none() && record.rows > 0;
         let Some((rotated, has_more)) = rotated else {
             if record.rows > 0 {

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::compare::{Change, compare};
+use super::compressed::TextEncoding;
 use super::paths::Source;
 use crate::cli::ingest::input_file::FileRecord;
 
@@ -18,7 +19,7 @@ const MAX_CANDIDATES: usize = 32;
 
 /// Finds the file that has what was read of a source, under another name in the same directory. Returns it with whether it
 /// holds more than that.
-pub fn find(source: &Source, record: &FileRecord) -> Option<(Source, bool)> {
+pub fn find(source: &Source, record: &FileRecord, encoding: TextEncoding) -> Option<(Source, bool)> {
     let path = Path::new(&record.path);
     let (directory, name) = (path.parent()?, path.file_name()?.to_str()?);
     // `app.log` may become `app.log.1`, `app-20240229.log` or `app.log.1.gz`.
@@ -38,7 +39,7 @@ pub fn find(source: &Source, record: &FileRecord) -> Option<(Source, bool)> {
         if record.bytes == 0 && !is_same_file {
             return None;
         }
-        match compare(&candidate, record) {
+        match compare(&candidate, record, encoding) {
             Change::Same => Some((candidate, false)),
             Change::Grown => Some((candidate, true)),
             Change::Replaced | Change::Unknown => None,

@@ -14,7 +14,7 @@ use crate::cli::ingest::shard::Shard;
 fn plan(shard: &str) -> Plan {
     let mapping = Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None };
     let part = Part { shard: shard.parse::<Shard>().unwrap(), collection: "docs".to_owned() };
-    Plan { mapping, dialect: Dialect::default(), part, follow: None, has_checkpoint: false, is_final: false }
+    Plan { mapping, dialect: Dialect::default(), encoding: TextEncoding::Utf8, part, follow: None, has_checkpoint: false, is_final: false }
 }
 
 fn open(paths: &[PathBuf], done: Place, plan: &Plan) -> anyhow::Result<Input> {
@@ -301,4 +301,30 @@ proptest! {
 
 fn read_all(path: &Path, plan: &Plan) -> Vec<Value> {
     batches(&[path.to_owned()], Place::default(), plan).0.concat().iter().map(in_json).collect()
+}
+
+#[test]
+fn a_file_in_another_encoding_is_read_and_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..40).map(|id| format!("{id},\"é€😀 {id}\nof two lines\"\r\n")).collect();
+    let csv = format!("\u{feff}id,text\r\n{rows}");
+    let expected = read_all(&write(folder.path(), "utf-8.csv", &csv), &plan("0/1"));
+    let bytes: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let plan = Plan { encoding: "utf-16".parse().unwrap(), ..plan("0/1") };
+    for content in [gzip(&bytes), bytes] {
+        let path = write(folder.path(), "utf-16.csv", &content);
+        let (all, end) = batches(std::slice::from_ref(&path), Place::default(), &plan);
+        let all = all.concat();
+        assert_eq!(all.iter().map(in_json).collect::<Vec<_>>(), expected);
+        assert_eq!(end.place.bytes, content.len() as u64, "as it is on the disk");
+        for at in [0, 20, all.len() - 1] {
+            assert_eq!(batches(std::slice::from_ref(&path), all[at].place, &plan).0.concat(), all[at + 1..]);
+        }
+    }
+    // A malformed sequence rejects its line and no other.
+    let path = write(folder.path(), "sjis.jsonl", b"{\"text\": \"\x81\"}\n{\"text\": \"\x82\xa0\"}\n");
+    let plan = Plan { encoding: "shift_jis".parse().unwrap(), ..plan };
+    let lines = batches(&[path], Place::default(), &plan).0.concat();
+    assert!(lines[0].document.is_err());
+    assert_eq!(in_json(&lines[1])[1], "あ");
 }
