@@ -25,6 +25,7 @@ mod model;
 mod output;
 mod pruning;
 mod reindex;
+mod rejects;
 mod retry;
 mod run_lock;
 mod search;
@@ -60,6 +61,7 @@ enum Command {
     Serve(Box<ServeArgs>),
     Check(Box<check::Check>),
     Ingest(Box<ingest::Ingest>),
+    Rejects(rejects::Rejects),
     Reindex(Box<reindex::Reindex>),
     Search(search::Search),
     Encode(encode::Encode),
@@ -79,6 +81,7 @@ impl Cli {
             Command::Serve(args) => serve::run(*args).await,
             Command::Check(command) => command.run().await,
             Command::Ingest(command) => command.run().await,
+            Command::Rejects(command) => command.run().await,
             Command::Reindex(command) => command.run().await,
             Command::Search(command) => command.run().await,
             Command::Encode(command) => command.run().await,

@@ -10,6 +10,7 @@
 mod backend;
 mod batch;
 mod config;
+mod content;
 mod encoder;
 mod error;
 mod families;

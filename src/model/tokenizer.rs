@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokenizers::{Encoding, Model as _, OffsetType, PostProcessor as _, PreTokenizer as _, Token, TruncationDirection};
 
 use super::ModelError;
+use super::content::ContentRule;
 use super::settings::TokenizerSettings;
 use super::tokenizer_files::guarded;
 
@@ -18,6 +19,7 @@ pub struct Tokenizer {
     prompt: String,
     special_tokens: bool,
     special: Arc<HashSet<u32>>,
+    content: ContentRule,
     /// How many tokens there are embeddings for, where that is known.
     rows: Option<usize>,
     max_length: Option<usize>,
@@ -58,8 +60,9 @@ impl Tokenizer {
             return Err(ModelError::file(&path, problem));
         }
         let special = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
-        let loaded = Self {
+        let mut loaded = Self {
             special: Arc::new(special.map(|(id, _)| id).collect()),
+            content: ContentRule::default(),
             inner: Arc::new(inner),
             prompt: String::new(),
             special_tokens: true,
@@ -69,6 +72,7 @@ impl Tokenizer {
             truncates_left: built.truncates_left,
             changes: built.changes,
         };
+        loaded.content = ContentRule::of(&loaded);
         loaded.with(settings)
     }
 
@@ -85,7 +89,8 @@ impl Tokenizer {
         if room == Some(0) {
             return Err(failed(format!("its {around} special tokens leave no room for a text in the max length")));
         }
-        let role = Self { prompt: prompt.clone(), special_tokens, max_length, room, ..self.clone() };
+        let mut role = Self { prompt: prompt.clone(), special_tokens, max_length, room, ..self.clone() };
+        role.content = self.content.after_prompt(&role);
         role.check_sequences(around).map_err(failed)?;
         Ok(role)
     }
@@ -185,6 +190,24 @@ impl Tokenizer {
             let encoding = self.inner.post_process(Encoding::from_tokens(tokens, 0), None, true)?;
             Ok((encoding.get_ids().to_vec(), encoding.get_type_ids().to_vec()))
         })
+    }
+
+    /// Returns whether tokens of a text, with or without special ones, hold more than the prompt: a token that is neither
+    /// special nor white space. The unknown token counts.
+    pub fn has_content(&self, ids: &[u32]) -> bool {
+        self.content.holds(ids)
+    }
+
+    /// Returns the ids that the vocabulary gives to what it does not know; none if it has no unknown token.
+    pub(super) fn unknown(&self) -> HashSet<u32> {
+        // No vocabulary has a noncharacter. Not every kind of model says which token is its unknown one.
+        let tokens = guarded(|| self.inner.get_model().tokenize("\u{10ffff}"));
+        tokens.into_iter().flatten().map(|token| token.id).collect()
+    }
+
+    /// Returns the ids of the special tokens, such as `[CLS]`.
+    pub(super) fn special(&self) -> &HashSet<u32> {
+        &self.special
     }
 
     /// At least the first `count` tokens, if there are so many. The library's own steps, which it does not have as one.

@@ -1,9 +1,10 @@
 //! Texts that hold nothing to encode.
 
 /// Code points that are invisible by definition though they are neither white space nor controls: Unicode's
-/// Default_Ignorable_Code_Point (DerivedCoreProperties.txt, Unicode 16), and the interlinear annotation marks, which are
-/// format characters too. Sorted.
-const INVISIBLE: [(char, char); 17] = [
+/// Default_Ignorable_Code_Point (DerivedCoreProperties.txt, Unicode 16), the interlinear annotation marks, which are
+/// format characters too, and the blank braille pattern, a symbol without dots that people send as an empty message and
+/// that tokenizers keep as an unknown word. Sorted.
+const INVISIBLE: [(char, char); 18] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
     ('\u{61c}', '\u{61c}'),
@@ -13,6 +14,7 @@ const INVISIBLE: [(char, char); 17] = [
     ('\u{200b}', '\u{200f}'),
     ('\u{202a}', '\u{202e}'),
     ('\u{2060}', '\u{206f}'),
+    ('\u{2800}', '\u{2800}'),
     ('\u{3164}', '\u{3164}'),
     ('\u{fe00}', '\u{fe0f}'),
     ('\u{feff}', '\u{feff}'),
@@ -49,12 +51,15 @@ mod tests {
             "\u{200b}\u{200d}\u{2060}",
             "\u{ad}",
             "\u{fe0f}",
+            "\u{2800}\u{2800}",
             "\u{3164}",
             "\u{e0020}",
         ] {
             assert!(is_blank(blank), "{blank:?}");
         }
-        for text in ["a", "\u{feff}a", ".", "é", "\u{301}", "👩\u{200d}💻", "☃\u{fe0f}", "\u{600}", "\u{fffd}"] {
+        for text in
+            ["a", "\u{feff}a", ".", "é", "\u{301}", "👩\u{200d}💻", "☃\u{fe0f}", "\u{600}", "\u{fffd}", "\u{2801}"]
+        {
             assert!(!is_blank(text), "{text:?}");
         }
         assert!(INVISIBLE.is_sorted() && INVISIBLE.iter().all(|(first, last)| first <= last));

@@ -9,6 +9,7 @@ mod ingest;
 mod query;
 mod reconnect;
 mod reindex;
+mod rejects;
 mod secured;
 mod verify;
 

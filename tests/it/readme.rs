@@ -33,7 +33,11 @@ fn check(document: &str, name: &str, expected: &str) {
 
 fn flags(command: &Command) -> String {
     let mut table = "\n| flag | variable | default | |\n|---|---|---|---|\n".to_owned();
-    for flag in command.get_arguments().filter(|flag| flag.get_long().is_some() && flag.get_env().is_some()) {
+    let mut flags = command.get_arguments().filter(|it| it.get_long().is_some() && it.get_env().is_some()).peekable();
+    if flags.peek().is_none() {
+        return String::new();
+    }
+    for flag in flags {
         let (name, variable) = (flag.get_long().unwrap(), flag.get_env().unwrap().to_string_lossy());
         let shown = flag.get_default_values().iter().filter(|_| !flag.is_hide_default_value_set());
         let default: Vec<_> = shown.map(|value| value.to_string_lossy()).collect();
@@ -62,7 +66,8 @@ fn the_commands_are_those_of_the_code() {
         let below: Vec<_> = below.map(|it| (format!("{name} {}", it.get_name()), it)).collect();
         if below.is_empty() {
             let about = command.get_about().unwrap().to_string();
-            writeln!(text, "\n### `{name}`\n\n{about}.\n{}", flags(command).trim_end()).unwrap();
+            let section = format!("\n### `{name}`\n\n{about}.\n{}", flags(command));
+            writeln!(text, "{}", section.trim_end()).unwrap();
         }
         commands.splice(0..0, below);
     }

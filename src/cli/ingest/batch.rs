@@ -50,8 +50,8 @@ pub struct Line {
     pub number: u64,
     /// How many lines of other shards came just before it.
     pub passed: u64,
-    /// As it was, for the reject file; `None` for one that is too long to be kept.
-    pub text: Option<String>,
+    /// Bytes as they were, in whatever encoding, for the reject file; `None` for one that is too long to be kept.
+    pub text: Option<Vec<u8>>,
     /// What it stands for: an encoded document, or the reason why there is none.
     pub document: Result<Bytes, ItemError>,
 }
@@ -59,7 +59,7 @@ pub struct Line {
 impl Line {
     /// The memory that it takes, or the space in a message, whichever is more.
     pub fn size(&self) -> usize {
-        let text = self.text.as_ref().map_or(0, String::len);
+        let text = self.text.as_ref().map_or(0, Vec::len);
         text.max(self.document.as_ref().map_or(0, Bytes::len))
     }
 }

@@ -65,7 +65,7 @@ use summary::Failure;
 pub(super) use batch::{Batcher, Line};
 pub(super) use mapping::{MAX_DOCUMENT_BYTES, malformed, too_long};
 pub(super) use progress::Progress;
-pub(super) use reader::Batches;
+pub(super) use reader::{Batches, MAX_PIECE_BYTES};
 pub(super) use rejects::RejectFile;
 pub(super) use stream::Session;
 pub(super) use summary::Summary;
@@ -162,8 +162,8 @@ Examples:
   splade-sidecar ingest app.jsonl --follow --checkpoint app.checkpoint --collection docs
   splade-sidecar ingest docs.jsonl --collection docs --shard 3/16 --checkpoint docs.3.checkpoint
 
-The lines that were rejected, as they were:
-  jq -r .line docs.jsonl.rejects.jsonl";
+The lines that were rejected, byte for byte:
+  splade-sidecar rejects docs.jsonl.rejects.jsonl > again.jsonl";
 
 impl Ingest {
     pub async fn run(self) -> anyhow::Result<ExitCode> {

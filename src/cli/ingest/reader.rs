@@ -41,6 +41,7 @@ pub use self::format::Format;
 use self::json::Json;
 use self::parquet::ParquetRows;
 use self::paths::Source;
+pub use self::pieces::MAX_PIECE_BYTES;
 use self::pieces::Pieces;
 use self::resume::Start;
 use self::text::{TextFile, TextLines};
@@ -493,10 +494,7 @@ impl Record {
         if !plan.part.has(&self.content, self.document.as_ref().ok()) {
             return None;
         }
-        let text = self.is_whole.then(|| {
-            String::from_utf8(self.content)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-        });
+        let text = self.is_whole.then_some(self.content);
         let document = self.document.and_then(|document| encode(&document)).map(Into::into);
         Some(Line { place, file: Arc::clone(file), number: self.number, passed, text, document })
     }

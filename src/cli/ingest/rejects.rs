@@ -1,9 +1,11 @@
-//! The file of rejected lines: one JSON object for each.
+//! The file of rejected lines: one JSON object for each. `cli::rejects` reads it.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
-use serde_json::json;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use tokio::fs::{self, File, OpenOptions};
 use tokio::io::{AsyncWriteExt, BufWriter};
 use tonic::Code;
@@ -48,18 +50,7 @@ impl RejectFile {
 
     /// Adds a line, with what is wrong with it.
     pub async fn write(&mut self, line: &Line, error: &ItemError) -> anyhow::Result<()> {
-        let mut entry = json!({
-            "line_number": line.number,
-            "reason": error.reason,
-            "field": error.field,
-            "message": error.message,
-            "code": code_in_rejects(Code::from_i32(error.code)),
-            "line": line.text,
-        });
-        if !line.file.name.is_empty() {
-            entry["file"] = json!(line.file.name);
-        }
-        let entry = format!("{entry}\n");
+        let entry = format!("{}\n", to_entry(line, error));
         self.bytes += entry.len() as u64;
         on_file(self.file.write_all(entry.as_bytes()).await, "write to", &self.path)
     }
@@ -84,5 +75,65 @@ impl RejectFile {
             return Ok(None);
         }
         Ok(Some(self.path))
+    }
+}
+
+/// Returns the entry of a line. `line` is the record as it was; where JSON can't hold it because it is not UTF-8,
+/// `line_base64` is. Neither has it if it was not kept.
+fn to_entry(line: &Line, error: &ItemError) -> Value {
+    let text = line.text.as_deref().map(|bytes| str::from_utf8(bytes).map_err(|_| STANDARD.encode(bytes)));
+    let mut entry = json!({
+        "line_number": line.number,
+        "reason": error.reason,
+        "field": error.field,
+        "message": error.message,
+        "code": code_in_rejects(Code::from_i32(error.code)),
+        "line": text.as_ref().and_then(|text| text.as_ref().ok()),
+    });
+    if let Some(Err(base64)) = text {
+        entry["line_base64"] = json!(base64);
+    }
+    if !line.file.name.is_empty() {
+        entry["file"] = json!(line.file.name);
+    }
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cli::ingest::Place;
+    use crate::cli::rejects::restore;
+
+    fn line(text: Option<Vec<u8>>) -> Line {
+        let document = Err(ItemError::default());
+        Line { place: Place::default(), file: "docs.jsonl".into(), number: 7, passed: 0, text, document }
+    }
+
+    #[test]
+    fn a_record_is_a_string_where_it_is_utf_8() {
+        let entry = |text: &[u8]| to_entry(&line(Some(text.to_vec())), &ItemError::default());
+        let utf8 = entry("é\0\r".as_bytes());
+        assert_eq!((&utf8["line"], utf8.get("line_base64")), (&json!("é\0\r"), None));
+        let latin1 = entry(b"\xe9");
+        assert_eq!((&latin1["line"], &latin1["line_base64"]), (&Value::Null, &json!("6Q==")));
+        let absent = to_entry(&line(None), &ItemError::default());
+        assert_eq!((&absent["line"], absent.get("line_base64")), (&Value::Null, None));
+    }
+
+    proptest! {
+        /// Law: whatever bytes were rejected, `rejects` gives them back, each record ended by a newline.
+        #[test]
+        fn rejected_bytes_come_back(records: Vec<Vec<u8>>, texts in prop::collection::vec("\\PC*", 0..4)) {
+            let records: Vec<_> = records.into_iter().chain(texts.into_iter().map(String::into_bytes)).collect();
+            let entry = |record: &Vec<u8>| format!("{}\n", to_entry(&line(Some(record.clone())), &ItemError::default()));
+            let file: String = records.iter().map(entry).collect();
+            let mut out = Vec::new();
+            let absent = restore(file.as_bytes(), "file", &mut out, |_| ()).unwrap();
+            let expected: Vec<u8> = records.into_iter().flat_map(|record| [record, b"\n".to_vec()].concat()).collect();
+            prop_assert_eq!((absent, out), (0, expected));
+        }
     }
 }

@@ -260,7 +260,7 @@ impl Tracker {
 
 /// The memory that a line takes.
 fn size(line: &Line) -> usize {
-    line.text.as_ref().map_or(0, String::len) + line.document.as_ref().map_or(0, Bytes::len)
+    line.text.as_ref().map_or(0, Vec::len) + line.document.as_ref().map_or(0, Bytes::len)
 }
 
 /// The operation that stores a document, encoded.

@@ -88,7 +88,7 @@ impl Source {
             file: Arc::default(),
             number: self.number,
             passed: 0,
-            text: Some(name.to_string()),
+            text: Some(name.to_string().into_bytes()),
             document,
         }
     }

@@ -160,6 +160,28 @@ async fn a_text_that_the_encoder_panics_on_is_refused_alone() {
     assert!(page.render().contains(&failures), "{}", page.render());
 }
 
+/// However it is to be cut, and whoever asks for it.
+#[tokio::test]
+async fn a_text_that_the_tokenizer_removes_is_refused_alone() {
+    let (log, encoder) = (Log::default(), Arc::new(Fake::default()));
+    let model = model(Arc::clone(&encoder));
+    let ways = [LongText::Truncate, LongText::TruncateLeft, LongText::Reject, LongText::Window { overlap: 0 }];
+    let removed = "\u{fffd} \u{301}";
+    let jobs = ways.into_iter().flat_map(|long_text| {
+        [Role::Document, Role::Query].map(|role| EncodeJob { role, long_text, ..job(&model, &log, removed, removed) })
+    });
+    let long = "[SEP]".repeat(2 * 512);
+    let windows = EncodeJob { long_text: LongText::Window { overlap: 0 }, ..job(&model, &log, &long, &long) };
+    let bulk = jobs.chain([windows, job(&model, &log, "flow", "flow")]).collect();
+    let (lane, worker) = filled(Vec::new(), bulk, 512).await;
+    drop(lane);
+    run(worker);
+    let refused = [removed; 8].into_iter().chain([long.as_str()]).map(|name| format!("{name}: EMPTY_TEXT"));
+    assert_eq!(*log.lock().unwrap(), refused.chain(["flow: encoded".to_owned()]).collect::<Vec<_>>());
+    let flow = model.document.tokenizer.tokenize("flow").unwrap().ids;
+    assert_eq!(*encoder.seen.lock().unwrap(), flow);
+}
+
 /// Such a text is an error, and its neighbours are not encoded again for it.
 #[tokio::test]
 async fn a_text_without_a_finite_vector_is_refused_alone() {

@@ -20,6 +20,21 @@ pub enum Sequences {
     Windows(Windows),
 }
 
+impl Sequences {
+    /// Returns the tokens of the text, of a long one without special tokens.
+    fn ids(&self) -> &[u32] {
+        match self {
+            Self::One(tokens) => &tokens.ids,
+            Self::Windows(windows) => &windows.tokens,
+        }
+    }
+}
+
+/// The message for a text that the tokenizer leaves no content of.
+const NO_CONTENT: &str = "nothing is left of the text after the model's normalization: it has only special tokens and \
+    characters that the tokenizer removes, such as combining marks, private-use characters or U+FFFD; send a text with \
+    words, or leave it out";
+
 /// The tokens of a long text and how they are cut into overlapping windows.
 pub struct Windows {
     /// Without special tokens, which each window gets for itself.
@@ -62,6 +77,9 @@ pub fn tokenize(job: EncodeJob) -> Option<Tokenized> {
                  LONG_TEXT_WINDOW or LONG_TEXT_TRUNCATE"
             );
             job.refuse(Reason::TextTooLong, message);
+        }
+        Ok(Ok(sequences)) if !job.side().tokenizer.has_content(sequences.ids()) => {
+            job.refuse(Reason::EmptyText, NO_CONTENT)
         }
         Ok(Ok(sequences)) => return Some(Tokenized { job, sequences, tokenizing: start.elapsed() }),
         Ok(Err(error)) => {

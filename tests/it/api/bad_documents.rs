@@ -76,6 +76,7 @@ fn bad_documents() -> Vec<Bad> {
     vec![
         bad("an empty text", &document(num(1001), ""), "EMPTY_TEXT", "text"),
         bad("a blank text", &document(num(1002), " \n\t\u{a0}"), "EMPTY_TEXT", "text"),
+        bad("a text that the normalizer removes", &document(num(1013), "\u{fffd} \u{301}"), "EMPTY_TEXT", "text"),
         bad("a text of 10 MB", &document(num(1003), &"word ".repeat(2_000_000)), "TEXT_TOO_LONG", "text"),
         bad("a malformed UUID", &document(uuid("67e55044-10b1"), "the moon"), "INVALID_ARGUMENT", "id.uuid"),
         bad("an empty key", &document(key(""), "the moon"), "INVALID_ARGUMENT", "id.key"),

@@ -2,16 +2,19 @@
 //! extreme lengths, empty keys, payload fields with the names of ours.
 
 use serde_json::{Value, json};
+use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
-    CollectionOptions, DenseVector, DenseVectorOptions, Document, EncodeRequest, IngestOptions, ListDocumentsRequest,
-    OperationResult, ReturnOptions,
+    CollectionOptions, DenseVector, DenseVectorOptions, Document, EncodeRequest, ExplainRequest, IngestOptions,
+    ListDocumentsRequest, OperationResult, ReturnOptions, SearchRequest,
 };
 use tempfile::TempDir;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::{ingest, on_both_stores, payload_of};
 use crate::support::documents::{document, num, options};
+use crate::support::failure::Failure;
 use crate::support::http1::Client;
+use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
 /// The reason and the field of a rejection.
@@ -33,6 +36,11 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("\\ufeff", "{}", "EMPTY_TEXT", "text"),
     ("\\u00ad\\u2060 \\u0000", "{}", "EMPTY_TEXT", "text"),
     ("\\u3164", "{}", "EMPTY_TEXT", "text"),
+    ("\\u2800", "{}", "EMPTY_TEXT", "text"),
+    // Not blank, but the model's normalizer removes all of it.
+    ("\\ufffd", "{}", "EMPTY_TEXT", "text"),
+    ("\\ue000 \\u0301\\u0600", "{}", "EMPTY_TEXT", "text"),
+    ("[CLS] [SEP]", "{}", "EMPTY_TEXT", "text"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,11 +103,40 @@ async fn a_payload_that_is_no_object_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_text_that_shows_nothing_is_refused_wherever_texts_are_taken() {
     let sidecar = Sidecar::start(&[]).await;
-    for text in ["", " ", "\u{feff}\u{200b}", "\u{3164}"] {
+    for text in ["", " ", "\u{feff}\u{200b}", "\u{3164}", "\u{2800}"] {
         let request = EncodeRequest { texts: vec!["a".to_owned(), text.to_owned()], ..EncodeRequest::default() };
         let status = sidecar.encoder().await.encode(request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
         assert!(status.message().contains("blank"), "{}", status.message());
+    }
+    sidecar.end().await;
+}
+
+/// The model decides: its vector would be that of the special tokens, which matches everything alike.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_the_normalizer_removes_is_refused_wherever_texts_are_taken() {
+    let sidecar = Sidecar::start(&[]).await;
+    sidecar.ingest(options("docs"), vec![document(num(1), "the moon")]).await;
+    let refused = |status: Status, field: &str| {
+        let Failure { code, reason, fields, message, .. } = status.into();
+        assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "EMPTY_TEXT"), "{message}");
+        assert_eq!(fields, [field]);
+        assert!(message.contains("nothing is left") && message.contains("; "), "{message}");
+    };
+    for text in ["\u{fffd}", "\u{e000}\u{301}", "[SEP]"] {
+        let request = EncodeRequest { texts: vec!["🦀".to_owned(), text.to_owned()], ..EncodeRequest::default() };
+        refused(sidecar.encoder().await.encode(request).await.unwrap_err(), "texts[1]");
+        let (collection, query) = ("docs".to_owned(), Some(text_query(text)));
+        let search = SearchRequest { collection, query, limit: 1, ..SearchRequest::default() };
+        refused(sidecar.index().await.search(search).await.unwrap_err(), "query.text");
+        let explain = |query: &str, text: &str| ExplainRequest {
+            collection: "docs".to_owned(),
+            query: Some(text_query(query)),
+            document: Some(Explained::DocumentText(text.to_owned())),
+            ..ExplainRequest::default()
+        };
+        refused(sidecar.index().await.explain(explain(text, "moon")).await.unwrap_err(), "query.text");
+        refused(sidecar.index().await.explain(explain("moon", text)).await.unwrap_err(), "document_text");
     }
     sidecar.end().await;
 }

@@ -1,0 +1,227 @@
+//! `rejects`: the records of a file of rejects, as they were.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer};
+use tokio::task::spawn_blocking;
+
+use super::ingest::{MAX_PIECE_BYTES, SOME_REJECTED};
+
+/// Longest line of a file of rejects: JSON takes at most six bytes for each of a record, and the other fields are short.
+const MAX_ENTRY_BYTES: usize = 6 * MAX_PIECE_BYTES + (1 << 20);
+
+/// Write rejected records as they were, byte for byte, to repair them and ingest them again.
+///
+/// Reads the file of rejects that `ingest` or `reindex` wrote. Each record goes to standard output in the encoding that
+/// it had, followed by a newline: a line, a row of CSV without the line of column names (give --columns when you
+/// ingest it), a row of Parquet as JSON, or, of `reindex`, the document's id as JSON. The file of rejects holds neither
+/// whole text files nor records of more than 32 MiB; their file and line number go to standard error.
+///
+/// Exit status: 0 if all records are written, 1 if the file does not hold some of them, 2 if it can't be read or a line of it
+/// is not an entry.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Rejects {
+    /// File of rejects; `-` reads standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  splade-sidecar rejects docs.jsonl.rejects.jsonl > again.jsonl
+  splade-sidecar rejects docs.jsonl.rejects.jsonl | iconv -f latin1 -t utf-8 | splade-sidecar ingest - --collection docs
+  splade-sidecar rejects products.csv.rejects.jsonl | splade-sidecar ingest - --collection docs --format csv --columns id,text";
+
+impl Rejects {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let absent = spawn_blocking(move || write_records(&self.file)).await??;
+        Ok(if absent > 0 { ExitCode::from(SOME_REJECTED) } else { ExitCode::SUCCESS })
+    }
+}
+
+/// An entry of the file. Earlier builds wrote no `line_base64`.
+#[derive(Deserialize)]
+struct Entry {
+    /// Null where the record is not UTF-8 or was not kept, but always there.
+    // Without a function of its own, serde would take a key that is missing for null.
+    #[serde(deserialize_with = "nullable")]
+    line: Option<String>,
+    line_base64: Option<String>,
+    file: Option<String>,
+    line_number: Option<u64>,
+}
+
+fn nullable<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(value)
+}
+
+impl Entry {
+    fn parse(entry: &[u8]) -> anyhow::Result<Self> {
+        let parsed = serde_json::from_slice(entry);
+        parsed.context("it is not an entry of a file of rejects; pass a file that `ingest` or `reindex` wrote")
+    }
+
+    /// Returns the record's bytes; `None` if they were not kept.
+    fn record(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
+        match (self.line.take(), self.line_base64.take()) {
+            (Some(line), _) => Ok(Some(line.into_bytes())),
+            (None, Some(base64)) => {
+                let record = STANDARD.decode(base64);
+                Ok(Some(record.context("`line_base64` is not base64; the file was changed: ingest its input again")?))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Says where a record that was not kept can be found.
+    fn whereabouts(&self) -> String {
+        let file = self.file.as_deref().unwrap_or("the input");
+        let line = self.line_number.map(|number| format!(", line {number}")).unwrap_or_default();
+        format!(
+            "{file}{line}: the file of rejects does not hold this record, because it is a whole file or longer than 32 MiB; \
+             take it from there"
+        )
+    }
+}
+
+/// Writes the records of a file to standard output; returns how many of them the file does not hold.
+fn write_records(path: &Path) -> anyhow::Result<u64> {
+    let name = path.display().to_string();
+    let reader: Box<dyn Read> = if name == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).with_context(|| format!("can't read {name}"))?)
+    };
+    let out = BufWriter::new(io::stdout().lock());
+    restore(BufReader::new(reader), &name, out, |whereabouts| {
+        // Nothing can be done if standard error is gone.
+        let _ = writeln!(io::stderr(), "warning: {whereabouts}");
+    })
+}
+
+/// Writes the records of the entries that `reader` has; returns how many were not kept, of each of which `report` is
+/// told. Stops without an error when nobody reads on.
+///
+/// # Errors
+/// If it can't be read or written, or a line is not an entry; with its number. What came before it is written.
+pub fn restore(
+    mut reader: impl BufRead,
+    name: &str,
+    mut out: impl Write,
+    mut report: impl FnMut(String),
+) -> anyhow::Result<u64> {
+    let (mut absent, mut number) = (0, 0_u64);
+    while let Some(line) = next_line(&mut reader, MAX_ENTRY_BYTES).with_context(|| format!("can't read {name}"))? {
+        number += 1;
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let at = || format!("{name}, line {number}");
+        if line.len() > MAX_ENTRY_BYTES {
+            bail!("{}: it is too long for an entry; pass a file that `ingest` or `reindex` wrote", at());
+        }
+        let mut entry = Entry::parse(&line).with_context(at)?;
+        match entry.record().with_context(at)? {
+            Some(record) if !write(&mut out, &record)? => return Ok(absent),
+            Some(_) => {}
+            None => {
+                absent += 1;
+                report(entry.whereabouts());
+            }
+        }
+    }
+    unless_closed(out.flush())?;
+    Ok(absent)
+}
+
+/// Reads the next line; of one of more than `max` bytes, its beginning.
+fn next_line(reader: &mut impl BufRead, max: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    reader.take(max as u64 + 1).read_until(b'\n', &mut line)?;
+    Ok(Some(line).filter(|line| !line.is_empty()))
+}
+
+/// Returns whether somebody still reads.
+fn write(out: &mut impl Write, record: &[u8]) -> anyhow::Result<bool> {
+    unless_closed(out.write_all(record).and_then(|()| out.write_all(b"\n")))
+}
+
+/// A reader that has seen enough (`| head`) is no error.
+fn unless_closed(outcome: io::Result<()>) -> anyhow::Result<bool> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        outcome => outcome.map(|()| true).context("can't write to standard output"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was written, what was reported, and the number of absent records or the error.
+    fn restored(file: &str) -> (Vec<u8>, Vec<String>, Result<u64, String>) {
+        let (mut out, mut reports) = (Vec::new(), Vec::new());
+        let outcome = restore(file.as_bytes(), "r.jsonl", &mut out, |report| reports.push(report));
+        (out, reports, outcome.map_err(|error| format!("{error:#}")))
+    }
+
+    #[test]
+    fn records_are_written_as_they_were() {
+        let file =
+            "{\"line\":\"a\\r\\u0000é\"}\n\n{\"line\":null,\"line_base64\":\"6Q==\"}\n{\"line\":\"\",\"more\":1}";
+        assert_eq!(restored(file), ("a\r\0é\n".bytes().chain(*b"\xe9\n\n").collect(), vec![], Ok(0)));
+    }
+
+    #[test]
+    fn records_that_were_not_kept_are_reported() {
+        let (out, reports, absent) =
+            restored("{\"line\":null,\"file\":\"a.txt\",\"line_number\":1}\n{\"line\":\"b\"}\n");
+        assert_eq!((out, absent), (b"b\n".to_vec(), Ok(1)));
+        assert!(reports.len() == 1 && reports[0].starts_with("a.txt, line 1: "), "{reports:?}");
+    }
+
+    #[test]
+    fn a_line_that_is_not_an_entry_is_an_error_with_its_number() {
+        for (wrong, problem) in [
+            ("no json", "not an entry"),
+            ("{\"text\": \"a document\"}", "missing field `line`"),
+            ("{\"line\": 7}", "not an entry"),
+            ("[]", "not an entry"),
+            ("{\"line\": \"a", "not an entry"),
+            ("{\"line\": null, \"line_base64\": \"?\"}", "not base64"),
+        ] {
+            let (out, _, outcome) = restored(&format!("{{\"line\": \"first\"}}\n{wrong}\n"));
+            let error = outcome.unwrap_err();
+            assert!(error.starts_with("r.jsonl, line 2: ") && error.contains(problem), "{error}");
+            assert_eq!(out, b"first\n", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_takes_bounded_memory() {
+        let mut endless = BufReader::new(io::repeat(b'x'));
+        assert_eq!(next_line(&mut endless, 99).unwrap(), Some(vec![b'x'; 100]));
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_error() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let entries = &b"{\"line\":\"a\"}\nno entry\n"[..];
+        assert_eq!(restore(entries, "r.jsonl", Closed, |_| ()).unwrap(), 0);
+    }
+}
