@@ -82,7 +82,7 @@ impl Part {
         match document {
             _ if self.shard.is_whole() => true,
             Some(document) => self.shard.has(self.id(document).as_bytes()),
-            None => self.shard.has(line),
+            None => self.shard.has(line.trim_ascii_end()),
         }
     }
 

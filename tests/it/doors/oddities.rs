@@ -2,11 +2,13 @@
 //! extreme lengths, empty keys, payload fields with the names of ours.
 
 use serde_json::{Value, json};
+use splade_sidecar::model::{Backend, Model};
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
     CollectionOptions, DenseVector, DenseVectorOptions, Document, EncodeRequest, ExplainRequest, IngestOptions,
     ListDocumentsRequest, OperationResult, ReturnOptions, SearchRequest,
 };
+use splade_sidecar::types::Role;
 use tempfile::TempDir;
 use tonic::{Code, Status};
 
@@ -14,6 +16,7 @@ use super::{ingest, on_both_stores, payload_of};
 use crate::support::documents::{document, num, options};
 use crate::support::failure::Failure;
 use crate::support::http1::Client;
+use crate::support::models::splade_tiny;
 use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
@@ -139,6 +142,23 @@ async fn a_text_that_the_normalizer_removes_is_refused_wherever_texts_are_taken(
         refused(sidecar.index().await.explain(explain("moon", text)).await.unwrap_err(), "document_text");
     }
     sidecar.end().await;
+}
+
+/// On a trained model, too.
+#[test]
+fn splade_tiny_leaves_nothing_of_such_texts() {
+    let Some(folder) = splade_tiny() else { return };
+    let model = Model::load("splade-tiny", &folder, &Backend::default()).unwrap();
+    for role in [Role::Document, Role::Query] {
+        let tokenizer = &model.side(role).tokenizer;
+        let has_content = |text: &str| tokenizer.has_content(&tokenizer.tokenize(text).unwrap().ids);
+        for text in ["\u{fffd}", "\u{e000}\u{301}", "\u{600} \u{300}", "[CLS] [SEP]", "\u{f0000}"] {
+            assert!(!has_content(text), "{text:?}");
+        }
+        for text in ["a", "🦀", "नमस्ते दुनिया", "é", "\u{fffd}.", "[SEP]moon"] {
+            assert!(has_content(text), "{text:?}");
+        }
+    }
 }
 
 /// An empty key is a key.
