@@ -111,7 +111,7 @@ pub fn parquet(bytes: &[u8]) {
 
 /// Tells how many lines there are that are not blank, unless the file is refused as a whole.
 fn read_file(bytes: &[u8], format: Format) -> Result<usize, String> {
-    let mapping = Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None };
+    let mapping = Mapping::default();
     let part = Part { shard: Shard::WHOLE, collection: "docs".to_owned() };
     let plan = Plan { mapping, dialect: Dialect::default(), encoding: TextEncoding::Utf8, part, follow: None, has_checkpoint: false, is_final: true };
     let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -73,7 +73,6 @@ def write_types():
         ("utc_ms", pa.timestamp("ms", "UTC"), moment.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
         ("utc_us", pa.timestamp("us", "UTC"), moment.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
         ("utc_ns", pa.timestamp("ns", "Europe/Berlin"), moment.replace(tzinfo=UTC), "2024-02-29T12:30:00.25Z"),
-        ("bytes", pa.binary(), b"\xff\x00", "ff00"),
         ("bytes_of_text", pa.binary(), "é".encode(), "é"),
         ("uuid", pa.uuid(), number.bytes, str(number)),
         ("word", pa.dictionary(pa.int8(), pa.string()), "red", "red"),
@@ -136,7 +135,7 @@ def write_ids():
             [uuid.UUID(name).bytes, uuid.UUID(int=0).bytes, None],
             [{"uuid": name}, {"uuid": str(uuid.UUID(int=0))}, "made"],
         ),
-        ("bytes", pa.binary(), [b"7", name.encode(), b"\xff"], [{"key": "7"}, {"uuid": name}, {"key": "ff"}]),
+        ("bytes", pa.binary(), [b"7", name.encode(), b"\xff"], [{"key": "7"}, {"uuid": name}, "refused"]),
         (
             "key",
             pa.struct({"key": pa.string()}),
@@ -175,6 +174,88 @@ def write_numbers():
     (FOLDER / "numbers.json").write_text(json.dumps(expected, indent=1) + "\n")
 
 
+def write_warehouse():
+    """Decimals, dates, times and bytes of warehouses, a row each; `warehouse.json` says what they are, or "refused"."""
+    D = Decimal
+    columns = [
+        ("d38", pa.decimal128(38, 0), [D(10**18), D(-(10**37)), D(2**63 - 1)], [10**18, "refused", 2**63 - 1]),
+        (
+            "d38_9",
+            pa.decimal128(38, 9),
+            [D("19.900000000"), D("12345678901234567890.123456789"), D("-0.333333333")],
+            [19.9, "refused", -0.333333333],
+        ),
+        ("d38_38", pa.decimal128(38, 38), [D("0.1"), D("0"), D("1E-38")], [0.1, 0, 1e-38]),
+        # More digits than a double has: the nearest one.
+        ("d76", pa.decimal256(76, 20), [D("0.10"), D("0.33333333333333333333"), D("-7")], [0.1, 1 / 3, -7]),
+        ("d76_whole", pa.decimal256(76, 0), [D(10**70), D(7), None], ["refused", 7, None]),
+        ("d9", pa.decimal32(9, 2), [D("1.50"), D("-0.01"), None], [1.5, -0.01, None]),
+        ("day", pa.date32(), [-719162, 2932896, 2932897], ["0001-01-01", "9999-12-31", "refused"]),
+        ("old_day", pa.date32(), [-719528, -719529, -(2**31)], ["0000-01-01", "refused", "refused"]),
+        ("day_ms", pa.date64(), [-86_400_000, 0, None], ["1969-12-31", "1970-01-01", None]),
+        ("time_ns", pa.time64("ns"), [1, 86_399_999_999_999, None], ["00:00:00.000000001", "23:59:59.999999999", None]),
+        (
+            "local_ns",
+            pa.timestamp("ns"),
+            [-1, 2**63 - 1, -(2**63) + 1],
+            ["1969-12-31T23:59:59.999999999", "2262-04-11T23:47:16.854775807", "1677-09-21T00:12:43.145224193"],
+        ),
+        (
+            "utc_us",
+            pa.timestamp("us", "UTC"),
+            [-1, 253_402_300_799_999_999, 253_402_300_800_000_000],
+            ["1969-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z", "refused"],
+        ),
+        (
+            "local_ms",
+            pa.timestamp("ms"),
+            [-62_167_219_200_001, 2**62, 0],
+            ["refused", "refused", "1970-01-01T00:00:00"],
+        ),
+        ("local_s", pa.timestamp("s"), [-1, 0, None], ["1969-12-31T23:59:59", "1970-01-01T00:00:00", None]),
+        ("bytes", pa.binary(), [b"\xff\x00", "é".encode(), None], ["refused", "é", None]),
+        ("fixed", pa.binary(2), [b"ab", b"\xc3\x28", None], ["ab", "refused", None]),
+        ("in_list", pa.list_(pa.binary()), [[b"a"], [b"a", b"\xff"], []], [["a"], "refused", []]),
+        (
+            "in_struct",
+            pa.struct({"a": pa.binary(), "b": pa.int8()}),
+            [{"a": b"\xff", "b": 1}, {"a": None, "b": 1}, None],
+            ["refused", {"a": None, "b": 1}, None],
+        ),
+        (
+            "keys",
+            pa.map_(pa.binary(), pa.timestamp("us")),
+            [[(b"a", 0)], [(b"\xff", 0)], []],
+            [{"a": "1970-01-01T00:00:00"}, "refused", {}],
+        ),
+        (
+            "key_numbers",
+            pa.map_(pa.int32(), pa.bool_()),
+            [[(7, True)], [(-1, None)], []],
+            [{"7": True}, {"-1": None}, {}],
+        ),
+        ("small", pa.uint8(), [255, 0, None], [255, 0, None]),
+    ]
+    arrays = [pa.array(["a text", "a text", "a text"])]
+    for _, kind, values, _ in columns:
+        # Out of the range of Python's dates, so by their counts.
+        is_count = isinstance(values[0], int) and pa.types.is_temporal(kind)
+        storage = (pa.int32() if kind.bit_width == 32 else pa.int64()) if is_count else kind
+        arrays.append(pa.array(values, storage).view(kind) if is_count else pa.array(values, kind))
+    table = pa.Table.from_arrays(arrays, names=["text"] + [name for name, *_ in columns])
+    path = FOLDER / "warehouse.parquet"
+    pq.write_table(table, path, write_statistics=False, use_dictionary=False, compression="zstd")
+    expected = {name: becomes for name, _, _, becomes in columns}
+    (FOLDER / "warehouse.json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_pandas():
+    """Tables of pandas with an index: without a name, which makes a column that nobody named, and with one."""
+    frame = pandas.DataFrame({"text": ["a fox", "a wing"], "n": [1, 2]}, index=[7, 9])
+    frame.to_parquet(FOLDER / "pandas-unnamed.parquet", compression=None)
+    frame.rename_axis("sku").to_parquet(FOLDER / "pandas-named.parquet", compression=None)
+
+
 def write_others():
     """The same two rows by other writers."""
     rows = [
@@ -190,6 +271,10 @@ def write_others():
     )
     table = pa.Table.from_pylist(rows)
     pq.write_table(table, FOLDER / "int96.parquet", use_deprecated_int96_timestamps=True)
+    # The digits and years that are lost where they are counted in milliseconds, or in nanoseconds.
+    counts = [1_709_209_800_123_456_789, -1, 0]
+    table = pa.table({"text": ["a", "b", "c"], "at": pa.array(counts, pa.timestamp("ns"))})
+    pq.write_table(table, FOLDER / "int96-nanos.parquet", use_deprecated_int96_timestamps=True, compression=None)
     # It has no lists of strings, but JSON.
     frame = pandas.DataFrame(rows).astype({"id": "int32"})
     fastparquet.write(str(FOLDER / "fastparquet.parquet"), frame, object_encoding={"text": "utf8", "tags": "json"})
@@ -204,4 +289,6 @@ if __name__ == "__main__":
     write_types()
     write_ids()
     write_numbers()
+    write_warehouse()
+    write_pandas()
     write_others()

@@ -84,6 +84,7 @@ impl InputArgs {
             id_field: self.id_field.clone(),
             text_fields: self.text_field.clone(),
             payload_fields: self.payload_fields.clone(),
+            ..Mapping::default()
         }
     }
 

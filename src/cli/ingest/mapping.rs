@@ -1,10 +1,18 @@
 //! The fields of a line, or row → one document, or the reason why not.
 
-use anyhow::ensure;
+mod columns;
+mod partitions;
+mod seen;
+mod select;
+mod text;
+
 use prost::Message;
 use serde_json::{Map, Value};
 use tonic::Code;
 
+pub use self::columns::Column;
+pub use self::seen::{MissingField, NamedField, SeenFields};
+pub use self::select::is_within;
 use crate::cli::id;
 use crate::json::{self, JsonError};
 use crate::proto::{Document, DocumentId, ItemError};
@@ -16,13 +24,22 @@ pub const MAX_DOCUMENT_BYTES: usize = 31 << 20;
 /// What a field is called whose absence is no mistake: then ids are made of the texts.
 pub const DEFAULT_ID_FIELD: &str = "id";
 
-/// What stands between two fields that make one text.
-const JOINT: &str = "\n\n";
+const DEFAULT_TEXT_FIELD: &str = "text";
+
+const ID_FLAG: &str = "--id-field";
+const TEXT_FLAG: &str = "--text-field";
+const PAYLOAD_FLAG: &str = "--payload-fields";
+
+/// How many fields of a record a message lists.
+const MAX_LISTED: usize = 8;
+
+/// How much of a name or value a message has.
+const MAX_SHOWN_CHARS: usize = 40;
 
 /// What a line or row holds, by name.
 pub type Fields = Map<String, Value>;
 
-/// Which field becomes what.
+/// Which field becomes what. Names may be dotted ([`select`]).
 #[derive(Debug, Clone)]
 pub struct Mapping {
     pub id_field: String,
@@ -30,10 +47,45 @@ pub struct Mapping {
     pub text_fields: Vec<String>,
     /// The fields that become the payload; `None` for all but the id and the text.
     pub payload_fields: Option<Vec<String>>,
+    /// Values that the path of the file gives to each of its records.
+    pub partitions: Fields,
+    /// How bytes of Parquet become text.
+    pub binary_text: BinaryText,
+    /// Which of these fields were there.
+    pub seen: SeenFields,
+}
+
+/// How bytes become text where a file has bytes and the document has text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BinaryText {
+    #[default]
+    Utf8,
+}
+
+impl BinaryText {
+    /// Returns the text; `None` if the bytes are none in this encoding.
+    pub fn decode(self, bytes: &[u8]) -> Option<String> {
+        match self {
+            Self::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        }
+    }
+}
+
+impl Default for Mapping {
+    fn default() -> Self {
+        Self {
+            id_field: DEFAULT_ID_FIELD.to_owned(),
+            text_fields: vec![DEFAULT_TEXT_FIELD.to_owned()],
+            payload_fields: None,
+            partitions: Fields::new(),
+            binary_text: BinaryText::default(),
+            seen: SeenFields::default(),
+        }
+    }
 }
 
 impl Mapping {
-    /// The document of a JSON line.
+    /// Maps a JSON line to its document.
     pub fn document_of_json(&self, line: &[u8]) -> Result<Document, ItemError> {
         match json::parse(line) {
             Ok(Value::Object(fields)) => self.document(fields),
@@ -42,80 +94,112 @@ impl Mapping {
         }
     }
 
-    /// The document of some fields.
-    pub fn document(&self, fields: Fields) -> Result<Document, ItemError> {
-        let id = fields.get(&self.id_field).map_or(Ok(None), id::from_json);
-        let id = id.map_err(|message| malformed(&self.id_field, message))?;
-        self.document_with_id(fields, id)
+    /// Maps the fields of a record to its document.
+    pub fn document(&self, mut fields: Fields) -> Result<Document, ItemError> {
+        self.complete(&mut fields)?;
+        let id = self.id(&fields)?;
+        self.build(fields, id)
     }
 
-    /// The document of some fields, one of which was read as its id already.
+    /// Maps the fields of a record to its document, of which the id was read already.
     pub fn document_with_id(&self, mut fields: Fields, id: Option<DocumentId>) -> Result<Document, ItemError> {
-        let payload_json = self.payload(&fields);
-        let text = self.text(&mut fields)?;
-        Ok(Document { id, text, payload_json, ..Document::default() })
+        self.complete(&mut fields)?;
+        self.build(fields, id)
     }
 
-    /// Whether a field becomes a part of a document.
-    pub fn wants(&self, name: &str) -> bool {
-        self.payload_fields.is_none() || self.is_id_or_text(name) || self.is_payload(name)
+    /// Whether a column becomes a part of a document.
+    pub fn wants(&self, column: &str) -> bool {
+        self.payload_fields.is_none() || self.names(column)
     }
 
-    /// Looks for the fields in the columns of a file, so that a wrong name is told once and not for each row.
-    ///
-    /// # Errors
-    /// If the id or the text has no column.
-    pub fn check_columns<'a>(&self, columns: impl Iterator<Item = &'a str> + Clone) -> anyhow::Result<()> {
-        let is_there = |name: &String| columns.clone().any(|column| column == name);
-        let id = Some(&self.id_field).filter(|name| *name != DEFAULT_ID_FIELD).map(|name| (name, "--id-field"));
-        let texts = self.text_fields.iter().map(|name| (name, "--text-field"));
-        for (name, flag) in texts.chain(id) {
-            let columns = columns.clone().collect::<Vec<_>>().join(", ");
-            ensure!(is_there(name), "it has no column `{name}`, but {columns}; name the right one with {flag}");
-        }
+    /// Whether a field inside a column becomes a part of a document, or something inside it does.
+    pub fn wants_inside(&self, name: &str) -> bool {
+        self.payload_fields.is_none() || self.named().any(|named| is_within(named, name) || is_within(name, named))
+    }
+
+    /// Whether a column, or a field inside it, was named as id, text or payload.
+    pub fn names(&self, column: &str) -> bool {
+        self.named().any(|name| is_within(name, column))
+    }
+
+    /// Returns the fields whose absence in all records is a mistake: all that were named but the default id.
+    pub fn named_fields(&self) -> impl Iterator<Item = NamedField<'_>> {
+        let id = Some(&self.id_field).filter(|name| *name != DEFAULT_ID_FIELD);
+        let id = id.map(|name| NamedField { name, flag: ID_FLAG });
+        let texts = self.text_fields.iter().map(|name| NamedField { name, flag: TEXT_FLAG });
+        let payload = self.payload_fields.iter().flatten().filter(|name| !name.is_empty());
+        id.into_iter().chain(texts).chain(payload.map(|name| NamedField { name, flag: PAYLOAD_FLAG }))
+    }
+
+    /// Returns the named fields that no record of any file had so far.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reader of the input refuses a run by it"))]
+    pub fn missing_fields(&self) -> Vec<MissingField> {
+        self.seen.missing(self.named_fields())
+    }
+
+    fn named(&self) -> impl Iterator<Item = &str> {
+        self.id_and_texts().chain(self.payload_fields.iter().flatten().map(String::as_str))
+    }
+
+    fn id_and_texts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.id_field.as_str()).chain(self.text_fields.iter().map(String::as_str))
+    }
+
+    fn complete(&self, fields: &mut Fields) -> Result<(), ItemError> {
+        partitions::merge(fields, &self.partitions)?;
+        self.seen.record(fields, self.named_fields());
         Ok(())
     }
 
-    /// Tells whether a field is the id or a part of the text.
-    pub fn is_id_or_text(&self, name: &str) -> bool {
-        name == self.id_field || self.text_fields.iter().any(|field| field == name)
-    }
-
-    fn is_payload(&self, name: &str) -> bool {
-        match &self.payload_fields {
-            Some(wanted) => wanted.iter().any(|field| field == name),
-            None => !self.is_id_or_text(name),
+    /// Returns the id that the record has, in objects but not in lists.
+    fn id(&self, fields: &Fields) -> Result<Option<DocumentId>, ItemError> {
+        let mut found = select::step(fields, &self.id_field);
+        while let Some((_, value, rest)) = found {
+            found = match (rest, value) {
+                (None, id) => return id::from_json(id).map_err(|message| malformed(&self.id_field, message)),
+                (Some(rest), Value::Object(object)) => select::step(object, rest),
+                (Some(_), Value::Array(_)) => {
+                    let message = "it is in a list, so a record may have several; name a field that is there once";
+                    return Err(malformed(&self.id_field, format!("{message} with {ID_FLAG}")));
+                }
+                (Some(_), _) => None,
+            };
         }
+        Ok(None)
     }
 
-    /// The text of a JSON object, so that whole numbers of 64 bits are exact; empty where there are no fields. The server
-    /// refuses what can't be stored.
-    fn payload(&self, fields: &Fields) -> String {
-        let fields: Fields = fields.iter().filter(|(name, _)| self.is_payload(name)).map(owned).collect();
+    fn build(&self, fields: Fields, id: Option<DocumentId>) -> Result<Document, ItemError> {
+        let text = text::join(&fields, &self.text_fields)?.ok_or_else(|| self.no_text(&fields))?;
+        Ok(Document { id, text, payload_json: self.payload(fields), ..Document::default() })
+    }
+
+    /// Returns the payload as JSON text, so that whole numbers of 64 bits are exact; empty where there are no fields. The
+    /// server refuses what can't be stored.
+    fn payload(&self, mut fields: Fields) -> String {
+        match &self.payload_fields {
+            Some(names) => select::keep(&mut fields, &names.iter().map(String::as_str).collect::<Vec<_>>()),
+            None => select::remove(&mut fields, &self.id_and_texts().collect::<Vec<_>>()),
+        }
         if fields.is_empty() { String::new() } else { Value::Object(fields).to_string() }
     }
 
-    /// The texts of all fields that have one, joined.
-    fn text(&self, fields: &mut Fields) -> Result<String, ItemError> {
-        let mut text: Option<String> = None;
-        for name in &self.text_fields {
-            match fields.remove(name) {
-                Some(Value::String(part)) => match &mut text {
-                    Some(text) if !text.is_empty() && !part.is_empty() => text.extend([JOINT, &part]),
-                    Some(text) => text.push_str(&part),
-                    None => text = Some(part),
-                },
-                Some(Value::Null) | None => {}
-                Some(_) => return Err(malformed(name, "the text is no string; make it one")),
-            }
-        }
-        text.ok_or_else(|| self.no_text())
-    }
-
-    fn no_text(&self) -> ItemError {
+    fn no_text(&self, fields: &Fields) -> ItemError {
         let names = self.text_fields.join("` or `");
-        let message = format!("there is no text in `{names}`; add it, or name the text's field with --text-field");
-        malformed(self.text_fields.first().map_or("", String::as_str), message)
+        let there = columns::list(fields.keys().map(String::as_str), MAX_LISTED);
+        let first = self.text_fields.first().map_or("", String::as_str);
+        let suggestion = columns::suggest(first, fields.keys().map(String::as_str).filter(|name| *name != first));
+        let message = format!(
+            "there is no text in `{names}`; the record's fields are {there}; {suggestion}add the text, or name its field with {TEXT_FLAG}"
+        );
+        malformed(first, message)
+    }
+}
+
+/// Shortens a name or a value for a message.
+pub fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -143,10 +227,6 @@ pub fn malformed(field: &str, message: impl Into<String>) -> ItemError {
 pub fn too_long(bytes: u64) -> ItemError {
     let message = format!("{bytes} bytes are too many for one document; split it into parts of at most 1 MiB of text");
     ItemError { reason: Reason::TextTooLong.as_str().to_owned(), ..malformed("", message) }
-}
-
-fn owned((name, value): (&String, &Value)) -> (String, Value) {
-    (name.clone(), value.clone())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::proto::DocumentId;
 use crate::proto::document_id::Kind as IdKind;
 
 fn mapping() -> Mapping {
-    Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None }
+    Mapping::default()
 }
 
 fn rejection(line: &str) -> (String, String) {
@@ -30,6 +30,7 @@ fn fields_can_be_chosen() {
         id_field: "sku".to_owned(),
         text_fields: vec!["body".to_owned()],
         payload_fields: Some(vec!["sku".to_owned(), "absent".to_owned()]),
+        ..mapping()
     };
     let document = mapping.document_of_json(br#"{"sku": "a-1", "body": "b", "text": "c", "id": 1}"#).unwrap();
     assert_eq!(document.id.and_then(|id| id.kind), Some(IdKind::Key("a-1".to_owned())));
@@ -60,6 +61,105 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
 }
 
 #[test]
+fn texts_are_found_in_objects_and_lists() {
+    let text = |field: &str, line: &str| {
+        let mapping = Mapping { text_fields: vec![field.to_owned()], ..mapping() };
+        mapping.document_of_json(line.as_bytes()).map(|document| document.text).map_err(|rejection| rejection.field)
+    };
+    let found = |text: &str| Ok(text.to_owned());
+    assert_eq!(text("article.body", r#"{"article": {"body": "b"}}"#), found("b"));
+    assert_eq!(text("article.body", r#"{"article": {"body": "b"}, "article.body": "exact"}"#), found("exact"));
+    assert_eq!(
+        text("p.text", r#"{"p": [{"text": "a"}, {"n": 1}, {"text": null}, null, {"text": "b"}]}"#),
+        found("a\n\nb")
+    );
+    assert_eq!(text("text", r#"{"text": ["a", null, ["b", []], ""]}"#), found("a\n\nb"));
+    assert_eq!(text("p.text", r#"{"p": [{"text": "a"}, {"text": ["b", 7]}]}"#), Err("p[1].text[1]".to_owned()));
+    assert_eq!(text("a.b.c", r#"{"a": {"b": {"c": {}}}}"#), Err("a.b.c".to_owned()));
+    for line in [r#"{"text": []}"#, r#"{"text": [null]}"#, r#"{"text": null}"#] {
+        assert_eq!(text("text", line), Err("text".to_owned()), "{line}");
+    }
+    assert_eq!(text("a.text", r#"{"a": "no object"}"#), Err("a.text".to_owned()));
+}
+
+#[test]
+fn the_payload_keeps_its_nesting() {
+    let line = r#"{"meta": {"id": 7, "year": 2023, "by": {}}, "body": [{"text": "a", "page": 1}, {"text": "b"}], "tags": ["x"]}"#;
+    let nested = Mapping { id_field: "meta.id".to_owned(), text_fields: vec!["body.text".to_owned()], ..mapping() };
+    let document = nested.document_of_json(line.as_bytes()).unwrap();
+    assert_eq!(document.id, Some(DocumentId { kind: Some(IdKind::Num(7)) }));
+    assert_eq!(document.text, "a\n\nb");
+    assert_eq!(document.payload_json, r#"{"meta":{"year":2023,"by":{}},"body":[{"page":1}],"tags":["x"]}"#);
+    let payload_fields = Some(["meta.year", "tags", "body.text"].map(str::to_owned).to_vec());
+    let document = Mapping { payload_fields, ..nested }.document_of_json(line.as_bytes()).unwrap();
+    assert_eq!(document.payload_json, r#"{"meta":{"year":2023},"body":[{"text":"a"},{"text":"b"}],"tags":["x"]}"#);
+}
+
+#[test]
+fn an_id_is_not_looked_for_in_lists() {
+    let nested = Mapping { id_field: "meta.id".to_owned(), ..mapping() };
+    let rejection = nested.document_of_json(br#"{"text": "a", "meta": [{"id": 1}]}"#).unwrap_err();
+    assert!(rejection.field == "meta.id" && rejection.message.contains("--id-field"), "{rejection:?}");
+    for line in
+        [r#"{"text": "a", "meta": 1}"#, r#"{"text": "a", "meta": {}}"#, r#"{"text": "a", "meta": {"id": null}}"#]
+    {
+        assert_eq!(nested.document_of_json(line.as_bytes()).unwrap().id, None);
+    }
+}
+
+#[test]
+fn partitions_are_fields_of_each_record() {
+    let partitions = json!({"year": 2023, "lang": "en"}).as_object().unwrap().clone();
+    let mapping = Mapping { partitions, payload_fields: Some(vec!["year".to_owned()]), ..mapping() };
+    let document = mapping.document_of_json(br#"{"id": 1, "text": "a", "year": "2023"}"#).unwrap();
+    assert_eq!(document.payload_json, r#"{"year":"2023"}"#);
+    let text = Mapping { text_fields: vec!["lang".to_owned()], id_field: "year".to_owned(), ..mapping.clone() };
+    assert!(text.check_columns(["text"].into_iter()).is_ok());
+    let document = text.document_of_json(b"{}").unwrap();
+    assert_eq!((document.id.and_then(|id| id.kind), document.text.as_str()), (Some(IdKind::Num(2023)), "en"));
+    let rejection = mapping.document_of_json(br#"{"text": "a", "year": 2024}"#).unwrap_err();
+    assert!(rejection.field == "year" && rejection.message.contains("year=2023"), "{rejection:?}");
+}
+
+#[test]
+fn named_fields_that_no_record_has_are_missing() {
+    let mapping = Mapping {
+        id_field: "sku".to_owned(),
+        text_fields: vec!["title".to_owned(), "p.text".to_owned()],
+        payload_fields: Some(vec!["yaer".to_owned(), "meta.year".to_owned()]),
+        ..mapping()
+    };
+    let missing =
+        || mapping.missing_fields().into_iter().map(|missing| (missing.field, missing.flag)).collect::<Vec<_>>();
+    assert_eq!(missing(), [], "there was no record");
+    // A record that is rejected has its fields all the same, and a clone, as each file has one, shares them.
+    assert!(mapping.clone().document_of_json(br#"{"sku": null, "n": 1}"#).is_err());
+    let expected = [
+        ("title", "--text-field"),
+        ("p.text", "--text-field"),
+        ("yaer", "--payload-fields"),
+        ("meta.year", "--payload-fields"),
+    ];
+    assert_eq!(missing(), expected.map(|(field, flag)| (field.to_owned(), flag)));
+    mapping.document_of_json(br#"{"title": "a", "p": [{}, {"text": "b"}], "meta": {"year": 1}}"#).unwrap();
+    assert_eq!(missing(), [("yaer".to_owned(), "--payload-fields")]);
+    mapping.check_columns(["sku", "title", "p", "yaer"].into_iter()).unwrap();
+    assert_eq!(missing(), []);
+    assert!(super::tests::mapping().missing_fields().is_empty());
+}
+
+#[test]
+fn a_record_without_a_text_says_which_fields_it_has() {
+    let (field, message) = rejection(r#"{"id": 1, "Text": "a", "b": 1}"#);
+    assert_eq!(field, "text");
+    assert!(message.contains("fields are id, Text, b") && message.contains("did you mean `Text`?"), "{message}");
+    let many = (0..20).map(|i| (format!("f{i}{}", "é".repeat(100)), json!(1)));
+    let (_, message) = rejection(&Value::Object(many.collect()).to_string());
+    assert!(message.contains("and 12 more") && message.chars().count() < 600, "{message}");
+    assert!(rejection("{}").1.contains("fields are none"));
+}
+
+#[test]
 fn what_is_no_document_is_rejected_with_the_field_and_the_remedy() {
     assert!(rejection("{").1.contains("can't be read: EOF"));
     assert!(rejection("[1]").1.contains("write one object a line"));
@@ -82,7 +182,7 @@ fn a_document_that_no_message_holds_is_rejected() {
     assert_eq!(encode(&document).unwrap_err().reason, "TEXT_TOO_LONG");
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -99,6 +199,18 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Whether a value has a text; `None` if it has what can't be one.
+fn is_text(value: &Value) -> Option<bool> {
+    match value {
+        Value::Null => Some(false),
+        Value::String(_) => Some(true),
+        Value::Array(elements) => {
+            elements.iter().try_fold(false, |has_text, element| Some(has_text | is_text(element)?))
+        }
+        _ => None,
+    }
+}
+
 proptest! {
     /// Law: a line is a document exactly if it has a text and a possible id; a document has all that the line has, digit by
     /// digit, and a rejection says why.
@@ -113,11 +225,13 @@ proptest! {
         line.extend(text.clone().map(|text| ("text".to_owned(), text)));
 
         let possible_id = id.is_none_or(|id| id::from_json(&id).is_ok());
-        let is_document = possible_id && text.as_ref().is_some_and(Value::is_string);
+        let is_document = possible_id && text.as_ref().is_some_and(|text| is_text(text) == Some(true));
         match mapping().document_of_json(Value::Object(line).to_string().as_bytes()) {
             Ok(document) => {
                 prop_assert!(is_document);
-                prop_assert_eq!(Some(document.text.as_str()), text.as_ref().and_then(Value::as_str));
+                if let Some(Value::String(text)) = &text {
+                    prop_assert_eq!(&document.text, text);
+                }
                 let payload = if rest.is_empty() { String::new() } else { Value::Object(rest.into_iter().collect()).to_string() };
                 prop_assert_eq!(document.payload_json, payload);
             }

@@ -1,40 +1,52 @@
 //! Parquet: a document a row.
 //!
-//! Rows are put together by the `parquet` crate, a row group after the other and of each a page a column, of the columns that
-//! are wanted. That crate panics on some files that contradict themselves; here that is an error like others.
+//! Columns are read by the `parquet` crate, a row group after the other and a page at a time, those that are wanted. Their
+//! values are put together to rows here: the crate's own rows lose digits of old timestamps, and end at a string that is not
+//! UTF-8. The crate panics on some files that contradict themselves; here that is an error like others.
 
+mod assembly;
+mod columns;
 mod guard;
+mod kind;
+mod leaf;
+mod schema;
 mod time;
 mod value;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
-use parquet::basic::ConvertedType;
+use anyhow::{Context, ensure};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::FileReader;
-use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
-use parquet::record::reader::RowIter;
-use parquet::schema::types::{Type, TypePtr};
+use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::schema::types::TypePtr;
 use serde_json::Value;
 
+use self::assembly::read_row;
+use self::columns::list_columns;
 use self::guard::guarded;
+use self::leaf::Leaf;
+use self::schema::Schema;
 use self::value::Converter;
 use super::compressed::LFS_POINTER;
 use super::{At, Next, Record, Records};
 use crate::cli::ingest::mapping::{Fields, Mapping};
 use crate::cli::ingest::on_file;
 use crate::proto::ItemError;
-use crate::types::FieldPath;
 
 /// The rows of a file.
 pub struct ParquetRows {
-    rows: RowIter<'static>,
-    /// Of the columns that are read, in their order.
-    types: Vec<TypePtr>,
+    reader: SerializedFileReader<File>,
+    schema: Schema,
+    converter: Converter,
     mapping: Mapping,
+    /// The columns of the row group that is read, and how many of its rows are left.
+    leaves: Vec<Box<dyn Leaf>>,
+    rows_left: u64,
+    next_group: usize,
     read: u64,
     total: u64,
     bytes: u64,
@@ -53,39 +65,64 @@ impl ParquetRows {
     }
 
     fn of(file: File, bytes: u64, mapping: Mapping, done: u64) -> anyhow::Result<Self> {
-        let reader = SerializedFileReader::new(file.try_clone()?)?;
+        let reader = SerializedFileReader::new(file)?;
         let metadata = reader.metadata();
         let total = count(metadata, usize::MAX);
         // The last group that begins at that row or before.
-        let first = (0..metadata.num_row_groups()).rev().find(|&group| count(metadata, group) <= done).unwrap_or(0);
-        let read = count(metadata, first);
+        let next_group =
+            (0..metadata.num_row_groups()).rev().find(|&group| count(metadata, group) <= done).unwrap_or(0);
+        let read = count(metadata, next_group);
 
         let root = metadata.file_metadata().schema();
-        mapping.check_columns(root.get_fields().iter().map(|column| column.name()))?;
+        mapping.check_schema(&list_columns(root, &mapping))?;
         check_names(root.get_fields(), &mapping)?;
-        let types: Vec<TypePtr> =
-            root.get_fields().iter().filter(|column| mapping.wants(column.name())).cloned().collect();
-        types.iter().try_for_each(|column| check_type(column, column.name()))?;
-        let projection = Type::group_type_builder(root.name()).with_fields(types.clone()).build()?;
-
-        let options = ReadOptionsBuilder::new().with_predicate(Box::new(move |_, group| group >= first)).build();
-        let reader = SerializedFileReader::new_with_options(file, options)?;
-        let rows = RowIter::from_file_into(Box::new(reader)).project(Some(projection))?;
-        Ok(Self { rows, types, mapping, read, total, bytes })
+        let schema = Schema::new(root, &mapping)?;
+        let mut converter = Converter::new(mapping.binary_text);
+        converter.notices.extend(schema.left_out.iter().map(|name| format!(
+            "column {name} is an index of pandas without a name, so it is not stored; name it with --payload-fields to store it"
+        )));
+        Ok(Self {
+            reader,
+            schema,
+            converter,
+            mapping,
+            leaves: Vec::new(),
+            rows_left: 0,
+            next_group,
+            read,
+            total,
+            bytes,
+        })
     }
 
-    fn next_row(&mut self) -> anyhow::Result<Option<(Fields, Option<ItemError>)>> {
-        let Some(row) = self.rows.next() else { return Ok(None) };
-        let mut converter = Converter::default();
-        let mut fields = Fields::new();
-        for ((name, field), column) in row?.into_columns().into_iter().zip(&self.types) {
-            let value = match name == self.mapping.id_field {
-                true => converter.id(field, column),
-                false => converter.value(field, Some(column), &FieldPath::new(&name)),
-            };
-            fields.insert(name, value);
+    /// Returns what there is to report about the file since the last call, each thing once.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reader of the input reports it"))]
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.converter.notices)
+    }
+
+    fn next_row(&mut self) -> anyhow::Result<(Fields, Option<ItemError>)> {
+        while self.rows_left == 0 {
+            self.open_group()?;
         }
-        Ok(Some((fields, converter.problem)))
+        self.rows_left -= 1;
+        // Without a wanted column, such as of a file whose text is in its path, rows are empty.
+        let fields = read_row(&self.schema, &mut self.leaves, &mut self.converter)?;
+        Ok((fields, self.converter.problem.take()))
+    }
+
+    fn open_group(&mut self) -> anyhow::Result<()> {
+        ensure!(self.next_group < self.reader.num_row_groups(), "it has too few rows");
+        let group = self.reader.get_row_group(self.next_group)?;
+        let open = |column: &schema::Column| {
+            let mut leaf = leaf::open(group.get_column_reader(column.index)?, column.max);
+            leaf.advance()?;
+            anyhow::Ok(leaf)
+        };
+        self.leaves = self.schema.columns.iter().map(open).collect::<Result<_, _>>()?;
+        self.rows_left = u64::try_from(group.metadata().num_rows()).unwrap_or_default();
+        self.next_group += 1;
+        Ok(())
     }
 }
 
@@ -94,9 +131,7 @@ impl Records for ParquetRows {
         if self.read == self.total {
             return Ok(Next::End);
         }
-        let Some((fields, problem)) = guarded(|| self.next_row()).context(REMEDY)? else {
-            bail!("it has too few rows; {REMEDY}")
-        };
+        let (fields, problem) = guarded(|| self.next_row()).context(REMEDY)?;
         self.read += 1;
         let content = Value::Object(fields.clone()).to_string().into_bytes();
         let document = problem.map_or_else(|| self.mapping.document(fields), Err);
@@ -133,25 +168,11 @@ fn check_beginning(file: &mut File) -> anyhow::Result<()> {
 
 /// Two columns of one name would become one field.
 fn check_names(columns: &[TypePtr], mapping: &Mapping) -> anyhow::Result<()> {
-    for (at, column) in columns.iter().enumerate().filter(|(_, column)| mapping.wants(column.name())) {
-        let name = column.name();
-        let is_twice = columns.iter().skip(at + 1).any(|other| other.name() == name);
-        ensure!(!is_twice, "two of its columns are called `{name}`; name those to read with --payload-fields");
+    let mut names = HashSet::new();
+    for name in columns.iter().map(|column| column.name()).filter(|name| mapping.wants(name)) {
+        ensure!(names.insert(name), "two of its columns are called `{name}`; name those to read with --payload-fields");
     }
     Ok(())
-}
-
-/// Looks for types that the crate doesn't know to read.
-fn check_type(column: &Type, path: &str) -> anyhow::Result<()> {
-    if column.is_primitive() {
-        let is_interval = column.get_basic_info().converted_type() == ConvertedType::INTERVAL;
-        ensure!(
-            !is_interval,
-            "its column {path} is an INTERVAL, which can't be read; name others with --payload-fields"
-        );
-        return Ok(());
-    }
-    column.get_fields().iter().try_for_each(|child| check_type(child, &format!("{path}.{}", child.name())))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::*;
 use crate::cli::ingest::shard::Shard;
 
 fn plan(shard: &str) -> Plan {
-    let mapping = Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None };
+    let mapping = Mapping::default();
     let part = Part { shard: shard.parse::<Shard>().unwrap(), collection: "docs".to_owned() };
     Plan { mapping, dialect: Dialect::default(), encoding: TextEncoding::Utf8, part, follow: None, has_checkpoint: false, is_final: false }
 }

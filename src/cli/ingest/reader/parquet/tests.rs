@@ -13,7 +13,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn mapping() -> Mapping {
-    Mapping { id_field: "id".to_owned(), text_fields: vec!["text".to_owned()], payload_fields: None }
+    Mapping::default()
 }
 
 /// All rows, as JSON.
@@ -78,12 +78,12 @@ fn an_id_is_the_same_whatever_its_type() {
     }
 }
 
-#[test]
-fn numbers_are_exact_or_refused() {
-    for (column, expected) in golden("numbers.json") {
+/// Compares the payload of each column and row with what `NAME.json` says it is.
+fn check_columns_of(name: &str) {
+    for (column, expected) in golden(&format!("{name}.json")) {
         let mapping = Mapping { payload_fields: Some(vec![column.clone()]), ..mapping() };
         for (row, (document, expected)) in
-            documents("numbers.parquet", &mapping).into_iter().zip(expected.as_array().unwrap()).enumerate()
+            documents(&format!("{name}.parquet"), &mapping).into_iter().zip(expected.as_array().unwrap()).enumerate()
         {
             // What is whole is an integer, as the server has it.
             let limits = PayloadLimits { bytes: 1 << 20, depth: 32 };
@@ -93,12 +93,114 @@ fn numbers_are_exact_or_refused() {
             match found {
                 Ok(payload) => assert_eq!(payload[&column], *expected, "{column}, row {row}"),
                 Err(field) => {
-                    assert_eq!(*expected, json!("refused"), "{column}, row {row}");
+                    assert_eq!(*expected, json!("refused"), "{column}, row {row}: {field}");
                     assert!(field.starts_with(&column), "{field}");
                 }
             }
         }
     }
+}
+
+#[test]
+fn numbers_are_exact_or_refused() {
+    check_columns_of("numbers");
+}
+
+#[test]
+fn decimals_times_and_bytes_of_warehouses_are_exact_or_refused() {
+    check_columns_of("warehouse");
+}
+
+#[test]
+fn bytes_that_are_no_text_name_the_remedies_and_lose_nothing() {
+    let mapping = Mapping { payload_fields: Some(vec!["bytes".to_owned()]), ..mapping() };
+    let mut reader = ParquetRows::open(&fixture("warehouse.parquet"), mapping, 0).unwrap();
+    let Next::Record(record) = reader.next().unwrap() else { panic!("it has rows") };
+    let message = record.document.unwrap_err().message;
+    assert!(
+        ["--payload-fields", "--encoding", "string column"].iter().all(|remedy| message.contains(remedy)),
+        "{message}"
+    );
+    let row: Value = serde_json::from_slice(&record.content).unwrap();
+    assert_eq!(row, json!({"text": "a text", "bytes": "ff00"}), "the bytes are in the row that is rejected");
+}
+
+#[test]
+fn a_decimal_with_more_digits_than_a_double_is_reported_once() {
+    let mapping = Mapping { payload_fields: Some(vec!["d76".to_owned(), "d38_9".to_owned()]), ..mapping() };
+    let mut reader = ParquetRows::open(&fixture("warehouse.parquet"), mapping, 0).unwrap();
+    while let Next::Record(_) = reader.next().unwrap() {}
+    let notices = reader.take_notices();
+    assert!(
+        matches!(&notices[..], [only] if only.contains("column d76: 0.33333333333333333333 has more digits")),
+        "{notices:?}"
+    );
+    assert!(reader.take_notices().is_empty());
+}
+
+#[test]
+fn timestamps_of_96_bits_keep_their_nanoseconds() {
+    let moments: Vec<_> =
+        rows(&fixture("int96-nanos.parquet"), mapping()).unwrap().into_iter().map(|row| row["at"].clone()).collect();
+    let expected = ["2024-02-29T12:30:00.123456789Z", "1969-12-31T23:59:59.999999999Z", "1970-01-01T00:00:00Z"];
+    assert_eq!(moments, expected);
+}
+
+#[test]
+fn an_index_of_pandas_without_a_name_is_left_out_unless_it_is_named() {
+    let read = |name: &str, mapping: Mapping| {
+        let mut reader = ParquetRows::open(&fixture(name), mapping.clone(), 0).unwrap();
+        (rows(&fixture(name), mapping).unwrap(), reader.take_notices())
+    };
+    let index = "__index_level_0__";
+    let (found, notices) = read("pandas-unnamed.parquet", mapping());
+    assert_eq!(found, [json!({"text": "a fox", "n": 1}), json!({"text": "a wing", "n": 2})]);
+    assert!(matches!(&notices[..], [only] if only.contains(index) && only.contains("--payload-fields")), "{notices:?}");
+    let named = [
+        Mapping { id_field: index.to_owned(), ..mapping() },
+        Mapping { payload_fields: Some(vec![index.to_owned(), "n".to_owned()]), ..mapping() },
+    ];
+    for mapping in named {
+        let (found, notices) = read("pandas-unnamed.parquet", mapping);
+        assert_eq!(found[1], json!({"text": "a wing", "n": 2, index: 9}));
+        assert!(notices.is_empty());
+    }
+    let (found, notices) = read("pandas-named.parquet", mapping());
+    assert_eq!(found[1], json!({"text": "a wing", "n": 2, "sku": 9}));
+    assert!(notices.is_empty());
+}
+
+#[test]
+fn nested_fields_make_the_text_the_id_and_the_payload() {
+    let people = Mapping { text_fields: vec!["people.name".to_owned(), "text".to_owned()], ..mapping() };
+    let named = Mapping { payload_fields: Some(vec!["by.name".to_owned(), "counts.a".to_owned()]), ..people.clone() };
+    let document = documents("types.parquet", &named).remove(0).unwrap();
+    assert_eq!(document.text, "Ann\n\na fox");
+    assert_eq!(document.payload_json, r#"{"by":{"name":"Ann"},"counts":{"a":1}}"#);
+    let all = documents("types.parquet", &people).remove(0).unwrap();
+    let payload: Value = serde_json::from_str(&all.payload_json).unwrap();
+    assert_eq!(payload["people"], json!([{"tags": ["x"]}, {"tags": null}]));
+    let id = Mapping { id_field: "by.name".to_owned(), ..mapping() };
+    let id = documents("types.parquet", &id).remove(0).unwrap().id;
+    assert_eq!(id.and_then(|id| id.kind), Some(Kind::Key("Ann".to_owned())));
+}
+
+#[test]
+fn a_nested_name_that_is_not_there_is_told_before_anything_is_read() {
+    let problem = |mapping| match ParquetRows::open(&fixture("types.parquet"), mapping, 0) {
+        Err(error) => format!("{error:#}"),
+        Ok(_) => String::new(),
+    };
+    let text = |name: &str| problem(Mapping { text_fields: vec![name.to_owned()], ..mapping() });
+    assert!(text("by.Name").contains("no column `by.Name`") && text("by.Name").contains("did you mean `by.name`?"));
+    assert!(text("tags").contains("did you mean `people.tags`?"), "{}", text("tags"));
+    assert!(text("lists.x").contains("no column `lists.x`"));
+    assert_eq!((text("people.tags"), text("counts.any"), text("lists")), Default::default());
+    let mapping = Mapping { payload_fields: Some(vec!["by.at".to_owned(), "by.when".to_owned()]), ..mapping() };
+    let mut reader = ParquetRows::open(&fixture("types.parquet"), mapping.clone(), 0).unwrap();
+    assert!(mapping.missing_fields().is_empty(), "there was no row yet");
+    while let Next::Record(_) = reader.next().unwrap() {}
+    assert!(matches!(&mapping.missing_fields()[..], [only] if only.field == "by.when"));
 }
 
 #[test]
@@ -152,12 +254,18 @@ fn reading_begins_at_the_row_group_and_only_what_is_wanted_is_read() {
 fn what_cannot_be_read_says_what_to_do() {
     let problem = |mapping| format!("{:#}", rows(&fixture("interval.parquet"), mapping).unwrap_err());
     let interval = problem(mapping());
-    assert!(interval.contains("column span is an INTERVAL") && interval.contains("--payload-fields"), "{interval}");
+    assert!(
+        interval.contains("column span is of the type INTERVAL") && interval.contains("--payload-fields"),
+        "{interval}"
+    );
     let none = Mapping { payload_fields: Some(Vec::new()), ..mapping() };
     assert_eq!(rows(&fixture("interval.parquet"), none).unwrap(), [json!({"id": 1, "text": "a fox"})]);
     let body = Mapping { text_fields: vec!["body".to_owned()], ..mapping() };
     assert!(problem(body).contains("no column `body`, but id, text, span"));
 }
+
+/// Forms that no writer at hand makes.
+mod forms;
 
 fn damaged(content: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
@@ -174,7 +282,7 @@ proptest! {
     /// Law: a damaged file is an error or other rows, and never a panic.
     #[test]
     fn damage_is_survived(
-        name in prop::sample::select(vec!["types", "groups", "codec-zstd-2", "codec-gzip-1", "codec-snappy-1", "duckdb", "polars"]),
+        name in prop::sample::select(vec!["types", "groups", "codec-zstd-2", "codec-gzip-1", "codec-snappy-1", "duckdb", "polars", "warehouse"]),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {

@@ -1,9 +1,18 @@
-//! Times as Parquet counts them → text in the form of RFC 3339, which Qdrant's filters read.
+//! Dates and times as Parquet counts them → text in the form of RFC 3339, which Qdrant's filters read.
+//!
+//! All functions return `None` for what that form has no text for: years before 0000 or after 9999, and times beyond a day.
 
-use std::fmt::Write;
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, Time};
 
-const NANOS_A_SECOND: i64 = 1_000_000_000;
-const SECONDS_A_DAY: i64 = 86_400;
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// 1970-01-01T00:00:00.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// The day 1970-01-01 by the count of days that INT96 has.
+const JULIAN_DAY_OF_EPOCH: i64 = 2_440_588;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,43 +27,44 @@ impl Unit {
         match self {
             Self::Millis => 1_000,
             Self::Micros => 1_000_000,
-            Self::Nanos => NANOS_A_SECOND,
+            Self::Nanos => NANOS_PER_SECOND,
         }
     }
-}
 
-/// `2024-02-29`, from the days since 1970.
-pub fn date(days: i64) -> String {
-    // Howard Hinnant's algorithm: years begin in March, and 400 of them are an era.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// `12:30:00.25`, since midnight, with as many digits as are needed.
-pub fn time(count: i64, unit: Unit) -> String {
-    let (seconds, rest) = (count.div_euclid(unit.per_second()), count.rem_euclid(unit.per_second()));
-    let nanos = rest * (NANOS_A_SECOND / unit.per_second());
-    let mut text = format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    if nanos > 0 {
-        // Writing to a string can't fail.
-        let _ = write!(text, ".{nanos:09}");
-        text.truncate(text.trim_end_matches('0').len());
+    fn duration(self, count: i64) -> SignedDuration {
+        let (seconds, rest) = (count.div_euclid(self.per_second()), count.rem_euclid(self.per_second()));
+        SignedDuration::from_secs(seconds) + SignedDuration::from_nanos(rest * (NANOS_PER_SECOND / self.per_second()))
     }
-    text
 }
 
-/// `2024-02-29T12:30:00Z`, since 1970; without the `Z` if it is of no time zone.
-pub fn timestamp(count: i64, unit: Unit, is_utc: bool) -> String {
-    let a_day = unit.per_second() * SECONDS_A_DAY;
+/// Formats days since 1970 as `2024-02-29`.
+pub fn date(days: i64) -> Option<String> {
+    Some(after_epoch(SignedDuration::from_secs(days.checked_mul(SECONDS_PER_DAY)?))?.date().to_string())
+}
+
+/// Formats a count since midnight as `12:30:00.25`, with as many digits as are needed.
+pub fn time(count: i64, unit: Unit) -> Option<String> {
+    let is_within_a_day = (0..SECONDS_PER_DAY * unit.per_second()).contains(&count);
+    is_within_a_day.then(|| Time::midnight().wrapping_add(unit.duration(count)).to_string())
+}
+
+/// Formats a count since 1970 as `2024-02-29T12:30:00Z`; without the `Z` if it has no time zone.
+pub fn timestamp(count: i64, unit: Unit, is_utc: bool) -> Option<String> {
     let zone = if is_utc { "Z" } else { "" };
-    format!("{}T{}{zone}", date(count.div_euclid(a_day)), time(count.rem_euclid(a_day), unit))
+    Some(format!("{}{zone}", after_epoch(unit.duration(count))?))
+}
+
+/// Formats the timestamps of old files: nanoseconds of a Julian day, in UTC, as three words of 32 bits.
+pub fn int96([low, high, day]: [u32; 3]) -> Option<String> {
+    let nanos = (i64::from(high) << 32) | i64::from(low);
+    // The day is signed.
+    let days = i64::from(day.cast_signed()) - JULIAN_DAY_OF_EPOCH;
+    let duration = SignedDuration::from_secs(days * SECONDS_PER_DAY).checked_add(SignedDuration::from_nanos(nanos))?;
+    Some(format!("{}Z", after_epoch(duration)?))
+}
+
+fn after_epoch(duration: SignedDuration) -> Option<DateTime> {
+    EPOCH.checked_add(duration).ok().filter(|moment| moment.year() >= 0)
 }
 
 #[cfg(test)]
@@ -67,16 +77,48 @@ mod tests {
 
     #[test]
     fn times_in_words() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(-1), "1969-12-31");
-        assert_eq!(date(19_782), "2024-02-29");
-        assert_eq!(time(45_000_250, Unit::Millis), "12:30:00.25");
-        assert_eq!(timestamp(-1, Unit::Nanos, false), "1969-12-31T23:59:59.999999999");
-        assert_eq!(timestamp(1_709_209_800_000_000, Unit::Micros, true), "2024-02-29T12:30:00Z");
-        // Nothing overflows.
-        for unit in [Unit::Millis, Unit::Micros, Unit::Nanos] {
-            assert!(timestamp(i64::MIN, unit, true).ends_with('Z') && timestamp(i64::MAX, unit, true).ends_with('Z'));
+        let text = |text: Option<String>| text.unwrap_or_default();
+        assert_eq!(text(date(0)), "1970-01-01");
+        assert_eq!(text(date(-1)), "1969-12-31");
+        assert_eq!(text(date(19_782)), "2024-02-29");
+        assert_eq!(text(time(45_000_250, Unit::Millis)), "12:30:00.25");
+        assert_eq!(text(time(86_399_999_999_999, Unit::Nanos)), "23:59:59.999999999");
+        assert_eq!(text(timestamp(-1, Unit::Nanos, false)), "1969-12-31T23:59:59.999999999");
+        assert_eq!(text(timestamp(1_709_209_800_000_000, Unit::Micros, true)), "2024-02-29T12:30:00Z");
+        assert_eq!(text(int96([1, 0, 2_440_588])), "1970-01-01T00:00:00.000000001Z");
+        assert_eq!(text(int96([u32::MAX, u32::MAX, 2_440_588])), "1969-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn what_has_no_text_is_none() {
+        let (first, last) = (-719_528, 2_932_896);
+        assert_eq!(date(first).as_deref(), Some("0000-01-01"));
+        assert_eq!(date(last).as_deref(), Some("9999-12-31"));
+        assert_eq!(
+            timestamp((last + 1) * SECONDS_PER_DAY * 1_000 - 1, Unit::Millis, true).as_deref(),
+            Some("9999-12-31T23:59:59.999Z")
+        );
+        let days = [first - 1, last + 1, i64::MIN, i64::MAX];
+        assert!(days.into_iter().all(|day| date(day).is_none()));
+        for unit in [Unit::Millis, Unit::Micros] {
+            assert!([i64::MIN, i64::MAX].into_iter().all(|count| timestamp(count, unit, true).is_none()));
         }
+        let counts = [-1, SECONDS_PER_DAY * 1_000, i64::MIN, i64::MAX];
+        assert!(counts.into_iter().all(|count| time(count, Unit::Millis).is_none()));
+        assert!(int96([u32::MAX; 3]).is_none_or(|text| text.starts_with('0') || text.starts_with('1')));
+        assert_eq!(int96([0, 0, i32::MAX.cast_unsigned()]), None);
+    }
+
+    /// The calendar by itself: Howard Hinnant's algorithm, in which years begin in March and 400 of them are an era.
+    fn civil(days: i64) -> (i64, i64, i64) {
+        let days = days + 719_468;
+        let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        (year_of_era + era * 400 + i64::from(month <= 2), month, day)
     }
 
     proptest! {
@@ -84,7 +126,27 @@ mod tests {
         #[test]
         fn as_others_say_it(seconds in 0_u64..250_000_000_000) {
             let other = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-            prop_assert_eq!(timestamp(seconds as i64 * 1_000, Unit::Millis, true), other.to_string());
+            prop_assert_eq!(timestamp(seconds as i64 * 1_000, Unit::Millis, true), Some(other.to_string()));
+        }
+
+        /// Law: a moment of any year from 0000 to 9999 has exactly this form, to the last digit.
+        #[test]
+        fn every_digit_is_there(days in -719_528_i64..=2_932_896, nanos in 0..86_400 * NANOS_PER_SECOND) {
+            let (year, month, day) = civil(days);
+            let (seconds, fraction) = (nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND);
+            let digits = format!(".{fraction:09}");
+            let digits = digits.trim_end_matches('0').trim_end_matches('.');
+            let date_text = format!("{year:04}-{month:02}-{day:02}");
+            let time_text = format!("{:02}:{:02}:{:02}{digits}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+            let julian = u32::try_from(days + JULIAN_DAY_OF_EPOCH).unwrap();
+            let words = [nanos as u32, (nanos >> 32) as u32, julian];
+            prop_assert_eq!(int96(words), Some(format!("{date_text}T{time_text}Z")));
+            let micros = days * SECONDS_PER_DAY * 1_000_000 + nanos / 1_000;
+            if nanos % 1_000 == 0 {
+                prop_assert_eq!(timestamp(micros, Unit::Micros, false), Some(format!("{date_text}T{time_text}")));
+            }
+            prop_assert_eq!(date(days), Some(date_text));
+            prop_assert_eq!(time(nanos, Unit::Nanos), Some(time_text));
         }
     }
 }

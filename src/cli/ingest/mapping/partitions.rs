@@ -1,0 +1,76 @@
+//! Merges partition columns, which are in the path of a file, into its records.
+
+use serde_json::Value;
+
+use super::{Fields, malformed};
+use crate::proto::ItemError;
+
+/// Adds the partition columns to a record. The value of a record that has one of them stays.
+///
+/// # Errors
+/// If a record has another value than the path.
+pub fn merge(fields: &mut Fields, partitions: &Fields) -> Result<(), ItemError> {
+    for (name, partition) in partitions {
+        match fields.get(name) {
+            Some(value) if value == partition || is_same(value, partition) => {}
+            None | Some(Value::Null) => {
+                fields.insert(name.clone(), partition.clone());
+            }
+            Some(value) => return Err(contradiction(name, value, partition)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether two values are written the same way, or are the same number: `month=01` is a record's 1.
+fn is_same(value: &Value, partition: &Value) -> bool {
+    let (Some(value), Some(partition)) = (in_words(value), in_words(partition)) else { return false };
+    let number = |text: &str| text.parse::<i128>().ok();
+    value == partition || number(&value).is_some_and(|value| Some(value) == number(&partition))
+}
+
+/// How a path would have a value; `None` for what it can't have.
+fn in_words(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn contradiction(name: &str, value: &Value, partition: &Value) -> ItemError {
+    let (value, partition) = (super::shorten(&value.to_string()), super::shorten(&partition.to_string()));
+    let message = format!(
+        "the record has {value}, but the path of its file says {name}={partition}; correct one of them, or rename the folder"
+    );
+    malformed(name, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn merged(record: &Value, partitions: &Value) -> Result<Value, ItemError> {
+        let mut fields = record.as_object().unwrap().clone();
+        merge(&mut fields, partitions.as_object().unwrap())?;
+        Ok(fields.into())
+    }
+
+    #[test]
+    fn a_partition_is_added_or_agrees_or_is_refused() {
+        let partitions = json!({"year": 2023, "month": "01", "country": "DE", "none": null});
+        let whole = json!({"text": "a", "year": 2023, "month": "01", "country": "DE", "none": null});
+        assert_eq!(merged(&json!({"text": "a"}), &partitions).unwrap(), whole);
+        let own = json!({"year": "2023", "month": 1, "country": "DE", "none": null});
+        assert_eq!(merged(&own, &partitions).unwrap(), own, "the record's own value stays");
+        assert_eq!(merged(&json!({"year": null}), &json!({"year": 1})).unwrap(), json!({"year": 1}));
+        for (record, field) in [(json!({"year": 2024}), "year"), (json!({"country": ["DE"]}), "country")] {
+            let rejection = merged(&record, &partitions).unwrap_err();
+            assert_eq!(rejection.field, field);
+            assert!(rejection.message.contains(&record[field].to_string()), "{}", rejection.message);
+            assert!(rejection.message.contains(&partitions[field].to_string()), "{}", rejection.message);
+        }
+    }
+}

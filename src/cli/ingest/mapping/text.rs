@@ -1,0 +1,62 @@
+//! Joins the texts of a record into one.
+
+use serde_json::Value;
+
+use super::{Fields, malformed, select};
+use crate::json::kind;
+use crate::proto::ItemError;
+use crate::types::FieldPath;
+
+/// What stands between two texts that make one.
+const SEPARATOR: &str = "\n\n";
+
+/// Returns the texts that the names select, in their order, joined by blank lines; `None` if there is none. Lists are read
+/// element by element, and nulls are left out.
+///
+/// # Errors
+/// If a text is neither a string nor a list of strings.
+pub fn join(fields: &Fields, names: &[String]) -> Result<Option<String>, ItemError> {
+    let mut text = JoinedText::default();
+    for name in names {
+        if let Some((key, value, rest)) = select::step(fields, name) {
+            text.add(value, rest, &FieldPath::new(key))?;
+        }
+    }
+    Ok(text.0)
+}
+
+#[derive(Debug, Default)]
+struct JoinedText(Option<String>);
+
+impl JoinedText {
+    fn add(&mut self, value: &Value, name: Option<&str>, path: &FieldPath<'_>) -> Result<(), ItemError> {
+        match (value, name) {
+            (Value::Null, _) => {}
+            (Value::Array(elements), _) => {
+                let mut elements = elements.iter().enumerate();
+                return elements.try_for_each(|(index, element)| self.add(element, name, &path.element(index)));
+            }
+            (Value::Object(object), Some(name)) => {
+                if let Some((key, value, rest)) = select::step(object, name) {
+                    return self.add(value, rest, &path.field(key));
+                }
+            }
+            (Value::String(part), None) => self.push(part),
+            // The record has no such field.
+            (_, Some(_)) => {}
+            (other, None) => {
+                let problem = format!("the text is {}; make it a string, or a list of strings", kind(other));
+                return Err(malformed(&path.to_string(), problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, part: &str) {
+        let text = self.0.get_or_insert_default();
+        if !text.is_empty() && !part.is_empty() {
+            text.push_str(SEPARATOR);
+        }
+        text.push_str(part);
+    }
+}
