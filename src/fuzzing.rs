@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 
-use crate::cli::ingest::{Batch, Dialect, Format, Input, Mapping, Part, Plan, Shard, Start, TextEncoding, list};
+use crate::cli::ingest::{Batch, Dialect, Format, Input, Mapping, Part, Plan, Selection, Shard, Start, TextEncoding, list};
 use crate::grpc::document::{parse_document, to_document_id};
 use crate::grpc::encoding::parse_pruning;
 use crate::grpc::filter::parse_filter;
@@ -116,7 +116,8 @@ fn read_file(bytes: &[u8], format: Format) -> Result<usize, String> {
     let plan = Plan { mapping, dialect: Dialect::default(), encoding: TextEncoding::Utf8, part, follow: None, has_checkpoint: false, is_final: true };
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
-    let sources = list(&[file.path().to_owned()], Some(format), None).unwrap();
+    let sources =
+        list(&[file.path().to_owned()], &Selection { format: Some(format), ..Selection::default() }).unwrap().sources;
     let mut lines = Vec::new();
     let read = Input::open(sources.into(), Start::default(), &plan).and_then(|input| {
         input.read(&plan, |batch| {

@@ -2,9 +2,10 @@
 
 use clap::Args;
 
+use super::flags::Flag;
 use crate::proto::CollectionOptions;
 
-/// For a collection that is created; ignored otherwise. The embedded store has one shard, kept once, and takes no keys.
+/// For a collection that is created. The embedded store has one shard, kept once, and takes no keys.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "A new collection in a Qdrant cluster")]
 pub struct CollectionOptionsArgs {
@@ -23,6 +24,17 @@ pub struct CollectionOptionsArgs {
 }
 
 impl CollectionOptionsArgs {
+    /// Returns the first flag that was given.
+    pub fn given(&self) -> Option<Flag> {
+        let flags = [
+            ("--shard-count", "SPLADE_SHARD_COUNT", self.shard_count.is_some()),
+            ("--replication-factor", "SPLADE_REPLICATION_FACTOR", self.replication_factor.is_some()),
+            ("--write-consistency-factor", "SPLADE_WRITE_CONSISTENCY_FACTOR", self.write_consistency_factor.is_some()),
+            ("--shard-keys", "SPLADE_SHARD_KEYS", self.shard_keys.is_some()),
+        ];
+        flags.into_iter().find(|(.., is_given)| *is_given).map(|(name, variable, _)| Flag { name, variable })
+    }
+
     /// Sets what was given.
     pub fn apply(&self, options: CollectionOptions) -> CollectionOptions {
         CollectionOptions {
@@ -65,5 +77,10 @@ mod tests {
         };
         assert_eq!(applied(&line, options.clone()), expected);
         assert_eq!(applied(&["--shard-count", "8"], options).shard_count, 8);
+        let given = |line: &[&str]| Line::parse_from([&["ingest"], line].concat()).args.given().map(|flag| flag.name);
+        assert_eq!(given(&[]), None);
+        for name in ["--shard-count", "--replication-factor", "--write-consistency-factor", "--shard-keys"] {
+            assert_eq!(given(&[name, "1"]), Some(name));
+        }
     }
 }

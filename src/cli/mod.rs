@@ -16,6 +16,7 @@ mod encode;
 mod errors;
 mod explain;
 mod fingerprint;
+mod flags;
 mod health;
 mod id;
 pub(crate) mod ingest;

@@ -37,6 +37,7 @@ use super::collection_options::CollectionOptionsArgs;
 use super::duration;
 use super::errors::in_words;
 use super::fingerprint::FingerprintArgs;
+use super::flags::Flag;
 use super::ingest::{Progress, RejectFile, Session, Summary, Tally};
 use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
@@ -115,6 +116,7 @@ Example: documents are searched by the alias `docs`, which stands for docs-v1
 
 impl Reindex {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        self.check_flags()?;
         let plan = Plan::make(&self).await?;
         let start = Instant::now();
         let (done, mut report) = if plan.checkpoint.complete {
@@ -131,6 +133,14 @@ impl Reindex {
             }
         }
         report.print(self.output)
+    }
+
+    fn check_flags(&self) -> anyhow::Result<()> {
+        let flag = Flag { name: "--switch-anyway", variable: "SPLADE_REINDEX_SWITCH_ANYWAY" };
+        let has_effect = self.alias.is_some() || !self.switch_anyway;
+        has_effect
+            .then_some(())
+            .ok_or_else(|| flag.without_effect("no alias is to be switched; add --alias, or remove it"))
     }
 
     /// Reads, sends and waits for all documents that are left; notes how far that is.

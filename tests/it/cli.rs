@@ -3,6 +3,7 @@
 mod check;
 mod checkpoint;
 mod fake;
+mod folders;
 mod follow;
 mod formats;
 mod ingest;

@@ -222,7 +222,7 @@ fn read(path: &Path) -> anyhow::Result<Option<Found>> {
 
 /// Replaces the file as a whole: after whatever happens there is the old one or the new one.
 fn write(path: &Path, state: &State) -> anyhow::Result<()> {
-    durable::replace(path, format::to_text(state)?.as_bytes()).context("it can't be written")
+    durable::replace(path, format::to_text(state)?.as_bytes()).context("it can't be written there; name another place with --checkpoint")
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@ mod seen;
 mod select;
 mod text;
 
+use std::borrow::Cow;
+
+use encoding_rs::Encoding;
 use prost::Message;
 use serde_json::{Map, Value};
 use tonic::Code;
@@ -60,6 +63,7 @@ pub struct Mapping {
 pub enum BinaryText {
     #[default]
     Utf8,
+    Other(&'static Encoding),
 }
 
 impl BinaryText {
@@ -67,6 +71,9 @@ impl BinaryText {
     pub fn decode(self, bytes: &[u8]) -> Option<String> {
         match self {
             Self::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
+            Self::Other(encoding) => {
+                encoding.decode_without_bom_handling_and_without_replacement(bytes).map(Cow::into_owned)
+            }
         }
     }
 }
@@ -132,13 +139,17 @@ impl Mapping {
     }
 
     /// Returns the named fields that no record of any file had so far.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reader of the input refuses a run by it"))]
     pub fn missing_fields(&self) -> Vec<MissingField> {
         self.seen.missing(self.named_fields())
     }
 
     fn named(&self) -> impl Iterator<Item = &str> {
         self.id_and_texts().chain(self.payload_fields.iter().flatten().map(String::as_str))
+    }
+
+    /// Tells whether a column, or a field inside it, is the id or a part of the text.
+    pub fn is_id_or_text(&self, column: &str) -> bool {
+        self.id_and_texts().any(|name| is_within(name, column))
     }
 
     fn id_and_texts(&self) -> impl Iterator<Item = &str> {

@@ -41,6 +41,7 @@ use super::collection_options::CollectionOptionsArgs;
 use super::duration;
 use super::errors::FAILED;
 use super::fingerprint::FingerprintArgs;
+use super::flags::Flag;
 use super::long_text::LongTextArgs;
 use super::output::OutputArgs;
 use super::pruning;
@@ -55,8 +56,8 @@ use input_file::FileRecord;
 use read_files::ReadFiles;
 use reader::HeldBack;
 use reader::paths::Source;
+pub(crate) use reader::paths::{Selection, list};
 pub(crate) use reader::resume::Start;
-pub(crate) use reader::paths::list;
 pub(crate) use reader::{Batch, Dialect, Format, Input, Plan, TextEncoding};
 pub(crate) use shard::{Part, Shard};
 use summary::Failure;
@@ -167,7 +168,8 @@ The lines that were rejected, byte for byte:
 
 impl Ingest {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let sources = self.input.sources().await?;
+        self.check_flags()?;
+        let sources = self.input.sources(self.own_files()).await?;
         let mut checkpoint = self.open_checkpoint().await?;
         let is_followed = self.input.follow().is_some();
         let start = match &checkpoint {
@@ -215,6 +217,24 @@ impl Ingest {
         let (held_back, held_back_count) = tracker.files().held_back();
         print_notices(held_back.iter().map(HeldBack::to_string))?;
         self.report(&Summary::new(tally, duration, rejects_file, failure).with_held_back(held_back_count))
+    }
+
+    /// Refuses what only matters to a collection that is created, if none is.
+    fn check_flags(&self) -> anyhow::Result<()> {
+        let vector_name = Flag { name: "--vector-name", variable: "SPLADE_INGEST_VECTOR_NAME" };
+        let vector_name = Some(vector_name).filter(|_| !self.vector_name.is_empty());
+        let given = vector_name.or(self.collection_options.given()).filter(|_| !self.create_collection);
+        given.map_or(Ok(()), |flag| {
+            Err(flag.without_effect("it is for a collection that is created; add --create-collection, or remove it"))
+        })
+    }
+
+    /// The files that this run writes: they are no input, even if they lie in a folder that is.
+    fn own_files(&self) -> Vec<PathBuf> {
+        let checkpoint = self.checkpoint.iter();
+        let beside =
+            checkpoint.clone().flat_map(|path| ["lock", "new"].map(|ending| path.with_added_extension(ending)));
+        checkpoint.cloned().chain(beside).chain([self.rejects_path()]).collect()
     }
 
     async fn open_input(&self, sources: Arc<[Source]>, start: Start) -> anyhow::Result<Input> {

@@ -432,7 +432,7 @@ fn open(source: &Source, content: Option<Content>, place: Place, plan: &Plan) ->
     let is_final = !plan.holds_back();
     let csv = |content, dialect| CsvRows::open(content, plan.mapping.clone(), dialect, place, is_final);
     Ok(match source.format {
-        Format::Text => Box::new(TextFile::new(content, source.bytes, source.name.clone(), mapping)),
+        Format::Text => Box::new(TextFile::new(content, source.clone(), mapping)),
         Format::Lines => {
             let pieces = Pieces::after(content, place)?;
             Box::new(TextLines { pieces, name: source.name.clone(), mapping })

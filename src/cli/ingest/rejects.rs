@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -44,7 +44,10 @@ impl RejectFile {
             }
             Ok((file, metadata.is_file(), bytes))
         };
-        let (file, is_file, bytes) = on_file(open.await, "write rejected lines to", path)?;
+        let opened: std::io::Result<_> = open.await;
+        let (file, is_file, bytes) = opened.with_context(|| {
+            format!("can't write rejected lines to {}; name another place with --rejects", path.display())
+        })?;
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file), is_file, bytes, synced: bytes })
     }
 

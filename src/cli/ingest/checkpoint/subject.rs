@@ -24,6 +24,7 @@ pub const COLUMNS: &str = "columns";
 pub const DELIMITER: &str = "delimiter";
 pub const QUOTES: &str = "quotes";
 pub const CSV_TYPES: &str = "csv_types";
+pub const ID_PREFIX: &str = "id_prefix";
 
 /// A setting, its neutral value, and what it is called in messages and in files of version 2.
 struct Setting {
@@ -50,6 +51,7 @@ const SETTINGS: [Setting; 13] = [
     setting(DELIMITER, ",", "--delimiter"),
     setting(QUOTES, "true", "--no-quotes"),
     setting(CSV_TYPES, "{}", "--csv-types"),
+    setting(ID_PREFIX, "", "--id-prefix"),
 ];
 
 /// The settings that decide which documents an ingest has and where they go. A checkpoint of other settings is refused.

@@ -24,7 +24,8 @@ pub enum Format {
 impl Format {
     /// By the ending of a file's name, of which `.gz` and `.zst` are none.
     pub fn of(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        // A name that is not UTF-8 may have an ending all the same.
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
         let name = [".gz", ".zst", ".zstd"].into_iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
         let (stem, ending) = name.rsplit_once('.')?;
         Some(match ending {
@@ -43,6 +44,11 @@ impl Format {
         !matches!(self, Self::Parquet | Self::Text)
     }
 
+    /// Returns the value of `--format` that names it.
+    pub fn flag(self) -> Option<String> {
+        self.to_possible_value().map(|value| value.get_name().to_owned())
+    }
+
     /// Whether each file, or each line, is a text and nothing else.
     pub fn is_plain(self) -> bool {
         matches!(self, Self::Text | Self::Lines)
@@ -51,6 +57,9 @@ impl Format {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     #[test]
@@ -69,5 +78,7 @@ mod tests {
         ] {
             assert_eq!(Format::of(Path::new(name)), format, "{name}");
         }
+        assert_eq!(Format::of(Path::new(OsStr::from_bytes(b"caf\xe9.csv.gz"))), Some(Format::Csv));
+        assert_eq!(Format::Csv.flag().as_deref(), Some("csv"));
     }
 }

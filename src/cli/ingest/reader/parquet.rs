@@ -95,12 +95,6 @@ impl ParquetRows {
         })
     }
 
-    /// Returns what there is to report about the file since the last call, each thing once.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the reader of the input reports it"))]
-    pub fn take_notices(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.converter.notices)
-    }
-
     fn next_row(&mut self) -> anyhow::Result<(Fields, Option<ItemError>)> {
         while self.rows_left == 0 {
             self.open_group()?;
@@ -136,6 +130,10 @@ impl Records for ParquetRows {
         let content = Value::Object(fields.clone()).to_string().into_bytes();
         let document = problem.map_or_else(|| self.mapping.document(fields), Err);
         Ok(Next::Record(Record { number: self.read, content, is_whole: true, is_ended: true, document }))
+    }
+
+    fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.converter.notices)
     }
 
     fn at(&self) -> At {

@@ -1,28 +1,45 @@
-//! What was given on the command line → the files to read, in an order that is the same in every run.
+//! Resolves what was given on the command line to the files to read, in an order that is the same in every run.
 //!
-//! Of a folder, the files are read that have an ending of a known format, in the order of their names, and of those in its
-//! folders; links are followed, since the Hugging Face cache is made of them. A folder that has files of data is a dataset:
-//! the texts in it are about the data, and are no documents. With a format, only its endings count; with a format of plain
-//! text every file does. What is hidden (`.` or `_` in front), and files of rejected lines, are passed over.
+//! A folder gives its files with an ending of a known format, in the order of their names, with those of the folders in it;
+//! links are followed, since the Hugging Face cache is made of them. A folder that has files of data is a dataset: the texts
+//! in it are about the data, and are no documents. With a format, only its endings count; with a format of plain text every
+//! file does.
+//!
+//! No file is left out silently: each is read, counted in a notice, or the run is refused with a remedy.
 
-use std::collections::HashMap;
+mod folder;
+mod globs;
+mod links;
+mod partitions;
+mod remote;
+mod same_file;
+mod skipped;
+mod tables;
+mod unread;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context, bail, ensure};
-use walkdir::{DirEntry, WalkDir};
+use anyhow::{Context, ensure};
 
+use self::folder::Scan;
+pub use self::globs::{absolute_pattern, is_pattern};
 use super::format::Format;
-use crate::cli::ingest::on_file;
+use crate::cli::ingest::mapping::Fields;
 
 /// A file to read, or standard input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     pub path: PathBuf,
-    /// Its path below the folder that was given, or as it was given: the id of a text.
+    /// Path below the folder that was given, or as it was given.
     pub name: String,
     pub format: Format,
     /// How many bytes it has; `None` for what has no size, such as a pipe.
     pub bytes: Option<u64>,
+    /// Values of the partition columns that the folders of its path name, such as `year=2023/`.
+    pub partitions: Fields,
+    /// Prefix of the id of a whole-file document.
+    pub id_prefix: Arc<str>,
 }
 
 impl Source {
@@ -30,11 +47,17 @@ impl Source {
     #[cfg(test)]
     pub fn of_file(path: &Path, format: Format) -> Self {
         let bytes = std::fs::metadata(path).map(|metadata| metadata.len()).ok();
-        Self { path: path.to_owned(), name: path.display().to_string(), format, bytes }
+        let (partitions, id_prefix) = (Fields::new(), "".into());
+        Self { path: path.to_owned(), name: path.display().to_string(), format, bytes, partitions, id_prefix }
     }
 
     pub fn is_stdin(&self) -> bool {
         is_stdin(&self.path)
+    }
+
+    /// Returns the id of a whole-file document; of standard input, nothing but the text is known.
+    pub fn id(&self) -> Option<String> {
+        (!self.is_stdin()).then(|| format!("{}{}", self.id_prefix, self.name))
     }
 }
 
@@ -42,187 +65,140 @@ pub fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// The files of all that was given, with the names of one split of a dataset if one is wanted. Blocks.
+/// Which files are wanted of what was given, and how they are read.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Format of all files; `None` to tell it by their endings.
+    pub format: Option<Format>,
+    /// Word that the names of a folder's files must have.
+    pub split: Option<String>,
+    /// Prefix of the ids of whole-file documents.
+    pub id_prefix: String,
+    /// Files that the run writes, which are not read even if they lie in a folder that was given.
+    pub own_files: Vec<PathBuf>,
+}
+
+/// The files to read, and what the user has to know about those that are not.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub sources: Vec<Source>,
+    /// One line for each folder in which files were skipped, and one for files that were reached more than once.
+    pub notices: Vec<String>,
+}
+
+/// Lists the files of all that was given. Blocks.
 ///
 /// # Errors
-/// If there are none, one can't be found or its format is not known, or two texts would have the same id.
-pub fn list(given: &[PathBuf], format: Option<Format>, split: Option<&str>) -> anyhow::Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    for path in given {
-        if is_stdin(path) {
+/// If there are none, one can't be found or read, its format is not known or not supported, or two texts would have the
+/// same id.
+pub fn list(given: &[PathBuf], selection: &Selection) -> anyhow::Result<Listing> {
+    let mut listing = Listing::default();
+    let mut has_folder = false;
+    for path in given.iter().map(|path| resolve(path)).collect::<Result<Vec<_>, _>>()?.concat() {
+        if is_stdin(&path) {
             ensure!(given.len() == 1, "standard input can't be read beside files; give `-` alone");
-            sources.push(Source {
-                path: path.clone(),
-                name: "-".to_owned(),
-                format: format.unwrap_or(Format::Jsonl),
-                bytes: None,
-            });
-        } else if on_file(std::fs::metadata(path), "open", path)?.is_dir() {
-            sources.extend(in_folder(path, format, split)?);
+            listing.sources.push(stdin(&path, selection)?);
+        } else if links::metadata(&path)?.is_dir() {
+            has_folder = true;
+            let (sources, notice) = Scan::run(&path, selection)?;
+            listing.sources.extend(sources);
+            listing.notices.extend(notice);
         } else {
-            sources.push(file(path, format)?);
+            listing.sources.push(given_file(&path, selection)?);
         }
     }
-    check_ids(&sources)?;
-    Ok(sources)
+    ensure!(
+        selection.split.is_none() || has_folder,
+        "--split (SPLADE_INGEST_SPLIT) has no effect: it selects files of a folder, and no folder is given; remove it, or give \
+         the folder"
+    );
+    listing.notices.extend(same_file::remove_repeated(&mut listing.sources));
+    same_file::check_ids(&listing.sources)?;
+    Ok(listing)
+}
+
+/// Returns the paths that an argument stands for.
+fn resolve(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    ensure!(
+        !path.as_os_str().is_empty(),
+        "an empty file name is given; give a file or a folder (is a variable empty?)"
+    );
+    if is_stdin(path) || path.symlink_metadata().is_ok() {
+        return Ok(vec![path.to_owned()]);
+    }
+    remote::refuse_address(path)?;
+    if is_pattern(path) { globs::expand(path) } else { Ok(vec![path.to_owned()]) }
+}
+
+fn stdin(path: &Path, selection: &Selection) -> anyhow::Result<Source> {
+    let format = selection.format.unwrap_or(Format::Jsonl);
+    check_seekable(path, format, None)?;
+    source(path, "-".to_owned(), format, None, selection)
 }
 
 /// A file that was named. What is no file on a disk, such as a pipe, is taken as standard input is.
-fn file(path: &Path, format: Option<Format>) -> anyhow::Result<Source> {
-    let metadata = on_file(std::fs::metadata(path), "open", path)?;
+fn given_file(path: &Path, selection: &Selection) -> anyhow::Result<Source> {
+    let metadata = links::metadata(path)?;
+    // Who says the format has looked into the file; what is compressed is so whatever they say.
+    if let Some(unread) = unread::of(path).filter(|unread| selection.format.is_none() || unread.inner.is_some()) {
+        return Err(unread.refusal(path));
+    }
     let bytes = metadata.is_file().then_some(metadata.len());
     let usual = if bytes.is_some() { Format::of(path) } else { Some(Format::Jsonl) };
-    let format = format.or(usual).with_context(|| {
-        format!("the name of {} doesn't tell its format; say it with --format, such as --format jsonl", path.display())
+    let format = selection.format.or(usual).with_context(|| {
+        format!("the name of {} doesn't tell its format; say it with --format, such as --format jsonl", shown(path))
     })?;
-    let name = path.strip_prefix("./").unwrap_or(path).display().to_string();
-    Ok(Source { path: path.to_owned(), name, format, bytes })
+    check_seekable(path, format, bytes)?;
+    let name = text_name(path.strip_prefix("./").unwrap_or(path), path, format)?;
+    source(path, name, format, bytes, selection)
 }
 
-fn in_folder(folder: &Path, format: Option<Format>, split: Option<&str>) -> anyhow::Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
-    for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_passed_over(entry)) {
-        let entry = entry.with_context(|| format!("can't read the folder {}", folder.display()))?;
-        let found = Format::of(entry.path());
-        let wanted = match format {
-            Some(format) if format.is_plain() => Some(format),
-            Some(format) => found.filter(|&found| found == format),
-            // Beside data, a .json file describes them; alone, it is seldom lines.
-            None => found.filter(|_| !has_ending(entry.path(), "json")),
-        };
-        let Some(format) = wanted.filter(|_| entry.file_type().is_file()) else { continue };
-        let name = entry.path().strip_prefix(folder).unwrap_or(entry.path()).display().to_string();
-        if split.is_none_or(|split| is_of_split(&name, split)) {
-            sources.push(Source { name, ..file(entry.path(), Some(format))? });
-        }
-    }
-    if format.is_none() && sources.iter().any(|source| !source.format.is_plain()) {
-        sources.retain(|source| !source.format.is_plain());
-    }
-    if sources.is_empty() {
-        let split = split.map(|split| format!(" with the word `{split}` in their names (--split)")).unwrap_or_default();
-        bail!(
-            "the folder {} has no files to read{split}; those end in .jsonl, .ndjson, .csv, .tsv, .parquet, .txt or .md, or \
-             are said to be of a format with --format",
-            folder.display()
-        );
-    }
-    Ok(sources)
+fn source(
+    path: &Path,
+    name: String,
+    format: Format,
+    bytes: Option<u64>,
+    selection: &Selection,
+) -> anyhow::Result<Source> {
+    let partitions = partitions::parse(path)?;
+    Ok(Source {
+        path: path.to_owned(),
+        name,
+        format,
+        bytes,
+        partitions,
+        id_prefix: selection.id_prefix.as_str().into(),
+    })
 }
 
-fn is_passed_over(entry: &DirEntry) -> bool {
-    let name = entry.file_name().to_string_lossy();
-    name.starts_with(['.', '_']) || name.ends_with("rejects.jsonl")
-}
-
-fn has_ending(path: &Path, ending: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
-}
-
-/// Whether a split is a word of a path: `train` of `data/train-00000-of-00002.parquet` and of `train/0000.parquet`.
-fn is_of_split(name: &str, split: &str) -> bool {
-    name.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == split)
-}
-
-/// Two folders may have texts of the same name; one would replace the other.
-fn check_ids(sources: &[Source]) -> anyhow::Result<()> {
-    let mut seen = HashMap::new();
-    for source in sources.iter().filter(|source| source.format == Format::Text) {
-        if let Some(other) = seen.insert(source.name.as_str(), &source.path)
-            && *other != source.path
-        {
-            bail!(
-                "{} and {} would have the same id, {}; give the folder that both are in",
-                other.display(),
-                source.path.display(),
-                source.name
-            );
-        }
-    }
+/// Parquet has its index at its end.
+fn check_seekable(path: &Path, format: Format, bytes: Option<u64>) -> anyhow::Result<()> {
+    let what = if is_stdin(path) { "standard input".to_owned() } else { shown(path) };
+    ensure!(
+        format != Format::Parquet || bytes.is_some(),
+        "Parquet can't be read from {what}, since its index is at its end; write it to a file and give that"
+    );
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use std::fs;
+/// Returns a path as the name of a source. Of whole-file documents it is the id and of lines the field `path`, so there it
+/// has to be text: with replacement characters, two files could have one name.
+fn text_name(name: &Path, path: &Path, format: Format) -> anyhow::Result<String> {
+    ensure!(
+        !format.is_plain() || name.to_str().is_some(),
+        "the name of {} is not UTF-8, and it would be stored; rename the file, such as with convmv -f latin1 -t utf8 --notest",
+        shown(path)
+    );
+    Ok(name.display().to_string())
+}
 
-    use tempfile::{TempDir, tempdir};
-
-    use super::*;
-
-    fn folder(files: &[&str]) -> TempDir {
-        let folder = tempdir().unwrap();
-        for name in files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, name).unwrap();
-        }
-        folder
-    }
-
-    fn names(folder: &TempDir, format: Option<Format>, split: Option<&str>) -> Vec<String> {
-        let sources = list(&[folder.path().to_owned()], format, split).unwrap();
-        sources.into_iter().map(|source| source.name).collect()
-    }
-
-    const DATASET: [&str; 9] = [
-        "data/train-00001-of-00002.parquet",
-        "data/train-00000-of-00002.parquet",
-        "data/test-00000-of-00001.parquet",
-        "README.md",
-        "dataset_infos.json",
-        ".gitattributes",
-        ".cache/huggingface/x.parquet",
-        "_temporary/y.parquet",
-        "data/LICENSE.txt",
-    ];
-
-    #[test]
-    fn a_dataset_is_its_data_in_order() {
-        let folder = folder(&DATASET);
-        let train = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"];
-        assert_eq!(names(&folder, None, None), ["data/test-00000-of-00001.parquet", train[0], train[1]]);
-        assert_eq!(names(&folder, None, Some("train")), train);
-        let error = list(&[folder.path().to_owned()], None, Some("dev")).unwrap_err().to_string();
-        assert!(error.contains("`dev`") && error.contains(".parquet"), "{error}");
-        assert_eq!(names(&folder, Some(Format::Text), None).len(), 6);
-        assert_eq!(names(&folder, Some(Format::Jsonl), None), ["dataset_infos.json"]);
-    }
-
-    #[test]
-    fn a_folder_of_texts_is_its_texts() {
-        let folder = folder(&["b.md", "a/2.txt", "a/10.txt", "a/picture.png", "docs.jsonl.rejects.jsonl"]);
-        assert_eq!(names(&folder, None, None), ["a/10.txt", "a/2.txt", "b.md"]);
-        let paths = ["b.md", "a"].map(|name| folder.path().join(name));
-        let sources = list(&paths, None, None).unwrap();
-        let expected = [paths[0].display().to_string(), "10.txt".to_owned(), "2.txt".to_owned()];
-        assert_eq!(sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>(), expected);
-        assert_eq!(sources[0].bytes, Some(4));
-    }
-
-    #[test]
-    fn links_are_followed_as_in_the_cache_of_the_hub() {
-        let folder = folder(&["blobs/0123", "other/x"]);
-        let snapshot = folder.path().join("snapshots/1");
-        fs::create_dir_all(&snapshot).unwrap();
-        std::os::unix::fs::symlink("../../blobs/0123", snapshot.join("train.parquet")).unwrap();
-        let sources = list(&[snapshot], None, None).unwrap();
-        assert_eq!((sources[0].name.as_str(), sources[0].bytes), ("train.parquet", Some(10)));
-    }
-
-    #[test]
-    fn what_cannot_be_read_says_what_to_do() {
-        let folder = folder(&["docs.bin", "a/x.txt", "b/x.txt", "empty/.hidden"]);
-        let problem = |given: &[&str]| {
-            let given: Vec<_> = given.iter().map(|name| folder.path().join(name)).collect();
-            list(&given, None, None).unwrap_err().to_string()
-        };
-        assert!(problem(&["docs.bin"]).contains("--format jsonl"));
-        assert!(problem(&["absent.jsonl"]).contains("can't open"));
-        assert!(problem(&["empty"]).contains("has no files to read"));
-        assert!(problem(&["a", "b"]).contains("the same id, x.txt"));
-        let stdin = [PathBuf::from("-"), folder.path().join("a")];
-        assert!(list(&stdin, None, None).unwrap_err().to_string().contains("give `-` alone"));
+/// Returns a path for messages: control characters can't reach the terminal, and bytes that are not UTF-8 are escaped.
+fn shown(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) if !text.contains(char::is_control) => text.to_owned(),
+        _ => format!("{path:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::paths::list;
+use super::paths::{Selection, list};
 use super::*;
 use crate::cli::ingest::shard::Shard;
 
@@ -19,7 +19,7 @@ fn plan(shard: &str) -> Plan {
 
 fn open(paths: &[PathBuf], done: Place, plan: &Plan) -> anyhow::Result<Input> {
     let start = Start { place: done, ..Start::default() };
-    Input::open(list(paths, None, None)?.into(), start, plan)
+    Input::open(list(paths, &Selection::default())?.sources.into(), start, plan)
 }
 
 fn batches(paths: &[PathBuf], done: Place, plan: &Plan) -> (Vec<Vec<Line>>, End) {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::content::Content;
+use super::paths::Source;
 use super::pieces::{MAX_PIECE_BYTES, Pieces};
 use super::{At, Next, Record, Records};
 use crate::cli::ingest::mapping::{Fields, MAX_DOCUMENT_BYTES, Mapping, malformed, too_long};
@@ -14,8 +15,7 @@ const PATH_FIELD: &str = "path";
 /// One file: its name is its id.
 pub struct TextFile {
     content: Content,
-    size: Option<u64>,
-    name: String,
+    source: Source,
     mapping: Mapping,
     at: At,
 }
@@ -28,9 +28,8 @@ pub struct TextLines {
 }
 
 impl TextFile {
-    /// A text, `size` bytes long where that is known.
-    pub fn new(content: Content, size: Option<u64>, name: String, mapping: Mapping) -> Self {
-        Self { content, size, name, mapping, at: At::default() }
+    pub fn new(content: Content, source: Source, mapping: Mapping) -> Self {
+        Self { content, source, mapping, at: At::default() }
     }
 
     /// Reads all of the file, and keeps no more of it than a document may have.
@@ -49,9 +48,7 @@ impl TextFile {
         if text.len() > MAX_DOCUMENT_BYTES {
             return Ok(Err(too_long(self.content.offset())));
         }
-        // Of standard input, nothing but the text is known.
-        let id = Some(self.name.as_str()).filter(|name| *name != "-");
-        Ok(document(text, id, &self.name, &self.mapping))
+        Ok(document(text, self.source.id().as_deref(), &self.source.name, &self.mapping))
     }
 }
 
@@ -61,9 +58,9 @@ impl Records for TextFile {
             return Ok(Next::End);
         }
         let document = self.document()?;
-        self.at = At { bytes: self.size.unwrap_or_default(), ..At::of(1, &self.content) };
+        self.at = At { bytes: self.source.bytes.unwrap_or_default(), ..At::of(1, &self.content) };
         // It is there to be read, so its content is not repeated.
-        let content = self.name.clone().into();
+        let content = self.source.name.clone().into();
         Ok(Next::Record(Record { number: 1, content, is_whole: false, is_ended: true, document }))
     }
 

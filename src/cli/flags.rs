@@ -1,0 +1,17 @@
+//! Flags that would change nothing: refused, since whoever gave one expects that it does something.
+
+use anyhow::anyhow;
+
+/// A flag, and the environment variable that counts as it.
+#[derive(Debug, Clone, Copy)]
+pub struct Flag {
+    pub name: &'static str,
+    pub variable: &'static str,
+}
+
+impl Flag {
+    /// The refusal of a flag that has no effect.
+    pub fn without_effect(self, why: &str) -> anyhow::Error {
+        anyhow!("{} ({}) has no effect: {why}", self.name, self.variable)
+    }
+}

@@ -1,0 +1,199 @@
+//! Patterns such as `data/**/part-*.jsonl`, where no shell has expanded them.
+
+use std::fs::canonicalize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use glob::{MatchOptions, Pattern};
+use walkdir::WalkDir;
+
+use super::{is_stdin, links, shown};
+
+/// As in a shell: `*` is a part of one name, and matches no hidden one.
+const OPTIONS: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+const ANY_FOLDERS: &str = "**";
+
+/// Whether an argument that does not exist as a path is to be expanded.
+pub fn is_pattern(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte))
+}
+
+/// Returns the same pattern as it would be given from any folder.
+pub fn absolute_pattern(path: &Path) -> Option<PathBuf> {
+    let (base, rest) = split(path);
+    Some(canonicalize(or_here(&base)).ok()?.join(rest))
+}
+
+/// Returns the paths that match, sorted. Blocks.
+///
+/// # Errors
+/// If there are none, the pattern is not valid, or a folder on the way can't be read.
+pub fn expand(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let (base, rest) = split(path);
+    let mut matches =
+        if rest.as_os_str().is_empty() { vec![or_here(&base).to_owned()] } else { find(path, &base, &rest)? };
+    ensure!(
+        !matches.is_empty(),
+        "no file matches {}; check the pattern, in which * ? [ ] and ** stand for names and {{a,b}} does not",
+        shown(path)
+    );
+    matches.sort();
+    Ok(matches)
+}
+
+/// Splits off the folders before the first name with a wildcard. `**` at the end is the folder itself: all that is in it is
+/// read anyway.
+fn split(path: &Path) -> (PathBuf, PathBuf) {
+    let mut components: Vec<_> = path.components().collect();
+    while components.last().is_some_and(|last| last.as_os_str() == ANY_FOLDERS) {
+        components.pop();
+    }
+    let first = components.iter().position(|component| is_pattern(component.as_ref())).unwrap_or(components.len());
+    let rest = components.split_off(first);
+    (components.iter().collect(), rest.iter().collect())
+}
+
+fn or_here(base: &Path) -> &Path {
+    if base.as_os_str().is_empty() { Path::new(".") } else { base }
+}
+
+fn find(path: &Path, base: &Path, rest: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let matcher = Matcher::new(rest).with_context(|| format!("{} is no pattern", shown(path)))?;
+    let root = or_here(base);
+    let only_folders = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let mut matches = Vec::new();
+    // As in a shell, a folder that is not there has no matches.
+    if !root.is_dir() {
+        return Ok(matches);
+    }
+    let mut walk = WalkDir::new(root).follow_links(true).min_depth(1).max_depth(matcher.max_depth()).into_iter();
+    while let Some(entry) = walk.next() {
+        let found = entry.as_ref().map_or_else(|error| error.path().unwrap_or(root), |entry| entry.path()).to_owned();
+        let Ok(below) = found.strip_prefix(root) else { continue };
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() && !matcher.may_lead_on(below) => walk.skip_current_dir(),
+            Err(error) if matcher.is_hindered(below, &found, &error) => return Err(links::explain_walk(root, error)),
+            _ => {}
+        }
+        if matcher.matches(below) && (!only_folders || found.is_dir()) {
+            matches.push(base.join(below));
+        }
+    }
+    // A file called `-` is not standard input here.
+    Ok(matches.into_iter().map(|found| if is_stdin(&found) { Path::new(".").join(found) } else { found }).collect())
+}
+
+/// A pattern as a whole, and by its names, so that no folder is read in vain.
+struct Matcher {
+    whole: Pattern,
+    names: Vec<Pattern>,
+    has_any_folders: bool,
+}
+
+impl Matcher {
+    fn new(rest: &Path) -> anyhow::Result<Self> {
+        let text = rest.to_str().context("it is not UTF-8; give the files by their names")?;
+        let whole = Pattern::new(text)?;
+        let names = rest.components().take_while(|name| name.as_os_str() != ANY_FOLDERS);
+        let names =
+            names.map(|name| Pattern::new(&name.as_os_str().to_string_lossy())).collect::<Result<Vec<_>, _>>()?;
+        let has_any_folders = names.len() < rest.components().count();
+        Ok(Self { whole, names, has_any_folders })
+    }
+
+    fn max_depth(&self) -> usize {
+        if self.has_any_folders { usize::MAX } else { self.names.len() }
+    }
+
+    fn matches(&self, below: &Path) -> bool {
+        self.whole.matches_with(&below.to_string_lossy(), OPTIONS)
+    }
+
+    /// Whether something in a folder may match.
+    fn may_lead_on(&self, folder: &Path) -> bool {
+        let mut depth = 0;
+        let is_on_the_way = folder.components().zip(&self.names).all(|(component, name)| {
+            depth += 1;
+            name.matches_with(&component.as_os_str().to_string_lossy(), OPTIONS)
+        });
+        let is_hidden = |component: std::path::Component| component.as_os_str().as_encoded_bytes().starts_with(b".");
+        let count = folder.components().count();
+        is_on_the_way && count < self.max_depth() && !folder.components().skip(depth).any(is_hidden)
+    }
+    /// Whether matches may be missing for this error. A link that leads nowhere is none of it: if it matches, it is given, and
+    /// has an error of its own.
+    fn is_hindered(&self, below: &Path, found: &Path, error: &walkdir::Error) -> bool {
+        if error.loop_ancestor().is_some() { self.may_lead_on(below) } else { found.is_dir() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in
+            ["b/part-2.jsonl", "b/part-1.jsonl", "a/c/x.jsonl", "a/x.csv", ".h/x.jsonl", "a/.x.jsonl", "x[1].csv", "-"]
+        {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn patterns_are_expanded_as_a_shell_does_it() {
+        let folder = folder();
+        symlink("nowhere", folder.path().join("a/z.jsonl")).unwrap();
+        let expand = |pattern: &str| {
+            let found = expand(&folder.path().join(pattern)).map_err(|error| error.to_string())?;
+            let names = found.iter().map(|path| path.strip_prefix(folder.path()).unwrap().display().to_string());
+            Ok::<_, String>(names.collect::<Vec<_>>())
+        };
+        for (pattern, expected) in [
+            ("b/part-?.jsonl", &["b/part-1.jsonl", "b/part-2.jsonl"][..]),
+            ("**/*.jsonl", &["a/c/x.jsonl", "a/z.jsonl", "b/part-1.jsonl", "b/part-2.jsonl"]),
+            ("*/x.*", &["a/x.csv"]),
+            ("a/**/x.[jc]s*", &["a/c/x.jsonl", "a/x.csv"]),
+            ("[ab]", &["a", "b"]),
+            ("*/", &["a", "b"]),
+            ("[ab]/**", &["a", "b"]),
+            ("b/**", &["b"]),
+            ("*[[]1].csv", &["x[1].csv"]),
+            (".h/*", &[".h/x.jsonl"]),
+            ("./b/*1*", &["b/part-1.jsonl"]),
+        ] {
+            assert_eq!(expand(pattern).unwrap(), expected, "{pattern}");
+        }
+        for pattern in ["*.tsv", "absent/*", "**/absent", "*/*/*/*"] {
+            assert!(expand(pattern).unwrap_err().contains("no file matches"), "{pattern}");
+        }
+        assert!(expand("a**b").unwrap_err().contains("is no pattern"));
+    }
+
+    #[test]
+    fn what_hides_matches_is_refused() {
+        let folder = folder();
+        symlink("..", folder.path().join("a/up")).unwrap();
+        let error = expand(&folder.path().join("**/x.csv")).unwrap_err().to_string();
+        assert!(error.contains("a/up leads to"), "{error}");
+        assert_eq!(expand(&folder.path().join("*/x.csv")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_pattern_is_the_same_from_everywhere() {
+        let folder = folder();
+        let here = folder.path().canonicalize().unwrap();
+        for (pattern, expected) in [("a/../b/*.jsonl", "b/*.jsonl"), ("**/x", "**/x"), ("a/**", "a")] {
+            assert_eq!(absolute_pattern(&folder.path().join(pattern)).unwrap(), here.join(expected));
+        }
+        assert!(is_pattern(Path::new("a/b?")) && !is_pattern(Path::new("a/b{c,d}")));
+    }
+}

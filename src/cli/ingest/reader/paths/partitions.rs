@@ -1,0 +1,122 @@
+//! Partition columns: folders such as `year=2023/country=DE/`, as Hive, Spark and others write them.
+
+use std::path::{Component, Path};
+
+use anyhow::{Context, ensure};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::shown;
+use crate::cli::ingest::mapping::Fields;
+
+/// What stands for null, and for an empty string.
+const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Returns the partition columns that the folders of a file's path name.
+///
+/// # Errors
+/// If one is not UTF-8, or is named twice with different values.
+pub fn parse(file: &Path) -> anyhow::Result<Fields> {
+    let mut fields = Fields::new();
+    for folder in file.parent().into_iter().flat_map(Path::components) {
+        let Component::Normal(name) = folder else { continue };
+        if !name.as_encoded_bytes().contains(&b'=') {
+            continue;
+        }
+        let field = name.to_str().and_then(parse_name).with_context(|| {
+            format!("the partition {} of {} is not UTF-8; rename the folder", shown(name.as_ref()), shown(file))
+        })?;
+        if let Some((key, value)) = field {
+            let other = fields.get(&key).filter(|other| **other != value);
+            ensure!(
+                other.is_none(),
+                "the path {} names the partition `{key}` twice, with different values; rename one of the folders",
+                shown(file)
+            );
+            fields.insert(key, value);
+        }
+    }
+    Ok(fields)
+}
+
+/// Splits `key=value`. `None` if it is not UTF-8 when it is decoded, `Some(None)` if it is no partition.
+fn parse_name(name: &str) -> Option<Option<(String, Value)>> {
+    match name.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Some(Some((decode(key)?, parse_value(&decode(value)?)))),
+        _ => Some(None),
+    }
+}
+
+/// Decodes `%20`; a `%` without two hexadecimal digits stays, as in Spark.
+fn decode(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(|decoded| decoded.into_owned())
+}
+
+/// A number is one only if it is written in the one way that gives the same text again: `007` is a name.
+fn parse_value(text: &str) -> Value {
+    match text.parse::<i64>() {
+        _ if text == NULL => Value::Null,
+        Ok(number) if number.to_string() == text => number.into(),
+        _ => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn folders_name_columns() {
+        for (path, expected) in [
+            ("a.parquet", json!({})),
+            ("year=2023/a.parquet", json!({"year": 2023})),
+            ("/data/year=2023/./month=01/x/a.parquet", json!({"year": 2023, "month": "01"})),
+            ("a/year=2023", json!({})),
+            ("../k=-5/k=-5/x.csv", json!({"k": -5})),
+            ("n=-0/o=+1/p=9223372036854775808/x", json!({"n": "-0", "o": "+1", "p": "9223372036854775808"})),
+            ("a=/=b/c=d=e/x", json!({"a": "", "c": "d=e"})),
+            ("d=__HIVE_DEFAULT_PARTITION__/x", json!({"d": null})),
+            ("a%20b=c%2Fd%3D/caf%C3%A9=é/x", json!({"a b": "c/d=", "café": "é"})),
+            ("rate=5%/odd=%zz%4/x", json!({"rate": "5%", "odd": "%zz%4"})),
+        ] {
+            assert_eq!(Value::Object(parse(Path::new(path)).unwrap()), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_column_is_refused() {
+        let latin = Path::new(OsStr::from_bytes(b"data/caf\xe9=1/x.csv"));
+        for (path, problem) in [
+            (Path::new("k=1/k=2/x.csv"), "names the partition `k` twice"),
+            (Path::new("k=%E9/x.csv"), "the partition k=%E9 of k=%E9/x.csv is not UTF-8"),
+            (latin, r#"the partition "caf\xE9=1" of "data/caf\xE9=1/x.csv" is not UTF-8"#),
+        ] {
+            let error = parse(path).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    proptest! {
+        /// Law: a value that is escaped as Hive does it comes back, as a number where that is what it looks like.
+        #[test]
+        fn values_come_back(value in "[ -~äß]{0,12}", number: i64) {
+            let escaped: String = value.chars().map(|c| match c {
+                '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^' | '.' => format!("%{:02X}", c as u32),
+                c => c.to_string(),
+            }).collect();
+            let found = parse(Path::new(&format!("k={escaped}/n={number}/x"))).unwrap();
+            let text = match &found["k"] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            prop_assert_eq!(text, value);
+            prop_assert_eq!(&found["n"], &json!(number));
+        }
+    }
+}

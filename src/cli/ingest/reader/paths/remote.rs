@@ -1,0 +1,109 @@
+//! Addresses of files elsewhere: not read, but the command that brings them is named.
+
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::shown;
+use crate::cli::ingest::reader::Format;
+
+/// Refuses `scheme://…`.
+///
+/// # Errors
+/// If it is an address; the message has the command that helps.
+pub fn refuse_address(path: &Path) -> anyhow::Result<()> {
+    let text = path.to_string_lossy();
+    let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else { return Ok(()) };
+    let (address, scheme) = (shown(path), scheme.to_ascii_lowercase());
+    let remedy = remedy(&scheme, &address, rest);
+    match scheme.as_str() {
+        "file" => bail!("{address} is an address; give the path: {}", shown(Path::new(rest))),
+        _ => bail!("{address} is a remote address, and only files are read; {remedy}"),
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+fn remedy(scheme: &str, address: &str, rest: &str) -> String {
+    if let Some(dataset) = hub_dataset(scheme, rest) {
+        return format!("download it with: hf download --repo-type dataset {dataset} --local-dir data");
+    }
+    let name = rest.split(['?', '#']).next().unwrap_or_default();
+    let format = Format::of(Path::new(name)).filter(|format| format.has_lines());
+    // A folder, or what can't be read from a pipe.
+    let (copy, pipe) = commands(scheme, name.ends_with('/'));
+    match (format.and_then(Format::flag), pipe) {
+        (Some(format), Some(pipe)) => {
+            let pipe = pipe.replace('@', &format!("'{address}'"));
+            format!("pipe it: {pipe} | splade-sidecar ingest - --format {format} …")
+        }
+        _ => match copy {
+            Some(copy) => format!("download it first: {}", copy.replace('@', &format!("'{address}'"))),
+            None => "write it to a file, or pipe it into splade-sidecar ingest -".to_owned(),
+        },
+    }
+}
+
+/// The commands that copy an address (`@`) into the current folder, and that write it to standard output.
+fn commands(scheme: &str, is_folder: bool) -> (Option<&'static str>, Option<&'static str>) {
+    match scheme {
+        "s3" | "s3a" | "s3n" if is_folder => (Some("aws s3 sync @ data"), None),
+        "s3" | "s3a" | "s3n" => (Some("aws s3 cp @ ."), Some("aws s3 cp @ -")),
+        "gs" | "gcs" if is_folder => (Some("gcloud storage rsync --recursive @ data"), None),
+        "gs" | "gcs" => (Some("gcloud storage cp @ ."), Some("gcloud storage cat @")),
+        "http" | "https" if is_folder => (Some("wget --recursive --no-parent @"), None),
+        "http" | "https" => (Some("curl -L -O @"), Some("curl -L @")),
+        "ftp" | "ftps" | "sftp" | "scp" => (Some("curl -O @"), Some("curl @")),
+        "az" | "abfs" | "abfss" | "wasb" | "wasbs" => (Some("azcopy copy @ data --recursive"), None),
+        "hdfs" | "webhdfs" | "viewfs" => (Some("hdfs dfs -get @ ."), Some("hdfs dfs -cat @")),
+        _ => (None, None),
+    }
+}
+
+/// The id of a dataset on the Hugging Face Hub.
+fn hub_dataset(scheme: &str, rest: &str) -> Option<String> {
+    let path = match scheme {
+        "hf" => rest,
+        "http" | "https" => rest.strip_prefix("huggingface.co/").filter(|path| !path.contains("/resolve/"))?,
+        _ => return None,
+    };
+    let mut parts = path.strip_prefix("datasets/").unwrap_or(path).split('/');
+    let (owner, name) = (parts.next()?, parts.next().unwrap_or_default());
+    let name = name.split(['@', '?', '#']).next().unwrap_or_default();
+    Some(if name.is_empty() { owner.to_owned() } else { format!("{owner}/{name}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_refused_with_the_command_that_helps() {
+        for (address, command) in [
+            ("s3://bucket/a.jsonl.gz", "aws s3 cp 's3://bucket/a.jsonl.gz' - | splade-sidecar ingest - --format jsonl"),
+            ("S3://bucket/a.parquet", "aws s3 cp 'S3://bucket/a.parquet' ."),
+            ("s3://bucket/data/", "aws s3 sync 's3://bucket/data/' data"),
+            ("gs://bucket/a.csv", "gcloud storage cat 'gs://bucket/a.csv' | splade-sidecar ingest - --format csv"),
+            (
+                "https://example.com/a.tsv?b=c&d",
+                "curl -L 'https://example.com/a.tsv?b=c&d' | splade-sidecar ingest - --format tsv",
+            ),
+            ("https://example.com/a", "curl -L -O 'https://example.com/a'"),
+            ("hf://datasets/org/name/x.parquet", "hf download --repo-type dataset org/name --local-dir data"),
+            ("https://huggingface.co/datasets/org/name", "hf download --repo-type dataset org/name --local-dir data"),
+            ("hdfs://host/a.jsonl", "hdfs dfs -cat"),
+            ("abfss://a@b/c", "azcopy copy"),
+            ("file:///home/a.jsonl", "give the path: /home/a.jsonl"),
+            ("postgres://host/db", "pipe it into splade-sidecar ingest -"),
+        ] {
+            let error = refuse_address(Path::new(address)).unwrap_err().to_string();
+            assert!(error.contains(command), "{error}");
+        }
+        for path in ["a.jsonl", "a:b/c", "://a", "a b://c", "/s3://a", "-"] {
+            assert!(refuse_address(Path::new(path)).is_ok(), "{path}");
+        }
+    }
+}

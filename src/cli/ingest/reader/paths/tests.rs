@@ -1,0 +1,383 @@
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use proptest::prelude::*;
+use serde_json::json;
+use tempfile::{TempDir, tempdir};
+
+use super::skipped::Reason;
+use super::*;
+
+/// A folder of files, each of which holds its name.
+fn folder<S: AsRef<str>>(files: &[S]) -> TempDir {
+    let folder = tempdir().unwrap();
+    for name in files.iter().map(AsRef::as_ref) {
+        write(folder.path(), name.as_ref());
+    }
+    folder
+}
+
+fn write(folder: &Path, name: &Path) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, name.as_os_str().as_encoded_bytes()).unwrap();
+}
+
+fn of_format(format: Format) -> Selection {
+    Selection { format: Some(format), ..Selection::default() }
+}
+
+fn of_split(split: &str) -> Selection {
+    Selection { split: Some(split.to_owned()), ..Selection::default() }
+}
+
+fn names_of(listing: Listing) -> Vec<String> {
+    listing.sources.into_iter().map(|source| source.name).collect()
+}
+
+fn names(folder: &TempDir, selection: &Selection) -> Vec<String> {
+    names_of(list(&[folder.path().to_owned()], selection).unwrap())
+}
+
+/// Lists files and folders below one, with that folder's name taken out of notices and refusals.
+fn list_in(folder: &Path, given: &[&str], selection: &Selection) -> Result<(Vec<String>, Vec<String>), String> {
+    let given: Vec<_> = given.iter().map(|name| folder.join(name)).collect();
+    let without = |text: String| text.replace(&format!("{}/", folder.display()), "");
+    let listing = list(&given, selection).map_err(|error| without(format!("{error:#}")))?;
+    let notices = listing.notices.iter().cloned().map(without).collect();
+    Ok((names_of(listing).into_iter().map(without).collect(), notices))
+}
+
+fn refusal(folder: &Path, given: &[&str], selection: &Selection) -> String {
+    list_in(folder, given, selection).unwrap_err()
+}
+
+const DATASET: [&str; 9] = [
+    "data/train-00001-of-00002.parquet",
+    "data/train-00000-of-00002.parquet",
+    "data/test-00000-of-00001.parquet",
+    "README.md",
+    "dataset_infos.json",
+    ".gitattributes",
+    ".cache/huggingface/x.parquet",
+    "_temporary/y.parquet",
+    "data/LICENSE.txt",
+];
+
+#[test]
+fn a_dataset_is_its_data_in_order() {
+    let folder = folder(&DATASET);
+    let train = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"];
+    let all = Selection::default();
+    assert_eq!(names(&folder, &all), ["data/test-00000-of-00001.parquet", train[0], train[1]]);
+    assert_eq!(names(&folder, &of_split("train")), train);
+    let error = refusal(folder.path(), &["."], &of_split("dev"));
+    assert!(error.contains("`dev`") && error.contains(".parquet") && error.contains("in .json"), "{error}");
+    assert_eq!(names(&folder, &of_format(Format::Text)).len(), 6);
+    assert_eq!(names(&folder, &of_format(Format::Jsonl)), ["dataset_infos.json"]);
+    let error = refusal(folder.path(), &["data/LICENSE.txt"], &of_split("train"));
+    assert!(error.contains("--split (SPLADE_INGEST_SPLIT) has no effect"), "{error}");
+}
+
+#[test]
+fn a_split_is_a_word_of_a_path() {
+    let files = ["train/0.csv", "train_sft-0.csv", "train-clean-100.csv", "x.test.csv", "trains.csv"];
+    let folder = folder(&files);
+    for (split, expected) in [
+        ("train", &["train/0.csv", "train-clean-100.csv"][..]),
+        ("train_sft", &["train_sft-0.csv"]),
+        ("train-clean", &["train-clean-100.csv"]),
+        ("test", &["x.test.csv"]),
+    ] {
+        assert_eq!(names(&folder, &of_split(split)), expected, "{split}");
+    }
+    let (_, notices) = list_in(folder.path(), &["."], &of_split("test")).unwrap();
+    assert!(notices[0].contains("4 without the word `test` (--split)"), "{notices:?}");
+}
+
+#[test]
+fn a_folder_of_texts_is_its_texts() {
+    let folder = folder(&["b.md", "a/2.txt", "a/10.txt", "a/picture.png", "docs.jsonl.rejects.jsonl", "rejects.jsonl"]);
+    assert_eq!(names(&folder, &Selection::default()), ["a/10.txt", "a/2.txt", "b.md"]);
+    let paths = ["b.md", "a"].map(|name| folder.path().join(name));
+    let prefixed = Selection { id_prefix: "v2/".to_owned(), ..Selection::default() };
+    let sources = list(&paths, &prefixed).unwrap().sources;
+    let expected = [paths[0].display().to_string(), "10.txt".to_owned(), "2.txt".to_owned()];
+    assert_eq!(sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>(), expected);
+    assert_eq!(sources[0].bytes, Some(4));
+    assert_eq!(sources[1].id().as_deref(), Some("v2/10.txt"));
+    let stdin = list(&["-".into()], &Selection { format: Some(Format::Text), ..prefixed }).unwrap().sources;
+    assert_eq!((stdin[0].id(), stdin[0].format), (None, Format::Text));
+}
+
+#[test]
+fn links_are_followed_as_in_the_cache_of_the_hub() {
+    let folder = folder(&["blobs/0123", "other/x"]);
+    let snapshot = folder.path().join("snapshots/1");
+    fs::create_dir_all(&snapshot).unwrap();
+    symlink("../../blobs/0123", snapshot.join("train.parquet")).unwrap();
+    let sources = list(&[snapshot], &Selection::default()).unwrap().sources;
+    assert_eq!((sources[0].name.as_str(), sources[0].bytes), ("train.parquet", Some(10)));
+}
+
+#[test]
+fn links_that_lead_nowhere_or_in_circles_are_refused() {
+    let folder = folder(&["a/x.csv", "b/x.csv", "c/x.csv", "d/train.csv", "e/x.csv"]);
+    for (target, link) in [
+        ("..", "a/up"),
+        ("nowhere.csv", "b/y.csv"),
+        ("circle.csv", "circle.csv"),
+        ("../.git/annex/objects/1", "c/y.csv"),
+        ("nowhere", "d/test.csv"),
+        ("user@host.1", "e/.#x.csv"),
+    ] {
+        symlink(target, folder.path().join(link)).unwrap();
+    }
+    let all = Selection::default();
+    for (given, words) in [
+        ("a", &["the link a/up leads to ", ", a folder that it is in itself"][..]),
+        (".", &["the link ./a/up leads to"]),
+        ("b", &["b/y.csv is a link to nowhere.csv, which does not exist; restore what it leads to"]),
+        ("b/y.csv", &["b/y.csv is a link to nowhere.csv"]),
+        ("circle.csv", &["can't follow the link circle.csv to circle.csv", "correct the link"]),
+        ("c", &["git annex get"]),
+        ("d", &["d/test.csv is a link to nowhere"]),
+    ] {
+        let error = refusal(folder.path(), &[given], &all);
+        assert!(words.iter().all(|word| error.contains(word)), "{given}: {error}");
+    }
+    // What is not wanted may lead nowhere: another split, an editor's lock.
+    assert_eq!(list_in(folder.path(), &["d"], &of_split("train")).unwrap().0, ["train.csv"]);
+    assert_eq!(list_in(folder.path(), &["e"], &all).unwrap().0, ["x.csv"]);
+}
+
+#[test]
+fn a_file_that_is_reached_twice_is_read_once() {
+    let folder = folder(&["a/x.csv", "t/x.txt"]);
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("b")).unwrap();
+    symlink("../a/x.csv", at("b/link.csv")).unwrap();
+    symlink("a", at("c")).unwrap();
+    fs::hard_link(at("a/x.csv"), at("hard.csv")).unwrap();
+    fs::hard_link(at("t/x.txt"), at("t/y.txt")).unwrap();
+    symlink("x.txt", at("t/z.txt")).unwrap();
+    let all = Selection::default();
+    for (given, expected, repeated) in [
+        (&["a/x.csv", "a/x.csv"][..], &["a/x.csv"][..], Some("1 more paths of files that are read already (a/x.csv)")),
+        (&["a", "a/x.csv", "b", "c", "hard.csv"], &["x.csv"], Some("4 more paths")),
+        (&["a", "a/x.csv", "b", "c", "hard.csv"], &["x.csv"], Some("(a/x.csv, b/link.csv, c/x.csv and 1 more)")),
+        (&["b", "a"], &["link.csv"], Some("a/x.csv")),
+        // Hard links are names of their own, and names are ids.
+        (&["t"], &["x.txt", "y.txt"], Some("1 more paths of files that are read already (t/z.txt)")),
+        (&["a", "t"], &["x.csv", "x.txt", "y.txt"], Some("t/z.txt")),
+        (&["a", "t/x.txt"], &["x.csv", "t/x.txt"], None),
+    ] {
+        let (names, notices) = list_in(folder.path(), given, &all).unwrap();
+        assert_eq!(names, expected, "{given:?}");
+        assert_eq!(notices.len(), usize::from(repeated.is_some()), "{notices:?}");
+        assert!(repeated.is_none_or(|words| notices[0].contains(words)), "{notices:?}");
+    }
+}
+
+#[test]
+fn what_is_skipped_is_reported() {
+    let files = ["x.csv", "README.md", "info.json", "part-00000", "a.png", "_y.csv", ".z.csv", "_SUCCESS", ".git/x"];
+    let folder = folder(&[&files[..], &["rejects.jsonl", "d/x.csv.rejects.jsonl", "state", "state.lock"]].concat());
+    let _socket = UnixListener::bind(folder.path().join("socket.csv")).unwrap();
+    let own = ["state", "state.lock"].map(|name| folder.path().join(name)).to_vec();
+    let selection = Selection { own_files: own.clone(), ..Selection::default() };
+    let (names, notices) = list_in(folder.path(), &["."], &selection).unwrap();
+    assert_eq!(names, ["x.csv"]);
+    let expected = ".: skipped: 1 plain text beside data (README.md; give them by name to read them), \
+        1 .json (info.json; --format jsonl reads them as JSON lines), \
+        1 without an ending (part-00000; give them by name or pattern, with --format, to read them), \
+        1 with an unknown ending (a.png; give them by name or pattern, with --format, to read them), \
+        2 hidden (.z.csv, _y.csv; give them by name to read them), \
+        1 hidden folder (.git; give them by name to read them), \
+        1 no regular file (socket.csv), \
+        2 of rejected lines (d/x.csv.rejects.jsonl, rejects.jsonl), \
+        2 written by this run (state, state.lock)";
+    assert_eq!(notices, [expected]);
+    // With a format of plain text too.
+    let lines = Selection { format: Some(Format::Lines), own_files: own, ..Selection::default() };
+    let (names, notices) = list_in(folder.path(), &["."], &lines).unwrap();
+    assert_eq!(names, ["README.md", "a.png", "info.json", "part-00000", "x.csv"]);
+    assert!(notices[0].contains("2 written by this run"), "{notices:?}");
+    let jsonl = list_in(folder.path(), &["."], &of_format(Format::Jsonl)).unwrap();
+    assert_eq!(jsonl.0, ["info.json"]);
+    assert!(
+        jsonl.1[0].contains("6 without an ending of --format jsonl (README.md, a.png, part-00000 and 3 more"),
+        "{jsonl:?}"
+    );
+}
+
+#[test]
+fn what_is_not_read_is_refused_by_name() {
+    let files = [
+        "packed/x.csv",
+        "packed/y.jsonl.bz2",
+        "avro/README.md",
+        "avro/x.avro",
+        "texts/a.md",
+        "texts/b.xlsx",
+        "data/a.csv",
+        "data/b.xlsx",
+        "sheet/b.xlsx",
+        "notes/a.md",
+        "notes/b.md.xz",
+        "docs/a.csv",
+        "docs/b.md.xz",
+        "only.json/a.json",
+    ];
+    let folder = folder(&files);
+    let all = Selection::default();
+    for (given, words) in [
+        ("packed", "packed/y.jsonl.bz2 is compressed by bzip2, which is not read; unpack it: bzip2 -dk"),
+        ("avro", "avro/x.avro is Avro"),
+        ("avro/x.avro", "avro/x.avro is Avro"),
+        ("data", "data/b.xlsx is a spreadsheet"),
+        ("sheet", "sheet/b.xlsx is a spreadsheet"),
+        ("notes", "notes/b.md.xz is compressed by xz"),
+        ("only.json", "has no files to read (skipped: 1 .json (a.json; --format jsonl reads them as JSON lines))"),
+    ] {
+        let error = refusal(folder.path(), &[given], &all);
+        assert!(error.contains(words), "{given}: {error}");
+    }
+    // Beside texts, a sheet is an attachment; beside data, texts are.
+    for (given, expected) in [("texts", "a.md"), ("docs", "a.csv")] {
+        let (names, notices) = list_in(folder.path(), &[given], &all).unwrap();
+        assert_eq!(names, [expected]);
+        assert!(notices[0].contains("1 of a format that is not read (b."), "{notices:?}");
+    }
+    // Who says the format has looked.
+    assert_eq!(list_in(folder.path(), &["packed"], &of_format(Format::Csv)).unwrap().0, ["x.csv"]);
+    assert!(refusal(folder.path(), &["packed"], &of_format(Format::Jsonl)).contains("bzip2"));
+    assert_eq!(list_in(folder.path(), &["avro/x.avro"], &of_format(Format::Jsonl)).unwrap().0, ["avro/x.avro"]);
+    assert!(refusal(folder.path(), &["packed/y.jsonl.bz2"], &of_format(Format::Jsonl)).contains("bzip2"));
+}
+
+#[test]
+fn tables_are_refused_and_so_are_their_parts() {
+    let files =
+        ["delta/_delta_log/0.json", "delta/y=1/a.parquet", "ice/metadata/v1.metadata.json", "ice/data/a.parquet"];
+    let folder = folder(
+        &[&files[..], &["hudi/.hoodie/x", "hudi/a.parquet", "deep/delta/_delta_log/0", "deep/x.parquet"]].concat(),
+    );
+    let all = Selection::default();
+    for (given, words) in [
+        ("delta", "is a table of Delta Lake"),
+        ("delta/y=1", "is a table of Delta Lake"),
+        ("deep", "deep/delta is a table of Delta Lake"),
+        ("ice", "iceberg_scan('"),
+        ("ice/data", "is a table of Apache Iceberg"),
+        ("hudi", "is a table of Apache Hudi"),
+    ] {
+        let error = refusal(folder.path(), &[given], &all);
+        assert!(error.contains(words), "{given}: {error}");
+        assert!(refusal(folder.path(), &[given], &of_format(Format::Parquet)).contains(words));
+    }
+    assert_eq!(list_in(folder.path(), &["delta/y=1/*.parquet"], &all).unwrap().0, ["delta/y=1/a.parquet"]);
+}
+
+#[test]
+fn partitions_are_those_of_the_path_as_it_is_given() {
+    let folder = folder(&["t/year=2023/_x=1/a.csv", "t/year=2023/_x=1/a=b.csv"]);
+    let at = |name: &str| folder.path().join(name);
+    for given in ["t", "t/year=2023", "t/year=2023/_x=1/a.csv", "t/*/*"] {
+        let listing = list(&[at(given)], &Selection::default()).unwrap();
+        for source in &listing.sources {
+            assert_eq!(serde_json::Value::Object(source.partitions.clone()), json!({"year": 2023, "_x": 1}), "{given}");
+        }
+    }
+}
+
+#[test]
+fn names_that_are_not_utf8_are_read_unless_they_would_be_stored() {
+    let folder = folder::<&str>(&[]);
+    write(folder.path(), Path::new(OsStr::from_bytes(b"caf\xe9.csv")));
+    assert_eq!(names(&folder, &Selection::default()), ["caf\u{fffd}.csv"]);
+    let given = [folder.path().join(OsStr::from_bytes(b"caf\xe9.csv"))];
+    assert_eq!(list(&given, &Selection::default()).unwrap().sources.len(), 1);
+    for format in [Format::Text, Format::Lines] {
+        for given in [&given[..], &[folder.path().to_owned()]] {
+            let error = list(given, &of_format(format)).unwrap_err().to_string();
+            assert!(error.contains(r"caf\xE9.csv") && error.contains("convmv"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_says_what_to_do() {
+    let folder = folder(&["docs.bin", "a/x.txt", "b/x.txt", "empty/.hidden", "c/b/x.txt"]);
+    let all = Selection::default();
+    for (given, words) in [
+        (&["docs.bin"][..], "--format jsonl"),
+        (&["absent.jsonl"], "can't open"),
+        (&["empty"], "has no files to read"),
+        (
+            &["a", "b"],
+            "would have the same id, x.txt; give the folder that both are in, or ingest them in two runs with --id-prefix",
+        ),
+        (&["absent*.jsonl"], "no file matches"),
+    ] {
+        let error = refusal(folder.path(), given, &all);
+        assert!(error.contains(words), "{error}");
+    }
+    let problem = |given: &[&str], selection: &Selection| {
+        list(&given.iter().map(PathBuf::from).collect::<Vec<_>>(), selection).unwrap_err().to_string()
+    };
+    assert!(problem(&["-", "x"], &all).contains("give `-` alone"));
+    assert!(problem(&[""], &all).contains("an empty file name"));
+    assert!(problem(&["s3://bucket/x.csv"], &all).contains("aws s3 cp"));
+    assert!(problem(&["-"], &of_format(Format::Parquet)).contains("can't be read from standard input"));
+    assert!(problem(&["/dev/null"], &of_format(Format::Parquet)).contains("write it to a file"));
+}
+
+/// Names of files that mean something here, and of some that don't.
+fn file_name() -> impl Strategy<Value = String> {
+    let stems = prop::sample::select(vec!["x", "y", ".x", "_x", "rejects", "état", "README", "x.tar"]);
+    let endings =
+        vec!["", ".csv", ".jsonl", ".json", ".txt", ".md.gz", ".png", ".csv.xz", ".avro", ".xlsx", ".rejects.jsonl"];
+    (stems, prop::sample::select(endings)).prop_map(|(stem, ending)| format!("{stem}{ending}"))
+}
+
+fn file_path() -> impl Strategy<Value = String> {
+    let folders = prop::sample::select(vec!["a", "b", "k=1", ".h", "_t", "_p=2"]);
+    (prop::collection::vec(folders, 0..3), file_name()).prop_map(|(mut path, name)| {
+        path.push(&name);
+        path.join("/")
+    })
+}
+
+fn is_of_no_interest(path: &str) -> bool {
+    let name = Path::new(path).file_name().unwrap().to_str().unwrap();
+    name.starts_with(['.', '_']) && Format::of(Path::new(name)).is_none() && unread::of(Path::new(name)).is_none()
+}
+
+fn is_in_hidden_folder(path: &str) -> bool {
+    Path::new(path).parent().unwrap().iter().any(|name| [".h", "_t"].contains(&name.to_str().unwrap()))
+}
+
+proptest! {
+    /// Law: each file of a folder is read, or counted among what is skipped, or the folder is refused.
+    #[test]
+    fn no_file_is_left_out_silently(
+        files in prop::collection::btree_set(file_path(), 1..12),
+        format in prop::option::of(prop::sample::select(vec![Format::Csv, Format::Jsonl, Format::Text, Format::Lines])),
+        split in prop::option::of("[ax]"),
+    ) {
+        let files: Vec<String> = files.into_iter().collect();
+        let folder = folder(&files);
+        let selection = Selection { format, split, ..Selection::default() };
+        let Ok((sources, skipped)) = Scan::whole(folder.path(), &selection) else { return Ok(()) };
+        prop_assert!(!sources.is_empty());
+        let expected: Vec<_> = files.iter().filter(|file| !is_in_hidden_folder(file) && !is_of_no_interest(file)).collect();
+        let counted = skipped.count() - skipped.count_of(Reason::HiddenFolder);
+        prop_assert_eq!(sources.len() + counted, expected.len(), "{:?}: {:?}", files, skipped);
+        prop_assert!(sources.iter().all(|source| expected.contains(&&source.name)));
+        prop_assert_eq!(files.iter().any(|file| is_in_hidden_folder(file)), skipped.count_of(Reason::HiddenFolder) > 0);
+    }
+}

@@ -1,0 +1,92 @@
+//! `ingest` of folders: what is skipped is reported, and flags that would change nothing are refused.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+use splade_sidecar::proto::document_id::Kind;
+use tempfile::{TempDir, tempdir};
+
+use super::fake::{Fake, Rule};
+use super::{Run, run};
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+async fn ingest(folder: &Path, server: &str, more: &[&str]) -> Run {
+    let arguments = [&["ingest", "--collection", "docs", "--output", "json"], more].concat();
+    run(folder, server, &arguments).await
+}
+
+#[tokio::test]
+async fn what_is_skipped_is_reported_and_the_runs_own_files_are_not_read() {
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let line = |id: u64| json!({"id": id, "text": format!("document {id}")}).to_string() + "\n";
+    let folder = folder(&[("1.jsonl", &line(1)), ("2.jsonl", "no json\n"), ("README.md", "about"), ("x.bin", "")]);
+    let flags = [".", "--checkpoint", "state.jsonl", "--rejects", "bad.jsonl"];
+    for _ in 0..2 {
+        let run = ingest(folder.path(), &server, &flags).await;
+        assert_eq!((run.code, &run.json()["documents"]), (1, &json!(2)), "{}", run.stderr);
+        for words in ["notice: .: skipped: 1 plain text beside data (README.md", "1 with an unknown ending (x.bin"] {
+            assert!(run.stderr.contains(words), "{}", run.stderr);
+        }
+    }
+    assert_eq!(fake.seen().documents().len(), 1);
+    let pattern = ingest(folder.path(), &server, &["[1].jsonl", "./1.jsonl"]).await;
+    assert_eq!((pattern.code, &pattern.json()["indexed"]), (0, &json!(1)), "{}", pattern.stderr);
+    assert!(pattern.stderr.contains("notice: 1 more path"), "{}", pattern.stderr);
+}
+
+#[tokio::test]
+async fn a_prefix_keeps_texts_of_two_folders_apart() {
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let folder = folder(&[("a/readme.md", "one"), ("b/readme.md", "two")]);
+    let both = ingest(folder.path(), &server, &["a", "b"]).await;
+    assert!(both.code == 2 && both.stderr.contains("--id-prefix"), "{}", both.stderr);
+    for (name, prefix) in [("a", "a/"), ("b", "b/")] {
+        let flags = [name, "--id-prefix", prefix, "--checkpoint", name.to_uppercase().as_str()].map(str::to_owned);
+        let run = ingest(folder.path(), &server, &flags.each_ref().map(String::as_str)).await;
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    let documents = fake.seen().documents();
+    let found = documents.into_iter().map(|document| (document.id.and_then(|id| id.kind), document.payload_json));
+    let expected = ["a/readme.md", "b/readme.md"]
+        .map(|id| (Some(Kind::Key(id.to_owned())), json!({"path": "readme.md"}).to_string()));
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    let other = ingest(folder.path(), &server, &["a", "--id-prefix", "c/", "--checkpoint", "A"]).await;
+    assert!(other.code == 2 && other.stderr.contains("--id-prefix was `a/` and is `c/`"), "{}", other.stderr);
+}
+
+#[tokio::test]
+async fn flags_without_effect_and_places_that_cannot_be_written_are_refused() {
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let folder = folder(&[("1.jsonl", "{\"text\": \"a\"}\n")]);
+    for (flags, words) in [
+        (["--vector-name", "v"], "--vector-name (SPLADE_INGEST_VECTOR_NAME) has no effect"),
+        (["--shard-count", "2"], "--shard-count (SPLADE_SHARD_COUNT) has no effect"),
+        (["--delimiter", ";"], "--delimiter (SPLADE_INGEST_DELIMITER) has no effect"),
+        (["--rejects", "absent/x"], "can't write rejected lines to absent/x; name another place with --rejects"),
+        (["--checkpoint", "absent/x"], "name another place with --checkpoint"),
+    ] {
+        let run = ingest(folder.path(), &server, &[&["1.jsonl"], &flags[..]].concat()).await;
+        assert!(run.code == 2 && run.stderr.contains(words), "{}", run.stderr);
+    }
+    let reindex = ["reindex", "--from", "docs", "--into", "new", "--model", "m", "--switch-anyway"];
+    let run = run(folder.path(), &server, &reindex).await;
+    assert!(
+        run.code == 2 && run.stderr.contains("--switch-anyway (SPLADE_REINDEX_SWITCH_ANYWAY) has no effect"),
+        "{}",
+        run.stderr
+    );
+    assert!(fake.seen().messages.is_empty());
+}
