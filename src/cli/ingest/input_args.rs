@@ -36,7 +36,7 @@ pub struct InputArgs {
     // `--output` has the id `format`.
     #[arg(id = "input_format", long = "format", env = "SPLADE_INGEST_FORMAT", value_name = "FORMAT")]
     format: Option<Format>,
-    /// The field that holds the id. Where there is none, an id is made of the text [default: id].
+    /// The field that holds the id, which may be inside objects, such as meta.id. Where there is none, an id is made of the text [default: id].
     #[arg(long, env = "SPLADE_INGEST_ID_FIELD", value_name = "FIELD")]
     id_field: Option<String>,
     /// Prefix of the ids of whole-file documents (`text`), which are paths: so that folders with files of the same names can
@@ -72,6 +72,16 @@ pub struct InputArgs {
     /// Take quotes in CSV and TSV as what they are: no value holds a separator or a line's end.
     #[arg(long, env = "SPLADE_INGEST_NO_QUOTES", value_parser = BoolishValueParser::new())]
     no_quotes: bool,
+    /// The character around values of CSV and TSV that hold a separator or a line's end [default: "].
+    #[arg(long, env = "SPLADE_INGEST_QUOTE", value_name = "CHAR", value_parser = ascii_character)]
+    quote: Option<u8>,
+    /// The character of CSV and TSV that protects the one behind it in quoted values, such as \. With --no-quotes it does so
+    /// everywhere, and \N is null: the text format of PostgreSQL's COPY and of MySQL's SELECT … INTO OUTFILE.
+    #[arg(long, env = "SPLADE_INGEST_ESCAPE", value_name = "CHAR", value_parser = ascii_character)]
+    escape: Option<u8>,
+    /// Value of CSV and TSV that stands for null, such as \N; '' for empty values. May be given several times.
+    #[arg(long, env = "SPLADE_INGEST_NULL_VALUE", value_name = "VALUE")]
+    null_value: Vec<String>,
     /// Columns of CSV and TSV that are no strings: number, bool or json, such as year=number,tags=json.
     #[arg(long, env = "SPLADE_INGEST_CSV_TYPES", value_name = "NAME=TYPE,…", value_delimiter = ',', value_parser = cell_type)]
     csv_types: Vec<(String, CellType)>,
@@ -126,6 +136,7 @@ impl InputArgs {
             id_field: self.id_field(),
             text_fields: self.text_fields(),
             payload_fields: self.payload_fields.clone(),
+            binary_text: self.encoding.binary_text(),
             ..Mapping::default()
         }
     }
@@ -136,7 +147,9 @@ impl InputArgs {
             quotes: !self.no_quotes,
             columns: self.columns.clone(),
             types: self.csv_types.iter().cloned().collect(),
-            ..Dialect::default()
+            quote: self.quote.unwrap_or(b'"'),
+            escape: self.escape,
+            null_values: self.null_value.clone(),
         }
     }
 
@@ -173,6 +186,9 @@ impl InputArgs {
             (subject::QUOTES, (!self.no_quotes).to_string()),
             (subject::CSV_TYPES, json!(types).to_string()),
             (subject::ID_PREFIX, self.id_prefix.clone().unwrap_or_default()),
+            (subject::QUOTE, character_or_unset(self.quote.filter(|&quote| quote != b'"'))),
+            (subject::ESCAPE, character_or_unset(self.escape)),
+            (subject::NULL_VALUES, json_or_unset(Some(&self.null_value).filter(|values| !values.is_empty()))),
         ]
     }
 
@@ -203,6 +219,10 @@ impl InputArgs {
 
 fn json_or_unset(list: Option<&Vec<String>>) -> String {
     list.map(|list| json!(list).to_string()).unwrap_or_default()
+}
+
+fn character_or_unset(character: Option<u8>) -> String {
+    character.map(|character| char::from(character).to_string()).unwrap_or_default()
 }
 
 /// The name of a format in checkpoints.
@@ -237,6 +257,14 @@ fn delimiter(text: &str) -> Result<u8, String> {
         b"\\t" => Ok(b'\t'),
         [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte) => Ok(*byte),
         _ => Err("give one character, such as ; or | or \\t".to_owned()),
+    }
+}
+
+/// Parses a character that surrounds or protects others.
+fn ascii_character(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii_graphic() => Ok(*byte),
+        _ => Err("give one character, such as ' or \\".to_owned()),
     }
 }
 

@@ -30,8 +30,8 @@ pub const DEFAULT_ID_FIELD: &str = "id";
 const DEFAULT_TEXT_FIELD: &str = "text";
 
 const ID_FLAG: &str = "--id-field";
-const TEXT_FLAG: &str = "--text-field";
-const PAYLOAD_FLAG: &str = "--payload-fields";
+pub const TEXT_FLAG: &str = "--text-field";
+pub const PAYLOAD_FLAG: &str = "--payload-fields";
 
 /// How many fields of a record a message lists.
 const MAX_LISTED: usize = 8;

@@ -13,6 +13,7 @@ mod json;
 mod json_array;
 mod jsonl;
 mod line_ends;
+mod named_fields;
 mod parquet;
 pub mod paths;
 mod pieces;
@@ -220,6 +221,10 @@ pub struct Input {
     /// The rest of a file that was rotated, which is read before the file that has its name now.
     rotated: Option<Source>,
     opened: Option<Opened>,
+    /// Whether all of the input is read, so that what is in no record is nowhere.
+    is_from_start: bool,
+    /// How many records were read.
+    records: u64,
 }
 
 /// An open file, and how much is before it.
@@ -250,9 +255,18 @@ impl Input {
         let skip = place.lines;
         // `--skip` knows nothing but a number of lines.
         let place = if place == (Place { lines: skip, ..Place::default() }) { Place::default() } else { place };
-        let mut input = Self { sources, place, skip, rotated, opened: None };
+        let is_from_start = place == Place::default() && skip == 0;
+        let mut input = Self { sources, place, skip, rotated, opened: None, is_from_start, records: 0 };
         input.open_here(plan)?;
+        let has_columns = input.sources.first().is_some_and(|source| source.format.has_columns());
+        if is_from_start && has_columns && input.sources.len() == 1 && plan.follow.is_none() {
+            named_fields::check_columns(plan).with_context(|| input.name())?;
+        }
         Ok(input)
+    }
+
+    fn name(&self) -> String {
+        self.sources.get(self.place.file).map(|source| source.path.display().to_string()).unwrap_or_default()
     }
 
     /// Returns the file that is open.
@@ -273,6 +287,10 @@ impl Input {
                 Err(Unwanted) => return Ok(None),
             };
             let has_copy = opened.is_overwritten() && self.find_copy(&opened, &mut outlet);
+            let is_last = self.place.file + 1 >= self.sources.len() && plan.follow.is_none();
+            if is_last && self.is_from_start && held_back.is_none() {
+                named_fields::check(plan)?;
+            }
             // The copy has it again.
             let held_back = held_back.filter(|_| !has_copy);
             if self.end_file(&opened, held_back, plan, &mut outlet).is_err() {
@@ -292,12 +310,10 @@ impl Input {
         outlet: &mut Outlet<'_>,
     ) -> anyhow::Result<Result<Option<HeldBack>, Unwanted>> {
         let name = Arc::clone(&opened.info);
-        for notice in opened.records.take_notices() {
-            if outlet.send(Batch::Notice(format!("{}: {notice}", name.name))).is_err() {
+        loop {
+            if outlet.notice(&name.name, opened.records.take_notices()).is_err() {
                 return Ok(Err(Unwanted));
             }
-        }
-        loop {
             if opened.records.may_wait() && outlet.flush().is_err() {
                 return Ok(Err(Unwanted));
             }
@@ -316,6 +332,11 @@ impl Input {
                 }
             };
             self.place = opened.place();
+            self.records += u64::from(record.is_some());
+            if self.records == named_fields::EARLY_RECORDS && record.is_some() && self.is_from_start {
+                let notices = named_fields::check_early(plan)?;
+                let _unwanted = outlet.notice(&name.name, notices);
+            }
             if let Some(record) = record.filter(|_| self.place.lines > self.skip)
                 && outlet.push(record, self.place, &opened.info, plan).is_err()
             {
@@ -427,10 +448,10 @@ impl Input {
 
 /// The reader of a file's format, at a place in it if that can be sought, else at its beginning.
 fn open(source: &Source, content: Option<Content>, place: Place, plan: &Plan) -> anyhow::Result<Box<dyn Records>> {
-    let mapping = plan.mapping.clone();
+    let mapping = Mapping { partitions: source.partitions.clone(), ..plan.mapping.clone() };
     let Some(content) = content else { return Ok(Box::new(ParquetRows::open(&source.path, mapping, place.row)?)) };
     let is_final = !plan.holds_back();
-    let csv = |content, dialect| CsvRows::open(content, plan.mapping.clone(), dialect, place, is_final);
+    let csv = |content, dialect| CsvRows::open(content, mapping.clone(), dialect, place, is_final);
     Ok(match source.format {
         Format::Text => Box::new(TextFile::new(content, source.clone(), mapping)),
         Format::Lines => {
@@ -462,6 +483,10 @@ impl Outlet<'_> {
             Some(lines) => self.send(Batch::Lines(lines)),
             None => Ok(()),
         }
+    }
+
+    fn notice(&mut self, name: &str, notices: impl IntoIterator<Item = String>) -> Result<(), Unwanted> {
+        notices.into_iter().try_for_each(|notice| self.send(Batch::Notice(format!("{name}: {notice}"))))
     }
 
     fn flush(&mut self) -> Result<(), Unwanted> {

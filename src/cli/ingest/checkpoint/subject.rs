@@ -25,6 +25,9 @@ pub const DELIMITER: &str = "delimiter";
 pub const QUOTES: &str = "quotes";
 pub const CSV_TYPES: &str = "csv_types";
 pub const ID_PREFIX: &str = "id_prefix";
+pub const QUOTE: &str = "quote";
+pub const ESCAPE: &str = "escape";
+pub const NULL_VALUES: &str = "null_values";
 
 /// A setting, its neutral value, and what it is called in messages and in files of version 2.
 struct Setting {
@@ -37,7 +40,7 @@ const fn setting(key: &'static str, neutral: &'static str, label: &'static str) 
     Setting { key, neutral, label }
 }
 
-const SETTINGS: [Setting; 13] = [
+const SETTINGS: [Setting; 17] = [
     setting(INPUT, "", "the input"),
     setting(COLLECTION, "", "--collection"),
     setting(SHARD, "0/1", "--shard"),
@@ -52,6 +55,9 @@ const SETTINGS: [Setting; 13] = [
     setting(QUOTES, "true", "--no-quotes"),
     setting(CSV_TYPES, "{}", "--csv-types"),
     setting(ID_PREFIX, "", "--id-prefix"),
+    setting(QUOTE, "", "--quote"),
+    setting(ESCAPE, "", "--escape"),
+    setting(NULL_VALUES, "", "--null-value"),
 ];
 
 /// The settings that decide which documents an ingest has and where they go. A checkpoint of other settings is refused.
@@ -120,7 +126,7 @@ fn difference(label: &str, [then, now]: [String; 2]) -> String {
 fn in_message(key: &str, value: &str) -> String {
     match key {
         INPUT => joined(value, " "),
-        TEXT_FIELDS | PAYLOAD_FIELDS | COLUMNS => joined(value, ","),
+        TEXT_FIELDS | PAYLOAD_FIELDS | COLUMNS | NULL_VALUES => joined(value, ","),
         QUOTES => negated(value),
         CSV_TYPES => types(value, |name| name),
         _ => value.to_owned(),

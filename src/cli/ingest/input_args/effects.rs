@@ -54,7 +54,7 @@ impl InputArgs {
         ]
     }
 
-    fn effects_on_csv(&self, sources: &[Source]) -> [Effect; 4] {
+    fn effects_on_csv(&self, sources: &[Source]) -> [Effect; 7] {
         let has_csv = sources.iter().any(|source| source.format == Format::Csv);
         let has_rows = has_csv || sources.iter().any(|source| source.format == Format::Tsv);
         [
@@ -64,6 +64,13 @@ impl InputArgs {
                 "no input is CSV, and the delimiter of TSV is the tab; remove it, or add --format csv",
             ),
             effect(("--columns", "SPLADE_INGEST_COLUMNS"), (self.columns.is_some(), has_rows), NO_CSV),
+            effect(
+                ("--quote", "SPLADE_INGEST_QUOTE"),
+                (self.quote.is_some(), has_rows && !self.no_quotes),
+                if self.no_quotes { "--no-quotes takes quotes as text; remove one of the two" } else { NO_CSV },
+            ),
+            effect(("--escape", "SPLADE_INGEST_ESCAPE"), (self.escape.is_some(), has_rows), NO_CSV),
+            effect(("--null-value", "SPLADE_INGEST_NULL_VALUE"), (!self.null_value.is_empty(), has_rows), NO_CSV),
             effect(("--no-quotes", "SPLADE_INGEST_NO_QUOTES"), (self.no_quotes, has_rows), NO_CSV),
             effect(("--csv-types", "SPLADE_INGEST_CSV_TYPES"), (!self.csv_types.is_empty(), has_rows), NO_CSV),
         ]

@@ -60,6 +60,16 @@ impl SeenFields {
         self.0.names.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     }
 
+    /// Tells whether a field was found.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.names.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
+    /// Tells whether any record was looked at.
+    pub fn has_records(&self) -> bool {
+        self.0.has_records.load(Ordering::Relaxed)
+    }
+
     /// Returns the fields that neither a column nor a record had; none as long as there was no record.
     pub fn missing<'a>(&self, named: impl Iterator<Item = NamedField<'a>>) -> Vec<MissingField> {
         if !self.0.has_records.load(Ordering::Relaxed) {

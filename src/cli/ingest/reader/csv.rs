@@ -133,6 +133,7 @@ impl CsvRows {
         self.check_delimiter(&columns)?;
         self.mapping.check_columns(columns.iter().map(String::as_str))?;
         check_names(&columns, &self.mapping)?;
+        columns.iter().filter(|name| self.dialect.types.contains_key(*name)).for_each(|name| self.mapping.seen.insert(name));
         let has_index = columns.len() > 1 && columns.first().is_some_and(String::is_empty);
         self.index = (has_index && self.mapping.payload_fields.is_none()).then_some(0);
         self.columns = columns;

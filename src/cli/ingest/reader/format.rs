@@ -49,6 +49,11 @@ impl Format {
         self.to_possible_value().map(|value| value.get_name().to_owned())
     }
 
+    /// Tells whether a file has columns, which all of its records have.
+    pub fn has_columns(self) -> bool {
+        matches!(self, Self::Csv | Self::Tsv | Self::Parquet)
+    }
+
     /// Whether each file, or each line, is a text and nothing else.
     pub fn is_plain(self) -> bool {
         matches!(self, Self::Text | Self::Lines)

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::invalid;
+use crate::cli::ingest::mapping::BinaryText;
 
 /// Character encoding of text inputs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +49,15 @@ impl fmt::Display for TextEncoding {
 }
 
 impl TextEncoding {
+    /// Returns how bytes of Parquet become text.
+    pub fn binary_text(self) -> BinaryText {
+        match self {
+            Self::Utf8 => BinaryText::Utf8,
+            Self::Utf16 => BinaryText::Other(UTF_16LE),
+            Self::Other(encoding) => BinaryText::Other(encoding),
+        }
+    }
+
     /// Whether its units have two bytes.
     pub fn is_wide(self) -> bool {
         match self {

@@ -1,0 +1,58 @@
+//! Fields that the user named and that no record has: most likely a typo, and then what was meant would be lost silently.
+
+use anyhow::bail;
+
+use super::Plan;
+use crate::cli::ingest::mapping::{MissingField, PAYLOAD_FLAG, TEXT_FLAG};
+
+/// After so many records without them, fields are reported before the input ends; without an id, the run ends.
+pub const EARLY_RECORDS: u64 = 1_000;
+
+const TYPES_FLAG: &str = "--csv-types";
+
+/// Refuses an input that was read to its end.
+///
+/// # Errors
+/// If a field is in none of its records.
+pub fn check(plan: &Plan) -> anyhow::Result<()> {
+    refuse(&missing(plan))
+}
+
+/// Refuses an input of one file that has columns, as soon as they are known.
+///
+/// # Errors
+/// If a field is none of them.
+pub fn check_columns(plan: &Plan) -> anyhow::Result<()> {
+    let named = plan.mapping.named_fields().filter(|named| named.flag == PAYLOAD_FLAG);
+    let named = named.map(|named| MissingField { field: named.name.to_owned(), flag: named.flag });
+    let types = plan.dialect.types.keys().map(|name| MissingField { field: name.clone(), flag: TYPES_FLAG });
+    let unseen: Vec<_> = named.chain(types).filter(|field| !plan.mapping.seen.has(&field.field)).collect();
+    refuse(&unseen)
+}
+
+/// Returns a remark about an input of which [`EARLY_RECORDS`] were read.
+///
+/// # Errors
+/// If none of them has the field of the id.
+pub fn check_early(plan: &Plan) -> anyhow::Result<Option<String>> {
+    let (ids, others): (Vec<_>, Vec<_>) = missing(plan).into_iter().partition(|field| field.flag == "--id-field");
+    refuse(&ids)?;
+    let Some(MissingField { field, flag }) = others.first() else { return Ok(None) };
+    Ok(Some(format!("none of the first {EARLY_RECORDS} records has the field `{field}` that {flag} names")))
+}
+
+/// Returns the fields that no record had so far. A single text field is no such: each record without it is rejected.
+fn missing(plan: &Plan) -> Vec<MissingField> {
+    let mut missing = plan.mapping.missing_fields();
+    missing.retain(|field| field.flag != TEXT_FLAG || plan.mapping.text_fields.len() > 1);
+    if plan.mapping.seen.has_records() {
+        let types = plan.dialect.types.keys().filter(|name| !plan.mapping.seen.has(name));
+        missing.extend(types.map(|name| MissingField { field: name.clone(), flag: TYPES_FLAG }));
+    }
+    missing
+}
+
+fn refuse(missing: &[MissingField]) -> anyhow::Result<()> {
+    let Some(MissingField { field, flag }) = missing.first() else { return Ok(()) };
+    bail!("no record has the field `{field}` that {flag} names; correct the name, or leave it out")
+}
