@@ -38,6 +38,13 @@ TOKENS :=
 # A test collection with judgements (docs.jsonl, queries.jsonl, qrels.tsv); its test is skipped where it is absent.
 CRANFIELD := $(abspath $(wildcard ../shared/data/cranfield))
 SHELL_SCRIPTS := scripts/demo.sh scripts/dist.sh .ci/run
+# What `make test` runs, and where each suite records what it skipped: a file per suite, emptied when the suite starts.
+SUITES := test-rust test-scripts test-python test-http test-deploy test-browser test-observability test-client-python test-clients test-docs
+SKIPPED := $(TARGET)/skipped
+# Needs of scripts/skips/needs.json for which `make check-skips` lets a test be skipped.
+EXEMPT :=
+# pytest, with a record of what is skipped.
+PYTEST := scripts/skips/run_pytest.py
 
 .PHONY: help
 help: ## List what can be made
@@ -50,10 +57,32 @@ demo: ## See it work, from a model to a search; make demo DOCS=my.jsonl takes yo
 	scripts/demo.sh $(TARGET)/release/splade-sidecar "$$model"
 
 .PHONY: test
-test: test-rust test-python test-http test-deploy test-browser test-observability test-client-python test-clients test-docs ## Run all tests
+test: ## Run all tests, and list what was skipped and the commands that bring it
+	rm -rf $(SKIPPED)
+	mkdir -p $(SKIPPED)
+	trap 'echo "make test, all suites:"; python3 scripts/skips/report.py list $(SKIPPED) --suites $(SUITES)' EXIT
+	$(MAKE) --no-print-directory $(SUITES)
+
+.PHONY: check-skips
+check-skips: ## Fail if the last `make test` left out a suite or skipped a test; make check-skips EXEMPT="qdrant shared-data"
+	python3 scripts/skips/report.py check $(SKIPPED) --suites $(SUITES) --exempt $(EXEMPT)
+
+# The beginning of a suite: an empty record of skipped tests, which is listed at the end of the suite, however it ends.
+define suite
+mkdir -p $(SKIPPED)
+export TEST_SKIPS=$(SKIPPED)/$@.jsonl
+: >"$$TEST_SKIPS"
+trap 'echo "make $@:"; python3 scripts/skips/report.py list "$$TEST_SKIPS"' EXIT
+endef
+
+# Fails if a filter of Rust tests matches none, which cargo takes for a success.
+define require_tests
+cargo test --locked $(1) -- --list | grep ': test$$' || { echo "error: no test matches $(1); correct the filter in the Makefile"; exit 1; }
+endef
 
 .PHONY: test-rust
 test-rust: ## Run the unit, property and integration tests
+	$(suite)
 	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
 	cargo test --locked
 
@@ -67,7 +96,14 @@ compare-models: $(BENCH_VENV)/.installed ## Compare random model directories wit
 simulation: ## Simulate pipeline and store for long; make simulation STEPS=10000000 SEED=7
 	export SPLADE_SIMULATION_STEPS=$(STEPS)
 	$(if $(SEED),export SPLADE_SIMULATION_SEED=$(SEED))
+	$(call require_tests,--lib pipeline::simulation)
 	cargo test --locked --lib pipeline::simulation -- --nocapture
+
+.PHONY: kills
+kills: ROUNDS := 10
+kills: ## Kill a process of the embedded store in merges, upserts and deletions (minutes); make kills ROUNDS=100
+	$(call require_tests,--test it edge_store::kills::nothing_confirmed)
+	ROUNDS=$(ROUNDS) cargo test --locked --test it edge_store::kills::nothing_confirmed -- --ignored --nocapture
 
 # The binary of the Rust tests: a plain build has other features, and would compile everything again.
 define server_to_test
@@ -76,58 +112,68 @@ export SPLADE_SIDECAR_BIN=$(TARGET)/debug/splade-sidecar
 export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
 endef
 
+.PHONY: test-scripts
+test-scripts: $(TEST_VENV)/.installed ## Check the record of skipped tests, and that each skip has a command
+	$(suite)
+	$(TEST_VENV)/bin/python $(PYTEST) tests/scripts -ra
+
 .PHONY: test-python
 test-python: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpcurl ghz ## Drive the server from Python, with grpcurl and with ghz
+	$(suite)
 	$(server_to_test)
 	export SPLADE_CRANFIELD=$(CRANFIELD)
 	if [[ -x $(GRPCURL_BIN) ]]; then export GRPCURL=$(GRPCURL_BIN); fi
 	if [[ -x $(GHZ_BIN) ]]; then export GHZ=$(GHZ_BIN); fi
 	export BUF=$(LINT_VENV)/bin/buf
-	$(TEST_VENV)/bin/pytest tests/python -ra
+	$(TEST_VENV)/bin/python $(PYTEST) tests/python -ra
 
-# grpcurl and ghz come from their own sources, which need Go. Without Go the tests that need them are skipped, and say so.
+# grpcurl and ghz come from their own sources, which need Go. Without Go the tests that need them are skipped.
 .PHONY: grpcurl
 grpcurl:
 	if [[ -x $(GRPCURL_BIN) ]]; then exit 0; fi
-	if ! command -v go >/dev/null; then echo "no Go here, so no grpcurl"; exit 0; fi
+	if ! command -v go >/dev/null; then echo "Go is not installed; skipping the tests that need grpcurl"; exit 0; fi
 	GOBIN=$(dir $(GRPCURL_BIN)) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION)
 
 .PHONY: ghz
 ghz:
 	if [[ -x $(GHZ_BIN) ]]; then exit 0; fi
-	if ! command -v go >/dev/null; then echo "no Go here, so no ghz"; exit 0; fi
+	if ! command -v go >/dev/null; then echo "Go is not installed; skipping the tests that need ghz"; exit 0; fi
 	GOBIN=$(dir $(GHZ_BIN)) go install github.com/bojand/ghz/cmd/ghz@$(GHZ_VERSION)
 
 .PHONY: test-http
 test-http: $(HTTP_VENV)/.installed ## Hold JSON over HTTP against its OpenAPI document, and run the lines of docs/http.md
+	$(suite)
 	$(server_to_test)
-	$(HTTP_VENV)/bin/pytest tests/http -ra
+	$(HTTP_VENV)/bin/python $(PYTEST) tests/http -ra
 
 .PHONY: test-deploy
 test-deploy: $(DEPLOY_VENV)/.installed deploy-tools ## Check the image, the manifests, the chart and the compose file
+	$(suite)
 	$(server_to_test)
 	export DEPLOY_TOOLS=$(DEPLOY_TOOLS)
-	$(DEPLOY_VENV)/bin/pytest tests/deploy -ra
+	$(DEPLOY_VENV)/bin/python $(PYTEST) tests/deploy -ra
 
-# Made anew when their sources or pins change. Without Go the tests that need them are skipped, and say so.
+# Rebuilt when their sources or pins change. Without Go the tests that need them are skipped.
 .PHONY: deploy-tools
 deploy-tools:
-	if ! command -v go >/dev/null; then echo "no Go here, so no helm, kustomize and deploycheck"; exit 0; fi
+	if ! command -v go >/dev/null; then echo "Go is not installed; skipping the tests that need helm, kustomize or deploycheck"; exit 0; fi
 	go -C tests/deploy/tools build -o $(DEPLOY_TOOLS)/ . tool
 
 .PHONY: test-browser
 test-browser: $(TEST_VENV)/.installed ## Open the page on the metrics port in Chromium; skipped where there is none
+	$(suite)
 	$(server_to_test)
-	$(TEST_VENV)/bin/pytest tests/browser -ra
+	$(TEST_VENV)/bin/python $(PYTEST) tests/browser -ra
 
 # The package is built as its users build it, and not installed as a link, so that what is in the wheel is tested.
 .PHONY: test-client-python
 test-client-python: $(CLIENT_PYTHON_VENV)/.installed ## Install the Python client, and use it and its adapters with the real libraries
+	$(suite)
 	$(server_to_test)
 	$(CLIENT_PYTHON_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall ./clients/python
 	# Tests that fork have a process of their own: gRPC's threads of other tests would be in each fork.
-	$(CLIENT_PYTHON_VENV)/bin/pytest clients/python -ra --ignore clients/python/tests/test_processes.py
-	$(CLIENT_PYTHON_VENV)/bin/pytest clients/python/tests/test_processes.py -ra
+	$(CLIENT_PYTHON_VENV)/bin/python $(PYTEST) clients/python -ra --ignore clients/python/tests/test_processes.py
+	$(CLIENT_PYTHON_VENV)/bin/python $(PYTEST) clients/python/tests/test_processes.py -ra
 
 .PHONY: pictures
 pictures: $(TEST_VENV)/.installed ## Take the pictures of docs/images, with three minutes of load
@@ -137,8 +183,9 @@ pictures: $(TEST_VENV)/.installed ## Take the pictures of docs/images, with thre
 
 .PHONY: test-observability
 test-observability: $(TEST_VENV)/.installed prometheus ## Check alerts and dashboard on a real Prometheus; skipped where there is none
+	$(suite)
 	$(server_to_test)
-	PATH=$$PATH:$(PROMETHEUS)/usr/bin $(TEST_VENV)/bin/pytest tests/observability -ra
+	PATH=$$PATH:$(PROMETHEUS)/usr/bin $(TEST_VENV)/bin/python $(PYTEST) tests/observability -ra
 
 # What builds the example clients. buf, which makes stubs, is one of the linters.
 define client_toolchains
@@ -151,42 +198,44 @@ if [[ -x $(GRPC_CPP)/usr/bin/grpc_cpp_plugin ]]; then
 fi
 endef
 
-# A client whose language is not here is skipped, and says so.
+# A client whose language is not installed is skipped.
 .PHONY: test-clients
 test-clients: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpc-cpp ## Build the example clients of clients/ and run them against the server
+	$(suite)
 	$(server_to_test)
 	$(client_toolchains)
-	$(TEST_VENV)/bin/pytest clients/tests -ra
+	$(TEST_VENV)/bin/python $(PYTEST) clients/tests -ra
 
 .PHONY: test-docs
 test-docs: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpc-cpp ## Follow the pages of docs/ to the letter, and check all links
+	$(suite)
 	$(server_to_test)
 	$(client_toolchains)
-	$(TEST_VENV)/bin/pytest tests/docs -ra
+	$(TEST_VENV)/bin/python $(PYTEST) tests/docs -ra
 
 # Debian's packages and those they need that are not installed, unpacked as Prometheus is below.
 .PHONY: grpc-cpp
 grpc-cpp:
 	if command -v grpc_cpp_plugin >/dev/null && [[ -d /usr/include/rapidjson ]]; then exit 0; fi
 	if [[ -x $(GRPC_CPP)/usr/bin/grpc_cpp_plugin && -d $(GRPC_CPP)/usr/include/rapidjson ]]; then exit 0; fi
-	if ! command -v apt-get >/dev/null; then echo "no apt-get here, so no gRPC and no RapidJSON for C++"; exit 0; fi
+	if ! command -v apt-get >/dev/null; then echo "there is no apt-get; skipping the tests of the C++ client"; exit 0; fi
 	rm -rf $(GRPC_CPP)
 	mkdir -p $(GRPC_CPP)
 	cd $(GRPC_CPP)
 	packages=$$(apt-get -s install --no-install-recommends protobuf-compiler-grpc libgrpc++-dev libprotobuf-dev rapidjson-dev | sed -n 's/^Inst \([^ ]*\).*/\1/p') &&
-		apt-get -qq -o APT::Sandbox::User=root download $$packages || { echo "apt-get finds no gRPC for C++"; exit 0; }
+		apt-get -qq -o APT::Sandbox::User=root download $$packages || { echo "apt-get did not download gRPC for C++; skipping the tests of the C++ client"; exit 0; }
 	for package in *.deb; do dpkg -x "$$package" .; done
 	rm -- *.deb
 
 # Debian's package, unpacked and not installed: that takes no root, and starts no service. Where there is no Debian, put
-# prometheus and promtool into PATH; without them the tests are skipped, and say so.
+# prometheus and promtool into PATH; without them the tests are skipped.
 .PHONY: prometheus
 prometheus:
 	if command -v promtool >/dev/null || [[ -x $(PROMETHEUS)/usr/bin/promtool ]]; then exit 0; fi
-	if ! command -v apt-get >/dev/null; then echo "no apt-get here, so no Prometheus"; exit 0; fi
+	if ! command -v apt-get >/dev/null; then echo "there is no apt-get; skipping the tests that need Prometheus"; exit 0; fi
 	mkdir -p $(PROMETHEUS)
 	cd $(PROMETHEUS)
-	apt-get -qq -o APT::Sandbox::User=root download prometheus || { echo "apt-get finds no prometheus, so there is none"; exit 0; }
+	apt-get -qq -o APT::Sandbox::User=root download prometheus || { echo "apt-get did not download prometheus; skipping the tests that need it"; exit 0; }
 	dpkg -x prometheus_*.deb .
 
 .PHONY: dist

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent
-sys.path.insert(0, str(TESTS.parents[1] / "tests" / "python"))
+ROOT = TESTS.parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "scripts" / "skips")]
 
 from fixtures import STUBS, binary, model_folder, sidecar, start  # noqa: E402
-from toolchains import BUILDS, MissingTool  # noqa: E402
+from toolchains import BUILDS  # noqa: E402
 
 __all__ = ["STUBS", "binary", "model_folder", "sidecar", "start"]
 
@@ -43,10 +44,7 @@ class Client:
 
 @pytest.fixture(scope="session", params=BUILDS)
 def client(request) -> Client:
-    try:
-        return Client(BUILDS[request.param]())
-    except MissingTool as missing:
-        pytest.skip(f"{request.param}: {missing}")
+    return Client(BUILDS[request.param]())
 
 
 @pytest.fixture(scope="session")

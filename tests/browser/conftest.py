@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "scripts" / "skips")]
 
 import chromium  # noqa: E402
 from fixtures import binary, model_folder, sidecar, start  # noqa: E402
+from skips import skip  # noqa: E402
 from stand_in import StandIn  # noqa: E402
 
 __all__ = ["binary", "model_folder", "sidecar", "start"]
@@ -16,10 +18,7 @@ __all__ = ["binary", "model_folder", "sidecar", "start"]
 
 @pytest.fixture
 def browser():
-    program = chromium.find()
-    if not program:
-        pytest.skip("no Chromium here: install Debian's package `chromium`")
-    running = chromium.Chromium(program)
+    running = chromium.Chromium(chromium.find() or skip("chromium"))
     yield running
     running.close()
 

@@ -1,11 +1,14 @@
 """Where things are, and the binary whose flags the manifests name."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from manifests import DEPLOY
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "skips"))
+
+from manifests import DEPLOY  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+
+from skips import find_program
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -28,8 +28,7 @@ Object = dict[str, Any]
 
 def tool(name: str) -> str:
     """A tool that `make deploy-tools` builds. Skips the test where it could not be built, for want of Go."""
-    path = shutil.which(name, path=os.environ.get("DEPLOY_TOOLS") or os.environ["PATH"])
-    return path or pytest.skip(f"there is no {name}: `make deploy-tools` builds it with Go")
+    return find_program(name, os.environ.get("DEPLOY_TOOLS") or os.environ["PATH"])
 
 
 def run(command: list[str], stdin: str | None = None) -> str:

@@ -15,6 +15,7 @@ import sys
 import pytest
 
 from manifests import DEPLOY, FORMS, ROOT, kustomized, server, settings
+from skips import find_program
 
 TOKEN = "0123456789abcdef-deploy"
 SERVES, SERVES_NOT = 0, 1
@@ -129,7 +130,7 @@ def test_it_runs_as_the_manifest_says(container):
 
 def make_certificate(folder):
     """One that vouches for itself. rustls takes none that says that it is an authority."""
-    openssl = shutil.which("openssl") or pytest.skip("there is no openssl to make a certificate with")
+    openssl = find_program("openssl")
     command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
     command += ["-keyout", folder / "tls.key", "-out", folder / "tls.crt", "-subj", "/CN=localhost"]
     command += ["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]

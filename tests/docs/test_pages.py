@@ -4,7 +4,6 @@
 """
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from conftest import ROOT
 from page import Block, blocks, moved, same, write_outputs
 from shell import run
 from sidecar import clean_environment, free_ports
+from skips import missing_needs, skip
 
 DOCS = ROOT / "docs"
 ADDRESS = "localhost:50051"
@@ -44,8 +44,8 @@ def folder(tmp_path):
     return made
 
 
-def follow(name: str, folder: Path, environment: dict[str, str], **places: Path) -> list[str]:
-    """Runs a page from top to bottom, and gives the programs that are missing for some of it.
+def follow(name: str, folder: Path, environment: dict[str, str], **places: Path) -> None:
+    """Runs a page from top to bottom, and skips the test at its end if programs are missing for some of it.
 
     `places` are files and folders that the page makes, and where they are made instead.
     """
@@ -53,18 +53,19 @@ def follow(name: str, folder: Path, environment: dict[str, str], **places: Path)
     texts, outputs, missing = [], [], set()
     others = {ADDRESS: environment["SPLADE_LISTEN"], **{name: str(place) for name, place in places.items()}}
     for block in (moved(block, others) for block in blocks(page)):
-        absent = {program for program in block.argument.split() if not shutil.which(program)}
+        absent = missing_needs(*block.argument.split()) if block.action in ("run", "output") else []
         if block.action == "file":
             texts.append(f"cat >'{block.argument}' <<'END-OF-FILE'\n{block.text}END-OF-FILE")
-        elif block.action in ("run", "output") and absent:
-            missing |= absent
+        elif absent:
+            missing.update(absent)
         elif block.action == "run":
             texts.append(block.text)
         elif block.action == "output":
             outputs.append((len(texts) - 1, block))
     printed = run(texts, folder, environment)
     compare(page, [(printed[number], block) for number, block in outputs])
-    return sorted(missing)
+    if missing:
+        skip(*sorted(missing))
 
 
 def compare(page: Path, outputs: list[tuple[str, Block]]) -> None:
@@ -89,9 +90,7 @@ def test_the_concepts(folder, environment, start, tmp_path):
 def test_the_clients(environment, start, tmp_path):
     start(tmp_path / "store", address=environment["SPLADE_LISTEN"])
     # In the clone itself, whose builds are incremental; what the page adds to it is put elsewhere.
-    missing = follow("clients.md", ROOT, environment, **{name: tmp_path / name for name in ("client-env", "first.py")})
-    if missing:
-        pytest.skip(f"the rest is right; not run, for it is not here: {', '.join(missing)}")
+    follow("clients.md", ROOT, environment, **{name: tmp_path / name for name in ("client-env", "first.py")})
 
 
 @pytest.mark.parametrize("name", ["quickstart.md", "concepts.md", "clients.md"])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "python"), str(TESTS.parent / "scripts" / "skips")]
 
 from fixtures import ROOT, STUBS, binary, model_folder, start  # noqa: E402
 from sidecar import free_ports  # noqa: E402

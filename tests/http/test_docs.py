@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 import subprocess
 
-import pytest
 from google.protobuf import descriptor_pool
 
 from conftest import ROOT
+from skips import find_program
 from splade_sidecar.v1 import encoder_service_pb2, index_service_pb2  # noqa: F401
 
 ADDRESS = "http://localhost:8080"
@@ -45,8 +44,7 @@ def test_every_call_of_the_contract_is_there():
 
 
 def test_the_lines_of_the_page(open_door, tmp_path):
-    if not shutil.which("curl"):
-        pytest.skip("there is no curl here")
+    find_program("curl")
     door = open_door()
     blocks = commands((ROOT / "docs" / "http.md").read_text(encoding="utf-8"))
     calls = 0

@@ -16,5 +16,6 @@ pub mod queries;
 pub mod raw_calls;
 pub mod remote_stores;
 pub mod sidecar;
+pub mod skips;
 pub mod sync_faults;
 pub mod upload;

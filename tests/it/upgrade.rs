@@ -18,7 +18,7 @@ use tonic::Code;
 
 use crate::support::documents::{document, num, options};
 use crate::support::failure::Failure;
-use crate::support::models::{copy_folder, folder};
+use crate::support::models::{copy_folder, folder, splade_tiny};
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::text_query;
 use crate::support::remote_stores::config;
@@ -44,13 +44,10 @@ fn restore(store: &Path) {
 /// build. Ids that are made of texts are others than that build made. Skipped where the model is not there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_of_version_0_1_0_is_read_and_unchanged() {
-    let Ok(model) = std::env::var("SPLADE_MODEL_DIR") else {
-        eprintln!("skipped: SPLADE_MODEL_DIR is not set; run scripts/fetch_model.py");
-        return;
-    };
+    let Some(model) = splade_tiny() else { return };
     let folder = TempDir::new().unwrap();
     restore(&folder.path().join("store"));
-    let sidecar = Sidecar::start_in(folder, &["--model", &format!("tiny={model}")]).await;
+    let sidecar = Sidecar::start_in(folder, &["--model", &format!("tiny={}", model.display())]).await;
     sidecar.wait_serving().await;
 
     let request = ListDocumentsRequest {

@@ -1,6 +1,5 @@
 """A server that has worked for half a minute, and the Prometheus that watched it."""
 
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -8,11 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "scripts" / "grafana")]
+sys.path[:0] = [str(ROOT / "tests" / "python"), str(ROOT / "scripts" / "grafana"), str(ROOT / "scripts" / "skips")]
 
 from fixtures import binary, model_folder, start  # noqa: E402
 from load import Load  # noqa: E402
 from prometheus import Prometheus  # noqa: E402
+from skips import find_program  # noqa: E402
 
 __all__ = ["binary", "model_folder", "start"]
 
@@ -20,22 +20,15 @@ FOLDER = ROOT / "deploy" / "observability"
 SECONDS = 30
 
 
-def tool(name: str) -> str:
-    found = shutil.which(name)
-    if not found:
-        pytest.skip(f"no {name} here: `make prometheus` fetches Debian's package, or put it into PATH")
-    return found
-
-
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    return tool("promtool")
+    return find_program("promtool")
 
 
 @pytest.fixture(scope="session")
 def watched(start, tmp_path_factory):
     """The server and the Prometheus, whose queries are of the load's last moment."""
-    program = tool("prometheus")
+    program = find_program("prometheus")
     server = start(tmp_path_factory.mktemp("watched-store"))
     prometheus = Prometheus(
         program, tmp_path_factory.mktemp("prometheus"), FOLDER / "alerts.yaml", server.metrics_address

@@ -1,7 +1,6 @@
 """A real Prometheus, that scrapes one target every second and evaluates the alerts of `deploy/`."""
 
 import json
-import shutil
 import subprocess
 import time
 import urllib.error
@@ -19,10 +18,6 @@ scrape_configs:
   - job_name: splade
     static_configs: [{{targets: ["{target}"]}}]
 """
-
-
-def find(name: str) -> "str | None":
-    return shutil.which(name)
 
 
 class Prometheus:

@@ -3,13 +3,11 @@
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from dataclasses import dataclass
 
-import pytest
-
 from fixtures import ROOT
+from skips import find_program
 
 # What the documents call the server.
 ADDRESS = "localhost:50051"
@@ -74,11 +72,7 @@ def of_document(name: str, *programs: str) -> list[Recipe]:
 
 def path_of(program: str) -> str:
     """Where a program is; skips the test where it is not."""
-    variable = PROGRAMS[program]
-    found = os.environ.get(variable) or shutil.which(program)
-    if not found:
-        pytest.skip(f"there is no {program}: set {variable}, or put it on the PATH")
-    return found
+    return os.environ.get(PROGRAMS[program]) or find_program(program)
 
 
 def run(recipe: Recipe, address: str) -> str:

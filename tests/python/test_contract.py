@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, STUBS
+from skips import find_program
 
 PROTO = ROOT / "proto"
 FOLDER = "splade_sidecar/v1"
@@ -20,9 +21,7 @@ DOCUMENT, FILTER, TEI = f"{FOLDER}/document.proto", f"{FOLDER}/filter.proto", "t
 
 def breaking(proto: Path) -> subprocess.CompletedProcess:
     """What `make lint` runs."""
-    buf = os.environ.get("BUF") or shutil.which("buf")
-    if not buf:
-        pytest.skip("there is no buf: set BUF, or put it on the PATH")
+    buf = os.environ.get("BUF") or find_program("buf")
     releases = sorted(
         PROTO.glob("released/*.binpb"), key=lambda path: [int(part) for part in path.stem.lstrip("v").split(".")]
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from documents import document, ingest
+from skips import skip
 from splade_sidecar.v1 import document_pb2 as docs
 from splade_sidecar.v1 import index_service_pb2 as index
 from splade_sidecar.v1 import query_pb2 as queries_pb2
@@ -20,7 +21,7 @@ NAME = "cranfield"
 def folder() -> Path:
     path = os.environ.get("SPLADE_CRANFIELD")
     if not path:
-        pytest.skip("SPLADE_CRANFIELD does not name a folder with the collection")
+        skip("shared-data")
     return Path(path)
 
 

@@ -1,13 +1,16 @@
 """The repository's own fixtures (a server process), and clients of it."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "python"))
+REPOSITORY = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(REPOSITORY / "tests" / "python"), str(REPOSITORY / "scripts" / "skips")]
 
 from fixtures import ROOT, STUBS, binary, model_folder, sidecar, start  # noqa: E402
+from skips import skip  # noqa: E402
 from splade_sidecar import Client  # noqa: E402
 
 __all__ = ["ROOT", "STUBS", "binary", "client", "model_folder", "sidecar", "start"]
@@ -18,3 +21,10 @@ def client(sidecar):
     """A client of the server that most tests share."""
     with Client(sidecar.address) as client:
         yield client
+
+
+@pytest.fixture
+def fork():
+    """Skips the test where processes can't fork."""
+    if not hasattr(os, "fork"):
+        skip("fork")

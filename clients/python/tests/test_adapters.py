@@ -1,9 +1,11 @@
-"""Each adapter in the real library, with Qdrant in memory. Without a library its tests are skipped, and say so."""
+"""Each adapter in the real library, with Qdrant in memory. Without a library its tests are skipped."""
 
 import json
 from pathlib import Path
 
 import pytest
+
+from skips import import_package
 
 CORPUS = Path(__file__).resolve().parents[3] / "demo" / "corpus.jsonl"
 QUERY = "ancient city buried by a volcano"
@@ -30,7 +32,7 @@ def assert_same(found, expected):
 
 
 def test_the_encoder_in_place_of_fastembeds(client, corpus, expected):
-    qdrant = pytest.importorskip("qdrant_client", reason="qdrant-client is not installed")
+    qdrant = import_package("qdrant_client")
     from qdrant_client import models
 
     from splade_sidecar.qdrant import SparseTextEmbedding
@@ -51,7 +53,7 @@ def test_the_encoder_in_place_of_fastembeds(client, corpus, expected):
 
 
 def test_its_vectors_are_of_fastembeds_type(client):
-    fastembed = pytest.importorskip("fastembed", reason="fastembed is not installed")
+    fastembed = import_package("fastembed")
     from splade_sidecar import qdrant
 
     encoder = qdrant.SparseTextEmbedding(client=client)
@@ -71,7 +73,7 @@ def test_its_vectors_are_of_fastembeds_type(client):
 
 
 def test_langchain_retrieves_by_sparse_vectors(client, corpus, expected):
-    langchain_qdrant = pytest.importorskip("langchain_qdrant", reason="langchain-qdrant is not installed")
+    langchain_qdrant = import_package("langchain_qdrant")
     from splade_sidecar.langchain import SpladeSparseEmbeddings
 
     store = langchain_qdrant.QdrantVectorStore.from_texts(
@@ -88,7 +90,7 @@ def test_langchain_retrieves_by_sparse_vectors(client, corpus, expected):
 
 
 def test_langchain_with_asyncio(sidecar, client):
-    pytest.importorskip("langchain_qdrant", reason="langchain-qdrant is not installed")
+    import_package("langchain_qdrant")
     import asyncio
 
     from splade_sidecar import AsyncClient
@@ -108,8 +110,8 @@ def test_langchain_with_asyncio(sidecar, client):
 
 
 def test_haystack_pipelines_index_and_retrieve(sidecar, corpus, expected):
-    haystack = pytest.importorskip("haystack", reason="haystack-ai is not installed")
-    pytest.importorskip("haystack_integrations.document_stores.qdrant", reason="qdrant-haystack is not installed")
+    haystack = import_package("haystack")
+    import_package("haystack_integrations.document_stores.qdrant")
     from haystack.components.writers import DocumentWriter
     from haystack_integrations.components.retrievers.qdrant import QdrantSparseEmbeddingRetriever
     from haystack_integrations.document_stores.qdrant import QdrantDocumentStore
@@ -132,7 +134,7 @@ def test_haystack_pipelines_index_and_retrieve(sidecar, corpus, expected):
 
 
 def test_haystack_components_are_written_to_files(sidecar, monkeypatch):
-    haystack = pytest.importorskip("haystack", reason="haystack-ai is not installed")
+    haystack = import_package("haystack")
     from haystack.utils import Secret
 
     from splade_sidecar.haystack import SpladeSparseDocumentEmbedder
@@ -152,7 +154,7 @@ def test_haystack_components_are_written_to_files(sidecar, monkeypatch):
 
 
 def test_llama_index_retrieves_by_sparse_vectors(client, corpus, expected):
-    pytest.importorskip("llama_index.vector_stores.qdrant", reason="llama-index's Qdrant store is not installed")
+    import_package("llama_index.vector_stores.qdrant")
     from llama_index.core import StorageContext, VectorStoreIndex
     from llama_index.core.embeddings import MockEmbedding
     from llama_index.core.schema import TextNode
@@ -207,12 +209,12 @@ def test_a_blank_text_has_an_empty_vector(sidecar, client):
     texts = [text for place in range(70) for text in (f"chunk number {place}", BLANK[place % len(BLANK)])]
     wanted = [pair for one in client.encode(texts[::2]) for pair in ((one.indices, one.values), ([], []))]
 
-    llama_index = pytest.importorskip("splade_sidecar.llama_index")
+    llama_index = import_package("splade_sidecar.llama_index")
     indices, values = llama_index.sparse_doc_fn(client)(texts)
     assert list(zip(indices, values, strict=True)) == wanted
     assert llama_index.sparse_query_fn(client)([" "]) == ([[]], [[]])
 
-    if pytest.importorskip("qdrant_client"):
+    if import_package("qdrant_client"):
         from splade_sidecar.qdrant import SparseTextEmbedding
 
         encoder = SparseTextEmbedding(client=client)
@@ -224,7 +226,7 @@ def test_a_blank_text_has_an_empty_vector(sidecar, client):
                 assert one.as_dict() == {}
         assert encoder.token_count(BLANK) == 0
 
-    pytest.importorskip("langchain_qdrant", reason="langchain-qdrant is not installed")
+    import_package("langchain_qdrant")
     from splade_sidecar import AsyncClient
     from splade_sidecar.langchain import SpladeSparseEmbeddings
 
@@ -242,7 +244,7 @@ def test_a_blank_text_has_an_empty_vector(sidecar, client):
 
 
 def test_haystack_leaves_blank_documents_without_an_embedding(sidecar, client):
-    haystack = pytest.importorskip("haystack", reason="haystack-ai is not installed")
+    haystack = import_package("haystack")
     from splade_sidecar.haystack import SpladeSparseDocumentEmbedder, SpladeSparseTextEmbedder
 
     given = [haystack.Document(content=text) for text in ["a", None, *BLANK, "b"]]
@@ -268,16 +270,16 @@ def test_adapters_name_the_text_that_is_refused(start, tmp_path):
         from splade_sidecar.llama_index import sparse_doc_fn
 
         calls.append(lambda: sparse_doc_fn(client)(texts))
-        if pytest.importorskip("qdrant_client"):
+        if import_package("qdrant_client"):
             from splade_sidecar.qdrant import SparseTextEmbedding
 
             calls.append(lambda: list(SparseTextEmbedding(client=client).embed(iter(texts))))
             calls.append(lambda: list(SparseTextEmbedding(client=client).query_embed(texts)))
-        if pytest.importorskip("langchain_qdrant"):
+        if import_package("langchain_qdrant"):
             from splade_sidecar.langchain import SpladeSparseEmbeddings
 
             calls.append(lambda: SpladeSparseEmbeddings(client=client).embed_documents(texts))
-        if haystack := pytest.importorskip("haystack"):
+        if haystack := import_package("haystack"):
             from splade_sidecar.haystack import SpladeSparseDocumentEmbedder
 
             given = [haystack.Document(content=None if text == " " else text) for text in texts]

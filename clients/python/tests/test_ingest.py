@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from servers import Server
+from skips import import_package
 from splade_sidecar import AsyncClient, Client, Delete, Document, GaveUp, NotFound
 
 COUNT = 4000
@@ -281,7 +282,7 @@ def test_an_error_of_the_iterable_comes_after_the_results_before_it(sidecar, cli
 
 
 def test_a_bar_of_progress(client, capsys):
-    pytest.importorskip("tqdm", reason="tqdm is not installed")
+    import_package("tqdm")
     given = [{"text": f"number {number}"} for number in range(20)]
     client.ingest(given, "bar", create_collection=True, progress=True).wait()
     assert "20/20" in capsys.readouterr().err

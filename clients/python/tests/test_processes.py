@@ -19,6 +19,7 @@ import grpc
 import pytest
 
 import splade_sidecar
+from skips import import_package
 from splade_sidecar import (
     TLS,
     Alias,
@@ -218,7 +219,7 @@ ADAPTERS = {
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_adapters_are_pickled_or_say_what_to_do(sidecar, client, name):
     library, known = ADAPTERS[name]
-    pytest.importorskip(library, reason=f"{library} is not installed")
+    import_package(library)
     module = importlib.import_module(f"splade_sidecar.{name}")
     public = {
         name
@@ -319,7 +320,7 @@ def test_a_pool_whose_workers_raise_ends(client, sidecar, method):
         assert type(hit.id) is Key
 
 
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+needs_fork = pytest.mark.usefixtures("fork")
 
 
 @needs_fork

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-import pytest
+from skips import import_package
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 NEEDED = ("qdrant_client", "langchain_qdrant", "haystack_integrations", "llama_index", "tqdm")
@@ -14,7 +14,7 @@ def test_its_snippets_run(sidecar, monkeypatch, capsys):
     import splade_sidecar.client
 
     for name in NEEDED:
-        pytest.importorskip(name, reason=f"{name} is not installed")
+        import_package(name)
     monkeypatch.chdir(README.parents[2])
     # The snippets take the default address, which is no test server's.
     for defaults in (splade_sidecar.client.Client.__init__, splade_sidecar.aio.AsyncClient.__init__):

@@ -1,5 +1,5 @@
 //! Kills in the middle of merges, of upserts that replace and of deletions, again and again:
-//! `cargo test --test it kills -- --ignored --nocapture`. Nothing that was confirmed is lost, undone or doubled.
+//! `make kills`. Nothing that was confirmed is lost, undone or doubled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -101,7 +101,7 @@ async fn stored(store: &EdgeStore) -> BTreeMap<u64, u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes; make kills"]
 async fn nothing_confirmed_is_lost_undone_or_doubled() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = open(folder.path());

@@ -1,11 +1,14 @@
 //! Calls that go well: the same answers as gRPC gives, as JSON.
 
+use std::io::ErrorKind;
+
 use serde_json::{Value, json};
 use splade_sidecar::proto::{EncodeRequest, Role};
 
 use super::{client, docs, post, put_lines, results, start};
 use crate::support::documents::texts;
 use crate::support::sidecar::{MODEL, Sidecar};
+use crate::support::skips::skip;
 
 async fn upsert(sidecar: &Sidecar) -> Value {
     let documents = json!([
@@ -146,7 +149,8 @@ async fn http_2_is_spoken_too() {
             let json: Value = serde_json::from_slice(&output.stdout).unwrap();
             assert_eq!(json["collection"]["point_count"], 3);
         }
-        Err(error) => eprintln!("skipped: there is no curl here ({error})"),
+        Err(error) if error.kind() == ErrorKind::NotFound => skip("curl"),
+        Err(error) => panic!("curl did not start: {error}"),
     }
     sidecar.end().await;
 }

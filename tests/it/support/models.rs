@@ -7,12 +7,14 @@ use candle_core::{Device, Tensor};
 use splade_sidecar::model::{Backend, Model, Tokenizer};
 use tempfile::TempDir;
 
+use super::skips::skip;
+
 /// The folder of a small random model that the project carries.
 pub fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name)
 }
 
-/// The folder of splade-tiny, which `scripts/fetch_model.py` fetches; says so and gives `None` where it is absent.
+/// The folder of splade-tiny, which `scripts/fetch_model.py` fetches; where it is absent, `None`, and the test is skipped.
 pub fn splade_tiny() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
@@ -22,7 +24,7 @@ pub fn splade_tiny() -> Option<PathBuf> {
     };
     let folder = folder.filter(|folder| folder.is_dir());
     if folder.is_none() {
-        eprintln!("skipped: splade-tiny is not here; fetch it with scripts/fetch_model.py or set SPLADE_MODEL_DIR");
+        skip("model");
     }
     folder
 }

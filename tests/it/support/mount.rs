@@ -1,8 +1,10 @@
-//! Disks of a size, and folders that nobody can write to. Both need the right to mount; without it a test says that it
-//! is skipped.
+//! Disks of a size, and folders that nobody can write to. Both need the right to mount; without it a test is
+//! skipped.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use super::skips::skip;
 
 /// Undone when it is dropped.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ impl Mount {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self { at: at.to_owned() });
         }
-        eprintln!("skipped: this process may not mount anything; run the tests as root of a container");
+        skip("mount");
         None
     }
 }

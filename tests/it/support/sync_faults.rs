@@ -1,5 +1,5 @@
 //! A disk whose syncs are held or fail, for one process: a library that is compiled here and loaded before its own
-//! (LD_PRELOAD). Without a C compiler, or elsewhere than on Linux, a test says that it is skipped.
+//! (LD_PRELOAD). Without a C compiler, or elsewhere than on Linux, a test is skipped.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use super::process::Process;
+use super::skips::skip;
 
 const SOURCE: &str = include_str!("sync_faults.c");
 
@@ -28,7 +29,7 @@ impl SyncFaults {
         let mut compile = Command::new("cc");
         compile.args(["-shared", "-fPIC", "-O1", "-o"]).arg(faults.library()).arg(faults.path("sync_faults.c"));
         if !cfg!(target_os = "linux") || !compile.arg("-ldl").status().is_ok_and(|status| status.success()) {
-            eprintln!("skipped: no C compiler (cc) for a library that makes syncs fail on Linux");
+            skip("c-compiler");
             return None;
         }
         assert!(Command::new("mkfifo").arg(faults.held()).status().unwrap().success());

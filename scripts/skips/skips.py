@@ -1,0 +1,55 @@
+"""Functions with which a Python test skips itself, so that the skip has a key of needs.json and thereby a command."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from types import ModuleType
+from typing import NoReturn
+
+import pytest
+
+from records import NEEDS
+
+
+class MissingNeed(pytest.skip.Exception):
+    """Skips a test for want of one or more needs."""
+
+    def __init__(self, *needs: str) -> None:
+        self.needs = needs
+        super().__init__("; ".join(f"{NEEDS[need]['reason']}: {NEEDS[need]['command']}" for need in needs))
+
+
+def skip(*needs: str) -> NoReturn:
+    """Skips the current test for want of these keys of needs.json."""
+    __tracebackhide__ = True
+    raise MissingNeed(*needs)
+
+
+def find_program(name: str, path: str | None = None) -> str:
+    """Returns the path of a program, or skips the current test."""
+    __tracebackhide__ = True
+    return shutil.which(name, path=path) or skip(need_of_program(name))
+
+
+def missing_needs(*programs: str) -> list[str]:
+    """Returns the needs of those programs that are not in PATH."""
+    absent = [name for name in programs if not shutil.which(name)]
+    return sorted({need_of_program(name) for name in absent})
+
+
+def need_of_program(name: str) -> str:
+    """Returns the key of the need that brings a program."""
+    for need, entry in NEEDS.items():
+        if name in entry.get("programs", ()):
+            return need
+    raise LookupError(f"no need has the program {name}; add it to scripts/skips/needs.json")
+
+
+def import_package(name: str) -> ModuleType:
+    """Imports a module of clients/python/tests/requirements.txt, or skips the current test."""
+    __tracebackhide__ = True
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        skip("client-packages")
