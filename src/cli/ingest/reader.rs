@@ -289,7 +289,7 @@ impl Input {
             let has_copy = opened.is_overwritten() && self.find_copy(&opened, &mut outlet);
             let is_last = self.place.file + 1 >= self.sources.len() && plan.follow.is_none();
             if is_last && self.is_from_start && held_back.is_none() {
-                named_fields::check(plan)?;
+                named_fields::check(plan, &self.sources)?;
             }
             // The copy has it again.
             let held_back = held_back.filter(|_| !has_copy);
@@ -334,7 +334,7 @@ impl Input {
             self.place = opened.place();
             self.records += u64::from(record.is_some());
             if self.records == named_fields::EARLY_RECORDS && record.is_some() && self.is_from_start {
-                let notices = named_fields::check_early(plan)?;
+                let notices = named_fields::check_early(plan, &self.sources)?;
                 let _unwanted = outlet.notice(&name.name, notices);
             }
             if let Some(record) = record.filter(|_| self.place.lines > self.skip)

@@ -22,7 +22,23 @@ impl InputArgs {
         for (flag, names) in lists.into_iter().chain([("--columns", self.columns.as_deref())]) {
             check_list(flag, names.unwrap_or_default())?;
         }
+        self.check_characters()?;
         self.check_types()
+    }
+
+    /// A character has one meaning.
+    fn check_characters(&self) -> anyhow::Result<()> {
+        let delimiter = Some(self.delimiter.unwrap_or(b','));
+        let quote = Some(self.quote.unwrap_or(b'"')).filter(|_| !self.no_quotes);
+        for (first, second, flags) in [
+            (delimiter, quote, "--delimiter and --quote"),
+            (delimiter, self.escape, "--delimiter and --escape"),
+            (quote, self.escape, "--quote and --escape"),
+        ] {
+            let is_same = first.is_some() && first == second;
+            ensure!(!is_same, "{flags} are the same character; give two (a doubled quote is one without --escape)");
+        }
+        Ok(())
     }
 
     /// A column has one type. An empty name is that of a column without one.

@@ -175,8 +175,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> anyhow::Result<Vec<(String, bool)>> {
-        let (id_field, text_fields) = ("id".to_owned(), vec!["text".to_owned()]);
-        let mapping = Mapping { id_field, text_fields, payload_fields: None };
+        let mapping = Mapping::default();
         let content = Content::new(Bytes::plain(Cursor::new(text.to_owned().into_bytes())), false);
         let mut array = JsonArray::open(content, mapping, Place::default())?;
         let mut records = Vec::new();

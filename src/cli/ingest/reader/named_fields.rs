@@ -2,7 +2,8 @@
 
 use anyhow::bail;
 
-use super::Plan;
+use super::paths::Source;
+use super::{Format, Plan};
 use crate::cli::ingest::mapping::{MissingField, PAYLOAD_FLAG, TEXT_FLAG};
 
 /// After so many records without them, fields are reported before the input ends; without an id, the run ends.
@@ -14,8 +15,8 @@ const TYPES_FLAG: &str = "--csv-types";
 ///
 /// # Errors
 /// If a field is in none of its records.
-pub fn check(plan: &Plan) -> anyhow::Result<()> {
-    refuse(&missing(plan))
+pub fn check(plan: &Plan, sources: &[Source]) -> anyhow::Result<()> {
+    refuse(&missing(plan, sources))
 }
 
 /// Refuses an input of one file that has columns, as soon as they are known.
@@ -34,18 +35,19 @@ pub fn check_columns(plan: &Plan) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If none of them has the field of the id.
-pub fn check_early(plan: &Plan) -> anyhow::Result<Option<String>> {
-    let (ids, others): (Vec<_>, Vec<_>) = missing(plan).into_iter().partition(|field| field.flag == "--id-field");
+pub fn check_early(plan: &Plan, sources: &[Source]) -> anyhow::Result<Option<String>> {
+    let (ids, others): (Vec<_>, Vec<_>) = missing(plan, sources).into_iter().partition(|field| field.flag == "--id-field");
     refuse(&ids)?;
     let Some(MissingField { field, flag }) = others.first() else { return Ok(None) };
     Ok(Some(format!("none of the first {EARLY_RECORDS} records has the field `{field}` that {flag} names")))
 }
 
 /// Returns the fields that no record had so far. A single text field is no such: each record without it is rejected.
-fn missing(plan: &Plan) -> Vec<MissingField> {
+fn missing(plan: &Plan, sources: &[Source]) -> Vec<MissingField> {
     let mut missing = plan.mapping.missing_fields();
     missing.retain(|field| field.flag != TEXT_FLAG || plan.mapping.text_fields.len() > 1);
-    if plan.mapping.seen.has_records() {
+    let has_types = sources.iter().any(|source| matches!(source.format, Format::Csv | Format::Tsv));
+    if has_types && plan.mapping.seen.has_records() {
         let types = plan.dialect.types.keys().filter(|name| !plan.mapping.seen.has(name));
         missing.extend(types.map(|name| MissingField { field: name.clone(), flag: TYPES_FLAG }));
     }

@@ -34,6 +34,12 @@ fn batches(paths: &[PathBuf], done: Place, plan: &Plan) -> (Vec<Vec<Line>>, End)
     (batches, end)
 }
 
+/// Lines without how much of the disk was read, which of a compressed file depends on where reading began.
+fn without_bytes(lines: &[Line]) -> Vec<Line> {
+    let place = |line: &Line| Place { bytes: 0, ..line.place };
+    lines.iter().map(|line| Line { place: place(line), ..line.clone() }).collect()
+}
+
 fn lines(paths: &[PathBuf], done: Place) -> Vec<Line> {
     batches(paths, done, &plan("0/1")).0.concat()
 }
@@ -157,11 +163,11 @@ fn every_place_can_be_gone_on_from() {
     for at in (0..all.len()).step_by(7).chain([all.len() - 1]) {
         let done = all[at].place;
         let (rest, end) = batches(&paths, done, &plan("0/1"));
-        assert_eq!(rest.concat(), all[at + 1..], "{done:?}");
+        assert!(without_bytes(&rest.concat()) == without_bytes(&all[at + 1..]), "{done:?}");
         assert_eq!(end.place.bytes, size);
         // A number of lines is enough, too.
         let skipped = lines(&paths, Place { lines: done.lines, ..Place::default() });
-        assert_eq!(skipped, all[at + 1..], "{done:?}");
+        assert!(without_bytes(&skipped) == without_bytes(&all[at + 1..]), "{done:?}");
     }
 }
 
@@ -318,7 +324,8 @@ fn a_file_in_another_encoding_is_read_and_gone_on_with() {
         assert_eq!(all.iter().map(in_json).collect::<Vec<_>>(), expected);
         assert_eq!(end.place.bytes, content.len() as u64, "as it is on the disk");
         for at in [0, 20, all.len() - 1] {
-            assert_eq!(batches(std::slice::from_ref(&path), all[at].place, &plan).0.concat(), all[at + 1..]);
+            let rest = batches(std::slice::from_ref(&path), all[at].place, &plan).0.concat();
+            assert_eq!(without_bytes(&rest), without_bytes(&all[at + 1..]));
         }
     }
     // A malformed sequence rejects its line and no other.

@@ -30,7 +30,8 @@ fn encoding(label: &str) -> TextEncoding {
 }
 
 fn source(path: PathBuf, format: Format, bytes: Option<u64>) -> Source {
-    Source { name: path.display().to_string(), path, format, bytes }
+    let (partitions, id_prefix) = (Default::default(), "".into());
+    Source { name: path.display().to_string(), path, format, bytes, partitions, id_prefix }
 }
 
 /// Reads a file with this name and content: its text, and how much of the file was read if that is not the text.
