@@ -164,9 +164,9 @@ impl CsvRows {
         if self.dialect.columns.is_some() {
             self.next_row()?;
         }
-        self.content.skip_to(done.offset, |_| {})?;
-        if let Parser::Quoted(rows) = &mut self.parser {
-            rows.reset();
+        match &mut self.parser {
+            Parser::Quoted(rows) => rows.skip_to(&mut self.content, done.offset)?,
+            Parser::Escaped(_) => drop(self.content.skip_to(done.offset, |_| {})?),
         }
         self.rows = done.row;
         Ok(())

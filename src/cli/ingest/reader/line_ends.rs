@@ -56,6 +56,11 @@ impl LineEnds {
         Some(at + 1 + self.skip_lf(bytes.get(at + 1..).unwrap_or_default()))
     }
 
+    /// Goes on behind a byte that ended a line.
+    pub fn go_on_after(&mut self, last: Option<u8>) {
+        self.after_cr = last == Some(b'\r') && self.kind != Kind::Lf;
+    }
+
     /// Takes note of bytes that are skipped because an earlier run read them.
     pub fn observe(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {

@@ -163,7 +163,9 @@ fn every_place_can_be_gone_on_from() {
     for at in (0..all.len()).step_by(7).chain([all.len() - 1]) {
         let done = all[at].place;
         let (rest, end) = batches(&paths, done, &plan("0/1"));
-        assert!(without_bytes(&rest.concat()) == without_bytes(&all[at + 1..]), "{done:?}");
+        let (found, expected) = (without_bytes(&rest.concat()), without_bytes(&all[at + 1..]));
+        let difference = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+        assert!(found == expected, "{done:?}: {} of {} lines, {difference:?}", found.len(), expected.len());
         assert_eq!(end.place.bytes, size);
         // A number of lines is enough, too.
         let skipped = lines(&paths, Place { lines: done.lines, ..Place::default() });

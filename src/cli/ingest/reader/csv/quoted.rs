@@ -32,9 +32,19 @@ impl QuotedRows {
         Self { parser, dialect, ends: LineEnds::default(), is_adapted: false }
     }
 
-    /// Prepares for content that goes on where another row begins.
-    pub fn reset(&mut self) {
+    /// Skips the rows up to an offset, where another one begins. The first row of the file was read.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn skip_to(&mut self, content: &mut Content, offset: u64) -> io::Result<()> {
+        let skipped = self.ends.skip_lf(content.fill()?);
+        content.consume(skipped);
+        self.adapt();
+        let mut last = None;
+        content.skip_to(offset, |bytes| last = bytes.last().copied())?;
+        self.ends.go_on_after(last);
         self.parser.reset();
+        Ok(())
     }
 
     /// Reads the next row, and its values into `cells`; `None` at the end.
