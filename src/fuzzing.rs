@@ -12,7 +12,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 
-use crate::cli::ingest::{Batch, Dialect, Format, Input, Mapping, Part, Plan, Selection, Shard, Start, TextEncoding, list};
+use crate::cli::ingest::{
+    Batch, Dialect, Format, Input, Mapping, Part, Plan, Selection, Shard, Start, TextEncoding, list,
+};
 use crate::grpc::document::{parse_document, to_document_id};
 use crate::grpc::encoding::parse_pruning;
 use crate::grpc::filter::parse_filter;
@@ -113,7 +115,15 @@ pub fn parquet(bytes: &[u8]) {
 fn read_file(bytes: &[u8], format: Format) -> Result<usize, String> {
     let mapping = Mapping::default();
     let part = Part { shard: Shard::WHOLE, collection: "docs".to_owned() };
-    let plan = Plan { mapping, dialect: Dialect::default(), encoding: TextEncoding::Utf8, part, follow: None, has_checkpoint: false, is_final: true };
+    let plan = Plan {
+        mapping,
+        dialect: Dialect::default(),
+        encoding: TextEncoding::Utf8,
+        part,
+        follow: None,
+        has_checkpoint: false,
+        is_final: true,
+    };
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let sources =

@@ -27,17 +27,21 @@ impl RunLock {
         loop {
             let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
             let mut file = open.with_context(|| {
-                format!("its lock {} can't be written; name a file in a directory that can be written", path.display())
+                format!("its lock {} can't be written there; name another place with --checkpoint", path.display())
             })?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => bail!("{}", in_use(&mut file)),
                 Err(TryLockError::Error(error)) => {
-                    bail!("its lock {} can't be taken ({error}); name a file on a disk of this machine", path.display())
+                    bail!(
+                        "its lock {} can't be taken ({error}); name a place on a disk of this machine with --checkpoint",
+                        path.display()
+                    )
                 }
             }
             // A run that ends removes its lock: then this is no longer the file of that name.
-            let is_current = fs::metadata(&path).is_ok_and(|now| now.ino() == file.metadata().map_or(0, |own| own.ino()));
+            let is_current =
+                fs::metadata(&path).is_ok_and(|now| now.ino() == file.metadata().map_or(0, |own| own.ino()));
             if is_current {
                 write_owner(&mut file).with_context(|| format!("its lock {} can't be written", path.display()))?;
                 return Ok(Self { path, _file: file });
@@ -67,7 +71,7 @@ fn in_use(file: &mut File) -> String {
         Some((pid, host)) => format!("process {pid} on {host} uses it"),
         None => "another process uses it".to_owned(),
     };
-    format!("{owner}; wait for that run, stop it, or name another file")
+    format!("{owner}; wait for that run, stop it, or name another place with --checkpoint")
 }
 
 /// Returns the name of this machine, or of this container.

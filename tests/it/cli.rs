@@ -13,6 +13,7 @@ mod reindex;
 mod rejects;
 mod secured;
 mod verify;
+mod versions;
 
 use std::ffi::OsStr;
 use std::io::Write;

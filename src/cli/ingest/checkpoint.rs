@@ -157,8 +157,16 @@ impl Checkpoint {
     fn begin_writing(&mut self, tally: Tally, files: FileRecords, rejects_bytes: u64, finished: bool) {
         let FileRecords { finished: finished_files, current: current_file } = files;
         let (subject, seconds) = (self.state.subject.clone(), self.elapsed().as_secs_f64());
-        self.state =
-            State { version: format::VERSION, subject, finished, tally, finished_files, current_file, rejects_bytes, seconds };
+        self.state = State {
+            version: format::VERSION,
+            subject,
+            finished,
+            tally,
+            finished_files,
+            current_file,
+            rejects_bytes,
+            seconds,
+        };
         let (path, state) = (self.path.clone(), self.state.clone());
         self.writing = Some(spawn_blocking(move || {
             let start = Instant::now();
@@ -222,7 +230,8 @@ fn read(path: &Path) -> anyhow::Result<Option<Found>> {
 
 /// Replaces the file as a whole: after whatever happens there is the old one or the new one.
 fn write(path: &Path, state: &State) -> anyhow::Result<()> {
-    durable::replace(path, format::to_text(state)?.as_bytes()).context("it can't be written there; name another place with --checkpoint")
+    durable::replace(path, format::to_text(state)?.as_bytes())
+        .context("it can't be written there; name another place with --checkpoint")
 }
 
 #[cfg(test)]

@@ -379,7 +379,8 @@ impl Input {
     /// Looks for the copy of a log that was emptied while it was followed. Returns whether there is more in it.
     fn find_copy(&mut self, ended: &Opened, outlet: &mut Outlet<'_>) -> bool {
         let record = ended.info.read_up_to(self.place);
-        let found = self.sources.get(self.place.file).and_then(|source| rotated::find(source, &record, TextEncoding::Utf8));
+        let found =
+            self.sources.get(self.place.file).and_then(|source| rotated::find(source, &record, TextEncoding::Utf8));
         let name = &ended.info.name;
         let (notice, rest) = match found {
             Some((copy, has_more)) => {
@@ -402,7 +403,8 @@ impl Input {
         let rotated = self.rotated.take();
         let is_rotated = rotated.is_some();
         // Another file's content, and the name that the place is about.
-        let source = rotated.map_or(source.clone(), |rotated| Source { path: rotated.path, bytes: rotated.bytes, ..source });
+        let source =
+            rotated.map_or(source.clone(), |rotated| Source { path: rotated.path, bytes: rotated.bytes, ..source });
         let opened = self.open_source(&source, is_rotated, plan);
         self.opened = Some(opened.with_context(|| format!("can't read {}", source.path.display()))?);
         Ok(())

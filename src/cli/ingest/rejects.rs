@@ -107,13 +107,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cli::ingest::input_file::InputFile;
     use crate::cli::ingest::Place;
+    use crate::cli::ingest::input_file::InputFile;
     use crate::cli::rejects::restore;
 
     fn line(text: Option<Vec<u8>>) -> Line {
         let document = Err(ItemError::default());
-        Line { place: Place::default(), file: InputFile { name: "docs.jsonl".to_owned(), ..InputFile::default() }.into(), number: 7, passed: 0, text, document }
+        Line {
+            place: Place::default(),
+            file: InputFile { name: "docs.jsonl".to_owned(), ..InputFile::default() }.into(),
+            number: 7,
+            passed: 0,
+            text,
+            document,
+        }
     }
 
     #[test]

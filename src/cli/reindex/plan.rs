@@ -12,6 +12,7 @@ use super::Reindex;
 use super::checkpoint::{Checkpoint, Run};
 use super::encoding::Encoding;
 use crate::cli::client::ClientArgs;
+use crate::cli::run_lock::RunLock;
 use crate::proto::{Collection, CollectionOptions, GetCollectionRequest, GetModelRequest, LongText, Model};
 
 /// Where a run begins and ends.
@@ -25,6 +26,8 @@ pub struct Plan {
     pub options: CollectionOptions,
     /// How many documents there are to read, about.
     pub documents: u64,
+    /// No other run has the checkpoint.
+    _lock: RunLock,
 }
 
 impl Plan {
@@ -33,8 +36,7 @@ impl Plan {
     pub async fn make(args: &Reindex) -> anyhow::Result<Self> {
         ensure!(!args.text_field.is_empty(), "--text-field is empty; name the payload field that stores the text");
         let path = args.checkpoint_path();
-        let read = path.clone();
-        let mut left = spawn_blocking(move || Checkpoint::read(&read)).await??;
+        let (lock, mut left) = open_checkpoint(path.clone()).await?;
         let model = model(&args.client, &args.model).await?;
         // A run that was begun with an earlier release, for which the same encoder has another fingerprint.
         if let Some(left) = left.as_mut().filter(|left| left.run.fingerprint == model.earlier_fingerprint) {
@@ -61,7 +63,8 @@ impl Plan {
         run.collection.clone_from(&source.name);
         let checkpoint = left.unwrap_or_else(|| Checkpoint { run, ..Checkpoint::default() });
         let options = creatable(source.options.unwrap_or_default());
-        Ok(Self { checkpoint, path, options, documents: u64::try_from(source.point_count).unwrap_or_default() })
+        let documents = u64::try_from(source.point_count).unwrap_or_default();
+        Ok(Self { checkpoint, path, options, documents, _lock: lock })
     }
 
     /// Whether a run before it came some way.
@@ -78,6 +81,15 @@ impl Plan {
             _ => Ok(()),
         }
     }
+}
+
+/// Locks the checkpoint for this run, and reads it if it is there.
+async fn open_checkpoint(path: PathBuf) -> anyhow::Result<(RunLock, Option<Checkpoint>)> {
+    let opened = spawn_blocking(move || {
+        let lock = RunLock::acquire(&path).with_context(|| format!("the checkpoint {}", path.display()))?;
+        anyhow::Ok((lock, Checkpoint::read(&path)?))
+    });
+    opened.await?
 }
 
 impl Reindex {

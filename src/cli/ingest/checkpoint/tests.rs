@@ -45,7 +45,9 @@ async fn a_run_goes_on_where_the_last_one_was() {
     fs::write(directory.join("docs.jsonl"), "123456789\n".repeat(10)).unwrap();
     let path = directory.join("checkpoint");
     let sources: Arc<[Source]> = [Source::of_file(&directory.join("docs.jsonl"), Format::Jsonl)].into();
-    let start = async |checkpoint: &Checkpoint| checkpoint.find_start(Arc::clone(&sources), TextEncoding::Utf8, false).await.unwrap();
+    let start = async |checkpoint: &Checkpoint| {
+        checkpoint.find_start(Arc::clone(&sources), TextEncoding::Utf8, false).await.unwrap()
+    };
     let mut first = Checkpoint::open(&path, subject()).await.unwrap();
     assert_eq!((first.tally(), first.rejects_bytes()), (Tally::default(), 0));
     assert_eq!(start(&first).await.place, Place::default());
@@ -75,8 +77,7 @@ async fn what_is_of_another_ingest_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
     Checkpoint::open(&path, subject()).await.unwrap();
-    let refusal =
-        async |subject: Subject| format!("{:#}", Checkpoint::open(&path, subject).await.unwrap_err());
+    let refusal = async |subject: Subject| format!("{:#}", Checkpoint::open(&path, subject).await.unwrap_err());
     let other = Subject::new([(INPUT, r#"["/docs.csv","/b"]"#.to_owned()), (SPLIT, "a".to_owned())]);
     let error = refusal(other).await;
     assert!(error.starts_with(&format!("--checkpoint: {}: it is of another ingest", path.display())), "{error}");

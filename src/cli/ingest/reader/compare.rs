@@ -31,7 +31,11 @@ pub fn compare(source: &Source, record: &FileRecord, encoding: TextEncoding) -> 
         return Change::Unknown;
     }
     // A file that can't be read so far is no longer what it was. Reading it from its beginning tells what is wrong with it.
-    let change = if source.format == Format::Parquet { compare_whole(source, record) } else { compare_content(source, record, encoding) };
+    let change = if source.format == Format::Parquet {
+        compare_whole(source, record)
+    } else {
+        compare_content(source, record, encoding)
+    };
     change.unwrap_or(Change::Replaced)
 }
 

@@ -90,9 +90,7 @@ impl CsvRows {
         is_final: bool,
     ) -> anyhow::Result<Self> {
         let parser = match dialect.escape {
-            Some(escape) if !dialect.quotes => {
-                Parser::Escaped(EscapedRows { delimiter: dialect.delimiter, escape })
-            }
+            Some(escape) if !dialect.quotes => Parser::Escaped(EscapedRows { delimiter: dialect.delimiter, escape }),
             _ => Parser::Quoted(QuotedRows::new(dialect.clone())),
         };
         let (columns, cells) = (Vec::new(), Cells::default());
@@ -133,7 +131,10 @@ impl CsvRows {
         self.check_delimiter(&columns)?;
         self.mapping.check_columns(columns.iter().map(String::as_str))?;
         check_names(&columns, &self.mapping)?;
-        columns.iter().filter(|name| self.dialect.types.contains_key(*name)).for_each(|name| self.mapping.seen.insert(name));
+        columns
+            .iter()
+            .filter(|name| self.dialect.types.contains_key(*name))
+            .for_each(|name| self.mapping.seen.insert(name));
         let has_index = columns.len() > 1 && columns.first().is_some_and(String::is_empty);
         self.index = (has_index && self.mapping.payload_fields.is_none()).then_some(0);
         self.columns = columns;
@@ -151,7 +152,9 @@ impl CsvRows {
         }
         if let Some(found) = [',', ';', '\t', '|'].into_iter().find(|&delimiter| only.contains(delimiter)) {
             let found = if found == '\t' { "\\t".to_owned() } else { found.to_string() };
-            bail!("its line of names is one name, `{only}`; if `{found}` separates its columns, give --delimiter '{found}'");
+            bail!(
+                "its line of names is one name, `{only}`; if `{found}` separates its columns, give --delimiter '{found}'"
+            );
         }
         Ok(())
     }

@@ -199,9 +199,12 @@ mod tests {
         assert_eq!(read("[1, \"a]\" ,{\"b\": [2]}]").unwrap().len(), 3);
         assert_eq!(read("[{\"a\": 1}, {\"b").unwrap()[1], ("{\"b".to_owned(), false));
         assert_eq!(read("[{\"a\": 1}").unwrap()[1], (String::new(), false));
-        for (text, problem) in
-            [("[\"a\" \"b\"]", "neither a comma"), ("[,1]", "comma too many"), ("[1,]", "comma too many"), ("[1] 2", "something follows")]
-        {
+        for (text, problem) in [
+            ("[\"a\" \"b\"]", "neither a comma"),
+            ("[,1]", "comma too many"),
+            ("[1,]", "comma too many"),
+            ("[1] 2", "something follows"),
+        ] {
             assert!(read(text).unwrap_err().to_string().contains(problem), "{text}");
         }
     }

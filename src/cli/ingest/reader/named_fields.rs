@@ -36,7 +36,8 @@ pub fn check_columns(plan: &Plan) -> anyhow::Result<()> {
 /// # Errors
 /// If none of them has the field of the id.
 pub fn check_early(plan: &Plan, sources: &[Source]) -> anyhow::Result<Option<String>> {
-    let (ids, others): (Vec<_>, Vec<_>) = missing(plan, sources).into_iter().partition(|field| field.flag == "--id-field");
+    let (ids, others): (Vec<_>, Vec<_>) =
+        missing(plan, sources).into_iter().partition(|field| field.flag == "--id-field");
     refuse(&ids)?;
     let Some(MissingField { field, flag }) = others.first() else { return Ok(None) };
     Ok(Some(format!("none of the first {EARLY_RECORDS} records has the field `{field}` that {flag} names")))

@@ -27,7 +27,9 @@ pub fn find(source: &Source, record: &FileRecord, encoding: TextEncoding) -> Opt
     let entries = std::fs::read_dir(directory).ok()?.filter_map(Result::ok);
     let is_candidate = |entry: &DirEntry| {
         let other = entry.file_name();
-        other.to_str().is_some_and(|other| other != name && other.starts_with(stem) && !other.ends_with("rejects.jsonl"))
+        other
+            .to_str()
+            .is_some_and(|other| other != name && other.starts_with(stem) && !other.ends_with("rejects.jsonl"))
     };
     let mut candidates: Vec<_> = entries.filter(is_candidate).filter_map(|entry| candidate(&entry, record)).collect();
     candidates.sort_by_key(|(is_same_file, modified, _)| Reverse((*is_same_file, *modified)));

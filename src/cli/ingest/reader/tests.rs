@@ -14,7 +14,15 @@ use crate::cli::ingest::shard::Shard;
 fn plan(shard: &str) -> Plan {
     let mapping = Mapping::default();
     let part = Part { shard: shard.parse::<Shard>().unwrap(), collection: "docs".to_owned() };
-    Plan { mapping, dialect: Dialect::default(), encoding: TextEncoding::Utf8, part, follow: None, has_checkpoint: false, is_final: false }
+    Plan {
+        mapping,
+        dialect: Dialect::default(),
+        encoding: TextEncoding::Utf8,
+        part,
+        follow: None,
+        has_checkpoint: false,
+        is_final: false,
+    }
 }
 
 fn open(paths: &[PathBuf], done: Place, plan: &Plan) -> anyhow::Result<Input> {
