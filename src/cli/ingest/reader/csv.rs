@@ -73,7 +73,7 @@ pub struct CsvRows {
 }
 
 enum Parser {
-    Quoted(QuotedRows),
+    Quoted(Box<QuotedRows>),
     Escaped(EscapedRows),
 }
 
@@ -91,7 +91,7 @@ impl CsvRows {
     ) -> anyhow::Result<Self> {
         let parser = match dialect.escape {
             Some(escape) if !dialect.quotes => Parser::Escaped(EscapedRows { delimiter: dialect.delimiter, escape }),
-            _ => Parser::Quoted(QuotedRows::new(dialect.clone())),
+            _ => Parser::Quoted(Box::new(QuotedRows::new(dialect.clone()))),
         };
         let (columns, cells) = (Vec::new(), Cells::default());
         let mut rows = Self { content, parser, mapping, dialect, columns, index: None, cells, rows: 0, unended: None };
