@@ -14,7 +14,7 @@ use super::fake::{Fake, Rule};
 use super::{Run, command, run};
 
 const FLAGS: [&str; 9] =
-    ["--collection", "docs", "--follow", "--follow-interval", "10ms", "--checkpoint", "checkpoint", "--output", "json"];
+    ["--collection", "docs", "--follow", "--follow-interval", "50ms", "--checkpoint", "checkpoint", "--output", "json"];
 
 fn start(folder: &Path, server: &str, input: &[&str]) -> Child {
     let mut command = command(folder, server, [&["ingest"], input, &FLAGS].concat());
@@ -93,6 +93,68 @@ async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
     let third = stop(child, "-INT").await;
     assert_eq!(third.json()["indexed"], 10, "{}", third.stderr);
     assert_eq!(texts(&fake), numbered(1..=10));
+}
+
+/// `copytruncate`, with more lines than before at the next look; half a line is in the copy, its rest not.
+#[tokio::test]
+async fn a_file_that_is_copied_and_emptied_loses_no_line() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("app.jsonl");
+    append(&path, &(line(1) + &line(2)));
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let child = start(folder.path(), &server, &["app.jsonl"]);
+    arrive(&fake, 2).await;
+    append(&path, &line(3));
+    fs::copy(&path, folder.path().join("app.jsonl.1")).unwrap();
+    fs::write(&path, (4..=9).map(line).collect::<String>()).unwrap();
+    arrive(&fake, 7).await;
+    let run = stop(child, "-TERM").await;
+    assert_eq!((run.code, &run.json()["indexed"]), (0, &json!(9)), "{}", run.stderr);
+    assert_eq!(texts(&fake), numbered(1..=9));
+    assert!(run.stderr.contains("app.jsonl was emptied; what was read of it is in"), "{}", run.stderr);
+}
+
+/// A writer may learn late that its log was rotated.
+#[tokio::test]
+async fn what_a_rotated_file_gets_late_is_read() {
+    let folder = tempdir().unwrap();
+    let (path, old) = (folder.path().join("app.jsonl"), folder.path().join("app.jsonl.1"));
+    append(&path, &line(1));
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let child = start(folder.path(), &server, &["app.jsonl"]);
+    arrive(&fake, 1).await;
+    fs::rename(&path, &old).unwrap();
+    append(&path, &line(4));
+    append(&old, &line(2));
+    append(&old, &line(3)[..9]);
+    append(&old, &line(3)[9..]);
+    arrive(&fake, 3).await;
+    let run = stop(child, "-TERM").await;
+    assert_eq!((run.code, texts(&fake)), (0, numbered(1..=4)), "{}", run.stderr);
+}
+
+/// Rotated while nothing ran, after lines were added: its rest is read first.
+#[tokio::test]
+async fn the_rest_of_a_log_that_was_rotated_between_two_runs_is_read() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("app.jsonl");
+    append(&path, &line(1));
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    let child = start(folder.path(), &server, &["app.jsonl"]);
+    arrive(&fake, 1).await;
+    wait_tally(folder.path(), "/indexed", 1).await;
+    assert_eq!(stop(child, "-TERM").await.code, 0);
+    append(&path, &line(2));
+    fs::rename(&path, folder.path().join("app.jsonl.1")).unwrap();
+    append(&path, &line(3));
+    let child = start(folder.path(), &server, &["app.jsonl"]);
+    arrive(&fake, 2).await;
+    let run = stop(child, "-TERM").await;
+    assert_eq!((run.code, texts(&fake)), (0, numbered(1..=3)), "{}", run.stderr);
+    assert!(run.stderr.contains("app.jsonl was rotated"), "{}", run.stderr);
 }
 
 #[tokio::test]
