@@ -2,6 +2,7 @@
 
 mod check;
 mod checkpoint;
+mod dialects;
 mod fake;
 mod folders;
 mod follow;

@@ -188,11 +188,13 @@ impl Ingest {
         let inputs = sources.iter().map(|source| source.path.as_path());
         let mut rejects = RejectFile::open(&self.rejects_path(), inputs, keep).await?;
         let (finished, reads_again) = (start.finished.clone(), start.reads_again);
-        let input = self.open_input(sources, start).await?;
+        // One plan: its files note together which of the named fields there are.
+        let plan = self.plan();
+        let input = open_input(sources, start, plan.clone()).await?;
         let files = ReadFiles::new(finished, input.file());
         let index = self.client.index().await?;
         let progress = Progress::new(bytes, &tally);
-        let batches = reader::spawn(input, self.plan())?;
+        let batches = reader::spawn(input, plan)?;
 
         let begun = Instant::now();
         let mut session =
@@ -235,11 +237,6 @@ impl Ingest {
         let beside =
             checkpoint.clone().flat_map(|path| ["lock", "new"].map(|ending| path.with_added_extension(ending)));
         checkpoint.cloned().chain(beside).chain([self.rejects_path()]).collect()
-    }
-
-    async fn open_input(&self, sources: Arc<[Source]>, start: Start) -> anyhow::Result<Input> {
-        let plan = self.plan();
-        spawn_blocking(move || Input::open(sources, start, &plan)).await?
     }
 
     async fn open_checkpoint(&self) -> anyhow::Result<Option<Checkpoint>> {
@@ -337,6 +334,10 @@ impl Ingest {
 /// Refuses a flag that has another name now.
 fn renamed(_: &str) -> Result<String, String> {
     Err("it is called --stored-text-field now (SPLADE_INGEST_STORED_TEXT_FIELD)".to_owned())
+}
+
+async fn open_input(sources: Arc<[Source]>, start: Start, plan: Plan) -> anyhow::Result<Input> {
+    spawn_blocking(move || Input::open(sources, start, &plan)).await?
 }
 
 /// Writes remarks about the input on standard error.
