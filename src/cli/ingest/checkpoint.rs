@@ -96,7 +96,7 @@ impl Checkpoint {
         let (legacy, is_finished) = (self.legacy.clone(), self.state.finished);
         let found = spawn_blocking(move || match legacy {
             Some(standing) => standing.find_start(&sources, done, is_finished, is_followed),
-            None => Ok(Start::find(&sources, &Earlier { finished, current, done }, encoding)),
+            None => Ok(Start::find(&sources, &Earlier { finished, current, done }, encoding, is_followed)),
         });
         found.await?.with_context(|| format!("--checkpoint: {}", self.path.display()))
     }

@@ -39,6 +39,26 @@ pub struct FileRecord {
     /// The digest of these bytes; of Parquet, that of the whole file.
     #[serde(rename = "digest", default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<ContentDigest>,
+    /// Where its last record begins, if that has no end and was taken as it is. If the file grows, the record is another one.
+    #[serde(rename = "last_record", default, skip_serializing_if = "Option::is_none")]
+    pub last_record: Option<RecordStart>,
+}
+
+/// Where a record begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordStart {
+    #[serde(rename = "rows")]
+    pub rows: u64,
+    #[serde(rename = "bytes")]
+    pub bytes: u64,
+    #[serde(rename = "digest", default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<ContentDigest>,
+}
+
+impl From<Place> for RecordStart {
+    fn from(place: Place) -> Self {
+        Self { rows: place.row, bytes: place.offset, digest: place.digest }
+    }
 }
 
 impl InputFile {
@@ -53,7 +73,8 @@ impl InputFile {
     pub fn read_up_to(&self, place: Place) -> FileRecord {
         let Self { path, device, inode, .. } = self;
         let Place { row, offset, digest, .. } = place;
-        FileRecord { path: path.clone(), device: *device, inode: *inode, rows: row, bytes: offset, digest }
+        let (path, last_record) = (path.clone(), None);
+        FileRecord { path, device: *device, inode: *inode, rows: row, bytes: offset, digest, last_record }
     }
 }
 

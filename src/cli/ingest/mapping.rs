@@ -8,7 +8,7 @@ mod text;
 
 use std::borrow::Cow;
 
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use prost::Message;
 use serde_json::{Map, Value};
 use tonic::Code;
@@ -32,6 +32,10 @@ const DEFAULT_TEXT_FIELD: &str = "text";
 const ID_FLAG: &str = "--id-field";
 pub const TEXT_FLAG: &str = "--text-field";
 pub const PAYLOAD_FLAG: &str = "--payload-fields";
+
+/// What is wrong with bytes that are no text.
+pub const NOT_UTF8: &str = "it is not UTF-8, nor what --encoding names; name the encoding of the file, such as --encoding \
+                            windows-1252, or correct the bytes";
 
 /// How many fields of a record a message lists.
 const MAX_LISTED: usize = 8;
@@ -63,6 +67,8 @@ pub struct Mapping {
 pub enum BinaryText {
     #[default]
     Utf8,
+    /// UTF-16 as its byte order mark says; little-endian without one.
+    Utf16,
     Other(&'static Encoding),
 }
 
@@ -71,6 +77,14 @@ impl BinaryText {
     pub fn decode(self, bytes: &[u8]) -> Option<String> {
         match self {
             Self::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
+            Self::Utf16 => {
+                let (encoding, bytes) = match bytes {
+                    [0xfe, 0xff, rest @ ..] => (UTF_16BE, rest),
+                    [0xff, 0xfe, rest @ ..] => (UTF_16LE, rest),
+                    _ => (UTF_16LE, bytes),
+                };
+                Self::Other(encoding).decode(bytes)
+            }
             Self::Other(encoding) => {
                 encoding.decode_without_bom_handling_and_without_replacement(bytes).map(Cow::into_owned)
             }
@@ -97,7 +111,10 @@ impl Mapping {
         match json::parse(line) {
             Ok(Value::Object(fields)) => self.document(fields),
             Ok(_) => Err(malformed("", "the line is no JSON object; write one object a line")),
-            Err(JsonError { path, problem, .. }) => Err(malformed(&path, format!("the line can't be read: {problem}"))),
+            Err(JsonError { path, problem, .. }) => {
+                let problem = if std::str::from_utf8(line).is_ok() { problem } else { NOT_UTF8.to_owned() };
+                Err(malformed(&path, format!("the line can't be read: {problem}")))
+            }
         }
     }
 

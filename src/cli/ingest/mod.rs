@@ -54,11 +54,11 @@ use input_args::InputArgs;
 use input_file::FileRecord;
 pub(crate) use mapping::Mapping;
 use read_files::ReadFiles;
-use reader::HeldBack;
 use reader::paths::Source;
 pub(crate) use reader::paths::{Selection, list};
 pub(crate) use reader::resume::Start;
 pub(crate) use reader::{Batch, Dialect, Format, Input, Plan, TextEncoding};
+use reader::{Follow, HeldBack};
 pub(crate) use shard::{Part, Shard};
 use summary::Failure;
 
@@ -185,14 +185,16 @@ impl Ingest {
             return self.nothing_to_do(checkpoint, tally, start.finished).await;
         }
         let bytes = if is_followed { None } else { total_bytes(&sources) };
-        let inputs = sources.iter().map(|source| source.path.as_path());
-        let mut rejects = RejectFile::open(&self.rejects_path(), inputs, keep).await?;
+        let inputs: Vec<_> = sources.iter().map(|source| source.path.clone()).collect();
         let (finished, reads_again) = (start.finished.clone(), start.reads_again);
         // One plan: its files note together which of the named fields there are.
         let plan = self.plan();
+        let follow = plan.follow.clone();
         let input = open_input(sources, start, plan.clone()).await?;
         let files = ReadFiles::new(finished, input.file());
         let index = self.client.index().await?;
+        // What earlier runs rejected is there until this one begins.
+        let mut rejects = RejectFile::open(&self.rejects_path(), inputs.iter().map(PathBuf::as_path), keep).await?;
         let progress = Progress::new(bytes, &tally);
         let batches = reader::spawn(input, plan)?;
 
@@ -200,9 +202,7 @@ impl Ingest {
         let mut session =
             Session::new(batches, &mut rejects, &progress, checkpoint.as_mut(), tally, self.give_up_after)
                 .with_files(files);
-        if is_followed {
-            session = session.followed();
-        }
+        session = session.followed(follow);
         let mut outcome = session.run(index, self.options(reads_again)).await;
         let mut tracker = session.into_tracker();
         let (tally, records) = (tracker.tally(), tracker.file_records());
@@ -307,7 +307,7 @@ impl Ingest {
             dialect: self.input.dialect(),
             encoding: self.input.encoding(),
             part: Part { shard: self.shard, collection: self.collection.clone() },
-            follow: self.input.follow(),
+            follow: self.input.follow().map(Follow::new),
             has_checkpoint: self.checkpoint.is_some(),
             is_final: self.is_final,
         }

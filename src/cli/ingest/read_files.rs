@@ -15,10 +15,29 @@ const MAX_REPORTED: usize = 20;
 pub struct ReadFiles {
     finished: Arc<Vec<FileRecord>>,
     current: Option<Arc<InputFile>>,
-    /// Files that were read to their ends, while lines of them are not done with.
-    ended: VecDeque<FileEnd>,
+    /// What happened behind lines that are not done with.
+    events: VecDeque<Event>,
     held_back: Vec<HeldBack>,
     held_back_count: u64,
+}
+
+/// What happened after so many lines of the input.
+#[derive(Debug)]
+enum Event {
+    End(FileEnd),
+    /// All files are read again.
+    Restart {
+        lines: u64,
+    },
+}
+
+impl Event {
+    fn lines(&self) -> u64 {
+        match self {
+            Self::End(end) => end.lines,
+            Self::Restart { lines } => *lines,
+        }
+    }
 }
 
 /// What a checkpoint records.
@@ -44,7 +63,12 @@ impl ReadFiles {
                 self.held_back.push(held_back);
             }
         }
-        self.ended.push_back(end);
+        self.events.push_back(Event::End(end));
+    }
+
+    /// Notes that all files are read again after so many lines.
+    pub fn restart(&mut self, lines: u64) {
+        self.events.push_back(Event::Restart { lines });
     }
 
     /// Notes that a line is done with.
@@ -56,11 +80,18 @@ impl ReadFiles {
 
     /// Finishes the files whose lines are all done with: those before the first line that is not.
     pub fn advance(&mut self, first_pending: Option<u64>) {
-        while let Some(end) = self.ended.pop_front_if(|end| first_pending.is_none_or(|line| end.lines < line)) {
-            if let Some(record) = end.record {
-                Arc::make_mut(&mut self.finished).push(record);
-                self.current = None;
+        while let Some(event) = self.events.pop_front_if(|event| first_pending.is_none_or(|line| event.lines() < line))
+        {
+            let finished = Arc::make_mut(&mut self.finished);
+            match event {
+                Event::Restart { .. } => finished.clear(),
+                Event::End(FileEnd { file, record: Some(record), .. }) => {
+                    finished.truncate(file);
+                    finished.push(record);
+                }
+                Event::End(_) => continue,
             }
+            self.current = None;
         }
     }
 

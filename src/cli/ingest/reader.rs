@@ -21,11 +21,13 @@ pub mod resume;
 mod rotated;
 mod text;
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tokio::sync::mpsc;
@@ -36,6 +38,7 @@ pub use self::compressed::TextEncoding;
 use self::content::Content;
 use self::csv::CsvRows;
 pub use self::csv::{CellType, Dialect};
+pub use self::follow::Follow;
 use self::follow::Tail;
 pub use self::follow::check as check_followed;
 pub use self::format::Format;
@@ -45,10 +48,11 @@ use self::paths::Source;
 pub use self::pieces::MAX_PIECE_BYTES;
 use self::pieces::Pieces;
 use self::resume::Start;
+use self::rotated::Rotated;
 use self::text::{TextFile, TextLines};
 use super::batch::{Batcher, Line, Place};
 use super::content_digest::ContentDigest;
-use super::input_file::{self, FileRecord, InputFile};
+use super::input_file::{self, FileRecord, InputFile, RecordStart};
 use super::mapping::{Mapping, encode};
 use super::shard::Part;
 use crate::proto::{Document, ItemError};
@@ -67,6 +71,8 @@ pub enum Batch {
     FileEnd(FileEnd),
     /// A remark about the input, for people.
     Notice(String),
+    /// After so many lines, all files are read again.
+    Restart(u64),
     End(End),
 }
 
@@ -75,6 +81,8 @@ pub enum Batch {
 pub struct FileEnd {
     /// How many lines of the whole input were read up to there.
     pub lines: u64,
+    /// The file's place in the input, from 0.
+    pub file: usize,
     /// What was read of it; `None` for one whose place another file has now.
     pub record: Option<FileRecord>,
     pub held_back: Option<HeldBack>,
@@ -115,8 +123,8 @@ pub struct Plan {
     /// Character encoding of text inputs.
     pub encoding: TextEncoding,
     pub part: Part,
-    /// How often a file that grows is looked at; `None` to end where it ends.
-    pub follow: Option<Duration>,
+    /// How a file that grows is followed; `None` to end where it ends.
+    pub follow: Option<Follow>,
     /// Whether a checkpoint keeps the place, so that a later run may go on.
     pub has_checkpoint: bool,
     /// Whether a last record without an end is taken as it is.
@@ -218,8 +226,16 @@ pub struct Input {
     place: Place,
     /// How many lines of the whole are done with.
     skip: u64,
-    /// The rest of a file that was rotated, which is read before the file that has its name now.
-    rotated: Option<Source>,
+    /// The rest of a file that was rotated, and what came between, which is read before the file that has its name now.
+    rotated: VecDeque<Source>,
+    /// Whether all files are read again after that.
+    begins_anew: bool,
+    /// The copy of a log that was emptied: it is read on where the log was left.
+    rest_of: Option<PathBuf>,
+    /// Where the last record of the open file begins, if it was taken though it has no end.
+    partial: Option<Place>,
+    /// The file that was followed before, to be looked at again, and how much was read of it.
+    left: Option<(File, u64, String)>,
     opened: Option<Opened>,
     /// Whether all of the input is read, so that what is in no record is nowhere.
     is_from_start: bool,
@@ -238,6 +254,8 @@ struct Opened {
     digest: Option<ContentDigest>,
     /// Whether another file has its name now.
     is_rotated: bool,
+    /// The file itself, while it is followed.
+    tail: Option<File>,
     /// Set when a file that is followed loses what was read of it.
     is_overwritten: Option<Arc<AtomicBool>>,
 }
@@ -251,12 +269,23 @@ impl Input {
     /// # Errors
     /// If it can't be read, or is not what an earlier run read.
     pub fn open(sources: Arc<[Source]>, start: Start, plan: &Plan) -> anyhow::Result<Self> {
-        let Start { place, rotated, .. } = start;
-        let skip = place.lines;
-        // `--skip` knows nothing but a number of lines.
-        let place = if place == (Place { lines: skip, ..Place::default() }) { Place::default() } else { place };
+        let Start { place, skip, rotated, begins_anew, .. } = start;
+        // Where no place in a file can be sought, what was read is counted again.
+        let skip = if place.row > 0 { place.lines } else { skip };
         let is_from_start = place == Place::default() && skip == 0;
-        let mut input = Self { sources, place, skip, rotated, opened: None, is_from_start, records: 0 };
+        let mut input = Self {
+            sources,
+            place,
+            skip,
+            rotated,
+            begins_anew,
+            rest_of: None,
+            opened: None,
+            partial: None,
+            left: None,
+            is_from_start,
+            records: 0,
+        };
         input.open_here(plan)?;
         let has_columns = input.sources.first().is_some_and(|source| source.format.has_columns());
         if is_from_start && has_columns && input.sources.len() == 1 && plan.follow.is_none() {
@@ -296,9 +325,27 @@ impl Input {
             if self.end_file(&opened, held_back, plan, &mut outlet).is_err() {
                 return Ok(None);
             }
-            self.open_next(has_copy, opened.is_rotated || plan.follow.is_some(), plan)?;
+            if !has_copy && self.leave(&mut opened, &mut outlet) {
+                self.find_newer(&opened, &mut outlet);
+            }
+            self.partial = None;
+            if plan.follow.as_ref().is_some_and(Follow::is_stopped) && self.rotated.is_empty() {
+                break;
+            }
+            match self.open_next(opened.is_rotated || plan.follow.is_some(), &mut outlet, plan) {
+                // It waited for a file to be there.
+                Err(_) if plan.follow.as_ref().is_some_and(Follow::is_stopped) => break,
+                opened => opened?,
+            }
         }
         let passed = outlet.passed;
+        self.look_back(&mut outlet);
+        ensure!(
+            self.place.lines >= self.skip || plan.has_checkpoint,
+            "--skip {} is more than the {} lines or rows of the input; give how many were done with",
+            self.skip,
+            self.place.lines
+        );
         Ok(outlet.flush().is_ok().then_some(End { place: self.place, passed }))
     }
 
@@ -331,14 +378,21 @@ impl Input {
                     return Ok(Ok(None));
                 }
             };
+            let before = self.place;
             self.place = opened.place();
             self.records += u64::from(record.is_some());
             if self.records == named_fields::EARLY_RECORDS && record.is_some() && self.is_from_start {
-                let notices = named_fields::check_early(plan, &self.sources)?;
+                let notices = named_fields::check_early(plan, &self.sources);
                 let _unwanted = outlet.notice(&name.name, notices);
             }
+            let mut place = self.place;
+            if record.as_ref().is_some_and(|record| !record.is_ended) {
+                // If the file grows, the record is another one.
+                place = Place { row: before.row, offset: before.offset, digest: before.digest, ..place };
+                self.partial = Some(before);
+            }
             if let Some(record) = record.filter(|_| self.place.lines > self.skip)
-                && outlet.push(record, self.place, &opened.info, plan).is_err()
+                && outlet.push(record, place, &opened.info, plan).is_err()
             {
                 return Ok(Err(Unwanted));
             }
@@ -354,21 +408,31 @@ impl Input {
         outlet: &mut Outlet<'_>,
     ) -> Result<(), Unwanted> {
         let has_name = !opened.is_rotated && plan.follow.is_none();
-        let record = (has_name && plan.keeps_place()).then(|| opened.info.read_up_to(self.place));
+        let last_record = self.partial.map(RecordStart::from);
+        let record =
+            (has_name && plan.keeps_place()).then(|| FileRecord { last_record, ..opened.info.read_up_to(self.place) });
         if record.is_none() && held_back.is_none() {
             return Ok(());
         }
         outlet.flush()?;
-        outlet.send(Batch::FileEnd(FileEnd { lines: self.place.lines, record, held_back }))
+        outlet.send(Batch::FileEnd(FileEnd { lines: self.place.lines, file: opened.file, record, held_back }))
     }
 
-    /// Opens what comes after a file: its copy, the file that has its name now, or the next one. After the last one the place
-    /// stays at its end, for it may grow.
-    fn open_next(&mut self, has_copy: bool, keeps_name: bool, plan: &Plan) -> anyhow::Result<()> {
-        if has_copy {
+    /// Opens what comes after a file: what was rotated, the file that has its name now, or the next one. After the last one
+    /// the place stays at its end, for it may grow.
+    fn open_next(&mut self, keeps_name: bool, outlet: &mut Outlet<'_>, plan: &Plan) -> anyhow::Result<()> {
+        let is_rest = self.rotated.front().is_some_and(|file| self.rest_of.as_ref() == Some(&file.path));
+        if !self.rotated.is_empty() {
+            if !is_rest {
+                self.place = Place { row: 0, offset: 0, digest: None, ..self.place };
+            }
             return self.open_here(plan);
         }
-        let file = if keeps_name { self.place.file } else { self.place.file + 1 };
+        let mut file = if keeps_name { self.place.file } else { self.place.file + 1 };
+        if std::mem::take(&mut self.begins_anew) {
+            file = 0;
+            let _unwanted = outlet.flush().and_then(|()| outlet.send(Batch::Restart(self.place.lines)));
+        }
         if file < self.sources.len() {
             self.place = Place { file, row: 0, offset: 0, digest: None, ..self.place };
             self.open_here(plan)?;
@@ -378,29 +442,60 @@ impl Input {
 
     /// Looks for the copy of a log that was emptied while it was followed. Returns whether there is more in it.
     fn find_copy(&mut self, ended: &Opened, outlet: &mut Outlet<'_>) -> bool {
-        let record = ended.info.read_up_to(self.place);
-        let found =
-            self.sources.get(self.place.file).and_then(|source| rotated::find(source, &record, TextEncoding::Utf8));
         let name = &ended.info.name;
-        let (notice, rest) = match found {
-            Some((copy, has_more)) => {
-                let notice = format!("{name} was emptied; what was read of it is in {}", copy.path.display());
-                (notice, Some(copy).filter(|_| has_more))
-            }
-            None => {
-                let words = "was emptied or overwritten, and no copy of it is beside it; lines that were added just before are not read";
-                (format!("{name} {words}"), None)
-            }
+        let Some(found) = self.find_rotated(ended) else {
+            let words = "was emptied or overwritten, and no copy of it is beside it; lines that were added just before are not read";
+            let _unwanted = outlet.send(Batch::Notice(format!("{name} {words}")));
+            return false;
         };
+        let notice = format!("{name} was emptied; what was read of it is in {}", found.file.path.display());
         // Then there is nobody to tell.
         let _unwanted = outlet.send(Batch::Notice(notice));
-        self.rotated = rest;
-        self.rotated.is_some()
+        self.rotated = found.unread(|_| false).into();
+        self.rest_of = Some(found.file.path);
+        self.rotated.front().is_some_and(|file| self.rest_of.as_ref() == Some(&file.path))
+    }
+
+    /// Looks for files that were rotated after one that was followed, before the log was looked at again.
+    fn find_newer(&mut self, ended: &Opened, outlet: &mut Outlet<'_>) {
+        let Some(found) = self.find_rotated(ended) else { return };
+        self.rotated = found.unread(|file| file.path == found.file.path).into();
+        for file in &self.rotated {
+            let notice = format!("{} was rotated in the meantime, and is read", file.path.display());
+            let _unwanted = outlet.send(Batch::Notice(notice));
+        }
+    }
+
+    fn find_rotated(&self, ended: &Opened) -> Option<Rotated> {
+        let record = ended.info.read_up_to(self.place);
+        let source = self.sources.get(self.place.file)?;
+        rotated::find(source, &record, TextEncoding::Utf8)
+    }
+
+    /// Leaves a file that was followed and rotated. Returns whether it is one.
+    fn leave(&mut self, ended: &mut Opened, outlet: &mut Outlet<'_>) -> bool {
+        let Some(file) = ended.tail.take().filter(|_| !ended.is_rotated && !ended.is_overwritten()) else {
+            return false;
+        };
+        self.look_back(outlet);
+        let read = file.metadata().map_or(0, |metadata| metadata.len());
+        self.left = Some((file, read, ended.info.name.clone()));
+        true
+    }
+
+    /// Reports lines that a rotated file got after it was left.
+    fn look_back(&mut self, outlet: &mut Outlet<'_>) {
+        let Some((file, read, name)) = self.left.take() else { return };
+        let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+        if bytes > read {
+            let words = "got more lines after it was rotated and read to its end; they are not read";
+            let _unwanted = outlet.send(Batch::Notice(format!("the file that {name} was {words}")));
+        }
     }
 
     fn open_here(&mut self, plan: &Plan) -> anyhow::Result<()> {
         let Some(source) = self.sources.get(self.place.file).cloned() else { return Ok(()) };
-        let rotated = self.rotated.take();
+        let rotated = self.rotated.pop_front();
         let is_rotated = rotated.is_some();
         // Another file's content, and the name that the place is about.
         let source =
@@ -413,13 +508,14 @@ impl Input {
     fn open_source(&self, source: &Source, is_rotated: bool, plan: &Plan) -> anyhow::Result<Opened> {
         let name = source.path.display().to_string();
         let mut info = InputFile::of(&source.path, &name);
-        let mut is_overwritten = None;
-        let follow = plan.follow.filter(|_| !is_rotated);
+        let (mut is_overwritten, mut followed) = (None, None);
+        let follow = plan.follow.as_ref().filter(|_| !is_rotated);
         let bytes = match follow {
             _ if source.format == Format::Parquet => None,
             None => Some(Bytes::open(source, plan.encoding)?),
-            Some(interval) => {
-                let tail = Tail::open(&source.path, interval)?;
+            Some(follow) => {
+                let tail = Tail::open(&source.path, follow)?;
+                followed = tail.file().ok();
                 info = InputFile { inode: tail.inode(), ..InputFile::of(&source.path, &name) };
                 is_overwritten = Some(tail.is_overwritten());
                 Some(Bytes::followed(tail))
@@ -435,21 +531,33 @@ impl Input {
             None => self.sources.iter().take(self.place.file).filter_map(|source| source.bytes).sum(),
         };
         let digest = if bytes.is_none() && plan.keeps_place() { Some(digest_file(source)?) } else { None };
-        let content = bytes.map(|bytes| Content::new(bytes, plan.keeps_place()));
+        let content = bytes.map(|bytes| Content::new(bytes, plan.keeps_place()).expect(self.place));
         let records = open(source, content, self.place, plan)?;
-        let found = digest.or(records.at().digest);
-        ensure!(
-            self.place.digest.is_none() || found == self.place.digest,
-            "it does not begin with what was read of it before; give what it was to go on, or remove the checkpoint to begin anew"
-        );
+        let is_same = digest.is_none() || self.place.digest.is_none() || digest == self.place.digest;
+        ensure!(is_same, "it changed while it was compared; run the same command again");
         let lines = self.place.lines - self.place.row.min(self.place.lines);
         let file = self.place.file;
-        Ok(Opened { records, file, info: Arc::new(info), lines, bytes: before, digest, is_rotated, is_overwritten })
+        Ok(Opened {
+            records,
+            file,
+            info: Arc::new(info),
+            lines,
+            bytes: before,
+            digest,
+            is_rotated,
+            tail: followed,
+            is_overwritten,
+        })
     }
 }
 
 /// The reader of a file's format, at a place in it if that can be sought, else at its beginning.
 fn open(source: &Source, content: Option<Content>, place: Place, plan: &Plan) -> anyhow::Result<Box<dyn Records>> {
+    ensure!(
+        !source.partitions.contains_key(&plan.mapping.id_field),
+        "its path has the partition column `{}`, and a file's documents can't all have one id; name the field of the id with --id-field",
+        plan.mapping.id_field
+    );
     let mapping = Mapping { partitions: source.partitions.clone(), ..plan.mapping.clone() };
     let Some(content) = content else { return Ok(Box::new(ParquetRows::open(&source.path, mapping, place.row)?)) };
     let is_final = !plan.holds_back();

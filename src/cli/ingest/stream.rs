@@ -18,6 +18,7 @@ use super::batch::Line;
 use super::checkpoint::Checkpoint;
 use super::progress::Progress;
 use super::read_files::ReadFiles;
+use super::reader::Follow;
 use super::reader::{Batch, Batches};
 use super::rejects::RejectFile;
 use super::signals::Signals;
@@ -46,8 +47,8 @@ pub struct Session<'a> {
     /// A message that waits for a place.
     ready: Option<IngestRequest>,
     input_ended: bool,
-    /// Whether the input may grow, until a signal ends it.
-    is_followed: bool,
+    /// How the input is followed that may grow, until a signal ends it.
+    follow: Option<Follow>,
     /// When there was something to send.
     last_input: Instant,
     /// Streams that fail are replaced until there has been no progress for this long.
@@ -125,7 +126,7 @@ impl<'a> Session<'a> {
             outbound: None,
             ready: None,
             input_ended: false,
-            is_followed: false,
+            follow: None,
             last_input,
             give_up_after,
             is_reconnect: false,
@@ -136,8 +137,8 @@ impl<'a> Session<'a> {
     }
 
     /// For an input that may grow: a signal ends it, and what was read of it is then done in order.
-    pub fn followed(self) -> Self {
-        Self { is_followed: true, ..self }
+    pub fn followed(self, follow: Option<Follow>) -> Self {
+        Self { follow, ..self }
     }
 
     /// For an input of files, from where earlier runs were done with them.
@@ -247,7 +248,7 @@ impl<'a> Session<'a> {
         }
         // Without documents there is no need for a server, so it may be away for as long as there are none.
         let has_more = self.wait_for_input(signals).await?;
-        Ok(has_more || !self.is_followed && !self.is_done())
+        Ok(has_more || self.follow.is_none() && !self.is_done())
     }
 
     /// Whether all that was read is done with, and more may come.
@@ -263,11 +264,18 @@ impl<'a> Session<'a> {
 
     /// A signal came while no stream was open. Of an input that has no end, it is the end if nothing waits for a result.
     fn interrupted(&mut self) -> anyhow::Result<()> {
-        if self.is_followed && self.tracker.pending() == 0 {
-            self.input_ended = true;
+        if self.stop_following() {
             return Ok(());
         }
         Err(anyhow!("interrupted"))
+    }
+
+    /// Ends an input that is followed where it ends now: the reader reports what is left. Returns whether this is news: a
+    /// second signal doesn't wait for that.
+    fn stop_following(&mut self) -> bool {
+        let Some(follow) = self.follow.as_ref().filter(|follow| !follow.is_stopped()) else { return false };
+        follow.stop();
+        true
     }
 
     /// Has one stream, to its end.
@@ -324,7 +332,7 @@ impl<'a> Session<'a> {
             }
             match self.next(&mut answers, signals).await? {
                 // What was read of an input that has no end is finished; a second signal doesn't wait for that.
-                Event::Interrupted if self.is_followed && !self.input_ended => self.input_ended = true,
+                Event::Interrupted if self.stop_following() => {}
                 Event::Interrupted => return Err(anyhow!("interrupted").into()),
                 Event::Checkpoint => self.save().await?,
                 Event::Quiet => self.outbound = None,
@@ -357,7 +365,8 @@ impl<'a> Session<'a> {
         signals: &mut Signals,
     ) -> Result<Event, StreamError> {
         let wants_input = self.ready.is_none() && !self.input_ended && self.tracker.has_room();
-        let may_be_quiet = self.is_followed && wants_input && self.tracker.pending() == 0 && self.outbound.is_some();
+        let may_be_quiet =
+            self.follow.is_some() && wants_input && self.tracker.pending() == 0 && self.outbound.is_some();
         Ok(tokio::select! {
             biased;
             () = signals.next() => Event::Interrupted,
@@ -375,6 +384,7 @@ impl<'a> Session<'a> {
             Some(batch) => match batch.context("can't read the input")? {
                 Batch::Lines(lines) => self.take_lines(lines).await?,
                 Batch::FileEnd(end) => self.tracker.file_ended(end),
+                Batch::Restart(lines) => self.tracker.restart_files(lines),
                 Batch::Notice(notice) => self.progress.warn(&format!("note: {notice}")),
                 Batch::End(end) => self.tracker.ended(end),
             },

@@ -116,6 +116,11 @@ impl Tracker {
         self.files.end(end);
     }
 
+    /// Notes that all files are read again after so many lines.
+    pub fn restart_files(&mut self, lines: u64) {
+        self.files.restart(lines);
+    }
+
     /// Returns what a checkpoint records of the files.
     pub fn file_records(&mut self) -> FileRecords {
         self.files.advance(self.lines.keys().next().copied());

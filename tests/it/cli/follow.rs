@@ -158,6 +158,68 @@ async fn the_rest_of_a_log_that_was_rotated_between_two_runs_is_read() {
 }
 
 #[tokio::test]
+async fn at_the_stop_what_is_there_is_read_and_the_rest_is_reported() {
+    for (flags, last) in [(&[][..], 1), (&["--final"], 2)] {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("app.jsonl");
+        append(&path, &line(1));
+        let fake = Fake::new(Rule::Index);
+        let server = fake.serve().await;
+        let child = start(folder.path(), &server, &[&["app.jsonl"], flags].concat());
+        arrive(&fake, 1).await;
+        append(&path, line(2).trim_end());
+        let run = stop(child, "-TERM").await;
+        let held_back = 2 - last;
+        assert_eq!(
+            (run.code, &run.json()["held_back"]),
+            (i32::from(held_back > 0), &json!(held_back)),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(texts(&fake), numbered(1..=last));
+    }
+}
+
+/// Nothing is new at first.
+#[tokio::test]
+async fn a_second_run_follows_on() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("app.jsonl");
+    append(&path, &line(1));
+    let fake = Fake::new(Rule::Index);
+    let server = fake.serve().await;
+    for number in 2..4 {
+        let child = start(folder.path(), &server, &["app.jsonl"]);
+        wait_tally(folder.path(), "/indexed", number - 1).await;
+        append(&path, &line(number as usize));
+        wait_tally(folder.path(), "/indexed", number).await;
+        assert_eq!(stop(child, "-TERM").await.code, 0);
+    }
+    assert_eq!(texts(&fake), numbered(1..=3));
+}
+
+/// Elements and rows of several lines are taken when they are whole.
+#[tokio::test]
+async fn an_array_and_rows_of_several_lines_are_followed() {
+    for (name, first, second) in [
+        ("a.json", "[\n{\"id\": 1, \"text\": \"document 1\"},\n {\"id\": 2,\n", "\"text\": \"document 2\"}"),
+        ("a.csv", "id,text\n1,document 1\n2,\"docu", "ment 2\"\n"),
+    ] {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join(name);
+        append(&path, first);
+        let fake = Fake::new(Rule::Index);
+        let server = fake.serve().await;
+        let child = start(folder.path(), &server, &[name, "--format", if name == "a.csv" { "csv" } else { "jsonl" }]);
+        arrive(&fake, 1).await;
+        append(&path, second);
+        arrive(&fake, 1).await;
+        stop(child, "-TERM").await;
+        assert_eq!(texts(&fake), numbered(1..=2), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_growing_csv_keeps_its_columns() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("docs.csv");

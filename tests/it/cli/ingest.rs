@@ -208,7 +208,7 @@ async fn standard_input_and_a_unix_socket() {
         "--text-field",
         "body",
         "--payload-fields",
-        "price,brand",
+        "price",
     ];
     let run = run_with_input(folder.path(), &server, &arguments, input).await;
     assert_eq!(run.code, 1, "{}", run.stderr);

@@ -213,6 +213,119 @@ async fn a_last_record_without_its_end_is_taken_if_it_is_final() {
     assert_eq!((run.code, &run.json()["indexed"]), (0, &json!(2)));
 }
 
+/// What there is at first, and then: the second run ends well and takes what was added.
+#[tokio::test]
+async fn a_file_that_begins_empty_or_blank_grows() {
+    let (one, array) = (line(1, "a"), "[{\"id\": 1, \"text\": \"a\"}]");
+    for (name, first, second, flags) in [
+        ("a.jsonl", "", one.as_str(), &[][..]),
+        ("a.jsonl", "\n\n", &format!("\n\n{one}"), &[]),
+        ("a.jsonl", "\u{feff}", &format!("\u{feff}{one}"), &[]),
+        ("a.json", "\n\n", &format!("\n\n{array}"), &["--format", "jsonl"]),
+        ("a.csv", "", "id,text\n1,a\n", &[]),
+        ("a.csv", "\u{feff}", "\u{feff}id,text\n1,a\n", &[]),
+        ("a.csv", "\n", "\nid,text\n1,a\n", &[]),
+        ("a.csv", "id,text\r", "id,text\r\n1,a\r\n", &[]),
+        ("a.tsv", "", "1\ta\n", &["--columns", "id,text", "--no-quotes", "--escape", "\\"]),
+        ("a.tsv", "\u{feff}", "\u{feff}1\ta\n", &["--columns", "id,text", "--no-quotes", "--escape", "\\"]),
+    ] {
+        let setup = Setup::new().await;
+        setup.write(name, first);
+        let (run, sent) = setup.ingest(&[name], flags).await;
+        assert_eq!((run.code, sent), (0, Vec::new()), "{name} {first:?}: {}", run.stderr);
+        setup.write(name, second);
+        let (run, sent) = setup.ingest(&[name], flags).await;
+        assert_eq!((run.code, sent), (0, documents([1], "a")), "{name} {first:?}: {}", run.stderr);
+        let (run, sent) = setup.ingest(&[name], flags).await;
+        assert!(run.code == 0 && sent.is_empty(), "{name} {first:?}: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_place_between_cr_and_lf_is_gone_on_from() {
+    let setup = Setup::new().await;
+    setup.write("a.csv", "1,a\r\n2,b");
+    let flags = ["--columns", "id,text"];
+    assert_eq!(setup.ingest(&["a.csv"], &flags).await.1, documents([1], "a"));
+    setup.write("a.csv", "1,a\r\n2,bc\r\n3,d\r\n");
+    let (run, sent) = setup.ingest(&["a.csv"], &flags).await;
+    assert_eq!((run.code, sent), (0, [documents([2], "bc"), documents([3], "d")].concat()), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn a_record_that_was_taken_without_its_end_is_read_again_when_it_has_one() {
+    let setup = Setup::new().await;
+    setup.write("a.csv", "id,text\n1,a\n2,the su");
+    let sent = setup.ingest(&["a.csv"], &["--final"]).await.1;
+    assert_eq!(sent, [documents([1], "a"), documents([2], "the su")].concat());
+    assert!(setup.ingest(&["a.csv"], &[]).await.0.stderr.contains("nothing to do"));
+    append(&setup.path("a.csv"), "n\n3,b\n");
+    let (run, sent) = setup.ingest(&["a.csv"], &[]).await;
+    assert_eq!((run.code, sent), (0, [documents([2], "the sun"), documents([3], "b")].concat()), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn a_closed_array_stays_closed() {
+    let setup = Setup::new().await;
+    let array = "[{\"id\": 1, \"text\": \"a\"}]";
+    setup.write("a.json", array);
+    assert_eq!(setup.ingest(&["a.json"], &[]).await.1, documents([1], "a"));
+    setup.write("a.json", format!("{array}\n"));
+    let (run, sent) = setup.ingest(&["a.json"], &[]).await;
+    assert_eq!((run.code, sent), (0, Vec::new()), "{}", run.stderr);
+    setup.write("a.json", format!("{array}\n,{{\"id\": 2}}]"));
+    let (run, sent) = setup.ingest(&["a.json"], &[]).await;
+    assert_eq!((run.code, sent), (2, Vec::new()), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn an_emptied_file_that_is_replaced_is_read_from_its_beginning() {
+    let setup = Setup::new().await;
+    setup.write("a.jsonl", lines(1..=2, "a"));
+    assert_eq!(setup.ingest(&["a.jsonl"], &[]).await.1.len(), 2);
+    setup.write("a.jsonl", "");
+    assert_eq!(setup.ingest(&["a.jsonl"], &[]).await.0.code, 0);
+    setup.write("new", lines(3..=5, "b"));
+    fs::rename(setup.path("new"), setup.path("a.jsonl")).unwrap();
+    assert_eq!(setup.ingest(&["a.jsonl"], &[]).await.1, documents(3..=5, "b"));
+}
+
+/// A document of a file that is gone, or was replaced, may have hidden one of a file before it.
+#[tokio::test]
+async fn files_before_one_that_is_gone_are_read_again() {
+    for is_gone in [true, false] {
+        let setup = Setup::new().await;
+        fs::create_dir(setup.path("in")).unwrap();
+        setup.write("in/1.jsonl", line(1, "first"));
+        setup.write("in/2.jsonl", line(1, "second"));
+        assert_eq!(setup.ingest(&["in"], &[]).await.1.len(), 2);
+        if is_gone {
+            fs::remove_file(setup.path("in/2.jsonl")).unwrap();
+        } else {
+            setup.write("in/2.jsonl", line(2, "other"));
+        }
+        let (run, sent) = setup.ingest(&["in"], &[]).await;
+        assert_eq!((run.code, &sent[0]), (0, &(1, "first".to_owned())), "{}", run.stderr);
+        assert!(run.stderr.contains("all files are read again"), "{}", run.stderr);
+        assert!(setup.ingest(&["in"], &[]).await.0.stderr.contains("nothing to do"));
+    }
+}
+
+#[tokio::test]
+async fn logs_that_were_rotated_twice_are_all_read() {
+    let setup = Setup::new().await;
+    let log = setup.path("app.jsonl");
+    append(&log, &line(1, "a"));
+    assert_eq!(setup.ingest(&["app.jsonl"], &[]).await.1, documents([1], "a"));
+    append(&log, &line(2, "a"));
+    fs::rename(&log, setup.path("app.jsonl.2")).unwrap();
+    append(&log, &line(3, "a"));
+    fs::rename(&log, setup.path("app.jsonl.1")).unwrap();
+    append(&log, &line(4, "a"));
+    let (run, sent) = setup.ingest(&["app.jsonl"], &[]).await;
+    assert_eq!((run.code, sent), (0, documents(2..=4, "a")), "{}", run.stderr);
+}
+
 #[tokio::test]
 async fn standard_input_must_begin_with_what_was_read_of_it() {
     let setup = Setup::new().await;

@@ -225,6 +225,7 @@ fn state() -> State {
         rows: n + 2,
         bytes: n + 3,
         digest,
+        last_record: None,
     };
     let done = Place { lines: 14, bytes: 15, file: 1, row: 16, offset: 17, digest: digest(0xab) };
     let tally = Tally {

@@ -25,8 +25,15 @@ pub fn merge(fields: &mut Fields, partitions: &Fields) -> Result<(), ItemError> 
 /// Whether two values are written the same way, or are the same number: `month=01` is a record's 1.
 fn is_same(value: &Value, partition: &Value) -> bool {
     let (Some(value), Some(partition)) = (in_words(value), in_words(partition)) else { return false };
-    let number = |text: &str| text.parse::<i128>().ok();
-    value == partition || number(&value).is_some_and(|value| Some(value) == number(&partition))
+    let whole = |text: &str| text.parse::<i128>().ok();
+    let fraction = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+    // A time may be written with a blank before the hours.
+    let is_same_time = value.replacen('T', " ", 1) == partition.replacen('T', " ", 1);
+    value.eq_ignore_ascii_case(&partition) && matches!(partition.to_ascii_lowercase().as_str(), "true" | "false")
+        || value == partition
+        || is_same_time
+        || whole(&value).is_some_and(|value| Some(value) == whole(&partition))
+        || fraction(&value).is_some_and(|value| whole(&partition).is_none() && Some(value) == fraction(&partition))
 }
 
 /// How a path would have a value; `None` for what it can't have.

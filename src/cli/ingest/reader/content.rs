@@ -6,6 +6,7 @@
 use std::io::{self, Read};
 
 use super::compressed::Bytes;
+use crate::cli::ingest::batch::Place;
 use crate::cli::ingest::content_digest::{ContentDigest, ContentHasher};
 
 /// The mark that some programs put in front of UTF-8, and that joined files have in their middle.
@@ -13,6 +14,9 @@ pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Below what the allocator gives back to the kernel each time: a folder may have many small files.
 const BUFFER_BYTES: usize = 64 << 10;
+
+const NOT_THE_SAME: &str = "it does not begin with what was read of it before; give what it was to go on, or remove the \
+                            checkpoint to begin anew";
 
 /// The content of an open file.
 pub struct Content {
@@ -23,13 +27,21 @@ pub struct Content {
     end: usize,
     offset: u64,
     hasher: ContentHasher,
+    /// What an earlier run read: up to which offset, and its digest.
+    expected: Option<(u64, ContentDigest)>,
 }
 
 impl Content {
     /// Takes content from its beginning on.
     pub fn new(bytes: Bytes, needs_digest: bool) -> Self {
         let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-        Self { bytes, buffer, start: 0, end: 0, offset: 0, hasher: ContentHasher::new(needs_digest) }
+        Self { bytes, buffer, start: 0, end: 0, offset: 0, hasher: ContentHasher::new(needs_digest), expected: None }
+    }
+
+    /// Expects to begin with what an earlier run read. Otherwise reading on fails, from there on.
+    pub fn expect(self, done: Place) -> Self {
+        let expected = done.digest.filter(|_| done.offset > 0).map(|digest| (done.offset, digest));
+        Self { expected, ..self }
     }
 
     /// Returns the next bytes without consuming them; none at the end. Blocks until there are some.
@@ -37,6 +49,9 @@ impl Content {
     /// # Errors
     /// If the file can't be read.
     pub fn fill(&mut self) -> io::Result<&[u8]> {
+        if self.expected.is_some_and(|(offset, _)| self.offset >= offset) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, NOT_THE_SAME));
+        }
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
             self.read_more()?;
@@ -46,10 +61,18 @@ impl Content {
 
     /// Consumes bytes that [`Content::fill`] returned.
     pub fn consume(&mut self, count: usize) {
-        let taken = self.buffer.get(self.start..self.end.min(self.start + count)).unwrap_or_default();
-        self.hasher.update(taken);
-        self.offset += taken.len() as u64;
-        self.start += taken.len();
+        let end = self.end.min(self.start + count);
+        // The digest is compared at its offset, which may lie within what is consumed at once.
+        let until = self.expected.map_or(0, |(offset, _)| usize::try_from(offset - self.offset).unwrap_or(usize::MAX));
+        let middle = end.min(self.start.saturating_add(until));
+        self.take(middle);
+        if let Some((offset, digest)) = self.expected.filter(|(offset, _)| *offset == self.offset) {
+            let is_same = self.digest() == Some(digest);
+            self.expected = if is_same { None } else { Some((offset, digest)) };
+        }
+        if self.expected.is_none() || middle < end {
+            self.take(end);
+        }
     }
 
     /// Consumes a byte order mark, if the next bytes are one. Blocks for its rest if its first byte is there.
@@ -109,6 +132,19 @@ impl Content {
     /// Tells whether the next line may have to be waited for.
     pub fn may_wait(&self) -> bool {
         self.bytes.may_wait() && !self.buffered().contains(&b'\n')
+    }
+
+    /// Consumes bytes up to a position in the buffer.
+    fn take(&mut self, end: usize) {
+        let taken = self.buffer.get(self.start..end).unwrap_or_default();
+        self.hasher.update(taken);
+        self.offset += taken.len() as u64;
+        self.start = end.max(self.start);
+    }
+
+    /// Tells whether it is read as it comes.
+    pub fn is_stream(&self) -> bool {
+        self.bytes.may_wait()
     }
 
     fn buffered(&self) -> &[u8] {

@@ -19,12 +19,15 @@ use super::content::Content;
 use super::{At, Next, Record, Records};
 use crate::cli::id;
 use crate::cli::ingest::batch::Place;
-use crate::cli::ingest::mapping::{Fields, Mapping, malformed, too_long};
+use crate::cli::ingest::mapping::{Fields, Mapping, NOT_UTF8, malformed, too_long};
 use crate::proto::document_id::Kind;
 use crate::proto::{Document, ItemError};
 
 /// How databases write null in their exports.
 const DATABASE_NULL: &str = r"\N";
+
+const INDEX_NOTICE: &str = "its first column has no name, as pandas writes its index; it is not stored (name it in the file, or with \
+                            --columns and --skip 1, to store it)";
 
 /// How values are written.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,10 +69,13 @@ pub struct CsvRows {
     columns: Vec<String>,
     /// The position of a column that is left out: pandas' index.
     index: Option<usize>,
+    notices: Vec<String>,
     cells: Cells,
     rows: u64,
     /// A line of names that has no end yet.
     unended: Option<Row>,
+    /// The first row, if it was read to tell the kind of the line ends; and the lines before it.
+    first: Option<(u64, Row)>,
 }
 
 enum Parser {
@@ -94,7 +100,19 @@ impl CsvRows {
             _ => Parser::Quoted(Box::new(QuotedRows::new(dialect.clone()))),
         };
         let (columns, cells) = (Vec::new(), Cells::default());
-        let mut rows = Self { content, parser, mapping, dialect, columns, index: None, cells, rows: 0, unended: None };
+        let mut rows = Self {
+            content,
+            parser,
+            mapping,
+            dialect,
+            columns,
+            index: None,
+            notices: Vec::new(),
+            cells,
+            rows: 0,
+            unended: None,
+            first: None,
+        };
         let columns = match &rows.dialect.columns {
             Some(columns) => Some(columns.clone()),
             None => rows.header(is_final)?,
@@ -137,23 +155,27 @@ impl CsvRows {
             .for_each(|name| self.mapping.seen.insert(name));
         let has_index = columns.len() > 1 && columns.first().is_some_and(String::is_empty);
         self.index = (has_index && self.mapping.payload_fields.is_none()).then_some(0);
+        self.notices.extend(self.index.map(|_| INDEX_NOTICE.to_owned()));
         self.columns = columns;
         Ok(())
     }
 
     /// A line of names that is one long name has another delimiter.
     fn check_delimiter(&self, columns: &[String]) -> anyhow::Result<()> {
+        if columns.first().is_some_and(|name| name.starts_with("sep=")) {
+            bail!(
+                "its first line is Excel's `sep=`, which names the delimiter; remove that line, and name it with --delimiter"
+            );
+        }
         let [only] = columns else { return Ok(()) };
         if self.mapping.is_id_or_text(only) {
             return Ok(());
         }
-        if let Some(delimiter) = only.strip_prefix("sep=") {
-            bail!("its first line is Excel's `sep={delimiter}`; remove that line and give --delimiter '{delimiter}'");
-        }
         if let Some(found) = [',', ';', '\t', '|'].into_iter().find(|&delimiter| only.contains(delimiter)) {
             let found = if found == '\t' { "\\t".to_owned() } else { found.to_string() };
             bail!(
-                "its line of names is one name, `{only}`; if `{found}` separates its columns, give --delimiter '{found}'"
+                "its line of names is one name, `{}`; if `{found}` separates its columns, give --delimiter '{found}'",
+                only.escape_debug()
             );
         }
         Ok(())
@@ -164,8 +186,13 @@ impl CsvRows {
         if done.offset == 0 {
             return Ok(());
         }
-        if self.dialect.columns.is_some() {
-            self.next_row()?;
+        if self.dialect.columns.is_some() && matches!(self.parser, Parser::Quoted(_)) {
+            let first = (self.rows, self.next_row()?);
+            // What was read may have been only blank.
+            self.first = first.1.filter(|_| self.content.offset() > done.offset).map(|row| (first.0, row));
+        }
+        if self.content.offset() >= done.offset {
+            return Ok(());
         }
         match &mut self.parser {
             Parser::Quoted(rows) => rows.skip_to(&mut self.content, done.offset)?,
@@ -250,19 +277,18 @@ impl CsvRows {
     fn text<'a>(&self, name: &str, cell: Option<&'a [u8]>) -> Result<Option<&'a str>, ItemError> {
         let Some(cell) = cell else { return Ok(None) };
         let cell = std::str::from_utf8(cell).map_err(|_| malformed(name, NOT_UTF8))?;
-        if self.dialect.null_values.iter().any(|null| null == cell) {
+        // There, null is an escape of its own, and `\\N` is the text.
+        let is_text = matches!(self.parser, Parser::Escaped(_)) && cell == DATABASE_NULL;
+        if self.dialect.null_values.iter().any(|null| null == cell) && !is_text {
             return Ok(None);
         }
-        if cell == DATABASE_NULL && self.dialect.null_values.is_empty() {
+        if cell == DATABASE_NULL && self.dialect.null_values.is_empty() && !is_text {
             let message = r"the value is \N, as databases write null; give --null-value '\N' if it is null, or --null-value '' if it is text";
             return Err(malformed(name, message));
         }
         Ok(Some(cell))
     }
 }
-
-const NOT_UTF8: &str =
-    "the value is not UTF-8; name the file's encoding with --encoding, such as windows-1252, or write it as UTF-8";
 
 fn quote_problem(problem: QuoteProblem) -> &'static str {
     match problem {
@@ -278,8 +304,11 @@ impl Records for CsvRows {
         if let Some(row) = self.unended.take() {
             return Ok(Next::Record(record(row, self.rows, Err(malformed("", "the line of names has no end")))));
         }
-        let first = self.rows;
-        let Some(row) = self.next_row()? else { return Ok(Next::End) };
+        let (first, row) = match self.first.take() {
+            Some((first, row)) => (first, Some(row)),
+            None => (self.rows, self.next_row()?),
+        };
+        let Some(row) = row else { return Ok(Next::End) };
         if row.is_blank() {
             return Ok(if row.is_ended || row.raw.is_empty() { Next::Blank } else { Next::UnendedBlank });
         }
@@ -293,13 +322,12 @@ impl Records for CsvRows {
     }
 
     fn may_wait(&self) -> bool {
-        self.content.may_wait()
+        // A line end in quotes is none of a row.
+        self.content.may_wait() || self.content.is_stream() && self.dialect.quotes
     }
 
     fn take_notices(&mut self) -> Vec<String> {
-        let is_left_out = self.index.is_some() && self.rows <= 1;
-        let words = "its first column has no name, as pandas writes its index; it is not stored (name it with --columns to store it)";
-        is_left_out.then(|| words.to_owned()).into_iter().collect()
+        std::mem::take(&mut self.notices)
     }
 }
 

@@ -8,9 +8,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::park_timeout;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Thread, park_timeout};
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -25,12 +25,55 @@ const LOOKS_AFTER_ROTATION: u32 = 5;
 /// Bytes at the beginning of a file, and before its end, that are compared with what was read.
 const SAMPLE_BYTES: usize = 4 << 10;
 
+/// How a file is followed.
+#[derive(Debug, Clone)]
+pub struct Follow {
+    /// How often the file is looked at.
+    pub interval: Duration,
+    stop: Arc<Stop>,
+}
+
+/// Ends what follows files, from another thread.
+#[derive(Debug, Default)]
+struct Stop {
+    is_stopped: AtomicBool,
+    waiting: Mutex<Option<Thread>>,
+}
+
+impl Follow {
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, stop: Arc::default() }
+    }
+
+    /// Ends the file where it ends now. What is waiting for more of it goes on at once.
+    pub fn stop(&self) {
+        self.stop.is_stopped.store(true, Ordering::SeqCst);
+        if let Some(thread) = &*self.stop.waiting.lock().unwrap_or_else(PoisonError::into_inner) {
+            thread.unpark();
+        }
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_stopped.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the file is to be looked at again.
+    fn wait(&self) {
+        *self.stop.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current());
+        if !self.is_stopped() {
+            park_timeout(self.interval);
+        }
+    }
+}
+
 /// One file under a name, until it is another's.
 pub struct Tail {
     file: File,
     path: PathBuf,
     inode: u64,
-    interval: Duration,
+    follow: Follow,
+    /// Where it ends, since it is no longer followed.
+    end: Option<u64>,
     sample: Sample,
     is_overwritten: Arc<AtomicBool>,
 }
@@ -40,20 +83,29 @@ impl Tail {
     ///
     /// # Errors
     /// If it can't be opened.
-    pub fn open(path: &Path, interval: Duration) -> anyhow::Result<Self> {
+    pub fn open(path: &Path, follow: &Follow) -> anyhow::Result<Self> {
         let file = loop {
             match File::open(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => park_timeout(interval),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !follow.is_stopped() => follow.wait(),
                 outcome => break on_file(outcome, "open", path)?,
             }
         };
         let inode = on_file(file.metadata(), "read", path)?.ino();
         let (path, sample, is_overwritten) = (path.to_owned(), Sample::default(), Arc::default());
-        Ok(Self { file, path, inode, interval, sample, is_overwritten })
+        let follow = follow.clone();
+        Ok(Self { file, path, inode, follow, end: None, sample, is_overwritten })
     }
 
     pub fn inode(&self) -> u64 {
         self.inode
+    }
+
+    /// Returns the same file.
+    ///
+    /// # Errors
+    /// If its handle can't be cloned.
+    pub fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 
     /// Returns a flag that is set when the file doesn't hold what was read any more.
@@ -65,6 +117,16 @@ impl Tail {
     fn has_lost(&mut self) -> io::Result<bool> {
         let position = self.file.stream_position()?;
         Ok(self.file.metadata()?.len() < position || !self.sample.is_in(&self.file, position)?)
+    }
+
+    /// Tells whether it was stopped, and is read to where it ended then.
+    fn is_at_end(&mut self) -> io::Result<bool> {
+        if !self.follow.is_stopped() {
+            return Ok(false);
+        }
+        let bytes = self.file.metadata()?.len();
+        let end = *self.end.get_or_insert(bytes);
+        Ok(self.file.stream_position()? >= end)
     }
 
     /// Tells whether the name is another file's. Without a name for a moment, this one may still grow.
@@ -81,6 +143,9 @@ impl Read for Tail {
                 self.is_overwritten.store(true, Ordering::Relaxed);
                 return Ok(0);
             }
+            if self.is_at_end()? {
+                return Ok(0);
+            }
             // Asked before the last read, so that this has all that was added before the name changed.
             let is_rotated = self.is_rotated();
             let read = self.file.read(buffer)?;
@@ -92,7 +157,7 @@ impl Read for Tail {
             if looks > LOOKS_AFTER_ROTATION {
                 return Ok(0);
             }
-            park_timeout(self.interval);
+            self.follow.wait();
         }
     }
 }
@@ -167,7 +232,7 @@ mod tests {
         let (sender, pieces) = bounded(100);
         thread::spawn(move || {
             loop {
-                let mut tail = Tail::open(&path, INTERVAL).unwrap();
+                let mut tail = Tail::open(&path, &Follow::new(INTERVAL)).unwrap();
                 let mut buffer = [0; 64];
                 while let Ok(read @ 1..) = tail.read(&mut buffer) {
                     if sender.send(String::from_utf8_lossy(&buffer[..read]).into_owned()).is_err() {
@@ -216,7 +281,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         append(&path, "one\ntwo\n");
-        let mut tail = Tail::open(&path, INTERVAL).unwrap();
+        let mut tail = Tail::open(&path, &Follow::new(INTERVAL)).unwrap();
         let flag = tail.is_overwritten();
         let mut buffer = [0; 64];
         assert_eq!(tail.read(&mut buffer).unwrap(), 8);

@@ -44,8 +44,14 @@ impl JsonArray {
     /// # Errors
     /// If the file can't be read.
     pub fn open(mut content: Content, mapping: Mapping, done: Place) -> io::Result<Self> {
-        content.skip_to(done.offset, |_| {})?;
-        let state = if done.offset > 0 { State::Comma } else { State::Array };
+        let mut before = Scanner::default();
+        content.skip_to(done.offset, |bytes| before.observe(bytes))?;
+        let state = match (before.has_begun, before.depth) {
+            (false, _) => State::Array,
+            (true, 0) => State::Nothing,
+            (true, _) if done.row == 0 => State::FirstElement,
+            (true, _) => State::Comma,
+        };
         Ok(Self { content, mapping, rows: done.row, state })
     }
 
@@ -82,17 +88,23 @@ impl JsonArray {
             let length = part.len();
             self.content.consume(length);
         }
+        let is_whole = content.len() as u64 == bytes;
         content.truncate(content.trim_ascii_end().len());
+        // Line ends in JSON are white space: a rejected element is a line like others.
+        content.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
         self.rows += 1;
-        let is_whole = content.len() < MAX_PIECE_BYTES;
+        if !is_ended {
+            self.state = State::Nothing;
+        }
         let document = if is_whole { self.mapping.document_of_json(&content) } else { Err(too_long(bytes)) };
         Ok(Next::Record(Record { number: self.rows, content, is_whole, is_ended, document }))
     }
 
     /// Returns the record that stands for the rest of an array that is not closed.
-    fn unclosed(&self) -> Next {
+    fn unclosed(&mut self) -> Next {
+        (self.state, self.rows) = (State::Nothing, self.rows + 1);
         let document = Err(malformed("", "the array is not closed before the file ends; bring or write the file anew"));
-        Next::Record(Record { number: self.rows + 1, content: Vec::new(), is_whole: true, is_ended: false, document })
+        Next::Record(Record { number: self.rows, content: Vec::new(), is_whole: true, is_ended: false, document })
     }
 }
 
@@ -125,7 +137,8 @@ impl Records for JsonArray {
     }
 
     fn may_wait(&self) -> bool {
-        self.content.may_wait()
+        // Lines tell nothing of where elements end.
+        self.content.is_stream()
     }
 }
 
@@ -137,6 +150,24 @@ impl JsonArray {
 }
 
 impl Scanner {
+    /// Follows bytes that are skipped: at the end, `depth` tells whether the array is still open.
+    fn observe(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if self.is_string {
+                self.is_string = byte != b'"' || self.is_escaped;
+                self.is_escaped = byte == b'\\' && !self.is_escaped;
+                continue;
+            }
+            match byte {
+                b'"' => self.is_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+            self.has_begun |= byte == b'[';
+        }
+    }
+
     /// Returns where the element ends in the bytes that follow.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         for (at, &byte) in bytes.iter().enumerate() {

@@ -11,6 +11,25 @@ pub struct LineEnds {
     after_cr: bool,
 }
 
+/// Counts the ends of lines, chunk after chunk.
+#[derive(Debug)]
+pub struct LineCounter {
+    ends: LineEnds,
+    pub count: u64,
+}
+
+impl LineCounter {
+    pub fn add(&mut self, mut bytes: &[u8]) {
+        loop {
+            let skipped = self.ends.skip_lf(bytes);
+            bytes = bytes.get(skipped..).unwrap_or_default();
+            let Some(end) = self.ends.find(bytes) else { return };
+            self.count += 1;
+            bytes = bytes.get(end..).unwrap_or_default();
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Kind {
     /// No end was seen yet.
@@ -71,15 +90,9 @@ impl LineEnds {
         }
     }
 
-    /// Counts the ends of lines in bytes.
-    pub fn count(mut self, mut bytes: &[u8]) -> u64 {
-        self.after_cr = false;
-        let mut count = 0;
-        while let Some(end) = self.find(bytes) {
-            count += 1;
-            bytes = bytes.get(end..).unwrap_or_default();
-        }
-        count
+    /// Returns a counter of the ends of lines in what follows.
+    pub fn counter(self) -> LineCounter {
+        LineCounter { ends: Self { after_cr: false, ..self }, count: 0 }
     }
 
     /// Tells whether a lone CR is no end of a line; `None` if no line has ended yet.
@@ -91,8 +104,8 @@ impl LineEnds {
     pub fn trim(self, line: &[u8]) -> &[u8] {
         match line.strip_suffix(b"\n") {
             Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
-            None if self.kind != Kind::Lf => line.strip_suffix(b"\r").unwrap_or(line),
-            None => line,
+            // The last line of a file, which may have been cut between CR and LF.
+            None => line.strip_suffix(b"\r").unwrap_or(line),
         }
     }
 }
@@ -119,7 +132,7 @@ mod tests {
             line.extend_from_slice(chunk);
         }
         if !line.is_empty() {
-            lines.push(line);
+            lines.push(ends.trim(&line).to_vec());
         }
         lines
     }

@@ -6,7 +6,7 @@ use super::paths::Source;
 use super::{Format, Plan};
 use crate::cli::ingest::mapping::{MissingField, PAYLOAD_FLAG, TEXT_FLAG};
 
-/// After so many records without them, fields are reported before the input ends; without an id, the run ends.
+/// After so many records without them, fields are reported before the input ends.
 pub const EARLY_RECORDS: u64 = 1_000;
 
 const TYPES_FLAG: &str = "--csv-types";
@@ -32,15 +32,9 @@ pub fn check_columns(plan: &Plan) -> anyhow::Result<()> {
 }
 
 /// Returns a remark about an input of which [`EARLY_RECORDS`] were read.
-///
-/// # Errors
-/// If none of them has the field of the id.
-pub fn check_early(plan: &Plan, sources: &[Source]) -> anyhow::Result<Option<String>> {
-    let (ids, others): (Vec<_>, Vec<_>) =
-        missing(plan, sources).into_iter().partition(|field| field.flag == "--id-field");
-    refuse(&ids)?;
-    let Some(MissingField { field, flag }) = others.first() else { return Ok(None) };
-    Ok(Some(format!("none of the first {EARLY_RECORDS} records has the field `{field}` that {flag} names")))
+pub fn check_early(plan: &Plan, sources: &[Source]) -> Option<String> {
+    let MissingField { field, flag } = missing(plan, sources).into_iter().next()?;
+    Some(format!("none of the first {EARLY_RECORDS} records has the field `{field}` that {flag} names; is it a typo?"))
 }
 
 /// Returns the fields that no record had so far. A single text field is no such: each record without it is rejected.

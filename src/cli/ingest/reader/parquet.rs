@@ -61,11 +61,11 @@ impl ParquetRows {
         let mut file = on_file(File::open(path), "open", path)?;
         let bytes = on_file(file.metadata(), "read", path)?.len();
         check_beginning(&mut file)?;
-        guarded(|| Self::of(file, bytes, mapping, done)).context(REMEDY)
+        let reader = guarded(|| Ok(SerializedFileReader::new(file)?)).context(REMEDY)?;
+        guarded(|| Self::of(reader, bytes, mapping, done))
     }
 
-    fn of(file: File, bytes: u64, mapping: Mapping, done: u64) -> anyhow::Result<Self> {
-        let reader = SerializedFileReader::new(file)?;
+    fn of(reader: SerializedFileReader<File>, bytes: u64, mapping: Mapping, done: u64) -> anyhow::Result<Self> {
         let metadata = reader.metadata();
         let total = count(metadata, usize::MAX);
         // The last group that begins at that row or before.
@@ -128,8 +128,10 @@ impl Records for ParquetRows {
         let (fields, problem) = guarded(|| self.next_row()).context(REMEDY)?;
         self.read += 1;
         let content = Value::Object(fields.clone()).to_string().into_bytes();
+        // What stands for a value that can't be stored is not that value: such a row is not written to the rejects.
+        let is_whole = problem.is_none();
         let document = problem.map_or_else(|| self.mapping.document(fields), Err);
-        Ok(Next::Record(Record { number: self.read, content, is_whole: true, is_ended: true, document }))
+        Ok(Next::Record(Record { number: self.read, content, is_whole, is_ended: true, document }))
     }
 
     fn take_notices(&mut self) -> Vec<String> {

@@ -12,7 +12,7 @@ use super::format::Format;
 use super::paths::Source;
 use super::rotated;
 use crate::cli::ingest::batch::Place;
-use crate::cli::ingest::input_file::{FileRecord, whole_path};
+use crate::cli::ingest::input_file::{FileRecord, RecordStart, whole_path};
 
 /// Maximum notices about files, so that a directory of many doesn't fill the terminal.
 const MAX_NOTICES: usize = 20;
@@ -34,8 +34,12 @@ pub struct Start {
     pub place: Place,
     /// The files before that place, which are what they were.
     pub finished: Vec<FileRecord>,
-    /// The rest of a file that was rotated, which is read first.
-    pub rotated: Option<Source>,
+    /// Lines to leave out, by their number, where no place is known.
+    pub skip: u64,
+    /// The rest of a file that was rotated, and files that came between: they are read first.
+    pub rotated: VecDeque<Source>,
+    /// Whether all files are read again after these.
+    pub begins_anew: bool,
     /// What was found, for people.
     pub notices: Vec<String>,
     /// Whether files are read again that were read before.
@@ -44,18 +48,19 @@ pub struct Start {
     pub is_complete: bool,
     /// The encoding that positions are about.
     pub encoding: TextEncoding,
+    pub is_followed: bool,
 }
 
 impl Start {
-    /// Begins at the beginning, or after so many lines.
+    /// Begins at the beginning, and leaves out so many lines.
     pub fn after_lines(lines: u64) -> Self {
-        Self { place: Place { lines, ..Place::default() }, ..Self::default() }
+        Self { skip: lines, ..Self::default() }
     }
 
-    /// Compares the sources with what earlier runs read of them, file after file.
-    pub fn find(sources: &[Source], earlier: &Earlier, encoding: TextEncoding) -> Self {
+    /// Compares the sources with what earlier runs read of them, file after file. One that is followed has always more.
+    pub fn find(sources: &[Source], earlier: &Earlier, encoding: TextEncoding, is_followed: bool) -> Self {
         let place = Place { file: 0, row: 0, offset: 0, digest: None, ..earlier.done };
-        let mut start = Self { place, encoding, ..Self::default() };
+        let mut start = Self { place, encoding, is_followed, ..Self::default() };
         let paths: Vec<String> = sources.iter().map(|source| whole_path(&source.path)).collect();
         let positions: HashMap<&str, usize> = paths.iter().enumerate().map(|(at, path)| (path.as_str(), at)).collect();
         let mut records = earlier.finished.iter().map(|record| (record, true)).collect::<VecDeque<_>>();
@@ -64,6 +69,9 @@ impl Start {
             let position = positions.get(record.path.as_str()).copied().filter(|&at| at >= start.place.file);
             let Some((source, position)) = position.and_then(|at| Some((sources.get(start.place.file)?, at))) else {
                 start.notices.push(format!("{} was read before and is no longer there", record.path));
+                if record.rows > 0 && start.begin_anew() {
+                    return start.limited();
+                }
                 continue;
             };
             if position > start.place.file {
@@ -85,16 +93,37 @@ impl Start {
         start.limited()
     }
 
+    /// Goes back to the first file, if there is one before the place: documents of a file that is no longer what it was may
+    /// have replaced some of the files before it. Returns whether it did.
+    fn begin_anew(&mut self) -> bool {
+        if self.finished.is_empty() {
+            return false;
+        }
+        self.notices
+            .push("all files are read again, since those before it may have documents of the same ids".to_owned());
+        self.finished.clear();
+        self.place = Place { file: 0, row: 0, offset: 0, digest: None, ..self.place };
+        self.reads_again = true;
+        true
+    }
+
     /// Takes a record of the file at the place. Returns whether the file is read to its end.
     fn take(&mut self, source: &Source, record: &FileRecord, is_finished: bool, sources: &[Source]) -> bool {
         let behind = Place { row: record.rows, offset: record.bytes, digest: record.digest, ..self.place };
         match compare(source, record, self.encoding) {
-            Change::Same if is_finished || source.format != Format::Parquet => {
+            Change::Same if !self.is_followed && (is_finished || source.format != Format::Parquet) => {
                 self.finished.push(record.clone());
                 self.place = Place { file: self.place.file + 1, row: 0, offset: 0, digest: None, ..self.place };
                 return true;
             }
-            Change::Same | Change::Grown | Change::Unknown => self.place = behind,
+            Change::Grown => {
+                // A record that had no end is another one now.
+                let last = record.last_record;
+                let place =
+                    |last: RecordStart| Place { row: last.rows, offset: last.bytes, digest: last.digest, ..behind };
+                self.place = last.map_or(behind, place);
+            }
+            Change::Same | Change::Unknown => self.place = behind,
             Change::Replaced => self.take_replaced(source, record, behind, sources),
         }
         false
@@ -102,22 +131,26 @@ impl Start {
 
     fn take_replaced(&mut self, source: &Source, record: &FileRecord, behind: Place, sources: &[Source]) {
         let name = source.path.display();
-        let rotated = if source.format.has_lines() { rotated::find(source, record, self.encoding) } else { None };
-        self.reads_again |= rotated.is_none() && record.rows > 0;
-        let Some((rotated, has_more)) = rotated else {
+        let found = if source.format.has_lines() { rotated::find(source, record, self.encoding) } else { None };
+        let Some(found) = found else {
             if record.rows > 0 {
                 self.notices.push(format!(
                     "{name} was replaced after {} of its lines or rows were read; it is read from its beginning (documents \
                      that only the old file had stay in the collection)",
                     record.rows
                 ));
+                self.reads_again = true;
+                self.begin_anew();
             }
             return;
         };
-        let is_listed = sources.iter().any(|other| other.path == rotated.path);
-        self.notices.push(format!("{name} was rotated; what was read of it is in {}", rotated.path.display()));
-        if has_more && !is_listed {
-            (self.place, self.rotated) = (behind, Some(rotated));
+        self.notices.push(format!("{name} was rotated; what was read of it is in {}", found.file.path.display()));
+        let is_listed = |file: &Source| sources.iter().any(|other| other.path == file.path);
+        self.rotated = found.unread(is_listed).into();
+        if !self.rotated.is_empty() {
+            self.place = if self.rotated.front() == Some(&found.file) { behind } else { self.place };
+            // Its documents may replace some of the files before it.
+            self.begins_anew = !self.finished.is_empty();
         }
     }
 

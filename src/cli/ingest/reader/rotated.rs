@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::fs::DirEntry;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::compare::{Change, compare};
@@ -17,40 +17,141 @@ use crate::cli::ingest::input_file::FileRecord;
 /// Maximum files beside a log that are compared, the newest first.
 const MAX_CANDIDATES: usize = 32;
 
-/// Finds the file that has what was read of a source, under another name in the same directory. Returns it with whether it
-/// holds more than that.
-pub fn find(source: &Source, record: &FileRecord, encoding: TextEncoding) -> Option<(Source, bool)> {
+/// What a log was before, and what came between.
+#[derive(Debug)]
+pub struct Rotated {
+    /// The file that has what was read.
+    pub file: Source,
+    /// Whether it has more than that.
+    has_more: bool,
+    /// Files that were rotated later, in their order: nothing of them was read.
+    newer: Vec<Source>,
+}
+
+impl Rotated {
+    /// Returns the files to read before the log itself, but for those that are read anyway: the rest of the first, the others
+    /// as a whole.
+    pub fn unread(&self, is_listed: impl Fn(&Source) -> bool) -> Vec<Source> {
+        let rest = Some(&self.file).filter(|_| self.has_more);
+        rest.into_iter().chain(&self.newer).filter(|file| !is_listed(file)).cloned().collect()
+    }
+}
+
+/// A file beside a log.
+#[derive(Debug)]
+struct Candidate {
+    is_same_file: bool,
+    modified: SystemTime,
+    path: PathBuf,
+}
+
+/// Finds the file that has what was read of a source, under another name in the same directory.
+pub fn find(source: &Source, record: &FileRecord, encoding: TextEncoding) -> Option<Rotated> {
+    let candidates = candidates(record)?;
+    let mut newest_first: Vec<&Candidate> = candidates.iter().collect();
+    newest_first.sort_by_key(|candidate| Reverse((candidate.is_same_file, candidate.modified)));
+    let found = newest_first.into_iter().take(MAX_CANDIDATES).find_map(|candidate| {
+        let file = as_source(candidate, source)?;
+        // Without any content, only the inode tells.
+        if record.bytes == 0 && !candidate.is_same_file {
+            return None;
+        }
+        match compare(&file, record, encoding) {
+            Change::Same => Some((candidate, file, false)),
+            Change::Grown => Some((candidate, file, true)),
+            Change::Replaced | Change::Unknown => None,
+        }
+    });
+    let (found, file, has_more) = found?;
+    let age = RotatedName::of(&found.path);
+    let mut newer: Vec<_> = candidates.iter().map(|other| (RotatedName::of(&other.path), other)).collect();
+    // Whoever counts upwards has the newest file last: then its time tells.
+    newer.retain(|(name, other)| name.is_newer_than(&age) && other.modified >= found.modified);
+    newer.sort_by(|(one, _), (other, _)| one.order.cmp(&other.order));
+    let newer = newer
+        .into_iter()
+        .map(|(_, candidate)| candidate)
+        .filter_map(|candidate| as_source(candidate, source))
+        .collect();
+    Some(Rotated { file, has_more, newer })
+}
+
+fn as_source(candidate: &Candidate, source: &Source) -> Option<Source> {
+    let bytes = std::fs::metadata(&candidate.path).ok()?.len();
+    Some(Source { path: candidate.path.clone(), bytes: Some(bytes), ..source.clone() })
+}
+
+/// Lists the files in the directory of a log whose names begin like its own.
+fn candidates(record: &FileRecord) -> Option<Vec<Candidate>> {
     let path = Path::new(&record.path);
     let (directory, name) = (path.parent()?, path.file_name()?.to_str()?);
     // `app.log` may become `app.log.1`, `app-20240229.log` or `app.log.1.gz`.
     let stem = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or(name);
-    let entries = std::fs::read_dir(directory).ok()?.filter_map(Result::ok);
     let is_candidate = |entry: &DirEntry| {
         let other = entry.file_name();
         other
             .to_str()
             .is_some_and(|other| other != name && other.starts_with(stem) && !other.ends_with("rejects.jsonl"))
     };
-    let mut candidates: Vec<_> = entries.filter(is_candidate).filter_map(|entry| candidate(&entry, record)).collect();
-    candidates.sort_by_key(|(is_same_file, modified, _)| Reverse((*is_same_file, *modified)));
-    candidates.truncate(MAX_CANDIDATES);
-    candidates.into_iter().find_map(|(is_same_file, _, path)| {
-        let bytes = std::fs::metadata(&path).ok()?.len();
-        let candidate = Source { path, bytes: Some(bytes), ..source.clone() };
-        // Without any content, only the inode tells.
-        if record.bytes == 0 && !is_same_file {
-            return None;
-        }
-        match compare(&candidate, record, encoding) {
-            Change::Same => Some((candidate, false)),
-            Change::Grown => Some((candidate, true)),
-            Change::Replaced | Change::Unknown => None,
-        }
-    })
+    let entries = std::fs::read_dir(directory).ok()?.filter_map(Result::ok).filter(is_candidate);
+    Some(entries.filter_map(|entry| candidate(&entry, record)).collect())
 }
 
-fn candidate(entry: &DirEntry, record: &FileRecord) -> Option<(bool, SystemTime, std::path::PathBuf)> {
+fn candidate(entry: &DirEntry, record: &FileRecord) -> Option<Candidate> {
     let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let is_same_file = record.inode != 0 && (metadata.dev(), metadata.ino()) == (record.device, record.inode);
-    Some((is_same_file, metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), entry.path()))
+    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    Some(Candidate { is_same_file, modified, path: entry.path() })
+}
+
+/// The name of a file that was rotated, without the ending of a compression.
+struct RotatedName {
+    /// With `#` for each number, such as `app.log.#`: other logs may lie beside it.
+    pattern: String,
+    /// Files are ordered by it, the oldest first.
+    order: (Reverse<u64>, String),
+}
+
+impl RotatedName {
+    fn of(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = [".gz", ".zst"].into_iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+        let mut pattern = String::new();
+        for letter in name.chars() {
+            let is_digit = letter.is_ascii_digit();
+            if !is_digit || !pattern.ends_with('#') {
+                pattern.push(if is_digit { '#' } else { letter });
+            }
+        }
+        // Of `app.log.2` and `app.log.1` the former is older; of dates, which come elsewhere, the smaller.
+        let (rest, last) = name.rsplit_once('.').unwrap_or((name, ""));
+        let order = match last.parse() {
+            Ok(number) => (Reverse(number), rest.to_owned()),
+            Err(_) => (Reverse(0), name.to_owned()),
+        };
+        Self { pattern, order }
+    }
+
+    fn is_newer_than(&self, other: &Self) -> bool {
+        self.pattern == other.pattern && self.order > other.order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_one_rotation_have_one_pattern() {
+        let is_newer =
+            |one: &str, other: &str| RotatedName::of(Path::new(one)).is_newer_than(&RotatedName::of(Path::new(other)));
+        assert!(is_newer("app.jsonl.2", "/var/log/app.jsonl.10.gz") && !is_newer("app.jsonl.10.gz", "app.jsonl.2"));
+        assert!(
+            is_newer("app-20240301.jsonl", "app-20240229.jsonl")
+                && is_newer("app.jsonl-20240301", "app.jsonl-20240229.gz")
+        );
+        for other in ["app-errors.jsonl.2", "app.jsonl", "app.jsonl.1", "app2.jsonl"] {
+            assert!(!is_newer(other, "app.jsonl.1"), "{other}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use prost::Message;
@@ -26,7 +27,9 @@ fn plan(shard: &str) -> Plan {
 }
 
 fn open(paths: &[PathBuf], done: Place, plan: &Plan) -> anyhow::Result<Input> {
-    let start = Start { place: done, ..Start::default() };
+    // A place that is a number of lines is `--skip`.
+    let is_skip = done == (Place { lines: done.lines, ..Place::default() });
+    let start = if is_skip { Start::after_lines(done.lines) } else { Start { place: done, ..Start::default() } };
     Input::open(list(paths, &Selection::default())?.sources.into(), start, plan)
 }
 
@@ -199,6 +202,49 @@ fn shards_have_every_line_once_and_count_those_of_the_others() {
     assert_eq!(seen, all.iter().map(|line| line.place.lines).collect::<Vec<_>>());
 }
 
+/// Records that are longer than what is kept count as the lines that they have.
+#[test]
+fn a_record_that_is_too_long_has_a_number_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "x ".repeat(pieces::MAX_PIECE_BYTES / 2 + 9);
+    let dialect = |escape: Option<u8>| Dialect { escape, quotes: escape.is_none(), ..Dialect::default() };
+    for (name, content, dialect) in [
+        ("a.csv", format!("id,text\n1,a\n2,{long}\n3,c\n"), dialect(None)),
+        ("a.csv", format!("id,text\n1,a\n2,\"{long}\n\"\n3,c\n"), dialect(None)),
+        ("a.csv", format!("id,text\n1,a\n2,{long}\n3,c\n"), dialect(Some(b'\\'))),
+        ("a.json", json!([{"text": "a"}, {"text": long}, {"text": "c"}]).to_string(), dialect(None)),
+        ("a.jsonl", format!("{{\"text\": \"a\"}}\n{{\"text\": \"{long}\"}}\n{{\"text\": \"c\"}}\n"), dialect(None)),
+    ] {
+        let plan = Plan { dialect, ..plan("0/1") };
+        let lines = batches(&[write(folder.path(), name, content)], Place::default(), &plan).0.concat();
+        let seen: Vec<_> = lines.iter().map(|line| (line.document.is_ok(), line.text.is_some())).collect();
+        assert_eq!(seen, [(true, true), (false, false), (true, true)], "{name}");
+        assert!(lines.is_sorted_by(|a, b| a.place.lines < b.place.lines), "{name}");
+    }
+}
+
+#[test]
+fn an_array_that_is_not_closed_is_rejected_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for (content, documents) in
+        [("[", 0), ("[{\"text\": \"a\"}", 1), ("[{\"text\": \"a\"},", 1), ("[{\"text\": \"a\"}, {\"te", 1)]
+    {
+        let path = write(folder.path(), "a.json", content);
+        let lines = lines(&[path], Place::default());
+        let accepted = lines.iter().filter(|line| line.document.is_ok()).count();
+        assert_eq!((accepted, lines.len() - accepted), (documents, 1), "{content}");
+    }
+}
+
+#[test]
+fn more_lines_to_skip_than_there_are_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "a.jsonl", "{\"text\": \"a\"}\n");
+    let input = open(&[path], Place { lines: 2, ..Place::default() }, &plan("0/1")).unwrap();
+    let error = input.read(&plan("0/1"), |_| true).unwrap_err().to_string();
+    assert!(error.contains("--skip 2 is more than the 1 lines"), "{error}");
+}
+
 #[test]
 fn rejected_lines_are_told_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
@@ -231,7 +277,7 @@ fn texts_are_documents_by_their_names() {
     let id = |name: &str| format!("{:?}", crate::cli::id::from_json(&json!(name)).unwrap());
     assert_eq!(in_json(&lines[0]), json!([id("a.txt"), "one\n", {"path": "a.txt"}]));
     assert_eq!(in_json(&lines[1]), json!([id("b.md.gz"), "two", {"path": "b.md.gz"}]));
-    assert!(lines[2].document.clone().unwrap_err().message.contains("not UTF-8, from byte 0"));
+    assert!(lines[2].document.clone().unwrap_err().message.contains("from byte 0 on, it is not UTF-8"));
     assert_eq!(lines[3].document.clone().unwrap_err().reason, "TEXT_TOO_LONG");
     assert!(lines[3].file.name.ends_with("notes/d.txt") && lines[3].text.is_none());
 }

@@ -6,7 +6,7 @@ use super::content::Content;
 use super::paths::Source;
 use super::pieces::{MAX_PIECE_BYTES, Pieces};
 use super::{At, Next, Record, Records};
-use crate::cli::ingest::mapping::{Fields, MAX_DOCUMENT_BYTES, Mapping, malformed, too_long};
+use crate::cli::ingest::mapping::{Fields, MAX_DOCUMENT_BYTES, Mapping, NOT_UTF8, malformed, too_long};
 use crate::proto::{Document, ItemError};
 
 /// The field that says where a text is from.
@@ -95,8 +95,7 @@ impl Records for TextLines {
 fn document(text: Vec<u8>, id: Option<&str>, path: &str, mapping: &Mapping) -> Result<Document, ItemError> {
     let text = String::from_utf8(text).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let remedy = "name its encoding with --encoding, such as windows-1252, or write it as UTF-8";
-        malformed("", format!("the text is not UTF-8, from byte {at} on; {remedy}"))
+        malformed("", format!("from byte {at} on, {NOT_UTF8}"))
     })?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     let fields = [

@@ -53,7 +53,7 @@ impl TextEncoding {
     pub fn binary_text(self) -> BinaryText {
         match self {
             Self::Utf8 => BinaryText::Utf8,
-            Self::Utf16 => BinaryText::Other(UTF_16LE),
+            Self::Utf16 => BinaryText::Utf16,
             Self::Other(encoding) => BinaryText::Other(encoding),
         }
     }

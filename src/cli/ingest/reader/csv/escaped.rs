@@ -9,6 +9,9 @@ use std::io;
 use super::row::{Cells, MAX_CELLS, Row};
 use crate::cli::ingest::reader::content::Content;
 
+/// The last line of what PostgreSQL's COPY writes for its older protocol. It is no row.
+const END_MARK: &[u8] = br"\.";
+
 /// Parses one row after the other.
 pub struct EscapedRows {
     pub delimiter: u8,
@@ -36,6 +39,7 @@ impl EscapedRows {
             });
             let part = input.get(..end.map_or(input.len(), |end| end + 1)).unwrap_or(input);
             row.is_ended = end.is_some();
+            row.lines += part.iter().filter(|&&byte| byte == b'\n').count() as u64;
             row.push(part);
             let length = part.len();
             content.consume(length);
@@ -43,13 +47,13 @@ impl EscapedRows {
         if row.bytes == 0 {
             return Ok(None);
         }
-        let line_ends = row.raw.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        row.lines = line_ends + u64::from(!row.is_ended);
-        if row.is_ended && !row.is_cut {
-            row.raw.pop();
-            if row.raw.last() == Some(&b'\r') {
-                row.raw.pop();
-            }
+        row.lines += u64::from(!row.is_ended);
+        if !row.is_cut {
+            let raw = row.raw.strip_suffix(b"\n").unwrap_or(&row.raw);
+            row.raw.truncate(raw.strip_suffix(b"\r").unwrap_or(raw).len());
+        }
+        if row.raw == END_MARK && self.escape == b'\\' {
+            row.raw.clear();
         }
         self.split(&mut row, cells);
         Ok(Some(row))
@@ -72,7 +76,11 @@ impl EscapedRows {
                     Some(b'N') if cells.bytes.len() == start && is_value_end(bytes.as_slice(), self.delimiter) => {
                         cells.nulls.push(cells.ends.len());
                     }
-                    Some(&letter) => cells.bytes.push(unescape(letter)),
+                    Some(&letter) => {
+                        let (byte, digits) = unescape(letter, bytes.as_slice());
+                        cells.bytes.push(byte);
+                        bytes = bytes.as_slice().get(digits..).unwrap_or_default().iter();
+                    }
                     None => cells.bytes.push(self.escape),
                 }
             }
@@ -87,10 +95,29 @@ fn is_value_end(rest: &[u8], delimiter: u8) -> bool {
     rest.first().is_none_or(|&next| next == delimiter)
 }
 
-/// Returns what a letter after the escape character stands for.
-fn unescape(letter: u8) -> u8 {
+/// Returns what a letter after the escape character stands for, and how many of the bytes behind it belong to that.
+fn unescape(letter: u8, rest: &[u8]) -> (u8, usize) {
+    let number = |digits: &[u8], radix| {
+        let text = std::str::from_utf8(digits).unwrap_or_default();
+        u32::from_str_radix(text, radix).unwrap_or_default() as u8
+    };
+    let count = |is_digit: fn(&u8) -> bool, most| rest.iter().take(most).take_while(|byte| is_digit(byte)).count();
     match letter {
-        b'0' => 0,
+        b'x' if rest.first().is_some_and(u8::is_ascii_hexdigit) => {
+            let digits = count(u8::is_ascii_hexdigit, 2);
+            (number(rest.get(..digits).unwrap_or_default(), 16), digits)
+        }
+        b'0'..=b'7' => {
+            let digits = count(|byte| matches!(byte, b'0'..=b'7'), 2);
+            let octal = [&[letter], rest.get(..digits).unwrap_or_default()].concat();
+            (number(&octal, 8), digits)
+        }
+        _ => (unescape_letter(letter), 0),
+    }
+}
+
+fn unescape_letter(letter: u8) -> u8 {
+    match letter {
         b'b' => 0x08,
         b'f' => 0x0c,
         b'n' => b'\n',

@@ -78,6 +78,7 @@ impl QuotedRows {
 
     fn parse(&mut self, content: &mut Content, cells: &mut Cells) -> io::Result<Row> {
         let mut row = Row::default();
+        let mut lines = self.ends.counter();
         let mut written = 0;
         cells.count = 0;
         loop {
@@ -92,7 +93,10 @@ impl QuotedRows {
             let output = cells.bytes.get_mut(written..).unwrap_or_default();
             let ends = cells.ends.get_mut(cells.count..).unwrap_or_default();
             let (result, read, copied, ended) = self.parser.read_record(input, output, ends);
-            row.push(input.get(..read).unwrap_or(input));
+            let taken = input.get(..read).unwrap_or(input);
+            lines.add(taken);
+            row.push(taken);
+            row.lines = lines.count;
             content.consume(read);
             written += copied;
             cells.count += ended;
@@ -116,13 +120,17 @@ impl QuotedRows {
 
     /// Counts the lines of a row, and takes its end off.
     fn finish(&self, row: &mut Row, cells: &mut Cells) {
-        row.lines = self.ends.count(&row.raw) + u64::from(!row.is_ended && !row.raw.ends_with(b"\n"));
+        // The last line of an unended row has no end to be counted.
+        row.lines += u64::from(!row.is_ended && (row.is_cut || !row.raw.ends_with(b"\n")));
         let is_lf = self.ends.is_lf() != Some(false);
         let is_blank = |byte: &&u8| **byte == b'\n' || **byte == b'\r' && !is_lf;
         let blank = row.raw.iter().take_while(is_blank).count();
-        row.blank_lines = self.ends.count(row.raw.get(..blank).unwrap_or_default());
-        if is_lf && row.is_ended && row.raw.ends_with(b"\r\n") && !row.is_cut {
-            // The CR of a CR LF: to the parser, only LF ends rows.
+        let mut blank_lines = self.ends.counter();
+        blank_lines.add(row.raw.get(..blank).unwrap_or_default());
+        row.blank_lines = blank_lines.count;
+        let end: &[u8] = if row.is_ended { b"\r\n" } else { b"\r" };
+        if is_lf && row.raw.ends_with(end) && !row.is_cut {
+            // The CR of a CR LF, whose LF may be missing at the end of a file: to the parser, only LF ends rows.
             let last = cells.count.checked_sub(1).and_then(|last| cells.ends.get_mut(last));
             if let Some(end) = last.filter(|end| **end > 0 && cells.bytes.get(**end - 1) == Some(&b'\r')) {
                 *end -= 1;

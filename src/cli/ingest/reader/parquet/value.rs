@@ -123,12 +123,14 @@ impl Converter {
                 Ok(uuid) => uuid.to_string().into(),
                 Err(_) => self.reject(path, "the UUID has not 16 bytes; write it as a string".to_owned(), ""),
             },
-            _ => self.text(bytes, path),
+            // A string is UTF-8 by its type.
+            Kind::Text => self.text(bytes, BinaryText::Utf8, path),
+            _ => self.text(bytes, self.binary_text, path),
         }
     }
 
-    fn text(&mut self, bytes: &[u8], path: &FieldPath<'_>) -> Value {
-        match self.binary_text.decode(bytes) {
+    fn text(&mut self, bytes: &[u8], encoding: BinaryText, path: &FieldPath<'_>) -> Value {
+        match encoding.decode(bytes) {
             Some(text) => text.into(),
             None => {
                 let problem = "its bytes are not UTF-8; leave the column out with --payload-fields, write it as a string \
