@@ -9,6 +9,7 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::paths::{Selection, list};
+use super::resume::Start;
 use super::*;
 use crate::cli::ingest::shard::Shard;
 
