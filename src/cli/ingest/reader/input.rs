@@ -180,8 +180,8 @@ impl Input {
                 }
                 Next::Record(record) => Some(record),
                 Next::Blank => None,
-                Next::UnendedBlank => return Ok(Ok(None)),
-                Next::End => {
+                Next::UnendedBlank if plan.holds_back() => return Ok(Ok(None)),
+                Next::UnendedBlank | Next::End => {
                     self.place = opened.place();
                     return Ok(Ok(None));
                 }
