@@ -105,6 +105,14 @@ kills: ## Kill a process of the embedded store in merges, upserts and deletions 
 	$(call require_tests,--test it edge_store::kills::nothing_confirmed)
 	ROUNDS=$(ROUNDS) cargo test --locked --test it edge_store::kills::nothing_confirmed -- --ignored --nocapture
 
+.PHONY: file-oracle
+file-oracle: ROUNDS := 1000
+file-oracle: ## Play random histories of input files against ingest --checkpoint (minutes); make file-oracle ROUNDS=5000 SEED=7
+	export SPLADE_ORACLE_ROUNDS=$(ROUNDS)
+	$(if $(SEED),export SPLADE_ORACLE_SEED=$(SEED))
+	$(call require_tests,--test it cli::file_oracle)
+	cargo test --locked --test it cli::file_oracle -- --nocapture
+
 # The binary of the Rust tests: a plain build has other features, and would compile everything again.
 define server_to_test
 cargo test --locked --no-run

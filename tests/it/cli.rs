@@ -4,6 +4,7 @@ mod check;
 mod checkpoint;
 mod dialects;
 mod fake;
+mod file_oracle;
 mod folders;
 mod follow;
 mod formats;

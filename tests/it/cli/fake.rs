@@ -256,7 +256,12 @@ impl Fake {
             }
         }
         self.endings.0.add_permits(1);
-        if matches!(self.rule, Rule::Swallow | Rule::HoldAfter(_)) {
+        let is_holding = match self.rule {
+            Rule::Swallow => true,
+            Rule::HoldAfter(limit) => sequence > before + limit,
+            _ => false,
+        };
+        if is_holding {
             responses.closed().await;
         }
         Ok(())
