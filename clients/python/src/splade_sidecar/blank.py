@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-# White space, control characters, Unicode's Default_Ignorable_Code_Point, the interlinear annotation marks and the blank
-# braille pattern, as in src/types/blank.rs. Spelled out, since Python's str.isspace() and its Unicode tables differ from
-# the server's.
+# White space, control characters, Unicode's Default_Ignorable_Code_Point, the interlinear annotation marks and the
+# blank braille pattern, as in src/types/blank.rs. Spelled out, since Python's str.isspace() and its Unicode tables
+# differ from the server's.
 _BLANK = re.compile(
     "[\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f-\u1160\u1680\u17b4-\u17b5\u180b-\u180f"
     "\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
