@@ -86,7 +86,8 @@ async fn a_growing_file_is_followed_through_rotation_until_a_signal() {
     assert_eq!(texts(&fake), numbered(1..=7));
 
     // Rotated while nothing ran: the new file is read from its beginning.
-    fs::rename(&path, folder.path().join("app.jsonl.2")).unwrap();
+    fs::rename(folder.path().join("app.jsonl.1"), folder.path().join("app.jsonl.2")).unwrap();
+    fs::rename(&path, folder.path().join("app.jsonl.1")).unwrap();
     append(&path, &(line(8) + &line(9) + &line(10)));
     let child = start(folder.path(), &server, &["app.jsonl"]);
     arrive(&fake, 3).await;

@@ -311,6 +311,27 @@ async fn files_before_one_that_is_gone_are_read_again() {
     }
 }
 
+/// The change of an earlier file doesn't hide that of a later one.
+#[tokio::test]
+async fn a_file_that_is_replaced_behind_one_that_has_grown_is_noticed() {
+    for is_rotated in [true, false] {
+        let setup = Setup::new().await;
+        setup.write("1.jsonl", line(1, "first"));
+        setup.write("2.jsonl", line(1, "second"));
+        let input = ["1.jsonl", "2.jsonl"];
+        assert_eq!(setup.ingest(&input, &[]).await.1.len(), 2);
+        if is_rotated {
+            fs::rename(setup.path("2.jsonl"), setup.path("2.jsonl.1")).unwrap();
+        } else {
+            append(&setup.path("1.jsonl"), &line(3, "first"));
+        }
+        setup.write("2.jsonl", line(2, "other"));
+        let (run, sent) = setup.ingest(&input, &[]).await;
+        assert_eq!((run.code, &sent[0]), (0, &(1, "first".to_owned())), "{}", run.stderr);
+        assert!(setup.ingest(&input, &[]).await.0.stderr.contains("nothing to do"));
+    }
+}
+
 #[tokio::test]
 async fn logs_that_were_rotated_twice_are_all_read() {
     let setup = Setup::new().await;

@@ -148,8 +148,14 @@ impl Read for Tail {
             }
             // Asked before the last read, so that this has all that was added before the name changed.
             let is_rotated = self.is_rotated();
+            let position = self.file.stream_position()?;
             let read = self.file.read(buffer)?;
             if read > 0 {
+                // It may have been emptied, and have grown again, since it was looked at.
+                if !self.sample.is_in(&self.file, position)? {
+                    self.is_overwritten.store(true, Ordering::Relaxed);
+                    return Ok(0);
+                }
                 self.sample.add(buffer.get(..read).unwrap_or_default());
                 return Ok(read);
             }

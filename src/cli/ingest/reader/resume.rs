@@ -78,7 +78,8 @@ impl Start {
                 let name = source.path.display();
                 start.notices.push(format!("{name} is new and comes before files that were read; they are read again"));
                 start.reads_again = true;
-                return start.limited();
+                records.push_front((record, is_finished));
+                return start.without_lost(&records, &positions, sources).limited();
             }
             if !start.take(source, record, is_finished, sources) {
                 if !records.is_empty() {
@@ -86,17 +87,40 @@ impl Start {
                     start.notices.push(format!("{name} is not what it was; it and the files after it are read again"));
                     start.reads_again = true;
                 }
-                return start.limited();
+                return start.without_lost(&records, &positions, sources).limited();
             }
         }
         start.is_complete = start.place.file >= sources.len();
         start.limited()
     }
 
+    /// Goes back to the first file, if one of the files behind the place is no longer what it was.
+    fn without_lost(
+        mut self,
+        behind: &VecDeque<(&FileRecord, bool)>,
+        positions: &HashMap<&str, usize>,
+        sources: &[Source],
+    ) -> Self {
+        let is_lost = |record: &FileRecord| {
+            let source = positions.get(record.path.as_str()).and_then(|&at| sources.get(at));
+            source.is_none_or(|source| compare(source, record, self.encoding) == Change::Replaced)
+        };
+        let lost = behind.iter().map(|(record, _)| *record).find(|record| record.rows > 0 && is_lost(record));
+        if let Some(lost) = lost {
+            self.notices.push(format!("{} is no longer what was read of it", lost.path));
+            if self.rotated.is_empty() {
+                self.begin_anew();
+            } else {
+                self.begins_anew = true;
+            }
+        }
+        self
+    }
+
     /// Goes back to the first file, if there is one before the place: documents of a file that is no longer what it was may
     /// have replaced some of the files before it. Returns whether it did.
     fn begin_anew(&mut self) -> bool {
-        if self.finished.is_empty() {
+        if self.finished.is_empty() && self.place.row == 0 {
             return false;
         }
         self.notices
@@ -151,6 +175,8 @@ impl Start {
             self.place = if self.rotated.front() == Some(&found.file) { behind } else { self.place };
             // Its documents may replace some of the files before it.
             self.begins_anew = !self.finished.is_empty();
+        } else if record.rows > 0 {
+            self.begin_anew();
         }
     }
 

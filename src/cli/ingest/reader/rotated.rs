@@ -65,8 +65,7 @@ pub fn find(source: &Source, record: &FileRecord, encoding: TextEncoding) -> Opt
     let (found, file, has_more) = found?;
     let age = RotatedName::of(&found.path);
     let mut newer: Vec<_> = candidates.iter().map(|other| (RotatedName::of(&other.path), other)).collect();
-    // Whoever counts upwards has the newest file last: then its time tells.
-    newer.retain(|(name, other)| name.is_newer_than(&age) && other.modified >= found.modified);
+    newer.retain(|(other, _)| other.is_newer_than(&age));
     newer.sort_by(|(one, _), (other, _)| one.order.cmp(&other.order));
     let newer = newer
         .into_iter()
