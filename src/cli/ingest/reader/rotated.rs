@@ -42,7 +42,17 @@ impl Rotated {
 struct Candidate {
     is_same_file: bool,
     modified: SystemTime,
+    /// `None` where the file system doesn't tell.
+    created: Option<SystemTime>,
     path: PathBuf,
+}
+
+impl Candidate {
+    /// Tells whether the times allow that it is newer. Whoever numbers rotated files upwards has the newest last: then its
+    /// name looks older. A file that was rotated may still be written to, and a compressed one is created late.
+    fn may_be_newer_than(&self, other: &Self) -> bool {
+        self.modified >= other.modified || self.created.zip(other.created).is_some_and(|(own, other)| own > other)
+    }
 }
 
 /// Finds the file that has what was read of a source, under another name in the same directory.
@@ -65,7 +75,7 @@ pub fn find(source: &Source, record: &FileRecord, encoding: TextEncoding) -> Opt
     let (found, file, has_more) = found?;
     let age = RotatedName::of(&found.path);
     let mut newer: Vec<_> = candidates.iter().map(|other| (RotatedName::of(&other.path), other)).collect();
-    newer.retain(|(other, _)| other.is_newer_than(&age));
+    newer.retain(|(name, other)| name.is_newer_than(&age) && other.may_be_newer_than(found));
     newer.sort_by(|(one, _), (other, _)| one.order.cmp(&other.order));
     let newer = newer
         .into_iter()
@@ -100,7 +110,7 @@ fn candidate(entry: &DirEntry, record: &FileRecord) -> Option<Candidate> {
     let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let is_same_file = record.inode != 0 && (metadata.dev(), metadata.ino()) == (record.device, record.inode);
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-    Some(Candidate { is_same_file, modified, path: entry.path() })
+    Some(Candidate { is_same_file, modified, created: metadata.created().ok(), path: entry.path() })
 }
 
 /// The name of a file that was rotated, without the ending of a compression.
