@@ -81,8 +81,8 @@ pub(super) const SOME_REJECTED: u8 = 1;
 /// one, an id is made of the text; a text file's is its path), its `text` is what is searched, and all other fields are
 /// stored beside it for filters and results. Rejected lines don't stop the run: they go to a file, with their reasons.
 ///
-/// Exit status: 0 if all documents are indexed, 1 if some were rejected, 2 if the call failed; then the message says
-/// how to go on.
+/// Exit status: 0 if all documents are indexed, 1 if some were rejected or held back, 2 if the call failed; then the
+/// message says how to go on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Ingest {
