@@ -36,6 +36,7 @@ pub mod http;
 mod json;
 pub mod metrics;
 pub mod model;
+mod panics;
 pub mod pipeline;
 pub mod proto;
 pub mod store;

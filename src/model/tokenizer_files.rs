@@ -9,7 +9,6 @@ mod changes;
 mod class;
 mod rebuild;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
@@ -22,6 +21,7 @@ use super::files;
 use super::keys;
 use super::module_arguments::parse_length;
 use super::settings::read_optional;
+use crate::panics::catch;
 use added_tokens::AddedTokens;
 use class::TokenizerClass;
 use rebuild::Source;
@@ -288,5 +288,5 @@ fn lower_case(tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
 /// The library trusts its file in many places, and panics where that contradicts itself: that is an error of the file's.
 pub fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
     let problem = "the tokenizer contradicts itself; its file may be damaged, fetch it again";
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(problem.into()))
+    catch(work).unwrap_or_else(|_| Err(problem.into()))
 }

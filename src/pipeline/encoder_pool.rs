@@ -11,7 +11,6 @@ mod job;
 mod tokenize;
 mod windows;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use tokio::time::Instant;
 use super::batcher::{Batcher, Limits};
 use super::lane::{Lane, Queued};
 use super::{BULK_LANE, QUERY_LANE};
+use crate::panics::catch;
 use batch::Text;
 use fair::Fairness;
 pub use job::{Continuation, EncodeJob, Encoded, Took};
@@ -194,10 +194,7 @@ impl Worker {
 
 /// What `work` gives, or the message of its panic, which must not end the thread.
 fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
-    })
+    catch(work).map_err(|panic| panic.message().unwrap_or("a panic").to_owned())
 }
 
 #[cfg(test)]

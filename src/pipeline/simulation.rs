@@ -9,7 +9,7 @@ mod clients;
 mod oracle;
 mod store;
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use super::lane::{Lane, Queued};
 use super::testing::Dice;
 use super::{BULK_LANE, EncoderPoolConfig, Pipeline, PipelineConfig, QUERY_LANE, WriterConfig};
 use crate::model::{Backend, Model};
+use crate::panics::catch;
 use crate::types::SparseVector;
 use oracle::Oracle;
 use store::{SimStore, StoreKind};
@@ -76,10 +77,10 @@ fn confirmed_stays_confirmed() {
 
 /// Runs one seed and says how many steps it took.
 fn run(seed: u64) -> u64 {
-    let outcome = catch_unwind(AssertUnwindSafe(|| simulate(seed)));
+    let outcome = catch(|| simulate(seed));
     outcome.unwrap_or_else(|panic| {
         println!("SPLADE_SIMULATION_SEED={seed} runs this again");
-        resume_unwind(panic)
+        resume_unwind(panic.into_payload())
     })
 }
 

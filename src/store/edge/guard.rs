@@ -1,13 +1,12 @@
 //! Calls of the engine, whose panics and errors become ours.
 
-use std::any::Any;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use qdrant_edge::{OperationError, OperationResult};
 
+use crate::panics::{Panic, catch};
 use crate::store::StoreError;
 
 /// What `flush` panics with where a merge holds the lock.
@@ -19,10 +18,10 @@ const FLUSH_ATTEMPTS: usize = 100;
 /// Flushes; again where a merge held the lock.
 pub(super) fn retry_while_locked(path: &Path, mut flush: impl FnMut()) -> Result<(), StoreError> {
     for _ in 0..FLUSH_ATTEMPTS {
-        match panic::catch_unwind(AssertUnwindSafe(&mut flush)) {
+        match catch(&mut flush) {
             Ok(()) => return Ok(()),
-            Err(panic) if message(&*panic) == LOCKED => tracing::debug!("a flush met a merge; trying again"),
-            Err(panic) => return Err(broken(path, &*panic)),
+            Err(panic) if message(&panic) == LOCKED => tracing::debug!("a flush met a merge; trying again"),
+            Err(panic) => return Err(broken(path, &panic)),
         }
     }
     let path = path.display();
@@ -52,10 +51,10 @@ fn pause() {
 
 /// Runs a call of the engine.
 pub(super) fn guard<T>(path: &Path, call: impl FnOnce() -> OperationResult<T>) -> Result<T, StoreError> {
-    match panic::catch_unwind(AssertUnwindSafe(call)) {
+    match catch(call) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(store_error(path, &error)),
-        Err(panic) => Err(broken(path, &*panic)),
+        Err(panic) => Err(broken(path, &panic)),
     }
 }
 
@@ -72,15 +71,14 @@ fn store_error(path: &Path, error: &OperationError) -> StoreError {
     }
 }
 
-fn broken(path: &Path, panic: &(dyn Any + Send)) -> StoreError {
+fn broken(path: &Path, panic: &Panic) -> StoreError {
     let (message, path) = (message(panic), path.display());
     StoreError::Failed(format!("the engine broke off in {path}: {message}; check the disk and restart this process"))
 }
 
 /// What a panic said, without the backtrace that the engine's errors carry.
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+fn message(panic: &Panic) -> &str {
+    let text = panic.message().unwrap_or("no reason given");
     text.split_once(", backtrace: ").map_or(text, |(text, _)| text)
 }
 

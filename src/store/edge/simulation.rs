@@ -8,7 +8,7 @@
 mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -28,6 +28,7 @@ use super::merge::Merge;
 use super::repair::recover;
 use super::shard::Change;
 use super::writer::{Message, Write, Writer};
+use crate::panics::{Panic, catch};
 
 /// Few points, so that changes meet.
 const IDS: u64 = 5;
@@ -311,7 +312,7 @@ impl Drop for Simulation {
 
 /// Whether the process lives on after this.
 fn survives(work: impl FnOnce()) -> bool {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    match catch(work).map_err(Panic::into_payload) {
         Ok(()) => true,
         Err(panic) if panic.is::<Crash>() => false,
         Err(panic) => resume_unwind(panic),

@@ -1,46 +1,24 @@
 //! A panic of the Parquet crate becomes an error, and says nothing by itself.
 
-use std::any::Any;
-use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
-
 use anyhow::bail;
+
+use crate::panics::catch_quietly;
 
 /// As much of a message is told; some repeat values.
 const MAX_CHARS: usize = 300;
-
-thread_local! {
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
 
 /// Calls something that may panic on a hostile file. After an error, nothing that it was doing is used again.
 ///
 /// # Errors
 /// Its error, or its panic.
 pub fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !GUARDED.get() {
-                usual(info);
-            }
-        }));
-    });
-    GUARDED.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(work));
-    GUARDED.set(false);
-    match outcome {
+    match catch_quietly(work) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => bail!("{}", short(&format!("{error:#}"))),
-        Err(panic) => bail!("it contradicts itself: {}", short(message(&*panic))),
+        Err(panic) => {
+            bail!("it contradicts itself: {}", short(panic.message().unwrap_or("for no reason that it told")))
+        }
     }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason that it told")
 }
 
 fn short(message: &str) -> String {

@@ -17,13 +17,12 @@ mod pooling;
 mod roberta;
 mod tensors;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use candle_core::{Device, Tensor};
 
 use super::super::families::Family;
 use super::super::weights::Weights;
 use super::super::{EncoderOutput, Settings};
+use crate::panics::catch;
 use tensors::TensorSource;
 
 /// Maximum number of tokens of a text that is compared. candle-transformers builds the matrices of all pairs of tokens
@@ -101,7 +100,7 @@ impl Reference {
 /// Turns a panic of candle-transformers, which trusts its configuration, into an error.
 fn guard<T>(work: impl FnOnce() -> T) -> Result<T, NoReference> {
     let panicked = || NoReference::unsupported("candle-transformers panicked on this configuration");
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| panicked())
+    catch(work).map_err(|_| panicked())
 }
 
 #[cfg(test)]
