@@ -5,13 +5,19 @@ mod health;
 mod incoming;
 mod listen;
 mod metrics_page;
+#[cfg(not(feature = "otlp"))]
+mod no_traces;
 mod problems;
 mod reload;
 mod summary;
 mod telemetry;
 mod tls;
+#[cfg(feature = "otlp")]
+mod traces;
 mod unix_socket;
+#[cfg(feature = "verify")]
 mod verify;
+#[cfg(feature = "http")]
 mod web;
 
 use std::net::SocketAddr;
@@ -27,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use check::{Findings, Found, check};
 pub use summary::ModelSummary;
 pub use telemetry::init as init_telemetry;
+#[cfg(feature = "verify")]
 pub use verify::{ComparisonSummary, VerifyReport};
 
 use crate::config::{Config, ModelConfig, StoreConfig};
@@ -34,7 +41,9 @@ use crate::grpc::{Gate, Shared};
 use crate::model::hub::{HubConfig, locate};
 use crate::model::{Backend, Model, Models, check_settings};
 use crate::pipeline::{Collections, Pipeline, Running};
-use crate::store::{EdgeOptions, EdgeStore, QdrantStore, VectorStore};
+#[cfg(feature = "embedded")]
+use crate::store::{EdgeOptions, EdgeStore};
+use crate::store::{QdrantStore, VectorStore};
 use health::Health;
 use listen::{Listeners, Serving};
 
@@ -186,6 +195,9 @@ fn load(config: &ModelConfig, backend: &Backend) -> anyhow::Result<Model> {
 
 async fn open_store(config: StoreConfig) -> anyhow::Result<Arc<dyn VectorStore>> {
     Ok(match config {
+        #[cfg(not(feature = "embedded"))]
+        StoreConfig::Embedded(_) => anyhow::bail!(crate::features::missing("the embedded store", "embedded")),
+        #[cfg(feature = "embedded")]
         StoreConfig::Embedded(folder) => {
             let open = move || EdgeStore::open(&folder, EdgeOptions::default());
             Arc::new(spawn_blocking(open).await?.context("--store-dir can't be opened")?)

@@ -19,6 +19,7 @@ use crate::model::{DeviceName, Precision};
 use crate::pipeline::PipelineConfig;
 use crate::store::QdrantConfig;
 use check::Check;
+pub use check::otlp_variable;
 use limits::LimitArgs;
 pub use model::ModelConfig;
 use security::SecurityArgs;

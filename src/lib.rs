@@ -29,9 +29,11 @@ pub mod app;
 pub mod cli;
 pub mod config;
 mod durable;
+mod features;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod grpc;
+#[cfg(feature = "http")]
 pub mod http;
 mod json;
 pub mod metrics;

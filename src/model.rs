@@ -33,6 +33,7 @@ mod static_encoder;
 mod tokenizer;
 mod tokenizer_files;
 mod transformer;
+#[cfg(feature = "verify")]
 pub mod verify;
 mod weights;
 

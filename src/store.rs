@@ -1,5 +1,6 @@
 //! Where points go. One trait, two implementations, one suite of contract tests for both.
 
+#[cfg(feature = "embedded")]
 mod edge;
 mod qdrant;
 pub mod retry;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "embedded")]
 pub use self::edge::{EdgeOptions, EdgeStore};
 pub use self::qdrant::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantStore, QdrantUrl};
 use crate::types::{CollectionSpec, Digest, Filter, Point, PointId, SparseVector, StoredPoint};

@@ -6,11 +6,15 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::listen::read_tokens;
+#[cfg(feature = "verify")]
+use super::locate_files;
 use super::reload::{self, FlagFile};
 use super::summary::ModelSummary;
+#[cfg(feature = "verify")]
 use super::verify::VerifyReport;
-use super::{load, locate_files, open_store, tls};
+use super::{load, open_store, tls};
 use crate::config::{Config, ModelConfig, StoreConfig};
+#[cfg(feature = "verify")]
 use crate::model::verify::built_in_texts;
 use crate::model::{Backend, DeviceName, Precision};
 use crate::store::VectorStore;
@@ -21,6 +25,7 @@ pub struct Findings {
     /// Those that can be served, in the order of the flags.
     pub models: Vec<ModelSummary>,
     /// Comparisons with the reference, if they were asked for, of each model that can be served.
+    #[cfg(feature = "verify")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verified: Vec<VerifyReport>,
     pub tls: Found,
@@ -53,8 +58,7 @@ pub async fn check(config: &Config, mistakes: Vec<String>, verify: bool) -> Find
         // A stand-in for another store says nothing about that one.
         async { if about(&mistakes, STORE) { Vec::new() } else { check_store(&config.store).await } },
     );
-    let CheckedModels { models, verified, problems: of_models } = models;
-    let problems = [mistakes, of_models, tls, tokens, store].concat();
+    let problems = [&mistakes, &models.problems, &tls, &tokens, &store].map(Vec::as_slice).concat();
     let found = |flag: &str, is_asked_for: bool| match is_asked_for {
         _ if about(&problems, flag) => Found::Wrong,
         true => Found::Ready,
@@ -63,7 +67,16 @@ pub async fn check(config: &Config, mistakes: Vec<String>, verify: bool) -> Find
     let tls = found("--tls", config.security.tls.is_some());
     let auth_tokens = found(TOKENS, config.security.auth_tokens.is_some());
     let store = if about(&problems, FOLDER) { Found::Wrong } else { found(STORE, true) };
-    Findings { models, verified, tls, auth_tokens, store, store_kind: config.store.kind(), problems }
+    Findings {
+        models: models.models,
+        #[cfg(feature = "verify")]
+        verified: models.verified,
+        tls,
+        auth_tokens,
+        store,
+        store_kind: config.store.kind(),
+        problems,
+    }
 }
 
 const STORE: &str = "--qdrant";
@@ -79,6 +92,7 @@ fn about(problems: &[String], flag: &str) -> bool {
 #[derive(Default)]
 struct CheckedModels {
     models: Vec<ModelSummary>,
+    #[cfg(feature = "verify")]
     verified: Vec<VerifyReport>,
     problems: Vec<String>,
 }
@@ -113,6 +127,16 @@ impl CheckedModels {
         }
     }
 
+    /// Tells what this build is without.
+    #[cfg(not(feature = "verify"))]
+    fn verify(&mut self, _config: &ModelConfig, _device: DeviceName, _dtype: Precision) {
+        let problem = crate::features::missing("--verify", "verify");
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    #[cfg(feature = "verify")]
     fn verify(&mut self, config: &ModelConfig, device: DeviceName, dtype: Precision) {
         let report = || {
             let folder = locate_files(config)?;

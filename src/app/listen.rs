@@ -21,11 +21,13 @@ use super::metrics_page::{self, Observed};
 use super::reload::{FlagFile, Loaded, follow};
 use super::tls;
 use super::unix_socket::{self, SocketFile};
+#[cfg(feature = "http")]
 use super::web::grpc_web;
 use crate::config::{Config, ServerConfig};
 use crate::grpc::auth::{Tokens, guard};
 use crate::grpc::observe::observed;
 use crate::grpc::{EncoderApi, Gate, IndexApi, tei};
+#[cfg(feature = "http")]
 use crate::http;
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::encoder_service_server::EncoderServiceServer;
@@ -116,12 +118,15 @@ impl Listeners {
         let grpc = grpc?.context("--listen has no address")?;
         let mut servers = Servers { config, ending: CancellationToken::new(), tasks: Vec::new() };
         match &web.grpc_web {
+            #[cfg(feature = "http")]
             Some(origins) => {
                 let routes = grpc_web(routes.clone(), origins);
                 servers.tcp(self.grpc, "tcp", Speaks::AnyHttp, routes).await?;
             }
-            None => servers.tcp(self.grpc, "tcp", Speaks::Http2, routes.clone()).await?,
+            // The configuration refuses gRPC-Web in a build without it.
+            _ => servers.tcp(self.grpc, "tcp", Speaks::Http2, routes.clone()).await?,
         }
+        #[cfg(feature = "http")]
         if let Some(listener) = self.http {
             let settings =
                 http::Settings { limits: config.requests, max_message_bytes: server.max_message_bytes, tokens };

@@ -6,29 +6,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use opentelemetry::KeyValue;
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SdkTracerProvider;
-use tokio::task::spawn_blocking;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+#[cfg(not(feature = "otlp"))]
+use super::no_traces::Traces;
 use super::problems;
+#[cfg(feature = "otlp")]
+use super::traces::Traces;
 use crate::config::{Config, LogFormat};
 use crate::metrics::{BATCH_FILL, BATCH_TEXTS, BATCH_TOKENS, UPSERT_POINTS, VECTOR_TERMS, describe};
-use crate::version::VERSION;
-
-/// What traces and metrics call this service, unless `OTEL_SERVICE_NAME` says otherwise.
-const SERVICE: &str = "splade-sidecar";
-/// The variables that OpenTelemetry has for where traces go; the exporter reads them by itself.
-const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-/// How long the last traces may take to leave when the process ends.
-const LAST_TRACES: Duration = Duration::from_secs(3);
 
 /// Buckets of times, in seconds: from a query on a small model to a store that hangs.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
@@ -42,21 +32,6 @@ const SHARES: [f64; 10] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 /// How often histograms are condensed, whether or not somebody reads them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Traces on their way to a collector.
-#[derive(Debug, Default)]
-pub struct Traces(Option<SdkTracerProvider>);
-
-impl Traces {
-    /// Sends the last ones.
-    pub async fn end(self) {
-        let Some(provider) = self.0 else { return };
-        let shut_down = spawn_blocking(move || provider.shutdown_with_timeout(LAST_TRACES)).await;
-        if !matches!(shut_down, Ok(Ok(()))) {
-            tracing::warn!("the last traces could not be sent");
-        }
-    }
-}
-
 /// Logs to standard error, keeps the last problems for the status page, and sends traces if there is a collector.
 ///
 /// # Errors
@@ -68,42 +43,19 @@ pub fn init(config: &Config) -> anyhow::Result<Traces> {
         LogFormat::Text => logs.boxed(),
         LogFormat::Json => logs.json().boxed(),
     };
-    let provider = tracer_provider(config)?;
-    let traces = provider.as_ref().map(|provider| {
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SERVICE)).with_location(false);
-        // Events stay in the logs; the exporter's own spans must not feed it.
-        layer.with_threads(false).with_filter(Targets::new().with_target("splade_sidecar", LevelFilter::DEBUG))
-    });
+    let traces = Traces::start(config)?;
     tracing_subscriber::registry()
         .with(logs.with_filter(EnvFilter::try_new(&config.log)?))
         .with(problems::Keeper.with_filter(problems_kept()))
-        .with(traces)
+        .with(traces.layer())
         .try_init()
         .context("logs can't be set up")?;
-    Ok(Traces(provider))
+    Ok(traces)
 }
 
 /// Warnings and errors, but for warnings of the embedded engine: they are for those who develop it.
 fn problems_kept() -> Targets {
     Targets::new().with_default(LevelFilter::WARN).with_target("qdrant_edge", LevelFilter::ERROR)
-}
-
-/// Where spans go; `None` if nobody asked for them.
-fn tracer_provider(config: &Config) -> anyhow::Result<Option<SdkTracerProvider>> {
-    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if config.otlp_endpoint.is_none() && !OTLP_VARIABLES.iter().any(set) {
-        return Ok(None);
-    }
-    let mut exporter = SpanExporter::builder().with_tonic();
-    if let Some(endpoint) = &config.otlp_endpoint {
-        exporter = exporter.with_endpoint(endpoint.to_string());
-    }
-    let exporter = exporter.build().context("--otlp-endpoint: traces can't be sent there")?;
-    let mut resource = Resource::builder().with_attribute(KeyValue::new("service.version", VERSION));
-    if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
-        resource = resource.with_service_name(SERVICE);
-    }
-    Ok(Some(SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build()))
 }
 
 /// The process's metrics, which are set up at the first call.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::builder::BoolishValueParser;
 
 use super::errors::FAILED;
+#[cfg(feature = "verify")]
 use super::model::verify::comparison_line;
 use super::output::{OutputArgs, show_warnings};
 use crate::app::{Findings, Found, check};
@@ -48,7 +49,7 @@ impl Check {
 }
 
 fn to_text(findings: &Findings) -> String {
-    let Findings { models, verified, tls, auth_tokens, store, store_kind, problems } = findings;
+    let Findings { models, tls, auth_tokens, store, store_kind, problems, .. } = findings;
     let mut lines: Vec<String> = Vec::new();
     for model in models {
         lines.push(format!(
@@ -56,15 +57,8 @@ fn to_text(findings: &Findings) -> String {
             model.name, model.architecture, model.dtype, model.max_length, model.fingerprint
         ));
     }
-    for report in verified {
-        let comparisons = report.comparisons.iter();
-        lines.extend(
-            comparisons.map(|comparison| format!("verify   {}: {}", report.model, comparison_line(comparison))),
-        );
-        if !report.has_compared() {
-            lines.push(format!("warning  {}: nothing was compared", report.model));
-        }
-    }
+    #[cfg(feature = "verify")]
+    lines.extend(comparison_lines(findings));
     lines.push(format!("tls      {}", word(*tls)));
     lines.push(format!("tokens   {}", word(*auth_tokens)));
     lines.push(format!("store    {}, {store_kind}", word(*store)));
@@ -74,6 +68,21 @@ fn to_text(findings: &Findings) -> String {
         count => format!("{count} problem(s)"),
     });
     lines.join("\n") + "\n"
+}
+
+#[cfg(feature = "verify")]
+fn comparison_lines(findings: &Findings) -> Vec<String> {
+    let mut lines = Vec::new();
+    for report in &findings.verified {
+        let comparisons = report.comparisons.iter();
+        lines.extend(
+            comparisons.map(|comparison| format!("verify   {}: {}", report.model, comparison_line(comparison))),
+        );
+        if !report.has_compared() {
+            lines.push(format!("warning  {}: nothing was compared", report.model));
+        }
+    }
+    lines
 }
 
 fn word(found: Found) -> &'static str {

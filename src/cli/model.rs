@@ -1,5 +1,6 @@
 //! `model`: fetches models from the hub, shows those that a server has, and compares a model with a reference.
 
+#[cfg(feature = "verify")]
 pub mod verify;
 
 use std::io::{IsTerminal, stderr};
@@ -28,7 +29,11 @@ pub struct Model {
 enum Command {
     Pull(Pull),
     Show(Show),
+    #[cfg(feature = "verify")]
     Verify(verify::Verify),
+    /// Compare a model's vectors with those of another forward pass; not in this build
+    #[cfg(not(feature = "verify"))]
+    Verify(Unavailable),
 }
 
 impl Model {
@@ -36,9 +41,21 @@ impl Model {
         match self.command {
             Command::Pull(command) => command.run().await,
             Command::Show(command) => command.run().await,
+            #[cfg(feature = "verify")]
             Command::Verify(command) => command.run().await,
+            #[cfg(not(feature = "verify"))]
+            Command::Verify(_) => anyhow::bail!(crate::features::missing("model verify", "verify")),
         }
     }
+}
+
+/// Arguments of a command that this build is without.
+#[cfg(not(feature = "verify"))]
+#[derive(Debug, clap::Args)]
+#[command(after_help = "This build is without the cargo feature `verify`.")]
+struct Unavailable {
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<std::ffi::OsString>,
 }
 
 /// Fetch a model into the cache that Hugging Face's tools share, and print its folder.

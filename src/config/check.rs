@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 use tonic::codegen::http::Uri;
 
 use super::{LogFormat, ServeArgs, StoreConfig};
+use crate::features;
 use crate::grpc::{DefaultPruning, PruningDefaults};
 use crate::model::{DeviceName, Precision};
 use crate::pipeline::{EncoderPoolConfig, WriterConfig};
@@ -24,6 +25,13 @@ pub struct Check {
 impl Check {
     pub fn mistake(&mut self, flag: &str, text: &str, expected: impl fmt::Display) {
         self.mistakes.push(format!("{flag} is `{text}`; expected {expected}"));
+    }
+
+    /// Requires a cargo feature of this build for a flag.
+    pub fn require(&mut self, is_there: bool, flag: &str, feature: &str) {
+        if !is_there {
+            self.mistakes.push(features::missing(flag, feature));
+        }
     }
 
     pub fn read<T: FromStr + Unset>(&mut self, flag: &str, text: &str, expected: &str) -> T {
@@ -160,7 +168,13 @@ impl Check {
     }
 
     pub fn store(&mut self, args: &ServeArgs) -> StoreConfig {
-        let Some(url) = &args.qdrant_url else { return StoreConfig::Embedded(args.store_dir.clone()) };
+        let Some(url) = &args.qdrant_url else {
+            if !cfg!(feature = "embedded") {
+                let problem = features::missing("the embedded store", "embedded");
+                self.mistakes.push(format!("--store-dir: {problem}, or give --qdrant-url"));
+            }
+            return StoreConfig::Embedded(args.store_dir.clone());
+        };
         let timeout = self.duration("--qdrant-timeout", &args.qdrant_timeout);
         let api_key = self.api_key(args);
         match url.parse::<QdrantUrl>() {
@@ -185,6 +199,9 @@ impl Check {
     }
 
     pub fn otlp_endpoint(&mut self, text: Option<&str>) -> Option<Uri> {
+        if let Some(source) = text.map(|_| "--otlp-endpoint").or_else(otlp_variable) {
+            self.require(cfg!(feature = "otlp"), source, "otlp");
+        }
         let text = text?.trim();
         let uri = text.parse().ok().filter(|uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")));
         if uri.is_none() {
@@ -203,6 +220,14 @@ impl Check {
             }
         }
     }
+}
+
+/// The variables that OpenTelemetry has for where traces go; the exporter reads them by itself.
+pub const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+
+/// Returns the variable of OpenTelemetry that says where traces go, if one does.
+pub fn otlp_variable() -> Option<&'static str> {
+    OTLP_VARIABLES.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// A stand-in for a value that could not be read.

@@ -41,14 +41,18 @@ pub enum Origins {
 
 impl Check {
     pub fn web(&mut self, args: &WebArgs) -> WebConfig {
+        let http_listen = self.listen_or_none("--http-listen", &args.http_listen, "127.0.0.1:8080");
         let origins = self.origins(&args.grpc_web_origins);
+        if http_listen.is_some() {
+            self.require(cfg!(feature = "http"), "--http-listen", "http");
+        }
+        if args.grpc_web {
+            self.require(cfg!(feature = "http"), "--grpc-web", "http");
+        }
         if !args.grpc_web && !args.grpc_web_origins.is_empty() {
             self.mistakes.push("--grpc-web-origins needs --grpc-web; give it too".to_owned());
         }
-        WebConfig {
-            http_listen: self.listen_or_none("--http-listen", &args.http_listen, "127.0.0.1:8080"),
-            grpc_web: args.grpc_web.then_some(origins),
-        }
+        WebConfig { http_listen, grpc_web: args.grpc_web.then_some(origins) }
     }
 
     fn origins(&mut self, origins: &[String]) -> Origins {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules, from the bottom up. Those of one row see only what is in the rows below it.
 const LAYERS: &[&[&str]] = &[
-    &["types", "durable", "json", "metrics", "panics", "trace", "version"],
+    &["types", "durable", "features", "json", "metrics", "panics", "trace", "version"],
     &["proto"],
     &["model", "store"],
     &["pipeline"],

@@ -15,6 +15,7 @@ mod json_array;
 mod jsonl;
 mod line_ends;
 mod named_fields;
+#[cfg(feature = "parquet")]
 mod parquet;
 pub mod paths;
 mod pieces;

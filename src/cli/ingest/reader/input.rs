@@ -20,6 +20,7 @@ use super::follow::{Follow, Tail};
 use super::format::Format;
 use super::json::Json;
 use super::named_fields;
+#[cfg(feature = "parquet")]
 use super::parquet::ParquetRows;
 use super::paths::Source;
 use super::pieces::Pieces;
@@ -314,7 +315,7 @@ fn open(source: &Source, content: Option<Content>, place: Place, plan: &Plan) ->
         plan.mapping.id_field
     );
     let mapping = Mapping { partitions: source.partitions.clone(), ..plan.mapping.clone() };
-    let Some(content) = content else { return Ok(Box::new(ParquetRows::open(&source.path, mapping, place.row)?)) };
+    let Some(content) = content else { return open_parquet(source, mapping, place) };
     let is_final = !plan.holds_back();
     let csv = |content, dialect| CsvRows::open(content, mapping.clone(), dialect, place, is_final);
     Ok(match source.format {
@@ -327,6 +328,17 @@ fn open(source: &Source, content: Option<Content>, place: Place, plan: &Plan) ->
         Format::Tsv => Box::new(csv(content, Dialect { delimiter: b'\t', ..plan.dialect.clone() })?),
         Format::Jsonl | Format::Parquet => Box::new(Json::open(content, mapping, place)?),
     })
+}
+
+#[cfg(feature = "parquet")]
+fn open_parquet(source: &Source, mapping: Mapping, place: Place) -> anyhow::Result<Box<dyn Records>> {
+    Ok(Box::new(ParquetRows::open(&source.path, mapping, place.row)?))
+}
+
+/// Listing refuses such a file before anything is read.
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(_source: &Source, _mapping: Mapping, _place: Place) -> anyhow::Result<Box<dyn Records>> {
+    anyhow::bail!(crate::features::missing("Parquet", "parquet"))
 }
 
 impl Opened {

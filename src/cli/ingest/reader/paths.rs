@@ -26,6 +26,7 @@ use self::folder::Scan;
 pub use self::globs::{absolute_pattern, is_pattern};
 use super::format::Format;
 use crate::cli::ingest::mapping::Fields;
+use crate::features;
 
 /// A file to read, or standard input.
 #[derive(Debug, Clone, PartialEq)]
@@ -171,9 +172,14 @@ fn source(
     })
 }
 
-/// Parquet has its index at its end.
+/// Parquet has its index at its end, and not every build reads it.
 fn check_seekable(path: &Path, format: Format, bytes: Option<u64>) -> anyhow::Result<()> {
     let what = if is_stdin(path) { "standard input".to_owned() } else { shown(path) };
+    ensure!(
+        format != Format::Parquet || cfg!(feature = "parquet"),
+        "{what}: {}",
+        features::missing("Parquet", "parquet")
+    );
     ensure!(
         format != Format::Parquet || bytes.is_some(),
         "Parquet can't be read from {what}, since its index is at its end; write it to a file and give that"
