@@ -26,6 +26,7 @@ mod search;
 mod server;
 mod sockets;
 mod tei;
+#[cfg(feature = "otlp")]
 mod traces;
 mod unchanged;
 mod unknown_fields;

@@ -14,6 +14,7 @@ mod reconnect;
 mod reindex;
 mod rejects;
 mod secured;
+#[cfg(feature = "verify")]
 mod verify;
 mod versions;
 

@@ -4,6 +4,7 @@ mod abuse;
 mod bounds;
 mod cancelling;
 mod cluster;
+#[cfg(feature = "embedded")]
 mod disk;
 mod emptied_store;
 mod kills;
@@ -17,6 +18,7 @@ mod refused_points;
 mod results;
 mod shutdown;
 mod stalled;
+#[cfg(feature = "embedded")]
 mod syncs;
 
 use std::collections::{BTreeMap, BTreeSet};

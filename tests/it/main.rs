@@ -6,10 +6,14 @@
 mod api;
 mod cli;
 mod delivery;
+#[cfg(feature = "http")]
 mod doors;
+#[cfg(feature = "embedded")]
 mod edge_store;
+mod features;
 mod fuzz_corpora;
 mod golden;
+#[cfg(feature = "http")]
 mod http;
 mod hub;
 mod layering;

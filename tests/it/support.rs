@@ -9,6 +9,7 @@ pub mod http1;
 pub mod http2;
 pub mod models;
 pub mod mount;
+pub mod own_store;
 pub mod process;
 pub mod proxy;
 pub mod qdrant_server;

@@ -216,13 +216,13 @@ async fn ids_that_are_made_are_made_of_the_text_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alias_survives_a_kill() {
     let folder = TempDir::new().unwrap();
-    let process = Process::start(folder.path(), &["--store-dir", "store"]).await;
+    let process = Process::start(folder.path(), &[]).await;
     assert_indexed(&process.ingest(options("docs-v1"), numbered(&texts(3))).await);
     set(&process, "docs", "docs-v1").await.unwrap();
     set(&process, "gone", "docs-v1").await.unwrap();
     process.index().await.delete_alias(DeleteAliasRequest { alias: "gone".to_owned() }).await.unwrap();
     process.kill().await;
-    let process = Process::start(folder.path(), &["--store-dir", "store"]).await;
+    let process = Process::start(folder.path(), &[]).await;
     assert_eq!(aliases(&process).await, [pair("docs", "docs-v1")]);
     assert_eq!(process.point_count("docs").await, 3);
 }

@@ -76,6 +76,7 @@ async fn every_problem_is_told_in_one_run() {
     assert!(!check.stdout.contains("hunter2"));
 }
 
+#[cfg(feature = "embedded")]
 #[tokio::test]
 async fn a_store_in_use_and_a_wrong_url_are_problems() {
     let place = tempdir().unwrap();

@@ -44,6 +44,7 @@ fn csv(separator: char) -> String {
     format!("text{separator}id\n") + &rows(1..=COUNT, |number| format!("\"document {number}\"{separator}{number}\n"))
 }
 
+#[cfg(feature = "parquet")]
 fn parquet() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet/groups.parquet")
 }
@@ -69,6 +70,7 @@ fn inputs() -> Vec<(TempDir, Vec<&'static str>)> {
         file("docs.csv", csv(',').as_bytes()),
         file("docs.csv.zst", &zstd(&csv(','))),
         file("docs.tsv", csv('\t').as_bytes()),
+        #[cfg(feature = "parquet")]
         file("docs.parquet", &fs::read(parquet()).unwrap()),
         lines,
         (texts, vec!["texts"]),
@@ -155,6 +157,7 @@ async fn every_format_gives_the_same_documents_and_its_shards_are_the_whole() {
 }
 
 /// A dataset as `git clone` or `hf download` leaves it.
+#[cfg(feature = "parquet")]
 #[tokio::test]
 async fn a_dataset_is_indexed_as_it_is_and_a_second_run_doubles_nothing() {
     let folder = tempdir().unwrap();
@@ -207,6 +210,7 @@ async fn standard_input_may_be_packed_and_of_any_format_of_lines() {
     );
 }
 
+#[cfg(feature = "parquet")]
 #[tokio::test]
 async fn a_file_that_cannot_be_read_is_told_before_anything_is_sent() {
     let fake = Fake::new(Rule::Index);

@@ -338,7 +338,7 @@ async fn an_ingest_outlives_a_server_that_is_killed() {
         _ => format!("{}\n", json!({"id": n % IDS, "text": format!("a note about item {n}"), "n": n})),
     };
     fs::write(place.path().join("docs.jsonl"), (1..=LINES).map(input).collect::<String>()).unwrap();
-    let server = Process::start(place.path(), &["--store-dir", "store"]).await;
+    let server = Process::start(place.path(), &[]).await;
     let address = server.address;
     let url = format!("http://{address}");
     let more = ["--create-collection", "--batch-points", "50", "--checkpoint", "checkpoint"];
@@ -346,7 +346,7 @@ async fn an_ingest_outlives_a_server_that_is_killed() {
     wait_some(place.path(), 300).await;
     server.kill().await;
     assert!(child.try_wait().unwrap().is_none(), "it has ended too soon");
-    let server = Process::start(place.path(), &["--store-dir", "store", "--listen", &address.to_string()]).await;
+    let server = Process::start(place.path(), &["--listen", &address.to_string()]).await;
     let ended = wait(child).await;
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("the stream broke: ") && ended.stderr.contains("; retrying in "), "{}", ended.stderr);

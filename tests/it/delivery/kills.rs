@@ -131,6 +131,7 @@ async fn runs(store: &str, place: impl Fn() -> Place) {
     }
 }
 
+#[cfg(feature = "embedded")]
 #[tokio::test(flavor = "multi_thread")]
 async fn on_the_embedded_store() {
     runs("embedded store", Place::embedded).await;

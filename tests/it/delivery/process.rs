@@ -89,7 +89,7 @@ async fn sigkill_loses_nothing_that_was_reported() {
 
 /// On the embedded store of a folder.
 async fn start(folder: &Path) -> Process {
-    Process::start(folder, &["--store-dir", "store"]).await
+    Process::start(folder, &[]).await
 }
 
 /// How many streams are open at once, and the first number of each one's documents.

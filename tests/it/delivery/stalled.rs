@@ -167,6 +167,7 @@ async fn end<T>(mut responses: Streaming<T>) -> Status {
     }
 }
 
+#[cfg(feature = "http")]
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_of_lines_end_too() {
     let server = store();

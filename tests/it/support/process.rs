@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use super::models::folder;
+use super::own_store::{choose_store, own_store};
 use super::sidecar::MODEL;
 
 /// How long anything may take before a test fails.
@@ -148,6 +149,9 @@ pub fn serve(in_folder: &Path, flags: &[&str]) -> Command {
         command.args(["--listen", "127.0.0.1:0"]);
     }
     command.args(["--metrics-listen", "127.0.0.1:0"]);
+    if !choose_store(flags) {
+        command.args(own_store(&in_folder.join("splade-store")));
+    }
     command.args(flags);
     command
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::endpoint::Endpoint;
 use super::models::folder;
+use super::own_store::{choose_store, own_store};
 use super::qdrant_server::QdrantServer;
 
 /// The model that tests use unless they ask for another.
@@ -34,8 +35,11 @@ struct Line {
 /// The configuration of a server on free ports, with flags as one would type them.
 pub fn config(store: &Path, flags: &[&str]) -> Config {
     let model = folder(MODEL);
+    let own_store = own_store(store);
     let mut line = vec!["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
-    line.extend(["--store-dir", store.to_str().unwrap()]);
+    if !choose_store(flags) {
+        line.extend(own_store.iter().map(String::as_str));
+    }
     if !flags.contains(&"--model") {
         line.extend(["--model", model.to_str().unwrap()]);
     }

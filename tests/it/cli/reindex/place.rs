@@ -26,7 +26,7 @@ pub struct Place {
 
 impl Place {
     pub async fn embedded() -> Self {
-        Self::start(None, &["--store-dir", "store"]).await
+        Self::start(None, &[]).await
     }
 
     pub async fn remote() -> Self {
@@ -48,7 +48,7 @@ impl Place {
         let address = server.address.to_string();
         server.kill().await;
         let new = format!("new={}", model("distilbert-random-tied").display());
-        let flags = ["--model", &new, "--store-dir", "store", "--listen", &address];
+        let flags = ["--model", &new, "--listen", &address];
         Self { server: Process::start(folder.path(), &flags).await, folder, qdrant }
     }
 

@@ -1,0 +1,46 @@
+//! What a build is without is refused by its name.
+
+use std::process::Output;
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// Runs a command in a directory with a Parquet file, with a variable beside.
+async fn run(folder: &TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
+    command.env_clear().envs(variables.iter().copied()).current_dir(folder.path()).args(arguments);
+    let Output { status, stdout, stderr } = command.output().await.unwrap();
+    assert!(!status.success(), "{arguments:?}");
+    String::from_utf8(stderr).unwrap() + &String::from_utf8(stdout).unwrap()
+}
+
+/// Each command fails in every build, for it has another mistake too: there is no such model, file or server.
+#[tokio::test]
+async fn each_is_named_where_it_is_missing_and_nowhere_else() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("docs.parquet"), "PAR1").unwrap();
+    let serve = ["serve", "--model", "./none", "--listen", "nowhere", "--qdrant-url", "http://127.0.0.1:9"];
+    let with = |flags: &[&'static str]| [&serve[..], flags].concat();
+    let collector = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
+    let ingest = ["ingest", "docs.parquet", "--collection", "docs", "--server", "http://127.0.0.1:9"];
+    let cases: [(&str, bool, Vec<&str>, &[(&str, &str)]); 8] = [
+        ("embedded", cfg!(feature = "embedded"), serve[..5].to_vec(), &[]),
+        ("http", cfg!(feature = "http"), with(&["--http-listen", "127.0.0.1:0"]), &[]),
+        ("http", cfg!(feature = "http"), with(&["--grpc-web"]), &[]),
+        ("otlp", cfg!(feature = "otlp"), with(&["--otlp-endpoint", "http://127.0.0.1:9"]), &[]),
+        ("otlp", cfg!(feature = "otlp"), with(&[]), &collector),
+        ("parquet", cfg!(feature = "parquet"), ingest.to_vec(), &[]),
+        ("verify", cfg!(feature = "verify"), vec!["model", "verify", "--model", "./none"], &[]),
+        (
+            "verify",
+            cfg!(feature = "verify"),
+            vec!["check", "--verify", "--model", "./none", "--store-dir", "index"],
+            &[],
+        ),
+    ];
+    for (feature, is_there, arguments, variables) in cases {
+        let output = run(&folder, &arguments, variables).await;
+        let named = output.contains(&format!("needs the cargo feature `{feature}`, which this build is without"));
+        assert_eq!(named, !is_there, "{arguments:?}: {output}");
+    }
+}
