@@ -36,11 +36,12 @@ pub use telemetry::init as init_telemetry;
 #[cfg(feature = "verify")]
 pub use verify::{ComparisonSummary, VerifyReport};
 
+use crate::catalog::Collections;
 use crate::config::{Config, ModelConfig, StoreConfig};
 use crate::grpc::{Gate, Shared};
 use crate::model::hub::{HubConfig, locate};
 use crate::model::{Backend, Model, Models, check_settings};
-use crate::pipeline::{Collections, Pipeline, Running};
+use crate::pipeline::{Pipeline, Running};
 #[cfg(feature = "embedded")]
 use crate::store::{EdgeOptions, EdgeStore};
 use crate::store::{QdrantStore, VectorStore};

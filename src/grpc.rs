@@ -42,8 +42,9 @@ pub use gate::{Gate, Pass};
 pub use index_service::IndexApi;
 pub use payload::MOST_NESTED;
 
+use crate::catalog::Collections;
 use crate::model::{Model, Models};
-use crate::pipeline::{Collections, Pipeline};
+use crate::pipeline::Pipeline;
 use crate::store::VectorStore;
 use crate::types::{Pruning, Role};
 

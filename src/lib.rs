@@ -14,6 +14,7 @@
 //!   whole. `json`: JSON text of documents, read strictly.
 //! - [`model`]: a folder of files becomes a tokenizer and an encoder. Knows nothing of documents.
 //! - [`store`]: the trait of stores, Qdrant over gRPC, and Qdrant's engine embedded. Knows nothing of models.
+//! - [`catalog`]: which collections there are, and which model's vectors belong in them.
 //! - [`pipeline`]: from a document to a confirmed write, with a bound on everything. Knows nothing of gRPC.
 //! - [`grpc`]: the services. Requests are checked, handed to the pipeline and the store, and answered.
 //! - [`http`]: a door to them for those who speak JSON.
@@ -26,6 +27,7 @@
 //! does not grow.
 
 pub mod app;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 mod durable;

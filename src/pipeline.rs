@@ -16,10 +16,10 @@
 mod admission;
 mod aimd;
 mod batcher;
-mod collections;
 mod delete;
 mod encode;
 mod encoder_pool;
+mod faults;
 mod finalizer;
 mod in_flight_ids;
 mod ingest;
@@ -40,7 +40,6 @@ use std::thread::JoinHandle;
 
 use metrics::{counter, gauge, histogram};
 
-pub use collections::{Accept, Collections, ModelChoice, Opened, check_incarnation};
 pub use encode::{Encode, EncodeOptions, Vectors};
 pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig, Took};
 pub use finalizer::{Finalizer, Finished};
@@ -53,10 +52,11 @@ pub use writer::WriterConfig;
 
 use crate::metrics as names;
 use crate::store::{StoreError, VectorStore};
-use crate::types::{Fault, Reason};
+use crate::types::Fault;
 use admission::{Admission, Meter};
 use delete::Deletes;
 use encode::MAX_VECTORS;
+use faults::{closed, overloaded};
 use result_slots::ResultSlots;
 use writer::{WriterHandle, Writers};
 
@@ -274,35 +274,4 @@ impl Running {
         }
         self.writers.drained().await;
     }
-}
-
-fn closed() -> Fault {
-    Fault::new(Reason::ShuttingDown, "", "the server is stopping; send this again to another one, or later")
-}
-
-fn overloaded() -> Fault {
-    let message = "there is no room for the call now; send it again after the pause, or use a stream, which waits";
-    Fault::new(Reason::Overloaded, "", message)
-}
-
-/// What a store's error means to the client.
-pub fn store_fault(error: StoreError) -> Fault {
-    let (reason, field, remedy) = match &error {
-        StoreError::Unavailable(_)
-        | StoreError::Interrupted(_)
-        | StoreError::Internal(_)
-        | StoreError::Overloaded { .. }
-        | StoreError::Timeout(_) => (Reason::StoreUnavailable, "", "; try again later"),
-        StoreError::CollectionNotFound(_) => {
-            (Reason::CollectionNotFound, "collection", "; ingest with create_collection to make it")
-        }
-        StoreError::AlreadyExists(_) => (Reason::CollectionExists, "collection", "; use another name"),
-        StoreError::InvalidOption { option, .. } => (Reason::InvalidArgument, *option, ""),
-        StoreError::Refused(_) => (Reason::StoreRefused, "", ""),
-        StoreError::Denied(_) => (Reason::Internal, "", "; the operator must check the service's API key"),
-        StoreError::Failed(_) => (Reason::Internal, "", "; the operator must look at the service's log"),
-    };
-    let mut fault = Fault::new(reason, field, format!("{error}{remedy}"));
-    fault.retry_after = error.retry_after();
-    fault
 }

@@ -2,8 +2,8 @@
 
 #[cfg(feature = "embedded")]
 mod edge;
+mod fault;
 mod qdrant;
-pub mod retry;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;

@@ -2,7 +2,6 @@
 
 use super::Shared;
 use super::page::List;
-use crate::pipeline::store_fault;
 use crate::proto::{Alias, ListAliasesRequest, ListAliasesResponse, SetAliasRequest};
 use crate::store::StoreError;
 use crate::types::{Fault, Reason, check_collection_name};
@@ -25,7 +24,7 @@ pub async fn set(shared: &Shared, request: SetAliasRequest) -> Result<(), Fault>
     shared.collections.forget(&alias);
     set.map_err(|error| match error {
         StoreError::AlreadyExists(_) => taken(&alias),
-        error => store_fault(error),
+        error => error.into(),
     })
 }
 
@@ -42,7 +41,7 @@ pub async fn delete(shared: &Shared, alias: &str) -> Result<(), Fault> {
     check_alias(alias)?;
     let deleted = shared.store.delete_alias(alias).await;
     shared.collections.forget(alias);
-    deleted.map_err(store_fault)
+    Ok(deleted?)
 }
 
 /// Lists the aliases, ordered by name.
@@ -52,7 +51,7 @@ pub async fn delete(shared: &Shared, alias: &str) -> Result<(), Fault> {
 pub async fn list(shared: &Shared, request: ListAliasesRequest) -> Result<ListAliasesResponse, Fault> {
     let ListAliasesRequest { page_size, page_token } = request;
     let list = List { method: "ListAliases", scope: "" };
-    let aliases = shared.store.aliases().await.map_err(store_fault)?;
+    let aliases = shared.store.aliases().await?;
     let (page, next_page_token) = list.page(aliases, |(name, _)| name, page_size, &page_token)?;
     let aliases = page.into_iter().map(|(name, collection)| Alias { name, collection }).collect();
     Ok(ListAliasesResponse { aliases, next_page_token })

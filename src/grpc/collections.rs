@@ -4,7 +4,6 @@ use super::Shared;
 use super::collection_options::{parse_collection_options, to_collection};
 use super::features::check_features;
 use super::page::List;
-use crate::pipeline::store_fault;
 use crate::proto::{Collection, CreateCollectionRequest, ListCollectionsRequest, ListCollectionsResponse};
 use crate::store::StoreError;
 use crate::types::{Fault, check_collection_name};
@@ -22,9 +21,9 @@ pub async fn create(shared: &Shared, request: CreateCollectionRequest) -> Result
     let created = shared.collections.create_new(&name, spec).await;
     shared.collections.forget(&name);
     created.map_err(|error| match error {
-        StoreError::InvalidOption { .. } => store_fault(error).within("options"),
-        StoreError::AlreadyExists(_) => Fault { field: "name".to_owned(), ..store_fault(error) },
-        error => store_fault(error),
+        StoreError::InvalidOption { .. } => Fault::from(error).within("options"),
+        StoreError::AlreadyExists(_) => Fault { field: "name".to_owned(), ..error.into() },
+        error => error.into(),
     })?;
     get(shared, &name).await
 }

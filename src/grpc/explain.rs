@@ -10,8 +10,9 @@ use super::features::{check_features, check_unset};
 use super::options::{accept, invalid};
 use super::query::{EncodedQuery, Query};
 use super::vector::token;
+use crate::catalog::{ModelChoice, Opened};
 use crate::model::Model;
-use crate::pipeline::{EncodeOptions, ModelChoice, Opened, store_fault};
+use crate::pipeline::EncodeOptions;
 use crate::proto::explain_request::Document;
 use crate::proto::{self, EncodingStats, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
 use crate::store::WithVectors;
@@ -102,8 +103,7 @@ async fn read_document(
     check_collection_name(collection)?;
     let id = parse_document_id(id).map_err(|fault| fault.within("document_id"))?.point_id();
     let Opened { name, spec, model } = shared.collections.open(collection, choice).await?;
-    let found =
-        shared.store.retrieve(&name, &[id], &WithVectors::sparse(&spec.vector_name)).await.map_err(store_fault)?;
+    let found = shared.store.retrieve(&name, &[id], &WithVectors::sparse(&spec.vector_name)).await?;
     let Some(point) = found.into_iter().next() else {
         let message = format!("collection `{collection}` has no document of this id; check the id and its kind");
         return Err(Fault::new(Reason::DocumentNotFound, "document_id", message));

@@ -106,7 +106,7 @@ fn parse_has_id(ids: Vec<proto::DocumentId>) -> Result<Condition, Fault> {
         let id = parse_document_id(id).map_err(|fault| fault.within(&format!("ids[{index}]")))?;
         Ok(id.point_id())
     });
-    Ok(Condition::HasId(ids.collect::<Result<_, _>>()?))
+    Ok(Condition::HasId(ids.collect::<Result<_, Fault>>()?))
 }
 
 fn parse_value(value: proto::MatchValue) -> Result<MatchValue, Fault> {

@@ -10,7 +10,8 @@ use super::options::invalid;
 use super::status::status;
 use super::stream::{OpenStream, Responder, Responses, first_request, opened_by_first_request};
 use super::{Gate, Shared, aliases, collections, explain, ingest, list_documents, search};
-use crate::pipeline::{Urgency, check_incarnation};
+use crate::catalog::check_incarnation;
+use crate::pipeline::Urgency;
 use crate::proto::index_service_server::IndexService;
 use crate::proto::{
     CreateCollectionRequest, CreateCollectionResponse, DeleteAliasRequest, DeleteAliasResponse, DeleteRequest,

@@ -24,10 +24,10 @@ use super::server::to_server;
 use super::status::{item_error, status};
 use super::stream::{Responder, Responses, next_request};
 use super::{Pass, Shared};
+use crate::catalog::{ModelChoice, check_incarnation};
 use crate::metrics as names;
 use crate::pipeline::{
-    Finished, Indexed, Ingest, IngestOptions, ModelChoice, OperationKey, Progress, Results, Stored, Submission, Ticket,
-    Urgency, check_incarnation, store_fault,
+    Finished, Indexed, Ingest, IngestOptions, OperationKey, Progress, Results, Stored, Submission, Ticket, Urgency,
 };
 use crate::proto::{
     self, EncodingStats, IngestDraining, IngestOpened, IngestRequest, IngestResponse, OperationResult, OperationStatus,
@@ -115,7 +115,7 @@ async fn open_checked(shared: &Shared, options: proto::IngestOptions) -> Result<
             );
             return Err(Fault::new(Reason::CollectionNotFound, "collection", message));
         }
-        None => return Err(store_fault(StoreError::CollectionNotFound(options.collection))),
+        None => return Err(StoreError::CollectionNotFound(options.collection).into()),
     };
     choice.check(&model, &info.name, &info.spec)?;
     check_incarnation(&info, &options.expected_incarnation)?;

@@ -11,7 +11,6 @@ use super::features::{check_features, check_unset};
 use super::options::invalid;
 use super::page::{List, parse_page_size};
 use super::returned::Selection;
-use crate::pipeline::store_fault;
 use crate::proto::{
     GetDocumentsRequest, GetDocumentsResponse, ListDocumentsRequest, ListDocumentsResponse, StoredDocument,
 };
@@ -46,7 +45,7 @@ pub async fn list_documents(shared: &Shared, request: ListDocumentsRequest) -> R
     loop {
         let limit = STEP.min(page_size - page.documents.len());
         let scroll = ScrollFrom { from: next, limit, vectors: vectors.clone() };
-        let step = shared.store.scroll(&info.name, scroll).await.map_err(store_fault)?;
+        let step = shared.store.scroll(&info.name, scroll).await?;
         let left = step.points.into_iter().find_map(|point| page.push(point));
         next = left.or(step.next);
         if left.is_some() || next.is_none() || page.documents.len() >= page_size {
@@ -85,7 +84,7 @@ pub async fn get_documents(shared: &Shared, request: GetDocumentsRequest) -> Res
             continue;
         }
         let asked: Vec<_> = step.iter().map(|(id, _)| *id).collect();
-        let found = shared.store.retrieve(&info.name, &asked, &vectors).await.map_err(store_fault)?;
+        let found = shared.store.retrieve(&info.name, &asked, &vectors).await?;
         let found: HashMap<_, _> = found.into_iter().map(|point| (point.id.point_id(), point)).collect();
         for (point_id, id) in step {
             match found.get(point_id) {

@@ -1,6 +1,6 @@
 //! What requests ask for, checked and with its defaults.
 
-use crate::pipeline::Accept;
+use crate::catalog::Accept;
 use crate::proto;
 use crate::types::{DEFAULT_TEXT_FIELD, Fault, RESERVED_PREFIX, Reason, Role};
 

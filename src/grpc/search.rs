@@ -10,8 +10,8 @@ use super::filter::parse_filter;
 use super::options::{accept, invalid};
 use super::query::Query;
 use super::returned::Selection;
+use crate::catalog::{ModelChoice, Opened};
 use crate::metrics as names;
-use crate::pipeline::{ModelChoice, Opened, store_fault};
 use crate::proto::{Hit, SearchRequest, SearchResponse};
 use crate::store::{SearchQuery, StoreError};
 use crate::types::{Fault, check_collection_name};
@@ -62,7 +62,7 @@ pub async fn search(shared: &Shared, request: SearchRequest) -> Result<SearchRes
     if matches!(found, Err(StoreError::CollectionNotFound(_) | StoreError::Refused(_))) {
         shared.collections.forget(&request.collection);
     }
-    let hits = found.map_err(store_fault)?.into_iter().map(|point| {
+    let hits = found?.into_iter().map(|point| {
         let score = point.score;
         let document = Some(selection.to_stored_document(point, &spec.vector_name));
         Hit { document, score, partial_scores: Vec::new() }

@@ -7,8 +7,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug_span};
 
+use super::Pipeline;
+use super::faults::{closed, overloaded};
 use super::writer::DeleteJob;
-use super::{Pipeline, closed, overloaded, store_fault};
 use crate::types::{Fault, PointId};
 
 /// Maximum number of ids of all deletes in flight.
@@ -57,6 +58,6 @@ impl Pipeline {
         let (answer, answered) = oneshot::channel();
         let job = DeleteJob { ids: ids.into_iter().collect(), claims, permits, since, span, answer };
         writer.delete(job).await.map_err(|_unsent| closed())?;
-        answered.await.map_err(|_| closed())?.map_err(store_fault)
+        Ok(answered.await.map_err(|_| closed())??)
     }
 }

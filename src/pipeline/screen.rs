@@ -7,7 +7,7 @@ use metrics::counter;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::collections::stream_fault;
+use super::faults::stream_fault;
 use super::finalizer::all_abandoned;
 use super::ingest::Stored;
 use super::route::{Admitted, Route};

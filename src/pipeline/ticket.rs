@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 use super::admission::{Admission, Place};
+use super::faults::{closed, overloaded};
 use super::result_slots::{ResultSlots, Slot, StallClock, StreamSlots};
-use super::{Fault, Finalizer, Finished, closed, overloaded};
+use super::{Fault, Finalizer, Finished};
 
 /// Room for one item and its result.
 #[derive(Debug)]

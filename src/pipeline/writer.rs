@@ -13,6 +13,7 @@
 
 mod delete;
 mod registry;
+mod retry;
 mod settler;
 mod task;
 mod upsert;

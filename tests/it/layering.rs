@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["types", "durable", "features", "json", "metrics", "panics", "trace", "version"],
     &["proto"],
     &["model", "store"],
-    &["pipeline"],
+    &["catalog", "pipeline"],
     &["grpc"],
     &["http"],
     &["config"],

@@ -6,14 +6,14 @@ use metrics::counter;
 use tokio::time::Instant;
 use tracing::{Span, debug_span};
 
+use super::retry::Retries;
 use super::upsert::{RoundTrip, Target};
 use super::{DeleteJob, RemoveJob};
 use crate::metrics as names;
-use crate::pipeline::collections::stream_fault;
+use crate::pipeline::faults::stream_fault;
 use crate::pipeline::finalizer::all_abandoned;
 use crate::pipeline::ingest::Stored;
 use crate::store::StoreError;
-use crate::store::retry::Retries;
 use crate::trace;
 use crate::types::PointId;
 

@@ -7,11 +7,11 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::retry::{RetryBudget, retry};
 use super::settler::Settler;
 use super::task::Writer;
 use super::{Inbox, Lease, WriterConfig, WriterHandle};
 use crate::pipeline::in_flight_ids::InFlightIds;
-use crate::store::retry::{RetryBudget, retry};
 use crate::store::{StoreError, VectorStore};
 use crate::types::deadline_after;
 

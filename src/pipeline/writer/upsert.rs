@@ -8,14 +8,14 @@ use metrics::{counter, histogram};
 use tokio::time::Instant;
 use tracing::{Span, debug_span};
 
+use super::retry::{Retries, RetryBudget};
 use super::settler::Settler;
 use super::{BatchKey, Receipt, WriteJob};
 use crate::metrics as names;
-use crate::pipeline::collections::stream_fault;
+use crate::pipeline::faults::stream_fault;
 use crate::pipeline::finalizer::all_abandoned;
 use crate::pipeline::in_flight_ids::Claim;
 use crate::pipeline::ingest::Stored;
-use crate::store::retry::{Retries, RetryBudget};
 use crate::store::{StoreError, VectorStore};
 use crate::trace;
 use crate::types::{Fault, Point, PointId};

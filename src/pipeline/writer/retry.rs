@@ -6,7 +6,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::{Instant, sleep};
 
-use super::StoreError;
+use crate::store::StoreError;
 
 /// The first pause, before jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

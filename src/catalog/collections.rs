@@ -10,115 +10,22 @@
 //! that nothing is written to the old collection that began after the switch.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::store_fault;
-use crate::model::{FingerprintMatch, Model, Models};
+use super::model_choice::ModelChoice;
+use crate::model::Model;
 use crate::store::{CollectionInfo, StoreError, VectorStore};
-use crate::types::{CollectionSpec, Fault, Fingerprint, Reason};
+use crate::types::{CollectionSpec, Fault};
 
 /// How long a collection is taken to be as it was. A search would else ask the store twice.
 const FRESH: Duration = Duration::from_secs(5);
 /// How many collections are remembered.
 const MAX_REMEMBERED: usize = 1_000;
-
-/// Which collections are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accept {
-    /// Those that this encoder wrote, or that say nothing of their writer.
-    SameEncoder,
-    /// All, since the client asked for it.
-    AnyEncoder,
-}
-
-/// The model that a request wants.
-#[derive(Debug, Clone, Copy)]
-pub struct ModelChoice<'a> {
-    pub models: &'a Models,
-    /// Its name; empty for the one that wrote the collection, or else the default one.
-    pub name: &'a str,
-    pub accept: Accept,
-}
-
-impl ModelChoice<'_> {
-    /// The model for a collection.
-    ///
-    /// # Errors
-    /// If there is none of that name.
-    pub fn model(&self, spec: Option<&CollectionSpec>) -> Result<Arc<Model>, Fault> {
-        self.models.choose(self.name, spec.and_then(|spec| spec.fingerprint.as_ref()))
-    }
-
-    /// Vectors of different encoders can't be compared. A collection that says nothing of its writer is taken on trust.
-    ///
-    /// # Errors
-    /// If another encoder wrote the collection, and that matters.
-    pub fn check(&self, model: &Model, name: &str, spec: &CollectionSpec) -> Result<(), Fault> {
-        let (Accept::SameEncoder, Some(writer)) = (self.accept, &spec.fingerprint) else { return Ok(()) };
-        match model.compare(writer) {
-            FingerprintMatch::Same => Ok(()),
-            FingerprintMatch::KeysIgnored(keys) => {
-                let keys = keys.join(", ");
-                let message = format!(
-                    "collection `{name}` was written by a version of splade-sidecar that ignored settings of model `{}`: \
-                     {keys}. Its vectors differ from those of the model now; re-encode them with `splade-sidecar reindex`, \
-                     or set ignore_fingerprint if you accept that",
-                    model.name
-                );
-                Err(mismatch(message, name, spec, model).with_metadata([("ignored_keys", keys.as_str())]))
-            }
-            FingerprintMatch::Other if !writer.is_known() => {
-                let message = format!(
-                    "collection `{name}` has the fingerprint {writer}, in a form that this version of splade-sidecar does \
-                     not know; use the version that created the collection, or a later one, or set ignore_fingerprint \
-                     if you know that model `{}` wrote it",
-                    model.name
-                );
-                Err(mismatch(message, name, spec, model))
-            }
-            FingerprintMatch::Other => {
-                let message = format!(
-                    "collection `{name}` was written by model `{}` with fingerprint {writer}, and model `{}` has {}; \
-                     use the model that wrote it, or another collection, or set ignore_fingerprint if you know better",
-                    spec.model, model.name, model.fingerprint
-                );
-                Err(mismatch(message, name, spec, model))
-            }
-        }
-    }
-}
-
-fn mismatch(message: String, name: &str, spec: &CollectionSpec, model: &Model) -> Fault {
-    let (writer, fingerprint) = (spec.fingerprint.as_ref(), model.fingerprint.to_string());
-    Fault::new(Reason::FingerprintMismatch, "model", message).with_metadata([
-        ("collection", name),
-        ("collection_model", &spec.model),
-        ("collection_fingerprint", writer.map_or("", |Fingerprint(hash)| hash)),
-        ("model", &model.name),
-        ("model_fingerprint", &fingerprint),
-    ])
-}
-
-/// Checks that a collection is the one that a client expects, if it expects one.
-///
-/// # Errors
-/// If it was deleted and created again.
-pub fn check_incarnation(info: &CollectionInfo, expected: &str) -> Result<(), Fault> {
-    let CollectionInfo { name, spec: CollectionSpec { incarnation, .. }, .. } = info;
-    if expected.is_empty() || expected == incarnation {
-        return Ok(());
-    }
-    let message = format!(
-        "collection `{name}` has the incarnation `{incarnation}`: it was deleted and created again, or the alias was moved; \
-         what was confirmed before is not in it, so ingest all of it again"
-    );
-    let fault = Fault::new(Reason::IncarnationMismatch, "expected_incarnation", message);
-    Err(fault.with_metadata([("collection", name), ("incarnation", incarnation), ("expected_incarnation", expected)]))
-}
 
 /// A collection to search in.
 #[derive(Debug, Clone)]
@@ -182,9 +89,9 @@ impl Collections {
         match self.create_new(name, spec.clone()).await {
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
             Err(error @ StoreError::InvalidOption { .. }) => {
-                return Err(store_fault(error).within("collection_options"));
+                return Err(Fault::from(error).within("collection_options"));
             }
-            Err(error) => return Err(store_fault(error)),
+            Err(error) => return Err(error.into()),
         }
         self.forget(name);
         let info = self.read(name).await?;
@@ -206,7 +113,7 @@ impl Collections {
     /// # Errors
     /// If the store fails, or refuses.
     pub async fn complete(&self, info: &CollectionInfo, spec: &CollectionSpec) -> Result<(), Fault> {
-        self.store.complete_collection(info, spec).await.map_err(store_fault)
+        Ok(self.store.complete_collection(info, spec).await?)
     }
 
     /// All collections of the store, ordered by name.
@@ -214,7 +121,7 @@ impl Collections {
     /// # Errors
     /// If the store fails.
     pub async fn list(&self) -> Result<Vec<CollectionInfo>, Fault> {
-        self.store.collections().await.map_err(store_fault)
+        Ok(self.store.collections().await?)
     }
 
     /// A collection as it stands.
@@ -223,7 +130,7 @@ impl Collections {
     /// If there is none of that name, or the store fails.
     pub async fn read(&self, name: &str) -> Result<CollectionInfo, Fault> {
         let info = self.look_up(name).await?;
-        info.ok_or_else(|| store_fault(StoreError::CollectionNotFound(name.to_owned())))
+        info.ok_or_else(|| StoreError::CollectionNotFound(name.to_owned()).into())
     }
 
     /// The same; `None` if there is none of that name.
@@ -232,7 +139,7 @@ impl Collections {
     /// If the store fails.
     pub async fn look_up(&self, name: &str) -> Result<Option<CollectionInfo>, Fault> {
         let asked = self.known().forgotten;
-        let info = self.store.collection(name).await.map_err(store_fault)?;
+        let info = self.store.collection(name).await?;
         let Some(info) = info else {
             self.forget(name);
             return Ok(None);
@@ -253,7 +160,7 @@ impl Collections {
     /// # Errors
     /// If the store fails.
     pub async fn resolve(&self, name: &str) -> Result<String, Fault> {
-        let aliases = self.store.aliases().await.map_err(store_fault)?;
+        let aliases = self.store.aliases().await?;
         Ok(aliases.get(name).map_or(name, String::as_str).to_owned())
     }
 
@@ -271,28 +178,6 @@ impl Collections {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
-}
-
-/// What a store's error means to a stream, whose collection was there when it began.
-pub fn stream_fault(error: StoreError) -> Fault {
-    match error {
-        StoreError::CollectionNotFound(name) => lost(&name),
-        error => store_fault(error),
-    }
-}
-
-/// Told to a client whose collection was there when its stream began and is not any more, and logged: the store came back
-/// empty, or somebody deleted the collection. What it had confirmed is gone with it, and only the client can bring it back.
-fn lost(name: &str) -> Fault {
-    tracing::error!(
-        collection = name,
-        "a collection is gone from the store, with all that was confirmed in it; its clients must ingest again"
-    );
-    let message = format!(
-        "collection `{name}` was there when this stream began and is gone from the store, and what was confirmed before \
-         may be gone with it; find out why, then ingest all of it again, with create_collection"
-    );
-    Fault::new(Reason::CollectionNotFound, "collection", message)
 }
