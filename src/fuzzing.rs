@@ -22,7 +22,7 @@ use crate::grpc::operation::parse_operation;
 use crate::grpc::options::{parse_batch_points, parse_text_field};
 use crate::grpc::payload::{PayloadLimits, Returned, parse_payload};
 use crate::grpc::{MOST_NESTED, RequestLimits};
-use crate::model::{Backend, Model, TokenBatch, prune};
+use crate::model::{Backend, Model, TokenBatch, YieldPoint, prune};
 use crate::proto;
 use crate::types::{Fault, Point, Pruning, RESERVED_PREFIX, Role, SparseVector, check_collection_name, is_blank};
 
@@ -182,7 +182,7 @@ pub fn model(folder: &Path) {
                 let side = model.side(role);
                 let Ok(tokens) = side.tokenizer.tokenize("The quick brown fox [MASK] déjà vu 42.") else { continue };
                 let batch = TokenBatch::from_iter([&tokens.ids[..], tokens.ids.get(..1).unwrap_or_default()]);
-                if let Ok(outputs) = side.encoder.encode(&batch, &mut || {}) {
+                if let Ok(outputs) = side.encoder.encode(&batch, &mut YieldPoint::none()) {
                     assert_eq!(outputs.len(), 2);
                     let vectors = outputs.iter().flatten();
                     assert!(vectors.flat_map(SparseVector::values).all(|value| value.is_finite()));

@@ -36,6 +36,7 @@ mod transformer;
 #[cfg(feature = "verify")]
 pub mod verify;
 mod weights;
+mod yield_point;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub use models::Models;
 pub use prune::prune;
 pub use settings::{Pooling, Settings, TermActivation};
 pub use tokenizer::{Tokenizer, Tokens};
+pub use yield_point::YieldPoint;
 
 /// A model that is ready to encode.
 #[derive(Debug)]
@@ -269,8 +271,10 @@ impl Side {
     fn warm_up(&self) -> Result<(), ModelError> {
         let tokens = self.tokenizer.tokenize("warm").map_err(|error| ModelError::Unusable(error.to_string()))?;
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
-        let outputs =
-            self.encoder.encode(&batch, &mut || {}).map_err(|error| ModelError::Unusable(error.to_string()))?;
+        let outputs = self
+            .encoder
+            .encode(&batch, &mut YieldPoint::none())
+            .map_err(|error| ModelError::Unusable(error.to_string()))?;
         outputs.into_iter().try_for_each(|output| match output {
             Ok(_) => Ok(()),
             Err(error) => Err(ModelError::Unusable(error.to_string())),

@@ -6,7 +6,7 @@ use super::backend::Backend;
 use super::head::Head;
 use super::transformer::Transformer;
 use super::weights::Weights;
-use super::{ModelError, Settings, TokenBatch};
+use super::{ModelError, Settings, TokenBatch, YieldPoint};
 use crate::types::SparseVector;
 
 /// The vector of a sequence, or the error that its output is not finite.
@@ -21,12 +21,11 @@ pub struct NonFiniteOutput;
 /// Encodes packed batches. Works on the calling thread.
 pub trait Encoder: fmt::Debug + Send + Sync + 'static {
     /// Returns one output for each sequence, in order. An output that is not finite does not affect the other
-    /// sequences. Calls `between` every few milliseconds, between two steps of the work, so that the thread can look at
-    /// more urgent work.
+    /// sequences. Yields every few milliseconds, between two steps of the work.
     ///
     /// # Errors
     /// If the arithmetic fails, which a valid batch on a valid model does not.
-    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>>;
+    fn encode(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> candle_core::Result<Vec<EncoderOutput>>;
 }
 
 /// The most tokens that the kernels work on at once, unless one sequence has more: a processor is not faster with more, and
@@ -61,11 +60,11 @@ impl fmt::Debug for SpladeEncoder {
 }
 
 impl Encoder for SpladeEncoder {
-    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>> {
+    fn encode(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> candle_core::Result<Vec<EncoderOutput>> {
         let mut vectors = Vec::with_capacity(batch.len());
         for part in batch.parts(self.tokens) {
-            let hidden = self.transformer.forward(&part, between)?;
-            vectors.extend(self.head.forward(&hidden, part.bounds(), between)?);
+            let hidden = self.transformer.forward(&part, yield_point)?;
+            vectors.extend(self.head.forward(&hidden, part.bounds(), yield_point)?);
         }
         Ok(vectors)
     }

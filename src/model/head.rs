@@ -14,7 +14,7 @@ use super::kernels::{
     Activation, Int8Weight, LayerNorm, Linear, Panels, Product, SCREEN_TILE, ScreenedWeight, Screening, SequenceRows,
     has_byte_products, magnitude, overflow_free_input,
 };
-use super::{Pooling, TermActivation};
+use super::{Pooling, TermActivation, YieldPoint};
 use crate::types::SparseVector;
 
 /// Terms of one tile: with a few hundred tokens, its logits stay in the second-level cache.
@@ -144,22 +144,27 @@ impl Head {
         Ok(Self { transform, norm, decoder, bias, pooling, activation })
     }
 
-    /// Computes one output for each sequence of `bounds` from hidden states `[tokens, width]`. Calls `between` before
-    /// each tile.
-    pub fn forward(&self, hidden: &Tensor, bounds: &[usize], between: &mut dyn FnMut()) -> Result<Vec<EncoderOutput>> {
+    /// Computes one output for each sequence of `bounds` from hidden states `[tokens, width]`. Yields before each
+    /// tile.
+    pub fn forward(
+        &self,
+        hidden: &Tensor,
+        bounds: &[usize],
+        yield_point: &mut YieldPoint<'_>,
+    ) -> Result<Vec<EncoderOutput>> {
         let hidden = self.norm.forward(&self.transform.forward(hidden)?)?;
         if let Decoder::Plain(tiles) = &self.decoder {
-            return self.plain(tiles, &hidden, bounds, between);
+            return self.plain(tiles, &hidden, bounds, yield_point);
         }
         let width = hidden.dim(D::Minus1)?;
         let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
         let rows = bounds.windows(2).map(|bounds| SequenceRows::new(&hidden, width, bounds[0]..bounds[1]));
         let mut sequences = Sequences::new(rows.collect());
         match &self.decoder {
-            Decoder::Screened(decoder) => self.screened(decoder, &hidden, &mut sequences, between)?,
-            Decoder::Float32(tiles) => self.float32(tiles, &hidden, &mut sequences, between)?,
+            Decoder::Screened(decoder) => self.screened(decoder, &hidden, &mut sequences, yield_point)?,
+            Decoder::Float32(tiles) => self.float32(tiles, &hidden, &mut sequences, yield_point)?,
             Decoder::Int8 { weight, largest_inputs } => {
-                self.int8(weight, largest_inputs, &hidden, &mut sequences, between)?;
+                self.int8(weight, largest_inputs, &hidden, &mut sequences, yield_point)?;
             }
             Decoder::Plain(_) => {}
         }
@@ -171,12 +176,12 @@ impl Head {
         decoder: &ScreenedWeight,
         hidden: &[f32],
         sequences: &mut Sequences,
-        between: &mut dyn FnMut(),
+        yield_point: &mut YieldPoint<'_>,
     ) -> Result<()> {
         let rows = decoder.rows(hidden)?;
         let (mut sums, mut screening) = (Vec::new(), Screening::default());
         for (tile, first) in decoder.tiles().zip((0u32..).step_by(SCREEN_TILE)) {
-            between();
+            yield_point.yield_now();
             let logits = tile.multiply(&rows, &mut sums)?;
             for (rows, output) in sequences.each() {
                 match logits.max_rows(rows, &mut screening) {
@@ -196,11 +201,11 @@ impl Head {
         tiles: &[Tile<Panels>],
         hidden: &[f32],
         sequences: &mut Sequences,
-        between: &mut dyn FnMut(),
+        yield_point: &mut YieldPoint<'_>,
     ) -> Result<()> {
         let mut logits = Vec::new();
         for (number, tile) in tiles.iter().enumerate() {
-            between();
+            yield_point.yield_now();
             tile.weight.multiply(hidden, &mut logits)?;
             self.pool_tile(&Product::Float32(&logits), number, tile.largest_input, sequences);
         }
@@ -213,12 +218,12 @@ impl Head {
         largest_inputs: &[f32],
         hidden: &[f32],
         sequences: &mut Sequences,
-        between: &mut dyn FnMut(),
+        yield_point: &mut YieldPoint<'_>,
     ) -> Result<()> {
         let rows = decoder.rows(hidden)?;
         let mut sums = Vec::new();
         for (number, (tile, &largest_input)) in decoder.tiles().iter().zip(largest_inputs).enumerate() {
-            between();
+            yield_point.yield_now();
             let logits = tile.multiply(&rows, &mut sums)?;
             self.pool_tile(&Product::Int8(logits), number, largest_input, sequences);
         }
@@ -230,14 +235,14 @@ impl Head {
         tiles: &[Tile<Tensor>],
         hidden: &Tensor,
         bounds: &[usize],
-        between: &mut dyn FnMut(),
+        yield_point: &mut YieldPoint<'_>,
     ) -> Result<Vec<EncoderOutput>> {
         let magnitudes = magnitudes_on_device(hidden)?;
         let rows = bounds.windows(2).map(|bounds| SequenceRows::new(&magnitudes, 1, bounds[0]..bounds[1]));
         let mut sequences = Sequences::new(rows.collect());
         let tiles = tiles.iter().zip(self.bias.chunks(DEVICE_TILE)).zip((0u32..).step_by(DEVICE_TILE));
         for ((tile, bias), first) in tiles {
-            between();
+            yield_point.yield_now();
             let logits = hidden.matmul(&tile.weight)?;
             if sequences.each().any(|(rows, _)| rows.magnitude > tile.largest_input) {
                 let poison = poison_on_device(&logits)?;
@@ -390,7 +395,7 @@ mod tests {
             let normed: Vec<Vec<f32>> = norm()?.forward(&identity.forward(&hidden)?)?.to_vec2()?;
             let rows = decoder.flatten_all()?.to_vec1::<f32>()?;
             let head = Head::new((identity, norm()?), &rows, bias.to_vec1()?, (pooling, activation), &backend)?;
-            let outputs = head.forward(&hidden, &bounds, &mut || {})?;
+            let outputs = head.forward(&hidden, &bounds, &mut YieldPoint::none())?;
             // What 8 bits lose of a weight: a hundredth of the largest, and for each token again where they are summed.
             let tolerance = if matches!(backend, Backend::Kernels { int8: true }) { 0.1 } else { 1e-5 };
             for (output, rows) in outputs.iter().zip(bounds.windows(2)) {
@@ -439,7 +444,7 @@ mod tests {
         sequences.iter().for_each(|rows| bounds.push(bounds[bounds.len() - 1] + rows.len()));
         let rows = sequences.concat().concat();
         let hidden = Tensor::from_vec(rows, (bounds[sequences.len()], WIDTH), &Device::Cpu)?.to_dtype(dtype)?;
-        head.forward(&hidden, &bounds, &mut || {})
+        head.forward(&hidden, &bounds, &mut YieldPoint::none())
     }
 
     /// Every decoder, pooling and activation, each with the dtype of its hidden states.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::static_encoder::StaticEncoder;
-use super::{Encoder, EncoderOutput, NonFiniteOutput, TokenBatch};
+use super::{Encoder, EncoderOutput, NonFiniteOutput, TokenBatch, YieldPoint};
 use crate::types::SparseVector;
 
 /// An encoder whose vectors are reduced to the terms of the text.
@@ -33,8 +33,8 @@ impl OwnTermsEncoder {
 }
 
 impl Encoder for OwnTermsEncoder {
-    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>> {
-        let outputs = self.inner.encode(batch, between)?;
+    fn encode(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> candle_core::Result<Vec<EncoderOutput>> {
+        let outputs = self.inner.encode(batch, yield_point)?;
         let reduced = outputs.into_iter().zip(batch.sequences());
         Ok(reduced.map(|(output, ids)| output.and_then(|vector| self.reduce(&vector, ids))).collect())
     }

@@ -11,7 +11,7 @@ use super::settings::read_json;
 use super::settings::read_optional;
 use super::tokenizer_files::{TokenizerContext, TokenizerFiles};
 use super::weights::{self, Weights};
-use super::{Encoder, EncoderOutput, ModelError, NonFiniteOutput, TokenBatch, Tokenizer, files, keys};
+use super::{Encoder, EncoderOutput, ModelError, NonFiniteOutput, TokenBatch, Tokenizer, YieldPoint, files, keys};
 use crate::types::SparseVector;
 
 /// What is known of a table of weights before it is read.
@@ -137,7 +137,7 @@ impl StaticEncoder {
 }
 
 impl Encoder for StaticEncoder {
-    fn encode(&self, batch: &TokenBatch, _between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>> {
+    fn encode(&self, batch: &TokenBatch, _yield_point: &mut YieldPoint<'_>) -> candle_core::Result<Vec<EncoderOutput>> {
         batch.sequences().map(|ids| self.vector(ids)).collect()
     }
 }
@@ -153,9 +153,9 @@ mod tests {
         // Past the check, such a weight is an error of the texts that have its token.
         let encoder = StaticEncoder { weights: vec![0.5, f32::NAN, 0.25] };
         let batch = TokenBatch::from_iter([&[2, 0, 2][..], &[0, 1], &[]]);
-        let outputs = encoder.encode(&batch, &mut || {}).unwrap();
+        let outputs = encoder.encode(&batch, &mut YieldPoint::none()).unwrap();
         let vector = SparseVector::new(vec![0, 2], vec![0.5, 0.25]).unwrap();
         assert_eq!(outputs, [Ok(vector), Err(NonFiniteOutput), Ok(SparseVector::default())]);
-        assert!(encoder.encode(&TokenBatch::from_iter([&[3][..]]), &mut || {}).is_err());
+        assert!(encoder.encode(&TokenBatch::from_iter([&[3][..]]), &mut YieldPoint::none()).is_err());
     }
 }

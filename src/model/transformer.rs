@@ -2,15 +2,15 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::TokenBatch;
 use super::backend::Backend;
 use super::kernels::{Attention, LayerNorm, Linear};
 use super::weights::Table;
+use super::{TokenBatch, YieldPoint};
 
 /// The last hidden states of a packed batch.
 pub trait Transformer: Send + Sync {
-    /// `[tokens, width]`. Calls `between` several times a layer, so that the thread can look at more urgent work.
-    fn forward(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> Result<Tensor>;
+    /// `[tokens, width]`. Yields several times a layer.
+    fn forward(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> Result<Tensor>;
 }
 
 /// Word embeddings, and those of positions where a family learns them.
@@ -75,15 +75,15 @@ pub struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, x: &Tensor, attention: &Attention<'_>, between: &mut dyn FnMut()) -> Result<Tensor> {
-        between();
+    fn forward(&self, x: &Tensor, attention: &Attention<'_>, yield_point: &mut YieldPoint<'_>) -> Result<Tensor> {
+        yield_point.yield_now();
         let qkv = self.qkv.forward(x)?;
-        between();
+        yield_point.yield_now();
         let mixed = self.attention_output.forward(&attention.forward(&qkv)?)?;
         let x = self.attention_norm.forward_residual(&mixed, x)?;
-        between();
+        yield_point.yield_now();
         let expanded = self.intermediate.forward(&x)?;
-        between();
+        yield_point.yield_now();
         self.output_norm.forward_residual(&self.output.forward(&expanded)?, &x)
     }
 }
@@ -96,11 +96,11 @@ pub struct PostNorm {
 }
 
 impl Transformer for PostNorm {
-    fn forward(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> Result<Tensor> {
+    fn forward(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> Result<Tensor> {
         let attention = Attention { bounds: batch.bounds(), heads: self.heads, rope: None, reach: None };
         let mut hidden = self.embeddings.forward(batch)?;
         for layer in &self.layers {
-            hidden = layer.forward(&hidden, &attention, between)?;
+            hidden = layer.forward(&hidden, &attention, yield_point)?;
         }
         Ok(hidden)
     }

@@ -10,7 +10,7 @@ mod texts;
 use std::path::Path;
 
 use super::layout::{EncoderSettings, Layout};
-use super::{Backend, DeviceName, EncoderOutput, Model, ModelError, Precision, Settings, Side, TokenBatch};
+use super::{Backend, DeviceName, EncoderOutput, Model, ModelError, Precision, Settings, Side, TokenBatch, YieldPoint};
 use crate::types::Role;
 
 pub use compare::{CLOSE_COSINE, CLOSE_DIFFERENCE, Differences, EQUAL_TOLERANCE, Verdict};
@@ -147,7 +147,7 @@ fn encode(side: &Side, texts: &[TokenizedText]) -> Result<Vec<EncoderOutput>, Mo
     let mut outputs = Vec::with_capacity(texts.len());
     for texts in texts.chunks(BATCH_TEXTS) {
         let batch: TokenBatch = texts.iter().map(|text| text.ids.as_slice()).collect();
-        let encoded = side.encoder.encode(&batch, &mut || {});
+        let encoded = side.encoder.encode(&batch, &mut YieldPoint::none());
         outputs.extend(encoded.map_err(|error| ModelError::Unusable(error.to_string()))?);
     }
     Ok(outputs)

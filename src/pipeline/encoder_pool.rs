@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use super::batcher::{Batcher, Limits};
 use super::lane::{Lane, Queued};
 use super::{BULK_LANE, QUERY_LANE};
+use crate::model::YieldPoint;
 use crate::panics::catch;
 use batch::Text;
 use fair::Fairness;
@@ -139,7 +140,7 @@ impl Worker {
         let lane = if work == Work::Bulk { &self.bulk } else { &self.query };
         // Since the last look at the query lane.
         let mut step = Instant::now();
-        let mut between = || {
+        let mut serve_queries_first = || {
             if work != Work::Bulk {
                 return;
             }
@@ -151,6 +152,7 @@ impl Worker {
             }
             step = Instant::now();
         };
+        let mut yield_point = YieldPoint::new(&mut serve_queries_first);
         let limits = Limits { items: usize::MAX, weight: self.batch_tokens, age: Duration::ZERO };
         let mut batcher = Batcher::new(limits);
         let mut next = Some(first);
@@ -158,14 +160,14 @@ impl Worker {
         let mut share = (lane.len() + 1).div_ceil(self.threads);
         while let Some(queued) = next.take().or_else(|| lane.try_recv().ok()) {
             // Long texts take a while to tokenize, and many of them may be refused for their length.
-            between();
+            yield_point.yield_now();
             match tokenize(queued.take()) {
                 Some(Tokenized { job, sequences: Sequences::One(tokens), tokenizing }) => {
                     let weight = tokens.ids.len();
                     let closed = batcher.push(Text { job, tokens, tokenizing }, weight, Instant::now());
                     share = share.saturating_sub(1);
                     if let Some(batch) = closed.or_else(|| if share == 0 { batcher.flush() } else { None }) {
-                        batch::encode(batch, self.batch_tokens, &mut between);
+                        batch::encode(batch, self.batch_tokens, &mut yield_point);
                         if work != Work::Bulk {
                             break;
                         }
@@ -175,19 +177,21 @@ impl Worker {
                 Some(Tokenized { job, sequences: Sequences::Windows(windows), tokenizing }) => {
                     // What came before it must not wait for all its windows.
                     if let Some(batch) = batcher.flush() {
-                        batch::encode(batch, self.batch_tokens, &mut between);
+                        batch::encode(batch, self.batch_tokens, &mut yield_point);
                     }
-                    windows::encode(job, &windows, tokenizing, self.batch_tokens, &mut || match work {
-                        Work::Bulk => between(),
+                    let mut serve_waiting = || match work {
+                        Work::Bulk => yield_point.yield_now(),
                         Work::Query => self.serve_queries(Work::Amid),
                         Work::Amid => {}
-                    });
+                    };
+                    let mut between_windows = YieldPoint::new(&mut serve_waiting);
+                    windows::encode(job, &windows, tokenizing, self.batch_tokens, &mut between_windows);
                 }
                 None => {}
             }
         }
         if let Some(batch) = batcher.flush() {
-            batch::encode(batch, self.batch_tokens, &mut between);
+            batch::encode(batch, self.batch_tokens, &mut yield_point);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use splade_sidecar::model::{Backend, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch};
+use splade_sidecar::model::{Backend, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch, YieldPoint};
 use splade_sidecar::types::{Role, SparseVector};
 
 use crate::support::models::{change_embedding, changed, folder, random, splade_tiny, token_of};
@@ -42,7 +42,7 @@ fn encode(side: &Side, texts: &[String]) -> Vec<SparseVector> {
 fn outputs(side: &Side, texts: &[String]) -> Vec<EncoderOutput> {
     let ids: Vec<Vec<u32>> = texts.iter().map(|text| side.tokenizer.tokenize(text).unwrap().ids).collect();
     let batch: TokenBatch = ids.iter().map(Vec::as_slice).collect();
-    side.encoder.encode(&batch, &mut || {}).unwrap()
+    side.encoder.encode(&batch, &mut YieldPoint::none()).unwrap()
 }
 
 /// Encodes all texts as packed batches and compares each with its golden vector.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::super::layout::Layout;
 use super::super::settings::TokenizerSettings;
-use super::super::{Backend, Model, TokenBatch, Tokenizer};
+use super::super::{Backend, Model, TokenBatch, Tokenizer, YieldPoint};
 use crate::types::{Role, SparseVector, is_blank};
 
 /// Texts that are not blank by their characters, and of which the normalizer of BERT leaves nothing.
@@ -51,7 +51,7 @@ fn sides() -> impl Iterator<Item = (String, bool, &'static Model, Role)> {
 }
 
 fn vector(model: &Model, role: Role, ids: &[u32]) -> SparseVector {
-    model.side(role).encoder.encode(&TokenBatch::from_iter([ids]), &mut || {}).unwrap().remove(0).unwrap()
+    model.side(role).encoder.encode(&TokenBatch::from_iter([ids]), &mut YieldPoint::none()).unwrap().remove(0).unwrap()
 }
 
 fn has_content(tokenizer: &Tokenizer, text: &str) -> bool {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::head::Head;
 use super::super::kernels::{Activation, Attention, LayerNorm, Linear, Rope};
 use super::super::transformer::{Embeddings, Transformer};
-use super::super::{Config, TokenBatch};
+use super::super::{Config, TokenBatch, YieldPoint};
 use super::{Builder, ModelError};
 
 const WORD: &str = "embeddings.tok_embeddings.weight";
@@ -36,29 +36,29 @@ struct ModernBert {
 }
 
 impl Layer {
-    fn forward(&self, x: &Tensor, attention: &Attention<'_>, between: &mut dyn FnMut()) -> Result<Tensor> {
-        between();
+    fn forward(&self, x: &Tensor, attention: &Attention<'_>, yield_point: &mut YieldPoint<'_>) -> Result<Tensor> {
+        yield_point.yield_now();
         let qkv = match &self.attention_norm {
             Some(norm) => self.qkv.forward(&norm.forward(x)?)?,
             None => self.qkv.forward(x)?,
         };
-        between();
+        yield_point.yield_now();
         let x = (x + self.attention_output.forward(&attention.forward(&qkv)?)?)?;
-        between();
+        yield_point.yield_now();
         let expanded = self.intermediate.forward(&self.norm.forward(&x)?)?;
-        between();
+        yield_point.yield_now();
         x + self.output.forward(&expanded)?
     }
 }
 
 impl Transformer for ModernBert {
-    fn forward(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> Result<Tensor> {
+    fn forward(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> Result<Tensor> {
         let (bounds, heads) = (batch.bounds(), self.heads);
         let global = Attention { bounds, heads, rope: Some(&self.global), reach: None };
         let local = Attention { bounds, heads, rope: Some(&self.local), reach: Some(self.reach) };
         let mut hidden = self.embeddings.forward(batch)?;
         for layer in &self.layers {
-            hidden = layer.forward(&hidden, if layer.is_global { &global } else { &local }, between)?;
+            hidden = layer.forward(&hidden, if layer.is_global { &global } else { &local }, yield_point)?;
         }
         self.norm.forward(&hidden)
     }

@@ -12,7 +12,7 @@ use tracing::{Span, debug_span};
 use super::caught;
 use super::job::{EncodeJob, Encoded};
 use crate::metrics as names;
-use crate::model::{EncoderOutput, Model, Precision, TokenBatch, Tokens};
+use crate::model::{EncoderOutput, Model, Precision, TokenBatch, Tokens, YieldPoint};
 use crate::trace;
 use crate::types::{Reason, Role};
 
@@ -25,29 +25,29 @@ pub struct Text {
 }
 
 /// Encodes a batch of at most `batch_tokens`, the texts of each encoder together.
-pub fn encode(mut batch: Vec<Text>, batch_tokens: usize, between: &mut dyn FnMut()) {
+pub fn encode(mut batch: Vec<Text>, batch_tokens: usize, yield_point: &mut YieldPoint<'_>) {
     batch.retain(|text| !text.job.next.is_abandoned());
     while let Some(encoder) = batch.first().map(|text| Arc::clone(&text.job.side().encoder)) {
         let (group, rest) = batch.into_iter().partition(|text| Arc::ptr_eq(&text.job.side().encoder, &encoder));
-        encode_group(group, batch_tokens, between);
+        encode_group(group, batch_tokens, yield_point);
         batch = rest;
     }
 }
 
 /// Encodes texts of one encoder.
-fn encode_group(group: Vec<Text>, batch_tokens: usize, between: &mut dyn FnMut()) {
+fn encode_group(group: Vec<Text>, batch_tokens: usize, yield_point: &mut YieldPoint<'_>) {
     let Some(EncodeJob { model, role, .. }) = group.first().map(|text| &text.job) else { return };
     let span = span(&group);
     let _entered = span.enter();
     let batch = group.iter().map(|text| text.tokens.ids.as_slice()).collect();
     let begun = Instant::now();
-    match outputs(model, *role, &batch, batch_tokens, between) {
+    match outputs(model, *role, &batch, batch_tokens, yield_point) {
         Ok(outputs) => {
             group.into_iter().zip(outputs).for_each(|(text, output)| text.answer(output, begun));
         }
         // Its neighbours must not pay for the text that the encoder fails on.
         Err(_) if group.len() > 1 => {
-            group.into_iter().for_each(|text| encode_group(vec![text], batch_tokens, between));
+            group.into_iter().for_each(|text| encode_group(vec![text], batch_tokens, yield_point));
         }
         Err(failure) => group.into_iter().for_each(|text| failure.refuse(text.job)),
     }
@@ -123,13 +123,13 @@ pub fn outputs(
     role: Role,
     batch: &TokenBatch,
     batch_tokens: usize,
-    between: &mut dyn FnMut(),
+    yield_point: &mut YieldPoint<'_>,
 ) -> Result<Vec<EncoderOutput>, Failure> {
     histogram!(names::BATCH_TEXTS).record(batch.len() as f64);
     histogram!(names::BATCH_TOKENS).record(batch.ids().len() as f64);
     histogram!(names::BATCH_FILL).record((batch.ids().len() as f64 / batch_tokens as f64).min(1.0));
     let start = Instant::now();
-    let outcome = caught(|| model.side(role).encoder.encode(batch, between));
+    let outcome = caught(|| model.side(role).encoder.encode(batch, yield_point));
     histogram!(names::ENCODE_SECONDS).record(start.elapsed().as_secs_f64());
     let problem = match outcome {
         Ok(Ok(outputs)) if outputs.len() == batch.len() => {

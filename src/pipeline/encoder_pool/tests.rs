@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
-use crate::model::{Encoder, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch};
+use crate::model::{Encoder, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch, YieldPoint};
 use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role, SparseVector};
 
 /// What happened, in order.
 type Log = Arc<Mutex<Vec<String>>>;
 
-/// Panics on texts that hold the token of `bad`, calls `between` once a batch, and does on its first batch what it was
+/// Panics on texts that hold the token of `bad`, yields once a batch, and does on its first batch what it was
 /// told to.
 #[derive(Default)]
 struct Fake {
@@ -37,12 +37,12 @@ impl fmt::Debug for Fake {
 }
 
 impl Encoder for Fake {
-    fn encode(&self, batch: &TokenBatch, between: &mut dyn FnMut()) -> candle_core::Result<Vec<EncoderOutput>> {
+    fn encode(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> candle_core::Result<Vec<EncoderOutput>> {
         let first = self.first.lock().unwrap().take();
         if let Some(first) = first {
             first();
         }
-        between();
+        yield_point.yield_now();
         self.seen.lock().unwrap().extend(batch.ids());
         self.batches.lock().unwrap().push(batch.ids().len());
         assert!(!self.bad.is_some_and(|bad| batch.ids().contains(&bad)), "a bad text");

@@ -15,18 +15,24 @@ use super::batch::{Failure, outputs};
 use super::job::{EncodeJob, Encoded};
 use super::tokenize::Windows;
 use crate::metrics as names;
-use crate::model::TokenBatch;
+use crate::model::{TokenBatch, YieldPoint};
 use crate::pipeline::batcher::{Batcher, Limits};
 use crate::trace;
 
 /// Encodes the windows of a text, `batch_tokens` at a time, unless nobody waits for it any more.
-pub fn encode(job: EncodeJob, windows: &Windows, tokenizing: Duration, batch_tokens: usize, between: &mut dyn FnMut()) {
+pub fn encode(
+    job: EncodeJob,
+    windows: &Windows,
+    tokenizing: Duration,
+    batch_tokens: usize,
+    yield_point: &mut YieldPoint<'_>,
+) {
     let waited_ms = job.origin.since.elapsed().as_secs_f64() * 1e3;
     let span = debug_span!(parent: job.origin.span.id(), "encode", texts = 1, tokens = windows.tokens.len(), waited_ms);
     let span = trace::batch(span, [&job.origin.span]);
     let _entered = span.enter();
     let begun = Instant::now();
-    match encode_all(&job, windows, batch_tokens, between) {
+    match encode_all(&job, windows, batch_tokens, yield_point) {
         Ok(Some(encoded)) => {
             let took = job.took(tokenizing, begun);
             job.finish(Encoded { took, ..encoded });
@@ -41,7 +47,7 @@ fn encode_all(
     job: &EncodeJob,
     windows: &Windows,
     batch_tokens: usize,
-    between: &mut dyn FnMut(),
+    yield_point: &mut YieldPoint<'_>,
 ) -> Result<Option<Encoded>, Failure> {
     let mut encoded = Encoded::default();
     let mut batcher = Batcher::new(Limits { items: usize::MAX, weight: batch_tokens, age: Duration::ZERO });
@@ -52,11 +58,11 @@ fn encode_all(
             if job.next.is_abandoned() {
                 return Ok(None);
             }
-            add(&mut encoded, job, batch, batch_tokens, between)?;
+            add(&mut encoded, job, batch, batch_tokens, yield_point)?;
         }
     }
     if let Some(batch) = batcher.flush() {
-        add(&mut encoded, job, batch, batch_tokens, between)?;
+        add(&mut encoded, job, batch, batch_tokens, yield_point)?;
     }
     Ok(Some(encoded))
 }
@@ -80,10 +86,10 @@ fn add(
     job: &EncodeJob,
     batch: Vec<Vec<u32>>,
     batch_tokens: usize,
-    between: &mut dyn FnMut(),
+    yield_point: &mut YieldPoint<'_>,
 ) -> Result<(), Failure> {
     let batch: TokenBatch = batch.iter().map(Vec::as_slice).collect();
-    for output in outputs(&job.model, job.role, &batch, batch_tokens, between)? {
+    for output in outputs(&job.model, job.role, &batch, batch_tokens, yield_point)? {
         encoded.vector = encoded.vector.max(&output.map_err(|_| Failure::NonFinite)?);
     }
     encoded.tokens += batch.ids().len();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use splade_sidecar::model::TokenBatch;
+use splade_sidecar::model::{TokenBatch, YieldPoint};
 use splade_sidecar::proto::encode_stream_result::Outcome;
 use splade_sidecar::proto::{
     EncodeRequest, EncodeStreamOptions, EncodeStreamRequest, EncodedText, EncodingStats, ItemError, LongText, Pruning,
@@ -34,7 +34,7 @@ async fn vectors_are_the_models_own_in_order() {
     for (text, encoded) in texts.iter().zip(encoded) {
         let tokens = model.document.tokenizer.tokenize(text).unwrap();
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
-        let expected = model.document.encoder.encode(&batch, &mut || {}).unwrap().remove(0).unwrap();
+        let expected = model.document.encoder.encode(&batch, &mut YieldPoint::none()).unwrap().remove(0).unwrap();
         let vector = encoded.vector.unwrap();
         assert_eq!((vector.indices.as_slice(), vector.values.as_slice()), (expected.indices(), expected.values()));
         assert_eq!(encoded.tokens, [""; 0], "no tokens were asked for");

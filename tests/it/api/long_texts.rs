@@ -1,6 +1,6 @@
 //! Long texts as windows: one vector, of each term's largest weight in any window.
 
-use splade_sidecar::model::{Side, TokenBatch};
+use splade_sidecar::model::{Side, TokenBatch, YieldPoint};
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
     self, EncodeRequest, EncodedText, EncodingOptions, ExplainRequest, IngestOptions, LongText, Role, SearchRequest,
@@ -37,7 +37,7 @@ fn expected(side: &Side, text: &str, overlap: usize) -> (SparseVector, usize, us
         let end = (start + ROOM).min(tokens.len());
         let window = side.tokenizer.sequence(&tokens[start..end]).unwrap();
         let batch = TokenBatch::from_iter([window.as_slice()]);
-        vector = vector.max(&side.encoder.encode(&batch, &mut || {}).unwrap().remove(0).unwrap());
+        vector = vector.max(&side.encoder.encode(&batch, &mut YieldPoint::none()).unwrap().remove(0).unwrap());
         (count, windows) = (count + window.len(), windows + 1);
         if end == tokens.len() {
             return (vector, count, windows);
@@ -179,7 +179,7 @@ async fn windows_of_an_inference_free_query_are_the_whole() {
     let query = random("router-random-static").query.unwrap();
     let tokens = query.tokenizer.tokens(&text).unwrap();
     let batch = TokenBatch::from_iter([tokens.as_slice()]);
-    let expected = query.encoder.encode(&batch, &mut || {}).unwrap().remove(0).unwrap();
+    let expected = query.encoder.encode(&batch, &mut YieldPoint::none()).unwrap().remove(0).unwrap();
     // It has no special tokens, so all of the 128 that it takes may be the text's.
     let request = EncodeRequest { role: Role::Query.into(), ..windowed(Some(64)) };
     let encoded = sidecar.encode(request, std::slice::from_ref(&text)).await.remove(0);

@@ -1,6 +1,6 @@
 //! `GetModel` and `ListModels`.
 
-use splade_sidecar::model::TokenBatch;
+use splade_sidecar::model::{TokenBatch, YieldPoint};
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
     EncodeRequest, ExplainRequest, GetModelRequest, IngestOptions, ListModelsRequest, Model, SearchRequest,
@@ -116,7 +116,7 @@ async fn each_model_encodes_under_its_name() {
         for (text, encoded) in texts.iter().zip(encoded) {
             let tokens = side.tokenizer.tokenize(text).unwrap();
             let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
-            let expected = side.encoder.encode(&batch, &mut || {}).unwrap().remove(0).unwrap();
+            let expected = side.encoder.encode(&batch, &mut YieldPoint::none()).unwrap().remove(0).unwrap();
             let vector = encoded.vector.as_ref().unwrap();
             assert_eq!((vector.indices.as_slice(), vector.values.as_slice()), (expected.indices(), expected.values()));
         }

@@ -4,7 +4,7 @@ mod refusals;
 
 use std::time::Duration;
 
-use splade_sidecar::model::{Side, TokenBatch};
+use splade_sidecar::model::{Side, TokenBatch, YieldPoint};
 use splade_sidecar::proto::tei::embed_client::EmbedClient;
 use splade_sidecar::proto::tei::info_client::InfoClient;
 use splade_sidecar::proto::tei::{
@@ -55,7 +55,7 @@ fn vector(response: &EmbedSparseResponse) -> SparseVector {
 }
 
 fn encoded(side: &Side, ids: &[u32]) -> SparseVector {
-    side.encoder.encode(&TokenBatch::from_iter([ids]), &mut || {}).unwrap().remove(0).unwrap()
+    side.encoder.encode(&TokenBatch::from_iter([ids]), &mut YieldPoint::none()).unwrap().remove(0).unwrap()
 }
 
 /// The vector that a text has alone, cut at its end.

@@ -44,7 +44,11 @@ fn encoded(model: &Arc<Model>, texts: &[String], long_text: LongText, batch_toke
 /// The vector of some tokens of a text, encoded as a batch of their own.
 fn alone(side: &Side, tokens: &[u32]) -> SparseVector {
     let sequence = side.tokenizer.sequence(tokens).unwrap();
-    side.encoder.encode(&TokenBatch::from_iter([sequence.as_slice()]), &mut || {}).unwrap().remove(0).unwrap()
+    side.encoder
+        .encode(&TokenBatch::from_iter([sequence.as_slice()]), &mut YieldPoint::none())
+        .unwrap()
+        .remove(0)
+        .unwrap()
 }
 
 fn words(count: usize, seed: usize) -> String {
