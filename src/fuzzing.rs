@@ -22,7 +22,7 @@ use crate::grpc::operation::parse_operation;
 use crate::grpc::options::{parse_batch_points, parse_text_field};
 use crate::grpc::payload::{PayloadLimits, Returned, parse_payload};
 use crate::grpc::{MOST_NESTED, RequestLimits};
-use crate::model::{Backend, Model, TokenBatch, YieldPoint, prune};
+use crate::model::{Backend, Model, TokenBatch, YieldPoint};
 use crate::proto;
 use crate::types::{Fault, Point, Pruning, RESERVED_PREFIX, Role, SparseVector, check_collection_name, is_blank};
 
@@ -69,7 +69,7 @@ pub fn search_request(bytes: &[u8]) {
         && let Ok(mut vector) = SparseVector::new(vector.indices, vector.values)
     {
         let terms = vector.len();
-        let pruned = prune(&mut vector, pruning);
+        let pruned = vector.prune(pruning);
         assert_eq!(vector.len() + pruned.terms, terms);
         assert!(vector.indices().is_sorted() && vector.values().iter().all(|value| value.is_finite()));
     }

@@ -11,6 +11,7 @@ mod field_path;
 mod filter;
 mod id;
 mod options;
+mod pruning;
 mod sparse;
 
 pub use blank::is_blank;
@@ -26,7 +27,6 @@ pub use fault::{Fault, Reason};
 pub use field_path::FieldPath;
 pub use filter::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
 pub use id::{DocumentId, PointId};
-pub use options::{
-    CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Pruned, Pruning, Role, Sharding,
-};
+pub use options::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, LongText, Role, Sharding};
+pub use pruning::{Pruned, Pruning};
 pub use sparse::{InvalidSparseVector, SparseVector};

@@ -7,7 +7,7 @@ use super::document::check_text;
 use super::encoding::{Encoding, parse_encoding, parse_pruning, to_stats, vector_stats};
 use super::features::unimplemented_field;
 use super::options::invalid;
-use crate::model::{Model, prune};
+use crate::model::Model;
 use crate::pipeline::EncodeOptions;
 use crate::proto::query::Kind;
 use crate::proto::{self, EncodingStats};
@@ -90,7 +90,7 @@ impl Query {
                 // It may be pruned already: once more to a share of its weight would be too much.
                 let pruning = self.encoding.and_then(|encoding| encoding.pruning);
                 let pruning = parse_pruning(pruning, Pruning::default()).map_err(|fault| fault.within("encoding"))?;
-                let pruned: Pruned = prune(&mut vector, pruning);
+                let pruned: Pruned = vector.prune(pruning);
                 Ok(EncodedQuery { stats: vector_stats(&vector, pruned), vector, text: None })
             }
             SparseQuery::Text(text) => {

@@ -42,7 +42,7 @@ pub fn of(layout: &Layout) -> Result<Fingerprint, ModelError> {
         true => entries.put("tokenizer", SHARED),
         false => add_tokenizer(&mut entries, &layout.query.tokenizer)?,
     }
-    Ok(Fingerprint(format!("2:{}", hexadecimal(&entries.0.finalize()))))
+    Ok(Fingerprint(format!("2:{}", hex::encode(entries.0.finalize()))))
 }
 
 /// Stands for what queries share with documents.
@@ -177,11 +177,6 @@ fn number(value: Option<usize>) -> String {
 
 fn truth(value: bool) -> &'static [u8] {
     if value { b"true" } else { b"false" }
-}
-
-/// A hash as lower-case hexadecimal digits.
-pub fn hexadecimal(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Adds a file's length and bytes; the length keeps one file's end from passing for the next one's beginning.

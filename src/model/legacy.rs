@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::families::Family;
-use super::fingerprint::{add_file, hexadecimal};
+use super::fingerprint::add_file;
 use super::layout::{EncoderSettings, Layout, RoleSettings};
 use super::settings::{Pooling, Settings, TermActivation, read_optional};
 use super::weights::Weights;
@@ -78,7 +78,7 @@ impl Version1 {
         if let EncoderSettings::Transformer { settings, .. } = &layout.query.encoder {
             biases.extend(unread_biases(settings)?);
         }
-        Ok(Some(Self { fingerprint: Fingerprint(hexadecimal(&hash.finalize())), document, query, biases }))
+        Ok(Some(Self { fingerprint: Fingerprint(hex::encode(hash.finalize())), document, query, biases }))
     }
 }
 

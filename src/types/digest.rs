@@ -64,7 +64,7 @@ impl Recipe {
             length(&mut digest, values.len());
             values.iter().for_each(|value| digest.update(value.to_le_bytes()));
         }
-        Digest(digest.finalize()[..LENGTH].iter().map(|byte| format!("{byte:02x}")).collect())
+        Digest(hex::encode(&digest.finalize()[..LENGTH]))
     }
 }
 

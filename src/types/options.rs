@@ -38,26 +38,6 @@ pub enum LongText {
     },
 }
 
-/// Which terms of a vector are kept, the heaviest first; the default keeps all. The strictest rule decides.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Pruning {
-    /// At most so many terms; `None` is no limit.
-    pub max_terms: Option<usize>,
-    /// Only terms of at least this weight; 0 is no limit.
-    pub min_weight: f32,
-    /// Only as many terms as it takes for their weights to sum to at least this share of the sum of all, above 0 and at
-    /// most 1; `None` is no limit.
-    pub weight_share: Option<f32>,
-}
-
-/// What pruning cut from a vector.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Pruned {
-    pub terms: usize,
-    /// The sum of their weights.
-    pub weight: f32,
-}
-
 /// Who wrote a collection's vectors: a SHA-256 in hexadecimal of all that decides them, with the version of its form and a
 /// colon in front. Version 1 has neither.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use splade_sidecar::model::keys::{KeyTable, Rule, TABLES};
-use splade_sidecar::model::{Backend, Model, ModelError, TokenBatch, YieldPoint, prune};
+use splade_sidecar::model::{Backend, Model, ModelError, TokenBatch, YieldPoint};
 use splade_sidecar::types::{Pruning, Role, SparseVector};
 
 use crate::support::models::{copy_folder, folder};
@@ -121,7 +121,7 @@ fn encode(model: &Model, role: Role, texts: &[String]) -> Result<Vec<SparseVecto
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
         let outputs = side.encoder.encode(&batch, &mut YieldPoint::none()).map_err(|error| error.to_string())?;
         let mut vector = outputs.into_iter().next().unwrap().map_err(|error| error.to_string())?;
-        prune(&mut vector, Pruning { max_terms: model.max_terms, ..Pruning::default() });
+        vector.prune(Pruning { max_terms: model.max_terms, ..Pruning::default() });
         Ok(vector)
     });
     vectors.collect()

@@ -32,7 +32,7 @@ fn sha256(input: &mut impl Read) -> io::Result<String> {
     loop {
         let read = input.read(&mut buffer)?;
         if read == 0 {
-            return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+            return Ok(hex::encode(digest.finalize()));
         }
         digest.update(buffer.get(..read).unwrap_or_default());
     }

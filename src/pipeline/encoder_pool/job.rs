@@ -8,7 +8,7 @@ use metrics::{counter, histogram};
 use tokio::time::Instant;
 
 use crate::metrics as names;
-use crate::model::{Model, Side, prune};
+use crate::model::{Model, Side};
 use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruned, Pruning, Reason, Role, SparseVector};
 
@@ -70,7 +70,7 @@ impl EncodeJob {
 
     /// Prunes the vector and hands it on.
     pub fn finish(self, mut encoded: Encoded) {
-        encoded.pruned = prune(&mut encoded.vector, self.pruning);
+        encoded.pruned = encoded.vector.prune(self.pruning);
         if encoded.truncated {
             counter!(names::TRUNCATED).increment(1);
         }

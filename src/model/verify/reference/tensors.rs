@@ -1,10 +1,9 @@
 //! A checkpoint's tensors under the names that candle-transformers uses.
 
-use std::sync::{Mutex, PoisonError};
-
 use candle_core::{DType, Device, Result, Shape, Tensor, bail};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
+use parking_lot::Mutex;
 
 use super::super::super::weights::Weights;
 
@@ -61,12 +60,12 @@ impl<'a> TensorSource<'a> {
 
     /// Describes the first weight that is not usable.
     pub fn damage(&self) -> Option<String> {
-        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.damage.lock().clone()
     }
 
     /// Describes the first weight beside which int8 rounds the others of its row to zero.
     pub fn outlier(&self) -> Option<String> {
-        self.outlier.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.outlier.lock().clone()
     }
 
     /// Reads a tensor. `is_matrix`: it is multiplied with, so that int8 quantizes its rows.
@@ -78,7 +77,7 @@ impl<'a> TensorSource<'a> {
         let is_term_bias = TERM_BIASES.contains(&name);
         let is_usable = |value: f32| value.abs() <= MAX_MAGNITUDE || (is_term_bias && value < 0.0);
         if let Some(value) = elements.iter().copied().find(|&value| !is_usable(value)) {
-            let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut damage = self.damage.lock();
             damage.get_or_insert_with(|| format!("tensor `{name}` contains {value:e}; fetch the weights again"));
         }
         if let (true, &[_, width]) = (is_matrix, shape)
@@ -86,7 +85,7 @@ impl<'a> TensorSource<'a> {
             && let Some((row, value)) =
                 elements.chunks(width).enumerate().find_map(|(at, row)| Some((at, outlier(row)?)))
         {
-            let mut outlier = self.outlier.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut outlier = self.outlier.lock();
             outlier.get_or_insert_with(|| {
                 format!(
                     "row {row} of tensor `{name}` contains {value:e}, beside which int8 rounds its other weights to 0"

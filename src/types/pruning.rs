@@ -1,27 +1,49 @@
 //! Pruning: a vector keeps its heaviest terms.
 
-use crate::types::{Pruned, Pruning, SparseVector};
+use super::SparseVector;
 
-/// Keeps the terms that `pruning` asks for, and tells what was cut.
-///
-/// Each rule keeps a beginning of the same order: by falling magnitude of the weight and, where these are equal, by
-/// vocabulary. So the strictest rule decides, and in which order they are applied makes no difference. Only weights of a
-/// table can be negative; sentence-transformers ranks them by their magnitude, too.
-pub fn prune(vector: &mut SparseVector, pruning: Pruning) -> Pruned {
-    if pruning == Pruning::default() {
-        return Pruned::default();
-    }
-    let mut kept: Vec<(u32, f32)> = vector.iter().collect();
-    kept.sort_unstable_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
-    let cut = kept.split_off(count(&kept, pruning));
-    let mut kept: Vec<u32> = kept.into_iter().map(|(index, _)| index).collect();
-    kept.sort_unstable();
-    vector.retain(|index, _| kept.binary_search(&index).is_ok());
-    Pruned { terms: cut.len(), weight: sum(&cut) as f32 }
+/// Which terms of a vector are kept, the heaviest first; the default keeps all. The strictest rule decides.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Pruning {
+    /// At most so many terms; `None` is no limit.
+    pub max_terms: Option<usize>,
+    /// Only terms of at least this weight; 0 is no limit.
+    pub min_weight: f32,
+    /// Only as many terms as it takes for their weights to sum to at least this share of the sum of all, above 0 and at
+    /// most 1; `None` is no limit.
+    pub weight_share: Option<f32>,
 }
 
-/// How many of these entries, the heaviest first, are kept.
-fn count(entries: &[(u32, f32)], Pruning { max_terms, min_weight, weight_share }: Pruning) -> usize {
+/// What pruning cut from a vector.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Pruned {
+    pub terms: usize,
+    /// The sum of their weights.
+    pub weight: f32,
+}
+
+impl SparseVector {
+    /// Keeps the terms that `pruning` asks for, and returns what was cut.
+    ///
+    /// Each rule keeps a prefix of the same order: by descending magnitude of the weight and, where these are equal, by
+    /// ascending index. So the strictest rule decides, and the order in which rules are applied makes no difference. Only
+    /// weights of a table can be negative; sentence-transformers ranks them by their magnitude, too.
+    pub fn prune(&mut self, pruning: Pruning) -> Pruned {
+        if pruning == Pruning::default() {
+            return Pruned::default();
+        }
+        let mut kept: Vec<(u32, f32)> = self.iter().collect();
+        kept.sort_unstable_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        let cut = kept.split_off(count_kept(&kept, pruning));
+        let mut kept: Vec<u32> = kept.into_iter().map(|(index, _)| index).collect();
+        kept.sort_unstable();
+        self.retain(|index, _| kept.binary_search(&index).is_ok());
+        Pruned { terms: cut.len(), weight: sum(&cut) as f32 }
+    }
+}
+
+/// Returns how many of these entries, the heaviest first, are kept.
+fn count_kept(entries: &[(u32, f32)], Pruning { max_terms, min_weight, weight_share }: Pruning) -> usize {
     let by_count = max_terms.unwrap_or(usize::MAX).min(entries.len());
     let by_weight = entries.partition_point(|&(_, weight)| min_weight == 0.0 || weight.abs() >= min_weight);
     // The whole is all of them, down to those that are too light to change the sum.
@@ -57,7 +79,7 @@ mod tests {
     #[test]
     fn negative_weights_count_by_their_magnitude() {
         let mut vector = SparseVector::new(vec![1, 2, 3], vec![0.5, -2.0, 1.0]).unwrap();
-        prune(&mut vector, Pruning { max_terms: Some(2), ..Pruning::default() });
+        vector.prune(Pruning { max_terms: Some(2), ..Pruning::default() });
         assert_eq!(vector.iter().collect::<Vec<_>>(), [(2, -2.0), (3, 1.0)]);
     }
 
@@ -74,7 +96,7 @@ mod tests {
             let mut order: Vec<(u32, f32)> = full.iter().collect();
             order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             let mut vector = full.clone();
-            let pruned = prune(&mut vector, Pruning { max_terms, min_weight, weight_share });
+            let pruned = vector.prune(Pruning { max_terms, min_weight, weight_share });
             let (kept, cut) = order.split_at(vector.len());
             let mut expected = kept.to_vec();
             expected.sort_by_key(|entry| entry.0);
@@ -101,7 +123,7 @@ mod tests {
         let full = SparseVector::new(vec![1, 2], vec![1e9, 1e-30]).unwrap();
         let mut vector = full.clone();
         let all = Pruning { weight_share: Some(1.0), ..Pruning::default() };
-        assert_eq!(prune(&mut vector, all), Pruned::default());
+        assert_eq!(vector.prune(all), Pruned::default());
         assert_eq!(vector, full);
     }
 }
