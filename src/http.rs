@@ -13,20 +13,24 @@ mod contract;
 mod error;
 mod frames;
 mod id;
-mod json;
+mod internal_error;
+mod json_decode;
+mod json_encode;
+#[cfg(test)]
+mod json_mapping;
 mod lines;
 mod method;
+mod offload;
 pub mod openapi;
 mod parameters;
 mod payload;
-mod reader;
 mod request_body;
+mod safe_integer;
 #[cfg(test)]
 mod testing;
 mod transcoder;
 mod upload;
-mod wire_type;
-mod writer;
+mod wire;
 
 use std::sync::Arc;
 

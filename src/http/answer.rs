@@ -7,17 +7,17 @@ use bytes::Bytes;
 use futures_util::stream;
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
-use serde_json::json;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 
-use super::error::{Refusal, to_json};
+use super::error::{Refusal, encode_status};
 use super::frames::Messages;
-use super::json::{internal, turn_over, write};
+use super::internal_error::internal;
+use super::json_encode::{has_message, write};
+use super::offload::offload;
 use super::upload::Refused;
-use super::writer::has_message;
 use crate::grpc::status::item_error;
 
 /// Media type of lines of JSON.
@@ -29,7 +29,7 @@ pub const NDJSON: &str = "application/x-ndjson";
 /// The status that the call ended with.
 pub async fn one(mut messages: Messages, descriptor: MessageDescriptor) -> Result<Response, Refusal> {
     let message = messages.next().await?.ok_or_else(|| internal("the call has no answer"))?;
-    let json = turn_over(message.len(), move || write(&descriptor, &message)).await??;
+    let json = offload(message.len(), move || write(&descriptor, &message)).await??;
     // Read up to the status, so that the call has ended and is not cancelled.
     while messages.next().await?.is_some() {}
     Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
@@ -99,8 +99,7 @@ impl Lines {
                     }
                 }
                 ended @ (Ok(None) | Err(_)) => {
-                    let error =
-                        ended.err().map(|status| format!("{}\n", json!({ "error": to_json(&status) })).into_bytes());
+                    let error = ended.err().map(|status| error_line(&status));
                     for line in [progress, error].into_iter().flatten() {
                         if sender.send(line).await.is_err() {
                             return;
@@ -125,7 +124,7 @@ impl Lines {
     }
 
     fn line(&self, message: &Bytes) -> Result<Line, Status> {
-        let is_progress = !has_message(&self.descriptor, message).map_err(|error| internal(error.to_string()))?;
+        let is_progress = !has_message(&self.descriptor, message)?;
         let mut json = match self.refused.is_empty() {
             true => write(&self.descriptor, message)?,
             false => write(&self.descriptor, &self.with_errors(message)?)?,
@@ -162,6 +161,11 @@ impl Lines {
     }
 }
 
+/// Returns the line of the error that a stream ends with.
+fn error_line(status: &Status) -> Vec<u8> {
+    [b"{\"error\":".as_slice(), &encode_status(status), b"}\n"].concat()
+}
+
 fn decode(descriptor: MessageDescriptor, message: Bytes) -> Result<DynamicMessage, Status> {
     DynamicMessage::decode(descriptor, message).map_err(|error| internal(error.to_string()))
 }
@@ -169,6 +173,8 @@ fn decode(descriptor: MessageDescriptor, message: Bytes) -> Result<DynamicMessag
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
+
+    use serde_json::json;
 
     use super::super::contract::message;
     use super::super::frames::framed;

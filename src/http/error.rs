@@ -3,13 +3,12 @@
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use prost_reflect::DynamicMessage;
-use serde_json::{Value, json};
+use serde_json::json;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::contract::pool;
-use super::json;
+use super::json_encode::write;
 
 /// The client doesn't wait for the response any more; nginx's convention.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -39,7 +38,7 @@ impl From<Status> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self { http, status } = self;
-        let mut response = (http, to_json(&status).to_string()).into_response();
+        let mut response = (http, encode_status(&status)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if http == StatusCode::UNAUTHORIZED {
@@ -74,27 +73,32 @@ fn http_status(code: Code) -> StatusCode {
     }
 }
 
-/// Returns `google.rpc.Status`: the code, the message, and the details, each with its type.
-pub fn to_json(status: &Status) -> Value {
+/// Returns `google.rpc.Status` as JSON: the code, the message, and the details, each with its type.
+pub fn encode_status(status: &Status) -> Vec<u8> {
     let (code, message) = (status.code() as i32, status.message());
-    let bare = || json!({ "code": code, "message": message, "details": [] });
+    let bare = || json!({ "code": code, "message": message, "details": [] }).to_string().into_bytes();
     detailed(status).unwrap_or_else(bare)
 }
 
 /// `None` if the status has no details, or details of an unknown type.
-fn detailed(status: &Status) -> Option<Value> {
+fn detailed(status: &Status) -> Option<Vec<u8>> {
     let descriptor = pool().get_message_by_name(STATUS)?;
-    let message = DynamicMessage::decode(descriptor, status.details()).ok()?;
-    if status.details().is_empty() { None } else { json::value(&message).ok() }
+    if status.details().is_empty() { None } else { write(&descriptor, status.details()).ok() }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use serde_json::Value;
+
     use super::*;
     use crate::grpc::status::status;
     use crate::types::{Fault, Reason};
+
+    fn to_json(status: &Status) -> Value {
+        serde_json::from_slice(&encode_status(status)).unwrap()
+    }
 
     #[test]
     fn details_are_decoded() {

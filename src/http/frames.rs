@@ -8,7 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::Body as HttpBody;
 use tonic::{Code, Status};
 
-use super::json::internal;
+use super::internal_error::internal;
 
 const HEAD: usize = 5;
 

@@ -6,15 +6,12 @@
 
 use std::fmt;
 
-use prost::Message;
-use prost_reflect::MessageDescriptor;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde_json::json;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use super::json::MAX_SAFE_INTEGER;
-use super::reader::MessageSeed;
+use super::safe_integer::MAX_SAFE_INTEGER;
 use crate::json::whole_id;
 use crate::proto::DocumentId;
 use crate::proto::document_id::Kind;
@@ -22,28 +19,13 @@ use crate::proto::document_id::Kind;
 /// Full name of the message.
 pub const MESSAGE: &str = "splade_sidecar.v1.DocumentId";
 
-/// Reads an id in any of its forms and appends it to `wire`.
-pub struct IdSeed<'a> {
-    pub descriptor: &'a MessageDescriptor,
-    pub wire: &'a mut Vec<u8>,
+/// Reads an id in any of its forms: returns that of a short form, and `None` for an object, which `object` has read.
+pub struct IdVisitor<V> {
+    pub object: V,
 }
 
-impl IdSeed<'_> {
-    fn put<E: Error>(self, kind: Kind) -> Result<(), E> {
-        DocumentId { kind: Some(kind) }.encode(self.wire).map_err(E::custom)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for IdSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for IdSeed<'_> {
-    type Value = ();
+impl<'de, V: Visitor<'de, Value = ()>> Visitor<'de> for IdVisitor<V> {
+    type Value = Option<Kind>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
@@ -51,34 +33,33 @@ impl<'de> Visitor<'de> for IdSeed<'_> {
         )
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.put(Kind::Num(value))
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Some(Kind::Num(value)))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
         match u64::try_from(value) {
-            Ok(num) => self.put(Kind::Num(num)),
+            Ok(num) => Ok(Some(Kind::Num(num))),
             Err(_) => Err(E::invalid_value(Unexpected::Signed(value), &self)),
         }
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
         match whole_id(value) {
-            Some(num) => self.put(Kind::Num(num)),
+            Some(num) => Ok(Some(Kind::Num(num))),
             None => Err(E::invalid_value(Unexpected::Float(value), &self)),
         }
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
         if value.is_empty() {
             return Err(E::invalid_value(Unexpected::Str(value), &self));
         }
-        self.put(parse_string(value))
+        Ok(Some(parse_string(value)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        let Self { descriptor, wire } = self;
-        MessageSeed { descriptor, wire }.visit_map(map)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        self.object.visit_map(map).map(|()| None)
     }
 }
 
@@ -109,10 +90,11 @@ pub fn write(id: &DocumentId, json: &mut Vec<u8>) -> serde_json::Result<()> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use prost::Message;
     use serde_json::Value;
 
     use super::super::contract::message;
-    use super::super::json::read;
+    use super::super::json_decode::read;
     use super::*;
 
     /// Read at run time, not included: images are built from `src` without `tests`.

@@ -3,7 +3,7 @@
 use prost_reflect::{Kind as FieldKind, MessageDescriptor, MethodDescriptor};
 
 use super::contract::{PACKAGE, pool};
-use super::reader::Operation;
+use super::json_decode::Operation;
 
 /// A method of the contract.
 #[derive(Debug, Clone)]

@@ -55,7 +55,7 @@ pub fn document(settings: &Settings) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::json::{read, read_operation, read_string};
+    use super::super::json_decode::{read, read_operation, read_string};
     use super::super::method::{Item, Kind};
     use super::super::testing::settings;
     use super::*;

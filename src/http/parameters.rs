@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Value, json};
 
-use super::json;
+use super::json_decode::read;
 use crate::types::{Fault, Reason};
 
 /// Field of the options that has the number of the first item.
@@ -48,7 +48,7 @@ impl Parameters {
             }
         }
         let mut wire = Vec::new();
-        json::read(options, json!(values).to_string().as_bytes(), &mut wire)?;
+        read(options, json!(values).to_string().as_bytes(), &mut wire)?;
         let first_sequence = first_sequence(options, &wire).max(1);
         Ok(Self { options: wire.into(), first_sequence })
     }
@@ -110,14 +110,15 @@ fn invalid(field: &str, message: impl Into<String>) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::super::contract::message;
+    use super::super::json_encode::write;
     use super::*;
 
-    fn read(query: &str) -> Result<Parameters, Fault> {
+    fn parse(query: &str) -> Result<Parameters, Fault> {
         Parameters::read(query, &message("IngestOptions"))
     }
 
     fn written(options: &Bytes) -> Value {
-        serde_json::from_slice(&json::write(&message("IngestOptions"), options).unwrap()).unwrap()
+        serde_json::from_slice(&write(&message("IngestOptions"), options).unwrap()).unwrap()
     }
 
     #[test]
@@ -125,7 +126,7 @@ mod tests {
         let query = "collection=d%2Eocs&create_collection=true&textField=a+b&result_filter=RESULT_FILTER_PROBLEMS\
                      &encoding=%7B%22long_text%22:%22LONG_TEXT_WINDOW%22,%22pruning%22:%7B%22max_terms%22:%2064%7D%7D\
                      &required_features=a&first_sequence=9007199254740993&required_features=b&";
-        let Parameters { options, first_sequence } = read(query).unwrap();
+        let Parameters { options, first_sequence } = parse(query).unwrap();
         assert_eq!(first_sequence, 9_007_199_254_740_993);
         assert_eq!(
             written(&options),
@@ -137,9 +138,9 @@ mod tests {
                 "result_filter": "RESULT_FILTER_PROBLEMS"
             })
         );
-        assert_eq!(read("").unwrap().first_sequence, 1);
-        assert_eq!(read("first_sequence=0").unwrap().first_sequence, 1);
-        assert_eq!(written(&read("result_filter=2").unwrap().options)["result_filter"], "RESULT_FILTER_PROBLEMS");
+        assert_eq!(parse("").unwrap().first_sequence, 1);
+        assert_eq!(parse("first_sequence=0").unwrap().first_sequence, 1);
+        assert_eq!(written(&parse("result_filter=2").unwrap().options)["result_filter"], "RESULT_FILTER_PROBLEMS");
         let of_texts = Parameters::read("role=ROLE_QUERY", &message("EncodeStreamOptions")).unwrap();
         assert_eq!(of_texts.first_sequence, 1);
     }
@@ -162,7 +163,7 @@ mod tests {
             ("model=%2", "", "no two hexadecimal digits"),
             ("model=%ff", "", "not UTF-8"),
         ] {
-            let fault = read(query).unwrap_err();
+            let fault = parse(query).unwrap_err();
             assert_eq!(fault.field, field, "{query}: {fault}");
             assert!(fault.message.contains(problem), "{query}: {fault}");
         }

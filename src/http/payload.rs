@@ -8,7 +8,7 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key};
 use prost_reflect::{FieldDescriptor, MessageDescriptor};
 
-use super::json::MAX_SAFE_INTEGER;
+use super::safe_integer::MAX_SAFE_INTEGER;
 use crate::json::{as_integer, token_length};
 use crate::proto::{PayloadFormat, ReturnOptions};
 
@@ -97,7 +97,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::contract::{PACKAGE, message, pool};
-    use super::super::json::read;
+    use super::super::json_decode::read;
     use super::super::method::Method;
     use super::*;
     use crate::proto::SearchRequest;

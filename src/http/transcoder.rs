@@ -19,9 +19,10 @@ use tonic::{Code, Status};
 use super::answer::{Lines as AnswerLines, NDJSON, one};
 use super::error::Refusal;
 use super::frames::{Messages, framed};
-use super::json::{read, turn_over};
+use super::json_decode::read;
 use super::lines::Lines;
 use super::method::{Item, Kind, Method};
+use super::offload::offload;
 use super::parameters::Parameters;
 use super::payload::ask_for_json;
 use super::request_body::RequestBody;
@@ -143,7 +144,7 @@ fn whole(body: RequestBody, descriptor: MessageDescriptor, max: usize) -> Body {
             ask_for_json(&descriptor, wire);
             Ok(())
         };
-        turn_over(bytes, move || framed(max, to_wire)).await?
+        offload(bytes, move || framed(max, to_wire)).await?
     };
     Body::from_stream(stream::once(message))
 }

@@ -5,20 +5,23 @@
 //! right for the lines; the error of the line replaces the service's on its way back.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
 use prost::Message;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tonic::Status;
 
 use super::frames::framed;
-use super::json::{internal, read_operation, read_string, turn_over};
+use super::internal_error::internal;
+use super::json_decode::{read_operation, read_string};
 use super::lines::{Line, Lines};
 use super::method::Item;
+use super::offload::offload;
 use super::parameters::Parameters;
 use crate::grpc::bounds::MAX_POSITION_BYTES;
 use crate::proto::Operation;
@@ -47,16 +50,16 @@ pub struct Refused(Arc<Mutex<BTreeMap<u64, Fault>>>);
 impl Refused {
     /// Keeps the error of a line.
     pub fn put(&self, sequence: u64, fault: Fault) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(sequence, fault);
+        self.0.lock().insert(sequence, fault);
     }
 
     /// Removes the error of a line and returns it.
     pub fn take(&self, sequence: u64) -> Option<Fault> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&sequence)
+        self.0.lock().remove(&sequence)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.0.lock().is_empty()
     }
 }
 
@@ -105,7 +108,7 @@ impl Upload {
         let bytes = lines.iter().map(|line| if let Line::Whole(line) = line { line.len() } else { 0 }).sum();
         let (item, max) = (self.item.clone(), self.max_message_bytes);
         let items =
-            turn_over(bytes, move || lines.into_iter().map(|line| item.read(&line, max)).collect::<Vec<_>>()).await?;
+            offload(bytes, move || lines.into_iter().map(|line| item.read(&line, max)).collect::<Vec<_>>()).await?;
         let items = items.into_iter().map(|item| {
             let sequence = self.next_sequence;
             // The service refuses a first number that is so large.
@@ -204,12 +207,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::contract::message;
-    use super::super::reader;
+    use super::super::json_decode;
     use super::*;
     use crate::proto::{Document, IngestRequest};
 
     fn operations() -> Item {
-        Item::Operation(reader::Operation::new(message("Operation")).unwrap())
+        Item::Operation(json_decode::Operation::new(message("Operation")).unwrap())
     }
 
     fn line(json: &str) -> Line {

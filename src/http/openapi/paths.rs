@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::answer::NDJSON;
 use super::super::error::STATUS;
+use super::super::json_decode::Operation;
 use super::super::method::{Item, Kind, Method};
-use super::super::reader::Operation;
 use super::schema::{Schemas, reference};
 
 /// Example request of each method by its name; lines for a stream. A test reads them all.

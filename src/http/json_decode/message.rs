@@ -1,59 +1,20 @@
-//! JSON to the wire format, in one pass.
-//!
-//! There is no tree of values in between: that of a payload of small values would take hundreds of times its size in
-//! memory before its bounds are checked. The output is a few times as large as the input.
-
-mod operation;
-mod scalar;
-mod well_known;
+//! Messages, by their descriptors.
 
 use std::fmt;
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::Message;
+use prost::encoding::encode_key;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::id::{self, IdSeed};
-use super::payload::{is_hidden, json_field};
-use super::wire_type::{is_packed, wire_type};
-pub use operation::Operation;
-use operation::OperationSeed;
-use scalar::{Scalar, ScalarSeed, put};
-
-/// Reads a message and appends it to `wire`.
-///
-/// # Errors
-/// If `json` is not JSON, or not that message.
-pub fn read(descriptor: &MessageDescriptor, json: &[u8], wire: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-    deserialize(MessageSeed { descriptor, wire }, json)
-}
-
-/// Reads a line of a stream of operations and appends the operation to `wire`. A document stands for its upsert.
-///
-/// # Errors
-/// If `json` is not JSON, or neither an operation nor a document.
-pub fn read_operation(operation: &Operation, json: &[u8], wire: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-    deserialize(OperationSeed { operation, wire }, json)
-}
-
-fn deserialize<'de>(seed: impl DeserializeSeed<'de, Value = ()>, json: &'de [u8]) -> Result<(), serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    seed.deserialize(&mut reader)?;
-    reader.end()
-}
-
-/// Appends a length-delimited field: its key, its length, and what `content` appends.
-fn nested<E>(number: u32, wire: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
-    encode_key(number, WireType::LengthDelimited, wire);
-    let begin = wire.len();
-    content(wire)?;
-    let mut length = Vec::with_capacity(4);
-    encode_varint((wire.len() - begin) as u64, &mut length);
-    wire.splice(begin..begin, length);
-    Ok(())
-}
+use super::scalar::{Scalar, ScalarSeed, put};
+use super::timestamp::TimestampVisitor;
+use crate::http::id::{self, IdVisitor};
+use crate::http::payload::{is_hidden, json_field};
+use crate::http::wire::{is_packed, nested, wire_type};
+use crate::proto::DocumentId;
 
 /// Reads a message.
 pub struct MessageSeed<'a> {
@@ -65,11 +26,17 @@ impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        let Self { descriptor, .. } = self;
+        let Self { descriptor, wire } = self;
         match descriptor.full_name() {
-            id::MESSAGE => IdSeed { descriptor, wire: self.wire }.deserialize(json),
-            "google.protobuf.Timestamp" => json.deserialize_str(well_known::TimestampVisitor(self.wire)),
-            _ => json.deserialize_map(self),
+            id::MESSAGE => {
+                let object = MessageSeed { descriptor, wire: &mut *wire };
+                match json.deserialize_any(IdVisitor { object })? {
+                    Some(kind) => DocumentId { kind: Some(kind) }.encode(wire).map_err(D::Error::custom),
+                    None => Ok(()),
+                }
+            }
+            "google.protobuf.Timestamp" => json.deserialize_str(TimestampVisitor(wire)),
+            _ => json.deserialize_map(MessageSeed { descriptor, wire }),
         }
     }
 }
@@ -91,18 +58,21 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
 }
 
 /// Returns the field of a name, in either spelling.
-fn find_field(descriptor: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+pub fn find_field(descriptor: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     let field = descriptor.get_field_by_json_name(name).or_else(|| descriptor.get_field_by_name(name));
     field.filter(|field| !is_hidden(field))
 }
 
 /// The fields of a message that were read and are not null.
 #[derive(Debug, Default)]
-struct FieldsRead(Vec<FieldDescriptor>);
+pub struct FieldsRead(Vec<FieldDescriptor>);
 
 impl FieldsRead {
     /// Reads the value of a key.
-    fn read<'de, A: MapAccess<'de>>(
+    ///
+    /// # Errors
+    /// If the field doesn't exist, was read before, excludes one that was read, or has an invalid value.
+    pub fn read<'de, A: MapAccess<'de>>(
         &mut self,
         descriptor: &MessageDescriptor,
         name: &str,
@@ -127,7 +97,7 @@ impl FieldsRead {
         Ok(())
     }
 
-    fn first(&self) -> Option<&FieldDescriptor> {
+    pub fn first(&self) -> Option<&FieldDescriptor> {
         self.0.first()
     }
 }

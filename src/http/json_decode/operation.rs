@@ -5,7 +5,8 @@ use std::fmt;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-use super::{FieldsRead, find_field, nested};
+use super::message::{FieldsRead, find_field};
+use crate::http::wire::nested;
 
 /// The messages that a line can be.
 #[derive(Debug, Clone)]
@@ -87,17 +88,16 @@ mod tests {
     use prost::Message;
     use serde_json::json;
 
-    use super::super::read_operation;
     use super::*;
     use crate::http::contract::message;
+    use crate::http::json_decode::read_operation;
     use crate::proto;
     use crate::proto::document_id;
     use crate::proto::operation::Kind as Change;
 
     fn read(json: &str) -> Result<proto::Operation, String> {
-        let mut wire = Vec::new();
-        let operation = Operation::new(message("Operation")).unwrap();
-        read_operation(&operation, json.as_bytes(), &mut wire).map_err(|error| error.to_string())?;
+        let (operation, mut wire) = (Operation::new(message("Operation")).unwrap(), Vec::new());
+        read_operation(&operation, json.as_bytes(), &mut wire).map_err(|fault| fault.message)?;
         Ok(proto::Operation::decode(&*wire).unwrap())
     }
 

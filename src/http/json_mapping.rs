@@ -1,119 +1,24 @@
-//! Messages of the contract as JSON: proto3's canonical mapping, with two exceptions for JavaScript and for typing by
-//! hand.
-//!
-//! Requests may have all that the mapping allows: both spellings of a field's name, numbers as strings, enums by name
-//! or number. Responses have field names as in the contract, and fields that have their default. Ids are numbers and
-//! strings ([`super::id`]), and 64-bit integers are strings only beyond [`MAX_SAFE_INTEGER`].
-
-use bytes::Bytes;
-use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
-use serde_json::Value;
-use tokio::task::spawn_blocking;
-use tonic::Status;
-
-use super::reader::{self, Operation};
-use super::writer;
-use crate::grpc::status::status;
-use crate::json::path_at;
-use crate::types::{Fault, Reason};
-
-/// The largest integer that JavaScript reads exactly, as it does all smaller ones.
-pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
-
-const WRITING: SerializeOptions =
-    SerializeOptions::new().use_proto_field_name(true).stringify_64_bit_integers(false).skip_default_fields(false);
-
-/// Maximum number of bytes that are converted on a thread that other calls wait for: about a millisecond's work.
-const QUICK: usize = 64 << 10;
-
-/// Reads a message and appends it to `wire`.
-///
-/// # Errors
-/// If `json` is not JSON, or not that message: the field, the line and the column.
-pub fn read(descriptor: &MessageDescriptor, json: &[u8], wire: &mut Vec<u8>) -> Result<(), Fault> {
-    reader::read(descriptor, json, wire).map_err(|error| malformed(descriptor.name(), json, &error))
-}
-
-/// Reads a line of a stream of operations, an operation or a document, and appends the operation to `wire`.
-///
-/// # Errors
-/// If `json` is neither: the field, which is a path inside the document if there is one, the line and the column.
-pub fn read_operation(operation: &Operation, json: &[u8], wire: &mut Vec<u8>) -> Result<(), Fault> {
-    reader::read_operation(operation, json, wire).map_err(|error| {
-        let (document, operation_name) = (operation.document.name(), operation.operation.name());
-        let fault = malformed(&format!("{document} or {operation_name}"), json, &error);
-        let inside = fault.field.strip_prefix(operation.upsert()).and_then(|field| field.strip_prefix('.'));
-        match inside.map(str::to_owned) {
-            Some(field) => Fault { field, ..fault },
-            None => fault,
-        }
-    })
-}
-
-/// Reads a string.
-///
-/// # Errors
-/// If `json` is not a string.
-pub fn read_string(json: &[u8]) -> Result<String, Fault> {
-    serde_json::from_slice(json).map_err(|error| malformed("JSON string", json, &error))
-}
-
-fn malformed(what: &str, json: &[u8], error: &serde_json::Error) -> Fault {
-    let message = format!("{error}; send a {what} as /openapi.json describes it");
-    Fault::new(Reason::InvalidArgument, path_at(json, error.line(), error.column()), message)
-}
-
-/// Returns the JSON of a message.
-///
-/// # Errors
-/// If `wire` is not that message, which no service sends.
-pub fn write(descriptor: &MessageDescriptor, wire: &Bytes) -> Result<Vec<u8>, Status> {
-    let mut json = Vec::with_capacity(2 * wire.len());
-    writer::write(descriptor, wire, &mut json).map_err(unwritable)?;
-    Ok(json)
-}
-
-/// Returns the JSON of a message that is not of the contract.
-///
-/// # Errors
-/// If it has what JSON can't express.
-pub fn value(message: &DynamicMessage) -> Result<Value, Status> {
-    message.serialize_with_options(serde_json::value::Serializer, &WRITING).map_err(unwritable)
-}
-
-fn unwritable(error: impl std::fmt::Display) -> Status {
-    internal(format!("the answer can't be written as JSON: {error}"))
-}
-
-/// The status of a bug of the gateway.
-pub fn internal(message: impl Into<String>) -> Status {
-    status(Fault::new(Reason::Internal, "", message))
-}
-
-/// Runs work on this many bytes: directly, or on a thread where it delays no other call.
-///
-/// # Errors
-/// If the process ends in the meantime.
-pub async fn turn_over<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Status> {
-    if bytes <= QUICK {
-        return Ok(work());
-    }
-    spawn_blocking(work).await.map_err(|error| internal(error.to_string()))
-}
+//! Laws of JSON in both directions: proto3's canonical mapping, with two exceptions for JavaScript and for typing by hand.
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use bytes::Bytes;
     use prost::Message;
+    use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
+    use serde_json::Value;
 
     use super::super::contract::{PACKAGE, message};
+    use super::super::json_decode::{Operation, read, read_operation};
+    use super::super::json_encode::write;
     use super::super::method::Method;
-    use super::*;
+    use super::super::safe_integer::MAX_SAFE_INTEGER;
     use crate::proto;
+    use crate::types::{Fault, Reason};
+
+    const WRITING: SerializeOptions =
+        SerializeOptions::new().use_proto_field_name(true).stringify_64_bit_integers(false).skip_default_fields(false);
 
     fn wire(name: &str, json: &str) -> Result<Bytes, Fault> {
         let mut wire = Vec::new();

@@ -4,9 +4,10 @@ use prost::Message;
 use prost_types::value::Kind;
 use prost_types::{Duration, Value};
 
-use super::{Unwritable, Written, float, integer, put, text};
+use super::scalar::{float, integer, put, text};
+use super::wire_value::{Unwritable, Written};
 use crate::http::id;
-use crate::http::json::MAX_SAFE_INTEGER;
+use crate::http::safe_integer::MAX_SAFE_INTEGER;
 use crate::proto::DocumentId;
 
 /// Appends such a message to `json`; `None` if the message is another one.

@@ -1,4 +1,4 @@
-//! Messages that have a JSON of their own: times.
+//! Times, which are strings in JSON.
 
 use std::fmt;
 

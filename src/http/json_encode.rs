@@ -1,0 +1,37 @@
+//! The wire format to JSON, in one pass, for the same reason as [`super::json_decode`]: responses of unary calls, lines of
+//! streams, and errors.
+
+mod message;
+mod scalar;
+mod well_known;
+mod wire_value;
+
+use prost_reflect::MessageDescriptor;
+use tonic::Status;
+
+use super::internal_error::internal;
+use wire_value::{Unwritable, fields};
+
+/// Returns the JSON of a message.
+///
+/// # Errors
+/// If `wire` is not that message, which no service sends.
+pub fn write(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<Vec<u8>, Status> {
+    let mut json = Vec::with_capacity(2 * wire.len());
+    message::message(descriptor, wire, &mut json).map_err(unwritable)?;
+    Ok(json)
+}
+
+/// Returns whether a message has a field that is a message itself.
+///
+/// # Errors
+/// If `wire` is not a message.
+pub fn has_message(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<bool, Status> {
+    let is_message = |number| descriptor.get_field(number).is_some_and(|field| field.kind().as_message().is_some());
+    let fields = fields(wire).map_err(unwritable)?;
+    Ok(fields.into_iter().any(|(number, _)| is_message(number)))
+}
+
+fn unwritable(error: Unwritable) -> Status {
+    internal(format!("the answer can't be written as JSON: {error}"))
+}

@@ -1,0 +1,82 @@
+//! Numbers, strings, bytes, booleans and enums.
+//!
+//! 64-bit integers are numbers up to ±(2^53 - 1), which JavaScript reads exactly, and strings of digits beyond. Bytes are
+//! base64.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use prost_reflect::Kind;
+use serde::Serialize;
+
+use super::wire_value::{Unwritable, Wire, Written};
+use crate::http::safe_integer::MAX_SAFE_INTEGER;
+
+/// Appends a value that is not a message.
+///
+/// # Errors
+/// If it is a string that is not UTF-8, or a message.
+pub fn scalar(kind: &Kind, value: Wire<'_>, json: &mut Vec<u8>) -> Written {
+    let number = value.number();
+    match kind {
+        Kind::Message(_) => Err(Unwritable::Broken),
+        Kind::String => text(utf8(value.bytes())?, json),
+        Kind::Bytes => text(&BASE64_STANDARD.encode(value.bytes()), json),
+        Kind::Bool => put(&(number != 0), json),
+        Kind::Float => float(f64::from(f32::from_bits(number as u32)), &f32::from_bits(number as u32), json),
+        Kind::Double => float(f64::from_bits(number), &f64::from_bits(number), json),
+        Kind::Enum(names) => match names.get_value(number as i32) {
+            Some(value) => text(value.name(), json),
+            None => put(&(number as i32), json),
+        },
+        Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => integer(number.into(), json),
+        Kind::Int32 | Kind::Sfixed32 => put(&(number as i32), json),
+        Kind::Int64 | Kind::Sfixed64 => integer(number.cast_signed().into(), json),
+        Kind::Sint32 | Kind::Sint64 => {
+            integer(((number >> 1).cast_signed() ^ -((number & 1).cast_signed())).into(), json)
+        }
+    }
+}
+
+/// Appends an integer: as a string if JavaScript would round it.
+///
+/// # Errors
+/// None: a vector takes any number of bytes.
+pub fn integer(value: i128, json: &mut Vec<u8>) -> Written {
+    if value.unsigned_abs() <= MAX_SAFE_INTEGER.into() { put(&value, json) } else { text(&value.to_string(), json) }
+}
+
+/// Appends a float: as a string if it is not finite.
+///
+/// # Errors
+/// None: a vector takes any number of bytes.
+pub fn float(value: f64, written: &impl Serialize, json: &mut Vec<u8>) -> Written {
+    match value {
+        _ if value.is_finite() => put(written, json),
+        _ if value.is_nan() => text("NaN", json),
+        _ => text(if value > 0.0 { "Infinity" } else { "-Infinity" }, json),
+    }
+}
+
+/// Appends a string.
+///
+/// # Errors
+/// None: a vector takes any number of bytes.
+pub fn text(text: &str, json: &mut Vec<u8>) -> Written {
+    put(&text, json)
+}
+
+/// Returns bytes as text.
+///
+/// # Errors
+/// If they are not UTF-8.
+pub fn utf8(bytes: &[u8]) -> Result<&str, Unwritable> {
+    str::from_utf8(bytes).map_err(|_| Unwritable::Broken)
+}
+
+/// Appends a value.
+///
+/// # Errors
+/// If JSON can't express it.
+pub fn put(value: &impl Serialize, json: &mut Vec<u8>) -> Written {
+    Ok(serde_json::to_writer(json, value)?)
+}

@@ -1,0 +1,86 @@
+//! Values of fields, as the wire format has them.
+
+use prost::DecodeError;
+use prost::encoding::{WireType, decode_key, decode_varint};
+use prost_reflect::Kind;
+
+/// Bytes that are not the message, which no service sends.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritable {
+    #[error(transparent)]
+    Wire(#[from] DecodeError),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error("the answer breaks off")]
+    Broken,
+}
+
+/// Result of appending to a buffer.
+pub type Written = Result<(), Unwritable>;
+
+/// The value of a field.
+#[derive(Debug, Clone, Copy)]
+pub enum Wire<'a> {
+    Varint(u64),
+    Fixed(u64),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Wire<'a> {
+    /// Takes a value from the beginning of `wire`.
+    ///
+    /// # Errors
+    /// If `wire` ends before, or the value is a group.
+    pub fn take(kind: WireType, wire: &mut &'a [u8]) -> Result<Self, Unwritable> {
+        let mut cut = |length: usize| {
+            let (now, later) = wire.split_at_checked(length).ok_or(Unwritable::Broken)?;
+            *wire = later;
+            Ok::<_, Unwritable>(now)
+        };
+        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
+        match kind {
+            WireType::SixtyFourBit => cut(8).map(|bytes| Self::Fixed(number(bytes))),
+            WireType::ThirtyTwoBit => cut(4).map(|bytes| Self::Fixed(number(bytes))),
+            WireType::Varint => Ok(Self::Varint(decode_varint(wire)?)),
+            WireType::LengthDelimited => {
+                let length = usize::try_from(decode_varint(wire)?).map_err(|_| Unwritable::Broken)?;
+                wire.split_off(..length).map(Self::Bytes).ok_or(Unwritable::Broken)
+            }
+            WireType::StartGroup | WireType::EndGroup => Err(Unwritable::Broken),
+        }
+    }
+
+    /// Returns the number; 0 of what is none.
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Varint(number) | Self::Fixed(number) => number,
+            Self::Bytes(_) => 0,
+        }
+    }
+
+    /// Returns the bytes; none of what is a number.
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Varint(_) | Self::Fixed(_) => &[],
+        }
+    }
+}
+
+/// Returns the fields of a message in their order.
+///
+/// # Errors
+/// If `wire` is not a message.
+pub fn fields(mut wire: &[u8]) -> Result<Vec<(u32, Wire<'_>)>, Unwritable> {
+    let mut fields = Vec::new();
+    while !wire.is_empty() {
+        let (number, kind) = decode_key(&mut wire)?;
+        fields.push((number, Wire::take(kind, &mut wire)?));
+    }
+    Ok(fields)
+}
+
+/// Returns the value of an absent field.
+pub fn default(kind: &Kind) -> Wire<'static> {
+    if matches!(kind, Kind::String | Kind::Bytes) { Wire::Bytes(&[]) } else { Wire::Varint(0) }
+}

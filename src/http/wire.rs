@@ -1,0 +1,37 @@
+//! Wire types of fields, and length-delimited fields.
+
+use prost::encoding::{WireType, encode_key, encode_varint};
+use prost_reflect::Kind;
+
+/// Returns the wire type of a kind.
+pub fn wire_type(kind: &Kind) -> WireType {
+    match kind {
+        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => WireType::SixtyFourBit,
+        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => WireType::ThirtyTwoBit,
+        Kind::String | Kind::Bytes | Kind::Message(_) => WireType::LengthDelimited,
+        _ => WireType::Varint,
+    }
+}
+
+/// Returns whether the elements of a list share one key.
+pub fn is_packed(kind: &Kind) -> bool {
+    wire_type(kind) != WireType::LengthDelimited
+}
+
+/// Appends a length-delimited field: its key, its length, and what `content` appends.
+///
+/// # Errors
+/// Those of `content`.
+pub fn nested<E>(
+    number: u32,
+    wire: &mut Vec<u8>,
+    content: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    encode_key(number, WireType::LengthDelimited, wire);
+    let begin = wire.len();
+    content(wire)?;
+    let mut length = Vec::with_capacity(4);
+    encode_varint((wire.len() - begin) as u64, &mut length);
+    wire.splice(begin..begin, length);
+    Ok(())
+}
