@@ -172,12 +172,19 @@ fn decode(descriptor: MessageDescriptor, message: Bytes) -> Result<DynamicMessag
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
     use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
+    use axum::http::{HeaderMap, HeaderName, HeaderValue};
+    use http_body::{Body as HttpBody, Frame};
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::super::contract::message;
     use super::super::frames::framed;
+    use super::super::testing::{OfBytes, message_of_bytes};
     use super::*;
     use crate::grpc::status::status;
     use crate::proto::{
@@ -302,5 +309,55 @@ mod tests {
         let lines = Lines { descriptor: message("IngestResponse"), refused: Refused::default() };
         let refusal = lines.respond(Messages::new(response), not_waiting()).await.unwrap_err();
         assert_eq!(refusal.into_response().status(), 404);
+    }
+
+    /// The body of a response: frames, as a transport has them.
+    struct Frames(VecDeque<Frame<Bytes>>);
+
+    impl HttpBody for Frames {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+    }
+
+    /// The response of a unary call that ends OK.
+    async fn respond_unary(descriptor: MessageDescriptor, message: &Bytes) -> Bytes {
+        let frame = framed(usize::MAX, |wire| {
+            wire.extend_from_slice(message);
+            Ok(())
+        });
+        let trailers = HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))]);
+        let frames = Frames([Frame::data(frame.unwrap()), Frame::trailers(trailers)].into());
+        let response = one(Messages::new(Response::new(Body::new(frames))), descriptor).await.unwrap();
+        axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap()
+    }
+
+    /// Checks that a message is encoded alike as the response of a unary call, as a line of a stream, and as a line of a
+    /// stream that has refused lines.
+    fn check_agreement(descriptor: &MessageDescriptor, message: Bytes) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let unary = runtime.block_on(respond_unary(descriptor.clone(), &message));
+        for refused in [Refused::default(), refused(u64::MAX, Reason::InvalidArgument)] {
+            let lines = Lines { descriptor: descriptor.clone(), refused };
+            let line = lines.line(&message).unwrap().json;
+            assert_eq!(line, [unary.as_ref(), b"\n"].concat());
+        }
+    }
+
+    proptest! {
+        /// Law: unary calls and streams encode a message alike.
+        #[test]
+        fn unary_calls_and_streams_encode_alike(one: Vec<u8>, many: Vec<Vec<u8>>, sequences: Vec<u32>, text: String) {
+            check_agreement(&message_of_bytes(), OfBytes { one, many }.encode_to_vec().into());
+            let results = sequences.iter().map(|&sequence| EncodeStreamResult {
+                sequence: sequence.into(),
+                outcome: Some(Outcome::Error(item_error(Fault::new(Reason::Overloaded, "text", &text)))),
+            });
+            let response = EncodeStreamResponse { results: results.collect() };
+            check_agreement(&message("EncodeStreamResponse"), response.encode_to_vec().into());
+        }
     }
 }

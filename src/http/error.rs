@@ -90,6 +90,7 @@ fn detailed(status: &Status) -> Option<Vec<u8>> {
 mod tests {
     use std::time::Duration;
 
+    use prost_reflect::{DynamicMessage, SerializeOptions};
     use serde_json::Value;
 
     use super::*;
@@ -149,5 +150,21 @@ mod tests {
     fn a_status_without_details_has_none() {
         let json = to_json(&Status::new(Code::NotFound, "there is none"));
         assert_eq!(json, serde_json::json!({ "code": 5, "message": "there is none", "details": [] }));
+    }
+
+    /// prost-reflect implements the mapping too.
+    #[test]
+    fn details_are_those_of_prost_reflect() {
+        let with_delay =
+            Fault { retry_after: Some(Duration::from_millis(20)), ..Fault::new(Reason::Overloaded, "a.b", "é\"") };
+        for fault in [with_delay, Fault::new(Reason::InvalidArgument, "", "why")] {
+            let status = status(fault);
+            let descriptor = pool().get_message_by_name(STATUS).unwrap();
+            let message = DynamicMessage::decode(descriptor, status.details()).unwrap();
+            let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);
+            let mut expected = Vec::new();
+            message.serialize_with_options(&mut serde_json::Serializer::new(&mut expected), &options).unwrap();
+            assert_eq!(String::from_utf8(encode_status(&status)), String::from_utf8(expected));
+        }
     }
 }

@@ -18,7 +18,7 @@ use wire_value::{Unwritable, fields};
 /// If `wire` is not that message, which no service sends.
 pub fn write(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<Vec<u8>, Status> {
     let mut json = Vec::with_capacity(2 * wire.len());
-    message::message(descriptor, wire, &mut json).map_err(unwritable)?;
+    message::write_message(descriptor, wire, &mut json).map_err(unwritable)?;
     Ok(json)
 }
 

@@ -4,7 +4,10 @@
 mod tests {
     use std::collections::BTreeSet;
 
+    use base64::Engine;
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
     use bytes::Bytes;
+    use proptest::prelude::*;
     use prost::Message;
     use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
     use serde_json::Value;
@@ -14,6 +17,7 @@ mod tests {
     use super::super::json_encode::write;
     use super::super::method::Method;
     use super::super::safe_integer::MAX_SAFE_INTEGER;
+    use super::super::testing::{OfBytes, message_of_bytes};
     use crate::proto;
     use crate::types::{Fault, Reason};
 
@@ -251,6 +255,35 @@ mod tests {
             let fault = read_operation(&operation, line.as_bytes(), &mut Vec::new()).unwrap_err();
             assert_eq!(fault.field, field, "{line}");
             assert!(fault.message.contains("send a Document or Operation as"), "{fault}");
+        }
+    }
+
+    proptest! {
+        /// Law: bytes are base64, as the mapping says, and come back.
+        #[test]
+        fn bytes_are_base64(one: Vec<u8>, many: Vec<Vec<u8>>) {
+            let (descriptor, wire) = (message_of_bytes(), OfBytes { one: one.clone(), many: many.clone() }.encode_to_vec());
+            let json = write(&descriptor, &wire).unwrap();
+            let texts: Vec<_> = many.iter().map(|bytes| BASE64_STANDARD.encode(bytes)).collect();
+            let expected = serde_json::json!({ "one": BASE64_STANDARD.encode(&one), "many": texts });
+            prop_assert_eq!(serde_json::from_slice::<Value>(&json).unwrap(), expected);
+            let url_safe: Vec<_> = many.iter().map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes)).collect();
+            let url_safe = serde_json::json!({ "one": BASE64_URL_SAFE_NO_PAD.encode(&one), "many": url_safe }).to_string();
+            for json in [&json[..], url_safe.as_bytes()] {
+                let mut wire = Vec::new();
+                read(&descriptor, json, &mut wire).unwrap();
+                prop_assert_eq!(OfBytes::decode(&*wire), Ok(OfBytes { one: one.clone(), many: many.clone() }));
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_base64_are_refused() {
+        for (json, problem) in
+            [(r#"{"one": "a"}"#, "'a' is not base64"), (r#"{"one": 7}"#, "expected a string of base64")]
+        {
+            let fault = read(&message_of_bytes(), json.as_bytes(), &mut Vec::new()).unwrap_err();
+            assert!(fault.field == "one" && fault.message.contains(problem), "{fault:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Value, json};
 
@@ -29,15 +30,14 @@ impl Parameters {
     /// # Errors
     /// A parameter that doesn't exist, occurs twice or has the wrong type, by its name.
     pub fn read(query: &str, options: &MessageDescriptor) -> Result<Self, Fault> {
+        check_encoding(query)?;
         let mut values = BTreeMap::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, text) = (decoded(name)?, decoded(text)?);
+        for (name, text) in form_urlencoded::parse(query.as_bytes()) {
             let field = options.get_field_by_name(&name).or_else(|| options.get_field_by_json_name(&name));
             let field = field.ok_or_else(|| {
                 invalid(&name, "there is no such parameter; /openapi.json lists those that there are")
             })?;
-            let value = parse_value(&field, &name, text)?;
+            let value = parse_value(&field, &name, text.into_owned())?;
             if field.is_list() {
                 let list = values.entry(field.name().to_owned()).or_insert_with(|| Value::Array(Vec::new()));
                 if let Value::Array(list) = list {
@@ -82,25 +82,19 @@ fn boolean(name: &str, text: &str) -> Result<Value, Fault> {
     }
 }
 
-/// Decodes a name or a value of `application/x-www-form-urlencoded`.
-fn decoded(text: &str) -> Result<String, Fault> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-                let escaped = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high << 4 | low).ok());
-                escaped.ok_or_else(|| {
-                    invalid("", "a % in the query has no two hexadecimal digits after it; send %25 for a %")
-                })?
-            }
-            other => other,
-        });
+/// Checks that nothing of a query is lost when it is decoded: `form_urlencoded` keeps a `%` that escapes nothing, and
+/// replaces what is not UTF-8.
+fn check_encoding(query: &str) -> Result<(), Fault> {
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !query.split('%').skip(1).all(is_escape) {
+        return Err(invalid("", "a % in the query has no two hexadecimal digits after it; send %25 for a %"));
     }
-    String::from_utf8(bytes)
-        .map_err(|error| invalid("", format!("the query is not UTF-8: {error}; send UTF-8, URL-encoded")))
+    let decoded = percent_decode_str(query).decode_utf8();
+    let lossless = decoded.map_err(|error| format!("the query is not UTF-8: {error}; send UTF-8, URL-encoded"));
+    lossless.map(drop).map_err(|problem| invalid("", problem))
 }
 
 fn invalid(field: &str, message: impl Into<String>) -> Fault {

@@ -1,8 +1,12 @@
-//! What tests of the door share.
+//! What tests of the gateway share.
 
 use std::time::Duration;
 
-use super::Settings;
+use prost_reflect::{DescriptorPool, MessageDescriptor};
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
+
+use super::settings::Settings;
 use crate::grpc::RequestLimits;
 
 /// A server's, as it is without flags.
@@ -20,4 +24,37 @@ pub fn settings() -> Settings {
         drain_grace: Duration::from_secs(5),
     };
     Settings { limits, max_message_bytes: 32 << 20, tokens: None }
+}
+
+/// A message with bytes, which the contract has none of: `bytes one = 1; repeated bytes many = 2;`.
+pub fn message_of_bytes() -> MessageDescriptor {
+    let field = |name: &str, number, label: Label| FieldDescriptorProto {
+        name: Some(name.to_owned()),
+        number: Some(number),
+        label: Some(label.into()),
+        r#type: Some(Type::Bytes.into()),
+        ..FieldDescriptorProto::default()
+    };
+    let file = FileDescriptorProto {
+        name: Some("bytes.proto".to_owned()),
+        syntax: Some("proto3".to_owned()),
+        message_type: vec![DescriptorProto {
+            name: Some("OfBytes".to_owned()),
+            field: vec![field("one", 1, Label::Optional), field("many", 2, Label::Repeated)],
+            ..DescriptorProto::default()
+        }],
+        ..FileDescriptorProto::default()
+    };
+    let mut pool = DescriptorPool::new();
+    pool.add_file_descriptor_proto(file).unwrap();
+    pool.get_message_by_name("OfBytes").unwrap()
+}
+
+/// The same message as code.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct OfBytes {
+    #[prost(bytes = "vec", tag = "1")]
+    pub one: Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub many: Vec<Vec<u8>>,
 }

@@ -164,7 +164,7 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
             Kind::Message(descriptor) => {
                 nested(number, wire, |wire| MessageSeed { descriptor, wire }.deserialize(json))
             }
-            Kind::String => nested(number, wire, |wire| ScalarSeed { kind, wire }.deserialize(json)),
+            Kind::String | Kind::Bytes => nested(number, wire, |wire| ScalarSeed { kind, wire }.deserialize(json)),
             _ => {
                 encode_key(number, wire_type(kind), wire);
                 ScalarSeed { kind, wire }.deserialize(json)

@@ -1,7 +1,10 @@
-//! Numbers, strings, truth values and enums: whatever JSON may write for each.
+//! Numbers, strings, bytes, booleans and enums: whatever JSON may write for each.
 
 use std::fmt;
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::BufMut;
 use prost::encoding::encode_varint;
 use prost_reflect::Kind;
@@ -9,6 +12,12 @@ use serde::de::{DeserializeSeed, Deserializer, Error, Unexpected, Visitor};
 
 /// From here on, several whole numbers are one double. 2^53.
 const INEXACT_FROM: f64 = 9_007_199_254_740_992.0;
+
+/// Base64, with or without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// What JSON has.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +73,7 @@ impl Visitor<'_> for ScalarSeed<'_> {
 fn expected(kind: &Kind) -> &'static str {
     match kind {
         Kind::String => "a string",
+        Kind::Bytes => "a string of base64",
         Kind::Bool => "true or false",
         Kind::Enum(_) => "the name of an enum's value",
         Kind::Float | Kind::Double => "a number",
@@ -78,6 +88,7 @@ fn expected(kind: &Kind) -> &'static str {
 pub fn put<E: Error>(kind: &Kind, scalar: Scalar<'_>, wire: &mut Vec<u8>) -> Result<(), E> {
     match (kind, scalar) {
         (Kind::String, Scalar::Text(text)) => wire.put_slice(text.as_bytes()),
+        (Kind::Bytes, Scalar::Text(text)) => wire.put_slice(&bytes(text)?),
         (Kind::Bool, Scalar::Bool(value)) => encode_varint(value.into(), wire),
         (Kind::Enum(names), Scalar::Text(name)) => {
             let value = names.get_value_by_name(name);
@@ -147,6 +158,12 @@ fn number<E: Error>(kind: &Kind, scalar: Scalar<'_>) -> Result<f64, E> {
         Scalar::Text(text) => text.parse().map_err(|_| E::custom(format!("'{text}' is no number"))),
         other @ Scalar::Bool(_) => Err(unexpected(kind, other)),
     }
+}
+
+/// Decodes base64, of the standard or the URL-safe alphabet.
+fn bytes<E: Error>(text: &str) -> Result<Vec<u8>, E> {
+    let standard = text.replace('-', "+").replace('_', "/");
+    BASE64.decode(standard).map_err(|error| E::custom(format!("'{text}' is not base64: {error}")))
 }
 
 fn single<E: Error>(value: f64) -> Result<f32, E> {

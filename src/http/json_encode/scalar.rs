@@ -15,24 +15,24 @@ use crate::http::safe_integer::MAX_SAFE_INTEGER;
 ///
 /// # Errors
 /// If it is a string that is not UTF-8, or a message.
-pub fn scalar(kind: &Kind, value: Wire<'_>, json: &mut Vec<u8>) -> Written {
+pub fn write_scalar(kind: &Kind, value: Wire<'_>, json: &mut Vec<u8>) -> Written {
     let number = value.number();
     match kind {
         Kind::Message(_) => Err(Unwritable::Broken),
-        Kind::String => text(utf8(value.bytes())?, json),
-        Kind::Bytes => text(&BASE64_STANDARD.encode(value.bytes()), json),
-        Kind::Bool => put(&(number != 0), json),
-        Kind::Float => float(f64::from(f32::from_bits(number as u32)), &f32::from_bits(number as u32), json),
-        Kind::Double => float(f64::from_bits(number), &f64::from_bits(number), json),
+        Kind::String => write_string(utf8(value.bytes())?, json),
+        Kind::Bytes => write_string(&BASE64_STANDARD.encode(value.bytes()), json),
+        Kind::Bool => write_json(&(number != 0), json),
+        Kind::Float => write_float(f64::from(f32::from_bits(number as u32)), &f32::from_bits(number as u32), json),
+        Kind::Double => write_float(f64::from_bits(number), &f64::from_bits(number), json),
         Kind::Enum(names) => match names.get_value(number as i32) {
-            Some(value) => text(value.name(), json),
-            None => put(&(number as i32), json),
+            Some(value) => write_string(value.name(), json),
+            None => write_json(&(number as i32), json),
         },
-        Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => integer(number.into(), json),
-        Kind::Int32 | Kind::Sfixed32 => put(&(number as i32), json),
-        Kind::Int64 | Kind::Sfixed64 => integer(number.cast_signed().into(), json),
+        Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => write_integer(number.into(), json),
+        Kind::Int32 | Kind::Sfixed32 => write_json(&(number as i32), json),
+        Kind::Int64 | Kind::Sfixed64 => write_integer(number.cast_signed().into(), json),
         Kind::Sint32 | Kind::Sint64 => {
-            integer(((number >> 1).cast_signed() ^ -((number & 1).cast_signed())).into(), json)
+            write_integer(((number >> 1).cast_signed() ^ -((number & 1).cast_signed())).into(), json)
         }
     }
 }
@@ -41,19 +41,23 @@ pub fn scalar(kind: &Kind, value: Wire<'_>, json: &mut Vec<u8>) -> Written {
 ///
 /// # Errors
 /// None: a vector takes any number of bytes.
-pub fn integer(value: i128, json: &mut Vec<u8>) -> Written {
-    if value.unsigned_abs() <= MAX_SAFE_INTEGER.into() { put(&value, json) } else { text(&value.to_string(), json) }
+pub fn write_integer(value: i128, json: &mut Vec<u8>) -> Written {
+    if value.unsigned_abs() <= MAX_SAFE_INTEGER.into() {
+        write_json(&value, json)
+    } else {
+        write_string(&value.to_string(), json)
+    }
 }
 
 /// Appends a float: as a string if it is not finite.
 ///
 /// # Errors
 /// None: a vector takes any number of bytes.
-pub fn float(value: f64, written: &impl Serialize, json: &mut Vec<u8>) -> Written {
+pub fn write_float(value: f64, written: &impl Serialize, json: &mut Vec<u8>) -> Written {
     match value {
-        _ if value.is_finite() => put(written, json),
-        _ if value.is_nan() => text("NaN", json),
-        _ => text(if value > 0.0 { "Infinity" } else { "-Infinity" }, json),
+        _ if value.is_finite() => write_json(written, json),
+        _ if value.is_nan() => write_string("NaN", json),
+        _ => write_string(if value > 0.0 { "Infinity" } else { "-Infinity" }, json),
     }
 }
 
@@ -61,8 +65,8 @@ pub fn float(value: f64, written: &impl Serialize, json: &mut Vec<u8>) -> Writte
 ///
 /// # Errors
 /// None: a vector takes any number of bytes.
-pub fn text(text: &str, json: &mut Vec<u8>) -> Written {
-    put(&text, json)
+pub fn write_string(text: &str, json: &mut Vec<u8>) -> Written {
+    write_json(&text, json)
 }
 
 /// Returns bytes as text.
@@ -77,6 +81,6 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, Unwritable> {
 ///
 /// # Errors
 /// If JSON can't express it.
-pub fn put(value: &impl Serialize, json: &mut Vec<u8>) -> Written {
+pub fn write_json(value: &impl Serialize, json: &mut Vec<u8>) -> Written {
     Ok(serde_json::to_writer(json, value)?)
 }

@@ -4,7 +4,7 @@ use prost::Message;
 use prost_types::value::Kind;
 use prost_types::{Duration, Value};
 
-use super::scalar::{float, integer, put, text};
+use super::scalar::{write_float, write_integer, write_json, write_string};
 use super::wire_value::{Unwritable, Written};
 use crate::http::id;
 use crate::http::safe_integer::MAX_SAFE_INTEGER;
@@ -26,19 +26,19 @@ fn write_id(wire: &[u8], json: &mut Vec<u8>) -> Written {
 
 /// In seconds, such as `1.500s`.
 fn write_duration(wire: &[u8], json: &mut Vec<u8>) -> Written {
-    text(&Duration::decode(wire)?.to_string(), json)
+    write_string(&Duration::decode(wire)?.to_string(), json)
 }
 
 /// A string, a number, a boolean or null: the contract has no lists and objects outside of payloads.
 fn write_value(wire: &[u8], json: &mut Vec<u8>) -> Written {
     match Value::decode(wire)?.kind {
-        None | Some(Kind::NullValue(_)) => put(&(), json),
-        Some(Kind::BoolValue(value)) => put(&value, json),
-        Some(Kind::StringValue(value)) => text(&value, json),
+        None | Some(Kind::NullValue(_)) => write_json(&(), json),
+        Some(Kind::BoolValue(value)) => write_json(&value, json),
+        Some(Kind::StringValue(value)) => write_string(&value, json),
         Some(Kind::NumberValue(value)) if value.fract() == 0.0 && value.abs() <= MAX_SAFE_INTEGER as f64 => {
-            integer(value as i128, json)
+            write_integer(value as i128, json)
         }
-        Some(Kind::NumberValue(value)) => float(value, &value, json),
+        Some(Kind::NumberValue(value)) => write_float(value, &value, json),
         Some(Kind::StructValue(_) | Kind::ListValue(_)) => Err(Unwritable::Broken),
     }
 }
