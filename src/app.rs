@@ -38,7 +38,7 @@ pub use verify::{ComparisonSummary, VerifyReport};
 
 use crate::catalog::Collections;
 use crate::config::{Config, ModelConfig, StoreConfig};
-use crate::grpc::{Gate, Shared};
+use crate::grpc::{Gate, ServiceContext};
 use crate::model::hub::{HubConfig, locate};
 use crate::model::{Backend, Model, Models, check_settings};
 use crate::pipeline::{Pipeline, Running};
@@ -109,7 +109,7 @@ impl Server {
             () = &mut stop => return Ok(Ended::Drained),
         };
         let Parts { models, store, pipeline, running } = parts;
-        self.gate.open(Shared {
+        self.gate.open(ServiceContext {
             models,
             pipeline,
             store: Arc::clone(&store),

@@ -1,6 +1,6 @@
 //! `SetAlias`, `DeleteAlias`, `ListAliases`: second names of collections.
 
-use super::Shared;
+use super::ServiceContext;
 use super::page::List;
 use crate::proto::{Alias, ListAliasesRequest, ListAliasesResponse, SetAliasRequest};
 use crate::store::StoreError;
@@ -10,7 +10,7 @@ use crate::types::{Fault, Reason, check_collection_name};
 ///
 /// # Errors
 /// A name that is wrong, by its field; a collection that is not there; a store that fails.
-pub async fn set(shared: &Shared, request: SetAliasRequest) -> Result<(), Fault> {
+pub async fn set(shared: &ServiceContext, request: SetAliasRequest) -> Result<(), Fault> {
     let SetAliasRequest { alias, collection } = request;
     check_alias(&alias)?;
     check_collection_name(&collection)?;
@@ -37,7 +37,7 @@ fn taken(alias: &str) -> Fault {
 ///
 /// # Errors
 /// A name that is wrong; a store that fails.
-pub async fn delete(shared: &Shared, alias: &str) -> Result<(), Fault> {
+pub async fn delete(shared: &ServiceContext, alias: &str) -> Result<(), Fault> {
     check_alias(alias)?;
     let deleted = shared.store.delete_alias(alias).await;
     shared.collections.forget(alias);
@@ -48,7 +48,7 @@ pub async fn delete(shared: &Shared, alias: &str) -> Result<(), Fault> {
 ///
 /// # Errors
 /// A page that is invalid, by its field; a store that fails.
-pub async fn list(shared: &Shared, request: ListAliasesRequest) -> Result<ListAliasesResponse, Fault> {
+pub async fn list(shared: &ServiceContext, request: ListAliasesRequest) -> Result<ListAliasesResponse, Fault> {
     let ListAliasesRequest { page_size, page_token } = request;
     let list = List { method: "ListAliases", scope: "" };
     let aliases = shared.store.aliases().await?;

@@ -1,6 +1,6 @@
 //! `CreateCollection`, `GetCollection`, `ListCollections`.
 
-use super::Shared;
+use super::ServiceContext;
 use super::collection_options::{parse_collection_options, to_collection};
 use super::features::check_features;
 use super::page::List;
@@ -12,7 +12,7 @@ use crate::types::{Fault, check_collection_name};
 ///
 /// # Errors
 /// A request that is invalid, by its field; a collection or alias that has the name; a store that fails.
-pub async fn create(shared: &Shared, request: CreateCollectionRequest) -> Result<Collection, Fault> {
+pub async fn create(shared: &ServiceContext, request: CreateCollectionRequest) -> Result<Collection, Fault> {
     let CreateCollectionRequest { name, model, options, required_features } = request;
     check_features(&required_features)?;
     check_collection_name(&name).map_err(|fault| Fault { field: "name".to_owned(), ..fault })?;
@@ -32,7 +32,7 @@ pub async fn create(shared: &Shared, request: CreateCollectionRequest) -> Result
 ///
 /// # Errors
 /// A collection that doesn't exist; a store that fails.
-pub async fn get(shared: &Shared, name: &str) -> Result<Collection, Fault> {
+pub async fn get(shared: &ServiceContext, name: &str) -> Result<Collection, Fault> {
     check_collection_name(name)?;
     shared.collections.read(name).await.map(to_collection)
 }
@@ -41,7 +41,7 @@ pub async fn get(shared: &Shared, name: &str) -> Result<Collection, Fault> {
 ///
 /// # Errors
 /// A page that is invalid, by its field; a store that fails.
-pub async fn list(shared: &Shared, request: ListCollectionsRequest) -> Result<ListCollectionsResponse, Fault> {
+pub async fn list(shared: &ServiceContext, request: ListCollectionsRequest) -> Result<ListCollectionsResponse, Fault> {
     let ListCollectionsRequest { page_size, page_token } = request;
     let list = List { method: "ListCollections", scope: "" };
     let infos = shared.collections.list().await?;

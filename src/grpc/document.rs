@@ -6,14 +6,11 @@ use bytes::Bytes;
 use prost::Message;
 use uuid::Uuid;
 
-use super::RequestLimits;
+use super::limits::{LONGEST_ID, RequestLimits};
 use super::payload::{PayloadLimits, parse_payload};
 use crate::pipeline::Unreadable;
 use crate::proto::{self, unknown_fields::check_known};
 use crate::types::{Document, DocumentId, Fault, Reason, is_blank};
-
-/// The longest [`DocumentId::Key`] that a server can be set to take, in bytes.
-pub const LONGEST_ID: usize = 4_096;
 
 /// The id of a document that can't be read as a whole.
 #[derive(Clone, PartialEq, Message)]

@@ -17,7 +17,7 @@ use super::server::to_server;
 use super::status::{item_error, status};
 use super::stream::{OpenStream, Responder, Responses, first_request, next_request, opened_by_first_request};
 use super::vector::{to_encoded_text, to_model};
-use super::{Gate, Pass, Shared};
+use super::{Gate, Pass, ServiceContext};
 use crate::metrics as names;
 use crate::model::Model;
 use crate::pipeline::{Encode, EncodeOptions, Encoded, Finished, Urgency};
@@ -53,7 +53,7 @@ impl EncoderApi {
     }
 }
 
-impl Shared {
+impl ServiceContext {
     fn encode_options(&self, options: EncodeStreamOptions) -> Result<EncodeOptions, Fault> {
         let EncodeStreamOptions { model, role, encoding, with_tokens: _, required_features } = options;
         check_features(&required_features)?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Shared;
+use super::ServiceContext;
 use super::document::{check_text, parse_document_id};
 use super::encoding::{Encoding, parse_encoding, to_stats, vector_stats};
 use super::features::{check_features, check_unset};
@@ -29,7 +29,7 @@ struct Terms {
 ///
 /// # Errors
 /// A request that is invalid, by its field; a document that doesn't exist; a store that fails.
-pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<ExplainResponse, Fault> {
+pub async fn explain(shared: &ServiceContext, request: ExplainRequest) -> Result<ExplainResponse, Fault> {
     check_features(&request.required_features)?;
     check_unset("tenant", !request.tenant.is_empty())?;
     let in_query = |fault: Fault| fault.within("query");
@@ -65,7 +65,7 @@ pub async fn explain(shared: &Shared, request: ExplainRequest) -> Result<Explain
     Ok(compare(&model, query, document))
 }
 
-async fn encode_query(shared: &Shared, model: &Arc<Model>, query: Query) -> Result<Terms, Fault> {
+async fn encode_query(shared: &ServiceContext, model: &Arc<Model>, query: Query) -> Result<Terms, Fault> {
     let EncodedQuery { vector, stats, text } = query.encode(shared, model).await?;
     let tokens = match text {
         Some(text) => Some(tokenize(model, Role::Query, text).await?),
@@ -75,7 +75,7 @@ async fn encode_query(shared: &Shared, model: &Arc<Model>, query: Query) -> Resu
 }
 
 async fn encode_document(
-    shared: &Shared,
+    shared: &ServiceContext,
     model: &Arc<Model>,
     text: String,
     encoding: Option<proto::EncodingOptions>,
@@ -95,7 +95,7 @@ async fn encode_document(
 
 /// Reads a stored document's terms. Returns the model that made them and the name of the vector too.
 async fn read_document(
-    shared: &Shared,
+    shared: &ServiceContext,
     choice: ModelChoice<'_>,
     collection: &str,
     id: proto::DocumentId,

@@ -1,22 +1,22 @@
 //! The gate of the services: closed while the models are loaded and after the server has begun to stop.
 
 use std::ops::Deref;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Status;
 
-use super::Shared;
+use super::ServiceContext;
 use super::status::status;
-use super::stream::stopping_status;
 use crate::types::{Fault, Reason};
 
 /// Lets calls through to what the services share, once it is there and until the server stops.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    shared: Arc<RwLock<Option<Arc<Shared>>>>,
+    shared: Arc<RwLock<Option<Arc<ServiceContext>>>>,
     stopping: CancellationToken,
     calls: TaskTracker,
 }
@@ -24,14 +24,14 @@ pub struct Gate {
 /// What a call got through the gate with. The server's end waits until it is dropped.
 #[derive(Debug, Clone)]
 pub struct Pass {
-    shared: Arc<Shared>,
+    shared: Arc<ServiceContext>,
     _call: TaskTrackerToken,
 }
 
 impl Deref for Pass {
-    type Target = Shared;
+    type Target = ServiceContext;
 
-    fn deref(&self) -> &Shared {
+    fn deref(&self) -> &ServiceContext {
         &self.shared
     }
 }
@@ -43,8 +43,8 @@ impl Gate {
     }
 
     /// Opens the gate.
-    pub fn open(&self, shared: Shared) {
-        *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(shared));
+    pub fn open(&self, shared: ServiceContext) {
+        *self.shared.write() = Some(Arc::new(shared));
     }
 
     /// Lets a call through.
@@ -63,8 +63,8 @@ impl Gate {
     }
 
     /// What the services share, even while the server stops; for observers.
-    pub fn peek(&self) -> Option<Arc<Shared>> {
-        self.shared.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn peek(&self) -> Option<Arc<ServiceContext>> {
+        self.shared.read().clone()
     }
 
     /// Waits until every call that was let through has ended. Called when the server stops.
@@ -75,6 +75,13 @@ impl Gate {
 
     /// Lets go of what the services share, whoever still has this gate.
     pub fn close(&self) {
-        self.shared.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.write().take();
     }
+}
+
+/// What a stream ends with that the server's end cut short.
+pub fn stopping_status() -> Status {
+    let message =
+        "the server is stopping: every operation that it read has its result; send the rest to another server";
+    status(Fault::new(Reason::ShuttingDown, "", message))
 }

@@ -9,7 +9,7 @@ use super::features::{check_features, check_unset};
 use super::options::invalid;
 use super::status::status;
 use super::stream::{OpenStream, Responder, Responses, first_request, opened_by_first_request};
-use super::{Gate, Shared, aliases, collections, explain, ingest, list_documents, search};
+use super::{Gate, ServiceContext, aliases, collections, explain, ingest, list_documents, search};
 use crate::catalog::check_incarnation;
 use crate::pipeline::Urgency;
 use crate::proto::index_service_server::IndexService;
@@ -159,7 +159,7 @@ impl IndexService for IndexApi {
     }
 }
 
-async fn delete(shared: &Shared, request: DeleteRequest) -> Result<(), Fault> {
+async fn delete(shared: &ServiceContext, request: DeleteRequest) -> Result<(), Fault> {
     let DeleteRequest { collection, ids, filter, expected_incarnation, tenant, required_features } = request;
     check_features(&required_features)?;
     check_unset("tenant", !tenant.is_empty())?;

@@ -23,7 +23,7 @@ use super::options::{accept, invalid, late_options, parse_batch_points, parse_te
 use super::server::to_server;
 use super::status::{item_error, status};
 use super::stream::{Responder, Responses, next_request};
-use super::{Pass, Shared};
+use super::{Pass, ServiceContext};
 use crate::catalog::{ModelChoice, check_incarnation};
 use crate::metrics as names;
 use crate::pipeline::{
@@ -54,7 +54,11 @@ pub struct Answer {
 ///
 /// # Errors
 /// Options that are missing or invalid; a collection that doesn't exist, or was written by another encoder.
-pub async fn open(shared: &Shared, urgency: Urgency, options: Option<proto::IngestOptions>) -> Result<Opened, Fault> {
+pub async fn open(
+    shared: &ServiceContext,
+    urgency: Urgency,
+    options: Option<proto::IngestOptions>,
+) -> Result<Opened, Fault> {
     let options = options.ok_or_else(|| invalid("options", "they are missing; send them with the first message"))?;
     let (options, answer) = open_checked(shared, options).await.map_err(|fault| fault.within("options"))?;
     let (ingest, results) = shared.pipeline.ingest(urgency, options);
@@ -74,7 +78,10 @@ pub fn check_unary(options: Option<&proto::IngestOptions>) -> Result<(), Fault> 
     }
 }
 
-async fn open_checked(shared: &Shared, options: proto::IngestOptions) -> Result<(IngestOptions, Answer), Fault> {
+async fn open_checked(
+    shared: &ServiceContext,
+    options: proto::IngestOptions,
+) -> Result<(IngestOptions, Answer), Fault> {
     check_features(&options.required_features)?;
     check_unset("tenant", !options.tenant.is_empty())?;
     check_collection_name(&options.collection)?;
@@ -210,7 +217,7 @@ pub struct Drain {
 }
 
 impl Drain {
-    pub fn new(shared: &Shared, ingest: &Ingest) -> Self {
+    pub fn new(shared: &ServiceContext, ingest: &Ingest) -> Self {
         let (stopping, grace) = (shared.stopping.clone(), shared.limits.drain_grace);
         Self { stopping, grace, read_through: ingest.read_through() }
     }
@@ -255,7 +262,11 @@ fn response(progress: &Progress) -> IngestResponse {
 ///
 /// # Errors
 /// If the server is stopping, or at capacity.
-pub async fn upsert(shared: &Shared, opened: Opened, documents: Vec<Bytes>) -> Result<Vec<OperationResult>, Fault> {
+pub async fn upsert(
+    shared: &ServiceContext,
+    opened: Opened,
+    documents: Vec<Bytes>,
+) -> Result<Vec<OperationResult>, Fault> {
     let Opened { mut ingest, mut results, .. } = opened;
     let sizes: Vec<_> = documents.iter().map(Bytes::len).collect();
     let places = ingest.tickets.places(&sizes)?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use prost::Message;
 use uuid::Uuid;
 
-use super::Shared;
+use super::ServiceContext;
 use super::document::{parse_document_id, to_document_id};
 use super::features::{check_features, check_unset};
 use super::options::invalid;
@@ -29,7 +29,10 @@ const STEP: usize = 64;
 ///
 /// # Errors
 /// A request that is invalid, by its field; a collection that doesn't exist; a store that fails.
-pub async fn list_documents(shared: &Shared, request: ListDocumentsRequest) -> Result<ListDocumentsResponse, Fault> {
+pub async fn list_documents(
+    shared: &ServiceContext,
+    request: ListDocumentsRequest,
+) -> Result<ListDocumentsResponse, Fault> {
     let ListDocumentsRequest { collection, page_size, page_token, return_options, tenant, required_features } = request;
     check_features(&required_features)?;
     check_unset("tenant", !tenant.is_empty())?;
@@ -60,7 +63,10 @@ pub async fn list_documents(shared: &Shared, request: ListDocumentsRequest) -> R
 ///
 /// # Errors
 /// A request that is invalid, by its field; a collection that doesn't exist; a store that fails.
-pub async fn get_documents(shared: &Shared, request: GetDocumentsRequest) -> Result<GetDocumentsResponse, Fault> {
+pub async fn get_documents(
+    shared: &ServiceContext,
+    request: GetDocumentsRequest,
+) -> Result<GetDocumentsResponse, Fault> {
     let GetDocumentsRequest { collection, ids, return_options, tenant, required_features } = request;
     check_features(&required_features)?;
     check_unset("tenant", !tenant.is_empty())?;

@@ -7,12 +7,10 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
 use serde_json::{Number, Value};
 
+use super::limits::MOST_NESTED;
 use crate::json::{self, JsonError};
 use crate::proto::PayloadFormat;
 use crate::types::{Fault, FieldPath, Payload, RESERVED_PREFIX, Reason};
-
-/// The deepest nesting that a Struct's decoder takes.
-pub const MOST_NESTED: usize = 32;
 
 /// The field of a document, and the beginning of every path.
 const FIELD: &str = "payload";

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Shared;
+use super::ServiceContext;
 use super::document::check_text;
 use super::encoding::{Encoding, parse_encoding, parse_pruning, to_stats, vector_stats};
 use super::features::unimplemented_field;
@@ -82,7 +82,7 @@ impl Query {
     ///
     /// # Errors
     /// An option or a text that is refused, by its field; a pipeline that is closed or at capacity.
-    pub async fn encode(self, shared: &Shared, model: &Arc<Model>) -> Result<EncodedQuery, Fault> {
+    pub async fn encode(self, shared: &ServiceContext, model: &Arc<Model>) -> Result<EncodedQuery, Fault> {
         match self.kind {
             SparseQuery::Vector(proto::SparseVector { indices, values }) => {
                 let vector = SparseVector::new(indices, values);

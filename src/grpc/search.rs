@@ -4,7 +4,7 @@ use metrics::histogram;
 use tokio::time::Instant;
 use tracing::{Instrument, debug_span};
 
-use super::Shared;
+use super::ServiceContext;
 use super::features::{check_features, check_unset};
 use super::filter::parse_filter;
 use super::options::{accept, invalid};
@@ -26,7 +26,7 @@ pub const MAX_OFFSET: u32 = 10_000;
 ///
 /// # Errors
 /// A request that is invalid, by its field; a store that fails.
-pub async fn search(shared: &Shared, request: SearchRequest) -> Result<SearchResponse, Fault> {
+pub async fn search(shared: &ServiceContext, request: SearchRequest) -> Result<SearchResponse, Fault> {
     check_features(&request.required_features)?;
     check_unset("tenant", !request.tenant.is_empty())?;
     check_unset("group_by", request.group_by.is_some())?;

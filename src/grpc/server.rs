@@ -1,13 +1,13 @@
 //! What this server is, for clients.
 
-use super::Shared;
+use super::ServiceContext;
 use super::encoding::to_count;
 use super::features::FEATURES;
 use crate::proto::{Server, ServerLimits};
 use crate::version::{REVISION, VERSION};
 
 /// Describes this server.
-pub fn to_server(shared: &Shared) -> Server {
+pub fn to_server(shared: &ServiceContext) -> Server {
     let limits = &shared.limits;
     Server {
         version: VERSION.to_owned(),

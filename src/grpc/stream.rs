@@ -8,20 +8,22 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use metrics::gauge;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 
+use super::gate::stopping_status;
 use super::status::status;
-use super::{Pass, Shared};
+use super::{Pass, ServiceContext};
 use crate::metrics as names;
 use crate::pipeline::{Delivery, Finished, ResultReceiver, Slot};
 use crate::types::{Fault, Reason};
@@ -70,7 +72,7 @@ pub fn opened_by_first_request<R: 'static>(
 ///
 /// # Errors
 /// As of [`next_request`].
-pub async fn first_request<T>(requests: &mut Streaming<T>, shared: &Shared) -> Result<Option<T>, Status> {
+pub async fn first_request<T>(requests: &mut Streaming<T>, shared: &ServiceContext) -> Result<Option<T>, Status> {
     let (settled, abandoned) = (std::future::ready(()), std::future::pending());
     next_request(requests, shared, settled, abandoned, shared.stopping.cancelled()).await
 }
@@ -82,7 +84,7 @@ pub async fn first_request<T>(requests: &mut Streaming<T>, shared: &Shared) -> R
 /// If the server reads no more, what came is no request, or nothing came for too long.
 pub async fn next_request<T>(
     requests: &mut Streaming<T>,
-    shared: &Shared,
+    shared: &ServiceContext,
     settled: impl Future<Output = ()>,
     abandoned: impl Future<Output = ()>,
     stopped: impl Future<Output = ()>,
@@ -115,13 +117,6 @@ fn stalled_status(timeout: Duration) -> Status {
          from durable_through + 1, or raise --stream-idle-timeout"
     );
     status(Fault::new(Reason::StreamIdle, "", message))
-}
-
-/// What a stream ends with that the server's end cut short.
-pub fn stopping_status() -> Status {
-    let message =
-        "the server is stopping: every operation that it read has its result; send the rest to another server";
-    status(Fault::new(Reason::ShuttingDown, "", message))
 }
 
 /// The response stream of a bidirectional call.
@@ -244,6 +239,6 @@ impl<K, T> Source<K, T> {
     }
 
     fn state(&self) -> MutexGuard<'_, SourceState<K, T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -15,7 +15,7 @@ use crate::grpc::document::check_text;
 use crate::grpc::options::invalid;
 use crate::grpc::status::status;
 use crate::grpc::stream::{OpenStream, Responder, Responses, next_request};
-use crate::grpc::{Pass, Shared};
+use crate::grpc::{Pass, ServiceContext};
 use crate::metrics as names;
 use crate::pipeline::{Delivery, Encode, EncodeOptions, Encoded, Finished, Slot, Urgency};
 use crate::proto::tei::embed_server::Embed;
@@ -103,7 +103,7 @@ impl Embed for TeiApi {
     }
 }
 
-impl Shared {
+impl ServiceContext {
     /// How a text is encoded unless its request says otherwise.
     fn default_options(&self) -> Result<EncodeOptions, Fault> {
         let (model, role) = (self.models.get("")?, Role::default());

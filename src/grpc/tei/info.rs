@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::TeiApi;
-use crate::grpc::Shared;
+use crate::grpc::ServiceContext;
 use crate::grpc::status::status;
 use crate::proto::tei::info_server::Info;
 use crate::proto::tei::{InfoRequest, InfoResponse, ModelType};
@@ -19,7 +19,7 @@ impl Info for TeiApi {
     }
 }
 
-impl Shared {
+impl ServiceContext {
     fn tei_info(&self) -> Result<InfoResponse, Fault> {
         let model = self.models.get("")?;
         let bounds = self.pipeline.config();

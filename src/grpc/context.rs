@@ -1,0 +1,27 @@
+//! What the services share.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{PruningDefaults, RequestLimits};
+use crate::catalog::Collections;
+use crate::model::Models;
+use crate::pipeline::Pipeline;
+use crate::store::VectorStore;
+
+/// What every service works with: models, pipeline, store, and the limits and defaults that flags set.
+#[derive(Debug, Clone)]
+pub struct ServiceContext {
+    pub models: Models,
+    pub pipeline: Pipeline,
+    pub store: Arc<dyn VectorStore>,
+    pub collections: Arc<Collections>,
+    pub limits: RequestLimits,
+    /// One permit for each stream that may be open.
+    pub streams: Arc<Semaphore>,
+    pub pruning: PruningDefaults,
+    /// Cancelled when the server begins to stop.
+    pub stopping: CancellationToken,
+}

@@ -1,0 +1,32 @@
+//! Pruning of vectors where a request doesn't say.
+
+use crate::model::Model;
+use crate::types::{Pruning, Role};
+
+/// How vectors are pruned where a request doesn't say, by the text's role.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PruningDefaults {
+    pub document: DefaultPruning,
+    pub query: DefaultPruning,
+}
+
+/// How vectors of one role are pruned.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct DefaultPruning {
+    /// Maximum number of terms, 0 for no limit; `None`: as many as the model's files say.
+    pub max_terms: Option<usize>,
+    pub min_weight: f32,
+    pub weight_share: Option<f32>,
+}
+
+impl PruningDefaults {
+    /// Returns how a model's vectors of a role are pruned.
+    pub fn of(&self, role: Role, model: &Model) -> Pruning {
+        let DefaultPruning { max_terms, min_weight, weight_share } = match role {
+            Role::Document => self.document,
+            Role::Query => self.query,
+        };
+        let max_terms = max_terms.map_or(model.max_terms, |terms| (terms > 0).then_some(terms));
+        Pruning { max_terms, min_weight, weight_share }
+    }
+}
