@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
@@ -26,27 +25,14 @@ use crate::model::{Backend, Model, TokenBatch, YieldPoint};
 use crate::proto;
 use crate::types::{Fault, Point, Pruning, RESERVED_PREFIX, Role, SparseVector, check_collection_name, is_blank};
 
-/// The default ones, or what matters of them here.
-const LIMITS: RequestLimits = RequestLimits {
-    message_bytes: 32 << 20,
-    text_bytes: 1 << 20,
-    unary_documents: 256,
-    payload_bytes: 1 << 20,
-    payload_depth: MOST_NESTED,
-    dense_dimensions: 65_536,
-    id_bytes: 512,
-    streams: 1,
-    stream_idle: Duration::MAX,
-    drain_grace: Duration::ZERO,
-};
-
 /// A document's bytes: it is refused with a reason, or all of it can be stored and given back.
 pub fn document(bytes: &[u8]) {
-    let document = match parse_document(&Bytes::copy_from_slice(bytes), &LIMITS) {
+    let limits = RequestLimits::default();
+    let document = match parse_document(&Bytes::copy_from_slice(bytes), &limits) {
         Ok(document) => document,
         Err(unreadable) => return check_fault(&unreadable.fault),
     };
-    assert!(!is_blank(&document.text) && document.text.len() <= LIMITS.text_bytes);
+    assert!(!is_blank(&document.text) && document.text.len() <= limits.text_bytes);
     assert!(document.dense.values().flatten().all(|value| value.is_finite()));
     assert!(document.payload.keys().all(|name| !name.starts_with(RESERVED_PREFIX)));
     let limits = PayloadLimits { bytes: usize::MAX, depth: MOST_NESTED };
@@ -85,7 +71,7 @@ pub fn ingest_options(bytes: &[u8]) {
 
 /// An operation's bytes: it is refused with a reason, or it changes a document.
 pub fn operation(bytes: &[u8]) {
-    if let Err(unreadable) = parse_operation(&Bytes::copy_from_slice(bytes), &LIMITS).change {
+    if let Err(unreadable) = parse_operation(&Bytes::copy_from_slice(bytes), &RequestLimits::default()).change {
         check_fault(&unreadable.fault);
     }
 }

@@ -33,6 +33,12 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!((unix_socket_mode, max_connections), (0o600, 1_024));
 }
 
+/// Law: the limits of a server without flags are defined once, and the flags' defaults are the same.
+#[test]
+fn flags_default_to_the_default_limits() {
+    assert_eq!(with(&[]).unwrap().requests, RequestLimits::default());
+}
+
 /// Beside a model.
 fn with(flags: &[&str]) -> Result<Config, InvalidConfig> {
     config(&[&["--model", "naver/splade-v3"], flags].concat())

@@ -1,7 +1,5 @@
 //! What tests of the gateway share.
 
-use std::time::Duration;
-
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
@@ -11,19 +9,7 @@ use crate::grpc::RequestLimits;
 
 /// A server's, as it is without flags.
 pub fn settings() -> Settings {
-    let limits = RequestLimits {
-        message_bytes: 32 << 20,
-        text_bytes: 1 << 20,
-        unary_documents: 256,
-        payload_bytes: 1 << 20,
-        payload_depth: 32,
-        dense_dimensions: 65_536,
-        id_bytes: 512,
-        streams: 4_096,
-        stream_idle: Duration::from_secs(600),
-        drain_grace: Duration::from_secs(5),
-    };
-    Settings { limits, max_message_bytes: 32 << 20, tokens: None }
+    Settings { limits: RequestLimits::default(), max_message_bytes: 32 << 20, tokens: None }
 }
 
 /// A message with bytes, which the contract has none of: `bytes one = 1; repeated bytes many = 2;`.
