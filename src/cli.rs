@@ -1,5 +1,5 @@
-//! The command line: `serve`, `check` of what it would find, and client commands that know the server only through its gRPC
-//! API.
+//! The command line: commands that run the engine in this process, such as `serve`, and client commands, which know the
+//! server only through its gRPC API.
 //!
 //! A command is a struct of its arguments with a `run` that gives the exit status: 0 if all is well, 1 if the command
 //! did its work and the answer is bad news (documents rejected, not serving), 2 if it could not do its work.
@@ -7,12 +7,12 @@
 //! Flags that several commands share have one environment variable each (`SPLADE_SERVER`, `SPLADE_COLLECTION`); a
 //! command's own flags carry its name (`SPLADE_SEARCH_LIMIT`), so that none is mistaken for a setting of `serve`.
 
-mod bench;
-mod check;
 mod client;
 mod collection_options;
+mod command;
 mod duration;
 mod encode;
+mod engine;
 mod errors;
 mod explain;
 mod fingerprint;
@@ -22,7 +22,6 @@ mod id;
 pub(crate) mod ingest;
 mod latency;
 mod long_text;
-mod model;
 mod output;
 mod pruning;
 mod reindex;
@@ -30,105 +29,6 @@ mod rejects;
 mod retry;
 mod run_lock;
 mod search;
-mod serve;
 
-use std::process::ExitCode;
-
-use clap::{Parser, Subcommand};
-
+pub use command::Cli;
 pub use errors::failed;
-
-use crate::config::ServeArgs;
-use crate::version;
-
-/// Turns streams of documents into SPLADE vectors and indexes them in Qdrant.
-#[derive(Debug, Parser)]
-#[command(version = version::LONG, after_help = EXAMPLE)]
-pub struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-const EXAMPLE: &str = "\
-Start here:
-  splade-sidecar serve --model naver/splade-v3 --store-dir ./index
-  splade-sidecar ingest docs.jsonl --collection docs --create-collection
-  splade-sidecar search \"what is a sparse vector\" --collection docs
-
-Each command has a help of its own: splade-sidecar ingest --help";
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Serve(Box<ServeArgs>),
-    Check(Box<check::Check>),
-    Ingest(Box<ingest::Ingest>),
-    Rejects(rejects::Rejects),
-    Reindex(Box<reindex::Reindex>),
-    Search(search::Search),
-    Encode(encode::Encode),
-    Explain(explain::Explain),
-    Model(model::Model),
-    Health(health::Health),
-    Bench(bench::Bench),
-}
-
-impl Cli {
-    /// Runs the command to its end.
-    ///
-    /// # Errors
-    /// What kept the command from doing its work; [`failed`] tells it to the user.
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.command {
-            Command::Serve(args) => serve::run(*args).await,
-            Command::Check(command) => command.run().await,
-            Command::Ingest(command) => command.run().await,
-            Command::Rejects(command) => command.run().await,
-            Command::Reindex(command) => command.run().await,
-            Command::Search(command) => command.run().await,
-            Command::Encode(command) => command.run().await,
-            Command::Explain(command) => command.run().await,
-            Command::Model(command) => command.run().await,
-            Command::Health(command) => command.run().await,
-            Command::Bench(command) => command.run().await,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::{Arg, Command, CommandFactory};
-
-    use super::Cli;
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_flag_has_a_help_and_an_environment_variable_and_every_command_an_example() {
-        let mut root = Cli::command();
-        root.build();
-        for command in leaves(&root) {
-            assert!(command.get_after_help().is_some(), "{} has no example", command.get_name());
-            for argument in command.get_arguments().filter(|argument| !is_built_in(argument)) {
-                let name = format!("{} {}", command.get_name(), argument.get_id());
-                assert!(argument.get_help().is_some(), "{name} has no help");
-                let variable = argument.get_env().map(|variable| variable.to_string_lossy().into_owned());
-                assert_eq!(variable.is_some(), !argument.is_positional(), "{name}: {variable:?}");
-                assert!(variable.is_none_or(|variable| variable.starts_with("SPLADE_")), "{name}");
-            }
-        }
-    }
-
-    fn leaves(command: &Command) -> Box<dyn Iterator<Item = &Command> + '_> {
-        if command.get_subcommands().next().is_none() {
-            return Box::new(std::iter::once(command));
-        }
-        Box::new(command.get_subcommands().filter(|command| command.get_name() != "help").flat_map(leaves))
-    }
-
-    fn is_built_in(argument: &Arg) -> bool {
-        ["help", "version"].contains(&argument.get_id().as_str())
-    }
-}

@@ -14,6 +14,7 @@ mod explain;
 mod features;
 pub(crate) mod filter;
 mod gate;
+pub mod health;
 mod index_service;
 mod ingest;
 mod limits;

@@ -26,6 +26,7 @@
 //! answers even when it is dropped. From it follow the promises: exactly one result for each document, and memory that
 //! does not grow.
 
+pub mod admin;
 pub mod app;
 pub mod catalog;
 pub mod cli;
@@ -43,6 +44,7 @@ pub mod model;
 mod panics;
 pub mod pipeline;
 pub mod proto;
+pub mod server;
 pub mod store;
 pub mod trace;
 pub mod types;

@@ -11,11 +11,11 @@ use crate::config::Config;
 pub struct Traces;
 
 impl Traces {
-    /// Starts nothing.
+    /// Opens nothing.
     ///
     /// # Errors
     /// None.
-    pub fn start(_config: &Config) -> anyhow::Result<Self> {
+    pub fn open(_config: &Config) -> anyhow::Result<Self> {
         Ok(Self)
     }
 

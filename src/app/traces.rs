@@ -1,4 +1,4 @@
-//! Traces on their way to an OpenTelemetry collector.
+//! Traces, sent to a collector over OTLP.
 
 use std::time::Duration;
 
@@ -18,36 +18,37 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::config::{Config, otlp_variable};
 use crate::version::VERSION;
 
-/// What traces and metrics call this service, unless `OTEL_SERVICE_NAME` says otherwise.
+/// The name of this service in traces, unless `OTEL_SERVICE_NAME` says otherwise.
 const SERVICE: &str = "splade-sidecar";
-/// How long the last traces may take to leave when the process ends.
+/// Maximum time to send the last traces when the process ends.
 const LAST_TRACES: Duration = Duration::from_secs(3);
 
-/// Traces on their way to a collector.
+/// The exporter of traces, if there is a collector.
 #[derive(Debug, Default)]
 pub struct Traces(Option<SdkTracerProvider>);
 
 impl Traces {
-    /// Opens the way to the collector that the configuration or the environment names, if one does.
+    /// Opens the exporter if the configuration or OpenTelemetry's own variables name a collector.
     ///
     /// # Errors
     /// If the collector's address can't be used.
-    pub fn start(config: &Config) -> anyhow::Result<Self> {
-        Ok(Self(tracer_provider(config)?))
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        tracer_provider(config).map(Self)
     }
 
-    /// Returns what turns spans into traces.
-    pub fn layer<S>(&self) -> Option<Box<dyn Layer<S> + Send + Sync>>
+    /// Returns the layer that turns spans into traces; `None` without a collector.
+    pub fn layer<S>(&self) -> Option<impl Layer<S> + use<S>>
     where
-        S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+        S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        let tracer = self.0.as_ref()?.tracer(SERVICE);
-        let layer = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
+        let provider = self.0.as_ref()?;
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SERVICE)).with_location(false);
         // Events stay in the logs; the exporter's own spans must not feed it.
-        Some(layer.with_filter(Targets::new().with_target("splade_sidecar", LevelFilter::DEBUG)).boxed())
+        let own_spans = Targets::new().with_target("splade_sidecar", LevelFilter::DEBUG);
+        Some(layer.with_threads(false).with_filter(own_spans))
     }
 
-    /// Sends the last ones.
+    /// Sends the last traces.
     pub async fn end(self) {
         let Some(provider) = self.0 else { return };
         let shut_down = spawn_blocking(move || provider.shutdown_with_timeout(LAST_TRACES)).await;
@@ -57,7 +58,6 @@ impl Traces {
     }
 }
 
-/// Where spans go; `None` if nobody asked for them.
 fn tracer_provider(config: &Config) -> anyhow::Result<Option<SdkTracerProvider>> {
     if config.otlp_endpoint.is_none() && otlp_variable().is_none() {
         return Ok(None);

@@ -8,7 +8,7 @@ import hashlib
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[2] / "src" / "app" / "page.html"
+PAGE = Path(__file__).resolve().parents[2] / "src" / "admin" / "page.html"
 
 
 def with_hashes(page: str) -> str:

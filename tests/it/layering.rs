@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["grpc"],
     &["http"],
     &["config"],
+    &["server", "admin"],
     &["app"],
     &["cli"],
     // What the fuzz targets call.

@@ -1,14 +1,17 @@
-//! Compares a model with the reference, as a report for people and programs.
+//! The verdicts of a comparison with the reference, as a report for people and programs.
 
 use std::path::Path;
 
 use serde::Serialize;
 
+use crate::cli::output::one_line;
 use crate::model::verify::{Comparison, Verdict, verify};
 use crate::model::{DeviceName, ModelError, Precision};
 
 /// Maximum number of characters of a text that a report quotes.
 const QUOTED_CHARS: usize = 200;
+/// Maximum number of characters of a text in the output for people.
+const SHOWN_CHARS: usize = 40;
 
 /// The verdicts for one model.
 #[derive(Debug, Clone, Serialize)]
@@ -100,6 +103,30 @@ impl ComparisonSummary {
             }),
         });
         Self { role: role.as_str(), dtype: dtype.to_string(), verdict, reason, figures }
+    }
+
+    /// Describes a comparison in one line.
+    pub fn to_line(&self) -> String {
+        let ComparisonSummary { role, dtype, verdict, reason, figures } = self;
+        let mut line = format!("{role:<8}  {dtype:<7}  {}", verdict.as_str());
+        if let Some(reason) = reason {
+            line.push_str(&format!(": {}", one_line(reason, usize::MAX)));
+        }
+        let Some(figures) = figures else { return line };
+        line.push_str(&format!(": {} texts", figures.texts));
+        if *verdict == Verdict::NotFinite {
+            line.push_str(&format!(", {} without a finite vector", figures.not_finite_texts));
+        }
+        if let Some(cosine) = figures.smallest_cosine {
+            line.push_str(&format!(
+                ", largest difference {:.1e}, {} missing and {} extra terms, smallest cosine {cosine:.5}",
+                figures.largest_difference, figures.missing_terms, figures.extra_terms
+            ));
+        }
+        if let Some(worst) = &figures.worst_text {
+            line.push_str(&format!(", text {}: \"{}\"", worst.number, one_line(&worst.text, SHOWN_CHARS)));
+        }
+        line
     }
 
     /// Describes a failure and what to do about it.

@@ -1,4 +1,4 @@
-//! TLS of the gRPC address: PEM files become what handshakes are made with.
+//! Parses PEM files into the TLS configuration of handshakes.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use super::reload::{FlagFile, Loaded};
 use crate::config::TlsFiles;
 
-/// The protocols that are spoken over it.
+/// Protocol names of ALPN.
 const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
 
-/// What [`server_config`] is made of.
+/// Returns the files that [`server_config`] takes.
 pub fn files(files: &TlsFiles) -> Vec<FlagFile> {
     let file = |flag, path: &std::path::Path| FlagFile { flag, path: path.to_owned() };
     let mut all = vec![file("--tls-cert", &files.certificate), file("--tls-key", &files.key)];
@@ -25,18 +25,18 @@ pub fn files(files: &TlsFiles) -> Vec<FlagFile> {
     all
 }
 
-/// The same as [`server_config`], for clients that may speak HTTP/1.1 too.
+/// Parses the files as [`server_config`] does, for clients that may speak HTTP/1.1 too.
 ///
 /// # Errors
-/// As of that.
+/// As [`server_config`].
 pub fn any_http_config(files: &[Loaded]) -> anyhow::Result<ServerConfig> {
     let mut config = server_config(files)?;
     config.alpn_protocols.push(HTTP_1.to_vec());
     Ok(config)
 }
 
-/// TLS 1.2 and 1.3 with a certificate and its key and, if there is a third file, only for clients with a certificate that
-/// one of its authorities signed.
+/// Parses a certificate chain, its key and optionally the client authorities, for TLS 1.2 and 1.3. With authorities, only
+/// clients with a certificate that one of them signed may connect.
 ///
 /// # Errors
 /// If a file holds something else, or the key is another certificate's.

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::output::OutputArgs;
+use crate::cli::output::OutputArgs;
 use crate::model::hub::{HubConfig, ModelSource, locate};
 use crate::model::{Backend, DeviceName, Model, Precision, check_settings};
 use crate::pipeline::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};

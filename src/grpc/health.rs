@@ -1,7 +1,7 @@
 //! `grpc.health.v1`: each service, and the server as a whole under the empty name.
 //!
-//! The encoder, also in the form of `tei.v1`, serves when the models are ready. The index, and with it the server as a whole, serves while the store
-//! answers too.
+//! The encoder service and `tei.v1` serve when the models are loaded. The index service, and with it the server as a whole,
+//! serves while the store answers too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,9 @@ use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use crate::grpc::tei::TeiApi;
-use crate::grpc::{EncoderApi, IndexApi};
+use super::encoder_service::EncoderApi;
+use super::index_service::IndexApi;
+use super::tei::TeiApi;
 use crate::metrics as names;
 use crate::proto::encoder_service_server::EncoderServiceServer;
 use crate::proto::index_service_server::IndexServiceServer;

@@ -1,14 +1,16 @@
-//! `check`: what `serve` would find, told at once.
+//! `check`: reports what `serve` would find at its start, without starting it.
+
+mod findings;
+mod models;
+mod store;
 
 use std::process::ExitCode;
 
 use clap::builder::BoolishValueParser;
 
-use super::errors::FAILED;
-#[cfg(feature = "verify")]
-use super::model::verify::comparison_line;
-use super::output::{OutputArgs, show_warnings};
-use crate::app::{Findings, Found, check};
+use self::findings::{Findings, Found, check};
+use crate::cli::errors::FAILED;
+use crate::cli::output::{OutputArgs, show_warnings};
 use crate::config::{Config, ServeArgs};
 use crate::version;
 
@@ -75,9 +77,7 @@ fn comparison_lines(findings: &Findings) -> Vec<String> {
     let mut lines = Vec::new();
     for report in &findings.verified {
         let comparisons = report.comparisons.iter();
-        lines.extend(
-            comparisons.map(|comparison| format!("verify   {}: {}", report.model, comparison_line(comparison))),
-        );
+        lines.extend(comparisons.map(|comparison| format!("verify   {}: {}", report.model, comparison.to_line())));
         if !report.has_compared() {
             lines.push(format!("warning  {}: nothing was compared", report.model));
         }

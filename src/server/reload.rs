@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// The most bytes of a file. A whole bundle of authorities has a quarter of that.
+/// Maximum size of a file. A whole bundle of authorities has a quarter of that.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// A file that a flag names.
@@ -43,33 +43,32 @@ impl FlagFile {
     }
 }
 
-/// A file and what is in it.
+/// A file and its contents.
 #[derive(PartialEq, Eq)]
 pub struct Loaded {
     pub file: FlagFile,
     pub bytes: Vec<u8>,
 }
 
-/// Makes something of the files. Errors name the file at fault, and never repeat what is in it.
-pub type Make<T> = fn(&[Loaded]) -> anyhow::Result<T>;
+/// Parses the files. Errors name the file at fault, and never quote its contents.
+pub type Parse<T> = fn(&[Loaded]) -> anyhow::Result<T>;
 
-/// Makes something of some files, and makes it anew in the background when they have changed, as long as somebody looks at
-/// it.
+/// Parses files, and parses them again in the background when their contents change, as long as there is a receiver.
 ///
 /// # Errors
 /// If a file can't be read or used now.
 pub async fn follow<T: Send + Sync + 'static>(
     files: Vec<FlagFile>,
     every: Duration,
-    make: Make<T>,
+    parse: Parse<T>,
 ) -> anyhow::Result<watch::Receiver<Arc<T>>> {
-    let (follower, current) = Follower::open(files, make).await?;
+    let (follower, current) = Follower::open(files, parse).await?;
     tokio::spawn(follower.run(every));
     Ok(current)
 }
 
-/// All that is wrong with some files now.
-pub async fn problems<T>(files: Vec<FlagFile>, make: Make<T>) -> Vec<anyhow::Error> {
+/// Returns every problem of files as they are now.
+pub async fn problems<T>(files: Vec<FlagFile>, parse: Parse<T>) -> Vec<anyhow::Error> {
     let mut loaded = Vec::new();
     let mut problems = Vec::new();
     for file in files {
@@ -78,26 +77,26 @@ pub async fn problems<T>(files: Vec<FlagFile>, make: Make<T>) -> Vec<anyhow::Err
             Err(error) => problems.push(error),
         }
     }
-    // What can't be read has been told.
+    // Files that can't be read are reported already.
     if problems.is_empty() {
-        problems.extend(make(&loaded).err());
+        problems.extend(parse(&loaded).err());
     }
     problems
 }
 
 struct Follower<T> {
     files: Vec<FlagFile>,
-    make: Make<T>,
-    /// What was found last, so that a mistake is reported once.
+    parse: Parse<T>,
+    /// The contents or the error of the last attempt, so that an error is reported once.
     found: Result<Vec<Loaded>, String>,
     current: watch::Sender<Arc<T>>,
 }
 
 impl<T> Follower<T> {
-    async fn open(files: Vec<FlagFile>, make: Make<T>) -> anyhow::Result<(Self, watch::Receiver<Arc<T>>)> {
+    async fn open(files: Vec<FlagFile>, parse: Parse<T>) -> anyhow::Result<(Self, watch::Receiver<Arc<T>>)> {
         let loaded = load(&files).await?;
-        let (current, receiver) = watch::channel(Arc::new(make(&loaded)?));
-        Ok((Self { files, make, found: Ok(loaded), current }, receiver))
+        let (current, receiver) = watch::channel(Arc::new(parse(&loaded)?));
+        Ok((Self { files, parse, found: Ok(loaded), current }, receiver))
     }
 
     async fn run(mut self, every: Duration) {
@@ -128,7 +127,7 @@ impl<T> Follower<T> {
         }
         self.found = found;
         let loaded = self.found.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
-        self.current.send_replace(Arc::new((self.make)(loaded)?));
+        self.current.send_replace(Arc::new((self.parse)(loaded)?));
         Ok(true)
     }
 }

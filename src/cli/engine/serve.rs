@@ -1,4 +1,4 @@
-//! `serve`: the server, from its configuration to its end.
+//! `serve`: runs the server until a signal stops it.
 
 use std::process::ExitCode;
 
@@ -6,13 +6,14 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{Ended, Server, init_telemetry};
-use crate::config::{Config, ServeArgs};
+use crate::config::Config;
+pub use crate::config::ServeArgs;
 
 /// The exit status of a server that could not finish what it had read.
 const NOT_DRAINED: u8 = 1;
 
 /// Serves until SIGTERM or SIGINT, then drains. Status 0: drained; 1: the drain deadline passed; 2: it never served.
-pub async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+pub async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::try_from(args)?;
     let traces = init_telemetry(&config)?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be waited for")?;

@@ -1,11 +1,11 @@
-//! A model as operators see it, wherever they look.
+//! A model as operators see it: in metrics, on the status page and in the output of `check`.
 
 use serde::Serialize;
 
 use crate::model::Model;
 use crate::types::Role;
 
-/// A model that is ready.
+/// Summary of a loaded model.
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelSummary {
     pub name: String,

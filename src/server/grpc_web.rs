@@ -1,4 +1,4 @@
-//! What the web needs around the services: gRPC-Web, and the origins whose pages may call.
+//! gRPC-Web, and CORS: the origins whose pages may call.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use crate::config::Origins;
 
-/// What pages may send.
-const SENT: [HeaderName; 8] = [
+/// Request headers that pages may send.
+const ALLOWED_HEADERS: [HeaderName; 8] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     HeaderName::from_static("grpc-timeout"),
@@ -21,16 +21,16 @@ const SENT: [HeaderName; 8] = [
     HeaderName::from_static("x-grpc-web"),
     HeaderName::from_static("x-user-agent"),
 ];
-/// What pages may see: how a call ended, where it had no answer.
-const SEEN: [HeaderName; 3] = [
+/// Response headers that pages may read: the status of a call that has no answer.
+const EXPOSED_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("grpc-status"),
     HeaderName::from_static("grpc-message"),
     HeaderName::from_static("grpc-status-details-bin"),
 ];
-/// How long a browser may keep what it was let to. Browsers keep it for two hours at most.
-const KEPT: Duration = Duration::from_secs(2 * 3_600);
+/// How long a browser may cache the answer to a preflight request. Browsers cache it for two hours at most.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 3_600);
 
-/// The same services, by gRPC-Web too. Calls are turned into those of gRPC before anything else sees them.
+/// Wraps routes so that they also answer gRPC-Web. Its calls are translated to gRPC before any other layer sees them.
 pub fn grpc_web(routes: Routes, origins: &Origins) -> Routes {
     let origins = match origins {
         Origins::All => AllowOrigin::from(Any),
@@ -39,8 +39,8 @@ pub fn grpc_web(routes: Routes, origins: &Origins) -> Routes {
     let cors = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::POST])
-        .allow_headers(SENT)
-        .expose_headers(SEEN)
-        .max_age(KEPT);
+        .allow_headers(ALLOWED_HEADERS)
+        .expose_headers(EXPOSED_HEADERS)
+        .max_age(PREFLIGHT_MAX_AGE);
     routes.into_axum_router().layer(GrpcWebLayer::new()).layer(cors).into()
 }

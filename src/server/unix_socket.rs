@@ -1,4 +1,4 @@
-//! The Unix socket's file: who may connect is in its mode.
+//! The Unix socket and its file, whose mode decides who may connect.
 
 use std::fs::{Permissions, rename, set_permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tokio::net::UnixListener;
 
-/// The file of a Unix socket of ours, which goes with it, however the server ends.
+/// The file of a bound Unix socket. Removed on drop, however the server ends.
 #[derive(Debug)]
 pub struct SocketFile(PathBuf);
 
@@ -19,7 +19,7 @@ impl Drop for SocketFile {
     }
 }
 
-/// Binds a Unix socket. The file of one that nobody listens on any more is replaced.
+/// Binds a Unix socket. The file of a socket that nobody listens on any more is replaced.
 ///
 /// # Errors
 /// If something else is there, or the socket can't be made.
@@ -36,8 +36,8 @@ pub fn bind(path: &Path, mode: u32) -> anyhow::Result<(UnixListener, SocketFile)
     Ok((listener, SocketFile(path.to_owned())))
 }
 
-/// The socket is made in a folder that nobody else can enter, and moved to its place when it has its mode: it is never more
-/// open than that. The alternative, a umask, is the whole process's.
+/// Binds the socket in a directory that nobody else can enter, and moves it to its path once it has its mode: it is never
+/// more open than that. The alternative, a umask, applies to the whole process.
 fn bind_as(path: &Path, mode: u32) -> std::io::Result<UnixListener> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let private = Permissions::from_mode(0o700);

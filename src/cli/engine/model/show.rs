@@ -1,96 +1,18 @@
-//! `model`: fetches models from the hub, shows those that a server has, and compares a model with a reference.
+//! `model show`: the models that a server has.
 
-#[cfg(feature = "verify")]
-pub mod verify;
-
-use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
-use clap::Subcommand;
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
 
-use super::client::{ClientArgs, Connection};
-use super::output::{OutputArgs, print, show_warnings};
-use crate::model::check_settings;
-use crate::model::hub::{HubConfig, ModelSource, locate};
+use crate::cli::client::{ClientArgs, Connection};
+use crate::cli::output::OutputArgs;
 use crate::proto::encoder_service_client::EncoderServiceClient;
 use crate::proto::{self, GetModelRequest, ListModelsRequest, ListModelsResponse, Server};
 
-/// Fetch a model from the hub, show the models of a server, or compare a model with a reference.
-#[derive(Debug, clap::Args)]
-pub struct Model {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Pull(Pull),
-    Show(Show),
-    #[cfg(feature = "verify")]
-    Verify(verify::Verify),
-    /// Compare a model's vectors with those of another forward pass; not in this build
-    #[cfg(not(feature = "verify"))]
-    Verify(Unavailable),
-}
-
-impl Model {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.command {
-            Command::Pull(command) => command.run().await,
-            Command::Show(command) => command.run().await,
-            #[cfg(feature = "verify")]
-            Command::Verify(command) => command.run().await,
-            #[cfg(not(feature = "verify"))]
-            Command::Verify(_) => anyhow::bail!(crate::features::missing("model verify", "verify")),
-        }
-    }
-}
-
-/// Arguments of a command that this build is without.
-#[cfg(not(feature = "verify"))]
-#[derive(Debug, clap::Args)]
-#[command(after_help = "This build is without the cargo feature `verify`.")]
-struct Unavailable {
-    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<std::ffi::OsString>,
-}
-
-/// Fetch a model into the cache that Hugging Face's tools share, and print its folder.
-///
-/// The environment is theirs too: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
-#[derive(Debug, clap::Args)]
-#[command(after_help = PULL_EXAMPLE)]
-struct Pull {
-    /// The model: org/name, or org/name@revision for a branch, tag or commit.
-    #[arg(value_name = "ID")]
-    source: ModelSource,
-}
-
-const PULL_EXAMPLE: &str = "\
-Example:
-  splade-sidecar model pull naver/splade-v3@main";
-
-impl Pull {
-    async fn run(self) -> anyhow::Result<ExitCode> {
-        show_warnings();
-        let show_progress = stderr().is_terminal();
-        let progress = move || if show_progress { ProgressBar::no_length() } else { ProgressBar::hidden() };
-        let folder = spawn_blocking(move || {
-            let config = HubConfig::from_env(|name| std::env::var(name).ok());
-            locate(&self.source, &config, check_settings, progress)
-        });
-        print(&format!("{}\n", folder.await??.display()))?;
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
 /// Show the models that a server has.
 #[derive(Debug, clap::Args)]
-#[command(after_help = SHOW_EXAMPLE)]
-struct Show {
+#[command(after_help = EXAMPLE)]
+pub struct Show {
     /// One model's name [default: all].
     name: Option<String>,
     #[command(flatten)]
@@ -99,12 +21,12 @@ struct Show {
     client: ClientArgs,
 }
 
-const SHOW_EXAMPLE: &str = "\
+const EXAMPLE: &str = "\
 Example:
   splade-sidecar model show --output json";
 
 impl Show {
-    async fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
         let mut encoder = self.client.encoder().await?;
         let (models, default, server) = match &self.name {
             Some(model) => {

@@ -1,42 +1,43 @@
-//! The last warnings and errors, for the status page.
+//! The last warnings and errors of the process, for the status page.
 
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// How many are kept, and how long one may be.
-const KEPT: usize = 20;
+/// Maximum number of events that are kept.
+const MAX_EVENTS: usize = 20;
+/// Maximum size of an event's message.
 const MAX_BYTES: usize = 400;
 
-/// Those of this process, the newest last.
-static PROBLEMS: Mutex<VecDeque<Problem>> = Mutex::new(VecDeque::new());
+/// The newest is last.
+static RECENT_ERRORS: Mutex<VecDeque<RecentError>> = Mutex::new(VecDeque::new());
 
 /// A warning or an error.
 #[derive(Debug, Clone, Serialize)]
-pub struct Problem {
-    /// RFC 3339.
+pub struct RecentError {
+    /// In RFC 3339.
     pub time: String,
     pub level: &'static str,
     pub message: String,
 }
 
-/// The last ones, the newest first.
-pub fn last() -> Vec<Problem> {
-    PROBLEMS.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+/// Returns the last warnings and errors, the newest first.
+pub fn recent_errors() -> Vec<RecentError> {
+    RECENT_ERRORS.lock().iter().rev().cloned().collect()
 }
 
 /// Keeps every event that reaches it; its filter decides which.
 #[derive(Debug)]
-pub struct Keeper;
+pub struct RecentEventsLayer;
 
-impl<S: Subscriber> Layer<S> for Keeper {
+impl<S: Subscriber> Layer<S> for RecentEventsLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
@@ -44,12 +45,12 @@ impl<S: Subscriber> Layer<S> for Keeper {
         message.push_str(&fields);
         message.truncate(message.floor_char_boundary(MAX_BYTES));
         let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-        let problem = Problem { time, level: event.metadata().level().as_str(), message };
-        let mut problems = PROBLEMS.lock().unwrap_or_else(PoisonError::into_inner);
-        if problems.len() == KEPT {
-            problems.pop_front();
+        let recent = RecentError { time, level: event.metadata().level().as_str(), message };
+        let mut errors = RECENT_ERRORS.lock();
+        if errors.len() == MAX_EVENTS {
+            errors.pop_front();
         }
-        problems.push_back(problem);
+        errors.push_back(recent);
     }
 }
 
@@ -80,18 +81,18 @@ mod tests {
 
     #[test]
     fn the_last_are_kept_and_no_more() {
-        let subscriber = tracing_subscriber::registry().with(Keeper);
+        let subscriber = tracing_subscriber::registry().with(RecentEventsLayer);
         tracing::subscriber::with_default(subscriber, || {
-            for number in 0..KEPT + 2 {
+            for number in 0..MAX_EVENTS + 2 {
                 tracing::warn!(number, "it went wrong");
             }
             tracing::error!(text = "é".repeat(MAX_BYTES), "too long");
         });
-        let problems = last();
-        assert_eq!(problems.len(), KEPT);
-        assert!(problems[0].message.starts_with("too long text=\"é") && problems[0].message.len() <= MAX_BYTES);
-        assert_eq!((problems[0].level, problems[1].level), ("ERROR", "WARN"));
-        assert_eq!(problems[1].message, format!("it went wrong number={}", KEPT + 1));
-        assert_eq!(problems[KEPT - 1].message, "it went wrong number=3");
+        let errors = recent_errors();
+        assert_eq!(errors.len(), MAX_EVENTS);
+        assert!(errors[0].message.starts_with("too long text=\"é") && errors[0].message.len() <= MAX_BYTES);
+        assert_eq!((errors[0].level, errors[1].level), ("ERROR", "WARN"));
+        assert_eq!(errors[1].message, format!("it went wrong number={}", MAX_EVENTS + 1));
+        assert_eq!(errors[MAX_EVENTS - 1].message, "it went wrong number=3");
     }
 }

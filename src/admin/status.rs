@@ -1,10 +1,10 @@
-//! What the page shows that is no number.
+//! `/status.json`: what the page shows besides metrics.
 
 use serde::Serialize;
 
-use super::Observed;
-use crate::app::problems::{self, Problem};
-use crate::app::summary::ModelSummary;
+use super::model_summary::ModelSummary;
+use super::observed::Observed;
+use super::recent_errors::{RecentError, recent_errors};
 use crate::version::{REVISION, VERSION};
 
 /// The server as it is now.
@@ -20,7 +20,7 @@ pub struct Status {
     models: Vec<ModelStatus>,
     encoder_threads: usize,
     /// The last warnings and errors, the newest first.
-    errors: Vec<Problem>,
+    errors: Vec<RecentError>,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,7 +57,7 @@ impl Status {
             store: Store { kind: observed.store, up: state.store },
             models: models.collect(),
             encoder_threads: shared.as_ref().map_or(0, |shared| shared.pipeline.encoder_threads()),
-            errors: problems::last(),
+            errors: recent_errors(),
         }
     }
 }

@@ -8,16 +8,14 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::super::output::{OutputArgs, one_line, show_warnings};
-use crate::app::{ComparisonSummary, VerifyReport};
+use crate::cli::engine::verify_report::VerifyReport;
+use crate::cli::output::{OutputArgs, show_warnings};
 use crate::model::hub::{HubConfig, ModelSource, locate};
-use crate::model::verify::{CLOSE_COSINE, CLOSE_DIFFERENCE, EQUAL_TOLERANCE, Verdict, built_in_texts};
+use crate::model::verify::{CLOSE_COSINE, CLOSE_DIFFERENCE, EQUAL_TOLERANCE, built_in_texts};
 use crate::model::{DeviceName, Precision, check_settings};
 
 /// Exit status if a verdict is `different` or `not finite`.
 const FAILED_VERDICT: u8 = 1;
-/// Maximum number of characters of a text in the output for people.
-const SHOWN_CHARS: usize = 40;
 
 /// Compare a model's vectors with those of candle-transformers' forward pass on the same files
 ///
@@ -97,36 +95,12 @@ impl Verify {
 fn to_text(report: &VerifyReport) -> String {
     let mut text = format!("{}\n", report.model);
     for comparison in &report.comparisons {
-        text.push_str(&format!("  {}\n", comparison_line(comparison)));
+        text.push_str(&format!("  {}\n", comparison.to_line()));
     }
     if !report.has_compared() {
         text.push_str("warning: nothing was compared\n");
     }
     text
-}
-
-/// Describes a comparison in one line.
-pub fn comparison_line(comparison: &ComparisonSummary) -> String {
-    let ComparisonSummary { role, dtype, verdict, reason, figures } = comparison;
-    let mut line = format!("{role:<8}  {dtype:<7}  {}", verdict.as_str());
-    if let Some(reason) = reason {
-        line.push_str(&format!(": {}", one_line(reason, usize::MAX)));
-    }
-    let Some(figures) = figures else { return line };
-    line.push_str(&format!(": {} texts", figures.texts));
-    if *verdict == Verdict::NotFinite {
-        line.push_str(&format!(", {} without a finite vector", figures.not_finite_texts));
-    }
-    if let Some(cosine) = figures.smallest_cosine {
-        line.push_str(&format!(
-            ", largest difference {:.1e}, {} missing and {} extra terms, smallest cosine {cosine:.5}",
-            figures.largest_difference, figures.missing_terms, figures.extra_terms
-        ));
-    }
-    if let Some(worst) = &figures.worst_text {
-        line.push_str(&format!(", text {}: \"{}\"", worst.number, one_line(&worst.text, SHOWN_CHARS)));
-    }
-    line
 }
 
 fn to_json(report: &VerifyReport) -> Value {

@@ -1,0 +1,79 @@
+//! Loads each model as `serve` would.
+
+use tokio::task::spawn_blocking;
+
+use crate::admin::ModelSummary;
+#[cfg(feature = "verify")]
+use crate::app::locate_model;
+use crate::app::load_model;
+#[cfg(feature = "verify")]
+use crate::cli::engine::verify_report::VerifyReport;
+use crate::config::{Config, ModelConfig};
+#[cfg(feature = "verify")]
+use crate::model::verify::built_in_texts;
+use crate::model::{Backend, DeviceName, Precision};
+
+/// The models that can be loaded, and the problems of the others.
+#[derive(Default)]
+pub struct CheckedModels {
+    pub models: Vec<ModelSummary>,
+    #[cfg(feature = "verify")]
+    pub verified: Vec<VerifyReport>,
+    pub problems: Vec<String>,
+}
+
+/// Loads the models one at a time: together they take more memory than a check needs.
+pub async fn check_models(config: &Config, verify: bool) -> CheckedModels {
+    let Config { models, device, precision, .. } = config.clone();
+    let checked = spawn_blocking(move || {
+        let mut checked = CheckedModels::default();
+        match Backend::open(device, precision) {
+            Ok(backend) => models.iter().for_each(|model| {
+                checked.check(model, &backend);
+                if verify && checked.models.last().is_some_and(|ready| ready.name == model.name) {
+                    checked.verify(model, device, precision);
+                }
+            }),
+            Err(error) => checked.problems.push(format!("--device: {error}")),
+        }
+        checked
+    });
+    checked.await.unwrap_or_else(|error| CheckedModels {
+        problems: vec![format!("--model: it can't be loaded: {error}")],
+        ..CheckedModels::default()
+    })
+}
+
+impl CheckedModels {
+    fn check(&mut self, config: &ModelConfig, backend: &Backend) {
+        match load_model(config, backend) {
+            Ok(model) => self.models.push(ModelSummary::from(&model)),
+            Err(error) => self.problems.push(format!("--model {}: {error:#}", config.name)),
+        }
+    }
+
+    /// Reports what this build is without.
+    #[cfg(not(feature = "verify"))]
+    fn verify(&mut self, _config: &ModelConfig, _device: DeviceName, _dtype: Precision) {
+        let problem = crate::features::missing("--verify", "verify");
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    #[cfg(feature = "verify")]
+    fn verify(&mut self, config: &ModelConfig, device: DeviceName, dtype: Precision) {
+        let report = || {
+            let folder = locate_model(config)?;
+            anyhow::Ok(VerifyReport::create(&config.name, &folder, device, &[dtype], &built_in_texts())?)
+        };
+        match report() {
+            Ok(report) => {
+                let problem = |problem: String| format!("--model {}: {problem}", config.name);
+                self.problems.extend(report.failures().map(|failure| problem(failure.problem())));
+                self.verified.push(report);
+            }
+            Err(error) => self.problems.push(format!("--model {}: it can't be verified: {error:#}", config.name)),
+        }
+    }
+}

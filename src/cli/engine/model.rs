@@ -1,0 +1,50 @@
+//! `model`: fetches models from the hub, shows those that a server has, and compares a model with a reference.
+
+mod pull;
+mod show;
+#[cfg(feature = "verify")]
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// Fetch a model from the hub, show the models of a server, or compare a model with a reference.
+#[derive(Debug, clap::Args)]
+pub struct Model {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Pull(pull::Pull),
+    Show(show::Show),
+    #[cfg(feature = "verify")]
+    Verify(verify::Verify),
+    /// Compare a model's vectors with those of another forward pass; not in this build
+    #[cfg(not(feature = "verify"))]
+    Verify(Unavailable),
+}
+
+impl Model {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Pull(command) => command.run().await,
+            Command::Show(command) => command.run().await,
+            #[cfg(feature = "verify")]
+            Command::Verify(command) => command.run().await,
+            #[cfg(not(feature = "verify"))]
+            Command::Verify(_) => anyhow::bail!(crate::features::missing("model verify", "verify")),
+        }
+    }
+}
+
+/// Arguments of a command that this build is without.
+#[cfg(not(feature = "verify"))]
+#[derive(Debug, clap::Args)]
+#[command(after_help = "This build is without the cargo feature `verify`.")]
+struct Unavailable {
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<std::ffi::OsString>,
+}

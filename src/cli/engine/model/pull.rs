@@ -1,0 +1,40 @@
+//! `model pull`: fetches a model from the hub.
+
+use std::io::{IsTerminal, stderr};
+use std::process::ExitCode;
+
+use indicatif::ProgressBar;
+use tokio::task::spawn_blocking;
+
+use crate::cli::output::{print, show_warnings};
+use crate::model::check_settings;
+use crate::model::hub::{HubConfig, ModelSource, locate};
+
+/// Fetch a model into the cache that Hugging Face's tools share, and print its folder.
+///
+/// The environment is theirs too: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Pull {
+    /// The model: org/name, or org/name@revision for a branch, tag or commit.
+    #[arg(value_name = "ID")]
+    source: ModelSource,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  splade-sidecar model pull naver/splade-v3@main";
+
+impl Pull {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        show_warnings();
+        let show_progress = stderr().is_terminal();
+        let progress = move || if show_progress { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        let folder = spawn_blocking(move || {
+            let config = HubConfig::from_env(|name| std::env::var(name).ok());
+            locate(&self.source, &config, check_settings, progress)
+        });
+        print(&format!("{}\n", folder.await??.display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

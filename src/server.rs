@@ -1,0 +1,25 @@
+//! Listening sockets and their connections: the accept loop, TLS, the Unix socket, and files that are read again when
+//! their contents change. Knows nothing of the services that are served.
+//!
+//! ```text
+//!  Listeners ──▶ Servers ──▶ incoming: accept ▸ handshake ▸ permit ──▶ Connection ──▶ tonic
+//!    (bind)      (one task a socket)      ▲
+//!                                         └── tls ◀── reload: files, compared at an interval
+//! ```
+
+mod connection;
+#[cfg(feature = "http")]
+mod grpc_web;
+mod handshake;
+mod incoming;
+mod listeners;
+pub(crate) mod reload;
+mod servers;
+pub(crate) mod tls;
+mod unix_socket;
+
+#[cfg(feature = "http")]
+pub use grpc_web::grpc_web;
+pub use handshake::Protocols;
+pub use listeners::{Addresses, Listeners};
+pub use servers::Servers;

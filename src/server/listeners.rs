@@ -1,0 +1,59 @@
+//! The bound sockets of a server.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::unix_socket::{self, SocketFile};
+use crate::config::Config;
+
+/// Bound sockets, not yet served.
+#[derive(Debug)]
+pub struct Listeners {
+    pub grpc: TcpListener,
+    pub unix: Option<(UnixListener, SocketFile)>,
+    pub metrics: Option<TcpListener>,
+    pub http: Option<TcpListener>,
+}
+
+/// The addresses of bound sockets, with the ports that the system chose.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    pub grpc: SocketAddr,
+    pub metrics: Option<SocketAddr>,
+    pub http: Option<SocketAddr>,
+}
+
+impl Listeners {
+    /// Binds the sockets of a configuration.
+    ///
+    /// # Errors
+    /// If an address can't be bound: which, and the flag to change it.
+    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let tcp = async |flag: &str, address: SocketAddr| {
+            let listener = TcpListener::bind(address).await;
+            listener.with_context(|| format!("{flag}: can't listen on {address}; choose another address"))
+        };
+        let mode = config.security.unix_socket_mode;
+        let unix = config.unix_socket.as_deref().map(|path| unix_socket::bind(path, mode)).transpose()?;
+        let metrics = match config.metrics_listen {
+            Some(address) => Some(tcp("--metrics-listen", address).await?),
+            None => None,
+        };
+        let http = match config.web.http_listen {
+            Some(address) => Some(tcp("--http-listen", address).await?),
+            None => None,
+        };
+        Ok(Self { grpc: tcp("--listen", config.listen).await?, unix, metrics, http })
+    }
+
+    /// Returns the addresses of the TCP sockets.
+    ///
+    /// # Errors
+    /// If the system does not know the address of a socket.
+    pub fn addresses(&self) -> std::io::Result<Addresses> {
+        let address = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+        Ok(Addresses { grpc: self.grpc.local_addr()?, metrics: address(&self.metrics)?, http: address(&self.http)? })
+    }
+}
