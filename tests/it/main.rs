@@ -23,5 +23,6 @@ mod qdrant_store;
 mod readme;
 mod security;
 mod store_contract;
+mod structure;
 mod support;
 mod upgrade;

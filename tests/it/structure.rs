@@ -1,0 +1,49 @@
+//! The laws of the source tree's structure: no two files need each other, and the file of a module with many children
+//! only lists them.
+
+mod attributes;
+mod circles;
+mod code_paths;
+mod crate_tree;
+mod imports;
+mod module;
+mod parse;
+mod resolver;
+mod tests;
+mod token_paths;
+mod use_declarations;
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use crate_tree::CrateTree;
+
+/// A module with this many children is a list of them, and nothing else.
+const MIN_CHILDREN_OF_A_FACADE: usize = 5;
+
+static TREE: LazyLock<CrateTree> =
+    LazyLock::new(|| CrateTree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "splade_sidecar"));
+
+#[test]
+fn no_file_imports_itself_through_others() {
+    let circles = circles::find(&imports::between_files(&TREE).names);
+    assert!(circles.is_empty(), "{} circles of imports between files:\n{}", circles.len(), circles.join("\n"));
+}
+
+#[test]
+fn module_files_with_many_children_only_list_them() {
+    let facades = TREE.files().filter(|file| file.children.len() >= MIN_CHILDREN_OF_A_FACADE);
+    let described = facades.filter(|file| !file.module.definitions.is_empty()).map(|file| {
+        format!("{} ({} children): {}", file.path, file.children.len(), file.module.definitions.join(", "))
+    });
+    let described: Vec<_> = described.collect();
+    assert!(described.is_empty(), "definitions that need files of their own:\n{}", described.join("\n"));
+}
+
+#[test]
+fn imports_are_found_and_resolved() {
+    let imports = imports::between_files(&TREE);
+    let count: usize = imports.names.values().map(|names| names.len()).sum();
+    assert!(count > 1_000, "only {count} names that one file takes from another were found");
+    assert!(imports.unresolved.is_empty(), "paths that lead nowhere:\n{}", imports.unresolved.join("\n"));
+}
