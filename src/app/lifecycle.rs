@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::metrics_recorder;
 use super::parts::Parts;
 use super::serve::serve;
+use crate::catalog::Collections;
 use crate::config::Config;
 use crate::grpc::health::Health;
-use crate::grpc::{Gate, Shared};
-use crate::pipeline::Collections;
+use crate::grpc::{Gate, ServiceContext};
 use crate::server::{Addresses, Listeners, Servers};
 
 /// How a server ended.
@@ -80,7 +80,7 @@ impl Server {
             () = &mut stop => return Ok(Ended::Drained),
         };
         let Parts { models, store, pipeline, running } = parts;
-        self.gate.open(Shared {
+        self.gate.open(ServiceContext {
             models,
             pipeline,
             store: Arc::clone(&store),

@@ -3,9 +3,9 @@
 use tokio::task::spawn_blocking;
 
 use crate::admin::ModelSummary;
+use crate::app::load_model;
 #[cfg(feature = "verify")]
 use crate::app::locate_model;
-use crate::app::load_model;
 #[cfg(feature = "verify")]
 use crate::cli::engine::verify_report::VerifyReport;
 use crate::config::{Config, ModelConfig};
