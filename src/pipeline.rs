@@ -51,7 +51,7 @@ pub use ticket::{Delivery, ResultReceiver, Ticket, Tickets};
 pub use writer::WriterConfig;
 
 use crate::metrics as names;
-use crate::store::{StoreError, VectorStore};
+use crate::store::{PointWriter, StoreError};
 use crate::types::Fault;
 use admission::{Admission, Meter};
 use delete::Deletes;
@@ -171,7 +171,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// If the system refuses a thread.
-    pub fn start(config: PipelineConfig, store: Arc<dyn VectorStore>) -> std::io::Result<(Self, Running)> {
+    pub fn start(config: PipelineConfig, store: Arc<dyn PointWriter>) -> std::io::Result<(Self, Running)> {
         let (pool, encoders) = EncoderPool::start(config.encoders)?;
         Ok(Self::over(pool, encoders, config, store))
     }
@@ -181,7 +181,7 @@ impl Pipeline {
         pool: EncoderPool,
         encoders: Vec<JoinHandle<()>>,
         config: PipelineConfig,
-        store: Arc<dyn VectorStore>,
+        store: Arc<dyn PointWriter>,
     ) -> (Self, Running) {
         let capacity = config.max_documents + config.max_interactive;
         let writers = Arc::new(Writers::new(store, config.writer, capacity));
@@ -252,7 +252,7 @@ impl Pipeline {
     /// Asks the store, and again while it can't answer, as long as a document may wait for it.
     async fn retrying<'a, T, F: Future<Output = Result<T, StoreError>>>(
         &'a self,
-        attempt: impl FnMut(&'a dyn VectorStore) -> F,
+        attempt: impl FnMut(&'a dyn PointWriter) -> F,
     ) -> Result<T, StoreError> {
         self.inner.writers.retrying(attempt).await
     }

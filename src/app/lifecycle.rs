@@ -83,8 +83,9 @@ impl Server {
         self.gate.open(ServiceContext {
             models,
             pipeline,
-            store: Arc::clone(&store),
-            collections: Arc::new(Collections::new(Arc::clone(&store))),
+            store: Arc::clone(&store) as _,
+            catalog: Arc::clone(&store) as _,
+            collections: Arc::new(Collections::new(Arc::clone(&store) as _)),
             limits: self.config.requests,
             streams: Arc::new(Semaphore::new(self.config.requests.streams)),
             pruning: self.config.pruning,

@@ -37,8 +37,8 @@ impl Parts {
         let (models, store) = tokio::join!(load, open_store(config.store.clone()));
         let (mut models, store) = (models??.into_iter(), store?);
         let default = models.next().context("no model is configured")?;
-        let (pipeline, running) =
-            Pipeline::start(config.pipeline, Arc::clone(&store)).context("the encoder threads can't be started")?;
+        let (pipeline, running) = Pipeline::start(config.pipeline, Arc::clone(&store) as _)
+            .context("the encoder threads can't be started")?;
         Ok(Self { models: Models::new(default, models), store, pipeline, running })
     }
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::model_choice::ModelChoice;
 use crate::model::Model;
-use crate::store::{CollectionInfo, StoreError, VectorStore};
+use crate::store::{CollectionCatalog, CollectionInfo, StoreError};
 use crate::types::{CollectionSpec, Fault};
 
 /// How long a collection is taken to be as it was. A search would else ask the store twice.
@@ -39,7 +39,7 @@ pub struct Opened {
 /// What is known of the store's collections.
 #[derive(Debug)]
 pub struct Collections {
-    store: Arc<dyn VectorStore>,
+    store: Arc<dyn CollectionCatalog>,
     known: Mutex<Known>,
 }
 
@@ -60,7 +60,7 @@ struct Collection {
 }
 
 impl Collections {
-    pub fn new(store: Arc<dyn VectorStore>) -> Self {
+    pub fn new(store: Arc<dyn CollectionCatalog>) -> Self {
         Self { store, known: Mutex::default() }
     }
 

@@ -19,7 +19,7 @@ pub async fn set(shared: &ServiceContext, request: SetAliasRequest) -> Result<()
         let message = format!("`{collection}` is an alias itself; give the collection's own name, `{own}`");
         return Err(Fault::new(Reason::InvalidArgument, "collection", message));
     }
-    let set = shared.store.set_alias(&alias, &collection).await;
+    let set = shared.catalog.set_alias(&alias, &collection).await;
     // Also after an error: it may be set all the same.
     shared.collections.forget(&alias);
     set.map_err(|error| match error {
@@ -39,7 +39,7 @@ fn taken(alias: &str) -> Fault {
 /// A name that is wrong; a store that fails.
 pub async fn delete(shared: &ServiceContext, alias: &str) -> Result<(), Fault> {
     check_alias(alias)?;
-    let deleted = shared.store.delete_alias(alias).await;
+    let deleted = shared.catalog.delete_alias(alias).await;
     shared.collections.forget(alias);
     Ok(deleted?)
 }
@@ -51,7 +51,7 @@ pub async fn delete(shared: &ServiceContext, alias: &str) -> Result<(), Fault> {
 pub async fn list(shared: &ServiceContext, request: ListAliasesRequest) -> Result<ListAliasesResponse, Fault> {
     let ListAliasesRequest { page_size, page_token } = request;
     let list = List { method: "ListAliases", scope: "" };
-    let aliases = shared.store.aliases().await?;
+    let aliases = shared.catalog.aliases().await?;
     let (page, next_page_token) = list.page(aliases, |(name, _)| name, page_size, &page_token)?;
     let aliases = page.into_iter().map(|(name, collection)| Alias { name, collection }).collect();
     Ok(ListAliasesResponse { aliases, next_page_token })

@@ -46,7 +46,10 @@ use self::convert::check_sharding;
 use self::engine::Engine;
 use self::files::Folder;
 use self::writer::WriterThread;
-use super::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
+use super::{
+    CollectionCatalog, CollectionInfo, Page, PointReader, PointWriter, ScrollFrom, SearchQuery, StoreError,
+    VectorStore, WithVectors,
+};
 use crate::types::{CollectionSpec, Digest, Point, PointId, StoredPoint, check_collection_name, stored_version};
 
 /// How the embedded store works.
@@ -200,11 +203,7 @@ impl Open {
 }
 
 #[async_trait]
-impl VectorStore for EdgeStore {
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.with(|open| open.collections.iter().try_for_each(|(name, open)| open.check(name)))?
-    }
-
+impl CollectionCatalog for EdgeStore {
     async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
         match self.read(name, Collection::info).await {
             Err(StoreError::CollectionNotFound(_)) => Ok(None),
@@ -244,58 +243,6 @@ impl VectorStore for EdgeStore {
         .await
     }
 
-    async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
-        self.find(name)?.upsert(vector_name, points).await
-    }
-
-    /// Nobody else writes to the store, and this process changes each point once at a time: what is read stays so.
-    async fn upsert_newer(
-        &self,
-        name: &str,
-        vector_name: &str,
-        points: &[Point],
-    ) -> Result<HashSet<PointId>, StoreError> {
-        let versions = points.iter().filter_map(|point| Some((point.id, stored_version(&point.payload)?))).collect();
-        let kept = self.not_older(name, versions).await?;
-        let newer: Vec<Point> = points.iter().filter(|point| !kept.contains(&point.id)).cloned().collect();
-        self.upsert(name, vector_name, &newer).await?;
-        Ok(kept)
-    }
-
-    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
-        let kept = self.not_older(name, points.to_vec()).await?;
-        let older: Vec<PointId> = points.iter().map(|(id, _)| *id).filter(|id| !kept.contains(id)).collect();
-        self.delete(name, &older).await?;
-        Ok(kept)
-    }
-
-    async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
-        self.read(name, |collection| collection.search(query)).await
-    }
-
-    async fn retrieve(
-        &self,
-        name: &str,
-        ids: &[PointId],
-        vectors: &WithVectors,
-    ) -> Result<Vec<StoredPoint>, StoreError> {
-        let (vectors, ids) = (vectors.clone(), ids.to_vec());
-        self.read(name, move |collection| collection.retrieve(&ids, &vectors)).await
-    }
-
-    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
-        let ids = ids.to_vec();
-        self.read(name, move |collection| collection.digests(&ids)).await
-    }
-
-    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
-        self.read(name, |collection| collection.scroll(from)).await
-    }
-
-    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
-        self.find(name)?.delete(ids).await
-    }
-
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
         self.with(|open| open.aliases.to_map())
     }
@@ -319,6 +266,71 @@ impl VectorStore for EdgeStore {
     async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
         let alias = alias.to_owned();
         self.change_aliases(move |_, aliases| Ok(aliases.remove(&alias))).await
+    }
+}
+
+#[async_trait]
+impl PointReader for EdgeStore {
+    async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
+        self.read(name, |collection| collection.search(query)).await
+    }
+
+    async fn retrieve(
+        &self,
+        name: &str,
+        ids: &[PointId],
+        vectors: &WithVectors,
+    ) -> Result<Vec<StoredPoint>, StoreError> {
+        let (vectors, ids) = (vectors.clone(), ids.to_vec());
+        self.read(name, move |collection| collection.retrieve(&ids, &vectors)).await
+    }
+
+    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
+        self.read(name, |collection| collection.scroll(from)).await
+    }
+}
+
+#[async_trait]
+impl PointWriter for EdgeStore {
+    async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
+        self.find(name)?.upsert(vector_name, points).await
+    }
+
+    /// Nobody else writes to the store, and this process changes each point once at a time: what is read stays so.
+    async fn upsert_newer(
+        &self,
+        name: &str,
+        vector_name: &str,
+        points: &[Point],
+    ) -> Result<HashSet<PointId>, StoreError> {
+        let versions = points.iter().filter_map(|point| Some((point.id, stored_version(&point.payload)?))).collect();
+        let kept = self.not_older(name, versions).await?;
+        let newer: Vec<Point> = points.iter().filter(|point| !kept.contains(&point.id)).cloned().collect();
+        self.upsert(name, vector_name, &newer).await?;
+        Ok(kept)
+    }
+
+    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
+        self.find(name)?.delete(ids).await
+    }
+
+    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        let kept = self.not_older(name, points.to_vec()).await?;
+        let older: Vec<PointId> = points.iter().map(|(id, _)| *id).filter(|id| !kept.contains(id)).collect();
+        self.delete(name, &older).await?;
+        Ok(kept)
+    }
+
+    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        let ids = ids.to_vec();
+        self.read(name, move |collection| collection.digests(&ids)).await
+    }
+}
+
+#[async_trait]
+impl VectorStore for EdgeStore {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.with(|open| open.collections.iter().try_for_each(|(name, open)| open.check(name)))?
     }
 
     /// Waits for the writes and reads under way, and up to five seconds for a merge. One that takes longer keeps the

@@ -32,7 +32,10 @@ use qdrant_client::qdrant::{
 
 pub use self::config::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantUrl};
 use self::connection::Connection;
-use super::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
+use super::{
+    CollectionCatalog, CollectionInfo, Page, PointReader, PointWriter, ScrollFrom, SearchQuery, StoreError,
+    VectorStore, WithVectors,
+};
 use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint, VERSION_FIELD, stored_version};
 
 /// How long a server may take to say that it is there.
@@ -113,16 +116,7 @@ impl QdrantStore {
 }
 
 #[async_trait]
-impl VectorStore for QdrantStore {
-    /// Lists the collections. Qdrant answers its health check without looking at the API key, so that a wrong one
-    /// would go unseen.
-    async fn ready(&self) -> Result<(), StoreError> {
-        let mut collections = self.connection.collections()?;
-        let timeout = READY_TIMEOUT.min(self.connection.config().timeout);
-        self.connection.within(timeout, "", collections.list(ListCollectionsRequest {})).await?;
-        Ok(())
-    }
-
+impl CollectionCatalog for QdrantStore {
     /// Qdrant describes a collection by an alias too, but does not say which one it is.
     async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
         let aliases = self.aliases().await?;
@@ -193,6 +187,80 @@ impl VectorStore for QdrantStore {
         Ok(())
     }
 
+    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        aliases::list(&self.connection).await
+    }
+
+    async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
+        aliases::set(&self.connection, alias, collection).await
+    }
+
+    async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
+        aliases::delete(&self.connection, alias).await
+    }
+}
+
+#[async_trait]
+impl PointReader for QdrantStore {
+    async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
+        // Qdrant refuses both.
+        if query.vector.is_empty() || query.limit == 0 {
+            return Ok(Vec::new());
+        }
+        let request = QueryPoints {
+            collection_name: name.to_owned(),
+            query: Some(convert::query(query.vector)),
+            using: Some(query.vector_name),
+            filter: query.filter.map(filter::filter),
+            // Qdrant passes what is above its threshold; ours is the least score that passes.
+            score_threshold: query.score_threshold.map(f32::next_down),
+            limit: Some(query.limit as u64),
+            offset: Some(query.offset as u64),
+            with_vectors: convert::vectors_selector(&query.vectors),
+            with_payload: Some(convert::payload_selector(query.with_payload)),
+            shard_key_selector: self.shards(),
+            ..QueryPoints::default()
+        };
+        self.query(name, request, &query.vectors).await
+    }
+
+    async fn retrieve(
+        &self,
+        name: &str,
+        ids: &[PointId],
+        vectors: &WithVectors,
+    ) -> Result<Vec<StoredPoint>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = GetPoints {
+            collection_name: name.to_owned(),
+            ids: ids.iter().map(convert::point_id).collect(),
+            with_payload: Some(convert::payload_selector(true)),
+            with_vectors: convert::vectors_selector(vectors),
+            shard_key_selector: self.shards(),
+            ..GetPoints::default()
+        };
+        self.get(name, request, vectors).await
+    }
+
+    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
+        let ScrollFrom { from, limit, vectors } = from;
+        let request = ScrollPoints {
+            collection_name: name.to_owned(),
+            offset: from.as_ref().map(convert::point_id),
+            limit: Some(u32::try_from(limit).unwrap_or(u32::MAX)),
+            with_payload: Some(convert::payload_selector(true)),
+            with_vectors: convert::vectors_selector(&vectors),
+            shard_key_selector: self.shards(),
+            ..ScrollPoints::default()
+        };
+        self.page(name, request, &vectors).await
+    }
+}
+
+#[async_trait]
+impl PointWriter for QdrantStore {
     async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
         if points.is_empty() {
             return Ok(());
@@ -242,6 +310,25 @@ impl VectorStore for QdrantStore {
         Ok(kept)
     }
 
+    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.iter().map(convert::point_id).collect();
+        let selector =
+            PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Points(PointsIdsList { ids })) };
+        let request = DeletePoints {
+            collection_name: name.to_owned(),
+            wait: Some(true),
+            points: Some(selector),
+            shard_key_selector: self.shards(),
+            ..DeletePoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.delete(request)).await?;
+        ensure_applied(response.result)
+    }
+
     async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
         if points.is_empty() {
             return Ok(HashSet::new());
@@ -260,48 +347,6 @@ impl VectorStore for QdrantStore {
         ensure_applied(response.result)?;
         let stored = self.versions(name, points).await?;
         Ok(versions::compare(points, &stored, |stored, given| stored >= given))
-    }
-
-    async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
-        // Qdrant refuses both.
-        if query.vector.is_empty() || query.limit == 0 {
-            return Ok(Vec::new());
-        }
-        let request = QueryPoints {
-            collection_name: name.to_owned(),
-            query: Some(convert::query(query.vector)),
-            using: Some(query.vector_name),
-            filter: query.filter.map(filter::filter),
-            // Qdrant passes what is above its threshold; ours is the least score that passes.
-            score_threshold: query.score_threshold.map(f32::next_down),
-            limit: Some(query.limit as u64),
-            offset: Some(query.offset as u64),
-            with_vectors: convert::vectors_selector(&query.vectors),
-            with_payload: Some(convert::payload_selector(query.with_payload)),
-            shard_key_selector: self.shards(),
-            ..QueryPoints::default()
-        };
-        self.query(name, request, &query.vectors).await
-    }
-
-    async fn retrieve(
-        &self,
-        name: &str,
-        ids: &[PointId],
-        vectors: &WithVectors,
-    ) -> Result<Vec<StoredPoint>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let request = GetPoints {
-            collection_name: name.to_owned(),
-            ids: ids.iter().map(convert::point_id).collect(),
-            with_payload: Some(convert::payload_selector(true)),
-            with_vectors: convert::vectors_selector(vectors),
-            shard_key_selector: self.shards(),
-            ..GetPoints::default()
-        };
-        self.get(name, request, vectors).await
     }
 
     /// Asks all replicas: one that lags behind would answer with the digest of a point that was deleted or replaced
@@ -343,56 +388,23 @@ impl VectorStore for QdrantStore {
         Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, digest?))).collect())
     }
 
-    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
-        let ScrollFrom { from, limit, vectors } = from;
-        let request = ScrollPoints {
-            collection_name: name.to_owned(),
-            offset: from.as_ref().map(convert::point_id),
-            limit: Some(u32::try_from(limit).unwrap_or(u32::MAX)),
-            with_payload: Some(convert::payload_selector(true)),
-            with_vectors: convert::vectors_selector(&vectors),
-            shard_key_selector: self.shards(),
-            ..ScrollPoints::default()
-        };
-        self.page(name, request, &vectors).await
-    }
-
-    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let ids = ids.iter().map(convert::point_id).collect();
-        let selector =
-            PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Points(PointsIdsList { ids })) };
-        let request = DeletePoints {
-            collection_name: name.to_owned(),
-            wait: Some(true),
-            points: Some(selector),
-            shard_key_selector: self.shards(),
-            ..DeletePoints::default()
-        };
-        let mut client = self.connection.points()?;
-        let response = self.connection.call(name, client.delete(request)).await?;
-        ensure_applied(response.result)
-    }
-
-    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        aliases::list(&self.connection).await
-    }
-
-    async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
-        aliases::set(&self.connection, alias, collection).await
-    }
-
-    async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
-        aliases::delete(&self.connection, alias).await
-    }
-
     /// A server that answers new calls reads what earlier connections left in its buffers soon after; a server that is
     /// frozen or away does not, so it is asked first. See [`QdrantConfig::settle_time`] for the bound.
     async fn settled(&self) -> Result<(), StoreError> {
         self.ready().await?;
         tokio::time::sleep(self.connection.config().settle_time).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl VectorStore for QdrantStore {
+    /// Lists the collections. Qdrant answers its health check without looking at the API key, so that a wrong one
+    /// would go unseen.
+    async fn ready(&self) -> Result<(), StoreError> {
+        let mut collections = self.connection.collections()?;
+        let timeout = READY_TIMEOUT.min(self.connection.config().timeout);
+        self.connection.within(timeout, "", collections.list(ListCollectionsRequest {})).await?;
         Ok(())
     }
 

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost_types::value::Kind as ValueKind;
 use splade_sidecar::proto::{Hit, SearchRequest, document_id};
-use splade_sidecar::store::{QdrantStore, VectorStore, WithVectors};
+use splade_sidecar::store::{PointReader, QdrantStore, WithVectors};
 use splade_sidecar::types::{DocumentId, PointId};
 use tempfile::TempDir;
 

@@ -10,7 +10,10 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use serde_json::json;
-use splade_sidecar::store::{EdgeOptions, EdgeStore, SearchQuery, StoreError, VectorStore, WithVectors};
+use splade_sidecar::store::{
+    CollectionCatalog, EdgeOptions, EdgeStore, PointReader, PointWriter, SearchQuery, StoreError, VectorStore,
+    WithVectors,
+};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, Sharding, SparseVector,
 };

@@ -10,7 +10,10 @@ use std::time::SystemTime;
 use qdrant_client::qdrant::{CreateCollectionBuilder, Distance as QdrantDistance, VectorParamsBuilder};
 use qdrant_edge::{PointStructPersisted, VectorPersisted, VectorStructPersisted};
 use serde_json::json;
-use splade_sidecar::store::{QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
+use splade_sidecar::store::{
+    CollectionCatalog, PointReader, PointWriter, QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError,
+    VectorStore, WithVectors,
+};
 use splade_sidecar::types::{
     CollectionSpec, Datatype, DenseSpec, Distance, DocumentId, Fingerprint, Point, PointId, Sharding, SparseVector,
     StoredPoint,

@@ -11,7 +11,7 @@ use splade_sidecar::proto::{
     EncodingOptions, IngestOptions, ListDocumentsRequest, LongText, OperationStatus, PayloadFormat, Pruning,
     ReturnOptions, SearchRequest,
 };
-use splade_sidecar::store::{QdrantStore, VectorStore};
+use splade_sidecar::store::{CollectionCatalog, PointWriter, QdrantStore};
 use splade_sidecar::types::{CollectionSpec, Datatype, Fingerprint, Point, PointId, Sharding, SparseVector};
 use tempfile::TempDir;
 use tonic::Code;

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 use super::delay;
 use super::oracle::Oracle;
 use crate::pipeline::testing::Dice;
-use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
-use crate::types::{CollectionSpec, Digest, Point, PointId, StoredPoint};
+use crate::store::{PointWriter, StoreError};
+use crate::types::{Digest, Point, PointId};
 
 /// What documents are made of: a number below this,
 pub const CONTENTS: u64 = 3;
@@ -284,7 +284,7 @@ impl State {
 }
 
 #[async_trait]
-impl VectorStore for SimStore {
+impl PointWriter for SimStore {
     async fn upsert(&self, _: &str, _: &str, points: &[Point]) -> Result<(), StoreError> {
         let points = points.iter().map(|point| {
             let content = point.payload["text"].as_str().and_then(|text| text.parse().ok()).unwrap();
@@ -321,49 +321,5 @@ impl VectorStore for SimStore {
         let last = self.lock().writes;
         self.landed_through(last).await;
         Ok(())
-    }
-
-    async fn ready(&self) -> Result<(), StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn collection(&self, _: &str) -> Result<Option<CollectionInfo>, StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn create_collection(&self, _: &str, _: &CollectionSpec) -> Result<(), StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn search(&self, _: &str, _: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn retrieve(&self, _: &str, _: &[PointId], _: &WithVectors) -> Result<Vec<StoredPoint>, StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn scroll(&self, _: &str, _: ScrollFrom) -> Result<Page, StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn set_alias(&self, _: &str, _: &str) -> Result<(), StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn delete_alias(&self, _: &str) -> Result<(), StoreError> {
-        unreachable!("the pipeline does not ask")
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        unreachable!("the pipeline does not ask")
     }
 }

@@ -12,7 +12,7 @@ use super::settler::Settler;
 use super::task::Writer;
 use super::{Inbox, Lease, WriterConfig, WriterHandle};
 use crate::pipeline::in_flight_ids::InFlightIds;
-use crate::store::{StoreError, VectorStore};
+use crate::store::{PointWriter, StoreError};
 use crate::types::deadline_after;
 
 /// How many deletes may wait for a writer; a caller waits where there are more.
@@ -21,7 +21,7 @@ const DELETES: usize = 16;
 /// The writers by their collection's own name.
 #[derive(Debug)]
 pub struct Writers {
-    store: Arc<dyn VectorStore>,
+    store: Arc<dyn PointWriter>,
     config: WriterConfig,
     /// Room for every document that can hold a permit: sending to a writer never waits.
     capacity: usize,
@@ -64,7 +64,7 @@ impl Registry {
 
 impl Writers {
     /// No writer yet. Must be called within a Tokio runtime.
-    pub fn new(store: Arc<dyn VectorStore>, config: WriterConfig, capacity: usize) -> Self {
+    pub fn new(store: Arc<dyn PointWriter>, config: WriterConfig, capacity: usize) -> Self {
         let settler = Settler::start(Arc::clone(&store), config.retry_deadline);
         let (open, tasks, retries) = (Registry::default(), TaskTracker::new(), Arc::default());
         Self { store, config, capacity, open, tasks, retries, settler }
@@ -104,7 +104,7 @@ impl Writers {
     /// Calls the store, and again while it can't answer, as long as a write may take.
     pub async fn retrying<'a, T, F: Future<Output = Result<T, StoreError>>>(
         &'a self,
-        mut attempt: impl FnMut(&'a dyn VectorStore) -> F,
+        mut attempt: impl FnMut(&'a dyn PointWriter) -> F,
     ) -> Result<T, StoreError> {
         let deadline = deadline_after(Instant::now(), self.config.retry_deadline);
         retry(deadline, &self.retries, || attempt(&*self.store)).await

@@ -2,7 +2,7 @@
 //!
 //! A write whose connection broke, or that got no answer in time, may still be on its way to the store. A later change of
 //! the same id that is sent meanwhile could be overtaken, and what was confirmed would be undone. So the ids stay in flight
-//! until the store has settled ([`VectorStore::settled`]), or until a write would have been given up anyway.
+//! until the store has settled ([`PointWriter::settled`]), or until a write would have been given up anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
 use crate::pipeline::in_flight_ids::Claim;
-use crate::store::VectorStore;
+use crate::store::PointWriter;
 
 /// How many writes may wait to be settled, beside as many that are being settled, and how many ids they have together.
 /// A writer waits where there are more.
@@ -32,7 +32,7 @@ type Unsettled = (Vec<Claim>, OwnedSemaphorePermit);
 
 impl Settler {
     /// Starts the task. All writes that have come are settled together: the store is given at most `at_most` for that.
-    pub(super) fn start(store: Arc<dyn VectorStore>, at_most: Duration) -> Self {
+    pub(super) fn start(store: Arc<dyn PointWriter>, at_most: Duration) -> Self {
         let (writes, waiting) = mpsc::channel(WRITES);
         tokio::spawn(run(store, waiting, at_most));
         Self { writes, room: Arc::new(Semaphore::new(IDS)) }
@@ -51,7 +51,7 @@ impl Settler {
     }
 }
 
-async fn run(store: Arc<dyn VectorStore>, mut waiting: mpsc::Receiver<Unsettled>, at_most: Duration) {
+async fn run(store: Arc<dyn PointWriter>, mut waiting: mpsc::Receiver<Unsettled>, at_most: Duration) {
     let mut writes = Vec::new();
     while waiting.recv_many(&mut writes, WRITES).await > 0 {
         let settled = async {

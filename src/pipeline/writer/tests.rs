@@ -12,8 +12,8 @@ use super::*;
 use crate::pipeline::Tickets;
 use crate::pipeline::admission::Admission;
 use crate::pipeline::finalizer::Finished;
-use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, VectorStore, WithVectors};
-use crate::types::{CollectionSpec, Digest, DocumentId, Fault, Payload, Pruned, Reason, SparseVector, StoredPoint};
+use crate::store::PointWriter;
+use crate::types::{Digest, DocumentId, Fault, Payload, Pruned, Reason, SparseVector};
 
 const CONFIG: WriterConfig = WriterConfig {
     batch_bytes: 100,
@@ -45,7 +45,7 @@ struct Fake {
 }
 
 #[async_trait]
-impl VectorStore for Fake {
+impl PointWriter for Fake {
     async fn upsert(&self, _: &str, _: &str, points: &[Point]) -> Result<(), StoreError> {
         let numbers: Vec<u64> = points.iter().map(|point| number(point.id)).collect();
         let before = {
@@ -73,44 +73,13 @@ impl VectorStore for Fake {
         Ok(())
     }
 
-    async fn ready(&self) -> Result<(), StoreError> {
-        unreachable!("the writer only upserts")
+    async fn delete(&self, _: &str, ids: &[PointId]) -> Result<(), StoreError> {
+        self.written.lock().unwrap().retain(|written| !ids.contains(&PointId::Num(*written)));
+        Ok(())
     }
-    async fn collection(&self, _: &str) -> Result<Option<CollectionInfo>, StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn create_collection(&self, _: &str, _: &CollectionSpec) -> Result<(), StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn search(&self, _: &str, _: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn retrieve(&self, _: &str, _: &[PointId], _: &WithVectors) -> Result<Vec<StoredPoint>, StoreError> {
-        unreachable!("the writer only upserts")
-    }
+
     async fn digests(&self, _: &str, _: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn scroll(&self, _: &str, _: ScrollFrom) -> Result<Page, StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn delete(&self, _: &str, _: &[PointId]) -> Result<(), StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn set_alias(&self, _: &str, _: &str) -> Result<(), StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn delete_alias(&self, _: &str) -> Result<(), StoreError> {
-        unreachable!("the writer only upserts")
-    }
-    async fn close(&self) -> Result<(), StoreError> {
-        unreachable!("the writer only upserts")
+        Ok(HashMap::new())
     }
 }
 

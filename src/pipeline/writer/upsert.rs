@@ -16,7 +16,7 @@ use crate::pipeline::faults::stream_fault;
 use crate::pipeline::finalizer::all_abandoned;
 use crate::pipeline::in_flight_ids::Claim;
 use crate::pipeline::ingest::Stored;
-use crate::store::{StoreError, VectorStore};
+use crate::store::{PointWriter, StoreError};
 use crate::trace;
 use crate::types::{Fault, Point, PointId};
 
@@ -26,7 +26,7 @@ const FAILURES: u32 = 3;
 /// Where a writer's points go.
 #[derive(Debug)]
 pub(super) struct Target {
-    pub(super) store: Arc<dyn VectorStore>,
+    pub(super) store: Arc<dyn PointWriter>,
     /// The collection's own name.
     pub(super) collection: String,
     pub(super) retries: Arc<RetryBudget>,

@@ -1,7 +1,7 @@
 //! What a stream says first, and what it may expect of its collection.
 
 use splade_sidecar::proto::{DeleteRequest, GetModelRequest, IngestOpened, IngestOptions, UpsertRequest};
-use splade_sidecar::store::{QdrantStore, VectorStore};
+use splade_sidecar::store::{CollectionCatalog, QdrantStore};
 use tonic::{Code, Status};
 
 use super::aliases::set as set_alias;

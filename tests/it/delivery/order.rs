@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use splade_sidecar::proto::{DeleteRequest, IngestOptions, OperationStatus, UpsertRequest};
-use splade_sidecar::store::{QdrantStore, VectorStore, WithVectors};
+use splade_sidecar::store::{PointReader, QdrantStore, WithVectors};
 use splade_sidecar::types::PointId;
 use tempfile::TempDir;
 use tokio::time::{Instant, timeout};

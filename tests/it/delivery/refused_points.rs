@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prost::Message;
 use splade_sidecar::proto::{CollectionOptions, DenseVector, DenseVectorOptions, Document, IngestOptions};
-use splade_sidecar::store::{QdrantStore, VectorStore};
+use splade_sidecar::store::{CollectionCatalog, QdrantStore};
 use splade_sidecar::types::CollectionSpec;
 use tokio::time::Instant;
 

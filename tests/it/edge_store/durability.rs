@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use splade_sidecar::store::{VectorStore, WithVectors};
+use splade_sidecar::store::{CollectionCatalog, PointReader, PointWriter, VectorStore, WithVectors};
 use splade_sidecar::types::PointId;
 use tokio::task::JoinSet;
 

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use splade_sidecar::store::{EdgeOptions, EdgeStore, VectorStore, WithVectors};
+use splade_sidecar::store::{
+    CollectionCatalog, EdgeOptions, EdgeStore, PointReader, PointWriter, VectorStore, WithVectors,
+};
 use splade_sidecar::types::{DocumentId, Point, PointId, SparseVector};
 
 use super::durability::{FOLDER, start};

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, fs, path::Path};
 
-use splade_sidecar::store::{EdgeOptions, EdgeStore, SearchQuery, VectorStore};
+use splade_sidecar::store::{
+    CollectionCatalog, EdgeOptions, EdgeStore, PointReader, PointWriter, SearchQuery, VectorStore,
+};
 use splade_sidecar::types::{Point, SparseVector};
 use tokio::task::JoinSet;
 use tokio::time::Instant;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use splade_sidecar::store::{QdrantStore, StoreError, VectorStore, WithVectors};
+use splade_sidecar::store::{
+    CollectionCatalog, PointReader, PointWriter, QdrantStore, StoreError, VectorStore, WithVectors,
+};
 use splade_sidecar::types::{DocumentId, PointId};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;

@@ -1,6 +1,6 @@
 //! A collection with several replicas, of which one is behind or away.
 
-use splade_sidecar::store::VectorStore;
+use splade_sidecar::store::PointWriter;
 use splade_sidecar::types::{DIGEST_FIELD, Digest, Point, PointId};
 use tonic::Status;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use splade_sidecar::store::{QdrantStore, StoreError, VectorStore};
+use splade_sidecar::store::{CollectionCatalog, PointReader, PointWriter, QdrantStore, StoreError};
 use splade_sidecar::types::{CollectionSpec, PointId, Sharding};
 use tonic::Status;
 

@@ -7,7 +7,8 @@ use std::thread;
 use async_trait::async_trait;
 use qdrant_client::Qdrant;
 use splade_sidecar::store::{
-    CollectionInfo, Page, QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors,
+    CollectionCatalog, CollectionInfo, Page, PointReader, PointWriter, QdrantConfig, QdrantStore, ScrollFrom,
+    SearchQuery, StoreError, VectorStore, WithVectors,
 };
 use splade_sidecar::types::{CollectionSpec, Digest, Point, PointId, StoredPoint};
 
@@ -93,11 +94,7 @@ struct Recorded {
 }
 
 #[async_trait]
-impl VectorStore for Recorded {
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.store.ready().await
-    }
-
+impl CollectionCatalog for Recorded {
     async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
         self.store.collection(name).await
     }
@@ -116,23 +113,21 @@ impl VectorStore for Recorded {
         self.store.complete_collection(info, requested).await
     }
 
-    async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
-        self.store.upsert(name, vector_name, points).await
+    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.store.aliases().await
     }
 
-    async fn upsert_newer(
-        &self,
-        name: &str,
-        vector_name: &str,
-        points: &[Point],
-    ) -> Result<HashSet<PointId>, StoreError> {
-        self.store.upsert_newer(name, vector_name, points).await
+    async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
+        self.store.set_alias(alias, collection).await
     }
 
-    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
-        self.store.delete_older(name, points).await
+    async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
+        self.store.delete_alias(alias).await
     }
+}
 
+#[async_trait]
+impl PointReader for Recorded {
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
         self.store.search(name, query).await
     }
@@ -146,32 +141,47 @@ impl VectorStore for Recorded {
         self.store.retrieve(name, ids, vectors).await
     }
 
-    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
-        self.store.digests(name, ids).await
-    }
-
     async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
         self.store.scroll(name, from).await
+    }
+}
+
+#[async_trait]
+impl PointWriter for Recorded {
+    async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
+        self.store.upsert(name, vector_name, points).await
+    }
+
+    async fn upsert_newer(
+        &self,
+        name: &str,
+        vector_name: &str,
+        points: &[Point],
+    ) -> Result<HashSet<PointId>, StoreError> {
+        self.store.upsert_newer(name, vector_name, points).await
     }
 
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
         self.store.delete(name, ids).await
     }
 
-    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        self.store.aliases().await
+    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        self.store.delete_older(name, points).await
     }
 
-    async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
-        self.store.set_alias(alias, collection).await
-    }
-
-    async fn delete_alias(&self, alias: &str) -> Result<(), StoreError> {
-        self.store.delete_alias(alias).await
+    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        self.store.digests(name, ids).await
     }
 
     async fn settled(&self) -> Result<(), StoreError> {
         self.store.settled().await
+    }
+}
+
+#[async_trait]
+impl VectorStore for Recorded {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.store.ready().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -1,0 +1,26 @@
+//! Reads for the clients of a store.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::{Page, ScrollFrom, SearchQuery, StoreError, WithVectors};
+use crate::types::{PointId, StoredPoint};
+
+/// Searches and reads the points of collections.
+#[async_trait]
+pub trait PointReader: fmt::Debug + Send + Sync + 'static {
+    /// Returns the points with the highest dot products with a query, best first.
+    async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError>;
+
+    /// Returns points by id, with payload; missing ones are omitted.
+    async fn retrieve(
+        &self,
+        name: &str,
+        ids: &[PointId],
+        vectors: &WithVectors,
+    ) -> Result<Vec<StoredPoint>, StoreError>;
+
+    /// Returns points in the order of their ids, with payload.
+    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError>;
+}
