@@ -13,22 +13,30 @@
 //! (durability.rs). What the engine leaves undone when a process dies, the next start does (repair.rs).
 
 mod aliases;
+mod apply_error;
+mod change;
 mod collection;
 mod convert;
+mod directory;
 mod durability;
 mod engine;
-mod files;
+mod error;
 mod filter;
 mod guard;
 mod inventory;
 mod journal;
+mod journal_entry;
 mod log;
 mod merge;
+mod net_changes;
 mod repair;
 mod shard;
 #[cfg(test)]
 mod simulation;
 mod space;
+mod spec_file;
+mod sync;
+mod unreadable;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -43,8 +51,8 @@ use tokio::task::spawn_blocking;
 use self::aliases::Aliases;
 use self::collection::Collection;
 use self::convert::check_sharding;
+use self::directory::StoreDirectory;
 use self::engine::Engine;
-use self::files::Folder;
 use self::writer::WriterThread;
 use super::{
     CollectionCatalog, CollectionInfo, Page, PointReader, PointWriter, ScrollFrom, SearchQuery, StoreError,
@@ -82,7 +90,7 @@ pub struct EdgeStore {
 
 #[derive(Debug)]
 struct Open {
-    folder: Arc<Folder>,
+    folder: Arc<StoreDirectory>,
     collections: BTreeMap<String, OpenCollection>,
     aliases: Aliases,
 }
@@ -99,7 +107,7 @@ impl EdgeStore {
     /// # Errors
     /// The folder is in use by another process or can't be written to; a collection can't be read.
     pub fn open(folder: &Path, options: EdgeOptions) -> Result<Self, StoreError> {
-        let folder = Arc::new(Folder::open(folder)?);
+        let folder = Arc::new(StoreDirectory::open(folder)?);
         let mut collections = BTreeMap::new();
         for name in folder.collections()? {
             let opened = OpenCollection::new(&name, &folder, options.merge_every)?;
@@ -172,7 +180,7 @@ impl EdgeStore {
 }
 
 impl OpenCollection {
-    fn new(name: &str, folder: &Arc<Folder>, merge_every: usize) -> Result<Self, StoreError> {
+    fn new(name: &str, folder: &Arc<StoreDirectory>, merge_every: usize) -> Result<Self, StoreError> {
         let (collection, writer) = Collection::open(name, folder, merge_every)?;
         Ok(Self { collection: Arc::new(collection), writer })
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::files::failed;
+use super::error::failed;
 use super::space::check_free_space;
 use crate::durable;
 use crate::store::StoreError;

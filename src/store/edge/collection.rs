@@ -9,15 +9,17 @@ use qdrant_edge::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use super::change::Change;
 use super::convert::{engine_id, engine_points, engine_sparse, point_id, stored_point};
+use super::directory::StoreDirectory;
 use super::durability::DurabilityTracker;
 use super::engine::Engine;
-use super::files::{Folder, read_spec};
 use super::filter::engine_filter;
 use super::inventory::{self, Left};
 use super::journal::Journal;
 use super::repair::recover;
-use super::shard::{Change, Shard};
+use super::shard::Shard;
+use super::spec_file::read_spec;
 use super::writer::{Message, Write, Writer, WriterThread};
 use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, WithVectors};
 use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint, VERSION_FIELD, stored_version};
@@ -37,7 +39,7 @@ impl Collection {
     /// Opens a collection, puts it in order if the last run died, and starts its writer.
     pub(super) fn open(
         name: &str,
-        folder: &Arc<Folder>,
+        folder: &Arc<StoreDirectory>,
         merge_every: usize,
     ) -> Result<(Self, WriterThread), StoreError> {
         let path = folder.collection(name);

@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use qdrant_edge::PointId;
 
-use super::journal::NetChanges;
+use super::net_changes::NetChanges;
 use crate::store::StoreError;
 
 /// Tracks the points whose visible state isn't durable, and whether anything can become durable at all.
@@ -103,8 +103,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::journal::Entry;
     use super::*;
+    use crate::store::edge::journal_entry::Entry;
 
     fn recorded(entry: Entry) -> NetChanges {
         let mut changes = NetChanges::default();

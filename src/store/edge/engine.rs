@@ -20,17 +20,19 @@ use qdrant_edge::{
     PointStructPersisted, QueryRequest, Record, ScoredPoint, ScrollRequest, UpdateOperation, VectorStructInternal,
     WithPayloadInterface, WithVector,
 };
-use tokio::sync::mpsc;
 
+use super::apply_error::ApplyError;
+use super::change::Change;
 use super::convert::engine_config;
-use super::files::{Folder, failed, unreadable};
+use super::directory::StoreDirectory;
+use super::error::failed;
 use super::guard::{guard, open_unlocked, retry_while_locked};
 use super::inventory;
 use super::log::trim_log;
 use super::merge::Merge;
-use super::shard::{ApplyError, Change, Shard};
+use super::shard::Shard;
 use super::space::{check_free_space, check_room_for_copy};
-use super::writer::Message;
+use super::unreadable::unreadable;
 use crate::store::StoreError;
 use crate::types::CollectionSpec;
 
@@ -44,7 +46,7 @@ pub(super) struct Engine {
     shard: Arc<EdgeShard>,
     path: PathBuf,
     /// The folder stays locked for as long as the shard is open.
-    folder: Arc<Folder>,
+    folder: Arc<StoreDirectory>,
 }
 
 impl Engine {
@@ -55,7 +57,7 @@ impl Engine {
     }
 
     /// Opens the shard in a folder. Nothing may have it open.
-    pub(super) fn open(path: &Path, folder: Arc<Folder>) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, folder: Arc<StoreDirectory>) -> Result<Self, StoreError> {
         trim_log(path)?;
         drop_half_merged(path)?;
         let shard = open_unlocked(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
@@ -166,8 +168,15 @@ impl Shard for Engine {
         check_room_for_copy(&self.path.join(SEGMENTS))
     }
 
-    fn start_merge(self: &Arc<Self>, outbox: mpsc::WeakSender<Message>) -> Merge {
-        Merge::start(Arc::clone(self), outbox)
+    fn start_merge(self: &Arc<Self>, on_end: impl FnOnce() + Send + 'static) -> Merge {
+        let engine = Arc::clone(self);
+        // The engine is released before the result is there: the writer closes it, if it can.
+        let merge = move || {
+            let merged = engine.merge();
+            drop(engine);
+            merged
+        };
+        Merge::start(merge, on_end)
     }
 
     fn ids(&self, from: Option<PointId>, limit: usize) -> Result<(Vec<PointId>, Option<PointId>), StoreError> {

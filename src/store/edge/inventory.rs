@@ -10,8 +10,10 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::files::{self, failed, unreadable};
+use super::error::failed;
 use super::journal::JOURNAL;
+use super::sync::sync_directory;
+use super::unreadable::unreadable;
 use crate::store::StoreError;
 
 const INVENTORY: &str = "files.json";
@@ -51,7 +53,7 @@ pub(super) fn sync(collection: &Path) -> Result<(), StoreError> {
     let synced = File::open(&path).and_then(|file| file.sync_all());
     synced.map_err(|error| failed("sync the file", &path, &error))?;
     // The note was renamed into its place.
-    files::sync(collection)
+    sync_directory(collection)
 }
 
 /// Compares a collection with the last note, if there is one.

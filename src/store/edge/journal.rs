@@ -4,17 +4,15 @@
 //! that the collection needs repair (see repair.rs). While segments are merged, it also lists which points were
 //! upserted and deleted; while they are repaired, the points that are taken out and put back. One JSON value a line.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use qdrant_edge::{PointId, PointStructPersisted};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::files::{failed, sync};
-use super::shard::Change;
+use super::error::failed;
+use super::journal_entry::Entry;
+use super::sync::sync_directory;
 use crate::store::StoreError;
 
 /// The name of its file in the collection's folder.
@@ -22,108 +20,6 @@ pub(super) const JOURNAL: &str = "open.jsonl";
 
 /// Maximum number of characters of an entry in an error.
 const MAX_SHOWN: usize = 100;
-
-/// Something that was done to points. The names are those in the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Entry {
-    #[serde(rename = "Upserted")]
-    Upserted(Vec<PointId>),
-    #[serde(rename = "Deleted")]
-    Deleted(Vec<PointId>),
-    /// They are about to be deleted and upserted as they are.
-    #[serde(rename = "Rewriting")]
-    Rewriting(Vec<PointStructPersisted>),
-}
-
-impl From<&Change> for Entry {
-    fn from(change: &Change) -> Self {
-        match change {
-            Change::Upsert(points) => Self::Upserted(points.iter().map(|point| point.id).collect()),
-            Change::Delete(ids) => Self::Deleted(ids.clone()),
-        }
-    }
-}
-
-impl Entry {
-    /// The points that it is about.
-    pub(super) fn into_ids(self) -> Vec<PointId> {
-        match self {
-            Self::Upserted(ids) | Self::Deleted(ids) => ids,
-            Self::Rewriting(points) => points.into_iter().map(|point| point.id).collect(),
-        }
-    }
-}
-
-/// What the changes of one commit come to, by point: the last change of a point decides.
-///
-/// While segments are merged, the disk keeps old copies of the points that are deleted or replaced. So what is appended
-/// when matters:
-/// - A deletion is appended before the flush. After it, a crash would leave neither the point's newest copy nor a word
-///   of its deletion, and an older copy would come back.
-/// - An upsert is appended after the flush. Before it, a crash would leave no new copy, but the word that an earlier
-///   deletion of the point is over, and an older copy would come back.
-#[derive(Debug, Default)]
-pub(super) struct NetChanges {
-    deleted: BTreeSet<PointId>,
-    upserted: BTreeSet<PointId>,
-    rewritten: BTreeMap<PointId, PointStructPersisted>,
-}
-
-impl NetChanges {
-    /// Adds what was done to points after all before.
-    pub(super) fn add(&mut self, entry: Entry) {
-        match entry {
-            Entry::Upserted(ids) => ids.into_iter().for_each(|id| {
-                self.forget(id);
-                self.upserted.insert(id);
-            }),
-            Entry::Deleted(ids) => ids.into_iter().for_each(|id| {
-                self.forget(id);
-                self.deleted.insert(id);
-            }),
-            Entry::Rewriting(points) => points.into_iter().for_each(|point| {
-                self.forget(point.id);
-                self.rewritten.insert(point.id, point);
-            }),
-        }
-    }
-
-    fn forget(&mut self, id: PointId) {
-        self.deleted.remove(&id);
-        self.upserted.remove(&id);
-        self.rewritten.remove(&id);
-    }
-
-    /// The points that are not there any more.
-    pub(super) fn deleted(&self) -> impl Iterator<Item = PointId> {
-        self.deleted.iter().copied()
-    }
-
-    /// The points that are there.
-    pub(super) fn present(&self) -> impl Iterator<Item = &PointId> {
-        self.upserted.iter().chain(self.rewritten.keys())
-    }
-
-    /// What to append before the flush.
-    pub(super) fn deletions(&self) -> Vec<Entry> {
-        match self.deleted.is_empty() {
-            true => Vec::new(),
-            false => vec![Entry::Deleted(self.deleted().collect())],
-        }
-    }
-
-    /// What to append after the flush.
-    pub(super) fn upserts(&self) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        if !self.upserted.is_empty() {
-            entries.push(Entry::Upserted(self.upserted.iter().copied().collect()));
-        }
-        if !self.rewritten.is_empty() {
-            entries.push(Entry::Rewriting(self.rewritten.values().cloned().collect()));
-        }
-        entries
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -143,7 +39,7 @@ impl Journal {
         };
         let file = open().map_err(|error| failed("write the file", &path, &error))?;
         // Else the machine could die and leave a collection that was open without its journal.
-        sync(collection)?;
+        sync_directory(collection)?;
         Ok(Self { path, file })
     }
 
@@ -222,6 +118,8 @@ fn parse(text: &[u8]) -> Result<Vec<Entry>, String> {
 
 #[cfg(test)]
 mod tests {
+    use qdrant_edge::PointId;
+
     use super::*;
 
     fn ids(numbers: &[u64]) -> Vec<PointId> {
@@ -252,19 +150,6 @@ mod tests {
 
         journal.end().expect("ends");
         assert!(!Journal::is_left_in(dir.path()));
-    }
-
-    #[test]
-    fn the_last_change_of_a_point_in_a_commit_decides() {
-        let mut changes = NetChanges::default();
-        let point = |number| crate::store::edge::simulation::point(number, 7);
-        changes.add(Entry::Upserted(ids(&[1, 2, 3])));
-        changes.add(Entry::Deleted(ids(&[2, 4, 5])));
-        changes.add(Entry::Rewriting(vec![point(3), point(5)]));
-        changes.add(Entry::Upserted(ids(&[4])));
-        assert_eq!(changes.deletions(), [Entry::Deleted(ids(&[2]))]);
-        let upserts = [Entry::Upserted(ids(&[1, 4])), Entry::Rewriting(vec![point(3), point(5)])];
-        assert_eq!(changes.upserts(), upserts);
     }
 
     /// A journal that a build of 2026-11-30 wrote. Were names to change, a start after a crash and an upgrade would

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use super::files::failed;
+use super::error::failed;
 use crate::store::StoreError;
 
 const LOG: &str = "wal";

@@ -1,14 +1,10 @@
 //! Merging a collection's segments beside its writes.
 
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use tokio::sync::mpsc;
 
-use super::engine::Engine;
-use super::writer::Message;
 use crate::store::StoreError;
 
 /// Where a collection stands with its merges: at most one runs at a time.
@@ -25,18 +21,16 @@ pub(super) enum Merge {
 }
 
 impl Merge {
-    /// Starts a merge, after which the writer gets [`Message::Merged`].
-    pub(super) fn start(engine: Arc<Engine>, outbox: mpsc::WeakSender<Message>) -> Self {
+    /// Runs `merge` on a thread of its own, then calls `on_end`.
+    pub(super) fn start(
+        merge: impl FnOnce() -> Result<(), StoreError> + Send + 'static,
+        on_end: impl FnOnce() + Send + 'static,
+    ) -> Self {
         let (sender, result) = bounded(1);
         let run = move || {
-            let merged = engine.merge();
-            // The writer closes the engine, if it can.
-            drop(engine);
             // Nobody listens any more if the writer has ended.
-            let _ = sender.send(merged);
-            if let Some(outbox) = outbox.upgrade() {
-                let _ = outbox.blocking_send(Message::Merged);
-            }
+            let _ = sender.send(merge());
+            on_end();
         };
         match thread::Builder::new().name("edge-merge".into()).spawn(run) {
             Ok(_) => Self::Running(result),

@@ -12,8 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use qdrant_edge::PointId;
 
-use super::journal::{Entry, Journal};
-use super::shard::{ApplyError, Change, Shard};
+use super::apply_error::ApplyError;
+use super::change::Change;
+use super::journal::Journal;
+use super::journal_entry::Entry;
+use super::shard::Shard;
 use crate::store::StoreError;
 
 /// How many points are looked at together.

@@ -5,54 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use qdrant_edge::{PointId, PointStructPersisted};
-use tokio::sync::mpsc;
 
+use super::apply_error::ApplyError;
+use super::change::Change;
 use super::merge::Merge;
-use super::writer::Message;
 use crate::store::StoreError;
-
-/// A change of points.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Change {
-    Upsert(Vec<PointStructPersisted>),
-    Delete(Vec<PointId>),
-}
-
-impl Change {
-    /// How many points it is about.
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Upsert(points) => points.len(),
-            Self::Delete(ids) => ids.len(),
-        }
-    }
-
-    /// The points that it is about.
-    pub(super) fn ids(&self) -> Vec<PointId> {
-        match self {
-            Self::Upsert(points) => points.iter().map(|point| point.id).collect(),
-            Self::Delete(ids) => ids.clone(),
-        }
-    }
-}
-
-/// Why a change was not applied, and what is left of it.
-#[derive(Debug)]
-pub(super) enum ApplyError {
-    /// Nothing was changed.
-    Refused(StoreError),
-    /// Any of its points may have been changed.
-    Partial(StoreError),
-}
-
-impl ApplyError {
-    /// The error itself.
-    pub(super) fn into_error(self) -> StoreError {
-        match self {
-            Self::Refused(error) | Self::Partial(error) => error,
-        }
-    }
-}
 
 /// An open shard. Its calls block.
 pub(super) trait Shard: fmt::Debug + Send + Sync + Sized + 'static {
@@ -78,8 +35,8 @@ pub(super) trait Shard: fmt::Debug + Send + Sync + Sized + 'static {
     /// Whether the disk has room for a merge.
     fn check_room_to_merge(&self) -> Result<(), StoreError>;
 
-    /// Starts a merge on another thread, after which the writer gets [`Message::Merged`].
-    fn start_merge(self: &Arc<Self>, outbox: mpsc::WeakSender<Message>) -> Merge;
+    /// Starts a merge on another thread, which calls `on_end` when its result is there.
+    fn start_merge(self: &Arc<Self>, on_end: impl FnOnce() + Send + 'static) -> Merge;
 
     /// A page of ids in ascending order, each once, and where the next page begins.
     fn ids(&self, from: Option<PointId>, limit: usize) -> Result<(Vec<PointId>, Option<PointId>), StoreError>;

@@ -22,11 +22,11 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 pub(super) use self::scripted::point;
 use self::scripted::{ApplyFault, Crash, Disk, FlushFault, MergeEnd, Script, Scripted, value};
+use super::change::Change;
 use super::durability::DurabilityTracker;
 use super::journal::Journal;
 use super::merge::Merge;
 use super::repair::recover;
-use super::shard::Change;
 use super::writer::{Message, Write, Writer};
 use crate::panics::{Panic, catch};
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::{fs, io};
 
-use super::files::failed;
+use super::error::failed;
 use crate::store::StoreError;
 
 /// Writing stops where less disk space than this is left, in bytes. A batch of writes needs far less.

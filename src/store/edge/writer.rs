@@ -15,11 +15,15 @@ use std::time::Duration;
 use qdrant_edge::PointId;
 use tokio::sync::{mpsc, oneshot};
 
+use super::apply_error::ApplyError;
+use super::change::Change;
 use super::durability::DurabilityTracker;
-use super::journal::{Entry, Journal, NetChanges};
+use super::journal::Journal;
+use super::journal_entry::Entry;
 use super::merge::Merge;
+use super::net_changes::NetChanges;
 use super::repair::repair;
-use super::shard::{ApplyError, Change, Shard};
+use super::shard::Shard;
 use crate::store::StoreError;
 
 /// How many messages may wait for a writer. A caller waits where there are more.
@@ -204,8 +208,18 @@ impl<S: Shard> Writer<S> {
         if self.unmerged >= self.merge_every && self.merge.is_idle() && self.durability.check().is_ok() {
             self.unmerged = 0;
             match self.shard.check_room_to_merge() {
-                Ok(()) => self.merge = self.shard.start_merge(self.outbox.clone()),
+                Ok(()) => self.merge = self.shard.start_merge(self.notify_merged()),
                 Err(error) => tracing::warn!(%error, "segments are not merged for now, and writes get slower"),
+            }
+        }
+    }
+
+    /// Returns the callback that tells this writer, if it still runs, that a merge has ended.
+    fn notify_merged(&self) -> impl FnOnce() + Send + 'static {
+        let outbox = self.outbox.clone();
+        move || {
+            if let Some(outbox) = outbox.upgrade() {
+                let _ = outbox.blocking_send(Message::Merged);
             }
         }
     }

@@ -15,16 +15,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crossbeam_channel::{Sender, bounded};
 use qdrant_edge::{Payload, PointId, PointStructPersisted, VectorStructPersisted};
 use serde_json::json;
-use tokio::sync::mpsc;
 
 use super::Dice;
 use crate::store::StoreError;
+use crate::store::edge::apply_error::ApplyError;
+use crate::store::edge::change::Change;
 use crate::store::edge::durability::DurabilityTracker;
 use crate::store::edge::journal::{JOURNAL, Journal};
 use crate::store::edge::merge::Merge;
 use crate::store::edge::repair::recover;
-use crate::store::edge::shard::{ApplyError, Change, Shard};
-use crate::store::edge::writer::Message;
+use crate::store::edge::shard::Shard;
 
 /// What ends a scripted process: it unwinds to the driver.
 #[derive(Debug)]
@@ -423,7 +423,7 @@ impl Shard for Scripted {
         self.check_free_space()
     }
 
-    fn start_merge(self: &Arc<Self>, _outbox: mpsc::WeakSender<Message>) -> Merge {
+    fn start_merge(self: &Arc<Self>, _on_end: impl FnOnce() + Send + 'static) -> Merge {
         let (done, result) = bounded(1);
         let (mut state, mut disk) = (lock(&self.state), lock(&self.disk));
         let (inputs, merged) = (state.memory.keys().copied().collect(), newest(&state.memory));

@@ -1,0 +1,37 @@
+//! An entry of the journal.
+
+use qdrant_edge::{PointId, PointStructPersisted};
+use serde::{Deserialize, Serialize};
+
+use super::change::Change;
+
+/// Something that was done to points. The names are those in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Entry {
+    #[serde(rename = "Upserted")]
+    Upserted(Vec<PointId>),
+    #[serde(rename = "Deleted")]
+    Deleted(Vec<PointId>),
+    /// They are about to be deleted and upserted as they are.
+    #[serde(rename = "Rewriting")]
+    Rewriting(Vec<PointStructPersisted>),
+}
+
+impl From<&Change> for Entry {
+    fn from(change: &Change) -> Self {
+        match change {
+            Change::Upsert(points) => Self::Upserted(points.iter().map(|point| point.id).collect()),
+            Change::Delete(ids) => Self::Deleted(ids.clone()),
+        }
+    }
+}
+
+impl Entry {
+    /// The points that it is about.
+    pub(super) fn into_ids(self) -> Vec<PointId> {
+        match self {
+            Self::Upserted(ids) | Self::Deleted(ids) => ids,
+            Self::Rewriting(points) => points.into_iter().map(|point| point.id).collect(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The file that says how a collection was made.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::failed;
+use super::sync::sync_directory;
+use super::unreadable::unreadable;
+use crate::store::StoreError;
+use crate::types::CollectionSpec;
+
+const SPEC: &str = "splade.json";
+
+/// What `splade.json` holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct SpecFile {
+    /// The first files had none.
+    #[serde(rename = "version", default = "first_version")]
+    version: u32,
+    #[serde(flatten)]
+    spec: CollectionSpec,
+}
+
+/// The version of `splade.json` that is written. Builds before versions read it too: they ignore the field.
+const SPEC_VERSION: u32 = 1;
+
+fn first_version() -> u32 {
+    1
+}
+
+/// Reads how a collection was made.
+pub(super) fn read_spec(collection: &Path) -> Result<CollectionSpec, StoreError> {
+    let path = collection.join(SPEC);
+    let read = || -> io::Result<SpecFile> { Ok(serde_json::from_slice(&fs::read(&path)?)?) };
+    let SpecFile { version, spec } =
+        read().map_err(|error| unreadable(collection, format!("{}: {error}", path.display())))?;
+    if version > SPEC_VERSION {
+        let path = path.display();
+        return Err(StoreError::Failed(format!(
+            "{path} has version {version}, and this version of splade-sidecar knows those up to {SPEC_VERSION}; start the \
+             version that created the collection, or a later one"
+        )));
+    }
+    Ok(spec)
+}
+
+/// Writes how a collection was made, durably.
+pub(super) fn write_spec(collection: &Path, spec: &CollectionSpec) -> Result<(), StoreError> {
+    let path = collection.join(SPEC);
+    let write = || -> io::Result<()> {
+        let file = File::create(&path)?;
+        serde_json::to_writer_pretty(&file, &SpecFile { version: SPEC_VERSION, spec: spec.clone() })?;
+        file.sync_all()
+    };
+    write().map_err(|error| failed("write the file", &path, &error))?;
+    sync_directory(collection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file as the build of 2026-11-30 wrote it, and as it is written now.
+    #[test]
+    fn the_bytes_of_a_spec_stay() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join(SPEC);
+        let first = r#"{
+  "vector_name": "splade",
+  "on_disk_index": false,
+  "datatype": "Float16",
+  "dense": {
+    "a": {
+      "size": 4,
+      "distance": "Cosine"
+    },
+    "b": {
+      "size": 2,
+      "distance": "Dot"
+    },
+    "c": {
+      "size": 1,
+      "distance": "Euclid"
+    }
+  },
+  "model": "tiny",
+  "fingerprint": "b98f564b63188302e4c7ee976ae170e87743ce09182255f0545f98bf2aae5ce9"
+}"#;
+        fs::write(&path, first).unwrap();
+        let spec = read_spec(dir.path()).unwrap();
+        write_spec(dir.path(), &spec).unwrap();
+        let now = fs::read_to_string(&path).unwrap();
+        assert_eq!(now, first.replacen("{\n", "{\n  \"version\": 1,\n", 1));
+        assert_eq!(read_spec(dir.path()), Ok(spec));
+        for datatype in ["Float32", "Uint8"] {
+            fs::write(&path, first.replace("Float16", datatype)).unwrap();
+            read_spec(dir.path()).unwrap();
+        }
+        fs::write(&path, now.replace("\"version\": 1", "\"version\": 2")).unwrap();
+        let error = read_spec(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("has version 2") && error.contains("a later one"), "{error}");
+    }
+}
