@@ -1,4 +1,4 @@
-//! Errors of the store's files.
+//! Errors of the store and its files.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -16,6 +16,11 @@ pub(super) fn failed(action: &str, path: &Path, error: &io::Error) -> StoreError
         _ => "check the disk",
     };
     StoreError::Failed(format!("can't {action} {}: {error}; {remedy}", path.display()))
+}
+
+/// Returns the error of a call on a closed store.
+pub(super) fn closed() -> StoreError {
+    StoreError::Unavailable("it has been closed".to_owned())
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ mod scripted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use std::{env, thread};
 
+use parking_lot::Mutex;
 use qdrant_edge::PointId;
 use tempfile::TempDir;
 use tokio::sync::mpsc;

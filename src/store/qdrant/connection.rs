@@ -1,9 +1,9 @@
 //! One HTTP/2 connection to the server, which reconnects by itself, and the bounds of a call.
 
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use qdrant_client::qdrant::collections_client::CollectionsClient;
 use qdrant_client::qdrant::points_client::PointsClient;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -91,11 +91,11 @@ impl Connection {
     }
 
     pub fn close(&self) {
-        self.channel.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.channel.lock().take();
     }
 
     pub fn transport(&self) -> Result<Transport, StoreError> {
-        let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let channel = self.channel.lock().clone();
         let channel = channel.ok_or_else(|| StoreError::Unavailable("it has been closed".to_owned()))?;
         Ok(InterceptedService::new(channel, self.credentials.clone()))
     }

@@ -10,9 +10,10 @@ use std::fmt;
 use std::fs::{self, File};
 use std::panic;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::{Sender, bounded};
+use parking_lot::Mutex;
 use qdrant_edge::{Payload, PointId, PointStructPersisted, VectorStructPersisted};
 use serde_json::json;
 
@@ -135,10 +136,6 @@ pub(super) struct Scripted {
     durability: OnceLock<Arc<DurabilityTracker>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn number(id: PointId) -> u64 {
     match id {
         PointId::NumId(number) => number,
@@ -171,7 +168,7 @@ impl Scripted {
     /// Opens what is on the disk.
     pub(super) fn open(path: &Path, disk: Arc<Mutex<Disk>>, dice: Dice) -> Self {
         let (memory, appendable) = {
-            let mut disk = lock(&disk);
+            let mut disk = disk.lock();
             assert!(!disk.is_damaged, "the collection can't be opened: a flush after a failed one damaged it");
             let appendable = disk.segments.last_key_value().map(|(&id, _)| id);
             let appendable = appendable.unwrap_or_else(|| disk.add_segment(Segment::new()));
@@ -197,29 +194,29 @@ impl Scripted {
 
     /// Sets the faults of what comes next.
     pub(super) fn set(&self, script: Script) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.script = script;
         state.applied.clear();
     }
 
     /// Whether a change has changed anything since the script was set.
     pub(super) fn has_applied(&self, change: &Change) -> bool {
-        lock(&self.state).applied.contains(change)
+        self.state.lock().applied.contains(change)
     }
 
     /// The value of each point that readers see.
     pub(super) fn values(&self) -> BTreeMap<u64, u64> {
-        newest(&lock(&self.state).memory).into_iter().map(|(id, version)| (id, version.value)).collect()
+        newest(&self.state.lock().memory).into_iter().map(|(id, version)| (id, version.value)).collect()
     }
 
     /// How many copies of points readers could see.
     pub(super) fn copies(&self) -> usize {
-        lock(&self.state).memory.values().map(BTreeMap::len).sum()
+        self.state.lock().memory.values().map(BTreeMap::len).sum()
     }
 
     /// Ends the merge that runs.
     pub(super) fn end_merge(&self, end: MergeEnd) {
-        let (mut state, mut disk) = (lock(&self.state), lock(&self.disk));
+        let (mut state, mut disk) = (self.state.lock(), self.disk.lock());
         let Merging { inputs, mut merged, done } = state.merging.take().expect("a merge runs");
         if let MergeEnd::FailsWhileBuilding { leaves_merged } = end {
             for input in inputs {
@@ -247,7 +244,7 @@ impl Scripted {
 
     /// Leaves on the disk what a process that dies now leaves. A merge may have put its segment beside the old ones.
     pub(super) fn die(&self) {
-        let (mut state, mut disk) = (lock(&self.state), lock(&self.disk));
+        let (mut state, mut disk) = (self.state.lock(), self.disk.lock());
         if let Some(merging) = state.merging.take()
             && state.dice.below(2) == 0
         {
@@ -269,14 +266,14 @@ impl Scripted {
 
     /// What a start would find if this process died now; on copies.
     fn left_by_a_kill(&self) -> BTreeMap<u64, u64> {
-        let disk = Arc::new(Mutex::new(lock(&self.disk).clone()));
+        let disk = Arc::new(Mutex::new(self.disk.lock().clone()));
         {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             let merged = state.merging.as_ref().map(|merging| merging.merged.clone());
             if let Some(merged) = merged
                 && state.dice.below(2) == 0
             {
-                lock(&disk).add_segment(merged);
+                disk.lock().add_segment(merged);
             }
         }
         let copy = self.path.join("copy");
@@ -290,19 +287,19 @@ impl Scripted {
 
     /// Asks for digests, now and then.
     fn interleave(&self) {
-        let asks = lock(&self.state).dice.below(4) == 0;
+        let asks = self.state.lock().dice.below(4) == 0;
         if asks {
             self.check_digests();
         }
     }
 
     fn change(&self, id: u64, value: Option<u64>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         for segment in state.memory.values_mut() {
             segment.remove(&id);
         }
         if let Some(value) = value {
-            let mut disk = lock(&self.disk);
+            let mut disk = self.disk.lock();
             disk.versions += 1;
             let version = Version { number: disk.versions, value };
             let appendable = state.appendable;
@@ -312,7 +309,7 @@ impl Scripted {
 
     /// Makes changes durable: all, or of each point what the dice say.
     fn write(&self, all: bool) {
-        let (mut state, mut disk) = (lock(&self.state), lock(&self.disk));
+        let (mut state, mut disk) = (self.state.lock(), self.disk.lock());
         let frozen: BTreeSet<u32> = state.merging.iter().flat_map(|merging| merging.inputs.iter().copied()).collect();
         let ids: BTreeSet<u64> =
             state.memory.values().chain(disk.segments.values()).flat_map(|it| it.keys().copied()).collect();
@@ -342,7 +339,7 @@ impl Shard for Scripted {
     }
 
     fn check_free_space(&self) -> Result<(), StoreError> {
-        match lock(&self.state).script.is_disk_low {
+        match self.state.lock().script.is_disk_low {
             true => Err(StoreError::Failed("the disk is low: free some space".to_owned())),
             false => Ok(()),
         }
@@ -351,11 +348,11 @@ impl Shard for Scripted {
     fn apply(&self, change: Change) -> Result<(), ApplyError> {
         self.check_free_space().map_err(ApplyError::Refused)?;
         let failed = || StoreError::Failed("scripted".to_owned());
-        let fault = lock(&self.state).script.changes.iter().find(|it| it.0 == change).map(|it| it.1);
+        let fault = self.state.lock().script.changes.iter().find(|it| it.0 == change).map(|it| it.1);
         if fault == Some(ApplyFault::Refused) {
             return Err(ApplyError::Refused(failed()));
         }
-        lock(&self.state).applied.push(change.clone());
+        self.state.lock().applied.push(change.clone());
         let changes: Vec<_> = match &change {
             Change::Upsert(points) => points.iter().map(|it| (number(it.id), Some(value(it)))).collect(),
             Change::Delete(ids) => ids.iter().map(|&id| (number(id), None)).collect(),
@@ -376,9 +373,9 @@ impl Shard for Scripted {
     fn flush(&self) -> Result<(), StoreError> {
         self.interleave();
         let fault = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             if state.has_flush_failed {
-                lock(&self.disk).is_damaged = true;
+                self.disk.lock().is_damaged = true;
             }
             state.journal_length = fs::metadata(self.path.join(JOURNAL)).map_or(0, |it| it.len());
             std::mem::take(&mut state.script.flush)
@@ -395,7 +392,7 @@ impl Shard for Scripted {
             }
             FlushFault::Fails => {
                 self.write(false);
-                lock(&self.state).has_flush_failed = true;
+                self.state.lock().has_flush_failed = true;
                 self.interleave();
                 Err(StoreError::Failed("the flush failed".to_owned()))
             }
@@ -408,7 +405,7 @@ impl Shard for Scripted {
     }
 
     fn record_files(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if std::mem::take(&mut state.script.crashes_after_journal) {
             let journal = File::options().write(true).open(self.path.join(JOURNAL)).expect("the journal opens");
             let appended = journal.metadata().expect("its length").len() - state.journal_length;
@@ -425,7 +422,7 @@ impl Shard for Scripted {
 
     fn start_merge(self: &Arc<Self>, _on_end: impl FnOnce() + Send + 'static) -> Merge {
         let (done, result) = bounded(1);
-        let (mut state, mut disk) = (lock(&self.state), lock(&self.disk));
+        let (mut state, mut disk) = (self.state.lock(), self.disk.lock());
         let (inputs, merged) = (state.memory.keys().copied().collect(), newest(&state.memory));
         state.appendable = disk.add_segment(Segment::new());
         let appendable = state.appendable;
@@ -443,7 +440,7 @@ impl Shard for Scripted {
     }
 
     fn copies(&self, ids: &[PointId]) -> Result<usize, StoreError> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let of = |segment: &Segment| ids.iter().filter(|&&id| segment.contains_key(&number(id))).count();
         Ok(state.memory.values().map(of).sum())
     }

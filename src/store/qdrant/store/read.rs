@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use qdrant_client::qdrant::{GetPoints, QueryPoints, ScrollPoints, WithPayloadSelector};
 
-use super::error::is_unreadable;
-use super::{QdrantStore, convert};
+use super::QdrantStore;
+use crate::store::qdrant::convert;
+use crate::store::qdrant::error::is_unreadable;
 use crate::store::{Page, StoreError, WithVectors};
 use crate::types::{Payload, PointId, StoredPoint};
 

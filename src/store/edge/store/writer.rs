@@ -1,0 +1,52 @@
+//! Changes of the points in the embedded store.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+
+use super::EdgeStore;
+use crate::store::{PointWriter, StoreError};
+use crate::types::{Digest, Point, PointId, stored_version};
+
+#[async_trait]
+impl PointWriter for EdgeStore {
+    async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
+        self.find(name)?.upsert(vector_name, points).await
+    }
+
+    /// Nobody else writes to the store, and this process changes each point once at a time: what is read stays so.
+    async fn upsert_newer(
+        &self,
+        name: &str,
+        vector_name: &str,
+        points: &[Point],
+    ) -> Result<HashSet<PointId>, StoreError> {
+        let versions = points.iter().filter_map(|point| Some((point.id, stored_version(&point.payload)?))).collect();
+        let kept = self.not_older(name, versions).await?;
+        let newer: Vec<Point> = points.iter().filter(|point| !kept.contains(&point.id)).cloned().collect();
+        self.upsert(name, vector_name, &newer).await?;
+        Ok(kept)
+    }
+
+    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
+        self.find(name)?.delete(ids).await
+    }
+
+    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        let kept = self.not_older(name, points.to_vec()).await?;
+        let older: Vec<PointId> = points.iter().map(|(id, _)| *id).filter(|id| !kept.contains(id)).collect();
+        self.delete(name, &older).await?;
+        Ok(kept)
+    }
+
+    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        let ids = ids.to_vec();
+        self.read(name, move |collection| collection.digests(&ids)).await
+    }
+}
+
+impl EdgeStore {
+    async fn not_older(&self, name: &str, points: Vec<(PointId, i64)>) -> Result<HashSet<PointId>, StoreError> {
+        self.read(name, move |collection| collection.not_older(&points)).await
+    }
+}

@@ -1,0 +1,68 @@
+//! Reads from a Qdrant server.
+
+use async_trait::async_trait;
+use qdrant_client::qdrant::{GetPoints, QueryPoints, ScrollPoints};
+
+use super::QdrantStore;
+use crate::store::qdrant::{convert, filter};
+use crate::store::{Page, PointReader, ScrollFrom, SearchQuery, StoreError, WithVectors};
+use crate::types::{PointId, StoredPoint};
+
+#[async_trait]
+impl PointReader for QdrantStore {
+    async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
+        // Qdrant refuses both.
+        if query.vector.is_empty() || query.limit == 0 {
+            return Ok(Vec::new());
+        }
+        let request = QueryPoints {
+            collection_name: name.to_owned(),
+            query: Some(convert::query(query.vector)),
+            using: Some(query.vector_name),
+            filter: query.filter.map(filter::filter),
+            // Qdrant passes what is above its threshold; ours is the least score that passes.
+            score_threshold: query.score_threshold.map(f32::next_down),
+            limit: Some(query.limit as u64),
+            offset: Some(query.offset as u64),
+            with_vectors: convert::vectors_selector(&query.vectors),
+            with_payload: Some(convert::payload_selector(query.with_payload)),
+            shard_key_selector: self.shards(),
+            ..QueryPoints::default()
+        };
+        self.query(name, request, &query.vectors).await
+    }
+
+    async fn retrieve(
+        &self,
+        name: &str,
+        ids: &[PointId],
+        vectors: &WithVectors,
+    ) -> Result<Vec<StoredPoint>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = GetPoints {
+            collection_name: name.to_owned(),
+            ids: ids.iter().map(convert::point_id).collect(),
+            with_payload: Some(convert::payload_selector(true)),
+            with_vectors: convert::vectors_selector(vectors),
+            shard_key_selector: self.shards(),
+            ..GetPoints::default()
+        };
+        self.get(name, request, vectors).await
+    }
+
+    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
+        let ScrollFrom { from, limit, vectors } = from;
+        let request = ScrollPoints {
+            collection_name: name.to_owned(),
+            offset: from.as_ref().map(convert::point_id),
+            limit: Some(u32::try_from(limit).unwrap_or(u32::MAX)),
+            with_payload: Some(convert::payload_selector(true)),
+            with_vectors: convert::vectors_selector(&vectors),
+            shard_key_selector: self.shards(),
+            ..ScrollPoints::default()
+        };
+        self.page(name, request, &vectors).await
+    }
+}
