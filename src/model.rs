@@ -18,19 +18,27 @@ mod files;
 mod fingerprint;
 mod head;
 pub mod hub;
+mod json_file;
 mod kernels;
 pub mod keys;
 mod layout;
 mod legacy;
+mod max_length;
 mod models;
+mod module;
 mod module_arguments;
+mod notes;
 mod own_terms;
+mod pooling;
+mod role_settings;
 mod router;
 mod sentence_config;
 mod settings;
+mod splade_encoder;
 mod static_encoder;
 mod tokenizer;
 mod tokenizer_files;
+mod tokenizer_settings;
 mod transformer;
 #[cfg(feature = "verify")]
 pub mod verify;
@@ -40,21 +48,24 @@ mod yield_point;
 use std::path::Path;
 use std::sync::Arc;
 
-use layout::{EncoderSettings, Layout, RoleSettings};
+use layout::Layout;
 use legacy::{Legacy, Version1};
 use own_terms::OwnTermsEncoder;
-use settings::TokenizerSettings;
+use role_settings::{EncoderSettings, RoleSettings};
 use static_encoder::StaticEncoder;
+use tokenizer_settings::TokenizerSettings;
 
 use crate::types::{Fingerprint, Role};
 
 pub use backend::{Backend, DeviceName, Precision};
 pub use batch::TokenBatch;
 pub use config::Config;
-pub use encoder::{Encoder, EncoderOutput, NonFiniteOutput, SpladeEncoder};
+pub use encoder::{Encoder, EncoderOutput, NonFiniteOutput};
 pub use error::ModelError;
 pub use models::Models;
-pub use settings::{Pooling, Settings, TermActivation};
+pub use pooling::{Pooling, TermActivation};
+pub use settings::Settings;
+pub use splade_encoder::SpladeEncoder;
 pub use tokenizer::{Tokenizer, Tokens};
 pub use yield_point::YieldPoint;
 
@@ -208,7 +219,7 @@ fn load_sides(
 /// A token that takes the position of padding must not be in every text: the number of positions would depend on it.
 fn check_padding(role: &RoleSettings, tokenizer: &Tokenizer) -> Result<(), ModelError> {
     let EncoderSettings::Transformer { settings, .. } = &role.encoder else { return Ok(()) };
-    let Some(padding) = settings.config.class.family.padding(&settings.config)? else { return Ok(()) };
+    let Some(padding) = settings.config.padding()? else { return Ok(()) };
     let around = tokenizer.sequence(&[]).map_err(|error| settings.config.problem(error))?;
     if around.contains(&padding) {
         return Err(settings.config.problem(format!(

@@ -1,11 +1,14 @@
 //! `config.json` of a transformer: its class, and its settings with the class's defaults (transformers 5.23).
 
+mod defaults;
+
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::ModelError;
-use super::families::{self, Class, Family};
+use super::families::{Class, Family, class_of};
+use defaults::{aliases, defaults};
 
 /// Largest size of any part of a model.
 const MAX_SIZE: u64 = 1 << 31;
@@ -37,7 +40,7 @@ impl Config {
         unknown: &mut Vec<String>,
     ) -> Result<Self, ModelError> {
         let failed = |problem: String| ModelError::file(path, problem);
-        let class = families::class_of(file, is_saved_module).map_err(failed)?;
+        let class = class_of(file, is_saved_module).map_err(failed)?;
         unknown.extend(class.family.keys().check(path, file)?);
         let mut values = defaults(class);
         for (key, value) in file.as_object().into_iter().flatten() {
@@ -110,56 +113,45 @@ impl Config {
         }
     }
 
+    /// Returns the number of tokens of a text that there are positions for.
+    ///
+    /// # Errors
+    /// If there is no valid number of positions, or no valid padding where positions begin after it.
+    pub fn positions(&self) -> Result<usize, ModelError> {
+        let positions = self.size("max_position_embeddings")?;
+        Ok(match self.padding()? {
+            Some(padding) => positions.saturating_sub(padding as usize + 1),
+            None => positions,
+        })
+    }
+
+    /// Returns the padding token, after whose position those of a text begin; `None` in families that begin with 0.
+    ///
+    /// # Errors
+    /// If `pad_token_id` is not a position.
+    pub fn padding(&self) -> Result<Option<u32>, ModelError> {
+        match self.class.family {
+            Family::Roberta => self.pad_token_id().map(Some),
+            Family::Bert | Family::DistilBert | Family::ModernBert => Ok(None),
+        }
+    }
+
+    fn pad_token_id(&self) -> Result<u32, ModelError> {
+        let padding = self.get("pad_token_id").and_then(Value::as_u64);
+        padding.and_then(|padding| u32::try_from(padding).ok()).ok_or_else(|| {
+            self.problem("`pad_token_id` is not a whole number; positions begin after it, so set it to the tokenizer's")
+        })
+    }
+
     fn shown(&self, key: &str) -> String {
         self.values.get(key).map_or("missing".to_owned(), Value::to_string)
     }
 }
 
-/// Other names of keys, which replace them: the alias, the key, and how many of the alias make one.
-fn aliases(family: Family) -> &'static [(&'static str, &'static str, u64)] {
-    match family {
-        Family::DistilBert => {
-            &[("hidden_size", "dim", 1), ("num_hidden_layers", "n_layers", 1), ("num_attention_heads", "n_heads", 1)]
-        }
-        Family::ModernBert => &[("sliding_window", "local_attention", 2)],
-        Family::Bert | Family::Roberta => &[],
-    }
-}
-
-/// What a class of transformers assumes for the keys that decide vectors.
-fn defaults(class: &Class) -> Map<String, Value> {
-    let object = match class.family {
-        Family::Bert => json!({
-            "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
-            "intermediate_size": 3072, "hidden_act": "gelu", "max_position_embeddings": 512, "type_vocab_size": 2,
-            "layer_norm_eps": 1e-12, "tie_word_embeddings": true,
-        }),
-        Family::Roberta => json!({
-            "vocab_size": if class.model_type == "roberta" { 50265 } else { 30522 },
-            "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
-            "intermediate_size": 3072, "hidden_act": "gelu", "max_position_embeddings": 512, "type_vocab_size": 2,
-            "layer_norm_eps": 1e-12, "pad_token_id": 1, "tie_word_embeddings": true,
-        }),
-        Family::DistilBert => json!({
-            "vocab_size": 30522, "dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 3072, "activation": "gelu",
-            "max_position_embeddings": 512, "tie_word_embeddings": true,
-        }),
-        Family::ModernBert => json!({
-            "vocab_size": 50368, "hidden_size": 768, "num_hidden_layers": 22, "num_attention_heads": 12,
-            "intermediate_size": 1152, "hidden_activation": "gelu", "classifier_activation": "gelu",
-            "max_position_embeddings": 8192, "norm_eps": 1e-5, "norm_bias": false, "attention_bias": false,
-            "mlp_bias": false, "classifier_bias": false, "decoder_bias": true, "local_attention": 128,
-            "global_attn_every_n_layers": 3, "tie_word_embeddings": true,
-        }),
-    };
-    match object {
-        Value::Object(defaults) => defaults,
-        _ => Map::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn config(file: Value) -> Config {

@@ -6,8 +6,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Tokenizer;
-
 /// Tells a text's content from the tokens that every text of a role has.
 #[derive(Debug, Clone, Default)]
 pub struct ContentRule {
@@ -20,22 +18,16 @@ pub struct ContentRule {
 }
 
 impl ContentRule {
-    /// The rule of a tokenizer that has no prompt.
-    pub fn of(tokenizer: &Tokenizer) -> Self {
-        // Some tokenizers mark the beginning of each word by a token that white space gets too.
-        let spaces = tokenizer.tokens(" ").unwrap_or_default();
-        let mut empty: HashSet<u32> = tokenizer.special().iter().copied().chain(spaces).collect();
-        for unknown in tokenizer.unknown() {
-            empty.remove(&unknown);
-        }
+    /// The rule of a tokenizer that has no prompt: all tokens are content but those of `empty` that are not `unknown`.
+    pub fn new(empty: impl IntoIterator<Item = u32>, unknown: &HashSet<u32>) -> Self {
+        let empty = empty.into_iter().filter(|id| !unknown.contains(id)).collect();
         Self { empty: Arc::new(empty), ..Self::default() }
     }
 
-    /// The rule of a role's tokenizer, which differs from the first in its prompt.
-    pub fn after_prompt(&self, role: &Tokenizer) -> Self {
-        // A prompt that can't be tokenized is an error of each text.
-        let prompt = if role.prompt().is_empty() { Vec::new() } else { role.tokens("").unwrap_or_default() };
-        let is_off = role.room().is_some_and(|room| prompt.len() >= room);
+    /// The rule for texts that follow the tokens of a prompt, of which a model takes at most `room` with the text.
+    #[must_use]
+    pub fn after_prompt(&self, prompt: Vec<u32>, room: Option<usize>) -> Self {
+        let is_off = room.is_some_and(|room| prompt.len() >= room);
         let prompt = prompt.into_iter().filter(|id| !self.empty.contains(id)).collect();
         Self { empty: Arc::clone(&self.empty), prompt, is_off }
     }

@@ -8,13 +8,19 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::module_arguments::{Length, ModuleArguments};
+use super::json_file::read_optional_json;
+use super::max_length::Length;
+use super::module::{Module, SUPPORTED_MODULES};
+use super::module_arguments::ModuleArguments;
+use super::notes::Notes;
+use super::pooling::PoolingConfig;
+use super::role_settings::{EncoderSettings, RoleSettings};
 use super::router::Router;
 use super::sentence_config::{self, SentenceConfig};
-use super::settings::{PoolingConfig, TokenizerSettings, read_optional};
 use super::static_encoder::StaticSettings;
 use super::tokenizer_files::{TokenizerContext, TokenizerFiles};
-use super::{ModelError, Settings, files, keys};
+use super::tokenizer_settings::TokenizerSettings;
+use super::{ModelError, Settings, keys};
 use crate::types::Role;
 
 /// What a model is made of.
@@ -29,40 +35,6 @@ pub struct Layout {
     pub notes: Notes,
 }
 
-/// What is to be logged of a directory.
-#[derive(Debug, Default)]
-pub struct Notes {
-    /// Keys that no table has.
-    pub unknown_keys: Vec<String>,
-    /// Files that are not read because there is no `modules.json`.
-    pub unread_files: Vec<PathBuf>,
-}
-
-/// What encodes the texts of a role.
-#[derive(Debug, Clone)]
-pub struct RoleSettings {
-    pub encoder: EncoderSettings,
-    pub tokenizer: TokenizerSettings,
-    /// Where the maximum length comes from.
-    pub length: Length,
-}
-
-/// What makes a vector of tokens.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EncoderSettings {
-    /// A transformer, and the weights of the text's own terms that are left of its vector, if it is followed by such.
-    Transformer { settings: Settings, own_terms: Option<StaticSettings> },
-    /// A table of weights.
-    Static(StaticSettings),
-}
-
-/// A module: its directory, and its class with the path of its Python package.
-#[derive(Debug, Clone)]
-pub struct Module {
-    pub directory: PathBuf,
-    pub class: String,
-}
-
 #[derive(Deserialize)]
 struct ListedModule {
     #[serde(default)]
@@ -72,8 +44,6 @@ struct ListedModule {
 }
 
 const MODULES: &str = "modules.json";
-const EXPECTED: &str =
-    "supported: a Transformer (or MLMTransformer) and a SpladePooling, SparseStaticEmbedding, and a Router of these";
 /// The default tasks of the two classes of transformers.
 const TASKS: [(&str, &str); 2] = [("Transformer", "feature-extraction"), ("MLMTransformer", "fill-mask")];
 
@@ -84,14 +54,14 @@ impl Layout {
     /// A file that is missing, is not JSON, or says what is not supported; each by name.
     pub fn read(directory: &Path) -> Result<Self, ModelError> {
         let file = directory.join(MODULES);
-        let listed = read_optional::<Vec<Value>>(&file)?;
+        let listed = read_optional_json::<Vec<Value>>(&file)?;
         let is_saved = listed.is_some();
         let mut reader =
             Reader { root: directory, is_saved, file: file.clone(), document_file: file, notes: Notes::default() };
         let Some(listed) = listed else { return reader.plain() };
         let modules = reader.modules(&listed)?;
         let sentence = SentenceConfig::read(directory, &mut reader.notes.unknown_keys)?;
-        let is_routed = modules.iter().any(|module| is_router(&module.class));
+        let is_routed = modules.iter().any(|module| module.is_router());
         let document = reader.role(Role::Document, &modules, &sentence)?;
         let query = reader.role(Role::Query, &modules, &sentence)?;
         if let EncoderSettings::Static(_) = document.encoder {
@@ -103,23 +73,6 @@ impl Layout {
         notes.unknown_keys.sort_unstable();
         notes.unknown_keys.dedup();
         Ok(Self { document, query, max_terms: sentence.max_active_dims, is_routed, notes })
-    }
-}
-
-impl Notes {
-    /// Logs each of them once.
-    pub fn log(&self, model: &str) {
-        if !self.unknown_keys.is_empty() {
-            let keys = self.unknown_keys.join(", ");
-            tracing::warn!(model, keys, "unknown keys in the model's files; check that they don't change its vectors");
-        }
-        for file in &self.unread_files {
-            tracing::warn!(
-                model,
-                file = %file.display(),
-                "file not read: sentence-transformers reads it only where there is a modules.json"
-            );
-        }
     }
 }
 
@@ -153,7 +106,7 @@ impl Reader<'_> {
     /// The modules that `modules.json` lists.
     fn modules(&mut self, listed: &[Value]) -> Result<Vec<Module>, ModelError> {
         if listed.is_empty() {
-            return Err(ModelError::file(&self.file, format!("it lists no modules; {EXPECTED}")));
+            return Err(ModelError::file(&self.file, format!("it lists no modules; {SUPPORTED_MODULES}")));
         }
         let (mut modules, mut names) = (Vec::new(), Vec::new());
         for value in listed {
@@ -166,7 +119,7 @@ impl Reader<'_> {
                 return Err(ModelError::file(&self.file, problem));
             }
             names.push(module.name);
-            modules.push(Module { directory: inside(self.root, &module.path, &self.file)?, class: module.r#type });
+            modules.push(Module::new(self.root, &module.path, module.r#type, &self.file)?);
         }
         Ok(modules)
     }
@@ -176,7 +129,7 @@ impl Reader<'_> {
         let mut chain = Vec::new();
         let mut file = self.file.clone();
         for module in modules {
-            if is_router(&module.class) {
+            if module.is_router() {
                 let router = Router::read(&module.directory, &mut self.notes.unknown_keys)?;
                 chain.extend(router.route(role)?);
                 file = router.file;
@@ -188,7 +141,7 @@ impl Reader<'_> {
             self.document_file.clone_from(&file);
         }
         let prompt = sentence.prompt(role).to_owned();
-        let classes = chain.iter().map(|module| class_name(&module.class, &file)).collect::<Result<Vec<_>, _>>()?;
+        let classes = chain.iter().map(|module| module.class_name(&file)).collect::<Result<Vec<_>, _>>()?;
         match (&chain[..], &classes[..]) {
             ([table], ["SparseStaticEmbedding"]) => self.static_role(&table.directory, prompt),
             ([transformer, pooling, rest @ ..], ["Transformer" | "MLMTransformer", "SpladePooling", others @ ..])
@@ -197,7 +150,7 @@ impl Reader<'_> {
                 self.transformer_role(role, (transformer, pooling), rest.first(), prompt)
             }
             _ => {
-                let message = format!("modules `{}` are not supported; {EXPECTED}", classes.join("`, `"));
+                let message = format!("modules `{}` are not supported; {SUPPORTED_MODULES}", classes.join("`, `"));
                 Err(ModelError::file(&file, message))
             }
         }
@@ -225,7 +178,7 @@ impl Reader<'_> {
         prompt: String,
     ) -> Result<RoleSettings, ModelError> {
         let unknown = &mut self.notes.unknown_keys;
-        let class = class_name(&transformer.class, &self.file)?;
+        let class = transformer.class_name(&self.file)?;
         let task = TASKS.iter().find(|(name, _)| *name == class).map_or("", |(_, task)| *task);
         let arguments = ModuleArguments::read(&transformer.directory, task, unknown)?;
         let pooling = PoolingConfig::read(&pooling.directory, unknown)?;
@@ -260,30 +213,5 @@ impl Reader<'_> {
             special_tokens: true,
         };
         Ok((settings, length))
-    }
-}
-
-/// The directory of a module that `file` names.
-///
-/// # Errors
-/// If it is outside the model's directory.
-pub fn inside(directory: &Path, module: &str, file: &Path) -> Result<PathBuf, ModelError> {
-    files::inside(directory, module)
-        .ok_or_else(|| ModelError::file(file, format!("the module `{module}` is outside the model's directory")))
-}
-
-/// `Router` of `sentence_transformers.models.Router`; `Asym` is its old name.
-fn is_router(class: &str) -> bool {
-    matches!(class.rsplit('.').next(), Some("Router" | "Asym"))
-}
-
-fn class_name<'a>(class: &'a str, file: &Path) -> Result<&'a str, ModelError> {
-    match class.strip_prefix("sentence_transformers.") {
-        Some(path) => Ok(path.rsplit('.').next().unwrap_or(path)),
-        None if class.contains('.') => {
-            let problem = format!("module `{class}` is custom code, which is never executed; {EXPECTED}");
-            Err(ModelError::file(file, problem))
-        }
-        None => Ok(class),
     }
 }

@@ -11,10 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::families::Family;
 use super::fingerprint::add_file;
-use super::layout::{EncoderSettings, Layout, RoleSettings};
-use super::settings::{Pooling, Settings, TermActivation, read_optional};
+use super::json_file::read_optional_json;
+use super::layout::Layout;
+use super::role_settings::{EncoderSettings, RoleSettings};
 use super::weights::Weights;
-use super::{ModelError, Tokenizer};
+use super::{ModelError, Pooling, Settings, TermActivation, Tokenizer};
 use crate::types::{Fingerprint, Role};
 
 /// The identity of a model before version 2 of the fingerprint.
@@ -155,8 +156,8 @@ fn add_transformer(hash: &mut Sha256, settings: &Settings) -> Result<Option<Befo
     if !add_files(hash, &files)? {
         return Ok(None);
     }
-    let module: Value = read_optional(&directory.join("sentence_bert_config.json"))?.unwrap_or_default();
-    let tokenizer: Value = read_optional(&directory.join("tokenizer_config.json"))?.unwrap_or_default();
+    let module: Value = read_optional_json(&directory.join("sentence_bert_config.json"))?.unwrap_or_default();
+    let tokenizer: Value = read_optional_json(&directory.join("tokenizer_config.json"))?.unwrap_or_default();
     let length = |value: &Value, key: &str| {
         value.get(key).and_then(Value::as_u64).and_then(|length| usize::try_from(length).ok())
     };

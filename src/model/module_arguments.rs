@@ -6,28 +6,20 @@ use serde_json::{Map, Value};
 
 use super::families::Family;
 use super::files::MODULE_ARGUMENTS as FILES;
-use super::settings::read_optional;
+use super::json_file::read_optional_json;
+use super::max_length::{Length, parse_length};
 use super::tokenizer_files::TokenizerFiles;
 use super::{ModelError, Settings, keys};
 use crate::types::Role;
 
 /// The task of a module that predicts masked words.
 const FILL_MASK: &str = "fill-mask";
-/// Greater lengths are no limit to transformers.
-const UNLIMITED: f64 = 1e20;
 
 /// What a Transformer module is created with.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModuleArguments {
     path: PathBuf,
     values: Map<String, Value>,
-}
-
-/// A length, and the key that it comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Length {
-    pub tokens: Option<usize>,
-    pub key: String,
 }
 
 impl ModuleArguments {
@@ -38,7 +30,7 @@ impl ModuleArguments {
     pub fn read(directory: &Path, default_task: &str, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
         let mut arguments = Self { path: directory.join(FILES[0]), values: Map::new() };
         for path in FILES.map(|name| directory.join(name)) {
-            let Some(value) = read_optional::<Value>(&path)? else { continue };
+            let Some(value) = read_optional_json::<Value>(&path)? else { continue };
             unknown.extend(keys::TRANSFORMER.check(&path, &value)?);
             match value {
                 Value::Object(values) if !values.is_empty() => {
@@ -198,20 +190,5 @@ impl ModuleArguments {
         let Some(value) = value else { return Ok(None) };
         let key = pointer.trim_start_matches('/').replace('/', ".");
         parse_length(value).map(Some).map_err(|expected| self.problem(format!("`{key}` is {value}; {expected}")))
-    }
-}
-
-/// A number of tokens; `None` for null and for numbers that transformers takes for no limit.
-///
-/// # Errors
-/// If it is something else: a text that says what was expected.
-pub fn parse_length(value: &Value) -> Result<Option<usize>, String> {
-    match value {
-        Value::Null => Ok(None),
-        value if value.as_f64().is_some_and(|number| number > UNLIMITED) => Ok(None),
-        value => {
-            let length = value.as_u64().filter(|&length| length > 0).and_then(|length| usize::try_from(length).ok());
-            length.map(Some).ok_or_else(|| "expected a positive whole number, or null".to_owned())
-        }
     }
 }

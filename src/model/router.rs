@@ -7,8 +7,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::layout::{Module, inside};
-use super::settings::{read_json, read_optional};
+use super::json_file::{read_json, read_optional_json};
+use super::module::Module;
 use super::{ModelError, keys};
 use crate::types::Role;
 
@@ -68,11 +68,11 @@ impl Router {
     /// A file that is missing, is not JSON, or names routes that don't exist.
     pub fn read(directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
         let own = directory.join("router_config.json");
-        let (file, value) = match read_optional::<Value>(&own)? {
+        let (file, value) = match read_optional_json::<Value>(&own)? {
             Some(value) => (own, value),
             None => {
                 let fallback = directory.join("config.json");
-                match read_optional::<Value>(&fallback)? {
+                match read_optional_json::<Value>(&fallback)? {
                     Some(value) if value.get("structure").is_some() => (fallback, value),
                     _ => (own.clone(), read_json(&own)?),
                 }
@@ -120,7 +120,7 @@ impl Router {
             self.problem(format!("there is no route `{task}`; expected routes for query and document"))
         })?;
         let module = |part: &String| match self.config.types.get(part) {
-            Some(class) => Ok(Module { directory: inside(&self.directory, part, &self.file)?, class: class.clone() }),
+            Some(class) => Module::new(&self.directory, part, class.clone(), &self.file),
             None => Err(self.problem(format!("`types` does not name the class of `{part}`"))),
         };
         parts.iter().map(module).collect()

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::settings::read_optional;
+use super::json_file::read_optional_json;
 use super::{ModelError, keys};
 use crate::types::Role;
 
@@ -34,7 +34,7 @@ impl SentenceConfig {
     pub fn read(directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join(FILE);
         let failed = |problem: String| ModelError::file(&path, problem);
-        let value = read_optional::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let value = read_optional_json::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         let kind = value.get("model_type").and_then(Value::as_str).unwrap_or_default();
         if kind != SPARSE_ENCODER {
             return Err(failed(format!(

@@ -2,40 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::hub::lora_adapter;
-use super::tokenizer_files::TokenizerFiles;
-use super::{Config, ModelError, files, keys, weights};
+use super::json_file::read_json;
+use super::pooling::PoolingConfig;
+use super::weights::weight_files;
+use super::{Config, ModelError, Pooling, TermActivation};
 
 /// Maximum number of positions: eight times what the longest encoders of today have. Some models have no tensor of
 /// positions to hold `config.json` against, and tables of angles are as long as it says.
 const MAX_POSITIONS: usize = 1 << 16;
-
-/// How the weights of a text's tokens become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pooling {
-    /// The largest (SPLADE v2, arXiv:2109.10086).
-    #[default]
-    Max,
-    /// Their sum (SPLADE, arXiv:2107.05720).
-    Sum,
-}
-
-/// How a logit becomes a weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TermActivation {
-    /// log(1 + relu(x)).
-    #[default]
-    Relu,
-    /// log(1 + log(1 + relu(x))), as the inference-free models of OpenSearch have it.
-    #[serde(rename = "log1p_relu")]
-    Log1pRelu,
-}
 
 /// A transformer with its pooling.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,41 +28,6 @@ pub struct Settings {
     pub activation: TermActivation,
     /// The files of the weights.
     pub weights: Vec<PathBuf>,
-}
-
-/// The configuration of a `SpladePooling`.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default)]
-pub struct PoolingConfig {
-    pooling_strategy: Pooling,
-    activation_function: TermActivation,
-}
-
-impl PoolingConfig {
-    /// Reads the `config.json` of a `SpladePooling`; without one it has its defaults.
-    ///
-    /// # Errors
-    /// If it is not JSON, or a key is refused.
-    pub fn read(directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
-        let path = directory.join("config.json");
-        let Some(config) = read_optional::<Value>(&path)? else { return Ok(Self::default()) };
-        unknown.extend(keys::SPLADE_POOLING.check(&path, &config)?);
-        serde_json::from_value(config).map_err(|error| ModelError::file(&path, error))
-    }
-}
-
-/// How texts of a role become tokens.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TokenizerSettings {
-    pub files: TokenizerFiles,
-    /// How many tokens there are embeddings for, where that is known.
-    pub vocabulary_size: Option<usize>,
-    /// Maximum number of tokens of a text, special ones included; `None` for no limit.
-    pub max_length: Option<usize>,
-    /// What is put before each text.
-    pub prompt: String,
-    /// Whether a text gets special tokens around it.
-    pub special_tokens: bool,
 }
 
 impl Settings {
@@ -104,7 +46,7 @@ impl Settings {
         }
         let path = directory.join("config.json");
         let config = Config::new(&path, &read_json::<Value>(&path)?, is_saved_module, unknown)?;
-        let positions = config.class.family.positions(&config)?;
+        let positions = config.positions()?;
         if positions > MAX_POSITIONS {
             let problem = format!("`max_position_embeddings` is {positions}; at most {MAX_POSITIONS} are supported");
             return Err(config.problem(problem));
@@ -116,7 +58,7 @@ impl Settings {
             config,
             pooling: pooling.pooling_strategy,
             activation: pooling.activation_function,
-            weights: weights::files(directory)?,
+            weights: weight_files(directory)?,
         })
     }
 
@@ -124,19 +66,4 @@ impl Settings {
     pub fn class_name(&self) -> &'static str {
         self.config.class.name
     }
-}
-
-/// A JSON file.
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
-    read_optional(path)?.ok_or_else(|| ModelError::file(path, "the file is missing"))
-}
-
-/// A JSON file; `None` if it is not there.
-pub fn read_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> {
-    let text = match files::read(path, files::MAX_JSON_BYTES) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(ModelError::file(path, error)),
-    };
-    serde_json::from_slice(&text).map(Some).map_err(|error| ModelError::file(path, error))
 }

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use candle_core::bail;
 use serde_json::Value;
 
-use super::settings::read_json;
-use super::settings::read_optional;
+use super::json_file::{read_json, read_optional_json};
 use super::tokenizer_files::{TokenizerContext, TokenizerFiles};
-use super::weights::{self, Weights};
+use super::weights::{Weights, weight_files};
 use super::{Encoder, EncoderOutput, ModelError, NonFiniteOutput, TokenBatch, Tokenizer, YieldPoint, files, keys};
 use crate::types::SparseVector;
 
@@ -30,7 +29,7 @@ impl StaticSettings {
     /// A file that is missing or is not JSON, or a key that is refused; by name.
     pub fn read(root: &Path, directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join("config.json");
-        let config = read_optional::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let config = read_optional_json::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         let problem = |problem: String| ModelError::file(&path, problem);
         // In the model's root, the file is that of the network, too.
         let is_shared = directory == root && config.get("model_type").is_some();
@@ -65,7 +64,7 @@ impl StaticSettings {
     pub fn weight_files(&self) -> Result<Vec<PathBuf>, ModelError> {
         match &self.idf {
             Some(idf) => Ok(vec![idf.clone()]),
-            None => weights::files(&self.directory),
+            None => weight_files(&self.directory),
         }
     }
 
@@ -91,7 +90,7 @@ impl StaticEncoder {
     /// A file that is missing or damaged, or has weights for another vocabulary.
     pub fn load(settings: &StaticSettings, tokenizer: &Tokenizer, size: usize) -> Result<Self, ModelError> {
         let Some(idf) = &settings.idf else {
-            let weights = Weights::open(&weights::files(&settings.directory)?)?;
+            let weights = Weights::open(&weight_files(&settings.directory)?)?;
             let table = weights.tensor(&["weight".to_owned()], &[size])?.into_owned();
             return Self::new(table).map_err(|problem| weights.problem(problem));
         };

@@ -8,8 +8,8 @@ use tokenizers::{Encoding, Model as _, OffsetType, PostProcessor as _, PreTokeni
 
 use super::ModelError;
 use super::content::ContentRule;
-use super::settings::TokenizerSettings;
 use super::tokenizer_files::guarded;
+use super::tokenizer_settings::TokenizerSettings;
 
 /// The tokenizer of a role: what becomes of a text before the encoder.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl Tokenizer {
             truncates_left: built.truncates_left,
             changes: built.changes,
         };
-        loaded.content = ContentRule::of(&loaded);
+        loaded.content = loaded.content_rule();
         loaded.with(settings)
     }
 
@@ -90,9 +90,18 @@ impl Tokenizer {
             return Err(failed(format!("its {around} special tokens leave no room for a text in the max length")));
         }
         let mut role = Self { prompt: prompt.clone(), special_tokens, max_length, room, ..self.clone() };
-        role.content = self.content.after_prompt(&role);
+        // A prompt that can't be tokenized is an error of each text.
+        let prompt_tokens = if role.prompt.is_empty() { Vec::new() } else { role.tokens("").unwrap_or_default() };
+        role.content = self.content.after_prompt(prompt_tokens, room);
         role.check_sequences(around).map_err(failed)?;
         Ok(role)
+    }
+
+    /// Returns which tokens are content where there is no prompt.
+    fn content_rule(&self) -> ContentRule {
+        // Some tokenizers mark the beginning of each word by a token that white space gets too.
+        let spaces = self.tokens(" ").unwrap_or_default();
+        ContentRule::new(self.special.iter().copied().chain(spaces), &self.unknown())
     }
 
     /// The keys by which it differs from what version 1 of the fingerprint stands for.
@@ -199,15 +208,10 @@ impl Tokenizer {
     }
 
     /// Returns the ids that the vocabulary gives to what it does not know; none if it has no unknown token.
-    pub(super) fn unknown(&self) -> HashSet<u32> {
+    fn unknown(&self) -> HashSet<u32> {
         // No vocabulary has a noncharacter. Not every kind of model says which token is its unknown one.
         let tokens = guarded(|| self.inner.get_model().tokenize("\u{10ffff}"));
         tokens.into_iter().flatten().map(|token| token.id).collect()
-    }
-
-    /// Returns the ids of the special tokens, such as `[CLS]`.
-    pub(super) fn special(&self) -> &HashSet<u32> {
-        &self.special
     }
 
     /// At least the first `count` tokens, if there are so many. The library's own steps, which it does not have as one.

@@ -18,9 +18,9 @@ use tokenizers::{PostProcessorWrapper, Tokenizer};
 
 use super::ModelError;
 use super::files;
+use super::json_file::read_optional_json;
 use super::keys;
-use super::module_arguments::parse_length;
-use super::settings::read_optional;
+use super::max_length::parse_length;
 use crate::panics::catch;
 use added_tokens::AddedTokens;
 use class::TokenizerClass;
@@ -258,7 +258,7 @@ fn object(
     unknown: &mut Vec<String>,
     table: Option<&keys::KeyTable>,
 ) -> Result<Map<String, Value>, ModelError> {
-    let Some(value) = read_optional::<Value>(path)? else { return Ok(Map::new()) };
+    let Some(value) = read_optional_json::<Value>(path)? else { return Ok(Map::new()) };
     if let Some(table) = table {
         unknown.extend(table.check(path, &value)?);
     }

@@ -9,7 +9,8 @@ mod texts;
 
 use std::path::Path;
 
-use super::layout::{EncoderSettings, Layout};
+use super::layout::Layout;
+use super::role_settings::EncoderSettings;
 use super::{Backend, DeviceName, EncoderOutput, Model, ModelError, Precision, Settings, Side, TokenBatch, YieldPoint};
 use crate::types::Role;
 

@@ -3,24 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::digest::{DIGEST_FIELD, Digest};
-use super::{Condition, DocumentId, FieldTest, Filter, MatchValue, PointId, Range, SparseVector};
-
-/// A JSON object: what is stored beside the vectors.
-pub type Payload = serde_json::Map<String, serde_json::Value>;
-
-/// Payload fields that begin so are the service's own. Clients can't set them and never see them.
-pub const RESERVED_PREFIX: &str = "_splade";
-
-/// The reserved payload field that keeps a [`DocumentId::Key`].
-const KEY_FIELD: &str = "_splade_key";
-/// The reserved payload field that says which field keeps the text, where it is not [`DEFAULT_TEXT_FIELD`].
-const TEXT_FIELD_NAME: &str = "_splade_text_key";
-/// The reserved payload field that keeps a document's version, and its halves, which stores can compare exactly.
-pub const VERSION_FIELD: &str = "_splade_version";
-const VERSION_HIGH_FIELD: &str = "_splade_version_high";
-const VERSION_LOW_FIELD: &str = "_splade_version_low";
-/// The payload field that keeps a document's text, unless its client asks for another.
-pub const DEFAULT_TEXT_FIELD: &str = "text";
+use super::payload::{DEFAULT_TEXT_FIELD, KEY_FIELD, Payload, TEXT_FIELD_NAME, VERSION_FIELD, drop_reserved};
+use super::version::{stored_version, version_fields};
+use super::{DocumentId, PointId, SparseVector};
 
 /// One document, valid in all that can be known before it is encoded.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,42 +31,12 @@ pub struct Point {
     pub payload: Payload,
 }
 
-/// Returns the version of a stored point, given its payload.
-pub fn stored_version(payload: &Payload) -> Option<i64> {
-    payload.get(VERSION_FIELD)?.as_i64()
-}
-
-/// Returns the condition that a stored point has no version, or an older one. Stores compare numbers as doubles, which don't
-/// hold every version, so the halves are compared.
-pub fn older_than(version: i64) -> Filter {
-    let (high, low) = halves(version);
-    let field = |key: &str, test| Condition::Field { key: key.to_owned(), test };
-    let below = |bound: i64| FieldTest::Number(Range { lt: Some(bound as f64), lte: None, gt: None, gte: None });
-    let same_high = field(VERSION_HIGH_FIELD, FieldTest::Equals(MatchValue::Integer(high)));
-    let lower_half = Filter { must: vec![same_high, field(VERSION_LOW_FIELD, below(low))], ..Filter::default() };
-    Filter {
-        should: vec![
-            Condition::IsEmpty { key: VERSION_FIELD.to_owned() },
-            field(VERSION_HIGH_FIELD, below(high)),
-            Condition::Filter(lower_half),
-        ],
-        ..Filter::default()
-    }
-}
-
-/// The upper 32 bits, signed, and the lower ones, unsigned: pairs are ordered as versions are.
-fn halves(version: i64) -> (i64, i64) {
-    (version >> 32, version & 0xffff_ffff)
-}
-
 impl Point {
     /// Joins a document and its vector. The payload keeps the text under `text_field`, unless that is empty.
     pub fn new(document: Document, sparse: SparseVector, text_field: &str) -> Self {
         let Document { id, text, mut payload, dense, version } = document;
         if let Some(version) = version {
-            let (high, low) = halves(version);
-            let fields = [(VERSION_FIELD, version), (VERSION_HIGH_FIELD, high), (VERSION_LOW_FIELD, low)];
-            payload.extend(fields.map(|(name, value)| (name.to_owned(), value.into())));
+            payload.extend(version_fields(version).map(|(name, value)| (name.to_owned(), value.into())));
         }
         if text_field != DEFAULT_TEXT_FIELD {
             payload.insert(TEXT_FIELD_NAME.to_owned(), text_field.into());
@@ -168,10 +123,6 @@ impl StoredPoint {
     }
 }
 
-fn drop_reserved(payload: &mut Payload) {
-    payload.retain(|name, _| !name.starts_with(RESERVED_PREFIX));
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -200,17 +151,6 @@ mod tests {
                 expected.insert(text_field, "wing".into());
             }
             prop_assert_eq!(stored.payload, expected);
-        }
-    }
-
-    proptest! {
-        /// Law: halves are ordered as versions are, and are exact as doubles.
-        #[test]
-        fn halves_are_ordered_as_versions(a: i64, b: i64) {
-            prop_assert_eq!(halves(a).cmp(&halves(b)), a.cmp(&b));
-            let (high, low) = halves(a);
-            prop_assert_eq!((high as f64 as i64, low as f64 as i64), (high, low));
-            prop_assert_eq!(high << 32 | low, a);
         }
     }
 }

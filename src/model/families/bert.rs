@@ -1,10 +1,11 @@
 //! BERT (Devlin et al., 2018, arXiv:1810.04805).
 
+use super::super::ModelError;
 use super::super::head::Head;
 use super::super::kernels::Activation;
 use super::super::transformer::{Layer, Positions, PostNorm, Transformer};
 use super::super::weights::Table;
-use super::{Builder, ModelError};
+use super::builder::Builder;
 
 const WORD: &str = "embeddings.word_embeddings.weight";
 

@@ -10,8 +10,7 @@ use super::super::head::Head;
 use super::super::kernels::{Activation, LayerNorm, Linear};
 use super::super::transformer::{Embeddings, Positions};
 use super::super::weights::{Table, Weights};
-use super::{ModelError, Settings};
-use crate::model::Config;
+use super::super::{Config, ModelError, Settings};
 
 type Built<T> = std::result::Result<T, ModelError>;
 

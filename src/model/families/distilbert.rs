@@ -1,9 +1,10 @@
 //! DistilBERT (Sanh et al., 2019, arXiv:1910.01108): BERT's layers without token types, under other names.
 
+use super::super::ModelError;
 use super::super::head::Head;
 use super::super::kernels::Activation;
 use super::super::transformer::{Layer, Positions, PostNorm, Transformer};
-use super::{Builder, ModelError};
+use super::builder::Builder;
 
 const WORD: &str = "embeddings.word_embeddings.weight";
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::super::head::Head;
 use super::super::kernels::{Activation, Attention, LayerNorm, Linear, Rope};
 use super::super::transformer::{Embeddings, Transformer};
-use super::super::{Config, TokenBatch, YieldPoint};
-use super::{Builder, ModelError};
+use super::super::{Config, ModelError, TokenBatch, YieldPoint};
+use super::builder::Builder;
 
 const WORD: &str = "embeddings.tok_embeddings.weight";
 

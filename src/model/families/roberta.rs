@@ -1,22 +1,12 @@
 //! RoBERTa (Liu et al., 2019, arXiv:1907.11692), XLM-R (Conneau et al., 2019, arXiv:1911.02116) and CamemBERT (Martin et
 //! al., 2019, arXiv:1911.03894): BERT with positions that begin after that of the padding, and a head under other names.
 
-use super::super::Config;
+use super::super::ModelError;
 use super::super::head::Head;
 use super::super::kernels::Activation;
 use super::super::transformer::Transformer;
-use super::{Builder, ModelError, bert};
-
-/// The position of padding; a text begins after it.
-///
-/// # Errors
-/// If `pad_token_id` is not a position.
-pub(super) fn padding(config: &Config) -> Result<u32, ModelError> {
-    let padding = config.get("pad_token_id").and_then(serde_json::Value::as_u64);
-    padding.and_then(|padding| u32::try_from(padding).ok()).ok_or_else(|| {
-        config.problem("`pad_token_id` is not a whole number; positions begin after it, so set it to the tokenizer's")
-    })
-}
+use super::bert;
+use super::builder::Builder;
 
 pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head), ModelError> {
     let width = builder.config().size("hidden_size")?;
@@ -26,5 +16,5 @@ pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head
     let word = "embeddings.word_embeddings.weight";
     let biases = ["lm_head.decoder.bias", "lm_head.bias"];
     let head = builder.head((dense, norm), "lm_head.decoder.weight", word, &biases, width)?;
-    Ok((bert::transformer(builder, Some(padding(builder.config())?), "lm_head.decoder.weight")?, head))
+    Ok((bert::transformer(builder, builder.config().padding()?, "lm_head.decoder.weight")?, head))
 }

@@ -1,6 +1,6 @@
 //! `config.json` of each class of models.
 
-use super::{Key, KeyTable, honoured, irrelevant, only};
+use super::table::{Key, KeyTable, honoured, irrelevant, only};
 
 const CODE: &str = "custom code is never executed; save the model with the class of transformers, or use another model";
 const TRAINING: &str = "only used in training";

@@ -1,7 +1,7 @@
 //! The files that sentence-transformers adds.
 
+use super::table::{Key, KeyTable, honoured, irrelevant, only};
 use super::tokenizer::INIT_KEYS;
-use super::{Key, KeyTable, honoured, irrelevant, only};
 
 const DTYPE: &str = "weights are converted to float32; vectors equal those of sentence-transformers in float32";
 const NOT_TEXT: &str = "not used for texts";

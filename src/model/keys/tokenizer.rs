@@ -1,6 +1,6 @@
 //! The files of a tokenizer.
 
-use super::{Key, KeyTable, honoured, irrelevant, only};
+use super::table::{Key, KeyTable, honoured, irrelevant, only};
 
 const PADDING: &str = "texts are not padded";
 const DECODING: &str = "only used to turn tokens into text";

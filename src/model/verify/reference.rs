@@ -109,7 +109,8 @@ mod tests {
 
     use serde::de::DeserializeOwned;
 
-    use super::super::super::layout::{EncoderSettings, Layout};
+    use super::super::super::layout::Layout;
+    use super::super::super::role_settings::EncoderSettings;
     use super::super::super::{Backend, Model};
     use super::super::compare::{Differences, Verdict};
     use super::*;

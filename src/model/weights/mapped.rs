@@ -2,52 +2,28 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, bail};
 use memmap2::Mmap;
-use safetensors::SafeTensors;
 
-use super::pickled;
+use super::location::{ElementOrder, TensorLocation, TensorLocations};
+use super::{pickled, safetensors};
 use crate::model::hub::foreign_format;
 use crate::model::{ModelError, files};
 
 /// A file of tensors. What is read of it gets into memory, and is given back when this is dropped.
 pub struct Mapped {
     map: Mmap,
-    places: Arc<Places>,
+    locations: Arc<TensorLocations>,
     /// The types of elements that no weights are, by tensor.
     unsupported: Arc<HashMap<String, String>>,
 }
 
-/// Where each tensor of a file lies.
-pub type Places = HashMap<String, Place>;
-
-/// Where a tensor lies in its file, and how.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Place {
-    pub dtype: DType,
-    pub shape: Vec<usize>,
-    pub bytes: Range<usize>,
-    pub order: Order,
-}
-
-/// In which order a tensor's elements lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Row by row.
-    Rows,
-    /// A matrix, column by column.
-    Columns,
-    /// Another.
-    Strided,
-}
-
 /// A tensor as it lies in its file.
 pub struct Stored<'a> {
-    pub place: &'a Place,
+    pub location: &'a TensorLocation,
     bytes: &'a [u8],
 }
 
@@ -59,13 +35,13 @@ impl Mapped {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let map = map(path)?;
         let read = match path.extension().is_some_and(|extension| extension == "bin") {
-            true => pickled::places(&map)
-                .map(|places| (places, HashMap::new()))
+            true => pickled::locations(&map)
+                .map(|locations| (locations, HashMap::new()))
                 .map_err(|problem| format!("no PyTorch file of tensors: {problem}")),
-            false => safetensors(&map).map_err(|error| format!("no safetensors file: {error}")),
+            false => safetensors::locations(&map).map_err(|error| format!("no safetensors file: {error}")),
         };
-        let (places, unsupported) = read.map_err(|problem| ModelError::file(path, problem))?;
-        Ok(Self { map, places: Arc::new(places), unsupported: Arc::new(unsupported) })
+        let (locations, unsupported) = read.map_err(|problem| ModelError::file(path, problem))?;
+        Ok(Self { map, locations: Arc::new(locations), unsupported: Arc::new(unsupported) })
     }
 
     /// The same file, mapped anew.
@@ -73,13 +49,13 @@ impl Mapped {
     /// # Errors
     /// If it can't be read any more.
     pub fn reopened(&self, path: &Path) -> Result<Self, ModelError> {
-        let (places, unsupported) = (Arc::clone(&self.places), Arc::clone(&self.unsupported));
-        Ok(Self { map: map(path)?, places, unsupported })
+        let (locations, unsupported) = (Arc::clone(&self.locations), Arc::clone(&self.unsupported));
+        Ok(Self { map: map(path)?, locations, unsupported })
     }
 
     /// The names of its tensors.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.places.keys().map(String::as_str)
+        self.locations.keys().map(String::as_str)
     }
 
     /// The type of a tensor's elements, if it is there and they can't be read.
@@ -89,8 +65,8 @@ impl Mapped {
 
     /// A tensor by its name; `None` if it is not there.
     pub fn get(&self, name: &str) -> Option<Stored<'_>> {
-        let place = self.places.get(name)?;
-        Some(Stored { place, bytes: self.map.get(place.bytes.clone())? })
+        let location = self.locations.get(name)?;
+        Some(Stored { location, bytes: self.map.get(location.bytes.clone())? })
     }
 }
 
@@ -109,37 +85,17 @@ fn map(path: &Path) -> Result<Mmap, ModelError> {
     map.map_err(|error| ModelError::file(path, format!("it can't be mapped: {error}")))
 }
 
-/// The tensors that a safetensors header names. This also checks that the file is as long as its header says.
-fn safetensors(map: &[u8]) -> Result<(Places, HashMap<String, String>), safetensors::SafeTensorError> {
-    let (header, metadata) = SafeTensors::read_metadata(map)?;
-    // Before the header comes its length.
-    let begin = header + size_of::<u64>();
-    let (mut places, mut unsupported) = (Places::new(), HashMap::new());
-    for (name, info) in metadata.tensors() {
-        let bytes = begin + info.data_offsets.0..begin + info.data_offsets.1;
-        match DType::try_from(info.dtype) {
-            Ok(dtype) => {
-                places.insert(name, Place { dtype, shape: info.shape.clone(), bytes, order: Order::Rows });
-            }
-            Err(_) => {
-                unsupported.insert(name, format!("{:?}", info.dtype));
-            }
-        }
-    }
-    Ok((places, unsupported))
-}
-
 impl<'a> Stored<'a> {
     /// Whether another tensor has the same elements in the same order.
     pub fn is_same(&self, other: &Self) -> bool {
-        let Place { dtype, shape, order, bytes: _ } = self.place;
-        (*dtype, shape, *order) == (other.place.dtype, &other.place.shape, other.place.order)
+        let TensorLocation { dtype, shape, order, bytes: _ } = self.location;
+        (*dtype, shape, *order) == (other.location.dtype, &other.location.shape, other.location.order)
             && self.bytes == other.bytes
     }
 
     /// Its elements, if they are float32 and lie as the processor reads them, row by row.
     pub fn float32(&self) -> Option<&'a [f32]> {
-        let as_is = self.place.dtype == DType::F32 && self.place.order == Order::Rows;
+        let as_is = self.location.dtype == DType::F32 && self.location.order == ElementOrder::Rows;
         as_is.then(|| bytemuck::try_cast_slice(self.bytes).ok()).flatten()
     }
 
@@ -148,7 +104,7 @@ impl<'a> Stored<'a> {
     /// # Errors
     /// If it is of a type that no weights are, or its elements lie in an odd order.
     pub fn tensor(&self) -> candle_core::Result<Tensor> {
-        let Place { dtype, shape, order, .. } = self.place;
+        let TensorLocation { dtype, shape, order, .. } = self.location;
         if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64) {
             bail!(
                 "it has elements of type {dtype:?}; expected F32, F16, BF16 or F64. Quantized weights are not read: use the \
@@ -157,9 +113,9 @@ impl<'a> Stored<'a> {
         }
         let tensor = |shape: &[usize]| Tensor::from_raw_buffer(self.bytes, *dtype, shape, &Device::Cpu);
         match order {
-            Order::Rows => tensor(shape),
-            Order::Columns => tensor(&shape.iter().rev().copied().collect::<Vec<_>>())?.t(),
-            Order::Strided => bail!("its elements do not lie one after another; save it as safetensors"),
+            ElementOrder::Rows => tensor(shape),
+            ElementOrder::Columns => tensor(&shape.iter().rev().copied().collect::<Vec<_>>())?.t(),
+            ElementOrder::Strided => bail!("its elements do not lie one after another; save it as safetensors"),
         }
     }
 }
@@ -171,10 +127,10 @@ mod tests {
     #[test]
     fn columns_become_rows() {
         let floats: Vec<u8> = [1.0f32, 4.0, 2.0, 5.0, 3.0, 6.0].iter().flat_map(|x| x.to_le_bytes()).collect();
-        let place = |order| Place { dtype: DType::F32, shape: vec![2, 3], bytes: 0..24, order };
-        let tensor = |order| Stored { place: &place(order), bytes: &floats }.tensor();
-        let rows: Vec<Vec<f32>> = tensor(Order::Columns).unwrap().to_vec2().unwrap();
+        let location = |order| TensorLocation { dtype: DType::F32, shape: vec![2, 3], bytes: 0..24, order };
+        let tensor = |order| Stored { location: &location(order), bytes: &floats }.tensor();
+        let rows: Vec<Vec<f32>> = tensor(ElementOrder::Columns).unwrap().to_vec2().unwrap();
         assert_eq!(rows, [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
-        assert!(tensor(Order::Strided).is_err());
+        assert!(tensor(ElementOrder::Strided).is_err());
     }
 }

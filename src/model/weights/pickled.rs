@@ -5,6 +5,7 @@
 
 mod machine;
 mod rebuild;
+mod value;
 
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -12,7 +13,7 @@ use std::ops::Range;
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::mapped::Places;
+use super::location::TensorLocations;
 
 /// The longest pickle, in bytes: a tensor takes some 200.
 const MAX_PICKLE_BYTES: usize = 16 << 20;
@@ -25,7 +26,7 @@ type Members = HashMap<String, Range<usize>>;
 ///
 /// # Errors
 /// If it is none, is compressed, or its pickle says what a file of tensors does not: a text that says so.
-pub fn places(archive: &[u8]) -> Result<Places, String> {
+pub fn locations(archive: &[u8]) -> Result<TensorLocations, String> {
     let members = members(archive)?;
     let mut pickles = members.iter().filter(|(name, _)| name.strip_suffix(PICKLE).is_some_and(is_folder));
     let (Some((name, range)), None) = (pickles.next(), pickles.next()) else {

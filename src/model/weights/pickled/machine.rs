@@ -8,10 +8,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use candle_core::DType;
-
-use super::super::mapped::{Place, Places};
+use super::super::location::{TensorLocation, TensorLocations};
 use super::rebuild::{rebuilt, storage};
+use super::value::Value;
 
 /// The most values on the stack and in the memo. A dictionary is filled a thousand entries at a time, and a tensor leaves
 /// some 15 values in the memo.
@@ -19,41 +18,6 @@ const MAX_STACK: usize = 1 << 16;
 const MAX_MEMO: usize = 1 << 20;
 /// How deep tuples may be in each other: a tensor's sizes are in its arguments, which may be in a parameter's.
 const MAX_DEPTH: usize = 8;
-
-/// What a program makes.
-#[derive(Clone)]
-pub enum Value {
-    Whole(i64),
-    Text(Rc<str>),
-    /// The module and the name of a class or function.
-    Global(Rc<(String, String)>),
-    Tuple(Rc<Tuple>),
-    /// The bytes of tensors.
-    Storage(Rc<Storage>),
-    Tensor(Rc<Place>),
-    /// Anything else.
-    Opaque,
-}
-
-pub struct Tuple {
-    pub values: Vec<Value>,
-    depth: usize,
-}
-
-/// Bytes of the file, of elements of one type.
-pub struct Storage {
-    pub dtype: DType,
-    pub bytes: Range<usize>,
-}
-
-impl Value {
-    /// A tuple of these values.
-    pub fn tuple(values: Vec<Self>) -> Self {
-        let depths = values.iter().map(|value| if let Self::Tuple(tuple) = value { tuple.depth } else { 0 });
-        let depth = 1 + depths.max().unwrap_or(0);
-        Self::Tuple(Rc::new(Tuple { values, depth }))
-    }
-}
 
 struct Machine<'a, F> {
     program: &'a [u8],
@@ -63,7 +27,7 @@ struct Machine<'a, F> {
     memo: HashMap<u32, Value>,
     storage: F,
     /// All that was ever put into a dictionary under a name.
-    tensors: Places,
+    tensors: TensorLocations,
 }
 
 /// Runs a program, and gives the tensors that it puts into dictionaries, by name. `storage` gives the bytes of a storage by
@@ -71,7 +35,7 @@ struct Machine<'a, F> {
 ///
 /// # Errors
 /// If it is cut short, has instructions that no file of tensors has, or names a tensor twice: a text that says so.
-pub fn run(program: &[u8], storage: impl Fn(&str) -> Option<Range<usize>>) -> Result<Places, String> {
+pub fn run(program: &[u8], storage: impl Fn(&str) -> Option<Range<usize>>) -> Result<TensorLocations, String> {
     let (stack, marks, memo, tensors) = Default::default();
     let mut machine = Machine { program, stack, marks, memo, storage, tensors };
     while machine.step()? {
@@ -218,8 +182,11 @@ impl<F: Fn(&str) -> Option<Range<usize>>> Machine<'_, F> {
     /// Puts keys and values into a dictionary.
     fn fill(&mut self, entries: Vec<Value>) -> Result<(), String> {
         for entry in entries.chunks_exact(2) {
-            if let [Value::Text(name), Value::Tensor(place)] = entry
-                && self.tensors.insert(name.to_string(), Place::clone(place)).is_some_and(|other| other != **place)
+            if let [Value::Text(name), Value::Tensor(location)] = entry
+                && self
+                    .tensors
+                    .insert(name.to_string(), TensorLocation::clone(location))
+                    .is_some_and(|other| other != **location)
             {
                 return Err(format!("it has two tensors `{name}`"));
             }
@@ -228,15 +195,15 @@ impl<F: Fn(&str) -> Option<Range<usize>>> Machine<'_, F> {
     }
 
     fn put(&mut self, read: impl FnOnce(&mut Self) -> Result<u32, String>) -> Result<(), String> {
-        let place = read(self)?;
+        let slot = read(self)?;
         let value = self.stack.last().cloned().ok_or("its pickle takes a value that is not there")?;
-        self.memo.insert(place, value);
+        self.memo.insert(slot, value);
         Ok(())
     }
 
     fn get(&mut self, read: impl FnOnce(&mut Self) -> Result<u32, String>) -> Result<(), String> {
-        let place = read(self)?;
-        self.stack.push(self.memo.get(&place).cloned().ok_or("its pickle takes a value that is not there")?);
+        let slot = read(self)?;
+        self.stack.push(self.memo.get(&slot).cloned().ok_or("its pickle takes a value that is not there")?);
         Ok(())
     }
 }

@@ -1,19 +1,19 @@
-//! What the functions that a file of tensors names would have made: storages and tensors, as places in the file.
+//! What the functions that a file of tensors names would have made: storages and tensors, as locations in the file.
 
 use std::ops::Range;
 use std::rc::Rc;
 
 use candle_core::DType;
 
-use super::super::mapped::{Order, Place};
-use super::machine::{Storage, Value};
+use super::super::location::{ElementOrder, TensorLocation};
+use super::value::{Storage, Value};
 
 /// What a call of a function with its arguments stands for.
 pub fn rebuilt(call: &[Value]) -> Value {
     let [Value::Global(function), Value::Tuple(arguments)] = call else { return Value::Opaque };
     match ((&*function.0, &*function.1), &arguments.values[..]) {
         (("torch._utils", "_rebuild_tensor_v2"), [Value::Storage(storage), offset, sizes, strides, ..]) => {
-            place(storage, offset, sizes, strides).map_or(Value::Opaque, |place| Value::Tensor(Rc::new(place)))
+            location(storage, offset, sizes, strides).map_or(Value::Opaque, |location| Value::Tensor(Rc::new(location)))
         }
         // A parameter is its tensor.
         (("torch._utils", "_rebuild_parameter"), [tensor @ Value::Tensor(_), ..]) => tensor.clone(),
@@ -46,7 +46,7 @@ pub fn storage(id: &[Value], file: impl Fn(&str) -> Option<Range<usize>>) -> Res
 }
 
 /// A tensor in its storage; `None` if it reaches past that, or is none.
-fn place(storage: &Storage, offset: &Value, sizes: &Value, strides: &Value) -> Option<Place> {
+fn location(storage: &Storage, offset: &Value, sizes: &Value, strides: &Value) -> Option<TensorLocation> {
     let (shape, strides) = (numbers(sizes)?, numbers(strides)?);
     if shape.len() != strides.len() {
         return None;
@@ -56,16 +56,16 @@ fn place(storage: &Storage, offset: &Value, sizes: &Value, strides: &Value) -> O
     let start = storage.bytes.start.checked_add(number(offset)?.checked_mul(size)?)?;
     let end = start.checked_add(elements.checked_mul(size)?)?;
     let order = order(&shape, &strides);
-    (end <= storage.bytes.end).then_some(Place { dtype: storage.dtype, shape, bytes: start..end, order })
+    (end <= storage.bytes.end).then_some(TensorLocation { dtype: storage.dtype, shape, bytes: start..end, order })
 }
 
-fn order(shape: &[usize], strides: &[usize]) -> Order {
+fn order(shape: &[usize], strides: &[usize]) -> ElementOrder {
     if one_after_another(shape.iter().zip(strides).rev()) {
-        Order::Rows
+        ElementOrder::Rows
     } else if shape.len() == 2 && one_after_another(shape.iter().zip(strides)) {
-        Order::Columns
+        ElementOrder::Columns
     } else {
-        Order::Strided
+        ElementOrder::Strided
     }
 }
 
@@ -92,7 +92,7 @@ fn number(value: &Value) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::machine::Value::Whole;
+    use super::super::value::Value::Whole;
     use super::*;
 
     fn tuple(numbers: &[i64]) -> Value {
@@ -102,16 +102,17 @@ mod tests {
     #[test]
     fn a_tensor_is_a_part_of_its_storage_in_some_order() {
         let storage = Storage { dtype: DType::F16, bytes: 100..124 };
-        let placed = |offset, sizes: &[i64], strides: &[i64]| {
-            place(&storage, &Whole(offset), &tuple(sizes), &tuple(strides)).map(|place| (place.bytes, place.order))
+        let located = |offset, sizes: &[i64], strides: &[i64]| {
+            location(&storage, &Whole(offset), &tuple(sizes), &tuple(strides))
+                .map(|location| (location.bytes, location.order))
         };
-        assert_eq!(placed(0, &[3, 4], &[4, 1]), Some((100..124, Order::Rows)));
-        assert_eq!(placed(0, &[3, 4], &[1, 3]), Some((100..124, Order::Columns)));
-        assert_eq!(placed(2, &[2, 2], &[4, 1]), Some((104..112, Order::Strided)));
-        assert_eq!(placed(6, &[1, 6], &[0, 1]), Some((112..124, Order::Rows)));
-        assert_eq!(placed(12, &[], &[]), None);
-        assert_eq!(placed(11, &[], &[]), Some((122..124, Order::Rows)));
-        assert_eq!(placed(1, &[3, 4], &[4, 1]), None);
-        assert_eq!(placed(0, &[3, 4], &[1]), None);
+        assert_eq!(located(0, &[3, 4], &[4, 1]), Some((100..124, ElementOrder::Rows)));
+        assert_eq!(located(0, &[3, 4], &[1, 3]), Some((100..124, ElementOrder::Columns)));
+        assert_eq!(located(2, &[2, 2], &[4, 1]), Some((104..112, ElementOrder::Strided)));
+        assert_eq!(located(6, &[1, 6], &[0, 1]), Some((112..124, ElementOrder::Rows)));
+        assert_eq!(located(12, &[], &[]), None);
+        assert_eq!(located(11, &[], &[]), Some((122..124, ElementOrder::Rows)));
+        assert_eq!(located(1, &[3, 4], &[4, 1]), None);
+        assert_eq!(located(0, &[3, 4], &[1]), None);
     }
 }

@@ -1,0 +1,27 @@
+//! Builds the forward pass and the head of a model from its weights, by its family.
+
+use super::super::backend::Backend;
+use super::super::head::Head;
+use super::super::transformer::Transformer;
+use super::super::weights::Weights;
+use super::super::{ModelError, Settings};
+use super::builder::Builder;
+use super::{Family, bert, distilbert, modernbert, roberta};
+
+/// Builds the forward pass and the head from the weights.
+///
+/// # Errors
+/// If a tensor is missing or of another shape than `config.json` says.
+pub fn build(
+    settings: &Settings,
+    weights: &Weights,
+    backend: &Backend,
+) -> Result<(Box<dyn Transformer>, Head), ModelError> {
+    let builder = |prefix| Builder::new(settings, weights, backend, prefix);
+    match settings.config.class.family {
+        Family::Bert => bert::build(&builder("bert.")?),
+        Family::DistilBert => distilbert::build(&builder("distilbert.")?),
+        Family::Roberta => roberta::build(&builder("roberta.")?),
+        Family::ModernBert => modernbert::build(&builder("model.")?),
+    }
+}

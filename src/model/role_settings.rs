@@ -1,0 +1,24 @@
+//! What encodes the texts of a role, before its weights are read.
+
+use super::Settings;
+use super::max_length::Length;
+use super::static_encoder::StaticSettings;
+use super::tokenizer_settings::TokenizerSettings;
+
+/// What encodes the texts of a role.
+#[derive(Debug, Clone)]
+pub struct RoleSettings {
+    pub encoder: EncoderSettings,
+    pub tokenizer: TokenizerSettings,
+    /// Where the maximum length comes from.
+    pub length: Length,
+}
+
+/// What makes a vector of tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EncoderSettings {
+    /// A transformer, and the weights of the text's own terms that are left of its vector, if it is followed by such.
+    Transformer { settings: Settings, own_terms: Option<StaticSettings> },
+    /// A table of weights.
+    Static(StaticSettings),
+}

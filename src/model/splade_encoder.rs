@@ -1,0 +1,52 @@
+//! The encoder of most models: a transformer under a SPLADE head.
+
+use std::fmt;
+
+use super::backend::Backend;
+use super::families;
+use super::head::Head;
+use super::transformer::Transformer;
+use super::weights::Weights;
+use super::{Encoder, EncoderOutput, ModelError, Settings, TokenBatch, YieldPoint};
+
+/// The most tokens that the kernels work on at once, unless one sequence has more: a processor is not faster with more, and
+/// the memory that a batch needs stays small whatever its size.
+const KERNEL_TOKENS: usize = 512;
+
+/// A transformer under a SPLADE head.
+pub struct SpladeEncoder {
+    transformer: Box<dyn Transformer>,
+    head: Head,
+    /// The most tokens at once.
+    tokens: usize,
+}
+
+impl SpladeEncoder {
+    /// Reads and packs the weights.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of another shape than `config.json` says.
+    pub fn load(settings: &Settings, backend: &Backend) -> Result<Self, ModelError> {
+        let weights = Weights::open(&settings.weights)?;
+        let (transformer, head) = families::build(settings, &weights, backend)?;
+        let tokens = if matches!(backend, Backend::Kernels { .. }) { KERNEL_TOKENS } else { usize::MAX };
+        Ok(Self { transformer, head, tokens })
+    }
+}
+
+impl fmt::Debug for SpladeEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpladeEncoder").finish_non_exhaustive()
+    }
+}
+
+impl Encoder for SpladeEncoder {
+    fn encode(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> candle_core::Result<Vec<EncoderOutput>> {
+        let mut vectors = Vec::with_capacity(batch.len());
+        for part in batch.parts(self.tokens) {
+            let hidden = self.transformer.forward(&part, yield_point)?;
+            vectors.extend(self.head.forward(&hidden, part.bounds(), yield_point)?);
+        }
+        Ok(vectors)
+    }
+}

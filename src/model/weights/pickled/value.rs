@@ -1,0 +1,44 @@
+//! The values that a pickle makes.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use candle_core::DType;
+
+use super::super::location::TensorLocation;
+
+/// What a program makes.
+#[derive(Clone)]
+pub enum Value {
+    Whole(i64),
+    Text(Rc<str>),
+    /// The module and the name of a class or function.
+    Global(Rc<(String, String)>),
+    Tuple(Rc<Tuple>),
+    /// The bytes of tensors.
+    Storage(Rc<Storage>),
+    Tensor(Rc<TensorLocation>),
+    /// Anything else.
+    Opaque,
+}
+
+/// Values, and how deep tuples are nested in it, itself included.
+pub struct Tuple {
+    pub values: Vec<Value>,
+    pub depth: usize,
+}
+
+/// Bytes of the file, of elements of one type.
+pub struct Storage {
+    pub dtype: DType,
+    pub bytes: Range<usize>,
+}
+
+impl Value {
+    /// A tuple of these values.
+    pub fn tuple(values: Vec<Self>) -> Self {
+        let depths = values.iter().map(|value| if let Self::Tuple(tuple) = value { tuple.depth } else { 0 });
+        let depth = 1 + depths.max().unwrap_or(0);
+        Self::Tuple(Rc::new(Tuple { values, depth }))
+    }
+}
