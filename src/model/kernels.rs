@@ -7,6 +7,7 @@
 
 mod aligned;
 mod attention;
+mod contiguous;
 mod epilogue;
 mod finite;
 mod int8;
@@ -26,14 +27,3 @@ pub use linear::Linear;
 pub use panels::Panels;
 pub use rope::Rope;
 pub use screen::{ScreenedWeight, Screening, TILE as SCREEN_TILE};
-
-use candle_core::{CpuStorage, Layout, Result, bail};
-
-/// The elements of a contiguous float32 tensor.
-fn elements<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let Some((start, end)) = layout.contiguous_offsets() else { bail!("the tensor is not contiguous") };
-    match storage.as_slice::<f32>()?.get(start..end) {
-        Some(elements) => Ok(elements),
-        None => bail!("the tensor reaches past its storage"),
-    }
-}

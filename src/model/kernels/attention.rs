@@ -8,7 +8,7 @@ use rten_simd::SimdOp;
 use rten_tensor::{Layout as _, NdTensorView};
 use rten_vecmath::Softmax;
 
-use super::elements;
+use super::contiguous::contiguous_elements;
 use super::finite::magnitude;
 use super::rope::Rope;
 
@@ -81,7 +81,7 @@ impl CustomOp1 for Attention<'_> {
         if self.bounds.last() != Some(&tokens) {
             bail!("the bounds {:?} do not end at token {tokens}", self.bounds.last());
         }
-        let qkv = elements(storage, layout)?;
+        let qkv = contiguous_elements(storage, layout)?;
         let mut out = vec![0.0; tokens * width];
         let mut scratch = Scratch::default();
         for bounds in self.bounds.windows(2) {

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor
 use rten_simd::SimdOp;
 use rten_vecmath::{Normalize, NormalizeOptions, Sum, SumSquareSub};
 
-use super::elements;
+use super::contiguous::contiguous_elements;
 use crate::model::backend::Backend;
 
 /// Layer normalisation over the last dimension (Ba et al., 2016, arXiv:1607.06450).
@@ -95,7 +95,8 @@ impl CustomOp2 for LayerNorm {
         if l1.shape() != l2.shape() || l1.shape().dims2()?.1 != self.weight.len() {
             bail!("a layer norm of width {} got {:?} and {:?}", self.weight.len(), l1.shape(), l2.shape());
         }
-        let mut sums: Vec<f32> = elements(s1, l1)?.iter().zip(elements(s2, l2)?).map(|(x, y)| x + y).collect();
+        let mut sums: Vec<f32> =
+            contiguous_elements(s1, l1)?.iter().zip(contiguous_elements(s2, l2)?).map(|(x, y)| x + y).collect();
         self.normalize(&mut sums);
         Ok((CpuStorage::F32(sums), l1.shape().clone()))
     }

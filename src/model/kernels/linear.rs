@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
-use super::elements;
+use super::contiguous::contiguous_elements;
 use super::epilogue::Activation;
 use super::int8::Int8Weight;
 use super::panels::Panels;
@@ -96,7 +96,7 @@ impl CustomOp1 for Linear {
         if width != self.inputs {
             bail!("a linear layer of {} inputs got rows of {width}", self.inputs);
         }
-        let x = elements(storage, layout)?;
+        let x = contiguous_elements(storage, layout)?;
         let mut out = Vec::new();
         let outputs = match &self.weight {
             Weight::Float32(panels) => panels.multiply(x, &mut out)?,

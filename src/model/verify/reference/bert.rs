@@ -5,9 +5,10 @@ use candle_transformers::models::bert::{BertForMaskedLM, Config, HiddenAct};
 use serde_json::json;
 
 use super::super::super::Settings;
+use super::NoReference;
 use super::config::{ActivationName, activation, base_names, decoder_weight, number, require, size};
+use super::masked_lm::MaskedLm;
 use super::tensors::TensorSource;
-use super::{MaskedLm, NoReference};
 
 pub const WORD: &str = "embeddings.word_embeddings.weight";
 

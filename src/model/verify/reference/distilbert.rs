@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::super::super::Settings;
 use super::config::{activation, base_names, decoder_weight, require, size};
+use super::masked_lm::MaskedLm;
 use super::tensors::TensorSource;
-use super::{MaskedLm, NoReference, bert};
+use super::{NoReference, bert};
 
 /// The parts of a layer: BERT's name and DistilBERT's.
 const LAYER: [(&str, &str); 8] = [

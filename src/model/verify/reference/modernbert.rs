@@ -10,10 +10,11 @@ use candle_transformers::models::modernbert::{Config, ModernBert};
 use serde_json::{Value, json};
 
 use super::super::super::Settings;
+use super::NoReference;
 use super::config::{ActivationName, activation, base_names, decoder_weight, number, require, size};
 use super::head::{Head, HeadShape};
+use super::masked_lm::MaskedLm;
 use super::tensors::TensorSource;
-use super::{MaskedLm, NoReference};
 
 const WORD: &str = "embeddings.tok_embeddings.weight";
 

@@ -11,8 +11,9 @@ use serde_json::json;
 use super::super::super::Settings;
 use super::config::{ActivationName, activation, base_names, decoder_weight, number, require, size};
 use super::head::{Head, HeadShape};
+use super::masked_lm::MaskedLm;
 use super::tensors::TensorSource;
-use super::{MaskedLm, NoReference, bert};
+use super::{NoReference, bert};
 
 pub fn load(settings: &Settings, source: &TensorSource<'_>) -> Result<Box<dyn MaskedLm>, NoReference> {
     require(settings, "/position_embedding_type", &json!("absolute"))?;

@@ -1,0 +1,138 @@
+//! The reference encoder: a masked language model of candle-transformers, and the pooling of its logits.
+
+use candle_core::{Device, Tensor};
+
+use super::super::super::families::Family;
+use super::super::super::weights::Weights;
+use super::super::super::{EncoderOutput, Settings};
+use super::masked_lm::MaskedLm;
+use super::tensors::TensorSource;
+use super::{NoReference, bert, distilbert, modernbert, pooling, roberta};
+use crate::panics::catch;
+
+/// A masked language model of candle-transformers, and the pooling of its logits.
+pub struct Reference {
+    model: Box<dyn MaskedLm>,
+    settings: Settings,
+    /// A weight beside which int8 rounds the others of its row to zero.
+    pub outlier: Option<String>,
+}
+
+impl Reference {
+    /// Reads the weights into a model of candle-transformers.
+    ///
+    /// # Errors
+    /// If candle-transformers can't express the model, or a weight is not usable.
+    pub fn load(settings: &Settings) -> Result<Self, NoReference> {
+        let weights = Weights::open(&settings.weights).map_err(NoReference::unsupported)?;
+        let source = TensorSource::new(&weights);
+        let model = guard(|| match settings.config.class.family {
+            Family::Bert => bert::load(settings, &source),
+            Family::DistilBert => distilbert::load(settings, &source),
+            Family::Roberta => roberta::load(settings, &source),
+            Family::ModernBert => modernbert::load(settings, &source),
+        })?;
+        // Checked first: it is also why a class may have failed to load.
+        match source.damage() {
+            Some(damage) => Err(NoReference::Damaged(damage)),
+            None => Ok(Self { model: model?, settings: settings.clone(), outlier: source.outlier() }),
+        }
+    }
+
+    /// Encodes one sequence of token ids.
+    ///
+    /// # Errors
+    /// If candle-transformers fails on it, which a valid sequence does not cause.
+    pub fn encode(&self, ids: &[u32]) -> Result<EncoderOutput, NoReference> {
+        let encode = || -> candle_core::Result<EncoderOutput> {
+            if ids.is_empty() {
+                return Ok(Ok(Default::default()));
+            }
+            let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
+            let logits = self.model.logits(&ids)?.squeeze(0)?.to_vec2::<f32>()?;
+            Ok(pooling::pool(&logits, self.settings.pooling, self.settings.activation))
+        };
+        guard(encode)?.map_err(|error| NoReference::unsupported(format!("candle-transformers failed: {error}")))
+    }
+}
+
+/// Turns a panic of candle-transformers, which trusts its configuration, into an error.
+fn guard<T>(work: impl FnOnce() -> T) -> Result<T, NoReference> {
+    let panicked = || NoReference::unsupported("candle-transformers panicked on this configuration");
+    catch(work).map_err(|_| panicked())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use serde::de::DeserializeOwned;
+
+    use super::super::super::compare::{Differences, Verdict};
+    use super::*;
+    use crate::model::layout::Layout;
+    use crate::model::role_settings::EncoderSettings;
+    use crate::model::{Backend, Model, Precision};
+    use crate::types::SparseVector;
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        vectors: Vec<GoldenVector>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct GoldenVector {
+        indices: Vec<u32>,
+        values: Vec<f32>,
+    }
+
+    fn tests_data(file: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file)
+    }
+
+    fn read<T: DeserializeOwned>(file: &str) -> T {
+        serde_json::from_slice(&std::fs::read(tests_data(file)).unwrap()).unwrap()
+    }
+
+    fn transformer(folder: &Path) -> Settings {
+        match Layout::read(folder).unwrap().document.encoder {
+            EncoderSettings::Transformer { settings, .. } => settings,
+            EncoderSettings::Static(_) => panic!("no transformer"),
+        }
+    }
+
+    /// Law: where there is a reference, it has the vectors of sentence-transformers.
+    #[test]
+    fn the_reference_agrees_with_sentence_transformers() {
+        let texts: Vec<String> = read("golden/texts.json");
+        let mut unsupported = Vec::new();
+        for entry in std::fs::read_dir(tests_data("models")).unwrap() {
+            let folder = entry.unwrap().path();
+            let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+            let reference = match Reference::load(&transformer(&folder)) {
+                Ok(reference) => reference,
+                Err(NoReference::Unsupported(_)) => {
+                    unsupported.push(name);
+                    continue;
+                }
+                Err(NoReference::Damaged(damage)) => panic!("{name}: {damage}"),
+            };
+            assert_eq!(reference.outlier, None, "{name}");
+            let side = Model::load(&name, &folder, &Backend::default()).unwrap().document;
+            let encode = |text: &String| reference.encode(&side.tokenizer.tokenize(text).unwrap().ids).unwrap();
+            let outputs: Vec<EncoderOutput> = texts.iter().map(encode).collect();
+            let golden: Golden = read(&format!("golden/{name}.json"));
+            let golden = golden.vectors.into_iter().map(|vector| SparseVector::new(vector.indices, vector.values));
+            let golden: Vec<EncoderOutput> = golden.map(|vector| Ok(vector.unwrap())).collect();
+            let differences = Differences::measure(&outputs, &golden);
+            assert_eq!(differences.texts, golden.len());
+            assert_eq!(Verdict::of(Precision::Float32, false, &differences), Verdict::Equal, "{name}: {differences:?}");
+        }
+        assert_eq!(unsupported, ["modernbert-random-untied"]);
+    }
+
+    #[test]
+    fn a_panic_is_no_reference() {
+        assert!(matches!(guard(|| panic!("planted")), Err::<(), _>(NoReference::Unsupported(_))));
+    }
+}

@@ -1,0 +1,114 @@
+//! The vectors of the reference for one role of a model, and the comparison of a model with them.
+
+use std::path::Path;
+
+use super::super::layout::Layout;
+use super::super::role_settings::EncoderSettings;
+use super::super::{EncoderOutput, Model, ModelError, Precision, Settings, Side, TokenBatch, YieldPoint};
+use super::compare::{Differences, Verdict};
+use super::comparison::Comparison;
+use super::reference::{MAX_TOKENS, NoReference, Reference};
+use crate::types::Role;
+
+/// Number of texts that the product encodes at once.
+const BATCH_TEXTS: usize = 8;
+
+/// The reference's vectors of the texts in one role.
+pub struct RoleReference {
+    role: Role,
+    texts: Vec<TokenizedText>,
+    vectors: Result<Vectors, NoReference>,
+}
+
+struct TokenizedText {
+    /// Its index in the list of texts.
+    index: usize,
+    ids: Vec<u32>,
+}
+
+struct Vectors {
+    outputs: Vec<EncoderOutput>,
+    /// A weight beside which int8 rounds the others of its row to zero.
+    outlier: Option<String>,
+}
+
+impl RoleReference {
+    /// Encodes the texts in each role that has an encoder of its own.
+    ///
+    /// # Errors
+    /// If the small files of the model can't be read any more.
+    pub fn of_model(directory: &Path, model: &Model, texts: &[String]) -> Result<Vec<Self>, ModelError> {
+        let Layout { document, query, .. } = Layout::read(directory)?;
+        let mut references = vec![Self::new(Role::Document, &model.document, &document.encoder, texts)];
+        if let Some(side) = &model.query {
+            references.push(Self::new(Role::Query, side, &query.encoder, texts));
+        }
+        Ok(references)
+    }
+
+    /// Encodes the texts that the tokenizer accepts.
+    fn new(role: Role, side: &Side, encoder: &EncoderSettings, texts: &[String]) -> Self {
+        let tokenized = texts.iter().enumerate();
+        let texts: Vec<_> =
+            tokenized.filter_map(|(index, text)| Some(TokenizedText { index, ids: token_ids(side, text)? })).collect();
+        let no_reference = |what: &str| Err(NoReference::Unsupported(format!("the {} encoder {what}", role.as_str())));
+        let vectors = match encoder {
+            EncoderSettings::Transformer { settings, own_terms: None } => Vectors::of_reference(settings, &texts),
+            EncoderSettings::Transformer { own_terms: Some(_), .. } => no_reference("keeps only the terms of the text"),
+            EncoderSettings::Static(_) => no_reference("is a table of token weights"),
+        };
+        Self { role, texts, vectors }
+    }
+
+    /// Compares the vectors of a model, which computes in `dtype`, with those of the reference.
+    ///
+    /// # Errors
+    /// If the model can't encode.
+    pub fn compare(&self, model: &Model, dtype: Precision) -> Result<Comparison, ModelError> {
+        let (verdict, reason, differences) = match &self.vectors {
+            Ok(Vectors { outputs, outlier }) => {
+                let encoded = encode(model.side(self.role), &self.texts)?;
+                let mut differences = Differences::measure(&encoded, outputs);
+                let worst = differences.worst_text.and_then(|at| self.texts.get(at));
+                differences.worst_text = worst.map(|text| text.index);
+                let outlier = outlier.clone().filter(|_| dtype == Precision::Int8);
+                (Verdict::of(dtype, outlier.is_some(), &differences), outlier, Some(differences))
+            }
+            Err(NoReference::Unsupported(reason)) => (Verdict::NotCompared, Some(reason.clone()), None),
+            Err(NoReference::Damaged(reason)) => (Verdict::NotFinite, Some(reason.clone()), None),
+        };
+        Ok(Comparison { role: self.role, dtype, verdict, reason, differences })
+    }
+}
+
+impl Vectors {
+    fn of_reference(settings: &Settings, texts: &[TokenizedText]) -> Result<Self, NoReference> {
+        if texts.is_empty() {
+            return Err(NoReference::Unsupported("the tokenizer accepts none of the texts".to_owned()));
+        }
+        let reference = Reference::load(settings)?;
+        let outputs = texts.iter().map(|text| reference.encode(&text.ids)).collect::<Result<_, _>>()?;
+        Ok(Self { outputs, outlier: reference.outlier })
+    }
+}
+
+/// Returns the token ids of a text; `None` if the tokenizer rejects it. Of more than [`MAX_TOKENS`] ids, the first ones
+/// and the last, which is special.
+fn token_ids(side: &Side, text: &str) -> Option<Vec<u32>> {
+    let mut ids = side.tokenizer.tokenize(text).ok()?.ids;
+    if let Some(&last) = ids.last().filter(|_| ids.len() > MAX_TOKENS) {
+        ids.truncate(MAX_TOKENS - 1);
+        ids.push(last);
+    }
+    Some(ids)
+}
+
+fn encode(side: &Side, texts: &[TokenizedText]) -> Result<Vec<EncoderOutput>, ModelError> {
+    let mut outputs = Vec::with_capacity(texts.len());
+    for texts in texts.chunks(BATCH_TEXTS) {
+        let batch: TokenBatch = texts.iter().map(|text| text.ids.as_slice()).collect();
+        let encoded = side.encoder.encode(&batch, &mut YieldPoint::none());
+        outputs.extend(encoded.map_err(|error| ModelError::Unusable(error.to_string()))?);
+    }
+    Ok(outputs)
+}
