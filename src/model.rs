@@ -9,7 +9,6 @@
 
 mod backend;
 mod batch;
-mod config;
 mod content;
 mod encoder;
 mod error;
@@ -27,22 +26,13 @@ mod legacy;
 mod loaded_model;
 mod max_length;
 mod models;
-mod module;
-mod module_arguments;
-mod notes;
 mod own_terms;
-mod pooling;
-mod role_settings;
-mod router;
-mod sentence_config;
-mod settings;
 mod settings_check;
 mod side;
 mod splade_encoder;
 mod static_encoder;
 mod tokenizer;
 mod tokenizer_files;
-mod tokenizer_settings;
 mod transformer;
 #[cfg(feature = "verify")]
 pub mod verify;
@@ -51,14 +41,12 @@ mod yield_point;
 
 pub use backend::{Backend, DeviceName, Precision};
 pub use batch::TokenBatch;
-pub use config::Config;
 pub use encoder::{Encoder, EncoderOutput, NonFiniteOutput};
 pub use error::ModelError;
 pub use fingerprint_match::FingerprintMatch;
+pub use layout::{Config, Pooling, Settings, TermActivation};
 pub use loaded_model::Model;
 pub use models::Models;
-pub use pooling::{Pooling, TermActivation};
-pub use settings::Settings;
 pub use settings_check::check_settings;
 pub use side::Side;
 pub use splade_encoder::SpladeEncoder;

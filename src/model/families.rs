@@ -3,12 +3,8 @@
 mod bert;
 mod build;
 mod builder;
-mod class;
 mod distilbert;
-mod family;
 mod modernbert;
 mod roberta;
 
 pub use build::build;
-pub use class::{Class, class_of};
-pub use family::Family;

@@ -11,11 +11,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::keys::{self, KeyTable, Rule};
-use super::layout::Layout;
-use super::role_settings::EncoderSettings;
-use super::static_encoder::StaticSettings;
+use super::layout::{EncoderSettings, Layout, StaticSettings, TokenizerSettings};
 use super::tokenizer_files::TokenizerFiles;
-use super::tokenizer_settings::TokenizerSettings;
 use super::{ModelError, Pooling, Settings, TermActivation, files};
 use crate::types::Fingerprint;
 

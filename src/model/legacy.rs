@@ -9,11 +9,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::families::Family;
 use super::fingerprint::add_file;
 use super::json_file::read_optional_json;
-use super::layout::Layout;
-use super::role_settings::{EncoderSettings, RoleSettings};
+use super::layout::{EncoderSettings, Family, Layout, RoleSettings};
 use super::weights::Weights;
 use super::{ModelError, Pooling, Settings, TermActivation, Tokenizer};
 use crate::types::{Fingerprint, Role};

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::layout::Layout;
+use super::layout::{EncoderSettings, Layout};
 use super::legacy::{Legacy, Version1};
-use super::role_settings::EncoderSettings;
 use super::{Backend, FingerprintMatch, ModelError, Precision, Settings, Side, fingerprint};
 use crate::types::{Fingerprint, Role};
 

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::layout::Layout;
-use super::role_settings::{EncoderSettings, RoleSettings};
+use super::layout::{EncoderSettings, Layout, RoleSettings};
 use super::{ModelError, Tokenizer};
 
 /// Checks all that can be known of a model without its weights: every setting, and the tokenizers.

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use super::layout::{EncoderSettings, RoleSettings, StaticSettings, TokenizerSettings};
 use super::own_terms::OwnTermsEncoder;
-use super::role_settings::{EncoderSettings, RoleSettings};
 use super::settings_check::check_padding;
-use super::static_encoder::{StaticEncoder, StaticSettings};
-use super::tokenizer_settings::TokenizerSettings;
+use super::static_encoder::StaticEncoder;
 use super::{Backend, Encoder, ModelError, Settings, SpladeEncoder, TokenBatch, Tokenizer, YieldPoint};
 
 /// How the texts of one role are encoded. All sides of a model share its vocabulary.

@@ -8,8 +8,8 @@ use tokenizers::{Encoding, Model as _, OffsetType, PostProcessor as _, PreTokeni
 
 use super::ModelError;
 use super::content::ContentRule;
+use super::layout::TokenizerSettings;
 use super::tokenizer_files::guarded;
-use super::tokenizer_settings::TokenizerSettings;
 
 /// The tokenizer of a role: what becomes of a text before the encoder.
 #[derive(Clone)]

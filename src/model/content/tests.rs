@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::super::layout::Layout;
-use super::super::tokenizer_settings::TokenizerSettings;
+use super::super::layout::{Layout, TokenizerSettings};
 use super::super::{Backend, Model, TokenBatch, Tokenizer, YieldPoint};
 use crate::types::{Role, SparseVector, is_blank};
 

@@ -1,12 +1,13 @@
 //! Builds the forward pass and the head of a model from its weights, by its family.
 
+use super::super::ModelError;
 use super::super::backend::Backend;
 use super::super::head::Head;
+use super::super::layout::{Family, Settings};
 use super::super::transformer::Transformer;
 use super::super::weights::Weights;
-use super::super::{ModelError, Settings};
 use super::builder::Builder;
-use super::{Family, bert, distilbert, modernbert, roberta};
+use super::{bert, distilbert, modernbert, roberta};
 
 /// Builds the forward pass and the head from the weights.
 ///

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::super::ModelError;
 use super::super::backend::Backend;
 use super::super::head::Head;
 use super::super::kernels::{Activation, LayerNorm, Linear};
+use super::super::layout::{Config, Settings};
 use super::super::transformer::{Embeddings, Positions};
 use super::super::weights::{Table, Weights};
-use super::super::{Config, ModelError, Settings};
 
 type Built<T> = std::result::Result<T, ModelError>;
 

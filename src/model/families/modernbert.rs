@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::super::head::Head;
 use super::super::kernels::{Activation, Attention, LayerNorm, Linear, Rope};
+use super::super::layout::Config;
 use super::super::transformer::{Embeddings, Transformer};
-use super::super::{Config, ModelError, TokenBatch, YieldPoint};
+use super::super::{ModelError, TokenBatch, YieldPoint};
 use super::builder::Builder;
 
 const WORD: &str = "embeddings.tok_embeddings.weight";

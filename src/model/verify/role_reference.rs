@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::super::layout::Layout;
-use super::super::role_settings::EncoderSettings;
+use super::super::layout::{EncoderSettings, Layout};
 use super::super::{EncoderOutput, Model, ModelError, Precision, Settings, Side, TokenBatch, YieldPoint};
 use super::compare::{Differences, Verdict};
 use super::comparison::Comparison;

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::super::super::families::Family;
+use super::super::super::layout::Family;
 use super::super::super::weights::Weights;
 use super::super::super::{EncoderOutput, Settings};
 use super::masked_lm::MaskedLm;
@@ -70,8 +70,7 @@ mod tests {
 
     use super::super::super::compare::{Differences, Verdict};
     use super::*;
-    use crate::model::layout::Layout;
-    use crate::model::role_settings::EncoderSettings;
+    use crate::model::layout::{EncoderSettings, Layout};
     use crate::model::{Backend, Model, Precision};
     use crate::types::SparseVector;
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::json_file::read_optional_json;
-use super::{ModelError, keys};
+use super::super::json_file::read_optional_json;
+use super::super::{ModelError, keys};
 use crate::types::Role;
 
 const FILE: &str = "config_sentence_transformers.json";

@@ -1,6 +1,6 @@
 //! What is known of a role's tokenizer before it is built.
 
-use super::tokenizer_files::TokenizerFiles;
+use super::super::tokenizer_files::TokenizerFiles;
 
 /// How texts of a role become tokens.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::families::Family;
-use super::files::MODULE_ARGUMENTS as FILES;
-use super::json_file::read_optional_json;
-use super::max_length::{Length, parse_length};
-use super::tokenizer_files::TokenizerFiles;
-use super::{ModelError, Settings, keys};
+use super::super::files::MODULE_ARGUMENTS as FILES;
+use super::super::json_file::read_optional_json;
+use super::super::max_length::{Length, parse_length};
+use super::super::tokenizer_files::TokenizerFiles;
+use super::super::{ModelError, keys};
+use super::family::Family;
+use super::settings::Settings;
 use crate::types::Role;
 
 /// The task of a module that predicts masked words.

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::families::{Class, Family};
+use super::super::class::Class;
+use super::super::family::Family;
 
 /// Other names of keys, which replace them: the alias, the key, and how many of the alias make one.
 pub fn aliases(family: Family) -> &'static [(&'static str, &'static str, u64)] {

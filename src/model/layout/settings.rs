@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::hub::lora_adapter;
-use super::json_file::read_json;
-use super::pooling::PoolingConfig;
-use super::weights::weight_files;
-use super::{Config, ModelError, Pooling, TermActivation};
+use super::super::ModelError;
+use super::super::hub::lora_adapter;
+use super::super::json_file::read_json;
+use super::super::weights::weight_files;
+use super::config::Config;
+use super::pooling::{Pooling, PoolingConfig, TermActivation};
 
 /// Maximum number of positions: eight times what the longest encoders of today have. Some models have no tensor of
 /// positions to hold `config.json` against, and tables of angles are as long as it says.

@@ -1,8 +1,8 @@
 //! What encodes the texts of a role, before its weights are read.
 
-use super::Settings;
-use super::max_length::Length;
-use super::static_encoder::StaticSettings;
+use super::super::max_length::Length;
+use super::settings::Settings;
+use super::static_settings::StaticSettings;
 use super::tokenizer_settings::TokenizerSettings;
 
 /// What encodes the texts of a role.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ModelError, files};
+use super::super::{ModelError, files};
 
 /// The modules that are supported, for messages.
 pub const SUPPORTED_MODULES: &str =

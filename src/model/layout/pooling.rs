@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::json_file::read_optional_json;
-use super::{ModelError, keys};
+use super::super::json_file::read_optional_json;
+use super::super::{ModelError, keys};
 
 /// How the weights of a text's tokens become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -7,9 +7,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::json_file::{read_json, read_optional_json};
+use super::super::json_file::{read_json, read_optional_json};
+use super::super::{ModelError, keys};
 use super::module::Module;
-use super::{ModelError, keys};
 use crate::types::Role;
 
 /// The modality of what is encoded here.

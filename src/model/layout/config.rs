@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::ModelError;
-use super::families::{Class, Family, class_of};
+use super::super::ModelError;
+use super::class::{Class, class_of};
+use super::family::Family;
 use defaults::{aliases, defaults};
 
 /// Largest size of any part of a model.
