@@ -14,16 +14,16 @@ use prost::Message;
 use crate::cli::ingest::{
     Batch, Dialect, Format, Input, Mapping, Part, Plan, Selection, Shard, Start, TextEncoding, list,
 };
-use crate::grpc::document::{parse_document, to_document_id};
-use crate::grpc::encoding::parse_pruning;
-use crate::grpc::filter::parse_filter;
-use crate::grpc::operation::parse_operation;
-use crate::grpc::options::{parse_batch_points, parse_text_field};
-use crate::grpc::payload::{PayloadLimits, Returned, parse_payload};
+use crate::grpc::convert::{
+    PayloadFields, PayloadLimits, parse_batch_points, parse_document, parse_operation, parse_payload, parse_pruning,
+    parse_text_field,
+};
 use crate::grpc::{MOST_NESTED, RequestLimits};
 use crate::model::{Backend, Model, TokenBatch, YieldPoint};
 use crate::proto;
-use crate::types::{Fault, Point, Pruning, RESERVED_PREFIX, Role, SparseVector, check_collection_name, is_blank};
+use crate::types::{
+    Fault, Filter, Point, Pruning, RESERVED_PREFIX, Role, SparseVector, check_collection_name, is_blank,
+};
 
 /// A document's bytes: it is refused with a reason, or all of it can be stored and given back.
 pub fn document(bytes: &[u8]) {
@@ -36,10 +36,10 @@ pub fn document(bytes: &[u8]) {
     assert!(document.dense.values().flatten().all(|value| value.is_finite()));
     assert!(document.payload.keys().all(|name| !name.starts_with(RESERVED_PREFIX)));
     let limits = PayloadLimits { bytes: usize::MAX, depth: MOST_NESTED };
-    let returned = Returned::new(document.payload.clone(), proto::PayloadFormat::Json);
+    let returned = PayloadFields::new(document.payload.clone(), proto::PayloadFormat::Json);
     assert_eq!(parse_payload(None, &returned.payload_json, limits).unwrap(), document.payload, "a payload comes back");
     let id = document.id.clone();
-    assert!(to_document_id(id.clone()).kind.is_some());
+    assert!(proto::DocumentId::from(id.clone()).kind.is_some());
     assert_eq!(Point::new(document, SparseVector::default(), "text").id, id.point_id());
 }
 
@@ -47,12 +47,12 @@ pub fn document(bytes: &[u8]) {
 pub fn search_request(bytes: &[u8]) {
     let Ok(request) = proto::SearchRequest::decode(bytes) else { return };
     let _ = check_collection_name(&request.collection).map_err(|fault| check_fault(&fault));
-    let _ = request.filter.map(parse_filter).transpose().map_err(|fault| check_fault(&fault));
+    let _ = request.filter.map(Filter::try_from).transpose().map_err(|fault| check_fault(&fault));
     let Some(query) = request.query else { return };
     let pruning = parse_pruning(query.encoding.and_then(|encoding| encoding.pruning), Pruning::default());
     let pruning = pruning.map_err(|fault| check_fault(&fault)).unwrap_or_default();
     if let Some(proto::query::Kind::SparseVector(vector)) = query.kind
-        && let Ok(mut vector) = SparseVector::new(vector.indices, vector.values)
+        && let Ok(mut vector) = SparseVector::try_from(vector)
     {
         let terms = vector.len();
         let pruned = vector.prune(pruning);

@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use tonic::Status;
 use tonic::service::Routes;
 
-use super::status::status;
 use crate::metrics as names;
 use crate::types::{Fault, Reason};
 
@@ -124,7 +123,7 @@ pub fn guard(routes: Routes, tokens: watch::Receiver<Arc<Tokens>>) -> Routes {
 pub fn check(tokens: &Tokens, headers: &HeaderMap) -> Result<(), Status> {
     tokens.admit(headers).map_err(|fault| {
         counter!(names::UNAUTHENTICATED).increment(1);
-        status(fault)
+        fault.into()
     })
 }
 

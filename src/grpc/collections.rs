@@ -1,7 +1,7 @@
 //! `CreateCollection`, `GetCollection`, `ListCollections`.
 
 use super::ServiceContext;
-use super::collection_options::{parse_collection_options, to_collection};
+use super::convert::parse_collection_options;
 use super::features::check_features;
 use super::page::List;
 use crate::proto::{Collection, CreateCollectionRequest, ListCollectionsRequest, ListCollectionsResponse};
@@ -34,7 +34,7 @@ pub async fn create(shared: &ServiceContext, request: CreateCollectionRequest) -
 /// A collection that doesn't exist; a store that fails.
 pub async fn get(shared: &ServiceContext, name: &str) -> Result<Collection, Fault> {
     check_collection_name(name)?;
-    shared.collections.read(name).await.map(to_collection)
+    shared.collections.read(name).await.map(Into::into)
 }
 
 /// Lists the collections.
@@ -46,5 +46,5 @@ pub async fn list(shared: &ServiceContext, request: ListCollectionsRequest) -> R
     let list = List { method: "ListCollections", scope: "" };
     let infos = shared.collections.list().await?;
     let (page, next_page_token) = list.page(infos, |info| &info.name, page_size, &page_token)?;
-    Ok(ListCollectionsResponse { collections: page.into_iter().map(to_collection).collect(), next_page_token })
+    Ok(ListCollectionsResponse { collections: page.into_iter().map(Into::into).collect(), next_page_token })
 }

@@ -7,16 +7,12 @@ use metrics::counter;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{Instrument, debug_span};
 
+use super::convert::{Encoding, check_text, parse_encoding, parse_role, to_encoded_text};
 use super::deadline::deadline;
-use super::document::check_text;
-use super::encoding::{Encoding, parse_encoding};
+use super::faults::{invalid, late_options};
 use super::features::check_features;
-use super::options::{invalid, late_options, parse_role};
 use super::page::List;
-use super::server::to_server;
-use super::status::{item_error, status};
 use super::stream::{OpenStream, Responder, Responses, first_request, next_request, opened_by_first_request};
-use super::vector::{to_encoded_text, to_model};
 use super::{Gate, Pass, ServiceContext};
 use crate::metrics as names;
 use crate::model::Model;
@@ -101,19 +97,19 @@ impl EncoderService for EncoderApi {
         let shared = self.gate.pass()?;
         let EncodeRequest { model, role, encoding, with_tokens, texts, required_features } = request.into_inner();
         let options = EncodeStreamOptions { model, role, encoding, with_tokens, required_features };
-        let options = shared.encode_options(options).map_err(status)?;
+        let options = shared.encode_options(options)?;
         let max = shared.limits.unary_documents;
         if texts.is_empty() || texts.len() > max {
             let message = format!("there are {} texts; send 1 to {max}, or use EncodeStream", texts.len());
-            return Err(status(invalid("texts", message)));
+            return Err(invalid("texts", message).into());
         }
         for (index, text) in texts.iter().enumerate() {
             let checked = check_text(text, shared.limits.text_bytes);
-            checked.map_err(|fault| status(Fault { field: format!("texts[{index}]"), ..fault }))?;
+            checked.map_err(|fault| Fault { field: format!("texts[{index}]"), ..fault })?;
         }
         counter!(names::RECEIVED, "call" => "encode").increment(texts.len() as u64);
         let model = Arc::clone(&options.model);
-        let encoded = shared.encode_all(options, texts).await.map_err(status)?;
+        let encoded = shared.encode_all(options, texts).await?;
         let tokens_of = with_tokens.then_some(&*model);
         let results = encoded.into_iter().map(|encoded| to_encoded_text(encoded, tokens_of)).collect();
         let (name, fingerprint) = (model.name.clone(), model.fingerprint.to_string());
@@ -135,7 +131,7 @@ impl EncoderService for EncoderApi {
             let EncodeStreamRequest { options, texts } = first.unwrap_or_default();
             let options = options.unwrap_or_default();
             let with_tokens = options.with_tokens;
-            let options = shared.encode_options(options).map_err(|fault| status(fault.within("options")))?;
+            let options = shared.encode_options(options).map_err(|fault| fault.within("options"))?;
             let model = Arc::clone(&options.model);
             let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
             let reader = tokio::spawn(read(shared, requests, encode, texts).in_current_span());
@@ -153,18 +149,18 @@ impl EncoderService for EncoderApi {
 
     async fn get_model(&self, request: Request<GetModelRequest>) -> Result<Response<GetModelResponse>, Status> {
         let shared = self.gate.pass()?;
-        let model = shared.models.get(&request.into_inner().model).map_err(status)?;
-        Ok(Response::new(GetModelResponse { model: Some(to_model(&model)), server: Some(to_server(&shared)) }))
+        let model = shared.models.get(&request.into_inner().model)?;
+        Ok(Response::new(GetModelResponse { model: Some((&*model).into()), server: Some((&*shared).into()) }))
     }
 
     async fn list_models(&self, request: Request<ListModelsRequest>) -> Result<Response<ListModelsResponse>, Status> {
         let shared = self.gate.pass()?;
         let ListModelsRequest { page_size, page_token } = request.into_inner();
         let list = List { method: "ListModels", scope: "" };
-        let models = shared.models.iter().map(|model| to_model(model));
+        let models = shared.models.iter().map(|model| (&**model).into());
         let page = list.page(models, |model: &proto::Model| &model.name, page_size, &page_token);
-        let (models, next_page_token) = page.map_err(status)?;
-        let (default_model, server) = (shared.models.default_name().to_owned(), Some(to_server(&shared)));
+        let (models, next_page_token) = page?;
+        let (default_model, server) = (shared.models.default_name().to_owned(), Some((&*shared).into()));
         Ok(Response::new(ListModelsResponse { models, next_page_token, default_model, server }))
     }
 }
@@ -184,16 +180,16 @@ async fn read(
         for text in texts {
             sequence += 1;
             let text = read_text(&text, shared.limits.text_bytes);
-            let ticket = encode.tickets.take().await.map_err(status)?;
-            encode.submit(ticket, sequence, text).await.map_err(status)?;
+            let ticket = encode.tickets.take().await?;
+            encode.submit(ticket, sequence, text).await?;
         }
         drop(admit);
         // Nothing more is read before there is room for it.
-        drop(encode.tickets.take().await.map_err(status)?);
+        drop(encode.tickets.take().await?);
         let (settled, abandoned) = (encode.tickets.settled(), encode.tickets.abandoned());
         match next_request(&mut requests, &shared, settled, abandoned, shared.stopping.cancelled()).await? {
             None => return Ok(()),
-            Some(request) if request.options.is_some() => return Err(status(late_options())),
+            Some(request) if request.options.is_some() => return Err(late_options().into()),
             Some(request) => texts = request.texts,
         }
     }
@@ -208,7 +204,7 @@ fn read_text(bytes: &[u8], max_bytes: usize) -> Result<String, Fault> {
 fn result(finished: Finished<u64, Encoded>, tokens_of: Option<&Model>) -> EncodeStreamResult {
     let outcome = match finished.outcome {
         Ok(encoded) => Outcome::Encoded(to_encoded_text(encoded, tokens_of)),
-        Err(fault) => Outcome::Error(item_error(fault)),
+        Err(fault) => Outcome::Error(fault.into()),
     };
     EncodeStreamResult { sequence: finished.key, outcome: Some(outcome) }
 }

@@ -4,19 +4,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::ServiceContext;
-use super::document::{check_text, parse_document_id};
-use super::encoding::{Encoding, parse_encoding, to_stats, vector_stats};
+use super::convert::{Encoding, accept, check_text, parse_encoding, to_token, vector_stats};
+use super::faults::invalid;
 use super::features::{check_features, check_unset};
-use super::options::{accept, invalid};
 use super::query::{EncodedQuery, Query};
-use super::vector::token;
 use crate::catalog::{ModelChoice, Opened};
 use crate::model::Model;
 use crate::pipeline::EncodeOptions;
 use crate::proto::explain_request::Document;
 use crate::proto::{self, EncodingStats, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
 use crate::store::WithVectors;
-use crate::types::{Fault, Pruned, Reason, Role, SparseVector, check_collection_name};
+use crate::types::{DocumentId, Fault, Pruned, Reason, Role, SparseVector, check_collection_name};
 
 /// A vector and, if its text is known, the ids of the text's tokens.
 struct Terms {
@@ -90,7 +88,7 @@ async fn encode_document(
     let options = EncodeOptions { model: Arc::clone(model), role, long_text, pruning };
     let encoded = shared.pipeline.encode_one(options, text).await;
     let encoded = encoded.map_err(|fault| if fault.field == "text" { at_text(fault) } else { fault })?;
-    Ok(Terms { stats: to_stats(&encoded), vector: encoded.vector, tokens })
+    Ok(Terms { stats: (&encoded).into(), vector: encoded.vector, tokens })
 }
 
 /// Reads a stored document's terms. Returns the model that made them and the name of the vector too.
@@ -101,7 +99,7 @@ async fn read_document(
     id: proto::DocumentId,
 ) -> Result<(Arc<Model>, String, Terms), Fault> {
     check_collection_name(collection)?;
-    let id = parse_document_id(id).map_err(|fault| fault.within("document_id"))?.point_id();
+    let id = DocumentId::try_from(id).map_err(|fault| fault.within("document_id"))?.point_id();
     let Opened { name, spec, model } = shared.collections.open(collection, choice).await?;
     let found = shared.store.retrieve(&name, &[id], &WithVectors::sparse(&spec.vector_name)).await?;
     let Some(point) = found.into_iter().next() else {
@@ -123,7 +121,7 @@ fn compare(model: &Model, query: Terms, document: Terms) -> ExplainResponse {
         .shared(&document.vector)
         .map(|(index, query_weight, document_weight)| TermContribution {
             index,
-            token: token(model, index),
+            token: to_token(model, index),
             query_weight,
             document_weight,
             contribution: query_weight * document_weight,

@@ -2,8 +2,9 @@
 //!
 //! A field that changes what a request means must never be dropped: a search without its tenant shows another tenant's
 //! documents. So what is declared and not implemented is refused by its name, and what isn't even declared by its number
-//! ([`super::unknown_fields`]).
+//! ([`proto::unknown_fields`](crate::proto::unknown_fields)).
 
+use super::faults::unimplemented_field;
 use crate::types::{Fault, Reason};
 
 /// The names that `required_features` may have. docs/api.md says what each means.
@@ -30,9 +31,4 @@ pub fn check_features(required: &[String]) -> Result<(), Fault> {
 /// If it is.
 pub fn check_unset(field: &str, is_set: bool) -> Result<(), Fault> {
     if is_set { Err(unimplemented_field(field)) } else { Ok(()) }
-}
-
-/// The refusal of a field that is declared and not implemented.
-pub fn unimplemented_field(field: &str) -> Fault {
-    Fault::new(Reason::Unimplemented, field, "this server doesn't implement it yet; omit it, or use a server that does")
 }

@@ -10,7 +10,6 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Status;
 
 use super::ServiceContext;
-use super::status::status;
 use crate::types::{Fault, Reason};
 
 /// Lets calls through to what the services share, once it is there and until the server stops.
@@ -57,7 +56,7 @@ impl Gate {
             return Err(stopping_status());
         }
         let shared = self.peek().ok_or_else(|| {
-            status(Fault::new(Reason::Starting, "", "the server is starting; wait until its health is SERVING"))
+            Fault::new(Reason::Starting, "", "the server is starting; wait until its health is SERVING")
         })?;
         Ok(Pass { shared, _call: call })
     }
@@ -83,5 +82,5 @@ impl Gate {
 pub fn stopping_status() -> Status {
     let message =
         "the server is stopping: every operation that it read has its result; send the rest to another server";
-    status(Fault::new(Reason::ShuttingDown, "", message))
+    Fault::new(Reason::ShuttingDown, "", message).into()
 }

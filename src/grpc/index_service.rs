@@ -3,11 +3,10 @@
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
+use super::convert::parse_ids;
 use super::deadline::deadline;
-use super::document::parse_document_id;
+use super::faults::invalid;
 use super::features::{check_features, check_unset};
-use super::options::invalid;
-use super::status::status;
 use super::stream::{OpenStream, Responder, Responses, first_request, opened_by_first_request};
 use super::{Gate, ServiceContext, aliases, collections, explain, ingest, list_documents, search};
 use crate::catalog::check_incarnation;
@@ -20,7 +19,7 @@ use crate::proto::{
     ListCollectionsRequest, ListCollectionsResponse, ListDocumentsRequest, ListDocumentsResponse, SearchRequest,
     SearchResponse, SetAliasRequest, SetAliasResponse, UpsertRequest, UpsertResponse,
 };
-use crate::types::{Fault, check_collection_name};
+use crate::types::{DocumentId, Fault, check_collection_name};
 
 /// The most ids of one `Delete`.
 pub const MAX_DELETES: usize = 10_000;
@@ -52,7 +51,7 @@ impl IndexService for IndexApi {
         let opening = async move {
             let first = first_request(&mut requests, &shared).await?;
             let IngestRequest { options, operations, flush } = first.unwrap_or_default();
-            let opened = ingest::open(&shared, Urgency::Bulk, options).await.map_err(status)?;
+            let opened = ingest::open(&shared, Urgency::Bulk, options).await?;
             let ingest::Opened { ingest, results, answer } = opened;
             let drain = ingest::Drain::new(&shared, &ingest);
             let first = IngestRequest { options: None, operations, flush };
@@ -69,27 +68,27 @@ impl IndexService for IndexApi {
         let max = shared.limits.unary_documents;
         if documents.is_empty() || documents.len() > max {
             let message = format!("there are {} documents; send 1 to {max}, or use Ingest", documents.len());
-            return Err(status(invalid("documents", message)));
+            return Err(invalid("documents", message).into());
         }
-        ingest::check_unary(options.as_ref()).map_err(|fault| status(fault.within("options")))?;
-        let opened = ingest::open(&shared, Urgency::Interactive, options).await.map_err(status)?;
-        let results = ingest::upsert(&shared, opened, documents).await.map_err(status)?;
+        ingest::check_unary(options.as_ref()).map_err(|fault| fault.within("options"))?;
+        let opened = ingest::open(&shared, Urgency::Interactive, options).await?;
+        let results = ingest::upsert(&shared, opened, documents).await?;
         Ok(Response::new(UpsertResponse { results }))
     }
 
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
         let shared = self.gate.pass()?;
-        search::search(&shared, request.into_inner()).await.map(Response::new).map_err(status)
+        Ok(Response::new(search::search(&shared, request.into_inner()).await?))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
         let shared = self.gate.pass()?;
-        explain::explain(&shared, request.into_inner()).await.map(Response::new).map_err(status)
+        Ok(Response::new(explain::explain(&shared, request.into_inner()).await?))
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
         let shared = self.gate.pass()?;
-        delete(&shared, request.into_inner()).await.map_err(status)?;
+        delete(&shared, request.into_inner()).await?;
         Ok(Response::new(DeleteResponse {}))
     }
 
@@ -98,7 +97,7 @@ impl IndexService for IndexApi {
         request: Request<GetDocumentsRequest>,
     ) -> Result<Response<GetDocumentsResponse>, Status> {
         let shared = self.gate.pass()?;
-        list_documents::get_documents(&shared, request.into_inner()).await.map(Response::new).map_err(status)
+        Ok(Response::new(list_documents::get_documents(&shared, request.into_inner()).await?))
     }
 
     async fn create_collection(
@@ -106,7 +105,7 @@ impl IndexService for IndexApi {
         request: Request<CreateCollectionRequest>,
     ) -> Result<Response<CreateCollectionResponse>, Status> {
         let shared = self.gate.pass()?;
-        let collection = Some(collections::create(&shared, request.into_inner()).await.map_err(status)?);
+        let collection = Some(collections::create(&shared, request.into_inner()).await?);
         Ok(Response::new(CreateCollectionResponse { collection }))
     }
 
@@ -115,7 +114,7 @@ impl IndexService for IndexApi {
         request: Request<ListCollectionsRequest>,
     ) -> Result<Response<ListCollectionsResponse>, Status> {
         let shared = self.gate.pass()?;
-        collections::list(&shared, request.into_inner()).await.map(Response::new).map_err(status)
+        Ok(Response::new(collections::list(&shared, request.into_inner()).await?))
     }
 
     async fn get_collection(
@@ -123,7 +122,7 @@ impl IndexService for IndexApi {
         request: Request<GetCollectionRequest>,
     ) -> Result<Response<GetCollectionResponse>, Status> {
         let shared = self.gate.pass()?;
-        let collection = Some(collections::get(&shared, &request.into_inner().collection).await.map_err(status)?);
+        let collection = Some(collections::get(&shared, &request.into_inner().collection).await?);
         Ok(Response::new(GetCollectionResponse { collection }))
     }
 
@@ -132,12 +131,12 @@ impl IndexService for IndexApi {
         request: Request<ListDocumentsRequest>,
     ) -> Result<Response<ListDocumentsResponse>, Status> {
         let shared = self.gate.pass()?;
-        list_documents::list_documents(&shared, request.into_inner()).await.map(Response::new).map_err(status)
+        Ok(Response::new(list_documents::list_documents(&shared, request.into_inner()).await?))
     }
 
     async fn set_alias(&self, request: Request<SetAliasRequest>) -> Result<Response<SetAliasResponse>, Status> {
         let shared = self.gate.pass()?;
-        aliases::set(&shared, request.into_inner()).await.map_err(status)?;
+        aliases::set(&shared, request.into_inner()).await?;
         Ok(Response::new(SetAliasResponse {}))
     }
 
@@ -146,7 +145,7 @@ impl IndexService for IndexApi {
         request: Request<DeleteAliasRequest>,
     ) -> Result<Response<DeleteAliasResponse>, Status> {
         let shared = self.gate.pass()?;
-        aliases::delete(&shared, &request.into_inner().alias).await.map_err(status)?;
+        aliases::delete(&shared, &request.into_inner().alias).await?;
         Ok(Response::new(DeleteAliasResponse {}))
     }
 
@@ -155,7 +154,7 @@ impl IndexService for IndexApi {
         request: Request<ListAliasesRequest>,
     ) -> Result<Response<ListAliasesResponse>, Status> {
         let shared = self.gate.pass()?;
-        aliases::list(&shared, request.into_inner()).await.map(Response::new).map_err(status)
+        Ok(Response::new(aliases::list(&shared, request.into_inner()).await?))
     }
 }
 
@@ -170,14 +169,7 @@ async fn delete(shared: &ServiceContext, request: DeleteRequest) -> Result<(), F
         }
         check_unset("filter", true)?;
     }
-    if ids.is_empty() || ids.len() > MAX_DELETES {
-        return Err(invalid("ids", format!("there are {} ids; send 1 to {MAX_DELETES}", ids.len())));
-    }
-    let ids = ids.into_iter().enumerate().map(|(index, id)| {
-        let id = parse_document_id(id).map_err(|fault| fault.within(&format!("ids[{index}]")))?;
-        Ok(id.point_id())
-    });
-    let ids = ids.collect::<Result<_, Fault>>()?;
+    let ids = parse_ids(ids, MAX_DELETES)?.iter().map(DocumentId::point_id).collect();
     let collection = match &*expected_incarnation {
         "" => shared.collections.resolve(&collection).await?,
         expected => {

@@ -14,24 +14,21 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 use tracing::debug_span;
 
-use super::collection_options::{parse_collection_options, to_collection};
-use super::document::{parse_document, to_document_id};
-use super::encoding::{Encoding, parse_encoding, to_count};
+use super::convert::{
+    Encoding, accept, is_only_problems, parse_batch_points, parse_collection_options, parse_document, parse_encoding,
+    parse_first_sequence, parse_operation, parse_text_field, upsert_of,
+};
+use super::faults::{invalid, late_options};
 use super::features::{check_features, check_unset};
-use super::operation::{parse_operation, upsert_of};
-use super::options::{accept, invalid, late_options, parse_batch_points, parse_text_field};
-use super::server::to_server;
-use super::status::{item_error, status};
 use super::stream::{Responder, Responses, next_request};
 use super::{Pass, ServiceContext};
 use crate::catalog::{ModelChoice, check_incarnation};
 use crate::metrics as names;
 use crate::pipeline::{
-    Finished, Indexed, Ingest, IngestOptions, OperationKey, Progress, Results, Stored, Submission, Ticket, Urgency,
+    Finished, Ingest, IngestOptions, OperationKey, Progress, Results, Stored, Submission, Ticket, Urgency,
 };
 use crate::proto::{
-    self, EncodingStats, IngestDraining, IngestOpened, IngestRequest, IngestResponse, OperationResult, OperationStatus,
-    ResultFilter,
+    self, IngestDraining, IngestOpened, IngestRequest, IngestResponse, OperationResult, OperationStatus,
 };
 use crate::store::StoreError;
 use crate::types::{Fault, Reason, Role, check_collection_name};
@@ -85,7 +82,7 @@ async fn open_checked(
     check_features(&options.required_features)?;
     check_unset("tenant", !options.tenant.is_empty())?;
     check_collection_name(&options.collection)?;
-    let only_problems = parse_result_filter(options.result_filter)?;
+    let only_problems = is_only_problems(options.result_filter)?;
     let first_sequence = parse_first_sequence(options.first_sequence)?;
     let create = options.create_collection;
     if !create && options.collection_options.is_some() {
@@ -128,10 +125,10 @@ async fn open_checked(
     check_incarnation(&info, &options.expected_incarnation)?;
     let (collection, spec) = (info.name.clone(), info.spec.clone());
     let opened = IngestOpened {
-        collection: Some(to_collection(info)),
+        collection: Some(info.into()),
         model: model.name.clone(),
         fingerprint: model.fingerprint.to_string(),
-        server: Some(to_server(shared)),
+        server: Some(shared.into()),
     };
     let skip_unchanged = options.skip_unchanged;
     let options = IngestOptions {
@@ -146,25 +143,6 @@ async fn open_checked(
         first_sequence,
     };
     Ok((options, Answer { opened, first_sequence, only_problems }))
-}
-
-/// Numbers don't run out behind it: a million operations a second take 140,000 years.
-fn parse_first_sequence(sequence: u64) -> Result<u64, Fault> {
-    let max = 1 << 62;
-    match sequence {
-        0 => Ok(1),
-        sequence if sequence <= max => Ok(sequence),
-        _ => Err(invalid("first_sequence", format!("it is {sequence}; send 1 to {max}, or 0 for 1"))),
-    }
-}
-
-/// Returns whether only problems are sent.
-fn parse_result_filter(value: i32) -> Result<bool, Fault> {
-    match ResultFilter::try_from(value) {
-        Ok(ResultFilter::Unspecified | ResultFilter::All) => Ok(false),
-        Ok(ResultFilter::Problems) => Ok(true),
-        Err(_) => Err(invalid("result_filter", format!("{value} is not a value of ResultFilter; use one that is"))),
-    }
 }
 
 /// Reads a stream of operations to its end, beginning with its first message.
@@ -185,22 +163,22 @@ pub async fn read(
     loop {
         let IngestRequest { options, operations, flush } = request;
         if options.is_some() {
-            return Err(status(late_options()));
+            return Err(late_options().into());
         }
         counter!(names::RECEIVED, "call" => "ingest").increment(operations.len() as u64);
         // Not entered: what is admitted belongs to the call.
         let admit = debug_span!("admit", operations = operations.len());
         for bytes in operations {
-            let ticket = ingest.tickets.take().await.map_err(status)?;
+            let ticket = ingest.tickets.take().await?;
             let submission = parse_operation(&bytes, &shared.limits);
-            ingest.submit(ticket, submission).await.map_err(status)?;
+            ingest.submit(ticket, submission).await?;
         }
         drop(admit);
         if flush {
             ingest.flush();
         }
         // Nothing more is read before there is room for it.
-        drop(ingest.tickets.take().await.map_err(status)?);
+        drop(ingest.tickets.take().await?);
         let (settled, abandoned) = (ingest.tickets.settled(), ingest.tickets.abandoned());
         match next_request(&mut requests, &shared, settled, abandoned, &mut stopped).await? {
             None => return Ok(()),
@@ -298,28 +276,16 @@ pub async fn upsert(
 fn to_result(finished: Finished<OperationKey, Stored>, progress: &mut Progress) -> OperationResult {
     let OperationKey { sequence, id, position } = finished.key;
     let (status, stats, error) = match finished.outcome {
-        Ok(Stored::Indexed(indexed)) => (OperationStatus::Indexed, Some(indexed_stats(&indexed)), None),
+        Ok(Stored::Indexed(indexed)) => (OperationStatus::Indexed, Some((&indexed).into()), None),
         Ok(Stored::Unchanged) => (OperationStatus::Unchanged, None, None),
         Ok(Stored::Deleted) => (OperationStatus::Deleted, None, None),
         Ok(Stored::Superseded) => (OperationStatus::Superseded, None, None),
-        Err(fault) if fault.reason.blames_item() => (OperationStatus::Rejected, None, Some(item_error(fault))),
-        Err(fault) => (OperationStatus::Failed, None, Some(item_error(fault))),
+        Err(fault) if fault.reason.blames_item() => (OperationStatus::Rejected, None, Some(fault.into())),
+        Err(fault) => (OperationStatus::Failed, None, Some(fault.into())),
     };
     match status {
         OperationStatus::Failed => progress.fail(sequence),
         _ => progress.finish(sequence, position.clone()),
     }
-    OperationResult { sequence, id: id.map(to_document_id), status: status.into(), error, stats, position }
-}
-
-fn indexed_stats(indexed: &Indexed) -> EncodingStats {
-    let Indexed { tokens, windows, truncated, terms, pruned } = *indexed;
-    EncodingStats {
-        token_count: to_count(tokens),
-        truncated,
-        window_count: to_count(windows),
-        term_count: to_count(terms),
-        pruned_term_count: to_count(pruned.terms),
-        pruned_weight: pruned.weight,
-    }
+    OperationResult { sequence, id: id.map(Into::into), status: status.into(), error, stats, position }
 }

@@ -6,13 +6,11 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::ServiceContext;
-use super::document::{parse_document_id, to_document_id};
+use super::convert::{Selection, parse_ids, parse_page_size};
 use super::features::{check_features, check_unset};
-use super::options::invalid;
-use super::page::{List, parse_page_size};
-use super::returned::Selection;
+use super::page::List;
 use crate::proto::{
-    GetDocumentsRequest, GetDocumentsResponse, ListDocumentsRequest, ListDocumentsResponse, StoredDocument,
+    self, GetDocumentsRequest, GetDocumentsResponse, ListDocumentsRequest, ListDocumentsResponse, StoredDocument,
 };
 use crate::store::{CollectionInfo, ScrollFrom};
 use crate::types::{Fault, PointId, StoredPoint, check_collection_name};
@@ -71,15 +69,9 @@ pub async fn get_documents(
     check_features(&required_features)?;
     check_unset("tenant", !tenant.is_empty())?;
     check_collection_name(&collection)?;
-    if ids.is_empty() || ids.len() > MAX_IDS {
-        return Err(invalid("ids", format!("there are {} ids; send 1 to {MAX_IDS}", ids.len())));
-    }
+    let ids = parse_ids(ids, MAX_IDS)?;
     let selection = Selection::parse(return_options).map_err(|fault| fault.within("return_options"))?;
-    let ids = ids.into_iter().enumerate().map(|(index, id)| {
-        let id = parse_document_id(id).map_err(|fault| fault.within(&format!("ids[{index}]")))?;
-        Ok((id.point_id(), to_document_id(id)))
-    });
-    let ids = ids.collect::<Result<Vec<_>, Fault>>()?;
+    let ids: Vec<_> = ids.into_iter().map(|id| (id.point_id(), proto::DocumentId::from(id))).collect();
     let info = shared.collections.read(&collection).await?;
     let vectors = selection.vectors(&info.spec);
     let mut page = Page::new(&selection, &info.spec.vector_name);

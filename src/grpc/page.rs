@@ -1,4 +1,4 @@
-//! Pages of lists: their size, and the tokens that continue them.
+//! Pages of lists, and the tokens that continue them.
 //!
 //! A token is a [`Token`] in base64url: its version, the list that it continues, and the key of the last item or of the next.
 //! It means nothing to clients. Tokens of 0.1.0's `ListDocuments` were the collection's name, a slash and an id: those are
@@ -8,12 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use prost::Message;
 
-use super::options::invalid;
+use super::convert::parse_page_size;
+use super::faults::invalid;
 use crate::types::Fault;
 
-const DEFAULT_PAGE: u32 = 100;
-/// Maximum number of items per page.
-pub const MAX_PAGE: u32 = 1_000;
 const VERSION: u32 = 1;
 const REMEDY: &str = "send the next_page_token of the previous page as it is, or omit it to start again";
 
@@ -36,18 +34,6 @@ struct Token {
     scope: String,
     #[prost(string, tag = "4")]
     key: String,
-}
-
-/// Returns the maximum number of items of a page.
-///
-/// # Errors
-/// If it is out of bounds.
-pub fn parse_page_size(size: u32) -> Result<usize, Fault> {
-    match size {
-        0 => Ok(DEFAULT_PAGE as usize),
-        1..=MAX_PAGE => Ok(size as usize),
-        _ => Err(invalid("page_size", format!("it is {size}; send 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}"))),
-    }
 }
 
 impl List<'_> {

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use super::ServiceContext;
-use super::document::check_text;
-use super::encoding::{Encoding, parse_encoding, parse_pruning, to_stats, vector_stats};
-use super::features::unimplemented_field;
-use super::options::invalid;
+use super::convert::{Encoding, check_text, parse_encoding, parse_pruning, vector_stats};
+use super::faults::{invalid, unimplemented_field};
 use crate::model::Model;
 use crate::pipeline::EncodeOptions;
 use crate::proto::query::Kind;
@@ -84,9 +82,9 @@ impl Query {
     /// An option or a text that is refused, by its field; a pipeline that is closed or at capacity.
     pub async fn encode(self, shared: &ServiceContext, model: &Arc<Model>) -> Result<EncodedQuery, Fault> {
         match self.kind {
-            SparseQuery::Vector(proto::SparseVector { indices, values }) => {
-                let vector = SparseVector::new(indices, values);
-                let mut vector = vector.map_err(|error| invalid("sparse_vector", error.to_string()))?;
+            SparseQuery::Vector(vector) => {
+                let mut vector =
+                    SparseVector::try_from(vector).map_err(|error| invalid("sparse_vector", error.to_string()))?;
                 // It may be pruned already: once more to a share of its weight would be too much.
                 let pruning = self.encoding.and_then(|encoding| encoding.pruning);
                 let pruning = parse_pruning(pruning, Pruning::default()).map_err(|fault| fault.within("encoding"))?;
@@ -99,7 +97,7 @@ impl Query {
                 let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("encoding"))?;
                 let options = EncodeOptions { model: Arc::clone(model), role, long_text, pruning };
                 let encoded = shared.pipeline.encode_one(options, text.clone()).await?;
-                Ok(EncodedQuery { stats: to_stats(&encoded), vector: encoded.vector, text: Some(text) })
+                Ok(EncodedQuery { stats: (&encoded).into(), vector: encoded.vector, text: Some(text) })
             }
         }
     }

@@ -5,22 +5,15 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug_span};
 
 use super::ServiceContext;
+use super::convert::{Selection, accept, parse_hit_range};
+use super::faults::invalid;
 use super::features::{check_features, check_unset};
-use super::filter::parse_filter;
-use super::options::{accept, invalid};
 use super::query::Query;
-use super::returned::Selection;
 use crate::catalog::{ModelChoice, Opened};
 use crate::metrics as names;
 use crate::proto::{Hit, SearchRequest, SearchResponse};
 use crate::store::{SearchQuery, StoreError};
-use crate::types::{Fault, check_collection_name};
-
-const DEFAULT_LIMIT: u32 = 10;
-/// Maximum number of documents that are returned.
-pub const MAX_LIMIT: u32 = 1_000;
-/// Maximum number of documents that are skipped.
-pub const MAX_OFFSET: u32 = 10_000;
+use crate::types::{Fault, Filter, check_collection_name};
 
 /// Returns the documents with the highest scores.
 ///
@@ -32,8 +25,8 @@ pub async fn search(shared: &ServiceContext, request: SearchRequest) -> Result<S
     check_unset("group_by", request.group_by.is_some())?;
     check_unset("with_partial_scores", request.with_partial_scores)?;
     check_collection_name(&request.collection)?;
-    let (limit, offset) = parse_limits(request.limit, request.offset)?;
-    let filter = request.filter.map(parse_filter).transpose().map_err(|fault| fault.within("filter"))?;
+    let (limit, offset) = parse_hit_range(request.limit, request.offset)?;
+    let filter = request.filter.map(Filter::try_from).transpose().map_err(|fault| fault.within("filter"))?;
     if request.score_threshold.is_some_and(|threshold| !threshold.is_finite()) {
         return Err(invalid("score_threshold", "it is not a finite number; omit it for no threshold"));
     }
@@ -69,15 +62,4 @@ pub async fn search(shared: &ServiceContext, request: SearchRequest) -> Result<S
     });
     let query_stats = encoded.text.is_some().then_some(encoded.stats);
     Ok(SearchResponse { hits: hits.collect(), query_stats, groups: Vec::new() })
-}
-
-fn parse_limits(limit: u32, offset: u32) -> Result<(usize, usize), Fault> {
-    let limit = if limit == 0 { DEFAULT_LIMIT } else { limit };
-    if limit > MAX_LIMIT {
-        return Err(invalid("limit", format!("it is {limit}; send 1 to {MAX_LIMIT}, or 0 for {DEFAULT_LIMIT}")));
-    }
-    if offset > MAX_OFFSET {
-        return Err(invalid("offset", format!("it is {offset}; send 0 to {MAX_OFFSET}")));
-    }
-    Ok((limit as usize, offset as usize))
 }

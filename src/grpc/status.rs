@@ -1,99 +1,16 @@
-//! Refusals as gRPC tells them: the one place where a [`Reason`] becomes a code.
+//! Faults as statuses and as errors of items, by name.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use tonic::Status;
 
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use crate::proto::ItemError;
+use crate::types::Fault;
 
-use crate::proto::{ERROR_DOMAIN, ItemError};
-use crate::types::{Fault, Reason};
-
-/// When to try again, where nobody knows better.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// The longest delay that is told. Clients wait for it, and a store's answer may be nonsense.
-const MAX_RETRY_DELAY: Duration = Duration::from_secs(3_600);
-
-/// The delay to tell, given what the store or the server asks for.
-fn retry_delay(asked: Option<Duration>) -> Duration {
-    asked.unwrap_or(RETRY_DELAY).min(MAX_RETRY_DELAY)
-}
-
-/// The canonical code of a reason.
-pub fn code(reason: Reason) -> Code {
-    match reason {
-        Reason::InvalidArgument
-        | Reason::MalformedDocument
-        | Reason::EmptyText
-        | Reason::TextTooLong
-        | Reason::InvalidVector
-        | Reason::StoreRefused => Code::InvalidArgument,
-        Reason::UnknownModel | Reason::CollectionNotFound | Reason::DocumentNotFound => Code::NotFound,
-        Reason::FingerprintMismatch | Reason::IncompatibleCollection | Reason::IncarnationMismatch => {
-            Code::FailedPrecondition
-        }
-        Reason::CollectionExists => Code::AlreadyExists,
-        Reason::StoreUnavailable | Reason::StreamIdle | Reason::Starting | Reason::ShuttingDown => Code::Unavailable,
-        Reason::Overloaded => Code::ResourceExhausted,
-        Reason::Cancelled => Code::DeadlineExceeded,
-        Reason::Unauthenticated => Code::Unauthenticated,
-        Reason::Unimplemented => Code::Unimplemented,
-        Reason::Internal | Reason::EncodingFailed => Code::Internal,
-    }
-}
-
-/// A refused call, with the richer error model's details: what field, why, when to try again.
+/// Converts a fault to the status of a call.
 pub fn status(fault: Fault) -> Status {
-    let Fault { reason, field, message, retry_after, metadata } = fault;
-    let code = code(reason);
-    let metadata: HashMap<_, _> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let mut details = ErrorDetails::with_error_info(reason.as_str(), ERROR_DOMAIN, metadata);
-    if !field.is_empty() {
-        details.add_bad_request_violation(&field, &message);
-    }
-    if matches!(code, Code::Unavailable | Code::ResourceExhausted) {
-        details.set_retry_info(Some(retry_delay(retry_after)));
-    }
-    let message = if field.is_empty() { message } else { format!("{field}: {message}") };
-    Status::with_error_details(code, message, details)
+    fault.into()
 }
 
-/// The error of one item of a call that goes on.
+/// Converts a fault to the error of one item.
 pub fn item_error(fault: Fault) -> ItemError {
-    let Fault { reason, field, message, retry_after, metadata: _ } = fault;
-    let delay = reason.is_transient().then(|| retry_delay(retry_after));
-    ItemError {
-        code: code(reason).into(),
-        reason: reason.as_str().to_owned(),
-        field,
-        message,
-        retry_delay: delay.and_then(|delay| delay.try_into().ok()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::proto::ErrorReason;
-
-    /// Law: the contract publishes exactly the reasons that there are, each with the code that it is sent with.
-    #[test]
-    fn every_reason_is_published() {
-        let published = (1..).map_while(|number| ErrorReason::try_from(number).ok());
-        let published: BTreeSet<_> =
-            published.map(|reason| reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned()).collect();
-        assert_eq!(published, Reason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect());
-    }
-
-    /// Law: what can succeed later blames nobody's item, and only that carries a delay.
-    #[test]
-    fn delays_are_for_what_can_succeed_later() {
-        for reason in Reason::ALL {
-            assert!(!(reason.is_transient() && reason.blames_item()), "{reason:?}");
-            let error = item_error(Fault::new(reason, "", "why"));
-            assert_eq!(error.retry_delay.is_some(), reason.is_transient(), "{reason:?}");
-        }
-    }
+    fault.into()
 }

@@ -22,7 +22,6 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 
 use super::gate::stopping_status;
-use super::status::status;
 use super::{Pass, ServiceContext};
 use crate::metrics as names;
 use crate::pipeline::{Delivery, Finished, ResultReceiver, Slot};
@@ -47,7 +46,7 @@ impl OpenStream {
             let max = pass.limits.streams;
             let message =
                 format!("{max} streams are open, and more are not taken; try again later, or raise --max-streams");
-            status(Fault::new(Reason::Overloaded, "", message))
+            Fault::new(Reason::Overloaded, "", message)
         })?;
         gauge!(names::STREAMS, "call" => call).increment(1.0);
         Ok(Self { call, _permit: permit, pass })
@@ -107,7 +106,7 @@ fn idle_status(idle: Duration) -> Status {
         "the stream was idle for {idle:?} with nothing in flight; open another stream, send an empty message as a \
          heartbeat, or raise --stream-idle-timeout"
     );
-    status(Fault::new(Reason::StreamIdle, "", message))
+    Fault::new(Reason::StreamIdle, "", message).into()
 }
 
 /// Status of a stream whose client took no result for too long.
@@ -116,7 +115,7 @@ fn stalled_status(timeout: Duration) -> Status {
         "the client read no results for {timeout:?}; read responses while sending, then open another stream and resume \
          from durable_through + 1, or raise --stream-idle-timeout"
     );
-    status(Fault::new(Reason::StreamIdle, "", message))
+    Fault::new(Reason::StreamIdle, "", message).into()
 }
 
 /// The response stream of a bidirectional call.
@@ -188,7 +187,7 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
             None => received.await,
             Some(deadline) => timeout_at(deadline, received).await.map_err(|_| {
                 let message = "the call's deadline passed; send what has no result again, with more time";
-                status(Fault::new(Reason::Cancelled, "", message))
+                Status::from(Fault::new(Reason::Cancelled, "", message))
             })?,
         }?;
         if !delivered.is_empty() {
@@ -196,7 +195,7 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
         }
         match (&mut self.reader).await {
             Ok(outcome) => outcome.map(|()| None),
-            Err(error) => Err(status(Fault::new(Reason::Internal, "", format!("the stream's reader failed: {error}")))),
+            Err(error) => Err(Fault::new(Reason::Internal, "", format!("the stream's reader failed: {error}")).into()),
         }
     }
 }

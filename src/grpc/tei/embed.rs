@@ -10,10 +10,9 @@ use super::TeiApi;
 use super::answer::{Arrival, answer, with_headers};
 use super::in_order::InOrder;
 use super::unimplemented::use_instead;
+use crate::grpc::convert::check_text;
 use crate::grpc::deadline::deadline;
-use crate::grpc::document::check_text;
-use crate::grpc::options::invalid;
-use crate::grpc::status::status;
+use crate::grpc::faults::invalid;
 use crate::grpc::stream::{OpenStream, Responder, Responses, next_request};
 use crate::grpc::{Pass, ServiceContext};
 use crate::metrics as names;
@@ -41,7 +40,7 @@ impl Embed for TeiApi {
         let shared = self.gate.pass()?;
         let request = request.into_inner();
         let arrival = Arrival::of(&request.inputs);
-        let options = shared.embed_options(&request).map_err(status)?;
+        let options = shared.embed_options(&request)?;
         counter!(names::RECEIVED, "call" => "encode").increment(1);
         let model = options.model.clone();
         let encoded = shared.pipeline.encode_one(options, request.inputs).await;
@@ -58,7 +57,7 @@ impl Embed for TeiApi {
         let shared = self.gate.pass()?;
         let open = OpenStream::new("encode_stream", shared.clone())?;
         let deadline = deadline(request.metadata());
-        let options = shared.default_options().map_err(status)?;
+        let options = shared.default_options()?;
         let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
         let (arrivals, mut order) = InOrder::new();
         let reader = tokio::spawn(read(shared, request.into_inner(), encode, arrivals).in_current_span());
@@ -151,14 +150,14 @@ fn long_text(request: &EmbedSparseRequest) -> Result<LongText, Fault> {
 /// The refusal of a text, in this API's terms. The pipeline calls it `text`.
 fn refusal(fault: Fault) -> Status {
     let message = match fault.reason {
-        _ if fault.field != "text" => return status(fault),
+        _ if fault.field != "text" => return fault.into(),
         Reason::TextTooLong => {
             let problem = fault.message.split(';').next().unwrap_or_default();
             format!("{problem}; split it, or set `truncate`")
         }
         _ => fault.message,
     };
-    status(Fault::new(fault.reason, INPUTS, message))
+    Fault::new(fault.reason, INPUTS, message).into()
 }
 
 /// Reads a stream of texts to its end.
@@ -171,7 +170,7 @@ async fn read(
     let mut number = 0;
     loop {
         // Nothing is read before there is room for it.
-        drop(encode.tickets.take().await.map_err(status)?);
+        drop(encode.tickets.take().await?);
         let (settled, abandoned) = (encode.tickets.settled(), encode.tickets.abandoned());
         let next = next_request(&mut requests, &shared, settled, abandoned, shared.stopping.cancelled());
         let Some(request) = next.await? else { return Ok(()) };
@@ -183,8 +182,8 @@ async fn read(
             encode.options = options;
             request.inputs
         });
-        let ticket = encode.tickets.take().await.map_err(status)?;
-        encode.submit(ticket, number, text).await.map_err(status)?;
+        let ticket = encode.tickets.take().await?;
+        encode.submit(ticket, number, text).await?;
     }
 }
 

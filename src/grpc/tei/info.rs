@@ -4,7 +4,6 @@ use tonic::{Request, Response, Status};
 
 use super::TeiApi;
 use crate::grpc::ServiceContext;
-use crate::grpc::status::status;
 use crate::proto::tei::info_server::Info;
 use crate::proto::tei::{InfoRequest, InfoResponse, ModelType};
 use crate::types::Fault;
@@ -15,7 +14,7 @@ use crate::version::{REVISION, VERSION};
 impl Info for TeiApi {
     async fn info(&self, _: Request<InfoRequest>) -> Result<Response<InfoResponse>, Status> {
         let shared = self.gate.pass()?;
-        shared.tei_info().map(Response::new).map_err(status)
+        Ok(Response::new(shared.tei_info()?))
     }
 }
 

@@ -3,7 +3,6 @@
 use tonic::{Request, Response, Status, Streaming};
 
 use super::TeiApi;
-use crate::grpc::status::status;
 use crate::grpc::stream::Responses;
 use crate::proto::tei::predict_server::Predict;
 use crate::proto::tei::rerank_server::Rerank;
@@ -16,7 +15,7 @@ use crate::types::{Fault, Reason};
 
 /// What a call that does nothing says.
 pub fn use_instead(message: &str) -> Status {
-    status(Fault::new(Reason::Unimplemented, "", message))
+    Fault::new(Reason::Unimplemented, "", message).into()
 }
 
 fn predict() -> Status {

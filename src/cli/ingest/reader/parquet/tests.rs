@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, json};
 
 use super::*;
-use crate::grpc::payload::{PayloadLimits, parse_payload};
+use crate::grpc::convert::{PayloadLimits, parse_payload};
 use crate::proto::Document;
 use crate::proto::document_id::Kind;
 

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::RequestLimits;
-use super::document::{check_id, parse_document, parse_document_id};
-use super::features::unimplemented_field;
-use super::options::invalid;
+use super::document::parse_document;
+use super::document_id::parse_new_id;
+use crate::grpc::faults::{invalid, unimplemented_field};
+use crate::grpc::limits::RequestLimits;
 use crate::pipeline::{Change, Submission, Unreadable};
 use crate::proto::operation::Kind;
 use crate::proto::{DeleteDocument, Operation, unknown_fields::check_known};
@@ -45,7 +45,7 @@ pub fn parse_operation(bytes: &Bytes, limits: &RequestLimits) -> Submission {
     Submission { bytes: bytes.len(), position, change }
 }
 
-/// A document of a unary call, as an operation.
+/// Converts a document of a unary call to an operation.
 pub fn upsert_of(bytes: usize, document: Result<Document, Unreadable>) -> Submission {
     Submission { bytes, position: String::new(), change: document.map(Change::Upsert) }
 }
@@ -54,8 +54,7 @@ fn parse_delete(delete: DeleteDocument, max_id_bytes: usize) -> Result<Change, U
     let DeleteDocument { id, version } = delete;
     let unreadable = |fault: Fault| Unreadable { id: None, fault };
     let id = id.ok_or_else(|| unreadable(invalid("id", "it is missing; send the id of the document to delete")))?;
-    let id = parse_document_id(id).and_then(|id| check_id(id, max_id_bytes));
-    let id = id.map_err(|fault| unreadable(fault.within("id")))?;
+    let id = parse_new_id(id, max_id_bytes).map_err(|fault| unreadable(fault.within("id")))?;
     Ok(Change::Delete { id, version })
 }
 

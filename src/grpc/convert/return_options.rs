@@ -1,9 +1,7 @@
 //! What reads return of stored documents.
 
-use super::document::to_document_id;
-use super::options::invalid;
-use super::payload::{Returned, parse_payload_format};
-use super::vector::to_sparse_vector;
+use super::payload::{PayloadFields, parse_payload_format};
+use crate::grpc::faults::invalid;
 use crate::proto::{DenseVector, PayloadFormat, ReturnOptions, StoredDocument};
 use crate::store::WithVectors;
 use crate::types::{CollectionSpec, Fault, StoredPoint};
@@ -23,6 +21,8 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Parses the options of a request.
+    ///
     /// # Errors
     /// An option that is invalid, by its field.
     pub fn parse(options: Option<ReturnOptions>) -> Result<Self, Fault> {
@@ -59,14 +59,14 @@ impl Selection {
             payload.retain(|name, _| self.fields.contains(name));
         }
         let (payload, payload_json, inexact_fields) = if self.with_payload {
-            let Returned { payload, payload_json, inexact_fields } = Returned::new(payload, self.format);
+            let PayloadFields { payload, payload_json, inexact_fields } = PayloadFields::new(payload, self.format);
             (payload, payload_json, inexact_fields)
         } else {
             (None, String::new(), Vec::new())
         };
-        let sparse = point.sparse.map(|vector| (vector_name.to_owned(), to_sparse_vector(vector)));
+        let sparse = point.sparse.map(|vector| (vector_name.to_owned(), vector.into()));
         StoredDocument {
-            id: Some(to_document_id(point.id)),
+            id: Some(point.id.into()),
             payload,
             payload_json,
             inexact_fields,

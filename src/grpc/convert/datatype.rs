@@ -1,0 +1,33 @@
+//! How a sparse vector's weights are stored.
+
+use super::enumeration::parse_enum;
+use crate::proto::VectorDatatype;
+use crate::types::{Datatype, Fault};
+
+impl From<VectorDatatype> for Datatype {
+    fn from(datatype: VectorDatatype) -> Self {
+        match datatype {
+            VectorDatatype::Unspecified | VectorDatatype::Float32 => Self::Float32,
+            VectorDatatype::Float16 => Self::Float16,
+            VectorDatatype::Uint8 => Self::Uint8,
+        }
+    }
+}
+
+impl From<Datatype> for VectorDatatype {
+    fn from(datatype: Datatype) -> Self {
+        match datatype {
+            Datatype::Float32 => Self::Float32,
+            Datatype::Float16 => Self::Float16,
+            Datatype::Uint8 => Self::Uint8,
+        }
+    }
+}
+
+/// Parses `datatype`.
+///
+/// # Errors
+/// If the number is not a value of the enum.
+pub fn parse_datatype(number: i32) -> Result<Datatype, Fault> {
+    parse_enum::<VectorDatatype>("datatype", "VectorDatatype", number).map(Datatype::from)
+}

@@ -1,0 +1,71 @@
+//! Stored payloads, for clients.
+
+use prost_types::value::Kind;
+use prost_types::{ListValue, Struct};
+use serde_json::Value;
+
+use crate::grpc::limits::MOST_NESTED;
+use crate::json;
+use crate::proto::PayloadFormat;
+use crate::types::Payload;
+
+/// A stored payload, as the fields of a message have it. An empty one is absent.
+#[derive(Debug, Default, PartialEq)]
+pub struct PayloadFields {
+    pub payload: Option<Struct>,
+    pub payload_json: String,
+    /// The top-level fields that the Struct doesn't hold exactly.
+    pub inexact_fields: Vec<String>,
+}
+
+impl PayloadFields {
+    /// Converts a stored payload to the form that the client asked for.
+    pub fn new(payload: Payload, format: PayloadFormat) -> Self {
+        if payload.is_empty() {
+            return Self::default();
+        }
+        match format {
+            PayloadFormat::Json => Self { payload_json: Value::Object(payload).to_string(), ..Self::default() },
+            PayloadFormat::Struct | PayloadFormat::Unspecified => {
+                let mut inexact_fields = Vec::new();
+                let fields = payload.into_iter().map(|(name, value)| {
+                    let mut is_exact = true;
+                    let value = to_value(value, MOST_NESTED - 1, &mut is_exact);
+                    if !is_exact {
+                        inexact_fields.push(name.clone());
+                    }
+                    (name, value)
+                });
+                Self { payload: Some(Struct { fields: fields.collect() }), inexact_fields, ..Self::default() }
+            }
+        }
+    }
+}
+
+/// Converts a value. `room` is how many levels there may be below.
+fn to_value(value: Value, room: usize, is_exact: &mut bool) -> prost_types::Value {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(flag) => Kind::BoolValue(flag),
+        Value::Number(number) => {
+            *is_exact &= number.is_f64() || number.as_i64().is_some_and(json::is_exact);
+            // Every number of JSON is a double, if it is rounded.
+            Kind::NumberValue(number.as_f64().unwrap_or_default())
+        }
+        Value::String(text) => Kind::StringValue(text),
+        // A client's decoder would refuse the whole message.
+        nested @ (Value::Array(_) | Value::Object(_)) if room == 0 => {
+            *is_exact = false;
+            Kind::StringValue(nested.to_string())
+        }
+        Value::Array(values) => {
+            let values = values.into_iter().map(|value| to_value(value, room - 1, is_exact));
+            Kind::ListValue(ListValue { values: values.collect() })
+        }
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(name, value)| (name, to_value(value, room - 1, is_exact)));
+            Kind::StructValue(Struct { fields: fields.collect() })
+        }
+    };
+    prost_types::Value { kind: Some(kind) }
+}

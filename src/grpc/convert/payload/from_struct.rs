@@ -1,0 +1,41 @@
+//! Payloads that come as a `google.protobuf.Struct`.
+
+use prost_types::Struct;
+use prost_types::value::Kind;
+use serde_json::Value;
+
+use super::limits::{descend, invalid_at};
+use crate::json;
+use crate::types::{Fault, FieldPath, Payload};
+
+/// Converts a Struct. `room` is how many levels there may be, this one included.
+///
+/// # Errors
+/// A number that is not finite, or too deep a nesting; each by its path.
+pub fn from_struct(fields: Struct, path: &FieldPath<'_>, room: usize) -> Result<Payload, Fault> {
+    let room = descend(room, path)?;
+    let entries = fields.fields.into_iter().map(|(name, field)| {
+        let field = from_value(field, &path.field(&name), room)?;
+        Ok((name, field))
+    });
+    entries.collect()
+}
+
+fn from_value(value: prost_types::Value, path: &FieldPath<'_>, room: usize) -> Result<Value, Fault> {
+    Ok(match value.kind {
+        None | Some(Kind::NullValue(_)) => Value::Null,
+        Some(Kind::BoolValue(flag)) => Value::Bool(flag),
+        Some(Kind::StringValue(text)) => Value::String(text),
+        Some(Kind::NumberValue(number)) => Value::Number(
+            json::number(number)
+                .ok_or_else(|| invalid_at(path, "it is not a finite number; leave it out or send a finite one"))?,
+        ),
+        Some(Kind::StructValue(fields)) => Value::Object(from_struct(fields, path, room)?),
+        Some(Kind::ListValue(list)) => {
+            let room = descend(room, path)?;
+            let values = list.values.into_iter().enumerate();
+            let values = values.map(|(index, element)| from_value(element, &path.element(index), room));
+            Value::Array(values.collect::<Result<_, _>>()?)
+        }
+    })
+}

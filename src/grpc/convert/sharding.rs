@@ -1,0 +1,46 @@
+//! How a collection is spread over the store's nodes.
+
+use super::vector_name::MAX_NAME_BYTES;
+use crate::grpc::faults::invalid;
+use crate::proto;
+use crate::types::{Fault, Sharding};
+
+/// Maximum number of shards of a collection, or of a key of it.
+pub const MAX_SHARDS: u32 = 1_024;
+/// Maximum number of nodes that hold a shard.
+pub const MAX_REPLICAS: u32 = 64;
+/// Maximum number of shard keys of a collection.
+pub const MAX_SHARD_KEYS: usize = 256;
+
+impl TryFrom<&proto::CollectionOptions> for Sharding {
+    type Error = Fault;
+
+    fn try_from(options: &proto::CollectionOptions) -> Result<Self, Fault> {
+        let shards = at_most("shard_count", options.shard_count, MAX_SHARDS)?;
+        let replicas = at_most("replication_factor", options.replication_factor, MAX_REPLICAS)?;
+        let max = if replicas == 0 { MAX_REPLICAS } else { replicas };
+        let write_consistency = at_most("write_consistency_factor", options.write_consistency_factor, max)?;
+        let mut keys = options.shard_keys.clone();
+        keys.sort_unstable();
+        let problem = if keys.len() > MAX_SHARD_KEYS {
+            Some(format!("there are {}; send at most {MAX_SHARD_KEYS}", keys.len()))
+        } else if keys.iter().any(|key| !(1..=MAX_NAME_BYTES).contains(&key.len())) {
+            Some(format!("a key has 1 to {MAX_NAME_BYTES} bytes; send such keys"))
+        } else if keys.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+            Some("two of them are the same; send each once".to_owned())
+        } else {
+            None
+        };
+        match problem {
+            Some(message) => Err(invalid("shard_keys", message)),
+            None => Ok(Self { shards, replicas, write_consistency, keys }),
+        }
+    }
+}
+
+fn at_most(field: &str, value: u32, max: u32) -> Result<u32, Fault> {
+    if value <= max {
+        return Ok(value);
+    }
+    Err(invalid(field, format!("it is {value}; send 1 to {max}, or 0 for the store's default")))
+}
