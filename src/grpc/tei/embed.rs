@@ -6,15 +6,16 @@ use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
-use super::TeiApi;
 use super::answer::{Arrival, answer, with_headers};
+use super::api::TeiApi;
 use super::in_order::InOrder;
 use super::unimplemented::use_instead;
+use crate::grpc::context::ServiceContext;
 use crate::grpc::convert::check_text;
 use crate::grpc::deadline::deadline;
 use crate::grpc::faults::invalid;
+use crate::grpc::gate::Pass;
 use crate::grpc::stream::{OpenStream, Responder, Responses, next_request};
-use crate::grpc::{Pass, ServiceContext};
 use crate::metrics as names;
 use crate::pipeline::{Delivery, Encode, EncodeOptions, Encoded, Finished, Slot, Urgency};
 use crate::proto::tei::embed_server::Embed;

@@ -2,8 +2,8 @@
 
 use tonic::{Request, Response, Status};
 
-use super::TeiApi;
-use crate::grpc::ServiceContext;
+use super::api::TeiApi;
+use crate::grpc::context::ServiceContext;
 use crate::proto::tei::info_server::Info;
 use crate::proto::tei::{InfoRequest, InfoResponse, ModelType};
 use crate::types::Fault;

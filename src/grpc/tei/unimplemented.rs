@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status, Streaming};
 
-use super::TeiApi;
+use super::api::TeiApi;
 use crate::grpc::stream::Responses;
 use crate::proto::tei::predict_server::Predict;
 use crate::proto::tei::rerank_server::Rerank;

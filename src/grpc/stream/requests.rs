@@ -1,0 +1,54 @@
+//! The requests of a stream.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tonic::{Status, Streaming};
+
+use crate::grpc::context::ServiceContext;
+use crate::grpc::gate::stopping_status;
+use crate::types::{Fault, Reason};
+
+/// Reads the first request of a stream; `None` when the client has sent none and will not.
+///
+/// # Errors
+/// As of [`next_request`].
+pub async fn first_request<T>(requests: &mut Streaming<T>, shared: &ServiceContext) -> Result<Option<T>, Status> {
+    let (settled, abandoned) = (std::future::ready(()), std::future::pending());
+    next_request(requests, shared, settled, abandoned, shared.stopping.cancelled()).await
+}
+
+/// Reads the next request; `None` when the client has sent all, or has gone. `settled` ends when the stream has nothing in flight,
+/// `stopped` when the server reads no more.
+///
+/// # Errors
+/// If the server reads no more, what came is no request, or nothing came for too long.
+pub async fn next_request<T>(
+    requests: &mut Streaming<T>,
+    shared: &ServiceContext,
+    settled: impl Future<Output = ()>,
+    abandoned: impl Future<Output = ()>,
+    stopped: impl Future<Output = ()>,
+) -> Result<Option<T>, Status> {
+    let idle = async {
+        settled.await;
+        sleep(shared.limits.stream_idle).await;
+    };
+    tokio::select! {
+        biased;
+        () = stopped => Err(stopping_status()),
+        () = abandoned => Ok(None),
+        request = requests.message() => request,
+        () = idle => Err(idle_status(shared.limits.stream_idle)),
+    }
+}
+
+/// Returns the status of a stream that is silent for too long.
+fn idle_status(idle: Duration) -> Status {
+    let message = format!(
+        "the stream was idle for {idle:?} with nothing in flight; open another stream, send an empty message as a \
+         heartbeat, or raise --stream-idle-timeout"
+    );
+    Fault::new(Reason::StreamIdle, "", message).into()
+}

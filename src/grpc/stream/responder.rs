@@ -1,0 +1,108 @@
+//! The responses of a stream: results as the client takes them, then the status that the reader ended with.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+use tonic::Status;
+
+use super::open_stream::OpenStream;
+use super::responses::Responses;
+use super::source::Source;
+use crate::pipeline::{Delivery, Finished, ResultReceiver, Slot};
+use crate::types::{Fault, Reason};
+
+/// The response stream of a bidirectional call.
+pub struct Responder<K, T> {
+    source: Arc<Source<K, T>>,
+    reader: JoinHandle<Result<(), Status>>,
+    deadline: Option<Instant>,
+    max_results: usize,
+    /// Ends the stream if its client takes nothing.
+    _watch: AbortOnDropHandle<()>,
+}
+
+impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
+    /// Responds with `results`, then with the status that `reader` ends with.
+    ///
+    /// A response message has at most `max_results` results: clients take messages of up to 4 MiB unless they are told
+    /// otherwise.
+    pub fn new(
+        results: ResultReceiver<K, T>,
+        reader: JoinHandle<Result<(), Status>>,
+        deadline: Option<Instant>,
+        max_results: usize,
+        open: OpenStream,
+    ) -> Self {
+        let (clock, timeout) = (results.clock(), open.stall_timeout());
+        let source = Arc::new(Source::new(results, open));
+        let watched = Arc::downgrade(&source);
+        let watch = tokio::spawn(async move {
+            clock.stalled(timeout).await;
+            if let Some(source) = watched.upgrade() {
+                source.end(stalled_status(timeout));
+            }
+        });
+        Self { source, reader, deadline, max_results, _watch: AbortOnDropHandle::new(watch) }
+    }
+
+    /// Gives out results as they come, several a message. Each that is taken makes room for another of this client.
+    pub fn respond<R: 'static>(self, mut into: impl FnMut(Vec<Finished<K, T>>) -> R + Send + 'static) -> Responses<R> {
+        // The slots of a message are released when the next one is asked for: until then it waits for the client too,
+        // somewhere below. They go with the response, even if the stream is ended.
+        let mut given: Vec<Slot> = Vec::new();
+        let mut deliveries = self.deliveries();
+        Box::pin(stream::poll_fn(move |context| {
+            given.clear();
+            deliveries.poll_next_unpin(context).map_ok(|delivered| {
+                let split = delivered.into_iter().map(|Delivery { finished, slot }| (finished, slot));
+                let (finished, slots) = split.unzip();
+                given = slots;
+                into(finished)
+            })
+        }))
+    }
+
+    /// Gives out results as they come, with their slots, which whoever takes them must release.
+    pub fn deliveries(self) -> Responses<Vec<Delivery<K, T>>> {
+        Box::pin(stream::unfold(Some(self), async |responder| {
+            let mut responder = responder?;
+            match responder.next().await {
+                Ok(Some(delivered)) => Some((Ok(delivered), Some(responder))),
+                Ok(None) => None,
+                Err(status) => Some((Err(status), None)),
+            }
+        }))
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<Delivery<K, T>>>, Status> {
+        let received = poll_fn(|context| self.source.poll(context, self.max_results));
+        let delivered = match self.deadline {
+            None => received.await,
+            Some(deadline) => timeout_at(deadline, received).await.map_err(|_| {
+                let message = "the call's deadline passed; send what has no result again, with more time";
+                Status::from(Fault::new(Reason::Cancelled, "", message))
+            })?,
+        }?;
+        if !delivered.is_empty() {
+            return Ok(Some(delivered));
+        }
+        match (&mut self.reader).await {
+            Ok(outcome) => outcome.map(|()| None),
+            Err(error) => Err(Fault::new(Reason::Internal, "", format!("the stream's reader failed: {error}")).into()),
+        }
+    }
+}
+
+/// Returns the status of a stream whose client took no result for too long.
+fn stalled_status(timeout: Duration) -> Status {
+    let message = format!(
+        "the client read no results for {timeout:?}; read responses while sending, then open another stream and resume \
+         from durable_through + 1, or raise --stream-idle-timeout"
+    );
+    Fault::new(Reason::StreamIdle, "", message).into()
+}

@@ -1,0 +1,27 @@
+//! The services of the package, under one type.
+
+use tonic::service::Routes;
+
+use crate::grpc::gate::Gate;
+use crate::proto::tei::embed_server::EmbedServer;
+use crate::proto::tei::info_server::InfoServer;
+use crate::proto::tei::predict_server::PredictServer;
+use crate::proto::tei::rerank_server::RerankServer;
+use crate::proto::tei::tokenize_server::TokenizeServer;
+
+/// All services of the package.
+#[derive(Debug, Clone)]
+pub struct TeiApi {
+    pub(super) gate: Gate,
+}
+
+/// Adds the services, with this bound on one message.
+pub fn add_to(routes: Routes, gate: Gate, max_message_bytes: usize) -> Routes {
+    let api = TeiApi { gate };
+    routes
+        .add_service(InfoServer::new(api.clone()))
+        .add_service(EmbedServer::new(api.clone()).max_decoding_message_size(max_message_bytes))
+        .add_service(PredictServer::new(api.clone()))
+        .add_service(RerankServer::new(api.clone()))
+        .add_service(TokenizeServer::new(api))
+}
