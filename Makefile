@@ -85,6 +85,7 @@ test-rust: ## Run the unit, property and integration tests
 	$(suite)
 	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
 	cargo test --locked
+	cargo test --locked --package xtask
 
 # What the reference is made with, and drives the server: a golden environment with the packages of the Python tests.
 .PHONY: compare-models
@@ -267,9 +268,11 @@ fuzz: ## Fuzz what comes from outside; make fuzz TIME=60 TARGETS=jsonl (needs ni
 
 .PHONY: lint
 lint: $(LINT_VENV)/.installed ## Check format, lints, the contract, dependencies and scripts
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --package xtask --all-targets -- -D warnings
+	cargo xtask openapi --check
 	$(LINT_VENV)/bin/buf lint proto
 	$(LINT_VENV)/bin/buf breaking proto --against "$$(ls proto/released/*.binpb | sort -V | tail -n 1)"
 	# The advisories are left out: their database is a git repository, and this must work where only registries are reached.
@@ -282,7 +285,7 @@ lint: $(LINT_VENV)/.installed ## Check format, lints, the contract, dependencies
 
 .PHONY: fmt
 fmt: $(LINT_VENV)/.installed ## Format everything
-	cargo fmt
+	cargo fmt --all
 	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(LINT_VENV)/bin/ruff format .
 

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use prost::Message;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 
@@ -17,11 +16,13 @@ const PROTOS: [&str; 4] = [
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tell_revision();
     println!("cargo:rerun-if-changed=proto");
-    let mut descriptors = protox::compile(PROTOS, ["proto"])?;
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(true).open_files(PROTOS)?;
+    let mut descriptors = compiler.file_descriptor_set();
 
-    // Reflection shows the contract as it is written.
+    // Reflection shows the contract as it is written. Of the fields' options, only these bytes have the bounds.
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("splade_descriptor.bin"), descriptors.encode_to_vec())?;
+    std::fs::write(out.join("splade_descriptor.bin"), compiler.encode_file_descriptor_set())?;
 
     // The Rust code takes each operation, document and text of a stream as bytes, which is the same on the wire, and decodes
     // it by itself: one that can't be decoded (invalid UTF-8, a payload nested too deep) is then rejected alone and

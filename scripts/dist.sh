@@ -62,8 +62,8 @@ if [[ $("$target/tools/bin/cargo-cyclonedx" cyclonedx --version 2>/dev/null) != 
     cargo-cyclonedx
   rm -rf "$target/tools-build"
 fi
-# It writes beside Cargo.toml.
-trap 'rm -rf "$work" sbom.cdx.json' EXIT
+# It writes beside the Cargo.toml of each package.
+trap 'rm -rf "$work" sbom.cdx.json xtask/sbom.cdx.json' EXIT
 "$target/tools/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version 1.5 --target "$triple" \
   --no-build-deps --override-filename sbom.cdx
 # Where it was built is nobody's business, and differs.

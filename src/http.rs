@@ -9,6 +9,8 @@
 //! of lines is read as the pipeline has room for its items, which is how a slow store slows down an upload.
 
 mod answer;
+#[cfg(test)]
+mod bounds;
 mod contract;
 mod error;
 mod frames;
@@ -22,7 +24,7 @@ mod json_mapping;
 mod lines;
 mod method;
 mod offload;
-pub mod openapi;
+mod openapi;
 mod parameters;
 mod payload;
 mod request_body;

@@ -1,9 +1,8 @@
 //! Descriptors of the contract and of the messages of `google.rpc` that describe errors.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use prost_reflect::{DescriptorPool, FileDescriptor};
+use prost_reflect::DescriptorPool;
 
 use crate::proto::FILE_DESCRIPTOR_SET;
 
@@ -22,33 +21,20 @@ pub fn pool() -> &'static DescriptorPool {
     &POOL
 }
 
-/// The comments of the contract, each before what it is about.
-#[derive(Debug)]
-pub struct Comments(HashMap<(String, Vec<i32>), String>);
-
-impl Comments {
-    pub fn read() -> Self {
-        let locations = pool().files().flat_map(|file| {
-            let info = file.file_descriptor_proto().source_code_info.clone().unwrap_or_default();
-            info.location.into_iter().map(move |location| (file.name().to_owned(), location))
-        });
-        let comments = locations.filter_map(|(file, location)| {
-            let lines = location.leading_comments.as_deref()?.lines().map(str::trim);
-            Some(((file, location.path), lines.collect::<Vec<_>>().join(" ").trim().to_owned()))
-        });
-        Self(comments.collect())
-    }
-
-    /// The comment of what lies at a path of a file; empty if there is none.
-    pub fn of(&self, file: &FileDescriptor, path: &[i32]) -> &str {
-        self.0.get(&(file.name().to_owned(), path.to_vec())).map_or("", String::as_str)
-    }
-}
-
 /// Returns a message of the contract by its name inside the package.
 #[cfg(test)]
 pub fn message(name: &str) -> prost_reflect::MessageDescriptor {
     pool().get_message_by_name(&format!("{PACKAGE}.{name}")).unwrap()
+}
+
+/// Returns the comment of a field, in one line.
+#[cfg(test)]
+pub fn comment(field: &prost_reflect::FieldDescriptor) -> String {
+    let file = field.parent_message().parent_file();
+    let info = file.file_descriptor_proto().source_code_info.clone().unwrap_or_default();
+    let location = info.location.into_iter().find(|location| location.path == field.path());
+    let comment = location.and_then(|location| location.leading_comments).unwrap_or_default();
+    comment.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -62,7 +48,6 @@ mod tests {
         }
         let message = message("SearchRequest");
         let limit = message.get_field_by_name("limit").unwrap();
-        let comment = Comments::read().of(&message.parent_file(), limit.path()).to_owned();
-        assert_eq!(comment, "Maximum number of documents: 1 to 1,000. Default: 10.");
+        assert_eq!(comment(&limit), "Maximum number of documents: 1 to 1,000. Default: 10.");
     }
 }

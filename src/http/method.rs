@@ -51,11 +51,6 @@ impl Method {
         let grpc_path = format!("/{}/{}", descriptor.parent_service().full_name(), descriptor.name());
         Some(Self { descriptor, path, grpc_path, kind })
     }
-
-    /// Name, as in the path.
-    pub fn name(&self) -> String {
-        snake_case(self.descriptor.name())
-    }
 }
 
 /// A message of a stream has its options in field 1, set in the first message, and items in field 2.
@@ -98,8 +93,8 @@ mod tests {
                 .iter()
                 .all(|path| paths.contains(path))
         );
-        let streams: Vec<_> =
-            methods.iter().filter(|method| !matches!(method.kind, Kind::Unary)).map(Method::name).collect();
-        assert_eq!(streams, ["encode_stream", "ingest"]);
+        let streams = methods.iter().filter(|method| !matches!(method.kind, Kind::Unary));
+        let streams: Vec<_> = streams.map(|method| method.path.as_str()).collect();
+        assert_eq!(streams, ["/v1/encode_stream", "/v1/ingest"]);
     }
 }

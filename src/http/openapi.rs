@@ -1,98 +1,118 @@
-//! OpenAPI 3.1 document of the gateway, made of the contract's descriptors and comments and of the limits of this
-//! server.
+//! OpenAPI 3.1 document of the gateway: `docs/openapi.json`, which `cargo xtask openapi` generates from the contract, with
+//! the limits of this server.
 
-mod limits;
-mod paths;
-mod schema;
+use serde_json::Value;
 
-use serde_json::{Value, json};
-
-use super::Settings;
-use super::contract::Comments;
-use super::method::Method;
-use crate::version::VERSION;
-use limits::Rules;
-use schema::Schemas;
+use super::settings::Settings;
+use crate::grpc::RequestLimits;
 
 /// Path of the document.
 pub const PATH: &str = "/openapi.json";
 
+/// The document of a server that has the default limits and asks for tokens.
+const DOCUMENT: &str = include_str!("../../docs/openapi.json");
+
 /// Returns the document of a server.
 pub fn document(settings: &Settings) -> Value {
-    let methods = Method::all();
-    let schemas = Schemas::new(Comments::read(), Rules::new(&settings.limits), &methods);
-    let paths: serde_json::Map<_, _> =
-        methods.iter().map(|method| (method.path.clone(), paths::item(method, &schemas))).collect();
-    let mut document = json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "splade-sidecar",
-            "version": VERSION,
-            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-            "description": "Texts in, learned sparse vectors out; documents in, searchable in Qdrant. The gRPC API of \
-                            splade-sidecar as JSON, by proto3's canonical mapping, with short ids and with 64-bit \
-                            integers as numbers up to ±(2^53 - 1) and strings of digits beyond. Requests may also \
-                            spell fields in lowerCamelCase, write numbers as strings and enums as numbers, and have \
-                            null for an absent field. Fields of the API that this server doesn't implement are not \
-                            listed. Lengths of strings are limits in bytes of UTF-8, which this document can only \
-                            state in characters."
-        },
-        "servers": [{ "url": "/" }],
-        "paths": paths,
-        "components": { "schemas": schemas.components() }
-    });
-    if settings.tokens.is_some() {
-        document["security"] = json!([{ "bearer": [] }, { "api_key": [] }]);
-        document["components"]["securitySchemes"] = json!({
-            "bearer": { "type": "http", "scheme": "bearer", "description": "A token of `--auth-tokens`." },
-            "api_key": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same token." }
-        });
+    // It is JSON, which a test holds.
+    let mut document = serde_json::from_str(DOCUMENT).unwrap_or(Value::Null);
+    for (place, limit) in limits(&settings.limits) {
+        if let Some(found) = document.pointer_mut(&format!("/components/schemas/{place}")) {
+            *found = limit.into();
+        }
+    }
+    if settings.tokens.is_none() {
+        remove(&mut document, "", "security");
+        remove(&mut document, "/components", "securitySchemes");
     }
     document
+}
+
+/// Returns the limits that flags set, by their places among the schemas.
+fn limits(limits: &RequestLimits) -> [(&'static str, usize); 7] {
+    [
+        ("Document/properties/text/maxLength", limits.text_bytes),
+        ("EncodeRequest/properties/texts/items/maxLength", limits.text_bytes),
+        ("Query/properties/text/maxLength", limits.text_bytes),
+        ("ExplainRequest/properties/document_text/maxLength", limits.text_bytes),
+        ("EncodeRequest/properties/texts/maxItems", limits.unary_documents),
+        ("UpsertRequest/properties/documents/maxItems", limits.unary_documents),
+        ("DenseVector/properties/values/maxItems", limits.dense_dimensions),
+    ]
+}
+
+fn remove(document: &mut Value, object: &str, key: &str) {
+    if let Some(object) = document.pointer_mut(object).and_then(Value::as_object_mut) {
+        object.remove(key);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Arc;
 
+    use super::super::contract::{PACKAGE, comment, pool};
     use super::super::json_decode::{read, read_operation, read_string};
-    use super::super::method::{Item, Kind};
+    use super::super::method::{Item, Kind, Method};
+    use super::super::payload::is_hidden;
     use super::super::testing::settings;
     use super::*;
+    use crate::grpc::auth::Tokens;
 
-    /// Every `$ref` below a value.
-    fn references(value: &Value, found: &mut BTreeSet<String>) {
-        match value {
-            Value::Object(map) => {
-                found.extend(map.get("$ref").map(|name| name.as_str().unwrap().to_owned()));
-                map.values().for_each(|value| references(value, found));
-            }
-            Value::Array(all) => all.iter().for_each(|value| references(value, found)),
-            _ => {}
-        }
+    #[test]
+    fn the_file_is_the_document_of_a_server_with_tokens_and_default_limits() {
+        let tokens = Tokens::parse("token-0123456789abcdef").unwrap();
+        let (_sender, tokens) = tokio::sync::watch::channel(Arc::new(tokens));
+        let settings = Settings { tokens: Some(tokens), ..settings() };
+        assert_eq!(format!("{:#}\n", document(&settings)), DOCUMENT);
     }
 
     #[test]
-    fn every_schema_is_there_and_used() {
+    fn a_server_without_tokens_asks_for_none() {
         let document = document(&settings());
-        let mut found = BTreeSet::new();
-        references(&document, &mut found);
-        let schemas = document["components"]["schemas"].as_object().unwrap();
-        let there: BTreeSet<_> = schemas.keys().map(|name| format!("#/components/schemas/{name}")).collect();
-        assert_eq!(found, there);
+        assert!(document.get("security").is_none() && document["components"].get("securitySchemes").is_none());
+        assert!(document["components"]["schemas"].is_object());
     }
 
     #[test]
-    fn everything_is_described() {
+    fn limits_of_a_server_are_in_their_places() {
+        let own = RequestLimits { text_bytes: 7, unary_documents: 8, dense_dimensions: 9, ..settings().limits };
+        let document = document(&Settings { limits: own, ..settings() });
+        for (place, limit) in limits(&own) {
+            assert_eq!(document.pointer(&format!("/components/schemas/{place}")), Some(&limit.into()), "{place}");
+        }
+        assert!(!document.to_string().contains(&settings().limits.text_bytes.to_string()));
+    }
+
+    #[test]
+    fn paths_are_those_of_the_gateway() {
+        let document = document(&settings());
+        let found: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
+        let expected: Vec<_> = Method::all().into_iter().map(|method| method.path).collect();
+        assert_eq!(found, expected);
+    }
+
+    /// Law: a schema has the fields that the gateway reads or writes, but for those that every value is refused of.
+    #[test]
+    fn fields_are_those_of_the_gateway() {
         let document = document(&settings());
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-            // Those of google.rpc come without their comments.
-            if name.starts_with("google.") {
+            let full_name = if name.starts_with("google.") { name.clone() } else { format!("{PACKAGE}.{name}") };
+            let Some(message) = pool().get_message_by_name(&full_name) else {
+                assert!(pool().get_enum_by_name(&full_name).is_some(), "{name}");
                 continue;
-            }
-            assert!(schema["description"].as_str().is_some_and(|text| text.len() > 5), "{name}");
-            for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
-                assert!(schema["description"].as_str().is_some_and(|text| text.len() > 5), "{name}.{field}");
+            };
+            // Of an id, the object is one of its forms.
+            let object = schema["anyOf"].as_array().and_then(|forms| forms.last()).unwrap_or(schema);
+            let found: BTreeSet<_> = object["properties"].as_object().unwrap().keys().cloned().collect();
+            let all: BTreeSet<_> =
+                message.fields().filter(|field| !is_hidden(field)).map(|it| it.name().to_owned()).collect();
+            let unknown: Vec<_> = found.difference(&all).filter(|name| *name != "@type").collect();
+            assert!(unknown.is_empty(), "{name}: {unknown:?}");
+            for left_out in all.difference(&found) {
+                let field = message.get_field_by_name(left_out).unwrap();
+                assert!(comment(&field).contains("Not implemented yet"), "{name}.{left_out}");
             }
         }
     }

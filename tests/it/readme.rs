@@ -4,13 +4,11 @@ mod api;
 
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use clap::{Args, Command, CommandFactory, FromArgMatches};
+use clap::{Args, Command, CommandFactory};
 use splade_sidecar::cli::Cli;
-use splade_sidecar::config::{Config, ServeArgs};
-use splade_sidecar::grpc::auth::Tokens;
-use splade_sidecar::http::{Settings, openapi};
+use splade_sidecar::config::ServeArgs;
 use splade_sidecar::metrics::{self, Kind, Label, Metric};
 use splade_sidecar::model::keys::{Rule, TABLES};
 
@@ -112,23 +110,4 @@ fn the_metrics_are_those_of_the_code() {
         writeln!(table, "| `{name}` | {} | {} | {help} |", kind(metric.kind), labels.join("; ")).unwrap();
     }
     check("docs/operations.md", "metrics", &(table + "\n"));
-}
-
-/// The HTTP door's document, of a server without flags but for its tokens.
-#[test]
-fn the_openapi_document_is_that_of_the_code() {
-    let command = ServeArgs::augment_args(Command::new("serve"));
-    let matches = command.get_matches_from(["serve", "--model", "org/model"]);
-    let config = Config::try_from(ServeArgs::from_arg_matches(&matches).unwrap()).unwrap();
-    let max_message_bytes = config.server.max_message_bytes;
-    let tokens = Tokens::parse("token-0123456789abcdef").unwrap();
-    let (_sender, tokens) = tokio::sync::watch::channel(Arc::new(tokens));
-    let settings = Settings { limits: config.requests, max_message_bytes, tokens: Some(tokens) };
-    let document = openapi::document(&settings);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, format!("{document:#}\n")).unwrap();
-    }
-    let found: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    assert!(found == document, "docs/openapi.json is of another code: run this test with UPDATE_DOCS=1");
 }

@@ -35,10 +35,10 @@ def test_the_contract_breaks_nobody():
 
 
 CHANGES = {
-    "a field's type": (INDEX, "  uint32 limit = 4;", "  uint64 limit = 4;"),
+    "a field's type": (INDEX, "  uint32 limit = 4 ", "  uint64 limit = 4 "),
     "a field's name": (ENCODING, "  optional uint32 max_terms = 1;", "  optional uint32 most_terms = 1;"),
     "a field's number": (ERRORS, "  string message = 4;", "  string message = 6;"),
-    "a field's presence": (ENCODING, "  optional float min_weight = 2;", "  float min_weight = 2;"),
+    "a field's presence": (ENCODING, "  optional float min_weight = 2 ", "  float min_weight = 2 "),
     "a field's oneof": (FILTER, "    bool is_empty = 7;\n", ""),
     "a call": (INDEX, "  rpc ListAliases(ListAliasesRequest) returns (ListAliasesResponse);", ""),
     "a call's stream": (INDEX, "returns (stream IngestResponse)", "returns (IngestResponse)"),

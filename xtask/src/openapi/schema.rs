@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
-use super::super::contract::{Comments, PACKAGE, pool};
-use super::super::error::STATUS;
-use super::super::id;
-use super::super::method::{Item, Kind as MethodKind, Method};
-use super::super::payload::is_hidden;
-use super::limits::Rules;
+use super::bounds::Bounds;
+use super::method::{Item, Kind as MethodKind, Method};
+use super::relations;
+use crate::contract::{Contract, PACKAGE, STATUS};
+
+/// The message whose short forms are numbers and strings.
+const ID: &str = "splade_sidecar.v1.DocumentId";
 
 /// Comment of fields that every value is refused of. The document doesn't have them.
 const NOT_IMPLEMENTED: &str = "Not implemented yet: refused with UNIMPLEMENTED";
@@ -19,18 +20,17 @@ const NOT_IMPLEMENTED: &str = "Not implemented yet: refused with UNIMPLEMENTED";
 const DETAILS: [&str; 3] = ["google.rpc.BadRequest", "google.rpc.ErrorInfo", "google.rpc.RetryInfo"];
 
 /// Schemas of all messages of requests and responses.
-pub struct Schemas {
-    pub comments: Comments,
-    rules: Rules,
+pub struct Schemas<'a> {
+    pub contract: &'a Contract,
     /// Messages of requests by their full names. Unknown fields are refused.
     sent: BTreeMap<String, MessageDescriptor>,
     /// Messages of responses only. Fields that have a default are always present.
     given: BTreeMap<String, MessageDescriptor>,
 }
 
-impl Schemas {
-    pub fn new(comments: Comments, rules: Rules, methods: &[Method]) -> Self {
-        let mut schemas = Self { comments, rules, sent: BTreeMap::new(), given: BTreeMap::new() };
+impl<'a> Schemas<'a> {
+    pub fn new(contract: &'a Contract, methods: &[Method]) -> Self {
+        let mut schemas = Self { contract, sent: BTreeMap::new(), given: BTreeMap::new() };
         let (mut sent, mut given) = (BTreeMap::new(), BTreeMap::new());
         for method in methods {
             match &method.kind {
@@ -38,14 +38,14 @@ impl Schemas {
                 MethodKind::Stream { options, item } => {
                     let options = schemas.fields(options).filter_map(|field| message_of(&field));
                     options.for_each(|below| schemas.reach(below, &mut sent));
-                    if let Item::Operation(item) = item {
-                        schemas.reach(item.operation.clone(), &mut sent);
+                    if let Item::Operation { operation, .. } = item {
+                        schemas.reach(operation.clone(), &mut sent);
                     }
                 }
             }
             schemas.reach(method.descriptor.output(), &mut given);
         }
-        let of_errors = DETAILS.into_iter().chain([STATUS]).filter_map(|name| pool().get_message_by_name(name));
+        let of_errors = DETAILS.into_iter().chain([STATUS]).filter_map(|name| contract.pool.get_message_by_name(name));
         of_errors.for_each(|message| schemas.reach(message, &mut given));
         given.retain(|name, _| !sent.contains_key(name));
         (schemas.sent, schemas.given) = (sent, given);
@@ -55,7 +55,7 @@ impl Schemas {
     /// Returns the fields that a message has in the document.
     pub fn fields(&self, message: &MessageDescriptor) -> impl Iterator<Item = FieldDescriptor> {
         message.fields().filter(|field| {
-            let comment = self.comments.of(&field.parent_message().parent_file(), field.path());
+            let comment = self.contract.comment(&field.parent_message().parent_file(), field.path());
             !is_hidden(field) && !comment.contains(NOT_IMPLEMENTED)
         })
     }
@@ -79,7 +79,7 @@ impl Schemas {
             .flat_map(|message| self.fields(message).collect::<Vec<_>>())
             .filter_map(|field| enum_of(&field))
             .collect();
-        let enums = enums.into_iter().filter_map(|name| pool().get_enum_by_name(&name));
+        let enums = enums.into_iter().filter_map(|name| self.contract.pool.get_enum_by_name(&name));
         let enums = enums.map(|it| (component(it.full_name()), self.enumeration(&it)));
         let messages = messages().map(|it| (component(it.full_name()), self.message(it)));
         Value::Object(messages.chain(enums).collect())
@@ -110,23 +110,25 @@ impl Schemas {
             let choices: Vec<_> = choices.map(|field| json!({ "required": [field.name()] })).collect();
             schema.insert("oneOf".to_owned(), json!(choices));
         }
-        self.rules.add(&rule(message.full_name()), &mut schema);
-        if message.full_name() == id::MESSAGE { self.with_short_form(schema) } else { Value::Object(schema) }
+        relations::add(&rule(message.full_name()), &mut schema);
+        if message.full_name() == ID { self.with_short_form(message, schema) } else { Value::Object(schema) }
     }
 
     /// The schema of ids, given that of the message.
-    fn with_short_form(&self, mut schema: Map<String, Value>) -> Value {
+    fn with_short_form(&self, id: &MessageDescriptor, mut schema: Map<String, Value>) -> Value {
         let description = schema.remove("description");
         let number = self.kind(&Kind::Uint64).into_iter().filter(|(name, _)| name != "pattern");
         let mut number: Map<_, _> = number.collect();
         number.insert("type".to_owned(), json!("integer"));
         let mut string = self.kind(&Kind::String);
-        self.rules.add("DocumentId.key", &mut string);
+        if let Some(bounds) = id.get_field_by_name("key").and_then(|key| Bounds::of(&key)) {
+            bounds.add(&mut string);
+        }
         json!({ "description": description, "anyOf": [number, string, schema] })
     }
 
     fn describe(&self, message: &MessageDescriptor, schema: &mut Map<String, Value>) {
-        let comment = self.comments.of(&message.parent_file(), message.path());
+        let comment = self.contract.comment(&message.parent_file(), message.path());
         if !comment.is_empty() {
             schema.insert("description".to_owned(), json!(comment));
         }
@@ -135,7 +137,7 @@ impl Schemas {
     /// Returns the schema of a field, with its comment.
     pub fn property(&self, field: &FieldDescriptor) -> Value {
         let mut schema = self.field(field);
-        let comment = self.comments.of(&field.parent_message().parent_file(), field.path());
+        let comment = self.contract.comment(&field.parent_message().parent_file(), field.path());
         if !comment.is_empty() {
             schema.insert("description".to_owned(), json!(comment));
         }
@@ -147,14 +149,14 @@ impl Schemas {
         if self.given.contains_key(field.parent_message().full_name()) {
             return !field.supports_presence();
         }
-        let comment = self.comments.of(&field.parent_message().parent_file(), field.path());
+        let comment = self.contract.comment(&field.parent_message().parent_file(), field.path());
         let is_choice = field.containing_oneof().is_some();
         let is_required = comment.starts_with("Required.") || comment.ends_with("Required.");
-        !is_choice && (is_required || self.rules.refuse_default(&rule(field.full_name())))
+        !is_choice && (is_required || Bounds::of(field).is_some_and(|bounds| bounds.refuse_default()))
     }
 
     fn field(&self, field: &FieldDescriptor) -> Map<String, Value> {
-        let name = rule(field.full_name());
+        let bounds = Bounds::of(field);
         let mut schema = Map::new();
         if let Some(entry) = message_of(field).filter(|_| field.is_map()) {
             schema.insert("type".to_owned(), json!("object"));
@@ -162,13 +164,18 @@ impl Schemas {
             schema.insert("additionalProperties".to_owned(), Value::Object(value));
         } else if field.is_list() {
             let mut items = self.kind(&field.kind());
-            self.rules.add(&format!("{name}[]"), &mut items);
+            if let Some(bounds) = bounds.as_ref().and_then(Bounds::items) {
+                bounds.add(&mut items);
+            }
             schema.insert("type".to_owned(), json!("array"));
             schema.insert("items".to_owned(), Value::Object(items));
         } else {
             schema = self.kind(&field.kind());
         }
-        self.rules.add(&name, &mut schema);
+        if let Some(bounds) = bounds {
+            bounds.add(&mut schema);
+        }
+        relations::add(&rule(field.full_name()), &mut schema);
         schema
     }
 
@@ -203,10 +210,17 @@ impl Schemas {
     fn enumeration(&self, it: &EnumDescriptor) -> Value {
         let file = it.parent_file();
         let values: Vec<_> = it.values().map(|value| value.name().to_owned()).collect();
-        let each = it.values().map(|value| format!("- `{}`: {}", value.name(), self.comments.of(&file, value.path())));
-        let about = format!("{}\n\n{}", self.comments.of(&file, it.path()), each.collect::<Vec<_>>().join("\n"));
+        let each =
+            it.values().map(|value| format!("- `{}`: {}", value.name(), self.contract.comment(&file, value.path())));
+        let about = format!("{}\n\n{}", self.contract.comment(&file, it.path()), each.collect::<Vec<_>>().join("\n"));
         json!({ "type": "string", "enum": values, "description": about })
     }
+}
+
+/// Returns whether a field doesn't exist over HTTP, where payloads are plain JSON. A test of the gateway holds that it has
+/// the fields of the document.
+fn is_hidden(field: &FieldDescriptor) -> bool {
+    matches!(field.name(), "payload_format" | "payload_json")
 }
 
 /// Returns the reference to the schema of a message or an enum.

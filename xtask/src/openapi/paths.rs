@@ -3,13 +3,14 @@
 use prost_reflect::MessageDescriptor;
 use serde_json::{Value, json};
 
-use super::super::answer::NDJSON;
-use super::super::error::STATUS;
-use super::super::json_decode::Operation;
-use super::super::method::{Item, Kind, Method};
+use super::method::{Item, Kind, Method};
 use super::schema::{Schemas, reference};
+use crate::contract::STATUS;
 
-/// Example request of each method by its name; lines for a stream. A test reads them all.
+/// Media type of lines of JSON.
+const NDJSON: &str = "application/x-ndjson";
+
+/// Example request of each method by its name; lines for a stream. A test of the gateway reads them all.
 const EXAMPLES: &str = include_str!("examples.json");
 
 /// HTTP statuses of errors.
@@ -27,13 +28,21 @@ const ERRORS: [(&str, &str); 11] = [
     ("504", "The time of `grpc-timeout` has passed."),
 ];
 
+/// Returns the example requests.
+///
+/// # Errors
+/// If they are not JSON.
+pub fn examples() -> serde_json::Result<Value> {
+    serde_json::from_str(EXAMPLES)
+}
+
 /// Returns the path item of a method.
-pub fn item(method: &Method, schemas: &Schemas) -> Value {
-    let (name, descriptor) = (method.name(), &method.descriptor);
+pub fn item(method: &Method, schemas: &Schemas<'_>, examples: &Value) -> Value {
+    let (name, descriptor) = (&method.name, &method.descriptor);
     let service = descriptor.parent_service();
-    let comment = schemas.comments.of(&service.parent_file(), descriptor.path());
+    let comment = schemas.contract.comment(&service.parent_file(), descriptor.path());
     let summary = comment.split_once(". ").map_or(comment, |(first, _)| first).trim_end_matches('.');
-    let example = serde_json::from_str::<Value>(EXAMPLES).ok().and_then(|all| all.get(&name).cloned());
+    let example = examples.get(name);
     let output = descriptor.output();
     let mut operation = json!({
         "operationId": name,
@@ -64,9 +73,9 @@ pub fn item(method: &Method, schemas: &Schemas) -> Value {
 }
 
 /// Returns the body of lines, which a schema of OpenAPI 3.1 can only call a string.
-fn lines(item: &Item, example: Option<Value>) -> Value {
+fn lines(item: &Item, example: Option<&Value>) -> Value {
     let (of, what) = match item {
-        Item::Operation(Operation { operation, document, .. }) => {
+        Item::Operation { operation, document } => {
             let of = json!({ "anyOf": [reference(document.full_name()), reference(operation.full_name())] });
             let (document, operation) = (document.name(), operation.name());
             let what = format!(
@@ -80,7 +89,7 @@ fn lines(item: &Item, example: Option<Value>) -> Value {
     json!({ "schema": { "type": "string", "description": what, "x-line-schema": of }, "example": example })
 }
 
-fn parameters(options: &MessageDescriptor, schemas: &Schemas) -> Value {
+fn parameters(options: &MessageDescriptor, schemas: &Schemas<'_>) -> Value {
     let options = schemas.fields(options).map(|field| {
         let mut schema = schemas.property(&field);
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
@@ -99,8 +108,8 @@ fn parameters(options: &MessageDescriptor, schemas: &Schemas) -> Value {
     Value::Array(options.collect())
 }
 
-fn responses(method: &Method, schemas: &Schemas, output: &MessageDescriptor) -> Value {
-    let about = schemas.comments.of(&output.parent_file(), output.path());
+fn responses(method: &Method, schemas: &Schemas<'_>, output: &MessageDescriptor) -> Value {
+    let about = schemas.contract.comment(&output.parent_file(), output.path());
     let answer = reference(output.full_name());
     let ok = match &method.kind {
         Kind::Unary => json!({ "description": about, "content": { "application/json": { "schema": answer } } }),

@@ -1,0 +1,61 @@
+//! `cargo xtask`: generates what is made of the contract.
+//!
+//! - `cargo xtask openapi` writes `docs/openapi.json`, which the server serves too.
+//! - `cargo xtask openapi --check` fails if the file is out of date.
+
+mod contract;
+mod openapi;
+
+use std::env::args;
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use contract::Contract;
+
+/// Root of the repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// The document, from the root.
+const OPENAPI: &str = "docs/openapi.json";
+const USAGE: &str = "usage: cargo xtask openapi [--check]";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        ["openapi"] => write_openapi(),
+        ["openapi", "--check"] => check_openapi(),
+        _ => Err(USAGE.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Generates the document.
+fn generate_openapi() -> Result<String, Box<dyn Error>> {
+    let root = Path::new(ROOT);
+    let contract = Contract::compile(&root.join("proto"))?;
+    let version = package_version(&fs::read_to_string(root.join("Cargo.toml"))?)?;
+    Ok(format!("{:#}\n", openapi::document(&contract, &version)?))
+}
+
+fn write_openapi() -> Result<(), Box<dyn Error>> {
+    Ok(fs::write(Path::new(ROOT).join(OPENAPI), generate_openapi()?)?)
+}
+
+fn check_openapi() -> Result<(), Box<dyn Error>> {
+    let is_current = fs::read_to_string(Path::new(ROOT).join(OPENAPI))? == generate_openapi()?;
+    if is_current { Ok(()) } else { Err(format!("{OPENAPI} is out of date; run `cargo xtask openapi`").into()) }
+}
+
+/// Returns the version that a `Cargo.toml` gives its package.
+fn package_version(manifest: &str) -> Result<String, &'static str> {
+    let value = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    value.map(str::to_owned).ok_or("Cargo.toml has no version")
+}

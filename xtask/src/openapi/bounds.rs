@@ -1,0 +1,75 @@
+//! Bounds of fields, which the contract has as options, as JSON Schema.
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Value as ProtoValue};
+use serde_json::{Map, Value};
+
+/// Name of the option.
+const OPTION: &str = "splade_sidecar.v1.bounds";
+
+/// Fields of the option and their keywords of JSON Schema.
+const KEYWORDS: [(&str, &str); 9] = [
+    ("min_length", "minLength"),
+    ("max_length", "maxLength"),
+    ("pattern", "pattern"),
+    ("min_items", "minItems"),
+    ("max_items", "maxItems"),
+    ("unique_items", "uniqueItems"),
+    ("max_entries", "maxProperties"),
+    ("minimum", "minimum"),
+    ("maximum", "maximum"),
+];
+
+/// Bounds of a field, of its elements or of its keys.
+pub struct Bounds(DynamicMessage);
+
+impl Bounds {
+    /// Returns the bounds of a field; `None` if it has none.
+    pub fn of(field: &FieldDescriptor) -> Option<Self> {
+        let option = field.parent_pool().get_extension_by_name(OPTION)?;
+        let options = field.options();
+        let bounds = options.has_extension(&option).then(|| options.get_extension(&option).into_owned())?;
+        bounds.as_message().cloned().map(Self)
+    }
+
+    /// Returns the bounds of the elements of a list.
+    pub fn items(&self) -> Option<Self> {
+        self.part("items")
+    }
+
+    /// Adds the keywords to the schema of a field.
+    pub fn add(&self, schema: &mut Map<String, Value>) {
+        for (field, keyword) in KEYWORDS {
+            if let Some(value) = self.value(field) {
+                schema.insert(keyword.to_owned(), value);
+            }
+        }
+        if let Some(keys) = self.part("keys") {
+            let mut names = Map::new();
+            keys.add(&mut names);
+            schema.insert("propertyNames".to_owned(), Value::Object(names));
+        }
+    }
+
+    /// Returns whether the default of the field's type is refused.
+    pub fn refuse_default(&self) -> bool {
+        let is_positive = |field| self.value(field).and_then(|least| least.as_u64()).is_some_and(|least| least > 0);
+        ["min_items", "min_length", "minimum"].into_iter().any(is_positive)
+    }
+
+    fn value(&self, field: &str) -> Option<Value> {
+        if !self.0.has_field_by_name(field) {
+            return None;
+        }
+        match self.0.get_field_by_name(field)?.as_ref() {
+            ProtoValue::U64(number) => Some((*number).into()),
+            ProtoValue::Bool(value) => Some((*value).into()),
+            ProtoValue::String(text) => Some(text.as_str().into()),
+            _ => None,
+        }
+    }
+
+    fn part(&self, field: &str) -> Option<Self> {
+        let part = self.0.has_field_by_name(field).then(|| self.0.get_field_by_name(field))??;
+        part.as_message().cloned().map(Self)
+    }
+}

@@ -1,0 +1,90 @@
+//! The whole document.
+
+use serde_json::{Value, json};
+
+use super::method::Method;
+use super::paths;
+use super::schema::Schemas;
+use crate::contract::Contract;
+
+/// Returns the document of a version of the server.
+///
+/// # Errors
+/// If the examples are not JSON.
+pub fn document(contract: &Contract, version: &str) -> serde_json::Result<Value> {
+    let methods = Method::all(&contract.pool);
+    let (schemas, examples) = (Schemas::new(contract, &methods), paths::examples()?);
+    let paths: serde_json::Map<_, _> =
+        methods.iter().map(|method| (method.path.clone(), paths::item(method, &schemas, &examples))).collect();
+    Ok(json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "splade-sidecar",
+            "version": version,
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+            "description": "Texts in, learned sparse vectors out; documents in, searchable in Qdrant. The gRPC API of \
+                            splade-sidecar as JSON, by proto3's canonical mapping, with short ids and with 64-bit \
+                            integers as numbers up to ±(2^53 - 1) and strings of digits beyond. Requests may also \
+                            spell fields in lowerCamelCase, write numbers as strings and enums as numbers, and have \
+                            null for an absent field. Fields of the API that this server doesn't implement are not \
+                            listed. Lengths of strings are limits in bytes of UTF-8, which this document can only \
+                            state in characters."
+        },
+        "servers": [{ "url": "/" }],
+        "paths": paths,
+        "components": { "schemas": schemas.components(), "securitySchemes": security_schemes() },
+        "security": [{ "bearer": [] }, { "api_key": [] }]
+    }))
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "bearer": { "type": "http", "scheme": "bearer", "description": "A token of `--auth-tokens`." },
+        "api_key": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same token." }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::contract::testing::contract;
+
+    /// Every `$ref` below a value.
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(map) => {
+                found.extend(map.get("$ref").map(|name| name.as_str().unwrap().to_owned()));
+                map.values().for_each(|value| references(value, found));
+            }
+            Value::Array(all) => all.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_schema_is_there_and_used() {
+        let document = document(&contract(), "1.2.3").unwrap();
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        let there: BTreeSet<_> = schemas.keys().map(|name| format!("#/components/schemas/{name}")).collect();
+        assert_eq!(found, there);
+    }
+
+    #[test]
+    fn everything_is_described() {
+        let document = document(&contract(), "1.2.3").unwrap();
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            // Those of google.rpc come without their comments.
+            if name.starts_with("google.") {
+                continue;
+            }
+            assert!(schema["description"].as_str().is_some_and(|text| text.len() > 5), "{name}");
+            for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+                assert!(schema["description"].as_str().is_some_and(|text| text.len() > 5), "{name}.{field}");
+            }
+        }
+    }
+}

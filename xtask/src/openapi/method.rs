@@ -1,0 +1,82 @@
+//! Methods of the contract as paths: `splade_sidecar.v1.IndexService/GetCollection` is `/v1/get_collection`.
+//!
+//! A test of the gateway holds that the document has the gateway's paths.
+
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind as FieldKind, MessageDescriptor, MethodDescriptor};
+
+use crate::contract::PACKAGE;
+
+/// A method of the contract.
+pub struct Method {
+    pub descriptor: MethodDescriptor,
+    /// Name, as in the path.
+    pub name: String,
+    pub path: String,
+    pub kind: Kind,
+}
+
+/// Shape of a method over HTTP.
+pub enum Kind {
+    /// One JSON body in each direction.
+    Unary,
+    /// One line of JSON per item, with the options in the query. Responses are lines too.
+    Stream { options: MessageDescriptor, item: Item },
+}
+
+/// Items of a stream.
+pub enum Item {
+    /// An operation, or a document, which stands for its upsert.
+    Operation {
+        operation: MessageDescriptor,
+        document: MessageDescriptor,
+    },
+    Text,
+}
+
+impl Method {
+    /// Returns all methods.
+    pub fn all(pool: &DescriptorPool) -> Vec<Self> {
+        let services = pool.services().filter(|service| service.package_name() == PACKAGE);
+        services.flat_map(|service| service.methods().filter_map(Self::new).collect::<Vec<_>>()).collect()
+    }
+
+    /// `None` for a method that streams in a way that no method of the contract does.
+    fn new(descriptor: MethodDescriptor) -> Option<Self> {
+        let kind = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
+            (false, false) => Kind::Unary,
+            (true, true) => stream(&descriptor.input())?,
+            _ => return None,
+        };
+        let name = snake_case(descriptor.name());
+        Some(Self { path: format!("/v1/{name}"), name, descriptor, kind })
+    }
+}
+
+/// A message of a stream has its options in field 1, set in the first message, and items in field 2.
+fn stream(request: &MessageDescriptor) -> Option<Kind> {
+    let options = message_of(&request.get_field(1)?)?;
+    let item = match request.get_field(2).filter(FieldDescriptor::is_list)?.kind() {
+        FieldKind::Message(operation) => {
+            let document = message_of(&operation.get_field_by_name("upsert")?)?;
+            Item::Operation { operation, document }
+        }
+        FieldKind::String => Item::Text,
+        _ => return None,
+    };
+    Some(Kind::Stream { options, item })
+}
+
+fn message_of(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+    field.kind().as_message().cloned()
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
