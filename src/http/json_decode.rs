@@ -4,7 +4,8 @@
 //! or number. Ids are numbers and strings ([`super::id`]).
 //!
 //! There is no tree of values in between: that of a payload of small values would take hundreds of times its size in
-//! memory before its bounds are checked. The output is a few times as large as the input.
+//! memory before its bounds are checked. The output is a few times as large as the input. Why it is written by hand:
+//! `docs/adr/0008-json-decoder.md`.
 
 mod message;
 mod operation;

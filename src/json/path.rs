@@ -1,4 +1,8 @@
-//! Where in a JSON text a line and a column are: the reader that finds a mistake says no more.
+//! Where in a JSON text a line and a column are: the parser that finds a mistake says no more.
+//!
+//! The path is found afterwards, so that values without a mistake cost nothing. `serde_path_to_error` keeps it while it
+//! reads, and has the object for a key that is unknown or there twice, where this has the key
+//! (`docs/adr/0008-json-decoder.md`).
 
 /// What is open at a place.
 enum Level<'a> {
