@@ -18,8 +18,12 @@
 //! - [`pipeline`]: from a document to a confirmed write, with a bound on everything. Knows nothing of gRPC.
 //! - [`grpc`]: the services. Requests are checked, handed to the pipeline and the store, and answered.
 //! - [`http`]: a door to them for those who speak JSON.
-//! - [`config`]: what was typed becomes what is meant. [`app`]: wiring; serves and drains.
-//! - [`cli`]: the command line: `serve`, and client commands that know only the gRPC API.
+//! - [`config`]: what was typed becomes what is meant.
+//! - [`server`]: sockets and their connections: the accept loop, TLS, reloaded files. [`admin`]: metrics, the status and its
+//!   page.
+//! - [`app`]: wiring; serves and drains.
+//! - [`cli`]: the command line: `serve` and other commands that run the engine, and client commands that know only the gRPC
+//!   API.
 //!
 //! Each module sees only those above it in this list. The one idea to hold on to is the
 //! [`Finalizer`](pipeline::Finalizer): it travels with a document, owns its permit and the duty to answer for it, and

@@ -8,12 +8,11 @@ use tokio::fs;
 use tokio::task::spawn_blocking;
 use tonic::Code;
 
-use super::Reindex;
-use super::checkpoint::{Checkpoint, Run};
-use super::encoding::Encoding;
+use super::args::Reindex;
+use super::checkpoint::Checkpoint;
 use crate::cli::client::ClientArgs;
 use crate::cli::run_lock::RunLock;
-use crate::proto::{Collection, CollectionOptions, GetCollectionRequest, GetModelRequest, LongText, Model};
+use crate::proto::{Collection, CollectionOptions, GetCollectionRequest, GetModelRequest, Model};
 
 /// Where a run begins and ends.
 #[derive(Debug)]
@@ -93,26 +92,6 @@ async fn open_checkpoint(path: PathBuf) -> anyhow::Result<(RunLock, Option<Check
 }
 
 impl Reindex {
-    fn as_run(&self, fingerprint: String) -> Run {
-        Run {
-            from: self.from.clone(),
-            collection: String::new(),
-            into: self.into.clone(),
-            model: self.model.clone(),
-            fingerprint,
-            text_field: self.text_field.clone(),
-            encoding: self.encoding().to_text(),
-        }
-    }
-
-    fn encoding(&self) -> Encoding {
-        Encoding {
-            long_text: LongText::try_from(self.long_text.long_text()).unwrap_or_default(),
-            window_overlap: self.long_text.window_overlap,
-            pruning: self.prune,
-        }
-    }
-
     /// Whether what is to be a collection is not an alias, and the other way round.
     async fn check_targets(&self) -> anyhow::Result<()> {
         if let Some(found) = collection(&self.client, &self.into).await? {

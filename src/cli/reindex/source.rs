@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tonic::Code;
 
-use super::checkpoint::Pages;
+use super::pages::Pages;
 use crate::cli::client::{ClientArgs, Connection};
 use crate::cli::id;
 use crate::cli::ingest::{Batch, Batcher, Batches, Line, MAX_DOCUMENT_BYTES, Place, malformed, too_long};
