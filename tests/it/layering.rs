@@ -88,6 +88,30 @@ fn layers_see_only_those_below_them() {
     assert!(seen > 100, "only {seen} uses were found");
 }
 
+/// What client commands may not use: they know a server only through its gRPC API.
+const ENGINE: &[&str] = &["config", "model", "store", "pipeline", "catalog", "grpc", "http", "server", "admin", "app"];
+
+#[test]
+fn only_engine_commands_use_the_modules_of_the_server() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut seen = 0;
+    for file in files(&source.join("cli")) {
+        let path = module_path(file.strip_prefix(&source).unwrap());
+        let is_engine = path.get(1).is_some_and(|module| module == "engine");
+        let is_test = path.iter().any(|module| module == "tests");
+        if is_engine || is_test {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        for (line, used) in uses(&text, path.len()) {
+            let at = format!("{}:{line}", file.display());
+            assert!(!ENGINE.contains(&used), "{at}: a client command uses {used:?}; commands that need it go to cli/engine");
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "only {seen} uses were found");
+}
+
 #[test]
 fn uses_are_found_however_they_are_written() {
     let text = "\
