@@ -2,7 +2,6 @@
 
 mod model_summary;
 mod observed;
-mod openmetrics;
 mod pages;
 mod recent_errors;
 mod status;

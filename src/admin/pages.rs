@@ -1,8 +1,7 @@
 //! The HTTP endpoints: `/metrics` for Prometheus, `/status.json`, and a page for people that is made of both.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -10,10 +9,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::observed::Observed;
-use super::openmetrics;
 use super::status::Status;
 
-/// The media type of Prometheus' text format.
+/// The media type of Prometheus' text format. It is the only format: OpenMetrics would add exemplars, units and times of
+/// creation, of which there are none, and a Prometheus that asks for it takes the text too.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The page. It loads nothing from elsewhere.
@@ -31,15 +30,9 @@ pub async fn serve(listener: TcpListener, observed: Observed, ending: Cancellati
     }
 }
 
-/// In the format that is asked for.
-async fn metrics(State(observed): State<Observed>, headers: HeaderMap) -> impl IntoResponse {
+async fn metrics(State(observed): State<Observed>) -> impl IntoResponse {
     observed.observe();
-    let text = observed.metrics.render();
-    let (kind, text) = match openmetrics::accepted(headers.get_all(ACCEPT)) {
-        true => (openmetrics::MEDIA_TYPE, openmetrics::from_prometheus(&text)),
-        false => (TEXT_FORMAT, text),
-    };
-    ([(CONTENT_TYPE, kind), (VARY, "accept")], text)
+    ([(CONTENT_TYPE, TEXT_FORMAT)], observed.metrics.render())
 }
 
 async fn status(State(observed): State<Observed>) -> impl IntoResponse {

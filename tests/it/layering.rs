@@ -105,7 +105,10 @@ fn only_engine_commands_use_the_modules_of_the_server() {
         let text = fs::read_to_string(&file).unwrap();
         for (line, used) in uses(&text, path.len()) {
             let at = format!("{}:{line}", file.display());
-            assert!(!ENGINE.contains(&used), "{at}: a client command uses {used:?}; commands that need it go to cli/engine");
+            assert!(
+                !ENGINE.contains(&used),
+                "{at}: a client command uses {used:?}; commands that need it go to cli/engine"
+            );
             seen += 1;
         }
     }
