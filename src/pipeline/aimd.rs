@@ -4,6 +4,8 @@
 //! A store that works on all that it is given answers as fast with more in flight. One that makes upserts wait for each
 //! other answers more slowly, and has no more done: then less in flight is as good, and what waits does so here, where
 //! the senders feel it.
+//!
+//! See docs/adr/0011-adaptive-concurrency.md.
 
 use std::time::Duration;
 

@@ -5,6 +5,8 @@
 //! on it there. These twelve sums hide the latency of multiply-adds, and fit into sixteen registers with what they are made
 //! of. The panel stays in the second-level cache while the rows of a batch pass by (Goto and van de Geijn, Anatomy of
 //! High-Performance Matrix Multiplication, 2008; their blocks of the inputs are left out, for a layer has few).
+//!
+//! See docs/adr/0014-float32-panels.md.
 
 use candle_core::{Result, bail};
 use rten_simd::ops::{BitOps, NumOps};

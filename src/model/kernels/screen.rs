@@ -16,6 +16,8 @@
 //! - They are numbers. A comparison with NaN is false, so an element with such a bound would never be computed, and an
 //!   element that overflows would be lost. Where a sequence's inputs are so large that a product or a bound may
 //!   overflow, every element is computed and looked at ([`ScreenedTile::largest_input`]).
+//!
+//! See docs/adr/0013-bounded-maximum.md.
 
 use std::ops::Range;
 
