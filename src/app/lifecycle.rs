@@ -46,7 +46,7 @@ impl Server {
         let metrics = metrics_recorder::install()?;
         let stopping = CancellationToken::new();
         let gate = Gate::new(stopping.clone());
-        let health = Health::new();
+        let health = Health::default();
         let listeners = Listeners::bind(&config).await?;
         let addresses = listeners.addresses().context("a socket has no address")?;
         let servers = serve(listeners, &config, gate.clone(), &health, metrics).await?;

@@ -35,7 +35,7 @@ pub async fn serve(
         routes = guard(routes, tokens.clone());
     }
     let routes = observed(routes);
-    let mut servers = Servers::new(server.clone(), security.clone());
+    let mut servers = Servers::new(*server, security.clone());
     match &web.grpc_web {
         #[cfg(feature = "http")]
         Some(origins) => {

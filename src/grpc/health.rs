@@ -24,23 +24,23 @@ use crate::proto::tei::embed_server::EmbedServer;
 use crate::proto::tei::info_server::InfoServer;
 use crate::store::VectorStore;
 
-/// How often the store is asked.
+/// How often the store is asked whether it is ready.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 const WHOLE: &str = "";
-/// What needs no store.
+/// Services that need no store.
 const ENCODERS: [&str; 3] =
     [EncoderServiceServer::<EncoderApi>::NAME, InfoServer::<TeiApi>::NAME, EmbedServer::<TeiApi>::NAME];
 const INDEX: &str = IndexServiceServer::<IndexApi>::NAME;
 
-/// What the health service says.
-#[derive(Debug, Clone)]
+/// The state of the server and the health service that reports it.
+#[derive(Debug, Clone, Default)]
 pub struct Health {
     reporter: HealthReporter,
     state: watch::Sender<State>,
 }
 
-/// How the server is, in one place for the health service, the metrics and the status page.
+/// The state of a server, in one place for the health service, the metrics and the status page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct State {
     /// The models are loaded, and the server is not stopping.
@@ -50,18 +50,14 @@ pub struct State {
 }
 
 impl State {
-    /// Whether every call is taken.
+    /// Returns whether every call is taken.
     pub fn ready(self) -> bool {
         self.encoder && self.store
     }
 }
 
 impl Health {
-    pub fn new() -> Self {
-        Self { reporter: HealthReporter::new(), state: watch::Sender::default() }
-    }
-
-    /// How the server is now.
+    /// Returns the current state.
     pub fn state(&self) -> State {
         *self.state.borrow()
     }
@@ -73,7 +69,7 @@ impl Health {
         gauge!(names::STORE_UP).set(f64::from(state.store));
     }
 
-    /// The service itself.
+    /// Returns the gRPC service, which reports NOT_SERVING at first.
     pub async fn service(&self) -> HealthService {
         self.set(State::default()).await;
         HealthService::from_health_reporter(self.reporter.clone())
