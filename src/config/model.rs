@@ -2,8 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Check;
+use clap::Args;
+
+use super::mistakes::Mistakes;
+use super::setting::{FlagType, Problem, Setting};
 use crate::model::hub::ModelSource;
+
+/// The name of the flag in messages.
+const FLAG: &str = "model";
+
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// A model: a folder, or a Hugging Face id such as org/name or org/name@revision; after `NAME=` for a name other than
+    /// its last part. Give it again, or with commas, for more models; the first is the default.
+    #[arg(long, env = "SPLADE_MODEL", value_name = "[NAME=]FOLDER|ID", value_delimiter = ',')]
+    model: Vec<Setting<NamedModel>>,
+}
 
 /// A model to be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,30 +27,47 @@ pub struct ModelConfig {
     pub source: ModelSource,
 }
 
-impl Check {
-    /// `[NAME=]FOLDER|ID` each.
-    pub fn models(&mut self, texts: &[String]) -> Vec<ModelConfig> {
-        if texts.is_empty() {
-            self.mistakes.push("--model is missing; give a folder, or a Hugging Face id such as org/name".to_owned());
+impl ModelArgs {
+    pub fn resolve(self, mistakes: &mut Mistakes) -> Vec<ModelConfig> {
+        if self.model.is_empty() && !mistakes.is_about(FLAG) {
+            mistakes.add(FLAG, " is missing; give a folder, or a Hugging Face id such as org/name");
         }
         let mut models: Vec<ModelConfig> = Vec::new();
-        for text in texts {
-            match model(text) {
-                Ok(model) if models.iter().any(|other| other.name == model.name) => self.mistakes.push(format!(
-                    "--model: two models are named `{name}`; name one otherwise, as NAME={source}",
-                    name = model.name,
-                    source = model.source
-                )),
-                Ok(model) => models.push(model),
-                Err(mistake) => self.mistakes.push(format!("--model: {mistake}")),
+        for model in self.model {
+            let Some(model) = mistakes.value(model) else { continue };
+            if models.iter().any(|other| other.name == model.name) {
+                mistakes.add(FLAG, &describe_same_name(&model));
+            } else {
+                models.push(model);
             }
         }
         models
     }
 }
 
+fn describe_same_name(ModelConfig { name, source }: &ModelConfig) -> String {
+    format!(": two models are named `{name}`; name one otherwise, as NAME={source}")
+}
+
+/// `[NAME=]FOLDER|ID`.
+#[derive(Debug, Clone)]
+struct NamedModel;
+
+impl FlagType for NamedModel {
+    /// `None` is the stand-in.
+    type Value = Option<ModelConfig>;
+
+    fn parse(text: &str) -> Result<Option<ModelConfig>, Problem> {
+        parse_model(text).map(Some).map_err(Problem::Reason)
+    }
+
+    fn stand_in() -> Option<ModelConfig> {
+        None
+    }
+}
+
 /// What comes before the first `=` is a name, unless it is a part of a path.
-fn model(text: &str) -> Result<ModelConfig, String> {
+fn parse_model(text: &str) -> Result<ModelConfig, String> {
     let (name, place) = match text.split_once('=').filter(|(name, _)| !name.contains('/')) {
         Some((name, place)) => (Some(name.trim()), place.trim()),
         None => (None, text.trim()),
@@ -69,16 +100,16 @@ mod tests {
 
     #[test]
     fn a_name_is_given_or_the_last_part() {
-        assert_eq!(model("naver/splade-v3@main"), Ok(hub("splade-v3", "naver/splade-v3", Some("main"))));
-        assert_eq!(model(" mine = naver/splade-v3"), Ok(hub("mine", "naver/splade-v3", None)));
+        assert_eq!(parse_model("naver/splade-v3@main"), Ok(hub("splade-v3", "naver/splade-v3", Some("main"))));
+        assert_eq!(parse_model(" mine = naver/splade-v3"), Ok(hub("mine", "naver/splade-v3", None)));
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("a=b");
         std::fs::create_dir(&folder).unwrap();
         // An `=` of a path is no name's.
-        assert_eq!(model(folder.to_str().unwrap()).unwrap().name, "a=b");
-        let named = model(&format!("x={}", folder.display())).unwrap();
+        assert_eq!(parse_model(folder.to_str().unwrap()).unwrap().name, "a=b");
+        let named = parse_model(&format!("x={}", folder.display())).unwrap();
         assert_eq!(named, ModelConfig { name: "x".to_owned(), source: ModelSource::Folder(folder) });
-        assert!(model("=naver/splade-v3").unwrap_err().contains("write NAME=naver/splade-v3"));
-        assert!(model("x=/no/such/folder").unwrap_err().contains("/no/such/folder"));
+        assert!(parse_model("=naver/splade-v3").unwrap_err().contains("write NAME=naver/splade-v3"));
+        assert!(parse_model("x=/no/such/folder").unwrap_err().contains("/no/such/folder"));
     }
 }

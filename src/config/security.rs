@@ -1,12 +1,13 @@
 //! Who may connect and call: TLS, tokens, the socket's mode, connections.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{Check, ServeArgs};
-use crate::store::ApiKey;
+use super::mistakes::Mistakes;
+use super::setting::{FlagType, Problem, Setting, expected};
+use super::values::Count;
 
 /// How often files are looked at for changes.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
@@ -28,10 +29,10 @@ pub struct SecurityArgs {
     auth_tokens: Option<PathBuf>,
     /// The mode of the Unix socket, octal: who may connect to it.
     #[arg(long, env = "SPLADE_UNIX_SOCKET_MODE", value_name = "MODE", default_value = "0600")]
-    unix_socket_mode: String,
+    unix_socket_mode: Setting<SocketMode>,
     /// The most open connections of each address, the Unix socket included. Further ones wait.
     #[arg(long, env = "SPLADE_MAX_CONNECTIONS", value_name = "N", default_value = "1024")]
-    max_connections: String,
+    max_connections: Setting<Count>,
 }
 
 /// Who may connect and call.
@@ -56,66 +57,51 @@ pub struct TlsFiles {
     pub client_ca: Option<PathBuf>,
 }
 
-impl Check {
-    pub fn security(&mut self, args: &SecurityArgs) -> SecurityConfig {
+impl SecurityArgs {
+    pub fn resolve(self, mistakes: &mut Mistakes) -> SecurityConfig {
         SecurityConfig {
-            tls: self.tls(args),
-            auth_tokens: args.auth_tokens.clone(),
-            unix_socket_mode: self.mode(&args.unix_socket_mode),
-            max_connections: self.count("--max-connections", &args.max_connections),
+            tls: resolve_tls(self.tls_cert, self.tls_key, self.tls_client_ca, mistakes),
+            auth_tokens: self.auth_tokens,
+            unix_socket_mode: mistakes.value(self.unix_socket_mode),
+            max_connections: mistakes.value(self.max_connections),
             reload_interval: RELOAD_INTERVAL,
-        }
-    }
-
-    fn tls(&mut self, args: &SecurityArgs) -> Option<TlsFiles> {
-        let SecurityArgs { tls_cert, tls_key, tls_client_ca, .. } = args;
-        let missing = match (tls_cert, tls_key, tls_client_ca) {
-            (Some(certificate), Some(key), client_ca) => {
-                return Some(TlsFiles {
-                    certificate: certificate.clone(),
-                    key: key.clone(),
-                    client_ca: client_ca.clone(),
-                });
-            }
-            (None, None, None) => return None,
-            (Some(_), None, _) => "--tls-key is missing; give the key of --tls-cert",
-            (None, Some(_), _) => "--tls-cert is missing; give the certificate of --tls-key",
-            (None, None, Some(_)) => "--tls-client-ca needs --tls-cert and --tls-key; give them too",
-        };
-        self.mistakes.push(missing.to_owned());
-        None
-    }
-
-    fn mode(&mut self, text: &str) -> u32 {
-        let digits = text.trim();
-        match u32::from_str_radix(digits.strip_prefix("0o").unwrap_or(digits), 8) {
-            Ok(mode @ 0o1..=0o777) => mode,
-            _ => {
-                self.mistake("--unix-socket-mode", text, "an octal mode such as 0660");
-                0o600
-            }
-        }
-    }
-
-    /// The Qdrant server's key, given as it is or in a file. Mistakes never repeat it.
-    pub fn api_key(&mut self, args: &ServeArgs) -> Option<ApiKey> {
-        let (flag, key) = match (&args.qdrant_api_key, &args.qdrant_api_key_file) {
-            (None, None) => return None,
-            (Some(key), None) => ("--qdrant-api-key", Ok(key.clone())),
-            (None, Some(file)) => ("--qdrant-api-key-file", read_key(file)),
-            (Some(_), Some(_)) => ("--qdrant-api-key", Err("--qdrant-api-key-file is there too; give one".to_owned())),
-        };
-        match key.and_then(|key| key.parse().map_err(|error: crate::store::InvalidApiKey| error.to_string())) {
-            Ok(key) => Some(key),
-            Err(problem) => {
-                self.mistakes.push(format!("{flag}: {problem}"));
-                None
-            }
         }
     }
 }
 
-fn read_key(file: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{} can't be read: {error}", file.display()))?;
-    Ok(text.trim().to_owned())
+fn resolve_tls(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    client_ca: Option<PathBuf>,
+    mistakes: &mut Mistakes,
+) -> Option<TlsFiles> {
+    let (flag, problem) = match (certificate, key, client_ca) {
+        (Some(certificate), Some(key), client_ca) => return Some(TlsFiles { certificate, key, client_ca }),
+        (None, None, None) => return None,
+        (Some(_), None, _) => ("tls-key", " is missing; give the key of --tls-cert"),
+        (None, Some(_), _) => ("tls-cert", " is missing; give the certificate of --tls-key"),
+        (None, None, Some(_)) => ("tls-client-ca", " needs --tls-cert and --tls-key; give them too"),
+    };
+    mistakes.add(flag, problem);
+    None
+}
+
+/// The permission bits of a file, octal.
+#[derive(Debug, Clone)]
+struct SocketMode;
+
+impl FlagType for SocketMode {
+    type Value = u32;
+
+    fn parse(text: &str) -> Result<u32, Problem> {
+        let digits = text.trim();
+        match u32::from_str_radix(digits.strip_prefix("0o").unwrap_or(digits), 8) {
+            Ok(mode @ 0o1..=0o777) => Ok(mode),
+            _ => Err(expected("an octal mode such as 0660")),
+        }
+    }
+
+    fn stand_in() -> u32 {
+        0o600
+    }
 }

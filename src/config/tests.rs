@@ -1,9 +1,12 @@
 //! Flags as one types them, and what they mean.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use clap::Parser;
 
 use super::*;
-use crate::grpc::DefaultPruning;
+use crate::grpc::{DefaultPruning, PruningDefaults, RequestLimits};
 
 #[derive(Parser)]
 struct Line {

@@ -3,23 +3,30 @@
 use std::net::SocketAddr;
 
 use axum::http::HeaderValue;
-use clap::Args;
+use clap::{ArgAction, Args};
 use tonic::codegen::http::Uri;
 
-use super::Check;
+use super::mistakes::Mistakes;
+use super::setting::{FlagType, Problem, Setting, expected};
+use super::values::{AddressOrNone, Switch};
+
+/// The name of the flag.
+const ORIGINS: &str = "grpc-web-origins";
+
+const ONE_ORIGIN: &str = "an origin such as https://app.example:8443, or * alone";
 
 #[derive(Debug, Clone, Args)]
 pub struct WebArgs {
     /// Also serve the API as JSON over HTTP there, with the same TLS, tokens and limits; or `none`.
     #[arg(long, env = "SPLADE_HTTP_LISTEN", value_name = "HOST:PORT", default_value = "none")]
-    http_listen: String,
+    http_listen: Setting<AddressOrNone<8080>>,
     /// Also speak gRPC-Web where gRPC is served over TCP, for browsers.
-    #[arg(long, env = "SPLADE_GRPC_WEB")]
-    grpc_web: bool,
+    #[arg(long, env = "SPLADE_GRPC_WEB", action = ArgAction::SetTrue)]
+    grpc_web: Setting<Switch>,
     /// The origins whose pages may call by gRPC-Web, such as https://app.example, or `*` for all. Pages of the server's own
     /// origin may always.
     #[arg(long, env = "SPLADE_GRPC_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
-    grpc_web_origins: Vec<String>,
+    grpc_web_origins: Vec<Setting<Origin>>,
 }
 
 /// Which of them there are.
@@ -39,41 +46,65 @@ pub enum Origins {
     These(Vec<HeaderValue>),
 }
 
-impl Check {
-    pub fn web(&mut self, args: &WebArgs) -> WebConfig {
-        let http_listen = self.listen_or_none("--http-listen", &args.http_listen, "127.0.0.1:8080");
-        let origins = self.origins(&args.grpc_web_origins);
-        if http_listen.is_some() {
-            self.require(cfg!(feature = "http"), "--http-listen", "http");
+impl WebArgs {
+    pub fn resolve(self, mistakes: &mut Mistakes) -> WebConfig {
+        let grpc_web = mistakes.value(self.grpc_web);
+        if !grpc_web && !self.grpc_web_origins.is_empty() {
+            mistakes.add(ORIGINS, " needs --grpc-web; give it too");
         }
-        if args.grpc_web {
-            self.require(cfg!(feature = "http"), "--grpc-web", "http");
+        let origins = resolve_origins(self.grpc_web_origins, mistakes);
+        let http_listen = mistakes.value(self.http_listen);
+        mistakes.require(cfg!(feature = "http") || http_listen.is_none(), "http-listen", "http");
+        mistakes.require(cfg!(feature = "http") || !grpc_web, "grpc-web", "http");
+        WebConfig { http_listen, grpc_web: grpc_web.then_some(origins) }
+    }
+}
+
+fn resolve_origins(origins: Vec<Setting<Origin>>, mistakes: &mut Mistakes) -> Origins {
+    let patterns: Vec<OriginPattern> = origins.into_iter().map(|origin| mistakes.value(origin)).collect();
+    if let [OriginPattern::Any] = patterns.as_slice() {
+        return Origins::All;
+    }
+    let origins = patterns.into_iter().filter_map(|pattern| match pattern {
+        OriginPattern::One(origin) => Some(origin),
+        OriginPattern::Wrong => None,
+        OriginPattern::Any => {
+            mistakes.add(ORIGINS, &expected(ONE_ORIGIN).describe("*"));
+            None
         }
-        if !args.grpc_web && !args.grpc_web_origins.is_empty() {
-            self.mistakes.push("--grpc-web-origins needs --grpc-web; give it too".to_owned());
+    });
+    Origins::These(origins.collect())
+}
+
+#[derive(Debug, Clone)]
+enum OriginPattern {
+    /// `*`.
+    Any,
+    One(HeaderValue),
+    /// The stand-in.
+    Wrong,
+}
+
+#[derive(Debug, Clone)]
+struct Origin;
+
+impl FlagType for Origin {
+    type Value = OriginPattern;
+
+    fn parse(text: &str) -> Result<OriginPattern, Problem> {
+        match text.trim() {
+            "*" => Ok(OriginPattern::Any),
+            origin => parse_origin(origin).map(OriginPattern::One).ok_or_else(|| expected(ONE_ORIGIN)),
         }
-        WebConfig { http_listen, grpc_web: args.grpc_web.then_some(origins) }
     }
 
-    fn origins(&mut self, origins: &[String]) -> Origins {
-        if let [only] = origins
-            && only.trim() == "*"
-        {
-            return Origins::All;
-        }
-        let origins = origins.iter().filter_map(|text| {
-            let origin = origin(text.trim());
-            if origin.is_none() {
-                self.mistake("--grpc-web-origins", text, "an origin such as https://app.example:8443, or * alone");
-            }
-            origin
-        });
-        Origins::These(origins.collect())
+    fn stand_in() -> OriginPattern {
+        OriginPattern::Wrong
     }
 }
 
 /// A scheme, a host and perhaps a port, as a browser sends them.
-fn origin(text: &str) -> Option<HeaderValue> {
+fn parse_origin(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
     // A browser writes no slash after it, and a slash would never match.

@@ -1,5 +1,6 @@
 //! The first message of a stream, or the options of a unary call: how operations are taken, and into which collection.
 
+use crate::catalog::{ModelChoice, check_incarnation};
 use crate::grpc::context::ServiceContext;
 use crate::grpc::convert::{
     Encoding, accept, is_only_problems, parse_batch_points, parse_collection_options, parse_encoding,
@@ -7,7 +8,6 @@ use crate::grpc::convert::{
 };
 use crate::grpc::faults::invalid;
 use crate::grpc::features::{check_features, check_unset};
-use crate::catalog::{ModelChoice, check_incarnation};
 use crate::pipeline::{Ingest, IngestOptions, Results, Urgency};
 use crate::proto::{self, IngestOpened};
 use crate::store::StoreError;

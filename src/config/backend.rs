@@ -1,0 +1,72 @@
+//! Where models compute, and in which dtype.
+
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
+
+use super::mistakes::Mistakes;
+use super::setting::{FlagType, Problem, Setting, expected};
+use super::values::OneOf;
+use crate::model::{DeviceName, Precision};
+
+#[derive(Debug, Clone, Args)]
+pub struct BackendArgs {
+    /// Where models compute: cpu, cuda:N or metal. The latter two need a build with that feature.
+    #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
+    device: Setting<Device>,
+    /// The number format of their products: float32, int8 (on the cpu) or float16 (on a GPU).
+    #[arg(long, env = "SPLADE_DTYPE", value_name = "NAME", default_value = "float32")]
+    dtype: Setting<OneOf<Precision>>,
+}
+
+impl BackendArgs {
+    pub fn resolve(self, mistakes: &mut Mistakes) -> (DeviceName, Precision) {
+        let (device, precision) = (mistakes.value(self.device), mistakes.value(self.dtype));
+        if let Err(problem) = device.check(precision) {
+            mistakes.add("dtype", &format!(": {problem}"));
+        }
+        (device, precision)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Device;
+
+impl FlagType for Device {
+    type Value = DeviceName;
+
+    fn parse(text: &str) -> Result<DeviceName, Problem> {
+        text.trim().parse().map_err(|_| expected("cpu, cuda:N or metal"))
+    }
+
+    fn stand_in() -> DeviceName {
+        DeviceName::default()
+    }
+}
+
+impl ValueEnum for Precision {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Float32, Self::Int8, Self::Float16]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Float32 => "float32",
+            Self::Int8 => "int8",
+            Self::Float16 => "float16",
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dtypes_have_the_names_that_reports_give_them() {
+        for dtype in Precision::value_variants() {
+            let name = dtype.to_possible_value().unwrap().get_name().to_owned();
+            assert_eq!(name, dtype.to_string());
+            assert_eq!(name.parse(), Ok(*dtype));
+        }
+    }
+}

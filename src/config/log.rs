@@ -1,0 +1,52 @@
+//! Logs and traces.
+
+use clap::{Args, ValueEnum};
+
+use super::otlp::CollectorUrl;
+use super::setting::{FlagType, Problem, Setting, expected};
+use super::values::OneOf;
+
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// What is logged: error, warn, info, debug or trace, of everything or by module.
+    #[arg(
+        long,
+        env = "SPLADE_LOG",
+        value_name = "FILTER",
+        default_value = "warn,qdrant_edge=error,splade_sidecar=info"
+    )]
+    pub log: Setting<LogFilter>,
+    /// How it is logged: text or json.
+    #[arg(long, env = "SPLADE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub log_format: Setting<OneOf<LogFormat>>,
+    /// Send traces to an OpenTelemetry collector: the URL of its OTLP gRPC port. Default: that of
+    /// OTEL_EXPORTER_OTLP_ENDPOINT, else none are made.
+    #[arg(long, env = "SPLADE_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<Setting<CollectorUrl>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// A filter of `tracing_subscriber`.
+#[derive(Debug, Clone)]
+pub struct LogFilter;
+
+impl FlagType for LogFilter {
+    type Value = String;
+
+    fn parse(text: &str) -> Result<String, Problem> {
+        match tracing_subscriber::EnvFilter::try_new(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(error) => Err(expected(format!("a level such as info, or a filter ({error})"))),
+        }
+    }
+
+    fn stand_in() -> String {
+        String::new()
+    }
+}

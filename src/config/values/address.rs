@@ -1,0 +1,43 @@
+//! Addresses to listen on.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::config::setting::{FlagType, Problem, expected};
+
+/// An address and a port.
+#[derive(Debug, Clone)]
+pub struct Address;
+
+impl FlagType for Address {
+    type Value = SocketAddr;
+
+    fn parse(text: &str) -> Result<SocketAddr, Problem> {
+        text.trim().parse().map_err(|_| expected("HOST:PORT, such as 127.0.0.1:50051"))
+    }
+
+    fn stand_in() -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+    }
+}
+
+/// An address and a port, or `none`. `PORT` is that of the example in messages.
+#[derive(Debug, Clone)]
+pub struct AddressOrNone<const PORT: u16>;
+
+impl<const PORT: u16> FlagType for AddressOrNone<PORT> {
+    type Value = Option<SocketAddr>;
+
+    fn parse(text: &str) -> Result<Option<SocketAddr>, Problem> {
+        match text.trim() {
+            "none" => Ok(None),
+            address => {
+                let problem = |_| expected(format!("HOST:PORT, such as 127.0.0.1:{PORT}, or none"));
+                address.parse().map(Some).map_err(problem)
+            }
+        }
+    }
+
+    fn stand_in() -> Option<SocketAddr> {
+        None
+    }
+}

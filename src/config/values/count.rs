@@ -1,0 +1,20 @@
+//! Positive whole numbers.
+
+use crate::config::setting::{FlagType, Problem, expected};
+
+/// A whole number from 1 to `MAX`. By default that is a number of items that memory can hold as a queue.
+#[derive(Debug, Clone)]
+pub struct Count<const MAX: usize = { 1 << 20 }>;
+
+impl<const MAX: usize> FlagType for Count<MAX> {
+    type Value = usize;
+
+    fn parse(text: &str) -> Result<usize, Problem> {
+        let count = text.trim().parse().ok().filter(|count| (1..=MAX).contains(count));
+        count.ok_or_else(|| expected(format!("a whole number from 1 to {MAX}")))
+    }
+
+    fn stand_in() -> usize {
+        1
+    }
+}

@@ -1,0 +1,28 @@
+//! Durations.
+
+use std::time::Duration;
+
+use crate::config::setting::{FlagType, Problem, expected};
+
+/// A positive duration of up to a day, with its unit.
+#[derive(Debug, Clone)]
+pub struct BoundedDuration;
+
+impl BoundedDuration {
+    const MAX: Duration = Duration::from_secs(24 * 3_600);
+}
+
+impl FlagType for BoundedDuration {
+    type Value = Duration;
+
+    fn parse(text: &str) -> Result<Duration, Problem> {
+        match humantime::parse_duration(text.trim()) {
+            Ok(duration) if !duration.is_zero() && duration <= Self::MAX => Ok(duration),
+            _ => Err(expected("a duration of up to a day, such as 100ms or 30s")),
+        }
+    }
+
+    fn stand_in() -> Duration {
+        Self::MAX
+    }
+}

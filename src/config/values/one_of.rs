@@ -1,0 +1,39 @@
+//! One of a few names.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::config::setting::{FlagType, Problem, expected};
+
+/// One of the names of an enum. The default of the enum is the stand-in.
+#[derive(Debug, Clone)]
+pub struct OneOf<E>(PhantomData<E>);
+
+impl<E: ValueEnum + Debug + Default + Send + Sync + 'static> FlagType for OneOf<E> {
+    type Value = E;
+
+    fn parse(text: &str) -> Result<E, Problem> {
+        E::from_str(text.trim(), false).map_err(|_| expected(join_names::<E>()))
+    }
+
+    fn stand_in() -> E {
+        E::default()
+    }
+
+    fn possible_values() -> Vec<PossibleValue> {
+        E::value_variants().iter().filter_map(E::to_possible_value).collect()
+    }
+}
+
+/// The names as a sentence has them: `a, b or c`.
+fn join_names<E: ValueEnum>() -> String {
+    let values = E::value_variants().iter().filter_map(E::to_possible_value);
+    let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}

@@ -1,0 +1,35 @@
+//! How points are written to the store.
+
+use clap::Args;
+
+use super::mistakes::Mistakes;
+use super::setting::Setting;
+use super::values::{BoundedDuration, Count, Size};
+use crate::pipeline::WriterConfig;
+
+#[derive(Debug, Clone, Args)]
+pub struct WriterArgs {
+    /// The most bytes of one upsert.
+    #[arg(long, env = "SPLADE_UPSERT_BYTES", value_name = "SIZE", default_value = "4MiB")]
+    upsert_bytes: Setting<Size>,
+    /// The longest time that a point waits for others of its upsert.
+    #[arg(long, env = "SPLADE_UPSERT_AGE", value_name = "DURATION", default_value = "100ms")]
+    upsert_age: Setting<BoundedDuration>,
+    /// The most upserts in flight for one collection.
+    #[arg(long, env = "SPLADE_MAX_UPSERTS", value_name = "N", default_value = "8")]
+    max_upserts: Setting<Count>,
+    /// How long a document that the store can't take now is tried again.
+    #[arg(long, env = "SPLADE_RETRY_DEADLINE", value_name = "DURATION", default_value = "120s")]
+    retry_deadline: Setting<BoundedDuration>,
+}
+
+impl WriterArgs {
+    pub fn resolve(self, mistakes: &mut Mistakes) -> WriterConfig {
+        WriterConfig {
+            batch_bytes: mistakes.value(self.upsert_bytes),
+            batch_age: mistakes.value(self.upsert_age),
+            max_in_flight: mistakes.value(self.max_upserts),
+            retry_deadline: mistakes.value(self.retry_deadline),
+        }
+    }
+}
