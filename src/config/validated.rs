@@ -12,7 +12,6 @@ use super::log::LogFormat;
 use super::mistakes::{InvalidConfig, Mistakes};
 use super::model::ModelConfig;
 use super::otlp::resolve_collector;
-
 use super::security::SecurityConfig;
 use super::server::ServerConfig;
 use super::source::FileSource;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::batch::Place;
 use super::content_digest::ContentDigest;
+use super::input_position::InputPosition;
 
 /// A file that is being read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,8 +55,8 @@ pub struct RecordStart {
     pub digest: Option<ContentDigest>,
 }
 
-impl From<Place> for RecordStart {
-    fn from(place: Place) -> Self {
+impl From<InputPosition> for RecordStart {
+    fn from(place: InputPosition) -> Self {
         Self { rows: place.row, bytes: place.offset, digest: place.digest }
     }
 }
@@ -70,9 +70,9 @@ impl InputFile {
     }
 
     /// Returns what was read of the file up to a place.
-    pub fn read_up_to(&self, place: Place) -> FileRecord {
+    pub fn read_up_to(&self, place: InputPosition) -> FileRecord {
         let Self { path, device, inode, .. } = self;
-        let Place { row, offset, digest, .. } = place;
+        let InputPosition { row, offset, digest, .. } = place;
         let (path, last_record) = (path.clone(), None);
         FileRecord { path, device: *device, inode: *inode, rows: row, bytes: offset, digest, last_record }
     }

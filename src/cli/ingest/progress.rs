@@ -8,7 +8,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::tracker::Tally;
+use super::tally::Tally;
 
 const BAR: &str = "{bar:30} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {eta} left";
 const DOCUMENTS: &str = "{bar:30} {percent:>3}%  {pos}/{len}  {msg}  {eta} left";

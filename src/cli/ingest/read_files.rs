@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::batch::{Line, Place};
 use super::input_file::{FileRecord, InputFile};
+use super::input_position::InputPosition;
+use super::line::Line;
 use super::reader::{FileEnd, HeldBack};
 
 /// Maximum records without an end that are kept to be reported.
@@ -96,7 +97,7 @@ impl ReadFiles {
     }
 
     /// Returns what to record, where the input is done with up to a place.
-    pub fn records(&self, done: Place) -> FileRecords {
+    pub fn records(&self, done: InputPosition) -> FileRecords {
         let current = self.current.as_ref().map(|file| file.read_up_to(done));
         FileRecords { finished: Arc::clone(&self.finished), current }
     }

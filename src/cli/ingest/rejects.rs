@@ -10,8 +10,8 @@ use tokio::fs::{self, File, OpenOptions};
 use tokio::io::{AsyncWriteExt, BufWriter};
 use tonic::Code;
 
-use super::batch::Line;
-use super::on_file;
+use super::file_error::name_file;
+use super::line::Line;
 use crate::cli::errors::code_in_rejects;
 use crate::proto::ItemError;
 
@@ -55,15 +55,15 @@ impl RejectFile {
     pub async fn write(&mut self, line: &Line, error: &ItemError) -> anyhow::Result<()> {
         let entry = format!("{}\n", to_entry(line, error));
         self.bytes += entry.len() as u64;
-        on_file(self.file.write_all(entry.as_bytes()).await, "write to", &self.path)
+        name_file(self.file.write_all(entry.as_bytes()).await, "write to", &self.path)
     }
 
     /// Has all of it on the disk; gives its length.
     pub async fn sync(&mut self) -> anyhow::Result<u64> {
         if self.synced < self.bytes {
-            on_file(self.file.flush().await, "write to", &self.path)?;
+            name_file(self.file.flush().await, "write to", &self.path)?;
             if self.is_file {
-                on_file(self.file.get_ref().sync_data().await, "write to", &self.path)?;
+                name_file(self.file.get_ref().sync_data().await, "write to", &self.path)?;
             }
             self.synced = self.bytes;
         }
@@ -72,9 +72,9 @@ impl RejectFile {
 
     /// Ends the file; gives its path if there is anything in it.
     pub async fn finish(mut self) -> anyhow::Result<Option<PathBuf>> {
-        on_file(self.file.flush().await, "write to", &self.path)?;
+        name_file(self.file.flush().await, "write to", &self.path)?;
         if self.is_file && self.bytes == 0 {
-            on_file(fs::remove_file(&self.path).await, "remove", &self.path)?;
+            name_file(fs::remove_file(&self.path).await, "remove", &self.path)?;
             return Ok(None);
         }
         Ok(Some(self.path))
@@ -107,14 +107,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cli::ingest::Place;
+    use crate::cli::ingest::InputPosition;
     use crate::cli::ingest::input_file::InputFile;
     use crate::cli::rejects::restore;
 
     fn line(text: Option<Vec<u8>>) -> Line {
         let document = Err(ItemError::default());
         Line {
-            place: Place::default(),
+            place: InputPosition::default(),
             file: InputFile { name: "docs.jsonl".to_owned(), ..InputFile::default() }.into(),
             number: 7,
             passed: 0,

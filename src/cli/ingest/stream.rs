@@ -14,15 +14,16 @@ use tokio::time::{Instant, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::batch::Line;
 use super::checkpoint::Checkpoint;
+use super::line::Line;
 use super::progress::Progress;
 use super::read_files::ReadFiles;
 use super::reader::Follow;
 use super::reader::{Batch, Batches};
 use super::rejects::RejectFile;
 use super::signals::Signals;
-use super::tracker::{Tally, Tracker};
+use super::tally::Tally;
+use super::tracker::Tracker;
 use crate::cli::client::Connection;
 use crate::cli::retry::{Backoff, is_retryable, item_status, notice};
 use crate::proto::index_service_client::IndexServiceClient;

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::tracker::Tally;
+use super::tally::Tally;
 use crate::cli::errors::in_words;
+
+/// The exit status of a run that indexed all but some documents.
+pub const SOME_REJECTED: u8 = 1;
 
 /// What is told at the end.
 // Its JSON is read by programs: the fields are written by name, so that renaming one here changes nothing there.

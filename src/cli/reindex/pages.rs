@@ -70,7 +70,7 @@ pub async fn keep_checkpoint(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ingest::Place;
+    use crate::cli::ingest::InputPosition;
 
     #[tokio::test]
     async fn a_page_is_noted_when_all_its_documents_are_done() {
@@ -81,7 +81,7 @@ mod tests {
             pages.add(last, token.to_owned());
         }
         let tally = |lines, rejected| Tally {
-            done: Place { lines, bytes: lines, ..Place::default() },
+            done: InputPosition { lines, bytes: lines, ..InputPosition::default() },
             rejected,
             ..Tally::default()
         };

@@ -11,7 +11,7 @@ use tonic::Code;
 use super::pages::Pages;
 use crate::cli::client::{ClientArgs, Connection};
 use crate::cli::id;
-use crate::cli::ingest::{Batch, Batcher, Batches, Line, MAX_DOCUMENT_BYTES, Place, malformed, too_long};
+use crate::cli::ingest::{Batch, Batcher, Batches, InputPosition, Line, MAX_DOCUMENT_BYTES, malformed, too_long};
 use crate::cli::retry::retry;
 use crate::json::{self, JsonError};
 use crate::proto::index_service_client::IndexServiceClient;
@@ -84,7 +84,7 @@ impl Source {
         let name = json!({ "id": id::to_json(document.id.clone()) });
         let document = to_document(document, &self.text_field);
         Line {
-            place: Place { lines: self.number, bytes: self.number, ..Place::default() },
+            place: InputPosition { lines: self.number, bytes: self.number, ..InputPosition::default() },
             file: Arc::default(),
             number: self.number,
             passed: 0,

@@ -5,64 +5,16 @@
 //! tests/data/checkpoints.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::REMEDY;
 use super::legacy::{Followed, Standing, StateOfV3};
-use super::subject::Subject;
-use crate::cli::ingest::input_file::FileRecord;
-use crate::cli::ingest::tracker::Tally;
-
-/// The version of what is written.
-pub const VERSION: u32 = 4;
+use super::state::{REMEDY, State, VERSION};
 
 /// The oldest version that is read. It differs from version 3 in the form of the settings.
 const VERSION_2: u32 = 2;
 const VERSION_3: u32 = 3;
-
-/// What is in the file. The names are the format's, whatever the fields are called; tests hold them. A field that is added
-/// needs `#[serde(default)]`, so that files without it stay readable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct State {
-    #[serde(rename = "version")]
-    pub version: u32,
-    #[serde(rename = "subject")]
-    pub subject: Subject,
-    /// Whether the input was read to its end.
-    #[serde(rename = "finished")]
-    pub finished: bool,
-    #[serde(rename = "tally")]
-    pub tally: Tally,
-    /// The files that were read to their ends, in their order.
-    #[serde(rename = "finished_files")]
-    pub finished_files: Arc<Vec<FileRecord>>,
-    /// The one that is being read.
-    #[serde(rename = "current_file")]
-    pub current_file: Option<FileRecord>,
-    #[serde(rename = "rejects_bytes")]
-    pub rejects_bytes: u64,
-    /// How long all runs took together.
-    #[serde(rename = "seconds")]
-    pub seconds: f64,
-}
-
-impl State {
-    pub fn new(subject: Subject) -> Self {
-        Self {
-            version: VERSION,
-            subject,
-            finished: false,
-            tally: Tally::default(),
-            finished_files: Arc::default(),
-            current_file: None,
-            rejects_bytes: 0,
-            seconds: 0.0,
-        }
-    }
-}
 
 /// A file that was found.
 pub enum Found {

@@ -1,22 +1,20 @@
 //! Checkpoints of versions 2 and 3, which know files by their paths and sizes.
 
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 use anyhow::ensure;
 use serde::Deserialize;
-use std::sync::Arc;
 
-use super::REMEDY;
-use super::format::{State, VERSION};
+use super::state::{REMEDY, State, VERSION};
 use super::subject::Subject;
-use crate::cli::ingest::batch::Place;
 use crate::cli::ingest::input_file::whole_path;
+use crate::cli::ingest::input_position::InputPosition;
 use crate::cli::ingest::reader::Format;
 use crate::cli::ingest::reader::compare::record_whole;
-use crate::cli::ingest::reader::paths::Source;
+use crate::cli::ingest::reader::paths::{Source, total_bytes};
 use crate::cli::ingest::reader::resume::Start;
-use crate::cli::ingest::total_bytes;
-use crate::cli::ingest::tracker::Tally;
+use crate::cli::ingest::tally::Tally;
 
 /// What is in a file of version 2 or 3.
 #[derive(Debug, Deserialize)]
@@ -105,7 +103,7 @@ impl Standing {
     pub fn find_start(
         &self,
         sources: &[Source],
-        done: Place,
+        done: InputPosition,
         is_finished: bool,
         is_followed: bool,
     ) -> anyhow::Result<Start> {
@@ -114,7 +112,8 @@ impl Standing {
                 .to_owned(),
         ];
         if is_followed {
-            let place = if self.is_followed_file(sources, done) { done } else { Place { row: 0, offset: 0, ..done } };
+            let place =
+                if self.is_followed_file(sources, done) { done } else { InputPosition { row: 0, offset: 0, ..done } };
             return Ok(Start { place, notices, ..Start::default() });
         }
         self.check(sources, done)?;
@@ -125,13 +124,13 @@ impl Standing {
         Ok(Start { place: done, finished, notices, is_complete, ..Start::default() })
     }
 
-    fn is_followed_file(&self, sources: &[Source], done: Place) -> bool {
+    fn is_followed_file(&self, sources: &[Source], done: InputPosition) -> bool {
         let metadata = sources.first().and_then(|source| std::fs::metadata(&source.path).ok());
         metadata.is_some_and(|now| [0, now.ino()].contains(&self.inode) && now.len() >= done.offset)
     }
 
     /// Checks that what was read is still there.
-    fn check(&self, sources: &[Source], done: Place) -> anyhow::Result<()> {
+    fn check(&self, sources: &[Source], done: InputPosition) -> anyhow::Result<()> {
         let FileSizes { path, bytes, bytes_before } = &self.sizes;
         let now = FileSizes::at(sources, done.file);
         let is_there = now.path == *path && now.bytes_before == *bytes_before;

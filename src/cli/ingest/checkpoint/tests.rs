@@ -1,14 +1,24 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use clap::Parser;
 use serde_json::{Value, json};
 
-use super::subject::{INPUT, SHARD, SPLIT};
+use super::file::write;
+use super::format::Found;
+use super::state::{State, VERSION};
+use super::subject::{INPUT, SHARD, SPLIT, Subject};
 use super::*;
 use crate::cli::ingest::Ingest;
-use crate::cli::ingest::batch::Place;
 use crate::cli::ingest::content_digest::ContentHasher;
 use crate::cli::ingest::input_file::FileRecord;
-use crate::cli::ingest::reader::Format;
+use crate::cli::ingest::input_position::InputPosition;
+use crate::cli::ingest::read_files::FileRecords;
 use crate::cli::ingest::reader::compare::record_whole;
+use crate::cli::ingest::reader::paths::Source;
+use crate::cli::ingest::reader::{Format, TextEncoding};
+use crate::cli::ingest::tally::Tally;
 
 fn subject() -> Subject {
     Subject::new([(INPUT, r#"["/docs.jsonl"]"#.to_owned()), (SHARD, "1/2".to_owned())])
@@ -23,7 +33,7 @@ fn read_json(path: &Path) -> Value {
 }
 
 fn tally(lines: u64) -> Tally {
-    let done = Place { lines, bytes: 10 * lines, row: lines, offset: 10 * lines, ..Place::default() };
+    let done = InputPosition { lines, bytes: 10 * lines, row: lines, offset: 10 * lines, ..InputPosition::default() };
     Tally { indexed: lines, done, ..Tally::default() }
 }
 
@@ -50,7 +60,7 @@ async fn a_run_goes_on_where_the_last_one_was() {
     };
     let mut first = Checkpoint::open(&path, subject()).await.unwrap();
     assert_eq!((first.tally(), first.rejects_bytes()), (Tally::default(), 0));
-    assert_eq!(start(&first).await.place, Place::default());
+    assert_eq!(start(&first).await.place, InputPosition::default());
     first.due().await;
     first.save(tally(4), records(directory, 4), 7).await.unwrap();
     first.written().await.unwrap();
@@ -227,7 +237,7 @@ fn state() -> State {
         digest,
         last_record: None,
     };
-    let done = Place { lines: 14, bytes: 15, file: 1, row: 16, offset: 17, digest: digest(0xab) };
+    let done = InputPosition { lines: 14, bytes: 15, file: 1, row: 16, offset: 17, digest: digest(0xab) };
     let tally = Tally {
         indexed: 5,
         unchanged: 6,
@@ -243,7 +253,7 @@ fn state() -> State {
         reconnects: 21,
     };
     State {
-        version: format::VERSION,
+        version: VERSION,
         subject: subject(),
         finished: true,
         tally,
@@ -272,7 +282,7 @@ fn version_4_keeps_its_bytes() {
 fn files_of_version_3_are_read() {
     let golden = fs::read(fixture("ingest-v3/golden.json")).unwrap();
     let Found::V3(found, _) = format::parse(&golden).unwrap() else { panic!("it is of version 3") };
-    let done = Place { digest: None, ..state().tally.done };
+    let done = InputPosition { digest: None, ..state().tally.done };
     let tally = Tally { durable_through: 0, reconnects: 0, done, ..state().tally };
     let (finished_files, current_file) = (Arc::default(), None);
     assert_eq!(found, State { tally, finished_files, current_file, ..state() });

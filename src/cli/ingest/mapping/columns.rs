@@ -2,13 +2,13 @@
 
 use anyhow::bail;
 
-use super::{DEFAULT_ID_FIELD, ID_FLAG, Mapping, NamedField, TEXT_FLAG, select, shorten};
+use super::field_mapping::{DEFAULT_ID_FIELD, ID_FLAG, Mapping, TEXT_FLAG};
+use super::names::{list, suggest};
+use super::seen::NamedField;
+use super::select;
 
 /// How many columns a message lists.
 const MAX_LISTED: usize = 20;
-
-/// Longer names are compared with nothing.
-const MAX_COMPARED_CHARS: usize = 64;
 
 /// A column of a file, or a field inside one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,69 +59,4 @@ fn describe_missing(NamedField { name, flag }: NamedField<'_>, columns: &[Column
     let listed = list(columns.iter().filter(|column| !column.is_nested).map(|column| column.name.as_str()), MAX_LISTED);
     let suggestion = suggest(name, columns.iter().map(|column| column.name.as_str()));
     format!("it has no column `{name}`, but {listed}; {suggestion}name the right one with {flag}")
-}
-
-/// Lists names up to a number of them, and says how many more there are.
-pub fn list<'a>(names: impl Iterator<Item = &'a str> + Clone, max: usize) -> String {
-    let mut listed = names.clone().take(max).map(shorten).collect::<Vec<_>>().join(", ");
-    match names.skip(max).count() {
-        0 if listed.is_empty() => "none".to_owned(),
-        0 => listed,
-        more => {
-            listed.push_str(&format!(" and {more} more"));
-            listed
-        }
-    }
-}
-
-/// Asks for the name that was probably meant; empty if none is near.
-pub fn suggest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    let near = candidates.filter_map(|candidate| Some((distance(name, candidate)?, candidate)));
-    near.min().map(|(_, candidate)| format!("did you mean `{candidate}`? ")).unwrap_or_default()
-}
-
-/// How far a candidate is from a name; `None` if it is another word.
-fn distance(name: &str, candidate: &str) -> Option<usize> {
-    if [name, candidate].iter().any(|text| text.chars().count() > MAX_COMPARED_CHARS) {
-        return None;
-    }
-    let (name, candidate) = (name.to_lowercase(), candidate.to_lowercase());
-    // What is inside a column is often named without it.
-    if candidate.rsplit('.').next() == Some(name.as_str()) {
-        return Some(usize::from(candidate != name));
-    }
-    let distance = strsim::osa_distance(name.trim(), candidate.trim());
-    (distance <= name.chars().count().div_ceil(3).min(3)).then_some(distance + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name_is_suggested() {
-        let columns = ["id", "Text", "article.body", "year", " title"];
-        for (name, meant) in [
-            ("text", "Text"),
-            ("txet", "Text"),
-            ("body", "article.body"),
-            ("article.bdy", "article.body"),
-            ("years", "year"),
-            ("title", " title"),
-        ] {
-            assert_eq!(suggest(name, columns.into_iter()), format!("did you mean `{meant}`? "), "{name}");
-        }
-        let long = "x".repeat(10_000);
-        for name in ["price", "", "zz", &long] {
-            assert_eq!(suggest(name, columns.into_iter().chain([&long[1..]])), "", "{name}");
-        }
-    }
-
-    #[test]
-    fn lists_are_short() {
-        assert_eq!(list(["a", "b"].into_iter(), 2), "a, b");
-        assert_eq!(list(["a", "b", "c"].into_iter(), 1), "a and 2 more");
-        assert_eq!(list(std::iter::empty(), 1), "none");
-        assert!(list(["é".repeat(900).as_str()].into_iter(), 1).chars().count() < 100);
-    }
 }

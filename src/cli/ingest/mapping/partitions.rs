@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Fields, malformed};
+use super::fields::Fields;
+use super::rejection::malformed;
 use crate::proto::ItemError;
 
 /// Adds the partition columns to a record. The value of a record that has one of them stays.

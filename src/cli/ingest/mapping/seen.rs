@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Fields, select};
+use super::fields::Fields;
+use super::select;
 
 /// A field that was named on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

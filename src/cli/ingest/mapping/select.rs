@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::Fields;
+use super::fields::Fields;
 
 /// The end of a name that goes beyond one key; `None` where the key is all of it.
 type Rest<'n> = Option<&'n str>;

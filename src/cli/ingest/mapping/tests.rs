@@ -1,7 +1,8 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::cli::id;
 use crate::proto::DocumentId;
 use crate::proto::document_id::Kind as IdKind;
 

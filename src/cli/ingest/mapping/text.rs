@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Fields, malformed, select};
+use super::fields::Fields;
+use super::rejection::malformed;
+use super::select;
 use crate::json::kind;
 use crate::proto::ItemError;
 use crate::types::FieldPath;

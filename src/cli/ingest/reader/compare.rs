@@ -8,9 +8,9 @@ use super::compressed::{Bytes, TextEncoding};
 use super::content::Content;
 use super::format::Format;
 use super::paths::Source;
-use crate::cli::ingest::batch::Place;
 use crate::cli::ingest::content_digest::{ContentDigest, ContentHasher};
 use crate::cli::ingest::input_file::{FileRecord, InputFile};
+use crate::cli::ingest::input_position::InputPosition;
 
 /// What became of a file since it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +78,11 @@ pub fn digest_file(source: &Source) -> io::Result<ContentDigest> {
 pub fn record_whole(source: &Source) -> anyhow::Result<FileRecord> {
     let info = InputFile::of(&source.path, "");
     let place = if source.format == Format::Parquet {
-        Place { digest: Some(digest_file(source)?), ..Place::default() }
+        InputPosition { digest: Some(digest_file(source)?), ..InputPosition::default() }
     } else {
         let mut content = Content::new(Bytes::open(source, TextEncoding::Utf8)?, true);
         content.skip_to(u64::MAX, |_| {})?;
-        Place { offset: content.offset(), digest: content.digest(), ..Place::default() }
+        InputPosition { offset: content.offset(), digest: content.digest(), ..InputPosition::default() }
     };
     Ok(info.read_up_to(place))
 }

@@ -6,8 +6,8 @@
 use std::io::{self, Read};
 
 use super::compressed::Bytes;
-use crate::cli::ingest::batch::Place;
 use crate::cli::ingest::content_digest::{ContentDigest, ContentHasher};
+use crate::cli::ingest::input_position::InputPosition;
 
 /// The mark that some programs put in front of UTF-8, and that joined files have in their middle.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -39,7 +39,7 @@ impl Content {
     }
 
     /// Expects to begin with what an earlier run read. Otherwise reading on fails, from there on.
-    pub fn expect(self, done: Place) -> Self {
+    pub fn expect(self, done: InputPosition) -> Self {
         let expected = done.digest.filter(|_| done.offset > 0).map(|digest| (done.offset, digest));
         Self { expected, ..self }
     }

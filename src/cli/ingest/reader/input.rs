@@ -26,16 +26,17 @@ use super::paths::Source;
 use super::pieces::Pieces;
 use super::resume::Start;
 use super::text::{TextFile, TextLines};
-use super::{At, Batch, End, FileEnd, HeldBack, Next, Plan, Records};
-use crate::cli::ingest::batch::{Batcher, Place};
+use super::{Batch, End, FileEnd, FilePosition, HeldBack, Next, Plan, Records};
+use crate::cli::ingest::batcher::Batcher;
 use crate::cli::ingest::content_digest::ContentDigest;
 use crate::cli::ingest::input_file::{self, FileRecord, InputFile, RecordStart};
+use crate::cli::ingest::input_position::InputPosition;
 use crate::cli::ingest::mapping::Mapping;
 
 /// The files, from where an earlier run was done with them.
 pub struct Input {
     sources: Arc<[Source]>,
-    place: Place,
+    place: InputPosition,
     /// How many lines of the whole are done with.
     skip: u64,
     /// The rest of a file that was rotated, and what came between, which is read before the file that has its name now.
@@ -45,7 +46,7 @@ pub struct Input {
     /// The copy of a log that was emptied: it is read on where the log was left.
     rest_of: Option<PathBuf>,
     /// Where the last record of the open file begins, if it was taken though it has no end.
-    partial: Option<Place>,
+    partial: Option<InputPosition>,
     /// The file that was followed before, to be looked at again, and how much was read of it.
     left: Option<(File, u64, String)>,
     opened: Option<Opened>,
@@ -81,7 +82,7 @@ impl Input {
         let Start { place, skip, rotated, begins_anew, .. } = start;
         // Where no place in a file can be sought, what was read is counted again.
         let skip = if place.row > 0 { place.lines } else { skip };
-        let is_from_start = place == Place::default() && skip == 0;
+        let is_from_start = place == InputPosition::default() && skip == 0;
         let mut input = Self {
             sources,
             place,
@@ -197,11 +198,11 @@ impl Input {
             let mut place = self.place;
             if record.as_ref().is_some_and(|record| !record.is_ended) {
                 // If the file grows, the record is another one.
-                place = Place { row: before.row, offset: before.offset, digest: before.digest, ..place };
+                place = InputPosition { row: before.row, offset: before.offset, digest: before.digest, ..place };
                 self.partial = Some(before);
             }
             if let Some(record) = record.filter(|_| self.place.lines > self.skip)
-                && outlet.push(record, place, &opened.info, plan).is_err()
+                && outlet.push(record, place, &opened.info, &plan.part).is_err()
             {
                 return Ok(Err(Unwanted));
             }
@@ -233,7 +234,7 @@ impl Input {
         let is_rest = self.rotated.front().is_some_and(|file| self.rest_of.as_ref() == Some(&file.path));
         if !self.rotated.is_empty() {
             if !is_rest {
-                self.place = Place { row: 0, offset: 0, digest: None, ..self.place };
+                self.place = InputPosition { row: 0, offset: 0, digest: None, ..self.place };
             }
             return self.open_here(plan);
         }
@@ -243,7 +244,7 @@ impl Input {
             let _unwanted = outlet.flush().and_then(|()| outlet.send(Batch::Restart(self.place.lines)));
         }
         if file < self.sources.len() {
-            self.place = Place { file, row: 0, offset: 0, digest: None, ..self.place };
+            self.place = InputPosition { file, row: 0, offset: 0, digest: None, ..self.place };
             self.open_here(plan)?;
         }
         Ok(())
@@ -274,7 +275,7 @@ impl Input {
                 followed = tail.file().ok();
                 info = InputFile { inode: tail.inode(), ..InputFile::of(&source.path, &name) };
                 is_overwritten = Some(tail.is_overwritten());
-                Some(Bytes::followed(tail))
+                Some(Bytes::plain_file(tail))
             }
         };
         if is_rotated {
@@ -308,7 +309,12 @@ impl Input {
 }
 
 /// The reader of a file's format, at a place in it if that can be sought, else at its beginning.
-fn open(source: &Source, content: Option<Content>, place: Place, plan: &Plan) -> anyhow::Result<Box<dyn Records>> {
+fn open(
+    source: &Source,
+    content: Option<Content>,
+    place: InputPosition,
+    plan: &Plan,
+) -> anyhow::Result<Box<dyn Records>> {
     ensure!(
         !source.partitions.contains_key(&plan.mapping.id_field),
         "its path has the partition column `{}`, and a file's documents can't all have one id; name the field of the id with --id-field",
@@ -331,13 +337,13 @@ fn open(source: &Source, content: Option<Content>, place: Place, plan: &Plan) ->
 }
 
 #[cfg(feature = "parquet")]
-fn open_parquet(source: &Source, mapping: Mapping, place: Place) -> anyhow::Result<Box<dyn Records>> {
+fn open_parquet(source: &Source, mapping: Mapping, place: InputPosition) -> anyhow::Result<Box<dyn Records>> {
     Ok(Box::new(ParquetRows::open(&source.path, mapping, place.row)?))
 }
 
 /// Listing refuses such a file before anything is read.
 #[cfg(not(feature = "parquet"))]
-fn open_parquet(_source: &Source, _mapping: Mapping, _place: Place) -> anyhow::Result<Box<dyn Records>> {
+fn open_parquet(_source: &Source, _mapping: Mapping, _place: InputPosition) -> anyhow::Result<Box<dyn Records>> {
     anyhow::bail!(crate::features::missing("Parquet", "parquet"))
 }
 
@@ -346,9 +352,9 @@ impl Opened {
         self.is_overwritten.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
-    fn place(&self) -> Place {
-        let At { rows, offset, bytes, digest } = self.records.at();
+    fn place(&self) -> InputPosition {
+        let FilePosition { rows, offset, bytes, digest } = self.records.at();
         let (lines, bytes) = (self.lines + rows, self.bytes + bytes);
-        Place { lines, bytes, file: self.file, row: rows, offset, digest: self.digest.or(digest) }
+        InputPosition { lines, bytes, file: self.file, row: rows, offset, digest: self.digest.or(digest) }
     }
 }

@@ -4,8 +4,8 @@ use super::content::Content;
 use super::json_array::JsonArray;
 use super::jsonl::JsonLines;
 use super::pieces::Pieces;
-use super::{At, Next, Records};
-use crate::cli::ingest::batch::Place;
+use super::{FilePosition, Next, Records};
+use crate::cli::ingest::input_position::InputPosition;
 use crate::cli::ingest::mapping::Mapping;
 
 /// The records of a file whose first byte tells which of the two it is.
@@ -21,11 +21,11 @@ impl Json {
     ///
     /// # Errors
     /// If the file can't be read.
-    pub fn open(content: Content, mapping: Mapping, done: Place) -> std::io::Result<Self> {
+    pub fn open(content: Content, mapping: Mapping, done: InputPosition) -> std::io::Result<Self> {
         if done.offset == 0 { Ok(Self::Unread(Some((content, mapping)))) } else { Self::read(content, mapping, done) }
     }
 
-    fn read(mut content: Content, mapping: Mapping, done: Place) -> std::io::Result<Self> {
+    fn read(mut content: Content, mapping: Mapping, done: InputPosition) -> std::io::Result<Self> {
         content.skip_mark()?;
         if content.fill()?.trim_ascii_start().starts_with(b"[") {
             return JsonArray::open(content, mapping, done).map(Self::Array);
@@ -40,7 +40,7 @@ impl Records for Json {
         if let Self::Unread(unread) = self
             && let Some((content, mapping)) = unread.take()
         {
-            *self = Self::read(content, mapping, Place::default())?;
+            *self = Self::read(content, mapping, InputPosition::default())?;
         }
         match self {
             Self::Unread(_) => Ok(Next::End),
@@ -49,9 +49,9 @@ impl Records for Json {
         }
     }
 
-    fn at(&self) -> At {
+    fn at(&self) -> FilePosition {
         match self {
-            Self::Unread(_) => At::default(),
+            Self::Unread(_) => FilePosition::default(),
             Self::Lines(lines) => lines.at(),
             Self::Array(array) => array.at(),
         }

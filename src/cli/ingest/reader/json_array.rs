@@ -6,8 +6,8 @@ use anyhow::bail;
 
 use super::content::Content;
 use super::pieces::MAX_PIECE_BYTES;
-use super::{At, Next, Record, Records};
-use crate::cli::ingest::batch::Place;
+use super::{FilePosition, Next, Record, Records};
+use crate::cli::ingest::input_position::InputPosition;
 use crate::cli::ingest::mapping::{Mapping, malformed, too_long};
 
 /// The elements of the array that a file is.
@@ -43,7 +43,7 @@ impl JsonArray {
     ///
     /// # Errors
     /// If the file can't be read.
-    pub fn open(mut content: Content, mapping: Mapping, done: Place) -> io::Result<Self> {
+    pub fn open(mut content: Content, mapping: Mapping, done: InputPosition) -> io::Result<Self> {
         let mut before = Scanner::default();
         content.skip_to(done.offset, |bytes| before.observe(bytes))?;
         let state = match (before.has_begun, before.depth) {
@@ -132,8 +132,8 @@ impl Records for JsonArray {
         }
     }
 
-    fn at(&self) -> At {
-        At::of(self.rows, &self.content)
+    fn at(&self) -> FilePosition {
+        FilePosition::of(self.rows, &self.content)
     }
 
     fn may_wait(&self) -> bool {
@@ -208,7 +208,7 @@ mod tests {
     fn read(text: &str) -> anyhow::Result<Vec<(String, bool)>> {
         let mapping = Mapping::default();
         let content = Content::new(Bytes::plain(Cursor::new(text.to_owned().into_bytes())), false);
-        let mut array = JsonArray::open(content, mapping, Place::default())?;
+        let mut array = JsonArray::open(content, mapping, InputPosition::default())?;
         let mut records = Vec::new();
         loop {
             match array.next()? {

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 
 use super::pieces::Pieces;
-use super::{At, Next, Records};
+use super::{FilePosition, Next, Records};
 use crate::cli::ingest::mapping::{Mapping, too_long};
 
 pub struct JsonLines {
@@ -25,7 +25,7 @@ impl Records for JsonLines {
         Ok(Next::Record(line.into_record(document)))
     }
 
-    fn at(&self) -> At {
+    fn at(&self) -> FilePosition {
         self.pieces.at()
     }
 

@@ -4,8 +4,8 @@ use std::io;
 
 use super::content::Content;
 use super::line_ends::LineEnds;
-use super::{At, Next, Record};
-use crate::cli::ingest::batch::Place;
+use super::{FilePosition, Next, Record};
+use crate::cli::ingest::input_position::InputPosition;
 use crate::proto::{Document, ItemError};
 
 /// Maximum bytes of a line that are kept; of a longer one only the beginning is.
@@ -54,7 +54,7 @@ impl Pieces {
     ///
     /// # Errors
     /// If the file can't be read.
-    pub fn after(mut content: Content, done: Place) -> io::Result<Self> {
+    pub fn after(mut content: Content, done: InputPosition) -> io::Result<Self> {
         let mut ends = LineEnds::default();
         content.skip_to(done.offset, |bytes| ends.observe(bytes))?;
         // Without an offset the lines are counted again.
@@ -95,8 +95,8 @@ impl Pieces {
     }
 
     /// Returns how far the file is read.
-    pub fn at(&self) -> At {
-        At::of(self.rows, &self.content)
+    pub fn at(&self) -> FilePosition {
+        FilePosition::of(self.rows, &self.content)
     }
 
     /// Tells whether the next line may have to be waited for.
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn pieces(reader: impl Read + Send + 'static) -> Pieces {
-        Pieces::after(Content::new(Bytes::plain(reader), false), Place::default()).unwrap()
+        Pieces::after(Content::new(Bytes::plain(reader), false), InputPosition::default()).unwrap()
     }
 
     #[test]

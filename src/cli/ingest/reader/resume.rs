@@ -11,8 +11,8 @@ use super::compressed::TextEncoding;
 use super::format::Format;
 use super::paths::Source;
 use super::rotated;
-use crate::cli::ingest::batch::Place;
 use crate::cli::ingest::input_file::{FileRecord, RecordStart, whole_path};
+use crate::cli::ingest::input_position::InputPosition;
 
 /// Maximum notices about files, so that a directory of many doesn't fill the terminal.
 const MAX_NOTICES: usize = 20;
@@ -25,13 +25,13 @@ pub struct Earlier {
     /// The one that was being read.
     pub current: Option<FileRecord>,
     /// The counts of lines and bytes.
-    pub done: Place,
+    pub done: InputPosition,
 }
 
 /// Where reading begins.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Start {
-    pub place: Place,
+    pub place: InputPosition,
     /// The files before that place, which are what they were.
     pub finished: Vec<FileRecord>,
     /// Lines to leave out, by their number, where no place is known.
@@ -59,7 +59,7 @@ impl Start {
 
     /// Compares the sources with what earlier runs read of them, file after file. One that is followed has always more.
     pub fn find(sources: &[Source], earlier: &Earlier, encoding: TextEncoding, is_followed: bool) -> Self {
-        let place = Place { file: 0, row: 0, offset: 0, digest: None, ..earlier.done };
+        let place = InputPosition { file: 0, row: 0, offset: 0, digest: None, ..earlier.done };
         let mut start = Self { place, encoding, is_followed, ..Self::default() };
         let paths: Vec<String> = sources.iter().map(|source| whole_path(&source.path)).collect();
         let positions: HashMap<&str, usize> = paths.iter().enumerate().map(|(at, path)| (path.as_str(), at)).collect();
@@ -126,25 +126,29 @@ impl Start {
         self.notices
             .push("all files are read again, since those before it may have documents of the same ids".to_owned());
         self.finished.clear();
-        self.place = Place { file: 0, row: 0, offset: 0, digest: None, ..self.place };
+        self.place = InputPosition { file: 0, row: 0, offset: 0, digest: None, ..self.place };
         self.reads_again = true;
         true
     }
 
     /// Takes a record of the file at the place. Returns whether the file is read to its end.
     fn take(&mut self, source: &Source, record: &FileRecord, is_finished: bool, sources: &[Source]) -> bool {
-        let behind = Place { row: record.rows, offset: record.bytes, digest: record.digest, ..self.place };
+        let behind = InputPosition { row: record.rows, offset: record.bytes, digest: record.digest, ..self.place };
         match compare(source, record, self.encoding) {
             Change::Same if !self.is_followed && (is_finished || source.format != Format::Parquet) => {
                 self.finished.push(record.clone());
-                self.place = Place { file: self.place.file + 1, row: 0, offset: 0, digest: None, ..self.place };
+                self.place = InputPosition { file: self.place.file + 1, row: 0, offset: 0, digest: None, ..self.place };
                 return true;
             }
             Change::Grown => {
                 // A record that had no end is another one now.
                 let last = record.last_record;
-                let place =
-                    |last: RecordStart| Place { row: last.rows, offset: last.bytes, digest: last.digest, ..behind };
+                let place = |last: RecordStart| InputPosition {
+                    row: last.rows,
+                    offset: last.bytes,
+                    digest: last.digest,
+                    ..behind
+                };
                 self.place = last.map_or(behind, place);
             }
             Change::Same | Change::Unknown => self.place = behind,
@@ -153,7 +157,7 @@ impl Start {
         false
     }
 
-    fn take_replaced(&mut self, source: &Source, record: &FileRecord, behind: Place, sources: &[Source]) {
+    fn take_replaced(&mut self, source: &Source, record: &FileRecord, behind: InputPosition, sources: &[Source]) {
         let name = source.path.display();
         let found = if source.format.has_lines() { rotated::find(source, record, self.encoding) } else { None };
         let Some(found) = found else {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -11,7 +12,11 @@ use serde_json::{Value, json};
 use super::paths::{Selection, list};
 use super::resume::Start;
 use super::*;
-use crate::cli::ingest::shard::Shard;
+use crate::cli::ingest::input_position::InputPosition;
+use crate::cli::ingest::line::Line;
+use crate::cli::ingest::mapping::Mapping;
+use crate::cli::ingest::shard::{Part, Shard};
+use crate::proto::Document;
 
 fn plan(shard: &str) -> Plan {
     let mapping = Mapping::default();
@@ -27,14 +32,14 @@ fn plan(shard: &str) -> Plan {
     }
 }
 
-fn open(paths: &[PathBuf], done: Place, plan: &Plan) -> anyhow::Result<Input> {
+fn open(paths: &[PathBuf], done: InputPosition, plan: &Plan) -> anyhow::Result<Input> {
     // A place that is a number of lines is `--skip`.
-    let is_skip = done == (Place { lines: done.lines, ..Place::default() });
+    let is_skip = done == (InputPosition { lines: done.lines, ..InputPosition::default() });
     let start = if is_skip { Start::after_lines(done.lines) } else { Start { place: done, ..Start::default() } };
     Input::open(list(paths, &Selection::default())?.sources.into(), start, plan)
 }
 
-fn batches(paths: &[PathBuf], done: Place, plan: &Plan) -> (Vec<Vec<Line>>, End) {
+fn batches(paths: &[PathBuf], done: InputPosition, plan: &Plan) -> (Vec<Vec<Line>>, End) {
     let mut batches = Vec::new();
     let send = |batch| {
         if let Batch::Lines(lines) = batch {
@@ -48,11 +53,11 @@ fn batches(paths: &[PathBuf], done: Place, plan: &Plan) -> (Vec<Vec<Line>>, End)
 
 /// Lines without how much of the disk was read, which of a compressed file depends on where reading began.
 fn without_bytes(lines: &[Line]) -> Vec<Line> {
-    let place = |line: &Line| Place { bytes: 0, ..line.place };
+    let place = |line: &Line| InputPosition { bytes: 0, ..line.place };
     lines.iter().map(|line| Line { place: place(line), ..line.clone() }).collect()
 }
 
-fn lines(paths: &[PathBuf], done: Place) -> Vec<Line> {
+fn lines(paths: &[PathBuf], done: InputPosition) -> Vec<Line> {
     batches(paths, done, &plan("0/1")).0.concat()
 }
 
@@ -80,12 +85,12 @@ fn lines_keep_their_numbers_offsets_and_texts() {
     let folder = tempfile::tempdir().unwrap();
     let input = "{\"text\": \"a\"}\r\n\n  \nno json\n{\"text\": \"b\"}";
     let path = write(folder.path(), "docs.jsonl", input);
-    let lines = lines(std::slice::from_ref(&path), Place::default());
+    let lines = lines(std::slice::from_ref(&path), InputPosition::default());
     let seen: Vec<_> = lines.iter().map(|line| (line.place.lines, line.place.bytes, line.document.is_ok())).collect();
     assert_eq!(seen, [(1, 15, true), (4, 27, false), (5, 40, true)]);
     assert_eq!(lines[1].text.as_deref(), Some(&b"no json"[..]));
     assert_eq!((lines[1].file.name.as_str(), lines[1].number), (path.to_str().unwrap(), 4));
-    let skipped = batches(&[path], Place { lines: 4, ..Place::default() }, &plan("0/1"));
+    let skipped = batches(&[path], InputPosition { lines: 4, ..InputPosition::default() }, &plan("0/1"));
     assert_eq!(skipped.0.concat().iter().map(|line| line.place.lines).collect::<Vec<_>>(), [5]);
     assert_eq!(skipped.1.place.lines, 5);
 }
@@ -102,7 +107,7 @@ fn lines_that_are_here_go_together_and_do_not_wait_for_others() {
             Batch::Lines(lines) => sent.send(numbers(lines)).is_ok(),
             _ => true,
         };
-        open(&[path], Place::default(), &plan).unwrap().read(&plan, send).unwrap();
+        open(&[path], InputPosition::default(), &plan).unwrap().read(&plan, send).unwrap();
         drop(reader);
     });
     let mut writer = writer;
@@ -126,7 +131,7 @@ fn reading_stops_when_nobody_listens() {
         sent += 1;
         false
     };
-    assert_eq!(open(&[path], Place::default(), &plan).unwrap().read(&plan, send).unwrap(), None);
+    assert_eq!(open(&[path], InputPosition::default(), &plan).unwrap().read(&plan, send).unwrap(), None);
     assert_eq!(sent, 1);
 }
 
@@ -136,11 +141,17 @@ fn a_file_is_read_from_where_a_line_ended() {
     let line = "{\"text\": \"a\"}\n";
     let bytes = line.len() as u64;
     let path = write(folder.path(), "docs.jsonl", line.repeat(3));
-    let place = |lines| Place { lines, bytes: lines * bytes, row: lines, offset: lines * bytes, ..Place::default() };
+    let place = |lines| InputPosition {
+        lines,
+        bytes: lines * bytes,
+        row: lines,
+        offset: lines * bytes,
+        ..InputPosition::default()
+    };
     let places = |done| lines(std::slice::from_ref(&path), done).iter().map(|line| line.place).collect::<Vec<_>>();
     assert_eq!(places(place(2)), [place(3)]);
     // Without an offset, lines are counted.
-    assert_eq!(places(Place { offset: 0, ..place(2) }), [place(3)]);
+    assert_eq!(places(InputPosition { offset: 0, ..place(2) }), [place(3)]);
     assert_eq!(places(place(3)), []);
 }
 
@@ -169,7 +180,7 @@ fn input(folder: &Path) -> Vec<PathBuf> {
 fn every_place_can_be_gone_on_from() {
     let folder = tempfile::tempdir().unwrap();
     let paths = input(folder.path());
-    let all = lines(&paths, Place::default());
+    let all = lines(&paths, InputPosition::default());
     assert!(all.is_sorted_by(|a, b| a.place.lines < b.place.lines && a.place.bytes <= b.place.bytes));
     let size: u64 = paths.iter().map(|path| std::fs::metadata(path).unwrap().len()).sum();
     for at in (0..all.len()).step_by(7).chain([all.len() - 1]) {
@@ -180,7 +191,7 @@ fn every_place_can_be_gone_on_from() {
         assert!(found == expected, "{done:?}: {} of {} lines, {difference:?}", found.len(), expected.len());
         assert_eq!(end.place.bytes, size);
         // A number of lines is enough, too.
-        let skipped = lines(&paths, Place { lines: done.lines, ..Place::default() });
+        let skipped = lines(&paths, InputPosition { lines: done.lines, ..InputPosition::default() });
         assert!(without_bytes(&skipped) == without_bytes(&all[at + 1..]), "{done:?}");
     }
 }
@@ -189,10 +200,10 @@ fn every_place_can_be_gone_on_from() {
 fn shards_have_every_line_once_and_count_those_of_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let paths = input(folder.path());
-    let all = lines(&paths, Place::default());
+    let all = lines(&paths, InputPosition::default());
     let mut seen = Vec::new();
     for shard in ["0/3", "1/3", "2/3"] {
-        let (batches, end) = batches(&paths, Place::default(), &plan(shard));
+        let (batches, end) = batches(&paths, InputPosition::default(), &plan(shard));
         let lines = batches.concat();
         let passed: u64 = lines.iter().map(|line| line.passed).sum::<u64>() + end.passed;
         assert_eq!(lines.len() as u64 + passed, all.len() as u64);
@@ -217,7 +228,7 @@ fn a_record_that_is_too_long_has_a_number_of_its_own() {
         ("a.jsonl", format!("{{\"text\": \"a\"}}\n{{\"text\": \"{long}\"}}\n{{\"text\": \"c\"}}\n"), dialect(None)),
     ] {
         let plan = Plan { dialect, ..plan("0/1") };
-        let lines = batches(&[write(folder.path(), name, content)], Place::default(), &plan).0.concat();
+        let lines = batches(&[write(folder.path(), name, content)], InputPosition::default(), &plan).0.concat();
         let seen: Vec<_> = lines.iter().map(|line| (line.document.is_ok(), line.text.is_some())).collect();
         assert_eq!(seen, [(true, true), (false, false), (true, true)], "{name}");
         assert!(lines.is_sorted_by(|a, b| a.place.lines < b.place.lines), "{name}");
@@ -231,7 +242,7 @@ fn an_array_that_is_not_closed_is_rejected_once() {
         [("[", 0), ("[{\"text\": \"a\"}", 1), ("[{\"text\": \"a\"},", 1), ("[{\"text\": \"a\"}, {\"te", 1)]
     {
         let path = write(folder.path(), "a.json", content);
-        let lines = lines(&[path], Place::default());
+        let lines = lines(&[path], InputPosition::default());
         let accepted = lines.iter().filter(|line| line.document.is_ok()).count();
         assert_eq!((accepted, lines.len() - accepted), (documents, 1), "{content}");
     }
@@ -241,7 +252,7 @@ fn an_array_that_is_not_closed_is_rejected_once() {
 fn more_lines_to_skip_than_there_are_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "a.jsonl", "{\"text\": \"a\"}\n");
-    let input = open(&[path], Place { lines: 2, ..Place::default() }, &plan("0/1")).unwrap();
+    let input = open(&[path], InputPosition { lines: 2, ..InputPosition::default() }, &plan("0/1")).unwrap();
     let error = input.read(&plan("0/1"), |_| true).unwrap_err().to_string();
     assert!(error.contains("--skip 2 is more than the 1 lines"), "{error}");
 }
@@ -251,7 +262,7 @@ fn rejected_lines_are_told_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let content = "\u{feff}id,text\n1,\"a\nb\"\n2,b,c\n3,\"d\n\n4,\"e\" f\n5,g";
     let path = write(folder.path(), "docs.csv", content);
-    let lines = lines(&[path], Place::default());
+    let lines = lines(&[path], InputPosition::default());
     let text = |line: &Line| String::from_utf8(line.text.clone().unwrap()).unwrap();
     let seen: Vec<_> = lines.iter().map(|line| (line.number, line.document.is_ok(), text(line))).collect();
     // The quote of row 3 is closed by that of row 4: so they are one, which goes on after it.
@@ -274,7 +285,7 @@ fn texts_are_documents_by_their_names() {
     write(&notes, "c.txt", b"\xff");
     let size = crate::cli::ingest::MAX_DOCUMENT_BYTES as u64 + 1;
     std::fs::File::create(notes.join("d.txt")).unwrap().set_len(size).unwrap();
-    let lines = lines(&[notes], Place::default());
+    let lines = lines(&[notes], InputPosition::default());
     let id = |name: &str| format!("{:?}", crate::cli::id::from_json(&json!(name)).unwrap());
     assert_eq!(in_json(&lines[0]), json!([id("a.txt"), "one\n", {"path": "a.txt"}]));
     assert_eq!(in_json(&lines[1]), json!([id("b.md.gz"), "two", {"path": "b.md.gz"}]));
@@ -289,7 +300,7 @@ fn files_that_are_something_else_say_what_to_do() {
     let problem = |name: &str, content: &[u8]| {
         let path = write(folder.path(), name, content);
         let plan = plan("0/1");
-        let read = open(&[path], Place::default(), &plan).and_then(|input| input.read(&plan, |_| true));
+        let read = open(&[path], InputPosition::default(), &plan).and_then(|input| input.read(&plan, |_| true));
         let error = format!("{:#}", read.unwrap_err());
         assert!(error.contains(name), "{error}");
         error
@@ -353,7 +364,7 @@ proptest! {
         let mut builder = ::csv::ReaderBuilder::new();
         let mut reader = builder.flexible(true).quoting(quotes).terminator(::csv::Terminator::Any(b'\n')).from_reader(content.as_bytes());
         let rows: Vec<_> = reader.records().map(Result::unwrap).filter(|row| row.len() == 2).collect();
-        let lines = batches(&[path], Place::default(), &plan).0.concat();
+        let lines = batches(&[path], InputPosition::default(), &plan).0.concat();
         let guessed = |line: &&Line| line.document.as_ref().is_err_and(|rejection| rejection.message.contains("quote") && !rejection.message.contains("values"));
         let texts: Vec<_> = lines.iter().filter(|line| line.document.is_ok()).map(|line| in_json(line)[1].clone()).collect();
         let mut rest = rows.iter().map(|row| json!(row[1]));
@@ -363,7 +374,7 @@ proptest! {
 }
 
 fn read_all(path: &Path, plan: &Plan) -> Vec<Value> {
-    batches(&[path.to_owned()], Place::default(), plan).0.concat().iter().map(in_json).collect()
+    batches(&[path.to_owned()], InputPosition::default(), plan).0.concat().iter().map(in_json).collect()
 }
 
 #[test]
@@ -376,7 +387,7 @@ fn a_file_in_another_encoding_is_read_and_gone_on_with() {
     let plan = Plan { encoding: "utf-16".parse().unwrap(), ..plan("0/1") };
     for content in [gzip(&bytes), bytes] {
         let path = write(folder.path(), "utf-16.csv", &content);
-        let (all, end) = batches(std::slice::from_ref(&path), Place::default(), &plan);
+        let (all, end) = batches(std::slice::from_ref(&path), InputPosition::default(), &plan);
         let all = all.concat();
         assert_eq!(all.iter().map(in_json).collect::<Vec<_>>(), expected);
         assert_eq!(end.place.bytes, content.len() as u64, "as it is on the disk");
@@ -388,7 +399,7 @@ fn a_file_in_another_encoding_is_read_and_gone_on_with() {
     // A malformed sequence rejects its line and no other.
     let path = write(folder.path(), "sjis.jsonl", b"{\"text\": \"\x81\"}\n{\"text\": \"\x82\xa0\"}\n");
     let plan = Plan { encoding: "shift_jis".parse().unwrap(), ..plan };
-    let lines = batches(&[path], Place::default(), &plan).0.concat();
+    let lines = batches(&[path], InputPosition::default(), &plan).0.concat();
     assert!(lines[0].document.is_err());
     assert_eq!(in_json(&lines[1])[1], "あ");
 }

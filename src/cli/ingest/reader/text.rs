@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::content::Content;
 use super::paths::Source;
 use super::pieces::{MAX_PIECE_BYTES, Pieces};
-use super::{At, Next, Record, Records};
+use super::{FilePosition, Next, Record, Records};
 use crate::cli::ingest::mapping::{Fields, MAX_DOCUMENT_BYTES, Mapping, NOT_UTF8, malformed, too_long};
 use crate::proto::{Document, ItemError};
 
@@ -17,7 +17,7 @@ pub struct TextFile {
     content: Content,
     source: Source,
     mapping: Mapping,
-    at: At,
+    at: FilePosition,
 }
 
 /// One file: its lines.
@@ -29,7 +29,7 @@ pub struct TextLines {
 
 impl TextFile {
     pub fn new(content: Content, source: Source, mapping: Mapping) -> Self {
-        Self { content, source, mapping, at: At::default() }
+        Self { content, source, mapping, at: FilePosition::default() }
     }
 
     /// Reads all of the file, and keeps no more of it than a document may have.
@@ -58,13 +58,13 @@ impl Records for TextFile {
             return Ok(Next::End);
         }
         let document = self.document()?;
-        self.at = At { bytes: self.source.bytes.unwrap_or_default(), ..At::of(1, &self.content) };
+        self.at = FilePosition { bytes: self.source.bytes.unwrap_or_default(), ..FilePosition::of(1, &self.content) };
         // It is there to be read, so its content is not repeated.
         let content = self.source.name.clone().into();
         Ok(Next::Record(Record { number: 1, content, is_whole: false, is_ended: true, document }))
     }
 
-    fn at(&self) -> At {
+    fn at(&self) -> FilePosition {
         self.at
     }
 }
@@ -83,7 +83,7 @@ impl Records for TextLines {
         Ok(Next::Record(line.into_record(document)))
     }
 
-    fn at(&self) -> At {
+    fn at(&self) -> FilePosition {
         self.pieces.at()
     }
 

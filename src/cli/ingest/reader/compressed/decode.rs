@@ -7,8 +7,8 @@ use std::io::{self, BufRead, Read};
 
 use encoding_rs::{Decoder, DecoderResult};
 
-use super::peek::Peek;
-use super::{BUFFER_BYTES, TextEncoding};
+use super::encoding::TextEncoding;
+use super::peek::{BUFFER_BYTES, Peek};
 
 /// What stands for a malformed sequence.
 const INVALID: u8 = 0xff;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::invalid;
+use super::invalid::invalid;
 use crate::cli::ingest::mapping::BinaryText;
 
 /// Character encoding of text inputs.

@@ -3,10 +3,11 @@
 use std::io::{self, Read};
 
 use super::decode::Decoded;
+use super::encoding::TextEncoding;
+use super::invalid::invalid;
 use super::members::Compression;
-use super::peek::Peek;
+use super::peek::{Peek, Reader};
 use super::unsupported::{Unsupported, find_by_bytes, find_by_name, has_controls};
-use super::{Reader, TextEncoding, invalid};
 use crate::cli::ingest::reader::format::Format;
 use crate::cli::ingest::reader::paths::Source;
 

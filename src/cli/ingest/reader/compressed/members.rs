@@ -8,8 +8,8 @@ use flate2::bufread::GzDecoder;
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 
-use super::peek::Peek;
-use super::{Reader, invalid};
+use super::invalid::invalid;
+use super::peek::{Peek, Reader};
 
 /// Maximum window of a zstd frame, as a power of two: 128 MiB, which is also the limit of the command `zstd`.
 const ZSTD_WINDOW_LOG: u32 = 27;

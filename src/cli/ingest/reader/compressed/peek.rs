@@ -2,7 +2,10 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::{BUFFER_BYTES, Reader};
+/// Below what the allocator gives back to the kernel each time: a folder may have many small files.
+pub const BUFFER_BYTES: usize = 64 << 10;
+
+pub type Reader = Box<dyn Read + Send>;
 
 pub struct Peek {
     reader: Reader,

@@ -4,14 +4,16 @@ mod encodings;
 mod formats;
 mod packed;
 
-use std::io::{Cursor, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::inspect::Inspector;
 use super::*;
 use crate::cli::ingest::reader::format::Format;
+use crate::cli::ingest::reader::paths::Source;
 
 const UTF_8: TextEncoding = TextEncoding::Utf8;
 
@@ -57,7 +59,7 @@ fn read_file(content: &[u8], encoding: TextEncoding) -> Result<(Vec<u8>, Option<
 }
 
 fn piped(reader: impl Read + Send + 'static, format: Format, encoding: TextEncoding) -> Bytes {
-    Bytes::unsized_(Box::new(reader), Inspector::new(&source("-".into(), format, None), encoding))
+    Bytes::from_pipe(Box::new(reader), Inspector::new(&source("-".into(), format, None), encoding))
 }
 
 /// Reads a pipe that gives `chunk` bytes at a time.

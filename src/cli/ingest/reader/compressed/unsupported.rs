@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::TextEncoding;
+use super::encoding::TextEncoding;
 use crate::cli::ingest::reader::format::Format;
 
 /// First bytes of a Git LFS pointer, the small file that stands for a large one.

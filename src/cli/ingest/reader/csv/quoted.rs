@@ -6,7 +6,7 @@ use std::io;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
-use super::Dialect;
+use super::dialect::Dialect;
 use super::row::{Cells, MAX_CELLS, Row};
 use crate::cli::ingest::reader::content::Content;
 use crate::cli::ingest::reader::line_ends::LineEnds;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::{Batch, Plan, Record};
-use crate::cli::ingest::batch::{Batcher, Place};
+use super::super::{Batch, Record};
+use crate::cli::ingest::batcher::Batcher;
 use crate::cli::ingest::input_file::InputFile;
+use crate::cli::ingest::input_position::InputPosition;
+use crate::cli::ingest::shard::Part;
 
 /// Nobody receives batches any more.
 #[derive(Debug)]
@@ -20,8 +22,14 @@ pub struct Outlet<'a> {
 
 impl Outlet<'_> {
     /// Adds a record, if it is of this shard.
-    pub fn push(&mut self, record: Record, place: Place, file: &Arc<InputFile>, plan: &Plan) -> Result<(), Unwanted> {
-        let Some(line) = record.into_line(place, self.passed, file, plan) else {
+    pub fn push(
+        &mut self,
+        record: Record,
+        place: InputPosition,
+        file: &Arc<InputFile>,
+        part: &Part,
+    ) -> Result<(), Unwanted> {
+        let Some(line) = record.into_line(place, self.passed, file, part) else {
             self.passed += 1;
             return Ok(());
         };

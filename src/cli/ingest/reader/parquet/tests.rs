@@ -1,12 +1,14 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::cli::ingest::mapping::Mapping;
+use crate::cli::ingest::reader::{Next, Records};
 use crate::grpc::convert::{PayloadLimits, parse_payload};
-use crate::proto::Document;
 use crate::proto::document_id::Kind;
+use crate::proto::{Document, ItemError};
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet").join(name)

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use walkdir::{DirEntry, WalkDir};
 
+use super::selection::Selection;
+use super::shown::{shown, text_name};
 use super::skipped::{Reason, Skipped};
+use super::source::Source;
 use super::unread::Role;
-use super::{Selection, Source, links, shown, source, tables, text_name, unread};
+use super::{links, tables, unread};
 use crate::cli::ingest::reader::Format;
 
 /// What has been found in a folder so far.
@@ -94,7 +97,7 @@ impl<'a> Scan<'a> {
             Verdict::Read(format) => {
                 let bytes = Some(links::metadata(path)?.len());
                 let name = text_name(self.below(path), path, format)?;
-                self.sources.push(source(path, name, format, bytes, self.selection)?);
+                self.sources.push(Source::new(path, name, format, bytes, self.selection)?);
             }
             Verdict::Skip(Reason::Unread) => self.unread(path),
             Verdict::Skip(reason) => self.skip(reason, path),

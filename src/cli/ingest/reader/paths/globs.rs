@@ -7,7 +7,9 @@ use anyhow::{Context, ensure};
 use glob::{MatchOptions, Pattern};
 use walkdir::WalkDir;
 
-use super::{is_stdin, links, shown};
+use super::links;
+use super::shown::shown;
+use super::source::is_stdin;
 
 /// As in a shell: `*` is a part of one name, and matches no hidden one.
 const OPTIONS: MatchOptions =

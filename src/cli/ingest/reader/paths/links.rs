@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
-use super::shown;
+use super::shown::shown;
 
 /// Returns the metadata of the file or folder that a path leads to.
 ///

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::shown;
+use super::shown::shown;
 use crate::cli::ingest::mapping::Fields;
 
 /// What stands for null, and for an empty string.

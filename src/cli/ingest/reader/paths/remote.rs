@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::shown;
+use super::shown::shown;
 use crate::cli::ingest::reader::Format;
 
 /// Refuses `scheme://…`.

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
+use super::shown::shown;
 use super::skipped::listed;
-use super::{Source, shown};
+use super::source::Source;
 use crate::cli::ingest::reader::Format;
 
 /// What makes two paths those of one file.

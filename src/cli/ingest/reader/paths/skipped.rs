@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Selection, shown};
+use super::selection::Selection;
+use super::shown::shown;
 use crate::cli::ingest::reader::Format;
 
 /// How many names of each reason are kept.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::shown;
+use super::shown::shown;
 
 /// The name of a table format, and how its current version is exported; `@` stands for the folder.
 type TableFormat = (&'static str, &'static str);

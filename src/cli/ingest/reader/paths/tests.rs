@@ -3,13 +3,16 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
+use super::folder::Scan;
 use super::skipped::Reason;
 use super::*;
+use crate::cli::ingest::reader::Format;
 
 /// A folder of files, each of which holds its name.
 fn folder<S: AsRef<str>>(files: &[S]) -> TempDir {

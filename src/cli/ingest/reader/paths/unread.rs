@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
-use super::shown;
+use super::shown::shown;
 use crate::cli::ingest::reader::Format;
 
 /// Why a file is not read.

@@ -1,68 +1,12 @@
 //! Lines → messages of a bounded size.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-
-use super::content_digest::ContentDigest;
-use super::input_file::InputFile;
-use crate::proto::ItemError;
+use super::line::Line;
 
 /// Maximum lines per batch, and operations per message.
 pub const MAX_LINES: usize = 64;
 
 /// Maximum bytes per batch and per message, unless one line alone has more.
 pub const MAX_BYTES: usize = 1 << 20;
-
-/// How far an input is read.
-// Checkpoints hold it: the names are part of their format, whatever the fields are called.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// Lines, or rows, of all its files: what `--skip` counts.
-    #[serde(rename = "lines")]
-    pub lines: u64,
-    /// Bytes of all its files.
-    #[serde(rename = "bytes")]
-    pub bytes: u64,
-    /// The file that is being read, from 0.
-    #[serde(rename = "file")]
-    pub file: usize,
-    /// Lines, or rows, of that file.
-    #[serde(rename = "row")]
-    pub row: u64,
-    /// Where the next record begins in the file's content, unpacked and decoded; 0 where no place in it can be sought.
-    #[serde(rename = "offset")]
-    pub offset: u64,
-    /// The digest of the content up to there, where a checkpoint is kept. Of Parquet, that of the whole file.
-    #[serde(rename = "digest", default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<ContentDigest>,
-}
-
-/// A line, or row, of this run's shard that isn't blank.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Line {
-    /// How far the input is read with it.
-    pub place: Place,
-    /// The file that it is in; without a name for what is in none.
-    pub file: Arc<InputFile>,
-    /// The number by which a person finds it there, from 1: of its first line, or of its row.
-    pub number: u64,
-    /// How many lines of other shards came just before it.
-    pub passed: u64,
-    /// Bytes as they were, in whatever encoding, for the reject file; `None` for one that is too long to be kept.
-    pub text: Option<Vec<u8>>,
-    /// What it stands for: an encoded document, or the reason why there is none.
-    pub document: Result<Bytes, ItemError>,
-}
-
-impl Line {
-    /// The memory that it takes, or the space in a message, whichever is more.
-    pub fn size(&self) -> usize {
-        let text = self.text.as_ref().map_or(0, Vec::len);
-        text.max(self.document.as_ref().map_or(0, Bytes::len))
-    }
-}
 
 /// Packs lines into batches: at most 64 lines and 1 MiB, or one line.
 #[derive(Debug, Default)]
@@ -91,12 +35,16 @@ impl Batcher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cli::ingest::input_position::InputPosition;
 
     fn line(number: u64, size: usize) -> Line {
-        let place = Place { lines: number, bytes: number, ..Place::default() };
+        let place = InputPosition { lines: number, bytes: number, ..InputPosition::default() };
         Line { place, file: Arc::default(), number, passed: 0, text: None, document: Ok(Bytes::from(vec![0; size])) }
     }
 

@@ -1,0 +1,14 @@
+//! Errors of files.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::Context;
+
+/// Names the file and what failed, as in `can't read docs.jsonl`, around an error.
+///
+/// # Errors
+/// If the outcome is one.
+pub fn name_file<T>(outcome: io::Result<T>, verb: &str, path: &Path) -> anyhow::Result<T> {
+    outcome.with_context(|| format!("can't {verb} {}", path.display()))
+}

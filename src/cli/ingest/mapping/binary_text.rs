@@ -1,0 +1,35 @@
+//! Bytes as text.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+
+/// How bytes become text where a file has bytes and the document has text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BinaryText {
+    #[default]
+    Utf8,
+    /// UTF-16 as its byte order mark says; little-endian without one.
+    Utf16,
+    Other(&'static Encoding),
+}
+
+impl BinaryText {
+    /// Returns the text; `None` if the bytes are none in this encoding.
+    pub fn decode(self, bytes: &[u8]) -> Option<String> {
+        match self {
+            Self::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
+            Self::Utf16 => {
+                let (encoding, bytes) = match bytes {
+                    [0xfe, 0xff, rest @ ..] => (UTF_16BE, rest),
+                    [0xff, 0xfe, rest @ ..] => (UTF_16LE, rest),
+                    _ => (UTF_16LE, bytes),
+                };
+                Self::Other(encoding).decode(bytes)
+            }
+            Self::Other(encoding) => {
+                encoding.decode_without_bom_handling_and_without_replacement(bytes).map(Cow::into_owned)
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A file of the input.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::partitions;
+use super::selection::Selection;
+use crate::cli::ingest::mapping::Fields;
+use crate::cli::ingest::reader::format::Format;
+
+/// A file to read, or standard input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    pub path: PathBuf,
+    /// Path below the folder that was given, or as it was given.
+    pub name: String,
+    pub format: Format,
+    /// How many bytes it has; `None` for what has no size, such as a pipe.
+    pub bytes: Option<u64>,
+    /// Values of the partition columns that the folders of its path name, such as `year=2023/`.
+    pub partitions: Fields,
+    /// Prefix of the id of a whole-file document.
+    pub id_prefix: Arc<str>,
+}
+
+impl Source {
+    /// Describes a file of a format, for tests of what reads it.
+    #[cfg(test)]
+    pub fn of_file(path: &Path, format: Format) -> Self {
+        let bytes = std::fs::metadata(path).map(|metadata| metadata.len()).ok();
+        let (partitions, id_prefix) = (Fields::new(), "".into());
+        Self { path: path.to_owned(), name: path.display().to_string(), format, bytes, partitions, id_prefix }
+    }
+
+    /// Describes a file that is selected.
+    ///
+    /// # Errors
+    /// If its path names partitions that can't be read.
+    pub fn new(
+        path: &Path,
+        name: String,
+        format: Format,
+        bytes: Option<u64>,
+        selection: &Selection,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            name,
+            format,
+            bytes,
+            partitions: partitions::parse(path)?,
+            id_prefix: selection.id_prefix.as_str().into(),
+        })
+    }
+
+    pub fn is_stdin(&self) -> bool {
+        is_stdin(&self.path)
+    }
+
+    /// Returns the id of a whole-file document; of standard input, nothing but the text is known.
+    pub fn id(&self) -> Option<String> {
+        (!self.is_stdin()).then(|| format!("{}{}", self.id_prefix, self.name))
+    }
+}
+
+pub fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Returns the bytes of all files, if all have a size.
+pub fn total_bytes(sources: &[Source]) -> Option<u64> {
+    sources.iter().map(|source| source.bytes).sum()
+}

@@ -1,0 +1,34 @@
+//! The thread that reads.
+
+use std::{io, thread};
+
+use tokio::sync::mpsc;
+
+use super::batch::Batch;
+use super::input::Input;
+use super::plan::Plan;
+
+/// How many batches wait to be sent.
+const QUEUE: usize = 2;
+
+/// What the thread hands over, in order; an error ends it.
+pub type Batches = mpsc::Receiver<anyhow::Result<Batch>>;
+
+/// Starts the thread. It ends with the input, or when the batches are no longer received. It is never waited for,
+/// since it may be stuck in a read of a terminal.
+///
+/// # Errors
+/// If there can be no thread more.
+pub fn spawn(input: Input, plan: Plan) -> io::Result<Batches> {
+    let (sender, batches) = mpsc::channel(QUEUE);
+    thread::Builder::new().name("ingest-reader".to_owned()).spawn(move || {
+        let last = match input.read(&plan, |batch| sender.blocking_send(Ok(batch)).is_ok()) {
+            Ok(None) => return,
+            Ok(Some(end)) => Ok(Batch::End(end)),
+            Err(error) => Err(error),
+        };
+        // Nobody listens any more: then there is nobody to tell.
+        let _ = sender.blocking_send(last);
+    })?;
+    Ok(batches)
+}

@@ -1,0 +1,358 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::cli::ingest::input_position::InputPosition;
+use crate::proto::EncodingStats;
+
+fn line(number: u64, size: usize) -> Line {
+    let place = InputPosition { lines: number, bytes: number * 10, ..InputPosition::default() };
+    Line { place, file: Arc::default(), number, passed: 1, text: None, document: Ok(Bytes::from(vec![0; size])) }
+}
+
+fn result(sequence: u64, status: OperationStatus) -> OperationResult {
+    OperationResult { sequence, status: status.into(), ..OperationResult::default() }
+}
+
+fn indexed(sequence: u64) -> OperationResult {
+    let stats = EncodingStats {
+        token_count: 5,
+        truncated: sequence == 1,
+        window_count: 4,
+        term_count: 3,
+        pruned_term_count: 2,
+        ..EncodingStats::default()
+    };
+    OperationResult { stats: Some(stats), ..result(sequence, OperationStatus::Indexed) }
+}
+
+/// The numbers of the lines that can be taken off, and whether they were rejected.
+fn settled(tracker: &mut Tracker) -> Vec<(u64, bool)> {
+    let settled = std::iter::from_fn(|| tracker.settle());
+    settled.map(|(line, error)| (line.place.lines, error.is_some())).collect()
+}
+
+/// Takes lines as the session does: read, and sent in messages.
+fn send(tracker: &mut Tracker, lines: impl IntoIterator<Item = Line>) -> usize {
+    lines.into_iter().for_each(|line| tracker.add(line));
+    std::iter::from_fn(|| tracker.next_message()).map(|operations| operations.len()).sum()
+}
+
+/// Takes final results, and the server's word that all up to a number have one.
+fn answer(tracker: &mut Tracker, results: impl IntoIterator<Item = OperationResult>, durable_through: u64) {
+    for result in results {
+        assert_eq!(tracker.answered(result).unwrap(), None);
+    }
+    tracker.durable_through(durable_through);
+}
+
+#[test]
+fn results_in_any_order_are_counted_in_the_order_of_the_lines() {
+    let mut tracker = Tracker::new(Tally::after(100), ReadFiles::default());
+    let no_document = Line { document: Err(ItemError::default()), ..line(106, 1) };
+    let sent = send(&mut tracker, [101, 103, 104, 105].map(|number| line(number, 1)).into_iter().chain([no_document]));
+    assert_eq!(sent, 4);
+    let place = InputPosition { lines: 109, bytes: 1095, ..InputPosition::default() };
+    tracker.ended(End { place, passed: 2 });
+    answer(&mut tracker, [indexed(2)], 0);
+    assert_eq!(settled(&mut tracker), []);
+    assert_eq!(tracker.tally(), Tally::after(100));
+    answer(&mut tracker, [indexed(1)], 2);
+    assert_eq!(settled(&mut tracker), [(101, false), (103, false)]);
+    assert_eq!(tracker.tally().done, InputPosition { lines: 103, bytes: 1030, ..InputPosition::default() });
+    answer(&mut tracker, [result(4, OperationStatus::Unchanged)], 2);
+    assert_eq!((tracker.pending(), tracker.tally().unchanged), (2, 0));
+    answer(&mut tracker, [result(3, OperationStatus::Rejected)], 4);
+    assert_eq!(settled(&mut tracker), [(104, true), (105, false), (106, true)]);
+    let expected = Tally {
+        indexed: 2,
+        unchanged: 1,
+        rejected: 2,
+        truncated: 1,
+        windows: 8,
+        tokens: 10,
+        terms: 6,
+        pruned_terms: 4,
+        other_shards: 7,
+        done: place,
+        durable_through: 4,
+        reconnects: 0,
+    };
+    assert_eq!((tracker.tally(), tracker.acked()), (expected, 4));
+}
+
+#[test]
+fn a_result_that_nobody_waits_for_is_an_error() {
+    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
+    send(&mut tracker, [line(1, 1)]);
+    tracker.add(line(2, 1));
+    assert!(tracker.answered(indexed(1)).is_ok());
+    assert!(tracker.answered(indexed(1)).is_err(), "it has one");
+    assert!(tracker.answered(indexed(2)).is_err(), "it is not sent");
+    assert!(tracker.answered(indexed(7)).is_err(), "there is none");
+    send(&mut tracker, []);
+    for status in [OperationStatus::Unspecified, OperationStatus::Deleted] {
+        assert!(tracker.answered(result(2, status)).is_err(), "{status:?}");
+    }
+    let unknown = OperationResult { status: 99, ..result(2, OperationStatus::Unspecified) };
+    assert!(tracker.answered(unknown).unwrap_err().to_string().contains("the status 99"));
+}
+
+/// It is not at fault: it is neither counted nor reported, and sent again with those behind it, under its number.
+#[test]
+fn what_failed_is_sent_again() {
+    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
+    assert_eq!(send(&mut tracker, (1..=4).map(|number| line(number, 1))), 4);
+    let error = ItemError { reason: "STORE_UNAVAILABLE".to_owned(), ..ItemError::default() };
+    let failed = OperationResult { error: Some(error.clone()), ..result(2, OperationStatus::Failed) };
+    assert_eq!(tracker.answered(failed).unwrap(), Some(error));
+    answer(&mut tracker, [indexed(1), result(3, OperationStatus::Rejected), indexed(4)], 1);
+    assert_eq!(settled(&mut tracker), [(1, false)]);
+    assert_eq!((tracker.pending(), tracker.first_sequence()), (3, 2));
+    tracker.restart();
+    assert_eq!(settled(&mut tracker), []);
+    assert_eq!(send(&mut tracker, []), 3);
+    answer(&mut tracker, [indexed(2), result(3, OperationStatus::Rejected)], 3);
+    assert_eq!(settled(&mut tracker), [(2, false), (3, true)]);
+    answer(&mut tracker, [indexed(4)], 4);
+    assert_eq!((settled(&mut tracker), tracker.pending(), tracker.tally().rejected), (vec![(4, false)], 0, 1));
+}
+
+#[test]
+fn nothing_is_counted_before_the_server_says_that_it_is_durable() {
+    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
+    send(&mut tracker, [line(1, 1), line(2, 1)]);
+    answer(&mut tracker, [indexed(1), indexed(2)], 1);
+    assert_eq!(settled(&mut tracker), [(1, false)]);
+    tracker.restart();
+    assert_eq!((tracker.first_sequence(), send(&mut tracker, [])), (2, 1));
+}
+
+#[test]
+fn room_comes_back_when_lines_are_counted() {
+    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
+    send(&mut tracker, [line(1, 1), line(2, MAX_BYTES)]);
+    assert!(!tracker.has_room());
+    // It may have to be sent again after the first.
+    answer(&mut tracker, [indexed(2)], 0);
+    assert!(!tracker.has_room());
+    answer(&mut tracker, [indexed(1)], 2);
+    assert_eq!(settled(&mut tracker).len(), 2);
+    assert!(tracker.has_room());
+    send(&mut tracker, (3..3 + MAX_LINES as u64).map(|number| line(number, 1)));
+    assert!(!tracker.has_room());
+    answer(&mut tracker, [indexed(3)], 3);
+    assert_eq!(settled(&mut tracker).len(), 1);
+    assert!(tracker.has_room());
+}
+
+#[test]
+fn a_message_has_its_bounds() {
+    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
+    let sizes = [10, MAX_MESSAGE_BYTES + 1, 10, MAX_MESSAGE_BYTES - 10, 1];
+    (1..).zip(sizes).for_each(|(number, size)| tracker.add(line(number, size)));
+    (6..=200).for_each(|number| tracker.add(line(number, 1)));
+    let lengths: Vec<_> = std::iter::from_fn(|| tracker.next_message()).map(|operations| operations.len()).collect();
+    assert_eq!(lengths, [1, 1, 2, 64, 64, 64, 4]);
+    assert_eq!((tracker.pending(), tracker.next_message()), (200, None));
+}
+
+/// What happens to a stream.
+#[derive(Debug, Clone)]
+enum Step {
+    /// So many lines are read; those of the pattern are no documents.
+    Read(u8, u8),
+    Send,
+    /// One of the documents that wait gets a result, by this choice.
+    Answer(prop::sample::Index, OperationStatus),
+    Break,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let status = prop_oneof![
+        7 => Just(OperationStatus::Indexed),
+        2 => Just(OperationStatus::Rejected),
+        1 => Just(OperationStatus::Failed),
+    ];
+    let step = prop_oneof![
+        2 => (1_u8..90, any::<u8>()).prop_map(|(count, pattern)| Step::Read(count, pattern)),
+        3 => Just(Step::Send),
+        9 => (any::<prop::sample::Index>(), status).prop_map(|(at, status)| Step::Answer(at, status)),
+        1 => Just(Step::Break),
+    ];
+    prop::collection::vec(step, 0..120)
+}
+
+/// A tracker, and a server as far as it matters here.
+struct Run {
+    tracker: Tracker,
+    read: u64,
+    /// Sequence number of the first document of the open stream.
+    first: u64,
+    /// Lines of the documents that the open stream was given, in order, with the answers that it gave.
+    stream: Vec<(u64, Option<OperationStatus>)>,
+    /// Lines that have been counted, with whether they were rejected.
+    counted: Vec<(u64, bool)>,
+    /// Lines of documents whose last result was a rejection.
+    rejected: std::collections::BTreeSet<u64>,
+}
+
+impl Run {
+    fn new(read: u64) -> Self {
+        Self {
+            tracker: Tracker::new(Tally::default(), ReadFiles::default()),
+            read,
+            first: 1,
+            stream: Vec::new(),
+            counted: Vec::new(),
+            rejected: Default::default(),
+        }
+    }
+
+    fn numbered(number: u64, is_document: bool) -> Line {
+        let document = Bytes::copy_from_slice(&number.to_be_bytes());
+        Line { document: if is_document { Ok(document) } else { Err(ItemError::default()) }, ..line(number, 0) }
+    }
+
+    fn send(&mut self) {
+        for operation in self.tracker.next_message().unwrap_or_default() {
+            let Some(operation::Kind::Upsert(document)) = Operation::decode(operation).unwrap().kind else {
+                panic!("it is no upsert")
+            };
+            let number = u64::from_be_bytes(document.as_ref().try_into().unwrap());
+            self.stream.push((number, None));
+        }
+    }
+
+    fn send_all(&mut self) {
+        let mut sent = usize::MAX;
+        while sent != self.stream.len() {
+            sent = self.stream.len();
+            self.send();
+        }
+    }
+
+    /// Answers the document with this place in the stream.
+    fn answer(&mut self, at: usize, status: OperationStatus) {
+        let (number, answer) = &mut self.stream[at];
+        *answer = Some(status);
+        match status {
+            OperationStatus::Rejected => self.rejected.insert(*number),
+            _ => self.rejected.remove(&*number),
+        };
+        let failed = self.tracker.answered(result(self.first + at as u64, status)).unwrap();
+        assert_eq!(failed.is_some(), status == OperationStatus::Failed);
+        let is_final = |answer: &Option<OperationStatus>| {
+            matches!(answer, Some(OperationStatus::Indexed | OperationStatus::Rejected))
+        };
+        let finals = self.stream.iter().take_while(|(_, answer)| is_final(answer)).count();
+        self.tracker.durable_through(self.first - 1 + finals as u64);
+        self.counted.extend(settled(&mut self.tracker));
+    }
+
+    fn waiting(&self) -> Vec<usize> {
+        let waiting = self.stream.iter().enumerate().filter(|(_, (_, answer))| answer.is_none());
+        waiting.map(|(at, _)| at).collect()
+    }
+
+    /// The stream ends, and the next one begins.
+    fn restart(&mut self) {
+        self.tracker.restart();
+        self.stream.clear();
+        self.first = self.tracker.first_sequence();
+    }
+}
+
+proptest! {
+    /// Laws: whatever breaks or fails, each line is counted once and in order; a stream is given documents in the order of
+    /// their lines, none twice, none that is counted, and every other one from the first that is not counted on; a
+    /// document has the same number in every stream; the bytes are those of the lines that are held.
+    #[test]
+    fn each_line_has_one_result_whatever_breaks(steps in steps()) {
+        let mut run = Run::new(0);
+        let mut documents = Vec::new();
+        for step in steps {
+            match step {
+                Step::Read(count, pattern) => for _ in 0..count {
+                    run.read += 1;
+                    let is_document = pattern.rotate_left(run.read as u32 % 8) & 3 != 0;
+                    documents.extend(is_document.then_some(run.read));
+                    run.tracker.add(Run::numbered(run.read, is_document));
+                },
+                Step::Send => run.send(),
+                Step::Answer(at, status) => {
+                    let waiting = run.waiting();
+                    if !waiting.is_empty() {
+                        run.answer(waiting[at.index(waiting.len())], status);
+                    }
+                }
+                Step::Break => {
+                    run.restart();
+                    let first = run.counted.last().map_or(1, |(number, _)| number + 1);
+                    let due: Vec<_> = documents.iter().copied().filter(|number| *number >= first).collect();
+                    prop_assert_eq!(run.tracker.pending(), due.len());
+                    prop_assert_eq!(run.first as usize, documents.len() - due.len() + 1);
+                    run.send_all();
+                    prop_assert_eq!(run.stream.iter().map(|(number, _)| *number).collect::<Vec<_>>(), due);
+                }
+            }
+            prop_assert!(run.stream.is_sorted_by(|(one, _), (next, _)| one < next));
+            let held: usize = run.tracker.lines.values().map(|entry| size(&entry.line)).sum();
+            prop_assert_eq!(run.tracker.bytes, held);
+        }
+        run.restart();
+        run.send_all();
+        for at in run.waiting() {
+            run.answer(at, OperationStatus::Indexed);
+        }
+        run.counted.extend(settled(&mut run.tracker));
+        let expected: Vec<_> = (1..=run.read)
+            .map(|number| (number, run.rejected.contains(&number) || !documents.contains(&number)))
+            .collect();
+        prop_assert_eq!(&run.counted, &expected);
+        let tally = run.tracker.tally();
+        prop_assert_eq!((tally.documents(), run.tracker.acked()), (run.read, documents.len() as u64));
+    }
+
+    /// Law: with the last result of each id, the collection has what a stream that never broke leaves: the last line of
+    /// each id. The server applies the documents of one id in the order in which they come; before a break it may have
+    /// applied any of them, and their results may be lost.
+    #[test]
+    fn the_last_line_of_an_id_stays(
+        count in 1_u64..40,
+        ids in 1_u64..5,
+        streams in prop::collection::vec((0_usize..50, prop::collection::vec(any::<prop::sample::Index>(), 0..30)), 0..6),
+    ) {
+        let id = |number: u64| number % ids;
+        let mut run = Run::new(count);
+        (1..=count).for_each(|number| run.tracker.add(Run::numbered(number, true)));
+        let mut stored = BTreeMap::new();
+        let mut apply = |run: &Run, through: usize| for (number, _) in run.stream.iter().take(through) {
+            stored.insert(id(*number), *number);
+        };
+        for (applied, answers) in streams {
+            run.send();
+            // Any beginning of the stream is applied, and any part of that is answered.
+            let applied = applied.min(run.stream.len());
+            apply(&run, applied);
+            for at in answers {
+                let waiting: Vec<_> = run.waiting().into_iter().filter(|&at| at < applied).collect();
+                if !waiting.is_empty() {
+                    run.answer(waiting[at.index(waiting.len())], OperationStatus::Indexed);
+                }
+            }
+            run.restart();
+        }
+        run.send_all();
+        apply(&run, run.stream.len());
+        for at in run.waiting() {
+            run.answer(at, OperationStatus::Indexed);
+        }
+        prop_assert_eq!(run.counted.len() as u64, count);
+        for (id_stored, number) in stored {
+            let last = (1..=count).filter(|number| id(*number) == id_stored).max();
+            prop_assert_eq!(Some(number), last);
+        }
+    }
+}
