@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,9 @@ use crate::catalog::Collections;
 use crate::config::Config;
 use crate::grpc::health::Health;
 use crate::grpc::{Gate, ServiceContext};
+use crate::pipeline::Running;
 use crate::server::{Addresses, Listeners, Servers};
+use crate::store::VectorStore;
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl Server {
         self.addresses.http
     }
 
-    /// Gets the parts ready, serves until `stop`, and drains.
+    /// Prepares the parts, serves until `stop`, and drains.
     ///
     /// # Errors
     /// If a model or the store can't be made ready.
@@ -93,12 +96,22 @@ impl Server {
         });
         let watch = tokio::spawn(self.health.clone().watch(Arc::clone(&store), self.stopping.clone()));
         stop.await;
-        tracing::info!(deadline = ?self.config.drain_deadline, "stopping: finishing what was read");
-        self.stopping.cancel();
+        self.drain(watch, running, store).await
+    }
+
+    /// Takes no more calls, finishes what was read and closes the store, until the drain deadline.
+    async fn drain(
+        self,
+        health_watch: JoinHandle<()>,
+        running: Running,
+        store: Arc<dyn VectorStore>,
+    ) -> anyhow::Result<Ended> {
         let deadline = self.config.drain_deadline;
+        tracing::info!(?deadline, "stopping: finishing what was read");
+        self.stopping.cancel();
         let Self { gate, health, servers, .. } = self;
         let drain = async {
-            let _watched = watch.await;
+            let _watched = health_watch.await;
             gate.drained().await;
             health.end().await;
             servers.end(deadline).await;
