@@ -1,169 +1,33 @@
-//! Admission: a document is taken from the network only when it holds a permit.
+//! Admission: an item is taken from the network only when there is room for it and for its result.
 //!
-//! A permit counts one document and its bytes. It travels with the document and is released when the document has its
-//! result. So the sum of all that is under way is bounded, wherever in the pipeline it is, and a slow store slows the
-//! senders down.
+//! ```text
+//!  Admission ─▶ Place ──┐
+//!                       ├─▶ Ticket ─▶ redeemed for the item's bytes: Finalizer { Permit, ResultSlot } ─▶ Delivery
+//!  ResultSlots ─▶ Slot ─┘                                                                                   │
+//!                    ▲                                                            released by the client ◀──┘
+//!                    └──────────────────────────────────────────────────────────────────────────────────────
+//! ```
+//!
+//! - A [`Permit`](permit::Permit) counts one item and its bytes. It travels with the item and is released when the item has its
+//!   result. So the sum of all that is in flight is bounded, wherever in the pipeline it is, and a slow store slows the
+//!   senders down. Before the size of an item is known, its permit is a [`Place`](permit::Place).
+//! - A [`Slot`] is room for one result. It is released when the client takes the result: a client that doesn't read
+//!   results holds up itself and nobody else.
+//! - A [`Ticket`] is a place and a slot: whoever holds one may read an item from the network.
+//! - A [`Finalizer`] is a redeemed ticket. It owns the duty to answer for its item, and answers even when it is dropped.
+//! - [`AdmissionControl`] keeps the permits of one kind of work: those of unary calls apart from those of streams.
 
-use std::sync::Arc;
+mod control;
+mod finalizer;
+mod permit;
+mod result_slots;
+mod results;
+mod ticket;
 
-use metrics::{Counter, Histogram};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
-
-/// The permits of one kind of work.
-#[derive(Debug, Clone)]
-pub struct Admission {
-    documents: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
-    max_documents: usize,
-    max_bytes: u32,
-    meter: Meter,
-}
-
-/// What is counted of permits.
-#[derive(Debug, Clone)]
-pub struct Meter {
-    /// Permits that were given.
-    pub admitted: Counter,
-    /// How long each was held, in seconds.
-    pub seconds: Histogram,
-}
-
-/// A place for one document.
-#[derive(Debug)]
-pub struct Place {
-    document: OwnedSemaphorePermit,
-    /// `None` until its size is known.
-    bytes: Option<OwnedSemaphorePermit>,
-    admission: Admission,
-}
-
-/// The right of one document to be under way.
-#[derive(Debug)]
-pub struct Permit {
-    _document: OwnedSemaphorePermit,
-    _bytes: OwnedSemaphorePermit,
-    since: Instant,
-    seconds: Histogram,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.seconds.record(self.since.elapsed().as_secs_f64());
-    }
-}
-
-impl Admission {
-    /// At most so many documents and bytes under way.
-    pub fn new(max_documents: usize, max_bytes: usize) -> Self {
-        let max_bytes = u32::try_from(max_bytes).unwrap_or(u32::MAX).max(1);
-        Self {
-            documents: Arc::new(Semaphore::new(max_documents)),
-            bytes: Arc::new(Semaphore::new(max_bytes as usize)),
-            max_documents,
-            max_bytes,
-            meter: Meter { admitted: Counter::noop(), seconds: Histogram::noop() },
-        }
-    }
-
-    /// The same, counted.
-    #[must_use]
-    pub fn metered(self, meter: Meter) -> Self {
-        Self { meter, ..self }
-    }
-
-    /// Waits for a place. First come, first served.
-    ///
-    /// # Errors
-    /// If the admission is closed.
-    pub async fn place(&self) -> Result<Place, AcquireError> {
-        let document = Arc::clone(&self.documents).acquire_owned().await?;
-        Ok(Place { document, bytes: None, admission: self.clone() })
-    }
-
-    /// Places for documents of so many bytes each, or `None` if there are not as many now. All of them or none, so that two
-    /// callers can't each wait for what the other has. Documents that are larger than all the room there is take all of it.
-    pub fn try_places(&self, sizes: &[usize]) -> Option<Vec<Place>> {
-        let count = u32::try_from(sizes.len()).ok()?;
-        let total = sizes.iter().fold(0, |total: usize, size| total.saturating_add(*size));
-        let total = u32::try_from(total).unwrap_or(u32::MAX).min(self.max_bytes);
-        let mut documents = Arc::clone(&self.documents).try_acquire_many_owned(count).ok()?;
-        let mut bytes = Arc::clone(&self.bytes).try_acquire_many_owned(total).ok()?;
-        let places = sizes.iter().map(|&size| {
-            let bytes = bytes.split(size.min(bytes.num_permits()));
-            Some(Place { document: documents.split(1)?, bytes, admission: self.clone() })
-        });
-        places.collect()
-    }
-
-    /// How many documents can hold a permit.
-    pub fn max_documents(&self) -> usize {
-        self.max_documents
-    }
-
-    /// How many documents hold a permit.
-    pub fn held(&self) -> usize {
-        self.max_documents - self.documents.available_permits()
-    }
-}
-
-impl Place {
-    /// Waits for room for a document's bytes. One that is larger than all the room there is takes all of it.
-    ///
-    /// Whoever waits here holds no bytes, and whoever holds bytes waits for no permit: so this can't block for good.
-    ///
-    /// # Errors
-    /// If the admission is closed.
-    pub async fn weigh(self, bytes: usize) -> Result<Permit, AcquireError> {
-        let Self { document, bytes: held, admission: Admission { bytes: room, max_bytes, meter, .. } } = self;
-        let bytes = match held {
-            Some(held) => held,
-            None => room.acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX).min(max_bytes)).await?,
-        };
-        meter.admitted.increment(1);
-        Ok(Permit { _document: document, _bytes: bytes, since: Instant::now(), seconds: meter.seconds })
-    }
-}
-
+pub use control::AdmissionControl;
+pub use finalizer::{Finalizer, all_abandoned};
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pipeline::testing::pending;
-
-    #[tokio::test]
-    async fn waits_for_documents_and_for_bytes() {
-        let admission = Admission::new(2, 100);
-        let first = admission.place().await.unwrap().weigh(60).await.unwrap();
-        let second = admission.place().await.unwrap();
-        assert!(pending(admission.place()).await, "two places are all there are");
-        let second = second.weigh(60);
-        tokio::pin!(second);
-        assert!(pending(&mut second).await, "120 bytes are more than 100");
-        drop(first);
-        second.await.unwrap();
-        assert_eq!(admission.held(), 0);
-    }
-
-    #[tokio::test]
-    async fn places_for_several_are_all_had_or_none() {
-        let admission = Admission::new(4, 100);
-        let places = admission.try_places(&[30, 40, 1 << 40]).unwrap();
-        assert_eq!(admission.held(), 3);
-        assert!(admission.try_places(&[0, 0]).is_none(), "one place is left");
-        assert!(admission.try_places(&[1]).is_none(), "no byte is left");
-        assert_eq!(admission.held(), 3, "a refusal takes nothing");
-        for place in places {
-            place.weigh(1 << 40).await.unwrap();
-        }
-        assert_eq!(admission.held(), 0);
-        assert_eq!(admission.try_places(&[25; 4]).unwrap().len(), 4);
-    }
-
-    #[tokio::test]
-    async fn a_document_larger_than_all_room_takes_all_of_it() {
-        let admission = Admission::new(2, 100);
-        let large = admission.place().await.unwrap().weigh(1 << 40).await.unwrap();
-        assert!(pending(admission.place().await.unwrap().weigh(1)).await);
-        drop(large);
-    }
-}
+pub use permit::Admission;
+pub use result_slots::{Slot, StallClock};
+pub use results::{Delivery, Finished, ResultReceiver};
+pub use ticket::{Ticket, Tickets};

@@ -64,7 +64,7 @@ impl Encode {
         let EncodeOptions { model, role, long_text, pruning } = self.options.clone();
         let next = Box::new(Reply(finalizer));
         let job = EncodeJob { model, role, text, long_text, pruning, origin: Origin::here(), next };
-        self.pipeline.submit(self.urgency, job).await
+        self.pipeline.inner.pool.submit(self.urgency, job).await
     }
 }
 

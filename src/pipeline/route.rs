@@ -8,7 +8,8 @@ use tracing::Span;
 
 use super::encoder_pool::{Continuation, EncodeJob, Encoded};
 use super::in_flight_ids::Claim;
-use super::ingest::{Indexed, IngestOptions, OperationKey, Stored};
+use super::ingest::IngestOptions;
+use super::operation::{Indexed, OperationKey, Stored};
 use super::writer::{BatchKey, Job, Receipt, WriteJob, WriterHandle};
 use super::{Finalizer, Pipeline, Urgency};
 use crate::trace::Origin;
@@ -68,7 +69,7 @@ impl Route {
         let IngestOptions { ref model, long_text, pruning, .. } = *self.options;
         let (model, role) = (Arc::clone(model), Role::Document);
         let job = EncodeJob { model, role, text, long_text, pruning, origin, next };
-        self.pipeline.submit(self.urgency, job).await
+        self.pipeline.inner.pool.submit(self.urgency, job).await
     }
 }
 

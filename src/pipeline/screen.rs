@@ -7,9 +7,9 @@ use metrics::counter;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
+use super::admission::all_abandoned;
 use super::faults::stream_fault;
-use super::finalizer::all_abandoned;
-use super::ingest::Stored;
+use super::operation::Stored;
 use super::route::{Admitted, Route};
 use crate::metrics as names;
 use crate::store::StoreError;

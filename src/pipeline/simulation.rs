@@ -20,7 +20,8 @@ use tokio::time::{sleep, timeout};
 use super::encoder_pool::{EncodeJob, Encoded, EncoderPool};
 use super::lane::{Lane, Queued};
 use super::testing::Dice;
-use super::{BULK_LANE, EncoderPoolConfig, Pipeline, PipelineConfig, QUERY_LANE, WriterConfig};
+use super::urgency::{BULK_LANE, QUERY_LANE, Urgency};
+use super::{EncoderPoolConfig, Pipeline, PipelineConfig, WriterConfig};
 use crate::model::{Backend, Model};
 use crate::panics::catch;
 use crate::types::SparseVector;
@@ -127,8 +128,7 @@ fn live(
         let clients = (0..1 + dice.below(4)).map(|_| clients::run(&world, Dice(dice.below(u64::MAX))));
         futures_util::future::join_all(clients.collect::<Vec<_>>()).await;
         let World { pipeline, .. } = world;
-        let permits =
-            [&pipeline.inner.documents.bulk, &pipeline.inner.documents.interactive].map(|permits| permits.clone());
+        let permits = [Urgency::Bulk, Urgency::Interactive].map(|urgency| pipeline.inner.documents.of(urgency).clone());
         drop(pipeline);
         running.drained().await;
         assert!(permits.iter().all(|permits| permits.held() == 0), "a permit is lost");

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Span, debug_span};
 
-use super::caught;
-use super::job::{EncodeJob, Encoded};
+use super::catch_panic::catch_panic;
+use super::encoded::Encoded;
+use super::job::EncodeJob;
 use crate::metrics as names;
 use crate::model::{EncoderOutput, Model, Precision, TokenBatch, Tokens, YieldPoint};
 use crate::trace;
@@ -129,7 +130,7 @@ pub fn outputs(
     histogram!(names::BATCH_TOKENS).record(batch.ids().len() as f64);
     histogram!(names::BATCH_FILL).record((batch.ids().len() as f64 / batch_tokens as f64).min(1.0));
     let start = Instant::now();
-    let outcome = caught(|| model.side(role).encoder.encode(batch, yield_point));
+    let outcome = catch_panic(|| model.side(role).encoder.encode(batch, yield_point));
     histogram!(names::ENCODE_SECONDS).record(start.elapsed().as_secs_f64());
     let problem = match outcome {
         Ok(Ok(outputs)) if outputs.len() == batch.len() => {

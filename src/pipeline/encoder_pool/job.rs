@@ -1,4 +1,4 @@
-//! What the encoder threads are given, and what they give back.
+//! What the encoder threads are given.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use tokio::time::Instant;
 
+use super::encoded::{Encoded, Took};
 use crate::metrics as names;
 use crate::model::{Model, Side};
 use crate::trace::Origin;
-use crate::types::{Fault, LongText, Pruned, Pruning, Reason, Role, SparseVector};
+use crate::types::{Fault, LongText, Pruning, Reason, Role};
 
 /// A text to encode.
 pub struct EncodeJob {
@@ -30,30 +31,6 @@ pub trait Continuation: Send {
 
     /// Takes the vector, or the reason why there is none. Called on an encoder thread: must not block.
     fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>);
-}
-
-/// An encoded text.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Encoded {
-    pub vector: SparseVector,
-    /// Tokens that were encoded, special ones included; over all windows, so what overlaps counts in each.
-    pub tokens: usize,
-    /// Windows that were encoded: one, unless the text is longer than the model takes and windows were asked for.
-    pub windows: usize,
-    /// Whether the text was cut to the model's max length.
-    pub truncated: bool,
-    pub pruned: Pruned,
-    pub took: Took,
-}
-
-/// How long the steps of a text's encoding took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Took {
-    /// It waited for an encoder thread, and for its batch.
-    pub waiting: Duration,
-    pub tokenizing: Duration,
-    /// The whole batch, or all batches of its windows.
-    pub encoding: Duration,
 }
 
 impl EncodeJob {

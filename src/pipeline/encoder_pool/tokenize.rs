@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::counter;
 use tokio::time::Instant;
 
-use super::caught;
+use super::catch_panic::catch_panic;
 use super::job::EncodeJob;
 use crate::metrics as names;
 use crate::model::Tokens;
@@ -69,7 +69,7 @@ pub fn tokenize(job: EncodeJob) -> Option<Tokenized> {
         return None;
     }
     let start = Instant::now();
-    match caught(|| sequences(&job)) {
+    match catch_panic(|| sequences(&job)) {
         Ok(Ok(Sequences::One(tokens))) if tokens.truncated && job.long_text == LongText::Reject => {
             let max_length = job.side().tokenizer.max_length().unwrap_or(usize::MAX);
             let message = format!(

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use tracing::debug_span;
 
 use super::batch::{Failure, outputs};
-use super::job::{EncodeJob, Encoded};
+use super::encoded::Encoded;
+use super::job::EncodeJob;
 use super::tokenize::Windows;
 use crate::metrics as names;
 use crate::model::{TokenBatch, YieldPoint};

@@ -1,10 +1,11 @@
 //! A store that a seed scripts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -145,7 +146,7 @@ impl SimStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     async fn pause(&self) {
@@ -214,7 +215,7 @@ impl SimStore {
         tokio::spawn(async move {
             sleep(time).await;
             oracle.step();
-            let State { late, applied, durable, .. } = &mut *state.lock().unwrap_or_else(PoisonError::into_inner);
+            let State { late, applied, durable, .. } = &mut *state.lock();
             if let Some(write) = late.remove(&number) {
                 write.clone().apply(applied);
                 write.apply(durable);

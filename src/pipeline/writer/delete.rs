@@ -6,13 +6,13 @@ use metrics::counter;
 use tokio::time::Instant;
 use tracing::{Span, debug_span};
 
+use super::job::{DeleteJob, RemoveJob};
 use super::retry::Retries;
-use super::upsert::{RoundTrip, Target};
-use super::{DeleteJob, RemoveJob};
+use super::target::{RoundTrip, Target};
 use crate::metrics as names;
+use crate::pipeline::admission::all_abandoned;
 use crate::pipeline::faults::stream_fault;
-use crate::pipeline::finalizer::all_abandoned;
-use crate::pipeline::ingest::Stored;
+use crate::pipeline::operation::Stored;
 use crate::store::StoreError;
 use crate::trace;
 use crate::types::PointId;

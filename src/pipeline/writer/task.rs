@@ -10,11 +10,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::Instrument;
 
+use super::aimd::Aimd;
+use super::config::WriterConfig;
+use super::job::{BatchKey, DeleteJob, Job, RemoveJob, WriteJob};
 use super::registry::Registry;
-use super::upsert::{RoundTrip, Target};
-use super::{BatchKey, DeleteJob, Job, RemoveJob, WriteJob, WriterConfig};
+use super::target::{RoundTrip, Target};
 use crate::metrics as names;
-use crate::pipeline::aimd::Aimd;
 use crate::pipeline::batcher::{Batcher, Limits};
 use crate::types::deadline_after;
 

@@ -1,19 +1,21 @@
 //! The laws of the writer, on a store that does as it is told, with the clock paused.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
+use tracing::Span;
 
 use super::*;
-use crate::pipeline::Tickets;
-use crate::pipeline::admission::Admission;
-use crate::pipeline::finalizer::Finished;
-use crate::store::PointWriter;
-use crate::types::{Digest, DocumentId, Fault, Payload, Pruned, Reason, SparseVector};
+use crate::pipeline::admission::{Admission, Finalizer, Finished, Tickets};
+use crate::pipeline::in_flight_ids::Claim;
+use crate::pipeline::operation::{Indexed, OperationKey, Stored};
+use crate::store::{PointWriter, StoreError};
+use crate::types::{Digest, DocumentId, Fault, Payload, Point, PointId, Pruned, Reason, SparseVector};
 
 const CONFIG: WriterConfig = WriterConfig {
     batch_bytes: 100,

@@ -8,53 +8,21 @@ use metrics::{counter, histogram};
 use tokio::time::Instant;
 use tracing::{Span, debug_span};
 
-use super::retry::{Retries, RetryBudget};
-use super::settler::Settler;
-use super::{BatchKey, Receipt, WriteJob};
+use super::job::{BatchKey, WriteJob};
+use super::part::Part;
+use super::retry::Retries;
+use super::target::{RoundTrip, Target};
 use crate::metrics as names;
+use crate::pipeline::admission::all_abandoned;
 use crate::pipeline::faults::stream_fault;
-use crate::pipeline::finalizer::all_abandoned;
 use crate::pipeline::in_flight_ids::Claim;
-use crate::pipeline::ingest::Stored;
-use crate::store::{PointWriter, StoreError};
+use crate::pipeline::operation::Stored;
+use crate::store::StoreError;
 use crate::trace;
-use crate::types::{Fault, Point, PointId};
+use crate::types::{Point, PointId};
 
 /// How often a store may fail on a batch before its halves are tried, and on a point before the point is at fault.
 const FAILURES: u32 = 3;
-
-/// Where a writer's points go.
-#[derive(Debug)]
-pub(super) struct Target {
-    pub(super) store: Arc<dyn PointWriter>,
-    /// The collection's own name.
-    pub(super) collection: String,
-    pub(super) retries: Arc<RetryBudget>,
-    pub(super) settler: Settler,
-}
-
-/// How a write went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum RoundTrip {
-    /// The store could not take it at the first attempt.
-    #[default]
-    Refused,
-    /// The largest upsert that the store took; a batch that is refused comes in parts.
-    Taken { points: usize, time: Duration },
-    /// Nothing is known of the store's speed.
-    NotSent,
-}
-
-/// Points of a batch that are sent together.
-struct Part {
-    points: Vec<Point>,
-    /// What is owed for each point.
-    receipts: Vec<Receipt>,
-    /// How often the store failed on just these points.
-    failures: u32,
-    /// Whether an attempt ended with an unknown outcome, so that it may land later.
-    unsettled: bool,
-}
 
 /// A batch on its way.
 struct Upsert<'a> {
@@ -196,48 +164,5 @@ impl Upsert<'_> {
         };
         histogram!(names::UPSERT_SECONDS, "outcome" => label).record(start.elapsed().as_secs_f64());
         outcome
-    }
-}
-
-impl Part {
-    fn new(jobs: Vec<WriteJob>) -> Self {
-        let (points, receipts) = jobs.into_iter().map(|job| (job.point, job.receipt)).unzip();
-        Self { points, receipts, failures: 0, unsettled: false }
-    }
-
-    /// Drops the points that nobody waits for any more: they are not sent, or not again.
-    fn drop_abandoned(&mut self, settling: &mut Vec<Claim>) {
-        if !self.receipts.iter().any(|receipt| receipt.finalizer.is_abandoned()) {
-            return;
-        }
-        let jobs = self.points.drain(..).zip(self.receipts.drain(..));
-        let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.partition(|(_, receipt)| !receipt.finalizer.is_abandoned());
-        (self.points, self.receipts) = kept.into_iter().unzip();
-        if self.unsettled {
-            settling.extend(abandoned.into_iter().map(|(_, receipt)| receipt.claim));
-        }
-    }
-
-    /// Takes the second half out. A half of what the store failed on often is split sooner than the whole was; a single
-    /// point is judged by its own failures alone.
-    fn split_off_half(&mut self) -> Self {
-        let half = self.points.len() / 2;
-        let (points, receipts) = (self.points.split_off(half), self.receipts.split_off(half));
-        let failures = |points: &[Point]| if points.len() > 1 { self.failures.saturating_sub(1) } else { 0 };
-        let second = Self { failures: failures(&points), points, receipts, unsettled: self.unsettled };
-        self.failures = failures(&self.points);
-        second
-    }
-
-    /// Answers for each point. Its id is free for the next change, unless this one may land later.
-    fn answer(self, settling: &mut Vec<Claim>, outcome: impl Fn(PointId, &Receipt) -> Result<Stored, Fault>) {
-        for (point, receipt) in self.points.iter().zip(self.receipts) {
-            let outcome = outcome(point.id, &receipt);
-            let Receipt { finalizer, claim, .. } = receipt;
-            finalizer.finish(outcome);
-            if self.unsettled {
-                settling.push(claim);
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::pipeline::encoder_pool::Took;
 
 /// Keeps what became of each text.
 struct Keep {

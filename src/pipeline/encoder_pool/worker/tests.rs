@@ -11,6 +11,8 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
 use crate::model::{Encoder, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch, YieldPoint};
+use crate::pipeline::encoder_pool::{Continuation, Encoded};
+use crate::pipeline::lane::Lane;
 use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role, SparseVector};
 

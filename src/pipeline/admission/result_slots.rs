@@ -21,10 +21,11 @@
 //! it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
 
@@ -120,7 +121,7 @@ impl ResultSlots {
     }
 
     fn budget(&self) -> MutexGuard<'_, Budget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+        self.budget.lock()
     }
 
     /// Maximum number of streams that may hold at least `count` slots.
@@ -264,7 +265,7 @@ impl StallClock {
 
 impl Stream {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Takes a slot, or queues for one.
@@ -322,5 +323,4 @@ impl Drop for Queued<'_> {
 }
 
 #[cfg(test)]
-#[path = "result_slots/tests.rs"]
 mod tests;

@@ -1,23 +1,19 @@
-//! The ticket of an item that is not there yet. Whoever holds one may read an item from the network.
-//!
-//! It stands for two things. The place among all that is under way comes back when the item has its result. The slot
-//! among the results of its own client comes back when the client takes the result: so a client that doesn't read holds
-//! up itself and nobody else. Streams share a budget of slots ([`ResultSlots`]).
+//! The results of one client on their way back to it, each in a slot of its own.
 
 use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 
-use super::admission::{Admission, Place};
-use super::faults::{closed, overloaded};
 use super::result_slots::{ResultSlots, Slot, StallClock, StreamSlots};
-use super::{Fault, Finalizer, Finished};
+use crate::pipeline::faults::closed;
+use crate::types::Fault;
 
-/// Room for one item and its result.
+/// An item's result.
 #[derive(Debug)]
-pub struct Ticket<K, T> {
-    slot: ResultSlot<K, T>,
-    place: Place,
+pub struct Finished<K, T> {
+    /// Which item.
+    pub key: K,
+    pub outcome: Result<T, Fault>,
 }
 
 /// Room for one result, and the way to its client.
@@ -36,6 +32,13 @@ pub struct Delivery<K, T> {
     pub slot: Slot,
 }
 
+/// The sending end of one client's results.
+#[derive(Debug)]
+pub struct ResultChannel<K, T> {
+    slots: StreamSlots,
+    results: mpsc::Sender<Delivery<K, T>>,
+}
+
 /// Receives one client's results.
 #[derive(Debug)]
 pub struct ResultReceiver<K, T> {
@@ -43,56 +46,20 @@ pub struct ResultReceiver<K, T> {
     clock: StallClock,
 }
 
-/// Where one client's tickets come from, and its results go.
-#[derive(Debug)]
-pub struct Tickets<K, T> {
-    admission: Admission,
-    slots: StreamSlots,
-    results: mpsc::Sender<Delivery<K, T>>,
-}
-
-impl<K, T> Tickets<K, T> {
-    /// Creates the tickets of a client with so many slots of its own, and the receiver of its results.
-    pub fn new(admission: Admission, slots: usize) -> (Self, ResultReceiver<K, T>) {
-        Self::sharing(admission, &ResultSlots::new(slots))
-    }
-
-    /// Creates the tickets of a client whose slots are of a shared budget, and the receiver of its results.
-    pub fn sharing(admission: Admission, slots: &ResultSlots) -> (Self, ResultReceiver<K, T>) {
+impl<K, T> ResultChannel<K, T> {
+    /// Opens the channel of a client whose slots are of a shared budget.
+    pub fn open(slots: &ResultSlots) -> (Self, ResultReceiver<K, T>) {
         let (results, receiver) = mpsc::channel(slots.max_per_stream());
         let slots = slots.stream();
         let receiver = ResultReceiver { results: receiver, clock: slots.clock() };
-        (Self { admission, slots, results }, receiver)
+        (Self { slots, results }, receiver)
     }
 
-    /// Waits for room for one more item. Ask for it before the item is read from the network.
-    ///
-    /// # Errors
-    /// If the client has gone, or the pipeline is closed.
-    pub async fn take(&self) -> Result<Ticket<K, T>, Fault> {
-        // The slot first, for that keeps nobody else waiting.
-        let slot = self.slot().await?;
-        let place = self.admission.place().await.map_err(|_| closed())?;
-        Ok(Ticket { slot, place })
-    }
-
-    /// Room for all items of a call, of so many bytes each, at once.
-    ///
-    /// # Errors
-    /// If there is not as much now.
-    pub fn places(&self, sizes: &[usize]) -> Result<Vec<Place>, Fault> {
-        self.admission.try_places(sizes).ok_or_else(overloaded)
-    }
-
-    /// Waits for the slot of an item that has its place.
+    /// Waits for room for one more result.
     ///
     /// # Errors
     /// If the client has gone.
-    pub async fn at(&self, place: Place) -> Result<Ticket<K, T>, Fault> {
-        Ok(Ticket { slot: self.slot().await?, place })
-    }
-
-    async fn slot(&self) -> Result<ResultSlot<K, T>, Fault> {
+    pub async fn slot(&self) -> Result<ResultSlot<K, T>, Fault> {
         let slot = tokio::select! {
             biased;
             () = self.results.closed() => return Err(closed()),
@@ -103,25 +70,14 @@ impl<K, T> Tickets<K, T> {
         Ok(ResultSlot { slot, room, results: self.results.clone() })
     }
 
-    /// Waits until every item has its result and the client has taken it, or has gone.
+    /// Waits until the client has taken the result of every slot that was given.
     pub async fn settled(&self) {
         self.slots.settled().await;
     }
 
-    /// Waits until nobody waits for results any more: the client has gone.
+    /// Waits until the client has gone.
     pub async fn abandoned(&self) {
         self.results.closed().await;
-    }
-}
-
-impl<K, T> Ticket<K, T> {
-    /// Waits for room for the item's bytes, and takes on the duty to answer for it.
-    ///
-    /// # Errors
-    /// If the pipeline is closed.
-    pub async fn redeem(self, key: K, bytes: usize) -> Result<Finalizer<K, T>, Fault> {
-        let permit = self.place.weigh(bytes).await.map_err(|_| closed())?;
-        Ok(Finalizer::new(key, permit, self.slot))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use metrics::counter;
 
-use super::admission::Permit;
-use super::ticket::ResultSlot;
+use super::permit::Permit;
+use super::results::{Finished, ResultSlot};
 use crate::metrics as names;
 use crate::types::{Fault, Reason};
 
@@ -18,14 +18,6 @@ struct Pending<K, T> {
     key: K,
     permit: Permit,
     slot: ResultSlot<K, T>,
-}
-
-/// An item's result.
-#[derive(Debug)]
-pub struct Finished<K, T> {
-    /// Which item.
-    pub key: K,
-    pub outcome: Result<T, Fault>,
 }
 
 impl<K, T> Finalizer<K, T> {
@@ -83,8 +75,7 @@ impl<K, T> Drop for Finalizer<K, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::admission::Admission;
-    use crate::pipeline::ticket::Tickets;
+    use crate::pipeline::admission::{Admission, Tickets};
 
     #[tokio::test]
     async fn answers_once_even_if_dropped() {

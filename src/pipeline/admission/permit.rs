@@ -1,0 +1,165 @@
+//! Permits: each counts one document and its bytes.
+
+use std::sync::Arc;
+
+use metrics::{Counter, Histogram};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+/// The permits of one kind of work.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    documents: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    max_documents: usize,
+    max_bytes: u32,
+    meter: Meter,
+}
+
+/// What is counted of permits.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    /// Permits that were given.
+    pub admitted: Counter,
+    /// How long each was held, in seconds.
+    pub seconds: Histogram,
+}
+
+/// A place for one document.
+#[derive(Debug)]
+pub struct Place {
+    document: OwnedSemaphorePermit,
+    /// `None` until its size is known.
+    bytes: Option<OwnedSemaphorePermit>,
+    admission: Admission,
+}
+
+/// The right of one document to be under way.
+#[derive(Debug)]
+pub struct Permit {
+    _document: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+    since: Instant,
+    seconds: Histogram,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.seconds.record(self.since.elapsed().as_secs_f64());
+    }
+}
+
+impl Admission {
+    /// At most so many documents and bytes under way.
+    pub fn new(max_documents: usize, max_bytes: usize) -> Self {
+        let max_bytes = u32::try_from(max_bytes).unwrap_or(u32::MAX).max(1);
+        Self {
+            documents: Arc::new(Semaphore::new(max_documents)),
+            bytes: Arc::new(Semaphore::new(max_bytes as usize)),
+            max_documents,
+            max_bytes,
+            meter: Meter { admitted: Counter::noop(), seconds: Histogram::noop() },
+        }
+    }
+
+    /// The same, counted.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// Waits for a place. First come, first served.
+    ///
+    /// # Errors
+    /// If the admission is closed.
+    pub async fn place(&self) -> Result<Place, AcquireError> {
+        let document = Arc::clone(&self.documents).acquire_owned().await?;
+        Ok(Place { document, bytes: None, admission: self.clone() })
+    }
+
+    /// Places for documents of so many bytes each, or `None` if there are not as many now. All of them or none, so that two
+    /// callers can't each wait for what the other has. Documents that are larger than all the room there is take all of it.
+    pub fn try_places(&self, sizes: &[usize]) -> Option<Vec<Place>> {
+        let count = u32::try_from(sizes.len()).ok()?;
+        let total = sizes.iter().fold(0, |total: usize, size| total.saturating_add(*size));
+        let total = u32::try_from(total).unwrap_or(u32::MAX).min(self.max_bytes);
+        let mut documents = Arc::clone(&self.documents).try_acquire_many_owned(count).ok()?;
+        let mut bytes = Arc::clone(&self.bytes).try_acquire_many_owned(total).ok()?;
+        let places = sizes.iter().map(|&size| {
+            let bytes = bytes.split(size.min(bytes.num_permits()));
+            Some(Place { document: documents.split(1)?, bytes, admission: self.clone() })
+        });
+        places.collect()
+    }
+
+    /// How many documents can hold a permit.
+    pub fn max_documents(&self) -> usize {
+        self.max_documents
+    }
+
+    /// How many documents hold a permit.
+    pub fn held(&self) -> usize {
+        self.max_documents - self.documents.available_permits()
+    }
+}
+
+impl Place {
+    /// Waits for room for a document's bytes. One that is larger than all the room there is takes all of it.
+    ///
+    /// Whoever waits here holds no bytes, and whoever holds bytes waits for no permit: so this can't block for good.
+    ///
+    /// # Errors
+    /// If the admission is closed.
+    pub async fn weigh(self, bytes: usize) -> Result<Permit, AcquireError> {
+        let Self { document, bytes: held, admission: Admission { bytes: room, max_bytes, meter, .. } } = self;
+        let bytes = match held {
+            Some(held) => held,
+            None => room.acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX).min(max_bytes)).await?,
+        };
+        meter.admitted.increment(1);
+        Ok(Permit { _document: document, _bytes: bytes, since: Instant::now(), seconds: meter.seconds })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::testing::pending;
+
+    #[tokio::test]
+    async fn waits_for_documents_and_for_bytes() {
+        let admission = Admission::new(2, 100);
+        let first = admission.place().await.unwrap().weigh(60).await.unwrap();
+        let second = admission.place().await.unwrap();
+        assert!(pending(admission.place()).await, "two places are all there are");
+        let second = second.weigh(60);
+        tokio::pin!(second);
+        assert!(pending(&mut second).await, "120 bytes are more than 100");
+        drop(first);
+        second.await.unwrap();
+        assert_eq!(admission.held(), 0);
+    }
+
+    #[tokio::test]
+    async fn places_for_several_are_all_had_or_none() {
+        let admission = Admission::new(4, 100);
+        let places = admission.try_places(&[30, 40, 1 << 40]).unwrap();
+        assert_eq!(admission.held(), 3);
+        assert!(admission.try_places(&[0, 0]).is_none(), "one place is left");
+        assert!(admission.try_places(&[1]).is_none(), "no byte is left");
+        assert_eq!(admission.held(), 3, "a refusal takes nothing");
+        for place in places {
+            place.weigh(1 << 40).await.unwrap();
+        }
+        assert_eq!(admission.held(), 0);
+        assert_eq!(admission.try_places(&[25; 4]).unwrap().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_document_larger_than_all_room_takes_all_of_it() {
+        let admission = Admission::new(2, 100);
+        let large = admission.place().await.unwrap().weigh(1 << 40).await.unwrap();
+        assert!(pending(admission.place().await.unwrap().weigh(1)).await);
+        drop(large);
+    }
+}

@@ -1,0 +1,48 @@
+//! The lanes to the encoder threads.
+
+use std::thread::JoinHandle;
+
+use super::config::EncoderPoolConfig;
+use super::job::EncodeJob;
+use super::worker::Worker;
+use crate::pipeline::faults::closed;
+use crate::pipeline::lane::Lane;
+use crate::pipeline::urgency::{BULK_LANE, QUERY_LANE, Urgency};
+use crate::types::Fault;
+
+/// The lanes to the encoder threads. Dropped, the threads finish what waits and end.
+#[derive(Debug)]
+pub struct EncoderPool {
+    pub query: Lane<EncodeJob>,
+    pub bulk: Lane<EncodeJob>,
+    pub threads: usize,
+}
+
+impl EncoderPool {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn start(config: EncoderPoolConfig) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
+        let (query, query_receiver) = Lane::new(QUERY_LANE, config.lane_texts);
+        let (bulk, bulk_receiver) = Lane::new(BULK_LANE, config.lane_texts);
+        let threads = (0..config.threads).map(|index| {
+            let worker = Worker::new(query_receiver.clone(), bulk_receiver.clone(), config);
+            std::thread::Builder::new().name(format!("encoder-{index}")).spawn(move || worker.run())
+        });
+        let threads = threads.collect::<std::io::Result<_>>()?;
+        Ok((Self { query, bulk, threads: config.threads }, threads))
+    }
+
+    /// Sends a text to the threads. Waits for a slot in the lane.
+    ///
+    /// # Errors
+    /// If the threads have ended.
+    pub async fn submit(&self, urgency: Urgency, job: EncodeJob) -> Result<(), Fault> {
+        let lane = match urgency {
+            Urgency::Interactive => &self.query,
+            Urgency::Bulk => &self.bulk,
+        };
+        lane.send(job).await.map_err(|_unsent| closed())
+    }
+}
