@@ -14,6 +14,7 @@
 //! holds up neither queries nor streams of texts.
 
 mod admission;
+mod admitted_document;
 mod batcher;
 mod config;
 mod delete;
@@ -25,8 +26,7 @@ mod ingest;
 mod lane;
 mod operation;
 mod progress;
-mod route;
-mod screen;
+mod receipt;
 mod service;
 #[cfg(test)]
 mod simulation;
@@ -38,7 +38,7 @@ mod writer;
 pub use admission::{Delivery, Finalizer, Finished, ResultReceiver, Slot, StallClock, Ticket, Tickets};
 pub use config::PipelineConfig;
 pub use encode::{Encode, EncodeOptions, Vectors};
-pub use encoder_pool::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig, Took};
+pub use encoder_pool::{Encoded, EncoderPool, EncoderPoolConfig, Took};
 pub use ingest::{Ingest, IngestOptions, Results};
 pub use operation::{Change, Indexed, OperationKey, Stored, Submission, Unreadable};
 pub use progress::Progress;

@@ -26,7 +26,6 @@ mod ticket;
 
 pub use control::AdmissionControl;
 pub use finalizer::{Finalizer, all_abandoned};
-#[cfg(test)]
 pub use permit::Admission;
 pub use result_slots::{Slot, StallClock};
 pub use results::{Delivery, Finished, ResultReceiver};

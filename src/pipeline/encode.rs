@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::encoder_pool::{Continuation, EncodeJob, Encoded};
-use super::{Finalizer, Pipeline, ResultReceiver, Ticket, Tickets, Urgency};
+use super::admission::{Admission, AdmissionControl, ResultReceiver, Ticket, Tickets};
+use super::encoder_pool::{EncodeJob, Encoded, EncoderPool, Next};
+use super::urgency::Urgency;
 use crate::model::Model;
 use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role};
@@ -27,7 +28,7 @@ pub type Vectors = ResultReceiver<u64, Encoded>;
 /// One client's texts on their way.
 #[derive(Debug)]
 pub struct Encode {
-    pipeline: Pipeline,
+    pool: Arc<EncoderPool>,
     urgency: Urgency,
     /// How the next text is encoded.
     pub options: EncodeOptions,
@@ -36,9 +37,20 @@ pub struct Encode {
 }
 
 impl Encode {
-    pub(super) fn new(pipeline: Pipeline, urgency: Urgency, options: EncodeOptions) -> (Self, Vectors) {
-        let (tickets, vectors) = pipeline.inner.texts.tickets(urgency);
-        (Self { pipeline, urgency, options, tickets }, vectors)
+    pub(super) fn new(
+        urgency: Urgency,
+        options: EncodeOptions,
+        permits: &AdmissionControl,
+        pool: Arc<EncoderPool>,
+    ) -> (Self, Vectors) {
+        let (tickets, vectors) = permits.tickets(urgency);
+        (Self { pool, urgency, options, tickets }, vectors)
+    }
+
+    /// Opens the way to encoder threads that belong to no pipeline, with at most so many texts in flight.
+    pub fn standalone(pool: Arc<EncoderPool>, options: EncodeOptions, max_texts: usize) -> (Self, Vectors) {
+        let (tickets, vectors) = Tickets::new(Admission::new(max_texts, usize::MAX), max_texts);
+        (Self { pool, urgency: Urgency::Bulk, options, tickets }, vectors)
     }
 
     /// Sends a text on its way, or answers for it at once if it was refused already. Waits for room for its bytes and for
@@ -62,21 +74,8 @@ impl Encode {
             }
         };
         let EncodeOptions { model, role, long_text, pruning } = self.options.clone();
-        let next = Box::new(Reply(finalizer));
+        let next = Next::Reply(finalizer);
         let job = EncodeJob { model, role, text, long_text, pruning, origin: Origin::here(), next };
-        self.pipeline.inner.pool.submit(self.urgency, job).await
-    }
-}
-
-/// A text's next step after the encoder: back to the client.
-struct Reply(Finalizer<u64, Encoded>);
-
-impl Continuation for Reply {
-    fn is_abandoned(&self) -> bool {
-        self.0.is_abandoned()
-    }
-
-    fn encoded(self: Box<Self>, _text: String, outcome: Result<Encoded, Fault>) {
-        self.0.finish(outcome);
+        self.pool.submit(self.urgency, job).await
     }
 }

@@ -11,12 +11,16 @@ mod config;
 mod encoded;
 mod fair;
 mod job;
+mod next;
 mod pool;
+#[cfg(test)]
+mod probe;
 mod tokenize;
 mod windows;
 mod worker;
 
 pub use config::EncoderPoolConfig;
 pub use encoded::{Encoded, Took};
-pub use job::{Continuation, EncodeJob};
+pub use job::EncodeJob;
+pub use next::Next;
 pub use pool::EncoderPool;

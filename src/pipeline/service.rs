@@ -1,5 +1,6 @@
 //! The handle to the pipeline, and the wait for its end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -13,10 +14,10 @@ use super::encoder_pool::{Encoded, EncoderPool};
 use super::faults::{closed, overloaded};
 use super::ingest::{Ingest, IngestOptions, Results};
 use super::urgency::Urgency;
-use super::writer::{WriterHandle, Writers};
+use super::writer::Writers;
 use crate::metrics as names;
-use crate::store::{PointWriter, StoreError};
-use crate::types::Fault;
+use crate::store::PointWriter;
+use crate::types::{Fault, PointId};
 
 /// A handle to the pipeline. When the last one is dropped, what is under way is finished and the threads end.
 #[derive(Debug, Clone)]
@@ -27,10 +28,10 @@ pub struct Pipeline {
 #[derive(Debug)]
 pub(super) struct Inner {
     config: PipelineConfig,
-    pub(super) texts: AdmissionControl,
+    texts: AdmissionControl,
     pub(super) documents: AdmissionControl,
-    pub(super) deletes: Deletes,
-    pub(super) pool: EncoderPool,
+    deletes: Deletes,
+    pool: Arc<EncoderPool>,
     writers: Arc<Writers>,
 }
 
@@ -70,7 +71,7 @@ impl Pipeline {
             ),
             documents: AdmissionControl::new(&config, "documents", ["upsert", "ingest"], config.max_documents),
             deletes: Deletes::default(),
-            pool,
+            pool: Arc::new(pool),
             writers: Arc::clone(&writers),
         };
         (Self { inner: Arc::new(inner) }, Running { encoders, writers })
@@ -78,12 +79,13 @@ impl Pipeline {
 
     /// Opens the way for one client's documents.
     pub fn ingest(&self, urgency: Urgency, options: IngestOptions) -> (Ingest, Results) {
-        Ingest::new(self.clone(), urgency, options)
+        let Inner { documents, pool, writers, .. } = &*self.inner;
+        Ingest::new(urgency, options, documents, Arc::clone(pool), writers)
     }
 
     /// Opens the way for one client's texts.
     pub fn encode(&self, urgency: Urgency, options: EncodeOptions) -> (Encode, Vectors) {
-        Encode::new(self.clone(), urgency, options)
+        Encode::new(urgency, options, &self.inner.texts, Arc::clone(&self.inner.pool))
     }
 
     /// Encodes one text for somebody who waits.
@@ -99,6 +101,16 @@ impl Pipeline {
             Some(finished) => finished.outcome,
             None => Err(closed()),
         }
+    }
+
+    /// Deletes points of a collection, given by its own name, after all changes of their ids that were accepted before. Ids
+    /// without a point are ignored. Returns when the deletion is durable. If the caller goes away before it is sent, it is
+    /// not.
+    ///
+    /// # Errors
+    /// OVERLOADED if too many ids are in flight; otherwise the store's last error, after retries.
+    pub async fn delete(&self, collection: &str, ids: BTreeSet<PointId>) -> Result<(), Fault> {
+        self.inner.deletes.delete(&self.inner.writers, collection, ids).await
     }
 
     /// What bounds it.
@@ -119,19 +131,6 @@ impl Pipeline {
         gauge!(names::ENCODER_THREADS).set(pool.threads as f64);
         pool.query.observe();
         pool.bulk.observe();
-    }
-
-    /// Asks the store, and again while it can't answer, as long as a document may wait for it.
-    pub(super) async fn retrying<'a, T, F: Future<Output = Result<T, StoreError>>>(
-        &'a self,
-        attempt: impl FnMut(&'a dyn PointWriter) -> F,
-    ) -> Result<T, StoreError> {
-        self.inner.writers.retrying(attempt).await
-    }
-
-    /// The way to the writer of a collection, given by its own name.
-    pub(super) fn writer(&self, collection: &str) -> WriterHandle {
-        self.inner.writers.open(collection)
     }
 }
 

@@ -20,6 +20,7 @@ mod part;
 mod registry;
 mod retry;
 mod settler;
+mod stream;
 mod target;
 mod task;
 #[cfg(test)]
@@ -28,6 +29,6 @@ mod upsert;
 mod writers;
 
 pub use config::WriterConfig;
-pub use handle::WriterHandle;
-pub use job::{BatchKey, DeleteJob, Job, Receipt, RemoveJob, WriteJob};
+pub use job::DeleteJob;
+pub use stream::StreamWriter;
 pub use writers::Writers;

@@ -9,16 +9,14 @@ use std::thread::available_parallelism;
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::cli::output::OutputArgs;
 use crate::model::hub::{HubConfig, ModelSource, locate};
 use crate::model::{Backend, DeviceName, Model, Precision, check_settings};
-use crate::pipeline::{Continuation, EncodeJob, Encoded, EncoderPool, EncoderPoolConfig};
-use crate::trace::Origin;
-use crate::types::{Fault, LongText, Pruning, Role};
+use crate::pipeline::{Encode, EncodeOptions, EncoderPool, EncoderPoolConfig};
+use crate::types::{LongText, Pruning, Role};
 
 /// Measure how fast this machine encodes: the encoder alone, without network and store.
 ///
@@ -75,42 +73,31 @@ impl Bench {
         let model = load.await??;
 
         let start = Instant::now();
-        let (vectors, mut received) = mpsc::channel(IN_FLIGHT);
+        let (long_text, pruning) = (LongText::Truncate, Pruning::default());
+        let options = EncodeOptions { model, role: Role::Document, long_text, pruning };
+        let (encode, mut vectors) = Encode::standalone(Arc::new(pool), options, IN_FLIGHT);
         let feed = async move {
             // Both lanes go with this future: the threads end when it does.
-            let pool = pool;
-            for text in texts {
-                let next = Box::new(Count(vectors.clone()));
-                let (model, long_text, pruning) = (Arc::clone(&model), LongText::Truncate, Pruning::default());
-                let sent = pool
-                    .bulk
-                    .send(EncodeJob {
-                        model,
-                        role: Role::Document,
-                        text,
-                        long_text,
-                        pruning,
-                        origin: Origin::here(),
-                        next,
-                    })
-                    .await;
-                sent.map_err(|_| anyhow::anyhow!("the encoder threads have ended"))?;
+            let encode = encode;
+            for (number, text) in (1..).zip(texts) {
+                let ticket = encode.tickets.take().await?;
+                encode.submit(ticket, number, Ok(text)).await?;
             }
             anyhow::Ok(())
         };
-        // Moves the receiver in: if a text fails, the encoder threads must not wait for it to be read.
+        // Moves the receiver in: if a text fails, the others are not encoded.
         let count = async move {
             let (mut documents, mut tokens) = (0usize, 0usize);
-            while let Some(encoded) = received.recv().await {
+            while let Some(finished) = vectors.recv().await {
                 documents += 1;
-                tokens += encoded?.tokens;
+                tokens += finished.outcome?.tokens;
             }
             anyhow::Ok((documents, tokens))
         };
         let (fed, counted) = tokio::join!(feed, count);
         let seconds = start.elapsed().as_secs_f64();
-        fed?;
         let (documents, tokens) = counted?;
+        fed?;
         for worker in workers {
             worker.join().map_err(|_| anyhow::anyhow!("an encoder thread ended by a panic"))?;
         }
@@ -142,20 +129,5 @@ impl Bench {
             }
         }
         Ok(texts)
-    }
-}
-
-/// Passes an encoded text on to be counted.
-struct Count(mpsc::Sender<Result<Encoded, Fault>>);
-
-impl Continuation for Count {
-    fn is_abandoned(&self) -> bool {
-        self.0.is_closed()
-    }
-
-    fn encoded(self: Box<Self>, _text: String, outcome: Result<Encoded, Fault>) {
-        // There is more room than texts can be on their way, so waiting is short. The encoder thread may wait here, since
-        // nothing else is to be done.
-        let _gone = self.0.blocking_send(outcome);
     }
 }

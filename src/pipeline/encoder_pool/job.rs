@@ -8,6 +8,7 @@ use metrics::{counter, histogram};
 use tokio::time::Instant;
 
 use super::encoded::{Encoded, Took};
+use super::next::Next;
 use crate::metrics as names;
 use crate::model::{Model, Side};
 use crate::trace::Origin;
@@ -21,16 +22,7 @@ pub struct EncodeJob {
     pub long_text: LongText,
     pub pruning: Pruning,
     pub origin: Origin,
-    pub next: Box<dyn Continuation>,
-}
-
-/// What happens to a text's vector.
-pub trait Continuation: Send {
-    /// Whether nobody waits for it any more: then the text is dropped before it is encoded.
-    fn is_abandoned(&self) -> bool;
-
-    /// Takes the vector, or the reason why there is none. Called on an encoder thread: must not block.
-    fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>);
+    pub next: Next,
 }
 
 impl EncodeJob {

@@ -10,9 +10,9 @@ use super::job::{DeleteJob, RemoveJob};
 use super::retry::Retries;
 use super::target::{RoundTrip, Target};
 use crate::metrics as names;
-use crate::pipeline::admission::all_abandoned;
 use crate::pipeline::faults::stream_fault;
 use crate::pipeline::operation::Stored;
+use crate::pipeline::receipt::all_receipts_abandoned;
 use crate::store::StoreError;
 use crate::trace;
 use crate::types::PointId;
@@ -55,10 +55,10 @@ impl Target {
 
     /// The span of a batch of deletes.
     pub(super) fn removal_span(&self, batch: &[RemoveJob]) -> Span {
-        let first = batch.first().and_then(|job| job.span.id());
+        let first = batch.first().and_then(|job| job.receipt.span.id());
         let collection = &self.collection;
         let span = debug_span!(parent: first, "delete", otel.kind = "client", collection, points = batch.len());
-        trace::batch(span, batch.iter().map(|job| &job.span))
+        trace::batch(span, batch.iter().map(|job| &job.receipt.span))
     }
 
     /// Deletes the points of a batch and answers for each of them. No attempt begins after `deadline` but the first.
@@ -68,10 +68,10 @@ impl Target {
         let mut settling = Vec::new();
         loop {
             // What nobody waits for any more is not sent, or not again.
-            let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !job.finalizer.is_abandoned());
+            let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !job.receipt.is_abandoned());
             jobs = kept;
             if unsettled {
-                settling.extend(abandoned.into_iter().map(|job| job.claim));
+                settling.extend(abandoned.into_iter().map(|job| job.receipt.abandon()));
             }
             if jobs.is_empty() {
                 break;
@@ -84,7 +84,7 @@ impl Target {
                 let again = tokio::select! {
                     biased;
                     again = retries.pause_after(error) => again,
-                    () = all_abandoned(jobs.iter().map(|job| &job.finalizer)) => continue,
+                    () = all_receipts_abandoned(jobs.iter().map(|job| &job.receipt)) => continue,
                 };
                 if again {
                     counter!(names::UPSERT_RETRIES, "reason" => error.kind()).increment(1);
@@ -97,12 +97,12 @@ impl Target {
                 counter!(names::DELETED).increment((points - superseded.len()) as u64);
             }
             let outcome = outcome.map_err(stream_fault);
-            for RemoveJob { id, finalizer, claim, .. } in jobs {
-                finalizer.finish(match &outcome {
-                    Ok(superseded) if superseded.contains(&id) => Ok(Stored::Superseded),
-                    Ok(_) => Ok(Stored::Deleted),
-                    Err(fault) => Err(fault.clone()),
-                });
+            for RemoveJob { id, receipt, .. } in jobs {
+                let claim = match &outcome {
+                    Ok(superseded) if superseded.contains(&id) => receipt.finish(Ok(Stored::Superseded)),
+                    Ok(_) => receipt.confirm(),
+                    Err(fault) => receipt.finish(Err(fault.clone())),
+                };
                 if unsettled {
                     settling.push(claim);
                 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use super::job::{DeleteJob, Job};
 use crate::pipeline::in_flight_ids::InFlightIds;
@@ -37,11 +38,12 @@ impl Drop for Lease {
 }
 
 impl WriterHandle {
-    /// Sends a point to write or to delete. Never waits: there is room for every operation that can hold a permit.
+    /// Sends a point to write or to delete, whose retries count from now. Never waits: there is room for every operation that can hold a permit.
     ///
     /// # Errors
     /// Gives the job back if the writer has ended.
-    pub fn send(&self, job: Job) -> Result<(), Box<Job>> {
+    pub fn send(&self, mut job: Job) -> Result<(), Box<Job>> {
+        job.receipt_mut().since = Instant::now();
         self.inbox.jobs.try_send(job).map_err(|error| Box::new(error.into_inner()))
     }
 

@@ -6,9 +6,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::pipeline::admission::Finalizer;
 use crate::pipeline::in_flight_ids::Claim;
-use crate::pipeline::operation::{Indexed, OperationKey, Stored};
+use crate::pipeline::receipt::Receipt;
 use crate::store::StoreError;
 use crate::types::{Point, PointId};
 
@@ -29,19 +28,23 @@ pub enum Job {
     Remove(RemoveJob),
 }
 
+impl Job {
+    /// Returns what travels with the operation.
+    pub fn receipt_mut(&mut self) -> &mut Receipt {
+        match self {
+            Self::Write(job) => &mut job.receipt,
+            Self::Remove(job) => &mut job.receipt,
+        }
+    }
+}
+
 /// A point to delete, and the duty to answer for it. It is the first in the line of its id.
 #[derive(Debug)]
 pub struct RemoveJob {
     pub id: PointId,
     /// The version below which the point is deleted; `None` to delete any.
     pub version: Option<i64>,
-    /// When it came.
-    pub since: Instant,
-    /// The call that it is of.
-    pub span: Span,
-    pub finalizer: Finalizer<OperationKey, Stored>,
-    /// Keeps later changes of the id waiting.
-    pub claim: Claim,
+    pub receipt: Receipt,
 }
 
 /// A point to write, and the duty to answer for it.
@@ -50,21 +53,6 @@ pub struct WriteJob {
     pub point: Point,
     pub batch: Arc<BatchKey>,
     pub receipt: Receipt,
-}
-
-/// What travels with a point until the store has answered.
-#[derive(Debug)]
-pub struct Receipt {
-    /// About how many bytes the point has.
-    pub bytes: usize,
-    /// When it came.
-    pub since: Instant,
-    /// The call that it is of.
-    pub span: Span,
-    pub indexed: Indexed,
-    pub finalizer: Finalizer<OperationKey, Stored>,
-    /// Keeps later changes of the point's id waiting.
-    pub claim: Claim,
 }
 
 /// Points to delete, each the first in the line of its id.

@@ -1,9 +1,9 @@
 //! The points of a batch that are sent together.
 
-use super::job::{Receipt, WriteJob};
+use super::job::WriteJob;
 use crate::pipeline::in_flight_ids::Claim;
-use crate::pipeline::operation::Stored;
-use crate::types::{Fault, Point, PointId};
+use crate::pipeline::receipt::Receipt;
+use crate::types::{Point, PointId};
 
 /// Points of a batch that are sent together.
 pub(super) struct Part {
@@ -24,14 +24,14 @@ impl Part {
 
     /// Drops the points that nobody waits for any more: they are not sent, or not again.
     pub(super) fn drop_abandoned(&mut self, settling: &mut Vec<Claim>) {
-        if !self.receipts.iter().any(|receipt| receipt.finalizer.is_abandoned()) {
+        if !self.receipts.iter().any(|receipt| receipt.is_abandoned()) {
             return;
         }
         let jobs = self.points.drain(..).zip(self.receipts.drain(..));
-        let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.partition(|(_, receipt)| !receipt.finalizer.is_abandoned());
+        let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.partition(|(_, receipt)| !receipt.is_abandoned());
         (self.points, self.receipts) = kept.into_iter().unzip();
         if self.unsettled {
-            settling.extend(abandoned.into_iter().map(|(_, receipt)| receipt.claim));
+            settling.extend(abandoned.into_iter().map(|(_, receipt)| receipt.abandon()));
         }
     }
 
@@ -47,15 +47,9 @@ impl Part {
     }
 
     /// Answers for each point. Its id is free for the next change, unless this one may land later.
-    pub(super) fn answer(
-        self,
-        settling: &mut Vec<Claim>,
-        outcome: impl Fn(PointId, &Receipt) -> Result<Stored, Fault>,
-    ) {
+    pub(super) fn answer(self, settling: &mut Vec<Claim>, answer: impl Fn(PointId, Receipt) -> Claim) {
         for (point, receipt) in self.points.iter().zip(self.receipts) {
-            let outcome = outcome(point.id, &receipt);
-            let Receipt { finalizer, claim, .. } = receipt;
-            finalizer.finish(outcome);
+            let claim = answer(point.id, receipt);
             if self.unsettled {
                 settling.push(claim);
             }

@@ -109,7 +109,7 @@ impl Writer {
     }
 
     async fn add_removal(&mut self, job: RemoveJob) {
-        if job.claim.is_awaited() {
+        if job.receipt.is_awaited() {
             self.flush_now.notify_one();
         }
         if let Some(batch) = self.removals.push(job, 1, Instant::now()) {
@@ -118,7 +118,7 @@ impl Writer {
     }
 
     async fn add_point(&mut self, job: WriteJob) {
-        let (key, bytes, awaited) = (Arc::clone(&job.batch), job.receipt.bytes, job.receipt.claim.is_awaited());
+        let (key, bytes, awaited) = (Arc::clone(&job.batch), job.receipt.bytes, job.receipt.is_awaited());
         let WriterConfig { batch_bytes, batch_age, .. } = self.config;
         let limits = Limits { items: key.max_points, weight: batch_bytes, age: batch_age };
         let batcher = self.batchers.entry(Arc::clone(&key)).or_insert_with(|| Batcher::new(limits));
@@ -174,7 +174,7 @@ impl Writer {
     }
 
     async fn remove(&mut self, batch: Vec<RemoveJob>) {
-        let deadline = self.deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.since));
+        let deadline = self.deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.receipt.since));
         let (target, span) = (Arc::clone(&self.target), self.target.removal_span(&batch));
         self.start(async move { target.remove(batch, deadline).await }.instrument(span)).await;
     }

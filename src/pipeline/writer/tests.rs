@@ -8,12 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
-use tracing::Span;
 
+use super::handle::WriterHandle;
+use super::job::{BatchKey, Job, WriteJob};
 use super::*;
 use crate::pipeline::admission::{Admission, Finalizer, Finished, Tickets};
 use crate::pipeline::in_flight_ids::Claim;
 use crate::pipeline::operation::{Indexed, OperationKey, Stored};
+use crate::pipeline::receipt::Receipt;
 use crate::store::{PointWriter, StoreError};
 use crate::types::{Digest, DocumentId, Fault, Payload, Point, PointId, Pruned, Reason, SparseVector};
 
@@ -114,7 +116,7 @@ fn job(
 ) -> Job {
     let point = Point { id, sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
     let indexed = Indexed { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: Pruned::default() };
-    let receipt = Receipt { bytes, since: Instant::now(), span: Span::none(), indexed, finalizer, claim };
+    let receipt = Receipt::new(bytes, Stored::Indexed(indexed), finalizer, claim);
     Job::Write(WriteJob { point, batch, receipt })
 }
 

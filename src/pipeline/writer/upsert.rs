@@ -13,10 +13,10 @@ use super::part::Part;
 use super::retry::Retries;
 use super::target::{RoundTrip, Target};
 use crate::metrics as names;
-use crate::pipeline::admission::all_abandoned;
 use crate::pipeline::faults::stream_fault;
 use crate::pipeline::in_flight_ids::Claim;
 use crate::pipeline::operation::Stored;
+use crate::pipeline::receipt::all_receipts_abandoned;
 use crate::store::StoreError;
 use crate::trace;
 use crate::types::{Point, PointId};
@@ -101,7 +101,7 @@ impl Upsert<'_> {
                     biased;
                     again = self.retries.pause_after(&error) => again,
                     // All of its points are dropped before the next attempt.
-                    () = all_abandoned(part.receipts.iter().map(|receipt| &receipt.finalizer)) => {
+                    () = all_receipts_abandoned(part.receipts.iter()) => {
                         return self.parts.push_front(part);
                     }
                 };
@@ -136,8 +136,9 @@ impl Upsert<'_> {
         self.stored = true;
         self.retries.reset();
         counter!(names::INDEXED).increment((points - superseded.len()) as u64);
-        part.answer(&mut self.settling, |id, receipt| {
-            Ok(if superseded.contains(&id) { Stored::Superseded } else { Stored::Indexed(receipt.indexed) })
+        part.answer(&mut self.settling, |id, receipt| match superseded.contains(&id) {
+            true => receipt.finish(Ok(Stored::Superseded)),
+            false => receipt.confirm(),
         });
     }
 
@@ -145,7 +146,7 @@ impl Upsert<'_> {
         let (collection, points) = (&self.target.collection, part.points.len());
         tracing::warn!(collection, points, %error, "upsert failed");
         let fault = stream_fault(error);
-        part.answer(&mut self.settling, |_, _| Err(fault.clone()));
+        part.answer(&mut self.settling, |_, receipt| receipt.finish(Err(fault.clone())));
     }
 
     /// Returns the points that the store has in a version that is not older.

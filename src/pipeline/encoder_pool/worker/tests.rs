@@ -11,7 +11,8 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
 use crate::model::{Encoder, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch, YieldPoint};
-use crate::pipeline::encoder_pool::{Continuation, Encoded};
+use crate::pipeline::encoder_pool::probe::Probe;
+use crate::pipeline::encoder_pool::{Encoded, Next};
 use crate::pipeline::lane::Lane;
 use crate::trace::Origin;
 use crate::types::{Fault, LongText, Pruning, Role, SparseVector};
@@ -82,7 +83,7 @@ struct Note {
     then: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl Continuation for Note {
+impl Probe for Note {
     fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::SeqCst)
     }
@@ -114,7 +115,7 @@ fn noted(model: &Arc<Model>, text: &str, note: Note) -> EncodeJob {
         long_text,
         pruning,
         origin: Origin::here(),
-        next: Box::new(note),
+        next: Next::Probe(Box::new(note)),
     }
 }
 
@@ -228,7 +229,8 @@ async fn what_nobody_waits_for_is_not_encoded() {
     let model = model(Arc::clone(&encoder));
     let mut bulk: Vec<EncodeJob> = ["flow", "body", "wing"].map(|text| job(&model, &log, text, text)).into();
     let abandoned = Arc::new(AtomicBool::new(true));
-    bulk[1].next = Box::new(Note { name: "body".to_owned(), log: Arc::clone(&log), abandoned, then: None });
+    let note = Note { name: "body".to_owned(), log: Arc::clone(&log), abandoned, then: None };
+    bulk[1].next = Next::Probe(Box::new(note));
     let (lane, worker) = filled(Vec::new(), bulk, 512).await;
     drop(lane);
     run(worker);

@@ -11,7 +11,7 @@ struct Keep {
     kept: Arc<Mutex<Vec<Option<Encoded>>>>,
 }
 
-impl Continuation for Keep {
+impl Probe for Keep {
     fn is_abandoned(&self) -> bool {
         false
     }
@@ -25,7 +25,7 @@ impl Continuation for Keep {
 fn encoded(model: &Arc<Model>, texts: &[String], long_text: LongText, batch_tokens: usize) -> Vec<Encoded> {
     let kept = Arc::new(Mutex::new(vec![None; texts.len()]));
     let jobs = texts.iter().enumerate().map(|(number, text)| {
-        let next = Box::new(Keep { number, kept: Arc::clone(&kept) });
+        let next = Next::Probe(Box::new(Keep { number, kept: Arc::clone(&kept) }));
         let (model, role, pruning) = (Arc::clone(model), Role::Document, Pruning::default());
         EncodeJob { model, role, text: text.clone(), long_text, pruning, origin: Origin::here(), next }
     });
@@ -149,7 +149,7 @@ async fn windows_end_when_nobody_waits_for_them_any_more() {
     let model = model(Arc::clone(&encoder));
     let abandoned = Arc::new(AtomicBool::new(false));
     let note = Note { name: "body".to_owned(), log: Arc::clone(&log), abandoned: Arc::clone(&abandoned), then: None };
-    let text = EncodeJob { next: Box::new(note), ..windowed(&model, &log, "body", &long("body")) };
+    let text = EncodeJob { next: Next::Probe(Box::new(note)), ..windowed(&model, &log, "body", &long("body")) };
     *encoder.first.lock().unwrap() = Some(Box::new(move || abandoned.store(true, Ordering::SeqCst)));
     let (lane, worker) = filled(Vec::new(), vec![text, job(&model, &log, "wing", "wing")], 512).await;
     drop(lane);
