@@ -17,6 +17,7 @@ mod apply_error;
 mod blocking;
 mod change;
 mod collection;
+mod collection_config;
 mod convert;
 mod directory;
 mod durability;
@@ -33,6 +34,7 @@ mod net_changes;
 mod open_collection;
 mod open_store;
 mod options;
+mod query;
 mod repair;
 mod shard;
 #[cfg(test)]

@@ -3,20 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use qdrant_edge::external::ordered_float::OrderedFloat;
-use qdrant_edge::{
-    NamedQuery, Payload, QueryEnum, QueryRequest, ScoringQuery, VectorInternal, WithPayloadInterface, WithVector,
-};
+use qdrant_edge::{Payload, WithPayloadInterface, WithVector};
 use tokio::sync::{mpsc, oneshot};
 
 use super::change::Change;
-use super::convert::{engine_id, engine_points, engine_sparse, point_id, stored_point};
+use super::convert::{engine_id, engine_points, point_id, stored_point};
 use super::directory::StoreDirectory;
 use super::durability::DurabilityTracker;
 use super::engine::Engine;
-use super::filter::engine_filter;
 use super::inventory::{self, Left};
 use super::journal::Journal;
+use super::query::{engine_query, payload_fields, with_vectors};
 use super::repair::recover;
 use super::shard::Shard;
 use super::spec_file::read_spec;
@@ -175,38 +172,4 @@ impl Collection {
         }
         Err(StoreError::Refused(format!("the collection has no sparse vector `{name}`; its own is `{known}`")))
     }
-}
-
-/// The engine forgets a request's offset, so it is asked for the ones to pass over too. A point must score more than
-/// its threshold; ours is the least score that passes.
-fn engine_query(query: SearchQuery) -> Result<QueryRequest, StoreError> {
-    let with_vector = with_vectors(&query.vectors);
-    let vector = VectorInternal::Sparse(engine_sparse(query.vector));
-    Ok(QueryRequest {
-        prefetches: Vec::new(),
-        query: Some(ScoringQuery::Vector(QueryEnum::Nearest(NamedQuery::new(vector, query.vector_name)))),
-        filter: query.filter.map(engine_filter).transpose()?,
-        score_threshold: query.score_threshold.map(|threshold| OrderedFloat(threshold.next_down())),
-        limit: query.offset.saturating_add(query.limit),
-        offset: 0,
-        params: None,
-        with_vector,
-        with_payload: with_payload(query.with_payload),
-    })
-}
-
-fn with_vectors(vectors: &WithVectors) -> WithVector {
-    let names = vectors.names();
-    if names.is_empty() { WithVector::Bool(false) } else { WithVector::Selector(names) }
-}
-
-fn with_payload(all: bool) -> WithPayloadInterface {
-    if all {
-        return WithPayloadInterface::Bool(true);
-    }
-    payload_fields(StoredPoint::RESERVED_FIELDS)
-}
-
-fn payload_fields(fields: &[&str]) -> WithPayloadInterface {
-    WithPayloadInterface::Fields(fields.iter().filter_map(|field| field.parse().ok()).collect())
 }

@@ -1,67 +1,11 @@
-//! Points, ids and configurations: ours as the engine's, and back.
+//! Conversions of points and ids to the engine's types and back.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path;
 
-use qdrant_edge::{
-    EdgeConfig, EdgeSparseVectorParams, EdgeVectorParams, HnswIndexConfig, PointStructPersisted, VectorInternal,
-    VectorPersisted, VectorStorageDatatype, VectorStructInternal, VectorStructPersisted,
-};
+use qdrant_edge::{PointStructPersisted, VectorInternal, VectorPersisted, VectorStructInternal, VectorStructPersisted};
 
 use crate::store::{StoreError, WithVectors};
-use crate::types::{
-    CollectionSpec, Datatype, DenseSpec, Distance, Payload, Point, PointId, Sharding, SparseVector, StoredPoint,
-};
-
-/// The engine's configuration of a new collection.
-///
-/// # Errors
-/// A vector's name that is given twice or can't be part of a file's name, which is where the engine puts it.
-pub(super) fn engine_config(spec: &CollectionSpec) -> Result<EdgeConfig, StoreError> {
-    if spec.dense.contains_key(&spec.vector_name) {
-        return Err(StoreError::Refused(format!(
-            "`{}` names the sparse vector and a dense one; give each vector its own name",
-            spec.vector_name
-        )));
-    }
-    let sparse =
-        EdgeSparseVectorParams::builder().on_disk(spec.on_disk_index).datatype(datatype(spec.datatype)).build();
-    // Nothing here searches the dense vectors. A graph of them would take every core for most of a merge.
-    let no_graph = HnswIndexConfig { m: 0, ..HnswIndexConfig::default() };
-    let mut config = EdgeConfig::builder().hnsw_config(no_graph).sparse_vector(vector_name(&spec.vector_name)?, sparse);
-    for (name, dense) in &spec.dense {
-        let params = EdgeVectorParams::builder(dense.size as usize, distance(dense.distance)).build();
-        config = config.vector(vector_name(name)?, params);
-    }
-    Ok(config.build())
-}
-
-fn vector_name(name: &str) -> Result<&str, StoreError> {
-    let strange = |c: char| path::is_separator(c) || c == '\\' || c.is_control();
-    if name.is_empty() || name.len() > 128 || name.contains(strange) {
-        return Err(StoreError::Refused(format!(
-            "a vector can't be named `{}`; give 1 to 128 bytes without slashes and control characters",
-            name.escape_debug()
-        )));
-    }
-    Ok(name)
-}
-
-fn datatype(datatype: Datatype) -> VectorStorageDatatype {
-    match datatype {
-        Datatype::Float32 => VectorStorageDatatype::Float32,
-        Datatype::Float16 => VectorStorageDatatype::Float16,
-        Datatype::Uint8 => VectorStorageDatatype::Uint8,
-    }
-}
-
-fn distance(distance: Distance) -> qdrant_edge::Distance {
-    match distance {
-        Distance::Cosine => qdrant_edge::Distance::Cosine,
-        Distance::Dot => qdrant_edge::Distance::Dot,
-        Distance::Euclid => qdrant_edge::Distance::Euclid,
-    }
-}
+use crate::types::{CollectionSpec, DenseSpec, Payload, Point, PointId, SparseVector, StoredPoint};
 
 pub(super) fn engine_id(id: PointId) -> qdrant_edge::PointId {
     match id {
@@ -113,23 +57,6 @@ fn check_dense(specs: &BTreeMap<String, DenseSpec>, name: &str, size: usize) -> 
     Err(StoreError::Refused(problem))
 }
 
-/// Whether one folder can be what a collection is to be.
-///
-/// # Errors
-/// The option that wants several nodes.
-pub(super) fn check_sharding(sharding: &Sharding) -> Result<(), StoreError> {
-    let Sharding { shards, replicas, write_consistency, keys } = sharding;
-    let counts =
-        [("shard_count", *shards), ("replication_factor", *replicas), ("write_consistency_factor", *write_consistency)];
-    let several = counts.into_iter().find(|(_, count)| *count > 1).map(|(option, count)| (option, format!("{count}")));
-    let keyed = (!keys.is_empty()).then(|| ("shard_keys", format!("`{}`", keys.join("`, `"))));
-    let Some((option, value)) = several.or(keyed) else { return Ok(()) };
-    let message = format!(
-        "it is {value}, and the embedded store is one folder; leave it out, or use a Qdrant cluster (--qdrant-url)"
-    );
-    Err(StoreError::InvalidOption { option, message })
-}
-
 /// The engine's form of a sparse vector. It wants what ours guarantees: unique indices.
 pub(super) fn engine_sparse(vector: SparseVector) -> qdrant_edge::SparseVector {
     let (indices, values) = vector.into_parts();
@@ -158,57 +85,4 @@ pub(super) fn stored_point(
     });
     let payload: Payload = payload.map(|payload| payload.0).unwrap_or_default();
     StoredPoint::new(point_id(id), score, payload, sparse).with_dense(dense.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spec(vector_name: &str, dense: &[&str]) -> CollectionSpec {
-        let dense_spec = DenseSpec { size: 4, distance: Distance::Dot };
-        CollectionSpec {
-            vector_name: vector_name.into(),
-            on_disk_index: false,
-            datatype: Datatype::Float32,
-            dense: dense.iter().map(|&name| (name.to_owned(), dense_spec)).collect(),
-            model: String::new(),
-            fingerprint: None,
-            dtype: String::new(),
-            incarnation: String::new(),
-            sharding: Sharding::default(),
-        }
-    }
-
-    #[test]
-    fn what_needs_several_nodes_is_refused_by_its_name() {
-        assert_eq!(check_sharding(&Sharding::default()), Ok(()));
-        assert_eq!(check_sharding(&Sharding::single()), Ok(()));
-        for (sharding, named) in [
-            (Sharding { shards: 2, ..Sharding::single() }, "shard_count"),
-            (Sharding { replicas: 3, ..Sharding::default() }, "replication_factor"),
-            (Sharding { write_consistency: 2, ..Sharding::default() }, "write_consistency_factor"),
-            (Sharding { keys: vec!["a".to_owned()], ..Sharding::default() }, "shard_keys"),
-        ] {
-            let Err(StoreError::InvalidOption { option, message }) = check_sharding(&sharding) else {
-                panic!("{sharding:?}")
-            };
-            assert_eq!(option, named);
-            assert!(message.contains("--qdrant-url"), "{message}");
-        }
-    }
-
-    /// The engine makes `vector_storage-<name>` of a vector's name.
-    #[test]
-    fn a_vector_name_that_would_leave_the_folder_is_refused() {
-        for name in ["", "/etc", "a/../../b", "a\\b", "a\0b", &"n".repeat(129)] {
-            assert!(matches!(engine_config(&spec(name, &[])), Err(StoreError::Refused(_))), "{name}");
-            assert!(matches!(engine_config(&spec("splade", &[name])), Err(StoreError::Refused(_))), "{name}");
-        }
-        assert!(engine_config(&spec("splade", &["title", "..", "größe 2"])).is_ok());
-    }
-
-    #[test]
-    fn vectors_need_names_of_their_own() {
-        assert!(matches!(engine_config(&spec("splade", &["splade"])), Err(StoreError::Refused(_))));
-    }
 }

@@ -23,7 +23,7 @@ use qdrant_edge::{
 
 use super::apply_error::ApplyError;
 use super::change::Change;
-use super::convert::engine_config;
+use super::collection_config::engine_config;
 use super::directory::StoreDirectory;
 use super::error::failed;
 use super::guard::{guard, open_unlocked, retry_while_locked};

@@ -5,6 +5,8 @@
 //! run that finds a fault can be repeated: `SPLADE_SIMULATION_SEED=… cargo test --lib edge::simulation`.
 //! `SPLADE_SIMULATION_STEPS` sets the number of steps.
 
+mod dice;
+mod script;
 mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +23,10 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
+use self::dice::Dice;
+use self::script::{ApplyFault, FlushFault, MergeEnd, Script};
 pub(super) use self::scripted::point;
-use self::scripted::{ApplyFault, Crash, Disk, FlushFault, MergeEnd, Script, Scripted, value};
+use self::scripted::{Crash, Disk, Scripted, value};
 use super::change::Change;
 use super::durability::DurabilityTracker;
 use super::journal::Journal;
@@ -39,28 +43,6 @@ const STEPS: u64 = 150;
 const DEFAULT_STEPS: u64 = 15_000;
 /// So many changed points make a merge due.
 const MERGE_EVERY: usize = 6;
-
-/// SplitMix64.
-#[derive(Debug, Clone)]
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A number below `end`.
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// One life of the store.
 struct Process {

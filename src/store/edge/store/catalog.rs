@@ -8,7 +8,7 @@ use super::EdgeStore;
 use crate::store::edge::aliases::Aliases;
 use crate::store::edge::blocking::blocking;
 use crate::store::edge::collection::Collection;
-use crate::store::edge::convert::check_sharding;
+use crate::store::edge::collection_config::check_sharding;
 use crate::store::edge::engine::Engine;
 use crate::store::edge::error::closed;
 use crate::store::edge::open_collection::OpenCollection;
