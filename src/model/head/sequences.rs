@@ -1,0 +1,37 @@
+//! The sequences of a batch, on their way to vectors.
+
+use super::super::kernels::SequenceRows;
+use super::super::{EncoderOutput, NonFiniteOutput};
+use crate::types::SparseVector;
+
+/// The sequences of a batch and their outputs so far.
+pub struct Sequences {
+    pub rows: Vec<SequenceRows>,
+    pub outputs: Vec<EncoderOutput>,
+}
+
+impl Sequences {
+    /// Creates empty vectors; a sequence whose hidden states are not finite is an error from the start.
+    pub fn new(rows: Vec<SequenceRows>) -> Self {
+        let output = |rows: &SequenceRows| match rows.magnitude.is_finite() {
+            true => Ok(SparseVector::default()),
+            false => Err(NonFiniteOutput),
+        };
+        Self { outputs: rows.iter().map(output).collect(), rows }
+    }
+
+    /// Iterates over the sequences that are not an error yet.
+    pub fn each(&mut self) -> impl Iterator<Item = (&SequenceRows, &mut EncoderOutput)> {
+        self.rows.iter().zip(&mut self.outputs).filter(|(_, output)| output.is_ok())
+    }
+}
+
+/// Appends terms in ascending order. A weight that is not finite makes the output an error.
+pub fn append(output: &mut EncoderOutput, weights: impl IntoIterator<Item = (u32, f32)>) {
+    for (term, weight) in weights {
+        let Ok(vector) = output else { return };
+        if vector.push(term, weight).is_err() {
+            *output = Err(NonFiniteOutput);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The head over random weights, with every decoder, pooling and activation.
+
+use candle_core::Device;
+
+use super::super::kernels::Activation;
+use super::*;
+
+/// A head over random weights, and what it should give: all logits first, then the pooling, term by term.
+fn expected(hidden: &[Vec<f32>], decoder: &[Vec<f32>], bias: &[f32], pooling: Pooling, twice: bool) -> Vec<f32> {
+    let weigh = |logit: f32| {
+        let once = logit.max(0.0).ln_1p();
+        if twice { once.ln_1p() } else { once }
+    };
+    let terms = decoder.iter().zip(bias).map(|(row, bias)| {
+        let weights = hidden.iter().map(|h| weigh(h.iter().zip(row).map(|(x, y)| x * y).sum::<f32>() + bias));
+        match pooling {
+            Pooling::Max => weights.fold(0.0, f32::max),
+            Pooling::Sum => weights.sum(),
+        }
+    });
+    terms.collect()
+}
+
+#[test]
+fn pools_as_the_definition_does() -> Result<()> {
+    let (width, vocabulary, bounds) = (8, TILE + 37, [0usize, 3, 4, 9]);
+    let device = Device::Cpu;
+    let tensor = |shape: &[usize]| Tensor::randn(0f32, 1.0, shape, &device);
+    let (decoder, bias, hidden) = (tensor(&[vocabulary, width])?, tensor(&[vocabulary])?, tensor(&[9, width])?);
+    let eye = Tensor::eye(width, DType::F32, &device)?.flatten_all()?.to_vec1::<f32>()?;
+    let candle = Backend::Candle { device: device.clone(), dtype: DType::F32 };
+    for ((pooling, activation), backend) in [
+        (Pooling::Max, TermActivation::Relu),
+        (Pooling::Max, TermActivation::Log1pRelu),
+        (Pooling::Sum, TermActivation::Relu),
+        (Pooling::Sum, TermActivation::Log1pRelu),
+    ]
+    .into_iter()
+    .flat_map(|way| [(way, Backend::default()), (way, Backend::Kernels { int8: true }), (way, candle.clone())])
+    {
+        let identity = Linear::new(&eye, [width, width], None, Activation::None, &backend)?;
+        let norm = || LayerNorm::new(&vec![1.0; width], None, 1e-12, &backend);
+        let normed: Vec<Vec<f32>> = norm()?.forward(&identity.forward(&hidden)?)?.to_vec2()?;
+        let rows = decoder.flatten_all()?.to_vec1::<f32>()?;
+        let head = Head::new((identity, norm()?), &rows, bias.to_vec1()?, (pooling, activation), &backend)?;
+        let outputs = head.forward(&hidden, &bounds, &mut YieldPoint::none())?;
+        // What 8 bits lose of a weight: a hundredth of the largest, and for each token again where they are summed.
+        let tolerance = if matches!(backend, Backend::Kernels { int8: true }) { 0.1 } else { 1e-5 };
+        for (output, rows) in outputs.iter().zip(bounds.windows(2)) {
+            let Ok(vector) = output else { panic!("{rows:?} has no vector") };
+            let twice = activation == TermActivation::Log1pRelu;
+            let want =
+                expected(&normed[rows[0]..rows[1]], &decoder.to_vec2()?, &bias.to_vec1::<f32>()?, pooling, twice);
+            let mut got = vec![0.0; vocabulary];
+            vector.iter().for_each(|(index, weight)| got[index as usize] = weight);
+            for (got, want) in got.iter().zip(&want) {
+                let case = format!("{pooling:?} {activation:?} {backend:?}: {got} for {want}");
+                assert!((got - want).abs() < tolerance * want.max(1.0), "{case}");
+            }
+        }
+    }
+    Ok(())
+}
+
+const WIDTH: usize = 8;
+
+/// A head that normalises hidden states and does nothing else to them, and its decoder in float32 panels where it
+/// has another one on this machine.
+fn plain_heads(decoder: &[f32], bias: &[f32], way: (Pooling, TermActivation), backend: &Backend) -> Result<Vec<Head>> {
+    let eye = Tensor::eye(WIDTH, DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+    let head = || {
+        let identity = Linear::new(&eye, [WIDTH, WIDTH], None, Activation::None, backend)?;
+        let norm = LayerNorm::new(&[1.0; WIDTH], None, 1e-12, backend)?;
+        Head::new((identity, norm), decoder, bias.to_vec(), way, backend)
+    };
+    let mut heads = vec![head()?];
+    if let Decoder::Screened(_) = heads[0].decoder {
+        heads.push(Head { decoder: Decoder::float32(decoder, WIDTH)?, ..head()? });
+    }
+    Ok(heads)
+}
+
+type Rows = Vec<[f32; WIDTH]>;
+
+fn forward(head: &Head, sequences: &[Rows], dtype: DType) -> Result<Vec<EncoderOutput>> {
+    let mut bounds = vec![0];
+    sequences.iter().for_each(|rows| bounds.push(bounds[bounds.len() - 1] + rows.len()));
+    let rows = sequences.concat().concat();
+    let hidden = Tensor::from_vec(rows, (bounds[sequences.len()], WIDTH), &Device::Cpu)?.to_dtype(dtype)?;
+    head.forward(&hidden, &bounds, &mut YieldPoint::none())
+}
+
+/// Every decoder, pooling and activation, each with the dtype of its hidden states.
+fn ways() -> impl Iterator<Item = ((Pooling, TermActivation), Backend, DType)> {
+    let candle = |dtype| Backend::Candle { device: Device::Cpu, dtype };
+    let backends = [
+        (Backend::default(), DType::F32),
+        (Backend::Kernels { int8: true }, DType::F32),
+        (candle(DType::F32), DType::F32),
+        (candle(DType::F16), DType::F16),
+    ];
+    let ways = [Pooling::Max, Pooling::Sum]
+        .into_iter()
+        .flat_map(|pooling| [TermActivation::Relu, TermActivation::Log1pRelu].map(|activation| (pooling, activation)));
+    ways.flat_map(move |way| backends.clone().map(|(backend, dtype)| (way, backend, dtype)))
+}
+
+/// Rows whose normalised form has nothing in the first two columns.
+fn harmless(seed: usize) -> Rows {
+    let row = |row: usize| {
+        let [a, b, c] = [1, 2, 3].map(|number| ((seed * 7 + row * 5 + number * 3) % 11) as f32 - 4.5);
+        [0.0, 0.0, a, -a, b, -b, c, -c]
+    };
+    (0..3).map(row).collect()
+}
+
+/// Law: a sequence is an error if, and only if, a number on its way is not finite, whichever the decoder; its
+/// neighbours have the vectors that they have without it, to the bit.
+#[test]
+fn what_is_not_finite_is_an_error_of_its_sequence() -> Result<()> {
+    for (way, backend, dtype) in ways() {
+        let huge = if dtype == DType::F16 { 6e4 } else { 3e38f32 };
+        // Ordinary terms in two tiles, and in the second one term that overflows with a large state in its column.
+        let vocabulary = TILE + 37;
+        let mut decoder: Vec<f32> = (0..vocabulary * WIDTH).map(|at| ((at * 31 % 101) as f32 - 50.0) / 100.0).collect();
+        let mut bias: Vec<f32> = (0..vocabulary).map(|term| (term % 5) as f32 / 5.0 - 0.3).collect();
+        let row = |term: usize| term * WIDTH..(term + 1) * WIDTH;
+        decoder[row(TILE + 3)].copy_from_slice(&[huge, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        decoder[row(TILE + 4)].copy_from_slice(&[0.0, huge / 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        bias[TILE + 4] = 3.3e38;
+        bias[7] = f32::NEG_INFINITY;
+        let one = |row: [f32; WIDTH]| vec![harmless(40)[0], row, harmless(41)[1]];
+        let mut bad = vec![
+            // Products of +∞, and of −∞, which a relu would make 0.
+            one([2.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+            one([-2.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        ];
+        for state in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38] {
+            bad.push(one([0.0, 0.0, state, 1.0, 0.0, 0.0, 0.0, 0.0]));
+        }
+        if dtype == DType::F32 {
+            // A product that is finite, and not with its bias.
+            bad.push(one([0.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 0.0]));
+        }
+        for head in plain_heads(&decoder, &bias, way, &backend)? {
+            for bad in &bad {
+                let batch = [harmless(1), bad.clone(), harmless(2), harmless(3), bad.clone()];
+                let outputs = forward(&head, &batch, dtype)?;
+                for (number, (output, rows)) in outputs.iter().zip(&batch).enumerate() {
+                    let case = format!("{way:?} {backend:?}: {rows:?}");
+                    match number {
+                        1 | 4 => assert_eq!(*output, Err(NonFiniteOutput), "{case}"),
+                        _ => {
+                            assert!(output.as_ref().is_ok_and(|vector| vector.len() > 100), "{case}");
+                            assert_eq!(*output, forward(&head, std::slice::from_ref(rows), dtype)?[0], "{case}");
+                        }
+                    }
+                    assert!(output.as_ref().is_ok_and(|vector| !vector.indices().contains(&7)) || output.is_err());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Law: where the largest states could overflow but don't, the vector is what it is without looking.
+#[test]
+fn what_nearly_overflows_is_a_vector() -> Result<()> {
+    for (way, backend, dtype) in ways() {
+        let huge = if dtype == DType::F16 { 3e4 } else { 1.5e38f32 };
+        let vocabulary = TILE + 37;
+        let ordinary: Vec<f32> = (0..vocabulary * WIDTH).map(|at| ((at * 31 % 101) as f32 - 50.0) / 100.0).collect();
+        let mut decoder = ordinary.clone();
+        decoder[(TILE + 3) * WIDTH] = huge;
+        let bias = vec![0.1; vocabulary];
+        let rows = [vec![[2.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], harmless(5)[0]], harmless(6)];
+        let [with, without] = [&decoder, &ordinary].map(|decoder| plain_heads(decoder, &bias, way, &backend));
+        for (with, without) in with?.iter().zip(without?) {
+            for (got, want) in forward(with, &rows, dtype)?.into_iter().zip(forward(&without, &rows, dtype)?) {
+                let (Ok(mut got), Ok(mut want)) = (got, want) else { panic!("{way:?} {backend:?}") };
+                assert!(got.values().iter().all(|weight| *weight < 1e3));
+                let others = |index, _| index != TILE as u32 + 3;
+                got.retain(others);
+                want.retain(others);
+                assert_eq!(got, want, "{way:?} {backend:?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_decoder_with_which_no_text_has_a_vector_is_refused() {
+    let f16 = Backend::Candle { device: Device::Cpu, dtype: DType::F16 };
+    let refused = |weight: f32, bias: f32, backend: &Backend| {
+        let heads = plain_heads(&[weight; WIDTH], &[bias], (Pooling::Max, TermActivation::Relu), backend);
+        heads.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    for backend in [Backend::default(), Backend::Kernels { int8: true }, f16.clone()] {
+        assert!(refused(f32::NAN, 0.0, &backend).contains("term 0"));
+        assert!(refused(f32::NEG_INFINITY, 0.0, &backend).contains("term 0"));
+        assert!(refused(0.5, f32::NAN, &backend).contains("bias of term 0"));
+        assert!(refused(0.5, f32::INFINITY, &backend).contains("bias of term 0"));
+        assert_eq!(refused(0.5, f32::NEG_INFINITY, &backend), "");
+    }
+    assert!(refused(1e5, 0.0, &f16).contains("use float32"));
+}
