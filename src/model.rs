@@ -1,4 +1,4 @@
-//! The model: a folder of files becomes a tokenizer and an encoder.
+//! The model: a directory of files becomes a tokenizer and an encoder.
 //!
 //! ```text
 //!  text ──▶ Tokenizer ──▶ TokenBatch ──▶ Encoder: embeddings ▸ layers ▸ SPLADE head ──▶ SparseVector
@@ -6,6 +6,17 @@
 //!
 //! A family (BERT, DistilBERT, …) says where its tensors are; the forward pass over a packed batch, the head and the
 //! kernels are shared.
+//!
+//! | modules | what they do |
+//! |---|---|
+//! | `hub` | find or download the directory of a model |
+//! | `layout`, `keys` | read its small files: which parts it has, and which settings decide vectors |
+//! | `tokenizer_files`, `tokenizer`, `content` | build the tokenizer, and use it |
+//! | `weights`, `families`, `transformer`, `head`, `kernels` | read the weights, and run the forward pass |
+//! | `splade_encoder`, `static_encoder`, `own_terms` | the encoders |
+//! | `side`, `loaded_model`, `models` | the tokenizer and the encoder of each role, and all models of a process |
+//! | `fingerprint`, `legacy` | identify what decides vectors |
+//! | `verify` | compare vectors with those of a second implementation |
 
 mod backend;
 mod batch;
