@@ -37,7 +37,7 @@ pub mod cli;
 pub mod config;
 mod durable;
 mod features;
-#[doc(hidden)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod grpc;
 #[cfg(feature = "http")]

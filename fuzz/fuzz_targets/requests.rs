@@ -1,8 +1,10 @@
-//! The same bytes as a `SearchRequest` and as the `IngestOptions` of a stream: filters, vectors, pruning, names.
+//! The same bytes as a `SearchRequest`, as the `IngestOptions` of a stream and as one of its operations: filters, vectors,
+//! pruning, names.
 
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     splade_sidecar::fuzzing::search_request(bytes);
     splade_sidecar::fuzzing::ingest_options(bytes);
+    splade_sidecar::fuzzing::operation(bytes);
 });

@@ -30,18 +30,24 @@ mod tally;
 mod tracker;
 
 pub use self::command::Ingest;
-pub(crate) use self::input_position::InputPosition;
-pub(crate) use self::mapping::Mapping;
-pub(crate) use self::reader::paths::{Selection, list};
-pub(crate) use self::reader::resume::Start;
-pub(crate) use self::reader::{Batch, Dialect, Format, Input, Plan, TextEncoding};
-pub(crate) use self::shard::{Part, Shard};
+
+// What the fuzz targets call.
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::{
+    mapping::Mapping,
+    reader::paths::{Selection, list},
+    reader::resume::Start,
+    reader::{Dialect, Format, Input, Plan, TextEncoding},
+    shard::{Part, Shard},
+};
 
 // What other commands have in common with it.
 pub(super) use self::batcher::Batcher;
+pub(super) use self::input_position::InputPosition;
 pub(super) use self::line::Line;
 pub(super) use self::mapping::{MAX_DOCUMENT_BYTES, malformed, too_long};
 pub(super) use self::progress::Progress;
+pub(crate) use self::reader::Batch;
 pub(super) use self::reader::{Batches, MAX_PIECE_BYTES};
 pub(super) use self::rejects::RejectFile;
 pub(super) use self::stream::Session;

@@ -11,7 +11,6 @@ mod doors;
 #[cfg(feature = "embedded")]
 mod edge_store;
 mod features;
-mod fuzz_corpora;
 mod golden;
 #[cfg(feature = "http")]
 mod http;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::cli::ingest::mapping::Mapping;
 use crate::cli::ingest::reader::{Next, Records};
-use crate::grpc::convert::{PayloadLimits, parse_payload};
+use crate::grpc::convert::payload::{PayloadLimits, parse_payload};
 use crate::proto::document_id::Kind;
 use crate::proto::{Document, ItemError};
 
