@@ -10,6 +10,7 @@ mod api;
 mod embed;
 mod in_order;
 mod info;
+mod request;
 mod unimplemented;
 
 pub use api::{TeiApi, add_to};

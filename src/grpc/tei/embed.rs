@@ -9,21 +9,18 @@ use tracing::Instrument;
 use super::answer::{Arrival, answer, with_headers};
 use super::api::TeiApi;
 use super::in_order::InOrder;
+use super::request::{at_inputs, default_options, embed_options};
 use super::unimplemented::use_instead;
-use crate::grpc::context::ServiceContext;
-use crate::grpc::convert::check_text;
 use crate::grpc::deadline::deadline;
-use crate::grpc::faults::invalid;
 use crate::grpc::gate::Pass;
 use crate::grpc::stream::{OpenStream, Responder, Responses, next_request};
 use crate::metrics as names;
-use crate::pipeline::{Delivery, Encode, EncodeOptions, Encoded, Finished, Slot, Urgency};
+use crate::pipeline::{Delivery, Encode, Encoded, Finished, Slot, Urgency};
 use crate::proto::tei::embed_server::Embed;
 use crate::proto::tei::{
     EmbedAllRequest, EmbedAllResponse, EmbedRequest, EmbedResponse, EmbedSparseRequest, EmbedSparseResponse,
-    TruncationDirection,
 };
-use crate::types::{Fault, LongText, Reason, Role};
+use crate::types::Fault;
 
 /// The most results of the pipeline that are put in order at once.
 const AT_ONCE: usize = 64;
@@ -41,11 +38,11 @@ impl Embed for TeiApi {
         let shared = self.gate.pass()?;
         let request = request.into_inner();
         let arrival = Arrival::of(&request.inputs);
-        let options = shared.embed_options(&request)?;
+        let options = embed_options(&shared, &request)?;
         counter!(names::RECEIVED, "call" => "encode").increment(1);
         let model = options.model.clone();
         let encoded = shared.pipeline.encode_one(options, request.inputs).await;
-        let encoded = encoded.map_err(refusal)?;
+        let encoded = encoded.map_err(at_inputs)?;
         Ok(with_headers(answer(arrival, encoded), model.device))
     }
 
@@ -58,7 +55,7 @@ impl Embed for TeiApi {
         let shared = self.gate.pass()?;
         let open = OpenStream::new("encode_stream", shared.clone())?;
         let deadline = deadline(request.metadata());
-        let options = shared.default_options()?;
+        let options = default_options(&shared)?;
         let (encode, results) = shared.pipeline.encode(Urgency::Bulk, options);
         let (arrivals, mut order) = InOrder::new();
         let reader = tokio::spawn(read(shared, request.into_inner(), encode, arrivals).in_current_span());
@@ -103,64 +100,6 @@ impl Embed for TeiApi {
     }
 }
 
-impl ServiceContext {
-    /// How a text is encoded unless its request says otherwise.
-    fn default_options(&self) -> Result<EncodeOptions, Fault> {
-        let (model, role) = (self.models.get("")?, Role::default());
-        let pruning = self.pruning.of(role, &model);
-        Ok(EncodeOptions { model, role, long_text: LongText::Reject, pruning })
-    }
-
-    /// Checks a request. Each of a stream may ask for something else.
-    fn embed_options(&self, request: &EmbedSparseRequest) -> Result<EncodeOptions, Fault> {
-        let checked = check_text(&request.inputs, self.limits.text_bytes);
-        checked.map_err(|fault| Fault { field: INPUTS.to_owned(), ..fault })?;
-        let (role, long_text) = (role(request.prompt_name.as_deref())?, long_text(request)?);
-        let options = self.default_options()?;
-        Ok(EncodeOptions { role, long_text, pruning: self.pruning.of(role, &options.model), ..options })
-    }
-}
-
-const INPUTS: &str = "inputs";
-
-/// There are no roles in this API. A prompt says the same: what a text is for.
-fn role(prompt_name: Option<&str>) -> Result<Role, Fault> {
-    match prompt_name {
-        None | Some("document") => Ok(Role::Document),
-        Some("query") => Ok(Role::Query),
-        Some(other) => {
-            let message = format!("there is no prompt `{other}`; use `query` or `document`, or leave it out");
-            Err(invalid("prompt_name", message))
-        }
-    }
-}
-
-fn long_text(request: &EmbedSparseRequest) -> Result<LongText, Fault> {
-    let value = request.truncation_direction;
-    match (request.truncate, TruncationDirection::try_from(value)) {
-        (false, Ok(_)) => Ok(LongText::Reject),
-        (true, Ok(TruncationDirection::Right)) => Ok(LongText::Truncate),
-        (true, Ok(TruncationDirection::Left)) => Ok(LongText::TruncateLeft),
-        (_, Err(_)) => {
-            let message = format!("{value} is no value of TruncationDirection; use one that is");
-            Err(invalid("truncation_direction", message))
-        }
-    }
-}
-
-/// The refusal of a text, in this API's terms. The pipeline calls it `text`.
-fn refusal(fault: Fault) -> Status {
-    let message = match fault.reason {
-        _ if fault.field != "text" => return fault.into(),
-        Reason::TextTooLong => {
-            let problem = fault.message.split(';').next().unwrap_or_default();
-            format!("{problem}; split it, or set `truncate`")
-        }
-        _ => fault.message,
-    };
-    Fault::new(fault.reason, INPUTS, message).into()
-}
-
 /// Reads a stream of texts to its end.
 async fn read(
     shared: Pass,
@@ -179,7 +118,7 @@ async fn read(
         // Fails when the client has gone.
         let Ok(()) = arrivals.send(Arrival::of(&request.inputs)).await else { return Ok(()) };
         number += 1;
-        let text = shared.embed_options(&request).map(|options| {
+        let text = embed_options(&shared, &request).map(|options| {
             encode.options = options;
             request.inputs
         });
@@ -203,7 +142,7 @@ fn in_order(
         slot.wait();
         due.push(match outcome {
             Ok(encoded) => Ok((answer(arrival, encoded), slot)),
-            Err(fault) => Err(refusal(fault)),
+            Err(fault) => Err(at_inputs(fault).into()),
         });
     }
     due

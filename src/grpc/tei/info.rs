@@ -6,37 +6,34 @@ use super::api::TeiApi;
 use crate::grpc::context::ServiceContext;
 use crate::proto::tei::info_server::Info;
 use crate::proto::tei::{InfoRequest, InfoResponse, ModelType};
-use crate::types::Fault;
-use crate::types::Role;
+use crate::types::{Fault, Role};
 use crate::version::{REVISION, VERSION};
 
 #[tonic::async_trait]
 impl Info for TeiApi {
     async fn info(&self, _: Request<InfoRequest>) -> Result<Response<InfoResponse>, Status> {
         let shared = self.gate.pass()?;
-        Ok(Response::new(shared.tei_info()?))
+        Ok(Response::new(describe(&shared)?))
     }
 }
 
-impl ServiceContext {
-    fn tei_info(&self) -> Result<InfoResponse, Fault> {
-        let model = self.models.get("")?;
-        let bounds = self.pipeline.config();
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Ok(InfoResponse {
-            version: VERSION.to_owned(),
-            sha: Some(REVISION.to_owned()),
-            docker_label: None,
-            model_id: model.name.clone(),
-            model_sha: Some(model.fingerprint.to_string()),
-            model_dtype: model.precision.to_string(),
-            model_type: ModelType::Embedding.into(),
-            max_concurrent_requests: count(bounds.max_interactive),
-            max_input_length: count(model.max_length(Role::Document).unwrap_or(usize::MAX)),
-            max_batch_tokens: count(bounds.encoders.batch_tokens),
-            max_batch_requests: None,
-            max_client_batch_size: count(self.limits.unary_documents),
-            tokenization_workers: count(bounds.encoders.threads),
-        })
-    }
+fn describe(shared: &ServiceContext) -> Result<InfoResponse, Fault> {
+    let model = shared.models.get("")?;
+    let bounds = shared.pipeline.config();
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Ok(InfoResponse {
+        version: VERSION.to_owned(),
+        sha: Some(REVISION.to_owned()),
+        docker_label: None,
+        model_id: model.name.clone(),
+        model_sha: Some(model.fingerprint.to_string()),
+        model_dtype: model.precision.to_string(),
+        model_type: ModelType::Embedding.into(),
+        max_concurrent_requests: count(bounds.max_interactive),
+        max_input_length: count(model.max_length(Role::Document).unwrap_or(usize::MAX)),
+        max_batch_tokens: count(bounds.encoders.batch_tokens),
+        max_batch_requests: None,
+        max_client_batch_size: count(shared.limits.unary_documents),
+        tokenization_workers: count(bounds.encoders.threads),
+    })
 }
