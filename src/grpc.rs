@@ -23,7 +23,6 @@ mod page;
 mod pruning_defaults;
 mod query;
 mod search;
-pub(crate) mod status;
 mod stream;
 pub mod tei;
 

@@ -18,7 +18,7 @@ use super::internal_error::internal;
 use super::json_encode::{has_message, write};
 use super::offload::offload;
 use super::upload::Refused;
-use crate::grpc::status::item_error;
+use crate::proto::ItemError;
 
 /// Media type of lines of JSON.
 pub const NDJSON: &str = "application/x-ndjson";
@@ -155,7 +155,7 @@ impl Lines {
         let of_placeholder =
             error.get_field_by_name("reason").is_some_and(|reason| reason.as_str() == Some(fault.reason.as_str()));
         if of_placeholder {
-            error.transcode_from(&item_error(fault)).map_err(|error| internal(error.to_string()))?;
+            error.transcode_from(&ItemError::from(fault)).map_err(|error| internal(error.to_string()))?;
         }
         Ok(())
     }
@@ -186,7 +186,6 @@ mod tests {
     use super::super::frames::framed;
     use super::super::testing::{OfBytes, message_of_bytes};
     use super::*;
-    use crate::grpc::status::status;
     use crate::proto::{
         EncodeStreamResponse, EncodeStreamResult, IngestDraining, IngestOpened, IngestResponse, ItemError,
         OperationResult, OperationStatus, encode_stream_result::Outcome,
@@ -249,7 +248,7 @@ mod tests {
     }
 
     fn of_placeholder(reason: Reason) -> Option<ItemError> {
-        Some(item_error(Fault::new(reason, "", "it can't be decoded")))
+        Some(ItemError::from(Fault::new(reason, "", "it can't be decoded")))
     }
 
     fn refused(sequence: u64, reason: Reason) -> Refused {
@@ -305,7 +304,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_is_refused_is_no_line() {
         let response: Response =
-            status(Fault::new(Reason::CollectionNotFound, "collection", "there is none")).into_http();
+            Status::from(Fault::new(Reason::CollectionNotFound, "collection", "there is none")).into_http();
         let lines = Lines { descriptor: message("IngestResponse"), refused: Refused::default() };
         let refusal = lines.respond(Messages::new(response), not_waiting()).await.unwrap_err();
         assert_eq!(refusal.into_response().status(), 404);
@@ -354,7 +353,7 @@ mod tests {
             check_agreement(&message_of_bytes(), OfBytes { one, many }.encode_to_vec().into());
             let results = sequences.iter().map(|&sequence| EncodeStreamResult {
                 sequence: sequence.into(),
-                outcome: Some(Outcome::Error(item_error(Fault::new(Reason::Overloaded, "text", &text)))),
+                outcome: Some(Outcome::Error(ItemError::from(Fault::new(Reason::Overloaded, "text", &text)))),
             });
             let response = EncodeStreamResponse { results: results.collect() };
             check_agreement(&message("EncodeStreamResponse"), response.encode_to_vec().into());

@@ -94,7 +94,6 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::grpc::status::status;
     use crate::types::{Fault, Reason};
 
     fn to_json(status: &Status) -> Value {
@@ -104,7 +103,7 @@ mod tests {
     #[test]
     fn details_are_decoded() {
         let fault = Fault::new(Reason::Overloaded, "documents", "there is no room; try again later");
-        let refused = status(Fault { retry_after: Some(Duration::from_millis(1_500)), ..fault });
+        let refused = Status::from(Fault { retry_after: Some(Duration::from_millis(1_500)), ..fault });
         let json = to_json(&refused);
         assert_eq!(json["code"], 8);
         assert_eq!(json["message"], "documents: there is no room; try again later");
@@ -138,7 +137,7 @@ mod tests {
             (Reason::StoreUnavailable, StatusCode::SERVICE_UNAVAILABLE),
             (Reason::Cancelled, StatusCode::GATEWAY_TIMEOUT),
         ] {
-            let response = Refusal::from(status(Fault::new(reason, "", "why"))).into_response();
+            let response = Refusal::from(Status::from(Fault::new(reason, "", "why"))).into_response();
             assert_eq!(response.status(), expected, "{reason:?}");
             let can_be_retried =
                 [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status());
@@ -158,7 +157,7 @@ mod tests {
         let with_delay =
             Fault { retry_after: Some(Duration::from_millis(20)), ..Fault::new(Reason::Overloaded, "a.b", "é\"") };
         for fault in [with_delay, Fault::new(Reason::InvalidArgument, "", "why")] {
-            let status = status(fault);
+            let status = Status::from(fault);
             let descriptor = pool().get_message_by_name(STATUS).unwrap();
             let message = DynamicMessage::decode(descriptor, status.details()).unwrap();
             let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);

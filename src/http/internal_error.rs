@@ -2,10 +2,9 @@
 
 use tonic::Status;
 
-use crate::grpc::status::status;
 use crate::types::{Fault, Reason};
 
 /// Returns the status of a bug of the gateway.
 pub fn internal(message: impl Into<String>) -> Status {
-    status(Fault::new(Reason::Internal, "", message))
+    Status::from(Fault::new(Reason::Internal, "", message))
 }

@@ -28,7 +28,6 @@ use super::payload::ask_for_json;
 use super::request_body::RequestBody;
 use super::upload::{Refused, Upload};
 use crate::grpc::deadline::deadline;
-use crate::grpc::status::status;
 use crate::types::{Fault, Reason};
 
 /// Headers that the services get: who calls, for how long, and in which trace.
@@ -85,7 +84,7 @@ impl Transcoder {
             }
             Kind::Stream { options, item } => {
                 let query = request.uri().query().unwrap_or_default().to_owned();
-                let parameters = Parameters::read(&query, options).map_err(status);
+                let parameters = Parameters::read(&query, options).map_err(Status::from);
                 let refused = Refused::default();
                 let (continued, is_continued) = oneshot::channel();
                 let upload = self.upload(request, item, &refused, continued);
@@ -140,7 +139,7 @@ fn whole(body: RequestBody, descriptor: MessageDescriptor, max: usize) -> Body {
         let json = body.all(max).await?;
         let bytes = json.len();
         let to_wire = move |wire: &mut Vec<u8>| {
-            read(&descriptor, &json, wire).map_err(status)?;
+            read(&descriptor, &json, wire).map_err(Status::from)?;
             ask_for_json(&descriptor, wire);
             Ok(())
         };
@@ -163,7 +162,7 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
 
 fn too_late() -> Status {
     let message = "the call's deadline passed; send it again, with more time";
-    status(Fault::new(Reason::Cancelled, "", message))
+    Status::from(Fault::new(Reason::Cancelled, "", message))
 }
 
 fn unsupported(message: impl Into<String>) -> Refusal {
