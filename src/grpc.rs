@@ -7,6 +7,7 @@ mod collections;
 mod context;
 pub(crate) mod convert;
 pub(crate) mod deadline;
+mod delete;
 mod encode;
 mod encoder_service;
 mod explain;

@@ -50,7 +50,7 @@ pub use encoding_stats::vector_stats;
 pub use filter::{MAX_PATH_BYTES, MAX_VALUES};
 pub use first_sequence::parse_first_sequence;
 pub use hit_range::{MAX_LIMIT, MAX_OFFSET, parse_hit_range};
-pub use operation::{MAX_POSITION_BYTES, parse_operation, upsert_of};
+pub use operation::{MAX_POSITION_BYTES, parse_operation, to_upsert};
 pub use page_size::{MAX_PAGE, parse_page_size};
 pub use pruning::parse_pruning;
 pub use result_filter::is_only_problems;

@@ -3,13 +3,10 @@
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
-use super::convert::parse_ids;
 use super::deadline::deadline;
 use super::faults::invalid;
-use super::features::{check_features, check_unset};
 use super::stream::{OpenStream, Responder, Responses, first_request, opened_by_first_request};
-use super::{Gate, ServiceContext, aliases, collections, explain, ingest, list_documents, search};
-use crate::catalog::check_incarnation;
+use super::{Gate, aliases, collections, delete, explain, ingest, list_documents, search};
 use crate::pipeline::Urgency;
 use crate::proto::index_service_server::IndexService;
 use crate::proto::{
@@ -19,10 +16,6 @@ use crate::proto::{
     ListCollectionsRequest, ListCollectionsResponse, ListDocumentsRequest, ListDocumentsResponse, SearchRequest,
     SearchResponse, SetAliasRequest, SetAliasResponse, UpsertRequest, UpsertResponse,
 };
-use crate::types::{DocumentId, Fault, check_collection_name};
-
-/// The most ids of one `Delete`.
-pub const MAX_DELETES: usize = 10_000;
 
 /// The most results of one response message: of 2 KiB each at most.
 const RESULTS_A_MESSAGE: usize = 256;
@@ -88,7 +81,7 @@ impl IndexService for IndexApi {
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
         let shared = self.gate.pass()?;
-        delete(&shared, request.into_inner()).await?;
+        delete::delete(&shared, request.into_inner()).await?;
         Ok(Response::new(DeleteResponse {}))
     }
 
@@ -156,27 +149,4 @@ impl IndexService for IndexApi {
         let shared = self.gate.pass()?;
         Ok(Response::new(aliases::list(&shared, request.into_inner()).await?))
     }
-}
-
-async fn delete(shared: &ServiceContext, request: DeleteRequest) -> Result<(), Fault> {
-    let DeleteRequest { collection, ids, filter, expected_incarnation, tenant, required_features } = request;
-    check_features(&required_features)?;
-    check_unset("tenant", !tenant.is_empty())?;
-    check_collection_name(&collection)?;
-    if let Some(filter) = filter {
-        if filter.must.is_empty() && filter.should.is_empty() && filter.must_not.is_empty() {
-            return Err(invalid("filter", "it has no condition, and would delete every document; add one"));
-        }
-        check_unset("filter", true)?;
-    }
-    let ids = parse_ids(ids, MAX_DELETES)?.iter().map(DocumentId::point_id).collect();
-    let collection = match &*expected_incarnation {
-        "" => shared.collections.resolve(&collection).await?,
-        expected => {
-            let info = shared.collections.read(&collection).await?;
-            check_incarnation(&info, expected)?;
-            info.name
-        }
-    };
-    shared.pipeline.delete(&collection, ids).await
 }

@@ -15,6 +15,7 @@ const MAX_DEPTH: usize = 16;
 const MAX_CONDITIONS: usize = 1_000;
 /// Maximum length of the path of a payload field, in bytes.
 pub const MAX_PATH_BYTES: usize = 512;
+
 impl TryFrom<proto::Filter> for Filter {
     type Error = Fault;
 
@@ -22,7 +23,7 @@ impl TryFrom<proto::Filter> for Filter {
     /// A condition that is empty or out of bounds, by its path.
     fn try_from(filter: proto::Filter) -> Result<Self, Fault> {
         let mut converter = Converter { conditions: 0 };
-        converter.filter(filter, 1)
+        converter.convert_filter(filter, 1)
     }
 }
 
@@ -33,31 +34,31 @@ struct Converter {
 }
 
 impl Converter {
-    fn filter(&mut self, filter: proto::Filter, depth: usize) -> Result<Filter, Fault> {
+    fn convert_filter(&mut self, filter: proto::Filter, depth: usize) -> Result<Filter, Fault> {
         if depth > MAX_DEPTH {
             return Err(invalid("", format!("filters are nested more than {MAX_DEPTH} deep; make them flatter")));
         }
         let proto::Filter { must, should, must_not } = filter;
         Ok(Filter {
-            must: self.conditions(must, "must", depth)?,
-            should: self.conditions(should, "should", depth)?,
-            must_not: self.conditions(must_not, "must_not", depth)?,
+            must: self.convert_conditions(must, "must", depth)?,
+            should: self.convert_conditions(should, "should", depth)?,
+            must_not: self.convert_conditions(must_not, "must_not", depth)?,
         })
     }
 
-    fn conditions(
+    fn convert_conditions(
         &mut self,
         conditions: Vec<proto::Condition>,
         clause: &str,
         depth: usize,
     ) -> Result<Vec<Condition>, Fault> {
         let conditions = conditions.into_iter().enumerate().map(|(index, condition)| {
-            self.condition(condition, depth).map_err(|fault| fault.within(&format!("{clause}[{index}]")))
+            self.convert_condition(condition, depth).map_err(|fault| fault.within(&format!("{clause}[{index}]")))
         });
         conditions.collect()
     }
 
-    fn condition(&mut self, condition: proto::Condition, depth: usize) -> Result<Condition, Fault> {
+    fn convert_condition(&mut self, condition: proto::Condition, depth: usize) -> Result<Condition, Fault> {
         self.conditions += 1;
         if self.conditions > MAX_CONDITIONS {
             return Err(invalid("", format!("there are more than {MAX_CONDITIONS} conditions; send fewer")));
@@ -75,7 +76,7 @@ impl Converter {
             }
             Test::Filter(filter) => {
                 check_no_path(&path, "filter")?;
-                let filter = self.filter(filter, depth + 1).map_err(|fault| fault.within("filter"))?;
+                let filter = self.convert_filter(filter, depth + 1).map_err(|fault| fault.within("filter"))?;
                 return Ok(Condition::Filter(filter));
             }
             Test::IsEmpty(is_empty) => {

@@ -46,7 +46,7 @@ pub fn parse_operation(bytes: &Bytes, limits: &RequestLimits) -> Submission {
 }
 
 /// Converts a document of a unary call to an operation.
-pub fn upsert_of(bytes: usize, document: Result<Document, Unreadable>) -> Submission {
+pub fn to_upsert(bytes: usize, document: Result<Document, Unreadable>) -> Submission {
     Submission { bytes, position: String::new(), change: document.map(Change::Upsert) }
 }
 

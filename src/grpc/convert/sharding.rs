@@ -16,10 +16,10 @@ impl TryFrom<&proto::CollectionOptions> for Sharding {
     type Error = Fault;
 
     fn try_from(options: &proto::CollectionOptions) -> Result<Self, Fault> {
-        let shards = at_most("shard_count", options.shard_count, MAX_SHARDS)?;
-        let replicas = at_most("replication_factor", options.replication_factor, MAX_REPLICAS)?;
+        let shards = check_at_most("shard_count", options.shard_count, MAX_SHARDS)?;
+        let replicas = check_at_most("replication_factor", options.replication_factor, MAX_REPLICAS)?;
         let max = if replicas == 0 { MAX_REPLICAS } else { replicas };
-        let write_consistency = at_most("write_consistency_factor", options.write_consistency_factor, max)?;
+        let write_consistency = check_at_most("write_consistency_factor", options.write_consistency_factor, max)?;
         let mut keys = options.shard_keys.clone();
         keys.sort_unstable();
         let problem = if keys.len() > MAX_SHARD_KEYS {
@@ -38,7 +38,7 @@ impl TryFrom<&proto::CollectionOptions> for Sharding {
     }
 }
 
-fn at_most(field: &str, value: u32, max: u32) -> Result<u32, Fault> {
+fn check_at_most(field: &str, value: u32, max: u32) -> Result<u32, Fault> {
     if value <= max {
         return Ok(value);
     }

@@ -6,7 +6,7 @@ use metrics::counter;
 use super::open::Opened;
 use super::result::to_result;
 use crate::grpc::context::ServiceContext;
-use crate::grpc::convert::{parse_document, upsert_of};
+use crate::grpc::convert::{parse_document, to_upsert};
 use crate::metrics as names;
 use crate::pipeline::{OperationKey, Progress, Stored, Submission, Ticket};
 use crate::proto::OperationResult;
@@ -29,7 +29,7 @@ pub async fn upsert(
     let submit = async move {
         for (bytes, place) in documents.into_iter().zip(places) {
             let ticket: Ticket<OperationKey, Stored> = ingest.tickets.at(place).await?;
-            let submission: Submission = upsert_of(bytes.len(), parse_document(&bytes, &shared.limits));
+            let submission: Submission = to_upsert(bytes.len(), parse_document(&bytes, &shared.limits));
             ingest.submit(ticket, submission).await?;
         }
         Ok(())

@@ -19,28 +19,28 @@ pub fn from_json(text: &str, limits: PayloadLimits) -> Result<Payload, Fault> {
             let at = if path.is_empty() { FIELD.to_owned() } else { format!("{FIELD}.{path}") };
             Fault::new(Reason::InvalidArgument, at, problem)
         })?;
-    object(fields, &FieldPath::new(FIELD), limits.depth)
+    convert_object(fields, &FieldPath::new(FIELD), limits.depth)
 }
 
 /// `room` is how many levels there may be, this one included.
-fn object(fields: Payload, path: &FieldPath<'_>, room: usize) -> Result<Payload, Fault> {
+fn convert_object(fields: Payload, path: &FieldPath<'_>, room: usize) -> Result<Payload, Fault> {
     let room = descend(room, path)?;
     let entries = fields.into_iter().map(|(name, field)| {
-        let field = value(field, &path.field(&name), room)?;
+        let field = convert_value(field, &path.field(&name), room)?;
         Ok((name, field))
     });
     entries.collect()
 }
 
 /// Converts a value to the one that is stored.
-fn value(value: Value, path: &FieldPath<'_>, room: usize) -> Result<Value, Fault> {
+fn convert_value(value: Value, path: &FieldPath<'_>, room: usize) -> Result<Value, Fault> {
     Ok(match value {
-        Value::Number(number) => Value::Number(stored(number, path)?),
-        Value::Object(fields) => Value::Object(object(fields, path, room)?),
+        Value::Number(number) => Value::Number(convert_number(number, path)?),
+        Value::Object(fields) => Value::Object(convert_object(fields, path, room)?),
         Value::Array(values) => {
             let room = descend(room, path)?;
             let values = values.into_iter().enumerate();
-            let values = values.map(|(index, element)| self::value(element, &path.element(index), room));
+            let values = values.map(|(index, element)| convert_value(element, &path.element(index), room));
             Value::Array(values.collect::<Result<_, _>>()?)
         }
         other @ (Value::Null | Value::Bool(_) | Value::String(_)) => other,
@@ -48,7 +48,7 @@ fn value(value: Value, path: &FieldPath<'_>, room: usize) -> Result<Value, Fault
 }
 
 /// Converts a number to the one that is stored: stores have signed integers of 64 bits and doubles.
-fn stored(number: Number, path: &FieldPath<'_>) -> Result<Number, Fault> {
+fn convert_number(number: Number, path: &FieldPath<'_>) -> Result<Number, Fault> {
     if number.is_i64() {
         return Ok(number);
     }

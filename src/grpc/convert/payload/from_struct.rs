@@ -15,13 +15,13 @@ use crate::types::{Fault, FieldPath, Payload};
 pub fn from_struct(fields: Struct, path: &FieldPath<'_>, room: usize) -> Result<Payload, Fault> {
     let room = descend(room, path)?;
     let entries = fields.fields.into_iter().map(|(name, field)| {
-        let field = from_value(field, &path.field(&name), room)?;
+        let field = convert_value(field, &path.field(&name), room)?;
         Ok((name, field))
     });
     entries.collect()
 }
 
-fn from_value(value: prost_types::Value, path: &FieldPath<'_>, room: usize) -> Result<Value, Fault> {
+fn convert_value(value: prost_types::Value, path: &FieldPath<'_>, room: usize) -> Result<Value, Fault> {
     Ok(match value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(flag)) => Value::Bool(flag),
@@ -34,7 +34,7 @@ fn from_value(value: prost_types::Value, path: &FieldPath<'_>, room: usize) -> R
         Some(Kind::ListValue(list)) => {
             let room = descend(room, path)?;
             let values = list.values.into_iter().enumerate();
-            let values = values.map(|(index, element)| from_value(element, &path.element(index), room));
+            let values = values.map(|(index, element)| convert_value(element, &path.element(index), room));
             Value::Array(values.collect::<Result<_, _>>()?)
         }
     })
