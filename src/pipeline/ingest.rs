@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::admission::{AdmissionControl, ResultReceiver, Ticket, Tickets};
 use super::admitted_document::AdmittedDocument;
 use super::encoder_pool::EncoderPool;
-use super::operation::{Change, OperationKey, Stored, Submission};
+use super::operation::{Change, OperationKey, Stored, Submission, Unreadable};
 use super::receipt::Receipt;
 use super::urgency::Urgency;
 use super::writer::{StreamWriter, Writers};
-use crate::types::{CollectionSpec, DocumentId, Fault, Recipe};
+use crate::types::{CollectionSpec, Document, Fault, Recipe};
 use check_document::check_document;
 use document_encoder::DocumentEncoder;
 pub use options::IngestOptions;
@@ -81,32 +81,26 @@ impl Ingest {
     pub async fn submit(&mut self, ticket: Ticket<OperationKey, Stored>, submission: Submission) -> Result<(), Fault> {
         let Submission { bytes, position, change } = submission;
         let sequence = self.read_through.fetch_add(1, Ordering::Relaxed) + 1;
-        let checked = change.and_then(|change| match change {
-            Change::Upsert(document) => check_document(document, &self.spec, &self.text_field).map(Change::Upsert),
-            delete @ Change::Delete { .. } => Ok(delete),
-        });
+        let checked = change.and_then(|change| self.check(change));
         let id = match &checked {
-            Ok(Change::Upsert(document)) => Some(document.id.clone()),
-            Ok(Change::Delete { id, .. }) => Some(id.clone()),
+            Ok(change) => Some(change.id().clone()),
             Err(unreadable) => unreadable.id.clone(),
         };
-        let point_id = id.as_ref().map(DocumentId::point_id);
         let finalizer = ticket.redeem(OperationKey { sequence, id, position }, bytes).await?;
-        let (change, point_id) = match (checked, point_id) {
-            (Ok(change), Some(point_id)) => (change, point_id),
-            // Every change has an id.
-            (Ok(_), None) => return Ok(()),
-            (Err(unreadable), _) => {
+        let change = match checked {
+            Ok(change) => change,
+            Err(unreadable) => {
                 finalizer.finish(Err(unreadable.fault));
                 return Ok(());
             }
         };
+        let id = change.id().point_id();
         let outcome = match change {
             // As long as it isn't encoded again.
             Change::Upsert(_) => Stored::Unchanged,
             Change::Delete { .. } => Stored::Deleted,
         };
-        let mut receipt = Receipt::new(bytes, outcome, finalizer, self.writer.ids().join(point_id));
+        let mut receipt = Receipt::new(bytes, outcome, finalizer, self.writer.ids().join(id));
         if receipt.must_wait() {
             self.writer.flush_now();
             tokio::select! {
@@ -116,13 +110,23 @@ impl Ingest {
                 () = self.tickets.abandoned() => return Ok(()),
             }
         }
-        let document = match change {
-            Change::Upsert(document) => document,
+        match change {
+            Change::Upsert(document) => self.upsert(document, receipt).await,
             Change::Delete { version, .. } => {
-                self.writer.remove(point_id, version, receipt);
-                return Ok(());
+                self.writer.remove(id, version, receipt);
+                Ok(())
             }
-        };
+        }
+    }
+
+    fn check(&self, change: Change) -> Result<Change, Unreadable> {
+        match change {
+            Change::Upsert(document) => check_document(document, &self.spec, &self.text_field).map(Change::Upsert),
+            delete @ Change::Delete { .. } => Ok(delete),
+        }
+    }
+
+    async fn upsert(&self, document: Document, receipt: Receipt) -> Result<(), Fault> {
         let digest = self.recipe.digest(&document);
         let admitted = AdmittedDocument { document, digest, receipt };
         // What a version says goes before what the content says.

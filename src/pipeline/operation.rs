@@ -11,6 +11,16 @@ pub enum Change {
     Delete { id: DocumentId, version: Option<i64> },
 }
 
+impl Change {
+    /// Returns the id of its document.
+    pub fn id(&self) -> &DocumentId {
+        match self {
+            Self::Upsert(document) => &document.id,
+            Self::Delete { id, .. } => id,
+        }
+    }
+}
+
 /// An operation as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Submission {
