@@ -22,7 +22,7 @@ impl Target {
     pub(super) async fn delete(&self, job: DeleteJob, deadline: Instant) -> RoundTrip {
         // The permits come back at the end, whether the caller waits or not.
         let DeleteJob { ids, claims, permits: _permits, mut answer, .. } = job;
-        let mut retries = Retries::new(deadline, &self.retries);
+        let mut retries = Retries::new(deadline, &*self.retries);
         let (mut unsettled, mut failed) = (false, false);
         while !answer.is_closed() {
             let outcome = self.store.delete(&self.collection, &ids).await;
@@ -63,7 +63,7 @@ impl Target {
 
     /// Deletes the points of a batch and answers for each of them. No attempt begins after `deadline` but the first.
     pub(super) async fn remove(&self, mut jobs: Vec<RemoveJob>, deadline: Instant) -> RoundTrip {
-        let mut retries = Retries::new(deadline, &self.retries);
+        let mut retries = Retries::new(deadline, &*self.retries);
         let (mut unsettled, mut failed) = (false, false);
         let mut settling = Vec::new();
         loop {

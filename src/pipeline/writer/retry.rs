@@ -1,10 +1,10 @@
 //! Trying again what can succeed later.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::{Instant, sleep};
+use tower::retry::budget::{Budget, TpsBudget};
 
 use crate::store::StoreError;
 
@@ -13,66 +13,28 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause, before jitter, unless the store asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What all retries of a store may amount to, so that they don't double the load of one that is down: a fifth of what was
-/// asked of it, and two a second. A retry for which there is nothing left waits. As the budgets of Finagle are.
-#[derive(Debug)]
-pub struct RetryBudget(Mutex<Balance>);
+/// Period over which calls and retries are counted.
+const BUDGET_PERIOD: Duration = Duration::from_secs(10);
+const RETRIES_PER_SECOND: u32 = 2;
+const RETRIES_PER_CALL: f32 = 0.2;
 
-#[derive(Debug)]
-struct Balance {
-    retries: f64,
-    since: Instant,
-}
-
-impl RetryBudget {
-    /// The most that can be saved.
-    const MOST: f64 = 20.0;
-    const A_SECOND: f64 = 2.0;
-    const A_CALL: f64 = 0.2;
-
-    /// A call is made: it brings its share.
-    fn deposit(&self) {
-        let mut balance = self.balance();
-        balance.retries = (balance.retries + Self::A_CALL).min(Self::MOST);
-    }
-
-    /// Takes one retry, if there is one.
-    fn withdraw(&self) -> bool {
-        let mut balance = self.balance();
-        let enough = balance.retries >= 1.0;
-        if enough {
-            balance.retries -= 1.0;
-        }
-        enough
-    }
-
-    fn balance(&self) -> MutexGuard<'_, Balance> {
-        let mut balance = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let earned = (now - balance.since).as_secs_f64() * Self::A_SECOND;
-        *balance = Balance { retries: (balance.retries + earned).min(Self::MOST), since: now };
-        balance
-    }
-}
-
-impl Default for RetryBudget {
-    fn default() -> Self {
-        Self(Mutex::new(Balance { retries: Self::MOST, since: Instant::now() }))
-    }
+/// Creates the budget of all retries of a store, so that they don't double the load of one that is down: within its period two a
+/// second, and a fifth of the calls. A retry for which there is nothing left waits.
+pub fn new_retry_budget() -> TpsBudget {
+    TpsBudget::new(BUDGET_PERIOD, RETRIES_PER_SECOND, RETRIES_PER_CALL)
 }
 
 /// The pauses between the attempts of one call: they double, with jitter, up to a longest one; where the store says how
 /// long it wants to be left alone, that is honoured, and so is the budget.
-#[derive(Debug)]
 pub struct Retries<'a> {
     deadline: Instant,
-    budget: &'a RetryBudget,
+    budget: &'a (dyn Budget + Sync),
     pauses: Pauses,
 }
 
 impl<'a> Retries<'a> {
     /// The retries of a new call, of which none begins after `deadline`.
-    pub fn new(deadline: Instant, budget: &'a RetryBudget) -> Self {
+    pub fn new(deadline: Instant, budget: &'a (dyn Budget + Sync)) -> Self {
         budget.deposit();
         Self { deadline, budget, pauses: pauses() }
     }
@@ -114,7 +76,7 @@ fn pauses() -> Pauses {
 /// The last one.
 pub async fn retry<T, F: Future<Output = Result<T, StoreError>>>(
     deadline: Instant,
-    budget: &RetryBudget,
+    budget: &(dyn Budget + Sync),
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, StoreError> {
     let mut retries = Retries::new(deadline, budget);
@@ -137,6 +99,17 @@ mod tests {
     use super::*;
     use crate::types::deadline_after;
 
+    /// A budget that never runs out.
+    struct Unlimited;
+
+    impl Budget for Unlimited {
+        fn deposit(&self) {}
+
+        fn withdraw(&self) -> bool {
+            true
+        }
+    }
+
     fn down<T>() -> Result<T, StoreError> {
         Err(StoreError::Unavailable("down".into()))
     }
@@ -145,7 +118,7 @@ mod tests {
     async fn retries_until_it_succeeds_and_honours_the_store() {
         let start = Instant::now();
         let mut attempts = 0;
-        let outcome = retry(start + Duration::from_secs(60), &RetryBudget::default(), || {
+        let outcome = retry(start + Duration::from_secs(60), &new_retry_budget(), || {
             attempts += 1;
             let retry_after = Some(Duration::from_secs(7));
             let refusal = StoreError::Overloaded { message: String::new(), retry_after };
@@ -165,7 +138,7 @@ mod tests {
             attempts += 1;
             ready(down::<()>())
         };
-        let outcome = retry(deadline, &RetryBudget::default(), attempt).await;
+        let outcome = retry(deadline, &new_retry_budget(), attempt).await;
         assert_eq!(outcome, down());
         assert!(start.elapsed() <= Duration::from_secs(20) && start.elapsed() >= Duration::from_secs(10));
         assert!(attempts > 5);
@@ -187,7 +160,7 @@ mod tests {
                     let busy = StoreError::Overloaded { message: String::new(), retry_after: Some(pause) };
                     ready(if attempts.get() < 4 { Err(busy) } else { Ok(()) })
                 };
-                let _ended = retry(deadline_after(start, allowed), &RetryBudget::default(), attempt).await;
+                let _ended = retry(deadline_after(start, allowed), &Unlimited, attempt).await;
                 start.elapsed()
             });
             prop_assert!(elapsed <= allowed.saturating_add(Duration::from_millis(1)));
@@ -203,7 +176,7 @@ mod tests {
             attempts += 1;
             ready(Err::<(), _>(StoreError::Refused("no".into())))
         };
-        let outcome = retry(deadline, &RetryBudget::default(), refused).await;
+        let outcome = retry(deadline, &new_retry_budget(), refused).await;
         assert_eq!(outcome, Err(StoreError::Refused("no".into())));
         assert_eq!(attempts, 1);
     }
@@ -214,7 +187,7 @@ mod tests {
     async fn many_calls_share_one_budget() {
         const CALLS: usize = 200;
         const SECONDS: usize = 120;
-        let (budget, attempts, start) = (RetryBudget::default(), Cell::new(0), Instant::now());
+        let (budget, attempts, start) = (new_retry_budget(), Cell::new(0), Instant::now());
         let deadline = start + Duration::from_secs(SECONDS as u64);
         let call = || {
             let attempt = || {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::retry::RetryBudget;
+use tower::retry::budget::TpsBudget;
+
 use super::settler::Settler;
 use crate::store::PointWriter;
 
@@ -13,7 +14,7 @@ pub(super) struct Target {
     pub(super) store: Arc<dyn PointWriter>,
     /// The collection's own name.
     pub(super) collection: String,
-    pub(super) retries: Arc<RetryBudget>,
+    pub(super) retries: Arc<TpsBudget>,
     pub(super) settler: Settler,
 }
 

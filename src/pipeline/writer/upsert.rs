@@ -53,7 +53,7 @@ impl Target {
         let mut upsert = Upsert {
             target: self,
             batch: &batch,
-            retries: Retries::new(deadline, &self.retries),
+            retries: Retries::new(deadline, &*self.retries),
             parts: VecDeque::from([Part::new(jobs)]),
             round_trip: RoundTrip::NotSent,
             stored: false,

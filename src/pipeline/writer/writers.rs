@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tower::retry::budget::TpsBudget;
 
 use super::config::WriterConfig;
 use super::handle::{Inbox, WriterHandle};
 use super::registry::Registry;
-use super::retry::{RetryBudget, retry};
+use super::retry::{new_retry_budget, retry};
 use super::settler::Settler;
 use super::target::Target;
 use super::task::Writer;
@@ -28,7 +29,7 @@ pub struct Writers {
     capacity: usize,
     open: Registry,
     tasks: TaskTracker,
-    retries: Arc<RetryBudget>,
+    retries: Arc<TpsBudget>,
     settler: Settler,
 }
 
@@ -36,7 +37,7 @@ impl Writers {
     /// No writer yet. Must be called within a Tokio runtime.
     pub fn new(store: Arc<dyn PointWriter>, config: WriterConfig, capacity: usize) -> Self {
         let settler = Settler::start(Arc::clone(&store), config.retry_deadline);
-        let (open, tasks, retries) = (Registry::default(), TaskTracker::new(), Arc::default());
+        let (open, tasks, retries) = (Registry::default(), TaskTracker::new(), Arc::new(new_retry_budget()));
         Self { store, config, capacity, open, tasks, retries, settler }
     }
 
@@ -66,7 +67,7 @@ impl Writers {
         mut attempt: impl FnMut(&'a dyn PointWriter) -> F,
     ) -> Result<T, StoreError> {
         let deadline = deadline_after(Instant::now(), self.config.retry_deadline);
-        retry(deadline, &self.retries, || attempt(&*self.store)).await
+        retry(deadline, &*self.retries, || attempt(&*self.store)).await
     }
 
     /// Waits until every writer has answered for all that it has, and has ended. No handle may be opened any more.
