@@ -10,8 +10,7 @@ use prost::encoding::encode_varint;
 use prost_reflect::Kind;
 use serde::de::{DeserializeSeed, Deserializer, Error, Unexpected, Visitor};
 
-/// From here on, several whole numbers are one double. 2^53.
-const INEXACT_FROM: f64 = 9_007_199_254_740_992.0;
+use crate::json::INEXACT_FROM;
 
 /// Base64, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

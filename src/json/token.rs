@@ -1,0 +1,48 @@
+//! Tokens of a JSON text.
+
+/// Returns the length of the token at the beginning of a JSON text: a string with its quotes, a number, or a single
+/// byte. 0 if the text is empty.
+pub fn token_length(text: &[u8]) -> usize {
+    match text.first() {
+        Some(b'"') => string_length(text),
+        Some(b'-' | b'0'..=b'9') => {
+            text.iter().take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')).count()
+        }
+        Some(_) => 1,
+        None => 0,
+    }
+}
+
+/// Returns a token of a JSON text if it is a number without fraction and exponent.
+pub fn as_integer(token: &[u8]) -> Option<&str> {
+    if !matches!(token.first(), Some(b'-' | b'0'..=b'9')) {
+        return None;
+    }
+    let number = std::str::from_utf8(token).ok()?;
+    (!number.contains(['.', 'e', 'E'])).then_some(number)
+}
+
+/// The length of a string with both its quotes.
+fn string_length(text: &[u8]) -> usize {
+    let mut escaped = true;
+    let end = text.iter().position(|&byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn takes_any_bytes(text: Vec<u8>) {
+            token_length(&text);
+        }
+    }
+}
