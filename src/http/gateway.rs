@@ -18,7 +18,7 @@ use super::settings::Settings;
 use super::transcoder::Transcoder;
 use crate::grpc::auth::check;
 
-/// A door to the methods of the contract that `grpc` serves.
+/// Returns the routes of the gateway to the methods of the contract that `grpc` serves.
 pub fn door(grpc: Routes, settings: Settings) -> Routes {
     let grpc = grpc.into_axum_router();
     let document = Bytes::from(openapi::document(&settings).to_string());

@@ -59,13 +59,16 @@ mod tests {
     use super::super::testing::settings;
     use super::*;
     use crate::grpc::auth::Tokens;
+    use crate::version::VERSION;
 
     #[test]
     fn the_file_is_the_document_of_a_server_with_tokens_and_default_limits() {
         let tokens = Tokens::parse("token-0123456789abcdef").unwrap();
         let (_sender, tokens) = tokio::sync::watch::channel(Arc::new(tokens));
         let settings = Settings { tokens: Some(tokens), ..settings() };
-        assert_eq!(format!("{:#}\n", document(&settings)), DOCUMENT);
+        let document = document(&settings);
+        assert_eq!(format!("{document:#}\n"), DOCUMENT);
+        assert_eq!(document["info"]["version"], VERSION, "run `cargo xtask openapi`");
     }
 
     #[test]
