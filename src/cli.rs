@@ -10,6 +10,7 @@
 mod client;
 mod collection_options;
 mod command;
+mod completions;
 mod duration;
 mod encode;
 mod engine;

@@ -1,4 +1,4 @@
-//! Parses flags and environment into a validated [`Config`]. All mistakes are reported at once.
+//! Parses flags, environment and the file of `--config` into a validated [`Config`]. All mistakes are reported at once.
 //!
 //! Each group of flags is a file: the flags, the checks of their values, and their part of the configuration. Clap parses
 //! a value as a `Setting`, which keeps the mistake instead of ending the command.
@@ -6,6 +6,7 @@
 mod admission;
 mod backend;
 mod encoder;
+mod file;
 mod flags;
 mod limits;
 mod listen;
@@ -15,6 +16,7 @@ mod model;
 mod otlp;
 mod pruning;
 mod security;
+mod serve_args;
 mod server;
 mod setting;
 mod source;
@@ -24,12 +26,12 @@ mod values;
 mod web;
 mod writer;
 
-pub use flags::ServeFlags as ServeArgs;
 pub use log::LogFormat;
 pub use mistakes::InvalidConfig;
 pub use model::ModelConfig;
 pub use otlp::otlp_variable;
 pub use security::{SecurityConfig, TlsFiles};
+pub use serve_args::ServeArgs;
 pub use server::ServerConfig;
 pub use store::StoreConfig;
 pub use validated::Config;

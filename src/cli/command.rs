@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use super::{encode, engine, explain, health, ingest, reindex, rejects, search};
+use super::{completions, encode, engine, explain, health, ingest, reindex, rejects, search};
 use crate::version;
 
 /// Turns streams of documents into SPLADE vectors and indexes them in Qdrant.
@@ -36,6 +36,7 @@ enum Command {
     Model(engine::Model),
     Health(health::Health),
     Bench(engine::Bench),
+    Completions(completions::Completions),
 }
 
 impl Cli {
@@ -56,6 +57,7 @@ impl Cli {
             Command::Model(command) => command.run().await,
             Command::Health(command) => command.run().await,
             Command::Bench(command) => command.run().await,
+            Command::Completions(command) => command.run(Self::command()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The flags of `serve`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::admission::AdmissionArgs;
@@ -21,6 +23,7 @@ Examples:
   splade-sidecar serve --model ./splade-tiny
   splade-sidecar serve --model naver/splade-v3@main --qdrant-url http://localhost:6334
   splade-sidecar serve --model ./splade-tiny --model large=naver/splade-v3
+  splade-sidecar serve --config sidecar.toml
 
 Sizes are written as 4MiB, durations as 100ms or 30s. Each flag has an environment variable.";
 
@@ -28,6 +31,10 @@ Sizes are written as 4MiB, durations as 100ms or 30s. Each flag has an environme
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct ServeFlags {
+    /// TOML file of settings: each key is the name of a flag without `--`. Flags and environment variables take precedence.
+    #[arg(long, env = "SPLADE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     #[command(flatten)]
     pub models: ModelArgs,
     #[command(flatten)]

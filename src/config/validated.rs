@@ -13,8 +13,8 @@ use super::mistakes::{InvalidConfig, Mistakes};
 use super::model::ModelConfig;
 use super::otlp::resolve_collector;
 use super::security::SecurityConfig;
+use super::serve_args::ServeArgs;
 use super::server::ServerConfig;
-use super::source::FileSource;
 use super::store::StoreConfig;
 use super::web::WebConfig;
 use crate::grpc::{PruningDefaults, RequestLimits};
@@ -46,20 +46,20 @@ pub struct Config {
     pub otlp_endpoint: Option<Uri>,
 }
 
-impl TryFrom<ServeFlags> for Config {
+impl TryFrom<ServeArgs> for Config {
     type Error = InvalidConfig;
 
-    fn try_from(flags: ServeFlags) -> Result<Self, InvalidConfig> {
-        let (config, mistakes) = Self::examine(flags);
+    fn try_from(args: ServeArgs) -> Result<Self, InvalidConfig> {
+        let (config, mistakes) = Self::examine(args);
         if mistakes.is_empty() { Ok(config) } else { Err(InvalidConfig(mistakes)) }
     }
 }
 
 impl Config {
     /// Returns the configuration and every mistake in it. What is wrong has a stand-in that nothing must be served with.
-    pub fn examine(flags: ServeFlags) -> (Self, Vec<String>) {
-        let mut mistakes = Mistakes::new(FileSource::default());
-        let config = Self::resolve(flags, &mut mistakes);
+    pub fn examine(args: ServeArgs) -> (Self, Vec<String>) {
+        let mut mistakes = Mistakes::new(args.source);
+        let config = Self::resolve(args.flags, &mut mistakes);
         (config, mistakes.into_messages())
     }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod checkpoint;
+mod config_file;
 mod dialects;
 mod fake;
 mod file_oracle;

@@ -48,7 +48,7 @@ pub async fn check(config: &Config, mistakes: Vec<String>, verify: bool) -> Find
         check_tls(config),
         check_tokens(config),
         // A stand-in for another store says nothing about that one.
-        async { if about(&mistakes, STORE) { Vec::new() } else { check_store(&config.store).await } },
+        async { if has_store_problems(&mistakes) { Vec::new() } else { check_store(&config.store).await } },
     );
     let problems = [&mistakes, &models.problems, &tls, &tokens, &store].map(Vec::as_slice).concat();
     let found = |flag: &str, is_asked_for: bool| match is_asked_for {
@@ -58,7 +58,7 @@ pub async fn check(config: &Config, mistakes: Vec<String>, verify: bool) -> Find
     };
     let tls = found("--tls", config.security.tls.is_some());
     let auth_tokens = found(TOKENS, config.security.auth_tokens.is_some());
-    let store = if about(&problems, FOLDER) { Found::Wrong } else { found(STORE, true) };
+    let store = if has_store_problems(&problems) { Found::Wrong } else { Found::Ready };
     Findings {
         models: models.models,
         #[cfg(feature = "verify")]
@@ -73,6 +73,12 @@ pub async fn check(config: &Config, mistakes: Vec<String>, verify: bool) -> Find
 
 const STORE: &str = "--qdrant";
 const TOKENS: &str = "--auth-tokens";
+const CONFIG: &str = "--config";
+
+/// Whether there are problems with the store or with what says which store it is, such as an unknown key in a file.
+fn has_store_problems(problems: &[String]) -> bool {
+    [STORE, FOLDER, CONFIG].iter().any(|flag| about(problems, flag))
+}
 
 /// Whether one of these is about a flag, or flags that begin so.
 fn about(problems: &[String], flag: &str) -> bool {

@@ -1,0 +1,87 @@
+//! The TOML type of each flag, and the texts that a command line would have for a value of that type.
+
+use clap::{Arg, ArgAction};
+use toml::de::{DeInteger, DeValue};
+
+/// How a flag is written in TOML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueType {
+    Boolean,
+    Integer,
+    /// An integer or a float.
+    Number,
+    String,
+    /// An array of strings, or one string.
+    Strings,
+}
+
+impl ValueType {
+    /// Returns the type of a flag: the value name that help shows says what a value is.
+    pub fn of(flag: &Arg) -> Self {
+        let value_name = flag.get_value_names().and_then(<[_]>::first).map_or("", |name| name.as_str());
+        match (flag.get_action(), value_name) {
+            (ArgAction::SetTrue, _) => Self::Boolean,
+            (ArgAction::Append, _) => Self::Strings,
+            (_, "N") => Self::Integer,
+            (_, "WEIGHT" | "SHARE") => Self::Number,
+            _ => Self::String,
+        }
+    }
+
+    /// Returns the values as a command line would have them.
+    ///
+    /// # Errors
+    /// If the value has another type or is empty: what is wrong, without the value, which may be secret.
+    pub fn to_texts(self, value: &DeValue<'_>) -> Result<Vec<String>, String> {
+        match (self, value) {
+            (Self::Boolean, DeValue::Boolean(value)) => Ok(vec![value.to_string()]),
+            (Self::Integer | Self::Number, DeValue::Integer(value)) => Ok(vec![to_decimal(value)]),
+            (Self::Number, DeValue::Float(value)) => Ok(vec![value.as_str().to_owned()]),
+            (Self::String | Self::Strings, DeValue::String(text)) => Ok(vec![non_empty(text)?]),
+            (Self::Strings, DeValue::Array(values)) if values.is_empty() => Err("the array is empty".to_owned()),
+            (Self::Strings, DeValue::Array(values)) => values
+                .iter()
+                .map(|value| Self::String.to_texts(value.get_ref()))
+                .map(|texts| Ok(texts?.concat()))
+                .collect(),
+            (_, value) => Err(format!("the value is {}", describe(value))),
+        }
+    }
+
+    /// Returns what is expected of the flag's values.
+    pub fn expected(self, flag: &Arg) -> String {
+        let default = flag.get_default_values().first().map(|default| default.to_string_lossy());
+        match (self, default) {
+            (Self::Boolean, _) => "true or false".to_owned(),
+            (Self::Integer, _) => "an integer".to_owned(),
+            (Self::Number, _) => "a number".to_owned(),
+            (Self::String, None) => "a string".to_owned(),
+            (Self::String, Some(default)) => format!("a string, such as \"{default}\""),
+            (Self::Strings, _) => "an array of strings, or one string".to_owned(),
+        }
+    }
+}
+
+fn non_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("the value is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// An integer that is too large stays as it is: the flag refuses it.
+fn to_decimal(integer: &DeInteger<'_>) -> String {
+    match i64::from_str_radix(integer.as_str(), integer.radix()) {
+        Ok(integer) => integer.to_string(),
+        Err(_) => integer.to_string(),
+    }
+}
+
+fn describe(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
