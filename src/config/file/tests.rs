@@ -11,11 +11,11 @@ use crate::config::flags::ServeFlags;
 use crate::config::{Config, ServeArgs};
 
 /// A configuration file in a directory of its own.
-struct Place {
+struct ConfigFile {
     directory: TempDir,
 }
 
-impl Place {
+impl ConfigFile {
     fn new() -> Self {
         Self { directory: TempDir::new().unwrap() }
     }
@@ -81,13 +81,13 @@ fn to_argument(flag: &Arg, value: &str) -> String {
 /// Law: a file sets any flag as the command line does.
 #[test]
 fn a_file_sets_every_flag() {
-    let place = Place::new();
+    let file = ConfigFile::new();
     for flag in flags() {
         let [value, _] = samples(&flag);
-        let of_file = place.args(to_toml(&flag, &value), &[]);
-        let of_line = place.args("", &[&to_argument(&flag, &value)]);
+        let of_file = file.args(to_toml(&flag, &value), &[]);
+        let of_line = file.args("", &[&to_argument(&flag, &value)]);
         assert_eq!(format!("{:?}", of_file.flags), format!("{:?}", of_line.flags), "{flag:?}");
-        assert_ne!(format!("{:?}", of_file.flags), format!("{:?}", place.args("", &[]).flags), "{flag:?}");
+        assert_ne!(format!("{:?}", of_file.flags), format!("{:?}", file.args("", &[]).flags), "{flag:?}");
         assert_eq!(of_file.source.lines, [(name(&flag).to_owned(), 1)].into());
     }
 }
@@ -95,13 +95,13 @@ fn a_file_sets_every_flag() {
 /// Law: what the command line sets takes precedence over the file.
 #[test]
 fn the_command_line_takes_precedence_for_every_flag() {
-    let place = Place::new();
+    let file = ConfigFile::new();
     for flag in flags() {
         let [value, other] = samples(&flag);
         let argument = to_argument(&flag, &other);
         let text = to_toml(&flag, &value).replace("= true", "= false");
-        let with_file = place.args(text, &[&argument]);
-        assert_eq!(format!("{:?}", with_file.flags), format!("{:?}", place.args("", &[&argument]).flags), "{flag:?}");
+        let with_file = file.args(text, &[&argument]);
+        assert_eq!(format!("{:?}", with_file.flags), format!("{:?}", file.args("", &[&argument]).flags), "{flag:?}");
         assert_eq!(with_file.source.lines.len(), 0, "{flag:?}");
     }
 }
@@ -109,17 +109,17 @@ fn the_command_line_takes_precedence_for_every_flag() {
 /// Law: what the environment sets takes precedence over the file. Here a variable that cargo sets stands for all of them.
 #[test]
 fn the_environment_takes_precedence_for_every_flag() {
-    let place = Place::new();
+    let file = ConfigFile::new();
     let with_variable = |set: &Arg| {
         let command = ServeArgs::augment_args(Command::new("serve"));
         let set = set.get_id().clone();
         command.mut_args(move |flag| if *flag.get_id() == set { flag.env("CARGO_PKG_NAME") } else { flag })
     };
     for flag in flags() {
-        let with_file = place.args_of(with_variable(&flag), to_toml(&flag, &samples(&flag)[0]), &[]);
-        let without = place.args_of(with_variable(&flag), "", &[]);
+        let with_file = file.args_of(with_variable(&flag), to_toml(&flag, &samples(&flag)[0]), &[]);
+        let without = file.args_of(with_variable(&flag), "", &[]);
         assert_eq!(format!("{:?}", with_file.flags), format!("{:?}", without.flags), "{flag:?}");
-        assert_ne!(format!("{:?}", without.flags), format!("{:?}", place.args("", &[]).flags), "{flag:?}");
+        assert_ne!(format!("{:?}", without.flags), format!("{:?}", file.args("", &[]).flags), "{flag:?}");
         assert_eq!(with_file.source.lines.len(), 0, "{flag:?}");
     }
 }
@@ -140,7 +140,7 @@ fn values_are_those_of_the_file() {
                 qdrant-url = 'http://localhost'\n\
                 qdrant-api-key = \"s3cret\"\n\
                 drain-deadline = \"\"\"5s\"\"\"\n";
-    let config = Config::try_from(Place::new().args(text, &[])).unwrap();
+    let config = Config::try_from(ConfigFile::new().args(text, &[])).unwrap();
     assert_eq!(config.models.iter().map(|model| model.name.as_str()).collect::<Vec<_>>(), ["first", "second"]);
     assert_eq!((config.pipeline.encoders.threads, config.pipeline.max_documents), (16, 1_000));
     assert_eq!((config.pipeline.max_bytes, config.security.unix_socket_mode), (64 << 20, 0o660));
@@ -153,14 +153,14 @@ fn values_are_those_of_the_file() {
 
 #[test]
 fn commas_separate_nothing_in_a_file() {
-    let mistakes = Place::new().args("model = 'org/a,org/b'", &[]);
+    let mistakes = ConfigFile::new().args("model = 'org/a,org/b'", &[]);
     let error = Config::try_from(mistakes).unwrap_err().to_string();
     assert!(error.contains("sidecar.toml:1)") && error.contains("`org/a,org/b`"), "{error}");
 }
 
 #[test]
 fn wrong_keys_and_types_are_named_with_what_is_expected() {
-    let place = Place::new();
+    let file = ConfigFile::new();
     for (text, parts) in [
         ("modle = 'x'", &["--config: ", "sidecar.toml:1: unknown key `modle`; did you mean `model`?"] as &[&str]),
         ("\n\nmax_bytes = '1MiB'", &["sidecar.toml:3: unknown key `max_bytes`; did you mean `max-bytes`?"]),
@@ -191,7 +191,7 @@ fn wrong_keys_and_types_are_named_with_what_is_expected() {
         ("tls-key = 'k'", &["--tls-cert is missing; give the certificate of --tls-key"]),
         ("device = 'metal'\ndtype = 'int8'", &["--dtype (", "sidecar.toml:2): int8 is for the cpu"]),
     ] {
-        let mistakes = place.mistakes(text);
+        let mistakes = file.mistakes(text);
         assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
         for part in parts {
             assert!(mistakes[0].contains(part), "{part} is not in: {}", mistakes[0]);
@@ -201,7 +201,7 @@ fn wrong_keys_and_types_are_named_with_what_is_expected() {
 
 #[test]
 fn files_that_are_no_toml_are_refused() {
-    let place = Place::new();
+    let file = ConfigFile::new();
     let long = format!("#{}", "x".repeat(1 << 20));
     for (text, problem) in [
         (b"threads = 4\nlog = \"\xff\"" as &[u8], "sidecar.toml: line 2 is not UTF-8"),
@@ -214,14 +214,14 @@ fn files_that_are_no_toml_are_refused() {
         (b"\0\0\0", "sidecar.toml:1: invalid TOML: "),
         (&[b"model = ", "[".repeat(10_000).as_bytes()].concat(), "sidecar.toml:1: invalid TOML: "),
     ] {
-        let mistakes = place.mistakes(text);
+        let mistakes = file.mistakes(text);
         assert!(mistakes.iter().any(|mistake| mistake.contains(problem)), "{problem} is not in: {mistakes:?}");
         assert!(
             mistakes.len() <= 3 && mistakes.iter().all(|mistake| mistake.starts_with("--config: ")),
             "{mistakes:?}"
         );
     }
-    let directory = place.directory.path().to_str().unwrap().to_owned();
+    let directory = file.directory.path().to_str().unwrap().to_owned();
     for path in [directory.as_str(), "/no/such/file.toml"] {
         let command = ServeArgs::augment_args(Command::new("serve"));
         let line = ["serve", "--model", "org/model", "--qdrant-url", "http://localhost", "--config", path];
@@ -236,7 +236,7 @@ fn files_that_are_no_toml_are_refused() {
 fn all_mistakes_of_file_and_line_are_reported_at_once() {
     let text = "modle = 'org/x'\nthreads = '4'\nmax-bytes = 'lots'\nqdrant-url = 'http://localhost'\n\
                 qdrant-api-key = \"s\u{e9}cret\"\nlisten = 'overridden'\n";
-    let args = Place::new().args(text, &["--upsert-age", "soon", "--listen", "127.0.0.1:1"]);
+    let args = ConfigFile::new().args(text, &["--upsert-age", "soon", "--listen", "127.0.0.1:1"]);
     let error = Config::try_from(args).unwrap_err();
     let shown = error.to_string();
     assert_eq!(error.0.len(), 6, "{shown}");
@@ -251,7 +251,7 @@ fn all_mistakes_of_file_and_line_are_reported_at_once() {
 #[test]
 fn secrets_are_not_repeated() {
     for text in ["qdrant-api-key = 12345", "qdrant-api-key = ['12345']", "qdrant-api-key = \"12345\nlog = 1"] {
-        let mistakes = Place::new().mistakes(format!("qdrant-url = 'http://localhost'\n{text}"));
+        let mistakes = ConfigFile::new().mistakes(format!("qdrant-url = 'http://localhost'\n{text}"));
         assert!(!mistakes.is_empty() && !mistakes.concat().contains("12345"), "{mistakes:?}");
     }
 }
