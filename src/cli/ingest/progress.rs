@@ -1,10 +1,10 @@
 //! What a person sees while documents go by: a bar, or a line now and then where standard error is no terminal.
 
 use std::io::{IsTerminal, Write, stderr};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -83,7 +83,7 @@ impl Progress {
 
     fn is_line_due(&self) -> bool {
         let Some(line) = &self.line else { return false };
-        let mut last = line.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = line.lock();
         let is_due = last.elapsed() >= LINES;
         if is_due {
             *last = Instant::now();

@@ -11,18 +11,23 @@
 //! older document would replace the newer one. So a reconnect does what a run that resumes from its checkpoint does, and
 //! what the client libraries do.
 
+mod message;
+mod sequences;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use anyhow::{anyhow, bail};
 use bytes::Bytes;
-use prost::Message;
 
-use super::batcher::{MAX_BYTES as MAX_MESSAGE_BYTES, MAX_LINES as MAX_MESSAGE_OPERATIONS};
+use self::message::Message;
+use self::sequences::Sequences;
 use super::line::Line;
 use super::read_files::{FileRecords, ReadFiles};
 use super::reader::{End, FileEnd};
 use super::tally::Tally;
-use crate::proto::{ItemError, Operation, OperationResult, OperationStatus, operation};
+use crate::proto::{ItemError, OperationResult, OperationStatus};
 
 /// Maximum lines from the first one that is not counted on, and their bytes. Far more than a server admits at once, so they
 /// bound memory and not speed.
@@ -34,12 +39,7 @@ const MAX_BYTES: usize = 64 << 20;
 pub struct Tracker {
     /// By number, from the first one that is not counted.
     lines: BTreeMap<u64, Entry>,
-    /// Numbers of the lines that have a document, by its sequence number.
-    documents: BTreeMap<u64, u64>,
-    /// Sequence number of the last document that was read.
-    last_sequence: u64,
-    /// The open stream was given all documents up to this one.
-    sent_through: u64,
+    sequences: Sequences,
     bytes: usize,
     end: Option<End>,
     tally: Tally,
@@ -58,16 +58,7 @@ struct Entry {
 impl Tracker {
     /// Goes on from counts, and in files.
     pub fn new(tally: Tally, files: ReadFiles) -> Self {
-        Self {
-            lines: BTreeMap::new(),
-            documents: BTreeMap::new(),
-            last_sequence: 0,
-            sent_through: 0,
-            bytes: 0,
-            end: None,
-            tally,
-            files,
-        }
+        Self { lines: BTreeMap::new(), sequences: Sequences::default(), bytes: 0, end: None, tally, files }
     }
 
     /// Returns the files of the input.
@@ -98,17 +89,17 @@ impl Tracker {
 
     /// How many documents are not counted, sent or not.
     pub fn pending(&self) -> usize {
-        self.documents.len()
+        self.sequences.pending()
     }
 
     /// How many documents are counted. It grows with every progress of the run.
     pub fn acked(&self) -> u64 {
-        self.last_sequence - self.documents.len() as u64
+        self.sequences.acked()
     }
 
     /// Sequence number of the first document that is not counted: where the next stream begins.
     pub fn first_sequence(&self) -> u64 {
-        self.acked() + 1
+        self.sequences.first()
     }
 
     /// Counts a stream that was opened in place of a failed one.
@@ -124,35 +115,30 @@ impl Tracker {
             ..OperationResult::default()
         });
         let number = line.place.lines;
-        let sequence = result.is_none().then(|| {
-            self.last_sequence += 1;
-            self.documents.insert(self.last_sequence, number);
-            self.last_sequence
-        });
+        let sequence = result.is_none().then(|| self.sequences.add(number));
         self.bytes += size(&line);
         self.lines.insert(number, Entry { line, sequence, result });
     }
 
     /// Returns the operations of the next message: the documents that the open stream was not given, in their order.
     pub fn next_message(&mut self) -> Option<Vec<Bytes>> {
-        let (mut operations, mut bytes) = (Vec::new(), 0);
-        for (&sequence, number) in self.documents.range(self.sent_through + 1..) {
-            let line = self.lines.get(number).map(|entry| &entry.line);
+        let mut message = Message::default();
+        let mut sent = None;
+        for (sequence, number) in self.sequences.unsent() {
+            let line = self.lines.get(&number).map(|entry| &entry.line);
             let Some(Ok(document)) = line.map(|line| &line.document) else { continue };
-            let is_full = operations.len() == MAX_MESSAGE_OPERATIONS || bytes + document.len() > MAX_MESSAGE_BYTES;
-            if is_full && !operations.is_empty() {
+            if !message.push(document) {
                 break;
             }
-            bytes += document.len();
-            operations.push(to_operation(document));
-            self.sent_through = sequence;
+            sent = Some(sequence);
         }
-        Some(operations).filter(|operations| !operations.is_empty())
+        sent.into_iter().for_each(|sequence| self.sequences.note_sent(sequence));
+        message.into_operations()
     }
 
     /// Another stream begins: it is sent all documents that are not counted.
     pub fn restart(&mut self) {
-        self.sent_through = self.acked();
+        self.sequences.restart();
         for entry in self.lines.values_mut().filter(|entry| entry.sequence.is_some()) {
             entry.result = None;
         }
@@ -170,8 +156,8 @@ impl Tracker {
     /// If the server breaks the contract.
     pub fn answered(&mut self, mut result: OperationResult) -> anyhow::Result<Option<ItemError>> {
         let sequence = result.sequence;
-        let number = self.documents.get(&sequence).filter(|_| sequence <= self.sent_through);
-        let entry = number.and_then(|number| self.lines.get_mut(number)).filter(|entry| entry.result.is_none());
+        let number = self.sequences.line_of_sent(sequence);
+        let entry = number.and_then(|number| self.lines.get_mut(&number)).filter(|entry| entry.result.is_none());
         let entry =
             entry.ok_or_else(|| anyhow!("the server gave a result for operation {sequence}, which awaits none"))?;
         match OperationStatus::try_from(result.status) {
@@ -206,7 +192,7 @@ impl Tracker {
         }
         let Entry { line, sequence, result } = first.remove();
         if let Some(sequence) = sequence {
-            self.documents.remove(&sequence);
+            self.sequences.remove(sequence);
         }
         self.bytes -= size(&line);
         // A file that ended before this line is finished.
@@ -231,12 +217,3 @@ impl Tracker {
 fn size(line: &Line) -> usize {
     line.text.as_ref().map_or(0, Vec::len) + line.document.as_ref().map_or(0, Bytes::len)
 }
-
-/// The operation that stores a document, encoded.
-fn to_operation(document: &Bytes) -> Bytes {
-    let kind = Some(operation::Kind::Upsert(document.clone()));
-    Operation { kind, ..Operation::default() }.encode_to_vec().into()
-}
-
-#[cfg(test)]
-mod tests;

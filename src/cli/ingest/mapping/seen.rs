@@ -1,8 +1,10 @@
 //! Tracks which of the fields that the user named were in any record, so that a wrong name is not a silent loss.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::fields::Fields;
 use super::select;
@@ -42,7 +44,7 @@ impl SeenFields {
             return;
         }
         self.0.has_records.store(true, Ordering::Relaxed);
-        let mut names = self.0.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.0.names.lock();
         let mut is_complete = true;
         for NamedField { name, .. } in named {
             if names.contains(name) {
@@ -58,12 +60,12 @@ impl SeenFields {
 
     /// Notes a field that a file has a column for.
     pub fn insert(&self, name: &str) {
-        self.0.names.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        self.0.names.lock().insert(name.to_owned());
     }
 
     /// Tells whether a field was found.
     pub fn has(&self, name: &str) -> bool {
-        self.0.names.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+        self.0.names.lock().contains(name)
     }
 
     /// Tells whether any record was looked at.
@@ -76,7 +78,7 @@ impl SeenFields {
         if !self.0.has_records.load(Ordering::Relaxed) {
             return Vec::new();
         }
-        let names = self.0.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.0.names.lock();
         let named = named.filter(|named| !names.contains(named.name));
         named.map(|NamedField { name, flag }| MissingField { field: name.to_owned(), flag }).collect()
     }

@@ -7,34 +7,58 @@ use super::{Format, Plan};
 use crate::cli::ingest::mapping::{MissingField, PAYLOAD_FLAG, TEXT_FLAG};
 
 /// After so many records without them, fields are reported before the input ends.
-pub const EARLY_RECORDS: u64 = 1_000;
+const EARLY_RECORDS: u64 = 1_000;
 
 const TYPES_FLAG: &str = "--csv-types";
 
-/// Refuses an input that was read to its end.
-///
-/// # Errors
-/// If a field is in none of its records.
-pub fn check(plan: &Plan, sources: &[Source]) -> anyhow::Result<()> {
-    refuse(&missing(plan, sources))
+/// Looks for the named fields in the records of an input.
+pub struct NamedFieldCheck {
+    /// Whether all of the input is read, so that what is in no record is nowhere.
+    is_from_start: bool,
+    /// How many records were read.
+    records: u64,
 }
 
-/// Refuses an input of one file that has columns, as soon as they are known.
-///
-/// # Errors
-/// If a field is none of them.
-pub fn check_columns(plan: &Plan) -> anyhow::Result<()> {
-    let named = plan.mapping.named_fields().filter(|named| named.flag == PAYLOAD_FLAG);
-    let named = named.map(|named| MissingField { field: named.name.to_owned(), flag: named.flag });
-    let types = plan.dialect.types.keys().map(|name| MissingField { field: name.clone(), flag: TYPES_FLAG });
-    let unseen: Vec<_> = named.chain(types).filter(|field| !plan.mapping.seen.has(&field.field)).collect();
-    refuse(&unseen)
-}
+impl NamedFieldCheck {
+    pub fn new(is_from_start: bool) -> Self {
+        Self { is_from_start, records: 0 }
+    }
 
-/// Returns a remark about an input of which [`EARLY_RECORDS`] were read.
-pub fn check_early(plan: &Plan, sources: &[Source]) -> Option<String> {
-    let MissingField { field, flag } = missing(plan, sources).into_iter().next()?;
-    Some(format!("none of the first {EARLY_RECORDS} records has the field `{field}` that {flag} names; is it a typo?"))
+    /// Refuses an input of one file that has columns, as soon as they are known.
+    ///
+    /// # Errors
+    /// If a field is none of them.
+    pub fn check_columns(&self, plan: &Plan, sources: &[Source]) -> anyhow::Result<()> {
+        let [source] = sources else { return Ok(()) };
+        if !self.is_from_start || !source.format.has_columns() || plan.follow.is_some() {
+            return Ok(());
+        }
+        let named = plan.mapping.named_fields().filter(|named| named.flag == PAYLOAD_FLAG);
+        let named = named.map(|named| MissingField { field: named.name.to_owned(), flag: named.flag });
+        let types = plan.dialect.types.keys().map(|name| MissingField { field: name.clone(), flag: TYPES_FLAG });
+        let unseen: Vec<_> = named.chain(types).filter(|field| !plan.mapping.seen.has(&field.field)).collect();
+        refuse(&unseen)
+    }
+
+    /// Counts a record. Returns a remark about the input when [`EARLY_RECORDS`] were read.
+    pub fn count_record(&mut self, plan: &Plan, sources: &[Source]) -> Option<String> {
+        self.records += 1;
+        if self.records != EARLY_RECORDS || !self.is_from_start {
+            return None;
+        }
+        let MissingField { field, flag } = missing(plan, sources).into_iter().next()?;
+        Some(format!(
+            "none of the first {EARLY_RECORDS} records has the field `{field}` that {flag} names; is it a typo?"
+        ))
+    }
+
+    /// Refuses an input that was read to its end.
+    ///
+    /// # Errors
+    /// If a field is in none of its records.
+    pub fn check_end(&self, plan: &Plan, sources: &[Source]) -> anyhow::Result<()> {
+        if self.is_from_start { refuse(&missing(plan, sources)) } else { Ok(()) }
+    }
 }
 
 /// Returns the fields that no record had so far. A single text field is no such: each record without it is rejected.

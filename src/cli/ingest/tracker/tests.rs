@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use prost::Message as _;
 
 use super::*;
+use crate::cli::ingest::batcher::MAX_BYTES as MAX_MESSAGE_BYTES;
 use crate::cli::ingest::input_position::InputPosition;
-use crate::proto::EncodingStats;
+use crate::proto::{EncodingStats, Operation, operation};
 
 fn line(number: u64, size: usize) -> Line {
     let place = InputPosition { lines: number, bytes: number * 10, ..InputPosition::default() };
