@@ -30,15 +30,9 @@ impl Ingest {
         let sources = self.input.sources(self.own_files()).await?;
         let mut checkpoint = self.open_checkpoint().await?;
         let is_followed = self.input.follow().is_some();
-        let start = match &checkpoint {
-            Some(checkpoint) => checkpoint.find_start(Arc::clone(&sources), self.input.encoding(), is_followed).await?,
-            None => Start::after_lines(self.skip),
-        };
+        let start = self.find_start(checkpoint.as_ref(), &sources).await?;
         print_notices(&start.notices)?;
-        let (tally, keep) = match &checkpoint {
-            Some(checkpoint) => (checkpoint.tally().at(start.place), checkpoint.rejects_bytes()),
-            None => (Tally::after(self.skip), if self.skip > 0 { u64::MAX } else { 0 }),
-        };
+        let (tally, keep) = self.progress_before(checkpoint.as_ref(), &start);
         if let Some(checkpoint) = checkpoint.take_if(|_| start.is_complete && !is_followed) {
             return self.nothing_to_do(checkpoint, tally, start.finished).await;
         }
@@ -77,6 +71,20 @@ impl Ingest {
         let (held_back, held_back_count) = tracker.files().held_back();
         print_notices(held_back.iter().map(HeldBack::to_string))?;
         self.report(&Summary::new(tally, duration, rejects_file, failure).with_held_back(held_back_count))
+    }
+
+    async fn find_start(&self, checkpoint: Option<&Checkpoint>, sources: &Arc<[Source]>) -> anyhow::Result<Start> {
+        let Some(checkpoint) = checkpoint else { return Ok(Start::after_lines(self.skip)) };
+        let is_followed = self.input.follow().is_some();
+        checkpoint.find_start(Arc::clone(sources), self.input.encoding(), is_followed).await
+    }
+
+    /// Returns the counts of earlier runs, and how many bytes of their rejects file are kept.
+    fn progress_before(&self, checkpoint: Option<&Checkpoint>, start: &Start) -> (Tally, u64) {
+        match checkpoint {
+            Some(checkpoint) => (checkpoint.tally().at(start.place), checkpoint.rejects_bytes()),
+            None => (Tally::after(self.skip), if self.skip > 0 { u64::MAX } else { 0 }),
+        }
     }
 
     /// Refuses what only matters to a collection that is created, if none is.
