@@ -8,7 +8,7 @@
 //! An established connection holds a permit until it is closed. When no permit is left, no connection is accepted: clients
 //! wait in the kernel's backlog, and their own deadlines decide for how long.
 //!
-//! See docs/adr/0010-accept-loop.md.
+//! See docs/adr/0009-accept-loop.md.
 
 use std::collections::VecDeque;
 use std::io;

@@ -106,14 +106,14 @@ fn the_command_line_takes_precedence_for_every_flag() {
     }
 }
 
-/// Law: what the environment sets takes precedence over the file. Here a variable that cargo sets stands for all of them.
+/// Law: what the environment sets takes precedence over the file. Here `PATH`, which is set everywhere, stands for all variables.
 #[test]
 fn the_environment_takes_precedence_for_every_flag() {
     let file = ConfigFile::new();
     let with_variable = |set: &Arg| {
         let command = ServeArgs::augment_args(Command::new("serve"));
         let set = set.get_id().clone();
-        command.mut_args(move |flag| if *flag.get_id() == set { flag.env("CARGO_PKG_NAME") } else { flag })
+        command.mut_args(move |flag| if *flag.get_id() == set { flag.env("PATH") } else { flag })
     };
     for flag in flags() {
         let with_file = file.args_of(with_variable(&flag), to_toml(&flag, &samples(&flag)[0]), &[]);

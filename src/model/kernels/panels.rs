@@ -6,7 +6,7 @@
 //! of. The panel stays in the second-level cache while the rows of a batch pass by (Goto and van de Geijn, Anatomy of
 //! High-Performance Matrix Multiplication, 2008; their blocks of the inputs are left out, for a layer has few).
 //!
-//! See docs/adr/0014-float32-panels.md.
+//! See docs/adr/0013-float32-panels.md.
 
 use candle_core::{Result, bail};
 use rten_simd::ops::{BitOps, NumOps};

@@ -17,7 +17,7 @@
 //!   element that overflows would be lost. Where a sequence's inputs are so large that a product or a bound may
 //!   overflow, every element is computed and looked at ([`ScreenedTile::largest_input`]).
 //!
-//! See docs/adr/0013-bounded-maximum.md.
+//! See docs/adr/0012-bounded-maximum.md.
 
 use std::ops::Range;
 

@@ -3,7 +3,7 @@
 //! PyTorch does not compress, so nothing here is ever unpacked: a tensor is a range of the mapped file. An archive that is
 //! compressed is refused, whatever it would unpack to.
 //!
-//! See docs/adr/0012-pickle-reader.md.
+//! See docs/adr/0011-pickle-reader.md.
 
 mod machine;
 mod rebuild;

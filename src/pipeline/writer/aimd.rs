@@ -5,7 +5,7 @@
 //! other answers more slowly, and has no more done: then less in flight is as good, and what waits does so here, where
 //! the senders feel it.
 //!
-//! See docs/adr/0011-adaptive-concurrency.md.
+//! See docs/adr/0010-adaptive-concurrency.md.
 
 use std::time::Duration;
 

@@ -80,6 +80,18 @@ impl<'ast> Visit<'ast> for CodePaths {
         }
     }
 
+    fn visit_variant(&mut self, variant: &'ast syn::Variant) {
+        if !is_test(&variant.attrs) {
+            visit::visit_variant(self, variant);
+        }
+    }
+
+    fn visit_arm(&mut self, arm: &'ast syn::Arm) {
+        if !is_test(&arm.attrs) {
+            visit::visit_arm(self, arm);
+        }
+    }
+
     fn visit_field(&mut self, field: &'ast syn::Field) {
         if !is_test(&field.attrs) {
             visit::visit_field(self, field);
