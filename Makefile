@@ -271,6 +271,7 @@ lint: $(LINT_VENV)/.installed ## Check format, lints, the contract, dependencies
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --package xtask --all-targets -- -D warnings
 	cargo xtask openapi --check
 	$(LINT_VENV)/bin/buf lint proto
@@ -288,6 +289,31 @@ fmt: $(LINT_VENV)/.installed ## Format everything
 	cargo fmt --all
 	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(LINT_VENV)/bin/ruff format .
+
+# The optional parts of a build. The features for GPUs need their toolchains.
+FEATURES := embedded http otlp parquet verify
+CARGO_HACK := $(TARGET)/bin/cargo-hack
+CARGO_HACK_VERSION := 0.6.46
+
+$(CARGO_HACK):
+	cargo install --locked --quiet --version $(CARGO_HACK_VERSION) --root $(TARGET) cargo-hack
+
+.PHONY: check-features
+check-features: $(CARGO_HACK) ## Compile each build with one of the features, and each without one
+	export RUSTFLAGS="-D warnings"
+	$(CARGO_HACK) hack check --each-feature --exclude-features cuda,metal --exclude-all-features
+	for off in $(FEATURES); do
+		echo "without $$off"
+		cargo check --locked --no-default-features --features "$$(echo $(FEATURES) | sed "s/\b$$off\b//")"
+	done
+
+.PHONY: test-features
+test-features: check-features ## Run the Rust tests of each build without one of the features (an hour)
+	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
+	for off in $(FEATURES); do
+		echo "without $$off"
+		cargo test --locked --no-default-features --features "$$(echo $(FEATURES) | sed "s/\b$$off\b//")"
+	done
 
 # The peers have an environment of their own. What they need beside it is made once, in BENCH_WORK; figures go there too.
 PEERS = $(BENCH_VENV)/bin/python benches/peers

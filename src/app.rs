@@ -14,5 +14,7 @@ mod traces;
 
 pub(crate) use auth_tokens::auth_token_problems;
 pub use lifecycle::{Ended, Server};
-pub(crate) use parts::{load_model, locate_model, open_store};
+#[cfg(feature = "verify")]
+pub(crate) use parts::locate_model;
+pub(crate) use parts::{load_model, open_store};
 pub use telemetry::init as init_telemetry;

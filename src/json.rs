@@ -8,7 +8,11 @@ mod path;
 mod strict;
 mod token;
 
-pub use self::number::{INEXACT_FROM, is_exact, number, whole_id};
+#[cfg(feature = "http")]
+pub use self::number::INEXACT_FROM;
+pub use self::number::{is_exact, number, whole_id};
+#[cfg(feature = "http")]
 pub use self::path::path_at;
 pub use self::strict::{JsonError, kind, parse, parse_object};
+#[cfg(feature = "http")]
 pub use self::token::{as_integer, token_length};

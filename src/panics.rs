@@ -3,10 +3,14 @@
 //! This is the only place that catches panics. What the work borrowed mutably may be left half changed, so after a panic
 //! the caller must not use it again.
 
+#[cfg(any(test, feature = "parquet"))]
+mod quiet;
+
 use std::any::Any;
-use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[cfg(any(test, feature = "parquet"))]
+pub use quiet::catch_quietly;
 
 /// A panic that was caught.
 #[derive(Debug)]
@@ -35,32 +39,10 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(work)).map_err(Panic)
 }
 
-thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `work` without the panic hook's report: for panics that invalid input causes, which are reported as errors.
-///
-/// # Errors
-/// Its panic.
-pub fn catch_quietly<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let report = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                report(info);
-            }
-        }));
-    });
-    QUIET.set(true);
-    let outcome = catch(work);
-    QUIET.set(false);
-    outcome
-}
-
 #[cfg(test)]
 mod tests {
+    use std::panic;
+
     use super::*;
 
     #[test]

@@ -43,7 +43,7 @@ pub use batch_points::{MAX_BATCH_POINTS, parse_batch_points};
 pub use collection_options::parse_collection_options;
 pub use dense_vector_options::MAX_DIMENSIONS;
 pub use document::parse_document;
-pub use document_id::parse_ids;
+pub use document_id::{check_id_count, parse_ids};
 pub use encoded_text::{to_encoded_text, to_token};
 pub use encoding::{Encoding, parse_encoding};
 pub use encoding_stats::vector_stats;

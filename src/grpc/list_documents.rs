@@ -6,7 +6,7 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::ServiceContext;
-use super::convert::{Selection, parse_ids, parse_page_size};
+use super::convert::{Selection, check_id_count, parse_ids, parse_page_size};
 use super::features::{check_features, check_unset};
 use super::page::List;
 use crate::proto::{
@@ -69,9 +69,10 @@ pub async fn get_documents(
     check_features(&required_features)?;
     check_unset("tenant", !tenant.is_empty())?;
     check_collection_name(&collection)?;
-    let ids = parse_ids(ids, MAX_IDS)?;
+    check_id_count(ids.len(), MAX_IDS)?;
     let selection = Selection::parse(return_options).map_err(|fault| fault.within("return_options"))?;
-    let ids: Vec<_> = ids.into_iter().map(|id| (id.point_id(), proto::DocumentId::from(id))).collect();
+    let ids: Vec<_> =
+        parse_ids(ids, MAX_IDS)?.into_iter().map(|id| (id.point_id(), proto::DocumentId::from(id))).collect();
     let info = shared.collections.read(&collection).await?;
     let vectors = selection.vectors(&info.spec);
     let mut page = Page::new(&selection, &info.spec.vector_name);

@@ -14,6 +14,9 @@ async fn run(folder: &TempDir, arguments: &[&str], variables: &[(&str, &str)]) -
     String::from_utf8(stderr).unwrap() + &String::from_utf8(stdout).unwrap()
 }
 
+/// A feature, whether this build has it, the arguments that need it, and the variables beside them.
+type Case<'a> = (&'a str, bool, Vec<&'a str>, &'a [(&'a str, &'a str)]);
+
 /// Each command fails in every build, for it has another mistake too: there is no such model, file or server.
 #[tokio::test]
 async fn each_is_named_where_it_is_missing_and_nowhere_else() {
@@ -23,7 +26,7 @@ async fn each_is_named_where_it_is_missing_and_nowhere_else() {
     let with = |flags: &[&'static str]| [&serve[..], flags].concat();
     let collector = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
     let ingest = ["ingest", "docs.parquet", "--collection", "docs", "--server", "http://127.0.0.1:9"];
-    let cases: [(&str, bool, Vec<&str>, &[(&str, &str)]); 8] = [
+    let cases: [Case; 8] = [
         ("embedded", cfg!(feature = "embedded"), serve[..5].to_vec(), &[]),
         ("http", cfg!(feature = "http"), with(&["--http-listen", "127.0.0.1:0"]), &[]),
         ("http", cfg!(feature = "http"), with(&["--grpc-web"]), &[]),

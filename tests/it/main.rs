@@ -2,6 +2,11 @@
 
 // A test may end by a panic.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+// In a build without a feature, what only its tests need is unused.
+#![cfg_attr(
+    not(all(feature = "embedded", feature = "http", feature = "otlp", feature = "parquet", feature = "verify")),
+    allow(dead_code, unused_imports)
+)]
 
 mod api;
 mod cli;

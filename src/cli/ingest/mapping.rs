@@ -14,10 +14,12 @@ mod tests;
 mod text;
 
 pub use self::binary_text::BinaryText;
+#[cfg(feature = "parquet")]
 pub use self::columns::Column;
 pub use self::field_mapping::{DEFAULT_ID_FIELD, Mapping, PAYLOAD_FLAG, TEXT_FLAG};
 pub use self::fields::Fields;
 pub use self::names::shorten;
 pub use self::rejection::{MAX_DOCUMENT_BYTES, NOT_UTF8, encode, malformed, too_long};
 pub use self::seen::MissingField;
+#[cfg(feature = "parquet")]
 pub use self::select::is_within;

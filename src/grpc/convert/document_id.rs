@@ -51,14 +51,23 @@ pub fn parse_new_id(id: proto::DocumentId, max_bytes: usize) -> Result<DocumentI
     }
 }
 
+/// Checks the number of a request's `ids`.
+///
+/// # Errors
+/// If there are none, or more than `max`.
+pub fn check_id_count(count: usize, max: usize) -> Result<(), Fault> {
+    if count == 0 || count > max {
+        return Err(invalid("ids", format!("there are {count} ids; send 1 to {max}")));
+    }
+    Ok(())
+}
+
 /// Parses a request's `ids`, at most `max` of them.
 ///
 /// # Errors
 /// If there are none or too many, or one is invalid.
 pub fn parse_ids(ids: Vec<proto::DocumentId>, max: usize) -> Result<Vec<DocumentId>, Fault> {
-    if ids.is_empty() || ids.len() > max {
-        return Err(invalid("ids", format!("there are {} ids; send 1 to {max}", ids.len())));
-    }
+    check_id_count(ids.len(), max)?;
     let ids = ids.into_iter().enumerate();
     ids.map(|(index, id)| id.try_into().map_err(|fault: Fault| fault.within(&format!("ids[{index}]")))).collect()
 }

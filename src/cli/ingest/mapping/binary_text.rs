@@ -1,8 +1,11 @@
 //! Bytes as text.
 
+#[cfg(feature = "parquet")]
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+use encoding_rs::Encoding;
+#[cfg(feature = "parquet")]
+use encoding_rs::{UTF_16BE, UTF_16LE};
 
 /// How bytes become text where a file has bytes and the document has text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,6 +19,7 @@ pub enum BinaryText {
 
 impl BinaryText {
     /// Returns the text; `None` if the bytes are none in this encoding.
+    #[cfg(feature = "parquet")]
     pub fn decode(self, bytes: &[u8]) -> Option<String> {
         match self {
             Self::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),

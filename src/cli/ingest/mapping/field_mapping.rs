@@ -35,6 +35,7 @@ pub struct Mapping {
     /// Values that the path of the file gives to each of its records.
     pub partitions: Fields,
     /// How bytes of Parquet become text.
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "no other format has bytes"))]
     pub binary_text: BinaryText,
     /// Which of these fields were there.
     pub seen: SeenFields,
@@ -85,6 +86,7 @@ impl Mapping {
     }
 
     /// Whether a field inside a column becomes a part of a document, or something inside it does.
+    #[cfg(feature = "parquet")]
     pub fn wants_inside(&self, name: &str) -> bool {
         self.payload_fields.is_none() || self.named().any(|named| is_within(named, name) || is_within(name, named))
     }

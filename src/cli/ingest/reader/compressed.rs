@@ -19,4 +19,5 @@ mod unsupported;
 
 pub use self::bytes::Bytes;
 pub use self::encoding::TextEncoding;
+#[cfg(any(test, feature = "parquet"))]
 pub use self::unsupported::LFS_POINTER;
