@@ -307,8 +307,8 @@ check-features: $(CARGO_HACK) ## Compile each build with one of the features, an
 		cargo check --locked --no-default-features --features "$$(echo $(FEATURES) | sed "s/\b$$off\b//")"
 	done
 
-.PHONY: test-features
-test-features: check-features ## Run the Rust tests of each build without one of the features (an hour)
+.PHONY: features
+features: check-features ## Run the Rust tests of each build without one of the features (an hour)
 	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
 	for off in $(FEATURES); do
 		echo "without $$off"

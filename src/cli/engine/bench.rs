@@ -55,6 +55,8 @@ Example:
 
 /// Room for texts and results on their way.
 const IN_FLIGHT: usize = 1_024;
+/// Maximum number of texts that are counted as being in batches.
+const MAX_IN_BATCHES: usize = 1 << 20;
 
 impl Bench {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
@@ -75,7 +77,9 @@ impl Bench {
         let start = Instant::now();
         let (long_text, pruning) = (LongText::Truncate, Pruning::default());
         let options = EncodeOptions { model, role: Role::Document, long_text, pruning };
-        let (encode, mut vectors) = Encode::standalone(Arc::new(pool), options, IN_FLIGHT);
+        // The lane is full while each thread has a batch of texts of one token and results wait to be counted.
+        let in_batches = threads.saturating_mul(config.batch_tokens).min(MAX_IN_BATCHES);
+        let (encode, mut vectors) = Encode::standalone(Arc::new(pool), options, 2 * IN_FLIGHT + in_batches);
         let feed = async move {
             // Both lanes go with this future: the threads end when it does.
             let encode = encode;

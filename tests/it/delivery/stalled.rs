@@ -103,9 +103,12 @@ async fn a_slow_client_that_reads_is_not_ended() {
     // Slower than the timeout in all, and far faster for the 32 KiB that the server may have given to the transport: so
     // many bytes a second, whatever the size of the messages.
     let started = Instant::now();
+    let mut messages = 0;
     while slow.read().await.unwrap() {
+        messages += 1;
         sleep_until(started + EACH * slow.got.results.len() as u32).await;
     }
+    assert!(messages >= 8, "{messages} messages");
     assert!(started.elapsed() > TIMEOUT, "all was read within the timeout: {:?}", started.elapsed());
     slow.got.one_each(COUNT);
 }
