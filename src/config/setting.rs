@@ -65,11 +65,13 @@ impl<T: FlagType> Setting<T> {
     fn parse(flag: &str, text: &str) -> Self {
         match T::parse(text) {
             Ok(value) => Self { value, mistake: None },
-            Err(problem) => {
-                let mistake = Mistake { flag: flag.to_owned(), description: problem.describe(text) };
-                Self { value: T::stand_in(), mistake: Some(mistake) }
-            }
+            Err(problem) => Self::mistaken(flag, problem.describe(text)),
         }
+    }
+
+    fn mistaken(flag: &str, description: String) -> Self {
+        let mistake = Mistake { flag: flag.to_owned(), description };
+        Self { value: T::stand_in(), mistake: Some(mistake) }
     }
 }
 
@@ -90,7 +92,10 @@ impl<T: FlagType> TypedValueParser for SettingParser<T> {
 
     fn parse_ref(&self, _: &Command, arg: Option<&Arg>, text: &OsStr) -> Result<Setting<T>, clap::Error> {
         let flag = arg.and_then(Arg::get_long).unwrap_or_default();
-        Ok(Setting::parse(flag, &text.to_string_lossy()))
+        Ok(match text.to_str() {
+            Some(text) => Setting::parse(flag, text),
+            None => Setting::mistaken(flag, ": the value is not UTF-8".to_owned()),
+        })
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {

@@ -48,7 +48,7 @@ pub use encoded_text::{to_encoded_text, to_token};
 pub use encoding::{Encoding, parse_encoding};
 pub use encoding_stats::vector_stats;
 pub use filter::{MAX_PATH_BYTES, MAX_VALUES};
-pub use first_sequence::parse_first_sequence;
+pub use first_sequence::{MAX_FIRST_SEQUENCE, parse_first_sequence};
 pub use hit_range::{MAX_LIMIT, MAX_OFFSET, parse_hit_range};
 pub use operation::{MAX_POSITION_BYTES, parse_operation, to_upsert};
 pub use page_size::{MAX_PAGE, parse_page_size};

@@ -8,9 +8,9 @@ use super::contract::{PACKAGE, pool};
 use super::testing::settings;
 use crate::grpc::LONGEST_ID;
 use crate::grpc::bounds::{
-    MAX_BATCH_POINTS, MAX_COLLECTION_NAME, MAX_DELETES, MAX_DIMENSIONS, MAX_IDS, MAX_LIMIT, MAX_NAME_BYTES, MAX_OFFSET,
-    MAX_PAGE, MAX_PATH_BYTES, MAX_PAYLOAD_FIELDS, MAX_POSITION_BYTES, MAX_REPLICAS, MAX_SHARD_KEYS, MAX_SHARDS,
-    MAX_VALUES,
+    MAX_BATCH_POINTS, MAX_COLLECTION_NAME, MAX_DELETES, MAX_DIMENSIONS, MAX_FIRST_SEQUENCE, MAX_IDS, MAX_LIMIT,
+    MAX_NAME_BYTES, MAX_OFFSET, MAX_PAGE, MAX_PATH_BYTES, MAX_PAYLOAD_FIELDS, MAX_POSITION_BYTES, MAX_REPLICAS,
+    MAX_SHARD_KEYS, MAX_SHARDS, MAX_VALUES,
 };
 use crate::proto::Bounds;
 
@@ -67,7 +67,7 @@ fn expected() -> BTreeMap<&'static str, Bounds> {
         ("IngestOptions.collection", name()),
         ("IngestOptions.text_field", length(None, MAX_NAME_BYTES)),
         ("IngestOptions.batch_points", up_to(MAX_BATCH_POINTS)),
-        ("IngestOptions.first_sequence", number(None, i64::MAX.unsigned_abs())),
+        ("IngestOptions.first_sequence", number(None, MAX_FIRST_SEQUENCE)),
         ("Operation.position", length(None, MAX_POSITION_BYTES)),
         ("CollectionOptions.sparse_vectors", by_vector(Some(1))),
         ("CollectionOptions.dense_vectors", by_vector(None)),

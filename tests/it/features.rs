@@ -14,6 +14,17 @@ async fn run(folder: &TempDir, arguments: &[&str], variables: &[(&str, &str)]) -
     String::from_utf8(stderr).unwrap() + &String::from_utf8(stdout).unwrap()
 }
 
+/// A folder is refused as a whole, before anything of it is sent.
+#[tokio::test]
+async fn a_folder_with_a_file_that_can_not_be_read_is_refused() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("a.jsonl"), "{\"text\": \"one\"}\n").unwrap();
+    std::fs::write(folder.path().join("b.parquet"), "PAR1").unwrap();
+    let arguments = ["ingest", ".", "--collection", "docs", "--server", "http://127.0.0.1:9", "--give-up-after", "1ms"];
+    let output = run(&folder, &arguments, &[]).await;
+    assert_eq!(output.contains("b.parquet: Parquet needs the cargo feature"), !cfg!(feature = "parquet"), "{output}");
+}
+
 /// A feature, whether this build has it, the arguments that need it, and the variables beside them.
 type Case<'a> = (&'a str, bool, Vec<&'a str>, &'a [(&'a str, &'a str)]);
 

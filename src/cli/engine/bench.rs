@@ -34,7 +34,7 @@ pub struct Bench {
     #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
     device: DeviceName,
     /// The number format of its products: float32, int8 (on the cpu) or float16 (on a GPU).
-    #[arg(long, env = "SPLADE_DTYPE", value_name = "NAME", default_value = "float32")]
+    #[arg(long, env = "SPLADE_DTYPE", value_name = "NAME", default_value = "float32", value_parser = str::parse::<Precision>)]
     dtype: Precision,
     /// Encoder threads. Default: one a core.
     #[arg(long, env = "SPLADE_THREADS", value_name = "N")]

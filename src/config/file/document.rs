@@ -69,12 +69,14 @@ impl Document {
         document
     }
 
-    /// Records the first errors. Returns their lines, whose keys and values are guesses of the parser.
+    /// Records the first errors. Returns the lines of all, whose keys and values are guesses of the parser.
     fn add_syntax_errors(&mut self, errors: &[Error], line: impl Fn(usize) -> usize) -> BTreeSet<usize> {
         let mut lines = BTreeSet::new();
-        for error in errors.iter().take(SHOWN_ERRORS) {
+        for (index, error) in errors.iter().enumerate() {
             let line = line(error.span().map_or(0, |span| span.start));
-            self.add_mistake(line, &format!("invalid TOML: {}", error.message()));
+            if index < SHOWN_ERRORS {
+                self.add_mistake(line, &format!("invalid TOML: {}", error.message()));
+            }
             lines.insert(line);
         }
         lines

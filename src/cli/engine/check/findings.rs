@@ -9,6 +9,7 @@ use crate::app::auth_token_problems;
 #[cfg(feature = "verify")]
 use crate::cli::engine::verify_report::VerifyReport;
 use crate::config::Config;
+use crate::features;
 use crate::server::{reload, tls};
 
 /// The result of a check.
@@ -42,7 +43,10 @@ pub enum Found {
 
 /// Tries everything that a configuration asks for. Of one with mistakes, it tries the rest. `verify` also compares the
 /// vectors of each model with those of the reference.
-pub async fn check(config: &Config, mistakes: Vec<String>, verify: bool) -> Findings {
+pub async fn check(config: &Config, mut mistakes: Vec<String>, verify: bool) -> Findings {
+    if verify && !cfg!(feature = "verify") {
+        mistakes.push(features::missing("--verify", "verify"));
+    }
     let (models, tls, tokens, store) = tokio::join!(
         check_models(config, verify),
         check_tls(config),

@@ -30,6 +30,7 @@ pub async fn check_models(config: &Config, verify: bool) -> CheckedModels {
         match Backend::open(device, precision) {
             Ok(backend) => models.iter().for_each(|model| {
                 checked.check(model, &backend);
+                #[cfg(feature = "verify")]
                 if verify && checked.models.last().is_some_and(|ready| ready.name == model.name) {
                     checked.verify(model, device, precision);
                 }
@@ -49,15 +50,6 @@ impl CheckedModels {
         match load_model(config, backend) {
             Ok(model) => self.models.push(ModelSummary::from(&model)),
             Err(error) => self.problems.push(format!("--model {}: {error:#}", config.name)),
-        }
-    }
-
-    /// Reports what this build is without.
-    #[cfg(not(feature = "verify"))]
-    fn verify(&mut self, _config: &ModelConfig, _device: DeviceName, _dtype: Precision) {
-        let problem = crate::features::missing("--verify", "verify");
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
         }
     }
 

@@ -43,7 +43,7 @@ pub struct Verify {
     #[arg(long, env = "SPLADE_VERIFY_TEXTS", value_name = "FILE")]
     texts: Option<PathBuf>,
     /// Inference dtypes to compare: float32, int8 (CPU only), float16 (GPU only) [default: all that the device has].
-    #[arg(long, env = "SPLADE_VERIFY_DTYPE", value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, env = "SPLADE_VERIFY_DTYPE", value_name = "NAME,…", value_delimiter = ',', value_parser = str::parse::<Precision>)]
     dtype: Vec<Precision>,
     /// Device of the model: cpu, cuda:N or metal. The reference always runs on the CPU.
     #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]

@@ -78,7 +78,7 @@ impl Schema {
                 schema.left_out.push(name.to_owned());
             }
             let place =
-                InputPosition { name: name.to_owned(), levels: Levels { definition: 0, repetition: 0 }, depth: 0 };
+                SchemaPosition { name: name.to_owned(), levels: Levels { definition: 0, repetition: 0 }, depth: 0 };
             match mapping.wants(name) && !is_left_out {
                 true => schema.add(field, place, mapping)?,
                 false => schema.passed += count_columns(field, 0)?,
@@ -87,7 +87,7 @@ impl Schema {
         Ok(schema)
     }
 
-    fn add(&mut self, field: &Type, place: InputPosition, mapping: &Mapping) -> anyhow::Result<()> {
+    fn add(&mut self, field: &Type, place: SchemaPosition, mapping: &Mapping) -> anyhow::Result<()> {
         if let Some(node) = self.node(field, &place, mapping)? {
             self.fields.push(node);
         }
@@ -95,7 +95,7 @@ impl Schema {
     }
 
     /// Builds what a type is; `None` if nothing inside it is wanted.
-    fn node(&mut self, of: &Type, place: &InputPosition, mapping: &Mapping) -> anyhow::Result<Option<Node>> {
+    fn node(&mut self, of: &Type, place: &SchemaPosition, mapping: &Mapping) -> anyhow::Result<Option<Node>> {
         match of.get_basic_info().repetition() {
             Repetition::REQUIRED => self.value(of, place, mapping),
             Repetition::OPTIONAL => self.value(of, &place.deeper(1, 0), mapping),
@@ -108,7 +108,7 @@ impl Schema {
     }
 
     /// Builds what a type is without its repetition.
-    fn value(&mut self, of: &Type, place: &InputPosition, mapping: &Mapping) -> anyhow::Result<Option<Node>> {
+    fn value(&mut self, of: &Type, place: &SchemaPosition, mapping: &Mapping) -> anyhow::Result<Option<Node>> {
         ensure!(
             place.depth <= MAX_DEPTH,
             "its column {} is nested too deep; {LEAVE_OUT}",
@@ -147,7 +147,7 @@ impl Schema {
         &mut self,
         of: &Type,
         fields: &[T],
-        place: &InputPosition,
+        place: &SchemaPosition,
         mapping: &Mapping,
     ) -> anyhow::Result<Option<Node>> {
         let first = self.columns.len();
@@ -170,7 +170,7 @@ impl Schema {
     }
 
     /// Builds a map, of which all is read; one without values is a list of its keys.
-    fn map<T: AsRef<Type>>(&mut self, of: &Type, fields: &[T], place: &InputPosition) -> anyhow::Result<Option<Node>> {
+    fn map<T: AsRef<Type>>(&mut self, of: &Type, fields: &[T], place: &SchemaPosition) -> anyhow::Result<Option<Node>> {
         let (first, below, all) = (self.columns.len(), place.deeper(1, 1), Mapping::default());
         let nodes =
             fields.iter().map(|field| self.node(field.as_ref(), &below, &all)).collect::<Result<Vec<_>, _>>()?;
@@ -187,7 +187,7 @@ impl Schema {
         }))
     }
 
-    fn column(&mut self, of: &Type, place: &InputPosition, mapping: &Mapping) -> anyhow::Result<Node> {
+    fn column(&mut self, of: &Type, place: &SchemaPosition, mapping: &Mapping) -> anyhow::Result<Node> {
         let kind = match Kind::of(of) {
             Ok(kind) => kind,
             Err(name) => bail!("its column {} is of the type {name}, which can't be read; {LEAVE_OUT}", place.name),
@@ -204,13 +204,13 @@ impl Schema {
 const LEAVE_OUT: &str = "name others with --payload-fields";
 
 /// Where in the schema a type is.
-struct InputPosition {
+struct SchemaPosition {
     name: String,
     levels: Levels,
     depth: usize,
 }
 
-impl InputPosition {
+impl SchemaPosition {
     fn deeper(&self, definition: i16, repetition: i16) -> Self {
         let Levels { definition: above, repetition: repetition_above } = self.levels;
         let levels = Levels { definition: above + definition, repetition: repetition_above + repetition };
@@ -222,7 +222,7 @@ impl InputPosition {
     }
 }
 
-fn list(of: &Type, place: &InputPosition, element: Node) -> Node {
+fn list(of: &Type, place: &SchemaPosition, element: Node) -> Node {
     Node {
         name: of.name().to_owned(),
         columns: element.columns.clone(),

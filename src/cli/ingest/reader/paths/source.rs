@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::ensure;
+
 use super::partitions;
 use super::selection::Selection;
+use super::shown::shown;
 use crate::cli::ingest::mapping::Fields;
 use crate::cli::ingest::reader::format::Format;
+use crate::features;
 
 /// A file to read, or standard input.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +39,7 @@ impl Source {
     /// Describes a file that is selected.
     ///
     /// # Errors
-    /// If its path names partitions that can't be read.
+    /// If its path names partitions that can't be read, or this build can't read its format.
     pub fn new(
         path: &Path,
         name: String,
@@ -43,6 +47,12 @@ impl Source {
         bytes: Option<u64>,
         selection: &Selection,
     ) -> anyhow::Result<Self> {
+        ensure!(
+            format != Format::Parquet || cfg!(feature = "parquet"),
+            "{}: {}",
+            if is_stdin(path) { "standard input".to_owned() } else { shown(path) },
+            features::missing("Parquet", "parquet")
+        );
         Ok(Self {
             path: path.to_owned(),
             name,
