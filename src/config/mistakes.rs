@@ -33,8 +33,8 @@ impl Mistakes {
         self.messages.push(format!("{}{description}", self.file.flag_name(flag)));
     }
 
-    /// Records a mistake in the environment, which names its variable.
-    pub fn add_about_environment(&mut self, message: String) {
+    /// Records a mistake by its whole message.
+    pub fn add_message(&mut self, message: String) {
         self.messages.push(message);
     }
 

@@ -18,9 +18,7 @@ pub fn otlp_variable() -> Option<&'static str> {
 pub fn resolve_collector(flag: Option<Setting<CollectorUrl>>, mistakes: &mut Mistakes) -> Option<Uri> {
     mistakes.require(cfg!(feature = "otlp") || flag.is_none(), "otlp-endpoint", "otlp");
     match otlp_variable() {
-        Some(variable) if !cfg!(feature = "otlp") => {
-            mistakes.add_about_environment(features::missing(variable, "otlp"))
-        }
+        Some(variable) if !cfg!(feature = "otlp") => mistakes.add_message(features::missing(variable, "otlp")),
         _ => {}
     }
     flag.and_then(|endpoint| mistakes.value(endpoint))

@@ -7,6 +7,7 @@ use clap::Args;
 use super::mistakes::Mistakes;
 use super::setting::{FlagType, Problem, Setting};
 use super::values::BoundedDuration;
+use crate::features;
 use crate::store::{ApiKey, InvalidApiKey, QdrantConfig, QdrantUrl};
 
 #[derive(Debug, Clone, Args)]
@@ -52,7 +53,10 @@ impl StoreArgs {
     /// Without a URL, the other flags of the Qdrant server have no effect.
     pub fn resolve(self, mistakes: &mut Mistakes) -> StoreConfig {
         let Some(url) = self.qdrant_url else {
-            mistakes.require(cfg!(feature = "embedded"), "store-dir", "embedded");
+            if !cfg!(feature = "embedded") {
+                let problem = features::missing("--store-dir", "embedded");
+                mistakes.add_message(format!("{problem}, or give --qdrant-url"));
+            }
             return StoreConfig::Embedded(self.store_dir);
         };
         let timeout = mistakes.value(self.qdrant_timeout);

@@ -14,8 +14,11 @@ struct Line {
     args: ServeArgs,
 }
 
+/// With a Qdrant server in a build that has no store of its own.
 fn config(flags: &[&str]) -> Result<Config, InvalidConfig> {
-    Config::try_from(Line::try_parse_from([&["serve"], flags].concat()).unwrap().args)
+    let has_store = cfg!(feature = "embedded") || flags.contains(&"--qdrant-url");
+    let store: &[&str] = if has_store { &[] } else { &["--qdrant-url", "http://127.0.0.1:6334"] };
+    Config::try_from(Line::try_parse_from([&["serve"], store, flags].concat()).unwrap().args)
 }
 
 #[test]
@@ -23,6 +26,7 @@ fn the_defaults_are_the_documented_ones() {
     let config = config(&["--model", "naver/splade-v3@main"]).unwrap();
     assert_eq!(config.models[0].name, "splade-v3");
     assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 50_051)));
+    #[cfg(feature = "embedded")]
     assert!(matches!(config.store, StoreConfig::Embedded(folder) if folder.as_os_str() == "splade-store"));
     assert_eq!(config.pipeline.writer.batch_bytes, 4 << 20);
     assert_eq!(config.server.max_message_bytes, 32 << 20);
@@ -61,6 +65,7 @@ fn certificate_and_key_need_each_other() {
     }
 }
 
+#[cfg(feature = "http")]
 #[test]
 fn the_web_is_asked_for() {
     let web = |flags: &[&str]| with(flags).map(|config| config.web);

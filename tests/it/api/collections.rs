@@ -176,6 +176,7 @@ async fn what_is_deleted_is_gone_and_the_rest_stays() {
 }
 
 /// The embedded store is one folder: more is refused, by the option that wants it. What means one is taken.
+#[cfg(feature = "embedded")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_store_takes_no_options_of_a_cluster() {
     let sidecar = Sidecar::start(&[]).await;

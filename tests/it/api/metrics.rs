@@ -53,6 +53,9 @@ async fn traffic(channel: Channel) -> i64 {
     indexed.map(|result| stats_of(result).token_count).sum::<i64>() + 2 * encoded.iter().sum::<i64>() + 5 * encoded[0]
 }
 
+/// The kind of a server's own store.
+const STORE: &str = if cfg!(feature = "embedded") { "embedded" } else { "qdrant" };
+
 #[tokio::test]
 async fn the_page_tells_what_happened() {
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +91,7 @@ async fn the_page_tells_what_happened() {
         (format!("{}_count{{method=\"splade_sidecar.v1.IndexService/Ingest\"}}", metrics::CALL_SECONDS), 1.0),
         (metrics::READY.to_owned(), 1.0),
         (metrics::STORE_UP.to_owned(), 1.0),
-        (labelled(metrics::STORE_INFO, "kind", "embedded"), 1.0),
+        (labelled(metrics::STORE_INFO, "kind", STORE), 1.0),
         (metrics::MODEL_INFO.to_owned(), 1.0),
         (metrics::BUILD_INFO.to_owned(), 1.0),
         (metrics::UPSERT_RETRIES.to_owned(), 0.0),
@@ -178,7 +181,7 @@ async fn the_metrics_port_has_a_page_a_status_and_metrics() {
     let status = process.page("/status.json", "application/json").await;
     let status: Value = serde_json::from_str(status.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!((&status["ready"], &status["stopping"]), (&json!(true), &json!(false)), "{status}");
-    assert_eq!(status["store"], json!({"kind": "embedded", "up": true}));
+    assert_eq!(status["store"], json!({"kind": STORE, "up": true}));
     assert_eq!(status["models"][0]["name"], MODEL);
     assert_eq!((&status["models"][0]["dtype"], &status["models"][0]["device"]), (&json!("float32"), &json!("cpu")));
     assert_eq!(status["models"][0]["fingerprint"].as_str().unwrap().len(), "2:".len() + 64);

@@ -181,6 +181,7 @@ async fn a_collection_that_was_created_again_is_another_one() {
 }
 
 /// The embedded store is a folder, from which one can be taken away.
+#[cfg(feature = "embedded")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_that_was_created_again_is_another_one_on_the_embedded_store() {
     let sidecar = Sidecar::start(&[]).await;
