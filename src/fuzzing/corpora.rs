@@ -34,6 +34,7 @@ fn lines() {
 #[test]
 fn rows() {
     each("csv", fuzzing::csv);
+    #[cfg(feature = "parquet")]
     each("parquet", fuzzing::parquet);
 }
 

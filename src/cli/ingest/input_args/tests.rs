@@ -51,6 +51,7 @@ async fn refusal(files: &[&str], flags: &[&str]) -> Option<String> {
     parse(&line).unwrap().sources(Vec::new()).await.err().map(|error| format!("{error:#}"))
 }
 
+#[cfg(feature = "parquet")]
 #[tokio::test]
 async fn a_flag_without_effect_is_refused() {
     for (file, flags) in [

@@ -156,6 +156,7 @@ fn a_file_is_read_from_where_a_line_ended() {
 }
 
 /// Files of every format and packing that is read, with the same documents as far as the format can tell.
+#[cfg(feature = "parquet")]
 fn input(folder: &Path) -> Vec<PathBuf> {
     let rows = |from: u64| (from..from + 40).map(|id| (id, format!("text \"{id}\"\nof two lines"))).collect::<Vec<_>>();
     let jsonl = |from| {
@@ -176,6 +177,7 @@ fn input(folder: &Path) -> Vec<PathBuf> {
     ]
 }
 
+#[cfg(feature = "parquet")]
 #[test]
 fn every_place_can_be_gone_on_from() {
     let folder = tempfile::tempdir().unwrap();
@@ -196,6 +198,7 @@ fn every_place_can_be_gone_on_from() {
     }
 }
 
+#[cfg(feature = "parquet")]
 #[test]
 fn shards_have_every_line_once_and_count_those_of_the_others() {
     let folder = tempfile::tempdir().unwrap();
@@ -294,6 +297,7 @@ fn texts_are_documents_by_their_names() {
     assert!(lines[3].file.name.ends_with("notes/d.txt") && lines[3].text.is_none());
 }
 
+#[cfg(feature = "parquet")]
 #[test]
 fn files_that_are_something_else_say_what_to_do() {
     let folder = tempfile::tempdir().unwrap();

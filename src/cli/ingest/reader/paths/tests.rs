@@ -58,6 +58,7 @@ fn refusal(folder: &Path, given: &[&str], selection: &Selection) -> String {
     list_in(folder, given, selection).unwrap_err()
 }
 
+#[cfg(feature = "parquet")]
 const DATASET: [&str; 9] = [
     "data/train-00001-of-00002.parquet",
     "data/train-00000-of-00002.parquet",
@@ -70,6 +71,7 @@ const DATASET: [&str; 9] = [
     "data/LICENSE.txt",
 ];
 
+#[cfg(feature = "parquet")]
 #[test]
 fn a_dataset_is_its_data_in_order() {
     let folder = folder(&DATASET);
@@ -116,6 +118,7 @@ fn a_folder_of_texts_is_its_texts() {
     assert_eq!((stdin[0].id(), stdin[0].format), (None, Format::Text));
 }
 
+#[cfg(feature = "parquet")]
 #[test]
 fn links_are_followed_as_in_the_cache_of_the_hub() {
     let folder = folder(&["blobs/0123", "other/x"]);
@@ -262,6 +265,7 @@ fn what_is_not_read_is_refused_by_name() {
     assert!(refusal(folder.path(), &["packed/y.jsonl.bz2"], &of_format(Format::Jsonl)).contains("bzip2"));
 }
 
+#[cfg(feature = "parquet")]
 #[test]
 fn tables_are_refused_and_so_are_their_parts() {
     let files =
