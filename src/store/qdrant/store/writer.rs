@@ -71,18 +71,7 @@ impl PointWriter for QdrantStore {
             return Ok(());
         }
         let ids = ids.iter().map(convert::point_id).collect();
-        let selector =
-            PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Points(PointsIdsList { ids })) };
-        let request = DeletePoints {
-            collection_name: name.to_owned(),
-            wait: Some(true),
-            points: Some(selector),
-            shard_key_selector: self.shards(),
-            ..DeletePoints::default()
-        };
-        let mut client = self.connection.points()?;
-        let response = self.connection.call(name, client.delete(request)).await?;
-        ensure_applied(response.result)
+        self.delete_selected(name, PointsSelectorOneOf::Points(PointsIdsList { ids })).await
     }
 
     async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
@@ -90,17 +79,7 @@ impl PointWriter for QdrantStore {
             return Ok(HashSet::new());
         }
         let older = filter::filter(versions::older(points));
-        let selector = PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Filter(older)) };
-        let request = DeletePoints {
-            collection_name: name.to_owned(),
-            wait: Some(true),
-            points: Some(selector),
-            shard_key_selector: self.shards(),
-            ..DeletePoints::default()
-        };
-        let mut client = self.connection.points()?;
-        let response = self.connection.call(name, client.delete(request)).await?;
-        ensure_applied(response.result)?;
+        self.delete_selected(name, PointsSelectorOneOf::Filter(older)).await?;
         let stored = self.versions(name, points).await?;
         Ok(versions::compare(points, &stored, |stored, given| stored >= given))
     }
@@ -154,6 +133,20 @@ impl PointWriter for QdrantStore {
 }
 
 impl QdrantStore {
+    /// Deletes the points that a selector names, and returns when that is applied.
+    async fn delete_selected(&self, name: &str, selected: PointsSelectorOneOf) -> Result<(), StoreError> {
+        let request = DeletePoints {
+            collection_name: name.to_owned(),
+            wait: Some(true),
+            points: Some(PointsSelector { points_selector_one_of: Some(selected) }),
+            shard_key_selector: self.shards(),
+            ..DeletePoints::default()
+        };
+        let mut client = self.connection.points()?;
+        let response = self.connection.call(name, client.delete(request)).await?;
+        ensure_applied(response.result)
+    }
+
     /// Returns the versions of those of these points that have one.
     async fn versions(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashMap<PointId, i64>, StoreError> {
         let request = GetPoints {

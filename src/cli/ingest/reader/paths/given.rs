@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::selection::Selection;
 use super::shown::{shown, text_name};
-use super::source::{Source, is_stdin};
+use super::source::{Source, describe};
 use super::{links, unread};
 use crate::cli::ingest::reader::format::Format;
 
@@ -42,7 +42,7 @@ pub fn describe_file(path: &Path, selection: &Selection) -> anyhow::Result<Sourc
 
 /// Parquet has its index at its end.
 fn check_seekable(path: &Path, format: Format, bytes: Option<u64>) -> anyhow::Result<()> {
-    let what = if is_stdin(path) { "standard input".to_owned() } else { shown(path) };
+    let what = describe(path);
     ensure!(
         format != Format::Parquet || bytes.is_some(),
         "Parquet can't be read from {what}, since its index is at its end; write it to a file and give that"

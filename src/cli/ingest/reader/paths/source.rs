@@ -50,7 +50,7 @@ impl Source {
         ensure!(
             format != Format::Parquet || cfg!(feature = "parquet"),
             "{}: {}",
-            if is_stdin(path) { "standard input".to_owned() } else { shown(path) },
+            describe(path),
             features::missing("Parquet", "parquet")
         );
         Ok(Self {
@@ -71,6 +71,11 @@ impl Source {
     pub fn id(&self) -> Option<String> {
         (!self.is_stdin()).then(|| format!("{}{}", self.id_prefix, self.name))
     }
+}
+
+/// Returns what a path stands for, for messages.
+pub fn describe(path: &Path) -> String {
+    if is_stdin(path) { "standard input".to_owned() } else { shown(path) }
 }
 
 pub fn is_stdin(path: &Path) -> bool {
