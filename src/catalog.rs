@@ -2,8 +2,8 @@
 
 mod collections;
 mod incarnation;
-mod model_choice;
+mod model_selector;
 
-pub use collections::{Collections, Opened};
+pub use collections::{Collections, ResolvedCollection};
 pub use incarnation::check_incarnation;
-pub use model_choice::{Accept, ModelChoice};
+pub use model_selector::{FingerprintPolicy, ModelSelector};

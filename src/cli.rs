@@ -32,4 +32,4 @@ mod run_lock;
 mod search;
 
 pub use command::Cli;
-pub use errors::failed;
+pub use errors::report_failure;

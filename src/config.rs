@@ -6,36 +6,36 @@
 mod admission;
 mod backend;
 mod encoder;
+mod errors;
 mod file;
+mod flag_value;
 mod flags;
 mod limits;
 mod listen;
 mod log;
-mod mistakes;
 mod model;
 mod otlp;
 mod pruning;
 mod security;
 mod serve_args;
 mod server;
-mod setting;
 mod source;
 mod store;
-mod validated;
+mod validation;
 mod values;
 mod web;
 mod writer;
 
+pub use errors::InvalidConfig;
 pub use log::LogFormat;
-pub use mistakes::InvalidConfig;
 pub use model::ModelConfig;
-pub use otlp::otlp_variable;
+pub use otlp::find_otlp_variable;
 pub use security::{SecurityConfig, TlsFiles};
 pub use serve_args::ServeArgs;
 pub use server::ServerConfig;
 pub use store::StoreConfig;
-pub use validated::Config;
-pub use web::{Origins, WebConfig};
+pub use validation::Config;
+pub use web::{AllowedOrigins, WebConfig};
 
 #[cfg(test)]
 mod tests;

@@ -8,12 +8,12 @@ use std::path::Path;
 ///
 /// # Errors
 /// If it can't be written; then the file is as it was.
-pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let new = path.with_added_extension("new");
-    let mut file = File::create(&new)?;
+pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let temp_path = path.with_added_extension("new");
+    let mut file = File::create(&temp_path)?;
     file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&new, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    fs::rename(&temp_path, path)?;
+    let dir = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir)?.sync_all()
 }

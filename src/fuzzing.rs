@@ -11,6 +11,6 @@ mod files;
 mod messages;
 mod models;
 
-pub use files::{csv, json_lines, parquet};
-pub use messages::{document, ingest_options, operation, search_request};
-pub use models::{model, text};
+pub use files::{check_csv, check_json_lines, check_parquet};
+pub use messages::{check_document, check_ingest_options, check_operation, check_search_request};
+pub use models::{check_model, check_text};

@@ -8,7 +8,6 @@
 //! Bodies are transcoded as they are read. A call that is refused for its token has read none of its body, and a stream
 //! of lines is read as the pipeline has room for its items, which is how a slow store slows down an upload.
 
-mod answer;
 #[cfg(test)]
 mod bounds;
 mod contract;
@@ -28,6 +27,7 @@ mod openapi;
 mod parameters;
 mod payload;
 mod request_body;
+mod response;
 mod safe_integer;
 mod settings;
 #[cfg(test)]
@@ -36,5 +36,5 @@ mod transcoder;
 mod upload;
 mod wire;
 
-pub use gateway::door;
-pub use settings::Settings;
+pub use gateway::build_gateway;
+pub use settings::GatewaySettings;

@@ -9,10 +9,10 @@ mod strict;
 mod token;
 
 #[cfg(feature = "http")]
-pub use self::number::INEXACT_FROM;
-pub use self::number::{is_exact, number, whole_id};
+pub use self::number::TWO_POW_53;
+pub use self::number::{id_from_f64, is_exact_f64, number_from_f64};
 #[cfg(feature = "http")]
 pub use self::path::path_at;
-pub use self::strict::{JsonError, kind, parse, parse_object};
+pub use self::strict::{JsonError, describe_kind, parse, parse_object};
 #[cfg(feature = "http")]
 pub use self::token::{as_integer, token_length};

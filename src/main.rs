@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use splade_sidecar::cli::{Cli, failed};
+use splade_sidecar::cli::{Cli, report_failure};
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
@@ -11,12 +11,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
+        Err(error) => return report_failure(&error.into()),
     };
     let outcome = runtime.block_on(cli.run());
     // What still blocks, such as a read of standard input, must not hold the process.
     runtime.shutdown_background();
-    outcome.unwrap_or_else(|error| failed(&error))
+    outcome.unwrap_or_else(|error| report_failure(&error))
 }
 
 /// Has freed memory kept for the next batch. Every batch needs the same few megabytes; the C library would give them back

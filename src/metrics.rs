@@ -8,7 +8,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 
 /// How a metric counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only rises, until the process ends.
     Counter,
     /// As it is now.
@@ -24,7 +24,7 @@ pub type Label = (&'static str, &'static [&'static str]);
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// What is counted or measured: plain numbers, seconds, a share of 1.
     pub unit: Unit,
     pub labels: &'static [Label],
@@ -38,7 +38,7 @@ macro_rules! metrics {
         /// All metrics, by stage.
         pub const ALL: &[Metric] = &[$(Metric {
             name: $name,
-            kind: Kind::$kind,
+            kind: MetricKind::$kind,
             unit: Unit::$unit,
             labels: &[$(($label, $values)),*],
             help: $help,
@@ -47,24 +47,24 @@ macro_rules! metrics {
 }
 
 /// Calls that bring documents or texts.
-const CALLS_WITH_TEXTS: &[&str] = &["ingest", "upsert", "encode", "encode_stream"];
+const INPUT_CALLS: &[&str] = &["ingest", "upsert", "encode", "encode_stream"];
 const LANES: &[&str] = &["query", "bulk"];
-const WORKS: &[&str] = &["documents", "texts"];
+const WORK_KINDS: &[&str] = &["documents", "texts"];
 const STREAM_CALLS: &[&str] = &["ingest", "encode_stream"];
 const LISTENERS: &[&str] = &["tcp", "unix", "http"];
 
 metrics! {
-    Counter RECEIVED "splade_documents_received_total" Count ["call": CALLS_WITH_TEXTS]
+    Counter RECEIVED "splade_documents_received_total" Count ["call": INPUT_CALLS]
         "Documents and texts that were read from the network";
-    Counter ADMITTED "splade_admitted_total" Count ["work": WORKS, "lane": LANES]
+    Counter ADMITTED "splade_admitted_total" Count ["work": WORK_KINDS, "lane": LANES]
         "Documents and texts that were given a permit, by the lane they go through";
-    Gauge PERMITS "splade_permits_held" Count ["work": WORKS, "lane": LANES]
+    Gauge PERMITS "splade_permits_held" Count ["work": WORK_KINDS, "lane": LANES]
         "Documents and texts that hold a permit now: read, and without their result";
-    Gauge PERMITS_LIMIT "splade_permits_limit" Count ["work": WORKS, "lane": LANES]
+    Gauge PERMITS_LIMIT "splade_permits_limit" Count ["work": WORK_KINDS, "lane": LANES]
         "How many permits there are";
-    Gauge RESULTS_WAITING "splade_results_waiting" Count ["work": WORKS]
+    Gauge RESULTS_WAITING "splade_results_waiting" Count ["work": WORK_KINDS]
         "Results of streams that wait for their clients to take them";
-    Histogram DOCUMENT_SECONDS "splade_document_seconds" Seconds ["call": CALLS_WITH_TEXTS]
+    Histogram DOCUMENT_SECONDS "splade_document_seconds" Seconds ["call": INPUT_CALLS]
         "Time from a document's or text's permit to its result; queries of Search and Explain count as encode";
     Gauge QUEUE_DEPTH "splade_queue_depth" Count ["lane": LANES]
         "Texts that wait for an encoder thread";
@@ -143,18 +143,18 @@ metrics! {
 pub fn describe() {
     for &Metric { name, kind, unit, labels, help } in ALL {
         match kind {
-            Kind::Counter => describe_counter!(name, unit, help),
-            Kind::Gauge => describe_gauge!(name, unit, help),
-            Kind::Histogram => describe_histogram!(name, unit, help),
+            MetricKind::Counter => describe_counter!(name, unit, help),
+            MetricKind::Gauge => describe_gauge!(name, unit, help),
+            MetricKind::Histogram => describe_histogram!(name, unit, help),
         }
-        if kind == Kind::Counter {
-            combinations(labels).into_iter().for_each(|labels| counter!(name, &labels).increment(0));
+        if kind == MetricKind::Counter {
+            combine_labels(labels).into_iter().for_each(|labels| counter!(name, &labels).increment(0));
         }
     }
 }
 
 /// Every set of values of these labels; none if one of them is not known beforehand.
-fn combinations(labels: &[Label]) -> Vec<Vec<(&'static str, &'static str)>> {
+fn combine_labels(labels: &[Label]) -> Vec<Vec<(&'static str, &'static str)>> {
     labels.iter().fold(vec![Vec::new()], |sets, &(label, values)| {
         let extended = sets.iter().flat_map(|set| values.iter().map(|&value| [&set[..], &[(label, value)]].concat()));
         extended.collect()
@@ -169,7 +169,7 @@ mod tests {
     fn names_tell_kinds_and_units() {
         for metric in ALL {
             assert!(metric.name.starts_with("splade_"), "{}", metric.name);
-            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == MetricKind::Counter, "{}", metric.name);
             assert_eq!(metric.name.ends_with("_seconds"), metric.unit == Unit::Seconds, "{}", metric.name);
             assert_eq!(metric.name.ends_with("_ratio"), metric.unit == Unit::Percent, "{}", metric.name);
         }
@@ -181,9 +181,9 @@ mod tests {
 
     #[test]
     fn labels_are_combined() {
-        assert_eq!(combinations(&[]), [[]]);
-        let both = combinations(&[("work", &["documents", "texts"]), ("lane", &["query"])]);
+        assert_eq!(combine_labels(&[]), [[]]);
+        let both = combine_labels(&[("work", &["documents", "texts"]), ("lane", &["query"])]);
         assert_eq!(both, [[("work", "documents"), ("lane", "query")], [("work", "texts"), ("lane", "query")]]);
-        assert!(combinations(&[("work", WORKS), ("model", &[])]).is_empty());
+        assert!(combine_labels(&[("work", WORK_KINDS), ("model", &[])]).is_empty());
     }
 }

@@ -20,28 +20,30 @@ mod config;
 mod delete;
 mod encode;
 mod encoder_pool;
-mod faults;
+mod errors;
 mod in_flight_ids;
 mod ingest;
 mod lane;
 mod operation;
-mod progress;
 mod receipt;
 mod service;
 #[cfg(test)]
 mod simulation;
+mod stream_progress;
 #[cfg(test)]
 mod testing;
 mod urgency;
 mod writer;
 
-pub use admission::{Delivery, Finalizer, Finished, ResultReceiver, Slot, StallClock, Ticket, Tickets};
+pub use admission::{
+    AdmissionTicket, Delivery, Finalizer, ItemResult, ResultReceiver, Slot, StallDetector, TicketIssuer,
+};
 pub use config::PipelineConfig;
-pub use encode::{Encode, EncodeOptions, Vectors};
-pub use encoder_pool::{Encoded, EncoderPool, EncoderPoolConfig, Took};
-pub use ingest::{Ingest, IngestOptions, Results};
-pub use operation::{Change, Indexed, OperationKey, Stored, Submission, Unreadable};
-pub use progress::Progress;
-pub use service::{Pipeline, Running};
+pub use encode::{EncodeHandle, EncodeOptions, VectorResults};
+pub use encoder_pool::{EncodedVector, EncoderPool, EncoderPoolConfig, Timings};
+pub use ingest::{IngestHandle, IngestOptions, OperationResults};
+pub use operation::{DocumentChange, IndexingStats, InvalidOperation, OperationKey, OperationOutcome, Submission};
+pub use service::{Pipeline, PipelineTasks};
+pub use stream_progress::StreamProgress;
 pub use urgency::Urgency;
 pub use writer::WriterConfig;

@@ -18,7 +18,7 @@ pub const ERROR_DOMAIN: &str = "splade-sidecar";
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/splade_descriptor.bin"));
 
 /// Every method of the contract, as `package.Service/Method`.
-pub fn methods() -> Vec<String> {
+pub fn list_methods() -> Vec<String> {
     use prost::Message;
     // It was encoded by the build: it can be decoded.
     let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();

@@ -19,7 +19,7 @@ pub(crate) mod tls;
 mod unix_socket;
 
 #[cfg(feature = "http")]
-pub use grpc_web::grpc_web;
+pub use grpc_web::add_grpc_web;
 pub use handshake::Protocols;
-pub use listeners::{Addresses, Listeners};
+pub use listeners::{ListenAddresses, Listeners};
 pub use servers::Servers;

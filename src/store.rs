@@ -1,11 +1,11 @@
 //! Stores of points: the traits, and two implementations that pass one suite of contract tests.
 
+mod api_error;
 mod collection_catalog;
 mod collection_info;
 #[cfg(feature = "embedded")]
 mod edge;
 mod error;
-mod fault;
 mod page;
 mod point_reader;
 mod point_writer;
@@ -19,10 +19,10 @@ pub use self::collection_info::CollectionInfo;
 #[cfg(feature = "embedded")]
 pub use self::edge::{EdgeOptions, EdgeStore};
 pub use self::error::StoreError;
-pub use self::page::{Page, ScrollFrom};
+pub use self::page::{PointPage, ScrollQuery};
 pub use self::point_reader::PointReader;
 pub use self::point_writer::PointWriter;
-pub use self::qdrant::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantStore, QdrantUrl};
+pub use self::qdrant::{ApiKey, InvalidApiKey, InvalidQdrantUrl, QdrantConfig, QdrantStore, QdrantUrl};
 pub use self::search_query::SearchQuery;
 pub use self::vector_store::VectorStore;
 pub use self::with_vectors::WithVectors;

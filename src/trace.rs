@@ -12,41 +12,41 @@ use tokio::time::Instant;
 use tracing::Span;
 
 #[cfg(not(feature = "otlp"))]
-pub use no_propagation::{accept, hand_over};
+pub use no_propagation::{extract_parent_context, inject_context};
 #[cfg(feature = "otlp")]
-pub use propagation::{accept, hand_over};
+pub use propagation::{extract_parent_context, inject_context};
 
 /// A batch's span, linked to those of the calls that are in it, each once, but for the first, which it is below. Where
 /// nobody takes it, the first call's own, so that logs know the call.
-pub fn batch<'a>(batch: Span, calls: impl IntoIterator<Item = &'a Span>) -> Span {
-    let mut calls = calls.into_iter();
-    let Some(first) = calls.next() else { return batch };
-    if batch.is_disabled() {
+pub fn link_batch_span<'a>(batch_span: Span, call_spans: impl IntoIterator<Item = &'a Span>) -> Span {
+    let mut calls = call_spans.into_iter();
+    let Some(first) = calls.next() else { return batch_span };
+    if batch_span.is_disabled() {
         return first.clone();
     }
-    let mut seen = vec![first.id()];
+    let mut linked_ids = vec![first.id()];
     for call in calls {
         let id = call.id();
         // Work of one call comes in a row.
-        if seen.iter().rev().all(|known| *known != id) {
-            batch.follows_from(id.clone());
-            seen.push(id);
+        if linked_ids.iter().rev().all(|linked| *linked != id) {
+            batch_span.follows_from(id.clone());
+            linked_ids.push(id);
         }
     }
-    batch
+    batch_span
 }
 
 /// Where a piece of work comes from.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct JobOrigin {
     /// The call that it is of.
     pub span: Span,
-    pub since: Instant,
+    pub queued_at: Instant,
 }
 
-impl Origin {
+impl JobOrigin {
     /// Of the current call, now.
-    pub fn here() -> Self {
-        Self { span: Span::current(), since: Instant::now() }
+    pub fn current() -> Self {
+        Self { span: Span::current(), queued_at: Instant::now() }
     }
 }

@@ -8,4 +8,4 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const REVISION: &str = env!("SPLADE_BUILD_REVISION");
 
 /// Both for people, with the revision's date where it is known: `0.1.0 (a1b2c3d4e5f6, 2026-11-20)`.
-pub const LONG: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SPLADE_BUILD"), ")");
+pub const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SPLADE_BUILD"), ")");

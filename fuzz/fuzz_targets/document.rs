@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| splade_sidecar::fuzzing::document(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| splade_sidecar::fuzzing::check_document(bytes));

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| splade_sidecar::fuzzing::json_lines(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| splade_sidecar::fuzzing::check_json_lines(bytes));

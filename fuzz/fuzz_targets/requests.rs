@@ -4,7 +4,7 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    splade_sidecar::fuzzing::search_request(bytes);
-    splade_sidecar::fuzzing::ingest_options(bytes);
-    splade_sidecar::fuzzing::operation(bytes);
+    splade_sidecar::fuzzing::check_search_request(bytes);
+    splade_sidecar::fuzzing::check_ingest_options(bytes);
+    splade_sidecar::fuzzing::check_operation(bytes);
 });

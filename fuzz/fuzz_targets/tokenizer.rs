@@ -20,5 +20,5 @@ static LOADED: LazyLock<Vec<Model>> = LazyLock::new(|| {
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some((&choice, bytes)) = bytes.split_first() else { return };
     let model = &LOADED[usize::from(choice) % LOADED.len()];
-    splade_sidecar::fuzzing::text(model, &String::from_utf8_lossy(bytes));
+    splade_sidecar::fuzzing::check_text(model, &String::from_utf8_lossy(bytes));
 });

@@ -22,7 +22,7 @@ impl From<&Model> for ModelSummary {
         Self {
             name: model.name.clone(),
             architecture: model.settings.class_name().to_owned(),
-            dtype: model.precision.to_string(),
+            dtype: model.dtype.to_string(),
             device: model.device,
             max_length: model.max_length(Role::Document).unwrap_or_default(),
             fingerprint: model.fingerprint.to_string(),

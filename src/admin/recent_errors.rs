@@ -14,7 +14,7 @@ use tracing_subscriber::layer::Context;
 /// Maximum number of events that are kept.
 const MAX_EVENTS: usize = 20;
 /// Maximum size of an event's message.
-const MAX_BYTES: usize = 400;
+const MAX_MESSAGE_BYTES: usize = 400;
 
 /// The newest is last.
 static RECENT_ERRORS: Mutex<VecDeque<RecentError>> = Mutex::new(VecDeque::new());
@@ -39,11 +39,11 @@ pub struct RecentEventsLayer;
 
 impl<S: Subscriber> Layer<S> for RecentEventsLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut text = Text::default();
+        let mut text = EventText::default();
         event.record(&mut text);
-        let Text { mut message, fields } = text;
+        let EventText { mut message, fields } = text;
         message.push_str(&fields);
-        message.truncate(message.floor_char_boundary(MAX_BYTES));
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
         let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let recent = RecentError { time, level: event.metadata().level().as_str(), message };
         let mut errors = RECENT_ERRORS.lock();
@@ -56,12 +56,12 @@ impl<S: Subscriber> Layer<S> for RecentEventsLayer {
 
 /// An event as text: its message, then its fields.
 #[derive(Default)]
-struct Text {
+struct EventText {
     message: String,
     fields: String,
 }
 
-impl Visit for Text {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         // Writing to a string can't fail.
         let _ = match field.name() {
@@ -86,11 +86,11 @@ mod tests {
             for number in 0..MAX_EVENTS + 2 {
                 tracing::warn!(number, "it went wrong");
             }
-            tracing::error!(text = "é".repeat(MAX_BYTES), "too long");
+            tracing::error!(text = "é".repeat(MAX_MESSAGE_BYTES), "too long");
         });
         let errors = recent_errors();
         assert_eq!(errors.len(), MAX_EVENTS);
-        assert!(errors[0].message.starts_with("too long text=\"é") && errors[0].message.len() <= MAX_BYTES);
+        assert!(errors[0].message.starts_with("too long text=\"é") && errors[0].message.len() <= MAX_MESSAGE_BYTES);
         assert_eq!((errors[0].level, errors[1].level), ("ERROR", "WARN"));
         assert_eq!(errors[1].message, format!("it went wrong number={}", MAX_EVENTS + 1));
         assert_eq!(errors[MAX_EVENTS - 1].message, "it went wrong number=3");

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::admin_state::AdminState;
 use super::model_summary::ModelSummary;
-use super::observed::Observed;
 use super::recent_errors::{RecentError, recent_errors};
 use crate::version::{REVISION, VERSION};
 
@@ -16,7 +16,7 @@ pub struct Status {
     ready: bool,
     stopping: bool,
     uptime_seconds: u64,
-    store: Store,
+    store: StoreStatus,
     models: Vec<ModelStatus>,
     encoder_threads: usize,
     /// The last warnings and errors, the newest first.
@@ -24,7 +24,7 @@ pub struct Status {
 }
 
 #[derive(Debug, Serialize)]
-struct Store {
+struct StoreStatus {
     kind: &'static str,
     up: bool,
 }
@@ -38,25 +38,25 @@ struct ModelStatus {
 }
 
 impl Status {
-    pub fn of(observed: &Observed) -> Self {
-        let state = observed.health.state();
-        let shared = observed.gate.peek();
-        let models = shared.iter().flat_map(|shared| {
-            let default = shared.models.default_name();
-            shared
-                .models
-                .iter()
-                .map(move |model| ModelStatus { model: ModelSummary::from(&**model), default: model.name == default })
+    pub fn from_admin_state(admin: &AdminState) -> Self {
+        let state = admin.health.state();
+        let context = admin.readiness.context();
+        let models = context.iter().flat_map(|context| {
+            let default_name = context.models.default_name();
+            context.models.iter().map(move |model| ModelStatus {
+                model: ModelSummary::from(&**model),
+                default: model.name == default_name,
+            })
         });
         Self {
             version: VERSION,
             revision: REVISION,
-            ready: state.ready(),
-            stopping: shared.as_ref().is_some_and(|shared| shared.stopping.is_cancelled()),
-            uptime_seconds: observed.since.elapsed().as_secs(),
-            store: Store { kind: observed.store, up: state.store },
+            ready: state.is_ready(),
+            stopping: context.as_ref().is_some_and(|context| context.stopping.is_cancelled()),
+            uptime_seconds: admin.started_at.elapsed().as_secs(),
+            store: StoreStatus { kind: admin.store_kind, up: state.is_store_ready },
             models: models.collect(),
-            encoder_threads: shared.as_ref().map_or(0, |shared| shared.pipeline.encoder_threads()),
+            encoder_threads: context.as_ref().map_or(0, |context| context.pipeline.encoder_threads()),
             errors: recent_errors(),
         }
     }

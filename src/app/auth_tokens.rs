@@ -7,31 +7,31 @@ use anyhow::Context;
 use tokio::sync::watch;
 
 use crate::config::SecurityConfig;
-use crate::grpc::auth::Tokens;
-use crate::server::reload::{self, FlagFile, Loaded};
+use crate::grpc::auth::AuthTokens;
+use crate::server::reload::{self, FlagFile, LoadedFile};
 
 /// Reads the tokens, and reads them again when the file changes; `None` if calls need no token.
 ///
 /// # Errors
 /// If the file can't be read or used.
-pub async fn follow_auth_tokens(security: &SecurityConfig) -> anyhow::Result<Option<watch::Receiver<Arc<Tokens>>>> {
-    Ok(match &security.auth_tokens {
-        Some(path) => Some(reload::follow(vec![flag_file(path)], security.reload_interval, parse_tokens).await?),
+pub async fn watch_auth_tokens(security: &SecurityConfig) -> anyhow::Result<Option<watch::Receiver<Arc<AuthTokens>>>> {
+    Ok(match &security.auth_tokens_file {
+        Some(path) => Some(reload::watch_files(vec![token_file(path)], security.reload_interval, parse_tokens).await?),
         None => None,
     })
 }
 
 /// Returns every problem of a file of tokens as it is now.
-pub async fn auth_token_problems(path: &Path) -> Vec<anyhow::Error> {
-    reload::problems(vec![flag_file(path)], parse_tokens).await
+pub async fn check_auth_tokens(path: &Path) -> Vec<anyhow::Error> {
+    reload::check_files(vec![token_file(path)], parse_tokens).await
 }
 
-fn flag_file(path: &Path) -> FlagFile {
+fn token_file(path: &Path) -> FlagFile {
     FlagFile { flag: "--auth-tokens", path: path.to_owned() }
 }
 
-fn parse_tokens(files: &[Loaded]) -> anyhow::Result<Tokens> {
-    let [Loaded { file, bytes }] = files else { anyhow::bail!("--auth-tokens is one file") };
+fn parse_tokens(files: &[LoadedFile]) -> anyhow::Result<AuthTokens> {
+    let [LoadedFile { file, bytes }] = files else { anyhow::bail!("--auth-tokens is one file") };
     let text = str::from_utf8(bytes).ok().with_context(|| format!("{file} is no text; write one token a line"))?;
-    Tokens::parse(text).with_context(|| file.to_string())
+    AuthTokens::parse(text).with_context(|| file.to_string())
 }

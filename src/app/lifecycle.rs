@@ -9,20 +9,20 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::components::ServerComponents;
 use super::metrics_recorder;
-use super::parts::Parts;
 use super::serve::serve;
 use crate::catalog::Collections;
 use crate::config::Config;
-use crate::grpc::health::Health;
-use crate::grpc::{Gate, ServiceContext};
-use crate::pipeline::Running;
-use crate::server::{Addresses, Listeners, Servers};
+use crate::grpc::health::HealthMonitor;
+use crate::grpc::{Readiness, ServiceContext};
+use crate::pipeline::PipelineTasks;
+use crate::server::{ListenAddresses, Listeners, Servers};
 use crate::store::VectorStore;
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum ShutdownOutcome {
     /// Every document that was read has its result, and the store is closed.
     Drained,
     /// The drain deadline passed before that.
@@ -33,9 +33,9 @@ pub enum Ended {
 #[derive(Debug)]
 pub struct Server {
     config: Config,
-    gate: Gate,
-    health: Health,
-    addresses: Addresses,
+    readiness: Readiness,
+    health: HealthMonitor,
+    addresses: ListenAddresses,
     servers: Servers,
     stopping: CancellationToken,
 }
@@ -48,17 +48,17 @@ impl Server {
     pub async fn bind(config: Config) -> anyhow::Result<Self> {
         let metrics = metrics_recorder::install()?;
         let stopping = CancellationToken::new();
-        let gate = Gate::new(stopping.clone());
-        let health = Health::default();
+        let readiness = Readiness::new(stopping.clone());
+        let health = HealthMonitor::default();
         let listeners = Listeners::bind(&config).await?;
         let addresses = listeners.addresses().context("a socket has no address")?;
-        let servers = serve(listeners, &config, gate.clone(), &health, metrics).await?;
+        let servers = serve(listeners, &config, readiness.clone(), &health, metrics).await?;
         tracing::info!(grpc = %addresses.grpc, metrics = ?addresses.metrics, http = ?addresses.http, "listening");
-        Ok(Self { config, gate, health, addresses, servers, stopping })
+        Ok(Self { config, readiness, health, addresses, servers, stopping })
     }
 
     /// Returns the address of the gRPC API.
-    pub fn address(&self) -> SocketAddr {
+    pub fn grpc_address(&self) -> SocketAddr {
         self.addresses.grpc
     }
 
@@ -76,59 +76,59 @@ impl Server {
     ///
     /// # Errors
     /// If a model or the store can't be made ready.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<Ended> {
+    pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<ShutdownOutcome> {
         tokio::pin!(stop);
-        let parts = tokio::select! {
-            parts = Parts::prepare(&self.config) => parts?,
-            () = &mut stop => return Ok(Ended::Drained),
+        let components = tokio::select! {
+            parts = ServerComponents::prepare(&self.config) => parts?,
+            () = &mut stop => return Ok(ShutdownOutcome::Drained),
         };
-        let Parts { models, store, pipeline, running } = parts;
-        self.gate.open(ServiceContext {
+        let ServerComponents { models, store, pipeline, running_pipeline } = components;
+        self.readiness.set_ready(ServiceContext {
             models,
             pipeline,
             store: Arc::clone(&store) as _,
             catalog: Arc::clone(&store) as _,
             collections: Arc::new(Collections::new(Arc::clone(&store) as _)),
-            limits: self.config.requests,
-            streams: Arc::new(Semaphore::new(self.config.requests.streams)),
-            pruning: self.config.pruning,
+            limits: self.config.request_limits,
+            stream_permits: Arc::new(Semaphore::new(self.config.request_limits.max_streams)),
+            pruning_defaults: self.config.pruning,
             stopping: self.stopping.clone(),
         });
-        let watch = tokio::spawn(self.health.clone().watch(Arc::clone(&store), self.stopping.clone()));
+        let health_watch = tokio::spawn(self.health.clone().watch_store(Arc::clone(&store), self.stopping.clone()));
         stop.await;
-        self.drain(watch, running, store).await
+        self.drain(health_watch, running_pipeline, store).await
     }
 
     /// Takes no more calls, finishes what was read and closes the store, until the drain deadline.
     async fn drain(
         self,
         health_watch: JoinHandle<()>,
-        running: Running,
+        running_pipeline: PipelineTasks,
         store: Arc<dyn VectorStore>,
-    ) -> anyhow::Result<Ended> {
+    ) -> anyhow::Result<ShutdownOutcome> {
         let deadline = self.config.drain_deadline;
         tracing::info!(?deadline, "stopping: finishing what was read");
         self.stopping.cancel();
-        let Self { gate, health, servers, .. } = self;
+        let Self { readiness, health, servers, .. } = self;
         let drain = async {
             let _watched = health_watch.await;
-            gate.drained().await;
-            health.end().await;
-            servers.end(deadline).await;
+            readiness.drain().await;
+            health.end_watches().await;
+            servers.shut_down(deadline).await;
             // The last handle to the pipeline: its threads end when they have finished what they hold.
-            gate.close();
-            running.drained().await;
+            readiness.release_context();
+            running_pipeline.wait_drained().await;
             store.close().await
         };
         match timeout(deadline, drain).await {
-            Ok(closed) => {
-                closed?;
+            Ok(close_result) => {
+                close_result?;
                 tracing::info!("stopped");
-                Ok(Ended::Drained)
+                Ok(ShutdownOutcome::Drained)
             }
             Err(_) => {
                 tracing::error!("the drain deadline passed; clients must send again what has no result");
-                Ok(Ended::DeadlinePassed)
+                Ok(ShutdownOutcome::DeadlinePassed)
             }
         }
     }

@@ -3,18 +3,18 @@
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::Instant;
 
-use super::auth_tokens::follow_auth_tokens;
-use super::services::routes;
-use crate::admin::{self, Observed};
+use super::auth_tokens::watch_auth_tokens;
+use super::services::build_routes;
+use crate::admin::{self, AdminState};
 use crate::config::Config;
-use crate::grpc::Gate;
-use crate::grpc::auth::guard;
-use crate::grpc::health::Health;
-use crate::grpc::observe::observed;
+use crate::grpc::Readiness;
+use crate::grpc::auth::require_token;
+use crate::grpc::health::HealthMonitor;
+use crate::grpc::observe::instrument_routes;
 #[cfg(feature = "http")]
 use crate::http;
 #[cfg(feature = "http")]
-use crate::server::grpc_web;
+use crate::server::add_grpc_web;
 use crate::server::{Listeners, Protocols, Servers};
 
 /// Serves on bound sockets.
@@ -24,22 +24,22 @@ use crate::server::{Listeners, Protocols, Servers};
 pub async fn serve(
     listeners: Listeners,
     config: &Config,
-    gate: Gate,
-    health: &Health,
+    readiness: Readiness,
+    health: &HealthMonitor,
     metrics: PrometheusHandle,
 ) -> anyhow::Result<Servers> {
     let Config { server, security, web, .. } = config;
-    let tokens = follow_auth_tokens(security).await?;
-    let mut routes = routes(server, gate.clone(), health).await?;
+    let tokens = watch_auth_tokens(security).await?;
+    let mut routes = build_routes(server, readiness.clone(), health).await?;
     if let Some(tokens) = &tokens {
-        routes = guard(routes, tokens.clone());
+        routes = require_token(routes, tokens.clone());
     }
-    let routes = observed(routes);
+    let routes = instrument_routes(routes);
     let mut servers = Servers::new(*server, security.clone());
     match &web.grpc_web {
         #[cfg(feature = "http")]
         Some(origins) => {
-            let routes = grpc_web(routes.clone(), origins);
+            let routes = add_grpc_web(routes.clone(), origins);
             servers.serve_tcp(listeners.grpc, "tcp", Protocols::AnyHttp, routes).await?;
         }
         // The configuration refuses gRPC-Web in a build without it.
@@ -47,17 +47,26 @@ pub async fn serve(
     }
     #[cfg(feature = "http")]
     if let Some(listener) = listeners.http {
-        let settings = http::Settings { limits: config.requests, max_message_bytes: server.max_message_bytes, tokens };
-        let gateway = http::door(routes.clone(), settings);
+        let settings = http::GatewaySettings {
+            limits: config.request_limits,
+            max_message_bytes: server.max_message_bytes,
+            tokens,
+        };
+        let gateway = http::build_gateway(routes.clone(), settings);
         servers.serve_tcp(listener, "http", Protocols::AnyHttp, gateway).await?;
     }
     if let Some((listener, file)) = listeners.unix {
         servers.serve_unix(listener, file, routes);
     }
     if let Some(listener) = listeners.metrics {
-        let observed =
-            Observed { metrics, gate, health: health.clone(), store: config.store.kind(), since: Instant::now() };
-        servers.spawn(|ending| admin::serve(listener, observed, ending));
+        let admin_state = AdminState {
+            metrics,
+            readiness,
+            health: health.clone(),
+            store_kind: config.store.kind(),
+            started_at: Instant::now(),
+        };
+        servers.spawn(|shutdown| admin::serve(listener, admin_state, shutdown));
     }
     Ok(servers)
 }

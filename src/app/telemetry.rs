@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 #[cfg(not(feature = "otlp"))]
-use super::no_traces::Traces;
+use super::disabled_traces::Traces;
 #[cfg(feature = "otlp")]
 use super::traces::Traces;
 use crate::admin::RecentEventsLayer;
@@ -29,7 +29,7 @@ pub fn init(config: &Config) -> anyhow::Result<Traces> {
     };
     let traces = Traces::open(config)?;
     tracing_subscriber::registry()
-        .with(logs.with_filter(EnvFilter::try_new(&config.log)?))
+        .with(logs.with_filter(EnvFilter::try_new(&config.log_filter)?))
         .with(RecentEventsLayer.with_filter(recent_errors_filter()))
         .with(traces.layer())
         .try_init()

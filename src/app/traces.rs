@@ -15,13 +15,13 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::config::{Config, otlp_variable};
+use crate::config::{Config, find_otlp_variable};
 use crate::version::VERSION;
 
 /// The name of this service in traces, unless `OTEL_SERVICE_NAME` says otherwise.
-const SERVICE: &str = "splade-sidecar";
+const SERVICE_NAME: &str = "splade-sidecar";
 /// Maximum time to send the last traces when the process ends.
-const LAST_TRACES: Duration = Duration::from_secs(3);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The exporter of traces, if there is a collector.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Traces {
     /// # Errors
     /// If the collector's address can't be used.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
-        tracer_provider(config).map(Self)
+        build_tracer_provider(config).map(Self)
     }
 
     /// Returns the layer that turns spans into traces; `None` without a collector.
@@ -42,24 +42,24 @@ impl Traces {
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let provider = self.0.as_ref()?;
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SERVICE)).with_location(false);
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SERVICE_NAME)).with_location(false);
         // Events stay in the logs; the exporter's own spans must not feed it.
         let own_spans = Targets::new().with_target("splade_sidecar", LevelFilter::DEBUG);
         Some(layer.with_threads(false).with_filter(own_spans))
     }
 
     /// Sends the last traces.
-    pub async fn end(self) {
+    pub async fn shut_down(self) {
         let Some(provider) = self.0 else { return };
-        let shut_down = spawn_blocking(move || provider.shutdown_with_timeout(LAST_TRACES)).await;
-        if !matches!(shut_down, Ok(Ok(()))) {
+        let result = spawn_blocking(move || provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT)).await;
+        if !matches!(result, Ok(Ok(()))) {
             tracing::warn!("the last traces could not be sent");
         }
     }
 }
 
-fn tracer_provider(config: &Config) -> anyhow::Result<Option<SdkTracerProvider>> {
-    if config.otlp_endpoint.is_none() && otlp_variable().is_none() {
+fn build_tracer_provider(config: &Config) -> anyhow::Result<Option<SdkTracerProvider>> {
+    if config.otlp_endpoint.is_none() && find_otlp_variable().is_none() {
         return Ok(None);
     }
     let mut exporter = SpanExporter::builder().with_tonic();
@@ -69,7 +69,7 @@ fn tracer_provider(config: &Config) -> anyhow::Result<Option<SdkTracerProvider>>
     let exporter = exporter.build().context("--otlp-endpoint: traces can't be sent there")?;
     let mut resource = Resource::builder().with_attribute(KeyValue::new("service.version", VERSION));
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
-        resource = resource.with_service_name(SERVICE);
+        resource = resource.with_service_name(SERVICE_NAME);
     }
     Ok(Some(SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build()))
 }

@@ -17,19 +17,19 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::model_choice::ModelChoice;
+use super::model_selector::ModelSelector;
 use crate::model::Model;
 use crate::store::{CollectionCatalog, CollectionInfo, StoreError};
-use crate::types::{CollectionSpec, Fault};
+use crate::types::{ApiError, CollectionSpec};
 
 /// How long a collection is taken to be as it was. A search would else ask the store twice.
-const FRESH: Duration = Duration::from_secs(5);
+const CACHE_TTL: Duration = Duration::from_secs(5);
 /// How many collections are remembered.
-const MAX_REMEMBERED: usize = 1_000;
+const MAX_CACHED_COLLECTIONS: usize = 1_000;
 
 /// A collection to search in.
 #[derive(Debug, Clone)]
-pub struct Opened {
+pub struct ResolvedCollection {
     /// Its own name, whatever it was asked for by.
     pub name: String,
     pub spec: CollectionSpec,
@@ -40,61 +40,61 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct Collections {
     store: Arc<dyn CollectionCatalog>,
-    known: Mutex<Known>,
+    cache: Mutex<CollectionCache>,
 }
 
 /// What was read lately.
 #[derive(Debug, Default)]
-struct Known {
+struct CollectionCache {
     /// By the name that was asked for, which may be an alias.
-    collections: HashMap<String, (Collection, Instant)>,
+    entries: HashMap<String, (CachedCollection, Instant)>,
     /// How often something was forgotten: what was asked for before that is not worth remembering.
-    forgotten: u64,
+    invalidations: u64,
 }
 
 /// A collection's own name, and how it is made.
 #[derive(Debug, Clone)]
-struct Collection {
+struct CachedCollection {
     name: String,
     spec: CollectionSpec,
 }
 
 impl Collections {
     pub fn new(store: Arc<dyn CollectionCatalog>) -> Self {
-        Self { store, known: Mutex::default() }
+        Self { store, cache: Mutex::default() }
     }
 
     /// A collection to read from, as it was within the last seconds, and the model for it.
     ///
     /// # Errors
     /// If there is none of that name, another encoder wrote it, or the store fails.
-    pub async fn open(&self, name: &str, choice: ModelChoice<'_>) -> Result<Opened, Fault> {
-        let Collection { name, spec } = match self.remembered(name) {
+    pub async fn open(&self, name: &str, selector: ModelSelector<'_>) -> Result<ResolvedCollection, ApiError> {
+        let CachedCollection { name, spec } = match self.get_cached(name) {
             Some(collection) => collection,
             None => {
-                let info = self.read(name).await?;
-                Collection { name: info.name, spec: info.spec }
+                let info = self.fetch(name).await?;
+                CachedCollection { name: info.name, spec: info.spec }
             }
         };
-        let model = choice.model(Some(&spec))?;
-        choice.check(&model, &name, &spec)?;
-        Ok(Opened { name, spec, model })
+        let model = selector.select(Some(&spec))?;
+        selector.check_fingerprint(&model, &name, &spec)?;
+        Ok(ResolvedCollection { name, spec, model })
     }
 
     /// Creates a collection. If another call was quicker, that one's options count.
     ///
     /// # Errors
     /// If the store fails, or refuses.
-    pub async fn create(&self, name: &str, spec: CollectionSpec) -> Result<CollectionInfo, Fault> {
+    pub async fn create(&self, name: &str, spec: CollectionSpec) -> Result<CollectionInfo, ApiError> {
         match self.create_new(name, spec.clone()).await {
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
             Err(error @ StoreError::InvalidOption { .. }) => {
-                return Err(Fault::from(error).within("collection_options"));
+                return Err(ApiError::from(error).with_field_prefix("collection_options"));
             }
             Err(error) => return Err(error.into()),
         }
-        self.forget(name);
-        let info = self.read(name).await?;
+        self.invalidate(name);
+        let info = self.fetch(name).await?;
         self.complete(&info, &spec).await?;
         Ok(info)
     }
@@ -112,7 +112,7 @@ impl Collections {
     ///
     /// # Errors
     /// If the store fails, or refuses.
-    pub async fn complete(&self, info: &CollectionInfo, spec: &CollectionSpec) -> Result<(), Fault> {
+    pub async fn complete(&self, info: &CollectionInfo, spec: &CollectionSpec) -> Result<(), ApiError> {
         Ok(self.store.complete_collection(info, spec).await?)
     }
 
@@ -120,16 +120,16 @@ impl Collections {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn list(&self) -> Result<Vec<CollectionInfo>, Fault> {
-        Ok(self.store.collections().await?)
+    pub async fn list(&self) -> Result<Vec<CollectionInfo>, ApiError> {
+        Ok(self.store.list_collections().await?)
     }
 
     /// A collection as it stands.
     ///
     /// # Errors
     /// If there is none of that name, or the store fails.
-    pub async fn read(&self, name: &str) -> Result<CollectionInfo, Fault> {
-        let info = self.look_up(name).await?;
+    pub async fn fetch(&self, name: &str) -> Result<CollectionInfo, ApiError> {
+        let info = self.fetch_optional(name).await?;
         info.ok_or_else(|| StoreError::CollectionNotFound(name.to_owned()).into())
     }
 
@@ -137,20 +137,20 @@ impl Collections {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn look_up(&self, name: &str) -> Result<Option<CollectionInfo>, Fault> {
-        let asked = self.known().forgotten;
-        let info = self.store.collection(name).await?;
+    pub async fn fetch_optional(&self, name: &str) -> Result<Option<CollectionInfo>, ApiError> {
+        let invalidations_before = self.lock_cache().invalidations;
+        let info = self.store.get_collection(name).await?;
         let Some(info) = info else {
-            self.forget(name);
+            self.invalidate(name);
             return Ok(None);
         };
-        let mut known = self.known();
-        if known.collections.len() >= MAX_REMEMBERED {
-            known.collections.clear();
+        let mut cache = self.lock_cache();
+        if cache.entries.len() >= MAX_CACHED_COLLECTIONS {
+            cache.entries.clear();
         }
-        if known.forgotten == asked {
-            let collection = Collection { name: info.name.clone(), spec: info.spec.clone() };
-            known.collections.insert(name.to_owned(), (collection, Instant::now()));
+        if cache.invalidations == invalidations_before {
+            let collection = CachedCollection { name: info.name.clone(), spec: info.spec.clone() };
+            cache.entries.insert(name.to_owned(), (collection, Instant::now()));
         }
         Ok(Some(info))
     }
@@ -159,25 +159,25 @@ impl Collections {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn resolve(&self, name: &str) -> Result<String, Fault> {
-        let aliases = self.store.aliases().await?;
+    pub async fn resolve(&self, name: &str) -> Result<String, ApiError> {
+        let aliases = self.store.list_aliases().await?;
         Ok(aliases.get(name).map_or(name, String::as_str).to_owned())
     }
 
     /// Takes note that a collection, or what an alias stands for, may not be as it was.
-    pub fn forget(&self, name: &str) {
-        let mut known = self.known();
-        known.collections.remove(name);
-        known.forgotten += 1;
+    pub fn invalidate(&self, name: &str) {
+        let mut cache = self.lock_cache();
+        cache.entries.remove(name);
+        cache.invalidations += 1;
     }
 
-    fn remembered(&self, name: &str) -> Option<Collection> {
-        let known = self.known();
-        let fresh = known.collections.get(name).filter(|(_, since)| since.elapsed() < FRESH);
-        fresh.map(|(collection, _)| collection.clone())
+    fn get_cached(&self, name: &str) -> Option<CachedCollection> {
+        let cache = self.lock_cache();
+        let entry = cache.entries.get(name).filter(|(_, cached_at)| cached_at.elapsed() < CACHE_TTL);
+        entry.map(|(collection, _)| collection.clone())
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock()
+    fn lock_cache(&self) -> MutexGuard<'_, CollectionCache> {
+        self.cache.lock()
     }
 }

@@ -19,7 +19,7 @@ use crate::proto::index_service_client::IndexServiceClient;
 const MAX_RESPONSE_BYTES: usize = 2 << 30;
 
 /// How often an idle peer is asked whether it is still there, so that a dead connection doesn't hang a stream.
-const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Connection")]
@@ -49,13 +49,13 @@ pub struct ClientArgs {
 }
 
 /// A connection that sends the token along.
-pub type Connection = InterceptedService<Channel, Token>;
+pub type ClientConnection = InterceptedService<Channel, BearerToken>;
 
 /// The header that says who is calling.
 #[derive(Debug, Clone)]
-pub struct Token(Option<MetadataValue<Ascii>>);
+pub struct BearerToken(Option<MetadataValue<Ascii>>);
 
-impl Interceptor for Token {
+impl Interceptor for BearerToken {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         if let Some(token) = &self.0 {
             request.metadata_mut().insert("authorization", token.clone());
@@ -66,58 +66,63 @@ impl Interceptor for Token {
 
 impl ClientArgs {
     /// Connects.
-    pub async fn connect(&self) -> anyhow::Result<Connection> {
-        let token = self.token().await?;
-        let endpoint = self.endpoint().await?;
-        let connected = match timeout(self.timeout, endpoint.connect()).await {
+    pub async fn connect(&self) -> anyhow::Result<ClientConnection> {
+        let token = self.load_token().await?;
+        let endpoint = self.build_endpoint().await?;
+        let connect_result = match timeout(self.timeout, endpoint.connect()).await {
             Ok(connected) => connected.map_err(anyhow::Error::from),
             Err(_) => Err(anyhow!("no answer within {:?}", self.timeout)),
         };
-        let channel = connected.with_context(|| self.unreachable())?;
+        let channel = connect_result.with_context(|| self.describe_unreachable())?;
         Ok(InterceptedService::new(channel, token))
     }
 
     /// A client of the index service.
-    pub async fn index(&self) -> anyhow::Result<IndexServiceClient<Connection>> {
+    pub async fn connect_index(&self) -> anyhow::Result<IndexServiceClient<ClientConnection>> {
         Ok(IndexServiceClient::new(self.connect().await?).max_decoding_message_size(MAX_RESPONSE_BYTES))
     }
 
     /// A client of the encoder service.
-    pub async fn encoder(&self) -> anyhow::Result<EncoderServiceClient<Connection>> {
+    pub async fn connect_encoder(&self) -> anyhow::Result<EncoderServiceClient<ClientConnection>> {
         Ok(EncoderServiceClient::new(self.connect().await?).max_decoding_message_size(MAX_RESPONSE_BYTES))
     }
 
     /// A request with its deadline, which the server learns too.
-    pub fn request<T>(&self, message: T) -> Request<T> {
+    pub fn build_request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.set_timeout(self.timeout);
         request
     }
 
-    async fn endpoint(&self) -> anyhow::Result<Endpoint> {
+    async fn build_endpoint(&self) -> anyhow::Result<Endpoint> {
         let invalid = || format!("--server `{}` is no address: give http://HOST:PORT or unix:/PATH", self.server);
         let endpoint = Endpoint::from_shared(self.server.clone()).with_context(invalid)?;
-        let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).connect_timeout(self.timeout);
+        let endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE_INTERVAL).connect_timeout(self.timeout);
         if self.server.starts_with("https:") {
-            return endpoint.tls_config(self.tls().await?).context("--tls-ca, --tls-cert or --tls-key can't be used");
+            return endpoint
+                .tls_config(self.build_tls_config().await?)
+                .context("--tls-ca, --tls-cert or --tls-key can't be used");
         }
-        let plain = self.tls_ca.is_none() && self.tls_cert.is_none();
+        let is_plaintext = self.tls_ca.is_none() && self.tls_cert.is_none();
         ensure!(
-            plain,
+            is_plaintext,
             "--tls-ca and --tls-cert are for https, and --server is `{}`; give https://HOST:PORT",
             self.server
         );
         Ok(endpoint)
     }
 
-    async fn tls(&self) -> anyhow::Result<ClientTlsConfig> {
+    async fn build_tls_config(&self) -> anyhow::Result<ClientTlsConfig> {
         let tls = match &self.tls_ca {
-            Some(file) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read("--tls-ca", file).await?)),
+            Some(file) => {
+                ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read_flag_file("--tls-ca", file).await?))
+            }
             None => ClientTlsConfig::new().with_native_roots(),
         };
         Ok(match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => {
-                let (certificate, key) = (read("--tls-cert", certificate).await?, read("--tls-key", key).await?);
+                let (certificate, key) =
+                    (read_flag_file("--tls-cert", certificate).await?, read_flag_file("--tls-key", key).await?);
                 tls.identity(Identity::from_pem(certificate, key))
             }
             _ => tls,
@@ -125,20 +130,20 @@ impl ClientArgs {
     }
 
     /// The header. Errors don't repeat the token.
-    async fn token(&self) -> anyhow::Result<Token> {
+    async fn load_token(&self) -> anyhow::Result<BearerToken> {
         let (flag, token) = match (&self.token, &self.token_file) {
-            (_, Some(file)) => ("--token-file", read("--token-file", file).await?),
+            (_, Some(file)) => ("--token-file", read_flag_file("--token-file", file).await?),
             (Some(token), None) => ("--token", token.clone()),
-            (None, None) => return Ok(Token(None)),
+            (None, None) => return Ok(BearerToken(None)),
         };
         let header = MetadataValue::try_from(format!("Bearer {}", token.trim())).ok();
         let mut header =
             header.with_context(|| format!("{flag} holds what can't be sent; give a token of one line"))?;
         header.set_sensitive(true);
-        Ok(Token(Some(header)))
+        Ok(BearerToken(Some(header)))
     }
 
-    fn unreachable(&self) -> String {
+    fn describe_unreachable(&self) -> String {
         format!(
             "can't connect to {}; is the server running? Start one with `splade-sidecar serve`, or name its address \
              with --server",
@@ -147,6 +152,6 @@ impl ClientArgs {
     }
 }
 
-async fn read(flag: &str, file: &Path) -> anyhow::Result<String> {
+async fn read_flag_file(flag: &str, file: &Path) -> anyhow::Result<String> {
     tokio::fs::read_to_string(file).await.with_context(|| format!("{flag}: {} can't be read", file.display()))
 }

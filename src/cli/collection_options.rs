@@ -25,14 +25,14 @@ pub struct CollectionOptionsArgs {
 
 impl CollectionOptionsArgs {
     /// Returns the first flag that was given.
-    pub fn given(&self) -> Option<Flag> {
+    pub fn first_given_flag(&self) -> Option<Flag> {
         let flags = [
             ("--shard-count", "SPLADE_SHARD_COUNT", self.shard_count.is_some()),
             ("--replication-factor", "SPLADE_REPLICATION_FACTOR", self.replication_factor.is_some()),
             ("--write-consistency-factor", "SPLADE_WRITE_CONSISTENCY_FACTOR", self.write_consistency_factor.is_some()),
             ("--shard-keys", "SPLADE_SHARD_KEYS", self.shard_keys.is_some()),
         ];
-        flags.into_iter().find(|(.., is_given)| *is_given).map(|(name, variable, _)| Flag { name, variable })
+        flags.into_iter().find(|(.., is_given)| *is_given).map(|(name, env_var, _)| Flag { name, env_var })
     }
 
     /// Sets what was given.
@@ -77,7 +77,9 @@ mod tests {
         };
         assert_eq!(applied(&line, options.clone()), expected);
         assert_eq!(applied(&["--shard-count", "8"], options).shard_count, 8);
-        let given = |line: &[&str]| Line::parse_from([&["ingest"], line].concat()).args.given().map(|flag| flag.name);
+        let given = |line: &[&str]| {
+            Line::parse_from([&["ingest"], line].concat()).args.first_given_flag().map(|flag| flag.name)
+        };
         assert_eq!(given(&[]), None);
         for name in ["--shard-count", "--replication-factor", "--write-consistency-factor", "--shard-keys"] {
             assert_eq!(given(&[name, "1"]), Some(name));

@@ -9,7 +9,7 @@ use crate::version;
 
 /// Turns streams of documents into SPLADE vectors and indexes them in Qdrant.
 #[derive(Debug, Parser)]
-#[command(version = version::LONG, after_help = EXAMPLE)]
+#[command(version = version::LONG_VERSION, after_help = EXAMPLE)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -26,17 +26,17 @@ Each command has a help of its own: splade-sidecar ingest --help";
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<engine::ServeArgs>),
-    Check(Box<engine::Check>),
-    Ingest(Box<ingest::Ingest>),
-    Rejects(rejects::Rejects),
-    Reindex(Box<reindex::Reindex>),
-    Search(search::Search),
-    Encode(encode::Encode),
-    Explain(explain::Explain),
-    Model(engine::Model),
-    Health(health::Health),
-    Bench(engine::Bench),
-    Completions(completions::Completions),
+    Check(Box<engine::CheckCommand>),
+    Ingest(Box<ingest::IngestCommand>),
+    Rejects(rejects::RejectsCommand),
+    Reindex(Box<reindex::ReindexCommand>),
+    Search(search::SearchCommand),
+    Encode(encode::EncodeCommand),
+    Explain(explain::ExplainCommand),
+    Model(engine::ModelCommand),
+    Health(health::HealthCommand),
+    Bench(engine::BenchCommand),
+    Completions(completions::CompletionsCommand),
 }
 
 impl Cli {

@@ -9,7 +9,7 @@ use super::output::print;
 /// Print a completion script for a shell.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Completions {
+pub struct CompletionsCommand {
     /// Shell that the script is for.
     shell: Shell,
 }
@@ -20,7 +20,7 @@ Examples:
   splade-sidecar completions zsh > ~/.zfunc/_splade-sidecar
   splade-sidecar completions fish > ~/.config/fish/completions/splade-sidecar.fish";
 
-impl Completions {
+impl CompletionsCommand {
     /// Prints the script for a command, which is that of the program.
     pub fn run(self, command: clap::Command) -> anyhow::Result<ExitCode> {
         print(&create_script(self.shell, command)?)?;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 /// Longer ones are mistakes, and would not fit a clock.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Reads `500ms`, `30s`, `2m` or `1h 30m`.
 pub fn parse(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(duration) if duration <= LONGEST => Ok(duration),
+        Ok(duration) if duration <= MAX_DURATION => Ok(duration),
         _ => Err("give a number and a unit, such as 500ms, 30s or 2m".to_owned()),
     }
 }

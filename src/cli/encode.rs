@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 
 use super::client::ClientArgs;
 use super::long_text::LongTextArgs;
-use super::output::{OutputArgs, one_line, weight_to_json};
+use super::output::{OutputArgs, to_single_line, weight_to_json};
 use super::pruning;
 use crate::proto::{self, EncodeRequest, EncodedText, Pruning};
 
 /// How much of a text is repeated above its terms.
-const EXCERPT: usize = 60;
+const MAX_EXCERPT_CHARS: usize = 60;
 
 /// Show which terms a text has, the heaviest first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Encode {
+pub struct EncodeCommand {
     /// The texts.
     #[arg(required = true, value_name = "TEXT")]
     texts: Vec<String>,
     /// What the texts are for: a model may encode queries otherwise than documents.
     #[arg(long, env = "SPLADE_ENCODE_ROLE", default_value = "document")]
-    role: Role,
+    role: EncodeRole,
     /// The model [default: the server's default model].
     #[arg(long, env = "SPLADE_MODEL_NAME", value_name = "NAME", default_value = "", hide_default_value = true)]
     model: String,
@@ -47,29 +47,30 @@ Example:
   splade-sidecar encode \"a quick brown fox\" --role query --top 10";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Role {
+enum EncodeRole {
     Query,
     Document,
 }
 
-impl Encode {
+impl EncodeCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let role = match self.role {
-            Role::Query => proto::Role::Query,
-            Role::Document => proto::Role::Document,
+            EncodeRole::Query => proto::Role::Query,
+            EncodeRole::Document => proto::Role::Document,
         };
         let request = EncodeRequest {
             model: self.model,
             role: role.into(),
-            encoding: Some(self.long_text.encoding(self.prune)),
+            encoding: Some(self.long_text.encoding_options(self.prune)),
             with_tokens: true,
             texts: self.texts.clone(),
             ..EncodeRequest::default()
         };
-        let response = self.client.encoder().await?.encode(self.client.request(request)).await?.into_inner();
+        let response =
+            self.client.connect_encoder().await?.encode(self.client.build_request(request)).await?.into_inner();
         for (text, encoded) in self.texts.iter().zip(&response.results) {
-            let terms = heaviest(encoded, self.top);
-            self.output.print(|| table(text, encoded, &terms), || to_json(text, encoded, &terms))?;
+            let terms = select_top_terms(encoded, self.top);
+            self.output.print(|| format_table(text, encoded, &terms), || to_json(text, encoded, &terms))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -79,7 +80,7 @@ impl Encode {
 type Term<'a> = (u32, &'a str, f32);
 
 /// The first `top` terms by weight, or all.
-fn heaviest(encoded: &EncodedText, top: usize) -> Vec<Term<'_>> {
+fn select_top_terms(encoded: &EncodedText, top: usize) -> Vec<Term<'_>> {
     let Some(vector) = &encoded.vector else { return Vec::new() };
     let tokens = encoded.tokens.iter().map(String::as_str);
     let entries = vector.indices.iter().zip(&vector.values).zip(tokens);
@@ -89,25 +90,31 @@ fn heaviest(encoded: &EncodedText, top: usize) -> Vec<Term<'_>> {
     terms
 }
 
-fn table(text: &str, encoded: &EncodedText, terms: &[Term]) -> String {
-    let all = encoded.vector.as_ref().map_or(0, |vector| vector.indices.len());
+fn format_table(text: &str, encoded: &EncodedText, terms: &[Term]) -> String {
+    let term_count = encoded.vector.as_ref().map_or(0, |vector| vector.indices.len());
     let stats = encoded.stats.unwrap_or_default();
-    let cut = match stats.window_count {
+    let length_note = match stats.window_count {
         _ if stats.truncated => ", cut to that length".to_owned(),
         0 | 1 => String::new(),
         windows => format!(" in {windows} windows"),
     };
-    let lines = terms.iter().map(|(_, token, weight)| format!("  {weight:>8.4}  {}\n", one_line(token, EXCERPT)));
-    let title = one_line(text, EXCERPT);
-    let pruned = match stats.pruned_term_count {
+    let lines = terms
+        .iter()
+        .map(|(_, token, weight)| format!("  {weight:>8.4}  {}\n", to_single_line(token, MAX_EXCERPT_CHARS)));
+    let title = to_single_line(text, MAX_EXCERPT_CHARS);
+    let pruned_note = match stats.pruned_term_count {
         0 => String::new(),
         pruned => format!(", {pruned} more pruned"),
     };
-    format!("{title} ({} tokens{cut}; {all} terms{pruned})\n{}", stats.token_count, lines.collect::<String>())
+    format!(
+        "{title} ({} tokens{length_note}; {term_count} terms{pruned_note})\n{}",
+        stats.token_count,
+        lines.collect::<String>()
+    )
 }
 
 fn to_json(text: &str, encoded: &EncodedText, terms: &[Term]) -> Value {
-    let term =
+    let term_to_json =
         |(index, token, weight): &Term| json!({"index": index, "token": token, "weight": weight_to_json(*weight)});
     let stats = encoded.stats.unwrap_or_default();
     json!({
@@ -118,6 +125,6 @@ fn to_json(text: &str, encoded: &EncodedText, terms: &[Term]) -> Value {
         "term_count": encoded.vector.as_ref().map_or(0, |vector| vector.indices.len()),
         "pruned_term_count": stats.pruned_term_count,
         "pruned_weight": weight_to_json(stats.pruned_weight),
-        "terms": terms.iter().map(term).collect::<Vec<_>>(),
+        "terms": terms.iter().map(term_to_json).collect::<Vec<_>>(),
     })
 }

@@ -9,7 +9,7 @@ mod serve;
 #[cfg(feature = "verify")]
 mod verify_report;
 
-pub use bench::Bench;
-pub use check::Check;
-pub use model::Model;
+pub use bench::BenchCommand;
+pub use check::CheckCommand;
+pub use model::ModelCommand;
 pub use serve::{ServeArgs, serve};

@@ -7,62 +7,62 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 /// The exit status of a command that could not do its work.
-pub const FAILED: u8 = 2;
+pub const EXIT_FAILED: u8 = 2;
 
 /// Tells the user on standard error why a command failed, and gives its exit status.
-pub fn failed(error: &anyhow::Error) -> ExitCode {
+pub fn report_failure(error: &anyhow::Error) -> ExitCode {
     // Nothing can be done if standard error is gone.
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {}\n", in_words(error)).as_bytes());
-    ExitCode::from(FAILED)
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {}\n", format_error(error)).as_bytes());
+    ExitCode::from(EXIT_FAILED)
 }
 
 /// The whole story of an error: each cause, and a server's refusal with its details.
-pub fn in_words(error: &anyhow::Error) -> String {
-    let mut words: Vec<String> = Vec::new();
+pub fn format_error(error: &anyhow::Error) -> String {
+    let mut messages: Vec<String> = Vec::new();
     for cause in error.chain() {
         if let Some(status) = cause.downcast_ref::<Status>() {
             // What lies under a status of the transport is told by the status.
-            words.push(status_in_words(status));
+            messages.push(format_status(status));
             break;
         }
         let cause = cause.to_string();
         // Many errors repeat their cause.
-        if !words.iter().any(|word| word.contains(&cause)) {
-            words.push(cause);
+        if !messages.iter().any(|message| message.contains(&cause)) {
+            messages.push(cause);
         }
     }
-    words.join(": ")
+    messages.join(": ")
 }
 
 /// A server's refusal: its message, the fields at fault, the reason and when to try again.
-pub fn status_in_words(status: &Status) -> String {
-    let mut words = match status.code() {
+pub fn format_status(status: &Status) -> String {
+    let mut text = match status.code() {
         Code::Ok => String::new(),
-        _ => status_summary(status),
+        _ => summarize_status(status),
     };
     let details = status.get_error_details();
     let violations = details.bad_request().map(|bad_request| bad_request.field_violations.as_slice());
     for violation in violations.unwrap_or_default() {
         let violation = format!("{}: {}", violation.field, violation.description);
         // The message of a single violation often is the violation.
-        if !words.contains(&violation) {
-            words.push_str("\n  ");
-            words.push_str(&violation);
+        if !text.contains(&violation) {
+            text.push_str("\n  ");
+            text.push_str(&violation);
         }
     }
     // Writing to a string can't fail.
     if let Some(info) = details.error_info().filter(|info| !info.reason.is_empty()) {
-        let _ = write!(words, "\n  reason: {}", info.reason);
+        let _ = write!(text, "\n  reason: {}", info.reason);
     }
     let delay = details.retry_info().and_then(|info| info.retry_delay);
     if let Some(delay) = delay.filter(|delay| !delay.is_zero()) {
-        let _ = write!(words, "\n  try again in {:.1} s", delay.as_secs_f64());
+        let _ = write!(text, "\n  try again in {:.1} s", delay.as_secs_f64());
     }
-    words
+    text
 }
 
 /// The message, or, where the status was made of a broken connection, what broke it.
-fn message(status: &Status) -> String {
+fn build_status_message(status: &Status) -> String {
     let mut message = status.message().to_owned();
     let mut source = std::error::Error::source(status);
     while let Some(cause) = source {
@@ -76,23 +76,23 @@ fn message(status: &Status) -> String {
 }
 
 /// Describes a status in one line: its message and its code, without the details.
-pub fn status_summary(status: &Status) -> String {
-    format!("{} ({})", message(status), code_constant(status.code()))
+pub fn summarize_status(status: &Status) -> String {
+    format!("{} ({})", build_status_message(status), code_as_str(status.code()))
 }
 
 /// Returns the canonical name of a code, such as `INVALID_ARGUMENT`.
-pub fn code_constant(code: Code) -> &'static str {
-    code_names(code).0
+pub fn code_as_str(code: Code) -> &'static str {
+    lookup_code_names(code).0
 }
 
 /// Returns the name of a code in reject files, such as `InvalidArgument`. Programs read it, so it keeps the spelling that
 /// version 0.1.0 wrote.
-pub fn code_in_rejects(code: Code) -> &'static str {
-    code_names(code).1
+pub fn code_as_reject_str(code: Code) -> &'static str {
+    lookup_code_names(code).1
 }
 
 /// The names are written out because they are persisted and parsed; the names of Rust's variants may change.
-const fn code_names(code: Code) -> (&'static str, &'static str) {
+const fn lookup_code_names(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::Ok => ("OK", "Ok"),
         Code::Cancelled => ("CANCELLED", "Cancelled"),
@@ -132,7 +132,7 @@ mod tests {
             .set_retry_info(Some(Duration::from_millis(1500)));
         let status = Status::with_error_details(Code::InvalidArgument, "the collection's name is empty", details);
         assert_eq!(
-            in_words(&anyhow::Error::from(status)),
+            format_error(&anyhow::Error::from(status)),
             "the collection's name is empty (INVALID_ARGUMENT)\n  options.collection: give 1 to 128 characters\n  \
              reason: INVALID_ARGUMENT\n  try again in 1.5 s"
         );
@@ -142,15 +142,15 @@ mod tests {
     fn a_violation_that_the_message_tells_is_not_told_again() {
         let details = ErrorDetails::with_bad_request_violation("limit", "it is 5000; send 1 to 1000");
         let status = Status::with_error_details(Code::InvalidArgument, "limit: it is 5000; send 1 to 1000", details);
-        assert_eq!(status_in_words(&status), "limit: it is 5000; send 1 to 1000 (INVALID_ARGUMENT)");
+        assert_eq!(format_status(&status), "limit: it is 5000; send 1 to 1000 (INVALID_ARGUMENT)");
     }
 
     #[test]
     fn causes_are_told_once() {
         let error = anyhow::anyhow!("connection refused").context("transport error: connection refused");
-        assert_eq!(in_words(&error), "transport error: connection refused");
+        assert_eq!(format_error(&error), "transport error: connection refused");
         let status = Err::<(), _>(Status::unavailable("gone")).context("can't search").unwrap_err();
-        assert_eq!(in_words(&status), "can't search: gone (UNAVAILABLE)");
+        assert_eq!(format_error(&status), "can't search: gone (UNAVAILABLE)");
     }
 
     /// The numbers are those of the gRPC protocol. Both spellings are read by programs and must not change.
@@ -177,7 +177,7 @@ mod tests {
         ];
         for (number, names) in (0..).zip(NAMES) {
             let code = Code::from_i32(number);
-            assert_eq!((code_constant(code), code_in_rejects(code)), names, "{number}");
+            assert_eq!((code_as_str(code), code_as_reject_str(code)), names, "{number}");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::client::ClientArgs;
 use super::fingerprint::FingerprintArgs;
 use super::id;
 use super::long_text::LongTextArgs;
-use super::output::{OutputArgs, one_line, stats_to_json, weight_to_json};
+use super::output::{OutputArgs, stats_to_json, to_single_line, weight_to_json};
 use super::pruning;
 use crate::proto::explain_request::Document;
 use crate::proto::{
@@ -18,7 +18,7 @@ use crate::proto::{
 /// Show term by term how a document's score for a query comes about.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Explain {
+pub struct ExplainCommand {
     /// The query's text.
     query: String,
     /// A stored document, by its id: a number, a UUID or a name (`key:7` is the name 7).
@@ -58,15 +58,15 @@ Examples:
   splade-sidecar explain \"sparse retrieval\" --collection docs --id 42
   splade-sidecar explain \"sparse retrieval\" --text \"inverted indexes keep sparse vectors\"";
 
-impl Explain {
+impl ExplainCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let query = Query {
             kind: Some(query::Kind::Text(self.query)),
-            encoding: Some(self.long_text.encoding(self.prune_query)),
+            encoding: Some(self.long_text.encoding_options(self.prune_query)),
             ..Query::default()
         };
         // A stored document is explained as it is stored.
-        let document_encoding = self.text.is_some().then(|| self.long_text.encoding(self.prune_text));
+        let document_encoding = self.text.is_some().then(|| self.long_text.encoding_options(self.prune_text));
         let stored = self.id.map(|id| Document::DocumentId(id::from_text(&id)));
         let request = ExplainRequest {
             collection: self.collection.unwrap_or_default(),
@@ -77,14 +77,15 @@ impl Explain {
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
             ..ExplainRequest::default()
         };
-        let response = self.client.index().await?.explain(self.client.request(request)).await?.into_inner();
-        self.output.print(|| table(&response), || to_json(&response))?;
+        let response =
+            self.client.connect_index().await?.explain(self.client.build_request(request)).await?.into_inner();
+        self.output.print(|| format_table(&response), || to_json(&response))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn table(response: &ExplainResponse) -> String {
-    let tokens: Vec<String> = response.terms.iter().map(|term| one_line(&term.token, 40)).collect();
+fn format_table(response: &ExplainResponse) -> String {
+    let tokens: Vec<String> = response.terms.iter().map(|term| to_single_line(&term.token, 40)).collect();
     let width = tokens.iter().map(|token| token.chars().count()).chain([4]).max().unwrap_or_default();
     let mut lines = vec![format!("{:<width$}     query × document = score    from (query, document)", "term")];
     for (term, token) in response.terms.iter().zip(&tokens) {
@@ -93,12 +94,12 @@ fn table(response: &ExplainResponse) -> String {
             term.query_weight,
             term.document_weight,
             term.contribution,
-            origin(term.query_origin()),
-            origin(term.document_origin()),
+            format_origin(term.query_origin()),
+            format_origin(term.document_origin()),
         ));
     }
     lines.push(format!("{:<width$}  {:>30.4}", "sum", response.score));
-    let (query, document) = stats(response);
+    let (query, document) = get_stats(response);
     lines.push(format!(
         "{} shared terms, of {} in the query and {} in the document",
         response.terms.len(),
@@ -114,32 +115,32 @@ fn table(response: &ExplainResponse) -> String {
 }
 
 /// The statistics of the query and of the document.
-fn stats(response: &ExplainResponse) -> (EncodingStats, EncodingStats) {
+fn get_stats(response: &ExplainResponse) -> (EncodingStats, EncodingStats) {
     (response.query_stats.unwrap_or_default(), response.document_stats.unwrap_or_default())
 }
 
 fn to_json(response: &ExplainResponse) -> Value {
-    let term = |term: &TermContribution| {
+    let term_to_json = |term: &TermContribution| {
         json!({
             "index": term.index,
             "token": term.token,
             "query_weight": weight_to_json(term.query_weight),
             "document_weight": weight_to_json(term.document_weight),
             "contribution": weight_to_json(term.contribution),
-            "query_origin": origin(term.query_origin()),
-            "document_origin": origin(term.document_origin()),
+            "query_origin": format_origin(term.query_origin()),
+            "document_origin": format_origin(term.document_origin()),
         })
     };
-    let (query, document) = stats(response);
+    let (query, document) = get_stats(response);
     json!({
         "score": weight_to_json(response.score),
         "query_stats": stats_to_json(&query),
         "document_stats": stats_to_json(&document),
-        "terms": response.terms.iter().map(term).collect::<Vec<_>>(),
+        "terms": response.terms.iter().map(term_to_json).collect::<Vec<_>>(),
     })
 }
 
-fn origin(origin: TermOrigin) -> &'static str {
+fn format_origin(origin: TermOrigin) -> &'static str {
     match origin {
         TermOrigin::Unspecified => "unknown",
         TermOrigin::Text => "text",

@@ -6,12 +6,12 @@ use anyhow::anyhow;
 #[derive(Debug, Clone, Copy)]
 pub struct Flag {
     pub name: &'static str,
-    pub variable: &'static str,
+    pub env_var: &'static str,
 }
 
 impl Flag {
     /// The refusal of a flag that has no effect.
-    pub fn without_effect(self, why: &str) -> anyhow::Error {
-        anyhow!("{} ({}) has no effect: {why}", self.name, self.variable)
+    pub fn no_effect_error(self, reason: &str) -> anyhow::Error {
+        anyhow!("{} ({}) has no effect: {reason}", self.name, self.env_var)
     }
 }

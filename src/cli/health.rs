@@ -13,15 +13,15 @@ use super::output::print;
 use super::{duration, errors};
 
 /// The pause between two tries.
-const INTERVAL: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The exit status of a server that answers but doesn't serve.
-const NOT_SERVING: u8 = 1;
+const EXIT_NOT_SERVING: u8 = 1;
 
 /// Ask a server whether it serves: exit status 0 if it does, 1 if it does not, 2 if it can't be reached.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Health {
+pub struct HealthCommand {
     /// The service to ask for, such as splade_sidecar.v1.IndexService [default: the server as a whole].
     #[arg(long, env = "SPLADE_HEALTH_SERVICE", value_name = "NAME", default_value = "", hide_default_value = true)]
     service: String,
@@ -36,21 +36,21 @@ const EXAMPLE: &str = "\
 Example:
   splade-sidecar health --wait 60s && echo ready";
 
-impl Health {
+impl HealthCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let deadline = Instant::now() + self.wait;
         loop {
             let outcome = self.check().await;
-            if matches!(outcome, Ok(ServingStatus::Serving)) || Instant::now() + INTERVAL > deadline {
+            if matches!(outcome, Ok(ServingStatus::Serving)) || Instant::now() + POLL_INTERVAL > deadline {
                 return self.report(outcome);
             }
-            sleep(INTERVAL).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
     async fn check(&self) -> anyhow::Result<ServingStatus> {
         let mut health = HealthClient::new(self.client.connect().await?);
-        let request = self.client.request(HealthCheckRequest { service: self.service.clone() });
+        let request = self.client.build_request(HealthCheckRequest { service: self.service.clone() });
         Ok(health.check(request).await?.into_inner().status())
     }
 
@@ -58,12 +58,12 @@ impl Health {
         match outcome {
             Ok(status) => {
                 print(&format!("{}\n", status.as_str_name()))?;
-                let serves = status == ServingStatus::Serving;
-                Ok(if serves { ExitCode::SUCCESS } else { ExitCode::from(NOT_SERVING) })
+                let is_serving = status == ServingStatus::Serving;
+                Ok(if is_serving { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NOT_SERVING) })
             }
             Err(error) => {
-                let after = if self.wait.is_zero() { String::new() } else { format!(" after {:?}", self.wait) };
-                Err(anyhow::anyhow!("not serving{after}: {}", errors::in_words(&error)))
+                let wait_note = if self.wait.is_zero() { String::new() } else { format!(" after {:?}", self.wait) };
+                Err(anyhow::anyhow!("not serving{wait_note}: {}", errors::format_error(&error)))
             }
         }
     }

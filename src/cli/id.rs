@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value, json};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::json::{kind, whole_id};
+use crate::json::{describe_kind, id_from_f64};
 use crate::proto::DocumentId;
 use crate::proto::document_id::Kind;
 
@@ -20,10 +20,10 @@ const KEY_PREFIX: &str = "key:";
 pub fn from_json(value: &Value) -> Result<Option<DocumentId>, String> {
     let kind = match value {
         Value::Null => return Ok(None),
-        Value::Number(number) => Kind::Num(natural(number)?),
+        Value::Number(number) => Kind::Num(parse_number(number)?),
         Value::String(text) => return Ok(Some(from_string(text))),
-        Value::Object(fields) => explicit(fields)?,
-        Value::Bool(_) | Value::Array(_) => return Err(format!("it is {}; {EXPECTED}", kind(value))),
+        Value::Object(fields) => parse_object(fields)?,
+        Value::Bool(_) | Value::Array(_) => return Err(format!("it is {}; {EXPECTED}", describe_kind(value))),
     };
     Ok(Some(DocumentId { kind: Some(kind) }))
 }
@@ -31,19 +31,19 @@ pub fn from_json(value: &Value) -> Result<Option<DocumentId>, String> {
 const EXPECTED: &str = "give a whole number from 0 to 2^64 - 1, a string, or an object such as {\"key\": \"a name\"}";
 
 /// A whole number, however it is written. Those from 2^53 on only in digits: a float may have been rounded.
-fn natural(number: &Number) -> Result<u64, String> {
-    let float = number.as_f64().filter(|_| number.is_f64()).and_then(whole_id);
+fn parse_number(number: &Number) -> Result<u64, String> {
+    let float = number.as_f64().filter(|_| number.is_f64()).and_then(id_from_f64);
     number.as_u64().or(float).ok_or_else(|| format!("{number} is no id; {EXPECTED}"))
 }
 
 /// An id in the form of the contract, with exactly one field.
-fn explicit(fields: &Map<String, Value>) -> Result<Kind, String> {
+fn parse_object(fields: &Map<String, Value>) -> Result<Kind, String> {
     let mut fields = fields.iter();
     let (Some((name, value)), None) = (fields.next(), fields.next()) else {
         return Err(format!("it is an object without exactly one of `num`, `uuid` and `key`; {EXPECTED}"));
     };
     match (name.as_str(), value) {
-        ("num", Value::Number(number)) => natural(number).map(Kind::Num),
+        ("num", Value::Number(number)) => parse_number(number).map(Kind::Num),
         ("num", Value::String(digits)) => {
             digits.parse().map(Kind::Num).map_err(|_| format!("`{digits}` is no number of 64 bits; {EXPECTED}"))
         }
@@ -52,7 +52,7 @@ fn explicit(fields: &Map<String, Value>) -> Result<Kind, String> {
             Err(error) => Err(format!("`{text}` is no UUID: {error}; use `key` for a name")),
         },
         ("key", Value::String(name)) => Ok(Kind::Key(name.clone())),
-        ("num" | "uuid" | "key", _) => Err(format!("its field `{name}` is {}; {EXPECTED}", kind(value))),
+        ("num" | "uuid" | "key", _) => Err(format!("its field `{name}` is {}; {EXPECTED}", describe_kind(value))),
         _ => Err(format!("it has a field `{name}` and not one of `num`, `uuid` and `key`; {EXPECTED}")),
     }
 }
@@ -139,7 +139,7 @@ mod tests {
         let rows = rows(r#""values""#);
         assert!(rows.len() > 30, "{}", rows.len());
         for (id, expected) in rows {
-            let found = json::parse(id.as_bytes()).map_err(|error| error.problem).and_then(|value| from_json(&value));
+            let found = json::parse(id.as_bytes()).map_err(|error| error.message).and_then(|value| from_json(&value));
             if let Err(problem) = &found {
                 assert!(
                     problem.contains("give ") || problem.contains("make it") || problem.contains("use "),

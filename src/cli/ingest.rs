@@ -8,48 +8,48 @@
 //!
 //! A stream that ends early is replaced by another one, which is sent the lines that are kept (`stream`, `tracker`).
 
-mod batcher;
 mod checkpoint;
 mod command;
 mod content_digest;
 mod file_error;
+mod file_tracker;
+mod ingest_line;
+mod ingest_stats;
 mod input_args;
 mod input_file;
 mod input_position;
-mod line;
+mod line_batcher;
 mod mapping;
 mod progress;
-mod read_files;
 mod reader;
-mod rejects;
+mod reject_file;
 mod shard;
 mod signals;
 mod stream;
 mod summary;
-mod tally;
 mod tracker;
 
-pub use self::command::Ingest;
+pub use self::command::IngestCommand;
 
 // What the fuzz targets call.
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::{
-    mapping::Mapping,
-    reader::paths::{Selection, list},
-    reader::resume::Start,
-    reader::{Dialect, Format, Input, Plan, TextEncoding},
-    shard::{Part, Shard},
+    mapping::FieldMapping,
+    reader::paths::{FileSelection, list_sources},
+    reader::resume::ResumePoint,
+    reader::{CsvDialect, Input, InputFormat, ReadPlan, TextEncoding},
+    shard::{InputShard, ShardFilter},
 };
 
 // What other commands have in common with it.
-pub(super) use self::batcher::Batcher;
+pub(super) use self::ingest_line::IngestLine;
+pub(super) use self::ingest_stats::IngestStats;
 pub(super) use self::input_position::InputPosition;
-pub(super) use self::line::Line;
-pub(super) use self::mapping::{MAX_DOCUMENT_BYTES, malformed, too_long};
-pub(super) use self::progress::Progress;
-pub(crate) use self::reader::Batch;
-pub(super) use self::reader::{Batches, MAX_PIECE_BYTES};
-pub(super) use self::rejects::RejectFile;
+pub(super) use self::line_batcher::LineBatcher;
+pub(super) use self::mapping::{MAX_DOCUMENT_BYTES, reject_malformed, reject_too_long};
+pub(super) use self::progress::ProgressReporter;
+pub(crate) use self::reader::InputEvent;
+pub(super) use self::reader::{InputEventReceiver, MAX_RECORD_BYTES};
+pub(super) use self::reject_file::RejectFile;
 pub(super) use self::stream::Session;
-pub(super) use self::summary::{SOME_REJECTED, Summary};
-pub(super) use self::tally::Tally;
+pub(super) use self::summary::{EXIT_SOME_REJECTED, Summary};

@@ -26,21 +26,21 @@ impl Latencies {
         format!(
             "{} calls, one at a time: p50 {:.2} ms, p99 {:.2} ms\n",
             self.sorted.len(),
-            milliseconds(self.percentile(50)),
-            milliseconds(self.percentile(99)),
+            to_milliseconds(self.percentile(50)),
+            to_milliseconds(self.percentile(99)),
         )
     }
 
     pub fn to_json(&self) -> Value {
         json!({
             "calls": self.sorted.len(),
-            "p50_ms": milliseconds(self.percentile(50)),
-            "p99_ms": milliseconds(self.percentile(99)),
+            "p50_ms": to_milliseconds(self.percentile(50)),
+            "p99_ms": to_milliseconds(self.percentile(99)),
         })
     }
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+fn to_milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 

@@ -9,7 +9,7 @@ use crate::proto::{self, EncodingOptions, Pruning};
 pub struct LongTextArgs {
     /// What to do with a text of more tokens than the model takes.
     #[arg(long, env = "SPLADE_LONG_TEXT", default_value = "truncate")]
-    long_text: LongText,
+    long_text: LongTextMode,
     /// How many tokens a window shares with the one before it, with `--long-text window` [default: 32, or a quarter of a
     /// window where that is less].
     #[arg(long, env = "SPLADE_WINDOW_OVERLAP", value_name = "TOKENS")]
@@ -17,7 +17,7 @@ pub struct LongTextArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum LongText {
+enum LongTextMode {
     /// Encode the first tokens, as many as the model takes.
     Truncate,
     /// Refuse the text.
@@ -28,16 +28,16 @@ enum LongText {
 
 impl LongTextArgs {
     /// Returns the encoding options of these flags and of a `--prune`.
-    pub fn encoding(self, pruning: Option<Pruning>) -> EncodingOptions {
-        EncodingOptions { long_text: self.long_text(), window_overlap: self.window_overlap, pruning }
+    pub fn encoding_options(self, pruning: Option<Pruning>) -> EncodingOptions {
+        EncodingOptions { long_text: self.to_proto_value(), window_overlap: self.window_overlap, pruning }
     }
 
     /// The value of the API's enumeration.
-    pub fn long_text(self) -> i32 {
+    pub fn to_proto_value(self) -> i32 {
         match self.long_text {
-            LongText::Truncate => proto::LongText::Truncate.into(),
-            LongText::Reject => proto::LongText::Reject.into(),
-            LongText::Window => proto::LongText::Window.into(),
+            LongTextMode::Truncate => proto::LongText::Truncate.into(),
+            LongTextMode::Reject => proto::LongText::Reject.into(),
+            LongTextMode::Window => proto::LongText::Window.into(),
         }
     }
 }

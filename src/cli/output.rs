@@ -10,7 +10,7 @@ use crate::proto::EncodingStats;
 
 /// For whom the output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum OutputFormat {
     /// For people.
     Text,
     /// For programs: one JSON value a line.
@@ -21,15 +21,15 @@ pub enum Format {
 pub struct OutputArgs {
     /// For people or for programs.
     #[arg(long = "output", env = "SPLADE_OUTPUT", default_value = "text", value_name = "FORMAT")]
-    pub format: Format,
+    pub format: OutputFormat,
 }
 
 impl OutputArgs {
     /// Prints one of the two.
     pub fn print(self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> io::Result<()> {
         match self.format {
-            Format::Text => print(&text()),
-            Format::Json => print(&format!("{}\n", json())),
+            OutputFormat::Text => print(&text()),
+            OutputFormat::Json => print(&format!("{}\n", json())),
         }
     }
 }
@@ -44,15 +44,15 @@ pub fn print(text: &str) -> io::Result<()> {
 }
 
 /// Has warnings shown on standard error, such as that the hub is down and the cache is used. Only the first call counts.
-pub fn show_warnings() {
+pub fn init_warning_logs() {
     let _ = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(LevelFilter::WARN).try_init();
 }
 
 /// A text on one line, cut to `limit` characters. Control characters can't reach the terminal.
-pub fn one_line(text: &str, limit: usize) -> String {
+pub fn to_single_line(text: &str, max_chars: usize) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(limit) {
+    match line.char_indices().nth(max_chars) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
     }
@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn texts_are_shown_on_one_line() {
-        assert_eq!(one_line("a\n\tb  c\u{1b}[31m", 100), "a b c [31m");
-        assert_eq!(one_line("äöü", 3), "äöü");
-        assert_eq!(one_line("äöüß", 3), "äöü…");
+        assert_eq!(to_single_line("a\n\tb  c\u{1b}[31m", 100), "a b c [31m");
+        assert_eq!(to_single_line("äöü", 3), "äöü");
+        assert_eq!(to_single_line("äöüß", 3), "äöü…");
     }
 
     #[test]

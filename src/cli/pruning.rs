@@ -6,23 +6,27 @@ use crate::proto::Pruning;
 /// The server checks the numbers.
 pub fn parse(text: &str) -> Result<Pruning, String> {
     let mut pruning = Pruning::default();
-    let mut is_rest_off = false;
+    let mut are_unset_rules_off = false;
     for rule in text.split(',').map(str::trim) {
-        let number = |error: &dyn std::fmt::Display| format!("`{rule}`: {error}");
+        let describe_error = |error: &dyn std::fmt::Display| format!("`{rule}`: {error}");
         match rule.split_once('=') {
-            Some(("max-terms", terms)) => pruning.max_terms = Some(terms.parse().map_err(|error| number(&error))?),
-            Some(("min-weight", weight)) => pruning.min_weight = Some(weight.parse().map_err(|error| number(&error))?),
-            Some(("weight-share", share)) => {
-                pruning.weight_share = Some(share.parse().map_err(|error| number(&error))?)
+            Some(("max-terms", terms)) => {
+                pruning.max_terms = Some(terms.parse().map_err(|error| describe_error(&error))?)
             }
-            None if rule == "none" => is_rest_off = true,
+            Some(("min-weight", weight)) => {
+                pruning.min_weight = Some(weight.parse().map_err(|error| describe_error(&error))?)
+            }
+            Some(("weight-share", share)) => {
+                pruning.weight_share = Some(share.parse().map_err(|error| describe_error(&error))?)
+            }
+            None if rule == "none" => are_unset_rules_off = true,
             _ => {
                 let rules = "max-terms=N, min-weight=WEIGHT or weight-share=SHARE, with commas between, or none";
                 return Err(format!("`{rule}` is not a rule; give {rules}"));
             }
         }
     }
-    if is_rest_off {
+    if are_unset_rules_off {
         pruning.max_terms.get_or_insert(0);
         pruning.min_weight.get_or_insert(0.0);
         pruning.weight_share.get_or_insert(0.0);

@@ -14,12 +14,12 @@
 
 mod args;
 mod checkpoint;
-mod counts;
-mod encoding;
-mod pages;
+mod collection_reader;
+mod document_counts;
+mod encoding_settings;
+mod pending_pages;
 mod plan;
 mod report;
 mod run;
-mod source;
 
-pub use args::Reindex;
+pub use args::ReindexCommand;

@@ -11,10 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer};
 use tokio::task::spawn_blocking;
 
-use super::ingest::{MAX_PIECE_BYTES, SOME_REJECTED};
+use super::ingest::{EXIT_SOME_REJECTED, MAX_RECORD_BYTES};
 
 /// Longest line of a file of rejects: JSON takes at most six bytes for each of a record, and the other fields are short.
-const MAX_ENTRY_BYTES: usize = 6 * MAX_PIECE_BYTES + (1 << 20);
+const MAX_ENTRY_BYTES: usize = 6 * MAX_RECORD_BYTES + (1 << 20);
 
 /// Write rejected records as they were, byte for byte, to repair them and ingest them again.
 ///
@@ -27,7 +27,7 @@ const MAX_ENTRY_BYTES: usize = 6 * MAX_PIECE_BYTES + (1 << 20);
 /// is not an entry.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Rejects {
+pub struct RejectsCommand {
     /// File of rejects; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -39,16 +39,16 @@ Examples:
   splade-sidecar rejects docs.jsonl.rejects.jsonl | iconv -f latin1 -t utf-8 | splade-sidecar ingest - --collection docs
   splade-sidecar rejects products.csv.rejects.jsonl | splade-sidecar ingest - --collection docs --format csv --columns id,text";
 
-impl Rejects {
+impl RejectsCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let absent = spawn_blocking(move || write_records(&self.file)).await??;
-        Ok(if absent > 0 { ExitCode::from(SOME_REJECTED) } else { ExitCode::SUCCESS })
+        let missing_count = spawn_blocking(move || write_records(&self.file)).await??;
+        Ok(if missing_count > 0 { ExitCode::from(EXIT_SOME_REJECTED) } else { ExitCode::SUCCESS })
     }
 }
 
 /// An entry of the file. Earlier builds wrote no `line_base64`.
 #[derive(Deserialize)]
-struct Entry {
+struct RejectEntry {
     /// Null where the record is not UTF-8 or was not kept, but always there.
     // Without a function of its own, serde would take a key that is missing for null.
     #[serde(deserialize_with = "nullable")]
@@ -62,14 +62,14 @@ fn nullable<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Er
     Option::deserialize(value)
 }
 
-impl Entry {
+impl RejectEntry {
     fn parse(entry: &[u8]) -> anyhow::Result<Self> {
         let parsed = serde_json::from_slice(entry);
         parsed.context("it is not an entry of a file of rejects; pass a file that `ingest` or `reindex` wrote")
     }
 
     /// Returns the record's bytes; `None` if they were not kept.
-    fn record(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
+    fn take_record(&mut self) -> anyhow::Result<Option<Vec<u8>>> {
         match (self.line.take(), self.line_base64.take()) {
             (Some(line), _) => Ok(Some(line.into_bytes())),
             (None, Some(base64)) => {
@@ -81,7 +81,7 @@ impl Entry {
     }
 
     /// Says where a record that was not kept can be found.
-    fn whereabouts(&self) -> String {
+    fn describe_location(&self) -> String {
         let file = self.file.as_deref().unwrap_or("the input");
         let line = self.line_number.map(|number| format!(", line {number}")).unwrap_or_default();
         format!(
@@ -100,9 +100,9 @@ fn write_records(path: &Path) -> anyhow::Result<u64> {
         Box::new(File::open(path).with_context(|| format!("can't read {name}"))?)
     };
     let out = BufWriter::new(io::stdout().lock());
-    restore(BufReader::new(reader), &name, out, |whereabouts| {
+    restore_records(BufReader::new(reader), &name, out, |location| {
         // Nothing can be done if standard error is gone.
-        let _ = writeln!(io::stderr(), "warning: {whereabouts}");
+        let _ = writeln!(io::stderr(), "warning: {location}");
     })
 }
 
@@ -111,50 +111,52 @@ fn write_records(path: &Path) -> anyhow::Result<u64> {
 ///
 /// # Errors
 /// If it can't be read or written, or a line is not an entry; with its number. What came before it is written.
-pub fn restore(
+pub fn restore_records(
     mut reader: impl BufRead,
     name: &str,
     mut out: impl Write,
     mut report: impl FnMut(String),
 ) -> anyhow::Result<u64> {
-    let (mut absent, mut number) = (0, 0_u64);
-    while let Some(line) = next_line(&mut reader, MAX_ENTRY_BYTES).with_context(|| format!("can't read {name}"))? {
+    let (mut missing_count, mut number) = (0, 0_u64);
+    while let Some(line) =
+        read_bounded_line(&mut reader, MAX_ENTRY_BYTES).with_context(|| format!("can't read {name}"))?
+    {
         number += 1;
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let at = || format!("{name}, line {number}");
+        let location = || format!("{name}, line {number}");
         if line.len() > MAX_ENTRY_BYTES {
-            bail!("{}: it is too long for an entry; pass a file that `ingest` or `reindex` wrote", at());
+            bail!("{}: it is too long for an entry; pass a file that `ingest` or `reindex` wrote", location());
         }
-        let mut entry = Entry::parse(&line).with_context(at)?;
-        match entry.record().with_context(at)? {
-            Some(record) if !write(&mut out, &record)? => return Ok(absent),
+        let mut entry = RejectEntry::parse(&line).with_context(location)?;
+        match entry.take_record().with_context(location)? {
+            Some(record) if !write_record(&mut out, &record)? => return Ok(missing_count),
             Some(_) => {}
             None => {
-                absent += 1;
-                report(entry.whereabouts());
+                missing_count += 1;
+                report(entry.describe_location());
             }
         }
     }
-    unless_closed(out.flush())?;
-    Ok(absent)
+    ignore_broken_pipe(out.flush())?;
+    Ok(missing_count)
 }
 
 /// Reads the next line; of one of more than `max` bytes, its beginning.
-fn next_line(reader: &mut impl BufRead, max: usize) -> io::Result<Option<Vec<u8>>> {
+fn read_bounded_line(reader: &mut impl BufRead, max_bytes: usize) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
-    reader.take(max as u64 + 1).read_until(b'\n', &mut line)?;
+    reader.take(max_bytes as u64 + 1).read_until(b'\n', &mut line)?;
     Ok(Some(line).filter(|line| !line.is_empty()))
 }
 
 /// Returns whether somebody still reads.
-fn write(out: &mut impl Write, record: &[u8]) -> anyhow::Result<bool> {
-    unless_closed(out.write_all(record).and_then(|()| out.write_all(b"\n")))
+fn write_record(out: &mut impl Write, record: &[u8]) -> anyhow::Result<bool> {
+    ignore_broken_pipe(out.write_all(record).and_then(|()| out.write_all(b"\n")))
 }
 
 /// A reader that has seen enough (`| head`) is no error.
-fn unless_closed(outcome: io::Result<()>) -> anyhow::Result<bool> {
+fn ignore_broken_pipe(outcome: io::Result<()>) -> anyhow::Result<bool> {
     match outcome {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         outcome => outcome.map(|()| true).context("can't write to standard output"),
@@ -168,7 +170,7 @@ mod tests {
     /// What was written, what was reported, and the number of absent records or the error.
     fn restored(file: &str) -> (Vec<u8>, Vec<String>, Result<u64, String>) {
         let (mut out, mut reports) = (Vec::new(), Vec::new());
-        let outcome = restore(file.as_bytes(), "r.jsonl", &mut out, |report| reports.push(report));
+        let outcome = restore_records(file.as_bytes(), "r.jsonl", &mut out, |report| reports.push(report));
         (out, reports, outcome.map_err(|error| format!("{error:#}")))
     }
 
@@ -207,7 +209,7 @@ mod tests {
     #[test]
     fn a_line_without_end_takes_bounded_memory() {
         let mut endless = BufReader::new(io::repeat(b'x'));
-        assert_eq!(next_line(&mut endless, 99).unwrap(), Some(vec![b'x'; 100]));
+        assert_eq!(read_bounded_line(&mut endless, 99).unwrap(), Some(vec![b'x'; 100]));
     }
 
     #[test]
@@ -222,6 +224,6 @@ mod tests {
             }
         }
         let entries = &b"{\"line\":\"a\"}\nno entry\n"[..];
-        assert_eq!(restore(entries, "r.jsonl", Closed, |_| ()).unwrap(), 0);
+        assert_eq!(restore_records(entries, "r.jsonl", Closed, |_| ()).unwrap(), 0);
     }
 }

@@ -12,14 +12,14 @@ use tokio::time::{Instant, sleep};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::errors::status_summary;
+use super::errors::summarize_status;
 use crate::proto::{ERROR_DOMAIN, ItemError};
-use crate::types::Reason;
+use crate::types::ErrorReason;
 
 /// Default of `--give-up-after`.
-pub const GIVE_UP_AFTER: &str = "5m";
+pub const DEFAULT_GIVE_UP_AFTER: &str = "5m";
 
-const FIRST_DELAY: Duration = Duration::from_millis(200);
+const INITIAL_DELAY: Duration = Duration::from_millis(200);
 const MAX_DELAY: Duration = Duration::from_secs(10);
 
 /// Delays between attempts since the last progress.
@@ -28,18 +28,18 @@ pub struct Backoff {
     give_up_after: Duration,
     /// Failures since the last progress, and when the first of them happened.
     failures: u32,
-    since: Option<Instant>,
+    first_failure_at: Option<Instant>,
 }
 
 impl Backoff {
     /// Retries until there has been no progress for this long; zero never retries.
     pub fn new(give_up_after: Duration) -> Self {
-        Self { give_up_after, failures: 0, since: None }
+        Self { give_up_after, failures: 0, first_failure_at: None }
     }
 
     /// Resets the delay and the time without progress.
-    pub fn progressed(&mut self) {
-        (self.failures, self.since) = (0, None);
+    pub fn reset(&mut self) {
+        (self.failures, self.first_failure_at) = (0, None);
     }
 
     /// Returns the delay before the next attempt; `None` if the error is permanent or the next attempt would come too late.
@@ -48,21 +48,21 @@ impl Backoff {
             return None;
         }
         // The server is healthy: it was this side that had nothing to send.
-        let is_idle = is_idle(status) && !self.give_up_after.is_zero();
+        let is_idle = is_stream_idle_error(status) && !self.give_up_after.is_zero();
         if is_idle {
-            self.progressed();
+            self.reset();
         }
-        let longest = FIRST_DELAY.saturating_mul(1 << self.failures.min(16)).min(MAX_DELAY);
-        let jittered = longest.mul_f64(1.0 - 0.5 * fastrand::f64());
-        let delay = jittered.max(requested_delay(status).unwrap_or_default());
-        let since = *self.since.get_or_insert_with(Instant::now);
+        let max_delay = INITIAL_DELAY.saturating_mul(1 << self.failures.min(16)).min(MAX_DELAY);
+        let jittered = max_delay.mul_f64(1.0 - 0.5 * fastrand::f64());
+        let delay = jittered.max(get_requested_delay(status).unwrap_or_default());
+        let failing_since = *self.first_failure_at.get_or_insert_with(Instant::now);
         self.failures = self.failures.saturating_add(1);
-        let is_late = since.elapsed().saturating_add(delay) > self.give_up_after;
-        (is_idle || !is_late).then_some(delay)
+        let exceeds_time_limit = failing_since.elapsed().saturating_add(delay) > self.give_up_after;
+        (is_idle || !exceeds_time_limit).then_some(delay)
     }
 
     /// Returns the error of a run that ends with this status, with the flag that decides how long it is retried.
-    pub fn error(&self, status: Status) -> anyhow::Error {
+    pub fn final_error(&self, status: Status) -> anyhow::Error {
         if !is_retryable(&status) || self.give_up_after.is_zero() {
             return status.into();
         }
@@ -77,7 +77,7 @@ impl Backoff {
 /// The last failure.
 pub async fn retry<T, F: Future<Output = Result<T, Status>>>(
     give_up_after: Duration,
-    what: &str,
+    failure: &str,
     mut call: impl FnMut() -> F,
 ) -> anyhow::Result<T> {
     let mut backoff = Backoff::new(give_up_after);
@@ -86,20 +86,20 @@ pub async fn retry<T, F: Future<Output = Result<T, Status>>>(
             Ok(value) => return Ok(value),
             Err(status) => status,
         };
-        let Some(delay) = backoff.next_delay(&status) else { return Err(backoff.error(status)) };
+        let Some(delay) = backoff.next_delay(&status) else { return Err(backoff.final_error(status)) };
         // Nothing can be done if standard error is gone.
-        let _ = writeln!(stderr(), "{}", notice(what, &status, delay));
+        let _ = writeln!(stderr(), "{}", format_retry_notice(failure, &status, delay));
         sleep(delay).await;
     }
 }
 
 /// Describes a failure and when the next attempt is made, in one line.
-pub fn notice(what: &str, status: &Status, delay: Duration) -> String {
-    format!("warning: {what}: {}; retrying in {:.1} s", status_summary(status), delay.as_secs_f64())
+pub fn format_retry_notice(failure: &str, status: &Status, delay: Duration) -> String {
+    format!("warning: {failure}: {}; retrying in {:.1} s", summarize_status(status), delay.as_secs_f64())
 }
 
 /// Returns the status of a stream whose operations FAILED, of which this is the error of one. It is retryable, after the delay.
-pub fn item_status(error: &ItemError, delay: Duration) -> Status {
+pub fn status_from_item_error(error: &ItemError, delay: Duration) -> Status {
     let ItemError { code, reason, field, message, retry_delay: _ } = error;
     let code = match Code::from_i32(*code) {
         Code::Ok => Code::Unknown,
@@ -115,15 +115,15 @@ pub fn item_status(error: &ItemError, delay: Duration) -> Status {
 pub fn is_retryable(status: &Status) -> bool {
     // A status with a source was made here, of an error of the transport; one that the server sent has none.
     let is_transport = std::error::Error::source(status).is_some();
-    status.code() == Code::Unavailable || is_transport || requested_delay(status).is_some()
+    status.code() == Code::Unavailable || is_transport || get_requested_delay(status).is_some()
 }
 
-fn requested_delay(status: &Status) -> Option<Duration> {
+fn get_requested_delay(status: &Status) -> Option<Duration> {
     status.get_details_retry_info().map(|info| info.retry_delay.unwrap_or_default())
 }
 
-fn is_idle(status: &Status) -> bool {
-    status.get_details_error_info().is_some_and(|info| info.reason == Reason::StreamIdle.as_str())
+fn is_stream_idle_error(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.reason == ErrorReason::StreamIdle.as_str())
 }
 
 #[cfg(test)]
@@ -179,12 +179,12 @@ mod tests {
         }
         let asked = Duration::from_secs(30);
         assert_eq!(backoff.next_delay(&retry_info(Code::Unavailable, asked)), Some(asked));
-        backoff.progressed();
-        assert!(backoff.next_delay(&unavailable).unwrap() <= FIRST_DELAY);
+        backoff.reset();
+        assert!(backoff.next_delay(&unavailable).unwrap() <= INITIAL_DELAY);
         for _ in 0..9 {
             backoff.next_delay(&unavailable).unwrap();
         }
-        assert!(backoff.next_delay(&idle()).unwrap() <= FIRST_DELAY, "an idle stream is no failure");
+        assert!(backoff.next_delay(&idle()).unwrap() <= INITIAL_DELAY, "an idle stream is no failure");
     }
 
     #[tokio::test(start_paused = true)]
@@ -197,16 +197,16 @@ mod tests {
             sleep(delay).await;
         }
         assert!((50.0..=60.0).contains(&begun.elapsed().as_secs_f64()), "{:?}", begun.elapsed());
-        let error = format!("{:#}", backoff.error(unavailable.clone()));
+        let error = format!("{:#}", backoff.final_error(unavailable.clone()));
         assert!(error.starts_with("gave up: no progress within 1m (--give-up-after)"), "{error}");
-        backoff.progressed();
+        backoff.reset();
         assert!(backoff.next_delay(&unavailable).is_some());
         assert_eq!(backoff.next_delay(&retry_info(Code::Unavailable, limit * 2)), None, "longer than the limit");
         assert_eq!(backoff.next_delay(&retry_info(Code::Unavailable, Duration::MAX)), None);
 
         let mut never = Backoff::new(Duration::ZERO);
         assert_eq!(never.next_delay(&unavailable), None);
-        assert!(!format!("{:#}", never.error(unavailable)).contains("gave up"));
+        assert!(!format!("{:#}", never.final_error(unavailable)).contains("gave up"));
     }
 
     /// What FAILED is sent again whatever its reason, not before it may be, and the last error says why.
@@ -219,16 +219,16 @@ mod tests {
             ..ItemError::default()
         };
         let (minute, mut backoff) = (Duration::from_secs(60), Backoff::new(Duration::from_secs(90)));
-        assert_eq!(backoff.next_delay(&item_status(&error, minute)), Some(minute));
-        assert!(backoff.next_delay(&item_status(&error, Duration::ZERO)).unwrap() > Duration::ZERO);
+        assert_eq!(backoff.next_delay(&status_from_item_error(&error, minute)), Some(minute));
+        assert!(backoff.next_delay(&status_from_item_error(&error, Duration::ZERO)).unwrap() > Duration::ZERO);
         sleep(minute).await;
-        let status = item_status(&ItemError { field: "text".to_owned(), ..error }, minute);
+        let status = status_from_item_error(&ItemError { field: "text".to_owned(), ..error }, minute);
         assert_eq!(backoff.next_delay(&status), None);
-        let told = crate::cli::errors::in_words(&backoff.error(status));
+        let told = crate::cli::errors::format_error(&backoff.final_error(status));
         for part in ["gave up: no progress within 1m 30s", "text: a defect (INTERNAL)", "reason: INTERNAL"] {
             assert!(told.contains(part), "{told}");
         }
-        let without_code = item_status(&ItemError::default(), Duration::ZERO);
+        let without_code = status_from_item_error(&ItemError::default(), Duration::ZERO);
         assert!(without_code.code() == Code::Unknown && is_retryable(&without_code));
     }
 

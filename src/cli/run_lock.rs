@@ -31,7 +31,7 @@ impl RunLock {
             })?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => bail!("{}", in_use(&mut file)),
+                Err(TryLockError::WouldBlock) => bail!("{}", describe_owner(&mut file)),
                 Err(TryLockError::Error(error)) => {
                     bail!(
                         "its lock {} can't be taken ({error}); name a place on a disk of this machine with --checkpoint",
@@ -60,10 +60,10 @@ impl Drop for RunLock {
 fn write_owner(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    writeln!(file, "{} {}", std::process::id(), host())
+    writeln!(file, "{} {}", std::process::id(), read_hostname())
 }
 
-fn in_use(file: &mut File) -> String {
+fn describe_owner(file: &mut File) -> String {
     let mut owner = String::new();
     // Without it, the message says less.
     let _ = file.take(MAX_OWNER_BYTES).read_to_string(&mut owner);
@@ -75,7 +75,7 @@ fn in_use(file: &mut File) -> String {
 }
 
 /// Returns the name of this machine, or of this container.
-fn host() -> String {
+fn read_hostname() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim().replace(char::is_whitespace, "-");
     if name.is_empty() { "this host".replace(' ', "-") } else { name }

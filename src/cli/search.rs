@@ -8,12 +8,12 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::client::{ClientArgs, Connection};
+use super::client::{ClientArgs, ClientConnection};
 use super::fingerprint::FingerprintArgs;
 use super::id;
 use super::latency::Latencies;
 use super::long_text::LongTextArgs;
-use super::output::{OutputArgs, one_line, stats_to_json, weight_to_json};
+use super::output::{OutputArgs, stats_to_json, to_single_line, weight_to_json};
 use super::pruning;
 use crate::proto::index_service_client::IndexServiceClient;
 use crate::proto::{
@@ -21,12 +21,12 @@ use crate::proto::{
 };
 
 /// How much of a document's text is shown.
-const EXCERPT: usize = 100;
+const MAX_EXCERPT_CHARS: usize = 100;
 
 /// Find the documents that score highest for a query.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Search {
+pub struct SearchCommand {
     /// The query's text.
     #[arg(required_unless_present = "queries", conflicts_with = "queries")]
     text: Option<String>,
@@ -48,7 +48,7 @@ pub struct Search {
     offset: u32,
     /// Only documents whose payload field has this value; give it again for more fields. `7` is a number, `true` a truth
     /// value, all else a string; put a string that looks otherwise in double quotes.
-    #[arg(long, env = "SPLADE_SEARCH_MUST", value_name = "PATH=VALUE", value_parser = must)]
+    #[arg(long, env = "SPLADE_SEARCH_MUST", value_name = "PATH=VALUE", value_parser = parse_condition)]
     must: Vec<proto::Condition>,
     /// The payload field that holds the text to show.
     #[arg(long, env = "SPLADE_SEARCH_TEXT_FIELD", value_name = "FIELD", default_value = "text")]
@@ -75,21 +75,21 @@ Examples:
   splade-sidecar search \"sparse retrieval\" --collection docs --must year=2024 --must lang=en
   splade-sidecar search --collection docs --queries queries.txt --repeat 200";
 
-impl Search {
+impl SearchCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let queries = match (&self.text, &self.queries) {
             (Some(text), _) => vec![text.clone()],
             (None, Some(file)) => read_queries(file).await?,
             (None, None) => Vec::new(),
         };
-        let mut index = self.client.index().await?;
+        let mut index = self.client.connect_index().await?;
         match self.repeat {
-            Some(repeat) => self.measure(&mut index, &queries, repeat).await?,
+            Some(repeat) => self.measure_latency(&mut index, &queries, repeat).await?,
             None => {
                 for query in &queries {
                     let response = self.search(&mut index, query).await?;
                     let title = if queries.len() > 1 { format!("{query}\n") } else { String::new() };
-                    let text = || format!("{title}{}", table(&response, &self.text_field));
+                    let text = || format!("{title}{}", format_table(&response, &self.text_field));
                     self.output.print(text, || to_json(query, &response))?;
                 }
             }
@@ -97,10 +97,14 @@ impl Search {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn search(&self, index: &mut IndexServiceClient<Connection>, text: &str) -> anyhow::Result<SearchResponse> {
+    async fn search(
+        &self,
+        index: &mut IndexServiceClient<ClientConnection>,
+        text: &str,
+    ) -> anyhow::Result<SearchResponse> {
         let query = Query {
             kind: Some(query::Kind::Text(text.to_owned())),
-            encoding: Some(self.long_text.encoding(self.prune)),
+            encoding: Some(self.long_text.encoding_options(self.prune)),
             ..Query::default()
         };
         let filter = Filter { must: self.must.clone(), ..Filter::default() };
@@ -116,12 +120,12 @@ impl Search {
             ignore_fingerprint: self.fingerprint.ignore_fingerprint,
             ..SearchRequest::default()
         };
-        Ok(index.search(self.client.request(request)).await?.into_inner())
+        Ok(index.search(self.client.build_request(request)).await?.into_inner())
     }
 
-    async fn measure(
+    async fn measure_latency(
         &self,
-        index: &mut IndexServiceClient<Connection>,
+        index: &mut IndexServiceClient<ClientConnection>,
         queries: &[String],
         repeat: u32,
     ) -> anyhow::Result<()> {
@@ -147,7 +151,7 @@ async fn read_queries(file: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 /// `year=2024`, as a condition.
-fn must(text: &str) -> Result<proto::Condition, String> {
+fn parse_condition(text: &str) -> Result<proto::Condition, String> {
     let (path, value) = text.split_once('=').filter(|(path, _)| !path.is_empty()).ok_or("give PATH=VALUE")?;
     let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     let kind = match (quoted, value.parse(), value.parse()) {
@@ -161,14 +165,14 @@ fn must(text: &str) -> Result<proto::Condition, String> {
 }
 
 /// Rank, score, id and the beginning of the text, a line each.
-fn table(response: &SearchResponse, text_field: &str) -> String {
+fn format_table(response: &SearchResponse, text_field: &str) -> String {
     let hits = &response.hits;
     let id_text = |hit: &Hit| hit.document.as_ref().and_then(|document| document.id.as_ref()).map(id::to_text);
     let ids: Vec<String> = hits.iter().map(|hit| id_text(hit).unwrap_or_default()).collect();
     let width = ids.iter().map(|id| id.chars().count()).max().unwrap_or_default();
     let lines = hits.iter().zip(&ids).enumerate().map(|(rank, (hit, id))| {
         let rank = rank + 1;
-        format!("{rank:>4}  {:>8.4}  {id:<width$}  {}\n", hit.score, excerpt(hit, text_field))
+        format!("{rank:>4}  {:>8.4}  {id:<width$}  {}\n", hit.score, extract_excerpt(hit, text_field))
     });
     let mut table = if hits.is_empty() { "nothing found\n".to_owned() } else { lines.collect::<String>() };
     if let Some(stats) = response.query_stats.filter(|stats| stats.truncated) {
@@ -177,12 +181,16 @@ fn table(response: &SearchResponse, text_field: &str) -> String {
     table
 }
 
-fn excerpt(hit: &Hit, text_field: &str) -> String {
-    payload(hit).get(text_field).and_then(Value::as_str).map(|text| one_line(text, EXCERPT)).unwrap_or_default()
+fn extract_excerpt(hit: &Hit, text_field: &str) -> String {
+    parse_payload(hit)
+        .get(text_field)
+        .and_then(Value::as_str)
+        .map(|text| to_single_line(text, MAX_EXCERPT_CHARS))
+        .unwrap_or_default()
 }
 
 /// A hit's payload; null if it has none. The server writes it as JSON, so it can be read.
-fn payload(hit: &Hit) -> Value {
+fn parse_payload(hit: &Hit) -> Value {
     let payload_json = hit.document.as_ref().map_or("", |document| document.payload_json.as_str());
     serde_json::from_str(payload_json).unwrap_or_default()
 }
@@ -198,7 +206,7 @@ fn to_json(query: &str, response: &SearchResponse) -> Value {
 fn hit_to_json(hit: &Hit) -> Value {
     let document = hit.document.as_ref();
     let id = id::to_json(document.and_then(|document| document.id.clone()));
-    let mut json = json!({ "id": id, "score": weight_to_json(hit.score), "payload": payload(hit) });
+    let mut json = json!({ "id": id, "score": weight_to_json(hit.score), "payload": parse_payload(hit) });
     if document.is_some_and(|document| document.payload_unreadable) {
         json["payload_unreadable"] = true.into();
     }
@@ -210,7 +218,7 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> proto::match_value::Kind {
-        match must(text).unwrap().test {
+        match parse_condition(text).unwrap().test {
             Some(proto::condition::Test::Match(proto::MatchValue { kind: Some(kind) })) => kind,
             other => panic!("{other:?}"),
         }
@@ -225,8 +233,8 @@ mod tests {
         assert_eq!(value("lang=en"), Keyword("en".to_owned()));
         assert_eq!(value("code=\"2024\""), Keyword("2024".to_owned()));
         assert_eq!(value("a=b=c"), Keyword("b=c".to_owned()));
-        assert_eq!(must("author.name=Ann").unwrap().path, "author.name");
-        assert!(must("year").is_err());
-        assert!(must("=2024").is_err());
+        assert_eq!(parse_condition("author.name=Ann").unwrap().path, "author.name");
+        assert!(parse_condition("year").is_err());
+        assert!(parse_condition("=2024").is_err());
     }
 }

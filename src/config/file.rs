@@ -16,7 +16,7 @@ use clap::{Arg, ArgAction, Args, Command, FromArgMatches};
 
 use super::flags::ServeFlags;
 use super::source::FileSource;
-use document::{Document, Entry};
+use document::{ConfigDocument, ConfigEntry};
 
 /// Sets the flags that the file has, unless `is_set` says by their names that they are set.
 ///
@@ -24,20 +24,20 @@ use document::{Document, Entry};
 /// If clap refuses a value of the file itself, which none of today's flags does.
 pub fn apply(path: &Path, flags: &mut ServeFlags, is_set: impl Fn(&str) -> bool) -> Result<FileSource, clap::Error> {
     let command = ServeFlags::augment_args(Command::new("serve"));
-    let Document { mut entries, mut source } = match read::read(path) {
-        Ok(text) => document::parse(&text, path, &command),
-        Err(problem) => Document::unreadable(path, problem),
+    let ConfigDocument { mut entries, mut source } = match read::read_file(path) {
+        Ok(text) => document::parse_document(&text, path, &command),
+        Err(problem) => ConfigDocument::unreadable(path, problem),
     };
     entries.retain(|entry| !is_set(&entry.flag));
     source.lines = entries.iter().map(|entry| (entry.flag.clone(), entry.line)).collect();
-    let arguments = entries.iter().flat_map(Entry::arguments);
-    let command = command.no_binary_name(true).mut_args(without_defaults);
+    let arguments = entries.iter().flat_map(ConfigEntry::arguments);
+    let command = command.no_binary_name(true).mut_args(strip_defaults);
     flags.update_from_arg_matches_mut(&mut command.try_get_matches_from(arguments)?)?;
     Ok(source)
 }
 
 /// Has a flag hold its argument as it is, or nothing.
-fn without_defaults(flag: Arg) -> Arg {
+fn strip_defaults(flag: Arg) -> Arg {
     let flag = flag.env(Resettable::Reset).default_value(Resettable::Reset).value_delimiter(Resettable::Reset);
     if matches!(flag.get_action(), ArgAction::SetTrue) { flag.action(ArgAction::Set) } else { flag }
 }

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
+use super::flag_value::{FlagError, FlagType, FlagValue, expected_error};
 use super::otlp::CollectorUrl;
-use super::setting::{FlagType, Problem, Setting, expected};
 use super::values::OneOf;
 
 #[derive(Debug, Clone, Args)]
@@ -15,14 +15,14 @@ pub struct LogArgs {
         value_name = "FILTER",
         default_value = "warn,qdrant_edge=error,splade_sidecar=info"
     )]
-    pub log: Setting<LogFilter>,
+    pub log: FlagValue<LogFilter>,
     /// How it is logged: text or json.
     #[arg(long, env = "SPLADE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    pub log_format: Setting<OneOf<LogFormat>>,
+    pub log_format: FlagValue<OneOf<LogFormat>>,
     /// Send traces to an OpenTelemetry collector: the URL of its OTLP gRPC port. Default: that of
     /// OTEL_EXPORTER_OTLP_ENDPOINT, else none are made.
     #[arg(long, env = "SPLADE_OTLP_ENDPOINT", value_name = "URL")]
-    pub otlp_endpoint: Option<Setting<CollectorUrl>>,
+    pub otlp_endpoint: Option<FlagValue<CollectorUrl>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -39,14 +39,14 @@ pub struct LogFilter;
 impl FlagType for LogFilter {
     type Value = String;
 
-    fn parse(text: &str) -> Result<String, Problem> {
+    fn parse(text: &str) -> Result<String, FlagError> {
         match tracing_subscriber::EnvFilter::try_new(text) {
             Ok(_) => Ok(text.to_owned()),
-            Err(error) => Err(expected(format!("a level such as info, or a filter ({error})"))),
+            Err(error) => Err(expected_error(format!("a level such as info, or a filter ({error})"))),
         }
     }
 
-    fn stand_in() -> String {
+    fn placeholder() -> String {
         String::new()
     }
 }

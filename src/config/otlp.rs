@@ -2,26 +2,28 @@
 
 use tonic::codegen::http::Uri;
 
-use super::mistakes::Mistakes;
-use super::setting::{FlagType, Problem, Setting, expected};
+use super::errors::ConfigErrors;
+use super::flag_value::{FlagError, FlagType, FlagValue, expected_error};
 use crate::features;
 
 /// OpenTelemetry's variables for the collector's address, which the exporter reads by itself.
 const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 /// Returns the variable of OpenTelemetry that names a collector, if one does.
-pub fn otlp_variable() -> Option<&'static str> {
+pub fn find_otlp_variable() -> Option<&'static str> {
     OTLP_VARIABLES.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// Returns the collector that the flag names. A build without traces refuses the flag and the variables.
-pub fn resolve_collector(flag: Option<Setting<CollectorUrl>>, mistakes: &mut Mistakes) -> Option<Uri> {
-    mistakes.require(cfg!(feature = "otlp") || flag.is_none(), "otlp-endpoint", "otlp");
-    match otlp_variable() {
-        Some(variable) if !cfg!(feature = "otlp") => mistakes.add_message(features::missing(variable, "otlp")),
+pub fn resolve_otlp_endpoint(flag: Option<FlagValue<CollectorUrl>>, errors: &mut ConfigErrors) -> Option<Uri> {
+    errors.require_feature(cfg!(feature = "otlp") || flag.is_none(), "otlp-endpoint", "otlp");
+    match find_otlp_variable() {
+        Some(variable) if !cfg!(feature = "otlp") => {
+            errors.add_message(features::describe_missing_feature(variable, "otlp"))
+        }
         _ => {}
     }
-    flag.and_then(|endpoint| mistakes.value(endpoint))
+    flag.and_then(|endpoint| errors.take_value(endpoint))
 }
 
 #[derive(Debug, Clone)]
@@ -31,12 +33,12 @@ impl FlagType for CollectorUrl {
     /// `None` is the stand-in.
     type Value = Option<Uri>;
 
-    fn parse(text: &str) -> Result<Option<Uri>, Problem> {
+    fn parse(text: &str) -> Result<Option<Uri>, FlagError> {
         let uri = text.trim().parse().ok().filter(|uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")));
-        uri.map(Some).ok_or_else(|| expected("a URL such as http://localhost:4317"))
+        uri.map(Some).ok_or_else(|| expected_error("a URL such as http://localhost:4317"))
     }
 
-    fn stand_in() -> Option<Uri> {
+    fn placeholder() -> Option<Uri> {
         None
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::mistakes::Mistakes;
-use super::setting::{FlagType, Problem, Setting, expected};
+use super::errors::ConfigErrors;
+use super::flag_value::{FlagError, FlagType, FlagValue, expected_error};
 use super::values::Count;
 
 /// How often files are looked at for changes.
@@ -29,10 +29,10 @@ pub struct SecurityArgs {
     auth_tokens: Option<PathBuf>,
     /// The mode of the Unix socket, octal: who may connect to it.
     #[arg(long, env = "SPLADE_UNIX_SOCKET_MODE", value_name = "MODE", default_value = "0600")]
-    unix_socket_mode: Setting<SocketMode>,
+    unix_socket_mode: FlagValue<SocketMode>,
     /// The most open connections of each address, the Unix socket included. Further ones wait.
     #[arg(long, env = "SPLADE_MAX_CONNECTIONS", value_name = "N", default_value = "1024")]
-    max_connections: Setting<Count>,
+    max_connections: FlagValue<Count>,
 }
 
 /// Who may connect and call.
@@ -41,7 +41,7 @@ pub struct SecurityConfig {
     /// `None`: plain TCP.
     pub tls: Option<TlsFiles>,
     /// `None`: calls need no token.
-    pub auth_tokens: Option<PathBuf>,
+    pub auth_tokens_file: Option<PathBuf>,
     pub unix_socket_mode: u32,
     pub max_connections: usize,
     /// How often these files are looked at for changes.
@@ -58,12 +58,12 @@ pub struct TlsFiles {
 }
 
 impl SecurityArgs {
-    pub fn resolve(self, mistakes: &mut Mistakes) -> SecurityConfig {
+    pub fn resolve(self, errors: &mut ConfigErrors) -> SecurityConfig {
         SecurityConfig {
-            tls: resolve_tls(self.tls_cert, self.tls_key, self.tls_client_ca, mistakes),
-            auth_tokens: self.auth_tokens,
-            unix_socket_mode: mistakes.value(self.unix_socket_mode),
-            max_connections: mistakes.value(self.max_connections),
+            tls: resolve_tls(self.tls_cert, self.tls_key, self.tls_client_ca, errors),
+            auth_tokens_file: self.auth_tokens,
+            unix_socket_mode: errors.take_value(self.unix_socket_mode),
+            max_connections: errors.take_value(self.max_connections),
             reload_interval: RELOAD_INTERVAL,
         }
     }
@@ -73,7 +73,7 @@ fn resolve_tls(
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
     client_ca: Option<PathBuf>,
-    mistakes: &mut Mistakes,
+    errors: &mut ConfigErrors,
 ) -> Option<TlsFiles> {
     let (flag, problem) = match (certificate, key, client_ca) {
         (Some(certificate), Some(key), client_ca) => return Some(TlsFiles { certificate, key, client_ca }),
@@ -82,7 +82,7 @@ fn resolve_tls(
         (None, Some(_), _) => ("tls-cert", " is missing; give the certificate of --tls-key"),
         (None, None, Some(_)) => ("tls-client-ca", " needs --tls-cert and --tls-key; give them too"),
     };
-    mistakes.add(flag, problem);
+    errors.add(flag, problem);
     None
 }
 
@@ -93,15 +93,15 @@ struct SocketMode;
 impl FlagType for SocketMode {
     type Value = u32;
 
-    fn parse(text: &str) -> Result<u32, Problem> {
+    fn parse(text: &str) -> Result<u32, FlagError> {
         let digits = text.trim();
         match u32::from_str_radix(digits.strip_prefix("0o").unwrap_or(digits), 8) {
             Ok(mode @ 0o1..=0o777) => Ok(mode),
-            _ => Err(expected("an octal mode such as 0660")),
+            _ => Err(expected_error("an octal mode such as 0660")),
         }
     }
 
-    fn stand_in() -> u32 {
+    fn placeholder() -> u32 {
         0o600
     }
 }

@@ -36,10 +36,10 @@ impl FromArgMatches for ServeArgs {
     }
 
     fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
-        let set = find_set_flags(matches);
+        let set_flags = find_set_flags(matches);
         let mut flags = ServeFlags::from_arg_matches_mut(matches)?;
         let source = match flags.config.clone() {
-            Some(path) => file::apply(&path, &mut flags, |flag| set.contains(flag))?,
+            Some(path) => file::apply(&path, &mut flags, |flag| set_flags.contains(flag))?,
             None => FileSource::default(),
         };
         Ok(Self { flags, source })
@@ -56,6 +56,6 @@ fn find_set_flags(matches: &ArgMatches) -> BTreeSet<String> {
     let command = ServeFlags::augment_args(Command::new("serve"));
     let is_set =
         |id: &str| matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
-    let set = command.get_arguments().filter(|flag| is_set(flag.get_id().as_str()));
-    set.filter_map(|flag| flag.get_long().map(str::to_owned)).collect()
+    let set_flags = command.get_arguments().filter(|flag| is_set(flag.get_id().as_str()));
+    set_flags.filter_map(|flag| flag.get_long().map(str::to_owned)).collect()
 }

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::setting::Setting;
+use super::flag_value::FlagValue;
 use super::values::BoundedDuration;
 
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
     /// The interval of HTTP/2 keepalive pings.
     #[arg(long, env = "SPLADE_KEEPALIVE", value_name = "DURATION", default_value = "30s")]
-    pub keepalive: Setting<BoundedDuration>,
+    pub keepalive: FlagValue<BoundedDuration>,
     /// How long the server may take to stop: documents that it has read are finished and their results sent.
     #[arg(long, env = "SPLADE_DRAIN_DEADLINE", value_name = "DURATION", default_value = "30s")]
-    pub drain_deadline: Setting<BoundedDuration>,
+    pub drain_deadline: FlagValue<BoundedDuration>,
 }
 
 /// Bounds of the gRPC server.
@@ -22,5 +22,5 @@ pub struct ServerArgs {
 pub struct ServerConfig {
     pub max_message_bytes: usize,
     pub max_concurrent_streams: u32,
-    pub keepalive: Duration,
+    pub keepalive_interval: Duration,
 }

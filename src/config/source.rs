@@ -9,12 +9,12 @@ pub struct FileSource {
     pub path: PathBuf,
     /// The line of each flag that has its value from the file, by the flag's name without `--`.
     pub lines: BTreeMap<String, usize>,
-    pub mistakes: Vec<String>,
+    pub errors: Vec<String>,
 }
 
 impl FileSource {
     /// Returns what messages call a flag: `--threads`, or `--threads (sidecar.toml:3)` if its value is from the file.
-    pub fn flag_name(&self, flag: &str) -> String {
+    pub fn describe_flag(&self, flag: &str) -> String {
         match self.lines.get(flag) {
             Some(line) => format!("--{flag} ({}:{line})", self.path.display()),
             None => format!("--{flag}"),

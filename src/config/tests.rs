@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::*;
-use crate::grpc::{DefaultPruning, PruningDefaults, RequestLimits};
+use crate::grpc::{PruningDefaults, RequestLimits, RolePruningDefaults};
 
 #[derive(Parser)]
 struct Line {
@@ -28,14 +28,21 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 50_051)));
     #[cfg(feature = "embedded")]
     assert!(matches!(config.store, StoreConfig::Embedded(folder) if folder.as_os_str() == "splade-store"));
-    assert_eq!(config.pipeline.writer.batch_bytes, 4 << 20);
+    assert_eq!(config.pipeline.writer.max_batch_bytes, 4 << 20);
     assert_eq!(config.server.max_message_bytes, 32 << 20);
     assert_eq!(config.pruning, PruningDefaults::default());
-    let RequestLimits { payload_bytes, payload_depth, dense_dimensions, id_bytes, streams, stream_idle, .. } =
-        config.requests;
+    let RequestLimits {
+        max_payload_bytes: payload_bytes,
+        max_payload_depth: payload_depth,
+        max_dense_dimensions: dense_dimensions,
+        max_id_bytes: id_bytes,
+        max_streams: streams,
+        stream_idle_timeout: stream_idle,
+        ..
+    } = config.request_limits;
     assert_eq!((payload_bytes, payload_depth, dense_dimensions, id_bytes), (1 << 20, 32, 65_536, 512));
     assert_eq!((streams, stream_idle), (4_096, Duration::from_secs(600)));
-    let SecurityConfig { tls, auth_tokens, unix_socket_mode, max_connections, .. } = config.security;
+    let SecurityConfig { tls, auth_tokens_file: auth_tokens, unix_socket_mode, max_connections, .. } = config.security;
     assert_eq!((tls, auth_tokens), (None, None));
     assert_eq!((unix_socket_mode, max_connections), (0o600, 1_024));
 }
@@ -43,7 +50,7 @@ fn the_defaults_are_the_documented_ones() {
 /// Law: the limits of a server without flags are defined once, and the flags' defaults are the same.
 #[test]
 fn flags_default_to_the_default_limits() {
-    assert_eq!(with(&[]).unwrap().requests, RequestLimits::default());
+    assert_eq!(with(&[]).unwrap().request_limits, RequestLimits::default());
 }
 
 /// Beside a model.
@@ -73,11 +80,11 @@ fn the_web_is_asked_for() {
     let listen = Some(SocketAddr::from(([127, 0, 0, 1], 8_080)));
     assert_eq!(web(&["--http-listen", "127.0.0.1:8080"]), Ok(WebConfig { http_listen: listen, grpc_web: None }));
     let origins = |flags: &[&str]| web(&[&["--grpc-web"], flags].concat()).map(|web| web.grpc_web.unwrap());
-    assert_eq!(origins(&[]), Ok(Origins::These(Vec::new())));
-    assert_eq!(origins(&["--grpc-web-origins", "*"]), Ok(Origins::All));
+    assert_eq!(origins(&[]), Ok(AllowedOrigins::Listed(Vec::new())));
+    assert_eq!(origins(&["--grpc-web-origins", "*"]), Ok(AllowedOrigins::All));
     let these = ["https://app.example", "http://localhost:5173"];
     let expected = these.map(|origin| origin.parse().unwrap()).to_vec();
-    assert_eq!(origins(&["--grpc-web-origins", &these.join(",")]), Ok(Origins::These(expected)));
+    assert_eq!(origins(&["--grpc-web-origins", &these.join(",")]), Ok(AllowedOrigins::Listed(expected)));
     for wrong in ["app.example", "https://app.example/", "https://me@app.example", "https://a,*", "file:///x", ""] {
         let error = origins(&[&format!("--grpc-web-origins={wrong}")]).unwrap_err().to_string();
         assert!(error.contains("an origin such as https://app.example:8443"), "{wrong}: {error}");
@@ -130,10 +137,10 @@ fn the_api_key_is_given_once_as_it_is_or_in_a_file() {
 fn documents_and_queries_are_pruned_apart() {
     let flags = ["--document-max-terms", "256", "--document-weight-share", "0.5", "--query-min-weight", "0.25"];
     let pruning = config(&[&["--model", "naver/splade-v3"], &flags[..]].concat()).unwrap().pruning;
-    let document = DefaultPruning { max_terms: Some(256), min_weight: 0.0, weight_share: Some(0.5) };
+    let document = RolePruningDefaults { max_terms: Some(256), min_weight: 0.0, weight_share: Some(0.5) };
     assert_eq!(pruning.document, document);
     // Without a flag the model decides.
-    assert_eq!(pruning.query, DefaultPruning { max_terms: None, min_weight: 0.25, weight_share: None });
+    assert_eq!(pruning.query, RolePruningDefaults { max_terms: None, min_weight: 0.25, weight_share: None });
 }
 
 #[test]

@@ -6,27 +6,27 @@ use axum::http::HeaderValue;
 use clap::{ArgAction, Args};
 use tonic::codegen::http::Uri;
 
-use super::mistakes::Mistakes;
-use super::setting::{FlagType, Problem, Setting, expected};
+use super::errors::ConfigErrors;
+use super::flag_value::{FlagError, FlagType, FlagValue, expected_error};
 use super::values::{AddressOrNone, Switch};
 
 /// The name of the flag.
-const ORIGINS: &str = "grpc-web-origins";
+const ORIGINS_FLAG: &str = "grpc-web-origins";
 
-const ONE_ORIGIN: &str = "an origin such as https://app.example:8443, or * alone";
+const EXPECTED_ORIGIN: &str = "an origin such as https://app.example:8443, or * alone";
 
 #[derive(Debug, Clone, Args)]
 pub struct WebArgs {
     /// Also serve the API as JSON over HTTP there, with the same TLS, tokens and limits; or `none`.
     #[arg(long, env = "SPLADE_HTTP_LISTEN", value_name = "HOST:PORT", default_value = "none")]
-    http_listen: Setting<AddressOrNone<8080>>,
+    http_listen: FlagValue<AddressOrNone<8080>>,
     /// Also speak gRPC-Web where gRPC is served over TCP, for browsers.
     #[arg(long, env = "SPLADE_GRPC_WEB", action = ArgAction::SetTrue)]
-    grpc_web: Setting<Switch>,
+    grpc_web: FlagValue<Switch>,
     /// The origins whose pages may call by gRPC-Web, such as https://app.example, or `*` for all. Pages of the server's own
     /// origin may always.
     #[arg(long, env = "SPLADE_GRPC_WEB_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
-    grpc_web_origins: Vec<Setting<Origin>>,
+    grpc_web_origins: Vec<FlagValue<OriginFlag>>,
 }
 
 /// Which of them there are.
@@ -35,71 +35,71 @@ pub struct WebConfig {
     /// `None`: no JSON over HTTP.
     pub http_listen: Option<SocketAddr>,
     /// `None`: no gRPC-Web.
-    pub grpc_web: Option<Origins>,
+    pub grpc_web: Option<AllowedOrigins>,
 }
 
 /// Whose pages may call from another origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origins {
+pub enum AllowedOrigins {
     All,
     /// None, if there are none.
-    These(Vec<HeaderValue>),
+    Listed(Vec<HeaderValue>),
 }
 
 impl WebArgs {
-    pub fn resolve(self, mistakes: &mut Mistakes) -> WebConfig {
-        let grpc_web = mistakes.value(self.grpc_web);
+    pub fn resolve(self, errors: &mut ConfigErrors) -> WebConfig {
+        let grpc_web = errors.take_value(self.grpc_web);
         if !grpc_web && !self.grpc_web_origins.is_empty() {
-            mistakes.add(ORIGINS, " needs --grpc-web; give it too");
+            errors.add(ORIGINS_FLAG, " needs --grpc-web; give it too");
         }
-        let origins = resolve_origins(self.grpc_web_origins, mistakes);
-        let http_listen = mistakes.value(self.http_listen);
-        mistakes.require(cfg!(feature = "http") || http_listen.is_none(), "http-listen", "http");
-        mistakes.require(cfg!(feature = "http") || !grpc_web, "grpc-web", "http");
+        let origins = resolve_origins(self.grpc_web_origins, errors);
+        let http_listen = errors.take_value(self.http_listen);
+        errors.require_feature(cfg!(feature = "http") || http_listen.is_none(), "http-listen", "http");
+        errors.require_feature(cfg!(feature = "http") || !grpc_web, "grpc-web", "http");
         WebConfig { http_listen, grpc_web: grpc_web.then_some(origins) }
     }
 }
 
-fn resolve_origins(origins: Vec<Setting<Origin>>, mistakes: &mut Mistakes) -> Origins {
-    let patterns: Vec<OriginPattern> = origins.into_iter().map(|origin| mistakes.value(origin)).collect();
+fn resolve_origins(origins: Vec<FlagValue<OriginFlag>>, errors: &mut ConfigErrors) -> AllowedOrigins {
+    let patterns: Vec<OriginPattern> = origins.into_iter().map(|origin| errors.take_value(origin)).collect();
     if let [OriginPattern::Any] = patterns.as_slice() {
-        return Origins::All;
+        return AllowedOrigins::All;
     }
     let origins = patterns.into_iter().filter_map(|pattern| match pattern {
-        OriginPattern::One(origin) => Some(origin),
-        OriginPattern::Wrong => None,
+        OriginPattern::Exact(origin) => Some(origin),
+        OriginPattern::Invalid => None,
         OriginPattern::Any => {
-            mistakes.add(ORIGINS, &expected(ONE_ORIGIN).describe("*"));
+            errors.add(ORIGINS_FLAG, &expected_error(EXPECTED_ORIGIN).describe("*"));
             None
         }
     });
-    Origins::These(origins.collect())
+    AllowedOrigins::Listed(origins.collect())
 }
 
 #[derive(Debug, Clone)]
 enum OriginPattern {
     /// `*`.
     Any,
-    One(HeaderValue),
+    Exact(HeaderValue),
     /// The stand-in.
-    Wrong,
+    Invalid,
 }
 
 #[derive(Debug, Clone)]
-struct Origin;
+struct OriginFlag;
 
-impl FlagType for Origin {
+impl FlagType for OriginFlag {
     type Value = OriginPattern;
 
-    fn parse(text: &str) -> Result<OriginPattern, Problem> {
+    fn parse(text: &str) -> Result<OriginPattern, FlagError> {
         match text.trim() {
             "*" => Ok(OriginPattern::Any),
-            origin => parse_origin(origin).map(OriginPattern::One).ok_or_else(|| expected(ONE_ORIGIN)),
+            origin => parse_origin(origin).map(OriginPattern::Exact).ok_or_else(|| expected_error(EXPECTED_ORIGIN)),
         }
     }
 
-    fn stand_in() -> OriginPattern {
-        OriginPattern::Wrong
+    fn placeholder() -> OriginPattern {
+        OriginPattern::Invalid
     }
 }
 

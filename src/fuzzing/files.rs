@@ -2,37 +2,38 @@
 
 use std::io::Write;
 
-use super::messages::document;
+use super::messages::check_document;
 use crate::cli::ingest::{
-    Batch, Dialect, Format, Input, Mapping, Part, Plan, Selection, Shard, Start, TextEncoding, list,
+    CsvDialect, FieldMapping, FileSelection, Input, InputEvent, InputFormat, InputShard, ReadPlan, ResumePoint,
+    ShardFilter, TextEncoding, list_sources,
 };
 
 /// Reads a file of JSON lines: no line is lost, each is a document that can be sent or has a reason why not.
-pub fn json_lines(bytes: &[u8]) {
-    let Ok(lines) = read_file(bytes, Format::Jsonl) else { return };
+pub fn check_json_lines(bytes: &[u8]) {
+    let Ok(lines) = read_file(bytes, InputFormat::Jsonl) else { return };
     let written = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).split_inclusive(|&byte| byte == b'\n');
     assert_eq!(lines, written.filter(|line| !line.trim_ascii().is_empty()).count(), "each line that is not blank");
 }
 
 /// Reads a file of CSV: each row is a document that can be sent or has a reason why not, or the file is refused as a whole.
-pub fn csv(bytes: &[u8]) {
-    let _ = read_file(bytes, Format::Csv);
+pub fn check_csv(bytes: &[u8]) {
+    let _ = read_file(bytes, InputFormat::Csv);
 }
 
 /// Reads a file of Parquet: each row is a document that can be sent or has a reason why not, or the file is refused as a whole.
-pub fn parquet(bytes: &[u8]) {
-    let _ = read_file(bytes, Format::Parquet);
+pub fn check_parquet(bytes: &[u8]) {
+    let _ = read_file(bytes, InputFormat::Parquet);
 }
 
 /// Returns the number of lines that are not blank, unless the file is refused as a whole.
-fn read_file(bytes: &[u8], format: Format) -> Result<usize, String> {
-    let mapping = Mapping::default();
-    let part = Part { shard: Shard::WHOLE, collection: "docs".to_owned() };
-    let plan = Plan {
+fn read_file(bytes: &[u8], format: InputFormat) -> Result<usize, String> {
+    let mapping = FieldMapping::default();
+    let part = ShardFilter { shard: InputShard::ALL, collection: "docs".to_owned() };
+    let plan = ReadPlan {
         mapping,
-        dialect: Dialect::default(),
+        dialect: CsvDialect::default(),
         encoding: TextEncoding::Utf8,
-        part,
+        shard_filter: part,
         follow: None,
         has_checkpoint: false,
         is_final: true,
@@ -40,23 +41,25 @@ fn read_file(bytes: &[u8], format: Format) -> Result<usize, String> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let sources =
-        list(&[file.path().to_owned()], &Selection { format: Some(format), ..Selection::default() }).unwrap().sources;
+        list_sources(&[file.path().to_owned()], &FileSelection { format: Some(format), ..FileSelection::default() })
+            .unwrap()
+            .sources;
     let mut lines = Vec::new();
-    let read = Input::open(sources.into(), Start::default(), &plan).and_then(|input| {
+    let read = Input::open(sources.into(), ResumePoint::default(), &plan).and_then(|input| {
         input.read(&plan, |batch| {
-            if let Batch::Lines(batch) = batch {
+            if let InputEvent::Lines(batch) = batch {
                 lines.extend(batch);
             }
             true
         })
     });
     let end = read.map_err(|error| format!("{error:#}"))?;
-    assert!(end.is_some_and(|end| end.place.bytes == bytes.len() as u64));
-    assert!(lines.is_sorted_by(|a, b| a.place.lines < b.place.lines && a.place.bytes <= b.place.bytes));
+    assert!(end.is_some_and(|end| end.position.bytes == bytes.len() as u64));
+    assert!(lines.is_sorted_by(|a, b| a.position.lines < b.position.lines && a.position.bytes <= b.position.bytes));
     let count = lines.len();
     for line in lines {
         match line.document {
-            Ok(encoded) => document(&encoded),
+            Ok(encoded) => check_document(&encoded),
             Err(rejection) => assert!(!rejection.reason.is_empty() && !rejection.message.is_empty()),
         }
     }

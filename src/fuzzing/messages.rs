@@ -5,21 +5,21 @@ use prost::Message;
 
 use crate::grpc::convert::payload::{PayloadFields, PayloadLimits, parse_payload};
 use crate::grpc::convert::{parse_batch_points, parse_document, parse_operation, parse_pruning, parse_text_field};
-use crate::grpc::{MOST_NESTED, RequestLimits};
+use crate::grpc::{MAX_PAYLOAD_DEPTH, RequestLimits};
 use crate::proto;
-use crate::types::{Fault, Filter, Point, Pruning, RESERVED_PREFIX, SparseVector, check_collection_name, is_blank};
+use crate::types::{ApiError, Filter, Point, Pruning, RESERVED_PREFIX, SparseVector, check_collection_name, is_blank};
 
 /// Parses a document's bytes: it is refused with a reason, or all of it can be stored and given back.
-pub fn document(bytes: &[u8]) {
+pub fn check_document(bytes: &[u8]) {
     let limits = RequestLimits::default();
     let document = match parse_document(&Bytes::copy_from_slice(bytes), &limits) {
         Ok(document) => document,
-        Err(unreadable) => return check_fault(&unreadable.fault),
+        Err(error) => return check_api_error(&error.error),
     };
-    assert!(!is_blank(&document.text) && document.text.len() <= limits.text_bytes);
+    assert!(!is_blank(&document.text) && document.text.len() <= limits.max_text_bytes);
     assert!(document.dense.values().flatten().all(|value| value.is_finite()));
     assert!(document.payload.keys().all(|name| !name.starts_with(RESERVED_PREFIX)));
-    let unlimited = PayloadLimits { bytes: usize::MAX, depth: MOST_NESTED };
+    let unlimited = PayloadLimits { max_bytes: usize::MAX, max_depth: MAX_PAYLOAD_DEPTH };
     let returned = PayloadFields::new(document.payload.clone(), proto::PayloadFormat::Json);
     assert_eq!(
         parse_payload(None, &returned.payload_json, unlimited).unwrap(),
@@ -28,17 +28,17 @@ pub fn document(bytes: &[u8]) {
     );
     let id = document.id.clone();
     assert!(proto::DocumentId::from(id.clone()).kind.is_some());
-    assert_eq!(Point::new(document, SparseVector::default(), "text").id, id.point_id());
+    assert_eq!(Point::new(document, SparseVector::default(), "text").id, id.to_point_id());
 }
 
 /// Parses a search request's bytes, as far as it is checked before anything is asked of a store.
-pub fn search_request(bytes: &[u8]) {
+pub fn check_search_request(bytes: &[u8]) {
     let Ok(request) = proto::SearchRequest::decode(bytes) else { return };
-    let _ = check_collection_name(&request.collection).map_err(|fault| check_fault(&fault));
-    let _ = request.filter.map(Filter::try_from).transpose().map_err(|fault| check_fault(&fault));
+    let _ = check_collection_name(&request.collection).map_err(|error| check_api_error(&error));
+    let _ = request.filter.map(Filter::try_from).transpose().map_err(|error| check_api_error(&error));
     let Some(query) = request.query else { return };
     let pruning = parse_pruning(query.encoding.and_then(|encoding| encoding.pruning), Pruning::default());
-    let pruning = pruning.map_err(|fault| check_fault(&fault)).unwrap_or_default();
+    let pruning = pruning.map_err(|error| check_api_error(&error)).unwrap_or_default();
     if let Some(proto::query::Kind::SparseVector(vector)) = query.kind
         && let Ok(mut vector) = SparseVector::try_from(vector)
     {
@@ -50,20 +50,20 @@ pub fn search_request(bytes: &[u8]) {
 }
 
 /// Parses the options of an ingest stream: they are refused with a reason, or taken.
-pub fn ingest_options(bytes: &[u8]) {
+pub fn check_ingest_options(bytes: &[u8]) {
     let Ok(ingest) = proto::IngestOptions::decode(bytes) else { return };
-    let _ = check_collection_name(&ingest.collection).map_err(|fault| check_fault(&fault));
-    let _ = parse_text_field(ingest.text_field).map_err(|fault| check_fault(&fault));
-    let _ = parse_batch_points(ingest.batch_points).map_err(|fault| check_fault(&fault));
+    let _ = check_collection_name(&ingest.collection).map_err(|error| check_api_error(&error));
+    let _ = parse_text_field(ingest.text_field).map_err(|error| check_api_error(&error));
+    let _ = parse_batch_points(ingest.batch_points).map_err(|error| check_api_error(&error));
 }
 
 /// Parses an operation's bytes: it is refused with a reason, or it changes a document.
-pub fn operation(bytes: &[u8]) {
-    if let Err(unreadable) = parse_operation(&Bytes::copy_from_slice(bytes), &RequestLimits::default()).change {
-        check_fault(&unreadable.fault);
+pub fn check_operation(bytes: &[u8]) {
+    if let Err(error) = parse_operation(&Bytes::copy_from_slice(bytes), &RequestLimits::default()).change {
+        check_api_error(&error.error);
     }
 }
 
-fn check_fault(fault: &Fault) {
-    assert!(!fault.message.is_empty() && fault.message.len() <= 1_100, "{fault:?}");
+fn check_api_error(error: &ApiError) {
+    assert!(!error.message.is_empty() && error.message.len() <= 1_100, "{error:?}");
 }

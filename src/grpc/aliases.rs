@@ -1,63 +1,63 @@
 //! `SetAlias`, `DeleteAlias`, `ListAliases`: second names of collections.
 
 use super::ServiceContext;
-use super::page::List;
+use super::pagination::Paginator;
 use crate::proto::{Alias, ListAliasesRequest, ListAliasesResponse, SetAliasRequest};
 use crate::store::StoreError;
-use crate::types::{Fault, Reason, check_collection_name};
+use crate::types::{ApiError, ErrorReason, check_collection_name};
 
 /// Has an alias stand for a collection.
 ///
 /// # Errors
 /// A name that is wrong, by its field; a collection that is not there; a store that fails.
-pub async fn set(shared: &ServiceContext, request: SetAliasRequest) -> Result<(), Fault> {
+pub async fn set(context: &ServiceContext, request: SetAliasRequest) -> Result<(), ApiError> {
     let SetAliasRequest { alias, collection } = request;
     check_alias(&alias)?;
     check_collection_name(&collection)?;
-    let own = shared.collections.read(&collection).await?.name;
-    if own != collection {
-        let message = format!("`{collection}` is an alias itself; give the collection's own name, `{own}`");
-        return Err(Fault::new(Reason::InvalidArgument, "collection", message));
+    let resolved_name = context.collections.fetch(&collection).await?.name;
+    if resolved_name != collection {
+        let message = format!("`{collection}` is an alias itself; give the collection's own name, `{resolved_name}`");
+        return Err(ApiError::new(ErrorReason::InvalidArgument, "collection", message));
     }
-    let set = shared.catalog.set_alias(&alias, &collection).await;
+    let result = context.catalog.set_alias(&alias, &collection).await;
     // Also after an error: it may be set all the same.
-    shared.collections.forget(&alias);
-    set.map_err(|error| match error {
-        StoreError::AlreadyExists(_) => taken(&alias),
+    context.collections.invalidate(&alias);
+    result.map_err(|error| match error {
+        StoreError::AlreadyExists(_) => name_taken_error(&alias),
         error => error.into(),
     })
 }
 
-fn taken(alias: &str) -> Fault {
+fn name_taken_error(alias: &str) -> ApiError {
     let message = format!("a collection is named `{alias}`; use a name that none has, and have clients use that");
-    Fault::new(Reason::CollectionExists, "alias", message)
+    ApiError::new(ErrorReason::CollectionExists, "alias", message)
 }
 
 /// Removes an alias.
 ///
 /// # Errors
 /// A name that is wrong; a store that fails.
-pub async fn delete(shared: &ServiceContext, alias: &str) -> Result<(), Fault> {
+pub async fn delete(context: &ServiceContext, alias: &str) -> Result<(), ApiError> {
     check_alias(alias)?;
-    let deleted = shared.catalog.delete_alias(alias).await;
-    shared.collections.forget(alias);
-    Ok(deleted?)
+    let result = context.catalog.delete_alias(alias).await;
+    context.collections.invalidate(alias);
+    Ok(result?)
 }
 
 /// Lists the aliases, ordered by name.
 ///
 /// # Errors
 /// A page that is invalid, by its field; a store that fails.
-pub async fn list(shared: &ServiceContext, request: ListAliasesRequest) -> Result<ListAliasesResponse, Fault> {
+pub async fn list(context: &ServiceContext, request: ListAliasesRequest) -> Result<ListAliasesResponse, ApiError> {
     let ListAliasesRequest { page_size, page_token } = request;
-    let list = List { method: "ListAliases", scope: "" };
-    let aliases = shared.catalog.aliases().await?;
-    let (page, next_page_token) = list.page(aliases, |(name, _)| name, page_size, &page_token)?;
+    let paginator = Paginator { method: "ListAliases", scope: "" };
+    let aliases = context.catalog.list_aliases().await?;
+    let (page, next_page_token) = paginator.paginate(aliases, |(name, _)| name, page_size, &page_token)?;
     let aliases = page.into_iter().map(|(name, collection)| Alias { name, collection }).collect();
     Ok(ListAliasesResponse { aliases, next_page_token })
 }
 
-fn check_alias(alias: &str) -> Result<(), Fault> {
+fn check_alias(alias: &str) -> Result<(), ApiError> {
     // What it says of a collection's name is as true of an alias.
-    check_collection_name(alias).map_err(|fault| Fault { field: "alias".to_owned(), ..fault })
+    check_collection_name(alias).map_err(|error| ApiError { field: "alias".to_owned(), ..error })
 }

@@ -22,8 +22,8 @@ pub struct ServiceContext {
     pub collections: Arc<Collections>,
     pub limits: RequestLimits,
     /// One permit for each stream that may be open.
-    pub streams: Arc<Semaphore>,
-    pub pruning: PruningDefaults,
+    pub stream_permits: Arc<Semaphore>,
+    pub pruning_defaults: PruningDefaults,
     /// Cancelled when the server begins to stop.
     pub stopping: CancellationToken,
 }

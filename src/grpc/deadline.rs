@@ -6,14 +6,14 @@ use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
 /// When the call's time is up, by its `grpc-timeout` (gRPC over HTTP/2: up to 8 digits and a unit).
-pub fn deadline(metadata: &MetadataMap) -> Option<Instant> {
+pub fn parse_deadline(metadata: &MetadataMap) -> Option<Instant> {
     let timeout = metadata.get("grpc-timeout")?.to_str().ok()?;
-    Instant::now().checked_add(parse(timeout)?)
+    Instant::now().checked_add(parse_timeout(timeout)?)
 }
 
-fn parse(timeout: &str) -> Option<Duration> {
-    let unit = timeout.char_indices().last()?.0;
-    let (digits, unit) = timeout.split_at(unit);
+fn parse_timeout(timeout: &str) -> Option<Duration> {
+    let unit_start = timeout.char_indices().last()?.0;
+    let (digits, unit) = timeout.split_at(unit_start);
     let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
     match unit {
         "H" => Some(Duration::from_secs(number * 3_600)),
@@ -32,14 +32,14 @@ mod tests {
 
     #[test]
     fn reads_every_unit() {
-        assert_eq!(parse("2H"), Some(Duration::from_secs(7_200)));
-        assert_eq!(parse("3M"), Some(Duration::from_secs(180)));
-        assert_eq!(parse("4S"), Some(Duration::from_secs(4)));
-        assert_eq!(parse("5m"), Some(Duration::from_millis(5)));
-        assert_eq!(parse("6u"), Some(Duration::from_micros(6)));
-        assert_eq!(parse("7n"), Some(Duration::from_nanos(7)));
+        assert_eq!(parse_timeout("2H"), Some(Duration::from_secs(7_200)));
+        assert_eq!(parse_timeout("3M"), Some(Duration::from_secs(180)));
+        assert_eq!(parse_timeout("4S"), Some(Duration::from_secs(4)));
+        assert_eq!(parse_timeout("5m"), Some(Duration::from_millis(5)));
+        assert_eq!(parse_timeout("6u"), Some(Duration::from_micros(6)));
+        assert_eq!(parse_timeout("7n"), Some(Duration::from_nanos(7)));
         for bad in ["", "5", "S", "123456789S", "5x", "-1S", "5é"] {
-            assert_eq!(parse(bad), None, "{bad}");
+            assert_eq!(parse_timeout(bad), None, "{bad}");
         }
     }
 }

@@ -2,38 +2,38 @@
 
 use super::context::ServiceContext;
 use super::convert::parse_ids;
-use super::faults::invalid;
+use super::errors::invalid_argument;
 use super::features::{check_features, check_unset};
 use crate::catalog::check_incarnation;
 use crate::proto::DeleteRequest;
-use crate::types::{DocumentId, Fault, check_collection_name};
+use crate::types::{ApiError, DocumentId, check_collection_name};
 
 /// Maximum number of ids of one `Delete`.
-pub const MAX_DELETES: usize = 10_000;
+pub const MAX_DELETE_IDS: usize = 10_000;
 
 /// Deletes documents.
 ///
 /// # Errors
 /// A request that is invalid, by its field; a collection that doesn't exist, or was created again; a store that fails.
-pub async fn delete(shared: &ServiceContext, request: DeleteRequest) -> Result<(), Fault> {
+pub async fn delete(context: &ServiceContext, request: DeleteRequest) -> Result<(), ApiError> {
     let DeleteRequest { collection, ids, filter, expected_incarnation, tenant, required_features } = request;
     check_features(&required_features)?;
     check_unset("tenant", !tenant.is_empty())?;
     check_collection_name(&collection)?;
     if let Some(filter) = filter {
         if filter.must.is_empty() && filter.should.is_empty() && filter.must_not.is_empty() {
-            return Err(invalid("filter", "it has no condition, and would delete every document; add one"));
+            return Err(invalid_argument("filter", "it has no condition, and would delete every document; add one"));
         }
         check_unset("filter", true)?;
     }
-    let ids = parse_ids(ids, MAX_DELETES)?.iter().map(DocumentId::point_id).collect();
+    let ids = parse_ids(ids, MAX_DELETE_IDS)?.iter().map(DocumentId::to_point_id).collect();
     let collection = match &*expected_incarnation {
-        "" => shared.collections.resolve(&collection).await?,
+        "" => context.collections.resolve(&collection).await?,
         expected => {
-            let info = shared.collections.read(&collection).await?;
+            let info = context.collections.fetch(&collection).await?;
             check_incarnation(&info, expected)?;
             info.name
         }
     };
-    shared.pipeline.delete(&collection, ids).await
+    context.pipeline.delete(&collection, ids).await
 }

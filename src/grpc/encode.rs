@@ -1,9 +1,9 @@
 //! Texts in, vectors out: the options of both calls, and the texts of each.
 
-mod all;
 mod options;
 mod stream;
+mod unary;
 
-pub use all::encode_all;
-pub use options::encode_options;
-pub use stream::{compute_max_results, read, to_result};
+pub use options::parse_encode_options;
+pub use stream::{compute_max_results, read_texts, to_stream_result};
+pub use unary::encode_texts;

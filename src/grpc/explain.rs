@@ -4,124 +4,130 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::ServiceContext;
-use super::convert::{Encoding, accept, check_text, parse_encoding, to_token, vector_stats};
-use super::faults::invalid;
+use super::convert::{
+    EncodingParams, check_text, find_token, parse_encoding, parse_ignore_fingerprint, to_vector_stats,
+};
+use super::errors::invalid_argument;
 use super::features::{check_features, check_unset};
 use super::query::{EncodedQuery, Query};
-use crate::catalog::{ModelChoice, Opened};
+use crate::catalog::{ModelSelector, ResolvedCollection};
 use crate::model::Model;
 use crate::pipeline::EncodeOptions;
 use crate::proto::explain_request::Document;
 use crate::proto::{self, EncodingStats, ExplainRequest, ExplainResponse, TermContribution, TermOrigin};
 use crate::store::WithVectors;
-use crate::types::{DocumentId, Fault, Pruned, Reason, Role, SparseVector, check_collection_name};
+use crate::types::{ApiError, DocumentId, ErrorReason, PruningStats, Role, SparseVector, check_collection_name};
 
 /// A vector and, if its text is known, the ids of the text's tokens.
-struct Terms {
+struct ExplainedVector {
     vector: SparseVector,
     stats: EncodingStats,
-    tokens: Option<HashSet<u32>>,
+    token_ids: Option<HashSet<u32>>,
 }
 
 /// Returns the terms that a query and a document share.
 ///
 /// # Errors
 /// A request that is invalid, by its field; a document that doesn't exist; a store that fails.
-pub async fn explain(shared: &ServiceContext, request: ExplainRequest) -> Result<ExplainResponse, Fault> {
+pub async fn explain(context: &ServiceContext, request: ExplainRequest) -> Result<ExplainResponse, ApiError> {
     check_features(&request.required_features)?;
     check_unset("tenant", !request.tenant.is_empty())?;
-    let in_query = |fault: Fault| fault.within("query");
-    let query = Query::parse(request.query, shared.limits.text_bytes).map_err(in_query)?;
-    let choice =
-        ModelChoice { models: &shared.models, name: &request.model, accept: accept(request.ignore_fingerprint) };
+    let prefix_query_field = |error: ApiError| error.with_field_prefix("query");
+    let query = Query::parse(request.query, context.limits.max_text_bytes).map_err(prefix_query_field)?;
+    let choice = ModelSelector {
+        models: &context.models,
+        model_name: &request.model,
+        fingerprint_policy: parse_ignore_fingerprint(request.ignore_fingerprint),
+    };
     let (model, document) = match request.document {
-        None => return Err(invalid("document", "it is missing; set `document_id` or `document_text`")),
+        None => return Err(invalid_argument("document", "it is missing; set `document_id` or `document_text`")),
         Some(Document::DocumentText(text)) => {
             let model = match &*request.collection {
-                "" => choice.model(None)?,
+                "" => choice.select(None)?,
                 collection => {
                     check_collection_name(collection)?;
-                    let opened = shared.collections.open(collection, choice).await?;
-                    query.check_vector_name(&opened.spec.vector_name).map_err(in_query)?;
+                    let opened = context.collections.open(collection, choice).await?;
+                    query.check_vector_name(&opened.spec.vector_name).map_err(prefix_query_field)?;
                     opened.model
                 }
             };
-            let document = encode_document(shared, &model, text, request.document_encoding).await?;
+            let document = encode_document(context, &model, text, request.document_encoding).await?;
             (model, document)
         }
         Some(Document::DocumentId(_)) if request.document_encoding.is_some() => {
             let message = "a stored document is explained as it is stored; omit it, or send document_text";
-            return Err(invalid("document_encoding", message));
+            return Err(invalid_argument("document_encoding", message));
         }
         Some(Document::DocumentId(id)) => {
-            let (model, spec_vector, document) = read_document(shared, choice, &request.collection, id).await?;
-            query.check_vector_name(&spec_vector).map_err(in_query)?;
+            let (model, vector_name, document) = read_document(context, choice, &request.collection, id).await?;
+            query.check_vector_name(&vector_name).map_err(prefix_query_field)?;
             (model, document)
         }
     };
-    let query = encode_query(shared, &model, query).await.map_err(in_query)?;
-    Ok(compare(&model, query, document))
+    let query = encode_query(context, &model, query).await.map_err(prefix_query_field)?;
+    Ok(build_explanation(&model, query, document))
 }
 
-async fn encode_query(shared: &ServiceContext, model: &Arc<Model>, query: Query) -> Result<Terms, Fault> {
-    let EncodedQuery { vector, stats, text } = query.encode(shared, model).await?;
+async fn encode_query(context: &ServiceContext, model: &Arc<Model>, query: Query) -> Result<ExplainedVector, ApiError> {
+    let EncodedQuery { vector, stats, text } = query.encode(context, model).await?;
     let tokens = match text {
         Some(text) => Some(tokenize(model, Role::Query, text).await?),
         None => None,
     };
-    Ok(Terms { vector, stats, tokens })
+    Ok(ExplainedVector { vector, stats, token_ids: tokens })
 }
 
 async fn encode_document(
-    shared: &ServiceContext,
+    context: &ServiceContext,
     model: &Arc<Model>,
     text: String,
     encoding: Option<proto::EncodingOptions>,
-) -> Result<Terms, Fault> {
+) -> Result<ExplainedVector, ApiError> {
     const FIELD: &str = "document_text";
     let role = Role::Document;
-    let at_text = |fault: Fault| Fault { field: FIELD.to_owned(), ..fault };
-    check_text(&text, shared.limits.text_bytes).map_err(at_text)?;
-    let encoding = parse_encoding(encoding, model.side(role), shared.pruning.of(role, model));
-    let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("document_encoding"))?;
-    let tokens = Some(tokenize(model, role, text.clone()).await.map_err(at_text)?);
+    let set_text_field = |error: ApiError| ApiError { field: FIELD.to_owned(), ..error };
+    check_text(&text, context.limits.max_text_bytes).map_err(set_text_field)?;
+    let encoding = parse_encoding(encoding, model.role_encoder(role), context.pruning_defaults.resolve(role, model));
+    let EncodingParams { long_text, pruning } =
+        encoding.map_err(|error| error.with_field_prefix("document_encoding"))?;
+    let tokens = Some(tokenize(model, role, text.clone()).await.map_err(set_text_field)?);
     let options = EncodeOptions { model: Arc::clone(model), role, long_text, pruning };
-    let encoded = shared.pipeline.encode_one(options, text).await;
-    let encoded = encoded.map_err(|fault| if fault.field == "text" { at_text(fault) } else { fault })?;
-    Ok(Terms { stats: (&encoded).into(), vector: encoded.vector, tokens })
+    let encoded = context.pipeline.encode_one(options, text).await;
+    let encoded = encoded.map_err(|error| if error.field == "text" { set_text_field(error) } else { error })?;
+    Ok(ExplainedVector { stats: (&encoded).into(), vector: encoded.vector, token_ids: tokens })
 }
 
 /// Reads a stored document's terms. Returns the model that made them and the name of the vector too.
 async fn read_document(
-    shared: &ServiceContext,
-    choice: ModelChoice<'_>,
+    context: &ServiceContext,
+    choice: ModelSelector<'_>,
     collection: &str,
     id: proto::DocumentId,
-) -> Result<(Arc<Model>, String, Terms), Fault> {
+) -> Result<(Arc<Model>, String, ExplainedVector), ApiError> {
     check_collection_name(collection)?;
-    let id = DocumentId::try_from(id).map_err(|fault| fault.within("document_id"))?.point_id();
-    let Opened { name, spec, model } = shared.collections.open(collection, choice).await?;
-    let found = shared.store.retrieve(&name, &[id], &WithVectors::sparse(&spec.vector_name)).await?;
-    let Some(point) = found.into_iter().next() else {
+    let id = DocumentId::try_from(id).map_err(|error| error.with_field_prefix("document_id"))?.to_point_id();
+    let ResolvedCollection { name, spec, model } = context.collections.open(collection, choice).await?;
+    let points = context.store.retrieve(&name, &[id], &WithVectors::sparse(&spec.vector_name)).await?;
+    let Some(point) = points.into_iter().next() else {
         let message = format!("collection `{collection}` has no document of this id; check the id and its kind");
-        return Err(Fault::new(Reason::DocumentNotFound, "document_id", message));
+        return Err(ApiError::new(ErrorReason::DocumentNotFound, "document_id", message));
     };
     let tokens = match point.text() {
         Some(text) => Some(tokenize(&model, Role::Document, text.to_owned()).await?),
         None => None,
     };
     let vector = point.sparse.unwrap_or_default();
-    let stats = vector_stats(&vector, Pruned::default());
-    Ok((model, spec.vector_name, Terms { vector, stats, tokens }))
+    let stats = to_vector_stats(&vector, PruningStats::default());
+    Ok((model, spec.vector_name, ExplainedVector { vector, stats, token_ids: tokens }))
 }
 
-fn compare(model: &Model, query: Terms, document: Terms) -> ExplainResponse {
+fn build_explanation(model: &Model, query: ExplainedVector, document: ExplainedVector) -> ExplainResponse {
     let mut terms: Vec<TermContribution> = query
         .vector
-        .shared(&document.vector)
+        .intersection(&document.vector)
         .map(|(index, query_weight, document_weight)| TermContribution {
             index,
-            token: to_token(model, index),
+            token: find_token(model, index),
             query_weight,
             document_weight,
             contribution: query_weight * document_weight,
@@ -134,9 +140,9 @@ fn compare(model: &Model, query: Terms, document: Terms) -> ExplainResponse {
     ExplainResponse { terms, score, query_stats: Some(query.stats), document_stats: Some(document.stats) }
 }
 
-impl Terms {
+impl ExplainedVector {
     fn origin(&self, index: u32) -> TermOrigin {
-        match &self.tokens {
+        match &self.token_ids {
             None => TermOrigin::Unspecified,
             Some(tokens) if tokens.contains(&index) => TermOrigin::Text,
             Some(_) => TermOrigin::Expansion,
@@ -145,13 +151,13 @@ impl Terms {
 }
 
 /// Returns the ids of all of a text's own tokens. Tokenizing a long text takes a while: not on an async thread.
-async fn tokenize(model: &Arc<Model>, role: Role, text: String) -> Result<HashSet<u32>, Fault> {
+async fn tokenize(model: &Arc<Model>, role: Role, text: String) -> Result<HashSet<u32>, ApiError> {
     let model = Arc::clone(model);
     let tokens = tokio::task::spawn_blocking(move || {
-        let tokenizer = &model.side(role).tokenizer;
-        let tokens = tokenizer.tokens(&text).map_err(|error| error.to_string())?;
+        let tokenizer = &model.role_encoder(role).tokenizer;
+        let tokens = tokenizer.tokenize_all(&text).map_err(|error| error.to_string())?;
         Ok(tokens.into_iter().filter(|&id| !tokenizer.is_special(id)).collect())
     });
     let tokens: Result<_, String> = tokens.await.map_err(|error| error.to_string()).flatten();
-    tokens.map_err(|error| invalid("text", format!("the model's tokenizer can't read the text: {error}")))
+    tokens.map_err(|error| invalid_argument("text", format!("the model's tokenizer can't read the text: {error}")))
 }

@@ -4,15 +4,15 @@
 //! documents. So what is declared and not implemented is refused by its name, and what isn't even declared by its number
 //! ([`proto::unknown_fields`](crate::proto::unknown_fields)).
 
-use super::faults::unimplemented_field;
-use crate::types::{Fault, Reason};
+use super::errors::unimplemented_field;
+use crate::types::{ApiError, ErrorReason};
 
 /// The names that `required_features` may have. docs/api.md says what each means.
 pub const FEATURES: [&str; 4] = ["delete_operations", "document_version", "expected_incarnation", "payload_json"];
 
 /// # Errors
 /// The first of the features that this server doesn't implement.
-pub fn check_features(required: &[String]) -> Result<(), Fault> {
+pub fn check_features(required: &[String]) -> Result<(), ApiError> {
     match required.iter().position(|feature| !FEATURES.contains(&&**feature)) {
         None => Ok(()),
         Some(index) => {
@@ -20,7 +20,7 @@ pub fn check_features(required: &[String]) -> Result<(), Fault> {
             let message = format!(
                 "this server doesn't implement `{feature}`; use a server that lists it in Server.features, or do without it"
             );
-            Err(Fault::new(Reason::Unimplemented, format!("required_features[{index}]"), message))
+            Err(ApiError::new(ErrorReason::Unimplemented, format!("required_features[{index}]"), message))
         }
     }
 }
@@ -29,6 +29,6 @@ pub fn check_features(required: &[String]) -> Result<(), Fault> {
 ///
 /// # Errors
 /// If it is.
-pub fn check_unset(field: &str, is_set: bool) -> Result<(), Fault> {
+pub fn check_unset(field: &str, is_set: bool) -> Result<(), ApiError> {
     if is_set { Err(unimplemented_field(field)) } else { Ok(()) }
 }

@@ -25,102 +25,102 @@ use crate::proto::tei::info_server::InfoServer;
 use crate::store::VectorStore;
 
 /// How often the store is asked whether it is ready.
-const INTERVAL: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-const WHOLE: &str = "";
+const WHOLE_SERVER: &str = "";
 /// Services that need no store.
-const ENCODERS: [&str; 3] =
+const ENCODER_SERVICES: [&str; 3] =
     [EncoderServiceServer::<EncoderApi>::NAME, InfoServer::<TeiApi>::NAME, EmbedServer::<TeiApi>::NAME];
-const INDEX: &str = IndexServiceServer::<IndexApi>::NAME;
+const INDEX_SERVICE: &str = IndexServiceServer::<IndexApi>::NAME;
 
 /// The state of the server and the health service that reports it.
 #[derive(Debug, Clone, Default)]
-pub struct Health {
+pub struct HealthMonitor {
     reporter: HealthReporter,
-    state: watch::Sender<State>,
+    state: watch::Sender<ServerState>,
 }
 
 /// The state of a server, in one place for the health service, the metrics and the status page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct State {
+pub struct ServerState {
     /// The models are loaded, and the server is not stopping.
-    pub encoder: bool,
+    pub is_encoder_ready: bool,
     /// The store answered when it was last asked.
-    pub store: bool,
+    pub is_store_ready: bool,
 }
 
-impl State {
+impl ServerState {
     /// Returns whether every call is taken.
-    pub fn ready(self) -> bool {
-        self.encoder && self.store
+    pub fn is_ready(self) -> bool {
+        self.is_encoder_ready && self.is_store_ready
     }
 }
 
-impl Health {
+impl HealthMonitor {
     /// Returns the current state.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ServerState {
         *self.state.borrow()
     }
 
     /// Sets the gauges.
-    pub fn observe(&self) {
+    pub fn record_metrics(&self) {
         let state = self.state();
-        gauge!(names::READY).set(f64::from(state.ready()));
-        gauge!(names::STORE_UP).set(f64::from(state.store));
+        gauge!(names::READY).set(f64::from(state.is_ready()));
+        gauge!(names::STORE_UP).set(f64::from(state.is_store_ready));
     }
 
     /// Returns the gRPC service, which reports NOT_SERVING at first.
-    pub async fn service(&self) -> HealthService {
-        self.set(State::default()).await;
+    pub async fn create_service(&self) -> HealthService {
+        self.publish(ServerState::default()).await;
         HealthService::from_health_reporter(self.reporter.clone())
     }
 
     /// Follows the store until the server stops. Called when the models are ready.
-    pub async fn watch(self, store: Arc<dyn VectorStore>, stopping: CancellationToken) {
-        let mut ticks = interval(INTERVAL);
+    pub async fn watch_store(self, store: Arc<dyn VectorStore>, stopping: CancellationToken) {
+        let mut ticks = interval(CHECK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut last = None;
+        let mut last_published = None;
         loop {
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => break,
                 _ = ticks.tick() => {}
             }
-            let answer = tokio::select! {
+            let readiness = tokio::select! {
                 biased;
                 () = stopping.cancelled() => break,
-                answer = store.ready() => answer,
+                answer = store.check_ready() => answer,
             };
-            let state = State { encoder: true, store: answer.is_ok() };
-            if last.replace(state) != Some(state) {
+            let state = ServerState { is_encoder_ready: true, is_store_ready: readiness.is_ok() };
+            if last_published.replace(state) != Some(state) {
                 // Only then: those who watch are told of every setting.
-                self.set(state).await;
-                match answer {
+                self.publish(state).await;
+                match readiness {
                     Ok(()) => tracing::info!("serving"),
                     Err(error) => tracing::warn!(%error, "not serving the index: the store does not answer"),
                 }
             }
         }
-        self.set(State { encoder: false, ..self.state() }).await;
+        self.publish(ServerState { is_encoder_ready: false, ..self.state() }).await;
     }
 
     /// Ends the streams of those who watch, which would keep the server from ending.
-    pub async fn end(mut self) {
-        for name in ENCODERS.into_iter().chain([INDEX, WHOLE]) {
+    pub async fn end_watches(mut self) {
+        for name in ENCODER_SERVICES.into_iter().chain([INDEX_SERVICE, WHOLE_SERVER]) {
             self.reporter.clear_service_status(name).await;
         }
     }
 
-    async fn set(&self, state: State) {
+    async fn publish(&self, state: ServerState) {
         self.state.send_replace(state);
-        for encoder in ENCODERS {
-            self.reporter.set_service_status(encoder, serving(state.encoder)).await;
+        for service in ENCODER_SERVICES {
+            self.reporter.set_service_status(service, to_serving_status(state.is_encoder_ready)).await;
         }
-        self.reporter.set_service_status(INDEX, serving(state.ready())).await;
-        self.reporter.set_service_status(WHOLE, serving(state.ready())).await;
+        self.reporter.set_service_status(INDEX_SERVICE, to_serving_status(state.is_ready())).await;
+        self.reporter.set_service_status(WHOLE_SERVER, to_serving_status(state.is_ready())).await;
     }
 }
 
-fn serving(yes: bool) -> ServingStatus {
-    if yes { ServingStatus::Serving } else { ServingStatus::NotServing }
+fn to_serving_status(is_serving: bool) -> ServingStatus {
+    if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing }
 }

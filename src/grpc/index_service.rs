@@ -3,10 +3,10 @@
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
-use super::deadline::deadline;
-use super::faults::invalid;
-use super::stream::{OpenStream, Responder, Responses, first_request, opened_by_first_request};
-use super::{Gate, aliases, collections, delete, explain, ingest, list_documents, search};
+use super::deadline::parse_deadline;
+use super::errors::invalid_argument;
+use super::stream::{OpenStream, Responder, ResponseStream, open_on_first_request, read_first_request};
+use super::{Readiness, aliases, collections, delete, explain, ingest, list_documents, search};
 use crate::pipeline::Urgency;
 use crate::proto::index_service_server::IndexService;
 use crate::proto::{
@@ -18,70 +18,70 @@ use crate::proto::{
 };
 
 /// The most results of one response message: of 2 KiB each at most.
-const RESULTS_A_MESSAGE: usize = 256;
+const MAX_RESULTS_PER_MESSAGE: usize = 256;
 
 /// The service.
 #[derive(Debug, Clone)]
 pub struct IndexApi {
-    gate: Gate,
+    readiness: Readiness,
 }
 
 impl IndexApi {
-    pub fn new(gate: Gate) -> Self {
-        Self { gate }
+    pub fn new(readiness: Readiness) -> Self {
+        Self { readiness }
     }
 }
 
 #[tonic::async_trait]
 impl IndexService for IndexApi {
-    type IngestStream = Responses<IngestResponse>;
+    type IngestStream = ResponseStream<IngestResponse>;
 
     async fn ingest(&self, request: Request<Streaming<IngestRequest>>) -> Result<Response<Self::IngestStream>, Status> {
-        let shared = self.gate.pass()?;
-        let open = OpenStream::new("ingest", shared.clone())?;
-        let deadline = deadline(request.metadata());
+        let context = self.readiness.admit()?;
+        let open_stream = OpenStream::new("ingest", context.clone())?;
+        let deadline = parse_deadline(request.metadata());
         let mut requests = request.into_inner();
         let opening = async move {
-            let first = first_request(&mut requests, &shared).await?;
+            let first = read_first_request(&mut requests, &context).await?;
             let IngestRequest { options, operations, flush } = first.unwrap_or_default();
-            let opened = ingest::open(&shared, Urgency::Bulk, options).await?;
-            let ingest::Opened { ingest, results, answer } = opened;
-            let drain = ingest::Drain::new(&shared, &ingest);
+            let session = ingest::open_ingest(&context, Urgency::Bulk, options).await?;
+            let ingest::IngestSession { ingest, results, response_options } = session;
+            let drain_notice = ingest::DrainNotice::new(&context, &ingest);
             let first = IngestRequest { options: None, operations, flush };
-            let reader = tokio::spawn(ingest::read(shared, requests, ingest, first).in_current_span());
-            let responder = Responder::new(results, reader, deadline, RESULTS_A_MESSAGE, open);
-            Ok(ingest::respond(responder, answer, drain))
+            let reader = tokio::spawn(ingest::read_operations(context, requests, ingest, first).in_current_span());
+            let responder = Responder::new(results, reader, deadline, MAX_RESULTS_PER_MESSAGE, open_stream);
+            Ok(ingest::respond(responder, response_options, drain_notice))
         };
-        Ok(Response::new(opened_by_first_request(opening)))
+        Ok(Response::new(open_on_first_request(opening)))
     }
 
     async fn upsert(&self, request: Request<UpsertRequest>) -> Result<Response<UpsertResponse>, Status> {
-        let shared = self.gate.pass()?;
+        let context = self.readiness.admit()?;
         let UpsertRequest { options, documents } = request.into_inner();
-        let max = shared.limits.unary_documents;
+        let max = context.limits.max_unary_documents;
         if documents.is_empty() || documents.len() > max {
             let message = format!("there are {} documents; send 1 to {max}, or use Ingest", documents.len());
-            return Err(invalid("documents", message).into());
+            return Err(invalid_argument("documents", message).into());
         }
-        ingest::check_unary(options.as_ref()).map_err(|fault| fault.within("options"))?;
-        let opened = ingest::open(&shared, Urgency::Interactive, options).await?;
-        let results = ingest::upsert(&shared, opened, documents).await?;
+        ingest::check_unary_options(options.as_ref()).map_err(|error| error.with_field_prefix("options"))?;
+        let session = ingest::open_ingest(&context, Urgency::Interactive, options).await?;
+        let results = ingest::upsert(&context, session, documents).await?;
         Ok(Response::new(UpsertResponse { results }))
     }
 
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
-        let shared = self.gate.pass()?;
-        Ok(Response::new(search::search(&shared, request.into_inner()).await?))
+        let context = self.readiness.admit()?;
+        Ok(Response::new(search::search(&context, request.into_inner()).await?))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
-        let shared = self.gate.pass()?;
-        Ok(Response::new(explain::explain(&shared, request.into_inner()).await?))
+        let context = self.readiness.admit()?;
+        Ok(Response::new(explain::explain(&context, request.into_inner()).await?))
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
-        let shared = self.gate.pass()?;
-        delete::delete(&shared, request.into_inner()).await?;
+        let context = self.readiness.admit()?;
+        delete::delete(&context, request.into_inner()).await?;
         Ok(Response::new(DeleteResponse {}))
     }
 
@@ -89,16 +89,16 @@ impl IndexService for IndexApi {
         &self,
         request: Request<GetDocumentsRequest>,
     ) -> Result<Response<GetDocumentsResponse>, Status> {
-        let shared = self.gate.pass()?;
-        Ok(Response::new(list_documents::get_documents(&shared, request.into_inner()).await?))
+        let context = self.readiness.admit()?;
+        Ok(Response::new(list_documents::get_documents(&context, request.into_inner()).await?))
     }
 
     async fn create_collection(
         &self,
         request: Request<CreateCollectionRequest>,
     ) -> Result<Response<CreateCollectionResponse>, Status> {
-        let shared = self.gate.pass()?;
-        let collection = Some(collections::create(&shared, request.into_inner()).await?);
+        let context = self.readiness.admit()?;
+        let collection = Some(collections::create(&context, request.into_inner()).await?);
         Ok(Response::new(CreateCollectionResponse { collection }))
     }
 
@@ -106,16 +106,16 @@ impl IndexService for IndexApi {
         &self,
         request: Request<ListCollectionsRequest>,
     ) -> Result<Response<ListCollectionsResponse>, Status> {
-        let shared = self.gate.pass()?;
-        Ok(Response::new(collections::list(&shared, request.into_inner()).await?))
+        let context = self.readiness.admit()?;
+        Ok(Response::new(collections::list(&context, request.into_inner()).await?))
     }
 
     async fn get_collection(
         &self,
         request: Request<GetCollectionRequest>,
     ) -> Result<Response<GetCollectionResponse>, Status> {
-        let shared = self.gate.pass()?;
-        let collection = Some(collections::get(&shared, &request.into_inner().collection).await?);
+        let context = self.readiness.admit()?;
+        let collection = Some(collections::get(&context, &request.into_inner().collection).await?);
         Ok(Response::new(GetCollectionResponse { collection }))
     }
 
@@ -123,13 +123,13 @@ impl IndexService for IndexApi {
         &self,
         request: Request<ListDocumentsRequest>,
     ) -> Result<Response<ListDocumentsResponse>, Status> {
-        let shared = self.gate.pass()?;
-        Ok(Response::new(list_documents::list_documents(&shared, request.into_inner()).await?))
+        let context = self.readiness.admit()?;
+        Ok(Response::new(list_documents::list_documents(&context, request.into_inner()).await?))
     }
 
     async fn set_alias(&self, request: Request<SetAliasRequest>) -> Result<Response<SetAliasResponse>, Status> {
-        let shared = self.gate.pass()?;
-        aliases::set(&shared, request.into_inner()).await?;
+        let context = self.readiness.admit()?;
+        aliases::set(&context, request.into_inner()).await?;
         Ok(Response::new(SetAliasResponse {}))
     }
 
@@ -137,8 +137,8 @@ impl IndexService for IndexApi {
         &self,
         request: Request<DeleteAliasRequest>,
     ) -> Result<Response<DeleteAliasResponse>, Status> {
-        let shared = self.gate.pass()?;
-        aliases::delete(&shared, &request.into_inner().alias).await?;
+        let context = self.readiness.admit()?;
+        aliases::delete(&context, &request.into_inner().alias).await?;
         Ok(Response::new(DeleteAliasResponse {}))
     }
 
@@ -146,7 +146,7 @@ impl IndexService for IndexApi {
         &self,
         request: Request<ListAliasesRequest>,
     ) -> Result<Response<ListAliasesResponse>, Status> {
-        let shared = self.gate.pass()?;
-        Ok(Response::new(aliases::list(&shared, request.into_inner()).await?))
+        let context = self.readiness.admit()?;
+        Ok(Response::new(aliases::list(&context, request.into_inner()).await?))
     }
 }

@@ -6,7 +6,7 @@ mod respond;
 mod result;
 mod upsert;
 
-pub use open::{Opened, check_unary, open};
-pub use read::read;
-pub use respond::{Drain, respond};
+pub use open::{IngestSession, check_unary_options, open_ingest};
+pub use read::read_operations;
+pub use respond::{DrainNotice, respond};
 pub use upsert::upsert;

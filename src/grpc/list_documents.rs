@@ -6,54 +6,55 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::ServiceContext;
-use super::convert::{Selection, check_id_count, parse_ids, parse_page_size};
+use super::convert::{ReturnSelection, check_id_count, parse_ids, parse_page_size};
 use super::features::{check_features, check_unset};
-use super::page::List;
+use super::pagination::Paginator;
 use crate::proto::{
     self, GetDocumentsRequest, GetDocumentsResponse, ListDocumentsRequest, ListDocumentsResponse, StoredDocument,
 };
-use crate::store::{CollectionInfo, ScrollFrom};
-use crate::types::{Fault, PointId, StoredPoint, check_collection_name};
+use crate::store::{CollectionInfo, ScrollQuery};
+use crate::types::{ApiError, PointId, StoredPoint, check_collection_name};
 
 /// Maximum number of ids of `GetDocuments`.
-pub const MAX_IDS: usize = 1_000;
+pub const MAX_GET_IDS: usize = 1_000;
 /// Maximum size of a response, unless one document alone is larger. Clients take messages of up to 4 MiB unless they are told
 /// otherwise.
-const PAGE_BYTES: usize = 3 << 20;
+const MAX_PAGE_BYTES: usize = 3 << 20;
 /// How many documents the store is asked for at once: as many as are in memory beyond a page, if they are large.
-const STEP: usize = 64;
+const SCROLL_BATCH_SIZE: usize = 64;
 
 /// Returns a page of a collection's documents.
 ///
 /// # Errors
 /// A request that is invalid, by its field; a collection that doesn't exist; a store that fails.
 pub async fn list_documents(
-    shared: &ServiceContext,
+    context: &ServiceContext,
     request: ListDocumentsRequest,
-) -> Result<ListDocumentsResponse, Fault> {
+) -> Result<ListDocumentsResponse, ApiError> {
     let ListDocumentsRequest { collection, page_size, page_token, return_options, tenant, required_features } = request;
     check_features(&required_features)?;
     check_unset("tenant", !tenant.is_empty())?;
     check_collection_name(&collection)?;
     let page_size = parse_page_size(page_size)?;
-    let selection = Selection::parse(return_options).map_err(|fault| fault.within("return_options"))?;
-    let info = shared.collections.read(&collection).await?;
-    let scope = scope(&info);
-    let list = List { method: "ListDocuments", scope: &scope };
-    let mut next = parse_token(&list, &page_token, &info.name)?;
-    let vectors = selection.vectors(&info.spec);
-    let mut page = Page::new(&selection, &info.spec.vector_name);
+    let selection =
+        ReturnSelection::parse(return_options).map_err(|error| error.with_field_prefix("return_options"))?;
+    let info = context.collections.fetch(&collection).await?;
+    let token_scope = build_token_scope(&info);
+    let paginator = Paginator { method: "ListDocuments", scope: &token_scope };
+    let mut next = parse_token(&paginator, &page_token, &info.name)?;
+    let vectors = selection.vectors_to_read(&info.spec);
+    let mut page = DocumentPage::new(&selection, &info.spec.vector_name);
     loop {
-        let limit = STEP.min(page_size - page.documents.len());
-        let scroll = ScrollFrom { from: next, limit, vectors: vectors.clone() };
-        let step = shared.store.scroll(&info.name, scroll).await?;
-        let left = step.points.into_iter().find_map(|point| page.push(point));
-        next = left.or(step.next);
-        if left.is_some() || next.is_none() || page.documents.len() >= page_size {
+        let limit = SCROLL_BATCH_SIZE.min(page_size - page.documents.len());
+        let scroll = ScrollQuery { from: next, limit, vectors: vectors.clone() };
+        let batch = context.store.scroll(&info.name, scroll).await?;
+        let first_unfit = batch.points.into_iter().find_map(|point| page.try_push(point));
+        next = first_unfit.or(batch.next);
+        if first_unfit.is_some() || next.is_none() || page.documents.len() >= page_size {
             break;
         }
     }
-    let next_page_token = next.map(|id| list.token(&id.to_string())).unwrap_or_default();
+    let next_page_token = next.map(|id| paginator.encode_token(&id.to_string())).unwrap_or_default();
     Ok(ListDocumentsResponse { documents: page.documents, next_page_token })
 }
 
@@ -62,35 +63,36 @@ pub async fn list_documents(
 /// # Errors
 /// A request that is invalid, by its field; a collection that doesn't exist; a store that fails.
 pub async fn get_documents(
-    shared: &ServiceContext,
+    context: &ServiceContext,
     request: GetDocumentsRequest,
-) -> Result<GetDocumentsResponse, Fault> {
+) -> Result<GetDocumentsResponse, ApiError> {
     let GetDocumentsRequest { collection, ids, return_options, tenant, required_features } = request;
     check_features(&required_features)?;
     check_unset("tenant", !tenant.is_empty())?;
     check_collection_name(&collection)?;
-    check_id_count(ids.len(), MAX_IDS)?;
-    let selection = Selection::parse(return_options).map_err(|fault| fault.within("return_options"))?;
+    check_id_count(ids.len(), MAX_GET_IDS)?;
+    let selection =
+        ReturnSelection::parse(return_options).map_err(|error| error.with_field_prefix("return_options"))?;
     let ids: Vec<_> =
-        parse_ids(ids, MAX_IDS)?.into_iter().map(|id| (id.point_id(), proto::DocumentId::from(id))).collect();
-    let info = shared.collections.read(&collection).await?;
-    let vectors = selection.vectors(&info.spec);
-    let mut page = Page::new(&selection, &info.spec.vector_name);
+        parse_ids(ids, MAX_GET_IDS)?.into_iter().map(|id| (id.to_point_id(), proto::DocumentId::from(id))).collect();
+    let info = context.collections.fetch(&collection).await?;
+    let vectors = selection.vectors_to_read(&info.spec);
+    let mut page = DocumentPage::new(&selection, &info.spec.vector_name);
     let mut response = GetDocumentsResponse::default();
-    for step in ids.chunks(STEP) {
+    for batch in ids.chunks(SCROLL_BATCH_SIZE) {
         if !response.remaining.is_empty() {
-            response.remaining.extend(step.iter().map(|(_, id)| id.clone()));
+            response.remaining.extend(batch.iter().map(|(_, id)| id.clone()));
             continue;
         }
-        let asked: Vec<_> = step.iter().map(|(id, _)| *id).collect();
-        let found = shared.store.retrieve(&info.name, &asked, &vectors).await?;
-        let found: HashMap<_, _> = found.into_iter().map(|point| (point.id.point_id(), point)).collect();
-        for (point_id, id) in step {
+        let batch_ids: Vec<_> = batch.iter().map(|(id, _)| *id).collect();
+        let found = context.store.retrieve(&info.name, &batch_ids, &vectors).await?;
+        let found: HashMap<_, _> = found.into_iter().map(|point| (point.id.to_point_id(), point)).collect();
+        for (point_id, id) in batch {
             match found.get(point_id) {
                 _ if !response.remaining.is_empty() => response.remaining.push(id.clone()),
                 None => response.missing.push(id.clone()),
                 Some(point) => {
-                    if page.push(point.clone()).is_some() {
+                    if page.try_push(point.clone()).is_some() {
                         response.remaining.push(id.clone());
                     }
                 }
@@ -103,24 +105,24 @@ pub async fn get_documents(
 
 /// Documents up to a size.
 #[derive(Debug)]
-struct Page<'a> {
-    selection: &'a Selection,
+struct DocumentPage<'a> {
+    selection: &'a ReturnSelection,
     vector_name: &'a str,
     documents: Vec<StoredDocument>,
     bytes: usize,
 }
 
-impl<'a> Page<'a> {
-    fn new(selection: &'a Selection, vector_name: &'a str) -> Self {
+impl<'a> DocumentPage<'a> {
+    fn new(selection: &'a ReturnSelection, vector_name: &'a str) -> Self {
         Self { selection, vector_name, documents: Vec::new(), bytes: 0 }
     }
 
     /// Adds a point; returns its id if there is no room for it.
-    fn push(&mut self, point: StoredPoint) -> Option<PointId> {
-        let id = point.id.point_id();
+    fn try_push(&mut self, point: StoredPoint) -> Option<PointId> {
+        let id = point.id.to_point_id();
         let document = self.selection.to_stored_document(point, self.vector_name);
         let bytes = document.encoded_len();
-        if !self.documents.is_empty() && self.bytes + bytes > PAGE_BYTES {
+        if !self.documents.is_empty() && self.bytes + bytes > MAX_PAGE_BYTES {
             return Some(id);
         }
         self.bytes += bytes;
@@ -130,7 +132,7 @@ impl<'a> Page<'a> {
 }
 
 /// What a token is good for: a collection that is created again has other documents.
-fn scope(info: &CollectionInfo) -> String {
+fn build_token_scope(info: &CollectionInfo) -> String {
     match &*info.spec.incarnation {
         "" => info.name.clone(),
         incarnation => format!("{}/{incarnation}", info.name),
@@ -138,16 +140,16 @@ fn scope(info: &CollectionInfo) -> String {
 }
 
 /// Returns where a page begins; `None` is with the first point. Tokens of 0.1.0 are the collection's name, a slash and an id.
-fn parse_token(list: &List<'_>, token: &str, collection: &str) -> Result<Option<PointId>, Fault> {
-    let key = match token.strip_prefix(collection).and_then(|rest| rest.strip_prefix('/')) {
+fn parse_token(paginator: &Paginator<'_>, token: &str, collection: &str) -> Result<Option<PointId>, ApiError> {
+    let key = match token.strip_prefix(collection).and_then(|remaining| remaining.strip_prefix('/')) {
         Some(key) => Some(key.to_owned()),
-        None => list.parse(token)?,
+        None => paginator.parse_token(token)?,
     };
-    let id = |key: String| {
+    let parse_id = |key: String| {
         let num = key.parse().map(PointId::Num).ok();
-        num.or_else(|| Uuid::parse_str(&key).map(PointId::Uuid).ok()).ok_or_else(|| list.unknown())
+        num.or_else(|| Uuid::parse_str(&key).map(PointId::Uuid).ok()).ok_or_else(|| paginator.unknown_token_error())
     };
-    key.map(id).transpose()
+    key.map(parse_id).transpose()
 }
 
 #[cfg(test)]
@@ -155,7 +157,7 @@ mod tests {
     use super::*;
     use crate::proto::ReturnOptions;
 
-    const DOCS: List<'_> = List { method: "ListDocuments", scope: "docs/f47ac10b" };
+    const DOCS: Paginator<'_> = Paginator { method: "ListDocuments", scope: "docs/f47ac10b" };
 
     /// Checkpoints of `reindex` keep tokens, those of 0.1.0 too.
     #[test]
@@ -165,11 +167,11 @@ mod tests {
             (PointId::Num(u64::MAX), "docs/18446744073709551615"),
             (PointId::Uuid(Uuid::from_u128(7)), "docs/00000000-0000-0000-0000-000000000007"),
         ] {
-            assert_eq!(parse_token(&DOCS, &DOCS.token(&id.to_string()), "docs"), Ok(Some(id)));
+            assert_eq!(parse_token(&DOCS, &DOCS.encode_token(&id.to_string()), "docs"), Ok(Some(id)));
             assert_eq!(parse_token(&DOCS, of_0_1_0, "docs"), Ok(Some(id)));
         }
         assert_eq!(parse_token(&DOCS, "", "docs"), Ok(None));
-        for wrong in ["docs", "docs/", "docs/-1", "docs/18446744073709551616", "other/7", &DOCS.token("-1")] {
+        for wrong in ["docs", "docs/", "docs/-1", "docs/18446744073709551616", "other/7", &DOCS.encode_token("-1")] {
             assert_eq!(parse_token(&DOCS, wrong, "docs").unwrap_err().field, "page_token", "{wrong}");
         }
     }
@@ -180,13 +182,13 @@ mod tests {
             let payload = [("text".to_owned(), "x".repeat(bytes).into())].into_iter().collect();
             StoredPoint::new(PointId::Num(num), 0.0, payload, None)
         };
-        let selection = Selection::parse(Some(ReturnOptions::default())).unwrap();
-        let mut page = Page::new(&selection, "splade");
-        assert_eq!(page.push(point(1, 2 * PAGE_BYTES)), None);
-        assert_eq!(page.push(point(2, 1)), Some(PointId::Num(2)));
-        let mut page = Page::new(&selection, "splade");
-        let half = PAGE_BYTES / 2 - 100;
-        assert_eq!([1, 2, 3].map(|num| page.push(point(num, half))), [None, None, Some(PointId::Num(3))]);
+        let selection = ReturnSelection::parse(Some(ReturnOptions::default())).unwrap();
+        let mut page = DocumentPage::new(&selection, "splade");
+        assert_eq!(page.try_push(point(1, 2 * MAX_PAGE_BYTES)), None);
+        assert_eq!(page.try_push(point(2, 1)), Some(PointId::Num(2)));
+        let mut page = DocumentPage::new(&selection, "splade");
+        let half = MAX_PAGE_BYTES / 2 - 100;
+        assert_eq!([1, 2, 3].map(|num| page.try_push(point(num, half))), [None, None, Some(PointId::Num(3))]);
         assert_eq!(page.documents.len(), 2);
     }
 }

@@ -24,11 +24,11 @@ use crate::proto;
 use crate::trace;
 
 /// Where a call's status is: among the trailers, or among the headers if there is nothing else.
-const STATUS: &str = "grpc-status";
+const STATUS_HEADER: &str = "grpc-status";
 /// What metrics call the methods that there are not: a client makes those names up.
-const UNKNOWN: &str = "unknown";
+const UNKNOWN_METHOD: &str = "unknown";
 /// Methods of services beside the contract's: those have no span, for probes would drown the others.
-const PLUMBING: [&str; 4] = [
+const INFRASTRUCTURE_METHODS: [&str; 4] = [
     "grpc.health.v1.Health/Check",
     "grpc.health.v1.Health/Watch",
     "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -36,37 +36,37 @@ const PLUMBING: [&str; 4] = [
 ];
 
 /// Counts and traces the calls that go through.
-pub fn observed(routes: Routes) -> Routes {
-    let methods: Arc<HashSet<String>> = Arc::new(proto::methods().into_iter().collect());
-    let observe = move |request: Request, next: Next| {
-        let method = name(request.uri().path(), &methods);
-        observe(method, request, next)
+pub fn instrument_routes(routes: Routes) -> Routes {
+    let methods: Arc<HashSet<String>> = Arc::new(proto::list_methods().into_iter().collect());
+    let middleware = move |request: Request, next: Next| {
+        let method = resolve_method(request.uri().path(), &methods);
+        observe_call(method, request, next)
     };
-    routes.into_axum_router().layer(from_fn(observe)).into()
+    routes.into_axum_router().layer(from_fn(middleware)).into()
 }
 
 /// `package.Service/Method`, if there is such a method.
-fn name(path: &str, methods: &HashSet<String>) -> String {
+fn resolve_method(path: &str, methods: &HashSet<String>) -> String {
     let name = path.trim_start_matches('/');
-    let known = methods.contains(name) || PLUMBING.contains(&name);
-    if known { name.to_owned() } else { UNKNOWN.to_owned() }
+    let is_known = methods.contains(name) || INFRASTRUCTURE_METHODS.contains(&name);
+    if is_known { name.to_owned() } else { UNKNOWN_METHOD.to_owned() }
 }
 
-async fn observe(method: String, request: Request, next: Next) -> Response {
-    let span = match PLUMBING.contains(&&*method) {
+async fn observe_call(method: String, request: Request, next: Next) -> Response {
+    let span = match INFRASTRUCTURE_METHODS.contains(&&*method) {
         true => Span::none(),
-        false => span(&method, request.headers()),
+        false => create_span(&method, request.headers()),
     };
-    let mut call = Call { method, since: Instant::now(), span, ended: false };
+    let mut call = ObservedCall { method, started_at: Instant::now(), span, is_ended: false };
     let response = next.run(request).instrument(call.span.clone()).await;
-    if let Some(code) = code(response.headers()) {
-        call.end(code);
+    if let Some(code) = parse_code(response.headers()) {
+        call.finish(code);
     }
-    response.map(|body| Body::new(Observed { body, call }))
+    response.map(|body| Body::new(ObservedBody { body, call }))
 }
 
 /// A call's span, named as OpenTelemetry has it, below the caller's.
-fn span(method: &str, headers: &HeaderMap) -> Span {
+fn create_span(method: &str, headers: &HeaderMap) -> Span {
     let span = info_span!(
         "call",
         otel.name = method,
@@ -75,60 +75,61 @@ fn span(method: &str, headers: &HeaderMap) -> Span {
         rpc.grpc.status_code = Empty,
         trace_id = Empty
     );
-    trace::accept(&span, headers);
+    trace::extract_parent_context(&span, headers);
     span
 }
 
-fn code(headers: &HeaderMap) -> Option<Code> {
-    headers.get(STATUS).map(|value| Code::from_bytes(value.as_bytes()))
+fn parse_code(headers: &HeaderMap) -> Option<Code> {
+    headers.get(STATUS_HEADER).map(|value| Code::from_bytes(value.as_bytes()))
 }
 
 /// A call under way. Dropped before it has a status, its client has gone.
-struct Call {
+struct ObservedCall {
     method: String,
-    since: Instant,
+    started_at: Instant,
     span: Span,
-    ended: bool,
+    is_ended: bool,
 }
 
-impl Call {
-    fn end(&mut self, code: Code) {
-        if !std::mem::replace(&mut self.ended, true) {
-            counter!(names::CALLS, "method" => self.method.clone(), "code" => code_name(code)).increment(1);
-            histogram!(names::CALL_SECONDS, "method" => self.method.clone()).record(self.since.elapsed().as_secs_f64());
+impl ObservedCall {
+    fn finish(&mut self, code: Code) {
+        if !std::mem::replace(&mut self.is_ended, true) {
+            counter!(names::CALLS, "method" => self.method.clone(), "code" => to_code_name(code)).increment(1);
+            histogram!(names::CALL_SECONDS, "method" => self.method.clone())
+                .record(self.started_at.elapsed().as_secs_f64());
             self.span.record("rpc.grpc.status_code", code as i32);
         }
     }
 }
 
-impl Drop for Call {
+impl Drop for ObservedCall {
     fn drop(&mut self) {
-        self.end(Code::Cancelled);
+        self.finish(Code::Cancelled);
     }
 }
 
 /// A response's body, up to its trailers.
-struct Observed {
+struct ObservedBody {
     body: Body,
-    call: Call,
+    call: ObservedCall,
 }
 
-impl HttpBody for Observed {
+impl HttpBody for ObservedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let span = self.call.span.clone();
         // The work of a stream begins here.
         let _entered = span.enter();
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if let Some(Ok(frame)) = &frame
-            && let Some(code) = frame.trailers_ref().and_then(code)
+            && let Some(code) = frame.trailers_ref().and_then(parse_code)
         {
-            self.call.end(code);
+            self.call.finish(code);
         }
         Poll::Ready(frame)
     }
@@ -143,7 +144,7 @@ impl HttpBody for Observed {
 }
 
 /// A code as the gRPC specification writes it.
-fn code_name(code: Code) -> &'static str {
+fn to_code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",
@@ -171,8 +172,8 @@ mod tests {
 
     #[test]
     fn only_methods_that_there_are_become_labels() {
-        let methods = proto::methods().into_iter().collect();
-        let name = |path| name(path, &methods);
+        let methods = proto::list_methods().into_iter().collect();
+        let name = |path| resolve_method(path, &methods);
         assert_eq!(name("/splade_sidecar.v1.IndexService/Ingest"), "splade_sidecar.v1.IndexService/Ingest");
         assert_eq!(name("/splade_sidecar.v1.EncoderService/GetModel"), "splade_sidecar.v1.EncoderService/GetModel");
         assert_eq!(name("/grpc.health.v1.Health/Check"), "grpc.health.v1.Health/Check");
@@ -185,7 +186,7 @@ mod tests {
             "/grpc.health.v1.Health/a",
         ];
         for made_up in made_up {
-            assert_eq!(name(made_up), UNKNOWN, "{made_up}");
+            assert_eq!(name(made_up), UNKNOWN_METHOD, "{made_up}");
         }
     }
 }

@@ -6,13 +6,13 @@ use crate::types::{Pruning, Role};
 /// How vectors are pruned where a request doesn't say, by the text's role.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct PruningDefaults {
-    pub document: DefaultPruning,
-    pub query: DefaultPruning,
+    pub document: RolePruningDefaults,
+    pub query: RolePruningDefaults,
 }
 
 /// How vectors of one role are pruned.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct DefaultPruning {
+pub struct RolePruningDefaults {
     /// Maximum number of terms, 0 for no limit; `None`: as many as the model's files say.
     pub max_terms: Option<usize>,
     pub min_weight: f32,
@@ -21,8 +21,8 @@ pub struct DefaultPruning {
 
 impl PruningDefaults {
     /// Returns how a model's vectors of a role are pruned.
-    pub fn of(&self, role: Role, model: &Model) -> Pruning {
-        let DefaultPruning { max_terms, min_weight, weight_share } = match role {
+    pub fn resolve(&self, role: Role, model: &Model) -> Pruning {
+        let RolePruningDefaults { max_terms, min_weight, weight_share } = match role {
             Role::Document => self.document,
             Role::Query => self.query,
         };

@@ -10,9 +10,9 @@ mod open_stream;
 mod requests;
 mod responder;
 mod responses;
-mod source;
+mod result_source;
 
 pub use open_stream::OpenStream;
-pub use requests::{first_request, next_request};
+pub use requests::{read_first_request, read_next_request};
 pub use responder::Responder;
-pub use responses::{Responses, opened_by_first_request};
+pub use responses::{ResponseStream, open_on_first_request};

@@ -5,12 +5,12 @@
 //! What differs is the form of requests and answers, and the order of a stream: its answers have no numbers, so they come
 //! as the texts went.
 
-mod answer;
 mod api;
 mod embed;
-mod in_order;
 mod info;
+mod reorder_buffer;
 mod request;
+mod response;
 mod unimplemented;
 
-pub use api::{TeiApi, add_to};
+pub use api::{TeiApi, add_services};

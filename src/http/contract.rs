@@ -10,7 +10,7 @@ use crate::proto::FILE_DESCRIPTOR_SET;
 pub const PACKAGE: &str = "splade_sidecar.v1";
 
 /// All descriptors.
-pub fn pool() -> &'static DescriptorPool {
+pub fn descriptor_pool() -> &'static DescriptorPool {
     static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
         // Both sets were encoded by builds: they can be decoded, which a test holds.
         let mut pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
@@ -24,7 +24,7 @@ pub fn pool() -> &'static DescriptorPool {
 /// Returns a message of the contract by its name inside the package.
 #[cfg(test)]
 pub fn message(name: &str) -> prost_reflect::MessageDescriptor {
-    pool().get_message_by_name(&format!("{PACKAGE}.{name}")).unwrap()
+    descriptor_pool().get_message_by_name(&format!("{PACKAGE}.{name}")).unwrap()
 }
 
 /// Returns the comment of a field, in one line.
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn descriptors_and_comments_are_there() {
         for name in ["google.rpc.Status", "google.rpc.RetryInfo", "google.protobuf.Struct"] {
-            assert!(pool().get_message_by_name(name).is_some(), "{name}");
+            assert!(descriptor_pool().get_message_by_name(name).is_some(), "{name}");
         }
         let message = message("SearchRequest");
         let limit = message.get_field_by_name("limit").unwrap();

@@ -7,41 +7,41 @@ use serde_json::json;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::contract::pool;
-use super::json_encode::write;
+use super::contract::descriptor_pool;
+use super::json_encode::encode_message;
 
 /// The client doesn't wait for the response any more; nginx's convention.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// The message of errors.
-pub const STATUS: &str = "google.rpc.Status";
+pub const STATUS_MESSAGE_NAME: &str = "google.rpc.Status";
 
 /// A refused request.
 #[derive(Debug)]
-pub struct Refusal {
-    http: StatusCode,
+pub struct HttpError {
+    http_status: StatusCode,
     status: Status,
 }
 
-impl Refusal {
-    pub fn new(http: StatusCode, status: Status) -> Self {
-        Self { http, status }
+impl HttpError {
+    pub fn new(http_status: StatusCode, status: Status) -> Self {
+        Self { http_status, status }
     }
 }
 
-impl From<Status> for Refusal {
+impl From<Status> for HttpError {
     fn from(status: Status) -> Self {
-        Self { http: http_status(status.code()), status }
+        Self { http_status: to_http_status(status.code()), status }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let Self { http, status } = self;
-        let mut response = (http, encode_status(&status)).into_response();
+        let Self { http_status, status } = self;
+        let mut response = (http_status, encode_status(&status)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if http == StatusCode::UNAUTHORIZED {
+        if http_status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(delay) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
@@ -54,7 +54,7 @@ impl IntoResponse for Refusal {
 }
 
 /// Returns the HTTP status of a code, as `google/rpc/code.proto` maps them.
-fn http_status(code: Code) -> StatusCode {
+fn to_http_status(code: Code) -> StatusCode {
     match code {
         Code::Ok => StatusCode::OK,
         Code::Cancelled => StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -76,14 +76,14 @@ fn http_status(code: Code) -> StatusCode {
 /// Returns `google.rpc.Status` as JSON: the code, the message, and the details, each with its type.
 pub fn encode_status(status: &Status) -> Vec<u8> {
     let (code, message) = (status.code() as i32, status.message());
-    let bare = || json!({ "code": code, "message": message, "details": [] }).to_string().into_bytes();
-    detailed(status).unwrap_or_else(bare)
+    let encode_without_details = || json!({ "code": code, "message": message, "details": [] }).to_string().into_bytes();
+    encode_with_details(status).unwrap_or_else(encode_without_details)
 }
 
 /// `None` if the status has no details, or details of an unknown type.
-fn detailed(status: &Status) -> Option<Vec<u8>> {
-    let descriptor = pool().get_message_by_name(STATUS)?;
-    if status.details().is_empty() { None } else { write(&descriptor, status.details()).ok() }
+fn encode_with_details(status: &Status) -> Option<Vec<u8>> {
+    let descriptor = descriptor_pool().get_message_by_name(STATUS_MESSAGE_NAME)?;
+    if status.details().is_empty() { None } else { encode_message(&descriptor, status.details()).ok() }
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::types::{Fault, Reason};
+    use crate::types::{ApiError, ErrorReason};
 
     fn to_json(status: &Status) -> Value {
         serde_json::from_slice(&encode_status(status)).unwrap()
@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn details_are_decoded() {
-        let fault = Fault::new(Reason::Overloaded, "documents", "there is no room; try again later");
-        let refused = Status::from(Fault { retry_after: Some(Duration::from_millis(1_500)), ..fault });
+        let fault = ApiError::new(ErrorReason::Overloaded, "documents", "there is no room; try again later");
+        let refused = Status::from(ApiError { retry_after: Some(Duration::from_millis(1_500)), ..fault });
         let json = to_json(&refused);
         assert_eq!(json["code"], 8);
         assert_eq!(json["message"], "documents: there is no room; try again later");
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(detail("ErrorInfo")["reason"], "OVERLOADED");
         assert_eq!(detail("RetryInfo")["retry_delay"], "1.500s");
         assert_eq!(detail("BadRequest")["field_violations"][0]["field"], "documents");
-        let response = Refusal::from(refused).into_response();
+        let response = HttpError::from(refused).into_response();
         assert_eq!(
             (response.status(), response.headers()["retry-after"].as_bytes()),
             (StatusCode::TOO_MANY_REQUESTS, &b"2"[..])
@@ -124,20 +124,20 @@ mod tests {
     #[test]
     fn reasons_have_their_http_status() {
         for (reason, expected) in [
-            (Reason::InvalidArgument, StatusCode::BAD_REQUEST),
-            (Reason::FingerprintMismatch, StatusCode::BAD_REQUEST),
-            (Reason::IncarnationMismatch, StatusCode::BAD_REQUEST),
-            (Reason::Unauthenticated, StatusCode::UNAUTHORIZED),
-            (Reason::CollectionNotFound, StatusCode::NOT_FOUND),
-            (Reason::CollectionExists, StatusCode::CONFLICT),
-            (Reason::Overloaded, StatusCode::TOO_MANY_REQUESTS),
-            (Reason::Internal, StatusCode::INTERNAL_SERVER_ERROR),
-            (Reason::Unimplemented, StatusCode::NOT_IMPLEMENTED),
-            (Reason::StreamIdle, StatusCode::SERVICE_UNAVAILABLE),
-            (Reason::StoreUnavailable, StatusCode::SERVICE_UNAVAILABLE),
-            (Reason::Cancelled, StatusCode::GATEWAY_TIMEOUT),
+            (ErrorReason::InvalidArgument, StatusCode::BAD_REQUEST),
+            (ErrorReason::FingerprintMismatch, StatusCode::BAD_REQUEST),
+            (ErrorReason::IncarnationMismatch, StatusCode::BAD_REQUEST),
+            (ErrorReason::Unauthenticated, StatusCode::UNAUTHORIZED),
+            (ErrorReason::CollectionNotFound, StatusCode::NOT_FOUND),
+            (ErrorReason::CollectionExists, StatusCode::CONFLICT),
+            (ErrorReason::Overloaded, StatusCode::TOO_MANY_REQUESTS),
+            (ErrorReason::Internal, StatusCode::INTERNAL_SERVER_ERROR),
+            (ErrorReason::Unimplemented, StatusCode::NOT_IMPLEMENTED),
+            (ErrorReason::StreamIdle, StatusCode::SERVICE_UNAVAILABLE),
+            (ErrorReason::StoreUnavailable, StatusCode::SERVICE_UNAVAILABLE),
+            (ErrorReason::Cancelled, StatusCode::GATEWAY_TIMEOUT),
         ] {
-            let response = Refusal::from(Status::from(Fault::new(reason, "", "why"))).into_response();
+            let response = HttpError::from(Status::from(ApiError::new(reason, "", "why"))).into_response();
             assert_eq!(response.status(), expected, "{reason:?}");
             let can_be_retried =
                 [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status());
@@ -154,11 +154,13 @@ mod tests {
     /// prost-reflect implements the mapping too.
     #[test]
     fn details_are_those_of_prost_reflect() {
-        let with_delay =
-            Fault { retry_after: Some(Duration::from_millis(20)), ..Fault::new(Reason::Overloaded, "a.b", "é\"") };
-        for fault in [with_delay, Fault::new(Reason::InvalidArgument, "", "why")] {
+        let with_delay = ApiError {
+            retry_after: Some(Duration::from_millis(20)),
+            ..ApiError::new(ErrorReason::Overloaded, "a.b", "é\"")
+        };
+        for fault in [with_delay, ApiError::new(ErrorReason::InvalidArgument, "", "why")] {
             let status = Status::from(fault);
-            let descriptor = pool().get_message_by_name(STATUS).unwrap();
+            let descriptor = descriptor_pool().get_message_by_name(STATUS_MESSAGE_NAME).unwrap();
             let message = DynamicMessage::decode(descriptor, status.details()).unwrap();
             let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);
             let mut expected = Vec::new();

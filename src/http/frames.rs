@@ -8,40 +8,40 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::Body as HttpBody;
 use tonic::{Code, Status};
 
-use super::internal_error::internal;
+use super::internal_error::internal_error;
 
-const HEAD: usize = 5;
+const HEADER_BYTES: usize = 5;
 
 /// A frame of the message that `write` appends.
 ///
 /// # Errors
 /// Those of `write`; `OUT_OF_RANGE` if the message has more than `max` bytes.
-pub fn framed(max: usize, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Status>) -> Result<Bytes, Status> {
-    let mut frame = vec![0; HEAD];
+pub fn encode_frame(max_bytes: usize, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Status>) -> Result<Bytes, Status> {
+    let mut frame = vec![0; HEADER_BYTES];
     write(&mut frame)?;
-    let length = frame.len() - HEAD;
-    let fits = u32::try_from(length).ok().filter(|_| length <= max);
-    let fits = fits.ok_or_else(|| {
+    let length = frame.len() - HEADER_BYTES;
+    let frame_length = u32::try_from(length).ok().filter(|_| length <= max_bytes);
+    let frame_length = frame_length.ok_or_else(|| {
         Status::out_of_range(format!(
-            "the message has {length} bytes and {max} are taken; send less, or raise --max-message-bytes"
+            "the message has {length} bytes and {max_bytes} are taken; send less, or raise --max-message-bytes"
         ))
     })?;
-    if let Some(head) = frame.get_mut(1..HEAD) {
-        head.copy_from_slice(&fits.to_be_bytes());
+    if let Some(length_bytes) = frame.get_mut(1..HEADER_BYTES) {
+        length_bytes.copy_from_slice(&frame_length.to_be_bytes());
     }
     Ok(frame.into())
 }
 
 /// The messages of a response, up to its status.
 #[derive(Debug)]
-pub struct Messages {
+pub struct ResponseMessages {
     body: Body,
     buffer: BytesMut,
     /// That of a response that has nothing else.
     status: Option<Status>,
 }
 
-impl Messages {
+impl ResponseMessages {
     pub fn new(response: Response) -> Self {
         let status = Status::from_header_map(response.headers());
         Self { body: response.into_body(), buffer: BytesMut::new(), status }
@@ -53,36 +53,36 @@ impl Messages {
     /// The status that the call has ended with.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Status> {
         if let Some(status) = self.status.take() {
-            return ended(status);
+            return finish(status);
         }
         loop {
-            if let Some(message) = self.take() {
+            if let Some(message) = self.take_message() {
                 return Ok(Some(message));
             }
             let frame = std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
-            let Some(frame) = frame else { return Err(internal("the answer has no end")) };
-            match frame.map_err(|error| internal(error.to_string()))?.into_data() {
+            let Some(frame) = frame else { return Err(internal_error("the answer has no end")) };
+            match frame.map_err(|error| internal_error(error.to_string()))?.into_data() {
                 Ok(data) => self.buffer.put(data),
                 Err(frame) => {
                     let status = frame.trailers_ref().and_then(Status::from_header_map);
-                    return ended(status.unwrap_or_else(|| internal("the answer has no status")));
+                    return finish(status.unwrap_or_else(|| internal_error("the answer has no status")));
                 }
             }
         }
     }
 
     /// A message that is there as a whole.
-    fn take(&mut self) -> Option<Bytes> {
-        let mut head = self.buffer.get(1..HEAD)?;
-        let length = head.get_u32() as usize;
-        if self.buffer.len() < HEAD + length {
+    fn take_message(&mut self) -> Option<Bytes> {
+        let mut header = self.buffer.get(1..HEADER_BYTES)?;
+        let length = header.get_u32() as usize;
+        if self.buffer.len() < HEADER_BYTES + length {
             return None;
         }
-        self.buffer.advance(HEAD);
+        self.buffer.advance(HEADER_BYTES);
         Some(self.buffer.split_to(length).freeze())
     }
 }
 
-fn ended(status: Status) -> Result<Option<Bytes>, Status> {
+fn finish(status: Status) -> Result<Option<Bytes>, Status> {
     if status.code() == Code::Ok { Ok(None) } else { Err(status) }
 }

@@ -11,50 +11,54 @@ use bytes::Bytes;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
-use super::error::Refusal;
-use super::method::{Kind, Method};
+use super::error::HttpError;
+use super::method::{Method, MethodKind};
 use super::openapi;
-use super::settings::Settings;
+use super::settings::GatewaySettings;
 use super::transcoder::Transcoder;
-use crate::grpc::auth::check;
+use crate::grpc::auth::authorize_request;
 
 /// Returns the routes of the gateway to the methods of the contract that `grpc` serves.
-pub fn door(grpc: Routes, settings: Settings) -> Routes {
+pub fn build_gateway(grpc: Routes, settings: GatewaySettings) -> Routes {
     let grpc = grpc.into_axum_router();
-    let document = Bytes::from(openapi::document(&settings).to_string());
+    let document = Bytes::from(openapi::build_document(&settings).to_string());
     let mut router = Router::new();
     for method in Method::all() {
         let (path, kind) = (method.path.clone(), method.kind.clone());
         let transcoder = Arc::new(Transcoder::new(method, grpc.clone(), settings.max_message_bytes));
-        let answer = move |request| {
+        let handler = move |request| {
             let transcoder = Arc::clone(&transcoder);
-            async move { transcoder.answer(request).await }
+            async move { transcoder.handle(request).await }
         };
         // `curl -T` sends a file by PUT.
         let route = match kind {
-            Kind::Unary => post(answer),
-            Kind::Stream { .. } => post(answer.clone()).put(answer),
+            MethodKind::Unary => post(handler),
+            MethodKind::Stream { .. } => post(handler.clone()).put(handler),
         };
         router = router.route(&path, route);
     }
-    let describe = move |headers: HeaderMap| async move { describe(&settings, &headers, document) };
-    router.route(openapi::PATH, get(describe)).fallback(no_such_path).method_not_allowed_fallback(no_such_method).into()
+    let openapi_handler = move |headers: HeaderMap| async move { respond_openapi(&settings, &headers, document) };
+    router
+        .route(openapi::PATH, get(openapi_handler))
+        .fallback(path_not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .into()
 }
 
-fn describe(settings: &Settings, headers: &HeaderMap, document: Bytes) -> Response {
-    let admitted = settings.tokens.as_ref().map_or(Ok(()), |tokens| check(&tokens.borrow(), headers));
-    match admitted {
+fn respond_openapi(settings: &GatewaySettings, headers: &HeaderMap, document: Bytes) -> Response {
+    let authorized = settings.tokens.as_ref().map_or(Ok(()), |tokens| authorize_request(&tokens.borrow(), headers));
+    match authorized {
         Ok(()) => ([(CONTENT_TYPE, "application/json")], document).into_response(),
-        Err(status) => Refusal::from(status).into_response(),
+        Err(status) => HttpError::from(status).into_response(),
     }
 }
 
-async fn no_such_path() -> Refusal {
+async fn path_not_found() -> HttpError {
     let message = format!("there is no such path; {} lists those that there are", openapi::PATH);
-    Refusal::new(StatusCode::NOT_FOUND, Status::new(Code::NotFound, message))
+    HttpError::new(StatusCode::NOT_FOUND, Status::new(Code::NotFound, message))
 }
 
-async fn no_such_method() -> Refusal {
+async fn method_not_allowed() -> HttpError {
     let message = format!("this path takes other methods, which `allow` names; see {}", openapi::PATH);
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Status::new(Code::Unimplemented, message))
+    HttpError::new(StatusCode::METHOD_NOT_ALLOWED, Status::new(Code::Unimplemented, message))
 }

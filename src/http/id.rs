@@ -12,12 +12,12 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use super::safe_integer::MAX_SAFE_INTEGER;
-use crate::json::whole_id;
+use crate::json::id_from_f64;
 use crate::proto::DocumentId;
 use crate::proto::document_id::Kind;
 
 /// Full name of the message.
-pub const MESSAGE: &str = "splade_sidecar.v1.DocumentId";
+pub const MESSAGE_NAME: &str = "splade_sidecar.v1.DocumentId";
 
 /// Reads an id in any of its forms: returns that of a short form, and `None` for an object, which `object` has read.
 pub struct IdVisitor<V> {
@@ -45,7 +45,7 @@ impl<'de, V: Visitor<'de, Value = ()>> Visitor<'de> for IdVisitor<V> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
-        match whole_id(value) {
+        match id_from_f64(value) {
             Some(num) => Ok(Some(Kind::Num(num))),
             None => Err(E::invalid_value(Unexpected::Float(value), &self)),
         }
@@ -94,7 +94,7 @@ mod tests {
     use serde_json::Value;
 
     use super::super::contract::message;
-    use super::super::json_decode::read;
+    use super::super::json_decode::decode_message;
     use super::*;
 
     /// Read at run time, not included: images are built from `src` without `tests`.
@@ -108,7 +108,7 @@ mod tests {
             id: Option<DocumentId>,
         }
         let mut wire = Vec::new();
-        read(&message("Document"), format!("{{\"id\": {json}}}").as_bytes(), &mut wire).map_err(|fault| {
+        decode_message(&message("Document"), format!("{{\"id\": {json}}}").as_bytes(), &mut wire).map_err(|fault| {
             assert!(fault.field.starts_with("id"), "{fault:?}");
             fault.message
         })?;

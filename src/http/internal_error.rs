@@ -2,9 +2,9 @@
 
 use tonic::Status;
 
-use crate::types::{Fault, Reason};
+use crate::types::{ApiError, ErrorReason};
 
 /// Returns the status of a bug of the gateway.
-pub fn internal(message: impl Into<String>) -> Status {
-    Status::from(Fault::new(Reason::Internal, "", message))
+pub fn internal_error(message: impl Into<String>) -> Status {
+    Status::from(ApiError::new(ErrorReason::Internal, "", message))
 }

@@ -16,31 +16,33 @@ use prost_reflect::MessageDescriptor;
 use serde::de::DeserializeSeed;
 
 use crate::json::path_at;
-use crate::types::{Fault, Reason};
+use crate::types::{ApiError, ErrorReason};
 use message::MessageSeed;
-pub use operation::Operation;
+pub use operation::OperationDescriptors;
 use operation::OperationSeed;
 
 /// Reads a message and appends it to `wire`.
 ///
 /// # Errors
 /// If `json` is not JSON, or not that message: the field, the line and the column.
-pub fn read(descriptor: &MessageDescriptor, json: &[u8], wire: &mut Vec<u8>) -> Result<(), Fault> {
-    deserialize(MessageSeed { descriptor, wire }, json).map_err(|error| malformed(descriptor.name(), json, &error))
+pub fn decode_message(descriptor: &MessageDescriptor, json: &[u8], wire: &mut Vec<u8>) -> Result<(), ApiError> {
+    deserialize(MessageSeed { descriptor, wire }, json)
+        .map_err(|error| malformed_json_error(descriptor.name(), json, &error))
 }
 
 /// Reads a line of a stream of operations, an operation or a document, and appends the operation to `wire`.
 ///
 /// # Errors
 /// If `json` is neither: the field, which is a path inside the document if there is one, the line and the column.
-pub fn read_operation(operation: &Operation, json: &[u8], wire: &mut Vec<u8>) -> Result<(), Fault> {
+pub fn decode_operation(operation: &OperationDescriptors, json: &[u8], wire: &mut Vec<u8>) -> Result<(), ApiError> {
     deserialize(OperationSeed { operation, wire }, json).map_err(|error| {
         let (document, operation_name) = (operation.document.name(), operation.operation.name());
-        let fault = malformed(&format!("{document} or {operation_name}"), json, &error);
-        let inside = fault.field.strip_prefix(operation.upsert()).and_then(|field| field.strip_prefix('.'));
-        match inside.map(str::to_owned) {
-            Some(field) => Fault { field, ..fault },
-            None => fault,
+        let api_error = malformed_json_error(&format!("{document} or {operation_name}"), json, &error);
+        let document_field =
+            api_error.field.strip_prefix(operation.upsert_field_name()).and_then(|field| field.strip_prefix('.'));
+        match document_field.map(str::to_owned) {
+            Some(field) => ApiError { field, ..api_error },
+            None => api_error,
         }
     })
 }
@@ -49,17 +51,17 @@ pub fn read_operation(operation: &Operation, json: &[u8], wire: &mut Vec<u8>) ->
 ///
 /// # Errors
 /// If `json` is not a string.
-pub fn read_string(json: &[u8]) -> Result<String, Fault> {
-    serde_json::from_slice(json).map_err(|error| malformed("JSON string", json, &error))
+pub fn decode_string(json: &[u8]) -> Result<String, ApiError> {
+    serde_json::from_slice(json).map_err(|error| malformed_json_error("JSON string", json, &error))
 }
 
-fn malformed(what: &str, json: &[u8], error: &serde_json::Error) -> Fault {
-    let message = format!("{error}; send a {what} as /openapi.json describes it");
-    Fault::new(Reason::InvalidArgument, path_at(json, error.line(), error.column()), message)
+fn malformed_json_error(expected: &str, json: &[u8], error: &serde_json::Error) -> ApiError {
+    let message = format!("{error}; send a {expected} as /openapi.json describes it");
+    ApiError::new(ErrorReason::InvalidArgument, path_at(json, error.line(), error.column()), message)
 }
 
 fn deserialize<'de>(seed: impl DeserializeSeed<'de, Value = ()>, json: &'de [u8]) -> Result<(), serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    seed.deserialize(&mut reader)?;
-    reader.end()
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    seed.deserialize(&mut deserializer)?;
+    deserializer.end()
 }

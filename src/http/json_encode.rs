@@ -9,16 +9,16 @@ mod wire_value;
 use prost_reflect::MessageDescriptor;
 use tonic::Status;
 
-use super::internal_error::internal;
-use wire_value::{Unwritable, fields};
+use super::internal_error::internal_error;
+use wire_value::{EncodeError, decode_fields};
 
 /// Returns the JSON of a message.
 ///
 /// # Errors
 /// If `wire` is not that message, which no service sends.
-pub fn write(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<Vec<u8>, Status> {
+pub fn encode_message(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<Vec<u8>, Status> {
     let mut json = Vec::with_capacity(2 * wire.len());
-    message::write_message(descriptor, wire, &mut json).map_err(unwritable)?;
+    message::write_message(descriptor, wire, &mut json).map_err(to_internal_error)?;
     Ok(json)
 }
 
@@ -26,12 +26,12 @@ pub fn write(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<Vec<u8>, Sta
 ///
 /// # Errors
 /// If `wire` is not a message.
-pub fn has_message(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<bool, Status> {
+pub fn has_message_field(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<bool, Status> {
     let is_message = |number| descriptor.get_field(number).is_some_and(|field| field.kind().as_message().is_some());
-    let fields = fields(wire).map_err(unwritable)?;
+    let fields = decode_fields(wire).map_err(to_internal_error)?;
     Ok(fields.into_iter().any(|(number, _)| is_message(number)))
 }
 
-fn unwritable(error: Unwritable) -> Status {
-    internal(format!("the answer can't be written as JSON: {error}"))
+fn to_internal_error(error: EncodeError) -> Status {
+    internal_error(format!("the answer can't be written as JSON: {error}"))
 }

@@ -11,24 +11,24 @@ use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
 use serde_json::Value;
 
 use super::contract::{PACKAGE, message};
-use super::json_decode::{Operation, read, read_operation};
-use super::json_encode::write;
+use super::json_decode::{OperationDescriptors, decode_message, decode_operation};
+use super::json_encode::encode_message;
 use super::method::Method;
 use super::safe_integer::MAX_SAFE_INTEGER;
 use super::testing::{OfBytes, message_of_bytes};
 use crate::proto;
-use crate::types::{Fault, Reason};
+use crate::types::{ApiError, ErrorReason};
 
 const WRITING: SerializeOptions =
     SerializeOptions::new().use_proto_field_name(true).stringify_64_bit_integers(false).skip_default_fields(false);
 
-fn wire(name: &str, json: &str) -> Result<Bytes, Fault> {
+fn wire(name: &str, json: &str) -> Result<Bytes, ApiError> {
     let mut wire = Vec::new();
-    read(&message(name), json.as_bytes(), &mut wire).map(|()| wire.into())
+    decode_message(&message(name), json.as_bytes(), &mut wire).map(|()| wire.into())
 }
 
 fn written(name: &str, wire: &Bytes) -> String {
-    String::from_utf8(write(&message(name), wire).unwrap()).unwrap()
+    String::from_utf8(encode_message(&message(name), wire).unwrap()).unwrap()
 }
 
 /// A value with all numbers as floats, since prost-reflect writes some integers so, but large integers as strings.
@@ -146,7 +146,7 @@ fn documents_come_back_as_they_were() {
     let json = r#"{"id":9007199254740991,"text":"x","payload":{"a": [1,2.50,null,true,"\u00e9",{},[]], "n":-9007199254740991},"dense_vectors":{}}"#;
     assert_eq!(written("Document", &wire("Document", json).unwrap()), json);
     for broken in [&b"\x0a"[..], b"\x0a\x05a", b"\x12\x01\xff", b"\x0b", b"\x2a\x01\xff"] {
-        write(&message("Document"), &Bytes::from_static(broken)).unwrap_err();
+        encode_message(&message("Document"), &Bytes::from_static(broken)).unwrap_err();
     }
 }
 
@@ -192,7 +192,7 @@ fn errors_name_the_field_and_its_place() {
         ("", "", "EOF while parsing"),
     ] {
         let fault = wire("SearchRequest", json).unwrap_err();
-        assert_eq!(fault.reason, Reason::InvalidArgument);
+        assert_eq!(fault.reason, ErrorReason::InvalidArgument);
         assert!(fault.field.starts_with(field) && fault.field.is_empty() == field.is_empty(), "{json}: {fault:?}");
         assert!(fault.message.contains(problem) && fault.message.contains("SearchRequest"), "{json}: {fault}");
     }
@@ -223,7 +223,7 @@ fn errors_name_the_field_and_its_place() {
 /// As in unary calls, a field is a path inside the document, however the line has it.
 #[test]
 fn errors_of_lines_name_the_field_of_the_document() {
-    let operation = Operation::new(message("Operation")).unwrap();
+    let operation = OperationDescriptors::new(message("Operation")).unwrap();
     for (line, field) in [
         (r#"{"id": true}"#, "id"),
         (r#"{"upsert": {"id": true}}"#, "id"),
@@ -231,7 +231,7 @@ fn errors_of_lines_name_the_field_of_the_document() {
         (r#"{"delete_document": {"id": true}}"#, "delete_document.id"),
         ("7", ""),
     ] {
-        let fault = read_operation(&operation, line.as_bytes(), &mut Vec::new()).unwrap_err();
+        let fault = decode_operation(&operation, line.as_bytes(), &mut Vec::new()).unwrap_err();
         assert_eq!(fault.field, field, "{line}");
         assert!(fault.message.contains("send a Document or Operation as"), "{fault}");
     }
@@ -242,7 +242,7 @@ proptest! {
     #[test]
     fn bytes_are_base64(one: Vec<u8>, many: Vec<Vec<u8>>) {
         let (descriptor, wire) = (message_of_bytes(), OfBytes { one: one.clone(), many: many.clone() }.encode_to_vec());
-        let json = write(&descriptor, &wire).unwrap();
+        let json = encode_message(&descriptor, &wire).unwrap();
         let texts: Vec<_> = many.iter().map(|bytes| BASE64_STANDARD.encode(bytes)).collect();
         let expected = serde_json::json!({ "one": BASE64_STANDARD.encode(&one), "many": texts });
         prop_assert_eq!(serde_json::from_slice::<Value>(&json).unwrap(), expected);
@@ -250,7 +250,7 @@ proptest! {
         let url_safe = serde_json::json!({ "one": BASE64_URL_SAFE_NO_PAD.encode(&one), "many": url_safe }).to_string();
         for json in [&json[..], url_safe.as_bytes()] {
             let mut wire = Vec::new();
-            read(&descriptor, json, &mut wire).unwrap();
+            decode_message(&descriptor, json, &mut wire).unwrap();
             prop_assert_eq!(OfBytes::decode(&*wire), Ok(OfBytes { one: one.clone(), many: many.clone() }));
         }
     }
@@ -260,7 +260,7 @@ proptest! {
 fn bytes_that_are_not_base64_are_refused() {
     for (json, problem) in [(r#"{"one": "a"}"#, "'a' is not base64"), (r#"{"one": 7}"#, "expected a string of base64")]
     {
-        let fault = read(&message_of_bytes(), json.as_bytes(), &mut Vec::new()).unwrap_err();
+        let fault = decode_message(&message_of_bytes(), json.as_bytes(), &mut Vec::new()).unwrap_err();
         assert!(fault.field == "one" && fault.message.contains(problem), "{fault:?}");
     }
 }

@@ -6,49 +6,49 @@ use tonic::Status;
 use super::request_body::RequestBody;
 
 /// The most lines that are taken at once, and the most bytes, unless one line alone has more.
-const MAX_LINES: usize = 256;
-const MAX_BYTES: usize = 256 << 10;
+const MAX_BATCH_LINES: usize = 256;
+const MAX_BATCH_BYTES: usize = 256 << 10;
 
 /// A line that is not blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
-    Whole(Bytes),
+pub enum InputLine {
+    Complete(Bytes),
     /// It had more bytes than a line may have, which were thrown away.
     TooLong,
 }
 
 /// The lines of a body.
 #[derive(Debug)]
-pub struct Lines {
+pub struct LineReader {
     body: RequestBody,
-    cutter: Cutter,
-    ended: bool,
+    splitter: LineSplitter,
+    is_ended: bool,
 }
 
-impl Lines {
+impl LineReader {
     /// Lines of at most `max` bytes.
-    pub fn new(body: RequestBody, max: usize) -> Self {
-        Self { body, cutter: Cutter::new(max), ended: false }
+    pub fn new(body: RequestBody, max_line_bytes: usize) -> Self {
+        Self { body, splitter: LineSplitter::new(max_line_bytes), is_ended: false }
     }
 
     /// The next lines, at least one; `None` at the end. Nothing is read while lines are left.
     ///
     /// # Errors
     /// If the client has gone. A line that it had begun is no line.
-    pub async fn next(&mut self) -> Result<Option<Vec<Line>>, Status> {
+    pub async fn next_batch(&mut self) -> Result<Option<Vec<InputLine>>, Status> {
         loop {
-            let lines = self.cutter.take();
+            let lines = self.splitter.take_batch();
             if !lines.is_empty() {
                 return Ok(Some(lines));
             }
-            if self.ended {
+            if self.is_ended {
                 return Ok(None);
             }
-            match self.body.piece().await? {
-                Some(piece) => self.cutter.put(&piece),
+            match self.body.next_chunk().await? {
+                Some(chunk) => self.splitter.push(&chunk),
                 None => {
-                    self.ended = true;
-                    self.cutter.put(b"\n");
+                    self.is_ended = true;
+                    self.splitter.push(b"\n");
                 }
             }
         }
@@ -57,30 +57,30 @@ impl Lines {
 
 /// Cuts bytes into lines.
 #[derive(Debug)]
-struct Cutter {
-    max: usize,
+struct LineSplitter {
+    max_line_bytes: usize,
     buffer: BytesMut,
     /// How many bytes of the buffer are known to hold no newline.
     searched: usize,
     /// In a line of which the beginning was thrown away.
-    in_long_line: bool,
+    is_in_long_line: bool,
 }
 
-impl Cutter {
-    fn new(max: usize) -> Self {
-        Self { max, buffer: BytesMut::new(), searched: 0, in_long_line: false }
+impl LineSplitter {
+    fn new(max_line_bytes: usize) -> Self {
+        Self { max_line_bytes, buffer: BytesMut::new(), searched: 0, is_in_long_line: false }
     }
 
-    fn put(&mut self, bytes: &[u8]) {
+    fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
     /// Lines that are complete, up to the bounds of one batch.
-    fn take(&mut self) -> Vec<Line> {
+    fn take_batch(&mut self) -> Vec<InputLine> {
         let (mut lines, mut bytes) = (Vec::new(), 0);
-        while lines.len() < MAX_LINES && bytes < MAX_BYTES {
-            let Some(line) = self.line() else { break };
-            if let Line::Whole(line) = &line {
+        while lines.len() < MAX_BATCH_LINES && bytes < MAX_BATCH_BYTES {
+            let Some(line) = self.next_line() else { break };
+            if let InputLine::Complete(line) = &line {
                 bytes += line.len();
                 if line.trim_ascii().is_empty() {
                     continue;
@@ -91,14 +91,14 @@ impl Cutter {
         lines
     }
 
-    fn line(&mut self) -> Option<Line> {
+    fn next_line(&mut self) -> Option<InputLine> {
         let newline = self.buffer.get(self.searched..)?.iter().position(|&byte| byte == b'\n');
-        let Some(length) = newline.map(|at| self.searched + at) else {
+        let Some(length) = newline.map(|offset| self.searched + offset) else {
             self.searched = self.buffer.len();
-            if self.searched > self.max {
-                self.in_long_line = true;
+            if self.searched > self.max_line_bytes {
+                self.is_in_long_line = true;
             }
-            if self.in_long_line {
+            if self.is_in_long_line {
                 self.buffer.clear();
                 self.searched = 0;
             }
@@ -107,8 +107,8 @@ impl Cutter {
         let line = self.buffer.split_to(length).freeze();
         self.buffer.advance(1);
         self.searched = 0;
-        let too_long = std::mem::take(&mut self.in_long_line) || length > self.max;
-        Some(if too_long { Line::TooLong } else { Line::Whole(line) })
+        let is_too_long = std::mem::take(&mut self.is_in_long_line) || length > self.max_line_bytes;
+        Some(if is_too_long { InputLine::TooLong } else { InputLine::Complete(line) })
     }
 }
 
@@ -119,13 +119,13 @@ mod tests {
     use super::*;
 
     /// The lines of pieces, however they are cut.
-    fn cut<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, max: usize) -> Vec<Line> {
-        let mut cutter = Cutter::new(max);
+    fn cut<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, max: usize) -> Vec<InputLine> {
+        let mut cutter = LineSplitter::new(max);
         let mut all = Vec::new();
         for piece in pieces.into_iter().chain([&b"\n"[..]]) {
-            cutter.put(piece);
+            cutter.push(piece);
             loop {
-                let lines = cutter.take();
+                let lines = cutter.take_batch();
                 if lines.is_empty() {
                     break;
                 }
@@ -136,8 +136,8 @@ mod tests {
         all
     }
 
-    fn whole(line: &str) -> Line {
-        Line::Whole(Bytes::copy_from_slice(line.as_bytes()))
+    fn whole(line: &str) -> InputLine {
+        InputLine::Complete(Bytes::copy_from_slice(line.as_bytes()))
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
     fn a_line_that_is_too_long_is_a_line_and_the_next_is_whole() {
         assert_eq!(
             cut([&b"abcd\nab"[..], b"cde\nabc", b"\nabcdefgh\nx"], 4),
-            [whole("abcd"), Line::TooLong, whole("abc"), Line::TooLong, whole("x")]
+            [whole("abcd"), InputLine::TooLong, whole("abc"), InputLine::TooLong, whole("x")]
         );
     }
 
@@ -164,7 +164,7 @@ mod tests {
             let begins = [0].into_iter().chain(cuts.iter().copied());
             let pieces = begins.zip(ends).map(|(begin, end)| &bytes[begin..end]);
             let lines = text.split('\n').filter(|line| !line.is_empty());
-            let expected: Vec<_> = lines.map(|line| if line.len() > 5 { Line::TooLong } else { whole(line) }).collect();
+            let expected: Vec<_> = lines.map(|line| if line.len() > 5 { InputLine::TooLong } else { whole(line) }).collect();
             prop_assert_eq!(cut(pieces, 5), expected);
         }
     }

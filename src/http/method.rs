@@ -2,8 +2,8 @@
 
 use prost_reflect::{Kind as FieldKind, MessageDescriptor, MethodDescriptor};
 
-use super::contract::{PACKAGE, pool};
-use super::json_decode::Operation;
+use super::contract::{PACKAGE, descriptor_pool};
+use super::json_decode::OperationDescriptors;
 
 /// A method of the contract.
 #[derive(Debug, Clone)]
@@ -13,29 +13,29 @@ pub struct Method {
     pub path: String,
     /// Path over gRPC.
     pub grpc_path: String,
-    pub kind: Kind,
+    pub kind: MethodKind,
 }
 
 /// Shape of a method over HTTP.
 #[derive(Debug, Clone)]
-pub enum Kind {
+pub enum MethodKind {
     /// One JSON body in each direction.
     Unary,
     /// One line of JSON per item, with the options in the query. Responses are lines too.
-    Stream { options: MessageDescriptor, item: Item },
+    Stream { options: MessageDescriptor, item: StreamItem },
 }
 
 /// Items of a stream.
 #[derive(Debug, Clone)]
-pub enum Item {
-    Operation(Operation),
+pub enum StreamItem {
+    Operation(OperationDescriptors),
     Text,
 }
 
 impl Method {
     /// Returns all methods.
     pub fn all() -> Vec<Self> {
-        let services = pool().services().filter(|service| service.package_name() == PACKAGE);
+        let services = descriptor_pool().services().filter(|service| service.package_name() == PACKAGE);
         let methods = services.flat_map(|service| service.methods().collect::<Vec<_>>());
         methods.filter_map(Self::new).collect()
     }
@@ -43,28 +43,28 @@ impl Method {
     /// `None` for a method that streams in a way that no method of the contract does.
     fn new(descriptor: MethodDescriptor) -> Option<Self> {
         let kind = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
-            (false, false) => Kind::Unary,
-            (true, true) => stream(&descriptor.input())?,
+            (false, false) => MethodKind::Unary,
+            (true, true) => parse_stream_method(&descriptor.input())?,
             _ => return None,
         };
-        let path = format!("/v1/{}", snake_case(descriptor.name()));
+        let path = format!("/v1/{}", to_snake_case(descriptor.name()));
         let grpc_path = format!("/{}/{}", descriptor.parent_service().full_name(), descriptor.name());
         Some(Self { descriptor, path, grpc_path, kind })
     }
 }
 
 /// A message of a stream has its options in field 1, set in the first message, and items in field 2.
-fn stream(request: &MessageDescriptor) -> Option<Kind> {
+fn parse_stream_method(request: &MessageDescriptor) -> Option<MethodKind> {
     let options = request.get_field(1)?.kind().as_message().cloned()?;
     let item = match request.get_field(2).filter(|field| field.is_list())?.kind() {
-        FieldKind::Message(message) => Item::Operation(Operation::new(message)?),
-        FieldKind::String => Item::Text,
+        FieldKind::Message(message) => StreamItem::Operation(OperationDescriptors::new(message)?),
+        FieldKind::String => StreamItem::Text,
         _ => return None,
     };
-    Some(Kind::Stream { options, item })
+    Some(MethodKind::Stream { options, item })
 }
 
-fn snake_case(name: &str) -> String {
+fn to_snake_case(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !snake.is_empty() {
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn every_method_of_the_contract_has_a_path_of_its_own() {
         let methods = Method::all();
-        let of_contract = crate::proto::methods().into_iter().filter(|method| method.starts_with(PACKAGE));
+        let of_contract = crate::proto::list_methods().into_iter().filter(|method| method.starts_with(PACKAGE));
         assert_eq!(methods.len(), of_contract.count());
         let paths: BTreeSet<_> = methods.iter().map(|method| method.path.as_str()).collect();
         assert_eq!(paths.len(), methods.len());
@@ -93,7 +93,7 @@ mod tests {
                 .iter()
                 .all(|path| paths.contains(path))
         );
-        let streams = methods.iter().filter(|method| !matches!(method.kind, Kind::Unary));
+        let streams = methods.iter().filter(|method| !matches!(method.kind, MethodKind::Unary));
         let streams: Vec<_> = streams.map(|method| method.path.as_str()).collect();
         assert_eq!(streams, ["/v1/encode_stream", "/v1/ingest"]);
     }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::settings::Settings;
+use super::settings::GatewaySettings;
 use crate::grpc::RequestLimits;
 
 /// Path of the document.
@@ -13,35 +13,35 @@ pub const PATH: &str = "/openapi.json";
 const DOCUMENT: &str = include_str!("../../docs/openapi.json");
 
 /// Returns the document of a server.
-pub fn document(settings: &Settings) -> Value {
+pub fn build_document(settings: &GatewaySettings) -> Value {
     // It is JSON, which a test holds.
     let mut document = serde_json::from_str(DOCUMENT).unwrap_or(Value::Null);
-    for (place, limit) in limits(&settings.limits) {
-        if let Some(found) = document.pointer_mut(&format!("/components/schemas/{place}")) {
-            *found = limit.into();
+    for (pointer, limit) in collect_limits(&settings.limits) {
+        if let Some(value) = document.pointer_mut(&format!("/components/schemas/{pointer}")) {
+            *value = limit.into();
         }
     }
     if settings.tokens.is_none() {
-        remove(&mut document, "", "security");
-        remove(&mut document, "/components", "securitySchemes");
+        remove_key(&mut document, "", "security");
+        remove_key(&mut document, "/components", "securitySchemes");
     }
     document
 }
 
 /// Returns the limits that flags set, by their places among the schemas.
-fn limits(limits: &RequestLimits) -> [(&'static str, usize); 7] {
+fn collect_limits(limits: &RequestLimits) -> [(&'static str, usize); 7] {
     [
-        ("Document/properties/text/maxLength", limits.text_bytes),
-        ("EncodeRequest/properties/texts/items/maxLength", limits.text_bytes),
-        ("Query/properties/text/maxLength", limits.text_bytes),
-        ("ExplainRequest/properties/document_text/maxLength", limits.text_bytes),
-        ("EncodeRequest/properties/texts/maxItems", limits.unary_documents),
-        ("UpsertRequest/properties/documents/maxItems", limits.unary_documents),
-        ("DenseVector/properties/values/maxItems", limits.dense_dimensions),
+        ("Document/properties/text/maxLength", limits.max_text_bytes),
+        ("EncodeRequest/properties/texts/items/maxLength", limits.max_text_bytes),
+        ("Query/properties/text/maxLength", limits.max_text_bytes),
+        ("ExplainRequest/properties/document_text/maxLength", limits.max_text_bytes),
+        ("EncodeRequest/properties/texts/maxItems", limits.max_unary_documents),
+        ("UpsertRequest/properties/documents/maxItems", limits.max_unary_documents),
+        ("DenseVector/properties/values/maxItems", limits.max_dense_dimensions),
     ]
 }
 
-fn remove(document: &mut Value, object: &str, key: &str) {
+fn remove_key(document: &mut Value, object: &str, key: &str) {
     if let Some(object) = document.pointer_mut(object).and_then(Value::as_object_mut) {
         object.remove(key);
     }
@@ -52,45 +52,46 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use super::super::contract::{PACKAGE, comment, pool};
-    use super::super::json_decode::{read, read_operation, read_string};
-    use super::super::method::{Item, Kind, Method};
+    use super::super::contract::{PACKAGE, comment, descriptor_pool};
+    use super::super::json_decode::{decode_message, decode_operation, decode_string};
+    use super::super::method::{Method, MethodKind, StreamItem};
     use super::super::payload::is_hidden;
     use super::super::testing::settings;
     use super::*;
-    use crate::grpc::auth::Tokens;
+    use crate::grpc::auth::AuthTokens;
     use crate::version::VERSION;
 
     #[test]
     fn the_file_is_the_document_of_a_server_with_tokens_and_default_limits() {
-        let tokens = Tokens::parse("token-0123456789abcdef").unwrap();
+        let tokens = AuthTokens::parse("token-0123456789abcdef").unwrap();
         let (_sender, tokens) = tokio::sync::watch::channel(Arc::new(tokens));
-        let settings = Settings { tokens: Some(tokens), ..settings() };
-        let document = document(&settings);
+        let settings = GatewaySettings { tokens: Some(tokens), ..settings() };
+        let document = build_document(&settings);
         assert_eq!(format!("{document:#}\n"), DOCUMENT);
         assert_eq!(document["info"]["version"], VERSION, "run `cargo xtask openapi`");
     }
 
     #[test]
     fn a_server_without_tokens_asks_for_none() {
-        let document = document(&settings());
+        let document = build_document(&settings());
         assert!(document.get("security").is_none() && document["components"].get("securitySchemes").is_none());
         assert!(document["components"]["schemas"].is_object());
     }
 
     #[test]
     fn limits_of_a_server_are_in_their_places() {
-        let own = RequestLimits { text_bytes: 7, unary_documents: 8, dense_dimensions: 9, ..settings().limits };
-        let document = document(&Settings { limits: own, ..settings() });
-        for (place, limit) in limits(&own) {
+        let own =
+            RequestLimits { max_text_bytes: 7, max_unary_documents: 8, max_dense_dimensions: 9, ..settings().limits };
+        let document = build_document(&GatewaySettings { limits: own, ..settings() });
+        for (place, limit) in collect_limits(&own) {
             assert_eq!(document.pointer(&format!("/components/schemas/{place}")), Some(&limit.into()), "{place}");
         }
-        assert!(!document.to_string().contains(&settings().limits.text_bytes.to_string()));
+        assert!(!document.to_string().contains(&settings().limits.max_text_bytes.to_string()));
     }
 
     #[test]
     fn paths_are_those_of_the_gateway() {
-        let document = document(&settings());
+        let document = build_document(&settings());
         let found: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
         let expected: Vec<_> = Method::all().into_iter().map(|method| method.path).collect();
         assert_eq!(found, expected);
@@ -99,11 +100,11 @@ mod tests {
     /// Law: a schema has the fields that the gateway reads or writes, but for those that every value is refused of.
     #[test]
     fn fields_are_those_of_the_gateway() {
-        let document = document(&settings());
+        let document = build_document(&settings());
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             let full_name = if name.starts_with("google.") { name.clone() } else { format!("{PACKAGE}.{name}") };
-            let Some(message) = pool().get_message_by_name(&full_name) else {
-                assert!(pool().get_enum_by_name(&full_name).is_some(), "{name}");
+            let Some(message) = descriptor_pool().get_message_by_name(&full_name) else {
+                assert!(descriptor_pool().get_enum_by_name(&full_name).is_some(), "{name}");
                 continue;
             };
             // Of an id, the object is one of its forms.
@@ -122,20 +123,22 @@ mod tests {
 
     #[test]
     fn examples_can_be_read() {
-        let document = document(&settings());
+        let document = build_document(&settings());
         for method in Method::all() {
             let content = &document["paths"][&method.path]["post"]["requestBody"]["content"];
             let (input, lines) = (method.descriptor.input(), content["application/x-ndjson"]["example"].as_str());
-            let read_line = |line: &str, item: &Item| match item {
-                Item::Operation(operation) => read_operation(operation, line.as_bytes(), &mut Vec::new()),
-                Item::Text => read_string(line.as_bytes()).map(drop),
+            let read_line = |line: &str, item: &StreamItem| match item {
+                StreamItem::Operation(operation) => decode_operation(operation, line.as_bytes(), &mut Vec::new()),
+                StreamItem::Text => decode_string(line.as_bytes()).map(drop),
             };
             match &method.kind {
-                Kind::Unary => {
+                MethodKind::Unary => {
                     let example = content["application/json"]["example"].to_string();
-                    read(&input, example.as_bytes(), &mut Vec::new()).unwrap();
+                    decode_message(&input, example.as_bytes(), &mut Vec::new()).unwrap();
                 }
-                Kind::Stream { item, .. } => lines.unwrap().lines().for_each(|line| read_line(line, item).unwrap()),
+                MethodKind::Stream { item, .. } => {
+                    lines.unwrap().lines().for_each(|line| read_line(line, item).unwrap())
+                }
             }
         }
     }

@@ -9,33 +9,33 @@ use percent_encoding::percent_decode_str;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Value, json};
 
-use super::json_decode::read;
-use crate::types::{Fault, Reason};
+use super::json_decode::decode_message;
+use crate::types::{ApiError, ErrorReason};
 
 /// Field of the options that has the number of the first item.
-const FIRST_SEQUENCE: &str = "first_sequence";
+const FIRST_SEQUENCE_FIELD: &str = "first_sequence";
 
 /// Options of a stream.
 #[derive(Debug)]
-pub struct Parameters {
+pub struct StreamParameters {
     /// The message of the options.
     pub options: Bytes,
     /// Number of the first item.
     pub first_sequence: u64,
 }
 
-impl Parameters {
+impl StreamParameters {
     /// Reads a query.
     ///
     /// # Errors
     /// A parameter that doesn't exist, occurs twice or has the wrong type, by its name.
-    pub fn read(query: &str, options: &MessageDescriptor) -> Result<Self, Fault> {
+    pub fn parse(query: &str, options: &MessageDescriptor) -> Result<Self, ApiError> {
         check_encoding(query)?;
         let mut values = BTreeMap::new();
         for (name, text) in form_urlencoded::parse(query.as_bytes()) {
             let field = options.get_field_by_name(&name).or_else(|| options.get_field_by_json_name(&name));
             let field = field.ok_or_else(|| {
-                invalid(&name, "there is no such parameter; /openapi.json lists those that there are")
+                invalid_argument(&name, "there is no such parameter; /openapi.json lists those that there are")
             })?;
             let value = parse_value(&field, &name, text.into_owned())?;
             if field.is_list() {
@@ -44,29 +44,29 @@ impl Parameters {
                     list.push(value);
                 }
             } else if values.insert(field.name().to_owned(), value).is_some() {
-                return Err(invalid(&name, "the parameter is there twice; send it once"));
+                return Err(invalid_argument(&name, "the parameter is there twice; send it once"));
             }
         }
         let mut wire = Vec::new();
-        read(options, json!(values).to_string().as_bytes(), &mut wire)?;
-        let first_sequence = first_sequence(options, &wire).max(1);
+        decode_message(options, json!(values).to_string().as_bytes(), &mut wire)?;
+        let first_sequence = find_first_sequence(options, &wire).max(1);
         Ok(Self { options: wire.into(), first_sequence })
     }
 }
 
 /// Returns the number of the first item; 0 if the options don't have it.
-fn first_sequence(options: &MessageDescriptor, wire: &[u8]) -> u64 {
+fn find_first_sequence(options: &MessageDescriptor, wire: &[u8]) -> u64 {
     let options = DynamicMessage::decode(options.clone(), wire).ok();
-    options.and_then(|options| options.get_field_by_name(FIRST_SEQUENCE)?.as_u64()).unwrap_or(0)
+    options.and_then(|options| options.get_field_by_name(FIRST_SEQUENCE_FIELD)?.as_u64()).unwrap_or(0)
 }
 
 /// Returns a parameter's value as JSON.
-fn parse_value(field: &FieldDescriptor, name: &str, text: String) -> Result<Value, Fault> {
+fn parse_value(field: &FieldDescriptor, name: &str, text: String) -> Result<Value, ApiError> {
     match field.kind() {
         Kind::Message(_) => serde_json::from_str(&text).map_err(|error| {
-            invalid(name, format!("it is not JSON: {error}; send an object such as {{}}, URL-encoded"))
+            invalid_argument(name, format!("it is not JSON: {error}; send an object such as {{}}, URL-encoded"))
         }),
-        Kind::Bool => boolean(name, &text),
+        Kind::Bool => parse_boolean(name, &text),
         // By its number, if it is one.
         Kind::Enum(_) => Ok(text.parse::<i32>().map_or(Value::String(text), Value::from)),
         // Numbers may be strings.
@@ -74,45 +74,45 @@ fn parse_value(field: &FieldDescriptor, name: &str, text: String) -> Result<Valu
     }
 }
 
-fn boolean(name: &str, text: &str) -> Result<Value, Fault> {
+fn parse_boolean(name: &str, text: &str) -> Result<Value, ApiError> {
     match text {
         "true" => Ok(Value::Bool(true)),
         "false" => Ok(Value::Bool(false)),
-        _ => Err(invalid(name, format!("it is `{text}`; send true or false"))),
+        _ => Err(invalid_argument(name, format!("it is `{text}`; send true or false"))),
     }
 }
 
 /// Checks that nothing of a query is lost when it is decoded: `form_urlencoded` keeps a `%` that escapes nothing, and
 /// replaces what is not UTF-8.
-fn check_encoding(query: &str) -> Result<(), Fault> {
-    let is_escape = |rest: &str| {
-        let digits = rest.as_bytes().get(..2);
+fn check_encoding(query: &str) -> Result<(), ApiError> {
+    let is_escape = |remaining: &str| {
+        let digits = remaining.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
     if !query.split('%').skip(1).all(is_escape) {
-        return Err(invalid("", "a % in the query has no two hexadecimal digits after it; send %25 for a %"));
+        return Err(invalid_argument("", "a % in the query has no two hexadecimal digits after it; send %25 for a %"));
     }
     let decoded = percent_decode_str(query).decode_utf8();
-    let lossless = decoded.map_err(|error| format!("the query is not UTF-8: {error}; send UTF-8, URL-encoded"));
-    lossless.map(drop).map_err(|problem| invalid("", problem))
+    let validated = decoded.map_err(|error| format!("the query is not UTF-8: {error}; send UTF-8, URL-encoded"));
+    validated.map(drop).map_err(|problem| invalid_argument("", problem))
 }
 
-fn invalid(field: &str, message: impl Into<String>) -> Fault {
-    Fault::new(Reason::InvalidArgument, field, message)
+fn invalid_argument(field: &str, message: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorReason::InvalidArgument, field, message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::contract::message;
-    use super::super::json_encode::write;
+    use super::super::json_encode::encode_message;
     use super::*;
 
-    fn parse(query: &str) -> Result<Parameters, Fault> {
-        Parameters::read(query, &message("IngestOptions"))
+    fn parse(query: &str) -> Result<StreamParameters, ApiError> {
+        StreamParameters::parse(query, &message("IngestOptions"))
     }
 
     fn written(options: &Bytes) -> Value {
-        serde_json::from_slice(&write(&message("IngestOptions"), options).unwrap()).unwrap()
+        serde_json::from_slice(&encode_message(&message("IngestOptions"), options).unwrap()).unwrap()
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
         let query = "collection=d%2Eocs&create_collection=true&textField=a+b&result_filter=RESULT_FILTER_PROBLEMS\
                      &encoding=%7B%22long_text%22:%22LONG_TEXT_WINDOW%22,%22pruning%22:%7B%22max_terms%22:%2064%7D%7D\
                      &required_features=a&first_sequence=9007199254740993&required_features=b&";
-        let Parameters { options, first_sequence } = parse(query).unwrap();
+        let StreamParameters { options, first_sequence } = parse(query).unwrap();
         assert_eq!(first_sequence, 9_007_199_254_740_993);
         assert_eq!(
             written(&options),
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(parse("").unwrap().first_sequence, 1);
         assert_eq!(parse("first_sequence=0").unwrap().first_sequence, 1);
         assert_eq!(written(&parse("result_filter=2").unwrap().options)["result_filter"], "RESULT_FILTER_PROBLEMS");
-        let of_texts = Parameters::read("role=ROLE_QUERY", &message("EncodeStreamOptions")).unwrap();
+        let of_texts = StreamParameters::parse("role=ROLE_QUERY", &message("EncodeStreamOptions")).unwrap();
         assert_eq!(of_texts.first_sequence, 1);
     }
 

@@ -12,17 +12,17 @@ use super::safe_integer::MAX_SAFE_INTEGER;
 use crate::json::{as_integer, token_length};
 use crate::proto::{PayloadFormat, ReturnOptions};
 
-const STRUCT: &str = "google.protobuf.Struct";
+const STRUCT_MESSAGE_NAME: &str = "google.protobuf.Struct";
 /// Field of ReturnOptions that has the form of payloads.
-const FORMAT: &str = "payload_format";
+const FORMAT_FIELD: &str = "payload_format";
 /// Field of requests that has ReturnOptions.
-const RETURN_OPTIONS: &str = "return_options";
+const RETURN_OPTIONS_FIELD: &str = "return_options";
 /// Field of StoredDocument that names the fields of its payload that are not exact.
-const INEXACT: &str = "inexact_fields";
+const INEXACT_FIELDS_FIELD: &str = "inexact_fields";
 
 /// Returns the field that has the JSON text of a Struct.
-pub fn json_field(field: &FieldDescriptor) -> Option<FieldDescriptor> {
-    let is_struct = field.kind().as_message().is_some_and(|message| message.full_name() == STRUCT);
+pub fn find_json_field(field: &FieldDescriptor) -> Option<FieldDescriptor> {
+    let is_struct = field.kind().as_message().is_some_and(|message| message.full_name() == STRUCT_MESSAGE_NAME);
     let message = is_struct.then(|| field.parent_message())?;
     message.get_field_by_name(&format!("{}_json", field.name()))
 }
@@ -31,23 +31,23 @@ pub fn json_field(field: &FieldDescriptor) -> Option<FieldDescriptor> {
 pub fn is_hidden(field: &FieldDescriptor) -> bool {
     let message = field.parent_message();
     match field.name() {
-        FORMAT => true,
+        FORMAT_FIELD => true,
         name => name
             .strip_suffix("_json")
             .and_then(|name| message.get_field_by_name(name))
-            .is_some_and(|twin| json_field(&twin).as_ref() == Some(field)),
+            .is_some_and(|struct_field| find_json_field(&struct_field).as_ref() == Some(field)),
     }
 }
 
 /// Returns whether a field names the inexact fields of a payload.
-pub fn has_inexact_fields(field: &FieldDescriptor) -> bool {
-    field.name() == INEXACT
+pub fn is_inexact_fields(field: &FieldDescriptor) -> bool {
+    field.name() == INEXACT_FIELDS_FIELD
 }
 
 /// Appends to a request that its response is to have payloads as JSON, if it has such an option. Decoders merge the
 /// occurrences of a message field.
-pub fn ask_for_json(descriptor: &MessageDescriptor, wire: &mut Vec<u8>) {
-    if let Some(field) = descriptor.get_field_by_name(RETURN_OPTIONS) {
+pub fn request_json_payloads(descriptor: &MessageDescriptor, wire: &mut Vec<u8>) {
+    if let Some(field) = descriptor.get_field_by_name(RETURN_OPTIONS_FIELD) {
         let options = ReturnOptions { payload_format: PayloadFormat::Json.into(), ..ReturnOptions::default() };
         encode_key(field.number(), WireType::LengthDelimited, wire);
         wire.extend_from_slice(&options.encode_length_delimited_to_vec());
@@ -57,37 +57,37 @@ pub fn ask_for_json(descriptor: &MessageDescriptor, wire: &mut Vec<u8>) {
 /// Appends the text of a payload to `json`, with integers beyond ±(2^53 - 1) as strings. Returns the keys of the
 /// top-level fields that contain one, as they are written in the text, with their quotes.
 pub fn write_payload<'a>(text: &'a str, json: &mut Vec<u8>) -> Vec<&'a str> {
-    let mut inexact: Vec<&str> = Vec::new();
-    let (mut at, mut copied, mut depth) = (0, 0, 0_usize);
+    let mut inexact_keys: Vec<&str> = Vec::new();
+    let (mut offset, mut copied_end, mut depth) = (0, 0, 0_usize);
     let (mut string, mut key) = ("", "");
-    while let Some(rest) = text.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
-        let end = at + token_length(rest);
-        match rest.first() {
+    while let Some(remaining) = text.as_bytes().get(offset..).filter(|remaining| !remaining.is_empty()) {
+        let end = offset + token_length(remaining);
+        match remaining.first() {
             Some(b'{' | b'[') => depth += 1,
             Some(b'}' | b']') => depth = depth.saturating_sub(1),
-            Some(b'"') => string = text.get(at..end).unwrap_or_default(),
+            Some(b'"') => string = text.get(offset..end).unwrap_or_default(),
             Some(b':') if depth == 1 => key = string,
             _ => {}
         }
-        let integer = text.as_bytes().get(at..end).and_then(as_integer);
-        if let Some(integer) = integer.filter(|integer| !is_safe(integer)) {
-            json.extend_from_slice(text.as_bytes().get(copied..at).unwrap_or_default());
+        let integer = text.as_bytes().get(offset..end).and_then(as_integer);
+        if let Some(integer) = integer.filter(|integer| !is_safe_integer(integer)) {
+            json.extend_from_slice(text.as_bytes().get(copied_end..offset).unwrap_or_default());
             json.push(b'"');
             json.extend_from_slice(integer.as_bytes());
             json.push(b'"');
-            copied = end;
-            if inexact.last() != Some(&key) {
-                inexact.push(key);
+            copied_end = end;
+            if inexact_keys.last() != Some(&key) {
+                inexact_keys.push(key);
             }
         }
-        at = end;
+        offset = end;
     }
-    json.extend_from_slice(text.as_bytes().get(copied..).unwrap_or_default());
-    inexact
+    json.extend_from_slice(text.as_bytes().get(copied_end..).unwrap_or_default());
+    inexact_keys
 }
 
 /// Returns whether JavaScript reads an integer exactly.
-fn is_safe(integer: &str) -> bool {
+fn is_safe_integer(integer: &str) -> bool {
     integer.trim_start_matches('-').parse::<u64>().is_ok_and(|magnitude| magnitude <= MAX_SAFE_INTEGER)
 }
 
@@ -96,8 +96,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::contract::{PACKAGE, message, pool};
-    use super::super::json_decode::read;
+    use super::super::contract::{PACKAGE, descriptor_pool, message};
+    use super::super::json_decode::decode_message;
     use super::super::method::Method;
     use super::*;
     use crate::proto::SearchRequest;
@@ -106,10 +106,11 @@ mod tests {
     #[test]
     fn every_payload_has_its_json() {
         let mut hidden = Vec::new();
-        for message in pool().all_messages().filter(|message| message.package_name() == PACKAGE) {
+        for message in descriptor_pool().all_messages().filter(|message| message.package_name() == PACKAGE) {
             for field in message.fields() {
-                let is_struct = field.kind().as_message().is_some_and(|message| message.full_name() == STRUCT);
-                assert_eq!(is_struct, json_field(&field).is_some(), "{}", field.full_name());
+                let is_struct =
+                    field.kind().as_message().is_some_and(|message| message.full_name() == STRUCT_MESSAGE_NAME);
+                assert_eq!(is_struct, find_json_field(&field).is_some(), "{}", field.full_name());
                 if is_hidden(&field) {
                     hidden.push(field.full_name().trim_start_matches(PACKAGE).to_owned());
                 }
@@ -140,7 +141,7 @@ mod tests {
         }
         let mut with_payload = 0;
         for method in Method::all() {
-            let asks = method.descriptor.input().get_field_by_name(RETURN_OPTIONS).is_some();
+            let asks = method.descriptor.input().get_field_by_name(RETURN_OPTIONS_FIELD).is_some();
             assert_eq!(asks, has_payload(&method.descriptor.output(), &mut Vec::new()), "{}", method.path);
             with_payload += usize::from(asks);
         }
@@ -151,13 +152,13 @@ mod tests {
     fn options_of_the_client_are_kept() {
         for (json, with_vectors) in [("{}", false), (r#"{"return_options": {"with_sparse_vectors": true}}"#, true)] {
             let (descriptor, mut wire) = (message("SearchRequest"), Vec::new());
-            read(&descriptor, json.as_bytes(), &mut wire).unwrap();
-            ask_for_json(&descriptor, &mut wire);
+            decode_message(&descriptor, json.as_bytes(), &mut wire).unwrap();
+            request_json_payloads(&descriptor, &mut wire);
             let options = SearchRequest::decode(&*wire).unwrap().return_options.unwrap();
             assert_eq!((options.payload_format(), options.with_sparse_vectors), (PayloadFormat::Json, with_vectors));
         }
         let mut wire = Vec::new();
-        ask_for_json(&message("GetCollectionRequest"), &mut wire);
+        request_json_payloads(&message("GetCollectionRequest"), &mut wire);
         assert!(wire.is_empty());
     }
 

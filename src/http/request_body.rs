@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tonic::Status;
 
 /// How long the rest of a body is read, and thrown away, that nobody wants any more.
-const LINGER: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The body of a request.
 ///
@@ -23,35 +23,35 @@ const LINGER: Duration = Duration::from_secs(1);
 pub struct RequestBody {
     body: Body,
     /// Whether the client may be sending: it does not, if it waits for `100 Continue`, which goes out with the first read.
-    sending: bool,
-    ended: bool,
+    is_sending: bool,
+    is_ended: bool,
 }
 
 impl RequestBody {
     pub fn new(request: Request) -> Self {
-        let sending = !request.headers().contains_key(EXPECT);
-        Self { body: request.into_body(), sending, ended: false }
+        let is_sending = !request.headers().contains_key(EXPECT);
+        Self { body: request.into_body(), is_sending, is_ended: false }
     }
 
     /// The next piece; `None` at the end.
     ///
     /// # Errors
     /// If the client has gone.
-    pub async fn piece(&mut self) -> Result<Option<Bytes>, Status> {
-        self.sending = true;
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Status> {
+        self.is_sending = true;
         loop {
-            match frame(&mut self.body).await {
+            match next_frame(&mut self.body).await {
                 // What is no data is a trailer.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => return Ok(Some(data)),
                     Err(_trailers) => {}
                 },
                 Some(Err(error)) => {
-                    self.ended = true;
+                    self.is_ended = true;
                     return Err(Status::cancelled(format!("the request has no end: {error}")));
                 }
                 None => {
-                    self.ended = true;
+                    self.is_ended = true;
                     return Ok(None);
                 }
             }
@@ -62,37 +62,39 @@ impl RequestBody {
     ///
     /// # Errors
     /// If it has more than `max` bytes, or the client has gone.
-    pub async fn all(mut self, max: usize) -> Result<Bytes, Status> {
-        let too_long = || {
-            Status::out_of_range(format!("the body has more than {max} bytes; send less, or raise --max-message-bytes"))
+    pub async fn read_all(mut self, max_bytes: usize) -> Result<Bytes, Status> {
+        let too_long_error = || {
+            Status::out_of_range(format!(
+                "the body has more than {max_bytes} bytes; send less, or raise --max-message-bytes"
+            ))
         };
         // Where the request says so, nothing is read.
-        if self.body.size_hint().lower() > max as u64 {
-            return Err(too_long());
+        if self.body.size_hint().lower() > max_bytes as u64 {
+            return Err(too_long_error());
         }
-        let mut all = BytesMut::new();
-        while let Some(piece) = self.piece().await? {
-            if all.len() + piece.len() > max {
-                return Err(too_long());
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = self.next_chunk().await? {
+            if bytes.len() + chunk.len() > max_bytes {
+                return Err(too_long_error());
             }
-            all.extend_from_slice(&piece);
+            bytes.extend_from_slice(&chunk);
         }
-        Ok(all.freeze())
+        Ok(bytes.freeze())
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if !self.sending || self.ended || self.body.is_end_stream() {
+        if !self.is_sending || self.is_ended || self.body.is_end_stream() {
             return;
         }
         let Ok(runtime) = Handle::try_current() else { return };
-        let mut rest = std::mem::take(&mut self.body);
-        let throw_away = async move { while let Some(Ok(_)) = frame(&mut rest).await {} };
-        runtime.spawn(timeout(LINGER, throw_away));
+        let mut remaining = std::mem::take(&mut self.body);
+        let discard = async move { while let Some(Ok(_)) = next_frame(&mut remaining).await {} };
+        runtime.spawn(timeout(DRAIN_TIMEOUT, discard));
     }
 }
 
-async fn frame(body: &mut Body) -> Option<Result<Frame<Bytes>, axum::Error>> {
+async fn next_frame(body: &mut Body) -> Option<Result<Frame<Bytes>, axum::Error>> {
     std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
 }

@@ -4,12 +4,12 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
-use super::settings::Settings;
+use super::settings::GatewaySettings;
 use crate::grpc::RequestLimits;
 
 /// A server's, as it is without flags.
-pub fn settings() -> Settings {
-    Settings { limits: RequestLimits::default(), max_message_bytes: 32 << 20, tokens: None }
+pub fn settings() -> GatewaySettings {
+    GatewaySettings { limits: RequestLimits::default(), max_message_bytes: 32 << 20, tokens: None }
 }
 
 /// A message with bytes, which the contract has none of: `bytes one = 1; repeated bytes many = 2;`.

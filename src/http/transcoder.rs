@@ -16,22 +16,22 @@ use tonic::codegen::Service;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use super::answer::{Lines as AnswerLines, NDJSON, one};
-use super::error::Refusal;
-use super::frames::{Messages, framed};
-use super::json_decode::read;
-use super::lines::Lines;
-use super::method::{Item, Kind, Method};
+use super::error::HttpError;
+use super::frames::{ResponseMessages, encode_frame};
+use super::json_decode::decode_message;
+use super::lines::LineReader;
+use super::method::{Method, MethodKind, StreamItem};
 use super::offload::offload;
-use super::parameters::Parameters;
-use super::payload::ask_for_json;
+use super::parameters::StreamParameters;
+use super::payload::request_json_payloads;
 use super::request_body::RequestBody;
-use super::upload::{Refused, Upload};
-use crate::grpc::deadline::deadline;
-use crate::types::{Fault, Reason};
+use super::response::{LineResponder as AnswerLines, NDJSON, build_unary_response};
+use super::upload::{RejectedLines, Upload};
+use crate::grpc::deadline::parse_deadline;
+use crate::types::{ApiError, ErrorReason};
 
 /// Headers that the services get: who calls, for how long, and in which trace.
-const PASSED_ON: [HeaderName; 5] = [
+const FORWARDED_HEADERS: [HeaderName; 5] = [
     AUTHORIZATION,
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("grpc-timeout"),
@@ -39,12 +39,12 @@ const PASSED_ON: [HeaderName; 5] = [
     HeaderName::from_static("tracestate"),
 ];
 
-const JSON: &str = "application/json";
+const JSON_TYPE: &str = "application/json";
 /// Media types of lines of JSON; there is no standard one.
-const LINES: [&str; 4] = [NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines"];
+const NDJSON_TYPES: [&str; 4] = [NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines"];
 
 /// tonic has a timer for `grpc-timeout` too, and would respond with a status of gRPC.
-const BEFORE_TONIC: Duration = Duration::from_millis(5);
+const TONIC_TIMER_MARGIN: Duration = Duration::from_millis(5);
 
 /// Transcodes the calls of one method.
 #[derive(Debug)]
@@ -60,111 +60,123 @@ impl Transcoder {
     }
 
     /// Serves a request.
-    pub async fn answer(&self, request: Request) -> Response {
-        let deadline = deadline(&MetadataMap::from_headers(request.headers().clone()));
-        let exchange = self.exchange(request);
-        let answer = match deadline {
-            None => exchange.await,
-            Some(at) => {
-                let at = at.checked_sub(BEFORE_TONIC).unwrap_or_else(Instant::now);
-                timeout_at(at, exchange).await.unwrap_or_else(|_| Err(too_late().into()))
+    pub async fn handle(&self, request: Request) -> Response {
+        let deadline = parse_deadline(&MetadataMap::from_headers(request.headers().clone()));
+        let transcoding = self.transcode(request);
+        let response = match deadline {
+            None => transcoding.await,
+            Some(deadline) => {
+                let gateway_deadline = deadline.checked_sub(TONIC_TIMER_MARGIN).unwrap_or_else(Instant::now);
+                timeout_at(gateway_deadline, transcoding)
+                    .await
+                    .unwrap_or_else(|_| Err(deadline_exceeded_status().into()))
             }
         };
-        answer.unwrap_or_else(IntoResponse::into_response)
+        response.unwrap_or_else(IntoResponse::into_response)
     }
 
-    async fn exchange(&self, request: Request) -> Result<Response, Refusal> {
+    async fn transcode(&self, request: Request) -> Result<Response, HttpError> {
         self.check_media_type(request.headers())?;
-        let headers = passed_on(request.headers());
+        let headers = forward_headers(request.headers());
         let (input, output) = (self.method.descriptor.input(), self.method.descriptor.output());
         match &self.method.kind {
-            Kind::Unary => {
-                let body = whole(RequestBody::new(request), input, self.max_message_bytes);
-                one(self.call(headers, body).await, output).await
+            MethodKind::Unary => {
+                let body = build_unary_body(RequestBody::new(request), input, self.max_message_bytes);
+                build_unary_response(self.call(headers, body).await, output).await
             }
-            Kind::Stream { options, item } => {
+            MethodKind::Stream { options, item } => {
                 let query = request.uri().query().unwrap_or_default().to_owned();
-                let parameters = Parameters::read(&query, options).map_err(Status::from);
-                let refused = Refused::default();
-                let (continued, is_continued) = oneshot::channel();
-                let upload = self.upload(request, item, &refused, continued);
+                let parameters = StreamParameters::parse(&query, options).map_err(Status::from);
+                let rejected_lines = RejectedLines::default();
+                let (continue_sender, continue_receiver) = oneshot::channel();
+                let upload = self.build_upload(request, item, &rejected_lines, continue_sender);
                 let messages = self.call(headers, upload.body(parameters)).await;
-                AnswerLines { descriptor: output, refused }.respond(messages, is_continued).await
+                AnswerLines { descriptor: output, rejected_lines }.respond(messages, continue_receiver).await
             }
         }
     }
 
-    fn upload(&self, request: Request, item: &Item, refused: &Refused, continued: oneshot::Sender<()>) -> Upload {
+    fn build_upload(
+        &self,
+        request: Request,
+        item: &StreamItem,
+        rejected_lines: &RejectedLines,
+        continue_sender: oneshot::Sender<()>,
+    ) -> Upload {
         let max_message_bytes = self.max_message_bytes;
-        let continued = request.headers().contains_key(EXPECT).then_some(continued);
-        let lines = Lines::new(RequestBody::new(request), max_message_bytes);
-        let (item, refused) = (item.clone(), refused.clone());
-        Upload { lines, item, refused, max_message_bytes, next_sequence: 1, continued }
+        let continue_sender = request.headers().contains_key(EXPECT).then_some(continue_sender);
+        let lines = LineReader::new(RequestBody::new(request), max_message_bytes);
+        let (item, rejected_lines) = (item.clone(), rejected_lines.clone());
+        Upload { lines, item, rejected_lines, max_message_bytes, next_sequence: 1, continue_sender }
     }
 
     /// Calls the service, as a gRPC client does.
-    async fn call(&self, headers: HeaderMap, body: Body) -> Messages {
+    async fn call(&self, headers: HeaderMap, body: Body) -> ResponseMessages {
         let mut request = Request::new(body);
         *request.method_mut() = Verb::POST;
         *request.uri_mut() = self.method.grpc_path.parse().unwrap_or_default();
         *request.headers_mut() = headers;
         let response = Service::call(&mut self.grpc.clone(), request).await;
-        Messages::new(response.unwrap_or_else(|never| match never {}))
+        ResponseMessages::new(response.unwrap_or_else(|never| match never {}))
     }
 
     /// A page of another origin can't send these types without a preflight request, which is refused. Curl sends files
     /// without a type, and a page of another origin would name its origin.
-    fn check_media_type(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check_media_type(&self, headers: &HeaderMap) -> Result<(), HttpError> {
         if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            return Err(unsupported("bodies are not taken compressed; send it as it is, without content-encoding"));
+            return Err(unsupported_media_type_error(
+                "bodies are not taken compressed; send it as it is, without content-encoding",
+            ));
         }
-        let found = headers.get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
-        let found = found.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-        let (expected, taken) = match (&self.method.kind, found.as_deref()) {
-            (Kind::Unary, found) => (JSON, found == Some(JSON)),
-            (Kind::Stream { .. }, Some(found)) => (NDJSON, LINES.contains(&found)),
-            (Kind::Stream { .. }, None) => (NDJSON, !headers.contains_key(ORIGIN)),
+        let content_type = headers.get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
+        let media_type =
+            content_type.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+        let (expected, is_supported) = match (&self.method.kind, media_type.as_deref()) {
+            (MethodKind::Unary, found) => (JSON_TYPE, found == Some(JSON_TYPE)),
+            (MethodKind::Stream { .. }, Some(found)) => (NDJSON, NDJSON_TYPES.contains(&found)),
+            (MethodKind::Stream { .. }, None) => (NDJSON, !headers.contains_key(ORIGIN)),
         };
-        if taken {
+        if is_supported {
             return Ok(());
         }
-        let found = found.map_or("there is no content-type".to_owned(), |found| format!("content-type is `{found}`"));
-        Err(unsupported(format!("{found}; send `content-type: {expected}`")))
+        let actual =
+            media_type.map_or("there is no content-type".to_owned(), |found| format!("content-type is `{found}`"));
+        Err(unsupported_media_type_error(format!("{actual}; send `content-type: {expected}`")))
     }
 }
 
 /// Returns the body of a call with one message. The request is read when the body is.
-fn whole(body: RequestBody, descriptor: MessageDescriptor, max: usize) -> Body {
+fn build_unary_body(body: RequestBody, descriptor: MessageDescriptor, max_bytes: usize) -> Body {
     let message = async move {
-        let json = body.all(max).await?;
+        let json = body.read_all(max_bytes).await?;
         let bytes = json.len();
-        let to_wire = move |wire: &mut Vec<u8>| {
-            read(&descriptor, &json, wire).map_err(Status::from)?;
-            ask_for_json(&descriptor, wire);
+        let write_message = move |wire: &mut Vec<u8>| {
+            decode_message(&descriptor, &json, wire).map_err(Status::from)?;
+            request_json_payloads(&descriptor, wire);
             Ok(())
         };
-        offload(bytes, move || framed(max, to_wire)).await?
+        offload(bytes, move || encode_frame(max_bytes, write_message)).await?
     };
     Body::from_stream(stream::once(message))
 }
 
-fn passed_on(headers: &HeaderMap) -> HeaderMap {
-    let mut passed_on = HeaderMap::new();
-    for name in PASSED_ON {
+fn forward_headers(headers: &HeaderMap) -> HeaderMap {
+    let mut forwarded = HeaderMap::new();
+    for name in FORWARDED_HEADERS {
         for value in headers.get_all(&name) {
-            passed_on.append(name.clone(), value.clone());
+            forwarded.append(name.clone(), value.clone());
         }
     }
-    passed_on.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    passed_on.insert(TE, HeaderValue::from_static("trailers"));
-    passed_on
+    forwarded.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    forwarded.insert(TE, HeaderValue::from_static("trailers"));
+    forwarded
 }
 
-fn too_late() -> Status {
+fn deadline_exceeded_status() -> Status {
     let message = "the call's deadline passed; send it again, with more time";
-    Status::from(Fault::new(Reason::Cancelled, "", message))
+    Status::from(ApiError::new(ErrorReason::Cancelled, "", message))
 }
 
-fn unsupported(message: impl Into<String>) -> Refusal {
-    Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Status::new(Code::InvalidArgument, message))
+fn unsupported_media_type_error(message: impl Into<String>) -> HttpError {
+    HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Status::new(Code::InvalidArgument, message))
 }

@@ -16,26 +16,26 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use super::frames::framed;
-use super::internal_error::internal;
-use super::json_decode::{read_operation, read_string};
-use super::lines::{Line, Lines};
-use super::method::Item;
+use super::frames::encode_frame;
+use super::internal_error::internal_error;
+use super::json_decode::{decode_operation, decode_string};
+use super::lines::{InputLine, LineReader};
+use super::method::StreamItem;
 use super::offload::offload;
-use super::parameters::Parameters;
+use super::parameters::StreamParameters;
 use crate::grpc::bounds::MAX_POSITION_BYTES;
 use crate::proto::Operation;
 use crate::proto::operation::Kind;
-use crate::types::{Fault, Reason};
+use crate::types::{ApiError, ErrorReason};
 
 /// Neither a message nor UTF-8.
-const UNREADABLE: Bytes = Bytes::from_static(&[0xff]);
+const UNREADABLE_ITEM: Bytes = Bytes::from_static(&[0xff]);
 /// Maximum size of an item's key and length in a message.
-const ITEM_HEAD: usize = 8;
+const MAX_ITEM_HEADER_BYTES: usize = 8;
 
 /// Message of a stream: every stream of the contract has these two fields.
 #[derive(Clone, PartialEq, Message)]
-struct Part {
+struct StreamMessage {
     #[prost(bytes = "bytes", optional, tag = "1")]
     options: Option<Bytes>,
     #[prost(bytes = "bytes", repeated, tag = "2")]
@@ -45,16 +45,16 @@ struct Part {
 /// Errors of lines that can't be read, by their numbers, until their results come back. Bounded by the service, which
 /// bounds the items in flight.
 #[derive(Debug, Clone, Default)]
-pub struct Refused(Arc<Mutex<BTreeMap<u64, Fault>>>);
+pub struct RejectedLines(Arc<Mutex<BTreeMap<u64, ApiError>>>);
 
-impl Refused {
+impl RejectedLines {
     /// Keeps the error of a line.
-    pub fn put(&self, sequence: u64, fault: Fault) {
-        self.0.lock().insert(sequence, fault);
+    pub fn insert(&self, sequence: u64, error: ApiError) {
+        self.0.lock().insert(sequence, error);
     }
 
     /// Removes the error of a line and returns it.
-    pub fn take(&self, sequence: u64) -> Option<Fault> {
+    pub fn remove(&self, sequence: u64) -> Option<ApiError> {
         self.0.lock().remove(&sequence)
     }
 
@@ -65,87 +65,90 @@ impl Refused {
 
 /// A line that can't be read.
 #[derive(Debug)]
-struct Unreadable {
-    fault: Box<Fault>,
+struct UnreadableLine {
+    error: Box<ApiError>,
     /// What the service gets in its place.
     placeholder: Bytes,
 }
 
 /// Lines on their way to a stream.
 pub struct Upload {
-    pub lines: Lines,
-    pub item: Item,
-    pub refused: Refused,
+    pub lines: LineReader,
+    pub item: StreamItem,
+    pub rejected_lines: RejectedLines,
     /// Maximum size of a message.
     pub max_message_bytes: usize,
     /// Number of the next line.
     pub next_sequence: u64,
     /// Told when the body has begun, if the client waits for `100 Continue` before it sends any.
-    pub continued: Option<oneshot::Sender<()>>,
+    pub continue_sender: Option<oneshot::Sender<()>>,
 }
 
 impl Upload {
     /// Returns the body of the stream's call. It begins with the options; if they are invalid, it ends with their
     /// error.
-    pub fn body(mut self, parameters: Result<Parameters, Status>) -> Body {
-        let max = self.max_message_bytes;
-        let first = parameters.and_then(|Parameters { options, first_sequence }| {
+    pub fn body(mut self, parameters: Result<StreamParameters, Status>) -> Body {
+        let max_bytes = self.max_message_bytes;
+        let first = parameters.and_then(|StreamParameters { options, first_sequence }| {
             self.next_sequence = first_sequence;
-            frames([Part { options: Some(options), items: Vec::new() }], max)
+            encode_frames([StreamMessage { options: Some(options), items: Vec::new() }], max_bytes)
         });
-        let parts =
-            stream::try_unfold(self, async |mut upload: Self| Ok(upload.next().await?.map(|part| (part, upload))));
-        Body::from_stream(stream::iter([first]).chain(parts))
+        let body_frames = stream::try_unfold(self, async |mut upload: Self| {
+            Ok(upload.next_frames().await?.map(|frames| (frames, upload)))
+        });
+        Body::from_stream(stream::iter([first]).chain(body_frames))
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, Status> {
-        let lines = self.lines.next().await?;
-        if let Some(continued) = self.continued.take() {
+    async fn next_frames(&mut self) -> Result<Option<Bytes>, Status> {
+        let lines = self.lines.next_batch().await?;
+        if let Some(continue_sender) = self.continue_sender.take() {
             // Nobody may wait for it.
-            let _told = continued.send(());
+            let _sent = continue_sender.send(());
         }
         let Some(lines) = lines else { return Ok(None) };
-        let bytes = lines.iter().map(|line| if let Line::Whole(line) = line { line.len() } else { 0 }).sum();
-        let (item, max) = (self.item.clone(), self.max_message_bytes);
-        let items =
-            offload(bytes, move || lines.into_iter().map(|line| item.read(&line, max)).collect::<Vec<_>>()).await?;
+        let bytes = lines.iter().map(|line| if let InputLine::Complete(line) = line { line.len() } else { 0 }).sum();
+        let (item, max_bytes) = (self.item.clone(), self.max_message_bytes);
+        let items = offload(bytes, move || {
+            lines.into_iter().map(|line| item.decode_line(&line, max_bytes)).collect::<Vec<_>>()
+        })
+        .await?;
         let items = items.into_iter().map(|item| {
             let sequence = self.next_sequence;
             // The service refuses a first number that is so large.
             self.next_sequence = sequence.saturating_add(1);
-            item.unwrap_or_else(|Unreadable { fault, placeholder }| {
-                self.refused.put(sequence, *fault);
+            item.unwrap_or_else(|UnreadableLine { error, placeholder }| {
+                self.rejected_lines.insert(sequence, *error);
                 placeholder
             })
         });
-        frames(packed(items, max), max).map(Some)
+        encode_frames(pack_items(items, max_bytes), max_bytes).map(Some)
     }
 }
 
-impl Item {
+impl StreamItem {
     /// Reads a line as an item of a message.
-    fn read(&self, line: &Line, max: usize) -> Result<Bytes, Unreadable> {
-        let read = match (self, line) {
-            (_, Line::TooLong) => Err(too_long("the line", max)),
-            (Self::Operation(operation), Line::Whole(json)) => {
+    fn decode_line(&self, line: &InputLine, max_bytes: usize) -> Result<Bytes, UnreadableLine> {
+        let decoded = match (self, line) {
+            (_, InputLine::TooLong) => Err(too_long_error("the line", max_bytes)),
+            (Self::Operation(operation), InputLine::Complete(json)) => {
                 let mut wire = Vec::new();
-                read_operation(operation, json, &mut wire).map(|()| Bytes::from(wire))
+                decode_operation(operation, json, &mut wire).map(|()| Bytes::from(wire))
             }
-            (Self::Text, Line::Whole(json)) => read_string(json).map(Bytes::from),
+            (Self::Text, InputLine::Complete(json)) => decode_string(json).map(Bytes::from),
         };
-        let read = read.and_then(|item| match item.len().saturating_add(ITEM_HEAD) > max {
-            true => Err(too_long("what the line holds", max)),
+        let decoded = decoded.and_then(|item| match item.len().saturating_add(MAX_ITEM_HEADER_BYTES) > max_bytes {
+            true => Err(too_long_error("what the line holds", max_bytes)),
             false => Ok(item),
         });
-        read.map_err(|fault| Unreadable {
+        decoded.map_err(|error| UnreadableLine {
             // The reason with which the service refuses the placeholder.
-            fault: Box::new(match self {
-                Self::Operation(_) => Fault { reason: Reason::MalformedDocument, ..fault },
-                Self::Text => fault,
+            error: Box::new(match self {
+                Self::Operation(_) => ApiError { reason: ErrorReason::MalformedDocument, ..error },
+                Self::Text => error,
             }),
             placeholder: match self {
-                Self::Operation(_) => unreadable_operation(line).into(),
-                Self::Text => UNREADABLE,
+                Self::Operation(_) => build_unreadable_operation(line).into(),
+                Self::Text => UNREADABLE_ITEM,
             },
         })
     }
@@ -153,51 +156,51 @@ impl Item {
 
 /// Returns an operation whose document can't be decoded. It has the line's position, if that can be read, because the
 /// position of the last final operation is what a client may resume from.
-fn unreadable_operation(line: &Line) -> Vec<u8> {
+fn build_unreadable_operation(line: &InputLine) -> Vec<u8> {
     #[derive(Default, Deserialize)]
-    struct Positioned {
+    struct LinePosition {
         #[serde(default)]
         position: Option<String>,
     }
-    let positioned: Option<Positioned> = match line {
-        Line::Whole(json) if json.trim_ascii_start().starts_with(b"{") => serde_json::from_slice(json).ok(),
-        Line::Whole(_) | Line::TooLong => None,
+    let line_position: Option<LinePosition> = match line {
+        InputLine::Complete(json) if json.trim_ascii_start().starts_with(b"{") => serde_json::from_slice(json).ok(),
+        InputLine::Complete(_) | InputLine::TooLong => None,
     };
-    let position = positioned.unwrap_or_default().position.filter(|position| position.len() <= MAX_POSITION_BYTES);
-    Operation { kind: Some(Kind::Upsert(UNREADABLE)), position: position.unwrap_or_default() }.encode_to_vec()
+    let position = line_position.unwrap_or_default().position.filter(|position| position.len() <= MAX_POSITION_BYTES);
+    Operation { kind: Some(Kind::Upsert(UNREADABLE_ITEM)), position: position.unwrap_or_default() }.encode_to_vec()
 }
 
-fn too_long(what: &str, max: usize) -> Fault {
+fn too_long_error(subject: &str, max_bytes: usize) -> ApiError {
     let message =
-        format!("{what} has more bytes than the {max} that are taken; split it, or raise --max-message-bytes");
-    Fault::new(Reason::InvalidArgument, "", message)
+        format!("{subject} has more bytes than the {max_bytes} that are taken; split it, or raise --max-message-bytes");
+    ApiError::new(ErrorReason::InvalidArgument, "", message)
 }
 
 /// Packs items into as few messages as possible, of at most `max` bytes each.
-fn packed(items: impl Iterator<Item = Bytes>, max: usize) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
-    let mut room = 0;
+fn pack_items(items: impl Iterator<Item = Bytes>, max_bytes: usize) -> Vec<StreamMessage> {
+    let mut messages: Vec<StreamMessage> = Vec::new();
+    let mut remaining_bytes = 0;
     for item in items {
-        let bytes = item.len() + ITEM_HEAD;
-        match parts.last_mut().filter(|_| bytes <= room) {
-            Some(part) => {
-                part.items.push(item);
-                room -= bytes;
+        let bytes = item.len() + MAX_ITEM_HEADER_BYTES;
+        match messages.last_mut().filter(|_| bytes <= remaining_bytes) {
+            Some(message) => {
+                message.items.push(item);
+                remaining_bytes -= bytes;
             }
             None => {
-                parts.push(Part { options: None, items: vec![item] });
-                room = max.saturating_sub(bytes);
+                messages.push(StreamMessage { options: None, items: vec![item] });
+                remaining_bytes = max_bytes.saturating_sub(bytes);
             }
         }
     }
-    parts
+    messages
 }
 
-fn frames(parts: impl IntoIterator<Item = Part>, max: usize) -> Result<Bytes, Status> {
+fn encode_frames(messages: impl IntoIterator<Item = StreamMessage>, max_bytes: usize) -> Result<Bytes, Status> {
     let mut frames = BytesMut::new();
-    for part in parts {
-        let encode = |wire: &mut Vec<u8>| part.encode(wire).map_err(|error| internal(error.to_string()));
-        frames.extend_from_slice(&framed(max, encode)?);
+    for message in messages {
+        let encode = |wire: &mut Vec<u8>| message.encode(wire).map_err(|error| internal_error(error.to_string()));
+        frames.extend_from_slice(&encode_frame(max_bytes, encode)?);
     }
     Ok(frames.freeze())
 }
@@ -211,18 +214,18 @@ mod tests {
     use super::*;
     use crate::proto::{Document, IngestRequest};
 
-    fn operations() -> Item {
-        Item::Operation(json_decode::Operation::new(message("Operation")).unwrap())
+    fn operations() -> StreamItem {
+        StreamItem::Operation(json_decode::OperationDescriptors::new(message("Operation")).unwrap())
     }
 
-    fn line(json: &str) -> Line {
-        Line::Whole(Bytes::copy_from_slice(json.as_bytes()))
+    fn line(json: &str) -> InputLine {
+        InputLine::Complete(Bytes::copy_from_slice(json.as_bytes()))
     }
 
     #[test]
     fn a_part_is_a_message_of_the_contract() {
-        let item = operations().read(&line(r#"{"id": 7, "text": "a"}"#), 1_000).unwrap();
-        let part = Part { options: Some(Bytes::new()), items: vec![item] };
+        let item = operations().decode_line(&line(r#"{"id": 7, "text": "a"}"#), 1_000).unwrap();
+        let part = StreamMessage { options: Some(Bytes::new()), items: vec![item] };
         let request = IngestRequest::decode(part.encode_to_vec().as_slice()).unwrap();
         assert!(request.options.is_some());
         let Some(Kind::Upsert(document)) = Operation::decode(request.operations[0].clone()).unwrap().kind else {
@@ -237,8 +240,8 @@ mod tests {
 
     #[test]
     fn placeholders_can_not_be_read_and_keep_the_position() {
-        Document::decode(UNREADABLE).unwrap_err();
-        str::from_utf8(&UNREADABLE).unwrap_err();
+        Document::decode(UNREADABLE_ITEM).unwrap_err();
+        str::from_utf8(&UNREADABLE_ITEM).unwrap_err();
         let long = format!("{{\"position\": \"{}\", \"upsert\": 7}}", "7".repeat(MAX_POSITION_BYTES + 1));
         for (json, position) in [
             (r#"{"upsert": {"txt": "a"}, "position": "0/16B3748"}"#, "0/16B3748"),
@@ -249,13 +252,18 @@ mod tests {
             ("nonsense", ""),
             (&long, ""),
         ] {
-            let Unreadable { fault, placeholder } = operations().read(&line(json), 1_000).unwrap_err();
-            assert_eq!(fault.reason, Reason::MalformedDocument, "{json}");
+            let UnreadableLine { error: fault, placeholder } =
+                operations().decode_line(&line(json), 1_000).unwrap_err();
+            assert_eq!(fault.reason, ErrorReason::MalformedDocument, "{json}");
             let operation = Operation::decode(placeholder).unwrap();
-            assert_eq!((&*operation.position, operation.kind), (position, Some(Kind::Upsert(UNREADABLE))), "{json}");
+            assert_eq!(
+                (&*operation.position, operation.kind),
+                (position, Some(Kind::Upsert(UNREADABLE_ITEM))),
+                "{json}"
+            );
         }
-        let Unreadable { fault, placeholder } = Item::Text.read(&line("7"), 1_000).unwrap_err();
-        assert_eq!((fault.reason, placeholder), (Reason::InvalidArgument, UNREADABLE));
+        let UnreadableLine { error: fault, placeholder } = StreamItem::Text.decode_line(&line("7"), 1_000).unwrap_err();
+        assert_eq!((fault.reason, placeholder), (ErrorReason::InvalidArgument, UNREADABLE_ITEM));
     }
 
     proptest! {
@@ -263,7 +271,7 @@ mod tests {
         fn messages_are_full_and_none_is_too_long(sizes in prop::collection::vec(0_usize..40, 0..40)) {
             const MAX: usize = 50;
             let items: Vec<_> = sizes.iter().map(|&size| Bytes::from(vec![7; size])).collect();
-            let parts = packed(items.clone().into_iter(), MAX);
+            let parts = pack_items(items.clone().into_iter(), MAX);
             prop_assert!(parts.iter().all(|part| part.encoded_len() <= MAX));
             prop_assert_eq!(parts.into_iter().flat_map(|part| part.items).collect::<Vec<_>>(), items);
         }

@@ -4,7 +4,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_reflect::Kind;
 
 /// Returns the wire type of a kind.
-pub fn wire_type(kind: &Kind) -> WireType {
+pub fn to_wire_type(kind: &Kind) -> WireType {
     match kind {
         Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => WireType::SixtyFourBit,
         Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => WireType::ThirtyTwoBit,
@@ -15,23 +15,23 @@ pub fn wire_type(kind: &Kind) -> WireType {
 
 /// Returns whether the elements of a list share one key.
 pub fn is_packed(kind: &Kind) -> bool {
-    wire_type(kind) != WireType::LengthDelimited
+    to_wire_type(kind) != WireType::LengthDelimited
 }
 
 /// Appends a length-delimited field: its key, its length, and what `content` appends.
 ///
 /// # Errors
 /// Those of `content`.
-pub fn nested<E>(
+pub fn put_length_delimited<E>(
     number: u32,
     wire: &mut Vec<u8>,
-    content: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    put_content: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
     encode_key(number, WireType::LengthDelimited, wire);
-    let begin = wire.len();
-    content(wire)?;
+    let content_start = wire.len();
+    put_content(wire)?;
     let mut length = Vec::with_capacity(4);
-    encode_varint((wire.len() - begin) as u64, &mut length);
-    wire.splice(begin..begin, length);
+    encode_varint((wire.len() - content_start) as u64, &mut length);
+    wire.splice(content_start..content_start, length);
     Ok(())
 }

@@ -5,9 +5,9 @@
 //! (`docs/adr/0008-json-decoder.md`).
 
 /// What is open at a place.
-enum Level<'a> {
+enum OpenContainer<'a> {
     /// An object: the key that was read last, and whether another is to come.
-    Object { key: &'a [u8], before_key: bool },
+    Object { key: &'a [u8], expects_key: bool },
     /// An array: how many elements are complete.
     Array(usize),
 }
@@ -15,61 +15,61 @@ enum Level<'a> {
 /// The path, such as `documents[3].payload`, of what a reader had reached at a line (from 1) and column (in bytes).
 pub fn path_at(json: &[u8], line: usize, column: usize) -> String {
     let lines_before = line.saturating_sub(1);
-    let line_begins = match lines_before {
+    let line_start = match lines_before {
         0 => 0,
         _ => {
             let newlines = json.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-            newlines.map(|(at, _)| at + 1).nth(lines_before - 1).unwrap_or(json.len())
+            newlines.map(|(index, _)| index + 1).nth(lines_before - 1).unwrap_or(json.len())
         }
     };
-    let end = line_begins.saturating_add(column).min(json.len());
-    written(&levels(json.get(..end).unwrap_or(json)))
+    let end = line_start.saturating_add(column).min(json.len());
+    format_path(&open_containers(json.get(..end).unwrap_or(json)))
 }
 
-fn levels(json: &[u8]) -> Vec<Level<'_>> {
-    let mut levels = Vec::new();
-    let mut rest = json;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match (byte, levels.last_mut()) {
-            (b'{', _) => levels.push(Level::Object { key: b"", before_key: true }),
-            (b'[', _) => levels.push(Level::Array(0)),
-            (b'}' | b']', _) => drop(levels.pop()),
-            (b',', Some(Level::Array(complete))) => *complete += 1,
-            (b',', Some(Level::Object { key, before_key })) => (*key, *before_key) = (b"", true),
-            (b':', Some(Level::Object { before_key, .. })) => *before_key = false,
+fn open_containers(json: &[u8]) -> Vec<OpenContainer<'_>> {
+    let mut containers = Vec::new();
+    let mut remaining = json;
+    while let Some((&byte, after)) = remaining.split_first() {
+        remaining = after;
+        match (byte, containers.last_mut()) {
+            (b'{', _) => containers.push(OpenContainer::Object { key: b"", expects_key: true }),
+            (b'[', _) => containers.push(OpenContainer::Array(0)),
+            (b'}' | b']', _) => drop(containers.pop()),
+            (b',', Some(OpenContainer::Array(complete))) => *complete += 1,
+            (b',', Some(OpenContainer::Object { key, expects_key })) => (*key, *expects_key) = (b"", true),
+            (b':', Some(OpenContainer::Object { expects_key, .. })) => *expects_key = false,
             (b'"', level) => {
-                let (text, after) = string(rest);
-                rest = after;
-                if let Some(Level::Object { key, before_key: true }) = level {
+                let (text, after) = split_string(remaining);
+                remaining = after;
+                if let Some(OpenContainer::Object { key, expects_key: true }) = level {
                     *key = text;
                 }
             }
             _ => {}
         }
     }
-    levels
+    containers
 }
 
 /// What is in a string up to its closing quote, and what comes after that.
-fn string(json: &[u8]) -> (&[u8], &[u8]) {
-    let mut escaped = false;
+fn split_string(json: &[u8]) -> (&[u8], &[u8]) {
+    let mut is_escaped = false;
     let end = json.iter().position(|&byte| {
-        let ends = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        ends
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
     });
-    let (text, rest) = json.split_at(end.unwrap_or(json.len()));
-    (text, rest.get(1..).unwrap_or_default())
+    let (text, remaining) = json.split_at(end.unwrap_or(json.len()));
+    (text, remaining.get(1..).unwrap_or_default())
 }
 
-fn written(levels: &[Level<'_>]) -> String {
+fn format_path(containers: &[OpenContainer<'_>]) -> String {
     let mut path = String::new();
-    for level in levels {
+    for level in containers {
         match level {
-            Level::Array(complete) => path.push_str(&format!("[{complete}]")),
-            Level::Object { key: b"", .. } => {}
-            Level::Object { key, .. } => {
+            OpenContainer::Array(complete) => path.push_str(&format!("[{complete}]")),
+            OpenContainer::Object { key: b"", .. } => {}
+            OpenContainer::Object { key, .. } => {
                 let dot = if path.is_empty() { "" } else { "." };
                 path.push_str(&format!("{dot}{}", String::from_utf8_lossy(key)));
             }

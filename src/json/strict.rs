@@ -6,17 +6,17 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::number::BEYOND_64_BITS;
+use super::number::TWO_POW_63;
 use super::path::path_at;
 use super::token::{as_integer, token_length};
 
 /// What is wrong with a JSON text, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}")]
+#[error("{message}")]
 pub struct JsonError {
     /// Such as `tags[3].name`; empty for the whole.
     pub path: String,
-    pub problem: String,
+    pub message: String,
     /// Whether it is that the value has too many bytes.
     pub is_too_large: bool,
 }
@@ -27,25 +27,26 @@ pub struct JsonError {
 /// If it is not JSON, if an object has a key twice, if a whole number is beyond -2^63 … 2^64 - 1, or if a number is
 /// beyond the range of doubles.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
-    parse_within(text, usize::MAX)
+    parse_bounded(text, usize::MAX)
 }
 
 /// Gives up when what was read has more than `max_bytes` as JSON without blanks: a value of two bytes takes many times
 /// that in memory.
-fn parse_within(text: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
-    let (has_large, room) = (Cell::new(false), Cell::new(Some(max_bytes)));
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Strict { has_large: &has_large, room: &room }.deserialize(&mut reader);
-    let value = value.and_then(|value| reader.end().map(|()| value)).map_err(|error| JsonError {
+fn parse_bounded(text: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
+    let (has_large_double, remaining_bytes) = (Cell::new(false), Cell::new(Some(max_bytes)));
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = StrictVisitor { has_large_double: &has_large_double, remaining_bytes: &remaining_bytes }
+        .deserialize(&mut deserializer);
+    let value = value.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| JsonError {
         path: path_at(text, error.line(), error.column()),
-        problem: error.to_string(),
-        is_too_large: room.get().is_none(),
+        message: error.to_string(),
+        is_too_large: remaining_bytes.get().is_none(),
     })?;
-    match has_large.get().then(|| oversized_integer(text)).flatten() {
+    match has_large_double.get().then(|| find_oversized_integer(text)).flatten() {
         None => Ok(value),
         Some((number, end)) => {
-            let problem = format!("{number} does not fit 64 bits, so it can't be stored exactly; make it a string");
-            Err(JsonError { path: path_at(text, 1, end), problem, is_too_large: false })
+            let message = format!("{number} does not fit 64 bits, so it can't be stored exactly; make it a string");
+            Err(JsonError { path: path_at(text, 1, end), message, is_too_large: false })
         }
     }
 }
@@ -56,17 +57,17 @@ fn parse_within(text: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
 /// # Errors
 /// As [`parse`], or if it is another value.
 pub fn parse_object(text: &[u8], max_bytes: usize) -> Result<Map<String, Value>, JsonError> {
-    match parse_within(text, max_bytes)? {
+    match parse_bounded(text, max_bytes)? {
         Value::Object(fields) => Ok(fields),
         other => {
-            let problem = format!("it is {}, not a JSON object", kind(&other));
-            Err(JsonError { path: String::new(), problem, is_too_large: false })
+            let message = format!("it is {}, not a JSON object", describe_kind(&other));
+            Err(JsonError { path: String::new(), message, is_too_large: false })
         }
     }
 }
 
 /// What a value is, in an error.
-pub fn kind(value: &Value) -> &'static str {
+pub fn describe_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
@@ -79,21 +80,21 @@ pub fn kind(value: &Value) -> &'static str {
 
 /// Reads a value, and notes whether a double is so large that it may have been a whole number.
 #[derive(Clone, Copy)]
-struct Strict<'a> {
-    has_large: &'a Cell<bool>,
+struct StrictVisitor<'a> {
+    has_large_double: &'a Cell<bool>,
     /// How many bytes there may still be; `None` once there were more.
-    room: &'a Cell<Option<usize>>,
+    remaining_bytes: &'a Cell<Option<usize>>,
 }
 
-impl Strict<'_> {
+impl StrictVisitor<'_> {
     /// Makes room for at least so many bytes.
-    fn take<E: Error>(&self, bytes: usize) -> Result<(), E> {
-        self.room.set(self.room.get().and_then(|room| room.checked_sub(bytes)));
-        self.room.get().map(drop).ok_or_else(|| E::custom("the value is too large"))
+    fn consume<E: Error>(&self, bytes: usize) -> Result<(), E> {
+        self.remaining_bytes.set(self.remaining_bytes.get().and_then(|room| room.checked_sub(bytes)));
+        self.remaining_bytes.get().map(drop).ok_or_else(|| E::custom("the value is too large"))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
+impl<'de> DeserializeSeed<'de> for StrictVisitor<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
@@ -101,7 +102,7 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Strict<'_> {
+impl<'de> Visitor<'de> for StrictVisitor<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,19 +126,19 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        if value.abs() >= BEYOND_64_BITS {
-            self.has_large.set(true);
+        if value.abs() >= TWO_POW_63 {
+            self.has_large_double.set(true);
         }
         Ok(value.into())
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        self.take(value.len())?;
+        self.consume(value.len())?;
         Ok(value.into())
     }
 
     fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
-        self.take(value.len())?;
+        self.consume(value.len())?;
         Ok(value.into())
     }
 
@@ -145,7 +146,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let mut values = Vec::new();
         while let Some(value) = list.next_element_seed(self)? {
             // A digit and a comma, or the brackets.
-            self.take(if values.is_empty() { 1 } else { 2 })?;
+            self.consume(if values.is_empty() { 1 } else { 2 })?;
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -158,7 +159,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
                 return Err(A::Error::custom(format!("the key `{name}` is there twice; give each key once")));
             }
             // Quotes, colon and a digit.
-            self.take(name.len() + 4)?;
+            self.consume(name.len() + 4)?;
             let value = map.next_value_seed(self)?;
             fields.insert(name, value);
         }
@@ -168,15 +169,15 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
 /// The first number that is written as a whole number and that neither 64 signed nor 64 unsigned bits hold, and where
 /// it ends. `text` is JSON. serde_json gives such a number as a double, rounded, as it gives `1e30`, which is one.
-fn oversized_integer(text: &[u8]) -> Option<(&str, usize)> {
-    let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let length = token_length(rest);
-        let integer = rest.get(..length).and_then(as_integer);
+fn find_oversized_integer(text: &[u8]) -> Option<(&str, usize)> {
+    let mut offset = 0;
+    while let Some(remaining) = text.get(offset..).filter(|rest| !rest.is_empty()) {
+        let length = token_length(remaining);
+        let integer = remaining.get(..length).and_then(as_integer);
         if let Some(integer) = integer.filter(|it| it.parse::<i64>().is_err() && it.parse::<u64>().is_err()) {
-            return Some((integer, at + length));
+            return Some((integer, offset + length));
         }
-        at += length;
+        offset += length;
     }
     None
 }
@@ -189,7 +190,7 @@ mod tests {
     use super::*;
 
     fn problem(text: &str) -> (String, String) {
-        let JsonError { path, problem, .. } = parse(text.as_bytes()).unwrap_err();
+        let JsonError { path, message: problem, .. } = parse(text.as_bytes()).unwrap_err();
         (path, problem)
     }
 
@@ -215,7 +216,7 @@ mod tests {
             assert_eq!(found.0, path, "{text}: {}", found.1);
             assert!(found.1.contains(part), "{text}: {}", found.1);
         }
-        assert!(parse_object(b"[1]", 10).unwrap_err().problem.contains("a list, not a JSON object"));
+        assert!(parse_object(b"[1]", 10).unwrap_err().message.contains("a list, not a JSON object"));
         assert!(problem(&"[".repeat(200)).1.contains("recursion limit"));
     }
 
@@ -271,7 +272,7 @@ mod tests {
         #[test]
         fn takes_any_bytes(text: Vec<u8>) {
             let _ = parse(&text);
-            oversized_integer(&text);
+            find_oversized_integer(&text);
         }
     }
 }

@@ -24,11 +24,11 @@ pub fn as_integer(token: &[u8]) -> Option<&str> {
 
 /// The length of a string with both its quotes.
 fn string_length(text: &[u8]) -> usize {
-    let mut escaped = true;
+    let mut is_escaped = true;
     let end = text.iter().position(|&byte| {
-        let ends = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        ends
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
     });
     end.map_or(text.len(), |end| end + 1)
 }

@@ -9,7 +9,7 @@ use super::ModelError;
 
 /// The number format of the matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Precision {
+pub enum InferenceDType {
     #[default]
     Float32,
     /// Half precision, on a GPU.
@@ -18,7 +18,7 @@ pub enum Precision {
     Int8,
 }
 
-impl fmt::Display for Precision {
+impl fmt::Display for InferenceDType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Float32 => "float32",
@@ -28,7 +28,7 @@ impl fmt::Display for Precision {
     }
 }
 
-impl FromStr for Precision {
+impl FromStr for InferenceDType {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -60,7 +60,7 @@ impl FromStr for DeviceName {
             None if text == "cpu" => Ok(Self::Cpu),
             None if text == "cuda" => Ok(Self::Cuda(0)),
             None if text == "metal" => Ok(Self::Metal),
-            Some(("cuda", number)) => number.parse().map(Self::Cuda).map_err(|_| expected()),
+            Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| expected()),
             _ => Err(expected()),
         }
     }
@@ -71,10 +71,12 @@ impl DeviceName {
     ///
     /// # Errors
     /// If not: which formats it has.
-    pub fn check(self, precision: Precision) -> Result<(), String> {
-        match (self, precision) {
-            (Self::Cpu, Precision::Float16) => Err("float16 is for GPUs; use float32 or int8 on the cpu".to_owned()),
-            (Self::Cuda(_) | Self::Metal, Precision::Int8) => {
+    pub fn check_dtype(self, dtype: InferenceDType) -> Result<(), String> {
+        match (self, dtype) {
+            (Self::Cpu, InferenceDType::Float16) => {
+                Err("float16 is for GPUs; use float32 or int8 on the cpu".to_owned())
+            }
+            (Self::Cuda(_) | Self::Metal, InferenceDType::Int8) => {
                 Err("int8 is for the cpu; use float32 or float16 on a GPU".to_owned())
             }
             _ => Ok(()),
@@ -102,15 +104,15 @@ impl Backend {
     ///
     /// # Errors
     /// If this build can't use the device, the device is not there, or it doesn't compute in that format.
-    pub fn open(device: DeviceName, precision: Precision) -> Result<Self, ModelError> {
-        device.check(precision).map_err(ModelError::Device)?;
-        let opened = match device {
-            DeviceName::Cpu => return Ok(Self::Kernels { int8: precision == Precision::Int8 }),
-            DeviceName::Cuda(number) => Device::new_cuda(number),
+    pub fn open(device: DeviceName, inference_dtype: InferenceDType) -> Result<Self, ModelError> {
+        device.check_dtype(inference_dtype).map_err(ModelError::Device)?;
+        let device_result = match device {
+            DeviceName::Cpu => return Ok(Self::Kernels { int8: inference_dtype == InferenceDType::Int8 }),
+            DeviceName::Cuda(index) => Device::new_cuda(index),
             DeviceName::Metal => Device::new_metal(0),
         };
-        let dtype = if precision == Precision::Float16 { DType::F16 } else { DType::F32 };
-        match opened {
+        let dtype = if inference_dtype == InferenceDType::Float16 { DType::F16 } else { DType::F32 };
+        match device_result {
             Ok(device) => Ok(Self::Candle { device, dtype }),
             Err(error) => Err(ModelError::Device(format!(
                 "the device can't be used: {error}; build with the feature `cuda` or `metal`, or use the device cpu"
@@ -119,7 +121,7 @@ impl Backend {
     }
 
     /// The dtype of its results: of products in 8 bits, too, those are float32.
-    pub fn dtype(&self) -> DType {
+    pub fn result_dtype(&self) -> DType {
         match self {
             Self::Kernels { .. } => DType::F32,
             Self::Candle { dtype, .. } => *dtype,
@@ -136,11 +138,11 @@ impl Backend {
     }
 
     /// The number format of its products.
-    pub fn precision(&self) -> Precision {
+    pub fn inference_dtype(&self) -> InferenceDType {
         match self {
-            Self::Kernels { int8: true } => Precision::Int8,
-            Self::Candle { dtype: DType::F16, .. } => Precision::Float16,
-            Self::Kernels { int8: false } | Self::Candle { .. } => Precision::Float32,
+            Self::Kernels { int8: true } => InferenceDType::Int8,
+            Self::Candle { dtype: DType::F16, .. } => InferenceDType::Float16,
+            Self::Kernels { int8: false } | Self::Candle { .. } => InferenceDType::Float32,
         }
     }
 }
@@ -154,7 +156,7 @@ mod tests {
         assert_eq!("cuda:1".parse(), Ok(DeviceName::Cuda(1)));
         assert_eq!("cpu".parse(), Ok(DeviceName::Cpu));
         assert!("cuda:x".parse::<DeviceName>().unwrap_err().contains("cuda:x"));
-        for precision in [Precision::Float32, Precision::Float16, Precision::Int8] {
+        for precision in [InferenceDType::Float32, InferenceDType::Float16, InferenceDType::Int8] {
             assert_eq!(precision.to_string().parse(), Ok(precision));
         }
     }
@@ -162,9 +164,9 @@ mod tests {
     #[test]
     fn what_does_not_go_together_is_refused_with_the_remedy() {
         let refused = |device, precision| Backend::open(device, precision).unwrap_err().to_string();
-        assert!(refused(DeviceName::Cpu, Precision::Float16).contains("use float32 or int8"));
-        assert!(refused(DeviceName::Cuda(0), Precision::Int8).contains("use float32 or float16"));
+        assert!(refused(DeviceName::Cpu, InferenceDType::Float16).contains("use float32 or int8"));
+        assert!(refused(DeviceName::Cuda(0), InferenceDType::Int8).contains("use float32 or float16"));
         #[cfg(not(feature = "cuda"))]
-        assert!(refused(DeviceName::Cuda(0), Precision::Float32).contains("feature `cuda`"));
+        assert!(refused(DeviceName::Cuda(0), InferenceDType::Float32).contains("feature `cuda`"));
     }
 }

@@ -36,20 +36,20 @@ impl TokenBatch {
     }
 
     /// The same sequences as batches of at most `tokens` tokens; a longer sequence is one by itself.
-    pub fn parts(&self, tokens: usize) -> Vec<Cow<'_, Self>> {
-        if self.ids.len() <= tokens {
+    pub fn split(&self, max_tokens: usize) -> Vec<Cow<'_, Self>> {
+        if self.ids.len() <= max_tokens {
             return vec![Cow::Borrowed(self)];
         }
-        let mut parts = Vec::new();
-        let mut part = Self::default();
+        let mut batches = Vec::new();
+        let mut batch = Self::default();
         for sequence in self.sequences() {
-            if !part.is_empty() && part.ids.len() + sequence.len() > tokens {
-                parts.push(Cow::Owned(std::mem::take(&mut part)));
+            if !batch.is_empty() && batch.ids.len() + sequence.len() > max_tokens {
+                batches.push(Cow::Owned(std::mem::take(&mut batch)));
             }
-            part.push(sequence);
+            batch.push(sequence);
         }
-        parts.push(Cow::Owned(part));
-        parts
+        batches.push(Cow::Owned(batch));
+        batches
     }
 
     fn push(&mut self, sequence: &[u32]) {
@@ -89,7 +89,7 @@ mod tests {
         fn parts_are_the_whole(lengths in prop::collection::vec(1usize..20, 0..30), tokens in 1usize..40) {
             let sequences: Vec<Vec<u32>> = lengths.iter().map(|&length| (0..length as u32).collect()).collect();
             let batch: TokenBatch = sequences.iter().map(Vec::as_slice).collect();
-            let parts = batch.parts(tokens);
+            let parts = batch.split(tokens);
             let together: TokenBatch = parts.iter().flat_map(|part| part.sequences()).collect();
             prop_assert_eq!(&together, &batch);
             for part in &parts {

@@ -11,7 +11,7 @@ pub const MAX_JSON_BYTES: u64 = 16 << 20;
 pub const MAX_TOKENIZER_BYTES: u64 = 128 << 20;
 
 /// The names of the file of a Transformer module's arguments, of which sentence-transformers reads the first that has any.
-pub const MODULE_ARGUMENTS: [&str; 7] = [
+pub const MODULE_ARGUMENT_FILES: [&str; 7] = [
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
     "sentence_distilbert_config.json",
@@ -22,7 +22,7 @@ pub const MODULE_ARGUMENTS: [&str; 7] = [
 ];
 
 /// Opens a file to read. A pipe or a device, which may never end, is refused.
-pub fn open(path: &Path) -> io::Result<File> {
+pub fn open_regular_file(path: &Path) -> io::Result<File> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }
@@ -30,9 +30,9 @@ pub fn open(path: &Path) -> io::Result<File> {
 }
 
 /// All bytes of a file that has at most `max_bytes`.
-pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+pub fn read_bounded(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    open_regular_file(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes {
         let problem = format!("it has more than {} MiB, which no model needs here", max_bytes >> 20);
         return Err(io::Error::new(ErrorKind::FileTooLarge, problem));
@@ -41,9 +41,9 @@ pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The path of `name` in a folder; `None` if it leads out of it. An empty name is the folder itself.
-pub fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
-    let mut parts = Path::new(name).components();
-    parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir)).then(|| folder.join(name))
+pub fn resolve_within(directory: &Path, name: &str) -> Option<PathBuf> {
+    let mut components = Path::new(name).components();
+    components.all(|part| matches!(part, Component::Normal(_) | Component::CurDir)).then(|| directory.join(name))
 }
 
 #[cfg(test)]
@@ -54,10 +54,10 @@ mod tests {
     fn names_stay_in_the_folder() {
         let folder = Path::new("model");
         for name in ["", "1_SpladePooling", "./a", "a/b", "..a"] {
-            assert_eq!(inside(folder, name), Some(folder.join(name)), "{name}");
+            assert_eq!(resolve_within(folder, name), Some(folder.join(name)), "{name}");
         }
         for name in ["..", "../a", "a/../../b", "/etc", "/"] {
-            assert_eq!(inside(folder, name), None, "{name}");
+            assert_eq!(resolve_within(folder, name), None, "{name}");
         }
     }
 
@@ -66,8 +66,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, [0; 10]).unwrap();
-        assert_eq!(read(&path, 10).unwrap().len(), 10);
-        assert_eq!(read(&path, 9).unwrap_err().kind(), ErrorKind::FileTooLarge);
-        assert_eq!(read(folder.path(), 9).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(read_bounded(&path, 10).unwrap().len(), 10);
+        assert_eq!(read_bounded(&path, 9).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        assert_eq!(read_bounded(folder.path(), 9).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }

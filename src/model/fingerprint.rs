@@ -10,10 +10,10 @@ use std::path::Path;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::keys::{self, KeyTable, Rule};
+use super::keys::{self, KeyRule, KeyTable};
 use super::layout::{EncoderSettings, Layout, StaticSettings, TokenizerSettings};
 use super::tokenizer_files::TokenizerFiles;
-use super::{ModelError, Pooling, Settings, TermActivation, files};
+use super::{ModelError, Pooling, TermActivation, TransformerSettings, files};
 use crate::types::Fingerprint;
 
 /// The fingerprint of a model, version 2.
@@ -23,57 +23,57 @@ use crate::types::Fingerprint;
 ///
 /// # Errors
 /// If a file can't be read.
-pub fn of(layout: &Layout) -> Result<Fingerprint, ModelError> {
-    let mut entries = Entries(Sha256::new());
+pub fn compute(layout: &Layout) -> Result<Fingerprint, ModelError> {
+    let mut entries = EntryHasher(Sha256::new());
     entries.put("fingerprint", b"2");
-    entries.put("max_terms", number(layout.max_terms).as_bytes());
+    entries.put("max_terms", format_optional(layout.max_terms).as_bytes());
     entries.put("role", b"document");
     add_encoder(&mut entries, &layout.document.encoder)?;
     add_tokenizer(&mut entries, &layout.document.tokenizer)?;
     // What queries share with documents is not read again.
     entries.put("role", b"query");
     match layout.query.encoder == layout.document.encoder {
-        true => entries.put("encoder", SHARED),
+        true => entries.put("encoder", SHARED_WITH_DOCUMENTS),
         false => add_encoder(&mut entries, &layout.query.encoder)?,
     }
     match layout.query.tokenizer == layout.document.tokenizer {
-        true => entries.put("tokenizer", SHARED),
+        true => entries.put("tokenizer", SHARED_WITH_DOCUMENTS),
         false => add_tokenizer(&mut entries, &layout.query.tokenizer)?,
     }
     Ok(Fingerprint(format!("2:{}", hex::encode(entries.0.finalize()))))
 }
 
 /// Stands for what queries share with documents.
-const SHARED: &[u8] = b"as for documents";
+const SHARED_WITH_DOCUMENTS: &[u8] = b"as for documents";
 
 /// Hashed entries: a name and a value, each after its length in 8 bytes, little endian.
-struct Entries(Sha256);
+struct EntryHasher(Sha256);
 
-impl Entries {
+impl EntryHasher {
     fn put(&mut self, name: &str, value: &[u8]) {
-        self.length(name.len() as u64);
+        self.put_length(name.len() as u64);
         self.0.update(name);
-        self.length(value.len() as u64);
+        self.put_length(value.len() as u64);
         self.0.update(value);
     }
 
-    fn length(&mut self, length: u64) {
+    fn put_length(&mut self, length: u64) {
         self.0.update(length.to_le_bytes());
     }
 
     /// An entry whose value is a file.
     fn put_file(&mut self, name: &str, path: &Path) -> Result<(), ModelError> {
-        self.length(name.len() as u64);
+        self.put_length(name.len() as u64);
         self.0.update(name);
-        add_file(&mut self.0, path).map_err(|error| ModelError::file(path, error))
+        hash_file(&mut self.0, path).map_err(|error| ModelError::file(path, error))
     }
 }
 
-fn add_encoder(entries: &mut Entries, encoder: &EncoderSettings) -> Result<(), ModelError> {
+fn add_encoder(entries: &mut EntryHasher, encoder: &EncoderSettings) -> Result<(), ModelError> {
     match encoder {
-        EncoderSettings::Transformer { settings, own_terms } => {
+        EncoderSettings::Transformer { settings, lexical_weights } => {
             add_transformer(entries, settings)?;
-            if let Some(table) = own_terms {
+            if let Some(table) = lexical_weights {
                 entries.put("encoder", b"own terms");
                 add_table(entries, table)?;
                 // It gives the ids of the tokens that an idf.json names.
@@ -88,7 +88,7 @@ fn add_encoder(entries: &mut Entries, encoder: &EncoderSettings) -> Result<(), M
     Ok(())
 }
 
-fn add_transformer(entries: &mut Entries, settings: &Settings) -> Result<(), ModelError> {
+fn add_transformer(entries: &mut EntryHasher, settings: &TransformerSettings) -> Result<(), ModelError> {
     entries.put("encoder", settings.class_name().as_bytes());
     let pooling = match settings.pooling {
         Pooling::Max => "max",
@@ -102,29 +102,30 @@ fn add_transformer(entries: &mut Entries, settings: &Settings) -> Result<(), Mod
     entries.put("activation", activation.as_bytes());
     let config = settings.config.values.as_object().cloned().unwrap_or_default();
     // What names the class is the class, which is there already.
-    let names = ["model_type", "architectures", "tokenizer_class"];
-    add_settings(entries, "config.json", settings.config.class.family.keys(), &config, &names);
-    settings.weights.iter().try_for_each(|path| entries.put_file("weights", path))
+    let excluded_keys = ["model_type", "architectures", "tokenizer_class"];
+    add_settings(entries, "config.json", settings.config.class.family.keys(), &config, &excluded_keys);
+    settings.weight_paths.iter().try_for_each(|path| entries.put_file("weights", path))
 }
 
-fn add_table(entries: &mut Entries, table: &StaticSettings) -> Result<(), ModelError> {
-    table.weight_files()?.iter().try_for_each(|path| entries.put_file("weights", path))
+fn add_table(entries: &mut EntryHasher, table: &StaticSettings) -> Result<(), ModelError> {
+    table.find_weight_files()?.iter().try_for_each(|path| entries.put_file("weights", path))
 }
 
-fn add_tokenizer(entries: &mut Entries, tokenizer: &TokenizerSettings) -> Result<(), ModelError> {
-    let TokenizerSettings { files, max_length, prompt, special_tokens, vocabulary_size: _ } = tokenizer;
-    entries.put("max_length", number(*max_length).as_bytes());
+fn add_tokenizer(entries: &mut EntryHasher, tokenizer: &TokenizerSettings) -> Result<(), ModelError> {
+    let TokenizerSettings { files, max_length, prompt, add_special_tokens: special_tokens, vocabulary_size: _ } =
+        tokenizer;
+    entries.put("max_length", format_optional(*max_length).as_bytes());
     entries.put("prompt", prompt.as_bytes());
-    entries.put("special_tokens", truth(*special_tokens));
+    entries.put("special_tokens", encode_bool(*special_tokens));
     add_tokenizer_files(entries, files)
 }
 
-fn add_tokenizer_files(entries: &mut Entries, files: &TokenizerFiles) -> Result<(), ModelError> {
+fn add_tokenizer_files(entries: &mut EntryHasher, files: &TokenizerFiles) -> Result<(), ModelError> {
     entries.put("tokenizer", files.class_name().as_bytes());
-    entries.put("lower_case", truth(files.lower_case()));
+    entries.put("lower_case", encode_bool(files.should_lowercase()));
     // The class and the length are there already.
-    let without = ["tokenizer_class", "model_max_length", "max_len"];
-    add_settings(entries, "tokenizer_config.json", &keys::TOKENIZER_CONFIG, files.config(), &without);
+    let excluded_keys = ["tokenizer_class", "model_max_length", "max_len"];
+    add_settings(entries, "tokenizer_config.json", &keys::TOKENIZER_CONFIG, files.config(), &excluded_keys);
     let mut tokens: Vec<_> = files.added_tokens().iter().collect();
     tokens.sort_unstable_by_key(|(token, _)| *token);
     tokens.into_iter().for_each(|(token, id)| put_setting(entries, "added_tokens.json", token, id));
@@ -132,54 +133,60 @@ fn add_tokenizer_files(entries: &mut Entries, files: &TokenizerFiles) -> Result<
 }
 
 /// The honoured keys that a file has, ordered by name. A null is written, since it may differ from a missing key.
-fn add_settings(entries: &mut Entries, file: &str, table: &KeyTable, values: &Map<String, Value>, without: &[&str]) {
+fn add_settings(
+    entries: &mut EntryHasher,
+    file: &str,
+    table: &KeyTable,
+    values: &Map<String, Value>,
+    excluded_keys: &[&str],
+) {
     let is_honoured = |name: &str| {
-        table.find(name).is_some_and(|key| matches!(key.rule, Rule::Honoured)) || table.has_honoured_below(name)
+        table.find(name).is_some_and(|key| matches!(key.rule, KeyRule::Honoured)) || table.has_honoured_below(name)
     };
     let mut names: Vec<&String> = values.keys().collect();
     names.sort_unstable();
     for name in names {
         if let Some(value) = values.get(name)
             && is_honoured(name)
-            && !without.contains(&name.as_str())
+            && !excluded_keys.contains(&name.as_str())
         {
             put_setting(entries, file, name, value);
         }
     }
 }
 
-fn put_setting(entries: &mut Entries, file: &str, key: &str, value: &Value) {
-    entries.put(&format!("{file}: {key}"), canonical(value).as_bytes());
+fn put_setting(entries: &mut EntryHasher, file: &str, key: &str, value: &Value) {
+    entries.put(&format!("{file}: {key}"), to_canonical_json(value).as_bytes());
 }
 
 /// JSON without white space, names in order.
-fn canonical(value: &Value) -> String {
+fn to_canonical_json(value: &Value) -> String {
     match value {
         Value::Object(object) => {
             let mut names: Vec<&String> = object.keys().collect();
             names.sort_unstable();
             let fields = names.iter().filter_map(|name| {
                 let value = object.get(*name)?;
-                Some(format!("{}:{}", Value::String((*name).clone()), canonical(value)))
+                Some(format!("{}:{}", Value::String((*name).clone()), to_canonical_json(value)))
             });
             format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
         }
-        Value::Array(list) => format!("[{}]", list.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Array(list) => format!("[{}]", list.iter().map(to_canonical_json).collect::<Vec<_>>().join(",")),
         value => value.to_string(),
     }
 }
 
-fn number(value: Option<usize>) -> String {
+fn format_optional(value: Option<usize>) -> String {
     value.map_or("none".to_owned(), |value| value.to_string())
 }
 
-fn truth(value: bool) -> &'static [u8] {
+fn encode_bool(value: bool) -> &'static [u8] {
     if value { b"true" } else { b"false" }
 }
 
 /// Adds a file's length and bytes; the length keeps one file's end from passing for the next one's beginning.
-pub fn add_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
-    let mut file = files::open(path)?;
+pub fn hash_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
+    let mut file = files::open_regular_file(path)?;
     hash.update(file.metadata()?.len().to_le_bytes());
     let mut buffer = vec![0; 1 << 20];
     loop {

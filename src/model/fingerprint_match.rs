@@ -1,6 +1,6 @@
 //! How a stored fingerprint relates to a model.
 
-use super::legacy::Legacy;
+use super::legacy::LegacyIdentity;
 use crate::types::Fingerprint;
 
 /// How a stored fingerprint relates to a model.
@@ -15,9 +15,9 @@ pub enum FingerprintMatch<'a> {
 
 impl<'a> FingerprintMatch<'a> {
     /// Compares the fingerprint of a collection with those of a model: its own, and the one of earlier builds.
-    pub(super) fn of(stored: &Fingerprint, own: &Fingerprint, legacy: Option<&'a Legacy>) -> Self {
+    pub(super) fn compare(stored: &Fingerprint, current: &Fingerprint, legacy: Option<&'a LegacyIdentity>) -> Self {
         match legacy {
-            _ if stored == own => Self::Same,
+            _ if stored == current => Self::Same,
             Some(legacy) if *stored == legacy.fingerprint => match &legacy.ignored_keys[..] {
                 [] => Self::Same,
                 keys => Self::KeysIgnored(keys),

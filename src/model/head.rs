@@ -14,13 +14,13 @@ use candle_core::{D, DType, Result, Tensor, bail};
 
 use super::backend::Backend;
 use super::kernels::{
-    Int8Weight, LayerNorm, Linear, Panels, Product, SCREEN_TILE, ScreenedWeight, Screening, SequenceRows,
-    has_byte_products, magnitude,
+    BOUNDED_MAX_TILE, BoundedMaxScratch, BoundedMaxWeight, GemmOutput, Int8Weight, LayerNorm, Linear, PackedPanels,
+    SequenceRows, has_fast_int8_gemm, max_abs,
 };
 use super::{EncoderOutput, NonFiniteOutput, Pooling, TermActivation, YieldPoint};
-use decoder::{DEVICE_TILE, Decoder, TILE, Tile};
-use finite::{check_finite, largest_number, magnitudes_on_device, poison_on_device};
-use sequences::{Sequences, append};
+use decoder::{DEVICE_TILE_TERMS, Decoder, DecoderTile, TILE_TERMS};
+use finite::{check_finite, compute_max_abs_on_device, compute_nan_poison_on_device, max_finite_value};
+use sequences::{SequenceOutputs, append_terms};
 
 /// The head's layers.
 ///
@@ -28,7 +28,7 @@ use sequences::{Sequences, append};
 /// drop NaN and −∞. The head checks the hidden states that go into the decoder. For each tile of the decoder it then
 /// compares the largest hidden state with [`overflow_free_input`](super::kernels::overflow_free_input); only if a logit
 /// may overflow, which is rare, it checks the logits too.
-pub struct Head {
+pub struct SpladeHead {
     transform: Linear,
     norm: LayerNorm,
     decoder: Decoder,
@@ -37,7 +37,7 @@ pub struct Head {
     activation: TermActivation,
 }
 
-impl Head {
+impl SpladeHead {
     /// `decoder` is `[vocabulary, width]` row by row, `bias` `[vocabulary]`.
     ///
     /// # Errors
@@ -54,14 +54,14 @@ impl Head {
         if width == 0 || width * bias.len() != decoder.len() {
             bail!("a decoder of {} elements has {} biases", decoder.len(), bias.len());
         }
-        check_finite(decoder, &bias, largest_number(backend.dtype()))?;
+        check_finite(decoder, &bias, max_finite_value(backend.result_dtype()))?;
         let decoder = match backend {
-            Backend::Kernels { int8: false } if pooling == Pooling::Max && has_byte_products() => {
-                Decoder::Screened(ScreenedWeight::new(decoder, &bias, width)?)
+            Backend::Kernels { int8: false } if pooling == Pooling::Max && has_fast_int8_gemm() => {
+                Decoder::BoundedMax(BoundedMaxWeight::new(decoder, &bias, width)?)
             }
             Backend::Kernels { int8: false } => Decoder::float32(decoder, width)?,
             Backend::Kernels { int8: true } => Decoder::int8(decoder, width)?,
-            Backend::Candle { device, dtype } => Decoder::plain(decoder, width, device, *dtype)?,
+            Backend::Candle { device, dtype } => Decoder::on_device(decoder, width, device, *dtype)?,
         };
         Ok(Self { transform, norm, decoder, bias, pooling, activation })
     }
@@ -75,41 +75,41 @@ impl Head {
         yield_point: &mut YieldPoint<'_>,
     ) -> Result<Vec<EncoderOutput>> {
         let hidden = self.norm.forward(&self.transform.forward(hidden)?)?;
-        if let Decoder::Plain(tiles) = &self.decoder {
-            return self.plain(tiles, &hidden, bounds, yield_point);
+        if let Decoder::OnDevice(tiles) = &self.decoder {
+            return self.forward_on_device(tiles, &hidden, bounds, yield_point);
         }
         let width = hidden.dim(D::Minus1)?;
         let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;
         let rows = bounds.windows(2).map(|bounds| SequenceRows::new(&hidden, width, bounds[0]..bounds[1]));
-        let mut sequences = Sequences::new(rows.collect());
+        let mut sequences = SequenceOutputs::new(rows.collect());
         match &self.decoder {
-            Decoder::Screened(decoder) => self.screened(decoder, &hidden, &mut sequences, yield_point)?,
-            Decoder::Float32(tiles) => self.float32(tiles, &hidden, &mut sequences, yield_point)?,
-            Decoder::Int8 { weight, largest_inputs } => {
-                self.int8(weight, largest_inputs, &hidden, &mut sequences, yield_point)?;
+            Decoder::BoundedMax(decoder) => self.forward_bounded_max(decoder, &hidden, &mut sequences, yield_point)?,
+            Decoder::Float32(tiles) => self.forward_float32(tiles, &hidden, &mut sequences, yield_point)?,
+            Decoder::Int8 { weight, max_inputs } => {
+                self.forward_int8(weight, max_inputs, &hidden, &mut sequences, yield_point)?;
             }
-            Decoder::Plain(_) => {}
+            Decoder::OnDevice(_) => {}
         }
         Ok(sequences.outputs)
     }
 
-    fn screened(
+    fn forward_bounded_max(
         &self,
-        decoder: &ScreenedWeight,
+        decoder: &BoundedMaxWeight,
         hidden: &[f32],
-        sequences: &mut Sequences,
+        sequences: &mut SequenceOutputs,
         yield_point: &mut YieldPoint<'_>,
     ) -> Result<()> {
-        let rows = decoder.rows(hidden)?;
-        let (mut sums, mut screening) = (Vec::new(), Screening::default());
-        for (tile, first) in decoder.tiles().zip((0u32..).step_by(SCREEN_TILE)) {
+        let rows = decoder.prepare_rows(hidden)?;
+        let (mut sums, mut scratch) = (Vec::new(), BoundedMaxScratch::default());
+        for (tile, first_term) in decoder.tiles().zip((0u32..).step_by(BOUNDED_MAX_TILE)) {
             yield_point.yield_now();
             let logits = tile.multiply(&rows, &mut sums)?;
-            for (rows, output) in sequences.each() {
-                match logits.max_rows(rows, &mut screening) {
+            for (rows, output) in sequences.iter_finite_mut() {
+                match logits.max_over_rows(rows, &mut scratch) {
                     Some(logits) => {
-                        let positive = (first..).zip(logits).filter(|(_, logit)| *logit > 0.0);
-                        append(output, positive.map(|(term, logit)| (term, self.weight(logit))));
+                        let positive = (first_term..).zip(logits).filter(|(_, logit)| *logit > 0.0);
+                        append_terms(output, positive.map(|(term, logit)| (term, self.activate(logit))));
                     }
                     None => *output = Err(NonFiniteOutput),
                 }
@@ -118,97 +118,106 @@ impl Head {
         Ok(())
     }
 
-    fn float32(
+    fn forward_float32(
         &self,
-        tiles: &[Tile<Panels>],
+        tiles: &[DecoderTile<PackedPanels>],
         hidden: &[f32],
-        sequences: &mut Sequences,
+        sequences: &mut SequenceOutputs,
         yield_point: &mut YieldPoint<'_>,
     ) -> Result<()> {
         let mut logits = Vec::new();
-        for (number, tile) in tiles.iter().enumerate() {
+        for (tile_index, tile) in tiles.iter().enumerate() {
             yield_point.yield_now();
             tile.weight.multiply(hidden, &mut logits)?;
-            self.pool_tile(&Product::Float32(&logits), number, tile.largest_input, sequences);
+            self.pool_tile(&GemmOutput::Float32(&logits), tile_index, tile.max_input, sequences);
         }
         Ok(())
     }
 
-    fn int8(
+    fn forward_int8(
         &self,
         decoder: &Int8Weight,
-        largest_inputs: &[f32],
+        max_inputs: &[f32],
         hidden: &[f32],
-        sequences: &mut Sequences,
+        sequences: &mut SequenceOutputs,
         yield_point: &mut YieldPoint<'_>,
     ) -> Result<()> {
-        let rows = decoder.rows(hidden)?;
+        let rows = decoder.prepare_rows(hidden)?;
         let mut sums = Vec::new();
-        for (number, (tile, &largest_input)) in decoder.tiles().iter().zip(largest_inputs).enumerate() {
+        for (tile_index, (tile, &max_input)) in decoder.tiles().iter().zip(max_inputs).enumerate() {
             yield_point.yield_now();
             let logits = tile.multiply(&rows, &mut sums)?;
-            self.pool_tile(&Product::Int8(logits), number, largest_input, sequences);
+            self.pool_tile(&GemmOutput::Int8(logits), tile_index, max_input, sequences);
         }
         Ok(())
     }
 
-    fn plain(
+    fn forward_on_device(
         &self,
-        tiles: &[Tile<Tensor>],
+        tiles: &[DecoderTile<Tensor>],
         hidden: &Tensor,
         bounds: &[usize],
         yield_point: &mut YieldPoint<'_>,
     ) -> Result<Vec<EncoderOutput>> {
-        let magnitudes = magnitudes_on_device(hidden)?;
-        let rows = bounds.windows(2).map(|bounds| SequenceRows::new(&magnitudes, 1, bounds[0]..bounds[1]));
-        let mut sequences = Sequences::new(rows.collect());
-        let tiles = tiles.iter().zip(self.bias.chunks(DEVICE_TILE)).zip((0u32..).step_by(DEVICE_TILE));
-        for ((tile, bias), first) in tiles {
+        let row_max_abs = compute_max_abs_on_device(hidden)?;
+        let rows = bounds.windows(2).map(|bounds| SequenceRows::new(&row_max_abs, 1, bounds[0]..bounds[1]));
+        let mut sequences = SequenceOutputs::new(rows.collect());
+        let tiles = tiles.iter().zip(self.bias.chunks(DEVICE_TILE_TERMS)).zip((0u32..).step_by(DEVICE_TILE_TERMS));
+        for ((tile, bias), first_term) in tiles {
             yield_point.yield_now();
             let logits = hidden.matmul(&tile.weight)?;
-            if sequences.each().any(|(rows, _)| rows.magnitude > tile.largest_input) {
-                let poison = poison_on_device(&logits)?;
-                for (rows, output) in sequences.each() {
-                    if !magnitude(&poison[rows.range.clone()]).is_finite() {
+            if sequences.iter_finite_mut().any(|(rows, _)| rows.max_abs > tile.max_input) {
+                let poison = compute_nan_poison_on_device(&logits)?;
+                for (rows, output) in sequences.iter_finite_mut() {
+                    if !max_abs(&poison[rows.range.clone()]).is_finite() {
                         *output = Err(NonFiniteOutput);
                     }
                 }
             }
             let pooled = self.pool_on_device(&logits, bounds, bias)?;
             for (output, weights) in sequences.outputs.iter_mut().zip(pooled) {
-                append(output, (first..).zip(weights).filter(|(_, weight)| *weight > 0.0));
+                append_terms(output, (first_term..).zip(weights).filter(|(_, weight)| *weight > 0.0));
             }
         }
         Ok(sequences.outputs)
     }
 
     /// Appends the terms of a tile to the vector of each sequence.
-    fn pool_tile(&self, logits: &Product<'_>, number: usize, largest_input: f32, sequences: &mut Sequences) {
-        let first = number * TILE;
-        let bias = &self.bias[first..self.bias.len().min(first + TILE)];
-        for (rows, output) in sequences.each() {
-            if rows.magnitude > largest_input && !logits.is_finite(rows.range.clone(), bias.len()) {
+    fn pool_tile(&self, logits: &GemmOutput<'_>, tile_index: usize, max_input: f32, sequences: &mut SequenceOutputs) {
+        let first_term = tile_index * TILE_TERMS;
+        let bias = &self.bias[first_term..self.bias.len().min(first_term + TILE_TERMS)];
+        for (rows, output) in sequences.iter_finite_mut() {
+            if rows.max_abs > max_input && !logits.is_finite(rows.range.clone(), bias.len()) {
                 *output = Err(NonFiniteOutput);
             }
-            self.pool(logits, rows.range.clone(), bias, first as u32, output);
+            self.pool(logits, rows.range.clone(), bias, first_term as u32, output);
         }
     }
 
     /// Appends the terms of one tile: `logits` is `[tokens, terms]`, without the bias; `rows` are those of the sequence.
-    fn pool(&self, logits: &Product<'_>, rows: Range<usize>, bias: &[f32], first: u32, output: &mut EncoderOutput) {
-        let mut best = [f32::NEG_INFINITY; TILE];
+    fn pool(
+        &self,
+        logits: &GemmOutput<'_>,
+        rows: Range<usize>,
+        bias: &[f32],
+        first_term: u32,
+        output: &mut EncoderOutput,
+    ) {
+        let mut best = [f32::NEG_INFINITY; TILE_TERMS];
         let best = &mut best[..bias.len()];
-        logits.max_rows(rows.clone(), best);
+        logits.max_over_rows(rows.clone(), best);
         // A term that no token gives a weight has none, whichever the pooling.
         let terms = best.iter().zip(bias).enumerate().filter(|(_, (best, bias))| **best + **bias > 0.0);
-        let weights = terms.map(|(column, (&best, &bias_of))| {
+        let weights = terms.map(|(column, (&best, &term_bias))| {
             let weight = match self.pooling {
-                Pooling::Max => self.weight(best + bias_of),
-                Pooling::Sum => rows.clone().map(|row| self.weight(logits.at(row, column, bias.len()) + bias_of)).sum(),
+                Pooling::Max => self.activate(best + term_bias),
+                Pooling::Sum => {
+                    rows.clone().map(|row| self.activate(logits.get(row, column, bias.len()) + term_bias)).sum()
+                }
             };
-            (first + column as u32, weight)
+            (first_term + column as u32, weight)
         });
-        append(output, weights);
+        append_terms(output, weights);
     }
 
     /// The weights of one tile's terms, a sequence a row, by candle's operations.
@@ -232,7 +241,7 @@ impl Head {
     }
 
     /// Returns the weight of a logit; it is finite if the logit is.
-    fn weight(&self, logit: f32) -> f32 {
+    fn activate(&self, logit: f32) -> f32 {
         let weight = logit.max(0.0).ln_1p();
         match self.activation {
             TermActivation::Relu => weight,

@@ -7,20 +7,20 @@
 //! written after the weights: a ref that this module wrote means that the files are all there.
 
 mod base_model;
+mod client;
 mod config;
 mod download;
 mod error;
 mod files;
-mod foreign;
 mod integrity;
 mod locate;
 mod modules;
-mod remote;
 mod snapshot;
 mod source;
+mod unsupported_format;
 
-pub use config::{HubConfig, Token};
+pub use config::{HubConfig, HubToken};
 pub use error::HubError;
-pub use foreign::{foreign_format, lora_adapter};
 pub use locate::locate;
 pub use source::{InvalidModelSource, ModelSource};
+pub use unsupported_format::{explain_unsupported_format, find_lora_adapter};

@@ -19,7 +19,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
 /// # Errors
 /// If it can't be read or is not the expected JSON.
 pub fn read_optional_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> {
-    let text = match files::read(path, files::MAX_JSON_BYTES) {
+    let text = match files::read_bounded(path, files::MAX_JSON_BYTES) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ModelError::file(path, error)),

@@ -7,6 +7,7 @@
 
 mod aligned;
 mod attention;
+mod bounded_max;
 mod contiguous;
 mod epilogue;
 mod finite;
@@ -16,14 +17,13 @@ mod linear;
 mod panels;
 mod quantize;
 mod rope;
-mod screen;
 
 pub use attention::Attention;
-pub use epilogue::{Activation, Product};
-pub use finite::{SequenceRows, magnitude, overflow_free_input};
-pub use int8::{Int8Weight, has_byte_products};
+pub use bounded_max::{BoundedMaxScratch, BoundedMaxWeight, TILE_OUTPUTS as BOUNDED_MAX_TILE};
+pub use epilogue::{Activation, GemmOutput};
+pub use finite::{SequenceRows, max_abs, max_input_without_overflow};
+pub use int8::{Int8Weight, has_fast_int8_gemm};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
-pub use panels::Panels;
+pub use panels::PackedPanels;
 pub use rope::Rope;
-pub use screen::{ScreenedWeight, Screening, TILE as SCREEN_TILE};

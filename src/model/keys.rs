@@ -14,7 +14,7 @@ pub use sentence_transformers::{
     CONFIG_SENTENCE_TRANSFORMERS, MODULE, PROCESSOR_CONFIG, ROUTER, SPARSE_STATIC_EMBEDDING, SPLADE_POOLING,
     TRANSFORMER,
 };
-pub use table::{Key, KeyTable, Rule};
+pub use table::{KeyRule, KeySpec, KeyTable};
 pub use tokenizer::{SPECIAL_TOKENS_MAP, TOKENIZER, TOKENIZER_CONFIG};
 
 /// All tables, in the order of the documentation.
@@ -50,10 +50,10 @@ mod tests {
             paths.dedup();
             assert_eq!(paths.len(), count, "{}, {}", table.file, table.scope);
             for key in table.iter() {
-                if let Rule::Only(values) = key.rule {
+                if let KeyRule::Restricted(values) = key.rule {
                     assert!(values.iter().all(|value| serde_json::from_str::<Value>(value).is_ok()), "{}", key.path);
                 }
-                assert!(!key.about.is_empty(), "{}", key.path);
+                assert!(!key.note.is_empty(), "{}", key.path);
             }
         }
     }

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fingerprint::add_file;
+use super::fingerprint::hash_file;
 use super::json_file::read_optional_json;
 use super::layout::{EncoderSettings, Family, Layout, RoleSettings};
 use super::weights::Weights;
-use super::{ModelError, Pooling, Settings, TermActivation, Tokenizer};
+use super::{ModelError, Pooling, TermActivation, Tokenizer, TransformerSettings};
 use crate::types::{Fingerprint, Role};
 
 /// The identity of a model before version 2 of the fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Legacy {
+pub struct LegacyIdentity {
     /// Version 1.
     pub fingerprint: Fingerprint,
     /// The keys that earlier builds ignored and that change vectors, as `file: key`.
@@ -27,22 +27,22 @@ pub struct Legacy {
 
 /// What earlier builds took from the files of a transformer.
 #[derive(Clone, Copy)]
-struct Before {
+struct LegacySettings {
     max_length: usize,
     lower_case: bool,
 }
 
 /// Version 1 of the fingerprint, and what earlier builds took from the files.
-pub struct Version1 {
+pub struct FingerprintV1 {
     fingerprint: Fingerprint,
-    document: Before,
-    query: Option<Before>,
+    document: LegacySettings,
+    query: Option<LegacySettings>,
     /// Keys of biases, which earlier builds followed whatever `config.json` said of them.
-    biases: Vec<&'static str>,
+    bias_keys: Vec<&'static str>,
 }
 
 /// The keys of ModernBERT's biases, and a tensor that each is about.
-const BIASES: [(&str, &str); 5] = [
+const BIAS_KEYS: [(&str, &str); 5] = [
     ("attention_bias", "layers.0.attn.Wqkv.bias"),
     ("mlp_bias", "layers.0.mlp.Wi.bias"),
     ("norm_bias", "final_norm.bias"),
@@ -50,57 +50,57 @@ const BIASES: [(&str, &str); 5] = [
     ("decoder_bias", "decoder.bias"),
 ];
 
-impl Version1 {
+impl FingerprintV1 {
     /// Hashes the files as earlier builds did; `None` if they could not have loaded the model. Reads all weights.
     ///
     /// # Errors
     /// If a file can't be read.
-    pub fn of(layout: &Layout) -> Result<Option<Self>, ModelError> {
+    pub fn compute(layout: &Layout) -> Result<Option<Self>, ModelError> {
         let EncoderSettings::Transformer { settings, .. } = &layout.document.encoder else { return Ok(None) };
         let mut hash = Sha256::new();
-        let Some(document) = add_transformer(&mut hash, settings)? else { return Ok(None) };
+        let Some(document) = hash_transformer(&mut hash, settings)? else { return Ok(None) };
         let query = match &layout.query.encoder {
-            EncoderSettings::Transformer { settings, .. } if layout.is_routed => {
-                let Some(query) = add_transformer(&mut hash, settings)? else { return Ok(None) };
+            EncoderSettings::Transformer { settings, .. } if layout.has_router => {
+                let Some(query) = hash_transformer(&mut hash, settings)? else { return Ok(None) };
                 Some(query)
             }
             EncoderSettings::Transformer { .. } => Some(document),
             EncoderSettings::Static(table) => {
-                if !add_files(&mut hash, &table.files()?)? {
+                if !hash_files(&mut hash, &table.legacy_fingerprint_files()?)? {
                     return Ok(None);
                 }
-                hash.update(static_words(table.tokenizer.max_length()?));
+                hash.update(format_static_settings(table.tokenizer.max_length()?));
                 None
             }
         };
-        let mut biases = unread_biases(settings)?;
+        let mut bias_keys = find_unread_biases(settings)?;
         if let EncoderSettings::Transformer { settings, .. } = &layout.query.encoder {
-            biases.extend(unread_biases(settings)?);
+            bias_keys.extend(find_unread_biases(settings)?);
         }
-        Ok(Some(Self { fingerprint: Fingerprint(hex::encode(hash.finalize())), document, query, biases }))
+        Ok(Some(Self { fingerprint: Fingerprint(hex::encode(hash.finalize())), document, query, bias_keys }))
     }
 }
 
-impl Legacy {
+impl LegacyIdentity {
     /// The identity that earlier builds gave to a model, with the keys that they ignored.
-    pub fn new(version_1: Version1, layout: &Layout, tokenizers: [&Tokenizer; 2]) -> Self {
-        let Version1 { fingerprint, document, query, biases } = version_1;
-        let mut ignored_keys: Vec<String> = biases.iter().map(|key| format!("config.json: {key}")).collect();
-        for (role, settings, before) in
+    pub fn new(version_1: FingerprintV1, layout: &Layout, tokenizers: [&Tokenizer; 2]) -> Self {
+        let FingerprintV1 { fingerprint, document, query, bias_keys } = version_1;
+        let mut ignored_keys: Vec<String> = bias_keys.iter().map(|key| format!("config.json: {key}")).collect();
+        for (role, settings, legacy_settings) in
             [(Role::Document, &layout.document, Some(document)), (Role::Query, &layout.query, query)]
         {
-            let Some(before) = before else { continue };
-            ignored_keys.extend(lengths(role, settings, before.max_length));
-            if before.lower_case && !settings.tokenizer.files.lower_case() {
+            let Some(legacy_settings) = legacy_settings else { continue };
+            ignored_keys.extend(find_changed_length(role, settings, legacy_settings.max_length));
+            if legacy_settings.lower_case && !settings.tokenizer.files.should_lowercase() {
                 ignored_keys
                     .push("sentence_bert_config.json: do_lower_case (not read without modules.json)".to_owned());
             }
             if let EncoderSettings::Transformer { settings, .. } = &settings.encoder {
-                ignored_keys.extend(settings.config.aliased.iter().map(|key| format!("config.json: {key}")));
+                ignored_keys.extend(settings.config.reinterpreted_keys.iter().map(|key| format!("config.json: {key}")));
             }
         }
-        ignored_keys.extend(tokenizers.iter().flat_map(|tokenizer| tokenizer.changes().iter().cloned()));
-        ignored_keys.extend(of_the_model(layout));
+        ignored_keys.extend(tokenizers.iter().flat_map(|tokenizer| tokenizer.changed_keys().iter().cloned()));
+        ignored_keys.extend(find_model_level_keys(layout));
         ignored_keys.sort_unstable();
         ignored_keys.dedup();
         Self { fingerprint, ignored_keys }
@@ -108,15 +108,15 @@ impl Legacy {
 }
 
 /// The keys of biases that are in the weights and that `config.json` says are not there.
-fn unread_biases(settings: &Settings) -> Result<Vec<&'static str>, ModelError> {
+fn find_unread_biases(settings: &TransformerSettings) -> Result<Vec<&'static str>, ModelError> {
     if settings.config.class.family != Family::ModernBert {
         return Ok(Vec::new());
     }
-    let weights = Weights::open(&settings.weights)?;
+    let weights = Weights::open(&settings.weight_paths)?;
     let mut keys = Vec::new();
-    for (key, tensor) in BIASES {
-        let is_there = weights.has(tensor) || weights.has(&format!("model.{tensor}"));
-        if is_there && !settings.config.is_on(key)? {
+    for (key, tensor) in BIAS_KEYS {
+        let exists = weights.has(tensor) || weights.has(&format!("model.{tensor}"));
+        if exists && !settings.config.get_bool(key)? {
             keys.push(key);
         }
     }
@@ -124,13 +124,13 @@ fn unread_biases(settings: &Settings) -> Result<Vec<&'static str>, ModelError> {
 }
 
 /// The key of a role's maximum length, if it differs from what it was.
-fn lengths(role: Role, settings: &RoleSettings, before: usize) -> Option<String> {
-    let is_changed = settings.tokenizer.max_length != Some(before);
-    is_changed.then(|| format!("{} (maximum length of a {})", settings.length.key, role.as_str()))
+fn find_changed_length(role: Role, settings: &RoleSettings, legacy_max_length: usize) -> Option<String> {
+    let is_changed = settings.tokenizer.max_length != Some(legacy_max_length);
+    is_changed.then(|| format!("{} (maximum length of a {})", settings.max_length.source_key, role.as_str()))
 }
 
 /// The keys that hold for the model as a whole.
-fn of_the_model(layout: &Layout) -> Vec<String> {
+fn find_model_level_keys(layout: &Layout) -> Vec<String> {
     let mut keys = Vec::new();
     if layout.max_terms.is_some() {
         keys.push("config_sentence_transformers.json: max_active_dims".to_owned());
@@ -139,7 +139,7 @@ fn of_the_model(layout: &Layout) -> Vec<String> {
         if !settings.tokenizer.prompt.is_empty() {
             keys.push(format!("config_sentence_transformers.json: prompts.{role}"));
         }
-        if let EncoderSettings::Transformer { own_terms: Some(_), .. } = settings.encoder {
+        if let EncoderSettings::Transformer { lexical_weights: Some(_), .. } = settings.encoder {
             keys.push("modules.json: SparseStaticEmbedding after SpladePooling".to_owned());
         }
     }
@@ -147,11 +147,11 @@ fn of_the_model(layout: &Layout) -> Vec<String> {
 }
 
 /// Adds a transformer as version 1 has it; `None` if earlier builds could not load it.
-fn add_transformer(hash: &mut Sha256, settings: &Settings) -> Result<Option<Before>, ModelError> {
+fn hash_transformer(hash: &mut Sha256, settings: &TransformerSettings) -> Result<Option<LegacySettings>, ModelError> {
     let directory = &settings.directory;
     let mut files = vec![directory.join("config.json"), directory.join("tokenizer.json")];
-    files.extend(settings.weights.iter().cloned());
-    if !add_files(hash, &files)? {
+    files.extend(settings.weight_paths.iter().cloned());
+    if !hash_files(hash, &files)? {
         return Ok(None);
     }
     let module: Value = read_optional_json(&directory.join("sentence_bert_config.json"))?.unwrap_or_default();
@@ -160,15 +160,15 @@ fn add_transformer(hash: &mut Sha256, settings: &Settings) -> Result<Option<Befo
         value.get(key).and_then(Value::as_u64).and_then(|length| usize::try_from(length).ok())
     };
     let max_length = length(&module, "max_seq_length").or_else(|| length(&tokenizer, "model_max_length"));
-    let max_length = max_length.unwrap_or(settings.positions).min(settings.positions);
+    let max_length = max_length.unwrap_or(settings.max_positions).min(settings.max_positions);
     let lower_case = module.get("do_lower_case").and_then(Value::as_bool).unwrap_or_default();
-    hash.update(words(settings.pooling, settings.activation, lower_case, max_length));
-    Ok(Some(Before { max_length, lower_case }))
+    hash.update(format_settings(settings.pooling, settings.activation, lower_case, max_length));
+    Ok(Some(LegacySettings { max_length, lower_case }))
 }
 
 /// The settings of a transformer, as version 1 writes them. The words were the names of the types when the first
 /// collections were written; they must stay.
-fn words(pooling: Pooling, activation: TermActivation, lower_case: bool, max_length: usize) -> String {
+fn format_settings(pooling: Pooling, activation: TermActivation, lower_case: bool, max_length: usize) -> String {
     let pooling = match pooling {
         Pooling::Max => "Max",
         Pooling::Sum => "Sum",
@@ -182,24 +182,24 @@ fn words(pooling: Pooling, activation: TermActivation, lower_case: bool, max_len
 }
 
 /// The settings of a static encoder, as version 1 writes them.
-fn static_words(max_length: Option<usize>) -> String {
+fn format_static_settings(max_length: Option<usize>) -> String {
     max_length.map_or("None".to_owned(), |max_length| format!("Some({max_length})"))
 }
 
 /// Adds files; `false` if one is not there.
-fn add_files(hash: &mut Sha256, paths: &[PathBuf]) -> Result<bool, ModelError> {
-    let is_there = |path: &PathBuf| path.exists() && !is_vocabulary(path);
-    if !paths.iter().all(is_there) {
+fn hash_files(hash: &mut Sha256, paths: &[PathBuf]) -> Result<bool, ModelError> {
+    let exists = |path: &PathBuf| path.exists() && !is_vocab_txt(path);
+    if !paths.iter().all(exists) {
         return Ok(false);
     }
     for path in paths {
-        add_file(hash, path).map_err(|error| ModelError::file(path, error))?;
+        hash_file(hash, path).map_err(|error| ModelError::file(path, error))?;
     }
     Ok(true)
 }
 
 /// Earlier builds read no tokenizer but tokenizer.json.
-fn is_vocabulary(path: &Path) -> bool {
+fn is_vocab_txt(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "vocab.txt")
 }
 
@@ -209,9 +209,9 @@ mod tests {
 
     #[test]
     fn the_words_of_version_1_stay() {
-        assert_eq!(words(Pooling::Max, TermActivation::Relu, false, 512), "Max Relu false 512");
-        assert_eq!(words(Pooling::Sum, TermActivation::Log1pRelu, true, 8192), "Sum Log1pRelu true 8192");
-        assert_eq!([Some(512), None].map(static_words), ["Some(512)", "None"]);
+        assert_eq!(format_settings(Pooling::Max, TermActivation::Relu, false, 512), "Max Relu false 512");
+        assert_eq!(format_settings(Pooling::Sum, TermActivation::Log1pRelu, true, 8192), "Sum Log1pRelu true 8192");
+        assert_eq!([Some(512), None].map(format_static_settings), ["Some(512)", "None"]);
     }
 
     /// The SHA-256 of: the length of each file in 8 bytes, little endian, and its bytes; then the words.
@@ -222,8 +222,8 @@ mod tests {
         std::fs::write(&paths[0], b"abc").unwrap();
         std::fs::write(&paths[1], b"").unwrap();
         let mut hash = Sha256::new();
-        assert!(add_files(&mut hash, &paths).unwrap());
-        hash.update(words(Pooling::Max, TermActivation::Relu, false, 512));
+        assert!(hash_files(&mut hash, &paths).unwrap());
+        hash.update(format_settings(Pooling::Max, TermActivation::Relu, false, 512));
         let bytes = b"\x03\0\0\0\0\0\0\0abc\0\0\0\0\0\0\0\0Max Relu false 512";
         assert_eq!(hash.finalize(), Sha256::digest(bytes));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{FingerprintMatch, Model};
-use crate::types::{Fault, Fingerprint, Reason};
+use crate::types::{ApiError, ErrorReason, Fingerprint};
 
 /// Models by name; one of them is used where a request names none.
 #[derive(Debug, Clone)]
@@ -26,13 +26,13 @@ impl Models {
     ///
     /// # Errors
     /// If there is none: the names that there are.
-    pub fn get(&self, name: &str) -> Result<Arc<Model>, Fault> {
+    pub fn get(&self, name: &str) -> Result<Arc<Model>, ApiError> {
         if name.is_empty() {
             return Ok(Arc::clone(&self.default));
         }
         self.by_name.get(name).cloned().ok_or_else(|| {
             let names = self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
-            Fault::new(Reason::UnknownModel, "model", format!("there is no model `{name}`; there is `{names}`"))
+            ApiError::new(ErrorReason::UnknownModel, "model", format!("there is no model `{name}`; there is `{names}`"))
         })
     }
 
@@ -40,14 +40,15 @@ impl Models {
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub fn choose(&self, name: &str, writer: Option<&Fingerprint>) -> Result<Arc<Model>, Fault> {
+    pub fn select(&self, name: &str, collection_fingerprint: Option<&Fingerprint>) -> Result<Arc<Model>, ApiError> {
         // A model whose settings earlier builds ignored is chosen, too: the caller then says which they are.
-        let wrote = |model: &&Arc<Model>| {
-            writer.is_some_and(|writer| !matches!(model.compare(writer), FingerprintMatch::Other))
+        let matches_collection = |model: &&Arc<Model>| {
+            collection_fingerprint
+                .is_some_and(|fingerprint| !matches!(model.compare_fingerprint(fingerprint), FingerprintMatch::Other))
         };
         // The default first: two models may be the same but for their names.
         let mut candidates = std::iter::once(&self.default).chain(self.by_name.values());
-        match candidates.find(wrote) {
+        match candidates.find(matches_collection) {
             Some(model) if name.is_empty() => Ok(Arc::clone(model)),
             _ => self.get(name),
         }

@@ -27,10 +27,10 @@ pub fn check_settings(directory: &Path) -> Result<(), ModelError> {
 /// If it does.
 pub fn check_padding(role: &RoleSettings, tokenizer: &Tokenizer) -> Result<(), ModelError> {
     let EncoderSettings::Transformer { settings, .. } = &role.encoder else { return Ok(()) };
-    let Some(padding) = settings.config.padding()? else { return Ok(()) };
-    let around = tokenizer.sequence(&[]).map_err(|error| settings.config.problem(error))?;
-    if around.contains(&padding) {
-        return Err(settings.config.problem(format!(
+    let Some(padding) = settings.config.padding_id()? else { return Ok(()) };
+    let added_ids = tokenizer.build_sequence(&[]).map_err(|error| settings.config.file_error(error))?;
+    if added_ids.contains(&padding) {
+        return Err(settings.config.file_error(format!(
             "`pad_token_id` is {padding}, which is a token that the tokenizer adds to every text; set it to that of padding"
         )));
     }

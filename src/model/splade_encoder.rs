@@ -4,21 +4,21 @@ use std::fmt;
 
 use super::backend::Backend;
 use super::families;
-use super::head::Head;
+use super::head::SpladeHead;
 use super::transformer::Transformer;
 use super::weights::Weights;
-use super::{Encoder, EncoderOutput, ModelError, Settings, TokenBatch, YieldPoint};
+use super::{Encoder, EncoderOutput, ModelError, TokenBatch, TransformerSettings, YieldPoint};
 
 /// The most tokens that the kernels work on at once, unless one sequence has more: a processor is not faster with more, and
 /// the memory that a batch needs stays small whatever its size.
-const KERNEL_TOKENS: usize = 512;
+const MAX_KERNEL_TOKENS: usize = 512;
 
 /// A transformer under a SPLADE head.
 pub struct SpladeEncoder {
     transformer: Box<dyn Transformer>,
-    head: Head,
+    head: SpladeHead,
     /// The most tokens at once.
-    tokens: usize,
+    max_tokens: usize,
 }
 
 impl SpladeEncoder {
@@ -26,11 +26,11 @@ impl SpladeEncoder {
     ///
     /// # Errors
     /// If a tensor is missing or of another shape than `config.json` says.
-    pub fn load(settings: &Settings, backend: &Backend) -> Result<Self, ModelError> {
-        let weights = Weights::open(&settings.weights)?;
+    pub fn load(settings: &TransformerSettings, backend: &Backend) -> Result<Self, ModelError> {
+        let weights = Weights::open(&settings.weight_paths)?;
         let (transformer, head) = families::build(settings, &weights, backend)?;
-        let tokens = if matches!(backend, Backend::Kernels { .. }) { KERNEL_TOKENS } else { usize::MAX };
-        Ok(Self { transformer, head, tokens })
+        let max_tokens = if matches!(backend, Backend::Kernels { .. }) { MAX_KERNEL_TOKENS } else { usize::MAX };
+        Ok(Self { transformer, head, max_tokens })
     }
 }
 
@@ -43,9 +43,9 @@ impl fmt::Debug for SpladeEncoder {
 impl Encoder for SpladeEncoder {
     fn encode(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> candle_core::Result<Vec<EncoderOutput>> {
         let mut vectors = Vec::with_capacity(batch.len());
-        for part in batch.parts(self.tokens) {
-            let hidden = self.transformer.forward(&part, yield_point)?;
-            vectors.extend(self.head.forward(&hidden, part.bounds(), yield_point)?);
+        for chunk in batch.split(self.max_tokens) {
+            let hidden = self.transformer.forward(&chunk, yield_point)?;
+            vectors.extend(self.head.forward(&hidden, chunk.bounds(), yield_point)?);
         }
         Ok(vectors)
     }

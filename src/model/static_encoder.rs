@@ -7,7 +7,7 @@ use candle_core::bail;
 
 use super::json_file::read_json;
 use super::layout::StaticSettings;
-use super::weights::{Weights, weight_files};
+use super::weights::{Weights, find_weight_files};
 use super::{Encoder, EncoderOutput, ModelError, NonFiniteOutput, TokenBatch, Tokenizer, YieldPoint};
 use crate::types::SparseVector;
 
@@ -22,21 +22,21 @@ impl StaticEncoder {
     ///
     /// # Errors
     /// A file that is missing or damaged, or has weights for another vocabulary.
-    pub fn load(settings: &StaticSettings, tokenizer: &Tokenizer, size: usize) -> Result<Self, ModelError> {
-        let Some(idf) = &settings.idf else {
-            let weights = Weights::open(&weight_files(&settings.directory)?)?;
-            let table = weights.tensor(&["weight".to_owned()], &[size])?.into_owned();
-            return Self::new(table).map_err(|problem| weights.problem(problem));
+    pub fn load(settings: &StaticSettings, tokenizer: &Tokenizer, vocabulary_size: usize) -> Result<Self, ModelError> {
+        let Some(idf_path) = &settings.idf_path else {
+            let weights = Weights::open(&find_weight_files(&settings.directory)?)?;
+            let table = weights.tensor(&["weight".to_owned()], &[vocabulary_size])?.into_owned();
+            return Self::new(table).map_err(|problem| weights.file_error(problem));
         };
-        let table: BTreeMap<String, f32> = read_json(idf)?;
-        let mut weights = vec![0.0; size];
+        let table: BTreeMap<String, f32> = read_json(idf_path)?;
+        let mut weights = vec![0.0; vocabulary_size];
         for (token, weight) in table {
-            match tokenizer.id(&token).and_then(|id| weights.get_mut(id as usize)) {
-                Some(place) => *place = weight,
-                None => return Err(ModelError::file(idf, format!("the tokenizer has no token `{token}`"))),
+            match tokenizer.token_to_id(&token).and_then(|id| weights.get_mut(id as usize)) {
+                Some(slot) => *slot = weight,
+                None => return Err(ModelError::file(idf_path, format!("the tokenizer has no token `{token}`"))),
             }
         }
-        Self::new(weights).map_err(|problem| ModelError::file(idf, problem))
+        Self::new(weights).map_err(|problem| ModelError::file(idf_path, problem))
     }
 
     /// The weight of a term.
@@ -54,7 +54,7 @@ impl StaticEncoder {
 
 impl StaticEncoder {
     /// The vector of one sequence: a token counts once, however often it is there.
-    fn vector(&self, ids: &[u32]) -> candle_core::Result<EncoderOutput> {
+    fn encode_sequence(&self, ids: &[u32]) -> candle_core::Result<EncoderOutput> {
         let mut ids = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
@@ -71,7 +71,7 @@ impl StaticEncoder {
 
 impl Encoder for StaticEncoder {
     fn encode(&self, batch: &TokenBatch, _yield_point: &mut YieldPoint<'_>) -> candle_core::Result<Vec<EncoderOutput>> {
-        batch.sequences().map(|ids| self.vector(ids)).collect()
+        batch.sequences().map(|ids| self.encode_sequence(ids)).collect()
     }
 }
 

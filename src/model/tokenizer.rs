@@ -9,7 +9,7 @@ use tokenizers::{Encoding, Model as _, OffsetType, PostProcessor as _, PreTokeni
 use super::ModelError;
 use super::content::ContentRule;
 use super::layout::TokenizerSettings;
-use super::tokenizer_files::guarded;
+use super::tokenizer_files::catch_tokenizer_panic;
 
 /// The tokenizer of a role: what becomes of a text before the encoder.
 #[derive(Clone)]
@@ -17,30 +17,30 @@ pub struct Tokenizer {
     inner: Arc<tokenizers::Tokenizer>,
     /// What is put before each text.
     prompt: String,
-    special_tokens: bool,
-    special: Arc<HashSet<u32>>,
-    content: ContentRule,
+    add_special_tokens: bool,
+    special_ids: Arc<HashSet<u32>>,
+    content_rule: ContentRule,
     /// How many tokens there are embeddings for, where that is known.
-    rows: Option<usize>,
+    embedding_rows: Option<usize>,
     max_length: Option<usize>,
     /// Maximum number of a text's own tokens.
-    room: Option<usize>,
+    max_content_tokens: Option<usize>,
     truncates_left: bool,
-    changes: Vec<String>,
+    changed_keys: Vec<String>,
 }
 
 /// One text's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tokens {
+pub struct TokenizedText {
     /// Ids, special tokens included, at most the encoder's max length.
     pub ids: Vec<u32>,
     /// Whether the text has more tokens than that.
-    pub truncated: bool,
+    pub is_truncated: bool,
 }
 
 impl fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokenizer").field("room", &self.room).finish_non_exhaustive()
+        f.debug_struct("Tokenizer").field("max_content_tokens", &self.max_content_tokens).finish_non_exhaustive()
     }
 }
 
@@ -54,59 +54,63 @@ impl Tokenizer {
         let built = settings.files.build()?;
         let inner = built.inner;
         // The vocabulary's own tokens; a special token that a file adds may have no embedding, as long as no text has it.
-        let largest = inner.get_vocab(false).into_values().max().unwrap_or_default() as usize;
-        if let Some(rows) = settings.vocabulary_size.filter(|&rows| largest >= rows) {
-            let problem = format!("it has a token {largest}, the model only {rows} embeddings; they don't fit");
+        let max_id = inner.get_vocab(false).into_values().max().unwrap_or_default() as usize;
+        if let Some(rows) = settings.vocabulary_size.filter(|&rows| max_id >= rows) {
+            let problem = format!("it has a token {max_id}, the model only {rows} embeddings; they don't fit");
             return Err(ModelError::file(&path, problem));
         }
-        let special = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
-        let mut loaded = Self {
-            special: Arc::new(special.map(|(id, _)| id).collect()),
-            content: ContentRule::default(),
+        let special_tokens = inner.get_added_tokens_decoder().into_iter().filter(|(_, token)| token.special);
+        let mut tokenizer = Self {
+            special_ids: Arc::new(special_tokens.map(|(id, _)| id).collect()),
+            content_rule: ContentRule::default(),
             inner: Arc::new(inner),
             prompt: String::new(),
-            special_tokens: true,
-            rows: settings.vocabulary_size,
+            add_special_tokens: true,
+            embedding_rows: settings.vocabulary_size,
             max_length: None,
-            room: None,
+            max_content_tokens: None,
             truncates_left: built.truncates_left,
-            changes: built.changes,
+            changed_keys: built.changed_keys,
         };
-        loaded.content = loaded.content_rule();
-        loaded.with(settings)
+        tokenizer.content_rule = tokenizer.build_content_rule();
+        tokenizer.with_settings(settings)
     }
 
     /// The same tokenizer with the prompt and the lengths of another role.
     ///
     /// # Errors
     /// If they leave no room for a text.
-    pub fn with(&self, settings: &TokenizerSettings) -> Result<Self, ModelError> {
-        let failed = |problem: String| ModelError::file(&settings.files.path(), problem);
-        let TokenizerSettings { special_tokens, max_length, ref prompt, .. } = *settings;
-        let around = self.inner.get_post_processor().filter(|_| special_tokens);
-        let around = around.map_or(0, |processor| processor.added_tokens(false));
-        let room = max_length.map(|max| max.saturating_sub(around));
-        if room == Some(0) {
-            return Err(failed(format!("its {around} special tokens leave no room for a text in the max length")));
+    pub fn with_settings(&self, settings: &TokenizerSettings) -> Result<Self, ModelError> {
+        let file_error = |problem: String| ModelError::file(&settings.files.path(), problem);
+        let TokenizerSettings { add_special_tokens, max_length, ref prompt, .. } = *settings;
+        let post_processor = self.inner.get_post_processor().filter(|_| add_special_tokens);
+        let special_token_count = post_processor.map_or(0, |processor| processor.added_tokens(false));
+        let max_content_tokens = max_length.map(|max| max.saturating_sub(special_token_count));
+        if max_content_tokens == Some(0) {
+            return Err(file_error(format!(
+                "its {special_token_count} special tokens leave no room for a text in the max length"
+            )));
         }
-        let mut role = Self { prompt: prompt.clone(), special_tokens, max_length, room, ..self.clone() };
+        let mut tokenizer =
+            Self { prompt: prompt.clone(), add_special_tokens, max_length, max_content_tokens, ..self.clone() };
         // A prompt that can't be tokenized is an error of each text.
-        let prompt_tokens = if role.prompt.is_empty() { Vec::new() } else { role.tokens("").unwrap_or_default() };
-        role.content = self.content.after_prompt(prompt_tokens, room);
-        role.check_sequences(around).map_err(failed)?;
-        Ok(role)
+        let prompt_tokens =
+            if tokenizer.prompt.is_empty() { Vec::new() } else { tokenizer.tokenize_all("").unwrap_or_default() };
+        tokenizer.content_rule = self.content_rule.with_prompt(prompt_tokens, max_content_tokens);
+        tokenizer.check_sequences(special_token_count).map_err(file_error)?;
+        Ok(tokenizer)
     }
 
     /// Returns which tokens are content where there is no prompt.
-    fn content_rule(&self) -> ContentRule {
+    fn build_content_rule(&self) -> ContentRule {
         // Some tokenizers mark the beginning of each word by a token that white space gets too.
-        let spaces = self.tokens(" ").unwrap_or_default();
-        ContentRule::new(self.special.iter().copied().chain(spaces), &self.unknown())
+        let spaces = self.tokenize_all(" ").unwrap_or_default();
+        ContentRule::new(self.special_ids.iter().copied().chain(spaces), &self.find_unknown_ids())
     }
 
     /// The keys by which it differs from what version 1 of the fingerprint stands for.
-    pub fn changes(&self) -> &[String] {
-        &self.changes
+    pub fn changed_keys(&self) -> &[String] {
+        &self.changed_keys
     }
 
     /// Maximum number of tokens of a text, special ones included; `None`: there is no limit.
@@ -120,16 +124,16 @@ impl Tokenizer {
     }
 
     /// Whether a text gets just `around` tokens more, which the model knows. A post-processor may also repeat the text.
-    fn check_sequences(&self, around: usize) -> Result<(), String> {
+    fn check_sequences(&self, special_token_count: usize) -> Result<(), String> {
         for length in 0..3 {
-            let (ids, types) = self.processed(&vec![0; length]).map_err(|error| error.to_string())?;
-            if ids.len() != length + around {
+            let (ids, types) = self.post_process(&vec![0; length]).map_err(|error| error.to_string())?;
+            if ids.len() != length + special_token_count {
                 return Err(format!(
-                    "its `post_processor` makes {} tokens of {length}; {around} more were expected",
+                    "its `post_processor` makes {} tokens of {length}; {special_token_count} more were expected",
                     ids.len()
                 ));
             }
-            if let Some(id) = ids.iter().find(|&&id| self.rows.is_some_and(|rows| id as usize >= rows)) {
+            if let Some(id) = ids.iter().find(|&&id| self.embedding_rows.is_some_and(|rows| id as usize >= rows)) {
                 return Err(format!("its `post_processor` adds a token {id}, for which the model has no embedding"));
             }
             if let Some(kind) = types.iter().find(|&&kind| kind != 0) {
@@ -142,59 +146,59 @@ impl Tokenizer {
     }
 
     /// How many tokens of a text there is room for beside the special ones; `None`: as many as there are.
-    pub fn room(&self) -> Option<usize> {
-        self.room
+    pub fn max_content_tokens(&self) -> Option<usize> {
+        self.max_content_tokens
     }
 
     /// A text's tokens, cut to the encoder's max length at the end that the model's tokenizer cuts.
     ///
     /// # Errors
     /// If the tokenizer can't cope with the text, such as one with an unknown token where it has none for that.
-    pub fn tokenize(&self, text: &str) -> tokenizers::Result<Tokens> {
+    pub fn tokenize(&self, text: &str) -> tokenizers::Result<TokenizedText> {
         if self.truncates_left {
-            return self.tokenize_end(text);
+            return self.tokenize_tail(text);
         }
-        let room = self.room.unwrap_or(usize::MAX);
+        let max_content_tokens = self.max_content_tokens.unwrap_or(usize::MAX);
         // One more than there is room for is enough to know that the text is longer.
-        let mut ids = self.first_tokens(text, room.saturating_add(1))?;
-        let truncated = ids.len() > room;
-        ids.truncate(room);
-        Ok(Tokens { ids: self.sequence(&ids)?, truncated })
+        let mut ids = self.tokenize_prefix(text, max_content_tokens.saturating_add(1))?;
+        let is_truncated = ids.len() > max_content_tokens;
+        ids.truncate(max_content_tokens);
+        Ok(TokenizedText { ids: self.build_sequence(&ids)?, is_truncated })
     }
 
     /// The same, cut from the other end: the last tokens that there is room for.
     ///
     /// # Errors
     /// As [`Self::tokenize`].
-    pub fn tokenize_end(&self, text: &str) -> tokenizers::Result<Tokens> {
-        let mut ids = self.tokens(text)?;
-        let excess = ids.len().saturating_sub(self.room.unwrap_or(usize::MAX));
+    pub fn tokenize_tail(&self, text: &str) -> tokenizers::Result<TokenizedText> {
+        let mut ids = self.tokenize_all(text)?;
+        let excess = ids.len().saturating_sub(self.max_content_tokens.unwrap_or(usize::MAX));
         ids.drain(..excess);
-        Ok(Tokens { ids: self.sequence(&ids)?, truncated: excess > 0 })
+        Ok(TokenizedText { ids: self.build_sequence(&ids)?, is_truncated: excess > 0 })
     }
 
     /// All of a text's tokens, however many, without special ones.
     ///
     /// # Errors
     /// As [`Self::tokenize`].
-    pub fn tokens(&self, text: &str) -> tokenizers::Result<Vec<u32>> {
-        self.first_tokens(text, usize::MAX)
+    pub fn tokenize_all(&self, text: &str) -> tokenizers::Result<Vec<u32>> {
+        self.tokenize_prefix(text, usize::MAX)
     }
 
     /// Tokens of a text as the encoder takes them: with the special ones that the model was trained with, if any.
     ///
     /// # Errors
     /// If the tokenizer's own rules for that contradict each other.
-    pub fn sequence(&self, ids: &[u32]) -> tokenizers::Result<Vec<u32>> {
-        self.processed(ids).map(|(ids, _)| ids)
+    pub fn build_sequence(&self, ids: &[u32]) -> tokenizers::Result<Vec<u32>> {
+        self.post_process(ids).map(|(ids, _)| ids)
     }
 
     /// The ids and the types of tokens as the encoder takes them.
-    fn processed(&self, ids: &[u32]) -> tokenizers::Result<(Vec<u32>, Vec<u32>)> {
-        if !self.special_tokens {
+    fn post_process(&self, ids: &[u32]) -> tokenizers::Result<(Vec<u32>, Vec<u32>)> {
+        if !self.add_special_tokens {
             return Ok((ids.to_vec(), vec![0; ids.len()]));
         }
-        guarded(|| {
+        catch_tokenizer_panic(|| {
             let tokens = ids.iter().map(|&id| Token::new(id, String::new(), (0, 0))).collect();
             let encoding = self.inner.post_process(Encoding::from_tokens(tokens, 0), None, true)?;
             Ok((encoding.get_ids().to_vec(), encoding.get_type_ids().to_vec()))
@@ -204,18 +208,18 @@ impl Tokenizer {
     /// Returns whether tokens of a text, with or without special ones, hold more than the prompt: a token that is neither
     /// special nor white space. The unknown token counts.
     pub fn has_content(&self, ids: &[u32]) -> bool {
-        self.content.holds(ids)
+        self.content_rule.has_content(ids)
     }
 
     /// Returns the ids that the vocabulary gives to what it does not know; none if it has no unknown token.
-    fn unknown(&self) -> HashSet<u32> {
+    fn find_unknown_ids(&self) -> HashSet<u32> {
         // No vocabulary has a noncharacter. Not every kind of model says which token is its unknown one.
-        let tokens = guarded(|| self.inner.get_model().tokenize("\u{10ffff}"));
+        let tokens = catch_tokenizer_panic(|| self.inner.get_model().tokenize("\u{10ffff}"));
         tokens.into_iter().flatten().map(|token| token.id).collect()
     }
 
     /// At least the first `count` tokens, if there are so many. The library's own steps, which it does not have as one.
-    fn first_tokens(&self, text: &str, count: usize) -> tokenizers::Result<Vec<u32>> {
+    fn tokenize_prefix(&self, text: &str, count: usize) -> tokenizers::Result<Vec<u32>> {
         let prompted;
         let text = if self.prompt.is_empty() {
             text
@@ -223,19 +227,23 @@ impl Tokenizer {
             prompted = format!("{}{text}", self.prompt);
             &prompted
         };
-        let ids = guarded(|| {
+        let ids = catch_tokenizer_panic(|| {
             let normalizer = self.inner.get_normalizer();
-            let mut pieces = self.inner.get_added_vocabulary().extract_and_normalize(normalizer, text);
+            let mut pretokenized = self.inner.get_added_vocabulary().extract_and_normalize(normalizer, text);
             if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
-                pre_tokenizer.pre_tokenize(&mut pieces)?;
+                pre_tokenizer.pre_tokenize(&mut pretokenized)?;
             }
             let model = self.inner.get_model();
-            pieces.tokenize_with_limit(|piece| model.tokenize(piece.get()), count, TruncationDirection::Right)?;
-            Ok(pieces.into_encoding(None, 0, OffsetType::None)?.get_ids().to_vec())
+            pretokenized.tokenize_with_limit(
+                |normalized| model.tokenize(normalized.get()),
+                count,
+                TruncationDirection::Right,
+            )?;
+            Ok(pretokenized.into_encoding(None, 0, OffsetType::None)?.get_ids().to_vec())
         })?;
-        match ids.iter().find(|&&id| self.rows.is_some_and(|rows| id as usize >= rows)) {
+        match ids.iter().find(|&&id| self.embedding_rows.is_some_and(|rows| id as usize >= rows)) {
             Some(&id) => {
-                let token = self.token(id).unwrap_or_default();
+                let token = self.id_to_token(id).unwrap_or_default();
                 Err(format!("it has the token `{token}` ({id}), for which the model has no embedding").into())
             }
             None => Ok(ids),
@@ -243,12 +251,12 @@ impl Tokenizer {
     }
 
     /// A token by its id.
-    pub fn token(&self, id: u32) -> Option<String> {
+    pub fn id_to_token(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
     }
 
     /// A token's id.
-    pub fn id(&self, token: &str) -> Option<u32> {
+    pub fn token_to_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
 
@@ -259,7 +267,7 @@ impl Tokenizer {
 
     /// Whether an id is that of a special token, such as `[CLS]`.
     pub fn is_special(&self, id: u32) -> bool {
-        self.special.contains(&id)
+        self.special_ids.contains(&id)
     }
 }
 
@@ -297,20 +305,20 @@ mod tests {
     #[test]
     fn tokens_are_the_librarys_own() {
         for (name, tokenizer, library) in tokenizers() {
-            let room = tokenizer.room().unwrap();
+            let room = tokenizer.max_content_tokens().unwrap();
             for text in texts() {
                 let bare = library.encode(text.as_str(), false).unwrap();
-                assert_eq!(tokenizer.tokens(&text).unwrap(), bare.get_ids(), "{name}: {text}");
+                assert_eq!(tokenizer.tokenize_all(&text).unwrap(), bare.get_ids(), "{name}: {text}");
                 let mut cut = bare.clone();
                 cut.truncate(room, room / 3, TruncationDirection::Right);
                 let cut = library.post_process(cut, None, true).unwrap();
-                let expected = Tokens { ids: cut.get_ids().to_vec(), truncated: bare.len() > room };
+                let expected = TokenizedText { ids: cut.get_ids().to_vec(), is_truncated: bare.len() > room };
                 assert_eq!(tokenizer.tokenize(&text).unwrap(), expected, "{name}: {text}");
                 for (number, window) in (1..).zip(cut.get_overflowing()) {
                     let ids = bare.get_ids().iter().skip(number * (room - room / 3)).take(room);
                     let ids: Vec<u32> = ids.copied().collect();
                     assert_eq!(
-                        tokenizer.sequence(&ids).unwrap(),
+                        tokenizer.build_sequence(&ids).unwrap(),
                         window.get_ids(),
                         "{name}: window {number} of {text}"
                     );
@@ -325,6 +333,6 @@ mod tests {
         let tokenizer = Tokenizer::load(&TokenizerSettings { max_length: None, ..settings }).unwrap();
         let text = "moon ".repeat(5_000);
         let tokens = tokenizer.tokenize(&text).unwrap();
-        assert_eq!((tokens.ids.len(), tokens.truncated, tokenizer.room()), (5_002, false, None));
+        assert_eq!((tokens.ids.len(), tokens.is_truncated, tokenizer.max_content_tokens()), (5_002, false, None));
     }
 }

@@ -20,11 +20,11 @@ use super::ModelError;
 use super::files;
 use super::json_file::read_optional_json;
 use super::keys;
-use super::max_length::parse_length;
+use super::max_length::parse_max_length;
 use crate::panics::catch;
 use added_tokens::AddedTokens;
 use class::TokenizerClass;
-use rebuild::Source;
+use rebuild::TokenizerSource;
 
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
@@ -44,7 +44,7 @@ pub struct TokenizerFiles {
     /// `added_tokens.json`; empty where `config` has `added_tokens_decoder`.
     added_tokens: Map<String, Value>,
     /// Whether text is lower-cased before the tokenizer's own normalizer.
-    lower_case: bool,
+    should_lowercase: bool,
 }
 
 /// What a directory's network says about its tokenizer.
@@ -56,7 +56,7 @@ pub struct TokenizerContext<'a> {
     /// The tokenizer arguments of a Transformer module.
     pub arguments: Map<String, Value>,
     /// `do_lower_case` of a Transformer module.
-    pub lower_case: bool,
+    pub should_lowercase: bool,
     /// Whether sentence-transformers would put each text into a chat template, if there is one.
     pub applies_chat_template: bool,
 }
@@ -67,7 +67,7 @@ pub struct BuiltTokenizer {
     /// Whether long texts lose their beginning.
     pub truncates_left: bool,
     /// The keys by which it differs from `tokenizer.json` as it is, which is what version 1 of the fingerprint stands for.
-    pub changes: Vec<String>,
+    pub changed_keys: Vec<String>,
 }
 
 impl TokenizerFiles {
@@ -78,13 +78,13 @@ impl TokenizerFiles {
     pub fn read(
         directory: &Path,
         context: TokenizerContext<'_>,
-        unknown: &mut Vec<String>,
+        unknown_keys: &mut Vec<String>,
     ) -> Result<Self, ModelError> {
         let path = directory.join(TOKENIZER_CONFIG);
-        let mut config = object(&path, unknown, Some(&keys::TOKENIZER_CONFIG))?;
-        let named = config.get("tokenizer_class").and_then(Value::as_str).or(context.tokenizer_class);
-        let class =
-            TokenizerClass::of(context.model_type, named).map_err(|problem| ModelError::file(&path, problem))?;
+        let mut config = read_object(&path, unknown_keys, Some(&keys::TOKENIZER_CONFIG))?;
+        let class_name = config.get("tokenizer_class").and_then(Value::as_str).or(context.tokenizer_class);
+        let class = TokenizerClass::resolve(context.model_type, class_name)
+            .map_err(|problem| ModelError::file(&path, problem))?;
         if context.applies_chat_template {
             check_chat_template(directory, &config)?;
         }
@@ -92,12 +92,18 @@ impl TokenizerFiles {
         let mut added_tokens = Map::new();
         if !config.contains_key("added_tokens_decoder") {
             let path = directory.join(SPECIAL_TOKENS_MAP);
-            let map = object(&path, unknown, Some(&keys::SPECIAL_TOKENS_MAP))?;
+            let map = read_object(&path, unknown_keys, Some(&keys::SPECIAL_TOKENS_MAP))?;
             added_tokens::merge_special_tokens_map(&mut config, map, &context.arguments)
                 .map_err(|problem| ModelError::file(&path, problem))?;
-            added_tokens = object(&directory.join(ADDED_TOKENS), unknown, None)?;
+            added_tokens = read_object(&directory.join(ADDED_TOKENS), unknown_keys, None)?;
         }
-        Ok(Self { directory: directory.to_owned(), class, config, added_tokens, lower_case: context.lower_case })
+        Ok(Self {
+            directory: directory.to_owned(),
+            class,
+            config,
+            added_tokens,
+            should_lowercase: context.should_lowercase,
+        })
     }
 
     /// Returns the maximum number of tokens that `tokenizer_config.json` or the module's arguments have.
@@ -109,7 +115,7 @@ impl TokenizerFiles {
             return Ok(None);
         };
         let value = self.config.get(key).unwrap_or(&Value::Null);
-        parse_length(value).map_err(|expected| {
+        parse_max_length(value).map_err(|expected| {
             ModelError::file(&self.directory.join(TOKENIZER_CONFIG), format!("`{key}` is {value}; {expected}"))
         })
     }
@@ -142,8 +148,8 @@ impl TokenizerFiles {
     }
 
     /// Whether the module lower-cases texts.
-    pub fn lower_case(&self) -> bool {
-        self.lower_case
+    pub fn should_lowercase(&self) -> bool {
+        self.should_lowercase
     }
 
     /// Builds the tokenizer.
@@ -152,80 +158,81 @@ impl TokenizerFiles {
     /// A file that is missing or damaged, or a class and a vocabulary that don't fit.
     pub fn build(&self) -> Result<BuiltTokenizer, ModelError> {
         let path = self.path();
-        let failed = |problem: String| ModelError::file(&path, problem);
-        let source = Source::new(self.source(&path)?).map_err(failed)?;
+        let file_error = |problem: String| ModelError::file(&path, problem);
+        let source = TokenizerSource::new(self.read_source(&path)?).map_err(file_error)?;
         let parts = source.parts.clone();
         let added = AddedTokens::new(self.class, &self.config, &self.added_tokens, &parts);
         let added = added.map_err(|problem| ModelError::file(&self.directory.join(TOKENIZER_CONFIG), problem))?;
-        let built = guarded(|| {
-            let mut base = rebuild::base(self.class, &source, &self.config, &added)?;
+        let built = catch_tokenizer_panic(|| {
+            let mut base = rebuild::build_base(self.class, &source, &self.config, &added)?;
             let model = base.get("model").cloned().unwrap_or_default();
-            source.complete(&mut base);
+            source.insert_vocabulary(&mut base);
             let mut inner: Tokenizer = serde_json::from_value(base)?;
             added.add_to(&mut inner)?;
-            if let Some(processor) = rebuild::post_processor(self.class, &inner, &added)? {
+            if let Some(processor) = rebuild::build_post_processor(self.class, &inner, &added)? {
                 inner.with_post_processor(Some(serde_json::from_value::<PostProcessorWrapper>(processor)?));
             }
-            let splits = rebuild::flag(&self.config, "split_special_tokens", false)?;
-            if let (true, Some(token)) = (splits, added.named_but_not_special(&inner)) {
+            let split_special_tokens = rebuild::get_bool(&self.config, "split_special_tokens", false)?;
+            if let (true, Some(token)) = (split_special_tokens, added.find_named_non_special(&inner)) {
                 let problem = format!(
                     "`split_special_tokens` of {TOKENIZER_CONFIG} is on, and `{token}`, which is named as a special token, has \
                      `special: false`; make it special, or turn that off"
                 );
                 return Err(problem.into());
             }
-            inner.set_encode_special_tokens(splits);
+            inner.set_encode_special_tokens(split_special_tokens);
             // Without tokenizer.json there was no version 1.
-            let changes = match path.ends_with(TOKENIZER) {
-                true => changes::between(&parts, &model, &inner)?,
+            let changed_keys = match path.ends_with(TOKENIZER) {
+                true => changes::find_changed_keys(&parts, &model, &inner)?,
                 false => Vec::new(),
             };
-            Ok((inner, changes))
+            Ok((inner, changed_keys))
         });
-        let (mut inner, mut changes) = built.map_err(|error| failed(error.to_string()))?;
+        let (mut inner, mut changed_keys) = built.map_err(|error| file_error(error.to_string()))?;
         // Texts are cut by the caller, since the library would not say where.
-        inner.with_padding(None).with_truncation(None).map_err(|error| failed(error.to_string()))?;
-        if self.lower_case {
-            lower_case(&mut inner).map_err(|error| failed(error.to_string()))?;
+        inner.with_padding(None).with_truncation(None).map_err(|error| file_error(error.to_string()))?;
+        if self.should_lowercase {
+            prepend_lowercase(&mut inner).map_err(|error| file_error(error.to_string()))?;
             // Version 1 lower-cased special tokens that are written in a text, too.
-            changes.push("sentence_bert_config.json: do_lower_case".to_owned());
+            changed_keys.push("sentence_bert_config.json: do_lower_case".to_owned());
         }
-        let truncates_left = self.truncates_left(&parts).map_err(failed)?;
+        let truncates_left = self.parse_truncates_left(&parts).map_err(file_error)?;
         if truncates_left {
-            changes.push("tokenizer_config.json: truncation_side".to_owned());
+            changed_keys.push("tokenizer_config.json: truncation_side".to_owned());
         }
-        Ok(BuiltTokenizer { inner, truncates_left, changes })
+        Ok(BuiltTokenizer { inner, truncates_left, changed_keys })
     }
 
     /// `tokenizer.json`, or what stands for it where there is only a vocabulary.
-    fn source(&self, path: &Path) -> Result<Value, ModelError> {
-        let failed = |problem: String| ModelError::file(path, problem);
+    fn read_source(&self, path: &Path) -> Result<Value, ModelError> {
+        let file_error = |problem: String| ModelError::file(path, problem);
         if path.file_name().is_some_and(|name| name == VOCABULARY) {
             if self.class != TokenizerClass::Bert {
-                return Err(failed(format!(
+                return Err(file_error(format!(
                     "a vocab.txt alone is only read for BERT classes, and this is a {}; save the tokenizer as {TOKENIZER}",
                     self.class.name()
                 )));
             }
-            let bytes = files::read(path, files::MAX_TOKENIZER_BYTES).map_err(|error| failed(error.to_string()))?;
-            return rebuild::word_piece_source(&bytes).map_err(|error| failed(error.to_string()));
+            let bytes =
+                files::read_bounded(path, files::MAX_TOKENIZER_BYTES).map_err(|error| file_error(error.to_string()))?;
+            return rebuild::build_word_piece_source(&bytes).map_err(|error| file_error(error.to_string()));
         }
         let expected = "expected the model's tokenizer: tokenizer.json, or vocab.txt for BERT classes";
-        let bytes = files::read(path, files::MAX_TOKENIZER_BYTES);
-        let bytes = bytes.map_err(|error| failed(format!("{error}; {expected}")))?;
+        let bytes = files::read_bounded(path, files::MAX_TOKENIZER_BYTES);
+        let bytes = bytes.map_err(|error| file_error(format!("{error}; {expected}")))?;
         // What is cut short is told as such; the library panics on some of it.
-        let _: IgnoredAny = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
-        let source: Value = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
+        let _: IgnoredAny = serde_json::from_slice(&bytes).map_err(|error| file_error(error.to_string()))?;
+        let source: Value = serde_json::from_slice(&bytes).map_err(|error| file_error(error.to_string()))?;
         keys::TOKENIZER.check(path, &source)?;
         Ok(source)
     }
 
-    fn truncates_left(&self, source: &Value) -> Result<bool, String> {
-        let side = match self.config.get("truncation_side") {
+    fn parse_truncates_left(&self, source: &Value) -> Result<bool, String> {
+        let truncation_side = match self.config.get("truncation_side") {
             Some(side) => side.as_str().map(str::to_lowercase),
             None => source.pointer("/truncation/direction").and_then(Value::as_str).map(str::to_lowercase),
         };
-        match side.as_deref() {
+        match truncation_side.as_deref() {
             None | Some("right") => Ok(false),
             Some("left") => Ok(true),
             Some(other) => Err(format!("`truncation_side` is `{other}`; expected left or right")),
@@ -253,14 +260,14 @@ fn check_chat_template(directory: &Path, config: &Map<String, Value>) -> Result<
 }
 
 /// A JSON file that holds an object; empty if there is none.
-fn object(
+fn read_object(
     path: &Path,
-    unknown: &mut Vec<String>,
+    unknown_keys: &mut Vec<String>,
     table: Option<&keys::KeyTable>,
 ) -> Result<Map<String, Value>, ModelError> {
     let Some(value) = read_optional_json::<Value>(path)? else { return Ok(Map::new()) };
     if let Some(table) = table {
-        unknown.extend(table.check(path, &value)?);
+        unknown_keys.extend(table.check(path, &value)?);
     }
     match value {
         Value::Object(object) => Ok(object),
@@ -269,7 +276,7 @@ fn object(
 }
 
 /// Puts a normalizer before the tokenizer's own that lower-cases, unless it has such a one.
-fn lower_case(tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
+fn prepend_lowercase(tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
     let is_lowercase = |normalizer: &NormalizerWrapper| matches!(normalizer, NormalizerWrapper::Lowercase(_));
     let normalizers = match tokenizer.get_normalizer() {
         None => Vec::new(),
@@ -286,7 +293,7 @@ fn lower_case(tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
 }
 
 /// The library trusts its file in many places, and panics where that contradicts itself: that is an error of the file's.
-pub fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
+pub fn catch_tokenizer_panic<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
     let problem = "the tokenizer contradicts itself; its file may be damaged, fetch it again";
     catch(work).unwrap_or_else(|_| Err(problem.into()))
 }

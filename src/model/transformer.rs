@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 
 use super::backend::Backend;
 use super::kernels::{Attention, LayerNorm, Linear};
-use super::weights::Table;
+use super::weights::EmbeddingTable;
 use super::{TokenBatch, YieldPoint};
 
 /// The last hidden states of a packed batch.
@@ -16,29 +16,29 @@ pub trait Transformer: Send + Sync {
 /// Word embeddings, and those of positions where a family learns them.
 pub struct Embeddings {
     /// `[vocabulary, width]`.
-    pub word: Table,
-    pub position: Option<Positions>,
+    pub word: EmbeddingTable,
+    pub position: Option<PositionEmbeddings>,
     pub norm: LayerNorm,
     pub backend: Backend,
 }
 
 /// Learned embeddings of positions.
-pub struct Positions {
+pub struct PositionEmbeddings {
     /// `[positions, width]`; the embedding of token type 0 is already added, since all tokens are of that type.
-    pub table: Table,
+    pub table: EmbeddingTable,
     /// The padding's id and position, where positions begin after it (RoBERTa): such a token in a text is not counted.
-    pub padding: Option<u32>,
+    pub padding_id: Option<u32>,
 }
 
-impl Positions {
-    fn of(&self, batch: &TokenBatch) -> Vec<u32> {
-        let Some(padding) = self.padding else { return batch.positions() };
+impl PositionEmbeddings {
+    fn position_ids(&self, batch: &TokenBatch) -> Vec<u32> {
+        let Some(padding_id) = self.padding_id else { return batch.positions() };
         let mut positions = Vec::with_capacity(batch.ids().len());
         for ids in batch.sequences() {
-            let mut last = padding;
+            let mut position = padding_id;
             positions.extend(ids.iter().map(|&id| {
-                last += u32::from(id != padding);
-                if id == padding { padding } else { last }
+                position += u32::from(id != padding_id);
+                if id == padding_id { padding_id } else { position }
             }));
         }
         positions
@@ -48,23 +48,25 @@ impl Positions {
 impl Embeddings {
     /// `[tokens, width]`.
     pub fn forward(&self, batch: &TokenBatch) -> Result<Tensor> {
-        let gather = |table: &Table, ids: &[u32]| {
+        let gather = |table: &EmbeddingTable, ids: &[u32]| {
             let rows = Tensor::from_vec(table.gather(ids)?, (ids.len(), table.width()), &Device::Cpu)?;
             match &self.backend {
                 Backend::Kernels { .. } => Ok(rows),
                 Backend::Candle { device, dtype } => rows.to_device(device)?.to_dtype(*dtype),
             }
         };
-        let words = gather(&self.word, batch.ids())?;
+        let word_embeddings = gather(&self.word, batch.ids())?;
         match &self.position {
-            Some(position) => self.norm.forward_residual(&words, &gather(&position.table, &position.of(batch))?),
-            None => self.norm.forward(&words),
+            Some(position) => {
+                self.norm.forward_residual(&word_embeddings, &gather(&position.table, &position.position_ids(batch))?)
+            }
+            None => self.norm.forward(&word_embeddings),
         }
     }
 }
 
 /// One layer: attention, then a feed-forward network, each added to its input and normalised.
-pub struct Layer {
+pub struct PostNormLayer {
     /// `[width, 3 × width]`: query, key and value in one product.
     pub qkv: Linear,
     pub attention_output: Linear,
@@ -74,13 +76,13 @@ pub struct Layer {
     pub output_norm: LayerNorm,
 }
 
-impl Layer {
+impl PostNormLayer {
     fn forward(&self, x: &Tensor, attention: &Attention<'_>, yield_point: &mut YieldPoint<'_>) -> Result<Tensor> {
         yield_point.yield_now();
         let qkv = self.qkv.forward(x)?;
         yield_point.yield_now();
-        let mixed = self.attention_output.forward(&attention.forward(&qkv)?)?;
-        let x = self.attention_norm.forward_residual(&mixed, x)?;
+        let attended = self.attention_output.forward(&attention.forward(&qkv)?)?;
+        let x = self.attention_norm.forward_residual(&attended, x)?;
         yield_point.yield_now();
         let expanded = self.intermediate.forward(&x)?;
         yield_point.yield_now();
@@ -89,15 +91,15 @@ impl Layer {
 }
 
 /// Embeddings and layers (Devlin et al., 2018, arXiv:1810.04805).
-pub struct PostNorm {
+pub struct PostNormTransformer {
     pub embeddings: Embeddings,
-    pub layers: Vec<Layer>,
+    pub layers: Vec<PostNormLayer>,
     pub heads: usize,
 }
 
-impl Transformer for PostNorm {
+impl Transformer for PostNormTransformer {
     fn forward(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> Result<Tensor> {
-        let attention = Attention { bounds: batch.bounds(), heads: self.heads, rope: None, reach: None };
+        let attention = Attention { bounds: batch.bounds(), heads: self.heads, rope: None, half_window: None };
         let mut hidden = self.embeddings.forward(batch)?;
         for layer in &self.layers {
             hidden = layer.forward(&hidden, &attention, yield_point)?;
@@ -112,9 +114,9 @@ mod tests {
 
     #[test]
     fn positions_begin_after_that_of_the_padding_which_is_not_counted() {
-        let table = || Table::owned(vec![0.0; 8], 1);
+        let table = || EmbeddingTable::in_memory(vec![0.0; 8], 1);
         let batch = TokenBatch::from_iter([&[5, 6, 1, 7][..], &[5, 1, 1, 6]]);
-        let of = |padding| Positions { table: table(), padding }.of(&batch);
+        let of = |padding| PositionEmbeddings { table: table(), padding_id: padding }.position_ids(&batch);
         assert_eq!(of(Some(1)), [2, 3, 1, 4, 2, 1, 1, 3]);
         assert_eq!(of(None), [0, 1, 2, 3, 0, 1, 2, 3]);
     }

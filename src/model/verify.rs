@@ -10,7 +10,7 @@ mod role_reference;
 mod run;
 mod texts;
 
-pub use compare::{CLOSE_COSINE, CLOSE_DIFFERENCE, Differences, EQUAL_TOLERANCE, Verdict};
+pub use compare::{Differences, EQUAL_TOLERANCE, MAX_CLOSE_DIFFERENCE, MIN_CLOSE_COSINE, VerifyVerdict};
 pub use comparison::Comparison;
 pub use reference::MAX_TOKENS;
 pub use run::verify;

@@ -1,13 +1,13 @@
 //! A model's weights: safetensors (whole or in shards), or a PyTorch pickle.
 
 mod location;
-mod mapped;
+mod mapped_file;
 mod pickled;
 mod safetensors;
 mod table;
 mod tensors;
 mod weight_files;
 
-pub use table::Table;
+pub use table::EmbeddingTable;
 pub use tensors::Weights;
-pub use weight_files::weight_files;
+pub use weight_files::find_weight_files;

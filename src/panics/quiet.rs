@@ -17,10 +17,10 @@ thread_local! {
 pub fn catch_quietly<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        let report = panic::take_hook();
+        let previous_hook = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if !QUIET.get() {
-                report(info);
+                previous_hook(info);
             }
         }));
     });

@@ -25,8 +25,8 @@ mod results;
 mod ticket;
 
 pub use control::AdmissionControl;
-pub use finalizer::{Finalizer, all_abandoned};
-pub use permit::Admission;
-pub use result_slots::{Slot, StallClock};
-pub use results::{Delivery, Finished, ResultReceiver};
-pub use ticket::{Ticket, Tickets};
+pub use finalizer::{Finalizer, wait_all_abandoned};
+pub use permit::PermitPool;
+pub use result_slots::{Slot, StallDetector};
+pub use results::{Delivery, ItemResult, ResultReceiver};
+pub use ticket::{AdmissionTicket, TicketIssuer};

@@ -4,45 +4,45 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::types::deadline_after;
+use crate::types::compute_deadline;
 
 /// When a batch is closed.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct BatchLimits {
     /// The most items.
-    pub items: usize,
+    pub max_items: usize,
     /// The most weight, in whatever unit items are weighed. A heavier item is a batch of its own.
-    pub weight: usize,
+    pub max_weight: usize,
     /// The longest time that an item waits for others.
-    pub age: Duration,
+    pub max_age: Duration,
 }
 
 /// Collects items into batches, in order.
 #[derive(Debug)]
-pub struct Batcher<T> {
-    limits: Limits,
+pub struct WeightedBatcher<T> {
+    limits: BatchLimits,
     items: Vec<T>,
     weight: usize,
     /// When the oldest item has waited long enough.
     deadline: Option<Instant>,
 }
 
-impl<T> Batcher<T> {
-    pub fn new(limits: Limits) -> Self {
+impl<T> WeightedBatcher<T> {
+    pub fn new(limits: BatchLimits) -> Self {
         Self { limits, items: Vec::new(), weight: 0, deadline: None }
     }
 
     /// Adds an item. Gives the batch that this closes, if any: the items before it, where it doesn't fit in with them,
     /// or all of them, where it fills the batch.
     pub fn push(&mut self, item: T, weight: usize, now: Instant) -> Option<Vec<T>> {
-        let fits = self.weight.saturating_add(weight) <= self.limits.weight;
-        let closed = if fits { None } else { self.flush() };
+        let is_fitting = self.weight.saturating_add(weight) <= self.limits.max_weight;
+        let closed_batch = if is_fitting { None } else { self.flush() };
         self.items.push(item);
         self.weight = self.weight.saturating_add(weight);
-        self.deadline.get_or_insert_with(|| deadline_after(now, self.limits.age));
-        let full = self.items.len() >= self.limits.items || self.weight >= self.limits.weight;
+        self.deadline.get_or_insert_with(|| compute_deadline(now, self.limits.max_age));
+        let is_full = self.items.len() >= self.limits.max_items || self.weight >= self.limits.max_weight;
         // At most one batch a call: one that is both opened and filled by this item is closed by the next.
-        if full && closed.is_none() { self.flush() } else { closed }
+        if is_full && closed_batch.is_none() { self.flush() } else { closed_batch }
     }
 
     /// When [`Self::flush`] is due, if anything waits.
@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits = Limits { items: 5, weight: 20, age: Duration::from_millis(100) };
+    const LIMITS: BatchLimits = BatchLimits { max_items: 5, max_weight: 20, max_age: Duration::from_millis(100) };
 
     proptest! {
         /// Laws: nothing is lost, nothing is reordered, no batch is too large, nothing waits too long.
@@ -72,34 +72,34 @@ mod tests {
         fn laws(items in prop::collection::vec((0usize..30, 0u64..80), 0..60)) {
             let start = Instant::now();
             let mut now = start;
-            let mut batcher: Batcher<(usize, usize, Instant)> = Batcher::new(LIMITS);
+            let mut batcher: WeightedBatcher<(usize, usize, Instant)> = WeightedBatcher::new(LIMITS);
             let mut batches: Vec<Vec<(usize, usize, Instant)>> = Vec::new();
             for (number, (weight, pause)) in items.iter().copied().enumerate() {
                 let next = now + Duration::from_millis(pause);
                 // The driver's part: flush when it is due.
                 if let Some(deadline) = batcher.deadline().filter(|&deadline| deadline <= next) {
                     let batch = batcher.flush().unwrap();
-                    prop_assert!(batch.iter().all(|item| deadline - item.2 <= LIMITS.age));
+                    prop_assert!(batch.iter().all(|item| deadline - item.2 <= LIMITS.max_age));
                     batches.push(batch);
                 }
                 now = next;
                 batches.extend(batcher.push((number, weight, now), weight, now));
-                prop_assert!(batcher.deadline().is_none_or(|deadline| deadline <= now + LIMITS.age));
+                prop_assert!(batcher.deadline().is_none_or(|deadline| deadline <= now + LIMITS.max_age));
             }
             batches.extend(batcher.flush());
             prop_assert_eq!(batcher.deadline(), None);
             let order: Vec<usize> = batches.iter().flatten().map(|item| item.0).collect();
             prop_assert_eq!(order, (0..items.len()).collect::<Vec<_>>());
             for batch in &batches {
-                prop_assert!(!batch.is_empty() && batch.len() <= LIMITS.items);
-                prop_assert!(batch.len() == 1 || batch.iter().map(|item| item.1).sum::<usize>() <= LIMITS.weight);
+                prop_assert!(!batch.is_empty() && batch.len() <= LIMITS.max_items);
+                prop_assert!(batch.len() == 1 || batch.iter().map(|item| item.1).sum::<usize>() <= LIMITS.max_weight);
             }
         }
     }
 
     #[test]
     fn an_age_without_end_is_no_deadline_in_the_past() {
-        let mut batcher = Batcher::new(Limits { age: Duration::MAX, ..LIMITS });
+        let mut batcher = WeightedBatcher::new(BatchLimits { max_age: Duration::MAX, ..LIMITS });
         let now = Instant::now();
         batcher.push(1, 1, now);
         assert!(batcher.deadline().is_some_and(|deadline| deadline > now));
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_full_batch_is_closed_at_once() {
-        let mut batcher = Batcher::new(LIMITS);
+        let mut batcher = WeightedBatcher::new(LIMITS);
         let now = Instant::now();
         for item in 0..4 {
             assert_eq!(batcher.push(item, 1, now), None);

@@ -7,54 +7,54 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug_span};
 
-use super::faults::{closed, overloaded};
-use super::writer::{DeleteJob, Writers};
-use crate::types::{Fault, PointId};
+use super::errors::{new_overloaded_error, new_shutting_down_error};
+use super::writer::{UnaryDeleteJob, Writers};
+use crate::types::{ApiError, PointId};
 
 /// Maximum number of ids of all deletes in flight.
-const MAX_IDS: usize = 100_000;
+const MAX_DELETE_IDS: usize = 100_000;
 
 /// The deletes in flight, with a permit for each of their ids.
 #[derive(Debug, Clone)]
-pub struct Deletes(Arc<Semaphore>);
+pub struct DeleteLimiter(Arc<Semaphore>);
 
-impl Default for Deletes {
+impl Default for DeleteLimiter {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_IDS)))
+        Self(Arc::new(Semaphore::new(MAX_DELETE_IDS)))
     }
 }
 
-impl Deletes {
+impl DeleteLimiter {
     /// Deletes points as [`Pipeline::delete`](super::Pipeline::delete) says.
     ///
     /// # Errors
     /// OVERLOADED if too many ids are in flight; otherwise the store's last error, after retries.
-    pub async fn delete(&self, writers: &Writers, collection: &str, ids: BTreeSet<PointId>) -> Result<(), Fault> {
+    pub async fn delete(&self, writers: &Writers, collection: &str, ids: BTreeSet<PointId>) -> Result<(), ApiError> {
         let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-        let permits = Arc::clone(&self.0).try_acquire_many_owned(count).map_err(|_| overloaded())?;
+        let permits = Arc::clone(&self.0).try_acquire_many_owned(count).map_err(|_| new_overloaded_error())?;
         let span = debug_span!("delete", otel.kind = "client", collection, points = ids.len());
-        delete_in_turn(writers, collection, ids, permits, span.clone()).instrument(span).await
+        delete_in_order(writers, collection, ids, permits, span.clone()).instrument(span).await
     }
 }
 
-async fn delete_in_turn(
+async fn delete_in_order(
     writers: &Writers,
     collection: &str,
     ids: BTreeSet<PointId>,
     permits: OwnedSemaphorePermit,
     span: Span,
-) -> Result<(), Fault> {
-    let since = Instant::now();
+) -> Result<(), ApiError> {
+    let received_at = Instant::now();
     let writer = writers.open(collection);
-    let mut claims = writer.ids.join_all(ids.iter().copied());
+    let mut claims = writer.ids.enqueue_all(ids.iter().copied());
     if claims.iter().any(|claim| claim.must_wait()) {
         writer.flush_now();
     }
     for claim in &mut claims {
-        claim.first_in_line().await;
+        claim.wait_until_first().await;
     }
-    let (answer, answered) = oneshot::channel();
-    let job = DeleteJob { ids: ids.into_iter().collect(), claims, permits, since, span, answer };
-    writer.delete(job).await.map_err(|_unsent| closed())?;
-    Ok(answered.await.map_err(|_| closed())??)
+    let (reply, reply_receiver) = oneshot::channel();
+    let job = UnaryDeleteJob { ids: ids.into_iter().collect(), claims, permits, received_at, span, reply };
+    writer.delete(job).await.map_err(|_unsent| new_shutting_down_error())?;
+    Ok(reply_receiver.await.map_err(|_| new_shutting_down_error())??)
 }

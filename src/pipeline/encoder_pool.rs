@@ -8,10 +8,10 @@
 mod batch;
 mod catch_panic;
 mod config;
-mod encoded;
-mod fair;
+mod encoded_vector;
+mod fairness;
 mod job;
-mod next;
+mod next_stage;
 mod pool;
 #[cfg(test)]
 mod probe;
@@ -20,7 +20,7 @@ mod windows;
 mod worker;
 
 pub use config::EncoderPoolConfig;
-pub use encoded::{Encoded, Took};
+pub use encoded_vector::{EncodedVector, Timings};
 pub use job::EncodeJob;
-pub use next::Next;
+pub use next_stage::NextStage;
 pub use pool::EncoderPool;

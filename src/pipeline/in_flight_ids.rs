@@ -19,23 +19,23 @@ use crate::types::PointId;
 /// The ids of one collection.
 #[derive(Debug, Clone, Default)]
 pub struct InFlightIds {
-    lines: Arc<Mutex<Lines>>,
+    queues: Arc<Mutex<IdQueues>>,
 }
 
 #[derive(Debug, Default)]
-struct Lines {
+struct IdQueues {
     /// Never empty lines.
-    by_id: HashMap<PointId, VecDeque<Position>>,
+    by_id: HashMap<PointId, VecDeque<QueuedChange>>,
     /// The number of the next change.
-    next: u64,
+    next_number: u64,
 }
 
 /// A change in the line of its id.
 #[derive(Debug)]
-struct Position {
+struct QueuedChange {
     number: u64,
     /// Tells the change that it is the first in line.
-    first: Option<oneshot::Sender<()>>,
+    ready_sender: Option<oneshot::Sender<()>>,
 }
 
 /// A change's position in the line of its id. Dropped, it leaves the line.
@@ -45,20 +45,20 @@ pub struct Claim {
     id: PointId,
     number: u64,
     /// `None` when it is the first in line.
-    first: Option<oneshot::Receiver<()>>,
+    ready: Option<oneshot::Receiver<()>>,
 }
 
 impl InFlightIds {
     /// Joins the line of an id.
-    pub fn join(&self, id: PointId) -> Claim {
-        let mut lines = self.lock();
-        self.join_locked(&mut lines, id)
+    pub fn enqueue(&self, id: PointId) -> Claim {
+        let mut queues = self.lock();
+        self.enqueue_locked(&mut queues, id)
     }
 
     /// Joins the lines of several ids at one moment, so that two callers can't each be before the other. Each id once.
-    pub fn join_all(&self, ids: impl IntoIterator<Item = PointId>) -> Vec<Claim> {
-        let mut lines = self.lock();
-        ids.into_iter().map(|id| self.join_locked(&mut lines, id)).collect()
+    pub fn enqueue_all(&self, ids: impl IntoIterator<Item = PointId>) -> Vec<Claim> {
+        let mut queues = self.lock();
+        ids.into_iter().map(|id| self.enqueue_locked(&mut queues, id)).collect()
     }
 
     /// Whether no change is in flight.
@@ -66,59 +66,59 @@ impl InFlightIds {
         self.lock().by_id.is_empty()
     }
 
-    fn join_locked(&self, lines: &mut Lines, id: PointId) -> Claim {
-        let number = lines.next;
-        lines.next += 1;
-        let line = lines.by_id.entry(id).or_default();
-        let (sender, receiver) = match line.is_empty() {
+    fn enqueue_locked(&self, queues: &mut IdQueues, id: PointId) -> Claim {
+        let number = queues.next_number;
+        queues.next_number += 1;
+        let queue = queues.by_id.entry(id).or_default();
+        let (sender, receiver) = match queue.is_empty() {
             true => (None, None),
             false => Some(oneshot::channel()).unzip(),
         };
-        line.push_back(Position { number, first: sender });
-        Claim { ids: self.clone(), id, number, first: receiver }
+        queue.push_back(QueuedChange { number, ready_sender: sender });
+        Claim { ids: self.clone(), id, number, ready: receiver }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock()
+    fn lock(&self) -> MutexGuard<'_, IdQueues> {
+        self.queues.lock()
     }
 }
 
 impl Claim {
     /// Waits until it is the first in line. If the wait is broken off, it goes on with the next call.
-    pub async fn first_in_line(&mut self) {
-        if let Some(first) = &mut self.first {
+    pub async fn wait_until_first(&mut self) {
+        if let Some(ready) = &mut self.ready {
             // The sender stays in the line until it has sent.
-            let _told = first.await;
-            self.first = None;
+            let _notified = ready.await;
+            self.ready = None;
         }
     }
 
     /// Whether others are before it.
     pub fn must_wait(&self) -> bool {
-        self.first.is_some()
+        self.ready.is_some()
     }
 
     /// Whether another change of the id waits for this one.
-    pub fn is_awaited(&self) -> bool {
-        let lines = self.ids.lock();
-        lines.by_id.get(&self.id).is_some_and(|line| line.back().is_some_and(|last| last.number != self.number))
+    pub fn has_waiters(&self) -> bool {
+        let queues = self.ids.lock();
+        queues.by_id.get(&self.id).is_some_and(|queue| queue.back().is_some_and(|last| last.number != self.number))
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut lines = self.ids.lock();
-        let Some(line) = lines.by_id.get_mut(&self.id) else { return };
+        let mut queues = self.ids.lock();
+        let Some(queue) = queues.by_id.get_mut(&self.id) else { return };
         // Those who joined later have higher numbers.
-        if let Ok(index) = line.binary_search_by_key(&self.number, |position| position.number) {
-            line.remove(index);
+        if let Ok(index) = queue.binary_search_by_key(&self.number, |position| position.number) {
+            queue.remove(index);
         }
-        match line.front_mut() {
-            None => drop(lines.by_id.remove(&self.id)),
+        match queue.front_mut() {
+            None => drop(queues.by_id.remove(&self.id)),
             Some(first) => {
-                if let Some(first) = first.first.take() {
+                if let Some(ready_sender) = first.ready_sender.take() {
                     // Whoever has gone away meanwhile leaves the line by its own drop.
-                    let _told = first.send(());
+                    let _sent = ready_sender.send(());
                 }
             }
         }
@@ -130,20 +130,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pipeline::testing::pending;
+    use crate::pipeline::testing::is_pending;
 
     #[tokio::test]
     async fn the_second_of_an_id_waits_for_the_first() {
         let ids = InFlightIds::default();
-        let (first, other) = (ids.join(PointId::Num(1)), ids.join(PointId::Num(2)));
-        assert!(!first.must_wait() && !other.must_wait() && !first.is_awaited());
-        let mut second = ids.join(PointId::Num(1));
-        assert!(second.must_wait() && first.is_awaited() && !other.is_awaited());
+        let (first, other) = (ids.enqueue(PointId::Num(1)), ids.enqueue(PointId::Num(2)));
+        assert!(!first.must_wait() && !other.must_wait() && !first.has_waiters());
+        let mut second = ids.enqueue(PointId::Num(1));
+        assert!(second.must_wait() && first.has_waiters() && !other.has_waiters());
         drop(other);
-        assert!(pending(second.first_in_line()).await, "another id was released");
+        assert!(is_pending(second.wait_until_first()).await, "another id was released");
         drop(first);
-        second.first_in_line().await;
-        assert!(!second.must_wait() && !second.is_awaited());
+        second.wait_until_first().await;
+        assert!(!second.must_wait() && !second.has_waiters());
         drop(second);
         assert!(ids.is_empty());
     }
@@ -171,7 +171,7 @@ mod tests {
             for (number, event) in (0u64..).zip(events) {
                 match event {
                     Event::Join(joined) => {
-                        changes.push((number, ids.join_all(joined.into_iter().map(PointId::Num))));
+                        changes.push((number, ids.enqueue_all(joined.into_iter().map(PointId::Num))));
                     }
                     Event::Leave(_) if changes.is_empty() => {}
                     Event::Leave(index) => drop(changes.remove(index.index(changes.len()))),
@@ -179,7 +179,7 @@ mod tests {
                 let mut in_line = HashMap::new();
                 for (number, claims) in &mut changes {
                     for claim in claims {
-                        let first = futures_util::FutureExt::now_or_never(claim.first_in_line()).is_some();
+                        let first = futures_util::FutureExt::now_or_never(claim.wait_until_first()).is_some();
                         let expected = *in_line.entry(claim.id).or_insert(*number) == *number;
                         prop_assert_eq!(first, expected);
                     }

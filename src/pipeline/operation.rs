@@ -1,17 +1,17 @@
 //! Operations of a client, and what becomes of them.
 
-use crate::types::{Document, DocumentId, Fault, Pruned};
+use crate::types::{ApiError, Document, DocumentId, PruningStats};
 
 /// A change of one document.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub enum DocumentChange {
     /// Encode it and store it, in place of the document of its id.
     Upsert(Document),
     /// Delete the document of this id; with a version, only if the stored one is older or has none.
     Delete { id: DocumentId, version: Option<i64> },
 }
 
-impl Change {
+impl DocumentChange {
     /// Returns the id of its document.
     pub fn id(&self) -> &DocumentId {
         match self {
@@ -28,7 +28,7 @@ pub struct Submission {
     pub bytes: usize,
     /// Its position at its source; empty if it has none.
     pub position: String,
-    pub change: Result<Change, Unreadable>,
+    pub change: Result<DocumentChange, InvalidOperation>,
 }
 
 /// Which operation of a stream.
@@ -44,9 +44,9 @@ pub struct OperationKey {
 
 /// What an operation did to its document.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Stored {
+pub enum OperationOutcome {
     /// The store confirmed the write.
-    Indexed(Indexed),
+    Indexed(IndexingStats),
     /// It was stored already, as it would be stored again.
     Unchanged,
     /// The store confirmed that it is deleted.
@@ -57,7 +57,7 @@ pub enum Stored {
 
 /// An indexed document.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Indexed {
+pub struct IndexingStats {
     /// Tokens that were encoded, special ones included; over all windows.
     pub tokens: usize,
     /// Windows that were encoded.
@@ -66,12 +66,12 @@ pub struct Indexed {
     pub truncated: bool,
     /// Terms of its vector.
     pub terms: usize,
-    pub pruned: Pruned,
+    pub pruned: PruningStats,
 }
 
 /// An operation that can't be applied, as far as it could be read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unreadable {
+pub struct InvalidOperation {
     pub id: Option<DocumentId>,
-    pub fault: Fault,
+    pub error: ApiError,
 }

@@ -3,10 +3,10 @@
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::admission::{Finalizer, all_abandoned};
+use super::admission::{Finalizer, wait_all_abandoned};
 use super::in_flight_ids::Claim;
-use super::operation::{Indexed, OperationKey, Stored};
-use crate::types::Fault;
+use super::operation::{IndexingStats, OperationKey, OperationOutcome};
+use crate::types::ApiError;
 
 /// An operation in flight, but for its content.
 #[derive(Debug)]
@@ -14,20 +14,25 @@ pub struct Receipt {
     /// Approximate size in bytes, with the vector once there is one.
     pub bytes: usize,
     /// When the operation came to the writer: its retries count from then. Before that, when it was admitted.
-    pub since: Instant,
+    pub queued_at: Instant,
     /// The call that it is of.
     pub span: Span,
     /// The result if the store has the change.
-    outcome: Stored,
-    finalizer: Finalizer<OperationKey, Stored>,
+    outcome: OperationOutcome,
+    finalizer: Finalizer<OperationKey, OperationOutcome>,
     /// Keeps later changes of the id waiting.
     claim: Claim,
 }
 
 impl Receipt {
     /// Creates the receipt of an operation that the current call brings. `outcome` is its result if the store has the change.
-    pub fn new(bytes: usize, outcome: Stored, finalizer: Finalizer<OperationKey, Stored>, claim: Claim) -> Self {
-        Self { bytes, since: Instant::now(), span: Span::current(), outcome, finalizer, claim }
+    pub fn new(
+        bytes: usize,
+        outcome: OperationOutcome,
+        finalizer: Finalizer<OperationKey, OperationOutcome>,
+        claim: Claim,
+    ) -> Self {
+        Self { bytes, queued_at: Instant::now(), span: Span::current(), outcome, finalizer, claim }
     }
 
     /// Returns the operation's number in its stream; `None` if it is answered.
@@ -46,18 +51,18 @@ impl Receipt {
     }
 
     /// Waits for the changes of the id that were accepted before.
-    pub async fn first_in_line(&mut self) {
-        self.claim.first_in_line().await;
+    pub async fn wait_until_first(&mut self) {
+        self.claim.wait_until_first().await;
     }
 
     /// Whether another change of the id waits for this one.
-    pub fn is_awaited(&self) -> bool {
-        self.claim.is_awaited()
+    pub fn has_waiters(&self) -> bool {
+        self.claim.has_waiters()
     }
 
     /// Notes that the document was encoded, and that its vector adds so many bytes.
-    pub fn encoded(&mut self, indexed: Indexed, vector_bytes: usize) {
-        self.outcome = Stored::Indexed(indexed);
+    pub fn record_encoded(&mut self, stats: IndexingStats, vector_bytes: usize) {
+        self.outcome = OperationOutcome::Indexed(stats);
         self.bytes += vector_bytes;
     }
 
@@ -68,7 +73,7 @@ impl Receipt {
     }
 
     /// Answers. As long as the claim is kept, later changes of the id wait.
-    pub fn finish(self, outcome: Result<Stored, Fault>) -> Claim {
+    pub fn finish(self, outcome: Result<OperationOutcome, ApiError>) -> Claim {
         self.finalizer.finish(outcome);
         self.claim
     }
@@ -80,6 +85,6 @@ impl Receipt {
 }
 
 /// Waits until nobody waits for the result of any of these operations.
-pub async fn all_receipts_abandoned<'a>(receipts: impl Iterator<Item = &'a Receipt>) {
-    all_abandoned(receipts.map(|receipt| &receipt.finalizer)).await;
+pub async fn wait_receipts_abandoned<'a>(receipts: impl Iterator<Item = &'a Receipt>) {
+    wait_all_abandoned(receipts.map(|receipt| &receipt.finalizer)).await;
 }

@@ -8,16 +8,16 @@ use metrics::gauge;
 
 use super::admission::AdmissionControl;
 use super::config::PipelineConfig;
-use super::delete::Deletes;
-use super::encode::{Encode, EncodeOptions, MAX_VECTORS, Vectors};
-use super::encoder_pool::{Encoded, EncoderPool};
-use super::faults::{closed, overloaded};
-use super::ingest::{Ingest, IngestOptions, Results};
+use super::delete::DeleteLimiter;
+use super::encode::{EncodeHandle, EncodeOptions, MAX_PENDING_VECTORS, VectorResults};
+use super::encoder_pool::{EncodedVector, EncoderPool};
+use super::errors::{new_overloaded_error, new_shutting_down_error};
+use super::ingest::{IngestHandle, IngestOptions, OperationResults};
 use super::urgency::Urgency;
 use super::writer::Writers;
 use crate::metrics as names;
 use crate::store::PointWriter;
-use crate::types::{Fault, PointId};
+use crate::types::{ApiError, PointId};
 
 /// A handle to the pipeline. When the last one is dropped, what is under way is finished and the threads end.
 #[derive(Debug, Clone)]
@@ -30,15 +30,15 @@ pub(super) struct Inner {
     config: PipelineConfig,
     texts: AdmissionControl,
     pub(super) documents: AdmissionControl,
-    deletes: Deletes,
+    deletes: DeleteLimiter,
     pool: Arc<EncoderPool>,
     writers: Arc<Writers>,
 }
 
 /// What is left to wait for when the last handle is gone.
 #[derive(Debug)]
-pub struct Running {
-    encoders: Vec<JoinHandle<()>>,
+pub struct PipelineTasks {
+    encoder_threads: Vec<JoinHandle<()>>,
     writers: Arc<Writers>,
 }
 
@@ -47,18 +47,18 @@ impl Pipeline {
     ///
     /// # Errors
     /// If the system refuses a thread.
-    pub fn start(config: PipelineConfig, store: Arc<dyn PointWriter>) -> std::io::Result<(Self, Running)> {
-        let (pool, encoders) = EncoderPool::start(config.encoders)?;
-        Ok(Self::over(pool, encoders, config, store))
+    pub fn start(config: PipelineConfig, store: Arc<dyn PointWriter>) -> std::io::Result<(Self, PipelineTasks)> {
+        let (pool, encoder_threads) = EncoderPool::start(config.encoders)?;
+        Ok(Self::with_encoder_pool(pool, encoder_threads, config, store))
     }
 
     /// A pipeline whose texts are encoded by whoever receives from the pool's lanes.
-    pub(super) fn over(
+    pub(super) fn with_encoder_pool(
         pool: EncoderPool,
-        encoders: Vec<JoinHandle<()>>,
+        encoder_threads: Vec<JoinHandle<()>>,
         config: PipelineConfig,
         store: Arc<dyn PointWriter>,
-    ) -> (Self, Running) {
+    ) -> (Self, PipelineTasks) {
         let capacity = config.max_documents + config.max_interactive;
         let writers = Arc::new(Writers::new(store, config.writer, capacity));
         let inner = Inner {
@@ -67,39 +67,39 @@ impl Pipeline {
                 &config,
                 "texts",
                 ["encode", "encode_stream"],
-                config.max_documents.min(MAX_VECTORS),
+                config.max_documents.min(MAX_PENDING_VECTORS),
             ),
             documents: AdmissionControl::new(&config, "documents", ["upsert", "ingest"], config.max_documents),
-            deletes: Deletes::default(),
+            deletes: DeleteLimiter::default(),
             pool: Arc::new(pool),
             writers: Arc::clone(&writers),
         };
-        (Self { inner: Arc::new(inner) }, Running { encoders, writers })
+        (Self { inner: Arc::new(inner) }, PipelineTasks { encoder_threads, writers })
     }
 
     /// Opens the way for one client's documents.
-    pub fn ingest(&self, urgency: Urgency, options: IngestOptions) -> (Ingest, Results) {
+    pub fn start_ingest(&self, urgency: Urgency, options: IngestOptions) -> (IngestHandle, OperationResults) {
         let Inner { documents, pool, writers, .. } = &*self.inner;
-        Ingest::new(urgency, options, documents, Arc::clone(pool), writers)
+        IngestHandle::new(urgency, options, documents, Arc::clone(pool), writers)
     }
 
     /// Opens the way for one client's texts.
-    pub fn encode(&self, urgency: Urgency, options: EncodeOptions) -> (Encode, Vectors) {
-        Encode::new(urgency, options, &self.inner.texts, Arc::clone(&self.inner.pool))
+    pub fn start_encode(&self, urgency: Urgency, options: EncodeOptions) -> (EncodeHandle, VectorResults) {
+        EncodeHandle::new(urgency, options, &self.inner.texts, Arc::clone(&self.inner.pool))
     }
 
     /// Encodes one text for somebody who waits.
     ///
     /// # Errors
     /// If the text is refused or the pipeline is closed.
-    pub async fn encode_one(&self, options: EncodeOptions, text: String) -> Result<Encoded, Fault> {
-        let (encode, mut vectors) = self.encode(Urgency::Interactive, options);
-        let place = encode.tickets.places(&[text.len()])?.pop().ok_or_else(overloaded)?;
-        encode.submit(encode.tickets.at(place).await?, 1, Ok(text)).await?;
-        drop(encode);
+    pub async fn encode_one(&self, options: EncodeOptions, text: String) -> Result<EncodedVector, ApiError> {
+        let (handle, mut vectors) = self.start_encode(Urgency::Interactive, options);
+        let reservation = handle.tickets.try_reserve_all(&[text.len()])?.pop().ok_or_else(new_overloaded_error)?;
+        handle.submit(handle.tickets.acquire_for(reservation).await?, 1, Ok(text)).await?;
+        drop(handle);
         match vectors.recv().await {
-            Some(finished) => finished.outcome,
-            None => Err(closed()),
+            Some(result) => result.outcome,
+            None => Err(new_shutting_down_error()),
         }
     }
 
@@ -109,7 +109,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// OVERLOADED if too many ids are in flight; otherwise the store's last error, after retries.
-    pub async fn delete(&self, collection: &str, ids: BTreeSet<PointId>) -> Result<(), Fault> {
+    pub async fn delete(&self, collection: &str, ids: BTreeSet<PointId>) -> Result<(), ApiError> {
         self.inner.deletes.delete(&self.inner.writers, collection, ids).await
     }
 
@@ -124,25 +124,26 @@ impl Pipeline {
     }
 
     /// Sets the gauges that are read off the pipeline as it stands.
-    pub fn observe(&self) {
+    pub fn record_gauges(&self) {
         let Inner { texts, documents, pool, .. } = &*self.inner;
-        texts.observe();
-        documents.observe();
+        texts.record_gauges();
+        documents.record_gauges();
         gauge!(names::ENCODER_THREADS).set(pool.threads as f64);
-        pool.query.observe();
-        pool.bulk.observe();
+        pool.query.record_gauges();
+        pool.bulk.record_gauges();
     }
 }
 
-impl Running {
+impl PipelineTasks {
     /// Waits until the threads and the writers have finished what was under way. Ends only after the last [`Pipeline`]
     /// is dropped.
-    pub async fn drained(self) {
-        let encoders = self.encoders;
-        let joined = tokio::task::spawn_blocking(move || encoders.into_iter().all(|encoder| encoder.join().is_ok()));
-        if !joined.await.unwrap_or(false) {
+    pub async fn wait_drained(self) {
+        let encoder_threads = self.encoder_threads;
+        let joined_threads =
+            tokio::task::spawn_blocking(move || encoder_threads.into_iter().all(|encoder| encoder.join().is_ok()));
+        if !joined_threads.await.unwrap_or(false) {
             tracing::error!("an encoder thread ended by a panic");
         }
-        self.writers.drained().await;
+        self.writers.wait_drained().await;
     }
 }

@@ -17,9 +17,9 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use tokio::time::{sleep, timeout};
 
-use super::encoder_pool::{EncodeJob, Encoded, EncoderPool};
-use super::lane::{Lane, Queued};
-use super::testing::Dice;
+use super::encoder_pool::{EncodeJob, EncodedVector, EncoderPool};
+use super::lane::{Lane, QueuedItem};
+use super::testing::TestRng;
 use super::urgency::{BULK_LANE, QUERY_LANE, Urgency};
 use super::{EncoderPoolConfig, Pipeline, PipelineConfig, WriterConfig};
 use crate::model::{Backend, Model};
@@ -87,52 +87,53 @@ fn run(seed: u64) -> u64 {
 
 fn simulate(seed: u64) -> u64 {
     fastrand::seed(seed);
-    let mut dice = Dice(seed);
-    let kind = dice.pick(&[StoreKind::Remote, StoreKind::Embedded]);
+    let mut rng = TestRng(seed);
+    let kind = rng.choose(&[StoreKind::Remote, StoreKind::Embedded]);
     let oracle = Arc::new(Oracle::default());
-    let max_in_flight = dice.pick(&[1, 2, 4]);
-    let store = Arc::new(SimStore::new(kind, Dice(dice.below(u64::MAX)), Arc::clone(&oracle), max_in_flight));
+    let max_in_flight = rng.choose(&[1, 2, 4]);
+    let store = Arc::new(SimStore::new(kind, TestRng(rng.below(u64::MAX)), Arc::clone(&oracle), max_in_flight));
     // The process is killed and started again, and at last it ends in order.
-    for _ in 0..dice.below(3) {
-        let after = Duration::from_millis(dice.below(30_000));
-        let killed = live(&store, &oracle, &mut dice, max_in_flight, Some(after));
+    for _ in 0..rng.below(3) {
+        let after = Duration::from_millis(rng.below(30_000));
+        let killed = run_process(&store, &oracle, &mut rng, max_in_flight, Some(after));
         if killed {
             store.kill();
         }
         oracle.check_all(&store.durable());
     }
-    live(&store, &oracle, &mut dice, max_in_flight, None);
+    run_process(&store, &oracle, &mut rng, max_in_flight, None);
     oracle.check_all(&store.durable());
     oracle.steps()
 }
 
 /// Runs a process with its clients, until it is done or, if it is to be killed, for so long. Says whether it was killed.
-fn live(
+fn run_process(
     store: &Arc<SimStore>,
     oracle: &Arc<Oracle>,
-    dice: &mut Dice,
+    rng: &mut TestRng,
     max_in_flight: usize,
     kill_after: Option<Duration>,
 ) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let config = config(dice, max_in_flight);
+    let config = draw_config(rng, max_in_flight);
     let process = async {
-        let (query, queries) = Lane::new(QUERY_LANE, config.encoders.lane_texts);
-        let (bulk, bulks) = Lane::new(BULK_LANE, config.encoders.lane_texts);
+        let (query, queries) = Lane::new(QUERY_LANE, config.encoders.lane_capacity);
+        let (bulk, bulks) = Lane::new(BULK_LANE, config.encoders.lane_capacity);
         let pool = EncoderPool { query, bulk, threads: 0 };
-        let (pipeline, running) = Pipeline::over(pool, Vec::new(), config, Arc::clone(store) as _);
+        let (pipeline, running) = Pipeline::with_encoder_pool(pool, Vec::new(), config, Arc::clone(store) as _);
         for lane in [queries, bulks] {
-            tokio::spawn(encode(lane, Dice(dice.below(u64::MAX))));
+            tokio::spawn(encode(lane, TestRng(rng.below(u64::MAX))));
         }
-        let world = World { pipeline, store: Arc::clone(store), oracle: Arc::clone(oracle), model: model() };
-        let clients = (0..1 + dice.below(4)).map(|_| clients::run(&world, Dice(dice.below(u64::MAX))));
+        let world = World { pipeline, store: Arc::clone(store), oracle: Arc::clone(oracle), model: load_model() };
+        let clients = (0..1 + rng.below(4)).map(|_| clients::run(&world, TestRng(rng.below(u64::MAX))));
         futures_util::future::join_all(clients.collect::<Vec<_>>()).await;
         let World { pipeline, .. } = world;
-        let permits = [Urgency::Bulk, Urgency::Interactive].map(|urgency| pipeline.inner.documents.of(urgency).clone());
+        let permits =
+            [Urgency::Bulk, Urgency::Interactive].map(|urgency| pipeline.inner.documents.permits_for(urgency).clone());
         drop(pipeline);
-        running.drained().await;
-        assert!(permits.iter().all(|permits| permits.held() == 0), "a permit is lost");
-        store.landed().await;
+        running.wait_drained().await;
+        assert!(permits.iter().all(|permits| permits.held_permits() == 0), "a permit is lost");
+        store.wait_landed().await;
     };
     runtime.block_on(async {
         // Longer than any run takes: what hangs is found.
@@ -145,24 +146,24 @@ fn live(
     })
 }
 
-fn config(dice: &mut Dice, max_in_flight: usize) -> PipelineConfig {
+fn draw_config(rng: &mut TestRng, max_in_flight: usize) -> PipelineConfig {
     let writer = WriterConfig {
-        batch_bytes: dice.pick(&[1, 100, 10_000]),
-        batch_age: Duration::from_millis(100),
+        max_batch_bytes: rng.choose(&[1, 100, 10_000]),
+        max_batch_age: Duration::from_millis(100),
         max_in_flight,
-        retry_deadline: Duration::from_secs(10),
+        retry_timeout: Duration::from_secs(10),
     };
     PipelineConfig {
-        encoders: EncoderPoolConfig { threads: 0, batch_tokens: 1, lane_texts: dice.pick(&[1, 4]) },
+        encoders: EncoderPoolConfig { threads: 0, max_batch_tokens: 1, lane_capacity: rng.choose(&[1, 4]) },
         writer,
-        max_documents: dice.pick(&[2, 8]),
+        max_documents: rng.choose(&[2, 8]),
         max_bytes: 1_000,
-        max_interactive: dice.pick(&[4, 8]),
+        max_interactive: rng.choose(&[4, 8]),
     }
 }
 
 /// A model whose encoder is never asked: the simulation encodes.
-fn model() -> Arc<Model> {
+fn load_model() -> Arc<Model> {
     static MODEL: OnceLock<Arc<Model>> = OnceLock::new();
     let load = || {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/bert-random-tied");
@@ -172,27 +173,27 @@ fn model() -> Arc<Model> {
 }
 
 /// Encodes what comes through a lane, several texts at once, each in a time of its own.
-async fn encode(lane: Receiver<Queued<EncodeJob>>, mut dice: Dice) {
+async fn encode(lane: Receiver<QueuedItem<EncodeJob>>, mut rng: TestRng) {
     loop {
         match lane.try_recv() {
             Ok(queued) => {
-                let (job, time) = (queued.take(), delay(&mut dice));
+                let (job, time) = (queued.dequeue(), draw_delay(&mut rng));
                 tokio::spawn(async move {
                     sleep(time).await;
-                    let EncodeJob { next, text, .. } = job;
+                    let EncodeJob { next_stage: next, text, .. } = job;
                     if !next.is_abandoned() {
                         let vector = SparseVector::new(vec![7], vec![1.0]).unwrap();
-                        next.encoded(text, Ok(Encoded { vector, ..Encoded::default() }));
+                        next.complete(text, Ok(EncodedVector { vector, ..EncodedVector::default() }));
                     }
                 });
             }
             Err(error) if error.is_disconnected() => return,
-            Err(_) => sleep(Duration::from_millis(1 + dice.below(20))).await,
+            Err(_) => sleep(Duration::from_millis(1 + rng.below(20))).await,
         }
     }
 }
 
 /// A time that something takes: mostly none, sometimes longer than anybody expects.
-fn delay(dice: &mut Dice) -> Duration {
-    Duration::from_millis(dice.pick(&[0, 0, 0, 1, 2, 7, 30, 90, 110, 700, 4_000]))
+fn draw_delay(rng: &mut TestRng) -> Duration {
+    Duration::from_millis(rng.choose(&[0, 0, 0, 1, 2, 7, 30, 90, 110, 700, 4_000]))
 }

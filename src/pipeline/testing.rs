@@ -3,16 +3,16 @@
 use std::task::Poll;
 
 /// Whether a future is not ready now.
-pub async fn pending<F: Future>(future: F) -> bool {
+pub async fn is_pending<F: Future>(future: F) -> bool {
     tokio::pin!(future);
     std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
 }
 
 /// Seeded randomness (SplitMix64): a test that prints its seed can be run again just as it was.
 #[derive(Debug, Clone)]
-pub struct Dice(pub u64);
+pub struct TestRng(pub u64);
 
-impl Dice {
+impl TestRng {
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -27,7 +27,7 @@ impl Dice {
     }
 
     /// One of some values.
-    pub fn pick<T: Copy>(&mut self, values: &[T]) -> T {
+    pub fn choose<T: Copy>(&mut self, values: &[T]) -> T {
         values[self.below(values.len() as u64) as usize]
     }
 }

@@ -11,24 +11,24 @@
 //! another, and the bound on writes in flight holds for all calls together. It lives on for a while when nobody writes, so
 //! that what it learned of the store's speed is there for the next call.
 
-mod aimd;
+mod adaptive_concurrency;
 mod config;
 mod delete;
 mod handle;
 mod job;
-mod part;
+mod late_write_barrier;
 mod registry;
 mod retry;
-mod settler;
-mod stream;
-mod target;
+mod stream_writer;
 mod task;
 #[cfg(test)]
 mod tests;
 mod upsert;
+mod upsert_part;
+mod write_target;
 mod writers;
 
 pub use config::WriterConfig;
-pub use job::DeleteJob;
-pub use stream::StreamWriter;
+pub use job::UnaryDeleteJob;
+pub use stream_writer::StreamWriter;
 pub use writers::Writers;

@@ -11,8 +11,8 @@ use tonic_prost::{ProstCodec, ProstEncoder};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::ERROR_DOMAIN;
-use super::unknown_fields::check_known;
-use crate::types::Reason;
+use super::unknown_fields::check_known_fields;
+use crate::types::ErrorReason;
 
 /// Like [`ProstCodec`], but a request with an unknown field is refused instead of served without the field.
 #[derive(Debug, Clone, Copy)]
@@ -56,13 +56,14 @@ impl<U: Message + Name + Default> Decoder for StrictDecoder<U> {
         // Clients use this codec too: they must read the responses of a newer server.
         let is_request = U::PACKAGE == "splade_sidecar.v1" && U::NAME.ends_with("Request");
         if is_request {
-            check_known(U::NAME, &wire)
-                .map_err(|unknown| refuse(Code::Unimplemented, Reason::Unimplemented, unknown.to_string()))?;
+            check_known_fields(U::NAME, &wire).map_err(|unknown| {
+                reject_request(Code::Unimplemented, ErrorReason::Unimplemented, unknown.to_string())
+            })?;
         }
         U::decode(wire).map(Some).map_err(|error| match is_request {
             true => {
                 let message = format!("it is not a valid {}: {error}; strings must be UTF-8", U::NAME);
-                refuse(Code::InvalidArgument, Reason::MalformedDocument, message)
+                reject_request(Code::InvalidArgument, ErrorReason::MalformedDocument, message)
             }
             false => Status::internal(error.to_string()),
         })
@@ -70,7 +71,7 @@ impl<U: Message + Name + Default> Decoder for StrictDecoder<U> {
 }
 
 /// Refuses a request that never reaches a service.
-fn refuse(code: Code, reason: Reason, message: String) -> Status {
+fn reject_request(code: Code, reason: ErrorReason, message: String) -> Status {
     let details = ErrorDetails::with_error_info(reason.as_str(), ERROR_DOMAIN, HashMap::new());
     Status::with_error_details(code, message, details)
 }

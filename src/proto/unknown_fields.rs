@@ -18,7 +18,7 @@ const PACKAGE: &str = "splade_sidecar.v1";
 /// The deepest nesting that prost decodes.
 const MAX_DEPTH: usize = 100;
 /// Fields whose elements are decoded, and walked, one by one: one that is refused doesn't end its call.
-const WALKED_ALONE: [&str; 3] = [
+const CHECKED_PER_ITEM: [&str; 3] = [
     "splade_sidecar.v1.IngestRequest.operations",
     "splade_sidecar.v1.Operation.upsert",
     "splade_sidecar.v1.UpsertRequest.documents",
@@ -38,8 +38,8 @@ pub struct UnknownField {
 ///
 /// # Errors
 /// If a field is unknown.
-pub fn check_known(message: &str, wire: &[u8]) -> Result<(), UnknownField> {
-    let descriptor = pool().get_message_by_name(&format!("{PACKAGE}.{message}"));
+pub fn check_known_fields(message: &str, wire: &[u8]) -> Result<(), UnknownField> {
+    let descriptor = descriptor_pool().get_message_by_name(&format!("{PACKAGE}.{message}"));
     match descriptor.and_then(|descriptor| find_unknown(&descriptor, wire, 0)) {
         None => Ok(()),
         Some(unknown) => Err(unknown),
@@ -47,7 +47,7 @@ pub fn check_known(message: &str, wire: &[u8]) -> Result<(), UnknownField> {
 }
 
 /// The contract's descriptors.
-fn pool() -> &'static DescriptorPool {
+fn descriptor_pool() -> &'static DescriptorPool {
     static POOL: OnceLock<DescriptorPool> = OnceLock::new();
     // The build encoded it: it can be decoded.
     POOL.get_or_init(|| DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap_or_default())
@@ -75,7 +75,7 @@ fn find_unknown(descriptor: &MessageDescriptor, mut wire: &[u8], depth: usize) -
         };
         let value = wire.get(..length)?;
         if let (Kind::Message(inner), WireType::LengthDelimited) = (field.kind(), wire_type)
-            && !WALKED_ALONE.contains(&field.full_name())
+            && !CHECKED_PER_ITEM.contains(&field.full_name())
             && let Some(unknown) = find_unknown(&inner, value, depth + 1)
         {
             return Some(unknown);
@@ -102,14 +102,14 @@ mod tests {
     /// Law: in every request of the contract an unknown field is found, and without one there is none.
     #[test]
     fn every_request_is_walked() {
-        let requests: Vec<_> = pool()
+        let requests: Vec<_> = descriptor_pool()
             .all_messages()
             .filter(|message| message.package_name() == PACKAGE && message.name().ends_with("Request"))
             .collect();
         assert!(requests.len() > 10, "{}", requests.len());
         for request in requests {
-            assert_eq!(check_known(request.name(), &[]), Ok(()));
-            let unknown = check_known(request.name(), &UNKNOWN).unwrap_err();
+            assert_eq!(check_known_fields(request.name(), &[]), Ok(()));
+            let unknown = check_known_fields(request.name(), &UNKNOWN).unwrap_err();
             assert_eq!((&*unknown.message, unknown.number), (request.name(), 1000));
         }
     }
@@ -119,12 +119,12 @@ mod tests {
         let filter = |conditions| Filter { must: conditions, ..Filter::default() };
         let known = Condition { path: "a".to_owned(), test: Some(Test::IsEmpty(true)) };
         let search = |filter| SearchRequest { filter: Some(filter), ..SearchRequest::default() };
-        assert_eq!(check_known("SearchRequest", &search(filter(vec![known.clone()])).encode_to_vec()), Ok(()));
+        assert_eq!(check_known_fields("SearchRequest", &search(filter(vec![known.clone()])).encode_to_vec()), Ok(()));
         // SearchRequest.filter is field 3, Filter.must is field 1.
         let condition = with_unknown(&known);
         let filter = [vec![0x0a, condition.len() as u8], condition].concat();
         let request = [vec![0x1a, filter.len() as u8], filter].concat();
-        let unknown = check_known("SearchRequest", &request).unwrap_err();
+        let unknown = check_known_fields("SearchRequest", &request).unwrap_err();
         assert!(unknown.to_string().starts_with("field 1000 of Condition is unknown to this server"), "{unknown}");
     }
 
@@ -133,14 +133,14 @@ mod tests {
         // Document.payload is field 3, Struct.fields is field 1, the value of an entry is field 2.
         let nested = |tag: u8, inner: Vec<u8>| [vec![tag, inner.len() as u8], inner].concat();
         let entry = [nested(0x0a, b"k".to_vec()), nested(0x12, UNKNOWN.to_vec())].concat();
-        let unknown = check_known("Document", &nested(0x1a, nested(0x0a, entry))).unwrap_err();
+        let unknown = check_known_fields("Document", &nested(0x1a, nested(0x0a, entry))).unwrap_err();
         assert_eq!((&*unknown.message, unknown.number), ("Value", 1000));
     }
 
     #[test]
     fn what_breaks_off_is_left_to_the_decoder() {
         for wire in [&[0x0a][..], &[0x0a, 5, 1], &[0xff], &[0x0b]] {
-            assert_eq!(check_known("SearchRequest", wire), Ok(()));
+            assert_eq!(check_known_fields("SearchRequest", wire), Ok(()));
         }
     }
 }

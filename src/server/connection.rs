@@ -16,45 +16,45 @@ pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// A connection that has completed its handshake, with its permit. It is counted as open until it is dropped.
-pub struct Connection {
+pub struct ServerConnection {
     /// The first bytes, which the handshake has read already.
-    read: Bytes,
+    first_bytes: Bytes,
     io: Box<dyn Io>,
-    open: Gauge,
+    open_connections: Gauge,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Connection {
-    pub fn new(read: Bytes, io: Box<dyn Io>, permit: OwnedSemaphorePermit, open: Gauge) -> Self {
-        open.increment(1.0);
-        Self { read, io, open, _permit: permit }
+impl ServerConnection {
+    pub fn new(first_bytes: Bytes, io: Box<dyn Io>, permit: OwnedSemaphorePermit, open_connections: Gauge) -> Self {
+        open_connections.increment(1.0);
+        Self { first_bytes, io, open_connections, _permit: permit }
     }
 }
 
-impl Drop for Connection {
+impl Drop for ServerConnection {
     fn drop(&mut self) {
-        self.open.decrement(1.0);
+        self.open_connections.decrement(1.0);
     }
 }
 
-impl Connected for Connection {
+impl Connected for ServerConnection {
     type ConnectInfo = ();
 
     fn connect_info(&self) {}
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for ServerConnection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.read.has_remaining() {
+        if !self.first_bytes.has_remaining() {
             return Pin::new(&mut self.io).poll_read(cx, buffer);
         }
-        let now = self.read.len().min(buffer.remaining());
-        buffer.put_slice(&self.read.split_to(now));
+        let count = self.first_bytes.len().min(buffer.remaining());
+        buffer.put_slice(&self.first_bytes.split_to(count));
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for ServerConnection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }

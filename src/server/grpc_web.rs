@@ -8,7 +8,7 @@ use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-use crate::config::Origins;
+use crate::config::AllowedOrigins;
 
 /// Request headers that pages may send.
 const ALLOWED_HEADERS: [HeaderName; 8] = [
@@ -31,10 +31,10 @@ const EXPOSED_HEADERS: [HeaderName; 3] = [
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 3_600);
 
 /// Wraps routes so that they also answer gRPC-Web. Its calls are translated to gRPC before any other layer sees them.
-pub fn grpc_web(routes: Routes, origins: &Origins) -> Routes {
+pub fn add_grpc_web(routes: Routes, origins: &AllowedOrigins) -> Routes {
     let origins = match origins {
-        Origins::All => AllowOrigin::from(Any),
-        Origins::These(origins) => AllowOrigin::list(origins.clone()),
+        AllowedOrigins::All => AllowOrigin::from(Any),
+        AllowedOrigins::Listed(origins) => AllowOrigin::list(origins.clone()),
     };
     let cors = CorsLayer::new()
         .allow_origin(origins)

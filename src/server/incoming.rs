@@ -22,74 +22,81 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::rustls::ServerConfig;
 
-use super::connection::{Connection, Io};
-use super::handshake::{Established, Protocols, handshake};
+use super::connection::{Io, ServerConnection};
+use super::handshake::{EstablishedTransport, Protocols, handshake};
 use crate::metrics as names;
 
 /// Maximum number of concurrent handshakes.
 const MAX_HANDSHAKES: usize = 256;
 /// Minimum age of a handshake that is evicted. A crowd of honest clients is through in less.
-const EVICTABLE_AFTER: Duration = Duration::from_secs(1);
+const MIN_EVICTION_AGE: Duration = Duration::from_secs(1);
 /// The pause after the system could not accept a connection, mostly because the process has too many open files.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_ERROR_DELAY: Duration = Duration::from_millis(100);
 
 /// The current TLS configuration; `None` without TLS.
-pub type Tls = Option<watch::Receiver<Arc<ServerConfig>>>;
+pub type TlsReceiver = Option<watch::Receiver<Arc<ServerConfig>>>;
 
 /// Returns the established connections of a listener, at most `max_connections` at once.
-pub fn incoming<S, T>(
-    accepted: S,
+pub fn accept_connections<S, T>(
+    transports: S,
     listener: &'static str,
     protocols: Protocols,
-    tls: Tls,
+    tls: TlsReceiver,
     max_connections: usize,
-) -> impl Stream<Item = io::Result<Connection>> + Send
+) -> impl Stream<Item = io::Result<ServerConnection>> + Send
 where
     S: Stream<Item = io::Result<T>> + Send + Unpin,
     T: Io + 'static,
 {
-    let open = gauge!(names::CONNECTIONS, "listener" => listener);
-    let room = Arc::new(Semaphore::new(max_connections));
-    let incoming =
-        Incoming { accepted, protocols, tls, room, open, handshakes: JoinSet::new(), oldest_first: VecDeque::new() };
-    stream::unfold(incoming, async |mut incoming| {
-        let connection = incoming.next().await?;
-        Some((Ok(connection), incoming))
+    let open_connections = gauge!(names::CONNECTIONS, "listener" => listener);
+    let permits = Arc::new(Semaphore::new(max_connections));
+    let accept_loop = AcceptLoop {
+        transports,
+        protocols,
+        tls,
+        permits,
+        open_connections,
+        handshakes: JoinSet::new(),
+        eviction_queue: VecDeque::new(),
+    };
+    stream::unfold(accept_loop, async |mut accept_loop| {
+        let connection = accept_loop.next().await?;
+        Some((Ok(connection), accept_loop))
     })
 }
 
-struct Incoming<S> {
-    accepted: S,
+struct AcceptLoop<S> {
+    transports: S,
     protocols: Protocols,
-    tls: Tls,
-    room: Arc<Semaphore>,
-    open: Gauge,
-    handshakes: JoinSet<Option<Established>>,
-    oldest_first: VecDeque<(Instant, AbortHandle)>,
+    tls: TlsReceiver,
+    permits: Arc<Semaphore>,
+    open_connections: Gauge,
+    handshakes: JoinSet<Option<EstablishedTransport>>,
+    eviction_queue: VecDeque<(Instant, AbortHandle)>,
 }
 
-impl<S, T> Incoming<S>
+impl<S, T> AcceptLoop<S>
 where
     S: Stream<Item = io::Result<T>> + Unpin,
     T: Io + 'static,
 {
-    async fn next(&mut self) -> Option<Connection> {
-        let permit = Arc::clone(&self.room).acquire_owned().await.ok()?;
+    async fn next(&mut self) -> Option<ServerConnection> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
         loop {
-            let full_until = self.full_until();
+            let next_eviction = self.next_eviction_time();
             tokio::select! {
                 biased;
                 Some(finished) = self.handshakes.join_next() => {
-                    if let Ok(Some(Established { read, io })) = finished {
-                        return Some(Connection::new(read, io, permit, self.open.clone()));
+                    if let Ok(Some(EstablishedTransport { first_bytes, io })) = finished {
+                        return Some(ServerConnection::new(first_bytes, io, permit, self.open_connections.clone()));
                     }
                 }
-                () = sleep_until(full_until.unwrap_or_else(Instant::now)), if full_until.is_some() => self.evict_oldest(),
-                accepted = self.accepted.next(), if full_until.is_none() => match accepted? {
+                () = sleep_until(next_eviction.unwrap_or_else(Instant::now)), if next_eviction.is_some() => self.evict_oldest(),
+                accepted = self.transports.next(), if next_eviction.is_none() => match accepted? {
                     Ok(io) => self.start_handshake(io),
                     Err(error) => {
                         tracing::warn!(%error, "a connection can't be accepted");
-                        sleep(PAUSE).await;
+                        sleep(ACCEPT_ERROR_DELAY).await;
                     }
                 },
             }
@@ -98,18 +105,18 @@ where
 
     fn start_handshake(&mut self, io: T) {
         let tls = self.tls.as_ref().map(|tls| Arc::clone(&tls.borrow()));
-        self.oldest_first.push_back((Instant::now(), self.handshakes.spawn(handshake(io, self.protocols, tls))));
+        self.eviction_queue.push_back((Instant::now(), self.handshakes.spawn(handshake(io, self.protocols, tls))));
     }
 
     /// Returns when the oldest handshake may be evicted, if there are as many as there may be.
-    fn full_until(&mut self) -> Option<Instant> {
-        self.oldest_first.retain(|(_, handshake)| !handshake.is_finished());
-        let oldest = self.oldest_first.front().filter(|_| self.oldest_first.len() >= MAX_HANDSHAKES)?;
-        Some(oldest.0 + EVICTABLE_AFTER)
+    fn next_eviction_time(&mut self) -> Option<Instant> {
+        self.eviction_queue.retain(|(_, handshake)| !handshake.is_finished());
+        let oldest = self.eviction_queue.front().filter(|_| self.eviction_queue.len() >= MAX_HANDSHAKES)?;
+        Some(oldest.0 + MIN_EVICTION_AGE)
     }
 
     fn evict_oldest(&mut self) {
-        if let Some((_, oldest)) = self.oldest_first.pop_front() {
+        if let Some((_, oldest)) = self.eviction_queue.pop_front() {
             tracing::debug!("a connection that has said nothing gives way to another");
             oldest.abort();
         }

@@ -19,7 +19,7 @@ pub struct Listeners {
 
 /// The addresses of bound sockets, with the ports that the system chose.
 #[derive(Debug, Clone, Copy)]
-pub struct Addresses {
+pub struct ListenAddresses {
     pub grpc: SocketAddr,
     pub metrics: Option<SocketAddr>,
     pub http: Option<SocketAddr>,
@@ -31,29 +31,33 @@ impl Listeners {
     /// # Errors
     /// If an address can't be bound: which, and the flag to change it.
     pub async fn bind(config: &Config) -> anyhow::Result<Self> {
-        let tcp = async |flag: &str, address: SocketAddr| {
+        let bind_tcp = async |flag: &str, address: SocketAddr| {
             let listener = TcpListener::bind(address).await;
             listener.with_context(|| format!("{flag}: can't listen on {address}; choose another address"))
         };
         let mode = config.security.unix_socket_mode;
         let unix = config.unix_socket.as_deref().map(|path| unix_socket::bind(path, mode)).transpose()?;
         let metrics = match config.metrics_listen {
-            Some(address) => Some(tcp("--metrics-listen", address).await?),
+            Some(address) => Some(bind_tcp("--metrics-listen", address).await?),
             None => None,
         };
         let http = match config.web.http_listen {
-            Some(address) => Some(tcp("--http-listen", address).await?),
+            Some(address) => Some(bind_tcp("--http-listen", address).await?),
             None => None,
         };
-        Ok(Self { grpc: tcp("--listen", config.listen).await?, unix, metrics, http })
+        Ok(Self { grpc: bind_tcp("--listen", config.listen).await?, unix, metrics, http })
     }
 
     /// Returns the addresses of the TCP sockets.
     ///
     /// # Errors
     /// If the system does not know the address of a socket.
-    pub fn addresses(&self) -> std::io::Result<Addresses> {
-        let address = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
-        Ok(Addresses { grpc: self.grpc.local_addr()?, metrics: address(&self.metrics)?, http: address(&self.http)? })
+    pub fn addresses(&self) -> std::io::Result<ListenAddresses> {
+        let local_addr = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+        Ok(ListenAddresses {
+            grpc: self.grpc.local_addr()?,
+            metrics: local_addr(&self.metrics)?,
+            http: local_addr(&self.http)?,
+        })
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Maximum size of a file. A whole bundle of authorities has a quarter of that.
-const MAX_BYTES: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// A file that a flag names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,107 +35,110 @@ impl FlagFile {
         let mut bytes = Vec::new();
         let read = async {
             let file = File::open(&self.path).await?;
-            file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await
+            file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).await
         };
         read.await.with_context(|| format!("{self} can't be read"))?;
-        anyhow::ensure!(bytes.len() as u64 <= MAX_BYTES, "{self} has more than {MAX_BYTES} bytes; give another file");
+        anyhow::ensure!(
+            bytes.len() as u64 <= MAX_FILE_BYTES,
+            "{self} has more than {MAX_FILE_BYTES} bytes; give another file"
+        );
         Ok(bytes)
     }
 }
 
 /// A file and its contents.
 #[derive(PartialEq, Eq)]
-pub struct Loaded {
+pub struct LoadedFile {
     pub file: FlagFile,
     pub bytes: Vec<u8>,
 }
 
 /// Parses the files. Errors name the file at fault, and never quote its contents.
-pub type Parse<T> = fn(&[Loaded]) -> anyhow::Result<T>;
+pub type ParseFn<T> = fn(&[LoadedFile]) -> anyhow::Result<T>;
 
 /// Parses files, and parses them again in the background when their contents change, as long as there is a receiver.
 ///
 /// # Errors
 /// If a file can't be read or used now.
-pub async fn follow<T: Send + Sync + 'static>(
+pub async fn watch_files<T: Send + Sync + 'static>(
     files: Vec<FlagFile>,
-    every: Duration,
-    parse: Parse<T>,
+    poll_interval: Duration,
+    parse: ParseFn<T>,
 ) -> anyhow::Result<watch::Receiver<Arc<T>>> {
-    let (follower, current) = Follower::open(files, parse).await?;
-    tokio::spawn(follower.run(every));
+    let (watcher, current) = FileWatcher::open(files, parse).await?;
+    tokio::spawn(watcher.run(poll_interval));
     Ok(current)
 }
 
 /// Returns every problem of files as they are now.
-pub async fn problems<T>(files: Vec<FlagFile>, parse: Parse<T>) -> Vec<anyhow::Error> {
+pub async fn check_files<T>(files: Vec<FlagFile>, parse: ParseFn<T>) -> Vec<anyhow::Error> {
     let mut loaded = Vec::new();
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     for file in files {
         match file.read().await {
-            Ok(bytes) => loaded.push(Loaded { file, bytes }),
-            Err(error) => problems.push(error),
+            Ok(bytes) => loaded.push(LoadedFile { file, bytes }),
+            Err(error) => errors.push(error),
         }
     }
     // Files that can't be read are reported already.
-    if problems.is_empty() {
-        problems.extend(parse(&loaded).err());
+    if errors.is_empty() {
+        errors.extend(parse(&loaded).err());
     }
-    problems
+    errors
 }
 
-struct Follower<T> {
+struct FileWatcher<T> {
     files: Vec<FlagFile>,
-    parse: Parse<T>,
+    parse: ParseFn<T>,
     /// The contents or the error of the last attempt, so that an error is reported once.
-    found: Result<Vec<Loaded>, String>,
+    last_read: Result<Vec<LoadedFile>, String>,
     current: watch::Sender<Arc<T>>,
 }
 
-impl<T> Follower<T> {
-    async fn open(files: Vec<FlagFile>, parse: Parse<T>) -> anyhow::Result<(Self, watch::Receiver<Arc<T>>)> {
-        let loaded = load(&files).await?;
+impl<T> FileWatcher<T> {
+    async fn open(files: Vec<FlagFile>, parse: ParseFn<T>) -> anyhow::Result<(Self, watch::Receiver<Arc<T>>)> {
+        let loaded = read_files(&files).await?;
         let (current, receiver) = watch::channel(Arc::new(parse(&loaded)?));
-        Ok((Self { files, parse, found: Ok(loaded), current }, receiver))
+        Ok((Self { files, parse, last_read: Ok(loaded), current }, receiver))
     }
 
-    async fn run(mut self, every: Duration) {
-        let mut ticks = interval(every);
+    async fn run(mut self, poll_interval: Duration) {
+        let mut ticks = interval(poll_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = self.current.closed() => return,
                 _ = ticks.tick() => {}
             }
-            match self.look().await {
+            match self.reload().await {
                 Ok(false) => {}
-                Ok(true) => tracing::info!(files = self.names(), "read again: they have changed"),
+                Ok(true) => tracing::info!(files = self.file_names(), "read again: they have changed"),
                 Err(error) => tracing::error!("{error:#}; what was read before stays in use"),
             }
         }
     }
 
-    fn names(&self) -> String {
+    fn file_names(&self) -> String {
         self.files.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 
     /// Reads the files; `true` if they have changed since they were last looked at.
-    async fn look(&mut self) -> anyhow::Result<bool> {
-        let found = load(&self.files).await.map_err(|error| format!("{error:#}"));
-        if found == self.found {
+    async fn reload(&mut self) -> anyhow::Result<bool> {
+        let found = read_files(&self.files).await.map_err(|error| format!("{error:#}"));
+        if found == self.last_read {
             return Ok(false);
         }
-        self.found = found;
-        let loaded = self.found.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
+        self.last_read = found;
+        let loaded = self.last_read.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
         self.current.send_replace(Arc::new((self.parse)(loaded)?));
         Ok(true)
     }
 }
 
-async fn load(files: &[FlagFile]) -> anyhow::Result<Vec<Loaded>> {
+async fn read_files(files: &[FlagFile]) -> anyhow::Result<Vec<LoadedFile>> {
     let mut loaded = Vec::new();
     for file in files {
-        loaded.push(Loaded { file: file.clone(), bytes: file.read().await? });
+        loaded.push(LoadedFile { file: file.clone(), bytes: file.read().await? });
     }
     Ok(loaded)
 }
@@ -150,7 +153,7 @@ mod tests {
     use super::*;
 
     /// The files' numbers, added.
-    fn sum(files: &[Loaded]) -> anyhow::Result<u32> {
+    fn sum(files: &[LoadedFile]) -> anyhow::Result<u32> {
         let numbers = files.iter().map(|loaded| {
             let number = String::from_utf8_lossy(&loaded.bytes).trim().parse::<u32>();
             number.with_context(|| format!("{} holds no number", loaded.file))
@@ -158,40 +161,40 @@ mod tests {
         numbers.sum()
     }
 
-    fn file(folder: &Path, name: &str) -> FlagFile {
-        FlagFile { flag: "--numbers", path: folder.join(name) }
+    fn file(dir: &Path, name: &str) -> FlagFile {
+        FlagFile { flag: "--numbers", path: dir.join(name) }
     }
 
     #[tokio::test]
     async fn what_cannot_be_used_is_told_once_and_changes_nothing() {
-        let folder = TempDir::new().unwrap();
-        let files = vec![file(folder.path(), "a"), file(folder.path(), "b")];
-        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let dir = TempDir::new().unwrap();
+        let files = vec![file(dir.path(), "a"), file(dir.path(), "b")];
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
         write("a", "1");
         write("b", "2");
-        let (mut follower, current) = Follower::open(files, sum).await.unwrap();
+        let (mut watcher, current) = FileWatcher::open(files, sum).await.unwrap();
         let now = || **current.borrow();
-        assert!(!follower.look().await.unwrap());
+        assert!(!watcher.reload().await.unwrap());
         assert_eq!(now(), 3);
         write("b", "many");
-        let error = follower.look().await.unwrap_err().to_string();
-        assert_eq!(error, format!("--numbers: {} holds no number", folder.path().join("b").display()));
-        assert!(!follower.look().await.unwrap(), "it is told twice");
-        fs::remove_file(folder.path().join("b")).unwrap();
-        let error = format!("{:#}", follower.look().await.unwrap_err());
+        let error = watcher.reload().await.unwrap_err().to_string();
+        assert_eq!(error, format!("--numbers: {} holds no number", dir.path().join("b").display()));
+        assert!(!watcher.reload().await.unwrap(), "it is told twice");
+        fs::remove_file(dir.path().join("b")).unwrap();
+        let error = format!("{:#}", watcher.reload().await.unwrap_err());
         assert!(error.contains("/b can't be read"), "{error}");
-        assert!(!follower.look().await.unwrap(), "it is told twice");
+        assert!(!watcher.reload().await.unwrap(), "it is told twice");
         assert_eq!(now(), 3);
         write("b", "4");
-        assert!(follower.look().await.unwrap());
+        assert!(watcher.reload().await.unwrap());
         assert_eq!(now(), 5);
     }
 
     /// As Kubernetes replaces a secret: the file is a link into a folder that is itself a link.
     #[tokio::test(start_paused = true)]
     async fn a_link_that_is_switched_is_followed() {
-        let folder = TempDir::new().unwrap();
-        let path = |name: &str| folder.path().join(name);
+        let dir = TempDir::new().unwrap();
+        let path = |name: &str| dir.path().join(name);
         for (version, number) in [("v1", "1"), ("v2", "2")] {
             fs::create_dir(path(version)).unwrap();
             fs::write(path(version).join("number"), number).unwrap();
@@ -199,7 +202,7 @@ mod tests {
         let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, path(name)).unwrap();
         link("v1", "data");
         link("data/number", "number");
-        let mut current = follow(vec![file(folder.path(), "number")], Duration::from_secs(10), sum).await.unwrap();
+        let mut current = watch_files(vec![file(dir.path(), "number")], Duration::from_secs(10), sum).await.unwrap();
         assert_eq!(**current.borrow_and_update(), 1);
         link("v2", "switched");
         fs::rename(path("switched"), path("data")).unwrap();
@@ -209,13 +212,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_is_there_and_not_too_large() {
-        let folder = TempDir::new().unwrap();
+        let dir = TempDir::new().unwrap();
         let open = async |name: &str| {
-            let opened = follow(vec![file(folder.path(), name)], Duration::from_secs(10), sum).await;
+            let opened = watch_files(vec![file(dir.path(), name)], Duration::from_secs(10), sum).await;
             format!("{:#}", opened.unwrap_err())
         };
         assert!(open("absent").await.contains("/absent can't be read: No such file"));
-        fs::write(folder.path().join("large"), vec![b'1'; (1 << 20) + 1]).unwrap();
+        fs::write(dir.path().join("large"), vec![b'1'; (1 << 20) + 1]).unwrap();
         assert!(open("large").await.contains("more than 1048576 bytes"));
     }
 }

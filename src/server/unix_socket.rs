@@ -24,27 +24,27 @@ impl Drop for SocketFile {
 /// # Errors
 /// If something else is there, or the socket can't be made.
 pub fn bind(path: &Path, mode: u32) -> anyhow::Result<(UnixListener, SocketFile)> {
-    let cannot = || format!("--unix-socket: can't listen on {}; choose another path", path.display());
+    let describe_failure = || format!("--unix-socket: can't listen on {}; choose another path", path.display());
     if path.exists() {
         use std::os::unix::fs::FileTypeExt;
         let is_socket = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
         anyhow::ensure!(is_socket, "--unix-socket: {} is there and is no socket; choose another path", path.display());
-        let taken = std::os::unix::net::UnixStream::connect(path).is_ok();
-        anyhow::ensure!(!taken, "{}: another process listens there", cannot());
+        let is_in_use = std::os::unix::net::UnixStream::connect(path).is_ok();
+        anyhow::ensure!(!is_in_use, "{}: another process listens there", describe_failure());
     }
-    let listener = bind_as(path, mode).with_context(cannot)?;
+    let listener = bind_with_mode(path, mode).with_context(describe_failure)?;
     Ok((listener, SocketFile(path.to_owned())))
 }
 
 /// Binds the socket in a directory that nobody else can enter, and moves it to its path once it has its mode: it is never
 /// more open than that. The alternative, a umask, applies to the whole process.
-fn bind_as(path: &Path, mode: u32) -> std::io::Result<UnixListener> {
+fn bind_with_mode(path: &Path, mode: u32) -> std::io::Result<UnixListener> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let private = Permissions::from_mode(0o700);
-    let folder = tempfile::Builder::new().prefix(".").permissions(private).tempdir_in(parent)?;
-    let made = folder.path().join("s");
-    let listener = UnixListener::bind(&made)?;
-    set_permissions(&made, Permissions::from_mode(mode))?;
-    rename(&made, path)?;
+    let temp_dir = tempfile::Builder::new().prefix(".").permissions(private).tempdir_in(parent)?;
+    let temp_path = temp_dir.path().join("s");
+    let listener = UnixListener::bind(&temp_path)?;
+    set_permissions(&temp_path, Permissions::from_mode(mode))?;
+    rename(&temp_path, path)?;
     Ok(listener)
 }

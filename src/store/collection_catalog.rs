@@ -12,10 +12,10 @@ use crate::types::CollectionSpec;
 #[async_trait]
 pub trait CollectionCatalog: fmt::Debug + Send + Sync + 'static {
     /// Describes a collection; `None` if there is none of that name.
-    async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError>;
+    async fn get_collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError>;
 
     /// Describes every collection, ordered by name.
-    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError>;
+    async fn list_collections(&self) -> Result<Vec<CollectionInfo>, StoreError>;
 
     /// Creates a collection. [`StoreError::AlreadyExists`] if there is one, whoever made it, or an alias of that name.
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError>;
@@ -29,7 +29,7 @@ pub trait CollectionCatalog: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Returns the collection that each alias stands for, by alias.
-    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError>;
+    async fn list_aliases(&self) -> Result<BTreeMap<String, String>, StoreError>;
 
     /// Makes an alias, or has it stand for another collection, which is given by its own name: in one step, so that every
     /// call finds the one or the other. [`StoreError::AlreadyExists`] if a collection has that name.

@@ -5,7 +5,7 @@ use crate::types::{PointId, StoredPoint};
 
 /// The position and size of a page.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ScrollFrom {
+pub struct ScrollQuery {
     /// The lowest id; `None` starts with the first point.
     pub from: Option<PointId>,
     /// Maximum number of points to return, at least 1.
@@ -16,7 +16,7 @@ pub struct ScrollFrom {
 
 /// Points in the order of their ids: numbers first, then UUIDs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Page {
+pub struct PointPage {
     pub points: Vec<StoredPoint>,
     /// The lowest id of the next page; `None` after the last one.
     pub next: Option<PointId>,

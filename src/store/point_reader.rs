@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::{Page, ScrollFrom, SearchQuery, StoreError, WithVectors};
+use super::{PointPage, ScrollQuery, SearchQuery, StoreError, WithVectors};
 use crate::types::{PointId, StoredPoint};
 
 /// Searches and reads the points of collections.
@@ -22,5 +22,5 @@ pub trait PointReader: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<StoredPoint>, StoreError>;
 
     /// Returns points in the order of their ids, with payload.
-    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError>;
+    async fn scroll(&self, name: &str, query: ScrollQuery) -> Result<PointPage, StoreError>;
 }

@@ -43,14 +43,14 @@ pub trait PointWriter: fmt::Debug + Send + Sync + 'static {
 
     /// Returns the content digest of each point that has one; missing points and points without a digest are omitted,
     /// and so are points whose state a kill of this process would undo.
-    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError>;
+    async fn fetch_digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError>;
 
     /// Returns when no write that ended before this call can take effect any more. Until then no other change of the points
     /// of a write with an unknown outcome may be sent, or the older one could land on top.
     ///
     /// # Errors
     /// If the store can't be asked now.
-    async fn settled(&self) -> Result<(), StoreError> {
+    async fn wait_until_settled(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -8,16 +8,16 @@
 //! if it says so.
 
 mod aliases;
-mod answer;
 mod collection;
 mod config;
 mod connection;
 mod convert;
 mod error;
 mod filter;
+mod response;
 mod sharding;
 mod store;
 mod versions;
 
-pub use self::config::{ApiKey, InvalidApiKey, InvalidUrl, QdrantConfig, QdrantUrl};
+pub use self::config::{ApiKey, InvalidApiKey, InvalidQdrantUrl, QdrantConfig, QdrantUrl};
 pub use self::store::QdrantStore;

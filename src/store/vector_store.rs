@@ -14,7 +14,7 @@ use super::{CollectionCatalog, PointReader, PointWriter, StoreError};
 #[async_trait]
 pub trait VectorStore: CollectionCatalog + PointReader + PointWriter {
     /// Whether the store answers.
-    async fn ready(&self) -> Result<(), StoreError>;
+    async fn check_ready(&self) -> Result<(), StoreError>;
 
     /// Writes out what is buffered and releases every resource. The store refuses later calls.
     async fn close(&self) -> Result<(), StoreError>;

@@ -5,7 +5,7 @@ use tonic::metadata::MetadataMap;
 use tracing::Span;
 
 /// Leaves a call's span as it is.
-pub fn accept(_span: &Span, _headers: &HeaderMap) {}
+pub fn extract_parent_context(_span: &Span, _headers: &HeaderMap) {}
 
 /// Adds nothing to a call to another service.
-pub fn hand_over(_metadata: &mut MetadataMap) {}
+pub fn inject_context(_metadata: &mut MetadataMap) {}

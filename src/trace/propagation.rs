@@ -12,13 +12,13 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 const TRACE_ID: &str = "trace_id";
 
 /// Puts a call's span below the caller's (W3C Trace Context: `traceparent`, `tracestate`), and notes the trace's id.
-pub fn accept(span: &Span, headers: &HeaderMap) {
-    let caller = TraceContextPropagator::new().extract(&Headers(headers));
-    let mut trace_id = caller.span().span_context().trace_id();
+pub fn extract_parent_context(span: &Span, headers: &HeaderMap) {
+    let parent_context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
+    let mut trace_id = parent_context.span().span_context().trace_id();
     // Fails where nobody takes spans; then the caller's id is all there is.
-    if span.set_parent(caller).is_ok() {
-        let own = span.context().span().span_context().trace_id();
-        trace_id = if own == TraceId::INVALID { trace_id } else { own };
+    if span.set_parent(parent_context).is_ok() {
+        let own_trace_id = span.context().span().span_context().trace_id();
+        trace_id = if own_trace_id == TraceId::INVALID { trace_id } else { own_trace_id };
     }
     if trace_id != TraceId::INVALID {
         span.record(TRACE_ID, field::display(trace_id));
@@ -26,13 +26,13 @@ pub fn accept(span: &Span, headers: &HeaderMap) {
 }
 
 /// Hands the current span's context over with a call to another service.
-pub fn hand_over(metadata: &mut MetadataMap) {
-    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut Metadata(metadata));
+pub fn inject_context(metadata: &mut MetadataMap) {
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut MetadataInjector(metadata));
 }
 
-struct Headers<'a>(&'a HeaderMap);
+struct HeaderExtractor<'a>(&'a HeaderMap);
 
-impl Extractor for Headers<'_> {
+impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key)?.to_str().ok()
     }
@@ -42,9 +42,9 @@ impl Extractor for Headers<'_> {
     }
 }
 
-struct Metadata<'a>(&'a mut MetadataMap);
+struct MetadataInjector<'a>(&'a mut MetadataMap);
 
-impl Injector for Metadata<'_> {
+impl Injector for MetadataInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(key), Ok(value)) = (AsciiMetadataKey::from_bytes(key.as_bytes()), value.parse()) {
             self.0.insert(key, value);

@@ -28,12 +28,12 @@ const INVISIBLE: [(char, char); 18] = [
 /// Whether a text shows nothing at all: it is empty, or has only white space, control characters and invisible ones such
 /// as a zero-width space or a byte order mark. Its vector would be that of the special tokens.
 pub fn is_blank(text: &str) -> bool {
-    text.chars().all(|letter| letter.is_whitespace() || letter.is_control() || is_invisible(letter))
+    text.chars().all(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
 }
 
-fn is_invisible(letter: char) -> bool {
-    let next = INVISIBLE.partition_point(|(_, last)| *last < letter);
-    INVISIBLE.get(next).is_some_and(|(first, _)| *first <= letter)
+fn is_invisible(c: char) -> bool {
+    let index = INVISIBLE.partition_point(|(_, last)| *last < c);
+    INVISIBLE.get(index).is_some_and(|(first, _)| *first <= c)
 }
 
 #[cfg(test)]

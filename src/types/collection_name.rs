@@ -1,9 +1,9 @@
 //! What a collection may be called.
 
-use super::{Fault, Reason};
+use super::{ApiError, ErrorReason};
 
 /// The longest name, in characters.
-pub const MAX_LENGTH: usize = 128;
+pub const MAX_COLLECTION_NAME_LENGTH: usize = 128;
 
 /// Checks that a name is one for a collection: 1 to 128 characters of A–Z a–z 0–9 _ - and ., not beginning with a dot.
 ///
@@ -11,21 +11,22 @@ pub const MAX_LENGTH: usize = 128;
 ///
 /// # Errors
 /// A fault in the field `collection`.
-pub fn check_collection_name(name: &str) -> Result<(), Fault> {
+pub fn check_collection_name(name: &str) -> Result<(), ApiError> {
     let problem = if name.is_empty() {
         "the collection has no name".to_owned()
     } else if name.starts_with('.') {
         format!("the collection's name `{name}` begins with a dot")
-    } else if let Some(stranger) = name.chars().find(|&c| !(c.is_ascii_alphanumeric() || "_-.".contains(c))) {
-        format!("the collection's name holds {stranger:?}")
-    } else if name.len() > MAX_LENGTH {
+    } else if let Some(invalid_char) = name.chars().find(|&c| !(c.is_ascii_alphanumeric() || "_-.".contains(c))) {
+        format!("the collection's name holds {invalid_char:?}")
+    } else if name.len() > MAX_COLLECTION_NAME_LENGTH {
         format!("the collection's name has {} characters", name.len())
     } else {
         return Ok(());
     };
-    let message =
-        format!("{problem}; give 1 to {MAX_LENGTH} characters of A–Z a–z 0–9 _ - and ., not beginning with a dot");
-    Err(Fault::new(Reason::InvalidArgument, "collection", message))
+    let message = format!(
+        "{problem}; give 1 to {MAX_COLLECTION_NAME_LENGTH} characters of A–Z a–z 0–9 _ - and ., not beginning with a dot"
+    );
+    Err(ApiError::new(ErrorReason::InvalidArgument, "collection", message))
 }
 
 #[cfg(test)]
@@ -61,7 +62,7 @@ mod tests {
             let fault = check_collection_name(name).expect_err(name);
             assert!(fault.message.contains(problem), "{name}: {fault}");
             assert!(fault.message.contains("1 to 128 characters"), "{fault}");
-            assert_eq!((fault.reason, fault.field.as_str()), (Reason::InvalidArgument, "collection"));
+            assert_eq!((fault.reason, fault.field.as_str()), (ErrorReason::InvalidArgument, "collection"));
         }
     }
 

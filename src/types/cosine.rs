@@ -2,19 +2,19 @@
 
 /// Squared lengths that a store's 32-bit arithmetic can divide by. Qdrant's engine leaves vectors of a squared length
 /// below 2^-23 as they are, and makes zeros of those whose square overflows.
-const DIVISIBLE: std::ops::RangeInclusive<f64> = 1e-6..=1e38;
+const NORMALIZABLE_SQUARED_NORMS: std::ops::RangeInclusive<f64> = 1e-6..=1e38;
 
 /// Brings a vector to length 1, computed in 64 bits, where a store would fail to: then every vector but the zero vector
 /// is kept at length 1. Others are left to the store.
 pub fn normalize_extreme(values: &mut [f32]) {
-    let squared: f64 = values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
-    if squared == 0.0 || DIVISIBLE.contains(&squared) {
+    let squared_norm: f64 = values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    if squared_norm == 0.0 || NORMALIZABLE_SQUARED_NORMS.contains(&squared_norm) {
         return;
     }
-    let length = squared.sqrt();
+    let norm = squared_norm.sqrt();
     for value in values {
         #[expect(clippy::cast_possible_truncation, reason = "at most 1; the rounding is that of the store's vectors")]
-        let normalized = (f64::from(*value) / length) as f32;
+        let normalized = (f64::from(*value) / norm) as f32;
         *value = normalized;
     }
 }

@@ -9,7 +9,7 @@ use super::payload::{Payload, VERSION_FIELD};
 pub const DIGEST_FIELD: &str = "_splade_digest";
 
 /// Bytes of SHA-256 that are kept.
-const LENGTH: usize = 16;
+const DIGEST_BYTES: usize = 16;
 
 /// The first 128 bits of SHA-256, in hexadecimal, of a document and of how it becomes a point.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub struct Digest(pub(super) String);
 
 impl Digest {
     /// The digest of what was hashed.
-    pub(super) fn of_hash(hash: Sha256) -> Self {
-        Self(hex::encode(&hash.finalize()[..LENGTH]))
+    pub(super) fn from_hasher(hasher: Sha256) -> Self {
+        Self(hex::encode(&hasher.finalize()[..DIGEST_BYTES]))
     }
 
     /// The digest that a stored payload has, if any.
-    pub fn of_stored(payload: &Payload) -> Option<Self> {
+    pub fn from_payload(payload: &Payload) -> Option<Self> {
         // A write without a version takes the stored one away: such a point is never unchanged.
         if payload.contains_key(VERSION_FIELD) {
             return None;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::digest::{DIGEST_FIELD, Digest};
-use super::payload::{DEFAULT_TEXT_FIELD, KEY_FIELD, Payload, TEXT_FIELD_NAME, VERSION_FIELD, drop_reserved};
-use super::version::{stored_version, version_fields};
+use super::payload::{DEFAULT_TEXT_FIELD, KEY_FIELD, Payload, TEXT_KEY_FIELD, VERSION_FIELD, remove_reserved_fields};
+use super::version::{build_version_fields, read_stored_version};
 use super::{DocumentId, PointId, SparseVector};
 
 /// One document, valid in all that can be known before it is encoded.
@@ -36,15 +36,15 @@ impl Point {
     pub fn new(document: Document, sparse: SparseVector, text_field: &str) -> Self {
         let Document { id, text, mut payload, dense, version } = document;
         if let Some(version) = version {
-            payload.extend(version_fields(version).map(|(name, value)| (name.to_owned(), value.into())));
+            payload.extend(build_version_fields(version).map(|(name, value)| (name.to_owned(), value.into())));
         }
         if text_field != DEFAULT_TEXT_FIELD {
-            payload.insert(TEXT_FIELD_NAME.to_owned(), text_field.into());
+            payload.insert(TEXT_KEY_FIELD.to_owned(), text_field.into());
         }
         if !text_field.is_empty() {
             payload.insert(text_field.to_owned(), text.into());
         }
-        let point_id = id.point_id();
+        let point_id = id.to_point_id();
         if let DocumentId::Key(key) = id {
             payload.insert(KEY_FIELD.to_owned(), key.into());
         }
@@ -81,20 +81,20 @@ pub struct StoredPoint {
 
 impl StoredPoint {
     /// The reserved payload fields, which a store must return even where a caller wants no payload.
-    pub const RESERVED_FIELDS: &[&str] = &[KEY_FIELD, TEXT_FIELD_NAME, VERSION_FIELD];
+    pub const RESERVED_FIELDS: &[&str] = &[KEY_FIELD, TEXT_KEY_FIELD, VERSION_FIELD];
 
     /// Makes a point of what a store returned, and takes the reserved fields out of the payload.
     pub fn new(id: PointId, score: f32, mut payload: Payload, sparse: Option<SparseVector>) -> Self {
-        let version = stored_version(&payload);
-        let mut take = |field: &str| match payload.remove(field) {
+        let version = read_stored_version(&payload);
+        let mut take_string = |field: &str| match payload.remove(field) {
             Some(serde_json::Value::String(text)) => Some(text),
             _ => None,
         };
-        let (key, text_field) = (take(KEY_FIELD), take(TEXT_FIELD_NAME));
-        drop_reserved(&mut payload);
+        let (key, text_field) = (take_string(KEY_FIELD), take_string(TEXT_KEY_FIELD));
+        remove_reserved_fields(&mut payload);
         let text_field = text_field.unwrap_or_else(|| DEFAULT_TEXT_FIELD.to_owned());
         Self {
-            id: DocumentId::restore(id, key),
+            id: DocumentId::from_point_id(id, key),
             score,
             payload,
             sparse,
@@ -107,7 +107,7 @@ impl StoredPoint {
 
     /// Sets the payload of a point that was read without.
     pub fn set_payload(&mut self, mut payload: Payload) {
-        drop_reserved(&mut payload);
+        remove_reserved_fields(&mut payload);
         self.payload = payload;
     }
 
@@ -136,12 +136,12 @@ mod tests {
             let id = match kind {
                 0 => DocumentId::Num(num),
                 1 => DocumentId::Key(key),
-                _ => DocumentId::made_of(&key),
+                _ => DocumentId::from_text(&key),
             };
             let payload = Payload::from_iter([("year".to_owned(), 1967.into())]);
             let document = Document { id: id.clone(), text: "wing".to_owned(), payload: payload.clone(), dense: BTreeMap::new(), version };
             let point = Point::new(document, SparseVector::default(), &text_field);
-            prop_assert_eq!(point.id, id.point_id());
+            prop_assert_eq!(point.id, id.to_point_id());
             let stored = StoredPoint::new(point.id, 1.0, point.payload, None);
             prop_assert_eq!(&stored.id, &id);
             prop_assert_eq!(stored.version, version);

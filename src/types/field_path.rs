@@ -8,12 +8,12 @@ use std::fmt;
 /// elements the square of its size.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldPath<'a> {
-    above: Option<&'a FieldPath<'a>>,
-    step: Step<'a>,
+    parent: Option<&'a FieldPath<'a>>,
+    segment: PathSegment<'a>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Step<'a> {
+enum PathSegment<'a> {
     Field(&'a str),
     Element(usize),
 }
@@ -21,29 +21,29 @@ enum Step<'a> {
 impl<'a> FieldPath<'a> {
     /// The outermost field.
     pub fn new(field: &'a str) -> Self {
-        Self { above: None, step: Step::Field(field) }
+        Self { parent: None, segment: PathSegment::Field(field) }
     }
 
     /// A field of what is here.
     pub fn field(&'a self, name: &'a str) -> Self {
-        Self { above: Some(self), step: Step::Field(name) }
+        Self { parent: Some(self), segment: PathSegment::Field(name) }
     }
 
     /// An element of the list that is here.
     pub fn element(&'a self, index: usize) -> Self {
-        Self { above: Some(self), step: Step::Element(index) }
+        Self { parent: Some(self), segment: PathSegment::Element(index) }
     }
 }
 
 impl fmt::Display for FieldPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(above) = self.above {
-            above.fmt(f)?;
+        if let Some(parent) = self.parent {
+            parent.fmt(f)?;
         }
-        match self.step {
-            Step::Field(name) if self.above.is_none() => f.write_str(name),
-            Step::Field(name) => write!(f, ".{name}"),
-            Step::Element(index) => write!(f, "[{index}]"),
+        match self.segment {
+            PathSegment::Field(name) if self.parent.is_none() => f.write_str(name),
+            PathSegment::Field(name) => write!(f, ".{name}"),
+            PathSegment::Element(index) => write!(f, "[{index}]"),
         }
     }
 }

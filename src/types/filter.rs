@@ -32,8 +32,8 @@ pub enum FieldTest {
     Any(MatchValues),
     /// Has a value that is none of these.
     Except(MatchValues),
-    Number(Range<f64>),
-    Time(Range<SystemTime>),
+    NumberRange(FieldRange<f64>),
+    TimeRange(FieldRange<SystemTime>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub enum MatchValues {
 
 /// Bounds; `None` is no bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Range<T> {
+pub struct FieldRange<T> {
     pub lt: Option<T>,
     pub lte: Option<T>,
     pub gt: Option<T>,

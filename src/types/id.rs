@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// The namespace of ids that are made of texts: d5300121-159a-59fa-bccf-5c9ba0a540d7, as the contract says. It is UUIDv5 of
 /// `splade_sidecar.v1.Document` in the namespace of object identifiers.
-const MADE_IDS: Uuid = Uuid::from_u128(0xd530_0121_159a_59fa_bccf_5c9b_a0a5_40d7);
+const TEXT_ID_NAMESPACE: Uuid = Uuid::from_u128(0xd530_0121_159a_59fa_bccf_5c9b_a0a5_40d7);
 
 /// The key of a point in a store: what Qdrant takes as an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,12 +38,12 @@ pub enum DocumentId {
 impl DocumentId {
     /// The id of a document that came without one: UUIDv5 of the text, so that the same text sent again is the same point,
     /// under whichever name of whichever collection.
-    pub fn made_of(text: &str) -> Self {
-        Self::Uuid(Uuid::new_v5(&MADE_IDS, text.as_bytes()))
+    pub fn from_text(text: &str) -> Self {
+        Self::Uuid(Uuid::new_v5(&TEXT_ID_NAMESPACE, text.as_bytes()))
     }
 
     /// The store's key for this id.
-    pub fn point_id(&self) -> PointId {
+    pub fn to_point_id(&self) -> PointId {
         match self {
             Self::Num(num) => PointId::Num(*num),
             Self::Uuid(uuid) => PointId::Uuid(*uuid),
@@ -52,7 +52,7 @@ impl DocumentId {
     }
 
     /// The client's form of a point's id, given the name that was kept beside the point, if any.
-    pub fn restore(point_id: PointId, key: Option<String>) -> Self {
+    pub fn from_point_id(point_id: PointId, key: Option<String>) -> Self {
         match (key, point_id) {
             (Some(key), _) => Self::Key(key),
             (None, PointId::Num(num)) => Self::Num(num),
@@ -68,8 +68,8 @@ mod tests {
     /// These are stored: were they to change, a text sent again would be a second document.
     #[test]
     fn made_ids_stay() {
-        assert_eq!(MADE_IDS, Uuid::new_v5(&Uuid::NAMESPACE_OID, b"splade_sidecar.v1.Document"));
-        let DocumentId::Uuid(id) = DocumentId::made_of("a cat sat on the mat") else { panic!("no UUID") };
+        assert_eq!(TEXT_ID_NAMESPACE, Uuid::new_v5(&Uuid::NAMESPACE_OID, b"splade_sidecar.v1.Document"));
+        let DocumentId::Uuid(id) = DocumentId::from_text("a cat sat on the mat") else { panic!("no UUID") };
         assert_eq!(id.to_string(), "25d90a98-0371-5163-9168-d6a1fdef17c2");
     }
 }

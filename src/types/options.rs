@@ -24,7 +24,7 @@ impl Role {
 
 /// What to do with a text of more tokens than the model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LongText {
+pub enum LongTextPolicy {
     /// Encode its first tokens.
     #[default]
     Truncate,
@@ -46,7 +46,7 @@ pub struct Fingerprint(pub String);
 
 impl Fingerprint {
     /// Whether it is of a version that this build can compare with a model's.
-    pub fn is_known(&self) -> bool {
+    pub fn has_known_version(&self) -> bool {
         self.0.split_once(':').is_none_or(|(version, _)| version == "2")
     }
 }
@@ -93,13 +93,13 @@ pub struct Sharding {
     /// Nodes that must have applied a write before it is confirmed.
     pub write_consistency: u32,
     /// What points are spread by instead of by their ids, in their order; empty for ids.
-    pub keys: Vec<String>,
+    pub shard_keys: Vec<String>,
 }
 
 impl Sharding {
     /// One shard, kept once.
     pub fn single() -> Self {
-        Self { shards: 1, replicas: 1, write_consistency: 1, keys: Vec::new() }
+        Self { shards: 1, replicas: 1, write_consistency: 1, shard_keys: Vec::new() }
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Pruning {
 
 /// What pruning cut from a vector.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Pruned {
+pub struct PruningStats {
     pub terms: usize,
     /// The sum of their weights.
     pub weight: f32,
@@ -28,17 +28,17 @@ impl SparseVector {
     /// Each rule keeps a prefix of the same order: by descending magnitude of the weight and, where these are equal, by
     /// ascending index. So the strictest rule decides, and the order in which rules are applied makes no difference. Only
     /// weights of a table can be negative; sentence-transformers ranks them by their magnitude, too.
-    pub fn prune(&mut self, pruning: Pruning) -> Pruned {
+    pub fn prune(&mut self, pruning: Pruning) -> PruningStats {
         if pruning == Pruning::default() {
-            return Pruned::default();
+            return PruningStats::default();
         }
         let mut kept: Vec<(u32, f32)> = self.iter().collect();
         kept.sort_unstable_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
-        let cut = kept.split_off(count_kept(&kept, pruning));
+        let removed = kept.split_off(count_kept(&kept, pruning));
         let mut kept: Vec<u32> = kept.into_iter().map(|(index, _)| index).collect();
         kept.sort_unstable();
         self.retain(|index, _| kept.binary_search(&index).is_ok());
-        Pruned { terms: cut.len(), weight: sum(&cut) as f32 }
+        PruningStats { terms: removed.len(), weight: sum_magnitudes(&removed) as f32 }
     }
 }
 
@@ -48,18 +48,18 @@ fn count_kept(entries: &[(u32, f32)], Pruning { max_terms, min_weight, weight_sh
     let by_weight = entries.partition_point(|&(_, weight)| min_weight == 0.0 || weight.abs() >= min_weight);
     // The whole is all of them, down to those that are too light to change the sum.
     let by_share = weight_share.filter(|&share| share < 1.0).map_or(usize::MAX, |share| {
-        let (goal, mut reached) = (f64::from(share) * sum(entries), 0.0);
-        let short = entries.iter().take_while(|&&(_, weight)| {
-            let short = reached < goal;
-            reached += f64::from(weight.abs());
-            short
+        let (target_sum, mut running_sum) = (f64::from(share) * sum_magnitudes(entries), 0.0);
+        let needed = entries.iter().take_while(|&&(_, weight)| {
+            let is_below_target = running_sum < target_sum;
+            running_sum += f64::from(weight.abs());
+            is_below_target
         });
-        short.count()
+        needed.count()
     });
     by_count.min(by_weight).min(by_share)
 }
 
-fn sum(entries: &[(u32, f32)]) -> f64 {
+fn sum_magnitudes(entries: &[(u32, f32)]) -> f64 {
     entries.iter().map(|&(_, weight)| f64::from(weight.abs())).sum()
 }
 
@@ -101,10 +101,10 @@ mod tests {
             let mut expected = kept.to_vec();
             expected.sort_by_key(|entry| entry.0);
             prop_assert_eq!(vector.iter().collect::<Vec<_>>(), expected);
-            prop_assert_eq!(pruned, Pruned { terms: cut.len(), weight: sum(cut) as f32 });
+            prop_assert_eq!(pruned, PruningStats { terms: cut.len(), weight: sum_magnitudes(cut) as f32 });
 
-            let goal = weight_share.map(|share| f64::from(share) * sum(&order));
-            let reached = |entries| goal.is_some_and(|goal| sum(entries) >= goal);
+            let goal = weight_share.map(|share| f64::from(share) * sum_magnitudes(&order));
+            let reached = |entries| goal.is_some_and(|goal| sum_magnitudes(entries) >= goal);
             let full = max_terms.is_some_and(|max| kept.len() == max);
             prop_assert!(max_terms.is_none_or(|max| kept.len() <= max));
             prop_assert!(kept.iter().all(|&(_, weight)| weight >= min_weight));
@@ -123,7 +123,7 @@ mod tests {
         let full = SparseVector::new(vec![1, 2], vec![1e9, 1e-30]).unwrap();
         let mut vector = full.clone();
         let all = Pruning { weight_share: Some(1.0), ..Pruning::default() };
-        assert_eq!(vector.prune(all), Pruned::default());
+        assert_eq!(vector.prune(all), PruningStats::default());
         assert_eq!(vector, full);
     }
 }

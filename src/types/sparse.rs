@@ -9,15 +9,15 @@ pub struct SparseVector {
 
 /// Why a pair of lists is no sparse vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidSparseVector {
+pub enum SparseVectorError {
     #[error("there are {indices} indices and {values} values; give one value an index")]
-    Lengths { indices: usize, values: usize },
+    LengthMismatch { indices: usize, values: usize },
     #[error("index {0} is given twice; give each index once")]
-    Duplicate(u32),
+    DuplicateIndex(u32),
     #[error("index {0} is below the one before it; append indices in ascending order")]
-    Descending(u32),
+    UnsortedIndex(u32),
     #[error("the value of index {0} is not a finite number; send finite numbers")]
-    NotFinite(u32),
+    NonFiniteValue(u32),
 }
 
 impl SparseVector {
@@ -25,17 +25,17 @@ impl SparseVector {
     ///
     /// # Errors
     /// Lists of different lengths, an index given twice, a value that is not finite.
-    pub fn new(indices: Vec<u32>, values: Vec<f32>) -> Result<Self, InvalidSparseVector> {
+    pub fn new(indices: Vec<u32>, values: Vec<f32>) -> Result<Self, SparseVectorError> {
         if indices.len() != values.len() {
-            return Err(InvalidSparseVector::Lengths { indices: indices.len(), values: values.len() });
+            return Err(SparseVectorError::LengthMismatch { indices: indices.len(), values: values.len() });
         }
         let mut entries: Vec<(u32, f32)> = indices.into_iter().zip(values).collect();
         entries.sort_unstable_by_key(|&(index, _)| index);
         if let Some(pair) = entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(InvalidSparseVector::Duplicate(pair[0].0));
+            return Err(SparseVectorError::DuplicateIndex(pair[0].0));
         }
         if let Some(&(index, _)) = entries.iter().find(|(_, value)| !value.is_finite()) {
-            return Err(InvalidSparseVector::NotFinite(index));
+            return Err(SparseVectorError::NonFiniteValue(index));
         }
         entries.retain(|&(_, value)| value != 0.0);
         let (indices, values) = entries.into_iter().unzip();
@@ -44,7 +44,7 @@ impl SparseVector {
 
     /// Makes a vector of what a store returned. Another writer of the store may have put there what [`SparseVector::new`]
     /// refuses: of equal indices the first entry counts, and what is not finite is dropped.
-    pub fn of_stored(indices: Vec<u32>, values: Vec<f32>) -> Self {
+    pub fn from_stored(indices: Vec<u32>, values: Vec<f32>) -> Self {
         let mut entries: Vec<(u32, f32)> = indices.into_iter().zip(values).collect();
         entries.retain(|&(_, value)| value.is_finite() && value != 0.0);
         entries.sort_by_key(|&(index, _)| index);
@@ -59,14 +59,14 @@ impl SparseVector {
     ///
     /// # Errors
     /// A value that is not finite, or an index that is not above all others. The vector is as it was.
-    pub fn push(&mut self, index: u32, value: f32) -> Result<(), InvalidSparseVector> {
+    pub fn push(&mut self, index: u32, value: f32) -> Result<(), SparseVectorError> {
         match self.indices.last() {
-            Some(&last) if index == last => return Err(InvalidSparseVector::Duplicate(index)),
-            Some(&last) if index < last => return Err(InvalidSparseVector::Descending(index)),
+            Some(&last) if index == last => return Err(SparseVectorError::DuplicateIndex(index)),
+            Some(&last) if index < last => return Err(SparseVectorError::UnsortedIndex(index)),
             _ => {}
         }
         if !value.is_finite() {
-            return Err(InvalidSparseVector::NotFinite(index));
+            return Err(SparseVectorError::NonFiniteValue(index));
         }
         if value != 0.0 {
             self.indices.push(index);
@@ -98,7 +98,7 @@ impl SparseVector {
     }
 
     /// The entries of both vectors that share an index: index, value here, value there. By ascending index.
-    pub fn shared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (u32, f32, f32)> + 'a {
+    pub fn intersection<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (u32, f32, f32)> + 'a {
         self.iter().filter_map(|(index, value)| {
             let position = other.indices.binary_search(&index).ok()?;
             Some((index, value, other.values[position]))
@@ -107,7 +107,7 @@ impl SparseVector {
 
     /// The larger value of each index of both. Values must be positive, as encoders' are.
     #[must_use]
-    pub fn max(&self, other: &Self) -> Self {
+    pub fn elementwise_max(&self, other: &Self) -> Self {
         let mut entries: Vec<(u32, f32)> = self.iter().chain(other.iter()).collect();
         // Stable, and quick on two runs that are in order.
         entries.sort_by_key(|&(index, _)| index);
@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn what_another_writer_stored_is_taken_as_far_as_it_goes() {
-        let vector = SparseVector::of_stored(vec![7, 3, 7, 5, 9], vec![0.5, f32::NAN, 0.25, 0.0, f32::INFINITY]);
+        let vector = SparseVector::from_stored(vec![7, 3, 7, 5, 9], vec![0.5, f32::NAN, 0.25, 0.0, f32::INFINITY]);
         assert_eq!((vector.indices(), vector.values()), (&[7][..], &[0.5][..]));
-        assert_eq!(SparseVector::of_stored(vec![1, 2], vec![1.0]).indices(), [1]);
+        assert_eq!(SparseVector::from_stored(vec![1, 2], vec![1.0]).indices(), [1]);
     }
 
     proptest! {
@@ -163,7 +163,7 @@ mod tests {
                     expected.sort_by_key(|e| e.0);
                     prop_assert_eq!(vector.iter().collect::<Vec<_>>(), expected);
                 }
-                Err(InvalidSparseVector::Duplicate(_)) => prop_assert!(!unique),
+                Err(SparseVectorError::DuplicateIndex(_)) => prop_assert!(!unique),
                 Err(other) => prop_assert!(false, "{other}"),
             }
         }
@@ -182,25 +182,25 @@ mod tests {
             let at = |entries: &BTreeMap<u32, f32>, index| entries.get(&index).copied().unwrap_or_default();
             let expected = (0..30).map(|index| (index, at(&a, index).max(at(&b, index)))).filter(|entry| entry.1 > 0.0);
             let expected: Vec<_> = expected.collect();
-            prop_assert_eq!(vector(&a).max(&vector(&b)).iter().collect::<Vec<_>>(), expected);
+            prop_assert_eq!(vector(&a).elementwise_max(&vector(&b)).iter().collect::<Vec<_>>(), expected);
         }
     }
 
     #[test]
     fn refuses_what_is_no_vector() {
-        assert!(matches!(SparseVector::new(vec![1], vec![]), Err(InvalidSparseVector::Lengths { .. })));
-        assert_eq!(SparseVector::new(vec![7], vec![f32::NAN]), Err(InvalidSparseVector::NotFinite(7)));
+        assert!(matches!(SparseVector::new(vec![1], vec![]), Err(SparseVectorError::LengthMismatch { .. })));
+        assert_eq!(SparseVector::new(vec![7], vec![f32::NAN]), Err(SparseVectorError::NonFiniteValue(7)));
     }
 
     #[test]
     fn push_keeps_the_order_and_drops_nothing_but_zeros() {
         let mut vector = SparseVector::default();
         assert_eq!(vector.push(3, 1.0), Ok(()));
-        assert_eq!(vector.push(3, 2.0), Err(InvalidSparseVector::Duplicate(3)));
-        assert_eq!(vector.push(2, 1.0), Err(InvalidSparseVector::Descending(2)));
+        assert_eq!(vector.push(3, 2.0), Err(SparseVectorError::DuplicateIndex(3)));
+        assert_eq!(vector.push(2, 1.0), Err(SparseVectorError::UnsortedIndex(2)));
         assert_eq!(vector.push(4, 0.0), Ok(()));
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            assert_eq!(vector.push(5, value), Err(InvalidSparseVector::NotFinite(5)));
+            assert_eq!(vector.push(5, value), Err(SparseVectorError::NonFiniteValue(5)));
         }
         assert_eq!(vector.push(6, 0.5), Ok(()));
         assert_eq!(vector.iter().collect::<Vec<_>>(), [(3, 1.0), (6, 0.5)]);

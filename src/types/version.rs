@@ -1,39 +1,41 @@
 //! Versions of documents, as payload fields that stores can compare.
 
 use super::payload::{Payload, VERSION_FIELD, VERSION_HIGH_FIELD, VERSION_LOW_FIELD};
-use super::{Condition, FieldTest, Filter, MatchValue, Range};
+use super::{Condition, FieldRange, FieldTest, Filter, MatchValue};
 
 /// Returns the version of a stored point, given its payload.
-pub fn stored_version(payload: &Payload) -> Option<i64> {
+pub fn read_stored_version(payload: &Payload) -> Option<i64> {
     payload.get(VERSION_FIELD)?.as_i64()
 }
 
 /// Returns the condition that a stored point has no version, or an older one. Stores compare numbers as doubles, which don't
 /// hold every version, so the halves are compared.
-pub fn older_than(version: i64) -> Filter {
-    let (high, low) = halves(version);
-    let field = |key: &str, test| Condition::Field { key: key.to_owned(), test };
-    let below = |bound: i64| FieldTest::Number(Range { lt: Some(bound as f64), lte: None, gt: None, gte: None });
-    let same_high = field(VERSION_HIGH_FIELD, FieldTest::Equals(MatchValue::Integer(high)));
-    let lower_half = Filter { must: vec![same_high, field(VERSION_LOW_FIELD, below(low))], ..Filter::default() };
+pub fn build_older_version_filter(version: i64) -> Filter {
+    let (high, low) = split_version(version);
+    let field_condition = |key: &str, test| Condition::Field { key: key.to_owned(), test };
+    let less_than =
+        |bound: i64| FieldTest::NumberRange(FieldRange { lt: Some(bound as f64), lte: None, gt: None, gte: None });
+    let equal_high = field_condition(VERSION_HIGH_FIELD, FieldTest::Equals(MatchValue::Integer(high)));
+    let equal_high_lower_low =
+        Filter { must: vec![equal_high, field_condition(VERSION_LOW_FIELD, less_than(low))], ..Filter::default() };
     Filter {
         should: vec![
             Condition::IsEmpty { key: VERSION_FIELD.to_owned() },
-            field(VERSION_HIGH_FIELD, below(high)),
-            Condition::Filter(lower_half),
+            field_condition(VERSION_HIGH_FIELD, less_than(high)),
+            Condition::Filter(equal_high_lower_low),
         ],
         ..Filter::default()
     }
 }
 
 /// The reserved payload fields of a point with that version.
-pub fn version_fields(version: i64) -> [(&'static str, i64); 3] {
-    let (high, low) = halves(version);
+pub fn build_version_fields(version: i64) -> [(&'static str, i64); 3] {
+    let (high, low) = split_version(version);
     [(VERSION_FIELD, version), (VERSION_HIGH_FIELD, high), (VERSION_LOW_FIELD, low)]
 }
 
 /// The upper 32 bits, signed, and the lower ones, unsigned: pairs are ordered as versions are.
-fn halves(version: i64) -> (i64, i64) {
+fn split_version(version: i64) -> (i64, i64) {
     (version >> 32, version & 0xffff_ffff)
 }
 
@@ -47,8 +49,8 @@ mod tests {
         /// Law: halves are ordered as versions are, and are exact as doubles.
         #[test]
         fn halves_are_ordered_as_versions(a: i64, b: i64) {
-            prop_assert_eq!(halves(a).cmp(&halves(b)), a.cmp(&b));
-            let (high, low) = halves(a);
+            prop_assert_eq!(split_version(a).cmp(&split_version(b)), a.cmp(&b));
+            let (high, low) = split_version(a);
             prop_assert_eq!((high as f64 as i64, low as f64 as i64), (high, low));
             prop_assert_eq!(high << 32 | low, a);
         }

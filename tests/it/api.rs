@@ -37,7 +37,7 @@ use splade_sidecar::proto::{
     SearchRequest, SparseVector, StoredDocument,
 };
 
-use crate::support::documents::stats;
+use crate::support::documents::expect_stats;
 use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
@@ -68,7 +68,7 @@ fn with_vectors() -> Option<ReturnOptions> {
 }
 
 async fn search(sidecar: &Sidecar, request: SearchRequest) -> Vec<Hit> {
-    sidecar.index().await.search(request).await.unwrap().into_inner().hits
+    sidecar.index_client().await.search(request).await.unwrap().into_inner().hits
 }
 
 fn ids(hits: &[Hit]) -> Vec<DocumentId> {
@@ -102,6 +102,6 @@ fn assert_indexed(results: &[OperationResult]) {
     for result in results {
         assert_eq!(result.status(), OperationStatus::Indexed, "{result:?}");
         assert_eq!(result.error, None);
-        assert!(stats(result).token_count > 2 && stats(result).term_count > 0, "{result:?}");
+        assert!(expect_stats(result).token_count > 2 && expect_stats(result).term_count > 0, "{result:?}");
     }
 }

@@ -32,8 +32,8 @@ use tempfile::TempDir;
 use crate::support::endpoint::Endpoint;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
-use crate::support::queries::{only, text_query};
-use crate::support::remote_stores::config;
+use crate::support::queries::{id_filter, text_query};
+use crate::support::remote_stores::default_config;
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, id};
 
@@ -64,7 +64,7 @@ async fn remote_process_at(folder: &TempDir, url: &str, flags: &[&str]) -> Proce
 
 /// Which of these documents the store itself has.
 async fn stored(store: &QdrantServer, numbers: impl IntoIterator<Item = u64>) -> BTreeSet<u64> {
-    let client = QdrantStore::new(config(&store.url())).unwrap();
+    let client = QdrantStore::new(default_config(&store.url())).unwrap();
     let ids: Vec<PointId> = numbers.into_iter().map(PointId::Num).collect();
     let found = client.retrieve(COLLECTION, &ids, &WithVectors::sparse("splade")).await.unwrap();
     let numbers = found.into_iter().map(|point| match point.id {
@@ -76,7 +76,7 @@ async fn stored(store: &QdrantServer, numbers: impl IntoIterator<Item = u64>) ->
 
 /// Which of these documents a search finds, with their texts; each once.
 async fn found(server: Endpoint, numbers: &BTreeSet<u64>) -> BTreeMap<u64, String> {
-    let mut index = server.index().await;
+    let mut index = server.index_client().await;
     let mut found = BTreeMap::new();
     let numbers: Vec<u64> = numbers.iter().copied().collect();
     for numbers in numbers.chunks(1_000) {
@@ -84,7 +84,7 @@ async fn found(server: Endpoint, numbers: &BTreeSet<u64>) -> BTreeMap<u64, Strin
         let request = SearchRequest {
             collection: COLLECTION.to_owned(),
             query: Some(text_query("document")),
-            filter: Some(only(ids)),
+            filter: Some(id_filter(ids)),
             limit: 1_000,
             ..Default::default()
         };

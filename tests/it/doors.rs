@@ -21,7 +21,7 @@ async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
     for store in [&[] as &[&str], &["--qdrant-url", &qdrant.url()]] {
         let sidecar = Sidecar::start(&[&["--http-listen", "127.0.0.1:0"], store].concat()).await;
         test(&sidecar).await;
-        sidecar.end().await;
+        sidecar.stop_drained().await;
     }
 }
 
@@ -33,7 +33,7 @@ async fn stored(server: &Endpoint, collection: &str, format: PayloadFormat) -> V
         return_options: Some(ReturnOptions { payload_format: format.into(), ..Default::default() }),
         ..ListDocumentsRequest::default()
     };
-    let page = server.index().await.list_documents(request).await.unwrap().into_inner();
+    let page = server.index_client().await.list_documents(request).await.unwrap().into_inner();
     assert_eq!(page.next_page_token, "");
     page.documents
 }

@@ -85,7 +85,7 @@ fn query(term: u32) -> SearchQuery {
 }
 
 async fn count(store: &EdgeStore, name: &str) -> u64 {
-    store.collection(name).await.expect("an answer").expect("the collection").point_count
+    store.get_collection(name).await.expect("an answer").expect("the collection").point_count
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_store_that_was_closed_opens_as_it_was() {
         assert_eq!(count(&store, "docs").await, run);
         store.upsert("docs", VECTOR, &[point(run, 7)]).await.expect("an upsert");
         assert_eq!(store.search("docs", query(7)).await.expect("a search").len() as u64, run + 1);
-        let info = store.collection("docs").await.expect("an answer").expect("the collection");
+        let info = store.get_collection("docs").await.expect("an answer").expect("the collection");
         assert_eq!((info.spec, count(&store, "other").await), (spec(), 0));
         store.close().await.expect("the store closes");
     }
@@ -136,12 +136,12 @@ async fn a_name_that_would_leave_the_folder_is_refused() {
     for name in ["../escaped", "/tmp/escaped", "..", ".", "", ".hidden", "a/b", "a\\b", "a\0b"] {
         let created = store.create_collection(name, &spec()).await;
         assert!(matches!(created, Err(StoreError::Refused(_))), "{name}: {created:?}");
-        assert_eq!(store.collection(name).await, Ok(None));
+        assert_eq!(store.get_collection(name).await, Ok(None));
     }
     let escape = CollectionSpec { vector_name: "a/../../../../escaped".into(), ..spec() };
     let created = store.create_collection("docs", &escape).await;
     assert!(matches!(created, Err(StoreError::Refused(_))), "{created:?}");
-    assert_eq!(store.collection("docs").await, Ok(None));
+    assert_eq!(store.get_collection("docs").await, Ok(None));
     let left: Vec<_> =
         fs::read_dir(parent.path()).expect("the folder").map(|entry| entry.expect("it").path()).collect();
     assert_eq!(left, [parent.path().join("store")]);

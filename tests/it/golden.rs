@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use splade_sidecar::model::{Backend, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch, YieldPoint};
+use splade_sidecar::model::{Backend, EncoderOutput, Model, NonFiniteOutput, RoleEncoder, TokenBatch, YieldPoint};
 use splade_sidecar::types::{Role, SparseVector};
 
-use crate::support::models::{change_embedding, changed, folder, random, splade_tiny, token_of};
+use crate::support::models::{
+    change_embedding, create_modified_model, find_distinct_token, find_splade_tiny, load_random_model, model_dir,
+};
 
 /// Terms heavier than this must be the same; weights may differ by [`TOLERANCE`].
 const SIGNIFICANT: f32 = 1e-3;
@@ -35,18 +37,18 @@ fn golden_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden")
 }
 
-fn encode(side: &Side, texts: &[String]) -> Vec<SparseVector> {
+fn encode(side: &RoleEncoder, texts: &[String]) -> Vec<SparseVector> {
     outputs(side, texts).into_iter().map(Result::unwrap).collect()
 }
 
-fn outputs(side: &Side, texts: &[String]) -> Vec<EncoderOutput> {
+fn outputs(side: &RoleEncoder, texts: &[String]) -> Vec<EncoderOutput> {
     let ids: Vec<Vec<u32>> = texts.iter().map(|text| side.tokenizer.tokenize(text).unwrap().ids).collect();
     let batch: TokenBatch = ids.iter().map(Vec::as_slice).collect();
     side.encoder.encode(&batch, &mut YieldPoint::none()).unwrap()
 }
 
 /// Encodes all texts as packed batches and compares each with its golden vector.
-fn check(name: &str, side: &Side) {
+fn check(name: &str, side: &RoleEncoder) {
     let golden: Golden = read(&format!("{name}.json"));
     let texts: Vec<String> = read("texts.json");
     assert_eq!(texts.len(), golden.vectors.len());
@@ -73,7 +75,7 @@ fn check_model(name: &str, folder: &Path, backend: &Backend) {
 }
 
 fn random_models() -> Vec<String> {
-    let models = std::fs::read_dir(folder("")).unwrap();
+    let models = std::fs::read_dir(model_dir("")).unwrap();
     let mut names: Vec<String> = models.map(|model| model.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert!(names.len() >= 18, "{names:?}");
@@ -96,7 +98,7 @@ fn compare(vector: &SparseVector, expected: &SparseVector) -> Result<(), String>
 #[test]
 fn every_family_and_layout_of_files_gives_the_models_own_vectors() {
     for name in random_models() {
-        check_model(&name, &folder(&name), &Backend::default());
+        check_model(&name, &model_dir(&name), &Backend::default());
     }
 }
 
@@ -105,13 +107,13 @@ fn every_family_and_layout_of_files_gives_the_models_own_vectors() {
 fn candles_operations_give_the_same() {
     let backend = Backend::Candle { device: Device::Cpu, dtype: DType::F32 };
     for name in random_models() {
-        check_model(&name, &folder(&name), &backend);
+        check_model(&name, &model_dir(&name), &backend);
     }
 }
 
 #[test]
 fn splade_tiny_vectors_and_tokens() {
-    let Some(folder) = splade_tiny() else { return };
+    let Some(folder) = find_splade_tiny() else { return };
     check_model("splade-tiny", &folder, &Backend::default());
     let model = Model::load("splade-tiny", &folder, &Backend::default()).unwrap();
     let tokens: Vec<Vec<u32>> = read("splade-tiny-tokens.json");
@@ -124,13 +126,13 @@ fn splade_tiny_vectors_and_tokens() {
 /// In 8 bits the heaviest terms of a text stay: what is lost is a small share of the weight.
 #[test]
 fn eight_bits_keep_the_vectors_near() {
-    let Some(folder) = splade_tiny() else { return };
+    let Some(folder) = find_splade_tiny() else { return };
     let load = |int8| Model::load("splade-tiny", &folder, &Backend::Kernels { int8 }).unwrap();
     let texts: Vec<String> = read("texts.json");
     let [exact, near] = [false, true].map(|int8| encode(&load(int8).document, &texts));
     for ((exact, near), text) in exact.iter().zip(&near).zip(&texts) {
         let weigh = |vector: &SparseVector| vector.iter().map(|(_, weight)| weight * weight).sum::<f32>().sqrt();
-        let product: f32 = exact.shared(near).map(|(_, a, b)| a * b).sum();
+        let product: f32 = exact.intersection(near).map(|(_, a, b)| a * b).sum();
         let cosine = product / (weigh(exact) * weigh(near));
         assert!(exact.is_empty() || cosine > 0.99, "{cosine} for: {text}");
     }
@@ -141,7 +143,7 @@ fn eight_bits_keep_the_vectors_near() {
 fn a_vector_does_not_depend_on_its_neighbours() {
     for name in random_models() {
         for int8 in [false, true] {
-            let model = Model::load(&name, &folder(&name), &Backend::Kernels { int8 }).unwrap();
+            let model = Model::load(&name, &model_dir(&name), &Backend::Kernels { int8 }).unwrap();
             let side = &model.document;
             let texts: Vec<String> = read("texts.json");
             let together = encode(side, &texts);
@@ -163,8 +165,8 @@ fn a_text_that_overflows_is_an_error_of_its_own() {
     let names = ["bert-random-untied", "bert-random-sum", "bert-random-log1p", "roberta-random-untied"];
     let candle = Backend::Candle { device: Device::Cpu, dtype: DType::F32 };
     for name in names.into_iter().chain(["distilbert-random-untied", "modernbert-random-untied"]) {
-        let tokenizer = random(name).document.tokenizer;
-        let bad = token_of(&tokenizer, TEXTS[2], &[TEXTS[0], TEXTS[1], TEXTS[3]]);
+        let tokenizer = load_random_model(name).document.tokenizer;
+        let bad = find_distinct_token(&tokenizer, TEXTS[2], &[TEXTS[0], TEXTS[1], TEXTS[3]]);
         let spoilers: [fn(&mut [f32]); 5] = [
             |row| row[3] = f32::NAN,
             |row| row[3] = f32::NEG_INFINITY,
@@ -173,8 +175,8 @@ fn a_text_that_overflows_is_an_error_of_its_own() {
             |row| row.fill(3e38),
         ];
         for (number, spoil) in spoilers.into_iter().enumerate() {
-            let sound = changed(name, |tensors| change_embedding(tensors, bad, |_| {}));
-            let spoilt = changed(name, |tensors| change_embedding(tensors, bad, spoil));
+            let sound = create_modified_model(name, |tensors| change_embedding(tensors, bad, |_| {}));
+            let spoilt = create_modified_model(name, |tensors| change_embedding(tensors, bad, spoil));
             for backend in [Backend::default(), Backend::Kernels { int8: true }, candle.clone()] {
                 let load = |folder: &Path| Model::load(name, folder, &backend).unwrap().document;
                 let (sound, spoilt) = (load(sound.path()), load(spoilt.path()));
@@ -197,7 +199,7 @@ fn a_text_that_overflows_is_an_error_of_its_own() {
 /// A model of which no text has a vector is not served.
 #[test]
 fn a_model_whose_output_is_never_finite_is_refused() {
-    let spoilt = changed("bert-random-untied", |tensors| {
+    let spoilt = create_modified_model("bert-random-untied", |tensors| {
         let name = "bert.encoder.layer.0.output.dense.bias";
         let nan = (&tensors[name] * f64::NAN).unwrap();
         tensors.insert(name.to_owned(), nan);

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::endpoint::Endpoint;
-use crate::support::http1::{Answer, Client};
+use crate::support::http1::{Http1Client, HttpResponse};
 use crate::support::sidecar::Sidecar;
 
 /// A server with a door.
@@ -20,17 +20,17 @@ async fn start(flags: &[&str]) -> Sidecar {
     Sidecar::start(&[&["--http-listen", "127.0.0.1:0"], flags].concat()).await
 }
 
-async fn client(server: &Endpoint) -> Client {
-    Client::connect(server.http.expect("the server has no door")).await
+async fn client(server: &Endpoint) -> Http1Client {
+    Http1Client::connect(server.http.expect("the server has no door")).await
 }
 
 /// One call on a connection of its own.
-async fn post(server: &Endpoint, path: &str, json: Value) -> Answer {
+async fn post(server: &Endpoint, path: &str, json: Value) -> HttpResponse {
     client(server).await.post(path, &json).await
 }
 
 /// Sends lines as `curl -T` sends a file, and gives the lines that came back.
-async fn put_lines(server: &Endpoint, path: &str, lines: &str) -> Answer {
+async fn put_lines(server: &Endpoint, path: &str, lines: &str) -> HttpResponse {
     client(server).await.send("PUT", path, "application/x-ndjson", lines.as_bytes()).await
 }
 
@@ -66,7 +66,7 @@ fn count(results: &[Value], status: &str) -> usize {
 }
 
 /// What an error says: its HTTP status, its code, its reason, the fields at fault, and its message.
-fn error(answer: &Answer) -> (u16, u64, String, Vec<String>, String) {
+fn error(answer: &HttpResponse) -> (u16, u64, String, Vec<String>, String) {
     assert_eq!(answer.headers["content-type"], "application/json");
     let json = answer.json();
     let detail = |name: &str| {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use splade_sidecar::model::{Backend, Model};
 use tempfile::TempDir;
 
-use crate::support::models::{copy_folder, folder};
+use crate::support::models::{copy_dir, model_dir};
 
 /// A copy of a small random model, to be spoilt.
 fn copy() -> (TempDir, PathBuf) {
@@ -22,7 +22,7 @@ fn copy() -> (TempDir, PathBuf) {
 
 fn copy_of(model: &str) -> (TempDir, PathBuf) {
     let copy = tempfile::tempdir().unwrap();
-    copy_folder(&folder(model), copy.path());
+    copy_dir(&model_dir(model), copy.path());
     let path = copy.path().to_owned();
     (copy, path)
 }

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use splade_sidecar::model::keys::{KeyTable, Rule, TABLES};
+use splade_sidecar::model::keys::{KeyRule, KeyTable, TABLES};
 use splade_sidecar::model::{Backend, Model, ModelError, TokenBatch, YieldPoint};
 use splade_sidecar::types::{Pruning, Role, SparseVector};
 
-use crate::support::models::{copy_folder, folder};
+use crate::support::models::{copy_dir, model_dir};
 
 /// The largest difference of a weight: the sums of both are in float32, in another order.
 const TOLERANCE: f32 = 2e-4;
@@ -115,7 +115,7 @@ fn set(place: &mut Value, keys: &[Value], value: Option<Value>) {
 
 /// Vectors of texts in a role, one text a batch, pruned as the model's files say; or why a text has none.
 fn encode(model: &Model, role: Role, texts: &[String]) -> Result<Vec<SparseVector>, String> {
-    let side = model.side(role);
+    let side = model.role_encoder(role);
     let vectors = texts.iter().map(|text| {
         let tokens = side.tokenizer.tokenize(text).map_err(|error| error.to_string())?;
         let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
@@ -147,8 +147,8 @@ fn distance(ours: &SparseVector, (indices, values): &Vector) -> Option<String> {
 /// Runs a case; the error says how it differs.
 fn run(file: &File, case: &Case, changes: Vec<Change>) -> Result<Outcome, String> {
     let directory = tempfile::tempdir().unwrap();
-    copy_folder(&folder(&file.base), directory.path());
-    changes.into_iter().for_each(|change| apply(&folder(&file.base), directory.path(), change));
+    copy_dir(&model_dir(&file.base), directory.path());
+    changes.into_iter().for_each(|change| apply(&model_dir(&file.base), directory.path(), change));
     let model = match Model::load("changed", directory.path(), &Backend::default()) {
         Ok(model) => model,
         Err(_) if case.error.is_some() => return Ok(Outcome::Undefined),
@@ -249,11 +249,11 @@ fn keys_that_are_not_honoured_are_refused_by_name() {
     for table in TABLES {
         let (base, file) = place(table);
         for key in table.iter() {
-            let Rule::Only(allowed) = key.rule else { continue };
+            let KeyRule::Restricted(allowed) = key.rule else { continue };
             let path = key.path.replace('*', "full_attention");
             let with = |value: Value| {
                 let directory = tempfile::tempdir().unwrap();
-                copy_folder(&folder(base), directory.path());
+                copy_dir(&model_dir(base), directory.path());
                 let keys: Vec<Value> = path.split('.').map(Value::from).collect();
                 let keys = if file == "modules.json" { [vec![json!(0)], keys].concat() } else { keys };
                 let change = Change {
@@ -266,18 +266,18 @@ fn keys_that_are_not_honoured_are_refused_by_name() {
                     copy_of: None,
                     move_to: None,
                 };
-                apply(&folder(base), directory.path(), change);
+                apply(&model_dir(base), directory.path(), change);
                 Model::load("changed", directory.path(), &Backend::default())
                     .map(drop)
                     .map_err(|error| error.to_string())
             };
             let error = with(json!("refused")).unwrap_err();
             assert!(error.contains(file) && error.contains(&format!("`{path}`")), "{file}: {path}: {error}");
-            assert!(error.contains(key.about), "{file}: {path}: {error}");
+            assert!(error.contains(key.note), "{file}: {path}: {error}");
             for value in allowed.iter().map(|value| serde_json::from_str(value).unwrap()).chain([Value::Null]) {
                 if let Err(error) = with(value) {
                     // Another rule may refuse it; this one does not.
-                    assert!(!error.contains(key.about), "{file}: {path}: {error}");
+                    assert!(!error.contains(key.note), "{file}: {path}: {error}");
                 }
             }
             count += 1;
@@ -308,13 +308,13 @@ fn every_key_has_its_evidence() {
     for table in TABLES {
         for key in table.iter() {
             let is_evident = |case: &&&Case| match key.rule {
-                Rule::Honoured => case.same_as_base == Some(false) || case.error.is_some(),
-                Rule::Irrelevant => case.same_as_base == Some(true),
-                Rule::Only(_) => true,
+                KeyRule::Honoured => case.same_as_base == Some(false) || case.error.is_some(),
+                KeyRule::Ignored => case.same_as_base == Some(true),
+                KeyRule::Restricted(_) => true,
             };
             let mut cases = cases.iter().filter(|case| case.keys.iter().any(|name| is_about(name, table, key.path)));
             let is_elsewhere = ELSEWHERE.iter().any(|name| key.path.ends_with(name));
-            let is_refusal = matches!(key.rule, Rule::Only(_));
+            let is_refusal = matches!(key.rule, KeyRule::Restricted(_));
             if !is_elsewhere && !is_refusal && !key.path.contains('*') && !cases.any(|case| is_evident(&case)) {
                 missing.push(format!("{} ({}): {}", table.file, table.scope, key.path));
             }

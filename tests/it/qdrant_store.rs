@@ -11,7 +11,7 @@ use qdrant_client::qdrant::{CreateCollectionBuilder, Distance as QdrantDistance,
 use qdrant_edge::{PointStructPersisted, VectorPersisted, VectorStructPersisted};
 use serde_json::json;
 use splade_sidecar::store::{
-    CollectionCatalog, PointReader, PointWriter, QdrantConfig, QdrantStore, ScrollFrom, SearchQuery, StoreError,
+    CollectionCatalog, PointReader, PointWriter, QdrantConfig, QdrantStore, ScrollQuery, SearchQuery, StoreError,
     VectorStore, WithVectors,
 };
 use splade_sidecar::types::{
@@ -21,7 +21,7 @@ use splade_sidecar::types::{
 use tonic::Status;
 
 use crate::support::qdrant_server::{Call, Options, QdrantServer};
-use crate::support::remote_stores::{config, remote_stores};
+use crate::support::remote_stores::{default_config, remote_stores};
 
 mod contract {
     crate::store_contract::contract_tests!(crate::support::remote_stores::remote_stores);
@@ -66,14 +66,14 @@ fn store(config: QdrantConfig) -> Arc<QdrantStore> {
 /// A store over a new server that has the collection `docs`.
 async fn docs() -> (QdrantServer, Arc<QdrantStore>) {
     let server = QdrantServer::start();
-    let store = store(config(&server.url()));
+    let store = store(default_config(&server.url()));
     store.create_collection("docs", &spec()).await.unwrap();
     (server, store)
 }
 
 async fn ids(store: &QdrantStore) -> Vec<DocumentId> {
     let mut ids: Vec<_> = store.search("docs", query()).await.unwrap().into_iter().map(|point| point.id).collect();
-    ids.sort_by_key(|id| id.point_id());
+    ids.sort_by_key(|id| id.to_point_id());
     ids
 }
 
@@ -94,7 +94,7 @@ async fn a_collection_keeps_who_writes_it() {
         for spec in [spec(), without_writer()] {
             let name = fresh_name("metadata");
             store.create_collection(&name, &spec).await.unwrap();
-            let info = store.collection(&name).await.unwrap().unwrap();
+            let info = store.get_collection(&name).await.unwrap().unwrap();
             assert_eq!(info.spec, spec);
         }
     }
@@ -103,10 +103,10 @@ async fn a_collection_keeps_who_writes_it() {
 #[tokio::test]
 async fn a_server_without_metadata_is_good_enough() {
     let server = QdrantServer::start_with(Options { forget_metadata: true, ..Options::default() });
-    let store = store(config(&server.url()));
+    let store = store(default_config(&server.url()));
     store.create_collection("docs", &spec()).await.unwrap();
     store.upsert("docs", "terms", &[point(1)]).await.unwrap();
-    let info = store.collection("docs").await.unwrap().unwrap();
+    let info = store.get_collection("docs").await.unwrap().unwrap();
     assert_eq!(info.spec, without_writer());
     assert_eq!(info.point_count, 1);
 }
@@ -119,7 +119,7 @@ async fn a_collection_without_a_sparse_vector_is_refused() {
         let vectors = VectorParamsBuilder::new(4, QdrantDistance::Cosine);
         let create = CreateCollectionBuilder::new(&name).vectors_config(vectors);
         remote.client().create_collection(create).await.unwrap();
-        let Err(StoreError::Refused(message)) = store.collection(&name).await else { panic!("accepted") };
+        let Err(StoreError::Refused(message)) = store.get_collection(&name).await else { panic!("accepted") };
         assert!(message.contains(&name) && message.contains("no sparse vector"), "{message}");
     }
 }
@@ -128,20 +128,20 @@ async fn a_collection_without_a_sparse_vector_is_refused() {
 async fn the_api_key_decides_and_is_never_shown() {
     let server = QdrantServer::start_with(Options { api_key: Some("r1ght".to_owned()), ..Options::default() });
     let with_key = |key: Option<&str>| {
-        let mut config = config(&server.url());
+        let mut config = default_config(&server.url());
         config.api_key = key.map(|key| key.parse().unwrap());
         store(config)
     };
     for key in [None, Some("wr0ng")] {
         let store = with_key(key);
-        for error in [store.ready().await.unwrap_err(), store.collection("docs").await.unwrap_err()] {
+        for error in [store.check_ready().await.unwrap_err(), store.get_collection("docs").await.unwrap_err()] {
             assert!(matches!(error, StoreError::Denied(_)), "{error:?}");
         }
     }
     let store = with_key(Some("r1ght"));
-    store.ready().await.unwrap();
+    store.check_ready().await.unwrap();
     server.faults().fail_next(&[Call::Collections], 1, Status::internal("the key is r1ght"));
-    let error = store.ready().await.unwrap_err();
+    let error = store.check_ready().await.unwrap_err();
     assert!(!format!("{store:?} {store:#?} {error:?} {error}").contains("r1ght"));
 }
 
@@ -204,7 +204,7 @@ async fn a_payload_that_cannot_be_read_is_left_out_alone() {
         vector: VectorStructPersisted::Named([("terms".to_owned(), terms.clone())].into()),
         payload: Some(qdrant_edge::Payload(json!({ "deep": deep }).as_object().unwrap().clone())),
     };
-    server.put("docs", vec![foreign(5), foreign(30)]);
+    server.insert_directly("docs", vec![foreign(5), foreign(30)]);
 
     let unreadable = [DocumentId::Num(5), DocumentId::Num(30)];
     let check = |points: Vec<StoredPoint>| {
@@ -220,7 +220,7 @@ async fn a_payload_that_cannot_be_read_is_left_out_alone() {
         .unwrap();
     assert_eq!(found.len(), 21);
     check(found);
-    let scroll = ScrollFrom { from: None, limit: 50, vectors: WithVectors::default() };
+    let scroll = ScrollQuery { from: None, limit: 50, vectors: WithVectors::default() };
     let page = store.scroll("docs", scroll).await.unwrap();
     assert_eq!(page.points.len(), 21);
     check(page.points);
@@ -260,7 +260,7 @@ async fn calls_are_made_at_once_and_none_in_vain() {
 #[tokio::test]
 async fn points_can_be_counted_instead_of_kept() {
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
-    let store = store(config(&server.url()));
+    let store = store(default_config(&server.url()));
     store.create_collection("docs", &spec()).await.unwrap();
     let points: Vec<Point> = (0..1000).map(point).collect();
     for _ in 0..5 {
@@ -273,21 +273,21 @@ async fn points_can_be_counted_instead_of_kept() {
 #[tokio::test]
 async fn collections_are_created_as_a_cluster_needs_them() {
     let server = QdrantServer::start();
-    let store = store(config(&server.url()));
-    let sharding = Sharding { shards: 6, replicas: 3, write_consistency: 2, keys: Vec::new() };
+    let store = store(default_config(&server.url()));
+    let sharding = Sharding { shards: 6, replicas: 3, write_consistency: 2, shard_keys: Vec::new() };
     let spread = CollectionSpec { sharding: sharding.clone(), ..spec() };
     store.create_collection("spread", &spread).await.unwrap();
-    assert_eq!(store.collection("spread").await.unwrap().unwrap().spec, spread);
+    assert_eq!(store.get_collection("spread").await.unwrap().unwrap().spec, spread);
     let default = CollectionSpec { sharding: Sharding::default(), ..spec() };
     store.create_collection("default", &default).await.unwrap();
-    assert_eq!(store.collection("default").await.unwrap().unwrap().spec, spec());
+    assert_eq!(store.get_collection("default").await.unwrap().unwrap().spec, spec());
 }
 
 #[tokio::test]
 async fn a_closed_store_refuses() {
     let (_server, store) = docs().await;
     store.close().await.unwrap();
-    for error in [store.ready().await, store.upsert("docs", "terms", &[point(1)]).await] {
+    for error in [store.check_ready().await, store.upsert("docs", "terms", &[point(1)]).await] {
         assert!(matches!(error, Err(StoreError::Unavailable(_))), "{error:?}");
     }
     store.close().await.unwrap();

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use clap::{Args, Command, CommandFactory};
 use splade_sidecar::cli::Cli;
 use splade_sidecar::config::ServeArgs;
-use splade_sidecar::metrics::{self, Kind, Label, Metric};
-use splade_sidecar::model::keys::{Rule, TABLES};
+use splade_sidecar::metrics::{self, Label, Metric, MetricKind};
+use splade_sidecar::model::keys::{KeyRule, TABLES};
 
 /// Holds the part of a document that is between the marks of this name against what the code says.
 fn check(document: &str, name: &str, expected: &str) {
@@ -81,15 +81,15 @@ fn the_keys_of_model_files_are_those_of_the_code() {
         writeln!(text, "\n### `{}`: {}\n\n| key | | |\n|---|---|---|", table.file, table.scope).unwrap();
         for key in table.iter() {
             let rule = match key.rule {
-                Rule::Honoured => "honoured".to_owned(),
-                Rule::Irrelevant => "irrelevant".to_owned(),
-                Rule::Only([]) => "refused unless null".to_owned(),
-                Rule::Only(values) => {
+                KeyRule::Honoured => "honoured".to_owned(),
+                KeyRule::Ignored => "irrelevant".to_owned(),
+                KeyRule::Restricted([]) => "refused unless null".to_owned(),
+                KeyRule::Restricted(values) => {
                     let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
                     format!("refused unless null or {}", values.join(", "))
                 }
             };
-            writeln!(text, "| `{}` | {rule} | {} |", key.path, key.about).unwrap();
+            writeln!(text, "| `{}` | {rule} | {} |", key.path, key.note).unwrap();
         }
     }
     check("docs/model-files.md", "keys", &(text + "\n"));
@@ -98,9 +98,9 @@ fn the_keys_of_model_files_are_those_of_the_code() {
 #[test]
 fn the_metrics_are_those_of_the_code() {
     let kind = |kind| match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
+        MetricKind::Counter => "counter",
+        MetricKind::Gauge => "gauge",
+        MetricKind::Histogram => "histogram",
     };
     let label = |&(name, values): &Label| match values {
         [] => format!("`{name}`"),

@@ -19,8 +19,8 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::certificates::{Authority, Signed};
-use crate::support::sidecar::config;
+use crate::support::certificates::{CertificateAuthority, SignedCertificate};
+use crate::support::sidecar::parse_config;
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -61,7 +61,7 @@ impl Mounted {
     }
 
     /// The files of a server with this certificate.
-    fn server(signed: &Signed) -> Self {
+    fn server(signed: &SignedCertificate) -> Self {
         Self::new(&[("cert", &signed.certificate), ("key", &signed.key)])
     }
 
@@ -74,17 +74,17 @@ impl Mounted {
 /// The configuration of a server that looks at its files often.
 fn watchful(store: &TempDir, flags: &[String]) -> Config {
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let mut config = config(&store.path().join("store"), &flags);
+    let mut config = parse_config(&store.path().join("store"), &flags);
     config.security.reload_interval = RELOAD_INTERVAL;
     config
 }
 
 /// A client that trusts an authority.
-fn trusting(authority: &Authority) -> ClientTlsConfig {
+fn trusting(authority: &CertificateAuthority) -> ClientTlsConfig {
     ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem())).domain_name("localhost")
 }
 
-fn identity(signed: &Signed) -> Identity {
+fn identity(signed: &SignedCertificate) -> Identity {
     Identity::from_pem(&signed.certificate, &signed.key)
 }
 

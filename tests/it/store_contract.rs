@@ -167,12 +167,12 @@ async fn search(store: &Arc<dyn VectorStore>, name: &str, query: SearchQuery) ->
 async fn retrieve(store: &Arc<dyn VectorStore>, name: &str, ids: &[u64]) -> Vec<StoredPoint> {
     let ids: Vec<_> = ids.iter().copied().map(PointId::Num).collect();
     let mut points = store.retrieve(name, &ids, &WithVectors::sparse(VECTOR)).await.expect("points are retrieved");
-    points.sort_by_key(|point| point.id.point_id());
+    points.sort_by_key(|point| point.id.to_point_id());
     points
 }
 
 async fn count(store: &Arc<dyn VectorStore>, name: &str) -> u64 {
-    store.collection(name).await.expect("an answer").expect("the collection").point_count
+    store.get_collection(name).await.expect("an answer").expect("the collection").point_count
 }
 
 fn numbers(points: &[StoredPoint]) -> Vec<u64> {

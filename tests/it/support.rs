@@ -1,7 +1,6 @@
 //! What the tests stand on.
 
 pub mod certificates;
-pub mod dice;
 pub mod documents;
 pub mod endpoint;
 pub mod failure;
@@ -9,14 +8,15 @@ pub mod http1;
 pub mod http2;
 pub mod models;
 pub mod mount;
-pub mod own_store;
 pub mod process;
 pub mod proxy;
 pub mod qdrant_server;
 pub mod queries;
 pub mod raw_calls;
 pub mod remote_stores;
+pub mod seeded_rng;
 pub mod sidecar;
 pub mod skips;
+pub mod store_flags;
 pub mod sync_faults;
 pub mod upload;

@@ -18,10 +18,10 @@ use tonic::Code;
 
 use crate::support::documents::{document, num, options};
 use crate::support::failure::Failure;
-use crate::support::models::{copy_folder, folder, splade_tiny};
+use crate::support::models::{copy_dir, find_splade_tiny, model_dir};
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::text_query;
-use crate::support::remote_stores::config;
+use crate::support::remote_stores::default_config;
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 fn fixture() -> PathBuf {
@@ -44,7 +44,7 @@ fn restore(store: &Path) {
 /// build. Ids that are made of texts are others than that build made. Skipped where the model is not there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_of_version_0_1_0_is_read_and_unchanged() {
-    let Some(model) = splade_tiny() else { return };
+    let Some(model) = find_splade_tiny() else { return };
     let folder = TempDir::new().unwrap();
     restore(&folder.path().join("store"));
     let sidecar = Sidecar::start_in(folder, &["--model", &format!("tiny={}", model.display())]).await;
@@ -55,7 +55,7 @@ async fn the_store_of_version_0_1_0_is_read_and_unchanged() {
         return_options: Some(ReturnOptions { payload_format: PayloadFormat::Json.into(), ..Default::default() }),
         ..ListDocumentsRequest::default()
     };
-    let listed = sidecar.index().await.list_documents(request).await.unwrap().into_inner().documents;
+    let listed = sidecar.index_client().await.list_documents(request).await.unwrap().into_inner().documents;
     let payloads: Vec<Value> =
         listed.iter().map(|document| serde_json::from_str(&document.payload_json).unwrap()).collect();
     assert_eq!(payloads.len(), 4);
@@ -83,10 +83,10 @@ async fn the_store_of_version_0_1_0_is_read_and_unchanged() {
 
     let request =
         SearchRequest { collection: "docs".to_owned(), query: Some(text_query("volcano")), ..SearchRequest::default() };
-    let hits = sidecar.index().await.search(request).await.unwrap().into_inner().hits;
+    let hits = sidecar.index_client().await.search(request).await.unwrap().into_inner().hits;
     let found = hits[0].document.as_ref().unwrap();
     assert_eq!(found.payload.as_ref().unwrap().fields["text"].kind.clone().unwrap(), text_of("volcano eruption"));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 fn text_of(text: &str) -> prost_types::value::Kind {
@@ -119,7 +119,7 @@ async fn a_digest_of_an_unknown_version_is_a_changed_document() {
     let sidecar = Sidecar::start(&["--qdrant-url", &server.url()]).await;
     let skipping = || IngestOptions { skip_unchanged: true, ..options("docs") };
     sidecar.ingest(skipping(), vec![document(num(1), "a text")]).await;
-    let store = QdrantStore::new(config(&server.url())).unwrap();
+    let store = QdrantStore::new(default_config(&server.url())).unwrap();
     let later = Point {
         id: PointId::Num(1),
         sparse: SparseVector::new(vec![1], vec![1.0]).unwrap(),
@@ -131,25 +131,25 @@ async fn a_digest_of_an_unknown_version_is_a_changed_document() {
         let results = sidecar.ingest(skipping(), vec![document(num(1), "a text")]).await;
         assert_eq!(results[0].status(), expected, "{results:?}");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// A fingerprint that this build can't compare is refused, with what to do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fingerprint_of_an_unknown_version_is_refused() {
     let server = QdrantServer::start();
-    let store = QdrantStore::new(config(&server.url())).unwrap();
+    let store = QdrantStore::new(default_config(&server.url())).unwrap();
     let spec = spec("3:00112233");
     store.create_collection("docs", &spec).await.unwrap();
     let sidecar = Sidecar::start(&["--qdrant-url", &server.url()]).await;
     let request =
         SearchRequest { collection: "docs".to_owned(), query: Some(text_query("a text")), ..SearchRequest::default() };
-    let failure = Failure::from(sidecar.index().await.search(request.clone()).await.unwrap_err());
+    let failure = Failure::from(sidecar.index_client().await.search(request.clone()).await.unwrap_err());
     assert_eq!((failure.code, failure.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
     assert!(failure.message.contains("3:00112233") && failure.message.contains("a later one"), "{failure:?}");
     let anyway = SearchRequest { ignore_fingerprint: true, ..request };
-    sidecar.index().await.search(anyway).await.unwrap();
-    sidecar.end().await;
+    sidecar.index_client().await.search(anyway).await.unwrap();
+    sidecar.stop_drained().await;
 }
 
 fn spec(fingerprint: &str) -> CollectionSpec {
@@ -172,7 +172,7 @@ const SUM: &str = "dcab962761db5cb155f7b89b4d24e664730c67fd0aa0e544905924496e838
 /// A copy of a small random model with other values in its JSON files.
 fn model_with(base: &str, changes: &[(&str, &str, Value)]) -> TempDir {
     let copy = TempDir::new().unwrap();
-    copy_folder(&folder(base), copy.path());
+    copy_dir(&model_dir(base), copy.path());
     for (file, pointer, value) in changes {
         let path = copy.path().join(file);
         let mut json: Value = fs::read(&path).map_or(json!({}), |bytes| serde_json::from_slice(&bytes).unwrap());
@@ -215,7 +215,7 @@ fn version_1_is_accepted_only_where_the_keys_that_it_ignored_change_nothing() {
         let copy = model_with(base, change.as_slice());
         let model = Model::load(base, copy.path(), &Backend::default()).unwrap();
         let stored = Fingerprint(version_1.to_owned());
-        assert_eq!(model.compare(&stored), FingerprintMatch::Same, "{base}: {change:?}");
+        assert_eq!(model.compare_fingerprint(&stored), FingerprintMatch::Same, "{base}: {change:?}");
         assert_eq!(model.digest_fingerprint(), &stored, "documents stay unchanged");
         if (base, change.is_none()) == ("bert-random-tied", true) {
             assert_eq!(version_1_of(copy.path()), version_1);
@@ -241,7 +241,9 @@ fn version_1_is_accepted_only_where_the_keys_that_it_ignored_change_nothing() {
         let model = Model::load(base, copy.path(), &Backend::default()).unwrap();
         let version_1 = if version_1.is_empty() { version_1_of(copy.path()) } else { version_1.to_owned() };
         let stored = Fingerprint(version_1);
-        let FingerprintMatch::KeysIgnored(keys) = model.compare(&stored) else { panic!("{key} is not noticed") };
+        let FingerprintMatch::KeysIgnored(keys) = model.compare_fingerprint(&stored) else {
+            panic!("{key} is not noticed")
+        };
         assert!(keys.iter().any(|ignored| ignored.contains(file) && ignored.contains(key)), "{key}: {keys:?}");
         assert!(model.digest_fingerprint().0.starts_with("2:"), "{key}: documents are written anew");
     }
@@ -251,7 +253,7 @@ fn version_1_is_accepted_only_where_the_keys_that_it_ignored_change_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_whose_writer_ignored_settings_is_refused_by_their_names() {
     let server = QdrantServer::start();
-    let store = QdrantStore::new(config(&server.url())).unwrap();
+    let store = QdrantStore::new(default_config(&server.url())).unwrap();
     store.create_collection("docs", &spec(SUM)).await.unwrap();
     let change = ("config_sentence_transformers.json", "max_active_dims", json!(16));
     let model = model_with("bert-random-sum", &[change]);
@@ -259,13 +261,13 @@ async fn a_collection_whose_writer_ignored_settings_is_refused_by_their_names() 
     let sidecar = Sidecar::start(&["--qdrant-url", &server.url(), "--model", &flag]).await;
     let request =
         SearchRequest { collection: "docs".to_owned(), query: Some(text_query("a text")), ..SearchRequest::default() };
-    let failure = Failure::from(sidecar.index().await.search(request.clone()).await.unwrap_err());
+    let failure = Failure::from(sidecar.index_client().await.search(request.clone()).await.unwrap_err());
     assert_eq!((failure.code, failure.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
     assert!(failure.message.contains("max_active_dims") && failure.message.contains("reindex"), "{failure:?}");
     assert!(failure.metadata["ignored_keys"].contains("max_active_dims"), "{failure:?}");
     let anyway = SearchRequest { ignore_fingerprint: true, ..request };
-    sidecar.index().await.search(anyway).await.unwrap();
-    sidecar.end().await;
+    sidecar.index_client().await.search(anyway).await.unwrap();
+    sidecar.stop_drained().await;
 }
 
 /// Golden fingerprints of version 2: were one to change, collections would be refused by the release that wrote them.
@@ -279,7 +281,7 @@ fn version_2_is_what_collections_have() {
         ("router-random-opensearch", "720a9f1784433389a7fe14a624feb7c70341ceb6dd58531652514d4ec8072285"),
         ("router-random-static", "46fe28c1a1e992db3d93682f25770bf961a8be78bf275c7a78a51e972fe0c61a"),
     ] {
-        let model = Model::load(name, &folder(name), &Backend::default()).unwrap();
+        let model = Model::load(name, &model_dir(name), &Backend::default()).unwrap();
         assert_eq!(model.fingerprint, Fingerprint(format!("2:{golden}")), "{name}");
     }
 }

@@ -9,12 +9,12 @@ use protox::Compiler;
 /// The package of the contract.
 pub const PACKAGE: &str = "splade_sidecar.v1";
 /// The message of errors.
-pub const STATUS: &str = "google.rpc.Status";
+pub const STATUS_MESSAGE: &str = "google.rpc.Status";
 
 /// Files of the contract that HTTP has, from `proto/`. They import the others.
-const SERVICES: [&str; 2] = ["splade_sidecar/v1/encoder_service.proto", "splade_sidecar/v1/index_service.proto"];
+const SERVICE_FILES: [&str; 2] = ["splade_sidecar/v1/encoder_service.proto", "splade_sidecar/v1/index_service.proto"];
 /// Folder of the messages of `google.rpc`.
-const GOOGLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
+const GOOGLE_PROTO_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
 
 /// Descriptors and comments.
 pub struct Contract {
@@ -29,9 +29,9 @@ impl Contract {
     /// # Errors
     /// If it can't be compiled.
     pub fn compile(proto: &Path) -> Result<Self, protox::Error> {
-        let mut compiler = Compiler::new([proto, Path::new(GOOGLE)])?;
+        let mut compiler = Compiler::new([proto, Path::new(GOOGLE_PROTO_DIR)])?;
         compiler.include_imports(true).include_source_info(true);
-        compiler.open_files(SERVICES.into_iter().chain(["google/rpc/status.proto"]))?;
+        compiler.open_files(SERVICE_FILES.into_iter().chain(["google/rpc/status.proto"]))?;
         let pool = compiler.descriptor_pool();
         Ok(Self { comments: read_comments(&pool), pool })
     }

@@ -15,20 +15,20 @@ use std::process::ExitCode;
 use contract::Contract;
 
 /// Root of the repository.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const REPO_ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// The document, from the root.
-const OPENAPI: &str = "docs/openapi.json";
+const OPENAPI_FILE: &str = "docs/openapi.json";
 const USAGE: &str = "usage: cargo xtask openapi [--check]";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments[..] {
+    let result = match arguments[..] {
         ["openapi"] => write_openapi(),
         ["openapi", "--check"] => check_openapi(),
         _ => Err(USAGE.into()),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -39,23 +39,23 @@ fn main() -> ExitCode {
 
 /// Generates the document.
 fn generate_openapi() -> Result<String, Box<dyn Error>> {
-    let root = Path::new(ROOT);
+    let root = Path::new(REPO_ROOT);
     let contract = Contract::compile(&root.join("proto"))?;
-    let version = package_version(&fs::read_to_string(root.join("Cargo.toml"))?)?;
-    Ok(format!("{:#}\n", openapi::document(&contract, &version)?))
+    let version = parse_package_version(&fs::read_to_string(root.join("Cargo.toml"))?)?;
+    Ok(format!("{:#}\n", openapi::build_document(&contract, &version)?))
 }
 
 fn write_openapi() -> Result<(), Box<dyn Error>> {
-    Ok(fs::write(Path::new(ROOT).join(OPENAPI), generate_openapi()?)?)
+    Ok(fs::write(Path::new(REPO_ROOT).join(OPENAPI_FILE), generate_openapi()?)?)
 }
 
 fn check_openapi() -> Result<(), Box<dyn Error>> {
-    let is_current = fs::read_to_string(Path::new(ROOT).join(OPENAPI))? == generate_openapi()?;
-    if is_current { Ok(()) } else { Err(format!("{OPENAPI} is out of date; run `cargo xtask openapi`").into()) }
+    let is_current = fs::read_to_string(Path::new(REPO_ROOT).join(OPENAPI_FILE))? == generate_openapi()?;
+    if is_current { Ok(()) } else { Err(format!("{OPENAPI_FILE} is out of date; run `cargo xtask openapi`").into()) }
 }
 
 /// Returns the version that a `Cargo.toml` gives its package.
-fn package_version(manifest: &str) -> Result<String, &'static str> {
+fn parse_package_version(manifest: &str) -> Result<String, &'static str> {
     let value = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
     value.map(str::to_owned).ok_or("Cargo.toml has no version")
 }

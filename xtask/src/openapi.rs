@@ -9,4 +9,4 @@ mod paths;
 mod relations;
 mod schema;
 
-pub use document::document;
+pub use document::build_document;

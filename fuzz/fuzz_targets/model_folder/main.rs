@@ -58,7 +58,7 @@ fuzz_target!(|input: Input| -> Corpus {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, bytes).expect("a file");
     }
-    splade_sidecar::fuzzing::model(folder.path());
+    splade_sidecar::fuzzing::check_model(folder.path());
     Corpus::Keep
 });
 

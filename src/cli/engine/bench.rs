@@ -14,16 +14,16 @@ use tokio::time::Instant;
 
 use crate::cli::output::OutputArgs;
 use crate::model::hub::{HubConfig, ModelSource, locate};
-use crate::model::{Backend, DeviceName, Model, Precision, check_settings};
-use crate::pipeline::{Encode, EncodeOptions, EncoderPool, EncoderPoolConfig};
-use crate::types::{LongText, Pruning, Role};
+use crate::model::{Backend, DeviceName, InferenceDType, Model, check_settings};
+use crate::pipeline::{EncodeHandle, EncodeOptions, EncoderPool, EncoderPoolConfig};
+use crate::types::{LongTextPolicy, Pruning, Role};
 
 /// Measure how fast this machine encodes: the encoder alone, without network and store.
 ///
 /// Texts without words are left out. The time begins when the model is ready.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Bench {
+pub struct BenchCommand {
     /// Documents: JSON lines.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -34,8 +34,8 @@ pub struct Bench {
     #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
     device: DeviceName,
     /// The number format of its products: float32, int8 (on the cpu) or float16 (on a GPU).
-    #[arg(long, env = "SPLADE_DTYPE", value_name = "NAME", default_value = "float32", value_parser = str::parse::<Precision>)]
-    dtype: Precision,
+    #[arg(long, env = "SPLADE_DTYPE", value_name = "NAME", default_value = "float32", value_parser = str::parse::<InferenceDType>)]
+    dtype: InferenceDType,
     /// Encoder threads. Default: one a core.
     #[arg(long, env = "SPLADE_THREADS", value_name = "N")]
     threads: Option<usize>,
@@ -54,37 +54,38 @@ Example:
   splade-sidecar bench docs.jsonl --model ./splade-tiny --threads 2";
 
 /// Room for texts and results on their way.
-const IN_FLIGHT: usize = 1_024;
+const MAX_IN_FLIGHT: usize = 1_024;
 /// Maximum number of texts that are counted as being in batches.
-const MAX_IN_BATCHES: usize = 1 << 20;
+const MAX_TEXTS_IN_BATCHES: usize = 1 << 20;
 
-impl Bench {
+impl BenchCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let texts = self.texts()?;
+        let texts = self.read_texts()?;
         let (source, device, dtype) = (self.model.clone(), self.device, self.dtype);
-        let load = spawn_blocking(move || {
-            let hub = HubConfig::from_env(|name| std::env::var(name).ok());
-            let folder = locate(&source, &hub, check_settings, || ())?;
-            let model = Model::load("bench", &folder, &Backend::open(device, dtype)?)?;
+        let load_task = spawn_blocking(move || {
+            let hub_config = HubConfig::from_env(|name| std::env::var(name).ok());
+            let model_dir = locate(&source, &hub_config, check_settings, || ())?;
+            let model = Model::load("bench", &model_dir, &Backend::open(device, dtype)?)?;
             model.warm_up()?;
             anyhow::Ok(Arc::new(model))
         });
         let threads = self.threads.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)).max(1);
-        let config = EncoderPoolConfig { threads, batch_tokens: self.batch_tokens.max(1), lane_texts: IN_FLIGHT };
+        let config =
+            EncoderPoolConfig { threads, max_batch_tokens: self.batch_tokens.max(1), lane_capacity: MAX_IN_FLIGHT };
         let (pool, workers) = EncoderPool::start(config)?;
-        let model = load.await??;
+        let model = load_task.await??;
 
         let start = Instant::now();
-        let (long_text, pruning) = (LongText::Truncate, Pruning::default());
+        let (long_text, pruning) = (LongTextPolicy::Truncate, Pruning::default());
         let options = EncodeOptions { model, role: Role::Document, long_text, pruning };
         // The lane is full while each thread has a batch of texts of one token and results wait to be counted.
-        let in_batches = threads.saturating_mul(config.batch_tokens).min(MAX_IN_BATCHES);
-        let (encode, mut vectors) = Encode::standalone(Arc::new(pool), options, 2 * IN_FLIGHT + in_batches);
+        let in_batches = threads.saturating_mul(config.max_batch_tokens).min(MAX_TEXTS_IN_BATCHES);
+        let (encode, mut vectors) = EncodeHandle::standalone(Arc::new(pool), options, 2 * MAX_IN_FLIGHT + in_batches);
         let feed = async move {
             // Both lanes go with this future: the threads end when it does.
             let encode = encode;
             for (number, text) in (1..).zip(texts) {
-                let ticket = encode.tickets.take().await?;
+                let ticket = encode.tickets.acquire().await?;
                 encode.submit(ticket, number, Ok(text)).await?;
             }
             anyhow::Ok(())
@@ -98,10 +99,10 @@ impl Bench {
             }
             anyhow::Ok((documents, tokens))
         };
-        let (fed, counted) = tokio::join!(feed, count);
+        let (feed_result, count_result) = tokio::join!(feed, count);
         let seconds = start.elapsed().as_secs_f64();
-        let (documents, tokens) = counted?;
-        fed?;
+        let (documents, tokens) = count_result?;
+        feed_result?;
         for worker in workers {
             worker.join().map_err(|_| anyhow::anyhow!("an encoder thread ended by a panic"))?;
         }
@@ -120,7 +121,7 @@ impl Bench {
         self.output.print(text, || json!({ "documents": documents, "tokens": tokens, "seconds": seconds }))
     }
 
-    fn texts(&self) -> anyhow::Result<Vec<String>> {
+    fn read_texts(&self) -> anyhow::Result<Vec<String>> {
         let file = File::open(&self.file).with_context(|| self.file.display().to_string())?;
         let mut texts = Vec::new();
         for (number, line) in BufReader::new(file).lines().enumerate() {

@@ -1,16 +1,16 @@
 //! `check`: reports what `serve` would find at its start, without starting it.
 
-mod findings;
 mod models;
+mod report;
 mod store;
 
 use std::process::ExitCode;
 
 use clap::builder::BoolishValueParser;
 
-use self::findings::{Findings, Found, check};
-use crate::cli::errors::FAILED;
-use crate::cli::output::{OutputArgs, show_warnings};
+use self::report::{CheckReport, ComponentStatus, run_checks};
+use crate::cli::errors::EXIT_FAILED;
+use crate::cli::output::{OutputArgs, init_warning_logs};
 use crate::config::{Config, ServeArgs};
 use crate::version;
 
@@ -23,7 +23,7 @@ use crate::version;
 /// Exit status: 0 if all is well, 2 if not; then every problem is told, with its flag and what to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Check {
+pub struct CheckCommand {
     #[command(flatten)]
     serve: ServeArgs,
     /// Also compare the vectors of each model with those of candle-transformers (see `model verify`), in the dtype and on
@@ -40,18 +40,18 @@ Examples:
   splade-sidecar check --model naver/splade-v3 --qdrant-url http://localhost:6334 --output json
   splade-sidecar check --model naver/splade-v3 --dtype int8 --verify";
 
-impl Check {
+impl CheckCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        show_warnings();
-        let (config, mistakes) = Config::examine(self.serve);
-        let findings = check(&config, mistakes, self.verify).await;
-        self.output.print(|| to_text(&findings), || to_json(&findings))?;
-        Ok(if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+        init_warning_logs();
+        let (config, config_errors) = Config::validate(self.serve);
+        let report = run_checks(&config, config_errors, self.verify).await;
+        self.output.print(|| to_text(&report), || to_json(&report))?;
+        Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
     }
 }
 
-fn to_text(findings: &Findings) -> String {
-    let Findings { models, tls, auth_tokens, store, store_kind, problems, .. } = findings;
+fn to_text(report: &CheckReport) -> String {
+    let CheckReport { models, tls, auth_tokens, store, store_kind, problems, .. } = report;
     let mut lines: Vec<String> = Vec::new();
     for model in models {
         lines.push(format!(
@@ -60,10 +60,10 @@ fn to_text(findings: &Findings) -> String {
         ));
     }
     #[cfg(feature = "verify")]
-    lines.extend(comparison_lines(findings));
-    lines.push(format!("tls      {}", word(*tls)));
-    lines.push(format!("tokens   {}", word(*auth_tokens)));
-    lines.push(format!("store    {}, {store_kind}", word(*store)));
+    lines.extend(format_comparisons(report));
+    lines.push(format!("tls      {}", format_status(*tls)));
+    lines.push(format!("tokens   {}", format_status(*auth_tokens)));
+    lines.push(format!("store    {}, {store_kind}", format_status(*store)));
     lines.extend(problems.iter().map(|problem| format!("problem  {problem}")));
     lines.push(match problems.len() {
         0 => "all is well".to_owned(),
@@ -73,28 +73,30 @@ fn to_text(findings: &Findings) -> String {
 }
 
 #[cfg(feature = "verify")]
-fn comparison_lines(findings: &Findings) -> Vec<String> {
+fn format_comparisons(report: &CheckReport) -> Vec<String> {
     let mut lines = Vec::new();
-    for report in &findings.verified {
-        let comparisons = report.comparisons.iter();
-        lines.extend(comparisons.map(|comparison| format!("verify   {}: {}", report.model, comparison.to_line())));
-        if !report.has_compared() {
-            lines.push(format!("warning  {}: nothing was compared", report.model));
+    for verify_report in &report.verified {
+        let comparisons = verify_report.comparisons.iter();
+        lines.extend(
+            comparisons.map(|comparison| format!("verify   {}: {}", verify_report.model, comparison.to_line())),
+        );
+        if !verify_report.has_compared() {
+            lines.push(format!("warning  {}: nothing was compared", verify_report.model));
         }
     }
     lines
 }
 
-fn word(found: Found) -> &'static str {
-    match found {
-        Found::Ready => "ready",
-        Found::Off => "off",
-        Found::Wrong => "wrong",
+fn format_status(status: ComponentStatus) -> &'static str {
+    match status {
+        ComponentStatus::Ready => "ready",
+        ComponentStatus::Off => "off",
+        ComponentStatus::Wrong => "wrong",
     }
 }
 
-fn to_json(findings: &Findings) -> serde_json::Value {
-    let mut json = serde_json::to_value(findings).unwrap_or_default();
+fn to_json(report: &CheckReport) -> serde_json::Value {
+    let mut json = serde_json::to_value(report).unwrap_or_default();
     if let Some(fields) = json.as_object_mut() {
         fields.insert("version".to_owned(), version::VERSION.into());
         fields.insert("revision".to_owned(), version::REVISION.into());

@@ -11,31 +11,33 @@ use clap::Subcommand;
 
 /// Fetch a model from the hub, show the models of a server, or compare a model with a reference.
 #[derive(Debug, clap::Args)]
-pub struct Model {
+pub struct ModelCommand {
     #[command(subcommand)]
-    command: Command,
+    command: ModelSubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Pull(pull::Pull),
-    Show(show::Show),
+enum ModelSubcommand {
+    Pull(pull::PullCommand),
+    Show(show::ShowCommand),
     #[cfg(feature = "verify")]
-    Verify(verify::Verify),
+    Verify(verify::VerifyCommand),
     /// Compare a model's vectors with those of another forward pass; not in this build
     #[cfg(not(feature = "verify"))]
-    Verify(Unavailable),
+    Verify(UnavailableArgs),
 }
 
-impl Model {
+impl ModelCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Pull(command) => command.run().await,
-            Command::Show(command) => command.run().await,
+            ModelSubcommand::Pull(command) => command.run().await,
+            ModelSubcommand::Show(command) => command.run().await,
             #[cfg(feature = "verify")]
-            Command::Verify(command) => command.run().await,
+            ModelSubcommand::Verify(command) => command.run().await,
             #[cfg(not(feature = "verify"))]
-            Command::Verify(_) => anyhow::bail!(crate::features::missing("model verify", "verify")),
+            ModelSubcommand::Verify(_) => {
+                anyhow::bail!(crate::features::describe_missing_feature("model verify", "verify"))
+            }
         }
     }
 }
@@ -44,7 +46,7 @@ impl Model {
 #[cfg(not(feature = "verify"))]
 #[derive(Debug, clap::Args)]
 #[command(after_help = "This build is without the cargo feature `verify`.")]
-struct Unavailable {
+struct UnavailableArgs {
     #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<std::ffi::OsString>,
 }

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::output::one_line;
-use crate::model::verify::{Comparison, Verdict, verify};
-use crate::model::{DeviceName, ModelError, Precision};
+use crate::cli::output::to_single_line;
+use crate::model::verify::{Comparison, VerifyVerdict, verify};
+use crate::model::{DeviceName, InferenceDType, ModelError};
 
 /// Maximum number of characters of a text that a report quotes.
-const QUOTED_CHARS: usize = 200;
+const MAX_QUOTED_CHARS: usize = 200;
 /// Maximum number of characters of a text in the output for people.
-const SHOWN_CHARS: usize = 40;
+const MAX_SHOWN_CHARS: usize = 40;
 
 /// The verdicts for one model.
 #[derive(Debug, Clone, Serialize)]
@@ -25,16 +25,16 @@ pub struct VerifyReport {
 pub struct ComparisonSummary {
     pub role: &'static str,
     pub dtype: String,
-    pub verdict: Verdict,
+    pub verdict: VerifyVerdict,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(flatten)]
-    pub figures: Option<Figures>,
+    pub metrics: Option<ComparisonMetrics>,
 }
 
 /// What a comparison measured.
 #[derive(Debug, Clone, Serialize)]
-pub struct Figures {
+pub struct ComparisonMetrics {
     pub texts: usize,
     pub largest_difference: f64,
     /// Relative to the reference's weight if that is above 1.
@@ -65,12 +65,12 @@ impl VerifyReport {
     /// As [`verify`].
     pub fn create(
         model: &str,
-        folder: &Path,
+        model_dir: &Path,
         device: DeviceName,
-        dtypes: &[Precision],
+        dtypes: &[InferenceDType],
         texts: &[String],
     ) -> Result<Self, ModelError> {
-        let comparisons = verify(folder, device, dtypes, texts)?;
+        let comparisons = verify(model_dir, device, dtypes, texts)?;
         let comparisons = comparisons.into_iter().map(|comparison| ComparisonSummary::new(comparison, texts));
         Ok(Self { model: model.to_owned(), comparisons: comparisons.collect() })
     }
@@ -82,57 +82,57 @@ impl VerifyReport {
 
     /// Returns whether anything was compared.
     pub fn has_compared(&self) -> bool {
-        self.comparisons.iter().any(|comparison| comparison.figures.is_some())
+        self.comparisons.iter().any(|comparison| comparison.metrics.is_some())
     }
 }
 
 impl ComparisonSummary {
     fn new(comparison: Comparison, texts: &[String]) -> Self {
         let Comparison { role, dtype, verdict, reason, differences } = comparison;
-        let figures = differences.map(|differences| Figures {
-            texts: differences.texts,
-            largest_difference: differences.largest,
-            largest_relative_difference: differences.largest_relative,
+        let metrics = differences.map(|differences| ComparisonMetrics {
+            texts: differences.text_count,
+            largest_difference: differences.max_difference,
+            largest_relative_difference: differences.max_relative_difference,
             missing_terms: differences.missing_terms,
             extra_terms: differences.extra_terms,
-            smallest_cosine: (differences.texts > differences.not_finite).then_some(differences.smallest_cosine),
-            not_finite_texts: differences.not_finite,
+            smallest_cosine: (differences.text_count > differences.non_finite_texts).then_some(differences.min_cosine),
+            not_finite_texts: differences.non_finite_texts,
             worst_text: differences.worst_text.and_then(|index| {
-                let text = texts.get(index)?.chars().take(QUOTED_CHARS).collect();
+                let text = texts.get(index)?.chars().take(MAX_QUOTED_CHARS).collect();
                 Some(QuotedText { number: index + 1, text })
             }),
         });
-        Self { role: role.as_str(), dtype: dtype.to_string(), verdict, reason, figures }
+        Self { role: role.as_str(), dtype: dtype.to_string(), verdict, reason, metrics }
     }
 
     /// Describes a comparison in one line.
     pub fn to_line(&self) -> String {
-        let ComparisonSummary { role, dtype, verdict, reason, figures } = self;
+        let ComparisonSummary { role, dtype, verdict, reason, metrics } = self;
         let mut line = format!("{role:<8}  {dtype:<7}  {}", verdict.as_str());
         if let Some(reason) = reason {
-            line.push_str(&format!(": {}", one_line(reason, usize::MAX)));
+            line.push_str(&format!(": {}", to_single_line(reason, usize::MAX)));
         }
-        let Some(figures) = figures else { return line };
-        line.push_str(&format!(": {} texts", figures.texts));
-        if *verdict == Verdict::NotFinite {
-            line.push_str(&format!(", {} without a finite vector", figures.not_finite_texts));
+        let Some(metrics) = metrics else { return line };
+        line.push_str(&format!(": {} texts", metrics.texts));
+        if *verdict == VerifyVerdict::NotFinite {
+            line.push_str(&format!(", {} without a finite vector", metrics.not_finite_texts));
         }
-        if let Some(cosine) = figures.smallest_cosine {
+        if let Some(cosine) = metrics.smallest_cosine {
             line.push_str(&format!(
                 ", largest difference {:.1e}, {} missing and {} extra terms, smallest cosine {cosine:.5}",
-                figures.largest_difference, figures.missing_terms, figures.extra_terms
+                metrics.largest_difference, metrics.missing_terms, metrics.extra_terms
             ));
         }
-        if let Some(worst) = &figures.worst_text {
-            line.push_str(&format!(", text {}: \"{}\"", worst.number, one_line(&worst.text, SHOWN_CHARS)));
+        if let Some(worst) = &metrics.worst_text {
+            line.push_str(&format!(", text {}: \"{}\"", worst.number, to_single_line(&worst.text, MAX_SHOWN_CHARS)));
         }
         line
     }
 
     /// Describes a failure and what to do about it.
-    pub fn problem(&self) -> String {
+    pub fn describe_failure(&self) -> String {
         let remedy = match (self.verdict, self.dtype.as_str()) {
-            (Verdict::NotFinite, _) => "the weights may be damaged, fetch them again",
+            (VerifyVerdict::NotFinite, _) => "the weights may be damaged, fetch them again",
             (_, "float32") => "don't use the model, and report it with the output of `splade-sidecar model verify`",
             _ => "use --dtype float32",
         };

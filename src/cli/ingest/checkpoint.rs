@@ -9,11 +9,11 @@
 
 mod file;
 mod format;
+mod ingest_checkpoint;
 mod legacy;
-mod run_checkpoint;
+pub mod settings;
 mod state;
-pub mod subject;
 #[cfg(test)]
 mod tests;
 
-pub use self::run_checkpoint::Checkpoint;
+pub use self::ingest_checkpoint::IngestCheckpoint;

@@ -1,6 +1,6 @@
 //! The flags of the command.
 
-mod outputs;
+mod output_files;
 mod run;
 mod stream_options;
 
@@ -10,13 +10,13 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 
 use super::input_args::InputArgs;
-use super::shard::Shard;
+use super::shard::InputShard;
 use crate::cli::client::ClientArgs;
 use crate::cli::collection_options::CollectionOptionsArgs;
 use crate::cli::fingerprint::FingerprintArgs;
 use crate::cli::long_text::LongTextArgs;
 use crate::cli::output::OutputArgs;
-use crate::cli::retry::GIVE_UP_AFTER;
+use crate::cli::retry::DEFAULT_GIVE_UP_AFTER;
 use crate::cli::{duration, pruning};
 use crate::proto::Pruning;
 
@@ -30,7 +30,7 @@ use crate::proto::Pruning;
 /// message says how to go on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Ingest {
+pub struct IngestCommand {
     #[command(flatten)]
     input: InputArgs,
     /// The collection to write to.
@@ -50,7 +50,7 @@ pub struct Ingest {
     stored_text_field: Option<String>,
     /// Renamed to --stored-text-field.
     // Without it, clap would suggest --text-field, which is another thing, and the variable would be ignored.
-    #[arg(long = "text-key", env = "SPLADE_INGEST_TEXT_KEY", value_name = "FIELD", hide = true, value_parser = renamed)]
+    #[arg(long = "text-key", env = "SPLADE_INGEST_TEXT_KEY", value_name = "FIELD", hide = true, value_parser = reject_renamed_flag)]
     _text_key: Option<String>,
     /// Pruning of the vectors, such as max-terms=128,weight-share=0.9. Rules: max-terms,
     /// min-weight, weight-share; 0 = unlimited. `none` turns off all other rules [default of each rule: the server's].
@@ -68,7 +68,7 @@ pub struct Ingest {
     /// depends on its id (or its text, where it has none) and on nothing else. Lines that are no documents belong to one
     /// shard each too.
     #[arg(long, env = "SPLADE_INGEST_SHARD", value_name = "I/N", default_value = "0/1", hide_default_value = true)]
-    shard: Shard,
+    shard: InputShard,
     /// Where rejected lines go [default: FILE.rejects.jsonl, or rejects.jsonl for standard input and for several files; with
     /// --shard FILE.I-of-N.rejects.jsonl].
     #[arg(long, env = "SPLADE_INGEST_REJECTS", value_name = "FILE")]
@@ -87,7 +87,7 @@ pub struct Ingest {
     is_final: bool,
     /// Reconnect and resume when the connection breaks or the server is unavailable, until there has been no progress for
     /// this long; 0s = end at the first failure.
-    #[arg(long, env = "SPLADE_INGEST_GIVE_UP_AFTER", value_name = "TIME", default_value = GIVE_UP_AFTER, value_parser = duration::parse)]
+    #[arg(long, env = "SPLADE_INGEST_GIVE_UP_AFTER", value_name = "TIME", default_value = DEFAULT_GIVE_UP_AFTER, value_parser = duration::parse)]
     give_up_after: Duration,
     #[command(flatten)]
     collection_options: CollectionOptionsArgs,
@@ -112,6 +112,6 @@ The lines that were rejected, byte for byte:
   splade-sidecar rejects docs.jsonl.rejects.jsonl > again.jsonl";
 
 /// Refuses a flag that has another name now.
-fn renamed(_: &str) -> Result<String, String> {
+fn reject_renamed_flag(_: &str) -> Result<String, String> {
     Err("it is called --stored-text-field now (SPLADE_INGEST_STORED_TEXT_FIELD)".to_owned())
 }

@@ -9,6 +9,6 @@ use anyhow::Context;
 ///
 /// # Errors
 /// If the outcome is one.
-pub fn name_file<T>(outcome: io::Result<T>, verb: &str, path: &Path) -> anyhow::Result<T> {
-    outcome.with_context(|| format!("can't {verb} {}", path.display()))
+pub fn with_file_context<T>(result: io::Result<T>, verb: &str, path: &Path) -> anyhow::Result<T> {
+    result.with_context(|| format!("can't {verb} {}", path.display()))
 }

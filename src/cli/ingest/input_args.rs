@@ -1,11 +1,11 @@
 //! What to read and how: the flags of the input.
 
-mod effects;
-mod names;
+mod flag_effects;
+mod name_checks;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod values;
+mod value_parsers;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,17 +16,17 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use tokio::task::spawn_blocking;
 
-use self::values::{parse_cell_type, parse_character, parse_delimiter};
-use super::mapping::{DEFAULT_ID_FIELD, Mapping};
-use super::reader::paths::{Listing, Selection, Source, is_pattern, is_stdin, list};
-use super::reader::{CellType, Dialect, Format, TextEncoding, check_followed};
+use self::value_parsers::{parse_cell_type, parse_character, parse_delimiter};
+use super::mapping::{DEFAULT_ID_FIELD, FieldMapping};
+use super::reader::paths::{FileListing, FileSelection, InputSource, is_pattern, is_stdin, list_sources};
+use super::reader::{CellType, CsvDialect, InputFormat, TextEncoding, check_followable};
 use crate::cli::duration;
 
 /// The field that holds the text, unless `--text-field` names another.
 const DEFAULT_TEXT_FIELD: &str = "text";
 
 /// How often a file that is followed is looked at.
-const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
+const DEFAULT_FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Args)]
 pub struct InputArgs {
@@ -37,7 +37,7 @@ pub struct InputArgs {
     /// .txt .md, with or without .gz or .zst); standard input is jsonl].
     // `--output` has the id `format`.
     #[arg(id = "input_format", long = "format", env = "SPLADE_INGEST_FORMAT", value_name = "FORMAT")]
-    format: Option<Format>,
+    format: Option<InputFormat>,
     /// The field that holds the id, which may be inside objects, such as meta.id. Where there is none, an id is made of the text [default: id].
     #[arg(long, env = "SPLADE_INGEST_ID_FIELD", value_name = "FIELD")]
     id_field: Option<String>,
@@ -95,29 +95,29 @@ impl InputArgs {
     ///
     /// # Errors
     /// If one can't be read, or followed, or a flag has no effect on any of them.
-    pub async fn sources(&self, own_files: Vec<PathBuf>) -> anyhow::Result<Arc<[Source]>> {
+    pub async fn list_sources(&self, output_files: Vec<PathBuf>) -> anyhow::Result<Arc<[InputSource]>> {
         self.check_names()?;
         let args = self.clone();
-        let listed = spawn_blocking(move || {
-            let Listing { sources, notices } = list(&args.paths, &args.selection(own_files))?;
+        let list_task = spawn_blocking(move || {
+            let FileListing { sources, notices } = list_sources(&args.paths, &args.selection(output_files))?;
             args.check_effects(&sources)?;
             if args.follow {
-                check_followed(&sources, args.encoding)?;
+                check_followable(&sources, args.encoding)?;
             }
             let notices: String = notices.iter().map(|notice| format!("notice: {notice}\n")).collect();
             // Nothing can be done if standard error is gone.
             let _ = std::io::stderr().write_all(notices.as_bytes());
             anyhow::Ok(sources)
         });
-        Ok(listed.await??.into())
+        Ok(list_task.await??.into())
     }
 
-    fn selection(&self, own_files: Vec<PathBuf>) -> Selection {
-        Selection {
+    fn selection(&self, output_files: Vec<PathBuf>) -> FileSelection {
+        FileSelection {
             format: self.format,
             split: self.split.clone(),
             id_prefix: self.id_prefix.clone().unwrap_or_default(),
-            own_files,
+            own_files: output_files,
         }
     }
 
@@ -133,22 +133,22 @@ impl InputArgs {
         self.delimiter.unwrap_or(b',')
     }
 
-    pub fn mapping(&self) -> Mapping {
-        Mapping {
+    pub fn mapping(&self) -> FieldMapping {
+        FieldMapping {
             id_field: self.id_field(),
             text_fields: self.text_fields(),
             payload_fields: self.payload_fields.clone(),
             binary_text: self.encoding.binary_text(),
-            ..Mapping::default()
+            ..FieldMapping::default()
         }
     }
 
-    pub fn dialect(&self) -> Dialect {
-        Dialect {
+    pub fn dialect(&self) -> CsvDialect {
+        CsvDialect {
             delimiter: self.delimiter(),
-            quotes: !self.no_quotes,
+            has_quotes: !self.no_quotes,
             columns: self.columns.clone(),
-            types: self.csv_types.iter().cloned().collect(),
+            column_types: self.csv_types.iter().cloned().collect(),
             quote: self.quote.unwrap_or(b'"'),
             escape: self.escape,
             null_values: self.null_value.clone(),
@@ -159,27 +159,27 @@ impl InputArgs {
         self.encoding
     }
 
-    pub fn follow(&self) -> Option<Duration> {
-        self.follow.then(|| self.follow_interval.unwrap_or(FOLLOW_INTERVAL))
+    pub fn follow_interval(&self) -> Option<Duration> {
+        self.follow.then(|| self.follow_interval.unwrap_or(DEFAULT_FOLLOW_INTERVAL))
     }
 
     /// What files about this input are called: as the one that was given.
     pub fn stem(&self) -> Option<PathBuf> {
         match self.paths.as_slice() {
             // A folder may have been given with a slash at its end.
-            [path] if Self::is_unexpanded(path) => None,
+            [path] if Self::is_unexpanded_pattern(path) => None,
             [path] if !is_stdin(path) && path.file_name().is_some() => Some(path.components().collect()),
             _ => None,
         }
     }
 
     /// Whether an argument is a pattern, which may stand for several files.
-    fn is_unexpanded(path: &Path) -> bool {
+    fn is_unexpanded_pattern(path: &Path) -> bool {
         is_pattern(path) && path.symlink_metadata().is_err()
     }
 
     /// The input in a message.
-    pub fn in_words(&self) -> String {
+    pub fn describe(&self) -> String {
         match self.paths.as_slice() {
             [path] if is_stdin(path) => "standard input".to_owned(),
             [path] => path.display().to_string(),

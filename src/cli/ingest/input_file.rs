@@ -56,29 +56,29 @@ pub struct RecordStart {
 }
 
 impl From<InputPosition> for RecordStart {
-    fn from(place: InputPosition) -> Self {
-        Self { rows: place.row, bytes: place.offset, digest: place.digest }
+    fn from(position: InputPosition) -> Self {
+        Self { rows: position.row, bytes: position.offset, digest: position.digest }
     }
 }
 
 impl InputFile {
     /// Describes the file that has a path now.
-    pub fn of(path: &Path, name: &str) -> Self {
+    pub fn from_path(path: &Path, name: &str) -> Self {
         let metadata = std::fs::metadata(path).ok();
         let (device, inode) = metadata.map(|metadata| (metadata.dev(), metadata.ino())).unwrap_or_default();
-        Self { name: name.to_owned(), path: whole_path(path), device, inode }
+        Self { name: name.to_owned(), path: canonicalize_path(path), device, inode }
     }
 
     /// Returns what was read of the file up to a place.
-    pub fn read_up_to(&self, place: InputPosition) -> FileRecord {
+    pub fn to_record(&self, position: InputPosition) -> FileRecord {
         let Self { path, device, inode, .. } = self;
-        let InputPosition { row, offset, digest, .. } = place;
+        let InputPosition { row, offset, digest, .. } = position;
         let (path, last_record) = (path.clone(), None);
         FileRecord { path, device: *device, inode: *inode, rows: row, bytes: offset, digest, last_record }
     }
 }
 
 /// Returns the path of a file from the root on, without links; what has none, such as a pipe, keeps its own.
-pub fn whole_path(path: &Path) -> String {
+pub fn canonicalize_path(path: &Path) -> String {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }

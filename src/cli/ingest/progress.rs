@@ -8,69 +8,70 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::tally::Tally;
+use super::ingest_stats::IngestStats;
 
-const BAR: &str = "{bar:30} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {eta} left";
-const DOCUMENTS: &str = "{bar:30} {percent:>3}%  {pos}/{len}  {msg}  {eta} left";
-const SPINNER: &str = "{spinner} {elapsed}  {msg}";
-const TICK: Duration = Duration::from_millis(200);
+const BYTES_TEMPLATE: &str = "{bar:30} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {eta} left";
+const DOCUMENTS_TEMPLATE: &str = "{bar:30} {percent:>3}%  {pos}/{len}  {msg}  {eta} left";
+const SPINNER_TEMPLATE: &str = "{spinner} {elapsed}  {msg}";
+const TICK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How often a line is written where there is no bar.
-const LINES: Duration = Duration::from_secs(10);
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
-pub struct Progress {
+pub struct ProgressReporter {
     bar: ProgressBar,
     /// How many documents earlier runs did.
-    before: u64,
-    tallies: watch::Sender<Tally>,
+    previous_documents: u64,
+    stats_sender: watch::Sender<IngestStats>,
     /// When the last line was written; `None` where there is a bar.
-    line: Option<Mutex<Instant>>,
+    last_line_at: Option<Mutex<Instant>>,
     /// Where the bar began.
-    begun_at: u64,
+    start_position: u64,
 }
 
-impl Progress {
+impl ProgressReporter {
     /// A bar over the bytes of the input, so that the time left can be told; a spinner if their number isn't known.
-    pub fn new(bytes: Option<u64>, before: &Tally) -> Self {
+    pub fn new(bytes: Option<u64>, previous_stats: &IngestStats) -> Self {
         match bytes {
-            Some(bytes) => Self::shown(ProgressBar::new(bytes), BAR, before),
-            None => Self::shown(ProgressBar::no_length(), SPINNER, before),
+            Some(bytes) => Self::with_template(ProgressBar::new(bytes), BYTES_TEMPLATE, previous_stats),
+            None => Self::with_template(ProgressBar::no_length(), SPINNER_TEMPLATE, previous_stats),
         }
     }
 
     /// A bar over so many documents; their numbers are the offsets.
-    pub fn of_documents(count: u64) -> Self {
-        Self::shown(ProgressBar::new(count), DOCUMENTS, &Tally::default())
+    pub fn for_documents(count: u64) -> Self {
+        Self::with_template(ProgressBar::new(count), DOCUMENTS_TEMPLATE, &IngestStats::default())
     }
 
-    fn shown(bar: ProgressBar, template: &str, before: &Tally) -> Self {
+    fn with_template(bar: ProgressBar, template: &str, previous_stats: &IngestStats) -> Self {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_position(before.done.bytes);
-        bar.enable_steady_tick(TICK);
+        bar.set_position(previous_stats.position.bytes);
+        bar.enable_steady_tick(TICK_INTERVAL);
         bar.reset_eta();
-        let line = (!stderr().is_terminal()).then(|| Mutex::new(Instant::now()));
-        let (before, begun_at) = (before.documents(), before.done.bytes);
-        Self { bar, before, tallies: watch::Sender::default(), line, begun_at }
+        let last_line_at = (!stderr().is_terminal()).then(|| Mutex::new(Instant::now()));
+        let (previous_documents, start_position) = (previous_stats.document_count(), previous_stats.position.bytes);
+        Self { bar, previous_documents, stats_sender: watch::Sender::default(), last_line_at, start_position }
     }
 
     /// The counts as they change, until this is dropped.
-    pub fn tallies(&self) -> watch::Receiver<Tally> {
-        self.tallies.subscribe()
+    pub fn subscribe(&self) -> watch::Receiver<IngestStats> {
+        self.stats_sender.subscribe()
     }
 
     /// Shows how far the input is done with.
-    pub fn update(&self, tally: &Tally) {
-        self.tallies.send_replace(tally.clone());
-        let documents = tally.documents();
-        self.bar.set_position(tally.done.bytes);
-        let per_second = (documents - self.before) as f64 / self.bar.elapsed().as_secs_f64().max(f64::EPSILON);
-        let message = format!("{documents} documents, {per_second:.0}/s, {} rejected", tally.rejected);
+    pub fn update(&self, stats: &IngestStats) {
+        self.stats_sender.send_replace(stats.clone());
+        let documents = stats.document_count();
+        self.bar.set_position(stats.position.bytes);
+        let per_second =
+            (documents - self.previous_documents) as f64 / self.bar.elapsed().as_secs_f64().max(f64::EPSILON);
+        let message = format!("{documents} documents, {per_second:.0}/s, {} rejected", stats.rejected);
         if self.is_line_due() {
             // Nothing can be done if standard error is gone.
-            let _ = writeln!(stderr(), "{message}{}", self.rest_in_words());
+            let _ = writeln!(stderr(), "{message}{}", self.format_remaining());
         }
         self.bar.set_message(message);
     }
@@ -82,9 +83,9 @@ impl Progress {
     }
 
     fn is_line_due(&self) -> bool {
-        let Some(line) = &self.line else { return false };
-        let mut last = line.lock();
-        let is_due = last.elapsed() >= LINES;
+        let Some(last_line_at) = &self.last_line_at else { return false };
+        let mut last = last_line_at.lock();
+        let is_due = last.elapsed() >= LINE_INTERVAL;
         if is_due {
             *last = Instant::now();
         }
@@ -92,15 +93,16 @@ impl Progress {
     }
 
     /// How much of the input is done with, and how long the rest takes at the speed so far.
-    fn rest_in_words(&self) -> String {
-        let (done, Some(all)) = (self.bar.position(), self.bar.length()) else { return String::new() };
-        let share = done.saturating_sub(self.begun_at) as f64 / all.saturating_sub(self.begun_at).max(1) as f64;
-        if share <= 0.0 || all == 0 {
+    fn format_remaining(&self) -> String {
+        let (position, Some(total)) = (self.bar.position(), self.bar.length()) else { return String::new() };
+        let share = position.saturating_sub(self.start_position) as f64
+            / total.saturating_sub(self.start_position).max(1) as f64;
+        if share <= 0.0 || total == 0 {
             return String::new();
         }
-        let left = self.bar.elapsed().as_secs_f64() * (1.0 - share).max(0.0) / share;
-        let left = HumanDuration(Duration::try_from_secs_f64(left).unwrap_or_default());
-        format!(", {:.0} %, {left} left", 100.0 * done as f64 / all as f64)
+        let remaining_seconds = self.bar.elapsed().as_secs_f64() * (1.0 - share).max(0.0) / share;
+        let remaining = HumanDuration(Duration::try_from_secs_f64(remaining_seconds).unwrap_or_default());
+        format!(", {:.0} %, {remaining} left", 100.0 * position as f64 / total as f64)
     }
 
     /// Takes it off the screen.

@@ -3,43 +3,43 @@
 //! A reader gives the records of one file in their order: lines, or rows, with the documents that they stand for. What all
 //! have in common is here: places, shards and batches.
 
-mod batch;
-pub mod compare;
-mod compressed;
-mod content;
+mod byte_stream;
+mod content_reader;
 mod csv;
+pub mod file_change;
 mod file_position;
 mod follow;
-mod format;
 mod input;
+mod input_event;
+mod input_format;
 mod json;
 mod json_array;
 mod jsonl;
-mod line_ends;
+mod line_endings;
+mod line_reader;
 mod named_fields;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub mod paths;
-mod pieces;
-mod plan;
+mod read_plan;
 mod reader_thread;
 mod record;
-mod records;
+mod record_reader;
 pub mod resume;
-mod rotated;
+mod rotated_log;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub use self::batch::{Batch, End, FileEnd, HeldBack};
-pub use self::compressed::TextEncoding;
-pub use self::csv::{CellType, Dialect};
+pub use self::byte_stream::TextEncoding;
+pub use self::csv::{CellType, CsvDialect};
 use self::file_position::FilePosition;
-pub use self::follow::{Follow, check_followed};
-pub use self::format::Format;
+pub use self::follow::{FollowControl, check_followable};
 pub use self::input::Input;
-pub use self::pieces::MAX_PIECE_BYTES;
-pub use self::plan::Plan;
-pub use self::reader_thread::{Batches, spawn};
+pub use self::input_event::{FileEnd, HeldBackRecord, InputEnd, InputEvent};
+pub use self::input_format::InputFormat;
+pub use self::line_reader::MAX_RECORD_BYTES;
+pub use self::read_plan::ReadPlan;
+pub use self::reader_thread::{InputEventReceiver, spawn};
 use self::record::Record;
-use self::records::{Next, Records};
+use self::record_reader::{NextRecord, RecordReader};

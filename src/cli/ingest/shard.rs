@@ -26,37 +26,37 @@ const MAX_SHARDS: u32 = 65_536;
 
 /// One of so many equal parts, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
+pub struct InputShard {
     index: u32,
     count: u32,
 }
 
-impl Shard {
+impl InputShard {
     /// All there is.
-    pub const WHOLE: Self = Self { index: 0, count: 1 };
+    pub const ALL: Self = Self { index: 0, count: 1 };
 
-    pub fn is_whole(self) -> bool {
-        self == Self::WHOLE
+    pub fn is_all(self) -> bool {
+        self == Self::ALL
     }
 
     /// `3-of-16`, for names of files.
-    pub fn in_file_name(self) -> String {
+    pub fn to_file_name_part(self) -> String {
         format!("{}-of-{}", self.index, self.count)
     }
 
-    fn has(self, bytes: &[u8]) -> bool {
+    fn contains(self, bytes: &[u8]) -> bool {
         // Nothing is hashed for nothing.
-        self.is_whole() || number(bytes) % u64::from(self.count) == u64::from(self.index)
+        self.is_all() || hash_to_u64(bytes) % u64::from(self.count) == u64::from(self.index)
     }
 }
 
-impl fmt::Display for Shard {
+impl fmt::Display for InputShard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.index, self.count)
     }
 }
 
-impl FromStr for Shard {
+impl FromStr for InputShard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -71,43 +71,43 @@ impl FromStr for Shard {
 
 /// A shard of what goes into a collection, whose name decides the shard of a document that has no id.
 #[derive(Debug, Clone)]
-pub struct Part {
-    pub shard: Shard,
+pub struct ShardFilter {
+    pub shard: InputShard,
     pub collection: String,
 }
 
-impl Part {
+impl ShardFilter {
     /// Whether a line belongs to it: by its document or, if it is none, by its bytes.
-    pub fn has(&self, line: &[u8], document: Option<&Document>) -> bool {
+    pub fn contains(&self, line: &[u8], document: Option<&Document>) -> bool {
         match document {
-            _ if self.shard.is_whole() => true,
-            Some(document) => self.shard.has(self.id(document).as_bytes()),
-            None => self.shard.has(line.trim_ascii_end()),
+            _ if self.shard.is_all() => true,
+            Some(document) => self.shard.contains(self.to_point_id_text(document).as_bytes()),
+            None => self.shard.contains(line.trim_ascii_end()),
         }
     }
 
     /// The id of the point that a document becomes, as text; without an id, that of its collection and text.
-    fn id(&self, document: &Document) -> String {
+    fn to_point_id_text(&self, document: &Document) -> String {
         let id = match document.id.as_ref().and_then(|id| id.kind.as_ref()) {
-            None => DocumentId::Uuid(self.uuid_of_text(&document.text)),
+            None => DocumentId::Uuid(self.derive_uuid(&document.text)),
             Some(Kind::Num(num)) => DocumentId::Num(*num),
             Some(Kind::Uuid(text)) => text.parse().map_or_else(|_| DocumentId::Key(text.clone()), DocumentId::Uuid),
             Some(Kind::Key(key)) => DocumentId::Key(key.clone()),
         };
-        match id.point_id() {
+        match id.to_point_id() {
             PointId::Num(num) => num.to_string(),
             PointId::Uuid(uuid) => uuid.to_string(),
         }
     }
 
     /// Its namespace is the collection's own, so no pair of name and text can be mistaken for another.
-    fn uuid_of_text(&self, text: &str) -> Uuid {
+    fn derive_uuid(&self, text: &str) -> Uuid {
         let namespace = Uuid::new_v5(&Uuid::NAMESPACE_OID, self.collection.as_bytes());
         Uuid::new_v5(&namespace, text.as_bytes())
     }
 }
 
-fn number(bytes: &[u8]) -> u64 {
+fn hash_to_u64(bytes: &[u8]) -> u64 {
     let digest = Sha256::digest(bytes);
     digest.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
@@ -120,8 +120,8 @@ mod tests {
     use super::*;
     use crate::cli::id::from_json;
 
-    fn part(index: u32, count: u32) -> Part {
-        Part { shard: Shard { index, count }, collection: "docs".to_owned() }
+    fn part(index: u32, count: u32) -> ShardFilter {
+        ShardFilter { shard: InputShard { index, count }, collection: "docs".to_owned() }
     }
 
     fn document(id: serde_json::Value, text: &str) -> Document {
@@ -130,7 +130,7 @@ mod tests {
 
     /// The one of `count` shards that has it.
     fn shard_of(count: u32, line: &[u8], document: Option<&Document>) -> u32 {
-        let having: Vec<u32> = (0..count).filter(|&index| part(index, count).has(line, document)).collect();
+        let having: Vec<u32> = (0..count).filter(|&index| part(index, count).contains(line, document)).collect();
         assert_eq!(having.len(), 1, "{having:?}");
         having[0]
     }
@@ -160,11 +160,11 @@ mod tests {
 
     #[test]
     fn what_one_types() {
-        assert_eq!(" 3/16".parse(), Ok(Shard { index: 3, count: 16 }));
-        assert_eq!("3/16".parse::<Shard>().unwrap().to_string(), "3/16");
-        assert!("0/1".parse::<Shard>().unwrap().is_whole());
+        assert_eq!(" 3/16".parse(), Ok(InputShard { index: 3, count: 16 }));
+        assert_eq!("3/16".parse::<InputShard>().unwrap().to_string(), "3/16");
+        assert!("0/1".parse::<InputShard>().unwrap().is_all());
         for text in ["", "3", "16/16", "0/0", "-1/4", "1/2/3", "1 of 2", "0/65537"] {
-            assert!(text.parse::<Shard>().unwrap_err().contains("such as 0/16"), "{text}");
+            assert!(text.parse::<InputShard>().unwrap_err().contains("such as 0/16"), "{text}");
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn shard_of_num(id: u64) -> usize {
-        usize::try_from(number(id.to_string().as_bytes()) % 16).unwrap()
+        usize::try_from(hash_to_u64(id.to_string().as_bytes()) % 16).unwrap()
     }
 
     proptest! {

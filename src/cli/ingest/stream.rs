@@ -4,9 +4,9 @@
 //! It ends early if it breaks; if an operation FAILED, for that has to be sent again, and before those behind it; and if the
 //! server is about to stop. In the last two cases nothing more is sent, and the results are read to the end.
 
-mod input;
-mod outbound;
-mod outcome;
+mod outbound_stream;
 mod session;
+mod session_input;
+mod stream_outcome;
 
 pub use self::session::Session;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::tally::Tally;
-use crate::cli::errors::in_words;
+use super::ingest_stats::IngestStats;
+use crate::cli::errors::format_error;
 
 /// The exit status of a run that indexed all but some documents.
-pub const SOME_REJECTED: u8 = 1;
+pub const EXIT_SOME_REJECTED: u8 = 1;
 
 /// What is told at the end.
 // Its JSON is read by programs: the fields are written by name, so that renaming one here changes nothing there.
@@ -38,12 +38,12 @@ pub struct Summary {
     /// Where the rejected lines are; `None` if there are none.
     pub rejects_file: Option<PathBuf>,
     /// Why the run ended early; `None` if it did not.
-    pub failure: Option<Failure>,
+    pub failure: Option<RunFailure>,
 }
 
 /// Why a run ended early, and how to go on.
 #[derive(Debug)]
-pub struct Failure {
+pub struct RunFailure {
     pub message: String,
     /// The server answered every document of the stream up to this one.
     pub durable_through: u64,
@@ -52,26 +52,31 @@ pub struct Failure {
 }
 
 impl Summary {
-    pub fn new(tally: Tally, duration: Duration, rejects_file: Option<PathBuf>, failure: Option<Failure>) -> Self {
+    pub fn new(
+        stats: IngestStats,
+        duration: Duration,
+        rejects_file: Option<PathBuf>,
+        failure: Option<RunFailure>,
+    ) -> Self {
         let seconds = duration.as_secs_f64();
-        let documents = tally.documents();
+        let documents = stats.document_count();
         let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         Self {
             documents,
-            indexed: tally.indexed,
-            unchanged: tally.unchanged,
-            rejected: tally.rejected,
-            truncated: tally.truncated,
-            windows: tally.windows,
-            tokens: tally.tokens,
-            terms: tally.terms,
-            pruned_terms: tally.pruned_terms,
-            other_shards: tally.other_shards,
+            indexed: stats.indexed,
+            unchanged: stats.unchanged,
+            rejected: stats.rejected,
+            truncated: stats.truncated,
+            windows: stats.windows,
+            tokens: stats.tokens,
+            terms: stats.terms,
+            pruned_terms: stats.pruned_terms,
+            other_shards: stats.other_shards,
             held_back: 0,
-            reconnects: tally.reconnects,
+            reconnects: stats.reconnects,
             seconds,
             documents_per_second: per_second(documents),
-            tokens_per_second: per_second(tally.tokens),
+            tokens_per_second: per_second(stats.tokens),
             rejects_file,
             failure,
         }
@@ -123,15 +128,15 @@ impl Summary {
             "documents_per_second": self.documents_per_second,
             "tokens_per_second": self.tokens_per_second,
             "rejects_file": self.rejects_file.as_ref().map(|path| path.display().to_string()),
-            "failure": self.failure.as_ref().map(Failure::to_json),
+            "failure": self.failure.as_ref().map(RunFailure::to_json),
         })
     }
 }
 
-impl Failure {
-    pub fn new(error: &anyhow::Error, tally: &Tally) -> Self {
-        let (durable_through, skip) = (tally.durable_through, tally.done.lines);
-        Self { message: in_words(error), durable_through, skip }
+impl RunFailure {
+    pub fn new(error: &anyhow::Error, stats: &IngestStats) -> Self {
+        let (durable_through, skip) = (stats.durable_through, stats.position.lines);
+        Self { message: format_error(error), durable_through, skip }
     }
 
     fn to_json(&self) -> Value {
@@ -139,15 +144,15 @@ impl Failure {
     }
 
     /// Tells the user, on standard error; with a checkpoint, the next run knows by itself where to go on.
-    pub fn tell(&self, has_checkpoint: bool) {
+    pub fn print(&self, has_checkpoint: bool) {
         let Self { message, durable_through, skip } = self;
         let with_skip = if has_checkpoint { String::new() } else { format!(" with --skip {skip}") };
-        let words = format!(
+        let text = format!(
             "error: {message}\nEvery line or row up to {skip} is done with (durable_through {durable_through}). Run the same \
              command{with_skip} to go on; documents that were already indexed are replaced by themselves.\n"
         );
         // Nothing can be done if standard error is gone.
-        let _ = std::io::stderr().write_all(words.as_bytes());
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
 
@@ -160,8 +165,8 @@ mod tests {
     /// Pinned: programs read these names.
     #[test]
     fn its_json_keeps_its_names() {
-        let tally = Tally { reconnects: 3, durable_through: 9, ..Tally::after(7) };
-        let failure = Failure::new(&anyhow!("interrupted"), &tally);
+        let tally = IngestStats { reconnects: 3, durable_through: 9, ..IngestStats::starting_after(7) };
+        let failure = RunFailure::new(&anyhow!("interrupted"), &tally);
         let summary = Summary::new(tally, Duration::from_secs(2), Some("rejects.jsonl".into()), Some(failure));
         let expected = json!({
             "documents": 0, "indexed": 0, "unchanged": 0, "rejected": 0, "truncated": 0, "windows": 0, "tokens": 0, "terms": 0,

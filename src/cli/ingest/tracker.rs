@@ -11,8 +11,8 @@
 //! older document would replace the newer one. So a reconnect does what a run that resumes from its checkpoint does, and
 //! what the client libraries do.
 
-mod message;
-mod sequences;
+mod operation_batch;
+mod sequence_tracker;
 #[cfg(test)]
 mod tests;
 
@@ -21,34 +21,34 @@ use std::collections::BTreeMap;
 use anyhow::{anyhow, bail};
 use bytes::Bytes;
 
-use self::message::Message;
-use self::sequences::Sequences;
-use super::line::Line;
-use super::read_files::{FileRecords, ReadFiles};
-use super::reader::{End, FileEnd};
-use super::tally::Tally;
+use self::operation_batch::OperationBatch;
+use self::sequence_tracker::SequenceTracker;
+use super::file_tracker::{FileRecords, FileTracker};
+use super::ingest_line::IngestLine;
+use super::ingest_stats::IngestStats;
+use super::reader::{FileEnd, InputEnd};
 use crate::proto::{ItemError, OperationResult, OperationStatus};
 
 /// Maximum lines from the first one that is not counted on, and their bytes. Far more than a server admits at once, so they
 /// bound memory and not speed.
-const MAX_LINES: usize = 65_536;
-const MAX_BYTES: usize = 64 << 20;
+const MAX_PENDING_LINES: usize = 65_536;
+const MAX_PENDING_BYTES: usize = 64 << 20;
 
 /// The lines that are not counted yet.
 #[derive(Debug)]
 pub struct Tracker {
     /// By number, from the first one that is not counted.
-    lines: BTreeMap<u64, Entry>,
-    sequences: Sequences,
+    lines: BTreeMap<u64, TrackedLine>,
+    sequences: SequenceTracker,
     bytes: usize,
-    end: Option<End>,
-    tally: Tally,
-    files: ReadFiles,
+    input_end: Option<InputEnd>,
+    stats: IngestStats,
+    files: FileTracker,
 }
 
 #[derive(Debug)]
-struct Entry {
-    line: Line,
+struct TrackedLine {
+    line: IngestLine,
     /// `None` if there is no document to send.
     sequence: Option<u64>,
     /// The final result.
@@ -57,87 +57,87 @@ struct Entry {
 
 impl Tracker {
     /// Goes on from counts, and in files.
-    pub fn new(tally: Tally, files: ReadFiles) -> Self {
-        Self { lines: BTreeMap::new(), sequences: Sequences::default(), bytes: 0, end: None, tally, files }
+    pub fn new(stats: IngestStats, files: FileTracker) -> Self {
+        Self { lines: BTreeMap::new(), sequences: SequenceTracker::default(), bytes: 0, input_end: None, stats, files }
     }
 
     /// Returns the files of the input.
-    pub fn files(&self) -> &ReadFiles {
+    pub fn files(&self) -> &FileTracker {
         &self.files
     }
 
     /// Takes the end of a file.
-    pub fn file_ended(&mut self, end: FileEnd) {
-        self.files.end(end);
+    pub fn record_file_end(&mut self, end: FileEnd) {
+        self.files.record_end(end);
     }
 
     /// Notes that all files are read again after so many lines.
-    pub fn restart_files(&mut self, lines: u64) {
-        self.files.restart(lines);
+    pub fn record_restart(&mut self, lines: u64) {
+        self.files.record_restart(lines);
     }
 
     /// Returns what a checkpoint records of the files.
     pub fn file_records(&mut self) -> FileRecords {
-        self.files.advance(self.lines.keys().next().copied());
-        self.files.records(self.tally.done)
+        self.files.finish_acked(self.lines.keys().next().copied());
+        self.files.file_records(self.stats.position)
     }
 
     /// Whether more lines may be read.
-    pub fn has_room(&self) -> bool {
-        self.lines.len() < MAX_LINES && self.bytes < MAX_BYTES
+    pub fn has_capacity(&self) -> bool {
+        self.lines.len() < MAX_PENDING_LINES && self.bytes < MAX_PENDING_BYTES
     }
 
     /// How many documents are not counted, sent or not.
-    pub fn pending(&self) -> usize {
-        self.sequences.pending()
+    pub fn pending_count(&self) -> usize {
+        self.sequences.pending_count()
     }
 
     /// How many documents are counted. It grows with every progress of the run.
-    pub fn acked(&self) -> u64 {
-        self.sequences.acked()
+    pub fn acked_count(&self) -> u64 {
+        self.sequences.acked_count()
     }
 
     /// Sequence number of the first document that is not counted: where the next stream begins.
     pub fn first_sequence(&self) -> u64 {
-        self.sequences.first()
+        self.sequences.first_pending()
     }
 
     /// Counts a stream that was opened in place of a failed one.
-    pub fn reconnected(&mut self) {
-        self.tally.reconnects += 1;
+    pub fn count_reconnect(&mut self) {
+        self.stats.reconnects += 1;
     }
 
     /// Takes a line. One without a document has its result at once.
-    pub fn add(&mut self, line: Line) {
+    pub fn add(&mut self, line: IngestLine) {
         let result = line.document.as_ref().err().map(|error| OperationResult {
             status: OperationStatus::Rejected.into(),
             error: Some(error.clone()),
             ..OperationResult::default()
         });
-        let number = line.place.lines;
+        let number = line.position.lines;
         let sequence = result.is_none().then(|| self.sequences.add(number));
-        self.bytes += size(&line);
-        self.lines.insert(number, Entry { line, sequence, result });
+        self.bytes += measure_line_bytes(&line);
+        self.lines.insert(number, TrackedLine { line, sequence, result });
     }
 
     /// Returns the operations of the next message: the documents that the open stream was not given, in their order.
     pub fn next_message(&mut self) -> Option<Vec<Bytes>> {
-        let mut message = Message::default();
-        let mut sent = None;
+        let mut batch = OperationBatch::default();
+        let mut last_sequence = None;
         for (sequence, number) in self.sequences.unsent() {
             let line = self.lines.get(&number).map(|entry| &entry.line);
             let Some(Ok(document)) = line.map(|line| &line.document) else { continue };
-            if !message.push(document) {
+            if !batch.push(document) {
                 break;
             }
-            sent = Some(sequence);
+            last_sequence = Some(sequence);
         }
-        sent.into_iter().for_each(|sequence| self.sequences.note_sent(sequence));
-        message.into_operations()
+        last_sequence.into_iter().for_each(|sequence| self.sequences.mark_sent_through(sequence));
+        batch.into_operations()
     }
 
     /// Another stream begins: it is sent all documents that are not counted.
-    pub fn restart(&mut self) {
+    pub fn restart_stream(&mut self) {
         self.sequences.restart();
         for entry in self.lines.values_mut().filter(|entry| entry.sequence.is_some()) {
             entry.result = None;
@@ -145,8 +145,8 @@ impl Tracker {
     }
 
     /// There are no more lines.
-    pub fn ended(&mut self, end: End) {
-        self.end = Some(end);
+    pub fn set_input_end(&mut self, end: InputEnd) {
+        self.input_end = Some(end);
     }
 
     /// Takes the result of a document that was sent. Returns the error of one that FAILED, which is not final: the next stream
@@ -154,9 +154,9 @@ impl Tracker {
     ///
     /// # Errors
     /// If the server breaks the contract.
-    pub fn answered(&mut self, mut result: OperationResult) -> anyhow::Result<Option<ItemError>> {
+    pub fn ack(&mut self, mut result: OperationResult) -> anyhow::Result<Option<ItemError>> {
         let sequence = result.sequence;
-        let number = self.sequences.line_of_sent(sequence);
+        let number = self.sequences.find_sent_line(sequence);
         let entry = number.and_then(|number| self.lines.get_mut(&number)).filter(|entry| entry.result.is_none());
         let entry =
             entry.ok_or_else(|| anyhow!("the server gave a result for operation {sequence}, which awaits none"))?;
@@ -178,42 +178,44 @@ impl Tracker {
     }
 
     /// Takes the server's `durable_through`.
-    pub fn durable_through(&mut self, sequence: u64) {
+    pub fn advance_durable_through(&mut self, sequence: u64) {
         // A message without results may have none.
-        self.tally.durable_through = self.tally.durable_through.max(sequence);
+        self.stats.durable_through = self.stats.durable_through.max(sequence);
     }
 
     /// Takes the first line off and counts it, if its result is final; with the error, if it is rejected.
-    pub fn settle(&mut self) -> Option<(Line, Option<ItemError>)> {
+    pub fn pop_acked(&mut self) -> Option<(IngestLine, Option<ItemError>)> {
         let first = self.lines.first_entry()?;
-        let Entry { sequence, result, .. } = first.get();
-        if result.is_none() || sequence.is_some_and(|sequence| sequence > self.tally.durable_through) {
+        let TrackedLine { sequence, result, .. } = first.get();
+        if result.is_none() || sequence.is_some_and(|sequence| sequence > self.stats.durable_through) {
             return None;
         }
-        let Entry { line, sequence, result } = first.remove();
+        let TrackedLine { line, sequence, result } = first.remove();
         if let Some(sequence) = sequence {
             self.sequences.remove(sequence);
         }
-        self.bytes -= size(&line);
+        self.bytes -= measure_line_bytes(&line);
         // A file that ended before this line is finished.
-        self.files.advance(Some(line.place.lines));
-        self.files.settle(&line);
-        let error = result.and_then(|result| self.tally.count(&line, result));
+        self.files.finish_acked(Some(line.position.lines));
+        self.files.ack(&line);
+        let error = result.and_then(|result| self.stats.count_result(&line, result));
         Some((line, error))
     }
 
     /// The counts so far.
-    pub fn tally(&self) -> Tally {
-        let mut tally = self.tally.clone();
-        if let Some(End { place, passed }) = self.end.filter(|_| self.lines.is_empty()) {
-            tally.done = place;
-            tally.other_shards += passed;
+    pub fn stats(&self) -> IngestStats {
+        let mut stats = self.stats.clone();
+        if let Some(InputEnd { position: place, other_shard_lines: passed }) =
+            self.input_end.filter(|_| self.lines.is_empty())
+        {
+            stats.position = place;
+            stats.other_shards += passed;
         }
-        tally
+        stats
     }
 }
 
 /// The memory that a line takes.
-fn size(line: &Line) -> usize {
-    line.text.as_ref().map_or(0, Vec::len) + line.document.as_ref().map_or(0, Bytes::len)
+fn measure_line_bytes(line: &IngestLine) -> usize {
+    line.raw_bytes.as_ref().map_or(0, Vec::len) + line.document.as_ref().map_or(0, Bytes::len)
 }

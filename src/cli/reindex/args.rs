@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 
-use super::checkpoint::Run;
-use super::encoding::Encoding;
+use super::checkpoint::RunSettings;
+use super::encoding_settings::EncodingSettings;
 use crate::cli::client::ClientArgs;
 use crate::cli::collection_options::CollectionOptionsArgs;
 use crate::cli::duration;
@@ -15,7 +15,7 @@ use crate::cli::flags::Flag;
 use crate::cli::long_text::LongTextArgs;
 use crate::cli::output::OutputArgs;
 use crate::cli::pruning;
-use crate::cli::retry::GIVE_UP_AFTER;
+use crate::cli::retry::DEFAULT_GIVE_UP_AFTER;
 use crate::proto::{LongText, Pruning};
 
 /// Encode a collection's documents with another model into a new collection, and switch an alias to it.
@@ -27,7 +27,7 @@ use crate::proto::{LongText, Pruning};
 /// two collections differ in their number of documents, and then the alias is left as it is; 2 if a call failed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Reindex {
+pub struct ReindexCommand {
     /// The collection to read, or an alias of it.
     #[arg(long, env = "SPLADE_REINDEX_FROM", value_name = "NAME")]
     pub from: String,
@@ -68,7 +68,7 @@ pub struct Reindex {
     pub skip_unchanged: bool,
     /// Reconnect and resume when the connection breaks or the server is unavailable, until there has been no progress for
     /// this long; 0s = end at the first failure.
-    #[arg(long, env = "SPLADE_REINDEX_GIVE_UP_AFTER", value_name = "TIME", default_value = GIVE_UP_AFTER, value_parser = duration::parse)]
+    #[arg(long, env = "SPLADE_REINDEX_GIVE_UP_AFTER", value_name = "TIME", default_value = DEFAULT_GIVE_UP_AFTER, value_parser = duration::parse)]
     pub give_up_after: Duration,
     #[command(flatten)]
     pub fingerprint: FingerprintArgs,
@@ -87,33 +87,33 @@ Example: documents are searched by the alias `docs`, which stands for docs-v1
   splade-sidecar serve --model old=./splade-v2 --model new=./splade-v3
   splade-sidecar reindex --from docs --into docs-v2 --model new --alias docs";
 
-impl Reindex {
+impl ReindexCommand {
     /// Refuses flags that have no effect.
     pub fn check_flags(&self) -> anyhow::Result<()> {
-        let flag = Flag { name: "--switch-anyway", variable: "SPLADE_REINDEX_SWITCH_ANYWAY" };
+        let flag = Flag { name: "--switch-anyway", env_var: "SPLADE_REINDEX_SWITCH_ANYWAY" };
         let has_effect = self.alias.is_some() || !self.switch_anyway;
         has_effect
             .then_some(())
-            .ok_or_else(|| flag.without_effect("no alias is to be switched; add --alias, or remove it"))
+            .ok_or_else(|| flag.no_effect_error("no alias is to be switched; add --alias, or remove it"))
     }
 
     /// Returns what decides which points the run makes. The collection that is read is not resolved yet.
-    pub fn as_run(&self, fingerprint: String) -> Run {
-        Run {
+    pub fn to_run_settings(&self, fingerprint: String) -> RunSettings {
+        RunSettings {
             from: self.from.clone(),
             collection: String::new(),
             into: self.into.clone(),
             model: self.model.clone(),
             fingerprint,
             text_field: self.text_field.clone(),
-            encoding: self.encoding().to_text(),
+            encoding: self.encoding_settings().to_text(),
         }
     }
 
     /// Returns the flags that decide what vectors hold.
-    pub fn encoding(&self) -> Encoding {
-        Encoding {
-            long_text: LongText::try_from(self.long_text.long_text()).unwrap_or_default(),
+    pub fn encoding_settings(&self) -> EncodingSettings {
+        EncodingSettings {
+            long_text: LongText::try_from(self.long_text.to_proto_value()).unwrap_or_default(),
             window_overlap: self.long_text.window_overlap,
             pruning: self.prune,
         }

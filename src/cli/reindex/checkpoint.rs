@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::encoding::Encoding;
+use super::encoding_settings::EncodingSettings;
 use crate::durable;
 
 /// The version of what is written. Files of version 1, which the first build of 0.1.0 wrote, say none.
@@ -16,7 +16,7 @@ const VERSION: u32 = 2;
 /// What decides which points a run makes.
 // The names are part of the file's format, whatever the fields are called.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+pub struct RunSettings {
     /// What is read, as it was given: perhaps an alias.
     #[serde(rename = "from")]
     pub from: String,
@@ -40,28 +40,28 @@ pub struct Run {
 /// How far a run is.
 // The names are part of the file's format. A field that is added needs `#[serde(default)]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoint {
+pub struct ReindexCheckpoint {
     #[serde(rename = "version", default = "version_1")]
     pub version: u32,
     #[serde(rename = "run")]
-    pub run: Run,
+    pub settings: RunSettings,
     /// The token of the first page that is not done.
     #[serde(rename = "page_token")]
     pub page_token: String,
     /// Whether all pages are done.
     #[serde(rename = "complete")]
-    pub complete: bool,
+    pub is_complete: bool,
     /// How many documents the pages have that are done.
     #[serde(rename = "documents")]
     pub documents: u64,
     /// Whether documents were rejected.
     #[serde(rename = "some_rejected")]
-    pub some_rejected: bool,
+    pub has_rejections: bool,
 }
 
 /// What every version of the file has, but for version 1.
 #[derive(Debug, Deserialize)]
-struct Header {
+struct ReindexCheckpointHeader {
     #[serde(rename = "version", default = "version_1")]
     version: u32,
 }
@@ -70,76 +70,82 @@ fn version_1() -> u32 {
     1
 }
 
-impl Default for Checkpoint {
+impl Default for ReindexCheckpoint {
     fn default() -> Self {
         Self {
             version: VERSION,
-            run: Run::default(),
+            settings: RunSettings::default(),
             page_token: String::new(),
-            complete: false,
+            is_complete: false,
             documents: 0,
-            some_rejected: false,
+            has_rejections: false,
         }
     }
 }
 
-impl Checkpoint {
+impl ReindexCheckpoint {
     /// Reads the file, if it is there. Blocks.
     pub fn read(path: &Path) -> anyhow::Result<Option<Self>> {
         let text = match fs::read(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.with_context(|| format!("can't read {}", path.display()))?,
         };
-        let no_checkpoint = || {
+        let describe_invalid = || {
             format!("{} is no checkpoint of reindex; name another file with --checkpoint, or remove it", path.display())
         };
         // The rest of a later version may have another form.
-        let Header { version } = serde_json::from_slice(&text).with_context(no_checkpoint)?;
+        let ReindexCheckpointHeader { version } = serde_json::from_slice(&text).with_context(describe_invalid)?;
         ensure!(
             version <= VERSION,
             "a later release wrote the checkpoint {} (its version is {version}, and this release reads up to {VERSION}); finish \
              with that release, or name another file with --checkpoint, or remove this one to begin anew",
             path.display()
         );
-        serde_json::from_slice(&text).map(Some).with_context(no_checkpoint)
+        serde_json::from_slice(&text).map(Some).with_context(describe_invalid)
     }
 
     /// Takes the form of the current version: that of the run which [`Checkpoint::check`] found to be the same.
-    pub fn upgraded(self, run: &Run) -> Self {
-        let run = Run { collection: self.run.collection, ..run.clone() };
-        Self { version: VERSION, run, ..self }
+    pub fn upgrade(self, settings: &RunSettings) -> Self {
+        let settings = RunSettings { collection: self.settings.collection, ..settings.clone() };
+        Self { version: VERSION, settings, ..self }
     }
 
     /// Writes the file beside its place, makes it durable, and renames it. Blocks.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
-        durable::replace(path, &text).with_context(|| format!("can't write the checkpoint {}", path.display()))
+        durable::replace_file(path, &text).with_context(|| format!("can't write the checkpoint {}", path.display()))
     }
 
     /// Whether a run may go on here.
     ///
     /// # Errors
     /// If it is another run's: what differs, and what to do.
-    pub fn check(&self, run: &Run, encoding: &Encoding, path: &Path) -> anyhow::Result<()> {
+    pub fn check_same_run(
+        &self,
+        settings: &RunSettings,
+        encoding: &EncodingSettings,
+        path: &Path,
+    ) -> anyhow::Result<()> {
         let expected_encoding = match self.version {
-            VERSION if self.run.encoding == encoding.to_text_without_zeros() => self.run.encoding.clone(),
+            VERSION if self.settings.encoding == encoding.to_text_without_zeros() => self.settings.encoding.clone(),
             VERSION => encoding.to_text(),
             _ => encoding.to_text_v1(),
         };
-        let Run { from, collection: _, into, model, fingerprint, text_field, encoding: kept_encoding } = &self.run;
+        let RunSettings { from, collection: _, into, model, fingerprint, text_field, encoding: stored_encoding } =
+            &self.settings;
         let pairs = [
-            ("--from", from, &run.from),
-            ("--into", into, &run.into),
-            ("--model", model, &run.model),
-            ("the model's fingerprint", fingerprint, &run.fingerprint),
-            ("--text-field", text_field, &run.text_field),
-            ("long texts and pruning", kept_encoding, &expected_encoding),
+            ("--from", from, &settings.from),
+            ("--into", into, &settings.into),
+            ("--model", model, &settings.model),
+            ("the model's fingerprint", fingerprint, &settings.fingerprint),
+            ("--text-field", text_field, &settings.text_field),
+            ("long texts and pruning", stored_encoding, &expected_encoding),
         ];
-        let Some((what, theirs, ours)) = pairs.into_iter().find(|(_, theirs, ours)| theirs != ours) else {
+        let Some((label, stored, current)) = pairs.into_iter().find(|(_, stored, current)| stored != current) else {
             return Ok(());
         };
         bail!(
-            "the checkpoint {} is of another run: {what} was `{theirs}` and is `{ours}`; give that run's command again to \
+            "the checkpoint {} is of another run: {label} was `{stored}` and is `{current}`; give that run's command again to \
              finish it, or name another file with --checkpoint, or remove this one to begin anew",
             path.display()
         )
@@ -154,19 +160,20 @@ mod tests {
     use crate::cli::pruning;
     use crate::proto::LongText;
 
-    const TRUNCATE: Encoding = Encoding { long_text: LongText::Truncate, window_overlap: None, pruning: None };
+    const TRUNCATE: EncodingSettings =
+        EncodingSettings { long_text: LongText::Truncate, window_overlap: None, pruning: None };
 
     fn fixture(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/checkpoints").join(name)
     }
 
-    fn run() -> Run {
-        Run {
+    fn run() -> RunSettings {
+        RunSettings {
             from: "docs".to_owned(),
             into: "docs-v2".to_owned(),
             model: "new".to_owned(),
             encoding: TRUNCATE.to_text(),
-            ..Run::default()
+            ..RunSettings::default()
         }
     }
 
@@ -174,34 +181,38 @@ mod tests {
     fn what_is_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("docs.json");
-        assert_eq!(Checkpoint::read(&path).unwrap(), None);
-        let checkpoint =
-            Checkpoint { run: run(), page_token: "docs/7".to_owned(), documents: 6, ..Checkpoint::default() };
+        assert_eq!(ReindexCheckpoint::read(&path).unwrap(), None);
+        let checkpoint = ReindexCheckpoint {
+            settings: run(),
+            page_token: "docs/7".to_owned(),
+            documents: 6,
+            ..ReindexCheckpoint::default()
+        };
         checkpoint.write(&path).unwrap();
-        assert_eq!(Checkpoint::read(&path).unwrap(), Some(checkpoint));
+        assert_eq!(ReindexCheckpoint::read(&path).unwrap(), Some(checkpoint));
         fs::write(&path, "{\"run\": ").unwrap();
-        assert!(Checkpoint::read(&path).unwrap_err().to_string().contains("is no checkpoint"));
+        assert!(ReindexCheckpoint::read(&path).unwrap_err().to_string().contains("is no checkpoint"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn another_runs_checkpoint_is_refused_by_what_differs() {
-        let checkpoint = Checkpoint { run: run(), ..Checkpoint::default() };
+        let checkpoint = ReindexCheckpoint { settings: run(), ..ReindexCheckpoint::default() };
         let path = Path::new("here.json");
-        let resolved = Run { collection: "docs-v2".to_owned(), ..run() };
-        checkpoint.check(&resolved, &TRUNCATE, path).unwrap();
-        let other = Encoding { window_overlap: Some(9), ..TRUNCATE };
-        let error = checkpoint.check(&run(), &other, path).unwrap_err().to_string();
+        let resolved = RunSettings { collection: "docs-v2".to_owned(), ..run() };
+        checkpoint.check_same_run(&resolved, &TRUNCATE, path).unwrap();
+        let other = EncodingSettings { window_overlap: Some(9), ..TRUNCATE };
+        let error = checkpoint.check_same_run(&run(), &other, path).unwrap_err().to_string();
         let expected = "long texts and pruning was `long_text=truncate` and is `long_text=truncate window_overlap=9`";
         assert!(error.contains(expected), "{error}");
         for (other, what) in [
-            (Run { from: "x".to_owned(), ..run() }, "--from was `docs` and is `x`"),
-            (Run { into: "x".to_owned(), ..run() }, "--into was"),
-            (Run { model: "x".to_owned(), ..run() }, "--model was"),
-            (Run { fingerprint: "x".to_owned(), ..run() }, "the model's fingerprint was"),
-            (Run { text_field: "x".to_owned(), ..run() }, "--text-field was"),
+            (RunSettings { from: "x".to_owned(), ..run() }, "--from was `docs` and is `x`"),
+            (RunSettings { into: "x".to_owned(), ..run() }, "--into was"),
+            (RunSettings { model: "x".to_owned(), ..run() }, "--model was"),
+            (RunSettings { fingerprint: "x".to_owned(), ..run() }, "the model's fingerprint was"),
+            (RunSettings { text_field: "x".to_owned(), ..run() }, "--text-field was"),
         ] {
-            let error = checkpoint.check(&other, &TRUNCATE, path).unwrap_err().to_string();
+            let error = checkpoint.check_same_run(&other, &TRUNCATE, path).unwrap_err().to_string();
             assert!(error.contains(what) && error.contains("here.json is of another run"), "{error}");
         }
     }
@@ -214,38 +225,44 @@ mod tests {
         let prune = |rules| Some(pruning::parse(rules).unwrap());
         for (name, encoding) in [
             ("plain", TRUNCATE),
-            ("window", Encoding { long_text: LongText::Window, window_overlap: Some(9), ..TRUNCATE }),
+            ("window", EncodingSettings { long_text: LongText::Window, window_overlap: Some(9), ..TRUNCATE }),
             (
                 "reject-prune",
-                Encoding {
+                EncodingSettings {
                     long_text: LongText::Reject,
                     pruning: prune("max-terms=64,weight-share=0.75,min-weight=0.1"),
                     ..TRUNCATE
                 },
             ),
-            ("none", Encoding { pruning: prune("none"), ..TRUNCATE }),
-            ("small", Encoding { pruning: prune("min-weight=0.0000001,weight-share=1"), ..TRUNCATE }),
-            ("large", Encoding { pruning: prune("max-terms=4294967295,min-weight=3e20"), ..TRUNCATE }),
+            ("none", EncodingSettings { pruning: prune("none"), ..TRUNCATE }),
+            ("small", EncodingSettings { pruning: prune("min-weight=0.0000001,weight-share=1"), ..TRUNCATE }),
+            ("large", EncodingSettings { pruning: prune("max-terms=4294967295,min-weight=3e20"), ..TRUNCATE }),
         ] {
             let path = fixture(&format!("reindex-v1/{name}.json"));
-            let found = Checkpoint::read(&path).unwrap().unwrap();
+            let found = ReindexCheckpoint::read(&path).unwrap().unwrap();
             assert_eq!((found.version, found.page_token.as_str(), found.documents), (1, "few/21", 20));
-            let run = Run {
+            let run = RunSettings {
                 from: "few".to_owned(),
                 into: format!("few-{name}"),
                 model: "new".to_owned(),
                 fingerprint: FINGERPRINT.to_owned(),
                 text_field: "text".to_owned(),
                 encoding: encoding.to_text(),
-                ..Run::default()
+                ..RunSettings::default()
             };
-            found.check(&run, &encoding, &path).unwrap();
-            let other = Encoding { window_overlap: Some(10), ..encoding };
-            assert!(found.check(&run, &other, &path).unwrap_err().to_string().contains("long texts and pruning was"));
-            let upgraded = found.upgraded(&run);
-            assert_eq!((upgraded.version, upgraded.run.collection.as_str()), (2, "few"));
-            upgraded.check(&run, &encoding, &path).unwrap();
-            assert!(upgraded.check(&run, &other, &path).is_err());
+            found.check_same_run(&run, &encoding, &path).unwrap();
+            let other = EncodingSettings { window_overlap: Some(10), ..encoding };
+            assert!(
+                found
+                    .check_same_run(&run, &other, &path)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("long texts and pruning was")
+            );
+            let upgraded = found.upgrade(&run);
+            assert_eq!((upgraded.version, upgraded.settings.collection.as_str()), (2, "few"));
+            upgraded.check_same_run(&run, &encoding, &path).unwrap();
+            assert!(upgraded.check_same_run(&run, &other, &path).is_err());
         }
     }
 
@@ -254,11 +271,11 @@ mod tests {
     fn a_rule_that_is_zero_does_not_keep_a_run_from_being_resumed() {
         let checkpoint = |rules: &str| {
             let encoding = format!("long_text=truncate prune={rules}");
-            Checkpoint { run: Run { encoding, ..run() }, ..Checkpoint::default() }
+            ReindexCheckpoint { settings: RunSettings { encoding, ..run() }, ..ReindexCheckpoint::default() }
         };
         let is_resumed = |kept: &str, flag: &str| {
-            let encoding = Encoding { pruning: Some(pruning::parse(flag).unwrap()), ..TRUNCATE };
-            checkpoint(kept).check(&run(), &encoding, Path::new("here.json")).is_ok()
+            let encoding = EncodingSettings { pruning: Some(pruning::parse(flag).unwrap()), ..TRUNCATE };
+            checkpoint(kept).check_same_run(&run(), &encoding, Path::new("here.json")).is_ok()
         };
         assert!(is_resumed("max-terms=64", "max-terms=64"));
         assert!(is_resumed("max-terms=64", "max-terms=64,min-weight=0"));
@@ -271,9 +288,9 @@ mod tests {
     /// Pinned: the bytes of version 2. The build of 2026-11-30 reads such a file, and refuses it for its encoding.
     #[test]
     fn version_2_keeps_its_bytes() {
-        let checkpoint = Checkpoint {
+        let checkpoint = ReindexCheckpoint {
             version: VERSION,
-            run: Run {
+            settings: RunSettings {
                 from: "docs".to_owned(),
                 collection: "docs-v1".to_owned(),
                 into: "docs-v2".to_owned(),
@@ -283,16 +300,16 @@ mod tests {
                 encoding: "long_text=window window_overlap=9 prune=max-terms=64".to_owned(),
             },
             page_token: "docs-v1/21".to_owned(),
-            complete: true,
+            is_complete: true,
             documents: 20,
-            some_rejected: true,
+            has_rejections: true,
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint");
         checkpoint.write(&path).unwrap();
         let golden = fixture("reindex-v2.json");
         assert_eq!(fs::read_to_string(&path).unwrap(), fs::read_to_string(&golden).unwrap().trim_end());
-        assert_eq!(Checkpoint::read(&golden).unwrap(), Some(checkpoint));
+        assert_eq!(ReindexCheckpoint::read(&golden).unwrap(), Some(checkpoint));
     }
 
     #[test]
@@ -300,7 +317,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint");
         fs::write(&path, r#"{"version": 3, "anything": 7}"#).unwrap();
-        let error = Checkpoint::read(&path).unwrap_err().to_string();
+        let error = ReindexCheckpoint::read(&path).unwrap_err().to_string();
         assert!(
             error.contains("a later release wrote the checkpoint") && error.contains("its version is 3"),
             "{error}"

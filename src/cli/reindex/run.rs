@@ -6,33 +6,38 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::time::Instant;
 
-use super::args::Reindex;
-use super::checkpoint::Checkpoint;
-use super::counts;
-use super::pages::{Pages, keep_checkpoint};
-use super::plan::Plan;
-use super::report::{Alias, Report};
-use super::source::Source;
-use crate::cli::errors::in_words;
-use crate::cli::ingest::{Progress, RejectFile, Session, Summary, Tally};
+use super::args::ReindexCommand;
+use super::checkpoint::ReindexCheckpoint;
+use super::collection_reader::CollectionReader;
+use super::document_counts;
+use super::pending_pages::{PendingPages, maintain_checkpoint};
+use super::plan::ReindexPlan;
+use super::report::{AliasOutcome, ReindexReport};
+use crate::cli::errors::format_error;
+use crate::cli::ingest::{IngestStats, ProgressReporter, RejectFile, Session, Summary};
 use crate::cli::retry::retry;
 use crate::proto::{IngestOptions, ListDocumentsRequest, PayloadFormat, ReturnOptions, SetAliasRequest};
 
-impl Reindex {
+impl ReindexCommand {
     /// Runs the command. Returns its exit status.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         self.check_flags()?;
-        let plan = Plan::make(&self).await?;
+        let plan = ReindexPlan::create(&self).await?;
         let start = Instant::now();
-        let (done, mut report) = if plan.checkpoint.complete {
-            (plan.checkpoint.clone(), Report::new(&plan, Summary::new(Tally::default(), start.elapsed(), None, None)))
+        let (checkpoint, mut report) = if plan.checkpoint.is_complete {
+            (
+                plan.checkpoint.clone(),
+                ReindexReport::new(&plan, Summary::new(IngestStats::default(), start.elapsed(), None, None)),
+            )
         } else {
-            self.copy(&plan, start).await?
+            self.copy_documents(&plan, start).await?
         };
         if report.failure.is_none() {
-            report.rejected_before = done.some_rejected;
-            report.counts = Some(counts::compare(&self.client, &plan.checkpoint.run, self.give_up_after).await?);
-            self.switch(&mut report).await?;
+            report.has_rejections = checkpoint.has_rejections;
+            report.counts = Some(
+                document_counts::compare_counts(&self.client, &plan.checkpoint.settings, self.give_up_after).await?,
+            );
+            self.switch_alias(&mut report).await?;
             if report.is_final() {
                 plan.remove_checkpoint().await?;
             }
@@ -41,65 +46,72 @@ impl Reindex {
     }
 
     /// Reads, sends and waits for all documents that are left; notes how far that is.
-    async fn copy(&self, plan: &Plan, start: Instant) -> anyhow::Result<(Checkpoint, Report)> {
-        let keep = if plan.is_resumed() { u64::MAX } else { 0 };
-        let mut rejects = RejectFile::open(&self.rejects_path(), [plan.path.as_path()].into_iter(), keep).await?;
-        let index = self.client.index().await?;
-        let progress = Progress::of_documents(plan.documents);
-        let pages = Arc::new(Pages::default());
-        let source = Source {
+    async fn copy_documents(
+        &self,
+        plan: &ReindexPlan,
+        start: Instant,
+    ) -> anyhow::Result<(ReindexCheckpoint, ReindexReport)> {
+        let kept_rejects_bytes = if plan.is_resumed() { u64::MAX } else { 0 };
+        let mut rejects =
+            RejectFile::open(&self.rejects_path(), [plan.checkpoint_path.as_path()].into_iter(), kept_rejects_bytes)
+                .await?;
+        let index = self.client.connect_index().await?;
+        let progress = ProgressReporter::for_documents(plan.document_count);
+        let pages = Arc::new(PendingPages::default());
+        let source = CollectionReader {
             index: index.clone(),
             client: self.client.clone(),
-            request: self.first_page(plan),
+            request: self.build_first_page_request(plan),
             text_field: self.text_field.clone(),
-            number: plan.checkpoint.documents,
+            last_number: plan.checkpoint.documents,
             pages: Arc::clone(&pages),
             give_up_after: self.give_up_after,
         };
-        let keeper = keep_checkpoint(plan.path.clone(), plan.checkpoint.clone(), pages, progress.tallies());
-        let mut keeper = tokio::spawn(keeper);
+        let checkpoint_task =
+            maintain_checkpoint(plan.checkpoint_path.clone(), plan.checkpoint.clone(), pages, progress.subscribe());
+        let mut checkpoint_task = tokio::spawn(checkpoint_task);
 
-        let tally = Tally::after(plan.checkpoint.documents);
-        let mut session = Session::new(source.spawn(), &mut rejects, &progress, None, tally, self.give_up_after);
+        let stats = IngestStats::starting_after(plan.checkpoint.documents);
+        let mut session = Session::new(source.spawn(), &mut rejects, &progress, None, stats, self.give_up_after);
         let outcome = tokio::select! {
-            outcome = session.run(index, self.options(plan)) => outcome,
+            outcome = session.run(index, self.build_ingest_options(plan)) => outcome,
             // It ends by itself only if the file can't be written.
-            kept = &mut keeper => return Err(kept?.err().context("the checkpoint's task ended")?),
+            kept = &mut checkpoint_task => return Err(kept?.err().context("the checkpoint's task ended")?),
         };
-        let tally = session.into_tally();
-        progress.update(&tally);
+        let stats = session.into_stats();
+        progress.update(&stats);
         progress.clear();
         // The last change to be noted has been told.
         drop(progress);
-        let done = keeper.await??;
+        let checkpoint = checkpoint_task.await??;
         let rejects_file = rejects.finish().await?;
-        let mut report = Report::new(plan, Summary::new(tally, start.elapsed(), rejects_file, None));
-        report.failure = outcome.err().map(|error| in_words(&error));
-        Ok((done, report))
+        let mut report = ReindexReport::new(plan, Summary::new(stats, start.elapsed(), rejects_file, None));
+        report.failure = outcome.err().map(|error| format_error(&error));
+        Ok((checkpoint, report))
     }
 
     /// Switches the alias, if there is one and nothing is in its way.
-    async fn switch(&self, report: &mut Report) -> anyhow::Result<()> {
+    async fn switch_alias(&self, report: &mut ReindexReport) -> anyhow::Result<()> {
         let Some(alias) = &self.alias else { return Ok(()) };
         let obstacle = report.obstacle().filter(|_| !self.switch_anyway);
         if obstacle.is_none() {
-            let index = self.client.index().await?;
+            let index = self.client.connect_index().await?;
             let request = SetAliasRequest { alias: alias.clone(), collection: self.into.clone() };
-            let set = async || index.clone().set_alias(self.client.request(request.clone())).await;
-            retry(self.give_up_after, "the alias can't be switched", set).await?;
+            let set_alias = async || index.clone().set_alias(self.client.build_request(request.clone())).await;
+            retry(self.give_up_after, "the alias can't be switched", set_alias).await?;
         }
-        report.alias = Some(Alias { name: alias.clone(), obstacle });
+        report.alias = Some(AliasOutcome { name: alias.clone(), obstacle });
         Ok(())
     }
 
-    fn first_page(&self, plan: &Plan) -> ListDocumentsRequest {
+    fn build_first_page_request(&self, plan: &ReindexPlan) -> ListDocumentsRequest {
         let return_options = ReturnOptions {
             payload_format: PayloadFormat::Json.into(),
-            with_dense_vectors: !plan.options.dense_vectors.is_empty(),
+            with_dense_vectors: !plan.collection_options.dense_vectors.is_empty(),
             ..ReturnOptions::default()
         };
         ListDocumentsRequest {
-            collection: plan.checkpoint.run.collection.clone(),
+            collection: plan.checkpoint.settings.collection.clone(),
             page_size: self.page_size,
             page_token: plan.checkpoint.page_token.clone(),
             return_options: Some(return_options),
@@ -107,13 +119,13 @@ impl Reindex {
         }
     }
 
-    fn options(&self, plan: &Plan) -> IngestOptions {
+    fn build_ingest_options(&self, plan: &ReindexPlan) -> IngestOptions {
         IngestOptions {
             collection: self.into.clone(),
             model: self.model.clone(),
             create_collection: true,
-            collection_options: Some(self.collection_options.apply(plan.options.clone())),
-            encoding: Some(self.long_text.encoding(self.prune)),
+            collection_options: Some(self.collection_options.apply(plan.collection_options.clone())),
+            encoding: Some(self.long_text.encoding_options(self.prune)),
             text_field: Some(self.text_field.clone()),
             batch_points: self.batch_points,
             // Some of the page at which a resumed run begins may be there.

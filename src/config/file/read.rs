@@ -5,22 +5,22 @@ use std::io::Read;
 use std::path::Path;
 
 /// Maximum number of bytes of a configuration file.
-const MAX_BYTES: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Returns the text of a file.
 ///
 /// # Errors
 /// If it can't be read, is too large or is not UTF-8: why, in words.
-pub fn read(path: &Path) -> Result<String, String> {
+pub fn read_file(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
     read.map_err(|error| format!("the file can't be read: {error}; give the path of a TOML file"))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!("the file has more than {MAX_BYTES} bytes; give the path of a TOML file"));
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("the file has more than {MAX_FILE_BYTES} bytes; give the path of a TOML file"));
     }
     String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes().iter().take(valid).filter(|&&byte| byte == b'\n').count();
+        let valid_bytes = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes().iter().take(valid_bytes).filter(|&&byte| byte == b'\n').count();
         format!("line {line} is not UTF-8; save the file in that encoding")
     })
 }

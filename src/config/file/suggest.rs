@@ -4,14 +4,14 @@
 const MAX_COMPARED_BYTES: usize = 100;
 
 /// Returns the nearest key, if one is near.
-pub fn suggest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn suggest_key<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if key.len() > MAX_COMPARED_BYTES {
         return None;
     }
     let key = key.trim_start_matches('-').replace('_', "-").to_lowercase();
-    let near = known.map(|known| (strsim::osa_distance(&key, known), known));
+    let candidates = known.map(|known| (strsim::osa_distance(&key, known), known));
     let max_distance = key.chars().count().div_ceil(3).min(3);
-    near.filter(|(distance, _)| *distance <= max_distance).min().map(|(_, known)| known)
+    candidates.filter(|(distance, _)| *distance <= max_distance).min().map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -28,10 +28,10 @@ mod tests {
             ("MAX_TEXT_BYTES", "max-text-bytes"),
             ("tls-keys", "tls-key"),
         ] {
-            assert_eq!(suggest(key, known.into_iter()), Some(meant), "{key}");
+            assert_eq!(suggest_key(key, known.into_iter()), Some(meant), "{key}");
         }
         for key in ["", "-", "colour", &"x".repeat(10_000)] {
-            assert_eq!(suggest(key, known.into_iter()), None, "{key}");
+            assert_eq!(suggest_key(key, known.into_iter()), None, "{key}");
         }
     }
 }

@@ -37,7 +37,7 @@ impl ConfigFile {
     }
 
     fn mistakes(&self, text: impl AsRef<[u8]>) -> Vec<String> {
-        Config::examine(self.args(text, &["--model", "org/model", "--qdrant-url", "http://localhost"])).1
+        Config::validate(self.args(text, &["--model", "org/model", "--qdrant-url", "http://localhost"])).1
     }
 }
 
@@ -53,7 +53,7 @@ fn name(flag: &Arg) -> &str {
 
 /// Two values of a flag, which need not be right, but are told apart.
 fn samples(flag: &Arg) -> [String; 2] {
-    match (ValueType::of(flag), name(flag)) {
+    match (ValueType::from_arg(flag), name(flag)) {
         (ValueType::Integer, _) => ["3", "7"].map(str::to_owned),
         (ValueType::Number, _) => ["0.25", "0.75"].map(str::to_owned),
         (_, "qdrant-api-key") => ["first-key", "\u{e9}"].map(str::to_owned),
@@ -62,17 +62,17 @@ fn samples(flag: &Arg) -> [String; 2] {
 }
 
 fn to_toml(flag: &Arg, value: &str) -> String {
-    let value = match ValueType::of(flag) {
+    let value = match ValueType::from_arg(flag) {
         ValueType::Integer | ValueType::Number => value.to_owned(),
         ValueType::Boolean => "true".to_owned(),
         ValueType::String => format!("'{value}'"),
-        ValueType::Strings => format!("['{value}']"),
+        ValueType::StringList => format!("['{value}']"),
     };
     format!("{} = {value}\n", name(flag))
 }
 
 fn to_argument(flag: &Arg, value: &str) -> String {
-    match ValueType::of(flag) {
+    match ValueType::from_arg(flag) {
         ValueType::Boolean => format!("--{}", name(flag)),
         _ => format!("--{}={value}", name(flag)),
     }
@@ -146,7 +146,7 @@ fn values_are_those_of_the_file() {
     assert_eq!((config.pipeline.max_bytes, config.security.unix_socket_mode), (64 << 20, 0o660));
     assert_eq!((config.pruning.query.min_weight, config.pruning.document.weight_share), (1.0, Some(0.9)));
     assert_eq!(config.drain_deadline, std::time::Duration::from_secs(5));
-    assert_eq!(config.web.grpc_web, Some(crate::config::Origins::All));
+    assert_eq!(config.web.grpc_web, Some(crate::config::AllowedOrigins::All));
     let crate::config::StoreConfig::Qdrant(store) = config.store else { panic!("it has another store") };
     assert_eq!(store.api_key, Some("s3cret".parse().unwrap()));
 }
@@ -226,7 +226,7 @@ fn files_that_are_no_toml_are_refused() {
         let command = ServeArgs::augment_args(Command::new("serve"));
         let line = ["serve", "--model", "org/model", "--qdrant-url", "http://localhost", "--config", path];
         let matches = command.get_matches_from(line);
-        let mistakes = Config::examine(ServeArgs::from_arg_matches(&matches).unwrap()).1;
+        let mistakes = Config::validate(ServeArgs::from_arg_matches(&matches).unwrap()).1;
         assert_eq!(mistakes.len(), 1, "{mistakes:?}");
         assert!(mistakes[0].starts_with(&format!("--config: {path}: the file can't be read: ")), "{mistakes:?}");
     }
@@ -259,7 +259,7 @@ fn secrets_are_not_repeated() {
 #[test]
 fn value_names_are_those_of_the_value_types() {
     for flag in flags() {
-        let value_type = ValueType::of(&flag);
+        let value_type = ValueType::from_arg(&flag);
         for default in flag.get_default_values() {
             let is_number = default.to_str().unwrap().parse::<f64>().is_ok();
             let number_expected = matches!(value_type, ValueType::Integer | ValueType::Number);

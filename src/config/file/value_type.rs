@@ -12,16 +12,16 @@ pub enum ValueType {
     Number,
     String,
     /// An array of strings, or one string.
-    Strings,
+    StringList,
 }
 
 impl ValueType {
     /// Returns the type of a flag: the value name that help shows says what a value is.
-    pub fn of(flag: &Arg) -> Self {
+    pub fn from_arg(flag: &Arg) -> Self {
         let value_name = flag.get_value_names().and_then(<[_]>::first).map_or("", |name| name.as_str());
         match (flag.get_action(), value_name) {
             (ArgAction::SetTrue, _) => Self::Boolean,
-            (ArgAction::Append, _) => Self::Strings,
+            (ArgAction::Append, _) => Self::StringList,
             (_, "N") => Self::Integer,
             (_, "WEIGHT" | "SHARE") => Self::Number,
             _ => Self::String,
@@ -32,24 +32,24 @@ impl ValueType {
     ///
     /// # Errors
     /// If the value has another type or is empty: what is wrong, without the value, which may be secret.
-    pub fn to_texts(self, value: &DeValue<'_>) -> Result<Vec<String>, String> {
+    pub fn to_flag_values(self, value: &DeValue<'_>) -> Result<Vec<String>, String> {
         match (self, value) {
             (Self::Boolean, DeValue::Boolean(value)) => Ok(vec![value.to_string()]),
             (Self::Integer | Self::Number, DeValue::Integer(value)) => Ok(vec![to_decimal(value)]),
             (Self::Number, DeValue::Float(value)) => Ok(vec![value.as_str().to_owned()]),
-            (Self::String | Self::Strings, DeValue::String(text)) => Ok(vec![non_empty(text)?]),
-            (Self::Strings, DeValue::Array(values)) if values.is_empty() => Err("the array is empty".to_owned()),
-            (Self::Strings, DeValue::Array(values)) => values
+            (Self::String | Self::StringList, DeValue::String(text)) => Ok(vec![check_non_empty(text)?]),
+            (Self::StringList, DeValue::Array(values)) if values.is_empty() => Err("the array is empty".to_owned()),
+            (Self::StringList, DeValue::Array(values)) => values
                 .iter()
-                .map(|value| Self::String.to_texts(value.get_ref()))
+                .map(|value| Self::String.to_flag_values(value.get_ref()))
                 .map(|texts| Ok(texts?.concat()))
                 .collect(),
-            (_, value) => Err(format!("the value is {}", describe(value))),
+            (_, value) => Err(format!("the value is {}", describe_type(value))),
         }
     }
 
     /// Returns what is expected of the flag's values.
-    pub fn expected(self, flag: &Arg) -> String {
+    pub fn describe_expected(self, flag: &Arg) -> String {
         let default = flag.get_default_values().first().map(|default| default.to_string_lossy());
         match (self, default) {
             (Self::Boolean, _) => "true or false".to_owned(),
@@ -57,12 +57,12 @@ impl ValueType {
             (Self::Number, _) => "a number".to_owned(),
             (Self::String, None) => "a string".to_owned(),
             (Self::String, Some(default)) => format!("a string, such as \"{default}\""),
-            (Self::Strings, _) => "an array of strings, or one string".to_owned(),
+            (Self::StringList, _) => "an array of strings, or one string".to_owned(),
         }
     }
 }
 
-fn non_empty(text: &str) -> Result<String, String> {
+fn check_non_empty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("the value is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
@@ -74,7 +74,7 @@ fn to_decimal(integer: &DeInteger<'_>) -> String {
     }
 }
 
-fn describe(value: &DeValue<'_>) -> &'static str {
+fn describe_type(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

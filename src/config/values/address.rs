@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::config::setting::{FlagType, Problem, expected};
+use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
 /// An address and a port.
 #[derive(Debug, Clone)]
@@ -11,11 +11,11 @@ pub struct Address;
 impl FlagType for Address {
     type Value = SocketAddr;
 
-    fn parse(text: &str) -> Result<SocketAddr, Problem> {
-        text.trim().parse().map_err(|_| expected("HOST:PORT, such as 127.0.0.1:50051"))
+    fn parse(text: &str) -> Result<SocketAddr, FlagError> {
+        text.trim().parse().map_err(|_| expected_error("HOST:PORT, such as 127.0.0.1:50051"))
     }
 
-    fn stand_in() -> SocketAddr {
+    fn placeholder() -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
     }
 }
@@ -27,17 +27,17 @@ pub struct AddressOrNone<const PORT: u16>;
 impl<const PORT: u16> FlagType for AddressOrNone<PORT> {
     type Value = Option<SocketAddr>;
 
-    fn parse(text: &str) -> Result<Option<SocketAddr>, Problem> {
+    fn parse(text: &str) -> Result<Option<SocketAddr>, FlagError> {
         match text.trim() {
             "none" => Ok(None),
             address => {
-                let problem = |_| expected(format!("HOST:PORT, such as 127.0.0.1:{PORT}, or none"));
+                let problem = |_| expected_error(format!("HOST:PORT, such as 127.0.0.1:{PORT}, or none"));
                 address.parse().map(Some).map_err(problem)
             }
         }
     }
 
-    fn stand_in() -> Option<SocketAddr> {
+    fn placeholder() -> Option<SocketAddr> {
         None
     }
 }

@@ -1,6 +1,6 @@
 //! Positive whole numbers.
 
-use crate::config::setting::{FlagType, Problem, expected};
+use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
 /// A whole number from 1 to `MAX`. By default that is a number of items that memory can hold as a queue.
 #[derive(Debug, Clone)]
@@ -9,12 +9,12 @@ pub struct Count<const MAX: usize = { 1 << 20 }>;
 impl<const MAX: usize> FlagType for Count<MAX> {
     type Value = usize;
 
-    fn parse(text: &str) -> Result<usize, Problem> {
+    fn parse(text: &str) -> Result<usize, FlagError> {
         let count = text.trim().parse().ok().filter(|count| (1..=MAX).contains(count));
-        count.ok_or_else(|| expected(format!("a whole number from 1 to {MAX}")))
+        count.ok_or_else(|| expected_error(format!("a whole number from 1 to {MAX}")))
     }
 
-    fn stand_in() -> usize {
+    fn placeholder() -> usize {
         1
     }
 }

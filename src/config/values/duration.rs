@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::setting::{FlagType, Problem, expected};
+use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
 /// A positive duration of up to a day, with its unit.
 #[derive(Debug, Clone)]
@@ -15,14 +15,14 @@ impl BoundedDuration {
 impl FlagType for BoundedDuration {
     type Value = Duration;
 
-    fn parse(text: &str) -> Result<Duration, Problem> {
+    fn parse(text: &str) -> Result<Duration, FlagError> {
         match humantime::parse_duration(text.trim()) {
             Ok(duration) if !duration.is_zero() && duration <= Self::MAX => Ok(duration),
-            _ => Err(expected("a duration of up to a day, such as 100ms or 30s")),
+            _ => Err(expected_error("a duration of up to a day, such as 100ms or 30s")),
         }
     }
 
-    fn stand_in() -> Duration {
+    fn placeholder() -> Duration {
         Self::MAX
     }
 }

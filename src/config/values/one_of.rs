@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::config::setting::{FlagType, Problem, expected};
+use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
 /// One of the names of an enum. The default of the enum is the stand-in.
 #[derive(Debug, Clone)]
@@ -15,11 +15,11 @@ pub struct OneOf<E>(PhantomData<E>);
 impl<E: ValueEnum + Debug + Default + Send + Sync + 'static> FlagType for OneOf<E> {
     type Value = E;
 
-    fn parse(text: &str) -> Result<E, Problem> {
-        E::from_str(text.trim(), false).map_err(|_| expected(join_names::<E>()))
+    fn parse(text: &str) -> Result<E, FlagError> {
+        E::from_str(text.trim(), false).map_err(|_| expected_error(join_names::<E>()))
     }
 
-    fn stand_in() -> E {
+    fn placeholder() -> E {
         E::default()
     }
 
@@ -33,7 +33,7 @@ fn join_names<E: ValueEnum>() -> String {
     let values = E::value_variants().iter().filter_map(E::to_possible_value);
     let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
     match names.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
         _ => names.concat(),
     }
 }

@@ -2,7 +2,7 @@
 
 use bytesize::ByteSize;
 
-use crate::config::setting::{FlagType, Problem, expected};
+use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
 /// A size of up to 4 GiB, with its unit. Its value is in bytes.
 #[derive(Debug, Clone)]
@@ -11,15 +11,15 @@ pub struct Size;
 impl FlagType for Size {
     type Value = usize;
 
-    fn parse(text: &str) -> Result<usize, Problem> {
+    fn parse(text: &str) -> Result<usize, FlagError> {
         const MAX: u64 = u32::MAX as u64;
         match text.trim().parse::<ByteSize>().map(|size| size.as_u64()) {
             Ok(size @ 1..=MAX) => Ok(usize::try_from(size).unwrap_or(usize::MAX)),
-            _ => Err(expected("a size of 1 byte to 4 GiB, such as 32MiB")),
+            _ => Err(expected_error("a size of 1 byte to 4 GiB, such as 32MiB")),
         }
     }
 
-    fn stand_in() -> usize {
+    fn placeholder() -> usize {
         1
     }
 }

@@ -1,6 +1,6 @@
 //! What is on or off.
 
-use crate::config::setting::{FlagType, Problem, expected};
+use crate::config::flag_value::{FlagError, FlagType, expected_error};
 
 /// `true` or `false`, which only an environment variable or a file spells out.
 #[derive(Debug, Clone)]
@@ -9,11 +9,11 @@ pub struct Switch;
 impl FlagType for Switch {
     type Value = bool;
 
-    fn parse(text: &str) -> Result<bool, Problem> {
-        text.parse().map_err(|_| expected("true or false"))
+    fn parse(text: &str) -> Result<bool, FlagError> {
+        text.parse().map_err(|_| expected_error("true or false"))
     }
 
-    fn stand_in() -> bool {
+    fn placeholder() -> bool {
         false
     }
 }

@@ -1,7 +1,7 @@
 //! The size of a stream's upserts.
 
-use crate::grpc::faults::invalid;
-use crate::types::Fault;
+use crate::grpc::errors::invalid_argument;
+use crate::types::ApiError;
 
 const DEFAULT_BATCH_POINTS: u32 = 1_000;
 /// Maximum number of points per upsert.
@@ -11,12 +11,13 @@ pub const MAX_BATCH_POINTS: u32 = 10_000;
 ///
 /// # Errors
 /// If it is out of bounds.
-pub fn parse_batch_points(points: u32) -> Result<usize, Fault> {
+pub fn parse_batch_points(points: u32) -> Result<usize, ApiError> {
     match points {
         0 => Ok(DEFAULT_BATCH_POINTS as usize),
         1..=MAX_BATCH_POINTS => Ok(points as usize),
-        _ => {
-            Err(invalid("batch_points", format!("it is {points}; send 1 to {MAX_BATCH_POINTS}, or 0 for the default")))
-        }
+        _ => Err(invalid_argument(
+            "batch_points",
+            format!("it is {points}; send 1 to {MAX_BATCH_POINTS}, or 0 for the default"),
+        )),
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::datatype::parse_datatype;
-use super::sparse_vector_options::parse_sparse_vector;
+use super::sparse_vector_options::parse_sparse_vector_options;
 use super::vector_name::check_vector_name;
-use crate::grpc::faults::invalid;
+use crate::grpc::errors::invalid_argument;
 use crate::model::Model;
 use crate::proto;
-use crate::types::{CollectionSpec, DenseSpec, Fault, Sharding};
+use crate::types::{ApiError, CollectionSpec, DenseSpec, Sharding};
 
 /// Checks how a collection is to be created, to be written by `model`.
 ///
@@ -17,31 +17,31 @@ use crate::types::{CollectionSpec, DenseSpec, Fault, Sharding};
 pub fn parse_collection_options(
     options: Option<proto::CollectionOptions>,
     model: &Model,
-) -> Result<CollectionSpec, Fault> {
+) -> Result<CollectionSpec, ApiError> {
     let options = options.unwrap_or_default();
     let sharding = Sharding::try_from(&options)?;
     let proto::CollectionOptions { sparse_vectors, dense_vectors, .. } = options;
-    let (vector_name, sparse) = parse_sparse_vector(sparse_vectors, model)?;
+    let (vector_name, sparse) = parse_sparse_vector_options(sparse_vectors, model)?;
     let dense = dense_vectors.into_iter().map(|(name, options)| {
         if name.is_empty() {
-            return Err(invalid("dense_vectors", "one has no name; give it one"));
+            return Err(invalid_argument("dense_vectors", "one has no name; give it one"));
         }
         let field = format!("dense_vectors.{name}");
         check_vector_name(&field, &name)?;
         if name == vector_name {
-            return Err(invalid(&field, "the sparse vector has this name; use another"));
+            return Err(invalid_argument(&field, "the sparse vector has this name; use another"));
         }
-        Ok((name, DenseSpec::try_from(options).map_err(|fault| fault.within(&field))?))
+        Ok((name, DenseSpec::try_from(options).map_err(|error| error.with_field_prefix(&field))?))
     });
     let dense = dense.collect::<Result<BTreeMap<_, _>, _>>()?;
     Ok(CollectionSpec {
         on_disk_index: sparse.on_disk_index,
         datatype: parse_datatype(sparse.datatype)
-            .map_err(|fault| fault.within(&format!("sparse_vectors.{vector_name}")))?,
+            .map_err(|error| error.with_field_prefix(&format!("sparse_vectors.{vector_name}")))?,
         dense,
         model: model.name.clone(),
         fingerprint: Some(model.fingerprint.clone()),
-        dtype: model.precision.to_string(),
+        dtype: model.dtype.to_string(),
         incarnation: String::new(),
         vector_name,
         sharding,
@@ -63,7 +63,7 @@ impl From<CollectionSpec> for proto::CollectionOptions {
             shard_count: spec.sharding.shards,
             replication_factor: spec.sharding.replicas,
             write_consistency_factor: spec.sharding.write_consistency,
-            shard_keys: spec.sharding.keys,
+            shard_keys: spec.sharding.shard_keys,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::enumeration::parse_enum;
 use crate::proto::VectorDatatype;
-use crate::types::{Datatype, Fault};
+use crate::types::{ApiError, Datatype};
 
 impl From<VectorDatatype> for Datatype {
     fn from(datatype: VectorDatatype) -> Self {
@@ -28,6 +28,6 @@ impl From<Datatype> for VectorDatatype {
 ///
 /// # Errors
 /// If the number is not a value of the enum.
-pub fn parse_datatype(number: i32) -> Result<Datatype, Fault> {
+pub fn parse_datatype(number: i32) -> Result<Datatype, ApiError> {
     parse_enum::<VectorDatatype>("datatype", "VectorDatatype", number).map(Datatype::from)
 }

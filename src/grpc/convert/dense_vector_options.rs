@@ -1,21 +1,21 @@
 //! Dense vectors of a collection: their size and distance.
 
 use super::enumeration::parse_enum;
-use crate::grpc::faults::invalid;
+use crate::grpc::errors::invalid_argument;
 use crate::proto;
-use crate::types::{DenseSpec, Distance, Fault};
+use crate::types::{ApiError, DenseSpec, Distance};
 
 /// Maximum number of dimensions of a dense vector.
 pub const MAX_DIMENSIONS: u32 = 65_536;
 
 impl TryFrom<proto::DenseVectorOptions> for DenseSpec {
-    type Error = Fault;
+    type Error = ApiError;
 
-    fn try_from(options: proto::DenseVectorOptions) -> Result<Self, Fault> {
+    fn try_from(options: proto::DenseVectorOptions) -> Result<Self, ApiError> {
         let distance = parse_enum::<proto::Distance>("distance", "Distance", options.distance)?.into();
         match options.size {
             size @ 1..=MAX_DIMENSIONS => Ok(Self { size, distance }),
-            size => Err(invalid("size", format!("it is {size}; send 1 to {MAX_DIMENSIONS}"))),
+            size => Err(invalid_argument("size", format!("it is {size}; send 1 to {MAX_DIMENSIONS}"))),
         }
     }
 }

@@ -2,26 +2,30 @@
 
 use uuid::Uuid;
 
-use crate::grpc::faults::invalid;
-use crate::grpc::limits::LONGEST_ID;
+use crate::grpc::errors::invalid_argument;
+use crate::grpc::limits::MAX_ID_BYTES;
 use crate::proto::{self, document_id::Kind};
-use crate::types::{DocumentId, Fault};
+use crate::types::{ApiError, DocumentId};
 
 impl TryFrom<proto::DocumentId> for DocumentId {
-    type Error = Fault;
+    type Error = ApiError;
 
     /// # Errors
     /// If it is empty, no UUID where it claims to be one, or longer than any server takes.
-    fn try_from(id: proto::DocumentId) -> Result<Self, Fault> {
+    fn try_from(id: proto::DocumentId) -> Result<Self, ApiError> {
         match id.kind {
             Some(Kind::Num(num)) => Ok(Self::Num(num)),
             Some(Kind::Uuid(text)) => {
                 let uuid = Uuid::parse_str(&text).map(Self::Uuid);
-                uuid.map_err(|error| invalid("uuid", format!("it is no UUID: {error}; send one, or use `key`")))
+                uuid.map_err(|error| {
+                    invalid_argument("uuid", format!("it is no UUID: {error}; send one, or use `key`"))
+                })
             }
-            Some(Kind::Key(key)) if (1..=LONGEST_ID).contains(&key.len()) => Ok(Self::Key(key)),
-            Some(Kind::Key(key)) => Err(invalid("key", format!("it has {} bytes; send 1 to {LONGEST_ID}", key.len()))),
-            None => Err(invalid("", "it is empty; set `num`, `uuid` or `key`, or leave it out")),
+            Some(Kind::Key(key)) if (1..=MAX_ID_BYTES).contains(&key.len()) => Ok(Self::Key(key)),
+            Some(Kind::Key(key)) => {
+                Err(invalid_argument("key", format!("it has {} bytes; send 1 to {MAX_ID_BYTES}", key.len())))
+            }
+            None => Err(invalid_argument("", "it is empty; set `num`, `uuid` or `key`, or leave it out")),
         }
     }
 }
@@ -41,11 +45,14 @@ impl From<DocumentId> for proto::DocumentId {
 ///
 /// # Errors
 /// If it is invalid, or a key that is too long for this server.
-pub fn parse_new_id(id: proto::DocumentId, max_bytes: usize) -> Result<DocumentId, Fault> {
+pub fn parse_new_id(id: proto::DocumentId, max_bytes: usize) -> Result<DocumentId, ApiError> {
     match DocumentId::try_from(id)? {
         DocumentId::Key(key) if key.len() > max_bytes => {
             let bytes = key.len();
-            Err(invalid("key", format!("it has {bytes} bytes; send 1 to {max_bytes}, or raise --max-id-bytes")))
+            Err(invalid_argument(
+                "key",
+                format!("it has {bytes} bytes; send 1 to {max_bytes}, or raise --max-id-bytes"),
+            ))
         }
         id => Ok(id),
     }
@@ -55,9 +62,9 @@ pub fn parse_new_id(id: proto::DocumentId, max_bytes: usize) -> Result<DocumentI
 ///
 /// # Errors
 /// If there are none, or more than `max`.
-pub fn check_id_count(count: usize, max: usize) -> Result<(), Fault> {
+pub fn check_id_count(count: usize, max: usize) -> Result<(), ApiError> {
     if count == 0 || count > max {
-        return Err(invalid("ids", format!("there are {count} ids; send 1 to {max}")));
+        return Err(invalid_argument("ids", format!("there are {count} ids; send 1 to {max}")));
     }
     Ok(())
 }
@@ -66,8 +73,9 @@ pub fn check_id_count(count: usize, max: usize) -> Result<(), Fault> {
 ///
 /// # Errors
 /// If there are none or too many, or one is invalid.
-pub fn parse_ids(ids: Vec<proto::DocumentId>, max: usize) -> Result<Vec<DocumentId>, Fault> {
+pub fn parse_ids(ids: Vec<proto::DocumentId>, max: usize) -> Result<Vec<DocumentId>, ApiError> {
     check_id_count(ids.len(), max)?;
     let ids = ids.into_iter().enumerate();
-    ids.map(|(index, id)| id.try_into().map_err(|fault: Fault| fault.within(&format!("ids[{index}]")))).collect()
+    ids.map(|(index, id)| id.try_into().map_err(|error: ApiError| error.with_field_prefix(&format!("ids[{index}]"))))
+        .collect()
 }

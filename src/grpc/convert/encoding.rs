@@ -2,14 +2,14 @@
 
 use super::long_text::parse_long_text;
 use super::pruning::parse_pruning;
-use crate::model::Side;
+use crate::model::RoleEncoder;
 use crate::proto;
-use crate::types::{Fault, LongText, Pruning};
+use crate::types::{ApiError, LongTextPolicy, Pruning};
 
 /// How a text is encoded.
 #[derive(Debug, Clone, Copy)]
-pub struct Encoding {
-    pub long_text: LongText,
+pub struct EncodingParams {
+    pub long_text: LongTextPolicy,
     pub pruning: Pruning,
 }
 
@@ -19,10 +19,10 @@ pub struct Encoding {
 /// An option that is invalid, by its field.
 pub fn parse_encoding(
     options: Option<proto::EncodingOptions>,
-    side: &Side,
+    encoder: &RoleEncoder,
     defaults: Pruning,
-) -> Result<Encoding, Fault> {
+) -> Result<EncodingParams, ApiError> {
     let proto::EncodingOptions { long_text, window_overlap, pruning } = options.unwrap_or_default();
-    let long_text = parse_long_text(long_text, window_overlap, side)?;
-    Ok(Encoding { long_text, pruning: parse_pruning(pruning, defaults)? })
+    let long_text = parse_long_text(long_text, window_overlap, encoder)?;
+    Ok(EncodingParams { long_text, pruning: parse_pruning(pruning, defaults)? })
 }

@@ -3,13 +3,13 @@
 mod bounds;
 mod field_test;
 
-use bounds::check_count;
+use bounds::check_value_count;
 
-pub use bounds::MAX_VALUES;
+pub use bounds::MAX_CONDITION_VALUES;
 
-use crate::grpc::faults::invalid;
+use crate::grpc::errors::invalid_argument;
 use crate::proto::{self, condition::Test};
-use crate::types::{Condition, DocumentId, Fault, FieldTest, Filter};
+use crate::types::{ApiError, Condition, DocumentId, FieldTest, Filter};
 
 const MAX_DEPTH: usize = 16;
 const MAX_CONDITIONS: usize = 1_000;
@@ -17,26 +17,29 @@ const MAX_CONDITIONS: usize = 1_000;
 pub const MAX_PATH_BYTES: usize = 512;
 
 impl TryFrom<proto::Filter> for Filter {
-    type Error = Fault;
+    type Error = ApiError;
 
     /// # Errors
     /// A condition that is empty or out of bounds, by its path.
-    fn try_from(filter: proto::Filter) -> Result<Self, Fault> {
-        let mut converter = Converter { conditions: 0 };
+    fn try_from(filter: proto::Filter) -> Result<Self, ApiError> {
+        let mut converter = FilterConverter { condition_count: 0 };
         converter.convert_filter(filter, 1)
     }
 }
 
 /// Converts a filter, and counts its conditions.
-struct Converter {
+struct FilterConverter {
     /// Number of conditions so far.
-    conditions: usize,
+    condition_count: usize,
 }
 
-impl Converter {
-    fn convert_filter(&mut self, filter: proto::Filter, depth: usize) -> Result<Filter, Fault> {
+impl FilterConverter {
+    fn convert_filter(&mut self, filter: proto::Filter, depth: usize) -> Result<Filter, ApiError> {
         if depth > MAX_DEPTH {
-            return Err(invalid("", format!("filters are nested more than {MAX_DEPTH} deep; make them flatter")));
+            return Err(invalid_argument(
+                "",
+                format!("filters are nested more than {MAX_DEPTH} deep; make them flatter"),
+            ));
         }
         let proto::Filter { must, should, must_not } = filter;
         Ok(Filter {
@@ -51,32 +54,34 @@ impl Converter {
         conditions: Vec<proto::Condition>,
         clause: &str,
         depth: usize,
-    ) -> Result<Vec<Condition>, Fault> {
+    ) -> Result<Vec<Condition>, ApiError> {
         let conditions = conditions.into_iter().enumerate().map(|(index, condition)| {
-            self.convert_condition(condition, depth).map_err(|fault| fault.within(&format!("{clause}[{index}]")))
+            self.convert_condition(condition, depth)
+                .map_err(|error| error.with_field_prefix(&format!("{clause}[{index}]")))
         });
         conditions.collect()
     }
 
-    fn convert_condition(&mut self, condition: proto::Condition, depth: usize) -> Result<Condition, Fault> {
-        self.conditions += 1;
-        if self.conditions > MAX_CONDITIONS {
-            return Err(invalid("", format!("there are more than {MAX_CONDITIONS} conditions; send fewer")));
+    fn convert_condition(&mut self, condition: proto::Condition, depth: usize) -> Result<Condition, ApiError> {
+        self.condition_count += 1;
+        if self.condition_count > MAX_CONDITIONS {
+            return Err(invalid_argument("", format!("there are more than {MAX_CONDITIONS} conditions; send fewer")));
         }
         let proto::Condition { path, test } = condition;
         let Some(test) = test else {
             let message = "the condition has no test; set `match`, `match_any`, `match_none`, `range`, `time_range`, \
                            `is_empty`, `has_id` or `filter`";
-            return Err(invalid("", message));
+            return Err(invalid_argument("", message));
         };
         let test = match test {
             Test::HasId(proto::DocumentIds { ids }) => {
                 check_no_path(&path, "has_id")?;
-                return parse_has_id(ids).map_err(|fault| fault.within("has_id"));
+                return parse_has_id(ids).map_err(|error| error.with_field_prefix("has_id"));
             }
             Test::Filter(filter) => {
                 check_no_path(&path, "filter")?;
-                let filter = self.convert_filter(filter, depth + 1).map_err(|fault| fault.within("filter"))?;
+                let filter =
+                    self.convert_filter(filter, depth + 1).map_err(|error| error.with_field_prefix("filter"))?;
                 return Ok(Condition::Filter(filter));
             }
             Test::IsEmpty(is_empty) => {
@@ -86,38 +91,42 @@ impl Converter {
                     false => Condition::Filter(Filter { must_not: vec![empty], ..Filter::default() }),
                 });
             }
-            Test::Match(value) => FieldTest::Equals(within("match", value.try_into())?),
-            Test::MatchAny(values) => FieldTest::Any(within("match_any", values.try_into())?),
-            Test::MatchNone(values) => FieldTest::Except(within("match_none", values.try_into())?),
-            Test::Range(range) => FieldTest::Number(within("range", range.try_into())?),
-            Test::TimeRange(range) => FieldTest::Time(within("time_range", range.try_into())?),
+            Test::Match(value) => FieldTest::Equals(prefix_error_field("match", value.try_into())?),
+            Test::MatchAny(values) => FieldTest::Any(prefix_error_field("match_any", values.try_into())?),
+            Test::MatchNone(values) => FieldTest::Except(prefix_error_field("match_none", values.try_into())?),
+            Test::Range(range) => FieldTest::NumberRange(prefix_error_field("range", range.try_into())?),
+            Test::TimeRange(range) => FieldTest::TimeRange(prefix_error_field("time_range", range.try_into())?),
         };
         Ok(Condition::Field { key: check_path(path)?, test })
     }
 }
 
-fn within<T>(test: &str, converted: Result<T, Fault>) -> Result<T, Fault> {
-    converted.map_err(|fault| fault.within(test))
+fn prefix_error_field<T>(test: &str, converted: Result<T, ApiError>) -> Result<T, ApiError> {
+    converted.map_err(|error| error.with_field_prefix(test))
 }
 
-fn parse_has_id(ids: Vec<proto::DocumentId>) -> Result<Condition, Fault> {
-    check_count("ids", ids.len())?;
+fn parse_has_id(ids: Vec<proto::DocumentId>) -> Result<Condition, ApiError> {
+    check_value_count("ids", ids.len())?;
     let ids = ids.into_iter().enumerate().map(|(index, id)| {
-        let id = DocumentId::try_from(id).map_err(|fault| fault.within(&format!("ids[{index}]")))?;
-        Ok(id.point_id())
+        let id = DocumentId::try_from(id).map_err(|error| error.with_field_prefix(&format!("ids[{index}]")))?;
+        Ok(id.to_point_id())
     });
-    Ok(Condition::HasId(ids.collect::<Result<_, Fault>>()?))
+    Ok(Condition::HasId(ids.collect::<Result<_, ApiError>>()?))
 }
 
-fn check_path(path: String) -> Result<String, Fault> {
+fn check_path(path: String) -> Result<String, ApiError> {
     if (1..=MAX_PATH_BYTES).contains(&path.len()) {
         return Ok(path);
     }
-    Err(invalid("path", format!("it has {} bytes; send 1 to {MAX_PATH_BYTES}", path.len())))
+    Err(invalid_argument("path", format!("it has {} bytes; send 1 to {MAX_PATH_BYTES}", path.len())))
 }
 
-fn check_no_path(path: &str, test: &str) -> Result<(), Fault> {
-    if path.is_empty() { Ok(()) } else { Err(invalid("path", format!("`{test}` tests no field; omit the path"))) }
+fn check_no_path(path: &str, test: &str) -> Result<(), ApiError> {
+    if path.is_empty() {
+        Ok(())
+    } else {
+        Err(invalid_argument("path", format!("`{test}` tests no field; omit the path")))
+    }
 }
 
 #[cfg(test)]

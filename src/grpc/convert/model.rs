@@ -8,18 +8,18 @@ use crate::types::Role;
 impl From<&Model> for proto::Model {
     fn from(model: &Model) -> Self {
         let settings = &model.settings;
-        let length = |role| to_count(model.max_length(role).unwrap_or_default());
+        let max_length = |role| to_count(model.max_length(role).unwrap_or_default());
         Self {
             name: model.name.clone(),
             architecture: settings.class_name().to_owned(),
             vocabulary_size: to_count(settings.vocabulary_size),
-            max_length: length(Role::Document),
-            query_max_length: length(Role::Query),
+            max_length: max_length(Role::Document),
+            query_max_length: max_length(Role::Query),
             max_terms: to_count(model.max_terms.unwrap_or_default()),
-            document_prompt: model.side(Role::Document).tokenizer.prompt().to_owned(),
-            earlier_fingerprint: model.earlier_fingerprint().map(ToString::to_string).unwrap_or_default(),
-            query_prompt: model.side(Role::Query).tokenizer.prompt().to_owned(),
-            dtype: model.precision.to_string(),
+            document_prompt: model.role_encoder(Role::Document).tokenizer.prompt().to_owned(),
+            earlier_fingerprint: model.legacy_fingerprint().map(ToString::to_string).unwrap_or_default(),
+            query_prompt: model.role_encoder(Role::Query).tokenizer.prompt().to_owned(),
+            dtype: model.dtype.to_string(),
             fingerprint: model.fingerprint.to_string(),
             pooling: match settings.pooling {
                 Pooling::Max => "max",

@@ -5,63 +5,71 @@ use prost::Message;
 
 use super::document::parse_document;
 use super::document_id::parse_new_id;
-use crate::grpc::faults::{invalid, unimplemented_field};
+use crate::grpc::errors::{invalid_argument, unimplemented_field};
 use crate::grpc::limits::RequestLimits;
-use crate::pipeline::{Change, Submission, Unreadable};
+use crate::pipeline::{DocumentChange, InvalidOperation, Submission};
 use crate::proto::operation::Kind;
-use crate::proto::{DeleteDocument, Operation, unknown_fields::check_known};
-use crate::types::{Document, Fault, Reason};
+use crate::proto::{DeleteDocument, Operation, unknown_fields::check_known_fields};
+use crate::types::{ApiError, Document, ErrorReason};
 
 /// Maximum length of a position, in bytes.
 pub const MAX_POSITION_BYTES: usize = 256;
 
 /// Decodes and checks an operation of a stream.
 pub fn parse_operation(bytes: &Bytes, limits: &RequestLimits) -> Submission {
-    let refused =
-        |position, fault| Submission { bytes: bytes.len(), position, change: Err(Unreadable { id: None, fault }) };
+    let reject = |position, error| Submission {
+        bytes: bytes.len(),
+        position,
+        change: Err(InvalidOperation { id: None, error }),
+    };
     let Operation { kind, position } = match Operation::decode(bytes.clone()) {
         Ok(operation) => operation,
         Err(error) => {
             let message = format!("it can't be decoded: {error}; send a valid Operation message");
-            return refused(String::new(), Fault::new(Reason::MalformedDocument, "", message));
+            return reject(String::new(), ApiError::new(ErrorReason::MalformedDocument, "", message));
         }
     };
     if position.len() > MAX_POSITION_BYTES {
         let message = format!("it has {} bytes; send at most {MAX_POSITION_BYTES}", position.len());
-        return refused(String::new(), invalid("position", message));
+        return reject(String::new(), invalid_argument("position", message));
     }
-    if let Err(unknown) = check_known("Operation", bytes) {
-        return refused(position, Fault::new(Reason::Unimplemented, "", unknown.to_string()));
+    if let Err(unknown) = check_known_fields("Operation", bytes) {
+        return reject(position, ApiError::new(ErrorReason::Unimplemented, "", unknown.to_string()));
     }
     let change = match kind {
         None => {
             let message = "the operation is empty; set `upsert` or `delete_document`";
-            Err(Unreadable { id: None, fault: invalid("", message) })
+            Err(InvalidOperation { id: None, error: invalid_argument("", message) })
         }
-        Some(Kind::Upsert(document)) => parse_document(&document, limits).map(Change::Upsert).map_err(within("upsert")),
-        Some(Kind::DeleteDocument(delete)) => parse_delete(delete, limits.id_bytes).map_err(within("delete_document")),
-        Some(Kind::SetPayload(_)) => Err(Unreadable { id: None, fault: unimplemented_field("set_payload") }),
+        Some(Kind::Upsert(document)) => {
+            parse_document(&document, limits).map(DocumentChange::Upsert).map_err(prefix_error_field("upsert"))
+        }
+        Some(Kind::DeleteDocument(delete)) => {
+            parse_delete(delete, limits.max_id_bytes).map_err(prefix_error_field("delete_document"))
+        }
+        Some(Kind::SetPayload(_)) => Err(InvalidOperation { id: None, error: unimplemented_field("set_payload") }),
     };
     Submission { bytes: bytes.len(), position, change }
 }
 
 /// Converts a document of a unary call to an operation.
-pub fn to_upsert(bytes: usize, document: Result<Document, Unreadable>) -> Submission {
-    Submission { bytes, position: String::new(), change: document.map(Change::Upsert) }
+pub fn to_upsert(bytes: usize, document: Result<Document, InvalidOperation>) -> Submission {
+    Submission { bytes, position: String::new(), change: document.map(DocumentChange::Upsert) }
 }
 
-fn parse_delete(delete: DeleteDocument, max_id_bytes: usize) -> Result<Change, Unreadable> {
+fn parse_delete(delete: DeleteDocument, max_id_bytes: usize) -> Result<DocumentChange, InvalidOperation> {
     let DeleteDocument { id, version } = delete;
-    let unreadable = |fault: Fault| Unreadable { id: None, fault };
-    let id = id.ok_or_else(|| unreadable(invalid("id", "it is missing; send the id of the document to delete")))?;
-    let id = parse_new_id(id, max_id_bytes).map_err(|fault| unreadable(fault.within("id")))?;
-    Ok(Change::Delete { id, version })
+    let reject = |error: ApiError| InvalidOperation { id: None, error };
+    let id =
+        id.ok_or_else(|| reject(invalid_argument("id", "it is missing; send the id of the document to delete")))?;
+    let id = parse_new_id(id, max_id_bytes).map_err(|error| reject(error.with_field_prefix("id")))?;
+    Ok(DocumentChange::Delete { id, version })
 }
 
 /// The field of an item error is a path inside the document, as in a unary call; other operations are named.
-fn within(kind: &'static str) -> impl Fn(Unreadable) -> Unreadable {
-    move |Unreadable { id, fault }| {
-        let fault = if kind == "upsert" { fault } else { fault.within(kind) };
-        Unreadable { id, fault }
+fn prefix_error_field(kind: &'static str) -> impl Fn(InvalidOperation) -> InvalidOperation {
+    move |InvalidOperation { id, error }| {
+        let prefixed_error = if kind == "upsert" { error } else { error.with_field_prefix(kind) };
+        InvalidOperation { id, error: prefixed_error }
     }
 }

@@ -1,21 +1,24 @@
 //! Which terms of a vector are kept.
 
-use crate::grpc::faults::invalid;
+use crate::grpc::errors::invalid_argument;
 use crate::proto;
-use crate::types::{Fault, Pruning};
+use crate::types::{ApiError, Pruning};
 
 /// Returns the terms to keep: each field of the request, or else the default.
 ///
 /// # Errors
 /// A field that is out of bounds.
-pub fn parse_pruning(pruning: Option<proto::Pruning>, defaults: Pruning) -> Result<Pruning, Fault> {
+pub fn parse_pruning(pruning: Option<proto::Pruning>, defaults: Pruning) -> Result<Pruning, ApiError> {
     let proto::Pruning { max_terms, min_weight, weight_share } = pruning.unwrap_or_default();
     if let Some(weight) = min_weight.filter(|weight| !weight.is_finite() || *weight < 0.0) {
-        return Err(invalid("pruning.min_weight", format!("it is {weight}; send 0 for no limit or a positive number")));
+        return Err(invalid_argument(
+            "pruning.min_weight",
+            format!("it is {weight}; send 0 for no limit or a positive number"),
+        ));
     }
     if let Some(share) = weight_share.filter(|share| !(0.0..=1.0).contains(share)) {
         let message = format!("it is {share}; send a number above 0 and at most 1, or 0 for no limit");
-        return Err(invalid("pruning.weight_share", message));
+        return Err(invalid_argument("pruning.weight_share", message));
     }
     Ok(Pruning {
         max_terms: max_terms.map_or(defaults.max_terms, |terms| (terms > 0).then_some(terms as usize)),

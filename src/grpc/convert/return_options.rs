@@ -1,51 +1,54 @@
 //! What reads return of stored documents.
 
 use super::payload::{PayloadFields, parse_payload_format};
-use crate::grpc::faults::invalid;
+use crate::grpc::errors::invalid_argument;
 use crate::proto::{DenseVector, PayloadFormat, ReturnOptions, StoredDocument};
 use crate::store::WithVectors;
-use crate::types::{CollectionSpec, Fault, StoredPoint};
+use crate::types::{ApiError, CollectionSpec, StoredPoint};
 
 /// Maximum number of payload fields that a request can name.
 pub const MAX_PAYLOAD_FIELDS: usize = 100;
 
 /// Which parts of stored documents are returned.
 #[derive(Debug, Clone)]
-pub struct Selection {
+pub struct ReturnSelection {
     pub with_payload: bool,
     /// Top-level fields of the payload; empty for all.
-    fields: Vec<String>,
-    format: PayloadFormat,
+    payload_fields: Vec<String>,
+    payload_format: PayloadFormat,
     with_sparse: bool,
     with_dense: bool,
 }
 
-impl Selection {
+impl ReturnSelection {
     /// Parses the options of a request.
     ///
     /// # Errors
     /// An option that is invalid, by its field.
-    pub fn parse(options: Option<ReturnOptions>) -> Result<Self, Fault> {
+    pub fn parse(options: Option<ReturnOptions>) -> Result<Self, ApiError> {
         let ReturnOptions { without_payload, payload_fields, payload_format, with_sparse_vectors, with_dense_vectors } =
             options.unwrap_or_default();
         if payload_fields.len() > MAX_PAYLOAD_FIELDS {
             let message = format!("there are {}; send at most {MAX_PAYLOAD_FIELDS}", payload_fields.len());
-            return Err(invalid("payload_fields", message));
+            return Err(invalid_argument("payload_fields", message));
         }
         if without_payload && !payload_fields.is_empty() {
-            return Err(invalid("payload_fields", "no payload is returned; omit payload_fields, or without_payload"));
+            return Err(invalid_argument(
+                "payload_fields",
+                "no payload is returned; omit payload_fields, or without_payload",
+            ));
         }
         Ok(Self {
             with_payload: !without_payload,
-            fields: payload_fields,
-            format: parse_payload_format(payload_format)?,
+            payload_fields,
+            payload_format: parse_payload_format(payload_format)?,
             with_sparse: with_sparse_vectors,
             with_dense: with_dense_vectors,
         })
     }
 
     /// Returns the vectors to read from a collection.
-    pub fn vectors(&self, spec: &CollectionSpec) -> WithVectors {
+    pub fn vectors_to_read(&self, spec: &CollectionSpec) -> WithVectors {
         WithVectors {
             sparse: self.with_sparse.then(|| spec.vector_name.clone()),
             dense: if self.with_dense { spec.dense.keys().cloned().collect() } else { Vec::new() },
@@ -55,11 +58,12 @@ impl Selection {
     /// Converts a point of a collection whose sparse vector is `vector_name`.
     pub fn to_stored_document(&self, point: StoredPoint, vector_name: &str) -> StoredDocument {
         let mut payload = point.payload;
-        if !self.fields.is_empty() {
-            payload.retain(|name, _| self.fields.contains(name));
+        if !self.payload_fields.is_empty() {
+            payload.retain(|name, _| self.payload_fields.contains(name));
         }
         let (payload, payload_json, inexact_fields) = if self.with_payload {
-            let PayloadFields { payload, payload_json, inexact_fields } = PayloadFields::new(payload, self.format);
+            let PayloadFields { payload, payload_json, inexact_fields } =
+                PayloadFields::new(payload, self.payload_format);
             (payload, payload_json, inexact_fields)
         } else {
             (None, String::new(), Vec::new())

@@ -2,7 +2,7 @@
 
 use super::enumeration::parse_enum;
 use crate::proto;
-use crate::types::{Fault, Role};
+use crate::types::{ApiError, Role};
 
 impl From<proto::Role> for Role {
     fn from(role: proto::Role) -> Self {
@@ -17,6 +17,6 @@ impl From<proto::Role> for Role {
 ///
 /// # Errors
 /// If the number is not a value of the enum.
-pub fn parse_role(number: i32) -> Result<Role, Fault> {
+pub fn parse_role(number: i32) -> Result<Role, ApiError> {
     parse_enum::<proto::Role>("role", "Role", number).map(Role::from)
 }

@@ -21,14 +21,14 @@ impl From<&ServiceContext> for Server {
 impl From<&RequestLimits> for ServerLimits {
     fn from(limits: &RequestLimits) -> Self {
         Self {
-            max_message_bytes: to_count(limits.message_bytes),
-            max_text_bytes: to_count(limits.text_bytes),
-            max_payload_bytes: to_count(limits.payload_bytes),
-            max_payload_depth: to_count(limits.payload_depth),
-            max_id_bytes: to_count(limits.id_bytes),
-            max_unary_documents: to_count(limits.unary_documents),
-            max_dense_dimensions: to_count(limits.dense_dimensions),
-            stream_idle_timeout: limits.stream_idle.try_into().ok(),
+            max_message_bytes: to_count(limits.max_message_bytes),
+            max_text_bytes: to_count(limits.max_text_bytes),
+            max_payload_bytes: to_count(limits.max_payload_bytes),
+            max_payload_depth: to_count(limits.max_payload_depth),
+            max_id_bytes: to_count(limits.max_id_bytes),
+            max_unary_documents: to_count(limits.max_unary_documents),
+            max_dense_dimensions: to_count(limits.max_dense_dimensions),
+            stream_idle_timeout: limits.stream_idle_timeout.try_into().ok(),
         }
     }
 }

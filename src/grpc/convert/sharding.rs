@@ -1,9 +1,9 @@
 //! How a collection is spread over the store's nodes.
 
 use super::vector_name::MAX_NAME_BYTES;
-use crate::grpc::faults::invalid;
+use crate::grpc::errors::invalid_argument;
 use crate::proto;
-use crate::types::{Fault, Sharding};
+use crate::types::{ApiError, Sharding};
 
 /// Maximum number of shards of a collection, or of a key of it.
 pub const MAX_SHARDS: u32 = 1_024;
@@ -13,9 +13,9 @@ pub const MAX_REPLICAS: u32 = 64;
 pub const MAX_SHARD_KEYS: usize = 256;
 
 impl TryFrom<&proto::CollectionOptions> for Sharding {
-    type Error = Fault;
+    type Error = ApiError;
 
-    fn try_from(options: &proto::CollectionOptions) -> Result<Self, Fault> {
+    fn try_from(options: &proto::CollectionOptions) -> Result<Self, ApiError> {
         let shards = check_at_most("shard_count", options.shard_count, MAX_SHARDS)?;
         let replicas = check_at_most("replication_factor", options.replication_factor, MAX_REPLICAS)?;
         let max = if replicas == 0 { MAX_REPLICAS } else { replicas };
@@ -32,15 +32,15 @@ impl TryFrom<&proto::CollectionOptions> for Sharding {
             None
         };
         match problem {
-            Some(message) => Err(invalid("shard_keys", message)),
-            None => Ok(Self { shards, replicas, write_consistency, keys }),
+            Some(message) => Err(invalid_argument("shard_keys", message)),
+            None => Ok(Self { shards, replicas, write_consistency, shard_keys: keys }),
         }
     }
 }
 
-fn check_at_most(field: &str, value: u32, max: u32) -> Result<u32, Fault> {
+fn check_at_most(field: &str, value: u32, max: u32) -> Result<u32, ApiError> {
     if value <= max {
         return Ok(value);
     }
-    Err(invalid(field, format!("it is {value}; send 1 to {max}, or 0 for the store's default")))
+    Err(invalid_argument(field, format!("it is {value}; send 1 to {max}, or 0 for the store's default")))
 }

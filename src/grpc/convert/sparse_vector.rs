@@ -1,12 +1,12 @@
 //! Sparse vectors.
 
 use crate::proto;
-use crate::types::{InvalidSparseVector, SparseVector};
+use crate::types::{SparseVector, SparseVectorError};
 
 impl TryFrom<proto::SparseVector> for SparseVector {
-    type Error = InvalidSparseVector;
+    type Error = SparseVectorError;
 
-    fn try_from(vector: proto::SparseVector) -> Result<Self, InvalidSparseVector> {
+    fn try_from(vector: proto::SparseVector) -> Result<Self, SparseVectorError> {
         Self::new(vector.indices, vector.values)
     }
 }

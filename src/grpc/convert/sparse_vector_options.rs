@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::vector_name::check_vector_name;
-use crate::grpc::faults::invalid;
+use crate::grpc::errors::invalid_argument;
 use crate::model::Model;
 use crate::proto;
-use crate::types::Fault;
+use crate::types::ApiError;
 
 const DEFAULT_VECTOR_NAME: &str = "splade";
 
@@ -14,10 +14,10 @@ const DEFAULT_VECTOR_NAME: &str = "splade";
 ///
 /// # Errors
 /// If there are several, its name is invalid, or another encoder is named as its writer.
-pub fn parse_sparse_vector(
+pub fn parse_sparse_vector_options(
     vectors: HashMap<String, proto::SparseVectorOptions>,
     model: &Model,
-) -> Result<(String, proto::SparseVectorOptions), Fault> {
+) -> Result<(String, proto::SparseVectorOptions), ApiError> {
     let count = vectors.len();
     let mut vectors = vectors.into_iter();
     let (name, options) = match (vectors.next(), count) {
@@ -25,26 +25,26 @@ pub fn parse_sparse_vector(
         (Some(vector), 1) => vector,
         (Some(_), _) => {
             let message = format!("there are {count}; send one, since a collection has one sparse vector");
-            return Err(invalid("sparse_vectors", message));
+            return Err(invalid_argument("sparse_vectors", message));
         }
     };
     if name.is_empty() {
-        return Err(invalid("sparse_vectors", "it has no name; give it one"));
+        return Err(invalid_argument("sparse_vectors", "it has no name; give it one"));
     }
     let field = format!("sparse_vectors.{name}");
     check_vector_name(&field, &name)?;
-    let (fingerprint, dtype) = (model.fingerprint.to_string(), model.precision.to_string());
-    for (part, given, actual) in [
+    let (fingerprint, dtype) = (model.fingerprint.to_string(), model.dtype.to_string());
+    for (part, requested, actual) in [
         ("model", &options.model, &model.name),
         ("fingerprint", &options.fingerprint, &fingerprint),
         ("dtype", &options.dtype, &dtype),
     ] {
-        if !given.is_empty() && given != actual {
+        if !requested.is_empty() && requested != actual {
             let message = format!(
-                "it is `{given}`, and model `{}` that will write the collection has `{actual}`; omit it, or use another model",
+                "it is `{requested}`, and model `{}` that will write the collection has `{actual}`; omit it, or use another model",
                 model.name
             );
-            return Err(invalid(&format!("{field}.{part}"), message));
+            return Err(invalid_argument(&format!("{field}.{part}"), message));
         }
     }
     Ok((name, options))

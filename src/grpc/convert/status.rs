@@ -7,66 +7,68 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::proto::{ERROR_DOMAIN, ItemError};
-use crate::types::{Fault, Reason};
+use crate::types::{ApiError, ErrorReason};
 
 /// How long to wait before a retry, where neither the store nor the server says.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+const DEFAULT_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Maximum delay before a retry. Clients wait for it, and a store's answer may be nonsense.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(3_600);
 
 /// Returns the delay to report, given what the store or the server asks for.
-fn retry_delay(asked: Option<Duration>) -> Duration {
-    asked.unwrap_or(RETRY_DELAY).min(MAX_RETRY_DELAY)
+fn clamp_retry_delay(requested: Option<Duration>) -> Duration {
+    requested.unwrap_or(DEFAULT_RETRY_DELAY).min(MAX_RETRY_DELAY)
 }
 
 /// Returns the canonical code of a reason.
-fn code(reason: Reason) -> Code {
+fn to_code(reason: ErrorReason) -> Code {
     match reason {
-        Reason::InvalidArgument
-        | Reason::MalformedDocument
-        | Reason::EmptyText
-        | Reason::TextTooLong
-        | Reason::InvalidVector
-        | Reason::StoreRefused => Code::InvalidArgument,
-        Reason::UnknownModel | Reason::CollectionNotFound | Reason::DocumentNotFound => Code::NotFound,
-        Reason::FingerprintMismatch | Reason::IncompatibleCollection | Reason::IncarnationMismatch => {
+        ErrorReason::InvalidArgument
+        | ErrorReason::MalformedDocument
+        | ErrorReason::EmptyText
+        | ErrorReason::TextTooLong
+        | ErrorReason::InvalidVector
+        | ErrorReason::StoreRefused => Code::InvalidArgument,
+        ErrorReason::UnknownModel | ErrorReason::CollectionNotFound | ErrorReason::DocumentNotFound => Code::NotFound,
+        ErrorReason::FingerprintMismatch | ErrorReason::IncompatibleCollection | ErrorReason::IncarnationMismatch => {
             Code::FailedPrecondition
         }
-        Reason::CollectionExists => Code::AlreadyExists,
-        Reason::StoreUnavailable | Reason::StreamIdle | Reason::Starting | Reason::ShuttingDown => Code::Unavailable,
-        Reason::Overloaded => Code::ResourceExhausted,
-        Reason::Cancelled => Code::DeadlineExceeded,
-        Reason::Unauthenticated => Code::Unauthenticated,
-        Reason::Unimplemented => Code::Unimplemented,
-        Reason::Internal | Reason::EncodingFailed => Code::Internal,
+        ErrorReason::CollectionExists => Code::AlreadyExists,
+        ErrorReason::StoreUnavailable | ErrorReason::StreamIdle | ErrorReason::Starting | ErrorReason::ShuttingDown => {
+            Code::Unavailable
+        }
+        ErrorReason::Overloaded => Code::ResourceExhausted,
+        ErrorReason::Cancelled => Code::DeadlineExceeded,
+        ErrorReason::Unauthenticated => Code::Unauthenticated,
+        ErrorReason::Unimplemented => Code::Unimplemented,
+        ErrorReason::Internal | ErrorReason::EncodingFailed => Code::Internal,
     }
 }
 
-impl From<Fault> for Status {
+impl From<ApiError> for Status {
     /// Describes a refused call with the richer error model's details: what field, why, when to try again.
-    fn from(fault: Fault) -> Self {
-        let Fault { reason, field, message, retry_after, metadata } = fault;
-        let code = code(reason);
+    fn from(error: ApiError) -> Self {
+        let ApiError { reason, field, message, retry_after, metadata } = error;
+        let code = to_code(reason);
         let metadata: HashMap<_, _> = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let mut details = ErrorDetails::with_error_info(reason.as_str(), ERROR_DOMAIN, metadata);
         if !field.is_empty() {
             details.add_bad_request_violation(&field, &message);
         }
         if matches!(code, Code::Unavailable | Code::ResourceExhausted) {
-            details.set_retry_info(Some(retry_delay(retry_after)));
+            details.set_retry_info(Some(clamp_retry_delay(retry_after)));
         }
         let message = if field.is_empty() { message } else { format!("{field}: {message}") };
         Self::with_error_details(code, message, details)
     }
 }
 
-impl From<Fault> for ItemError {
+impl From<ApiError> for ItemError {
     /// Describes the error of one item of a call that goes on.
-    fn from(fault: Fault) -> Self {
-        let Fault { reason, field, message, retry_after, metadata: _ } = fault;
-        let delay = reason.is_transient().then(|| retry_delay(retry_after));
+    fn from(error: ApiError) -> Self {
+        let ApiError { reason, field, message, retry_after, metadata: _ } = error;
+        let delay = reason.is_transient().then(|| clamp_retry_delay(retry_after));
         Self {
-            code: code(reason).into(),
+            code: to_code(reason).into(),
             reason: reason.as_str().to_owned(),
             field,
             message,
@@ -80,23 +82,23 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::proto::ErrorReason;
+    use crate::proto::ErrorReason as PublishedReason;
 
     /// Law: the contract publishes exactly the reasons that there are, each with the code that it is sent with.
     #[test]
     fn every_reason_is_published() {
-        let published = (1..).map_while(|number| ErrorReason::try_from(number).ok());
+        let published = (1..).map_while(|number| PublishedReason::try_from(number).ok());
         let published: BTreeSet<_> =
             published.map(|reason| reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned()).collect();
-        assert_eq!(published, Reason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect());
+        assert_eq!(published, ErrorReason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect());
     }
 
     /// Law: what can succeed later blames nobody's item, and only that carries a delay.
     #[test]
     fn delays_are_for_what_can_succeed_later() {
-        for reason in Reason::ALL {
-            assert!(!(reason.is_transient() && reason.blames_item()), "{reason:?}");
-            let error = ItemError::from(Fault::new(reason, "", "why"));
+        for reason in ErrorReason::ALL {
+            assert!(!(reason.is_transient() && reason.is_item_error()), "{reason:?}");
+            let error = ItemError::from(ApiError::new(reason, "", "why"));
             assert_eq!(error.retry_delay.is_some(), reason.is_transient(), "{reason:?}");
         }
     }

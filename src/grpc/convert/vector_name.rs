@@ -1,7 +1,7 @@
 //! Names of a collection's vectors.
 
-use crate::grpc::faults::invalid;
-use crate::types::Fault;
+use crate::grpc::errors::invalid_argument;
+use crate::types::ApiError;
 
 /// Maximum length of the name of a vector, a field or a shard key, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
@@ -10,12 +10,12 @@ pub const MAX_NAME_BYTES: usize = 128;
 ///
 /// # Errors
 /// If it is empty, too long, or has other characters than letters, digits, `_` and `-`.
-pub fn check_vector_name(field: &str, name: &str) -> Result<(), Fault> {
+pub fn check_vector_name(field: &str, name: &str) -> Result<(), ApiError> {
     let allowed = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
     if allowed && (1..=MAX_NAME_BYTES).contains(&name.len()) {
         return Ok(());
     }
-    Err(invalid(
+    Err(invalid_argument(
         field,
         format!("a vector's name has 1 to {MAX_NAME_BYTES} characters of A–Z a–z 0–9 _ and -; use such a name"),
     ))

@@ -1,27 +1,27 @@
 //! The first message of a stream, or the options of a unary call: how operations are taken, and into which collection.
 
-use crate::catalog::{ModelChoice, check_incarnation};
+use crate::catalog::{ModelSelector, check_incarnation};
 use crate::grpc::context::ServiceContext;
 use crate::grpc::convert::{
-    Encoding, accept, is_only_problems, parse_batch_points, parse_collection_options, parse_encoding,
-    parse_first_sequence, parse_text_field,
+    EncodingParams, parse_batch_points, parse_collection_options, parse_encoding, parse_first_sequence,
+    parse_ignore_fingerprint, parse_only_problems, parse_text_field,
 };
-use crate::grpc::faults::invalid;
+use crate::grpc::errors::invalid_argument;
 use crate::grpc::features::{check_features, check_unset};
-use crate::pipeline::{Ingest, IngestOptions, Results, Urgency};
+use crate::pipeline::{IngestHandle, IngestOptions, OperationResults, Urgency};
 use crate::proto::{self, IngestOpened};
 use crate::store::StoreError;
-use crate::types::{Fault, Reason, Role, check_collection_name};
+use crate::types::{ApiError, ErrorReason, Role, check_collection_name};
 
 /// An opened collection: where operations go, where results come from, and how they are returned.
-pub struct Opened {
-    pub ingest: Ingest,
-    pub results: Results,
-    pub answer: Answer,
+pub struct IngestSession {
+    pub ingest: IngestHandle,
+    pub results: OperationResults,
+    pub response_options: ResponseOptions,
 }
 
 /// How a stream is answered.
-pub struct Answer {
+pub struct ResponseOptions {
     pub opened: IngestOpened,
     pub first_sequence: u64,
     pub only_problems: bool,
@@ -31,70 +31,76 @@ pub struct Answer {
 ///
 /// # Errors
 /// Options that are missing or invalid; a collection that doesn't exist, or was written by another encoder.
-pub async fn open(
-    shared: &ServiceContext,
+pub async fn open_ingest(
+    context: &ServiceContext,
     urgency: Urgency,
     options: Option<proto::IngestOptions>,
-) -> Result<Opened, Fault> {
-    let options = options.ok_or_else(|| invalid("options", "they are missing; send them with the first message"))?;
-    let (options, answer) = open_checked(shared, options).await.map_err(|fault| fault.within("options"))?;
-    let (ingest, results) = shared.pipeline.ingest(urgency, options);
-    Ok(Opened { ingest, results, answer })
+) -> Result<IngestSession, ApiError> {
+    let options =
+        options.ok_or_else(|| invalid_argument("options", "they are missing; send them with the first message"))?;
+    let (options, response_options) =
+        open_collection(context, options).await.map_err(|error| error.with_field_prefix("options"))?;
+    let (ingest, results) = context.pipeline.start_ingest(urgency, options);
+    Ok(IngestSession { ingest, results, response_options })
 }
 
 /// Refuses options that only streams have.
 ///
 /// # Errors
 /// If one of them is set.
-pub fn check_unary(options: Option<&proto::IngestOptions>) -> Result<(), Fault> {
-    let only_streams = "only the streaming call has it; omit it, or use Ingest";
+pub fn check_unary_options(options: Option<&proto::IngestOptions>) -> Result<(), ApiError> {
+    let message = "only the streaming call has it; omit it, or use Ingest";
     match options {
-        Some(options) if options.first_sequence != 0 => Err(invalid("first_sequence", only_streams)),
-        Some(options) if options.result_filter != 0 => Err(invalid("result_filter", only_streams)),
+        Some(options) if options.first_sequence != 0 => Err(invalid_argument("first_sequence", message)),
+        Some(options) if options.result_filter != 0 => Err(invalid_argument("result_filter", message)),
         _ => Ok(()),
     }
 }
 
-async fn open_checked(
-    shared: &ServiceContext,
+async fn open_collection(
+    context: &ServiceContext,
     options: proto::IngestOptions,
-) -> Result<(IngestOptions, Answer), Fault> {
+) -> Result<(IngestOptions, ResponseOptions), ApiError> {
     check_features(&options.required_features)?;
     check_unset("tenant", !options.tenant.is_empty())?;
     check_collection_name(&options.collection)?;
-    let only_problems = is_only_problems(options.result_filter)?;
+    let only_problems = parse_only_problems(options.result_filter)?;
     let first_sequence = parse_first_sequence(options.first_sequence)?;
-    let create = options.create_collection;
-    check_creation(&options)?;
-    let choice =
-        ModelChoice { models: &shared.models, name: &options.model, accept: accept(options.ignore_fingerprint) };
-    let found = shared.collections.look_up(&options.collection).await?;
-    let model = choice.model(found.as_ref().map(|info| &info.spec))?;
+    let should_create = options.create_collection;
+    check_create_options(&options)?;
+    let choice = ModelSelector {
+        models: &context.models,
+        model_name: &options.model,
+        fingerprint_policy: parse_ignore_fingerprint(options.ignore_fingerprint),
+    };
+    let existing = context.collections.fetch_optional(&options.collection).await?;
+    let model = choice.select(existing.as_ref().map(|info| &info.spec))?;
     let spec = parse_collection_options(options.collection_options, &model)
-        .map_err(|fault| fault.within("collection_options"))?;
-    let (side, defaults) = (model.side(Role::Document), shared.pruning.of(Role::Document, &model));
-    let encoding = parse_encoding(options.encoding, side, defaults);
-    let Encoding { long_text, pruning } = encoding.map_err(|fault| fault.within("encoding"))?;
+        .map_err(|error| error.with_field_prefix("collection_options"))?;
+    let (encoder, defaults) =
+        (model.role_encoder(Role::Document), context.pruning_defaults.resolve(Role::Document, &model));
+    let encoding = parse_encoding(options.encoding, encoder, defaults);
+    let EncodingParams { long_text, pruning } = encoding.map_err(|error| error.with_field_prefix("encoding"))?;
     let text_field = parse_text_field(options.text_field)?;
     let batch_points = parse_batch_points(options.batch_points)?;
-    let info = match found {
+    let info = match existing {
         Some(info) => {
-            if create {
-                shared.collections.complete(&info, &spec).await?;
+            if should_create {
+                context.collections.complete(&info, &spec).await?;
             }
             info
         }
-        None if create => shared.collections.create(&options.collection, spec).await?,
-        None => return Err(no_collection(options.collection, &options.expected_incarnation)),
+        None if should_create => context.collections.create(&options.collection, spec).await?,
+        None => return Err(collection_not_found_error(options.collection, &options.expected_incarnation)),
     };
-    choice.check(&model, &info.name, &info.spec)?;
+    choice.check_fingerprint(&model, &info.name, &info.spec)?;
     check_incarnation(&info, &options.expected_incarnation)?;
     let (collection, spec) = (info.name.clone(), info.spec.clone());
     let opened = IngestOpened {
         collection: Some(info.into()),
         model: model.name.clone(),
         fingerprint: model.fingerprint.to_string(),
-        server: Some(shared.into()),
+        server: Some(context.into()),
     };
     let skip_unchanged = options.skip_unchanged;
     let options = IngestOptions {
@@ -104,33 +110,33 @@ async fn open_checked(
         long_text,
         pruning,
         text_field,
-        batch_points,
+        max_batch_points: batch_points,
         skip_unchanged,
         first_sequence,
     };
-    Ok((options, Answer { opened, first_sequence, only_problems }))
+    Ok((options, ResponseOptions { opened, first_sequence, only_problems }))
 }
 
 /// Checks that options agree on whether the collection is created.
-fn check_creation(options: &proto::IngestOptions) -> Result<(), Fault> {
+fn check_create_options(options: &proto::IngestOptions) -> Result<(), ApiError> {
     if !options.create_collection && options.collection_options.is_some() {
         let message = "they apply to a collection that is created; omit them, or set create_collection";
-        return Err(invalid("collection_options", message));
+        return Err(invalid_argument("collection_options", message));
     }
     if options.create_collection && !options.expected_incarnation.is_empty() {
         let message = "a collection that is created has a new incarnation; omit it, or create_collection";
-        return Err(invalid("expected_incarnation", message));
+        return Err(invalid_argument("expected_incarnation", message));
     }
     Ok(())
 }
 
 /// Returns the fault of a collection that doesn't exist.
-fn no_collection(name: String, expected_incarnation: &str) -> Fault {
+fn collection_not_found_error(name: String, expected_incarnation: &str) -> ApiError {
     if expected_incarnation.is_empty() {
         return StoreError::CollectionNotFound(name).into();
     }
     let message = format!(
         "collection `{name}` is gone, with all that was confirmed in it; find out why, then ingest all of it again"
     );
-    Fault::new(Reason::CollectionNotFound, "collection", message)
+    ApiError::new(ErrorReason::CollectionNotFound, "collection", message)
 }

@@ -8,58 +8,68 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::open::Answer;
-use super::result::to_result;
+use super::open::ResponseOptions;
+use super::result::to_operation_result;
 use crate::grpc::context::ServiceContext;
-use crate::grpc::stream::{Responder, Responses};
-use crate::pipeline::{Ingest, OperationKey, Progress, Stored};
+use crate::grpc::stream::{Responder, ResponseStream};
+use crate::pipeline::{IngestHandle, OperationKey, OperationOutcome, StreamProgress};
 use crate::proto::{IngestDraining, IngestResponse};
 
 /// Tells a stream's client that the server is about to stop.
-pub struct Drain {
+pub struct DrainNotice {
     stopping: CancellationToken,
-    grace: Duration,
+    grace_period: Duration,
     read_through: Arc<AtomicU64>,
 }
 
-impl Drain {
-    pub fn new(shared: &ServiceContext, ingest: &Ingest) -> Self {
-        let (stopping, grace) = (shared.stopping.clone(), shared.limits.drain_grace);
-        Self { stopping, grace, read_through: ingest.read_through() }
+impl DrainNotice {
+    pub fn new(context: &ServiceContext, ingest: &IngestHandle) -> Self {
+        let (stopping, grace) = (context.stopping.clone(), context.limits.drain_grace_period);
+        Self { stopping, grace_period: grace, read_through: ingest.read_through() }
     }
 }
 
 /// The responses of a stream: the opening answer, then results as they come, with the notice of the server's end among
 /// them.
-pub fn respond(responder: Responder<OperationKey, Stored>, answer: Answer, drain: Drain) -> Responses<IngestResponse> {
-    let Answer { opened, first_sequence, only_problems } = answer;
-    let Drain { stopping, grace, read_through } = drain;
+pub fn respond(
+    responder: Responder<OperationKey, OperationOutcome>,
+    response_options: ResponseOptions,
+    drain_notice: DrainNotice,
+) -> ResponseStream<IngestResponse> {
+    let ResponseOptions { opened, first_sequence, only_problems } = response_options;
+    let DrainNotice { stopping, grace_period: grace, read_through } = drain_notice;
     let mut results = responder.respond(|finished| finished);
-    let mut progress = Progress::new(first_sequence);
+    let mut progress = StreamProgress::new(first_sequence);
     let mut opened = Some(opened);
     let mut stopping = Some(Box::pin(stopping.cancelled_owned()));
-    Box::pin(stream::poll_fn(move |context| {
+    Box::pin(stream::poll_fn(move |cx| {
         if opened.is_some() {
-            return Poll::Ready(Some(Ok(IngestResponse { opened: opened.take(), ..response(&progress) })));
+            return Poll::Ready(Some(Ok(IngestResponse {
+                opened: opened.take(),
+                ..build_progress_response(&progress)
+            })));
         }
-        if let Some(stopped) = &mut stopping
-            && stopped.poll_unpin(context).is_ready()
+        if let Some(shutdown) = &mut stopping
+            && shutdown.poll_unpin(cx).is_ready()
         {
             stopping = None;
             let grace_period = grace.try_into().ok();
             let draining = IngestDraining { read_through: read_through.load(Ordering::Relaxed), grace_period };
-            return Poll::Ready(Some(Ok(IngestResponse { draining: Some(draining), ..response(&progress) })));
+            return Poll::Ready(Some(Ok(IngestResponse {
+                draining: Some(draining),
+                ..build_progress_response(&progress)
+            })));
         }
-        results.poll_next_unpin(context).map_ok(|finished| {
-            let results = finished.into_iter().map(|finished| to_result(finished, &mut progress));
+        results.poll_next_unpin(cx).map_ok(|finished| {
+            let results = finished.into_iter().map(|finished| to_operation_result(finished, &mut progress));
             let results = results.filter(|result| !only_problems || result.error.is_some()).collect();
-            IngestResponse { results, ..response(&progress) }
+            IngestResponse { results, ..build_progress_response(&progress) }
         })
     }))
 }
 
 /// A response that says how far the stream has come.
-fn response(progress: &Progress) -> IngestResponse {
-    let (durable_through, position) = (progress.through(), progress.position().to_owned());
+fn build_progress_response(progress: &StreamProgress) -> IngestResponse {
+    let (durable_through, position) = (progress.durable_through(), progress.position().to_owned());
     IngestResponse { durable_through, position, ..IngestResponse::default() }
 }

@@ -1,22 +1,25 @@
 //! The result of one operation.
 
-use crate::pipeline::{Finished, OperationKey, Progress, Stored};
+use crate::pipeline::{ItemResult, OperationKey, OperationOutcome, StreamProgress};
 use crate::proto::{OperationResult, OperationStatus};
 
 /// Converts an operation's result for its client, and records it in the stream's progress.
-pub fn to_result(finished: Finished<OperationKey, Stored>, progress: &mut Progress) -> OperationResult {
+pub fn to_operation_result(
+    finished: ItemResult<OperationKey, OperationOutcome>,
+    progress: &mut StreamProgress,
+) -> OperationResult {
     let OperationKey { sequence, id, position } = finished.key;
     let (status, stats, error) = match finished.outcome {
-        Ok(Stored::Indexed(indexed)) => (OperationStatus::Indexed, Some((&indexed).into()), None),
-        Ok(Stored::Unchanged) => (OperationStatus::Unchanged, None, None),
-        Ok(Stored::Deleted) => (OperationStatus::Deleted, None, None),
-        Ok(Stored::Superseded) => (OperationStatus::Superseded, None, None),
-        Err(fault) if fault.reason.blames_item() => (OperationStatus::Rejected, None, Some(fault.into())),
-        Err(fault) => (OperationStatus::Failed, None, Some(fault.into())),
+        Ok(OperationOutcome::Indexed(indexed)) => (OperationStatus::Indexed, Some((&indexed).into()), None),
+        Ok(OperationOutcome::Unchanged) => (OperationStatus::Unchanged, None, None),
+        Ok(OperationOutcome::Deleted) => (OperationStatus::Deleted, None, None),
+        Ok(OperationOutcome::Superseded) => (OperationStatus::Superseded, None, None),
+        Err(error) if error.reason.is_item_error() => (OperationStatus::Rejected, None, Some(error.into())),
+        Err(error) => (OperationStatus::Failed, None, Some(error.into())),
     };
     match status {
-        OperationStatus::Failed => progress.fail(sequence),
-        _ => progress.finish(sequence, position.clone()),
+        OperationStatus::Failed => progress.record_failed(sequence),
+        _ => progress.record_final(sequence, position.clone()),
     }
     OperationResult { sequence, id: id.map(Into::into), status: status.into(), error, stats, position }
 }

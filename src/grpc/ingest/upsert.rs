@@ -3,47 +3,48 @@
 use bytes::Bytes;
 use metrics::counter;
 
-use super::open::Opened;
-use super::result::to_result;
+use super::open::IngestSession;
+use super::result::to_operation_result;
 use crate::grpc::context::ServiceContext;
 use crate::grpc::convert::{parse_document, to_upsert};
 use crate::metrics as names;
-use crate::pipeline::{OperationKey, Progress, Stored, Submission, Ticket};
+use crate::pipeline::{AdmissionTicket, OperationKey, OperationOutcome, StreamProgress, Submission};
 use crate::proto::OperationResult;
-use crate::types::Fault;
+use crate::types::ApiError;
 
 /// Indexes a few documents and waits for all their results, which it returns in order.
 ///
 /// # Errors
 /// If the server is stopping, or at capacity.
 pub async fn upsert(
-    shared: &ServiceContext,
-    opened: Opened,
+    context: &ServiceContext,
+    session: IngestSession,
     documents: Vec<Bytes>,
-) -> Result<Vec<OperationResult>, Fault> {
-    let Opened { mut ingest, mut results, .. } = opened;
+) -> Result<Vec<OperationResult>, ApiError> {
+    let IngestSession { mut ingest, mut results, .. } = session;
     let sizes: Vec<_> = documents.iter().map(Bytes::len).collect();
-    let places = ingest.tickets.places(&sizes)?;
+    let reservations = ingest.tickets.try_reserve_all(&sizes)?;
     counter!(names::RECEIVED, "call" => "upsert").increment(documents.len() as u64);
     // `ingest` moves in and is dropped with the last document, which is how the results end.
     let submit = async move {
-        for (bytes, place) in documents.into_iter().zip(places) {
-            let ticket: Ticket<OperationKey, Stored> = ingest.tickets.at(place).await?;
-            let submission: Submission = to_upsert(bytes.len(), parse_document(&bytes, &shared.limits));
+        for (bytes, reservation) in documents.into_iter().zip(reservations) {
+            let ticket: AdmissionTicket<OperationKey, OperationOutcome> =
+                ingest.tickets.acquire_for(reservation).await?;
+            let submission: Submission = to_upsert(bytes.len(), parse_document(&bytes, &context.limits));
             ingest.submit(ticket, submission).await?;
         }
         Ok(())
     };
     // Results are taken while documents are sent, so that the slots of the first come back for the last.
     let collect = async {
-        let mut progress = Progress::new(1);
-        let mut all = Vec::new();
+        let mut progress = StreamProgress::new(1);
+        let mut collected = Vec::new();
         while let Some(finished) = results.recv().await {
-            all.push(to_result(finished, &mut progress));
+            collected.push(to_operation_result(finished, &mut progress));
         }
-        all.sort_unstable_by_key(|result| result.sequence);
-        all
+        collected.sort_unstable_by_key(|result| result.sequence);
+        collected
     };
-    let (submitted, all): (Result<(), Fault>, _) = tokio::join!(submit, collect);
-    submitted.map(|()| all)
+    let (submitted, collected): (Result<(), ApiError>, _) = tokio::join!(submit, collect);
+    submitted.map(|()| collected)
 }

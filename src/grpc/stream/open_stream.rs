@@ -7,16 +7,16 @@ use metrics::gauge;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 
-use crate::grpc::gate::Pass;
+use crate::grpc::readiness::CallGuard;
 use crate::metrics as names;
-use crate::types::{Fault, Reason};
+use crate::types::{ApiError, ErrorReason};
 
 /// Counts a stream as open while it lives, and keeps the server from ending before it.
 #[derive(Debug)]
 pub struct OpenStream {
     call: &'static str,
     _permit: OwnedSemaphorePermit,
-    pass: Pass,
+    guard: CallGuard,
 }
 
 impl OpenStream {
@@ -24,20 +24,20 @@ impl OpenStream {
     ///
     /// # Errors
     /// If as many streams are open as there may be.
-    pub fn new(call: &'static str, pass: Pass) -> Result<Self, Status> {
-        let permit = Arc::clone(&pass.streams).try_acquire_owned().map_err(|_| {
-            let max = pass.limits.streams;
+    pub fn new(call: &'static str, guard: CallGuard) -> Result<Self, Status> {
+        let permit = Arc::clone(&guard.stream_permits).try_acquire_owned().map_err(|_| {
+            let max = guard.limits.max_streams;
             let message =
                 format!("{max} streams are open, and more are not taken; try again later, or raise --max-streams");
-            Fault::new(Reason::Overloaded, "", message)
+            ApiError::new(ErrorReason::Overloaded, "", message)
         })?;
         gauge!(names::STREAMS, "call" => call).increment(1.0);
-        Ok(Self { call, _permit: permit, pass })
+        Ok(Self { call, _permit: permit, guard })
     }
 
     /// Returns how long the stream's results may wait for a client that takes none.
     pub fn stall_timeout(&self) -> Duration {
-        self.pass.limits.stream_idle
+        self.guard.limits.stream_idle_timeout
     }
 }
 

@@ -7,16 +7,16 @@ use tokio::time::sleep;
 use tonic::{Status, Streaming};
 
 use crate::grpc::context::ServiceContext;
-use crate::grpc::gate::stopping_status;
-use crate::types::{Fault, Reason};
+use crate::grpc::readiness::stopping_status;
+use crate::types::{ApiError, ErrorReason};
 
 /// Reads the first request of a stream; `None` when the client has sent none and will not.
 ///
 /// # Errors
 /// As of [`next_request`].
-pub async fn first_request<T>(requests: &mut Streaming<T>, shared: &ServiceContext) -> Result<Option<T>, Status> {
+pub async fn read_first_request<T>(requests: &mut Streaming<T>, context: &ServiceContext) -> Result<Option<T>, Status> {
     let (settled, abandoned) = (std::future::ready(()), std::future::pending());
-    next_request(requests, shared, settled, abandoned, shared.stopping.cancelled()).await
+    read_next_request(requests, context, settled, abandoned, context.stopping.cancelled()).await
 }
 
 /// Reads the next request; `None` when the client has sent all, or has gone. `settled` ends when the stream has nothing in flight,
@@ -24,23 +24,23 @@ pub async fn first_request<T>(requests: &mut Streaming<T>, shared: &ServiceConte
 ///
 /// # Errors
 /// If the server reads no more, what came is no request, or nothing came for too long.
-pub async fn next_request<T>(
+pub async fn read_next_request<T>(
     requests: &mut Streaming<T>,
-    shared: &ServiceContext,
+    context: &ServiceContext,
     settled: impl Future<Output = ()>,
     abandoned: impl Future<Output = ()>,
     stopped: impl Future<Output = ()>,
 ) -> Result<Option<T>, Status> {
     let idle = async {
         settled.await;
-        sleep(shared.limits.stream_idle).await;
+        sleep(context.limits.stream_idle_timeout).await;
     };
     tokio::select! {
         biased;
         () = stopped => Err(stopping_status()),
         () = abandoned => Ok(None),
         request = requests.message() => request,
-        () = idle => Err(idle_status(shared.limits.stream_idle)),
+        () = idle => Err(idle_status(context.limits.stream_idle_timeout)),
     }
 }
 
@@ -50,5 +50,5 @@ fn idle_status(idle: Duration) -> Status {
         "the stream was idle for {idle:?} with nothing in flight; open another stream, send an empty message as a \
          heartbeat, or raise --stream-idle-timeout"
     );
-    Fault::new(Reason::StreamIdle, "", message).into()
+    ApiError::new(ErrorReason::StreamIdle, "", message).into()
 }

@@ -11,19 +11,19 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 
 use super::open_stream::OpenStream;
-use super::responses::Responses;
-use super::source::Source;
-use crate::pipeline::{Delivery, Finished, ResultReceiver, Slot};
-use crate::types::{Fault, Reason};
+use super::responses::ResponseStream;
+use super::result_source::ResultSource;
+use crate::pipeline::{Delivery, ItemResult, ResultReceiver, Slot};
+use crate::types::{ApiError, ErrorReason};
 
 /// The response stream of a bidirectional call.
 pub struct Responder<K, T> {
-    source: Arc<Source<K, T>>,
+    source: Arc<ResultSource<K, T>>,
     reader: JoinHandle<Result<(), Status>>,
     deadline: Option<Instant>,
     max_results: usize,
     /// Ends the stream if its client takes nothing.
-    _watch: AbortOnDropHandle<()>,
+    _stall_watch: AbortOnDropHandle<()>,
 }
 
 impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
@@ -36,42 +36,45 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
         reader: JoinHandle<Result<(), Status>>,
         deadline: Option<Instant>,
         max_results: usize,
-        open: OpenStream,
+        open_stream: OpenStream,
     ) -> Self {
-        let (clock, timeout) = (results.clock(), open.stall_timeout());
-        let source = Arc::new(Source::new(results, open));
+        let (clock, timeout) = (results.stall_detector(), open_stream.stall_timeout());
+        let source = Arc::new(ResultSource::new(results, open_stream));
         let watched = Arc::downgrade(&source);
         let watch = tokio::spawn(async move {
-            clock.stalled(timeout).await;
+            clock.wait_stalled(timeout).await;
             if let Some(source) = watched.upgrade() {
-                source.end(stalled_status(timeout));
+                source.end_with(stalled_status(timeout));
             }
         });
-        Self { source, reader, deadline, max_results, _watch: AbortOnDropHandle::new(watch) }
+        Self { source, reader, deadline, max_results, _stall_watch: AbortOnDropHandle::new(watch) }
     }
 
     /// Gives out results as they come, several a message. Each that is taken makes room for another of this client.
-    pub fn respond<R: 'static>(self, mut into: impl FnMut(Vec<Finished<K, T>>) -> R + Send + 'static) -> Responses<R> {
+    pub fn respond<R: 'static>(
+        self,
+        mut to_response: impl FnMut(Vec<ItemResult<K, T>>) -> R + Send + 'static,
+    ) -> ResponseStream<R> {
         // The slots of a message are released when the next one is asked for: until then it waits for the client too,
         // somewhere below. They go with the response, even if the stream is ended.
-        let mut given: Vec<Slot> = Vec::new();
+        let mut unreleased_slots: Vec<Slot> = Vec::new();
         let mut deliveries = self.deliveries();
-        Box::pin(stream::poll_fn(move |context| {
-            given.clear();
-            deliveries.poll_next_unpin(context).map_ok(|delivered| {
-                let split = delivered.into_iter().map(|Delivery { finished, slot }| (finished, slot));
+        Box::pin(stream::poll_fn(move |cx| {
+            unreleased_slots.clear();
+            deliveries.poll_next_unpin(cx).map_ok(|delivered| {
+                let split = delivered.into_iter().map(|Delivery { result: finished, slot }| (finished, slot));
                 let (finished, slots) = split.unzip();
-                given = slots;
-                into(finished)
+                unreleased_slots = slots;
+                to_response(finished)
             })
         }))
     }
 
     /// Gives out results as they come, with their slots, which whoever takes them must release.
-    pub fn deliveries(self) -> Responses<Vec<Delivery<K, T>>> {
+    pub fn deliveries(self) -> ResponseStream<Vec<Delivery<K, T>>> {
         Box::pin(stream::unfold(Some(self), async |responder| {
             let mut responder = responder?;
-            match responder.next().await {
+            match responder.next_deliveries().await {
                 Ok(Some(delivered)) => Some((Ok(delivered), Some(responder))),
                 Ok(None) => None,
                 Err(status) => Some((Err(status), None)),
@@ -79,13 +82,13 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
         }))
     }
 
-    async fn next(&mut self) -> Result<Option<Vec<Delivery<K, T>>>, Status> {
-        let received = poll_fn(|context| self.source.poll(context, self.max_results));
+    async fn next_deliveries(&mut self) -> Result<Option<Vec<Delivery<K, T>>>, Status> {
+        let receive = poll_fn(|cx| self.source.poll_results(cx, self.max_results));
         let delivered = match self.deadline {
-            None => received.await,
-            Some(deadline) => timeout_at(deadline, received).await.map_err(|_| {
+            None => receive.await,
+            Some(deadline) => timeout_at(deadline, receive).await.map_err(|_| {
                 let message = "the call's deadline passed; send what has no result again, with more time";
-                Status::from(Fault::new(Reason::Cancelled, "", message))
+                Status::from(ApiError::new(ErrorReason::Cancelled, "", message))
             })?,
         }?;
         if !delivered.is_empty() {
@@ -93,7 +96,9 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
         }
         match (&mut self.reader).await {
             Ok(outcome) => outcome.map(|()| None),
-            Err(error) => Err(Fault::new(Reason::Internal, "", format!("the stream's reader failed: {error}")).into()),
+            Err(error) => {
+                Err(ApiError::new(ErrorReason::Internal, "", format!("the stream's reader failed: {error}")).into())
+            }
         }
     }
 }
@@ -104,5 +109,5 @@ fn stalled_status(timeout: Duration) -> Status {
         "the client read no results for {timeout:?}; read responses while sending, then open another stream and resume \
          from durable_through + 1, or raise --stream-idle-timeout"
     );
-    Fault::new(Reason::StreamIdle, "", message).into()
+    ApiError::new(ErrorReason::StreamIdle, "", message).into()
 }

@@ -2,7 +2,7 @@
 
 use tonic::service::Routes;
 
-use crate::grpc::gate::Gate;
+use crate::grpc::readiness::Readiness;
 use crate::proto::tei::embed_server::EmbedServer;
 use crate::proto::tei::info_server::InfoServer;
 use crate::proto::tei::predict_server::PredictServer;
@@ -12,12 +12,12 @@ use crate::proto::tei::tokenize_server::TokenizeServer;
 /// All services of the package.
 #[derive(Debug, Clone)]
 pub struct TeiApi {
-    pub(super) gate: Gate,
+    pub(super) readiness: Readiness,
 }
 
 /// Adds the services, with this bound on one message.
-pub fn add_to(routes: Routes, gate: Gate, max_message_bytes: usize) -> Routes {
-    let api = TeiApi { gate };
+pub fn add_services(routes: Routes, readiness: Readiness, max_message_bytes: usize) -> Routes {
+    let api = TeiApi { readiness };
     routes
         .add_service(InfoServer::new(api.clone()))
         .add_service(EmbedServer::new(api.clone()).max_decoding_message_size(max_message_bytes))

@@ -2,70 +2,70 @@
 
 use crate::grpc::context::ServiceContext;
 use crate::grpc::convert::check_text;
-use crate::grpc::faults::invalid;
+use crate::grpc::errors::invalid_argument;
 use crate::pipeline::EncodeOptions;
 use crate::proto::tei::{EmbedSparseRequest, TruncationDirection};
-use crate::types::{Fault, LongText, Reason, Role};
+use crate::types::{ApiError, ErrorReason, LongTextPolicy, Role};
 
 /// The field of a request that has the text.
-const INPUTS: &str = "inputs";
+const INPUTS_FIELD: &str = "inputs";
 
 /// Returns how a text is encoded unless its request says otherwise.
 ///
 /// # Errors
 /// If there is no default model.
-pub fn default_options(shared: &ServiceContext) -> Result<EncodeOptions, Fault> {
-    let (model, role) = (shared.models.get("")?, Role::default());
-    let pruning = shared.pruning.of(role, &model);
-    Ok(EncodeOptions { model, role, long_text: LongText::Reject, pruning })
+pub fn build_default_options(context: &ServiceContext) -> Result<EncodeOptions, ApiError> {
+    let (model, role) = (context.models.get("")?, Role::default());
+    let pruning = context.pruning_defaults.resolve(role, &model);
+    Ok(EncodeOptions { model, role, long_text: LongTextPolicy::Reject, pruning })
 }
 
 /// Returns how a request's text is encoded. Each request of a stream may ask for something else.
 ///
 /// # Errors
 /// A text or an option that is invalid, by its field.
-pub fn embed_options(shared: &ServiceContext, request: &EmbedSparseRequest) -> Result<EncodeOptions, Fault> {
-    let checked = check_text(&request.inputs, shared.limits.text_bytes);
-    checked.map_err(|fault| Fault { field: INPUTS.to_owned(), ..fault })?;
+pub fn parse_embed_options(context: &ServiceContext, request: &EmbedSparseRequest) -> Result<EncodeOptions, ApiError> {
+    let checked = check_text(&request.inputs, context.limits.max_text_bytes);
+    checked.map_err(|error| ApiError { field: INPUTS_FIELD.to_owned(), ..error })?;
     let (role, long_text) = (parse_role(request.prompt_name.as_deref())?, parse_long_text(request)?);
-    let options = default_options(shared)?;
-    Ok(EncodeOptions { role, long_text, pruning: shared.pruning.of(role, &options.model), ..options })
+    let options = build_default_options(context)?;
+    Ok(EncodeOptions { role, long_text, pruning: context.pruning_defaults.resolve(role, &options.model), ..options })
 }
 
 /// There are no roles in this API. A prompt says the same: what a text is for.
-fn parse_role(prompt_name: Option<&str>) -> Result<Role, Fault> {
+fn parse_role(prompt_name: Option<&str>) -> Result<Role, ApiError> {
     match prompt_name {
         None | Some("document") => Ok(Role::Document),
         Some("query") => Ok(Role::Query),
         Some(other) => {
             let message = format!("there is no prompt `{other}`; use `query` or `document`, or leave it out");
-            Err(invalid("prompt_name", message))
+            Err(invalid_argument("prompt_name", message))
         }
     }
 }
 
-fn parse_long_text(request: &EmbedSparseRequest) -> Result<LongText, Fault> {
+fn parse_long_text(request: &EmbedSparseRequest) -> Result<LongTextPolicy, ApiError> {
     let value = request.truncation_direction;
     match (request.truncate, TruncationDirection::try_from(value)) {
-        (false, Ok(_)) => Ok(LongText::Reject),
-        (true, Ok(TruncationDirection::Right)) => Ok(LongText::Truncate),
-        (true, Ok(TruncationDirection::Left)) => Ok(LongText::TruncateLeft),
+        (false, Ok(_)) => Ok(LongTextPolicy::Reject),
+        (true, Ok(TruncationDirection::Right)) => Ok(LongTextPolicy::Truncate),
+        (true, Ok(TruncationDirection::Left)) => Ok(LongTextPolicy::TruncateLeft),
         (_, Err(_)) => {
             let message = format!("{value} is no value of TruncationDirection; use one that is");
-            Err(invalid("truncation_direction", message))
+            Err(invalid_argument("truncation_direction", message))
         }
     }
 }
 
 /// Names a text's fault in this API's terms. The pipeline calls the field `text`.
-pub fn at_inputs(fault: Fault) -> Fault {
-    let message = match fault.reason {
-        _ if fault.field != "text" => return fault,
-        Reason::TextTooLong => {
-            let problem = fault.message.split(';').next().unwrap_or_default();
+pub fn to_inputs_error(error: ApiError) -> ApiError {
+    let message = match error.reason {
+        _ if error.field != "text" => return error,
+        ErrorReason::TextTooLong => {
+            let problem = error.message.split(';').next().unwrap_or_default();
             format!("{problem}; split it, or set `truncate`")
         }
-        _ => fault.message,
+        _ => error.message,
     };
-    Fault::new(fault.reason, INPUTS, message)
+    ApiError::new(error.reason, INPUTS_FIELD, message)
 }

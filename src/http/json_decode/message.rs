@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::scalar::{Scalar, ScalarSeed, put};
+use super::scalar::{JsonScalar, ScalarSeed, put_scalar};
 use super::timestamp::TimestampVisitor;
 use crate::http::id::{self, IdVisitor};
-use crate::http::payload::{is_hidden, json_field};
-use crate::http::wire::{is_packed, nested, wire_type};
+use crate::http::payload::{find_json_field, is_hidden};
+use crate::http::wire::{is_packed, put_length_delimited, to_wire_type};
 use crate::proto::DocumentId;
 
 /// Reads a message.
@@ -28,7 +28,7 @@ impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         let Self { descriptor, wire } = self;
         match descriptor.full_name() {
-            id::MESSAGE => {
+            id::MESSAGE_NAME => {
                 let object = MessageSeed { descriptor, wire: &mut *wire };
                 match json.deserialize_any(IdVisitor { object })? {
                     Some(kind) => DocumentId { kind: Some(kind) }.encode(wire).map_err(D::Error::custom),
@@ -49,9 +49,9 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut fields = FieldsRead::default();
+        let mut fields = DecodedFields::default();
         while let Some(name) = map.next_key::<String>()? {
-            fields.read(self.descriptor, &name, &mut map, self.wire)?;
+            fields.read_field(self.descriptor, &name, &mut map, self.wire)?;
         }
         Ok(())
     }
@@ -65,14 +65,14 @@ pub fn find_field(descriptor: &MessageDescriptor, name: &str) -> Option<FieldDes
 
 /// The fields of a message that were read and are not null.
 #[derive(Debug, Default)]
-pub struct FieldsRead(Vec<FieldDescriptor>);
+pub struct DecodedFields(Vec<FieldDescriptor>);
 
-impl FieldsRead {
+impl DecodedFields {
     /// Reads the value of a key.
     ///
     /// # Errors
     /// If the field doesn't exist, was read before, excludes one that was read, or has an invalid value.
-    pub fn read<'de, A: MapAccess<'de>>(
+    pub fn read_field<'de, A: MapAccess<'de>>(
         &mut self,
         descriptor: &MessageDescriptor,
         name: &str,
@@ -87,11 +87,11 @@ impl FieldsRead {
         if self.0.contains(&field) {
             return Err(A::Error::custom(format!("the field '{name}' is there twice")));
         }
-        let choice = field.containing_oneof();
-        if let Some(choice) =
-            choice.filter(|choice| self.0.iter().any(|it| it.containing_oneof().as_ref() == Some(choice)))
+        let oneof = field.containing_oneof();
+        if let Some(oneof) =
+            oneof.filter(|oneof| self.0.iter().any(|seen| seen.containing_oneof().as_ref() == Some(oneof)))
         {
-            return Err(A::Error::custom(format!("multiple fields provided for oneof '{}'", choice.name())));
+            return Err(A::Error::custom(format!("multiple fields provided for oneof '{}'", oneof.name())));
         }
         self.0.push(field);
         Ok(())
@@ -129,10 +129,10 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
 
     fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
         let Self { field, wire } = self;
-        if let Some(text) = json_field(field) {
+        if let Some(json_text_field) = find_json_field(field) {
             // Any value: the service parses it, checks its bounds and reports the path of an invalid part.
             let payload = <&RawValue>::deserialize(json)?.get().as_bytes();
-            nested(text.number(), wire, |wire| {
+            put_length_delimited(json_text_field.number(), wire, |wire| {
                 wire.extend_from_slice(payload);
                 Ok::<_, D::Error>(())
             })?;
@@ -162,11 +162,13 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
         let Self { number, kind, wire } = self;
         match kind {
             Kind::Message(descriptor) => {
-                nested(number, wire, |wire| MessageSeed { descriptor, wire }.deserialize(json))
+                put_length_delimited(number, wire, |wire| MessageSeed { descriptor, wire }.deserialize(json))
             }
-            Kind::String | Kind::Bytes => nested(number, wire, |wire| ScalarSeed { kind, wire }.deserialize(json)),
+            Kind::String | Kind::Bytes => {
+                put_length_delimited(number, wire, |wire| ScalarSeed { kind, wire }.deserialize(json))
+            }
             _ => {
-                encode_key(number, wire_type(kind), wire);
+                encode_key(number, to_wire_type(kind), wire);
                 ScalarSeed { kind, wire }.deserialize(json)
             }
         }
@@ -189,7 +191,7 @@ impl<'de> Visitor<'de> for ListVisitor<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let Self { number, kind, wire } = self;
         if is_packed(kind) {
-            return nested(number, wire, |wire| {
+            return put_length_delimited(number, wire, |wire| {
                 while list.next_element_seed(ScalarSeed { kind, wire })?.is_some() {}
                 Ok(())
             });
@@ -215,8 +217,10 @@ impl<'de> Visitor<'de> for MapVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let (key, value) = (self.entry.map_entry_key_field(), self.entry.map_entry_value_field());
         while let Some(name) = map.next_key::<String>()? {
-            nested(self.number, self.wire, |wire| {
-                nested(key.number(), wire, |wire| put(&key.kind(), Scalar::Text(&name), wire))?;
+            put_length_delimited(self.number, self.wire, |wire| {
+                put_length_delimited(key.number(), wire, |wire| {
+                    put_scalar(&key.kind(), JsonScalar::String(&name), wire)
+                })?;
                 map.next_value_seed(ValueSeed { number: value.number(), kind: &value.kind(), wire })
             })?;
         }

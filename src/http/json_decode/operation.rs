@@ -5,19 +5,19 @@ use std::fmt;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-use super::message::{FieldsRead, find_field};
-use crate::http::wire::nested;
+use super::message::{DecodedFields, find_field};
+use crate::http::wire::put_length_delimited;
 
 /// The messages that a line can be.
 #[derive(Debug, Clone)]
-pub struct Operation {
+pub struct OperationDescriptors {
     pub operation: MessageDescriptor,
     pub document: MessageDescriptor,
     /// The field of the operation that has the document.
     upsert: FieldDescriptor,
 }
 
-impl Operation {
+impl OperationDescriptors {
     /// `None` if a message is not an operation.
     pub fn new(operation: MessageDescriptor) -> Option<Self> {
         let upsert = operation.get_field_by_name("upsert")?;
@@ -26,7 +26,7 @@ impl Operation {
     }
 
     /// Name of the field that has the document.
-    pub fn upsert(&self) -> &str {
+    pub fn upsert_field_name(&self) -> &str {
         self.upsert.name()
     }
 }
@@ -34,7 +34,7 @@ impl Operation {
 /// Reads an operation in one of its two shapes. Which one shows only with the first key that is not null, so both are
 /// read.
 pub struct OperationSeed<'a> {
-    pub operation: &'a Operation,
+    pub operation: &'a OperationDescriptors,
     pub wire: &'a mut Vec<u8>,
 }
 
@@ -54,29 +54,29 @@ impl<'de> Visitor<'de> for OperationSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Operation { operation, document, upsert } = self.operation;
-        let (mut of_operation, mut of_document) = (FieldsRead::default(), FieldsRead::default());
+        let OperationDescriptors { operation, document, upsert } = self.operation;
+        let (mut operation_fields, mut document_fields) = (DecodedFields::default(), DecodedFields::default());
         let mut document_wire = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
             if find_field(operation, &name).is_some() {
-                of_operation.read(operation, &name, &mut map, self.wire)?;
+                operation_fields.read_field(operation, &name, &mut map, self.wire)?;
             } else {
-                of_document.read(document, &name, &mut map, &mut document_wire)?;
+                document_fields.read_field(document, &name, &mut map, &mut document_wire)?;
             }
-            if let (Some(field), Some(part)) = (of_operation.first(), of_document.first()) {
+            if let (Some(operation_field), Some(document_field)) = (operation_fields.first(), document_fields.first()) {
                 return Err(A::Error::custom(format!(
                     "the line has '{}', a field of an operation, beside '{}', a field of a document; put the document into \
                      'upsert', or omit '{}'",
-                    field.name(),
-                    part.name(),
-                    field.name()
+                    operation_field.name(),
+                    document_field.name(),
+                    operation_field.name()
                 )));
             }
         }
-        if of_operation.first().is_some() {
+        if operation_fields.first().is_some() {
             return Ok(());
         }
-        nested(upsert.number(), self.wire, |wire| {
+        put_length_delimited(upsert.number(), self.wire, |wire| {
             wire.append(&mut document_wire);
             Ok(())
         })
@@ -90,14 +90,14 @@ mod tests {
 
     use super::*;
     use crate::http::contract::message;
-    use crate::http::json_decode::read_operation;
+    use crate::http::json_decode::decode_operation;
     use crate::proto;
     use crate::proto::document_id;
     use crate::proto::operation::Kind as Change;
 
     fn read(json: &str) -> Result<proto::Operation, String> {
-        let (operation, mut wire) = (Operation::new(message("Operation")).unwrap(), Vec::new());
-        read_operation(&operation, json.as_bytes(), &mut wire).map_err(|fault| fault.message)?;
+        let (operation, mut wire) = (OperationDescriptors::new(message("Operation")).unwrap(), Vec::new());
+        decode_operation(&operation, json.as_bytes(), &mut wire).map_err(|fault| fault.message)?;
         Ok(proto::Operation::decode(&*wire).unwrap())
     }
 

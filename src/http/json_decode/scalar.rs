@@ -10,7 +10,7 @@ use prost::encoding::encode_varint;
 use prost_reflect::Kind;
 use serde::de::{DeserializeSeed, Deserializer, Error, Unexpected, Visitor};
 
-use crate::json::INEXACT_FROM;
+use crate::json::TWO_POW_53;
 
 /// Base64, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -20,11 +20,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// What JSON has.
 #[derive(Debug, Clone, Copy)]
-pub enum Scalar<'a> {
+pub enum JsonScalar<'a> {
     Bool(bool),
     Integer(i128),
-    Number(f64),
-    Text(&'a str),
+    Float(f64),
+    String(&'a str),
 }
 
 /// A value without its key.
@@ -45,31 +45,31 @@ impl Visitor<'_> for ScalarSeed<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(expected(self.kind))
+        f.write_str(describe_expected(self.kind))
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        put(self.kind, Scalar::Bool(value), self.wire)
+        put_scalar(self.kind, JsonScalar::Bool(value), self.wire)
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        put(self.kind, Scalar::Integer(value.into()), self.wire)
+        put_scalar(self.kind, JsonScalar::Integer(value.into()), self.wire)
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        put(self.kind, Scalar::Integer(value.into()), self.wire)
+        put_scalar(self.kind, JsonScalar::Integer(value.into()), self.wire)
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        put(self.kind, Scalar::Number(value), self.wire)
+        put_scalar(self.kind, JsonScalar::Float(value), self.wire)
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        put(self.kind, Scalar::Text(value), self.wire)
+        put_scalar(self.kind, JsonScalar::String(value), self.wire)
     }
 }
 
-fn expected(kind: &Kind) -> &'static str {
+fn describe_expected(kind: &Kind) -> &'static str {
     match kind {
         Kind::String => "a string",
         Kind::Bytes => "a string of base64",
@@ -84,46 +84,48 @@ fn expected(kind: &Kind) -> &'static str {
 ///
 /// # Errors
 /// If it is none of that kind.
-pub fn put<E: Error>(kind: &Kind, scalar: Scalar<'_>, wire: &mut Vec<u8>) -> Result<(), E> {
+pub fn put_scalar<E: Error>(kind: &Kind, scalar: JsonScalar<'_>, wire: &mut Vec<u8>) -> Result<(), E> {
     match (kind, scalar) {
-        (Kind::String, Scalar::Text(text)) => wire.put_slice(text.as_bytes()),
-        (Kind::Bytes, Scalar::Text(text)) => wire.put_slice(&bytes(text)?),
-        (Kind::Bool, Scalar::Bool(value)) => encode_varint(value.into(), wire),
-        (Kind::Enum(names), Scalar::Text(name)) => {
-            let value = names.get_value_by_name(name);
+        (Kind::String, JsonScalar::String(text)) => wire.put_slice(text.as_bytes()),
+        (Kind::Bytes, JsonScalar::String(text)) => wire.put_slice(&decode_base64(text)?),
+        (Kind::Bool, JsonScalar::Bool(value)) => encode_varint(value.into(), wire),
+        (Kind::Enum(descriptor), JsonScalar::String(name)) => {
+            let value = descriptor.get_value_by_name(name);
             let value = value.ok_or_else(|| {
-                let known: Vec<_> = names.values().map(|value| value.name().to_owned()).collect();
+                let known: Vec<_> = descriptor.values().map(|value| value.name().to_owned()).collect();
                 E::custom(format!("unrecognized enum value '{name}', expected one of {}", known.join(", ")))
             })?;
             encode_varint(i64::from(value.number()).cast_unsigned(), wire);
         }
-        (Kind::Float, scalar) => wire.put_f32_le(single(number(kind, scalar)?)?),
-        (Kind::Double, scalar) => wire.put_f64_le(number(kind, scalar)?),
-        (Kind::String | Kind::Bool | Kind::Bytes | Kind::Message(_), other) => return Err(unexpected(kind, other)),
-        (_, scalar) => put_integer(kind, integer(kind, scalar)?, wire)?,
+        (Kind::Float, scalar) => wire.put_f32_le(to_f32(to_f64(kind, scalar)?)?),
+        (Kind::Double, scalar) => wire.put_f64_le(to_f64(kind, scalar)?),
+        (Kind::String | Kind::Bool | Kind::Bytes | Kind::Message(_), other) => {
+            return Err(invalid_type_error(kind, other));
+        }
+        (_, scalar) => put_integer(kind, to_integer(kind, scalar)?, wire)?,
     }
     Ok(())
 }
 
 fn put_integer<E: Error>(kind: &Kind, value: i128, wire: &mut Vec<u8>) -> Result<(), E> {
-    let outside = || E::custom(format!("{value} is out of range"));
-    let signed = || i64::try_from(value).map_err(|_| outside());
-    let small = || i32::try_from(value).map_err(|_| outside());
-    let natural = || u64::try_from(value).map_err(|_| outside());
-    let small_natural = || u32::try_from(value).map_err(|_| outside());
+    let out_of_range = || E::custom(format!("{value} is out of range"));
+    let to_i64 = || i64::try_from(value).map_err(|_| out_of_range());
+    let to_i32 = || i32::try_from(value).map_err(|_| out_of_range());
+    let to_u64 = || u64::try_from(value).map_err(|_| out_of_range());
+    let to_u32 = || u32::try_from(value).map_err(|_| out_of_range());
     match kind {
-        Kind::Int64 => encode_varint(signed()?.cast_unsigned(), wire),
-        Kind::Uint64 => encode_varint(natural()?, wire),
-        Kind::Uint32 => encode_varint(small_natural()?.into(), wire),
-        Kind::Int32 | Kind::Enum(_) => encode_varint(i64::from(small()?).cast_unsigned(), wire),
-        Kind::Fixed64 => wire.put_u64_le(natural()?),
-        Kind::Fixed32 => wire.put_u32_le(small_natural()?),
-        Kind::Sfixed64 => wire.put_i64_le(signed()?),
-        Kind::Sfixed32 => wire.put_i32_le(small()?),
+        Kind::Int64 => encode_varint(to_i64()?.cast_unsigned(), wire),
+        Kind::Uint64 => encode_varint(to_u64()?, wire),
+        Kind::Uint32 => encode_varint(to_u32()?.into(), wire),
+        Kind::Int32 | Kind::Enum(_) => encode_varint(i64::from(to_i32()?).cast_unsigned(), wire),
+        Kind::Fixed64 => wire.put_u64_le(to_u64()?),
+        Kind::Fixed32 => wire.put_u32_le(to_u32()?),
+        Kind::Sfixed64 => wire.put_i64_le(to_i64()?),
+        Kind::Sfixed32 => wire.put_i32_le(to_i32()?),
         // Small numbers of either sign are short.
         _ => encode_varint(
             {
-                let value = signed()?;
+                let value = to_i64()?;
                 (value << 1 ^ value >> 63).cast_unsigned()
             },
             wire,
@@ -132,56 +134,56 @@ fn put_integer<E: Error>(kind: &Kind, value: i128, wire: &mut Vec<u8>) -> Result
     Ok(())
 }
 
-fn integer<E: Error>(kind: &Kind, scalar: Scalar<'_>) -> Result<i128, E> {
+fn to_integer<E: Error>(kind: &Kind, scalar: JsonScalar<'_>) -> Result<i128, E> {
     match scalar {
-        Scalar::Integer(value) => Ok(value),
+        JsonScalar::Integer(value) => Ok(value),
         // As some write an integer: 3.0 or 3e2. From 2^53 on it may have been rounded, here too: of an integer that 64 bits
         // don't hold, the parser gives the nearest double.
-        Scalar::Number(value) if value.fract() == 0.0 && value.abs() >= INEXACT_FROM => {
+        JsonScalar::Float(value) if value.fract() == 0.0 && value.abs() >= TWO_POW_53 => {
             Err(E::custom(format!("{value} is out of range, or may have been rounded; write it in digits of 64 bits")))
         }
-        Scalar::Number(value) if value.fract() == 0.0 => Ok(value as i128),
-        Scalar::Text(text) if !matches!(kind, Kind::Enum(_)) => {
+        JsonScalar::Float(value) if value.fract() == 0.0 => Ok(value as i128),
+        JsonScalar::String(text) if !matches!(kind, Kind::Enum(_)) => {
             text.parse().map_err(|_| E::custom(format!("'{text}' is no integer")))
         }
-        other => Err(unexpected(kind, other)),
+        other => Err(invalid_type_error(kind, other)),
     }
 }
 
-fn number<E: Error>(kind: &Kind, scalar: Scalar<'_>) -> Result<f64, E> {
+fn to_f64<E: Error>(kind: &Kind, scalar: JsonScalar<'_>) -> Result<f64, E> {
     match scalar {
-        Scalar::Integer(value) => Ok(value as f64),
-        Scalar::Number(value) => Ok(value),
-        Scalar::Text("Infinity") => Ok(f64::INFINITY),
-        Scalar::Text("-Infinity") => Ok(f64::NEG_INFINITY),
-        Scalar::Text(text) => text.parse().map_err(|_| E::custom(format!("'{text}' is no number"))),
-        other @ Scalar::Bool(_) => Err(unexpected(kind, other)),
+        JsonScalar::Integer(value) => Ok(value as f64),
+        JsonScalar::Float(value) => Ok(value),
+        JsonScalar::String("Infinity") => Ok(f64::INFINITY),
+        JsonScalar::String("-Infinity") => Ok(f64::NEG_INFINITY),
+        JsonScalar::String(text) => text.parse().map_err(|_| E::custom(format!("'{text}' is no number"))),
+        other @ JsonScalar::Bool(_) => Err(invalid_type_error(kind, other)),
     }
 }
 
 /// Decodes base64, of the standard or the URL-safe alphabet.
-fn bytes<E: Error>(text: &str) -> Result<Vec<u8>, E> {
+fn decode_base64<E: Error>(text: &str) -> Result<Vec<u8>, E> {
     let standard = text.replace('-', "+").replace('_', "/");
     BASE64.decode(standard).map_err(|error| E::custom(format!("'{text}' is not base64: {error}")))
 }
 
-fn single<E: Error>(value: f64) -> Result<f32, E> {
+fn to_f32<E: Error>(value: f64) -> Result<f32, E> {
     if value.is_finite() && value.abs() > f32::MAX.into() {
         return Err(E::custom(format!("{value} is out of range")));
     }
     Ok(value as f32)
 }
 
-fn unexpected<E: Error>(kind: &Kind, scalar: Scalar<'_>) -> E {
+fn invalid_type_error<E: Error>(kind: &Kind, scalar: JsonScalar<'_>) -> E {
     let text;
     let found = match scalar {
-        Scalar::Bool(value) => Unexpected::Bool(value),
-        Scalar::Number(value) => Unexpected::Float(value),
-        Scalar::Text(text) => Unexpected::Str(text),
-        Scalar::Integer(value) => {
+        JsonScalar::Bool(value) => Unexpected::Bool(value),
+        JsonScalar::Float(value) => Unexpected::Float(value),
+        JsonScalar::String(text) => Unexpected::Str(text),
+        JsonScalar::Integer(value) => {
             text = format!("integer `{value}`");
             Unexpected::Other(&text)
         }
     };
-    E::invalid_type(found, &expected(kind))
+    E::invalid_type(found, &describe_expected(kind))
 }

@@ -8,23 +8,23 @@ use base64::prelude::BASE64_STANDARD;
 use prost_reflect::Kind;
 use serde::Serialize;
 
-use super::wire_value::{Unwritable, Wire, Written};
+use super::wire_value::{EncodeError, EncodeResult, WireValue};
 use crate::http::safe_integer::MAX_SAFE_INTEGER;
 
 /// Appends a value that is not a message.
 ///
 /// # Errors
 /// If it is a string that is not UTF-8, or a message.
-pub fn write_scalar(kind: &Kind, value: Wire<'_>, json: &mut Vec<u8>) -> Written {
+pub fn write_scalar(kind: &Kind, value: WireValue<'_>, json: &mut Vec<u8>) -> EncodeResult {
     let number = value.number();
     match kind {
-        Kind::Message(_) => Err(Unwritable::Broken),
-        Kind::String => write_string(utf8(value.bytes())?, json),
+        Kind::Message(_) => Err(EncodeError::Malformed),
+        Kind::String => write_string(decode_utf8(value.bytes())?, json),
         Kind::Bytes => write_string(&BASE64_STANDARD.encode(value.bytes()), json),
         Kind::Bool => write_json(&(number != 0), json),
         Kind::Float => write_float(f64::from(f32::from_bits(number as u32)), &f32::from_bits(number as u32), json),
         Kind::Double => write_float(f64::from_bits(number), &f64::from_bits(number), json),
-        Kind::Enum(names) => match names.get_value(number as i32) {
+        Kind::Enum(descriptor) => match descriptor.get_value(number as i32) {
             Some(value) => write_string(value.name(), json),
             None => write_json(&(number as i32), json),
         },
@@ -41,7 +41,7 @@ pub fn write_scalar(kind: &Kind, value: Wire<'_>, json: &mut Vec<u8>) -> Written
 ///
 /// # Errors
 /// None: a vector takes any number of bytes.
-pub fn write_integer(value: i128, json: &mut Vec<u8>) -> Written {
+pub fn write_integer(value: i128, json: &mut Vec<u8>) -> EncodeResult {
     if value.unsigned_abs() <= MAX_SAFE_INTEGER.into() {
         write_json(&value, json)
     } else {
@@ -53,9 +53,9 @@ pub fn write_integer(value: i128, json: &mut Vec<u8>) -> Written {
 ///
 /// # Errors
 /// None: a vector takes any number of bytes.
-pub fn write_float(value: f64, written: &impl Serialize, json: &mut Vec<u8>) -> Written {
+pub fn write_float(value: f64, original: &impl Serialize, json: &mut Vec<u8>) -> EncodeResult {
     match value {
-        _ if value.is_finite() => write_json(written, json),
+        _ if value.is_finite() => write_json(original, json),
         _ if value.is_nan() => write_string("NaN", json),
         _ => write_string(if value > 0.0 { "Infinity" } else { "-Infinity" }, json),
     }
@@ -65,7 +65,7 @@ pub fn write_float(value: f64, written: &impl Serialize, json: &mut Vec<u8>) -> 
 ///
 /// # Errors
 /// None: a vector takes any number of bytes.
-pub fn write_string(text: &str, json: &mut Vec<u8>) -> Written {
+pub fn write_string(text: &str, json: &mut Vec<u8>) -> EncodeResult {
     write_json(&text, json)
 }
 
@@ -73,14 +73,14 @@ pub fn write_string(text: &str, json: &mut Vec<u8>) -> Written {
 ///
 /// # Errors
 /// If they are not UTF-8.
-pub fn utf8(bytes: &[u8]) -> Result<&str, Unwritable> {
-    str::from_utf8(bytes).map_err(|_| Unwritable::Broken)
+pub fn decode_utf8(bytes: &[u8]) -> Result<&str, EncodeError> {
+    str::from_utf8(bytes).map_err(|_| EncodeError::Malformed)
 }
 
 /// Appends a value.
 ///
 /// # Errors
 /// If JSON can't express it.
-pub fn write_json(value: &impl Serialize, json: &mut Vec<u8>) -> Written {
+pub fn write_json(value: &impl Serialize, json: &mut Vec<u8>) -> EncodeResult {
     Ok(serde_json::to_writer(json, value)?)
 }

@@ -6,47 +6,47 @@ use prost_reflect::Kind;
 
 /// Bytes that are not the message, which no service sends.
 #[derive(Debug, thiserror::Error)]
-pub enum Unwritable {
+pub enum EncodeError {
     #[error(transparent)]
     Wire(#[from] DecodeError),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
     #[error("the answer breaks off")]
-    Broken,
+    Malformed,
 }
 
 /// Result of appending to a buffer.
-pub type Written = Result<(), Unwritable>;
+pub type EncodeResult = Result<(), EncodeError>;
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy)]
-pub enum Wire<'a> {
+pub enum WireValue<'a> {
     Varint(u64),
     Fixed(u64),
     Bytes(&'a [u8]),
 }
 
-impl<'a> Wire<'a> {
+impl<'a> WireValue<'a> {
     /// Takes a value from the beginning of `wire`.
     ///
     /// # Errors
     /// If `wire` ends before, or the value is a group.
-    pub fn take(kind: WireType, wire: &mut &'a [u8]) -> Result<Self, Unwritable> {
-        let mut cut = |length: usize| {
-            let (now, later) = wire.split_at_checked(length).ok_or(Unwritable::Broken)?;
-            *wire = later;
-            Ok::<_, Unwritable>(now)
+    pub fn decode(kind: WireType, wire: &mut &'a [u8]) -> Result<Self, EncodeError> {
+        let mut split_bytes = |length: usize| {
+            let (head, remaining) = wire.split_at_checked(length).ok_or(EncodeError::Malformed)?;
+            *wire = remaining;
+            Ok::<_, EncodeError>(head)
         };
-        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
+        let read_le = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
         match kind {
-            WireType::SixtyFourBit => cut(8).map(|bytes| Self::Fixed(number(bytes))),
-            WireType::ThirtyTwoBit => cut(4).map(|bytes| Self::Fixed(number(bytes))),
+            WireType::SixtyFourBit => split_bytes(8).map(|bytes| Self::Fixed(read_le(bytes))),
+            WireType::ThirtyTwoBit => split_bytes(4).map(|bytes| Self::Fixed(read_le(bytes))),
             WireType::Varint => Ok(Self::Varint(decode_varint(wire)?)),
             WireType::LengthDelimited => {
-                let length = usize::try_from(decode_varint(wire)?).map_err(|_| Unwritable::Broken)?;
-                wire.split_off(..length).map(Self::Bytes).ok_or(Unwritable::Broken)
+                let length = usize::try_from(decode_varint(wire)?).map_err(|_| EncodeError::Malformed)?;
+                wire.split_off(..length).map(Self::Bytes).ok_or(EncodeError::Malformed)
             }
-            WireType::StartGroup | WireType::EndGroup => Err(Unwritable::Broken),
+            WireType::StartGroup | WireType::EndGroup => Err(EncodeError::Malformed),
         }
     }
 
@@ -71,16 +71,16 @@ impl<'a> Wire<'a> {
 ///
 /// # Errors
 /// If `wire` is not a message.
-pub fn fields(mut wire: &[u8]) -> Result<Vec<(u32, Wire<'_>)>, Unwritable> {
+pub fn decode_fields(mut wire: &[u8]) -> Result<Vec<(u32, WireValue<'_>)>, EncodeError> {
     let mut fields = Vec::new();
     while !wire.is_empty() {
         let (number, kind) = decode_key(&mut wire)?;
-        fields.push((number, Wire::take(kind, &mut wire)?));
+        fields.push((number, WireValue::decode(kind, &mut wire)?));
     }
     Ok(fields)
 }
 
 /// Returns the value of an absent field.
-pub fn default(kind: &Kind) -> Wire<'static> {
-    if matches!(kind, Kind::String | Kind::Bytes) { Wire::Bytes(&[]) } else { Wire::Varint(0) }
+pub fn default_wire_value(kind: &Kind) -> WireValue<'static> {
+    if matches!(kind, Kind::String | Kind::Bytes) { WireValue::Bytes(&[]) } else { WireValue::Varint(0) }
 }

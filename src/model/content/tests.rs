@@ -50,14 +50,20 @@ fn sides() -> impl Iterator<Item = (String, bool, &'static Model, Role)> {
 }
 
 fn vector(model: &Model, role: Role, ids: &[u32]) -> SparseVector {
-    model.side(role).encoder.encode(&TokenBatch::from_iter([ids]), &mut YieldPoint::none()).unwrap().remove(0).unwrap()
+    model
+        .role_encoder(role)
+        .encoder
+        .encode(&TokenBatch::from_iter([ids]), &mut YieldPoint::none())
+        .unwrap()
+        .remove(0)
+        .unwrap()
 }
 
 fn has_content(tokenizer: &Tokenizer, text: &str) -> bool {
     let has_content = tokenizer.has_content(&tokenizer.tokenize(text).unwrap().ids);
     // With and without special tokens, from either end.
-    assert_eq!(has_content, tokenizer.has_content(&tokenizer.tokens(text).unwrap()), "{text:?}");
-    assert_eq!(has_content, tokenizer.has_content(&tokenizer.tokenize_end(text).unwrap().ids), "{text:?}");
+    assert_eq!(has_content, tokenizer.has_content(&tokenizer.tokenize_all(text).unwrap()), "{text:?}");
+    assert_eq!(has_content, tokenizer.has_content(&tokenizer.tokenize_tail(text).unwrap().ids), "{text:?}");
     has_content
 }
 
@@ -65,7 +71,7 @@ fn has_content(tokenizer: &Tokenizer, text: &str) -> bool {
 fn what_berts_normalizer_removes_is_no_content() {
     assert!(REMOVED_BY_BERT.into_iter().chain(UNKNOWN).all(|text| !is_blank(text)));
     for (side, is_bert, model, role) in sides() {
-        let tokenizer = &model.side(role).tokenizer;
+        let tokenizer = &model.role_encoder(role).tokenizer;
         for text in REMOVED_BY_BERT {
             assert!(!(is_bert && has_content(tokenizer, text)), "{side}: {text:?}");
         }
@@ -79,7 +85,7 @@ fn what_berts_normalizer_removes_is_no_content() {
 #[test]
 fn a_text_without_content_has_the_vector_of_white_space() {
     for (side, _, model, role) in sides() {
-        let tokenizer = &model.side(role).tokenizer;
+        let tokenizer = &model.role_encoder(role).tokenizer;
         let of_space = vector(model, role, &tokenizer.tokenize(" ").unwrap().ids);
         for text in REMOVED_BY_BERT.into_iter().filter(|text| !text.contains('[')) {
             let ids = tokenizer.tokenize(text).unwrap().ids;
@@ -124,7 +130,7 @@ proptest! {
     ) {
         let text = format!("{before} {word} {after}");
         for (side, _, model, role) in sides() {
-            prop_assert!(has_content(&model.side(role).tokenizer, &text), "{}: {:?}", side, text);
+            prop_assert!(has_content(&model.role_encoder(role).tokenizer, &text), "{}: {:?}", side, text);
         }
         prop_assert!(has_content(&prompted(&prompt, 256), &text), "{:?} {:?}", prompt, text);
     }

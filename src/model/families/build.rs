@@ -2,11 +2,11 @@
 
 use super::super::ModelError;
 use super::super::backend::Backend;
-use super::super::head::Head;
-use super::super::layout::{Family, Settings};
+use super::super::head::SpladeHead;
+use super::super::layout::{Family, TransformerSettings};
 use super::super::transformer::Transformer;
 use super::super::weights::Weights;
-use super::builder::Builder;
+use super::builder::LayerBuilder;
 use super::{bert, distilbert, modernbert, roberta};
 
 /// Builds the forward pass and the head from the weights.
@@ -14,11 +14,11 @@ use super::{bert, distilbert, modernbert, roberta};
 /// # Errors
 /// If a tensor is missing or of another shape than `config.json` says.
 pub fn build(
-    settings: &Settings,
+    settings: &TransformerSettings,
     weights: &Weights,
     backend: &Backend,
-) -> Result<(Box<dyn Transformer>, Head), ModelError> {
-    let builder = |prefix| Builder::new(settings, weights, backend, prefix);
+) -> Result<(Box<dyn Transformer>, SpladeHead), ModelError> {
+    let builder = |prefix| LayerBuilder::new(settings, weights, backend, prefix);
     match settings.config.class.family {
         Family::Bert => bert::build(&builder("bert.")?),
         Family::DistilBert => distilbert::build(&builder("distilbert.")?),

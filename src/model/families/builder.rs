@@ -7,49 +7,49 @@ use rayon::prelude::*;
 
 use super::super::ModelError;
 use super::super::backend::Backend;
-use super::super::head::Head;
+use super::super::head::SpladeHead;
 use super::super::kernels::{Activation, LayerNorm, Linear};
-use super::super::layout::{Config, Settings};
-use super::super::transformer::{Embeddings, Positions};
-use super::super::weights::{Table, Weights};
+use super::super::layout::{TransformerConfig, TransformerSettings};
+use super::super::transformer::{Embeddings, PositionEmbeddings};
+use super::super::weights::{EmbeddingTable, Weights};
 
-type Built<T> = std::result::Result<T, ModelError>;
+type BuildResult<T> = std::result::Result<T, ModelError>;
 
-pub struct Builder<'a> {
+pub struct LayerBuilder<'a> {
     weights: &'a Weights,
-    pub settings: &'a Settings,
+    pub settings: &'a TransformerSettings,
     pub backend: &'a Backend,
     /// What the base model's tensors begin with: empty, or such as `bert.`.
     prefix: &'static str,
 }
 
-impl<'a> Builder<'a> {
+impl<'a> LayerBuilder<'a> {
     /// `prefix` is what a masked language model calls its base model; a checkpoint may leave it out.
     ///
     /// # Errors
     /// If a tensor is there with the prefix and without it.
     pub fn new(
-        settings: &'a Settings,
+        settings: &'a TransformerSettings,
         weights: &'a Weights,
         backend: &'a Backend,
         prefix: &'static str,
-    ) -> Built<Self> {
+    ) -> BuildResult<Self> {
         let prefixed = || weights.names().filter_map(|name| name.strip_prefix(prefix));
         if let Some(name) = prefixed().find(|name| weights.has(name)) {
             let problem =
                 format!("it has `{prefix}{name}` and `{name}`, which are the same tensor; remove one of them");
-            return Err(weights.problem(problem));
+            return Err(weights.file_error(problem));
         }
         let prefix = if prefixed().any(|name| name.starts_with("embeddings.")) { prefix } else { "" };
         Ok(Self { weights, settings, backend, prefix })
     }
 
-    pub fn config(&self) -> &'a Config {
+    pub fn config(&self) -> &'a TransformerConfig {
         &self.settings.config
     }
 
     /// The full name of a tensor of the base model.
-    pub fn base(&self, name: &str) -> String {
+    pub fn base_tensor_name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
@@ -58,97 +58,110 @@ impl<'a> Builder<'a> {
     pub fn layers<T: Send>(
         &self,
         count: usize,
-        layer: impl Fn(&Builder<'_>, usize) -> Built<T> + Sync,
-    ) -> Built<Vec<T>> {
+        build_layer: impl Fn(&LayerBuilder<'_>, usize) -> BuildResult<T> + Sync,
+    ) -> BuildResult<Vec<T>> {
         let layers = (0..count).into_par_iter().map(|index| {
-            let weights = self.weights.reopened()?;
-            layer(&Builder { weights: &weights, ..*self }, index)
+            let weights = self.weights.reopen()?;
+            build_layer(&LayerBuilder { weights: &weights, ..*self }, index)
         });
         layers.collect()
     }
 
-    pub fn tensor(&self, name: &str, shape: &[usize]) -> Built<Cow<'_, [f32]>> {
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> BuildResult<Cow<'_, [f32]>> {
         self.weights.tensor(&[name.to_owned()], shape)
     }
 
     /// A tensor of which rows are looked up.
-    pub fn table(&self, name: &str, rows: usize, width: usize) -> Built<Table> {
+    pub fn embedding_table(&self, name: &str, rows: usize, width: usize) -> BuildResult<EmbeddingTable> {
         self.weights.table(name, rows, width)
     }
 
     /// The embeddings of the words `word`, or, if the decoder `own` is tied to them and they are missing, those of the decoder.
     pub fn embeddings(
         &self,
-        word: &str,
-        own: &str,
-        position: Option<Positions>,
+        word_name: &str,
+        decoder_name: &str,
+        position: Option<PositionEmbeddings>,
         norm: LayerNorm,
         width: usize,
-    ) -> Built<Embeddings> {
-        let word = self.base(word);
-        let is_decoder =
-            !self.weights.has(&word) && self.weights.has(own) && self.config().is_on("tie_word_embeddings")?;
-        let word = if is_decoder { own } else { &word };
-        let word = self.table(word, self.settings.vocabulary_size, width)?;
+    ) -> BuildResult<Embeddings> {
+        let word_name = self.base_tensor_name(word_name);
+        let is_decoder = !self.weights.has(&word_name)
+            && self.weights.has(decoder_name)
+            && self.config().get_bool("tie_word_embeddings")?;
+        let tensor_name = if is_decoder { decoder_name } else { &word_name };
+        let word = self.embedding_table(tensor_name, self.settings.vocabulary_size, width)?;
         Ok(Embeddings { word, position, norm, backend: self.backend.clone() })
     }
 
     /// `name.weight` `[outputs, inputs]` and `name.bias`.
-    pub fn linear(&self, name: &str, shape: [usize; 2], activation: Activation) -> Built<Linear> {
+    pub fn linear(&self, name: &str, shape: [usize; 2], activation: Activation) -> BuildResult<Linear> {
         let bias = self.tensor(&format!("{name}.bias"), &shape[..1])?;
-        self.linear_of(name, shape, Some(&bias), activation)
+        self.pack_linear(name, shape, Some(&bias), activation)
     }
 
     /// The same; `is_biased`: whether it has a bias.
-    pub fn linear_maybe_biased(
+    pub fn linear_with_optional_bias(
         &self,
         name: &str,
         shape: [usize; 2],
-        is_biased: bool,
+        has_bias: bool,
         activation: Activation,
-    ) -> Built<Linear> {
-        match is_biased {
+    ) -> BuildResult<Linear> {
+        match has_bias {
             true => self.linear(name, shape, activation),
-            false => self.linear_of(name, shape, None, activation),
+            false => self.pack_linear(name, shape, None, activation),
         }
     }
 
-    fn linear_of(&self, name: &str, shape: [usize; 2], bias: Option<&[f32]>, activation: Activation) -> Built<Linear> {
+    fn pack_linear(
+        &self,
+        name: &str,
+        shape: [usize; 2],
+        bias: Option<&[f32]>,
+        activation: Activation,
+    ) -> BuildResult<Linear> {
         let weight = self.tensor(&format!("{name}.weight"), &shape)?;
-        self.made(Linear::new(&weight, shape, bias, activation, self.backend))
+        self.with_file_context(Linear::new(&weight, shape, bias, activation, self.backend))
     }
 
     /// Several layers of the same inputs as one.
-    pub fn fused_linear(&self, names: [String; 3], width: usize) -> Built<Linear> {
+    pub fn fused_linear(&self, names: [String; 3], width: usize) -> BuildResult<Linear> {
         let part = |kind: &str, shape: &[usize]| {
             let parts = names.iter().map(|name| self.tensor(&format!("{name}.{kind}"), shape));
-            Ok(parts.collect::<Built<Vec<_>>>()?.concat())
+            Ok(parts.collect::<BuildResult<Vec<_>>>()?.concat())
         };
         let (weight, bias) = (part("weight", &[width, width])?, part("bias", &[width])?);
         let shape = [3 * width, width];
-        self.made(Linear::new(&weight, shape, Some(&bias), Activation::None, self.backend))
+        self.with_file_context(Linear::new(&weight, shape, Some(&bias), Activation::None, self.backend))
     }
 
     /// A layer norm under its new names or, as old checkpoints have them, `gamma` and `beta`.
-    pub fn layer_norm(&self, name: &str, width: usize) -> Built<LayerNorm> {
-        let epsilon = self.config().number("/layer_norm_eps", 1e-12)?;
-        let bias = self.weights.tensor(&self.norm_names(name, ["bias", "beta"])?, &[width])?;
-        self.layer_norm_of(name, width, Some(&bias), epsilon)
+    pub fn layer_norm(&self, name: &str, width: usize) -> BuildResult<LayerNorm> {
+        let epsilon = self.config().get_number("/layer_norm_eps", 1e-12)?;
+        let bias = self.weights.tensor(&self.layer_norm_tensor_names(name, ["bias", "beta"])?, &[width])?;
+        self.pack_layer_norm(name, width, Some(&bias), epsilon)
     }
 
     /// A layer norm; `is_biased`: whether it has a bias.
-    pub fn layer_norm_maybe_biased(&self, name: &str, width: usize, is_biased: bool, epsilon: f64) -> Built<LayerNorm> {
-        match is_biased {
+    pub fn layer_norm_with_optional_bias(
+        &self,
+        name: &str,
+        width: usize,
+        has_bias: bool,
+        epsilon: f64,
+    ) -> BuildResult<LayerNorm> {
+        match has_bias {
             true => {
                 let bias = self.tensor(&format!("{name}.bias"), &[width])?;
-                self.layer_norm_of(name, width, Some(&bias), epsilon)
+                self.pack_layer_norm(name, width, Some(&bias), epsilon)
             }
-            false => self.layer_norm_of(name, width, None, epsilon),
+            false => self.pack_layer_norm(name, width, None, epsilon),
         }
     }
 
     /// The names of a tensor of a layer norm. transformers knows the old ones only of those that are called LayerNorm.
-    fn norm_names(&self, name: &str, [new, old]: [&str; 2]) -> Built<Vec<String>> {
+    fn layer_norm_tensor_names(&self, name: &str, [new, old]: [&str; 2]) -> BuildResult<Vec<String>> {
         let names = [format!("{name}.{new}"), format!("{name}.{old}")];
         if !name.ends_with("LayerNorm") {
             let [new, _] = names;
@@ -157,14 +170,14 @@ impl<'a> Builder<'a> {
         if names.iter().all(|name| self.weights.has(name)) {
             return Err(self
                 .weights
-                .problem(format!("it has `{}` under two names; remove one of them", names.join("` and `"))));
+                .file_error(format!("it has `{}` under two names; remove one of them", names.join("` and `"))));
         }
         Ok(names.to_vec())
     }
 
-    fn layer_norm_of(&self, name: &str, width: usize, bias: Option<&[f32]>, epsilon: f64) -> Built<LayerNorm> {
-        let weight = self.weights.tensor(&self.norm_names(name, ["weight", "gamma"])?, &[width])?;
-        self.made(LayerNorm::new(&weight, bias, epsilon, self.backend))
+    fn pack_layer_norm(&self, name: &str, width: usize, bias: Option<&[f32]>, epsilon: f64) -> BuildResult<LayerNorm> {
+        let weight = self.weights.tensor(&self.layer_norm_tensor_names(name, ["weight", "gamma"])?, &[width])?;
+        self.with_file_context(LayerNorm::new(&weight, bias, epsilon, self.backend))
     }
 
     /// The head. The decoder `[vocabulary, width]` is its own weight where there is one, else the word embedding, if they
@@ -172,53 +185,65 @@ impl<'a> Builder<'a> {
     pub fn head(
         &self,
         layers: (Linear, LayerNorm),
-        own: &str,
-        word: &str,
-        biases: &[&str],
+        decoder_name: &str,
+        word_name: &str,
+        bias_names: &[&str],
         width: usize,
-    ) -> Built<Head> {
+    ) -> BuildResult<SpladeHead> {
         let settings = self.settings;
-        let weights = self.weights.reopened()?;
-        let tied = self.config().is_on("tie_word_embeddings")?;
-        let name = if tied && !weights.has(own) { self.base(word) } else { own.to_owned() };
+        let weights = self.weights.reopen()?;
+        let is_tied = self.config().get_bool("tie_word_embeddings")?;
+        let name = if is_tied && !weights.has(decoder_name) {
+            self.base_tensor_name(word_name)
+        } else {
+            decoder_name.to_owned()
+        };
         let decoder = weights.tensor(&[name], &[settings.vocabulary_size, width])?;
-        let bias = match biases {
+        let bias = match bias_names {
             [] => vec![0.0; settings.vocabulary_size],
             // Biases are shared like weights: only then the head's own may stand for that of the decoder.
             names => {
-                let names = if tied { names } else { names.get(..1).unwrap_or(names) };
+                let names = if is_tied { names } else { names.get(..1).unwrap_or(names) };
                 let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
                 self.weights.tensor(&names, &[settings.vocabulary_size])?.into_owned()
             }
         };
-        self.made(Head::new(layers, &decoder, bias, (settings.pooling, settings.activation), self.backend))
+        self.with_file_context(SpladeHead::new(
+            layers,
+            &decoder,
+            bias,
+            (settings.pooling, settings.activation),
+            self.backend,
+        ))
     }
 
     /// The activation that `config.json` names under `key`.
-    pub fn activation(&self, key: &str) -> Built<Activation> {
+    pub fn activation(&self, key: &str) -> BuildResult<Activation> {
         let Some(value) = self.config().get(key) else {
-            return Err(self.config().problem(format!("`{key}` is null; name the activation, or remove the key")));
+            return Err(self.config().file_error(format!("`{key}` is null; name the activation, or remove the key")));
         };
         match value.as_str().unwrap_or_default() {
             // gelu_python computes the same function in PyTorch's operations.
             "gelu" | "gelu_python" => Ok(Activation::Gelu),
             "relu" => Ok(Activation::Relu),
-            _ => Err(self.config().problem(format!(
+            _ => Err(self.config().file_error(format!(
                 "`{key}` is {value}; supported: gelu, gelu_python, relu. A model with another activation can't be served"
             ))),
         }
     }
 
     /// How many heads share the width.
-    pub fn heads(&self, key: &str, width: usize) -> Built<usize> {
-        let heads = self.config().size(key)?;
+    pub fn head_count(&self, key: &str, width: usize) -> BuildResult<usize> {
+        let heads = self.config().get_size(key)?;
         if !width.is_multiple_of(heads) {
-            return Err(self.config().problem(format!("`{key}` is {heads}, which does not divide the width {width}")));
+            return Err(self
+                .config()
+                .file_error(format!("`{key}` is {heads}, which does not divide the width {width}")));
         }
         Ok(heads)
     }
 
-    pub fn made<T>(&self, part: Result<T>) -> Built<T> {
-        part.map_err(|error| self.weights.problem(error))
+    pub fn with_file_context<T>(&self, result: Result<T>) -> BuildResult<T> {
+        result.map_err(|error| self.weights.file_error(error))
     }
 }

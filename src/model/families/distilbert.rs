@@ -1,40 +1,49 @@
 //! DistilBERT (Sanh et al., 2019, arXiv:1910.01108): BERT's layers without token types, under other names.
 
 use super::super::ModelError;
-use super::super::head::Head;
+use super::super::head::SpladeHead;
 use super::super::kernels::Activation;
-use super::super::transformer::{Layer, Positions, PostNorm, Transformer};
-use super::builder::Builder;
+use super::super::transformer::{PositionEmbeddings, PostNormLayer, PostNormTransformer, Transformer};
+use super::builder::LayerBuilder;
 
-const WORD: &str = "embeddings.word_embeddings.weight";
+const WORD_EMBEDDING: &str = "embeddings.word_embeddings.weight";
 
-pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head), ModelError> {
-    let settings = builder.config();
-    let width = settings.size("dim")?;
+pub(super) fn build(builder: &LayerBuilder<'_>) -> Result<(Box<dyn Transformer>, SpladeHead), ModelError> {
+    let config = builder.config();
+    let width = config.get_size("dim")?;
     let transform = builder.linear("vocab_transform", [width, width], builder.activation("activation")?)?;
     let transform_norm = builder.layer_norm("vocab_layer_norm", width)?;
     let head = (transform, transform_norm);
-    let head = builder.head(head, "vocab_projector.weight", WORD, &["vocab_projector.bias"], width)?;
+    let head = builder.head(head, "vocab_projector.weight", WORD_EMBEDDING, &["vocab_projector.bias"], width)?;
 
-    let positions = settings.size("max_position_embeddings")?;
-    let table = builder.table(&builder.base("embeddings.position_embeddings.weight"), positions, width)?;
-    let position = Positions { table, padding: None };
-    let norm = builder.layer_norm(&builder.base("embeddings.LayerNorm"), width)?;
-    let embeddings = builder.embeddings(WORD, "vocab_projector.weight", Some(position), norm, width)?;
-    let layers = builder.layers(settings.size("n_layers")?, |builder, index| layer(builder, index, width))?;
-    Ok((Box::new(PostNorm { embeddings, layers, heads: builder.heads("n_heads", width)? }), head))
+    let positions = config.get_size("max_position_embeddings")?;
+    let table = builder.embedding_table(
+        &builder.base_tensor_name("embeddings.position_embeddings.weight"),
+        positions,
+        width,
+    )?;
+    let position_embeddings = PositionEmbeddings { table, padding_id: None };
+    let norm = builder.layer_norm(&builder.base_tensor_name("embeddings.LayerNorm"), width)?;
+    let embeddings =
+        builder.embeddings(WORD_EMBEDDING, "vocab_projector.weight", Some(position_embeddings), norm, width)?;
+    let layers = builder.layers(config.get_size("n_layers")?, |builder, index| build_layer(builder, index, width))?;
+    Ok((Box::new(PostNormTransformer { embeddings, layers, heads: builder.head_count("n_heads", width)? }), head))
 }
 
-fn layer(builder: &Builder<'_>, index: usize, width: usize) -> Result<Layer, ModelError> {
-    let name = |part: &str| builder.base(&format!("transformer.layer.{index}.{part}"));
-    let inner = builder.config().size("hidden_dim")?;
+fn build_layer(builder: &LayerBuilder<'_>, index: usize, width: usize) -> Result<PostNormLayer, ModelError> {
+    let name = |part: &str| builder.base_tensor_name(&format!("transformer.layer.{index}.{part}"));
+    let intermediate_size = builder.config().get_size("hidden_dim")?;
     let qkv = ["q_lin", "k_lin", "v_lin"].map(|part| name(&format!("attention.{part}")));
-    Ok(Layer {
+    Ok(PostNormLayer {
         qkv: builder.fused_linear(qkv, width)?,
         attention_output: builder.linear(&name("attention.out_lin"), [width, width], Activation::None)?,
         attention_norm: builder.layer_norm(&name("sa_layer_norm"), width)?,
-        intermediate: builder.linear(&name("ffn.lin1"), [inner, width], builder.activation("activation")?)?,
-        output: builder.linear(&name("ffn.lin2"), [width, inner], Activation::None)?,
+        intermediate: builder.linear(
+            &name("ffn.lin1"),
+            [intermediate_size, width],
+            builder.activation("activation")?,
+        )?,
+        output: builder.linear(&name("ffn.lin2"), [width, intermediate_size], Activation::None)?,
         output_norm: builder.layer_norm(&name("output_layer_norm"), width)?,
     })
 }

@@ -4,16 +4,16 @@
 use candle_core::{Result, Tensor};
 use serde_json::Value;
 
-use super::super::head::Head;
+use super::super::head::SpladeHead;
 use super::super::kernels::{Activation, Attention, LayerNorm, Linear, Rope};
-use super::super::layout::Config;
+use super::super::layout::TransformerConfig;
 use super::super::transformer::{Embeddings, Transformer};
 use super::super::{ModelError, TokenBatch, YieldPoint};
-use super::builder::Builder;
+use super::builder::LayerBuilder;
 
-const WORD: &str = "embeddings.tok_embeddings.weight";
+const WORD_EMBEDDING: &str = "embeddings.tok_embeddings.weight";
 
-struct Layer {
+struct ModernBertLayer {
     /// The first layer's input is normalised by the embeddings.
     attention_norm: Option<LayerNorm>,
     qkv: Linear,
@@ -27,16 +27,16 @@ struct Layer {
 
 struct ModernBert {
     embeddings: Embeddings,
-    layers: Vec<Layer>,
+    layers: Vec<ModernBertLayer>,
     norm: LayerNorm,
     heads: usize,
-    global: Rope,
-    local: Rope,
+    global_rope: Rope,
+    local_rope: Rope,
     /// How far a token sees in the other layers.
-    reach: usize,
+    half_window: usize,
 }
 
-impl Layer {
+impl ModernBertLayer {
     fn forward(&self, x: &Tensor, attention: &Attention<'_>, yield_point: &mut YieldPoint<'_>) -> Result<Tensor> {
         yield_point.yield_now();
         let qkv = match &self.attention_norm {
@@ -55,11 +55,16 @@ impl Layer {
 impl Transformer for ModernBert {
     fn forward(&self, batch: &TokenBatch, yield_point: &mut YieldPoint<'_>) -> Result<Tensor> {
         let (bounds, heads) = (batch.bounds(), self.heads);
-        let global = Attention { bounds, heads, rope: Some(&self.global), reach: None };
-        let local = Attention { bounds, heads, rope: Some(&self.local), reach: Some(self.reach) };
+        let global_attention = Attention { bounds, heads, rope: Some(&self.global_rope), half_window: None };
+        let local_attention =
+            Attention { bounds, heads, rope: Some(&self.local_rope), half_window: Some(self.half_window) };
         let mut hidden = self.embeddings.forward(batch)?;
         for layer in &self.layers {
-            hidden = layer.forward(&hidden, if layer.is_global { &global } else { &local }, yield_point)?;
+            hidden = layer.forward(
+                &hidden,
+                if layer.is_global { &global_attention } else { &local_attention },
+                yield_point,
+            )?;
         }
         self.norm.forward(&hidden)
     }
@@ -67,102 +72,112 @@ impl Transformer for ModernBert {
 
 /// Which parts have biases.
 #[derive(Clone, Copy)]
-struct Biases {
+struct BiasFlags {
     norm: bool,
     attention: bool,
     mlp: bool,
 }
 
-pub(super) fn build(builder: &Builder<'_>) -> std::result::Result<(Box<dyn Transformer>, Head), ModelError> {
+pub(super) fn build(builder: &LayerBuilder<'_>) -> std::result::Result<(Box<dyn Transformer>, SpladeHead), ModelError> {
     let config = builder.config();
-    let width = config.size("hidden_size")?;
-    let heads = builder.heads("num_attention_heads", width)?;
-    let epsilon = config.number("/norm_eps", 1e-5)?;
-    let biases = Biases {
-        norm: config.is_on("norm_bias")?,
-        attention: config.is_on("attention_bias")?,
-        mlp: config.is_on("mlp_bias")?,
+    let width = config.get_size("hidden_size")?;
+    let heads = builder.head_count("num_attention_heads", width)?;
+    let epsilon = config.get_number("/norm_eps", 1e-5)?;
+    let biases = BiasFlags {
+        norm: config.get_bool("norm_bias")?,
+        attention: config.get_bool("attention_bias")?,
+        mlp: config.get_bool("mlp_bias")?,
     };
-    let norm = |name: &str| builder.layer_norm_maybe_biased(name, width, biases.norm, epsilon);
+    let norm = |name: &str| builder.layer_norm_with_optional_bias(name, width, biases.norm, epsilon);
 
     let activation = builder.activation("classifier_activation")?;
-    let dense =
-        builder.linear_maybe_biased("head.dense", [width, width], config.is_on("classifier_bias")?, activation)?;
-    let decoder_bias: &[&str] = if config.is_on("decoder_bias")? { &["decoder.bias"] } else { &[] };
-    let head = builder.head((dense, norm("head.norm")?), "decoder.weight", WORD, decoder_bias, width)?;
+    let dense = builder.linear_with_optional_bias(
+        "head.dense",
+        [width, width],
+        config.get_bool("classifier_bias")?,
+        activation,
+    )?;
+    let decoder_bias: &[&str] = if config.get_bool("decoder_bias")? { &["decoder.bias"] } else { &[] };
+    let head = builder.head((dense, norm("head.norm")?), "decoder.weight", WORD_EMBEDDING, decoder_bias, width)?;
 
-    let embeddings =
-        builder.embeddings(WORD, "decoder.weight", None, norm(&builder.base("embeddings.norm"))?, width)?;
-    let is_global = global_layers(config)?;
+    let embeddings = builder.embeddings(
+        WORD_EMBEDDING,
+        "decoder.weight",
+        None,
+        norm(&builder.base_tensor_name("embeddings.norm"))?,
+        width,
+    )?;
+    let is_global = parse_global_layers(config)?;
     let layers = builder.layers(is_global.len(), |builder, index| {
         let is_global = is_global.get(index).copied().unwrap_or(true);
-        layer(builder, index, width, epsilon, biases, is_global)
+        build_layer(builder, index, width, epsilon, biases, is_global)
     })?;
     let rope = |kind: &str, old: &str, default: f64| {
-        let base = config.number(&format!("/rope_parameters/{kind}/rope_theta"), config.number(old, default)?)?;
-        Rope::new(base, width / heads, builder.settings.positions).map_err(|error| config.problem(error))
+        let base =
+            config.get_number(&format!("/rope_parameters/{kind}/rope_theta"), config.get_number(old, default)?)?;
+        Rope::new(base, width / heads, builder.settings.max_positions).map_err(|error| config.file_error(error))
     };
     let transformer = ModernBert {
         embeddings,
         layers,
-        norm: norm(&builder.base("final_norm"))?,
+        norm: norm(&builder.base_tensor_name("final_norm"))?,
         heads,
-        global: rope("full_attention", "/global_rope_theta", 160_000.0)?,
-        local: rope("sliding_attention", "/local_rope_theta", 10_000.0)?,
+        global_rope: rope("full_attention", "/global_rope_theta", 160_000.0)?,
+        local_rope: rope("sliding_attention", "/local_rope_theta", 10_000.0)?,
         // The configured window is that to both sides together.
-        reach: config.size("local_attention")? / 2,
+        half_window: config.get_size("local_attention")? / 2,
     };
     Ok((Box::new(transformer), head))
 }
 
 /// Which layers see everything: as new configurations list them, or every n-th, as old ones say.
-fn global_layers(config: &Config) -> std::result::Result<Vec<bool>, ModelError> {
-    let count = config.size("num_hidden_layers")?;
-    let Some(listed) = config.get("layer_types") else {
-        let every = config.size("global_attn_every_n_layers")?;
-        return Ok((0..count).map(|index| index.is_multiple_of(every)).collect());
+fn parse_global_layers(config: &TransformerConfig) -> std::result::Result<Vec<bool>, ModelError> {
+    let count = config.get_size("num_hidden_layers")?;
+    let Some(layer_types) = config.get("layer_types") else {
+        let interval = config.get_size("global_attn_every_n_layers")?;
+        return Ok((0..count).map(|index| index.is_multiple_of(interval)).collect());
     };
-    let listed = listed.as_array().filter(|listed| listed.len() == count);
+    let layer_types = layer_types.as_array().filter(|types| types.len() == count);
     let is_global = |kind: &Value| match kind.as_str() {
         Some("full_attention") => Some(true),
         Some("sliding_attention") => Some(false),
         _ => None,
     };
-    listed.and_then(|listed| listed.iter().map(is_global).collect()).ok_or_else(|| {
-        config.problem(format!(
+    layer_types.and_then(|types| types.iter().map(is_global).collect()).ok_or_else(|| {
+        config.file_error(format!(
             "`layer_types` must name full_attention or sliding_attention for each of the {count} layers"
         ))
     })
 }
 
-fn layer(
-    builder: &Builder<'_>,
+fn build_layer(
+    builder: &LayerBuilder<'_>,
     index: usize,
     width: usize,
     epsilon: f64,
-    biases: Biases,
+    biases: BiasFlags,
     is_global: bool,
-) -> std::result::Result<Layer, ModelError> {
-    let name = |part: &str| builder.base(&format!("layers.{index}.{part}"));
-    let norm = |part: &str| builder.layer_norm_maybe_biased(&name(part), width, biases.norm, epsilon);
-    let linear = |part: &str, shape, is_biased, activation| {
-        builder.linear_maybe_biased(&name(part), shape, is_biased, activation)
+) -> std::result::Result<ModernBertLayer, ModelError> {
+    let name = |part: &str| builder.base_tensor_name(&format!("layers.{index}.{part}"));
+    let norm = |part: &str| builder.layer_norm_with_optional_bias(&name(part), width, biases.norm, epsilon);
+    let linear = |part: &str, shape, has_bias, activation| {
+        builder.linear_with_optional_bias(&name(part), shape, has_bias, activation)
     };
-    let inner = builder.config().size("intermediate_size")?;
-    let gated = match builder.activation("hidden_activation")? {
+    let intermediate_size = builder.config().get_size("intermediate_size")?;
+    let gated_activation = match builder.activation("hidden_activation")? {
         Activation::Gelu => Activation::GatedGelu,
         _ => {
             let problem = "`hidden_activation` is not `gelu`; ModernBERT is only supported with it";
-            return Err(builder.config().problem(problem));
+            return Err(builder.config().file_error(problem));
         }
     };
-    Ok(Layer {
+    Ok(ModernBertLayer {
         attention_norm: if index == 0 { None } else { Some(norm("attn_norm")?) },
         qkv: linear("attn.Wqkv", [3 * width, width], biases.attention, Activation::None)?,
         attention_output: linear("attn.Wo", [width, width], biases.attention, Activation::None)?,
         norm: norm("mlp_norm")?,
-        intermediate: linear("mlp.Wi", [2 * inner, width], biases.mlp, gated)?,
-        output: linear("mlp.Wo", [width, inner], biases.mlp, Activation::None)?,
+        intermediate: linear("mlp.Wi", [2 * intermediate_size, width], biases.mlp, gated_activation)?,
+        output: linear("mlp.Wo", [width, intermediate_size], biases.mlp, Activation::None)?,
         is_global,
     })
 }

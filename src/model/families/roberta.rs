@@ -2,19 +2,19 @@
 //! al., 2019, arXiv:1911.03894): BERT with positions that begin after that of the padding, and a head under other names.
 
 use super::super::ModelError;
-use super::super::head::Head;
+use super::super::head::SpladeHead;
 use super::super::kernels::Activation;
 use super::super::transformer::Transformer;
 use super::bert;
-use super::builder::Builder;
+use super::builder::LayerBuilder;
 
-pub(super) fn build(builder: &Builder<'_>) -> Result<(Box<dyn Transformer>, Head), ModelError> {
-    let width = builder.config().size("hidden_size")?;
+pub(super) fn build(builder: &LayerBuilder<'_>) -> Result<(Box<dyn Transformer>, SpladeHead), ModelError> {
+    let width = builder.config().get_size("hidden_size")?;
     // The head's activation is fixed, whatever the layers have.
     let dense = builder.linear("lm_head.dense", [width, width], Activation::Gelu)?;
     let norm = builder.layer_norm("lm_head.layer_norm", width)?;
     let word = "embeddings.word_embeddings.weight";
     let biases = ["lm_head.decoder.bias", "lm_head.bias"];
     let head = builder.head((dense, norm), "lm_head.decoder.weight", word, &biases, width)?;
-    Ok((bert::transformer(builder, builder.config().padding()?, "lm_head.decoder.weight")?, head))
+    Ok((bert::build_transformer(builder, builder.config().padding_id()?, "lm_head.decoder.weight")?, head))
 }

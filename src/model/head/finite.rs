@@ -2,21 +2,21 @@
 
 use candle_core::{D, DType, Result, Tensor, bail};
 
-use super::super::kernels::magnitude;
+use super::super::kernels::max_abs;
 
 /// The largest finite number of a product's dtype.
-pub fn largest_number(dtype: DType) -> f64 {
+pub fn max_finite_value(dtype: DType) -> f64 {
     if dtype == DType::F16 { 65_504.0 } else { f64::from(f32::MAX) }
 }
 
 /// Checks that the decoder's weights and biases are finite, but for biases of −∞.
-pub fn check_finite(decoder: &[f32], bias: &[f32], largest: f64) -> Result<()> {
+pub fn check_finite(decoder: &[f32], bias: &[f32], max_finite: f64) -> Result<()> {
     let width = decoder.len() / bias.len();
     // False for NaN, too.
-    let fits = |row: &[f32]| f64::from(magnitude(row)) <= largest;
+    let fits = |row: &[f32]| f64::from(max_abs(row)) <= max_finite;
     if let Some(term) = decoder.chunks_exact(width).position(|row| !fits(row)) {
         bail!(
-            "the decoder's weights of term {term} are not all finite, or above {largest:e}; use float32, or fetch the \
+            "the decoder's weights of term {term} are not all finite, or above {max_finite:e}; use float32, or fetch the \
              model again"
         );
     }
@@ -27,13 +27,13 @@ pub fn check_finite(decoder: &[f32], bias: &[f32], largest: f64) -> Result<()> {
 }
 
 /// Returns the largest magnitude of each row's elements; NaN if an element is not finite.
-pub fn magnitudes_on_device(rows: &Tensor) -> Result<Vec<f32>> {
-    let largest = rows.to_dtype(DType::F32)?.abs()?.max(D::Minus1)?.to_vec1::<f32>()?;
+pub fn compute_max_abs_on_device(rows: &Tensor) -> Result<Vec<f32>> {
+    let maxima = rows.to_dtype(DType::F32)?.abs()?.max(D::Minus1)?.to_vec1::<f32>()?;
     // A device's maximum may ignore NaN.
-    Ok(largest.iter().zip(poison_on_device(rows)?).map(|(largest, poison)| largest + poison).collect())
+    Ok(maxima.iter().zip(compute_nan_poison_on_device(rows)?).map(|(max, poison)| max + poison).collect())
 }
 
 /// Returns 0 for each row whose elements are all finite, and NaN for the others.
-pub fn poison_on_device(rows: &Tensor) -> Result<Vec<f32>> {
+pub fn compute_nan_poison_on_device(rows: &Tensor) -> Result<Vec<f32>> {
     (rows.to_dtype(DType::F32)? * 0.0)?.sum(D::Minus1)?.to_vec1()
 }

@@ -5,15 +5,15 @@ use super::super::{EncoderOutput, NonFiniteOutput};
 use crate::types::SparseVector;
 
 /// The sequences of a batch and their outputs so far.
-pub struct Sequences {
+pub struct SequenceOutputs {
     pub rows: Vec<SequenceRows>,
     pub outputs: Vec<EncoderOutput>,
 }
 
-impl Sequences {
+impl SequenceOutputs {
     /// Creates empty vectors; a sequence whose hidden states are not finite is an error from the start.
     pub fn new(rows: Vec<SequenceRows>) -> Self {
-        let output = |rows: &SequenceRows| match rows.magnitude.is_finite() {
+        let output = |rows: &SequenceRows| match rows.max_abs.is_finite() {
             true => Ok(SparseVector::default()),
             false => Err(NonFiniteOutput),
         };
@@ -21,13 +21,13 @@ impl Sequences {
     }
 
     /// Iterates over the sequences that are not an error yet.
-    pub fn each(&mut self) -> impl Iterator<Item = (&SequenceRows, &mut EncoderOutput)> {
+    pub fn iter_finite_mut(&mut self) -> impl Iterator<Item = (&SequenceRows, &mut EncoderOutput)> {
         self.rows.iter().zip(&mut self.outputs).filter(|(_, output)| output.is_ok())
     }
 }
 
 /// Appends terms in ascending order. A weight that is not finite makes the output an error.
-pub fn append(output: &mut EncoderOutput, weights: impl IntoIterator<Item = (u32, f32)>) {
+pub fn append_terms(output: &mut EncoderOutput, weights: impl IntoIterator<Item = (u32, f32)>) {
     for (term, weight) in weights {
         let Ok(vector) = output else { return };
         if vector.push(term, weight).is_err() {

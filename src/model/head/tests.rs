@@ -23,7 +23,7 @@ fn expected(hidden: &[Vec<f32>], decoder: &[Vec<f32>], bias: &[f32], pooling: Po
 
 #[test]
 fn pools_as_the_definition_does() -> Result<()> {
-    let (width, vocabulary, bounds) = (8, TILE + 37, [0usize, 3, 4, 9]);
+    let (width, vocabulary, bounds) = (8, TILE_TERMS + 37, [0usize, 3, 4, 9]);
     let device = Device::Cpu;
     let tensor = |shape: &[usize]| Tensor::randn(0f32, 1.0, shape, &device);
     let (decoder, bias, hidden) = (tensor(&[vocabulary, width])?, tensor(&[vocabulary])?, tensor(&[9, width])?);
@@ -42,7 +42,7 @@ fn pools_as_the_definition_does() -> Result<()> {
         let norm = || LayerNorm::new(&vec![1.0; width], None, 1e-12, &backend);
         let normed: Vec<Vec<f32>> = norm()?.forward(&identity.forward(&hidden)?)?.to_vec2()?;
         let rows = decoder.flatten_all()?.to_vec1::<f32>()?;
-        let head = Head::new((identity, norm()?), &rows, bias.to_vec1()?, (pooling, activation), &backend)?;
+        let head = SpladeHead::new((identity, norm()?), &rows, bias.to_vec1()?, (pooling, activation), &backend)?;
         let outputs = head.forward(&hidden, &bounds, &mut YieldPoint::none())?;
         // What 8 bits lose of a weight: a hundredth of the largest, and for each token again where they are summed.
         let tolerance = if matches!(backend, Backend::Kernels { int8: true }) { 0.1 } else { 1e-5 };
@@ -66,23 +66,28 @@ const WIDTH: usize = 8;
 
 /// A head that normalises hidden states and does nothing else to them, and its decoder in float32 panels where it
 /// has another one on this machine.
-fn plain_heads(decoder: &[f32], bias: &[f32], way: (Pooling, TermActivation), backend: &Backend) -> Result<Vec<Head>> {
+fn plain_heads(
+    decoder: &[f32],
+    bias: &[f32],
+    way: (Pooling, TermActivation),
+    backend: &Backend,
+) -> Result<Vec<SpladeHead>> {
     let eye = Tensor::eye(WIDTH, DType::F32, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
     let head = || {
         let identity = Linear::new(&eye, [WIDTH, WIDTH], None, Activation::None, backend)?;
         let norm = LayerNorm::new(&[1.0; WIDTH], None, 1e-12, backend)?;
-        Head::new((identity, norm), decoder, bias.to_vec(), way, backend)
+        SpladeHead::new((identity, norm), decoder, bias.to_vec(), way, backend)
     };
     let mut heads = vec![head()?];
-    if let Decoder::Screened(_) = heads[0].decoder {
-        heads.push(Head { decoder: Decoder::float32(decoder, WIDTH)?, ..head()? });
+    if let Decoder::BoundedMax(_) = heads[0].decoder {
+        heads.push(SpladeHead { decoder: Decoder::float32(decoder, WIDTH)?, ..head()? });
     }
     Ok(heads)
 }
 
 type Rows = Vec<[f32; WIDTH]>;
 
-fn forward(head: &Head, sequences: &[Rows], dtype: DType) -> Result<Vec<EncoderOutput>> {
+fn forward(head: &SpladeHead, sequences: &[Rows], dtype: DType) -> Result<Vec<EncoderOutput>> {
     let mut bounds = vec![0];
     sequences.iter().for_each(|rows| bounds.push(bounds[bounds.len() - 1] + rows.len()));
     let rows = sequences.concat().concat();
@@ -121,13 +126,13 @@ fn what_is_not_finite_is_an_error_of_its_sequence() -> Result<()> {
     for (way, backend, dtype) in ways() {
         let huge = if dtype == DType::F16 { 6e4 } else { 3e38f32 };
         // Ordinary terms in two tiles, and in the second one term that overflows with a large state in its column.
-        let vocabulary = TILE + 37;
+        let vocabulary = TILE_TERMS + 37;
         let mut decoder: Vec<f32> = (0..vocabulary * WIDTH).map(|at| ((at * 31 % 101) as f32 - 50.0) / 100.0).collect();
         let mut bias: Vec<f32> = (0..vocabulary).map(|term| (term % 5) as f32 / 5.0 - 0.3).collect();
         let row = |term: usize| term * WIDTH..(term + 1) * WIDTH;
-        decoder[row(TILE + 3)].copy_from_slice(&[huge, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        decoder[row(TILE + 4)].copy_from_slice(&[0.0, huge / 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        bias[TILE + 4] = 3.3e38;
+        decoder[row(TILE_TERMS + 3)].copy_from_slice(&[huge, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        decoder[row(TILE_TERMS + 4)].copy_from_slice(&[0.0, huge / 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        bias[TILE_TERMS + 4] = 3.3e38;
         bias[7] = f32::NEG_INFINITY;
         let one = |row: [f32; WIDTH]| vec![harmless(40)[0], row, harmless(41)[1]];
         let mut bad = vec![
@@ -168,10 +173,10 @@ fn what_is_not_finite_is_an_error_of_its_sequence() -> Result<()> {
 fn what_nearly_overflows_is_a_vector() -> Result<()> {
     for (way, backend, dtype) in ways() {
         let huge = if dtype == DType::F16 { 3e4 } else { 1.5e38f32 };
-        let vocabulary = TILE + 37;
+        let vocabulary = TILE_TERMS + 37;
         let ordinary: Vec<f32> = (0..vocabulary * WIDTH).map(|at| ((at * 31 % 101) as f32 - 50.0) / 100.0).collect();
         let mut decoder = ordinary.clone();
-        decoder[(TILE + 3) * WIDTH] = huge;
+        decoder[(TILE_TERMS + 3) * WIDTH] = huge;
         let bias = vec![0.1; vocabulary];
         let rows = [vec![[2.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], harmless(5)[0]], harmless(6)];
         let [with, without] = [&decoder, &ordinary].map(|decoder| plain_heads(decoder, &bias, way, &backend));
@@ -179,7 +184,7 @@ fn what_nearly_overflows_is_a_vector() -> Result<()> {
             for (got, want) in forward(with, &rows, dtype)?.into_iter().zip(forward(&without, &rows, dtype)?) {
                 let (Ok(mut got), Ok(mut want)) = (got, want) else { panic!("{way:?} {backend:?}") };
                 assert!(got.values().iter().all(|weight| *weight < 1e3));
-                let others = |index, _| index != TILE as u32 + 3;
+                let others = |index, _| index != TILE_TERMS as u32 + 3;
                 got.retain(others);
                 want.retain(others);
                 assert_eq!(got, want, "{way:?} {backend:?}");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::modules::read_json;
+use super::modules::try_read_json;
 use super::source::is_repo_id;
 
 /// Maximum number of bytes of a model card that are searched: its front matter comes first.
@@ -23,27 +23,27 @@ pub struct BaseModel {
 
 /// Returns the model that the one in `directory` was exported or converted from: `base_model` of the model card, else
 /// `_name_or_path` of `config.json` if it looks like a hub id. A model that names `repo`, its own id, names none.
-pub fn exported_from(directory: &Path, repo: Option<&str>) -> Option<BaseModel> {
-    let of_card = front_matter(&directory.join("README.md")).as_deref().and_then(base_model_of);
-    let of_card = of_card.map(|id| BaseModel { id, named_by: "`base_model` of README.md" });
-    let of_config = json_id(directory, "config.json", "_name_or_path", "`_name_or_path` of config.json");
-    [of_card, of_config].into_iter().flatten().find(|base| repo != Some(base.id.as_str()))
+pub fn find_exported_base(directory: &Path, repo: Option<&str>) -> Option<BaseModel> {
+    let card_id = read_front_matter(&directory.join("README.md")).as_deref().and_then(parse_base_model);
+    let from_card = card_id.map(|id| BaseModel { id, named_by: "`base_model` of README.md" });
+    let from_config = read_base_from_json(directory, "config.json", "_name_or_path", "`_name_or_path` of config.json");
+    [from_card, from_config].into_iter().flatten().find(|base| repo != Some(base.id.as_str()))
 }
 
 /// Returns the model that an adapter in `directory` was trained on.
-pub fn adapted_from(directory: &Path) -> Option<BaseModel> {
+pub fn find_adapter_base(directory: &Path) -> Option<BaseModel> {
     let named_by = "`base_model_name_or_path` of adapter_config.json";
-    json_id(directory, "adapter_config.json", "base_model_name_or_path", named_by)
+    read_base_from_json(directory, "adapter_config.json", "base_model_name_or_path", named_by)
 }
 
-fn json_id(directory: &Path, file: &str, key: &str, named_by: &'static str) -> Option<BaseModel> {
-    let config = read_json(&directory.join(file))?;
+fn read_base_from_json(directory: &Path, file: &str, key: &str, named_by: &'static str) -> Option<BaseModel> {
+    let config = try_read_json(&directory.join(file))?;
     let id = config.get(key).and_then(Value::as_str).filter(|id| is_repo_id(id))?;
     Some(BaseModel { id: id.to_owned(), named_by })
 }
 
 /// Reads the beginning of a model card.
-fn front_matter(path: &Path) -> Option<String> {
+fn read_front_matter(path: &Path) -> Option<String> {
     if !path.is_file() {
         return None;
     }
@@ -53,16 +53,16 @@ fn front_matter(path: &Path) -> Option<String> {
 }
 
 /// Returns `base_model` of a model card, or the first of a list. Of YAML this reads one key, as model cards write it.
-fn base_model_of(card: &str) -> Option<String> {
+fn parse_base_model(card: &str) -> Option<String> {
     let mut lines = card.trim_start_matches('\u{feff}').lines();
     if lines.next()?.trim_end() != "---" {
         return None;
     }
     let mut lines = lines.take_while(|line| line.trim_end() != "---");
     let value = lines.find_map(|line| line.strip_prefix("base_model:"))?;
-    let value = without_comment(value);
+    let value = strip_comment(value);
     let id = if value.is_empty() {
-        let mut items = lines.map(without_comment).skip_while(|line| line.is_empty());
+        let mut items = lines.map(strip_comment).skip_while(|line| line.is_empty());
         items.next()?.strip_prefix('-')?.trim()
     } else {
         value.trim_start_matches('[').split([',', ']']).next()?.trim()
@@ -71,7 +71,7 @@ fn base_model_of(card: &str) -> Option<String> {
     is_repo_id(id).then(|| id.to_owned())
 }
 
-fn without_comment(text: &str) -> &str {
+fn strip_comment(text: &str) -> &str {
     text.split(" #").next().unwrap_or_default().trim()
 }
 
@@ -89,7 +89,7 @@ mod tests {
             "base_model: [org/name, org/other]",
         ] {
             for card in [format!("---\n{written}\n---\n# A model"), format!("---\r\n{written}\r\n---\r\n")] {
-                assert_eq!(base_model_of(&card).as_deref(), Some("org/name"), "{card:?}");
+                assert_eq!(parse_base_model(&card).as_deref(), Some("org/name"), "{card:?}");
             }
         }
     }
@@ -106,7 +106,7 @@ mod tests {
             "---\nbase_model:\n  nested: org/name\n---",
             "---\n  base_model: org/name\n---",
         ] {
-            assert_eq!(base_model_of(card), None, "{card:?}");
+            assert_eq!(parse_base_model(card), None, "{card:?}");
         }
     }
 }

@@ -10,58 +10,58 @@ const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 pub struct HubConfig {
     /// The folder of downloaded models: `HF_HUB_CACHE` (older: `HUGGINGFACE_HUB_CACHE`), `HF_HOME/hub` or
     /// `~/.cache/huggingface/hub`. `None` where the environment names no home; only a hub model needs one.
-    pub cache: Option<PathBuf>,
+    pub cache_dir: Option<PathBuf>,
     /// The hub's address, without a slash at its end: `HF_ENDPOINT`.
     pub endpoint: String,
     /// `HF_TOKEN` (older: `HUGGING_FACE_HUB_TOKEN`), or what `hf auth login` left in the token file (`HF_TOKEN_PATH`,
     /// default `HF_HOME/token`).
-    pub token: Option<Token>,
+    pub token: Option<HubToken>,
     /// Use the cache only: `HF_HUB_OFFLINE` (older: `TRANSFORMERS_OFFLINE`).
-    pub offline: bool,
+    pub is_offline: bool,
 }
 
 /// A secret: it has no readable debug form.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct HubToken(String);
 
 impl HubConfig {
     /// Reads the environment through `lookup`, and the token file that it points to. Empty values count as absent.
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let folder = |name: &str| lookup(name).map(PathBuf::from);
+        let dir = |name: &str| lookup(name).map(PathBuf::from);
 
-        let home = folder("HF_HOME")
-            .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("huggingface")))
-            .or_else(|| folder("HOME").map(|home| home.join(".cache/huggingface")));
-        let token_file = folder("HF_TOKEN_PATH").or_else(|| home.as_ref().map(|home| home.join("token")));
+        let home = dir("HF_HOME")
+            .or_else(|| dir("XDG_CACHE_HOME").map(|cache| cache.join("huggingface")))
+            .or_else(|| dir("HOME").map(|home| home.join(".cache/huggingface")));
+        let token_file = dir("HF_TOKEN_PATH").or_else(|| home.as_ref().map(|home| home.join("token")));
         let token_in_file = || Some(std::fs::read_to_string(token_file?).ok()?.trim().to_owned());
 
         let endpoint = lookup("HF_ENDPOINT").unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
         Self {
-            cache: folder("HF_HUB_CACHE")
-                .or_else(|| folder("HUGGINGFACE_HUB_CACHE"))
+            cache_dir: dir("HF_HUB_CACHE")
+                .or_else(|| dir("HUGGINGFACE_HUB_CACHE"))
                 .or_else(|| home.map(|home| home.join("hub"))),
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             token: lookup("HF_TOKEN")
                 .or_else(|| lookup("HUGGING_FACE_HUB_TOKEN"))
                 .or_else(token_in_file)
                 .filter(|token| !token.is_empty())
-                .map(Token),
-            offline: lookup("HF_HUB_OFFLINE")
+                .map(HubToken),
+            is_offline: lookup("HF_HUB_OFFLINE")
                 .or_else(|| lookup("TRANSFORMERS_OFFLINE"))
                 .is_some_and(|value| is_true(&value)),
         }
     }
 }
 
-impl Token {
+impl HubToken {
     /// The secret itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for HubToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(hidden)")
     }
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn the_cache_is_where_hugging_face_keeps_it() {
-        assert_eq!(config(&[]).cache, None);
-        let cache = |variables: &[(&str, &str)]| config(variables).cache.unwrap();
+        assert_eq!(config(&[]).cache_dir, None);
+        let cache = |variables: &[(&str, &str)]| config(variables).cache_dir.unwrap();
         assert_eq!(cache(&[("HOME", "/h")]), Path::new("/h/.cache/huggingface/hub"));
         assert_eq!(cache(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]), Path::new("/x/huggingface/hub"));
         assert_eq!(cache(&[("HOME", "/h"), ("HF_HOME", "/hf")]), Path::new("/hf/hub"));
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(config(&[("HF_ENDPOINT", "http://mirror:8080/")]).endpoint, "http://mirror:8080");
         for (value, offline) in [("1", true), ("True", true), ("ON", true), ("0", false), ("", false), ("no", false)] {
             for name in ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"] {
-                assert_eq!(config(&[(name, value)]).offline, offline, "{name}={value:?}");
+                assert_eq!(config(&[(name, value)]).is_offline, offline, "{name}={value:?}");
             }
         }
     }

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use hf_hub::api::Progress;
 
-use super::files::{ModelFiles, lacks_weights, max_settings_bytes, missing_kinds};
-use super::foreign::{EXPLAINING_FILES, ForeignFormat};
-use super::remote::{Commit, Remote};
+use super::client::{HubClient, RepoCommit};
+use super::files::{ModelFiles, find_missing_kinds, lacks_weights, max_settings_bytes};
+use super::unsupported_format::{EXPLANATION_FILES, UnsupportedWeightFormat};
 use super::{HubConfig, HubError, snapshot};
 
 /// Maximum number of rounds in which small files name others: `modules.json`, a router, a static embedding, its table.
-const MAX_ROUNDS: usize = 4;
+const MAX_SETTINGS_ROUNDS: usize = 4;
 /// Maximum size of a file that is read for the name of the original model only, in bytes.
-const MAX_EXPLAINING_BYTES: u64 = 1 << 20;
+const MAX_EXPLANATION_FILE_BYTES: u64 = 1 << 20;
 
 /// Downloads the files of a model that the cache does not have, and returns its directory. `check` is given the
 /// directory when all small files are there and before any weights are downloaded.
@@ -25,17 +25,17 @@ pub fn download<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     check: impl FnOnce(&Path) -> Result<(), E>,
     progress: impl Fn() -> P,
 ) -> Result<PathBuf, HubError> {
-    let remote = Remote { cache, config, repo, revision };
-    let commit = remote.commit()?;
-    let directory = snapshot::folder(cache, repo, &commit.id);
+    let client = HubClient { cache, config, repo, revision };
+    let commit = client.resolve_commit()?;
+    let directory = snapshot::snapshot_dir(cache, repo, &commit.id);
     let is_absent = |file: &String| !directory.join(file).is_file();
     let exists = |path: &str| commit.files.contains_key(path);
     let files = ModelFiles::new(&directory, &exists);
 
-    require(&remote, &commit, &directory, missing_kinds(commit.files.keys().map(String::as_str)))?;
-    for _ in 0..MAX_ROUNDS {
-        for file in files.settings().into_iter().filter(is_absent) {
-            remote.fetch_small(&commit, &file, max_settings_bytes(&file), progress())?;
+    ensure_complete(&client, &commit, &directory, find_missing_kinds(commit.files.keys().map(String::as_str)))?;
+    for _ in 0..MAX_SETTINGS_ROUNDS {
+        for file in files.settings_paths().into_iter().filter(is_absent) {
+            client.fetch_bounded(&commit, &file, max_settings_bytes(&file), progress())?;
         }
     }
     check(&directory).map_err(|cause| HubError::Unsupported {
@@ -43,9 +43,9 @@ pub fn download<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
         revision: revision.to_owned(),
         cause: cause.into(),
     })?;
-    require(&remote, &commit, &directory, files.missing())?;
-    for file in files.weights().into_iter().filter(is_absent) {
-        remote.fetch(&commit, &file, progress())?;
+    ensure_complete(&client, &commit, &directory, files.find_missing())?;
+    for file in files.weight_paths().into_iter().filter(is_absent) {
+        client.fetch(&commit, &file, progress())?;
     }
     snapshot::write_ref(cache, repo, revision, &commit.id)
         .map_err(|cause| HubError::Cache { path: cache.to_owned(), cause })?;
@@ -53,21 +53,27 @@ pub fn download<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
 }
 
 /// Fails if something is missing. If it is the weights, says in which other format the repository has them.
-fn require(remote: &Remote<'_>, commit: &Commit, directory: &Path, missing: Vec<String>) -> Result<(), HubError> {
-    let (repo, revision) = (remote.repo.to_owned(), remote.revision.to_owned());
+fn ensure_complete(
+    client: &HubClient<'_>,
+    commit: &RepoCommit,
+    directory: &Path,
+    missing: Vec<String>,
+) -> Result<(), HubError> {
+    let (repo, revision) = (client.repo.to_owned(), client.revision.to_owned());
     if missing.is_empty() {
         return Ok(());
     }
-    let format = ForeignFormat::of(commit.files.keys().map(String::as_str)).filter(|_| lacks_weights(&missing));
+    let format =
+        UnsupportedWeightFormat::detect(commit.files.keys().map(String::as_str)).filter(|_| lacks_weights(&missing));
     let Some(format) = format else { return Err(HubError::Incomplete { repo, revision, missing }) };
-    for file in EXPLAINING_FILES {
+    for file in EXPLANATION_FILES {
         if commit.files.contains_key(file) && !directory.join(file).is_file() {
             // Without it the explanation is less exact, but no less true.
-            if let Err(error) = remote.fetch_small(commit, file, MAX_EXPLAINING_BYTES, ()) {
+            if let Err(error) = client.fetch_bounded(commit, file, MAX_EXPLANATION_FILE_BYTES, ()) {
                 tracing::debug!(file, %error, "failed to fetch a file that may name the original model");
             }
         }
     }
-    let explanation = format.explain(directory, Some(remote.repo));
-    Err(HubError::ForeignFormat { repo, revision, explanation })
+    let explanation = format.explain(directory, Some(client.repo));
+    Err(HubError::UnsupportedFormat { repo, revision, explanation })
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     #[error("no folder is known for downloaded models; set HF_HOME to one")]
-    NoCacheFolder,
+    NoCacheDirectory,
     #[error(
         "the hub denied access to `{repo}` at `{revision}` (HTTP {status}): if it is private or gated, set HF_TOKEN to \
          a token that may read it and accept its licence on its page; if not, check the name"
@@ -31,7 +31,7 @@ pub enum HubError {
     )]
     Incomplete { repo: String, revision: String, missing: Vec<String> },
     #[error("`{repo}` at `{revision}` is {explanation}")]
-    ForeignFormat { repo: String, revision: String, explanation: String },
+    UnsupportedFormat { repo: String, revision: String, explanation: String },
     #[error("`{repo}` at `{revision}` can't be loaded: {cause}")]
     Unsupported { repo: String, revision: String, cause: Box<dyn Error + Send + Sync> },
     #[error(

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::modules::{Module, ModuleKind, join, modules, read_json};
-use crate::model::files::{MAX_JSON_BYTES, MAX_TOKENIZER_BYTES, MODULE_ARGUMENTS};
+use super::modules::{ModuleKind, RepoModule, join_path, list_modules, try_read_json};
+use crate::model::files::{MAX_JSON_BYTES, MAX_TOKENIZER_BYTES, MODULE_ARGUMENT_FILES};
 
 /// The small files that decide vectors, in the root and in each module's directory, beside [`MODULE_ARGUMENTS`]. Of some,
 /// only the presence counts.
-const SETTINGS: [&str; 13] = [
+const SETTINGS_FILES: [&str; 13] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -30,15 +30,16 @@ const SETTINGS: [&str; 13] = [
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 /// Files of which a tokenizer can be built.
-const TOKENIZERS: [&str; 2] = [TOKENIZER, "vocab.txt"];
+const TOKENIZER_FILES: [&str; 2] = [TOKENIZER, "vocab.txt"];
 
 /// Files of weights and indexes of shards, in the order of preference of transformers' `from_pretrained`.
-const WEIGHTS: [&str; 4] =
+const WEIGHT_FILES: [&str; 4] =
     ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 const INDEX_SUFFIX: &str = ".index.json";
 
-const NO_TOKENIZER: &str = "tokenizer.json or vocab.txt";
-const NO_WEIGHTS: &str = "weights (model.safetensors or pytorch_model.bin, in one file or in shards with an index)";
+const MISSING_TOKENIZER: &str = "tokenizer.json or vocab.txt";
+const MISSING_WEIGHTS: &str =
+    "weights (model.safetensors or pytorch_model.bin, in one file or in shards with an index)";
 
 /// The files of a model, in a cache directory that may not have all of them yet.
 pub struct ModelFiles<'a> {
@@ -54,89 +55,93 @@ impl<'a> ModelFiles<'a> {
 
     /// Returns the paths of the small files, as far as those that are already there name them: `modules.json` names
     /// directories, and the configuration of a router or of a static embedding names more.
-    pub fn settings(&self) -> Vec<String> {
-        let modules = modules(self.directory);
+    pub fn settings_paths(&self) -> Vec<String> {
+        let modules = list_modules(self.directory);
         let directories = std::iter::once("").chain(modules.iter().map(|module| module.directory.as_str()));
         let mut paths: BTreeSet<String> = directories
-            .flat_map(|directory| SETTINGS.iter().chain(&MODULE_ARGUMENTS).map(move |name| join(directory, name)))
+            .flat_map(|directory| {
+                SETTINGS_FILES.iter().chain(&MODULE_ARGUMENT_FILES).map(move |name| join_path(directory, name))
+            })
             .collect();
-        let with_weights = weighted(&modules).into_iter();
-        let indexes = with_weights.filter_map(|directory| self.weights_of(directory)).filter(|path| is_index(path));
+        let weight_directories = list_weight_directories(&modules).into_iter();
+        let indexes =
+            weight_directories.filter_map(|directory| self.find_weights_file(directory)).filter(|path| is_index(path));
         paths.extend(indexes);
-        paths.extend(modules.iter().flat_map(|module| module.token_weights(self.directory)));
+        paths.extend(modules.iter().flat_map(|module| module.token_weight_paths(self.directory)));
         paths.into_iter().filter(|path| (self.exists)(path)).collect()
     }
 
     /// Returns the paths of the weights, those of the root last. Needs the settings.
-    pub fn weights(&self) -> Vec<String> {
-        let modules = modules(self.directory);
-        let files = weighted(&modules).into_iter().rev().filter_map(|directory| {
-            let file = self.weights_of(directory)?;
-            Some(if is_index(&file) { self.shards(&file) } else { vec![file] })
+    pub fn weight_paths(&self) -> Vec<String> {
+        let modules = list_modules(self.directory);
+        let files = list_weight_directories(&modules).into_iter().rev().filter_map(|directory| {
+            let file = self.find_weights_file(directory)?;
+            Some(if is_index(&file) { self.list_shards(&file) } else { vec![file] })
         });
         files.flatten().collect()
     }
 
     /// Returns what the modules need and the repository does not have; empty if it is complete. Needs the settings.
-    pub fn missing(&self) -> Vec<String> {
-        let modules = modules(self.directory);
-        modules.iter().flat_map(|module| self.missing_of(module)).collect()
+    pub fn find_missing(&self) -> Vec<String> {
+        let modules = list_modules(self.directory);
+        modules.iter().flat_map(|module| self.find_missing_of_module(module)).collect()
     }
 
-    fn missing_of(&self, module: &Module) -> Vec<String> {
-        let Module { directory, kind } = module;
+    fn find_missing_of_module(&self, module: &RepoModule) -> Vec<String> {
+        let RepoModule { directory, kind } = module;
         let has = |path: &String| (self.exists)(path);
-        let has_any = |names: &[&str]| names.iter().any(|name| has(&join(directory, name)));
-        let at = |what: &str| if directory.is_empty() { what.to_owned() } else { format!("{what} in {directory}/") };
+        let has_any = |names: &[&str]| names.iter().any(|name| has(&join_path(directory, name)));
+        let in_directory =
+            |what: &str| if directory.is_empty() { what.to_owned() } else { format!("{what} in {directory}/") };
         let mut missing = Vec::new();
         if *kind == ModuleKind::Transformer && !has_any(&[CONFIG]) {
-            missing.push(at(CONFIG));
+            missing.push(in_directory(CONFIG));
         }
         if matches!(kind, ModuleKind::Transformer | ModuleKind::StaticEmbedding) {
-            if !has_any(&TOKENIZERS) {
-                missing.push(at(NO_TOKENIZER));
+            if !has_any(&TOKENIZER_FILES) {
+                missing.push(in_directory(MISSING_TOKENIZER));
             }
-            match self.weights_of(directory) {
-                _ if module.token_weights(self.directory).iter().any(has) => {}
+            match self.find_weights_file(directory) {
+                _ if module.token_weight_paths(self.directory).iter().any(has) => {}
                 Some(index) if is_index(&index) => {
-                    missing.extend(self.shards(&index).into_iter().filter(|shard| !has(shard)));
+                    missing.extend(self.list_shards(&index).into_iter().filter(|shard| !has(shard)));
                 }
                 Some(_) => {}
-                None => missing.push(at(NO_WEIGHTS)),
+                None => missing.push(in_directory(MISSING_WEIGHTS)),
             }
         }
         missing
     }
 
     /// Returns the file that transformers would load from a directory, or its index.
-    fn weights_of(&self, directory: &str) -> Option<String> {
-        WEIGHTS.iter().map(|name| join(directory, name)).find(|path| (self.exists)(path))
+    fn find_weights_file(&self, directory: &str) -> Option<String> {
+        WEIGHT_FILES.iter().map(|name| join_path(directory, name)).find(|path| (self.exists)(path))
     }
 
     /// Returns the shards that an index names. A shard is a file beside its index; other names are refused when the
     /// model is read.
-    fn shards(&self, index: &str) -> Vec<String> {
+    fn list_shards(&self, index: &str) -> Vec<String> {
         let directory = index.rsplit_once('/').map_or("", |(directory, _)| directory);
-        let index = read_json(&self.directory.join(index));
+        let index = try_read_json(&self.directory.join(index));
         let map = index.as_ref().and_then(|index| index.get("weight_map")).and_then(Value::as_object);
         let names: BTreeSet<&str> = map.into_iter().flatten().filter_map(|(_, name)| name.as_str()).collect();
         let names = names.into_iter().filter(|name| !name.starts_with('.') && !name.contains(['/', '\\']));
-        names.map(|name| join(directory, name)).collect()
+        names.map(|name| join_path(directory, name)).collect()
     }
 }
 
 /// Returns which kinds of files a repository does not have in any directory, so that it can't be a model whatever its
 /// settings say. Needs nothing but the list of files.
-pub fn missing_kinds<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub fn find_missing_kinds<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
     let names: BTreeSet<&str> = paths.filter_map(|path| path.rsplit('/').next()).collect();
-    let kinds = [(&[CONFIG][..], CONFIG), (&TOKENIZERS, NO_TOKENIZER), (&WEIGHTS, NO_WEIGHTS)];
+    let kinds = [(&[CONFIG][..], CONFIG), (&TOKENIZER_FILES, MISSING_TOKENIZER), (&WEIGHT_FILES, MISSING_WEIGHTS)];
     let missing = kinds.into_iter().filter(|(any, _)| !any.iter().any(|name| names.contains(name)));
     missing.map(|(_, what)| what.to_owned()).collect()
 }
 
 /// Whether weights are among what is missing.
 pub fn lacks_weights(missing: &[String]) -> bool {
-    missing.iter().any(|what| what.starts_with(NO_WEIGHTS))
+    missing.iter().any(|what| what.starts_with(MISSING_WEIGHTS))
 }
 
 /// Maximum size of a small file, in bytes.
@@ -145,7 +150,7 @@ pub fn max_settings_bytes(path: &str) -> u64 {
 }
 
 /// The directories that may hold weights, in order.
-fn weighted(modules: &[Module]) -> BTreeSet<&str> {
+fn list_weight_directories(modules: &[RepoModule]) -> BTreeSet<&str> {
     let with_weights = modules.iter().filter(|module| module.kind != ModuleKind::Router);
     with_weights.map(|module| module.directory.as_str()).collect()
 }
@@ -203,24 +208,24 @@ mod tests {
         ];
         let root = fetched(&[]);
         let in_root = ["config.json", "modules.json", "tokenizer.json", "vocab.txt"];
-        assert_eq!(of(&root, &paths, |files| files.settings()), in_root);
+        assert_eq!(of(&root, &paths, |files| files.settings_paths()), in_root);
         let root = fetched(&[("modules.json", MODULES)]);
-        assert_eq!(of(&root, &paths, |files| files.settings()), [&["1_P/config.json"][..], &in_root].concat());
-        assert_eq!(of(&root, &paths, |files| files.weights()), ["model.safetensors"]);
-        assert!(of(&root, &paths, |files| files.missing()).is_empty());
+        assert_eq!(of(&root, &paths, |files| files.settings_paths()), [&["1_P/config.json"][..], &in_root].concat());
+        assert_eq!(of(&root, &paths, |files| files.weight_paths()), ["model.safetensors"]);
+        assert!(of(&root, &paths, |files| files.find_missing()).is_empty());
     }
 
     #[test]
     fn weights_are_chosen_as_transformers_chooses_them() {
-        let root = fetched(&[(WEIGHTS[1], INDEX), (WEIGHTS[3], INDEX)]);
-        let weights = |paths: &[&str]| of(&root, paths, |files| files.weights());
-        assert_eq!(weights(&WEIGHTS), ["model.safetensors"]);
-        assert_eq!(weights(&WEIGHTS[1..]), ["s1.bin", "s2.bin"]);
-        assert_eq!(weights(&WEIGHTS[2..]), ["pytorch_model.bin"]);
-        assert_eq!(weights(&WEIGHTS[3..]), ["s1.bin", "s2.bin"]);
-        assert_eq!(of(&root, &WEIGHTS[3..], |files| files.settings()), ["pytorch_model.bin.index.json"]);
+        let root = fetched(&[(WEIGHT_FILES[1], INDEX), (WEIGHT_FILES[3], INDEX)]);
+        let weights = |paths: &[&str]| of(&root, paths, |files| files.weight_paths());
+        assert_eq!(weights(&WEIGHT_FILES), ["model.safetensors"]);
+        assert_eq!(weights(&WEIGHT_FILES[1..]), ["s1.bin", "s2.bin"]);
+        assert_eq!(weights(&WEIGHT_FILES[2..]), ["pytorch_model.bin"]);
+        assert_eq!(weights(&WEIGHT_FILES[3..]), ["s1.bin", "s2.bin"]);
+        assert_eq!(of(&root, &WEIGHT_FILES[3..], |files| files.settings_paths()), ["pytorch_model.bin.index.json"]);
         let missing = |more: &[&str]| {
-            of(&root, &[&["config.json", "vocab.txt", WEIGHTS[3]], more].concat(), |files| files.missing())
+            of(&root, &[&["config.json", "vocab.txt", WEIGHT_FILES[3]], more].concat(), |files| files.find_missing())
         };
         assert_eq!(missing(&["s1.bin"]), ["s2.bin"]);
         assert!(missing(&["s1.bin", "s2.bin"]).is_empty());
@@ -244,18 +249,22 @@ mod tests {
             "d/vocab.txt",
             "d/model.safetensors",
         ];
-        assert!(of(&root, &paths, |files| files.missing()).is_empty());
-        assert!(of(&root, &paths, |files| files.settings()).contains(&"weights.json".to_owned()));
-        assert_eq!(of(&root, &paths, |files| files.weights()), ["d/model.safetensors"], "no module is in the root");
+        assert!(of(&root, &paths, |files| files.find_missing()).is_empty());
+        assert!(of(&root, &paths, |files| files.settings_paths()).contains(&"weights.json".to_owned()));
+        assert_eq!(
+            of(&root, &paths, |files| files.weight_paths()),
+            ["d/model.safetensors"],
+            "no module is in the root"
+        );
         paths.truncate(5);
-        let missing = of(&root, &paths, |files| files.missing());
+        let missing = of(&root, &paths, |files| files.find_missing());
         assert_eq!(missing[..2], ["config.json in d/", "tokenizer.json or vocab.txt in d/"]);
         assert!(missing[2].ends_with("in d/") && missing[3].ends_with("in q/") && lacks_weights(&missing));
     }
 
     #[test]
     fn kinds_of_files_that_no_directory_has() {
-        let missing = |paths: &[&str]| missing_kinds(paths.iter().copied());
+        let missing = |paths: &[&str]| find_missing_kinds(paths.iter().copied());
         assert!(missing(&["d/config.json", "d/vocab.txt", "d/pytorch_model.bin.index.json"]).is_empty());
         assert_eq!(missing(&["tokenizer.json", "model.safetensors"]), ["config.json"]);
         assert!(lacks_weights(&missing(&["config.json", "tokenizer.json"])));

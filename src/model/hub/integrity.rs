@@ -13,7 +13,7 @@ use hf_hub::api::Progress;
 use sha2::{Digest, Sha256};
 
 /// Returns what is wrong with a downloaded file of which the hub announced `size` bytes; `None` if nothing is.
-pub fn defect(blob: &Path, size: usize) -> io::Result<Option<String>> {
+pub fn find_defect(blob: &Path, size: usize) -> io::Result<Option<String>> {
     let length = fs::metadata(blob)?.len();
     if length != size as u64 {
         return Ok(Some(format!("{length} bytes instead of {size}")));
@@ -22,29 +22,29 @@ pub fn defect(blob: &Path, size: usize) -> io::Result<Option<String>> {
     if name.len() != 64 || !name.chars().all(|c| c.is_ascii_hexdigit()) {
         return Ok(None);
     }
-    let digest = sha256(&mut File::open(blob)?)?;
+    let digest = compute_sha256(&mut File::open(blob)?)?;
     Ok((digest != name).then(|| format!("its SHA-256 is {digest} instead of {name}")))
 }
 
-fn sha256(input: &mut impl Read) -> io::Result<String> {
-    let mut digest = Sha256::new();
+fn compute_sha256(input: &mut impl Read) -> io::Result<String> {
+    let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
         let read = input.read(&mut buffer)?;
         if read == 0 {
-            return Ok(hex::encode(digest.finalize()));
+            return Ok(hex::encode(hasher.finalize()));
         }
-        digest.update(buffer.get(..read).unwrap_or_default());
+        hasher.update(buffer.get(..read).unwrap_or_default());
     }
 }
 
 /// Passes progress on, and records the size that the hub announced.
-pub struct Measured<P> {
+pub struct SizeRecorder<P> {
     pub inner: P,
     pub size: Rc<Cell<usize>>,
 }
 
-impl<P: Progress> Progress for Measured<P> {
+impl<P: Progress> Progress for SizeRecorder<P> {
     fn init(&mut self, size: usize, filename: &str) {
         self.size.set(size);
         self.inner.init(size, filename);

@@ -27,18 +27,18 @@ pub fn locate<P: Progress, E: Into<Box<dyn Error + Send + Sync>>>(
     progress: impl Fn() -> P,
 ) -> Result<PathBuf, HubError> {
     let (repo, revision) = match source {
-        ModelSource::Folder(folder) => return Ok(folder.clone()),
+        ModelSource::Directory(directory) => return Ok(directory.clone()),
         ModelSource::Hub { repo, revision } => (repo, revision.as_deref().unwrap_or(DEFAULT_REVISION)),
     };
-    let cache = config.cache.as_deref().ok_or(HubError::NoCacheFolder)?;
-    if config.offline {
+    let cache = config.cache_dir.as_deref().ok_or(HubError::NoCacheDirectory)?;
+    if config.is_offline {
         return snapshot::find(cache, repo, revision);
     }
     match download::download(cache, config, repo, revision, check, progress) {
         Err(error) if error.is_outage() => match snapshot::find(cache, repo, revision) {
-            Ok(folder) => {
-                tracing::warn!(folder = %folder.display(), "{error}; using the copy in the cache");
-                Ok(folder)
+            Ok(directory) => {
+                tracing::warn!(folder = %directory.display(), "{error}; using the copy in the cache");
+                Ok(directory)
             }
             Err(_) => Err(error),
         },

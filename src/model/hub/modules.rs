@@ -7,9 +7,9 @@ use std::path::{Component, Path};
 
 use serde_json::Value;
 
-use crate::model::files::{MAX_JSON_BYTES, read};
+use crate::model::files::{MAX_JSON_BYTES, read_bounded};
 
-const MODULES: &str = "modules.json";
+const MODULES_FILE: &str = "modules.json";
 /// The file that lists a router's modules, and the one that older releases of sentence-transformers wrote.
 const ROUTER_CONFIGS: [&str; 2] = ["router_config.json", "config.json"];
 
@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 4;
 
 /// One module of a model.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Module {
+pub struct RepoModule {
     /// Path from the root of the repository, separated by `/`; empty for the root itself.
     pub directory: String,
     pub kind: ModuleKind,
@@ -41,18 +41,19 @@ pub enum ModuleKind {
 
 /// Returns the modules of the model in `root`, as far as the files that are already there list them. A model without
 /// `modules.json` is a single transformer.
-pub fn modules(root: &Path) -> Vec<Module> {
-    let Some(listed) = read_json(&root.join(MODULES)) else {
-        return vec![Module { directory: String::new(), kind: ModuleKind::Transformer }];
+pub fn list_modules(root: &Path) -> Vec<RepoModule> {
+    let Some(listed) = try_read_json(&root.join(MODULES_FILE)) else {
+        return vec![RepoModule { directory: String::new(), kind: ModuleKind::Transformer }];
     };
     let mut modules = Vec::new();
     for entry in listed.as_array().into_iter().flatten().take(MAX_MODULES) {
         let text = |key| entry.get(key).and_then(Value::as_str);
-        let Some(module) = text("path").zip(text("type")).and_then(|(path, class)| Module::of("", path, class)) else {
+        let Some(module) = text("path").zip(text("type")).and_then(|(path, class)| RepoModule::parse("", path, class))
+        else {
             continue;
         };
         if module.kind == ModuleKind::Router {
-            modules.extend(routed(root, &module.directory));
+            modules.extend(list_routed_modules(root, &module.directory));
         }
         modules.push(module);
     }
@@ -63,16 +64,16 @@ pub fn modules(root: &Path) -> Vec<Module> {
 }
 
 /// Returns the modules that a router's configuration lists.
-fn routed(root: &Path, directory: &str) -> Vec<Module> {
-    let config = ROUTER_CONFIGS.iter().find_map(|name| read_json(&root.join(directory).join(name)));
+fn list_routed_modules(root: &Path, directory: &str) -> Vec<RepoModule> {
+    let config = ROUTER_CONFIGS.iter().find_map(|name| try_read_json(&root.join(directory).join(name)));
     let types = config.as_ref().and_then(|config| config.get("types")).and_then(Value::as_object);
     let modules = types.into_iter().flatten();
-    modules.filter_map(|(path, class)| Module::of(directory, path, class.as_str()?)).take(MAX_MODULES).collect()
+    modules.filter_map(|(path, class)| RepoModule::parse(directory, path, class.as_str()?)).take(MAX_MODULES).collect()
 }
 
-impl Module {
+impl RepoModule {
     /// `None` if the path leads out of the repository or is nested too deeply.
-    fn of(parent: &str, path: &str, class: &str) -> Option<Self> {
+    fn parse(parent: &str, path: &str, class: &str) -> Option<Self> {
         let kind = match class.rsplit('.').next().unwrap_or_default() {
             "MLMTransformer" | "Transformer" => ModuleKind::Transformer,
             "SparseStaticEmbedding" => ModuleKind::StaticEmbedding,
@@ -85,11 +86,11 @@ impl Module {
     /// Returns the JSON table of a static embedding's weights, as a path from the directory of the embedding and as one
     /// from the root. sentence-transformers resolves it against the working directory; published models have it in
     /// their root.
-    pub fn token_weights(&self, root: &Path) -> Vec<String> {
+    pub fn token_weight_paths(&self, root: &Path) -> Vec<String> {
         if self.kind != ModuleKind::StaticEmbedding {
             return Vec::new();
         }
-        let config = read_json(&root.join(&self.directory).join("config.json"));
+        let config = try_read_json(&root.join(&self.directory).join("config.json"));
         let path = config.as_ref().and_then(|config| config.get("path")).and_then(Value::as_str);
         let paths = path.map(|path| [resolve(&self.directory, path), resolve("", path)]);
         paths.into_iter().flatten().flatten().filter(|path| path.ends_with(".json")).collect()
@@ -97,7 +98,7 @@ impl Module {
 }
 
 /// Joins a directory of the repository and the path of something in it.
-pub fn join(directory: &str, path: &str) -> String {
+pub fn join_path(directory: &str, path: &str) -> String {
     match (directory, path) {
         ("", path) => path.to_owned(),
         (directory, "") => directory.to_owned(),
@@ -113,13 +114,13 @@ fn resolve(directory: &str, path: &str) -> Option<String> {
         _ => Some(None),
     };
     let parts: Vec<&str> = Path::new(path).components().filter_map(part).collect::<Option<_>>()?;
-    let joined = join(directory, &parts.join("/"));
+    let joined = join_path(directory, &parts.join("/"));
     (joined.split('/').count() <= MAX_DEPTH).then_some(joined)
 }
 
 /// Reads a JSON file; `None` if it is missing, too large or not JSON.
-pub fn read_json(path: &Path) -> Option<Value> {
-    serde_json::from_slice(&read(path, MAX_JSON_BYTES).ok()?).ok()
+pub fn try_read_json(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&read_bounded(path, MAX_JSON_BYTES).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     fn listed(root: &Path) -> Vec<(String, ModuleKind)> {
-        modules(root).into_iter().map(|module| (module.directory, module.kind)).collect()
+        list_modules(root).into_iter().map(|module| (module.directory, module.kind)).collect()
     }
 
     #[test]
@@ -144,7 +145,7 @@ mod tests {
     fn a_router_in_a_directory_lists_nested_modules() {
         let root = tempdir().unwrap();
         fs::write(
-            root.path().join(MODULES),
+            root.path().join(MODULES_FILE),
             r#"[{"path": "0_Router", "type": "sentence_transformers.models.Router"}]"#,
         )
         .unwrap();
@@ -170,7 +171,7 @@ mod tests {
         }
         let root = tempdir().unwrap();
         let many: Vec<_> = (0..1_000).map(|n| serde_json::json!({"path": format!("{n}"), "type": "a.B"})).collect();
-        fs::write(root.path().join(MODULES), serde_json::to_string(&many).unwrap()).unwrap();
-        assert_eq!(modules(root.path()).len(), MAX_MODULES);
+        fs::write(root.path().join(MODULES_FILE), serde_json::to_string(&many).unwrap()).unwrap();
+        assert_eq!(list_modules(root.path()).len(), MAX_MODULES);
     }
 }

@@ -19,14 +19,14 @@ pub fn find(cache: &Path, repo: &str, revision: &str) -> Result<PathBuf, HubErro
         cache: cache.to_owned(),
         missing,
     };
-    let folder = folder(cache, repo, &commit(cache, repo, revision));
-    if !folder.is_dir() {
+    let directory = snapshot_dir(cache, repo, &resolve_commit(cache, repo, revision));
+    if !directory.is_dir() {
         return Err(not_cached(vec!["such revision".to_owned()]));
     }
     // A link to a blob that is gone is no file.
-    let exists = |path: &str| folder.join(path).is_file();
-    match ModelFiles::new(&folder, &exists).missing() {
-        missing if missing.is_empty() => Ok(folder),
+    let exists = |path: &str| directory.join(path).is_file();
+    match ModelFiles::new(&directory, &exists).find_missing() {
+        missing if missing.is_empty() => Ok(directory),
         missing => Err(not_cached(missing)),
     }
 }
@@ -38,21 +38,21 @@ pub fn write_ref(cache: &Path, repo: &str, revision: &str, commit: &str) -> io::
 }
 
 /// Where a commit's files are, or will be.
-pub fn folder(cache: &Path, repo: &str, commit: &str) -> PathBuf {
-    repo_folder(cache, repo).join("snapshots").join(commit)
+pub fn snapshot_dir(cache: &Path, repo: &str, commit: &str) -> PathBuf {
+    repo_dir(cache, repo).join("snapshots").join(commit)
 }
 
 /// Where the files' contents are, by hash.
-pub fn blobs(cache: &Path, repo: &str) -> PathBuf {
-    repo_folder(cache, repo).join("blobs")
+pub fn blobs_dir(cache: &Path, repo: &str) -> PathBuf {
+    repo_dir(cache, repo).join("blobs")
 }
 
 /// `refs/REVISION` names the commit; a revision that is a commit itself needs no ref.
-fn commit(cache: &Path, repo: &str, revision: &str) -> String {
-    let reference = repo_folder(cache, repo).join("refs").join(revision);
-    fs::read_to_string(reference).map_or_else(|_| revision.to_owned(), |commit| commit.trim().to_owned())
+fn resolve_commit(cache: &Path, repo: &str, revision: &str) -> String {
+    let ref_path = repo_dir(cache, repo).join("refs").join(revision);
+    fs::read_to_string(ref_path).map_or_else(|_| revision.to_owned(), |commit| commit.trim().to_owned())
 }
 
-fn repo_folder(cache: &Path, repo: &str) -> PathBuf {
+fn repo_dir(cache: &Path, repo: &str) -> PathBuf {
     cache.join(Repo::model(repo.to_owned()).folder_name())
 }

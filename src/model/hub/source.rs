@@ -8,7 +8,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelSource {
     /// A folder on this machine.
-    Folder(PathBuf),
+    Directory(PathBuf),
     /// A repository of the hub, `org/name`, at a branch, tag or commit (default: `main`).
     Hub { repo: String, revision: Option<String> },
 }
@@ -17,14 +17,14 @@ pub enum ModelSource {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidModelSource {
     #[error("`{0}` is a file; give the folder that holds the model's files")]
-    File(String),
+    IsFile(String),
     #[error("there is no folder `{0}`; check the path, or give a hub id such as org/name or org/name@revision")]
-    NoFolder(String),
+    NoDirectory(String),
     #[error(
         "`{0}` is neither an existing folder nor a hub id; a hub id is org/name or org/name@revision, in letters, \
          digits, `-`, `_` and `.`"
     )]
-    NoHubId(String),
+    InvalidHubId(String),
 }
 
 impl FromStr for ModelSource {
@@ -34,22 +34,22 @@ impl FromStr for ModelSource {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let path = Path::new(text);
         if path.is_dir() {
-            return Ok(Self::Folder(path.to_owned()));
+            return Ok(Self::Directory(path.to_owned()));
         }
         if path.exists() {
-            return Err(InvalidModelSource::File(text.to_owned()));
+            return Err(InvalidModelSource::IsFile(text.to_owned()));
         }
         if looks_like_path(text) {
-            return Err(InvalidModelSource::NoFolder(text.to_owned()));
+            return Err(InvalidModelSource::NoDirectory(text.to_owned()));
         }
-        hub_id(text).ok_or_else(|| InvalidModelSource::NoHubId(text.to_owned()))
+        parse_hub_id(text).ok_or_else(|| InvalidModelSource::InvalidHubId(text.to_owned()))
     }
 }
 
 impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Directory(directory) => write!(f, "{}", directory.display()),
             Self::Hub { repo, revision: None } => f.write_str(repo),
             Self::Hub { repo, revision: Some(revision) } => write!(f, "{repo}@{revision}"),
         }
@@ -61,22 +61,22 @@ fn looks_like_path(text: &str) -> bool {
     text.starts_with(['/', '.', '~']) || text.contains('\\') || before_revision.matches('/').count() > 1
 }
 
-fn hub_id(text: &str) -> Option<ModelSource> {
+fn parse_hub_id(text: &str) -> Option<ModelSource> {
     let (repo, revision) = match text.split_once('@') {
         Some((repo, revision)) => (repo, Some(revision)),
         None => (text, None),
     };
-    let valid = is_repo_id(repo) && revision.is_none_or(|revision| revision.split('/').all(is_name));
-    valid.then(|| ModelSource::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
+    let is_valid = is_repo_id(repo) && revision.is_none_or(|revision| revision.split('/').all(is_valid_name));
+    is_valid.then(|| ModelSource::Hub { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
 }
 
 /// Whether a text is a hub id without a revision, `org/name`.
 pub fn is_repo_id(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(org, name)| is_name(org) && is_name(name))
+    text.split_once('/').is_some_and(|(org, name)| is_valid_name(org) && is_valid_name(name))
 }
 
 /// One part of an id or a revision. They become parts of paths and addresses, so this is strict.
-fn is_name(part: &str) -> bool {
+fn is_valid_name(part: &str) -> bool {
     !part.is_empty()
         && !part.starts_with('.')
         && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
@@ -102,17 +102,17 @@ mod tests {
     fn a_folder_that_exists_is_a_folder() {
         let folder = tempfile::tempdir().unwrap();
         let text = folder.path().to_str().unwrap();
-        assert_eq!(text.parse(), Ok(ModelSource::Folder(folder.path().to_owned())));
+        assert_eq!(text.parse(), Ok(ModelSource::Directory(folder.path().to_owned())));
         let file = folder.path().join("model.safetensors");
         std::fs::write(&file, "").unwrap();
-        assert!(matches!(file.to_str().unwrap().parse::<ModelSource>(), Err(InvalidModelSource::File(_))));
+        assert!(matches!(file.to_str().unwrap().parse::<ModelSource>(), Err(InvalidModelSource::IsFile(_))));
     }
 
     #[test]
     fn a_path_that_does_not_exist_is_said_to_be_absent() {
         for text in ["/no/such/folder", "./model", "../model", "~/model", "a/b/c", "a\\b"] {
             let error = text.parse::<ModelSource>().unwrap_err();
-            assert_eq!(error, InvalidModelSource::NoFolder(text.to_owned()));
+            assert_eq!(error, InvalidModelSource::NoDirectory(text.to_owned()));
             assert!(error.to_string().contains(text));
         }
     }

@@ -1,25 +1,25 @@
 //! Float32 numbers that begin where a line of the cache does: a vector that crosses two lines takes longer to load.
 
 /// Bytes of the widest vectors, and of a line of the cache.
-const LINE: usize = 64;
+const CACHE_LINE_BYTES: usize = 64;
 
 /// Numbers in memory of their own.
-pub struct Aligned {
+pub struct AlignedBuffer {
     buffer: Vec<f32>,
     start: usize,
     len: usize,
 }
 
-impl Aligned {
+impl AlignedBuffer {
     /// A copy of `numbers`, with zeros after it up to `len` numbers.
-    pub fn new(numbers: &[f32], len: usize) -> Self {
-        let len = len.max(numbers.len());
-        let spare = LINE / size_of::<f32>();
-        let mut buffer = Vec::<f32>::with_capacity(len + spare);
+    pub fn new(values: &[f32], len: usize) -> Self {
+        let len = len.max(values.len());
+        let padding = CACHE_LINE_BYTES / size_of::<f32>();
+        let mut buffer = Vec::<f32>::with_capacity(len + padding);
         // The buffer does not move any more. Where the distance can't be told, speed is all that is lost.
-        let start = buffer.as_ptr().align_offset(LINE).min(spare);
+        let start = buffer.as_ptr().align_offset(CACHE_LINE_BYTES).min(padding);
         buffer.resize(start, 0.0);
-        buffer.extend_from_slice(numbers);
+        buffer.extend_from_slice(values);
         buffer.resize(start + len, 0.0);
         Self { buffer, start, len }
     }

@@ -9,7 +9,7 @@ use rten_tensor::{Layout as _, NdTensorView};
 use rten_vecmath::Softmax;
 
 use super::contiguous::contiguous_elements;
-use super::finite::magnitude;
+use super::finite::max_abs;
 use super::rope::Rope;
 
 /// Queries of one product: keeps the scores of a long sequence small, `QUERY_BLOCK × length`.
@@ -17,7 +17,7 @@ const QUERY_BLOCK: usize = 128;
 
 thread_local! {
     /// The kernels for this machine's instruction set.
-    static FLOAT32: GemmExecutor = GemmExecutor::new();
+    static FLOAT32_GEMM: GemmExecutor = GemmExecutor::new();
 }
 
 /// Scaled dot-product attention (Vaswani et al., 2017, arXiv:1706.03762) within each sequence.
@@ -28,25 +28,25 @@ pub struct Attention<'a> {
     /// How queries and keys are turned by their position.
     pub rope: Option<&'a Rope>,
     /// How far a token sees, in tokens; `None` is its whole sequence.
-    pub reach: Option<usize>,
+    pub half_window: Option<usize>,
 }
 
 impl Attention<'_> {
     /// `qkv` is `[tokens, 3 × width]`: queries, keys and values side by side. Gives `[tokens, width]`.
     pub fn forward(&self, qkv: &Tensor) -> Result<Tensor> {
-        if qkv.device().is_cpu() { qkv.apply_op1_no_bwd(self) } else { self.on_device(qkv) }
+        if qkv.device().is_cpu() { qkv.apply_op1_no_bwd(self) } else { self.forward_on_device(qkv) }
     }
 
     /// The same by candle's operations.
-    fn on_device(&self, qkv: &Tensor) -> Result<Tensor> {
+    fn forward_on_device(&self, qkv: &Tensor) -> Result<Tensor> {
         let sequences = self.bounds.windows(2).map(|bounds| {
             let length = bounds[1] - bounds[0];
             let qkv = qkv.narrow(0, bounds[0], length)?.reshape((length, 3, self.heads, ()))?;
             // `[heads, length, size]` each.
-            let part = |index: usize| qkv.narrow(1, index, 1)?.squeeze(1)?.transpose(0, 1)?.contiguous();
-            let (mut queries, mut keys, values) = (part(0)?, part(1)?, part(2)?);
+            let select = |index: usize| qkv.narrow(1, index, 1)?.squeeze(1)?.transpose(0, 1)?.contiguous();
+            let (mut queries, mut keys, values) = (select(0)?, select(1)?, select(2)?);
             if let Some(rope) = self.rope {
-                (queries, keys) = (rope.turn_all(&queries)?, rope.turn_all(&keys)?);
+                (queries, keys) = (rope.apply_rope_on_device(&queries)?, rope.apply_rope_on_device(&keys)?);
             }
             let scale = 1.0 / (queries.dim(2)? as f64).sqrt();
             let scores = queries.matmul(&keys.t()?)?;
@@ -54,14 +54,16 @@ impl Attention<'_> {
             // small. NaN and +∞ need no such care, they make the whole row NaN.
             let poison = (scores.min_keepdim(D::Minus1)?.to_dtype(DType::F32)? * 0.0)?;
             let mut scores = (scores.to_dtype(DType::F32)? * scale)?;
-            if let Some(reach) = self.reach.filter(|&reach| reach + 1 < length) {
-                let far = |query: usize, key: usize| if query.abs_diff(key) > reach { f32::NEG_INFINITY } else { 0.0 };
-                let mask = (0..length).flat_map(|query| (0..length).map(move |key| far(query, key))).collect();
+            if let Some(half_window) = self.half_window.filter(|&half_window| half_window + 1 < length) {
+                let mask_value =
+                    |query: usize, key: usize| if query.abs_diff(key) > half_window { f32::NEG_INFINITY } else { 0.0 };
+                let mask = (0..length).flat_map(|query| (0..length).map(move |key| mask_value(query, key))).collect();
                 scores = scores.broadcast_add(&Tensor::from_vec(mask, (length, length), scores.device())?)?;
             }
-            let shares = scores.broadcast_sub(&(scores.max_keepdim(D::Minus1)? + poison)?)?.exp()?;
-            let shares = shares.broadcast_div(&shares.sum_keepdim(D::Minus1)?)?.to_dtype(values.dtype())?;
-            shares.matmul(&values)?.transpose(0, 1)?.flatten_from(1)
+            let exponentials = scores.broadcast_sub(&(scores.max_keepdim(D::Minus1)? + poison)?)?.exp()?;
+            let attention_weights =
+                exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)?.to_dtype(values.dtype())?;
+            attention_weights.matmul(&values)?.transpose(0, 1)?.flatten_from(1)
         });
         Tensor::cat(&sequences.collect::<Result<Vec<_>>>()?, 0)
     }
@@ -83,10 +85,10 @@ impl CustomOp1 for Attention<'_> {
         }
         let qkv = contiguous_elements(storage, layout)?;
         let mut out = vec![0.0; tokens * width];
-        let mut scratch = Scratch::default();
+        let mut scratch = AttentionScratch::default();
         for bounds in self.bounds.windows(2) {
-            let may_overflow = may_overflow(&qkv[bounds[0] * stride..bounds[1] * stride], width / self.heads);
-            let rows = Rows { qkv, stride, start: bounds[0], length: bounds[1] - bounds[0], may_overflow };
+            let may_overflow = can_scores_overflow(&qkv[bounds[0] * stride..bounds[1] * stride], width / self.heads);
+            let rows = SequenceQkv { qkv, stride, start: bounds[0], length: bounds[1] - bounds[0], may_overflow };
             for head in 0..self.heads {
                 self.attend(&rows, head, width / self.heads, &mut scratch, &mut out)?;
             }
@@ -96,7 +98,7 @@ impl CustomOp1 for Attention<'_> {
 }
 
 /// The rows of one sequence.
-struct Rows<'a> {
+struct SequenceQkv<'a> {
     qkv: &'a [f32],
     stride: usize,
     start: usize,
@@ -107,111 +109,128 @@ struct Rows<'a> {
 
 /// Whether a product of two rows' heads, of `size` elements each, may not be finite. A turn by a position makes an
 /// element at most √2 times as large, and softmax gives shares of at most 1.
-fn may_overflow(qkv: &[f32], size: usize) -> bool {
-    let largest = f64::from(magnitude(qkv));
-    let most = 4.0 * largest * largest * size as f64;
-    !most.is_finite() || most > f64::from(f32::MAX)
+fn can_scores_overflow(qkv: &[f32], head_size: usize) -> bool {
+    let max_element = f64::from(max_abs(qkv));
+    let max_score = 4.0 * max_element * max_element * head_size as f64;
+    !max_score.is_finite() || max_score > f64::from(f32::MAX)
 }
 
-impl<'a> Rows<'a> {
+impl<'a> SequenceQkv<'a> {
     /// The columns from `column`, `size` of them.
-    fn columns(&self, column: usize, size: usize) -> Result<Columns<'a>> {
+    fn head_matrix(&self, column: usize, head_size: usize) -> Result<HeadMatrix<'a>> {
         let begin = self.start * self.stride + column;
         let Some(data) = self.qkv.get(begin..) else { bail!("a sequence reaches past its batch") };
-        Ok(Columns { data, stride: self.stride, size })
+        Ok(HeadMatrix { data, stride: self.stride, head_size })
     }
 
     /// The same, turned by their positions.
-    fn turned<'b>(&self, column: usize, rope: &Rope, size: usize, turned: &'b mut Vec<f32>) -> Result<Columns<'b>> {
-        turned.clear();
+    fn rotated_head_matrix<'b>(
+        &self,
+        column: usize,
+        rope: &Rope,
+        head_size: usize,
+        rotated: &'b mut Vec<f32>,
+    ) -> Result<HeadMatrix<'b>> {
+        rotated.clear();
         rope.check_length(self.length)?;
         for position in 0..self.length {
             let begin = (self.start + position) * self.stride + column;
-            let Some(row) = self.qkv.get(begin..begin + size) else { bail!("a sequence reaches past its batch") };
-            rope.turn(position, row, turned);
+            let Some(row) = self.qkv.get(begin..begin + head_size) else { bail!("a sequence reaches past its batch") };
+            rope.apply_rope(position, row, rotated);
         }
-        Ok(Columns { data: turned, stride: size, size })
+        Ok(HeadMatrix { data: rotated, stride: head_size, head_size })
     }
 }
 
 /// A `[length, size]` matrix with a stride between its rows.
 #[derive(Clone, Copy)]
-struct Columns<'a> {
+struct HeadMatrix<'a> {
     data: &'a [f32],
     stride: usize,
-    size: usize,
+    head_size: usize,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> HeadMatrix<'a> {
     fn rows(&self, rows: Range<usize>) -> Result<NdTensorView<'a, f32, 2>> {
         let Some(data) = self.data.get(rows.start * self.stride..) else { bail!("there are no rows {rows:?}") };
-        NdTensorView::from_slice_with_strides([rows.len(), self.size], data, [self.stride, 1]).map_err(Error::wrap)
+        NdTensorView::from_slice_with_strides([rows.len(), self.head_size], data, [self.stride, 1]).map_err(Error::wrap)
     }
 }
 
 #[derive(Default)]
-struct Scratch {
+struct AttentionScratch {
     queries: Vec<f32>,
     keys: Vec<f32>,
     scores: Vec<f32>,
-    mixed: Vec<f32>,
+    context: Vec<f32>,
 }
 
 impl Attention<'_> {
     /// Attention of one head within one sequence, a block of queries at a time.
-    fn attend(&self, rows: &Rows<'_>, head: usize, size: usize, scratch: &mut Scratch, out: &mut [f32]) -> Result<()> {
+    fn attend(
+        &self,
+        rows: &SequenceQkv<'_>,
+        head: usize,
+        head_size: usize,
+        scratch: &mut AttentionScratch,
+        out: &mut [f32],
+    ) -> Result<()> {
         let width = rows.stride / 3;
-        let column = head * size;
-        let Scratch { queries, keys, scores, mixed } = scratch;
+        let column = head * head_size;
+        let AttentionScratch { queries, keys, scores, context } = scratch;
         let (queries, keys) = match self.rope {
-            None => (rows.columns(column, size)?, rows.columns(width + column, size)?),
-            Some(rope) => (rows.turned(column, rope, size, queries)?, rows.turned(width + column, rope, size, keys)?),
+            None => (rows.head_matrix(column, head_size)?, rows.head_matrix(width + column, head_size)?),
+            Some(rope) => (
+                rows.rotated_head_matrix(column, rope, head_size, queries)?,
+                rows.rotated_head_matrix(width + column, rope, head_size, keys)?,
+            ),
         };
-        let values = rows.columns(2 * width + column, size)?;
-        let scale = 1.0 / (size as f32).sqrt();
+        let values = rows.head_matrix(2 * width + column, head_size)?;
+        let scale = 1.0 / (head_size as f32).sqrt();
         for first in (0..rows.length).step_by(QUERY_BLOCK) {
             let block = first..rows.length.min(first + QUERY_BLOCK);
-            let seen = self.seen(block.clone(), rows.length);
-            product(queries.rows(block.clone())?, keys.rows(seen.clone())?.transposed(), scale, scores)?;
-            for (query, scores) in block.clone().zip(scores.chunks_exact_mut(seen.len())) {
-                let near = self.seen(query..query + 1, rows.length);
-                let (before, rest) = scores.split_at_mut(near.start - seen.start);
-                let (near, after) = rest.split_at_mut(near.len());
-                if rows.may_overflow && !magnitude(near).is_finite() {
+            let visible = self.visible_keys(block.clone(), rows.length);
+            multiply(queries.rows(block.clone())?, keys.rows(visible.clone())?.transposed(), scale, scores)?;
+            for (query, scores) in block.clone().zip(scores.chunks_exact_mut(visible.len())) {
+                let window = self.visible_keys(query..query + 1, rows.length);
+                let (before, remaining) = scores.split_at_mut(window.start - visible.start);
+                let (window_scores, after) = remaining.split_at_mut(window.len());
+                if rows.may_overflow && !max_abs(window_scores).is_finite() {
                     // Softmax would give a score of −∞ the share of a small one.
-                    near.fill(f32::NAN);
+                    window_scores.fill(f32::NAN);
                 } else {
-                    Softmax::new_mut(near).dispatch();
+                    Softmax::new_mut(window_scores).dispatch();
                 }
                 before.fill(0.0);
                 after.fill(0.0);
             }
-            let shares = NdTensorView::try_from_data([block.len(), seen.len()], &scores[..]).map_err(Error::wrap)?;
-            product(shares, values.rows(seen)?, 1.0, mixed)?;
-            for (row, mixed) in block.zip(mixed.chunks_exact(size)) {
+            let attention_weights =
+                NdTensorView::try_from_data([block.len(), visible.len()], &scores[..]).map_err(Error::wrap)?;
+            multiply(attention_weights, values.rows(visible)?, 1.0, context)?;
+            for (row, context) in block.zip(context.chunks_exact(head_size)) {
                 let begin = (rows.start + row) * width + column;
-                out[begin..begin + size].copy_from_slice(mixed);
+                out[begin..begin + head_size].copy_from_slice(context);
             }
         }
         Ok(())
     }
 
     /// The keys that some of these queries see.
-    fn seen(&self, queries: Range<usize>, length: usize) -> Range<usize> {
-        match self.reach {
+    fn visible_keys(&self, queries: Range<usize>, length: usize) -> Range<usize> {
+        match self.half_window {
             None => 0..length,
-            Some(reach) => queries.start.saturating_sub(reach)..length.min(queries.end + reach),
+            Some(half_window) => queries.start.saturating_sub(half_window)..length.min(queries.end + half_window),
         }
     }
 }
 
 /// `scale · a · b`, in place of what `out` held.
-fn product(a: NdTensorView<f32, 2>, b: NdTensorView<f32, 2>, scale: f32, out: &mut Vec<f32>) -> Result<()> {
+fn multiply(a: NdTensorView<f32, 2>, b: NdTensorView<f32, 2>, scale: f32, out: &mut Vec<f32>) -> Result<()> {
     // What the buffer held is overwritten: only its growth is cleared, which costs nothing when it is used again.
     out.resize(a.size(0) * b.size(1), 0.0);
     let options = GemmOptions { alpha: scale, ..Default::default() };
     let (a, b) = (GemmInputA::Unpacked(a), GemmInputB::Unpacked(b));
-    FLOAT32.with(|gemm| gemm.gemm(out, a, b, options)).map_err(Error::wrap)
+    FLOAT32_GEMM.with(|gemm| gemm.gemm(out, a, b, options)).map_err(Error::wrap)
 }
 
 #[cfg(test)]
@@ -238,8 +257,8 @@ mod tests {
             let tokens = bounds[bounds.len() - 1];
             let qkv = Tensor::randn(0f32, 2.0, (tokens, 3 * heads * size), &Device::Cpu).unwrap();
             let rope = Rope::new(10_000.0, size, 300).unwrap();
-            let attention = Attention { bounds: &bounds, heads, rope: turned.then_some(&rope), reach };
-            let (kernel, candle) = (attention.forward(&qkv).unwrap(), attention.on_device(&qkv).unwrap());
+            let attention = Attention { bounds: &bounds, heads, rope: turned.then_some(&rope), half_window: reach };
+            let (kernel, candle) = (attention.forward(&qkv).unwrap(), attention.forward_on_device(&qkv).unwrap());
             let difference = (kernel - candle).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             prop_assert!(difference < 1e-4, "{difference}");
         }
@@ -250,12 +269,12 @@ mod tests {
     fn an_overflow_stays_in_its_sequence_and_is_not_swallowed() -> Result<()> {
         let (heads, size, bounds) = (2, 8, [0, 3, 7, 9]);
         let width = heads * size;
-        let attention = Attention { bounds: &bounds, heads, rope: None, reach: None };
+        let attention = Attention { bounds: &bounds, heads, rope: None, half_window: None };
         let both = |qkv: &[f32]| {
             let qkv = Tensor::from_slice(qkv, (9, 3 * width), &Device::Cpu)?;
             Ok::<[Vec<f32>; 2], Error>([
                 attention.forward(&qkv)?.flatten_all()?.to_vec1()?,
-                attention.on_device(&qkv)?.flatten_all()?.to_vec1()?,
+                attention.forward_on_device(&qkv)?.flatten_all()?.to_vec1()?,
             ])
         };
         let qkv: Vec<f32> = (0..9 * 3 * width).map(|at| (at * 11 % 13) as f32 / 13.0 - 0.4).collect();
@@ -269,7 +288,7 @@ mod tests {
             let mut spoilt = qkv.clone();
             case.iter().for_each(|&(row, column, bad)| spoilt[row * 3 * width + column] = bad);
             for (got, expected) in both(&spoilt)?.iter().zip(&expected) {
-                assert!(!magnitude(&got[3 * width..7 * width]).is_finite(), "{case:?}");
+                assert!(!max_abs(&got[3 * width..7 * width]).is_finite(), "{case:?}");
                 assert_eq!(got[..3 * width], expected[..3 * width]);
                 assert_eq!(got[7 * width..], expected[7 * width..]);
             }

@@ -11,42 +11,42 @@ use rten_simd::{Isa, Simd, SimdOp};
 
 /// The bits of a float32 without its sign. Compared as integers, they are in the order of magnitudes, infinity above
 /// all finite numbers and NaN above infinity.
-const MAGNITUDE_BITS: i32 = i32::MAX;
+const ABS_MASK: i32 = i32::MAX;
 /// Vectors that a magnitude is collected in.
-const MAXIMA: usize = 4;
+const ACCUMULATORS: usize = 4;
 
 /// Headroom of [`overflow_free_input`], for what rounding and quantization add to a product's terms.
 ///
 /// Rounding of `n` additions makes a sum at most `(1 + 2⁻²⁴)ⁿ` times as large in float32, and `(1 + 2⁻¹¹)ⁿ` in float16:
 /// below 2 for the widths of models. Quantization to 8 bits makes a weight and an input at most about twice as large
 /// each.
-const HEADROOM: f64 = 8.0;
+const OVERFLOW_HEADROOM: f64 = 8.0;
 
 /// Returns the largest magnitude of `x`, which is NaN or infinity if an element is; 0 if there is none.
-pub fn magnitude(x: &[f32]) -> f32 {
-    Magnitude(bytemuck::cast_slice(x)).dispatch()
+pub fn max_abs(x: &[f32]) -> f32 {
+    MaxAbs(bytemuck::cast_slice(x)).dispatch()
 }
 
 /// The bits of float32 numbers.
-struct Magnitude<'a>(&'a [i32]);
+struct MaxAbs<'a>(&'a [i32]);
 
-impl SimdOp for Magnitude<'_> {
+impl SimdOp for MaxAbs<'_> {
     type Output = f32;
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) -> f32 {
         let ops = isa.i32();
-        let (lanes, mask) = (ops.len(), ops.splat(MAGNITUDE_BITS));
+        let (lanes, mask) = (ops.len(), ops.splat(ABS_MASK));
         // Several maxima, so that they need not wait for each other.
-        let mut largest = [ops.zero(); MAXIMA];
-        let chunks = self.0.chunks_exact(MAXIMA * lanes);
-        let rest = chunks.remainder();
+        let mut largest = [ops.zero(); ACCUMULATORS];
+        let chunks = self.0.chunks_exact(ACCUMULATORS * lanes);
+        let remainder = chunks.remainder();
         for bits in chunks {
             for (largest, bits) in largest.iter_mut().zip(bits.chunks_exact(lanes)) {
                 *largest = ops.max(*largest, ops.and(ops.load(bits), mask));
             }
         }
-        for bits in rest.chunks(lanes) {
+        for bits in remainder.chunks(lanes) {
             largest[0] = ops.max(largest[0], ops.and(ops.load_pad(bits).0, mask));
         }
         let [a, b, c, d] = largest;
@@ -61,13 +61,13 @@ impl SimdOp for Magnitude<'_> {
 pub struct SequenceRows {
     pub range: Range<usize>,
     /// The largest magnitude of their elements; NaN or infinity if one is not finite.
-    pub magnitude: f32,
+    pub max_abs: f32,
 }
 
 impl SequenceRows {
     /// The rows `range` of `x`, which is `[rows, inputs]`.
     pub fn new(x: &[f32], inputs: usize, range: Range<usize>) -> Self {
-        Self { magnitude: magnitude(&x[range.start * inputs..range.end * inputs]), range }
+        Self { max_abs: max_abs(&x[range.start * inputs..range.end * inputs]), range }
     }
 }
 
@@ -77,25 +77,25 @@ impl SequenceRows {
 ///
 /// Every partial sum of `Σ xᵢ wᵢ` is at most `max |xᵢ| · Σ |wᵢ|`. `largest` is the largest finite number of the
 /// products' dtype.
-pub fn overflow_free_input(weight: &[f32], inputs: usize, largest: f64) -> f32 {
-    let sums = weight.chunks_exact(inputs.max(1)).map(sum_of_magnitudes);
+pub fn max_input_without_overflow(weight: &[f32], inputs: usize, max_finite: f64) -> f32 {
+    let sums = weight.chunks_exact(inputs.max(1)).map(sum_abs);
     // Not `f32::max`, which ignores NaN.
-    let most = sums.fold(0.0f32, |most, sum| if most.is_nan() || sum <= most { most } else { sum });
-    if !most.is_finite() {
+    let max_sum = sums.fold(0.0f32, |max, sum| if max.is_nan() || sum <= max { max } else { sum });
+    if !max_sum.is_finite() {
         return -1.0;
     }
-    (largest / HEADROOM / f64::from(most)).min(f64::from(f32::MAX)) as f32
+    (max_finite / OVERFLOW_HEADROOM / f64::from(max_sum)).min(f64::from(f32::MAX)) as f32
 }
 
 /// Returns `Σ |x|`, which is NaN or infinity if an element is, or if it overflows.
-fn sum_of_magnitudes(row: &[f32]) -> f32 {
-    const SUMS: usize = 16;
-    let (chunks, rest) = row.as_chunks::<SUMS>();
-    let mut sums = [0.0f32; SUMS];
+fn sum_abs(row: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let (chunks, remainder) = row.as_chunks::<LANES>();
+    let mut sums = [0.0f32; LANES];
     for chunk in chunks {
         sums.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x.abs());
     }
-    sums.iter().chain(rest).map(|x| x.abs()).sum()
+    sums.iter().chain(remainder).map(|x| x.abs()).sum()
 }
 
 #[cfg(test)]
@@ -113,12 +113,12 @@ mod tests {
             bad in prop::sample::select(vec![f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY]),
         ) {
             let largest = x.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
-            prop_assert_eq!(magnitude(&x).to_bits(), largest.to_bits());
-            prop_assert!(overflow_free_input(&x, 1, f32::MAX.into()) > 0.0);
+            prop_assert_eq!(max_abs(&x).to_bits(), largest.to_bits());
+            prop_assert!(max_input_without_overflow(&x, 1, f32::MAX.into()) > 0.0);
             let at = at.index(x.len());
             x[at] = bad;
-            prop_assert!(!magnitude(&x).is_finite());
-            prop_assert_eq!(overflow_free_input(&x, 1, f32::MAX.into()), -1.0);
+            prop_assert!(!max_abs(&x).is_finite());
+            prop_assert_eq!(max_input_without_overflow(&x, 1, f32::MAX.into()), -1.0);
         }
 
         /// Law: with inputs of that magnitude no partial sum overflows.
@@ -126,7 +126,7 @@ mod tests {
         fn inputs_within_the_bound_do_not_overflow(
             weight in prop::collection::vec(prop_oneof![-3.0f32..3.0, Just(0.0), Just(1e20), Just(-3e38)], 1..100),
         ) {
-            let bound = overflow_free_input(&weight, weight.len(), f32::MAX.into());
+            let bound = max_input_without_overflow(&weight, weight.len(), f32::MAX.into());
             let most: f32 = weight.iter().map(|w| w.abs() * bound.max(0.0)).sum();
             prop_assert!(most.is_finite(), "{most}");
         }
@@ -134,8 +134,8 @@ mod tests {
 
     #[test]
     fn no_elements_and_zeros() {
-        assert_eq!(magnitude(&[]), 0.0);
-        assert_eq!(overflow_free_input(&[0.0; 4], 2, 65_504.0), f32::MAX);
-        assert_eq!(overflow_free_input(&[f32::MAX; 4], 4, f32::MAX.into()), -1.0);
+        assert_eq!(max_abs(&[]), 0.0);
+        assert_eq!(max_input_without_overflow(&[0.0; 4], 2, 65_504.0), f32::MAX);
+        assert_eq!(max_input_without_overflow(&[f32::MAX; 4], 4, f32::MAX.into()), -1.0);
     }
 }

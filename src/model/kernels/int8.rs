@@ -4,16 +4,16 @@ use candle_core::{Error, Result, bail};
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedAMatrix, PackedBMatrix};
 use rten_tensor::NdTensorView;
 
-use super::quantize::{Columns, QuantizedRows, quantize_weights};
+use super::quantize::{ChannelQuantParams, QuantizedRows, quantize_weights};
 
 thread_local! {
     /// The kernels for this machine's instruction set.
-    static INT8: GemmExecutor<u8, i8, i32> = GemmExecutor::new();
+    static INT8_GEMM: GemmExecutor<u8, i8, i32> = GemmExecutor::new();
 }
 
 /// Whether this machine multiplies bytes much faster than float32 (VNNI, and the like of other processors).
-pub fn has_byte_products() -> bool {
-    !INT8.with(GemmExecutor::may_saturate)
+pub fn has_fast_int8_gemm() -> bool {
+    !INT8_GEMM.with(GemmExecutor::may_saturate)
 }
 
 /// A `[outputs, inputs]` weight in tiles of outputs, laid out once for products with its transpose.
@@ -26,21 +26,21 @@ pub struct Int8Weight {
 /// Some of a weight's outputs.
 pub struct Int8Tile {
     weights: PackedBMatrix<i8>,
-    pub columns: Columns,
+    pub columns: ChannelQuantParams,
 }
 
 /// The left side of a product, `[rows, inputs]`: quantized, and laid out for the products once, not for each tile again.
 pub struct Int8Rows {
     packed: PackedAMatrix<u8>,
-    pub rows: QuantizedRows,
+    pub quantized: QuantizedRows,
 }
 
 /// A tile's part of a product, `[rows, outputs of the tile]`, before the bias: an element is
 /// `(sum − zero point of its row × sum of its column) × scale of its row × scale of its column`.
-pub struct Int8Product<'a> {
+pub struct Int8GemmOutput<'a> {
     pub sums: &'a [i32],
     pub rows: &'a QuantizedRows,
-    pub columns: &'a Columns,
+    pub columns: &'a ChannelQuantParams,
 }
 
 impl Int8Weight {
@@ -48,11 +48,11 @@ impl Int8Weight {
     ///
     /// # Errors
     /// If the length of `weight` is not `outputs × inputs`.
-    pub fn new(weight: &[f32], [outputs, inputs]: [usize; 2], tile: usize) -> Result<Self> {
-        if weight.len() != outputs * inputs || inputs == 0 || tile == 0 {
+    pub fn new(weight: &[f32], [outputs, inputs]: [usize; 2], tile_outputs: usize) -> Result<Self> {
+        if weight.len() != outputs * inputs || inputs == 0 || tile_outputs == 0 {
             bail!("a weight of {} elements is not [{outputs}, {inputs}]", weight.len());
         }
-        let tiles = weight.chunks(tile * inputs).map(|rows| Int8Tile::new(rows, inputs));
+        let tiles = weight.chunks(tile_outputs * inputs).map(|rows| Int8Tile::new(rows, inputs));
         Ok(Self { tiles: tiles.collect::<Result<_>>()?, inputs, outputs })
     }
 
@@ -61,20 +61,20 @@ impl Int8Weight {
     }
 
     /// Prepares the left side of products: `x` is `[rows, inputs]`.
-    pub fn rows(&self, x: &[f32]) -> Result<Int8Rows> {
-        let rows = QuantizedRows::new(x, self.inputs);
-        let shape = [rows.scales.len(), self.inputs];
-        let matrix = NdTensorView::try_from_data(shape, rows.values.as_slice()).map_err(Error::wrap)?;
-        Ok(Int8Rows { packed: INT8.with(|gemm| gemm.prepack_a(matrix)), rows })
+    pub fn prepare_rows(&self, x: &[f32]) -> Result<Int8Rows> {
+        let quantized = QuantizedRows::new(x, self.inputs);
+        let shape = [quantized.scales.len(), self.inputs];
+        let matrix = NdTensorView::try_from_data(shape, quantized.values.as_slice()).map_err(Error::wrap)?;
+        Ok(Int8Rows { packed: INT8_GEMM.with(|gemm| gemm.prepack_a(matrix)), quantized })
     }
 }
 
 impl Int8Tile {
     fn new(rows: &[f32], inputs: usize) -> Result<Self> {
-        let (weights, columns) = quantize_weights(rows, inputs, !has_byte_products());
+        let (weights, columns) = quantize_weights(rows, inputs, !has_fast_int8_gemm());
         let matrix = NdTensorView::try_from_data([rows.len() / inputs, inputs], weights.as_slice());
         let matrix = matrix.map_err(Error::wrap)?;
-        Ok(Self { weights: INT8.with(|gemm| gemm.prepack_b(matrix.transposed())), columns })
+        Ok(Self { weights: INT8_GEMM.with(|gemm| gemm.prepack_b(matrix.transposed())), columns })
     }
 
     /// `rows · tileᵀ`. `rows` must have been prepared by the tile's own weight. `sums` is written to; used again and again.
@@ -82,11 +82,11 @@ impl Int8Tile {
     /// The sums are those of products as they are; the zero points of the rows come in with what follows. (The library's own
     /// way gives wrong sums where rows have different zero points: rten-gemm 0.27 packs those of the first rows with all of
     /// them.)
-    pub fn multiply<'a>(&'a self, rows: &'a Int8Rows, sums: &'a mut Vec<i32>) -> Result<Int8Product<'a>> {
+    pub fn multiply<'a>(&'a self, rows: &'a Int8Rows, sums: &'a mut Vec<i32>) -> Result<Int8GemmOutput<'a>> {
         sums.resize(rows.packed.rows() * self.weights.cols(), 0);
         let (a, b) = (GemmInputA::Packed(&rows.packed), GemmInputB::Packed(&self.weights));
-        INT8.with(|gemm| gemm.gemm(sums, a, b, GemmOptions::default())).map_err(Error::wrap)?;
-        Ok(Int8Product { sums, rows: &rows.rows, columns: &self.columns })
+        INT8_GEMM.with(|gemm| gemm.gemm(sums, a, b, GemmOptions::default())).map_err(Error::wrap)?;
+        Ok(Int8GemmOutput { sums, rows: &rows.quantized, columns: &self.columns })
     }
 }
 
@@ -95,8 +95,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::kernels::panels::Panels;
-    use crate::model::kernels::{Activation, Product};
+    use crate::model::kernels::panels::PackedPanels;
+    use crate::model::kernels::{Activation, GemmOutput};
 
     proptest! {
         /// Law: in 8 bits a product is what it is in float32, to the rounding of the numbers, whichever tile and row.
@@ -117,14 +117,14 @@ mod tests {
             };
             let (x, weight, bias) = (random(rows * inputs), random(outputs * inputs), random(outputs));
             let (mut exact, mut quantized) = (Vec::new(), vec![0.0; rows * outputs]);
-            Panels::new(&weight, inputs, Some(&bias), Activation::None).unwrap().multiply(&x, &mut exact).unwrap();
+            PackedPanels::new(&weight, inputs, Some(&bias), Activation::None).unwrap().multiply(&x, &mut exact).unwrap();
             let weight = Int8Weight::new(&weight, [outputs, inputs], 32).unwrap();
-            let (prepared, mut sums) = (weight.rows(&x).unwrap(), Vec::new());
+            let (prepared, mut sums) = (weight.prepare_rows(&x).unwrap(), Vec::new());
             let mut best = vec![0.0; outputs];
             for (index, (tile, bias)) in weight.tiles().iter().zip(bias.chunks(32)).enumerate() {
                 let product = tile.multiply(&prepared, &mut sums).unwrap();
                 product.store(bias, Activation::None, &mut quantized, outputs, index * 32);
-                Product::Int8(product).max_rows(0..rows, &mut best[index * 32..][..bias.len()]);
+                GemmOutput::Int8(product).max_over_rows(0..rows, &mut best[index * 32..][..bias.len()]);
             }
             let tolerance = 0.01 * inputs as f32;
             for (quantized, exact) in quantized.iter().zip(&exact) {
@@ -132,7 +132,7 @@ mod tests {
             }
             // Law: the maximum over rows is that of what was stored, without the bias, in both number formats.
             let mut best_exact = vec![0.0; outputs];
-            Product::Float32(&exact).max_rows(0..rows, &mut best_exact);
+            GemmOutput::Float32(&exact).max_over_rows(0..rows, &mut best_exact);
             for column in 0..outputs {
                 let most = |stored: &[f32]| {
                     (0..rows).map(|row| stored[row * outputs + column]).fold(f32::NEG_INFINITY, f32::max)

@@ -13,7 +13,7 @@ pub struct LayerNorm {
     bias: Vec<f32>,
     epsilon: f64,
     /// The same weight and bias on a device, `[width]` in float32.
-    on_device: Option<(Tensor, Tensor)>,
+    device_params: Option<(Tensor, Tensor)>,
 }
 
 impl LayerNorm {
@@ -24,19 +24,19 @@ impl LayerNorm {
         if width == 0 || width != bias.len() {
             bail!("a layer norm has {width} weights and {} biases", bias.len());
         }
-        let on_device = match backend {
+        let device_params = match backend {
             Backend::Kernels { .. } => None,
             Backend::Candle { device, .. } => {
                 Some((Tensor::from_slice(weight, width, device)?, Tensor::from_slice(&bias, width, device)?))
             }
         };
-        Ok(Self { weight: weight.to_vec(), bias, epsilon, on_device })
+        Ok(Self { weight: weight.to_vec(), bias, epsilon, device_params })
     }
 
     /// The normalised rows of `x`: `[tokens, width]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        if let Some((weight, bias)) = &self.on_device {
-            return normalized(x, weight, bias, self.epsilon);
+        if let Some((weight, bias)) = &self.device_params {
+            return normalize_on_device(x, weight, bias, self.epsilon);
         }
         let mut rows = x.flatten_all()?.to_vec1::<f32>()?;
         self.normalize(&mut rows);
@@ -45,8 +45,8 @@ impl LayerNorm {
 
     /// The normalised rows of `x + residual`, each `[tokens, width]`.
     pub fn forward_residual(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        match &self.on_device {
-            Some((weight, bias)) => normalized(&(x + residual)?, weight, bias, self.epsilon),
+        match &self.device_params {
+            Some((weight, bias)) => normalize_on_device(&(x + residual)?, weight, bias, self.epsilon),
             None => x.apply_op2_no_bwd(residual, self),
         }
     }
@@ -74,7 +74,7 @@ impl LayerNorm {
 }
 
 /// The same by candle's operations, in float32 whatever `x` is.
-fn normalized(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
+fn normalize_on_device(x: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
     let dtype = x.dtype();
     let x = x.to_dtype(DType::F32)?;
     let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;

@@ -5,27 +5,27 @@ use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, T
 use super::contiguous::contiguous_elements;
 use super::epilogue::Activation;
 use super::int8::Int8Weight;
-use super::panels::Panels;
+use super::panels::PackedPanels;
 use crate::model::backend::Backend;
 
 /// Outputs of one tile of a product in 8 bits: with a few hundred tokens it stays in the second-level cache.
-const TILE: usize = 512;
+const TILE_OUTPUTS: usize = 512;
 
 /// `activation(x · weightᵀ + bias)`, as torch's `nn.Linear`: `[tokens, inputs]` to `[tokens, outputs]`.
 pub struct Linear {
     inputs: usize,
-    weight: Weight,
+    weight: LinearWeight,
     activation: Activation,
 }
 
-enum Weight {
-    Float32(Panels),
+enum LinearWeight {
+    Float32(PackedPanels),
     Int8 {
         weight: Int8Weight,
         bias: Vec<f32>,
     },
     /// `[inputs, outputs]` and `[outputs]`, on a device.
-    Plain {
+    OnDevice {
         weight: Tensor,
         bias: Tensor,
     },
@@ -46,19 +46,23 @@ impl Linear {
             bail!("{} weights and {} biases for {outputs} outputs of {inputs} inputs", weight.len(), bias.len());
         }
         let weight = match backend {
-            Backend::Candle { device, dtype } => plain(weight, shape, bias, device, *dtype)?,
-            Backend::Kernels { int8: false } => Weight::Float32(Panels::new(weight, inputs, Some(&bias), activation)?),
-            Backend::Kernels { int8: true } if activation == Activation::GatedGelu => {
-                let (weight, bias) = (interleave(weight, inputs), interleave(&bias, 1));
-                Weight::Int8 { weight: Int8Weight::new(&weight, shape, TILE)?, bias }
+            Backend::Candle { device, dtype } => load_on_device(weight, shape, bias, device, *dtype)?,
+            Backend::Kernels { int8: false } => {
+                LinearWeight::Float32(PackedPanels::new(weight, inputs, Some(&bias), activation)?)
             }
-            Backend::Kernels { int8: true } => Weight::Int8 { weight: Int8Weight::new(weight, shape, TILE)?, bias },
+            Backend::Kernels { int8: true } if activation == Activation::GatedGelu => {
+                let (weight, bias) = (interleave_gates(weight, inputs), interleave_gates(&bias, 1));
+                LinearWeight::Int8 { weight: Int8Weight::new(&weight, shape, TILE_OUTPUTS)?, bias }
+            }
+            Backend::Kernels { int8: true } => {
+                LinearWeight::Int8 { weight: Int8Weight::new(weight, shape, TILE_OUTPUTS)?, bias }
+            }
         };
         Ok(Self { inputs, weight, activation })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let Weight::Plain { weight, bias } = &self.weight else { return x.apply_op1_no_bwd(self) };
+        let LinearWeight::OnDevice { weight, bias } = &self.weight else { return x.apply_op1_no_bwd(self) };
         let x = x.matmul(weight)?.broadcast_add(bias)?;
         match self.activation {
             Activation::None => Ok(x),
@@ -73,16 +77,22 @@ impl Linear {
     }
 }
 
-fn plain(weight: &[f32], shape: [usize; 2], bias: Vec<f32>, device: &Device, dtype: DType) -> Result<Weight> {
+fn load_on_device(
+    weight: &[f32],
+    shape: [usize; 2],
+    bias: Vec<f32>,
+    device: &Device,
+    dtype: DType,
+) -> Result<LinearWeight> {
     let weight = Tensor::from_slice(weight, &shape, device)?.to_dtype(dtype)?.t()?.contiguous()?;
     let outputs = bias.len();
-    Ok(Weight::Plain { weight, bias: Tensor::from_vec(bias, outputs, device)?.to_dtype(dtype)? })
+    Ok(LinearWeight::OnDevice { weight, bias: Tensor::from_vec(bias, outputs, device)?.to_dtype(dtype)? })
 }
 
 /// Rows of a gated layer in the order in which tiles need them: as many inputs as half a tile, then their gates.
-fn interleave(rows: &[f32], width: usize) -> Vec<f32> {
+fn interleave_gates(rows: &[f32], width: usize) -> Vec<f32> {
     let (inputs, gates) = rows.split_at(rows.len() / 2);
-    let half = TILE / 2 * width;
+    let half = TILE_OUTPUTS / 2 * width;
     inputs.chunks(half).zip(gates.chunks(half)).flat_map(|(inputs, gates)| [inputs, gates].concat()).collect()
 }
 
@@ -99,9 +109,9 @@ impl CustomOp1 for Linear {
         let x = contiguous_elements(storage, layout)?;
         let mut out = Vec::new();
         let outputs = match &self.weight {
-            Weight::Float32(panels) => panels.multiply(x, &mut out)?,
-            Weight::Int8 { weight, bias } => self.multiply_int8(weight, bias, x, &mut out)?,
-            Weight::Plain { .. } => bail!("the weight is not packed for the CPU"),
+            LinearWeight::Float32(panels) => panels.multiply(x, &mut out)?,
+            LinearWeight::Int8 { weight, bias } => self.multiply_int8(weight, bias, x, &mut out)?,
+            LinearWeight::OnDevice { .. } => bail!("the weight is not packed for the CPU"),
         };
         Ok((CpuStorage::F32(out), (tokens, outputs).into()))
     }
@@ -110,15 +120,15 @@ impl CustomOp1 for Linear {
 impl Linear {
     /// Makes `out` the result, and gives how many outputs it has.
     fn multiply_int8(&self, weight: &Int8Weight, bias: &[f32], x: &[f32], out: &mut Vec<f32>) -> Result<usize> {
-        let rows = weight.rows(x)?;
-        let share = if self.activation == Activation::GatedGelu { 2 } else { 1 };
-        let outputs = weight.outputs / share;
+        let rows = weight.prepare_rows(x)?;
+        let columns_per_output = if self.activation == Activation::GatedGelu { 2 } else { 1 };
+        let outputs = weight.outputs / columns_per_output;
         out.resize(x.len() / weight.inputs * outputs, 0.0);
         let mut sums = Vec::new();
         let mut column = 0;
-        for (tile, bias) in weight.tiles().iter().zip(bias.chunks(TILE)) {
+        for (tile, bias) in weight.tiles().iter().zip(bias.chunks(TILE_OUTPUTS)) {
             tile.multiply(&rows, &mut sums)?.store(bias, self.activation, out, outputs, column);
-            column += bias.len() / share;
+            column += bias.len() / columns_per_output;
         }
         Ok(outputs)
     }
@@ -150,7 +160,7 @@ mod tests {
                     rows[inputs + 1..2 * inputs - 1].fill(bad[0].signum() * 3e38);
                     let got: Vec<Vec<f32>> = forward(&rows)?;
                     let case = format!("{activation:?} {backend:?}: {bad:?} gave {:?}", got[1]);
-                    assert!(!crate::model::kernels::magnitude(&got[1]).is_finite(), "{case}");
+                    assert!(!crate::model::kernels::max_abs(&got[1]).is_finite(), "{case}");
                     assert_eq!([&got[0], &got[2]], [&expected[0], &expected[2]], "{case}");
                 }
             }

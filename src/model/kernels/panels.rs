@@ -12,18 +12,18 @@ use candle_core::{Result, bail};
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
-use super::aligned::Aligned;
+use super::aligned::AlignedBuffer;
 use super::epilogue::{Activation, MAX_LANES};
 
 /// Rows whose sums are in registers.
-const ROWS: usize = 6;
+const BLOCK_ROWS: usize = 6;
 /// Vectors of a panel.
-const VECTORS: usize = 2;
+const PANEL_VECTORS: usize = 2;
 
 /// A `[outputs, inputs]` weight, its bias, and the activation that follows.
-pub struct Panels {
+pub struct PackedPanels {
     /// `[panels, inputs, columns of a panel]`; zeros where there is no output.
-    weight: Aligned,
+    weight: AlignedBuffer,
     /// `[panels, columns of a panel]`.
     bias: Vec<f32>,
     inputs: usize,
@@ -32,7 +32,7 @@ pub struct Panels {
     activation: Activation,
 }
 
-impl Panels {
+impl PackedPanels {
     /// Lays out a row-major `[outputs, inputs]` weight; `bias` is `[outputs]`, and 0 where there is none.
     ///
     /// A gated weight has its inputs in the first half of its rows and their gates in the second.
@@ -47,27 +47,27 @@ impl Panels {
         if bias.is_some_and(|bias| bias.len() != rows) {
             bail!("a weight of {rows} outputs has another number of biases");
         }
-        let lanes = Lanes.dispatch();
-        let gated = activation == Activation::GatedGelu;
-        if gated && !rows.is_multiple_of(2) {
+        let lanes = LaneCount.dispatch();
+        let is_gated = activation == Activation::GatedGelu;
+        if is_gated && !rows.is_multiple_of(2) {
             bail!("a gated weight of {rows} outputs has no two halves");
         }
-        let (outputs, width) = if gated { (rows / 2, lanes) } else { (rows, VECTORS * lanes) };
+        let (outputs, width) = if is_gated { (rows / 2, lanes) } else { (rows, PANEL_VECTORS * lanes) };
         // The row of the weight that is each column's. A gated panel has a vector of inputs and one of their gates.
-        let columns: Vec<Option<usize>> = (0..outputs.div_ceil(width) * VECTORS * lanes)
+        let columns: Vec<Option<usize>> = (0..outputs.div_ceil(width) * PANEL_VECTORS * lanes)
             .map(|column| {
-                let (panel, at) = (column / (VECTORS * lanes), column % (VECTORS * lanes));
+                let (panel, at) = (column / (PANEL_VECTORS * lanes), column % (PANEL_VECTORS * lanes));
                 let output = panel * width + at % width;
                 (output < outputs).then_some(output + at / width * outputs)
             })
             .collect();
-        let mut panels = Aligned::new(&[], columns.len() * inputs);
-        let numbers = panels.as_mut_slice().chunks_exact_mut(VECTORS * lanes * inputs);
-        for (panel, columns) in numbers.zip(columns.chunks_exact(VECTORS * lanes)) {
+        let mut panels = AlignedBuffer::new(&[], columns.len() * inputs);
+        let packed = panels.as_mut_slice().chunks_exact_mut(PANEL_VECTORS * lanes * inputs);
+        for (panel, columns) in packed.zip(columns.chunks_exact(PANEL_VECTORS * lanes)) {
             for (at, row) in columns.iter().enumerate() {
                 let Some(row) = row else { continue };
-                let column = panel[at..].iter_mut().step_by(VECTORS * lanes);
-                column.zip(&weight[row * inputs..]).for_each(|(number, weight)| *number = *weight);
+                let column = panel[at..].iter_mut().step_by(PANEL_VECTORS * lanes);
+                column.zip(&weight[row * inputs..]).for_each(|(packed, weight)| *packed = *weight);
             }
         }
         let bias = columns.iter().map(|row| row.and_then(|row| bias?.get(row).copied()).unwrap_or_default()).collect();
@@ -85,15 +85,15 @@ impl Panels {
         }
         // What the buffer held is overwritten: only its growth is cleared, which costs nothing when it is used again.
         out.resize(x.len() / self.inputs * self.outputs, 0.0);
-        Multiply { panels: self, x, out }.dispatch();
+        MultiplyPanels { panels: self, x, out }.dispatch();
         Ok(self.outputs)
     }
 }
 
 /// How many float32 numbers are in a vector.
-struct Lanes;
+struct LaneCount;
 
-impl SimdOp for Lanes {
+impl SimdOp for LaneCount {
     type Output = usize;
 
     #[inline(always)]
@@ -102,35 +102,35 @@ impl SimdOp for Lanes {
     }
 }
 
-struct Multiply<'a> {
-    panels: &'a Panels,
+struct MultiplyPanels<'a> {
+    panels: &'a PackedPanels,
     x: &'a [f32],
     out: &'a mut [f32],
 }
 
-impl SimdOp for Multiply<'_> {
+impl SimdOp for MultiplyPanels<'_> {
     type Output = ();
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        let Panels { weight, bias, inputs, outputs, activation } = self.panels;
-        let columns = VECTORS * isa.f32().len();
+        let PackedPanels { weight, bias, inputs, outputs, activation } = self.panels;
+        let columns = PANEL_VECTORS * isa.f32().len();
         let width = if *activation == Activation::GatedGelu { columns / 2 } else { columns };
         let panels = weight.as_slice().chunks_exact(columns * inputs).zip(bias.chunks_exact(columns));
-        let mut products = [0.0; ROWS * VECTORS * MAX_LANES];
+        let mut products = [0.0; BLOCK_ROWS * PANEL_VECTORS * MAX_LANES];
         for ((weight, bias), first) in panels.zip((0..).step_by(width)) {
             let panel = Panel { weight, bias, inputs: *inputs };
-            for (x, out) in self.x.chunks(ROWS * inputs).zip(self.out.chunks_mut(ROWS * outputs)) {
+            for (x, out) in self.x.chunks(BLOCK_ROWS * inputs).zip(self.out.chunks_mut(BLOCK_ROWS * outputs)) {
                 match x.len() / inputs {
                     1 => panel.multiply::<I, 1>(isa, x, &mut products),
                     2 => panel.multiply::<I, 2>(isa, x, &mut products),
                     3 => panel.multiply::<I, 3>(isa, x, &mut products),
                     4 => panel.multiply::<I, 4>(isa, x, &mut products),
                     5 => panel.multiply::<I, 5>(isa, x, &mut products),
-                    _ => panel.multiply::<I, ROWS>(isa, x, &mut products),
+                    _ => panel.multiply::<I, BLOCK_ROWS>(isa, x, &mut products),
                 }
                 for (products, out) in products.chunks_exact_mut(columns).zip(out.chunks_exact_mut(*outputs)) {
-                    activation.apply(isa, products);
+                    activation.apply_row(isa, products);
                     let out = &mut out[first..(first + width).min(*outputs)];
                     out.copy_from_slice(&products[..out.len()]);
                 }
@@ -151,19 +151,19 @@ impl Panel<'_> {
     fn multiply<I: Isa, const N: usize>(&self, isa: I, x: &[f32], products: &mut [f32]) {
         let ops = isa.f32();
         // Zeros, and the bias at the end: twelve sums that begin as copies of two vectors don't all stay in registers.
-        let mut sums = [[ops.zero(); VECTORS]; N];
+        let mut sums = [[ops.zero(); PANEL_VECTORS]; N];
         // Slices of one length, which the loop's range is within: so it needs no checks.
         let rows: [&[f32]; N] = std::array::from_fn(|row| &x[row * self.inputs..][..self.inputs]);
-        for (input, weight) in (0..self.inputs).zip(self.weight.chunks_exact(VECTORS * ops.len())) {
-            let weight: [I::F32; VECTORS] = ops.load_many(weight);
+        for (input, weight) in (0..self.inputs).zip(self.weight.chunks_exact(PANEL_VECTORS * ops.len())) {
+            let weight: [I::F32; PANEL_VECTORS] = ops.load_many(weight);
             for row in 0..N {
                 let x = ops.splat(rows[row][input]);
-                for vector in 0..VECTORS {
+                for vector in 0..PANEL_VECTORS {
                     sums[row][vector] = ops.mul_add(x, weight[vector], sums[row][vector]);
                 }
             }
         }
-        let bias: [I::F32; VECTORS] = ops.load_many(self.bias);
+        let bias: [I::F32; PANEL_VECTORS] = ops.load_many(self.bias);
         let mut products = products.chunks_exact_mut(ops.len());
         for sums in &sums {
             for (sum, bias) in sums.iter().zip(bias) {
@@ -205,7 +205,7 @@ mod tests {
             };
             let rows = if activation == Activation::GatedGelu { 2 * outputs } else { outputs };
             let (x, weight, bias) = (random(count * inputs), random(rows * inputs), random(rows));
-            let panels = Panels::new(&weight, inputs, Some(&bias), activation).unwrap();
+            let panels = PackedPanels::new(&weight, inputs, Some(&bias), activation).unwrap();
             let mut got = vec![f32::NAN; 7];
             panels.multiply(&x, &mut got).unwrap();
             prop_assert_eq!(got.len(), count * outputs);
@@ -234,7 +234,7 @@ mod tests {
     fn lengths_that_do_not_fit_are_refused() {
         let refused = |weight: usize, inputs, bias: Option<usize>, activation| {
             let bias = bias.map(|length| vec![0.0; length]);
-            Panels::new(&vec![0.0; weight], inputs, bias.as_deref(), activation).is_err()
+            PackedPanels::new(&vec![0.0; weight], inputs, bias.as_deref(), activation).is_err()
         };
         assert!(refused(0, 2, None, Activation::None));
         assert!(refused(6, 0, None, Activation::None));
@@ -242,7 +242,7 @@ mod tests {
         assert!(refused(6, 2, Some(2), Activation::None));
         assert!(refused(6, 2, None, Activation::GatedGelu));
         assert!(!refused(6, 2, Some(3), Activation::Gelu));
-        let panels = Panels::new(&[0.0; 6], 2, None, Activation::None).unwrap();
+        let panels = PackedPanels::new(&[0.0; 6], 2, None, Activation::None).unwrap();
         assert!(panels.multiply(&[0.0; 5], &mut Vec::new()).is_err());
     }
 }

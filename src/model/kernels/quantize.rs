@@ -5,7 +5,7 @@ use rten_simd::ops::{BitOps, FloatOps, NarrowSaturate, NumOps};
 use rten_simd::{Isa, SimdOp};
 use rten_vecmath::MinMax;
 
-use super::finite::magnitude;
+use super::finite::max_abs;
 
 /// `[rows, inputs]` in 8 bits: an element is `(value − zero point of its row) × scale of its row`.
 pub struct QuantizedRows {
@@ -24,13 +24,13 @@ impl QuantizedRows {
         let mut quantized =
             Self { values: vec![0; x.len()], zero_points: Vec::with_capacity(rows), scales: Vec::with_capacity(rows) };
         for (row, values) in x.chunks_exact(inputs).zip(quantized.values.chunks_exact_mut(inputs)) {
-            let (least, most) = MinMax::new(row).dispatch();
-            let (least, most) = (least.min(0.0), most.max(0.0));
+            let (row_min, row_max) = MinMax::new(row).dispatch();
+            let (min, max) = (row_min.min(0.0), row_max.max(0.0));
             // A row of zeros has any scale.
-            let scale = ((most - least) / 255.0).max(f32::MIN_POSITIVE);
-            let scale = if magnitude(row).is_finite() { scale } else { f32::NAN };
-            let zero_point = (-least / scale).round() as i32;
-            QuantizeRow { row, inverse: 1.0 / scale, zero_point, values }.dispatch();
+            let scale = ((max - min) / 255.0).max(f32::MIN_POSITIVE);
+            let scale = if max_abs(row).is_finite() { scale } else { f32::NAN };
+            let zero_point = (-min / scale).round() as i32;
+            QuantizeRow { row, inverse_scale: 1.0 / scale, zero_point, values }.dispatch();
             quantized.zero_points.push(zero_point);
             quantized.scales.push(scale);
         }
@@ -38,9 +38,9 @@ impl QuantizedRows {
     }
 
     /// Returns what 8 bits keep of a row, without rounding.
-    pub fn row(&self, number: usize, inputs: usize) -> impl Iterator<Item = f64> + Clone {
-        let (zero_point, scale) = (self.zero_points[number], f64::from(self.scales[number]));
-        let values = &self.values[number * inputs..][..inputs];
+    pub fn dequantize_row(&self, row_index: usize, inputs: usize) -> impl Iterator<Item = f64> + Clone {
+        let (zero_point, scale) = (self.zero_points[row_index], f64::from(self.scales[row_index]));
+        let values = &self.values[row_index * inputs..][..inputs];
         values.iter().map(move |&value| f64::from(i32::from(value) - zero_point) * scale)
     }
 }
@@ -49,16 +49,16 @@ impl QuantizedRows {
 /// closure in its loop, which is sometimes not inlined and then costs a fifth of all time.
 struct QuantizeRow<'a> {
     row: &'a [f32],
-    inverse: f32,
+    inverse_scale: f32,
     zero_point: i32,
     values: &'a mut [u8],
 }
 
 impl QuantizeRow<'_> {
     #[inline(always)]
-    fn rounded<I: Isa>(&self, isa: I, at: usize) -> I::I32 {
+    fn quantize_vector<I: Isa>(&self, isa: I, at: usize) -> I::I32 {
         let (float, int) = (isa.f32(), isa.i32());
-        let scaled = float.mul(float.load(&self.row[at..]), float.splat(self.inverse));
+        let scaled = float.mul(float.load(&self.row[at..]), float.splat(self.inverse_scale));
         int.add(float.to_int_round(scaled), int.splat(self.zero_point))
     }
 }
@@ -69,15 +69,17 @@ impl SimdOp for QuantizeRow<'_> {
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
         let lanes = isa.f32().len();
-        let whole = self.row.len() - self.row.len() % (4 * lanes);
-        for at in (0..whole).step_by(4 * lanes) {
-            let low = isa.i32().narrow_saturate(self.rounded(isa, at), self.rounded(isa, at + lanes));
-            let high = isa.i32().narrow_saturate(self.rounded(isa, at + 2 * lanes), self.rounded(isa, at + 3 * lanes));
+        let vectorized_len = self.row.len() - self.row.len() % (4 * lanes);
+        for at in (0..vectorized_len).step_by(4 * lanes) {
+            let low = isa.i32().narrow_saturate(self.quantize_vector(isa, at), self.quantize_vector(isa, at + lanes));
+            let high = isa
+                .i32()
+                .narrow_saturate(self.quantize_vector(isa, at + 2 * lanes), self.quantize_vector(isa, at + 3 * lanes));
             let values = isa.i16().narrow_saturate(low, high);
             isa.u8().store(values, &mut self.values[at..at + 4 * lanes]);
         }
-        for (value, x) in self.values[whole..].iter_mut().zip(&self.row[whole..]) {
-            let rounded = (x * self.inverse).round_ties_even() as i32;
+        for (value, x) in self.values[vectorized_len..].iter_mut().zip(&self.row[vectorized_len..]) {
+            let rounded = (x * self.inverse_scale).round_ties_even() as i32;
             *value = (rounded + self.zero_point).clamp(0, 255) as u8;
         }
     }
@@ -85,39 +87,39 @@ impl SimdOp for QuantizeRow<'_> {
 
 /// What belongs to each output of a weight in 8 bits; an element is `value × scale of its output`.
 #[derive(Default)]
-pub struct Columns {
+pub struct ChannelQuantParams {
     pub scales: Vec<f32>,
     /// The sum of an output's values.
     pub sums: Vec<i32>,
 }
 
 /// A weight in steps of a scale.
-fn steps(weight: f32, scale: f32) -> f32 {
+fn quantize(weight: f32, scale: f32) -> f32 {
     (weight * (1.0 / scale)).round()
 }
 
 /// Returns what 8 bits lose of a weight, without rounding.
-pub fn lost(weight: f32, scale: f32) -> f64 {
-    f64::from(weight) - f64::from(steps(weight, scale)) * f64::from(scale)
+pub fn quantization_error(weight: f32, scale: f32) -> f64 {
+    f64::from(weight) - f64::from(quantize(weight, scale)) * f64::from(scale)
 }
 
 /// A `[outputs, inputs]` weight in 8 bits.
 ///
 /// With `narrow`, 7 bits are used: on processors without dot products of bytes, the sum of two products must fit into 16
 /// bits. A row with a weight that is not finite gets the scale NaN, as a row of inputs does.
-pub fn quantize_weights(weight: &[f32], inputs: usize, narrow: bool) -> (Vec<i8>, Columns) {
-    let largest = if narrow { 63.0 } else { 127.0 };
+pub fn quantize_weights(weight: &[f32], inputs: usize, use_7_bits: bool) -> (Vec<i8>, ChannelQuantParams) {
+    let max_value = if use_7_bits { 63.0 } else { 127.0 };
     let mut values = Vec::with_capacity(weight.len());
-    let mut columns = Columns::default();
+    let mut channel_params = ChannelQuantParams::default();
     for row in weight.chunks_exact(inputs) {
-        let magnitude = magnitude(row);
-        let scale = if magnitude.is_finite() { (magnitude / largest).max(f32::MIN_POSITIVE) } else { f32::NAN };
-        let first = values.len();
-        values.extend(row.iter().map(|&weight| steps(weight, scale) as i8));
-        columns.sums.push(values[first..].iter().map(|&value| i32::from(value)).sum());
-        columns.scales.push(scale);
+        let row_max_abs = max_abs(row);
+        let scale = if row_max_abs.is_finite() { (row_max_abs / max_value).max(f32::MIN_POSITIVE) } else { f32::NAN };
+        let row_start = values.len();
+        values.extend(row.iter().map(|&weight| quantize(weight, scale) as i8));
+        channel_params.sums.push(values[row_start..].iter().map(|&value| i32::from(value)).sum());
+        channel_params.scales.push(scale);
     }
-    (values, columns)
+    (values, channel_params)
 }
 
 #[cfg(test)]
@@ -145,7 +147,7 @@ mod tests {
         /// Law: so is a weight, and the narrow form stays within 7 bits.
         #[test]
         fn a_weight_comes_back(row in rows(), narrow in any::<bool>()) {
-            let (values, Columns { scales, .. }) = quantize_weights(&row, row.len(), narrow);
+            let (values, ChannelQuantParams { scales, .. }) = quantize_weights(&row, row.len(), narrow);
             let largest = if narrow { 63 } else { 127 };
             for (&value, &weight) in values.iter().zip(&row) {
                 prop_assert!((f32::from(value) * scales[0] - weight).abs() <= 0.51 * scales[0]);

@@ -8,36 +8,36 @@ use super::super::ModelError;
 
 /// One key of a file, or all keys below it.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
+pub struct KeySpec {
     /// Its path in dots, such as `processing_kwargs.text.max_length`; `*` stands for any name
     /// and `*_token` for one that ends so.
     pub path: &'static str,
-    pub rule: Rule,
+    pub rule: KeyRule,
     /// What it does, why it is irrelevant, or what to do where its value is refused.
-    pub about: &'static str,
+    pub note: &'static str,
 }
 
 /// What is done about a key.
 #[derive(Debug, Clone, Copy)]
-pub enum Rule {
+pub enum KeyRule {
     /// It decides vectors, and is followed.
     Honoured,
     /// Any value but these, which are JSON texts, is refused. Missing is one of them.
-    Only(&'static [&'static str]),
+    Restricted(&'static [&'static str]),
     /// No value changes a vector.
-    Irrelevant,
+    Ignored,
 }
 
-pub const fn honoured(path: &'static str, about: &'static str) -> Key {
-    Key { path, rule: Rule::Honoured, about }
+pub const fn honour(path: &'static str, about: &'static str) -> KeySpec {
+    KeySpec { path, rule: KeyRule::Honoured, note: about }
 }
 
-pub const fn only(path: &'static str, values: &'static [&'static str], about: &'static str) -> Key {
-    Key { path, rule: Rule::Only(values), about }
+pub const fn restrict(path: &'static str, values: &'static [&'static str], about: &'static str) -> KeySpec {
+    KeySpec { path, rule: KeyRule::Restricted(values), note: about }
 }
 
-pub const fn irrelevant(path: &'static str, about: &'static str) -> Key {
-    Key { path, rule: Rule::Irrelevant, about }
+pub const fn ignore(path: &'static str, about: &'static str) -> KeySpec {
+    KeySpec { path, rule: KeyRule::Ignored, note: about }
 }
 
 /// The keys of one kind of file.
@@ -47,12 +47,12 @@ pub struct KeyTable {
     pub file: &'static str,
     /// Which models it is for.
     pub scope: &'static str,
-    pub keys: &'static [&'static [Key]],
+    pub keys: &'static [&'static [KeySpec]],
 }
 
 impl KeyTable {
     /// All keys.
-    pub fn iter(&self) -> impl Iterator<Item = &'static Key> {
+    pub fn iter(&self) -> impl Iterator<Item = &'static KeySpec> {
         self.keys.iter().flat_map(|keys| keys.iter())
     }
 
@@ -64,24 +64,29 @@ impl KeyTable {
         let Value::Object(object) = object else {
             return Err(ModelError::file(file, "it is not a JSON object"));
         };
-        let mut unknown = Vec::new();
-        self.check_object(object, "", &mut unknown).map_err(|problem| ModelError::file(file, problem))?;
-        Ok(unknown)
+        let mut unknown_keys = Vec::new();
+        self.check_object(object, "", &mut unknown_keys).map_err(|problem| ModelError::file(file, problem))?;
+        Ok(unknown_keys)
     }
 
-    fn check_object(&self, object: &Map<String, Value>, prefix: &str, unknown: &mut Vec<String>) -> Result<(), String> {
+    fn check_object(
+        &self,
+        object: &Map<String, Value>,
+        prefix: &str,
+        unknown_keys: &mut Vec<String>,
+    ) -> Result<(), String> {
         for (name, value) in object {
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             if let Some(key) = self.find(&path) {
                 key.check(&path, value)?;
             } else if self.iter().any(|key| is_below(key.path, &path)) {
                 match value {
-                    Value::Object(inner) => self.check_object(inner, &path, unknown)?,
+                    Value::Object(inner) => self.check_object(inner, &path, unknown_keys)?,
                     Value::Null => {}
-                    other => return Err(format!("`{path}` is {}; expected an object", shortened(other))),
+                    other => return Err(format!("`{path}` is {}; expected an object", truncate_value(other))),
                 }
             } else {
-                unknown.push(path);
+                unknown_keys.push(path);
             }
         }
         Ok(())
@@ -89,42 +94,42 @@ impl KeyTable {
 
     /// Whether a key inside of `path` is honoured.
     pub fn has_honoured_below(&self, path: &str) -> bool {
-        self.iter().any(|key| matches!(key.rule, Rule::Honoured) && is_below(key.path, path))
+        self.iter().any(|key| matches!(key.rule, KeyRule::Honoured) && is_below(key.path, path))
     }
 
     /// The entry of a path; one that names it before one with a `*`.
-    pub fn find(&self, path: &str) -> Option<&'static Key> {
+    pub fn find(&self, path: &str) -> Option<&'static KeySpec> {
         let exact = self.iter().find(|key| key.path == path);
-        exact.or_else(|| self.iter().find(|key| matches(key.path, path)))
+        exact.or_else(|| self.iter().find(|key| matches_pattern(key.path, path)))
     }
 }
 
-impl Key {
+impl KeySpec {
     fn check(&self, path: &str, value: &Value) -> Result<(), String> {
-        let Rule::Only(values) = self.rule else { return Ok(()) };
-        if value.is_null() || values.iter().any(|allowed| is_equal(allowed, value)) {
+        let KeyRule::Restricted(values) = self.rule else { return Ok(()) };
+        if value.is_null() || values.iter().any(|allowed| equals_json(allowed, value)) {
             return Ok(());
         }
         let expected = match values {
             [] => "it is supported only where it is missing or null".to_owned(),
             values => format!("supported: {}", values.join(", ")),
         };
-        Err(format!("`{path}` is {}; {expected}: {}", shortened(value), self.about))
+        Err(format!("`{path}` is {}; {expected}: {}", truncate_value(value), self.note))
     }
 }
 
 /// A value for a message.
-fn shortened(value: &Value) -> String {
-    const MAX: usize = 120;
+fn truncate_value(value: &Value) -> String {
+    const MAX_CHARS: usize = 120;
     let text = value.to_string();
-    match text.char_indices().nth(MAX) {
+    match text.char_indices().nth(MAX_CHARS) {
         None => text,
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
     }
 }
 
 /// Whether a value is the one that a JSON text has; 1 and 1.0 are equal.
-fn is_equal(json: &str, value: &Value) -> bool {
+fn equals_json(json: &str, value: &Value) -> bool {
     match serde_json::from_str::<Value>(json) {
         Ok(Value::Number(number)) => number.as_f64() == value.as_f64(),
         Ok(parsed) => parsed == *value,
@@ -132,12 +137,12 @@ fn is_equal(json: &str, value: &Value) -> bool {
     }
 }
 
-fn matches(pattern: &str, path: &str) -> bool {
+fn matches_pattern(pattern: &str, path: &str) -> bool {
     let (mut pattern, mut path) = (pattern.split('.'), path.split('.'));
     loop {
         match (pattern.next(), path.next()) {
             (None, None) => return true,
-            (Some(expected), Some(name)) if is_name(expected, name) => {}
+            (Some(expected), Some(name)) if matches_segment(expected, name) => {}
             _ => return false,
         }
     }
@@ -146,12 +151,12 @@ fn matches(pattern: &str, path: &str) -> bool {
 /// Whether `pattern` names something inside `path`.
 fn is_below(pattern: &str, path: &str) -> bool {
     let mut pattern = pattern.split('.');
-    path.split('.').all(|name| pattern.next().is_some_and(|expected| is_name(expected, name)))
+    path.split('.').all(|name| pattern.next().is_some_and(|expected| matches_segment(expected, name)))
         && pattern.next().is_some()
 }
 
 /// Whether a part of a pattern, such as `*` or `*_token`, stands for a name.
-fn is_name(expected: &str, name: &str) -> bool {
+fn matches_segment(expected: &str, name: &str) -> bool {
     match expected.strip_prefix('*') {
         Some(suffix) => name.ends_with(suffix),
         None => expected == name,
@@ -168,10 +173,10 @@ mod tests {
         file: "config.json",
         scope: "",
         keys: &[&[
-            honoured("size", "the size"),
-            only("rope.*.type", &["\"default\"", "1"], "convert it"),
-            irrelevant("rope.note", "a note"),
-            only("code", &[], "remove it"),
+            honour("size", "the size"),
+            restrict("rope.*.type", &["\"default\"", "1"], "convert it"),
+            ignore("rope.note", "a note"),
+            restrict("code", &[], "remove it"),
         ]],
     };
 

@@ -6,7 +6,7 @@ use super::family::Family;
 
 /// A class of transformers.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Class {
+pub struct ModelClass {
     /// Its name, such as `BertForMaskedLM`.
     pub name: &'static str,
     /// The `model_type` of its `config.json`.
@@ -14,18 +14,18 @@ pub struct Class {
     pub family: Family,
 }
 
-const fn class(name: &'static str, model_type: &'static str, family: Family) -> Class {
-    Class { name, model_type, family }
+const fn model_class(name: &'static str, model_type: &'static str, family: Family) -> ModelClass {
+    ModelClass { name, model_type, family }
 }
 
 /// The classes that are supported.
-static CLASSES: [Class; 6] = [
-    class("BertForMaskedLM", "bert", Family::Bert),
-    class("DistilBertForMaskedLM", "distilbert", Family::DistilBert),
-    class("RobertaForMaskedLM", "roberta", Family::Roberta),
-    class("XLMRobertaForMaskedLM", "xlm-roberta", Family::Roberta),
-    class("CamembertForMaskedLM", "camembert", Family::Roberta),
-    class("ModernBertForMaskedLM", "modernbert", Family::ModernBert),
+static CLASSES: [ModelClass; 6] = [
+    model_class("BertForMaskedLM", "bert", Family::Bert),
+    model_class("DistilBertForMaskedLM", "distilbert", Family::DistilBert),
+    model_class("RobertaForMaskedLM", "roberta", Family::Roberta),
+    model_class("XLMRobertaForMaskedLM", "xlm-roberta", Family::Roberta),
+    model_class("CamembertForMaskedLM", "camembert", Family::Roberta),
+    model_class("ModernBertForMaskedLM", "modernbert", Family::ModernBert),
 ];
 
 /// The class that a `config.json` stands for. transformers takes that of `model_type`; without `modules.json`,
@@ -33,7 +33,7 @@ static CLASSES: [Class; 6] = [
 ///
 /// # Errors
 /// If it names none, or one that is not supported: a text that says so.
-pub fn class_of(config: &Value, is_saved_module: bool) -> Result<&'static Class, String> {
+pub fn resolve_class(config: &Value, has_modules_file: bool) -> Result<&'static ModelClass, String> {
     if config.get("architectures").is_some_and(|value| !value.is_null() && !value.is_array()) {
         return Err("`architectures` is not a list; write the class in brackets".to_owned());
     }
@@ -48,7 +48,7 @@ pub fn class_of(config: &Value, is_saved_module: bool) -> Result<&'static Class,
             CLASSES.iter().map(|class| class.name).collect::<Vec<_>>().join(", ")
         )
     };
-    let is_named = |class: &&Class| match model_type {
+    let is_named = |class: &&ModelClass| match model_type {
         Some(model_type) => class.model_type == model_type,
         None => architectures.contains(&class.name),
     };
@@ -61,7 +61,7 @@ pub fn class_of(config: &Value, is_saved_module: bool) -> Result<&'static Class,
             class.name
         ));
     }
-    if !is_saved_module && !architectures.iter().any(|name| name.ends_with("ForMaskedLM")) {
+    if !has_modules_file && !architectures.iter().any(|name| name.ends_with("ForMaskedLM")) {
         return Err(match architectures.is_empty() {
             true => format!(
                 "`architectures` is missing, and without modules.json it decides what the model is; set it to \

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::super::ModelError;
-use super::class::{Class, class_of};
+use super::class::{ModelClass, resolve_class};
 use super::family::Family;
-use defaults::{aliases, defaults};
+use defaults::{build_defaults, list_aliases};
 
 /// Largest size of any part of a model.
 const MAX_SIZE: u64 = 1 << 31;
@@ -19,16 +19,16 @@ const DISTILBERT_EPSILON: f64 = 1e-12;
 
 /// The settings of a network.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Config {
+pub struct TransformerConfig {
     path: PathBuf,
-    pub class: &'static Class,
+    pub class: &'static ModelClass,
     /// Every key of the class: the file's value, else the class's default.
     pub values: Value,
     /// Keys that decide otherwise than earlier builds thought: aliases, and keys that the class does not have.
-    pub aliased: Vec<&'static str>,
+    pub reinterpreted_keys: Vec<&'static str>,
 }
 
-impl Config {
+impl TransformerConfig {
     /// Interprets the object of a `config.json`. `is_saved_module`: it belongs to a directory with a `modules.json`, whose
     /// class is that of `model_type` alone.
     ///
@@ -37,40 +37,40 @@ impl Config {
     pub fn new(
         path: &Path,
         file: &Value,
-        is_saved_module: bool,
-        unknown: &mut Vec<String>,
+        has_modules_file: bool,
+        unknown_keys: &mut Vec<String>,
     ) -> Result<Self, ModelError> {
-        let failed = |problem: String| ModelError::file(path, problem);
-        let class = class_of(file, is_saved_module).map_err(failed)?;
-        unknown.extend(class.family.keys().check(path, file)?);
-        let mut values = defaults(class);
+        let file_error = |problem: String| ModelError::file(path, problem);
+        let class = resolve_class(file, has_modules_file).map_err(file_error)?;
+        unknown_keys.extend(class.family.keys().check(path, file)?);
+        let mut values = build_defaults(class);
         for (key, value) in file.as_object().into_iter().flatten() {
             values.insert(key.clone(), value.clone());
         }
-        let mut aliased = Vec::new();
+        let mut reinterpreted_keys = Vec::new();
         if class.family == Family::DistilBert {
             // The class has no such key. Earlier builds followed it.
             let epsilon = Value::from(DISTILBERT_EPSILON);
             if values.insert("layer_norm_eps".to_owned(), epsilon.clone()).is_some_and(|value| value != epsilon) {
-                aliased.push("layer_norm_eps");
+                reinterpreted_keys.push("layer_norm_eps");
             }
         }
-        for (alias, key, factor) in aliases(class.family) {
+        for (alias, key, factor) in list_aliases(class.family) {
             let Some(value) = values.remove(*alias).filter(|value| !value.is_null()) else { continue };
             let value = match factor {
                 1 => value,
                 factor => value.as_u64().and_then(|value| value.checked_mul(*factor)).map_or(value, Value::from),
             };
             if values.get(*key) != Some(&value) {
-                aliased.push(*alias);
+                reinterpreted_keys.push(*alias);
             }
             values.insert((*key).to_owned(), value);
         }
-        Ok(Self { path: path.to_owned(), class, values: Value::Object(values), aliased })
+        Ok(Self { path: path.to_owned(), class, values: Value::Object(values), reinterpreted_keys })
     }
 
     /// A problem with this file.
-    pub fn problem(&self, problem: impl ToString) -> ModelError {
+    pub fn file_error(&self, problem: impl ToString) -> ModelError {
         ModelError::file(&self.path, problem)
     }
 
@@ -82,10 +82,13 @@ impl Config {
     ///
     /// # Errors
     /// If the key has another value.
-    pub fn size(&self, key: &str) -> Result<usize, ModelError> {
+    pub fn get_size(&self, key: &str) -> Result<usize, ModelError> {
         let number = self.get(key).and_then(Value::as_u64).filter(|number| (1..=MAX_SIZE).contains(number));
         number.and_then(|number| usize::try_from(number).ok()).ok_or_else(|| {
-            self.problem(format!("`{key}` is {}; expected a positive whole number up to {MAX_SIZE}", self.shown(key)))
+            self.file_error(format!(
+                "`{key}` is {}; expected a positive whole number up to {MAX_SIZE}",
+                self.format_value(key)
+            ))
         })
     }
 
@@ -93,12 +96,12 @@ impl Config {
     ///
     /// # Errors
     /// If it is something else.
-    pub fn number(&self, pointer: &str, default: f64) -> Result<f64, ModelError> {
+    pub fn get_number(&self, pointer: &str, default: f64) -> Result<f64, ModelError> {
         match self.values.pointer(pointer) {
             None | Some(Value::Null) => Ok(default),
             Some(value) => value.as_f64().filter(|&number| number >= 0.0).ok_or_else(|| {
                 let name = pointer.trim_start_matches('/').replace('/', ".");
-                self.problem(format!("`{name}` is {value}; expected a number that is not negative"))
+                self.file_error(format!("`{name}` is {value}; expected a number that is not negative"))
             }),
         }
     }
@@ -107,10 +110,10 @@ impl Config {
     ///
     /// # Errors
     /// If it is neither true nor false.
-    pub fn is_on(&self, key: &str) -> Result<bool, ModelError> {
+    pub fn get_bool(&self, key: &str) -> Result<bool, ModelError> {
         match self.get(key) {
             Some(Value::Bool(value)) => Ok(*value),
-            _ => Err(self.problem(format!("`{key}` is {}; expected true or false", self.shown(key)))),
+            _ => Err(self.file_error(format!("`{key}` is {}; expected true or false", self.format_value(key)))),
         }
     }
 
@@ -118,9 +121,9 @@ impl Config {
     ///
     /// # Errors
     /// If there is no valid number of positions, or no valid padding where positions begin after it.
-    pub fn positions(&self) -> Result<usize, ModelError> {
-        let positions = self.size("max_position_embeddings")?;
-        Ok(match self.padding()? {
+    pub fn max_positions(&self) -> Result<usize, ModelError> {
+        let positions = self.get_size("max_position_embeddings")?;
+        Ok(match self.padding_id()? {
             Some(padding) => positions.saturating_sub(padding as usize + 1),
             None => positions,
         })
@@ -130,7 +133,7 @@ impl Config {
     ///
     /// # Errors
     /// If `pad_token_id` is not a position.
-    pub fn padding(&self) -> Result<Option<u32>, ModelError> {
+    pub fn padding_id(&self) -> Result<Option<u32>, ModelError> {
         match self.class.family {
             Family::Roberta => self.pad_token_id().map(Some),
             Family::Bert | Family::DistilBert | Family::ModernBert => Ok(None),
@@ -140,11 +143,13 @@ impl Config {
     fn pad_token_id(&self) -> Result<u32, ModelError> {
         let padding = self.get("pad_token_id").and_then(Value::as_u64);
         padding.and_then(|padding| u32::try_from(padding).ok()).ok_or_else(|| {
-            self.problem("`pad_token_id` is not a whole number; positions begin after it, so set it to the tokenizer's")
+            self.file_error(
+                "`pad_token_id` is not a whole number; positions begin after it, so set it to the tokenizer's",
+            )
         })
     }
 
-    fn shown(&self, key: &str) -> String {
+    fn format_value(&self, key: &str) -> String {
         self.values.get(key).map_or("missing".to_owned(), Value::to_string)
     }
 }
@@ -155,16 +160,16 @@ mod tests {
 
     use super::*;
 
-    fn config(file: Value) -> Config {
-        Config::new(Path::new("config.json"), &file, false, &mut Vec::new()).unwrap()
+    fn config(file: Value) -> TransformerConfig {
+        TransformerConfig::new(Path::new("config.json"), &file, false, &mut Vec::new()).unwrap()
     }
 
     #[test]
     fn missing_keys_have_the_defaults_of_the_class() {
         let bert = config(json!({"model_type": "bert", "architectures": ["BertForMaskedLM"], "hidden_size": 32}));
-        assert_eq!((bert.size("hidden_size").unwrap(), bert.size("num_hidden_layers").unwrap()), (32, 12));
+        assert_eq!((bert.get_size("hidden_size").unwrap(), bert.get_size("num_hidden_layers").unwrap()), (32, 12));
         let roberta = |model_type: &str, class: &str| {
-            config(json!({"model_type": model_type, "architectures": [class]})).size("vocab_size").unwrap()
+            config(json!({"model_type": model_type, "architectures": [class]})).get_size("vocab_size").unwrap()
         };
         assert_eq!(roberta("roberta", "RobertaForMaskedLM"), 50265);
         assert_eq!(roberta("xlm-roberta", "XLMRobertaForMaskedLM"), 30522);
@@ -173,9 +178,9 @@ mod tests {
     #[test]
     fn an_alias_replaces_its_key() {
         let distilbert = json!({"model_type": "distilbert", "architectures": ["DistilBertForMaskedLM"], "dim": 1, "hidden_size": 64});
-        assert_eq!(config(distilbert).size("dim").unwrap(), 64);
+        assert_eq!(config(distilbert).get_size("dim").unwrap(), 64);
         let modernbert =
             json!({"model_type": "modernbert", "architectures": ["ModernBertForMaskedLM"], "sliding_window": 7});
-        assert_eq!(config(modernbert).size("local_attention").unwrap(), 14);
+        assert_eq!(config(modernbert).get_size("local_attention").unwrap(), 14);
     }
 }

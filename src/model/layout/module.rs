@@ -21,7 +21,7 @@ impl Module {
     /// # Errors
     /// If it is outside the model's directory.
     pub fn new(directory: &Path, path: &str, class: String, file: &Path) -> Result<Self, ModelError> {
-        let directory = files::inside(directory, path);
+        let directory = files::resolve_within(directory, path);
         let outside = || ModelError::file(file, format!("the module `{path}` is outside the model's directory"));
         Ok(Self { directory: directory.ok_or_else(outside)?, class })
     }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::super::files::MODULE_ARGUMENTS as FILES;
+use super::super::files::MODULE_ARGUMENT_FILES as FILES;
 use super::super::json_file::read_optional_json;
-use super::super::max_length::{Length, parse_length};
+use super::super::max_length::{MaxLength, parse_max_length};
 use super::super::tokenizer_files::TokenizerFiles;
 use super::super::{ModelError, keys};
 use super::family::Family;
-use super::settings::Settings;
+use super::settings::TransformerSettings;
 use crate::types::Role;
 
 /// The task of a module that predicts masked words.
@@ -28,11 +28,11 @@ impl ModuleArguments {
     ///
     /// # Errors
     /// A file that is not JSON, a key that is refused, or a task other than predicting masked words.
-    pub fn read(directory: &Path, default_task: &str, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
+    pub fn read(directory: &Path, default_task: &str, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let mut arguments = Self { path: directory.join(FILES[0]), values: Map::new() };
         for path in FILES.map(|name| directory.join(name)) {
             let Some(value) = read_optional_json::<Value>(&path)? else { continue };
-            unknown.extend(keys::TRANSFORMER.check(&path, &value)?);
+            unknown_keys.extend(keys::TRANSFORMER.check(&path, &value)?);
             match value {
                 Value::Object(values) if !values.is_empty() => {
                     arguments = Self { path, values };
@@ -46,29 +46,29 @@ impl ModuleArguments {
             Some(task) => task.as_str().unwrap_or_default(),
         };
         if task != FILL_MASK {
-            return Err(arguments.problem(format!(
+            return Err(arguments.file_error(format!(
                 "`transformer_task` is `{task}`; expected `{FILL_MASK}`, which gives a weight for each word of the vocabulary"
             )));
         }
-        arguments.check_tokenizer_arguments(unknown)?;
+        arguments.check_tokenizer_arguments(unknown_keys)?;
         arguments.check_truncation()?;
         Ok(arguments)
     }
 
     /// A file of a directory that is not read because there is no `modules.json`, if any.
-    pub fn unread_file(directory: &Path) -> Option<PathBuf> {
+    pub fn find_unread_file(directory: &Path) -> Option<PathBuf> {
         FILES.map(|name| directory.join(name)).into_iter().find(|path| path.exists())
     }
 
-    fn problem(&self, problem: impl ToString) -> ModelError {
+    fn file_error(&self, problem: impl ToString) -> ModelError {
         ModelError::file(&self.path, problem)
     }
 
-    fn check_tokenizer_arguments(&self, unknown: &mut Vec<String>) -> Result<(), ModelError> {
+    fn check_tokenizer_arguments(&self, unknown_keys: &mut Vec<String>) -> Result<(), ModelError> {
         for name in ["tokenizer_args", "processor_kwargs"] {
             if let Some(arguments) = self.values.get(name).filter(|value| !value.is_null()) {
                 let found = keys::PROCESSOR_CONFIG.check(&self.path, arguments)?;
-                unknown.extend(found.into_iter().map(|key| format!("{name}.{key}")));
+                unknown_keys.extend(found.into_iter().map(|key| format!("{name}.{key}")));
             }
         }
         Ok(())
@@ -80,7 +80,7 @@ impl ModuleArguments {
         for part in ["text", "common"] {
             let part_values = processing.and_then(|values| values.get(part));
             if part_values.and_then(|values| values.get("truncation")).is_some_and(Value::is_null) {
-                return Err(self.problem(format!(
+                return Err(self.file_error(format!(
                     "`processing_kwargs.{part}.truncation` is null, which turns truncation off; remove it, and ask for \
                      LONG_TEXT_WINDOW to encode all of a text"
                 )));
@@ -94,9 +94,9 @@ impl ModuleArguments {
     /// # Errors
     /// If a length is not one.
     pub fn tokenizer_arguments(&self) -> Result<Map<String, Value>, ModelError> {
-        let named = ["tokenizer_args", "processor_kwargs"].iter().find_map(|name| self.values.get(*name));
-        let mut arguments = named.and_then(Value::as_object).cloned().unwrap_or_default();
-        if let Some(length) = self.length("/max_seq_length")?.flatten()
+        let raw_arguments = ["tokenizer_args", "processor_kwargs"].iter().find_map(|name| self.values.get(*name));
+        let mut arguments = raw_arguments.and_then(Value::as_object).cloned().unwrap_or_default();
+        if let Some(length) = self.parse_length_at("/max_seq_length")?.flatten()
             && !arguments.contains_key("model_max_length")
         {
             arguments.insert("model_max_length".to_owned(), length.into());
@@ -108,11 +108,11 @@ impl ModuleArguments {
     ///
     /// # Errors
     /// If it is neither true nor false.
-    pub fn lower_case(&self) -> Result<bool, ModelError> {
+    pub fn should_lowercase(&self) -> Result<bool, ModelError> {
         match self.values.get("do_lower_case") {
             None | Some(Value::Null) => Ok(false),
             Some(Value::Bool(value)) => Ok(*value),
-            Some(other) => Err(self.problem(format!("`do_lower_case` is {other}; expected true or false"))),
+            Some(other) => Err(self.file_error(format!("`do_lower_case` is {other}; expected true or false"))),
         }
     }
 
@@ -121,75 +121,84 @@ impl ModuleArguments {
     ///
     /// # Errors
     /// If a length is not one, or leaves no room for a text.
-    pub fn max_length(&self, role: Role, files: &TokenizerFiles, settings: &Settings) -> Result<Length, ModelError> {
-        let of_role = match role {
+    pub fn max_length(
+        &self,
+        role: Role,
+        files: &TokenizerFiles,
+        settings: &TransformerSettings,
+    ) -> Result<MaxLength, ModelError> {
+        let role_pointer = match role {
             Role::Query => "/query_length",
             Role::Document => "/document_length",
         };
         let mut found = None;
         // A null in processing_kwargs replaces the length of the role, too.
         for pointer in ["/processing_kwargs/common/max_length", "/processing_kwargs/text/max_length"] {
-            if let Some(length) = self.length(pointer)? {
+            if let Some(length) = self.parse_length_at(pointer)? {
                 found = Some((length, pointer));
                 break;
             }
         }
         if found.is_none() {
-            found = self.length(of_role)?.filter(Option::is_some).map(|length| (length, of_role));
+            found = self.parse_length_at(role_pointer)?.filter(Option::is_some).map(|length| (length, role_pointer));
         }
         let length = match found {
             Some((Some(length), pointer)) => {
                 let file = self.path.file_name().unwrap_or_default().to_string_lossy();
                 let key = pointer.trim_start_matches('/').replace('/', ".");
-                Length { tokens: Some(length), key: format!("{file}: {key}") }
+                MaxLength { tokens: Some(length), source_key: format!("{file}: {key}") }
             }
             _ => self.model_max_length(files, settings)?,
         };
-        let wanted = length.tokens.unwrap_or(usize::MAX);
+        let requested = length.tokens.unwrap_or(usize::MAX);
         // A family without a table of positions would go on; the others fail on such texts.
-        if settings.config.class.family == Family::ModernBert && wanted > settings.positions {
-            return Err(self.problem(format!(
+        if settings.config.class.family == Family::ModernBert && requested > settings.max_positions {
+            return Err(self.file_error(format!(
                 "`{}` exceeds `max_position_embeddings` of config.json, which is {}; lower it, or raise that",
-                length.key, settings.positions
+                length.source_key, settings.max_positions
             )));
         }
-        let tokens = wanted.min(settings.positions);
+        let tokens = requested.min(settings.max_positions);
         if tokens < 3 {
-            let problem = format!("a max length of {tokens} (`{}`) leaves no room for a text", length.key);
+            let problem = format!("a max length of {tokens} (`{}`) leaves no room for a text", length.source_key);
             return Err(ModelError::file(&settings.directory, problem));
         }
-        Ok(Length { tokens: Some(tokens), ..length })
+        Ok(MaxLength { tokens: Some(tokens), ..length })
     }
 
     /// The tokenizer's own limit. That of its arguments may exceed `max_position_embeddings`.
-    fn model_max_length(&self, files: &TokenizerFiles, settings: &Settings) -> Result<Length, ModelError> {
+    fn model_max_length(
+        &self,
+        files: &TokenizerFiles,
+        settings: &TransformerSettings,
+    ) -> Result<MaxLength, ModelError> {
         let arguments = self.tokenizer_arguments()?;
-        let own = files.max_length()?;
+        let tokenizer_limit = files.max_length()?;
         let file = self.path.file_name().unwrap_or_default().to_string_lossy();
         if arguments.contains_key("model_max_length") {
             let is_argument = ["tokenizer_args", "processor_kwargs"].iter().any(|name| {
                 self.values.get(*name).is_some_and(|arguments| arguments.get("model_max_length").is_some())
             });
             let key = if is_argument { "tokenizer_args.model_max_length" } else { "max_seq_length" };
-            return Ok(Length { tokens: own, key: format!("{file}: {key}") });
+            return Ok(MaxLength { tokens: tokenizer_limit, source_key: format!("{file}: {key}") });
         }
-        let positions = settings.config.size("max_position_embeddings")?;
-        Ok(match own {
-            Some(own) if own <= positions => {
-                Length { tokens: Some(own), key: "tokenizer_config.json: model_max_length".to_owned() }
+        let positions = settings.config.get_size("max_position_embeddings")?;
+        Ok(match tokenizer_limit {
+            Some(limit) if limit <= positions => {
+                MaxLength { tokens: Some(limit), source_key: "tokenizer_config.json: model_max_length".to_owned() }
             }
-            _ => Length { tokens: Some(positions), key: "config.json: max_position_embeddings".to_owned() },
+            _ => MaxLength { tokens: Some(positions), source_key: "config.json: max_position_embeddings".to_owned() },
         })
     }
 
     /// A length by its JSON pointer: outer `None` if the key is missing, inner if it is null.
-    fn length(&self, pointer: &str) -> Result<Option<Option<usize>>, ModelError> {
+    fn parse_length_at(&self, pointer: &str) -> Result<Option<Option<usize>>, ModelError> {
         let mut value = self.values.get(pointer.split('/').nth(1).unwrap_or_default());
         for name in pointer.split('/').skip(2) {
             value = value.and_then(|value| value.get(name));
         }
         let Some(value) = value else { return Ok(None) };
         let key = pointer.trim_start_matches('/').replace('/', ".");
-        parse_length(value).map(Some).map_err(|expected| self.problem(format!("`{key}` is {value}; {expected}")))
+        parse_max_length(value).map(Some).map_err(|expected| self.file_error(format!("`{key}` is {value}; {expected}")))
     }
 }

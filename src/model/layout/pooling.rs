@@ -44,10 +44,10 @@ impl PoolingConfig {
     ///
     /// # Errors
     /// If it is not JSON, or a key is refused.
-    pub fn read(directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
+    pub fn read(directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join("config.json");
         let Some(config) = read_optional_json::<Value>(&path)? else { return Ok(Self::default()) };
-        unknown.extend(keys::SPLADE_POOLING.check(&path, &config)?);
+        unknown_keys.extend(keys::SPLADE_POOLING.check(&path, &config)?);
         serde_json::from_value(config).map_err(|error| ModelError::file(&path, error))
     }
 }

@@ -8,7 +8,7 @@ use super::super::json_file::read_optional_json;
 use super::super::{ModelError, keys};
 use crate::types::Role;
 
-const FILE: &str = "config_sentence_transformers.json";
+const FILE_NAME: &str = "config_sentence_transformers.json";
 /// The kind of models that have sparse vectors.
 const SPARSE_ENCODER: &str = "SparseEncoder";
 
@@ -22,8 +22,8 @@ pub struct SentenceConfig {
 }
 
 /// The file, where it is not read because there is no `modules.json`.
-pub fn unread_file(directory: &Path) -> Option<PathBuf> {
-    Some(directory.join(FILE)).filter(|path| path.exists())
+pub fn find_unread_file(directory: &Path) -> Option<PathBuf> {
+    Some(directory.join(FILE_NAME)).filter(|path| path.exists())
 }
 
 impl SentenceConfig {
@@ -31,39 +31,41 @@ impl SentenceConfig {
     ///
     /// # Errors
     /// If it is missing or is not JSON, is for another kind of model, or a key is refused.
-    pub fn read(directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
-        let path = directory.join(FILE);
-        let failed = |problem: String| ModelError::file(&path, problem);
+    pub fn read(directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
+        let path = directory.join(FILE_NAME);
+        let file_error = |problem: String| ModelError::file(&path, problem);
         let value = read_optional_json::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        let kind = value.get("model_type").and_then(Value::as_str).unwrap_or_default();
-        if kind != SPARSE_ENCODER {
-            return Err(failed(format!(
-                "`model_type` is `{kind}`; expected `{SPARSE_ENCODER}`. sentence-transformers would add an untrained layer; \
+        let model_type = value.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        if model_type != SPARSE_ENCODER {
+            return Err(file_error(format!(
+                "`model_type` is `{model_type}`; expected `{SPARSE_ENCODER}`. sentence-transformers would add an untrained layer; \
                  set it to {SPARSE_ENCODER} if the model was trained for sparse vectors"
             )));
         }
-        unknown.extend(keys::CONFIG_SENTENCE_TRANSFORMERS.check(&path, &value)?);
+        unknown_keys.extend(keys::CONFIG_SENTENCE_TRANSFORMERS.check(&path, &value)?);
         let prompts = value.get("prompts");
         if prompts.is_some_and(|prompts| !prompts.is_object()) {
-            return Err(failed("`prompts` is not an object; remove it, or give the prompts by their names".to_owned()));
+            return Err(file_error(
+                "`prompts` is not an object; remove it, or give the prompts by their names".to_owned(),
+            ));
         }
         let prompt = |name: &str| match prompts.and_then(|prompts| prompts.get(name)) {
             None | Some(Value::Null) => Ok(String::new()),
             Some(Value::String(prompt)) => Ok(prompt.clone()),
-            Some(other) => Err(failed(format!("`prompts.{name}` is {other}; expected a text"))),
+            Some(other) => Err(file_error(format!("`prompts.{name}` is {other}; expected a text"))),
         };
         let default = value.get("default_prompt_name").and_then(Value::as_str);
         let is_known = |name: &str| {
             ["query", "document"].contains(&name) || prompts.is_some_and(|prompts| prompts.get(name).is_some())
         };
         if let Some(name) = default.filter(|name| !is_known(name)) {
-            return Err(failed(format!("`default_prompt_name` is `{name}`, which is not one of `prompts`")));
+            return Err(file_error(format!("`default_prompt_name` is `{name}`, which is not one of `prompts`")));
         }
         let max_active_dims = match value.get("max_active_dims") {
             None | Some(Value::Null) => None,
             Some(number) => {
                 let terms = number.as_u64().filter(|&terms| terms > 0).and_then(|terms| usize::try_from(terms).ok());
-                let problem = || failed(format!("`max_active_dims` is {number}; expected a positive whole number"));
+                let problem = || file_error(format!("`max_active_dims` is {number}; expected a positive whole number"));
                 Some(terms.ok_or_else(problem)?)
             }
         };

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::json_file::read_optional_json;
 use super::super::tokenizer_files::{TokenizerContext, TokenizerFiles};
-use super::super::weights::weight_files;
+use super::super::weights::find_weight_files;
 use super::super::{ModelError, files, keys};
 
 /// What is known of a table of weights before it is read.
@@ -15,7 +15,7 @@ pub struct StaticSettings {
     pub directory: PathBuf,
     pub tokenizer: TokenizerFiles,
     /// Weights by token; `None`: they are in a tensor.
-    pub idf: Option<PathBuf>,
+    pub idf_path: Option<PathBuf>,
 }
 
 impl StaticSettings {
@@ -23,44 +23,45 @@ impl StaticSettings {
     ///
     /// # Errors
     /// A file that is missing or is not JSON, or a key that is refused; by name.
-    pub fn read(root: &Path, directory: &Path, unknown: &mut Vec<String>) -> Result<Self, ModelError> {
+    pub fn read(root: &Path, directory: &Path, unknown_keys: &mut Vec<String>) -> Result<Self, ModelError> {
         let path = directory.join("config.json");
         let config = read_optional_json::<Value>(&path)?.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        let problem = |problem: String| ModelError::file(&path, problem);
+        let file_error = |problem: String| ModelError::file(&path, problem);
         // In the model's root, the file is that of the network, too.
         let is_shared = directory == root && config.get("model_type").is_some();
         if !is_shared {
-            unknown.extend(keys::SPARSE_STATIC_EMBEDDING.check(&path, &config)?);
+            unknown_keys.extend(keys::SPARSE_STATIC_EMBEDDING.check(&path, &config)?);
         }
-        let idf = match config.get("path") {
+        let idf_name = match config.get("path") {
             None | Some(Value::Null) => None,
             Some(Value::String(name)) if name.ends_with(".json") => Some(name),
             // sentence-transformers takes only a .json file for weights by token.
             Some(Value::String(_)) => None,
-            Some(other) => return Err(problem(format!("`path` is {other}; expected the name of a .json file"))),
+            Some(other) => return Err(file_error(format!("`path` is {other}; expected the name of a .json file"))),
         };
         // sentence-transformers looks for it in the working directory, and published models have it in their root.
-        let idf = idf.map(|name| match (files::inside(directory, name), files::inside(root, name)) {
-            (_, Some(of_root)) if of_root.exists() => Ok(of_root),
-            (Some(own), _) => Ok(own),
-            _ => Err(problem(format!("`path` is `{name}`, which is outside the model's directory"))),
-        });
+        let idf_path =
+            idf_name.map(|name| match (files::resolve_within(directory, name), files::resolve_within(root, name)) {
+                (_, Some(in_root)) if in_root.exists() => Ok(in_root),
+                (Some(in_module), _) => Ok(in_module),
+                _ => Err(file_error(format!("`path` is `{name}`, which is outside the model's directory"))),
+            });
         let context = TokenizerContext {
             model_type: config.get("model_type").and_then(Value::as_str),
             ..TokenizerContext::default()
         };
-        let tokenizer = TokenizerFiles::read(directory, context, unknown)?;
-        Ok(Self { directory: directory.to_owned(), tokenizer, idf: idf.transpose()? })
+        let tokenizer = TokenizerFiles::read(directory, context, unknown_keys)?;
+        Ok(Self { directory: directory.to_owned(), tokenizer, idf_path: idf_path.transpose()? })
     }
 
     /// The files of its weights.
     ///
     /// # Errors
     /// If an index of shards is not one.
-    pub fn weight_files(&self) -> Result<Vec<PathBuf>, ModelError> {
-        match &self.idf {
+    pub fn find_weight_files(&self) -> Result<Vec<PathBuf>, ModelError> {
+        match &self.idf_path {
             Some(idf) => Ok(vec![idf.clone()]),
-            None => weight_files(&self.directory),
+            None => find_weight_files(&self.directory),
         }
     }
 
@@ -68,7 +69,7 @@ impl StaticSettings {
     ///
     /// # Errors
     /// If an index of shards is not one.
-    pub fn files(&self) -> Result<Vec<PathBuf>, ModelError> {
-        Ok([self.tokenizer.path()].into_iter().chain(self.weight_files()?).collect())
+    pub fn legacy_fingerprint_files(&self) -> Result<Vec<PathBuf>, ModelError> {
+        Ok([self.tokenizer.path()].into_iter().chain(self.find_weight_files()?).collect())
     }
 }

@@ -13,5 +13,5 @@ pub struct TokenizerSettings {
     /// What is put before each text.
     pub prompt: String,
     /// Whether a text gets special tokens around it.
-    pub special_tokens: bool,
+    pub add_special_tokens: bool,
 }

@@ -8,7 +8,8 @@ use tokenizers::{AddedToken, Tokenizer};
 use super::TokenizerClass;
 
 /// The names of special tokens that every class knows, in the order in which they are added.
-const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+const SPECIAL_TOKEN_NAMES: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 /// What a CamemBERT tokenizer adds where no file names further special tokens.
 const CAMEMBERT_TOKENS: [&str; 3] = ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
 
@@ -16,29 +17,29 @@ const CAMEMBERT_TOKENS: [&str; 3] = ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"
 #[derive(Debug, Default)]
 pub struct AddedTokens {
     /// By their ids: of `added_tokens_decoder`, or else of `added_tokens.json` and `tokenizer.json`.
-    decoder: BTreeMap<u64, DescribedToken>,
+    decoder: BTreeMap<u64, TokenSpec>,
     /// Special tokens with their names, in order.
-    named: Vec<(String, Special)>,
+    named: Vec<(String, SpecialToken)>,
     /// Further special tokens.
-    extra: Vec<Special>,
+    extra: Vec<SpecialToken>,
 }
 
 /// A special token: a text, or a description of how it matches.
 #[derive(Debug, Clone)]
-enum Special {
+enum SpecialToken {
     Text(String),
-    Token(DescribedToken),
+    Token(TokenSpec),
 }
 
 /// A token as a file describes it.
 #[derive(Debug, Clone)]
-pub struct DescribedToken {
+pub struct TokenSpec {
     token: AddedToken,
     /// Whether the file says if the token is matched in normalized text. Else a special token is not, and another is.
     has_normalized: bool,
 }
 
-impl DescribedToken {
+impl TokenSpec {
     /// The token; `is_special`: it is special whatever its description says.
     pub fn into_token(self, is_special: bool) -> AddedToken {
         let special = self.token.special || is_special;
@@ -51,13 +52,13 @@ impl DescribedToken {
     }
 }
 
-impl From<AddedToken> for DescribedToken {
+impl From<AddedToken> for TokenSpec {
     fn from(token: AddedToken) -> Self {
         Self { token, has_normalized: true }
     }
 }
 
-impl Special {
+impl SpecialToken {
     fn content(&self) -> &str {
         match self {
             Self::Text(content) => content,
@@ -66,7 +67,7 @@ impl Special {
     }
 
     /// What is added where no such token is there yet.
-    fn into_described(self) -> DescribedToken {
+    fn into_token_spec(self) -> TokenSpec {
         match self {
             Self::Text(content) => AddedToken::from(content, true).into(),
             Self::Token(token) => token,
@@ -86,10 +87,10 @@ impl AddedTokens {
         source: &Value,
     ) -> Result<Self, String> {
         let mut settings = config.clone();
-        rename_extra(&mut settings);
+        rename_additional_special_tokens(&mut settings);
         let mut decoder = BTreeMap::new();
         let mut by_content = BTreeMap::new();
-        let mut put = |id: u64, token: DescribedToken, decoder: &mut BTreeMap<u64, DescribedToken>| {
+        let mut insert = |id: u64, token: TokenSpec, decoder: &mut BTreeMap<u64, TokenSpec>| {
             by_content.insert(token.content().to_owned(), token.clone());
             decoder.insert(id, token);
         };
@@ -98,50 +99,52 @@ impl AddedTokens {
                 for (id, token) in listed.as_object().ok_or("`added_tokens_decoder` is not an object")? {
                     let number =
                         id.parse().map_err(|_| format!("`added_tokens_decoder.{id}`: `{id}` is not a token id"))?;
-                    put(
+                    insert(
                         number,
-                        described(token, None).ok_or_else(|| not_a_token("added_tokens_decoder", token))?,
+                        parse_token(token, None).ok_or_else(|| format_invalid_token("added_tokens_decoder", token))?,
                         &mut decoder,
                     );
                 }
             }
             None => {
-                let specials: Vec<String> = named(&settings, class)?
+                let specials: Vec<String> = collect_named_tokens(&settings, class)?
                     .iter()
                     .map(|(_, token)| token.content().to_owned())
-                    .chain(extra(&settings)?.iter().map(|token| token.content().to_owned()))
+                    .chain(collect_extra_tokens(&settings)?.iter().map(|token| token.content().to_owned()))
                     .collect();
                 for (content, id) in added_tokens {
                     let id = id.as_u64().ok_or_else(|| format!("added_tokens.json: the id of `{content}` is {id}"))?;
-                    put(id, AddedToken::from(content.clone(), specials.contains(content)).into(), &mut decoder);
+                    insert(id, AddedToken::from(content.clone(), specials.contains(content)).into(), &mut decoder);
                 }
                 for token in source.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {
                     let id = token.get("id").and_then(Value::as_u64);
-                    match (id, described(token, None)) {
-                        (Some(id), Some(token)) => put(id, token, &mut decoder),
-                        _ => return Err(not_a_token("tokenizer.json: added_tokens", token)),
+                    match (id, parse_token(token, None)) {
+                        (Some(id), Some(token)) => insert(id, token, &mut decoder),
+                        _ => return Err(format_invalid_token("tokenizer.json: added_tokens", token)),
                     }
                 }
             }
         }
-        let mut named = named(&settings, class)?;
+        let mut named = collect_named_tokens(&settings, class)?;
         for (name, token) in &mut named {
-            if let (true, Some(described)) = (NAMES.contains(&name.as_str()), by_content.get(token.content())) {
-                *token = Special::Token(described.clone());
+            if let (true, Some(described)) =
+                (SPECIAL_TOKEN_NAMES.contains(&name.as_str()), by_content.get(token.content()))
+            {
+                *token = SpecialToken::Token(described.clone());
             }
         }
         let has_extra = settings.get("extra_special_tokens").is_some_and(|value| !value.is_null());
         let extra = match class {
             TokenizerClass::Camembert if !has_extra => {
-                CAMEMBERT_TOKENS.iter().map(|token| Special::Text((*token).to_owned())).collect()
+                CAMEMBERT_TOKENS.iter().map(|token| SpecialToken::Text((*token).to_owned())).collect()
             }
-            _ => extra(&settings)?,
+            _ => collect_extra_tokens(&settings)?,
         };
         Ok(Self { decoder, named, extra })
     }
 
     /// The text of a named special token.
-    pub fn content(&self, name: &str) -> Option<&str> {
+    pub fn token_content(&self, name: &str) -> Option<&str> {
         self.named.iter().find(|(own, _)| own == name).map(|(_, token)| token.content())
     }
 
@@ -151,12 +154,11 @@ impl AddedTokens {
     /// If its normalizer can't cope with one of them.
     pub fn add_to(&self, tokenizer: &mut Tokenizer) -> tokenizers::Result<()> {
         let present = tokenizer.get_added_tokens_decoder();
-        let is_present = |token: &DescribedToken| {
+        let is_present = |token: &TokenSpec| {
             let token = token.clone().into_token(false);
-            present.values().any(|own| is_same(own, &token))
+            present.values().any(|own| is_same_token(own, &token))
         };
-        let mut tokens: Vec<DescribedToken> =
-            self.decoder.values().filter(|token| !is_present(token)).cloned().collect();
+        let mut tokens: Vec<TokenSpec> = self.decoder.values().filter(|token| !is_present(token)).cloned().collect();
         let known: Vec<String> = present
             .values()
             .map(|token| token.content.clone())
@@ -164,7 +166,7 @@ impl AddedTokens {
             .collect();
         let specials = self.named.iter().map(|(_, token)| token).chain(&self.extra);
         for token in specials.filter(|token| !known.iter().any(|own| own == token.content())) {
-            tokens.push(token.clone().into_described());
+            tokens.push(token.clone().into_token_spec());
         }
         let names: Vec<&str> = self.named.iter().map(|(_, token)| token.content()).collect();
         let tokens = tokens.into_iter().map(|token| {
@@ -176,22 +178,22 @@ impl AddedTokens {
     }
 
     /// A token that a key names as special and that the tokenizer does not take for one, if any.
-    pub fn named_but_not_special(&self, tokenizer: &Tokenizer) -> Option<&str> {
+    pub fn find_named_non_special(&self, tokenizer: &Tokenizer) -> Option<&str> {
         let present = tokenizer.get_added_tokens_decoder();
         let is_special = |content: &str| !present.values().any(|token| token.content == content && !token.special);
         let specials = self.named.iter().map(|(_, token)| token).chain(&self.extra);
-        specials.map(Special::content).find(|content| !is_special(content))
+        specials.map(SpecialToken::content).find(|content| !is_special(content))
     }
 }
 
 /// Whether two tokens match in the same way. (The library's `==` compares contents alone.)
-pub fn is_same(a: &AddedToken, b: &AddedToken) -> bool {
+pub fn is_same_token(a: &AddedToken, b: &AddedToken) -> bool {
     let flags = |token: &AddedToken| (token.single_word, token.lstrip, token.rstrip, token.normalized, token.special);
     a.content == b.content && flags(a) == flags(b)
 }
 
 /// `additional_special_tokens` is the old name of `extra_special_tokens`.
-fn rename_extra(settings: &mut Map<String, Value>) {
+fn rename_additional_special_tokens(settings: &mut Map<String, Value>) {
     let is_missing = match settings.get("extra_special_tokens") {
         None | Some(Value::Null) => true,
         Some(Value::Array(list)) => list.is_empty(),
@@ -213,20 +215,20 @@ pub fn merge_special_tokens_map(
     map: Map<String, Value>,
     arguments: &Map<String, Value>,
 ) -> Result<(), String> {
-    rename_extra(settings);
+    rename_additional_special_tokens(settings);
     for (name, value) in map {
         if arguments.get(&name).is_some_and(is_truthy) {
             continue;
         }
         let value = match value {
             Value::Object(_) if name != "extra_special_tokens" => {
-                let token = described(&value, Some(true)).ok_or_else(|| not_a_token(&name, &value))?;
-                to_value(&token)
+                let token = parse_token(&value, Some(true)).ok_or_else(|| format_invalid_token(&name, &value))?;
+                token_to_json(&token)
             }
             Value::Array(list) if name == "extra_special_tokens" => {
                 let mut merged = settings.get(&name).and_then(Value::as_array).cloned().unwrap_or_default();
                 for value in list {
-                    let token = described(&value, Some(true)).map_or(value, |token| to_value(&token));
+                    let token = parse_token(&value, Some(true)).map_or(value, |token| token_to_json(&token));
                     if !merged.contains(&token) {
                         merged.push(token);
                     }
@@ -237,7 +239,7 @@ pub fn merge_special_tokens_map(
         };
         settings.insert(name, value);
     }
-    rename_extra(settings);
+    rename_additional_special_tokens(settings);
     Ok(())
 }
 
@@ -254,38 +256,42 @@ fn is_truthy(value: &Value) -> bool {
 }
 
 /// The special tokens that have names: those of the settings, else those of the class.
-fn named(settings: &Map<String, Value>, class: TokenizerClass) -> Result<Vec<(String, Special)>, String> {
+fn collect_named_tokens(
+    settings: &Map<String, Value>,
+    class: TokenizerClass,
+) -> Result<Vec<(String, SpecialToken)>, String> {
     let default = |name: &str| {
         let token =
             class.special_tokens().iter().find(|(own, _)| *own == name).map(|(_, token)| (*token).to_owned())?;
         Some(match (class, name) {
             (TokenizerClass::Camembert, "mask_token") => {
-                Special::Token(AddedToken::from(token, true).lstrip(true).into())
+                SpecialToken::Token(AddedToken::from(token, true).lstrip(true).into())
             }
-            _ => Special::Text(token),
+            _ => SpecialToken::Text(token),
         })
     };
     let mut named = Vec::new();
-    for name in NAMES {
+    for name in SPECIAL_TOKEN_NAMES {
         let token = match settings.get(name) {
             None => default(name),
             Some(Value::Null) => None,
-            Some(value) => Some(special(value).ok_or_else(|| not_a_token(name, value))?),
+            Some(value) => Some(parse_special_token(value).ok_or_else(|| format_invalid_token(name, value))?),
         };
         // A text that names CamemBERT's mask takes the space before it, as the default does.
         let token = match (class, name, token) {
-            (TokenizerClass::Camembert, "mask_token", Some(Special::Text(text))) => {
-                Some(Special::Token(AddedToken::from(text, true).lstrip(true).into()))
+            (TokenizerClass::Camembert, "mask_token", Some(SpecialToken::Text(text))) => {
+                Some(SpecialToken::Token(AddedToken::from(text, true).lstrip(true).into()))
             }
             (_, _, token) => token,
         };
         named.extend(token.map(|token| (name.to_owned(), token)));
     }
-    let others = settings.iter().filter(|(name, _)| name.ends_with("_token") && !NAMES.contains(&name.as_str()));
+    let others =
+        settings.iter().filter(|(name, _)| name.ends_with("_token") && !SPECIAL_TOKEN_NAMES.contains(&name.as_str()));
     let explicit = ["extra_special_tokens", "model_specific_special_tokens"].into_iter();
     let explicit = explicit.filter_map(|key| settings.get(key).and_then(Value::as_object)).flatten();
     for (name, value) in others.chain(explicit) {
-        if let Some(token) = special(value) {
+        if let Some(token) = parse_special_token(value) {
             named.push((name.clone(), token));
         }
     }
@@ -293,32 +299,34 @@ fn named(settings: &Map<String, Value>, class: TokenizerClass) -> Result<Vec<(St
 }
 
 /// Further special tokens, which have no names.
-fn extra(settings: &Map<String, Value>) -> Result<Vec<Special>, String> {
+fn collect_extra_tokens(settings: &Map<String, Value>) -> Result<Vec<SpecialToken>, String> {
     let listed = settings.get("extra_special_tokens").and_then(Value::as_array).into_iter().flatten();
-    listed.map(|value| special(value).ok_or_else(|| not_a_token("extra_special_tokens", value))).collect()
+    listed
+        .map(|value| parse_special_token(value).ok_or_else(|| format_invalid_token("extra_special_tokens", value)))
+        .collect()
 }
 
-fn special(value: &Value) -> Option<Special> {
+fn parse_special_token(value: &Value) -> Option<SpecialToken> {
     match value {
-        Value::String(text) => Some(Special::Text(text.clone())),
-        value => described(value, None).map(Special::Token),
+        Value::String(text) => Some(SpecialToken::Text(text.clone())),
+        value => parse_token(value, None).map(SpecialToken::Token),
     }
 }
 
 /// A token that an object describes. `special` replaces what it says of that.
-pub fn described(value: &Value, special: Option<bool>) -> Option<DescribedToken> {
+pub fn parse_token(value: &Value, special: Option<bool>) -> Option<TokenSpec> {
     let flag = |name: &str| value.get(name).and_then(Value::as_bool);
     let content = value.get("content")?.as_str()?.to_owned();
     let token = AddedToken::from(content, special.or(flag("special")).unwrap_or_default());
     let token = token.single_word(flag("single_word").unwrap_or_default());
     let token = token.lstrip(flag("lstrip").unwrap_or_default()).rstrip(flag("rstrip").unwrap_or_default());
     Some(match flag("normalized") {
-        Some(normalized) => DescribedToken { token: token.normalized(normalized), has_normalized: true },
-        None => DescribedToken { token, has_normalized: false },
+        Some(normalized) => TokenSpec { token: token.normalized(normalized), has_normalized: true },
+        None => TokenSpec { token, has_normalized: false },
     })
 }
 
-fn to_value(DescribedToken { token, has_normalized }: &DescribedToken) -> Value {
+fn token_to_json(TokenSpec { token, has_normalized }: &TokenSpec) -> Value {
     let mut value = serde_json::json!({
         "content": token.content, "single_word": token.single_word, "lstrip": token.lstrip, "rstrip": token.rstrip,
         "special": token.special,
@@ -329,6 +337,6 @@ fn to_value(DescribedToken { token, has_normalized }: &DescribedToken) -> Value 
     value
 }
 
-fn not_a_token(name: &str, value: &Value) -> String {
+fn format_invalid_token(name: &str, value: &Value) -> String {
     format!("`{name}` is {value}; expected a token: a text, or an object with its `content`")
 }

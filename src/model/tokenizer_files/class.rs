@@ -15,19 +15,20 @@ pub enum TokenizerClass {
 }
 
 /// The names of tokenizer.json's own class, without the ending `Fast`.
-const GENERIC: [&str; 4] = ["PreTrainedTokenizer", "TokenizersBackend", "PythonBackend", "PreTrainedTokenizerBase"];
+const GENERIC_CLASSES: [&str; 4] =
+    ["PreTrainedTokenizer", "TokenizersBackend", "PythonBackend", "PreTrainedTokenizerBase"];
 
 impl TokenizerClass {
     /// The class for a network's `model_type` and the class that a file names, if any.
     ///
     /// # Errors
     /// A class that is not supported: a text that says so.
-    pub fn of(model_type: Option<&str>, named: Option<&str>) -> Result<Self, String> {
+    pub fn resolve(model_type: Option<&str>, class_name: Option<&str>) -> Result<Self, String> {
         // The classes that ModernBERT's directories name are known to be wrong.
         if model_type == Some("modernbert") {
             return Ok(Self::Generic);
         }
-        let Some(named) = named.filter(|named| !named.is_empty()) else {
+        let Some(class_name) = class_name.filter(|name| !name.is_empty()) else {
             return match model_type {
                 Some("bert" | "distilbert") => Ok(Self::Bert),
                 Some("roberta") => Ok(Self::Roberta),
@@ -37,14 +38,14 @@ impl TokenizerClass {
                 _ => Ok(Self::Generic),
             };
         };
-        match named.strip_suffix("Fast").unwrap_or(named) {
+        match class_name.strip_suffix("Fast").unwrap_or(class_name) {
             "BertTokenizer" | "DistilBertTokenizer" | "ElectraTokenizer" => Ok(Self::Bert),
             "RobertaTokenizer" => Ok(Self::Roberta),
             "XLMRobertaTokenizer" => Ok(Self::XlmRoberta),
             "CamembertTokenizer" => Ok(Self::Camembert),
-            generic if GENERIC.contains(&generic) => Ok(Self::Generic),
+            generic if GENERIC_CLASSES.contains(&generic) => Ok(Self::Generic),
             _ => Err(format!(
-                "`tokenizer_class` is `{named}`; supported: BertTokenizer, DistilBertTokenizer, RobertaTokenizer, \
+                "`tokenizer_class` is `{class_name}`; supported: BertTokenizer, DistilBertTokenizer, RobertaTokenizer, \
                  XLMRobertaTokenizer, CamembertTokenizer, PreTrainedTokenizerFast, TokenizersBackend. If tokenizer.json \
                  holds all of the tokenizer, set it to PreTrainedTokenizerFast"
             )),
@@ -86,7 +87,7 @@ impl TokenizerClass {
     }
 
     /// The type of its model in `tokenizer.json`; `None`: any.
-    pub const fn model(self) -> Option<&'static str> {
+    pub const fn expected_model_type(self) -> Option<&'static str> {
         match self {
             Self::Generic => None,
             Self::Bert => Some("WordPiece"),
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_class_is_named_or_that_of_the_network() {
-        let of = TokenizerClass::of;
+        let of = TokenizerClass::resolve;
         assert_eq!(of(Some("bert"), None), Ok(TokenizerClass::Bert));
         assert_eq!(of(Some("distilbert"), Some("BertTokenizerFast")), Ok(TokenizerClass::Bert));
         assert_eq!(of(Some("bert"), Some("PreTrainedTokenizerFast")), Ok(TokenizerClass::Generic));

@@ -15,21 +15,21 @@ const METASPACE: &str = "▁";
 ///
 /// # Errors
 /// If it is not UTF-8.
-pub fn word_piece_source(vocabulary: &[u8]) -> tokenizers::Result<Value> {
+pub fn build_word_piece_source(vocabulary: &[u8]) -> tokenizers::Result<Value> {
     let vocabulary: Map<String, Value> =
         WordPiece::read_bytes(vocabulary)?.into_iter().map(|(token, id)| (token, id.into())).collect();
     Ok(json!({ "model": { "type": "WordPiece", "vocab": vocabulary } }))
 }
 
 /// The parts of a `tokenizer.json`. The large ones are apart, so that they are moved and never copied.
-pub struct Source {
+pub struct TokenizerSource {
     /// All but the two below.
     pub parts: Value,
     vocabulary: Value,
     merges: Value,
 }
 
-impl Source {
+impl TokenizerSource {
     /// Takes a `tokenizer.json` apart.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Source {
     }
 
     /// Puts the large parts into the tokenizer that [`base`] has made.
-    pub fn complete(self, base: &mut Value) {
+    pub fn insert_vocabulary(self, base: &mut Value) {
         let Some(model) = base.get_mut("model").and_then(Value::as_object_mut) else { return };
         model.insert("vocab".to_owned(), self.vocabulary);
         if !self.merges.is_null() {
@@ -56,27 +56,27 @@ impl Source {
 ///
 /// # Errors
 /// If the vocabulary is not of the class's kind, or a setting has an unusable value.
-pub fn base(
+pub fn build_base(
     class: TokenizerClass,
-    source: &Source,
+    source: &TokenizerSource,
     config: &Map<String, Value>,
     added: &AddedTokens,
 ) -> tokenizers::Result<Value> {
-    if let Some(expected) = class.model() {
+    if let Some(expected) = class.expected_model_type() {
         check_model(class, source, expected)?;
     }
     let (model, normalizer, pre_tokenizer) = match class {
         TokenizerClass::Generic => return Ok(source.parts.clone()),
         TokenizerClass::Bert => (
             json!({
-                "type": "WordPiece", "unk_token": required(added, "unk_token")?, "continuing_subword_prefix": "##",
+                "type": "WordPiece", "unk_token": require_token(added, "unk_token")?, "continuing_subword_prefix": "##",
                 "max_input_chars_per_word": 100,
             }),
             json!({
                 "type": "BertNormalizer", "clean_text": true,
-                "handle_chinese_chars": flag(config, "tokenize_chinese_chars", true)?,
-                "strip_accents": optional_flag(config, "strip_accents")?,
-                "lowercase": flag(config, "do_lower_case", true)?,
+                "handle_chinese_chars": get_bool(config, "tokenize_chinese_chars", true)?,
+                "strip_accents": get_optional_bool(config, "strip_accents")?,
+                "lowercase": get_bool(config, "do_lower_case", true)?,
             }),
             json!({ "type": "BertPreTokenizer" }),
         ),
@@ -87,16 +87,16 @@ pub fn base(
             }),
             Value::Null,
             json!({
-                "type": "ByteLevel", "add_prefix_space": flag(config, "add_prefix_space", false)?,
+                "type": "ByteLevel", "add_prefix_space": get_bool(config, "add_prefix_space", false)?,
                 "trim_offsets": true, "use_regex": true,
             }),
         ),
-        TokenizerClass::XlmRoberta => (unigram(3), character_map(&source.parts), metaspace(config)?),
+        TokenizerClass::XlmRoberta => (build_unigram(3), find_character_map(&source.parts), build_metaspace(config)?),
         TokenizerClass::Camembert => {
-            let unknown = required(added, "unk_token")?;
+            let unknown = require_token(added, "unk_token")?;
             let tokens = source.vocabulary.as_array().into_iter().flatten();
             let id = tokens.map(|entry| entry.get(0)).position(|token| token.and_then(Value::as_str) == Some(unknown));
-            (unigram(id.unwrap_or_default()), character_map(&source.parts), metaspace(config)?)
+            (build_unigram(id.unwrap_or_default()), find_character_map(&source.parts), build_metaspace(config)?)
         }
     };
     Ok(json!({
@@ -109,7 +109,7 @@ pub fn base(
 ///
 /// # Errors
 /// If it has no token for that.
-pub fn post_processor(
+pub fn build_post_processor(
     class: TokenizerClass,
     tokenizer: &Tokenizer,
     added: &AddedTokens,
@@ -120,8 +120,8 @@ pub fn post_processor(
         TokenizerClass::XlmRoberta | TokenizerClass::Camembert => ("bos_token", "eos_token"),
     };
     let token = |name: &str| -> tokenizers::Result<(String, u32)> {
-        let content = required(added, name)?;
-        let unknown = || added.content("unk_token").and_then(|unknown| tokenizer.token_to_id(unknown));
+        let content = require_token(added, name)?;
+        let unknown = || added.token_content("unk_token").and_then(|unknown| tokenizer.token_to_id(unknown));
         let id = tokenizer.token_to_id(content).or_else(unknown);
         Ok((content.to_owned(), id.ok_or_else(|| format!("the vocabulary has no `{content}`, which is `{name}`"))?))
     };
@@ -150,11 +150,11 @@ pub fn post_processor(
 ///
 /// # Errors
 /// If it is something else: a text that says so.
-pub fn flag(config: &Map<String, Value>, key: &str, default: bool) -> Result<bool, String> {
-    optional_flag(config, key).map(|value| value.unwrap_or(default))
+pub fn get_bool(config: &Map<String, Value>, key: &str, default: bool) -> Result<bool, String> {
+    get_optional_bool(config, key).map(|value| value.unwrap_or(default))
 }
 
-fn optional_flag(config: &Map<String, Value>, key: &str) -> Result<Option<bool>, String> {
+fn get_optional_bool(config: &Map<String, Value>, key: &str) -> Result<Option<bool>, String> {
     match config.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(value)) => Ok(Some(*value)),
@@ -162,12 +162,12 @@ fn optional_flag(config: &Map<String, Value>, key: &str) -> Result<Option<bool>,
     }
 }
 
-fn required<'a>(added: &'a AddedTokens, name: &str) -> Result<&'a str, String> {
-    added.content(name).ok_or_else(|| format!("`{name}` of tokenizer_config.json is null; name the token"))
+fn require_token<'a>(added: &'a AddedTokens, name: &str) -> Result<&'a str, String> {
+    added.token_content(name).ok_or_else(|| format!("`{name}` of tokenizer_config.json is null; name the token"))
 }
 
 /// Whether `tokenizer.json` has the class's kind of model. Old files don't name it.
-fn check_model(class: TokenizerClass, source: &Source, expected: &str) -> Result<(), String> {
+fn check_model(class: TokenizerClass, source: &TokenizerSource, expected: &str) -> Result<(), String> {
     let kind = match source.parts.pointer("/model/type").and_then(Value::as_str) {
         Some(kind) => kind,
         None if !source.merges.is_null() => "BPE",
@@ -184,12 +184,12 @@ fn check_model(class: TokenizerClass, source: &Source, expected: &str) -> Result
     ))
 }
 
-fn unigram(unknown: usize) -> Value {
+fn build_unigram(unknown: usize) -> Value {
     json!({ "type": "Unigram", "unk_id": unknown, "byte_fallback": false })
 }
 
 /// sentencepiece's normalization, if `tokenizer.json` has it.
-fn character_map(source: &Value) -> Value {
+fn find_character_map(source: &Value) -> Value {
     let normalizer = source.get("normalizer").unwrap_or(&Value::Null);
     let is_map = |normalizer: &&Value| normalizer.get("type").and_then(Value::as_str) == Some("Precompiled");
     match normalizer.get("normalizers").and_then(Value::as_array) {
@@ -198,10 +198,10 @@ fn character_map(source: &Value) -> Value {
     }
 }
 
-fn metaspace(config: &Map<String, Value>) -> Result<Value, String> {
+fn build_metaspace(config: &Map<String, Value>) -> Result<Value, String> {
     // A null is no truth to Python.
     let is_default = !config.contains_key("add_prefix_space");
-    let scheme = if flag(config, "add_prefix_space", is_default)? { "always" } else { "never" };
+    let scheme = if get_bool(config, "add_prefix_space", is_default)? { "always" } else { "never" };
     Ok(json!({
         "type": "Sequence",
         "pretokenizers": [

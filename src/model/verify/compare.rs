@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::{EncoderOutput, Precision};
+use super::super::{EncoderOutput, InferenceDType};
 use crate::types::SparseVector;
 
 /// Maximum difference of two weights that are equal, relative to the reference's weight if that is above 1.
@@ -15,16 +15,16 @@ pub const EQUAL_TOLERANCE: f64 = 1e-4;
 /// Measured for int8 with the built-in texts: at least 0.996 on splade-tiny, 0.992 on the random models of this
 /// repository and 0.981 on its random ModernBERT, all with 8-bit weights. On processors without byte products weights
 /// have 7 bits, with about twice the error. A weight that spoils its row gives less than 0.95.
-pub const CLOSE_COSINE: f64 = 0.97;
+pub const MIN_CLOSE_COSINE: f64 = 0.97;
 /// Maximum difference of two weights in an approximate dtype, relative to the reference's weight if that is above 1.
 ///
 /// Measured for int8: at most 0.18 on splade-tiny, 0.11 on the random models, 0.38 on a random BERT-base.
-pub const CLOSE_DIFFERENCE: f64 = 1.0;
+pub const MAX_CLOSE_DIFFERENCE: f64 = 1.0;
 
 /// What a comparison found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum VerifyVerdict {
     /// No weight differs by more than [`EQUAL_TOLERANCE`].
     Equal,
     /// The dtype is approximate, and every vector is within its bounds ([`Verdict::of`]).
@@ -40,19 +40,19 @@ pub enum Verdict {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Differences {
     /// Number of texts compared.
-    pub texts: usize,
+    pub text_count: usize,
     /// Largest absolute difference of a term's two weights.
-    pub largest: f64,
+    pub max_difference: f64,
     /// Largest difference of a term's two weights, relative to the reference's weight if that is above 1.
-    pub largest_relative: f64,
+    pub max_relative_difference: f64,
     /// Number of terms, over all texts, that only the reference's vector has, with a weight above the tolerance.
     pub missing_terms: usize,
     /// Number of terms, over all texts, that only the product's vector has, with a weight above the tolerance.
     pub extra_terms: usize,
     /// Smallest cosine similarity of a text's two vectors.
-    pub smallest_cosine: f64,
+    pub min_cosine: f64,
     /// Number of texts for which one of the sides has no finite vector.
-    pub not_finite: usize,
+    pub non_finite_texts: usize,
     /// Index of the text with the largest difference, or of the first without a finite vector.
     pub worst_text: Option<usize>,
 }
@@ -60,25 +60,25 @@ pub struct Differences {
 impl Differences {
     /// Compares the product's output for each text with that of the reference.
     pub fn measure(outputs: &[EncoderOutput], references: &[EncoderOutput]) -> Self {
-        let mut all = Self { smallest_cosine: 1.0, ..Self::default() };
+        let mut total = Self { min_cosine: 1.0, ..Self::default() };
         let mut first_not_finite = None;
         for (index, (output, reference)) in outputs.iter().zip(references).enumerate() {
-            all.texts += 1;
+            total.text_count += 1;
             match (output, reference) {
-                (Ok(vector), Ok(reference)) => all.add(index, vector, reference),
+                (Ok(vector), Ok(reference)) => total.add_text(index, vector, reference),
                 _ => {
-                    all.not_finite += 1;
+                    total.non_finite_texts += 1;
                     first_not_finite.get_or_insert(index);
                 }
             }
         }
-        all.worst_text = first_not_finite.or(all.worst_text);
-        all
+        total.worst_text = first_not_finite.or(total.worst_text);
+        total
     }
 
-    fn add(&mut self, index: usize, vector: &SparseVector, reference: &SparseVector) {
+    fn add_text(&mut self, index: usize, vector: &SparseVector, reference: &SparseVector) {
         for (term, weight) in vector.iter() {
-            match weight_of(reference, term) {
+            match find_weight(reference, term) {
                 Some(expected) => self.add_weights(index, weight, expected),
                 None => {
                     self.add_weights(index, weight, 0.0);
@@ -87,59 +87,65 @@ impl Differences {
             }
         }
         for (term, expected) in reference.iter() {
-            if weight_of(vector, term).is_none() {
+            if find_weight(vector, term).is_none() {
                 self.add_weights(index, 0.0, expected);
                 self.missing_terms += usize::from(f64::from(expected.abs()) > EQUAL_TOLERANCE);
             }
         }
-        self.smallest_cosine = self.smallest_cosine.min(cosine(vector, reference));
+        self.min_cosine = self.min_cosine.min(cosine_similarity(vector, reference));
     }
 
     fn add_weights(&mut self, index: usize, weight: f32, expected: f32) {
         let difference = (f64::from(weight) - f64::from(expected)).abs();
-        if difference > self.largest {
-            self.largest = difference;
+        if difference > self.max_difference {
+            self.max_difference = difference;
             self.worst_text = Some(index);
         }
-        self.largest_relative = self.largest_relative.max(difference / f64::from(expected.abs()).max(1.0));
+        self.max_relative_difference =
+            self.max_relative_difference.max(difference / f64::from(expected.abs()).max(1.0));
     }
 }
 
-fn weight_of(vector: &SparseVector, term: u32) -> Option<f32> {
+fn find_weight(vector: &SparseVector, term: u32) -> Option<f32> {
     vector.indices().binary_search(&term).ok().and_then(|at| vector.values().get(at).copied())
 }
 
 /// Returns the cosine similarity; 1 for two empty vectors, 0 for an empty vector and another.
-fn cosine(a: &SparseVector, b: &SparseVector) -> f64 {
-    let length =
+fn cosine_similarity(a: &SparseVector, b: &SparseVector) -> f64 {
+    let norm =
         |vector: &SparseVector| vector.values().iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
     match (a.is_empty(), b.is_empty()) {
         (true, true) => 1.0,
         (false, false) => {
-            let product: f64 = a.shared(b).map(|(_, a, b)| f64::from(a) * f64::from(b)).sum();
-            product / (length(a) * length(b))
+            let product: f64 = a.intersection(b).map(|(_, a, b)| f64::from(a) * f64::from(b)).sum();
+            product / (norm(a) * norm(b))
         }
         _ => 0.0,
     }
 }
 
-impl Verdict {
+impl VerifyVerdict {
     /// Judges what a comparison in that dtype measured.
     ///
     /// float32 is exact: `equal` or `different`. int8 and float16 are approximate: `close` if each text's vector has a
     /// cosine similarity of at least [`CLOSE_COSINE`] with the reference's and no weight differs by more than
     /// [`CLOSE_DIFFERENCE`], else `different`. They are `different` too if the dtype can't represent some weights of the
     /// model (`has_outlier`), whatever these texts show.
-    pub fn of(dtype: Precision, has_outlier: bool, differences: &Differences) -> Self {
-        let Differences { not_finite, largest_relative, smallest_cosine, .. } = *differences;
-        let (within, verdict) = match dtype {
-            Precision::Float32 => (largest_relative <= EQUAL_TOLERANCE, Self::Equal),
-            Precision::Int8 | Precision::Float16 => {
-                (smallest_cosine >= CLOSE_COSINE && largest_relative <= CLOSE_DIFFERENCE, Self::Close)
+    pub fn judge(dtype: InferenceDType, has_outlier: bool, differences: &Differences) -> Self {
+        let Differences {
+            non_finite_texts: not_finite,
+            max_relative_difference: largest_relative,
+            min_cosine: smallest_cosine,
+            ..
+        } = *differences;
+        let (is_within_bounds, verdict) = match dtype {
+            InferenceDType::Float32 => (largest_relative <= EQUAL_TOLERANCE, Self::Equal),
+            InferenceDType::Int8 | InferenceDType::Float16 => {
+                (smallest_cosine >= MIN_CLOSE_COSINE && largest_relative <= MAX_CLOSE_DIFFERENCE, Self::Close)
             }
         };
         match not_finite {
-            0 if within && !has_outlier => verdict,
+            0 if is_within_bounds && !has_outlier => verdict,
             0 => Self::Different,
             _ => Self::NotFinite,
         }
@@ -175,22 +181,22 @@ mod tests {
     const REFERENCE: [(u32, f32); 3] = [(3, 0.5), (7, 2.0), (9, 0.25)];
 
     /// The verdicts in float32 and in int8 of a vector, beside one that is equal.
-    fn verdicts(output: EncoderOutput, reference: EncoderOutput) -> (Differences, Verdict, Verdict) {
+    fn verdicts(output: EncoderOutput, reference: EncoderOutput) -> (Differences, VerifyVerdict, VerifyVerdict) {
         let equal = || vector(&[(1, 1.0)]);
         let differences = Differences::measure(&[equal(), output], &[equal(), reference]);
-        let verdict = |dtype| Verdict::of(dtype, false, &differences);
-        let (exact, near) = (verdict(Precision::Float32), verdict(Precision::Int8));
+        let verdict = |dtype| VerifyVerdict::judge(dtype, false, &differences);
+        let (exact, near) = (verdict(InferenceDType::Float32), verdict(InferenceDType::Int8));
         (differences, exact, near)
     }
 
     #[test]
     fn equal_vectors() {
         let (differences, exact, near) = verdicts(vector(&REFERENCE), vector(&REFERENCE));
-        assert_eq!((exact, near), (Verdict::Equal, Verdict::Close));
-        assert_eq!((differences.largest, differences.worst_text, differences.texts), (0.0, None, 2));
-        assert!((differences.smallest_cosine - 1.0).abs() < 1e-12);
+        assert_eq!((exact, near), (VerifyVerdict::Equal, VerifyVerdict::Close));
+        assert_eq!((differences.max_difference, differences.worst_text, differences.text_count), (0.0, None, 2));
+        assert!((differences.min_cosine - 1.0).abs() < 1e-12);
         let (differences, exact, _) = verdicts(vector(&[]), vector(&[]));
-        assert_eq!((exact, differences.smallest_cosine), (Verdict::Equal, 1.0));
+        assert_eq!((exact, differences.min_cosine), (VerifyVerdict::Equal, 1.0));
     }
 
     #[test]
@@ -200,27 +206,30 @@ mod tests {
             changed[term].1 += difference;
             verdicts(vector(&changed), vector(&REFERENCE)).1
         };
-        assert_eq!(with(0, 9e-5), Verdict::Equal);
-        assert_eq!(with(0, 1.1e-4), Verdict::Different);
-        assert_eq!(with(1, 1.9e-4), Verdict::Equal);
-        assert_eq!(with(1, 2.2e-4), Verdict::Different);
+        assert_eq!(with(0, 9e-5), VerifyVerdict::Equal);
+        assert_eq!(with(0, 1.1e-4), VerifyVerdict::Different);
+        assert_eq!(with(1, 1.9e-4), VerifyVerdict::Equal);
+        assert_eq!(with(1, 2.2e-4), VerifyVerdict::Different);
     }
 
     #[test]
     fn a_missing_or_an_extra_term_is_a_difference() {
         let (differences, exact, near) = verdicts(vector(&REFERENCE[..2]), vector(&REFERENCE));
-        assert_eq!((exact, near), (Verdict::Different, Verdict::Close));
+        assert_eq!((exact, near), (VerifyVerdict::Different, VerifyVerdict::Close));
         assert_eq!((differences.missing_terms, differences.extra_terms), (1, 0));
-        assert_eq!((differences.largest, differences.worst_text), (0.25, Some(1)));
+        assert_eq!((differences.max_difference, differences.worst_text), (0.25, Some(1)));
         let (differences, exact, _) = verdicts(vector(&REFERENCE), vector(&REFERENCE[1..]));
-        assert_eq!((differences.missing_terms, differences.extra_terms, exact), (0, 1, Verdict::Different));
+        assert_eq!((differences.missing_terms, differences.extra_terms, exact), (0, 1, VerifyVerdict::Different));
         // A weight that rounding brings above or below zero is none.
         let rounded = [&REFERENCE[..], &[(11, 3e-6)]].concat();
         let (differences, exact, _) = verdicts(vector(&rounded), vector(&REFERENCE));
-        assert_eq!((differences.extra_terms, exact), (0, Verdict::Equal));
+        assert_eq!((differences.extra_terms, exact), (0, VerifyVerdict::Equal));
         for (output, reference) in [(vector(&[]), vector(&REFERENCE)), (vector(&REFERENCE), vector(&[]))] {
             let (differences, exact, near) = verdicts(output, reference);
-            assert_eq!((differences.smallest_cosine, exact, near), (0.0, Verdict::Different, Verdict::Different));
+            assert_eq!(
+                (differences.min_cosine, exact, near),
+                (0.0, VerifyVerdict::Different, VerifyVerdict::Different)
+            );
         }
     }
 
@@ -228,17 +237,17 @@ mod tests {
     fn an_approximate_dtype_has_two_bounds() {
         // Another direction.
         let (_, _, near) = verdicts(vector(&[(3, 0.5), (7, 1.6), (9, 0.7)]), vector(&REFERENCE));
-        assert_eq!(near, Verdict::Different);
+        assert_eq!(near, VerifyVerdict::Different);
         // Much the same direction, and one weight that is far off.
         let many: Vec<(u32, f32)> = (0..400).map(|term| (term, 1.0)).collect();
         let mut changed = many.clone();
         changed[7].1 = 2.2;
         let (differences, _, near) = verdicts(vector(&changed), vector(&many));
-        assert!(differences.smallest_cosine > 0.99);
-        assert_eq!(near, Verdict::Different);
+        assert!(differences.min_cosine > 0.99);
+        assert_eq!(near, VerifyVerdict::Different);
         let (differences, _, near) = verdicts(vector(&many), vector(&many));
-        assert_eq!(near, Verdict::Close);
-        assert_eq!(Verdict::of(Precision::Int8, true, &differences), Verdict::Different);
+        assert_eq!(near, VerifyVerdict::Close);
+        assert_eq!(VerifyVerdict::judge(InferenceDType::Int8, true, &differences), VerifyVerdict::Different);
     }
 
     #[test]
@@ -247,10 +256,10 @@ mod tests {
         let fine = || vector(&REFERENCE);
         for (output, reference) in [(bad(), fine()), (fine(), bad()), (bad(), bad())] {
             let (differences, exact, near) = verdicts(output, reference);
-            assert_eq!((exact, near), (Verdict::NotFinite, Verdict::NotFinite));
-            assert_eq!((differences.not_finite, differences.worst_text), (1, Some(1)));
+            assert_eq!((exact, near), (VerifyVerdict::NotFinite, VerifyVerdict::NotFinite));
+            assert_eq!((differences.non_finite_texts, differences.worst_text), (1, Some(1)));
         }
         let (_, exact, near) = verdicts(vector(&[(3, f32::MAX)]), vector(&[(3, -f32::MAX)]));
-        assert_eq!((exact, near), (Verdict::Different, Verdict::Different));
+        assert_eq!((exact, near), (VerifyVerdict::Different, VerifyVerdict::Different));
     }
 }

@@ -15,11 +15,11 @@ mod encoder;
 mod head;
 mod masked_lm;
 mod modernbert;
-mod no_reference;
 mod pooling;
+mod reference_error;
 mod roberta;
 mod tensors;
 
-pub use encoder::Reference;
+pub use encoder::ReferenceEncoder;
 pub use masked_lm::MAX_TOKENS;
-pub use no_reference::NoReference;
+pub use reference_error::ReferenceError;

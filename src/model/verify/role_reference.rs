@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::super::layout::{EncoderSettings, Layout};
-use super::super::{EncoderOutput, Model, ModelError, Precision, Settings, Side, TokenBatch, YieldPoint};
-use super::compare::{Differences, Verdict};
+use super::super::{
+    EncoderOutput, InferenceDType, Model, ModelError, RoleEncoder, TokenBatch, TransformerSettings, YieldPoint,
+};
+use super::compare::{Differences, VerifyVerdict};
 use super::comparison::Comparison;
-use super::reference::{MAX_TOKENS, NoReference, Reference};
+use super::reference::{MAX_TOKENS, ReferenceEncoder, ReferenceError};
 use crate::types::Role;
 
 /// Number of texts that the product encodes at once.
@@ -15,17 +17,17 @@ const BATCH_TEXTS: usize = 8;
 /// The reference's vectors of the texts in one role.
 pub struct RoleReference {
     role: Role,
-    texts: Vec<TokenizedText>,
-    vectors: Result<Vectors, NoReference>,
+    texts: Vec<IndexedText>,
+    vectors: Result<ReferenceVectors, ReferenceError>,
 }
 
-struct TokenizedText {
+struct IndexedText {
     /// Its index in the list of texts.
     index: usize,
     ids: Vec<u32>,
 }
 
-struct Vectors {
+struct ReferenceVectors {
     outputs: Vec<EncoderOutput>,
     /// A weight beside which int8 rounds the others of its row to zero.
     outlier: Option<String>,
@@ -36,24 +38,30 @@ impl RoleReference {
     ///
     /// # Errors
     /// If the small files of the model can't be read any more.
-    pub fn of_model(directory: &Path, model: &Model, texts: &[String]) -> Result<Vec<Self>, ModelError> {
+    pub fn load_all(directory: &Path, model: &Model, texts: &[String]) -> Result<Vec<Self>, ModelError> {
         let Layout { document, query, .. } = Layout::read(directory)?;
         let mut references = vec![Self::new(Role::Document, &model.document, &document.encoder, texts)];
-        if let Some(side) = &model.query {
-            references.push(Self::new(Role::Query, side, &query.encoder, texts));
+        if let Some(role_encoder) = &model.query {
+            references.push(Self::new(Role::Query, role_encoder, &query.encoder, texts));
         }
         Ok(references)
     }
 
     /// Encodes the texts that the tokenizer accepts.
-    fn new(role: Role, side: &Side, encoder: &EncoderSettings, texts: &[String]) -> Self {
+    fn new(role: Role, role_encoder: &RoleEncoder, encoder: &EncoderSettings, texts: &[String]) -> Self {
         let tokenized = texts.iter().enumerate();
-        let texts: Vec<_> =
-            tokenized.filter_map(|(index, text)| Some(TokenizedText { index, ids: token_ids(side, text)? })).collect();
-        let no_reference = |what: &str| Err(NoReference::Unsupported(format!("the {} encoder {what}", role.as_str())));
+        let texts: Vec<_> = tokenized
+            .filter_map(|(index, text)| Some(IndexedText { index, ids: tokenize_bounded(role_encoder, text)? }))
+            .collect();
+        let no_reference =
+            |what: &str| Err(ReferenceError::Unsupported(format!("the {} encoder {what}", role.as_str())));
         let vectors = match encoder {
-            EncoderSettings::Transformer { settings, own_terms: None } => Vectors::of_reference(settings, &texts),
-            EncoderSettings::Transformer { own_terms: Some(_), .. } => no_reference("keeps only the terms of the text"),
+            EncoderSettings::Transformer { settings, lexical_weights: None } => {
+                ReferenceVectors::compute(settings, &texts)
+            }
+            EncoderSettings::Transformer { lexical_weights: Some(_), .. } => {
+                no_reference("keeps only the terms of the text")
+            }
             EncoderSettings::Static(_) => no_reference("is a table of token weights"),
         };
         Self { role, texts, vectors }
@@ -63,29 +71,29 @@ impl RoleReference {
     ///
     /// # Errors
     /// If the model can't encode.
-    pub fn compare(&self, model: &Model, dtype: Precision) -> Result<Comparison, ModelError> {
+    pub fn compare(&self, model: &Model, dtype: InferenceDType) -> Result<Comparison, ModelError> {
         let (verdict, reason, differences) = match &self.vectors {
-            Ok(Vectors { outputs, outlier }) => {
-                let encoded = encode(model.side(self.role), &self.texts)?;
+            Ok(ReferenceVectors { outputs, outlier }) => {
+                let encoded = encode_texts(model.role_encoder(self.role), &self.texts)?;
                 let mut differences = Differences::measure(&encoded, outputs);
                 let worst = differences.worst_text.and_then(|at| self.texts.get(at));
                 differences.worst_text = worst.map(|text| text.index);
-                let outlier = outlier.clone().filter(|_| dtype == Precision::Int8);
-                (Verdict::of(dtype, outlier.is_some(), &differences), outlier, Some(differences))
+                let outlier = outlier.clone().filter(|_| dtype == InferenceDType::Int8);
+                (VerifyVerdict::judge(dtype, outlier.is_some(), &differences), outlier, Some(differences))
             }
-            Err(NoReference::Unsupported(reason)) => (Verdict::NotCompared, Some(reason.clone()), None),
-            Err(NoReference::Damaged(reason)) => (Verdict::NotFinite, Some(reason.clone()), None),
+            Err(ReferenceError::Unsupported(reason)) => (VerifyVerdict::NotCompared, Some(reason.clone()), None),
+            Err(ReferenceError::Damaged(reason)) => (VerifyVerdict::NotFinite, Some(reason.clone()), None),
         };
         Ok(Comparison { role: self.role, dtype, verdict, reason, differences })
     }
 }
 
-impl Vectors {
-    fn of_reference(settings: &Settings, texts: &[TokenizedText]) -> Result<Self, NoReference> {
+impl ReferenceVectors {
+    fn compute(settings: &TransformerSettings, texts: &[IndexedText]) -> Result<Self, ReferenceError> {
         if texts.is_empty() {
-            return Err(NoReference::Unsupported("the tokenizer accepts none of the texts".to_owned()));
+            return Err(ReferenceError::Unsupported("the tokenizer accepts none of the texts".to_owned()));
         }
-        let reference = Reference::load(settings)?;
+        let reference = ReferenceEncoder::load(settings)?;
         let outputs = texts.iter().map(|text| reference.encode(&text.ids)).collect::<Result<_, _>>()?;
         Ok(Self { outputs, outlier: reference.outlier })
     }
@@ -93,8 +101,8 @@ impl Vectors {
 
 /// Returns the token ids of a text; `None` if the tokenizer rejects it. Of more than [`MAX_TOKENS`] ids, the first ones
 /// and the last, which is special.
-fn token_ids(side: &Side, text: &str) -> Option<Vec<u32>> {
-    let mut ids = side.tokenizer.tokenize(text).ok()?.ids;
+fn tokenize_bounded(role_encoder: &RoleEncoder, text: &str) -> Option<Vec<u32>> {
+    let mut ids = role_encoder.tokenizer.tokenize(text).ok()?.ids;
     if let Some(&last) = ids.last().filter(|_| ids.len() > MAX_TOKENS) {
         ids.truncate(MAX_TOKENS - 1);
         ids.push(last);
@@ -102,11 +110,11 @@ fn token_ids(side: &Side, text: &str) -> Option<Vec<u32>> {
     Some(ids)
 }
 
-fn encode(side: &Side, texts: &[TokenizedText]) -> Result<Vec<EncoderOutput>, ModelError> {
+fn encode_texts(role_encoder: &RoleEncoder, texts: &[IndexedText]) -> Result<Vec<EncoderOutput>, ModelError> {
     let mut outputs = Vec::with_capacity(texts.len());
     for texts in texts.chunks(BATCH_TEXTS) {
         let batch: TokenBatch = texts.iter().map(|text| text.ids.as_slice()).collect();
-        let encoded = side.encoder.encode(&batch, &mut YieldPoint::none());
+        let encoded = role_encoder.encoder.encode(&batch, &mut YieldPoint::none());
         outputs.extend(encoded.map_err(|error| ModelError::Unusable(error.to_string()))?);
     }
     Ok(outputs)

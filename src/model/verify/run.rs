@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::{Backend, DeviceName, Model, ModelError, Precision};
+use super::super::{Backend, DeviceName, InferenceDType, Model, ModelError};
 use super::comparison::Comparison;
 use super::role_reference::RoleReference;
 
@@ -16,7 +16,7 @@ use super::role_reference::RoleReference;
 pub fn verify(
     directory: &Path,
     device: DeviceName,
-    dtypes: &[Precision],
+    dtypes: &[InferenceDType],
     texts: &[String],
 ) -> Result<Vec<Comparison>, ModelError> {
     let mut references: Option<Vec<RoleReference>> = None;
@@ -25,7 +25,7 @@ pub fn verify(
         let model = Model::load("", directory, &Backend::open(device, dtype)?)?;
         let references = match &mut references {
             Some(references) => references,
-            absent => absent.insert(RoleReference::of_model(directory, &model, texts)?),
+            absent => absent.insert(RoleReference::load_all(directory, &model, texts)?),
         };
         for reference in &*references {
             comparisons.push(reference.compare(&model, dtype)?);

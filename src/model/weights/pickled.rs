@@ -22,15 +22,15 @@ const MAX_PICKLE_BYTES: usize = 16 << 20;
 const PICKLE: &str = "data.pkl";
 
 /// Files of the archive, as ranges of it, by name.
-type Members = HashMap<String, Range<usize>>;
+type ArchiveMembers = HashMap<String, Range<usize>>;
 
 /// The tensors of a PyTorch file.
 ///
 /// # Errors
 /// If it is none, is compressed, or its pickle says what a file of tensors does not: a text that says so.
-pub fn locations(archive: &[u8]) -> Result<TensorLocations, String> {
-    let members = members(archive)?;
-    let mut pickles = members.iter().filter(|(name, _)| name.strip_suffix(PICKLE).is_some_and(is_folder));
+pub fn read_locations(archive: &[u8]) -> Result<TensorLocations, String> {
+    let members = list_members(archive)?;
+    let mut pickles = members.iter().filter(|(name, _)| name.strip_suffix(PICKLE).is_some_and(is_directory_prefix));
     let (Some((name, range)), None) = (pickles.next(), pickles.next()) else {
         return Err(format!("expected one `{PICKLE}` in it"));
     };
@@ -38,18 +38,18 @@ pub fn locations(archive: &[u8]) -> Result<TensorLocations, String> {
         return Err(format!("`{name}` has more than {} MiB", MAX_PICKLE_BYTES >> 20));
     }
     let pickle = archive.get(range.clone()).unwrap_or_default();
-    let folder = format!("{}data/", name.trim_end_matches(PICKLE));
-    machine::run(pickle, |key| members.get(&format!("{folder}{key}")).cloned())
+    let data_dir = format!("{}data/", name.trim_end_matches(PICKLE));
+    machine::run(pickle, |key| members.get(&format!("{data_dir}{key}")).cloned())
 }
 
-fn is_folder(prefix: &str) -> bool {
+fn is_directory_prefix(prefix: &str) -> bool {
     prefix.is_empty() || prefix.ends_with('/')
 }
 
-fn members(archive: &[u8]) -> Result<Members, String> {
+fn list_members(archive: &[u8]) -> Result<ArchiveMembers, String> {
     let zip = ZipArchive::new(Cursor::new(archive));
     let mut zip = zip.map_err(|error| format!("{error}; save it with PyTorch 1.6 or later, or as safetensors"))?;
-    let mut members = Members::new();
+    let mut members = ArchiveMembers::new();
     for index in 0..zip.len() {
         let member = zip.by_index_raw(index).map_err(|error| error.to_string())?;
         let name = member.name().map_err(|error| error.to_string())?.into_owned();

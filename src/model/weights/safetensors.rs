@@ -8,7 +8,7 @@ use safetensors::{SafeTensorError, SafeTensors};
 use super::location::{ElementOrder, TensorLocation, TensorLocations};
 
 /// The tensors that a safetensors header names. This also checks that the file is as long as its header says.
-pub fn locations(map: &[u8]) -> Result<(TensorLocations, HashMap<String, String>), SafeTensorError> {
+pub fn read_locations(map: &[u8]) -> Result<(TensorLocations, HashMap<String, String>), SafeTensorError> {
     let (header, metadata) = SafeTensors::read_metadata(map)?;
     // Before the header comes its length.
     let begin = header + size_of::<u64>();

@@ -6,31 +6,31 @@ use std::os::unix::fs::FileExt;
 use candle_core::{Result, bail};
 
 /// Rows by number.
-pub struct Table {
-    rows: Rows,
+pub struct EmbeddingTable {
+    rows: TableRows,
     width: usize,
 }
 
-enum Rows {
+enum TableRows {
     /// A large table stays in its file: a row is read when it is needed, by one call of the system. (A map would bring 16
     /// pages for each row that is touched, and soon all of it.)
-    Stored {
+    InFile {
         file: File,
         offset: u64,
         count: usize,
     },
-    Owned(Vec<f32>),
+    InMemory(Vec<f32>),
 }
 
-impl Table {
+impl EmbeddingTable {
     /// A table of float32 rows of `width` elements, from a place of a file on.
-    pub fn stored(file: File, offset: u64, count: usize, width: usize) -> Self {
-        Self { rows: Rows::Stored { file, offset, count }, width }
+    pub fn in_file(file: File, offset: u64, count: usize, width: usize) -> Self {
+        Self { rows: TableRows::InFile { file, offset, count }, width }
     }
 
     /// A table of rows of `width` elements.
-    pub fn owned(elements: Vec<f32>, width: usize) -> Self {
-        Self { rows: Rows::Owned(elements), width }
+    pub fn in_memory(elements: Vec<f32>, width: usize) -> Self {
+        Self { rows: TableRows::InMemory(elements), width }
     }
 
     /// Elements of a row.
@@ -48,12 +48,12 @@ impl Table {
         for (&id, out) in ids.iter().zip(out.chunks_exact_mut(width)) {
             let id = id as usize;
             match &self.rows {
-                Rows::Owned(elements) => match elements.get(id * width..(id + 1) * width) {
+                TableRows::InMemory(elements) => match elements.get(id * width..(id + 1) * width) {
                     Some(row) => out.copy_from_slice(row),
                     None => bail!("there is no row {id}"),
                 },
-                Rows::Stored { count, .. } if id >= *count => bail!("there is no row {id}"),
-                Rows::Stored { file, offset, .. } => {
+                TableRows::InFile { count, .. } if id >= *count => bail!("there is no row {id}"),
+                TableRows::InFile { file, offset, .. } => {
                     let bytes: &mut [u8] = bytemuck::cast_slice_mut(out);
                     let at = offset + (id * bytes.len()) as u64;
                     file.read_exact_at(bytes, at).map_err(candle_core::Error::wrap)?;

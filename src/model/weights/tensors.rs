@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use candle_core::DType;
 
 use super::super::{ModelError, files};
-use super::mapped::{Mapped, Stored};
-use super::table::Table;
-use super::weight_files::WHOLE;
+use super::mapped_file::{MappedFile, StoredTensor};
+use super::table::EmbeddingTable;
+use super::weight_files::SINGLE_FILE;
 
 /// A larger table stays in its file.
-const MAX_OWNED_BYTES: usize = 32 << 20;
+const MAX_IN_MEMORY_TABLE_BYTES: usize = 32 << 20;
 
 /// The tensors of a model, mapped into memory: what is read of them is given back when this is dropped.
 pub struct Weights {
-    files: Vec<(PathBuf, Mapped)>,
+    files: Vec<(PathBuf, MappedFile)>,
 }
 
 impl Weights {
@@ -24,13 +24,13 @@ impl Weights {
     /// # Errors
     /// If one can't be read, or is cut short or damaged.
     pub fn open(files: &[PathBuf]) -> Result<Self, ModelError> {
-        let files = files.iter().map(|path| Ok((path.clone(), Mapped::open(path)?)));
-        let files: Vec<(PathBuf, Mapped)> = files.collect::<Result<_, ModelError>>()?;
-        for (number, (path, file)) in files.iter().enumerate() {
-            let before = files.get(..number).unwrap_or_default();
+        let files = files.iter().map(|path| Ok((path.clone(), MappedFile::open(path)?)));
+        let files: Vec<(PathBuf, MappedFile)> = files.collect::<Result<_, ModelError>>()?;
+        for (index, (path, file)) in files.iter().enumerate() {
+            let earlier_files = files.get(..index).unwrap_or_default();
             for name in file.names() {
-                let twice = before.iter().find_map(|(_, other)| other.get(name)).zip(file.get(name));
-                if twice.is_some_and(|(other, own)| !own.is_same(&other)) {
+                let duplicate = earlier_files.iter().find_map(|(_, other)| other.get(name)).zip(file.get(name));
+                if duplicate.is_some_and(|(other, own)| !own.is_same(&other)) {
                     let problem =
                         format!("tensor `{name}` is in another shard with other values; save the model again");
                     return Err(ModelError::file(path, problem));
@@ -49,14 +49,14 @@ impl Weights {
     ///
     /// # Errors
     /// If one can't be read any more.
-    pub fn reopened(&self) -> Result<Self, ModelError> {
-        let files = self.files.iter().map(|(path, file)| Ok((path.clone(), file.reopened(path)?)));
+    pub fn reopen(&self) -> Result<Self, ModelError> {
+        let files = self.files.iter().map(|(path, file)| Ok((path.clone(), file.reopen(path)?)));
         Ok(Self { files: files.collect::<Result<_, _>>()? })
     }
 
     /// Whether there is a tensor of that name.
     pub fn has(&self, name: &str) -> bool {
-        self.stored(name).is_some()
+        self.find_tensor(name).is_some()
     }
 
     /// The elements of the first of `names` that exists, as float32, row by row. They are those of the file itself where
@@ -65,9 +65,9 @@ impl Weights {
     /// # Errors
     /// If none exists, or the one that does has another shape.
     pub fn tensor(&self, names: &[String], shape: &[usize]) -> Result<Cow<'_, [f32]>, ModelError> {
-        let found = names.iter().find_map(|name| Some((name, self.stored(name)?)));
+        let found = names.iter().find_map(|name| Some((name, self.find_tensor(name)?)));
         let Some((name, (path, stored))) = found else {
-            if let Some((path, dtype)) = self.unsupported(names) {
+            if let Some((path, dtype)) = self.find_unsupported(names) {
                 let problem = format!(
                     "tensor `{}` has elements of type {dtype}, which are quantized weights; use the model that they were made \
                      from, and --dtype int8 to compute in 8 bits",
@@ -76,49 +76,49 @@ impl Weights {
                 return Err(ModelError::file(path, problem));
             }
             let names = names.join("` or `");
-            return Err(self.problem(format!("tensor `{names}` is missing; expected shape {shape:?}")));
+            return Err(self.file_error(format!("tensor `{names}` is missing; expected shape {shape:?}")));
         };
-        let problem = |problem: String| ModelError::file(path, format!("tensor `{name}`{problem}"));
+        let tensor_error = |problem: String| ModelError::file(path, format!("tensor `{name}`{problem}"));
         if stored.location.shape != shape {
-            return Err(problem(format!(" has shape {:?}; expected {shape:?}", stored.location.shape)));
+            return Err(tensor_error(format!(" has shape {:?}; expected {shape:?}", stored.location.shape)));
         }
-        if let Some(elements) = stored.float32() {
+        if let Some(elements) = stored.as_float32() {
             return Ok(Cow::Borrowed(elements));
         }
-        let elements = stored.tensor().and_then(|tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1());
-        elements.map(Cow::Owned).map_err(|error| problem(format!(": {error}")))
+        let elements = stored.to_tensor().and_then(|tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1());
+        elements.map(Cow::Owned).map_err(|error| tensor_error(format!(": {error}")))
     }
 
     /// A tensor of which rows are looked up, `[rows, width]`.
     ///
     /// # Errors
     /// As [`Self::tensor`].
-    pub fn table(&self, name: &str, rows: usize, width: usize) -> Result<Table, ModelError> {
+    pub fn table(&self, name: &str, rows: usize, width: usize) -> Result<EmbeddingTable, ModelError> {
         let elements = self.tensor(&[name.to_owned()], &[rows, width])?;
-        match (self.stored(name), elements) {
-            (Some((path, stored)), Cow::Borrowed(elements)) if size_of_val(elements) > MAX_OWNED_BYTES => {
-                let file = files::open(path).map_err(|error| ModelError::file(path, error))?;
-                Ok(Table::stored(file, stored.location.bytes.start as u64, rows, width))
+        match (self.find_tensor(name), elements) {
+            (Some((path, stored)), Cow::Borrowed(elements)) if size_of_val(elements) > MAX_IN_MEMORY_TABLE_BYTES => {
+                let file = files::open_regular_file(path).map_err(|error| ModelError::file(path, error))?;
+                Ok(EmbeddingTable::in_file(file, stored.location.bytes.start as u64, rows, width))
             }
-            (_, elements) => Ok(Table::owned(elements.into_owned(), width)),
+            (_, elements) => Ok(EmbeddingTable::in_memory(elements.into_owned(), width)),
         }
     }
 
     /// A tensor and its file.
-    fn stored(&self, name: &str) -> Option<(&Path, Stored<'_>)> {
+    fn find_tensor(&self, name: &str) -> Option<(&Path, StoredTensor<'_>)> {
         self.files.iter().find_map(|(path, file)| Some((path.as_path(), file.get(name)?)))
     }
 
     /// The type of the elements of the first of `names` that is in a file and can't be read.
-    fn unsupported(&self, names: &[String]) -> Option<(&Path, &str)> {
+    fn find_unsupported(&self, names: &[String]) -> Option<(&Path, &str)> {
         let mut found = names.iter().flat_map(|name| {
-            self.files.iter().filter_map(move |(path, file)| Some((path.as_path(), file.unsupported(name)?)))
+            self.files.iter().filter_map(move |(path, file)| Some((path.as_path(), file.unsupported_dtype(name)?)))
         });
         found.next()
     }
 
     /// An error that names the file.
-    pub fn problem(&self, problem: impl ToString) -> ModelError {
-        ModelError::file(self.files.first().map_or(Path::new(WHOLE), |(path, _)| path), problem)
+    pub fn file_error(&self, problem: impl ToString) -> ModelError {
+        ModelError::file(self.files.first().map_or(Path::new(SINGLE_FILE), |(path, _)| path), problem)
     }
 }

@@ -2,10 +2,10 @@
 
 use metrics::{counter, gauge, histogram};
 
-use super::permit::{Admission, Meter};
+use super::permit::{PermitMetrics, PermitPool};
 use super::result_slots::ResultSlots;
 use super::results::ResultReceiver;
-use super::ticket::Tickets;
+use super::ticket::TicketIssuer;
 use crate::metrics as names;
 use crate::pipeline::config::PipelineConfig;
 use crate::pipeline::urgency::{BULK_LANE, QUERY_LANE, Urgency};
@@ -14,31 +14,36 @@ use crate::pipeline::urgency::{BULK_LANE, QUERY_LANE, Urgency};
 #[derive(Debug)]
 pub struct AdmissionControl {
     /// What metrics call it.
-    work: &'static str,
-    interactive: Admission,
-    bulk: Admission,
+    work_kind: &'static str,
+    interactive: PermitPool,
+    bulk: PermitPool,
     /// Slots for the results of all streams.
-    results: ResultSlots,
+    result_slots: ResultSlots,
 }
 
 impl AdmissionControl {
     /// Creates the permits of one kind of work. `unary` and `stream` are the calls that bring it, as metrics know them.
-    pub fn new(config: &PipelineConfig, work: &'static str, [unary, stream]: [&'static str; 2], slots: usize) -> Self {
-        let meter = |lane: &'static str, call: &'static str| Meter {
-            admitted: counter!(names::ADMITTED, "work" => work, "lane" => lane),
-            seconds: histogram!(names::DOCUMENT_SECONDS, "call" => call),
+    pub fn new(
+        config: &PipelineConfig,
+        work_kind: &'static str,
+        [unary, stream]: [&'static str; 2],
+        max_slots_per_stream: usize,
+    ) -> Self {
+        let new_metrics = |lane: &'static str, call: &'static str| PermitMetrics {
+            admitted: counter!(names::ADMITTED, "work" => work_kind, "lane" => lane),
+            held_seconds: histogram!(names::DOCUMENT_SECONDS, "call" => call),
         };
-        let (query, bulk) = (meter(QUERY_LANE, unary), meter(BULK_LANE, stream));
+        let (query, bulk) = (new_metrics(QUERY_LANE, unary), new_metrics(BULK_LANE, stream));
         Self {
-            work,
-            interactive: Admission::new(config.max_interactive, config.max_bytes).metered(query),
-            bulk: Admission::new(config.max_documents, config.max_bytes).metered(bulk),
-            results: ResultSlots::new(slots),
+            work_kind,
+            interactive: PermitPool::new(config.max_interactive, config.max_bytes).with_metrics(query),
+            bulk: PermitPool::new(config.max_documents, config.max_bytes).with_metrics(bulk),
+            result_slots: ResultSlots::new(max_slots_per_stream),
         }
     }
 
     /// Returns the permits of an urgency.
-    pub fn of(&self, urgency: Urgency) -> &Admission {
+    pub fn permits_for(&self, urgency: Urgency) -> &PermitPool {
         match urgency {
             Urgency::Interactive => &self.interactive,
             Urgency::Bulk => &self.bulk,
@@ -47,23 +52,23 @@ impl AdmissionControl {
 
     /// Returns one client's tickets and the receiver of its results. A unary call has slots of its own, for its results
     /// are collected at once; streams share theirs.
-    pub fn tickets<K, T>(&self, urgency: Urgency) -> (Tickets<K, T>, ResultReceiver<K, T>) {
-        let admission = self.of(urgency).clone();
+    pub fn create_issuer<K, T>(&self, urgency: Urgency) -> (TicketIssuer<K, T>, ResultReceiver<K, T>) {
+        let permits = self.permits_for(urgency).clone();
         match urgency {
             Urgency::Interactive => {
-                let slots = admission.max_documents();
-                Tickets::new(admission, slots)
+                let max_slots = permits.max_documents();
+                TicketIssuer::new(permits, max_slots)
             }
-            Urgency::Bulk => Tickets::sharing(admission, &self.results),
+            Urgency::Bulk => TicketIssuer::with_shared_slots(permits, &self.result_slots),
         }
     }
 
     /// Sets the gauges of how many are held, and how many there are.
-    pub fn observe(&self) {
-        for (lane, admission) in [(QUERY_LANE, &self.interactive), (BULK_LANE, &self.bulk)] {
-            gauge!(names::PERMITS, "work" => self.work, "lane" => lane).set(admission.held() as f64);
-            gauge!(names::PERMITS_LIMIT, "work" => self.work, "lane" => lane).set(admission.max_documents() as f64);
+    pub fn record_gauges(&self) {
+        for (lane, permits) in [(QUERY_LANE, &self.interactive), (BULK_LANE, &self.bulk)] {
+            gauge!(names::PERMITS, "work" => self.work_kind, "lane" => lane).set(permits.held_permits() as f64);
+            gauge!(names::PERMITS_LIMIT, "work" => self.work_kind, "lane" => lane).set(permits.max_documents() as f64);
         }
-        gauge!(names::RESULTS_WAITING, "work" => self.work).set(self.results.waiting() as f64);
+        gauge!(names::RESULTS_WAITING, "work" => self.work_kind).set(self.result_slots.count_waiting() as f64);
     }
 }

@@ -8,30 +8,30 @@ use tokio::time::Instant;
 
 /// The permits of one kind of work.
 #[derive(Debug, Clone)]
-pub struct Admission {
+pub struct PermitPool {
     documents: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     max_documents: usize,
     max_bytes: u32,
-    meter: Meter,
+    metrics: PermitMetrics,
 }
 
 /// What is counted of permits.
 #[derive(Debug, Clone)]
-pub struct Meter {
+pub struct PermitMetrics {
     /// Permits that were given.
     pub admitted: Counter,
     /// How long each was held, in seconds.
-    pub seconds: Histogram,
+    pub held_seconds: Histogram,
 }
 
 /// A place for one document.
 #[derive(Debug)]
-pub struct Place {
+pub struct PermitReservation {
     document: OwnedSemaphorePermit,
     /// `None` until its size is known.
     bytes: Option<OwnedSemaphorePermit>,
-    admission: Admission,
+    pool: PermitPool,
 }
 
 /// The right of one document to be under way.
@@ -39,17 +39,17 @@ pub struct Place {
 pub struct Permit {
     _document: OwnedSemaphorePermit,
     _bytes: OwnedSemaphorePermit,
-    since: Instant,
-    seconds: Histogram,
+    acquired_at: Instant,
+    held_seconds: Histogram,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.seconds.record(self.since.elapsed().as_secs_f64());
+        self.held_seconds.record(self.acquired_at.elapsed().as_secs_f64());
     }
 }
 
-impl Admission {
+impl PermitPool {
     /// At most so many documents and bytes under way.
     pub fn new(max_documents: usize, max_bytes: usize) -> Self {
         let max_bytes = u32::try_from(max_bytes).unwrap_or(u32::MAX).max(1);
@@ -58,38 +58,38 @@ impl Admission {
             bytes: Arc::new(Semaphore::new(max_bytes as usize)),
             max_documents,
             max_bytes,
-            meter: Meter { admitted: Counter::noop(), seconds: Histogram::noop() },
+            metrics: PermitMetrics { admitted: Counter::noop(), held_seconds: Histogram::noop() },
         }
     }
 
     /// The same, counted.
     #[must_use]
-    pub fn metered(self, meter: Meter) -> Self {
-        Self { meter, ..self }
+    pub fn with_metrics(self, metrics: PermitMetrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Waits for a place. First come, first served.
     ///
     /// # Errors
     /// If the admission is closed.
-    pub async fn place(&self) -> Result<Place, AcquireError> {
+    pub async fn reserve(&self) -> Result<PermitReservation, AcquireError> {
         let document = Arc::clone(&self.documents).acquire_owned().await?;
-        Ok(Place { document, bytes: None, admission: self.clone() })
+        Ok(PermitReservation { document, bytes: None, pool: self.clone() })
     }
 
     /// Places for documents of so many bytes each, or `None` if there are not as many now. All of them or none, so that two
     /// callers can't each wait for what the other has. Documents that are larger than all the room there is take all of it.
-    pub fn try_places(&self, sizes: &[usize]) -> Option<Vec<Place>> {
+    pub fn try_reserve_all(&self, sizes: &[usize]) -> Option<Vec<PermitReservation>> {
         let count = u32::try_from(sizes.len()).ok()?;
         let total = sizes.iter().fold(0, |total: usize, size| total.saturating_add(*size));
         let total = u32::try_from(total).unwrap_or(u32::MAX).min(self.max_bytes);
         let mut documents = Arc::clone(&self.documents).try_acquire_many_owned(count).ok()?;
         let mut bytes = Arc::clone(&self.bytes).try_acquire_many_owned(total).ok()?;
-        let places = sizes.iter().map(|&size| {
+        let reservations = sizes.iter().map(|&size| {
             let bytes = bytes.split(size.min(bytes.num_permits()));
-            Some(Place { document: documents.split(1)?, bytes, admission: self.clone() })
+            Some(PermitReservation { document: documents.split(1)?, bytes, pool: self.clone() })
         });
-        places.collect()
+        reservations.collect()
     }
 
     /// How many documents can hold a permit.
@@ -98,68 +98,74 @@ impl Admission {
     }
 
     /// How many documents hold a permit.
-    pub fn held(&self) -> usize {
+    pub fn held_permits(&self) -> usize {
         self.max_documents - self.documents.available_permits()
     }
 }
 
-impl Place {
+impl PermitReservation {
     /// Waits for room for a document's bytes. One that is larger than all the room there is takes all of it.
     ///
     /// Whoever waits here holds no bytes, and whoever holds bytes waits for no permit: so this can't block for good.
     ///
     /// # Errors
     /// If the admission is closed.
-    pub async fn weigh(self, bytes: usize) -> Result<Permit, AcquireError> {
-        let Self { document, bytes: held, admission: Admission { bytes: room, max_bytes, meter, .. } } = self;
-        let bytes = match held {
+    pub async fn acquire_bytes(self, bytes: usize) -> Result<Permit, AcquireError> {
+        let Self { document, bytes: held_bytes, pool: PermitPool { bytes: byte_permits, max_bytes, metrics, .. } } =
+            self;
+        let bytes = match held_bytes {
             Some(held) => held,
-            None => room.acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX).min(max_bytes)).await?,
+            None => byte_permits.acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX).min(max_bytes)).await?,
         };
-        meter.admitted.increment(1);
-        Ok(Permit { _document: document, _bytes: bytes, since: Instant::now(), seconds: meter.seconds })
+        metrics.admitted.increment(1);
+        Ok(Permit {
+            _document: document,
+            _bytes: bytes,
+            acquired_at: Instant::now(),
+            held_seconds: metrics.held_seconds,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::testing::pending;
+    use crate::pipeline::testing::is_pending;
 
     #[tokio::test]
     async fn waits_for_documents_and_for_bytes() {
-        let admission = Admission::new(2, 100);
-        let first = admission.place().await.unwrap().weigh(60).await.unwrap();
-        let second = admission.place().await.unwrap();
-        assert!(pending(admission.place()).await, "two places are all there are");
-        let second = second.weigh(60);
+        let admission = PermitPool::new(2, 100);
+        let first = admission.reserve().await.unwrap().acquire_bytes(60).await.unwrap();
+        let second = admission.reserve().await.unwrap();
+        assert!(is_pending(admission.reserve()).await, "two places are all there are");
+        let second = second.acquire_bytes(60);
         tokio::pin!(second);
-        assert!(pending(&mut second).await, "120 bytes are more than 100");
+        assert!(is_pending(&mut second).await, "120 bytes are more than 100");
         drop(first);
         second.await.unwrap();
-        assert_eq!(admission.held(), 0);
+        assert_eq!(admission.held_permits(), 0);
     }
 
     #[tokio::test]
     async fn places_for_several_are_all_had_or_none() {
-        let admission = Admission::new(4, 100);
-        let places = admission.try_places(&[30, 40, 1 << 40]).unwrap();
-        assert_eq!(admission.held(), 3);
-        assert!(admission.try_places(&[0, 0]).is_none(), "one place is left");
-        assert!(admission.try_places(&[1]).is_none(), "no byte is left");
-        assert_eq!(admission.held(), 3, "a refusal takes nothing");
+        let admission = PermitPool::new(4, 100);
+        let places = admission.try_reserve_all(&[30, 40, 1 << 40]).unwrap();
+        assert_eq!(admission.held_permits(), 3);
+        assert!(admission.try_reserve_all(&[0, 0]).is_none(), "one place is left");
+        assert!(admission.try_reserve_all(&[1]).is_none(), "no byte is left");
+        assert_eq!(admission.held_permits(), 3, "a refusal takes nothing");
         for place in places {
-            place.weigh(1 << 40).await.unwrap();
+            place.acquire_bytes(1 << 40).await.unwrap();
         }
-        assert_eq!(admission.held(), 0);
-        assert_eq!(admission.try_places(&[25; 4]).unwrap().len(), 4);
+        assert_eq!(admission.held_permits(), 0);
+        assert_eq!(admission.try_reserve_all(&[25; 4]).unwrap().len(), 4);
     }
 
     #[tokio::test]
     async fn a_document_larger_than_all_room_takes_all_of_it() {
-        let admission = Admission::new(2, 100);
-        let large = admission.place().await.unwrap().weigh(1 << 40).await.unwrap();
-        assert!(pending(admission.place().await.unwrap().weigh(1)).await);
+        let admission = PermitPool::new(2, 100);
+        let large = admission.reserve().await.unwrap().acquire_bytes(1 << 40).await.unwrap();
+        assert!(is_pending(admission.reserve().await.unwrap().acquire_bytes(1)).await);
         drop(large);
     }
 }

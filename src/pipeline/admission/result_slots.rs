@@ -33,81 +33,81 @@ use tokio::time::{Instant, sleep};
 #[derive(Debug, Clone)]
 pub struct ResultSlots {
     max_per_stream: usize,
-    budget: Arc<Mutex<Budget>>,
+    budget: Arc<Mutex<SlotBudget>>,
     /// Results that wait for their clients.
-    waiting: Arc<AtomicUsize>,
+    waiting_results: Arc<AtomicUsize>,
 }
 
 /// The slots of one stream. Dropped when the stream takes no more items.
 #[derive(Debug)]
 pub struct StreamSlots {
-    stream: Arc<Stream>,
+    stream: Arc<SharedStream>,
     /// Lets one task at a time wait for a slot.
-    turn: tokio::sync::Mutex<()>,
+    acquire_lock: tokio::sync::Mutex<()>,
 }
 
 /// Room for one result. Released on drop, which means that the client has taken the result.
 #[derive(Debug)]
 pub struct Slot {
-    stream: Arc<Stream>,
-    waiting: bool,
+    stream: Arc<SharedStream>,
+    is_waiting: bool,
 }
 
 /// Tells whether a client takes what waits for it.
 #[derive(Debug, Clone)]
-pub struct StallClock {
-    stream: Arc<Stream>,
+pub struct StallDetector {
+    stream: Arc<SharedStream>,
 }
 
 /// Lock order: the budget, then a stream's state.
 #[derive(Debug, Default)]
-struct Budget {
+struct SlotBudget {
     /// Number of streams that hold at least `n` slots, at index `n - 1`.
     holders: Vec<usize>,
     /// Streams that wait for a slot, by the number of slots that they would hold, then by arrival.
-    queue: BTreeMap<QueueKey, Taker>,
-    arrivals: u64,
+    queue: BTreeMap<QueueKey, SlotWaiter>,
+    arrival_count: u64,
 }
 
 type QueueKey = (usize, u64);
 
 #[derive(Debug)]
-struct Taker {
-    stream: Arc<Stream>,
+struct SlotWaiter {
+    stream: Arc<SharedStream>,
     granted: oneshot::Sender<Slot>,
 }
 
 #[derive(Debug)]
-struct Stream {
+struct SharedStream {
     slots: ResultSlots,
-    state: Mutex<State>,
+    state: Mutex<StreamState>,
     /// Notified when the stream holds no slot any more.
-    emptied: Notify,
+    all_released: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct StreamState {
     held: usize,
     /// Where the stream's taker waits.
-    queued: Option<QueueKey>,
+    queue_key: Option<QueueKey>,
     /// Results that wait for the client.
-    waiting: usize,
+    waiting_results: usize,
     /// Whether no more items are taken.
-    ended: bool,
+    is_ended: bool,
     /// Since when something has waited without the client taking anything; `None` if nothing waits.
-    since: Option<Instant>,
+    waiting_since: Option<Instant>,
 }
 
 impl ResultSlots {
     /// Slots of which one stream alone can hold `max_per_stream`.
     pub fn new(max_per_stream: usize) -> Self {
-        Self { max_per_stream, budget: Arc::default(), waiting: Arc::default() }
+        Self { max_per_stream, budget: Arc::default(), waiting_results: Arc::default() }
     }
 
     /// Opens a stream that shares these slots.
-    pub fn stream(&self) -> StreamSlots {
-        let stream = Stream { slots: self.clone(), state: Mutex::default(), emptied: Notify::new() };
-        StreamSlots { stream: Arc::new(stream), turn: tokio::sync::Mutex::default() }
+    pub fn open_stream(&self) -> StreamSlots {
+        let stream = SharedStream { slots: self.clone(), state: Mutex::default(), all_released: Notify::new() };
+        StreamSlots { stream: Arc::new(stream), acquire_lock: tokio::sync::Mutex::default() }
     }
 
     /// Maximum number of slots that one stream can hold.
@@ -116,11 +116,11 @@ impl ResultSlots {
     }
 
     /// Number of results that wait for their clients.
-    pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+    pub fn count_waiting(&self) -> usize {
+        self.waiting_results.load(Ordering::Relaxed)
     }
 
-    fn budget(&self) -> MutexGuard<'_, Budget> {
+    fn lock_budget(&self) -> MutexGuard<'_, SlotBudget> {
         self.budget.lock()
     }
 
@@ -130,16 +130,16 @@ impl ResultSlots {
     }
 }
 
-impl Budget {
+impl SlotBudget {
     /// Counts a stream's `count`-th slot, if there is one.
-    fn take(&mut self, slots: &ResultSlots, count: usize) -> bool {
+    fn try_acquire(&mut self, slots: &ResultSlots, count: usize) -> bool {
         if self.holders.len() < count {
             self.holders.resize(count, 0);
         }
         let Some(holders) = self.holders.get_mut(count - 1) else { return false };
-        let free = *holders < slots.max_holders(count);
-        *holders += usize::from(free);
-        free
+        let is_free = *holders < slots.max_holders(count);
+        *holders += usize::from(is_free);
+        is_free
     }
 
     fn release(&mut self, count: usize) {
@@ -149,40 +149,40 @@ impl Budget {
     }
 
     /// Adds a taker behind those that wait for the same.
-    fn enqueue(&mut self, count: usize, taker: Taker) -> QueueKey {
-        self.arrivals += 1;
-        let key = (count, self.arrivals);
-        self.queue.insert(key, taker);
+    fn enqueue(&mut self, count: usize, waiter: SlotWaiter) -> QueueKey {
+        self.arrival_count += 1;
+        let key = (count, self.arrival_count);
+        self.queue.insert(key, waiter);
         key
     }
 
     /// Gives a `count`-th slot to the stream that has waited longest for one, if there is a slot and a stream.
-    fn grant(&mut self, slots: &ResultSlots, count: usize) -> Option<(oneshot::Sender<Slot>, Slot)> {
+    fn grant_next(&mut self, slots: &ResultSlots, count: usize) -> Option<(oneshot::Sender<Slot>, Slot)> {
         let (&key, _) = self.queue.range((count, 0)..=(count, u64::MAX)).next()?;
-        if !self.take(slots, count) {
+        if !self.try_acquire(slots, count) {
             return None;
         }
-        let Taker { stream, granted } = self.queue.remove(&key)?;
+        let SlotWaiter { stream, granted } = self.queue.remove(&key)?;
         {
-            let mut state = stream.state();
+            let mut state = stream.lock_state();
             state.held = count;
-            state.queued = None;
+            state.queue_key = None;
         }
-        Some((granted, Slot { stream, waiting: false }))
+        Some((granted, Slot { stream, is_waiting: false }))
     }
 }
 
 impl StreamSlots {
     /// Waits for a slot.
-    pub async fn take(&self) -> Slot {
-        let _turn = self.turn.lock().await;
+    pub async fn acquire(&self) -> Slot {
+        let _guard = self.acquire_lock.lock().await;
         loop {
-            let granted = match self.stream.take() {
+            let granted = match self.stream.acquire_or_enqueue() {
                 Ok(slot) => return slot,
                 Err(granted) => granted,
             };
             // If this is given up, the queue forgets it. A slot that was granted meanwhile is released with `granted`.
-            let _queued = Queued(&self.stream);
+            let _queue_guard = QueueGuard(&self.stream);
             if let Ok(slot) = granted.await {
                 return slot;
             }
@@ -190,57 +190,57 @@ impl StreamSlots {
     }
 
     /// Waits until the stream holds no slot: every item has its result, and the client has taken it.
-    pub async fn settled(&self) {
+    pub async fn wait_all_released(&self) {
         loop {
-            let emptied = self.stream.emptied.notified();
-            tokio::pin!(emptied);
-            emptied.as_mut().enable();
-            if self.stream.state().held == 0 {
+            let all_released = self.stream.all_released.notified();
+            tokio::pin!(all_released);
+            all_released.as_mut().enable();
+            if self.stream.lock_state().held == 0 {
                 return;
             }
-            emptied.await;
+            all_released.await;
         }
     }
 
     /// Returns the clock that tells whether the client takes its results.
-    pub fn clock(&self) -> StallClock {
-        StallClock { stream: Arc::clone(&self.stream) }
+    pub fn stall_detector(&self) -> StallDetector {
+        StallDetector { stream: Arc::clone(&self.stream) }
     }
 }
 
 impl Drop for StreamSlots {
     fn drop(&mut self) {
-        let mut state = self.stream.state();
-        state.ended = true;
-        state.note_end();
+        let mut state = self.stream.lock_state();
+        state.is_ended = true;
+        state.mark_end_waiting();
     }
 }
 
 impl Slot {
     /// Notes that the slot's result waits for the client from now on.
-    pub fn wait(&mut self) {
-        if !std::mem::replace(&mut self.waiting, true) {
-            self.stream.slots.waiting.fetch_add(1, Ordering::Relaxed);
-            let mut state = self.stream.state();
-            state.waiting += 1;
-            state.since.get_or_insert_with(Instant::now);
+    pub fn mark_waiting(&mut self) {
+        if !std::mem::replace(&mut self.is_waiting, true) {
+            self.stream.slots.waiting_results.fetch_add(1, Ordering::Relaxed);
+            let mut state = self.stream.lock_state();
+            state.waiting_results += 1;
+            state.waiting_since.get_or_insert_with(Instant::now);
         }
     }
 
     /// Notes that the client has taken the slot's result, or that the result waits for something else than the client.
-    pub fn stop_waiting(&mut self) {
-        if std::mem::take(&mut self.waiting) {
-            self.stream.slots.waiting.fetch_sub(1, Ordering::Relaxed);
-            let mut state = self.stream.state();
-            state.waiting -= 1;
-            state.since = (state.waiting > 0).then(Instant::now);
+    pub fn clear_waiting(&mut self) {
+        if std::mem::take(&mut self.is_waiting) {
+            self.stream.slots.waiting_results.fetch_sub(1, Ordering::Relaxed);
+            let mut state = self.stream.lock_state();
+            state.waiting_results -= 1;
+            state.waiting_since = (state.waiting_results > 0).then(Instant::now);
         }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.stop_waiting();
+        self.clear_waiting();
         if let Some((granted, slot)) = self.stream.release() {
             // A taker that was given up meanwhile releases the slot in its turn.
             let _unwanted = granted.send(slot);
@@ -248,77 +248,77 @@ impl Drop for Slot {
     }
 }
 
-impl StallClock {
+impl StallDetector {
     /// Waits until results, or the end of the stream, have waited for `timeout` without the client taking anything.
-    pub async fn stalled(&self, timeout: Duration) {
+    pub async fn wait_stalled(&self, timeout: Duration) {
         let mut pause = timeout;
         loop {
             sleep(pause).await;
-            let waited = self.stream.state().since.map_or(Duration::ZERO, |since| since.elapsed());
-            if waited >= timeout {
+            let waiting_time = self.stream.lock_state().waiting_since.map_or(Duration::ZERO, |since| since.elapsed());
+            if waiting_time >= timeout {
                 return;
             }
-            pause = timeout - waited;
+            pause = timeout - waiting_time;
         }
     }
 }
 
-impl Stream {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl SharedStream {
+    fn lock_state(&self) -> MutexGuard<'_, StreamState> {
         self.state.lock()
     }
 
     /// Takes a slot, or queues for one.
-    fn take(self: &Arc<Self>) -> Result<Slot, oneshot::Receiver<Slot>> {
-        let mut budget = self.slots.budget();
-        let mut state = self.state();
+    fn acquire_or_enqueue(self: &Arc<Self>) -> Result<Slot, oneshot::Receiver<Slot>> {
+        let mut budget = self.slots.lock_budget();
+        let mut state = self.lock_state();
         let count = state.held + 1;
-        if budget.take(&self.slots, count) {
+        if budget.try_acquire(&self.slots, count) {
             state.held = count;
-            return Ok(Slot { stream: Arc::clone(self), waiting: false });
+            return Ok(Slot { stream: Arc::clone(self), is_waiting: false });
         }
         let (granted, receiver) = oneshot::channel();
-        state.queued = Some(budget.enqueue(count, Taker { stream: Arc::clone(self), granted }));
+        state.queue_key = Some(budget.enqueue(count, SlotWaiter { stream: Arc::clone(self), granted }));
         Err(receiver)
     }
 
     /// Releases the stream's last slot, and gives one of that number to the stream that has waited longest for it.
     fn release(&self) -> Option<(oneshot::Sender<Slot>, Slot)> {
-        let mut budget = self.slots.budget();
-        let mut state = self.state();
+        let mut budget = self.slots.lock_budget();
+        let mut state = self.lock_state();
         let count = state.held;
         state.held -= 1;
         budget.release(count);
         // This stream's own taker needs a slot of a lower number now: behind those that wait for it already.
-        if let Some(taker) = state.queued.take().and_then(|key| budget.queue.remove(&key)) {
-            state.queued = Some(budget.enqueue(count, taker));
+        if let Some(waiter) = state.queue_key.take().and_then(|key| budget.queue.remove(&key)) {
+            state.queue_key = Some(budget.enqueue(count, waiter));
         }
         if state.held == 0 {
-            self.emptied.notify_waiters();
-            state.note_end();
+            self.all_released.notify_waiters();
+            state.mark_end_waiting();
         }
         drop(state);
-        budget.grant(&self.slots, count)
+        budget.grant_next(&self.slots, count)
     }
 }
 
-impl State {
+impl StreamState {
     /// When all results of a stream that takes no more items were taken, it is its end that waits for the client.
-    fn note_end(&mut self) {
-        if self.ended && self.held == 0 {
-            self.since.get_or_insert_with(Instant::now);
+    fn mark_end_waiting(&mut self) {
+        if self.is_ended && self.held == 0 {
+            self.waiting_since.get_or_insert_with(Instant::now);
         }
     }
 }
 
 /// A taker's place in the queue, which it leaves on drop.
-struct Queued<'a>(&'a Stream);
+struct QueueGuard<'a>(&'a SharedStream);
 
-impl Drop for Queued<'_> {
+impl Drop for QueueGuard<'_> {
     fn drop(&mut self) {
-        let mut budget = self.0.slots.budget();
-        let queued = self.0.state().queued.take();
-        let _taker = queued.and_then(|key| budget.queue.remove(&key));
+        let mut budget = self.0.slots.lock_budget();
+        let queue_key = self.0.lock_state().queue_key.take();
+        let _waiter = queue_key.and_then(|key| budget.queue.remove(&key));
     }
 }
 

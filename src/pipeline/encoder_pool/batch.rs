@@ -9,105 +9,115 @@ use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Span, debug_span};
 
-use super::catch_panic::catch_panic;
-use super::encoded::Encoded;
+use super::catch_panic::catch_panic_message;
+use super::encoded_vector::EncodedVector;
 use super::job::EncodeJob;
 use crate::metrics as names;
-use crate::model::{EncoderOutput, Model, Precision, TokenBatch, Tokens, YieldPoint};
+use crate::model::{EncoderOutput, InferenceDType, Model, TokenBatch, TokenizedText, YieldPoint};
 use crate::trace;
-use crate::types::{Reason, Role};
+use crate::types::{ErrorReason, Role};
 
 /// A text that is ready to be encoded as one sequence.
-pub struct Text {
+pub struct BatchItem {
     pub job: EncodeJob,
-    pub tokens: Tokens,
+    pub tokens: TokenizedText,
     /// How long it took to make them.
-    pub tokenizing: Duration,
+    pub tokenize_time: Duration,
 }
 
 /// Encodes a batch of at most `batch_tokens`, the texts of each encoder together.
-pub fn encode(mut batch: Vec<Text>, batch_tokens: usize, yield_point: &mut YieldPoint<'_>) {
-    batch.retain(|text| !text.job.next.is_abandoned());
-    while let Some(encoder) = batch.first().map(|text| Arc::clone(&text.job.side().encoder)) {
-        let (group, rest) = batch.into_iter().partition(|text| Arc::ptr_eq(&text.job.side().encoder, &encoder));
-        encode_group(group, batch_tokens, yield_point);
-        batch = rest;
+pub fn encode_batch(mut batch: Vec<BatchItem>, max_batch_tokens: usize, yield_point: &mut YieldPoint<'_>) {
+    batch.retain(|text| !text.job.next_stage.is_abandoned());
+    while let Some(encoder) = batch.first().map(|text| Arc::clone(&text.job.role_encoder().encoder)) {
+        let (group, remaining) =
+            batch.into_iter().partition(|text| Arc::ptr_eq(&text.job.role_encoder().encoder, &encoder));
+        encode_group(group, max_batch_tokens, yield_point);
+        batch = remaining;
     }
 }
 
 /// Encodes texts of one encoder.
-fn encode_group(group: Vec<Text>, batch_tokens: usize, yield_point: &mut YieldPoint<'_>) {
+fn encode_group(group: Vec<BatchItem>, max_batch_tokens: usize, yield_point: &mut YieldPoint<'_>) {
     let Some(EncodeJob { model, role, .. }) = group.first().map(|text| &text.job) else { return };
-    let span = span(&group);
+    let span = create_batch_span(&group);
     let _entered = span.enter();
     let batch = group.iter().map(|text| text.tokens.ids.as_slice()).collect();
-    let begun = Instant::now();
-    match outputs(model, *role, &batch, batch_tokens, yield_point) {
+    let started_at = Instant::now();
+    match run_encoder(model, *role, &batch, max_batch_tokens, yield_point) {
         Ok(outputs) => {
-            group.into_iter().zip(outputs).for_each(|(text, output)| text.answer(output, begun));
+            group.into_iter().zip(outputs).for_each(|(text, output)| text.finish(output, started_at));
         }
         // Its neighbours must not pay for the text that the encoder fails on.
         Err(_) if group.len() > 1 => {
-            group.into_iter().for_each(|text| encode_group(vec![text], batch_tokens, yield_point));
+            group.into_iter().for_each(|text| encode_group(vec![text], max_batch_tokens, yield_point));
         }
-        Err(failure) => group.into_iter().for_each(|text| failure.refuse(text.job)),
+        Err(failure) => group.into_iter().for_each(|text| failure.reject(text.job)),
     }
 }
 
-impl Text {
+impl BatchItem {
     /// Answers with the vector, or with an error if it is not finite.
-    fn answer(self, output: EncoderOutput, begun: Instant) {
-        let Self { job, tokens: Tokens { ids, truncated }, tokenizing } = self;
-        let took = job.took(tokenizing, begun);
+    fn finish(self, output: EncoderOutput, started_at: Instant) {
+        let Self { job, tokens: TokenizedText { ids, is_truncated: truncated }, tokenize_time } = self;
+        let timings = job.compute_timings(tokenize_time, started_at);
         match output {
             Ok(vector) => {
-                job.finish(Encoded { vector, tokens: ids.len(), windows: 1, truncated, took, ..Encoded::default() });
+                job.finish(EncodedVector {
+                    vector,
+                    tokens: ids.len(),
+                    windows: 1,
+                    truncated,
+                    timings,
+                    ..EncodedVector::default()
+                });
             }
-            Err(_) => Failure::NonFinite.refuse(job),
+            Err(_) => EncodeFailure::NonFinite.reject(job),
         }
     }
 }
 
 /// The span of a batch; it says how long the text waited that waited longest.
-fn span(group: &[Text]) -> Span {
+fn create_batch_span(group: &[BatchItem]) -> Span {
     let first = group.first().and_then(|text| text.job.origin.span.id());
     let span = debug_span!(parent: first, "encode", texts = group.len(), tokens = Empty, waited_ms = Empty);
     if !span.is_disabled() {
         span.record("tokens", group.iter().map(|text| text.tokens.ids.len()).sum::<usize>());
-        let oldest = group.iter().map(|text| text.job.origin.since).min().unwrap_or_else(Instant::now);
-        span.record("waited_ms", oldest.elapsed().as_secs_f64() * 1e3);
+        let oldest_queued_at = group.iter().map(|text| text.job.origin.queued_at).min().unwrap_or_else(Instant::now);
+        span.record("waited_ms", oldest_queued_at.elapsed().as_secs_f64() * 1e3);
     }
-    trace::batch(span, group.iter().map(|text| &text.job.origin.span))
+    trace::link_batch_span(span, group.iter().map(|text| &text.job.origin.span))
 }
 
 /// Why a text has no vector. Already counted and logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub enum EncodeFailure {
     /// The encoder failed or panicked.
     Encoder,
     /// The vector of the text, or of one of its windows, is not finite.
     NonFinite,
 }
 
-impl Failure {
+impl EncodeFailure {
     /// Rejects the text.
-    pub fn refuse(self, job: EncodeJob) {
+    pub fn reject(self, job: EncodeJob) {
         match self {
             // It may be another text of the batch that it failed on.
-            Self::Encoder => job.refuse(Reason::Internal, "the encoder failed on this text; report it as a defect"),
+            Self::Encoder => {
+                job.reject(ErrorReason::Internal, "the encoder failed on this text; report it as a defect")
+            }
             Self::NonFinite => {
-                let message = non_finite(&job.model);
-                job.refuse(Reason::EncodingFailed, message);
+                let message = describe_non_finite(&job.model);
+                job.reject(ErrorReason::EncodingFailed, message);
             }
         }
     }
 }
 
 /// The message for a text whose vector is not finite.
-fn non_finite(Model { name, precision, .. }: &Model) -> String {
+fn describe_non_finite(Model { name, dtype: precision, .. }: &Model) -> String {
     let remedy = match precision {
-        Precision::Float32 => "use another model",
-        Precision::Float16 | Precision::Int8 => "use --dtype float32 or another model",
+        InferenceDType::Float32 => "use another model",
+        InferenceDType::Float16 | InferenceDType::Int8 => "use --dtype float32 or another model",
     };
     format!(
         "the output of model `{name}` for this text is not finite (NaN or infinity): its weights are not finite, or \
@@ -119,18 +129,18 @@ fn non_finite(Model { name, precision, .. }: &Model) -> String {
 ///
 /// # Errors
 /// If the encoder fails, or gives another number of outputs.
-pub fn outputs(
+pub fn run_encoder(
     model: &Model,
     role: Role,
     batch: &TokenBatch,
-    batch_tokens: usize,
+    max_batch_tokens: usize,
     yield_point: &mut YieldPoint<'_>,
-) -> Result<Vec<EncoderOutput>, Failure> {
+) -> Result<Vec<EncoderOutput>, EncodeFailure> {
     histogram!(names::BATCH_TEXTS).record(batch.len() as f64);
     histogram!(names::BATCH_TOKENS).record(batch.ids().len() as f64);
-    histogram!(names::BATCH_FILL).record((batch.ids().len() as f64 / batch_tokens as f64).min(1.0));
+    histogram!(names::BATCH_FILL).record((batch.ids().len() as f64 / max_batch_tokens as f64).min(1.0));
     let start = Instant::now();
-    let outcome = catch_panic(|| model.side(role).encoder.encode(batch, yield_point));
+    let outcome = catch_panic_message(|| model.role_encoder(role).encoder.encode(batch, yield_point));
     histogram!(names::ENCODE_SECONDS).record(start.elapsed().as_secs_f64());
     let problem = match outcome {
         Ok(Ok(outputs)) if outputs.len() == batch.len() => {
@@ -143,7 +153,7 @@ pub fn outputs(
     };
     counter!(names::ENCODER_FAILURES).increment(1);
     tracing::error!(problem, model = model.name, sequences = batch.len(), "an encoder failed");
-    Err(Failure::Encoder)
+    Err(EncodeFailure::Encoder)
 }
 
 /// Counts and logs outputs that are not finite.
@@ -151,7 +161,7 @@ fn report_non_finite(model: &Model, outputs: &[EncoderOutput]) {
     let count = outputs.iter().filter(|output| output.is_err()).count();
     if count > 0 {
         counter!(names::NONFINITE_VECTORS, "model" => model.name.clone()).increment(count as u64);
-        let Model { name, precision: dtype, .. } = model;
+        let Model { name, dtype, .. } = model;
         tracing::error!(model = name, %dtype, sequences = count, "model output is not finite");
     }
 }

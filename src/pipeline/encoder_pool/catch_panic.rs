@@ -6,6 +6,6 @@ use crate::panics::catch;
 ///
 /// # Errors
 /// The message of its panic.
-pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn catch_panic_message<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch(work).map_err(|panic| panic.message().unwrap_or("a panic").to_owned())
 }

@@ -5,7 +5,7 @@
 pub struct EncoderPoolConfig {
     pub threads: usize,
     /// The most tokens of one batch; a longer text is a batch of its own.
-    pub batch_tokens: usize,
+    pub max_batch_tokens: usize,
     /// The most texts that wait in each lane.
-    pub lane_texts: usize,
+    pub lane_capacity: usize,
 }

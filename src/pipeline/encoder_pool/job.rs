@@ -7,38 +7,42 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use tokio::time::Instant;
 
-use super::encoded::{Encoded, Took};
-use super::next::Next;
+use super::encoded_vector::{EncodedVector, Timings};
+use super::next_stage::NextStage;
 use crate::metrics as names;
-use crate::model::{Model, Side};
-use crate::trace::Origin;
-use crate::types::{Fault, LongText, Pruning, Reason, Role};
+use crate::model::{Model, RoleEncoder};
+use crate::trace::JobOrigin;
+use crate::types::{ApiError, ErrorReason, LongTextPolicy, Pruning, Role};
 
 /// A text to encode.
 pub struct EncodeJob {
     pub model: Arc<Model>,
     pub role: Role,
     pub text: String,
-    pub long_text: LongText,
+    pub long_text: LongTextPolicy,
     pub pruning: Pruning,
-    pub origin: Origin,
-    pub next: Next,
+    pub origin: JobOrigin,
+    pub next_stage: NextStage,
 }
 
 impl EncodeJob {
     /// How texts of its role are encoded.
-    pub fn side(&self) -> &Side {
-        self.model.side(self.role)
+    pub fn role_encoder(&self) -> &RoleEncoder {
+        self.model.role_encoder(self.role)
     }
 
     /// How long its steps took, if its encoding began at `begun` and has just ended.
-    pub fn took(&self, tokenizing: Duration, begun: Instant) -> Took {
-        let before = begun.saturating_duration_since(self.origin.since);
-        Took { waiting: before.saturating_sub(tokenizing), tokenizing, encoding: begun.elapsed() }
+    pub fn compute_timings(&self, tokenize_time: Duration, started_at: Instant) -> Timings {
+        let time_to_start = started_at.saturating_duration_since(self.origin.queued_at);
+        Timings {
+            queue_time: time_to_start.saturating_sub(tokenize_time),
+            tokenize_time,
+            encode_time: started_at.elapsed(),
+        }
     }
 
     /// Prunes the vector and hands it on.
-    pub fn finish(self, mut encoded: Encoded) {
+    pub fn finish(self, mut encoded: EncodedVector) {
         encoded.pruned = encoded.vector.prune(self.pruning);
         if encoded.truncated {
             counter!(names::TRUNCATED).increment(1);
@@ -48,12 +52,12 @@ impl EncodeJob {
         }
         counter!(names::TOKENS, "model" => self.model.name.clone()).increment(encoded.tokens as u64);
         histogram!(names::VECTOR_TERMS, "role" => self.role.as_str()).record(encoded.vector.len() as f64);
-        self.next.encoded(self.text, Ok(encoded));
+        self.next_stage.complete(self.text, Ok(encoded));
     }
 
     /// Hands on why there is no vector.
-    pub fn refuse(self, reason: Reason, message: impl Into<String>) {
-        self.next.encoded(self.text, Err(Fault::new(reason, "text", message)));
+    pub fn reject(self, reason: ErrorReason, message: impl Into<String>) {
+        self.next_stage.complete(self.text, Err(ApiError::new(reason, "text", message)));
     }
 }
 

@@ -5,10 +5,10 @@ use std::thread::JoinHandle;
 use super::config::EncoderPoolConfig;
 use super::job::EncodeJob;
 use super::worker::Worker;
-use crate::pipeline::faults::closed;
+use crate::pipeline::errors::new_shutting_down_error;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::urgency::{BULK_LANE, QUERY_LANE, Urgency};
-use crate::types::Fault;
+use crate::types::ApiError;
 
 /// The lanes to the encoder threads. Dropped, the threads finish what waits and end.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ impl EncoderPool {
     /// # Errors
     /// If the system refuses a thread.
     pub fn start(config: EncoderPoolConfig) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
-        let (query, query_receiver) = Lane::new(QUERY_LANE, config.lane_texts);
-        let (bulk, bulk_receiver) = Lane::new(BULK_LANE, config.lane_texts);
+        let (query, query_receiver) = Lane::new(QUERY_LANE, config.lane_capacity);
+        let (bulk, bulk_receiver) = Lane::new(BULK_LANE, config.lane_capacity);
         let threads = (0..config.threads).map(|index| {
             let worker = Worker::new(query_receiver.clone(), bulk_receiver.clone(), config);
             std::thread::Builder::new().name(format!("encoder-{index}")).spawn(move || worker.run())
@@ -38,11 +38,11 @@ impl EncoderPool {
     ///
     /// # Errors
     /// If the threads have ended.
-    pub async fn submit(&self, urgency: Urgency, job: EncodeJob) -> Result<(), Fault> {
+    pub async fn submit(&self, urgency: Urgency, job: EncodeJob) -> Result<(), ApiError> {
         let lane = match urgency {
             Urgency::Interactive => &self.query,
             Urgency::Bulk => &self.bulk,
         };
-        lane.send(job).await.map_err(|_unsent| closed())
+        lane.send(job).await.map_err(|_unsent| new_shutting_down_error())
     }
 }

@@ -1,7 +1,7 @@
 //! How tests see what becomes of a text.
 
-use super::encoded::Encoded;
-use crate::types::Fault;
+use super::encoded_vector::EncodedVector;
+use crate::types::ApiError;
 
 /// Stands in for the step after the encoder.
 pub trait Probe: Send {
@@ -9,5 +9,5 @@ pub trait Probe: Send {
     fn is_abandoned(&self) -> bool;
 
     /// Takes the text and its vector, or the reason why there is none.
-    fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>);
+    fn complete(self: Box<Self>, text: String, outcome: Result<EncodedVector, ApiError>);
 }

@@ -6,107 +6,107 @@ use std::time::Duration;
 use metrics::counter;
 use tokio::time::Instant;
 
-use super::catch_panic::catch_panic;
+use super::catch_panic::catch_panic_message;
 use super::job::EncodeJob;
 use crate::metrics as names;
-use crate::model::Tokens;
-use crate::types::{LongText, Reason};
+use crate::model::TokenizedText;
+use crate::types::{ErrorReason, LongTextPolicy};
 
 /// A text's tokens, as the encoder takes them.
-pub enum Sequences {
+pub enum TokenSequences {
     /// All of them, or the first, as many as the model takes.
-    One(Tokens),
+    Single(TokenizedText),
     /// More than the model takes at once.
-    Windows(Windows),
+    Windows(TokenWindows),
 }
 
-impl Sequences {
+impl TokenSequences {
     /// Returns the tokens of the text, of a long one without special tokens.
     fn ids(&self) -> &[u32] {
         match self {
-            Self::One(tokens) => &tokens.ids,
+            Self::Single(tokens) => &tokens.ids,
             Self::Windows(windows) => &windows.tokens,
         }
     }
 }
 
 /// The message for a text that the tokenizer leaves no content of.
-const NO_CONTENT: &str = "nothing is left of the text after the model's normalization: it has only special tokens and \
+const NO_CONTENT_MESSAGE: &str = "nothing is left of the text after the model's normalization: it has only special tokens and \
     characters that the tokenizer removes, such as combining marks, private-use characters or U+FFFD; send a text with \
     words, or leave it out";
 
 /// The tokens of a long text and how they are cut into overlapping windows.
-pub struct Windows {
+pub struct TokenWindows {
     /// Without special tokens, which each window gets for itself.
     pub tokens: Vec<u32>,
     /// The tokens of one window.
-    size: usize,
+    window_tokens: usize,
     /// The tokens that a window shares with the one before it. Fewer than `size`.
-    overlap: usize,
+    overlap_tokens: usize,
 }
 
-impl Windows {
+impl TokenWindows {
     /// Where the windows lie: each is full but the last, which ends with the text.
     pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (size, end) = (self.size, self.tokens.len());
-        let step = size.saturating_sub(self.overlap).max(1);
-        let count = 1 + end.saturating_sub(size).div_ceil(step);
-        (0..count).map(move |number| number * step..(number * step + size).min(end))
+        let (window_tokens, end) = (self.window_tokens, self.tokens.len());
+        let step = window_tokens.saturating_sub(self.overlap_tokens).max(1);
+        let count = 1 + end.saturating_sub(window_tokens).div_ceil(step);
+        (0..count).map(move |number| number * step..(number * step + window_tokens).min(end))
     }
 }
 
 /// A text that is ready to be encoded.
-pub struct Tokenized {
+pub struct TokenizedJob {
     pub job: EncodeJob,
-    pub sequences: Sequences,
+    pub sequences: TokenSequences,
     /// How long that took.
-    pub tokenizing: Duration,
+    pub tokenize_time: Duration,
 }
 
 /// Makes a text ready, or answers for it.
-pub fn tokenize(job: EncodeJob) -> Option<Tokenized> {
-    if job.next.is_abandoned() {
+pub fn tokenize(job: EncodeJob) -> Option<TokenizedJob> {
+    if job.next_stage.is_abandoned() {
         return None;
     }
     let start = Instant::now();
-    match catch_panic(|| sequences(&job)) {
-        Ok(Ok(Sequences::One(tokens))) if tokens.truncated && job.long_text == LongText::Reject => {
-            let max_length = job.side().tokenizer.max_length().unwrap_or(usize::MAX);
+    match catch_panic_message(|| build_sequences(&job)) {
+        Ok(Ok(TokenSequences::Single(tokens))) if tokens.is_truncated && job.long_text == LongTextPolicy::Reject => {
+            let max_length = job.role_encoder().tokenizer.max_length().unwrap_or(usize::MAX);
             let message = format!(
                 "the text has more tokens than the {max_length} that the model takes; split it, or ask for \
                  LONG_TEXT_WINDOW or LONG_TEXT_TRUNCATE"
             );
-            job.refuse(Reason::TextTooLong, message);
+            job.reject(ErrorReason::TextTooLong, message);
         }
-        Ok(Ok(sequences)) if !job.side().tokenizer.has_content(sequences.ids()) => {
-            job.refuse(Reason::EmptyText, NO_CONTENT)
+        Ok(Ok(sequences)) if !job.role_encoder().tokenizer.has_content(sequences.ids()) => {
+            job.reject(ErrorReason::EmptyText, NO_CONTENT_MESSAGE)
         }
-        Ok(Ok(sequences)) => return Some(Tokenized { job, sequences, tokenizing: start.elapsed() }),
+        Ok(Ok(sequences)) => return Some(TokenizedJob { job, sequences, tokenize_time: start.elapsed() }),
         Ok(Err(error)) => {
             let message = format!("the model's tokenizer can't read the text: {error}; change the text");
-            job.refuse(Reason::InvalidArgument, message);
+            job.reject(ErrorReason::InvalidArgument, message);
         }
         Err(problem) => {
             counter!(names::ENCODER_FAILURES).increment(1);
             tracing::error!(problem, "a tokenizer failed");
-            job.refuse(Reason::EncodingFailed, "the tokenizer failed on this text; report it as a defect");
+            job.reject(ErrorReason::EncodingFailed, "the tokenizer failed on this text; report it as a defect");
         }
     }
     None
 }
 
-fn sequences(job: &EncodeJob) -> tokenizers::Result<Sequences> {
-    let tokenizer = &job.side().tokenizer;
-    let (overlap, size) = match (job.long_text, tokenizer.room()) {
-        (LongText::Window { overlap }, Some(size)) => (overlap, size),
-        (LongText::TruncateLeft, _) => return tokenizer.tokenize_end(&job.text).map(Sequences::One),
-        _ => return tokenizer.tokenize(&job.text).map(Sequences::One),
+fn build_sequences(job: &EncodeJob) -> tokenizers::Result<TokenSequences> {
+    let tokenizer = &job.role_encoder().tokenizer;
+    let (overlap_tokens, window_tokens) = match (job.long_text, tokenizer.max_content_tokens()) {
+        (LongTextPolicy::Window { overlap }, Some(size)) => (overlap, size),
+        (LongTextPolicy::TruncateLeft, _) => return tokenizer.tokenize_tail(&job.text).map(TokenSequences::Single),
+        _ => return tokenizer.tokenize(&job.text).map(TokenSequences::Single),
     };
-    let tokens = tokenizer.tokens(&job.text)?;
-    if tokens.len() > size {
-        return Ok(Sequences::Windows(Windows { tokens, size, overlap }));
+    let tokens = tokenizer.tokenize_all(&job.text)?;
+    if tokens.len() > window_tokens {
+        return Ok(TokenSequences::Windows(TokenWindows { tokens, window_tokens, overlap_tokens }));
     }
-    Ok(Sequences::One(Tokens { ids: tokenizer.sequence(&tokens)?, truncated: false }))
+    Ok(TokenSequences::Single(TokenizedText { ids: tokenizer.build_sequence(&tokens)?, is_truncated: false }))
 }
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
         #[test]
         fn windows_cover_the_text(length in 1usize..300, size in 1usize..40, overlap in 0usize..40) {
             prop_assume!(overlap < size);
-            let windows = Windows { tokens: (0..length as u32).collect(), size, overlap };
+            let windows = TokenWindows { tokens: (0..length as u32).collect(), window_tokens: size, overlap_tokens: overlap };
             let ranges: Vec<_> = windows.ranges().collect();
             prop_assert_eq!(ranges[0].start, 0);
             prop_assert_eq!(ranges.last().unwrap().end, length);

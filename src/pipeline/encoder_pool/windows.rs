@@ -11,70 +11,78 @@ use metrics::counter;
 use tokio::time::Instant;
 use tracing::debug_span;
 
-use super::batch::{Failure, outputs};
-use super::encoded::Encoded;
+use super::batch::{EncodeFailure, run_encoder};
+use super::encoded_vector::EncodedVector;
 use super::job::EncodeJob;
-use super::tokenize::Windows;
+use super::tokenize::TokenWindows;
 use crate::metrics as names;
 use crate::model::{TokenBatch, YieldPoint};
-use crate::pipeline::batcher::{Batcher, Limits};
+use crate::pipeline::batcher::{BatchLimits, WeightedBatcher};
 use crate::trace;
 
 /// Encodes the windows of a text, `batch_tokens` at a time, unless nobody waits for it any more.
-pub fn encode(
+pub fn encode_windows(
     job: EncodeJob,
-    windows: &Windows,
-    tokenizing: Duration,
-    batch_tokens: usize,
+    windows: &TokenWindows,
+    tokenize_time: Duration,
+    max_batch_tokens: usize,
     yield_point: &mut YieldPoint<'_>,
 ) {
-    let waited_ms = job.origin.since.elapsed().as_secs_f64() * 1e3;
+    let waited_ms = job.origin.queued_at.elapsed().as_secs_f64() * 1e3;
     let span = debug_span!(parent: job.origin.span.id(), "encode", texts = 1, tokens = windows.tokens.len(), waited_ms);
-    let span = trace::batch(span, [&job.origin.span]);
+    let span = trace::link_batch_span(span, [&job.origin.span]);
     let _entered = span.enter();
-    let begun = Instant::now();
-    match encode_all(&job, windows, batch_tokens, yield_point) {
+    let started_at = Instant::now();
+    match encode_and_merge(&job, windows, max_batch_tokens, yield_point) {
         Ok(Some(encoded)) => {
-            let took = job.took(tokenizing, begun);
-            job.finish(Encoded { took, ..encoded });
+            let timings = job.compute_timings(tokenize_time, started_at);
+            job.finish(EncodedVector { timings, ..encoded });
         }
         Ok(None) => {}
-        Err(failure) => failure.refuse(job),
+        Err(failure) => failure.reject(job),
     }
 }
 
 /// What all windows give together; `None` if nobody waits for it.
-fn encode_all(
+fn encode_and_merge(
     job: &EncodeJob,
-    windows: &Windows,
-    batch_tokens: usize,
+    windows: &TokenWindows,
+    max_batch_tokens: usize,
     yield_point: &mut YieldPoint<'_>,
-) -> Result<Option<Encoded>, Failure> {
-    let mut encoded = Encoded::default();
-    let mut batcher = Batcher::new(Limits { items: usize::MAX, weight: batch_tokens, age: Duration::ZERO });
+) -> Result<Option<EncodedVector>, EncodeFailure> {
+    let mut encoded = EncodedVector::default();
+    let mut batcher = WeightedBatcher::new(BatchLimits {
+        max_items: usize::MAX,
+        max_weight: max_batch_tokens,
+        max_age: Duration::ZERO,
+    });
     for range in windows.ranges() {
-        let window = window(job, windows, range)?;
+        let window = build_window_sequence(job, windows, range)?;
         let weight = window.len();
         if let Some(batch) = batcher.push(window, weight, Instant::now()) {
-            if job.next.is_abandoned() {
+            if job.next_stage.is_abandoned() {
                 return Ok(None);
             }
-            add(&mut encoded, job, batch, batch_tokens, yield_point)?;
+            merge_batch(&mut encoded, job, batch, max_batch_tokens, yield_point)?;
         }
     }
     if let Some(batch) = batcher.flush() {
-        add(&mut encoded, job, batch, batch_tokens, yield_point)?;
+        merge_batch(&mut encoded, job, batch, max_batch_tokens, yield_point)?;
     }
     Ok(Some(encoded))
 }
 
 /// The sequence of one window, with special tokens around it.
-fn window(job: &EncodeJob, windows: &Windows, range: Range<usize>) -> Result<Vec<u32>, Failure> {
+fn build_window_sequence(
+    job: &EncodeJob,
+    windows: &TokenWindows,
+    range: Range<usize>,
+) -> Result<Vec<u32>, EncodeFailure> {
     let tokens = windows.tokens.get(range).ok_or("the window is not within the text".into());
-    tokens.and_then(|tokens| job.side().tokenizer.sequence(tokens)).map_err(|error| {
+    tokens.and_then(|tokens| job.role_encoder().tokenizer.build_sequence(tokens)).map_err(|error| {
         counter!(names::ENCODER_FAILURES).increment(1);
         tracing::error!(%error, model = job.model.name, "a tokenizer failed");
-        Failure::Encoder
+        EncodeFailure::Encoder
     })
 }
 
@@ -82,16 +90,16 @@ fn window(job: &EncodeJob, windows: &Windows, range: Range<usize>) -> Result<Vec
 ///
 /// # Errors
 /// If the encoder fails, or the vector of a window is not finite.
-fn add(
-    encoded: &mut Encoded,
+fn merge_batch(
+    encoded: &mut EncodedVector,
     job: &EncodeJob,
     batch: Vec<Vec<u32>>,
-    batch_tokens: usize,
+    max_batch_tokens: usize,
     yield_point: &mut YieldPoint<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), EncodeFailure> {
     let batch: TokenBatch = batch.iter().map(Vec::as_slice).collect();
-    for output in outputs(&job.model, job.role, &batch, batch_tokens, yield_point)? {
-        encoded.vector = encoded.vector.max(&output.map_err(|_| Failure::NonFinite)?);
+    for output in run_encoder(&job.model, job.role, &batch, max_batch_tokens, yield_point)? {
+        encoded.vector = encoded.vector.elementwise_max(&output.map_err(|_| EncodeFailure::NonFinite)?);
     }
     encoded.tokens += batch.ids().len();
     encoded.windows += batch.len();

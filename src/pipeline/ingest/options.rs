@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::Model;
-use crate::types::{CollectionSpec, LongText, Pruning};
+use crate::types::{CollectionSpec, LongTextPolicy, Pruning};
 
 /// How a client's documents are encoded and stored.
 #[derive(Debug)]
@@ -12,12 +12,12 @@ pub struct IngestOptions {
     /// The collection's own name.
     pub collection: String,
     pub spec: CollectionSpec,
-    pub long_text: LongText,
+    pub long_text: LongTextPolicy,
     pub pruning: Pruning,
     /// The payload field that keeps the text; empty to keep none.
     pub text_field: String,
     /// The most points of one upsert.
-    pub batch_points: usize,
+    pub max_batch_points: usize,
     /// Whether documents that are stored already, as they would be stored again, are left as they are.
     pub skip_unchanged: bool,
     /// Sequence number of the first operation, at least 1.

@@ -12,11 +12,14 @@ use tokio::time::{sleep, timeout};
 
 use super::oracle::Number;
 use super::store::{BAD, CONTENTS};
-use super::{World, delay};
-use crate::pipeline::testing::Dice;
-use crate::pipeline::{Change, Finished, Ingest, IngestOptions, OperationKey, Results, Stored, Submission, Urgency};
+use super::{World, draw_delay};
+use crate::pipeline::testing::TestRng;
+use crate::pipeline::{
+    DocumentChange, IngestHandle, IngestOptions, ItemResult, OperationKey, OperationOutcome, OperationResults,
+    Submission, Urgency,
+};
 use crate::types::{
-    CollectionSpec, Document, DocumentId, Fault, LongText, Payload, PointId, Pruning, Reason, Sharding,
+    ApiError, CollectionSpec, Document, DocumentId, ErrorReason, LongTextPolicy, Payload, PointId, Pruning, Sharding,
 };
 
 /// Few, so that changes of one id meet.
@@ -28,21 +31,21 @@ const BYTES: usize = 10;
 type Sent = (Number, PointId);
 
 /// Does a few things one after another.
-pub async fn run(world: &World, mut dice: Dice) {
-    for _ in 0..1 + dice.below(8) {
-        let give_up = dice.one_in(3).then(|| Duration::from_millis(dice.pick(&[0, 1, 30, 150, 1_000, 5_000, 12_000])));
+pub async fn run(world: &World, mut rng: TestRng) {
+    for _ in 0..1 + rng.below(8) {
+        let give_up = rng.one_in(3).then(|| Duration::from_millis(rng.choose(&[0, 1, 30, 150, 1_000, 5_000, 12_000])));
         let act = async {
-            match dice.below(4) {
-                0 => stream(world, dice.clone()).await,
-                1 | 2 => upsert(world, dice.clone()).await,
-                _ => delete(world, dice.clone()).await,
+            match rng.below(4) {
+                0 => stream(world, rng.clone()).await,
+                1 | 2 => upsert(world, rng.clone()).await,
+                _ => delete(world, rng.clone()).await,
             }
         };
         match give_up {
             None => act.await,
             Some(after) => drop(timeout(after, act).await),
         }
-        sleep(delay(&mut dice)).await;
+        sleep(draw_delay(&mut rng)).await;
     }
 }
 
@@ -79,45 +82,45 @@ impl<'a> Call<'a> {
     }
 
     /// Takes note of a document's result.
-    fn finished(&self, Finished { key, outcome }: Finished<OperationKey, Stored>) {
+    fn finished(&self, ItemResult { key, outcome }: ItemResult<OperationKey, OperationOutcome>) {
         let (number, id) = self.sent.borrow()[key.sequence as usize - 1];
         self.answered(number, id, outcome.map(drop));
     }
 
-    fn answered(&self, number: Number, id: PointId, outcome: Result<(), Fault>) {
+    fn answered(&self, number: Number, id: PointId, outcome: Result<(), ApiError>) {
         assert!(self.answered.borrow_mut().insert(number), "a document has two results");
         match outcome {
             Ok(()) => self.world.oracle.confirmed(number, id, self.world.store.durable().get(&id).copied()),
-            Err(fault) if fault.reason == Reason::StoreRefused => self.world.oracle.refused(number),
+            Err(fault) if fault.reason == ErrorReason::StoreRefused => self.world.oracle.refused(number),
             // Where a task of the pipeline panics, its work is dropped.
             Err(fault) => assert!(!fault.message.contains("dropped"), "{fault:?}"),
         }
     }
 }
 
-async fn stream(world: &World, mut dice: Dice) {
-    let (mut ingest, results) = open(world, Urgency::Bulk, &mut dice);
+async fn stream(world: &World, mut rng: TestRng) {
+    let (mut ingest, results) = open(world, Urgency::Bulk, &mut rng);
     // Some read slowly.
-    let pause = Duration::from_millis(dice.pick(&[0, 50]));
+    let pause = Duration::from_millis(rng.choose(&[0, 50]));
     let call = Call::new(world);
     let submit = async {
-        for _ in 0..1 + dice.below(12) {
-            let Ok(ticket) = ingest.tickets.take().await else { break };
-            let (change, number) = match dice.one_in(4) {
+        for _ in 0..1 + rng.below(12) {
+            let Ok(ticket) = ingest.tickets.acquire().await else { break };
+            let (change, number) = match rng.one_in(4) {
                 true => {
-                    let id = dice.below(IDS);
-                    (Change::Delete { id: DocumentId::Num(id), version: None }, call.begin(id, None))
+                    let id = rng.below(IDS);
+                    (DocumentChange::Delete { id: DocumentId::Num(id), version: None }, call.begin(id, None))
                 }
-                false => begin(&call, &mut dice),
+                false => begin(&call, &mut rng),
             };
             if ingest.submit(ticket, submission(change)).await.is_err() {
                 break;
             }
             world.oracle.accepted(number);
-            if dice.one_in(8) {
+            if rng.one_in(8) {
                 ingest.flush();
             }
-            sleep(delay(&mut dice)).await;
+            sleep(draw_delay(&mut rng)).await;
         }
         drop(ingest);
     };
@@ -126,15 +129,15 @@ async fn stream(world: &World, mut dice: Dice) {
 }
 
 /// As the unary call does it: places for all documents at once or not at all.
-async fn upsert(world: &World, mut dice: Dice) {
-    let (mut ingest, results) = open(world, Urgency::Interactive, &mut dice);
+async fn upsert(world: &World, mut rng: TestRng) {
+    let (mut ingest, results) = open(world, Urgency::Interactive, &mut rng);
     let call = Call::new(world);
-    let count = 1 + dice.below(3) as usize;
-    let Ok(places) = ingest.tickets.places(&vec![BYTES; count]) else { return };
+    let count = 1 + rng.below(3) as usize;
+    let Ok(reservations) = ingest.tickets.try_reserve_all(&vec![BYTES; count]) else { return };
     let submit = async {
-        for place in places {
-            let Ok(ticket) = ingest.tickets.at(place).await else { break };
-            let (change, number) = begin(&call, &mut dice);
+        for reservation in reservations {
+            let Ok(ticket) = ingest.tickets.acquire_for(reservation).await else { break };
+            let (change, number) = begin(&call, &mut rng);
             if ingest.submit(ticket, submission(change)).await.is_err() {
                 break;
             }
@@ -146,9 +149,9 @@ async fn upsert(world: &World, mut dice: Dice) {
     call.expect_all_answers();
 }
 
-async fn delete(world: &World, mut dice: Dice) {
+async fn delete(world: &World, mut rng: TestRng) {
     let call = Call::new(world);
-    let ids: BTreeSet<u64> = (0..1 + dice.below(3)).map(|_| dice.below(IDS)).collect();
+    let ids: BTreeSet<u64> = (0..1 + rng.below(3)).map(|_| rng.below(IDS)).collect();
     let sent: Vec<Number> = ids.iter().map(|&id| call.begin(id, None)).collect();
     let ids: BTreeSet<PointId> = ids.into_iter().map(PointId::Num).collect();
     let mut delete = pin!(world.pipeline.delete("docs", ids));
@@ -164,7 +167,7 @@ async fn delete(world: &World, mut dice: Dice) {
     }
 }
 
-async fn collect(call: &Call<'_>, mut results: Results, pause: Duration) {
+async fn collect(call: &Call<'_>, mut results: OperationResults, pause: Duration) {
     while let Some(finished) = results.recv().await {
         call.finished(finished);
         if !pause.is_zero() {
@@ -173,24 +176,27 @@ async fn collect(call: &Call<'_>, mut results: Results, pause: Duration) {
     }
 }
 
-fn submission(change: Change) -> Submission {
+fn submission(change: DocumentChange) -> Submission {
     Submission { bytes: BYTES, position: String::new(), change: Ok(change) }
 }
 
-fn begin(call: &Call<'_>, dice: &mut Dice) -> (Change, Number) {
-    let id = dice.below(IDS);
+fn begin(call: &Call<'_>, rng: &mut TestRng) -> (DocumentChange, Number) {
+    let id = rng.below(IDS);
     // Some are as others were before, some like no other.
-    let content = match dice.below(12) {
+    let content = match rng.below(12) {
         0 => BAD,
-        1..6 => BAD + 1 + dice.below(1 << 40),
-        _ => dice.below(CONTENTS),
+        1..6 => BAD + 1 + rng.below(1 << 40),
+        _ => rng.below(CONTENTS),
     };
     let number = call.begin(id, Some(content));
     let (id, text) = (DocumentId::Num(id), content.to_string());
-    (Change::Upsert(Document { id, text, payload: Payload::new(), dense: BTreeMap::new(), version: None }), number)
+    (
+        DocumentChange::Upsert(Document { id, text, payload: Payload::new(), dense: BTreeMap::new(), version: None }),
+        number,
+    )
 }
 
-fn open(world: &World, urgency: Urgency, dice: &mut Dice) -> (Ingest, Results) {
+fn open(world: &World, urgency: Urgency, rng: &mut TestRng) -> (IngestHandle, OperationResults) {
     let spec = CollectionSpec {
         vector_name: "splade".to_owned(),
         on_disk_index: false,
@@ -206,12 +212,12 @@ fn open(world: &World, urgency: Urgency, dice: &mut Dice) -> (Ingest, Results) {
         model: Arc::clone(&world.model),
         collection: "docs".to_owned(),
         spec,
-        long_text: LongText::Truncate,
+        long_text: LongTextPolicy::Truncate,
         pruning: Pruning::default(),
         text_field: "text".to_owned(),
-        batch_points: dice.pick(&[1, 2, 5]),
-        skip_unchanged: dice.one_in(2),
+        max_batch_points: rng.choose(&[1, 2, 5]),
+        skip_unchanged: rng.one_in(2),
         first_sequence: 1,
     };
-    world.pipeline.ingest(urgency, options)
+    world.pipeline.start_ingest(urgency, options)
 }

@@ -9,9 +9,9 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::delay;
+use super::draw_delay;
 use super::oracle::Oracle;
-use crate::pipeline::testing::Dice;
+use crate::pipeline::testing::TestRng;
 use crate::store::{PointWriter, StoreError};
 use crate::types::{Digest, Point, PointId};
 
@@ -20,7 +20,7 @@ pub const CONTENTS: u64 = 3;
 /// or this, which the store refuses, or one above it, which no other document has.
 pub const BAD: u64 = 100;
 /// How long after its call failed a write may land.
-const LATEST: u64 = 5_000;
+const MAX_LATE_MS: u64 = 5_000;
 
 /// How a store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct SimStore {
 
 #[derive(Debug)]
 struct State {
-    dice: Dice,
+    rng: TestRng,
     applied: Points,
     durable: Points,
     in_flight: usize,
@@ -53,7 +53,7 @@ struct State {
     late: BTreeMap<u64, Write>,
     writes: u64,
     /// Until then it is away.
-    away: Option<Instant>,
+    away_until: Option<Instant>,
     /// A flush failed: nothing is confirmed until a start.
     broken: bool,
 }
@@ -86,9 +86,9 @@ impl Write {
 }
 
 /// What is to become of a write.
-enum Fate {
+enum DrawnOutcome {
     Taken,
-    Lost(StoreError),
+    Failed(StoreError),
     /// Taken, and the answer is lost.
     Unanswered,
     /// Lands after its call has failed.
@@ -96,15 +96,15 @@ enum Fate {
 }
 
 impl SimStore {
-    pub fn new(kind: StoreKind, dice: Dice, oracle: Arc<Oracle>, max_in_flight: usize) -> Self {
+    pub fn new(kind: StoreKind, rng: TestRng, oracle: Arc<Oracle>, max_in_flight: usize) -> Self {
         let state = State {
-            dice,
+            rng,
             applied: Points::new(),
             durable: Points::new(),
             in_flight: 0,
             late: BTreeMap::new(),
             writes: 0,
-            away: None,
+            away_until: None,
             broken: false,
         };
         let state = Arc::new(Mutex::new(state));
@@ -119,23 +119,23 @@ impl SimStore {
     /// The process is killed: what was not flushed is gone; of what was on its way to a server, some lands and some
     /// doesn't.
     pub fn kill(&self) {
-        let State { dice, applied, durable, in_flight, late, away, broken, .. } = &mut *self.lock();
+        let State { rng, applied, durable, in_flight, late, away_until, broken, .. } = &mut *self.lock();
         for (_, write) in std::mem::take(late) {
-            if dice.one_in(2) {
+            if rng.one_in(2) {
                 write.apply(durable);
             }
         }
         *applied = durable.clone();
-        (*in_flight, *away, *broken) = (0, None, false);
+        (*in_flight, *away_until, *broken) = (0, None, false);
     }
 
     /// Waits until nothing is to land any more.
-    pub async fn landed(&self) {
+    pub async fn wait_landed(&self) {
         let last = self.lock().writes;
-        self.landed_through(last).await;
+        self.wait_landed_through(last).await;
     }
 
-    async fn landed_through(&self, number: u64) {
+    async fn wait_landed_through(&self, number: u64) {
         loop {
             let landed = self.landed.notified();
             if self.lock().late.range(..=number).next().is_none() {
@@ -150,7 +150,7 @@ impl SimStore {
     }
 
     async fn pause(&self) {
-        let time = delay(&mut self.lock().dice);
+        let time = draw_delay(&mut self.lock().rng);
         sleep(time).await;
         self.oracle.step();
     }
@@ -176,28 +176,28 @@ impl SimStore {
 
     async fn write_remote(&self, mut write: Write) -> Result<(), StoreError> {
         self.pause().await;
-        let fate = self.lock().fate();
+        let outcome = self.lock().draw_outcome();
         let refused = write.take_bad();
-        match fate {
-            Fate::Lost(error) => return Err(error),
-            Fate::Late(time) => {
+        match outcome {
+            DrawnOutcome::Failed(error) => return Err(error),
+            DrawnOutcome::Late(time) => {
                 self.land_later(write, time);
                 self.pause().await;
                 return Err(StoreError::Timeout("late".to_owned()));
             }
-            Fate::Taken | Fate::Unanswered => {}
+            DrawnOutcome::Taken | DrawnOutcome::Unanswered => {}
         }
         {
-            let State { applied, durable, dice, .. } = &mut *self.lock();
+            let State { applied, durable, rng, .. } = &mut *self.lock();
             // Of what it refuses it may have taken a part.
-            if !refused || dice.one_in(2) {
+            if !refused || rng.one_in(2) {
                 write.clone().apply(applied);
                 write.apply(durable);
             }
         }
         self.pause().await;
-        match fate {
-            Fate::Unanswered => Err(StoreError::Interrupted("the answer is lost".to_owned())),
+        match outcome {
+            DrawnOutcome::Unanswered => Err(StoreError::Interrupted("the answer is lost".to_owned())),
             _ if refused => Err(StoreError::Refused("a point".to_owned())),
             _ => Ok(()),
         }
@@ -228,8 +228,8 @@ impl SimStore {
         let _turn = self.writer.lock().await;
         self.pause().await;
         let refused = {
-            let State { broken, applied, dice, .. } = &mut *self.lock();
-            if *broken || dice.one_in(20) {
+            let State { broken, applied, rng, .. } = &mut *self.lock();
+            if *broken || rng.one_in(20) {
                 return Err(StoreError::Failed("the disk is full".to_owned()));
             }
             let refused = write.take_bad();
@@ -237,8 +237,8 @@ impl SimStore {
             refused
         };
         self.pause().await;
-        let State { broken, durable, dice, .. } = &mut *self.lock();
-        if dice.one_in(60) {
+        let State { broken, durable, rng, .. } = &mut *self.lock();
+        if rng.one_in(60) {
             *broken = true;
             return Err(StoreError::Failed("a flush failed".to_owned()));
         }
@@ -247,12 +247,12 @@ impl SimStore {
     }
 
     /// Whether it can't be asked now.
-    fn away(&self) -> Result<(), StoreError> {
-        let State { away, broken, .. } = &*self.lock();
+    fn check_available(&self) -> Result<(), StoreError> {
+        let State { away_until, broken, .. } = &*self.lock();
         if *broken {
             return Err(StoreError::Failed("a flush failed".to_owned()));
         }
-        match away {
+        match away_until {
             Some(until) if Instant::now() < *until => Err(StoreError::Unavailable("away".to_owned())),
             _ => Ok(()),
         }
@@ -260,26 +260,26 @@ impl SimStore {
 }
 
 impl State {
-    fn fate(&mut self) -> Fate {
-        let (now, dice) = (Instant::now(), &mut self.dice);
-        if dice.one_in(40) {
-            self.away = Some(now + Duration::from_millis(dice.pick(&[50, 1_000, 9_000, 15_000])));
+    fn draw_outcome(&mut self) -> DrawnOutcome {
+        let (now, rng) = (Instant::now(), &mut self.rng);
+        if rng.one_in(40) {
+            self.away_until = Some(now + Duration::from_millis(rng.choose(&[50, 1_000, 9_000, 15_000])));
         }
-        let retry_after = dice.pick(&[None, Some(Duration::from_secs(1)), Some(Duration::from_secs(u64::MAX))]);
+        let retry_after = rng.choose(&[None, Some(Duration::from_secs(1)), Some(Duration::from_secs(u64::MAX))]);
         let name = String::new;
-        match dice.below(24) {
-            _ if self.away.is_some_and(|away| now < away) => Fate::Lost(match dice.below(3) {
+        match rng.below(24) {
+            _ if self.away_until.is_some_and(|away| now < away) => DrawnOutcome::Failed(match rng.below(3) {
                 0 => StoreError::Timeout(name()),
                 1 => StoreError::Interrupted(name()),
                 _ => StoreError::Unavailable(name()),
             }),
-            0 => Fate::Lost(StoreError::Unavailable(name())),
-            1 => Fate::Lost(StoreError::Interrupted(name())),
-            2 => Fate::Lost(StoreError::Overloaded { message: name(), retry_after }),
-            3 => Fate::Lost(StoreError::Internal(name())),
-            4 | 5 => Fate::Unanswered,
-            6 | 7 => Fate::Late(Duration::from_millis(dice.below(LATEST))),
-            _ => Fate::Taken,
+            0 => DrawnOutcome::Failed(StoreError::Unavailable(name())),
+            1 => DrawnOutcome::Failed(StoreError::Interrupted(name())),
+            2 => DrawnOutcome::Failed(StoreError::Overloaded { message: name(), retry_after }),
+            3 => DrawnOutcome::Failed(StoreError::Internal(name())),
+            4 | 5 => DrawnOutcome::Unanswered,
+            6 | 7 => DrawnOutcome::Late(Duration::from_millis(rng.below(MAX_LATE_MS))),
+            _ => DrawnOutcome::Taken,
         }
     }
 }
@@ -289,7 +289,7 @@ impl PointWriter for SimStore {
     async fn upsert(&self, _: &str, _: &str, points: &[Point]) -> Result<(), StoreError> {
         let points = points.iter().map(|point| {
             let content = point.payload["text"].as_str().and_then(|text| text.parse().ok()).unwrap();
-            (point.id, content, Digest::of_stored(&point.payload))
+            (point.id, content, Digest::from_payload(&point.payload))
         });
         let points: Vec<_> = points.collect();
         let ids: BTreeSet<_> = points.iter().map(|(id, ..)| *id).collect();
@@ -301,9 +301,9 @@ impl PointWriter for SimStore {
         self.write(Write::Delete(ids.to_vec())).await
     }
 
-    async fn digests(&self, _: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+    async fn fetch_digests(&self, _: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         self.pause().await;
-        self.away()?;
+        self.check_available()?;
         let digests = {
             let State { applied, durable, .. } = &*self.lock();
             let digest = |id: &PointId| {
@@ -316,11 +316,11 @@ impl PointWriter for SimStore {
         Ok(digests)
     }
 
-    async fn settled(&self) -> Result<(), StoreError> {
+    async fn wait_until_settled(&self) -> Result<(), StoreError> {
         self.pause().await;
-        self.away()?;
+        self.check_available()?;
         let last = self.lock().writes;
-        self.landed_through(last).await;
+        self.wait_landed_through(last).await;
         Ok(())
     }
 }

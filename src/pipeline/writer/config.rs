@@ -6,11 +6,11 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy)]
 pub struct WriterConfig {
     /// The most bytes of one upsert.
-    pub batch_bytes: usize,
+    pub max_batch_bytes: usize,
     /// The longest time that a point waits for others.
-    pub batch_age: Duration,
+    pub max_batch_age: Duration,
     /// The most upserts and deletes in flight for one collection.
     pub max_in_flight: usize,
     /// How long a write is retried, counted from when its oldest point came.
-    pub retry_deadline: Duration,
+    pub retry_timeout: Duration,
 }

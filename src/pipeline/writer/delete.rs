@@ -6,33 +6,33 @@ use metrics::counter;
 use tokio::time::Instant;
 use tracing::{Span, debug_span};
 
-use super::job::{DeleteJob, RemoveJob};
-use super::retry::Retries;
-use super::target::{RoundTrip, Target};
+use super::job::{StreamDeleteJob, UnaryDeleteJob};
+use super::retry::RetrySchedule;
+use super::write_target::{WriteOutcome, WriteTarget};
 use crate::metrics as names;
-use crate::pipeline::faults::stream_fault;
-use crate::pipeline::operation::Stored;
-use crate::pipeline::receipt::all_receipts_abandoned;
+use crate::pipeline::errors::to_stream_error;
+use crate::pipeline::operation::OperationOutcome;
+use crate::pipeline::receipt::wait_receipts_abandoned;
 use crate::store::StoreError;
 use crate::trace;
 use crate::types::PointId;
 
-impl Target {
+impl WriteTarget {
     /// Deletes points and answers, unless nobody waits for that before it is sent.
-    pub(super) async fn delete(&self, job: DeleteJob, deadline: Instant) -> RoundTrip {
+    pub(super) async fn delete_unary(&self, job: UnaryDeleteJob, deadline: Instant) -> WriteOutcome {
         // The permits come back at the end, whether the caller waits or not.
-        let DeleteJob { ids, claims, permits: _permits, mut answer, .. } = job;
-        let mut retries = Retries::new(deadline, &*self.retries);
-        let (mut unsettled, mut failed) = (false, false);
-        while !answer.is_closed() {
+        let UnaryDeleteJob { ids, claims, permits: _permits, mut reply, .. } = job;
+        let mut retries = RetrySchedule::new(deadline, &*self.retry_budget);
+        let (mut has_unknown_outcome, mut has_failed) = (false, false);
+        while !reply.is_closed() {
             let outcome = self.store.delete(&self.collection, &ids).await;
-            failed |= outcome.as_ref().is_err_and(StoreError::is_retryable);
-            unsettled |= outcome.as_ref().is_err_and(StoreError::has_unknown_outcome);
+            has_failed |= outcome.as_ref().is_err_and(StoreError::is_retryable);
+            has_unknown_outcome |= outcome.as_ref().is_err_and(StoreError::has_unknown_outcome);
             if let Err(error) = &outcome
                 && tokio::select! {
                     biased;
-                    again = retries.pause_after(error) => again,
-                    () = answer.closed() => break,
+                    should_retry = retries.wait_before_retry(error) => should_retry,
+                    () = reply.closed() => break,
                 }
             {
                 counter!(names::UPSERT_RETRIES, "reason" => error.kind()).increment(1);
@@ -43,50 +43,50 @@ impl Target {
                 counter!(names::DELETED).increment(ids.len() as u64);
             }
             // Whoever has gone away meanwhile needs no answer.
-            let _answered = answer.send(outcome);
+            let _sent = reply.send(outcome);
             break;
         }
-        if unsettled {
-            self.settler.settle(claims).await;
+        if has_unknown_outcome {
+            self.late_writes.hold(claims).await;
         }
         // How long a delete takes says nothing about upserts.
-        if failed { RoundTrip::Refused } else { RoundTrip::NotSent }
+        if has_failed { WriteOutcome::Refused } else { WriteOutcome::NoSample }
     }
 
     /// The span of a batch of deletes.
-    pub(super) fn removal_span(&self, batch: &[RemoveJob]) -> Span {
+    pub(super) fn create_delete_span(&self, batch: &[StreamDeleteJob]) -> Span {
         let first = batch.first().and_then(|job| job.receipt.span.id());
         let collection = &self.collection;
         let span = debug_span!(parent: first, "delete", otel.kind = "client", collection, points = batch.len());
-        trace::batch(span, batch.iter().map(|job| &job.receipt.span))
+        trace::link_batch_span(span, batch.iter().map(|job| &job.receipt.span))
     }
 
     /// Deletes the points of a batch and answers for each of them. No attempt begins after `deadline` but the first.
-    pub(super) async fn remove(&self, mut jobs: Vec<RemoveJob>, deadline: Instant) -> RoundTrip {
-        let mut retries = Retries::new(deadline, &*self.retries);
-        let (mut unsettled, mut failed) = (false, false);
-        let mut settling = Vec::new();
+    pub(super) async fn delete_batch(&self, mut jobs: Vec<StreamDeleteJob>, deadline: Instant) -> WriteOutcome {
+        let mut retries = RetrySchedule::new(deadline, &*self.retry_budget);
+        let (mut has_unknown_outcome, mut has_failed) = (false, false);
+        let mut unsettled_claims = Vec::new();
         loop {
             // What nobody waits for any more is not sent, or not again.
             let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !job.receipt.is_abandoned());
             jobs = kept;
-            if unsettled {
-                settling.extend(abandoned.into_iter().map(|job| job.receipt.abandon()));
+            if has_unknown_outcome {
+                unsettled_claims.extend(abandoned.into_iter().map(|job| job.receipt.abandon()));
             }
             if jobs.is_empty() {
                 break;
             }
-            let outcome = self.remove_once(&jobs).await;
-            failed |= outcome.as_ref().is_err_and(StoreError::is_retryable);
-            unsettled |= outcome.as_ref().is_err_and(StoreError::has_unknown_outcome);
+            let outcome = self.attempt_delete(&jobs).await;
+            has_failed |= outcome.as_ref().is_err_and(StoreError::is_retryable);
+            has_unknown_outcome |= outcome.as_ref().is_err_and(StoreError::has_unknown_outcome);
             let points = jobs.len();
             if let Err(error) = &outcome {
-                let again = tokio::select! {
+                let should_retry = tokio::select! {
                     biased;
-                    again = retries.pause_after(error) => again,
-                    () = all_receipts_abandoned(jobs.iter().map(|job| &job.receipt)) => continue,
+                    should_retry = retries.wait_before_retry(error) => should_retry,
+                    () = wait_receipts_abandoned(jobs.iter().map(|job| &job.receipt)) => continue,
                 };
-                if again {
+                if should_retry {
                     counter!(names::UPSERT_RETRIES, "reason" => error.kind()).increment(1);
                     tracing::warn!(collection = self.collection, points, %error, "delete failed; retrying");
                     continue;
@@ -96,33 +96,33 @@ impl Target {
             if let Ok(superseded) = &outcome {
                 counter!(names::DELETED).increment((points - superseded.len()) as u64);
             }
-            let outcome = outcome.map_err(stream_fault);
-            for RemoveJob { id, receipt, .. } in jobs {
+            let outcome = outcome.map_err(to_stream_error);
+            for StreamDeleteJob { id, receipt, .. } in jobs {
                 let claim = match &outcome {
-                    Ok(superseded) if superseded.contains(&id) => receipt.finish(Ok(Stored::Superseded)),
+                    Ok(superseded) if superseded.contains(&id) => receipt.finish(Ok(OperationOutcome::Superseded)),
                     Ok(_) => receipt.confirm(),
-                    Err(fault) => receipt.finish(Err(fault.clone())),
+                    Err(error) => receipt.finish(Err(error.clone())),
                 };
-                if unsettled {
-                    settling.push(claim);
+                if has_unknown_outcome {
+                    unsettled_claims.push(claim);
                 }
             }
             break;
         }
-        self.settler.settle(settling).await;
-        if failed { RoundTrip::Refused } else { RoundTrip::NotSent }
+        self.late_writes.hold(unsettled_claims).await;
+        if has_failed { WriteOutcome::Refused } else { WriteOutcome::NoSample }
     }
 
     /// Deletes points once. Returns those that the store has in a version that is not older.
-    async fn remove_once(&self, jobs: &[RemoveJob]) -> Result<HashSet<PointId>, StoreError> {
-        let any: Vec<_> = jobs.iter().filter(|job| job.version.is_none()).map(|job| job.id).collect();
-        let older: Vec<_> = jobs.iter().filter_map(|job| Some((job.id, job.version?))).collect();
-        if !any.is_empty() {
-            self.store.delete(&self.collection, &any).await?;
+    async fn attempt_delete(&self, jobs: &[StreamDeleteJob]) -> Result<HashSet<PointId>, StoreError> {
+        let unconditional: Vec<_> = jobs.iter().filter(|job| job.version.is_none()).map(|job| job.id).collect();
+        let versioned: Vec<_> = jobs.iter().filter_map(|job| Some((job.id, job.version?))).collect();
+        if !unconditional.is_empty() {
+            self.store.delete(&self.collection, &unconditional).await?;
         }
-        match older.is_empty() {
+        match versioned.is_empty() {
             true => Ok(HashSet::new()),
-            false => self.store.delete_older(&self.collection, &older).await,
+            false => self.store.delete_older(&self.collection, &versioned).await,
         }
     }
 }

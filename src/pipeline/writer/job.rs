@@ -18,29 +18,29 @@ pub struct BatchKey {
     /// Maximum number of points per upsert.
     pub max_points: usize,
     /// Whether the points have versions.
-    pub versioned: bool,
+    pub has_versions: bool,
 }
 
 /// What a stream sends to a writer.
 #[derive(Debug)]
-pub enum Job {
-    Write(WriteJob),
-    Remove(RemoveJob),
+pub enum WriterJob {
+    Upsert(UpsertJob),
+    Delete(StreamDeleteJob),
 }
 
-impl Job {
+impl WriterJob {
     /// Returns what travels with the operation.
     pub fn receipt_mut(&mut self) -> &mut Receipt {
         match self {
-            Self::Write(job) => &mut job.receipt,
-            Self::Remove(job) => &mut job.receipt,
+            Self::Upsert(job) => &mut job.receipt,
+            Self::Delete(job) => &mut job.receipt,
         }
     }
 }
 
 /// A point to delete, and the duty to answer for it. It is the first in the line of its id.
 #[derive(Debug)]
-pub struct RemoveJob {
+pub struct StreamDeleteJob {
     pub id: PointId,
     /// The version below which the point is deleted; `None` to delete any.
     pub version: Option<i64>,
@@ -49,22 +49,22 @@ pub struct RemoveJob {
 
 /// A point to write, and the duty to answer for it.
 #[derive(Debug)]
-pub struct WriteJob {
+pub struct UpsertJob {
     pub point: Point,
-    pub batch: Arc<BatchKey>,
+    pub batch_key: Arc<BatchKey>,
     pub receipt: Receipt,
 }
 
 /// Points to delete, each the first in the line of its id.
 #[derive(Debug)]
-pub struct DeleteJob {
+pub struct UnaryDeleteJob {
     pub ids: Vec<PointId>,
     pub claims: Vec<Claim>,
     /// A permit for each id.
     pub permits: OwnedSemaphorePermit,
     /// When the call came.
-    pub since: Instant,
+    pub received_at: Instant,
     pub span: Span,
     /// Closed when nobody waits for the answer any more.
-    pub answer: oneshot::Sender<Result<(), StoreError>>,
+    pub reply: oneshot::Sender<Result<(), StoreError>>,
 }

@@ -5,30 +5,30 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::handle::{Inbox, Lease, WriterHandle};
+use super::handle::{WriterHandle, WriterInbox, WriterLease};
 use crate::pipeline::in_flight_ids::InFlightIds;
 
 /// The open writers, which a writer that has had nothing to do for long leaves by itself.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(Arc<Mutex<HashMap<String, Entry>>>);
+pub struct WriterRegistry(Arc<Mutex<HashMap<String, RegistryEntry>>>);
 
 #[derive(Debug)]
-struct Entry {
-    inbox: Inbox,
+struct RegistryEntry {
+    inbox: WriterInbox,
     ids: InFlightIds,
-    lease: Weak<Lease>,
+    lease: Weak<WriterLease>,
 }
 
-impl Registry {
+impl WriterRegistry {
     /// Returns a handle to a collection's writer. If there is none, `start` starts it and gives its inbox.
-    pub fn open(&self, collection: &str, start: impl FnOnce() -> Inbox) -> WriterHandle {
-        let mut open = self.0.lock();
-        if let Some(entry) = open.get_mut(collection) {
-            return entry.handle();
+    pub fn open(&self, collection: &str, start: impl FnOnce() -> WriterInbox) -> WriterHandle {
+        let mut entries = self.0.lock();
+        if let Some(entry) = entries.get_mut(collection) {
+            return entry.create_handle();
         }
-        let mut entry = Entry { inbox: start(), ids: InFlightIds::default(), lease: Weak::new() };
-        let handle = entry.handle();
-        open.insert(collection.to_owned(), entry);
+        let mut entry = RegistryEntry { inbox: start(), ids: InFlightIds::default(), lease: Weak::new() };
+        let handle = entry.create_handle();
+        entries.insert(collection.to_owned(), entry);
         handle
     }
 
@@ -39,23 +39,23 @@ impl Registry {
 
     /// Takes a collection's writer out if nobody has a handle to it, nothing waits for it, and no change is in flight. Then
     /// it must end; the next handle is to a new one.
-    pub fn retire(&self, collection: &str) -> bool {
-        let mut open = self.0.lock();
-        let idle = open.get(collection).is_some_and(|Entry { inbox, ids, lease }| {
-            let empty = inbox.jobs.capacity() == inbox.jobs.max_capacity();
-            lease.strong_count() == 0 && empty && ids.is_empty()
+    pub fn remove_if_idle(&self, collection: &str) -> bool {
+        let mut entries = self.0.lock();
+        let is_idle = entries.get(collection).is_some_and(|RegistryEntry { inbox, ids, lease }| {
+            let is_empty = inbox.jobs.capacity() == inbox.jobs.max_capacity();
+            lease.strong_count() == 0 && is_empty && ids.is_empty()
         });
-        if idle {
-            open.remove(collection);
+        if is_idle {
+            entries.remove(collection);
         }
-        idle
+        is_idle
     }
 }
 
-impl Entry {
-    fn handle(&mut self) -> WriterHandle {
+impl RegistryEntry {
+    fn create_handle(&mut self) -> WriterHandle {
         let lease = self.lease.upgrade().unwrap_or_else(|| {
-            let lease = Arc::new(Lease { flush_now: Arc::clone(&self.inbox.flush_now) });
+            let lease = Arc::new(WriterLease { flush_now: Arc::clone(&self.inbox.flush_now) });
             self.lease = Arc::downgrade(&lease);
             lease
         });

@@ -9,9 +9,9 @@ use tower::retry::budget::{Budget, TpsBudget};
 use crate::store::StoreError;
 
 /// The first pause, before jitter.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
 /// The longest pause, before jitter, unless the store asks for more.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// Period over which calls and retries are counted.
 const BUDGET_PERIOD: Duration = Duration::from_secs(10);
@@ -26,25 +26,25 @@ pub fn new_retry_budget() -> TpsBudget {
 
 /// The pauses between the attempts of one call: they double, with jitter, up to a longest one; where the store says how
 /// long it wants to be left alone, that is honoured, and so is the budget.
-pub struct Retries<'a> {
+pub struct RetrySchedule<'a> {
     deadline: Instant,
     budget: &'a (dyn Budget + Sync),
-    pauses: Pauses,
+    backoff: RetryBackoff,
 }
 
-impl<'a> Retries<'a> {
+impl<'a> RetrySchedule<'a> {
     /// The retries of a new call, of which none begins after `deadline`.
     pub fn new(deadline: Instant, budget: &'a (dyn Budget + Sync)) -> Self {
         budget.deposit();
-        Self { deadline, budget, pauses: pauses() }
+        Self { deadline, budget, backoff: new_backoff() }
     }
 
     /// Waits for the time of the next attempt after one that failed with `error`. Returns false, at once, if that error
     /// is final or the pause would outlast the deadline: then there is no further attempt.
-    pub async fn pause_after(&mut self, error: &StoreError) -> bool {
+    pub async fn wait_before_retry(&mut self, error: &StoreError) -> bool {
         loop {
-            let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
-            let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
+            let pause = self.backoff.next().unwrap_or(MAX_BACKOFF);
+            let pause = error.retry_after().map_or(pause, |retry_after| retry_after.max(pause));
             // To wait for the deadline would gain nothing, and the caller can pass on the pause.
             if !error.is_retryable() || pause >= self.deadline.saturating_duration_since(Instant::now()) {
                 return false;
@@ -58,14 +58,14 @@ impl<'a> Retries<'a> {
 
     /// Begins with the shortest pause again: the store works.
     pub fn reset(&mut self) {
-        self.pauses = pauses();
+        self.backoff = new_backoff();
     }
 }
 
-type Pauses = <ExponentialBuilder as BackoffBuilder>::Backoff;
+type RetryBackoff = <ExponentialBuilder as BackoffBuilder>::Backoff;
 
-fn pauses() -> Pauses {
-    let backoff = ExponentialBuilder::default().with_min_delay(FIRST_PAUSE).with_max_delay(LONGEST_PAUSE);
+fn new_backoff() -> RetryBackoff {
+    let backoff = ExponentialBuilder::default().with_min_delay(MIN_BACKOFF).with_max_delay(MAX_BACKOFF);
     backoff.with_jitter().without_max_times().build()
 }
 
@@ -79,11 +79,11 @@ pub async fn retry<T, F: Future<Output = Result<T, StoreError>>>(
     budget: &(dyn Budget + Sync),
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, StoreError> {
-    let mut retries = Retries::new(deadline, budget);
+    let mut retries = RetrySchedule::new(deadline, budget);
     loop {
         match attempt().await {
             Ok(value) => return Ok(value),
-            Err(error) if retries.pause_after(&error).await => {}
+            Err(error) if retries.wait_before_retry(&error).await => {}
             Err(error) => return Err(error),
         }
     }
@@ -97,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::types::deadline_after;
+    use crate::types::compute_deadline;
 
     /// A budget that never runs out.
     struct Unlimited;
@@ -160,7 +160,7 @@ mod tests {
                     let busy = StoreError::Overloaded { message: String::new(), retry_after: Some(pause) };
                     ready(if attempts.get() < 4 { Err(busy) } else { Ok(()) })
                 };
-                let _ended = retry(deadline_after(start, allowed), &Unlimited, attempt).await;
+                let _ended = retry(compute_deadline(start, allowed), &Unlimited, attempt).await;
                 start.elapsed()
             });
             prop_assert!(elapsed <= allowed.saturating_add(Duration::from_millis(1)));

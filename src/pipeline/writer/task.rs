@@ -10,90 +10,104 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::Instrument;
 
-use super::aimd::Aimd;
+use super::adaptive_concurrency::AdaptiveConcurrency;
 use super::config::WriterConfig;
-use super::job::{BatchKey, DeleteJob, Job, RemoveJob, WriteJob};
-use super::registry::Registry;
-use super::target::{RoundTrip, Target};
+use super::job::{BatchKey, StreamDeleteJob, UnaryDeleteJob, UpsertJob, WriterJob};
+use super::registry::WriterRegistry;
+use super::write_target::{WriteOutcome, WriteTarget};
 use crate::metrics as names;
-use crate::pipeline::batcher::{Batcher, Limits};
-use crate::types::deadline_after;
+use crate::pipeline::batcher::{BatchLimits, WeightedBatcher};
+use crate::types::compute_deadline;
 
 /// How long a writer without work remembers how fast the store is.
-const IDLE: Duration = Duration::from_secs(600);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long one without work lives on that knows nothing of the store: the collection may not even exist.
-const IDLE_UNUSED: Duration = Duration::from_secs(1);
+const UNUSED_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Maximum number of points that are deleted at once.
-const REMOVALS: usize = 200;
+const MAX_DELETE_POINTS: usize = 200;
 
 /// Collects a collection's points into batches, and keeps a bounded number of writes in flight.
-pub(super) struct Writer {
-    target: Arc<Target>,
+pub(super) struct WriterTask {
+    target: Arc<WriteTarget>,
     config: WriterConfig,
     /// Never empty ones.
-    batchers: BTreeMap<Arc<BatchKey>, Batcher<WriteJob>>,
+    batchers: BTreeMap<Arc<BatchKey>, WeightedBatcher<UpsertJob>>,
     /// Points that streams delete.
-    removals: Batcher<RemoveJob>,
-    in_flight: JoinSet<RoundTrip>,
-    aimd: Aimd,
-    limit: Limit,
+    deletes: WeightedBatcher<StreamDeleteJob>,
+    in_flight: JoinSet<WriteOutcome>,
+    concurrency: AdaptiveConcurrency,
+    limit_gauge: LimitGauge,
     /// Whether the store has taken an upsert.
-    used: bool,
+    has_written: bool,
     /// Asked for by a change that waits for one of the batch, and when nobody can add to the batches any more.
     flush_now: Arc<Notify>,
-    registry: Registry,
+    registry: WriterRegistry,
 }
 
-impl Writer {
-    pub(super) fn new(target: Target, config: WriterConfig, flush_now: Arc<Notify>, registry: Registry) -> Self {
+impl WriterTask {
+    pub(super) fn new(
+        target: WriteTarget,
+        config: WriterConfig,
+        flush_now: Arc<Notify>,
+        registry: WriterRegistry,
+    ) -> Self {
         Self {
             target: Arc::new(target),
             config,
             batchers: BTreeMap::new(),
-            removals: Batcher::new(Limits { items: REMOVALS, weight: usize::MAX, age: config.batch_age }),
+            deletes: WeightedBatcher::new(BatchLimits {
+                max_items: MAX_DELETE_POINTS,
+                max_weight: usize::MAX,
+                max_age: config.max_batch_age,
+            }),
             in_flight: JoinSet::new(),
-            aimd: Aimd::new(config.max_in_flight),
-            limit: Limit::default(),
-            used: false,
+            concurrency: AdaptiveConcurrency::new(config.max_in_flight),
+            limit_gauge: LimitGauge::default(),
+            has_written: false,
             flush_now,
             registry,
         }
     }
 
     /// Runs until all senders are gone, or until it has had nothing to do for long; what was sent has been answered then.
-    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>, mut deletes: mpsc::Receiver<DeleteJob>) {
+    pub(super) async fn run(
+        mut self,
+        mut jobs: mpsc::Receiver<WriterJob>,
+        mut deletes: mpsc::Receiver<UnaryDeleteJob>,
+    ) {
         loop {
             // A writer without work counts for nothing.
-            let idle = self.in_flight.is_empty() && self.batchers.is_empty() && self.removals.deadline().is_none();
-            self.limit.set(if idle { 0 } else { self.aimd.limit() });
-            let due = self.batchers.values().filter_map(Batcher::deadline).chain(self.removals.deadline()).min();
+            let is_idle = self.in_flight.is_empty() && self.batchers.is_empty() && self.deletes.deadline().is_none();
+            self.limit_gauge.set(if is_idle { 0 } else { self.concurrency.limit() });
+            let next_deadline =
+                self.batchers.values().filter_map(WeightedBatcher::deadline).chain(self.deletes.deadline()).min();
             // Timers and answers first: new work must not keep old work waiting.
             tokio::select! {
                 biased;
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.flush_due().await,
-                Some(done) = self.in_flight.join_next() => self.adapt(done.unwrap_or_default()),
+                () = sleep_until(next_deadline.unwrap_or_else(Instant::now)), if next_deadline.is_some() => self.flush_due().await,
+                Some(outcome) = self.in_flight.join_next() => self.record_outcome(outcome.unwrap_or_default()),
                 () = self.flush_now.notified() => {
                     // What was sent before it was asked for is meant too.
                     while let Ok(job) = jobs.try_recv() {
-                        self.add(job).await;
+                        self.add_job(job).await;
                     }
                     self.flush_all().await;
                 }
-                Some(job) = deletes.recv() => self.delete(job).await,
+                Some(job) = deletes.recv() => self.delete_unary(job).await,
                 job = jobs.recv() => match job {
-                    Some(job) => self.add(job).await,
+                    Some(job) => self.add_job(job).await,
                     None => break,
                 },
-                () = sleep(if self.used { IDLE } else { IDLE_UNUSED }), if self.in_flight.is_empty() => {
-                    if self.registry.retire(&self.target.collection) {
+                () = sleep(if self.has_written { IDLE_TIMEOUT } else { UNUSED_IDLE_TIMEOUT }), if self.in_flight.is_empty() => {
+                    if self.registry.remove_if_idle(&self.target.collection) {
                         break;
                     }
                 }
             }
         }
         while let Ok(job) = deletes.try_recv() {
-            self.delete(job).await;
+            self.delete_unary(job).await;
         }
         self.flush_all().await;
         while self.in_flight.join_next().await.is_some() {
@@ -101,128 +115,131 @@ impl Writer {
         }
     }
 
-    async fn add(&mut self, job: Job) {
+    async fn add_job(&mut self, job: WriterJob) {
         match job {
-            Job::Write(job) => self.add_point(job).await,
-            Job::Remove(job) => self.add_removal(job).await,
+            WriterJob::Upsert(job) => self.add_point(job).await,
+            WriterJob::Delete(job) => self.add_delete(job).await,
         }
     }
 
-    async fn add_removal(&mut self, job: RemoveJob) {
-        if job.receipt.is_awaited() {
+    async fn add_delete(&mut self, job: StreamDeleteJob) {
+        if job.receipt.has_waiters() {
             self.flush_now.notify_one();
         }
-        if let Some(batch) = self.removals.push(job, 1, Instant::now()) {
-            self.remove(batch).await;
+        if let Some(batch) = self.deletes.push(job, 1, Instant::now()) {
+            self.delete_batch(batch).await;
         }
     }
 
-    async fn add_point(&mut self, job: WriteJob) {
-        let (key, bytes, awaited) = (Arc::clone(&job.batch), job.receipt.bytes, job.receipt.is_awaited());
-        let WriterConfig { batch_bytes, batch_age, .. } = self.config;
-        let limits = Limits { items: key.max_points, weight: batch_bytes, age: batch_age };
-        let batcher = self.batchers.entry(Arc::clone(&key)).or_insert_with(|| Batcher::new(limits));
-        let closed = batcher.push(job, bytes, Instant::now());
+    async fn add_point(&mut self, job: UpsertJob) {
+        let (key, bytes, has_waiters) = (Arc::clone(&job.batch_key), job.receipt.bytes, job.receipt.has_waiters());
+        let WriterConfig { max_batch_bytes, max_batch_age, .. } = self.config;
+        let limits = BatchLimits { max_items: key.max_points, max_weight: max_batch_bytes, max_age: max_batch_age };
+        let batcher = self.batchers.entry(Arc::clone(&key)).or_insert_with(|| WeightedBatcher::new(limits));
+        let closed_batch = batcher.push(job, bytes, Instant::now());
         if batcher.deadline().is_none() {
             self.batchers.remove(&key);
         }
-        if awaited {
+        if has_waiters {
             self.flush_now.notify_one();
         }
-        if let Some(batch) = closed {
+        if let Some(batch) = closed_batch {
             self.upsert(batch).await;
         }
     }
 
     async fn flush_due(&mut self) {
         let now = Instant::now();
-        let due = |batcher: &Batcher<WriteJob>| batcher.deadline().is_none_or(|deadline| deadline <= now);
+        let is_due = |batcher: &WeightedBatcher<UpsertJob>| batcher.deadline().is_none_or(|deadline| deadline <= now);
         let keys: Vec<_> =
-            self.batchers.iter().filter(|(_, batcher)| due(batcher)).map(|(key, _)| key.clone()).collect();
+            self.batchers.iter().filter(|(_, batcher)| is_due(batcher)).map(|(key, _)| key.clone()).collect();
         for key in keys {
-            self.flush(&key).await;
+            self.flush_batch(&key).await;
         }
-        if self.removals.deadline().is_some_and(|deadline| deadline <= now) {
-            self.flush_removals().await;
+        if self.deletes.deadline().is_some_and(|deadline| deadline <= now) {
+            self.flush_deletes().await;
         }
     }
 
-    async fn flush_removals(&mut self) {
-        if let Some(batch) = self.removals.flush() {
-            self.remove(batch).await;
+    async fn flush_deletes(&mut self) {
+        if let Some(batch) = self.deletes.flush() {
+            self.delete_batch(batch).await;
         }
     }
 
     async fn flush_all(&mut self) {
-        self.flush_removals().await;
+        self.flush_deletes().await;
         while let Some(key) = self.batchers.keys().next().cloned() {
-            self.flush(&key).await;
+            self.flush_batch(&key).await;
         }
     }
 
-    async fn flush(&mut self, key: &BatchKey) {
+    async fn flush_batch(&mut self, key: &BatchKey) {
         if let Some(batch) = self.batchers.remove(key).and_then(|mut batcher| batcher.flush()) {
             self.upsert(batch).await;
         }
     }
 
-    async fn upsert(&mut self, batch: Vec<WriteJob>) {
+    async fn upsert(&mut self, batch: Vec<UpsertJob>) {
         // While the store is away, the clock runs for all that wait, and not for one batch after the other.
-        let deadline = self.deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.receipt.since));
-        let (target, span) = (Arc::clone(&self.target), self.target.span(&batch));
-        self.start(async move { target.upsert(batch, deadline).await }.instrument(span)).await;
+        let deadline =
+            self.compute_retry_deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.receipt.queued_at));
+        let (target, span) = (Arc::clone(&self.target), self.target.create_upsert_span(&batch));
+        self.start_write(async move { target.upsert(batch, deadline).await }.instrument(span)).await;
     }
 
-    async fn remove(&mut self, batch: Vec<RemoveJob>) {
-        let deadline = self.deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.receipt.since));
-        let (target, span) = (Arc::clone(&self.target), self.target.removal_span(&batch));
-        self.start(async move { target.remove(batch, deadline).await }.instrument(span)).await;
+    async fn delete_batch(&mut self, batch: Vec<StreamDeleteJob>) {
+        let deadline =
+            self.compute_retry_deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.receipt.queued_at));
+        let (target, span) = (Arc::clone(&self.target), self.target.create_delete_span(&batch));
+        self.start_write(async move { target.delete_batch(batch, deadline).await }.instrument(span)).await;
     }
 
-    async fn delete(&mut self, job: DeleteJob) {
-        let (target, deadline, span) = (Arc::clone(&self.target), self.deadline(job.since), job.span.clone());
-        self.start(async move { target.delete(job, deadline).await }.instrument(span)).await;
+    async fn delete_unary(&mut self, job: UnaryDeleteJob) {
+        let (target, deadline, span) =
+            (Arc::clone(&self.target), self.compute_retry_deadline(job.received_at), job.span.clone());
+        self.start_write(async move { target.delete_unary(job, deadline).await }.instrument(span)).await;
     }
 
-    fn deadline(&self, since: Instant) -> Instant {
-        deadline_after(since, self.config.retry_deadline)
+    fn compute_retry_deadline(&self, since: Instant) -> Instant {
+        compute_deadline(since, self.config.retry_timeout)
     }
 
     /// Starts a write as soon as one more may be in flight.
-    async fn start(&mut self, write: impl Future<Output = RoundTrip> + Send + 'static) {
-        while self.in_flight.len() >= self.aimd.limit() {
-            let Some(done) = self.in_flight.join_next().await else { break };
-            self.adapt(done.unwrap_or_default());
+    async fn start_write(&mut self, write: impl Future<Output = WriteOutcome> + Send + 'static) {
+        while self.in_flight.len() >= self.concurrency.limit() {
+            let Some(outcome) = self.in_flight.join_next().await else { break };
+            self.record_outcome(outcome.unwrap_or_default());
         }
         gauge!(names::UPSERTS_IN_FLIGHT).increment(1.0);
         self.in_flight.spawn(write);
     }
 
-    fn adapt(&mut self, round_trip: RoundTrip) {
+    fn record_outcome(&mut self, outcome: WriteOutcome) {
         gauge!(names::UPSERTS_IN_FLIGHT).decrement(1.0);
-        match round_trip {
-            RoundTrip::Refused => self.aimd.refused(),
-            RoundTrip::Taken { points, time } => {
-                self.used = true;
-                self.aimd.succeeded(points, time);
+        match outcome {
+            WriteOutcome::Refused => self.concurrency.record_refusal(),
+            WriteOutcome::Accepted { points, latency } => {
+                self.has_written = true;
+                self.concurrency.record_success(points, latency);
             }
-            RoundTrip::NotSent => {}
+            WriteOutcome::NoSample => {}
         }
     }
 }
 
 /// A writer's part of the gauge of how many writes may be in flight; given back when the writer ends.
 #[derive(Debug, Default)]
-struct Limit(usize);
+struct LimitGauge(usize);
 
-impl Limit {
+impl LimitGauge {
     fn set(&mut self, limit: usize) {
         gauge!(names::UPSERTS_LIMIT).increment(limit as f64 - self.0 as f64);
         self.0 = limit;
     }
 }
 
-impl Drop for Limit {
+impl Drop for LimitGauge {
     fn drop(&mut self) {
         self.set(0);
     }

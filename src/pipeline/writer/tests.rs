@@ -10,20 +10,20 @@ use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
 
 use super::handle::WriterHandle;
-use super::job::{BatchKey, Job, WriteJob};
+use super::job::{BatchKey, UpsertJob, WriterJob};
 use super::*;
-use crate::pipeline::admission::{Admission, Finalizer, Finished, Tickets};
+use crate::pipeline::admission::{Finalizer, ItemResult, PermitPool, TicketIssuer};
 use crate::pipeline::in_flight_ids::Claim;
-use crate::pipeline::operation::{Indexed, OperationKey, Stored};
+use crate::pipeline::operation::{IndexingStats, OperationKey, OperationOutcome};
 use crate::pipeline::receipt::Receipt;
 use crate::store::{PointWriter, StoreError};
-use crate::types::{Digest, DocumentId, Fault, Payload, Point, PointId, Pruned, Reason, SparseVector};
+use crate::types::{ApiError, Digest, DocumentId, ErrorReason, Payload, Point, PointId, PruningStats, SparseVector};
 
 const CONFIG: WriterConfig = WriterConfig {
-    batch_bytes: 100,
-    batch_age: Duration::from_millis(100),
+    max_batch_bytes: 100,
+    max_batch_age: Duration::from_millis(100),
     max_in_flight: 4,
-    retry_deadline: Duration::from_secs(10),
+    retry_timeout: Duration::from_secs(10),
 };
 /// Points of one upsert.
 const BATCH_POINTS: usize = 5;
@@ -82,7 +82,7 @@ impl PointWriter for Fake {
         Ok(())
     }
 
-    async fn digests(&self, _: &str, _: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+    async fn fetch_digests(&self, _: &str, _: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         Ok(HashMap::new())
     }
 }
@@ -100,7 +100,7 @@ type Item = (usize, Duration);
 /// What became of the documents, by their number from 0.
 struct Outcome {
     store: Arc<Fake>,
-    results: BTreeMap<u64, Result<Stored, Fault>>,
+    results: BTreeMap<u64, Result<OperationOutcome, ApiError>>,
     /// When each was sent.
     sent: Vec<Instant>,
     /// How long the last answer took.
@@ -110,14 +110,14 @@ struct Outcome {
 fn job(
     id: PointId,
     bytes: usize,
-    finalizer: Finalizer<OperationKey, Stored>,
+    finalizer: Finalizer<OperationKey, OperationOutcome>,
     claim: Claim,
     batch: Arc<BatchKey>,
-) -> Job {
+) -> WriterJob {
     let point = Point { id, sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
-    let indexed = Indexed { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: Pruned::default() };
-    let receipt = Receipt::new(bytes, Stored::Indexed(indexed), finalizer, claim);
-    Job::Write(WriteJob { point, batch, receipt })
+    let indexed = IndexingStats { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: PruningStats::default() };
+    let receipt = Receipt::new(bytes, OperationOutcome::Indexed(indexed), finalizer, claim);
+    WriterJob::Upsert(UpsertJob { point, batch_key: batch, receipt })
 }
 
 /// Writes documents one after another and waits for the writer's end.
@@ -129,18 +129,18 @@ async fn write(store: Fake, items: &[Item]) -> Outcome {
 async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> Outcome {
     let store = Arc::new(store);
     let writers = Writers::new(Arc::clone(&store) as _, CONFIG, items.len().max(1));
-    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: BATCH_POINTS, versioned: false });
+    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: BATCH_POINTS, has_versions: false });
     let writer = writers.open("docs");
-    let admission = Admission::new(1_000, 1_000_000);
-    let (tickets, mut received) = Tickets::new(admission.clone(), items.len().max(1));
+    let admission = PermitPool::new(1_000, 1_000_000);
+    let (tickets, mut received) = TicketIssuer::new(admission.clone(), items.len().max(1));
     let (mut sent, start) = (Vec::new(), Instant::now());
     for (number, &(bytes, pause)) in (0..).zip(items) {
         let key = OperationKey { sequence: number, id: Some(DocumentId::Num(number)), position: String::new() };
-        let finalizer = tickets.take().await.unwrap().redeem(key, bytes).await.unwrap();
-        let mut claim = writer.ids.join(id(number));
+        let finalizer = tickets.acquire().await.unwrap().admit(key, bytes).await.unwrap();
+        let mut claim = writer.ids.enqueue(id(number));
         if claim.must_wait() {
             writer.flush_now();
-            claim.first_in_line().await;
+            claim.wait_until_first().await;
         }
         sent.push(Instant::now());
         writer.send(job(id(number), bytes, finalizer, claim, Arc::clone(&batch))).unwrap();
@@ -148,13 +148,13 @@ async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> O
     }
     drop((writer, tickets));
     let mut by_number = BTreeMap::new();
-    while let Some(Finished { key, outcome }) = received.recv().await {
+    while let Some(ItemResult { key, outcome }) = received.recv().await {
         assert!(by_number.insert(key.sequence, outcome).is_none(), "two results for {}", key.sequence);
     }
     let took = start.elapsed();
-    writers.drained().await;
+    writers.wait_drained().await;
     assert_eq!(by_number.len(), items.len(), "a document has no result");
-    assert_eq!(admission.held(), 0);
+    assert_eq!(admission.held_permits(), 0);
     Outcome { store, results: by_number, sent, took }
 }
 
@@ -182,11 +182,11 @@ proptest! {
         let upserts = store.upserts.lock().unwrap();
         for (when, points) in upserts.iter() {
             let bytes: usize = points.iter().map(|&number| items[number as usize].0).sum();
-            prop_assert!(points.len() <= BATCH_POINTS && (points.len() == 1 || bytes <= CONFIG.batch_bytes));
+            prop_assert!(points.len() <= BATCH_POINTS && (points.len() == 1 || bytes <= CONFIG.max_batch_bytes));
             for &number in points {
                 // The clock of tests ticks in milliseconds.
                 let waited = *when - sent[number as usize];
-                prop_assert!(waited <= CONFIG.batch_age + Duration::from_millis(2), "{waited:?}");
+                prop_assert!(waited <= CONFIG.max_batch_age + Duration::from_millis(2), "{waited:?}");
             }
         }
         let mut written = store.written.lock().unwrap().clone();
@@ -201,7 +201,7 @@ proptest! {
         let Outcome { store, results, .. } = paused(write(store, &at_once(count)));
         for (number, result) in &results {
             let reason = result.as_ref().err().map(|fault| fault.reason);
-            prop_assert_eq!(reason, refused.contains(number).then_some(Reason::StoreRefused));
+            prop_assert_eq!(reason, refused.contains(number).then_some(ErrorReason::StoreRefused));
         }
         let mut written = store.written.lock().unwrap().clone();
         written.sort_unstable();
@@ -220,8 +220,8 @@ proptest! {
         for (number, result) in &results {
             let reason = result.as_ref().err().map(|fault| fault.reason);
             // Where nothing else was written with it, it might be the store that fails.
-            let alone = reason == Some(Reason::StoreUnavailable) && took >= CONFIG.retry_deadline / 2;
-            let refused = reason == Some(Reason::StoreRefused) || alone;
+            let alone = reason == Some(ErrorReason::StoreUnavailable) && took >= CONFIG.retry_timeout / 2;
+            let refused = reason == Some(ErrorReason::StoreRefused) || alone;
             prop_assert!(if failing.contains(number) { refused } else { reason.is_none() }, "{number}: {reason:?}");
         }
         prop_assert_eq!(written, expected);
@@ -236,7 +236,7 @@ proptest! {
         let most = store.most_in_flight.load(Ordering::SeqCst);
         prop_assert!((1..=CONFIG.max_in_flight).contains(&most), "{most} were in flight");
         let mut reasons = results.values().filter_map(|result| result.as_ref().err()).map(|fault| fault.reason);
-        prop_assert!(reasons.all(|reason| reason == Reason::StoreUnavailable));
+        prop_assert!(reasons.all(|reason| reason == ErrorReason::StoreUnavailable));
     }
 }
 
@@ -264,10 +264,12 @@ fn the_time_for_retries_is_that_of_the_document() {
     let store = Fake { refused: BTreeSet::from([0]), gone_after: Some(1), ..Fake::default() };
     let Outcome { results, took, .. } = paused(write(store, &at_once(100)));
     assert!(
-        results.values().all(|result| result.as_ref().is_err_and(|fault| fault.reason == Reason::StoreUnavailable))
+        results
+            .values()
+            .all(|result| result.as_ref().is_err_and(|fault| fault.reason == ErrorReason::StoreUnavailable))
     );
-    assert!(took <= CONFIG.retry_deadline, "{took:?}");
-    assert!(took >= CONFIG.retry_deadline / 2, "{took:?}");
+    assert!(took <= CONFIG.retry_timeout, "{took:?}");
+    assert!(took >= CONFIG.retry_timeout / 2, "{took:?}");
 }
 
 #[test]
@@ -275,28 +277,28 @@ fn what_cannot_be_helped_is_not_tried_again() {
     let denied = StoreError::Denied("the key".to_owned());
     let store = Fake { failures: Mutex::new([Some(denied)].into()), ..Fake::default() };
     let Outcome { store, results, .. } = paused(write(store, &at_once(BATCH_POINTS)));
-    assert!(results.values().all(|result| result.as_ref().is_err_and(|fault| fault.reason == Reason::Internal)));
+    assert!(results.values().all(|result| result.as_ref().is_err_and(|fault| fault.reason == ErrorReason::Internal)));
     assert_eq!(store.upserts.lock().unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_collection_has_one_writer_until_it_has_had_nothing_to_do_for_long() {
     let writers = Writers::new(Arc::new(Fake::default()), CONFIG, 1);
-    let (tickets, mut received) = Tickets::new(Admission::new(1, 100), 1);
+    let (tickets, mut received) = TicketIssuer::new(PermitPool::new(1, 100), 1);
     let first = writers.open("docs");
     let same = |other: &WriterHandle| first.inbox.jobs.same_channel(&other.inbox.jobs);
     let others = writers.open("others");
     assert!(same(&writers.open("docs")) && !same(&others));
     let (jobs, unused) = (first.inbox.jobs.downgrade(), others.inbox.jobs.downgrade());
     let finalizer = tickets
-        .take()
+        .acquire()
         .await
         .unwrap()
-        .redeem(OperationKey { sequence: 1, id: None, position: String::new() }, 10)
+        .admit(OperationKey { sequence: 1, id: None, position: String::new() }, 10)
         .await
         .unwrap();
-    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: 1, versioned: false });
-    first.send(job(PointId::Num(1), 10, finalizer, first.ids.join(PointId::Num(1)), batch)).unwrap();
+    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: 1, has_versions: false });
+    first.send(job(PointId::Num(1), 10, finalizer, first.ids.enqueue(PointId::Num(1)), batch)).unwrap();
     received.recv().await.unwrap();
     drop((first, others));
     sleep(Duration::from_secs(300)).await;
@@ -304,11 +306,11 @@ async fn a_collection_has_one_writer_until_it_has_had_nothing_to_do_for_long() {
     assert!(unused.upgrade().is_none(), "it has learned nothing and is kept");
     sleep(Duration::from_secs(600)).await;
     assert!(jobs.upgrade().is_none(), "it is kept for ever");
-    let claim = writers.open("docs").ids.join(PointId::Num(1));
+    let claim = writers.open("docs").ids.enqueue(PointId::Num(1));
     sleep(Duration::from_secs(6_000)).await;
     assert!(!writers.open("docs").ids.is_empty(), "an id is in flight in a writer that is gone");
     drop(claim);
-    writers.drained().await;
+    writers.wait_drained().await;
 }
 
 #[test]

@@ -8,83 +8,83 @@ use metrics::{counter, histogram};
 use tokio::time::Instant;
 use tracing::{Span, debug_span};
 
-use super::job::{BatchKey, WriteJob};
-use super::part::Part;
-use super::retry::Retries;
-use super::target::{RoundTrip, Target};
+use super::job::{BatchKey, UpsertJob};
+use super::retry::RetrySchedule;
+use super::upsert_part::UpsertPart;
+use super::write_target::{WriteOutcome, WriteTarget};
 use crate::metrics as names;
-use crate::pipeline::faults::stream_fault;
+use crate::pipeline::errors::to_stream_error;
 use crate::pipeline::in_flight_ids::Claim;
-use crate::pipeline::operation::Stored;
-use crate::pipeline::receipt::all_receipts_abandoned;
+use crate::pipeline::operation::OperationOutcome;
+use crate::pipeline::receipt::wait_receipts_abandoned;
 use crate::store::StoreError;
 use crate::trace;
 use crate::types::{Point, PointId};
 
 /// How often a store may fail on a batch before its halves are tried, and on a point before the point is at fault.
-const FAILURES: u32 = 3;
+const MAX_FAILURES: u32 = 3;
 
 /// A batch on its way.
-struct Upsert<'a> {
-    target: &'a Target,
-    batch: &'a BatchKey,
-    retries: Retries<'a>,
-    parts: VecDeque<Part>,
-    round_trip: RoundTrip,
+struct UpsertBatch<'a> {
+    target: &'a WriteTarget,
+    batch_key: &'a BatchKey,
+    retries: RetrySchedule<'a>,
+    parts: VecDeque<UpsertPart>,
+    outcome: WriteOutcome,
     /// Whether any point of the batch was written: then the store works.
-    stored: bool,
+    has_stored_points: bool,
     /// The ids that stay in flight after their points are answered for.
-    settling: Vec<Claim>,
+    unsettled_claims: Vec<Claim>,
 }
 
-impl Target {
+impl WriteTarget {
     /// The span of a batch.
-    pub(super) fn span(&self, batch: &[WriteJob]) -> Span {
+    pub(super) fn create_upsert_span(&self, batch: &[UpsertJob]) -> Span {
         let first = batch.first().and_then(|job| job.receipt.span.id());
         let collection = &self.collection;
         let span = debug_span!(parent: first, "upsert", otel.kind = "client", collection, points = batch.len());
-        trace::batch(span, batch.iter().map(|job| &job.receipt.span))
+        trace::link_batch_span(span, batch.iter().map(|job| &job.receipt.span))
     }
 
     /// Writes a batch, whose points have the same key, and answers for each of them. No attempt begins after `deadline`
     /// but the first of each part.
-    pub(super) async fn upsert(&self, jobs: Vec<WriteJob>, deadline: Instant) -> RoundTrip {
-        let Some(batch) = jobs.first().map(|job| Arc::clone(&job.batch)) else { return RoundTrip::NotSent };
-        let mut upsert = Upsert {
+    pub(super) async fn upsert(&self, jobs: Vec<UpsertJob>, deadline: Instant) -> WriteOutcome {
+        let Some(batch_key) = jobs.first().map(|job| Arc::clone(&job.batch_key)) else { return WriteOutcome::NoSample };
+        let mut upsert = UpsertBatch {
             target: self,
-            batch: &batch,
-            retries: Retries::new(deadline, &*self.retries),
-            parts: VecDeque::from([Part::new(jobs)]),
-            round_trip: RoundTrip::NotSent,
-            stored: false,
-            settling: Vec::new(),
+            batch_key: &batch_key,
+            retries: RetrySchedule::new(deadline, &*self.retry_budget),
+            parts: VecDeque::from([UpsertPart::new(jobs)]),
+            outcome: WriteOutcome::NoSample,
+            has_stored_points: false,
+            unsettled_claims: Vec::new(),
         };
         while let Some(part) = upsert.parts.pop_front() {
-            upsert.write(part).await;
+            upsert.write_part(part).await;
         }
-        let Upsert { settling, round_trip, .. } = upsert;
-        self.settler.settle(settling).await;
-        round_trip
+        let UpsertBatch { unsettled_claims, outcome, .. } = upsert;
+        self.late_writes.hold(unsettled_claims).await;
+        outcome
     }
 }
 
-impl Upsert<'_> {
+impl UpsertBatch<'_> {
     /// Sends a part once, and answers for it or puts what is left of it back.
-    async fn write(&mut self, mut part: Part) {
-        part.drop_abandoned(&mut self.settling);
+    async fn write_part(&mut self, mut part: UpsertPart) {
+        part.drop_abandoned(&mut self.unsettled_claims);
         if part.points.is_empty() {
             return;
         }
         let start = Instant::now();
-        let error = match self.attempt(&part.points).await {
-            Ok(superseded) => return self.written(part, &superseded, start.elapsed()),
+        let error = match self.attempt_upsert(&part.points).await {
+            Ok(superseded) => return self.finish_written(part, &superseded, start.elapsed()),
             Err(error) => error,
         };
         if error.is_retryable() {
-            self.round_trip = RoundTrip::Refused;
+            self.outcome = WriteOutcome::Refused;
         }
-        part.unsettled |= error.has_unknown_outcome();
-        part.failures += u32::from(matches!(error, StoreError::Internal(_)));
+        part.has_unknown_outcome |= error.has_unknown_outcome();
+        part.failure_count += u32::from(matches!(error, StoreError::Internal(_)));
         match error {
             StoreError::Refused(_) if part.points.len() > 1 => {
                 // At once, and in order.
@@ -92,69 +92,74 @@ impl Upsert<'_> {
                 self.parts.push_front(second);
                 self.parts.push_front(part);
             }
-            StoreError::Internal(message) if part.points.len() == 1 && self.stored && part.failures >= FAILURES => {
-                let message = format!("it fails on this point, {FAILURES} times now, and not on others: {message}");
-                self.reject(part, StoreError::Refused(message));
+            StoreError::Internal(message)
+                if part.points.len() == 1 && self.has_stored_points && part.failure_count >= MAX_FAILURES =>
+            {
+                let message = format!("it fails on this point, {MAX_FAILURES} times now, and not on others: {message}");
+                self.reject_part(part, StoreError::Refused(message));
             }
             error => {
-                let again = tokio::select! {
+                let should_retry = tokio::select! {
                     biased;
-                    again = self.retries.pause_after(&error) => again,
+                    should_retry = self.retries.wait_before_retry(&error) => should_retry,
                     // All of its points are dropped before the next attempt.
-                    () = all_receipts_abandoned(part.receipts.iter()) => {
+                    () = wait_receipts_abandoned(part.receipts.iter()) => {
                         return self.parts.push_front(part);
                     }
                 };
-                if again { self.retry(part, &error) } else { self.reject(part, error) }
+                if should_retry { self.requeue_part(part, &error) } else { self.reject_part(part, error) }
             }
         }
     }
 
     /// Puts a part back, in halves if the store has failed on it often: one point must not fail its neighbours.
-    fn retry(&mut self, mut part: Part, error: &StoreError) {
+    fn requeue_part(&mut self, mut part: UpsertPart, error: &StoreError) {
         counter!(names::UPSERT_RETRIES, "reason" => error.kind()).increment(1);
         let (collection, points) = (&self.target.collection, part.points.len());
         tracing::warn!(collection, points, %error, "upsert failed; retrying");
-        if part.points.len() > 1 && part.failures >= FAILURES {
+        if part.points.len() > 1 && part.failure_count >= MAX_FAILURES {
             let second = part.split_off_half();
             // The other parts first: the sooner one is written, the sooner it is known that the store works.
             self.parts.extend([part, second]);
-        } else if part.failures > 0 {
+        } else if part.failure_count > 0 {
             self.parts.push_back(part);
         } else {
             self.parts.push_front(part);
         }
     }
 
-    fn written(&mut self, part: Part, superseded: &HashSet<PointId>, time: Duration) {
+    fn finish_written(&mut self, part: UpsertPart, superseded: &HashSet<PointId>, latency: Duration) {
         let points = part.points.len();
-        match self.round_trip {
-            RoundTrip::Refused => {}
-            RoundTrip::Taken { points: largest, .. } if largest >= points => {}
-            RoundTrip::Taken { .. } | RoundTrip::NotSent => self.round_trip = RoundTrip::Taken { points, time },
+        match self.outcome {
+            WriteOutcome::Refused => {}
+            WriteOutcome::Accepted { points: largest, .. } if largest >= points => {}
+            WriteOutcome::Accepted { .. } | WriteOutcome::NoSample => {
+                self.outcome = WriteOutcome::Accepted { points, latency }
+            }
         }
-        self.stored = true;
+        self.has_stored_points = true;
         self.retries.reset();
         counter!(names::INDEXED).increment((points - superseded.len()) as u64);
-        part.answer(&mut self.settling, |id, receipt| match superseded.contains(&id) {
-            true => receipt.finish(Ok(Stored::Superseded)),
+        part.finish_each(&mut self.unsettled_claims, |id, receipt| match superseded.contains(&id) {
+            true => receipt.finish(Ok(OperationOutcome::Superseded)),
             false => receipt.confirm(),
         });
     }
 
-    fn reject(&mut self, part: Part, error: StoreError) {
+    fn reject_part(&mut self, part: UpsertPart, error: StoreError) {
         let (collection, points) = (&self.target.collection, part.points.len());
         tracing::warn!(collection, points, %error, "upsert failed");
-        let fault = stream_fault(error);
-        part.answer(&mut self.settling, |_, receipt| receipt.finish(Err(fault.clone())));
+        let api_error = to_stream_error(error);
+        part.finish_each(&mut self.unsettled_claims, |_, receipt| receipt.finish(Err(api_error.clone())));
     }
 
     /// Returns the points that the store has in a version that is not older.
-    async fn attempt(&self, points: &[Point]) -> Result<HashSet<PointId>, StoreError> {
+    async fn attempt_upsert(&self, points: &[Point]) -> Result<HashSet<PointId>, StoreError> {
         histogram!(names::UPSERT_POINTS).record(points.len() as f64);
         let start = Instant::now();
-        let (store, collection, vector_name) = (&self.target.store, &self.target.collection, &self.batch.vector_name);
-        let outcome = match self.batch.versioned {
+        let (store, collection, vector_name) =
+            (&self.target.store, &self.target.collection, &self.batch_key.vector_name);
+        let outcome = match self.batch_key.has_versions {
             false => store.upsert(collection, vector_name, points).await.map(|()| HashSet::new()),
             true => store.upsert_newer(collection, vector_name, points).await,
         };

@@ -7,12 +7,12 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::error::failed;
-use super::space::check_free_space;
+use super::disk_space::check_free_space;
+use super::error::file_error;
 use crate::durable;
 use crate::store::StoreError;
 
-const ALIASES: &str = "aliases.json";
+const ALIASES_FILE: &str = "aliases.json";
 
 /// Collections by alias.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,11 +23,11 @@ impl Aliases {
     ///
     /// # Errors
     /// The file can't be read, or is damaged.
-    pub(super) fn read(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join(ALIASES);
+    pub(super) fn read(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(ALIASES_FILE);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            text => text.map_err(|error| failed("read the file", &path, &error))?,
+            text => text.map_err(|error| file_error("read the file", &path, &error))?,
         };
         serde_json::from_slice(&text).map(Self).map_err(|error| {
             let path = path.display();
@@ -38,12 +38,12 @@ impl Aliases {
     }
 
     /// Makes these the aliases of a store's folder, durably. Blocks.
-    pub(super) fn write(&self, folder: &Path) -> Result<(), StoreError> {
-        check_free_space(folder)?;
-        let path = folder.join(ALIASES);
+    pub(super) fn write(&self, dir: &Path) -> Result<(), StoreError> {
+        check_free_space(dir)?;
+        let path = dir.join(ALIASES_FILE);
         let text = serde_json::to_vec_pretty(&self.0).map_err(io::Error::from);
-        let written = text.and_then(|text| durable::replace(&path, &text));
-        written.map_err(|error| failed("write the file", &path, &error))
+        let result = text.and_then(|text| durable::replace_file(&path, &text));
+        result.map_err(|error| file_error("write the file", &path, &error))
     }
 
     /// The collection that an alias stands for.
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_what_is_damaged_is_said_to_be() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path();
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path();
         let mut aliases = Aliases::read(path).expect("no file is no alias");
         assert_eq!(aliases, Aliases::default());
         aliases.set("docs", "docs-v1");
@@ -86,8 +86,8 @@ mod tests {
         assert!(aliases.remove("docs") && !aliases.remove("docs"));
         aliases.write(path).expect("it can be written");
         assert_eq!(Aliases::read(path), Ok(Aliases::default()));
-        fs::write(path.join(ALIASES), "{\"docs\": ").expect("a file");
+        fs::write(path.join(ALIASES_FILE), "{\"docs\": ").expect("a file");
         let damaged = Aliases::read(path).expect_err("half of it").to_string();
-        assert!(damaged.contains(ALIASES) && damaged.contains("set the aliases again"), "{damaged}");
+        assert!(damaged.contains(ALIASES_FILE) && damaged.contains("set the aliases again"), "{damaged}");
     }
 }

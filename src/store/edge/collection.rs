@@ -6,74 +6,78 @@ use std::sync::Arc;
 use qdrant_edge::{Payload, WithPayloadInterface, WithVector};
 use tokio::sync::{mpsc, oneshot};
 
-use super::change::Change;
-use super::convert::{engine_id, engine_points, point_id, stored_point};
+use super::convert::{from_engine_id, from_engine_point, to_engine_id, to_engine_points};
 use super::directory::StoreDirectory;
 use super::durability::DurabilityTracker;
 use super::engine::Engine;
-use super::inventory::{self, Left};
 use super::journal::Journal;
-use super::query::{engine_query, payload_fields, with_vectors};
+use super::manifest::{self, Shutdown};
+use super::point_change::PointChange;
+use super::query::{select_payload_fields, to_engine_query, to_vector_selector};
 use super::repair::recover;
-use super::shard::Shard;
+use super::shard_engine::ShardEngine;
 use super::spec_file::read_spec;
-use super::writer::{Message, Write, Writer, WriterThread};
-use crate::store::{CollectionInfo, Page, ScrollFrom, SearchQuery, StoreError, WithVectors};
-use crate::types::{CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint, VERSION_FIELD, stored_version};
+use super::writer::{CollectionWriter, WriteRequest, WriterMessage, WriterThread};
+use crate::store::{CollectionInfo, PointPage, ScrollQuery, SearchQuery, StoreError, WithVectors};
+use crate::types::{
+    CollectionSpec, DIGEST_FIELD, Digest, Point, PointId, StoredPoint, VERSION_FIELD, read_stored_version,
+};
 
 #[derive(Debug)]
-pub(super) struct Collection {
+pub(super) struct EdgeCollection {
     name: String,
     spec: CollectionSpec,
     /// Before the outbox: fields are dropped in order, and so the writer, which ends with the outbox, is the last to
     /// have the engine and closes it.
     engine: Arc<Engine>,
     durability: Arc<DurabilityTracker>,
-    outbox: mpsc::Sender<Message>,
+    writer_tx: mpsc::Sender<WriterMessage>,
 }
 
-impl Collection {
+impl EdgeCollection {
     /// Opens a collection, puts it in order if the last run died, and starts its writer.
     pub(super) fn open(
         name: &str,
-        folder: &Arc<StoreDirectory>,
-        merge_every: usize,
+        store_dir: &Arc<StoreDirectory>,
+        optimize_after_points: usize,
     ) -> Result<(Self, WriterThread), StoreError> {
-        let path = folder.collection(name);
+        let path = store_dir.collection_path(name);
         let spec = read_spec(&path)?;
-        let died = Journal::is_left_in(&path);
-        inventory::check(&path, if died { Left::ByDeath } else { Left::InOrder })?;
+        let has_crashed = Journal::exists_in(&path);
+        manifest::check(&path, if has_crashed { Shutdown::Crashed } else { Shutdown::Clean })?;
         // Before the engine changes a file: from here on the collection is not as the inventory says.
         let mut journal = Journal::open(&path)?;
-        let engine = Arc::new(Engine::open(&path, folder.clone())?);
-        if died {
+        let engine = Arc::new(Engine::open(&path, store_dir.clone())?);
+        if has_crashed {
             tracing::warn!(collection = name, "was not closed in order; repairing it");
             recover(&*engine, &mut journal)?;
         }
         let durability = Arc::default();
-        let (outbox, writer) = Writer::spawn(engine.clone(), journal, Arc::clone(&durability), merge_every)
-            .map_err(|error| StoreError::Failed(format!("no thread could be started ({error}); raise the limit")))?;
-        Ok((Self { name: name.to_owned(), spec, engine, durability, outbox }, writer))
+        let (writer_tx, writer) =
+            CollectionWriter::spawn(engine.clone(), journal, Arc::clone(&durability), optimize_after_points).map_err(
+                |error| StoreError::Failed(format!("no thread could be started ({error}); raise the limit")),
+            )?;
+        Ok((Self { name: name.to_owned(), spec, engine, durability, writer_tx }, writer))
     }
 
     /// Checks that changes can still be made durable.
     pub(super) fn check_in_service(&self) -> Result<(), StoreError> {
-        self.durability.check()
+        self.durability.check_in_service()
     }
 
     pub(super) async fn upsert(self: Arc<Self>, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
         self.check_vector_name(vector_name)?;
-        let points = engine_points(&self.spec, points)?;
-        self.write(Change::Upsert(points)).await
+        let points = to_engine_points(&self.spec, points)?;
+        self.write(PointChange::Upsert(points)).await
     }
 
     pub(super) async fn delete(self: Arc<Self>, ids: &[PointId]) -> Result<(), StoreError> {
-        self.write(Change::Delete(ids.iter().copied().map(engine_id).collect())).await
+        self.write(PointChange::Delete(ids.iter().copied().map(to_engine_id).collect())).await
     }
 
     /// Sends a change to the writer, and lets go of the collection while it waits: a caller that never takes the answer
     /// must not keep the store from closing.
-    async fn write(self: Arc<Self>, change: Change) -> Result<(), StoreError> {
+    async fn write(self: Arc<Self>, change: PointChange) -> Result<(), StoreError> {
         if change.len() == 0 {
             return Ok(());
         }
@@ -81,11 +85,11 @@ impl Collection {
             "the writer of {} has died; restart this process",
             self.engine.path().display()
         ));
-        let (done, answer) = oneshot::channel();
-        let sent = self.outbox.send(Message::Write(Write { change, done })).await;
+        let (reply, response) = oneshot::channel();
+        let send_result = self.writer_tx.send(WriterMessage::Write(WriteRequest { change, reply })).await;
         drop(self);
-        match sent {
-            Ok(()) => answer.await.unwrap_or(Err(writer_died)),
+        match send_result {
+            Ok(()) => response.await.unwrap_or(Err(writer_died)),
             Err(_) => Err(writer_died),
         }
     }
@@ -103,9 +107,9 @@ impl Collection {
             return Ok(Vec::new());
         }
         let (offset, vectors) = (query.offset, query.vectors.clone());
-        let found = self.engine.query(engine_query(query)?)?;
+        let found = self.engine.query(to_engine_query(query)?)?;
         let hits = found.into_iter().skip(offset);
-        Ok(hits.map(|hit| stored_point(hit.id, hit.score, hit.payload, hit.vector, &vectors)).collect())
+        Ok(hits.map(|hit| from_engine_point(hit.id, hit.score, hit.payload, hit.vector, &vectors)).collect())
     }
 
     /// Blocks.
@@ -113,52 +117,58 @@ impl Collection {
         if let Some(name) = &vectors.sparse {
             self.check_vector_name(name)?;
         }
-        let ids: Vec<_> = ids.iter().copied().map(engine_id).collect();
-        let found = self.engine.retrieve(&ids, WithPayloadInterface::Bool(true), with_vectors(vectors))?;
+        let ids: Vec<_> = ids.iter().copied().map(to_engine_id).collect();
+        let found = self.engine.retrieve(&ids, WithPayloadInterface::Bool(true), to_vector_selector(vectors))?;
         let points = found.into_iter();
-        Ok(points.map(|point| stored_point(point.id, 0.0, point.payload, point.vector, vectors)).collect())
+        Ok(points.map(|point| from_engine_point(point.id, 0.0, point.payload, point.vector, vectors)).collect())
     }
 
     /// Blocks.
-    pub(super) fn scroll(&self, scroll: ScrollFrom) -> Result<Page, StoreError> {
-        let ScrollFrom { from, limit, vectors } = scroll;
-        let (payload, wanted) = (WithPayloadInterface::Bool(true), with_vectors(&vectors));
-        let (found, next) = self.engine.scroll(from.map(engine_id), limit, payload, wanted)?;
-        let points = found.into_iter().map(|point| stored_point(point.id, 0.0, point.payload, point.vector, &vectors));
-        Ok(Page { points: points.collect(), next: next.map(point_id) })
+    pub(super) fn query(&self, scroll: ScrollQuery) -> Result<PointPage, StoreError> {
+        let ScrollQuery { from, limit, vectors } = scroll;
+        let (payload, with_vector) = (WithPayloadInterface::Bool(true), to_vector_selector(&vectors));
+        let (found, next) = self.engine.scroll(from.map(to_engine_id), limit, payload, with_vector)?;
+        let points =
+            found.into_iter().map(|point| from_engine_point(point.id, 0.0, point.payload, point.vector, &vectors));
+        Ok(PointPage { points: points.collect(), next: next.map(from_engine_id) })
     }
 
     /// Digests of points that are durable: a kill at this instant undoes none of them. Blocks.
-    pub(super) fn digests(&self, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
-        let ids: Vec<_> = ids.iter().copied().map(engine_id).collect();
+    pub(super) fn read_digests(&self, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        let ids: Vec<_> = ids.iter().copied().map(to_engine_id).collect();
         let found = self.durability.read_durable(|| {
-            let found =
-                self.engine.retrieve(&ids, payload_fields(&[DIGEST_FIELD, VERSION_FIELD]), WithVector::Bool(false))?;
+            let found = self.engine.retrieve(
+                &ids,
+                select_payload_fields(&[DIGEST_FIELD, VERSION_FIELD]),
+                WithVector::Bool(false),
+            )?;
             Ok(found.into_iter().map(|point| (point.id, point.payload)).collect())
         })?;
-        let digest = |(id, payload): (_, Option<Payload>)| Some((point_id(id), Digest::of_stored(&payload?.0)?));
-        Ok(found.into_iter().filter_map(digest).collect())
+        let to_digest =
+            |(id, payload): (_, Option<Payload>)| Some((from_engine_id(id), Digest::from_payload(&payload?.0)?));
+        Ok(found.into_iter().filter_map(to_digest).collect())
     }
 
     /// Returns the points whose stored version is not older than the given one. Blocks.
     ///
     /// # Errors
     /// If one of these versions is not durable: nothing may be said of it yet.
-    pub(super) fn not_older(&self, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
-        let ids: Vec<_> = points.iter().map(|(id, _)| engine_id(*id)).collect();
+    pub(super) fn find_not_older(&self, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        let ids: Vec<_> = points.iter().map(|(id, _)| to_engine_id(*id)).collect();
         let read = || -> Result<HashMap<_, _>, StoreError> {
-            let found = self.engine.retrieve(&ids, payload_fields(&[VERSION_FIELD]), WithVector::Bool(false))?;
+            let found = self.engine.retrieve(&ids, select_payload_fields(&[VERSION_FIELD]), WithVector::Bool(false))?;
             Ok(found.into_iter().map(|point| (point.id, point.payload)).collect())
         };
-        let version = |(id, payload): (_, Option<Payload>)| Some((point_id(id), stored_version(&payload?.0)?));
-        let visible: HashMap<PointId, i64> = read()?.into_iter().filter_map(version).collect();
+        let to_version =
+            |(id, payload): (_, Option<Payload>)| Some((from_engine_id(id), read_stored_version(&payload?.0)?));
+        let visible: HashMap<PointId, i64> = read()?.into_iter().filter_map(to_version).collect();
         let is_not_older = |(id, given): &&(PointId, i64)| visible.get(id).is_some_and(|stored| stored >= given);
         let not_older: HashSet<PointId> = points.iter().filter(is_not_older).map(|(id, _)| *id).collect();
         if not_older.is_empty() {
             return Ok(not_older);
         }
         let durable: HashMap<PointId, i64> =
-            self.durability.read_durable(read)?.into_iter().filter_map(version).collect();
+            self.durability.read_durable(read)?.into_iter().filter_map(to_version).collect();
         match not_older.iter().all(|id| durable.get(id) == visible.get(id)) {
             true => Ok(not_older),
             false => Err(StoreError::Unavailable("a newer version of the document is being written".to_owned())),

@@ -11,28 +11,31 @@ use crate::types::{CollectionSpec, Datatype, Distance, Sharding};
 ///
 /// # Errors
 /// A vector's name that is given twice or can't be part of a file's name, which is where the engine puts it.
-pub(super) fn engine_config(spec: &CollectionSpec) -> Result<EdgeConfig, StoreError> {
+pub(super) fn to_engine_config(spec: &CollectionSpec) -> Result<EdgeConfig, StoreError> {
     if spec.dense.contains_key(&spec.vector_name) {
         return Err(StoreError::Refused(format!(
             "`{}` names the sparse vector and a dense one; give each vector its own name",
             spec.vector_name
         )));
     }
-    let sparse =
-        EdgeSparseVectorParams::builder().on_disk(spec.on_disk_index).datatype(datatype(spec.datatype)).build();
+    let sparse = EdgeSparseVectorParams::builder()
+        .on_disk(spec.on_disk_index)
+        .datatype(to_engine_datatype(spec.datatype))
+        .build();
     // Nothing here searches the dense vectors. A graph of them would take every core for most of a merge.
     let no_graph = HnswIndexConfig { m: 0, ..HnswIndexConfig::default() };
-    let mut config = EdgeConfig::builder().hnsw_config(no_graph).sparse_vector(vector_name(&spec.vector_name)?, sparse);
+    let mut config =
+        EdgeConfig::builder().hnsw_config(no_graph).sparse_vector(validate_vector_name(&spec.vector_name)?, sparse);
     for (name, dense) in &spec.dense {
-        let params = EdgeVectorParams::builder(dense.size as usize, distance(dense.distance)).build();
-        config = config.vector(vector_name(name)?, params);
+        let params = EdgeVectorParams::builder(dense.size as usize, to_engine_distance(dense.distance)).build();
+        config = config.vector(validate_vector_name(name)?, params);
     }
     Ok(config.build())
 }
 
-fn vector_name(name: &str) -> Result<&str, StoreError> {
-    let strange = |c: char| path::is_separator(c) || c == '\\' || c.is_control();
-    if name.is_empty() || name.len() > 128 || name.contains(strange) {
+fn validate_vector_name(name: &str) -> Result<&str, StoreError> {
+    let is_forbidden = |c: char| path::is_separator(c) || c == '\\' || c.is_control();
+    if name.is_empty() || name.len() > 128 || name.contains(is_forbidden) {
         return Err(StoreError::Refused(format!(
             "a vector can't be named `{}`; give 1 to 128 bytes without slashes and control characters",
             name.escape_debug()
@@ -41,7 +44,7 @@ fn vector_name(name: &str) -> Result<&str, StoreError> {
     Ok(name)
 }
 
-fn datatype(datatype: Datatype) -> VectorStorageDatatype {
+fn to_engine_datatype(datatype: Datatype) -> VectorStorageDatatype {
     match datatype {
         Datatype::Float32 => VectorStorageDatatype::Float32,
         Datatype::Float16 => VectorStorageDatatype::Float16,
@@ -49,7 +52,7 @@ fn datatype(datatype: Datatype) -> VectorStorageDatatype {
     }
 }
 
-fn distance(distance: Distance) -> qdrant_edge::Distance {
+fn to_engine_distance(distance: Distance) -> qdrant_edge::Distance {
     match distance {
         Distance::Cosine => qdrant_edge::Distance::Cosine,
         Distance::Dot => qdrant_edge::Distance::Dot,
@@ -62,12 +65,12 @@ fn distance(distance: Distance) -> qdrant_edge::Distance {
 /// # Errors
 /// The option that wants several nodes.
 pub(super) fn check_sharding(sharding: &Sharding) -> Result<(), StoreError> {
-    let Sharding { shards, replicas, write_consistency, keys } = sharding;
+    let Sharding { shards, replicas, write_consistency, shard_keys: keys } = sharding;
     let counts =
         [("shard_count", *shards), ("replication_factor", *replicas), ("write_consistency_factor", *write_consistency)];
-    let several = counts.into_iter().find(|(_, count)| *count > 1).map(|(option, count)| (option, format!("{count}")));
+    let multiple = counts.into_iter().find(|(_, count)| *count > 1).map(|(option, count)| (option, format!("{count}")));
     let keyed = (!keys.is_empty()).then(|| ("shard_keys", format!("`{}`", keys.join("`, `"))));
-    let Some((option, value)) = several.or(keyed) else { return Ok(()) };
+    let Some((option, value)) = multiple.or(keyed) else { return Ok(()) };
     let message = format!(
         "it is {value}, and the embedded store is one folder; leave it out, or use a Qdrant cluster (--qdrant-url)"
     );
@@ -102,7 +105,7 @@ mod tests {
             (Sharding { shards: 2, ..Sharding::single() }, "shard_count"),
             (Sharding { replicas: 3, ..Sharding::default() }, "replication_factor"),
             (Sharding { write_consistency: 2, ..Sharding::default() }, "write_consistency_factor"),
-            (Sharding { keys: vec!["a".to_owned()], ..Sharding::default() }, "shard_keys"),
+            (Sharding { shard_keys: vec!["a".to_owned()], ..Sharding::default() }, "shard_keys"),
         ] {
             let Err(StoreError::InvalidOption { option, message }) = check_sharding(&sharding) else {
                 panic!("{sharding:?}")
@@ -116,14 +119,14 @@ mod tests {
     #[test]
     fn a_vector_name_that_would_leave_the_folder_is_refused() {
         for name in ["", "/etc", "a/../../b", "a\\b", "a\0b", &"n".repeat(129)] {
-            assert!(matches!(engine_config(&spec(name, &[])), Err(StoreError::Refused(_))), "{name}");
-            assert!(matches!(engine_config(&spec("splade", &[name])), Err(StoreError::Refused(_))), "{name}");
+            assert!(matches!(to_engine_config(&spec(name, &[])), Err(StoreError::Refused(_))), "{name}");
+            assert!(matches!(to_engine_config(&spec("splade", &[name])), Err(StoreError::Refused(_))), "{name}");
         }
-        assert!(engine_config(&spec("splade", &["title", "..", "größe 2"])).is_ok());
+        assert!(to_engine_config(&spec("splade", &["title", "..", "größe 2"])).is_ok());
     }
 
     #[test]
     fn vectors_need_names_of_their_own() {
-        assert!(matches!(engine_config(&spec("splade", &["splade"])), Err(StoreError::Refused(_))));
+        assert!(matches!(to_engine_config(&spec("splade", &["splade"])), Err(StoreError::Refused(_))));
     }
 }

@@ -7,14 +7,14 @@ use qdrant_edge::{PointStructPersisted, VectorInternal, VectorPersisted, VectorS
 use crate::store::{StoreError, WithVectors};
 use crate::types::{CollectionSpec, DenseSpec, Payload, Point, PointId, SparseVector, StoredPoint};
 
-pub(super) fn engine_id(id: PointId) -> qdrant_edge::PointId {
+pub(super) fn to_engine_id(id: PointId) -> qdrant_edge::PointId {
     match id {
         PointId::Num(num) => qdrant_edge::PointId::NumId(num),
         PointId::Uuid(uuid) => qdrant_edge::PointId::Uuid(uuid),
     }
 }
 
-pub(super) fn point_id(id: qdrant_edge::PointId) -> PointId {
+pub(super) fn from_engine_id(id: qdrant_edge::PointId) -> PointId {
     match id {
         qdrant_edge::PointId::NumId(num) => PointId::Num(num),
         qdrant_edge::PointId::Uuid(uuid) => PointId::Uuid(uuid),
@@ -26,26 +26,29 @@ pub(super) fn point_id(id: qdrant_edge::PointId) -> PointId {
 ///
 /// # Errors
 /// A dense vector that the collection has not, or of another size.
-pub(super) fn engine_points(spec: &CollectionSpec, points: &[Point]) -> Result<Vec<PointStructPersisted>, StoreError> {
-    points.iter().map(|point| engine_point(spec, point)).collect()
+pub(super) fn to_engine_points(
+    spec: &CollectionSpec,
+    points: &[Point],
+) -> Result<Vec<PointStructPersisted>, StoreError> {
+    points.iter().map(|point| to_engine_point(spec, point)).collect()
 }
 
-fn engine_point(spec: &CollectionSpec, point: &Point) -> Result<PointStructPersisted, StoreError> {
+fn to_engine_point(spec: &CollectionSpec, point: &Point) -> Result<PointStructPersisted, StoreError> {
     let mut vectors = HashMap::with_capacity(1 + point.dense.len());
     for (name, values) in &point.dense {
-        check_dense(&spec.dense, name, values.len())?;
+        check_dense_vector(&spec.dense, name, values.len())?;
         vectors.insert(name.clone(), VectorPersisted::Dense(values.clone()));
     }
-    vectors.insert(spec.vector_name.clone(), VectorPersisted::Sparse(engine_sparse(point.sparse.clone())));
+    vectors.insert(spec.vector_name.clone(), VectorPersisted::Sparse(to_engine_sparse(point.sparse.clone())));
     Ok(PointStructPersisted {
-        id: engine_id(point.id),
+        id: to_engine_id(point.id),
         vector: VectorStructPersisted::Named(vectors),
         payload: Some(qdrant_edge::Payload(point.payload.clone())),
     })
 }
 
-fn check_dense(specs: &BTreeMap<String, DenseSpec>, name: &str, size: usize) -> Result<(), StoreError> {
-    let problem = match specs.get(name) {
+fn check_dense_vector(specs: &BTreeMap<String, DenseSpec>, name: &str, size: usize) -> Result<(), StoreError> {
+    let message = match specs.get(name) {
         Some(spec) if spec.size as usize == size => return Ok(()),
         Some(spec) => format!("the dense vector `{name}` has {size} numbers; the collection wants {}", spec.size),
         None if specs.is_empty() => format!("there is a dense vector `{name}`; the collection has none"),
@@ -54,17 +57,17 @@ fn check_dense(specs: &BTreeMap<String, DenseSpec>, name: &str, size: usize) -> 
             format!("the collection has no dense vector `{name}`; it has {}", names.join(", "))
         }
     };
-    Err(StoreError::Refused(problem))
+    Err(StoreError::Refused(message))
 }
 
 /// The engine's form of a sparse vector. It wants what ours guarantees: unique indices.
-pub(super) fn engine_sparse(vector: SparseVector) -> qdrant_edge::SparseVector {
+pub(super) fn to_engine_sparse(vector: SparseVector) -> qdrant_edge::SparseVector {
     let (indices, values) = vector.into_parts();
     qdrant_edge::SparseVector { indices, values }
 }
 
 /// A point as the engine returned it, with the sparse vector of that name if vectors were asked for.
-pub(super) fn stored_point(
+pub(super) fn from_engine_point(
     id: qdrant_edge::PointId,
     score: f32,
     payload: Option<qdrant_edge::Payload>,
@@ -76,7 +79,7 @@ pub(super) fn stored_point(
         _ => Default::default(),
     };
     let sparse = vectors.sparse.as_ref().map(|name| match found.remove(name) {
-        Some(VectorInternal::Sparse(vector)) => SparseVector::of_stored(vector.indices, vector.values),
+        Some(VectorInternal::Sparse(vector)) => SparseVector::from_stored(vector.indices, vector.values),
         _ => SparseVector::default(),
     });
     let dense = found.into_iter().filter_map(|(name, vector)| match vector {
@@ -84,5 +87,5 @@ pub(super) fn stored_point(
         VectorInternal::Sparse(_) | VectorInternal::MultiDense(_) => None,
     });
     let payload: Payload = payload.map(|payload| payload.0).unwrap_or_default();
-    StoredPoint::new(point_id(id), score, payload, sparse).with_dense(dense.collect())
+    StoredPoint::new(from_engine_id(id), score, payload, sparse).with_dense(dense.collect())
 }

@@ -20,15 +20,15 @@ use crate::store::StoreError;
 
 /// Tracks the points whose visible state isn't durable, and whether anything can become durable at all.
 #[derive(Debug, Default)]
-pub(super) struct DurabilityTracker(Mutex<State>);
+pub(super) struct DurabilityTracker(Mutex<DurabilityState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct DurabilityState {
     /// Points of the commit in progress. Commits are sequential, so one set is enough.
     unflushed: HashSet<PointId>,
     /// Points that were deleted while a merge ran. If the merge fails, the engine shows them again until they are
     /// deleted once more. They stay here until a merge has succeeded.
-    deleted_in_merge: HashSet<PointId>,
+    deleted_during_optimize: HashSet<PointId>,
     /// Why the collection is out of service.
     failure: Option<String>,
 }
@@ -40,22 +40,22 @@ impl DurabilityTracker {
     }
 
     /// Removes the points of the commit, which is durable now. `recorded` is what the journal got because a merge runs.
-    pub(super) fn end_commit(&self, recorded: &NetChanges) {
+    pub(super) fn end_commit(&self, net_changes: &NetChanges) {
         let mut state = self.state();
         state.unflushed.clear();
-        state.deleted_in_merge.extend(recorded.deleted());
-        for id in recorded.present() {
-            state.deleted_in_merge.remove(id);
+        state.deleted_during_optimize.extend(net_changes.deleted_ids());
+        for id in net_changes.present_ids() {
+            state.deleted_during_optimize.remove(id);
         }
     }
 
     /// Forgets what was deleted during a merge, which has succeeded and is durable.
-    pub(super) fn end_merge(&self) {
-        self.state().deleted_in_merge.clear();
+    pub(super) fn finish_optimize(&self) {
+        self.state().deleted_during_optimize.clear();
     }
 
     /// Takes the collection out of service, for good. Only the first reason is kept.
-    pub(super) fn fail(&self, collection: &Path, error: &StoreError) {
+    pub(super) fn take_out_of_service(&self, collection: &Path, error: &StoreError) {
         let collection = collection.display();
         tracing::error!(%collection, %error, "collection out of service: a change could not be made durable");
         self.state().failure.get_or_insert_with(|| {
@@ -70,8 +70,8 @@ impl DurabilityTracker {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] with the reason and the remedy after [`Self::fail`].
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        self.state().check()
+    pub(super) fn check_in_service(&self) -> Result<(), StoreError> {
+        self.state().check_in_service()
     }
 
     /// Reads values by point, such as digests, and removes those of points whose visible state a kill would undo.
@@ -85,18 +85,18 @@ impl DurabilityTracker {
         // The order matters: a change that is applied after a look at the set would be read and not be ignored.
         let mut values = read()?;
         let state = self.state();
-        state.check()?;
-        values.retain(|id, _| !state.unflushed.contains(id) && !state.deleted_in_merge.contains(id));
+        state.check_in_service()?;
+        values.retain(|id, _| !state.unflushed.contains(id) && !state.deleted_during_optimize.contains(id));
         Ok(values)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DurabilityState> {
         self.0.lock()
     }
 }
 
-impl State {
-    fn check(&self) -> Result<(), StoreError> {
+impl DurabilityState {
+    fn check_in_service(&self) -> Result<(), StoreError> {
         self.failure.clone().map_or(Ok(()), |failure| Err(StoreError::Unavailable(failure)))
     }
 }
@@ -104,9 +104,9 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::edge::journal_entry::Entry;
+    use crate::store::edge::journal_entry::JournalEntry;
 
-    fn recorded(entry: Entry) -> NetChanges {
+    fn recorded(entry: JournalEntry) -> NetChanges {
         let mut changes = NetChanges::default();
         changes.add(entry);
         changes
@@ -142,21 +142,21 @@ mod tests {
     fn points_deleted_in_a_merge_stay_hidden_until_a_merge_succeeds_or_they_are_written_again() {
         let tracker = DurabilityTracker::default();
         tracker.begin_commit(ids(&[1, 2]));
-        tracker.end_commit(&recorded(Entry::Deleted(ids(&[1, 2]))));
+        tracker.end_commit(&recorded(JournalEntry::Deleted(ids(&[1, 2]))));
         tracker.begin_commit(ids(&[2, 3]));
-        tracker.end_commit(&recorded(Entry::Upserted(ids(&[2, 3]))));
+        tracker.end_commit(&recorded(JournalEntry::Upserted(ids(&[2, 3]))));
         assert_eq!(durable(&tracker), Ok(vec![2, 3, 4]));
-        tracker.end_merge();
+        tracker.finish_optimize();
         assert_eq!(durable(&tracker), Ok(vec![1, 2, 3, 4]));
     }
 
     #[test]
     fn a_collection_that_failed_says_why_and_what_to_do() {
         let tracker = DurabilityTracker::default();
-        assert_eq!(tracker.check(), Ok(()));
-        tracker.fail(Path::new("/data/docs"), &StoreError::Failed("disk on fire".to_owned()));
-        tracker.fail(Path::new("/data/docs"), &StoreError::Failed("again".to_owned()));
-        let error = tracker.check().expect_err("it is out of service");
+        assert_eq!(tracker.check_in_service(), Ok(()));
+        tracker.take_out_of_service(Path::new("/data/docs"), &StoreError::Failed("disk on fire".to_owned()));
+        tracker.take_out_of_service(Path::new("/data/docs"), &StoreError::Failed("again".to_owned()));
+        let error = tracker.check_in_service().expect_err("it is out of service");
         assert_eq!(durable(&tracker), Err(error.clone()));
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         let message = error.to_string();

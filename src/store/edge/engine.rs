@@ -22,22 +22,22 @@ use qdrant_edge::{
 };
 
 use super::apply_error::ApplyError;
-use super::change::Change;
-use super::collection_config::engine_config;
+use super::collection_config::to_engine_config;
 use super::directory::StoreDirectory;
-use super::error::failed;
-use super::guard::{guard, open_unlocked, retry_while_locked};
-use super::inventory;
-use super::log::trim_log;
-use super::merge::Merge;
-use super::shard::Shard;
-use super::space::{check_free_space, check_room_for_copy};
-use super::unreadable::unreadable;
+use super::disk_space::{check_free_space, check_space_for_copy};
+use super::engine_call::{call_engine, flush_with_retry, open_with_retry};
+use super::error::file_error;
+use super::manifest;
+use super::open_error::open_error;
+use super::optimize::OptimizeState;
+use super::point_change::PointChange;
+use super::shard_engine::ShardEngine;
+use super::wal::trim_wal;
 use crate::store::StoreError;
 use crate::types::CollectionSpec;
 
-const HALF_MERGED: &str = "temp_segments";
-const SEGMENTS: &str = "segments";
+const TEMP_SEGMENTS_DIR: &str = "temp_segments";
+const SEGMENTS_DIR: &str = "segments";
 
 /// One open shard. Its calls block.
 #[derive(Debug)]
@@ -46,38 +46,38 @@ pub(super) struct Engine {
     shard: Arc<EdgeShard>,
     path: PathBuf,
     /// The folder stays locked for as long as the shard is open.
-    folder: Arc<StoreDirectory>,
+    store_dir: Arc<StoreDirectory>,
 }
 
 impl Engine {
     /// Makes the files of a new shard in an empty folder.
     pub(super) fn create(path: &Path, spec: &CollectionSpec) -> Result<(), StoreError> {
-        let config = engine_config(spec)?;
-        guard(path, || EdgeShard::new(path, config).map(drop))
+        let config = to_engine_config(spec)?;
+        call_engine(path, || EdgeShard::new(path, config).map(drop))
     }
 
     /// Opens the shard in a folder. Nothing may have it open.
-    pub(super) fn open(path: &Path, folder: Arc<StoreDirectory>) -> Result<Self, StoreError> {
-        trim_log(path)?;
-        drop_half_merged(path)?;
-        let shard = open_unlocked(path, || EdgeShard::load(path, None)).map_err(|error| unreadable(path, error))?;
-        Ok(Self { shard: Arc::new(shard), path: path.to_owned(), folder })
+    pub(super) fn open(path: &Path, store_dir: Arc<StoreDirectory>) -> Result<Self, StoreError> {
+        trim_wal(path)?;
+        remove_partial_merge(path)?;
+        let shard = open_with_retry(path, || EdgeShard::load(path, None)).map_err(|error| open_error(path, error))?;
+        Ok(Self { shard: Arc::new(shard), path: path.to_owned(), store_dir })
     }
 
     /// Merges and indexes segments where that is due. Changes and reads go on meanwhile.
-    pub(super) fn merge(&self) -> Result<(), StoreError> {
-        guard(&self.path, || self.shard.optimize().map(drop))
+    pub(super) fn optimize(&self) -> Result<(), StoreError> {
+        call_engine(&self.path, || self.shard.optimize().map(drop))
     }
 
     /// How many points there are.
     pub(super) fn point_count(&self) -> Result<usize, StoreError> {
         // `count` estimates, or reads every id; this adds up what the segments know.
-        guard(&self.path, || Ok(self.shard.info().points_count))
+        call_engine(&self.path, || Ok(self.shard.info().points_count))
     }
 
     /// The best points for a query, best first. The request has no offset: the engine would not pass over any.
     pub(super) fn query(&self, request: QueryRequest) -> Result<Vec<ScoredPoint>, StoreError> {
-        guard(&self.path, || self.shard.query(request))
+        call_engine(&self.path, || self.shard.query(request))
     }
 
     /// Points by id.
@@ -87,7 +87,7 @@ impl Engine {
         payload: WithPayloadInterface,
         vectors: WithVector,
     ) -> Result<Vec<Record>, StoreError> {
-        guard(&self.path, || self.shard.retrieve(ids, Some(payload), Some(vectors)))
+        call_engine(&self.path, || self.shard.retrieve(ids, Some(payload), Some(vectors)))
     }
 
     /// A page of points in the order of their ids, each once, and where the next page begins.
@@ -105,11 +105,11 @@ impl Engine {
             with_vector: vectors,
             ..ScrollRequest::default()
         };
-        guard(&self.path, || self.shard.scroll(request))
+        call_engine(&self.path, || self.shard.scroll(request))
     }
 }
 
-impl Shard for Engine {
+impl ShardEngine for Engine {
     fn path(&self) -> &Path {
         &self.path
     }
@@ -119,17 +119,17 @@ impl Shard for Engine {
     }
 
     /// An upsert is not checked as a whole before its first point is written.
-    fn apply(&self, change: Change) -> Result<(), ApplyError> {
+    fn apply(&self, change: PointChange) -> Result<(), ApplyError> {
         if change.len() == 0 {
             return Ok(());
         }
         self.check_free_space().map_err(ApplyError::Refused)?;
         let operation = match change {
-            Change::Upsert(points) => PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)),
-            Change::Delete(ids) => PointOperations::DeletePoints { ids },
+            PointChange::Upsert(points) => PointOperations::UpsertPoints(PointInsertOperations::PointsList(points)),
+            PointChange::Delete(ids) => PointOperations::DeletePoints { ids },
         };
         let update = || self.shard.update(UpdateOperation::PointOperation(operation));
-        guard(&self.path, update).map_err(ApplyError::Partial)
+        call_engine(&self.path, update).map_err(ApplyError::Partial)
     }
 
     /// `EdgeShard::flush` panics where it finds one of two locks taken. The log's is taken by updates, which this
@@ -142,8 +142,8 @@ impl Shard for Engine {
             self.shard.info();
             self.shard.flush();
         };
-        retry_while_locked(&self.path, flush).inspect_err(|_| self.abandon())?;
-        if let Err(error) = trim_log(&self.path) {
+        flush_with_retry(&self.path, flush).inspect_err(|_| self.abandon())?;
+        if let Err(error) = trim_wal(&self.path) {
             tracing::warn!(%error, "the engine's log grows");
         }
         Ok(())
@@ -153,69 +153,69 @@ impl Shard for Engine {
     /// another one can damage the files: what the first one took from memory and didn't write is missing in the second.
     /// Nobody else may open these files meanwhile, so the folder stays locked too.
     fn abandon(&self) {
-        mem::forget((Arc::clone(&self.shard), Arc::clone(&self.folder)));
+        mem::forget((Arc::clone(&self.shard), Arc::clone(&self.store_dir)));
     }
 
-    fn record_files(&self) {
+    fn write_manifest(&self) {
         // The lengths of before are still true of a file that only grows.
-        if let Err(error) = inventory::write(&self.path) {
+        if let Err(error) = manifest::write(&self.path) {
             tracing::warn!(%error, "a file that is cut short may not be noticed");
         }
     }
 
     /// A merge writes all segments anew before it drops the old ones.
-    fn check_room_to_merge(&self) -> Result<(), StoreError> {
-        check_room_for_copy(&self.path.join(SEGMENTS))
+    fn check_space_to_optimize(&self) -> Result<(), StoreError> {
+        check_space_for_copy(&self.path.join(SEGMENTS_DIR))
     }
 
-    fn start_merge(self: &Arc<Self>, on_end: impl FnOnce() + Send + 'static) -> Merge {
+    fn start_optimize(self: &Arc<Self>, on_end: impl FnOnce() + Send + 'static) -> OptimizeState {
         let engine = Arc::clone(self);
         // The engine is released before the result is there: the writer closes it, if it can.
-        let merge = move || {
-            let merged = engine.merge();
+        let optimize = move || {
+            let result = engine.optimize();
             drop(engine);
-            merged
+            result
         };
-        Merge::start(merge, on_end)
+        OptimizeState::start(optimize, on_end)
     }
 
-    fn ids(&self, from: Option<PointId>, limit: usize) -> Result<(Vec<PointId>, Option<PointId>), StoreError> {
+    fn list_ids(&self, from: Option<PointId>, limit: usize) -> Result<(Vec<PointId>, Option<PointId>), StoreError> {
         let (records, next) = self.scroll(from, limit, WithPayloadInterface::Bool(false), WithVector::Bool(false))?;
         Ok((records.into_iter().map(|record| record.id).collect(), next))
     }
 
-    fn copies(&self, ids: &[PointId]) -> Result<usize, StoreError> {
+    fn count_versions(&self, ids: &[PointId]) -> Result<usize, StoreError> {
         let ids: HasIdCondition = ids.iter().copied().collect();
         let filter = Some(Filter::new_must(Condition::HasId(ids)));
-        guard(&self.path, || self.shard.count(CountRequest { filter, exact: true }))
+        call_engine(&self.path, || self.shard.count(CountRequest { filter, exact: true }))
     }
 
-    fn whole(&self, ids: &[PointId]) -> Result<Vec<PointStructPersisted>, StoreError> {
+    fn get_full(&self, ids: &[PointId]) -> Result<Vec<PointStructPersisted>, StoreError> {
         let records = self.retrieve(ids, WithPayloadInterface::Bool(true), WithVector::Bool(true))?;
-        let point = |record: Record| {
+        let to_persisted = |record: Record| {
             let vectors = record.vector.unwrap_or_else(|| VectorStructInternal::Named(HashMap::new()));
             PointStructPersisted { id: record.id, vector: vectors.into(), payload: record.payload }
         };
-        Ok(records.into_iter().map(point).collect())
+        Ok(records.into_iter().map(to_persisted).collect())
     }
 
     /// The folder is unlocked when all is written.
     fn close(shard: Arc<Self>) -> Result<(), StoreError> {
-        let (path, _lock) = (shard.path.clone(), Arc::clone(&shard.folder));
-        guard(&path, || {
+        let (path, _lock) = (shard.path.clone(), Arc::clone(&shard.store_dir));
+        call_engine(&path, || {
             drop(shard);
             Ok(())
         })?;
-        inventory::write(&path)?;
-        inventory::sync(&path)
+        manifest::write(&path)?;
+        manifest::sync(&path)
     }
 }
 
 /// Drops what a merge had made when its process died. The engine doesn't look at it again.
-fn drop_half_merged(shard: &Path) -> Result<(), StoreError> {
-    let path = shard.join(HALF_MERGED);
+fn remove_partial_merge(shard: &Path) -> Result<(), StoreError> {
+    let path = shard.join(TEMP_SEGMENTS_DIR);
     match fs::remove_dir_all(&path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove the leftover", &path, &error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(file_error("remove the leftover", &path, &error)),
         _ => Ok(()),
     }
 }

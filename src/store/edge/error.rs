@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::store::StoreError;
 
 /// What went wrong with a file, and what to do.
-pub(super) fn failed(action: &str, path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn file_error(action: &str, path: &Path, error: &io::Error) -> StoreError {
     let remedy = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
@@ -19,7 +19,7 @@ pub(super) fn failed(action: &str, path: &Path, error: &io::Error) -> StoreError
 }
 
 /// Returns the error of a call on a closed store.
-pub(super) fn closed() -> StoreError {
+pub(super) fn closed_error() -> StoreError {
     StoreError::Unavailable("it has been closed".to_owned())
 }
 
@@ -34,7 +34,7 @@ mod tests {
             (ErrorKind::ReadOnlyFilesystem, "--store-dir"),
             (ErrorKind::PermissionDenied, "--store-dir"),
         ] {
-            let error = failed("make the folder", Path::new("/data/x"), &kind.into()).to_string();
+            let error = file_error("make the folder", Path::new("/data/x"), &kind.into()).to_string();
             assert!(error.contains("/data/x") && error.contains(remedy), "{error}");
         }
     }

@@ -8,55 +8,59 @@ use qdrant_edge::{
     AnyVariants, DateTimeWrapper, FieldCondition, HasIdCondition, JsonPath, Match, MatchAny, MatchExcept, ValueVariants,
 };
 
-use super::convert::engine_id;
+use super::convert::to_engine_id;
 use crate::store::StoreError;
-use crate::types::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
+use crate::types::{Condition, FieldRange, FieldTest, Filter, MatchValue, MatchValues};
 
 /// Makes the engine's filter of ours.
 ///
 /// # Errors
 /// A key that is no path, a time that no calendar has.
-pub(super) fn engine_filter(filter: Filter) -> Result<qdrant_edge::Filter, StoreError> {
+pub(super) fn to_engine_filter(filter: Filter) -> Result<qdrant_edge::Filter, StoreError> {
     Ok(qdrant_edge::Filter {
-        must: conditions(filter.must)?,
-        should: conditions(filter.should)?,
-        must_not: conditions(filter.must_not)?,
+        must: to_engine_conditions(filter.must)?,
+        should: to_engine_conditions(filter.should)?,
+        must_not: to_engine_conditions(filter.must_not)?,
         min_should: None,
     })
 }
 
-fn conditions(conditions: Vec<Condition>) -> Result<Option<Vec<qdrant_edge::Condition>>, StoreError> {
+fn to_engine_conditions(conditions: Vec<Condition>) -> Result<Option<Vec<qdrant_edge::Condition>>, StoreError> {
     if conditions.is_empty() {
         return Ok(None);
     }
-    conditions.into_iter().map(condition).collect::<Result<_, _>>().map(Some)
+    conditions.into_iter().map(to_engine_condition).collect::<Result<_, _>>().map(Some)
 }
 
-fn condition(condition: Condition) -> Result<qdrant_edge::Condition, StoreError> {
+fn to_engine_condition(condition: Condition) -> Result<qdrant_edge::Condition, StoreError> {
     Ok(match condition {
-        Condition::Field { key, test } => qdrant_edge::Condition::Field(field(path(&key)?, test)?),
+        Condition::Field { key, test } => {
+            qdrant_edge::Condition::Field(to_field_condition(parse_json_path(&key)?, test)?)
+        }
         Condition::HasId(ids) => {
-            let ids: HasIdCondition = ids.into_iter().map(engine_id).collect();
+            let ids: HasIdCondition = ids.into_iter().map(to_engine_id).collect();
             qdrant_edge::Condition::HasId(ids)
         }
-        Condition::IsEmpty { key } => qdrant_edge::Condition::IsEmpty(path(&key)?.into()),
-        Condition::Filter(filter) => qdrant_edge::Condition::Filter(engine_filter(filter)?),
+        Condition::IsEmpty { key } => qdrant_edge::Condition::IsEmpty(parse_json_path(&key)?.into()),
+        Condition::Filter(filter) => qdrant_edge::Condition::Filter(to_engine_filter(filter)?),
     })
 }
 
-fn field(key: JsonPath, test: FieldTest) -> Result<FieldCondition, StoreError> {
+fn to_field_condition(key: JsonPath, test: FieldTest) -> Result<FieldCondition, StoreError> {
     Ok(match test {
-        FieldTest::Equals(value) => FieldCondition::new_match(key, Match::new_value(value_variant(value))),
-        FieldTest::Any(values) => FieldCondition::new_match(key, Match::Any(MatchAny { any: any_variants(values) })),
+        FieldTest::Equals(value) => FieldCondition::new_match(key, Match::new_value(to_value_variant(value))),
+        FieldTest::Any(values) => FieldCondition::new_match(key, Match::Any(MatchAny { any: to_any_variants(values) })),
         FieldTest::Except(values) => {
-            FieldCondition::new_match(key, Match::Except(MatchExcept { except: any_variants(values) }))
+            FieldCondition::new_match(key, Match::Except(MatchExcept { except: to_any_variants(values) }))
         }
-        FieldTest::Number(range) => FieldCondition::new_range(key, bounds(range, |bound| Ok(OrderedFloat(bound)))?),
-        FieldTest::Time(range) => FieldCondition::new_datetime_range(key, bounds(range, date_time)?),
+        FieldTest::NumberRange(range) => {
+            FieldCondition::new_range(key, to_engine_range(range, |bound| Ok(OrderedFloat(bound)))?)
+        }
+        FieldTest::TimeRange(range) => FieldCondition::new_datetime_range(key, to_engine_range(range, to_date_time)?),
     })
 }
 
-fn value_variant(value: MatchValue) -> ValueVariants {
+fn to_value_variant(value: MatchValue) -> ValueVariants {
     match value {
         MatchValue::Keyword(keyword) => ValueVariants::String(keyword),
         MatchValue::Integer(integer) => ValueVariants::Integer(integer),
@@ -64,35 +68,35 @@ fn value_variant(value: MatchValue) -> ValueVariants {
     }
 }
 
-fn any_variants(values: MatchValues) -> AnyVariants {
+fn to_any_variants(values: MatchValues) -> AnyVariants {
     match values {
         MatchValues::Keywords(keywords) => AnyVariants::Strings(keywords.into_iter().collect()),
         MatchValues::Integers(integers) => AnyVariants::Integers(integers.into_iter().collect()),
     }
 }
 
-fn bounds<T, U>(
-    range: Range<T>,
-    bound: impl Fn(T) -> Result<U, StoreError>,
+fn to_engine_range<T, U>(
+    range: FieldRange<T>,
+    convert_bound: impl Fn(T) -> Result<U, StoreError>,
 ) -> Result<qdrant_edge::Range<U>, StoreError> {
-    let Range { lt, lte, gt, gte } = range;
+    let FieldRange { lt, lte, gt, gte } = range;
     Ok(qdrant_edge::Range {
-        lt: lt.map(&bound).transpose()?,
-        lte: lte.map(&bound).transpose()?,
-        gt: gt.map(&bound).transpose()?,
-        gte: gte.map(&bound).transpose()?,
+        lt: lt.map(&convert_bound).transpose()?,
+        lte: lte.map(&convert_bound).transpose()?,
+        gt: gt.map(&convert_bound).transpose()?,
+        gte: gte.map(&convert_bound).transpose()?,
     })
 }
 
 /// Through RFC 3339, which keeps the nanoseconds.
-fn date_time(time: SystemTime) -> Result<DateTimeWrapper, StoreError> {
+fn to_date_time(time: SystemTime) -> Result<DateTimeWrapper, StoreError> {
     let text = Timestamp::from(time).to_string();
     text.parse().map_err(|_| {
         StoreError::Refused(format!("the filter's time {text} is out of range; give one of the years 1 to 9999"))
     })
 }
 
-fn path(key: &str) -> Result<JsonPath, StoreError> {
+fn parse_json_path(key: &str) -> Result<JsonPath, StoreError> {
     key.parse().map_err(|()| {
         StoreError::Refused(format!(
             "the filter's key `{key}` is no path; write `a.b` for a field inside an object, `a[].b` inside each \
@@ -113,7 +117,7 @@ mod tests {
             (UNIX_EPOCH + Duration::new(1_700_000_000, 1), "2023-11-14T22:13:20.000000001Z"),
             (UNIX_EPOCH - Duration::new(1, 500_000_000), "1969-12-31T23:59:58.5Z"),
         ] {
-            assert_eq!(date_time(time), Ok(text.parse().expect("RFC 3339")));
+            assert_eq!(to_date_time(time), Ok(text.parse().expect("RFC 3339")));
         }
     }
 
@@ -121,13 +125,13 @@ mod tests {
     fn a_key_that_is_no_path_is_refused_by_name() {
         for key in ["", "a..b", "a[", "a b"] {
             let filter = Filter { must: vec![Condition::IsEmpty { key: key.into() }], ..Filter::default() };
-            let error = engine_filter(filter).expect_err(key);
+            let error = to_engine_filter(filter).expect_err(key);
             assert!(matches!(&error, StoreError::Refused(message) if message.contains(&format!("`{key}`"))), "{error}");
         }
     }
 
     #[test]
     fn an_empty_list_of_conditions_asks_for_nothing() {
-        assert_eq!(engine_filter(Filter::default()), Ok(qdrant_edge::Filter::default()));
+        assert_eq!(to_engine_filter(Filter::default()), Ok(qdrant_edge::Filter::default()));
     }
 }

@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::error::failed;
-use super::journal_entry::Entry;
+use super::error::file_error;
+use super::journal_entry::JournalEntry;
 use super::sync::sync_directory;
 use crate::store::StoreError;
 
 /// The name of its file in the collection's folder.
-pub(super) const JOURNAL: &str = "open.jsonl";
+pub(super) const JOURNAL_FILE: &str = "open.jsonl";
 
 /// Maximum number of characters of an entry in an error.
-const MAX_SHOWN: usize = 100;
+const MAX_ENTRY_CHARS_IN_ERROR: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -31,27 +31,27 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens the journal of a collection, which has entries if the run before died.
     pub(super) fn open(collection: &Path) -> Result<Self, StoreError> {
-        let path = collection.join(JOURNAL);
+        let path = collection.join(JOURNAL_FILE);
         let open = || -> io::Result<File> {
             let file = File::options().append(true).create(true).open(&path)?;
             file.sync_all()?;
             Ok(file)
         };
-        let file = open().map_err(|error| failed("write the file", &path, &error))?;
+        let file = open().map_err(|error| file_error("write the file", &path, &error))?;
         // Else the machine could die and leave a collection that was open without its journal.
         sync_directory(collection)?;
         Ok(Self { path, file })
     }
 
     /// Whether the run before died: the journal is there.
-    pub(super) fn is_left_in(collection: &Path) -> bool {
-        collection.join(JOURNAL).exists()
+    pub(super) fn exists_in(collection: &Path) -> bool {
+        collection.join(JOURNAL_FILE).exists()
     }
 
     /// What it holds.
-    pub(super) fn entries(&self) -> Result<Vec<Entry>, StoreError> {
-        let text = fs::read(&self.path).map_err(|error| failed("read the file", &self.path, &error))?;
-        parse(&text).map_err(|entry| {
+    pub(super) fn read_entries(&self) -> Result<Vec<JournalEntry>, StoreError> {
+        let text = fs::read(&self.path).map_err(|error| file_error("read the file", &self.path, &error))?;
+        parse_entries(&text).map_err(|entry| {
             let path = self.path.display();
             StoreError::Failed(format!(
                 "{path} has an entry that this version of splade-sidecar does not know ({entry}); start the version that \
@@ -62,26 +62,26 @@ impl Journal {
 
     /// Adds entries, durably. What a failed call has written is removed again, as far as the disk lets it: it speaks of
     /// changes that are not confirmed.
-    pub(super) fn append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+    pub(super) fn append(&mut self, entries: &[JournalEntry]) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
-        let write = || -> io::Result<()> {
+        let append_lines = || -> io::Result<()> {
             // A line that was cut off before is ended first.
             let mut lines = vec![b'\n'];
             for entry in entries {
                 serde_json::to_writer(&mut lines, entry)?;
                 lines.push(b'\n');
             }
-            self.write(&lines)
+            self.write_durably(&lines)
         };
-        write().map_err(|error| failed("write the file", &self.path, &error))
+        append_lines().map_err(|error| file_error("write the file", &self.path, &error))
     }
 
-    fn write(&self, lines: &[u8]) -> io::Result<()> {
+    fn write_durably(&self, lines: &[u8]) -> io::Result<()> {
         let length = self.file.metadata()?.len();
-        let written = (&self.file).write_all(lines).and_then(|()| self.file.sync_data());
-        written.inspect_err(|_| {
+        let result = (&self.file).write_all(lines).and_then(|()| self.file.sync_data());
+        result.inspect_err(|_| {
             // The first error is the one to report, and whoever gets it appends nothing any more.
             let _undone = self.file.set_len(length).and_then(|()| self.file.sync_all());
         })
@@ -89,8 +89,8 @@ impl Journal {
 
     /// Forgets the entries, durably.
     pub(super) fn clear(&self) -> Result<(), StoreError> {
-        let cleared = self.file.set_len(0).and_then(|()| self.file.sync_all());
-        cleared.map_err(|error| failed("write the file", &self.path, &error))
+        let result = self.file.set_len(0).and_then(|()| self.file.sync_all());
+        result.map_err(|error| file_error("write the file", &self.path, &error))
     }
 
     /// Makes every further write fail.
@@ -100,17 +100,17 @@ impl Journal {
     }
 
     /// Says that the collection is in order.
-    pub(super) fn end(self) -> Result<(), StoreError> {
-        fs::remove_file(&self.path).map_err(|error| failed("remove the file", &self.path, &error))
+    pub(super) fn remove(self) -> Result<(), StoreError> {
+        fs::remove_file(&self.path).map_err(|error| file_error("remove the file", &self.path, &error))
     }
 }
 
 /// A line that was cut off speaks of what was never confirmed. One that is whole must be understood: an error is the
 /// beginning of one that is not.
-fn parse(text: &[u8]) -> Result<Vec<Entry>, String> {
+fn parse_entries(text: &[u8]) -> Result<Vec<JournalEntry>, String> {
     let lines = text.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     let entries = lines.map(|line| {
-        let shown = line.to_string().chars().take(MAX_SHOWN).collect();
+        let shown = line.to_string().chars().take(MAX_ENTRY_CHARS_IN_ERROR).collect();
         serde_json::from_value(line).map_err(|_| shown)
     });
     entries.collect()
@@ -129,38 +129,38 @@ mod tests {
     #[test]
     fn keeps_what_was_appended_until_it_is_cleared() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        assert!(!Journal::is_left_in(dir.path()));
+        assert!(!Journal::exists_in(dir.path()));
 
         let entries = [
-            Entry::Upserted(vec![PointId::NumId(u64::MAX), PointId::Uuid(uuid::Uuid::NAMESPACE_URL)]),
-            Entry::Deleted(ids(&[0])),
+            JournalEntry::Upserted(vec![PointId::NumId(u64::MAX), PointId::Uuid(uuid::Uuid::NAMESPACE_URL)]),
+            JournalEntry::Deleted(ids(&[0])),
         ];
         let mut journal = Journal::open(dir.path()).expect("a journal");
         journal.append(&entries[..1]).expect("appends");
         drop(journal);
-        assert!(Journal::is_left_in(dir.path()));
+        assert!(Journal::exists_in(dir.path()));
         let mut journal = Journal::open(dir.path()).expect("a journal");
         journal.append(&entries[1..]).expect("appends");
-        assert_eq!(journal.entries(), Ok(entries.to_vec()));
+        assert_eq!(journal.read_entries(), Ok(entries.to_vec()));
 
         journal.clear().expect("clears");
-        assert_eq!(journal.entries(), Ok(vec![]));
+        assert_eq!(journal.read_entries(), Ok(vec![]));
         journal.append(&entries[..1]).expect("appends after clearing");
-        assert_eq!(journal.entries(), Ok(entries[..1].to_vec()));
+        assert_eq!(journal.read_entries(), Ok(entries[..1].to_vec()));
 
-        journal.end().expect("ends");
-        assert!(!Journal::is_left_in(dir.path()));
+        journal.remove().expect("ends");
+        assert!(!Journal::exists_in(dir.path()));
     }
 
     /// A journal that a build of 2026-11-30 wrote. Were names to change, a start after a crash and an upgrade would
     /// not know what the crash left half done.
     #[test]
     fn the_bytes_of_a_journal_stay() {
-        let point = crate::store::edge::simulation::point(3, 7);
+        let point = crate::store::edge::simulation::simulated_point(3, 7);
         let entries = [
-            Entry::Upserted(vec![PointId::NumId(u64::MAX), PointId::Uuid(uuid::Uuid::NAMESPACE_URL)]),
-            Entry::Deleted(ids(&[0])),
-            Entry::Rewriting(vec![point]),
+            JournalEntry::Upserted(vec![PointId::NumId(u64::MAX), PointId::Uuid(uuid::Uuid::NAMESPACE_URL)]),
+            JournalEntry::Deleted(ids(&[0])),
+            JournalEntry::Rewriting(vec![point]),
         ];
         let golden = [
             r#"{"Upserted":[18446744073709551615,"6ba7b811-9dad-11d1-80b4-00c04fd430c8"]}"#,
@@ -169,22 +169,25 @@ mod tests {
         ];
         for (entry, golden) in entries.into_iter().zip(golden) {
             assert_eq!(serde_json::to_string(&entry).unwrap(), golden);
-            assert_eq!(parse(golden.as_bytes()), Ok(vec![entry]));
+            assert_eq!(parse_entries(golden.as_bytes()), Ok(vec![entry]));
         }
     }
 
     #[test]
     fn an_entry_of_a_later_version_is_no_cut_off_line() {
-        let error = parse(b"{\"Deleted\":[1]}\n{\"Renamed\":[2]}\n{\"Upser").unwrap_err();
+        let error = parse_entries(b"{\"Deleted\":[1]}\n{\"Renamed\":[2]}\n{\"Upser").unwrap_err();
         assert_eq!(error, r#"{"Renamed":[2]}"#);
     }
 
     #[test]
     fn a_line_that_was_cut_off_is_passed_over() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        fs::write(dir.path().join(JOURNAL), b"{\"Deleted\":[1]}\n{\"Upser").expect("a journal");
+        fs::write(dir.path().join(JOURNAL_FILE), b"{\"Deleted\":[1]}\n{\"Upser").expect("a journal");
         let mut journal = Journal::open(dir.path()).expect("a journal");
-        journal.append(&[Entry::Deleted(ids(&[3]))]).expect("appends");
-        assert_eq!(journal.entries(), Ok(vec![Entry::Deleted(ids(&[1])), Entry::Deleted(ids(&[3]))]));
+        journal.append(&[JournalEntry::Deleted(ids(&[3]))]).expect("appends");
+        assert_eq!(
+            journal.read_entries(),
+            Ok(vec![JournalEntry::Deleted(ids(&[1])), JournalEntry::Deleted(ids(&[3]))])
+        );
     }
 }

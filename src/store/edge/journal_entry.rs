@@ -3,11 +3,11 @@
 use qdrant_edge::{PointId, PointStructPersisted};
 use serde::{Deserialize, Serialize};
 
-use super::change::Change;
+use super::point_change::PointChange;
 
 /// Something that was done to points. The names are those in the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Entry {
+pub(super) enum JournalEntry {
     #[serde(rename = "Upserted")]
     Upserted(Vec<PointId>),
     #[serde(rename = "Deleted")]
@@ -17,16 +17,16 @@ pub(super) enum Entry {
     Rewriting(Vec<PointStructPersisted>),
 }
 
-impl From<&Change> for Entry {
-    fn from(change: &Change) -> Self {
+impl From<&PointChange> for JournalEntry {
+    fn from(change: &PointChange) -> Self {
         match change {
-            Change::Upsert(points) => Self::Upserted(points.iter().map(|point| point.id).collect()),
-            Change::Delete(ids) => Self::Deleted(ids.clone()),
+            PointChange::Upsert(points) => Self::Upserted(points.iter().map(|point| point.id).collect()),
+            PointChange::Delete(ids) => Self::Deleted(ids.clone()),
         }
     }
 }
 
-impl Entry {
+impl JournalEntry {
     /// The points that it is about.
     pub(super) fn into_ids(self) -> Vec<PointId> {
         match self {

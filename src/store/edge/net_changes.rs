@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use qdrant_edge::{PointId, PointStructPersisted};
 
-use super::journal_entry::Entry;
+use super::journal_entry::JournalEntry;
 
 /// What the changes of one commit come to, by point: the last change of a point decides.
 ///
@@ -23,55 +23,55 @@ pub(super) struct NetChanges {
 
 impl NetChanges {
     /// Adds what was done to points after all before.
-    pub(super) fn add(&mut self, entry: Entry) {
+    pub(super) fn add(&mut self, entry: JournalEntry) {
         match entry {
-            Entry::Upserted(ids) => ids.into_iter().for_each(|id| {
-                self.forget(id);
+            JournalEntry::Upserted(ids) => ids.into_iter().for_each(|id| {
+                self.remove(id);
                 self.upserted.insert(id);
             }),
-            Entry::Deleted(ids) => ids.into_iter().for_each(|id| {
-                self.forget(id);
+            JournalEntry::Deleted(ids) => ids.into_iter().for_each(|id| {
+                self.remove(id);
                 self.deleted.insert(id);
             }),
-            Entry::Rewriting(points) => points.into_iter().for_each(|point| {
-                self.forget(point.id);
+            JournalEntry::Rewriting(points) => points.into_iter().for_each(|point| {
+                self.remove(point.id);
                 self.rewritten.insert(point.id, point);
             }),
         }
     }
 
-    fn forget(&mut self, id: PointId) {
+    fn remove(&mut self, id: PointId) {
         self.deleted.remove(&id);
         self.upserted.remove(&id);
         self.rewritten.remove(&id);
     }
 
     /// The points that are not there any more.
-    pub(super) fn deleted(&self) -> impl Iterator<Item = PointId> {
+    pub(super) fn deleted_ids(&self) -> impl Iterator<Item = PointId> {
         self.deleted.iter().copied()
     }
 
     /// The points that are there.
-    pub(super) fn present(&self) -> impl Iterator<Item = &PointId> {
+    pub(super) fn present_ids(&self) -> impl Iterator<Item = &PointId> {
         self.upserted.iter().chain(self.rewritten.keys())
     }
 
     /// What to append before the flush.
-    pub(super) fn deletions(&self) -> Vec<Entry> {
+    pub(super) fn deletion_entries(&self) -> Vec<JournalEntry> {
         match self.deleted.is_empty() {
             true => Vec::new(),
-            false => vec![Entry::Deleted(self.deleted().collect())],
+            false => vec![JournalEntry::Deleted(self.deleted_ids().collect())],
         }
     }
 
     /// What to append after the flush.
-    pub(super) fn upserts(&self) -> Vec<Entry> {
+    pub(super) fn upsert_entries(&self) -> Vec<JournalEntry> {
         let mut entries = Vec::new();
         if !self.upserted.is_empty() {
-            entries.push(Entry::Upserted(self.upserted.iter().copied().collect()));
+            entries.push(JournalEntry::Upserted(self.upserted.iter().copied().collect()));
         }
         if !self.rewritten.is_empty() {
-            entries.push(Entry::Rewriting(self.rewritten.values().cloned().collect()));
+            entries.push(JournalEntry::Rewriting(self.rewritten.values().cloned().collect()));
         }
         entries
     }
@@ -80,7 +80,7 @@ impl NetChanges {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::edge::simulation::point;
+    use crate::store::edge::simulation::simulated_point;
 
     fn ids(numbers: &[u64]) -> Vec<PointId> {
         numbers.iter().copied().map(PointId::NumId).collect()
@@ -89,13 +89,13 @@ mod tests {
     #[test]
     fn the_last_change_of_a_point_in_a_commit_decides() {
         let mut changes = NetChanges::default();
-        let point = |number| point(number, 7);
-        changes.add(Entry::Upserted(ids(&[1, 2, 3])));
-        changes.add(Entry::Deleted(ids(&[2, 4, 5])));
-        changes.add(Entry::Rewriting(vec![point(3), point(5)]));
-        changes.add(Entry::Upserted(ids(&[4])));
-        assert_eq!(changes.deletions(), [Entry::Deleted(ids(&[2]))]);
-        let upserts = [Entry::Upserted(ids(&[1, 4])), Entry::Rewriting(vec![point(3), point(5)])];
-        assert_eq!(changes.upserts(), upserts);
+        let point = |number| simulated_point(number, 7);
+        changes.add(JournalEntry::Upserted(ids(&[1, 2, 3])));
+        changes.add(JournalEntry::Deleted(ids(&[2, 4, 5])));
+        changes.add(JournalEntry::Rewriting(vec![point(3), point(5)]));
+        changes.add(JournalEntry::Upserted(ids(&[4])));
+        assert_eq!(changes.deletion_entries(), [JournalEntry::Deleted(ids(&[2]))]);
+        let upserts = [JournalEntry::Upserted(ids(&[1, 4])), JournalEntry::Rewriting(vec![point(3), point(5)])];
+        assert_eq!(changes.upsert_entries(), upserts);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::collection::Collection;
+use super::collection::EdgeCollection;
 use super::directory::StoreDirectory;
 use super::writer::WriterThread;
 use crate::store::StoreError;
@@ -10,20 +10,24 @@ use crate::store::StoreError;
 /// A collection, and the thread that changes it.
 #[derive(Debug)]
 pub(super) struct OpenCollection {
-    pub(super) collection: Arc<Collection>,
-    pub(super) writer: WriterThread,
+    pub(super) collection: Arc<EdgeCollection>,
+    pub(super) writer_thread: WriterThread,
 }
 
 impl OpenCollection {
     /// Opens a collection and starts its writer.
-    pub(super) fn new(name: &str, folder: &Arc<StoreDirectory>, merge_every: usize) -> Result<Self, StoreError> {
-        let (collection, writer) = Collection::open(name, folder, merge_every)?;
-        Ok(Self { collection: Arc::new(collection), writer })
+    pub(super) fn new(
+        name: &str,
+        store_dir: &Arc<StoreDirectory>,
+        optimize_after_points: usize,
+    ) -> Result<Self, StoreError> {
+        let (collection, writer_thread) = EdgeCollection::open(name, store_dir, optimize_after_points)?;
+        Ok(Self { collection: Arc::new(collection), writer_thread })
     }
 
     /// Checks that the collection can be written to.
-    pub(super) fn check(&self, name: &str) -> Result<(), StoreError> {
-        if self.writer.is_finished() {
+    pub(super) fn check_writable(&self, name: &str) -> Result<(), StoreError> {
+        if self.writer_thread.is_finished() {
             return Err(StoreError::Failed(format!("the writer of `{name}` died; restart this process")));
         }
         self.collection.check_in_service()

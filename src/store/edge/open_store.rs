@@ -11,7 +11,7 @@ use crate::store::StoreError;
 /// The directory, collections and aliases of an open store.
 #[derive(Debug)]
 pub(super) struct OpenStore {
-    pub(super) folder: Arc<StoreDirectory>,
+    pub(super) directory: Arc<StoreDirectory>,
     pub(super) collections: BTreeMap<String, OpenCollection>,
     pub(super) aliases: Aliases,
 }
@@ -19,15 +19,17 @@ pub(super) struct OpenStore {
 impl OpenStore {
     /// Finds a collection by its name, or by an alias.
     pub(super) fn find(&self, name: &str) -> Option<&OpenCollection> {
-        let named = |name: &str| self.collections.get(name);
-        named(name).or_else(|| named(self.aliases.get(name)?))
+        let get = |name: &str| self.collections.get(name);
+        get(name).or_else(|| get(self.aliases.get(name)?))
     }
 
     /// Waits until every writer has finished, and returns the error of the first that failed.
     pub(super) fn close(self) -> Result<(), StoreError> {
-        let writers: Vec<_> = self.collections.into_values().map(|open| open.writer).collect();
-        let died = || StoreError::Failed("a writer died; the next start repairs its collection".to_owned());
-        let ends: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| Err(died()))).collect();
-        ends.into_iter().collect()
+        let writers: Vec<_> = self.collections.into_values().map(|open| open.writer_thread).collect();
+        let writer_died_error =
+            || StoreError::Failed("a writer died; the next start repairs its collection".to_owned());
+        let results: Vec<_> =
+            writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| Err(writer_died_error()))).collect();
+        results.into_iter().collect()
     }
 }

@@ -5,41 +5,41 @@ use qdrant_edge::{
     NamedQuery, QueryEnum, QueryRequest, ScoringQuery, VectorInternal, WithPayloadInterface, WithVector,
 };
 
-use super::convert::engine_sparse;
-use super::filter::engine_filter;
+use super::convert::to_engine_sparse;
+use super::filter::to_engine_filter;
 use crate::store::{SearchQuery, StoreError, WithVectors};
 use crate::types::StoredPoint;
 
 /// The engine forgets a request's offset, so it is asked for the ones to pass over too. A point must score more than
 /// its threshold; ours is the least score that passes.
-pub(super) fn engine_query(query: SearchQuery) -> Result<QueryRequest, StoreError> {
-    let with_vector = with_vectors(&query.vectors);
-    let vector = VectorInternal::Sparse(engine_sparse(query.vector));
+pub(super) fn to_engine_query(query: SearchQuery) -> Result<QueryRequest, StoreError> {
+    let with_vector = to_vector_selector(&query.vectors);
+    let vector = VectorInternal::Sparse(to_engine_sparse(query.vector));
     Ok(QueryRequest {
         prefetches: Vec::new(),
         query: Some(ScoringQuery::Vector(QueryEnum::Nearest(NamedQuery::new(vector, query.vector_name)))),
-        filter: query.filter.map(engine_filter).transpose()?,
+        filter: query.filter.map(to_engine_filter).transpose()?,
         score_threshold: query.score_threshold.map(|threshold| OrderedFloat(threshold.next_down())),
         limit: query.offset.saturating_add(query.limit),
         offset: 0,
         params: None,
         with_vector,
-        with_payload: with_payload(query.with_payload),
+        with_payload: to_payload_selector(query.with_payload),
     })
 }
 
-pub(super) fn with_vectors(vectors: &WithVectors) -> WithVector {
+pub(super) fn to_vector_selector(vectors: &WithVectors) -> WithVector {
     let names = vectors.names();
     if names.is_empty() { WithVector::Bool(false) } else { WithVector::Selector(names) }
 }
 
-fn with_payload(all: bool) -> WithPayloadInterface {
+fn to_payload_selector(all: bool) -> WithPayloadInterface {
     if all {
         return WithPayloadInterface::Bool(true);
     }
-    payload_fields(StoredPoint::RESERVED_FIELDS)
+    select_payload_fields(StoredPoint::RESERVED_FIELDS)
 }
 
-pub(super) fn payload_fields(fields: &[&str]) -> WithPayloadInterface {
+pub(super) fn select_payload_fields(fields: &[&str]) -> WithPayloadInterface {
     WithPayloadInterface::Fields(fields.iter().filter_map(|field| field.parse().ok()).collect())
 }

@@ -13,17 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use qdrant_edge::PointId;
 
 use super::apply_error::ApplyError;
-use super::change::Change;
 use super::journal::Journal;
-use super::journal_entry::Entry;
-use super::shard::Shard;
+use super::journal_entry::JournalEntry;
+use super::point_change::PointChange;
+use super::shard_engine::ShardEngine;
 use crate::store::StoreError;
 
 /// How many points are looked at together.
-const PAGE: usize = 1_000;
+const PAGE_SIZE: usize = 1_000;
 
 /// Repairs a collection whose process died, durably.
-pub(super) fn recover(shard: &impl Shard, journal: &mut Journal) -> Result<(), StoreError> {
+pub(super) fn recover(shard: &impl ShardEngine, journal: &mut Journal) -> Result<(), StoreError> {
     repair(shard, journal)?;
     shard.flush()?;
     journal.clear()
@@ -33,14 +33,14 @@ pub(super) fn recover(shard: &impl Shard, journal: &mut Journal) -> Result<(), S
 ///
 /// The journal keeps its entries. They may be cleared after the flush only if every segment that lies on the disk is
 /// open: so at a start, and not after a failed merge, which can leave segments that the next start opens.
-pub(super) fn repair(shard: &impl Shard, journal: &mut Journal) -> Result<(), StoreError> {
-    for change in overdue(journal.entries()?) {
+pub(super) fn repair(shard: &impl ShardEngine, journal: &mut Journal) -> Result<(), StoreError> {
+    for change in collect_pending_changes(journal.read_entries()?) {
         shard.apply(change).map_err(ApplyError::into_error)?;
     }
     let mut from = None;
     loop {
-        let (page, next) = shard.ids(from, PAGE)?;
-        rewrite(shard, journal, &duplicated(shard, &page)?)?;
+        let (page, next) = shard.list_ids(from, PAGE_SIZE)?;
+        rewrite_newest(shard, journal, &find_duplicated(shard, &page)?)?;
         if next.is_none() {
             return Ok(());
         }
@@ -49,52 +49,52 @@ pub(super) fn repair(shard: &impl Shard, journal: &mut Journal) -> Result<(), St
 }
 
 /// The deletions that may have been undone, and the points that a repair may have taken out and not put back.
-fn overdue(entries: Vec<Entry>) -> [Change; 2] {
+fn collect_pending_changes(entries: Vec<JournalEntry>) -> [PointChange; 2] {
     let mut deleted = BTreeSet::new();
     let mut rewritten = BTreeMap::new();
     for entry in entries {
         match entry {
-            Entry::Upserted(ids) => {
+            JournalEntry::Upserted(ids) => {
                 for id in ids {
                     deleted.remove(&id);
                     rewritten.remove(&id);
                 }
             }
-            Entry::Deleted(ids) => {
+            JournalEntry::Deleted(ids) => {
                 for id in ids {
                     deleted.insert(id);
                     rewritten.remove(&id);
                 }
             }
-            Entry::Rewriting(points) => rewritten.extend(points.into_iter().map(|point| (point.id, point))),
+            JournalEntry::Rewriting(points) => rewritten.extend(points.into_iter().map(|point| (point.id, point))),
         }
     }
-    [Change::Delete(deleted.into_iter().collect()), Change::Upsert(rewritten.into_values().collect())]
+    [PointChange::Delete(deleted.into_iter().collect()), PointChange::Upsert(rewritten.into_values().collect())]
 }
 
 /// Those of these points that exist more than once.
-fn duplicated(shard: &impl Shard, ids: &[PointId]) -> Result<Vec<PointId>, StoreError> {
+fn find_duplicated(shard: &impl ShardEngine, ids: &[PointId]) -> Result<Vec<PointId>, StoreError> {
     match ids {
         [] => Ok(Vec::new()),
-        _ if shard.copies(ids)? == ids.len() => Ok(Vec::new()),
+        _ if shard.count_versions(ids)? == ids.len() => Ok(Vec::new()),
         &[id] => Ok(vec![id]),
         _ => {
             let (left, right) = ids.split_at(ids.len() / 2);
-            Ok([duplicated(shard, left)?, duplicated(shard, right)?].concat())
+            Ok([find_duplicated(shard, left)?, find_duplicated(shard, right)?].concat())
         }
     }
 }
 
 /// Leaves one copy of each of these points, the newest.
-fn rewrite(shard: &impl Shard, journal: &mut Journal, ids: &[PointId]) -> Result<(), StoreError> {
+fn rewrite_newest(shard: &impl ShardEngine, journal: &mut Journal, ids: &[PointId]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
     tracing::info!(points = ids.len(), "dropping old copies of points");
-    let points = shard.whole(ids)?;
-    journal.append(&[Entry::Rewriting(points.clone())])?;
-    let rewritten = shard.apply(Change::Delete(ids.to_vec())).and_then(|()| shard.apply(Change::Upsert(points)));
-    rewritten.map_err(ApplyError::into_error)
+    let points = shard.get_full(ids)?;
+    journal.append(&[JournalEntry::Rewriting(points.clone())])?;
+    let result = shard.apply(PointChange::Delete(ids.to_vec())).and_then(|()| shard.apply(PointChange::Upsert(points)));
+    result.map_err(ApplyError::into_error)
 }
 
 #[cfg(test)]
@@ -111,16 +111,16 @@ mod tests {
             PointStructPersisted { id: PointId::NumId(number), vector, payload }
         };
         let entries = vec![
-            Entry::Deleted(ids(&[1, 2, 3])),
-            Entry::Upserted(ids(&[2, 3, 4])),
-            Entry::Deleted(ids(&[3, 5])),
-            Entry::Rewriting(vec![point(6, None), point(7, None), point(8, None)]),
-            Entry::Rewriting(vec![point(6, Some(Payload::default()))]),
-            Entry::Upserted(ids(&[7])),
-            Entry::Deleted(ids(&[8])),
+            JournalEntry::Deleted(ids(&[1, 2, 3])),
+            JournalEntry::Upserted(ids(&[2, 3, 4])),
+            JournalEntry::Deleted(ids(&[3, 5])),
+            JournalEntry::Rewriting(vec![point(6, None), point(7, None), point(8, None)]),
+            JournalEntry::Rewriting(vec![point(6, Some(Payload::default()))]),
+            JournalEntry::Upserted(ids(&[7])),
+            JournalEntry::Deleted(ids(&[8])),
         ];
-        let [deleted, rewritten] = overdue(entries);
-        assert_eq!(deleted, Change::Delete(ids(&[1, 3, 5, 8])));
-        assert_eq!(rewritten, Change::Upsert(vec![point(6, Some(Payload::default()))]));
+        let [deleted, rewritten] = collect_pending_changes(entries);
+        assert_eq!(deleted, PointChange::Delete(ids(&[1, 3, 5, 8])));
+        assert_eq!(rewritten, PointChange::Upsert(vec![point(6, Some(Payload::default()))]));
     }
 }

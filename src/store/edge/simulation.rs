@@ -5,9 +5,9 @@
 //! run that finds a fault can be repeated: `SPLADE_SIMULATION_SEED=… cargo test --lib edge::simulation`.
 //! `SPLADE_SIMULATION_STEPS` sets the number of steps.
 
-mod dice;
 mod script;
-mod scripted;
+mod simulated_engine;
+mod split_mix64;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
@@ -23,16 +23,16 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
-use self::dice::Dice;
-use self::script::{ApplyFault, FlushFault, MergeEnd, Script};
-pub(super) use self::scripted::point;
-use self::scripted::{Crash, Disk, Scripted, value};
-use super::change::Change;
+use self::script::{ApplyFault, FlushFault, OptimizeOutcome, Script};
+pub(super) use self::simulated_engine::simulated_point;
+use self::simulated_engine::{Crash, Disk, SimulatedEngine, point_value};
+use self::split_mix64::SplitMix64;
 use super::durability::DurabilityTracker;
 use super::journal::Journal;
-use super::merge::Merge;
+use super::optimize::OptimizeState;
+use super::point_change::PointChange;
 use super::repair::recover;
-use super::writer::{Message, Write, Writer};
+use super::writer::{CollectionWriter, WriteRequest, WriterMessage};
 use crate::panics::{Panic, catch};
 
 /// Few points, so that changes meet.
@@ -42,14 +42,14 @@ const STEPS: u64 = 150;
 /// Steps in all, unless the environment says.
 const DEFAULT_STEPS: u64 = 15_000;
 /// So many changed points make a merge due.
-const MERGE_EVERY: usize = 6;
+const OPTIMIZE_AFTER_POINTS: usize = 6;
 
 /// One life of the store.
 struct Process {
-    shard: Arc<Scripted>,
+    shard: Arc<SimulatedEngine>,
     durability: Arc<DurabilityTracker>,
-    writer: Writer<Scripted>,
-    _outbox: mpsc::Sender<Message>,
+    writer: CollectionWriter<SimulatedEngine>,
+    _writer_tx: mpsc::Sender<WriterMessage>,
 }
 
 /// A store, and what may be in it.
@@ -57,7 +57,7 @@ struct Simulation {
     seed: u64,
     /// What was done, for a check that fails.
     steps: Vec<String>,
-    dice: Dice,
+    dice: SplitMix64,
     dir: TempDir,
     disk: Arc<Mutex<Disk>>,
     process: Option<Process>,
@@ -74,16 +74,16 @@ struct Counters {
     refused: u64,
     unknown: u64,
     out_of_service: u64,
-    merges: u64,
-    failed_merges: u64,
+    optimizes: u64,
+    failed_optimizes: u64,
     crashes: u64,
     closes: u64,
 }
 
 /// A directory whose syncs cost nothing, where there is one.
-fn directory() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.expect("a temporary directory")
+fn create_temp_dir() -> TempDir {
+    let shared_memory = Path::new("/dev/shm");
+    if shared_memory.is_dir() { TempDir::new_in(shared_memory) } else { TempDir::new() }.expect("a temporary directory")
 }
 
 /// Runs the steps of one seed.
@@ -100,22 +100,22 @@ fn run(seed: u64) -> Counters {
 impl Simulation {
     fn new(seed: u64) -> Self {
         let allowed = (0..IDS).map(|id| (id, BTreeSet::from([None]))).collect();
-        let (dice, dir) = (Dice::new(seed), directory());
+        let (dice, dir) = (SplitMix64::new(seed), create_temp_dir());
         let counters = Counters::default();
         Self { seed, steps: Vec::new(), dice, dir, disk: Arc::default(), process: None, allowed, values: 0, counters }
     }
 
     fn step(&mut self) {
         let Some(process) = &self.process else { return self.start() };
-        if process.durability.check().is_err() && self.dice.percent(30) {
-            return if self.dice.percent(50) { self.crash() } else { self.close() };
+        if process.durability.check_in_service().is_err() && self.dice.next_percent(30) {
+            return if self.dice.next_percent(50) { self.crash() } else { self.close() };
         }
-        let merging = matches!(process.writer.merge, Merge::Running(_));
-        match self.dice.below(20) {
+        let is_optimizing = matches!(process.writer.optimize_state, OptimizeState::Running(_));
+        match self.dice.next_below(20) {
             0 => self.crash(),
             1 => self.close(),
             2 => process.shard.check_digests(),
-            3..=6 if merging => self.end_merge(),
+            3..=6 if is_optimizing => self.finish_optimize(),
             _ => self.commit(),
         }
     }
@@ -123,36 +123,37 @@ impl Simulation {
     /// Starts as `Collection::open` does, and checks what is there.
     fn start(&mut self) {
         let path = self.dir.path();
-        let died = Journal::is_left_in(path);
+        let has_crashed = Journal::exists_in(path);
         let mut journal = Journal::open(path).expect("the journal opens");
-        let dice = Dice::new(self.dice.below(u64::MAX));
-        let shard = Arc::new(Scripted::open(path, Arc::clone(&self.disk), dice));
-        if died {
-            let flush = if self.dice.percent(20) { self.flush_crash() } else { FlushFault::None };
-            shard.set(Script { flush, ..Script::default() });
+        let dice = SplitMix64::new(self.dice.next_below(u64::MAX));
+        let shard = Arc::new(SimulatedEngine::open(path, Arc::clone(&self.disk), dice));
+        if has_crashed {
+            let flush = if self.dice.next_percent(20) { self.random_flush_crash() } else { FlushFault::None };
+            shard.set_script(Script { flush, ..Script::default() });
             if !survives(|| recover(&*shard, &mut journal).expect("a repair without faults succeeds")) {
                 self.steps.push(format!("crash in the repair of a start: {flush:?}"));
                 self.counters.crashes += 1;
-                return shard.die();
+                return shard.crash();
             }
         }
-        let values = shard.values();
-        self.steps.push(format!("start, repaired: {died}, {values:?}"));
+        let values = shard.visible_values();
+        self.steps.push(format!("start, repaired: {has_crashed}, {values:?}"));
         for (id, allowed) in &mut self.allowed {
             let found = values.get(id).copied();
             assert!(allowed.contains(&found), "after a restart point {id} is {found:?}, and may be {allowed:?}");
             *allowed = BTreeSet::from([found]);
         }
-        assert_eq!(shard.copies(), values.len(), "after a restart a point is there twice");
+        assert_eq!(shard.count_all_versions(), values.len(), "after a restart a point is there twice");
         let durability = Arc::<DurabilityTracker>::default();
-        shard.serve(Arc::clone(&durability));
-        let (outbox, writer) = Writer::new(Arc::clone(&shard), journal, Arc::clone(&durability), MERGE_EVERY);
-        self.process = Some(Process { shard, durability, writer, _outbox: outbox });
+        shard.enable_reads(Arc::clone(&durability));
+        let (writer_tx, writer) =
+            CollectionWriter::new(Arc::clone(&shard), journal, Arc::clone(&durability), OPTIMIZE_AFTER_POINTS);
+        self.process = Some(Process { shard, durability, writer, _writer_tx: writer_tx });
     }
 
     fn crash(&mut self) {
         if let Some(process) = self.process.take() {
-            process.shard.die();
+            process.shard.crash();
             self.counters.crashes += 1;
             self.steps.push("crash".to_owned());
         }
@@ -161,50 +162,51 @@ impl Simulation {
     /// Closes in order, where that is possible.
     fn close(&mut self) {
         let Some(mut process) = self.process.take() else { return };
-        if matches!(process.writer.merge, Merge::Running(_)) {
-            let end = self.merge_end();
-            process.shard.end_merge(end);
+        if matches!(process.writer.optimize_state, OptimizeState::Running(_)) {
+            let end = self.random_optimize_outcome();
+            process.shard.finish_optimize(end);
         }
         let shard = Arc::clone(&process.shard);
-        shard.set(Script::default());
-        process.writer.end_merge(Duration::ZERO);
-        let was_in_service = process.durability.check().is_ok();
-        let closed = process.writer.finish();
-        assert_eq!(closed.is_ok(), was_in_service, "{closed:?}");
+        shard.set_script(Script::default());
+        process.writer.finish_optimize(Duration::ZERO);
+        let was_in_service = process.durability.check_in_service().is_ok();
+        let result = process.writer.finish();
+        assert_eq!(result.is_ok(), was_in_service, "{result:?}");
         self.steps.push("close".to_owned());
         self.counters.closes += 1;
     }
 
-    fn merge_end(&mut self) -> MergeEnd {
-        match self.dice.below(5) {
-            0 => MergeEnd::FailsWhileBuilding { leaves_merged: self.dice.percent(50) },
-            1 => MergeEnd::FailsToDropOld,
-            _ => MergeEnd::Succeeds,
+    fn random_optimize_outcome(&mut self) -> OptimizeOutcome {
+        match self.dice.next_below(5) {
+            0 => OptimizeOutcome::FailsWhileBuilding { leaves_output: self.dice.next_percent(50) },
+            1 => OptimizeOutcome::FailsToDropOld,
+            _ => OptimizeOutcome::Succeeds,
         }
     }
 
-    fn flush_crash(&mut self) -> FlushFault {
-        [FlushFault::CrashBefore, FlushFault::CrashWithin, FlushFault::CrashAfter][self.dice.below(3) as usize]
+    fn random_flush_crash(&mut self) -> FlushFault {
+        [FlushFault::CrashBefore, FlushFault::CrashWithin, FlushFault::CrashAfter][self.dice.next_below(3) as usize]
     }
 
-    fn flush_fault(&mut self) -> FlushFault {
-        match self.dice.below(100) {
-            0..=7 => self.flush_crash(),
+    fn random_flush_fault(&mut self) -> FlushFault {
+        match self.dice.next_below(100) {
+            0..=7 => self.random_flush_crash(),
             8..=10 => FlushFault::Fails,
             _ => FlushFault::None,
         }
     }
 
-    fn end_merge(&mut self) {
-        let (end, flush, is_disk_low) = (self.merge_end(), self.flush_fault(), self.dice.percent(20));
+    fn finish_optimize(&mut self) {
+        let (end, flush, is_disk_low) =
+            (self.random_optimize_outcome(), self.random_flush_fault(), self.dice.next_percent(20));
         let Some(process) = &mut self.process else { return };
         self.steps.push(format!("merge {end:?}, {flush:?}, disk low: {is_disk_low}"));
-        process.shard.set(Script { flush, is_disk_low, ..Script::default() });
-        process.shard.end_merge(end);
-        self.counters.merges += 1;
-        self.counters.failed_merges += u64::from(end != MergeEnd::Succeeds);
+        process.shard.set_script(Script { flush, is_disk_low, ..Script::default() });
+        process.shard.finish_optimize(end);
+        self.counters.optimizes += 1;
+        self.counters.failed_optimizes += u64::from(end != OptimizeOutcome::Succeeds);
         process.shard.check_digests();
-        if survives(|| process.writer.end_merge(Duration::ZERO)) {
+        if survives(|| process.writer.finish_optimize(Duration::ZERO)) {
             process.shard.check_digests();
         } else {
             self.crash();
@@ -213,26 +215,26 @@ impl Simulation {
 
     /// One to three changes, committed together.
     fn commit(&mut self) {
-        let changes: Vec<_> = (0..1 + self.dice.below(3)).map(|_| self.change()).collect();
-        let script = self.script(&changes);
-        let breaks_journal = self.dice.percent(1);
+        let changes: Vec<_> = (0..1 + self.dice.next_below(3)).map(|_| self.random_change()).collect();
+        let script = self.random_script(&changes);
+        let breaks_journal = self.dice.next_percent(1);
         let Some(process) = &mut self.process else { return };
         self.steps.push(format!("commit, journal breaks: {breaks_journal}, {script:?}"));
-        process.shard.set(script);
+        process.shard.set_script(script);
         if breaks_journal {
             process.writer.journal.break_file();
         }
-        let (writes, mut answers): (Vec<_>, Vec<_>) = changes.iter().map(write).unzip();
+        let (writes, mut receivers): (Vec<_>, Vec<_>) = changes.iter().map(build_write_request).unzip();
         let survived = survives(|| {
             process.writer.commit(writes);
-            process.writer.merge_if_due();
+            process.writer.optimize_if_due();
         });
-        for (change, answer) in changes.iter().zip(&mut answers) {
+        for (change, receiver) in changes.iter().zip(&mut receivers) {
             let applied = process.shard.has_applied(change);
-            let outcome = answer.try_recv();
+            let outcome = receiver.try_recv();
             assert!(!survived || outcome != Err(TryRecvError::Closed), "a change was not answered");
-            self.steps.push(format!("  {:?}: {outcome:?}, applied: {applied}", effects(change)));
-            note(change, matches!(outcome, Ok(Ok(()))), applied, &mut self.allowed, &mut self.counters);
+            self.steps.push(format!("  {:?}: {outcome:?}, applied: {applied}", list_effects(change)));
+            record_outcome(change, matches!(outcome, Ok(Ok(()))), applied, &mut self.allowed, &mut self.counters);
         }
         if !survived {
             return self.crash();
@@ -244,10 +246,10 @@ impl Simulation {
     fn check_visible(&mut self) {
         let Some(process) = &self.process else { return };
         process.shard.check_digests();
-        if process.durability.check().is_err() {
+        if process.durability.check_in_service().is_err() {
             self.counters.out_of_service += 1;
-        } else if !matches!(process.writer.merge, Merge::Unrepaired) {
-            let values = process.shard.values();
+        } else if !matches!(process.writer.optimize_state, OptimizeState::NeedsRepair) {
+            let values = process.shard.visible_values();
             for (id, allowed) in &self.allowed {
                 let found = values.get(id).copied();
                 assert!(allowed.contains(&found), "point {id} is {found:?}, and may be {allowed:?}");
@@ -255,26 +257,27 @@ impl Simulation {
         }
     }
 
-    fn change(&mut self) -> Change {
-        let ids: Vec<_> = (0..1 + self.dice.below(3)).map(|_| self.dice.below(IDS)).collect();
-        if self.dice.percent(35) {
-            return Change::Delete(ids.into_iter().map(PointId::NumId).collect());
+    fn random_change(&mut self) -> PointChange {
+        let ids: Vec<_> = (0..1 + self.dice.next_below(3)).map(|_| self.dice.next_below(IDS)).collect();
+        if self.dice.next_percent(35) {
+            return PointChange::Delete(ids.into_iter().map(PointId::NumId).collect());
         }
         let points = ids.into_iter().map(|id| {
             self.values += 1;
-            point(id, self.values)
+            simulated_point(id, self.values)
         });
-        Change::Upsert(points.collect())
+        PointChange::Upsert(points.collect())
     }
 
-    fn script(&mut self, changes: &[Change]) -> Script {
-        let mut script = Script { is_disk_low: self.dice.percent(8), flush: self.flush_fault(), ..Script::default() };
-        script.crashes_after_journal = self.dice.percent(3);
+    fn random_script(&mut self, changes: &[PointChange]) -> Script {
+        let mut script =
+            Script { is_disk_low: self.dice.next_percent(8), flush: self.random_flush_fault(), ..Script::default() };
+        script.crashes_after_journal = self.dice.next_percent(3);
         for change in changes {
-            match self.dice.below(10) {
+            match self.dice.next_below(10) {
                 0 => script.changes.push((change.clone(), ApplyFault::Refused)),
                 1 => {
-                    let points = self.dice.below(change.len() as u64) as usize;
+                    let points = self.dice.next_below(change.len() as u64) as usize;
                     script.changes.push((change.clone(), ApplyFault::PartialAfter(points)));
                 }
                 _ => {}
@@ -302,28 +305,30 @@ fn survives(work: impl FnOnce()) -> bool {
     }
 }
 
-type Answer = oneshot::Receiver<Result<(), crate::store::StoreError>>;
+type WriteReceiver = oneshot::Receiver<Result<(), crate::store::StoreError>>;
 
-fn write(change: &Change) -> (Write, Answer) {
-    let (done, answer) = oneshot::channel();
-    (Write { change: change.clone(), done }, answer)
+fn build_write_request(change: &PointChange) -> (WriteRequest, WriteReceiver) {
+    let (reply, receiver) = oneshot::channel();
+    (WriteRequest { change: change.clone(), reply }, receiver)
 }
 
 /// The points of a change, and what they become.
-fn effects(change: &Change) -> Vec<(u64, Option<u64>)> {
+fn list_effects(change: &PointChange) -> Vec<(u64, Option<u64>)> {
     let number = |id| match id {
         PointId::NumId(number) => number,
         PointId::Uuid(uuid) => panic!("{uuid} is no number"),
     };
     match change {
-        Change::Upsert(points) => points.iter().map(|point| (number(point.id), Some(value(point)))).collect(),
-        Change::Delete(ids) => ids.iter().map(|&id| (number(id), None)).collect(),
+        PointChange::Upsert(points) => {
+            points.iter().map(|point| (number(point.id), Some(point_value(point)))).collect()
+        }
+        PointChange::Delete(ids) => ids.iter().map(|&id| (number(id), None)).collect(),
     }
 }
 
 /// Takes note of what a change has made possible.
-fn note(
-    change: &Change,
+fn record_outcome(
+    change: &PointChange,
     is_confirmed: bool,
     has_applied: bool,
     allowed: &mut BTreeMap<u64, BTreeSet<Option<u64>>>,
@@ -335,7 +340,7 @@ fn note(
         (false, false) => &mut counters.refused,
     };
     *counter += 1;
-    for (id, value) in effects(change) {
+    for (id, value) in list_effects(change) {
         let allowed = allowed.entry(id).or_default();
         if is_confirmed {
             allowed.clear();
@@ -352,15 +357,24 @@ fn what_was_confirmed_survives_every_crash_and_what_was_refused_never_appears() 
     let now = || SystemTime::UNIX_EPOCH.elapsed().map_or(0, |now| now.as_micros() as u64);
     let first = number("SPLADE_SIMULATION_SEED").unwrap_or_else(now);
     let runs = number("SPLADE_SIMULATION_STEPS").unwrap_or(DEFAULT_STEPS).div_ceil(STEPS);
-    let mut met = Counters::default();
+    let mut totals = Counters::default();
     for seed in first..first + runs {
-        met.add(run(seed));
+        totals.add(run(seed));
     }
-    println!("{runs} runs from seed {first}: {met:?}");
-    let Counters { confirmed, refused, unknown, out_of_service, merges, failed_merges, crashes, closes } = met;
+    println!("{runs} runs from seed {first}: {totals:?}");
+    let Counters {
+        confirmed,
+        refused,
+        unknown,
+        out_of_service,
+        optimizes: merges,
+        failed_optimizes: failed_merges,
+        crashes,
+        closes,
+    } = totals;
     let rarest =
         [confirmed, refused, unknown, out_of_service, merges, failed_merges, crashes, closes].into_iter().min();
-    assert!(runs < 100 || rarest > Some(0), "something was never met: {met:?}");
+    assert!(runs < 100 || rarest > Some(0), "something was never met: {totals:?}");
 }
 
 /// Seeds that found a fault, with it put back:
@@ -384,8 +398,8 @@ impl Counters {
         self.refused += other.refused;
         self.unknown += other.unknown;
         self.out_of_service += other.out_of_service;
-        self.merges += other.merges;
-        self.failed_merges += other.failed_merges;
+        self.optimizes += other.optimizes;
+        self.failed_optimizes += other.failed_optimizes;
         self.crashes += other.crashes;
         self.closes += other.closes;
     }

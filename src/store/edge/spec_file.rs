@@ -6,13 +6,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::failed;
+use super::error::file_error;
+use super::open_error::open_error;
 use super::sync::sync_directory;
-use super::unreadable::unreadable;
 use crate::store::StoreError;
 use crate::types::CollectionSpec;
 
-const SPEC: &str = "splade.json";
+const SPEC_FILE: &str = "splade.json";
 
 /// What `splade.json` holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,10 +33,10 @@ fn first_version() -> u32 {
 
 /// Reads how a collection was made.
 pub(super) fn read_spec(collection: &Path) -> Result<CollectionSpec, StoreError> {
-    let path = collection.join(SPEC);
+    let path = collection.join(SPEC_FILE);
     let read = || -> io::Result<SpecFile> { Ok(serde_json::from_slice(&fs::read(&path)?)?) };
     let SpecFile { version, spec } =
-        read().map_err(|error| unreadable(collection, format!("{}: {error}", path.display())))?;
+        read().map_err(|error| open_error(collection, format!("{}: {error}", path.display())))?;
     if version > SPEC_VERSION {
         let path = path.display();
         return Err(StoreError::Failed(format!(
@@ -49,13 +49,13 @@ pub(super) fn read_spec(collection: &Path) -> Result<CollectionSpec, StoreError>
 
 /// Writes how a collection was made, durably.
 pub(super) fn write_spec(collection: &Path, spec: &CollectionSpec) -> Result<(), StoreError> {
-    let path = collection.join(SPEC);
+    let path = collection.join(SPEC_FILE);
     let write = || -> io::Result<()> {
         let file = File::create(&path)?;
         serde_json::to_writer_pretty(&file, &SpecFile { version: SPEC_VERSION, spec: spec.clone() })?;
         file.sync_all()
     };
-    write().map_err(|error| failed("write the file", &path, &error))?;
+    write().map_err(|error| file_error("write the file", &path, &error))?;
     sync_directory(collection)
 }
 
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn the_bytes_of_a_spec_stay() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let path = dir.path().join(SPEC);
+        let path = dir.path().join(SPEC_FILE);
         let first = r#"{
   "vector_name": "splade",
   "on_disk_index": false,

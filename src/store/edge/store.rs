@@ -13,10 +13,10 @@ use parking_lot::RwLock;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::aliases::Aliases;
-use super::blocking::blocking;
-use super::collection::Collection;
+use super::blocking::run_blocking;
+use super::collection::EdgeCollection;
 use super::directory::StoreDirectory;
-use super::error::closed;
+use super::error::closed_error;
 use super::open_collection::OpenCollection;
 use super::open_store::OpenStore;
 use super::options::EdgeOptions;
@@ -27,10 +27,10 @@ use crate::store::{StoreError, VectorStore};
 pub struct EdgeStore {
     options: EdgeOptions,
     /// `None` after the store has been closed.
-    open: Arc<RwLock<Option<OpenStore>>>,
-    reads: Arc<Semaphore>,
+    inner: Arc<RwLock<Option<OpenStore>>>,
+    read_permits: Arc<Semaphore>,
     /// Held while a collection is made, or an alias is changed: no name may become both.
-    naming: Arc<Mutex<()>>,
+    names_lock: Arc<Mutex<()>>,
 }
 
 impl EdgeStore {
@@ -38,30 +38,30 @@ impl EdgeStore {
     ///
     /// # Errors
     /// The folder is in use by another process or can't be written to; a collection can't be read.
-    pub fn open(folder: &Path, options: EdgeOptions) -> Result<Self, StoreError> {
-        let folder = Arc::new(StoreDirectory::open(folder)?);
+    pub fn open(dir: &Path, options: EdgeOptions) -> Result<Self, StoreError> {
+        let directory = Arc::new(StoreDirectory::open(dir)?);
         let mut collections = BTreeMap::new();
-        for name in folder.collections()? {
-            let opened = OpenCollection::new(&name, &folder, options.merge_every)?;
-            collections.insert(name, opened);
+        for name in directory.list_collections()? {
+            let collection = OpenCollection::new(&name, &directory, options.optimize_after_points)?;
+            collections.insert(name, collection);
         }
-        let aliases = Aliases::read(folder.path())?;
-        let open = OpenStore { folder, collections, aliases };
-        let reads = Arc::new(Semaphore::new(options.concurrent_reads.max(1)));
-        Ok(Self { options, open: Arc::new(RwLock::new(Some(open))), reads, naming: Arc::default() })
+        let aliases = Aliases::read(directory.path())?;
+        let store = OpenStore { directory, collections, aliases };
+        let read_permits = Arc::new(Semaphore::new(options.max_concurrent_reads.max(1)));
+        Ok(Self { options, inner: Arc::new(RwLock::new(Some(store))), read_permits, names_lock: Arc::default() })
     }
 
     /// Calls `look` with what is open.
     ///
     /// # Errors
     /// The store has been closed.
-    fn with<T>(&self, look: impl FnOnce(&OpenStore) -> T) -> Result<T, StoreError> {
-        let open = self.open.read();
-        open.as_ref().map(look).ok_or_else(closed)
+    fn with_open<T>(&self, read: impl FnOnce(&OpenStore) -> T) -> Result<T, StoreError> {
+        let open = self.inner.read();
+        open.as_ref().map(read).ok_or_else(closed_error)
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Collection>, StoreError> {
-        let found = self.with(|open| open.find(name).map(|found| found.collection.clone()))?;
+    fn find(&self, name: &str) -> Result<Arc<EdgeCollection>, StoreError> {
+        let found = self.with_open(|open| open.find(name).map(|found| found.collection.clone()))?;
         found.ok_or_else(|| StoreError::CollectionNotFound(name.to_owned()))
     }
 
@@ -69,16 +69,16 @@ impl EdgeStore {
     async fn read<T: Send + 'static>(
         &self,
         name: &str,
-        work: impl FnOnce(&Collection) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&EdgeCollection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let place = self.reads.clone().acquire_owned().await.map_err(|_| closed())?;
+        let permit = self.read_permits.clone().acquire_owned().await.map_err(|_| closed_error())?;
         let collection = self.find(name)?;
-        blocking(move || {
-            let read = work(&collection);
+        run_blocking(move || {
+            let result = work(&collection);
             // Whoever has all the places knows that no read has a collection.
             drop(collection);
-            drop(place);
-            read
+            drop(permit);
+            result
         })
         .await
     }
@@ -86,17 +86,17 @@ impl EdgeStore {
 
 #[async_trait]
 impl VectorStore for EdgeStore {
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.with(|open| open.collections.iter().try_for_each(|(name, open)| open.check(name)))?
+    async fn check_ready(&self) -> Result<(), StoreError> {
+        self.with_open(|open| open.collections.iter().try_for_each(|(name, open)| open.check_writable(name)))?
     }
 
     /// Waits for the writes and reads under way, and up to five seconds for a merge. One that takes longer keeps the
     /// folder locked until it is done or the process ends.
     async fn close(&self) -> Result<(), StoreError> {
-        let Some(open) = self.open.write().take() else { return Ok(()) };
-        let every_place = u32::try_from(self.options.concurrent_reads.max(1)).unwrap_or(u32::MAX);
-        let _places = self.reads.acquire_many(every_place).await;
-        self.reads.close();
-        blocking(move || open.close()).await
+        let Some(open) = self.inner.write().take() else { return Ok(()) };
+        let all_permits = u32::try_from(self.options.max_concurrent_reads.max(1)).unwrap_or(u32::MAX);
+        let _permits = self.read_permits.acquire_many(all_permits).await;
+        self.read_permits.close();
+        run_blocking(move || open.close()).await
     }
 }

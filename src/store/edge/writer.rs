@@ -16,75 +16,75 @@ use qdrant_edge::PointId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply_error::ApplyError;
-use super::change::Change;
 use super::durability::DurabilityTracker;
 use super::journal::Journal;
-use super::journal_entry::Entry;
-use super::merge::Merge;
+use super::journal_entry::JournalEntry;
 use super::net_changes::NetChanges;
+use super::optimize::OptimizeState;
+use super::point_change::PointChange;
 use super::repair::repair;
-use super::shard::Shard;
+use super::shard_engine::ShardEngine;
 use crate::store::StoreError;
 
 /// How many messages may wait for a writer. A caller waits where there are more.
-const INBOX: usize = 16;
+const CHANNEL_CAPACITY: usize = 16;
 
 /// How long a writer that ends waits for a merge, which can't be broken off. What it leaves behind, the next start
 /// puts in order.
-const MERGE_PATIENCE: Duration = Duration::from_secs(5);
+const OPTIMIZE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A writer's thread. Its result says what could not be put in order at the end.
 pub(super) type WriterThread = JoinHandle<Result<(), StoreError>>;
 
 #[derive(Debug)]
-pub(super) enum Message {
-    Write(Write),
+pub(super) enum WriterMessage {
+    Write(WriteRequest),
     /// A merge has ended.
-    Merged,
+    OptimizeFinished,
 }
 
 /// A change, and where to answer when it is durable.
 #[derive(Debug)]
-pub(super) struct Write {
-    pub(super) change: Change,
-    pub(super) done: oneshot::Sender<Result<(), StoreError>>,
+pub(super) struct WriteRequest {
+    pub(super) change: PointChange,
+    pub(super) reply: oneshot::Sender<Result<(), StoreError>>,
 }
 
 /// Where to answer a change, and what became of it in memory.
-type Applied = (oneshot::Sender<Result<(), StoreError>>, Result<(), StoreError>);
+type AppliedWrite = (oneshot::Sender<Result<(), StoreError>>, Result<(), StoreError>);
 
 /// Changes that become durable together.
 #[derive(Debug, Default)]
-struct Commit {
-    applied: Vec<Applied>,
+struct GroupCommit {
+    applied: Vec<AppliedWrite>,
     /// For the journal.
-    recorded: NetChanges,
+    net_changes: NetChanges,
     /// Whether anything was changed in memory.
     has_changes: bool,
 }
 
 #[derive(Debug)]
-pub(super) struct Writer<S> {
+pub(super) struct CollectionWriter<S> {
     shard: Arc<S>,
     pub(super) journal: Journal,
     durability: Arc<DurabilityTracker>,
-    inbox: mpsc::Receiver<Message>,
+    receiver: mpsc::Receiver<WriterMessage>,
     /// Weak, for the writer ends when nobody else can send.
-    outbox: mpsc::WeakSender<Message>,
-    pub(super) merge: Merge,
+    weak_sender: mpsc::WeakSender<WriterMessage>,
+    pub(super) optimize_state: OptimizeState,
     /// How many changed points make a merge due, and how many there are since the last one began.
-    merge_every: usize,
-    unmerged: usize,
+    optimize_after_points: usize,
+    points_since_optimize: usize,
 }
 
-impl<S: Shard> Writer<S> {
+impl<S: ShardEngine> CollectionWriter<S> {
     pub(super) fn spawn(
         shard: Arc<S>,
         journal: Journal,
         durability: Arc<DurabilityTracker>,
-        merge_every: usize,
-    ) -> io::Result<(mpsc::Sender<Message>, WriterThread)> {
-        let (sender, writer) = Self::new(shard, journal, durability, merge_every);
+        optimize_after_points: usize,
+    ) -> io::Result<(mpsc::Sender<WriterMessage>, WriterThread)> {
+        let (sender, writer) = Self::new(shard, journal, durability, optimize_after_points);
         let thread = thread::Builder::new().name("edge-writer".into()).spawn(move || writer.run())?;
         Ok((sender, thread))
     }
@@ -94,62 +94,74 @@ impl<S: Shard> Writer<S> {
         shard: Arc<S>,
         journal: Journal,
         durability: Arc<DurabilityTracker>,
-        merge_every: usize,
-    ) -> (mpsc::Sender<Message>, Self) {
-        let (sender, inbox) = mpsc::channel(INBOX);
-        let outbox = sender.downgrade();
-        let merge = Merge::Idle;
-        (sender, Self { shard, journal, durability, inbox, outbox, merge, merge_every, unmerged: 0 })
+        optimize_after_points: usize,
+    ) -> (mpsc::Sender<WriterMessage>, Self) {
+        let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
+        let weak_sender = sender.downgrade();
+        let optimize_state = OptimizeState::Idle;
+        (
+            sender,
+            Self {
+                shard,
+                journal,
+                durability,
+                receiver,
+                weak_sender,
+                optimize_state,
+                optimize_after_points,
+                points_since_optimize: 0,
+            },
+        )
     }
 
     fn run(mut self) -> Result<(), StoreError> {
-        let mut messages = Vec::with_capacity(INBOX);
-        while self.inbox.blocking_recv_many(&mut messages, INBOX) > 0 {
+        let mut messages = Vec::with_capacity(CHANNEL_CAPACITY);
+        while self.receiver.blocking_recv_many(&mut messages, CHANNEL_CAPACITY) > 0 {
             let mut writes = Vec::with_capacity(messages.len());
             for message in messages.drain(..) {
                 match message {
-                    Message::Write(write) => writes.push(write),
-                    Message::Merged => self.end_merge(Duration::ZERO),
+                    WriterMessage::Write(write) => writes.push(write),
+                    WriterMessage::OptimizeFinished => self.finish_optimize(Duration::ZERO),
                 }
             }
             self.commit(writes);
-            self.merge_if_due();
+            self.optimize_if_due();
         }
         self.finish()
     }
 
     /// Applies writes, makes them durable together, answers each.
-    pub(super) fn commit(&mut self, writes: Vec<Write>) {
+    pub(super) fn commit(&mut self, writes: Vec<WriteRequest>) {
         if writes.is_empty() {
             return;
         }
         if let Err(error) = self.check_writable() {
-            return writes.into_iter().for_each(|write| answer((write.done, Err(error.clone())), &Ok(())));
+            return writes.into_iter().for_each(|write| send_reply((write.reply, Err(error.clone())), &Ok(())));
         }
         // Before the first is applied, when readers see it.
         self.durability.begin_commit(writes.iter().flat_map(|write| write.change.ids()));
-        let mut commit = Commit::default();
-        let durable = self.apply(writes, &mut commit).and_then(|()| self.make_durable(&commit));
-        let durable = durable.map_err(|error| self.fail(&error));
-        commit.applied.into_iter().for_each(|applied| answer(applied, &durable));
+        let mut commit = GroupCommit::default();
+        let result = self.apply(writes, &mut commit).and_then(|()| self.make_durable(&commit));
+        let result = result.map_err(|error| self.take_out_of_service(&error));
+        commit.applied.into_iter().for_each(|applied| send_reply(applied, &result));
     }
 
     /// Applies writes one after the other.
-    fn apply(&mut self, writes: Vec<Write>, commit: &mut Commit) -> Result<(), StoreError> {
+    fn apply(&mut self, writes: Vec<WriteRequest>, commit: &mut GroupCommit) -> Result<(), StoreError> {
         let mut writes = writes.into_iter();
-        while let Some(Write { change, done }) = writes.next() {
-            let (points, entry) = (change.len(), Entry::from(&change));
+        while let Some(WriteRequest { change, reply }) = writes.next() {
+            let (points, entry) = (change.len(), JournalEntry::from(&change));
             let outcome = self.shard.apply(change);
-            let recorded = self.record(entry, &outcome);
+            let journaled = self.build_journal_entries(entry, &outcome);
             if !matches!(outcome, Err(ApplyError::Refused(_))) {
-                self.unmerged = self.unmerged.saturating_add(points);
+                self.points_since_optimize = self.points_since_optimize.saturating_add(points);
                 commit.has_changes = true;
             }
-            commit.applied.push((done, outcome.map_err(ApplyError::into_error)));
-            match recorded {
-                Ok(entries) => entries.into_iter().for_each(|entry| commit.recorded.add(entry)),
+            commit.applied.push((reply, outcome.map_err(ApplyError::into_error)));
+            match journaled {
+                Ok(entries) => entries.into_iter().for_each(|entry| commit.net_changes.add(entry)),
                 Err(error) => {
-                    commit.applied.extend(writes.map(|write| (write.done, Err(error.clone()))));
+                    commit.applied.extend(writes.map(|write| (write.reply, Err(error.clone()))));
                     return Err(error);
                 }
             }
@@ -159,85 +171,92 @@ impl<S: Shard> Writer<S> {
 
     /// Gives the entries of a change for the journal, if that is needed. A change that was refused has none: a repair
     /// would take it for one that was made, and undo a confirmed one before it.
-    fn record(&self, entry: Entry, outcome: &Result<(), ApplyError>) -> Result<Vec<Entry>, StoreError> {
+    fn build_journal_entries(
+        &self,
+        entry: JournalEntry,
+        outcome: &Result<(), ApplyError>,
+    ) -> Result<Vec<JournalEntry>, StoreError> {
         match outcome {
             Err(ApplyError::Refused(_)) => Ok(Vec::new()),
-            _ if self.merge.is_idle() => Ok(Vec::new()),
+            _ if self.optimize_state.is_idle() => Ok(Vec::new()),
             Ok(()) => Ok(vec![entry]),
-            Err(ApplyError::Partial(_)) => self.current_state(&entry.into_ids()),
+            Err(ApplyError::Partial(_)) => self.read_current_state(&entry.into_ids()),
         }
     }
 
     /// Entries that say what points are like now: nobody knows which of them a change that failed has changed.
-    fn current_state(&self, ids: &[PointId]) -> Result<Vec<Entry>, StoreError> {
-        let points = self.shard.whole(ids)?;
+    fn read_current_state(&self, ids: &[PointId]) -> Result<Vec<JournalEntry>, StoreError> {
+        let points = self.shard.get_full(ids)?;
         let present: HashSet<_> = points.iter().map(|point| point.id).collect();
         let absent = ids.iter().copied().filter(|id| !present.contains(id)).collect();
-        Ok(vec![Entry::Deleted(absent), Entry::Rewriting(points)])
+        Ok(vec![JournalEntry::Deleted(absent), JournalEntry::Rewriting(points)])
     }
 
-    fn make_durable(&mut self, commit: &Commit) -> Result<(), StoreError> {
+    fn make_durable(&mut self, commit: &GroupCommit) -> Result<(), StoreError> {
         if commit.has_changes {
-            self.journal.append(&commit.recorded.deletions())?;
+            self.journal.append(&commit.net_changes.deletion_entries())?;
             self.shard.flush()?;
-            self.journal.append(&commit.recorded.upserts())?;
-            self.shard.record_files();
+            self.journal.append(&commit.net_changes.upsert_entries())?;
+            self.shard.write_manifest();
         }
-        self.durability.end_commit(&commit.recorded);
+        self.durability.end_commit(&commit.net_changes);
         Ok(())
     }
 
     /// Takes the collection out of service. Gives what to answer for changes that may be durable or not.
-    fn fail(&self, error: &StoreError) -> StoreError {
-        self.durability.fail(self.shard.path(), error);
+    fn take_out_of_service(&self, error: &StoreError) -> StoreError {
+        self.durability.take_out_of_service(self.shard.path(), error);
         self.shard.abandon();
-        let folder = self.shard.path().display();
-        StoreError::Interrupted(format!("{error}; the collection in {folder} takes no more changes until a restart"))
+        let path = self.shard.path().display();
+        StoreError::Interrupted(format!("{error}; the collection in {path} takes no more changes until a restart"))
     }
 
     /// Refuses changes where none can be made durable, or one could be lost in what a failed merge left.
     fn check_writable(&mut self) -> Result<(), StoreError> {
-        self.durability.check()?;
-        match self.merge {
-            Merge::Unrepaired => self.repair(),
-            Merge::Idle | Merge::Running(_) | Merge::Failed => Ok(()),
+        self.durability.check_in_service()?;
+        match self.optimize_state {
+            OptimizeState::NeedsRepair => self.repair(),
+            OptimizeState::Idle | OptimizeState::Running(_) | OptimizeState::Failed => Ok(()),
         }
     }
 
-    pub(super) fn merge_if_due(&mut self) {
-        if self.unmerged >= self.merge_every && self.merge.is_idle() && self.durability.check().is_ok() {
-            self.unmerged = 0;
-            match self.shard.check_room_to_merge() {
-                Ok(()) => self.merge = self.shard.start_merge(self.notify_merged()),
+    pub(super) fn optimize_if_due(&mut self) {
+        if self.points_since_optimize >= self.optimize_after_points
+            && self.optimize_state.is_idle()
+            && self.durability.check_in_service().is_ok()
+        {
+            self.points_since_optimize = 0;
+            match self.shard.check_space_to_optimize() {
+                Ok(()) => self.optimize_state = self.shard.start_optimize(self.finish_notifier()),
                 Err(error) => tracing::warn!(%error, "segments are not merged for now, and writes get slower"),
             }
         }
     }
 
     /// Returns the callback that tells this writer, if it still runs, that a merge has ended.
-    fn notify_merged(&self) -> impl FnOnce() + Send + 'static {
-        let outbox = self.outbox.clone();
+    fn finish_notifier(&self) -> impl FnOnce() + Send + 'static {
+        let weak_sender = self.weak_sender.clone();
         move || {
-            if let Some(outbox) = outbox.upgrade() {
-                let _ = outbox.blocking_send(Message::Merged);
+            if let Some(sender) = weak_sender.upgrade() {
+                let _ = sender.blocking_send(WriterMessage::OptimizeFinished);
             }
         }
     }
 
     /// Makes durable what a merge did, or undoes the harm of one that failed.
-    pub(super) fn end_merge(&mut self, patience: Duration) {
-        let Some(merged) = self.merge.result(patience) else { return };
-        self.merge = Merge::Failed;
-        if self.durability.check().is_err() {
+    pub(super) fn finish_optimize(&mut self, timeout: Duration) {
+        let Some(result) = self.optimize_state.wait_result(timeout) else { return };
+        self.optimize_state = OptimizeState::Failed;
+        if self.durability.check_in_service().is_err() {
             return;
         }
         let folder = self.shard.path().display().to_string();
-        match merged {
-            Ok(()) => self.keep_merged(),
+        match result {
+            Ok(()) => self.commit_optimize(),
             // The engine then forgets which points were deleted or replaced meanwhile.
             Err(error) => {
                 tracing::error!(%folder, %error, "merging segments failed; writes get slower until a restart");
-                self.merge = Merge::Unrepaired;
+                self.optimize_state = OptimizeState::NeedsRepair;
                 if let Err(error) = self.repair() {
                     tracing::error!(%folder, %error, "repair after a merge failed; retried before the next write");
                 }
@@ -246,15 +265,15 @@ impl<S: Shard> Writer<S> {
     }
 
     /// Makes a merge that succeeded durable; what the journal says of the time of the merge is then of no more use.
-    fn keep_merged(&mut self) {
+    fn commit_optimize(&mut self) {
         if let Err(error) = self.shard.flush() {
-            self.fail(&error);
+            self.take_out_of_service(&error);
             return;
         }
         match self.journal.clear() {
             Ok(()) => {
-                self.durability.end_merge();
-                self.merge = Merge::Idle;
+                self.durability.finish_optimize();
+                self.optimize_state = OptimizeState::Idle;
             }
             Err(error) => tracing::error!(%error, "journal not cleared; writes get slower until a restart"),
         }
@@ -265,30 +284,30 @@ impl<S: Shard> Writer<S> {
     fn repair(&mut self) -> Result<(), StoreError> {
         // Out of space is not out of service.
         self.shard.check_free_space()?;
-        let repaired = repair(&*self.shard, &mut self.journal).and_then(|()| self.shard.flush());
-        repaired.map_err(|error| self.fail(&error))?;
-        self.merge = Merge::Failed;
+        let result = repair(&*self.shard, &mut self.journal).and_then(|()| self.shard.flush());
+        result.map_err(|error| self.take_out_of_service(&error))?;
+        self.optimize_state = OptimizeState::Failed;
         Ok(())
     }
 
     /// Without a merge that runs on or that failed, the collection is in order, and the journal says so.
     pub(super) fn finish(mut self) -> Result<(), StoreError> {
-        self.end_merge(MERGE_PATIENCE);
+        self.finish_optimize(OPTIMIZE_TIMEOUT);
         // What is on the disk is unknown: another flush could make it worse, and the next start must repair.
-        self.durability.check()?;
+        self.durability.check_in_service()?;
         self.shard.flush()?;
-        if !self.merge.is_idle() {
+        if !self.optimize_state.is_idle() {
             let folder = self.shard.path().display();
             tracing::info!(%folder, "closed without the end of a merge; the next start repairs the collection");
             return Ok(());
         }
         // Nobody else has the shard any more.
         S::close(self.shard)?;
-        self.journal.end()
+        self.journal.remove()
     }
 }
 
 /// Answers a change. A caller that has gone away needs no answer.
-fn answer((done, applied): Applied, durable: &Result<(), StoreError>) {
-    let _ = done.send(applied.and_then(|()| durable.clone()));
+fn send_reply((reply, applied): AppliedWrite, commit_result: &Result<(), StoreError>) {
+    let _ = reply.send(applied.and_then(|()| commit_result.clone()));
 }

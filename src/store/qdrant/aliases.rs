@@ -5,36 +5,36 @@ use std::collections::BTreeMap;
 use qdrant_client::qdrant::alias_operations::Action;
 use qdrant_client::qdrant::{AliasOperations, ChangeAliases, CreateAlias, DeleteAlias, ListAliasesRequest};
 
-use super::connection::Connection;
+use super::connection::QdrantConnection;
 use crate::store::StoreError;
 
 /// Collections by alias.
-pub(super) async fn list(connection: &Connection) -> Result<BTreeMap<String, String>, StoreError> {
-    let mut collections = connection.collections()?;
+pub(super) async fn list(connection: &QdrantConnection) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut collections = connection.collections_client()?;
     let response = connection.call("", collections.list_aliases(ListAliasesRequest {})).await?;
     Ok(response.aliases.into_iter().map(|alias| (alias.alias_name, alias.collection_name)).collect())
 }
 
 /// To make an alias that is there already is to switch it, in one step. Qdrant's manual deletes it first, in the same
 /// request; were the collection gone then, the alias would be too, for Qdrant undoes nothing.
-pub(super) async fn set(connection: &Connection, alias: &str, collection: &str) -> Result<(), StoreError> {
+pub(super) async fn set(connection: &QdrantConnection, alias: &str, collection: &str) -> Result<(), StoreError> {
     let (alias_name, collection_name) = (alias.to_owned(), collection.to_owned());
     let action = Action::CreateAlias(CreateAlias { collection_name, alias_name });
-    match change(connection, collection, action).await {
+    match update_alias(connection, collection, action).await {
         // It is the alias that is a collection.
         Err(StoreError::AlreadyExists(_)) => Err(StoreError::AlreadyExists(alias.to_owned())),
         outcome => outcome,
     }
 }
 
-pub(super) async fn delete(connection: &Connection, alias: &str) -> Result<(), StoreError> {
-    change(connection, alias, Action::DeleteAlias(DeleteAlias { alias_name: alias.to_owned() })).await
+pub(super) async fn delete(connection: &QdrantConnection, alias: &str) -> Result<(), StoreError> {
+    update_alias(connection, alias, Action::DeleteAlias(DeleteAlias { alias_name: alias.to_owned() })).await
 }
 
-async fn change(connection: &Connection, about: &str, action: Action) -> Result<(), StoreError> {
+async fn update_alias(connection: &QdrantConnection, name: &str, action: Action) -> Result<(), StoreError> {
     let request = ChangeAliases { actions: vec![AliasOperations { action: Some(action) }], timeout: None };
-    let mut collections = connection.collections()?;
-    let response = connection.call(about, collections.update_aliases(request)).await?;
+    let mut collections = connection.collections_client()?;
+    let response = connection.call(name, collections.update_aliases(request)).await?;
     if response.result {
         return Ok(());
     }

@@ -13,62 +13,70 @@ use crate::store::{CollectionInfo, StoreError};
 use crate::types::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, Sharding};
 
 /// The sparse vector that is ours where a collection has several.
-const USUAL_VECTOR_NAME: &str = "splade";
-const MODEL: &str = "splade_model";
-const FINGERPRINT: &str = "splade_fingerprint";
-const DTYPE: &str = "splade_dtype";
-const INCARNATION: &str = "splade_incarnation";
+const DEFAULT_VECTOR_NAME: &str = "splade";
+const MODEL_KEY: &str = "splade_model";
+const FINGERPRINT_KEY: &str = "splade_fingerprint";
+const DTYPE_KEY: &str = "splade_dtype";
+const INCARNATION_KEY: &str = "splade_incarnation";
 
 /// The request that makes a collection.
-pub(super) fn create(name: &str, spec: &CollectionSpec) -> qdrant::CreateCollection {
-    let sparse = HashMap::from([(spec.vector_name.clone(), sparse_params(spec))]);
-    let dense = spec.dense.iter().map(|(name, dense)| (name.clone(), dense_params(dense))).collect();
+pub(super) fn build_create_request(name: &str, spec: &CollectionSpec) -> qdrant::CreateCollection {
+    let sparse = HashMap::from([(spec.vector_name.clone(), to_sparse_params(spec))]);
+    let dense = spec.dense.iter().map(|(name, dense)| (name.clone(), to_dense_params(dense))).collect();
     let dense = qdrant::VectorsConfig { config: Some(Config::ParamsMap(qdrant::VectorParamsMap { map: dense })) };
     let fingerprint = spec.fingerprint.as_ref().map_or("", |Fingerprint(hash)| hash);
-    let metadata =
-        [(FINGERPRINT, fingerprint), (MODEL, &spec.model), (DTYPE, &spec.dtype), (INCARNATION, &spec.incarnation)];
+    let metadata = [
+        (FINGERPRINT_KEY, fingerprint),
+        (MODEL_KEY, &spec.model),
+        (DTYPE_KEY, &spec.dtype),
+        (INCARNATION_KEY, &spec.incarnation),
+    ];
     let metadata = metadata.into_iter().filter(|(_, value)| !value.is_empty());
     qdrant::CreateCollection {
         collection_name: name.to_owned(),
         vectors_config: (!spec.dense.is_empty()).then_some(dense),
         sparse_vectors_config: Some(qdrant::SparseVectorConfig { map: sparse }),
-        shard_number: chosen(spec.sharding.shards),
-        replication_factor: chosen(spec.sharding.replicas),
-        write_consistency_factor: chosen(spec.sharding.write_consistency),
-        sharding_method: (!spec.sharding.keys.is_empty()).then(|| qdrant::ShardingMethod::Custom.into()),
+        shard_number: non_zero(spec.sharding.shards),
+        replication_factor: non_zero(spec.sharding.replicas),
+        write_consistency_factor: non_zero(spec.sharding.write_consistency),
+        sharding_method: (!spec.sharding.shard_keys.is_empty()).then(|| qdrant::ShardingMethod::Custom.into()),
         metadata: metadata.map(|(key, value)| (key.to_owned(), value.into())).collect(),
         ..qdrant::CreateCollection::default()
     }
 }
 
 /// 0 leaves it to Qdrant.
-fn chosen(value: u32) -> Option<u32> {
+fn non_zero(value: u32) -> Option<u32> {
     (value > 0).then_some(value)
 }
 
 /// What the server says of a collection, but for its shard keys.
-pub(super) fn info(name: &str, info: Option<qdrant::CollectionInfo>) -> Result<CollectionInfo, StoreError> {
-    let incomplete = || StoreError::Failed(format!("Qdrant described collection `{name}` without its configuration"));
-    let info = info.ok_or_else(incomplete)?;
-    let config = info.config.ok_or_else(incomplete)?;
-    let params = config.params.ok_or_else(incomplete)?;
+pub(super) fn parse_collection_info(
+    name: &str,
+    info: Option<qdrant::CollectionInfo>,
+) -> Result<CollectionInfo, StoreError> {
+    let missing_config_error =
+        || StoreError::Failed(format!("Qdrant described collection `{name}` without its configuration"));
+    let info = info.ok_or_else(missing_config_error)?;
+    let config = info.config.ok_or_else(missing_config_error)?;
+    let params = config.params.ok_or_else(missing_config_error)?;
     let sharding = Sharding {
         shards: params.shard_number,
         replicas: params.replication_factor.unwrap_or(1),
         write_consistency: params.write_consistency_factor.unwrap_or(1),
-        keys: Vec::new(),
+        shard_keys: Vec::new(),
     };
     let sparse = params.sparse_vectors_config.unwrap_or_default().map;
-    let vector_name = sparse_vector_name(name, &sparse)?;
+    let vector_name = find_sparse_vector_name(name, &sparse)?;
     let index = sparse.get(&vector_name).and_then(|params| params.index).unwrap_or_default();
     let spec = CollectionSpec {
-        on_disk_index: on_disk(&index),
-        datatype: datatype(index.datatype()),
-        dense: dense(params.vectors_config),
-        model: text(&config.metadata, MODEL).unwrap_or_default(),
-        fingerprint: text(&config.metadata, FINGERPRINT).map(Fingerprint),
-        dtype: text(&config.metadata, DTYPE).unwrap_or_default(),
-        incarnation: text(&config.metadata, INCARNATION).unwrap_or_default(),
+        on_disk_index: is_on_disk(&index),
+        datatype: parse_datatype(index.datatype()),
+        dense: parse_dense_specs(params.vectors_config),
+        model: get_text(&config.metadata, MODEL_KEY).unwrap_or_default(),
+        fingerprint: get_text(&config.metadata, FINGERPRINT_KEY).map(Fingerprint),
+        dtype: get_text(&config.metadata, DTYPE_KEY).unwrap_or_default(),
+        incarnation: get_text(&config.metadata, INCARNATION_KEY).unwrap_or_default(),
         vector_name,
         sharding,
     };
@@ -76,7 +84,7 @@ pub(super) fn info(name: &str, info: Option<qdrant::CollectionInfo>) -> Result<C
 }
 
 /// The vector named `splade`, or the only one.
-fn sparse_vector_name(
+fn find_sparse_vector_name(
     collection: &str,
     sparse: &HashMap<String, qdrant::SparseVectorParams>,
 ) -> Result<String, StoreError> {
@@ -84,13 +92,13 @@ fn sparse_vector_name(
     names.sort_unstable();
     match names.as_slice() {
         [only] => Ok((*only).to_owned()),
-        names if names.contains(&USUAL_VECTOR_NAME) => Ok(USUAL_VECTOR_NAME.to_owned()),
+        names if names.contains(&DEFAULT_VECTOR_NAME) => Ok(DEFAULT_VECTOR_NAME.to_owned()),
         [] => Err(StoreError::Refused(format!(
-            "collection `{collection}` has no sparse vector; add one named `{USUAL_VECTOR_NAME}` to it, or use another \
+            "collection `{collection}` has no sparse vector; add one named `{DEFAULT_VECTOR_NAME}` to it, or use another \
              collection"
         ))),
         names => Err(StoreError::Refused(format!(
-            "collection `{collection}` has several sparse vectors ({}) and none is named `{USUAL_VECTOR_NAME}`; use a \
+            "collection `{collection}` has several sparse vectors ({}) and none is named `{DEFAULT_VECTOR_NAME}`; use a \
              collection with one",
             names.join(", ")
         ))),
@@ -98,7 +106,7 @@ fn sparse_vector_name(
 }
 
 #[expect(deprecated, reason = "servers before Qdrant 1.19 know no `memory`, and would ignore it")]
-fn sparse_params(spec: &CollectionSpec) -> qdrant::SparseVectorParams {
+fn to_sparse_params(spec: &CollectionSpec) -> qdrant::SparseVectorParams {
     let datatype = match spec.datatype {
         Datatype::Float32 => qdrant::Datatype::Float32,
         Datatype::Float16 => qdrant::Datatype::Float16,
@@ -112,7 +120,7 @@ fn sparse_params(spec: &CollectionSpec) -> qdrant::SparseVectorParams {
     qdrant::SparseVectorParams { index: Some(index), ..qdrant::SparseVectorParams::default() }
 }
 
-fn dense_params(dense: &DenseSpec) -> qdrant::VectorParams {
+fn to_dense_params(dense: &DenseSpec) -> qdrant::VectorParams {
     let distance = match dense.distance {
         Distance::Cosine => qdrant::Distance::Cosine,
         Distance::Dot => qdrant::Distance::Dot,
@@ -122,7 +130,7 @@ fn dense_params(dense: &DenseSpec) -> qdrant::VectorParams {
 }
 
 #[expect(deprecated, reason = "servers before Qdrant 1.19 send no `memory`")]
-fn on_disk(index: &qdrant::SparseIndexConfig) -> bool {
+fn is_on_disk(index: &qdrant::SparseIndexConfig) -> bool {
     match index.memory() {
         qdrant::Memory::Unknown => index.on_disk.unwrap_or(false),
         qdrant::Memory::Cold => true,
@@ -131,7 +139,7 @@ fn on_disk(index: &qdrant::SparseIndexConfig) -> bool {
 }
 
 /// The number format of an index. Formats that sparse indexes don't have are read as the default.
-fn datatype(datatype: qdrant::Datatype) -> Datatype {
+fn parse_datatype(datatype: qdrant::Datatype) -> Datatype {
     match datatype {
         qdrant::Datatype::Float16 => Datatype::Float16,
         qdrant::Datatype::Uint8 => Datatype::Uint8,
@@ -140,23 +148,23 @@ fn datatype(datatype: qdrant::Datatype) -> Datatype {
 }
 
 /// The dense vectors that documents can bring along: named, one a point, of a distance that we know.
-fn dense(config: Option<qdrant::VectorsConfig>) -> BTreeMap<String, DenseSpec> {
+fn parse_dense_specs(config: Option<qdrant::VectorsConfig>) -> BTreeMap<String, DenseSpec> {
     let Some(Config::ParamsMap(params)) = config.and_then(|config| config.config) else { return BTreeMap::new() };
-    params.map.into_iter().filter_map(|(name, params)| Some((name, dense_spec(&params)?))).collect()
+    params.map.into_iter().filter_map(|(name, params)| Some((name, parse_dense_spec(&params)?))).collect()
 }
 
-fn dense_spec(params: &qdrant::VectorParams) -> Option<DenseSpec> {
+fn parse_dense_spec(params: &qdrant::VectorParams) -> Option<DenseSpec> {
     let distance = match params.distance() {
         qdrant::Distance::Cosine => Distance::Cosine,
         qdrant::Distance::Dot => Distance::Dot,
         qdrant::Distance::Euclid => Distance::Euclid,
         qdrant::Distance::Manhattan | qdrant::Distance::UnknownDistance => return None,
     };
-    let single = params.multivector_config.is_none();
-    single.then_some(DenseSpec { size: u32::try_from(params.size).ok()?, distance })
+    let is_single_vector = params.multivector_config.is_none();
+    is_single_vector.then_some(DenseSpec { size: u32::try_from(params.size).ok()?, distance })
 }
 
-fn text(metadata: &HashMap<String, qdrant::Value>, key: &str) -> Option<String> {
+fn get_text(metadata: &HashMap<String, qdrant::Value>, key: &str) -> Option<String> {
     match metadata.get(key)?.kind.as_ref()? {
         Kind::StringValue(text) => Some(text.clone()),
         _ => None,
@@ -177,7 +185,7 @@ mod tests {
             fingerprint: Some(Fingerprint("ab12".to_owned())),
             dtype: "float32".to_owned(),
             incarnation: "f47ac10b".to_owned(),
-            sharding: Sharding { shards: 6, replicas: 2, write_consistency: 2, keys: Vec::new() },
+            sharding: Sharding { shards: 6, replicas: 2, write_consistency: 2, shard_keys: Vec::new() },
         }
     }
 
@@ -198,10 +206,10 @@ mod tests {
     }
 
     fn with_sparse_vectors(names: &[&str]) -> Result<CollectionInfo, StoreError> {
-        let mut request = create("docs", &spec());
+        let mut request = build_create_request("docs", &spec());
         let map = names.iter().map(|&name| (name.to_owned(), qdrant::SparseVectorParams::default())).collect();
         request.sparse_vectors_config = Some(qdrant::SparseVectorConfig { map });
-        info("docs", Some(described(request)))
+        parse_collection_info("docs", Some(described(request)))
     }
 
     #[test]
@@ -215,16 +223,16 @@ mod tests {
             ..spec()
         };
         for spec in [spec(), plain] {
-            let read = info("docs", Some(described(create("docs", &spec)))).unwrap();
+            let read = parse_collection_info("docs", Some(described(build_create_request("docs", &spec)))).unwrap();
             assert_eq!(read, CollectionInfo { name: "docs".to_owned(), spec, point_count: 5 });
         }
     }
 
     #[test]
     fn a_server_that_keeps_no_metadata_forgets_the_encoder_only() {
-        let mut described = described(create("docs", &spec()));
+        let mut described = described(build_create_request("docs", &spec()));
         described.config.as_mut().unwrap().metadata.clear();
-        let read = info("docs", Some(described)).unwrap();
+        let read = parse_collection_info("docs", Some(described)).unwrap();
         let (model, dtype, incarnation) = Default::default();
         assert_eq!(read.spec, CollectionSpec { model, fingerprint: None, dtype, incarnation, ..spec() });
     }
@@ -255,9 +263,9 @@ mod tests {
             ("multi".to_owned(), multi),
         ];
         let config = |config| Some(qdrant::VectorsConfig { config: Some(config) });
-        let named = dense(config(Config::ParamsMap(qdrant::VectorParamsMap { map: map.into() })));
+        let named = parse_dense_specs(config(Config::ParamsMap(qdrant::VectorParamsMap { map: map.into() })));
         assert_eq!(named, [("kept".to_owned(), DenseSpec { size: 2, distance: Distance::Cosine })].into());
-        assert!(dense(config(Config::Params(params(qdrant::Distance::Cosine)))).is_empty());
+        assert!(parse_dense_specs(config(Config::Params(params(qdrant::Distance::Cosine)))).is_empty());
     }
 
     #[test]
@@ -268,16 +276,16 @@ mod tests {
             memory: memory.map(i32::from),
             ..Default::default()
         };
-        assert!(on_disk(&index(Some(true), None)));
-        assert!(on_disk(&index(None, Some(qdrant::Memory::Cold))));
-        assert!(!on_disk(&index(Some(true), Some(qdrant::Memory::Pinned))));
-        assert!(!on_disk(&index(None, None)));
+        assert!(is_on_disk(&index(Some(true), None)));
+        assert!(is_on_disk(&index(None, Some(qdrant::Memory::Cold))));
+        assert!(!is_on_disk(&index(Some(true), Some(qdrant::Memory::Pinned))));
+        assert!(!is_on_disk(&index(None, None)));
     }
 
     #[test]
     fn a_description_without_a_configuration_is_the_servers_fault() {
         for described in [None, Some(qdrant::CollectionInfo::default())] {
-            assert!(matches!(info("docs", described), Err(StoreError::Failed(_))));
+            assert!(matches!(parse_collection_info("docs", described), Err(StoreError::Failed(_))));
         }
     }
 }

@@ -17,7 +17,7 @@ const GRPC_PORT: u16 = 6334;
 /// however long it takes: Qdrant's queues are first come, first served. This is the bound that the order of writes relies
 /// on: a gateway, or a connection between two nodes, that keeps a request for longer while it lets others through breaks
 /// it.
-const SETTLE_TIME: Duration = Duration::from_secs(5);
+const DEFAULT_SETTLE_TIME: Duration = Duration::from_secs(5);
 
 /// How to reach a Qdrant server.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl QdrantConfig {
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
             shard_key: None,
-            settle_time: SETTLE_TIME,
+            settle_time: DEFAULT_SETTLE_TIME,
         }
     }
 
@@ -64,7 +64,7 @@ pub struct QdrantUrl(Uri);
 /// Why a text is no URL of a Qdrant server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; give the server's gRPC address, such as http://localhost:6334")]
-pub struct InvalidUrl(String);
+pub struct InvalidQdrantUrl(String);
 
 impl QdrantUrl {
     /// The URL; it holds no credentials.
@@ -77,37 +77,37 @@ impl QdrantUrl {
     }
 
     /// What to say beside a failed connection, where the port suggests the reason.
-    pub(super) fn hint(&self) -> Option<&'static str> {
+    pub(super) fn port_hint(&self) -> Option<&'static str> {
         (self.0.port_u16() == Some(6333)).then_some("6333 is usually Qdrant's REST port, and 6334 its gRPC port")
     }
 }
 
 impl FromStr for QdrantUrl {
-    type Err = InvalidUrl;
+    type Err = InvalidQdrantUrl;
 
-    fn from_str(text: &str) -> Result<Self, InvalidUrl> {
+    fn from_str(text: &str) -> Result<Self, InvalidQdrantUrl> {
         if text.contains('@') {
             // Not repeated: it may hold a password.
-            return Err(InvalidUrl("the URL holds credentials, which belong in the API key".to_owned()));
+            return Err(InvalidQdrantUrl("the URL holds credentials, which belong in the API key".to_owned()));
         }
-        let uri: Uri = text.parse().map_err(|error| InvalidUrl(format!("`{text}` is no URL ({error})")))?;
+        let uri: Uri = text.parse().map_err(|error| InvalidQdrantUrl(format!("`{text}` is no URL ({error})")))?;
         let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else {
-            return Err(InvalidUrl(format!("`{text}` does not begin with http:// or https://")));
+            return Err(InvalidQdrantUrl(format!("`{text}` does not begin with http:// or https://")));
         };
         if !matches!(scheme, "http" | "https") {
-            return Err(InvalidUrl(format!("`{text}` begins with {scheme}:// instead of http:// or https://")));
+            return Err(InvalidQdrantUrl(format!("`{text}` begins with {scheme}:// instead of http:// or https://")));
         }
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(InvalidUrl(format!("`{text}` has more than a host and a port, which gRPC can't use")));
+            return Err(InvalidQdrantUrl(format!("`{text}` has more than a host and a port, which gRPC can't use")));
         }
         let port = uri.port_u16().unwrap_or(GRPC_PORT);
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         // `http` reads a port that is none as no port.
         if authority != host && authority != format!("{host}:{port}") {
-            return Err(InvalidUrl(format!("`{text}` has a port that is not between 1 and 65535")));
+            return Err(InvalidQdrantUrl(format!("`{text}` has a port that is not between 1 and 65535")));
         }
         let uri = format!("{scheme}://{host}:{port}").parse();
-        uri.map(Self).map_err(|error| InvalidUrl(format!("`{text}` is no URL ({error})")))
+        uri.map(Self).map_err(|error| InvalidQdrantUrl(format!("`{text}` is no URL ({error})")))
     }
 }
 
@@ -133,7 +133,7 @@ pub enum InvalidApiKey {
 
 impl ApiKey {
     /// The key as a header, marked so that nothing that prints headers prints it.
-    pub(super) fn header(&self) -> Option<MetadataValue<Ascii>> {
+    pub(super) fn to_header(&self) -> Option<MetadataValue<Ascii>> {
         let mut header = MetadataValue::try_from(&self.0).ok()?;
         header.set_sensitive(true);
         Some(header)
@@ -148,8 +148,8 @@ impl FromStr for ApiKey {
             return Err(InvalidApiKey::Empty);
         }
         let key = Self(text.to_owned());
-        let printable = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
-        if printable && key.header().is_some() { Ok(key) } else { Err(InvalidApiKey::Unprintable) }
+        let is_printable = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+        if is_printable && key.to_header().is_some() { Ok(key) } else { Err(InvalidApiKey::Unprintable) }
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn only_the_rest_port_gets_a_hint() {
-        let hint = |url: &str| url.parse::<QdrantUrl>().unwrap().hint();
+        let hint = |url: &str| url.parse::<QdrantUrl>().unwrap().port_hint();
         assert!(hint("http://localhost:6333").unwrap().contains("6334"));
         assert_eq!(hint("http://localhost:6334"), None);
     }
@@ -215,7 +215,7 @@ mod tests {
         let key: ApiKey = "s3cret".parse().unwrap();
         let mut config = QdrantConfig::new("http://localhost:6334".parse().unwrap());
         config.api_key = Some(key.clone());
-        let shown = format!("{config:?} {config:#?} {:?}", key.header());
+        let shown = format!("{config:?} {config:#?} {:?}", key.to_header());
         assert!(!shown.contains("s3cret"), "{shown}");
         assert_eq!(config.redact("Invalid key s3cret".to_owned()), "Invalid key ***");
     }

@@ -22,49 +22,49 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// and given up if no answer comes. Otherwise calls would go into a dead connection until TCP gives up, in minutes.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where calls may take less time, a dead connection is found sooner too: the next attempt is to go through another.
-const KEEP_ALIVE_LEAST: Duration = Duration::from_secs(1);
+const MIN_KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// The largest answer that is taken, in bytes: 1,000 hits with their texts fit.
-const MAX_ANSWER_BYTES: usize = 256 << 20;
+const MAX_RESPONSE_BYTES: usize = 256 << 20;
 
 /// A channel that sends the API key along.
-pub(super) type Transport = InterceptedService<Channel, Credentials>;
+pub(super) type InterceptedChannel = InterceptedService<Channel, HeaderInterceptor>;
 
 /// The way to one server.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct QdrantConnection {
     config: QdrantConfig,
-    credentials: Credentials,
+    interceptor: HeaderInterceptor,
     /// `None` once closed. Calls under way keep their clone.
     channel: Mutex<Option<Channel>>,
 }
 
-impl Connection {
+impl QdrantConnection {
     pub fn new(config: QdrantConfig) -> Result<Self, StoreError> {
-        let at_most = |limit: Duration| limit.min((config.timeout / 3).max(KEEP_ALIVE_LEAST));
+        let cap_interval = |limit: Duration| limit.min((config.timeout / 3).max(MIN_KEEP_ALIVE));
         let mut endpoint = Endpoint::from(config.url.uri().clone())
             .connect_timeout(config.connect_timeout)
-            .http2_keep_alive_interval(at_most(KEEP_ALIVE_INTERVAL))
-            .keep_alive_timeout(at_most(KEEP_ALIVE_TIMEOUT))
+            .http2_keep_alive_interval(cap_interval(KEEP_ALIVE_INTERVAL))
+            .keep_alive_timeout(cap_interval(KEEP_ALIVE_TIMEOUT))
             .keep_alive_while_idle(true);
         if config.url.is_tls() {
             endpoint = endpoint
                 .tls_config(ClientTlsConfig::new().with_native_roots())
                 .map_err(|error| StoreError::Failed(format!("TLS can't be set up: {error}")))?;
         }
-        let credentials = Credentials(config.api_key.as_ref().and_then(|key| key.header()));
-        Ok(Self { config, credentials, channel: Mutex::new(Some(endpoint.connect_lazy())) })
+        let interceptor = HeaderInterceptor(config.api_key.as_ref().and_then(|key| key.to_header()));
+        Ok(Self { config, interceptor, channel: Mutex::new(Some(endpoint.connect_lazy())) })
     }
 
     pub fn config(&self) -> &QdrantConfig {
         &self.config
     }
 
-    pub fn points(&self) -> Result<PointsClient<Transport>, StoreError> {
-        Ok(PointsClient::new(self.transport()?).max_decoding_message_size(MAX_ANSWER_BYTES))
+    pub fn points_client(&self) -> Result<PointsClient<InterceptedChannel>, StoreError> {
+        Ok(PointsClient::new(self.intercepted_channel()?).max_decoding_message_size(MAX_RESPONSE_BYTES))
     }
 
-    pub fn collections(&self) -> Result<CollectionsClient<Transport>, StoreError> {
-        Ok(CollectionsClient::new(self.transport()?).max_decoding_message_size(MAX_ANSWER_BYTES))
+    pub fn collections_client(&self) -> Result<CollectionsClient<InterceptedChannel>, StoreError> {
+        Ok(CollectionsClient::new(self.intercepted_channel()?).max_decoding_message_size(MAX_RESPONSE_BYTES))
     }
 
     /// Waits for the answer to a call on a collection, for as long as the configuration allows.
@@ -73,11 +73,11 @@ impl Connection {
         collection: &str,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, StoreError> {
-        self.within(self.config.timeout, collection, call).await
+        self.call_with_timeout(self.config.timeout, collection, call).await
     }
 
     /// Waits for the answer to a call on a collection.
-    pub async fn within<T>(
+    pub async fn call_with_timeout<T>(
         &self,
         timeout: Duration,
         collection: &str,
@@ -85,7 +85,7 @@ impl Connection {
     ) -> Result<T, StoreError> {
         match tokio::time::timeout(timeout, call).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(error::store_error(&status, &self.config, collection)),
+            Ok(Err(status)) => Err(error::to_store_error(&status, &self.config, collection)),
             Err(_) => Err(StoreError::Timeout(format!("no answer from {} in {timeout:?}", self.config.url))),
         }
     }
@@ -94,23 +94,23 @@ impl Connection {
         self.channel.lock().take();
     }
 
-    pub fn transport(&self) -> Result<Transport, StoreError> {
+    pub fn intercepted_channel(&self) -> Result<InterceptedChannel, StoreError> {
         let channel = self.channel.lock().clone();
         let channel = channel.ok_or_else(|| StoreError::Unavailable("it has been closed".to_owned()))?;
-        Ok(InterceptedService::new(channel, self.credentials.clone()))
+        Ok(InterceptedService::new(channel, self.interceptor.clone()))
     }
 }
 
 /// The headers that say who is calling, and in which trace.
 #[derive(Debug, Clone)]
-pub(super) struct Credentials(Option<MetadataValue<Ascii>>);
+pub(super) struct HeaderInterceptor(Option<MetadataValue<Ascii>>);
 
-impl Interceptor for Credentials {
+impl Interceptor for HeaderInterceptor {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         if let Some(key) = &self.0 {
             request.metadata_mut().insert("api-key", key.clone());
         }
-        trace::hand_over(request.metadata_mut());
+        trace::inject_context(request.metadata_mut());
         Ok(request)
     }
 }

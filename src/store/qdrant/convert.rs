@@ -16,21 +16,21 @@ use crate::store::{StoreError, WithVectors};
 use crate::types::{Digest, Payload, Point, PointId, SparseVector, StoredPoint};
 
 /// A point to write, its sparse vector under `vector_name`.
-pub(super) fn point(point: &Point, vector_name: &str) -> qdrant::PointStruct {
+pub(super) fn to_point_struct(point: &Point, vector_name: &str) -> qdrant::PointStruct {
     let dense = point.dense.iter().map(|(name, values)| {
         let dense = qdrant::DenseVector { data: values.clone() };
-        (name.clone(), vector(VectorKind::Dense(dense)))
+        (name.clone(), to_proto_vector(VectorKind::Dense(dense)))
     });
-    let sparse = (vector_name.to_owned(), vector(VectorKind::Sparse(sparse(point.sparse.clone()))));
+    let sparse = (vector_name.to_owned(), to_proto_vector(VectorKind::Sparse(to_proto_sparse(point.sparse.clone()))));
     let vectors = qdrant::NamedVectors { vectors: dense.chain([sparse]).collect() };
     qdrant::PointStruct {
-        id: Some(point_id(&point.id)),
-        payload: payload(&point.payload),
+        id: Some(to_proto_id(&point.id)),
+        payload: to_proto_payload(&point.payload),
         vectors: Some(qdrant::Vectors { vectors_options: Some(VectorsOptions::Vectors(vectors)) }),
     }
 }
 
-pub(super) fn point_id(id: &PointId) -> qdrant::PointId {
+pub(super) fn to_proto_id(id: &PointId) -> qdrant::PointId {
     let id = match id {
         PointId::Num(num) => PointIdOptions::Num(*num),
         PointId::Uuid(uuid) => PointIdOptions::Uuid(uuid.to_string()),
@@ -39,28 +39,28 @@ pub(super) fn point_id(id: &PointId) -> qdrant::PointId {
 }
 
 /// The query for the highest dot products with a vector.
-pub(super) fn query(vector: SparseVector) -> qdrant::Query {
-    let variant = Some(vector_input::Variant::Sparse(sparse(vector)));
+pub(super) fn to_nearest_query(vector: SparseVector) -> qdrant::Query {
+    let variant = Some(vector_input::Variant::Sparse(to_proto_sparse(vector)));
     qdrant::Query { variant: Some(query::Variant::Nearest(qdrant::VectorInput { variant })) }
 }
 
 /// Asks for the whole payload, or for what [`StoredPoint`] can't do without.
-pub(super) fn payload_selector(whole: bool) -> qdrant::WithPayloadSelector {
-    if !whole {
-        return payload_fields(StoredPoint::RESERVED_FIELDS);
+pub(super) fn select_payload(full: bool) -> qdrant::WithPayloadSelector {
+    if !full {
+        return select_payload_fields(StoredPoint::RESERVED_FIELDS);
     }
     qdrant::WithPayloadSelector { selector_options: Some(PayloadOptions::Enable(true)) }
 }
 
 /// Asks for some fields of the payload.
-pub(super) fn payload_fields(fields: &[&str]) -> qdrant::WithPayloadSelector {
+pub(super) fn select_payload_fields(fields: &[&str]) -> qdrant::WithPayloadSelector {
     let fields = fields.iter().map(|&field| field.to_owned()).collect();
     let options = PayloadOptions::Include(qdrant::PayloadIncludeSelector { fields });
     qdrant::WithPayloadSelector { selector_options: Some(options) }
 }
 
 /// Asks for these vectors and no others; `None` if there are none.
-pub(super) fn vectors_selector(vectors: &WithVectors) -> Option<qdrant::WithVectorsSelector> {
+pub(super) fn select_vectors(vectors: &WithVectors) -> Option<qdrant::WithVectorsSelector> {
     let names = vectors.names();
     let selector = qdrant::VectorsSelector { names };
     let options = Some(VectorsOptionsSelector::Include(selector.clone()));
@@ -68,16 +68,19 @@ pub(super) fn vectors_selector(vectors: &WithVectors) -> Option<qdrant::WithVect
 }
 
 /// A point that a search found, with the vectors that were asked for.
-pub(super) fn scored(point: qdrant::ScoredPoint, vectors: &WithVectors) -> Result<StoredPoint, StoreError> {
-    stored(point.id, point.score, point.payload, point.vectors, vectors)
+pub(super) fn from_scored_point(point: qdrant::ScoredPoint, vectors: &WithVectors) -> Result<StoredPoint, StoreError> {
+    build_stored_point(point.id, point.score, point.payload, point.vectors, vectors)
 }
 
 /// A point that was read without a search, with the vectors that were asked for.
-pub(super) fn retrieved(point: qdrant::RetrievedPoint, vectors: &WithVectors) -> Result<StoredPoint, StoreError> {
-    stored(point.id, 0.0, point.payload, point.vectors, vectors)
+pub(super) fn from_retrieved_point(
+    point: qdrant::RetrievedPoint,
+    vectors: &WithVectors,
+) -> Result<StoredPoint, StoreError> {
+    build_stored_point(point.id, 0.0, point.payload, point.vectors, vectors)
 }
 
-fn stored(
+fn build_stored_point(
     id: Option<qdrant::PointId>,
     score: f32,
     payload: HashMap<String, qdrant::Value>,
@@ -88,44 +91,48 @@ fn stored(
         Some(VectorsOutputOptions::Vectors(named)) => named.vectors,
         _ => HashMap::new(),
     };
-    let sparse = vectors.sparse.as_ref().map(|name| sparse_of(found.remove(name))).transpose()?;
-    let stored = StoredPoint::new(own_id(id)?, score, own_payload(payload), sparse);
-    Ok(stored.with_dense(dense_of(found)?))
+    let sparse = vectors.sparse.as_ref().map(|name| from_sparse_output(found.remove(name))).transpose()?;
+    let stored = StoredPoint::new(from_proto_id(id)?, score, from_proto_payload(payload), sparse);
+    Ok(stored.with_dense(from_dense_outputs(found)?))
 }
 
 /// The digest of a point that was asked for by its id.
-pub(super) fn digest(point: qdrant::RetrievedPoint) -> Result<(PointId, Option<Digest>), StoreError> {
-    Ok((own_id(point.id)?, Digest::of_stored(&own_payload(point.payload))))
+pub(super) fn read_digest(point: qdrant::RetrievedPoint) -> Result<(PointId, Option<Digest>), StoreError> {
+    Ok((from_proto_id(point.id)?, Digest::from_payload(&from_proto_payload(point.payload))))
 }
 
-pub(super) fn own_id(id: Option<qdrant::PointId>) -> Result<PointId, StoreError> {
+pub(super) fn from_proto_id(id: Option<qdrant::PointId>) -> Result<PointId, StoreError> {
     match id.and_then(|id| id.point_id_options) {
         Some(PointIdOptions::Num(num)) => Ok(PointId::Num(num)),
-        Some(PointIdOptions::Uuid(uuid)) => Ok(PointId::Uuid(Uuid::parse_str(&uuid).map_err(|_| malformed("id"))?)),
-        None => Err(malformed("id")),
+        Some(PointIdOptions::Uuid(uuid)) => {
+            Ok(PointId::Uuid(Uuid::parse_str(&uuid).map_err(|_| malformed_point_error("id"))?))
+        }
+        None => Err(malformed_point_error("id")),
     }
 }
 
 /// The payload of a point that was asked for by its id.
-pub(super) fn payload_of(point: qdrant::RetrievedPoint) -> Result<(PointId, Payload), StoreError> {
-    Ok((own_id(point.id)?, own_payload(point.payload)))
+pub(super) fn read_payload(point: qdrant::RetrievedPoint) -> Result<(PointId, Payload), StoreError> {
+    Ok((from_proto_id(point.id)?, from_proto_payload(point.payload)))
 }
 
-fn own_payload(payload: HashMap<String, qdrant::Value>) -> Payload {
+fn from_proto_payload(payload: HashMap<String, qdrant::Value>) -> Payload {
     payload.into_iter().map(|(key, value)| (key, value.into())).collect()
 }
 
 /// A point that has no sparse vector has an empty one: Qdrant may tell them apart or not.
-fn sparse_of(output: Option<qdrant::VectorOutput>) -> Result<SparseVector, StoreError> {
+fn from_sparse_output(output: Option<qdrant::VectorOutput>) -> Result<SparseVector, StoreError> {
     let Some(output) = output else { return Ok(SparseVector::default()) };
-    let (indices, values) = sparse_parts(output).ok_or_else(|| malformed("sparse vector"))?;
-    Ok(SparseVector::of_stored(indices, values))
+    let (indices, values) = take_sparse_parts(output).ok_or_else(|| malformed_point_error("sparse vector"))?;
+    Ok(SparseVector::from_stored(indices, values))
 }
 
 /// The vectors by name, all of which are dense.
-fn dense_of(vectors: HashMap<String, qdrant::VectorOutput>) -> Result<BTreeMap<String, Vec<f32>>, StoreError> {
+fn from_dense_outputs(
+    vectors: HashMap<String, qdrant::VectorOutput>,
+) -> Result<BTreeMap<String, Vec<f32>>, StoreError> {
     let dense = vectors.into_iter().map(|(name, output)| {
-        let values = dense_values(output).ok_or_else(|| malformed("dense vector"))?;
+        let values = take_dense_values(output).ok_or_else(|| malformed_point_error("dense vector"))?;
         Ok((name, values))
     });
     dense.collect()
@@ -133,7 +140,7 @@ fn dense_of(vectors: HashMap<String, qdrant::VectorOutput>) -> Result<BTreeMap<S
 
 /// The numbers, from where Qdrant puts them since 1.17 or from where it put them before.
 #[expect(deprecated, reason = "servers before Qdrant 1.17 fill this field only")]
-fn dense_values(output: qdrant::VectorOutput) -> Option<Vec<f32>> {
+fn take_dense_values(output: qdrant::VectorOutput) -> Option<Vec<f32>> {
     match output.vector {
         Some(vector_output::Vector::Dense(dense)) => Some(dense.data),
         None => Some(output.data),
@@ -143,7 +150,7 @@ fn dense_values(output: qdrant::VectorOutput) -> Option<Vec<f32>> {
 
 /// Indices and values, from where Qdrant puts them since 1.17 or from where it put them before.
 #[expect(deprecated, reason = "servers before Qdrant 1.17 fill these fields only")]
-fn sparse_parts(output: qdrant::VectorOutput) -> Option<(Vec<u32>, Vec<f32>)> {
+fn take_sparse_parts(output: qdrant::VectorOutput) -> Option<(Vec<u32>, Vec<f32>)> {
     match (output.vector, output.indices) {
         (Some(vector_output::Vector::Sparse(sparse)), _) => Some((sparse.indices, sparse.values)),
         (None, Some(indices)) => Some((indices.data, output.data)),
@@ -151,20 +158,20 @@ fn sparse_parts(output: qdrant::VectorOutput) -> Option<(Vec<u32>, Vec<f32>)> {
     }
 }
 
-fn payload(payload: &Payload) -> HashMap<String, qdrant::Value> {
+fn to_proto_payload(payload: &Payload) -> HashMap<String, qdrant::Value> {
     payload.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect()
 }
 
-fn sparse(vector: SparseVector) -> qdrant::SparseVector {
+fn to_proto_sparse(vector: SparseVector) -> qdrant::SparseVector {
     let (indices, values) = vector.into_parts();
     qdrant::SparseVector { values, indices }
 }
 
-fn vector(kind: VectorKind) -> qdrant::Vector {
+fn to_proto_vector(kind: VectorKind) -> qdrant::Vector {
     qdrant::Vector { vector: Some(kind), ..qdrant::Vector::default() }
 }
 
-fn malformed(what: &str) -> StoreError {
+fn malformed_point_error(what: &str) -> StoreError {
     StoreError::Failed(format!("Qdrant sent a point with a malformed {what}"))
 }
 
@@ -198,7 +205,7 @@ mod tests {
         id: Option<qdrant::PointId>,
         payload: HashMap<String, qdrant::Value>,
     ) -> Result<StoredPoint, StoreError> {
-        stored(id, 0.5, payload, None, &WithVectors::default())
+        build_stored_point(id, 0.5, payload, None, &WithVectors::default())
     }
 
     proptest! {
@@ -206,8 +213,8 @@ mod tests {
         #[test]
         fn payloads_come_back_as_they_were(value in json()) {
             let sent: Payload = [("field".to_owned(), value)].into_iter().collect();
-            let id = Some(point_id(&PointId::Num(1)));
-            let back = without_vectors(id, payload(&sent)).unwrap();
+            let id = Some(to_proto_id(&PointId::Num(1)));
+            let back = without_vectors(id, to_proto_payload(&sent)).unwrap();
             prop_assert_eq!(back.payload, sent);
         }
 
@@ -215,15 +222,15 @@ mod tests {
         #[test]
         fn ids_come_back_as_they_were(num: u64, uuid: u128) {
             for id in [PointId::Num(num), PointId::Uuid(Uuid::from_u128(uuid))] {
-                let back = without_vectors(Some(point_id(&id)), HashMap::new()).unwrap();
-                prop_assert_eq!(back.id.point_id(), id);
+                let back = without_vectors(Some(to_proto_id(&id)), HashMap::new()).unwrap();
+                prop_assert_eq!(back.id.to_point_id(), id);
             }
         }
     }
 
     #[test]
     fn a_point_has_its_vectors_by_name() {
-        let point = point(
+        let point = to_point_struct(
             &Point {
                 id: PointId::Num(7),
                 sparse: SparseVector::new(vec![3, 1], vec![0.5, 2.0]).unwrap(),
@@ -249,7 +256,7 @@ mod tests {
         let old = Some(qdrant::SparseIndices { data: vec![9, 4] });
         let old = qdrant::VectorOutput { data: vec![1.0, 2.0], indices: old, ..Default::default() };
         for vector in [new, old] {
-            let read = sparse_of(Some(vector)).unwrap();
+            let read = from_sparse_output(Some(vector)).unwrap();
             assert_eq!(read.iter().collect::<Vec<_>>(), [(4, 2.0), (9, 1.0)]);
         }
     }
@@ -261,25 +268,25 @@ mod tests {
         let new = qdrant::VectorOutput { vector: Some(new), ..Default::default() };
         let old = qdrant::VectorOutput { data: vec![1.0, 2.0], ..Default::default() };
         for vector in [new, old] {
-            let read = dense_of([("image".to_owned(), vector)].into()).unwrap();
+            let read = from_dense_outputs([("image".to_owned(), vector)].into()).unwrap();
             assert_eq!(read, [("image".to_owned(), vec![1.0, 2.0])].into());
         }
-        assert_eq!(dense_of(HashMap::new()), Ok(BTreeMap::new()));
+        assert_eq!(from_dense_outputs(HashMap::new()), Ok(BTreeMap::new()));
         let sparse = vector_output::Vector::Sparse(qdrant::SparseVector::default());
         let sparse = qdrant::VectorOutput { vector: Some(sparse), ..Default::default() };
-        assert!(matches!(dense_of([("image".to_owned(), sparse)].into()), Err(StoreError::Failed(_))));
+        assert!(matches!(from_dense_outputs([("image".to_owned(), sparse)].into()), Err(StoreError::Failed(_))));
     }
 
     /// Another writer's point must not take a page with it.
     #[test]
     fn a_point_may_lack_the_vector_or_have_a_broken_one() {
-        assert_eq!(sparse_of(None), Ok(SparseVector::default()));
+        assert_eq!(from_sparse_output(None), Ok(SparseVector::default()));
         for (indices, values, kept) in
             [(vec![1, 1], vec![1.0, 2.0], 1), (vec![1], vec![], 0), (vec![1, 2], vec![f32::NAN, 1.0], 1)]
         {
             let broken = vector_output::Vector::Sparse(qdrant::SparseVector { indices, values });
             let broken = qdrant::VectorOutput { vector: Some(broken), ..Default::default() };
-            assert_eq!(sparse_of(Some(broken)).unwrap().indices().len(), kept);
+            assert_eq!(from_sparse_output(Some(broken)).unwrap().indices().len(), kept);
         }
     }
 
@@ -293,9 +300,9 @@ mod tests {
 
     #[test]
     fn the_reserved_fields_are_always_asked_for() {
-        let Some(PayloadOptions::Include(selector)) = payload_selector(false).selector_options else { panic!("all") };
+        let Some(PayloadOptions::Include(selector)) = select_payload(false).selector_options else { panic!("all") };
         let key = DocumentId::Key("page/1".to_owned());
         let payload = selector.fields.into_iter().map(|field| (field, "page/1".into())).collect();
-        assert_eq!(without_vectors(Some(point_id(&key.point_id())), payload).unwrap().id, key);
+        assert_eq!(without_vectors(Some(to_proto_id(&key.to_point_id())), payload).unwrap().id, key);
     }
 }

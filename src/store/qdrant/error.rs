@@ -17,22 +17,22 @@ use crate::store::StoreError;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
 /// How the error of a message begins that one side can't decode.
-const UNREADABLE: &str = "a message can't be read";
+const DECODE_ERROR_PREFIX: &str = "a message can't be read";
 
 /// Whether an answer could not be decoded: prost takes messages up to 100 levels deep, which are 33 of a payload, and
 /// another writer of the collection may have stored a deeper one.
-pub(super) fn is_unreadable(error: &StoreError) -> bool {
-    matches!(error, StoreError::Refused(message) if message.starts_with(UNREADABLE))
+pub(super) fn is_decode_error(error: &StoreError) -> bool {
+    matches!(error, StoreError::Refused(message) if message.starts_with(DECODE_ERROR_PREFIX))
 }
 
 /// Returns the meaning of a status that ended a call on `collection`.
-pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &str) -> StoreError {
+pub(super) fn to_store_error(status: &Status, server: &QdrantConfig, collection: &str) -> StoreError {
     let message = server.redact(describe(status));
     if status.source().is_some() {
-        return broken(status, located(server, message));
+        return connection_error(status, add_server_url(server, message));
     }
-    if let Some(key) = server.shard_key.as_deref().filter(|_| is_about_missing_shard_key(&message)) {
-        return missing_shard_key(collection, key);
+    if let Some(key) = server.shard_key.as_deref().filter(|_| is_missing_shard_key(&message)) {
+        return missing_shard_key_error(collection, key);
     }
     match status.code() {
         // Qdrant names what it missed: the collection, or a shard key.
@@ -42,42 +42,42 @@ pub(super) fn store_error(status: &Status, server: &QdrantConfig, collection: &s
         Code::InvalidArgument if message.contains("already exists") => StoreError::AlreadyExists(collection.to_owned()),
         Code::NotFound | Code::InvalidArgument => StoreError::Refused(message),
         // From either side, or from a gateway between the two: a message is larger than it takes.
-        Code::OutOfRange => too_large(&message),
-        Code::ResourceExhausted | Code::Unknown if is_about_size(&message) => too_large(&message),
+        Code::OutOfRange => too_large_error(&message),
+        Code::ResourceExhausted | Code::Unknown if is_size_error(&message) => too_large_error(&message),
         // From either side, and true of the same message again. The reason comes last, after the path to the field.
         Code::Internal if message.starts_with("failed to decode Protobuf message") => {
             let reason = message.rsplit(": ").next().unwrap_or_default();
-            StoreError::Refused(format!("{UNREADABLE} ({reason}); is a payload nested too deep?"))
+            StoreError::Refused(format!("{DECODE_ERROR_PREFIX} ({reason}); is a payload nested too deep?"))
         }
         Code::Unauthenticated | Code::PermissionDenied => StoreError::Denied(message),
         Code::DeadlineExceeded => StoreError::Timeout(message),
         // A rate limit, or a node that is full: a shard asks before it logs the write.
-        Code::ResourceExhausted => StoreError::Overloaded { message, retry_after: retry_after(status) },
+        Code::ResourceExhausted => StoreError::Overloaded { message, retry_after: parse_retry_after(status) },
         // A gateway's rate limit.
         Code::Unavailable if message.ends_with("HTTP status code 429") => {
-            StoreError::Overloaded { message: located(server, message), retry_after: None }
+            StoreError::Overloaded { message: add_server_url(server, message), retry_after: None }
         }
         // Qdrant's own: a snapshot is being restored, or writes are locked. Nothing was done.
-        Code::Unavailable if message.starts_with("Shard temporarily unavailable") => unavailable(server, message),
-        Code::FailedPrecondition if message.starts_with("Storage locked") => unavailable(server, message),
+        Code::Unavailable if message.starts_with("Shard temporarily unavailable") => unavailable_error(server, message),
+        Code::FailedPrecondition if message.starts_with("Storage locked") => unavailable_error(server, message),
         // A gateway's: the connection behind it was refused, or broke after the request had gone through it. UNKNOWN,
         // CANCELLED, ABORTED: Qdrant never answers these itself.
         Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Aborted => {
-            StoreError::Interrupted(located(server, message))
+            StoreError::Interrupted(add_server_url(server, message))
         }
         // FAILED_PRECONDITION: a shard is being moved. INTERNAL: a shard without a live replica, a full disk, a failure
         // in the engine; also what one node makes of a connection to another that broke. A shard logs a write before it
         // applies it, and applies it again later if that failed, so the outcome is unknown.
-        Code::FailedPrecondition | Code::Internal => StoreError::Internal(located(server, message)),
+        Code::FailedPrecondition | Code::Internal => StoreError::Internal(add_server_url(server, message)),
         // UNIMPLEMENTED: not a Qdrant, or one too old. DATA_LOSS: a checksum is wrong. OK ends no call so.
-        Code::Unimplemented | Code::DataLoss | Code::Ok => StoreError::Failed(located(server, message)),
+        Code::Unimplemented | Code::DataLoss | Code::Ok => StoreError::Failed(add_server_url(server, message)),
     }
 }
 
 /// Returns the meaning of a status that this side made, because there was no connection or it broke. tonic wraps
 /// whatever goes wrong before a connection is made (address lookup, TCP, TLS) in `ConnectError`; then nothing was sent.
 /// Its other errors come from hyper and h2, which don't say how much of the request has gone out.
-fn broken(status: &Status, message: String) -> StoreError {
+fn connection_error(status: &Status, message: String) -> StoreError {
     let mut causes = std::iter::successors(status.source(), |&error| error.source());
     if causes.any(|error| error.is::<ConnectError>()) {
         StoreError::Unavailable(message)
@@ -86,39 +86,39 @@ fn broken(status: &Status, message: String) -> StoreError {
     }
 }
 
-fn unavailable(server: &QdrantConfig, message: String) -> StoreError {
-    StoreError::Unavailable(located(server, message))
+fn unavailable_error(server: &QdrantConfig, message: String) -> StoreError {
+    StoreError::Unavailable(add_server_url(server, message))
 }
 
 /// Whether a collection lacks a shard key, as Qdrant says it of writes ("Wrong input: Shard key ..."), of reads ("Bad
 /// request: ...") and in older versions ("Not found: ...").
-fn is_about_missing_shard_key(message: &str) -> bool {
+fn is_missing_shard_key(message: &str) -> bool {
     let text = message.split_once(": ").map_or(message, |(_kind, text)| text);
     (text.starts_with("Shard key ") && text.ends_with(" not found")) || text == "No shards found for shard key"
 }
 
 /// The shard key that every request carries is not there. Retryable: whoever creates a collection creates its shard
 /// keys in a second step, and other clients may write in between. The request is refused before it goes to any shard.
-fn missing_shard_key(collection: &str, key: &str) -> StoreError {
+fn missing_shard_key_error(collection: &str, key: &str) -> StoreError {
     StoreError::Unavailable(format!(
         "collection `{collection}` has no shard key `{key}`, which the server writes to (--qdrant-shard-key); ingest \
          with create_collection to create it, create it in Qdrant, or start the server with a key that is there"
     ))
 }
 
-fn too_large(message: &str) -> StoreError {
+fn too_large_error(message: &str) -> StoreError {
     StoreError::Refused(format!("a message is too large; send smaller documents, or ask for fewer points ({message})"))
 }
 
 /// What gRPC's C and Go libraries, its Java library, and HTTP gateways say of a message that is larger than they take.
-fn is_about_size(message: &str) -> bool {
-    let signs = ["larger than max", "exceeds maximum size", "HTTP status code 413"];
-    signs.iter().any(|sign| message.contains(sign))
+fn is_size_error(message: &str) -> bool {
+    let patterns = ["larger than max", "exceeds maximum size", "HTTP status code 413"];
+    patterns.iter().any(|pattern| message.contains(pattern))
 }
 
 /// The message with where it comes from, and what may be wrong with that.
-fn located(server: &QdrantConfig, message: String) -> String {
-    let hint = server.url.hint().map(|hint| format!(" ({hint})"));
+fn add_server_url(server: &QdrantConfig, message: String) -> String {
+    let hint = server.url.port_hint().map(|hint| format!(" ({hint})"));
     format!("{}: {message}{}", server.url, hint.unwrap_or_default())
 }
 
@@ -137,7 +137,7 @@ fn describe(status: &Status) -> String {
 }
 
 /// Returns the pause that Qdrant asks for in its `retry-after` header, in whole seconds.
-fn retry_after(status: &Status) -> Option<Duration> {
+fn parse_retry_after(status: &Status) -> Option<Duration> {
     let seconds = status.metadata().get("retry-after")?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds)).filter(|pause| *pause <= MAX_RETRY_AFTER)
 }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn meaning(code: Code, message: &str) -> StoreError {
-        store_error(&Status::new(code, message), &server(), "docs")
+        to_store_error(&Status::new(code, message), &server(), "docs")
     }
 
     #[test]
@@ -176,13 +176,13 @@ mod tests {
             (Code::AlreadyExists, exists, StoreError::AlreadyExists("docs".into())),
             (Code::InvalidArgument, exists, StoreError::AlreadyExists("docs".into())),
             (Code::InvalidArgument, "Wrong input: x", StoreError::Refused("Wrong input: x".into())),
-            (Code::OutOfRange, "x", too_large("x")),
+            (Code::OutOfRange, "x", too_large_error("x")),
             (
                 Code::ResourceExhausted,
                 "Received message larger than max (9 vs. 4)",
-                too_large("Received message larger than max (9 vs. 4)"),
+                too_large_error("Received message larger than max (9 vs. 4)"),
             ),
-            (Code::Unknown, "mapped from HTTP status code 413", too_large("mapped from HTTP status code 413")),
+            (Code::Unknown, "mapped from HTTP status code 413", too_large_error("mapped from HTTP status code 413")),
             (
                 Code::Internal,
                 "failed to decode Protobuf message: Value.kind: UpsertPoints.points: recursion limit reached",
@@ -220,7 +220,7 @@ mod tests {
         let retry_after = |header: &str| {
             let mut status = Status::resource_exhausted("Rate limiting exceeded");
             status.metadata_mut().insert("retry-after", header.parse().unwrap());
-            store_error(&status, &server(), "docs").retry_after()
+            to_store_error(&status, &server(), "docs").retry_after()
         };
         assert_eq!(retry_after("3"), Some(Duration::from_secs(3)));
         assert_eq!(retry_after("86400"), Some(MAX_RETRY_AFTER));
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_missing_shard_key_of_ours_may_come_yet() {
         let mut config = server();
-        let say = |config: &QdrantConfig, code, message| store_error(&Status::new(code, message), config, "docs");
+        let say = |config: &QdrantConfig, code, message| to_store_error(&Status::new(code, message), config, "docs");
         let messages = [
             (Code::InvalidArgument, "Wrong input: Shard key \"t-1\" not found"),
             (Code::InvalidArgument, "Bad request: Shard key \"t-1\" not found"),
@@ -258,9 +258,9 @@ mod tests {
         // As tonic makes them: the error in a transport error, its code read from the chain.
         let status = |cause: Box<dyn Error + Send + Sync>| Status::from_error(cause);
         let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let not_made = store_error(&status(Box::new(ConnectError(Box::new(refused())))), &server(), "docs");
+        let not_made = to_store_error(&status(Box::new(ConnectError(Box::new(refused())))), &server(), "docs");
         assert!(matches!(not_made, StoreError::Unavailable(_)) && !not_made.has_unknown_outcome(), "{not_made:?}");
-        let broken = store_error(&status(Box::new(refused())), &server(), "docs");
+        let broken = to_store_error(&status(Box::new(refused())), &server(), "docs");
         assert!(matches!(broken, StoreError::Interrupted(_)) && broken.has_unknown_outcome(), "{broken:?}");
     }
 
@@ -270,7 +270,7 @@ mod tests {
         {
             let mut status = Status::new(code, "h2 protocol error");
             status.set_source(Arc::new(std::io::Error::from(std::io::ErrorKind::BrokenPipe)));
-            let error = store_error(&status, &server(), "docs");
+            let error = to_store_error(&status, &server(), "docs");
             assert!(matches!(error, StoreError::Interrupted(_)), "{code:?} became {error:?}");
         }
     }

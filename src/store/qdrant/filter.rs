@@ -9,47 +9,49 @@ use qdrant_client::qdrant::r#match::MatchValue as Match;
 use qdrant_client::qdrant::{RepeatedIntegers, RepeatedStrings};
 
 use super::convert;
-use crate::types::{Condition, FieldTest, Filter, MatchValue, MatchValues, Range};
+use crate::types::{Condition, FieldRange, FieldTest, Filter, MatchValue, MatchValues};
 
 /// The same filter.
-pub(super) fn filter(filter: Filter) -> qdrant::Filter {
+pub(super) fn to_qdrant_filter(filter: Filter) -> qdrant::Filter {
     qdrant::Filter {
-        must: conditions(filter.must),
-        should: conditions(filter.should),
-        must_not: conditions(filter.must_not),
+        must: to_qdrant_conditions(filter.must),
+        should: to_qdrant_conditions(filter.should),
+        must_not: to_qdrant_conditions(filter.must_not),
         min_should: None,
     }
 }
 
-fn conditions(conditions: Vec<Condition>) -> Vec<qdrant::Condition> {
-    let condition = |one| qdrant::Condition { condition_one_of: Some(condition(one)) };
-    conditions.into_iter().map(condition).collect()
+fn to_qdrant_conditions(conditions: Vec<Condition>) -> Vec<qdrant::Condition> {
+    let to_condition = |one| qdrant::Condition { condition_one_of: Some(to_qdrant_condition(one)) };
+    conditions.into_iter().map(to_condition).collect()
 }
 
-fn condition(condition: Condition) -> ConditionOneOf {
+fn to_qdrant_condition(condition: Condition) -> ConditionOneOf {
     match condition {
-        Condition::Field { key, test } => ConditionOneOf::Field(field(key, test)),
+        Condition::Field { key, test } => ConditionOneOf::Field(to_field_condition(key, test)),
         Condition::HasId(ids) => {
-            ConditionOneOf::HasId(qdrant::HasIdCondition { has_id: ids.iter().map(convert::point_id).collect() })
+            ConditionOneOf::HasId(qdrant::HasIdCondition { has_id: ids.iter().map(convert::to_proto_id).collect() })
         }
         Condition::IsEmpty { key } => ConditionOneOf::IsEmpty(qdrant::IsEmptyCondition { key }),
-        Condition::Filter(inner) => ConditionOneOf::Filter(filter(inner)),
+        Condition::Filter(inner) => ConditionOneOf::Filter(to_qdrant_filter(inner)),
     }
 }
 
-fn field(key: String, test: FieldTest) -> qdrant::FieldCondition {
+fn to_field_condition(key: String, test: FieldTest) -> qdrant::FieldCondition {
     let field = qdrant::FieldCondition { key, ..Default::default() };
-    let matching = |value| Some(qdrant::Match { match_value: Some(value) });
+    let to_match = |value| Some(qdrant::Match { match_value: Some(value) });
     match test {
-        FieldTest::Equals(value) => qdrant::FieldCondition { r#match: matching(equals(value)), ..field },
-        FieldTest::Any(values) => qdrant::FieldCondition { r#match: matching(any(values)), ..field },
-        FieldTest::Except(values) => qdrant::FieldCondition { r#match: matching(except(values)), ..field },
-        FieldTest::Number(range) => qdrant::FieldCondition { range: Some(number(range)), ..field },
-        FieldTest::Time(range) => qdrant::FieldCondition { datetime_range: Some(time(range)), ..field },
+        FieldTest::Equals(value) => qdrant::FieldCondition { r#match: to_match(to_match_value(value)), ..field },
+        FieldTest::Any(values) => qdrant::FieldCondition { r#match: to_match(to_match_any(values)), ..field },
+        FieldTest::Except(values) => qdrant::FieldCondition { r#match: to_match(to_match_except(values)), ..field },
+        FieldTest::NumberRange(range) => qdrant::FieldCondition { range: Some(to_number_range(range)), ..field },
+        FieldTest::TimeRange(range) => {
+            qdrant::FieldCondition { datetime_range: Some(to_datetime_range(range)), ..field }
+        }
     }
 }
 
-fn equals(value: MatchValue) -> Match {
+fn to_match_value(value: MatchValue) -> Match {
     match value {
         MatchValue::Keyword(keyword) => Match::Keyword(keyword),
         MatchValue::Integer(integer) => Match::Integer(integer),
@@ -57,31 +59,31 @@ fn equals(value: MatchValue) -> Match {
     }
 }
 
-fn any(values: MatchValues) -> Match {
+fn to_match_any(values: MatchValues) -> Match {
     match values {
         MatchValues::Keywords(strings) => Match::Keywords(RepeatedStrings { strings }),
         MatchValues::Integers(integers) => Match::Integers(RepeatedIntegers { integers }),
     }
 }
 
-fn except(values: MatchValues) -> Match {
+fn to_match_except(values: MatchValues) -> Match {
     match values {
         MatchValues::Keywords(strings) => Match::ExceptKeywords(RepeatedStrings { strings }),
         MatchValues::Integers(integers) => Match::ExceptIntegers(RepeatedIntegers { integers }),
     }
 }
 
-fn number(range: Range<f64>) -> qdrant::Range {
+fn to_number_range(range: FieldRange<f64>) -> qdrant::Range {
     qdrant::Range { lt: range.lt, lte: range.lte, gt: range.gt, gte: range.gte }
 }
 
-fn time(range: Range<SystemTime>) -> qdrant::DatetimeRange {
-    let timestamp = |bound: Option<SystemTime>| bound.map(Timestamp::from);
+fn to_datetime_range(range: FieldRange<SystemTime>) -> qdrant::DatetimeRange {
+    let to_timestamp = |bound: Option<SystemTime>| bound.map(Timestamp::from);
     qdrant::DatetimeRange {
-        lt: timestamp(range.lt),
-        lte: timestamp(range.lte),
-        gt: timestamp(range.gt),
-        gte: timestamp(range.gte),
+        lt: to_timestamp(range.lt),
+        lte: to_timestamp(range.lte),
+        gt: to_timestamp(range.gt),
+        gte: to_timestamp(range.gte),
     }
 }
 
@@ -105,7 +107,7 @@ mod tests {
 
     #[test]
     fn each_test_of_a_field_has_its_counterpart() {
-        let range = Range { lt: Some(4.0), lte: Some(3.0), gt: Some(1.0), gte: Some(2.0) };
+        let range = FieldRange { lt: Some(4.0), lte: Some(3.0), gt: Some(1.0), gte: Some(2.0) };
         let numbers = qdrant::Range { lt: Some(4.0), lte: Some(3.0), gt: Some(1.0), gte: Some(2.0) };
         let keywords = RepeatedStrings { strings: strings(&["a", "b"]) };
         let integers = RepeatedIntegers { integers: vec![1, 2] };
@@ -117,9 +119,12 @@ mod tests {
             (FieldTest::Any(MatchValues::Integers(vec![1, 2])), matches(Match::Integers(integers.clone()))),
             (FieldTest::Except(MatchValues::Keywords(strings(&["a", "b"]))), matches(Match::ExceptKeywords(keywords))),
             (FieldTest::Except(MatchValues::Integers(vec![1, 2])), matches(Match::ExceptIntegers(integers))),
-            (FieldTest::Number(range), FieldCondition { key: "k".into(), range: Some(numbers), ..Default::default() }),
+            (
+                FieldTest::NumberRange(range),
+                FieldCondition { key: "k".into(), range: Some(numbers), ..Default::default() },
+            ),
         ] {
-            assert_eq!(field("k".into(), test), expected);
+            assert_eq!(to_field_condition("k".into(), test), expected);
         }
     }
 
@@ -127,7 +132,7 @@ mod tests {
     fn times_keep_their_nanoseconds_on_both_sides_of_the_epoch() {
         let after = SystemTime::UNIX_EPOCH + Duration::new(5, 7);
         let before = SystemTime::UNIX_EPOCH - Duration::new(5, 7);
-        let range = time(Range { lt: Some(after), lte: None, gt: None, gte: Some(before) });
+        let range = to_datetime_range(FieldRange { lt: Some(after), lte: None, gt: None, gte: Some(before) });
         let expected = DatetimeRange {
             lt: Some(Timestamp { seconds: 5, nanos: 7 }),
             gte: Some(Timestamp { seconds: -6, nanos: 999_999_993 }),
@@ -152,6 +157,6 @@ mod tests {
             must_not: one(ConditionOneOf::IsEmpty(IsEmptyCondition { key: "k".into() })),
             ..Default::default()
         };
-        assert_eq!(filter(outer), expected);
+        assert_eq!(to_qdrant_filter(outer), expected);
     }
 }

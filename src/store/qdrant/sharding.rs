@@ -12,18 +12,18 @@ use crate::store::StoreError;
 ///
 /// # Errors
 /// If there is the one and not the other, or they don't fit.
-pub(super) fn check_shard_keys(keys: &[String], carried: Option<&str>) -> Result<(), StoreError> {
-    let keys_of = |keys: &[String]| keys.join("`, `");
-    let message = match carried {
+pub(super) fn check_shard_keys(keys: &[String], request_key: Option<&str>) -> Result<(), StoreError> {
+    let join_keys = |keys: &[String]| keys.join("`, `");
+    let message = match request_key {
         None if keys.is_empty() => return Ok(()),
-        Some(carried) if keys.iter().any(|key| key == carried) => return Ok(()),
+        Some(request_key) if keys.iter().any(|key| key == request_key) => return Ok(()),
         None => format!(
             "with keys (`{}`), every write goes to the shards of one, and the server has none; leave them out, or start \
              it with one of them (--qdrant-shard-key)",
-            keys_of(keys)
+            join_keys(keys)
         ),
-        Some(carried) => format!(
-            "the server writes to the shard key `{carried}` (--qdrant-shard-key), which is not among them; add it, or \
+        Some(request_key) => format!(
+            "the server writes to the shard key `{request_key}` (--qdrant-shard-key), which is not among them; add it, or \
              start the server without it"
         ),
     };
@@ -31,14 +31,14 @@ pub(super) fn check_shard_keys(keys: &[String], carried: Option<&str>) -> Result
 }
 
 /// The request that makes one of a new collection's shard keys.
-pub(super) fn create_shard_key(name: &str, key: &str) -> qdrant::CreateShardKeyRequest {
+pub(super) fn build_shard_key_request(name: &str, key: &str) -> qdrant::CreateShardKeyRequest {
     let request = qdrant::CreateShardKey { shard_key: Some(key.into()), ..qdrant::CreateShardKey::default() };
     qdrant::CreateShardKeyRequest { collection_name: name.to_owned(), request: Some(request), timeout: None }
 }
 
 /// Returns what it means that a collection exists and the creation of its shard key failed. Where the same request may
 /// succeed later, the client can send it again: the key is then created in the collection that is there.
-pub(super) fn key_not_created(name: &str, key: &str, error: StoreError) -> StoreError {
+pub(super) fn shard_key_creation_error(name: &str, key: &str, error: StoreError) -> StoreError {
     match error {
         StoreError::Unavailable(reason)
         | StoreError::Interrupted(reason)
@@ -57,18 +57,23 @@ pub(super) fn key_not_created(name: &str, key: &str, error: StoreError) -> Store
 
 /// Returns the error for a server that carries a shard key and a collection without any: Qdrant would refuse each
 /// request.
-pub(super) fn not_sharded_by_key(name: &str, carried: &str) -> StoreError {
+pub(super) fn not_sharded_error(name: &str, request_key: &str) -> StoreError {
     StoreError::Refused(format!(
-        "collection `{name}` is not sharded by key, and the server writes to the shard key `{carried}` \
+        "collection `{name}` is not sharded by key, and the server writes to the shard key `{request_key}` \
          (--qdrant-shard-key); use another collection, or start the server without it"
     ))
 }
 
 /// Returns the shard keys to add to a collection that has `existing`, so that it has all of `requested` and the one
 /// that every request carries.
-pub(super) fn missing_keys<'a>(existing: &[String], requested: &'a [String], carried: &'a str) -> Vec<&'a str> {
-    let wanted = std::iter::once(carried).chain(requested.iter().map(String::as_str).filter(|key| *key != carried));
-    wanted.filter(|key| existing.iter().all(|have| have != key)).collect()
+pub(super) fn find_missing_keys<'a>(
+    existing: &[String],
+    requested: &'a [String],
+    request_key: &'a str,
+) -> Vec<&'a str> {
+    let wanted =
+        std::iter::once(request_key).chain(requested.iter().map(String::as_str).filter(|key| *key != request_key));
+    wanted.filter(|key| existing.iter().all(|existing_key| existing_key != key)).collect()
 }
 
 /// Whether Qdrant has to be asked for a collection's shard keys.
@@ -78,7 +83,7 @@ pub(super) fn has_shard_keys(info: Option<&qdrant::CollectionInfo>) -> bool {
 }
 
 /// The shard keys of a collection, in their order. Numbers are told as texts.
-pub(super) fn shard_keys(cluster: qdrant::CollectionClusterInfoResponse) -> Vec<String> {
+pub(super) fn collect_shard_keys(cluster: qdrant::CollectionClusterInfoResponse) -> Vec<String> {
     let local = cluster.local_shards.into_iter().map(|shard| shard.shard_key);
     let remote = cluster.remote_shards.into_iter().map(|shard| shard.shard_key);
     let keys = local.chain(remote).filter_map(|key| match key?.key? {
@@ -120,7 +125,7 @@ mod tests {
             (&["b"], &["a", "b", "c"], &["a", "c"]),
             (&["a", "b"], &["b", "a"], &[]),
         ] {
-            assert_eq!(missing_keys(&keys(existing), &keys(requested), "a"), missing);
+            assert_eq!(find_missing_keys(&keys(existing), &keys(requested), "a"), missing);
         }
     }
 
@@ -128,10 +133,10 @@ mod tests {
     fn a_key_that_may_be_created_later_is_retryable() {
         let full = StoreError::Overloaded { message: "full".to_owned(), retry_after: None };
         for error in [StoreError::Unavailable("x".to_owned()), StoreError::Timeout("x".to_owned()), full] {
-            assert!(key_not_created("docs", "a", error).is_retryable());
+            assert!(shard_key_creation_error("docs", "a", error).is_retryable());
         }
         for error in [StoreError::Failed("standalone".to_owned()), StoreError::Refused("no".to_owned())] {
-            assert!(!key_not_created("docs", "a", error).is_retryable());
+            assert!(!shard_key_creation_error("docs", "a", error).is_retryable());
         }
     }
 
@@ -144,7 +149,7 @@ mod tests {
             remote_shards: vec![remote("a".into()), remote(7.into())],
             ..Default::default()
         };
-        assert_eq!(shard_keys(cluster), ["7", "a", "b"]);
+        assert_eq!(collect_shard_keys(cluster), ["7", "a", "b"]);
         let with = |sharding_method| {
             let params = Some(qdrant::CollectionParams { sharding_method, ..Default::default() });
             let config = Some(qdrant::CollectionConfig { params, ..Default::default() });

@@ -1,7 +1,7 @@
 //! The store on a Qdrant server.
 
 mod catalog;
-mod read;
+mod decode_fallback;
 mod reader;
 mod writer;
 
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use qdrant_client::qdrant::{ListCollectionsRequest, ShardKeySelector};
 
 use super::config::QdrantConfig;
-use super::connection::Connection;
+use super::connection::QdrantConnection;
 use crate::store::{StoreError, VectorStore};
 
 /// How long a server may take to say that it is there.
@@ -21,9 +21,9 @@ const READY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A Qdrant server.
 #[derive(Debug)]
 pub struct QdrantStore {
-    connection: Connection,
+    connection: QdrantConnection,
     /// Whether the last consistent read failed for want of replicas, so that it is logged once an outage.
-    lacks_replicas: AtomicBool,
+    is_missing_replicas: AtomicBool,
 }
 
 impl QdrantStore {
@@ -32,11 +32,11 @@ impl QdrantStore {
     /// # Errors
     /// [`StoreError::Failed`] if TLS can't be set up.
     pub fn new(config: QdrantConfig) -> Result<Self, StoreError> {
-        Ok(Self { connection: Connection::new(config)?, lacks_replicas: AtomicBool::new(false) })
+        Ok(Self { connection: QdrantConnection::new(config)?, is_missing_replicas: AtomicBool::new(false) })
     }
 
     /// Which shards a request is for; `None` leaves it to Qdrant.
-    fn shards(&self) -> Option<ShardKeySelector> {
+    fn shard_key_selector(&self) -> Option<ShardKeySelector> {
         let key = self.connection.config().shard_key.clone()?;
         Some(ShardKeySelector { shard_keys: vec![key.into()], fallback: None })
     }
@@ -46,10 +46,10 @@ impl QdrantStore {
 impl VectorStore for QdrantStore {
     /// Lists the collections. Qdrant answers its health check without looking at the API key, so that a wrong one
     /// would go unseen.
-    async fn ready(&self) -> Result<(), StoreError> {
-        let mut collections = self.connection.collections()?;
+    async fn check_ready(&self) -> Result<(), StoreError> {
+        let mut collections = self.connection.collections_client()?;
         let timeout = READY_TIMEOUT.min(self.connection.config().timeout);
-        self.connection.within(timeout, "", collections.list(ListCollectionsRequest {})).await?;
+        self.connection.call_with_timeout(timeout, "", collections.list(ListCollectionsRequest {})).await?;
         Ok(())
     }
 

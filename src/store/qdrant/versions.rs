@@ -5,25 +5,25 @@ use std::collections::{HashMap, HashSet};
 use qdrant_client::qdrant::HealthCheckRequest;
 use qdrant_client::qdrant::qdrant_client::QdrantClient;
 
-use super::connection::Connection;
+use super::connection::QdrantConnection;
 use crate::store::StoreError;
-use crate::types::{Condition, Filter, Point, PointId, older_than, stored_version};
+use crate::types::{Condition, Filter, Point, PointId, build_older_version_filter, read_stored_version};
 
 /// The first version of Qdrant that has conditional upserts. Servers before it would ignore the condition.
-const CONDITIONAL_UPSERTS: (u32, u32) = (1, 16);
+const MIN_CONDITIONAL_UPSERT_VERSION: (u32, u32) = (1, 16);
 
 /// Checks that the server heeds the conditions of upserts. It is asked each time: it may be replaced by an older one.
 ///
 /// # Errors
 /// If it doesn't, or can't be asked.
-pub(super) async fn check_server(connection: &Connection) -> Result<(), StoreError> {
-    let mut client = QdrantClient::new(connection.transport()?);
-    let reply = connection.call("", client.health_check(HealthCheckRequest {})).await?;
-    match parse_version(&reply.version) {
-        Some(version) if version >= CONDITIONAL_UPSERTS => Ok(()),
+pub(super) async fn check_conditional_upserts(connection: &QdrantConnection) -> Result<(), StoreError> {
+    let mut client = QdrantClient::new(connection.intercepted_channel()?);
+    let response = connection.call("", client.health_check(HealthCheckRequest {})).await?;
+    match parse_version(&response.version) {
+        Some(version) if version >= MIN_CONDITIONAL_UPSERT_VERSION => Ok(()),
         _ => {
-            let (major, minor) = CONDITIONAL_UPSERTS;
-            let version = reply.version;
+            let (major, minor) = MIN_CONDITIONAL_UPSERT_VERSION;
+            let version = response.version;
             Err(StoreError::Refused(format!(
                 "Qdrant {version} can't compare versions of documents; use Qdrant {major}.{minor} or later, or omit `version`"
             )))
@@ -37,27 +37,27 @@ fn parse_version(version: &str) -> Option<(u32, u32)> {
 }
 
 /// Returns the points with their versions.
-pub(super) fn of(points: &[Point]) -> Vec<(PointId, i64)> {
-    points.iter().filter_map(|point| Some((point.id, stored_version(&point.payload)?))).collect()
+pub(super) fn read_versions(points: &[Point]) -> Vec<(PointId, i64)> {
+    points.iter().filter_map(|point| Some((point.id, read_stored_version(&point.payload)?))).collect()
 }
 
 /// Returns the condition that a stored point is one of these and has no version, or an older one than given.
-pub(super) fn older(points: &[(PointId, i64)]) -> Filter {
-    let older = points.iter().map(|(id, version)| {
-        let must = vec![Condition::HasId(vec![*id]), Condition::Filter(older_than(*version))];
+pub(super) fn build_older_filter(points: &[(PointId, i64)]) -> Filter {
+    let conditions = points.iter().map(|(id, version)| {
+        let must = vec![Condition::HasId(vec![*id]), Condition::Filter(build_older_version_filter(*version))];
         Condition::Filter(Filter { must, ..Filter::default() })
     });
-    Filter { should: older.collect(), ..Filter::default() }
+    Filter { should: conditions.collect(), ..Filter::default() }
 }
 
 /// Returns the points whose stored version compares so with the given one.
-pub(super) fn compare(
+pub(super) fn select_by_version(
     given: &[(PointId, i64)],
     stored: &HashMap<PointId, i64>,
-    is: impl Fn(i64, i64) -> bool,
+    predicate: impl Fn(i64, i64) -> bool,
 ) -> HashSet<PointId> {
-    let kept = given.iter().filter(|(id, given)| stored.get(id).is_some_and(|stored| is(*stored, *given)));
-    kept.map(|(id, _)| *id).collect()
+    let selected = given.iter().filter(|(id, given)| stored.get(id).is_some_and(|stored| predicate(*stored, *given)));
+    selected.map(|(id, _)| *id).collect()
 }
 
 #[cfg(test)]
@@ -77,7 +77,8 @@ mod tests {
             assert_eq!(parse_version(version), expected);
         }
         assert!(
-            parse_version("1.9.2") < Some(CONDITIONAL_UPSERTS) && Some(CONDITIONAL_UPSERTS) <= parse_version("1.16")
+            parse_version("1.9.2") < Some(MIN_CONDITIONAL_UPSERT_VERSION)
+                && Some(MIN_CONDITIONAL_UPSERT_VERSION) <= parse_version("1.16")
         );
     }
 }

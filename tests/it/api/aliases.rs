@@ -11,10 +11,10 @@ use tonic::{Code, Status};
 use super::collections::get as get_collection;
 use super::listing::{list, pages};
 use super::{assert_indexed, by_text, hit_id, search};
-use crate::support::documents::{encoded, num, numbered, options, texts};
+use crate::support::documents::{encode_documents, num, number_documents, options, sample_texts};
 use crate::support::endpoint::Endpoint;
 use crate::support::failure::Failure;
-use crate::support::models::folder;
+use crate::support::models::model_dir;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::text_query;
@@ -22,11 +22,12 @@ use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
 pub async fn set(server: &Endpoint, alias: &str, collection: &str) -> Result<(), Status> {
     let request = SetAliasRequest { alias: alias.to_owned(), collection: collection.to_owned() };
-    server.index().await.set_alias(request).await.map(drop)
+    server.index_client().await.set_alias(request).await.map(drop)
 }
 
 pub async fn aliases(server: &Endpoint) -> Vec<(String, String)> {
-    let aliases = server.index().await.list_aliases(ListAliasesRequest::default()).await.unwrap().into_inner().aliases;
+    let aliases =
+        server.index_client().await.list_aliases(ListAliasesRequest::default()).await.unwrap().into_inner().aliases;
     aliases.into_iter().map(|Alias { name, collection }| (name, collection)).collect()
 }
 
@@ -35,8 +36,8 @@ fn pair(alias: &str, collection: &str) -> (String, String) {
 }
 
 async fn upsert(server: &Endpoint, options: IngestOptions, documents: Vec<Document>) {
-    let request = UpsertRequest { options: Some(options), documents: encoded(documents) };
-    assert_indexed(&server.index().await.upsert(request).await.unwrap().into_inner().results);
+    let request = UpsertRequest { options: Some(options), documents: encode_documents(documents) };
+    assert_indexed(&server.index_client().await.upsert(request).await.unwrap().into_inner().results);
 }
 
 fn existing(collection: &str) -> IngestOptions {
@@ -46,16 +47,16 @@ fn existing(collection: &str) -> IngestOptions {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_takes_an_alias() {
     on_both_stores(async |sidecar| {
-        let texts = texts(20);
-        assert_indexed(&sidecar.ingest(options("docs-v1"), numbered(&texts[..10])).await);
+        let texts = sample_texts(20);
+        assert_indexed(&sidecar.ingest(options("docs-v1"), number_documents(&texts[..10])).await);
         set(sidecar, "docs", "docs-v1").await.unwrap();
         assert_eq!(aliases(sidecar).await, [pair("docs", "docs-v1")]);
         assert_eq!(get_collection(sidecar, "docs").await, get_collection(sidecar, "docs-v1").await);
         assert_eq!(get_collection(sidecar, "docs").await.name, "docs-v1");
 
         // With and without leave to create it, which there is no need for.
-        assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts[..15])).await);
-        upsert(sidecar, existing("docs"), numbered(&texts[..20])).await;
+        assert_indexed(&sidecar.ingest(options("docs"), number_documents(&texts[..15])).await);
+        upsert(sidecar, existing("docs"), number_documents(&texts[..20])).await;
         assert_eq!(get_collection(sidecar, "docs-v1").await.point_count, 20);
         let by_alias = search(sidecar, by_text("docs", "the moon")).await;
         assert_eq!((by_alias.len(), &by_alias), (20, &search(sidecar, by_text("docs-v1", "the moon")).await));
@@ -65,18 +66,18 @@ async fn every_call_takes_an_alias() {
             document: Some(Explained::DocumentId(num(1))),
             ..Default::default()
         };
-        sidecar.index().await.explain(explain).await.unwrap();
+        sidecar.index_client().await.explain(explain).await.unwrap();
         let get = GetDocumentsRequest { collection: "docs".to_owned(), ids: vec![num(1)], ..Default::default() };
-        assert_eq!(sidecar.index().await.get_documents(get).await.unwrap().into_inner().documents.len(), 1);
+        assert_eq!(sidecar.index_client().await.get_documents(get).await.unwrap().into_inner().documents.len(), 1);
         assert_eq!(list(sidecar, "docs").await.len(), 20);
         let delete = DeleteRequest { collection: "docs".to_owned(), ids: vec![num(1)], ..Default::default() };
-        sidecar.index().await.delete(delete).await.unwrap();
+        sidecar.index_client().await.delete(delete).await.unwrap();
         assert_eq!(get_collection(sidecar, "docs-v1").await.point_count, 19);
 
         let delete = || DeleteAliasRequest { alias: "docs".to_owned() };
         for _ in 0..2 {
-            sidecar.index().await.delete_alias(delete()).await.unwrap();
-            let gone = sidecar.index().await.search(by_text("docs", "the moon")).await.unwrap_err();
+            sidecar.index_client().await.delete_alias(delete()).await.unwrap();
+            let gone = sidecar.index_client().await.search(by_text("docs", "the moon")).await.unwrap_err();
             assert_eq!(Failure::from(gone).reason, "COLLECTION_NOT_FOUND");
         }
         assert_eq!((aliases(sidecar).await, get_collection(sidecar, "docs-v1").await.point_count), (vec![], 19));
@@ -104,7 +105,7 @@ async fn what_is_wrong_is_told_by_its_field() {
             assert!(failure.message.contains(part), "{failure:?}");
         }
         let delete = DeleteAliasRequest { alias: "../up".to_owned() };
-        let failure = Failure::from(sidecar.index().await.delete_alias(delete).await.unwrap_err());
+        let failure = Failure::from(sidecar.index_client().await.delete_alias(delete).await.unwrap_err());
         assert_eq!(failure.fields, ["alias"]);
         assert_eq!(aliases(sidecar).await, [pair("docs", "docs-v1")]);
     })
@@ -113,7 +114,7 @@ async fn what_is_wrong_is_told_by_its_field() {
 
 /// Serves a second model under this name.
 fn new_model() -> [String; 4] {
-    let model = |name: &str, folder_name: &str| format!("{name}={}", folder(folder_name).display());
+    let model = |name: &str, folder_name: &str| format!("{name}={}", model_dir(folder_name).display());
     ["--model".to_owned(), model("old", MODEL), "--model".to_owned(), model("new", "distilbert-random-untied")]
 }
 
@@ -127,7 +128,7 @@ async fn with_two_models(flags: &[&str]) -> Sidecar {
 async fn rolled_out(sidecar: &Sidecar, texts: &[String]) {
     for (collection, model) in [("docs-v1", "old"), ("docs-v2", "new")] {
         let ingest = IngestOptions { model: model.to_owned(), ..options(collection) };
-        assert_indexed(&sidecar.ingest(ingest, numbered(texts)).await);
+        assert_indexed(&sidecar.ingest(ingest, number_documents(texts)).await);
     }
     set(sidecar, "docs", "docs-v1").await.unwrap();
 }
@@ -138,7 +139,7 @@ async fn hits(sidecar: &Sidecar, collection: &str, model: &str) -> Vec<Hit> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_switch_needs_no_change_of_clients() {
-    let texts = texts(20);
+    let texts = sample_texts(20);
     let sidecar = with_two_models(&[]).await;
     rolled_out(&sidecar, &texts).await;
     let (old, new) = (hits(&sidecar, "docs-v1", "old").await, hits(&sidecar, "docs-v2", "new").await);
@@ -149,28 +150,28 @@ async fn a_switch_needs_no_change_of_clients() {
             assert_eq!(hits(&sidecar, "docs", "").await, *expected, "the model that wrote it, and at once");
             assert_eq!(hits(&sidecar, "docs", model).await, *expected);
             let wrong = SearchRequest { model: other.to_owned(), ..by_text("docs", "the moon") };
-            let wrong = Failure::from(sidecar.index().await.search(wrong).await.unwrap_err());
+            let wrong = Failure::from(sidecar.index_client().await.search(wrong).await.unwrap_err());
             assert_eq!(wrong.reason, "FINGERPRINT_MISMATCH");
             assert!(wrong.message.contains(collection), "{wrong:?}");
-            upsert(&sidecar, existing("docs"), numbered(&texts)).await;
+            upsert(&sidecar, existing("docs"), number_documents(&texts)).await;
             let explain = ExplainRequest {
                 collection: "docs".to_owned(),
                 query: Some(text_query("the moon")),
                 document: Some(Explained::DocumentId(num(1))),
                 ..Default::default()
             };
-            let explained = sidecar.index().await.explain(explain).await.unwrap().into_inner();
+            let explained = sidecar.index_client().await.explain(explain).await.unwrap().into_inner();
             let hit = expected.iter().find(|hit| *hit_id(hit) == num(1)).unwrap();
             assert!(super::close(explained.score, hit.score), "{} {}", explained.score, hit.score);
         }
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// A search finds what the one collection has or what the other has, each with its own model; a write goes to the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_switch_by_another_process_is_harmless() {
-    let (qdrant, texts) = (QdrantServer::start(), texts(20));
+    let (qdrant, texts) = (QdrantServer::start(), sample_texts(20));
     let url = qdrant.url();
     let flags = ["--qdrant-url", url.as_str()];
     let (ours, other) = (with_two_models(&flags).await, with_two_models(&flags).await);
@@ -181,7 +182,7 @@ async fn a_switch_by_another_process_is_harmless() {
     set(&other, "docs", "docs-v2").await.unwrap();
     let found = hits(&ours, "docs", "").await;
     assert!(found == old || found == new, "a query by one model was held against the other's documents");
-    let further = numbered(&crate::support::documents::texts(25));
+    let further = number_documents(&crate::support::documents::sample_texts(25));
     upsert(&ours, existing("docs"), further).await;
     let counts =
         [get_collection(&ours, "docs-v1").await.point_count, get_collection(&ours, "docs-v2").await.point_count];
@@ -189,8 +190,8 @@ async fn a_switch_by_another_process_is_harmless() {
     // To ask is to know.
     assert_eq!(get_collection(&ours, "docs").await.name, "docs-v2");
     assert_eq!(hits(&ours, "docs", "").await.len(), 25);
-    ours.end().await;
-    other.end().await;
+    ours.stop_drained().await;
+    other.stop_drained().await;
 }
 
 /// Without an id of its own, a text is the same document by whichever name of whichever collection it is sent.
@@ -209,7 +210,7 @@ async fn ids_that_are_made_are_made_of_the_text_alone() {
         assert_eq!((listed.len(), &listed[0].id), (1, &ids[0]));
     }
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// On the embedded store, what was confirmed outlives the process, however that ends.
@@ -217,10 +218,10 @@ async fn ids_that_are_made_are_made_of_the_text_alone() {
 async fn an_alias_survives_a_kill() {
     let folder = TempDir::new().unwrap();
     let process = Process::start(folder.path(), &[]).await;
-    assert_indexed(&process.ingest(options("docs-v1"), numbered(&texts(3))).await);
+    assert_indexed(&process.ingest(options("docs-v1"), number_documents(&sample_texts(3))).await);
     set(&process, "docs", "docs-v1").await.unwrap();
     set(&process, "gone", "docs-v1").await.unwrap();
-    process.index().await.delete_alias(DeleteAliasRequest { alias: "gone".to_owned() }).await.unwrap();
+    process.index_client().await.delete_alias(DeleteAliasRequest { alias: "gone".to_owned() }).await.unwrap();
     process.kill().await;
     let process = Process::start(folder.path(), &[]).await;
     assert_eq!(aliases(&process).await, [pair("docs", "docs-v1")]);
@@ -232,7 +233,7 @@ async fn an_alias_survives_a_kill() {
 async fn pages_by_an_alias_are_of_one_collection() {
     let sidecar = Sidecar::start(&[]).await;
     for collection in ["docs-v1", "docs-v2"] {
-        assert_indexed(&sidecar.ingest(options(collection), numbered(&texts(5))).await);
+        assert_indexed(&sidecar.ingest(options(collection), number_documents(&sample_texts(5))).await);
     }
     set(&sidecar, "docs", "docs-v1").await.unwrap();
     let first = pages(&sidecar, "docs", 2, "").await.unwrap();
@@ -241,5 +242,5 @@ async fn pages_by_an_alias_are_of_one_collection() {
     assert_eq!(failure.fields, ["page_token"]);
     assert!(failure.message.contains("the alias was moved"), "{failure:?}");
     assert_eq!(pages(&sidecar, "docs-v1", 2, &first.next_page_token).await.unwrap().documents.len(), 2);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -12,7 +12,9 @@ use splade_sidecar::proto::{
 
 use super::collections::get;
 use super::{by_text, hit_document, search};
-use crate::support::documents::{document, encoded, key, messages, num, options, payload, stream, texts, uuid};
+use crate::support::documents::{
+    build_messages, document, encode_documents, key, num, options, run_stream, sample_texts, to_payload, uuid,
+};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 /// A document that is refused: what it is, what goes over the wire, the id that its result has, the reason, the field.
@@ -35,7 +37,7 @@ fn with_dense(id: u64, name: &str, values: &[f32]) -> Document {
 }
 
 fn with_payload(id: u64, fields: serde_json::Value) -> Document {
-    Document { payload: Some(payload(fields)), ..document(num(id), "the moon") }
+    Document { payload: Some(to_payload(fields)), ..document(num(id), "the moon") }
 }
 
 /// A payload with a number that JSON does not have.
@@ -118,11 +120,12 @@ fn ingest_options(collection: &str) -> IngestOptions {
 async fn each_is_refused_alone() {
     on_both_stores(async |sidecar| {
         let bad = bad_documents();
-        let good = (1..).zip(texts(bad.len()));
+        let good = (1..).zip(sample_texts(bad.len()));
         let good = good.map(|(id, text)| Document { text, ..with_dense(id, "image", &[0.5; 3]) });
-        let good = encoded(good);
+        let good = encode_documents(good);
         let mixed = bad.iter().zip(good).flat_map(|(bad, good)| [bad.bytes.clone(), good]).collect();
-        let results = stream(&mut sidecar.index().await, messages(ingest_options("mixed"), mixed, 5)).await;
+        let results =
+            run_stream(&mut sidecar.index_client().await, build_messages(ingest_options("mixed"), mixed, 5)).await;
         for (pair, bad) in results.chunks(2).zip(&bad) {
             let what = bad.what;
             assert_eq!(pair[0].status(), OperationStatus::Rejected, "{what}");
@@ -145,10 +148,10 @@ async fn each_is_refused_alone() {
 async fn a_payload_may_be_32_deep() {
     on_both_stores(async |sidecar| {
         let documents = vec![by_hand(&num(1), b"the moon", &nested(32))];
-        let sent = messages(options("deep"), documents.clone(), 1);
-        super::assert_indexed(&stream(&mut sidecar.index().await, sent).await);
+        let sent = build_messages(options("deep"), documents.clone(), 1);
+        super::assert_indexed(&run_stream(&mut sidecar.index_client().await, sent).await);
         let mut expected = Document::decode(documents[0].clone()).unwrap().payload.unwrap();
-        expected.fields.extend(payload(json!({ "text": "the moon" })).fields);
+        expected.fields.extend(to_payload(json!({ "text": "the moon" })).fields);
         let hits = search(sidecar, by_text("deep", "the moon")).await;
         assert_eq!(hit_document(&hits[0]).payload.as_ref(), Some(&expected));
     })
@@ -169,7 +172,7 @@ async fn the_later_of_two_documents_with_one_id_stays() {
         for hit in hits {
             let document = hit_document(&hit);
             let n = if document.id == Some(num(1000)) { 5 } else { 2 };
-            let expected = payload(json!({ "version": n, "text": "the moon" }));
+            let expected = to_payload(json!({ "version": n, "text": "the moon" }));
             assert_eq!(document.payload, Some(expected), "{:?}", document.id);
         }
     })
@@ -184,6 +187,6 @@ async fn a_bad_document_does_not_replace_a_good_one() {
     let results = sidecar.ingest(options("kept"), documents).await;
     assert_eq!(results[1].status(), OperationStatus::Rejected);
     let hits = search(&sidecar, by_text("kept", "the moon")).await;
-    assert_eq!(hit_document(&hits[0]).payload, Some(payload(json!({ "text": "the moon" }))));
-    sidecar.end().await;
+    assert_eq!(hit_document(&hits[0]).payload, Some(to_payload(json!({ "text": "the moon" }))));
+    sidecar.stop_drained().await;
 }

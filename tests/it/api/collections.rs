@@ -7,9 +7,9 @@ use splade_sidecar::proto::{
 use tonic::{Code, Status};
 
 use super::{assert_indexed, by_text, ids, search};
-use crate::support::documents::{document, encoded, key, num, numbered, options, texts, uuid};
+use crate::support::documents::{document, encode_documents, key, num, number_documents, options, sample_texts, uuid};
 use crate::support::failure::Failure;
-use crate::support::models::random;
+use crate::support::models::load_random_model;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
@@ -31,7 +31,7 @@ pub fn with_sparse(name: &str, options: SparseVectorOptions) -> CollectionOption
 
 pub async fn create(sidecar: &Sidecar, name: &str, options: Option<CollectionOptions>) -> Result<Collection, Status> {
     let request = CreateCollectionRequest { name: name.to_owned(), options, ..Default::default() };
-    let response = sidecar.index().await.create_collection(request).await?;
+    let response = sidecar.index_client().await.create_collection(request).await?;
     Ok(response.into_inner().collection.unwrap())
 }
 
@@ -39,7 +39,7 @@ pub async fn create(sidecar: &Sidecar, name: &str, options: Option<CollectionOpt
 fn written(datatype: VectorDatatype, on_disk_index: bool) -> SparseVectorOptions {
     SparseVectorOptions {
         model: MODEL.to_owned(),
-        fingerprint: random(MODEL).fingerprint.to_string(),
+        fingerprint: load_random_model(MODEL).fingerprint.to_string(),
         dtype: "float32".to_owned(),
         on_disk_index,
         datatype: datatype.into(),
@@ -74,10 +74,10 @@ async fn a_collection_is_described_as_it_was_created() {
     };
     on_both_stores(async |sidecar| {
         let ingest = |collection_options| IngestOptions { collection_options, ..options("made") };
-        assert_indexed(&sidecar.ingest(ingest(Some(made(asked.clone()))), numbered(&texts(25))).await);
+        assert_indexed(&sidecar.ingest(ingest(Some(made(asked.clone()))), number_documents(&sample_texts(25))).await);
         // What is asked for later is not applied.
         let other = CollectionOptions { replication_factor: 1, ..with_sparse("splade", Default::default()) };
-        assert_indexed(&sidecar.ingest(ingest(Some(other)), numbered(&texts(30))).await);
+        assert_indexed(&sidecar.ingest(ingest(Some(other)), number_documents(&sample_texts(30))).await);
         let found = get(sidecar, "made").await;
         let expected = Collection {
             name: "made".to_owned(),
@@ -103,7 +103,7 @@ async fn a_collection_is_created_once() {
     let asked = SparseVectorOptions {
         // May be said, if it is true.
         model: MODEL.to_owned(),
-        fingerprint: random(MODEL).fingerprint.to_string(),
+        fingerprint: load_random_model(MODEL).fingerprint.to_string(),
         datatype: VectorDatatype::Uint8.into(),
         ..SparseVectorOptions::default()
     };
@@ -121,7 +121,7 @@ async fn a_collection_is_created_once() {
         assert_ne!(plain.incarnation, created.incarnation);
 
         let existing = IngestOptions { create_collection: false, ..options("made") };
-        assert_indexed(&sidecar.ingest(existing, numbered(&texts(5))).await);
+        assert_indexed(&sidecar.ingest(existing, number_documents(&sample_texts(5))).await);
         assert_eq!(get(sidecar, "made").await, Collection { point_count: 5, ..created });
 
         super::aliases::set(sidecar, "alias", "made").await.unwrap();
@@ -140,10 +140,10 @@ async fn all_collections_are_listed_by_name() {
     on_both_stores(async |sidecar| {
         let list = async || {
             let request = ListCollectionsRequest::default();
-            sidecar.index().await.list_collections(request).await.unwrap().into_inner().collections
+            sidecar.index_client().await.list_collections(request).await.unwrap().into_inner().collections
         };
         assert_eq!(list().await, []);
-        assert_indexed(&sidecar.ingest(options("b"), numbered(&texts(3))).await);
+        assert_indexed(&sidecar.ingest(options("b"), number_documents(&sample_texts(3))).await);
         for name in ["c", "a"] {
             create(sidecar, name, None).await.unwrap();
         }
@@ -161,12 +161,12 @@ async fn all_collections_are_listed_by_name() {
 async fn what_is_deleted_is_gone_and_the_rest_stays() {
     let some_uuid = || uuid("67e55044-10b1-426f-9247-bb680e5fe0c8");
     on_both_stores(async |sidecar| {
-        let mut documents = numbered(&texts(4));
+        let mut documents = number_documents(&sample_texts(4));
         documents.extend([document(key("a"), "the sea"), document(some_uuid(), "the sun")]);
         assert_indexed(&sidecar.ingest(options("docs"), documents).await);
         let gone = vec![num(2), key("a"), some_uuid(), num(99), key("never there"), num(2)];
         let request = DeleteRequest { collection: "docs".to_owned(), ids: gone, ..Default::default() };
-        sidecar.index().await.delete(request).await.unwrap();
+        sidecar.index_client().await.delete(request).await.unwrap();
         assert_eq!(get(sidecar, "docs").await.point_count, 3);
         let mut left = ids(&search(sidecar, by_text("docs", "the moon")).await);
         left.sort_by_key(|id| format!("{id:?}"));
@@ -193,13 +193,16 @@ async fn the_embedded_store_takes_no_options_of_a_cluster() {
         (spread(0, 0, 2), "write_consistency_factor"),
         (CollectionOptions { shard_keys: vec!["a".to_owned()], ..Default::default() }, "shard_keys"),
     ] {
-        let request = UpsertRequest { options: Some(ingest(options)), documents: encoded(numbered(&texts(1))) };
-        let failure = Failure::from(sidecar.index().await.upsert(request).await.unwrap_err());
+        let request = UpsertRequest {
+            options: Some(ingest(options)),
+            documents: encode_documents(number_documents(&sample_texts(1))),
+        };
+        let failure = Failure::from(sidecar.index_client().await.upsert(request).await.unwrap_err());
         assert_eq!(failure.fields, [format!("options.collection_options.{field}")]);
         assert!(failure.message.contains("--qdrant-url"), "{failure:?}");
     }
-    assert_indexed(&sidecar.ingest(ingest(spread(1, 1, 1)), numbered(&texts(1))).await);
-    sidecar.end().await;
+    assert_indexed(&sidecar.ingest(ingest(spread(1, 1, 1)), number_documents(&sample_texts(1))).await);
+    sidecar.stop_drained().await;
 }
 
 /// A Qdrant cluster is told how to spread a collection, and tells it again.
@@ -215,10 +218,10 @@ async fn a_collection_is_spread_as_it_was_asked_for() {
         ..Default::default()
     };
     let ingest = IngestOptions { collection_options: Some(spread.clone()), ..options("docs") };
-    assert_indexed(&sidecar.ingest(ingest, numbered(&texts(5))).await);
+    assert_indexed(&sidecar.ingest(ingest, number_documents(&sample_texts(5))).await);
     let described = get(&sidecar, "docs").await.options.unwrap();
     let sparse_vectors = described.sparse_vectors.clone();
     assert_eq!(described, CollectionOptions { sparse_vectors, ..spread });
     assert_eq!(search(&sidecar, by_text("docs", "the moon")).await.len(), 5);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -9,7 +9,7 @@ use splade_sidecar::proto::{
 use super::aliases::set as set_alias;
 use super::listing::list;
 use super::{assert_indexed, stored_vector};
-use crate::support::documents::{document, key, num, options, payload, texts, uuid};
+use crate::support::documents::{document, key, num, options, sample_texts, to_payload, uuid};
 use crate::support::endpoint::Endpoint;
 use crate::support::sidecar::on_both_stores;
 
@@ -27,7 +27,7 @@ async fn get(
     return_options: Option<ReturnOptions>,
 ) -> GetDocumentsResponse {
     let request = GetDocumentsRequest { collection: collection.to_owned(), ids, return_options, ..Default::default() };
-    server.index().await.get_documents(request).await.unwrap().into_inner()
+    server.index_client().await.get_documents(request).await.unwrap().into_inner()
 }
 
 fn ids_of(documents: &[StoredDocument]) -> Vec<DocumentId> {
@@ -38,8 +38,8 @@ fn ids_of(documents: &[StoredDocument]) -> Vec<DocumentId> {
 async fn fill(server: &Endpoint) {
     let image = DenseVectorOptions { size: 2, distance: Distance::Dot.into() };
     let dense = CollectionOptions { dense_vectors: [("image".to_owned(), image)].into(), ..Default::default() };
-    let documents = ids().into_iter().zip(texts(6)).map(|(id, text)| Document {
-        payload: Some(payload(json!({ "year": 1967, "by": { "name": ["Ann", null] } }))),
+    let documents = ids().into_iter().zip(sample_texts(6)).map(|(id, text)| Document {
+        payload: Some(to_payload(json!({ "year": 1967, "by": { "name": ["Ann", null] } }))),
         dense_vectors: [("image".to_owned(), DenseVector { values: vec![0.5, 2.0] })].into(),
         ..document(id, &text)
     });
@@ -108,7 +108,7 @@ async fn an_id_may_come_twice() {
 async fn what_has_no_room_remains() {
     on_both_stores(async |sidecar| {
         let large = |number| Document {
-            payload: Some(payload(json!({ "large": "x".repeat(1_000_000) }))),
+            payload: Some(to_payload(json!({ "large": "x".repeat(1_000_000) }))),
             ..document(num(number), "the moon is full")
         };
         assert_indexed(&sidecar.ingest(options("docs"), (1..=8).map(large).collect()).await);
@@ -140,13 +140,13 @@ async fn what_has_no_room_remains() {
 async fn a_document_has_what_was_asked_for() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
-        let text = texts(1).remove(0);
+        let text = sample_texts(1).remove(0);
         let encoded = sidecar.encode(EncodeRequest::default(), std::slice::from_ref(&text)).await.remove(0);
         let one = async |return_options| get(sidecar, "docs", vec![num(7)], return_options).await.documents.remove(0);
         let whole = json!({ "text": text, "year": 1967, "by": { "name": ["Ann", null] } });
 
         let default = one(None).await;
-        assert_eq!((default.id.as_ref(), default.payload.as_ref()), (Some(&num(7)), Some(&payload(whole.clone()))));
+        assert_eq!((default.id.as_ref(), default.payload.as_ref()), (Some(&num(7)), Some(&to_payload(whole.clone()))));
         assert_eq!((default.text_field.as_str(), default.payload_json.as_str()), ("text", ""));
         assert!(default.sparse_vectors.is_empty() && default.dense_vectors.is_empty() && default.version.is_none());
         assert_eq!(one(Some(ReturnOptions::default())).await, default);
@@ -161,7 +161,7 @@ async fn a_document_has_what_was_asked_for() {
 
         let fields = || vec!["year".to_owned(), "absent".to_owned()];
         let some = one(Some(ReturnOptions { payload_fields: fields(), ..Default::default() })).await;
-        assert_eq!(some.payload, Some(payload(json!({ "year": 1967 }))));
+        assert_eq!(some.payload, Some(to_payload(json!({ "year": 1967 }))));
         let options = ReturnOptions { payload_fields: fields(), payload_format: json_format, ..Default::default() };
         assert_eq!(one(Some(options)).await.payload_json, r#"{"year":1967}"#);
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use splade_sidecar::app::Ended;
+use splade_sidecar::app::ShutdownOutcome;
 use splade_sidecar::proto::IngestOptions;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status};
@@ -27,8 +27,8 @@ async fn on_both_stores(deadline: &str, test: impl AsyncFn(Sidecar)) {
 /// A stream with these documents, all of them indexed.
 async fn open_with(sidecar: &Sidecar, first_sequence: u64, count: u64) -> Upload {
     let how = IngestOptions { first_sequence, ..options() };
-    let mut upload = Upload::open(sidecar.index().await, how).await.unwrap();
-    upload.opened().await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, how).await.unwrap();
+    upload.wait_opened().await.unwrap();
     if count > 0 {
         upload.push(docs(1..=count)).await;
         upload.read_results(count as usize).await;
@@ -37,7 +37,7 @@ async fn open_with(sidecar: &Sidecar, first_sequence: u64, count: u64) -> Upload
 }
 
 async fn wait_draining(upload: &mut Upload) {
-    while upload.got.draining.is_none() {
+    while upload.received.draining.is_none() {
         assert!(timeout(PATIENCE, upload.read()).await.expect("it doesn't drain").unwrap(), "the stream ended");
     }
 }
@@ -57,21 +57,21 @@ async fn a_client_that_half_closes_loses_nothing_and_ends_well() {
         let began = Instant::now();
         wait_draining(&mut upload).await;
         wait_draining(&mut numbered).await;
-        let draining = upload.got.draining.unwrap();
+        let draining = upload.received.draining.unwrap();
         assert_eq!((draining.read_through, draining.grace_period.unwrap().seconds), (10, 5));
-        assert_eq!(numbered.got.draining.unwrap().read_through, 100, "none yet");
+        assert_eq!(numbered.received.draining.unwrap().read_through, 100, "none yet");
         // New streams go elsewhere at once.
-        assert_stopping(Upload::open(sidecar.index().await, options()).await.map(drop).unwrap_err());
+        assert_stopping(Upload::open(sidecar.index_client().await, options()).await.map(drop).unwrap_err());
 
         // What was on its way is taken.
         assert!(upload.push(docs(11..=20)).await);
-        let (got, end) = upload.rest().await;
+        let (got, end) = upload.finish_and_drain().await;
         end.unwrap();
-        got.one_each(20);
+        got.expect_one_each(20);
         assert_eq!(got.indexed().len(), 20);
-        numbered.rest().await.1.unwrap();
+        numbered.finish_and_drain().await.1.unwrap();
         let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("it doesn't end");
-        assert_eq!(ended, Ended::Drained);
+        assert_eq!(ended, ShutdownOutcome::Drained);
         assert!(began.elapsed() < Duration::from_secs(5), "it waited for nobody: {:?}", began.elapsed());
     })
     .await;
@@ -86,7 +86,7 @@ async fn a_client_that_goes_on_is_ended_after_the_grace_period() {
         sidecar.begin_stop();
         wait_draining(&mut upload).await;
         let began = Instant::now();
-        assert_eq!(upload.got.draining.unwrap().grace_period.map(|period| period.seconds), Some(1));
+        assert_eq!(upload.received.draining.unwrap().grace_period.map(|period| period.seconds), Some(1));
         // It sends one after another until nobody reads them.
         let mut next = 6;
         let end = loop {
@@ -100,10 +100,10 @@ async fn a_client_that_goes_on_is_ended_after_the_grace_period() {
         assert_stopping(end);
         let lasted = began.elapsed();
         assert!((Duration::from_millis(500)..Duration::from_secs(10)).contains(&lasted), "{lasted:?}");
-        let got = upload.rest().await.0;
+        let got = upload.finish_and_drain().await.0;
         let read = got.results.len();
         assert!(read > 5, "it read nothing in the grace period");
-        got.one_each(read);
+        got.expect_one_each(read);
         assert_eq!(got.indexed().len(), read, "what was read has its result");
 
         let end = loop {
@@ -113,9 +113,9 @@ async fn a_client_that_goes_on_is_ended_after_the_grace_period() {
             }
         };
         assert_stopping(end);
-        assert!(idle.got.draining.is_some() && idle.got.results.is_empty(), "{:?}", idle.got);
+        assert!(idle.received.draining.is_some() && idle.received.results.is_empty(), "{:?}", idle.received);
         let (ended, _folder) = timeout(PATIENCE, sidecar.stop()).await.expect("it doesn't end");
-        assert_eq!(ended, Ended::Drained);
+        assert_eq!(ended, ShutdownOutcome::Drained);
     })
     .await;
 }

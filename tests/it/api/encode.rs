@@ -11,8 +11,8 @@ use splade_sidecar::proto::{
 };
 
 use super::{close, long_texts, pruned};
-use crate::support::documents::texts;
-use crate::support::models::random;
+use crate::support::documents::sample_texts;
+use crate::support::models::load_random_model;
 use crate::support::sidecar::{MODEL, Sidecar};
 
 /// As many tokens as the model takes.
@@ -28,7 +28,7 @@ fn long_text() -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn vectors_are_the_models_own_in_order() {
-    let (sidecar, model, texts) = (Sidecar::start(&[]).await, random(MODEL), texts(300));
+    let (sidecar, model, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL), sample_texts(300));
     let encoded = sidecar.encode(EncodeRequest::default(), &texts).await;
     assert_eq!(encoded.len(), texts.len());
     for (text, encoded) in texts.iter().zip(encoded) {
@@ -40,26 +40,26 @@ async fn vectors_are_the_models_own_in_order() {
         assert_eq!(encoded.tokens, [""; 0], "no tokens were asked for");
         let stats = encoded.stats.unwrap();
         assert_eq!(stats.token_count as usize, tokens.ids.len());
-        assert_eq!(stats.truncated, tokens.truncated);
+        assert_eq!(stats.truncated, tokens.is_truncated);
         assert_eq!((stats.term_count as usize, stats.window_count), (expected.len(), 1));
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_come_on_request_for_either_role() {
-    let (sidecar, model, texts) = (Sidecar::start(&[]).await, random(MODEL), texts(3));
+    let (sidecar, model, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL), sample_texts(3));
     for role in [Role::Unspecified, Role::Document, Role::Query] {
         let request = EncodeRequest { with_tokens: true, role: role.into(), ..Default::default() };
         for encoded in sidecar.encode(request, &texts).await {
             let indices = encoded.vector.unwrap().indices;
             assert!(indices.len() > 10);
             let expected: Vec<_> =
-                indices.into_iter().map(|index| model.document.tokenizer.token(index).unwrap()).collect();
+                indices.into_iter().map(|index| model.document.tokenizer.id_to_token(index).unwrap()).collect();
             assert_eq!(encoded.tokens, expected);
         }
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,7 +75,7 @@ async fn a_long_text_is_cut_and_said_to_be() {
         let expected = ((words + 2).min(MAX_LENGTH), words + 2 > MAX_LENGTH);
         assert_eq!(counts(&encoded), expected, "{words} words");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 fn entries(vector: &SparseVector) -> BTreeMap<u32, f32> {
@@ -84,7 +84,7 @@ fn entries(vector: &SparseVector) -> BTreeMap<u32, f32> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pruning_keeps_the_heaviest_terms() {
-    let (sidecar, texts) = (Sidecar::start(&[]).await, texts(5));
+    let (sidecar, texts) = (Sidecar::start(&[]).await, sample_texts(5));
     let full = sidecar.encode(EncodeRequest::default(), &texts).await;
     // No more terms than this; none lighter than the one of this rank; no more than reach a share that this many have.
     for (max_terms, least, sharing) in
@@ -113,13 +113,13 @@ async fn pruning_keeps_the_heaviest_terms() {
             assert!(close(counted.pruned_weight, sum(&weights[count..])), "{kept:?}");
         }
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// Sends a stream of texts and gives their outcomes in order.
 async fn stream(sidecar: &Sidecar, requests: Vec<EncodeStreamRequest>) -> Vec<Outcome> {
     let count: usize = requests.iter().map(|request| request.texts.len()).sum();
-    let mut client = sidecar.encoder().await;
+    let mut client = sidecar.encoder_client().await;
     let mut responses = client.encode_stream(tokio_stream::iter(requests)).await.unwrap().into_inner();
     let mut outcomes = BTreeMap::new();
     while let Some(response) = responses.message().await.unwrap() {
@@ -150,7 +150,7 @@ fn requests(options: EncodeStreamOptions, texts: &[Bytes], a_message: usize) -> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_gives_what_single_calls_give_to_the_bit() {
-    let (sidecar, texts) = (Sidecar::start(&[]).await, texts(500));
+    let (sidecar, texts) = (Sidecar::start(&[]).await, sample_texts(500));
     let pruning = Pruning { max_terms: Some(100), min_weight: Some(0.01), weight_share: Some(0.9) };
     let encoding = Some(pruned(pruning));
     let bytes: Vec<Bytes> = texts.iter().map(|text| text.clone().into()).collect();
@@ -158,7 +158,7 @@ async fn a_stream_gives_what_single_calls_give_to_the_bit() {
     let outcomes = stream(&sidecar, requests(options, &bytes, 37)).await;
     let alone = sidecar.encode(EncodeRequest { with_tokens: true, encoding, ..Default::default() }, &texts).await;
     assert!(outcomes.iter().map(encoded).eq(&alone));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -182,7 +182,7 @@ async fn a_bad_text_of_a_stream_is_refused_alone() {
         assert!(why.message.contains(';'), "no remedy: {}", why.message);
         assert_eq!(stats(encoded(&pair[1])).token_count, 4);
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -190,5 +190,5 @@ async fn a_stream_without_texts_ends_well() {
     let sidecar = Sidecar::start(&[]).await;
     assert_eq!(stream(&sidecar, Vec::new()).await, []);
     assert_eq!(stream(&sidecar, requests(EncodeStreamOptions::default(), &[], 1)).await, []);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -9,8 +9,8 @@ use splade_sidecar::proto::{
 };
 
 use super::{assert_indexed, by_text, close, encoded_query, hit_id, long_texts, search};
-use crate::support::documents::{document, key, num, numbered, options, texts};
-use crate::support::models::random;
+use crate::support::documents::{document, key, num, number_documents, options, sample_texts};
+use crate::support::models::load_random_model;
 use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
@@ -29,7 +29,7 @@ async fn explain_query(sidecar: &Sidecar, collection: &str, query: Query, docume
         document: Some(document),
         ..Default::default()
     };
-    sidecar.index().await.explain(request).await.unwrap().into_inner()
+    sidecar.index_client().await.explain(request).await.unwrap().into_inner()
 }
 
 async fn weights(sidecar: &Sidecar, role: Role, text: &str) -> BTreeMap<u32, f32> {
@@ -45,7 +45,7 @@ async fn encode(sidecar: &Sidecar, role: Role, text: &str) -> (SparseVector, Enc
 
 /// The ids of a text's own tokens.
 fn own_tokens(text: &str) -> HashSet<u32> {
-    let tokenizer = random(MODEL).document.tokenizer;
+    let tokenizer = load_random_model(MODEL).document.tokenizer;
     let ids = tokenizer.tokenize(text).unwrap().ids;
     ids.into_iter().filter(|&id| !tokenizer.is_special(id)).collect()
 }
@@ -59,9 +59,9 @@ async fn check(sidecar: &Sidecar, text: &str, explained: &ExplainResponse) {
     let shared: HashSet<_> = query.keys().filter(|index| document.contains_key(index)).copied().collect();
     assert_eq!(explained.terms.iter().map(|term| term.index).collect::<HashSet<_>>(), shared);
     assert_eq!(explained.terms.len(), shared.len());
-    let tokenizer = random(MODEL).document.tokenizer;
+    let tokenizer = load_random_model(MODEL).document.tokenizer;
     for term in &explained.terms {
-        assert_eq!(term.token, tokenizer.token(term.index).unwrap());
+        assert_eq!(term.token, tokenizer.id_to_token(term.index).unwrap());
         assert_eq!((term.query_weight, term.document_weight), (query[&term.index], document[&term.index]));
         assert_eq!(term.contribution, term.query_weight * term.document_weight);
     }
@@ -85,8 +85,8 @@ fn both() -> HashSet<TermOrigin> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contributions_add_up_to_the_score_of_a_search() {
     on_both_stores(async |sidecar| {
-        let texts = texts(12);
-        assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts)).await);
+        let texts = sample_texts(12);
+        assert_indexed(&sidecar.ingest(options("docs"), number_documents(&texts)).await);
         let hits = search(sidecar, by_text("docs", QUERY)).await;
         assert_eq!(hits.len(), texts.len());
         let (mut of_query, mut of_documents) = (HashSet::new(), HashSet::new());
@@ -138,7 +138,7 @@ async fn origins_are_known_where_the_text_was_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vector_is_explained_as_its_text_is() {
     on_both_stores(async |sidecar| {
-        assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(3))).await);
+        assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(3))).await);
         let (vector, stats) = encode(sidecar, Role::Query, QUERY).await;
         let of_text = explain(sidecar, "docs", Explained::DocumentId(num(1))).await;
         let mut by_vector = explain_query(sidecar, "docs", vector_query(vector), Explained::DocumentId(num(1))).await;
@@ -157,7 +157,7 @@ async fn a_vector_is_explained_as_its_text_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_is_told() {
     let sidecar = Sidecar::start(&[]).await;
-    let long = texts(20).join(" ");
+    let long = sample_texts(20).join(" ");
     let document = || Explained::DocumentText(long.clone());
     let cut = explain_query(&sidecar, "", text_query(&long), document()).await;
     let stats = [cut.query_stats, cut.document_stats].map(Option::unwrap);
@@ -167,5 +167,5 @@ async fn a_cut_is_told() {
     let stats = windowed.query_stats.unwrap();
     assert!(!stats.truncated && stats.window_count > 1, "{stats:?}");
     assert!(windowed.document_stats.unwrap().truncated, "the document has options of its own");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -12,10 +12,10 @@ use tokio::time::timeout;
 use tonic::{Code, Status};
 
 use super::operations::{stored_texts, stores};
-use crate::support::dice::Dice;
 use crate::support::documents::{delete, document, num};
 use crate::support::failure::Failure;
 use crate::support::qdrant_server::{Call, QdrantServer};
+use crate::support::seeded_rng::SeededRng;
 use crate::support::sidecar::Sidecar;
 use crate::support::upload::{COLLECTION, Upload, doc, docs, id, ingest, options};
 
@@ -45,44 +45,44 @@ fn assert_away(result: &OperationResult, seconds: i64) {
 async fn what_failed_holds_durable_through() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
-    let mut upload = Upload::open(sidecar.index().await, options()).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, options()).await.unwrap();
     upload.push(docs(1..=10)).await;
     upload.read_results(10).await;
-    assert_eq!(upload.got.durable_through, 10);
+    assert_eq!(upload.received.durable_through, 10);
 
     store.faults().fail(&[Call::Upsert, Call::Delete], away());
     upload.push(docs(11..=20)).await;
     upload.push_operations(vec![delete(id(1))]).await;
     upload.read_results(21).await;
-    upload.got.results[10..].iter().for_each(|result| assert_away(result, 1));
-    assert_eq!(upload.got.durable_through, 10);
+    upload.received.results[10..].iter().for_each(|result| assert_away(result, 1));
+    assert_eq!(upload.received.durable_through, 10);
 
     // What comes later is stored, and the number stays where it is: that is where to resume.
     store.faults().clear();
     upload.push(docs(22..=30)).await;
     upload.read_results(30).await;
-    assert_eq!((upload.got.indexed().len(), upload.got.durable_through), (19, 10));
+    assert_eq!((upload.received.indexed().len(), upload.received.durable_through), (19, 10));
     // Invalid operations are final wherever they are, and don't change that.
     upload.push(vec![doc(31, " ")]).await;
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap();
-    got.one_each(31);
+    got.expect_one_each(31);
     assert_eq!((got.failed().len(), got.rejected().len(), got.durable_through), (11, 1, 10));
     assert_eq!(sidecar.point_count(COLLECTION).await, 19);
 
     // The same operations with the same numbers.
     let resumed = IngestOptions { first_sequence: 11, ..options() };
-    let upload = Upload::open(sidecar.index().await, resumed).await.unwrap();
+    let upload = Upload::open(sidecar.index_client().await, resumed).await.unwrap();
     upload.push(docs(11..=20)).await;
     upload.push_operations(vec![delete(id(1))]).await;
     upload.push(docs(22..=30)).await;
     upload.push(vec![doc(31, " ")]).await;
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap();
-    got.one_each(21);
+    got.expect_one_each(21);
     assert_eq!((got.failed().len(), got.rejected().len(), got.durable_through), (0, 1, 31));
     assert_eq!(sidecar.point_count(COLLECTION).await, 28);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// The store says when it can be asked again, which is later than the server retries.
@@ -90,15 +90,15 @@ async fn what_failed_holds_durable_through() {
 async fn the_delay_is_the_stores_own() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
-    ingest(sidecar.index().await, options(), docs([0])).await;
+    ingest(sidecar.index_client().await, options(), docs([0])).await;
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
     limited.metadata_mut().insert("retry-after", "7".parse().unwrap());
     store.faults().fail(&[Call::Upsert], limited);
-    let got = ingest(sidecar.index().await, options(), docs(1..=5)).await;
-    got.one_each(5).into_iter().for_each(|result| assert_away(result, 7));
+    let got = ingest(sidecar.index_client().await, options(), docs(1..=5)).await;
+    got.expect_one_each(5).into_iter().for_each(|result| assert_away(result, 7));
     store.faults().clear();
-    assert_eq!(ingest(sidecar.index().await, options(), docs(1..=5)).await.indexed().len(), 5);
-    sidecar.end().await;
+    assert_eq!(ingest(sidecar.index_client().await, options(), docs(1..=5)).await.indexed().len(), 5);
+    sidecar.stop_drained().await;
 }
 
 /// Also where the store is only read.
@@ -107,14 +107,14 @@ async fn documents_that_can_not_be_compared_failed() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
     let skipping = || IngestOptions { skip_unchanged: true, ..options() };
-    ingest(sidecar.index().await, skipping(), docs(1..=5)).await;
+    ingest(sidecar.index_client().await, skipping(), docs(1..=5)).await;
     store.faults().fail(&[Call::Get], away());
-    let got = ingest(sidecar.index().await, skipping(), docs(1..=5)).await;
-    got.one_each(5).into_iter().for_each(|result| assert_away(result, 1));
+    let got = ingest(sidecar.index_client().await, skipping(), docs(1..=5)).await;
+    got.expect_one_each(5).into_iter().for_each(|result| assert_away(result, 1));
     store.faults().clear();
-    let got = ingest(sidecar.index().await, skipping(), docs(1..=5)).await;
-    assert!(got.one_each(5).iter().all(|result| result.status() == OperationStatus::Unchanged), "{got:?}");
-    sidecar.end().await;
+    let got = ingest(sidecar.index_client().await, skipping(), docs(1..=5)).await;
+    assert!(got.expect_one_each(5).iter().all(|result| result.status() == OperationStatus::Unchanged), "{got:?}");
+    sidecar.stop_drained().await;
 }
 
 /// A filter of results leaves them: without them nobody would know what to send again.
@@ -123,45 +123,45 @@ async fn failures_are_problems() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
     let problems = IngestOptions { result_filter: ResultFilter::Problems.into(), ..options() };
-    let mut upload = Upload::open(sidecar.index().await, problems).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, problems).await.unwrap();
     upload.push(docs(1..=10)).await;
-    while upload.got.durable_through < 10 {
-        assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.got);
+    while upload.received.durable_through < 10 {
+        assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.received);
     }
     store.faults().fail(&[Call::Upsert], away());
     upload.push(docs(11..=15)).await;
     upload.read_results(5).await;
     store.faults().clear();
     upload.push(docs(16..=20)).await;
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap();
     assert!(got.failed().into_keys().eq(11..=15), "{got:?}");
     assert_eq!((got.results.len(), got.durable_through), (5, 10));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unary_calls_tell_it_too() {
     let store = QdrantServer::start();
     let sidecar = start(&store).await;
-    ingest(sidecar.index().await, options(), docs(1..=3)).await;
+    ingest(sidecar.index_client().await, options(), docs(1..=3)).await;
     store.faults().fail(&[Call::Upsert, Call::Delete], away());
     let documents = docs(1..=3).into_iter().chain([doc(4, " ")]).map(Into::into).collect();
     let upsert = UpsertRequest { options: Some(options()), documents };
-    let results = sidecar.index().await.upsert(upsert).await.unwrap().into_inner().results;
+    let results = sidecar.index_client().await.upsert(upsert).await.unwrap().into_inner().results;
     results[..3].iter().for_each(|result| assert_away(result, 1));
     assert_eq!(results[3].status(), OperationStatus::Rejected, "a blank text is so whatever the store does");
     let delete = DeleteRequest { collection: COLLECTION.to_owned(), ids: vec![id(1)], ..Default::default() };
-    let failure = Failure::from(sidecar.index().await.delete(delete).await.unwrap_err());
+    let failure = Failure::from(sidecar.index_client().await.delete(delete).await.unwrap_err());
     assert_eq!((failure.code, failure.reason.as_str()), (Code::Unavailable, "STORE_UNAVAILABLE"));
     assert_eq!(failure.retry_after, Some(Duration::from_secs(1)));
     store.faults().clear();
     assert_eq!(sidecar.point_count(COLLECTION).await, 3);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// Operations on a few documents, and what they give one after another.
-fn random_operations(count: u64, dice: &mut Dice) -> (Vec<Bytes>, BTreeMap<String, String>) {
+fn random_operations(count: u64, dice: &mut SeededRng) -> (Vec<Bytes>, BTreeMap<String, String>) {
     const IDS: u64 = 12;
     let (mut operations, mut expected) = (Vec::new(), BTreeMap::new());
     for number in 0..count {
@@ -187,12 +187,12 @@ async fn a_client_that_resumes_loses_nothing() {
     let store = QdrantServer::start();
     // Each operation on an id waits for the one before it, which takes so long to fail.
     let sidecar = Sidecar::start(&["--qdrant-url", &store.url(), "--retry-deadline", "50ms"]).await;
-    let mut dice = Dice::from_env("SPLADE_FAILED_SEED");
+    let mut dice = SeededRng::from_env("SPLADE_FAILED_SEED");
     let (operations, expected) = random_operations(COUNT, &mut dice);
     let (mut durable, mut outages, mut streams) = (0, 0, 0);
     while durable < COUNT {
         let how = IngestOptions { batch_points: 7, first_sequence: durable + 1, ..options() };
-        let mut upload = Upload::open(sidecar.index().await, how).await.unwrap();
+        let mut upload = Upload::open(sidecar.index_client().await, how).await.unwrap();
         let mut rest = operations[durable as usize..].chunks(1 + dice.below(20) as usize);
         // Some go well first.
         for chunk in rest.by_ref().take(dice.below(6) as usize) {
@@ -207,7 +207,7 @@ async fn a_client_that_resumes_loses_nothing() {
             assert!(upload.push_operations(chunk.to_vec()).await);
             let Ok(read) = timeout(Duration::from_millis(dice.below(30)), upload.read()).await else { continue };
             assert!(read.unwrap());
-            if !upload.got.failed().is_empty() {
+            if !upload.received.failed().is_empty() {
                 break;
             }
         }
@@ -215,7 +215,7 @@ async fn a_client_that_resumes_loses_nothing() {
         if dice.below(2) == 0 {
             store.faults().clear();
         }
-        let (got, end) = timeout(PATIENCE, upload.rest()).await.expect("the stream does not end");
+        let (got, end) = timeout(PATIENCE, upload.finish_and_drain()).await.expect("the stream does not end");
         end.unwrap();
         assert_eq!(got.rejected().len(), 0, "{:?}", got.rejected());
         assert!(got.durable_through >= durable);
@@ -224,5 +224,5 @@ async fn a_client_that_resumes_loses_nothing() {
     }
     println!("{COUNT} operations over {streams} streams and {outages} outages");
     assert_eq!(stored_texts(&sidecar, COLLECTION).await, expected);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

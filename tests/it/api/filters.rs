@@ -9,7 +9,7 @@ use splade_sidecar::proto::{
 };
 
 use super::{assert_indexed, by_text, ids, search};
-use crate::support::documents::{document, key, num, options, payload, texts, uuid};
+use crate::support::documents::{document, key, num, options, sample_texts, to_payload, uuid};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 const UUID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
@@ -31,9 +31,9 @@ fn documents() -> Vec<Document> {
         json!({ "name": "f" }),
     ];
     let ids = [num(1), num(2), uuid(UUID), key("shelf/4"), key("1"), num(6)];
-    let documents = ids.into_iter().zip(payloads).zip(texts(6));
+    let documents = ids.into_iter().zip(payloads).zip(sample_texts(6));
     let document =
-        |((id, fields), text): ((_, _), String)| Document { payload: Some(payload(fields)), ..document(id, &text) };
+        |((id, fields), text): ((_, _), String)| Document { payload: Some(to_payload(fields)), ..document(id, &text) };
     documents.map(document).collect()
 }
 

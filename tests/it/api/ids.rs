@@ -5,7 +5,7 @@ use splade_sidecar::proto::{Document, DocumentId, ReturnOptions, UpsertRequest};
 use uuid::Uuid;
 
 use super::{assert_indexed, by_text, ids, search};
-use crate::support::documents::{document, encoded, key, num, options, texts, uuid};
+use crate::support::documents::{document, encode_documents, key, num, options, sample_texts, uuid};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 /// The namespace that the contract names.
@@ -27,7 +27,8 @@ async fn every_kind_comes_back_from_results_and_searches() {
         key(&"k".repeat(512)),
     ];
     on_both_stores(async |sidecar| {
-        let documents: Vec<_> = given.iter().zip(texts(7)).map(|(id, text)| document(id.clone(), &text)).collect();
+        let documents: Vec<_> =
+            given.iter().zip(sample_texts(7)).map(|(id, text)| document(id.clone(), &text)).collect();
         let results = sidecar.ingest(options("ids"), documents).await;
         assert_indexed(&results);
         assert!(results.iter().map(|result| result.id.as_ref().unwrap()).eq(&given));
@@ -56,18 +57,18 @@ async fn a_uuid_may_be_spelled_in_many_ways() {
         assert_eq!(result.id, Some(uuid("67e55044-10b1-426f-9247-bb680e5fe0c8")));
     }
     assert_eq!(sidecar.point_count("spellings").await, 1);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_an_id_the_same_text_is_the_same_point() {
     on_both_stores(async |sidecar| {
-        let documents = || texts(30).into_iter().map(|text| Document { text, ..Default::default() });
+        let documents = || sample_texts(30).into_iter().map(|text| Document { text, ..Default::default() });
         let first = sidecar.ingest(options("derived"), documents().collect()).await;
         // Twice in one stream, again in another, and by another call.
         let again = sidecar.ingest(options("derived"), documents().chain(documents()).collect()).await;
-        let upsert = UpsertRequest { options: Some(options("derived")), documents: encoded(documents()) };
-        let upserted = sidecar.index().await.upsert(upsert).await.unwrap().into_inner().results;
+        let upsert = UpsertRequest { options: Some(options("derived")), documents: encode_documents(documents()) };
+        let upserted = sidecar.index_client().await.upsert(upsert).await.unwrap().into_inner().results;
         let elsewhere = sidecar.ingest(options("elsewhere"), documents().collect()).await;
         assert_indexed(&first);
         for (at, result) in first.iter().enumerate() {
@@ -76,7 +77,7 @@ async fn without_an_id_the_same_text_is_the_same_point() {
             assert_eq!(result.id, again[at + first.len()].id);
             assert_eq!(result.id, upserted[at].id);
             assert_eq!(result.id, elsewhere[at].id, "another collection");
-            assert_eq!(result.id, Some(made_of(&texts(30)[at])), "as the contract says");
+            assert_eq!(result.id, Some(made_of(&sample_texts(30)[at])), "as the contract says");
         }
         assert_eq!(sidecar.point_count("derived").await, 30);
         assert_eq!(made_of("a cat sat on the mat"), uuid("25d90a98-0371-5163-9168-d6a1fdef17c2"));

@@ -10,25 +10,28 @@ use tokio::task::JoinSet;
 
 use super::collections::get;
 use super::{assert_indexed, by_text, hit_document, hit_id, long_texts, pruned, search, stored_vector, with_vectors};
-use crate::support::documents::{document, encoded, messages, num, numbered, options, payload, stats, stream, texts};
+use crate::support::documents::{
+    build_messages, document, encode_documents, expect_stats, num, number_documents, options, run_stream, sample_texts,
+    to_payload,
+};
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_documents_are_indexed_once() {
     on_both_stores(async |sidecar| {
-        let texts = texts(300);
-        let documents = encoded(numbered(&texts));
-        let mut stream_of = messages(options("many"), documents, 7);
+        let texts = sample_texts(300);
+        let documents = encode_documents(number_documents(&texts));
+        let mut stream_of = build_messages(options("many"), documents, 7);
         // Messages may be empty.
         stream_of.insert(3, IngestRequest::default());
-        let results = stream(&mut sidecar.index().await, stream_of).await;
+        let results = run_stream(&mut sidecar.index_client().await, stream_of).await;
         assert_indexed(&results);
         let vectors = sidecar.encode(EncodeRequest::default(), &texts).await;
         for ((number, result), encoded) in (1..).zip(&results).zip(vectors) {
             assert_eq!(result.id, Some(num(number)));
             assert_eq!(result.stats, encoded.stats);
-            assert_eq!(stats(result).term_count as usize, encoded.vector.unwrap().indices.len());
+            assert_eq!(expect_stats(result).term_count as usize, encoded.vector.unwrap().indices.len());
         }
         assert_eq!(get(sidecar, "many").await.point_count, 300);
     })
@@ -39,15 +42,15 @@ async fn many_documents_are_indexed_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_at_once_are_told_apart() {
     on_both_stores(async |sidecar| {
-        let index = sidecar.index().await;
+        let index = sidecar.index_client().await;
         let mut streams = JoinSet::new();
         for client in 0..6u64 {
             let mut index = index.clone();
             streams.spawn(async move {
                 let ids: Vec<_> = (0..50).map(|n| num(1_000 * client + n)).collect();
-                let documents = ids.iter().zip(texts(50)).map(|(id, text)| document(id.clone(), &text));
-                let stream_of = messages(options("together"), encoded(documents), 9);
-                let results = stream(&mut index, stream_of).await;
+                let documents = ids.iter().zip(sample_texts(50)).map(|(id, text)| document(id.clone(), &text));
+                let stream_of = build_messages(options("together"), encode_documents(documents), 9);
+                let results = run_stream(&mut index, stream_of).await;
                 assert_indexed(&results);
                 assert!(results.iter().map(|result| result.id.as_ref().unwrap()).eq(&ids), "client {client}");
             });
@@ -63,11 +66,11 @@ async fn a_batch_has_as_many_points_as_asked_for() {
     let qdrant = QdrantServer::start();
     let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url()]).await;
     let ingest = IngestOptions { batch_points: 10, ..options("small") };
-    assert_indexed(&sidecar.ingest(ingest, numbered(&texts(95))).await);
+    assert_indexed(&sidecar.ingest(ingest, number_documents(&sample_texts(95))).await);
     let batches = qdrant.counters().batches;
     assert_eq!(batches.iter().sum::<usize>(), 95);
     assert!(batches.iter().all(|&points| points <= 10), "{batches:?}");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,8 +79,8 @@ async fn a_long_text_is_cut_or_refused_as_asked() {
     let documents = || vec![document(num(1), &"the moon and the sea ".repeat(50)), document(num(2), "the moon")];
     let cut = sidecar.ingest(options("long"), documents()).await;
     assert_indexed(&cut);
-    assert_eq!((stats(&cut[0]).truncated, stats(&cut[0]).token_count), (true, 128));
-    assert_eq!((stats(&cut[1]).truncated, stats(&cut[1]).token_count), (false, 4));
+    assert_eq!((expect_stats(&cut[0]).truncated, expect_stats(&cut[0]).token_count), (true, 128));
+    assert_eq!((expect_stats(&cut[1]).truncated, expect_stats(&cut[1]).token_count), (false, 4));
     let reject = IngestOptions { encoding: Some(long_texts(LongText::Reject)), ..options("long") };
     let refused = sidecar.ingest(reject, documents()).await;
     assert_indexed(&refused[1..]);
@@ -85,16 +88,16 @@ async fn a_long_text_is_cut_or_refused_as_asked() {
     let error = refused[0].error.as_ref().unwrap();
     assert_eq!((error.code, error.reason.as_str(), error.field.as_str()), (3, "TEXT_TOO_LONG", "text"));
     assert!(error.message.contains("the 128 that the model takes"), "{}", error.message);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pruned_vector_is_stored() {
     on_both_stores(async |sidecar| {
         let pruning = Pruning { max_terms: Some(5), min_weight: Some(0.001), ..Default::default() };
-        let (texts, encoding) = (texts(10), Some(pruned(pruning)));
-        let results = sidecar.ingest(IngestOptions { encoding, ..options("pruned") }, numbered(&texts)).await;
-        assert!(results.iter().all(|result| stats(result).term_count == 5), "{results:?}");
+        let (texts, encoding) = (sample_texts(10), Some(pruned(pruning)));
+        let results = sidecar.ingest(IngestOptions { encoding, ..options("pruned") }, number_documents(&texts)).await;
+        assert!(results.iter().all(|result| expect_stats(result).term_count == 5), "{results:?}");
         let expected = sidecar.encode(EncodeRequest { encoding, ..Default::default() }, &texts).await;
         let request = SearchRequest { return_options: with_vectors(), ..by_text("pruned", "the moon") };
         let hits = search(sidecar, request).await;
@@ -111,7 +114,7 @@ async fn a_pruned_vector_is_stored() {
 async fn the_text_is_kept_where_asked_beside_the_payload() {
     on_both_stores(async |sidecar| {
         let fields = || json!({ "year": 1969, "who": { "names": ["neil", "buzz", null] }, "ok": true, "share": 0.5 });
-        let document = || Document { payload: Some(payload(fields())), ..document(num(1), "the moon") };
+        let document = || Document { payload: Some(to_payload(fields())), ..document(num(1), "the moon") };
         for (text_field, kept) in [(None, "text"), (Some("body"), "body"), (Some(""), "")] {
             let collection = format!("kept-{kept}");
             let ingest = IngestOptions { text_field: text_field.map(str::to_owned), ..options(&collection) };
@@ -122,7 +125,7 @@ async fn the_text_is_kept_where_asked_beside_the_payload() {
             }
             let hits = search(sidecar, by_text(&collection, "the moon")).await;
             let document = hit_document(&hits[0]);
-            assert_eq!((&document.payload, document.text_field.as_str()), (&Some(payload(expected)), kept));
+            assert_eq!((&document.payload, document.text_field.as_str()), (&Some(to_payload(expected)), kept));
         }
     })
     .await;
@@ -131,8 +134,10 @@ async fn the_text_is_kept_where_asked_beside_the_payload() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payload_field_is_not_replaced_by_the_text() {
     on_both_stores(async |sidecar| {
-        let with =
-            |value: &str| Document { payload: Some(payload(json!({ "text": value }))), ..document(num(1), "the moon") };
+        let with = |value: &str| Document {
+            payload: Some(to_payload(json!({ "text": value }))),
+            ..document(num(1), "the moon")
+        };
         let results = sidecar.ingest(options("own-text"), vec![with("its title"), with("the moon")]).await;
         let error = results[0].error.as_ref().unwrap();
         assert_eq!((error.reason.as_str(), error.field.as_str()), ("INVALID_ARGUMENT", "payload.text"));
@@ -145,16 +150,16 @@ async fn a_payload_field_is_not_replaced_by_the_text() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upsert_answers_in_order_and_the_later_of_two_wins() {
     on_both_stores(async |sidecar| {
-        let mut documents = numbered(&texts(40));
+        let mut documents = number_documents(&sample_texts(40));
         documents.insert(20, document(num(50), " "));
         documents.push(document(num(1), "about the moon"));
-        let mut documents = encoded(documents);
+        let mut documents = encode_documents(documents);
         documents.push(Bytes::from_static(b"\xff no document"));
         let request = UpsertRequest { options: Some(options("handful")), documents };
-        let results = sidecar.index().await.upsert(request).await.unwrap().into_inner().results;
+        let results = sidecar.index_client().await.upsert(request).await.unwrap().into_inner().results;
         assert!(results.iter().map(|result| result.sequence).eq(1..=43));
         for result in &results {
-            crate::support::upload::check(result);
+            crate::support::upload::check_result(result);
             let bad = [21, 43].contains(&result.sequence);
             let expected = if bad { OperationStatus::Rejected } else { OperationStatus::Indexed };
             assert_eq!(result.status(), expected, "{result:?}");
@@ -164,7 +169,7 @@ async fn upsert_answers_in_order_and_the_later_of_two_wins() {
         assert_eq!(get(sidecar, "handful").await.point_count, 40);
         let hits = search(sidecar, by_text("handful", "the moon")).await;
         let first = hits.iter().find(|hit| *hit_id(hit) == num(1)).unwrap();
-        assert_eq!(hit_document(first).payload, Some(payload(json!({ "text": "about the moon" }))));
+        assert_eq!(hit_document(first).payload, Some(to_payload(json!({ "text": "about the moon" }))));
     })
     .await;
 }

@@ -8,7 +8,7 @@ use splade_sidecar::proto::{
 use tonic::{Code, Status};
 
 use super::{assert_indexed, stored_vector, with_vectors};
-use crate::support::documents::{document, key, num, numbered, options, payload, texts, uuid};
+use crate::support::documents::{document, key, num, number_documents, options, sample_texts, to_payload, uuid};
 use crate::support::endpoint::Endpoint;
 use crate::support::failure::Failure;
 use crate::support::sidecar::on_both_stores;
@@ -27,7 +27,7 @@ pub async fn pages(
         return_options: Some(ReturnOptions { with_dense_vectors: true, ..ReturnOptions::default() }),
         ..ListDocumentsRequest::default()
     };
-    server.index().await.list_documents(request).await.map(tonic::Response::into_inner)
+    server.index_client().await.list_documents(request).await.map(tonic::Response::into_inner)
 }
 
 /// All documents, by pages of so many, and how many each page had.
@@ -58,7 +58,7 @@ async fn documents_are_listed_as_they_were_given() {
     on_both_stores(async |sidecar| {
         let ids = [num(7), num(300), uuid("00000000-0000-0000-0000-000000000001"), key("page/1"), key("page/2")];
         let given = |id| Document {
-            payload: Some(payload(json!({ "year": 1967, "by": { "name": ["Ann", null] } }))),
+            payload: Some(to_payload(json!({ "year": 1967, "by": { "name": ["Ann", null] } }))),
             dense_vectors: [("image".to_owned(), DenseVector { values: vec![0.5, 2.0] })].into(),
             ..document(id, "the moon is full")
         };
@@ -68,7 +68,7 @@ async fn documents_are_listed_as_they_were_given() {
             ..options("docs")
         };
         assert_indexed(&sidecar.ingest(ingest, ids.clone().map(given).into()).await);
-        let kept = payload(json!({ "year": 1967, "by": { "name": ["Ann", null] }, "body": "the moon is full" }));
+        let kept = to_payload(json!({ "year": 1967, "by": { "name": ["Ann", null] }, "body": "the moon is full" }));
         let listed = list(sidecar, "docs").await;
         let mut listed_ids: Vec<_> = listed.iter().map(|document| document.id.clone().unwrap()).collect();
         assert_eq!(listed_ids[..3], ids[..3], "numbers, then UUIDs");
@@ -83,14 +83,14 @@ async fn documents_are_listed_as_they_were_given() {
             assert!(document.sparse_vectors.is_empty());
         }
         let without = ListDocumentsRequest { collection: "docs".to_owned(), ..Default::default() };
-        let without = sidecar.index().await.list_documents(without).await.unwrap().into_inner();
+        let without = sidecar.index_client().await.list_documents(without).await.unwrap().into_inner();
         assert!(without.documents.iter().all(|document| document.dense_vectors.is_empty()));
         let sparse = ListDocumentsRequest {
             collection: "docs".to_owned(),
             return_options: with_vectors(),
             ..Default::default()
         };
-        let sparse = sidecar.index().await.list_documents(sparse).await.unwrap().into_inner();
+        let sparse = sidecar.index_client().await.list_documents(sparse).await.unwrap().into_inner();
         let encoded = sidecar.encode(EncodeRequest::default(), &["the moon is full".to_owned()]).await.remove(0);
         for document in sparse.documents {
             assert_eq!(stored_vector(&document), encoded.vector.as_ref());
@@ -98,7 +98,7 @@ async fn documents_are_listed_as_they_were_given() {
         }
 
         let unkept = IngestOptions { text_field: Some(String::new()), ..options("unkept") };
-        assert_indexed(&sidecar.ingest(unkept, numbered(&texts(1))).await);
+        assert_indexed(&sidecar.ingest(unkept, number_documents(&sample_texts(1))).await);
         let [unkept] = list(sidecar, "unkept").await.try_into().unwrap();
         assert_eq!((unkept.payload, unkept.text_field.as_str()), (None, ""));
     })
@@ -108,7 +108,7 @@ async fn documents_are_listed_as_they_were_given() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_document_is_on_one_page() {
     on_both_stores(async |sidecar| {
-        assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(150))).await);
+        assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(150))).await);
         for (size, sizes) in [(0, vec![100, 50]), (1_000, vec![150]), (150, vec![150]), (70, vec![70, 70, 10])] {
             let (documents, found) = all(sidecar, "docs", size).await;
             assert_eq!(found, sizes);
@@ -123,7 +123,7 @@ async fn every_document_is_on_one_page() {
 async fn large_documents_make_short_pages() {
     on_both_stores(async |sidecar| {
         let large = |number| Document {
-            payload: Some(payload(json!({ "large": "x".repeat(1_000_000) }))),
+            payload: Some(to_payload(json!({ "large": "x".repeat(1_000_000) }))),
             ..document(num(number), "the moon is full")
         };
         assert_indexed(&sidecar.ingest(options("docs"), (1..=7).map(large).collect()).await);
@@ -138,7 +138,7 @@ async fn large_documents_make_short_pages() {
 async fn what_is_wrong_is_told_by_its_field() {
     on_both_stores(async |sidecar| {
         for collection in ["docs", "other"] {
-            assert_indexed(&sidecar.ingest(options(collection), numbered(&texts(3))).await);
+            assert_indexed(&sidecar.ingest(options(collection), number_documents(&sample_texts(3))).await);
         }
         let token = pages(sidecar, "docs", 1, "").await.unwrap().next_page_token;
         for (collection, size, token, field) in [

@@ -1,6 +1,6 @@
 //! Long texts as windows: one vector, of each term's largest weight in any window.
 
-use splade_sidecar::model::{Side, TokenBatch, YieldPoint};
+use splade_sidecar::model::{RoleEncoder, TokenBatch, YieldPoint};
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{
     self, EncodeRequest, EncodedText, EncodingOptions, ExplainRequest, IngestOptions, LongText, Role, SearchRequest,
@@ -13,8 +13,8 @@ use super::{
     assert_indexed, by_text, close, encoded_query, hit_document, hit_id, long_texts, search, stored_vector,
     with_vectors,
 };
-use crate::support::documents::{numbered, options, texts};
-use crate::support::models::{folder, random};
+use crate::support::documents::{number_documents, options, sample_texts};
+use crate::support::models::{load_random_model, model_dir};
 use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 
@@ -23,21 +23,22 @@ const ROOM: usize = 126;
 
 /// Texts of one window and of several, by turns.
 fn mixed() -> Vec<String> {
-    let texts = texts(80);
+    let texts = sample_texts(80);
     let long = texts.chunks(8).map(|chunk| chunk.join(" "));
     texts.iter().step_by(8).cloned().zip(long).flat_map(|(short, long)| [short, long]).collect()
 }
 
 /// What a text should give: the largest weight of each term in its windows, each encoded alone; tokens; windows.
-fn expected(side: &Side, text: &str, overlap: usize) -> (SparseVector, usize, usize) {
-    let tokens = side.tokenizer.tokens(text).unwrap();
+fn expected(side: &RoleEncoder, text: &str, overlap: usize) -> (SparseVector, usize, usize) {
+    let tokens = side.tokenizer.tokenize_all(text).unwrap();
     let (mut vector, mut count, mut windows) = (SparseVector::default(), 0, 0);
     let mut start = 0;
     loop {
         let end = (start + ROOM).min(tokens.len());
-        let window = side.tokenizer.sequence(&tokens[start..end]).unwrap();
+        let window = side.tokenizer.build_sequence(&tokens[start..end]).unwrap();
         let batch = TokenBatch::from_iter([window.as_slice()]);
-        vector = vector.max(&side.encoder.encode(&batch, &mut YieldPoint::none()).unwrap().remove(0).unwrap());
+        vector =
+            vector.elementwise_max(&side.encoder.encode(&batch, &mut YieldPoint::none()).unwrap().remove(0).unwrap());
         (count, windows) = (count + window.len(), windows + 1);
         if end == tokens.len() {
             return (vector, count, windows);
@@ -64,7 +65,7 @@ fn to_vector(vector: proto::SparseVector) -> SparseVector {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
-    let (sidecar, side, texts) = (Sidecar::start(&[]).await, random(MODEL).document, mixed());
+    let (sidecar, side, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL).document, mixed());
     let cut = sidecar.encode(EncodeRequest::default(), &texts).await;
     // The default is a quarter of the room here, for that is less than 32.
     for (window_overlap, overlap, texts) in
@@ -84,7 +85,7 @@ async fn a_vector_is_the_maximum_of_its_windows_to_the_bit() {
         }
         assert!(encoded.iter().any(|encoded| stats(encoded).window_count > 3), "{overlap}");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,7 +96,7 @@ async fn a_chapter_is_one_point_that_its_last_words_find() {
         texts.push(format!("{} the friction of the water", "the moon ".repeat(200)));
         let ingest = |long_text: LongText, collection| {
             let options = IngestOptions { encoding: Some(long_texts(long_text)), ..options(collection) };
-            sidecar.ingest(options, numbered(&texts))
+            sidecar.ingest(options, number_documents(&texts))
         };
         let results = ingest(LongText::Window, "windows").await;
         assert_indexed(&results);
@@ -119,11 +120,11 @@ async fn a_chapter_is_one_point_that_its_last_words_find() {
             document: Some(Explained::DocumentId(last.clone())),
             ..Default::default()
         };
-        let explained = sidecar.index().await.explain(explained).await.unwrap().into_inner();
+        let explained = sidecar.index_client().await.explain(explained).await.unwrap().into_inner();
         assert!(close(explained.score, found), "{} and {found} in the search", explained.score);
         // A token that only a later window has is the text's own too.
-        let tokenizer = random(MODEL).document.tokenizer;
-        let own = tokenizer.tokens(texts.last().unwrap()).unwrap();
+        let tokenizer = load_random_model(MODEL).document.tokenizer;
+        let own = tokenizer.tokenize_all(texts.last().unwrap()).unwrap();
         for term in &explained.terms {
             let expected = if own.contains(&term.index) { TermOrigin::Text } else { TermOrigin::Expansion };
             assert_eq!(term.document_origin(), expected, "{}", term.token);
@@ -142,13 +143,13 @@ async fn a_long_query_is_searched_and_explained_by_its_windows() {
         let texts = mixed();
         let query = texts[1].clone();
         let by_windows = || encoded_query(&query, windows(None));
-        assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts)).await);
+        assert_indexed(&sidecar.ingest(options("docs"), number_documents(&texts)).await);
         let of_query = EncodeRequest { role: Role::Query.into(), ..windowed(None) };
         let encoded = sidecar.encode(of_query, std::slice::from_ref(&query)).await.remove(0);
         let by_vector = SearchRequest { query: Some(vector_query(encoded.vector.unwrap())), ..by_text("docs", "") };
         let expected = search(sidecar, by_vector).await;
         let request = SearchRequest { query: by_windows(), ..by_text("docs", "") };
-        let response = sidecar.index().await.search(request).await.unwrap().into_inner();
+        let response = sidecar.index_client().await.search(request).await.unwrap().into_inner();
         assert_eq!(response.query_stats, encoded.stats);
         let hits = response.hits;
         assert_eq!(super::ids(&hits), super::ids(&expected));
@@ -156,14 +157,14 @@ async fn a_long_query_is_searched_and_explained_by_its_windows() {
             let document = Some(Explained::DocumentId(hit_id(&hit).clone()));
             let (collection, query) = ("docs".to_owned(), by_windows());
             let request = ExplainRequest { collection, query, document, ..Default::default() };
-            let explained = sidecar.index().await.explain(request).await.unwrap().into_inner();
+            let explained = sidecar.index_client().await.explain(request).await.unwrap().into_inner();
             assert!(close(explained.score, hit.score), "{} and {}", explained.score, hit.score);
         }
         // A document's text that is not stored.
         let document = Some(Explained::DocumentText(query.clone()));
         let document_encoding = Some(windows(None));
         let request = ExplainRequest { query: by_windows(), document, document_encoding, ..Default::default() };
-        let explained = sidecar.index().await.explain(request).await.unwrap().into_inner();
+        let explained = sidecar.index_client().await.explain(request).await.unwrap().into_inner();
         let squares = vector(&sidecar.encode(windowed(None), std::slice::from_ref(&query)).await[0]);
         assert!(close(explained.score, squares.values().iter().map(|weight| weight * weight).sum()));
     })
@@ -173,11 +174,11 @@ async fn a_long_query_is_searched_and_explained_by_its_windows() {
 /// A query side without attention weighs each token for itself, so windows give what the whole text would.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn windows_of_an_inference_free_query_are_the_whole() {
-    let model = folder("router-random-static");
+    let model = model_dir("router-random-static");
     let sidecar = Sidecar::start(&["--model", model.to_str().unwrap()]).await;
-    let text = texts(20).join(" ");
-    let query = random("router-random-static").query.unwrap();
-    let tokens = query.tokenizer.tokens(&text).unwrap();
+    let text = sample_texts(20).join(" ");
+    let query = load_random_model("router-random-static").query.unwrap();
+    let tokens = query.tokenizer.tokenize_all(&text).unwrap();
     let batch = TokenBatch::from_iter([tokens.as_slice()]);
     let expected = query.encoder.encode(&batch, &mut YieldPoint::none()).unwrap().remove(0).unwrap();
     // It has no special tokens, so all of the 128 that it takes may be the text's.
@@ -189,5 +190,5 @@ async fn windows_of_an_inference_free_query_are_the_whole() {
     let cut = EncodeRequest { role: Role::Query.into(), ..Default::default() };
     let cut = sidecar.encode(cut, &[text]).await.remove(0);
     assert_eq!((stats(&cut).token_count, stats(&cut).truncated), (128, true));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

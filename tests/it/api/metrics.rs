@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use splade_sidecar::metrics::{self, Kind, Metric};
+use splade_sidecar::metrics::{self, Metric, MetricKind};
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
 use splade_sidecar::proto::{EncodeRequest, EncodeStreamRequest, UpsertRequest};
@@ -15,7 +15,8 @@ use tonic_health::pb::health_client::HealthClient;
 use super::by_text;
 use super::encode::stats;
 use crate::support::documents::{
-    document, encoded, messages, num, numbered, options, stats as stats_of, stream, texts,
+    build_messages, document, encode_documents, expect_stats as stats_of, num, number_documents, options, run_stream,
+    sample_texts,
 };
 use crate::support::process::Process;
 use crate::support::sidecar::{MODEL, Sidecar};
@@ -32,11 +33,11 @@ async fn connect(process: &Process) -> Channel {
 async fn traffic(channel: Channel) -> i64 {
     let mut index = IndexServiceClient::new(channel.clone());
     let mut encoder = EncoderServiceClient::new(channel);
-    let mut documents = numbered(&texts(20));
+    let mut documents = number_documents(&sample_texts(20));
     documents.extend([document(num(21), " "), document(num(22), ""), document(num(23), &"x".repeat(2 << 20))]);
     documents.push(document(num(24), &"the moon ".repeat(200)));
-    let ingested = stream(&mut index, messages(options("docs"), encoded(documents), 5)).await;
-    let documents = encoded((31..).zip(texts(3)).map(|(id, text)| document(num(id), &text)));
+    let ingested = run_stream(&mut index, build_messages(options("docs"), encode_documents(documents), 5)).await;
+    let documents = encode_documents((31..).zip(sample_texts(3)).map(|(id, text)| document(num(id), &text)));
     let upsert = UpsertRequest { options: Some(options("docs")), documents };
     let upserted = index.upsert(upsert).await.unwrap().into_inner().results;
     let texts = vec!["the moon".to_owned(), "the sun and the earth".to_owned()];
@@ -118,7 +119,12 @@ async fn the_page_tells_what_happened() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_is_in_prometheus_format() {
     let sidecar = Sidecar::start(&[]).await;
-    sidecar.encoder().await.encode(EncodeRequest { texts: texts(1), ..Default::default() }).await.unwrap();
+    sidecar
+        .encoder_client()
+        .await
+        .encode(EncodeRequest { texts: sample_texts(1), ..Default::default() })
+        .await
+        .unwrap();
     let page = sidecar.metrics().await;
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
     assert!(page.contains("\r\ncontent-type: text/plain; version=0.0.4"), "{page}");
@@ -126,7 +132,7 @@ async fn the_page_is_in_prometheus_format() {
         assert!(page.contains(&line), "{line} is not in {page}");
     }
     assert!(page.contains(&format!("{}_bucket{{le=\"0.001\"}}", metrics::ENCODE_SECONDS)), "{page}");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// These fall just after the last result has left.
@@ -154,8 +160,8 @@ async fn every_metric_is_of_the_table() {
     let bare = |sample: &str| sample.split('{').next().unwrap().to_owned();
     let families: BTreeSet<_> = samples.names().map(bare).collect();
     let of = |metric: &Metric| match metric.kind {
-        Kind::Histogram => ["_bucket", "_sum", "_count"].map(|part| format!("{}{part}", metric.name)).into(),
-        Kind::Counter | Kind::Gauge => vec![metric.name.to_owned()],
+        MetricKind::Histogram => ["_bucket", "_sum", "_count"].map(|part| format!("{}{part}", metric.name)).into(),
+        MetricKind::Counter | MetricKind::Gauge => vec![metric.name.to_owned()],
     };
     let known: BTreeSet<_> = metrics::ALL.iter().flat_map(of).collect();
     assert_eq!(families.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "not in the table");
@@ -174,11 +180,11 @@ async fn every_metric_is_of_the_table() {
 async fn the_metrics_port_has_a_page_a_status_and_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &[]).await;
-    let page = process.page("/", "text/html").await;
+    let page = process.get_page("/", "text/html").await;
     assert!(page.contains("\r\ncontent-security-policy: default-src 'none';"), "{page}");
     assert!(page.contains("<!doctype html>"), "{page}");
 
-    let status = process.page("/status.json", "application/json").await;
+    let status = process.get_page("/status.json", "application/json").await;
     let status: Value = serde_json::from_str(status.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!((&status["ready"], &status["stopping"]), (&json!(true), &json!(false)), "{status}");
     assert_eq!(status["store"], json!({"kind": STORE, "up": true}));
@@ -187,7 +193,7 @@ async fn the_metrics_port_has_a_page_a_status_and_metrics() {
     assert_eq!(status["models"][0]["fingerprint"].as_str().unwrap().len(), "2:".len() + 64);
     assert!(status["encoder_threads"].as_u64().unwrap() >= 1 && status["errors"].is_array());
 
-    let metrics = process.page("/metrics", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;
+    let metrics = process.get_page("/metrics", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;
     assert!(metrics.contains("\r\ncontent-type: text/plain; version=0.0.4"), "{metrics}");
     assert!(
         metrics.contains("\n# TYPE splade_documents_indexed_total counter\nsplade_documents_indexed_total 0\n"),

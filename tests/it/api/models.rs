@@ -11,15 +11,15 @@ use tonic::Code;
 
 use super::collections::{get as get_collection, sparse};
 use super::{assert_indexed, by_text, search};
-use crate::support::documents::{encoded, messages, num, numbered, options, texts};
+use crate::support::documents::{build_messages, encode_documents, num, number_documents, options, sample_texts};
 use crate::support::failure::Failure;
-use crate::support::models::{folder, random};
+use crate::support::models::{load_random_model, model_dir};
 use crate::support::queries::text_query;
 use crate::support::sidecar::{MODEL, Sidecar};
 
 async fn get(sidecar: &Sidecar, name: &str) -> Model {
     let request = GetModelRequest { model: name.to_owned() };
-    sidecar.encoder().await.get_model(request).await.unwrap().into_inner().model.unwrap()
+    sidecar.encoder_client().await.get_model(request).await.unwrap().into_inner().model.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -31,7 +31,7 @@ async fn a_model_is_described() {
         vocabulary_size: 701,
         max_length: 128,
         dtype: "float32".to_owned(),
-        fingerprint: random(MODEL).fingerprint.to_string(),
+        fingerprint: load_random_model(MODEL).fingerprint.to_string(),
         pooling: "max".to_owned(),
         activation: "relu".to_owned(),
         query_max_length: 128,
@@ -43,14 +43,14 @@ async fn a_model_is_described() {
     assert_eq!(expected.fingerprint.len(), "2:".len() + 64);
     assert_eq!(get(&sidecar, "").await, expected);
     assert_eq!(get(&sidecar, MODEL).await, expected);
-    let list = sidecar.encoder().await.list_models(ListModelsRequest::default()).await.unwrap().into_inner();
+    let list = sidecar.encoder_client().await.list_models(ListModelsRequest::default()).await.unwrap().into_inner();
     assert_eq!(list.models, [expected]);
     assert_eq!(list.default_model, MODEL);
     let server = list.server.unwrap();
     assert_eq!((server.version.as_str(), server.revision.as_str()), (version::VERSION, version::REVISION));
-    let got = sidecar.encoder().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
+    let got = sidecar.encoder_client().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
     assert_eq!(got.server, Some(server));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// Each is that of its flag.
@@ -60,7 +60,7 @@ async fn a_server_tells_its_limits() {
     let counts = ["--max-payload-depth", "7", "--max-id-bytes", "33", "--max-unary-documents", "44"];
     let others = ["--max-dense-dimensions", "55", "--stream-idle-timeout", "66s"];
     let sidecar = Sidecar::start(&[&bytes[..], &counts, &others].concat()).await;
-    let got = sidecar.encoder().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
+    let got = sidecar.encoder_client().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
     let expected = ServerLimits {
         max_message_bytes: 3 << 20,
         max_text_bytes: 2_000,
@@ -72,19 +72,19 @@ async fn a_server_tells_its_limits() {
         stream_idle_timeout: Some(prost_types::Duration { seconds: 66, nanos: 0 }),
     };
     assert_eq!(got.server.unwrap().limits, Some(expected));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pooling_activation_and_name_are_as_configured() {
     for (model, pooling, activation) in [("bert-random-sum", "sum", "relu"), ("bert-random-log1p", "max", "log1p_relu")]
     {
-        let sidecar = Sidecar::start(&["--model", &format!("mine={}", folder(model).display())]).await;
+        let sidecar = Sidecar::start(&["--model", &format!("mine={}", model_dir(model).display())]).await;
         let described = get(&sidecar, "").await;
         assert_eq!((described.pooling.as_str(), described.activation.as_str()), (pooling, activation));
         assert_eq!(described.name, "mine");
         assert_eq!(get(&sidecar, "mine").await, described);
-        sidecar.end().await;
+        sidecar.stop_drained().await;
     }
 }
 
@@ -93,15 +93,15 @@ const SERVED: [(&str, &str); 3] =
     [("tied", "bert-random-tied"), ("distil", "distilbert-random-untied"), ("a-sum", "bert-random-sum")];
 
 async fn with_three_models() -> Sidecar {
-    let values = SERVED.map(|(name, model)| format!("{name}={}", folder(model).display()));
+    let values = SERVED.map(|(name, model)| format!("{name}={}", model_dir(model).display()));
     // Once by itself, twice in one value, as the environment variable has them.
     Sidecar::start(&["--model", &values[0], "--model", &values[1..].join(",")]).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_model_encodes_under_its_name() {
-    let (sidecar, texts) = (with_three_models().await, texts(20));
-    let list = sidecar.encoder().await.list_models(ListModelsRequest::default()).await.unwrap().into_inner();
+    let (sidecar, texts) = (with_three_models().await, sample_texts(20));
+    let list = sidecar.encoder_client().await.list_models(ListModelsRequest::default()).await.unwrap().into_inner();
     assert_eq!(list.default_model, "tied");
     assert!(list.models.iter().map(|model| model.name.as_str()).eq(["a-sum", "distil", "tied"]));
     assert_eq!(get(&sidecar, "").await, get(&sidecar, "tied").await);
@@ -112,7 +112,7 @@ async fn each_model_encodes_under_its_name() {
     // At once, so that batches hold texts of all three.
     let (tied, distil, sum) = tokio::join!(tied, distil, sum);
     for ((_, model), encoded) in SERVED.iter().zip([&tied, &distil, &sum]) {
-        let side = random(model).document;
+        let side = load_random_model(model).document;
         for (text, encoded) in texts.iter().zip(encoded) {
             let tokens = side.tokenizer.tokenize(text).unwrap();
             let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
@@ -122,23 +122,23 @@ async fn each_model_encodes_under_its_name() {
         }
     }
     assert_eq!(sidecar.encode(EncodeRequest::default(), &texts).await, tied, "the first model is the default");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_belongs_to_the_model_that_wrote_it() {
     let sidecar = with_three_models().await;
     let ingest = IngestOptions { model: "distil".to_owned(), ..options("docs") };
-    assert_indexed(&sidecar.ingest(ingest, numbered(&texts(10))).await);
+    assert_indexed(&sidecar.ingest(ingest, number_documents(&sample_texts(10))).await);
     let described = get_collection(&sidecar, "docs").await;
     assert_eq!((sparse(&described).model.as_str(), described.point_count), ("distil", 10));
     let by = |model: &str| SearchRequest { model: model.to_owned(), ..by_text("docs", "the moon") };
     assert_eq!(search(&sidecar, by("distil")).await.len(), 10);
     assert_eq!(search(&sidecar, by("")).await, search(&sidecar, by("distil")).await, "the default is who wrote it");
-    let refused = Failure::from(sidecar.index().await.search(by("tied")).await.unwrap_err());
+    let refused = Failure::from(sidecar.index_client().await.search(by("tied")).await.unwrap_err());
     assert_eq!((refused.code, refused.reason.as_str()), (Code::FailedPrecondition, "FINGERPRINT_MISMATCH"));
     assert!(refused.message.contains("ignore_fingerprint"), "{}", refused.message);
-    let fingerprint = |index: usize| random(SERVED[index].1).fingerprint.to_string();
+    let fingerprint = |index: usize| load_random_model(SERVED[index].1).fingerprint.to_string();
     for (key, expected) in [
         ("collection", "docs".to_owned()),
         ("collection_model", "distil".to_owned()),
@@ -150,14 +150,14 @@ async fn a_collection_belongs_to_the_model_that_wrote_it() {
     }
     assert_eq!(search(&sidecar, SearchRequest { ignore_fingerprint: true, ..by("tied") }).await.len(), 10);
     let other = |ignore_fingerprint| IngestOptions { model: "tied".to_owned(), ignore_fingerprint, ..options("docs") };
-    assert_indexed(&sidecar.ingest(other(true), numbered(&texts(12))).await);
+    assert_indexed(&sidecar.ingest(other(true), number_documents(&sample_texts(12))).await);
     let described = get_collection(&sidecar, "docs").await;
     assert_eq!(sparse(&described).model, "distil", "the collection is still the first writer's");
-    let messages = messages(other(false), encoded(numbered(&texts(1))), 1);
+    let messages = build_messages(other(false), encode_documents(number_documents(&sample_texts(1))), 1);
     let refused =
-        sidecar.index().await.ingest(tokio_stream::iter(messages)).await.unwrap().into_inner().message().await;
+        sidecar.index_client().await.ingest(tokio_stream::iter(messages)).await.unwrap().into_inner().message().await;
     assert_eq!(Failure::from(refused.unwrap_err()).reason, "FINGERPRINT_MISMATCH");
-    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(13))).await);
+    assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(13))).await);
     let explain = |ignore_fingerprint| ExplainRequest {
         collection: "docs".to_owned(),
         model: "tied".to_owned(),
@@ -166,11 +166,11 @@ async fn a_collection_belongs_to_the_model_that_wrote_it() {
         ignore_fingerprint,
         ..Default::default()
     };
-    let refused = sidecar.index().await.explain(explain(false)).await.unwrap_err();
+    let refused = sidecar.index_client().await.explain(explain(false)).await.unwrap_err();
     assert_eq!(Failure::from(refused).reason, "FINGERPRINT_MISMATCH");
-    sidecar.index().await.explain(explain(true)).await.unwrap();
-    let unknown = Failure::from(sidecar.index().await.search(by("no-such")).await.unwrap_err());
+    sidecar.index_client().await.explain(explain(true)).await.unwrap();
+    let unknown = Failure::from(sidecar.index_client().await.search(by("no-such")).await.unwrap_err());
     assert_eq!((unknown.code, unknown.reason.as_str()), (Code::NotFound, "UNKNOWN_MODEL"));
     assert!(unknown.message.contains("`a-sum`, `distil`, `tied`"), "{}", unknown.message);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

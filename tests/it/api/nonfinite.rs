@@ -9,8 +9,8 @@ use splade_sidecar::proto::{
 use tonic::{Code, Status};
 
 use super::long_texts;
-use crate::support::documents::{document, encoded, num, options, stats};
-use crate::support::models::{change_embedding, changed, random, token_of};
+use crate::support::documents::{document, encode_documents, expect_stats, num, options};
+use crate::support::models::{change_embedding, create_modified_model, find_distinct_token, load_random_model};
 use crate::support::process::Process;
 use crate::support::queries::text_query;
 use crate::support::sidecar::MODEL;
@@ -43,8 +43,8 @@ fn documents() -> Vec<Document> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_finite_is_an_error_counted_and_logged() {
-    let bad = token_of(&random(MODEL).document.tokenizer, TEXTS[1], &[TEXTS[0], TEXTS[2]]);
-    let model = changed(MODEL, |tensors| change_embedding(tensors, bad, |row| row.fill(1e38)));
+    let bad = find_distinct_token(&load_random_model(MODEL).document.tokenizer, TEXTS[1], &[TEXTS[0], TEXTS[2]]);
+    let model = create_modified_model(MODEL, |tensors| change_embedding(tensors, bad, |row| row.fill(1e38)));
     let folder = tempfile::tempdir().unwrap();
     let flag = format!("spoilt={}", model.path().display());
     let process = Process::start(folder.path(), &["--model", &flag]).await;
@@ -65,12 +65,12 @@ async fn what_is_not_finite_is_an_error_counted_and_logged() {
             is_of_model(result.error.as_ref().unwrap());
         } else {
             assert_eq!(result.status(), OperationStatus::Indexed, "{result:?}");
-            assert!(stats(result).term_count > 0);
+            assert!(expect_stats(result).term_count > 0);
         }
     }
     assert_eq!(process.point_count("documents").await, 2);
-    let request = UpsertRequest { options: Some(options), documents: encoded(documents()) };
-    let results = process.index().await.upsert(request).await.unwrap().into_inner().results;
+    let request = UpsertRequest { options: Some(options), documents: encode_documents(documents()) };
+    let results = process.index_client().await.upsert(request).await.unwrap().into_inner().results;
     assert_eq!(results.iter().filter(|result| result.error.is_some()).count(), 2, "{results:?}");
 
     let search = |text: &str| SearchRequest {
@@ -78,22 +78,22 @@ async fn what_is_not_finite_is_an_error_counted_and_logged() {
         query: Some(text_query(text)),
         ..Default::default()
     };
-    assert_eq!(process.index().await.search(search(TEXTS[0])).await.unwrap().into_inner().hits.len(), 2);
-    is_status(&process.index().await.search(search(TEXTS[1])).await.unwrap_err());
+    assert_eq!(process.index_client().await.search(search(TEXTS[0])).await.unwrap().into_inner().hits.len(), 2);
+    is_status(&process.index_client().await.search(search(TEXTS[1])).await.unwrap_err());
 
     let encode = |texts: &[&str]| EncodeRequest {
         model: "spoilt".to_owned(),
         texts: texts.iter().map(|&text| text.to_owned()).collect(),
         ..Default::default()
     };
-    let good = process.encoder().await.encode(encode(&[TEXTS[0], TEXTS[2]])).await.unwrap().into_inner().results;
+    let good = process.encoder_client().await.encode(encode(&[TEXTS[0], TEXTS[2]])).await.unwrap().into_inner().results;
     assert!(good.iter().all(|text| !text.vector.as_ref().unwrap().indices.is_empty()));
-    is_status(&process.encoder().await.encode(encode(&TEXTS)).await.unwrap_err());
+    is_status(&process.encoder_client().await.encode(encode(&TEXTS)).await.unwrap_err());
 
     let options = Some(EncodeStreamOptions { model: "spoilt".to_owned(), ..Default::default() });
     let request = EncodeStreamRequest { options, texts: TEXTS.map(|text| text.as_bytes().to_vec().into()).into() };
     let mut responses =
-        process.encoder().await.encode_stream(tokio_stream::iter([request])).await.unwrap().into_inner();
+        process.encoder_client().await.encode_stream(tokio_stream::iter([request])).await.unwrap().into_inner();
     let mut outcomes = [None, None, None];
     while let Some(response) = responses.message().await.unwrap() {
         response.results.into_iter().for_each(|result| outcomes[result.sequence as usize - 1] = result.outcome);
@@ -107,6 +107,6 @@ async fn what_is_not_finite_is_an_error_counted_and_logged() {
     let samples = process.samples().await;
     assert!(samples.get(&format!("{count}{{model=\"spoilt\"}}")) >= 7.0, "{samples:?}");
     assert_eq!(samples.get(metrics::ENCODER_FAILURES), 0.0);
-    let line = process.logged("model output is not finite").await;
+    let line = process.wait_for_log("model output is not finite").await;
     assert!(line.contains("\"model\":\"spoilt\"") && line.contains("\"sequences\":"), "{line}");
 }

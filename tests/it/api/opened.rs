@@ -7,20 +7,20 @@ use tonic::{Code, Status};
 use super::aliases::set as set_alias;
 use super::collections::{create, get, sparse};
 use super::{assert_indexed, by_text, search};
-use crate::support::documents::{document, encoded, num, numbered, options, texts};
+use crate::support::documents::{document, encode_documents, num, number_documents, options, sample_texts};
 use crate::support::endpoint::Endpoint;
 use crate::support::failure::Failure;
-use crate::support::models::{folder, random};
+use crate::support::models::{load_random_model, model_dir};
 use crate::support::qdrant_server::QdrantServer;
-use crate::support::remote_stores::config;
+use crate::support::remote_stores::default_config;
 use crate::support::sidecar::{MODEL, Sidecar, on_both_stores};
 use crate::support::upload::Upload;
 
 /// Opens a stream, sends nothing, and ends it.
 async fn open(server: &Endpoint, options: IngestOptions) -> Result<IngestOpened, Status> {
-    let mut upload = Upload::open(server.index().await, options).await?;
-    let opened = upload.opened().await?;
-    upload.rest().await.1.map(|()| opened)
+    let mut upload = Upload::open(server.index_client().await, options).await?;
+    let opened = upload.wait_opened().await?;
+    upload.finish_and_drain().await.1.map(|()| opened)
 }
 
 fn existing(collection: &str) -> IngestOptions {
@@ -39,20 +39,20 @@ async fn it_tells_the_collection_the_model_and_the_server() {
         let collection = created.collection.as_ref().unwrap();
         assert_eq!((collection.name.as_str(), collection.point_count), ("docs", 0));
         assert!(!collection.incarnation.is_empty());
-        let fingerprint = random(MODEL).fingerprint.to_string();
+        let fingerprint = load_random_model(MODEL).fingerprint.to_string();
         assert_eq!((created.model.as_str(), &created.fingerprint), (MODEL, &fingerprint));
         let written = sparse(collection);
         assert_eq!(
             (written.model.as_str(), &written.fingerprint, written.dtype.as_str()),
             (MODEL, &fingerprint, "float32")
         );
-        let model = sidecar.encoder().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
+        let model = sidecar.encoder_client().await.get_model(GetModelRequest::default()).await.unwrap().into_inner();
         assert_eq!(created.server, model.server);
         let server = created.server.unwrap();
         assert!(!server.features.is_empty() && server.limits.is_some(), "{server:?}");
 
         // By its own name, also if it is asked for by another, and as it is now.
-        assert_indexed(&sidecar.ingest(existing("docs"), numbered(&texts(3))).await);
+        assert_indexed(&sidecar.ingest(existing("docs"), number_documents(&sample_texts(3))).await);
         set_alias(sidecar, "alias", "docs").await.unwrap();
         let opened = open(sidecar, existing("alias")).await.unwrap().collection.unwrap();
         assert_eq!((opened.name.as_str(), opened.point_count), ("docs", 3));
@@ -65,14 +65,14 @@ async fn it_tells_the_collection_the_model_and_the_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_tells_the_model_that_encodes() {
     const OTHER: &str = "distilbert-random-untied";
-    let models = [MODEL, OTHER].map(|name| format!("{name}={}", folder(name).display()));
+    let models = [MODEL, OTHER].map(|name| format!("{name}={}", model_dir(name).display()));
     let sidecar = Sidecar::start(&["--model", &models[0], "--model", &models[1]]).await;
     open(&sidecar, options("docs")).await.unwrap();
     let other = IngestOptions { model: OTHER.to_owned(), ignore_fingerprint: true, ..existing("docs") };
     let opened = open(&sidecar, other).await.unwrap();
-    assert_eq!((opened.model.as_str(), opened.fingerprint), (OTHER, random(OTHER).fingerprint.to_string()));
+    assert_eq!((opened.model.as_str(), opened.fingerprint), (OTHER, load_random_model(OTHER).fingerprint.to_string()));
     assert_eq!(sparse(opened.collection.as_ref().unwrap()).model, MODEL);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// The features that it tells can be required, in every call that takes options.
@@ -84,12 +84,12 @@ async fn features_that_are_told_can_be_required() {
     open(&sidecar, IngestOptions { required_features, ..options("docs") }).await.unwrap();
     let request = splade_sidecar::proto::SearchRequest { required_features: features, ..by_text("docs", "the moon") };
     assert_eq!(search(&sidecar, request).await, []);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// Tries every call that can expect an incarnation.
 async fn calls(server: &Endpoint, collection: &str, incarnation: &str) -> Vec<Result<(), Status>> {
-    let documents = encoded([document(num(1), "the moon")]);
+    let documents = encode_documents([document(num(1), "the moon")]);
     let upsert = UpsertRequest { options: Some(expecting(collection, incarnation)), documents };
     let delete = DeleteRequest {
         collection: collection.to_owned(),
@@ -97,7 +97,7 @@ async fn calls(server: &Endpoint, collection: &str, incarnation: &str) -> Vec<Re
         expected_incarnation: incarnation.to_owned(),
         ..Default::default()
     };
-    let mut index = server.index().await;
+    let mut index = server.index_client().await;
     vec![
         open(server, expecting(collection, incarnation)).await.map(drop),
         index.upsert(upsert).await.map(drop),
@@ -158,7 +158,7 @@ async fn a_collection_that_was_created_again_is_another_one() {
     let url = qdrant.url();
     let flags = ["--qdrant-url", url.as_str()];
     let (ours, other) = (Sidecar::start(&flags).await, Sidecar::start(&flags).await);
-    assert_indexed(&ours.ingest(options("docs"), numbered(&texts(5))).await);
+    assert_indexed(&ours.ingest(options("docs"), number_documents(&sample_texts(5))).await);
     let mut incarnations = vec![get(&ours, "docs").await.incarnation];
     for creator in [&ours, &other] {
         let before = incarnations.last().unwrap().clone();
@@ -175,9 +175,9 @@ async fn a_collection_that_was_created_again_is_another_one() {
         incarnations.push(created);
     }
     // Who expects nothing is not disturbed.
-    assert_indexed(&ours.ingest(options("docs"), numbered(&texts(5))).await);
-    ours.end().await;
-    other.end().await;
+    assert_indexed(&ours.ingest(options("docs"), number_documents(&sample_texts(5))).await);
+    ours.stop_drained().await;
+    other.stop_drained().await;
 }
 
 /// The embedded store is a folder, from which one can be taken away.
@@ -185,7 +185,7 @@ async fn a_collection_that_was_created_again_is_another_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collection_that_was_created_again_is_another_one_on_the_embedded_store() {
     let sidecar = Sidecar::start(&[]).await;
-    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(5))).await);
+    assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(5))).await);
     let before = get(&sidecar, "docs").await.incarnation;
     let (_, folder) = sidecar.stop().await;
 
@@ -204,7 +204,7 @@ async fn a_collection_that_was_created_again_is_another_one_on_the_embedded_stor
     for outcome in calls(&sidecar, "docs", &before).await {
         assert_recreated(outcome, "docs", &created, &before);
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// One that another program created, or an earlier version, has no incarnation, and nothing to expect.
@@ -213,8 +213,8 @@ async fn a_collection_may_have_none() {
     let qdrant = QdrantServer::start();
     let sidecar = Sidecar::start(&["--qdrant-url", &qdrant.url()]).await;
     open(&sidecar, options("docs")).await.unwrap();
-    let store = QdrantStore::new(config(&qdrant.url())).unwrap();
-    let spec = store.collection("docs").await.unwrap().unwrap().spec;
+    let store = QdrantStore::new(default_config(&qdrant.url())).unwrap();
+    let spec = store.get_collection("docs").await.unwrap().unwrap().spec;
     let without = splade_sidecar::types::CollectionSpec { incarnation: String::new(), ..spec };
     delete_collection(&qdrant, "docs").await;
     store.create_collection("docs", &without).await.unwrap();
@@ -223,5 +223,5 @@ async fn a_collection_may_have_none() {
     for outcome in calls(&sidecar, "docs", "some").await {
         assert_recreated(outcome, "docs", "", "some");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -17,13 +17,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
 use super::listing::list;
-use crate::support::dice::Dice;
 use crate::support::documents::{
-    delete, document, key, num, of_operations, operation, options, stream, texts, upsert, uuid,
+    build_operation_messages, delete, document, encode_operation, key, num, options, run_stream, sample_texts, upsert,
+    uuid,
 };
 use crate::support::endpoint::Endpoint;
 use crate::support::failure::Failure;
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::seeded_rng::SeededRng;
 use crate::support::sidecar::{Sidecar, on_both_stores};
 use crate::support::upload::Upload;
 
@@ -67,8 +68,8 @@ async fn changes_of_one_document_are_applied_in_their_order() {
                 // It was never there.
                 delete(num(3)),
             ];
-            let messages = of_operations(options(&collection), operations, a_message);
-            let results = stream(&mut sidecar.index().await, messages).await;
+            let messages = build_operation_messages(options(&collection), operations, a_message);
+            let results = run_stream(&mut sidecar.index_client().await, messages).await;
             assert_eq!(statuses(&results), [Indexed, Deleted, Indexed, Deleted, Indexed, Deleted], "{results:?}");
             let ids = [first.clone(), first, key("b"), key("b"), key("b"), num(3)];
             assert!(results.iter().map(|result| result.id.clone().unwrap()).eq(ids));
@@ -86,7 +87,7 @@ async fn a_stream_gives_what_its_operations_give_one_by_one() {
     const COUNT: u64 = 400;
     const IDS: u64 = 9;
     on_both_stores(async |sidecar| {
-        let mut dice = Dice::from_env("SPLADE_OPERATIONS_SEED");
+        let mut dice = SeededRng::from_env("SPLADE_OPERATIONS_SEED");
         for (batch_points, skip_unchanged) in [(1, false), (7, true), (1_000, false)] {
             let (mut operations, mut expected) = (Vec::new(), BTreeMap::new());
             for number in 0..COUNT {
@@ -103,8 +104,8 @@ async fn a_stream_gives_what_its_operations_give_one_by_one() {
             }
             let collection = format!("docs-{batch_points}");
             let how = IngestOptions { batch_points, skip_unchanged, ..options(&collection) };
-            let messages = of_operations(how, operations, 1 + dice.below(50) as usize);
-            let results = stream(&mut sidecar.index().await, messages).await;
+            let messages = build_operation_messages(how, operations, 1 + dice.below(50) as usize);
+            let results = run_stream(&mut sidecar.index_client().await, messages).await;
             assert!(results.iter().all(|result| result.error.is_none()), "{results:?}");
             assert_eq!(stored_texts(sidecar, &collection).await, expected);
         }
@@ -128,17 +129,22 @@ async fn numbers_and_positions_come_back() {
             upsert_of(num(4), "the sun"),
             deletion(num(1)),
         ];
-        let operations: Vec<_> = kinds.into_iter().zip(positions).map(|(kind, at)| operation(kind, at)).collect();
+        let operations: Vec<_> =
+            kinds.into_iter().zip(positions).map(|(kind, at)| encode_operation(kind, at)).collect();
         for first_sequence in [0, 1, 101, u64::from(u32::MAX) * 7] {
             let how = IngestOptions { first_sequence, ..options("docs") };
             // What holds for `durable_through` and its position is asserted for every stream.
-            let results = stream(&mut sidecar.index().await, of_operations(how, operations.clone(), 2)).await;
+            let results =
+                run_stream(&mut sidecar.index_client().await, build_operation_messages(how, operations.clone(), 2))
+                    .await;
             assert!(results.iter().map(|result| result.sequence).eq((first_sequence.max(1)..).take(6)), "{results:?}");
             assert!(results.iter().map(|result| result.position.as_str()).eq(positions), "{results:?}");
             assert_eq!(results[3].error.as_ref().unwrap().reason, "EMPTY_TEXT");
         }
-        let long = operation(upsert_of(num(1), "the moon"), &"x".repeat(257));
-        let results = stream(&mut sidecar.index().await, of_operations(options("docs"), vec![long], 1)).await;
+        let long = encode_operation(upsert_of(num(1), "the moon"), &"x".repeat(257));
+        let results =
+            run_stream(&mut sidecar.index_client().await, build_operation_messages(options("docs"), vec![long], 1))
+                .await;
         let error = results[0].error.as_ref().unwrap();
         assert_eq!((error.reason.as_str(), error.field.as_str()), ("INVALID_ARGUMENT", "position"));
         assert!(error.message.contains("256"), "{error:?}");
@@ -164,7 +170,7 @@ fn of_a_later_release() -> Bytes {
 }
 
 fn bad_operations() -> Vec<Bad> {
-    let at = |kind| operation(kind, "here");
+    let at = |kind| encode_operation(kind, "here");
     let deletion = |id| at(Kind::DeleteDocument(DeleteDocument { id, version: None }));
     let set_payload = SetPayload { id: Some(num(7)), payload_json: r#"{"a": 1}"#.to_owned(), ..Default::default() };
     let bad = |what, bytes, id, reason, field| Bad { what, bytes, id, reason, field };
@@ -197,10 +203,12 @@ fn bad_operations() -> Vec<Bad> {
 async fn each_is_rejected_alone() {
     on_both_stores(async |sidecar| {
         let bad = bad_operations();
-        let good = (100..).zip(texts(bad.len())).map(|(id, text)| stores(&document(num(id), &text)));
+        let good = (100..).zip(sample_texts(bad.len())).map(|(id, text)| stores(&document(num(id), &text)));
         let mut operations = vec![stores(&document(num(7), "the moon"))];
         operations.extend(bad.iter().zip(good).flat_map(|(bad, good)| [bad.bytes.clone(), good]));
-        let results = stream(&mut sidecar.index().await, of_operations(options("docs"), operations, 4)).await;
+        let results =
+            run_stream(&mut sidecar.index_client().await, build_operation_messages(options("docs"), operations, 4))
+                .await;
         for (pair, bad) in results[1..].chunks(2).zip(&bad) {
             let what = bad.what;
             let error = pair[0].error.as_ref().unwrap_or_else(|| panic!("{what}: {:?}", pair[0]));
@@ -226,14 +234,14 @@ async fn each_is_rejected_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn late_options_end_the_stream() {
     on_both_stores(async |sidecar| {
-        let upload = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
+        let upload = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
         assert!(upload.push_operations(vec![stores(&document(num(1), "the moon"))]).await);
         let operations = vec![stores(&document(num(2), "the sea"))];
         upload.send(IngestRequest { options: Some(options("docs")), operations, flush: false }).await;
-        let (got, end) = upload.rest().await;
+        let (got, end) = upload.finish_and_drain().await;
         let failure = Failure::from(end.unwrap_err());
         assert_eq!((failure.code, failure.fields), (Code::InvalidArgument, vec!["options".to_owned()]));
-        got.one_each(1);
+        got.expect_one_each(1);
         assert_eq!(sidecar.point_count("docs").await, 1);
     })
     .await;
@@ -245,10 +253,10 @@ async fn heartbeats_keep_an_idle_stream_open() {
     const TIMEOUT: &str = "1s";
     const BEATS: usize = 15;
     let sidecar = Sidecar::start(&["--stream-idle-timeout", TIMEOUT]).await;
-    let mut upload = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
     let (requests, receiver) = mpsc::channel(1);
     requests.send(EncodeStreamRequest::default()).await.unwrap();
-    let mut encoder = sidecar.encoder().await;
+    let mut encoder = sidecar.encoder_client().await;
     let mut encoded = encoder.encode_stream(ReceiverStream::new(receiver)).await.unwrap().into_inner();
     let mut ticks = interval(Duration::from_millis(200));
     for _ in 0..BEATS {
@@ -259,7 +267,7 @@ async fn heartbeats_keep_an_idle_stream_open() {
     assert!(upload.push_operations(vec![stores(&document(num(1), "the moon"))]).await);
     upload.read_results(1).await;
     // A heartbeat is no operation.
-    assert_eq!((upload.got.results[0].sequence, upload.got.durable_through), (1, 1));
+    assert_eq!((upload.received.results[0].sequence, upload.received.durable_through), (1, 1));
     requests.send(EncodeStreamRequest { texts: vec!["the moon".into()], ..Default::default() }).await.unwrap();
     assert_eq!(encoded.message().await.unwrap().unwrap().results[0].sequence, 1);
 
@@ -268,7 +276,7 @@ async fn heartbeats_keep_an_idle_stream_open() {
     let ended = timeout(PATIENCE, encoded.message()).await.unwrap().unwrap_err();
     assert_eq!(Failure::from(ended).reason, "STREAM_IDLE");
     drop(requests);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// On both stores, with batches that wait for others for longer than any test.
@@ -278,15 +286,15 @@ async fn with_patient_batches(test: impl AsyncFn(&Sidecar)) {
     for store in [&[] as &[&str], &["--qdrant-url", &url]] {
         let sidecar = Sidecar::start(&[&patience, store].concat()).await;
         test(&sidecar).await;
-        sidecar.end().await;
+        sidecar.stop_drained().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flush_writes_what_waits_for_others() {
     with_patient_batches(async |sidecar| {
-        let mut upload = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
-        upload.opened().await.unwrap();
+        let mut upload = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
+        upload.wait_opened().await.unwrap();
         let one = |id| vec![stores(&document(num(id), "the moon"))];
         assert!(upload.push_operations(one(1)).await);
         timeout(STALL, upload.read()).await.expect_err("nothing makes it be written");
@@ -298,9 +306,9 @@ async fn a_flush_writes_what_waits_for_others() {
         // A flush is of what came before it.
         assert!(upload.push_operations(one(3)).await);
         timeout(STALL, upload.read()).await.expect_err("an earlier flush made it be written");
-        let (got, end) = timeout(PATIENCE, upload.rest()).await.expect("the end of the stream writes it");
+        let (got, end) = timeout(PATIENCE, upload.finish_and_drain()).await.expect("the end of the stream writes it");
         end.unwrap();
-        got.one_each(3);
+        got.expect_one_each(3);
     })
     .await;
 }
@@ -312,7 +320,8 @@ async fn a_flush_may_come_with_the_options() {
         let (requests, receiver) = mpsc::channel(1);
         let operations = vec![stores(&document(num(1), "the moon")), stores(&document(num(2), "the sea"))];
         requests.send(IngestRequest { options: Some(options("docs")), operations, flush: true }).await.unwrap();
-        let mut responses = sidecar.index().await.ingest(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+        let mut responses =
+            sidecar.index_client().await.ingest(ReceiverStream::new(receiver)).await.unwrap().into_inner();
         let durable = async { while responses.message().await.unwrap().unwrap().durable_through < 2 {} };
         timeout(PATIENCE, durable).await.expect("it is not flushed");
         drop(requests);
@@ -325,18 +334,19 @@ async fn a_flush_may_come_with_the_options() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flush_reaches_every_operation_before_it() {
     with_patient_batches(async |sidecar| {
-        let mut upload = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
-        let mut operations: Vec<_> = (1..).zip(texts(50)).map(|(id, text)| stores(&document(num(id), &text))).collect();
+        let mut upload = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
+        let mut operations: Vec<_> =
+            (1..).zip(sample_texts(50)).map(|(id, text)| stores(&document(num(id), &text))).collect();
         operations.extend((1..=20).map(|id| stores(&document(num(id), "again"))));
         operations.extend((30..=40).map(|id| delete(num(id))));
         let count = operations.len();
         assert!(upload.send(IngestRequest { operations, flush: true, ..Default::default() }).await);
         timeout(PATIENCE, upload.read_results(count)).await.expect("not everything is flushed");
-        assert_eq!(upload.got.durable_through, count as u64);
+        assert_eq!(upload.received.durable_through, count as u64);
         assert_eq!(sidecar.point_count("docs").await, 39);
-        let (got, end) = upload.rest().await;
+        let (got, end) = upload.finish_and_drain().await;
         end.unwrap();
-        got.one_each(count);
+        got.expect_one_each(count);
     })
     .await;
 }
@@ -347,26 +357,27 @@ async fn results_of_problems_alone_are_sent_on_request() {
     use splade_sidecar::proto::ResultFilter;
     on_both_stores(async |sidecar| {
         let how = IngestOptions { result_filter: ResultFilter::Problems.into(), ..options("docs") };
-        let mut upload = Upload::open(sidecar.index().await, how.clone()).await.unwrap();
-        let mut operations: Vec<_> = (1..).zip(texts(99)).map(|(id, text)| stores(&document(num(id), &text))).collect();
+        let mut upload = Upload::open(sidecar.index_client().await, how.clone()).await.unwrap();
+        let mut operations: Vec<_> =
+            (1..).zip(sample_texts(99)).map(|(id, text)| stores(&document(num(id), &text))).collect();
         operations.insert(50, stores(&document(num(1_000), " ")));
         operations.push(delete(num(1)));
         assert!(upload.push_operations(operations).await);
-        while upload.got.durable_through < 101 {
-            assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.got);
+        while upload.received.durable_through < 101 {
+            assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.received);
         }
-        assert_eq!(upload.got.rejected(), BTreeMap::from([(51, "EMPTY_TEXT")]));
-        assert_eq!(upload.got.results.len(), 1);
-        let (_, end) = upload.rest().await;
+        assert_eq!(upload.received.rejected(), BTreeMap::from([(51, "EMPTY_TEXT")]));
+        assert_eq!(upload.received.results.len(), 1);
+        let (_, end) = upload.finish_and_drain().await;
         end.unwrap();
 
         // Without any problem there is no result at all.
-        let mut upload = Upload::open(sidecar.index().await, how).await.unwrap();
+        let mut upload = Upload::open(sidecar.index_client().await, how).await.unwrap();
         assert!(upload.push_operations(vec![stores(&document(num(1), "the moon"))]).await);
-        while upload.got.durable_through < 1 {
-            assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.got);
+        while upload.received.durable_through < 1 {
+            assert!(timeout(PATIENCE, upload.read()).await.unwrap().unwrap(), "{:?}", upload.received);
         }
-        let (got, end) = upload.rest().await;
+        let (got, end) = upload.finish_and_drain().await;
         end.unwrap();
         assert!(got.results.is_empty() && got.durable_through == 1, "{got:?}");
     })

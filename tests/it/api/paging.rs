@@ -6,9 +6,9 @@ use tonic::{Code, Response, Status};
 use super::aliases::set as set_alias;
 use super::assert_indexed;
 use super::collections::create;
-use crate::support::documents::{document, key, num, options, texts, uuid};
+use crate::support::documents::{document, key, num, options, sample_texts, uuid};
 use crate::support::failure::Failure;
-use crate::support::models::folder;
+use crate::support::models::model_dir;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::Sidecar;
 
@@ -46,7 +46,7 @@ impl List {
     /// One page: its items, and the token of the next.
     async fn page(self, sidecar: &Sidecar, page_size: u32, token: &str) -> Result<(Vec<String>, String), Status> {
         let page_token = token.to_owned();
-        let (mut index, mut encoder) = (sidecar.index().await, sidecar.encoder().await);
+        let (mut index, mut encoder) = (sidecar.index_client().await, sidecar.encoder_client().await);
         match self {
             Self::Documents(collection) => {
                 let collection = collection.to_owned();
@@ -94,7 +94,7 @@ impl List {
 /// On both stores, with something in every list.
 async fn with_full_lists(test: impl AsyncFn(&Sidecar)) {
     let qdrant = QdrantServer::start();
-    let models = MODELS.map(|name| format!("{name}={}", folder(name).display()));
+    let models = MODELS.map(|name| format!("{name}={}", model_dir(name).display()));
     let flags: Vec<&str> = models.iter().flat_map(|model| ["--model", model.as_str()]).collect();
     let url = qdrant.url();
     for store in [&[] as &[&str], &["--qdrant-url", &url]] {
@@ -103,7 +103,7 @@ async fn with_full_lists(test: impl AsyncFn(&Sidecar)) {
             let ids = (0..).flat_map(|n: u64| {
                 [num(n * 1_000), key(&format!("page/{n}")), uuid(&format!("00000000-0000-0000-0000-{n:012}"))]
             });
-            let documents = ids.zip(texts(DOCUMENTS)).map(|(id, text)| document(id, &text));
+            let documents = ids.zip(sample_texts(DOCUMENTS)).map(|(id, text)| document(id, &text));
             assert_indexed(&sidecar.ingest(options(collection), documents.collect()).await);
         }
         for number in COLLECTIONS.len()..ALL_COLLECTIONS {
@@ -113,7 +113,7 @@ async fn with_full_lists(test: impl AsyncFn(&Sidecar)) {
             set_alias(&sidecar, &format!("alias-{number}"), COLLECTIONS[number % 2]).await.unwrap();
         }
         test(&sidecar).await;
-        sidecar.end().await;
+        sidecar.stop_drained().await;
     }
 }
 

@@ -10,7 +10,7 @@ use super::encode::stats;
 use super::{
     assert_indexed, by_text, close, encoded_query, hit_document, hit_id, pruned, search, stored_vector, with_vectors,
 };
-use crate::support::documents::{num, numbered, options, stats as stats_of, texts};
+use crate::support::documents::{expect_stats as stats_of, num, number_documents, options, sample_texts};
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::Sidecar;
@@ -33,7 +33,7 @@ async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
     for store in [&[] as &[&str], &["--qdrant-url", &url]] {
         let sidecar = Sidecar::start(&[&FLAGS, store].concat()).await;
         test(&sidecar).await;
-        sidecar.end().await;
+        sidecar.stop_drained().await;
     }
 }
 
@@ -48,7 +48,7 @@ fn terms(encoded: &EncodedText) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_replaces_the_servers_setting_field_by_field() {
-    let (sidecar, texts) = (Sidecar::start(&FLAGS).await, texts(5));
+    let (sidecar, texts) = (Sidecar::start(&FLAGS).await, sample_texts(5));
     for (role, set) in [(Role::Document, OF_DOCUMENTS), (Role::Query, OF_QUERIES), (Role::Unspecified, OF_DOCUMENTS)] {
         let full = encode(&sidecar, role, Some(ALL), &texts).await;
         let is_full = |full: &EncodedText| {
@@ -83,7 +83,7 @@ async fn a_request_replaces_the_servers_setting_field_by_field() {
         assert_eq!(more, encode(&sidecar, role, Some(unlimited), &texts).await);
         assert!(more.iter().zip(&by_default).any(|(more, kept)| terms(more) > terms(kept)), "{role:?}");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// The query, with as many terms as these rules keep.
@@ -94,7 +94,7 @@ fn query_of(pruning: Option<Pruning>) -> Option<Query> {
 async fn explain(sidecar: &Sidecar, document: Explained, pruning: Option<Pruning>) -> ExplainResponse {
     let (collection, query) = ("docs".to_owned(), query_of(pruning));
     let request = ExplainRequest { collection, query, document: Some(document), ..Default::default() };
-    sidecar.index().await.explain(request).await.unwrap().into_inner()
+    sidecar.index_client().await.explain(request).await.unwrap().into_inner()
 }
 
 /// Terms of the query and of the document.
@@ -113,8 +113,8 @@ fn assert_same(found: &[Hit], expected: &[Hit]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_stored_searched_and_explained_is_pruned_alike() {
     on_both_stores(async |sidecar| {
-        let texts = texts(12);
-        let results = sidecar.ingest(options("docs"), numbered(&texts)).await;
+        let texts = sample_texts(12);
+        let results = sidecar.ingest(options("docs"), number_documents(&texts)).await;
         assert_indexed(&results);
         let documents = encode(sidecar, Role::Document, None, &texts).await;
         for (result, document) in results.iter().zip(&documents) {
@@ -141,7 +141,7 @@ async fn what_is_stored_searched_and_explained_is_pruned_alike() {
         // As asked instead.
         let pruning = Some(Pruning { max_terms: Some(30), ..ALL });
         let request = SearchRequest { query: query_of(pruning), ..by_text("docs", QUERY) };
-        let response = sidecar.index().await.search(request).await.unwrap().into_inner();
+        let response = sidecar.index_client().await.search(request).await.unwrap().into_inner();
         assert_eq!(response.query_stats.unwrap().term_count, 30);
         for hit in response.hits {
             let explained = explain(sidecar, Explained::DocumentId(hit_id(&hit).clone()), pruning).await;
@@ -157,14 +157,14 @@ async fn an_explained_text_is_pruned_as_asked() {
     let sidecar = Sidecar::start(&FLAGS).await;
     let request = ExplainRequest {
         query: query_of(Some(Pruning { max_terms: Some(22), ..ALL })),
-        document: Some(Explained::DocumentText(texts(1).remove(0))),
+        document: Some(Explained::DocumentText(sample_texts(1).remove(0))),
         document_encoding: Some(EncodingOptions {
             pruning: Some(Pruning { max_terms: Some(23), ..NONE }),
             ..Default::default()
         }),
         ..Default::default()
     };
-    let explained = sidecar.index().await.explain(request).await.unwrap().into_inner();
+    let explained = sidecar.index_client().await.explain(request).await.unwrap().into_inner();
     assert_eq!(term_counts(&explained), [22, 23]);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

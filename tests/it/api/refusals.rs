@@ -32,7 +32,7 @@ enum Call {
 impl Call {
     /// Sends it and gives the status that it ends with.
     async fn send(self, sidecar: &Sidecar) -> Result<(), Status> {
-        let (mut encoder, mut index) = (sidecar.encoder().await, sidecar.index().await);
+        let (mut encoder, mut index) = (sidecar.encoder_client().await, sidecar.index_client().await);
         match self {
             Self::Encode(request) => encoder.encode(request).await.map(drop),
             Self::EncodeStream(requests) => end(encoder.encode_stream(tokio_stream::iter(requests)).await).await,

@@ -8,9 +8,11 @@ use tonic::Code;
 
 use super::collections::{get, sparse};
 use super::{assert_indexed, by_text, search};
-use crate::support::documents::{document, encoded, key, messages, num, numbered, options, texts};
+use crate::support::documents::{
+    build_messages, document, encode_documents, key, num, number_documents, options, sample_texts,
+};
 use crate::support::failure::Failure;
-use crate::support::models::{folder, random};
+use crate::support::models::{load_random_model, model_dir};
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::text_query;
 use crate::support::sidecar::{MODEL, Sidecar};
@@ -20,7 +22,7 @@ const OTHER_MODEL: &str = "bert-random-untied";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents_are_still_searchable() {
     let sidecar = Sidecar::start(&[]).await;
-    let mut documents = numbered(&texts(60));
+    let mut documents = number_documents(&sample_texts(60));
     documents.push(document(key("a key"), "the moon"));
     assert_indexed(&sidecar.ingest(options("docs"), documents).await);
     let before = (get(&sidecar, "docs").await, search(&sidecar, by_text("docs", "the moon")).await);
@@ -33,7 +35,7 @@ async fn documents_are_still_searchable() {
     assert_eq!(after, before);
     assert_indexed(&sidecar.ingest(options("docs"), vec![document(num(1), "the sea")]).await);
     assert_eq!(get(&sidecar, "docs").await.point_count, 61);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// Asserts that a call is refused because another model wrote the collection, and says which.
@@ -44,38 +46,38 @@ fn assert_mismatch(outcome: Result<impl std::fmt::Debug, tonic::Status>, field: 
     assert_eq!(failure.fields, [field]);
     for name in [MODEL, OTHER_MODEL] {
         assert!(failure.message.contains(&format!("`{name}`")), "{}", failure.message);
-        assert!(failure.message.contains(&random(name).fingerprint.0), "{}", failure.message);
+        assert!(failure.message.contains(&load_random_model(name).fingerprint.0), "{}", failure.message);
     }
     assert!(failure.message.contains("; use the model that wrote it"), "{}", failure.message);
     for (key, expected) in [
         ("collection", "docs"),
         ("collection_model", MODEL),
-        ("collection_fingerprint", random(MODEL).fingerprint.0.as_str()),
+        ("collection_fingerprint", load_random_model(MODEL).fingerprint.0.as_str()),
         ("model", OTHER_MODEL),
-        ("model_fingerprint", random(OTHER_MODEL).fingerprint.0.as_str()),
+        ("model_fingerprint", load_random_model(OTHER_MODEL).fingerprint.0.as_str()),
     ] {
         assert_eq!(failure.metadata.get(key).map(String::as_str), Some(expected), "{key}");
     }
 }
 
 async fn is_refused_by_another_model(sidecar: &Sidecar) {
-    let mut index = sidecar.index().await;
+    let mut index = sidecar.index_client().await;
     assert_mismatch(index.search(by_text("docs", "the moon")).await, "model");
     let document = Some(Explained::DocumentId(num(1)));
     let (collection, query) = ("docs".to_owned(), Some(text_query("the moon")));
     let explain = ExplainRequest { collection, query, document, ..Default::default() };
     assert_mismatch(index.explain(explain).await, "model");
-    let documents = encoded(numbered(&texts(3)));
+    let documents = encode_documents(number_documents(&sample_texts(3)));
     let upsert = UpsertRequest { options: Some(options("docs")), documents: documents.clone() };
     assert_mismatch(index.upsert(upsert).await, "options.model");
-    let ingest = messages(options("docs"), documents, 2);
+    let ingest = build_messages(options("docs"), documents, 2);
     let mut responses = index.ingest(tokio_stream::iter(ingest)).await.unwrap().into_inner();
     assert_mismatch(responses.message().await, "options.model");
 
     let collection = get(sidecar, "docs").await;
     assert_eq!((collection.point_count, sparse(&collection).model.as_str()), (5, MODEL));
     // A collection of its own is welcome.
-    assert_indexed(&sidecar.ingest(options("other"), numbered(&texts(3))).await);
+    assert_indexed(&sidecar.ingest(options("other"), number_documents(&sample_texts(3))).await);
 }
 
 fn model_flags(model: &Path) -> [&str; 2] {
@@ -85,12 +87,12 @@ fn model_flags(model: &Path) -> [&str; 2] {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_model_is_refused_on_the_embedded_store() {
     let sidecar = Sidecar::start(&[]).await;
-    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(5))).await);
+    assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(5))).await);
     let (_, store) = sidecar.stop().await;
-    let sidecar = Sidecar::start_in(store, &model_flags(&folder(OTHER_MODEL))).await;
+    let sidecar = Sidecar::start_in(store, &model_flags(&model_dir(OTHER_MODEL))).await;
     sidecar.wait_serving().await;
     is_refused_by_another_model(&sidecar).await;
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,11 +100,11 @@ async fn another_model_is_refused_on_a_qdrant_server() {
     let qdrant = QdrantServer::start();
     let url = qdrant.url();
     let sidecar = Sidecar::start(&["--qdrant-url", &url]).await;
-    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(5))).await);
-    let model = folder(OTHER_MODEL);
+    assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(5))).await);
+    let model = model_dir(OTHER_MODEL);
     let flags = [&["--qdrant-url", url.as_str()], &model_flags(&model)[..]].concat();
-    sidecar.end().await;
+    sidecar.stop_drained().await;
     let sidecar = Sidecar::start(&flags).await;
     is_refused_by_another_model(&sidecar).await;
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

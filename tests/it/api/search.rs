@@ -6,7 +6,7 @@ use splade_sidecar::proto::{
 };
 
 use super::{assert_indexed, by_text, close, dot, encoded_query, hit_document, ids, pruned, search, stored_vector};
-use crate::support::documents::{document, key, num, numbered, options, payload, texts};
+use crate::support::documents::{document, key, num, number_documents, options, sample_texts, to_payload};
 use crate::support::queries::{text_query, vector_query};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
@@ -22,7 +22,7 @@ async fn encode(sidecar: &Sidecar, role: Role, texts: &[String]) -> Vec<EncodedT
 
 /// Forty documents in `docs`.
 async fn fill(sidecar: &Sidecar) {
-    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts(40))).await);
+    assert_indexed(&sidecar.ingest(options("docs"), number_documents(&sample_texts(40))).await);
 }
 
 fn by_vector(vector: SparseVector) -> SearchRequest {
@@ -39,7 +39,7 @@ fn assert_same(found: &[Hit], expected: &[Hit]) {
 async fn scores_are_dot_products_best_first() {
     on_both_stores(async |sidecar| {
         fill(sidecar).await;
-        let documents = vectors(sidecar, Role::Document, &texts(40)).await;
+        let documents = vectors(sidecar, Role::Document, &sample_texts(40)).await;
         let query = vectors(sidecar, Role::Query, &[QUERY.to_owned()]).await.remove(0);
         let scores: Vec<f32> = documents.iter().map(|document| dot(&query, document)).collect();
         let mut expected: Vec<_> = (1..).zip(&scores).map(|(id, score)| (num(id), *score)).collect();
@@ -79,7 +79,7 @@ async fn limit_offset_and_threshold_cut_the_whole() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hit_brings_what_was_asked_for() {
     on_both_stores(async |sidecar| {
-        let text = texts(1).remove(0);
+        let text = sample_texts(1).remove(0);
         assert_indexed(&sidecar.ingest(options("docs"), vec![document(key("a key"), &text)]).await);
         let vector = vectors(sidecar, Role::Document, &[text]).await.remove(0);
         for (without_payload, with_sparse_vectors) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -132,15 +132,15 @@ async fn a_vector_without_terms_finds_nothing() {
 async fn how_the_query_was_encoded_is_told() {
     let sidecar = Sidecar::start(&[]).await;
     fill(&sidecar).await;
-    for text in [QUERY.to_owned(), texts(20).join(" ")] {
+    for text in [QUERY.to_owned(), sample_texts(20).join(" ")] {
         let encoded = encode(&sidecar, Role::Query, std::slice::from_ref(&text)).await.remove(0);
-        let response = sidecar.index().await.search(by_text("docs", &text)).await.unwrap().into_inner();
+        let response = sidecar.index_client().await.search(by_text("docs", &text)).await.unwrap().into_inner();
         assert_eq!(response.query_stats, encoded.stats);
         assert_eq!(response.query_stats.unwrap().truncated, text != QUERY);
         let request = by_vector(encoded.vector.unwrap());
-        assert_eq!(sidecar.index().await.search(request).await.unwrap().into_inner().query_stats, None);
+        assert_eq!(sidecar.index_client().await.search(request).await.unwrap().into_inner().query_stats, None);
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// By its name, or without it.
@@ -159,7 +159,8 @@ async fn the_sparse_vector_can_be_named() {
 async fn a_hit_has_the_payload_fields_that_were_asked_for() {
     on_both_stores(async |sidecar| {
         let fields = json!({ "year": 1969, "by": { "name": "Ann" }, "tags": ["a"] });
-        let stored = splade_sidecar::proto::Document { payload: Some(payload(fields)), ..document(num(1), "the moon") };
+        let stored =
+            splade_sidecar::proto::Document { payload: Some(to_payload(fields)), ..document(num(1), "the moon") };
         assert_indexed(&sidecar.ingest(options("docs"), vec![stored]).await);
         for (fields, expected) in [
             (vec!["year"], json!({ "year": 1969 })),
@@ -180,7 +181,7 @@ async fn a_hit_has_the_payload_fields_that_were_asked_for() {
                     let found = if found.payload_json.is_empty() { "{}" } else { &found.payload_json };
                     assert_eq!(serde_json::from_str::<serde_json::Value>(found).unwrap(), expected);
                 } else {
-                    assert_eq!(found.payload.clone().unwrap_or_default(), payload(expected.clone()));
+                    assert_eq!(found.payload.clone().unwrap_or_default(), to_payload(expected.clone()));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use splade_sidecar::app::{Ended, Server};
+use splade_sidecar::app::{Server, ShutdownOutcome};
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
 use splade_sidecar::proto::explain_request::Document as Explained;
 use splade_sidecar::proto::{EncodeRequest, EncodedText, ExplainRequest, GetModelRequest, UpsertRequest};
@@ -16,10 +16,12 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::collections::get;
 use super::{assert_indexed, by_text};
-use crate::support::documents::{document, encoded, key, messages, numbered, options, texts};
+use crate::support::documents::{
+    build_messages, document, encode_documents, key, number_documents, options, sample_texts,
+};
 use crate::support::failure::Failure;
 use crate::support::queries::text_query;
-use crate::support::sidecar::{Sidecar, config};
+use crate::support::sidecar::{Sidecar, parse_config};
 
 const SERVICES: [&str; 4] =
     ["splade_sidecar.v1.EncoderService", "splade_sidecar.v1.IndexService", "tei.v1.Info", "tei.v1.Embed"];
@@ -37,15 +39,15 @@ async fn health_is_serving_for_each_service_once_it_has_started() {
         assert_eq!(health(sidecar.channel().await, service).await, Ok(ServingStatus::Serving), "{service}");
     }
     assert_eq!(health(sidecar.channel().await, "splade_sidecar.v1.NoSuchService").await, Err(Code::NotFound));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// A server that listens and has neither its model nor its store yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn before_it_has_started_it_says_so() {
     let folder = TempDir::new().unwrap();
-    let server = Server::bind(config(folder.path(), &[])).await.unwrap();
-    let channel = Endpoint::from_shared(format!("http://{}", server.address())).unwrap().connect().await.unwrap();
+    let server = Server::bind(parse_config(folder.path(), &[])).await.unwrap();
+    let channel = Endpoint::from_shared(format!("http://{}", server.grpc_address())).unwrap().connect().await.unwrap();
     for service in SERVICES.into_iter().chain([""]) {
         assert_eq!(health(channel.clone(), service).await, Ok(ServingStatus::NotServing), "{service}");
     }
@@ -53,7 +55,7 @@ async fn before_it_has_started_it_says_so() {
     let failure = Failure::from(outcome.unwrap_err());
     assert_eq!((failure.code, failure.reason.as_str()), (Code::Unavailable, "STARTING"));
     assert!(failure.retry_after.is_some() && failure.message.contains("SERVING"), "{failure:?}");
-    assert_eq!(server.run(std::future::ready(())).await.unwrap(), Ended::Drained);
+    assert_eq!(server.run(std::future::ready(())).await.unwrap(), ShutdownOutcome::Drained);
 }
 
 /// Asks for the list of services in one version of the reflection service.
@@ -85,7 +87,7 @@ async fn reflection_lists_the_services_in_both_versions() {
         assert!(v1.contains(service), "{v1:?}");
         assert!(v1alpha.contains(service), "{v1alpha:?}");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,14 +98,14 @@ async fn a_message_over_the_bound_ends_its_call_alone() {
         assert!(status.message().contains("65536"), "it doesn't name the bound: {}", status.message());
     };
     let text = "word ".repeat(20_000);
-    let mut encoder = sidecar.encoder().await;
+    let mut encoder = sidecar.encoder_client().await;
     refused(encoder.encode(EncodeRequest { texts: vec![text.clone()], ..Default::default() }).await.unwrap_err());
 
     // What came before in a stream gets its results.
-    let mut documents = numbered(&texts(4));
+    let mut documents = number_documents(&sample_texts(4));
     documents.push(document(key("large"), &text));
-    let mut index = sidecar.index().await;
-    let stream_of = messages(options("docs"), encoded(documents), 2);
+    let mut index = sidecar.index_client().await;
+    let stream_of = build_messages(options("docs"), encode_documents(documents), 2);
     let mut responses = index.ingest(tokio_stream::iter(stream_of)).await.unwrap().into_inner();
     let mut results = Vec::new();
     let status = loop {
@@ -116,18 +118,18 @@ async fn a_message_over_the_bound_ends_its_call_alone() {
     assert_indexed(&results);
     assert_eq!(results.len(), 4);
     assert_eq!(get(&sidecar, "docs").await.point_count, 4);
-    encoder.encode(EncodeRequest { texts: texts(1), ..Default::default() }).await.unwrap();
-    sidecar.end().await;
+    encoder.encode(EncodeRequest { texts: sample_texts(1), ..Default::default() }).await.unwrap();
+    sidecar.stop_drained().await;
 }
 
 /// Fifty calls of every kind at once, on one connection, with far fewer permits than texts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_calls_at_once_are_all_answered() {
     let sidecar = Sidecar::start(&["--queue-texts", "2", "--threads", "2"]).await;
-    let texts = texts(50);
-    assert_indexed(&sidecar.ingest(options("docs"), numbered(&texts)).await);
+    let texts = sample_texts(50);
+    assert_indexed(&sidecar.ingest(options("docs"), number_documents(&texts)).await);
     let expected = sidecar.encode(EncodeRequest::default(), &texts).await;
-    let (index, encoder) = (sidecar.index().await, sidecar.encoder().await);
+    let (index, encoder) = (sidecar.index_client().await, sidecar.encoder_client().await);
     let mut calls = JoinSet::new();
     for (number, text) in texts.iter().cloned().enumerate() {
         let (mut index, mut encoder) = (index.clone(), encoder.clone());
@@ -146,7 +148,8 @@ async fn fifty_calls_at_once_are_all_answered() {
                 2 => {
                     let documents =
                         texts.iter().zip(0..).map(|(text, n)| document(key(&format!("{number}-{n}")), text));
-                    let request = UpsertRequest { options: Some(options("docs")), documents: encoded(documents) };
+                    let request =
+                        UpsertRequest { options: Some(options("docs")), documents: encode_documents(documents) };
                     assert_indexed(&index.upsert(request).await.unwrap().into_inner().results);
                 }
                 _ => {
@@ -158,5 +161,5 @@ async fn fifty_calls_at_once_are_all_answered() {
         });
     }
     assert_eq!(calls.join_all().await.len(), 50);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

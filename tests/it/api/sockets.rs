@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixListener;
 
-use splade_sidecar::app::{Ended, Server};
+use splade_sidecar::app::{Server, ShutdownOutcome};
 use splade_sidecar::proto::EncodeRequest;
 use splade_sidecar::proto::encoder_service_client::EncoderServiceClient;
 use splade_sidecar::proto::index_service_client::IndexServiceClient;
@@ -10,8 +10,10 @@ use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
 use super::{assert_indexed, by_text, search};
-use crate::support::documents::{encoded, messages, numbered, options, stream, texts};
-use crate::support::sidecar::{Sidecar, config};
+use crate::support::documents::{
+    build_messages, encode_documents, number_documents, options, run_stream, sample_texts,
+};
+use crate::support::sidecar::{Sidecar, parse_config};
 
 async fn connect(socket: &str) -> Channel {
     Endpoint::from_shared(format!("unix:{socket}")).unwrap().connect().await.unwrap()
@@ -25,9 +27,11 @@ async fn it_serves_the_same_calls_and_goes_with_the_server() {
     let sidecar = Sidecar::start(&["--unix-socket", socket]).await;
     let channel = connect(socket).await;
 
-    let texts = texts(30);
+    let texts = sample_texts(30);
     let mut index = IndexServiceClient::new(channel.clone());
-    assert_indexed(&stream(&mut index, messages(options("docs"), encoded(numbered(&texts)), 4)).await);
+    assert_indexed(
+        &run_stream(&mut index, build_messages(options("docs"), encode_documents(number_documents(&texts)), 4)).await,
+    );
     let found = index.search(by_text("docs", "the moon")).await.unwrap().into_inner().hits;
     assert_eq!(found, search(&sidecar, by_text("docs", "the moon")).await);
     let request = EncodeRequest { texts: texts.clone(), ..Default::default() };
@@ -35,7 +39,7 @@ async fn it_serves_the_same_calls_and_goes_with_the_server() {
     assert_eq!(encoded.unwrap().into_inner().results, sidecar.encode(EncodeRequest::default(), &texts).await);
 
     assert!(path.exists());
-    sidecar.end().await;
+    sidecar.stop_drained().await;
     assert!(!path.exists(), "the socket's file is left behind");
 }
 
@@ -48,8 +52,8 @@ async fn the_file_of_a_socket_that_nobody_listens_on_is_replaced() {
     let socket = path.to_str().unwrap();
     let sidecar = Sidecar::start(&["--unix-socket", socket]).await;
     let mut encoder = EncoderServiceClient::new(connect(socket).await);
-    encoder.encode(EncodeRequest { texts: texts(1), ..Default::default() }).await.unwrap();
-    sidecar.end().await;
+    encoder.encode(EncodeRequest { texts: sample_texts(1), ..Default::default() }).await.unwrap();
+    sidecar.stop_drained().await;
     assert!(!path.exists());
 }
 
@@ -58,13 +62,13 @@ async fn the_file_of_a_socket_that_nobody_listens_on_is_replaced() {
 async fn its_file_goes_however_the_server_ends() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("s");
-    let bind = || Server::bind(config(folder.path(), &["--unix-socket", path.to_str().unwrap()]));
+    let bind = || Server::bind(parse_config(folder.path(), &["--unix-socket", path.to_str().unwrap()]));
     let server = bind().await.unwrap();
     assert!(path.exists());
     drop(server);
     assert!(!path.exists());
     let server = bind().await.unwrap();
-    assert_eq!(server.run(std::future::ready(())).await.unwrap(), Ended::Drained);
+    assert_eq!(server.run(std::future::ready(())).await.unwrap(), ShutdownOutcome::Drained);
     assert!(!path.exists());
 }
 
@@ -76,7 +80,8 @@ async fn what_is_not_ours_is_left_alone() {
     let _other = UnixListener::bind(&taken).unwrap();
     for (path, problem) in [(&file, "is no socket"), (&taken, "can't listen")] {
         let path = path.to_str().unwrap();
-        let error = Server::bind(config(&folder.path().join("store"), &["--unix-socket", path])).await.unwrap_err();
+        let error =
+            Server::bind(parse_config(&folder.path().join("store"), &["--unix-socket", path])).await.unwrap_err();
         let error = format!("{error:#}");
         assert!(error.starts_with("--unix-socket") && error.contains(problem) && error.contains(path), "{error}");
         assert!(error.contains("choose another path"), "{error}");

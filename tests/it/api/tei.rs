@@ -4,7 +4,7 @@ mod refusals;
 
 use std::time::Duration;
 
-use splade_sidecar::model::{Side, TokenBatch, YieldPoint};
+use splade_sidecar::model::{RoleEncoder, TokenBatch, YieldPoint};
 use splade_sidecar::proto::tei::embed_client::EmbedClient;
 use splade_sidecar::proto::tei::info_client::InfoClient;
 use splade_sidecar::proto::tei::{
@@ -19,8 +19,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use crate::support::documents::texts;
-use crate::support::models::{folder, random};
+use crate::support::documents::sample_texts;
+use crate::support::models::{load_random_model, model_dir};
 use crate::support::sidecar::{MODEL, Sidecar};
 
 /// As many tokens as the model takes.
@@ -45,7 +45,7 @@ fn from_the_left(text: &str) -> EmbedSparseRequest {
 
 /// More tokens than the model takes, not the same ones at both ends.
 fn long_text() -> String {
-    texts(20).join(" ")
+    sample_texts(20).join(" ")
 }
 
 fn vector(response: &EmbedSparseResponse) -> SparseVector {
@@ -54,12 +54,12 @@ fn vector(response: &EmbedSparseResponse) -> SparseVector {
     SparseVector::new(indices, values).unwrap()
 }
 
-fn encoded(side: &Side, ids: &[u32]) -> SparseVector {
+fn encoded(side: &RoleEncoder, ids: &[u32]) -> SparseVector {
     side.encoder.encode(&TokenBatch::from_iter([ids]), &mut YieldPoint::none()).unwrap().remove(0).unwrap()
 }
 
 /// The vector that a text has alone, cut at its end.
-fn expected(side: &Side, text: &str) -> SparseVector {
+fn expected(side: &RoleEncoder, text: &str) -> SparseVector {
     encoded(side, &side.tokenizer.tokenize(text).unwrap().ids)
 }
 
@@ -82,7 +82,7 @@ async fn stream(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn info_is_that_of_the_default_model_and_of_the_flags() {
-    let (model, other) = (folder(MODEL), folder("distilbert-random-tied"));
+    let (model, other) = (model_dir(MODEL), model_dir("distilbert-random-tied"));
     let models = ["--model", model.to_str().unwrap(), "--model", other.to_str().unwrap()];
     let bounds = ["--threads", "3", "--batch-tokens", "300", "--max-interactive", "40", "--max-unary-documents", "20"];
     let sidecar = Sidecar::start(&[&models[..], &bounds].concat()).await;
@@ -92,7 +92,7 @@ async fn info_is_that_of_the_default_model_and_of_the_flags() {
         sha: Some(version::REVISION.to_owned()),
         docker_label: None,
         model_id: MODEL.to_owned(),
-        model_sha: Some(random(MODEL).fingerprint.to_string()),
+        model_sha: Some(load_random_model(MODEL).fingerprint.to_string()),
         model_dtype: "float32".to_owned(),
         model_type: ModelType::Embedding.into(),
         max_concurrent_requests: 40,
@@ -103,14 +103,14 @@ async fn info_is_that_of_the_default_model_and_of_the_flags() {
         tokenization_workers: 3,
     };
     assert_eq!(info, expected);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_text_has_the_models_own_vector_and_what_it_took() {
-    let (sidecar, model) = (Sidecar::start(&[]).await, random(MODEL));
+    let (sidecar, model) = (Sidecar::start(&[]).await, load_random_model(MODEL));
     let mut client = client(&sidecar).await;
-    for text in texts(10).iter().map(String::as_str).chain(["Überschall – ééé"]) {
+    for text in sample_texts(10).iter().map(String::as_str).chain(["Überschall – ééé"]) {
         let response = client.embed_sparse(request(text, true)).await.unwrap();
         let headers = response.metadata().clone();
         let response = response.into_inner();
@@ -135,14 +135,14 @@ async fn a_text_has_the_models_own_vector_and_what_it_took() {
             assert_eq!(header(name), value.to_string(), "{name}");
         }
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// The same tokens that the tokenizers library keeps, which text-embeddings-inference cuts with.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_text_is_cut_at_either_end() {
-    let (sidecar, model, text) = (Sidecar::start(&[]).await, random(MODEL), long_text());
-    let mut library = tokenizers::Tokenizer::from_file(folder(MODEL).join("tokenizer.json")).unwrap();
+    let (sidecar, model, text) = (Sidecar::start(&[]).await, load_random_model(MODEL), long_text());
+    let mut library = tokenizers::Tokenizer::from_file(model_dir(MODEL).join("tokenizer.json")).unwrap();
     library.with_padding(None);
     let mut kept = Vec::new();
     for (request, direction) in [(request(&text, true), Direction::Right), (from_the_left(&text), Direction::Left)] {
@@ -157,13 +157,13 @@ async fn a_long_text_is_cut_at_either_end() {
     // A text that fits is the same whichever end would be cut.
     let short = client(&sidecar).await.embed_sparse(from_the_left("the moon")).await.unwrap().into_inner();
     assert_eq!(vector(&short), expected(&model.document, "the moon"));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_prompts_name_is_the_role_of_the_text_and_prunes_as_it_does() {
     let name = "router-random-static";
-    let (model, path, text) = (random(name), folder(name), &texts(1)[0]);
+    let (model, path, text) = (load_random_model(name), model_dir(name), &sample_texts(1)[0]);
     let pruning = ["--query-max-terms", "5", "--document-max-terms", "9"];
     let sidecar = Sidecar::start(&[&["--model", path.to_str().unwrap()], &pruning[..]].concat()).await;
     let mut client = client(&sidecar).await;
@@ -172,21 +172,21 @@ async fn a_prompts_name_is_the_role_of_the_text_and_prunes_as_it_does() {
         (prompted(text, "document"), Role::Document, 9),
         (prompted(text, "query"), Role::Query, 5),
     ] {
-        let (found, whole) = (client.embed_sparse(request).await.unwrap(), expected(model.side(role), text));
+        let (found, whole) = (client.embed_sparse(request).await.unwrap(), expected(model.role_encoder(role), text));
         let mut weights = whole.values().to_vec();
         weights.sort_by(|a, b| b.total_cmp(a));
         let mut kept = vector(&found.into_inner()).values().to_vec();
         kept.sort_by(|a, b| b.total_cmp(a));
         assert_eq!(kept, weights[..terms], "{role:?}");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// Answers have no numbers: their order is all that tells whose they are. Each text may ask for something else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_answers_in_its_order() {
     let sidecar = Sidecar::start(&["--threads", "2", "--batch-tokens", "64"]).await;
-    let (model, long) = (random(MODEL), long_text());
+    let (model, long) = (load_random_model(MODEL), long_text());
     let of_each_kind = |(number, text): (usize, &String)| match number % 5 {
         0 => request(text, true),
         1 => request(&text[..20], false),
@@ -194,28 +194,28 @@ async fn a_stream_answers_in_its_order() {
         3 => from_the_left(&format!("{text} {long}")),
         _ => prompted(text, "query"),
     };
-    let requests: Vec<_> = texts(600).iter().enumerate().map(of_each_kind).collect();
+    let requests: Vec<_> = sample_texts(600).iter().enumerate().map(of_each_kind).collect();
     let (answers, ended) = stream(&sidecar, requests.clone()).await;
     ended.unwrap();
     assert_eq!(answers.len(), requests.len());
     let side = &model.document;
     for (number, (request, answer)) in requests.iter().zip(&answers).enumerate() {
         let expected = match number % 5 {
-            3 => encoded(side, &side.tokenizer.tokenize_end(&request.inputs).unwrap().ids),
+            3 => encoded(side, &side.tokenizer.tokenize_tail(&request.inputs).unwrap().ids),
             _ => expected(side, &request.inputs),
         };
         assert_eq!(vector(answer), expected, "text {number}");
         assert_eq!(answer.metadata.unwrap().compute_chars as usize, request.inputs.chars().count());
     }
     assert_eq!(stream(&sidecar, Vec::new()).await.0, []);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// A client that doesn't read is held up itself, at a bound; nobody else is. When it reads, it misses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_does_not_read_is_not_read_from() {
     const MANY: usize = 8_000;
-    let (sidecar, model, texts) = (Sidecar::start(&[]).await, random(MODEL), texts(50));
+    let (sidecar, model, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL), sample_texts(50));
     let (requests, receiver) = mpsc::channel(1);
     let answers = client(&sidecar).await.embed_sparse_stream(ReceiverStream::new(receiver)).await;
     let mut answers = answers.unwrap().into_inner();
@@ -234,5 +234,5 @@ async fn a_client_that_does_not_read_is_not_read_from() {
     }
     assert_eq!(answers.message().await.unwrap(), None);
     rest.await.unwrap();
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -17,7 +17,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 use super::by_text;
-use crate::support::documents::{document, encoded, num, options, texts};
+use crate::support::documents::{document, encode_documents, num, options, sample_texts};
 use crate::support::endpoint::connect;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
@@ -85,7 +85,7 @@ async fn a_call_is_one_trace_from_its_caller_to_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &["--otlp-endpoint", &url, "--qdrant-url", &store.url()]).await;
     let mut index = IndexServiceClient::new(connect(process.address).await);
-    let documents = encoded(texts(3).iter().zip(1..).map(|(text, id)| document(num(id), text)));
+    let documents = encode_documents(sample_texts(3).iter().zip(1..).map(|(text, id)| document(num(id), text)));
     let traced = |message| {
         let mut request = Request::new(message);
         request.metadata_mut().insert("traceparent", format!("00-{TRACE}-{CALLER}-01").parse().unwrap());
@@ -118,16 +118,16 @@ async fn batches_are_linked_to_all_their_calls() {
     let process = Process::start(folder.path(), &flags).await;
     let open = async || {
         let options = IngestOptions { batch_points: 2, ..upload::options() };
-        Upload::open(process.index().await, options).await.unwrap()
+        Upload::open(process.index_client().await, options).await.unwrap()
     };
     let (mut first, mut second) = (open().await, open().await);
     first.push(docs([1])).await;
     second.push(docs([2])).await;
     // Neither ends before both have their result: a writer without streams waits for nobody.
     tokio::join!(first.read_results(1), second.read_results(1));
-    let (first, second) = tokio::join!(first.rest(), second.rest());
+    let (first, second) = tokio::join!(first.finish_and_drain(), second.finish_and_drain());
     assert_eq!((first.0.indexed().len(), second.0.indexed().len()), (1, 1));
-    let mut index = process.index().await;
+    let mut index = process.index_client().await;
     index.search(by_text("docs", "boundary layers")).await.unwrap();
 
     let mut all = spans(&mut received, &["upsert", "search", "admit"]).await;
@@ -150,10 +150,10 @@ async fn logs_have_the_traces_id() {
     let process = Process::start(folder.path(), &["--qdrant-url", &store.url()]).await;
     let mut index = IndexServiceClient::new(connect(process.address).await);
     store.faults().refuse_point(1);
-    let documents = encoded([document(num(1), "boundary layers")]);
+    let documents = encode_documents([document(num(1), "boundary layers")]);
     let mut request = Request::new(UpsertRequest { options: Some(options("docs")), documents });
     request.metadata_mut().insert("traceparent", format!("00-{TRACE}-{CALLER}-01").parse().unwrap());
     index.upsert(request).await.unwrap();
-    let line = process.logged("upsert failed").await;
+    let line = process.wait_for_log("upsert failed").await;
     assert!(line.contains(&format!("\"trace_id\":\"{TRACE}\"")), "{line}");
 }

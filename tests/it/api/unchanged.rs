@@ -5,7 +5,9 @@ use serde_json::json;
 use splade_sidecar::proto::{IngestOptions, OperationStatus, Pruning, UpsertRequest};
 
 use super::{assert_indexed, by_text, hit_document, hit_id, pruned, search};
-use crate::support::documents::{encoded, num, numbered, options, payload, stats, texts};
+use crate::support::documents::{
+    encode_documents, expect_stats, num, number_documents, options, sample_texts, to_payload,
+};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 const COUNT: usize = 40;
@@ -18,11 +20,13 @@ fn skipping() -> IngestOptions {
 async fn what_would_be_the_same_point_is_left_as_it_is() {
     on_both_stores(async |sidecar: &Sidecar| {
         let with_payload = |texts: &[String]| {
-            let mut documents = numbered(texts);
-            documents.iter_mut().for_each(|document| document.payload = Some(payload(json!({"year": 1969, "of": []}))));
+            let mut documents = number_documents(texts);
+            documents
+                .iter_mut()
+                .for_each(|document| document.payload = Some(to_payload(json!({"year": 1969, "of": []}))));
             documents
         };
-        let mut texts = texts(COUNT);
+        let mut texts = sample_texts(COUNT);
         assert_indexed(&sidecar.ingest(options("docs"), with_payload(&texts)).await);
 
         let again = sidecar.ingest(skipping(), with_payload(&texts)).await;
@@ -36,7 +40,7 @@ async fn what_would_be_the_same_point_is_left_as_it_is() {
         // A text, a payload, an id that is new, a document that can't be read, and the same id twice.
         texts[3] = "the sea".to_owned();
         let mut documents = with_payload(&texts);
-        documents[5].payload = Some(payload(json!({"year": 1970, "of": []})));
+        documents[5].payload = Some(to_payload(json!({"year": 1970, "of": []})));
         documents[7].id = Some(num(1_000));
         documents[9].text = String::new();
         documents.push(documents[3].clone());
@@ -58,13 +62,13 @@ async fn what_would_be_the_same_point_is_left_as_it_is() {
         let encoding = Some(pruned(Pruning { max_terms: Some(3), ..Default::default() }));
         let request = UpsertRequest {
             options: Some(IngestOptions { encoding, ..skipping() }),
-            documents: encoded(with_payload(&texts)),
+            documents: encode_documents(with_payload(&texts)),
         };
         for _ in 0..2 {
-            let results = sidecar.index().await.upsert(request.clone()).await.unwrap().into_inner().results;
+            let results = sidecar.index_client().await.upsert(request.clone()).await.unwrap().into_inner().results;
             let are_pruned = results
                 .iter()
-                .all(|result| result.status() == OperationStatus::Indexed && stats(result).term_count == 3);
+                .all(|result| result.status() == OperationStatus::Indexed && expect_stats(result).term_count == 3);
             let are_unchanged = results.iter().all(|result| result.status() == OperationStatus::Unchanged);
             assert!(are_pruned || are_unchanged, "{results:?}");
         }
@@ -75,7 +79,7 @@ async fn what_would_be_the_same_point_is_left_as_it_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_collection_has_nothing_to_skip() {
     on_both_stores(async |sidecar: &Sidecar| {
-        assert_indexed(&sidecar.ingest(skipping(), numbered(&texts(COUNT))).await);
+        assert_indexed(&sidecar.ingest(skipping(), number_documents(&sample_texts(COUNT))).await);
     })
     .await;
 }

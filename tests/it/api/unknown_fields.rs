@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 use super::by_text;
 use crate::support::documents::{document, num, options, uuid};
 use crate::support::failure::Failure;
-use crate::support::queries::{only, text_query};
+use crate::support::queries::{id_filter, text_query};
 use crate::support::raw_calls::call;
 use crate::support::sidecar::Sidecar;
 
@@ -143,7 +143,7 @@ async fn unknown_fields_are_refused_in_every_request() {
     }
     assert!(!refused.iter().any(|message| message.ends_with("Response")), "{refused:?}");
     assert!(refused.len() > 30, "{refused:?}");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// Law: in an item of a call the item alone is rejected, and the next one is stored.
@@ -179,7 +179,7 @@ async fn unknown_fields_of_an_item_reject_it_alone() {
         }
     }
     assert!(tried >= 8, "{tried}");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 fn results_of(method: &str, responses: Vec<Bytes>) -> Vec<splade_sidecar::proto::OperationResult> {
@@ -232,7 +232,7 @@ fn unimplemented_fields() -> Vec<Case> {
     let delete = || DeleteRequest { collection: docs(), ids: some_ids(), ..Default::default() };
     let get = || GetDocumentsRequest { collection: docs(), ids: some_ids(), ..Default::default() };
     let list = || ListDocumentsRequest { collection: docs(), ..Default::default() };
-    let by_filter = DeleteRequest { ids: vec![], filter: Some(only(some_ids())), ..delete() };
+    let by_filter = DeleteRequest { ids: vec![], filter: Some(id_filter(some_ids())), ..delete() };
     vec![
         with_options("IndexService/Ingest", &IngestOptions { tenant: tenant(), ..options("docs") }, "options.tenant"),
         with_options("IndexService/Upsert", &IngestOptions { tenant: tenant(), ..options("docs") }, "options.tenant"),
@@ -301,8 +301,15 @@ async fn what_is_not_implemented_is_refused_by_its_name() {
     let sidecar = Sidecar::start(&[]).await;
     super::assert_indexed(&sidecar.ingest(options("docs"), vec![document(num(1), "the moon")]).await);
     let channel = sidecar.channel().await;
-    let server =
-        sidecar.encoder().await.get_model(GetModelRequest::default()).await.unwrap().into_inner().server.unwrap();
+    let server = sidecar
+        .encoder_client()
+        .await
+        .get_model(GetModelRequest::default())
+        .await
+        .unwrap()
+        .into_inner()
+        .server
+        .unwrap();
     for Case { method, request, field } in
         unimplemented_fields().into_iter().chain(unknown_features(&server.features[0]))
     {
@@ -319,7 +326,7 @@ async fn what_is_not_implemented_is_refused_by_its_name() {
         assert!(problem.starts_with(field) && !remedy.is_empty(), "{what}: {failure:?}");
     }
     assert_eq!(sidecar.point_count("docs").await, 1, "nothing was deleted or written");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// A deletion of everything is a mistake in every release.
@@ -329,11 +336,11 @@ async fn a_deletion_by_a_filter_without_conditions_is_invalid() {
     super::assert_indexed(&sidecar.ingest(options("docs"), vec![document(num(1), "the moon")]).await);
     for ids in [vec![], some_ids()] {
         let delete = DeleteRequest { collection: docs(), ids, filter: Some(Filter::default()), ..Default::default() };
-        let failure = Failure::from(sidecar.index().await.delete(delete).await.unwrap_err());
+        let failure = Failure::from(sidecar.index_client().await.delete(delete).await.unwrap_err());
         assert_eq!((failure.code, failure.fields), (Code::InvalidArgument, vec!["filter".to_owned()]));
     }
     assert_eq!(sidecar.point_count("docs").await, 1);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// The fields that the contract says are not implemented are those that are tried here and in operations.rs.

@@ -16,12 +16,13 @@ use OperationStatus::{Deleted, Indexed, Rejected, Superseded};
 use super::listing::list;
 use super::operations::stores;
 use super::{by_text, hit_document, search};
-use crate::support::dice::Dice;
 use crate::support::documents::{
-    document, encoded, key, num, of_operations, operation, options, payload, stats, stream, uuid,
+    build_operation_messages, document, encode_documents, encode_operation, expect_stats, key, num, options,
+    run_stream, to_payload, uuid,
 };
 use crate::support::endpoint::Endpoint;
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::seeded_rng::SeededRng;
 use crate::support::sidecar::{Sidecar, on_both_stores};
 use crate::support::upload;
 
@@ -32,11 +33,12 @@ fn versioned(id: DocumentId, version: Option<i64>, change: &str) -> Document {
 
 /// The operation that deletes a document of this version or an older one.
 fn delete(id: DocumentId, version: Option<i64>) -> Bytes {
-    operation(Kind::DeleteDocument(DeleteDocument { id: Some(id), version }), "")
+    encode_operation(Kind::DeleteDocument(DeleteDocument { id: Some(id), version }), "")
 }
 
 async fn apply(server: &Endpoint, operations: Vec<Bytes>) -> Vec<OperationResult> {
-    let results = stream(&mut server.index().await, of_operations(options("docs"), operations, 3)).await;
+    let results =
+        run_stream(&mut server.index_client().await, build_operation_messages(options("docs"), operations, 3)).await;
     // A document that was not written was not encoded, as far as its client hears.
     for result in &results {
         assert_eq!(result.stats.is_some(), result.status() == Indexed, "{result:?}");
@@ -92,10 +94,10 @@ async fn the_newest_version_stays() {
         let results = apply(sidecar, vec![upsert(num(1), 6, "h"), upsert(key("k"), -2, "i")]).await;
         assert_eq!(statuses(&results), [Superseded, Indexed]);
         assert_eq!([&results[0].id, &results[1].id], [&Some(num(1)), &Some(key("k"))]);
-        let documents = encoded([versioned(num(1), Some(8), "j"), versioned(some_uuid(), Some(-1), "k")]);
+        let documents = encode_documents([versioned(num(1), Some(8), "j"), versioned(some_uuid(), Some(-1), "k")]);
         let request = UpsertRequest { options: Some(options("docs")), documents };
-        let results = sidecar.index().await.upsert(request).await.unwrap().into_inner().results;
-        results.iter().for_each(upload::check);
+        let results = sidecar.index_client().await.upsert(request).await.unwrap().into_inner().results;
+        results.iter().for_each(upload::check_result);
         assert_eq!(statuses(&results), [Indexed, Superseded]);
         let now = expected(&[(num(1), "j", Some(8)), (key("k"), "i", Some(-2)), (some_uuid(), "g", Some(0))]);
         assert_eq!(all(sidecar).await, now);
@@ -193,10 +195,10 @@ async fn skipping_and_rejecting_stay_what_they_are() {
         assert_eq!((statuses(&results), all(sidecar).await), (vec![Rejected], expected(&[(num(1), "a", Some(2))])));
         // Not by a payload field: that is the client's own, or reserved.
         let own = json!({ "version": 99 });
-        let with_payload = Document { payload: Some(payload(own)), ..versioned(num(1), Some(1), "c") };
+        let with_payload = Document { payload: Some(to_payload(own)), ..versioned(num(1), Some(1), "c") };
         assert_eq!(statuses(&sidecar.ingest(options("docs"), vec![with_payload]).await), [Superseded]);
         let reserved = json!({ "_splade_version": 99 });
-        let with_reserved = Document { payload: Some(payload(reserved)), ..versioned(num(1), Some(3), "d") };
+        let with_reserved = Document { payload: Some(to_payload(reserved)), ..versioned(num(1), Some(3), "d") };
         let results = sidecar.ingest(options("docs"), vec![with_reserved]).await;
         assert_eq!(results[0].error.as_ref().unwrap().field, "payload._splade_version");
     })
@@ -212,7 +214,7 @@ async fn mixed_batches_are_written_by_the_rules_of_their_documents() {
         };
         let first = documents(|id| (id % 3 != 0).then_some(10), "a");
         let results = sidecar.ingest(options("docs"), first).await;
-        assert!(results.iter().all(|result| result.status() == Indexed && stats(result).term_count > 0));
+        assert!(results.iter().all(|result| result.status() == Indexed && expect_stats(result).term_count > 0));
         // Every second has a version, by turns older and newer than what is there.
         let second = documents(|id| (id % 2 == 0).then_some(if id % 4 == 0 { 9 } else { 11 }), "b");
         let results = sidecar.ingest(options("docs"), second).await;
@@ -234,7 +236,7 @@ async fn the_newest_version_stays_over_all_servers() {
     const CHANGES: u64 = 150;
     const IDS: u64 = 4;
     let qdrant = QdrantServer::start();
-    let mut dice = Dice::from_env("SPLADE_VERSIONS_SEED");
+    let mut dice = SeededRng::from_env("SPLADE_VERSIONS_SEED");
     let mut sidecars = Vec::new();
     for _ in 0..SERVERS {
         sidecars.push(Sidecar::start(&["--qdrant-url", &qdrant.url()]).await);
@@ -266,6 +268,6 @@ async fn the_newest_version_stays_over_all_servers() {
     clients.join_all().await;
     assert_eq!(all(&sidecars[0]).await, newest);
     for sidecar in sidecars {
-        sidecar.end().await;
+        sidecar.stop_drained().await;
     }
 }

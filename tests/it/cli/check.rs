@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use super::run;
-use crate::support::certificates::Authority;
-use crate::support::models::folder;
+use crate::support::certificates::CertificateAuthority;
+use crate::support::models::model_dir;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::sidecar::MODEL;
@@ -17,13 +17,13 @@ const NOBODY: &str = "http://127.0.0.1:1";
 #[tokio::test]
 async fn what_can_be_served_is_described() {
     let place = tempdir().unwrap();
-    let signed = Authority::new("ours").sign();
+    let signed = CertificateAuthority::new("ours").issue();
     for (name, text) in
         [("cert", &signed.certificate), ("key", &signed.key), ("tokens", &"0123456789abcdef".to_owned())]
     {
         fs::write(place.path().join(name), text).unwrap();
     }
-    let model = folder(MODEL);
+    let model = model_dir(MODEL);
     let model = model.to_str().unwrap();
     let two = format!("other={model}");
     let flags = ["check", "--model", model, "--model", &two, "--output", "json"];
@@ -81,7 +81,7 @@ async fn every_problem_is_told_in_one_run() {
 async fn a_store_in_use_and_a_wrong_url_are_problems() {
     let place = tempdir().unwrap();
     let process = Process::start(place.path(), &["--store-dir", "store"]).await;
-    let model = folder(MODEL);
+    let model = model_dir(MODEL);
     let model = model.to_str().unwrap();
     let check = run(place.path(), NOBODY, &["check", "--model", model, "--store-dir", "store"]).await;
     assert_eq!(check.code, 2);
@@ -99,5 +99,5 @@ async fn a_store_in_use_and_a_wrong_url_are_problems() {
 async fn the_version_says_which_source_it_is() {
     let place = tempdir().unwrap();
     let run = run(place.path(), NOBODY, &["--version"]).await;
-    assert_eq!((run.code, run.stdout), (0, format!("splade-sidecar {}\n", splade_sidecar::version::LONG)));
+    assert_eq!((run.code, run.stdout), (0, format!("splade-sidecar {}\n", splade_sidecar::version::LONG_VERSION)));
 }

@@ -233,7 +233,7 @@ async fn every_document_is_stored_once_though_the_client_is_killed() {
     assert_eq!(sidecar.point_count("docs").await, 360);
     let rejected = rejected_lines(folder.path().join("rejects.jsonl"));
     assert!(rejected.into_iter().eq((1..=40).map(|tens| tens * 10)));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test]
@@ -253,5 +253,5 @@ async fn two_shards_with_checkpoints_share_one_server() {
     let rejects = ["0", "1"].map(|i| rejected_lines(folder.path().join(format!("docs.jsonl.{i}-of-2.rejects.jsonl"))));
     assert_eq!(rejects.concat().into_iter().collect::<BTreeSet<_>>().len(), 20);
     assert_eq!(rejects.concat().len(), 20);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -9,7 +9,7 @@ use tempfile::{TempDir, tempdir};
 use tokio::task::spawn_blocking;
 
 use super::{Run, command, run};
-use crate::support::models::folder;
+use crate::support::models::model_dir;
 use crate::support::sidecar::MODEL;
 
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -46,7 +46,7 @@ async fn a_flag_takes_precedence_over_its_variable_and_that_over_the_file() {
 #[tokio::test]
 async fn check_reads_the_file_and_leaves_an_unknown_store_alone() {
     let place = tempdir().unwrap();
-    let model = format!("model = '{}'\n", folder(MODEL).display());
+    let model = format!("model = '{}'\n", model_dir(MODEL).display());
     let check = ["check", "--config", "sidecar.toml", "--output", "json"];
     let fine = run_with_file(&place, &format!("{model}store-dir = 'of-file'\nthreads = 2\n"), &[], &check).await;
     assert_eq!(fine.code, 0, "{}{}", fine.stdout, fine.stderr);

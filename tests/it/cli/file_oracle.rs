@@ -22,7 +22,7 @@ use tokio::task::spawn_blocking;
 
 use super::fake::{Break, Ending, Fake, Rule};
 use super::{Run, command, run};
-use crate::support::dice::Dice;
+use crate::support::seeded_rng::SeededRng;
 use files::InputFile;
 
 /// Histories that are played if `SPLADE_ORACLE_ROUNDS` does not say.
@@ -33,7 +33,7 @@ const MAX_ANSWERED: usize = 13;
 
 struct History {
     seed: u64,
-    dice: Dice,
+    dice: SeededRng,
     steps: Vec<String>,
     directory: TempDir,
     /// Whether the directory is the input, in the order of its names, or a list of files.
@@ -62,7 +62,7 @@ impl Drop for History {
 
 impl History {
     fn new(seed: u64) -> Self {
-        let mut dice = Dice::from_seed(seed);
+        let mut dice = SeededRng::from_seed(seed);
         let is_folder = dice.below(2) == 0;
         let mut history = Self {
             seed,

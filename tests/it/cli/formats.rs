@@ -184,7 +184,7 @@ async fn a_dataset_is_indexed_as_it_is_and_a_second_run_doubles_nothing() {
     assert_eq!(all.code, 2);
     let words = ["test-00000-of-00001.parquet", "no Parquet file"];
     assert!(words.iter().all(|word| all.stderr.contains(word)), "{}", all.stderr);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test]

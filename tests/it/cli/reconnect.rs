@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::checkpoint::{wait_done, wait_tally};
 use super::fake::{Break, Ending, Fake, INCARNATION, Rule};
 use super::{Run, command, run};
-use crate::support::certificates::Authority;
+use crate::support::certificates::CertificateAuthority;
 use crate::support::process::Process;
 use crate::support::proxy::Proxy;
 use crate::support::sidecar::Sidecar;
@@ -284,21 +284,21 @@ async fn a_followed_file_outlives_breaks() {
 async fn a_server_may_be_away_while_there_is_nothing_to_send() {
     let fake = Fake::new(Rule::Index);
     let server = fake.serve().await;
-    let proxy = Proxy::to(server.trim_start_matches("http://").parse().unwrap()).await;
+    let proxy = Proxy::start(server.trim_start_matches("http://").parse().unwrap()).await;
     let folder = folder(3);
     let follow = ["--follow", "--follow-interval", "10ms", "--checkpoint", "checkpoint", "--give-up-after", "1s"];
     let mut child = start(folder.path(), &proxy.url(), &[&["ingest"], &FLAGS[..], &follow].concat());
     wait_tally(folder.path(), "/indexed", 2).await;
-    proxy.refuse();
+    proxy.refuse_connections();
     // Nothing is awaited: it must not end meanwhile.
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(child.try_wait().unwrap().is_none(), "it gave up");
-    proxy.heal();
+    proxy.clear_faults();
     let mut file = fs::OpenOptions::new().append(true).open(folder.path().join("docs.jsonl")).unwrap();
     std::io::Write::write_all(&mut file, line(4).as_bytes()).unwrap();
     wait_tally(folder.path(), "/indexed", 3).await;
     // A signal ends it, also while the server is away and nothing waits.
-    proxy.refuse();
+    proxy.refuse_connections();
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     let ended = wait(child).await;
     assert_eq!((ended.code, &ended.json()["documents"]), (1, &json!(4)), "{}", ended.stderr);
@@ -313,7 +313,7 @@ async fn stored(server: &Process) -> BTreeMap<u64, u64> {
         return_options: Some(ReturnOptions { payload_format: PayloadFormat::Json.into(), ..Default::default() }),
         ..ListDocumentsRequest::default()
     };
-    let page = server.index().await.list_documents(request).await.unwrap().into_inner();
+    let page = server.index_client().await.list_documents(request).await.unwrap().into_inner();
     assert!(page.next_page_token.is_empty());
     let number_of = |payload: &str| serde_json::from_str::<Value>(payload).unwrap()["n"].as_u64().unwrap();
     let documents = page.documents.iter();
@@ -380,8 +380,8 @@ async fn wait_some(folder: &Path, lines: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_by_tls_that_are_cut_are_opened_again() {
     let folder = folder(15_000);
-    let authority = Authority::new("ours");
-    let server = authority.sign();
+    let authority = CertificateAuthority::new("ours");
+    let server = authority.issue();
     for (name, text) in [("ca", &authority.pem()), ("cert", &server.certificate), ("key", &server.key)] {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -389,16 +389,16 @@ async fn connections_by_tls_that_are_cut_are_opened_again() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let flags = ["--tls-cert", &path("cert"), "--tls-key", &path("key"), "--auth-tokens", &path("tokens")];
     let sidecar = Sidecar::start_in(TempDir::new().unwrap(), &flags).await;
-    let proxy = Proxy::to(sidecar.address).await;
+    let proxy = Proxy::start(sidecar.address).await;
     let server = format!("https://localhost:{}", proxy.address.port());
     let more = ["--create-collection", "--batch-points", "50", "--checkpoint", "checkpoint"];
     let tls = ["--tls-ca", "ca", "--token-file", "tokens"];
     let child = start(folder.path(), &server, &[&["ingest"], &FLAGS[..], &more, &tls].concat());
     wait_some(folder.path(), 1).await;
-    proxy.cut();
+    proxy.disconnect_all();
     let ended = wait(child).await;
     assert_eq!((ended.code, &ended.json()["documents"]), (1, &json!(15_000)), "{}", ended.stderr);
     assert_eq!(ended.json()["indexed"], 15_000 - 300);
     assert_eq!(ended.json()["reconnects"], 1, "{}", ended.stderr);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

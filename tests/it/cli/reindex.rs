@@ -216,7 +216,7 @@ async fn a_different_number_of_documents_keeps_the_alias_where_it_is() {
 
     // A second run finds what was written during the first.
     let delete = DeleteRequest { collection: "docs-v2".to_owned(), ids: vec![num(9_999)], ..Default::default() };
-    place.server.index().await.delete(delete).await.unwrap();
+    place.server.index_client().await.delete(delete).await.unwrap();
     place.ingest(with_dense("docs-v1"), vec![document(num(31), "one that was written meanwhile")]).await;
     let second = place.reindex(&["--skip-unchanged"]).await;
     assert_eq!(second.code, 0, "{}", second.stderr);
@@ -260,7 +260,10 @@ async fn mistakes_are_found_before_anything_is_written() {
     let told = reindex("docs", "v2", "docs", "new").await;
     assert!(told.contains("is no checkpoint of reindex"), "{told}");
     let request = GetCollectionRequest { collection: "v2".to_owned() };
-    assert_eq!(place.server.index().await.get_collection(request).await.unwrap_err().code(), tonic::Code::NotFound);
+    assert_eq!(
+        place.server.index_client().await.get_collection(request).await.unwrap_err().code(),
+        tonic::Code::NotFound
+    );
 }
 
 /// An empty collection is reindexed too.

@@ -6,15 +6,15 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use super::{Run, command, run};
-use crate::support::certificates::Authority;
+use crate::support::certificates::CertificateAuthority;
 use crate::support::sidecar::Sidecar;
 
 const TOKEN: &str = "token-0123456789";
 
 /// What a client and a server need, in a folder.
 fn files(folder: &TempDir) {
-    let authority = Authority::new("ours");
-    let (server, client) = (authority.sign(), authority.sign());
+    let authority = CertificateAuthority::new("ours");
+    let (server, client) = (authority.issue(), authority.issue());
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("ca", &authority.pem());
     write("cert", &server.certificate);
@@ -62,7 +62,7 @@ async fn they_show_what_the_server_wants() {
         assert_eq!(refused.code, 2, "{few:?}: {}", refused.stdout);
         assert!(!refused.stderr.contains(TOKEN), "{}", refused.stderr);
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use super::{Run, run};
-use crate::support::models::{changed, copy_folder, folder};
+use crate::support::models::{copy_dir, create_modified_model, model_dir};
 use crate::support::sidecar::MODEL;
 
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -27,7 +27,7 @@ fn comparison<'a>(report: &'a Value, role: &str, dtype: &str) -> &'a Value {
 }
 
 fn random_models() -> Vec<String> {
-    let models = fs::read_dir(folder("")).unwrap();
+    let models = fs::read_dir(model_dir("")).unwrap();
     models.map(|model| model.unwrap().file_name().into_string().unwrap()).collect()
 }
 
@@ -35,7 +35,7 @@ fn random_models() -> Vec<String> {
 async fn every_model_that_candle_transformers_can_express_is_equal() {
     let mut without_reference = Vec::new();
     for name in random_models() {
-        let run = verify(&folder(&name), &["--output", "json"]).await;
+        let run = verify(&model_dir(&name), &["--output", "json"]).await;
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{name}: {}", run.stdout);
         let report = run.json();
         let (exact, near) = (comparison(&report, "document", "float32"), comparison(&report, "document", "int8"));
@@ -59,7 +59,7 @@ async fn every_model_that_candle_transformers_can_express_is_equal() {
 
 #[tokio::test]
 async fn the_output_says_that_nothing_was_compared_and_why() {
-    let run = verify(&folder("modernbert-random-untied"), &["--dtype", "float32"]).await;
+    let run = verify(&model_dir("modernbert-random-untied"), &["--dtype", "float32"]).await;
     assert_eq!(run.code, 0);
     assert!(run.stdout.contains("not compared: config.json: candle-transformers implements"), "{}", run.stdout);
     assert!(run.stdout.ends_with("warning: nothing was compared\n"), "{}", run.stdout);
@@ -74,7 +74,7 @@ async fn configurations_without_a_class_are_not_compared() {
         (vec![("layer_types", layer_types("fsfs")), ("norm_eps", json!(1e-3))], ""),
     ] {
         let copy = tempdir().unwrap();
-        copy_folder(&folder(name), copy.path());
+        copy_dir(&model_dir(name), copy.path());
         let path = copy.path().join("config.json");
         let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         changes.iter().for_each(|(key, value)| config[*key] = value.clone());
@@ -105,7 +105,7 @@ fn spoil(tensors: &mut HashMap<String, Tensor>, name: &str, at: usize, weight: f
 async fn a_broken_weight_is_never_equal_or_close() {
     const LAYER: &str = "bert.encoder.layer.0.attention.self.query.weight";
     let verdicts = |weight: f32| async move {
-        let model = changed("bert-random-untied", |tensors| spoil(tensors, LAYER, 70, weight));
+        let model = create_modified_model("bert-random-untied", |tensors| spoil(tensors, LAYER, 70, weight));
         let run = verify(model.path(), &["--output", "json"]).await;
         let report = run.json();
         let of = |dtype| comparison(&report, "document", dtype).clone();
@@ -130,7 +130,7 @@ async fn a_broken_weight_is_never_equal_or_close() {
 /// Weights that are usable one by one, and overflow together.
 #[tokio::test]
 async fn texts_that_overflow_are_reported() {
-    let model = changed("bert-random-untied", |tensors| {
+    let model = create_modified_model("bert-random-untied", |tensors| {
         let layer = |part: &str| format!("bert.encoder.layer.1.{part}.weight");
         spoil(tensors, &layer("attention.output.LayerNorm"), 3, 9e17);
         // Outputs 0 and 1, for either sign of the input 3.
@@ -149,7 +149,7 @@ async fn texts_come_from_a_file() {
     let place = tempdir().unwrap();
     let file = place.path().join("texts");
     let texts = file.to_str().unwrap();
-    let model = folder(MODEL);
+    let model = model_dir(MODEL);
     let flags = ["--texts", texts, "--output", "json", "--dtype", "int8,float32,int8"];
     fs::write(&file, "a wing in a slipstream\n\nthe moon\r\n").unwrap();
     let run = verify(&model, &flags).await;
@@ -182,7 +182,7 @@ async fn texts_come_from_a_file() {
 
 #[tokio::test]
 async fn a_dtype_that_the_device_does_not_have_is_refused() {
-    let run = verify(&folder(MODEL), &["--dtype", "float16"]).await;
+    let run = verify(&model_dir(MODEL), &["--dtype", "float16"]).await;
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("--dtype") && run.stderr.contains("use float32 or int8"), "{}", run.stderr);
 }
@@ -194,17 +194,17 @@ async fn check_verifies_the_models_of_a_server() {
         let (model, place) = (model.to_str().unwrap().to_owned(), place.path().to_owned());
         async move { run(&place, NOBODY, &[&["check", "--verify", "--model", &model], flags].concat()).await }
     };
-    let fine = check(&folder(MODEL), &[]).await;
+    let fine = check(&model_dir(MODEL), &[]).await;
     assert_eq!(fine.code, 0, "{}", fine.stdout);
     assert!(fine.stdout.contains(&format!("verify   {MODEL}: document  float32  equal: 29 texts")), "{}", fine.stdout);
-    let fine = check(&folder(MODEL), &["--dtype", "int8", "--output", "json"]).await;
+    let fine = check(&model_dir(MODEL), &["--dtype", "int8", "--output", "json"]).await;
     assert_eq!(fine.json()["verified"][0]["comparisons"][0]["verdict"], "close", "{}", fine.stdout);
 
-    let unknown = check(&folder("modernbert-random-untied"), &[]).await;
+    let unknown = check(&model_dir("modernbert-random-untied"), &[]).await;
     assert_eq!(unknown.code, 0, "{}", unknown.stdout);
     assert!(unknown.stdout.contains("warning  modernbert-random-untied: nothing was compared"), "{}", unknown.stdout);
 
-    let broken = changed("bert-random-untied", |tensors| {
+    let broken = create_modified_model("bert-random-untied", |tensors| {
         spoil(tensors, "bert.encoder.layer.1.intermediate.dense.weight", 70, 1e6);
     });
     let broken = check(broken.path(), &["--dtype", "int8"]).await;

@@ -12,12 +12,12 @@ use tokio::time::{interval, timeout};
 use tonic::{Code, Request, Status};
 
 use super::{PERMITS, STREAMS};
-use crate::support::dice::Dice;
 use crate::support::endpoint::Endpoint;
 use crate::support::http2::RawCall;
 use crate::support::process::Process;
 use crate::support::queries::text_query;
-use crate::support::upload::{COLLECTION, Upload, docs, ingest, message, options};
+use crate::support::seeded_rng::SeededRng;
+use crate::support::upload::{COLLECTION, Upload, docs, ingest, options, upsert_message};
 
 /// How long others may wait.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -43,10 +43,10 @@ fn encode() -> EncodeRequest {
 /// A well-behaved client: documents, a query, a search.
 async fn serve_others(server: Endpoint) {
     let calls = async {
-        let got = ingest(server.index().await, options(), docs(1..=100)).await;
+        let got = ingest(server.index_client().await, options(), docs(1..=100)).await;
         assert_eq!(got.indexed().len(), 100);
-        server.encoder().await.encode(encode()).await.unwrap();
-        assert_eq!(server.index().await.search(search()).await.unwrap().into_inner().hits.len(), 10);
+        server.encoder_client().await.encode(encode()).await.unwrap();
+        assert_eq!(server.index_client().await.search(search()).await.unwrap().into_inner().hits.len(), 10);
     };
     timeout(PATIENCE, calls).await.expect("others are not served");
 }
@@ -109,7 +109,7 @@ async fn a_thousand_streams_at_once() {
     let before = process.resident_kib();
     let mut uploads = Vec::new();
     for _ in 0..CONNECTIONS {
-        let client = process.index().await;
+        let client = process.index_client().await;
         for _ in 0..EACH {
             uploads.push(Upload::open(client.clone(), options()).await.unwrap());
         }
@@ -119,7 +119,7 @@ async fn a_thousand_streams_at_once() {
     serve_others(*process).await;
     let streams = (1..).zip(uploads).map(|(number, mut upload): (u64, Upload)| async move {
         upload.push_all([docs(number * 1_000..number * 1_000 + DOCUMENTS)]);
-        upload.rest().await
+        upload.finish_and_drain().await
     });
     let streams: JoinSet<_> = streams.collect();
     serve_others(*process).await;
@@ -137,8 +137,8 @@ async fn clients_that_cancel() {
     const CLIENTS: u64 = 150;
     let folder = TempDir::new().unwrap();
     let process = start(&folder).await;
-    let (before, mut dice) = (process.resident_kib(), Dice::from_env("SPLADE_CANCEL_SEED"));
-    let client = process.index().await;
+    let (before, mut dice) = (process.resident_kib(), SeededRng::from_env("SPLADE_CANCEL_SEED"));
+    let client = process.index_client().await;
     let mut cancelled = JoinSet::new();
     for number in 1..=CLIENTS {
         let (client, results) = (client.clone(), dice.below(60) as usize);
@@ -165,13 +165,13 @@ async fn deadlines_of_a_millisecond() {
     let folder = TempDir::new().unwrap();
     let process = start(&folder).await;
     let before = process.resident_kib();
-    let (mut index, mut encoder) = (process.index().await, process.encoder().await);
+    let (mut index, mut encoder) = (process.index_client().await, process.encoder_client().await);
     let mut calls: JoinSet<Result<(), Status>> = JoinSet::new();
     for number in 1..=ROUNDS {
         let documents = || docs(number * 1_000..number * 1_000 + 100);
         let unary = documents().into_iter().map(Into::into).collect();
         let upsert = UpsertRequest { options: Some(options()), documents: unary };
-        let ingest = IngestRequest { options: Some(options()), ..message(documents()) };
+        let ingest = IngestRequest { options: Some(options()), ..upsert_message(documents()) };
         let (mut a, mut b, mut c, mut d) = (encoder.clone(), index.clone(), index.clone(), index.clone());
         calls.spawn(async move { a.encode(hasty(encode())).await.map(drop) });
         calls.spawn(async move { b.search(hasty(search())).await.map(drop) });

@@ -27,14 +27,14 @@ async fn a_slow_store_slows_the_sender() {
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &["--max-documents", "64"]).await;
     let options = IngestOptions { batch_points: 16, text_field: Some(String::new()), ..options() };
-    let mut upload = Upload::open(process.index().await, options).await.unwrap();
+    let mut upload = Upload::open(process.index_client().await, options).await.unwrap();
     let pushed = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&pushed);
     upload.push_all((1..=COUNT as u64).map(move |number| {
         counter.fetch_add(1, Ordering::Relaxed);
         vec![doc(number, &text)]
     }));
-    let rest = tokio::spawn(upload.rest());
+    let rest = tokio::spawn(upload.finish_and_drain());
     let mut ticks = interval(Duration::from_millis(50));
     let (mut most_held, mut most_ahead) = (0, 0);
     while !rest.is_finished() {
@@ -46,7 +46,7 @@ async fn a_slow_store_slows_the_sender() {
     }
     let (got, end) = rest.await.unwrap();
     end.unwrap();
-    got.one_each(COUNT);
+    got.expect_one_each(COUNT);
     assert_eq!(got.indexed().len(), COUNT);
     assert_eq!((server.counters().points(), server.counters().written), (COUNT, COUNT));
     assert!((MAX_DOCUMENTS / 2..=MAX_DOCUMENTS).contains(&most_held), "{most_held} held a permit");
@@ -69,8 +69,8 @@ async fn a_client_that_does_not_read_blocks_only_itself() {
     let received = process.samples().await.get(RECEIVED);
     assert!(received >= 64.0, "{received} were received");
 
-    let got = ingest(process.index().await, options(), docs(1..=300)).await;
-    got.one_each(300);
+    let got = ingest(process.index_client().await, options(), docs(1..=300)).await;
+    got.expect_one_each(300);
     assert_eq!(got.indexed().len(), 300);
 
     drop(deaf);
@@ -83,9 +83,9 @@ async fn small_messages_that_wait_break_no_connection() {
     const STREAMS: u64 = 4;
     let server = QdrantServer::start_with(Options { discard: true, ..Options::default() });
     let sidecar = remote(&server, &["--max-documents", "64", "--qdrant-timeout", "3s"]).await;
-    ingest(sidecar.index().await, options(), docs([0])).await;
+    ingest(sidecar.index_client().await, options(), docs([0])).await;
     server.faults().hang(&[Call::Upsert]);
-    let client = sidecar.index().await;
+    let client = sidecar.index_client().await;
     let mut uploads = Vec::new();
     for _ in 0..STREAMS {
         let upload = Upload::open(client.clone(), options()).await.unwrap();
@@ -99,7 +99,7 @@ async fn small_messages_that_wait_break_no_connection() {
     client.clone().get_collection(GetCollectionRequest { collection: COLLECTION.to_owned() }).await.unwrap();
     server.faults().clear();
     for (upload, sent) in uploads {
-        let (got, end) = upload.rest().await;
+        let (got, end) = upload.finish_and_drain().await;
         end.unwrap();
         // The message on which the client lost patience may have gone out.
         assert!((sent..=sent + 1).contains(&(got.indexed().len() as u64)), "{} of {sent}", got.indexed().len());

@@ -13,7 +13,7 @@ use crate::support::endpoint::{Samples, connect};
 use crate::support::process::Process;
 use crate::support::proxy::Proxy;
 use crate::support::qdrant_server::QdrantServer;
-use crate::support::upload::{Got, Upload, doc, docs, ingest, options};
+use crate::support::upload::{ReceivedResults, Upload, doc, docs, ingest, options};
 
 const TOKENS: &str = "splade_tokens_total";
 const QUEUED: &str = "splade_queue_depth{lane=\"bulk\"}";
@@ -27,7 +27,7 @@ const TOKENS_EACH: f64 = 128.0;
 async fn start(server: &QdrantServer) -> (TempDir, Process) {
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, server, &["--threads", "1", "--queue-texts", "8192"]).await;
-    ingest(process.index().await, options(), docs([0])).await;
+    ingest(process.index_client().await, options(), docs([0])).await;
     (folder, process)
 }
 
@@ -49,13 +49,13 @@ async fn expect_dropped(process: &Process) {
     assert!(samples.get(CANCELLED) > COUNT as f64 / 2.0, "{samples:?}");
     assert_eq!(samples.get("splade_streams_open{call=\"ingest\"}"), 0.0);
     // Another client's document goes through the same thread after all that was queued.
-    let got = ingest(process.index().await, options(), vec![doc(0, "wing")]).await;
+    let got = ingest(process.index_client().await, options(), vec![doc(0, "wing")]).await;
     assert_eq!(got.indexed(), [1]);
     assert!(process.samples().await.get(TOKENS) - tokens < TOKENS_EACH);
 }
 
 /// Checks that what was reported indexed is in the store.
-async fn expect_stored(server: &QdrantServer, got: &Got) {
+async fn expect_stored(server: &QdrantServer, got: &ReceivedResults) {
     let indexed = got.indexed();
     assert!(!indexed.is_empty());
     assert_eq!(stored(server, indexed.iter().copied()).await.len(), indexed.len());
@@ -65,11 +65,11 @@ async fn expect_stored(server: &QdrantServer, got: &Got) {
 async fn a_client_that_cancels() {
     let server = QdrantServer::start();
     let (_folder, process) = start(&server).await;
-    let mut upload = Upload::open(process.index().await, small_batches()).await.unwrap();
+    let mut upload = Upload::open(process.index_client().await, small_batches()).await.unwrap();
     upload.push_all([long_documents()]);
     upload.read_results(1).await;
     // Dropping the response stream resets the call.
-    let got = std::mem::take(&mut upload.got);
+    let got = std::mem::take(&mut upload.received);
     drop(upload);
     expect_dropped(&process).await;
     expect_stored(&server, &got).await;
@@ -80,10 +80,11 @@ async fn a_deadline_that_passes() {
     let server = QdrantServer::start();
     let (_folder, process) = start(&server).await;
     let limit = Duration::from_secs(1);
-    let opened = Upload::open_with(process.index().await, small_batches(), |request| request.set_timeout(limit)).await;
+    let opened =
+        Upload::open_with(process.index_client().await, small_batches(), |request| request.set_timeout(limit)).await;
     let mut upload = opened.unwrap();
     upload.push_all([long_documents()]);
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     let status = end.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     assert_eq!(status.get_details_error_info().unwrap().reason, "CANCELLED");
@@ -95,13 +96,13 @@ async fn a_deadline_that_passes() {
 async fn a_client_that_vanishes() {
     let server = QdrantServer::start();
     let (_folder, process) = start(&server).await;
-    let wire = Proxy::to(process.address).await;
+    let wire = Proxy::start(process.address).await;
     let client = IndexServiceClient::new(connect(wire.address).await);
     let mut upload = Upload::open(client, small_batches()).await.unwrap();
     upload.push_all([long_documents()]);
     upload.read_results(20).await;
-    wire.cut();
-    let (got, end) = upload.rest().await;
+    wire.disconnect_all();
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap_err();
     expect_dropped(&process).await;
     expect_stored(&server, &got).await;

@@ -8,7 +8,7 @@ use tonic::Status;
 use super::{remote, stored};
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::sidecar::Sidecar;
-use crate::support::upload::{COLLECTION, Got, Upload, docs, id, ingest, options};
+use crate::support::upload::{COLLECTION, ReceivedResults, Upload, docs, id, ingest, options};
 
 const KEY: &str = "tenant-1";
 
@@ -27,7 +27,7 @@ fn existing() -> IngestOptions {
     IngestOptions { create_collection: false, ..options() }
 }
 
-fn assert_indexed(got: &Got, count: usize) {
+fn assert_indexed(got: &ReceivedResults, count: usize) {
     assert_eq!(got.indexed().len(), count, "{:?} {:?}", got.rejected(), got.failed());
 }
 
@@ -37,7 +37,7 @@ async fn documents_wait_for_the_shard_key_of_a_new_collection() {
     let server = QdrantServer::start();
     let sidecars = [tenant(&server, &[]).await, tenant(&server, &[]).await];
     server.faults().hold_shard_keys();
-    let creator = tokio::spawn(ingest(sidecars[0].index().await, keyed(), docs(1..=10)));
+    let creator = tokio::spawn(ingest(sidecars[0].index_client().await, keyed(), docs(1..=10)));
     server.wait_until(|counters| counters.calls(Call::ShardKeys) == 1).await;
     let mut between = Vec::new();
     for (sidecar, options, first) in [
@@ -46,7 +46,7 @@ async fn documents_wait_for_the_shard_key_of_a_new_collection() {
         (&sidecars[1], IngestOptions { skip_unchanged: true, ..existing() }, 301),
         (&sidecars[1], keyed(), 401),
     ] {
-        between.push(tokio::spawn(ingest(sidecar.index().await, options, docs(first..first + 10))));
+        between.push(tokio::spawn(ingest(sidecar.index_client().await, options, docs(first..first + 10))));
     }
     // The last creates the key too; the others are refused at least once.
     server
@@ -69,18 +69,18 @@ async fn a_collection_without_its_shard_key_is_usable_again() {
     let server = QdrantServer::start();
     let creator = tenant(&server, &[]).await;
     server.faults().fail_next(&[Call::ShardKeys], 1, Status::unavailable("the creator is gone"));
-    Upload::open(creator.index().await, keyed()).await.unwrap().rest().await.1.unwrap_err();
+    Upload::open(creator.index_client().await, keyed()).await.unwrap().finish_and_drain().await.1.unwrap_err();
 
     let sidecar = tenant(&server, &["--retry-deadline", "1s"]).await;
-    let got = ingest(sidecar.index().await, existing(), docs(1..=10)).await;
+    let got = ingest(sidecar.index_client().await, existing(), docs(1..=10)).await;
     assert_eq!((got.failed().len(), got.durable_through), (10, 0));
     for error in got.results.iter().filter_map(|result| result.error.as_ref()) {
         assert_eq!(error.reason, "STORE_UNAVAILABLE");
         let message = &error.message;
         assert!(message.contains(KEY) && message.contains("--qdrant-shard-key"), "{message}");
     }
-    assert_indexed(&ingest(sidecar.index().await, options(), docs(1..=10)).await, 10);
-    assert_indexed(&ingest(sidecar.index().await, existing(), docs(11..=20)).await, 10);
+    assert_indexed(&ingest(sidecar.index_client().await, options(), docs(1..=10)).await, 10);
+    assert_indexed(&ingest(sidecar.index_client().await, existing(), docs(11..=20)).await, 10);
 }
 
 /// A point that was deleted, or changed, is still what it was on a replica that lags behind: it is not UNCHANGED.
@@ -88,19 +88,19 @@ async fn a_collection_without_its_shard_key_is_usable_again() {
 async fn a_replica_that_lags_behind_confirms_nothing() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &[]).await;
-    assert_indexed(&ingest(sidecar.index().await, options(), docs(1..=10)).await, 10);
+    assert_indexed(&ingest(sidecar.index_client().await, options(), docs(1..=10)).await, 10);
     server.faults().lag_replica();
     let ids = [1, 2].map(id).to_vec();
     let delete = DeleteRequest { collection: COLLECTION.to_owned(), ids, ..Default::default() };
-    sidecar.index().await.delete(delete).await.unwrap();
+    sidecar.index_client().await.delete(delete).await.unwrap();
 
     let skipping = IngestOptions { skip_unchanged: true, ..options() };
-    let mut upload = Upload::open(sidecar.index().await, skipping).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, skipping).await.unwrap();
     assert!(upload.push(docs(1..=10)).await);
     upload.finish();
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap();
-    got.one_each(10);
+    got.expect_one_each(10);
     assert_eq!(got.indexed().into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));
     assert_eq!(stored(&server, 1..=10).await.len(), 10);
 }

@@ -17,7 +17,7 @@ use tonic::Code;
 use super::{PERMITS, found};
 use crate::support::mount::Mount;
 use crate::support::process::Process;
-use crate::support::upload::{COLLECTION, Got, Upload, docs, ingest, options};
+use crate::support::upload::{COLLECTION, ReceivedResults, Upload, docs, ingest, options};
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -38,7 +38,7 @@ async fn expect_ended(process: Process) {
 /// A store with confirmed documents 1 to `COUNT`, closed in order.
 async fn filled(folder: &Path) {
     let process = start(folder).await;
-    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    assert_eq!(ingest(process.index_client().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
     expect_ended(process).await;
 }
 
@@ -69,8 +69,8 @@ fn take_space(ballast: &Path, leave_mib: u64) {
     }
 }
 
-fn expect_full(got: &Got, documents: u64) {
-    got.one_each(documents as usize);
+fn expect_full(got: &ReceivedResults, documents: u64) {
+    got.expect_one_each(documents as usize);
     assert!(got.indexed().is_empty());
     for result in &got.results {
         let message = &result.error.as_ref().unwrap().message;
@@ -85,24 +85,24 @@ fn expect_full(got: &Got, documents: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full() {
     let folder = TempDir::new().unwrap();
-    let Some(_disk) = Mount::disk(folder.path(), DISK_MIB) else { return };
+    let Some(_disk) = Mount::mount_tmpfs(folder.path(), DISK_MIB) else { return };
     let process = start(folder.path()).await;
-    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    assert_eq!(ingest(process.index_client().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
     let ballast = folder.path().join("ballast");
     for leave_mib in [200, 0] {
         take_space(&ballast, leave_mib);
-        expect_full(&ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
+        expect_full(&ingest(process.index_client().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
         // A collection can't be made either, and nothing is left of it.
         let other = IngestOptions { collection: "other".to_owned(), ..options() };
-        let mut upload = Upload::open(process.index().await, other).await.unwrap();
+        let mut upload = Upload::open(process.index_client().await, other).await.unwrap();
         let status = timeout(PATIENCE, upload.read()).await.expect("it was made").unwrap_err();
         assert!(status.message().contains("free some space"), "{status:?}");
         let absent = GetCollectionRequest { collection: "other".to_owned() };
-        assert_eq!(process.index().await.get_collection(absent).await.unwrap_err().code(), Code::NotFound);
+        assert_eq!(process.index_client().await.get_collection(absent).await.unwrap_err().code(), Code::NotFound);
         expect_kept(&process, 0).await;
         fs::remove_file(&ballast).unwrap();
     }
-    assert_eq!(ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await.indexed().len(), 50);
+    assert_eq!(ingest(process.index_client().await, options(), docs(COUNT + 1..=COUNT + 50)).await.indexed().len(), 50);
     expect_kept(&process, 50).await;
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
     expect_ended(process).await;
@@ -112,7 +112,7 @@ async fn a_disk_that_is_full() {
     match Process::try_start(folder.path(), &["--store-dir", "store"]).await {
         Ok(process) => {
             expect_kept(&process, 50).await;
-            expect_full(&ingest(process.index().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
+            expect_full(&ingest(process.index_client().await, options(), docs(COUNT + 1..=COUNT + 50)).await, 50);
             process.kill().await;
         }
         Err(ended) => assert!(ended.log.contains("free some space"), "{ended:?}"),
@@ -125,14 +125,14 @@ async fn a_disk_that_is_full() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_up_under_an_ingest() {
     let folder = TempDir::new().unwrap();
-    let Some(_disk) = Mount::disk(folder.path(), DISK_MIB) else { return };
+    let Some(_disk) = Mount::mount_tmpfs(folder.path(), DISK_MIB) else { return };
     let ballast = folder.path().join("ballast");
     let process = start(folder.path()).await;
-    let mut upload = Upload::open(process.index().await, options()).await.unwrap();
+    let mut upload = Upload::open(process.index_client().await, options()).await.unwrap();
     upload.push_all((1..=4_000).step_by(20).map(|first| docs(first..first + 20)));
     upload.read_results(200).await;
     take_space(&ballast, 0);
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     println!("{} of 4,000 indexed, then {:?}", got.indexed().len(), end.map_err(|status| status.code()));
     process.kill().await;
     fs::remove_file(&ballast).unwrap();
@@ -142,7 +142,7 @@ async fn a_disk_that_fills_up_under_an_ingest() {
     let first_sequence = got.durable_through + 1;
     let rest = docs(first_sequence..=4_000);
     let count = rest.len();
-    let resumed = ingest(process.index().await, IngestOptions { first_sequence, ..options() }, rest).await;
+    let resumed = ingest(process.index_client().await, IngestOptions { first_sequence, ..options() }, rest).await;
     assert_eq!((resumed.indexed().len(), resumed.durable_through), (count, 4_000));
 }
 
@@ -150,7 +150,7 @@ async fn a_disk_that_fills_up_under_an_ingest() {
 async fn a_folder_that_can_not_be_written_to() {
     let folder = TempDir::new().unwrap();
     filled(folder.path()).await;
-    let Some(read_only) = Mount::read_only(&folder.path().join("store")) else { return };
+    let Some(read_only) = Mount::mount_read_only(&folder.path().join("store")) else { return };
     let error = error_of_start(folder.path()).await;
     assert!(error.contains("store") && error.contains("that this process can write to (--store-dir)"), "{error}");
     drop(read_only);
@@ -181,7 +181,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 async fn files_that_are_cut_short_after_a_kill() {
     let origin = TempDir::new().unwrap();
     let process = start(origin.path()).await;
-    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    assert_eq!(ingest(process.index_client().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
     process.kill().await;
     let collection = Path::new("store/collections/docs");
     let (mut refused, mut harmless) = (0, 0);

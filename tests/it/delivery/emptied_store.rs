@@ -15,25 +15,25 @@ async fn it_is_told_and_a_new_stream_begins_anew() {
     let mut store = QdrantServer::start();
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &store, &[]).await;
-    let mut index = process.index().await;
-    let mut upload = Upload::open(process.index().await, options()).await.unwrap();
+    let mut index = process.index_client().await;
+    let mut upload = Upload::open(process.index_client().await, options()).await.unwrap();
     upload.push(docs(1..=100)).await;
     upload.read_results(100).await;
-    assert_eq!(upload.got.indexed().len(), 100);
+    assert_eq!(upload.received.indexed().len(), 100);
 
-    store.come_back_empty();
+    store.restart_empty();
     upload.push(docs(101..=200)).await;
     upload.read_results(200).await;
     // The documents are not to blame, but sending them again helps only after somebody has acted.
-    assert_eq!((upload.got.failed().len(), upload.got.durable_through), (100, 100));
-    for result in upload.got.results.iter().filter_map(|result| result.error.as_ref()) {
+    assert_eq!((upload.received.failed().len(), upload.received.durable_through), (100, 100));
+    for result in upload.received.results.iter().filter_map(|result| result.error.as_ref()) {
         assert_eq!((result.code, result.reason.as_str()), (Code::NotFound as i32, "COLLECTION_NOT_FOUND"));
         assert_eq!(result.retry_delay, None);
         for part in ["`docs`", "was confirmed before may be gone", "ingest all of it again, with create_collection"] {
             assert!(result.message.contains(part), "{}", result.message);
         }
     }
-    let line = process.logged("a collection is gone from the store").await;
+    let line = process.wait_for_log("a collection is gone from the store").await;
     assert!(line.contains(COLLECTION), "{line}");
 
     // Whatever the sidecar remembers of the collection hides nothing.
@@ -46,14 +46,14 @@ async fn it_is_told_and_a_new_stream_begins_anew() {
         assert_eq!((failure.code, failure.reason.as_str()), (Code::NotFound, "COLLECTION_NOT_FOUND"));
     }
     let uncreated = IngestOptions { create_collection: false, ..options() };
-    let mut without = Upload::open(process.index().await, uncreated).await.unwrap();
+    let mut without = Upload::open(process.index_client().await, uncreated).await.unwrap();
     without.push(docs(1..=10)).await;
     assert_eq!(Failure::from(without.read().await.unwrap_err()).reason, "COLLECTION_NOT_FOUND");
 
-    let got = ingest(process.index().await, options(), docs(1..=200)).await;
+    let got = ingest(process.index_client().await, options(), docs(1..=200)).await;
     assert_eq!(got.indexed().len(), 200);
     assert_eq!(stored(&store, 1..=200).await.len(), 200);
     assert_eq!(found(*process, &(1..=200).collect()).await.len(), 200);
-    upload.rest().await.1.unwrap();
+    upload.finish_and_drain().await.1.unwrap();
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0).await;
 }

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::found;
-use crate::support::dice::Dice;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
+use crate::support::seeded_rng::SeededRng;
 use crate::support::upload::{COLLECTION, Upload, docs, options};
 
 /// Documents of one run.
@@ -68,11 +68,11 @@ struct Client {
 
 impl Client {
     /// Sends all that has no result yet, and kills the process at some moment, or lets it finish.
-    async fn send(&mut self, process: Process, dice: &mut Dice) -> Option<Process> {
+    async fn send(&mut self, process: Process, dice: &mut SeededRng) -> Option<Process> {
         let found = found(*process, &self.indexed).await;
         assert!(found.keys().eq(&self.indexed), "a document that was reported indexed is missing");
         let options = IngestOptions { batch_points: 20, first_sequence: self.durable + 1, ..options() };
-        let mut upload = Upload::open(process.index().await, options).await.unwrap();
+        let mut upload = Upload::open(process.index_client().await, options).await.unwrap();
         let rest: Vec<u64> = (self.durable + 1..=COUNT).collect();
         let survives = rest.is_empty() || (self.kills > 0 && dice.below(2) == 0);
         let moment = if survives { 0 } else { dice.below(rest.len() as u64) };
@@ -89,7 +89,7 @@ impl Client {
             self.kills += 1;
             None
         };
-        let (got, end) = upload.rest().await;
+        let (got, end) = upload.finish_and_drain().await;
         assert!(process.is_none() || end.is_ok(), "{end:?}");
         assert!(got.rejected().is_empty() && got.failed().is_empty(), "{:?} {:?}", got.rejected(), got.failed());
         self.indexed.extend(got.indexed());
@@ -99,7 +99,7 @@ impl Client {
 }
 
 /// One ingest to its end. Gives how often the process was killed.
-async fn run(place: &Place, dice: &mut Dice) -> u64 {
+async fn run(place: &Place, dice: &mut SeededRng) -> u64 {
     let mut client = Client::default();
     let process = loop {
         if let Some(process) = client.send(place.start().await, dice).await {
@@ -121,7 +121,7 @@ async fn run(place: &Place, dice: &mut Dice) -> u64 {
 
 async fn runs(store: &str, place: impl Fn() -> Place) {
     let runs = std::env::var("SPLADE_KILL_RUNS").map_or(RUNS, |runs| runs.parse().unwrap());
-    let (mut dice, mut kills) = (Dice::from_env("SPLADE_KILL_SEED"), 0);
+    let (mut dice, mut kills) = (SeededRng::from_env("SPLADE_KILL_SEED"), 0);
     for number in 1..=runs {
         kills += run(&place(), &mut dice).await;
         println!(

@@ -22,20 +22,20 @@ async fn memory_stays_flat() {
     server.faults().delay_upserts(Duration::from_millis(200));
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &[]).await;
-    let mut upload = Upload::open(process.index().await, options()).await.unwrap();
+    let mut upload = Upload::open(process.index_client().await, options()).await.unwrap();
     upload.push_all((0..count).step_by(MESSAGE as usize).map(move |from| docs(from..(from + MESSAGE).min(count))));
 
     upload.read_results(WARM as usize).await;
     let warm = process.resident_kib();
     let mut peak = warm;
-    while upload.got.results.len() < count as usize {
-        upload.read_results((upload.got.results.len() + WARM as usize).min(count as usize)).await;
+    while upload.received.results.len() < count as usize {
+        upload.read_results((upload.received.results.len() + WARM as usize).min(count as usize)).await;
         peak = peak.max(process.resident_kib());
     }
     let end = process.resident_kib();
-    let (got, status) = upload.rest().await;
+    let (got, status) = upload.finish_and_drain().await;
     status.unwrap();
-    got.one_each(count as usize);
+    got.expect_one_each(count as usize);
     assert_eq!(got.indexed().len(), count as usize);
     let counters = server.counters();
     assert_eq!((counters.points(), counters.written), (count as usize, count as usize), "each is written once");

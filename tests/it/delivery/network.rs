@@ -12,7 +12,7 @@ use tonic::Status;
 
 use super::{PERMITS, remote_process_at, stored};
 use crate::support::process::Process;
-use crate::support::proxy::{Proxy, Swallow};
+use crate::support::proxy::{Blackhole, Proxy};
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::upload::{COLLECTION, Upload, docs, options};
 
@@ -41,7 +41,7 @@ impl Scene {
     async fn new(flags: &[&str]) -> Self {
         let store = QdrantServer::start();
         store.faults().delay_upserts(Duration::from_millis(10));
-        let wire = Proxy::to(store.address()).await;
+        let wire = Proxy::start(store.address()).await;
         let folder = TempDir::new().unwrap();
         let max_documents = MAX_DOCUMENTS.to_string();
         let flags = [&["--max-documents", max_documents.as_str()], flags].concat();
@@ -63,16 +63,16 @@ impl Scene {
     /// Ingests while a fault happens, and checks all that must hold.
     async fn survives(&self, fault: impl AsyncFnOnce(&Self)) {
         let options = IngestOptions { batch_points: 100, ..options() };
-        let mut upload = Upload::open(self.process.index().await, options).await.unwrap();
+        let mut upload = Upload::open(self.process.index_client().await, options).await.unwrap();
         let messages = (1..=COUNT).step_by(10).map(|first| docs(first..first + 10));
         upload.push_all(messages);
         upload.read_results(300).await;
         let (warm, begun) = (self.process.resident_kib(), Instant::now());
-        let rest = tokio::spawn(upload.rest());
+        let rest = tokio::spawn(upload.finish_and_drain());
         let ((), most) = tokio::join!(fault(self), self.watch(&rest));
         let (got, end) = rest.await.unwrap();
         end.unwrap();
-        got.one_each(COUNT as usize);
+        got.expect_one_each(COUNT as usize);
         assert_eq!(got.indexed().len() as u64, COUNT, "{:?} {:?}", got.rejected(), got.failed());
         assert_eq!(stored(&self.store, 1..=COUNT).await.len() as u64, COUNT);
         assert_eq!(self.process.point_count(COLLECTION).await, COUNT);
@@ -100,9 +100,9 @@ async fn for_the_outage() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_disappears_for_a_while() {
     let outage = async |scene: &Scene| {
-        scene.wire.refuse();
+        scene.wire.refuse_connections();
         for_the_outage().await;
-        scene.wire.heal();
+        scene.wire.clear_faults();
     };
     Scene::new(&[]).await.survives(outage).await;
 }
@@ -113,7 +113,7 @@ async fn connections_break_in_the_middle_of_calls() {
         for _ in 0..5 {
             scene.store.faults().delay_upserts(Duration::from_millis(200));
             scene.store.wait_until(|counters| counters.in_flight > 0).await;
-            scene.wire.cut();
+            scene.wire.disconnect_all();
             scene.store.wait_until(|counters| counters.in_flight == 0).await;
         }
         scene.store.faults().clear();
@@ -125,10 +125,10 @@ async fn connections_break_in_the_middle_of_calls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_wire_swallows_everything() {
     let half_open = async |scene: &Scene| {
-        scene.wire.swallow(Swallow::All);
-        scene.wire.wait_swallowed().await;
+        scene.wire.blackhole(Blackhole::All);
+        scene.wire.wait_dropped_bytes().await;
         for_the_outage().await;
-        scene.wire.heal();
+        scene.wire.clear_faults();
     };
     Scene::new(&["--qdrant-timeout", "3s"]).await.survives(half_open).await;
 }
@@ -138,10 +138,10 @@ async fn the_wire_swallows_everything() {
 async fn the_wire_swallows_answers() {
     let scene = Scene::new(&["--qdrant-timeout", "3s"]).await;
     let half_open = async |scene: &Scene| {
-        scene.wire.swallow(Swallow::Answers);
-        scene.wire.wait_swallowed().await;
+        scene.wire.blackhole(Blackhole::Responses);
+        scene.wire.wait_dropped_bytes().await;
         for_the_outage().await;
-        scene.wire.heal();
+        scene.wire.clear_faults();
     };
     scene.survives(half_open).await;
     let counters = scene.store.counters();
@@ -153,7 +153,7 @@ async fn the_store_is_slow() {
     let slow = async |scene: &Scene| {
         let latency = seconds("SPLADE_SLOW_SECONDS", 1);
         scene.store.faults().delay_upserts(latency / 2);
-        scene.wire.delay_answers(latency / 2);
+        scene.wire.delay_responses(latency / 2);
     };
     Scene::new(&[]).await.survives(slow).await;
 }

@@ -13,12 +13,12 @@ use tokio::time::{Instant, timeout};
 use tonic::{Request, Status};
 
 use super::{PERMITS, remote, remote_process, remote_process_at, stored};
-use crate::support::dice::Dice;
 use crate::support::endpoint::Endpoint;
 use crate::support::process::Process;
-use crate::support::proxy::{Proxy, Swallow};
+use crate::support::proxy::{Blackhole, Proxy};
 use crate::support::qdrant_server::{Call, QdrantServer};
-use crate::support::remote_stores::config;
+use crate::support::remote_stores::default_config;
+use crate::support::seeded_rng::SeededRng;
 use crate::support::upload::{COLLECTION, Upload, doc, id, ingest, options};
 
 /// Upserts one document by a call of its own. Says whether it is indexed.
@@ -26,7 +26,7 @@ async fn upsert(server: Endpoint, number: u64, text: &str, limit: Duration) -> R
     let mut request =
         Request::new(UpsertRequest { options: Some(options()), documents: vec![doc(number, text).into()] });
     request.set_timeout(limit);
-    let response = server.index().await.upsert(request).await?.into_inner();
+    let response = server.index_client().await.upsert(request).await?.into_inner();
     Ok(response.results[0].status() == OperationStatus::Indexed)
 }
 
@@ -34,15 +34,15 @@ async fn delete(server: Endpoint, number: u64, limit: Duration) -> Result<(), St
     let delete = DeleteRequest { collection: COLLECTION.to_owned(), ids: vec![id(number)], ..Default::default() };
     let mut request = Request::new(delete);
     request.set_timeout(limit);
-    server.index().await.delete(request).await.map(drop)
+    server.index_client().await.delete(request).await.map(drop)
 }
 
 /// The texts that the store itself has.
 async fn texts(server: &QdrantServer, numbers: impl IntoIterator<Item = u64>) -> BTreeMap<PointId, String> {
-    let client = QdrantStore::new(config(&server.url())).unwrap();
+    let client = QdrantStore::new(default_config(&server.url())).unwrap();
     let ids: Vec<PointId> = numbers.into_iter().map(PointId::Num).collect();
     let points = client.retrieve(COLLECTION, &ids, &WithVectors::sparse("splade")).await.unwrap();
-    points.into_iter().map(|point| (point.id.point_id(), point.text().unwrap().to_owned())).collect()
+    points.into_iter().map(|point| (point.id.to_point_id(), point.text().unwrap().to_owned())).collect()
 }
 
 /// Waits until nothing is under way.
@@ -56,7 +56,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 async fn a_write_that_was_given_up_does_not_land_on_the_next() {
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
     let process = remote_process(&folder, &server, &[]).await;
-    ingest(process.index().await, options(), vec![doc(7, "zero")]).await;
+    ingest(process.index_client().await, options(), vec![doc(7, "zero")]).await;
     server.faults().fail(&[Call::Upsert], Status::unavailable("away"));
     let before = server.counters().calls(Call::Upsert);
     let first = tokio::spawn(upsert(*process, 7, "one", MINUTE));
@@ -75,15 +75,15 @@ async fn a_write_that_was_given_up_does_not_land_on_the_next() {
 async fn streams_of_different_batch_sizes_keep_the_order() {
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
     let process = remote_process(&folder, &server, &[]).await;
-    ingest(process.index().await, options(), vec![doc(7, "zero")]).await;
+    ingest(process.index_client().await, options(), vec![doc(7, "zero")]).await;
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
     limited.metadata_mut().insert("retry-after", "1".parse().unwrap());
     server.faults().fail_next(&[Call::Upsert], 1, limited);
     let before = server.counters().calls(Call::Upsert);
     let batches_of = |batch_points| IngestOptions { batch_points, ..options() };
-    let first = tokio::spawn(ingest(process.index().await, batches_of(1), vec![doc(7, "one")]));
+    let first = tokio::spawn(ingest(process.index_client().await, batches_of(1), vec![doc(7, "one")]));
     server.wait_until(|counters| counters.calls(Call::Upsert) > before).await;
-    let second = ingest(process.index().await, batches_of(2), vec![doc(7, "two")]).await;
+    let second = ingest(process.index_client().await, batches_of(2), vec![doc(7, "two")]).await;
     assert_eq!((first.await.unwrap().indexed().len(), second.indexed().len()), (1, 1));
     assert_eq!(texts(&server, [7]).await[&PointId::Num(7)], "two");
 }
@@ -93,7 +93,7 @@ async fn streams_of_different_batch_sizes_keep_the_order() {
 async fn a_delete_is_not_undone_by_what_waits_in_a_batch() {
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
     let process = remote_process(&folder, &server, &["--upsert-age", "60s"]).await;
-    let mut stream = Upload::open(process.index().await, options()).await.unwrap();
+    let mut stream = Upload::open(process.index_client().await, options()).await.unwrap();
     stream.push(vec![doc(1, "one"), doc(1, "one again")]).await;
     // The second makes the first be written; it waits in a batch itself.
     stream.read_results(1).await;
@@ -104,7 +104,7 @@ async fn a_delete_is_not_undone_by_what_waits_in_a_batch() {
     stream.push(vec![doc(1, "one more")]).await;
     stream.finish();
     stream.read_results(3).await;
-    stream.rest().await.1.unwrap();
+    stream.finish_and_drain().await.1.unwrap();
     wait_idle(&process).await;
     assert!(stored(&server, [5]).await.is_empty(), "a confirmed delete was undone");
 }
@@ -114,9 +114,9 @@ async fn a_delete_is_not_undone_by_what_waits_in_a_batch() {
 async fn a_delete_waits_for_the_upsert_before_it() {
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
     let process = remote_process(&folder, &server, &[]).await;
-    ingest(process.index().await, options(), vec![doc(1, "one")]).await;
+    ingest(process.index_client().await, options(), vec![doc(1, "one")]).await;
     server.faults().hold_upserts();
-    let stream = Upload::open(process.index().await, options()).await.unwrap();
+    let stream = Upload::open(process.index_client().await, options()).await.unwrap();
     stream.push(vec![doc(5, "five")]).await;
     server.wait_until(|counters| counters.in_flight == 1).await;
     let delete = tokio::spawn(delete(*process, 5, MINUTE));
@@ -124,7 +124,7 @@ async fn a_delete_waits_for_the_upsert_before_it() {
     assert_eq!(process.point_count(COLLECTION).await, 1);
     assert_eq!(server.counters().calls(Call::Delete), 0);
     server.faults().release_upserts();
-    assert_eq!(stream.rest().await.0.indexed(), [1]);
+    assert_eq!(stream.finish_and_drain().await.0.indexed(), [1]);
     delete.await.unwrap().unwrap();
     assert!(stored(&server, [5]).await.is_empty());
 }
@@ -133,7 +133,7 @@ async fn a_delete_waits_for_the_upsert_before_it() {
 async fn a_delete_is_retried_as_an_upsert_is() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &[]).await;
-    ingest(sidecar.index().await, options(), vec![doc(5, "five")]).await;
+    ingest(sidecar.index_client().await, options(), vec![doc(5, "five")]).await;
     server.faults().fail_next(&[Call::Delete], 2, Status::unavailable("away"));
     delete(*sidecar, 5, MINUTE).await.unwrap();
     assert_eq!(server.counters().calls(Call::Delete), 3);
@@ -147,7 +147,7 @@ async fn unary_calls_share_the_bound_on_upserts_in_flight() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(50));
     let sidecar = remote(&server, &["--max-upserts", "4"]).await;
-    ingest(sidecar.index().await, options(), vec![doc(0, "zero")]).await;
+    ingest(sidecar.index_client().await, options(), vec![doc(0, "zero")]).await;
     let endpoint = *sidecar;
     let calls = (1..=CALLS).map(|number| tokio::spawn(upsert(endpoint, number, "a text", MINUTE)));
     for call in calls.collect::<Vec<_>>() {
@@ -169,7 +169,7 @@ struct Change {
 }
 
 /// Changes a few ids, one after another, and gives up now and then.
-async fn change(server: Endpoint, name: &str, until: Instant, mut dice: Dice, log: &Mutex<Vec<Change>>) {
+async fn change(server: Endpoint, name: &str, until: Instant, mut dice: SeededRng, log: &Mutex<Vec<Change>>) {
     for count in 0.. {
         if Instant::now() >= until {
             return;
@@ -205,29 +205,29 @@ fn expect_order(changes: &[Change], number: u64, stored: Option<&String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clients_through_outages() {
     let seconds = std::env::var("SPLADE_ORDER_SECONDS").map_or(20, |seconds| seconds.parse().unwrap());
-    let mut dice = Dice::from_env("SPLADE_ORDER_SEED");
+    let mut dice = SeededRng::from_env("SPLADE_ORDER_SEED");
     let (server, folder) = (QdrantServer::start(), TempDir::new().unwrap());
     server.faults().delay_upserts(Duration::from_millis(5));
-    let wire = Proxy::to(server.address()).await;
+    let wire = Proxy::start(server.address()).await;
     let process = remote_process_at(&folder, &wire.url(), &["--qdrant-timeout", "1s", "--retry-deadline", "20s"]).await;
-    ingest(process.index().await, options(), vec![doc(100, "zero")]).await;
+    ingest(process.index_client().await, options(), vec![doc(100, "zero")]).await;
     let (log, until) = (Mutex::default(), Instant::now() + Duration::from_secs(seconds));
     let mut pause = dice.clone();
     let faults = async {
         while Instant::now() < until {
             match dice.below(5) {
-                0 => wire.cut(),
-                1 => wire.refuse(),
-                2 => wire.swallow(Swallow::Answers),
-                3 => wire.swallow(Swallow::All),
-                _ => wire.delay_answers(Duration::from_millis(300)),
+                0 => wire.disconnect_all(),
+                1 => wire.refuse_connections(),
+                2 => wire.blackhole(Blackhole::Responses),
+                3 => wire.blackhole(Blackhole::All),
+                _ => wire.delay_responses(Duration::from_millis(300)),
             }
             tokio::time::sleep(Duration::from_millis(pause.below(1_500))).await;
-            wire.heal();
+            wire.clear_faults();
             tokio::time::sleep(Duration::from_millis(pause.below(3_000))).await;
         }
     };
-    let (one, two) = (Dice::from_env("SPLADE_ORDER_ONE"), Dice::from_env("SPLADE_ORDER_TWO"));
+    let (one, two) = (SeededRng::from_env("SPLADE_ORDER_ONE"), SeededRng::from_env("SPLADE_ORDER_TWO"));
     tokio::join!(change(*process, "one", until, one, &log), change(*process, "two", until, two, &log), faults);
     wait_idle(&process).await;
     let changes = log.into_inner().unwrap();

@@ -25,25 +25,25 @@ async fn a_store_that_vanishes_for_a_while_costs_nothing() {
     let mut server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(20));
     let sidecar = remote(&server, &[]).await;
-    let mut upload = Upload::open(sidecar.index().await, small_batches()).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=COUNT).map(|number| docs([number])));
     server.wait_until(|counters| counters.written >= 200).await;
 
-    server.vanish();
+    server.stop();
     for service in [INDEX, ""] {
         sidecar.wait_health(service, NotServing).await;
     }
     assert_eq!(sidecar.health(ENCODER).await, Serving);
     let texts = EncodeRequest { texts: vec!["boundary layer".to_owned()], ..Default::default() };
-    sidecar.encoder().await.encode(texts).await.unwrap();
+    sidecar.encoder_client().await.encode(texts).await.unwrap();
 
-    server.come_back();
+    server.restart();
     for service in [INDEX, ""] {
         sidecar.wait_health(service, Serving).await;
     }
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap();
-    got.one_each(COUNT as usize);
+    got.expect_one_each(COUNT as usize);
     assert_eq!(got.indexed().len() as u64, COUNT);
     assert_eq!(stored(&server, 1..=COUNT).await.len() as u64, COUNT);
     assert_eq!(sidecar.point_count(COLLECTION).await, COUNT);
@@ -55,29 +55,29 @@ async fn a_store_that_stays_away_fails_what_is_on_the_way() {
     let mut server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(20));
     let sidecar = remote(&server, &["--retry-deadline", "1s", "--max-documents", "500"]).await;
-    let mut upload = Upload::open(sidecar.index().await, small_batches()).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=COUNT).map(|number| docs([number])));
     server.wait_until(|counters| counters.written >= 200).await;
-    server.vanish();
+    server.stop();
     let vanished = Instant::now();
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     // Four times as many are left as there are permits.
     assert!(vanished.elapsed() < Duration::from_secs(8), "answered after {:?}", vanished.elapsed());
     end.unwrap();
-    got.one_each(COUNT as usize);
+    got.expect_one_each(COUNT as usize);
     let indexed = got.indexed();
     assert!((200..COUNT).contains(&(indexed.len() as u64)), "{} were indexed", indexed.len());
     assert!(got.rejected().is_empty() && got.failed().values().all(|reason| *reason == "STORE_UNAVAILABLE"));
     // Batches are written in any order, so it may be less than what was written before the outage.
     assert!(got.durable_through < COUNT);
 
-    server.come_back();
+    server.restart();
     let found = stored(&server, indexed.iter().copied()).await;
     assert_eq!(found.len(), indexed.len(), "a document that was reported indexed is missing");
     // What comes after `durable_through`, sent again, loses nothing.
     let first_sequence = got.durable_through + 1;
     let resumed = IngestOptions { first_sequence, ..small_batches() };
-    let got = ingest(sidecar.index().await, resumed, docs(first_sequence..=COUNT)).await;
+    let got = ingest(sidecar.index_client().await, resumed, docs(first_sequence..=COUNT)).await;
     assert_eq!((got.failed().len(), got.durable_through), (0, COUNT));
     assert_eq!(stored(&server, 1..=COUNT).await.len() as u64, COUNT);
 }
@@ -89,7 +89,7 @@ async fn the_time_that_the_store_asks_for_is_honoured() {
     let mut limited = Status::resource_exhausted("Rate limiting exceeded");
     limited.metadata_mut().insert("retry-after", "2".parse().unwrap());
     server.faults().fail_next(&[Call::Upsert], 1, limited);
-    let ingest = tokio::spawn(ingest(sidecar.index().await, options(), docs(1..=10)));
+    let ingest = tokio::spawn(ingest(sidecar.index_client().await, options(), docs(1..=10)));
     server.wait_until(|counters| counters.calls(Call::Upsert) == 1).await;
     let refused = Instant::now();
     server.wait_until(|counters| counters.calls(Call::Upsert) == 2).await;
@@ -109,15 +109,15 @@ async fn a_pause_without_end_costs_no_document() {
         limited
     };
     for options in [options(), IngestOptions { skip_unchanged: true, ..options() }] {
-        let mut upload = Upload::open(sidecar.index().await, options).await.unwrap();
+        let mut upload = Upload::open(sidecar.index_client().await, options).await.unwrap();
         server.faults().fail_next(&[Call::Upsert, Call::Get], 2, limited());
         assert!(upload.push(docs(1..=10)).await);
         upload.read_results(10).await;
         assert!(upload.push(docs(11..=20)).await);
         upload.finish();
-        let (got, end) = upload.rest().await;
+        let (got, end) = upload.finish_and_drain().await;
         end.unwrap();
-        got.one_each(20);
+        got.expect_one_each(20);
         assert!(got.rejected().is_empty() && got.failed().is_empty(), "{:?} {:?}", got.rejected(), got.failed());
         server.faults().clear();
     }
@@ -133,12 +133,12 @@ async fn a_pause_beyond_the_deadline_is_not_waited_for() {
     limited.metadata_mut().insert("retry-after", "3600".parse().unwrap());
     server.faults().fail_next(&[Call::Upsert], 1, limited);
     let sent = Instant::now();
-    let got = ingest(sidecar.index().await, options(), docs(1..=10)).await;
+    let got = ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
     assert!(sent.elapsed() < Duration::from_secs(30), "answered after {:?}", sent.elapsed());
     assert!(got.failed().len() == 10 && got.failed().values().all(|reason| *reason == "STORE_UNAVAILABLE"));
     let delays = got.results.iter().map(|result| result.error.as_ref().unwrap().retry_delay.unwrap().seconds);
     assert!(delays.into_iter().all(|seconds| seconds == 3_600), "{:?}", got.results[0]);
-    assert_eq!(ingest(sidecar.index().await, options(), docs(1..=10)).await.indexed().len(), 10);
+    assert_eq!(ingest(sidecar.index_client().await, options(), docs(1..=10)).await.indexed().len(), 10);
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_store_that_does_not_answer_is_asked_again() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--qdrant-timeout", "500ms"]).await;
     server.faults().hang(&[Call::Upsert]);
-    let ingest = tokio::spawn(ingest(sidecar.index().await, options(), docs(1..=10)));
+    let ingest = tokio::spawn(ingest(sidecar.index_client().await, options(), docs(1..=10)));
     server.wait_until(|counters| counters.calls(Call::Upsert) == 2).await;
     server.faults().clear();
     assert_eq!(ingest.await.unwrap().indexed().len(), 10);
@@ -162,13 +162,13 @@ async fn the_parts_of_a_batch_share_its_time() {
     let sidecar = remote(&server, &["--retry-deadline", "2s"]).await;
     server.faults().refuse_point(1);
     server.faults().delay_upserts(Duration::from_millis(100));
-    let ingest = tokio::spawn(ingest(sidecar.index().await, options(), docs(1..=256)));
+    let ingest = tokio::spawn(ingest(sidecar.index_client().await, options(), docs(1..=256)));
     server.wait_until(|counters| counters.calls(Call::Upsert) == 8).await;
-    server.vanish();
+    server.stop();
     let vanished = Instant::now();
     let got = ingest.await.unwrap();
     assert!(vanished.elapsed() < Duration::from_secs(4), "answered after {:?}", vanished.elapsed());
-    got.one_each(256);
+    got.expect_one_each(256);
     // It may have been found before the store vanished.
     assert!(got.rejected().keys().all(|sequence| *sequence == 1), "{:?}", got.rejected());
     let failed = got.failed();

@@ -26,14 +26,14 @@ async fn sigterm_drains_and_ends_with_status_0() {
     server.faults().delay_upserts(Duration::from_millis(200));
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &["--max-documents", "200"]).await;
-    let mut upload = Upload::open(process.index().await, small_batches()).await.unwrap();
+    let mut upload = Upload::open(process.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=50_000).map(|number| docs([number])));
     upload.read_results(40).await;
     process.terminate();
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     assert_eq!(end.unwrap_err().code(), Code::Unavailable);
     let read = got.results.len();
-    got.one_each(read);
+    got.expect_one_each(read);
     assert_eq!(got.indexed().len(), read);
     assert_eq!(stored(&server, 1..=read as u64).await.len(), read);
     assert_eq!(process.wait().await.code(), Some(0));
@@ -45,11 +45,11 @@ async fn a_drain_that_takes_too_long_ends_with_status_1() {
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &["--drain-deadline", "1s"]).await;
     server.faults().hang(&[Call::Upsert]);
-    let mut upload = Upload::open(process.index().await, options()).await.unwrap();
+    let mut upload = Upload::open(process.index_client().await, options()).await.unwrap();
     upload.push_all([docs(1..=100)]);
     server.wait_until(|counters| counters.in_flight == 1).await;
     process.terminate();
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap_err();
     assert_eq!(got.durable_through, 0);
     assert_eq!(process.wait().await.code(), Some(1));
@@ -62,11 +62,11 @@ async fn sigkill_loses_nothing_that_was_reported() {
     const COUNT: u64 = 2_000;
     let folder = TempDir::new().unwrap();
     let process = start(folder.path()).await;
-    let mut upload = Upload::open(process.index().await, small_batches()).await.unwrap();
+    let mut upload = Upload::open(process.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=COUNT).map(|number| docs([number])));
     upload.read_results(200).await;
     process.kill().await;
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap_err();
     let indexed = got.indexed();
     assert!((200..COUNT).contains(&(indexed.len() as u64)), "{} were indexed", indexed.len());
@@ -75,9 +75,9 @@ async fn sigkill_loses_nothing_that_was_reported() {
     let indexed: BTreeSet<u64> = indexed.into_iter().collect();
     assert!(found(*process, &indexed).await.keys().eq(&indexed), "a document that was reported indexed is missing");
     let resumed = IngestOptions { first_sequence: got.durable_through + 1, ..small_batches() };
-    let mut upload = Upload::open(process.index().await, resumed).await.unwrap();
+    let mut upload = Upload::open(process.index_client().await, resumed).await.unwrap();
     upload.push_all([docs(got.durable_through + 1..=COUNT)]);
-    let (rest, end) = upload.rest().await;
+    let (rest, end) = upload.finish_and_drain().await;
     end.unwrap();
     assert_eq!(rest.indexed().len() as u64, COUNT - got.durable_through);
     assert_eq!(rest.durable_through, COUNT);
@@ -100,7 +100,7 @@ const EACH: u64 = 100_000;
 async fn full_load(process: &Process) -> Vec<Upload> {
     let mut uploads = Vec::new();
     for stream in 0..STREAMS {
-        let mut upload = Upload::open(process.index().await, small_batches()).await.unwrap();
+        let mut upload = Upload::open(process.index_client().await, small_batches()).await.unwrap();
         let numbers = stream * EACH + 1..stream * EACH + 20_000;
         upload.push_all(numbers.step_by(10).map(|first| docs(first..first + 10)));
         uploads.push(upload);
@@ -113,7 +113,7 @@ async fn full_load(process: &Process) -> Vec<Upload> {
 
 /// Asks for vectors, one call after another, until the server takes no more.
 async fn query_without_end(server: Endpoint) -> (usize, Status) {
-    let mut encoder = server.encoder().await;
+    let mut encoder = server.encoder_client().await;
     let mut answered = 0;
     loop {
         let texts = vec!["boundary layer".to_owned()];
@@ -135,11 +135,11 @@ async fn sigterm_under_full_load_drains() {
     let queries = tokio::spawn(query_without_end(*process));
     process.terminate();
     let terminated = Instant::now();
-    let rests: JoinSet<_> = uploads.into_iter().map(Upload::rest).collect();
+    let rests: JoinSet<_> = uploads.into_iter().map(Upload::finish_and_drain).collect();
     let mut read = 0;
     for (got, end) in rests.join_all().await {
         assert_eq!(end.unwrap_err().code(), Code::Unavailable);
-        got.one_each(got.results.len());
+        got.expect_one_each(got.results.len());
         assert_eq!(got.indexed().len(), got.results.len(), "{:?} {:?}", got.rejected(), got.failed());
         read += got.results.len();
     }
@@ -161,7 +161,7 @@ async fn sigterm_under_a_load_that_the_store_does_not_take() {
     server.faults().hang(&[Call::Upsert]);
     process.terminate();
     let rests: JoinSet<_> =
-        (0..).zip(uploads).map(|(stream, upload)| async move { (stream, upload.rest().await) }).collect();
+        (0..).zip(uploads).map(|(stream, upload)| async move { (stream, upload.finish_and_drain().await) }).collect();
     let status = timeout(Duration::from_secs(60), process.wait()).await.expect("it has not ended");
     assert_eq!(status.code(), Some(1));
     for (stream, (got, end)) in rests.join_all().await {

@@ -54,7 +54,7 @@ async fn encode_stream(
         .send(EncodeStreamRequest { options: Some(options), texts: texts.into_iter().map(Into::into).collect() })
         .await
         .unwrap();
-    server.encoder().await.encode_stream(Request::new(ReceiverStream::new(receiver))).await.unwrap().into_inner()
+    server.encoder_client().await.encode_stream(Request::new(ReceiverStream::new(receiver))).await.unwrap().into_inner()
 }
 
 /// Takes results in a task of its own, which counts them and ends with the stream.
@@ -74,8 +74,8 @@ fn count(mut results: Streaming<EncodeStreamResponse>) -> (Arc<AtomicUsize>, Joi
 async fn a_query_is_answered_before_the_bulk_work_that_came_first() {
     const COUNT: usize = 2_000;
     let sidecar = Sidecar::start(&ONE_THREAD).await;
-    ingest(sidecar.index().await, options(), docs(1..=10)).await;
-    let (mut encoder, mut index) = (sidecar.encoder().await, sidecar.index().await);
+    ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
+    let (mut encoder, mut index) = (sidecar.encoder_client().await, sidecar.index_client().await);
     let mut results = encode_stream(*sidecar, EncodeStreamOptions::default(), vec![long(); COUNT]).await;
     results.message().await.unwrap().unwrap();
     let (counted, bulk) = count(results);
@@ -91,17 +91,17 @@ async fn a_query_is_answered_before_the_bulk_work_that_came_first() {
 async fn a_search_is_answered_before_the_documents_that_came_first() {
     const COUNT: usize = 2_000;
     let sidecar = Sidecar::start(&ONE_THREAD).await;
-    ingest(sidecar.index().await, options(), docs(1..=10)).await;
-    let mut index = sidecar.index().await;
+    ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
+    let mut index = sidecar.index_client().await;
     let options = IngestOptions { batch_points: 50, ..options() };
-    let mut upload = Upload::open(sidecar.index().await, options).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, options).await.unwrap();
     upload.push_all([(1..=COUNT as u64).map(|number| doc(number, &long())).collect()]);
     upload.read_results(1).await;
     index.search(search_request("document")).await.unwrap();
     // What is there by now can be taken at once.
     let done = sidecar.point_count(COLLECTION).await as usize;
     assert!(done < COUNT / 2, "{done} of {COUNT} documents were indexed before the search");
-    upload.rest().await.1.unwrap();
+    upload.finish_and_drain().await.1.unwrap();
 }
 
 /// A text that is refused takes the thread that tokenizes it longer than many that are encoded.
@@ -109,7 +109,7 @@ async fn a_search_is_answered_before_the_documents_that_came_first() {
 async fn a_query_does_not_wait_for_texts_that_are_refused() {
     const COUNT: usize = 60;
     let sidecar = Sidecar::start(&ONE_THREAD).await;
-    let mut encoder = sidecar.encoder().await;
+    let mut encoder = sidecar.encoder_client().await;
     let encoding = EncodingOptions { long_text: LongText::Reject.into(), ..Default::default() };
     let options = EncodeStreamOptions { encoding: Some(encoding), ..Default::default() };
     let mut results = encode_stream(*sidecar, options, vec!["wing ".repeat(40_000); COUNT]).await;
@@ -125,18 +125,18 @@ async fn a_query_does_not_wait_for_texts_that_are_refused() {
 async fn a_store_that_does_not_answer_stops_no_encoder() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--max-documents", "16", "--max-interactive", "16"]).await;
-    ingest(sidecar.index().await, options(), docs(1..=10)).await;
+    ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
     server.faults().hang(&[Call::Upsert]);
-    let mut upload = Upload::open(sidecar.index().await, options()).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, options()).await.unwrap();
     upload.push_all([docs(1..=100)]);
-    let mut index = sidecar.index().await;
+    let mut index = sidecar.index_client().await;
     let upsert = upsert_request(101..=116);
     let upsert = tokio::spawn(async move { index.upsert(upsert).await });
     // Both hold every permit that they can get.
     server.wait_until(|counters| counters.in_flight == 1).await;
 
-    sidecar.encoder().await.encode(encode_request("boundary layer")).await.unwrap();
-    sidecar.index().await.search(search_request("document")).await.unwrap();
+    sidecar.encoder_client().await.encode(encode_request("boundary layer")).await.unwrap();
+    sidecar.index_client().await.search(search_request("document")).await.unwrap();
     let results = encode_stream(*sidecar, EncodeStreamOptions::default(), vec![long(); 100]).await;
     let (counted, stream) = count(results);
     stream.await.unwrap().unwrap();
@@ -149,12 +149,12 @@ async fn a_store_that_does_not_answer_stops_no_encoder() {
 async fn a_call_for_which_there_is_no_room_is_refused_at_once() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--max-interactive", "4"]).await;
-    ingest(sidecar.index().await, options(), docs(1..=10)).await;
-    let mut index = sidecar.index().await;
+    ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
+    let mut index = sidecar.index_client().await;
     let too_many = Failure::from(index.upsert(upsert_request(1..=5)).await.unwrap_err());
     assert_eq!((too_many.code, too_many.fields), (Code::InvalidArgument, vec!["documents".to_owned()]));
     server.faults().hang(&[Call::Upsert]);
-    let mut other = sidecar.index().await;
+    let mut other = sidecar.index_client().await;
     let hangs = tokio::spawn(async move { other.upsert(upsert_request(1..=3)).await });
     server.wait_until(|counters| counters.in_flight == 1).await;
     let refused = Failure::from(index.upsert(upsert_request(4..=5)).await.unwrap_err());
@@ -163,6 +163,6 @@ async fn a_call_for_which_there_is_no_room_is_refused_at_once() {
     // Streams and queries have places of their own.
     index.search(search_request("document")).await.unwrap();
     server.faults().clear();
-    ingest(sidecar.index().await, options(), docs(11..=20)).await;
+    ingest(sidecar.index_client().await, options(), docs(11..=20)).await;
     hangs.abort();
 }

@@ -10,11 +10,11 @@ use splade_sidecar::types::CollectionSpec;
 use tokio::time::Instant;
 
 use super::{remote, stored};
-use crate::support::documents::payload;
+use crate::support::documents::to_payload;
 use crate::support::qdrant_server::{Options, QdrantServer};
-use crate::support::remote_stores::config;
+use crate::support::remote_stores::default_config;
 use crate::support::sidecar::Sidecar;
-use crate::support::upload::{COLLECTION, Got, Upload, doc, docs, id, ingest, options};
+use crate::support::upload::{COLLECTION, ReceivedResults, Upload, doc, docs, id, ingest, options};
 
 const COUNT: u64 = 1_000;
 /// The point that is refused.
@@ -34,8 +34,8 @@ fn with_odd(odd: Document) -> Vec<Vec<u8>> {
     documents
 }
 
-async fn expect_alone(got: &Got, server: &QdrantServer) {
-    got.one_each(COUNT as usize);
+async fn expect_alone(got: &ReceivedResults, server: &QdrantServer) {
+    got.expect_one_each(COUNT as usize);
     assert_eq!(got.rejected().into_iter().collect::<Vec<_>>(), [(ODD, "STORE_REFUSED")]);
     let stored = stored(server, 1..=COUNT).await;
     assert_eq!((stored.len() as u64, stored.contains(&ODD)), (COUNT - 1, false));
@@ -47,7 +47,7 @@ async fn by_its_id() {
     let server = QdrantServer::start();
     let sidecar = start(&server).await;
     server.faults().refuse_point(ODD);
-    let got = ingest(sidecar.index().await, options(), docs(1..=COUNT)).await;
+    let got = ingest(sidecar.index_client().await, options(), docs(1..=COUNT)).await;
     expect_alone(&got, &server).await;
     let batches = server.counters().batches;
     assert_eq!(batches[0] as u64, COUNT);
@@ -64,19 +64,19 @@ async fn for_a_vector_that_the_collection_has_no_more() {
     let collection_options =
         CollectionOptions { dense_vectors: HashMap::from([(VECTOR.to_owned(), dense)]), ..Default::default() };
     let options = IngestOptions { collection_options: Some(collection_options), ..options() };
-    let mut upload = Upload::open(sidecar.index().await, options).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, options).await.unwrap();
     // The stream is open when it has answered for a document.
     upload.push(vec![doc(0, " ")]).await;
     upload.read_results(1).await;
-    let store = QdrantStore::new(config(&server.url())).unwrap();
-    let spec = store.collection(COLLECTION).await.unwrap().unwrap().spec;
+    let store = QdrantStore::new(default_config(&server.url())).unwrap();
+    let spec = store.get_collection(COLLECTION).await.unwrap().unwrap().spec;
     delete_collection(&server).await;
     store.create_collection(COLLECTION, &CollectionSpec { dense: [].into(), ..spec }).await.unwrap();
 
     let vector = HashMap::from([(VECTOR.to_owned(), DenseVector { values: vec![1.0, 0.0] })]);
     let documents = with_odd(Document { dense_vectors: vector, ..Default::default() });
     upload.push_all([documents]);
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap();
     assert_eq!(got.rejected().into_iter().collect::<Vec<_>>(), [(1, "EMPTY_TEXT"), (ODD + 1, "STORE_REFUSED")]);
     let mut errors = got.results.iter().filter_map(|result| result.error.as_ref());
@@ -99,11 +99,11 @@ async fn delete_collection(server: &QdrantServer) {
 async fn for_its_size() {
     let server = QdrantServer::start_with(Options { max_message_bytes: Some(1 << 20), ..Options::default() });
     let sidecar = start(&server).await;
-    let large = payload(serde_json::json!({ "page": "x".repeat(2 << 20) }));
+    let large = to_payload(serde_json::json!({ "page": "x".repeat(2 << 20) }));
     let documents = with_odd(Document { payload: Some(large), ..Default::default() });
-    let got = ingest(sidecar.index().await, options(), documents).await;
+    let got = ingest(sidecar.index_client().await, options(), documents).await;
     expect_alone(&got, &server).await;
-    let message = &got.one_each(COUNT as usize)[ODD as usize - 1].error.as_ref().unwrap().message;
+    let message = &got.expect_one_each(COUNT as usize)[ODD as usize - 1].error.as_ref().unwrap().message;
     assert!(message.contains("a message is too large; send smaller documents"), "{message}");
 }
 
@@ -114,7 +114,7 @@ async fn for_a_failure_of_the_store() {
     let sidecar = start(&server).await;
     server.faults().break_on_point(ODD);
     let began = Instant::now();
-    let got = ingest(sidecar.index().await, options(), docs(1..=COUNT)).await;
+    let got = ingest(sidecar.index_client().await, options(), docs(1..=COUNT)).await;
     expect_alone(&got, &server).await;
     let rejected = got.results.iter().find_map(|result| result.error.as_ref()).unwrap();
     assert!(rejected.message.contains("fails on this point"), "{}", rejected.message);

@@ -127,11 +127,11 @@ async fn run(endpoint: Endpoint, client: Client, first: u64) -> BTreeSet<u64> {
         documents.map(|(sort, number)| sort.document(number, first)).collect::<Vec<_>>()
     });
     let options = IngestOptions { batch_points: client.batch_points, ..options() };
-    let mut upload = Upload::open(endpoint.index().await, options).await.unwrap();
+    let mut upload = Upload::open(endpoint.index_client().await, options).await.unwrap();
     upload.push_all(messages.collect::<Vec<_>>());
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     end.unwrap();
-    for (sort, result) in sorts.iter().zip(got.one_each(sorts.len())) {
+    for (sort, result) in sorts.iter().zip(got.expect_one_each(sorts.len())) {
         let reason = result.error.as_ref().map(|error| error.reason.as_str());
         assert_eq!(reason, sort.refusal(), "{sort:?}: {result:?}");
         let size = result.encoded_len();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use splade_sidecar::app::Ended;
+use splade_sidecar::app::ShutdownOutcome;
 use splade_sidecar::proto::{EncodeRequest, IngestOptions};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -43,8 +43,8 @@ async fn what_was_read_is_finished() {
     server.faults().delay_upserts(Duration::from_millis(300));
     let mut sidecar = remote(&server, &["--max-documents", "1000"]).await;
     let mut existing = HealthClient::new(sidecar.channel().await);
-    let mut index = sidecar.index().await;
-    let mut upload = Upload::open(sidecar.index().await, small_batches()).await.unwrap();
+    let mut index = sidecar.index_client().await;
+    let mut upload = Upload::open(sidecar.index_client().await, small_batches()).await.unwrap();
     upload.push_all((1..=COUNT).map(|number| docs([number])));
     upload.read_results(100).await;
 
@@ -57,21 +57,21 @@ async fn what_was_read_is_finished() {
         assert_eq!(health(&mut existing, service).await, NotServing);
         assert_eq!(sidecar.health(service).await, NotServing);
     }
-    assert_stopping(&Upload::open(sidecar.index().await, options()).await.map(|_| ()).unwrap_err());
+    assert_stopping(&Upload::open(sidecar.index_client().await, options()).await.map(|_| ()).unwrap_err());
     assert_stopping(&index.ingest(tokio_stream::empty()).await.map(|_| ()).unwrap_err());
     let texts = EncodeRequest { texts: vec!["boundary layer".to_owned()], ..Default::default() };
-    assert_stopping(&sidecar.encoder().await.encode(texts).await.unwrap_err());
+    assert_stopping(&sidecar.encoder_client().await.encode(texts).await.unwrap_err());
     server.faults().release_upserts();
 
-    let (got, end) = upload.rest().await;
+    let (got, end) = upload.finish_and_drain().await;
     assert_stopping(&end.unwrap_err());
     let read = got.results.len() as u64;
     assert!((100..COUNT).contains(&read), "{read} documents were read");
-    got.one_each(read as usize);
+    got.expect_one_each(read as usize);
     assert_eq!(got.indexed().len() as u64, read, "{:?} {:?}", got.rejected(), got.failed());
     assert_eq!(stored(&server, 1..=read).await.len() as u64, read);
     assert_eq!(server.counters().written as u64, read, "a document was written and not reported");
-    assert_eq!(sidecar.stop().await.0, Ended::Drained);
+    assert_eq!(sidecar.stop().await.0, ShutdownOutcome::Drained);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,15 +79,15 @@ async fn a_stream_that_had_said_all_ends_ok() {
     let server = QdrantServer::start();
     server.faults().delay_upserts(Duration::from_millis(500));
     let mut sidecar = remote(&server, &[]).await;
-    let mut upload = Upload::open(sidecar.index().await, options()).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, options()).await.unwrap();
     upload.push_all([docs(1..=100)]);
-    let rest = tokio::spawn(upload.rest());
+    let rest = tokio::spawn(upload.finish_and_drain());
     server.wait_until(|counters| counters.in_flight == 1).await;
     sidecar.begin_stop();
     let (got, end) = rest.await.unwrap();
     end.unwrap();
-    got.one_each(100);
-    assert_eq!(sidecar.stop().await.0, Ended::Drained);
+    got.expect_one_each(100);
+    assert_eq!(sidecar.stop().await.0, ShutdownOutcome::Drained);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,11 +95,11 @@ async fn the_deadline_holds() {
     let server = QdrantServer::start();
     let sidecar = remote(&server, &["--drain-deadline", "2s"]).await;
     server.faults().hang(&[Call::Upsert]);
-    let mut upload = Upload::open(sidecar.index().await, options()).await.unwrap();
+    let mut upload = Upload::open(sidecar.index_client().await, options()).await.unwrap();
     upload.push_all([docs(1..=100)]);
     server.wait_until(|counters| counters.in_flight == 1).await;
     let stopped = Instant::now();
-    assert_eq!(sidecar.stop().await.0, Ended::DeadlinePassed);
+    assert_eq!(sidecar.stop().await.0, ShutdownOutcome::DeadlinePassed);
     assert!(stopped.elapsed() >= Duration::from_secs(2));
     assert!(stopped.elapsed() < Duration::from_secs(4), "it took {:?}", stopped.elapsed());
 }
@@ -109,9 +109,9 @@ async fn the_deadline_holds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_idle_does_not_hold_the_end() {
     let mut sidecar = Sidecar::start(&["--drain-deadline", "2s"]).await;
-    ingest(sidecar.index().await, options(), docs(1..=10)).await;
+    ingest(sidecar.index_client().await, options(), docs(1..=10)).await;
 
-    let idle_stream = Upload::open(sidecar.index().await, options()).await.unwrap();
+    let idle_stream = Upload::open(sidecar.index_client().await, options()).await.unwrap();
     let channel = sidecar.channel().await;
     let mut watch = HealthClient::new(channel.clone()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     let (requests, receiver) = mpsc::channel(1);
@@ -126,9 +126,9 @@ async fn what_is_idle_does_not_hold_the_end() {
     sidecar.begin_stop();
     let stopped = Instant::now();
     let (ended, _folder) = timeout(LONG, sidecar.stop()).await.expect("the server has not ended");
-    assert_eq!(ended, Ended::Drained);
+    assert_eq!(ended, ShutdownOutcome::Drained);
     assert!(stopped.elapsed() < Duration::from_secs(5), "it took {:?}", stopped.elapsed());
-    assert_stopping(&idle_stream.rest().await.1.unwrap_err());
+    assert_stopping(&idle_stream.finish_and_drain().await.1.unwrap_err());
     while let Ok(Some(_status)) = watch.message().await {}
     drop(requests);
 }

@@ -15,9 +15,9 @@ use tonic::{Code, Request, Status, Streaming};
 
 use super::bounds::{channel_with_a_small_window, client_with_a_small_window};
 use super::{PERMITS, STREAMS, remote_process};
-use crate::support::documents::texts;
+use crate::support::documents::sample_texts;
 use crate::support::failure::Failure;
-use crate::support::http1::{Client, lines};
+use crate::support::http1::{Http1Client, parse_lines};
 use crate::support::process::Process;
 use crate::support::qdrant_server::{Options, QdrantServer};
 use crate::support::upload::{Upload, doc, docs, ingest, options};
@@ -54,7 +54,7 @@ async fn many_that_never_read_leave_room_for_others_and_end() {
     let server = store();
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &["--stream-idle-timeout", "20s"]).await;
-    assert_eq!(ingest(process.index().await, options(), docs(1..=1_000)).await.indexed().len(), 1_000);
+    assert_eq!(ingest(process.index_client().await, options(), docs(1..=1_000)).await.indexed().len(), 1_000);
     let before = process.resident_kib();
     let mut deaf = Vec::new();
     for _ in 0..CLIENTS {
@@ -67,9 +67,9 @@ async fn many_that_never_read_leave_room_for_others_and_end() {
     let samples = process.wait_samples(|samples| samples.get(WAITING) > 30_000.0).await;
     assert!(samples.get(WAITING) < 36_000.0, "{} results wait", samples.get(WAITING));
 
-    let others = ingest(process.index().await, options(), docs(1..=1_000));
+    let others = ingest(process.index_client().await, options(), docs(1..=1_000));
     let got = timeout(PATIENCE, others).await.expect("others are not served");
-    got.one_each(1_000);
+    got.expect_one_each(1_000);
     assert_eq!(got.indexed().len(), 1_000);
     let samples = process.samples().await;
     assert_eq!(samples.get(STREAMS), CLIENTS as f64, "streams ended too early for this test");
@@ -81,7 +81,7 @@ async fn many_that_never_read_leave_room_for_others_and_end() {
     process.wait_samples(|samples| samples.get(STREAMS) == 0.0 && samples.get(PERMITS) == 0.0).await;
     println!("{} KiB after their end", process.resident_kib());
     for upload in deaf {
-        let (got, end) = upload.rest().await;
+        let (got, end) = upload.finish_and_drain().await;
         assert_stalled(end.unwrap_err());
         assert!(got.results.len() < EACH as usize);
     }
@@ -106,11 +106,11 @@ async fn a_slow_client_that_reads_is_not_ended() {
     let mut messages = 0;
     while slow.read().await.unwrap() {
         messages += 1;
-        sleep_until(started + EACH * slow.got.results.len() as u32).await;
+        sleep_until(started + EACH * slow.received.results.len() as u32).await;
     }
     assert!(messages >= 8, "{messages} messages");
     assert!(started.elapsed() > TIMEOUT, "all was read within the timeout: {:?}", started.elapsed());
-    slow.got.one_each(COUNT);
+    slow.received.expect_one_each(COUNT);
 }
 
 /// A client with nothing more to read than the end of its stream.
@@ -133,7 +133,7 @@ async fn streams_of_texts_end_too() {
     let server = store();
     let folder = TempDir::new().unwrap();
     let process = remote_process(&folder, &server, &["--stream-idle-timeout", "2s"]).await;
-    let texts = texts(60);
+    let texts = sample_texts(60);
 
     let (requests, receiver) = mpsc::channel(4);
     requests.send(EncodeStreamRequest { texts: as_bytes(&texts), ..Default::default() }).await.unwrap();
@@ -177,20 +177,20 @@ async fn uploads_of_lines_end_too() {
     let folder = TempDir::new().unwrap();
     let flags = ["--stream-idle-timeout", "2s", "--http-listen", "127.0.0.1:0"];
     let process: Process = remote_process(&folder, &server, &flags).await;
-    let Client { mut sender, mut answers } = Client::connect(process.http.unwrap()).await;
+    let Http1Client { mut sender, mut responses } = Http1Client::connect(process.http.unwrap()).await;
     let path = "/v1/ingest?collection=docs&create_collection=true";
-    sender.head("POST", path, &[("transfer-encoding", "chunked")]).await.unwrap();
+    sender.send_head("POST", path, &[("transfer-encoding", "chunked")]).await.unwrap();
     process.wait_samples(|samples| samples.get(STREAMS) == 1.0).await;
     let sending = tokio::spawn(async move {
         // More than sockets have room for in results. It is cut off when the stream ends.
         let line = "{\"id\": 1, \"text\": \"\"}\n".repeat(100);
-        while sender.chunk(line.as_bytes()).await.is_ok() {}
+        while sender.send_chunk(line.as_bytes()).await.is_ok() {}
         sender
     });
     process.wait_samples(|samples| samples.get(STREAMS) == 0.0).await;
-    assert_eq!(answers.head().await.status, 200);
-    let body = answers.rest().await.expect("the answer broke off");
-    let error = lines(&body).pop().unwrap()["error"].clone();
+    assert_eq!(responses.read_head().await.status, 200);
+    let body = responses.read_remaining().await.expect("the answer broke off");
+    let error = parse_lines(&body).pop().unwrap()["error"].clone();
     let message = error["message"].as_str().unwrap();
     assert!(message.starts_with("the client read no results for"), "{error}");
     sending.abort();

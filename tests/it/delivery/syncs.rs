@@ -13,7 +13,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use super::found;
 use crate::support::process::Process;
 use crate::support::sync_faults::SyncFaults;
-use crate::support::upload::{Got, Upload, docs, ingest, options};
+use crate::support::upload::{ReceivedResults, Upload, docs, ingest, options};
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -29,7 +29,7 @@ fn skipping() -> IngestOptions {
 }
 
 /// Of these documents, sent in this order, those that were answered INDEXED or UNCHANGED.
-fn confirmed(got: &Got, numbers: &[u64]) -> BTreeSet<u64> {
+fn confirmed(got: &ReceivedResults, numbers: &[u64]) -> BTreeSet<u64> {
     let is_confirmed = |status| matches!(status, OperationStatus::Indexed | OperationStatus::Unchanged);
     let results = got.results.iter().filter(|result| is_confirmed(result.status()));
     results.map(|result| numbers[result.sequence as usize - 1]).collect()
@@ -47,21 +47,21 @@ async fn a_flush_that_takes_long() {
     let Some(faults) = SyncFaults::new() else { return };
     let folder = TempDir::new().unwrap();
     let process = faults.start(folder.path(), &FLAGS).await;
-    assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+    assert_eq!(ingest(process.index_client().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
 
     let held = faults.hold();
-    let first = Upload::open(process.index().await, options()).await.unwrap();
+    let first = Upload::open(process.index_client().await, options()).await.unwrap();
     first.push(docs([LATER])).await;
     timeout(PATIENCE, held).await.expect("no sync was held");
-    let mut second = Upload::open(process.index().await, skipping()).await.unwrap();
+    let mut second = Upload::open(process.index_client().await, skipping()).await.unwrap();
     second.push(docs([1, LATER])).await;
     second.read_results(1).await;
     process.kill().await;
-    faults.end();
+    faults.clear();
 
     let mut all: BTreeSet<u64> = (1..=COUNT).collect();
     for (upload, numbers) in [(first, vec![LATER]), (second, vec![1, LATER])] {
-        let (got, end) = upload.rest().await;
+        let (got, end) = upload.finish_and_drain().await;
         end.unwrap_err();
         all.extend(confirmed(&got, &numbers));
     }
@@ -76,15 +76,18 @@ async fn a_flush_that_fails() {
     for is_killed in [true, false] {
         let folder = TempDir::new().unwrap();
         let process = faults.start(folder.path(), &FLAGS).await;
-        assert_eq!(ingest(process.index().await, options(), docs(1..=COUNT)).await.indexed().len() as u64, COUNT);
+        assert_eq!(
+            ingest(process.index_client().await, options(), docs(1..=COUNT)).await.indexed().len() as u64,
+            COUNT
+        );
 
         faults.fail();
         let mut all: BTreeSet<u64> = (1..=COUNT).collect();
-        let got = ingest(process.index().await, options(), docs([LATER])).await;
+        let got = ingest(process.index_client().await, options(), docs([LATER])).await;
         all.extend(confirmed(&got, &[LATER]));
-        faults.end();
+        faults.clear();
         for numbers in [vec![LATER, 1], (LATER..LATER + 200).collect()] {
-            let got = ingest(process.index().await, skipping(), docs(numbers.iter().copied())).await;
+            let got = ingest(process.index_client().await, skipping(), docs(numbers.iter().copied())).await;
             all.extend(confirmed(&got, &numbers));
             assert!(got.rejected().is_empty(), "{:?}", got.rejected());
             for error in got.results.iter().filter_map(|result| result.error.as_ref()) {
@@ -96,7 +99,7 @@ async fn a_flush_that_fails() {
         }
         assert_eq!(all.len() as u64, COUNT, "nothing can be confirmed any more");
         process.wait_health("", ServingStatus::NotServing).await;
-        process.logged("collection out of service").await;
+        process.wait_for_log("collection out of service").await;
         if is_killed {
             process.kill().await;
         } else {
@@ -105,7 +108,7 @@ async fn a_flush_that_fails() {
         }
 
         let process = expect_found(folder.path(), &all).await;
-        let got = ingest(process.index().await, skipping(), docs(1..=LATER + 200)).await;
+        let got = ingest(process.index_client().await, skipping(), docs(1..=LATER + 200)).await;
         assert_eq!((got.rejected().len(), got.failed().len()), (0, 0), "{:?} {:?}", got.rejected(), got.failed());
         expect_all(process, folder.path()).await;
     }

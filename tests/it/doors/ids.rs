@@ -5,7 +5,7 @@ use splade_sidecar::proto::PayloadFormat;
 use tempfile::TempDir;
 
 use super::{ingest, on_both_stores, stored, written};
-use crate::support::http1::Client;
+use crate::support::http1::Http1Client;
 use crate::support::sidecar::Sidecar;
 
 const IDS: &str = include_str!("../../data/doors/ids.json");
@@ -123,7 +123,7 @@ fn check_results(rows: &[(String, Value)], results: &[Value]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn http() {
     on_both_stores(async |sidecar: &Sidecar| {
-        let mut client = Client::connect(sidecar.http.unwrap()).await;
+        let mut client = Http1Client::connect(sidecar.http.unwrap()).await;
         let rows = rows(r#""values""#);
         let document = |(row, (id, _)): (usize, &(String, Value))| format!("{{\"id\": {id}, \"text\": \"row {row}\"}}");
         let lines: String = rows.iter().enumerate().map(|row| document(row) + "\n").collect();
@@ -136,7 +136,7 @@ async fn http() {
         let documents: Vec<String> = taken.iter().enumerate().map(document).collect();
         let options = r#"{"collection": "unary", "create_collection": true}"#;
         let body = format!("{{\"options\": {options}, \"documents\": [{}]}}", documents.join(","));
-        let answer = client.send("POST", "/v1/upsert", "application/json", body.as_bytes()).await.ok();
+        let answer = client.send("POST", "/v1/upsert", "application/json", body.as_bytes()).await.expect_ok();
         check_results(&taken, answer["results"].as_array().unwrap());
 
         for collection in ["lines", "unary"] {
@@ -147,11 +147,12 @@ async fn http() {
 
             // What an answer has, a request takes.
             let request = json!({ "collection": collection, "page_size": 1_000 });
-            let listed = client.post("/v1/list_documents", &request).await.ok();
+            let listed = client.post("/v1/list_documents", &request).await.expect_ok();
             let ids: Vec<_> = listed["documents"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
             assert!(ids.iter().all(|id| !id.is_object() || *id == short(id)), "{ids:?}");
             assert_eq!(ids.len(), found.len());
-            let got = client.post("/v1/get_documents", &json!({ "collection": collection, "ids": ids })).await.ok();
+            let got =
+                client.post("/v1/get_documents", &json!({ "collection": collection, "ids": ids })).await.expect_ok();
             let got_ids = got["documents"].as_array().unwrap().iter().map(|it| it["id"].clone());
             assert!(got_ids.eq(ids) && got["missing"] == json!([]), "{got}");
         }

@@ -5,8 +5,8 @@ use splade_sidecar::proto::{Document, OperationStatus, PayloadFormat, ReturnOpti
 use tempfile::TempDir;
 
 use super::{ingest, on_both_stores, payload_of, stored};
-use crate::support::documents::{document, num, options, payload};
-use crate::support::http1::Client;
+use crate::support::documents::{document, num, options, to_payload};
+use crate::support::http1::Http1Client;
 use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
@@ -60,14 +60,14 @@ async fn search(sidecar: &Sidecar, collection: &str, format: PayloadFormat) -> S
         return_options: Some(ReturnOptions { payload_format: format.into(), ..ReturnOptions::default() }),
         ..SearchRequest::default()
     };
-    sidecar.index().await.search(request).await.unwrap().into_inner().hits.remove(0).document.unwrap()
+    sidecar.index_client().await.search(request).await.unwrap().into_inner().hits.remove(0).document.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn are_exact_through_every_door() {
     on_both_stores(async |sidecar: &Sidecar| {
         let folder = TempDir::new().unwrap();
-        let mut http = Client::connect(sidecar.http.unwrap()).await;
+        let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
 
         let of_grpc = Document { payload_json: NUMBERS.to_owned(), ..document(num(1), "a text") };
         let results = sidecar.ingest(options("grpc"), vec![of_grpc]).await;
@@ -76,7 +76,7 @@ async fn are_exact_through_every_door() {
         let unary = format!(
             r#"{{"options": {{"collection": "unary", "create_collection": true}}, "documents": [{{"text": "a text", "payload": {NUMBERS}}}]}}"#
         );
-        let answer = http.send("POST", "/v1/upsert", "application/json", unary.as_bytes()).await.ok();
+        let answer = http.send("POST", "/v1/upsert", "application/json", unary.as_bytes()).await.expect_ok();
         assert_eq!(answer["results"][0]["status"], "OPERATION_STATUS_INDEXED", "{answer}");
 
         let lines = format!("{{\"text\": \"a text\", \"payload\": {}}}\n", NUMBERS.replace('\n', " "));
@@ -103,10 +103,10 @@ async fn are_exact_through_every_door() {
             assert_eq!(serde_json::from_str::<Value>(&hit.payload_json).unwrap(), with_text, "{collection}");
             assert!(hit.payload.is_none() && hit.inexact_fields.is_empty());
 
-            let listed = http.post("/v1/list_documents", &json!({ "collection": collection })).await.ok();
+            let listed = http.post("/v1/list_documents", &json!({ "collection": collection })).await.expect_ok();
             check_http(&listed["documents"][0], &with_text, collection);
             let request = json!({ "collection": collection, "query": { "text": "a text" } });
-            let found = http.post("/v1/search", &request).await.ok();
+            let found = http.post("/v1/search", &request).await.expect_ok();
             check_http(&found["hits"][0]["document"], &with_text, collection);
             let run = ["search", "a text", "--collection", collection, "--output", "json"];
             let run = crate::cli::run(folder.path(), &address, &run).await;
@@ -131,7 +131,7 @@ async fn both_forms_of_a_payload_are_one_document() {
     on_both_stores(async |sidecar: &Sidecar| {
         let fields =
             json!({"year": 1967, "x": 0.1, "tags": ["a", null, true], "by": {"n": -5.0, "": {}}, "large": 1e17});
-        let of_struct = Document { payload: Some(payload(fields.clone())), ..document(num(1), "a text") };
+        let of_struct = Document { payload: Some(to_payload(fields.clone())), ..document(num(1), "a text") };
         let of_json = Document { payload_json: fields.to_string(), ..document(num(1), "a text") };
         let skipping = || splade_sidecar::proto::IngestOptions { skip_unchanged: true, ..options("docs") };
         let results = sidecar.ingest(skipping(), vec![of_struct]).await;
@@ -147,7 +147,7 @@ async fn both_forms_of_a_payload_are_one_document() {
 async fn what_does_not_fit_is_rejected_by_its_path() {
     on_both_stores(async |sidecar: &Sidecar| {
         let folder = TempDir::new().unwrap();
-        let mut http = Client::connect(sidecar.http.unwrap()).await;
+        let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
         for (payload, field) in [
             (r#"{"a": [0, 9223372036854775808]}"#, "payload.a[1]"),
             (r#"{"a": 18446744073709551616}"#, "payload.a"),

@@ -15,8 +15,8 @@ use tonic::{Code, Status};
 use super::{ingest, on_both_stores, payload_of};
 use crate::support::documents::{document, num, options};
 use crate::support::failure::Failure;
-use crate::support::http1::Client;
-use crate::support::models::splade_tiny;
+use crate::support::http1::Http1Client;
+use crate::support::models::find_splade_tiny;
 use crate::support::queries::text_query;
 use crate::support::sidecar::Sidecar;
 
@@ -50,7 +50,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
 async fn what_one_door_refuses_all_do() {
     on_both_stores(async |sidecar: &Sidecar| {
         let folder = TempDir::new().unwrap();
-        let mut http = Client::connect(sidecar.http.unwrap()).await;
+        let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
         for (text, payload, reason, field) in REFUSED {
             let spoken: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
             let bad = Document { payload_json: (*payload).to_owned(), ..document(num(1), &spoken) };
@@ -85,7 +85,7 @@ async fn what_one_door_refuses_all_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payload_that_is_no_object_is_refused() {
     on_both_stores(async |sidecar: &Sidecar| {
-        let mut http = Client::connect(sidecar.http.unwrap()).await;
+        let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
         for payload in ["[1]", "\"{}\"", "7", "true"] {
             let bad = Document { payload_json: payload.to_owned(), ..document(num(1), "a text") };
             let results = sidecar.ingest(options("docs"), vec![bad]).await;
@@ -94,7 +94,7 @@ async fn a_payload_that_is_no_object_is_refused() {
                 r#"{{"options": {{"collection": "docs", "create_collection": true}},
                 "documents": [{{"text": "another"}}, {{"text": "a text", "payload": {payload}}}]}}"#
             );
-            let answer = http.send("POST", "/v1/upsert", "application/json", request.as_bytes()).await.ok();
+            let answer = http.send("POST", "/v1/upsert", "application/json", request.as_bytes()).await.expect_ok();
             assert_eq!(answer["results"][0]["status"], "OPERATION_STATUS_INDEXED");
             assert_eq!(answer["results"][1]["error"]["field"], "payload", "{answer}");
         }
@@ -108,11 +108,11 @@ async fn a_text_that_shows_nothing_is_refused_wherever_texts_are_taken() {
     let sidecar = Sidecar::start(&[]).await;
     for text in ["", " ", "\u{feff}\u{200b}", "\u{3164}", "\u{2800}"] {
         let request = EncodeRequest { texts: vec!["a".to_owned(), text.to_owned()], ..EncodeRequest::default() };
-        let status = sidecar.encoder().await.encode(request).await.unwrap_err();
+        let status = sidecar.encoder_client().await.encode(request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
         assert!(status.message().contains("blank"), "{}", status.message());
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// The model decides: its vector would be that of the special tokens, which matches everything alike.
@@ -128,29 +128,29 @@ async fn a_text_that_the_normalizer_removes_is_refused_wherever_texts_are_taken(
     };
     for text in ["\u{fffd}", "\u{e000}\u{301}", "[SEP]"] {
         let request = EncodeRequest { texts: vec!["🦀".to_owned(), text.to_owned()], ..EncodeRequest::default() };
-        refused(sidecar.encoder().await.encode(request).await.unwrap_err(), "texts[1]");
+        refused(sidecar.encoder_client().await.encode(request).await.unwrap_err(), "texts[1]");
         let (collection, query) = ("docs".to_owned(), Some(text_query(text)));
         let search = SearchRequest { collection, query, limit: 1, ..SearchRequest::default() };
-        refused(sidecar.index().await.search(search).await.unwrap_err(), "query.text");
+        refused(sidecar.index_client().await.search(search).await.unwrap_err(), "query.text");
         let explain = |query: &str, text: &str| ExplainRequest {
             collection: "docs".to_owned(),
             query: Some(text_query(query)),
             document: Some(Explained::DocumentText(text.to_owned())),
             ..ExplainRequest::default()
         };
-        refused(sidecar.index().await.explain(explain(text, "moon")).await.unwrap_err(), "query.text");
-        refused(sidecar.index().await.explain(explain("moon", text)).await.unwrap_err(), "document_text");
+        refused(sidecar.index_client().await.explain(explain(text, "moon")).await.unwrap_err(), "query.text");
+        refused(sidecar.index_client().await.explain(explain("moon", text)).await.unwrap_err(), "document_text");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// On a trained model, too.
 #[test]
 fn splade_tiny_leaves_nothing_of_such_texts() {
-    let Some(folder) = splade_tiny() else { return };
+    let Some(folder) = find_splade_tiny() else { return };
     let model = Model::load("splade-tiny", &folder, &Backend::default()).unwrap();
     for role in [Role::Document, Role::Query] {
-        let tokenizer = &model.side(role).tokenizer;
+        let tokenizer = &model.role_encoder(role).tokenizer;
         let has_content = |text: &str| tokenizer.has_content(&tokenizer.tokenize(text).unwrap().ids);
         for text in ["\u{fffd}", "\u{e000}\u{301}", "\u{600} \u{300}", "[CLS] [SEP]", "\u{f0000}"] {
             assert!(!has_content(text), "{text:?}");
@@ -166,7 +166,7 @@ fn splade_tiny_leaves_nothing_of_such_texts() {
 async fn empty_keys_are_kept() {
     on_both_stores(async |sidecar: &Sidecar| {
         let folder = TempDir::new().unwrap();
-        let mut http = Client::connect(sidecar.http.unwrap()).await;
+        let mut http = Http1Client::connect(sidecar.http.unwrap()).await;
         let expected = json!({"": 1, "a": {"": {"": []}}});
         let bad = Document { payload_json: expected.to_string(), ..document(num(1), "a text") };
         assert_eq!(why(&sidecar.ingest(options("grpc"), vec![bad]).await[0]), Default::default());
@@ -174,7 +174,7 @@ async fn empty_keys_are_kept() {
             "options": { "collection": "http", "create_collection": true },
             "documents": [{ "text": "a text", "payload": expected }],
         });
-        http.post("/v1/upsert", &request).await.ok();
+        http.post("/v1/upsert", &request).await.expect_ok();
         let line = r#"{"text": "a text", "": 1, "a": {"": {"": []}}}"#;
         assert_eq!(ingest(sidecar, folder.path(), "n.jsonl", line, &["--collection", "cli"]).await.0, 0);
         let table = "text,,a\na text,1,\"{\"\"\"\": {\"\"\"\": []}}\"\n";
@@ -242,7 +242,7 @@ async fn dense_vectors_of_any_length_have_their_direction() {
             return_options: Some(ReturnOptions { with_dense_vectors: true, ..ReturnOptions::default() }),
             ..ListDocumentsRequest::default()
         };
-        for document in sidecar.index().await.list_documents(request).await.unwrap().into_inner().documents {
+        for document in sidecar.index_client().await.list_documents(request).await.unwrap().into_inner().documents {
             let values = &document.dense_vectors["d"].values;
             let expected = if document.id == Some(num(100)) { [0.0, 0.0] } else { [0.6, 0.8] };
             let close =

@@ -25,7 +25,7 @@ const BATCH: u64 = 10;
 async fn upserts_until_it_is_killed() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     let store = Arc::new(open(Path::new(&folder)));
-    if store.collection("docs").await.expect("an answer").is_none() {
+    if store.get_collection("docs").await.expect("an answer").is_none() {
         store.create_collection("docs", &spec()).await.expect("a collection");
     }
     let first = count(&store, "docs").await / BATCH + 1_000;
@@ -154,7 +154,7 @@ async fn what_a_merge_left_half_done_is_put_in_order() {
             let search = super::SearchQuery { limit: 5_000, ..query(term) };
             let hits = store.search("docs", search).await.expect("a search");
             for hit in hits {
-                assert_eq!(stored.insert(hit.id.point_id(), term), None, "{:?} is found twice", hit.id);
+                assert_eq!(stored.insert(hit.id.to_point_id(), term), None, "{:?} is found twice", hit.id);
             }
         }
         let expected = (0..1_500).filter(|id| ![2, 3].contains(id));

@@ -61,7 +61,7 @@ async fn apply(store: &EdgeStore, operation: u64) {
 async fn changes_points_until_it_is_killed() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     let first: u64 = env::var(FIRST).expect("a number").parse().expect("a number");
-    let options = EdgeOptions { merge_every: 150, ..EdgeOptions::default() };
+    let options = EdgeOptions { optimize_after_points: 150, ..EdgeOptions::default() };
     let store = EdgeStore::open(Path::new(&folder), options).expect("a store");
     for operation in first.. {
         apply(&store, operation).await;
@@ -138,7 +138,7 @@ async fn nothing_confirmed_is_lost_undone_or_doubled() {
         assert_eq!(count(&store, "docs").await, stored.len() as u64, "round {round}");
         for operation in (0..=last + 1).rev().take(60) {
             let found = store.search("docs", query(TAG + operation as u32)).await.expect("a search");
-            let found: BTreeSet<_> = found.iter().map(|hit| hit.id.point_id()).collect();
+            let found: BTreeSet<_> = found.iter().map(|hit| hit.id.to_point_id()).collect();
             let with_tag = stored.iter().filter(|&(_, &tag)| tag == operation).map(|(&id, _)| PointId::Num(id));
             assert_eq!(found, with_tag.collect(), "round {round}, operation {operation}");
         }

@@ -85,7 +85,7 @@ async fn points_a_second_with_and_without_merges() {
     for merge_every in [usize::MAX, 10_000] {
         println!("merge_every {merge_every}");
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let options = EdgeOptions { merge_every, ..EdgeOptions::default() };
+        let options = EdgeOptions { optimize_after_points: merge_every, ..EdgeOptions::default() };
         let store = Arc::new(EdgeStore::open(folder.path(), options).expect("a store"));
         store.create_collection("docs", &spec()).await.expect("a collection");
         let times = Arc::default();

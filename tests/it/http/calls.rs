@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use splade_sidecar::proto::{EncodeRequest, Role};
 
 use super::{client, docs, post, put_lines, results, start};
-use crate::support::documents::texts;
+use crate::support::documents::sample_texts;
 use crate::support::sidecar::{MODEL, Sidecar};
 use crate::support::skips::skip;
 
@@ -17,15 +17,15 @@ async fn upsert(sidecar: &Sidecar) -> Value {
         { "id": { "uuid": "f81d4fae-7dec-11d0-a765-00a0c91e6bf6" }, "text": " " },
     ]);
     let options = json!({ "collection": "docs", "create_collection": true });
-    post(sidecar, "/v1/upsert", json!({ "options": options, "documents": documents })).await.ok()
+    post(sidecar, "/v1/upsert", json!({ "options": options, "documents": documents })).await.expect_ok()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn vectors_are_those_of_grpc() {
     let sidecar = start(&[]).await;
-    let texts = texts(5);
+    let texts = sample_texts(5);
     let request = json!({ "texts": texts, "role": "ROLE_QUERY", "with_tokens": true });
-    let json = post(&sidecar, "/v1/encode", request).await.ok();
+    let json = post(&sidecar, "/v1/encode", request).await.expect_ok();
     assert_eq!(json["model"], MODEL);
     let request = EncodeRequest { role: Role::Query.into(), with_tokens: true, ..Default::default() };
     let expected = sidecar.encode(request, &texts).await;
@@ -41,7 +41,7 @@ async fn vectors_are_those_of_grpc() {
         let (stats, expected) = (&got["stats"], expected.stats.unwrap());
         assert_eq!((&stats["token_count"], &stats["truncated"]), (&json!(expected.token_count), &json!(false)));
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +64,7 @@ async fn documents_are_stored_and_found() {
         json!({ "collection": "docs", "query": { "text": "moon" }, "scoreThreshold": 0.0,
                 "returnOptions": { "withSparseVectors": true } }),
     ] {
-        let found = client.post("/v1/search", &request).await.ok();
+        let found = client.post("/v1/search", &request).await.expect_ok();
         let hits = found["hits"].as_array().unwrap();
         let moon = hits.iter().find(|hit| hit["document"]["id"].get("num").is_some()).unwrap();
         let document = &moon["document"];
@@ -75,14 +75,14 @@ async fn documents_are_stored_and_found() {
     let nothing = json!({ "collection": "docs", "query": { "text": "moon" }, "limit": 1,
                           "filter": { "must": [{ "path": "year", "range": { "gt": 1969 } }] } });
     // What is empty is there.
-    assert_eq!(client.post("/v1/search", &nothing).await.ok()["hits"], json!([]));
+    assert_eq!(client.post("/v1/search", &nothing).await.expect_ok()["hits"], json!([]));
     let ids = json!({ "collection": "docs", "ids": ["cat", 7] });
-    let got = client.post("/v1/get_documents", &ids).await.ok();
+    let got = client.post("/v1/get_documents", &ids).await.expect_ok();
     assert_eq!((&got["documents"][0]["id"], &got["missing"]), (&json!("cat"), &json!([7])));
-    let collection = client.post("/v1/get_collection", &json!({ "collection": "docs" })).await.ok();
+    let collection = client.post("/v1/get_collection", &json!({ "collection": "docs" })).await.expect_ok();
     let collection = &collection["collection"];
     assert_eq!((&collection["name"], &collection["point_count"]), (&json!("docs"), &json!(2)));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// The document's own examples, in an order that makes sense.
@@ -90,8 +90,8 @@ async fn documents_are_stored_and_found() {
 async fn every_example_of_the_document_works() {
     let sidecar = start(&[]).await;
     let mut client = client(&sidecar).await;
-    client.sender.head("GET", "/openapi.json", &[]).await.unwrap();
-    let document = client.answers.whole().await.ok();
+    client.sender.send_head("GET", "/openapi.json", &[]).await.unwrap();
+    let document = client.responses.read_response().await.expect_ok();
     assert_eq!(document["openapi"], "3.1.0");
     let example = |path: &str, kind: &str| {
         let content = &document["paths"][path]["post"]["requestBody"]["content"][kind];
@@ -101,7 +101,7 @@ async fn every_example_of_the_document_works() {
                  list_documents set_alias list_aliases delete_alias delete get_model list_models";
     for name in order.split_whitespace() {
         let path = format!("/v1/{name}");
-        client.post(&path, &example(&path, "application/json")).await.ok();
+        client.post(&path, &example(&path, "application/json")).await.expect_ok();
     }
     for path in ["/v1/ingest?collection=docs", "/v1/encode_stream"] {
         let lines = example(path.split('?').next().unwrap(), "application/x-ndjson");
@@ -112,7 +112,7 @@ async fn every_example_of_the_document_works() {
         assert!(results.iter().all(|result| result.get("error").is_none_or(Value::is_null)), "{results:?}");
     }
     assert_eq!(document["paths"].as_object().unwrap().len(), order.split_whitespace().count() + 2);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,7 +130,7 @@ async fn a_stream_of_texts_is_encoded() {
     assert!(why["message"].as_str().unwrap().contains("invalid type: integer `42`, expected a string"), "{why}");
     assert!(results[2].get("encoded").is_some_and(Value::is_object));
     assert_eq!(results[3]["error"]["reason"], "EMPTY_TEXT");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -152,5 +152,5 @@ async fn http_2_is_spoken_too() {
         Err(error) if error.kind() == ErrorKind::NotFound => skip("curl"),
         Err(error) => panic!("curl did not start: {error}"),
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

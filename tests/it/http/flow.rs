@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use splade_sidecar::app::Ended;
+use splade_sidecar::app::ShutdownOutcome;
 use tempfile::TempDir;
 use tokio::io::Result;
 use tokio::net::TcpStream;
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
 use super::{client, count, docs, post, put_lines, results, start};
-use crate::support::http1::{Client, Sender, lines};
+use crate::support::http1::{Http1Client, RequestSender, parse_lines};
 use crate::support::process::Process;
 use crate::support::qdrant_server::{Options, QdrantServer};
 
@@ -33,18 +33,22 @@ async fn process(folder: &TempDir, store: &QdrantServer) -> Process {
 
 /// Opens a stream, and sends one line after the other, of so many bytes more, as fast as they are taken. Tells how many
 /// were.
-async fn send_lines(client: Client, to: u64, more: usize) -> (Sending, crate::support::http1::Answers<TcpStream>) {
-    let Client { mut sender, answers } = client;
-    sender.head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
+async fn send_lines(
+    client: Http1Client,
+    to: u64,
+    more: usize,
+) -> (Sending, crate::support::http1::ResponseReader<TcpStream>) {
+    let Http1Client { mut sender, responses: answers } = client;
+    sender.send_head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
     let sent = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&sent);
     let padding = " ".repeat(more);
     let task = tokio::spawn(async move {
         for number in 1..=to {
-            sender.chunk(format!("{padding}{}", docs([number])).as_bytes()).await?;
+            sender.send_chunk(format!("{padding}{}", docs([number])).as_bytes()).await?;
             counter.store(number, Ordering::Relaxed);
         }
-        sender.chunk(b"").await?;
+        sender.send_chunk(b"").await?;
         Ok(sender)
     });
     (Sending { sent, task }, answers)
@@ -52,7 +56,7 @@ async fn send_lines(client: Client, to: u64, more: usize) -> (Sending, crate::su
 
 struct Sending {
     sent: Arc<AtomicU64>,
-    task: JoinHandle<Result<Sender<TcpStream>>>,
+    task: JoinHandle<Result<RequestSender<TcpStream>>>,
 }
 
 impl Sending {
@@ -77,7 +81,7 @@ async fn a_store_that_is_held_holds_the_upload() {
     let store = QdrantServer::start_with(Options { discard: true, ..Options::default() });
     let folder = TempDir::new().unwrap();
     let process = process(&folder, &store).await;
-    post(&process, "/v1/encode", json!({ "texts": ["a cat"] })).await.ok();
+    post(&process, "/v1/encode", json!({ "texts": ["a cat"] })).await.expect_ok();
     let before = process.resident_kib();
     store.faults().hold_upserts();
     // 60 MB in all.
@@ -87,9 +91,9 @@ async fn a_store_that_is_held_holds_the_upload() {
     assert_eq!(process.samples().await.get(PERMITS), 64.0);
     let held = process.resident_kib();
     // Others are served.
-    post(&process, "/v1/encode", json!({ "texts": ["a cat"] })).await.ok();
+    post(&process, "/v1/encode", json!({ "texts": ["a cat"] })).await.expect_ok();
     store.faults().release_upserts();
-    let answer = answers.whole().await;
+    let answer = answers.read_response().await;
     let results = results(&answer.lines());
     assert_eq!((results.len() as u64, count(&results, "INDEXED") as u64), (COUNT, COUNT));
     assert_eq!(store.counters().written as u64, COUNT, "each is written once");
@@ -126,16 +130,16 @@ async fn what_was_sent_before_a_client_went_is_stored_or_not_and_nothing_is_held
     let folder = TempDir::new().unwrap();
     let process = process(&folder, &store).await;
     let mut client = client(&process).await;
-    client.sender.head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
-    client.sender.chunk(docs(1..=40).as_bytes()).await.unwrap();
-    assert_eq!(client.answers.head().await.status, 200);
+    client.sender.send_head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
+    client.sender.send_chunk(docs(1..=40).as_bytes()).await.unwrap();
+    assert_eq!(client.responses.read_head().await.status, 200);
     let mut told = 0;
     while told < 40 {
-        let piece = client.answers.piece().await.unwrap();
-        told += lines(&piece).iter().map(|line| line["results"].as_array().unwrap().len()).sum::<usize>();
+        let piece = client.responses.read_chunk().await.unwrap();
+        told += parse_lines(&piece).iter().map(|line| line["results"].as_array().unwrap().len()).sum::<usize>();
     }
     // In the middle of a line that is a document as it stands, and in the middle of a chunk.
-    client.sender.raw(b"1000\r\n{\"id\": 41, \"text\": \"a cat\"}").await.unwrap();
+    client.sender.send_raw(b"1000\r\n{\"id\": 41, \"text\": \"a cat\"}").await.unwrap();
     drop(client);
     process.wait_samples(|samples| samples.get(PERMITS) == 0.0 && samples.get(STREAMS) == 0.0).await;
     assert_eq!(process.point_count("docs").await, 40);
@@ -148,11 +152,11 @@ async fn a_server_that_stops_finishes_what_it_has_read_and_says_so() {
     store.faults().delay_upserts(Duration::from_millis(200));
     let mut sidecar = start(&["--qdrant-url", &store.url(), "--max-documents", "500"]).await;
     let (sending, mut answers) = send_lines(client(&sidecar).await, COUNT, 0).await;
-    assert_eq!(answers.head().await.status, 200);
-    let mut body = answers.piece().await.unwrap();
+    assert_eq!(answers.read_head().await.status, 200);
+    let mut body = answers.read_chunk().await.unwrap();
     sidecar.begin_stop();
-    body.extend(answers.rest().await.expect("the answer broke off"));
-    let mut lines = lines(&body);
+    body.extend(answers.read_remaining().await.expect("the answer broke off"));
+    let mut lines = parse_lines(&body);
     let error = lines.pop().unwrap();
     let reasons = error["error"]["details"].as_array().unwrap().iter().map(|detail| &detail["reason"]);
     assert_eq!(error["error"]["code"], 14);
@@ -162,7 +166,7 @@ async fn a_server_that_stops_finishes_what_it_has_read_and_says_so() {
     assert!((1..COUNT).contains(&read), "{read} lines were read");
     assert_eq!(count(&results, "INDEXED") as u64, read);
     assert_eq!(store.counters().written as u64, read, "a document was written and not reported");
-    assert_eq!(sidecar.stop().await.0, Ended::Drained);
+    assert_eq!(sidecar.stop().await.0, ShutdownOutcome::Drained);
     // The rest was thrown away, or not taken at all.
     let _sent = sending.task.await.unwrap();
 }
@@ -175,12 +179,12 @@ async fn a_refused_upload_can_read_why() {
         let mut client = client(&sidecar).await;
         let lines = docs(1..=20_000);
         let length = lines.len().to_string();
-        client.sender.head("PUT", "/v1/ingest?collection=nowhere", &[("content-length", &length)]).await.unwrap();
-        let Client { mut sender, mut answers } = client;
-        let sending = tokio::spawn(async move { sender.raw(lines.as_bytes()).await });
-        assert_eq!(answers.whole().await.status, 404);
+        client.sender.send_head("PUT", "/v1/ingest?collection=nowhere", &[("content-length", &length)]).await.unwrap();
+        let Http1Client { mut sender, mut responses } = client;
+        let sending = tokio::spawn(async move { sender.send_raw(lines.as_bytes()).await });
+        assert_eq!(responses.read_response().await.status, 404);
         // It may have been cut off.
         let _sent = sending.await.unwrap();
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

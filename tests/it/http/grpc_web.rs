@@ -3,8 +3,8 @@
 use prost::Message;
 use splade_sidecar::proto::{ListModelsRequest, ListModelsResponse, SearchRequest};
 
-use crate::support::documents::{numbered, options, texts};
-use crate::support::http1::{Answer, Client};
+use crate::support::documents::{number_documents, options, sample_texts};
+use crate::support::http1::{Http1Client, HttpResponse};
 use crate::support::sidecar::{MODEL, Sidecar};
 
 const KIND: &str = "application/grpc-web+proto";
@@ -17,7 +17,7 @@ fn framed(message: &impl Message) -> Vec<u8> {
 }
 
 /// The messages of an answer, and the trailers after them.
-fn unframed(answer: &Answer) -> (Vec<Vec<u8>>, String) {
+fn unframed(answer: &HttpResponse) -> (Vec<Vec<u8>>, String) {
     let (mut messages, mut rest) = (Vec::new(), answer.body.as_slice());
     while !rest.is_empty() {
         let length = u32::from_be_bytes(rest[1..5].try_into().unwrap()) as usize;
@@ -32,13 +32,13 @@ fn unframed(answer: &Answer) -> (Vec<Vec<u8>>, String) {
     panic!("there are no trailers: {answer:?}")
 }
 
-async fn call(sidecar: &Sidecar, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let mut client = Client::connect(sidecar.address).await;
+async fn call(sidecar: &Sidecar, path: &str, headers: &[(&str, &str)], body: &[u8]) -> HttpResponse {
+    let mut client = Http1Client::connect(sidecar.address).await;
     let length = body.len().to_string();
     let headers = [headers, &[("content-type", KIND), ("content-length", &length), ("x-grpc-web", "1")]].concat();
-    client.sender.head("POST", path, &headers).await.unwrap();
-    client.sender.raw(body).await.unwrap();
-    client.answers.whole().await
+    client.sender.send_head("POST", path, &headers).await.unwrap();
+    client.sender.send_raw(body).await.unwrap();
+    client.responses.read_response().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,26 +52,26 @@ async fn calls_are_answered_beside_those_of_grpc() {
     assert_eq!(ListModelsResponse::decode(messages[0].as_slice()).unwrap().default_model, MODEL);
     assert!(trailers.contains("grpc-status:0"), "{trailers}");
     // gRPC itself is as it was.
-    sidecar.ingest(options("docs"), numbered(&texts(5))).await;
+    sidecar.ingest(options("docs"), number_documents(&sample_texts(5))).await;
     let answer =
         call(&sidecar, "/splade_sidecar.v1.IndexService/Search", &[], &framed(&SearchRequest::default())).await;
     // A refusal is in the headers, for there is nothing else.
     assert_eq!((answer.status, answer.headers["grpc-status"].as_str()), (200, "3"));
     assert!(answer.headers.contains_key("grpc-status-details-bin"));
     assert!(!answer.headers.contains_key("access-control-allow-origin"));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// What a browser asks before a page of another origin may call.
-async fn preflight(sidecar: &Sidecar, origin: &str) -> Answer {
-    let mut client = Client::connect(sidecar.address).await;
+async fn preflight(sidecar: &Sidecar, origin: &str) -> HttpResponse {
+    let mut client = Http1Client::connect(sidecar.address).await;
     let asked = [
         ("origin", origin),
         ("access-control-request-method", "POST"),
         ("access-control-request-headers", "content-type,x-grpc-web,authorization,grpc-timeout"),
     ];
-    client.sender.head("OPTIONS", LIST, &asked).await.unwrap();
-    client.answers.whole().await
+    client.sender.send_head("OPTIONS", LIST, &asked).await.unwrap();
+    client.responses.read_response().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,20 +98,20 @@ async fn pages_of_the_origins_that_were_named_may_call() {
     let token = ("authorization", "Bearer token-0123456789abcdef");
     let answer = call(&sidecar, LIST, &[("origin", ORIGIN), token], &framed(&ListModelsRequest::default())).await;
     assert_eq!(unframed(&answer).0.len(), 1);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_http_is_refused() {
     let sidecar = Sidecar::start(&["--grpc-web"]).await;
-    let mut client = Client::connect(sidecar.address).await;
+    let mut client = Http1Client::connect(sidecar.address).await;
     assert_eq!(client.send("POST", LIST, "application/json", b"{}").await.status, 400);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
     // Without the flag nobody answers to HTTP/1.1.
     let sidecar = Sidecar::start(&[]).await;
-    let mut client = Client::connect(sidecar.address).await;
+    let mut client = Http1Client::connect(sidecar.address).await;
     // The server may close before all is sent.
-    let _sent = client.sender.head("POST", LIST, &[("content-type", KIND), ("content-length", "0")]).await;
-    assert!(client.answers.is_closed().await);
-    sidecar.end().await;
+    let _sent = client.sender.send_head("POST", LIST, &[("content-type", KIND), ("content-length", "0")]).await;
+    assert!(client.responses.is_closed().await);
+    sidecar.stop_drained().await;
 }

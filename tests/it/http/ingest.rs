@@ -5,7 +5,7 @@ use splade_sidecar::proto::SearchRequest;
 use splade_sidecar::proto::document_id::Kind;
 
 use super::{client, count, docs, error, post, put_lines, results, start};
-use crate::support::documents::stats;
+use crate::support::documents::expect_stats;
 use crate::support::queries::text_query;
 
 const INTO: &str = "/v1/ingest?collection=docs&create_collection=true";
@@ -26,7 +26,7 @@ async fn every_line_has_its_result() {
     // Once more: they are as they were.
     let answer = put_lines(&sidecar, "/v1/ingest?collection=docs&skip_unchanged=true", &docs(1..=10)).await;
     assert_eq!(count(&super::results(&answer.lines()), "UNCHANGED"), 10);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// A client may wait for the result of each line before it sends the next.
@@ -34,26 +34,26 @@ async fn every_line_has_its_result() {
 async fn results_come_as_they_happen() {
     let sidecar = start(&["--upsert-age", "5ms"]).await;
     let mut client = client(&sidecar).await;
-    client.sender.head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
+    client.sender.send_head("POST", INTO, &[("transfer-encoding", "chunked")]).await.unwrap();
     // Before there is a line.
-    assert_eq!(client.answers.head().await.status, 200);
-    let opened: serde_json::Value = serde_json::from_slice(&client.answers.piece().await.unwrap()).unwrap();
+    assert_eq!(client.responses.read_head().await.status, 200);
+    let opened: serde_json::Value = serde_json::from_slice(&client.responses.read_chunk().await.unwrap()).unwrap();
     assert_eq!((&opened["opened"]["collection"]["name"], &opened["durable_through"]), (&json!("docs"), &json!(0)));
     for number in 1..=3 {
         let line = docs([number]);
         // A line in two pieces.
         let (begin, end) = line.as_bytes().split_at(10);
-        client.sender.chunk(begin).await.unwrap();
-        client.sender.chunk(end).await.unwrap();
-        let line = client.answers.piece().await.unwrap();
+        client.sender.send_chunk(begin).await.unwrap();
+        client.sender.send_chunk(end).await.unwrap();
+        let line = client.responses.read_chunk().await.unwrap();
         let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
         assert_eq!((&line["durable_through"], &line["results"][0]["sequence"]), (&json!(number), &json!(number)));
     }
-    client.sender.chunk(b"").await.unwrap();
-    assert_eq!(client.answers.rest().await, Some(Vec::new()));
+    client.sender.send_chunk(b"").await.unwrap();
+    assert_eq!(client.responses.read_remaining().await, Some(Vec::new()));
     // The connection is good for more.
-    client.post("/v1/list_models", &json!({})).await.ok();
-    sidecar.end().await;
+    client.post("/v1/list_models", &json!({})).await.expect_ok();
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,7 +94,7 @@ async fn a_bad_line_is_a_result() {
     assert_eq!((&why(7)["reason"], &results[6]["id"]), (&json!("EMPTY_TEXT"), &json!(7)));
     assert_eq!((&results[7]["id"], &results[7]["status"]), (&json!(8), &json!("OPERATION_STATUS_INDEXED")));
     assert_eq!(sidecar.point_count("docs").await, 2);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,7 +110,7 @@ async fn only_problems_are_told_if_asked_for() {
     let lines = answer.lines();
     assert!(lines.iter().all(|line| line["results"] == json!([])), "{lines:?}");
     assert_eq!(lines.last().unwrap()["durable_through"], 300);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -143,7 +143,7 @@ async fn options_are_checked_before_there_is_an_answer() {
     // Nothing but the opening.
     let empty = put_lines(&sidecar, INTO, "").await;
     assert_eq!((empty.status, empty.lines().len(), results(&empty.lines()).len()), (200, 1, 0));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// Curl asks before it sends a large file.
@@ -152,40 +152,40 @@ async fn a_client_that_waits_to_be_asked_is_asked_if_it_is_let_in() {
     let sidecar = start(&[]).await;
     let headers = [("expect", "100-continue"), ("transfer-encoding", "chunked")];
     let mut let_in = client(&sidecar).await;
-    let_in.sender.head("PUT", INTO, &headers).await.unwrap();
-    assert_eq!(let_in.answers.head().await.status, 100);
-    let_in.sender.chunk(docs(1..=5).as_bytes()).await.unwrap();
-    let_in.sender.chunk(b"").await.unwrap();
-    assert_eq!(results(&let_in.answers.whole().await.lines()).len(), 5);
+    let_in.sender.send_head("PUT", INTO, &headers).await.unwrap();
+    assert_eq!(let_in.responses.read_head().await.status, 100);
+    let_in.sender.send_chunk(docs(1..=5).as_bytes()).await.unwrap();
+    let_in.sender.send_chunk(b"").await.unwrap();
+    assert_eq!(results(&let_in.responses.read_response().await.lines()).len(), 5);
     let mut refused = client(&sidecar).await;
-    refused.sender.head("PUT", "/v1/ingest?collection=nowhere", &headers).await.unwrap();
-    assert_eq!(refused.answers.whole().await.status, 404);
-    sidecar.end().await;
+    refused.sender.send_head("PUT", "/v1/ingest?collection=nowhere", &headers).await.unwrap();
+    assert_eq!(refused.responses.read_response().await.status, 404);
+    sidecar.stop_drained().await;
 }
 
 /// The same pipeline: what one door stores, the other finds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn results_are_those_of_grpc() {
     let sidecar = start(&[]).await;
-    let texts = crate::support::documents::texts(40);
+    let texts = crate::support::documents::sample_texts(40);
     let lines: String = (1..)
         .zip(&texts)
         .map(|(number, text): (u64, _)| format!("{}\n", json!({ "id": number, "text": text })))
         .collect();
     let by_http = results(&put_lines(&sidecar, INTO, &lines).await.lines());
-    let documents = crate::support::documents::numbered(&texts);
+    let documents = crate::support::documents::number_documents(&texts);
     let by_grpc = sidecar.ingest(crate::support::documents::options("others"), documents).await;
     for (http, grpc) in by_http.iter().zip(by_grpc) {
         assert_eq!(http["sequence"], grpc.sequence);
-        let (http, grpc) = (&http["stats"], stats(&grpc));
+        let (http, grpc) = (&http["stats"], expect_stats(&grpc));
         assert_eq!((&http["token_count"], &http["term_count"]), (&json!(grpc.token_count), &json!(grpc.term_count)));
         assert_eq!((&http["window_count"], &http["pruned_term_count"]), (&json!(grpc.window_count), &json!(0)));
     }
     let request = json!({ "collection": "docs", "query": { "text": texts[7] }, "limit": 40 });
-    let found = post(&sidecar, "/v1/search", request).await.ok();
+    let found = post(&sidecar, "/v1/search", request).await.expect_ok();
     let query = Some(text_query(&texts[7]));
     let request = SearchRequest { collection: "docs".to_owned(), query, limit: 40, ..Default::default() };
-    let expected = sidecar.index().await.search(request).await.unwrap().into_inner().hits;
+    let expected = sidecar.index_client().await.search(request).await.unwrap().into_inner().hits;
     let hit = |number: u64, score: f32| (number, score.to_bits());
     let expected = expected.into_iter().map(|found| match found.document.unwrap().id.unwrap().kind.unwrap() {
         Kind::Num(number) => hit(number, found.score),
@@ -195,5 +195,5 @@ async fn results_are_those_of_grpc() {
     let found =
         found.map(|found| hit(found["document"]["id"].as_u64().unwrap(), found["score"].as_f64().unwrap() as f32));
     assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -5,9 +5,9 @@ use splade_sidecar::app::Server;
 use tempfile::TempDir;
 
 use super::{client, error, post, put_lines, start};
-use crate::support::http1::Client;
+use crate::support::http1::Http1Client;
 use crate::support::qdrant_server::{Call, QdrantServer};
-use crate::support::sidecar::config;
+use crate::support::sidecar::parse_config;
 
 const JSON: &str = "application/json";
 
@@ -52,7 +52,7 @@ async fn malformed_requests_name_the_field_and_the_place() {
         assert!(["INVALID_ARGUMENT", "EMPTY_TEXT"].contains(&reason.as_str()), "{body}: {reason}");
         assert!(message.contains(problem), "{body}: {message}");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,10 +66,10 @@ async fn what_is_not_there_is_not_found() {
     let answer = post(&sidecar, "/v1/serach", json!({})).await;
     assert!(error(&answer).0 == 404 && error(&answer).4.contains("/openapi.json"));
     let mut client = client(&sidecar).await;
-    client.sender.head("GET", "/v1/search", &[]).await.unwrap();
-    let answer = client.answers.whole().await;
+    client.sender.send_head("GET", "/v1/search", &[]).await.unwrap();
+    let answer = client.responses.read_response().await;
     assert_eq!((error(&answer).0, answer.headers["allow"].as_str()), (405, "POST"));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,15 +88,19 @@ async fn other_media_types_are_refused() {
         ("/v1/ingest?collection=a", vec![("content-type", "text/plain")], "content-type is `text/plain`"),
     ] {
         let mut client = client(&sidecar).await;
-        client.sender.head("POST", path, &[headers.clone(), vec![("content-length", "2")]].concat()).await.unwrap();
-        client.sender.raw(b"{}").await.unwrap();
-        let (status, code, _, _, message) = error(&client.answers.whole().await);
+        client
+            .sender
+            .send_head("POST", path, &[headers.clone(), vec![("content-length", "2")]].concat())
+            .await
+            .unwrap();
+        client.sender.send_raw(b"{}").await.unwrap();
+        let (status, code, _, _, message) = error(&client.responses.read_response().await);
         assert_eq!((status, code), (415, 3), "{headers:?}");
         assert!(message.contains(remedy), "{headers:?}: {message}");
     }
     let mut client = client(&sidecar).await;
-    client.send("POST", "/v1/list_models", "Application/JSON; charset=utf-8", b"{}").await.ok();
-    sidecar.end().await;
+    client.send("POST", "/v1/list_models", "Application/JSON; charset=utf-8", b"{}").await.expect_ok();
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,14 +115,14 @@ async fn bodies_have_a_bound() {
     let mut by_chunks = client(&sidecar).await;
     by_chunks
         .sender
-        .head("POST", "/v1/encode", &[("content-type", JSON), ("transfer-encoding", "chunked")])
+        .send_head("POST", "/v1/encode", &[("content-type", JSON), ("transfer-encoding", "chunked")])
         .await
         .unwrap();
     for piece in long.as_bytes().chunks(1_000) {
-        by_chunks.sender.chunk(piece).await.unwrap();
+        by_chunks.sender.send_chunk(piece).await.unwrap();
     }
-    by_chunks.sender.chunk(b"").await.unwrap();
-    assert_eq!(error(&by_chunks.answers.whole().await).0, 413);
+    by_chunks.sender.send_chunk(b"").await.unwrap();
+    assert_eq!(error(&by_chunks.responses.read_response().await).0, 413);
     // Short as JSON, and long as a message.
     let zeros = "0,".repeat(3_000) + "0";
     let body = format!(
@@ -126,15 +130,16 @@ async fn bodies_have_a_bound() {
     );
     let answer = client(&sidecar).await.send("POST", "/v1/search", JSON, body.as_bytes()).await;
     assert_eq!(error(&answer).0, 413);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_can_be_tried_again_says_when() {
     let folder = TempDir::new().unwrap();
     // It listens, and has not begun to load its model.
-    let server = Server::bind(config(&folder.path().join("store"), &["--http-listen", "127.0.0.1:0"])).await.unwrap();
-    let mut client = Client::connect(server.http_address().unwrap()).await;
+    let server =
+        Server::bind(parse_config(&folder.path().join("store"), &["--http-listen", "127.0.0.1:0"])).await.unwrap();
+    let mut client = Http1Client::connect(server.http_address().unwrap()).await;
     for path in ["/v1/list_models", "/v1/list_aliases"] {
         let answer = client.post(path, &json!({})).await;
         let (status, code, reason, ..) = error(&answer);
@@ -153,24 +158,24 @@ async fn deadlines_are_kept() {
         "options": { "collection": "docs", "create_collection": true },
         "documents": [{ "text": "a cat" }]
     });
-    post(&sidecar, "/v1/upsert", upsert.clone()).await.ok();
+    post(&sidecar, "/v1/upsert", upsert.clone()).await.expect_ok();
     store.faults().hang(&[Call::Upsert, Call::Query]);
     let body = upsert.to_string();
     let length = body.len().to_string();
     let timed = |kind| [("content-type", kind), ("grpc-timeout", "300m")];
     let mut unary = client(&sidecar).await;
     let headers = [&timed(JSON)[..], &[("content-length", length.as_str())]].concat();
-    unary.sender.head("POST", "/v1/upsert", &headers).await.unwrap();
-    unary.sender.raw(body.as_bytes()).await.unwrap();
-    let (status, code, ..) = error(&unary.answers.whole().await);
+    unary.sender.send_head("POST", "/v1/upsert", &headers).await.unwrap();
+    unary.sender.send_raw(body.as_bytes()).await.unwrap();
+    let (status, code, ..) = error(&unary.responses.read_response().await);
     assert_eq!((status, code), (504, 4));
     let mut stream = client(&sidecar).await;
     let headers = [&timed("application/x-ndjson")[..], &[("transfer-encoding", "chunked")]].concat();
-    stream.sender.head("POST", "/v1/ingest?collection=docs", &headers).await.unwrap();
-    stream.sender.chunk(b"{\"text\": \"a cat\"}\n").await.unwrap();
+    stream.sender.send_head("POST", "/v1/ingest?collection=docs", &headers).await.unwrap();
+    stream.sender.send_chunk(b"{\"text\": \"a cat\"}\n").await.unwrap();
     // The stream was open, so it is told in its last line.
-    let answer = stream.answers.whole().await;
+    let answer = stream.responses.read_response().await;
     assert_eq!((answer.status, answer.lines().pop().unwrap()["error"]["code"].as_u64()), (200, Some(4)));
     store.faults().clear();
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -15,8 +15,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::{client, error, post, start};
-use crate::support::certificates::{Authority, Signed};
-use crate::support::http1::{Answer, Client};
+use crate::support::certificates::{CertificateAuthority, SignedCertificate};
+use crate::support::http1::{Http1Client, HttpResponse};
 
 const TOKEN: &str = "token-0123456789abcdef";
 
@@ -25,14 +25,14 @@ fn write(folder: &TempDir, name: &str, text: &str) -> String {
     Path::new(folder.path()).join(name).display().to_string()
 }
 
-async fn call(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let mut client = Client::connect(server).await;
+async fn call(server: SocketAddr, path: &str, headers: &[(&str, &str)]) -> HttpResponse {
+    let mut client = Http1Client::connect(server).await;
     let kind = if path.starts_with("/v1/ingest") { "application/x-ndjson" } else { "application/json" };
     let headers = [headers, &[("content-type", kind), ("content-length", "2")]].concat();
     let verb = if path == "/openapi.json" { "GET" } else { "POST" };
-    client.sender.head(verb, path, &headers).await.unwrap();
-    client.sender.raw(b"{}").await.unwrap();
-    client.answers.whole().await
+    client.sender.send_head(verb, path, &headers).await.unwrap();
+    client.sender.send_raw(b"{}").await.unwrap();
+    client.responses.read_response().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,7 +53,7 @@ async fn every_path_wants_a_token() {
         }
     }
     assert_eq!(call(door, "/v1/ingest?collection=docs", &[]).await.status, 401);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// Whoever has no token is refused before anything of the body is read.
@@ -64,18 +64,18 @@ async fn nothing_is_read_without_a_token() {
     for (path, kind) in [("/v1/encode", "application/json"), ("/v1/ingest?colection=docs", "application/x-ndjson")] {
         let mut client = client(&sidecar).await;
         let headers = [("content-type", kind), ("content-length", "1000000"), ("expect", "100-continue")];
-        client.sender.head("POST", path, &headers).await.unwrap();
-        assert_eq!(client.answers.whole().await.status, 401);
+        client.sender.send_head("POST", path, &headers).await.unwrap();
+        assert_eq!(client.responses.read_response().await.status, 401);
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// A client that trusts an authority, and has a certificate or not.
 async fn connect(
     server: SocketAddr,
-    authority: &Authority,
-    identity: Option<&Signed>,
-) -> std::io::Result<Client<TlsStream<TcpStream>>> {
+    authority: &CertificateAuthority,
+    identity: Option<&SignedCertificate>,
+) -> std::io::Result<Http1Client<TlsStream<TcpStream>>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
@@ -91,40 +91,40 @@ async fn connect(
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let stream = TcpStream::connect(server).await?;
     let name = "localhost".try_into().unwrap();
-    Ok(Client::over(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
+    Ok(Http1Client::from_stream(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_is_that_of_the_grpc_port() {
     let folder = TempDir::new().unwrap();
-    let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
-    let signed = servers.sign();
+    let (servers, clients) = (CertificateAuthority::new("servers"), CertificateAuthority::new("clients"));
+    let signed = servers.issue();
     let cert = write(&folder, "cert", &signed.certificate);
     let (key, ca) = (write(&folder, "key", &signed.key), write(&folder, "ca", &clients.pem()));
     let flags = ["--tls-cert", &cert, "--tls-key", &key, "--tls-client-ca", &ca, "--http-listen", "127.0.0.1:0"];
     let store = TempDir::new().unwrap();
-    let config = crate::support::sidecar::config(&store.path().join("store"), &flags);
+    let config = crate::support::sidecar::parse_config(&store.path().join("store"), &flags);
     let server = splade_sidecar::app::Server::bind(config).await.unwrap();
     let door = server.http_address().unwrap();
-    let mut client = connect(door, &servers, Some(&clients.sign())).await.unwrap();
+    let mut client = connect(door, &servers, Some(&clients.issue())).await.unwrap();
     // It is still starting, and speaks.
     let answer = client.post("/v1/list_models", &json!({})).await;
     assert_eq!((answer.status, error(&answer).2.as_str()), (503, "STARTING"));
     // With TLS 1.3 a client hears with its first read that it is not taken.
     let without = connect(door, &servers, None).await;
     if let Ok(mut client) = without {
-        let sent = client.sender.head("GET", "/openapi.json", &[]).await;
-        assert!(sent.is_err() || client.answers.is_closed().await);
+        let sent = client.sender.send_head("GET", "/openapi.json", &[]).await;
+        assert!(sent.is_err() || client.responses.is_closed().await);
     }
-    assert!(connect(door, &clients, Some(&clients.sign())).await.is_err(), "it trusts what it should not");
+    assert!(connect(door, &clients, Some(&clients.issue())).await.is_err(), "it trusts what it should not");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn there_is_no_door_unless_it_is_asked_for() {
     let sidecar = crate::support::sidecar::Sidecar::start(&[]).await;
     assert_eq!(sidecar.http, None);
-    sidecar.end().await;
+    sidecar.stop_drained().await;
     let sidecar = start(&[]).await;
-    post(&sidecar, "/v1/list_models", json!({})).await.ok();
-    sidecar.end().await;
+    post(&sidecar, "/v1/list_models", json!({})).await.expect_ok();
+    sidecar.stop_drained().await;
 }

@@ -18,7 +18,7 @@ async fn refusal(files: Files, hub: Hub, words: &[&str]) -> (String, bool) {
     let (hub, endpoint) = hub.of(files).serve().await;
     let home = tempdir().unwrap();
     let error = pull_checked("org/tiny", &config(home.path(), &endpoint, &[])).await.unwrap_err();
-    assert!(matches!(error, HubError::ForeignFormat { .. }), "{error:?}");
+    assert!(matches!(error, HubError::UnsupportedFormat { .. }), "{error:?}");
     let requested = hub.seen().paths.iter().any(|path| words.iter().any(|word| path.contains(word)));
     (error.to_string(), requested)
 }

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use super::{docs, ids, point, query, store};
-use crate::support::proxy::{Proxy, Swallow};
+use crate::support::proxy::{Blackhole, Proxy};
 use crate::support::qdrant_server::{Call, Faults};
-use crate::support::remote_stores::config;
+use crate::support::remote_stores::default_config;
 
 #[tokio::test]
 async fn each_status_comes_through_as_what_can_be_done_about_it() {
@@ -53,7 +53,7 @@ async fn each_status_comes_through_as_what_can_be_done_about_it() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_given_up() {
     let (server, _) = docs().await;
-    let mut config = config(&server.url());
+    let mut config = default_config(&server.url());
     config.timeout = Duration::from_secs(1);
     let store = store(config);
     let hang = |faults: &Faults| faults.hang(&[Call::Upsert]);
@@ -81,8 +81,8 @@ async fn an_outage_ends_every_call_until_it_is_over() {
 
 async fn every_call(store: &QdrantStore) -> [Result<(), StoreError>; 6] {
     [
-        store.ready().await,
-        store.collection("docs").await.map(drop),
+        store.check_ready().await,
+        store.get_collection("docs").await.map(drop),
         store.upsert("docs", "terms", &[point(1)]).await,
         store.search("docs", query()).await.map(drop),
         store.retrieve("docs", &[PointId::Num(1)], &WithVectors::sparse("terms")).await.map(drop),
@@ -101,9 +101,9 @@ async fn a_server_that_vanishes_is_found_again() {
         async move { store.upsert("docs", "terms", &[point(2)]).await }
     });
     server.wait_until(|counters| counters.in_flight == 1).await;
-    server.vanish();
+    server.stop();
     server.faults().clear();
-    let (cut_off, ready) = (cut_off.await.unwrap().unwrap_err(), store.ready().await.unwrap_err());
+    let (cut_off, ready) = (cut_off.await.unwrap().unwrap_err(), store.check_ready().await.unwrap_err());
     for error in [&cut_off, &ready] {
         assert!(error.to_string().contains(&server.url()), "{error}");
     }
@@ -112,12 +112,12 @@ async fn a_server_that_vanishes_is_found_again() {
     assert!(matches!(error, StoreError::Unavailable(_)) && !error.has_unknown_outcome(), "{error:?}");
     assert!(error.to_string().contains("refused"), "{error}");
 
-    server.come_back();
-    store.ready().await.unwrap();
+    server.restart();
+    store.check_ready().await.unwrap();
     store.upsert("docs", "terms", &[point(3)]).await.unwrap();
     assert_eq!(ids(&store).await, [DocumentId::Num(1), DocumentId::Num(3)]);
 
-    server.come_back_empty();
+    server.restart_empty();
     let error = store.upsert("docs", "terms", &[point(4)]).await.unwrap_err();
     let gone = StoreError::CollectionNotFound("docs".to_owned());
     // The first call may go into the old connection.
@@ -129,13 +129,13 @@ async fn a_server_that_vanishes_is_found_again() {
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_has_an_unknown_outcome() {
     let (server, _) = docs().await;
-    let proxy = Proxy::to(server.address()).await;
-    let mut config = config(&proxy.url());
+    let proxy = Proxy::start(server.address()).await;
+    let mut config = default_config(&proxy.url());
     config.settle_time = Duration::from_millis(50);
     let store = store(config);
     store.upsert("docs", "terms", &[point(1)]).await.unwrap();
     for delete in [false, true] {
-        proxy.swallow(Swallow::Answers);
+        proxy.blackhole(Blackhole::Responses);
         let write = tokio::spawn({
             let store = store.clone();
             async move {
@@ -145,15 +145,15 @@ async fn a_write_whose_answer_is_lost_has_an_unknown_outcome() {
                 store.upsert("docs", "terms", &[point(2)]).await
             }
         });
-        proxy.wait_swallowed().await;
+        proxy.wait_dropped_bytes().await;
         server
             .wait_until(|counters| if delete { counters.calls(Call::Delete) == 1 } else { counters.written == 2 })
             .await;
-        proxy.cut();
+        proxy.disconnect_all();
         let error = write.await.unwrap().unwrap_err();
         assert!(matches!(error, StoreError::Interrupted(_)) && error.has_unknown_outcome(), "{error:?}");
-        proxy.heal();
-        store.settled().await.unwrap();
+        proxy.clear_faults();
+        store.wait_until_settled().await.unwrap();
     }
     store.delete("docs", &[PointId::Num(2)]).await.unwrap();
     assert_eq!(ids(&store).await, [DocumentId::Num(1)]);
@@ -163,20 +163,20 @@ async fn a_write_whose_answer_is_lost_has_an_unknown_outcome() {
 #[tokio::test]
 async fn writes_settle_once_the_server_has_answered_for_a_while() {
     let (mut server, _) = docs().await;
-    let mut config = config(&server.url());
+    let mut config = default_config(&server.url());
     config.settle_time = Duration::from_millis(300);
     let store = store(config);
     let asked = Instant::now();
-    store.settled().await.unwrap();
+    store.wait_until_settled().await.unwrap();
     assert!(asked.elapsed() >= Duration::from_millis(300));
 
     server.faults().fail_next(&[Call::Collections], 1, Status::internal("not yet"));
-    assert!(matches!(store.settled().await, Err(StoreError::Internal(_))));
-    server.vanish();
-    let error = store.settled().await.unwrap_err();
+    assert!(matches!(store.wait_until_settled().await, Err(StoreError::Internal(_))));
+    server.stop();
+    let error = store.wait_until_settled().await.unwrap_err();
     assert!(error.is_retryable(), "{error:?}");
-    server.come_back();
-    store.settled().await.unwrap();
+    server.restart();
+    store.wait_until_settled().await.unwrap();
 }
 
 /// A REST port, a port with another TLS setting: whatever it says, it is no Qdrant, and is named.
@@ -191,7 +191,7 @@ async fn a_server_of_another_protocol_is_unavailable() {
     });
     let (server, _) = docs().await;
     for url in [format!("http://{rest}"), server.url().replace("http", "https")] {
-        let error = store(config(&url)).ready().await.unwrap_err();
+        let error = store(default_config(&url)).check_ready().await.unwrap_err();
         assert!(error.is_retryable() && error.to_string().contains(&url), "{error:?}");
     }
 }

@@ -17,20 +17,20 @@ fn made_of(id: u64, digest: &str) -> Point {
 #[tokio::test]
 async fn digests_are_what_all_replicas_have() {
     let (server, store) = docs().await;
-    let digest = |digest: &str| Digest::of_stored(&made_of(0, digest).payload).unwrap();
+    let digest = |digest: &str| Digest::from_payload(&made_of(0, digest).payload).unwrap();
     let all = [1, 2, 3, 4].map(PointId::Num);
     store.upsert("docs", "terms", &[1, 2, 3].map(|id| made_of(id, "old"))).await.unwrap();
     server.faults().lag_replica();
     store.delete("docs", &all[..1]).await.unwrap();
     store.upsert("docs", "terms", &[made_of(2, "new"), made_of(4, "new")]).await.unwrap();
 
-    assert_eq!(store.digests("docs", &all).await.unwrap(), [(PointId::Num(3), digest("old"))].into());
+    assert_eq!(store.fetch_digests("docs", &all).await.unwrap(), [(PointId::Num(3), digest("old"))].into());
     let counters = server.counters();
     assert_eq!((counters.calls(Call::Get), counters.consistent_gets), (1, 1));
 
     server.faults().clear();
     let caught_up = [(2, "new"), (3, "old"), (4, "new")].map(|(id, text)| (PointId::Num(id), digest(text)));
-    assert_eq!(store.digests("docs", &all).await.unwrap(), caught_up.into());
+    assert_eq!(store.fetch_digests("docs", &all).await.unwrap(), caught_up.into());
 }
 
 /// Qdrant's answer while a replica is away. Nothing is known then, and documents are not held up.
@@ -40,9 +40,9 @@ async fn nothing_is_known_of_points_while_a_replica_is_away() {
     store.upsert("docs", "terms", &[made_of(1, "old")]).await.unwrap();
     let message = "Service internal error: The replica set for shard 0 on peer 1 does not have enough active replicas";
     server.faults().fail_next(&[Call::Get], 1, Status::internal(message));
-    assert!(store.digests("docs", &[PointId::Num(1)]).await.unwrap().is_empty());
-    assert_eq!(store.digests("docs", &[PointId::Num(1)]).await.unwrap().len(), 1);
+    assert!(store.fetch_digests("docs", &[PointId::Num(1)]).await.unwrap().is_empty());
+    assert_eq!(store.fetch_digests("docs", &[PointId::Num(1)]).await.unwrap().len(), 1);
 
     server.faults().fail_next(&[Call::Get], 1, Status::unavailable("gone"));
-    assert!(store.digests("docs", &[PointId::Num(1)]).await.unwrap_err().is_retryable());
+    assert!(store.fetch_digests("docs", &[PointId::Num(1)]).await.unwrap_err().is_retryable());
 }

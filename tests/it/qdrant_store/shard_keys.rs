@@ -8,27 +8,27 @@ use tonic::Status;
 
 use super::{docs, point, query, spec, store};
 use crate::support::qdrant_server::{Call, QdrantServer};
-use crate::support::remote_stores::config;
+use crate::support::remote_stores::default_config;
 
 /// A store that writes to a shard key.
 fn tenant(server: &QdrantServer, key: &str) -> Arc<QdrantStore> {
-    let mut config = config(&server.url());
+    let mut config = default_config(&server.url());
     config.shard_key = Some(key.to_owned());
     store(config)
 }
 
 fn keyed(keys: &[&str]) -> CollectionSpec {
     let keys = keys.iter().map(|&key| key.to_owned()).collect();
-    CollectionSpec { sharding: Sharding { shards: 2, keys, ..Sharding::single() }, ..spec() }
+    CollectionSpec { sharding: Sharding { shards: 2, shard_keys: keys, ..Sharding::single() }, ..spec() }
 }
 
 async fn complete(store: &QdrantStore, keys: &[&str]) -> Result<(), StoreError> {
-    let info = store.collection("new").await?.unwrap();
+    let info = store.get_collection("new").await?.unwrap();
     store.complete_collection(&info, &keyed(keys)).await
 }
 
 async fn keys(store: &QdrantStore) -> Vec<String> {
-    store.collection("new").await.unwrap().unwrap().spec.sharding.keys
+    store.get_collection("new").await.unwrap().unwrap().spec.sharding.shard_keys
 }
 
 /// A collection `new` without any shard key, as a process leaves it that dies before it has created one.
@@ -47,7 +47,7 @@ async fn a_collection_with_shard_keys_is_written_with_one() {
         let error = store.create_collection("new", &keyed(keys)).await.unwrap_err();
         let StoreError::InvalidOption { option, message } = error else { panic!("{error:?}") };
         assert!(option == "shard_keys" && message.contains("--qdrant-shard-key"), "{message}");
-        assert_eq!(plain.collection("new").await, Ok(None));
+        assert_eq!(plain.get_collection("new").await, Ok(None));
         assert_eq!(
             store.create_collection("docs", &keyed(keys)).await,
             Err(StoreError::AlreadyExists("docs".to_owned()))
@@ -55,9 +55,9 @@ async fn a_collection_with_shard_keys_is_written_with_one() {
     }
     let spec = keyed(&["tenant-1", "tenant-2"]);
     store.create_collection("new", &spec).await.unwrap();
-    assert_eq!(store.collection("new").await.unwrap().unwrap().spec, spec);
+    assert_eq!(store.get_collection("new").await.unwrap().unwrap().spec, spec);
     store.upsert("new", "terms", &[point(1)]).await.unwrap();
-    assert_eq!(store.collection("new").await.unwrap().unwrap().point_count, 1);
+    assert_eq!(store.get_collection("new").await.unwrap().unwrap().point_count, 1);
     let error = plain.upsert("new", "terms", &[point(1)]).await.unwrap_err();
     assert!(matches!(&error, StoreError::Refused(message) if message.contains("Shard key not specified")), "{error:?}");
 }
@@ -73,7 +73,7 @@ async fn a_shard_key_that_is_not_there_yet_is_waited_for() {
     for error in [
         writer.upsert("new", "terms", &[point(1)]).await,
         writer.delete("new", &ids).await,
-        writer.digests("new", &ids).await.map(drop),
+        writer.fetch_digests("new", &ids).await.map(drop),
         writer.search("new", query()).await.map(drop),
     ] {
         let error = error.unwrap_err();
@@ -100,7 +100,9 @@ async fn a_collection_that_lacks_its_shard_key_is_completed() {
     complete(&second, &["tenant-2", "tenant-3"]).await.unwrap();
     assert_eq!(keys(&first).await, ["tenant-1", "tenant-2", "tenant-3"]);
     let calls = server.counters().calls(Call::ShardKeys);
-    for (store, requested) in [(&first, &[][..]), (&second, &["tenant-1"]), (&store(config(&server.url())), &["x"])] {
+    for (store, requested) in
+        [(&first, &[][..]), (&second, &["tenant-1"]), (&store(default_config(&server.url())), &["x"])]
+    {
         complete(store, requested).await.unwrap();
     }
     assert_eq!(server.counters().calls(Call::ShardKeys), calls, "a complete collection was changed");
@@ -126,7 +128,7 @@ async fn a_shard_key_may_be_created_twice_at_once() {
 async fn a_shard_key_that_can_not_be_created_is_explained() {
     let (server, plain) = docs().await;
     let store = tenant(&server, "tenant-1");
-    let info = plain.collection("docs").await.unwrap().unwrap();
+    let info = plain.get_collection("docs").await.unwrap().unwrap();
     plain.complete_collection(&info, &keyed(&["tenant-1"])).await.unwrap();
     let error = store.complete_collection(&info, &spec()).await.unwrap_err();
     assert!(matches!(&error, StoreError::Refused(message) if message.contains("not sharded by key")), "{error:?}");

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Mounted, PATIENCE, ask, connect_and_ask, trusting};
-use crate::support::certificates::Authority;
+use crate::support::certificates::CertificateAuthority;
 use crate::support::endpoint::connect;
 use crate::support::process::Process;
 use crate::support::sidecar::Sidecar;
@@ -39,13 +39,13 @@ async fn silent_ones_hold_up_nobody() {
     let silent = silent(sidecar.address, SILENT).await;
     timeout(PATIENCE, ask(connect(sidecar.address).await)).await.unwrap().unwrap();
     assert_first_closed(silent).await;
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silent_ones_hold_up_nobody_who_speaks_tls() {
-    let authority = Authority::new("ours");
-    let mounted = Mounted::server(&authority.sign());
+    let authority = CertificateAuthority::new("ours");
+    let mounted = Mounted::server(&authority.issue());
     let flags = mounted.flags(&[("--tls-cert", "cert"), ("--tls-key", "key"), ("--max-connections", "x")]);
     let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     *flags.last_mut().unwrap() = "4";
@@ -53,7 +53,7 @@ async fn silent_ones_hold_up_nobody_who_speaks_tls() {
     let silent = silent(sidecar.address, SILENT).await;
     connect_and_ask(sidecar.address, trusting(&authority)).await.unwrap();
     assert_first_closed(silent).await;
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +64,7 @@ async fn what_is_not_http_2_is_closed_at_once() {
     let mut answer = Vec::new();
     let ended = timeout(Duration::from_secs(5), socket.read_to_end(&mut answer)).await.unwrap();
     assert!(ended.is_err() || answer.is_empty(), "{answer:?}");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tonic::Code;
 
 use super::PATIENCE;
-use crate::support::documents::{document, key, num, options, payload};
+use crate::support::documents::{document, key, num, options, to_payload};
 use crate::support::failure::Failure;
 use crate::support::qdrant_server::{Call, QdrantServer};
 use crate::support::sidecar::Sidecar;
@@ -39,12 +39,12 @@ async fn of_a_document() {
     let flags = ["--max-payload-bytes", "64B", "--max-payload-depth", "2", "--max-id-bytes", "8"];
     let sidecar = Sidecar::start(&[&flags[..], &["--max-dense-dimensions", "6"]].concat()).await;
     // As JSON: `{"a":"…"}`.
-    let fields = |bytes: usize| payload(json!({ "a": "x".repeat(bytes - 8) }));
+    let fields = |bytes: usize| to_payload(json!({ "a": "x".repeat(bytes - 8) }));
     let cases = [
         (with_payload(fields(64)), with_payload(fields(65)), "INVALID_ARGUMENT", "payload", "--max-payload-bytes"),
         (
-            with_payload(payload(json!({ "a": { "b": 1 } }))),
-            with_payload(payload(json!({ "a": { "b": [1] } }))),
+            with_payload(to_payload(json!({ "a": { "b": 1 } }))),
+            with_payload(to_payload(json!({ "a": { "b": [1] } }))),
             "INVALID_ARGUMENT",
             "payload.a.b",
             "--max-payload-depth",
@@ -66,29 +66,32 @@ async fn of_a_document() {
         assert!(remedy.contains(flag), "{}", error.message);
         assert_eq!(results[1].status(), OperationStatus::Indexed, "{field}: {:?}", results[1]);
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_open_streams() {
     let sidecar = Sidecar::start(&["--max-streams", "2"]).await;
     // Of both kinds together, and of all connections.
-    let first = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
+    let first = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
     let (requests, receiver) = tokio::sync::mpsc::channel(1);
     requests.send(EncodeStreamRequest::default()).await.unwrap();
-    let second = sidecar.encoder().await.encode_stream(tokio_stream::wrappers::ReceiverStream::new(receiver)).await;
+    let second =
+        sidecar.encoder_client().await.encode_stream(tokio_stream::wrappers::ReceiverStream::new(receiver)).await;
     let second = second.unwrap();
-    let refused = Upload::open(sidecar.index().await, options("docs")).await.err().expect("three streams are open");
+    let refused =
+        Upload::open(sidecar.index_client().await, options("docs")).await.err().expect("three streams are open");
     let failure = Failure::from(refused);
     assert_eq!((failure.code, failure.reason.as_str()), (Code::ResourceExhausted, "OVERLOADED"));
     assert!(failure.message.contains("; try again later, or raise --max-streams"), "{failure:?}");
     assert_eq!(failure.retry_after, Some(Duration::from_secs(1)));
-    let (_, ended) = first.rest().await;
+    let (_, ended) = first.finish_and_drain().await;
     ended.unwrap();
-    let (_, ended) = Upload::open(sidecar.index().await, options("docs")).await.unwrap().rest().await;
+    let (_, ended) =
+        Upload::open(sidecar.index_client().await, options("docs")).await.unwrap().finish_and_drain().await;
     ended.unwrap();
     drop((requests, second));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,7 +101,7 @@ async fn of_silence() {
     let sidecar =
         Sidecar::start(&["--qdrant-url", &url, "--qdrant-timeout", "3s", "--stream-idle-timeout", "300ms"]).await;
     // One that never sends anything but its options.
-    let mut silent = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
+    let mut silent = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
     let ended = timeout(PATIENCE, silent.read()).await.unwrap().unwrap_err();
     let failure = Failure::from(ended);
     assert_eq!((failure.code, failure.reason.as_str()), (Code::Unavailable, "STREAM_IDLE"));
@@ -107,14 +110,14 @@ async fn of_silence() {
 
     // One that waits for the store, however long that takes, and only then is silent.
     server.faults().hang(&[Call::Upsert]);
-    let mut waiting = Upload::open(sidecar.index().await, options("docs")).await.unwrap();
+    let mut waiting = Upload::open(sidecar.index_client().await, options("docs")).await.unwrap();
     assert!(waiting.push(docs([1])).await);
     server.wait_until(|counters| counters.in_flight == 1).await;
     timeout(Duration::from_secs(1), waiting.read()).await.expect_err("a stream that waits for the store is ended");
     server.faults().clear();
     waiting.read_results(1).await;
-    assert_eq!(waiting.got.durable_through, 1);
+    assert_eq!(waiting.received.durable_through, 1);
     let ended = timeout(PATIENCE, waiting.read()).await.unwrap().unwrap_err();
     assert_eq!(Failure::from(ended).reason, "STREAM_IDLE");
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

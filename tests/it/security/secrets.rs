@@ -13,7 +13,7 @@ use tonic::{Code, Request, Status};
 
 use super::Mounted;
 use crate::support::endpoint::Endpoint;
-use crate::support::process::serve;
+use crate::support::process::serve_command;
 use crate::support::qdrant_server::{Call, Options, QdrantServer};
 use crate::support::queries::text_query;
 use crate::support::upload::{COLLECTION, doc, options};
@@ -33,7 +33,7 @@ struct Recorded {
 
 impl Recorded {
     async fn start(folder: &TempDir, flags: &[&str]) -> Self {
-        let mut command = serve(folder.path(), flags);
+        let mut command = serve_command(folder.path(), flags);
         command.stdout(Stdio::piped());
         let mut child = spawn_blocking(move || command.spawn()).await.unwrap().unwrap();
         let mut stdout = child.stdout.take().unwrap();

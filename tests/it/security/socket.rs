@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use splade_sidecar::app::Server;
 use tempfile::TempDir;
 
-use crate::support::sidecar::config;
+use crate::support::sidecar::parse_config;
 
 #[tokio::test]
 async fn it_has_the_mode_that_was_asked_for() {
@@ -17,7 +17,7 @@ async fn it_has_the_mode_that_was_asked_for() {
         (vec!["--unix-socket", socket, "--unix-socket-mode", "0660"], 0o660),
         (vec!["--unix-socket", socket, "--unix-socket-mode", "666"], 0o666),
     ] {
-        let server = Server::bind(config(&folder.path().join("store"), &flags)).await.unwrap();
+        let server = Server::bind(parse_config(&folder.path().join("store"), &flags)).await.unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, expected);
         // The folder that it was made in is gone.
         let names: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();

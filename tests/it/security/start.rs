@@ -4,12 +4,12 @@ use splade_sidecar::app::Server;
 use tempfile::TempDir;
 
 use super::{Mounted, watchful};
-use crate::support::certificates::Authority;
+use crate::support::certificates::CertificateAuthority;
 
 #[tokio::test]
 async fn wrong_files_name_their_flag() {
-    let authority = Authority::new("ours");
-    let (signed, other) = (authority.sign(), authority.sign());
+    let authority = CertificateAuthority::new("ours");
+    let (signed, other) = (authority.issue(), authority.issue());
     let one_line = format!("-----BEGIN PRIVATE KEY-----{}", signed.key.replace('\n', ""));
     let mounted = Mounted::new(&[
         ("cert", &signed.certificate),

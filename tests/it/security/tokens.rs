@@ -85,7 +85,7 @@ async fn every_service_but_health_wants_one_on_every_socket() {
         assert_refused(reflect(&channel, None).await, "the call carries no token; ");
         assert_refused(info(&channel, None).await, "the call carries no token; ");
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,5 +103,5 @@ async fn they_are_rotated_without_a_restart() {
     mounted.replace(&[("tokens", NEW)]);
     eventually("the end of the old token", async || list(&channel, bearer(OLD)).await.is_err()).await;
     list(&channel, bearer(NEW)).await.unwrap();
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use splade_sidecar::store::{ScrollFrom, StoreError, VectorStore, WithVectors};
+use splade_sidecar::store::{ScrollQuery, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::PointId;
 use tokio::task::JoinSet;
 
@@ -11,7 +11,7 @@ use super::{VECTOR, count, create, filled, fresh_name, numbers, point, query, re
 
 /// The collections of these aliases, of which a server may have more.
 async fn aliases(store: &Arc<dyn VectorStore>, names: &[&String]) -> BTreeMap<String, String> {
-    let mut aliases = store.aliases().await.expect("the aliases");
+    let mut aliases = store.list_aliases().await.expect("the aliases");
     aliases.retain(|alias, _| names.contains(&alias));
     aliases
 }
@@ -24,15 +24,15 @@ pub async fn an_alias_can_be_named_wherever_a_collection_can(store: Arc<dyn Vect
     assert_eq!(aliases(&store, &[&alias]).await, [(alias.clone(), name.clone())].into());
 
     store.upsert(&alias, VECTOR, &[point(2, &[(1, 2.0)]), point(3, &[(1, 3.0)])]).await.expect("an upsert");
-    let by_name = store.collection(&name).await.expect("an answer").expect("the collection");
-    let by_alias = store.collection(&alias).await.expect("an answer").expect("the collection");
+    let by_name = store.get_collection(&name).await.expect("an answer").expect("the collection");
+    let by_alias = store.get_collection(&alias).await.expect("an answer").expect("the collection");
     assert_eq!((by_alias.name.as_str(), by_alias.point_count), (name.as_str(), 3));
     assert_eq!((by_alias.spec, by_name.name), (by_name.spec, by_alias.name));
     assert_eq!(numbers(&search(&store, &alias, query(&[(1, 1.0)])).await), [3, 2, 1]);
     assert_eq!(numbers(&retrieve(&store, &alias, &[1, 2]).await), [1, 2]);
-    assert_eq!(store.digests(&alias, &[PointId::Num(1)]).await, Ok([].into()));
+    assert_eq!(store.fetch_digests(&alias, &[PointId::Num(1)]).await, Ok([].into()));
     let page = store
-        .scroll(&alias, ScrollFrom { from: None, limit: 2, vectors: WithVectors::default() })
+        .scroll(&alias, ScrollQuery { from: None, limit: 2, vectors: WithVectors::default() })
         .await
         .expect("a page");
     assert_eq!((numbers(&page.points), page.next), (vec![1, 2], Some(PointId::Num(3))));
@@ -88,7 +88,7 @@ pub async fn a_deleted_alias_is_gone(store: Arc<dyn VectorStore>) {
     store.set_alias(&other, &name).await.expect("an alias is set");
     for _ in 0..2 {
         store.delete_alias(&alias).await.expect("an alias is deleted, or not there");
-        assert_eq!(store.collection(&alias).await, Ok(None));
+        assert_eq!(store.get_collection(&alias).await, Ok(None));
         let absent = Err(StoreError::CollectionNotFound(alias.clone()));
         assert_eq!(store.search(&alias, query(&[(1, 1.0)])).await, absent);
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use splade_sidecar::store::{SearchQuery, StoreError, VectorStore};
-use splade_sidecar::types::{Condition, FieldTest, Filter, MatchValue, MatchValues, Point, PointId, Range};
+use splade_sidecar::types::{Condition, FieldRange, FieldTest, Filter, MatchValue, MatchValues, Point, PointId};
 use uuid::Uuid;
 
 use super::{filled, numbers, payload, point, query, search};
@@ -50,16 +50,16 @@ fn keywords(keywords: &[&str]) -> MatchValues {
     MatchValues::Keywords(keywords.iter().map(|&keyword| keyword.to_owned()).collect())
 }
 
-fn any_bound<T>() -> Range<T> {
-    Range { lt: None, lte: None, gt: None, gte: None }
+fn any_bound<T>() -> FieldRange<T> {
+    FieldRange { lt: None, lte: None, gt: None, gte: None }
 }
 
-fn numbers_in(key: &str, range: Range<f64>) -> Condition {
-    field(key, FieldTest::Number(range))
+fn numbers_in(key: &str, range: FieldRange<f64>) -> Condition {
+    field(key, FieldTest::NumberRange(range))
 }
 
-fn times_in(range: Range<SystemTime>) -> Condition {
-    field("when", FieldTest::Time(range))
+fn times_in(range: FieldRange<SystemTime>) -> Condition {
+    field("when", FieldTest::TimeRange(range))
 }
 
 fn empty(key: &str) -> Condition {
@@ -101,23 +101,23 @@ fn conditions() -> Vec<(Condition, Vec<u64>)> {
         (except("color", keywords(&["red"])), vec![2, 3, 5]),
         (except("color", keywords(&["red", "blue", "Red"])), vec![2]),
         (except("n", MatchValues::Integers(vec![1, 3])), vec![2, 3, 5]),
-        (numbers_in("price", Range { gte: Some(1.5), lt: Some(2.5), ..any_bound() }), vec![1]),
-        (numbers_in("price", Range { gt: Some(1.5), lte: Some(3.0), ..any_bound() }), vec![2, 3]),
-        (numbers_in("n", Range { gt: Some(10.0), ..any_bound() }), vec![3]),
-        (numbers_in("n", Range { lt: Some(0.0), ..any_bound() }), vec![5]),
-        (times_in(Range { gte: Some(new_year_2024), lt: Some(june_2024_10_utc), ..any_bound() }), vec![1]),
-        (times_in(Range { gt: Some(new_year_2024), lte: Some(june_2024_10_utc), ..any_bound() }), vec![2]),
-        (times_in(Range { lt: Some(new_year_2024), ..any_bound() }), vec![3]),
-        (times_in(Range { gt: Some(june_2024_10_utc), ..any_bound() }), vec![3]),
+        (numbers_in("price", FieldRange { gte: Some(1.5), lt: Some(2.5), ..any_bound() }), vec![1]),
+        (numbers_in("price", FieldRange { gt: Some(1.5), lte: Some(3.0), ..any_bound() }), vec![2, 3]),
+        (numbers_in("n", FieldRange { gt: Some(10.0), ..any_bound() }), vec![3]),
+        (numbers_in("n", FieldRange { lt: Some(0.0), ..any_bound() }), vec![5]),
+        (times_in(FieldRange { gte: Some(new_year_2024), lt: Some(june_2024_10_utc), ..any_bound() }), vec![1]),
+        (times_in(FieldRange { gt: Some(new_year_2024), lte: Some(june_2024_10_utc), ..any_bound() }), vec![2]),
+        (times_in(FieldRange { lt: Some(new_year_2024), ..any_bound() }), vec![3]),
+        (times_in(FieldRange { gt: Some(june_2024_10_utc), ..any_bound() }), vec![3]),
         (Condition::HasId(vec![PointId::Num(2), PointId::Num(6), PointId::Uuid(Uuid::from_u128(2))]), vec![2, 6]),
         (Condition::HasId(vec![]), vec![]),
         (empty("color"), vec![4, 6]),
         (empty("tags"), vec![3, 4, 6]),
         (empty("author.born"), vec![2, 3, 4, 5, 6]),
         (is("author.name", "ann"), vec![1]),
-        (numbers_in("author.born", Range { lt: Some(2000.0), ..any_bound() }), vec![1]),
+        (numbers_in("author.born", FieldRange { lt: Some(2000.0), ..any_bound() }), vec![1]),
         (is("chapters[].title", "y"), vec![1]),
-        (numbers_in("chapters[].pages", Range { gte: Some(100.0), ..any_bound() }), vec![1, 2]),
+        (numbers_in("chapters[].pages", FieldRange { gte: Some(100.0), ..any_bound() }), vec![1, 2]),
         (is("absent.path", "x"), vec![]),
     ]
 }
@@ -160,7 +160,7 @@ pub async fn filters_mean_what_they_say(store: Arc<dyn VectorStore>) {
 pub async fn a_filter_narrows_a_search_and_keeps_its_scores(store: Arc<dyn VectorStore>) {
     let points: Vec<_> = (1..=200).map(|id| point(id, &[(1, id as f32 / 8.0)])).collect();
     let name = filled(&store, &points).await;
-    let filter = must(vec![numbers_in("n", Range { lte: Some(50.0), ..any_bound() })]);
+    let filter = must(vec![numbers_in("n", FieldRange { lte: Some(50.0), ..any_bound() })]);
     let narrowed = SearchQuery { filter: Some(filter), limit: 3, offset: 1, ..query(&[(1, 2.0)]) };
     let hits = search(&store, &name, narrowed).await;
     assert_eq!(numbers(&hits), [49, 48, 47]);

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use splade_sidecar::store::{Page, ScrollFrom, SearchQuery, StoreError, VectorStore, WithVectors};
+use splade_sidecar::store::{PointPage, ScrollQuery, SearchQuery, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::{
-    CollectionSpec, DenseSpec, Distance, Document, DocumentId, Fingerprint, LongText, Point, PointId, Pruning, Recipe,
-    StoredPoint,
+    CollectionSpec, DenseSpec, Distance, Document, DocumentId, EncodingSpec, Fingerprint, LongTextPolicy, Point,
+    PointId, Pruning, StoredPoint,
 };
 use uuid::Uuid;
 
 use super::{VECTOR, create, filled, fresh_name, payload, point, query, sparse, spec};
 
-async fn page(store: &Arc<dyn VectorStore>, name: &str, from: Option<PointId>, limit: usize) -> Page {
-    store.scroll(name, ScrollFrom { from, limit, vectors: WithVectors::default() }).await.expect("a page")
+async fn page(store: &Arc<dyn VectorStore>, name: &str, from: Option<PointId>, limit: usize) -> PointPage {
+    store.scroll(name, ScrollQuery { from, limit, vectors: WithVectors::default() }).await.expect("a page")
 }
 
 /// All points of a collection, by pages of so many.
@@ -47,16 +47,16 @@ pub async fn pages_are_all_points_in_the_order_of_their_ids(store: Arc<dyn Vecto
     let uuids = [1, 7, u128::MAX].map(|bits| DocumentId::Uuid(Uuid::from_u128(bits)));
     let keys = (0..40).map(|key| DocumentId::Key(format!("page/{key}")));
     let ids: Vec<DocumentId> = keys.chain(uuids).chain(numbers).collect();
-    let recipe = Recipe::new(&Fingerprint("ab".to_owned()), LongText::Truncate, Pruning::default(), "body");
+    let recipe = EncodingSpec::new(&Fingerprint("ab".to_owned()), LongTextPolicy::Truncate, Pruning::default(), "body");
     let made = |id: &DocumentId| {
         let document = document(id.clone());
-        let digest = recipe.digest(&document);
+        let digest = recipe.compute_digest(&document);
         Point::new(document, sparse(&[(1, 1.0)]), "body").with_digest(digest)
     };
     let name = filled(&store, &ids.iter().map(made).collect::<Vec<_>>()).await;
 
     let mut expected = ids;
-    expected.sort_by_key(DocumentId::point_id);
+    expected.sort_by_key(DocumentId::to_point_id);
     for limit in [1, 7, expected.len() - 1, expected.len(), 1_000] {
         let points = all(&store, &name, limit).await;
         assert!(points.iter().map(|point| &point.id).eq(&expected), "{limit}: {points:?}");
@@ -89,7 +89,7 @@ pub async fn a_page_brings_the_dense_vectors_that_were_asked_for(store: Arc<dyn 
     let asked = async |names: &[&str]| {
         let dense = names.iter().map(|&name| name.to_owned()).collect();
         let vectors = WithVectors { sparse: None, dense };
-        let page = store.scroll(&name, ScrollFrom { from: None, limit: 10, vectors }).await.expect("a page");
+        let page = store.scroll(&name, ScrollQuery { from: None, limit: 10, vectors }).await.expect("a page");
         page.points.into_iter().map(|point| point.dense).collect::<Vec<_>>()
     };
     assert_eq!(asked(&["image", "voice"]).await, [both.dense, one.dense, [].into()]);
@@ -112,7 +112,7 @@ pub async fn every_read_brings_the_vectors_that_were_asked_for(store: Arc<dyn Ve
             let query = SearchQuery { vectors: vectors.clone(), ..query(&[(1, 1.0)]) };
             let found = store.search(&name, query).await.expect("a search");
             let got = store.retrieve(&name, &[PointId::Num(1)], &vectors).await.expect("points are retrieved");
-            let scroll = ScrollFrom { from: None, limit: 10, vectors: vectors.clone() };
+            let scroll = ScrollQuery { from: None, limit: 10, vectors: vectors.clone() };
             let page = store.scroll(&name, scroll).await.expect("a page").points;
             for read in [found, got, page] {
                 let [read] = read.as_slice() else { panic!("{read:?}") };
@@ -124,12 +124,12 @@ pub async fn every_read_brings_the_vectors_that_were_asked_for(store: Arc<dyn Ve
 }
 
 pub async fn there_are_no_pages_of_nothing(store: Arc<dyn VectorStore>) {
-    let scroll = || ScrollFrom { from: None, limit: 10, vectors: WithVectors::default() };
+    let scroll = || ScrollQuery { from: None, limit: 10, vectors: WithVectors::default() };
     let absent = fresh_name();
     assert_eq!(store.scroll(&absent, scroll()).await, Err(StoreError::CollectionNotFound(absent.clone())));
     let name = create(&store, &spec()).await;
-    assert_eq!(store.scroll(&name, scroll()).await, Ok(Page { points: Vec::new(), next: None }));
+    assert_eq!(store.scroll(&name, scroll()).await, Ok(PointPage { points: Vec::new(), next: None }));
     store.upsert(&name, VECTOR, &[point(1, &[(1, 1.0)])]).await.expect("an upsert");
-    let beyond = ScrollFrom { from: Some(PointId::Num(2)), ..scroll() };
-    assert_eq!(store.scroll(&name, beyond).await, Ok(Page { points: Vec::new(), next: None }));
+    let beyond = ScrollQuery { from: Some(PointId::Num(2)), ..scroll() };
+    assert_eq!(store.scroll(&name, beyond).await, Ok(PointPage { points: Vec::new(), next: None }));
 }

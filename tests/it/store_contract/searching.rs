@@ -27,7 +27,7 @@ impl Dice {
 }
 
 fn dot(a: &SparseVector, b: &SparseVector) -> f32 {
-    a.shared(b).map(|(_, a, b)| a * b).sum()
+    a.intersection(b).map(|(_, a, b)| a * b).sum()
 }
 
 pub async fn scores_are_dot_products_best_first(store: Arc<dyn VectorStore>) {

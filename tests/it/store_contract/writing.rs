@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use splade_sidecar::store::{ScrollFrom, StoreError, VectorStore, WithVectors};
+use splade_sidecar::store::{ScrollQuery, StoreError, VectorStore, WithVectors};
 use splade_sidecar::types::{
-    CollectionSpec, Datatype, DenseSpec, Distance, Document, DocumentId, Fingerprint, LongText, Point, PointId,
-    Pruning, Recipe, SparseVector, StoredPoint,
+    CollectionSpec, Datatype, DenseSpec, Distance, Document, DocumentId, EncodingSpec, Fingerprint, LongTextPolicy,
+    Point, PointId, Pruning, SparseVector, StoredPoint,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -42,7 +42,7 @@ pub async fn a_collection_is_as_it_was_created(store: Arc<dyn VectorStore>) {
     };
     for spec in [spec(), rich, unknown] {
         let name = create(&store, &spec).await;
-        let info = store.collection(&name).await.expect("an answer").expect("the collection");
+        let info = store.get_collection(&name).await.expect("an answer").expect("the collection");
         assert_eq!((info.spec, info.point_count), (spec.clone(), 0));
         store.upsert(&name, &spec.vector_name, &[point(1, &[(1, 1.0)]), point(2, &[])]).await.expect("an upsert");
         assert_eq!(count(&store, &name).await, 2);
@@ -55,7 +55,7 @@ pub async fn a_collection_is_created_once(store: Arc<dyn VectorStore>) {
     let other = CollectionSpec { model: "another".into(), incarnation: "another".into(), ..spec() };
     let again = store.create_collection(&name, &other).await;
     assert_eq!(again, Err(StoreError::AlreadyExists(name.clone())));
-    let info = store.collection(&name).await.expect("an answer").expect("the collection");
+    let info = store.get_collection(&name).await.expect("an answer").expect("the collection");
     assert_eq!((info.spec, info.point_count), (spec(), 1));
 
     let contested = fresh_name();
@@ -78,11 +78,11 @@ pub async fn all_collections_are_listed(store: Arc<dyn VectorStore>) {
     }
     let alias = fresh_name();
     store.set_alias(&alias, &names[0]).await.expect("an alias is set");
-    let all = store.collections().await.expect("the collections");
+    let all = store.list_collections().await.expect("the collections");
     assert!(all.is_sorted_by(|a, b| a.name < b.name), "{all:?}");
     assert!(all.iter().all(|info| info.name != alias), "{all:?}");
     for name in names {
-        let described = store.collection(&name).await.expect("an answer");
+        let described = store.get_collection(&name).await.expect("an answer");
         // A server may have others.
         assert_eq!(all.iter().find(|info| info.name == name), described.as_ref());
     }
@@ -92,7 +92,7 @@ pub async fn all_collections_are_listed(store: Arc<dyn VectorStore>) {
 pub async fn a_collection_that_is_absent_is_said_to_be(store: Arc<dyn VectorStore>) {
     let name = fresh_name();
     let absent = StoreError::CollectionNotFound(name.clone());
-    assert_eq!(store.collection(&name).await, Ok(None));
+    assert_eq!(store.get_collection(&name).await, Ok(None));
     assert_eq!(store.upsert(&name, VECTOR, &[point(1, &[(1, 1.0)])]).await, Err(absent.clone()));
     assert_eq!(store.search(&name, query(&[(1, 1.0)])).await, Err(absent.clone()));
     assert_eq!(store.retrieve(&name, &[PointId::Num(1)], &WithVectors::sparse(VECTOR)).await, Err(absent.clone()));
@@ -130,19 +130,19 @@ pub async fn a_point_says_what_it_was_made_of(store: Arc<dyn VectorStore>) {
         dense: Default::default(),
         version: None,
     };
-    let recipe = Recipe::new(&Fingerprint("ab".to_owned()), LongText::Truncate, Pruning::default(), "text");
+    let recipe = EncodingSpec::new(&Fingerprint("ab".to_owned()), LongTextPolicy::Truncate, Pruning::default(), "text");
     let made = |number| {
-        Point::new(document(number), sparse(&[(1, 1.0)]), "text").with_digest(recipe.digest(&document(number)))
+        Point::new(document(number), sparse(&[(1, 1.0)]), "text").with_digest(recipe.compute_digest(&document(number)))
     };
     let name = filled(&store, &[made(1), made(2), point(3, &[(1, 1.0)])]).await;
     let ids = [2, 1, 3, 4].map(PointId::Num);
-    let digests = store.digests(&name, &ids).await.expect("digests are retrieved");
-    let expected = [1, 2].map(|number| (PointId::Num(number), recipe.digest(&document(number))));
+    let digests = store.fetch_digests(&name, &ids).await.expect("digests are retrieved");
+    let expected = [1, 2].map(|number| (PointId::Num(number), recipe.compute_digest(&document(number))));
     assert_eq!(digests, HashMap::from(expected));
-    assert_eq!(store.digests(&name, &[]).await, Ok(HashMap::new()));
+    assert_eq!(store.fetch_digests(&name, &[]).await, Ok(HashMap::new()));
     let absent = StoreError::CollectionNotFound(fresh_name());
     let StoreError::CollectionNotFound(name) = &absent else { unreachable!() };
-    assert_eq!(store.digests(name, &ids).await, Err(absent.clone()));
+    assert_eq!(store.fetch_digests(name, &ids).await, Err(absent.clone()));
     let stored = retrieve(&store, &filled(&store, &[made(1)]).await, &[1]).await;
     assert_eq!(stored[0].payload, payload(json!({ "text": "text 1", "year": 1 })), "clients don't see it");
 }
@@ -168,7 +168,7 @@ pub async fn what_was_upserted_is_retrieved_exactly(store: Arc<dyn VectorStore>)
     let name = filled(&store, &points).await;
 
     let absent = [PointId::Num(1), PointId::Uuid(Uuid::from_u128(8))];
-    let asked: Vec<_> = ids.iter().map(DocumentId::point_id).chain(absent).collect();
+    let asked: Vec<_> = ids.iter().map(DocumentId::to_point_id).chain(absent).collect();
     let stored = store.retrieve(&name, &asked, &WithVectors::sparse(VECTOR)).await.expect("points are retrieved");
     assert_eq!(stored.len(), ids.len());
     let mut expected = awkward;
@@ -260,20 +260,20 @@ pub async fn concurrent_upserts_all_arrive(store: Arc<dyn VectorStore>) {
 /// Closing is asked for once or twice; what comes after is refused as unavailable.
 pub async fn a_closed_store_refuses(store: Arc<dyn VectorStore>) {
     let name = filled(&store, &[point(1, &[(1, 1.0)])]).await;
-    assert_eq!(store.ready().await, Ok(()));
+    assert_eq!(store.check_ready().await, Ok(()));
     assert_eq!((store.close().await, store.close().await), (Ok(()), Ok(())));
 
     let outcomes = [
-        store.ready().await.err(),
-        store.collection(&name).await.err(),
-        store.collections().await.err(),
+        store.check_ready().await.err(),
+        store.get_collection(&name).await.err(),
+        store.list_collections().await.err(),
         store.create_collection(&fresh_name(), &spec()).await.err(),
         store.upsert(&name, VECTOR, &[point(2, &[(1, 1.0)])]).await.err(),
         store.search(&name, query(&[(1, 1.0)])).await.err(),
         store.retrieve(&name, &[PointId::Num(1)], &WithVectors::sparse(VECTOR)).await.err(),
         store.delete(&name, &[PointId::Num(1)]).await.err(),
-        store.scroll(&name, ScrollFrom { from: None, limit: 1, vectors: WithVectors::default() }).await.err(),
-        store.aliases().await.err(),
+        store.scroll(&name, ScrollQuery { from: None, limit: 1, vectors: WithVectors::default() }).await.err(),
+        store.list_aliases().await.err(),
         store.set_alias(&fresh_name(), &name).await.err(),
         store.delete_alias(&name).await.err(),
     ];

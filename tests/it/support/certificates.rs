@@ -3,15 +3,15 @@
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 /// Who signs.
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, as PEM.
-pub struct Signed {
+pub struct SignedCertificate {
     pub certificate: String,
     pub key: String,
 }
 
-impl Authority {
+impl CertificateAuthority {
     pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -25,10 +25,10 @@ impl Authority {
     }
 
     /// A certificate for localhost, or for a client, who is asked for no name.
-    pub fn sign(&self) -> Signed {
+    pub fn issue(&self) -> SignedCertificate {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap().pem();
-        Signed { certificate, key: key.serialize_pem() }
+        SignedCertificate { certificate, key: key.serialize_pem() }
     }
 }

@@ -15,7 +15,7 @@ use splade_sidecar::proto::{
 };
 use tonic::transport::Channel;
 
-use super::upload::Got;
+use super::upload::ReceivedResults;
 
 pub fn num(num: u64) -> DocumentId {
     DocumentId { kind: Some(Kind::Num(num)) }
@@ -34,12 +34,12 @@ pub fn document(id: DocumentId, text: &str) -> Document {
 }
 
 /// Documents 1, 2, … of these texts.
-pub fn numbered(texts: &[String]) -> Vec<Document> {
+pub fn number_documents(texts: &[String]) -> Vec<Document> {
     (1..).zip(texts).map(|(number, text)| document(num(number), text)).collect()
 }
 
 /// So many different texts of a few sentences in plain English, with different vectors.
-pub fn texts(count: usize) -> Vec<String> {
+pub fn sample_texts(count: usize) -> Vec<String> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden/texts.json");
     let mut sentences: Vec<String> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     sentences.retain(|text| text.is_ascii() && text.len() > 100);
@@ -51,21 +51,21 @@ pub fn texts(count: usize) -> Vec<String> {
 }
 
 /// A payload of JSON's form.
-pub fn payload(value: Value) -> Struct {
+pub fn to_payload(value: Value) -> Struct {
     let Value::Object(fields) = value else { panic!("{value} is no object") };
-    Struct { fields: fields.into_iter().map(|(name, value)| (name, payload_value(value))).collect() }
+    Struct { fields: fields.into_iter().map(|(name, value)| (name, to_payload_value(value))).collect() }
 }
 
-fn payload_value(value: Value) -> prost_types::Value {
+fn to_payload_value(value: Value) -> prost_types::Value {
     let kind = match value {
         Value::Null => ValueKind::NullValue(0),
         Value::Bool(flag) => ValueKind::BoolValue(flag),
         Value::Number(number) => ValueKind::NumberValue(number.as_f64().unwrap()),
         Value::String(text) => ValueKind::StringValue(text),
         Value::Array(values) => {
-            ValueKind::ListValue(ListValue { values: values.into_iter().map(payload_value).collect() })
+            ValueKind::ListValue(ListValue { values: values.into_iter().map(to_payload_value).collect() })
         }
-        Value::Object(_) => ValueKind::StructValue(payload(value)),
+        Value::Object(_) => ValueKind::StructValue(to_payload(value)),
     };
     prost_types::Value { kind: Some(kind) }
 }
@@ -76,35 +76,39 @@ pub fn options(collection: &str) -> IngestOptions {
 }
 
 /// Documents as they go over the wire.
-pub fn encoded(documents: impl IntoIterator<Item = Document>) -> Vec<Bytes> {
+pub fn encode_documents(documents: impl IntoIterator<Item = Document>) -> Vec<Bytes> {
     documents.into_iter().map(|document| document.encode_to_vec().into()).collect()
 }
 
 /// The operation that stores a document, given as bytes.
 pub fn upsert(document: Bytes) -> Bytes {
-    operation(operation::Kind::Upsert(document), "")
+    encode_operation(operation::Kind::Upsert(document), "")
 }
 
 /// The operation that deletes a document.
 pub fn delete(id: DocumentId) -> Bytes {
     let deletion = DeleteDocument { id: Some(id), version: None };
-    operation(operation::Kind::DeleteDocument(deletion), "")
+    encode_operation(operation::Kind::DeleteDocument(deletion), "")
 }
 
 /// An operation as it goes over the wire, with its position at its source.
-pub fn operation(kind: operation::Kind, position: &str) -> Bytes {
+pub fn encode_operation(kind: operation::Kind, position: &str) -> Bytes {
     Operation { kind: Some(kind), position: position.to_owned() }.encode_to_vec().into()
 }
 
 /// A stream's messages that store documents: the options with the first of them, then so many a message.
-pub fn messages(options: IngestOptions, documents: Vec<Bytes>, a_message: usize) -> Vec<IngestRequest> {
-    of_operations(options, documents.into_iter().map(upsert).collect(), a_message)
+pub fn build_messages(options: IngestOptions, documents: Vec<Bytes>, per_message: usize) -> Vec<IngestRequest> {
+    build_operation_messages(options, documents.into_iter().map(upsert).collect(), per_message)
 }
 
 /// A stream's messages: the options with the first operations, then so many a message.
-pub fn of_operations(options: IngestOptions, operations: Vec<Bytes>, a_message: usize) -> Vec<IngestRequest> {
+pub fn build_operation_messages(
+    options: IngestOptions,
+    operations: Vec<Bytes>,
+    per_message: usize,
+) -> Vec<IngestRequest> {
     let message = |operations: &[Bytes]| IngestRequest { operations: operations.to_vec(), ..Default::default() };
-    let mut messages: Vec<_> = operations.chunks(a_message).map(message).collect();
+    let mut messages: Vec<_> = operations.chunks(per_message).map(message).collect();
     match messages.first_mut() {
         Some(first) => first.options = Some(options),
         None => messages.push(IngestRequest { options: Some(options), operations, flush: false }),
@@ -115,19 +119,22 @@ pub fn of_operations(options: IngestOptions, operations: Vec<Bytes>, a_message: 
 /// Sends a stream to its end and gives the results in the order of the operations.
 ///
 /// Asserts what holds for every stream: see [`Got`]. Each operation has one result, and the stream ends OK.
-pub async fn stream(client: &mut IndexServiceClient<Channel>, messages: Vec<IngestRequest>) -> Vec<OperationResult> {
+pub async fn run_stream(
+    client: &mut IndexServiceClient<Channel>,
+    messages: Vec<IngestRequest>,
+) -> Vec<OperationResult> {
     let count = messages.iter().map(|message| message.operations.len()).sum();
     let first = messages.first().and_then(|message| message.options.as_ref()).map_or(0, |it| it.first_sequence);
     let mut responses = client.ingest(tokio_stream::iter(messages)).await.unwrap().into_inner();
-    let mut got = Got::from_sequence(first);
+    let mut received = ReceivedResults::from_sequence(first);
     while let Some(response) = responses.message().await.unwrap() {
-        got.take(response);
+        received.record(response);
     }
-    got.one_each(count).into_iter().cloned().collect()
+    received.expect_one_each(count).into_iter().cloned().collect()
 }
 
 /// How a document was encoded that is indexed.
 #[track_caller]
-pub fn stats(result: &OperationResult) -> EncodingStats {
+pub fn expect_stats(result: &OperationResult) -> EncodingStats {
     result.stats.unwrap_or_else(|| panic!("it was not encoded: {result:?}"))
 }

@@ -17,10 +17,10 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::documents::{encoded, messages, stream};
+use super::documents::{build_messages, encode_documents, run_stream};
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The addresses of a running server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +37,11 @@ impl Endpoint {
         connect(self.address).await
     }
 
-    pub async fn encoder(&self) -> EncoderServiceClient<Channel> {
+    pub async fn encoder_client(&self) -> EncoderServiceClient<Channel> {
         EncoderServiceClient::new(self.channel().await)
     }
 
-    pub async fn index(&self) -> IndexServiceClient<Channel> {
+    pub async fn index_client(&self) -> IndexServiceClient<Channel> {
         IndexServiceClient::new(self.channel().await).max_decoding_message_size(usize::MAX)
     }
 
@@ -65,12 +65,12 @@ impl Endpoint {
 
     /// Streams documents, 20 a message, and gives their results in order; see [`stream`] for what is asserted.
     pub async fn ingest(&self, options: IngestOptions, documents: Vec<Document>) -> Vec<OperationResult> {
-        stream(&mut self.index().await, messages(options, encoded(documents), 20)).await
+        run_stream(&mut self.index_client().await, build_messages(options, encode_documents(documents), 20)).await
     }
 
     /// Encodes texts, 256 a call, as this request says.
     pub async fn encode(&self, request: EncodeRequest, texts: &[String]) -> Vec<EncodedText> {
-        let mut client = self.encoder().await;
+        let mut client = self.encoder_client().await;
         let mut all = Vec::new();
         for texts in texts.chunks(256) {
             let request = EncodeRequest { texts: texts.to_vec(), ..request.clone() };
@@ -87,7 +87,7 @@ impl Endpoint {
     /// A collection, by its name or an alias.
     pub async fn collection(&self, name: &str) -> Collection {
         let request = GetCollectionRequest { collection: name.to_owned() };
-        self.index().await.get_collection(request).await.unwrap().into_inner().collection.unwrap()
+        self.index_client().await.get_collection(request).await.unwrap().into_inner().collection.unwrap()
     }
 
     /// How many documents a collection has.
@@ -97,11 +97,11 @@ impl Endpoint {
 
     /// What the metrics page says.
     pub async fn metrics(&self) -> String {
-        self.page("/metrics", "text/plain").await
+        self.get_page("/metrics", "text/plain").await
     }
 
     /// The answer of the metrics port, with its headers.
-    pub async fn page(&self, path: &str, accept: &str) -> String {
+    pub async fn get_page(&self, path: &str, accept: &str) -> String {
         let mut socket = TcpStream::connect(self.metrics).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).await.unwrap();
@@ -130,9 +130,9 @@ impl Endpoint {
                 }
             }
         };
-        match timeout(PATIENCE, met).await {
+        match timeout(TEST_TIMEOUT, met).await {
             Ok(samples) => samples,
-            Err(_) => panic!("it did not happen in {PATIENCE:?}: {:#?}", self.samples().await),
+            Err(_) => panic!("it did not happen in {TEST_TIMEOUT:?}: {:#?}", self.samples().await),
         }
     }
 }

@@ -12,164 +12,170 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection, one half each way.
-pub struct Client<S = TcpStream> {
-    pub sender: Sender<S>,
-    pub answers: Answers<S>,
+pub struct Http1Client<S = TcpStream> {
+    pub sender: RequestSender<S>,
+    pub responses: ResponseReader<S>,
 }
 
 /// What is sent.
-pub struct Sender<S>(WriteHalf<S>);
+pub struct RequestSender<S>(WriteHalf<S>);
 
 /// What comes back.
-pub struct Answers<S> {
+pub struct ResponseReader<S> {
     reader: BufReader<ReadHalf<S>>,
-    left: Left,
+    remaining: RemainingBody,
 }
 
 /// How much of a body is to come.
-enum Left {
+enum RemainingBody {
     Bytes(usize),
     Chunks,
 }
 
 /// An answer's status and headers.
 #[derive(Debug)]
-pub struct Head {
+pub struct ResponseHead {
     pub status: u16,
     pub headers: BTreeMap<String, String>,
 }
 
 /// A whole answer.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     pub status: u16,
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
 }
 
-impl Client {
+impl Http1Client {
     pub async fn connect(address: SocketAddr) -> Self {
-        Self::over(TcpStream::connect(address).await.unwrap())
+        Self::from_stream(TcpStream::connect(address).await.unwrap())
     }
 }
 
-impl<S: AsyncRead + AsyncWrite> Client<S> {
-    pub fn over(stream: S) -> Self {
+impl<S: AsyncRead + AsyncWrite> Http1Client<S> {
+    pub fn from_stream(stream: S) -> Self {
         let (reader, writer) = split(stream);
-        Self { sender: Sender(writer), answers: Answers { reader: BufReader::new(reader), left: Left::Bytes(0) } }
+        Self {
+            sender: RequestSender(writer),
+            responses: ResponseReader { reader: BufReader::new(reader), remaining: RemainingBody::Bytes(0) },
+        }
     }
 
     /// Sends a request with a body of this type, and gives the answer.
-    pub async fn send(&mut self, verb: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
+    pub async fn send(&mut self, method: &str, path: &str, content_type: &str, body: &[u8]) -> HttpResponse {
         let length = body.len().to_string();
-        self.sender.head(verb, path, &[("content-type", kind), ("content-length", &length)]).await.unwrap();
-        self.sender.raw(body).await.unwrap();
-        self.answers.whole().await
+        self.sender
+            .send_head(method, path, &[("content-type", content_type), ("content-length", &length)])
+            .await
+            .unwrap();
+        self.sender.send_raw(body).await.unwrap();
+        self.responses.read_response().await
     }
 
-    pub async fn post(&mut self, path: &str, json: &Value) -> Answer {
+    pub async fn post(&mut self, path: &str, json: &Value) -> HttpResponse {
         self.send("POST", path, "application/json", json.to_string().as_bytes()).await
     }
 }
 
-impl<S: AsyncWrite> Sender<S> {
+impl<S: AsyncWrite> RequestSender<S> {
     /// Sends a request up to its body.
-    pub async fn head(&mut self, verb: &str, path: &str, headers: &[(&str, &str)]) -> Result<()> {
+    pub async fn send_head(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<()> {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        self.raw(format!("{verb} {path} HTTP/1.1\r\nhost: test\r\n{headers}\r\n").as_bytes()).await
+        self.send_raw(format!("{method} {path} HTTP/1.1\r\nhost: test\r\n{headers}\r\n").as_bytes()).await
     }
 
-    pub async fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+    pub async fn send_raw(&mut self, bytes: &[u8]) -> Result<()> {
         self.0.write_all(bytes).await?;
         self.0.flush().await
     }
 
     /// Sends a chunk of a body that has `transfer-encoding: chunked`; the empty one is its last.
-    pub async fn chunk(&mut self, bytes: &[u8]) -> Result<()> {
-        self.raw(&[format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()).await
+    pub async fn send_chunk(&mut self, bytes: &[u8]) -> Result<()> {
+        self.send_raw(&[format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()).await
     }
 }
 
-impl<S: AsyncRead> Answers<S> {
+impl<S: AsyncRead> ResponseReader<S> {
     /// The status and headers of the next answer.
-    pub async fn head(&mut self) -> Head {
-        let status = self.line().await.expect("the connection was closed");
+    pub async fn read_head(&mut self) -> ResponseHead {
+        let status = self.read_line().await.expect("the connection was closed");
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();
         let mut headers = BTreeMap::new();
-        while let Some((name, value)) = self.line().await.unwrap().split_once(": ") {
+        while let Some((name, value)) = self.read_line().await.unwrap().split_once(": ") {
             headers.insert(name.to_ascii_lowercase(), value.to_owned());
         }
-        self.left = match headers.get("transfer-encoding") {
-            Some(_) => Left::Chunks,
-            None => Left::Bytes(headers.get("content-length").map_or(0, |length| length.parse().unwrap())),
+        self.remaining = match headers.get("transfer-encoding") {
+            Some(_) => RemainingBody::Chunks,
+            None => RemainingBody::Bytes(headers.get("content-length").map_or(0, |length| length.parse().unwrap())),
         };
-        Head { status, headers }
+        ResponseHead { status, headers }
     }
 
     /// A piece of the body; empty at its end, `None` if the connection broke before that.
-    pub async fn piece(&mut self) -> Option<Vec<u8>> {
-        let length = match self.left {
-            Left::Bytes(length) => length,
-            Left::Chunks => usize::from_str_radix(&self.line().await?, 16).unwrap(),
+    pub async fn read_chunk(&mut self) -> Option<Vec<u8>> {
+        let length = match self.remaining {
+            RemainingBody::Bytes(length) => length,
+            RemainingBody::Chunks => usize::from_str_radix(&self.read_line().await?, 16).unwrap(),
         };
-        let mut piece = vec![0; length];
-        timeout(PATIENCE, self.reader.read_exact(&mut piece)).await.expect("nothing came").ok()?;
-        match self.left {
-            Left::Bytes(_) => self.left = Left::Bytes(0),
-            Left::Chunks => assert_eq!(self.line().await?, ""),
+        let mut chunk = vec![0; length];
+        timeout(TEST_TIMEOUT, self.reader.read_exact(&mut chunk)).await.expect("nothing came").ok()?;
+        match self.remaining {
+            RemainingBody::Bytes(_) => self.remaining = RemainingBody::Bytes(0),
+            RemainingBody::Chunks => assert_eq!(self.read_line().await?, ""),
         }
-        Some(piece)
+        Some(chunk)
     }
 
     /// The rest of the body.
-    pub async fn rest(&mut self) -> Option<Vec<u8>> {
+    pub async fn read_remaining(&mut self) -> Option<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            match self.piece().await? {
+            match self.read_chunk().await? {
                 piece if piece.is_empty() => return Some(body),
                 piece => body.extend(piece),
             }
         }
     }
 
-    pub async fn whole(&mut self) -> Answer {
-        let Head { status, headers } = self.head().await;
-        Answer { status, headers, body: self.rest().await.expect("the answer broke off") }
+    pub async fn read_response(&mut self) -> HttpResponse {
+        let ResponseHead { status, headers } = self.read_head().await;
+        HttpResponse { status, headers, body: self.read_remaining().await.expect("the answer broke off") }
     }
 
     /// Whether the server has closed the connection, or cut it, without another word.
     pub async fn is_closed(&mut self) -> bool {
-        self.line().await.is_none()
+        self.read_line().await.is_none()
     }
 
-    async fn line(&mut self) -> Option<String> {
+    async fn read_line(&mut self) -> Option<String> {
         let mut line = String::new();
-        let read = timeout(PATIENCE, self.reader.read_line(&mut line)).await.expect("nothing came");
+        let read = timeout(TEST_TIMEOUT, self.reader.read_line(&mut line)).await.expect("nothing came");
         read.ok().filter(|&read| read > 0).map(|_| line.trim_end().to_owned())
     }
 }
 
-impl Answer {
+impl HttpResponse {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     pub fn lines(&self) -> Vec<Value> {
-        lines(&self.body)
+        parse_lines(&self.body)
     }
 
     /// The JSON of a call that went well.
-    pub fn ok(&self) -> Value {
+    pub fn expect_ok(&self) -> Value {
         assert_eq!((self.status, self.headers["content-type"].as_str()), (200, "application/json"), "{}", self.json());
         self.json()
     }
 }
 
 /// Lines of JSON.
-pub fn lines(body: &[u8]) -> Vec<Value> {
+pub fn parse_lines(body: &[u8]) -> Vec<Value> {
     let text = str::from_utf8(body).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'), "{text:?} breaks off");
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -29,16 +29,16 @@ impl RawCall {
             ("content-type", "application/grpc"),
             ("te", "trailers"),
         ];
-        let headers: Vec<u8> = headers.iter().flat_map(|(name, value)| literal(name, value)).collect();
+        let headers: Vec<u8> = headers.iter().flat_map(|(name, value)| encode_literal_header(name, value)).collect();
         socket.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await?;
-        socket.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
-        socket.write_all(&frame(HEADERS, END_HEADERS, STREAM, &headers)).await?;
+        socket.write_all(&encode_frame(SETTINGS, 0, 0, &[])).await?;
+        socket.write_all(&encode_frame(HEADERS, END_HEADERS, STREAM, &headers)).await?;
         Ok(Self { socket })
     }
 
     /// Sends bytes as a frame of their own.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        self.socket.write_all(&frame(DATA, 0, STREAM, bytes)).await
+        self.socket.write_all(&encode_frame(DATA, 0, STREAM, bytes)).await
     }
 
     /// Sends the beginning of a gRPC message that is to have so many bytes.
@@ -48,14 +48,14 @@ impl RawCall {
     }
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+fn encode_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let [_, a, b, c] = (payload.len() as u32).to_be_bytes();
     let head = [&[a, b, c, kind, flags], &stream.to_be_bytes()[..]].concat();
     [&head, payload].concat()
 }
 
 /// A header that is not indexed, its name and value as they are. Both are shorter than 127 bytes.
-fn literal(name: &str, value: &str) -> Vec<u8> {
+fn encode_literal_header(name: &str, value: &str) -> Vec<u8> {
     let length = |text: &str| u8::try_from(text.len()).unwrap();
     [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
 }

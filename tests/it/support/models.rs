@@ -10,37 +10,37 @@ use tempfile::TempDir;
 use super::skips::skip;
 
 /// The folder of a small random model that the project carries.
-pub fn folder(name: &str) -> PathBuf {
+pub fn model_dir(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name)
 }
 
 /// The folder of splade-tiny, which `scripts/fetch_model.py` fetches; where it is absent, `None`, and the test is skipped.
-pub fn splade_tiny() -> Option<PathBuf> {
+pub fn find_splade_tiny() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let folder = match std::env::var_os("SPLADE_MODEL_DIR") {
-        Some(folder) => Some(PathBuf::from(folder)),
+    let dir = match std::env::var_os("SPLADE_MODEL_DIR") {
+        Some(dir) => Some(PathBuf::from(dir)),
         None => cache.map(|cache| cache.join("splade-sidecar/models/splade-tiny")),
     };
-    let folder = folder.filter(|folder| folder.is_dir());
-    if folder.is_none() {
+    let dir = dir.filter(|dir| dir.is_dir());
+    if dir.is_none() {
         skip("model");
     }
-    folder
+    dir
 }
 
 /// A small random model.
-pub fn random(name: &str) -> Model {
-    Model::load(name, &folder(name), &Backend::default()).unwrap()
+pub fn load_random_model(name: &str) -> Model {
+    Model::load(name, &model_dir(name), &Backend::default()).unwrap()
 }
 
 /// Copies a folder and all that is in it.
-pub fn copy_folder(from: &Path, to: &Path) {
+pub fn copy_dir(from: &Path, to: &Path) {
     for file in std::fs::read_dir(from).unwrap() {
         let (from, to) = (file.as_ref().unwrap().path(), to.join(file.unwrap().file_name()));
         if from.is_dir() {
             std::fs::create_dir(&to).unwrap();
-            copy_folder(&from, &to);
+            copy_dir(&from, &to);
         } else {
             std::fs::copy(from, to).unwrap();
         }
@@ -48,9 +48,9 @@ pub fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// A copy of a small random model, in whose single file of tensors something was changed.
-pub fn changed(name: &str, change: impl FnOnce(&mut HashMap<String, Tensor>)) -> TempDir {
+pub fn create_modified_model(name: &str, change: impl FnOnce(&mut HashMap<String, Tensor>)) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
-    copy_folder(&folder(name), copy.path());
+    copy_dir(&model_dir(name), copy.path());
     let path = copy.path().join("model.safetensors");
     let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
     change(&mut tensors);
@@ -60,20 +60,21 @@ pub fn changed(name: &str, change: impl FnOnce(&mut HashMap<String, Tensor>)) ->
 
 /// Changes the word embedding of a token. The decoder is not the word embedding any more, if it was.
 pub fn change_embedding(tensors: &mut HashMap<String, Tensor>, token: u32, change: impl FnOnce(&mut [f32])) {
-    let of_words = |name: &&String| name.ends_with("word_embeddings.weight") || name.ends_with("tok_embeddings.weight");
-    let name = tensors.keys().find(of_words).unwrap().clone();
-    let words = tensors[&name].clone();
+    let is_word_embedding =
+        |name: &&String| name.ends_with("word_embeddings.weight") || name.ends_with("tok_embeddings.weight");
+    let name = tensors.keys().find(is_word_embedding).unwrap().clone();
+    let embedding = tensors[&name].clone();
     if name.starts_with("bert.") {
-        tensors.entry("cls.predictions.decoder.weight".to_owned()).or_insert_with(|| words.clone());
+        tensors.entry("cls.predictions.decoder.weight".to_owned()).or_insert_with(|| embedding.clone());
     }
-    let (count, width) = words.dims2().unwrap();
-    let mut rows: Vec<f32> = words.flatten_all().unwrap().to_vec1().unwrap();
+    let (count, width) = embedding.dims2().unwrap();
+    let mut rows: Vec<f32> = embedding.flatten_all().unwrap().to_vec1().unwrap();
     change(&mut rows[token as usize * width..][..width]);
     tensors.insert(name, Tensor::from_vec(rows, (count, width), &Device::Cpu).unwrap());
 }
 
 /// A token that a text has and the others have not.
-pub fn token_of(tokenizer: &Tokenizer, text: &str, others: &[&str]) -> u32 {
+pub fn find_distinct_token(tokenizer: &Tokenizer, text: &str, others: &[&str]) -> u32 {
     let ids = |text| tokenizer.tokenize(text).unwrap().ids;
     let others: Vec<u32> = others.iter().flat_map(|other| ids(other)).collect();
     ids(text).into_iter().find(|id| !others.contains(id)).unwrap()

@@ -14,12 +14,12 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
-use super::models::folder;
-use super::own_store::{choose_store, own_store};
+use super::models::model_dir;
 use super::sidecar::MODEL;
+use super::store_flags::{has_store_flag, own_store_flags};
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A running `serve`. Killed when it is dropped.
 pub struct Process {
@@ -33,36 +33,36 @@ type Log = Arc<watch::Sender<Vec<String>>>;
 
 /// A process that ended before it served.
 #[derive(Debug)]
-pub struct NotServed {
+pub struct StartFailure {
     pub status: ExitStatus,
     pub log: String,
 }
 
 impl Process {
     /// Starts `serve` on a small random model, with these flags beside, and waits until it serves.
-    pub async fn start(folder: &Path, flags: &[&str]) -> Self {
-        Self::try_start(folder, flags).await.unwrap_or_else(|ended| panic!("{}: {}", ended.status, ended.log))
+    pub async fn start(dir: &Path, flags: &[&str]) -> Self {
+        Self::try_start(dir, flags).await.unwrap_or_else(|ended| panic!("{}: {}", ended.status, ended.log))
     }
 
     /// The same; gives the end of one that never serves.
-    pub async fn try_start(folder: &Path, flags: &[&str]) -> Result<Self, NotServed> {
-        Self::try_start_command(serve(folder, flags)).await
+    pub async fn try_start(dir: &Path, flags: &[&str]) -> Result<Self, StartFailure> {
+        Self::try_start_command(serve_command(dir, flags)).await
     }
 
     /// The same, with these environment variables.
-    pub async fn start_with_env(folder: &Path, flags: &[&str], variables: &[(&str, &Path)]) -> Self {
-        let mut command = serve(folder, flags);
+    pub async fn start_with_env(dir: &Path, flags: &[&str], variables: &[(&str, &Path)]) -> Self {
+        let mut command = serve_command(dir, flags);
         command.envs(variables.iter().copied());
         let started = Self::try_start_command(command).await;
         started.unwrap_or_else(|ended| panic!("{}: {}", ended.status, ended.log))
     }
 
-    async fn try_start_command(mut command: Command) -> Result<Self, NotServed> {
+    async fn try_start_command(mut command: Command) -> Result<Self, StartFailure> {
         let mut child = spawn_blocking(move || command.spawn()).await.unwrap().unwrap();
         let (stderr, log) = (child.stderr.take().unwrap(), Log::default());
-        let (found, endpoint) = oneshot::channel();
-        let kept = Arc::clone(&log);
-        let follower = thread::spawn(move || follow(stderr, found, &kept));
+        let (endpoint_sender, endpoint) = oneshot::channel();
+        let log_sender = Arc::clone(&log);
+        let follower = thread::spawn(move || follow_log(stderr, endpoint_sender, &log_sender));
         if let Ok(endpoint) = endpoint.await
             // It listens before it has opened its store, and may still end.
             && tokio::spawn(async move { endpoint.wait_serving().await }).await.is_ok()
@@ -72,15 +72,15 @@ impl Process {
         spawn_blocking(move || {
             follower.join().unwrap();
             let log = log.borrow().join("\n");
-            Err(NotServed { status: child.wait().unwrap(), log })
+            Err(StartFailure { status: child.wait().unwrap(), log })
         })
         .await
         .unwrap()
     }
 
     /// Starts it and kills it after a while, whatever it is at.
-    pub async fn start_and_kill(folder: &Path, flags: &[&str], after: Duration) {
-        let mut command = serve(folder, flags);
+    pub async fn start_and_kill(dir: &Path, flags: &[&str], after: Duration) {
+        let mut command = serve_command(dir, flags);
         command.stderr(Stdio::null());
         let mut child = spawn_blocking(move || command.spawn()).await.unwrap().unwrap();
         // The moment of the kill is a time; nothing is awaited.
@@ -90,10 +90,10 @@ impl Process {
     }
 
     /// Waits for a warning or an error with this text in it, and gives its line.
-    pub async fn logged(&self, text: &str) -> String {
+    pub async fn wait_for_log(&self, text: &str) -> String {
         let mut log = self.log.subscribe();
         let line = |log: &Vec<String>| log.iter().find(|line| line.contains(text)).cloned();
-        let found = timeout(PATIENCE, log.wait_for(|log| line(log).is_some())).await.map(|log| line(&log.unwrap()));
+        let found = timeout(TEST_TIMEOUT, log.wait_for(|log| line(log).is_some())).await.map(|log| line(&log.unwrap()));
         found.ok().flatten().unwrap_or_else(|| panic!("{text:?} was not logged, but {:?}", self.log.borrow()))
     }
 
@@ -139,41 +139,41 @@ impl Drop for Process {
 }
 
 /// `serve` in a folder, on free ports, knowing no environment.
-pub fn serve(in_folder: &Path, flags: &[&str]) -> Command {
+pub fn serve_command(dir: &Path, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_splade-sidecar"));
-    command.env_clear().current_dir(in_folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.env_clear().current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     // As a variable, so that a test can give the flag.
     command.env("SPLADE_LOG_FORMAT", "json");
-    command.arg("serve").arg("--model").arg(folder(MODEL));
+    command.arg("serve").arg("--model").arg(model_dir(MODEL));
     if !flags.contains(&"--listen") {
         command.args(["--listen", "127.0.0.1:0"]);
     }
     command.args(["--metrics-listen", "127.0.0.1:0"]);
-    if !choose_store(flags) {
-        command.args(own_store(&in_folder.join("splade-store")));
+    if !has_store_flag(flags) {
+        command.args(own_store_flags(&dir.join("splade-store")));
     }
     command.args(flags);
     command
 }
 
 /// Reads the log to its end, so that the process never waits for a reader, and tells where it listens.
-fn follow(stderr: ChildStderr, found: oneshot::Sender<Endpoint>, log: &Log) {
-    let mut found = Some(found);
+fn follow_log(stderr: ChildStderr, endpoint_sender: oneshot::Sender<Endpoint>, log: &Log) {
+    let mut endpoint_sender = Some(endpoint_sender);
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        let is = |level: &str| line.contains(&format!("\"level\":\"{level}\""));
-        if let Some(endpoint) = listening(&line) {
+        let has_level = |level: &str| line.contains(&format!("\"level\":\"{level}\""));
+        if let Some(endpoint) = parse_listening(&line) {
             // Nobody may wait for it any more.
-            let _found = found.take().map(|found| found.send(endpoint));
-        } else if is("ERROR") || !line.starts_with('{') {
+            let _found = endpoint_sender.take().map(|found| found.send(endpoint));
+        } else if has_level("ERROR") || !line.starts_with('{') {
             eprintln!("{line}");
             log.send_modify(|log| log.push(line));
-        } else if is("WARN") {
+        } else if has_level("WARN") {
             log.send_modify(|log| log.push(line));
         }
     }
 }
 
-fn listening(line: &str) -> Option<Endpoint> {
+fn parse_listening(line: &str) -> Option<Endpoint> {
     let line: Value = serde_json::from_str(line).ok()?;
     let fields = line.get("fields").filter(|fields| fields["message"] == "listening")?;
     let optional = |name: &str| fields[name].as_str()?.strip_prefix("Some(")?.strip_suffix(')')?.parse().ok();

@@ -14,30 +14,30 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// What is read at once.
-const CHUNK: usize = 16 << 10;
+const CHUNK_BYTES: usize = 16 << 10;
 /// How many chunks are on the wire, each way: 1 MiB. What comes on top waits with its sender.
-const CHUNKS: usize = 64;
+const MAX_CHUNKS: usize = 64;
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is swallowed instead of carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Swallow {
+pub enum Blackhole {
     #[default]
     Nothing,
     /// Requests arrive, and their answers are lost.
-    Answers,
+    Responses,
     /// Nothing arrives anywhere.
     All,
 }
 
 /// What a wire is told, and what it tells.
 #[derive(Debug, Clone, Copy, Default)]
-struct Orders {
-    refuses: bool,
+struct ProxyFaults {
+    is_refusing: bool,
     /// Connections that were made before the last of them are over.
-    cuts: usize,
-    swallow: Swallow,
+    disconnects: usize,
+    blackhole: Blackhole,
     /// How much longer an answer takes.
     delay: Duration,
     /// How much is carried each way.
@@ -47,28 +47,28 @@ struct Orders {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Requests,
-    Answers,
+    Responses,
 }
 
 /// A wire to one server, for any number of connections. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     pub address: SocketAddr,
-    orders: watch::Sender<Orders>,
+    faults: watch::Sender<ProxyFaults>,
     /// How many bytes were swallowed.
-    swallowed: watch::Sender<usize>,
-    carrier: AbortHandle,
+    dropped_bytes: watch::Sender<usize>,
+    task: AbortHandle,
 }
 
 impl Proxy {
     /// A wire without faults.
-    pub async fn to(server: SocketAddr) -> Self {
+    pub async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (orders, swallowed) = (watch::Sender::new(Orders::default()), watch::Sender::new(0));
-        let wire = Wire { server, orders: orders.subscribe(), swallowed: swallowed.clone() };
-        let carrier = tokio::spawn(wire.carry_all(listener, address)).abort_handle();
-        Self { address, orders, swallowed, carrier }
+        let (faults, dropped_bytes) = (watch::Sender::new(ProxyFaults::default()), watch::Sender::new(0));
+        let wire = ProxyTask { server, faults: faults.subscribe(), dropped_bytes: dropped_bytes.clone() };
+        let task = tokio::spawn(wire.accept_connections(listener, address)).abort_handle();
+        Self { address, faults, dropped_bytes, task }
     }
 
     pub fn url(&self) -> String {
@@ -76,69 +76,75 @@ impl Proxy {
     }
 
     /// Breaks every connection. New ones are carried.
-    pub fn cut(&self) {
-        self.orders.send_modify(|orders| orders.cuts += 1);
+    pub fn disconnect_all(&self) {
+        self.faults.send_modify(|orders| orders.disconnects += 1);
     }
 
     /// Breaks every connection and refuses new ones.
-    pub fn refuse(&self) {
-        self.orders.send_modify(|orders| *orders = Orders { refuses: true, cuts: orders.cuts + 1, ..*orders });
+    pub fn refuse_connections(&self) {
+        self.faults.send_modify(|orders| {
+            *orders = ProxyFaults { is_refusing: true, disconnects: orders.disconnects + 1, ..*orders }
+        });
     }
 
-    pub fn swallow(&self, swallow: Swallow) {
-        self.orders.send_modify(|orders| orders.swallow = swallow);
+    pub fn blackhole(&self, mode: Blackhole) {
+        self.faults.send_modify(|orders| orders.blackhole = mode);
     }
 
-    pub fn delay_answers(&self, delay: Duration) {
-        self.orders.send_modify(|orders| orders.delay = delay);
+    pub fn delay_responses(&self, delay: Duration) {
+        self.faults.send_modify(|orders| orders.delay = delay);
     }
 
     /// Carries so much each way.
     pub fn throttle(&self, bytes_per_second: u32) {
-        self.orders.send_modify(|orders| orders.bytes_per_second = Some(bytes_per_second));
+        self.faults.send_modify(|orders| orders.bytes_per_second = Some(bytes_per_second));
     }
 
     /// Withdraws all orders. What is dead stays dead.
-    pub fn heal(&self) {
-        self.orders.send_modify(|orders| *orders = Orders { cuts: orders.cuts, ..Orders::default() });
+    pub fn clear_faults(&self) {
+        self.faults
+            .send_modify(|orders| *orders = ProxyFaults { disconnects: orders.disconnects, ..ProxyFaults::default() });
     }
 
     /// Waits until something is lost on the wire.
-    pub async fn wait_swallowed(&self) {
-        let mut swallowed = self.swallowed.subscribe();
-        timeout(PATIENCE, swallowed.wait_for(|&bytes| bytes > 0)).await.expect("nothing was swallowed").unwrap();
+    pub async fn wait_dropped_bytes(&self) {
+        let mut dropped_bytes = self.dropped_bytes.subscribe();
+        timeout(TEST_TIMEOUT, dropped_bytes.wait_for(|&bytes| bytes > 0))
+            .await
+            .expect("nothing was swallowed")
+            .unwrap();
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.carrier.abort();
+        self.task.abort();
     }
 }
 
 #[derive(Debug, Clone)]
-struct Wire {
+struct ProxyTask {
     server: SocketAddr,
-    orders: watch::Receiver<Orders>,
-    swallowed: watch::Sender<usize>,
+    faults: watch::Receiver<ProxyFaults>,
+    dropped_bytes: watch::Sender<usize>,
 }
 
-impl Wire {
-    async fn carry_all(self, listener: TcpListener, address: SocketAddr) {
-        let mut orders = self.orders.clone();
+impl ProxyTask {
+    async fn accept_connections(self, listener: TcpListener, address: SocketAddr) {
+        let mut faults = self.faults.clone();
         let mut listener = Some(listener);
         // Connections end with this task.
         let mut connections = JoinSet::new();
         loop {
             if listener.is_none() {
-                orders.wait_for(|orders| !orders.refuses).await.unwrap();
+                faults.wait_for(|orders| !orders.is_refusing).await.unwrap();
                 listener = Some(TcpListener::bind(address).await.unwrap());
             }
             let Some(open) = &listener else { continue };
             tokio::select! {
-                _refused = orders.wait_for(|orders| orders.refuses) => listener = None,
+                _refused = faults.wait_for(|orders| orders.is_refusing) => listener = None,
                 accepted = open.accept() => {
-                    connections.spawn(self.clone().carry(accepted.unwrap().0));
+                    connections.spawn(self.clone().forward_connection(accepted.unwrap().0));
                 }
                 Some(_ended) = connections.join_next() => {}
             }
@@ -146,9 +152,9 @@ impl Wire {
     }
 
     /// Carries one connection until an end closes it or it is cut.
-    async fn carry(self, client: TcpStream) {
-        let mut orders = self.orders.clone();
-        let made = orders.borrow().cuts;
+    async fn forward_connection(self, client: TcpStream) {
+        let mut faults = self.faults.clone();
+        let disconnects_before = faults.borrow().disconnects;
         // Without a server, the client sees its connection close.
         let Ok(server) = TcpStream::connect(self.server).await else { return };
         client.set_nodelay(true).unwrap();
@@ -156,30 +162,30 @@ impl Wire {
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         tokio::select! {
-            _cut = orders.wait_for(|orders| orders.cuts != made) => {}
-            () = self.pump(Direction::Requests, from_client, to_server) => {}
-            () = self.pump(Direction::Answers, from_server, to_client) => {}
+            _cut = faults.wait_for(|orders| orders.disconnects != disconnects_before) => {}
+            () = self.forward(Direction::Requests, from_client, to_server) => {}
+            () = self.forward(Direction::Responses, from_server, to_client) => {}
         }
     }
 
     /// Carries one direction until either end closes.
-    async fn pump(&self, direction: Direction, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-        let (chunks, mut wire) = mpsc::channel::<(Instant, Vec<u8>)>(CHUNKS);
+    async fn forward(&self, direction: Direction, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+        let (chunks, mut wire) = mpsc::channel::<(Instant, Vec<u8>)>(MAX_CHUNKS);
         let reading = async move {
-            let (mut buffer, mut dead) = (vec![0; CHUNK], false);
+            let (mut buffer, mut dead) = (vec![0; CHUNK_BYTES], false);
             while let Ok(count @ 1..) = from.read(&mut buffer).await {
-                let orders = *self.orders.borrow();
-                dead |= orders.swallows(direction);
+                let faults = *self.faults.borrow();
+                dead |= faults.is_blackholed(direction);
                 if dead {
-                    self.swallowed.send_modify(|bytes| *bytes += count);
-                } else if chunks.send((orders.arrival(direction), buffer[..count].to_vec())).await.is_err() {
+                    self.dropped_bytes.send_modify(|bytes| *bytes += count);
+                } else if chunks.send((faults.arrival_time(direction), buffer[..count].to_vec())).await.is_err() {
                     break;
                 }
             }
         };
         let writing = async move {
             while let Some((arrival, chunk)) = wire.recv().await {
-                let carried = Instant::now() + self.orders.borrow().time_to_carry(chunk.len());
+                let carried = Instant::now() + self.faults.borrow().transmission_time(chunk.len());
                 sleep_until(arrival.max(carried)).await;
                 if to.write_all(&chunk).await.is_err() {
                     break;
@@ -190,22 +196,22 @@ impl Wire {
     }
 }
 
-impl Orders {
-    fn swallows(&self, direction: Direction) -> bool {
-        match self.swallow {
-            Swallow::Nothing => false,
-            Swallow::Answers => direction == Direction::Answers,
-            Swallow::All => true,
+impl ProxyFaults {
+    fn is_blackholed(&self, direction: Direction) -> bool {
+        match self.blackhole {
+            Blackhole::Nothing => false,
+            Blackhole::Responses => direction == Direction::Responses,
+            Blackhole::All => true,
         }
     }
 
     /// When what comes now arrives at the other end.
-    fn arrival(&self, direction: Direction) -> Instant {
-        let delay = if direction == Direction::Answers { self.delay } else { Duration::ZERO };
+    fn arrival_time(&self, direction: Direction) -> Instant {
+        let delay = if direction == Direction::Responses { self.delay } else { Duration::ZERO };
         Instant::now() + delay
     }
 
-    fn time_to_carry(&self, bytes: usize) -> Duration {
+    fn transmission_time(&self, bytes: usize) -> Duration {
         self.bytes_per_second.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(bytes as f64 / f64::from(rate)))
     }
 }

@@ -29,7 +29,7 @@ pub use self::faults::{Call, Faults};
 use self::service::Service;
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a server differs from the usual one.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +84,7 @@ impl QdrantServer {
 
     /// What was seen so far.
     pub fn counters(&self) -> Counters {
-        self.service.counts().now()
+        self.service.counts().snapshot()
     }
 
     /// Waits until what was seen meets the condition, and returns it.
@@ -93,36 +93,36 @@ impl QdrantServer {
     }
 
     /// Puts points into a collection past the protocol, as Qdrant's HTTP API does, which takes what this server can't read.
-    pub fn put(&self, collection: &str, points: Vec<PointStructPersisted>) {
+    pub fn insert_directly(&self, collection: &str, points: Vec<PointStructPersisted>) {
         self.service.database().get(collection).unwrap().upsert(points).unwrap();
     }
 
     /// Stops listening and breaks every connection, and returns when that is done. The data stays.
-    pub fn vanish(&mut self) {
+    pub fn stop(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
         // On a thread of its own, for async threads must not wait for a runtime.
-        let ended = std::thread::spawn(move || runtime.shutdown_timeout(PATIENCE));
+        let ended = std::thread::spawn(move || runtime.shutdown_timeout(TEST_TIMEOUT));
         ended.join().unwrap();
     }
 
     /// Comes back on the same port, with the data that it had.
-    pub fn come_back(&mut self) {
-        self.vanish();
+    pub fn restart(&mut self) {
+        self.stop();
         let listener = TcpListener::bind(self.address).unwrap();
         self.runtime = Some(serve(listener, self.service.clone()));
     }
 
     /// Comes back on the same port without any collection.
-    pub fn come_back_empty(&mut self) {
-        self.vanish();
+    pub fn restart_empty(&mut self) {
+        self.stop();
         self.service.database().clear();
-        self.come_back();
+        self.restart();
     }
 }
 
 impl Drop for QdrantServer {
     fn drop(&mut self) {
-        self.vanish();
+        self.stop();
     }
 }
 

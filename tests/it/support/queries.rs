@@ -15,7 +15,7 @@ pub fn vector_query(vector: SparseVector) -> Query {
 }
 
 /// A filter that only these documents pass.
-pub fn only(ids: Vec<DocumentId>) -> Filter {
+pub fn id_filter(ids: Vec<DocumentId>) -> Filter {
     let condition = Condition { path: String::new(), test: Some(Test::HasId(DocumentIds { ids })) };
     Filter { must: vec![condition], ..Default::default() }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use async_trait::async_trait;
 use qdrant_client::Qdrant;
 use splade_sidecar::store::{
-    CollectionCatalog, CollectionInfo, Page, PointReader, PointWriter, QdrantConfig, QdrantStore, ScrollFrom,
+    CollectionCatalog, CollectionInfo, PointPage, PointReader, PointWriter, QdrantConfig, QdrantStore, ScrollQuery,
     SearchQuery, StoreError, VectorStore, WithVectors,
 };
 use splade_sidecar::types::{CollectionSpec, Digest, Point, PointId, StoredPoint};
@@ -18,29 +18,31 @@ use super::skips::skip;
 /// The stores that a law of remote stores has to hold for, each with what must live as long.
 ///
 /// The real server is left as it was found: collections that were created through the store are deleted with the guard.
-pub fn remote_stores() -> Vec<(Arc<dyn VectorStore>, Remote)> {
+pub fn remote_stores() -> Vec<(Arc<dyn VectorStore>, RemoteServer)> {
     let server = QdrantServer::start();
-    let config = config(&server.url());
-    let mut stores: Vec<(Arc<dyn VectorStore>, Remote)> =
-        vec![(Arc::new(QdrantStore::new(config.clone()).unwrap()), Remote::Ours { config, _server: server })];
+    let config = default_config(&server.url());
+    let mut stores: Vec<(Arc<dyn VectorStore>, RemoteServer)> = vec![(
+        Arc::new(QdrantStore::new(config.clone()).unwrap()),
+        RemoteServer::InProcess { config, _server: server },
+    )];
     match std::env::var("QDRANT_URL") {
-        Ok(url) => stores.push(real(&url)),
+        Ok(url) => stores.push(connect_external(&url)),
         Err(_) => skip("qdrant"),
     }
     stores
 }
 
 /// The defaults for a server at `url`.
-pub fn config(url: &str) -> QdrantConfig {
+pub fn default_config(url: &str) -> QdrantConfig {
     QdrantConfig::new(url.parse().unwrap())
 }
 
-fn real(url: &str) -> (Arc<dyn VectorStore>, Remote) {
-    let mut config = config(url);
+fn connect_external(url: &str) -> (Arc<dyn VectorStore>, RemoteServer) {
+    let mut config = default_config(url);
     config.api_key = api_key().map(|key| key.parse().unwrap());
     let created = Arc::default();
-    let store = Recorded { store: QdrantStore::new(config.clone()).unwrap(), created: Arc::clone(&created) };
-    (Arc::new(store), Remote::Real { config, created })
+    let store = RecordingStore { store: QdrantStore::new(config.clone()).unwrap(), created: Arc::clone(&created) };
+    (Arc::new(store), RemoteServer::External { config, created })
 }
 
 fn api_key() -> Option<String> {
@@ -48,30 +50,30 @@ fn api_key() -> Option<String> {
 }
 
 /// The server under a store.
-pub enum Remote {
-    Ours { config: QdrantConfig, _server: QdrantServer },
-    Real { config: QdrantConfig, created: Arc<Mutex<Vec<String>>> },
+pub enum RemoteServer {
+    InProcess { config: QdrantConfig, _server: QdrantServer },
+    External { config: QdrantConfig, created: Arc<Mutex<Vec<String>>> },
 }
 
-impl Remote {
+impl RemoteServer {
     /// Qdrant's own client for the server.
     pub fn client(&self) -> Qdrant {
-        let (Self::Ours { config, .. } | Self::Real { config, .. }) = self;
+        let (Self::InProcess { config, .. } | Self::External { config, .. }) = self;
         let client = Qdrant::from_url(&config.url.to_string()).skip_compatibility_check();
         client.api_key(api_key()).build().unwrap()
     }
 
     /// Has a collection deleted at the end that was not created through the store.
     pub fn delete_later(&self, name: &str) {
-        if let Self::Real { created, .. } = self {
+        if let Self::External { created, .. } = self {
             created.lock().unwrap().push(name.to_owned());
         }
     }
 }
 
-impl Drop for Remote {
+impl Drop for RemoteServer {
     fn drop(&mut self) {
-        let Self::Real { created, .. } = self else { return };
+        let Self::External { created, .. } = self else { return };
         let names = std::mem::take(&mut *created.lock().unwrap());
         let client = self.client();
         let delete = async move {
@@ -88,19 +90,19 @@ impl Drop for Remote {
 
 /// A store that remembers what was created.
 #[derive(Debug)]
-struct Recorded {
+struct RecordingStore {
     store: QdrantStore,
     created: Arc<Mutex<Vec<String>>>,
 }
 
 #[async_trait]
-impl CollectionCatalog for Recorded {
-    async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
-        self.store.collection(name).await
+impl CollectionCatalog for RecordingStore {
+    async fn get_collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
+        self.store.get_collection(name).await
     }
 
-    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
-        self.store.collections().await
+    async fn list_collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
+        self.store.list_collections().await
     }
 
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
@@ -113,8 +115,8 @@ impl CollectionCatalog for Recorded {
         self.store.complete_collection(info, requested).await
     }
 
-    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        self.store.aliases().await
+    async fn list_aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        self.store.list_aliases().await
     }
 
     async fn set_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
@@ -127,7 +129,7 @@ impl CollectionCatalog for Recorded {
 }
 
 #[async_trait]
-impl PointReader for Recorded {
+impl PointReader for RecordingStore {
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
         self.store.search(name, query).await
     }
@@ -141,13 +143,13 @@ impl PointReader for Recorded {
         self.store.retrieve(name, ids, vectors).await
     }
 
-    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
+    async fn scroll(&self, name: &str, from: ScrollQuery) -> Result<PointPage, StoreError> {
         self.store.scroll(name, from).await
     }
 }
 
 #[async_trait]
-impl PointWriter for Recorded {
+impl PointWriter for RecordingStore {
     async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError> {
         self.store.upsert(name, vector_name, points).await
     }
@@ -169,19 +171,19 @@ impl PointWriter for Recorded {
         self.store.delete_older(name, points).await
     }
 
-    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
-        self.store.digests(name, ids).await
+    async fn fetch_digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+        self.store.fetch_digests(name, ids).await
     }
 
-    async fn settled(&self) -> Result<(), StoreError> {
-        self.store.settled().await
+    async fn wait_until_settled(&self) -> Result<(), StoreError> {
+        self.store.wait_until_settled().await
     }
 }
 
 #[async_trait]
-impl VectorStore for Recorded {
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.store.ready().await
+impl VectorStore for RecordingStore {
+    async fn check_ready(&self) -> Result<(), StoreError> {
+        self.store.check_ready().await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

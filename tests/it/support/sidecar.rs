@@ -4,16 +4,16 @@ use std::ops::Deref;
 use std::path::Path;
 
 use clap::Parser;
-use splade_sidecar::app::{Ended, Server};
+use splade_sidecar::app::{Server, ShutdownOutcome};
 use splade_sidecar::config::{Config, ServeArgs};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::endpoint::Endpoint;
-use super::models::folder;
-use super::own_store::{choose_store, own_store};
+use super::models::model_dir;
 use super::qdrant_server::QdrantServer;
+use super::store_flags::{has_store_flag, own_store_flags};
 
 /// The model that tests use unless they ask for another.
 pub const MODEL: &str = "bert-random-tied";
@@ -22,29 +22,29 @@ pub const MODEL: &str = "bert-random-tied";
 pub struct Sidecar {
     endpoint: Endpoint,
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<anyhow::Result<Ended>>,
-    pub folder: TempDir,
+    task: JoinHandle<anyhow::Result<ShutdownOutcome>>,
+    pub dir: TempDir,
 }
 
 #[derive(Parser)]
-struct Line {
+struct CommandLine {
     #[command(flatten)]
     args: ServeArgs,
 }
 
 /// The configuration of a server on free ports, with flags as one would type them.
-pub fn config(store: &Path, flags: &[&str]) -> Config {
-    let model = folder(MODEL);
-    let own_store = own_store(store);
-    let mut line = vec!["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
-    if !choose_store(flags) {
-        line.extend(own_store.iter().map(String::as_str));
+pub fn parse_config(store: &Path, flags: &[&str]) -> Config {
+    let model = model_dir(MODEL);
+    let store_flags = own_store_flags(store);
+    let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+    if !has_store_flag(flags) {
+        arguments.extend(store_flags.iter().map(String::as_str));
     }
     if !flags.contains(&"--model") {
-        line.extend(["--model", model.to_str().unwrap()]);
+        arguments.extend(["--model", model.to_str().unwrap()]);
     }
-    line.extend(flags);
-    Config::try_from(Line::parse_from(line).args).unwrap()
+    arguments.extend(flags);
+    Config::try_from(CommandLine::parse_from(arguments).args).unwrap()
 }
 
 impl Sidecar {
@@ -56,21 +56,21 @@ impl Sidecar {
     }
 
     /// The same in a folder that may hold a store already; does not wait.
-    pub async fn start_in(folder: TempDir, flags: &[&str]) -> Self {
-        let config = config(&folder.path().join("store"), flags);
-        Self::start_with(folder, config).await
+    pub async fn start_in(dir: TempDir, flags: &[&str]) -> Self {
+        let config = parse_config(&dir.path().join("store"), flags);
+        Self::start_with(dir, config).await
     }
 
     /// A server with this configuration, and a folder that goes with it; does not wait.
-    pub async fn start_with(folder: TempDir, config: Config) -> Self {
+    pub async fn start_with(dir: TempDir, config: Config) -> Self {
         let server = Server::bind(config).await.unwrap();
         let metrics = server.metrics_address().unwrap();
-        let endpoint = Endpoint { address: server.address(), metrics, http: server.http_address() };
+        let endpoint = Endpoint { address: server.grpc_address(), metrics, http: server.http_address() };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async move {
             let _dropped = stopped.await;
         }));
-        Self { endpoint, stop: Some(stop), task, folder }
+        Self { endpoint, stop: Some(stop), task, dir }
     }
 
     /// Tells the server to stop, as SIGTERM does; it drains meanwhile.
@@ -79,14 +79,14 @@ impl Sidecar {
     }
 
     /// Stops the server and waits for its end.
-    pub async fn stop(mut self) -> (Ended, TempDir) {
+    pub async fn stop(mut self) -> (ShutdownOutcome, TempDir) {
         self.begin_stop();
-        (self.task.await.unwrap().unwrap(), self.folder)
+        (self.task.await.unwrap().unwrap(), self.dir)
     }
 
     /// The same, for a server that has nothing left to do.
-    pub async fn end(self) {
-        assert_eq!(self.stop().await.0, Ended::Drained);
+    pub async fn stop_drained(self) {
+        assert_eq!(self.stop().await.0, ShutdownOutcome::Drained);
     }
 }
 
@@ -104,6 +104,6 @@ pub async fn on_both_stores(test: impl AsyncFn(&Sidecar)) {
     for flags in [&[] as &[&str], &["--qdrant-url", &qdrant.url()]] {
         let sidecar = Sidecar::start(flags).await;
         test(&sidecar).await;
-        sidecar.end().await;
+        sidecar.stop_drained().await;
     }
 }

@@ -24,10 +24,10 @@ struct Need {
 pub fn skip(need: &str) {
     let file = env::var_os("TEST_SKIPS");
     // libtest names the thread of a test after it.
-    record(thread::current().name().unwrap_or("unknown"), need, file.as_ref().map(Path::new));
+    write_record(thread::current().name().unwrap_or("unknown"), need, file.as_ref().map(Path::new));
 }
 
-fn record(test: &str, need: &str, file: Option<&Path>) {
+fn write_record(test: &str, need: &str, file: Option<&Path>) {
     let needs: BTreeMap<String, Need> = serde_json::from_str(NEEDS).unwrap();
     let Need { reason, command } = needs.get(need).unwrap_or_else(|| panic!("needs.json has no need {need:?}"));
     eprintln!("skipped: {reason}; to run: {command}");
@@ -40,10 +40,10 @@ fn record(test: &str, need: &str, file: Option<&Path>) {
 
 #[test]
 fn each_record_is_a_line() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("suite.jsonl");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("suite.jsonl");
     for need in ["mount", "qdrant"] {
-        record("a::test", need, Some(&file));
+        write_record("a::test", need, Some(&file));
     }
     let text = std::fs::read_to_string(&file).unwrap();
     let records: Vec<BTreeMap<String, String>> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -54,5 +54,5 @@ fn each_record_is_a_line() {
 #[test]
 #[should_panic(expected = "needs.json has no need")]
 fn an_unknown_need_fails_the_test() {
-    record("a::test", "nothing", None);
+    write_record("a::test", "nothing", None);
 }

@@ -32,21 +32,21 @@ impl SyncFaults {
             skip("c-compiler");
             return None;
         }
-        assert!(Command::new("mkfifo").arg(faults.held()).status().unwrap().success());
+        assert!(Command::new("mkfifo").arg(faults.held_fifo()).status().unwrap().success());
         Some(faults)
     }
 
     /// Starts `serve` with these faults.
-    pub async fn start(&self, folder: &Path, flags: &[&str]) -> Process {
-        let (library, control, held) = (self.library(), self.control(), self.held());
+    pub async fn start(&self, dir: &Path, flags: &[&str]) -> Process {
+        let (library, control, held) = (self.library(), self.control(), self.held_fifo());
         let variables = [("LD_PRELOAD", &*library), ("SYNC_FAULTS", &*control), ("SYNC_FAULTS_HELD", &*held)];
-        Process::start_with_env(folder, flags, &variables).await
+        Process::start_with_env(dir, flags, &variables).await
     }
 
     /// Lets every sync wait from now on. What is given ends when the first waits.
     pub fn hold(&self) -> impl Future<Output = ()> + use<> {
         // For reading and writing: so it opens without a writer, and doesn't end with the first.
-        let held = File::options().read(true).write(true).open(self.held()).unwrap();
+        let held = File::options().read(true).write(true).open(self.held_fifo()).unwrap();
         self.set("hold");
         async move {
             let mut line = String::new();
@@ -60,7 +60,7 @@ impl SyncFaults {
     }
 
     /// Ends the fault.
-    pub fn end(&self) {
+    pub fn clear(&self) {
         fs::remove_file(self.control()).unwrap();
     }
 
@@ -82,7 +82,7 @@ impl SyncFaults {
         self.path("fault")
     }
 
-    fn held(&self) -> PathBuf {
+    fn held_fifo(&self) -> PathBuf {
         self.path("held")
     }
 }

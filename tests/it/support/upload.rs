@@ -40,7 +40,7 @@ pub fn id(number: u64) -> DocumentId {
 }
 
 /// A message that stores documents, and nothing else.
-pub fn message(documents: Vec<Vec<u8>>) -> IngestRequest {
+pub fn upsert_message(documents: Vec<Vec<u8>>) -> IngestRequest {
     let operations = documents.into_iter().map(|document| upsert(document.into())).collect();
     IngestRequest { operations, ..Default::default() }
 }
@@ -49,12 +49,12 @@ pub fn message(documents: Vec<Vec<u8>>) -> IngestRequest {
 pub struct Upload {
     requests: Option<mpsc::Sender<IngestRequest>>,
     responses: Streaming<IngestResponse>,
-    pub got: Got,
+    pub received: ReceivedResults,
 }
 
 /// Everything that came back on a stream.
 #[derive(Debug, Default)]
-pub struct Got {
+pub struct ReceivedResults {
     /// What the first message says.
     pub opened: Option<IngestOpened>,
     pub results: Vec<OperationResult>,
@@ -82,7 +82,7 @@ impl Upload {
         change: impl FnOnce(&mut Request<ReceiverStream<IngestRequest>>),
     ) -> Result<Self, Status> {
         let problems_only = options.result_filter() == ResultFilter::Problems;
-        let got = Got { problems_only, ..Got::from_sequence(options.first_sequence) };
+        let received = ReceivedResults { problems_only, ..ReceivedResults::from_sequence(options.first_sequence) };
         // One message waits at most: what is pushed beyond it is with the transport.
         let (requests, receiver) = mpsc::channel(1);
         let first = IngestRequest { options: Some(options), ..Default::default() };
@@ -90,12 +90,12 @@ impl Upload {
         let mut request = Request::new(ReceiverStream::new(receiver));
         change(&mut request);
         let responses = client.ingest(request).await?.into_inner();
-        Ok(Self { requests: Some(requests), responses, got })
+        Ok(Self { requests: Some(requests), responses, received })
     }
 
     /// Sends a message of documents when the transport takes it; `false` if the stream has ended.
     pub async fn push(&self, documents: Vec<Vec<u8>>) -> bool {
-        self.send(message(documents)).await
+        self.send(upsert_message(documents)).await
     }
 
     /// Sends a message of operations.
@@ -115,7 +115,7 @@ impl Upload {
         let messages = messages.into_iter();
         tokio::spawn(async move {
             for documents in messages {
-                if requests.send(message(documents)).await.is_err() {
+                if requests.send(upsert_message(documents)).await.is_err() {
                     break;
                 }
             }
@@ -128,16 +128,16 @@ impl Upload {
     }
 
     /// Waits until the stream is open, and gives what the server says of it.
-    pub async fn opened(&mut self) -> Result<IngestOpened, Status> {
-        if self.got.opened.is_none() {
+    pub async fn wait_opened(&mut self) -> Result<IngestOpened, Status> {
+        if self.received.opened.is_none() {
             self.read_message().await?;
         }
-        Ok(self.got.opened.clone().expect("the stream ended without an opening"))
+        Ok(self.received.opened.clone().expect("the stream ended without an opening"))
     }
 
     /// Takes one message after the opening; `false` when the stream has ended OK.
     pub async fn read(&mut self) -> Result<bool, Status> {
-        if self.got.opened.is_none() && !self.read_message().await? {
+        if self.received.opened.is_none() && !self.read_message().await? {
             return Ok(false);
         }
         self.read_message().await
@@ -145,31 +145,31 @@ impl Upload {
 
     async fn read_message(&mut self) -> Result<bool, Status> {
         let Some(response) = self.responses.message().await? else { return Ok(false) };
-        self.got.take(response);
+        self.received.record(response);
         Ok(true)
     }
 
     /// Takes results until there are so many.
     pub async fn read_results(&mut self, count: usize) {
-        while self.got.results.len() < count {
-            assert!(self.read().await.unwrap(), "the stream ended after {} results", self.got.results.len());
+        while self.received.results.len() < count {
+            assert!(self.read().await.unwrap(), "the stream ended after {} results", self.received.results.len());
         }
     }
 
     /// Takes results until the stream ends, and gives its end with them.
-    pub async fn rest(mut self) -> (Got, Result<(), Status>) {
+    pub async fn finish_and_drain(mut self) -> (ReceivedResults, Result<(), Status>) {
         self.finish();
         loop {
             match self.read().await {
                 Ok(true) => {}
-                Ok(false) => return (self.got, Ok(())),
-                Err(status) => return (self.got, Err(status)),
+                Ok(false) => return (self.received, Ok(())),
+                Err(status) => return (self.received, Err(status)),
             }
         }
     }
 }
 
-impl Got {
+impl ReceivedResults {
     /// Nothing yet, on a stream that began with these options' `first_sequence`.
     pub fn from_sequence(first_sequence: u64) -> Self {
         let first_sequence = first_sequence.max(1);
@@ -181,7 +181,7 @@ impl Got {
     /// Asserts what holds for every stream: the first message opens it, and no other does. Each operation has at most one
     /// result. `durable_through` never falls, and is the last operation of those that have a final result without a gap:
     /// it never passes one that failed. `position` is that operation's.
-    pub fn take(&mut self, response: IngestResponse) {
+    pub fn record(&mut self, response: IngestResponse) {
         let IngestResponse { opened, results, durable_through, position, draining } = response;
         assert_eq!(opened.is_some(), self.opened.is_none(), "the first message opens the stream, and no other");
         if opened.is_some() {
@@ -194,7 +194,7 @@ impl Got {
         }
         assert!(durable_through >= self.durable_through, "durable_through went back to {durable_through}");
         for result in results {
-            check(&result);
+            check_result(&result);
             let sequence = result.sequence;
             assert!(sequence >= self.first_sequence, "there is no operation {sequence}");
             if result.status() != OperationStatus::Failed {
@@ -218,7 +218,7 @@ impl Got {
     }
 
     /// Checks that the results are those of the first `count` operations, each once, and gives them in order.
-    pub fn one_each(&self, count: usize) -> Vec<&OperationResult> {
+    pub fn expect_one_each(&self, count: usize) -> Vec<&OperationResult> {
         let by_number: BTreeMap<u64, &OperationResult> = self.results.iter().map(|it| (it.sequence, it)).collect();
         assert_eq!(self.results.len(), by_number.len(), "an operation has two results");
         let end = self.first_sequence + count as u64;
@@ -231,32 +231,32 @@ impl Got {
 
     /// The numbers in the stream of what was reported indexed.
     pub fn indexed(&self) -> Vec<u64> {
-        self.of_status(OperationStatus::Indexed).map(|result| result.sequence).collect()
+        self.with_status(OperationStatus::Indexed).map(|result| result.sequence).collect()
     }
 
     /// The reason of each rejection, by the number in the stream.
     pub fn rejected(&self) -> BTreeMap<u64, &str> {
-        self.reasons(OperationStatus::Rejected)
+        self.reasons_by_sequence(OperationStatus::Rejected)
     }
 
     /// The reason of each failure, by the number in the stream.
     pub fn failed(&self) -> BTreeMap<u64, &str> {
-        self.reasons(OperationStatus::Failed)
+        self.reasons_by_sequence(OperationStatus::Failed)
     }
 
-    fn reasons(&self, status: OperationStatus) -> BTreeMap<u64, &str> {
-        let results = self.of_status(status);
+    fn reasons_by_sequence(&self, status: OperationStatus) -> BTreeMap<u64, &str> {
+        let results = self.with_status(status);
         results.map(|result| (result.sequence, result.error.as_ref().unwrap().reason.as_str())).collect()
     }
 
-    fn of_status(&self, status: OperationStatus) -> impl Iterator<Item = &OperationResult> {
+    fn with_status(&self, status: OperationStatus) -> impl Iterator<Item = &OperationResult> {
         self.results.iter().filter(move |result| result.status() == status)
     }
 }
 
 /// Law: a result has an error if it is one of a problem, with a delay only if sending the same again can help, and numbers
 /// of the encoding if there was one.
-pub fn check(result: &OperationResult) {
+pub fn check_result(result: &OperationResult) {
     let status = result.status();
     assert_ne!(status, OperationStatus::Unspecified, "{result:?}");
     let is_problem = matches!(status, OperationStatus::Rejected | OperationStatus::Failed);
@@ -267,10 +267,14 @@ pub fn check(result: &OperationResult) {
 }
 
 /// Ingests documents through a stream of its own, one message, and gives all that came back.
-pub async fn ingest(client: IndexServiceClient<Channel>, options: IngestOptions, documents: Vec<Vec<u8>>) -> Got {
+pub async fn ingest(
+    client: IndexServiceClient<Channel>,
+    options: IngestOptions,
+    documents: Vec<Vec<u8>>,
+) -> ReceivedResults {
     let mut upload = Upload::open(client, options).await.unwrap();
     upload.push_all([documents]);
-    let (got, end) = upload.rest().await;
+    let (received, end) = upload.finish_and_drain().await;
     end.unwrap();
-    got
+    received
 }

@@ -4,7 +4,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Value as ProtoValue};
 use serde_json::{Map, Value};
 
 /// Name of the option.
-const OPTION: &str = "splade_sidecar.v1.bounds";
+const BOUNDS_EXTENSION: &str = "splade_sidecar.v1.bounds";
 
 /// Fields of the option and their keywords of JSON Schema.
 const KEYWORDS: [(&str, &str); 9] = [
@@ -24,8 +24,8 @@ pub struct Bounds(DynamicMessage);
 
 impl Bounds {
     /// Returns the bounds of a field; `None` if it has none.
-    pub fn of(field: &FieldDescriptor) -> Option<Self> {
-        let option = field.parent_pool().get_extension_by_name(OPTION)?;
+    pub fn from_field(field: &FieldDescriptor) -> Option<Self> {
+        let option = field.parent_pool().get_extension_by_name(BOUNDS_EXTENSION)?;
         let options = field.options();
         let bounds = options.has_extension(&option).then(|| options.get_extension(&option).into_owned())?;
         bounds.as_message().cloned().map(Self)
@@ -33,7 +33,7 @@ impl Bounds {
 
     /// Returns the bounds of the elements of a list.
     pub fn items(&self) -> Option<Self> {
-        self.part("items")
+        self.sub_bounds("items")
     }
 
     /// Adds the keywords to the schema of a field.
@@ -43,7 +43,7 @@ impl Bounds {
                 schema.insert(keyword.to_owned(), value);
             }
         }
-        if let Some(keys) = self.part("keys") {
+        if let Some(keys) = self.sub_bounds("keys") {
             let mut names = Map::new();
             keys.add(&mut names);
             schema.insert("propertyNames".to_owned(), Value::Object(names));
@@ -51,8 +51,9 @@ impl Bounds {
     }
 
     /// Returns whether the default of the field's type is refused.
-    pub fn refuse_default(&self) -> bool {
-        let is_positive = |field| self.value(field).and_then(|least| least.as_u64()).is_some_and(|least| least > 0);
+    pub fn refuses_default(&self) -> bool {
+        let is_positive =
+            |field| self.value(field).and_then(|minimum| minimum.as_u64()).is_some_and(|minimum| minimum > 0);
         ["min_items", "min_length", "minimum"].into_iter().any(is_positive)
     }
 
@@ -68,7 +69,7 @@ impl Bounds {
         }
     }
 
-    fn part(&self, field: &str) -> Option<Self> {
+    fn sub_bounds(&self, field: &str) -> Option<Self> {
         let part = self.0.has_field_by_name(field).then(|| self.0.get_field_by_name(field))??;
         part.as_message().cloned().map(Self)
     }

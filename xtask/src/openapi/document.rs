@@ -11,11 +11,13 @@ use crate::contract::Contract;
 ///
 /// # Errors
 /// If the examples are not JSON.
-pub fn document(contract: &Contract, version: &str) -> serde_json::Result<Value> {
-    let methods = Method::all(&contract.pool);
-    let (schemas, examples) = (Schemas::new(contract, &methods), paths::examples()?);
-    let paths: serde_json::Map<_, _> =
-        methods.iter().map(|method| (method.path.clone(), paths::item(method, &schemas, &examples))).collect();
+pub fn build_document(contract: &Contract, version: &str) -> serde_json::Result<Value> {
+    let methods = Method::from_pool(&contract.pool);
+    let (schemas, examples) = (Schemas::new(contract, &methods), paths::parse_examples()?);
+    let paths: serde_json::Map<_, _> = methods
+        .iter()
+        .map(|method| (method.path.clone(), paths::build_path_item(method, &schemas, &examples)))
+        .collect();
     Ok(json!({
         "openapi": "3.1.0",
         "info": {
@@ -32,12 +34,12 @@ pub fn document(contract: &Contract, version: &str) -> serde_json::Result<Value>
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
-        "components": { "schemas": schemas.components(), "securitySchemes": security_schemes() },
+        "components": { "schemas": schemas.build_components(), "securitySchemes": build_security_schemes() },
         "security": [{ "bearer": [] }, { "api_key": [] }]
     }))
 }
 
-fn security_schemes() -> Value {
+fn build_security_schemes() -> Value {
     json!({
         "bearer": { "type": "http", "scheme": "bearer", "description": "A token of `--auth-tokens`." },
         "api_key": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same token." }
@@ -65,7 +67,7 @@ mod tests {
 
     #[test]
     fn every_schema_is_there_and_used() {
-        let document = document(&contract(), "1.2.3").unwrap();
+        let document = build_document(&contract(), "1.2.3").unwrap();
         let mut found = BTreeSet::new();
         references(&document, &mut found);
         let schemas = document["components"]["schemas"].as_object().unwrap();
@@ -75,7 +77,7 @@ mod tests {
 
     #[test]
     fn everything_is_described() {
-        let document = document(&contract(), "1.2.3").unwrap();
+        let document = build_document(&contract(), "1.2.3").unwrap();
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             // Those of google.rpc come without their comments.
             if name.starts_with("google.") {

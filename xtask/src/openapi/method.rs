@@ -12,19 +12,19 @@ pub struct Method {
     /// Name, as in the path.
     pub name: String,
     pub path: String,
-    pub kind: Kind,
+    pub kind: MethodKind,
 }
 
 /// Shape of a method over HTTP.
-pub enum Kind {
+pub enum MethodKind {
     /// One JSON body in each direction.
     Unary,
     /// One line of JSON per item, with the options in the query. Responses are lines too.
-    Stream { options: MessageDescriptor, item: Item },
+    Stream { options: MessageDescriptor, item: StreamItem },
 }
 
 /// Items of a stream.
-pub enum Item {
+pub enum StreamItem {
     /// An operation, or a document, which stands for its upsert.
     Operation {
         operation: MessageDescriptor,
@@ -35,7 +35,7 @@ pub enum Item {
 
 impl Method {
     /// Returns all methods.
-    pub fn all(pool: &DescriptorPool) -> Vec<Self> {
+    pub fn from_pool(pool: &DescriptorPool) -> Vec<Self> {
         let services = pool.services().filter(|service| service.package_name() == PACKAGE);
         services.flat_map(|service| service.methods().filter_map(Self::new).collect::<Vec<_>>()).collect()
     }
@@ -43,34 +43,34 @@ impl Method {
     /// `None` for a method that streams in a way that no method of the contract does.
     fn new(descriptor: MethodDescriptor) -> Option<Self> {
         let kind = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
-            (false, false) => Kind::Unary,
-            (true, true) => stream(&descriptor.input())?,
+            (false, false) => MethodKind::Unary,
+            (true, true) => parse_stream(&descriptor.input())?,
             _ => return None,
         };
-        let name = snake_case(descriptor.name());
+        let name = to_snake_case(descriptor.name());
         Some(Self { path: format!("/v1/{name}"), name, descriptor, kind })
     }
 }
 
 /// A message of a stream has its options in field 1, set in the first message, and items in field 2.
-fn stream(request: &MessageDescriptor) -> Option<Kind> {
-    let options = message_of(&request.get_field(1)?)?;
+fn parse_stream(request: &MessageDescriptor) -> Option<MethodKind> {
+    let options = message_type(&request.get_field(1)?)?;
     let item = match request.get_field(2).filter(FieldDescriptor::is_list)?.kind() {
         FieldKind::Message(operation) => {
-            let document = message_of(&operation.get_field_by_name("upsert")?)?;
-            Item::Operation { operation, document }
+            let document = message_type(&operation.get_field_by_name("upsert")?)?;
+            StreamItem::Operation { operation, document }
         }
-        FieldKind::String => Item::Text,
+        FieldKind::String => StreamItem::Text,
         _ => return None,
     };
-    Some(Kind::Stream { options, item })
+    Some(MethodKind::Stream { options, item })
 }
 
-fn message_of(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+fn message_type(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     field.kind().as_message().cloned()
 }
 
-fn snake_case(name: &str) -> String {
+fn to_snake_case(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !snake.is_empty() {

@@ -3,9 +3,9 @@
 use prost_reflect::MessageDescriptor;
 use serde_json::{Value, json};
 
-use super::method::{Item, Kind, Method};
-use super::schema::{Schemas, reference};
-use crate::contract::STATUS;
+use super::method::{Method, MethodKind, StreamItem};
+use super::schema::{Schemas, build_reference};
+use crate::contract::STATUS_MESSAGE;
 
 /// Media type of lines of JSON.
 const NDJSON: &str = "application/x-ndjson";
@@ -14,7 +14,7 @@ const NDJSON: &str = "application/x-ndjson";
 const EXAMPLES: &str = include_str!("examples.json");
 
 /// HTTP statuses of errors.
-const ERRORS: [(&str, &str); 11] = [
+const ERROR_RESPONSES: [(&str, &str); 11] = [
     ("400", "The request is invalid: the details name the field. Or the collection can't be used as requested."),
     ("401", "The call carries no token or an invalid one."),
     ("404", "The collection, document or model doesn't exist."),
@@ -32,12 +32,12 @@ const ERRORS: [(&str, &str); 11] = [
 ///
 /// # Errors
 /// If they are not JSON.
-pub fn examples() -> serde_json::Result<Value> {
+pub fn parse_examples() -> serde_json::Result<Value> {
     serde_json::from_str(EXAMPLES)
 }
 
 /// Returns the path item of a method.
-pub fn item(method: &Method, schemas: &Schemas<'_>, examples: &Value) -> Value {
+pub fn build_path_item(method: &Method, schemas: &Schemas<'_>, examples: &Value) -> Value {
     let (name, descriptor) = (&method.name, &method.descriptor);
     let service = descriptor.parent_service();
     let comment = schemas.contract.comment(&service.parent_file(), descriptor.path());
@@ -49,54 +49,55 @@ pub fn item(method: &Method, schemas: &Schemas<'_>, examples: &Value) -> Value {
         "tags": [service.name()],
         "summary": summary,
         "description": comment,
-        "responses": responses(method, schemas, &output)
+        "responses": build_responses(method, schemas, &output)
     });
     match &method.kind {
-        Kind::Unary => {
-            let content = json!({ "schema": reference(descriptor.input().full_name()), "example": example });
+        MethodKind::Unary => {
+            let content = json!({ "schema": build_reference(descriptor.input().full_name()), "example": example });
             operation["requestBody"] = json!({ "required": true, "content": { "application/json": content } });
             json!({ "post": operation })
         }
-        Kind::Stream { options, item } => {
-            operation["parameters"] = parameters(options, schemas);
-            operation["requestBody"] = json!({ "content": { NDJSON: lines(item, example) } });
-            let put =
+        MethodKind::Stream { options, item } => {
+            operation["parameters"] = build_parameters(options, schemas);
+            operation["requestBody"] = json!({ "content": { NDJSON: build_lines_body(item, example) } });
+            let overrides =
                 json!({ "operationId": format!("{name}_file"), "summary": format!("{summary}, as `curl -T` does") });
-            let mut by_put = operation.clone();
-            by_put
+            let mut put_operation = operation.clone();
+            put_operation
                 .as_object_mut()
                 .into_iter()
-                .for_each(|operation| operation.extend(put.as_object().cloned().unwrap_or_default()));
-            json!({ "post": operation, "put": by_put })
+                .for_each(|operation| operation.extend(overrides.as_object().cloned().unwrap_or_default()));
+            json!({ "post": operation, "put": put_operation })
         }
     }
 }
 
 /// Returns the body of lines, which a schema of OpenAPI 3.1 can only call a string.
-fn lines(item: &Item, example: Option<&Value>) -> Value {
-    let (of, what) = match item {
-        Item::Operation { operation, document } => {
-            let of = json!({ "anyOf": [reference(document.full_name()), reference(operation.full_name())] });
+fn build_lines_body(item: &StreamItem, example: Option<&Value>) -> Value {
+    let (line_schema, description) = match item {
+        StreamItem::Operation { operation, document } => {
+            let line_schema =
+                json!({ "anyOf": [build_reference(document.full_name()), build_reference(operation.full_name())] });
             let (document, operation) = (document.name(), operation.name());
-            let what = format!(
+            let description = format!(
                 "One {document} or {operation} per line: an object with one of the fields of {operation} is one, any \
                  other object is a {document}, which stands for its upsert."
             );
-            (of, what)
+            (line_schema, description)
         }
-        Item::Text => (json!({ "type": "string" }), "One JSON string per line.".to_owned()),
+        StreamItem::Text => (json!({ "type": "string" }), "One JSON string per line.".to_owned()),
     };
-    json!({ "schema": { "type": "string", "description": what, "x-line-schema": of }, "example": example })
+    json!({ "schema": { "type": "string", "description": description, "x-line-schema": line_schema }, "example": example })
 }
 
-fn parameters(options: &MessageDescriptor, schemas: &Schemas<'_>) -> Value {
+fn build_parameters(options: &MessageDescriptor, schemas: &Schemas<'_>) -> Value {
     let options = schemas.fields(options).map(|field| {
-        let mut schema = schemas.property(&field);
+        let mut schema = schemas.build_property(&field);
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
         let mut parameter = json!({
             "name": field.name(),
             "in": "query",
-            "required": schemas.requires(&field),
+            "required": schemas.is_required(&field),
             "description": description,
         });
         match field.kind().as_message() {
@@ -108,30 +109,30 @@ fn parameters(options: &MessageDescriptor, schemas: &Schemas<'_>) -> Value {
     Value::Array(options.collect())
 }
 
-fn responses(method: &Method, schemas: &Schemas<'_>, output: &MessageDescriptor) -> Value {
-    let about = schemas.contract.comment(&output.parent_file(), output.path());
-    let answer = reference(output.full_name());
-    let ok = match &method.kind {
-        Kind::Unary => json!({ "description": about, "content": { "application/json": { "schema": answer } } }),
-        Kind::Stream { .. } => {
-            let failed =
-                json!({ "type": "object", "required": ["error"], "properties": { "error": reference(STATUS) } });
-            let line = json!({ "oneOf": [answer, failed] });
-            let about = format!(
-                "{about} One {} per line, as results come. If the last line is an `error`, the stream has failed there.",
+fn build_responses(method: &Method, schemas: &Schemas<'_>, output: &MessageDescriptor) -> Value {
+    let description = schemas.contract.comment(&output.parent_file(), output.path());
+    let response_schema = build_reference(output.full_name());
+    let ok_response = match &method.kind {
+        MethodKind::Unary => {
+            json!({ "description": description, "content": { "application/json": { "schema": response_schema } } })
+        }
+        MethodKind::Stream { .. } => {
+            let error_line = json!({ "type": "object", "required": ["error"], "properties": { "error": build_reference(STATUS_MESSAGE) } });
+            let line = json!({ "oneOf": [response_schema, error_line] });
+            let description = format!(
+                "{description} One {} per line, as results come. If the last line is an `error`, the stream has failed there.",
                 output.name()
             );
-            json!({ "description": about, "content": { NDJSON: { "schema": { "type": "string", "x-line-schema": line } } } })
+            json!({ "description": description, "content": { NDJSON: { "schema": { "type": "string", "x-line-schema": line } } } })
         }
     };
-    let refusal = |(code, about): (&str, &str)| {
-        let mut refusal =
-            json!({ "description": about, "content": { "application/json": { "schema": reference(STATUS) } } });
+    let error_response = |(code, description): (&str, &str)| {
+        let mut response = json!({ "description": description, "content": { "application/json": { "schema": build_reference(STATUS_MESSAGE) } } });
         if matches!(code, "429" | "503") {
             let header = json!({ "description": "Delay in seconds.", "schema": { "type": "integer", "minimum": 0 } });
-            refusal["headers"] = json!({ "Retry-After": header });
+            response["headers"] = json!({ "Retry-After": header });
         }
-        (code.to_owned(), refusal)
+        (code.to_owned(), response)
     };
-    Value::Object([("200".to_owned(), ok)].into_iter().chain(ERRORS.map(refusal)).collect())
+    Value::Object([("200".to_owned(), ok_response)].into_iter().chain(ERROR_RESPONSES.map(error_response)).collect())
 }

@@ -11,7 +11,7 @@ use crate::cli::engine::verify_report::VerifyReport;
 use crate::config::{Config, ModelConfig};
 #[cfg(feature = "verify")]
 use crate::model::verify::built_in_texts;
-use crate::model::{Backend, DeviceName, Precision};
+use crate::model::{Backend, DeviceName, InferenceDType};
 
 /// The models that can be loaded, and the problems of the others.
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub struct CheckedModels {
 
 /// Loads the models one at a time: together they take more memory than a check needs.
 pub async fn check_models(config: &Config, verify: bool) -> CheckedModels {
-    let Config { models, device, precision, .. } = config.clone();
+    let Config { models, device, dtype: precision, .. } = config.clone();
     let checked = spawn_blocking(move || {
         let mut checked = CheckedModels::default();
         match Backend::open(device, precision) {
@@ -54,18 +54,18 @@ impl CheckedModels {
 
     /// Compares nothing: the findings say that this build can't.
     #[cfg(not(feature = "verify"))]
-    fn verify(&mut self, _config: &ModelConfig, _device: DeviceName, _dtype: Precision) {}
+    fn verify(&mut self, _config: &ModelConfig, _device: DeviceName, _dtype: InferenceDType) {}
 
     #[cfg(feature = "verify")]
-    fn verify(&mut self, config: &ModelConfig, device: DeviceName, dtype: Precision) {
+    fn verify(&mut self, config: &ModelConfig, device: DeviceName, dtype: InferenceDType) {
         let report = || {
-            let folder = locate_model(config)?;
-            anyhow::Ok(VerifyReport::create(&config.name, &folder, device, &[dtype], &built_in_texts())?)
+            let model_dir = locate_model(config)?;
+            anyhow::Ok(VerifyReport::create(&config.name, &model_dir, device, &[dtype], &built_in_texts())?)
         };
         match report() {
             Ok(report) => {
                 let problem = |problem: String| format!("--model {}: {problem}", config.name);
-                self.problems.extend(report.failures().map(|failure| problem(failure.problem())));
+                self.problems.extend(report.failures().map(|failure| problem(failure.describe_failure())));
                 self.verified.push(report);
             }
             Err(error) => self.problems.push(format!("--model {}: it can't be verified: {error:#}", config.name)),

@@ -7,21 +7,21 @@ use crate::config::StoreConfig;
 use crate::store::VectorStore;
 
 /// The flag of the embedded store's directory.
-pub const FOLDER: &str = "--store-dir";
+pub const STORE_DIR_FLAG: &str = "--store-dir";
 
 /// Returns the problems of a store.
 pub async fn check_store(config: &StoreConfig) -> Vec<String> {
-    let answer = async {
+    let probe = async {
         let store: Arc<dyn VectorStore> = open_store(config.clone()).await?;
-        let ready = store.ready().await;
-        let closed = store.close().await;
-        ready?;
-        Ok::<(), anyhow::Error>(closed?)
+        let ready_result = store.check_ready().await;
+        let close_result = store.close().await;
+        ready_result?;
+        Ok::<(), anyhow::Error>(close_result?)
     };
-    let Err(error) = answer.await else { return Vec::new() };
+    let Err(error) = probe.await else { return Vec::new() };
     vec![match config {
         StoreConfig::Embedded(_) => format!(
-            "{FOLDER}: {}; it must be a folder that this user may write to and no other process has open",
+            "{STORE_DIR_FLAG}: {}; it must be a folder that this user may write to and no other process has open",
             error.root_cause()
         ),
         StoreConfig::Qdrant(config) => format!(

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use indicatif::ProgressBar;
 use tokio::task::spawn_blocking;
 
-use crate::cli::output::{print, show_warnings};
+use crate::cli::output::{init_warning_logs, print};
 use crate::model::check_settings;
 use crate::model::hub::{HubConfig, ModelSource, locate};
 
@@ -15,7 +15,7 @@ use crate::model::hub::{HubConfig, ModelSource, locate};
 /// The environment is theirs too: HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Pull {
+pub struct PullCommand {
     /// The model: org/name, or org/name@revision for a branch, tag or commit.
     #[arg(value_name = "ID")]
     source: ModelSource,
@@ -25,16 +25,16 @@ const EXAMPLE: &str = "\
 Example:
   splade-sidecar model pull naver/splade-v3@main";
 
-impl Pull {
+impl PullCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        show_warnings();
+        init_warning_logs();
         let show_progress = stderr().is_terminal();
         let progress = move || if show_progress { ProgressBar::no_length() } else { ProgressBar::hidden() };
-        let folder = spawn_blocking(move || {
+        let model_dir = spawn_blocking(move || {
             let config = HubConfig::from_env(|name| std::env::var(name).ok());
             locate(&self.source, &config, check_settings, progress)
         });
-        print(&format!("{}\n", folder.await??.display()))?;
+        print(&format!("{}\n", model_dir.await??.display()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::cli::client::{ClientArgs, Connection};
+use crate::cli::client::{ClientArgs, ClientConnection};
 use crate::cli::output::OutputArgs;
 use crate::proto::encoder_service_client::EncoderServiceClient;
 use crate::proto::{self, GetModelRequest, ListModelsRequest, ListModelsResponse, Server};
@@ -12,7 +12,7 @@ use crate::proto::{self, GetModelRequest, ListModelsRequest, ListModelsResponse,
 /// Show the models that a server has.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
-pub struct Show {
+pub struct ShowCommand {
     /// One model's name [default: all].
     name: Option<String>,
     #[command(flatten)]
@@ -25,17 +25,17 @@ const EXAMPLE: &str = "\
 Example:
   splade-sidecar model show --output json";
 
-impl Show {
+impl ShowCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut encoder = self.client.encoder().await?;
+        let mut encoder = self.client.connect_encoder().await?;
         let (models, default, server) = match &self.name {
             Some(model) => {
-                let request = self.client.request(GetModelRequest { model: model.clone() });
+                let request = self.client.build_request(GetModelRequest { model: model.clone() });
                 let response = encoder.get_model(request).await?.into_inner();
                 (Vec::from_iter(response.model), None, response.server)
             }
             None => {
-                let response = self.list(&mut encoder).await?;
+                let response = self.list_all_models(&mut encoder).await?;
                 (response.models, Some(response.default_model), response.server)
             }
         };
@@ -48,16 +48,19 @@ impl Show {
     }
 
     /// Returns the first page, with the models of all pages.
-    async fn list(&self, encoder: &mut EncoderServiceClient<Connection>) -> anyhow::Result<ListModelsResponse> {
+    async fn list_all_models(
+        &self,
+        encoder: &mut EncoderServiceClient<ClientConnection>,
+    ) -> anyhow::Result<ListModelsResponse> {
         let mut request = ListModelsRequest::default();
-        let mut all = encoder.list_models(self.client.request(request.clone())).await?.into_inner();
-        request.page_token = std::mem::take(&mut all.next_page_token);
+        let mut response = encoder.list_models(self.client.build_request(request.clone())).await?.into_inner();
+        request.page_token = std::mem::take(&mut response.next_page_token);
         while !request.page_token.is_empty() {
-            let page = encoder.list_models(self.client.request(request.clone())).await?.into_inner();
-            all.models.extend(page.models);
+            let page = encoder.list_models(self.client.build_request(request.clone())).await?.into_inner();
+            response.models.extend(page.models);
             request.page_token = page.next_page_token;
         }
-        Ok(all)
+        Ok(response)
     }
 }
 

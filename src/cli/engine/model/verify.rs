@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::cli::engine::verify_report::VerifyReport;
-use crate::cli::output::{OutputArgs, show_warnings};
+use crate::cli::output::{OutputArgs, init_warning_logs};
 use crate::model::hub::{HubConfig, ModelSource, locate};
-use crate::model::verify::{CLOSE_COSINE, CLOSE_DIFFERENCE, EQUAL_TOLERANCE, built_in_texts};
-use crate::model::{DeviceName, Precision, check_settings};
+use crate::model::verify::{EQUAL_TOLERANCE, MAX_CLOSE_DIFFERENCE, MIN_CLOSE_COSINE, built_in_texts};
+use crate::model::{DeviceName, InferenceDType, check_settings};
 
 /// Exit status if a verdict is `different` or `not finite`.
-const FAILED_VERDICT: u8 = 1;
+const EXIT_FAILED_VERDICT: u8 = 1;
 
 /// Compare a model's vectors with those of candle-transformers' forward pass on the same files
 ///
@@ -35,7 +35,7 @@ const FAILED_VERDICT: u8 = 1;
 /// says; 1 otherwise; 2 if the model can't be loaded.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE, verbatim_doc_comment)]
-pub struct Verify {
+pub struct VerifyCommand {
     /// Model: a directory, or a Hugging Face id such as org/name or org/name@revision.
     #[arg(long, env = "SPLADE_MODEL", value_name = "DIR|ID")]
     model: ModelSource,
@@ -43,8 +43,8 @@ pub struct Verify {
     #[arg(long, env = "SPLADE_VERIFY_TEXTS", value_name = "FILE")]
     texts: Option<PathBuf>,
     /// Inference dtypes to compare: float32, int8 (CPU only), float16 (GPU only) [default: all that the device has].
-    #[arg(long, env = "SPLADE_VERIFY_DTYPE", value_name = "NAME,…", value_delimiter = ',', value_parser = str::parse::<Precision>)]
-    dtype: Vec<Precision>,
+    #[arg(long, env = "SPLADE_VERIFY_DTYPE", value_name = "NAME,…", value_delimiter = ',', value_parser = str::parse::<InferenceDType>)]
+    dtype: Vec<InferenceDType>,
     /// Device of the model: cpu, cuda:N or metal. The reference always runs on the CPU.
     #[arg(long, env = "SPLADE_DEVICE", value_name = "NAME", default_value = "cpu")]
     device: DeviceName,
@@ -57,33 +57,34 @@ Examples:
   splade-sidecar model verify --model naver/splade-v3
   splade-sidecar model verify --model ./splade-tiny --dtype int8 --texts queries.txt --output json";
 
-impl Verify {
+impl VerifyCommand {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        show_warnings();
+        init_warning_logs();
         let texts = match &self.texts {
-            Some(path) => texts::read(path)?,
+            Some(path) => texts::read_texts(path)?,
             None => built_in_texts(),
         };
-        let dtypes = self.dtypes()?;
+        let dtypes = self.select_dtypes()?;
         let (source, device) = (self.model.clone(), self.device);
         let report = spawn_blocking(move || {
-            let folder = locate(&source, &HubConfig::from_env(|name| std::env::var(name).ok()), check_settings, || ())?;
-            anyhow::Ok(VerifyReport::create(&source.to_string(), &folder, device, &dtypes, &texts)?)
+            let model_dir =
+                locate(&source, &HubConfig::from_env(|name| std::env::var(name).ok()), check_settings, || ())?;
+            anyhow::Ok(VerifyReport::create(&source.to_string(), &model_dir, device, &dtypes, &texts)?)
         });
         let report = report.await??;
         self.output.print(|| to_text(&report), || to_json(&report))?;
-        Ok(if report.failures().next().is_none() { ExitCode::SUCCESS } else { ExitCode::from(FAILED_VERDICT) })
+        Ok(if report.failures().next().is_none() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED_VERDICT) })
     }
 
     /// Returns the dtypes that were asked for, or all that the device has.
-    fn dtypes(&self) -> anyhow::Result<Vec<Precision>> {
+    fn select_dtypes(&self) -> anyhow::Result<Vec<InferenceDType>> {
         if self.dtype.is_empty() {
-            let all = [Precision::Float32, Precision::Int8, Precision::Float16];
-            return Ok(all.into_iter().filter(|&dtype| self.device.check(dtype).is_ok()).collect());
+            let all_dtypes = [InferenceDType::Float32, InferenceDType::Int8, InferenceDType::Float16];
+            return Ok(all_dtypes.into_iter().filter(|&dtype| self.device.check_dtype(dtype).is_ok()).collect());
         }
         let mut dtypes = Vec::new();
         for &dtype in &self.dtype {
-            self.device.check(dtype).map_err(|problem| anyhow::anyhow!("--dtype: {problem}"))?;
+            self.device.check_dtype(dtype).map_err(|problem| anyhow::anyhow!("--dtype: {problem}"))?;
             if !dtypes.contains(&dtype) {
                 dtypes.push(dtype);
             }
@@ -109,8 +110,8 @@ fn to_json(report: &VerifyReport) -> Value {
         "passed": report.failures().next().is_none(),
         "compared": report.has_compared(),
         "equal_tolerance": EQUAL_TOLERANCE,
-        "close_cosine": CLOSE_COSINE,
-        "close_difference": CLOSE_DIFFERENCE,
+        "close_cosine": MIN_CLOSE_COSINE,
+        "close_difference": MAX_CLOSE_DIFFERENCE,
         "comparisons": report.comparisons,
     })
 }

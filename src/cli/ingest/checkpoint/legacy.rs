@@ -6,21 +6,21 @@ use std::sync::Arc;
 use anyhow::ensure;
 use serde::Deserialize;
 
-use super::state::{REMEDY, State, VERSION};
-use super::subject::Subject;
-use crate::cli::ingest::input_file::whole_path;
+use super::settings::IngestSettings;
+use super::state::{CheckpointState, REMEDY, VERSION};
+use crate::cli::ingest::ingest_stats::IngestStats;
+use crate::cli::ingest::input_file::canonicalize_path;
 use crate::cli::ingest::input_position::InputPosition;
-use crate::cli::ingest::reader::Format;
-use crate::cli::ingest::reader::compare::record_whole;
-use crate::cli::ingest::reader::paths::{Source, total_bytes};
-use crate::cli::ingest::reader::resume::Start;
-use crate::cli::ingest::tally::Tally;
+use crate::cli::ingest::reader::InputFormat;
+use crate::cli::ingest::reader::file_change::build_full_record;
+use crate::cli::ingest::reader::paths::{InputSource, sum_source_bytes};
+use crate::cli::ingest::reader::resume::ResumePoint;
 
 /// What is in a file of version 2 or 3.
 #[derive(Debug, Deserialize)]
-pub struct StateOfV3 {
+pub struct StateV3 {
     #[serde(rename = "subject")]
-    subject: Subject,
+    settings: IngestSettings,
     #[serde(rename = "input_bytes")]
     input_bytes: Option<u64>,
     #[serde(rename = "files")]
@@ -28,13 +28,13 @@ pub struct StateOfV3 {
     #[serde(rename = "standing")]
     sizes: FileSizes,
     #[serde(rename = "finished")]
-    finished: bool,
+    is_finished: bool,
     #[serde(rename = "tally")]
-    tally: Tally,
+    stats: IngestStats,
     #[serde(rename = "rejects_bytes")]
     rejects_bytes: u64,
     #[serde(rename = "seconds")]
-    seconds: f64,
+    elapsed_seconds: f64,
 }
 
 /// The file that was being read, and what was before it.
@@ -50,26 +50,26 @@ struct FileSizes {
 
 /// What is in these files beside the counts of version 4.
 #[derive(Debug, Deserialize)]
-pub struct Followed {
+pub struct FollowStateV3 {
     #[serde(rename = "tally")]
-    tally: FollowedTally,
+    stats: FollowStatsV3,
 }
 
 #[derive(Debug, Deserialize)]
-struct FollowedTally {
+struct FollowStatsV3 {
     #[serde(rename = "done")]
-    done: FollowedPlace,
+    position: FollowPositionV3,
 }
 
 #[derive(Debug, Deserialize)]
-struct FollowedPlace {
+struct FollowPositionV3 {
     #[serde(rename = "inode")]
     inode: u64,
 }
 
 /// What these versions know of the files.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct LegacyFiles {
     sizes: FileSizes,
     input_bytes: Option<u64>,
     files: usize,
@@ -77,82 +77,90 @@ pub struct Standing {
     inode: u64,
 }
 
-impl StateOfV3 {
+impl StateV3 {
     /// Splits the state into that of the current version and what it knows of the files.
-    pub fn split(self, followed: &Followed) -> (State, Standing) {
-        let Self { subject, input_bytes, files, sizes, finished, tally, rejects_bytes, seconds } = self;
-        let state = State {
+    pub fn into_parts(self, follow_state: &FollowStateV3) -> (CheckpointState, LegacyFiles) {
+        let Self { settings, input_bytes, files, sizes, is_finished, stats, rejects_bytes, elapsed_seconds } = self;
+        let state = CheckpointState {
             version: VERSION,
-            subject,
-            finished,
-            tally,
+            settings,
+            is_finished,
+            stats,
             finished_files: Arc::default(),
             current_file: None,
             rejects_bytes,
-            seconds,
+            elapsed_seconds,
         };
-        (state, Standing { sizes, input_bytes, files, inode: followed.tally.done.inode })
+        (state, LegacyFiles { sizes, input_bytes, files, inode: follow_state.stats.position.inode })
     }
 }
 
-impl Standing {
+impl LegacyFiles {
     /// Finds where to go on by the sizes of the files, as the builds did that wrote it.
     ///
     /// # Errors
     /// If the files before that place have other names or sizes.
     pub fn find_start(
         &self,
-        sources: &[Source],
-        done: InputPosition,
+        sources: &[InputSource],
+        position: InputPosition,
         is_finished: bool,
         is_followed: bool,
-    ) -> anyhow::Result<Start> {
+    ) -> anyhow::Result<ResumePoint> {
         let notices = vec![
             "the checkpoint is of an earlier build, which knew files by their sizes: what it read is taken to be unchanged"
                 .to_owned(),
         ];
         if is_followed {
-            let place =
-                if self.is_followed_file(sources, done) { done } else { InputPosition { row: 0, offset: 0, ..done } };
-            return Ok(Start { place, notices, ..Start::default() });
+            let position = if self.is_followed_file(sources, position) {
+                position
+            } else {
+                InputPosition { row: 0, offset: 0, ..position }
+            };
+            return Ok(ResumePoint { position, notices, ..ResumePoint::default() });
         }
-        self.check(sources, done)?;
-        let is_as_it_was = self.input_bytes == total_bytes(sources) && self.files == sources.len();
-        let is_complete = is_finished && self.input_bytes.is_some() && is_as_it_was;
-        let read = if is_complete { sources.len() } else { done.file };
-        let finished = sources.iter().take(read).map(record_whole).collect::<anyhow::Result<_>>()?;
-        Ok(Start { place: done, finished, notices, is_complete, ..Start::default() })
+        self.check(sources, position)?;
+        let is_unchanged = self.input_bytes == sum_source_bytes(sources) && self.files == sources.len();
+        let is_complete = is_finished && self.input_bytes.is_some() && is_unchanged;
+        let finished_count = if is_complete { sources.len() } else { position.file };
+        let finished = sources.iter().take(finished_count).map(build_full_record).collect::<anyhow::Result<_>>()?;
+        Ok(ResumePoint { position, finished_files: finished, notices, is_complete, ..ResumePoint::default() })
     }
 
-    fn is_followed_file(&self, sources: &[Source], done: InputPosition) -> bool {
+    fn is_followed_file(&self, sources: &[InputSource], position: InputPosition) -> bool {
         let metadata = sources.first().and_then(|source| std::fs::metadata(&source.path).ok());
-        metadata.is_some_and(|now| [0, now.ino()].contains(&self.inode) && now.len() >= done.offset)
+        metadata.is_some_and(|now| [0, now.ino()].contains(&self.inode) && now.len() >= position.offset)
     }
 
     /// Checks that what was read is still there.
-    fn check(&self, sources: &[Source], done: InputPosition) -> anyhow::Result<()> {
+    fn check(&self, sources: &[InputSource], position: InputPosition) -> anyhow::Result<()> {
         let FileSizes { path, bytes, bytes_before } = &self.sizes;
-        let now = FileSizes::at(sources, done.file);
-        let is_there = now.path == *path && now.bytes_before == *bytes_before;
+        let current = FileSizes::for_file(sources, position.file);
+        let is_same_file = current.path == *path && current.bytes_before == *bytes_before;
         ensure!(
-            is_there,
+            is_same_file,
             "the files up to {path} are no longer what they were, so lines would be lost or doubled; {REMEDY}"
         );
-        if let (Some(then), Some(now)) = (*bytes, now.bytes) {
-            let is_whole = sources.get(done.file).is_some_and(|source| source.format == Format::Parquet);
-            let then = then.max(done.offset);
-            let is_same = if is_whole { now == then } else { now >= then };
-            ensure!(is_same, "the input had {then} bytes and has {now} now, so it is another one; {REMEDY}");
+        if let (Some(previous_bytes), Some(current_bytes)) = (*bytes, current.bytes) {
+            let must_match_exactly =
+                sources.get(position.file).is_some_and(|source| source.format == InputFormat::Parquet);
+            let previous_bytes = previous_bytes.max(position.offset);
+            let is_same =
+                if must_match_exactly { current_bytes == previous_bytes } else { current_bytes >= previous_bytes };
+            ensure!(
+                is_same,
+                "the input had {previous_bytes} bytes and has {current_bytes} now, so it is another one; {REMEDY}"
+            );
         }
         Ok(())
     }
 }
 
 impl FileSizes {
-    fn at(sources: &[Source], file: usize) -> Self {
+    fn for_file(sources: &[InputSource], file: usize) -> Self {
         let bytes_before = sources.iter().take(file).filter_map(|source| source.bytes).sum();
         match sources.get(file) {
-            Some(source) => Self { path: whole_path(&source.path), bytes: source.bytes, bytes_before },
+            Some(source) => Self { path: canonicalize_path(&source.path), bytes: source.bytes, bytes_before },
             None => Self { bytes_before, ..Self::default() },
         }
     }

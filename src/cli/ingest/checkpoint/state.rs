@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::subject::Subject;
+use super::settings::IngestSettings;
+use crate::cli::ingest::ingest_stats::IngestStats;
 use crate::cli::ingest::input_file::FileRecord;
-use crate::cli::ingest::tally::Tally;
 
 /// The version of what is written.
 pub const VERSION: u32 = 4;
@@ -17,16 +17,16 @@ pub const REMEDY: &str = "name another file or remove this one to begin anew, or
 /// What is in the file. The names are the format's, whatever the fields are called; tests hold them. A field that is added
 /// needs `#[serde(default)]`, so that files without it stay readable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct State {
+pub struct CheckpointState {
     #[serde(rename = "version")]
     pub version: u32,
     #[serde(rename = "subject")]
-    pub subject: Subject,
+    pub settings: IngestSettings,
     /// Whether the input was read to its end.
     #[serde(rename = "finished")]
-    pub finished: bool,
+    pub is_finished: bool,
     #[serde(rename = "tally")]
-    pub tally: Tally,
+    pub stats: IngestStats,
     /// The files that were read to their ends, in their order.
     #[serde(rename = "finished_files")]
     pub finished_files: Arc<Vec<FileRecord>>,
@@ -37,20 +37,20 @@ pub struct State {
     pub rejects_bytes: u64,
     /// How long all runs took together.
     #[serde(rename = "seconds")]
-    pub seconds: f64,
+    pub elapsed_seconds: f64,
 }
 
-impl State {
-    pub fn new(subject: Subject) -> Self {
+impl CheckpointState {
+    pub fn new(settings: IngestSettings) -> Self {
         Self {
             version: VERSION,
-            subject,
-            finished: false,
-            tally: Tally::default(),
+            settings,
+            is_finished: false,
+            stats: IngestStats::default(),
             finished_files: Arc::default(),
             current_file: None,
             rejects_bytes: 0,
-            seconds: 0.0,
+            elapsed_seconds: 0.0,
         }
     }
 }

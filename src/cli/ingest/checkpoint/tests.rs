@@ -5,23 +5,23 @@ use std::sync::Arc;
 use clap::Parser;
 use serde_json::{Value, json};
 
-use super::file::write;
-use super::format::Found;
-use super::state::{State, VERSION};
-use super::subject::{INPUT, SHARD, SPLIT, Subject};
+use super::file::write_checkpoint;
+use super::format::StoredCheckpoint;
+use super::settings::{INPUT, IngestSettings, SHARD, SPLIT};
+use super::state::{CheckpointState, VERSION};
 use super::*;
-use crate::cli::ingest::Ingest;
+use crate::cli::ingest::IngestCommand;
 use crate::cli::ingest::content_digest::ContentHasher;
+use crate::cli::ingest::file_tracker::FileRecords;
+use crate::cli::ingest::ingest_stats::IngestStats;
 use crate::cli::ingest::input_file::FileRecord;
 use crate::cli::ingest::input_position::InputPosition;
-use crate::cli::ingest::read_files::FileRecords;
-use crate::cli::ingest::reader::compare::record_whole;
-use crate::cli::ingest::reader::paths::Source;
-use crate::cli::ingest::reader::{Format, TextEncoding};
-use crate::cli::ingest::tally::Tally;
+use crate::cli::ingest::reader::file_change::build_full_record;
+use crate::cli::ingest::reader::paths::InputSource;
+use crate::cli::ingest::reader::{InputFormat, TextEncoding};
 
-fn subject() -> Subject {
-    Subject::new([(INPUT, r#"["/docs.jsonl"]"#.to_owned()), (SHARD, "1/2".to_owned())])
+fn subject() -> IngestSettings {
+    IngestSettings::new([(INPUT, r#"["/docs.jsonl"]"#.to_owned()), (SHARD, "1/2".to_owned())])
 }
 
 fn fixture(name: &str) -> PathBuf {
@@ -32,16 +32,16 @@ fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-fn tally(lines: u64) -> Tally {
+fn tally(lines: u64) -> IngestStats {
     let done = InputPosition { lines, bytes: 10 * lines, row: lines, offset: 10 * lines, ..InputPosition::default() };
-    Tally { indexed: lines, done, ..Tally::default() }
+    IngestStats { indexed: lines, position: done, ..IngestStats::default() }
 }
 
 /// What is recorded of `docs.jsonl`, of which so many lines of ten bytes were read.
 fn records(directory: &Path, lines: u64) -> FileRecords {
     let path = directory.join("docs.jsonl");
-    let source = Source::of_file(&path, Format::Jsonl);
-    let whole = record_whole(&source).unwrap();
+    let source = InputSource::of_file(&path, InputFormat::Jsonl);
+    let whole = build_full_record(&source).unwrap();
     let mut content = ContentHasher::new(true);
     content.update(&fs::read(&path).unwrap()[..10 * lines as usize]);
     let current = FileRecord { rows: lines, bytes: 10 * lines, digest: content.digest(), ..whole };
@@ -54,28 +54,28 @@ async fn a_run_goes_on_where_the_last_one_was() {
     let directory = directory.path();
     fs::write(directory.join("docs.jsonl"), "123456789\n".repeat(10)).unwrap();
     let path = directory.join("checkpoint");
-    let sources: Arc<[Source]> = [Source::of_file(&directory.join("docs.jsonl"), Format::Jsonl)].into();
-    let start = async |checkpoint: &Checkpoint| {
+    let sources: Arc<[InputSource]> = [InputSource::of_file(&directory.join("docs.jsonl"), InputFormat::Jsonl)].into();
+    let start = async |checkpoint: &IngestCheckpoint| {
         checkpoint.find_start(Arc::clone(&sources), TextEncoding::Utf8, false).await.unwrap()
     };
-    let mut first = Checkpoint::open(&path, subject()).await.unwrap();
-    assert_eq!((first.tally(), first.rejects_bytes()), (Tally::default(), 0));
-    assert_eq!(start(&first).await.place, InputPosition::default());
-    first.due().await;
+    let mut first = IngestCheckpoint::open(&path, subject()).await.unwrap();
+    assert_eq!((first.stats(), first.rejects_bytes()), (IngestStats::default(), 0));
+    assert_eq!(start(&first).await.position, InputPosition::default());
+    first.wait_until_due().await;
     first.save(tally(4), records(directory, 4), 7).await.unwrap();
-    first.written().await.unwrap();
-    let refused = format!("{:#}", Checkpoint::open(&path, subject()).await.unwrap_err());
+    first.wait_for_write().await.unwrap();
+    let refused = format!("{:#}", IngestCheckpoint::open(&path, subject()).await.unwrap_err());
     assert!(refused.contains(&format!("process {} on", std::process::id())), "{refused}");
     // It is killed here.
     drop(first);
-    let second = Checkpoint::open(&path, subject()).await.unwrap();
-    assert_eq!((second.tally(), second.rejects_bytes()), (tally(4), 7));
+    let second = IngestCheckpoint::open(&path, subject()).await.unwrap();
+    assert_eq!((second.stats(), second.rejects_bytes()), (tally(4), 7));
     let found = start(&second).await;
-    assert_eq!((found.place.row, found.place.offset, found.place.lines, found.is_complete), (4, 40, 4, false));
+    assert_eq!((found.position.row, found.position.offset, found.position.lines, found.is_complete), (4, 40, 4, false));
     assert!((1.0..1.5).contains(&second.elapsed().as_secs_f64()));
     let all = FileRecords { finished: Arc::new(records(directory, 10).current.into_iter().collect()), current: None };
     second.close(tally(10), all, 9, true).await.unwrap();
-    let third = Checkpoint::open(&path, subject()).await.unwrap();
+    let third = IngestCheckpoint::open(&path, subject()).await.unwrap();
     assert!(start(&third).await.is_complete);
     drop(third);
     let left: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -86,9 +86,10 @@ async fn a_run_goes_on_where_the_last_one_was() {
 async fn what_is_of_another_ingest_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
-    Checkpoint::open(&path, subject()).await.unwrap();
-    let refusal = async |subject: Subject| format!("{:#}", Checkpoint::open(&path, subject).await.unwrap_err());
-    let other = Subject::new([(INPUT, r#"["/docs.csv","/b"]"#.to_owned()), (SPLIT, "a".to_owned())]);
+    IngestCheckpoint::open(&path, subject()).await.unwrap();
+    let refusal =
+        async |subject: IngestSettings| format!("{:#}", IngestCheckpoint::open(&path, subject).await.unwrap_err());
+    let other = IngestSettings::new([(INPUT, r#"["/docs.csv","/b"]"#.to_owned()), (SPLIT, "a".to_owned())]);
     let error = refusal(other).await;
     assert!(error.starts_with(&format!("--checkpoint: {}: it is of another ingest", path.display())), "{error}");
     let differences = [
@@ -106,7 +107,7 @@ async fn what_is_of_another_ingest_is_refused() {
 fn files_of_earlier_versions_are_compared_by_their_sizes() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: usize| fs::write(directory.path().join(name), vec![b'x'; bytes]).unwrap();
-    let source = |name: &str, format| Source::of_file(&directory.path().join(name), format);
+    let source = |name: &str, format| InputSource::of_file(&directory.path().join(name), format);
     for (name, bytes) in [("a", 10), ("b", 20), ("c", 30)] {
         write(name, bytes);
     }
@@ -121,40 +122,48 @@ fn files_of_earlier_versions_are_compared_by_their_sizes() {
         },
         "rejects_bytes": 0, "seconds": 0.0,
     });
-    let Found::V3(state, standing) = format::parse(text.to_string().as_bytes()).unwrap() else { panic!("version 3") };
+    let StoredCheckpoint::V3(state, standing) = format::parse(text.to_string().as_bytes()).unwrap() else {
+        panic!("version 3")
+    };
     let find = |names: &[&str], format| {
         let sources: Vec<_> = names.iter().map(|name| source(name, format)).collect();
-        standing.find_start(&sources, state.tally.done, false, false).map_err(|error| error.to_string())
+        standing.find_start(&sources, state.stats.position, false, false).map_err(|error| error.to_string())
     };
-    let found = find(&["a", "b", "c"], Format::Jsonl).unwrap();
-    assert_eq!((found.place.file, found.place.row, found.place.offset, found.finished.len()), (1, 2, 5, 1));
+    let found = find(&["a", "b", "c"], InputFormat::Jsonl).unwrap();
+    assert_eq!(
+        (found.position.file, found.position.row, found.position.offset, found.finished_files.len()),
+        (1, 2, 5, 1)
+    );
     assert!(found.notices[0].contains("earlier build"), "{:?}", found.notices);
-    assert!(find(&["a", "c", "b"], Format::Jsonl).unwrap_err().contains("no longer what they were"));
+    assert!(find(&["a", "c", "b"], InputFormat::Jsonl).unwrap_err().contains("no longer what they were"));
     write("b", 21);
-    assert!(find(&["a", "b", "c"], Format::Jsonl).is_ok(), "it has grown");
-    assert!(find(&["a", "b", "c"], Format::Parquet).unwrap_err().contains("has 21 now"), "it is written as a whole");
+    assert!(find(&["a", "b", "c"], InputFormat::Jsonl).is_ok(), "it has grown");
+    assert!(
+        find(&["a", "b", "c"], InputFormat::Parquet).unwrap_err().contains("has 21 now"),
+        "it is written as a whole"
+    );
     write("a", 11);
-    assert!(find(&["a", "b", "c"], Format::Jsonl).unwrap_err().contains("no longer what they were"));
+    assert!(find(&["a", "b", "c"], InputFormat::Jsonl).unwrap_err().contains("no longer what they were"));
 }
 
 #[tokio::test]
 async fn a_place_that_cannot_be_written_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("absent").join("checkpoint");
-    let error = format!("{:#}", Checkpoint::open(&path, subject()).await.unwrap_err());
+    let error = format!("{:#}", IngestCheckpoint::open(&path, subject()).await.unwrap_err());
     assert!(error.contains("can't be written"), "{error}");
 }
 
 /// What the flags of a command are in a checkpoint.
-fn subject_of(arguments: &Value) -> Subject {
+fn subject_of(arguments: &Value) -> IngestSettings {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        ingest: Ingest,
+        ingest: IngestCommand,
     }
 
     let arguments = arguments.as_array().unwrap().iter().map(|argument| argument.as_str().unwrap());
-    Line::try_parse_from(["ingest"].into_iter().chain(arguments)).unwrap().ingest.subject()
+    Line::try_parse_from(["ingest"].into_iter().chain(arguments)).unwrap().ingest.checkpoint_settings()
 }
 
 /// The commands whose checkpoints the build of 2026-11-30 wrote, with their inputs' whole paths.
@@ -186,15 +195,17 @@ fn files_of_version_2_are_compared_by_what_they_meant() {
     let commands = commands();
     for (name, arguments) in &commands {
         let text = fs::read(fixture(&format!("ingest-v2/{name}.json"))).unwrap();
-        let Found::V2(_, _, settings) = format::parse(&text).unwrap() else { panic!("{name} is of version 2") };
-        assert_eq!(subject_of(arguments).differences_from_v2(&settings), [""; 0], "{name}");
+        let StoredCheckpoint::V2(_, _, settings) = format::parse(&text).unwrap() else {
+            panic!("{name} is of version 2")
+        };
+        assert_eq!(subject_of(arguments).describe_differences_from_v2(&settings), [""; 0], "{name}");
         for (_, other) in commands.iter().filter(|(other, _)| *other != name) {
-            assert_ne!(subject_of(other).differences_from_v2(&settings), [""; 0], "{name}");
+            assert_ne!(subject_of(other).describe_differences_from_v2(&settings), [""; 0], "{name}");
         }
         let more = |more: &[&str]| {
             let more = more.iter().map(|&argument| json!(argument));
             subject_of(&arguments.as_array().unwrap().iter().cloned().chain(more).collect())
-                .differences_from_v2(&settings)
+                .describe_differences_from_v2(&settings)
         };
         if name == "killed" {
             for (flags, difference) in [
@@ -209,24 +220,24 @@ fn files_of_version_2_are_compared_by_what_they_meant() {
                 assert_eq!(more(&flags), [difference]);
             }
         }
-        let unknown = Subject::new([("later", "yes".to_owned())]).differences_from_v2(&settings);
+        let unknown = IngestSettings::new([("later", "yes".to_owned())]).describe_differences_from_v2(&settings);
         assert!(unknown.contains(&"later was `` and is `yes`".to_owned()), "{unknown:?}");
     }
 }
 
 #[test]
 fn a_setting_of_a_later_release_is_neutral_where_it_is_missing() {
-    let file: Subject = serde_json::from_value(json!({"input": "[\"/docs.jsonl\"]", "later": "yes"})).unwrap();
-    let now = Subject::new([(INPUT, r#"["/docs.jsonl"]"#.to_owned())]);
-    assert_eq!(file.differences(&now), ["later was `yes` and is ``"]);
-    assert_eq!(now.differences(&now), [""; 0]);
-    let spelled_out: Subject =
+    let file: IngestSettings = serde_json::from_value(json!({"input": "[\"/docs.jsonl\"]", "later": "yes"})).unwrap();
+    let now = IngestSettings::new([(INPUT, r#"["/docs.jsonl"]"#.to_owned())]);
+    assert_eq!(file.describe_differences(&now), ["later was `yes` and is ``"]);
+    assert_eq!(now.describe_differences(&now), [""; 0]);
+    let spelled_out: IngestSettings =
         serde_json::from_value(json!({"input": "[\"/docs.jsonl\"]", "shard": "0/1", "quotes": "true"})).unwrap();
-    assert_eq!(spelled_out.differences(&now), [""; 0], "a neutral value may be there");
+    assert_eq!(spelled_out.describe_differences(&now), [""; 0], "a neutral value may be there");
 }
 
 /// A state with a value of its own in each field.
-fn state() -> State {
+fn state() -> CheckpointState {
     let digest = |byte: u8| serde_json::from_value(json!(format!("{byte:02x}").repeat(32))).unwrap();
     let file = |n: u64, digest| FileRecord {
         path: format!("/docs.{n}.jsonl"),
@@ -238,7 +249,7 @@ fn state() -> State {
         last_record: None,
     };
     let done = InputPosition { lines: 14, bytes: 15, file: 1, row: 16, offset: 17, digest: digest(0xab) };
-    let tally = Tally {
+    let tally = IngestStats {
         indexed: 5,
         unchanged: 6,
         rejected: 7,
@@ -248,19 +259,19 @@ fn state() -> State {
         terms: 11,
         pruned_terms: 12,
         other_shards: 13,
-        done,
+        position: done,
         durable_through: 20,
         reconnects: 21,
     };
-    State {
+    CheckpointState {
         version: VERSION,
-        subject: subject(),
-        finished: true,
-        tally,
+        settings: subject(),
+        is_finished: true,
+        stats: tally,
         finished_files: Arc::new(vec![file(30, digest(0xcd))]),
         current_file: Some(file(40, None)),
         rejects_bytes: 19,
-        seconds: 0.5,
+        elapsed_seconds: 0.5,
     }
 }
 
@@ -269,23 +280,23 @@ fn state() -> State {
 fn version_4_keeps_its_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
-    write(&path, &state()).unwrap();
+    write_checkpoint(&path, &state()).unwrap();
     let written = fs::read_to_string(&path).unwrap();
     assert_eq!(written, fs::read_to_string(fixture("ingest-v4.json")).unwrap());
-    let Found::V4(found) = format::parse(written.as_bytes()).unwrap() else { panic!("it is of version 4") };
-    let not_kept = Tally { durable_through: 0, reconnects: 0, ..state().tally };
-    assert_eq!(found, State { tally: not_kept, ..state() });
+    let StoredCheckpoint::V4(found) = format::parse(written.as_bytes()).unwrap() else { panic!("it is of version 4") };
+    let not_kept = IngestStats { durable_through: 0, reconnects: 0, ..state().stats };
+    assert_eq!(found, CheckpointState { stats: not_kept, ..state() });
 }
 
 /// What the build of 2026-11-30 wrote as version 3.
 #[test]
 fn files_of_version_3_are_read() {
     let golden = fs::read(fixture("ingest-v3/golden.json")).unwrap();
-    let Found::V3(found, _) = format::parse(&golden).unwrap() else { panic!("it is of version 3") };
-    let done = InputPosition { digest: None, ..state().tally.done };
-    let tally = Tally { durable_through: 0, reconnects: 0, done, ..state().tally };
+    let StoredCheckpoint::V3(found, _) = format::parse(&golden).unwrap() else { panic!("it is of version 3") };
+    let done = InputPosition { digest: None, ..state().stats.position };
+    let tally = IngestStats { durable_through: 0, reconnects: 0, position: done, ..state().stats };
     let (finished_files, current_file) = (Arc::default(), None);
-    assert_eq!(found, State { tally, finished_files, current_file, ..state() });
+    assert_eq!(found, CheckpointState { stats: tally, finished_files, current_file, ..state() });
 }
 
 #[test]

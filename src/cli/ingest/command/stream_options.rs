@@ -1,17 +1,17 @@
 //! What a stream begins with.
 
-use super::Ingest;
+use super::IngestCommand;
 use crate::proto::{CollectionOptions, IngestOptions, SparseVectorOptions};
 
-impl Ingest {
+impl IngestCommand {
     /// With files that are read again, what is stored of them already is not encoded again.
-    pub(super) fn options(&self, reads_again: bool) -> IngestOptions {
+    pub(super) fn build_ingest_options(&self, reads_again: bool) -> IngestOptions {
         IngestOptions {
             collection: self.collection.clone(),
             model: self.model.clone(),
             create_collection: self.create_collection,
-            collection_options: self.create_collection.then(|| self.collection_options()),
-            encoding: Some(self.long_text.encoding(self.prune)),
+            collection_options: self.create_collection.then(|| self.build_collection_options()),
+            encoding: Some(self.long_text.encoding_options(self.prune)),
             text_field: self.stored_text_field.clone(),
             batch_points: self.batch_points,
             skip_unchanged: self.skip_unchanged || reads_again,
@@ -21,9 +21,10 @@ impl Ingest {
         }
     }
 
-    pub(super) fn collection_options(&self) -> CollectionOptions {
-        let named = Some(&self.vector_name).filter(|name| !name.is_empty());
-        let sparse_vectors = named.map(|name| (name.clone(), SparseVectorOptions::default())).into_iter().collect();
+    pub(super) fn build_collection_options(&self) -> CollectionOptions {
+        let vector_name = Some(&self.vector_name).filter(|name| !name.is_empty());
+        let sparse_vectors =
+            vector_name.map(|name| (name.clone(), SparseVectorOptions::default())).into_iter().collect();
         self.collection_options.apply(CollectionOptions { sparse_vectors, ..CollectionOptions::default() })
     }
 }

@@ -2,7 +2,7 @@ use clap::Parser;
 use serde_json::json;
 
 use super::*;
-use crate::cli::ingest::checkpoint::subject;
+use crate::cli::ingest::checkpoint::settings;
 
 #[derive(Debug, Parser)]
 struct Line {
@@ -20,10 +20,10 @@ fn what_one_types() {
     let input =
         parse(&["a.csv", "b", "--text-field", "title", "--text-field", "body", "--payload-fields", ""]).unwrap();
     assert_eq!(input.mapping().text_fields, ["title", "body"]);
-    assert!(!input.mapping().wants("year") && input.mapping().wants("id"));
+    assert!(!input.mapping().uses_column("year") && input.mapping().uses_column("id"));
     let types = ["--csv-types", "year=number,tags=json", "--delimiter", "\\t", "--columns", "id,text"];
     let dialect = parse(&[&["-"][..], &types].concat()).unwrap().dialect();
-    assert_eq!((dialect.delimiter, dialect.types["tags"]), (b'\t', CellType::Json));
+    assert_eq!((dialect.delimiter, dialect.column_types["tags"]), (b'\t', CellType::Json));
     for (line, problem) in [
         (&["-", "--csv-types", "year=int"][..], "number, bool and json"),
         (&["-", "--csv-types", "year"], "such as year=number"),
@@ -48,7 +48,7 @@ async fn refusal(files: &[&str], flags: &[&str]) -> Option<String> {
     });
     let files: Vec<String> = files.collect();
     let line: Vec<&str> = files.iter().map(String::as_str).chain(flags.iter().copied()).collect();
-    parse(&line).unwrap().sources(Vec::new()).await.err().map(|error| format!("{error:#}"))
+    parse(&line).unwrap().list_sources(Vec::new()).await.err().map(|error| format!("{error:#}"))
 }
 
 #[cfg(feature = "parquet")]
@@ -111,14 +111,14 @@ fn a_pattern_names_no_file_and_is_the_same_from_everywhere() {
     let input = parse(&[&pattern]).unwrap();
     assert_eq!(input.stem(), None);
     let expected = json!([here.join("*.jsonl").display().to_string()]).to_string();
-    assert!(input.settings().contains(&(subject::INPUT, expected)), "{:?}", input.settings());
+    assert!(input.settings().contains(&(settings::INPUT, expected)), "{:?}", input.settings());
 }
 
 #[test]
 fn encodings_are_in_checkpoints_by_their_canonical_names() {
     let name = |line: &[&str]| {
         let settings = parse(line).unwrap().settings();
-        settings.into_iter().find(|(key, _)| *key == subject::ENCODING).unwrap().1
+        settings.into_iter().find(|(key, _)| *key == settings::ENCODING).unwrap().1
     };
     for (label, canonical) in [("UTF-8", ""), ("utf8", ""), ("Latin1", "windows-1252"), ("UTF-16", "utf-16")] {
         assert_eq!(name(&["-", "--encoding", label]), canonical);

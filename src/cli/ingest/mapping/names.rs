@@ -9,32 +9,32 @@ const MAX_COMPARED_CHARS: usize = 64;
 /// Shortens a name or a value for a message.
 pub fn shorten(text: &str) -> String {
     match text.char_indices().nth(MAX_SHOWN_CHARS) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
 }
 
 /// Lists names up to a number of them, and says how many more there are.
-pub fn list<'a>(names: impl Iterator<Item = &'a str> + Clone, max: usize) -> String {
-    let mut listed = names.clone().take(max).map(shorten).collect::<Vec<_>>().join(", ");
-    match names.skip(max).count() {
-        0 if listed.is_empty() => "none".to_owned(),
-        0 => listed,
+pub fn format_names<'a>(names: impl Iterator<Item = &'a str> + Clone, max_names: usize) -> String {
+    let mut text = names.clone().take(max_names).map(shorten).collect::<Vec<_>>().join(", ");
+    match names.skip(max_names).count() {
+        0 if text.is_empty() => "none".to_owned(),
+        0 => text,
         more => {
-            listed.push_str(&format!(" and {more} more"));
-            listed
+            text.push_str(&format!(" and {more} more"));
+            text
         }
     }
 }
 
 /// Asks for the name that was probably meant; empty if none is near.
-pub fn suggest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    let near = candidates.filter_map(|candidate| Some((distance(name, candidate)?, candidate)));
-    near.min().map(|(_, candidate)| format!("did you mean `{candidate}`? ")).unwrap_or_default()
+pub fn format_suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+    let matches = candidates.filter_map(|candidate| Some((compute_distance(name, candidate)?, candidate)));
+    matches.min().map(|(_, candidate)| format!("did you mean `{candidate}`? ")).unwrap_or_default()
 }
 
 /// How far a candidate is from a name; `None` if it is another word.
-fn distance(name: &str, candidate: &str) -> Option<usize> {
+fn compute_distance(name: &str, candidate: &str) -> Option<usize> {
     if [name, candidate].iter().any(|text| text.chars().count() > MAX_COMPARED_CHARS) {
         return None;
     }
@@ -62,19 +62,19 @@ mod tests {
             ("years", "year"),
             ("title", " title"),
         ] {
-            assert_eq!(suggest(name, columns.into_iter()), format!("did you mean `{meant}`? "), "{name}");
+            assert_eq!(format_suggestion(name, columns.into_iter()), format!("did you mean `{meant}`? "), "{name}");
         }
         let long = "x".repeat(10_000);
         for name in ["price", "", "zz", &long] {
-            assert_eq!(suggest(name, columns.into_iter().chain([&long[1..]])), "", "{name}");
+            assert_eq!(format_suggestion(name, columns.into_iter().chain([&long[1..]])), "", "{name}");
         }
     }
 
     #[test]
     fn lists_are_short() {
-        assert_eq!(list(["a", "b"].into_iter(), 2), "a, b");
-        assert_eq!(list(["a", "b", "c"].into_iter(), 1), "a and 2 more");
-        assert_eq!(list(std::iter::empty(), 1), "none");
-        assert!(list(["é".repeat(900).as_str()].into_iter(), 1).chars().count() < 100);
+        assert_eq!(format_names(["a", "b"].into_iter(), 2), "a, b");
+        assert_eq!(format_names(["a", "b", "c"].into_iter(), 1), "a and 2 more");
+        assert_eq!(format_names(std::iter::empty(), 1), "none");
+        assert!(format_names(["é".repeat(900).as_str()].into_iter(), 1).chars().count() < 100);
     }
 }

@@ -3,42 +3,43 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::rejection::malformed;
+use super::rejection::reject_malformed;
 use crate::proto::ItemError;
 
 /// Adds the partition columns to a record. The value of a record that has one of them stays.
 ///
 /// # Errors
 /// If a record has another value than the path.
-pub fn merge(fields: &mut Fields, partitions: &Fields) -> Result<(), ItemError> {
+pub fn merge_partitions(fields: &mut Fields, partitions: &Fields) -> Result<(), ItemError> {
     for (name, partition) in partitions {
         match fields.get(name) {
-            Some(value) if value == partition || is_same(value, partition) => {}
+            Some(value) if value == partition || is_equivalent(value, partition) => {}
             None | Some(Value::Null) => {
                 fields.insert(name.clone(), partition.clone());
             }
-            Some(value) => return Err(contradiction(name, value, partition)),
+            Some(value) => return Err(reject_conflict(name, value, partition)),
         }
     }
     Ok(())
 }
 
 /// Whether two values are written the same way, or are the same number: `month=01` is a record's 1.
-fn is_same(value: &Value, partition: &Value) -> bool {
-    let (Some(value), Some(partition)) = (in_words(value), in_words(partition)) else { return false };
-    let whole = |text: &str| text.parse::<i128>().ok();
-    let fraction = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+fn is_equivalent(value: &Value, partition: &Value) -> bool {
+    let (Some(value), Some(partition)) = (to_path_text(value), to_path_text(partition)) else { return false };
+    let parse_integer = |text: &str| text.parse::<i128>().ok();
+    let parse_float = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
     // A time may be written with a blank before the hours.
     let is_same_time = value.replacen('T', " ", 1) == partition.replacen('T', " ", 1);
     value.eq_ignore_ascii_case(&partition) && matches!(partition.to_ascii_lowercase().as_str(), "true" | "false")
         || value == partition
         || is_same_time
-        || whole(&value).is_some_and(|value| Some(value) == whole(&partition))
-        || fraction(&value).is_some_and(|value| whole(&partition).is_none() && Some(value) == fraction(&partition))
+        || parse_integer(&value).is_some_and(|value| Some(value) == parse_integer(&partition))
+        || parse_float(&value)
+            .is_some_and(|value| parse_integer(&partition).is_none() && Some(value) == parse_float(&partition))
 }
 
 /// How a path would have a value; `None` for what it can't have.
-fn in_words(value: &Value) -> Option<String> {
+fn to_path_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
@@ -46,12 +47,12 @@ fn in_words(value: &Value) -> Option<String> {
     }
 }
 
-fn contradiction(name: &str, value: &Value, partition: &Value) -> ItemError {
+fn reject_conflict(name: &str, value: &Value, partition: &Value) -> ItemError {
     let (value, partition) = (super::shorten(&value.to_string()), super::shorten(&partition.to_string()));
     let message = format!(
         "the record has {value}, but the path of its file says {name}={partition}; correct one of them, or rename the folder"
     );
-    malformed(name, message)
+    reject_malformed(name, message)
 }
 
 #[cfg(test)]
@@ -62,7 +63,7 @@ mod tests {
 
     fn merged(record: &Value, partitions: &Value) -> Result<Value, ItemError> {
         let mut fields = record.as_object().unwrap().clone();
-        merge(&mut fields, partitions.as_object().unwrap())?;
+        merge_partitions(&mut fields, partitions.as_object().unwrap())?;
         Ok(fields.into())
     }
 

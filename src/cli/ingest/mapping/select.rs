@@ -9,83 +9,85 @@ use serde_json::Value;
 use super::fields::Fields;
 
 /// The end of a name that goes beyond one key; `None` where the key is all of it.
-type Rest<'n> = Option<&'n str>;
+type RemainingName<'n> = Option<&'n str>;
 
 /// Returns the key of an object that a name begins with, its value, and the rest of the name.
-pub fn step<'o, 'n>(object: &'o Fields, name: &'n str) -> Option<(&'n str, &'o Value, Rest<'n>)> {
-    split(name).find_map(|(key, rest)| Some((key, object.get(key)?, rest)))
+pub fn match_key<'o, 'n>(object: &'o Fields, name: &'n str) -> Option<(&'n str, &'o Value, RemainingName<'n>)> {
+    split_name(name).find_map(|(key, remaining)| Some((key, object.get(key)?, remaining)))
 }
 
 /// Whether a name is that of a column, or of a value inside it.
 pub fn is_within(name: &str, column: &str) -> bool {
-    name.strip_prefix(column).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    name.strip_prefix(column).is_some_and(|remaining| remaining.is_empty() || remaining.starts_with('.'))
 }
 
 /// Whether a value of a name is there, be it null.
 pub fn contains(object: &Fields, name: &str) -> bool {
-    match step(object, name) {
-        Some((_, value, Some(rest))) => contains_inside(value, rest),
+    match match_key(object, name) {
+        Some((_, value, Some(remaining))) => contains_nested(value, remaining),
         Some((_, _, None)) => true,
         None => false,
     }
 }
 
 /// Keeps only what the names select.
-pub fn keep(object: &mut Fields, names: &[&str]) {
-    prune(object, names, |value, rests| match rests {
-        Rests::Whole => true,
-        Rests::None => false,
-        Rests::Inside(names) => keep_inside(value, names),
+pub fn retain_selected(object: &mut Fields, names: &[&str]) {
+    retain_by_match(object, names, |value, name_match| match name_match {
+        NameMatch::Whole => true,
+        NameMatch::None => false,
+        NameMatch::Nested(names) => retain_nested(value, names),
     });
 }
 
 /// Removes what the names select, and the objects and lists that are empty without it.
-pub fn remove(object: &mut Fields, names: &[&str]) {
-    prune(object, names, |value, rests| match rests {
-        Rests::Whole => false,
-        Rests::None => true,
-        Rests::Inside(names) => !is_emptied(value, names),
+pub fn remove_selected(object: &mut Fields, names: &[&str]) {
+    retain_by_match(object, names, |value, name_match| match name_match {
+        NameMatch::Whole => false,
+        NameMatch::None => true,
+        NameMatch::Nested(names) => !remove_nested(value, names),
     });
 }
 
 /// What some names select of a value.
-enum Rests<'a> {
+enum NameMatch<'a> {
     Whole,
     None,
-    Inside(&'a [&'a str]),
+    Nested(&'a [&'a str]),
 }
 
-fn prune(object: &mut Fields, names: &[&str], stays: impl Fn(&mut Value, Rests<'_>) -> bool) {
-    let steps: Vec<_> = names.iter().filter_map(|name| step(object, name).map(|(key, _, rest)| (key, rest))).collect();
+fn retain_by_match(object: &mut Fields, names: &[&str], should_keep: impl Fn(&mut Value, NameMatch<'_>) -> bool) {
+    let matched_keys: Vec<_> =
+        names.iter().filter_map(|name| match_key(object, name).map(|(key, _, remaining)| (key, remaining))).collect();
     object.retain(|key, value| {
-        let rests = || steps.iter().filter(|(selected, _)| selected == key).map(|(_, rest)| rest);
-        if rests().any(Option::is_none) {
-            return stays(value, Rests::Whole);
+        let remaining_names =
+            || matched_keys.iter().filter(|(selected, _)| selected == key).map(|(_, remaining)| remaining);
+        if remaining_names().any(Option::is_none) {
+            return should_keep(value, NameMatch::Whole);
         }
-        match rests().flatten().copied().collect::<Vec<_>>().as_slice() {
-            [] => stays(value, Rests::None),
-            names => stays(value, Rests::Inside(names)),
+        match remaining_names().flatten().copied().collect::<Vec<_>>().as_slice() {
+            [] => should_keep(value, NameMatch::None),
+            names => should_keep(value, NameMatch::Nested(names)),
         }
     });
 }
 
-fn contains_inside(value: &Value, name: &str) -> bool {
+fn contains_nested(value: &Value, name: &str) -> bool {
     match value {
         Value::Object(object) => contains(object, name),
-        Value::Array(elements) => elements.iter().any(|element| contains_inside(element, name)),
+        Value::Array(elements) => elements.iter().any(|element| contains_nested(element, name)),
         _ => false,
     }
 }
 
 /// Keeps what the names select inside a value; whether anything is left.
-fn keep_inside(value: &mut Value, names: &[&str]) -> bool {
+fn retain_nested(value: &mut Value, names: &[&str]) -> bool {
     match value {
         Value::Object(object) => {
-            keep(object, names);
+            retain_selected(object, names);
             !object.is_empty()
         }
         Value::Array(elements) => {
-            elements.retain_mut(|element| keep_inside(element, names));
+            elements.retain_mut(|element| retain_nested(element, names));
             !elements.is_empty()
         }
         _ => false,
@@ -93,16 +95,16 @@ fn keep_inside(value: &mut Value, names: &[&str]) -> bool {
 }
 
 /// Removes what the names select inside a value; whether that was all there was.
-fn is_emptied(value: &mut Value, names: &[&str]) -> bool {
+fn remove_nested(value: &mut Value, names: &[&str]) -> bool {
     match value {
         Value::Object(object) => {
             let was_empty = object.is_empty();
-            remove(object, names);
+            remove_selected(object, names);
             object.is_empty() && !was_empty
         }
         Value::Array(elements) => {
             let was_empty = elements.is_empty();
-            elements.retain_mut(|element| !is_emptied(element, names));
+            elements.retain_mut(|element| !remove_nested(element, names));
             elements.is_empty() && !was_empty
         }
         _ => false,
@@ -110,8 +112,8 @@ fn is_emptied(value: &mut Value, names: &[&str]) -> bool {
 }
 
 /// Returns the ways to take a name apart into a key and a rest, the longest key first.
-fn split(name: &str) -> impl Iterator<Item = (&str, Rest<'_>)> {
-    let parts = name.rmatch_indices('.').filter_map(|(at, _)| Some((name.get(..at)?, name.get(at + 1..))));
+fn split_name(name: &str) -> impl Iterator<Item = (&str, RemainingName<'_>)> {
+    let parts = name.rmatch_indices('.').filter_map(|(dot, _)| Some((name.get(..dot)?, name.get(dot + 1..))));
     std::iter::once((name, None)).chain(parts)
 }
 
@@ -129,13 +131,13 @@ mod tests {
 
     fn kept(value: Value, names: &[&str]) -> Value {
         let mut object = object(value);
-        keep(&mut object, names);
+        retain_selected(&mut object, names);
         object.into()
     }
 
     fn without(value: Value, names: &[&str]) -> Value {
         let mut object = object(value);
-        remove(&mut object, names);
+        remove_selected(&mut object, names);
         object.into()
     }
 
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn a_key_with_a_dot_wins() {
         let record = json!({"a.b": 1, "a": {"b": 2, "c": 3}});
-        assert_eq!(step(&object(record.clone()), "a.b").unwrap().1, &json!(1));
+        assert_eq!(match_key(&object(record.clone()), "a.b").unwrap().1, &json!(1));
         assert_eq!(kept(record.clone(), &["a.b"]), json!({"a.b": 1}));
         assert_eq!(without(record.clone(), &["a.b"]), json!({"a": {"b": 2, "c": 3}}));
         assert_eq!(kept(record, &["a.c"]), json!({"a": {"c": 3}}));
@@ -181,8 +183,8 @@ mod tests {
             let fields: Fields = fields.into_iter().collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let (mut kept, mut rest) = (fields.clone(), fields.clone());
-            keep(&mut kept, &names);
-            remove(&mut rest, &names);
+            retain_selected(&mut kept, &names);
+            remove_selected(&mut rest, &names);
             let (mut parts, mut whole) = (Vec::new(), Vec::new());
             leaves(&kept.clone().into(), &mut parts);
             leaves(&rest.into(), &mut parts);

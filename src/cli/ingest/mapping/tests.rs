@@ -6,12 +6,12 @@ use crate::cli::id;
 use crate::proto::DocumentId;
 use crate::proto::document_id::Kind as IdKind;
 
-fn mapping() -> Mapping {
-    Mapping::default()
+fn mapping() -> FieldMapping {
+    FieldMapping::default()
 }
 
 fn rejection(line: &str) -> (String, String) {
-    let rejection = mapping().document_of_json(line.as_bytes()).unwrap_err();
+    let rejection = mapping().map_json_line(line.as_bytes()).unwrap_err();
     assert_eq!(rejection.code, 3);
     (rejection.field, rejection.message)
 }
@@ -19,7 +19,7 @@ fn rejection(line: &str) -> (String, String) {
 #[test]
 fn a_line_becomes_a_document() {
     let line = r#"{"id": 7, "text": "a fox", "year": 2024, "tags": ["x", null], "by": {"name": "Ann", "ok": true}}"#;
-    let document = mapping().document_of_json(line.as_bytes()).unwrap();
+    let document = mapping().map_json_line(line.as_bytes()).unwrap();
     assert_eq!(document.id, Some(DocumentId { kind: Some(IdKind::Num(7)) }));
     assert_eq!(document.text, "a fox");
     assert_eq!(document.payload_json, r#"{"year":2024,"tags":["x",null],"by":{"name":"Ann","ok":true}}"#);
@@ -27,13 +27,13 @@ fn a_line_becomes_a_document() {
 
 #[test]
 fn fields_can_be_chosen() {
-    let mapping = Mapping {
+    let mapping = FieldMapping {
         id_field: "sku".to_owned(),
         text_fields: vec!["body".to_owned()],
         payload_fields: Some(vec!["sku".to_owned(), "absent".to_owned()]),
         ..mapping()
     };
-    let document = mapping.document_of_json(br#"{"sku": "a-1", "body": "b", "text": "c", "id": 1}"#).unwrap();
+    let document = mapping.map_json_line(br#"{"sku": "a-1", "body": "b", "text": "c", "id": 1}"#).unwrap();
     assert_eq!(document.id.and_then(|id| id.kind), Some(IdKind::Key("a-1".to_owned())));
     assert_eq!(document.payload_json, r#"{"sku":"a-1"}"#);
 }
@@ -41,31 +41,32 @@ fn fields_can_be_chosen() {
 #[test]
 fn several_fields_make_one_text() {
     let text_fields = ["title", "lead", "body"].map(str::to_owned).to_vec();
-    let mapping = Mapping { text_fields, ..mapping() };
-    let text = |line: &str| mapping.document_of_json(line.as_bytes()).map(|document| document.text);
+    let mapping = FieldMapping { text_fields, ..mapping() };
+    let text = |line: &str| mapping.map_json_line(line.as_bytes()).map(|document| document.text);
     assert_eq!(text(r#"{"title": "A", "lead": "", "body": "b", "n": 1}"#).unwrap(), "A\n\nb");
     assert_eq!(text(r#"{"title": null, "body": "b"}"#).unwrap(), "b");
     assert!(text(r#"{"id": 1, "lead": null}"#).unwrap_err().message.contains("in `title` or `lead` or `body`"));
     assert_eq!(text(r#"{"title": "A", "body": 1}"#).unwrap_err().field, "body");
-    let document = mapping.document_of_json(br#"{"title": "A", "body": "b", "n": 1}"#).unwrap();
+    let document = mapping.map_json_line(br#"{"title": "A", "body": "b", "n": 1}"#).unwrap();
     assert_eq!(document.payload_json, r#"{"n":1}"#);
 }
 
 #[test]
 fn a_column_that_is_not_there_is_told_with_those_that_are() {
-    let problem = |mapping: Mapping| mapping.check_columns(["id", "text", "year"].into_iter()).unwrap_err().to_string();
+    let problem =
+        |mapping: FieldMapping| mapping.check_columns(["id", "text", "year"].into_iter()).unwrap_err().to_string();
     assert!(mapping().check_columns(["text"].into_iter()).is_ok(), "ids are made of texts");
-    let sku = problem(Mapping { id_field: "sku".to_owned(), ..mapping() });
+    let sku = problem(FieldMapping { id_field: "sku".to_owned(), ..mapping() });
     assert!(sku.contains("no column `sku`, but id, text, year") && sku.contains("--id-field"), "{sku}");
-    let body = problem(Mapping { text_fields: vec!["text".to_owned(), "body".to_owned()], ..mapping() });
+    let body = problem(FieldMapping { text_fields: vec!["text".to_owned(), "body".to_owned()], ..mapping() });
     assert!(body.contains("no column `body`") && body.contains("--text-field"), "{body}");
 }
 
 #[test]
 fn texts_are_found_in_objects_and_lists() {
     let text = |field: &str, line: &str| {
-        let mapping = Mapping { text_fields: vec![field.to_owned()], ..mapping() };
-        mapping.document_of_json(line.as_bytes()).map(|document| document.text).map_err(|rejection| rejection.field)
+        let mapping = FieldMapping { text_fields: vec![field.to_owned()], ..mapping() };
+        mapping.map_json_line(line.as_bytes()).map(|document| document.text).map_err(|rejection| rejection.field)
     };
     let found = |text: &str| Ok(text.to_owned());
     assert_eq!(text("article.body", r#"{"article": {"body": "b"}}"#), found("b"));
@@ -86,45 +87,46 @@ fn texts_are_found_in_objects_and_lists() {
 #[test]
 fn the_payload_keeps_its_nesting() {
     let line = r#"{"meta": {"id": 7, "year": 2023, "by": {}}, "body": [{"text": "a", "page": 1}, {"text": "b"}], "tags": ["x"]}"#;
-    let nested = Mapping { id_field: "meta.id".to_owned(), text_fields: vec!["body.text".to_owned()], ..mapping() };
-    let document = nested.document_of_json(line.as_bytes()).unwrap();
+    let nested =
+        FieldMapping { id_field: "meta.id".to_owned(), text_fields: vec!["body.text".to_owned()], ..mapping() };
+    let document = nested.map_json_line(line.as_bytes()).unwrap();
     assert_eq!(document.id, Some(DocumentId { kind: Some(IdKind::Num(7)) }));
     assert_eq!(document.text, "a\n\nb");
     assert_eq!(document.payload_json, r#"{"meta":{"year":2023,"by":{}},"body":[{"page":1}],"tags":["x"]}"#);
     let payload_fields = Some(["meta.year", "tags", "body.text"].map(str::to_owned).to_vec());
-    let document = Mapping { payload_fields, ..nested }.document_of_json(line.as_bytes()).unwrap();
+    let document = FieldMapping { payload_fields, ..nested }.map_json_line(line.as_bytes()).unwrap();
     assert_eq!(document.payload_json, r#"{"meta":{"year":2023},"body":[{"text":"a"},{"text":"b"}],"tags":["x"]}"#);
 }
 
 #[test]
 fn an_id_is_not_looked_for_in_lists() {
-    let nested = Mapping { id_field: "meta.id".to_owned(), ..mapping() };
-    let rejection = nested.document_of_json(br#"{"text": "a", "meta": [{"id": 1}]}"#).unwrap_err();
+    let nested = FieldMapping { id_field: "meta.id".to_owned(), ..mapping() };
+    let rejection = nested.map_json_line(br#"{"text": "a", "meta": [{"id": 1}]}"#).unwrap_err();
     assert!(rejection.field == "meta.id" && rejection.message.contains("--id-field"), "{rejection:?}");
     for line in
         [r#"{"text": "a", "meta": 1}"#, r#"{"text": "a", "meta": {}}"#, r#"{"text": "a", "meta": {"id": null}}"#]
     {
-        assert_eq!(nested.document_of_json(line.as_bytes()).unwrap().id, None);
+        assert_eq!(nested.map_json_line(line.as_bytes()).unwrap().id, None);
     }
 }
 
 #[test]
 fn partitions_are_fields_of_each_record() {
     let partitions = json!({"year": 2023, "lang": "en"}).as_object().unwrap().clone();
-    let mapping = Mapping { partitions, payload_fields: Some(vec!["year".to_owned()]), ..mapping() };
-    let document = mapping.document_of_json(br#"{"id": 1, "text": "a", "year": "2023"}"#).unwrap();
+    let mapping = FieldMapping { partitions, payload_fields: Some(vec!["year".to_owned()]), ..mapping() };
+    let document = mapping.map_json_line(br#"{"id": 1, "text": "a", "year": "2023"}"#).unwrap();
     assert_eq!(document.payload_json, r#"{"year":"2023"}"#);
-    let text = Mapping { text_fields: vec!["lang".to_owned()], id_field: "year".to_owned(), ..mapping.clone() };
+    let text = FieldMapping { text_fields: vec!["lang".to_owned()], id_field: "year".to_owned(), ..mapping.clone() };
     assert!(text.check_columns(["text"].into_iter()).is_ok());
-    let document = text.document_of_json(b"{}").unwrap();
+    let document = text.map_json_line(b"{}").unwrap();
     assert_eq!((document.id.and_then(|id| id.kind), document.text.as_str()), (Some(IdKind::Num(2023)), "en"));
-    let rejection = mapping.document_of_json(br#"{"text": "a", "year": 2024}"#).unwrap_err();
+    let rejection = mapping.map_json_line(br#"{"text": "a", "year": 2024}"#).unwrap_err();
     assert!(rejection.field == "year" && rejection.message.contains("year=2023"), "{rejection:?}");
 }
 
 #[test]
 fn named_fields_that_no_record_has_are_missing() {
-    let mapping = Mapping {
+    let mapping = FieldMapping {
         id_field: "sku".to_owned(),
         text_fields: vec!["title".to_owned(), "p.text".to_owned()],
         payload_fields: Some(vec!["yaer".to_owned(), "meta.year".to_owned()]),
@@ -134,7 +136,7 @@ fn named_fields_that_no_record_has_are_missing() {
         || mapping.missing_fields().into_iter().map(|missing| (missing.field, missing.flag)).collect::<Vec<_>>();
     assert_eq!(missing(), [], "there was no record");
     // A record that is rejected has its fields all the same, and a clone, as each file has one, shares them.
-    assert!(mapping.clone().document_of_json(br#"{"sku": null, "n": 1}"#).is_err());
+    assert!(mapping.clone().map_json_line(br#"{"sku": null, "n": 1}"#).is_err());
     let expected = [
         ("title", "--text-field"),
         ("p.text", "--text-field"),
@@ -142,7 +144,7 @@ fn named_fields_that_no_record_has_are_missing() {
         ("meta.year", "--payload-fields"),
     ];
     assert_eq!(missing(), expected.map(|(field, flag)| (field.to_owned(), flag)));
-    mapping.document_of_json(br#"{"title": "a", "p": [{}, {"text": "b"}], "meta": {"year": 1}}"#).unwrap();
+    mapping.map_json_line(br#"{"title": "a", "p": [{}, {"text": "b"}], "meta": {"year": 1}}"#).unwrap();
     assert_eq!(missing(), [("yaer".to_owned(), "--payload-fields")]);
     mapping.check_columns(["sku", "title", "p", "yaer"].into_iter()).unwrap();
     assert_eq!(missing(), []);
@@ -173,14 +175,14 @@ fn what_is_no_document_is_rejected_with_the_field_and_the_remedy() {
     assert_eq!(rejection(r#"{"text": "a", "id": 9007199254740992.0}"#).0, "id");
     let deep = format!(r#"{{"text": "a", "n": {}{}}}"#, "[".repeat(200), "]".repeat(200));
     assert!(rejection(&deep).1.contains("recursion limit"));
-    assert!(mapping().document_of_json(b"{\"text\": \"\xff\"}").is_err());
+    assert!(mapping().map_json_line(b"{\"text\": \"\xff\"}").is_err());
 }
 
 #[test]
 fn a_document_that_no_message_holds_is_rejected() {
     let line = json!({"text": "a".repeat(MAX_DOCUMENT_BYTES)}).to_string();
-    let document = mapping().document_of_json(line.as_bytes()).unwrap();
-    assert_eq!(encode(&document).unwrap_err().reason, "TEXT_TOO_LONG");
+    let document = mapping().map_json_line(line.as_bytes()).unwrap();
+    assert_eq!(encode_document(&document).unwrap_err().reason, "TEXT_TOO_LONG");
 }
 
 pub(super) fn any_json() -> impl Strategy<Value = Value> {
@@ -227,7 +229,7 @@ proptest! {
 
         let possible_id = id.is_none_or(|id| id::from_json(&id).is_ok());
         let is_document = possible_id && text.as_ref().is_some_and(|text| is_text(text) == Some(true));
-        match mapping().document_of_json(Value::Object(line).to_string().as_bytes()) {
+        match mapping().map_json_line(Value::Object(line).to_string().as_bytes()) {
             Ok(document) => {
                 prop_assert!(is_document);
                 if let Some(Value::String(text)) = &text {
@@ -246,6 +248,6 @@ proptest! {
     /// Law: any bytes at all give a document or a rejection, and do no harm.
     #[test]
     fn any_bytes_are_survived(line in prop::collection::vec(any::<u8>(), 0..64)) {
-        let _ = mapping().document_of_json(&line).and_then(|document| encode(&document));
+        let _ = mapping().map_json_line(&line).and_then(|document| encode_document(&document));
     }
 }

@@ -3,25 +3,25 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::rejection::malformed;
+use super::rejection::reject_malformed;
 use super::select;
-use crate::json::kind;
+use crate::json::describe_kind;
 use crate::proto::ItemError;
 use crate::types::FieldPath;
 
 /// What stands between two texts that make one.
-const SEPARATOR: &str = "\n\n";
+const TEXT_SEPARATOR: &str = "\n\n";
 
 /// Returns the texts that the names select, in their order, joined by blank lines; `None` if there is none. Lists are read
 /// element by element, and nulls are left out.
 ///
 /// # Errors
 /// If a text is neither a string nor a list of strings.
-pub fn join(fields: &Fields, names: &[String]) -> Result<Option<String>, ItemError> {
+pub fn join_texts(fields: &Fields, names: &[String]) -> Result<Option<String>, ItemError> {
     let mut text = JoinedText::default();
     for name in names {
-        if let Some((key, value, rest)) = select::step(fields, name) {
-            text.add(value, rest, &FieldPath::new(key))?;
+        if let Some((key, value, remaining)) = select::match_key(fields, name) {
+            text.add(value, remaining, &FieldPath::new(key))?;
         }
     }
     Ok(text.0)
@@ -39,16 +39,16 @@ impl JoinedText {
                 return elements.try_for_each(|(index, element)| self.add(element, name, &path.element(index)));
             }
             (Value::Object(object), Some(name)) => {
-                if let Some((key, value, rest)) = select::step(object, name) {
-                    return self.add(value, rest, &path.field(key));
+                if let Some((key, value, remaining)) = select::match_key(object, name) {
+                    return self.add(value, remaining, &path.field(key));
                 }
             }
             (Value::String(part), None) => self.push(part),
             // The record has no such field.
             (_, Some(_)) => {}
             (other, None) => {
-                let problem = format!("the text is {}; make it a string, or a list of strings", kind(other));
-                return Err(malformed(&path.to_string(), problem));
+                let problem = format!("the text is {}; make it a string, or a list of strings", describe_kind(other));
+                return Err(reject_malformed(&path.to_string(), problem));
             }
         }
         Ok(())
@@ -57,7 +57,7 @@ impl JoinedText {
     fn push(&mut self, part: &str) {
         let text = self.0.get_or_insert_default();
         if !text.is_empty() && !part.is_empty() {
-            text.push_str(SEPARATOR);
+            text.push_str(TEXT_SEPARATOR);
         }
         text.push_str(part);
     }

@@ -2,13 +2,13 @@
 
 mod cell;
 mod dialect;
-mod escaped;
-mod parser;
-mod quoted;
+mod escaped_parser;
+mod quoted_parser;
 mod row;
+mod row_mapper;
+mod row_parser;
 mod rows;
-mod table;
 
 pub use self::cell::CellType;
-pub use self::dialect::Dialect;
+pub use self::dialect::CsvDialect;
 pub use self::rows::CsvRows;

@@ -5,10 +5,10 @@
 //! rotated file is read on until nothing was added to it for a while: its writer may learn late of the new one.
 
 mod check;
-mod polling;
-mod sample;
+mod content_sample;
+mod follow_control;
 mod tail;
 
-pub use self::check::check_followed;
-pub use self::polling::Follow;
-pub use self::tail::Tail;
+pub use self::check::check_followable;
+pub use self::follow_control::FollowControl;
+pub use self::tail::TailReader;

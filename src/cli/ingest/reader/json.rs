@@ -1,67 +1,75 @@
 //! JSON: an object a line, or one array of objects.
 
-use super::content::Content;
+use super::content_reader::ContentReader;
 use super::json_array::JsonArray;
 use super::jsonl::JsonLines;
-use super::pieces::Pieces;
-use super::{FilePosition, Next, Records};
+use super::line_reader::LineReader;
+use super::{FilePosition, NextRecord, RecordReader};
 use crate::cli::ingest::input_position::InputPosition;
-use crate::cli::ingest::mapping::Mapping;
+use crate::cli::ingest::mapping::FieldMapping;
 
 /// The records of a file whose first byte tells which of the two it is.
-pub enum Json {
+pub enum JsonRecords {
     /// Nothing was read yet: the first byte may have to be waited for.
-    Unread(Option<(Content, Mapping)>),
+    Pending(Option<(ContentReader, FieldMapping)>),
     Lines(JsonLines),
     Array(JsonArray),
 }
 
-impl Json {
+impl JsonRecords {
     /// Takes content, and skips the records that an earlier run read.
     ///
     /// # Errors
     /// If the file can't be read.
-    pub fn open(content: Content, mapping: Mapping, done: InputPosition) -> std::io::Result<Self> {
-        if done.offset == 0 { Ok(Self::Unread(Some((content, mapping)))) } else { Self::read(content, mapping, done) }
+    pub fn open(content: ContentReader, mapping: FieldMapping, resume_at: InputPosition) -> std::io::Result<Self> {
+        if resume_at.offset == 0 {
+            Ok(Self::Pending(Some((content, mapping))))
+        } else {
+            Self::detect_layout(content, mapping, resume_at)
+        }
     }
 
-    fn read(mut content: Content, mapping: Mapping, done: InputPosition) -> std::io::Result<Self> {
-        content.skip_mark()?;
-        if content.fill()?.trim_ascii_start().starts_with(b"[") {
-            return JsonArray::open(content, mapping, done).map(Self::Array);
+    fn detect_layout(
+        mut content: ContentReader,
+        mapping: FieldMapping,
+        resume_at: InputPosition,
+    ) -> std::io::Result<Self> {
+        content.skip_bom()?;
+        if content.fill_buf()?.trim_ascii_start().starts_with(b"[") {
+            return JsonArray::open(content, mapping, resume_at).map(Self::Array);
         }
-        let pieces = Pieces::after(content, done)?;
-        Ok(Self::Lines(JsonLines { pieces, mapping }))
+        let lines = LineReader::open(content, resume_at)?;
+        Ok(Self::Lines(JsonLines { lines, mapping }))
     }
 }
 
-impl Records for Json {
-    fn next(&mut self) -> anyhow::Result<Next> {
-        if let Self::Unread(unread) = self
-            && let Some((content, mapping)) = unread.take()
+impl RecordReader for JsonRecords {
+    fn next_record(&mut self) -> anyhow::Result<NextRecord> {
+        if let Self::Pending(pending) = self
+            && let Some((content, mapping)) = pending.take()
         {
-            *self = Self::read(content, mapping, InputPosition::default())?;
+            *self = Self::detect_layout(content, mapping, InputPosition::default())?;
         }
         match self {
-            Self::Unread(_) => Ok(Next::End),
-            Self::Lines(lines) => lines.next(),
-            Self::Array(array) => array.next(),
-        }
-    }
-
-    fn at(&self) -> FilePosition {
-        match self {
-            Self::Unread(_) => FilePosition::default(),
-            Self::Lines(lines) => lines.at(),
-            Self::Array(array) => array.at(),
+            Self::Pending(_) => Ok(NextRecord::End),
+            Self::Lines(lines) => lines.next_record(),
+            Self::Array(array) => array.next_record(),
         }
     }
 
-    fn may_wait(&self) -> bool {
+    fn position(&self) -> FilePosition {
         match self {
-            Self::Unread(unread) => unread.as_ref().is_some_and(|(content, _)| content.may_wait()),
-            Self::Lines(lines) => lines.may_wait(),
-            Self::Array(array) => array.may_wait(),
+            Self::Pending(_) => FilePosition::default(),
+            Self::Lines(lines) => lines.position(),
+            Self::Array(array) => array.position(),
+        }
+    }
+
+    fn may_block(&self) -> bool {
+        match self {
+            Self::Pending(pending) => pending.as_ref().is_some_and(|(content, _)| content.may_block()),
+            Self::Lines(lines) => lines.may_block(),
+            Self::Array(array) => array.may_block(),
         }
     }
 }

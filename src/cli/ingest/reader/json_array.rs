@@ -4,38 +4,38 @@ use std::io;
 
 use anyhow::bail;
 
-use super::content::Content;
-use super::pieces::MAX_PIECE_BYTES;
-use super::{FilePosition, Next, Record, Records};
+use super::content_reader::ContentReader;
+use super::line_reader::MAX_RECORD_BYTES;
+use super::{FilePosition, NextRecord, Record, RecordReader};
 use crate::cli::ingest::input_position::InputPosition;
-use crate::cli::ingest::mapping::{Mapping, malformed, too_long};
+use crate::cli::ingest::mapping::{FieldMapping, reject_malformed, reject_too_long};
 
 /// The elements of the array that a file is.
 pub struct JsonArray {
-    content: Content,
-    mapping: Mapping,
-    rows: u64,
-    state: State,
+    content: ContentReader,
+    mapping: FieldMapping,
+    elements_read: u64,
+    state: ArrayState,
 }
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Array,
+enum ArrayState {
+    BeforeArray,
     FirstElement,
     Element,
     Comma,
     /// The array is closed.
-    Nothing,
+    Closed,
 }
 
 /// Where a scanner is in an element.
 #[derive(Debug, Default)]
-struct Scanner {
+struct ElementScanner {
     depth: usize,
-    is_string: bool,
+    is_in_string: bool,
     is_escaped: bool,
-    has_begun: bool,
+    has_started: bool,
 }
 
 impl JsonArray {
@@ -43,28 +43,28 @@ impl JsonArray {
     ///
     /// # Errors
     /// If the file can't be read.
-    pub fn open(mut content: Content, mapping: Mapping, done: InputPosition) -> io::Result<Self> {
-        let mut before = Scanner::default();
-        content.skip_to(done.offset, |bytes| before.observe(bytes))?;
-        let state = match (before.has_begun, before.depth) {
-            (false, _) => State::Array,
-            (true, 0) => State::Nothing,
-            (true, _) if done.row == 0 => State::FirstElement,
-            (true, _) => State::Comma,
+    pub fn open(mut content: ContentReader, mapping: FieldMapping, resume_at: InputPosition) -> io::Result<Self> {
+        let mut scanner = ElementScanner::default();
+        content.skip_to(resume_at.offset, |bytes| scanner.observe(bytes))?;
+        let state = match (scanner.has_started, scanner.depth) {
+            (false, _) => ArrayState::BeforeArray,
+            (true, 0) => ArrayState::Closed,
+            (true, _) if resume_at.row == 0 => ArrayState::FirstElement,
+            (true, _) => ArrayState::Comma,
         };
-        Ok(Self { content, mapping, rows: done.row, state })
+        Ok(Self { content, mapping, elements_read: resume_at.row, state })
     }
 
     /// Returns the next byte that is no white space, without consuming it.
-    fn peek(&mut self) -> io::Result<Option<u8>> {
+    fn peek_non_whitespace(&mut self) -> io::Result<Option<u8>> {
         loop {
-            let buffer = self.content.fill()?;
+            let buffer = self.content.fill_buf()?;
             if buffer.is_empty() {
                 return Ok(None);
             }
-            let blank = buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            let next = buffer.get(blank).copied();
-            self.content.consume(blank);
+            let whitespace = buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let next = buffer.get(whitespace).copied();
+            self.content.consume(whitespace);
             if next.is_some() {
                 return Ok(next);
             }
@@ -72,124 +72,137 @@ impl JsonArray {
     }
 
     /// Reads an element, up to the byte after its last one.
-    fn read_element(&mut self) -> io::Result<Next> {
-        let (mut scanner, mut content, mut bytes, mut is_ended) = (Scanner::default(), Vec::new(), 0, false);
-        while !is_ended {
-            let buffer = self.content.fill()?;
+    fn read_element(&mut self) -> io::Result<NextRecord> {
+        let (mut scanner, mut content, mut total_bytes, mut is_terminated) =
+            (ElementScanner::default(), Vec::new(), 0, false);
+        while !is_terminated {
+            let buffer = self.content.fill_buf()?;
             if buffer.is_empty() {
                 break;
             }
             let end = scanner.find_end(buffer);
-            is_ended = end.is_some();
-            let part = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or(buffer);
-            let kept = part.len().min(MAX_PIECE_BYTES - content.len());
-            content.extend_from_slice(part.get(..kept).unwrap_or(part));
-            bytes += part.len() as u64;
-            let length = part.len();
-            self.content.consume(length);
+            is_terminated = end.is_some();
+            let chunk = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or(buffer);
+            let kept = chunk.len().min(MAX_RECORD_BYTES - content.len());
+            content.extend_from_slice(chunk.get(..kept).unwrap_or(chunk));
+            total_bytes += chunk.len() as u64;
+            let chunk_len = chunk.len();
+            self.content.consume(chunk_len);
         }
-        let is_whole = content.len() as u64 == bytes;
+        let is_complete = content.len() as u64 == total_bytes;
         content.truncate(content.trim_ascii_end().len());
         // Line ends in JSON are white space: a rejected element is a line like others.
         content.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
-        self.rows += 1;
-        if !is_ended {
-            self.state = State::Nothing;
+        self.elements_read += 1;
+        if !is_terminated {
+            self.state = ArrayState::Closed;
         }
-        let document = if is_whole { self.mapping.document_of_json(&content) } else { Err(too_long(bytes)) };
-        Ok(Next::Record(Record { number: self.rows, content, is_whole, is_ended, document }))
+        let document =
+            if is_complete { self.mapping.map_json_line(&content) } else { Err(reject_too_long(total_bytes)) };
+        Ok(NextRecord::Record(Record { number: self.elements_read, content, is_complete, is_terminated, document }))
     }
 
     /// Returns the record that stands for the rest of an array that is not closed.
-    fn unclosed(&mut self) -> Next {
-        (self.state, self.rows) = (State::Nothing, self.rows + 1);
-        let document = Err(malformed("", "the array is not closed before the file ends; bring or write the file anew"));
-        Next::Record(Record { number: self.rows, content: Vec::new(), is_whole: true, is_ended: false, document })
+    fn reject_unclosed(&mut self) -> NextRecord {
+        (self.state, self.elements_read) = (ArrayState::Closed, self.elements_read + 1);
+        let document =
+            Err(reject_malformed("", "the array is not closed before the file ends; bring or write the file anew"));
+        NextRecord::Record(Record {
+            number: self.elements_read,
+            content: Vec::new(),
+            is_complete: true,
+            is_terminated: false,
+            document,
+        })
     }
 }
 
-impl Records for JsonArray {
-    fn next(&mut self) -> anyhow::Result<Next> {
+impl RecordReader for JsonArray {
+    fn next_record(&mut self) -> anyhow::Result<NextRecord> {
         loop {
-            self.state = match (self.state, self.peek()?) {
-                (State::Nothing, None) => return Ok(Next::End),
-                (State::Nothing, Some(_)) => bail!("something follows its JSON array; split the file after the array"),
-                (_, None) => return Ok(self.unclosed()),
-                (State::Array, _) => self.consume(State::FirstElement),
-                (State::FirstElement | State::Comma, Some(b']')) => self.consume(State::Nothing),
-                (State::Comma, Some(b',')) => self.consume(State::Element),
-                (State::Comma, Some(_)) => {
-                    bail!("after element {} of its JSON array there is neither a comma nor `]`", self.rows)
+            self.state = match (self.state, self.peek_non_whitespace()?) {
+                (ArrayState::Closed, None) => return Ok(NextRecord::End),
+                (ArrayState::Closed, Some(_)) => {
+                    bail!("something follows its JSON array; split the file after the array")
                 }
-                (State::FirstElement | State::Element, Some(b',' | b']' | b'}')) => {
-                    bail!("before element {} of its JSON array there is a comma too many", self.rows + 1)
+                (_, None) => return Ok(self.reject_unclosed()),
+                (ArrayState::BeforeArray, _) => self.consume_and_enter(ArrayState::FirstElement),
+                (ArrayState::FirstElement | ArrayState::Comma, Some(b']')) => {
+                    self.consume_and_enter(ArrayState::Closed)
                 }
-                (State::FirstElement | State::Element, Some(_)) => {
-                    self.state = State::Comma;
+                (ArrayState::Comma, Some(b',')) => self.consume_and_enter(ArrayState::Element),
+                (ArrayState::Comma, Some(_)) => {
+                    bail!("after element {} of its JSON array there is neither a comma nor `]`", self.elements_read)
+                }
+                (ArrayState::FirstElement | ArrayState::Element, Some(b',' | b']' | b'}')) => {
+                    bail!("before element {} of its JSON array there is a comma too many", self.elements_read + 1)
+                }
+                (ArrayState::FirstElement | ArrayState::Element, Some(_)) => {
+                    self.state = ArrayState::Comma;
                     return Ok(self.read_element()?);
                 }
             }
         }
     }
 
-    fn at(&self) -> FilePosition {
-        FilePosition::of(self.rows, &self.content)
+    fn position(&self) -> FilePosition {
+        FilePosition::new(self.elements_read, &self.content)
     }
 
-    fn may_wait(&self) -> bool {
+    fn may_block(&self) -> bool {
         // Lines tell nothing of where elements end.
-        self.content.is_stream()
+        self.content.is_streamed()
     }
 }
 
 impl JsonArray {
-    fn consume(&mut self, next: State) -> State {
+    fn consume_and_enter(&mut self, next: ArrayState) -> ArrayState {
         self.content.consume(1);
         next
     }
 }
 
-impl Scanner {
+impl ElementScanner {
     /// Follows bytes that are skipped: at the end, `depth` tells whether the array is still open.
     fn observe(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if self.is_string {
-                self.is_string = byte != b'"' || self.is_escaped;
+            if self.is_in_string {
+                self.is_in_string = byte != b'"' || self.is_escaped;
                 self.is_escaped = byte == b'\\' && !self.is_escaped;
                 continue;
             }
             match byte {
-                b'"' => self.is_string = true,
+                b'"' => self.is_in_string = true,
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' => self.depth = self.depth.saturating_sub(1),
                 _ => {}
             }
-            self.has_begun |= byte == b'[';
+            self.has_started |= byte == b'[';
         }
     }
 
     /// Returns where the element ends in the bytes that follow.
     fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
         for (at, &byte) in bytes.iter().enumerate() {
-            if self.is_string {
+            if self.is_in_string {
                 let is_quote = byte == b'"' && !self.is_escaped;
                 self.is_escaped = byte == b'\\' && !self.is_escaped;
-                self.is_string = !is_quote;
+                self.is_in_string = !is_quote;
                 if is_quote && self.depth == 0 {
                     return Some(at + 1);
                 }
                 continue;
             }
             match byte {
-                b'"' => self.is_string = true,
+                b'"' => self.is_in_string = true,
                 b'{' | b'[' => self.depth += 1,
                 // A number or a word has no last byte of its own.
-                b',' | b']' | b'}' if self.depth == 0 && self.has_begun => return Some(at),
+                b',' | b']' | b'}' if self.depth == 0 && self.has_started => return Some(at),
                 b']' | b'}' if self.depth == 1 => return Some(at + 1),
                 b']' | b'}' => self.depth = self.depth.saturating_sub(1),
                 _ => {}
             }
-            self.has_begun = true;
+            self.has_started = true;
         }
         None
     }
@@ -202,18 +215,18 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::compressed::Bytes;
+    use super::super::byte_stream::ByteStream;
     use super::*;
 
     fn read(text: &str) -> anyhow::Result<Vec<(String, bool)>> {
-        let mapping = Mapping::default();
-        let content = Content::new(Bytes::plain(Cursor::new(text.to_owned().into_bytes())), false);
+        let mapping = FieldMapping::default();
+        let content = ContentReader::new(ByteStream::from_reader(Cursor::new(text.to_owned().into_bytes())), false);
         let mut array = JsonArray::open(content, mapping, InputPosition::default())?;
         let mut records = Vec::new();
         loop {
-            match array.next()? {
-                Next::Record(record) => {
-                    let is_ended = record.is_ended;
+            match array.next_record()? {
+                NextRecord::Record(record) => {
+                    let is_ended = record.is_terminated;
                     records.push((String::from_utf8(record.content)?, is_ended));
                     if !is_ended {
                         return Ok(records);

@@ -2,34 +2,35 @@
 
 use anyhow::ensure;
 
-use super::pieces::Pieces;
-use super::{FilePosition, Next, Records};
-use crate::cli::ingest::mapping::{Mapping, too_long};
+use super::line_reader::LineReader;
+use super::{FilePosition, NextRecord, RecordReader};
+use crate::cli::ingest::mapping::{FieldMapping, reject_too_long};
 
 pub struct JsonLines {
-    pub pieces: Pieces,
-    pub mapping: Mapping,
+    pub lines: LineReader,
+    pub mapping: FieldMapping,
 }
 
-impl Records for JsonLines {
-    fn next(&mut self) -> anyhow::Result<Next> {
-        let Some(line) = self.pieces.next_line()? else { return Ok(Next::End) };
+impl RecordReader for JsonLines {
+    fn next_record(&mut self) -> anyhow::Result<NextRecord> {
+        let Some(line) = self.lines.next_line()? else { return Ok(NextRecord::End) };
         if line.is_blank() {
-            return Ok(line.as_blank());
+            return Ok(line.to_blank_record());
         }
         // The record keeps its trailing white space: a rejected line is written as it was.
         let json = line.content.trim_ascii_end();
         let is_pretty = line.number == 1 && json == b"{";
         ensure!(!is_pretty, "its first line is only `{{`: an object takes several lines; write one a line: jq -c .");
-        let document = if line.is_cut { Err(too_long(line.bytes)) } else { self.mapping.document_of_json(json) };
-        Ok(Next::Record(line.into_record(document)))
+        let document =
+            if line.is_truncated { Err(reject_too_long(line.total_bytes)) } else { self.mapping.map_json_line(json) };
+        Ok(NextRecord::Record(line.into_record(document)))
     }
 
-    fn at(&self) -> FilePosition {
-        self.pieces.at()
+    fn position(&self) -> FilePosition {
+        self.lines.position()
     }
 
-    fn may_wait(&self) -> bool {
-        self.pieces.may_wait()
+    fn may_block(&self) -> bool {
+        self.lines.may_block()
     }
 }

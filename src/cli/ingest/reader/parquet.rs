@@ -4,17 +4,17 @@
 //! values are put together to rows here: the crate's own rows lose digits of old timestamps, and end at a string that is not
 //! UTF-8. The crate panics on some files that contradict themselves; here that is an error like others.
 
-mod assembly;
 mod check;
+mod column_kind;
 mod columns;
-mod guard;
-mod kind;
-mod leaf;
+mod leaf_cursor;
+mod panic_guard;
+mod row_assembler;
 mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod time;
-mod value;
+mod value_converter;
 
 pub use self::rows::ParquetRows;

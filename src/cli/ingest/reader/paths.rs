@@ -7,24 +7,24 @@
 //!
 //! No file is left out silently: each is read, counted in a notice, or the run is refused with a remedy.
 
-mod folder;
-mod given;
+mod directory;
+mod duplicates;
 mod globs;
 mod links;
-mod list;
+mod listing;
+mod named_files;
 mod partitions;
+mod path_display;
 mod remote;
-mod same_file;
 mod selection;
-mod shown;
-mod skipped;
+mod skipped_files;
 mod source;
-mod tables;
+mod table_formats;
 #[cfg(test)]
 mod tests;
-mod unread;
+mod unsupported_files;
 
-pub use self::globs::{absolute_pattern, is_pattern};
-pub use self::list::{Listing, list};
-pub use self::selection::Selection;
-pub use self::source::{Source, is_stdin, total_bytes};
+pub use self::globs::{is_pattern, to_absolute_pattern};
+pub use self::listing::{FileListing, list_sources};
+pub use self::selection::FileSelection;
+pub use self::source::{InputSource, is_stdin, sum_source_bytes};

@@ -4,31 +4,31 @@ use std::{io, thread};
 
 use tokio::sync::mpsc;
 
-use super::batch::Batch;
 use super::input::Input;
-use super::plan::Plan;
+use super::input_event::InputEvent;
+use super::read_plan::ReadPlan;
 
 /// How many batches wait to be sent.
-const QUEUE: usize = 2;
+const QUEUE_CAPACITY: usize = 2;
 
 /// What the thread hands over, in order; an error ends it.
-pub type Batches = mpsc::Receiver<anyhow::Result<Batch>>;
+pub type InputEventReceiver = mpsc::Receiver<anyhow::Result<InputEvent>>;
 
 /// Starts the thread. It ends with the input, or when the batches are no longer received. It is never waited for,
 /// since it may be stuck in a read of a terminal.
 ///
 /// # Errors
 /// If there can be no thread more.
-pub fn spawn(input: Input, plan: Plan) -> io::Result<Batches> {
-    let (sender, batches) = mpsc::channel(QUEUE);
+pub fn spawn(input: Input, plan: ReadPlan) -> io::Result<InputEventReceiver> {
+    let (sender, events) = mpsc::channel(QUEUE_CAPACITY);
     thread::Builder::new().name("ingest-reader".to_owned()).spawn(move || {
-        let last = match input.read(&plan, |batch| sender.blocking_send(Ok(batch)).is_ok()) {
+        let last_event = match input.read(&plan, |batch| sender.blocking_send(Ok(batch)).is_ok()) {
             Ok(None) => return,
-            Ok(Some(end)) => Ok(Batch::End(end)),
+            Ok(Some(end)) => Ok(InputEvent::End(end)),
             Err(error) => Err(error),
         };
         // Nobody listens any more: then there is nobody to tell.
-        let _ = sender.blocking_send(last);
+        let _ = sender.blocking_send(last_event);
     })?;
-    Ok(batches)
+    Ok(events)
 }

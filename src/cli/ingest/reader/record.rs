@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::cli::ingest::ingest_line::IngestLine;
 use crate::cli::ingest::input_file::InputFile;
 use crate::cli::ingest::input_position::InputPosition;
-use crate::cli::ingest::line::Line;
-use crate::cli::ingest::mapping::encode;
-use crate::cli::ingest::shard::Part;
+use crate::cli::ingest::mapping::encode_document;
+use crate::cli::ingest::shard::ShardFilter;
 use crate::proto::{Document, ItemError};
 
 /// A line or row that isn't blank.
@@ -16,20 +16,33 @@ pub struct Record {
     /// As it is in the file; a row of Parquet as JSON.
     pub content: Vec<u8>,
     /// Whether that is all of it.
-    pub is_whole: bool,
+    pub is_complete: bool,
     /// Whether it has an end: the last one of a file may still be written.
-    pub is_ended: bool,
+    pub is_terminated: bool,
     pub document: Result<Document, ItemError>,
 }
 
 impl Record {
     /// Returns the line, if it is of this run's part.
-    pub fn into_line(self, place: InputPosition, passed: u64, file: &Arc<InputFile>, part: &Part) -> Option<Line> {
-        if !part.has(&self.content, self.document.as_ref().ok()) {
+    pub fn into_line(
+        self,
+        position: InputPosition,
+        other_shard_lines: u64,
+        file: &Arc<InputFile>,
+        shard_filter: &ShardFilter,
+    ) -> Option<IngestLine> {
+        if !shard_filter.contains(&self.content, self.document.as_ref().ok()) {
             return None;
         }
-        let text = self.is_whole.then_some(self.content);
-        let document = self.document.and_then(|document| encode(&document)).map(Into::into);
-        Some(Line { place, file: Arc::clone(file), number: self.number, passed, text, document })
+        let text = self.is_complete.then_some(self.content);
+        let document = self.document.and_then(|document| encode_document(&document)).map(Into::into);
+        Some(IngestLine {
+            position,
+            file: Arc::clone(file),
+            number: self.number,
+            other_shard_lines,
+            raw_bytes: text,
+            document,
+        })
     }
 }

@@ -9,40 +9,44 @@ use proptest::prelude::*;
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::paths::{Selection, list};
-use super::resume::Start;
+use super::paths::{FileSelection, list_sources};
+use super::resume::ResumePoint;
 use super::*;
+use crate::cli::ingest::ingest_line::IngestLine;
 use crate::cli::ingest::input_position::InputPosition;
-use crate::cli::ingest::line::Line;
-use crate::cli::ingest::mapping::Mapping;
-use crate::cli::ingest::shard::{Part, Shard};
+use crate::cli::ingest::mapping::FieldMapping;
+use crate::cli::ingest::shard::{InputShard, ShardFilter};
 use crate::proto::Document;
 
-fn plan(shard: &str) -> Plan {
-    let mapping = Mapping::default();
-    let part = Part { shard: shard.parse::<Shard>().unwrap(), collection: "docs".to_owned() };
-    Plan {
+fn plan(shard: &str) -> ReadPlan {
+    let mapping = FieldMapping::default();
+    let part = ShardFilter { shard: shard.parse::<InputShard>().unwrap(), collection: "docs".to_owned() };
+    ReadPlan {
         mapping,
-        dialect: Dialect::default(),
+        dialect: CsvDialect::default(),
         encoding: TextEncoding::Utf8,
-        part,
+        shard_filter: part,
         follow: None,
         has_checkpoint: false,
         is_final: false,
     }
 }
 
-fn open(paths: &[PathBuf], done: InputPosition, plan: &Plan) -> anyhow::Result<Input> {
+fn open(paths: &[PathBuf], done: InputPosition, plan: &ReadPlan) -> anyhow::Result<Input> {
     // A place that is a number of lines is `--skip`.
     let is_skip = done == (InputPosition { lines: done.lines, ..InputPosition::default() });
-    let start = if is_skip { Start::after_lines(done.lines) } else { Start { place: done, ..Start::default() } };
-    Input::open(list(paths, &Selection::default())?.sources.into(), start, plan)
+    let start = if is_skip {
+        ResumePoint::after_lines(done.lines)
+    } else {
+        ResumePoint { position: done, ..ResumePoint::default() }
+    };
+    Input::open(list_sources(paths, &FileSelection::default())?.sources.into(), start, plan)
 }
 
-fn batches(paths: &[PathBuf], done: InputPosition, plan: &Plan) -> (Vec<Vec<Line>>, End) {
+fn batches(paths: &[PathBuf], done: InputPosition, plan: &ReadPlan) -> (Vec<Vec<IngestLine>>, InputEnd) {
     let mut batches = Vec::new();
     let send = |batch| {
-        if let Batch::Lines(lines) = batch {
+        if let InputEvent::Lines(lines) = batch {
             batches.push(lines);
         }
         true
@@ -52,12 +56,12 @@ fn batches(paths: &[PathBuf], done: InputPosition, plan: &Plan) -> (Vec<Vec<Line
 }
 
 /// Lines without how much of the disk was read, which of a compressed file depends on where reading began.
-fn without_bytes(lines: &[Line]) -> Vec<Line> {
-    let place = |line: &Line| InputPosition { bytes: 0, ..line.place };
-    lines.iter().map(|line| Line { place: place(line), ..line.clone() }).collect()
+fn without_bytes(lines: &[IngestLine]) -> Vec<IngestLine> {
+    let place = |line: &IngestLine| InputPosition { bytes: 0, ..line.position };
+    lines.iter().map(|line| IngestLine { position: place(line), ..line.clone() }).collect()
 }
 
-fn lines(paths: &[PathBuf], done: InputPosition) -> Vec<Line> {
+fn lines(paths: &[PathBuf], done: InputPosition) -> Vec<IngestLine> {
     batches(paths, done, &plan("0/1")).0.concat()
 }
 
@@ -74,7 +78,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 }
 
 /// A document as JSON: its id, text and payload.
-fn in_json(line: &Line) -> Value {
+fn in_json(line: &IngestLine) -> Value {
     let document = Document::decode(line.document.clone().unwrap()).unwrap();
     let payload: Value = serde_json::from_str(&document.payload_json).unwrap_or_default();
     json!([format!("{:?}", document.id), document.text, payload])
@@ -86,13 +90,14 @@ fn lines_keep_their_numbers_offsets_and_texts() {
     let input = "{\"text\": \"a\"}\r\n\n  \nno json\n{\"text\": \"b\"}";
     let path = write(folder.path(), "docs.jsonl", input);
     let lines = lines(std::slice::from_ref(&path), InputPosition::default());
-    let seen: Vec<_> = lines.iter().map(|line| (line.place.lines, line.place.bytes, line.document.is_ok())).collect();
+    let seen: Vec<_> =
+        lines.iter().map(|line| (line.position.lines, line.position.bytes, line.document.is_ok())).collect();
     assert_eq!(seen, [(1, 15, true), (4, 27, false), (5, 40, true)]);
-    assert_eq!(lines[1].text.as_deref(), Some(&b"no json"[..]));
+    assert_eq!(lines[1].raw_bytes.as_deref(), Some(&b"no json"[..]));
     assert_eq!((lines[1].file.name.as_str(), lines[1].number), (path.to_str().unwrap(), 4));
     let skipped = batches(&[path], InputPosition { lines: 4, ..InputPosition::default() }, &plan("0/1"));
-    assert_eq!(skipped.0.concat().iter().map(|line| line.place.lines).collect::<Vec<_>>(), [5]);
-    assert_eq!(skipped.1.place.lines, 5);
+    assert_eq!(skipped.0.concat().iter().map(|line| line.position.lines).collect::<Vec<_>>(), [5]);
+    assert_eq!(skipped.1.position.lines, 5);
 }
 
 #[test]
@@ -102,9 +107,9 @@ fn lines_that_are_here_go_together_and_do_not_wait_for_others() {
     let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)));
     thread::spawn(move || {
         let plan = plan("0/1");
-        let numbers = |lines: Vec<Line>| lines.iter().map(|line| line.number).collect();
+        let numbers = |lines: Vec<IngestLine>| lines.iter().map(|line| line.number).collect();
         let send = |batch| match batch {
-            Batch::Lines(lines) => sent.send(numbers(lines)).is_ok(),
+            InputEvent::Lines(lines) => sent.send(numbers(lines)).is_ok(),
             _ => true,
         };
         open(&[path], InputPosition::default(), &plan).unwrap().read(&plan, send).unwrap();
@@ -148,7 +153,7 @@ fn a_file_is_read_from_where_a_line_ended() {
         offset: lines * bytes,
         ..InputPosition::default()
     };
-    let places = |done| lines(std::slice::from_ref(&path), done).iter().map(|line| line.place).collect::<Vec<_>>();
+    let places = |done| lines(std::slice::from_ref(&path), done).iter().map(|line| line.position).collect::<Vec<_>>();
     assert_eq!(places(place(2)), [place(3)]);
     // Without an offset, lines are counted.
     assert_eq!(places(InputPosition { offset: 0, ..place(2) }), [place(3)]);
@@ -183,15 +188,15 @@ fn every_place_can_be_gone_on_from() {
     let folder = tempfile::tempdir().unwrap();
     let paths = input(folder.path());
     let all = lines(&paths, InputPosition::default());
-    assert!(all.is_sorted_by(|a, b| a.place.lines < b.place.lines && a.place.bytes <= b.place.bytes));
+    assert!(all.is_sorted_by(|a, b| a.position.lines < b.position.lines && a.position.bytes <= b.position.bytes));
     let size: u64 = paths.iter().map(|path| std::fs::metadata(path).unwrap().len()).sum();
     for at in (0..all.len()).step_by(7).chain([all.len() - 1]) {
-        let done = all[at].place;
+        let done = all[at].position;
         let (rest, end) = batches(&paths, done, &plan("0/1"));
         let (found, expected) = (without_bytes(&rest.concat()), without_bytes(&all[at + 1..]));
         let difference = found.iter().zip(&expected).find(|(found, expected)| found != expected);
         assert!(found == expected, "{done:?}: {} of {} lines, {difference:?}", found.len(), expected.len());
-        assert_eq!(end.place.bytes, size);
+        assert_eq!(end.position.bytes, size);
         // A number of lines is enough, too.
         let skipped = lines(&paths, InputPosition { lines: done.lines, ..InputPosition::default() });
         assert!(without_bytes(&skipped) == without_bytes(&all[at + 1..]), "{done:?}");
@@ -208,21 +213,21 @@ fn shards_have_every_line_once_and_count_those_of_the_others() {
     for shard in ["0/3", "1/3", "2/3"] {
         let (batches, end) = batches(&paths, InputPosition::default(), &plan(shard));
         let lines = batches.concat();
-        let passed: u64 = lines.iter().map(|line| line.passed).sum::<u64>() + end.passed;
+        let passed: u64 = lines.iter().map(|line| line.other_shard_lines).sum::<u64>() + end.other_shard_lines;
         assert_eq!(lines.len() as u64 + passed, all.len() as u64);
         assert!(lines.len() > all.len() / 5, "{}", lines.len());
-        seen.extend(lines.iter().map(|line| line.place.lines));
+        seen.extend(lines.iter().map(|line| line.position.lines));
     }
     seen.sort_unstable();
-    assert_eq!(seen, all.iter().map(|line| line.place.lines).collect::<Vec<_>>());
+    assert_eq!(seen, all.iter().map(|line| line.position.lines).collect::<Vec<_>>());
 }
 
 /// Records that are longer than what is kept count as the lines that they have.
 #[test]
 fn a_record_that_is_too_long_has_a_number_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    let long = "x ".repeat(pieces::MAX_PIECE_BYTES / 2 + 9);
-    let dialect = |escape: Option<u8>| Dialect { escape, quotes: escape.is_none(), ..Dialect::default() };
+    let long = "x ".repeat(line_reader::MAX_RECORD_BYTES / 2 + 9);
+    let dialect = |escape: Option<u8>| CsvDialect { escape, has_quotes: escape.is_none(), ..CsvDialect::default() };
     for (name, content, dialect) in [
         ("a.csv", format!("id,text\n1,a\n2,{long}\n3,c\n"), dialect(None)),
         ("a.csv", format!("id,text\n1,a\n2,\"{long}\n\"\n3,c\n"), dialect(None)),
@@ -230,11 +235,11 @@ fn a_record_that_is_too_long_has_a_number_of_its_own() {
         ("a.json", json!([{"text": "a"}, {"text": long}, {"text": "c"}]).to_string(), dialect(None)),
         ("a.jsonl", format!("{{\"text\": \"a\"}}\n{{\"text\": \"{long}\"}}\n{{\"text\": \"c\"}}\n"), dialect(None)),
     ] {
-        let plan = Plan { dialect, ..plan("0/1") };
+        let plan = ReadPlan { dialect, ..plan("0/1") };
         let lines = batches(&[write(folder.path(), name, content)], InputPosition::default(), &plan).0.concat();
-        let seen: Vec<_> = lines.iter().map(|line| (line.document.is_ok(), line.text.is_some())).collect();
+        let seen: Vec<_> = lines.iter().map(|line| (line.document.is_ok(), line.raw_bytes.is_some())).collect();
         assert_eq!(seen, [(true, true), (false, false), (true, true)], "{name}");
-        assert!(lines.is_sorted_by(|a, b| a.place.lines < b.place.lines), "{name}");
+        assert!(lines.is_sorted_by(|a, b| a.position.lines < b.position.lines), "{name}");
     }
 }
 
@@ -266,7 +271,7 @@ fn rejected_lines_are_told_as_they_were() {
     let content = "\u{feff}id,text\n1,\"a\nb\"\n2,b,c\n3,\"d\n\n4,\"e\" f\n5,g";
     let path = write(folder.path(), "docs.csv", content);
     let lines = lines(&[path], InputPosition::default());
-    let text = |line: &Line| String::from_utf8(line.text.clone().unwrap()).unwrap();
+    let text = |line: &IngestLine| String::from_utf8(line.raw_bytes.clone().unwrap()).unwrap();
     let seen: Vec<_> = lines.iter().map(|line| (line.number, line.document.is_ok(), text(line))).collect();
     // The quote of row 3 is closed by that of row 4: so they are one, which goes on after it.
     let joined = "3,\"d\n\n4,\"e\" f".to_owned();
@@ -294,7 +299,7 @@ fn texts_are_documents_by_their_names() {
     assert_eq!(in_json(&lines[1]), json!([id("b.md.gz"), "two", {"path": "b.md.gz"}]));
     assert!(lines[2].document.clone().unwrap_err().message.contains("from byte 0 on, it is not UTF-8"));
     assert_eq!(lines[3].document.clone().unwrap_err().reason, "TEXT_TOO_LONG");
-    assert!(lines[3].file.name.ends_with("notes/d.txt") && lines[3].text.is_none());
+    assert!(lines[3].file.name.ends_with("notes/d.txt") && lines[3].raw_bytes.is_none());
 }
 
 #[cfg(feature = "parquet")]
@@ -346,7 +351,7 @@ proptest! {
             writer.into_inner().unwrap()
         };
         let mut plan = plan("0/1");
-        plan.dialect.types = [("n".to_owned(), CellType::Number), ("ok".to_owned(), CellType::Bool)].into();
+        plan.dialect.column_types = [("n".to_owned(), CellType::Number), ("ok".to_owned(), CellType::Bool)].into();
         let expected = read_all(&write(folder.path(), "docs.jsonl", &jsonl), &plan);
         prop_assert_eq!(expected.len(), rows.len());
         for (name, content) in [("docs.csv", csv(b',')), ("docs.tsv", csv(b'\t')), ("docs.ndjson", jsonl.clone().into())] {
@@ -364,12 +369,12 @@ proptest! {
         let content = format!("id,text\n{rest}");
         let path = write(folder.path(), "docs.csv", &content);
         let mut plan = plan("0/1");
-        plan.dialect.quotes = quotes;
+        plan.dialect.has_quotes = quotes;
         let mut builder = ::csv::ReaderBuilder::new();
         let mut reader = builder.flexible(true).quoting(quotes).terminator(::csv::Terminator::Any(b'\n')).from_reader(content.as_bytes());
         let rows: Vec<_> = reader.records().map(Result::unwrap).filter(|row| row.len() == 2).collect();
         let lines = batches(&[path], InputPosition::default(), &plan).0.concat();
-        let guessed = |line: &&Line| line.document.as_ref().is_err_and(|rejection| rejection.message.contains("quote") && !rejection.message.contains("values"));
+        let guessed = |line: &&IngestLine| line.document.as_ref().is_err_and(|rejection| rejection.message.contains("quote") && !rejection.message.contains("values"));
         let texts: Vec<_> = lines.iter().filter(|line| line.document.is_ok()).map(|line| in_json(line)[1].clone()).collect();
         let mut rest = rows.iter().map(|row| json!(row[1]));
         prop_assert!(texts.iter().all(|text| rest.any(|row| row == *text)), "{:?} of {:?}", texts, rows);
@@ -377,7 +382,7 @@ proptest! {
     }
 }
 
-fn read_all(path: &Path, plan: &Plan) -> Vec<Value> {
+fn read_all(path: &Path, plan: &ReadPlan) -> Vec<Value> {
     batches(&[path.to_owned()], InputPosition::default(), plan).0.concat().iter().map(in_json).collect()
 }
 
@@ -388,21 +393,21 @@ fn a_file_in_another_encoding_is_read_and_gone_on_with() {
     let csv = format!("\u{feff}id,text\r\n{rows}");
     let expected = read_all(&write(folder.path(), "utf-8.csv", &csv), &plan("0/1"));
     let bytes: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let plan = Plan { encoding: "utf-16".parse().unwrap(), ..plan("0/1") };
+    let plan = ReadPlan { encoding: "utf-16".parse().unwrap(), ..plan("0/1") };
     for content in [gzip(&bytes), bytes] {
         let path = write(folder.path(), "utf-16.csv", &content);
         let (all, end) = batches(std::slice::from_ref(&path), InputPosition::default(), &plan);
         let all = all.concat();
         assert_eq!(all.iter().map(in_json).collect::<Vec<_>>(), expected);
-        assert_eq!(end.place.bytes, content.len() as u64, "as it is on the disk");
+        assert_eq!(end.position.bytes, content.len() as u64, "as it is on the disk");
         for at in [0, 20, all.len() - 1] {
-            let rest = batches(std::slice::from_ref(&path), all[at].place, &plan).0.concat();
+            let rest = batches(std::slice::from_ref(&path), all[at].position, &plan).0.concat();
             assert_eq!(without_bytes(&rest), without_bytes(&all[at + 1..]));
         }
     }
     // A malformed sequence rejects its line and no other.
     let path = write(folder.path(), "sjis.jsonl", b"{\"text\": \"\x81\"}\n{\"text\": \"\x82\xa0\"}\n");
-    let plan = Plan { encoding: "shift_jis".parse().unwrap(), ..plan };
+    let plan = ReadPlan { encoding: "shift_jis".parse().unwrap(), ..plan };
     let lines = batches(&[path], InputPosition::default(), &plan).0.concat();
     assert!(lines[0].document.is_err());
     assert_eq!(in_json(&lines[1])[1], "あ");

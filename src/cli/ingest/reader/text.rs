@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use super::content::Content;
-use super::paths::Source;
-use super::pieces::{MAX_PIECE_BYTES, Pieces};
-use super::{FilePosition, Next, Record, Records};
-use crate::cli::ingest::mapping::{Fields, MAX_DOCUMENT_BYTES, Mapping, NOT_UTF8, malformed, too_long};
+use super::content_reader::ContentReader;
+use super::line_reader::{LineReader, MAX_RECORD_BYTES};
+use super::paths::InputSource;
+use super::{FilePosition, NextRecord, Record, RecordReader};
+use crate::cli::ingest::mapping::{
+    FieldMapping, Fields, MAX_DOCUMENT_BYTES, NOT_UTF8, reject_malformed, reject_too_long,
+};
 use crate::proto::{Document, ItemError};
 
 /// The field that says where a text is from.
@@ -14,88 +16,89 @@ const PATH_FIELD: &str = "path";
 
 /// One file: its name is its id.
 pub struct TextFile {
-    content: Content,
-    source: Source,
-    mapping: Mapping,
-    at: FilePosition,
+    content: ContentReader,
+    source: InputSource,
+    mapping: FieldMapping,
+    position: FilePosition,
 }
 
 /// One file: its lines.
 pub struct TextLines {
-    pub pieces: Pieces,
+    pub lines: LineReader,
     pub name: String,
-    pub mapping: Mapping,
+    pub mapping: FieldMapping,
 }
 
 impl TextFile {
-    pub fn new(content: Content, source: Source, mapping: Mapping) -> Self {
-        Self { content, source, mapping, at: FilePosition::default() }
+    pub fn new(content: ContentReader, source: InputSource, mapping: FieldMapping) -> Self {
+        Self { content, source, mapping, position: FilePosition::default() }
     }
 
     /// Reads all of the file, and keeps no more of it than a document may have.
-    fn document(&mut self) -> anyhow::Result<Result<Document, ItemError>> {
+    fn read_document(&mut self) -> anyhow::Result<Result<Document, ItemError>> {
         let mut text = Vec::new();
         loop {
-            let part = self.content.fill()?;
-            if part.is_empty() {
+            let chunk = self.content.fill_buf()?;
+            if chunk.is_empty() {
                 break;
             }
-            let kept = part.len().min(MAX_DOCUMENT_BYTES + 1 - text.len());
-            text.extend_from_slice(part.get(..kept).unwrap_or(part));
-            let length = part.len();
-            self.content.consume(length);
+            let kept = chunk.len().min(MAX_DOCUMENT_BYTES + 1 - text.len());
+            text.extend_from_slice(chunk.get(..kept).unwrap_or(chunk));
+            let chunk_len = chunk.len();
+            self.content.consume(chunk_len);
         }
         if text.len() > MAX_DOCUMENT_BYTES {
-            return Ok(Err(too_long(self.content.offset())));
+            return Ok(Err(reject_too_long(self.content.offset())));
         }
-        Ok(document(text, self.source.id().as_deref(), &self.source.name, &self.mapping))
+        Ok(build_document(text, self.source.document_id().as_deref(), &self.source.name, &self.mapping))
     }
 }
 
-impl Records for TextFile {
-    fn next(&mut self) -> anyhow::Result<Next> {
-        if self.at.rows > 0 {
-            return Ok(Next::End);
+impl RecordReader for TextFile {
+    fn next_record(&mut self) -> anyhow::Result<NextRecord> {
+        if self.position.rows > 0 {
+            return Ok(NextRecord::End);
         }
-        let document = self.document()?;
-        self.at = FilePosition { bytes: self.source.bytes.unwrap_or_default(), ..FilePosition::of(1, &self.content) };
+        let document = self.read_document()?;
+        self.position =
+            FilePosition { disk_bytes: self.source.bytes.unwrap_or_default(), ..FilePosition::new(1, &self.content) };
         // It is there to be read, so its content is not repeated.
         let content = self.source.name.clone().into();
-        Ok(Next::Record(Record { number: 1, content, is_whole: false, is_ended: true, document }))
+        Ok(NextRecord::Record(Record { number: 1, content, is_complete: false, is_terminated: true, document }))
     }
 
-    fn at(&self) -> FilePosition {
-        self.at
+    fn position(&self) -> FilePosition {
+        self.position
     }
 }
 
-impl Records for TextLines {
-    fn next(&mut self) -> anyhow::Result<Next> {
-        let Some(line) = self.pieces.next_line()? else { return Ok(Next::End) };
+impl RecordReader for TextLines {
+    fn next_record(&mut self) -> anyhow::Result<NextRecord> {
+        let Some(line) = self.lines.next_line()? else { return Ok(NextRecord::End) };
         if line.is_blank() {
-            return Ok(line.as_blank());
+            return Ok(line.to_blank_record());
         }
-        let document = if line.is_cut {
-            Err(too_long(line.bytes))
+        let document = if line.is_truncated {
+            Err(reject_too_long(line.total_bytes))
         } else {
-            document(line.content.clone(), None, &self.name, &self.mapping)
+            build_document(line.content.clone(), None, &self.name, &self.mapping)
         };
-        Ok(Next::Record(line.into_record(document)))
+        Ok(NextRecord::Record(line.into_record(document)))
     }
 
-    fn at(&self) -> FilePosition {
-        self.pieces.at()
+    fn position(&self) -> FilePosition {
+        self.lines.position()
     }
 
-    fn may_wait(&self) -> bool {
-        self.pieces.may_wait()
+    fn may_block(&self) -> bool {
+        self.lines.may_block()
     }
 }
 
-fn document(text: Vec<u8>, id: Option<&str>, path: &str, mapping: &Mapping) -> Result<Document, ItemError> {
+fn build_document(text: Vec<u8>, id: Option<&str>, path: &str, mapping: &FieldMapping) -> Result<Document, ItemError> {
     let text = String::from_utf8(text).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        malformed("", format!("from byte {at} on, {NOT_UTF8}"))
+        reject_malformed("", format!("from byte {at} on, {NOT_UTF8}"))
     })?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     let fields = [
@@ -104,7 +107,7 @@ fn document(text: Vec<u8>, id: Option<&str>, path: &str, mapping: &Mapping) -> R
         (mapping.text_fields.first().map(String::as_str), text),
     ];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name?.to_owned(), Value::String(value))));
-    mapping.document(Fields::from_iter(fields))
+    mapping.map_record(Fields::from_iter(fields))
 }
 
-const _: () = assert!(MAX_DOCUMENT_BYTES < MAX_PIECE_BYTES);
+const _: () = assert!(MAX_DOCUMENT_BYTES < MAX_RECORD_BYTES);

@@ -1,25 +1,25 @@
 //! All streams of a run.
 
-mod answers;
-mod conversation;
-mod waiting;
+mod reconnect;
+mod responses;
+mod stream_loop;
 
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tonic::Status;
 
-use super::input::SessionInput;
-use super::outbound::Outbound;
-use super::outcome::{FailedOperations, StreamEnd, StreamError};
-use crate::cli::client::Connection;
-use crate::cli::ingest::checkpoint::Checkpoint;
-use crate::cli::ingest::progress::Progress;
-use crate::cli::ingest::read_files::ReadFiles;
-use crate::cli::ingest::reader::{Batches, Follow};
-use crate::cli::ingest::rejects::RejectFile;
-use crate::cli::ingest::signals::Signals;
-use crate::cli::ingest::tally::Tally;
+use super::outbound_stream::OutboundStream;
+use super::session_input::SessionInput;
+use super::stream_outcome::{FailedOperations, StreamEnd, StreamError};
+use crate::cli::client::ClientConnection;
+use crate::cli::ingest::checkpoint::IngestCheckpoint;
+use crate::cli::ingest::file_tracker::FileTracker;
+use crate::cli::ingest::ingest_stats::IngestStats;
+use crate::cli::ingest::progress::ProgressReporter;
+use crate::cli::ingest::reader::{FollowControl, InputEventReceiver};
+use crate::cli::ingest::reject_file::RejectFile;
+use crate::cli::ingest::signals::ShutdownSignals;
 use crate::cli::ingest::tracker::Tracker;
 use crate::cli::retry::Backoff;
 use crate::proto::IngestOptions;
@@ -30,10 +30,10 @@ use crate::proto::index_service_client::IndexServiceClient;
 pub struct Session<'a> {
     input: SessionInput,
     rejects: &'a mut RejectFile,
-    progress: &'a Progress,
-    checkpoint: Option<&'a mut Checkpoint>,
+    progress: &'a ProgressReporter,
+    checkpoint: Option<&'a mut IngestCheckpoint>,
     tracker: Tracker,
-    outbound: Outbound,
+    outbound: OutboundStream,
     /// Streams that fail are replaced until there has been no progress for this long.
     give_up_after: Duration,
     /// Whether the next stream replaces one that failed.
@@ -41,7 +41,7 @@ pub struct Session<'a> {
     /// Which creation of the collection the first stream opened. The others must find the same.
     incarnation: Option<String>,
     /// What FAILED on the open stream.
-    failed: Option<FailedOperations>,
+    failed_operations: Option<FailedOperations>,
     /// Whether the server of the open stream is about to stop.
     is_draining: bool,
 }
@@ -49,37 +49,37 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Goes on from counts, and keeps the checkpoint.
     pub fn new(
-        batches: Batches,
+        events: InputEventReceiver,
         rejects: &'a mut RejectFile,
-        progress: &'a Progress,
-        checkpoint: Option<&'a mut Checkpoint>,
-        tally: Tally,
+        progress: &'a ProgressReporter,
+        checkpoint: Option<&'a mut IngestCheckpoint>,
+        stats: IngestStats,
         give_up_after: Duration,
     ) -> Self {
-        let tracker = Tracker::new(tally, ReadFiles::default());
+        let tracker = Tracker::new(stats, FileTracker::default());
         Self {
-            input: SessionInput::new(batches),
+            input: SessionInput::new(events),
             rejects,
             progress,
             checkpoint,
             tracker,
-            outbound: Outbound::default(),
+            outbound: OutboundStream::default(),
             give_up_after,
             is_reconnect: false,
             incarnation: None,
-            failed: None,
+            failed_operations: None,
             is_draining: false,
         }
     }
 
     /// For an input that may grow: a signal ends it, and what was read of it is then done in order.
-    pub fn followed(self, follow: Option<Follow>) -> Self {
-        Self { input: self.input.followed(follow), ..self }
+    pub fn with_follow(self, follow: Option<FollowControl>) -> Self {
+        Self { input: self.input.with_follow(follow), ..self }
     }
 
     /// For an input of files, from where earlier runs were done with them.
-    pub fn with_files(mut self, files: ReadFiles) -> Self {
-        self.tracker = Tracker::new(self.tracker.tally(), files);
+    pub fn with_files(mut self, files: FileTracker) -> Self {
+        self.tracker = Tracker::new(self.tracker.stats(), files);
         self
     }
 
@@ -89,33 +89,37 @@ impl<'a> Session<'a> {
     }
 
     /// Returns the counts at the end.
-    pub fn into_tally(self) -> Tally {
-        self.tracker.tally()
+    pub fn into_stats(self) -> IngestStats {
+        self.tracker.stats()
     }
 
     /// Sends every line and takes in every result, over as many streams as that needs.
-    pub async fn run(&mut self, index: IndexServiceClient<Connection>, options: IngestOptions) -> anyhow::Result<()> {
-        let mut signals = Signals::new().context("can't listen for signals")?;
+    pub async fn run(
+        &mut self,
+        index: IndexServiceClient<ClientConnection>,
+        options: IngestOptions,
+    ) -> anyhow::Result<()> {
+        let mut signals = ShutdownSignals::new().context("can't listen for signals")?;
         let mut backoff = Backoff::new(self.give_up_after);
         let mut was_drained = false;
         loop {
-            let acked = self.tracker.acked();
-            let outcome = self.stream(index.clone(), self.next_options(&options), &mut signals).await;
-            let has_progressed = self.tracker.acked() > acked;
+            let acked_before = self.tracker.acked_count();
+            let outcome = self.run_stream(index.clone(), self.next_options(&options), &mut signals).await;
+            let has_progressed = self.tracker.acked_count() > acked_before;
             // A server that is about to stop may be followed by another one; the second time it has to take something.
             let is_drained = matches!(outcome, Ok(StreamEnd::Drained)) && (has_progressed || !was_drained);
             was_drained = is_drained;
             if is_drained {
                 if has_progressed {
-                    backoff.progressed();
+                    backoff.reset();
                 }
-                self.tracker.restart();
+                self.tracker.restart_stream();
                 continue;
             }
-            let (what, status) = match outcome {
+            let (failure, status) = match outcome {
                 Ok(StreamEnd::Complete) => {
-                    backoff.progressed();
-                    self.tracker.restart();
+                    backoff.reset();
+                    self.tracker.restart_stream();
                     if self.input.has_ended() || !self.wait_for_input(&mut signals).await? {
                         return Ok(());
                     }
@@ -132,9 +136,9 @@ impl<'a> Session<'a> {
             // Counted lines are the measure: a server that always fails at the same document, after it answered later ones,
             // makes no progress. Where nothing is left to send, none can be made.
             if has_progressed || self.is_waiting_for_input() {
-                backoff.progressed();
+                backoff.reset();
             }
-            if !self.wait_to_reconnect(what, &status, &mut backoff, &mut signals).await? {
+            if !self.wait_to_reconnect(failure, &status, &mut backoff, &mut signals).await? {
                 return Ok(());
             }
         }
@@ -154,17 +158,17 @@ impl<'a> Session<'a> {
 
     /// Whether all that was read is done with, and more may come.
     fn is_waiting_for_input(&self) -> bool {
-        !self.input.has_ended() && self.tracker.pending() == 0
+        !self.input.has_ended() && self.tracker.pending_count() == 0
     }
 
     /// Whether every line of the input is done with, so that nothing is lost with a broken stream. An input without
     /// documents needs a stream that ends well: the server may have something against its options.
     fn is_done(&self) -> bool {
-        self.input.has_ended() && self.tracker.pending() == 0 && self.tracker.acked() > 0
+        self.input.has_ended() && self.tracker.pending_count() == 0 && self.tracker.acked_count() > 0
     }
 
     /// A signal came while no stream was open. Of an input that has no end, it is the end if nothing waits for a result.
-    fn interrupted(&mut self) -> anyhow::Result<()> {
+    fn handle_interrupt(&mut self) -> anyhow::Result<()> {
         if self.input.stop_following() {
             return Ok(());
         }
@@ -172,28 +176,28 @@ impl<'a> Session<'a> {
     }
 
     /// Is done with the lines that wait for no other.
-    async fn settle(&mut self) -> anyhow::Result<()> {
-        while let Some((line, error)) = self.tracker.settle() {
+    async fn process_acked(&mut self) -> anyhow::Result<()> {
+        while let Some((line, error)) = self.tracker.pop_acked() {
             if let Some(error) = error {
                 self.rejects.write(&line, &error).await?;
             }
         }
-        self.progress.update(&self.tracker.tally());
+        self.progress.update(&self.tracker.stats());
         Ok(())
     }
 
-    async fn save(&mut self) -> anyhow::Result<()> {
+    async fn save_checkpoint(&mut self) -> anyhow::Result<()> {
         if let Some(checkpoint) = &mut self.checkpoint {
             let records = self.tracker.file_records();
-            checkpoint.save(self.tracker.tally(), records, self.rejects.sync().await?).await?;
+            checkpoint.save(self.tracker.stats(), records, self.rejects.sync().await?).await?;
         }
         Ok(())
     }
 }
 
 /// Waits until the checkpoint should be written, if there is one.
-async fn due(checkpoint: Option<&mut Checkpoint>) {
+async fn wait_until_save_due(checkpoint: Option<&mut IngestCheckpoint>) {
     if let Some(checkpoint) = checkpoint {
-        checkpoint.due().await;
+        checkpoint.wait_until_due().await;
     }
 }

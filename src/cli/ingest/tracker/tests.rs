@@ -4,13 +4,20 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
-use crate::cli::ingest::batcher::MAX_BYTES as MAX_MESSAGE_BYTES;
 use crate::cli::ingest::input_position::InputPosition;
+use crate::cli::ingest::line_batcher::MAX_BATCH_BYTES as MAX_MESSAGE_BYTES;
 use crate::proto::{EncodingStats, Operation, operation};
 
-fn line(number: u64, size: usize) -> Line {
+fn line(number: u64, size: usize) -> IngestLine {
     let place = InputPosition { lines: number, bytes: number * 10, ..InputPosition::default() };
-    Line { place, file: Arc::default(), number, passed: 1, text: None, document: Ok(Bytes::from(vec![0; size])) }
+    IngestLine {
+        position: place,
+        file: Arc::default(),
+        number,
+        other_shard_lines: 1,
+        raw_bytes: None,
+        document: Ok(Bytes::from(vec![0; size])),
+    }
 }
 
 fn result(sequence: u64, status: OperationStatus) -> OperationResult {
@@ -31,12 +38,12 @@ fn indexed(sequence: u64) -> OperationResult {
 
 /// The numbers of the lines that can be taken off, and whether they were rejected.
 fn settled(tracker: &mut Tracker) -> Vec<(u64, bool)> {
-    let settled = std::iter::from_fn(|| tracker.settle());
-    settled.map(|(line, error)| (line.place.lines, error.is_some())).collect()
+    let settled = std::iter::from_fn(|| tracker.pop_acked());
+    settled.map(|(line, error)| (line.position.lines, error.is_some())).collect()
 }
 
 /// Takes lines as the session does: read, and sent in messages.
-fn send(tracker: &mut Tracker, lines: impl IntoIterator<Item = Line>) -> usize {
+fn send(tracker: &mut Tracker, lines: impl IntoIterator<Item = IngestLine>) -> usize {
     lines.into_iter().for_each(|line| tracker.add(line));
     std::iter::from_fn(|| tracker.next_message()).map(|operations| operations.len()).sum()
 }
@@ -44,30 +51,30 @@ fn send(tracker: &mut Tracker, lines: impl IntoIterator<Item = Line>) -> usize {
 /// Takes final results, and the server's word that all up to a number have one.
 fn answer(tracker: &mut Tracker, results: impl IntoIterator<Item = OperationResult>, durable_through: u64) {
     for result in results {
-        assert_eq!(tracker.answered(result).unwrap(), None);
+        assert_eq!(tracker.ack(result).unwrap(), None);
     }
-    tracker.durable_through(durable_through);
+    tracker.advance_durable_through(durable_through);
 }
 
 #[test]
 fn results_in_any_order_are_counted_in_the_order_of_the_lines() {
-    let mut tracker = Tracker::new(Tally::after(100), ReadFiles::default());
-    let no_document = Line { document: Err(ItemError::default()), ..line(106, 1) };
+    let mut tracker = Tracker::new(IngestStats::starting_after(100), FileTracker::default());
+    let no_document = IngestLine { document: Err(ItemError::default()), ..line(106, 1) };
     let sent = send(&mut tracker, [101, 103, 104, 105].map(|number| line(number, 1)).into_iter().chain([no_document]));
     assert_eq!(sent, 4);
     let place = InputPosition { lines: 109, bytes: 1095, ..InputPosition::default() };
-    tracker.ended(End { place, passed: 2 });
+    tracker.set_input_end(InputEnd { position: place, other_shard_lines: 2 });
     answer(&mut tracker, [indexed(2)], 0);
     assert_eq!(settled(&mut tracker), []);
-    assert_eq!(tracker.tally(), Tally::after(100));
+    assert_eq!(tracker.stats(), IngestStats::starting_after(100));
     answer(&mut tracker, [indexed(1)], 2);
     assert_eq!(settled(&mut tracker), [(101, false), (103, false)]);
-    assert_eq!(tracker.tally().done, InputPosition { lines: 103, bytes: 1030, ..InputPosition::default() });
+    assert_eq!(tracker.stats().position, InputPosition { lines: 103, bytes: 1030, ..InputPosition::default() });
     answer(&mut tracker, [result(4, OperationStatus::Unchanged)], 2);
-    assert_eq!((tracker.pending(), tracker.tally().unchanged), (2, 0));
+    assert_eq!((tracker.pending_count(), tracker.stats().unchanged), (2, 0));
     answer(&mut tracker, [result(3, OperationStatus::Rejected)], 4);
     assert_eq!(settled(&mut tracker), [(104, true), (105, false), (106, true)]);
-    let expected = Tally {
+    let expected = IngestStats {
         indexed: 2,
         unchanged: 1,
         rejected: 2,
@@ -77,87 +84,87 @@ fn results_in_any_order_are_counted_in_the_order_of_the_lines() {
         terms: 6,
         pruned_terms: 4,
         other_shards: 7,
-        done: place,
+        position: place,
         durable_through: 4,
         reconnects: 0,
     };
-    assert_eq!((tracker.tally(), tracker.acked()), (expected, 4));
+    assert_eq!((tracker.stats(), tracker.acked_count()), (expected, 4));
 }
 
 #[test]
 fn a_result_that_nobody_waits_for_is_an_error() {
-    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
+    let mut tracker = Tracker::new(IngestStats::default(), FileTracker::default());
     send(&mut tracker, [line(1, 1)]);
     tracker.add(line(2, 1));
-    assert!(tracker.answered(indexed(1)).is_ok());
-    assert!(tracker.answered(indexed(1)).is_err(), "it has one");
-    assert!(tracker.answered(indexed(2)).is_err(), "it is not sent");
-    assert!(tracker.answered(indexed(7)).is_err(), "there is none");
+    assert!(tracker.ack(indexed(1)).is_ok());
+    assert!(tracker.ack(indexed(1)).is_err(), "it has one");
+    assert!(tracker.ack(indexed(2)).is_err(), "it is not sent");
+    assert!(tracker.ack(indexed(7)).is_err(), "there is none");
     send(&mut tracker, []);
     for status in [OperationStatus::Unspecified, OperationStatus::Deleted] {
-        assert!(tracker.answered(result(2, status)).is_err(), "{status:?}");
+        assert!(tracker.ack(result(2, status)).is_err(), "{status:?}");
     }
     let unknown = OperationResult { status: 99, ..result(2, OperationStatus::Unspecified) };
-    assert!(tracker.answered(unknown).unwrap_err().to_string().contains("the status 99"));
+    assert!(tracker.ack(unknown).unwrap_err().to_string().contains("the status 99"));
 }
 
 /// It is not at fault: it is neither counted nor reported, and sent again with those behind it, under its number.
 #[test]
 fn what_failed_is_sent_again() {
-    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
+    let mut tracker = Tracker::new(IngestStats::default(), FileTracker::default());
     assert_eq!(send(&mut tracker, (1..=4).map(|number| line(number, 1))), 4);
     let error = ItemError { reason: "STORE_UNAVAILABLE".to_owned(), ..ItemError::default() };
     let failed = OperationResult { error: Some(error.clone()), ..result(2, OperationStatus::Failed) };
-    assert_eq!(tracker.answered(failed).unwrap(), Some(error));
+    assert_eq!(tracker.ack(failed).unwrap(), Some(error));
     answer(&mut tracker, [indexed(1), result(3, OperationStatus::Rejected), indexed(4)], 1);
     assert_eq!(settled(&mut tracker), [(1, false)]);
-    assert_eq!((tracker.pending(), tracker.first_sequence()), (3, 2));
-    tracker.restart();
+    assert_eq!((tracker.pending_count(), tracker.first_sequence()), (3, 2));
+    tracker.restart_stream();
     assert_eq!(settled(&mut tracker), []);
     assert_eq!(send(&mut tracker, []), 3);
     answer(&mut tracker, [indexed(2), result(3, OperationStatus::Rejected)], 3);
     assert_eq!(settled(&mut tracker), [(2, false), (3, true)]);
     answer(&mut tracker, [indexed(4)], 4);
-    assert_eq!((settled(&mut tracker), tracker.pending(), tracker.tally().rejected), (vec![(4, false)], 0, 1));
+    assert_eq!((settled(&mut tracker), tracker.pending_count(), tracker.stats().rejected), (vec![(4, false)], 0, 1));
 }
 
 #[test]
 fn nothing_is_counted_before_the_server_says_that_it_is_durable() {
-    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
+    let mut tracker = Tracker::new(IngestStats::default(), FileTracker::default());
     send(&mut tracker, [line(1, 1), line(2, 1)]);
     answer(&mut tracker, [indexed(1), indexed(2)], 1);
     assert_eq!(settled(&mut tracker), [(1, false)]);
-    tracker.restart();
+    tracker.restart_stream();
     assert_eq!((tracker.first_sequence(), send(&mut tracker, [])), (2, 1));
 }
 
 #[test]
 fn room_comes_back_when_lines_are_counted() {
-    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
-    send(&mut tracker, [line(1, 1), line(2, MAX_BYTES)]);
-    assert!(!tracker.has_room());
+    let mut tracker = Tracker::new(IngestStats::default(), FileTracker::default());
+    send(&mut tracker, [line(1, 1), line(2, MAX_PENDING_BYTES)]);
+    assert!(!tracker.has_capacity());
     // It may have to be sent again after the first.
     answer(&mut tracker, [indexed(2)], 0);
-    assert!(!tracker.has_room());
+    assert!(!tracker.has_capacity());
     answer(&mut tracker, [indexed(1)], 2);
     assert_eq!(settled(&mut tracker).len(), 2);
-    assert!(tracker.has_room());
-    send(&mut tracker, (3..3 + MAX_LINES as u64).map(|number| line(number, 1)));
-    assert!(!tracker.has_room());
+    assert!(tracker.has_capacity());
+    send(&mut tracker, (3..3 + MAX_PENDING_LINES as u64).map(|number| line(number, 1)));
+    assert!(!tracker.has_capacity());
     answer(&mut tracker, [indexed(3)], 3);
     assert_eq!(settled(&mut tracker).len(), 1);
-    assert!(tracker.has_room());
+    assert!(tracker.has_capacity());
 }
 
 #[test]
 fn a_message_has_its_bounds() {
-    let mut tracker = Tracker::new(Tally::default(), ReadFiles::default());
+    let mut tracker = Tracker::new(IngestStats::default(), FileTracker::default());
     let sizes = [10, MAX_MESSAGE_BYTES + 1, 10, MAX_MESSAGE_BYTES - 10, 1];
     (1..).zip(sizes).for_each(|(number, size)| tracker.add(line(number, size)));
     (6..=200).for_each(|number| tracker.add(line(number, 1)));
     let lengths: Vec<_> = std::iter::from_fn(|| tracker.next_message()).map(|operations| operations.len()).collect();
     assert_eq!(lengths, [1, 1, 2, 64, 64, 64, 4]);
-    assert_eq!((tracker.pending(), tracker.next_message()), (200, None));
+    assert_eq!((tracker.pending_count(), tracker.next_message()), (200, None));
 }
 
 /// What happens to a stream.
@@ -203,7 +210,7 @@ struct Run {
 impl Run {
     fn new(read: u64) -> Self {
         Self {
-            tracker: Tracker::new(Tally::default(), ReadFiles::default()),
+            tracker: Tracker::new(IngestStats::default(), FileTracker::default()),
             read,
             first: 1,
             stream: Vec::new(),
@@ -212,9 +219,9 @@ impl Run {
         }
     }
 
-    fn numbered(number: u64, is_document: bool) -> Line {
+    fn numbered(number: u64, is_document: bool) -> IngestLine {
         let document = Bytes::copy_from_slice(&number.to_be_bytes());
-        Line { document: if is_document { Ok(document) } else { Err(ItemError::default()) }, ..line(number, 0) }
+        IngestLine { document: if is_document { Ok(document) } else { Err(ItemError::default()) }, ..line(number, 0) }
     }
 
     fn send(&mut self) {
@@ -243,13 +250,13 @@ impl Run {
             OperationStatus::Rejected => self.rejected.insert(*number),
             _ => self.rejected.remove(&*number),
         };
-        let failed = self.tracker.answered(result(self.first + at as u64, status)).unwrap();
+        let failed = self.tracker.ack(result(self.first + at as u64, status)).unwrap();
         assert_eq!(failed.is_some(), status == OperationStatus::Failed);
         let is_final = |answer: &Option<OperationStatus>| {
             matches!(answer, Some(OperationStatus::Indexed | OperationStatus::Rejected))
         };
         let finals = self.stream.iter().take_while(|(_, answer)| is_final(answer)).count();
-        self.tracker.durable_through(self.first - 1 + finals as u64);
+        self.tracker.advance_durable_through(self.first - 1 + finals as u64);
         self.counted.extend(settled(&mut self.tracker));
     }
 
@@ -260,7 +267,7 @@ impl Run {
 
     /// The stream ends, and the next one begins.
     fn restart(&mut self) {
-        self.tracker.restart();
+        self.tracker.restart_stream();
         self.stream.clear();
         self.first = self.tracker.first_sequence();
     }
@@ -293,14 +300,14 @@ proptest! {
                     run.restart();
                     let first = run.counted.last().map_or(1, |(number, _)| number + 1);
                     let due: Vec<_> = documents.iter().copied().filter(|number| *number >= first).collect();
-                    prop_assert_eq!(run.tracker.pending(), due.len());
+                    prop_assert_eq!(run.tracker.pending_count(), due.len());
                     prop_assert_eq!(run.first as usize, documents.len() - due.len() + 1);
                     run.send_all();
                     prop_assert_eq!(run.stream.iter().map(|(number, _)| *number).collect::<Vec<_>>(), due);
                 }
             }
             prop_assert!(run.stream.is_sorted_by(|(one, _), (next, _)| one < next));
-            let held: usize = run.tracker.lines.values().map(|entry| size(&entry.line)).sum();
+            let held: usize = run.tracker.lines.values().map(|entry| measure_line_bytes(&entry.line)).sum();
             prop_assert_eq!(run.tracker.bytes, held);
         }
         run.restart();
@@ -313,8 +320,8 @@ proptest! {
             .map(|number| (number, run.rejected.contains(&number) || !documents.contains(&number)))
             .collect();
         prop_assert_eq!(&run.counted, &expected);
-        let tally = run.tracker.tally();
-        prop_assert_eq!((tally.documents(), run.tracker.acked()), (run.read, documents.len() as u64));
+        let tally = run.tracker.stats();
+        prop_assert_eq!((tally.document_count(), run.tracker.acked_count()), (run.read, documents.len() as u64));
     }
 
     /// Law: with the last result of each id, the collection has what a stream that never broke leaves: the last line of

@@ -1,16 +1,16 @@
 //! Bounds of one condition.
 
-use crate::grpc::faults::invalid;
-use crate::types::Fault;
+use crate::grpc::errors::invalid_argument;
+use crate::types::ApiError;
 
 /// Maximum number of values of one condition.
-pub const MAX_VALUES: usize = 1_000;
+pub const MAX_CONDITION_VALUES: usize = 1_000;
 
 /// # Errors
 /// If a condition has no values or too many.
-pub fn check_count(field: &str, count: usize) -> Result<(), Fault> {
-    if (1..=MAX_VALUES).contains(&count) {
+pub fn check_value_count(field: &str, count: usize) -> Result<(), ApiError> {
+    if (1..=MAX_CONDITION_VALUES).contains(&count) {
         return Ok(());
     }
-    Err(invalid(field, format!("there are {count} values; send 1 to {MAX_VALUES}")))
+    Err(invalid_argument(field, format!("there are {count} values; send 1 to {MAX_CONDITION_VALUES}")))
 }

@@ -5,73 +5,78 @@ use std::time::SystemTime;
 
 use prost_types::Timestamp;
 
-use super::bounds::check_count;
-use crate::grpc::faults::invalid;
+use super::bounds::check_value_count;
+use crate::grpc::errors::invalid_argument;
 use crate::proto::{self, match_value::Kind};
-use crate::types::{Fault, MatchValue, MatchValues, Range};
+use crate::types::{ApiError, FieldRange, MatchValue, MatchValues};
 
 /// The years 1 to 9999, which google.protobuf.Timestamp and the stores have, in seconds since 1970.
-const TIMESTAMPS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+const TIMESTAMP_SECONDS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 impl TryFrom<proto::MatchValue> for MatchValue {
-    type Error = Fault;
+    type Error = ApiError;
 
-    fn try_from(value: proto::MatchValue) -> Result<Self, Fault> {
+    fn try_from(value: proto::MatchValue) -> Result<Self, ApiError> {
         match value.kind {
             Some(Kind::Keyword(text)) => Ok(Self::Keyword(text)),
             Some(Kind::Integer(number)) => Ok(Self::Integer(number)),
             Some(Kind::Boolean(flag)) => Ok(Self::Boolean(flag)),
-            None => Err(invalid("", "it is empty; set `keyword`, `integer` or `boolean`")),
+            None => Err(invalid_argument("", "it is empty; set `keyword`, `integer` or `boolean`")),
         }
     }
 }
 
 impl TryFrom<proto::MatchValues> for MatchValues {
-    type Error = Fault;
+    type Error = ApiError;
 
-    fn try_from(values: proto::MatchValues) -> Result<Self, Fault> {
+    fn try_from(values: proto::MatchValues) -> Result<Self, ApiError> {
         let proto::MatchValues { keywords, integers } = values;
-        check_count("", keywords.len().max(integers.len()))?;
+        check_value_count("", keywords.len().max(integers.len()))?;
         match (keywords.is_empty(), integers.is_empty()) {
             (false, true) => Ok(Self::Keywords(keywords)),
             (true, false) => Ok(Self::Integers(integers)),
-            _ => Err(invalid("", "it has both keywords and integers; fill one of the lists")),
+            _ => Err(invalid_argument("", "it has both keywords and integers; fill one of the lists")),
         }
     }
 }
 
-impl TryFrom<proto::NumberRange> for Range<f64> {
-    type Error = Fault;
+impl TryFrom<proto::NumberRange> for FieldRange<f64> {
+    type Error = ApiError;
 
-    fn try_from(range: proto::NumberRange) -> Result<Self, Fault> {
+    fn try_from(range: proto::NumberRange) -> Result<Self, ApiError> {
         let proto::NumberRange { lt, lte, gt, gte } = range;
         for (name, bound) in [("lt", lt), ("lte", lte), ("gt", gt), ("gte", gte)] {
             if bound.is_some_and(|bound| !bound.is_finite()) {
-                return Err(invalid(name, "it is not a finite number; omit it instead"));
+                return Err(invalid_argument(name, "it is not a finite number; omit it instead"));
             }
         }
-        check_bounds([lt, lte, gt, gte].iter().all(Option::is_none))?;
+        check_bounded([lt, lte, gt, gte].iter().all(Option::is_none))?;
         Ok(Self { lt, lte, gt, gte })
     }
 }
 
-impl TryFrom<proto::TimeRange> for Range<SystemTime> {
-    type Error = Fault;
+impl TryFrom<proto::TimeRange> for FieldRange<SystemTime> {
+    type Error = ApiError;
 
-    fn try_from(range: proto::TimeRange) -> Result<Self, Fault> {
+    fn try_from(range: proto::TimeRange) -> Result<Self, ApiError> {
         let proto::TimeRange { lt, lte, gt, gte } = range;
-        let time = |name, bound: Option<Timestamp>| bound.map(|bound| parse_time(name, bound)).transpose();
-        let range = Self { lt: time("lt", lt)?, lte: time("lte", lte)?, gt: time("gt", gt)?, gte: time("gte", gte)? };
-        check_bounds([range.lt, range.lte, range.gt, range.gte].iter().all(Option::is_none))?;
+        let parse_bound = |name, bound: Option<Timestamp>| bound.map(|bound| parse_time(name, bound)).transpose();
+        let range = Self {
+            lt: parse_bound("lt", lt)?,
+            lte: parse_bound("lte", lte)?,
+            gt: parse_bound("gt", gt)?,
+            gte: parse_bound("gte", gte)?,
+        };
+        check_bounded([range.lt, range.lte, range.gt, range.gte].iter().all(Option::is_none))?;
         Ok(range)
     }
 }
 
-fn parse_time(name: &str, bound: Timestamp) -> Result<SystemTime, Fault> {
-    let time = SystemTime::try_from(bound).ok().filter(|_| TIMESTAMPS.contains(&bound.normalized().seconds));
-    time.ok_or_else(|| invalid(name, "it is not in the years 1 to 9999; send a time that is"))
+fn parse_time(name: &str, bound: Timestamp) -> Result<SystemTime, ApiError> {
+    let time = SystemTime::try_from(bound).ok().filter(|_| TIMESTAMP_SECONDS.contains(&bound.normalized().seconds));
+    time.ok_or_else(|| invalid_argument(name, "it is not in the years 1 to 9999; send a time that is"))
 }
 
-fn check_bounds(unbounded: bool) -> Result<(), Fault> {
-    if unbounded { Err(invalid("", "it has no bound; set `lt`, `lte`, `gt` or `gte`")) } else { Ok(()) }
+fn check_bounded(is_unbounded: bool) -> Result<(), ApiError> {
+    if is_unbounded { Err(invalid_argument("", "it has no bound; set `lt`, `lte`, `gt` or `gte`")) } else { Ok(()) }
 }

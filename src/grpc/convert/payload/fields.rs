@@ -4,7 +4,7 @@ use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
 use serde_json::Value;
 
-use crate::grpc::limits::MOST_NESTED;
+use crate::grpc::limits::MAX_PAYLOAD_DEPTH;
 use crate::json;
 use crate::proto::PayloadFormat;
 use crate::types::Payload;
@@ -30,7 +30,7 @@ impl PayloadFields {
                 let mut inexact_fields = Vec::new();
                 let fields = payload.into_iter().map(|(name, value)| {
                     let mut is_exact = true;
-                    let value = to_value(value, MOST_NESTED - 1, &mut is_exact);
+                    let value = to_proto_value(value, MAX_PAYLOAD_DEPTH - 1, &mut is_exact);
                     if !is_exact {
                         inexact_fields.push(name.clone());
                     }
@@ -43,27 +43,28 @@ impl PayloadFields {
 }
 
 /// Converts a value. `room` is how many levels there may be below.
-fn to_value(value: Value, room: usize, is_exact: &mut bool) -> prost_types::Value {
+fn to_proto_value(value: Value, remaining_depth: usize, is_exact: &mut bool) -> prost_types::Value {
     let kind = match value {
         Value::Null => Kind::NullValue(0),
         Value::Bool(flag) => Kind::BoolValue(flag),
         Value::Number(number) => {
-            *is_exact &= number.is_f64() || number.as_i64().is_some_and(json::is_exact);
+            *is_exact &= number.is_f64() || number.as_i64().is_some_and(json::is_exact_f64);
             // Every number of JSON is a double, if it is rounded.
             Kind::NumberValue(number.as_f64().unwrap_or_default())
         }
         Value::String(text) => Kind::StringValue(text),
         // A client's decoder would refuse the whole message.
-        nested @ (Value::Array(_) | Value::Object(_)) if room == 0 => {
+        nested @ (Value::Array(_) | Value::Object(_)) if remaining_depth == 0 => {
             *is_exact = false;
             Kind::StringValue(nested.to_string())
         }
         Value::Array(values) => {
-            let values = values.into_iter().map(|value| to_value(value, room - 1, is_exact));
+            let values = values.into_iter().map(|value| to_proto_value(value, remaining_depth - 1, is_exact));
             Kind::ListValue(ListValue { values: values.collect() })
         }
         Value::Object(fields) => {
-            let fields = fields.into_iter().map(|(name, value)| (name, to_value(value, room - 1, is_exact)));
+            let fields =
+                fields.into_iter().map(|(name, value)| (name, to_proto_value(value, remaining_depth - 1, is_exact)));
             Kind::StructValue(Struct { fields: fields.collect() })
         }
     };

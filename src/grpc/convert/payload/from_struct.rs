@@ -4,37 +4,36 @@ use prost_types::Struct;
 use prost_types::value::Kind;
 use serde_json::Value;
 
-use super::limits::{descend, invalid_at};
+use super::limits::{descend, invalid_argument_at};
 use crate::json;
-use crate::types::{Fault, FieldPath, Payload};
+use crate::types::{ApiError, FieldPath, Payload};
 
 /// Converts a Struct. `room` is how many levels there may be, this one included.
 ///
 /// # Errors
 /// A number that is not finite, or too deep a nesting; each by its path.
-pub fn from_struct(fields: Struct, path: &FieldPath<'_>, room: usize) -> Result<Payload, Fault> {
-    let room = descend(room, path)?;
+pub fn convert_struct(fields: Struct, path: &FieldPath<'_>, remaining_depth: usize) -> Result<Payload, ApiError> {
+    let remaining_depth = descend(remaining_depth, path)?;
     let entries = fields.fields.into_iter().map(|(name, field)| {
-        let field = convert_value(field, &path.field(&name), room)?;
+        let field = convert_value(field, &path.field(&name), remaining_depth)?;
         Ok((name, field))
     });
     entries.collect()
 }
 
-fn convert_value(value: prost_types::Value, path: &FieldPath<'_>, room: usize) -> Result<Value, Fault> {
+fn convert_value(value: prost_types::Value, path: &FieldPath<'_>, remaining_depth: usize) -> Result<Value, ApiError> {
     Ok(match value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(flag)) => Value::Bool(flag),
         Some(Kind::StringValue(text)) => Value::String(text),
-        Some(Kind::NumberValue(number)) => Value::Number(
-            json::number(number)
-                .ok_or_else(|| invalid_at(path, "it is not a finite number; leave it out or send a finite one"))?,
-        ),
-        Some(Kind::StructValue(fields)) => Value::Object(from_struct(fields, path, room)?),
+        Some(Kind::NumberValue(number)) => Value::Number(json::number_from_f64(number).ok_or_else(|| {
+            invalid_argument_at(path, "it is not a finite number; leave it out or send a finite one")
+        })?),
+        Some(Kind::StructValue(fields)) => Value::Object(convert_struct(fields, path, remaining_depth)?),
         Some(Kind::ListValue(list)) => {
-            let room = descend(room, path)?;
+            let remaining_depth = descend(remaining_depth, path)?;
             let values = list.values.into_iter().enumerate();
-            let values = values.map(|(index, element)| convert_value(element, &path.element(index), room));
+            let values = values.map(|(index, element)| convert_value(element, &path.element(index), remaining_depth));
             Value::Array(values.collect::<Result<_, _>>()?)
         }
     })

@@ -4,19 +4,19 @@ use prost_types::value::Kind;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::grpc::limits::MOST_NESTED;
+use crate::grpc::limits::MAX_PAYLOAD_DEPTH;
 use crate::json;
 use crate::proto::PayloadFormat;
-use crate::types::{Fault, Payload, RESERVED_PREFIX};
+use crate::types::{ApiError, Payload, RESERVED_PREFIX};
 
-const LIMITS: PayloadLimits = PayloadLimits { bytes: 1 << 20, depth: MOST_NESTED };
+const LIMITS: PayloadLimits = PayloadLimits { max_bytes: 1 << 20, max_depth: MAX_PAYLOAD_DEPTH };
 
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_filter_map("finite", json::number).prop_map(Value::Number),
+        any::<f64>().prop_filter_map("finite", json::number_from_f64).prop_map(Value::Number),
         ".{0,12}".prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 32, 4, |inner| {
@@ -28,11 +28,11 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-fn of_struct(fields: Struct) -> Result<Payload, Fault> {
+fn of_struct(fields: Struct) -> Result<Payload, ApiError> {
     parse_payload(Some(fields), "", LIMITS)
 }
 
-fn of_json(text: &str) -> Result<Payload, Fault> {
+fn of_json(text: &str) -> Result<Payload, ApiError> {
     parse_payload(None, text, LIMITS)
 }
 
@@ -77,7 +77,7 @@ proptest! {
 #[test]
 fn refuses_by_path() {
     let mut deep = Value::Null;
-    for _ in 0..=MOST_NESTED {
+    for _ in 0..=MAX_PAYLOAD_DEPTH {
         deep = json!({ "in": deep });
     }
     let refused = |text: &str| {
@@ -116,7 +116,7 @@ fn holds_both_forms_to_one_bound() {
         (3, bytes - 1, Some(("payload", "--max-payload-bytes"))),
         (2, bytes, Some(("payload.a.b", "--max-payload-depth"))),
     ] {
-        let limits = PayloadLimits { bytes, depth };
+        let limits = PayloadLimits { max_bytes: bytes, max_depth: depth };
         let of_struct = parse_payload(Some(to_struct(fields.clone())), "", limits);
         for payload in [of_struct, parse_payload(None, text, limits)] {
             let Some((field, part)) = problem else {

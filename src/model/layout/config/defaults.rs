@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::class::Class;
+use super::super::class::ModelClass;
 use super::super::family::Family;
 
 /// Other names of keys, which replace them: the alias, the key, and how many of the alias make one.
-pub fn aliases(family: Family) -> &'static [(&'static str, &'static str, u64)] {
+pub fn list_aliases(family: Family) -> &'static [(&'static str, &'static str, u64)] {
     match family {
         Family::DistilBert => {
             &[("hidden_size", "dim", 1), ("num_hidden_layers", "n_layers", 1), ("num_attention_heads", "n_heads", 1)]
@@ -17,7 +17,7 @@ pub fn aliases(family: Family) -> &'static [(&'static str, &'static str, u64)] {
 }
 
 /// What a class of transformers assumes for the keys that decide vectors.
-pub fn defaults(class: &Class) -> Map<String, Value> {
+pub fn build_defaults(class: &ModelClass) -> Map<String, Value> {
     let object = match class.family {
         Family::Bert => json!({
             "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,

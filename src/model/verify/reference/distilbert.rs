@@ -7,14 +7,14 @@
 use candle_transformers::models::bert::Config;
 use serde_json::json;
 
-use super::super::super::Settings;
-use super::config::{activation, base_names, decoder_weight, require, size};
+use super::super::super::TransformerSettings;
+use super::config::{base_tensor_names, decoder_weight_names, get_size, parse_activation, require_value};
 use super::masked_lm::MaskedLm;
 use super::tensors::TensorSource;
-use super::{NoReference, bert};
+use super::{ReferenceError, bert};
 
 /// The parts of a layer: BERT's name and DistilBERT's.
-const LAYER: [(&str, &str); 8] = [
+const LAYER_NAMES: [(&str, &str); 8] = [
     ("attention.self.query", "attention.q_lin"),
     ("attention.self.key", "attention.k_lin"),
     ("attention.self.value", "attention.v_lin"),
@@ -26,46 +26,52 @@ const LAYER: [(&str, &str); 8] = [
 ];
 
 /// The parts of the head: BERT's name and DistilBERT's.
-const HEAD: [(&str, &str); 2] = [
+const HEAD_NAMES: [(&str, &str); 2] = [
     ("cls.predictions.transform.dense", "vocab_transform"),
     ("cls.predictions.transform.LayerNorm", "vocab_layer_norm"),
 ];
 
-pub fn load(settings: &Settings, source: &TensorSource<'_>) -> Result<Box<dyn MaskedLm>, NoReference> {
+pub fn load(settings: &TransformerSettings, source: &TensorSource<'_>) -> Result<Box<dyn MaskedLm>, ReferenceError> {
     // The positions of such a checkpoint are computed, not read.
-    require(settings, "/sinusoidal_pos_embds", &json!(false))?;
+    require_value(settings, "/sinusoidal_pos_embds", &json!(false))?;
     let config = Config {
-        vocab_size: size(settings, "vocab_size")?,
-        hidden_size: size(settings, "dim")?,
-        num_hidden_layers: size(settings, "n_layers")?,
-        num_attention_heads: size(settings, "n_heads")?,
-        intermediate_size: size(settings, "hidden_dim")?,
-        hidden_act: bert::hidden_act(activation(settings, "activation")?),
-        max_position_embeddings: size(settings, "max_position_embeddings")?,
+        vocab_size: get_size(settings, "vocab_size")?,
+        hidden_size: get_size(settings, "dim")?,
+        num_hidden_layers: get_size(settings, "n_layers")?,
+        num_attention_heads: get_size(settings, "n_heads")?,
+        intermediate_size: get_size(settings, "hidden_dim")?,
+        hidden_act: bert::to_hidden_act(parse_activation(settings, "activation")?),
+        max_position_embeddings: get_size(settings, "max_position_embeddings")?,
         type_vocab_size: 1,
         layer_norm_eps: 1e-12,
         ..Config::default()
     };
-    let decoder = decoder_weight(settings, "vocab_projector.weight", &base_names("distilbert", bert::WORD));
-    bert::from_config(&config, source, move |name| match name {
+    let decoder = decoder_weight_names(
+        settings,
+        "vocab_projector.weight",
+        &base_tensor_names("distilbert", bert::WORD_EMBEDDING),
+    );
+    bert::load_from_config(&config, source, move |name| match name {
         "cls.predictions.decoder.weight" => decoder.clone(),
         "cls.predictions.decoder.bias" => vec!["vocab_projector.bias".to_owned()],
         "bert.embeddings.token_type_embeddings.weight" => Vec::new(),
         _ => match name.strip_prefix("bert.") {
-            Some(name) => base_names("distilbert", &base_name(name)),
-            None => vec![renamed(name, &HEAD)],
+            Some(name) => base_tensor_names("distilbert", &to_distilbert_name(name)),
+            None => vec![rename_prefix(name, &HEAD_NAMES)],
         },
     })
 }
 
 /// Returns DistilBERT's name of a tensor of BERT's base model.
-fn base_name(name: &str) -> String {
-    let layer = name.strip_prefix("encoder.layer.").and_then(|rest| rest.split_once('.'));
-    layer
-        .map_or_else(|| name.to_owned(), |(index, part)| format!("transformer.layer.{index}.{}", renamed(part, &LAYER)))
+fn to_distilbert_name(name: &str) -> String {
+    let layer = name.strip_prefix("encoder.layer.").and_then(|suffix| suffix.split_once('.'));
+    layer.map_or_else(
+        || name.to_owned(),
+        |(index, part)| format!("transformer.layer.{index}.{}", rename_prefix(part, &LAYER_NAMES)),
+    )
 }
 
-fn renamed(name: &str, names: &[(&str, &str)]) -> String {
+fn rename_prefix(name: &str, names: &[(&str, &str)]) -> String {
     let found = names.iter().find_map(|(bert, distilbert)| Some(format!("{distilbert}{}", name.strip_prefix(bert)?)));
     found.unwrap_or_else(|| name.to_owned())
 }
@@ -83,8 +89,8 @@ mod tests {
             ("encoder.layer.0.attention.output.dense.weight", "transformer.layer.0.attention.out_lin.weight"),
             ("embeddings.LayerNorm.weight", "embeddings.LayerNorm.weight"),
         ] {
-            assert_eq!(base_name(bert), distilbert);
+            assert_eq!(to_distilbert_name(bert), distilbert);
         }
-        assert_eq!(renamed("cls.predictions.transform.dense.bias", &HEAD), "vocab_transform.bias");
+        assert_eq!(rename_prefix("cls.predictions.transform.dense.bias", &HEAD_NAMES), "vocab_transform.bias");
     }
 }

@@ -4,29 +4,29 @@ use candle_core::{Device, Tensor};
 
 use super::super::super::layout::Family;
 use super::super::super::weights::Weights;
-use super::super::super::{EncoderOutput, Settings};
+use super::super::super::{EncoderOutput, TransformerSettings};
 use super::masked_lm::MaskedLm;
 use super::tensors::TensorSource;
-use super::{NoReference, bert, distilbert, modernbert, pooling, roberta};
+use super::{ReferenceError, bert, distilbert, modernbert, pooling, roberta};
 use crate::panics::catch;
 
 /// A masked language model of candle-transformers, and the pooling of its logits.
-pub struct Reference {
+pub struct ReferenceEncoder {
     model: Box<dyn MaskedLm>,
-    settings: Settings,
+    settings: TransformerSettings,
     /// A weight beside which int8 rounds the others of its row to zero.
     pub outlier: Option<String>,
 }
 
-impl Reference {
+impl ReferenceEncoder {
     /// Reads the weights into a model of candle-transformers.
     ///
     /// # Errors
     /// If candle-transformers can't express the model, or a weight is not usable.
-    pub fn load(settings: &Settings) -> Result<Self, NoReference> {
-        let weights = Weights::open(&settings.weights).map_err(NoReference::unsupported)?;
+    pub fn load(settings: &TransformerSettings) -> Result<Self, ReferenceError> {
+        let weights = Weights::open(&settings.weight_paths).map_err(ReferenceError::unsupported)?;
         let source = TensorSource::new(&weights);
-        let model = guard(|| match settings.config.class.family {
+        let model = catch_candle_panic(|| match settings.config.class.family {
             Family::Bert => bert::load(settings, &source),
             Family::DistilBert => distilbert::load(settings, &source),
             Family::Roberta => roberta::load(settings, &source),
@@ -34,7 +34,7 @@ impl Reference {
         })?;
         // Checked first: it is also why a class may have failed to load.
         match source.damage() {
-            Some(damage) => Err(NoReference::Damaged(damage)),
+            Some(damage) => Err(ReferenceError::Damaged(damage)),
             None => Ok(Self { model: model?, settings: settings.clone(), outlier: source.outlier() }),
         }
     }
@@ -43,7 +43,7 @@ impl Reference {
     ///
     /// # Errors
     /// If candle-transformers fails on it, which a valid sequence does not cause.
-    pub fn encode(&self, ids: &[u32]) -> Result<EncoderOutput, NoReference> {
+    pub fn encode(&self, ids: &[u32]) -> Result<EncoderOutput, ReferenceError> {
         let encode = || -> candle_core::Result<EncoderOutput> {
             if ids.is_empty() {
                 return Ok(Ok(Default::default()));
@@ -52,13 +52,14 @@ impl Reference {
             let logits = self.model.logits(&ids)?.squeeze(0)?.to_vec2::<f32>()?;
             Ok(pooling::pool(&logits, self.settings.pooling, self.settings.activation))
         };
-        guard(encode)?.map_err(|error| NoReference::unsupported(format!("candle-transformers failed: {error}")))
+        catch_candle_panic(encode)?
+            .map_err(|error| ReferenceError::unsupported(format!("candle-transformers failed: {error}")))
     }
 }
 
 /// Turns a panic of candle-transformers, which trusts its configuration, into an error.
-fn guard<T>(work: impl FnOnce() -> T) -> Result<T, NoReference> {
-    let panicked = || NoReference::unsupported("candle-transformers panicked on this configuration");
+fn catch_candle_panic<T>(work: impl FnOnce() -> T) -> Result<T, ReferenceError> {
+    let panicked = || ReferenceError::unsupported("candle-transformers panicked on this configuration");
     catch(work).map_err(|_| panicked())
 }
 
@@ -68,10 +69,10 @@ mod tests {
 
     use serde::de::DeserializeOwned;
 
-    use super::super::super::compare::{Differences, Verdict};
+    use super::super::super::compare::{Differences, VerifyVerdict};
     use super::*;
     use crate::model::layout::{EncoderSettings, Layout};
-    use crate::model::{Backend, Model, Precision};
+    use crate::model::{Backend, InferenceDType, Model};
     use crate::types::SparseVector;
 
     #[derive(serde::Deserialize)]
@@ -93,7 +94,7 @@ mod tests {
         serde_json::from_slice(&std::fs::read(tests_data(file)).unwrap()).unwrap()
     }
 
-    fn transformer(folder: &Path) -> Settings {
+    fn transformer(folder: &Path) -> TransformerSettings {
         match Layout::read(folder).unwrap().document.encoder {
             EncoderSettings::Transformer { settings, .. } => settings,
             EncoderSettings::Static(_) => panic!("no transformer"),
@@ -108,13 +109,13 @@ mod tests {
         for entry in std::fs::read_dir(tests_data("models")).unwrap() {
             let folder = entry.unwrap().path();
             let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-            let reference = match Reference::load(&transformer(&folder)) {
+            let reference = match ReferenceEncoder::load(&transformer(&folder)) {
                 Ok(reference) => reference,
-                Err(NoReference::Unsupported(_)) => {
+                Err(ReferenceError::Unsupported(_)) => {
                     unsupported.push(name);
                     continue;
                 }
-                Err(NoReference::Damaged(damage)) => panic!("{name}: {damage}"),
+                Err(ReferenceError::Damaged(damage)) => panic!("{name}: {damage}"),
             };
             assert_eq!(reference.outlier, None, "{name}");
             let side = Model::load(&name, &folder, &Backend::default()).unwrap().document;
@@ -124,14 +125,18 @@ mod tests {
             let golden = golden.vectors.into_iter().map(|vector| SparseVector::new(vector.indices, vector.values));
             let golden: Vec<EncoderOutput> = golden.map(|vector| Ok(vector.unwrap())).collect();
             let differences = Differences::measure(&outputs, &golden);
-            assert_eq!(differences.texts, golden.len());
-            assert_eq!(Verdict::of(Precision::Float32, false, &differences), Verdict::Equal, "{name}: {differences:?}");
+            assert_eq!(differences.text_count, golden.len());
+            assert_eq!(
+                VerifyVerdict::judge(InferenceDType::Float32, false, &differences),
+                VerifyVerdict::Equal,
+                "{name}: {differences:?}"
+            );
         }
         assert_eq!(unsupported, ["modernbert-random-untied"]);
     }
 
     #[test]
     fn a_panic_is_no_reference() {
-        assert!(matches!(guard(|| panic!("planted")), Err::<(), _>(NoReference::Unsupported(_))));
+        assert!(matches!(catch_candle_panic(|| panic!("planted")), Err::<(), _>(ReferenceError::Unsupported(_))));
     }
 }

@@ -16,14 +16,14 @@ pub struct HeadShape {
 }
 
 /// Dense layer, activation, layer norm and decoder.
-pub struct Head {
+pub struct MaskedLmHead {
     dense: Linear,
     activation: Activation,
     norm: LayerNorm,
     decoder: Linear,
 }
 
-impl Head {
+impl MaskedLmHead {
     /// Reads the head from the tensors `dense`, `norm` and `decoder`.
     pub fn load(
         shape: &HeadShape,
@@ -43,7 +43,7 @@ impl Head {
     }
 }
 
-impl Module for Head {
+impl Module for MaskedLmHead {
     fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
         let hidden = self.activation.forward(&self.dense.forward(hidden)?)?;
         self.decoder.forward(&self.norm.forward(&hidden)?)

@@ -8,30 +8,32 @@ use candle_nn::{Activation, Module};
 use candle_transformers::models::xlm_roberta::{Config, XLMRobertaModel};
 use serde_json::json;
 
-use super::super::super::Settings;
-use super::config::{ActivationName, activation, base_names, decoder_weight, number, require, size};
-use super::head::{Head, HeadShape};
+use super::super::super::TransformerSettings;
+use super::config::{
+    ActivationName, base_tensor_names, decoder_weight_names, get_number, get_size, parse_activation, require_value,
+};
+use super::head::{HeadShape, MaskedLmHead};
 use super::masked_lm::MaskedLm;
 use super::tensors::TensorSource;
-use super::{NoReference, bert};
+use super::{ReferenceError, bert};
 
-pub fn load(settings: &Settings, source: &TensorSource<'_>) -> Result<Box<dyn MaskedLm>, NoReference> {
-    require(settings, "/position_embedding_type", &json!("absolute"))?;
-    require(settings, "/is_decoder", &json!(false))?;
+pub fn load(settings: &TransformerSettings, source: &TensorSource<'_>) -> Result<Box<dyn MaskedLm>, ReferenceError> {
+    require_value(settings, "/position_embedding_type", &json!("absolute"))?;
+    require_value(settings, "/is_decoder", &json!(false))?;
     let config = Config {
-        hidden_size: size(settings, "hidden_size")?,
-        layer_norm_eps: number(settings, "/layer_norm_eps", 1e-12)?,
+        hidden_size: get_size(settings, "hidden_size")?,
+        layer_norm_eps: get_number(settings, "/layer_norm_eps", 1e-12)?,
         attention_probs_dropout_prob: 0.0,
         hidden_dropout_prob: 0.0,
-        num_attention_heads: size(settings, "num_attention_heads")?,
+        num_attention_heads: get_size(settings, "num_attention_heads")?,
         position_embedding_type: "absolute".to_owned(),
-        intermediate_size: size(settings, "intermediate_size")?,
-        hidden_act: hidden_act(activation(settings, "hidden_act")?),
-        num_hidden_layers: size(settings, "num_hidden_layers")?,
-        vocab_size: size(settings, "vocab_size")?,
-        max_position_embeddings: size(settings, "max_position_embeddings")?,
-        type_vocab_size: size(settings, "type_vocab_size")?,
-        pad_token_id: padding(settings)?,
+        intermediate_size: get_size(settings, "intermediate_size")?,
+        hidden_act: to_hidden_act(parse_activation(settings, "hidden_act")?),
+        num_hidden_layers: get_size(settings, "num_hidden_layers")?,
+        vocab_size: get_size(settings, "vocab_size")?,
+        max_position_embeddings: get_size(settings, "max_position_embeddings")?,
+        type_vocab_size: get_size(settings, "type_vocab_size")?,
+        pad_token_id: get_padding_id(settings)?,
     };
     let shape = HeadShape {
         hidden_size: config.hidden_size,
@@ -43,12 +45,13 @@ pub fn load(settings: &Settings, source: &TensorSource<'_>) -> Result<Box<dyn Ma
         has_norm_bias: true,
         has_decoder_bias: true,
     };
-    let decoder = decoder_weight(settings, "lm_head.decoder.weight", &base_names("roberta", bert::WORD));
+    let decoder =
+        decoder_weight_names(settings, "lm_head.decoder.weight", &base_tensor_names("roberta", bert::WORD_EMBEDDING));
     let builder = source.builder(move |name| match name {
         "lm_head.decoder.weight" => decoder.clone(),
         "lm_head.decoder.bias" => vec![name.to_owned(), "lm_head.bias".to_owned()],
         _ => match name.strip_prefix("roberta.") {
-            Some(name) => base_names("roberta", name),
+            Some(name) => base_tensor_names("roberta", name),
             None => vec![name.to_owned()],
         },
     });
@@ -56,23 +59,23 @@ pub fn load(settings: &Settings, source: &TensorSource<'_>) -> Result<Box<dyn Ma
         let head = builder.pp("lm_head");
         Ok(Roberta {
             model: XLMRobertaModel::new(&config, builder.pp("roberta"))?,
-            head: Head::load(&shape, head.pp("dense"), head.pp("layer_norm"), head.pp("decoder"))?,
+            head: MaskedLmHead::load(&shape, head.pp("dense"), head.pp("layer_norm"), head.pp("decoder"))?,
         })
     };
-    load().map(|model| Box::new(model) as _).map_err(|error: candle_core::Error| NoReference::unsupported(error))
+    load().map(|model| Box::new(model) as _).map_err(|error: candle_core::Error| ReferenceError::unsupported(error))
 }
 
 /// Returns the padding id, after whose position those of a text begin; 1 if the key is absent.
-fn padding(settings: &Settings) -> Result<u32, NoReference> {
-    let padding = number(settings, "/pad_token_id", 1.0)?;
+fn get_padding_id(settings: &TransformerSettings) -> Result<u32, ReferenceError> {
+    let padding = get_number(settings, "/pad_token_id", 1.0)?;
     let id = padding as u32;
     if f64::from(id) == padding {
         return Ok(id);
     }
-    Err(NoReference::unsupported("config.json: `pad_token_id` is not a token id"))
+    Err(ReferenceError::unsupported("config.json: `pad_token_id` is not a token id"))
 }
 
-fn hidden_act(name: ActivationName) -> Activation {
+fn to_hidden_act(name: ActivationName) -> Activation {
     match name {
         ActivationName::Gelu => Activation::Gelu,
         ActivationName::GeluTanh => Activation::NewGelu,
@@ -82,7 +85,7 @@ fn hidden_act(name: ActivationName) -> Activation {
 
 struct Roberta {
     model: XLMRobertaModel,
-    head: Head,
+    head: MaskedLmHead,
 }
 
 impl MaskedLm for Roberta {

@@ -22,7 +22,7 @@ const TERM_BIASES: [&str; 6] = [
 
 /// Ratio of the largest weight of a row to the others above which int8, with one scale for the row, rounds all others to
 /// zero: half of a step is the largest weight / 254.
-const INT8_RATIO: f32 = 254.0;
+const MAX_INT8_RATIO: f32 = 254.0;
 
 /// The tensors of a checkpoint. Records the first weight with which no text can be encoded, and the first row of which
 /// int8 keeps a single weight.
@@ -33,13 +33,13 @@ pub struct TensorSource<'a> {
 }
 
 /// A [`VarBuilder`]'s view of a [`TensorSource`].
-struct Renamed<'a> {
+struct RenamingBackend<'a> {
     source: &'a TensorSource<'a>,
-    rename: Rename<'a>,
+    rename: NameMapping<'a>,
 }
 
 /// Maps a name of candle-transformers to names of the checkpoint, first choice first.
-type Rename<'a> = Box<dyn Fn(&str) -> Vec<String> + Send + Sync + 'a>;
+type NameMapping<'a> = Box<dyn Fn(&str) -> Vec<String> + Send + Sync + 'a>;
 
 impl<'a> TensorSource<'a> {
     pub fn new(weights: &'a Weights) -> Self {
@@ -54,7 +54,7 @@ impl<'a> TensorSource<'a> {
     /// Returns a builder that reads each tensor under the first of its names that the checkpoint has. A tensor without
     /// names is zero. Layer norms may be named `gamma` and `beta`, as checkpoints converted from TensorFlow do.
     pub fn builder(&'a self, rename: impl Fn(&str) -> Vec<String> + Send + Sync + 'a) -> VarBuilder<'a> {
-        let backend = Renamed { source: self, rename: Box::new(rename) };
+        let backend = RenamingBackend { source: self, rename: Box::new(rename) };
         VarBuilder::from_backend(Box::new(backend), DType::F32, Device::Cpu)
     }
 
@@ -83,7 +83,7 @@ impl<'a> TensorSource<'a> {
         if let (true, &[_, width]) = (is_matrix, shape)
             && width > 0
             && let Some((row, value)) =
-                elements.chunks(width).enumerate().find_map(|(at, row)| Some((at, outlier(row)?)))
+                elements.chunks(width).enumerate().find_map(|(at, row)| Some((at, find_outlier(row)?)))
         {
             let mut outlier = self.outlier.lock();
             outlier.get_or_insert_with(|| {
@@ -97,7 +97,7 @@ impl<'a> TensorSource<'a> {
 }
 
 /// Returns the largest weight of a row if int8 rounds all others, of which some are not zero, to zero.
-fn outlier(row: &[f32]) -> Option<f32> {
+fn find_outlier(row: &[f32]) -> Option<f32> {
     let (mut largest, mut second) = (0.0_f32, 0.0_f32);
     for &weight in row {
         if weight.abs() > largest.abs() {
@@ -106,11 +106,11 @@ fn outlier(row: &[f32]) -> Option<f32> {
             second = weight;
         }
     }
-    (second != 0.0 && largest.abs() > INT8_RATIO * second.abs()).then_some(largest)
+    (second != 0.0 && largest.abs() > MAX_INT8_RATIO * second.abs()).then_some(largest)
 }
 
-impl Renamed<'_> {
-    fn names(&self, name: &str) -> Vec<String> {
+impl RenamingBackend<'_> {
+    fn checkpoint_names(&self, name: &str) -> Vec<String> {
         let mut names = (self.rename)(name);
         let old: Vec<String> = names.iter().filter_map(|name| tensorflow_name(name)).collect();
         names.extend(old);
@@ -129,9 +129,9 @@ fn tensorflow_name(name: &str) -> Option<String> {
     }
 }
 
-impl SimpleBackend for Renamed<'_> {
+impl SimpleBackend for RenamingBackend<'_> {
     fn get(&self, shape: Shape, name: &str, _: Init, _: DType, _: &Device) -> Result<Tensor> {
-        let names = self.names(name);
+        let names = self.checkpoint_names(name);
         match names.iter().find(|name| self.source.has(name)) {
             Some(found) => self.source.read(found, shape.dims(), !name.contains("embeddings")),
             None if names.is_empty() => Tensor::zeros(shape, DType::F32, &Device::Cpu),
@@ -144,7 +144,7 @@ impl SimpleBackend for Renamed<'_> {
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        let names = self.names(name);
+        let names = self.checkpoint_names(name);
         names.is_empty() || names.iter().any(|name| self.source.has(name))
     }
 }
@@ -155,10 +155,10 @@ mod tests {
 
     #[test]
     fn a_row_of_which_int8_keeps_one_weight_has_an_outlier() {
-        assert_eq!(outlier(&[0.1, -30.0, 0.05]), Some(-30.0));
-        assert_eq!(outlier(&[1e17, 0.1]), Some(1e17));
+        assert_eq!(find_outlier(&[0.1, -30.0, 0.05]), Some(-30.0));
+        assert_eq!(find_outlier(&[1e17, 0.1]), Some(1e17));
         for row in [&[0.1, -20.0, 0.05][..], &[0.0, 5.0, 0.0], &[0.2, 0.1], &[]] {
-            assert_eq!(outlier(row), None, "{row:?}");
+            assert_eq!(find_outlier(row), None, "{row:?}");
         }
     }
 

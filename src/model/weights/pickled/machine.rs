@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::super::location::{TensorLocation, TensorLocations};
-use super::rebuild::{rebuilt, storage};
-use super::value::Value;
+use super::rebuild::{rebuild, resolve_storage};
+use super::value::PickleValue;
 
 /// The most values on the stack and in the memo. A dictionary is filled a thousand entries at a time, and a tensor leaves
 /// some 15 values in the memo.
@@ -19,13 +19,13 @@ const MAX_MEMO: usize = 1 << 20;
 /// How deep tuples may be in each other: a tensor's sizes are in its arguments, which may be in a parameter's.
 const MAX_DEPTH: usize = 8;
 
-struct Machine<'a, F> {
+struct PickleMachine<'a, F> {
     program: &'a [u8],
-    stack: Vec<Value>,
+    stack: Vec<PickleValue>,
     /// Where on the stack the values of open tuples and dictionaries begin.
     marks: Vec<usize>,
-    memo: HashMap<u32, Value>,
-    storage: F,
+    memo: HashMap<u32, PickleValue>,
+    find_storage: F,
     /// All that was ever put into a dictionary under a name.
     tensors: TensorLocations,
 }
@@ -35,9 +35,9 @@ struct Machine<'a, F> {
 ///
 /// # Errors
 /// If it is cut short, has instructions that no file of tensors has, or names a tensor twice: a text that says so.
-pub fn run(program: &[u8], storage: impl Fn(&str) -> Option<Range<usize>>) -> Result<TensorLocations, String> {
+pub fn run(program: &[u8], find_storage: impl Fn(&str) -> Option<Range<usize>>) -> Result<TensorLocations, String> {
     let (stack, marks, memo, tensors) = Default::default();
-    let mut machine = Machine { program, stack, marks, memo, storage, tensors };
+    let mut machine = PickleMachine { program, stack, marks, memo, find_storage, tensors };
     while machine.step()? {
         if machine.stack.len() + machine.marks.len() > MAX_STACK || machine.memo.len() > MAX_MEMO {
             return Err("its pickle makes more values than a file of tensors does".to_owned());
@@ -46,108 +46,108 @@ pub fn run(program: &[u8], storage: impl Fn(&str) -> Option<Range<usize>>) -> Re
     Ok(machine.tensors)
 }
 
-impl<F: Fn(&str) -> Option<Range<usize>>> Machine<'_, F> {
+impl<F: Fn(&str) -> Option<Range<usize>>> PickleMachine<'_, F> {
     /// One instruction; false after the last.
     fn step(&mut self) -> Result<bool, String> {
-        let [code] = self.take()?;
-        match code {
+        let [opcode] = self.read_array()?;
+        match opcode {
             // PROTO
-            0x80 => drop(self.take::<1>()?),
+            0x80 => drop(self.read_array::<1>()?),
             b'.' => return Ok(false),
             // None, True, False, a float; an empty dictionary, list
-            b'N' | 0x88 | 0x89 | b'}' | b']' => self.stack.push(Value::Opaque),
+            b'N' | 0x88 | 0x89 | b'}' | b']' => self.stack.push(PickleValue::Opaque),
             b'G' => {
-                self.take::<8>()?;
-                self.stack.push(Value::Opaque);
+                self.read_array::<8>()?;
+                self.stack.push(PickleValue::Opaque);
             }
-            b'J' => self.whole(|machine| Ok(i32::from_le_bytes(machine.take()?).into()))?,
-            b'K' => self.whole(|machine| Ok(u8::from_le_bytes(machine.take()?).into()))?,
-            b'M' => self.whole(|machine| Ok(u16::from_le_bytes(machine.take()?).into()))?,
-            0x8a => self.whole(Self::long)?,
+            b'J' => self.push_integer(|machine| Ok(i32::from_le_bytes(machine.read_array()?).into()))?,
+            b'K' => self.push_integer(|machine| Ok(u8::from_le_bytes(machine.read_array()?).into()))?,
+            b'M' => self.push_integer(|machine| Ok(u16::from_le_bytes(machine.read_array()?).into()))?,
+            0x8a => self.push_integer(Self::read_long)?,
             b'X' => {
-                let length = u32::from_le_bytes(self.take()?);
-                let text = str::from_utf8(self.bytes(length as usize)?).map_err(|error| error.to_string())?.into();
-                self.stack.push(Value::Text(text));
+                let length = u32::from_le_bytes(self.read_array()?);
+                let text = str::from_utf8(self.read_bytes(length as usize)?).map_err(|error| error.to_string())?.into();
+                self.stack.push(PickleValue::Text(text));
             }
             b'c' => {
-                let global = (self.line()?, self.line()?);
-                self.stack.push(Value::Global(Rc::new(global)));
+                let global = (self.read_line()?, self.read_line()?);
+                self.stack.push(PickleValue::Global(Rc::new(global)));
             }
             b'(' => self.marks.push(self.stack.len()),
-            b')' => self.tuple(Vec::new())?,
+            b')' => self.push_tuple(Vec::new())?,
             0x85..=0x87 => {
-                let values = self.last(usize::from(code - 0x84))?;
-                self.tuple(values)?;
+                let values = self.pop(usize::from(opcode - 0x84))?;
+                self.push_tuple(values)?;
             }
             b't' => {
-                let values = self.marked()?;
-                self.tuple(values)?;
+                let values = self.pop_mark()?;
+                self.push_tuple(values)?;
             }
             // A dictionary, a list of what is marked
             b'd' | b'l' => {
-                let entries = self.marked()?;
-                self.fill(entries)?;
-                self.stack.push(Value::Opaque);
+                let entries = self.pop_mark()?;
+                self.set_items(entries)?;
+                self.stack.push(PickleValue::Opaque);
             }
             // APPEND, APPENDS, BUILD: what they change is opaque, and so is what they put into it
-            b'a' | b'b' => drop(self.last(1)?),
-            b'e' => drop(self.marked()?),
+            b'a' | b'b' => drop(self.pop(1)?),
+            b'e' => drop(self.pop_mark()?),
             b's' => {
-                let entry = self.last(2)?;
-                self.fill(entry)?;
+                let entry = self.pop(2)?;
+                self.set_items(entry)?;
             }
             b'u' => {
-                let entries = self.marked()?;
-                self.fill(entries)?;
+                let entries = self.pop_mark()?;
+                self.set_items(entries)?;
             }
             // REDUCE, NEWOBJ: a call, which is not made
             b'R' | 0x81 => {
-                let call = self.last(2)?;
-                self.stack.push(rebuilt(&call));
+                let call = self.pop(2)?;
+                self.stack.push(rebuild(&call));
             }
             // BINPERSID: something outside the pickle
             b'Q' => {
-                let id = self.last(1)?;
-                self.stack.push(storage(&id, &self.storage)?);
+                let id = self.pop(1)?;
+                self.stack.push(resolve_storage(&id, &self.find_storage)?);
             }
-            b'q' => self.put(|machine| Ok(u8::from_le_bytes(machine.take()?).into()))?,
-            b'r' => self.put(|machine| Ok(u32::from_le_bytes(machine.take()?)))?,
-            b'h' => self.get(|machine| Ok(u8::from_le_bytes(machine.take()?).into()))?,
-            b'j' => self.get(|machine| Ok(u32::from_le_bytes(machine.take()?)))?,
+            b'q' => self.memo_put(|machine| Ok(u8::from_le_bytes(machine.read_array()?).into()))?,
+            b'r' => self.memo_put(|machine| Ok(u32::from_le_bytes(machine.read_array()?)))?,
+            b'h' => self.memo_get(|machine| Ok(u8::from_le_bytes(machine.read_array()?).into()))?,
+            b'j' => self.memo_get(|machine| Ok(u32::from_le_bytes(machine.read_array()?)))?,
             other => return Err(format!("its pickle has an instruction {other:#04x}, which no file of tensors needs")),
         }
         Ok(true)
     }
 
-    fn bytes(&mut self, count: usize) -> Result<&[u8], String> {
-        let (bytes, rest) = self.program.split_at_checked(count).ok_or("its pickle is cut short")?;
-        self.program = rest;
+    fn read_bytes(&mut self, count: usize) -> Result<&[u8], String> {
+        let (bytes, remaining) = self.program.split_at_checked(count).ok_or("its pickle is cut short")?;
+        self.program = remaining;
         Ok(bytes)
     }
 
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], String> {
-        let (bytes, rest) = self.program.split_first_chunk().ok_or("its pickle is cut short")?;
-        self.program = rest;
+    fn read_array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        let (bytes, remaining) = self.program.split_first_chunk().ok_or("its pickle is cut short")?;
+        self.program = remaining;
         Ok(*bytes)
     }
 
-    fn line(&mut self) -> Result<String, String> {
+    fn read_line(&mut self) -> Result<String, String> {
         let end = self.program.iter().position(|&byte| byte == b'\n').ok_or("its pickle is cut short")?;
-        let line = String::from_utf8_lossy(self.bytes(end)?).into_owned();
-        self.take::<1>()?;
+        let line = String::from_utf8_lossy(self.read_bytes(end)?).into_owned();
+        self.read_array::<1>()?;
         Ok(line)
     }
 
-    fn whole(&mut self, read: impl FnOnce(&mut Self) -> Result<i64, String>) -> Result<(), String> {
+    fn push_integer(&mut self, read: impl FnOnce(&mut Self) -> Result<i64, String>) -> Result<(), String> {
         let number = read(self)?;
-        self.stack.push(Value::Whole(number));
+        self.stack.push(PickleValue::Integer(number));
         Ok(())
     }
 
     /// A whole number of up to eight bytes, in two's complement.
-    fn long(&mut self) -> Result<i64, String> {
-        let [length] = self.take()?;
-        let bytes = self.bytes(length.into())?;
+    fn read_long(&mut self) -> Result<i64, String> {
+        let [length] = self.read_array()?;
+        let bytes = self.read_bytes(length.into())?;
         if bytes.len() > 8 {
             return Err("its pickle has a number of more than 64 bits".to_owned());
         }
@@ -158,21 +158,21 @@ impl<F: Fn(&str) -> Option<Range<usize>>> Machine<'_, F> {
     }
 
     /// The last values of the stack, of those after the last mark.
-    fn last(&mut self, count: usize) -> Result<Vec<Value>, String> {
+    fn pop(&mut self, count: usize) -> Result<Vec<PickleValue>, String> {
         let floor = self.marks.last().copied().unwrap_or(0);
         let at = self.stack.len().checked_sub(count).filter(|&at| at >= floor);
         Ok(self.stack.split_off(at.ok_or("its pickle takes a value that is not there")?))
     }
 
     /// All values after the last mark, and the mark.
-    fn marked(&mut self) -> Result<Vec<Value>, String> {
+    fn pop_mark(&mut self) -> Result<Vec<PickleValue>, String> {
         let at = self.marks.pop().ok_or("its pickle takes a mark that is not there")?;
         Ok(self.stack.split_off(at))
     }
 
-    fn tuple(&mut self, values: Vec<Value>) -> Result<(), String> {
-        let tuple = Value::tuple(values);
-        if matches!(&tuple, Value::Tuple(tuple) if tuple.depth > MAX_DEPTH) {
+    fn push_tuple(&mut self, values: Vec<PickleValue>) -> Result<(), String> {
+        let tuple = PickleValue::new_tuple(values);
+        if matches!(&tuple, PickleValue::Tuple(tuple) if tuple.depth > MAX_DEPTH) {
             return Err(format!("its pickle has tuples more than {MAX_DEPTH} deep"));
         }
         self.stack.push(tuple);
@@ -180,9 +180,9 @@ impl<F: Fn(&str) -> Option<Range<usize>>> Machine<'_, F> {
     }
 
     /// Puts keys and values into a dictionary.
-    fn fill(&mut self, entries: Vec<Value>) -> Result<(), String> {
+    fn set_items(&mut self, entries: Vec<PickleValue>) -> Result<(), String> {
         for entry in entries.chunks_exact(2) {
-            if let [Value::Text(name), Value::Tensor(location)] = entry
+            if let [PickleValue::Text(name), PickleValue::Tensor(location)] = entry
                 && self
                     .tensors
                     .insert(name.to_string(), TensorLocation::clone(location))
@@ -194,14 +194,14 @@ impl<F: Fn(&str) -> Option<Range<usize>>> Machine<'_, F> {
         Ok(())
     }
 
-    fn put(&mut self, read: impl FnOnce(&mut Self) -> Result<u32, String>) -> Result<(), String> {
+    fn memo_put(&mut self, read: impl FnOnce(&mut Self) -> Result<u32, String>) -> Result<(), String> {
         let slot = read(self)?;
         let value = self.stack.last().cloned().ok_or("its pickle takes a value that is not there")?;
         self.memo.insert(slot, value);
         Ok(())
     }
 
-    fn get(&mut self, read: impl FnOnce(&mut Self) -> Result<u32, String>) -> Result<(), String> {
+    fn memo_get(&mut self, read: impl FnOnce(&mut Self) -> Result<u32, String>) -> Result<(), String> {
         let slot = read(self)?;
         self.stack.push(self.memo.get(&slot).cloned().ok_or("its pickle takes a value that is not there")?);
         Ok(())

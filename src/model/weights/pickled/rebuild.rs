@@ -6,23 +6,24 @@ use std::rc::Rc;
 use candle_core::DType;
 
 use super::super::location::{ElementOrder, TensorLocation};
-use super::value::{Storage, Value};
+use super::value::{PickleValue, TensorStorage};
 
 /// What a call of a function with its arguments stands for.
-pub fn rebuilt(call: &[Value]) -> Value {
-    let [Value::Global(function), Value::Tuple(arguments)] = call else { return Value::Opaque };
+pub fn rebuild(call: &[PickleValue]) -> PickleValue {
+    let [PickleValue::Global(function), PickleValue::Tuple(arguments)] = call else { return PickleValue::Opaque };
     match ((&*function.0, &*function.1), &arguments.values[..]) {
-        (("torch._utils", "_rebuild_tensor_v2"), [Value::Storage(storage), offset, sizes, strides, ..]) => {
-            location(storage, offset, sizes, strides).map_or(Value::Opaque, |location| Value::Tensor(Rc::new(location)))
+        (("torch._utils", "_rebuild_tensor_v2"), [PickleValue::Storage(storage), offset, sizes, strides, ..]) => {
+            locate_tensor(storage, offset, sizes, strides)
+                .map_or(PickleValue::Opaque, |location| PickleValue::Tensor(Rc::new(location)))
         }
         // A parameter is its tensor.
-        (("torch._utils", "_rebuild_parameter"), [tensor @ Value::Tensor(_), ..]) => tensor.clone(),
+        (("torch._utils", "_rebuild_parameter"), [tensor @ PickleValue::Tensor(_), ..]) => tensor.clone(),
         // A tensor of another class: the function that makes it, the class, and the arguments.
         (
             ("torch._tensor", "_rebuild_from_type_v2"),
-            [function @ Value::Global(of), _, arguments @ Value::Tuple(_), ..],
-        ) if of.0 == "torch._utils" => rebuilt(&[function.clone(), arguments.clone()]),
-        _ => Value::Opaque,
+            [function @ PickleValue::Global(inner), _, arguments @ PickleValue::Tuple(_), ..],
+        ) if inner.0 == "torch._utils" => rebuild(&[function.clone(), arguments.clone()]),
+        _ => PickleValue::Opaque,
     }
 }
 
@@ -30,39 +31,46 @@ pub fn rebuilt(call: &[Value]) -> Value {
 ///
 /// # Errors
 /// If the archive has no such file.
-pub fn storage(id: &[Value], file: impl Fn(&str) -> Option<Range<usize>>) -> Result<Value, String> {
-    let [Value::Tuple(id)] = id else { return Ok(Value::Opaque) };
-    let [Value::Text(_), Value::Global(class), Value::Text(key), ..] = &id.values[..] else { return Ok(Value::Opaque) };
+pub fn resolve_storage(id: &[PickleValue], file: impl Fn(&str) -> Option<Range<usize>>) -> Result<PickleValue, String> {
+    let [PickleValue::Tuple(id)] = id else { return Ok(PickleValue::Opaque) };
+    let [PickleValue::Text(_), PickleValue::Global(class), PickleValue::Text(key), ..] = &id.values[..] else {
+        return Ok(PickleValue::Opaque);
+    };
     let dtype = match (&*class.0, &*class.1) {
         ("torch", "FloatStorage") => DType::F32,
         ("torch", "DoubleStorage") => DType::F64,
         ("torch", "HalfStorage") => DType::F16,
         ("torch", "BFloat16Storage") => DType::BF16,
         // Positions and the like; no weights.
-        _ => return Ok(Value::Opaque),
+        _ => return Ok(PickleValue::Opaque),
     };
     let bytes = file(key).ok_or_else(|| format!("it lacks the storage `{key}`; it is cut short"))?;
-    Ok(Value::Storage(Rc::new(Storage { dtype, bytes })))
+    Ok(PickleValue::Storage(Rc::new(TensorStorage { dtype, bytes })))
 }
 
 /// A tensor in its storage; `None` if it reaches past that, or is none.
-fn location(storage: &Storage, offset: &Value, sizes: &Value, strides: &Value) -> Option<TensorLocation> {
-    let (shape, strides) = (numbers(sizes)?, numbers(strides)?);
+fn locate_tensor(
+    storage: &TensorStorage,
+    offset: &PickleValue,
+    sizes: &PickleValue,
+    strides: &PickleValue,
+) -> Option<TensorLocation> {
+    let (shape, strides) = (parse_sizes(sizes)?, parse_sizes(strides)?);
     if shape.len() != strides.len() {
         return None;
     }
     let elements = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
     let size = storage.dtype.size_in_bytes();
-    let start = storage.bytes.start.checked_add(number(offset)?.checked_mul(size)?)?;
+    let start = storage.bytes.start.checked_add(parse_size(offset)?.checked_mul(size)?)?;
     let end = start.checked_add(elements.checked_mul(size)?)?;
-    let order = order(&shape, &strides);
+    let order = detect_order(&shape, &strides);
     (end <= storage.bytes.end).then_some(TensorLocation { dtype: storage.dtype, shape, bytes: start..end, order })
 }
 
-fn order(shape: &[usize], strides: &[usize]) -> ElementOrder {
-    if one_after_another(shape.iter().zip(strides).rev()) {
+fn detect_order(shape: &[usize], strides: &[usize]) -> ElementOrder {
+    if is_contiguous(shape.iter().zip(strides).rev()) {
         ElementOrder::Rows
-    } else if shape.len() == 2 && one_after_another(shape.iter().zip(strides)) {
+    } else if shape.len() == 2 && is_contiguous(shape.iter().zip(strides)) {
         ElementOrder::Columns
     } else {
         ElementOrder::Strided
@@ -70,40 +78,40 @@ fn order(shape: &[usize], strides: &[usize]) -> ElementOrder {
 }
 
 /// Whether each stride is the product of the sizes before it.
-fn one_after_another<'a>(mut dimensions: impl Iterator<Item = (&'a usize, &'a usize)>) -> bool {
+fn is_contiguous<'a>(mut dimensions: impl Iterator<Item = (&'a usize, &'a usize)>) -> bool {
     let mut next = 1usize;
     dimensions.all(|(&size, &stride)| {
         // How far apart the elements of a dimension of one are says nothing.
-        let fits = size == 1 || stride == next;
+        let is_next = size == 1 || stride == next;
         next = next.saturating_mul(size);
-        fits
+        is_next
     })
 }
 
-fn numbers(value: &Value) -> Option<Vec<usize>> {
-    let Value::Tuple(tuple) = value else { return None };
-    tuple.values.iter().map(number).collect()
+fn parse_sizes(value: &PickleValue) -> Option<Vec<usize>> {
+    let PickleValue::Tuple(tuple) = value else { return None };
+    tuple.values.iter().map(parse_size).collect()
 }
 
-fn number(value: &Value) -> Option<usize> {
-    let Value::Whole(number) = value else { return None };
+fn parse_size(value: &PickleValue) -> Option<usize> {
+    let PickleValue::Integer(number) = value else { return None };
     usize::try_from(*number).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::value::Value::Whole;
+    use super::super::value::PickleValue::Integer;
     use super::*;
 
-    fn tuple(numbers: &[i64]) -> Value {
-        Value::tuple(numbers.iter().copied().map(Whole).collect())
+    fn tuple(numbers: &[i64]) -> PickleValue {
+        PickleValue::new_tuple(numbers.iter().copied().map(Integer).collect())
     }
 
     #[test]
     fn a_tensor_is_a_part_of_its_storage_in_some_order() {
-        let storage = Storage { dtype: DType::F16, bytes: 100..124 };
+        let storage = TensorStorage { dtype: DType::F16, bytes: 100..124 };
         let located = |offset, sizes: &[i64], strides: &[i64]| {
-            location(&storage, &Whole(offset), &tuple(sizes), &tuple(strides))
+            locate_tensor(&storage, &Integer(offset), &tuple(sizes), &tuple(strides))
                 .map(|location| (location.bytes, location.order))
         };
         assert_eq!(located(0, &[3, 4], &[4, 1]), Some((100..124, ElementOrder::Rows)));

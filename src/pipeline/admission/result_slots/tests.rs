@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::{advance, timeout};
 
 use super::*;
-use crate::pipeline::testing::pending;
+use crate::pipeline::testing::is_pending;
 
 /// The upper bound of the law on all slots together.
 fn bound(max_per_stream: usize, streams: usize) -> usize {
@@ -17,7 +17,7 @@ fn bound(max_per_stream: usize, streams: usize) -> usize {
 /// Takes what a stream can have without waiting.
 fn take_all(stream: &StreamSlots) -> Vec<Slot> {
     let mut held = Vec::new();
-    while let Some(slot) = futures_util::FutureExt::now_or_never(stream.take()) {
+    while let Some(slot) = futures_util::FutureExt::now_or_never(stream.acquire()) {
         held.push(slot);
     }
     held
@@ -26,7 +26,7 @@ fn take_all(stream: &StreamSlots) -> Vec<Slot> {
 #[test]
 fn one_stream_alone_can_hold_the_maximum() {
     let slots = ResultSlots::new(100);
-    let stream = slots.stream();
+    let stream = slots.open_stream();
     let held = take_all(&stream);
     assert_eq!(held.len(), 100);
     drop(held);
@@ -40,7 +40,7 @@ fn streams_that_never_read_leave_a_share_to_each_other() {
     let mut stalled = Vec::new();
     for streams in 0..4_096 {
         // Each takes all that it can get, one after another: the worst order.
-        let stream = slots.stream();
+        let stream = slots.open_stream();
         let held = take_all(&stream);
         assert!(held.len() >= (MAX / (streams + 1)).max(1), "{} after {streams} others", held.len());
         stalled.push((stream, held));
@@ -54,21 +54,21 @@ fn streams_that_never_read_leave_a_share_to_each_other() {
 #[tokio::test]
 async fn a_slot_goes_to_the_stream_that_waited_longest_for_one() {
     let slots = ResultSlots::new(4);
-    let streams: Vec<_> = (0..4).map(|_| slots.stream()).collect();
+    let streams: Vec<_> = (0..4).map(|_| slots.open_stream()).collect();
     // Two slots each of two streams are all the second slots there are.
     let mut held: Vec<_> = streams[..2].iter().map(take_all).collect();
     let mut others: Vec<_> = streams[2..].iter().map(take_all).collect();
     assert_eq!((held[1].len(), others[0].len(), others[1].len()), (2, 1, 1));
-    let (mut third, mut fourth) = (Box::pin(streams[2].take()), Box::pin(streams[3].take()));
-    assert!(pending(&mut third).await && pending(&mut fourth).await);
+    let (mut third, mut fourth) = (Box::pin(streams[2].acquire()), Box::pin(streams[3].acquire()));
+    assert!(is_pending(&mut third).await && is_pending(&mut fourth).await);
     held[1].pop();
-    assert!(pending(&mut fourth).await);
+    assert!(is_pending(&mut fourth).await);
     others[0].push(third.await);
     // The stream that gave its second slot up waits behind the fourth.
-    let mut second = Box::pin(streams[1].take());
-    assert!(pending(&mut second).await);
+    let mut second = Box::pin(streams[1].acquire());
+    assert!(is_pending(&mut second).await);
     others[0].pop();
-    assert!(pending(&mut second).await);
+    assert!(is_pending(&mut second).await);
     others[1].push(fourth.await);
     others[1].pop();
     held[1].push(second.await);
@@ -77,26 +77,26 @@ async fn a_slot_goes_to_the_stream_that_waited_longest_for_one() {
 #[tokio::test]
 async fn a_slot_that_is_granted_to_a_taker_that_gave_up_goes_on() {
     let slots = ResultSlots::new(3);
-    let streams: Vec<_> = (0..3).map(|_| slots.stream()).collect();
+    let streams: Vec<_> = (0..3).map(|_| slots.open_stream()).collect();
     let mut held: Vec<_> = streams.iter().map(take_all).collect();
     assert_eq!(held.iter().map(Vec::len).collect::<Vec<_>>(), [3, 1, 1]);
-    let (mut second, mut third) = (Box::pin(streams[1].take()), Box::pin(streams[2].take()));
-    assert!(pending(&mut second).await && pending(&mut third).await);
+    let (mut second, mut third) = (Box::pin(streams[1].acquire()), Box::pin(streams[2].acquire()));
+    assert!(is_pending(&mut second).await && is_pending(&mut third).await);
     held[0].clear();
     drop(second);
     third.await;
-    assert!(slots.budget().queue.is_empty());
+    assert!(slots.lock_budget().queue.is_empty());
 }
 
 #[tokio::test]
 async fn is_settled_when_every_slot_is_back() {
-    let stream = ResultSlots::new(4).stream();
-    stream.settled().await;
+    let stream = ResultSlots::new(4).open_stream();
+    stream.wait_all_released().await;
     let mut held = take_all(&stream);
-    let mut settled = Box::pin(stream.settled());
-    assert!(pending(&mut settled).await);
+    let mut settled = Box::pin(stream.wait_all_released());
+    assert!(is_pending(&mut settled).await);
     held.truncate(1);
-    assert!(pending(&mut settled).await);
+    assert!(is_pending(&mut settled).await);
     held.clear();
     settled.await;
 }
@@ -106,44 +106,44 @@ const SECOND: Duration = Duration::from_secs(1);
 #[tokio::test(start_paused = true)]
 async fn is_stalled_when_results_wait_and_none_is_taken() {
     let slots = ResultSlots::new(4);
-    let stream = slots.stream();
-    let clock = stream.clock();
-    let mut stalled = Box::pin(clock.stalled(10 * SECOND));
+    let stream = slots.open_stream();
+    let clock = stream.stall_detector();
+    let mut stalled = Box::pin(clock.wait_stalled(10 * SECOND));
     let mut held = take_all(&stream);
     // Nothing waits: the items are in flight.
     advance(25 * SECOND).await;
-    assert!(pending(&mut stalled).await);
-    held.iter_mut().for_each(Slot::wait);
-    assert_eq!(slots.waiting(), 4);
+    assert!(is_pending(&mut stalled).await);
+    held.iter_mut().for_each(Slot::mark_waiting);
+    assert_eq!(slots.count_waiting(), 4);
     // One result is taken now and then.
     for _ in 0..3 {
         advance(9 * SECOND).await;
-        assert!(pending(&mut stalled).await);
+        assert!(is_pending(&mut stalled).await);
         held.pop();
     }
     advance(9 * SECOND).await;
-    assert!(pending(&mut stalled).await);
+    assert!(is_pending(&mut stalled).await);
     held.clear();
     advance(100 * SECOND).await;
-    assert!(pending(&mut stalled).await, "nothing waits");
-    held.push(stream.take().await);
-    held[0].wait();
+    assert!(is_pending(&mut stalled).await, "nothing waits");
+    held.push(stream.acquire().await);
+    held[0].mark_waiting();
     let before = Instant::now();
     stalled.await;
     assert_eq!(before.elapsed().as_secs(), 10);
     drop(held);
-    assert_eq!(slots.waiting(), 0);
+    assert_eq!(slots.count_waiting(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn is_stalled_when_the_end_is_not_taken() {
-    let stream = ResultSlots::new(4).stream();
-    let clock = stream.clock();
-    let mut stalled = Box::pin(clock.stalled(10 * SECOND));
-    let held = stream.take().await;
+    let stream = ResultSlots::new(4).open_stream();
+    let clock = stream.stall_detector();
+    let mut stalled = Box::pin(clock.wait_stalled(10 * SECOND));
+    let held = stream.acquire().await;
     drop(stream);
     advance(25 * SECOND).await;
-    assert!(pending(&mut stalled).await, "an item is in flight");
+    assert!(is_pending(&mut stalled).await, "an item is in flight");
     drop(held);
     let before = Instant::now();
     stalled.await;
@@ -169,7 +169,7 @@ impl Task {
     fn new(stream: &Arc<StreamSlots>) -> Self {
         let stream = Arc::clone(stream);
         let woken = Arc::new(Flag(AtomicBool::new(true)));
-        Self { take: Box::pin(async move { stream.take().await }), woken }
+        Self { take: Box::pin(async move { stream.acquire().await }), woken }
     }
 
     fn poll(&mut self) -> Poll<Slot> {
@@ -210,7 +210,7 @@ proptest! {
     #[test]
     fn no_wake_up_is_lost_and_the_bound_holds(max in 1_usize..30, steps in steps()) {
         let slots = ResultSlots::new(max);
-        let streams: Vec<_> = (0..STREAMS).map(|_| Arc::new(slots.stream())).collect();
+        let streams: Vec<_> = (0..STREAMS).map(|_| Arc::new(slots.open_stream())).collect();
         let mut held: Vec<Vec<Slot>> = (0..STREAMS).map(|_| Vec::new()).collect();
         let mut tasks: Vec<Option<Task>> = (0..STREAMS).map(|_| None).collect();
         for (of, step) in steps {
@@ -237,7 +237,7 @@ proptest! {
             }
         }
         drop((held, tasks));
-        let budget = slots.budget();
+        let budget = slots.lock_budget();
         prop_assert!(budget.queue.is_empty() && budget.holders.iter().all(|&holders| holders == 0));
     }
 }
@@ -248,11 +248,11 @@ async fn every_taker_gets_its_slot_in_the_end() {
     let slots = ResultSlots::new(8);
     let mut tasks = JoinSet::new();
     for number in 0..24 {
-        let stream = slots.stream();
+        let stream = slots.open_stream();
         tasks.spawn(async move {
             let mut held = Vec::new();
             for _ in 0..2_000 {
-                held.push(stream.take().await);
+                held.push(stream.acquire().await);
                 if held.len() > number % 5 {
                     // They are released elsewhere, as results are.
                     tokio::spawn(std::future::ready(std::mem::take(&mut held)));
@@ -261,5 +261,5 @@ async fn every_taker_gets_its_slot_in_the_end() {
         });
     }
     timeout(60 * SECOND, tasks.join_all()).await.expect("a taker was never woken");
-    assert!(slots.budget().queue.is_empty());
+    assert!(slots.lock_budget().queue.is_empty());
 }

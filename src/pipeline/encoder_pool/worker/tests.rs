@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
-use crate::model::{Encoder, EncoderOutput, Model, NonFiniteOutput, Side, TokenBatch, YieldPoint};
+use crate::model::{Encoder, EncoderOutput, Model, NonFiniteOutput, RoleEncoder, TokenBatch, YieldPoint};
 use crate::pipeline::encoder_pool::probe::Probe;
-use crate::pipeline::encoder_pool::{Encoded, Next};
+use crate::pipeline::encoder_pool::{EncodedVector, NextStage};
 use crate::pipeline::lane::Lane;
-use crate::trace::Origin;
-use crate::types::{Fault, LongText, Pruning, Role, SparseVector};
+use crate::trace::JobOrigin;
+use crate::types::{ApiError, LongTextPolicy, Pruning, Role, SparseVector};
 
 /// What happened, in order.
 type Log = Arc<Mutex<Vec<String>>>;
@@ -60,7 +60,7 @@ impl Encoder for Fake {
 
 /// A real tokenizer over a fake encoder.
 fn model(encoder: Arc<Fake>) -> Arc<Model> {
-    Arc::new(Model { document: Side { encoder, ..loaded().document }, ..loaded() })
+    Arc::new(Model { document: RoleEncoder { encoder, ..loaded().document }, ..loaded() })
 }
 
 fn loaded() -> Model {
@@ -88,7 +88,7 @@ impl Probe for Note {
         self.abandoned.load(Ordering::SeqCst)
     }
 
-    fn encoded(self: Box<Self>, text: String, outcome: Result<Encoded, Fault>) {
+    fn complete(self: Box<Self>, text: String, outcome: Result<EncodedVector, ApiError>) {
         let outcome = match outcome {
             Ok(_) => "encoded",
             Err(fault) => fault.reason.as_str(),
@@ -107,15 +107,15 @@ fn job(model: &Arc<Model>, log: &Log, name: &str, text: &str) -> EncodeJob {
 }
 
 fn noted(model: &Arc<Model>, text: &str, note: Note) -> EncodeJob {
-    let (role, long_text, pruning) = (Role::Document, LongText::Reject, Pruning::default());
+    let (role, long_text, pruning) = (Role::Document, LongTextPolicy::Reject, Pruning::default());
     EncodeJob {
         model: Arc::clone(model),
         role,
         text: text.to_owned(),
         long_text,
         pruning,
-        origin: Origin::here(),
-        next: Next::Probe(Box::new(note)),
+        origin: JobOrigin::current(),
+        next_stage: NextStage::Probe(Box::new(note)),
     }
 }
 
@@ -131,7 +131,13 @@ async fn filled(query: Vec<EncodeJob>, bulk: Vec<EncodeJob>, batch_tokens: usize
     }
     (
         query_lane,
-        Worker { query: query_receiver, bulk: bulk_receiver, batch_tokens, threads: 1, fairness: Fairness::default() },
+        Worker {
+            query: query_receiver,
+            bulk: bulk_receiver,
+            max_batch_tokens: batch_tokens,
+            threads: 1,
+            fairness: Fairness::default(),
+        },
     )
 }
 
@@ -168,13 +174,18 @@ async fn a_text_that_the_encoder_panics_on_is_refused_alone() {
 async fn a_text_that_the_tokenizer_removes_is_refused_alone() {
     let (log, encoder) = (Log::default(), Arc::new(Fake::default()));
     let model = model(Arc::clone(&encoder));
-    let ways = [LongText::Truncate, LongText::TruncateLeft, LongText::Reject, LongText::Window { overlap: 0 }];
+    let ways = [
+        LongTextPolicy::Truncate,
+        LongTextPolicy::TruncateLeft,
+        LongTextPolicy::Reject,
+        LongTextPolicy::Window { overlap: 0 },
+    ];
     let removed = "\u{fffd} \u{301}";
     let jobs = ways.into_iter().flat_map(|long_text| {
         [Role::Document, Role::Query].map(|role| EncodeJob { role, long_text, ..job(&model, &log, removed, removed) })
     });
     let long = "[SEP]".repeat(2 * 512);
-    let windows = EncodeJob { long_text: LongText::Window { overlap: 0 }, ..job(&model, &log, &long, &long) };
+    let windows = EncodeJob { long_text: LongTextPolicy::Window { overlap: 0 }, ..job(&model, &log, &long, &long) };
     let bulk = jobs.chain([windows, job(&model, &log, "flow", "flow")]).collect();
     let (lane, worker) = filled(Vec::new(), bulk, 512).await;
     drop(lane);
@@ -230,7 +241,7 @@ async fn what_nobody_waits_for_is_not_encoded() {
     let mut bulk: Vec<EncodeJob> = ["flow", "body", "wing"].map(|text| job(&model, &log, text, text)).into();
     let abandoned = Arc::new(AtomicBool::new(true));
     let note = Note { name: "body".to_owned(), log: Arc::clone(&log), abandoned, then: None };
-    bulk[1].next = Next::Probe(Box::new(note));
+    bulk[1].next_stage = NextStage::Probe(Box::new(note));
     let (lane, worker) = filled(Vec::new(), bulk, 512).await;
     drop(lane);
     run(worker);
@@ -277,7 +288,8 @@ async fn a_query_is_served_between_texts_that_are_refused() {
 async fn each_role_goes_to_its_own_encoder() {
     let log = Log::default();
     let encoders: [Arc<Fake>; 2] = Default::default();
-    let [document, query] = encoders.each_ref().map(|encoder| Side { encoder: encoder.clone(), ..loaded().document });
+    let [document, query] =
+        encoders.each_ref().map(|encoder| RoleEncoder { encoder: encoder.clone(), ..loaded().document });
     let model = Arc::new(Model { document, query: Some(query), ..loaded() });
     let of_role = |role, text| EncodeJob { role, ..job(&model, &log, text, text) };
     let bulk = [(Role::Document, "body"), (Role::Query, "moon"), (Role::Document, "flow")];

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::store::edge::change::Change;
+use crate::store::edge::point_change::PointChange;
 
 /// What becomes of one change.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,11 +25,11 @@ pub(super) enum FlushFault {
 
 /// How a merge ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum MergeEnd {
+pub(super) enum OptimizeOutcome {
     Succeeds,
     /// The old segments are back in memory, with all that was deleted or replaced.
     FailsWhileBuilding {
-        leaves_merged: bool,
+        leaves_output: bool,
     },
     /// The merged segment is in use, and the old ones stay on the disk.
     FailsToDropOld,
@@ -39,7 +39,7 @@ pub(super) enum MergeEnd {
 #[derive(Default)]
 pub(super) struct Script {
     pub(super) is_disk_low: bool,
-    pub(super) changes: Vec<(Change, ApplyFault)>,
+    pub(super) changes: Vec<(PointChange, ApplyFault)>,
     pub(super) flush: FlushFault,
     /// The process dies when the journal has been appended to, or in the middle of that.
     pub(super) crashes_after_journal: bool,

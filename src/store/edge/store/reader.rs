@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::EdgeStore;
-use crate::store::{Page, PointReader, ScrollFrom, SearchQuery, StoreError, WithVectors};
+use crate::store::{PointPage, PointReader, ScrollQuery, SearchQuery, StoreError, WithVectors};
 use crate::types::{PointId, StoredPoint};
 
 #[async_trait]
@@ -22,7 +22,7 @@ impl PointReader for EdgeStore {
         self.read(name, move |collection| collection.retrieve(&ids, &vectors)).await
     }
 
-    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
-        self.read(name, |collection| collection.scroll(from)).await
+    async fn scroll(&self, name: &str, query: ScrollQuery) -> Result<PointPage, StoreError> {
+        self.read(name, |collection| collection.query(query)).await
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::EdgeStore;
 use crate::store::{PointWriter, StoreError};
-use crate::types::{Digest, Point, PointId, stored_version};
+use crate::types::{Digest, Point, PointId, read_stored_version};
 
 #[async_trait]
 impl PointWriter for EdgeStore {
@@ -21,11 +21,12 @@ impl PointWriter for EdgeStore {
         vector_name: &str,
         points: &[Point],
     ) -> Result<HashSet<PointId>, StoreError> {
-        let versions = points.iter().filter_map(|point| Some((point.id, stored_version(&point.payload)?))).collect();
-        let kept = self.not_older(name, versions).await?;
-        let newer: Vec<Point> = points.iter().filter(|point| !kept.contains(&point.id)).cloned().collect();
+        let versions =
+            points.iter().filter_map(|point| Some((point.id, read_stored_version(&point.payload)?))).collect();
+        let skipped = self.find_not_older(name, versions).await?;
+        let newer: Vec<Point> = points.iter().filter(|point| !skipped.contains(&point.id)).cloned().collect();
         self.upsert(name, vector_name, &newer).await?;
-        Ok(kept)
+        Ok(skipped)
     }
 
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
@@ -33,20 +34,20 @@ impl PointWriter for EdgeStore {
     }
 
     async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
-        let kept = self.not_older(name, points.to_vec()).await?;
-        let older: Vec<PointId> = points.iter().map(|(id, _)| *id).filter(|id| !kept.contains(id)).collect();
+        let skipped = self.find_not_older(name, points.to_vec()).await?;
+        let older: Vec<PointId> = points.iter().map(|(id, _)| *id).filter(|id| !skipped.contains(id)).collect();
         self.delete(name, &older).await?;
-        Ok(kept)
+        Ok(skipped)
     }
 
-    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+    async fn fetch_digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         let ids = ids.to_vec();
-        self.read(name, move |collection| collection.digests(&ids)).await
+        self.read(name, move |collection| collection.read_digests(&ids)).await
     }
 }
 
 impl EdgeStore {
-    async fn not_older(&self, name: &str, points: Vec<(PointId, i64)>) -> Result<HashSet<PointId>, StoreError> {
-        self.read(name, move |collection| collection.not_older(&points)).await
+    async fn find_not_older(&self, name: &str, points: Vec<(PointId, i64)>) -> Result<HashSet<PointId>, StoreError> {
+        self.read(name, move |collection| collection.find_not_older(&points)).await
     }
 }

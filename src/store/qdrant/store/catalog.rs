@@ -8,7 +8,7 @@ use qdrant_client::qdrant::{
 };
 
 use super::QdrantStore;
-use crate::store::qdrant::answer::ensure_done;
+use crate::store::qdrant::response::ensure_confirmed;
 use crate::store::qdrant::{aliases, collection, sharding};
 use crate::store::{CollectionCatalog, CollectionInfo, StoreError};
 use crate::types::CollectionSpec;
@@ -16,51 +16,52 @@ use crate::types::CollectionSpec;
 #[async_trait]
 impl CollectionCatalog for QdrantStore {
     /// Qdrant describes a collection by an alias too, but does not say which one it is.
-    async fn collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
-        let aliases = self.aliases().await?;
+    async fn get_collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
+        let aliases = self.list_aliases().await?;
         let name = aliases.get(name).map_or(name, String::as_str);
         let request = GetCollectionInfoRequest { collection_name: name.to_owned() };
-        let mut collections = self.connection.collections()?;
+        let mut collections = self.connection.collections_client()?;
         match self.connection.call(name, collections.get(request)).await {
-            Ok(response) => self.described(name, response.result).await.map(Some),
+            Ok(response) => self.describe_collection(name, response.result).await.map(Some),
             Err(StoreError::CollectionNotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    async fn collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
-        let mut collections = self.connection.collections()?;
+    async fn list_collections(&self) -> Result<Vec<CollectionInfo>, StoreError> {
+        let mut collections = self.connection.collections_client()?;
         let response = self.connection.call("", collections.list(ListCollectionsRequest {})).await?;
         let mut names: Vec<_> = response.collections.into_iter().map(|collection| collection.name).collect();
         names.sort_unstable();
-        let mut described = Vec::new();
+        let mut infos = Vec::new();
         for name in names {
             let request = GetCollectionInfoRequest { collection_name: name.clone() };
-            let description = match self.connection.call(&name, collections.get(request)).await {
-                Ok(response) => self.described(&name, response.result).await,
+            let result = match self.connection.call(&name, collections.get(request)).await {
+                Ok(response) => self.describe_collection(&name, response.result).await,
                 Err(error) => Err(error),
             };
-            match description {
-                Ok(info) => described.push(info),
+            match result {
+                Ok(info) => infos.push(info),
                 // It was deleted meanwhile, or has no sparse vector.
                 Err(StoreError::CollectionNotFound(_) | StoreError::Refused(_)) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(described)
+        Ok(infos)
     }
 
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
-        let keys = &spec.sharding.keys;
+        let keys = &spec.sharding.shard_keys;
         if let Err(error) = sharding::check_shard_keys(keys, self.connection.config().shard_key.as_deref()) {
-            return match self.collection(name).await? {
+            return match self.get_collection(name).await? {
                 Some(_) => Err(StoreError::AlreadyExists(name.to_owned())),
                 None => Err(error),
             };
         }
-        let mut collections = self.connection.collections()?;
-        let response = self.connection.call(name, collections.create(collection::create(name, spec))).await?;
-        ensure_done(response.result, "the collection is created")?;
+        let mut collections = self.connection.collections_client()?;
+        let response =
+            self.connection.call(name, collections.create(collection::build_create_request(name, spec))).await?;
+        ensure_confirmed(response.result, "the collection is created")?;
         for key in keys {
             self.create_shard_key(name, key).await?;
         }
@@ -70,14 +71,14 @@ impl CollectionCatalog for QdrantStore {
     /// Creates the shard keys that a collection lacks. A collection and its keys are created one after the other, so a
     /// process that died in between leaves a collection that nothing can be written to.
     async fn complete_collection(&self, info: &CollectionInfo, requested: &CollectionSpec) -> Result<(), StoreError> {
-        let Some(carried) = self.connection.config().shard_key.as_deref() else { return Ok(()) };
-        let (existing, requested) = (&info.spec.sharding.keys, &requested.sharding.keys);
-        let missing = sharding::missing_keys(existing, requested, carried);
+        let Some(request_key) = self.connection.config().shard_key.as_deref() else { return Ok(()) };
+        let (existing, requested) = (&info.spec.sharding.shard_keys, &requested.sharding.shard_keys);
+        let missing = sharding::find_missing_keys(existing, requested, request_key);
         if missing.is_empty() {
             return Ok(());
         }
         if existing.is_empty() && !self.is_sharded_by_key(&info.name).await? {
-            return Err(sharding::not_sharded_by_key(&info.name, carried));
+            return Err(sharding::not_sharded_error(&info.name, request_key));
         }
         for key in missing {
             self.create_shard_key(&info.name, key).await?;
@@ -85,7 +86,7 @@ impl CollectionCatalog for QdrantStore {
         Ok(())
     }
 
-    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
+    async fn list_aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
         aliases::list(&self.connection).await
     }
 
@@ -100,34 +101,34 @@ impl CollectionCatalog for QdrantStore {
 
 impl QdrantStore {
     /// A collection as the server describes it, and its shard keys, which it tells elsewhere.
-    async fn described(&self, name: &str, info: Option<RemoteInfo>) -> Result<CollectionInfo, StoreError> {
+    async fn describe_collection(&self, name: &str, info: Option<RemoteInfo>) -> Result<CollectionInfo, StoreError> {
         let has_shard_keys = sharding::has_shard_keys(info.as_ref());
-        let mut info = collection::info(name, info)?;
+        let mut info = collection::parse_collection_info(name, info)?;
         if has_shard_keys {
             let request = CollectionClusterInfoRequest { collection_name: name.to_owned() };
-            let mut collections = self.connection.collections()?;
+            let mut collections = self.connection.collections_client()?;
             let cluster = self.connection.call(name, collections.collection_cluster_info(request)).await?;
-            info.spec.sharding.keys = sharding::shard_keys(cluster);
+            info.spec.sharding.shard_keys = sharding::collect_shard_keys(cluster);
         }
         Ok(info)
     }
 
     async fn is_sharded_by_key(&self, name: &str) -> Result<bool, StoreError> {
         let request = GetCollectionInfoRequest { collection_name: name.to_owned() };
-        let mut collections = self.connection.collections()?;
+        let mut collections = self.connection.collections_client()?;
         let response = self.connection.call(name, collections.get(request)).await?;
         Ok(sharding::has_shard_keys(response.result.as_ref()))
     }
 
     /// Creates a shard key, unless it exists: another process may create it at the same time.
     async fn create_shard_key(&self, name: &str, key: &str) -> Result<(), StoreError> {
-        let mut collections = self.connection.collections()?;
-        let call = collections.create_shard_key(sharding::create_shard_key(name, key));
-        let created = match self.connection.call(name, call).await {
-            Ok(response) => ensure_done(response.result, "the shard key is created"),
+        let mut collections = self.connection.collections_client()?;
+        let call = collections.create_shard_key(sharding::build_shard_key_request(name, key));
+        let result = match self.connection.call(name, call).await {
+            Ok(response) => ensure_confirmed(response.result, "the shard key is created"),
             Err(StoreError::AlreadyExists(_)) => Ok(()),
             Err(error) => Err(error),
         };
-        created.map_err(|error| sharding::key_not_created(name, key, error))
+        result.map_err(|error| sharding::shard_key_creation_error(name, key, error))
     }
 }

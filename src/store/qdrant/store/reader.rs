@@ -5,7 +5,7 @@ use qdrant_client::qdrant::{GetPoints, QueryPoints, ScrollPoints};
 
 use super::QdrantStore;
 use crate::store::qdrant::{convert, filter};
-use crate::store::{Page, PointReader, ScrollFrom, SearchQuery, StoreError, WithVectors};
+use crate::store::{PointPage, PointReader, ScrollQuery, SearchQuery, StoreError, WithVectors};
 use crate::types::{PointId, StoredPoint};
 
 #[async_trait]
@@ -17,19 +17,19 @@ impl PointReader for QdrantStore {
         }
         let request = QueryPoints {
             collection_name: name.to_owned(),
-            query: Some(convert::query(query.vector)),
+            query: Some(convert::to_nearest_query(query.vector)),
             using: Some(query.vector_name),
-            filter: query.filter.map(filter::filter),
+            filter: query.filter.map(filter::to_qdrant_filter),
             // Qdrant passes what is above its threshold; ours is the least score that passes.
             score_threshold: query.score_threshold.map(f32::next_down),
             limit: Some(query.limit as u64),
             offset: Some(query.offset as u64),
-            with_vectors: convert::vectors_selector(&query.vectors),
-            with_payload: Some(convert::payload_selector(query.with_payload)),
-            shard_key_selector: self.shards(),
+            with_vectors: convert::select_vectors(&query.vectors),
+            with_payload: Some(convert::select_payload(query.with_payload)),
+            shard_key_selector: self.shard_key_selector(),
             ..QueryPoints::default()
         };
-        self.query(name, request, &query.vectors).await
+        self.query_points(name, request, &query.vectors).await
     }
 
     async fn retrieve(
@@ -43,26 +43,26 @@ impl PointReader for QdrantStore {
         }
         let request = GetPoints {
             collection_name: name.to_owned(),
-            ids: ids.iter().map(convert::point_id).collect(),
-            with_payload: Some(convert::payload_selector(true)),
-            with_vectors: convert::vectors_selector(vectors),
-            shard_key_selector: self.shards(),
+            ids: ids.iter().map(convert::to_proto_id).collect(),
+            with_payload: Some(convert::select_payload(true)),
+            with_vectors: convert::select_vectors(vectors),
+            shard_key_selector: self.shard_key_selector(),
             ..GetPoints::default()
         };
-        self.get(name, request, vectors).await
+        self.get_points(name, request, vectors).await
     }
 
-    async fn scroll(&self, name: &str, from: ScrollFrom) -> Result<Page, StoreError> {
-        let ScrollFrom { from, limit, vectors } = from;
+    async fn scroll(&self, name: &str, query: ScrollQuery) -> Result<PointPage, StoreError> {
+        let ScrollQuery { from, limit, vectors } = query;
         let request = ScrollPoints {
             collection_name: name.to_owned(),
-            offset: from.as_ref().map(convert::point_id),
+            offset: from.as_ref().map(convert::to_proto_id),
             limit: Some(u32::try_from(limit).unwrap_or(u32::MAX)),
-            with_payload: Some(convert::payload_selector(true)),
-            with_vectors: convert::vectors_selector(&vectors),
-            shard_key_selector: self.shards(),
+            with_payload: Some(convert::select_payload(true)),
+            with_vectors: convert::select_vectors(&vectors),
+            shard_key_selector: self.shard_key_selector(),
             ..ScrollPoints::default()
         };
-        self.page(name, request, &vectors).await
+        self.scroll_page(name, request, &vectors).await
     }
 }

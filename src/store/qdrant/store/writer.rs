@@ -10,10 +10,10 @@ use qdrant_client::qdrant::{
 };
 
 use super::QdrantStore;
-use crate::store::qdrant::answer::ensure_applied;
+use crate::store::qdrant::response::ensure_completed;
 use crate::store::qdrant::{convert, filter, versions};
 use crate::store::{PointWriter, StoreError, VectorStore};
-use crate::types::{DIGEST_FIELD, Digest, Point, PointId, VERSION_FIELD, stored_version};
+use crate::types::{DIGEST_FIELD, Digest, Point, PointId, VERSION_FIELD, read_stored_version};
 
 #[async_trait]
 impl PointWriter for QdrantStore {
@@ -24,13 +24,13 @@ impl PointWriter for QdrantStore {
         let request = UpsertPoints {
             collection_name: name.to_owned(),
             wait: Some(true),
-            points: points.iter().map(|point| convert::point(point, vector_name)).collect(),
-            shard_key_selector: self.shards(),
+            points: points.iter().map(|point| convert::to_point_struct(point, vector_name)).collect(),
+            shard_key_selector: self.shard_key_selector(),
             ..UpsertPoints::default()
         };
-        let mut client = self.connection.points()?;
+        let mut client = self.connection.points_client()?;
         let response = self.connection.call(name, client.upsert(request)).await?;
-        ensure_applied(response.result)
+        ensure_completed(response.result)
     }
 
     /// The condition goes with the upsert, so that it holds against other writers of the collection. What they wrote is read
@@ -41,36 +41,36 @@ impl PointWriter for QdrantStore {
         vector_name: &str,
         points: &[Point],
     ) -> Result<HashSet<PointId>, StoreError> {
-        versions::check_server(&self.connection).await?;
-        let given = versions::of(points);
-        let stored = self.versions(name, &given).await?;
-        let mut kept = versions::compare(&given, &stored, |stored, given| stored >= given);
-        let newer: Vec<_> = points.iter().filter(|point| !kept.contains(&point.id)).collect();
+        versions::check_conditional_upserts(&self.connection).await?;
+        let given = versions::read_versions(points);
+        let stored = self.fetch_versions(name, &given).await?;
+        let mut skipped = versions::select_by_version(&given, &stored, |stored, given| stored >= given);
+        let newer: Vec<_> = points.iter().filter(|point| !skipped.contains(&point.id)).collect();
         if newer.is_empty() {
-            return Ok(kept);
+            return Ok(skipped);
         }
-        let written: Vec<_> = given.into_iter().filter(|(id, _)| !kept.contains(id)).collect();
+        let written: Vec<_> = given.into_iter().filter(|(id, _)| !skipped.contains(id)).collect();
         let request = UpsertPoints {
             collection_name: name.to_owned(),
             wait: Some(true),
-            points: newer.into_iter().map(|point| convert::point(point, vector_name)).collect(),
-            shard_key_selector: self.shards(),
-            update_filter: Some(filter::filter(versions::older(&written))),
+            points: newer.into_iter().map(|point| convert::to_point_struct(point, vector_name)).collect(),
+            shard_key_selector: self.shard_key_selector(),
+            update_filter: Some(filter::to_qdrant_filter(versions::build_older_filter(&written))),
             ..UpsertPoints::default()
         };
-        let mut client = self.connection.points()?;
+        let mut client = self.connection.points_client()?;
         let response = self.connection.call(name, client.upsert(request)).await?;
-        ensure_applied(response.result)?;
-        let stored = self.versions(name, &written).await?;
-        kept.extend(versions::compare(&written, &stored, |stored, written| stored > written));
-        Ok(kept)
+        ensure_completed(response.result)?;
+        let stored = self.fetch_versions(name, &written).await?;
+        skipped.extend(versions::select_by_version(&written, &stored, |stored, written| stored > written));
+        Ok(skipped)
     }
 
     async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError> {
         if ids.is_empty() {
             return Ok(());
         }
-        let ids = ids.iter().map(convert::point_id).collect();
+        let ids = ids.iter().map(convert::to_proto_id).collect();
         self.delete_selected(name, PointsSelectorOneOf::Points(PointsIdsList { ids })).await
     }
 
@@ -78,10 +78,10 @@ impl PointWriter for QdrantStore {
         if points.is_empty() {
             return Ok(HashSet::new());
         }
-        let older = filter::filter(versions::older(points));
+        let older = filter::to_qdrant_filter(versions::build_older_filter(points));
         self.delete_selected(name, PointsSelectorOneOf::Filter(older)).await?;
-        let stored = self.versions(name, points).await?;
-        Ok(versions::compare(points, &stored, |stored, given| stored >= given))
+        let stored = self.fetch_versions(name, points).await?;
+        Ok(versions::select_by_version(points, &stored, |stored, given| stored >= given))
     }
 
     /// Asks all replicas: one that lags behind would answer with the digest of a point that was deleted or replaced
@@ -92,22 +92,22 @@ impl PointWriter for QdrantStore {
     /// Qdrant counts all replicas, not the active ones: while one is away, or is still being filled, it answers
     /// INTERNAL. Writes go on then, so documents are not held up for it: nothing is known of them, and they are encoded
     /// again.
-    async fn digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
+    async fn fetch_digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
         let request = GetPoints {
             collection_name: name.to_owned(),
-            ids: ids.iter().map(convert::point_id).collect(),
-            with_payload: Some(convert::payload_fields(&[DIGEST_FIELD, VERSION_FIELD])),
+            ids: ids.iter().map(convert::to_proto_id).collect(),
+            with_payload: Some(convert::select_payload_fields(&[DIGEST_FIELD, VERSION_FIELD])),
             read_consistency: Some(read_consistency::Value::Type(ReadConsistencyType::All.into()).into()),
-            shard_key_selector: self.shards(),
+            shard_key_selector: self.shard_key_selector(),
             ..GetPoints::default()
         };
-        let mut client = self.connection.points()?;
+        let mut client = self.connection.points_client()?;
         let response = match self.connection.call(name, client.get(request)).await {
             Err(StoreError::Internal(error)) => {
-                if !self.lacks_replicas.swap(true, Ordering::Relaxed) {
+                if !self.is_missing_replicas.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
                         collection = name,
                         error,
@@ -116,17 +116,17 @@ impl PointWriter for QdrantStore {
                 }
                 return Ok(HashMap::new());
             }
-            answer => answer?,
+            response => response?,
         };
-        self.lacks_replicas.store(false, Ordering::Relaxed);
-        let digests = response.result.into_iter().map(convert::digest).collect::<Result<Vec<_>, _>>()?;
+        self.is_missing_replicas.store(false, Ordering::Relaxed);
+        let digests = response.result.into_iter().map(convert::read_digest).collect::<Result<Vec<_>, _>>()?;
         Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, digest?))).collect())
     }
 
     /// A server that answers new calls reads what earlier connections left in its buffers soon after; a server that is
     /// frozen or away does not, so it is asked first. See [`QdrantConfig::settle_time`] for the bound.
-    async fn settled(&self) -> Result<(), StoreError> {
-        self.ready().await?;
+    async fn wait_until_settled(&self) -> Result<(), StoreError> {
+        self.check_ready().await?;
         tokio::time::sleep(self.connection.config().settle_time).await;
         Ok(())
     }
@@ -134,34 +134,34 @@ impl PointWriter for QdrantStore {
 
 impl QdrantStore {
     /// Deletes the points that a selector names, and returns when that is applied.
-    async fn delete_selected(&self, name: &str, selected: PointsSelectorOneOf) -> Result<(), StoreError> {
+    async fn delete_selected(&self, name: &str, selector: PointsSelectorOneOf) -> Result<(), StoreError> {
         let request = DeletePoints {
             collection_name: name.to_owned(),
             wait: Some(true),
-            points: Some(PointsSelector { points_selector_one_of: Some(selected) }),
-            shard_key_selector: self.shards(),
+            points: Some(PointsSelector { points_selector_one_of: Some(selector) }),
+            shard_key_selector: self.shard_key_selector(),
             ..DeletePoints::default()
         };
-        let mut client = self.connection.points()?;
+        let mut client = self.connection.points_client()?;
         let response = self.connection.call(name, client.delete(request)).await?;
-        ensure_applied(response.result)
+        ensure_completed(response.result)
     }
 
     /// Returns the versions of those of these points that have one.
-    async fn versions(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashMap<PointId, i64>, StoreError> {
+    async fn fetch_versions(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashMap<PointId, i64>, StoreError> {
         let request = GetPoints {
             collection_name: name.to_owned(),
-            ids: points.iter().map(|(id, _)| convert::point_id(id)).collect(),
-            with_payload: Some(convert::payload_fields(&[VERSION_FIELD])),
-            shard_key_selector: self.shards(),
+            ids: points.iter().map(|(id, _)| convert::to_proto_id(id)).collect(),
+            with_payload: Some(convert::select_payload_fields(&[VERSION_FIELD])),
+            shard_key_selector: self.shard_key_selector(),
             ..GetPoints::default()
         };
         if points.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut client = self.connection.points()?;
+        let mut client = self.connection.points_client()?;
         let response = self.connection.call(name, client.get(request)).await?;
-        let found = response.result.into_iter().map(convert::payload_of).collect::<Result<Vec<_>, _>>()?;
-        Ok(found.into_iter().filter_map(|(id, payload)| Some((id, stored_version(&payload)?))).collect())
+        let found = response.result.into_iter().map(convert::read_payload).collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().filter_map(|(id, payload)| Some((id, read_stored_version(&payload)?))).collect())
     }
 }

@@ -88,5 +88,5 @@ fn cases() -> Vec<Case> {
 async fn each_says_what_is_wrong() {
     let sidecar = Sidecar::start(&[]).await;
     check(&sidecar, cases()).await;
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

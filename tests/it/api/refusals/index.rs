@@ -10,14 +10,16 @@ use tonic::Code;
 use super::{Call, Case, check, invalid};
 use crate::api::collections::with_sparse;
 use crate::api::pruned;
-use crate::support::documents::{document, encoded, messages, num, numbered, options, texts, upsert, uuid};
+use crate::support::documents::{
+    build_messages, document, encode_documents, num, number_documents, options, sample_texts, upsert, uuid,
+};
 use crate::support::sidecar::{Sidecar, on_both_stores};
 
 const NOT_FOUND: (Code, &str) = (Code::NotFound, "COLLECTION_NOT_FOUND");
 
 /// A stream with these options and a document.
 fn ingest(options: IngestOptions) -> Call {
-    Call::Ingest(messages(options, encoded([document(num(1), "the moon")]), 1))
+    Call::Ingest(build_messages(options, encode_documents([document(num(1), "the moon")]), 1))
 }
 
 /// The options of a new collection.
@@ -119,8 +121,8 @@ fn of_options() -> Vec<Case> {
 }
 
 fn of_messages() -> Vec<Case> {
-    let documents = || encoded(numbered(&texts(2)));
-    let mut late = messages(options("docs"), documents(), 1);
+    let documents = || encode_documents(number_documents(&sample_texts(2)));
+    let mut late = build_messages(options("docs"), documents(), 1);
     late[1].options = Some(options("docs"));
     let without_options =
         IngestRequest { operations: documents().into_iter().map(upsert).collect(), ..Default::default() };
@@ -133,7 +135,7 @@ fn of_messages() -> Vec<Case> {
         invalid(Call::Ingest(late), "options"),
         invalid(upsert(None, documents()), "options"),
         invalid(upsert(Some(options("docs")), vec![]), "documents"),
-        invalid(upsert(Some(options("docs")), encoded(numbered(&texts(257)))), "documents"),
+        invalid(upsert(Some(options("docs")), encode_documents(number_documents(&sample_texts(257)))), "documents"),
         invalid(upsert(Some(options("a b")), documents()), "options.collection"),
         invalid(upsert(Some(of_stream), documents()), "options.first_sequence"),
         invalid(upsert(Some(filtered), documents()), "options.result_filter"),
@@ -230,9 +232,9 @@ async fn each_says_what_is_wrong() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_breaks_the_contract_gets_the_results_of_what_came_before() {
     let sidecar = Sidecar::start(&[]).await;
-    let mut stream = messages(options("docs"), encoded(numbered(&texts(6))), 2);
+    let mut stream = build_messages(options("docs"), encode_documents(number_documents(&sample_texts(6))), 2);
     stream[2].options = Some(options("docs"));
-    let mut responses = sidecar.index().await.ingest(tokio_stream::iter(stream)).await.unwrap().into_inner();
+    let mut responses = sidecar.index_client().await.ingest(tokio_stream::iter(stream)).await.unwrap().into_inner();
     let (mut results, mut durable) = (Vec::new(), 0);
     let status = loop {
         match responses.message().await {
@@ -247,5 +249,5 @@ async fn a_stream_that_breaks_the_contract_gets_the_results_of_what_came_before(
     assert_eq!(status.code(), Code::InvalidArgument);
     crate::api::assert_indexed(&results);
     assert_eq!((results.len(), durable), (4, 4));
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

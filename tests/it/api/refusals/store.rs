@@ -11,7 +11,7 @@ use tonic::{Code, Status};
 
 use super::Call;
 use crate::api::{assert_indexed, by_text};
-use crate::support::documents::{document, messages, num, options};
+use crate::support::documents::{build_messages, document, num, options};
 use crate::support::failure::Failure;
 use crate::support::qdrant_server::{Call as StoreCall, QdrantServer};
 use crate::support::queries::text_query;
@@ -23,7 +23,7 @@ fn calls() -> Vec<Call> {
     let (query, document) = (Some(text_query("the moon")), Some(Explained::DocumentId(num(1))));
     let explain = ExplainRequest { collection: collection(), query, document, ..Default::default() };
     vec![
-        Call::Ingest(messages(options("docs"), vec![], 1)),
+        Call::Ingest(build_messages(options("docs"), vec![], 1)),
         Call::Search(by_text("docs", "the moon")),
         Call::Explain(explain),
         Call::Delete(DeleteRequest { collection: collection(), ids: vec![num(1)], ..Default::default() }),
@@ -65,7 +65,7 @@ async fn a_store_that_fails_for_now_is_worth_a_retry() {
     for call in calls() {
         call.send(&sidecar).await.unwrap();
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,5 +79,5 @@ async fn a_store_that_denies_access_is_the_operators_business() {
         assert!(!failure.message.contains("s3cret"), "the key is in: {failure:?}");
         assert_eq!(failure.retry_after, None);
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

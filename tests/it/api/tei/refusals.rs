@@ -12,9 +12,9 @@ use tokio_stream::once;
 use tonic::{Code, Status};
 
 use super::{client, expected, long_text, prompted, request, stream, vector};
-use crate::support::documents::texts;
+use crate::support::documents::sample_texts;
 use crate::support::failure::Failure;
-use crate::support::models::random;
+use crate::support::models::load_random_model;
 use crate::support::sidecar::{MODEL, Sidecar};
 
 /// Requests that are refused, with the reason, the field and a part of the remedy.
@@ -46,13 +46,13 @@ async fn a_bad_text_is_refused() {
     for (request, reason, field, remedy) in bad() {
         check(client(&sidecar).await.embed_sparse(request).await.unwrap_err(), reason, field, remedy);
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 /// The answers of the texts before it come first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_text_ends_its_stream_after_the_answers_before_it() {
-    let (sidecar, model, texts) = (Sidecar::start(&[]).await, random(MODEL), texts(40));
+    let (sidecar, model, texts) = (Sidecar::start(&[]).await, load_random_model(MODEL), sample_texts(40));
     for (bad, reason, field, remedy) in bad() {
         let mut requests: Vec<_> = texts.iter().map(|text| request(text, true)).collect();
         requests.insert(30, bad);
@@ -63,7 +63,7 @@ async fn a_bad_text_ends_its_stream_after_the_answers_before_it() {
             assert_eq!(vector(answer), expected(&model.document, text));
         }
     }
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }
 
 fn unimplemented<T>(outcome: Result<T, Status>, instead: &str) {
@@ -109,5 +109,5 @@ async fn what_is_not_implemented_says_what_to_use_instead() {
         tokenize.decode_stream(once(DecodeRequest::default())).await,
         "splade_sidecar.v1.EncoderService/Encode",
     );
-    sidecar.end().await;
+    sidecar.stop_drained().await;
 }

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::super::fake::{Fake, Rule};
 use super::super::{Run, command};
 use super::play_all;
-use crate::support::dice::Dice;
+use crate::support::seeded_rng::SeededRng;
 
 const FLAGS: [&str; 8] =
     ["ingest", "app.jsonl", "--collection", "docs", "--checkpoint", "checkpoint", "--follow", "--follow-interval"];
@@ -25,7 +25,7 @@ const INTERVAL: &str = "3ms";
 
 struct Log {
     seed: u64,
-    dice: Dice,
+    dice: SeededRng,
     steps: Vec<String>,
     directory: TempDir,
     fake: Fake,
@@ -60,7 +60,7 @@ impl Log {
         let server = fake.serve().await;
         Self {
             seed,
-            dice: Dice::from_seed(seed),
+            dice: SeededRng::from_seed(seed),
             steps: Vec::new(),
             directory: tempdir().unwrap(),
             fake,

@@ -11,8 +11,8 @@ use splade_sidecar::proto::{
 use tempfile::{TempDir, tempdir};
 
 use crate::cli::{Run, run};
-use crate::support::documents::{document, key, num, options, payload, texts};
-use crate::support::models::folder as model;
+use crate::support::documents::{document, key, num, options, sample_texts, to_payload};
+use crate::support::models::model_dir as model;
 use crate::support::process::Process;
 use crate::support::qdrant_server::QdrantServer;
 use crate::support::queries::text_query;
@@ -71,12 +71,19 @@ impl Place {
 
     pub async fn set_alias(&self, alias: &str, collection: &str) {
         let request = SetAliasRequest { alias: alias.to_owned(), collection: collection.to_owned() };
-        self.server.index().await.set_alias(request).await.unwrap();
+        self.server.index_client().await.set_alias(request).await.unwrap();
     }
 
     pub async fn alias(&self) -> Option<String> {
-        let aliases =
-            self.server.index().await.list_aliases(ListAliasesRequest::default()).await.unwrap().into_inner().aliases;
+        let aliases = self
+            .server
+            .index_client()
+            .await
+            .list_aliases(ListAliasesRequest::default())
+            .await
+            .unwrap()
+            .into_inner()
+            .aliases;
         aliases.into_iter().find(|alias| alias.name == "docs").map(|alias| alias.collection)
     }
 
@@ -95,7 +102,7 @@ impl Place {
                 return_options: Some(ReturnOptions { with_dense_vectors: true, ..ReturnOptions::default() }),
                 ..ListDocumentsRequest::default()
             };
-            let page = self.server.index().await.list_documents(request).await.unwrap().into_inner();
+            let page = self.server.index_client().await.list_documents(request).await.unwrap().into_inner();
             documents.extend(page.documents);
             page_token = page.next_page_token;
             if page_token.is_empty() {
@@ -112,7 +119,7 @@ impl Place {
             limit: 50,
             ..Default::default()
         };
-        self.server.index().await.search(request).await.unwrap().into_inner().hits
+        self.server.index_client().await.search(request).await.unwrap().into_inner().hits
     }
 }
 
@@ -137,11 +144,11 @@ pub const COMMAND: &[&str] = &[
 /// So many documents with ids of every kind, payloads and dense vectors.
 pub fn documents(count: usize) -> Vec<Document> {
     let one = |(number, text): (u16, String)| Document {
-        payload: Some(payload(json!({ "number": number, "tags": ["a", null] }))),
+        payload: Some(to_payload(json!({ "number": number, "tags": ["a", null] }))),
         dense_vectors: [("image".to_owned(), DenseVector { values: vec![f32::from(number), 0.5] })].into(),
         ..document(if number % 3 == 0 { key(&format!("page/{number}")) } else { num(number.into()) }, &text)
     };
-    (1..).zip(texts(count)).map(one).collect()
+    (1..).zip(sample_texts(count)).map(one).collect()
 }
 
 pub fn with_dense(collection: &str) -> IngestOptions {

@@ -24,45 +24,45 @@ use super::{filter, wire};
 
 #[derive(Debug)]
 pub struct Collection {
-    made_by: CreateCollection,
+    create_request: CreateCollection,
     shard: EdgeShard,
     /// All points are in the one shard, whatever their key.
     shard_keys: Mutex<Vec<ShardKey>>,
     pub replica: LaggingReplica,
     /// Dropped after the shard, which writes to it until then.
-    _folder: Arc<TempDir>,
+    _dir: Arc<TempDir>,
 }
 
 /// Everything here blocks.
 impl Collection {
-    pub fn create(folder: Arc<TempDir>, number: usize, request: CreateCollection) -> Result<Self, Status> {
+    pub fn create(dir: Arc<TempDir>, number: usize, request: CreateCollection) -> Result<Self, Status> {
         let mut config = EdgeConfig::builder();
         for (name, params) in dense_params(&request) {
-            config = config.vector(name, EdgeVectorParams::builder(params.size as usize, distance(params)?).build());
+            config = config.vector(name, EdgeVectorParams::builder(params.size as usize, to_distance(params)?).build());
         }
         for (name, params) in request.sparse_vectors_config.iter().flat_map(|config| &config.map) {
-            config = config.sparse_vector(name, sparse_params(params));
+            config = config.sparse_vector(name, to_sparse_params(params));
         }
-        let path = folder.path().join(number.to_string());
+        let path = dir.path().join(number.to_string());
         std::fs::create_dir(&path).map_err(|error| Status::internal(error.to_string()))?;
-        let shard = EdgeShard::new(&path, config.build()).map_err(wire::status)?;
+        let shard = EdgeShard::new(&path, config.build()).map_err(wire::to_status)?;
         let (shard_keys, replica) = (Mutex::default(), LaggingReplica::default());
-        Ok(Self { made_by: request, shard, shard_keys, replica, _folder: folder })
+        Ok(Self { create_request: request, shard, shard_keys, replica, _dir: dir })
     }
 
     pub fn info(&self) -> Result<qdrant::CollectionInfo, Status> {
         let params = qdrant::CollectionParams {
-            shard_number: self.made_by.shard_number.unwrap_or(1),
-            replication_factor: Some(self.made_by.replication_factor.unwrap_or(1)),
-            write_consistency_factor: Some(self.made_by.write_consistency_factor.unwrap_or(1)),
-            sharding_method: self.made_by.sharding_method,
-            vectors_config: self.made_by.vectors_config.clone(),
-            sparse_vectors_config: self.made_by.sparse_vectors_config.clone(),
+            shard_number: self.create_request.shard_number.unwrap_or(1),
+            replication_factor: Some(self.create_request.replication_factor.unwrap_or(1)),
+            write_consistency_factor: Some(self.create_request.write_consistency_factor.unwrap_or(1)),
+            sharding_method: self.create_request.sharding_method,
+            vectors_config: self.create_request.vectors_config.clone(),
+            sparse_vectors_config: self.create_request.sparse_vectors_config.clone(),
             ..Default::default()
         };
         let config = qdrant::CollectionConfig {
             params: Some(params),
-            metadata: self.made_by.metadata.clone(),
+            metadata: self.create_request.metadata.clone(),
             ..Default::default()
         };
         Ok(qdrant::CollectionInfo {
@@ -75,13 +75,13 @@ impl Collection {
     }
 
     pub fn create_shard_key(&self, key: ShardKey) -> Result<(), Status> {
-        if self.made_by.sharding_method() != ShardingMethod::Custom {
+        if self.create_request.sharding_method() != ShardingMethod::Custom {
             let message = "Bad request: Shard Key cannot be created with Auto sharding method";
             return Err(Status::invalid_argument(message));
         }
         let mut keys = self.shard_keys.lock().unwrap();
         if keys.contains(&key) {
-            let message = format!("Bad request: Sharding key {} already exists for collection", shown(&key));
+            let message = format!("Bad request: Sharding key {} already exists for collection", format_shard_key(&key));
             return Err(Status::invalid_argument(message));
         }
         keys.push(key);
@@ -96,10 +96,12 @@ impl Collection {
     pub fn check_shard_key(&self, selector: Option<&ShardKeySelector>) -> Result<(), Status> {
         let known = self.shard_keys.lock().unwrap();
         match selector.and_then(|selector| selector.shard_keys.first()) {
-            None if self.made_by.sharding_method() != ShardingMethod::Custom => Ok(()),
+            None if self.create_request.sharding_method() != ShardingMethod::Custom => Ok(()),
             None => Err(Status::invalid_argument("Bad request: Shard key not specified")),
             Some(key) if known.contains(key) => Ok(()),
-            Some(key) => Err(Status::invalid_argument(format!("Wrong input: Shard key {} not found", shown(key)))),
+            Some(key) => {
+                Err(Status::invalid_argument(format!("Wrong input: Shard key {} not found", format_shard_key(key))))
+            }
         }
     }
 
@@ -108,7 +110,7 @@ impl Collection {
         let known = self.shard_keys.lock().unwrap();
         let keys = selector.map_or(&[][..], |selector| &selector.shard_keys);
         keys.iter().find(|key| !known.contains(key)).map_or(Ok(()), |key| {
-            Err(Status::invalid_argument(format!("Bad request: Shard key {} not found", shown(key))))
+            Err(Status::invalid_argument(format!("Bad request: Shard key {} not found", format_shard_key(key))))
         })
     }
 
@@ -122,13 +124,13 @@ impl Collection {
     pub fn upsert_matching(&self, points: Vec<PointStructPersisted>, condition: qdrant::Filter) -> Result<(), Status> {
         self.check(&points)?;
         let points_op = PointInsertOperations::PointsList(points);
-        let condition = filter::filter(condition)?;
+        let condition = filter::parse_filter(condition)?;
         let operation = ConditionalInsertOperation { points_op, condition, update_mode: None };
         self.update(PointOperations::UpsertPointsConditional(operation))
     }
 
     pub fn delete_matching(&self, condition: qdrant::Filter) -> Result<(), Status> {
-        self.update(PointOperations::DeletePointsByFilter(filter::filter(condition)?))
+        self.update(PointOperations::DeletePointsByFilter(filter::parse_filter(condition)?))
     }
 
     /// Whether every vector is one of the collection's and of its size.
@@ -136,36 +138,36 @@ impl Collection {
         for point in points {
             let VectorStructPersisted::Named(vectors) = &point.vector else { continue };
             for (name, vector) in vectors {
-                self.check_vector(name, vector).map_err(wire::status)?;
+                self.check_vector(name, vector).map_err(wire::to_status)?;
             }
         }
         Ok(())
     }
 
     pub fn delete(&self, ids: Vec<qdrant::PointId>) -> Result<(), Status> {
-        let ids = ids.into_iter().map(wire::point_id).collect::<Result<_, _>>()?;
+        let ids = ids.into_iter().map(wire::parse_point_id).collect::<Result<_, _>>()?;
         self.update(PointOperations::DeletePoints { ids })
     }
 
     /// Writes as [`Self::upsert`] or [`Self::delete`] do, and has the replica miss it.
-    pub fn unseen_by_replica(
+    pub fn write_missed_by_replica(
         &self,
         ids: Vec<qdrant::PointId>,
         write: impl FnOnce() -> Result<(), Status>,
     ) -> Result<(), Status> {
-        let whole = GetPoints { ids: ids.clone(), with_payload: Some(true.into()), ..Default::default() };
-        let before = self.get(whole)?;
+        let get_full = GetPoints { ids: ids.clone(), with_payload: Some(true.into()), ..Default::default() };
+        let before = self.get(get_full)?;
         write()?;
         self.replica.miss(ids, before);
         Ok(())
     }
 
     pub fn get(&self, request: GetPoints) -> Result<Vec<qdrant::RetrievedPoint>, Status> {
-        let ids = request.ids.into_iter().map(wire::point_id).collect::<Result<Vec<_>, _>>()?;
-        let payload = wire::with_payload(request.with_payload)?;
-        let vectors = wire::with_vector(request.with_vectors);
-        let records = self.shard.retrieve(&ids, Some(payload), Some(vectors)).map_err(wire::status)?;
-        Ok(records.into_iter().map(retrieved).collect())
+        let ids = request.ids.into_iter().map(wire::parse_point_id).collect::<Result<Vec<_>, _>>()?;
+        let payload = wire::parse_payload_selector(request.with_payload)?;
+        let vectors = wire::parse_vector_selector(request.with_vectors);
+        let records = self.shard.retrieve(&ids, Some(payload), Some(vectors)).map_err(wire::to_status)?;
+        Ok(records.into_iter().map(to_retrieved_point).collect())
     }
 
     /// A page of points, and where the next one begins.
@@ -182,33 +184,33 @@ impl Collection {
             ));
         }
         let scroll = ScrollRequest {
-            offset: request.offset.map(wire::point_id).transpose()?,
+            offset: request.offset.map(wire::parse_point_id).transpose()?,
             limit: Some(request.limit.unwrap_or(10) as usize),
-            filter: request.filter.map(filter::filter).transpose()?,
-            with_payload: Some(wire::with_payload(request.with_payload)?),
-            with_vector: wire::with_vector(request.with_vectors),
+            filter: request.filter.map(filter::parse_filter).transpose()?,
+            with_payload: Some(wire::parse_payload_selector(request.with_payload)?),
+            with_vector: wire::parse_vector_selector(request.with_vectors),
             order_by: None,
         };
-        let (records, next) = self.shard.scroll(scroll).map_err(wire::status)?;
-        Ok((records.into_iter().map(retrieved).collect(), next.map(wire::wire_id)))
+        let (records, next) = self.shard.scroll(scroll).map_err(wire::to_status)?;
+        Ok((records.into_iter().map(to_retrieved_point).collect(), next.map(wire::to_wire_id)))
     }
 
     pub fn count(&self, filter: Option<qdrant::Filter>) -> Result<u64, Status> {
-        let filter = filter.map(filter::filter).transpose()?;
-        let count = self.shard.count(CountRequest { filter, exact: true }).map_err(wire::status)?;
+        let filter = filter.map(filter::parse_filter).transpose()?;
+        let count = self.shard.count(CountRequest { filter, exact: true }).map_err(wire::to_status)?;
         Ok(count as u64)
     }
 
     pub fn query(&self, request: QueryPoints) -> Result<Vec<qdrant::ScoredPoint>, Status> {
         // The engine leaves the offset to its caller.
         let offset = request.offset.unwrap_or(0) as usize;
-        let points = self.shard.query(self.query_request(request)?).map_err(wire::status)?;
+        let points = self.shard.query(self.query_request(request)?).map_err(wire::to_status)?;
         let point = |point: qdrant_edge::ScoredPoint| qdrant::ScoredPoint {
-            id: Some(wire::wire_id(point.id)),
-            payload: wire::wire_payload(point.payload),
+            id: Some(wire::to_wire_id(point.id)),
+            payload: wire::to_wire_payload(point.payload),
             score: point.score,
             version: point.version,
-            vectors: wire::wire_vectors(point.vector),
+            vectors: wire::to_wire_vectors(point.vector),
             ..Default::default()
         };
         Ok(points.into_iter().skip(offset).map(point).collect())
@@ -217,13 +219,13 @@ impl Collection {
     fn query_request(&self, request: QueryPoints) -> Result<QueryRequest, Status> {
         let vector = match request.query.and_then(|query| query.variant) {
             Some(query::Variant::Nearest(qdrant::VectorInput { variant: Some(VectorInput::Sparse(sparse)) })) => {
-                VectorInternal::Sparse(wire::sparse_vector(sparse)?)
+                VectorInternal::Sparse(wire::parse_sparse_vector(sparse)?)
             }
             other => return Err(Status::unimplemented(format!("the test server has no query {other:?}"))),
         };
         let using = request.using.unwrap_or_default();
         if !self.shard.config().sparse_vectors.contains_key(&using) {
-            return Err(wire::status(OperationError::vector_name_not_exists(using)));
+            return Err(wire::to_status(OperationError::vector_name_not_exists(using)));
         }
         if request.limit == Some(0) {
             return Err(Status::invalid_argument(
@@ -234,13 +236,13 @@ impl Collection {
         Ok(QueryRequest {
             prefetches: Vec::new(),
             query: Some(ScoringQuery::Vector(query)),
-            filter: request.filter.map(filter::filter).transpose()?,
+            filter: request.filter.map(filter::parse_filter).transpose()?,
             score_threshold: request.score_threshold.map(OrderedFloat),
             limit: request.limit.unwrap_or(10) as usize,
             offset: request.offset.unwrap_or(0) as usize,
             params: None,
-            with_vector: wire::with_vector(request.with_vectors),
-            with_payload: wire::with_payload(request.with_payload)?,
+            with_vector: wire::parse_vector_selector(request.with_vectors),
+            with_payload: wire::parse_payload_selector(request.with_payload)?,
         })
     }
 
@@ -258,12 +260,12 @@ impl Collection {
     }
 
     fn update(&self, operation: PointOperations) -> Result<(), Status> {
-        self.shard.update(UpdateOperation::PointOperation(operation)).map_err(wire::status)
+        self.shard.update(UpdateOperation::PointOperation(operation)).map_err(wire::to_status)
     }
 }
 
 /// A shard key as Qdrant prints it.
-fn shown(key: &ShardKey) -> String {
+fn format_shard_key(key: &ShardKey) -> String {
     match &key.key {
         Some(shard_key::Key::Keyword(text)) => format!("\"{text}\""),
         Some(shard_key::Key::Number(number)) => number.to_string(),
@@ -271,11 +273,11 @@ fn shown(key: &ShardKey) -> String {
     }
 }
 
-fn retrieved(record: qdrant_edge::Record) -> qdrant::RetrievedPoint {
+fn to_retrieved_point(record: qdrant_edge::Record) -> qdrant::RetrievedPoint {
     qdrant::RetrievedPoint {
-        id: Some(wire::wire_id(record.id)),
-        payload: wire::wire_payload(record.payload),
-        vectors: wire::wire_vectors(record.vector),
+        id: Some(wire::to_wire_id(record.id)),
+        payload: wire::to_wire_payload(record.payload),
+        vectors: wire::to_wire_vectors(record.vector),
         ..Default::default()
     }
 }
@@ -289,7 +291,7 @@ fn dense_params(request: &CreateCollection) -> impl Iterator<Item = (&String, &q
     map.into_iter().flatten()
 }
 
-fn distance(params: &qdrant::VectorParams) -> Result<Distance, Status> {
+fn to_distance(params: &qdrant::VectorParams) -> Result<Distance, Status> {
     match params.distance() {
         qdrant::Distance::Cosine => Ok(Distance::Cosine),
         qdrant::Distance::Dot => Ok(Distance::Dot),
@@ -299,7 +301,7 @@ fn distance(params: &qdrant::VectorParams) -> Result<Distance, Status> {
     }
 }
 
-fn sparse_params(params: &qdrant::SparseVectorParams) -> EdgeSparseVectorParams {
+fn to_sparse_params(params: &qdrant::SparseVectorParams) -> EdgeSparseVectorParams {
     let index = params.index.unwrap_or_default();
     let datatype = match index.datatype() {
         qdrant::Datatype::Float16 => Some(VectorStorageDatatype::Float16),

@@ -16,7 +16,7 @@ impl Collections for Service {
         request: Request<GetCollectionInfoRequest>,
     ) -> Result<Response<GetCollectionInfoResponse>, Status> {
         let request = self.admit(Call::Collections, request).await?;
-        let info = self.on(&request.collection_name, Collection::info).await?;
+        let info = self.with_collection(&request.collection_name, Collection::info).await?;
         Ok(Response::new(GetCollectionInfoResponse { result: Some(info), ..Default::default() }))
     }
 
@@ -83,10 +83,10 @@ impl Collections for Service {
         request: Request<CreateShardKeyRequest>,
     ) -> Result<Response<CreateShardKeyResponse>, Status> {
         let request = self.admit(Call::ShardKeys, request).await?;
-        self.faults().strike_shard_key().await;
+        self.faults().wait_shard_keys_released().await;
         let key = request.request.and_then(|request| request.shard_key);
         let key = key.ok_or_else(|| Status::invalid_argument("No shard key"))?;
-        self.on(&request.collection_name, |it| it.create_shard_key(key)).await?;
+        self.with_collection(&request.collection_name, |it| it.create_shard_key(key)).await?;
         Ok(Response::new(CreateShardKeyResponse { result: true, ..Default::default() }))
     }
 
@@ -95,7 +95,7 @@ impl Collections for Service {
         request: Request<CollectionClusterInfoRequest>,
     ) -> Result<Response<CollectionClusterInfoResponse>, Status> {
         let request = self.admit(Call::Collections, request).await?;
-        let keys = self.on(&request.collection_name, |it| Ok(it.shard_keys())).await?;
+        let keys = self.with_collection(&request.collection_name, |it| Ok(it.shard_keys())).await?;
         let shard = |key| LocalShardInfo { shard_key: Some(key), ..Default::default() };
         let local_shards = keys.into_iter().map(shard).collect();
         Ok(Response::new(CollectionClusterInfoResponse { local_shards, ..Default::default() }))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio::sync::watch;
 
-use super::{Call, PATIENCE};
+use super::{Call, TEST_TIMEOUT};
 
 /// Totals since the server started, vanishing included.
 #[derive(Debug, Clone, Default)]
@@ -39,33 +39,34 @@ impl Counters {
 
 /// The counters of a server at work.
 #[derive(Debug, Default)]
-pub struct Counts(watch::Sender<Counters>);
+pub struct CounterRecorder(watch::Sender<Counters>);
 
-impl Counts {
-    pub fn now(&self) -> Counters {
+impl CounterRecorder {
+    pub fn snapshot(&self) -> Counters {
         self.0.borrow().clone()
     }
 
     pub async fn wait_until(&self, condition: impl FnMut(&Counters) -> bool) -> Counters {
         let mut counters = self.0.subscribe();
-        let met = tokio::time::timeout(PATIENCE, counters.wait_for(condition)).await.map(|met| met.unwrap().clone());
-        met.unwrap_or_else(|_| panic!("it did not happen in {PATIENCE:?}: {:?}", self.now()))
+        let met =
+            tokio::time::timeout(TEST_TIMEOUT, counters.wait_for(condition)).await.map(|met| met.unwrap().clone());
+        met.unwrap_or_else(|_| panic!("it did not happen in {TEST_TIMEOUT:?}: {:?}", self.snapshot()))
     }
 
-    pub fn saw(&self, call: Call) {
+    pub fn record_call(&self, call: Call) {
         self.0.send_modify(|counters| *counters.calls.entry(call).or_default() += 1);
     }
 
-    pub fn saw_consistent_get(&self) {
+    pub fn record_consistent_get(&self) {
         self.0.send_modify(|counters| counters.consistent_gets += 1);
     }
 
-    pub fn wrote(&self, points: usize) {
+    pub fn record_written(&self, points: usize) {
         self.0.send_modify(|counters| counters.written += points);
     }
 
     /// Counts an upsert, which is in flight until the answer is dropped.
-    pub fn upsert(&self, points: usize, traceparent: Option<String>) -> InFlight {
+    pub fn begin_upsert(&self, points: usize, traceparent: Option<String>) -> InFlightUpsert {
         self.0.send_modify(|counters| {
             counters.traceparents.extend(traceparent);
             *counters.calls.entry(Call::Upsert).or_default() += 1;
@@ -73,14 +74,14 @@ impl Counts {
             counters.in_flight += 1;
             counters.max_in_flight = counters.max_in_flight.max(counters.in_flight);
         });
-        InFlight(self.0.clone())
+        InFlightUpsert(self.0.clone())
     }
 }
 
 /// An upsert that is being answered.
-pub struct InFlight(watch::Sender<Counters>);
+pub struct InFlightUpsert(watch::Sender<Counters>);
 
-impl Drop for InFlight {
+impl Drop for InFlightUpsert {
     fn drop(&mut self) {
         self.0.send_modify(|counters| counters.in_flight -= 1);
     }

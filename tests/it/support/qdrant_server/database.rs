@@ -18,13 +18,13 @@ pub struct Database {
     aliases: Mutex<BTreeMap<String, String>>,
     /// Numbers the folders: names of collections are not names of files.
     created: AtomicUsize,
-    folder: Arc<TempDir>,
+    dir: Arc<TempDir>,
 }
 
 impl Database {
     pub fn new() -> Self {
-        let folder = Arc::new(TempDir::new().unwrap());
-        Self { folder, created: AtomicUsize::new(0), collections: Mutex::default(), aliases: Mutex::default() }
+        let dir = Arc::new(TempDir::new().unwrap());
+        Self { dir, created: AtomicUsize::new(0), collections: Mutex::default(), aliases: Mutex::default() }
     }
 
     pub fn create(&self, request: CreateCollection) -> Result<(), Status> {
@@ -40,7 +40,7 @@ impl Database {
             return Err(Status::invalid_argument(message));
         }
         let number = self.created.fetch_add(1, Ordering::Relaxed);
-        collections.insert(name, Arc::new(Collection::create(self.folder.clone(), number, request)?));
+        collections.insert(name, Arc::new(Collection::create(self.dir.clone(), number, request)?));
         Ok(())
     }
 
@@ -48,8 +48,8 @@ impl Database {
     pub fn get(&self, name: &str) -> Result<Arc<Collection>, Status> {
         let collections = self.collections();
         let aliases = self.aliases();
-        let own = aliases.get(name).map_or(name, String::as_str);
-        collections.get(own).cloned().ok_or_else(|| missing(own))
+        let resolved_name = aliases.get(name).map_or(name, String::as_str);
+        collections.get(resolved_name).cloned().ok_or_else(|| collection_not_found(resolved_name))
     }
 
     /// In one step, as Qdrant does it: one action after the other, and none undone if a later one fails.
@@ -59,7 +59,7 @@ impl Database {
             match action {
                 Action::CreateAlias(CreateAlias { collection_name, alias_name }) => {
                     if !collections.contains_key(&collection_name) {
-                        return Err(missing(&collection_name));
+                        return Err(collection_not_found(&collection_name));
                     }
                     if collections.contains_key(&alias_name) {
                         let message = format!("Wrong input: Collection `{alias_name}` already exists!");
@@ -109,6 +109,6 @@ impl Database {
     }
 }
 
-fn missing(collection: &str) -> Status {
+fn collection_not_found(collection: &str) -> Status {
     Status::not_found(format!("Not found: Collection `{collection}` doesn't exist!"))
 }

@@ -41,15 +41,15 @@ impl Call {
 /// The orders in force. Without any, the server does what it should.
 #[derive(Debug, Default)]
 pub struct Faults {
-    orders: Mutex<Orders>,
+    active: Mutex<ActiveFaults>,
     upserts_held: watch::Sender<bool>,
     shard_keys_held: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
-struct Orders {
+struct ActiveFaults {
     upsert_latency: Duration,
-    failures: Vec<Failure>,
+    failures: Vec<InjectedFailure>,
     hanging: HashSet<Call>,
     refused: HashSet<PointId>,
     broken: HashSet<PointId>,
@@ -57,17 +57,17 @@ struct Orders {
 }
 
 #[derive(Debug)]
-struct Failure {
+struct InjectedFailure {
     calls: Vec<Call>,
     /// `None` is until cleared.
-    left: Option<usize>,
+    remaining: Option<usize>,
     status: Status,
 }
 
 impl Faults {
     /// Takes this much longer for each upsert.
     pub fn delay_upserts(&self, latency: Duration) {
-        self.orders().upsert_latency = latency;
+        self.lock().upsert_latency = latency;
     }
 
     /// Keeps every upsert waiting until they are released.
@@ -92,92 +92,92 @@ impl Faults {
 
     /// Has one of two replicas miss the writes that come now, and answer reads that don't ask for all replicas.
     pub fn lag_replica(&self) {
-        self.orders().replica_lags = true;
+        self.lock().replica_lags = true;
     }
 
     /// Answers the next calls of these kinds with a status.
     pub fn fail_next(&self, calls: &[Call], times: usize, status: Status) {
-        self.orders().failures.push(Failure { calls: calls.to_vec(), left: Some(times), status });
+        self.lock().failures.push(InjectedFailure { calls: calls.to_vec(), remaining: Some(times), status });
     }
 
     /// Answers all calls of these kinds with a status, until cleared.
     pub fn fail(&self, calls: &[Call], status: Status) {
-        self.orders().failures.push(Failure { calls: calls.to_vec(), left: None, status });
+        self.lock().failures.push(InjectedFailure { calls: calls.to_vec(), remaining: None, status });
     }
 
     /// Never answers calls of these kinds that arrive before this is cleared.
     pub fn hang(&self, calls: &[Call]) {
-        self.orders().hanging.extend(calls);
+        self.lock().hanging.extend(calls);
     }
 
     /// Refuses every upsert that holds this point.
     pub fn refuse_point(&self, id: impl Into<PointId>) {
-        self.orders().refused.insert(id.into());
+        self.lock().refused.insert(id.into());
     }
 
     /// Answers INTERNAL to every upsert that holds this point, as Qdrant does where its engine fails on one.
     pub fn break_on_point(&self, id: impl Into<PointId>) {
-        self.orders().broken.insert(id.into());
+        self.lock().broken.insert(id.into());
     }
 
     /// Withdraws all orders. Calls that hang stay so.
     pub fn clear(&self) {
-        *self.orders() = Orders::default();
+        *self.lock() = ActiveFaults::default();
         self.release_upserts();
         self.release_shard_keys();
     }
 
     pub(super) fn replica_lags(&self) -> bool {
-        self.orders().replica_lags
+        self.lock().replica_lags
     }
 
     /// What goes wrong with the creation of a shard key.
-    pub(super) async fn strike_shard_key(&self) {
+    pub(super) async fn wait_shard_keys_released(&self) {
         // The sender is this object's: it can't be gone.
         let _ = self.shard_keys_held.subscribe().wait_for(|held| !held).await;
     }
 
     /// What goes wrong with a call before it is looked at.
-    pub(super) async fn strike(&self, call: Call) -> Result<(), Status> {
-        if self.orders().hanging.contains(&call) {
+    pub(super) async fn inject_fault(&self, call: Call) -> Result<(), Status> {
+        if self.lock().hanging.contains(&call) {
             std::future::pending().await
         }
-        self.orders().next_failure(call).map_or(Ok(()), Err)
+        self.lock().next_failure(call).map_or(Ok(()), Err)
     }
 
     /// What goes wrong with an upsert.
-    pub(super) async fn strike_upsert(&self, points: &[PointStruct]) -> Result<(), Status> {
-        let latency = self.orders().upsert_latency;
+    pub(super) async fn inject_upsert_fault(&self, points: &[PointStruct]) -> Result<(), Status> {
+        let latency = self.lock().upsert_latency;
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
         // The sender is this object's: it can't be gone.
         let _ = self.upserts_held.subscribe().wait_for(|held| !held).await;
-        let orders = self.orders();
+        let active = self.lock();
         for id in points.iter().filter_map(|point| point.id.as_ref()) {
-            if orders.refused.contains(id) {
+            if active.refused.contains(id) {
                 return Err(Status::invalid_argument(format!("Wrong input: point {id:?} is refused")));
             }
-            if orders.broken.contains(id) {
+            if active.broken.contains(id) {
                 return Err(Status::internal(format!("Service internal error: task panicked on point {id:?}")));
             }
         }
         Ok(())
     }
 
-    fn orders(&self) -> MutexGuard<'_, Orders> {
-        self.orders.lock().unwrap()
+    fn lock(&self) -> MutexGuard<'_, ActiveFaults> {
+        self.active.lock().unwrap()
     }
 }
 
-impl Orders {
+impl ActiveFaults {
     fn next_failure(&mut self, call: Call) -> Option<Status> {
         let position = self.failures.iter().position(|failure| failure.calls.contains(&call))?;
         let failure = &mut self.failures[position];
         let status = failure.status.clone();
-        if let Some(left) = &mut failure.left {
-            *left -= 1;
-            if *left == 0 {
+        if let Some(remaining) = &mut failure.remaining {
+            *remaining -= 1;
+            if *remaining == 0 {
                 self.failures.remove(position);
             }
         }

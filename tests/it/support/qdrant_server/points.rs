@@ -10,7 +10,7 @@ use super::service::Service;
 use super::stubs::unimplemented_calls;
 use super::{Call, replica, wire};
 
-fn completed() -> Result<Response<PointsOperationResponse>, Status> {
+fn new_completed_response() -> Result<Response<PointsOperationResponse>, Status> {
     let result = UpdateResult { operation_id: Some(0), status: UpdateStatus::Completed.into() };
     Ok(Response::new(PointsOperationResponse { result: Some(result), ..Default::default() }))
 }
@@ -19,14 +19,14 @@ fn completed() -> Result<Response<PointsOperationResponse>, Status> {
 impl Points for Service {
     async fn upsert(&self, request: Request<UpsertPoints>) -> Result<Response<PointsOperationResponse>, Status> {
         let traceparent = request.metadata().get("traceparent").map(|value| value.to_str().unwrap().to_owned());
-        let _in_flight = self.counts().upsert(request.get_ref().points.len(), traceparent);
-        let request = self.let_in(Call::Upsert, request).await?;
+        let _in_flight = self.counts().begin_upsert(request.get_ref().points.len(), traceparent);
+        let request = self.check_access(Call::Upsert, request).await?;
         let UpsertPoints { collection_name, points, shard_key_selector, update_filter, .. } = request;
-        self.faults().strike_upsert(&points).await?;
+        self.faults().inject_upsert_fault(&points).await?;
         if points.is_empty() {
             return Err(Status::invalid_argument("Bad request: Empty update request"));
         }
-        let points = points.into_iter().map(wire::point).collect::<Result<Vec<_>, _>>()?;
+        let points = points.into_iter().map(wire::parse_point).collect::<Result<Vec<_>, _>>()?;
         let (discard, count, lags) = (self.options().discard, points.len(), self.faults().replica_lags());
         let upsert = move |it: &Collection| {
             it.check_shard_key(shard_key_selector.as_ref())?;
@@ -35,15 +35,15 @@ impl Points for Service {
             } else if let Some(condition) = update_filter {
                 it.upsert_matching(points, condition)
             } else if lags {
-                let ids = points.iter().map(|point| wire::wire_id(point.id)).collect();
-                it.unseen_by_replica(ids, || it.upsert(points))
+                let ids = points.iter().map(|point| wire::to_wire_id(point.id)).collect();
+                it.write_missed_by_replica(ids, || it.upsert(points))
             } else {
                 it.upsert(points)
             }
         };
-        self.on(&collection_name, upsert).await?;
-        self.counts().wrote(count);
-        completed()
+        self.with_collection(&collection_name, upsert).await?;
+        self.counts().record_written(count);
+        new_completed_response()
     }
 
     async fn delete(&self, request: Request<DeletePoints>) -> Result<Response<PointsOperationResponse>, Status> {
@@ -56,8 +56,8 @@ impl Points for Service {
                     it.check_shard_key(shard_key_selector.as_ref())?;
                     it.delete_matching(condition)
                 };
-                self.on(&collection_name, delete).await?;
-                return completed();
+                self.with_collection(&collection_name, delete).await?;
+                return new_completed_response();
             }
             None => return Err(Status::invalid_argument("Bad request: PointsSelector is missing")),
         };
@@ -67,10 +67,10 @@ impl Points for Service {
         let lags = self.faults().replica_lags();
         let delete = move |it: &Collection| {
             it.check_shard_key(shard_key_selector.as_ref())?;
-            if lags { it.unseen_by_replica(ids.clone(), || it.delete(ids)) } else { it.delete(ids) }
+            if lags { it.write_missed_by_replica(ids.clone(), || it.delete(ids)) } else { it.delete(ids) }
         };
-        self.on(&collection_name, delete).await?;
-        completed()
+        self.with_collection(&collection_name, delete).await?;
+        new_completed_response()
     }
 
     async fn get(&self, request: Request<GetPoints>) -> Result<Response<GetResponse>, Status> {
@@ -78,7 +78,7 @@ impl Points for Service {
         let collection_name = request.collection_name.clone();
         let consistency = request.read_consistency;
         if replica::is_all(consistency.as_ref()) {
-            self.counts().saw_consistent_get();
+            self.counts().record_consistent_get();
         }
         let lags = self.faults().replica_lags();
         let get = move |it: &Collection| {
@@ -89,13 +89,13 @@ impl Points for Service {
             let asked = request.ids.clone();
             Ok(it.replica.answer(&asked, consistency.as_ref(), it.get(request)?))
         };
-        let result = self.on(&collection_name, get).await?;
+        let result = self.with_collection(&collection_name, get).await?;
         Ok(Response::new(GetResponse { result, ..Default::default() }))
     }
 
     async fn count(&self, request: Request<CountPoints>) -> Result<Response<CountResponse>, Status> {
         let request = self.admit(Call::Count, request).await?;
-        let count = self.on(&request.collection_name, |it| it.count(request.filter)).await?;
+        let count = self.with_collection(&request.collection_name, |it| it.count(request.filter)).await?;
         Ok(Response::new(CountResponse { result: Some(CountResult { count }), ..Default::default() }))
     }
 
@@ -106,7 +106,7 @@ impl Points for Service {
             it.check_read_shard_key(request.shard_key_selector.as_ref())?;
             it.query(request)
         };
-        let result = self.on(&collection_name, query).await?;
+        let result = self.with_collection(&collection_name, query).await?;
         Ok(Response::new(QueryResponse { result, ..Default::default() }))
     }
 
@@ -117,7 +117,7 @@ impl Points for Service {
             it.check_read_shard_key(request.shard_key_selector.as_ref())?;
             it.scroll(request)
         };
-        let (result, next_page_offset) = self.on(&collection_name, scroll).await?;
+        let (result, next_page_offset) = self.with_collection(&collection_name, scroll).await?;
         Ok(Response::new(ScrollResponse { next_page_offset, result, ..Default::default() }))
     }
 

@@ -14,9 +14,9 @@ impl LaggingReplica {
     /// Misses a change of these points, of which `before` are there.
     pub fn miss(&self, ids: impl IntoIterator<Item = PointId>, before: Vec<RetrievedPoint>) {
         let mut before: HashMap<_, _> = before.into_iter().map(|point| (point.id.clone().unwrap(), point)).collect();
-        let mut kept = self.0.lock().unwrap();
+        let mut diverged = self.0.lock().unwrap();
         for id in ids {
-            kept.entry(id.clone()).or_insert_with(|| before.remove(&id));
+            diverged.entry(id.clone()).or_insert_with(|| before.remove(&id));
         }
     }
 
@@ -33,10 +33,10 @@ impl LaggingReplica {
         consistency: Option<&ReadConsistency>,
         mut points: Vec<RetrievedPoint>,
     ) -> Vec<RetrievedPoint> {
-        let kept = self.0.lock().unwrap();
-        points.retain(|point| !kept.contains_key(point.id.as_ref().unwrap()));
+        let diverged = self.0.lock().unwrap();
+        points.retain(|point| !diverged.contains_key(point.id.as_ref().unwrap()));
         if !is_all(consistency) {
-            points.extend(asked.iter().filter_map(|id| kept.get(id)?.clone()));
+            points.extend(asked.iter().filter_map(|id| diverged.get(id)?.clone()));
         }
         points
     }

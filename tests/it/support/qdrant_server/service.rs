@@ -12,26 +12,31 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 use super::collection::Collection;
-use super::counters::Counts;
+use super::counters::CounterRecorder;
 use super::database::Database;
 use super::{Call, Faults, Options};
 
 /// What the services share.
 #[derive(Debug, Clone)]
-pub struct Service(Arc<Shared>);
+pub struct Service(Arc<ServiceState>);
 
 #[derive(Debug)]
-struct Shared {
+struct ServiceState {
     options: Options,
     database: Database,
     faults: Faults,
-    counts: Counts,
+    counts: CounterRecorder,
 }
 
 impl Service {
     pub fn new(options: Options) -> Self {
         let database = Database::new();
-        Self(Arc::new(Shared { options, database, faults: Faults::default(), counts: Counts::default() }))
+        Self(Arc::new(ServiceState {
+            options,
+            database,
+            faults: Faults::default(),
+            counts: CounterRecorder::default(),
+        }))
     }
 
     pub fn database(&self) -> &Database {
@@ -46,7 +51,7 @@ impl Service {
         &self.0.options
     }
 
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &CounterRecorder {
         &self.0.counts
     }
 
@@ -67,12 +72,12 @@ impl Service {
 
     /// Counts a call and lets it in, or not.
     pub async fn admit<T>(&self, call: Call, request: Request<T>) -> Result<T, Status> {
-        self.counts().saw(call);
-        self.let_in(call, request).await
+        self.counts().record_call(call);
+        self.check_access(call, request).await
     }
 
     /// Lets a call in, or not: the key first, then what was ordered to go wrong.
-    pub async fn let_in<T>(&self, call: Call, request: Request<T>) -> Result<T, Status> {
+    pub async fn check_access<T>(&self, call: Call, request: Request<T>) -> Result<T, Status> {
         if let (Some(key), true) = (&self.0.options.api_key, call != Call::Health) {
             match request.metadata().get("api-key").map(|given| given == key.as_str()) {
                 Some(true) => {}
@@ -83,12 +88,12 @@ impl Service {
                 }
             }
         }
-        self.faults().strike(call).await?;
+        self.faults().inject_fault(call).await?;
         Ok(request.into_inner())
     }
 
     /// Works on a collection off the async threads.
-    pub async fn on<T: Send + 'static>(
+    pub async fn with_collection<T: Send + 'static>(
         &self,
         name: &str,
         work: impl FnOnce(&Collection) -> Result<T, Status> + Send + 'static,

@@ -18,7 +18,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 /// Qdrant's status for an error of its engine.
-pub fn status(error: OperationError) -> Status {
+pub fn to_status(error: OperationError) -> Status {
     match error {
         OperationError::ServiceError { description, .. } => {
             Status::internal(format!("Service internal error: {description}"))
@@ -27,7 +27,7 @@ pub fn status(error: OperationError) -> Status {
     }
 }
 
-pub fn point_id(id: qdrant::PointId) -> Result<PointId, Status> {
+pub fn parse_point_id(id: qdrant::PointId) -> Result<PointId, Status> {
     match id.point_id_options {
         Some(PointIdOptions::Num(num)) => Ok(PointId::NumId(num)),
         Some(PointIdOptions::Uuid(uuid)) => Uuid::parse_str(&uuid)
@@ -37,34 +37,34 @@ pub fn point_id(id: qdrant::PointId) -> Result<PointId, Status> {
     }
 }
 
-pub fn point(point: qdrant::PointStruct) -> Result<PointStructPersisted, Status> {
+pub fn parse_point(point: qdrant::PointStruct) -> Result<PointStructPersisted, Status> {
     let id = point.id.ok_or_else(|| Status::invalid_argument("Empty ID is not allowed"))?;
     let Some(VectorsOptions::Vectors(named)) = point.vectors.and_then(|vectors| vectors.vectors_options) else {
         return Err(Status::unimplemented("the test server takes named vectors only"));
     };
-    let vectors = named.vectors.into_iter().map(|(name, value)| Ok((name, vector(value)?)));
+    let vectors = named.vectors.into_iter().map(|(name, value)| Ok((name, parse_vector(value)?)));
     let payload = point.payload.into_iter().map(|(key, value)| (key, value.into()));
     Ok(PointStructPersisted {
-        id: point_id(id)?,
+        id: parse_point_id(id)?,
         vector: VectorStructPersisted::Named(vectors.collect::<Result<_, Status>>()?),
         payload: Some(Payload(payload.collect())),
     })
 }
 
-fn vector(vector: qdrant::Vector) -> Result<VectorPersisted, Status> {
+fn parse_vector(vector: qdrant::Vector) -> Result<VectorPersisted, Status> {
     match vector.vector {
         Some(WireVector::Dense(dense)) => Ok(VectorPersisted::Dense(dense.data)),
-        Some(WireVector::Sparse(sparse)) => Ok(VectorPersisted::Sparse(sparse_vector(sparse)?)),
+        Some(WireVector::Sparse(sparse)) => Ok(VectorPersisted::Sparse(parse_sparse_vector(sparse)?)),
         other => Err(Status::unimplemented(format!("the test server has no vector {other:?}"))),
     }
 }
 
-pub fn sparse_vector(sparse: qdrant::SparseVector) -> Result<SparseVector, Status> {
+pub fn parse_sparse_vector(sparse: qdrant::SparseVector) -> Result<SparseVector, Status> {
     SparseVector::new(sparse.indices, sparse.values)
         .map_err(|error| Status::invalid_argument(format!("Validation error in body: [{error}]")))
 }
 
-pub fn with_payload(selector: Option<qdrant::WithPayloadSelector>) -> Result<WithPayloadInterface, Status> {
+pub fn parse_payload_selector(selector: Option<qdrant::WithPayloadSelector>) -> Result<WithPayloadInterface, Status> {
     let path = |field: String| {
         let invalid = || Status::invalid_argument(format!("Wrong input: invalid payload key {field}"));
         field.parse::<JsonPath>().map_err(|()| invalid())
@@ -81,7 +81,7 @@ pub fn with_payload(selector: Option<qdrant::WithPayloadSelector>) -> Result<Wit
     }
 }
 
-pub fn with_vector(selector: Option<qdrant::WithVectorsSelector>) -> WithVector {
+pub fn parse_vector_selector(selector: Option<qdrant::WithVectorsSelector>) -> WithVector {
     match selector.and_then(|selector| selector.selector_options) {
         None => WithVector::Bool(false),
         Some(VectorOptions::Enable(enable)) => WithVector::Bool(enable),
@@ -89,25 +89,25 @@ pub fn with_vector(selector: Option<qdrant::WithVectorsSelector>) -> WithVector 
     }
 }
 
-pub fn wire_id(id: PointId) -> qdrant::PointId {
+pub fn to_wire_id(id: PointId) -> qdrant::PointId {
     match id {
         PointId::NumId(num) => num.into(),
         PointId::Uuid(uuid) => uuid.to_string().into(),
     }
 }
 
-pub fn wire_payload(payload: Option<Payload>) -> HashMap<String, qdrant::Value> {
+pub fn to_wire_payload(payload: Option<Payload>) -> HashMap<String, qdrant::Value> {
     payload.into_iter().flat_map(|payload| payload.0).map(|(key, value)| (key, value.into())).collect()
 }
 
-pub fn wire_vectors(vectors: Option<VectorStructInternal>) -> Option<qdrant::VectorsOutput> {
+pub fn to_wire_vectors(vectors: Option<VectorStructInternal>) -> Option<qdrant::VectorsOutput> {
     let Some(VectorStructInternal::Named(named)) = vectors else { return None };
-    let vectors = named.into_iter().map(|(name, vector)| (name, wire_vector(vector))).collect();
+    let vectors = named.into_iter().map(|(name, vector)| (name, to_wire_vector(vector))).collect();
     let options = VectorsOutputOptions::Vectors(qdrant::NamedVectorsOutput { vectors });
     Some(qdrant::VectorsOutput { vectors_options: Some(options) })
 }
 
-fn wire_vector(vector: VectorInternal) -> qdrant::VectorOutput {
+fn to_wire_vector(vector: VectorInternal) -> qdrant::VectorOutput {
     let vector = match vector {
         VectorInternal::Dense(data) => vector_output::Vector::Dense(qdrant::DenseVector { data }),
         VectorInternal::Sparse(SparseVector { indices, values }) => {

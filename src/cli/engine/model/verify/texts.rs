@@ -12,7 +12,7 @@ const MAX_LINES: usize = 1_000;
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// Reads a file of texts, one per line. An empty line is an empty text.
-pub fn read(path: &Path) -> anyhow::Result<Vec<String>> {
+pub fn read_texts(path: &Path) -> anyhow::Result<Vec<String>> {
     let context = || format!("--texts {}", path.display());
     let file = File::open(path).with_context(context)?;
     read_lines(BufReader::new(file)).with_context(context)

@@ -20,28 +20,32 @@ impl CellType {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn value(self, cell: &str) -> Result<Value, String> {
+    pub fn parse_cell(self, cell: &str) -> Result<Value, String> {
         match (self, cell.trim()) {
             (Self::String, _) => Ok(cell.into()),
             (_, "") => Ok(Value::Null),
             (Self::Bool, "true" | "True" | "TRUE" | "1") => Ok(true.into()),
             (Self::Bool, "false" | "False" | "FALSE" | "0") => Ok(false.into()),
-            (Self::Bool, _) => Err(self.mismatch("")),
+            (Self::Bool, _) => Err(self.describe_mismatch("")),
             (Self::Number | Self::Json, cell) => match json::parse(cell.as_bytes()) {
                 Ok(value) if self == Self::Json || value.is_number() => Ok(value),
-                Ok(_) => Err(self.mismatch("")),
-                Err(JsonError { path, problem, .. }) if path.is_empty() => Err(self.mismatch(&problem)),
-                Err(JsonError { path, problem, .. }) => Err(self.mismatch(&format!("{path}: {problem}"))),
+                Ok(_) => Err(self.describe_mismatch("")),
+                Err(JsonError { path, message: problem, .. }) if path.is_empty() => {
+                    Err(self.describe_mismatch(&problem))
+                }
+                Err(JsonError { path, message: problem, .. }) => {
+                    Err(self.describe_mismatch(&format!("{path}: {problem}")))
+                }
             },
         }
     }
 
-    fn mismatch(self, problem: &str) -> String {
+    fn describe_mismatch(self, problem: &str) -> String {
         let problem = if problem.is_empty() { String::new() } else { format!(" ({problem})") };
-        format!("the value is no {}, as --csv-types says{problem}; correct it", self.in_words())
+        format!("the value is no {}, as --csv-types says{problem}; correct it", self.describe())
     }
 
-    fn in_words(self) -> &'static str {
+    fn describe(self) -> &'static str {
         match self {
             Self::String => "string",
             Self::Number => "number",

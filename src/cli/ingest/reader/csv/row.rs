@@ -1,6 +1,6 @@
 //! A row of CSV, as both dialects give it.
 
-use crate::cli::ingest::reader::pieces::MAX_PIECE_BYTES;
+use crate::cli::ingest::reader::line_reader::MAX_RECORD_BYTES;
 
 /// Maximum values of a row that are kept.
 pub const MAX_CELLS: usize = 1 << 16;
@@ -14,7 +14,7 @@ pub struct Cells {
     pub ends: Vec<usize>,
     pub count: usize,
     /// The positions of the values that are null by an escape, `\N`.
-    pub nulls: Vec<usize>,
+    pub null_positions: Vec<usize>,
 }
 
 impl Cells {
@@ -23,7 +23,7 @@ impl Cells {
         let ends = self.ends.get(..self.count).unwrap_or_default();
         let starts = std::iter::once(0).chain(ends.iter().copied());
         starts.zip(ends).enumerate().map(|(at, (start, &end))| {
-            let is_null = self.nulls.contains(&at);
+            let is_null = self.null_positions.contains(&at);
             (!is_null).then(|| self.bytes.get(start..end).unwrap_or_default())
         })
     }
@@ -31,11 +31,11 @@ impl Cells {
 
 /// What is known of a row beside its values.
 #[derive(Debug, Default)]
-pub struct Row {
+pub struct CsvRow {
     /// As it is in the file, without its end; at most [`MAX_PIECE_BYTES`] of it.
     pub raw: Vec<u8>,
     /// How many bytes it had, with its end.
-    pub bytes: u64,
+    pub total_bytes: u64,
     /// How many lines it had, with the blank ones before it.
     pub lines: u64,
     /// How many blank lines were before it.
@@ -43,21 +43,21 @@ pub struct Row {
     /// How many values it had.
     pub cell_count: usize,
     /// Whether more was there than is kept.
-    pub is_cut: bool,
+    pub is_truncated: bool,
     /// Whether it has an end: the last one of a file may still be written.
-    pub is_ended: bool,
+    pub is_terminated: bool,
 }
 
-impl Row {
+impl CsvRow {
     pub fn is_blank(&self) -> bool {
-        !self.is_cut && self.raw.trim_ascii().is_empty()
+        !self.is_truncated && self.raw.trim_ascii().is_empty()
     }
 
     /// Adds bytes of the file, as far as they are kept.
     pub fn push(&mut self, bytes: &[u8]) {
-        let kept = bytes.len().min(MAX_PIECE_BYTES - self.raw.len());
+        let kept = bytes.len().min(MAX_RECORD_BYTES - self.raw.len());
         self.raw.extend_from_slice(bytes.get(..kept).unwrap_or(bytes));
-        self.is_cut |= kept < bytes.len();
-        self.bytes += bytes.len() as u64;
+        self.is_truncated |= kept < bytes.len();
+        self.total_bytes += bytes.len() as u64;
     }
 }

@@ -4,30 +4,30 @@ use std::io;
 
 use anyhow::{Context, ensure};
 
-use super::dialect::Dialect;
-use super::parser::Parser;
-use super::quoted::check_quotes;
-use super::row::{Cells, Row};
-use super::table::Table;
+use super::dialect::CsvDialect;
+use super::quoted_parser::check_quotes;
+use super::row::{Cells, CsvRow};
+use super::row_mapper::RowMapper;
+use super::row_parser::RowParser;
 use crate::cli::ingest::input_position::InputPosition;
-use crate::cli::ingest::mapping::{Mapping, malformed};
-use crate::cli::ingest::reader::content::Content;
-use crate::cli::ingest::reader::{FilePosition, Next, Record, Records};
+use crate::cli::ingest::mapping::{FieldMapping, reject_malformed};
+use crate::cli::ingest::reader::content_reader::ContentReader;
+use crate::cli::ingest::reader::{FilePosition, NextRecord, Record, RecordReader};
 use crate::proto::{Document, ItemError};
 
 /// The rows of a file.
 pub struct CsvRows {
-    content: Content,
-    parser: Parser,
-    dialect: Dialect,
-    table: Table,
+    content: ContentReader,
+    parser: RowParser,
+    dialect: CsvDialect,
+    row_mapper: RowMapper,
     notices: Vec<String>,
     cells: Cells,
-    rows: u64,
+    lines_read: u64,
     /// A line of names that has no end yet.
-    unended: Option<Row>,
+    unterminated_header: Option<CsvRow>,
     /// The first row, if it was read to tell the kind of the line ends; and the lines before it.
-    first: Option<(u64, Row)>,
+    first_row: Option<(u64, CsvRow)>,
 }
 
 impl CsvRows {
@@ -36,45 +36,45 @@ impl CsvRows {
     /// # Errors
     /// If there are no names, two are the same, or those of the id or the text are not among them.
     pub fn open(
-        content: Content,
-        mapping: Mapping,
-        dialect: Dialect,
-        done: InputPosition,
+        content: ContentReader,
+        mapping: FieldMapping,
+        dialect: CsvDialect,
+        resume_at: InputPosition,
         is_final: bool,
     ) -> anyhow::Result<Self> {
-        let mut rows = Self {
+        let mut reader = Self {
             content,
-            parser: Parser::new(&dialect),
-            table: Table::new(mapping, dialect.clone()),
+            parser: RowParser::new(&dialect),
+            row_mapper: RowMapper::new(mapping, dialect.clone()),
             dialect,
             notices: Vec::new(),
             cells: Cells::default(),
-            rows: 0,
-            unended: None,
-            first: None,
+            lines_read: 0,
+            unterminated_header: None,
+            first_row: None,
         };
-        let columns = match &rows.dialect.columns {
+        let columns = match &reader.dialect.columns {
             Some(columns) => Some(columns.clone()),
-            None => rows.header(is_final)?,
+            None => reader.read_header(is_final)?,
         };
         // An empty file has no columns, and no rows either.
         if let Some(columns) = columns {
-            rows.notices.extend(rows.table.set_columns(columns)?.map(str::to_owned));
+            reader.notices.extend(reader.row_mapper.set_columns(columns)?.map(str::to_owned));
         }
-        rows.skip_to(done)?;
-        Ok(rows)
+        reader.skip_to(resume_at)?;
+        Ok(reader)
     }
 
-    fn header(&mut self, is_final: bool) -> anyhow::Result<Option<Vec<String>>> {
+    fn read_header(&mut self, is_final: bool) -> anyhow::Result<Option<Vec<String>>> {
         while let Some(row) = self.next_row()? {
             if row.is_blank() {
                 continue;
             }
-            if !row.is_ended && !is_final {
-                self.unended = Some(row);
+            if !row.is_terminated && !is_final {
+                self.unterminated_header = Some(row);
                 return Ok(None);
             }
-            let is_row = !row.is_cut && check_quotes(&row.raw, &self.dialect).is_ok();
+            let is_row = !row.is_truncated && check_quotes(&row.raw, &self.dialect).is_ok();
             ensure!(is_row, "its first row is no line of names; is it CSV?");
             let names = self.cells.iter().map(Option::unwrap_or_default);
             let names = names.map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
@@ -86,57 +86,65 @@ impl CsvRows {
     }
 
     /// Skips what an earlier run read. With given names, the first row tells the kind of the line ends.
-    fn skip_to(&mut self, done: InputPosition) -> io::Result<()> {
-        if done.offset == 0 {
+    fn skip_to(&mut self, resume_at: InputPosition) -> io::Result<()> {
+        if resume_at.offset == 0 {
             return Ok(());
         }
-        if self.dialect.columns.is_some() && self.parser.learns_line_ends() {
-            let first = (self.rows, self.next_row()?);
+        if self.dialect.columns.is_some() && self.parser.detects_line_endings() {
+            let first = (self.lines_read, self.next_row()?);
             // What was read may have been only blank.
-            self.first = first.1.filter(|_| self.content.offset() > done.offset).map(|row| (first.0, row));
+            self.first_row = first.1.filter(|_| self.content.offset() > resume_at.offset).map(|row| (first.0, row));
         }
-        if self.content.offset() >= done.offset {
+        if self.content.offset() >= resume_at.offset {
             return Ok(());
         }
-        self.parser.skip_to(&mut self.content, done.offset)?;
-        self.rows = done.row;
+        self.parser.skip_to(&mut self.content, resume_at.offset)?;
+        self.lines_read = resume_at.row;
         Ok(())
     }
 
-    fn next_row(&mut self) -> io::Result<Option<Row>> {
-        let row = self.parser.next(&mut self.content, &mut self.cells)?;
+    fn next_row(&mut self) -> io::Result<Option<CsvRow>> {
+        let row = self.parser.next_row(&mut self.content, &mut self.cells)?;
         if let Some(row) = &row {
-            self.rows += row.lines;
+            self.lines_read += row.lines;
         }
         Ok(row)
     }
 }
 
-impl Records for CsvRows {
-    fn next(&mut self) -> anyhow::Result<Next> {
-        if let Some(row) = self.unended.take() {
-            return Ok(Next::Record(record(row, self.rows, Err(malformed("", "the line of names has no end")))));
+impl RecordReader for CsvRows {
+    fn next_record(&mut self) -> anyhow::Result<NextRecord> {
+        if let Some(row) = self.unterminated_header.take() {
+            return Ok(NextRecord::Record(build_record(
+                row,
+                self.lines_read,
+                Err(reject_malformed("", "the line of names has no end")),
+            )));
         }
-        let (first, row) = match self.first.take() {
+        let (lines_before, row) = match self.first_row.take() {
             Some((first, row)) => (first, Some(row)),
-            None => (self.rows, self.next_row()?),
+            None => (self.lines_read, self.next_row()?),
         };
-        let Some(row) = row else { return Ok(Next::End) };
+        let Some(row) = row else { return Ok(NextRecord::End) };
         if row.is_blank() {
-            return Ok(if row.is_ended || row.raw.is_empty() { Next::Blank } else { Next::UnendedBlank });
+            return Ok(if row.is_terminated || row.raw.is_empty() {
+                NextRecord::Blank
+            } else {
+                NextRecord::UnterminatedBlank
+            });
         }
-        let document = self.table.document(&row, &self.cells);
-        let number = first + row.blank_lines + 1;
-        Ok(Next::Record(record(row, number, document)))
+        let document = self.row_mapper.map_row(&row, &self.cells);
+        let number = lines_before + row.blank_lines + 1;
+        Ok(NextRecord::Record(build_record(row, number, document)))
     }
 
-    fn at(&self) -> FilePosition {
-        FilePosition::of(self.rows, &self.content)
+    fn position(&self) -> FilePosition {
+        FilePosition::new(self.lines_read, &self.content)
     }
 
-    fn may_wait(&self) -> bool {
+    fn may_block(&self) -> bool {
         // A line end in quotes is none of a row.
-        self.content.may_wait() || self.content.is_stream() && self.dialect.quotes
+        self.content.may_block() || self.content.is_streamed() && self.dialect.has_quotes
     }
 
     fn take_notices(&mut self) -> Vec<String> {
@@ -144,6 +152,6 @@ impl Records for CsvRows {
     }
 }
 
-fn record(row: Row, number: u64, document: Result<Document, ItemError>) -> Record {
-    Record { number, is_whole: !row.is_cut, is_ended: row.is_ended, content: row.raw, document }
+fn build_record(row: CsvRow, number: u64, document: Result<Document, ItemError>) -> Record {
+    Record { number, is_complete: !row.is_truncated, is_terminated: row.is_terminated, content: row.raw, document }
 }

@@ -7,41 +7,41 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::polling::Follow;
-use super::sample::Sample;
-use crate::cli::ingest::file_error::name_file;
+use super::content_sample::ContentSample;
+use super::follow_control::FollowControl;
+use crate::cli::ingest::file_error::with_file_context;
 
 /// How often a rotated file is looked at without anything new in it, before it is left.
-const LOOKS_AFTER_ROTATION: u32 = 5;
+const MAX_IDLE_POLLS_AFTER_ROTATION: u32 = 5;
 
 /// One file under a name, until it is another's.
-pub struct Tail {
+pub struct TailReader {
     file: File,
     path: PathBuf,
     inode: u64,
-    follow: Follow,
+    follow: FollowControl,
     /// Where it ends, since it is no longer followed.
-    end: Option<u64>,
-    sample: Sample,
+    stop_offset: Option<u64>,
+    sample: ContentSample,
     is_overwritten: Arc<AtomicBool>,
 }
 
-impl Tail {
+impl TailReader {
     /// Waits for the file, and opens it.
     ///
     /// # Errors
     /// If it can't be opened.
-    pub fn open(path: &Path, follow: &Follow) -> anyhow::Result<Self> {
+    pub fn open(path: &Path, follow: &FollowControl) -> anyhow::Result<Self> {
         let file = loop {
             match File::open(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !follow.is_stopped() => follow.wait(),
-                outcome => break name_file(outcome, "open", path)?,
+                outcome => break with_file_context(outcome, "open", path)?,
             }
         };
-        let inode = name_file(file.metadata(), "read", path)?.ino();
-        let (path, sample, is_overwritten) = (path.to_owned(), Sample::default(), Arc::default());
+        let inode = with_file_context(file.metadata(), "read", path)?.ino();
+        let (path, sample, is_overwritten) = (path.to_owned(), ContentSample::default(), Arc::default());
         let follow = follow.clone();
-        Ok(Self { file, path, inode, follow, end: None, sample, is_overwritten })
+        Ok(Self { file, path, inode, follow, stop_offset: None, sample, is_overwritten })
     }
 
     pub fn inode(&self) -> u64 {
@@ -52,29 +52,29 @@ impl Tail {
     ///
     /// # Errors
     /// If its handle can't be cloned.
-    pub fn file(&self) -> io::Result<File> {
+    pub fn try_clone_file(&self) -> io::Result<File> {
         self.file.try_clone()
     }
 
     /// Returns a flag that is set when the file doesn't hold what was read any more.
-    pub fn is_overwritten(&self) -> Arc<AtomicBool> {
+    pub fn overwritten_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_overwritten)
     }
 
     /// Tells whether the file has lost what was read, also if it has grown beyond that again.
-    fn has_lost(&mut self) -> io::Result<bool> {
+    fn has_lost_content(&mut self) -> io::Result<bool> {
         let position = self.file.stream_position()?;
-        Ok(self.file.metadata()?.len() < position || !self.sample.is_in(&self.file, position)?)
+        Ok(self.file.metadata()?.len() < position || !self.sample.matches_file(&self.file, position)?)
     }
 
     /// Tells whether it was stopped, and is read to where it ended then.
-    fn is_at_end(&mut self) -> io::Result<bool> {
+    fn is_at_stop_offset(&mut self) -> io::Result<bool> {
         if !self.follow.is_stopped() {
             return Ok(false);
         }
         let bytes = self.file.metadata()?.len();
-        let end = *self.end.get_or_insert(bytes);
-        Ok(self.file.stream_position()? >= end)
+        let stop_offset = *self.stop_offset.get_or_insert(bytes);
+        Ok(self.file.stream_position()? >= stop_offset)
     }
 
     /// Tells whether the name is another file's. Without a name for a moment, this one may still grow.
@@ -83,15 +83,15 @@ impl Tail {
     }
 }
 
-impl Read for Tail {
+impl Read for TailReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut looks = 0;
+        let mut idle_polls = 0;
         loop {
-            if self.has_lost()? {
+            if self.has_lost_content()? {
                 self.is_overwritten.store(true, Ordering::Relaxed);
                 return Ok(0);
             }
-            if self.is_at_end()? {
+            if self.is_at_stop_offset()? {
                 return Ok(0);
             }
             // Asked before the last read, so that this has all that was added before the name changed.
@@ -100,15 +100,15 @@ impl Read for Tail {
             let read = self.file.read(buffer)?;
             if read > 0 {
                 // It may have been emptied, and have grown again, since it was looked at.
-                if !self.sample.is_in(&self.file, position)? {
+                if !self.sample.matches_file(&self.file, position)? {
                     self.is_overwritten.store(true, Ordering::Relaxed);
                     return Ok(0);
                 }
                 self.sample.add(buffer.get(..read).unwrap_or_default());
                 return Ok(read);
             }
-            looks = if is_rotated { looks + 1 } else { 0 };
-            if looks > LOOKS_AFTER_ROTATION {
+            idle_polls = if is_rotated { idle_polls + 1 } else { 0 };
+            if idle_polls > MAX_IDLE_POLLS_AFTER_ROTATION {
                 return Ok(0);
             }
             self.follow.wait();
@@ -137,7 +137,7 @@ mod tests {
         let (sender, pieces) = bounded(100);
         thread::spawn(move || {
             loop {
-                let mut tail = Tail::open(&path, &Follow::new(INTERVAL)).unwrap();
+                let mut tail = TailReader::open(&path, &FollowControl::new(INTERVAL)).unwrap();
                 let mut buffer = [0; 64];
                 while let Ok(read @ 1..) = tail.read(&mut buffer) {
                     if sender.send(String::from_utf8_lossy(&buffer[..read]).into_owned()).is_err() {
@@ -186,8 +186,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         append(&path, "one\ntwo\n");
-        let mut tail = Tail::open(&path, &Follow::new(INTERVAL)).unwrap();
-        let flag = tail.is_overwritten();
+        let mut tail = TailReader::open(&path, &FollowControl::new(INTERVAL)).unwrap();
+        let flag = tail.overwritten_flag();
         let mut buffer = [0; 64];
         assert_eq!(tail.read(&mut buffer).unwrap(), 8);
         append(&path, "three\n");

@@ -4,30 +4,30 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 
-use super::opened::Opened;
-use super::opening::Opening;
-use super::outlet::{Outlet, ReadError, Unwanted};
-use super::rotation::Rotation;
+use super::event_sink::{EventSink, ReadError, ReceiverClosed};
+use super::file_opener::FileOpener;
+use super::open_file::OpenFile;
+use super::rotation::RotationTracker;
 use crate::cli::ingest::input_file::{FileRecord, InputFile, RecordStart};
 use crate::cli::ingest::input_position::InputPosition;
-use crate::cli::ingest::reader::batch::{Batch, End, FileEnd, HeldBack};
-use crate::cli::ingest::reader::follow::Follow;
+use crate::cli::ingest::reader::follow::FollowControl;
+use crate::cli::ingest::reader::input_event::{FileEnd, HeldBackRecord, InputEnd, InputEvent};
 use crate::cli::ingest::reader::named_fields::NamedFieldCheck;
-use crate::cli::ingest::reader::paths::Source;
-use crate::cli::ingest::reader::plan::Plan;
+use crate::cli::ingest::reader::paths::InputSource;
+use crate::cli::ingest::reader::read_plan::ReadPlan;
 use crate::cli::ingest::reader::record::Record;
-use crate::cli::ingest::reader::records::Next;
-use crate::cli::ingest::reader::resume::Start;
+use crate::cli::ingest::reader::record_reader::NextRecord;
+use crate::cli::ingest::reader::resume::ResumePoint;
 
 /// The files, from where an earlier run was done with them.
 pub struct Input {
-    sources: Arc<[Source]>,
-    place: InputPosition,
+    sources: Arc<[InputSource]>,
+    position: InputPosition,
     /// How many lines of the whole are done with.
-    skip: u64,
-    rotation: Rotation,
-    opened: Option<Opened>,
-    named_fields: NamedFieldCheck,
+    skip_lines: u64,
+    rotation: RotationTracker,
+    open_file: Option<OpenFile>,
+    field_check: NamedFieldCheck,
 }
 
 impl Input {
@@ -35,26 +35,26 @@ impl Input {
     ///
     /// # Errors
     /// If it can't be read, or is not what an earlier run read.
-    pub fn open(sources: Arc<[Source]>, start: Start, plan: &Plan) -> anyhow::Result<Self> {
-        let Start { place, skip, rotated, begins_anew, .. } = start;
+    pub fn open(sources: Arc<[InputSource]>, start: ResumePoint, plan: &ReadPlan) -> anyhow::Result<Self> {
+        let ResumePoint { position, skip_lines, rotated_files, should_restart, .. } = start;
         // Where no place in a file can be sought, what was read is counted again.
-        let skip = if place.row > 0 { place.lines } else { skip };
-        let is_from_start = place == InputPosition::default() && skip == 0;
-        let named_fields = NamedFieldCheck::new(is_from_start);
-        let rotation = Rotation::new(rotated, begins_anew);
-        let mut input = Self { sources, place, skip, rotation, opened: None, named_fields };
-        input.open_here(plan)?;
-        input.named_fields.check_columns(plan, &input.sources).with_context(|| input.name())?;
+        let skip_lines = if position.row > 0 { position.lines } else { skip_lines };
+        let is_from_start = position == InputPosition::default() && skip_lines == 0;
+        let field_check = NamedFieldCheck::new(is_from_start);
+        let rotation = RotationTracker::new(rotated_files, should_restart);
+        let mut input = Self { sources, position, skip_lines, rotation, open_file: None, field_check };
+        input.open_current(plan)?;
+        input.field_check.check_columns(plan, &input.sources).with_context(|| input.current_name())?;
         Ok(input)
     }
 
-    fn name(&self) -> String {
-        self.sources.get(self.place.file).map(|source| source.path.display().to_string()).unwrap_or_default()
+    fn current_name(&self) -> String {
+        self.sources.get(self.position.file).map(|source| source.path.display().to_string()).unwrap_or_default()
     }
 
     /// Returns the file that is open.
-    pub fn file(&self) -> Option<Arc<InputFile>> {
-        self.opened.as_ref().map(|opened| Arc::clone(&opened.info))
+    pub fn current_file(&self) -> Option<Arc<InputFile>> {
+        self.open_file.as_ref().map(|opened| Arc::clone(&opened.input_file))
     }
 
     /// Reads all there is, in batches, until `send` says that nobody wants more: then there is no end. A batch is sent as
@@ -62,41 +62,41 @@ impl Input {
     ///
     /// # Errors
     /// If a file can't be read on; the message names it.
-    pub fn read(self, plan: &Plan, mut send: impl FnMut(Batch) -> bool) -> anyhow::Result<Option<End>> {
-        match self.read_files(plan, &mut Outlet::new(&mut send)) {
+    pub fn read(self, plan: &ReadPlan, mut send: impl FnMut(InputEvent) -> bool) -> anyhow::Result<Option<InputEnd>> {
+        match self.read_files(plan, &mut EventSink::new(&mut send)) {
             Ok(end) => Ok(Some(end)),
-            Err(ReadError::Unwanted) => Ok(None),
+            Err(ReadError::ReceiverClosed) => Ok(None),
             Err(ReadError::Failed(error)) => Err(error),
         }
     }
 
-    fn read_files(mut self, plan: &Plan, outlet: &mut Outlet<'_>) -> Result<End, ReadError> {
-        let is_stopped = || plan.follow.as_ref().is_some_and(Follow::is_stopped);
-        while let Some(mut opened) = self.opened.take() {
-            let held_back = self.read_file(&mut opened, plan, outlet)?;
-            self.leave_file(&mut opened, held_back, plan, outlet)?;
+    fn read_files(mut self, plan: &ReadPlan, sink: &mut EventSink<'_>) -> Result<InputEnd, ReadError> {
+        let is_stopped = || plan.follow.as_ref().is_some_and(FollowControl::is_stopped);
+        while let Some(mut open_file) = self.open_file.take() {
+            let held_back = self.read_file(&mut open_file, plan, sink)?;
+            self.leave_file(&mut open_file, held_back, plan, sink)?;
             if is_stopped() && self.rotation.is_empty() {
                 break;
             }
-            match self.open_next(opened.is_rotated || plan.follow.is_some(), outlet, plan) {
+            match self.open_next(open_file.is_rotated || plan.follow.is_some(), sink, plan) {
                 // It waited for a file to be there.
                 Err(_) if is_stopped() => break,
                 outcome => outcome?,
             }
         }
-        let passed = outlet.passed();
-        self.rotation.look_back(outlet);
+        let other_shard_lines = sink.other_shard_lines();
+        self.rotation.report_late_lines(sink);
         self.check_skip(plan)?;
-        outlet.flush()?;
-        Ok(End { place: self.place, passed })
+        sink.flush()?;
+        Ok(InputEnd { position: self.position, other_shard_lines })
     }
 
-    fn check_skip(&self, plan: &Plan) -> anyhow::Result<()> {
+    fn check_skip(&self, plan: &ReadPlan) -> anyhow::Result<()> {
         ensure!(
-            self.place.lines >= self.skip || plan.has_checkpoint,
+            self.position.lines >= self.skip_lines || plan.has_checkpoint,
             "--skip {} is more than the {} lines or rows of the input; give how many were done with",
-            self.skip,
-            self.place.lines
+            self.skip_lines,
+            self.position.lines
         );
         Ok(())
     }
@@ -104,27 +104,28 @@ impl Input {
     /// Reads an open file to its end. Returns its last record, if that is held back.
     fn read_file(
         &mut self,
-        opened: &mut Opened,
-        plan: &Plan,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<Option<HeldBack>, ReadError> {
-        let info = Arc::clone(&opened.info);
+        open_file: &mut OpenFile,
+        plan: &ReadPlan,
+        sink: &mut EventSink<'_>,
+    ) -> Result<Option<HeldBackRecord>, ReadError> {
+        let file = Arc::clone(&open_file.input_file);
         loop {
-            outlet.notice_file(&info.name, opened.records.take_notices())?;
-            if opened.records.may_wait() {
-                outlet.flush()?;
+            sink.send_file_notices(&file.name, open_file.records.take_notices())?;
+            if open_file.records.may_block() {
+                sink.flush()?;
             }
-            let row = self.place.row;
-            let next = opened.records.next().with_context(|| format!("{}, after line or row {row}", info.name))?;
+            let row = self.position.row;
+            let next =
+                open_file.records.next_record().with_context(|| format!("{}, after line or row {row}", file.name))?;
             match next {
-                Next::Record(record) if !record.is_ended && plan.holds_back() => {
-                    return Ok(Some(HeldBack { file: info.name.clone(), number: record.number }));
+                NextRecord::Record(record) if !record.is_terminated && plan.should_hold_back() => {
+                    return Ok(Some(HeldBackRecord { file: file.name.clone(), number: record.number }));
                 }
-                Next::Record(record) => self.take_record(record, opened, plan, outlet)?,
-                Next::Blank => self.place = opened.place(),
-                Next::UnendedBlank if plan.holds_back() => return Ok(None),
-                Next::UnendedBlank | Next::End => {
-                    self.place = opened.place();
+                NextRecord::Record(record) => self.take_record(record, open_file, plan, sink)?,
+                NextRecord::Blank => self.position = open_file.position(),
+                NextRecord::UnterminatedBlank if plan.should_hold_back() => return Ok(None),
+                NextRecord::UnterminatedBlank | NextRecord::End => {
+                    self.position = open_file.position();
                     return Ok(None);
                 }
             }
@@ -134,22 +135,27 @@ impl Input {
     fn take_record(
         &mut self,
         record: Record,
-        opened: &mut Opened,
-        plan: &Plan,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<(), Unwanted> {
-        let before = self.place;
-        self.place = opened.place();
-        let notice = self.named_fields.count_record(plan, &self.sources);
-        let _unwanted = outlet.notice_file(&opened.info.name, notice);
-        let mut place = self.place;
-        if !record.is_ended {
+        open_file: &mut OpenFile,
+        plan: &ReadPlan,
+        sink: &mut EventSink<'_>,
+    ) -> Result<(), ReceiverClosed> {
+        let previous_position = self.position;
+        self.position = open_file.position();
+        let notice = self.field_check.count_record(plan, &self.sources);
+        let _closed = sink.send_file_notices(&open_file.input_file.name, notice);
+        let mut position = self.position;
+        if !record.is_terminated {
             // If the file grows, the record is another one.
-            place = InputPosition { row: before.row, offset: before.offset, digest: before.digest, ..place };
-            opened.partial = Some(before);
+            position = InputPosition {
+                row: previous_position.row,
+                offset: previous_position.offset,
+                digest: previous_position.digest,
+                ..position
+            };
+            open_file.partial_record_start = Some(previous_position);
         }
-        if self.place.lines > self.skip {
-            outlet.push(record, place, &opened.info, &plan.part)?;
+        if self.position.lines > self.skip_lines {
+            sink.push_record(record, position, &open_file.input_file, &plan.shard_filter)?;
         }
         Ok(())
     }
@@ -157,75 +163,80 @@ impl Input {
     /// Reports the end of a file, and looks for what else had its name.
     fn leave_file(
         &mut self,
-        opened: &mut Opened,
-        held_back: Option<HeldBack>,
-        plan: &Plan,
-        outlet: &mut Outlet<'_>,
+        open_file: &mut OpenFile,
+        held_back: Option<HeldBackRecord>,
+        plan: &ReadPlan,
+        sink: &mut EventSink<'_>,
     ) -> Result<(), ReadError> {
-        let source = self.sources.get(self.place.file);
-        let has_copy = opened.is_overwritten()
-            && source.is_some_and(|source| self.rotation.find_copy(source, opened, self.place, outlet));
-        let is_last = self.place.file + 1 >= self.sources.len() && plan.follow.is_none();
+        let source = self.sources.get(self.position.file);
+        let has_copy = open_file.is_overwritten()
+            && source.is_some_and(|source| self.rotation.find_copy(source, open_file, self.position, sink));
+        let is_last = self.position.file + 1 >= self.sources.len() && plan.follow.is_none();
         if is_last && held_back.is_none() {
-            self.named_fields.check_end(plan, &self.sources)?;
+            self.field_check.check_end(plan, &self.sources)?;
         }
         // The copy has it again.
         let held_back = held_back.filter(|_| !has_copy);
-        self.end_file(opened, held_back, plan, outlet)?;
+        self.report_file_end(open_file, held_back, plan, sink)?;
         if !has_copy
-            && self.rotation.leave(opened, outlet)
+            && self.rotation.leave_rotated(open_file, sink)
             && let Some(source) = source
         {
-            self.rotation.find_newer(source, opened, self.place, outlet);
+            self.rotation.find_newer(source, open_file, self.position, sink);
         }
         Ok(())
     }
 
     /// Reports the end of a file.
-    fn end_file(
+    fn report_file_end(
         &self,
-        opened: &Opened,
-        held_back: Option<HeldBack>,
-        plan: &Plan,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<(), Unwanted> {
-        let has_name = !opened.is_rotated && plan.follow.is_none();
-        let last_record = opened.partial.map(RecordStart::from);
-        let record =
-            (has_name && plan.keeps_place()).then(|| FileRecord { last_record, ..opened.info.read_up_to(self.place) });
+        open_file: &OpenFile,
+        held_back: Option<HeldBackRecord>,
+        plan: &ReadPlan,
+        sink: &mut EventSink<'_>,
+    ) -> Result<(), ReceiverClosed> {
+        let has_name = !open_file.is_rotated && plan.follow.is_none();
+        let last_record = open_file.partial_record_start.map(RecordStart::from);
+        let record = (has_name && plan.should_track_position())
+            .then(|| FileRecord { last_record, ..open_file.input_file.to_record(self.position) });
         if record.is_none() && held_back.is_none() {
             return Ok(());
         }
-        outlet.flush()?;
-        outlet.send(Batch::FileEnd(FileEnd { lines: self.place.lines, file: opened.file, record, held_back }))
+        sink.flush()?;
+        sink.send(InputEvent::FileEnd(FileEnd {
+            lines_read: self.position.lines,
+            file_index: open_file.file_index,
+            record,
+            held_back,
+        }))
     }
 
     /// Opens what comes after a file: what was rotated, the file that has its name now, or the next one. After the last one
     /// the place stays at its end, for it may grow.
-    fn open_next(&mut self, keeps_name: bool, outlet: &mut Outlet<'_>, plan: &Plan) -> anyhow::Result<()> {
+    fn open_next(&mut self, keeps_name: bool, sink: &mut EventSink<'_>, plan: &ReadPlan) -> anyhow::Result<()> {
         if !self.rotation.is_empty() {
-            if !self.rotation.is_next_rest() {
-                self.place = InputPosition { row: 0, offset: 0, digest: None, ..self.place };
+            if !self.rotation.is_next_resumed() {
+                self.position = InputPosition { row: 0, offset: 0, digest: None, ..self.position };
             }
-            return self.open_here(plan);
+            return self.open_current(plan);
         }
-        let mut file = if keeps_name { self.place.file } else { self.place.file + 1 };
-        if self.rotation.begins_anew() {
+        let mut file = if keeps_name { self.position.file } else { self.position.file + 1 };
+        if self.rotation.take_restart() {
             file = 0;
-            let _unwanted = outlet.flush().and_then(|()| outlet.send(Batch::Restart(self.place.lines)));
+            let _closed = sink.flush().and_then(|()| sink.send(InputEvent::Restart(self.position.lines)));
         }
         if file < self.sources.len() {
-            self.place = InputPosition { file, row: 0, offset: 0, digest: None, ..self.place };
-            self.open_here(plan)?;
+            self.position = InputPosition { file, row: 0, offset: 0, digest: None, ..self.position };
+            self.open_current(plan)?;
         }
         Ok(())
     }
 
-    fn open_here(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        let Some(source) = self.sources.get(self.place.file) else { return Ok(()) };
+    fn open_current(&mut self, plan: &ReadPlan) -> anyhow::Result<()> {
+        let Some(source) = self.sources.get(self.position.file) else { return Ok(()) };
         let rotated = self.rotation.take_next();
-        let opening = Opening { sources: &self.sources, place: self.place, plan };
-        self.opened = Some(opening.open(source, rotated)?);
+        let opening = FileOpener { sources: &self.sources, position: self.position, plan };
+        self.open_file = Some(opening.open(source, rotated)?);
         Ok(())
     }
 }

@@ -3,17 +3,17 @@
 use anyhow::ensure;
 
 use crate::cli::ingest::input_position::InputPosition;
-use crate::cli::ingest::mapping::Mapping;
-use crate::cli::ingest::reader::content::Content;
-use crate::cli::ingest::reader::csv::{CsvRows, Dialect};
-use crate::cli::ingest::reader::format::Format;
-use crate::cli::ingest::reader::json::Json;
+use crate::cli::ingest::mapping::FieldMapping;
+use crate::cli::ingest::reader::content_reader::ContentReader;
+use crate::cli::ingest::reader::csv::{CsvDialect, CsvRows};
+use crate::cli::ingest::reader::input_format::InputFormat;
+use crate::cli::ingest::reader::json::JsonRecords;
+use crate::cli::ingest::reader::line_reader::LineReader;
 #[cfg(feature = "parquet")]
 use crate::cli::ingest::reader::parquet::ParquetRows;
-use crate::cli::ingest::reader::paths::Source;
-use crate::cli::ingest::reader::pieces::Pieces;
-use crate::cli::ingest::reader::plan::Plan;
-use crate::cli::ingest::reader::records::Records;
+use crate::cli::ingest::reader::paths::InputSource;
+use crate::cli::ingest::reader::read_plan::ReadPlan;
+use crate::cli::ingest::reader::record_reader::RecordReader;
 use crate::cli::ingest::reader::text::{TextFile, TextLines};
 
 /// Opens the records of a file, at a position in it if that can be sought, else at its beginning.
@@ -21,39 +21,47 @@ use crate::cli::ingest::reader::text::{TextFile, TextLines};
 /// # Errors
 /// If it is not of its format, or has no column for the id or the text.
 pub fn open_records(
-    source: &Source,
-    content: Option<Content>,
-    place: InputPosition,
-    plan: &Plan,
-) -> anyhow::Result<Box<dyn Records>> {
+    source: &InputSource,
+    content: Option<ContentReader>,
+    resume_at: InputPosition,
+    plan: &ReadPlan,
+) -> anyhow::Result<Box<dyn RecordReader>> {
     ensure!(
         !source.partitions.contains_key(&plan.mapping.id_field),
         "its path has the partition column `{}`, and a file's documents can't all have one id; name the field of the id with --id-field",
         plan.mapping.id_field
     );
-    let mapping = Mapping { partitions: source.partitions.clone(), ..plan.mapping.clone() };
-    let Some(content) = content else { return open_parquet(source, mapping, place) };
-    let is_final = !plan.holds_back();
-    let csv = |content, dialect| CsvRows::open(content, mapping.clone(), dialect, place, is_final);
+    let mapping = FieldMapping { partitions: source.partitions.clone(), ..plan.mapping.clone() };
+    let Some(content) = content else { return open_parquet(source, mapping, resume_at) };
+    let is_final = !plan.should_hold_back();
+    let csv = |content, dialect| CsvRows::open(content, mapping.clone(), dialect, resume_at, is_final);
     Ok(match source.format {
-        Format::Text => Box::new(TextFile::new(content, source.clone(), mapping)),
-        Format::Lines => {
-            let pieces = Pieces::after(content, place)?;
-            Box::new(TextLines { pieces, name: source.name.clone(), mapping })
+        InputFormat::Text => Box::new(TextFile::new(content, source.clone(), mapping)),
+        InputFormat::Lines => {
+            let pieces = LineReader::open(content, resume_at)?;
+            Box::new(TextLines { lines: pieces, name: source.name.clone(), mapping })
         }
-        Format::Csv => Box::new(csv(content, plan.dialect.clone())?),
-        Format::Tsv => Box::new(csv(content, Dialect { delimiter: b'\t', ..plan.dialect.clone() })?),
-        Format::Jsonl | Format::Parquet => Box::new(Json::open(content, mapping, place)?),
+        InputFormat::Csv => Box::new(csv(content, plan.dialect.clone())?),
+        InputFormat::Tsv => Box::new(csv(content, CsvDialect { delimiter: b'\t', ..plan.dialect.clone() })?),
+        InputFormat::Jsonl | InputFormat::Parquet => Box::new(JsonRecords::open(content, mapping, resume_at)?),
     })
 }
 
 #[cfg(feature = "parquet")]
-fn open_parquet(source: &Source, mapping: Mapping, place: InputPosition) -> anyhow::Result<Box<dyn Records>> {
-    Ok(Box::new(ParquetRows::open(&source.path, mapping, place.row)?))
+fn open_parquet(
+    source: &InputSource,
+    mapping: FieldMapping,
+    resume_at: InputPosition,
+) -> anyhow::Result<Box<dyn RecordReader>> {
+    Ok(Box::new(ParquetRows::open(&source.path, mapping, resume_at.row)?))
 }
 
 /// Listing refuses such a file before anything is read.
 #[cfg(not(feature = "parquet"))]
-fn open_parquet(_source: &Source, _mapping: Mapping, _place: InputPosition) -> anyhow::Result<Box<dyn Records>> {
-    anyhow::bail!(crate::features::missing("Parquet", "parquet"))
+fn open_parquet(
+    _source: &InputSource,
+    _mapping: FieldMapping,
+    _resume_at: InputPosition,
+) -> anyhow::Result<Box<dyn RecordReader>> {
+    anyhow::bail!(crate::features::describe_missing_feature("Parquet", "parquet"))
 }

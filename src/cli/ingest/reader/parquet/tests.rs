@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::cli::ingest::mapping::Mapping;
-use crate::cli::ingest::reader::{Next, Records};
+use crate::cli::ingest::mapping::FieldMapping;
+use crate::cli::ingest::reader::{NextRecord, RecordReader};
 use crate::grpc::convert::payload::{PayloadLimits, parse_payload};
 use crate::proto::document_id::Kind;
 use crate::proto::{Document, ItemError};
@@ -14,15 +14,15 @@ fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/parquet").join(name)
 }
 
-fn mapping() -> Mapping {
-    Mapping::default()
+fn mapping() -> FieldMapping {
+    FieldMapping::default()
 }
 
 /// All rows, as JSON.
-fn rows(path: &Path, mapping: Mapping) -> anyhow::Result<Vec<Value>> {
+fn rows(path: &Path, mapping: FieldMapping) -> anyhow::Result<Vec<Value>> {
     let mut reader = ParquetRows::open(path, mapping, 0)?;
     let mut rows = Vec::new();
-    while let Next::Record(record) = reader.next()? {
+    while let NextRecord::Record(record) = reader.next_record()? {
         assert_eq!(record.number, rows.len() as u64 + 1);
         rows.push(serde_json::from_slice(&record.content)?);
     }
@@ -43,11 +43,11 @@ fn each_type_is_what_it_is_in_json() {
 }
 
 /// What each row of a column becomes, if it is the only one beside the text; `None` for one that is no document.
-fn documents(file: &str, mapping: &Mapping) -> Vec<Result<Document, ItemError>> {
+fn documents(file: &str, mapping: &FieldMapping) -> Vec<Result<Document, ItemError>> {
     let mut reader = ParquetRows::open(&fixture(file), mapping.clone(), 0).unwrap();
-    std::iter::from_fn(|| match reader.next().unwrap() {
-        Next::Record(record) => Some(record.document),
-        Next::Blank | Next::UnendedBlank | Next::End => None,
+    std::iter::from_fn(|| match reader.next_record().unwrap() {
+        NextRecord::Record(record) => Some(record.document),
+        NextRecord::Blank | NextRecord::UnterminatedBlank | NextRecord::End => None,
     })
     .collect()
 }
@@ -59,7 +59,7 @@ fn golden(name: &str) -> Map<String, Value> {
 #[test]
 fn an_id_is_the_same_whatever_its_type() {
     for (column, expected) in golden("ids.json") {
-        let mapping = Mapping { id_field: column.clone(), payload_fields: Some(Vec::new()), ..mapping() };
+        let mapping = FieldMapping { id_field: column.clone(), payload_fields: Some(Vec::new()), ..mapping() };
         for (row, (document, expected)) in
             documents("ids.parquet", &mapping).into_iter().zip(expected.as_array().unwrap()).enumerate()
         {
@@ -83,12 +83,12 @@ fn an_id_is_the_same_whatever_its_type() {
 /// Compares the payload of each column and row with what `NAME.json` says it is.
 fn check_columns_of(name: &str) {
     for (column, expected) in golden(&format!("{name}.json")) {
-        let mapping = Mapping { payload_fields: Some(vec![column.clone()]), ..mapping() };
+        let mapping = FieldMapping { payload_fields: Some(vec![column.clone()]), ..mapping() };
         for (row, (document, expected)) in
             documents(&format!("{name}.parquet"), &mapping).into_iter().zip(expected.as_array().unwrap()).enumerate()
         {
             // What is whole is an integer, as the server has it.
-            let limits = PayloadLimits { bytes: 1 << 20, depth: 32 };
+            let limits = PayloadLimits { max_bytes: 1 << 20, max_depth: 32 };
             let found = document.map_err(|rejection| rejection.field).and_then(|document| {
                 parse_payload(None, &document.payload_json, limits).map_err(|fault| fault.field.replace("payload.", ""))
             });
@@ -115,9 +115,9 @@ fn decimals_times_and_bytes_of_warehouses_are_exact_or_refused() {
 
 #[test]
 fn bytes_that_are_no_text_name_the_remedies_and_lose_nothing() {
-    let mapping = Mapping { payload_fields: Some(vec!["bytes".to_owned()]), ..mapping() };
+    let mapping = FieldMapping { payload_fields: Some(vec!["bytes".to_owned()]), ..mapping() };
     let mut reader = ParquetRows::open(&fixture("warehouse.parquet"), mapping, 0).unwrap();
-    let Next::Record(record) = reader.next().unwrap() else { panic!("it has rows") };
+    let NextRecord::Record(record) = reader.next_record().unwrap() else { panic!("it has rows") };
     let message = record.document.unwrap_err().message;
     assert!(
         ["--payload-fields", "--encoding", "string column"].iter().all(|remedy| message.contains(remedy)),
@@ -129,9 +129,9 @@ fn bytes_that_are_no_text_name_the_remedies_and_lose_nothing() {
 
 #[test]
 fn a_decimal_with_more_digits_than_a_double_is_reported_once() {
-    let mapping = Mapping { payload_fields: Some(vec!["d76".to_owned(), "d38_9".to_owned()]), ..mapping() };
+    let mapping = FieldMapping { payload_fields: Some(vec!["d76".to_owned(), "d38_9".to_owned()]), ..mapping() };
     let mut reader = ParquetRows::open(&fixture("warehouse.parquet"), mapping, 0).unwrap();
-    while let Next::Record(_) = reader.next().unwrap() {}
+    while let NextRecord::Record(_) = reader.next_record().unwrap() {}
     let notices = reader.take_notices();
     assert!(
         matches!(&notices[..], [only] if only.contains("column d76: 0.33333333333333333333 has more digits")),
@@ -150,7 +150,7 @@ fn timestamps_of_96_bits_keep_their_nanoseconds() {
 
 #[test]
 fn an_index_of_pandas_without_a_name_is_left_out_unless_it_is_named() {
-    let read = |name: &str, mapping: Mapping| {
+    let read = |name: &str, mapping: FieldMapping| {
         let mut reader = ParquetRows::open(&fixture(name), mapping.clone(), 0).unwrap();
         (rows(&fixture(name), mapping).unwrap(), reader.take_notices())
     };
@@ -159,8 +159,8 @@ fn an_index_of_pandas_without_a_name_is_left_out_unless_it_is_named() {
     assert_eq!(found, [json!({"text": "a fox", "n": 1}), json!({"text": "a wing", "n": 2})]);
     assert!(matches!(&notices[..], [only] if only.contains(index) && only.contains("--payload-fields")), "{notices:?}");
     let named = [
-        Mapping { id_field: index.to_owned(), ..mapping() },
-        Mapping { payload_fields: Some(vec![index.to_owned(), "n".to_owned()]), ..mapping() },
+        FieldMapping { id_field: index.to_owned(), ..mapping() },
+        FieldMapping { payload_fields: Some(vec![index.to_owned(), "n".to_owned()]), ..mapping() },
     ];
     for mapping in named {
         let (found, notices) = read("pandas-unnamed.parquet", mapping);
@@ -174,15 +174,16 @@ fn an_index_of_pandas_without_a_name_is_left_out_unless_it_is_named() {
 
 #[test]
 fn nested_fields_make_the_text_the_id_and_the_payload() {
-    let people = Mapping { text_fields: vec!["people.name".to_owned(), "text".to_owned()], ..mapping() };
-    let named = Mapping { payload_fields: Some(vec!["by.name".to_owned(), "counts.a".to_owned()]), ..people.clone() };
+    let people = FieldMapping { text_fields: vec!["people.name".to_owned(), "text".to_owned()], ..mapping() };
+    let named =
+        FieldMapping { payload_fields: Some(vec!["by.name".to_owned(), "counts.a".to_owned()]), ..people.clone() };
     let document = documents("types.parquet", &named).remove(0).unwrap();
     assert_eq!(document.text, "Ann\n\na fox");
     assert_eq!(document.payload_json, r#"{"by":{"name":"Ann"},"counts":{"a":1}}"#);
     let all = documents("types.parquet", &people).remove(0).unwrap();
     let payload: Value = serde_json::from_str(&all.payload_json).unwrap();
     assert_eq!(payload["people"], json!([{"tags": ["x"]}, {"tags": null}]));
-    let id = Mapping { id_field: "by.name".to_owned(), ..mapping() };
+    let id = FieldMapping { id_field: "by.name".to_owned(), ..mapping() };
     let id = documents("types.parquet", &id).remove(0).unwrap().id;
     assert_eq!(id.and_then(|id| id.kind), Some(Kind::Key("Ann".to_owned())));
 }
@@ -193,15 +194,15 @@ fn a_nested_name_that_is_not_there_is_told_before_anything_is_read() {
         Err(error) => format!("{error:#}"),
         Ok(_) => String::new(),
     };
-    let text = |name: &str| problem(Mapping { text_fields: vec![name.to_owned()], ..mapping() });
+    let text = |name: &str| problem(FieldMapping { text_fields: vec![name.to_owned()], ..mapping() });
     assert!(text("by.Name").contains("no column `by.Name`") && text("by.Name").contains("did you mean `by.name`?"));
     assert!(text("tags").contains("did you mean `people.tags`?"), "{}", text("tags"));
     assert!(text("lists.x").contains("no column `lists.x`"));
     assert_eq!((text("people.tags"), text("counts.any"), text("lists")), Default::default());
-    let mapping = Mapping { payload_fields: Some(vec!["by.at".to_owned(), "by.when".to_owned()]), ..mapping() };
+    let mapping = FieldMapping { payload_fields: Some(vec!["by.at".to_owned(), "by.when".to_owned()]), ..mapping() };
     let mut reader = ParquetRows::open(&fixture("types.parquet"), mapping.clone(), 0).unwrap();
     assert!(mapping.missing_fields().is_empty(), "there was no row yet");
-    while let Next::Record(_) = reader.next().unwrap() {}
+    while let NextRecord::Record(_) = reader.next_record().unwrap() {}
     assert!(matches!(&mapping.missing_fields()[..], [only] if only.field == "by.when"));
 }
 
@@ -246,9 +247,9 @@ fn every_writer_is_read() {
 fn reading_begins_at_the_row_group_and_only_what_is_wanted_is_read() {
     let groups = fixture("groups.parquet");
     for (done, begins) in [(0, 0), (29, 0), (30, 30), (59, 30), (95, 90), (100, 90), (1000, 90)] {
-        assert_eq!(ParquetRows::open(&groups, mapping(), done).unwrap().at().rows, begins, "{done}");
+        assert_eq!(ParquetRows::open(&groups, mapping(), done).unwrap().position().rows, begins, "{done}");
     }
-    let found = rows(&groups, Mapping { payload_fields: Some(Vec::new()), ..mapping() }).unwrap();
+    let found = rows(&groups, FieldMapping { payload_fields: Some(Vec::new()), ..mapping() }).unwrap();
     assert_eq!((found.len(), &found[99]), (100, &json!({"id": 100, "text": "document 100"})));
 }
 
@@ -260,9 +261,9 @@ fn what_cannot_be_read_says_what_to_do() {
         interval.contains("column span is of the type INTERVAL") && interval.contains("--payload-fields"),
         "{interval}"
     );
-    let none = Mapping { payload_fields: Some(Vec::new()), ..mapping() };
+    let none = FieldMapping { payload_fields: Some(Vec::new()), ..mapping() };
     assert_eq!(rows(&fixture("interval.parquet"), none).unwrap(), [json!({"id": 1, "text": "a fox"})]);
-    let body = Mapping { text_fields: vec!["body".to_owned()], ..mapping() };
+    let body = FieldMapping { text_fields: vec!["body".to_owned()], ..mapping() };
     assert!(problem(body).contains("no column `body`, but id, text, span"));
 }
 

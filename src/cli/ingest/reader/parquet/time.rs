@@ -23,7 +23,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    fn per_second(self) -> i64 {
+    fn ticks_per_second(self) -> i64 {
         match self {
             Self::Millis => 1_000,
             Self::Micros => 1_000_000,
@@ -31,39 +31,41 @@ impl Unit {
         }
     }
 
-    fn duration(self, count: i64) -> SignedDuration {
-        let (seconds, rest) = (count.div_euclid(self.per_second()), count.rem_euclid(self.per_second()));
-        SignedDuration::from_secs(seconds) + SignedDuration::from_nanos(rest * (NANOS_PER_SECOND / self.per_second()))
+    fn to_duration(self, count: i64) -> SignedDuration {
+        let (seconds, subsecond) =
+            (count.div_euclid(self.ticks_per_second()), count.rem_euclid(self.ticks_per_second()));
+        SignedDuration::from_secs(seconds)
+            + SignedDuration::from_nanos(subsecond * (NANOS_PER_SECOND / self.ticks_per_second()))
     }
 }
 
 /// Formats days since 1970 as `2024-02-29`.
-pub fn date(days: i64) -> Option<String> {
-    Some(after_epoch(SignedDuration::from_secs(days.checked_mul(SECONDS_PER_DAY)?))?.date().to_string())
+pub fn format_date(days: i64) -> Option<String> {
+    Some(add_to_epoch(SignedDuration::from_secs(days.checked_mul(SECONDS_PER_DAY)?))?.date().to_string())
 }
 
 /// Formats a count since midnight as `12:30:00.25`, with as many digits as are needed.
-pub fn time(count: i64, unit: Unit) -> Option<String> {
-    let is_within_a_day = (0..SECONDS_PER_DAY * unit.per_second()).contains(&count);
-    is_within_a_day.then(|| Time::midnight().wrapping_add(unit.duration(count)).to_string())
+pub fn format_time(count: i64, unit: Unit) -> Option<String> {
+    let is_within_a_day = (0..SECONDS_PER_DAY * unit.ticks_per_second()).contains(&count);
+    is_within_a_day.then(|| Time::midnight().wrapping_add(unit.to_duration(count)).to_string())
 }
 
 /// Formats a count since 1970 as `2024-02-29T12:30:00Z`; without the `Z` if it has no time zone.
-pub fn timestamp(count: i64, unit: Unit, is_utc: bool) -> Option<String> {
+pub fn format_timestamp(count: i64, unit: Unit, is_utc: bool) -> Option<String> {
     let zone = if is_utc { "Z" } else { "" };
-    Some(format!("{}{zone}", after_epoch(unit.duration(count))?))
+    Some(format!("{}{zone}", add_to_epoch(unit.to_duration(count))?))
 }
 
 /// Formats the timestamps of old files: nanoseconds of a Julian day, in UTC, as three words of 32 bits.
-pub fn int96([low, high, day]: [u32; 3]) -> Option<String> {
+pub fn format_int96([low, high, day]: [u32; 3]) -> Option<String> {
     let nanos = (i64::from(high) << 32) | i64::from(low);
     // The day is signed.
     let days = i64::from(day.cast_signed()) - JULIAN_DAY_OF_EPOCH;
     let duration = SignedDuration::from_secs(days * SECONDS_PER_DAY).checked_add(SignedDuration::from_nanos(nanos))?;
-    Some(format!("{}Z", after_epoch(duration)?))
+    Some(format!("{}Z", add_to_epoch(duration)?))
 }
 
-fn after_epoch(duration: SignedDuration) -> Option<DateTime> {
+fn add_to_epoch(duration: SignedDuration) -> Option<DateTime> {
     EPOCH.checked_add(duration).ok().filter(|moment| moment.year() >= 0)
 }
 
@@ -78,35 +80,35 @@ mod tests {
     #[test]
     fn times_in_words() {
         let text = |text: Option<String>| text.unwrap_or_default();
-        assert_eq!(text(date(0)), "1970-01-01");
-        assert_eq!(text(date(-1)), "1969-12-31");
-        assert_eq!(text(date(19_782)), "2024-02-29");
-        assert_eq!(text(time(45_000_250, Unit::Millis)), "12:30:00.25");
-        assert_eq!(text(time(86_399_999_999_999, Unit::Nanos)), "23:59:59.999999999");
-        assert_eq!(text(timestamp(-1, Unit::Nanos, false)), "1969-12-31T23:59:59.999999999");
-        assert_eq!(text(timestamp(1_709_209_800_000_000, Unit::Micros, true)), "2024-02-29T12:30:00Z");
-        assert_eq!(text(int96([1, 0, 2_440_588])), "1970-01-01T00:00:00.000000001Z");
-        assert_eq!(text(int96([u32::MAX, u32::MAX, 2_440_588])), "1969-12-31T23:59:59.999999999Z");
+        assert_eq!(text(format_date(0)), "1970-01-01");
+        assert_eq!(text(format_date(-1)), "1969-12-31");
+        assert_eq!(text(format_date(19_782)), "2024-02-29");
+        assert_eq!(text(format_time(45_000_250, Unit::Millis)), "12:30:00.25");
+        assert_eq!(text(format_time(86_399_999_999_999, Unit::Nanos)), "23:59:59.999999999");
+        assert_eq!(text(format_timestamp(-1, Unit::Nanos, false)), "1969-12-31T23:59:59.999999999");
+        assert_eq!(text(format_timestamp(1_709_209_800_000_000, Unit::Micros, true)), "2024-02-29T12:30:00Z");
+        assert_eq!(text(format_int96([1, 0, 2_440_588])), "1970-01-01T00:00:00.000000001Z");
+        assert_eq!(text(format_int96([u32::MAX, u32::MAX, 2_440_588])), "1969-12-31T23:59:59.999999999Z");
     }
 
     #[test]
     fn what_has_no_text_is_none() {
         let (first, last) = (-719_528, 2_932_896);
-        assert_eq!(date(first).as_deref(), Some("0000-01-01"));
-        assert_eq!(date(last).as_deref(), Some("9999-12-31"));
+        assert_eq!(format_date(first).as_deref(), Some("0000-01-01"));
+        assert_eq!(format_date(last).as_deref(), Some("9999-12-31"));
         assert_eq!(
-            timestamp((last + 1) * SECONDS_PER_DAY * 1_000 - 1, Unit::Millis, true).as_deref(),
+            format_timestamp((last + 1) * SECONDS_PER_DAY * 1_000 - 1, Unit::Millis, true).as_deref(),
             Some("9999-12-31T23:59:59.999Z")
         );
         let days = [first - 1, last + 1, i64::MIN, i64::MAX];
-        assert!(days.into_iter().all(|day| date(day).is_none()));
+        assert!(days.into_iter().all(|day| format_date(day).is_none()));
         for unit in [Unit::Millis, Unit::Micros] {
-            assert!([i64::MIN, i64::MAX].into_iter().all(|count| timestamp(count, unit, true).is_none()));
+            assert!([i64::MIN, i64::MAX].into_iter().all(|count| format_timestamp(count, unit, true).is_none()));
         }
         let counts = [-1, SECONDS_PER_DAY * 1_000, i64::MIN, i64::MAX];
-        assert!(counts.into_iter().all(|count| time(count, Unit::Millis).is_none()));
-        assert!(int96([u32::MAX; 3]).is_none_or(|text| text.starts_with('0') || text.starts_with('1')));
-        assert_eq!(int96([0, 0, i32::MAX.cast_unsigned()]), None);
+        assert!(counts.into_iter().all(|count| format_time(count, Unit::Millis).is_none()));
+        assert!(format_int96([u32::MAX; 3]).is_none_or(|text| text.starts_with('0') || text.starts_with('1')));
+        assert_eq!(format_int96([0, 0, i32::MAX.cast_unsigned()]), None);
     }
 
     /// The calendar by itself: Howard Hinnant's algorithm, in which years begin in March and 400 of them are an era.
@@ -126,7 +128,7 @@ mod tests {
         #[test]
         fn as_others_say_it(seconds in 0_u64..250_000_000_000) {
             let other = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-            prop_assert_eq!(timestamp(seconds as i64 * 1_000, Unit::Millis, true), Some(other.to_string()));
+            prop_assert_eq!(format_timestamp(seconds as i64 * 1_000, Unit::Millis, true), Some(other.to_string()));
         }
 
         /// Law: a moment of any year from 0000 to 9999 has exactly this form, to the last digit.
@@ -140,13 +142,13 @@ mod tests {
             let time_text = format!("{:02}:{:02}:{:02}{digits}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
             let julian = u32::try_from(days + JULIAN_DAY_OF_EPOCH).unwrap();
             let words = [nanos as u32, (nanos >> 32) as u32, julian];
-            prop_assert_eq!(int96(words), Some(format!("{date_text}T{time_text}Z")));
+            prop_assert_eq!(format_int96(words), Some(format!("{date_text}T{time_text}Z")));
             let micros = days * SECONDS_PER_DAY * 1_000_000 + nanos / 1_000;
             if nanos % 1_000 == 0 {
-                prop_assert_eq!(timestamp(micros, Unit::Micros, false), Some(format!("{date_text}T{time_text}")));
+                prop_assert_eq!(format_timestamp(micros, Unit::Micros, false), Some(format!("{date_text}T{time_text}")));
             }
-            prop_assert_eq!(date(days), Some(date_text));
-            prop_assert_eq!(time(nanos, Unit::Nanos), Some(time_text));
+            prop_assert_eq!(format_date(days), Some(date_text));
+            prop_assert_eq!(format_time(nanos, Unit::Nanos), Some(time_text));
         }
     }
 }

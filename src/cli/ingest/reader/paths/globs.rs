@@ -8,14 +8,14 @@ use glob::{MatchOptions, Pattern};
 use walkdir::WalkDir;
 
 use super::links;
-use super::shown::shown;
+use super::path_display::display_path;
 use super::source::is_stdin;
 
 /// As in a shell: `*` is a part of one name, and matches no hidden one.
-const OPTIONS: MatchOptions =
+const MATCH_OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-const ANY_FOLDERS: &str = "**";
+const ANY_DIRECTORIES: &str = "**";
 
 /// Whether an argument that does not exist as a path is to be expanded.
 pub fn is_pattern(path: &Path) -> bool {
@@ -23,23 +23,26 @@ pub fn is_pattern(path: &Path) -> bool {
 }
 
 /// Returns the same pattern as it would be given from any folder.
-pub fn absolute_pattern(path: &Path) -> Option<PathBuf> {
-    let (base, rest) = split(path);
-    Some(canonicalize(or_here(&base)).ok()?.join(rest))
+pub fn to_absolute_pattern(path: &Path) -> Option<PathBuf> {
+    let (base, relative_pattern) = split_base(path);
+    Some(canonicalize(default_to_current_dir(&base)).ok()?.join(relative_pattern))
 }
 
 /// Returns the paths that match, sorted. Blocks.
 ///
 /// # Errors
 /// If there are none, the pattern is not valid, or a folder on the way can't be read.
-pub fn expand(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let (base, rest) = split(path);
-    let mut matches =
-        if rest.as_os_str().is_empty() { vec![or_here(&base).to_owned()] } else { find(path, &base, &rest)? };
+pub fn expand_pattern(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let (base, relative_pattern) = split_base(path);
+    let mut matches = if relative_pattern.as_os_str().is_empty() {
+        vec![default_to_current_dir(&base).to_owned()]
+    } else {
+        find_matches(path, &base, &relative_pattern)?
+    };
     ensure!(
         !matches.is_empty(),
         "no file matches {}; check the pattern, in which * ? [ ] and ** stand for names and {{a,b}} does not",
-        shown(path)
+        display_path(path)
     );
     matches.sort();
     Ok(matches)
@@ -47,24 +50,25 @@ pub fn expand(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Splits off the folders before the first name with a wildcard. `**` at the end is the folder itself: all that is in it is
 /// read anyway.
-fn split(path: &Path) -> (PathBuf, PathBuf) {
+fn split_base(path: &Path) -> (PathBuf, PathBuf) {
     let mut components: Vec<_> = path.components().collect();
-    while components.last().is_some_and(|last| last.as_os_str() == ANY_FOLDERS) {
+    while components.last().is_some_and(|last| last.as_os_str() == ANY_DIRECTORIES) {
         components.pop();
     }
     let first = components.iter().position(|component| is_pattern(component.as_ref())).unwrap_or(components.len());
-    let rest = components.split_off(first);
-    (components.iter().collect(), rest.iter().collect())
+    let relative_pattern = components.split_off(first);
+    (components.iter().collect(), relative_pattern.iter().collect())
 }
 
-fn or_here(base: &Path) -> &Path {
+fn default_to_current_dir(base: &Path) -> &Path {
     if base.as_os_str().is_empty() { Path::new(".") } else { base }
 }
 
-fn find(path: &Path, base: &Path, rest: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let matcher = Matcher::new(rest).with_context(|| format!("{} is no pattern", shown(path)))?;
-    let root = or_here(base);
-    let only_folders = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+fn find_matches(path: &Path, base: &Path, relative_pattern: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let matcher =
+        GlobMatcher::new(relative_pattern).with_context(|| format!("{} is no pattern", display_path(path)))?;
+    let root = default_to_current_dir(base);
+    let only_directories = path.as_os_str().as_encoded_bytes().ends_with(b"/");
     let mut matches = Vec::new();
     // As in a shell, a folder that is not there has no matches.
     if !root.is_dir() {
@@ -73,14 +77,16 @@ fn find(path: &Path, base: &Path, rest: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut walk = WalkDir::new(root).follow_links(true).min_depth(1).max_depth(matcher.max_depth()).into_iter();
     while let Some(entry) = walk.next() {
         let found = entry.as_ref().map_or_else(|error| error.path().unwrap_or(root), |entry| entry.path()).to_owned();
-        let Ok(below) = found.strip_prefix(root) else { continue };
+        let Ok(relative) = found.strip_prefix(root) else { continue };
         match entry {
-            Ok(entry) if entry.file_type().is_dir() && !matcher.may_lead_on(below) => walk.skip_current_dir(),
-            Err(error) if matcher.is_hindered(below, &found, &error) => return Err(links::explain_walk(root, error)),
+            Ok(entry) if entry.file_type().is_dir() && !matcher.may_contain_match(relative) => walk.skip_current_dir(),
+            Err(error) if matcher.hides_matches(relative, &found, &error) => {
+                return Err(links::explain_walk_error(root, error));
+            }
             _ => {}
         }
-        if matcher.matches(below) && (!only_folders || found.is_dir()) {
-            matches.push(base.join(below));
+        if matcher.matches(relative) && (!only_directories || found.is_dir()) {
+            matches.push(base.join(relative));
         }
     }
     // A file called `-` is not standard input here.
@@ -88,46 +94,47 @@ fn find(path: &Path, base: &Path, rest: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// A pattern as a whole, and by its names, so that no folder is read in vain.
-struct Matcher {
-    whole: Pattern,
-    names: Vec<Pattern>,
-    has_any_folders: bool,
+struct GlobMatcher {
+    full_pattern: Pattern,
+    component_patterns: Vec<Pattern>,
+    is_recursive: bool,
 }
 
-impl Matcher {
-    fn new(rest: &Path) -> anyhow::Result<Self> {
-        let text = rest.to_str().context("it is not UTF-8; give the files by their names")?;
-        let whole = Pattern::new(text)?;
-        let names = rest.components().take_while(|name| name.as_os_str() != ANY_FOLDERS);
-        let names =
-            names.map(|name| Pattern::new(&name.as_os_str().to_string_lossy())).collect::<Result<Vec<_>, _>>()?;
-        let has_any_folders = names.len() < rest.components().count();
-        Ok(Self { whole, names, has_any_folders })
+impl GlobMatcher {
+    fn new(relative_pattern: &Path) -> anyhow::Result<Self> {
+        let text = relative_pattern.to_str().context("it is not UTF-8; give the files by their names")?;
+        let full_pattern = Pattern::new(text)?;
+        let component_patterns = relative_pattern.components().take_while(|name| name.as_os_str() != ANY_DIRECTORIES);
+        let component_patterns = component_patterns
+            .map(|name| Pattern::new(&name.as_os_str().to_string_lossy()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let is_recursive = component_patterns.len() < relative_pattern.components().count();
+        Ok(Self { full_pattern, component_patterns, is_recursive })
     }
 
     fn max_depth(&self) -> usize {
-        if self.has_any_folders { usize::MAX } else { self.names.len() }
+        if self.is_recursive { usize::MAX } else { self.component_patterns.len() }
     }
 
-    fn matches(&self, below: &Path) -> bool {
-        self.whole.matches_with(&below.to_string_lossy(), OPTIONS)
+    fn matches(&self, relative: &Path) -> bool {
+        self.full_pattern.matches_with(&relative.to_string_lossy(), MATCH_OPTIONS)
     }
 
     /// Whether something in a folder may match.
-    fn may_lead_on(&self, folder: &Path) -> bool {
+    fn may_contain_match(&self, dir: &Path) -> bool {
         let mut depth = 0;
-        let is_on_the_way = folder.components().zip(&self.names).all(|(component, name)| {
+        let has_matching_prefix = dir.components().zip(&self.component_patterns).all(|(component, name)| {
             depth += 1;
-            name.matches_with(&component.as_os_str().to_string_lossy(), OPTIONS)
+            name.matches_with(&component.as_os_str().to_string_lossy(), MATCH_OPTIONS)
         });
         let is_hidden = |component: std::path::Component| component.as_os_str().as_encoded_bytes().starts_with(b".");
-        let count = folder.components().count();
-        is_on_the_way && count < self.max_depth() && !folder.components().skip(depth).any(is_hidden)
+        let count = dir.components().count();
+        has_matching_prefix && count < self.max_depth() && !dir.components().skip(depth).any(is_hidden)
     }
     /// Whether matches may be missing for this error. A link that leads nowhere is none of it: if it matches, it is given, and
     /// has an error of its own.
-    fn is_hindered(&self, below: &Path, found: &Path, error: &walkdir::Error) -> bool {
-        if error.loop_ancestor().is_some() { self.may_lead_on(below) } else { found.is_dir() }
+    fn hides_matches(&self, relative: &Path, found: &Path, error: &walkdir::Error) -> bool {
+        if error.loop_ancestor().is_some() { self.may_contain_match(relative) } else { found.is_dir() }
     }
 }
 
@@ -155,7 +162,7 @@ mod tests {
         let folder = folder();
         symlink("nowhere", folder.path().join("a/z.jsonl")).unwrap();
         let expand = |pattern: &str| {
-            let found = expand(&folder.path().join(pattern)).map_err(|error| error.to_string())?;
+            let found = expand_pattern(&folder.path().join(pattern)).map_err(|error| error.to_string())?;
             let names = found.iter().map(|path| path.strip_prefix(folder.path()).unwrap().display().to_string());
             Ok::<_, String>(names.collect::<Vec<_>>())
         };
@@ -184,9 +191,9 @@ mod tests {
     fn what_hides_matches_is_refused() {
         let folder = folder();
         symlink("..", folder.path().join("a/up")).unwrap();
-        let error = expand(&folder.path().join("**/x.csv")).unwrap_err().to_string();
+        let error = expand_pattern(&folder.path().join("**/x.csv")).unwrap_err().to_string();
         assert!(error.contains("a/up leads to"), "{error}");
-        assert_eq!(expand(&folder.path().join("*/x.csv")).unwrap().len(), 1);
+        assert_eq!(expand_pattern(&folder.path().join("*/x.csv")).unwrap().len(), 1);
     }
 
     #[test]
@@ -194,7 +201,7 @@ mod tests {
         let folder = folder();
         let here = folder.path().canonicalize().unwrap();
         for (pattern, expected) in [("a/../b/*.jsonl", "b/*.jsonl"), ("**/x", "**/x"), ("a/**", "a")] {
-            assert_eq!(absolute_pattern(&folder.path().join(pattern)).unwrap(), here.join(expected));
+            assert_eq!(to_absolute_pattern(&folder.path().join(pattern)).unwrap(), here.join(expected));
         }
         assert!(is_pattern(Path::new("a/b?")) && !is_pattern(Path::new("a/b{c,d}")));
     }

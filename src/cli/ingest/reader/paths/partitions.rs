@@ -6,32 +6,36 @@ use anyhow::{Context, ensure};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::shown::shown;
+use super::path_display::display_path;
 use crate::cli::ingest::mapping::Fields;
 
 /// What stands for null, and for an empty string.
-const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Returns the partition columns that the folders of a file's path name.
 ///
 /// # Errors
 /// If one is not UTF-8, or is named twice with different values.
-pub fn parse(file: &Path) -> anyhow::Result<Fields> {
+pub fn parse_partitions(file: &Path) -> anyhow::Result<Fields> {
     let mut fields = Fields::new();
-    for folder in file.parent().into_iter().flat_map(Path::components) {
-        let Component::Normal(name) = folder else { continue };
+    for component in file.parent().into_iter().flat_map(Path::components) {
+        let Component::Normal(name) = component else { continue };
         if !name.as_encoded_bytes().contains(&b'=') {
             continue;
         }
         let field = name.to_str().and_then(parse_name).with_context(|| {
-            format!("the partition {} of {} is not UTF-8; rename the folder", shown(name.as_ref()), shown(file))
+            format!(
+                "the partition {} of {} is not UTF-8; rename the folder",
+                display_path(name.as_ref()),
+                display_path(file)
+            )
         })?;
         if let Some((key, value)) = field {
             let other = fields.get(&key).filter(|other| **other != value);
             ensure!(
                 other.is_none(),
                 "the path {} names the partition `{key}` twice, with different values; rename one of the folders",
-                shown(file)
+                display_path(file)
             );
             fields.insert(key, value);
         }
@@ -42,20 +46,22 @@ pub fn parse(file: &Path) -> anyhow::Result<Fields> {
 /// Splits `key=value`. `None` if it is not UTF-8 when it is decoded, `Some(None)` if it is no partition.
 fn parse_name(name: &str) -> Option<Option<(String, Value)>> {
     match name.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Some(Some((decode(key)?, parse_value(&decode(value)?)))),
+        Some((key, value)) if !key.is_empty() => {
+            Some(Some((decode_percent(key)?, parse_value(&decode_percent(value)?))))
+        }
         _ => Some(None),
     }
 }
 
 /// Decodes `%20`; a `%` without two hexadecimal digits stays, as in Spark.
-fn decode(text: &str) -> Option<String> {
+fn decode_percent(text: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(|decoded| decoded.into_owned())
 }
 
 /// A number is one only if it is written in the one way that gives the same text again: `007` is a name.
 fn parse_value(text: &str) -> Value {
     match text.parse::<i64>() {
-        _ if text == NULL => Value::Null,
+        _ if text == HIVE_NULL => Value::Null,
         Ok(number) if number.to_string() == text => number.into(),
         _ => text.into(),
     }
@@ -85,7 +91,7 @@ mod tests {
             ("a%20b=c%2Fd%3D/caf%C3%A9=é/x", json!({"a b": "c/d=", "café": "é"})),
             ("rate=5%/odd=%zz%4/x", json!({"rate": "5%", "odd": "%zz%4"})),
         ] {
-            assert_eq!(Value::Object(parse(Path::new(path)).unwrap()), expected, "{path}");
+            assert_eq!(Value::Object(parse_partitions(Path::new(path)).unwrap()), expected, "{path}");
         }
     }
 
@@ -97,7 +103,7 @@ mod tests {
             (Path::new("k=%E9/x.csv"), "the partition k=%E9 of k=%E9/x.csv is not UTF-8"),
             (latin, r#"the partition "caf\xE9=1" of "data/caf\xE9=1/x.csv" is not UTF-8"#),
         ] {
-            let error = parse(path).unwrap_err().to_string();
+            let error = parse_partitions(path).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");
         }
     }
@@ -110,7 +116,7 @@ mod tests {
                 '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^' | '.' => format!("%{:02X}", c as u32),
                 c => c.to_string(),
             }).collect();
-            let found = parse(Path::new(&format!("k={escaped}/n={number}/x"))).unwrap();
+            let found = parse_partitions(Path::new(&format!("k={escaped}/n={number}/x"))).unwrap();
             let text = match &found["k"] {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),

@@ -4,20 +4,22 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::shown::shown;
-use crate::cli::ingest::reader::Format;
+use super::path_display::display_path;
+use crate::cli::ingest::reader::InputFormat;
 
 /// Refuses `scheme://…`.
 ///
 /// # Errors
 /// If it is an address; the message has the command that helps.
-pub fn refuse_address(path: &Path) -> anyhow::Result<()> {
+pub fn reject_address(path: &Path) -> anyhow::Result<()> {
     let text = path.to_string_lossy();
-    let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else { return Ok(()) };
-    let (address, scheme) = (shown(path), scheme.to_ascii_lowercase());
-    let remedy = remedy(&scheme, &address, rest);
+    let Some((scheme, location)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
+        return Ok(());
+    };
+    let (address, scheme) = (display_path(path), scheme.to_ascii_lowercase());
+    let remedy = suggest_command(&scheme, &address, location);
     match scheme.as_str() {
-        "file" => bail!("{address} is an address; give the path: {}", shown(Path::new(rest))),
+        "file" => bail!("{address} is an address; give the path: {}", display_path(Path::new(location))),
         _ => bail!("{address} is a remote address, and only files are read; {remedy}"),
     }
 }
@@ -27,15 +29,15 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
-fn remedy(scheme: &str, address: &str, rest: &str) -> String {
-    if let Some(dataset) = hub_dataset(scheme, rest) {
+fn suggest_command(scheme: &str, address: &str, location: &str) -> String {
+    if let Some(dataset) = parse_hub_dataset(scheme, location) {
         return format!("download it with: hf download --repo-type dataset {dataset} --local-dir data");
     }
-    let name = rest.split(['?', '#']).next().unwrap_or_default();
-    let format = Format::of(Path::new(name)).filter(|format| format.has_lines());
+    let name = location.split(['?', '#']).next().unwrap_or_default();
+    let format = InputFormat::from_path(Path::new(name)).filter(|format| format.is_line_based());
     // A folder, or what can't be read from a pipe.
-    let (copy, pipe) = commands(scheme, name.ends_with('/'));
-    match (format.and_then(Format::flag), pipe) {
+    let (copy, pipe) = find_commands(scheme, name.ends_with('/'));
+    match (format.and_then(InputFormat::flag_value), pipe) {
         (Some(format), Some(pipe)) => {
             let pipe = pipe.replace('@', &format!("'{address}'"));
             format!("pipe it: {pipe} | splade-sidecar ingest - --format {format} …")
@@ -48,13 +50,13 @@ fn remedy(scheme: &str, address: &str, rest: &str) -> String {
 }
 
 /// The commands that copy an address (`@`) into the current folder, and that write it to standard output.
-fn commands(scheme: &str, is_folder: bool) -> (Option<&'static str>, Option<&'static str>) {
+fn find_commands(scheme: &str, is_directory: bool) -> (Option<&'static str>, Option<&'static str>) {
     match scheme {
-        "s3" | "s3a" | "s3n" if is_folder => (Some("aws s3 sync @ data"), None),
+        "s3" | "s3a" | "s3n" if is_directory => (Some("aws s3 sync @ data"), None),
         "s3" | "s3a" | "s3n" => (Some("aws s3 cp @ ."), Some("aws s3 cp @ -")),
-        "gs" | "gcs" if is_folder => (Some("gcloud storage rsync --recursive @ data"), None),
+        "gs" | "gcs" if is_directory => (Some("gcloud storage rsync --recursive @ data"), None),
         "gs" | "gcs" => (Some("gcloud storage cp @ ."), Some("gcloud storage cat @")),
-        "http" | "https" if is_folder => (Some("wget --recursive --no-parent @"), None),
+        "http" | "https" if is_directory => (Some("wget --recursive --no-parent @"), None),
         "http" | "https" => (Some("curl -L -O @"), Some("curl -L @")),
         "ftp" | "ftps" | "sftp" | "scp" => (Some("curl -O @"), Some("curl @")),
         "az" | "abfs" | "abfss" | "wasb" | "wasbs" => (Some("azcopy copy @ data --recursive"), None),
@@ -64,10 +66,10 @@ fn commands(scheme: &str, is_folder: bool) -> (Option<&'static str>, Option<&'st
 }
 
 /// The id of a dataset on the Hugging Face Hub.
-fn hub_dataset(scheme: &str, rest: &str) -> Option<String> {
+fn parse_hub_dataset(scheme: &str, location: &str) -> Option<String> {
     let path = match scheme {
-        "hf" => rest,
-        "http" | "https" => rest.strip_prefix("huggingface.co/").filter(|path| !path.contains("/resolve/"))?,
+        "hf" => location,
+        "http" | "https" => location.strip_prefix("huggingface.co/").filter(|path| !path.contains("/resolve/"))?,
         _ => return None,
     };
     let mut parts = path.strip_prefix("datasets/").unwrap_or(path).split('/');
@@ -99,11 +101,11 @@ mod tests {
             ("file:///home/a.jsonl", "give the path: /home/a.jsonl"),
             ("postgres://host/db", "pipe it into splade-sidecar ingest -"),
         ] {
-            let error = refuse_address(Path::new(address)).unwrap_err().to_string();
+            let error = reject_address(Path::new(address)).unwrap_err().to_string();
             assert!(error.contains(command), "{error}");
         }
         for path in ["a.jsonl", "a:b/c", "://a", "a b://c", "/s3://a", "-"] {
-            assert!(refuse_address(Path::new(path)).is_ok(), "{path}");
+            assert!(reject_address(Path::new(path)).is_ok(), "{path}");
         }
     }
 }

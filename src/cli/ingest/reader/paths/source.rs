@@ -6,19 +6,19 @@ use std::sync::Arc;
 use anyhow::ensure;
 
 use super::partitions;
-use super::selection::Selection;
-use super::shown::shown;
+use super::path_display::display_path;
+use super::selection::FileSelection;
 use crate::cli::ingest::mapping::Fields;
-use crate::cli::ingest::reader::format::Format;
+use crate::cli::ingest::reader::input_format::InputFormat;
 use crate::features;
 
 /// A file to read, or standard input.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Source {
+pub struct InputSource {
     pub path: PathBuf,
     /// Path below the folder that was given, or as it was given.
     pub name: String,
-    pub format: Format,
+    pub format: InputFormat,
     /// How many bytes it has; `None` for what has no size, such as a pipe.
     pub bytes: Option<u64>,
     /// Values of the partition columns that the folders of its path name, such as `year=2023/`.
@@ -27,10 +27,10 @@ pub struct Source {
     pub id_prefix: Arc<str>,
 }
 
-impl Source {
+impl InputSource {
     /// Describes a file of a format, for tests of what reads it.
     #[cfg(test)]
-    pub fn of_file(path: &Path, format: Format) -> Self {
+    pub fn of_file(path: &Path, format: InputFormat) -> Self {
         let bytes = std::fs::metadata(path).map(|metadata| metadata.len()).ok();
         let (partitions, id_prefix) = (Fields::new(), "".into());
         Self { path: path.to_owned(), name: path.display().to_string(), format, bytes, partitions, id_prefix }
@@ -43,22 +43,22 @@ impl Source {
     pub fn new(
         path: &Path,
         name: String,
-        format: Format,
+        format: InputFormat,
         bytes: Option<u64>,
-        selection: &Selection,
+        selection: &FileSelection,
     ) -> anyhow::Result<Self> {
         ensure!(
-            format != Format::Parquet || cfg!(feature = "parquet"),
+            format != InputFormat::Parquet || cfg!(feature = "parquet"),
             "{}: {}",
-            describe(path),
-            features::missing("Parquet", "parquet")
+            describe_path(path),
+            features::describe_missing_feature("Parquet", "parquet")
         );
         Ok(Self {
             path: path.to_owned(),
             name,
             format,
             bytes,
-            partitions: partitions::parse(path)?,
+            partitions: partitions::parse_partitions(path)?,
             id_prefix: selection.id_prefix.as_str().into(),
         })
     }
@@ -68,14 +68,14 @@ impl Source {
     }
 
     /// Returns the id of a whole-file document; of standard input, nothing but the text is known.
-    pub fn id(&self) -> Option<String> {
+    pub fn document_id(&self) -> Option<String> {
         (!self.is_stdin()).then(|| format!("{}{}", self.id_prefix, self.name))
     }
 }
 
 /// Returns what a path stands for, for messages.
-pub fn describe(path: &Path) -> String {
-    if is_stdin(path) { "standard input".to_owned() } else { shown(path) }
+pub fn describe_path(path: &Path) -> String {
+    if is_stdin(path) { "standard input".to_owned() } else { display_path(path) }
 }
 
 pub fn is_stdin(path: &Path) -> bool {
@@ -83,6 +83,6 @@ pub fn is_stdin(path: &Path) -> bool {
 }
 
 /// Returns the bytes of all files, if all have a size.
-pub fn total_bytes(sources: &[Source]) -> Option<u64> {
+pub fn sum_source_bytes(sources: &[InputSource]) -> Option<u64> {
     sources.iter().map(|source| source.bytes).sum()
 }

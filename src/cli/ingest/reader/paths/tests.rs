@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
-use super::folder::Scan;
-use super::skipped::Reason;
+use super::directory::DirectoryScan;
+use super::skipped_files::SkipReason;
 use super::*;
-use crate::cli::ingest::reader::Format;
+use crate::cli::ingest::reader::InputFormat;
 
 /// A folder of files, each of which holds its name.
 fn folder<S: AsRef<str>>(files: &[S]) -> TempDir {
@@ -29,32 +29,32 @@ fn write(folder: &Path, name: &Path) {
     fs::write(path, name.as_os_str().as_encoded_bytes()).unwrap();
 }
 
-fn of_format(format: Format) -> Selection {
-    Selection { format: Some(format), ..Selection::default() }
+fn of_format(format: InputFormat) -> FileSelection {
+    FileSelection { format: Some(format), ..FileSelection::default() }
 }
 
-fn of_split(split: &str) -> Selection {
-    Selection { split: Some(split.to_owned()), ..Selection::default() }
+fn of_split(split: &str) -> FileSelection {
+    FileSelection { split: Some(split.to_owned()), ..FileSelection::default() }
 }
 
-fn names_of(listing: Listing) -> Vec<String> {
+fn names_of(listing: FileListing) -> Vec<String> {
     listing.sources.into_iter().map(|source| source.name).collect()
 }
 
-fn names(folder: &TempDir, selection: &Selection) -> Vec<String> {
-    names_of(list(&[folder.path().to_owned()], selection).unwrap())
+fn names(folder: &TempDir, selection: &FileSelection) -> Vec<String> {
+    names_of(list_sources(&[folder.path().to_owned()], selection).unwrap())
 }
 
 /// Lists files and folders below one, with that folder's name taken out of notices and refusals.
-fn list_in(folder: &Path, given: &[&str], selection: &Selection) -> Result<(Vec<String>, Vec<String>), String> {
+fn list_in(folder: &Path, given: &[&str], selection: &FileSelection) -> Result<(Vec<String>, Vec<String>), String> {
     let given: Vec<_> = given.iter().map(|name| folder.join(name)).collect();
     let without = |text: String| text.replace(&format!("{}/", folder.display()), "");
-    let listing = list(&given, selection).map_err(|error| without(format!("{error:#}")))?;
+    let listing = list_sources(&given, selection).map_err(|error| without(format!("{error:#}")))?;
     let notices = listing.notices.iter().cloned().map(without).collect();
     Ok((names_of(listing).into_iter().map(without).collect(), notices))
 }
 
-fn refusal(folder: &Path, given: &[&str], selection: &Selection) -> String {
+fn refusal(folder: &Path, given: &[&str], selection: &FileSelection) -> String {
     list_in(folder, given, selection).unwrap_err()
 }
 
@@ -76,13 +76,13 @@ const DATASET: [&str; 9] = [
 fn a_dataset_is_its_data_in_order() {
     let folder = folder(&DATASET);
     let train = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"];
-    let all = Selection::default();
+    let all = FileSelection::default();
     assert_eq!(names(&folder, &all), ["data/test-00000-of-00001.parquet", train[0], train[1]]);
     assert_eq!(names(&folder, &of_split("train")), train);
     let error = refusal(folder.path(), &["."], &of_split("dev"));
     assert!(error.contains("`dev`") && error.contains(".parquet") && error.contains("in .json"), "{error}");
-    assert_eq!(names(&folder, &of_format(Format::Text)).len(), 6);
-    assert_eq!(names(&folder, &of_format(Format::Jsonl)), ["dataset_infos.json"]);
+    assert_eq!(names(&folder, &of_format(InputFormat::Text)).len(), 6);
+    assert_eq!(names(&folder, &of_format(InputFormat::Jsonl)), ["dataset_infos.json"]);
     let error = refusal(folder.path(), &["data/LICENSE.txt"], &of_split("train"));
     assert!(error.contains("--split (SPLADE_INGEST_SPLIT) has no effect"), "{error}");
 }
@@ -106,16 +106,17 @@ fn a_split_is_a_word_of_a_path() {
 #[test]
 fn a_folder_of_texts_is_its_texts() {
     let folder = folder(&["b.md", "a/2.txt", "a/10.txt", "a/picture.png", "docs.jsonl.rejects.jsonl", "rejects.jsonl"]);
-    assert_eq!(names(&folder, &Selection::default()), ["a/10.txt", "a/2.txt", "b.md"]);
+    assert_eq!(names(&folder, &FileSelection::default()), ["a/10.txt", "a/2.txt", "b.md"]);
     let paths = ["b.md", "a"].map(|name| folder.path().join(name));
-    let prefixed = Selection { id_prefix: "v2/".to_owned(), ..Selection::default() };
-    let sources = list(&paths, &prefixed).unwrap().sources;
+    let prefixed = FileSelection { id_prefix: "v2/".to_owned(), ..FileSelection::default() };
+    let sources = list_sources(&paths, &prefixed).unwrap().sources;
     let expected = [paths[0].display().to_string(), "10.txt".to_owned(), "2.txt".to_owned()];
     assert_eq!(sources.iter().map(|source| source.name.clone()).collect::<Vec<_>>(), expected);
     assert_eq!(sources[0].bytes, Some(4));
-    assert_eq!(sources[1].id().as_deref(), Some("v2/10.txt"));
-    let stdin = list(&["-".into()], &Selection { format: Some(Format::Text), ..prefixed }).unwrap().sources;
-    assert_eq!((stdin[0].id(), stdin[0].format), (None, Format::Text));
+    assert_eq!(sources[1].document_id().as_deref(), Some("v2/10.txt"));
+    let stdin =
+        list_sources(&["-".into()], &FileSelection { format: Some(InputFormat::Text), ..prefixed }).unwrap().sources;
+    assert_eq!((stdin[0].document_id(), stdin[0].format), (None, InputFormat::Text));
 }
 
 #[cfg(feature = "parquet")]
@@ -125,7 +126,7 @@ fn links_are_followed_as_in_the_cache_of_the_hub() {
     let snapshot = folder.path().join("snapshots/1");
     fs::create_dir_all(&snapshot).unwrap();
     symlink("../../blobs/0123", snapshot.join("train.parquet")).unwrap();
-    let sources = list(&[snapshot], &Selection::default()).unwrap().sources;
+    let sources = list_sources(&[snapshot], &FileSelection::default()).unwrap().sources;
     assert_eq!((sources[0].name.as_str(), sources[0].bytes), ("train.parquet", Some(10)));
 }
 
@@ -142,7 +143,7 @@ fn links_that_lead_nowhere_or_in_circles_are_refused() {
     ] {
         symlink(target, folder.path().join(link)).unwrap();
     }
-    let all = Selection::default();
+    let all = FileSelection::default();
     for (given, words) in [
         ("a", &["the link a/up leads to ", ", a folder that it is in itself"][..]),
         (".", &["the link ./a/up leads to"]),
@@ -170,7 +171,7 @@ fn a_file_that_is_reached_twice_is_read_once() {
     fs::hard_link(at("a/x.csv"), at("hard.csv")).unwrap();
     fs::hard_link(at("t/x.txt"), at("t/y.txt")).unwrap();
     symlink("x.txt", at("t/z.txt")).unwrap();
-    let all = Selection::default();
+    let all = FileSelection::default();
     for (given, expected, repeated) in [
         (&["a/x.csv", "a/x.csv"][..], &["a/x.csv"][..], Some("1 more paths of files that are read already (a/x.csv)")),
         (&["a", "a/x.csv", "b", "c", "hard.csv"], &["x.csv"], Some("4 more paths")),
@@ -194,7 +195,7 @@ fn what_is_skipped_is_reported() {
     let folder = folder(&[&files[..], &["rejects.jsonl", "d/x.csv.rejects.jsonl", "state", "state.lock"]].concat());
     let _socket = UnixListener::bind(folder.path().join("socket.csv")).unwrap();
     let own = ["state", "state.lock"].map(|name| folder.path().join(name)).to_vec();
-    let selection = Selection { own_files: own.clone(), ..Selection::default() };
+    let selection = FileSelection { own_files: own.clone(), ..FileSelection::default() };
     let (names, notices) = list_in(folder.path(), &["."], &selection).unwrap();
     assert_eq!(names, ["x.csv"]);
     let expected = ".: skipped: 1 plain text beside data (README.md; give them by name to read them), \
@@ -208,11 +209,11 @@ fn what_is_skipped_is_reported() {
         2 written by this run (state, state.lock)";
     assert_eq!(notices, [expected]);
     // With a format of plain text too.
-    let lines = Selection { format: Some(Format::Lines), own_files: own, ..Selection::default() };
+    let lines = FileSelection { format: Some(InputFormat::Lines), own_files: own, ..FileSelection::default() };
     let (names, notices) = list_in(folder.path(), &["."], &lines).unwrap();
     assert_eq!(names, ["README.md", "a.png", "info.json", "part-00000", "x.csv"]);
     assert!(notices[0].contains("2 written by this run"), "{notices:?}");
-    let jsonl = list_in(folder.path(), &["."], &of_format(Format::Jsonl)).unwrap();
+    let jsonl = list_in(folder.path(), &["."], &of_format(InputFormat::Jsonl)).unwrap();
     assert_eq!(jsonl.0, ["info.json"]);
     assert!(
         jsonl.1[0].contains("6 without an ending of --format jsonl (README.md, a.png, part-00000 and 3 more"),
@@ -239,7 +240,7 @@ fn what_is_not_read_is_refused_by_name() {
         "only.json/a.json",
     ];
     let folder = folder(&files);
-    let all = Selection::default();
+    let all = FileSelection::default();
     for (given, words) in [
         ("packed", "packed/y.jsonl.bz2 is compressed by bzip2, which is not read; unpack it: bzip2 -dk"),
         ("avro", "avro/x.avro is Avro"),
@@ -259,10 +260,10 @@ fn what_is_not_read_is_refused_by_name() {
         assert!(notices[0].contains("1 of a format that is not read (b."), "{notices:?}");
     }
     // Who says the format has looked.
-    assert_eq!(list_in(folder.path(), &["packed"], &of_format(Format::Csv)).unwrap().0, ["x.csv"]);
-    assert!(refusal(folder.path(), &["packed"], &of_format(Format::Jsonl)).contains("bzip2"));
-    assert_eq!(list_in(folder.path(), &["avro/x.avro"], &of_format(Format::Jsonl)).unwrap().0, ["avro/x.avro"]);
-    assert!(refusal(folder.path(), &["packed/y.jsonl.bz2"], &of_format(Format::Jsonl)).contains("bzip2"));
+    assert_eq!(list_in(folder.path(), &["packed"], &of_format(InputFormat::Csv)).unwrap().0, ["x.csv"]);
+    assert!(refusal(folder.path(), &["packed"], &of_format(InputFormat::Jsonl)).contains("bzip2"));
+    assert_eq!(list_in(folder.path(), &["avro/x.avro"], &of_format(InputFormat::Jsonl)).unwrap().0, ["avro/x.avro"]);
+    assert!(refusal(folder.path(), &["packed/y.jsonl.bz2"], &of_format(InputFormat::Jsonl)).contains("bzip2"));
 }
 
 #[cfg(feature = "parquet")]
@@ -273,7 +274,7 @@ fn tables_are_refused_and_so_are_their_parts() {
     let folder = folder(
         &[&files[..], &["hudi/.hoodie/x", "hudi/a.parquet", "deep/delta/_delta_log/0", "deep/x.parquet"]].concat(),
     );
-    let all = Selection::default();
+    let all = FileSelection::default();
     for (given, words) in [
         ("delta", "is a table of Delta Lake"),
         ("delta/y=1", "is a table of Delta Lake"),
@@ -284,7 +285,7 @@ fn tables_are_refused_and_so_are_their_parts() {
     ] {
         let error = refusal(folder.path(), &[given], &all);
         assert!(error.contains(words), "{given}: {error}");
-        assert!(refusal(folder.path(), &[given], &of_format(Format::Parquet)).contains(words));
+        assert!(refusal(folder.path(), &[given], &of_format(InputFormat::Parquet)).contains(words));
     }
     assert_eq!(list_in(folder.path(), &["delta/y=1/*.parquet"], &all).unwrap().0, ["delta/y=1/a.parquet"]);
 }
@@ -294,7 +295,7 @@ fn partitions_are_those_of_the_path_as_it_is_given() {
     let folder = folder(&["t/year=2023/_x=1/a.csv", "t/year=2023/_x=1/a=b.csv"]);
     let at = |name: &str| folder.path().join(name);
     for given in ["t", "t/year=2023", "t/year=2023/_x=1/a.csv", "t/*/*"] {
-        let listing = list(&[at(given)], &Selection::default()).unwrap();
+        let listing = list_sources(&[at(given)], &FileSelection::default()).unwrap();
         for source in &listing.sources {
             assert_eq!(serde_json::Value::Object(source.partitions.clone()), json!({"year": 2023, "_x": 1}), "{given}");
         }
@@ -305,12 +306,12 @@ fn partitions_are_those_of_the_path_as_it_is_given() {
 fn names_that_are_not_utf8_are_read_unless_they_would_be_stored() {
     let folder = folder::<&str>(&[]);
     write(folder.path(), Path::new(OsStr::from_bytes(b"caf\xe9.csv")));
-    assert_eq!(names(&folder, &Selection::default()), ["caf\u{fffd}.csv"]);
+    assert_eq!(names(&folder, &FileSelection::default()), ["caf\u{fffd}.csv"]);
     let given = [folder.path().join(OsStr::from_bytes(b"caf\xe9.csv"))];
-    assert_eq!(list(&given, &Selection::default()).unwrap().sources.len(), 1);
-    for format in [Format::Text, Format::Lines] {
+    assert_eq!(list_sources(&given, &FileSelection::default()).unwrap().sources.len(), 1);
+    for format in [InputFormat::Text, InputFormat::Lines] {
         for given in [&given[..], &[folder.path().to_owned()]] {
-            let error = list(given, &of_format(format)).unwrap_err().to_string();
+            let error = list_sources(given, &of_format(format)).unwrap_err().to_string();
             assert!(error.contains(r"caf\xE9.csv") && error.contains("convmv"), "{error}");
         }
     }
@@ -319,7 +320,7 @@ fn names_that_are_not_utf8_are_read_unless_they_would_be_stored() {
 #[test]
 fn what_cannot_be_read_says_what_to_do() {
     let folder = folder(&["docs.bin", "a/x.txt", "b/x.txt", "empty/.hidden", "c/b/x.txt"]);
-    let all = Selection::default();
+    let all = FileSelection::default();
     for (given, words) in [
         (&["docs.bin"][..], "--format jsonl"),
         (&["absent.jsonl"], "can't open"),
@@ -333,14 +334,14 @@ fn what_cannot_be_read_says_what_to_do() {
         let error = refusal(folder.path(), given, &all);
         assert!(error.contains(words), "{error}");
     }
-    let problem = |given: &[&str], selection: &Selection| {
-        list(&given.iter().map(PathBuf::from).collect::<Vec<_>>(), selection).unwrap_err().to_string()
+    let problem = |given: &[&str], selection: &FileSelection| {
+        list_sources(&given.iter().map(PathBuf::from).collect::<Vec<_>>(), selection).unwrap_err().to_string()
     };
     assert!(problem(&["-", "x"], &all).contains("give `-` alone"));
     assert!(problem(&[""], &all).contains("an empty file name"));
     assert!(problem(&["s3://bucket/x.csv"], &all).contains("aws s3 cp"));
-    assert!(problem(&["-"], &of_format(Format::Parquet)).contains("can't be read from standard input"));
-    assert!(problem(&["/dev/null"], &of_format(Format::Parquet)).contains("write it to a file"));
+    assert!(problem(&["-"], &of_format(InputFormat::Parquet)).contains("can't be read from standard input"));
+    assert!(problem(&["/dev/null"], &of_format(InputFormat::Parquet)).contains("write it to a file"));
 }
 
 /// Names of files that mean something here, and of some that don't.
@@ -361,7 +362,9 @@ fn file_path() -> impl Strategy<Value = String> {
 
 fn is_of_no_interest(path: &str) -> bool {
     let name = Path::new(path).file_name().unwrap().to_str().unwrap();
-    name.starts_with(['.', '_']) && Format::of(Path::new(name)).is_none() && unread::of(Path::new(name)).is_none()
+    name.starts_with(['.', '_'])
+        && InputFormat::from_path(Path::new(name)).is_none()
+        && unsupported_files::detect(Path::new(name)).is_none()
 }
 
 fn is_in_hidden_folder(path: &str) -> bool {
@@ -373,18 +376,18 @@ proptest! {
     #[test]
     fn no_file_is_left_out_silently(
         files in prop::collection::btree_set(file_path(), 1..12),
-        format in prop::option::of(prop::sample::select(vec![Format::Csv, Format::Jsonl, Format::Text, Format::Lines])),
+        format in prop::option::of(prop::sample::select(vec![InputFormat::Csv, InputFormat::Jsonl, InputFormat::Text, InputFormat::Lines])),
         split in prop::option::of("[ax]"),
     ) {
         let files: Vec<String> = files.into_iter().collect();
         let folder = folder(&files);
-        let selection = Selection { format, split, ..Selection::default() };
-        let Ok((sources, skipped)) = Scan::whole(folder.path(), &selection) else { return Ok(()) };
+        let selection = FileSelection { format, split, ..FileSelection::default() };
+        let Ok((sources, skipped)) = DirectoryScan::scan_all(folder.path(), &selection) else { return Ok(()) };
         prop_assert!(!sources.is_empty());
         let expected: Vec<_> = files.iter().filter(|file| !is_in_hidden_folder(file) && !is_of_no_interest(file)).collect();
-        let counted = skipped.count() - skipped.count_of(Reason::HiddenFolder);
+        let counted = skipped.count() - skipped.count_of(SkipReason::HiddenDirectory);
         prop_assert_eq!(sources.len() + counted, expected.len(), "{:?}: {:?}", files, skipped);
         prop_assert!(sources.iter().all(|source| expected.contains(&&source.name)));
-        prop_assert_eq!(files.iter().any(|file| is_in_hidden_folder(file)), skipped.count_of(Reason::HiddenFolder) > 0);
+        prop_assert_eq!(files.iter().any(|file| is_in_hidden_folder(file)), skipped.count_of(SkipReason::HiddenDirectory) > 0);
     }
 }

@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipeline::encoder_pool::Took;
+use crate::pipeline::encoder_pool::Timings;
 
 /// Keeps what became of each text.
 struct Keep {
     number: usize,
-    kept: Arc<Mutex<Vec<Option<Encoded>>>>,
+    kept: Arc<Mutex<Vec<Option<EncodedVector>>>>,
 }
 
 impl Probe for Keep {
@@ -16,18 +16,26 @@ impl Probe for Keep {
         false
     }
 
-    fn encoded(self: Box<Self>, _text: String, outcome: Result<Encoded, Fault>) {
+    fn complete(self: Box<Self>, _text: String, outcome: Result<EncodedVector, ApiError>) {
         self.kept.lock().unwrap()[self.number] = Some(outcome.unwrap());
     }
 }
 
 /// What the thread makes of texts that wait together, but for the time that it took, which is never the same.
-fn encoded(model: &Arc<Model>, texts: &[String], long_text: LongText, batch_tokens: usize) -> Vec<Encoded> {
+fn encoded(model: &Arc<Model>, texts: &[String], long_text: LongTextPolicy, batch_tokens: usize) -> Vec<EncodedVector> {
     let kept = Arc::new(Mutex::new(vec![None; texts.len()]));
     let jobs = texts.iter().enumerate().map(|(number, text)| {
-        let next = Next::Probe(Box::new(Keep { number, kept: Arc::clone(&kept) }));
+        let next = NextStage::Probe(Box::new(Keep { number, kept: Arc::clone(&kept) }));
         let (model, role, pruning) = (Arc::clone(model), Role::Document, Pruning::default());
-        EncodeJob { model, role, text: text.clone(), long_text, pruning, origin: Origin::here(), next }
+        EncodeJob {
+            model,
+            role,
+            text: text.clone(),
+            long_text,
+            pruning,
+            origin: JobOrigin::current(),
+            next_stage: next,
+        }
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (lane, worker) = runtime.block_on(filled(Vec::new(), jobs.collect(), batch_tokens));
@@ -36,15 +44,19 @@ fn encoded(model: &Arc<Model>, texts: &[String], long_text: LongText, batch_toke
     let kept = std::mem::take(&mut *kept.lock().unwrap());
     let kept = kept.into_iter().map(Option::unwrap);
     let timeless = kept.map(|encoded| {
-        assert!(!encoded.took.tokenizing.is_zero() && !encoded.took.encoding.is_zero(), "{:?}", encoded.took);
-        Encoded { took: Took::default(), ..encoded }
+        assert!(
+            !encoded.timings.tokenize_time.is_zero() && !encoded.timings.encode_time.is_zero(),
+            "{:?}",
+            encoded.timings
+        );
+        EncodedVector { timings: Timings::default(), ..encoded }
     });
     timeless.collect()
 }
 
 /// The vector of some tokens of a text, encoded as a batch of their own.
-fn alone(side: &Side, tokens: &[u32]) -> SparseVector {
-    let sequence = side.tokenizer.sequence(tokens).unwrap();
+fn alone(side: &RoleEncoder, tokens: &[u32]) -> SparseVector {
+    let sequence = side.tokenizer.build_sequence(tokens).unwrap();
     side.encoder
         .encode(&TokenBatch::from_iter([sequence.as_slice()]), &mut YieldPoint::none())
         .unwrap()
@@ -69,13 +81,13 @@ proptest! {
         batch_tokens in 1usize..700,
     ) {
         let model = Arc::new(loaded());
-        let side = model.side(Role::Document);
-        let room = side.tokenizer.room().unwrap();
+        let side = model.role_encoder(Role::Document);
+        let room = side.tokenizer.max_content_tokens().unwrap();
         let texts: Vec<String> = (0..).zip(&lengths).map(|(seed, &length)| words(length, seed)).collect();
-        let windowed = encoded(&model, &texts, LongText::Window { overlap }, batch_tokens);
-        let cut = encoded(&model, &texts, LongText::Truncate, batch_tokens);
+        let windowed = encoded(&model, &texts, LongTextPolicy::Window { overlap }, batch_tokens);
+        let cut = encoded(&model, &texts, LongTextPolicy::Truncate, batch_tokens);
         for ((text, windowed), cut) in texts.iter().zip(&windowed).zip(&cut) {
-            let tokens = side.tokenizer.tokens(text).unwrap();
+            let tokens = side.tokenizer.tokenize_all(text).unwrap();
             prop_assert!(!windowed.truncated);
             if tokens.len() <= room {
                 prop_assert_eq!(windowed, cut);
@@ -84,7 +96,7 @@ proptest! {
             let (mut expected, mut count, mut start) = (SparseVector::default(), 0, 0);
             loop {
                 let end = (start + room).min(tokens.len());
-                expected = expected.max(&alone(side, &tokens[start..end]));
+                expected = expected.elementwise_max(&alone(side, &tokens[start..end]));
                 count += 1;
                 if end == tokens.len() {
                     break;
@@ -101,7 +113,7 @@ proptest! {
 }
 
 fn windowed(model: &Arc<Model>, log: &Log, name: &str, text: &str) -> EncodeJob {
-    EncodeJob { long_text: LongText::Window { overlap: 32 }, ..job(model, log, name, text) }
+    EncodeJob { long_text: LongTextPolicy::Window { overlap: 32 }, ..job(model, log, name, text) }
 }
 
 /// About fifty windows.
@@ -149,7 +161,8 @@ async fn windows_end_when_nobody_waits_for_them_any_more() {
     let model = model(Arc::clone(&encoder));
     let abandoned = Arc::new(AtomicBool::new(false));
     let note = Note { name: "body".to_owned(), log: Arc::clone(&log), abandoned: Arc::clone(&abandoned), then: None };
-    let text = EncodeJob { next: Next::Probe(Box::new(note)), ..windowed(&model, &log, "body", &long("body")) };
+    let text =
+        EncodeJob { next_stage: NextStage::Probe(Box::new(note)), ..windowed(&model, &log, "body", &long("body")) };
     *encoder.first.lock().unwrap() = Some(Box::new(move || abandoned.store(true, Ordering::SeqCst)));
     let (lane, worker) = filled(Vec::new(), vec![text, job(&model, &log, "wing", "wing")], 512).await;
     drop(lane);
@@ -179,7 +192,7 @@ async fn a_window_without_a_finite_vector_leaves_its_text_without_one() {
     let model = model(Arc::new(Fake { not_finite: Some(bad), ..Fake::default() }));
     let long = |name: &str, last: &str| {
         let text = format!("{name} {} {last}", "flow ".repeat(500));
-        EncodeJob { long_text: LongText::Window { overlap: 3 }, ..job(&model, &log, name, &text) }
+        EncodeJob { long_text: LongTextPolicy::Window { overlap: 3 }, ..job(&model, &log, name, &text) }
     };
     let bulk = vec![long("flow", "moon"), long("wing", "body"), job(&model, &log, "moon", "moon")];
     let (lane, worker) = filled(Vec::new(), bulk, 512).await;

@@ -44,7 +44,7 @@ impl Written {
         self
     }
 
-    fn rows(self, mapping: Mapping) -> anyhow::Result<Vec<Value>> {
+    fn rows(self, mapping: FieldMapping) -> anyhow::Result<Vec<Value>> {
         self.writer.close().unwrap();
         rows(self.file.path(), mapping)
     }
@@ -115,11 +115,11 @@ fn strings_that_are_no_utf_8_reject_their_row_alone() {
     ]);
     file.writer.close().unwrap();
     let mut reader = ParquetRows::open(file.file.path(), mapping(), 0).unwrap();
-    let mut next = || match reader.next().unwrap() {
-        Next::Record(record) => {
+    let mut next = || match reader.next_record().unwrap() {
+        NextRecord::Record(record) => {
             record.document.map(|document| document.payload_json).map_err(|rejection| rejection.field)
         }
-        Next::Blank | Next::UnendedBlank | Next::End => panic!("it has three rows"),
+        NextRecord::Blank | NextRecord::UnterminatedBlank | NextRecord::End => panic!("it has three rows"),
     };
     let found = [next(), next(), next()];
     assert_eq!(found, [Ok(r#"{"list":["x"]}"#.to_owned()), Err("text".to_owned()), Err("list[1]".to_owned())]);
@@ -150,7 +150,7 @@ fn types_that_have_no_json_are_refused_by_name() {
         let problem = format!("{:#}", Written::new(with_column(column.clone())).rows(mapping()).unwrap_err());
         assert!(problem.contains(&format!("column odd is of the type {name}")), "{problem}");
         assert!(problem.contains("--payload-fields"), "{problem}");
-        let none = Mapping { payload_fields: Some(Vec::new()), ..mapping() };
+        let none = FieldMapping { payload_fields: Some(Vec::new()), ..mapping() };
         assert!(Written::new(with_column(column)).rows(none).unwrap().is_empty());
     }
 }

@@ -1,0 +1,177 @@
+//! The content of a file, unpacked and decoded, with the position in it and the digest of what is before that.
+//!
+//! All formats but Parquet are read through it: positions in checkpoints are positions in this content, whatever the file
+//! is packed with.
+
+use std::io::{self, Read};
+
+use super::byte_stream::ByteStream;
+use crate::cli::ingest::content_digest::{ContentDigest, ContentHasher};
+use crate::cli::ingest::input_position::InputPosition;
+
+/// The mark that some programs put in front of UTF-8, and that joined files have in their middle.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Below what the allocator gives back to the kernel each time: a folder may have many small files.
+const BUFFER_BYTES: usize = 64 << 10;
+
+const CONTENT_CHANGED: &str = "it does not begin with what was read of it before; give what it was to go on, or remove the \
+                            checkpoint to begin anew";
+
+/// The content of an open file.
+pub struct ContentReader {
+    stream: ByteStream,
+    buffer: Box<[u8]>,
+    /// The part of the buffer that is not consumed.
+    start: usize,
+    end: usize,
+    offset: u64,
+    hasher: ContentHasher,
+    /// What an earlier run read: up to which offset, and its digest.
+    expected_prefix: Option<(u64, ContentDigest)>,
+}
+
+impl ContentReader {
+    /// Takes content from its beginning on.
+    pub fn new(stream: ByteStream, needs_digest: bool) -> Self {
+        let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
+        Self {
+            stream,
+            buffer,
+            start: 0,
+            end: 0,
+            offset: 0,
+            hasher: ContentHasher::new(needs_digest),
+            expected_prefix: None,
+        }
+    }
+
+    /// Expects to begin with what an earlier run read. Otherwise reading on fails, from there on.
+    pub fn expect_prefix(self, resume_at: InputPosition) -> Self {
+        let expected_prefix =
+            resume_at.digest.filter(|_| resume_at.offset > 0).map(|digest| (resume_at.offset, digest));
+        Self { expected_prefix, ..self }
+    }
+
+    /// Returns the next bytes without consuming them; none at the end. Blocks until there are some.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.expected_prefix.is_some_and(|(offset, _)| self.offset >= offset) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, CONTENT_CHANGED));
+        }
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            self.read_more()?;
+        }
+        Ok(self.buffered())
+    }
+
+    /// Consumes bytes that [`Content::fill`] returned.
+    pub fn consume(&mut self, count: usize) {
+        let end = self.end.min(self.start + count);
+        // The digest is compared at its offset, which may lie within what is consumed at once.
+        let until_digest =
+            self.expected_prefix.map_or(0, |(offset, _)| usize::try_from(offset - self.offset).unwrap_or(usize::MAX));
+        let digest_end = end.min(self.start.saturating_add(until_digest));
+        self.consume_until(digest_end);
+        if let Some((offset, digest)) = self.expected_prefix.filter(|(offset, _)| *offset == self.offset) {
+            let is_same = self.digest() == Some(digest);
+            self.expected_prefix = if is_same { None } else { Some((offset, digest)) };
+        }
+        if self.expected_prefix.is_none() || digest_end < end {
+            self.consume_until(end);
+        }
+    }
+
+    /// Consumes a byte order mark, if the next bytes are one. Blocks for its rest if its first byte is there.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn skip_bom(&mut self) -> io::Result<()> {
+        if self.fill_buf()?.first() != BYTE_ORDER_MARK.first() {
+            return Ok(());
+        }
+        while self.buffered().len() < BYTE_ORDER_MARK.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            if self.read_more()? == 0 {
+                break;
+            }
+        }
+        if self.buffered().starts_with(BYTE_ORDER_MARK) {
+            self.consume(BYTE_ORDER_MARK.len());
+        }
+        Ok(())
+    }
+
+    /// Consumes bytes up to a position, or to the end, and shows them to `observe`. Returns whether the position was reached.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn skip_to(&mut self, offset: u64, mut observe: impl FnMut(&[u8])) -> io::Result<bool> {
+        while self.offset < offset {
+            let remaining = usize::try_from(offset - self.offset).unwrap_or(usize::MAX);
+            let buffer = self.fill_buf()?;
+            let count = buffer.len().min(remaining);
+            if count == 0 {
+                return Ok(false);
+            }
+            observe(buffer.get(..count).unwrap_or(buffer));
+            self.consume(count);
+        }
+        Ok(true)
+    }
+
+    /// Returns how many bytes were consumed.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Returns the digest of the consumed bytes, if it was asked for.
+    pub fn digest(&self) -> Option<ContentDigest> {
+        self.hasher.digest()
+    }
+
+    /// Returns how much of the file on the disk was read.
+    pub fn disk_bytes_read(&self) -> u64 {
+        self.stream.disk_bytes_read().unwrap_or(self.offset)
+    }
+
+    /// Tells whether the next line may have to be waited for.
+    pub fn may_block(&self) -> bool {
+        self.stream.may_block() && !self.buffered().contains(&b'\n')
+    }
+
+    /// Consumes bytes up to a position in the buffer.
+    fn consume_until(&mut self, end: usize) {
+        let consumed = self.buffer.get(self.start..end).unwrap_or_default();
+        self.hasher.update(consumed);
+        self.offset += consumed.len() as u64;
+        self.start = end.max(self.start);
+    }
+
+    /// Tells whether it is read as it comes.
+    pub fn is_streamed(&self) -> bool {
+        self.stream.may_block()
+    }
+
+    fn buffered(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn read_more(&mut self) -> io::Result<usize> {
+        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
+        loop {
+            match self.stream.read(free) {
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

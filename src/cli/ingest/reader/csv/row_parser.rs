@@ -1,0 +1,50 @@
+//! Content → rows.
+
+use std::io;
+
+use super::dialect::CsvDialect;
+use super::escaped_parser::EscapedParser;
+use super::quoted_parser::QuotedParser;
+use super::row::{Cells, CsvRow};
+use crate::cli::ingest::reader::content_reader::ContentReader;
+
+pub enum RowParser {
+    Quoted(Box<QuotedParser>),
+    Escaped(EscapedParser),
+}
+
+impl RowParser {
+    pub fn new(dialect: &CsvDialect) -> Self {
+        match dialect.escape_without_quotes() {
+            Some(escape) => Self::Escaped(EscapedParser { delimiter: dialect.delimiter, escape }),
+            None => Self::Quoted(Box::new(QuotedParser::new(dialect.clone()))),
+        }
+    }
+
+    /// Whether a row tells the kind of the line ends, which those after it have.
+    pub fn detects_line_endings(&self) -> bool {
+        matches!(self, Self::Quoted(_))
+    }
+
+    /// Skips content up to an offset.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn skip_to(&mut self, content: &mut ContentReader, offset: u64) -> io::Result<()> {
+        match self {
+            Self::Quoted(rows) => rows.skip_to(content, offset),
+            Self::Escaped(_) => content.skip_to(offset, |_| {}).map(drop),
+        }
+    }
+
+    /// Reads a row; `None` at the end.
+    ///
+    /// # Errors
+    /// If the content can't be read.
+    pub fn next_row(&mut self, content: &mut ContentReader, cells: &mut Cells) -> io::Result<Option<CsvRow>> {
+        match self {
+            Self::Quoted(rows) => rows.next_row(content, cells),
+            Self::Escaped(rows) => rows.next_row(content, cells),
+        }
+    }
+}

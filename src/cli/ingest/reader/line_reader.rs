@@ -1,0 +1,164 @@
+//! A file cut into lines, with bounded memory.
+
+use std::io;
+
+use super::content_reader::ContentReader;
+use super::line_endings::LineEndScanner;
+use super::{FilePosition, NextRecord, Record};
+use crate::cli::ingest::input_position::InputPosition;
+use crate::proto::{Document, ItemError};
+
+/// Maximum bytes of a line that are kept; of a longer one only the beginning is.
+pub const MAX_RECORD_BYTES: usize = 32 << 20;
+
+/// The lines of a file, in order.
+pub struct LineReader {
+    content: ContentReader,
+    line_ends: LineEndScanner,
+    lines_read: u64,
+}
+
+/// A line, without its end and without a byte order mark in front of it.
+pub struct RawLine {
+    /// At most [`MAX_PIECE_BYTES`] of it.
+    pub content: Vec<u8>,
+    /// How many bytes it had.
+    pub total_bytes: u64,
+    /// The number of the line, from 1.
+    pub number: u64,
+    /// Whether more than the content was there.
+    pub is_truncated: bool,
+    /// Whether the line has an end. The last line of a file may have none, because it is still being written.
+    pub is_terminated: bool,
+}
+
+impl RawLine {
+    pub fn is_blank(&self) -> bool {
+        !self.is_truncated && self.content.trim_ascii().is_empty()
+    }
+
+    /// Returns what a blank line is: at the end of a file, where it has no end itself, it may become a record.
+    pub fn to_blank_record(&self) -> NextRecord {
+        if self.is_terminated { NextRecord::Blank } else { NextRecord::UnterminatedBlank }
+    }
+
+    /// Returns the record of the line.
+    pub fn into_record(self, document: Result<Document, ItemError>) -> Record {
+        let Self { content, number, is_truncated, is_terminated, .. } = self;
+        Record { number, content, is_complete: !is_truncated, is_terminated, document }
+    }
+}
+
+impl LineReader {
+    /// Takes content, and skips the lines that an earlier run read.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn open(mut content: ContentReader, resume_at: InputPosition) -> io::Result<Self> {
+        let mut line_ends = LineEndScanner::default();
+        content.skip_to(resume_at.offset, |bytes| line_ends.observe(bytes))?;
+        // Without an offset the lines are counted again.
+        let lines_read = if resume_at.offset > 0 { resume_at.row } else { 0 };
+        Ok(Self { content, line_ends, lines_read })
+    }
+
+    /// Returns the next line.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn next_line(&mut self) -> io::Result<Option<RawLine>> {
+        let skipped = self.line_ends.skip_lf(self.content.fill_buf()?);
+        self.content.consume(skipped);
+        self.content.skip_bom()?;
+        let (mut content, mut total_bytes, mut is_truncated, mut is_terminated) = (Vec::new(), 0, false, false);
+        while !is_terminated {
+            let buffer = self.content.fill_buf()?;
+            if buffer.is_empty() {
+                break;
+            }
+            let line_end = self.line_ends.find_end(buffer);
+            is_terminated = line_end.is_some();
+            let chunk = buffer.get(..line_end.unwrap_or(buffer.len())).unwrap_or(buffer);
+            let kept = chunk.len().min(MAX_RECORD_BYTES - content.len());
+            is_truncated |= kept < chunk.len();
+            content.extend_from_slice(chunk.get(..kept).unwrap_or(chunk));
+            total_bytes += chunk.len() as u64;
+            let chunk_len = chunk.len();
+            self.content.consume(chunk_len);
+        }
+        if total_bytes == 0 {
+            return Ok(None);
+        }
+        self.lines_read += 1;
+        content.truncate(self.line_ends.trim_end(&content).len());
+        Ok(Some(RawLine { content, total_bytes, number: self.lines_read, is_truncated, is_terminated }))
+    }
+
+    /// Returns how far the file is read.
+    pub fn position(&self) -> FilePosition {
+        FilePosition::new(self.lines_read, &self.content)
+    }
+
+    /// Tells whether the next line may have to be waited for.
+    pub fn may_block(&self) -> bool {
+        self.content.may_block()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Read};
+
+    use proptest::prelude::*;
+
+    use super::super::byte_stream::ByteStream;
+    use super::*;
+
+    fn pieces(reader: impl Read + Send + 'static) -> LineReader {
+        LineReader::open(ContentReader::new(ByteStream::from_reader(reader), false), InputPosition::default()).unwrap()
+    }
+
+    #[test]
+    fn a_line_without_end_takes_bounded_memory() {
+        let long = MAX_RECORD_BYTES as u64 + 5;
+        let mut pieces = pieces(io::repeat(b'x').take(long).chain(Cursor::new(b"\n a \n")));
+        let first = pieces.next_line().unwrap().unwrap();
+        assert_eq!((first.content.len(), first.total_bytes, first.is_truncated), (MAX_RECORD_BYTES, long + 1, true));
+        let second = pieces.next_line().unwrap().unwrap();
+        assert_eq!((second.content.as_slice(), second.number, second.is_truncated), (&b" a "[..], 2, false));
+        assert!(pieces.next_line().unwrap().is_none());
+        assert_eq!((pieces.position().rows, pieces.position().disk_bytes), (2, long + 5));
+    }
+
+    /// The lines by the kind of the first end.
+    fn expected_lines(text: &str) -> Vec<String> {
+        let first = text.find(['\r', '\n']).map(|at| &text[at..]);
+        if first.is_none_or(|first| first.starts_with('\n') || first.starts_with("\r\n")) {
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            // The last line may be cut between CR and LF.
+            if let Some(last) = lines.last_mut().filter(|_| !text.ends_with('\n')) {
+                *last = last.strip_suffix('\r').unwrap_or(last).to_owned();
+            }
+            return lines;
+        }
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        text.lines().map(str::to_owned).collect()
+    }
+
+    proptest! {
+        /// Law: lines are what lies between the ends of lines, without the mark in front.
+        #[test]
+        fn lines_are_those_of_the_text(text in "[a-z\u{e9}\r\n ]{0,64}", mark: bool) {
+            let marked = format!("{}{text}", if mark { "\u{feff}" } else { "" });
+            let length = marked.len() as u64;
+            let mut pieces = pieces(Cursor::new(marked.into_bytes()));
+            let mut lines = Vec::new();
+            while let Some(line) = pieces.next_line().unwrap() {
+                prop_assert_eq!(line.number, lines.len() as u64 + 1);
+                lines.push(String::from_utf8(line.content).unwrap());
+            }
+            prop_assert_eq!(lines, expected_lines(&text));
+            prop_assert_eq!(pieces.position().disk_bytes, length);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Whether a collection that another encoder wrote is accepted.
+
+use crate::catalog::FingerprintPolicy;
+
+/// Converts `ignore_fingerprint`.
+pub fn parse_ignore_fingerprint(ignore_fingerprint: bool) -> FingerprintPolicy {
+    if ignore_fingerprint { FingerprintPolicy::IgnoreMismatch } else { FingerprintPolicy::RequireMatch }
+}

@@ -1,0 +1,126 @@
+//! How the texts of one role are encoded.
+
+use std::sync::Arc;
+
+use super::layout::{EncoderSettings, RoleSettings, StaticSettings, TokenizerSettings};
+use super::lexical_encoder::LexicalEncoder;
+use super::settings_check::check_padding;
+use super::static_encoder::StaticEncoder;
+use super::{Backend, Encoder, ModelError, SpladeEncoder, TokenBatch, Tokenizer, TransformerSettings, YieldPoint};
+
+/// How the texts of one role are encoded. All sides of a model share its vocabulary.
+#[derive(Debug)]
+pub struct RoleEncoder {
+    pub tokenizer: Tokenizer,
+    pub encoder: Arc<dyn Encoder>,
+}
+
+/// A role that is loaded already, and its settings: the other role shares what is the same.
+type LoadedRole<'a> = (&'a RoleSettings, &'a RoleEncoder);
+
+impl RoleEncoder {
+    /// Loads both roles; no second one where queries are encoded just as documents.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged, or doesn't fit the others; each by name.
+    pub fn load_roles(
+        document: &RoleSettings,
+        query: &RoleSettings,
+        backend: &Backend,
+    ) -> Result<(Self, Option<Self>), ModelError> {
+        let document_encoder = Self::load(document, None, backend)?;
+        let is_same = query.encoder == document.encoder && query.tokenizer == document.tokenizer;
+        let query_encoder = match is_same {
+            true => None,
+            false => Some(Self::load(query, Some((document, &document_encoder)), backend)?),
+        };
+        Ok((document_encoder, query_encoder))
+    }
+
+    fn load(role: &RoleSettings, other: Option<LoadedRole<'_>>, backend: &Backend) -> Result<Self, ModelError> {
+        let tokenizer = load_tokenizer(&role.tokenizer, other)?;
+        check_padding(role, &tokenizer)?;
+        let encoder = load_encoder(&role.encoder, &tokenizer, other, backend)?;
+        Ok(Self { tokenizer, encoder })
+    }
+
+    /// Encodes a text, and fails if its vector is not finite.
+    ///
+    /// # Errors
+    /// If the encoder fails, or its output is not finite.
+    pub fn warm_up(&self) -> Result<(), ModelError> {
+        let tokens = self.tokenizer.tokenize("warm").map_err(|error| ModelError::Unusable(error.to_string()))?;
+        let batch = TokenBatch::from_iter([tokens.ids.as_slice()]);
+        let outputs = self
+            .encoder
+            .encode(&batch, &mut YieldPoint::none())
+            .map_err(|error| ModelError::Unusable(error.to_string()))?;
+        outputs.into_iter().try_for_each(|output| match output {
+            Ok(_) => Ok(()),
+            Err(error) => Err(ModelError::Unusable(error.to_string())),
+        })
+    }
+}
+
+fn load_tokenizer(settings: &TokenizerSettings, other: Option<LoadedRole<'_>>) -> Result<Tokenizer, ModelError> {
+    let is_same = |other_settings: &TokenizerSettings| {
+        other_settings.files == settings.files && other_settings.vocabulary_size == settings.vocabulary_size
+    };
+    match other {
+        Some((other_settings, other_encoder)) if is_same(&other_settings.tokenizer) => {
+            other_encoder.tokenizer.with_settings(settings)
+        }
+        _ => Tokenizer::load(settings),
+    }
+}
+
+fn load_encoder(
+    settings: &EncoderSettings,
+    tokenizer: &Tokenizer,
+    other: Option<LoadedRole<'_>>,
+    backend: &Backend,
+) -> Result<Arc<dyn Encoder>, ModelError> {
+    match settings {
+        EncoderSettings::Static(table) => {
+            Ok(Arc::new(StaticEncoder::load(table, tokenizer, tokenizer.vocabulary_size())?))
+        }
+        EncoderSettings::Transformer { settings, lexical_weights } => {
+            let encoder = load_transformer(settings, other, backend)?;
+            match lexical_weights {
+                None => Ok(encoder),
+                Some(table) => restrict_to_input_terms(encoder, table, settings.vocabulary_size),
+            }
+        }
+    }
+}
+
+fn load_transformer(
+    settings: &TransformerSettings,
+    other: Option<LoadedRole<'_>>,
+    backend: &Backend,
+) -> Result<Arc<dyn Encoder>, ModelError> {
+    if let Some((RoleSettings { encoder, .. }, other_encoder)) = other
+        && let EncoderSettings::Transformer { settings: other_settings, lexical_weights: None } = encoder
+        && other_settings == settings
+    {
+        return Ok(Arc::clone(&other_encoder.encoder));
+    }
+    Ok(Arc::new(SpladeEncoder::load(settings, backend)?))
+}
+
+/// Reduces the vectors of `encoder` to the terms of the text, which `table` weighs.
+fn restrict_to_input_terms(
+    encoder: Arc<dyn Encoder>,
+    table: &StaticSettings,
+    vocabulary_size: usize,
+) -> Result<Arc<dyn Encoder>, ModelError> {
+    let tokenizer = Tokenizer::load(&TokenizerSettings {
+        files: table.tokenizer.clone(),
+        vocabulary_size: None,
+        max_length: None,
+        prompt: String::new(),
+        add_special_tokens: false,
+    })?;
+    let weights = StaticEncoder::load(table, &tokenizer, vocabulary_size)?;
+    Ok(Arc::new(LexicalEncoder::new(encoder, weights)))
+}

@@ -1,0 +1,135 @@
+//! Calls of the engine, whose panics and errors become ours.
+
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use qdrant_edge::{OperationError, OperationResult};
+
+use crate::panics::{Panic, catch};
+use crate::store::StoreError;
+
+/// What `flush` panics with where a merge holds the lock.
+const LOCK_PANIC_MESSAGE: &str = "segment holder lock acquired";
+
+/// How often a flush that met a merge's lock is tried. A merge takes it twice, for milliseconds.
+const MAX_FLUSH_ATTEMPTS: usize = 100;
+
+/// Flushes; again where a merge held the lock.
+pub(super) fn flush_with_retry(path: &Path, mut flush: impl FnMut()) -> Result<(), StoreError> {
+    for _ in 0..MAX_FLUSH_ATTEMPTS {
+        match catch(&mut flush) {
+            Ok(()) => return Ok(()),
+            Err(panic) if panic_message(&panic) == LOCK_PANIC_MESSAGE => {
+                tracing::debug!("a flush met a merge; trying again")
+            }
+            Err(panic) => return Err(panic_error(path, &panic)),
+        }
+    }
+    let path = path.display();
+    Err(StoreError::Failed(format!("the engine's segments in {path} stay locked; restart this process")))
+}
+
+/// How often a shard whose log is locked is opened, and the pause between two attempts.
+const MAX_OPEN_ATTEMPTS: usize = 100;
+const OPEN_RETRY_DELAY: Duration = Duration::from_millis(10);
+
+/// Opens a shard; again while its log is locked. Nobody else has it open, for the store's folder is locked: but a child
+/// process that was being started when the log was last closed has a copy of its file until it runs its program.
+pub(super) fn open_with_retry<T>(path: &Path, open: impl Fn() -> OperationResult<T>) -> Result<T, StoreError> {
+    for _ in 1..MAX_OPEN_ATTEMPTS {
+        match call_engine(path, &open) {
+            Err(StoreError::Failed(message)) if message.contains("WouldBlock") => sleep_before_retry(),
+            result => return result,
+        }
+    }
+    call_engine(path, open)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the child tells nobody when it lets go of the file")]
+fn sleep_before_retry() {
+    thread::sleep(OPEN_RETRY_DELAY);
+}
+
+/// Runs a call of the engine.
+pub(super) fn call_engine<T>(path: &Path, call: impl FnOnce() -> OperationResult<T>) -> Result<T, StoreError> {
+    match catch(call) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(to_store_error(path, &error)),
+        Err(panic) => Err(panic_error(path, &panic)),
+    }
+}
+
+fn to_store_error(path: &Path, error: &OperationError) -> StoreError {
+    match error {
+        OperationError::ServiceError { .. }
+        | OperationError::InconsistentStorage { .. }
+        | OperationError::OutOfMemory { .. }
+        | OperationError::Cancelled { .. }
+        | OperationError::Timeout { .. } => {
+            StoreError::Failed(format!("{error}; check the disk of {} and restart this process", path.display()))
+        }
+        _ => StoreError::Refused(error.to_string()),
+    }
+}
+
+fn panic_error(path: &Path, panic: &Panic) -> StoreError {
+    let (message, path) = (panic_message(panic), path.display());
+    StoreError::Failed(format!("the engine broke off in {path}: {message}; check the disk and restart this process"))
+}
+
+/// What a panic said, without the backtrace that the engine's errors carry.
+fn panic_message(panic: &Panic) -> &str {
+    let text = panic.message().unwrap_or("no reason given");
+    text.split_once(", backtrace: ").map_or(text, |(text, _)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_flush_that_meets_a_merge_is_tried_again() {
+        let path = Path::new("/data/docs");
+        let mut locks = [None, None, Some(())].into_iter();
+        let mut flush = || flush_with_retry(path, || locks.next().flatten().expect(LOCK_PANIC_MESSAGE));
+        assert_eq!(flush(), Ok(()));
+        let stuck = flush();
+        assert!(matches!(&stuck, Err(StoreError::Failed(message)) if message.contains("stay locked")), "{stuck:?}");
+    }
+
+    #[test]
+    fn a_log_that_is_locked_for_a_moment_is_opened_again() {
+        let path = Path::new("/data/docs");
+        let attempts = Cell::new(0);
+        let opened = open_with_retry(path, || {
+            attempts.set(attempts.get() + 1);
+            if attempts.get() < 3 { Err(OperationError::service_error("Can't init WAL: WouldBlock")) } else { Ok(7) }
+        });
+        assert_eq!((opened, attempts.get()), (Ok(7), 3));
+        attempts.set(0);
+        let failed = open_with_retry(path, || -> OperationResult<()> {
+            attempts.set(attempts.get() + 1);
+            Err(OperationError::service_error("disk on fire"))
+        });
+        assert!(failed.is_err() && attempts.get() == 1);
+    }
+
+    #[test]
+    fn a_panic_of_the_engine_is_an_error_with_its_words_and_the_folder() {
+        let path = Path::new("/data/docs");
+        let on_fire = || -> OperationResult<()> { Err(OperationError::service_error("disk on fire")) };
+        let failures = [
+            flush_with_retry(path, || on_fire().expect("segments flushed")),
+            call_engine(path, || panic!("disk on fire")),
+            call_engine(path, on_fire),
+        ];
+        for failure in failures {
+            let Err(StoreError::Failed(message)) = failure else { panic!("{failure:?}") };
+            assert!(message.contains("disk on fire") && message.contains("/data/docs"), "{message}");
+            assert!(!message.contains("backtrace"), "{message}");
+        }
+    }
+}
