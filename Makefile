@@ -35,8 +35,9 @@ THREADS := 2
 ROUNDS := 3
 # Tokens of texts that each contender is given; fewer are quicker and less exact.
 TOKENS :=
-# A test collection with judgements (docs.jsonl, queries.jsonl, qrels.tsv); its test is skipped where it is absent.
-CRANFIELD := $(abspath $(wildcard ../shared/data/cranfield))
+# Directory of the Cranfield collection (docs.jsonl, queries.jsonl, qrels.tsv), as an argument or from the environment;
+# its test is skipped without it.
+CRANFIELD ?=
 SHELL_SCRIPTS := scripts/demo.sh scripts/dist.sh .ci/run
 # What `make test` runs, and where each suite records what it skipped: a file per suite, emptied when the suite starts.
 SUITES := test-rust test-scripts test-python test-http test-deploy test-browser test-observability test-client-python test-clients test-docs
@@ -64,7 +65,7 @@ test: ## Run all tests, and list what was skipped and the commands that bring it
 	$(MAKE) --no-print-directory $(SUITES)
 
 .PHONY: check-skips
-check-skips: ## Fail if the last `make test` left out a suite or skipped a test; make check-skips EXEMPT="qdrant shared-data"
+check-skips: ## Fail if the last `make test` left out a suite or skipped a test; make check-skips EXEMPT="qdrant cranfield"
 	python3 scripts/skips/report.py check $(SKIPPED) --suites $(SUITES) --exempt $(EXEMPT)
 
 # The beginning of a suite: an empty record of skipped tests, which is listed at the end of the suite, however it ends.
@@ -251,6 +252,7 @@ prometheus:
 dist: ## Make a release in dist/: binary, licences, bill of materials, checksums; a clean checkout gives it its revision
 	CARGO_TARGET_DIR=$(TARGET) scripts/dist.sh
 
+# See docs/adr/0016-released-contract.md.
 .PHONY: release-contract
 release-contract: $(LINT_VENV)/.installed ## Keep the contract of a release, which later ones may not break; make release-contract VERSION=0.2.0
 	[[ "$(VERSION)" =~ ^[0-9]+[.][0-9]+[.][0-9]+$$ ]] || { echo "give the release: VERSION=0.2.0"; exit 1; }

@@ -1,4 +1,4 @@
-//! What is promised about delivery, each promise on real sockets: DESIGN's 1 to 6.
+//! Delivery guarantees on real sockets: those of docs/streams.md, under the faults of docs/reliability.md.
 
 mod abuse;
 mod bounds;

@@ -21,7 +21,7 @@ NAME = "cranfield"
 def folder() -> Path:
     path = os.environ.get("SPLADE_CRANFIELD")
     if not path:
-        skip("shared-data")
+        skip("cranfield")
     return Path(path)
 
 

@@ -15,7 +15,7 @@ def report(*arguments: object) -> subprocess.CompletedProcess:
 
 
 def check(folder, *suites: str) -> subprocess.CompletedProcess:
-    return report("check", folder, "--suites", *suites, "--exempt", "qdrant", "shared-data")
+    return report("check", folder, "--suites", *suites, "--exempt", "qdrant", "cranfield")
 
 
 def test_nothing_was_skipped(tmp_path):
@@ -51,7 +51,7 @@ def test_suites_that_a_failure_left_out_are_listed(tmp_path):
 
 
 def test_the_check_allows_the_exemptions_alone(tmp_path):
-    for need in ("qdrant", "shared-data"):
+    for need in ("qdrant", "cranfield"):
         append(tmp_path / "test-rust.jsonl", skip_for("a", need))
     assert check(tmp_path, "test-rust").returncode == 0
 
