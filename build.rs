@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The Rust code takes each operation, document and text of a stream as bytes, which is the same on the wire, and decodes
     // it by itself: one that can't be decoded (invalid UTF-8, a payload nested too deep) is then rejected alone and
     // doesn't end its stream.
+    // See docs/adr/0014-decode-operations-one-by-one.md.
     for (message, field) in [
         ("IngestRequest", "operations"),
         ("Operation", "upsert"),

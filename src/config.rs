@@ -2,6 +2,8 @@
 //!
 //! Each group of flags is a file: the flags, the checks of their values, and their part of the configuration. Clap parses
 //! a value as a `Setting`, which keeps the mistake instead of ending the command.
+//!
+//! See docs/adr/0058-report-all-configuration-errors.md.
 
 mod admission;
 mod backend;

@@ -7,6 +7,8 @@
 //!
 //! Bodies are transcoded as they are read. A call that is refused for its token has read none of its body, and a stream
 //! of lines is read as the pipeline has room for its items, which is how a slow store slows down an upload.
+//!
+//! See docs/adr/0050-http-gateway-in-process.md.
 
 #[cfg(test)]
 mod bounds;

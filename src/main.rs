@@ -22,6 +22,8 @@ fn main() -> ExitCode {
 /// Has freed memory kept for the next batch. Every batch needs the same few megabytes; the C library would give them back
 /// to the kernel and ask for them again, page by page, several times a layer, which costs a twentieth of all time. The
 /// peak is the same.
+///
+/// See docs/adr/0046-keep-freed-memory.md.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code)]
 fn keep_freed_memory() {

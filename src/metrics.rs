@@ -1,8 +1,10 @@
 //! Every metric's name, kind, labels, unit and meaning, once. Names and labels are a contract: dashboards, alerts and
-//! autoscalers are made of them, and docs/metrics.md is made of this table.
+//! autoscalers are made of them, and the table in docs/operations.md is generated from this one.
 //!
 //! Labels have few values: those listed here, the names of models that the operator chose, and the calls of the contract.
 //! Nothing that a client makes up (an id, a collection, a text) is ever a label.
+//!
+//! See docs/adr/0047-metrics.md.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 

@@ -2,6 +2,8 @@
 //!
 //! This is the only place that catches panics. What the work borrowed mutably may be left half changed, so after a panic
 //! the caller must not use it again.
+//!
+//! See docs/adr/0030-untrusted-model-directories.md.
 
 #[cfg(any(test, feature = "parquet"))]
 mod quiet;

@@ -2,6 +2,8 @@
 //!
 //! A call is a span, and so is each stage of its work. Work of many calls goes through one batch: the batch's span is below
 //! the first of them and linked to the others. Spans cost nothing where nobody takes them.
+//!
+//! See docs/adr/0048-spans.md.
 
 #[cfg(not(feature = "otlp"))]
 mod no_propagation;

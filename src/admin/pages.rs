@@ -13,9 +13,13 @@ use super::status::Status;
 
 /// The media type of Prometheus' text format. It is the only format: OpenMetrics would add exemplars, units and times of
 /// creation, of which there are none, and a Prometheus that asks for it takes the text too.
+///
+/// See docs/adr/0047-metrics.md.
 const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The page. It loads nothing from elsewhere.
+///
+/// See docs/adr/0051-status-page.md.
 const STATUS_PAGE: &str = include_str!("page.html");
 /// The page may load its own style and script, and this server's answers.
 const STATUS_PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \

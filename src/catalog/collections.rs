@@ -8,6 +8,8 @@
 //! Searches take what was true within the last 5 seconds: after a switch by another process they may go on for so long in
 //! the old collection, with its model, and find what they would have found just before. Writes ask the store each time, so
 //! that nothing is written to the old collection that began after the switch.
+//!
+//! See docs/adr/0038-aliases.md.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -11,6 +11,8 @@
 //! `ingest` does it.
 //!
 //! The alias is switched last, when every document is indexed and both collections have as many.
+//!
+//! See docs/adr/0039-reindex-is-a-client.md.
 
 mod args;
 mod checkpoint;

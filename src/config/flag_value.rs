@@ -1,4 +1,6 @@
 //! What a flag holds once clap has parsed it: its value, or the mistake in it, so that all mistakes are reported at once.
+//!
+//! See docs/adr/0058-report-all-configuration-errors.md.
 
 use std::ffi::OsStr;
 use std::fmt::Debug;

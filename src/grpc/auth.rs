@@ -1,6 +1,8 @@
 //! Who may call: whoever knows one of the tokens.
 //!
 //! One guard stands before all services, so that none can be forgotten. Only health is open, for probes have no secrets.
+//!
+//! See docs/adr/0049-layers-around-services.md.
 
 use std::fmt;
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 //! A field that changes what a request means must never be dropped: a search without its tenant shows another tenant's
 //! documents. So what is declared and not implemented is refused by its name, and what isn't even declared by its number
 //! ([`proto::unknown_fields`](crate::proto::unknown_fields)).
+//!
+//! See docs/adr/0004-the-v1-contract.md.
 
 use super::errors::unimplemented_field;
 use crate::types::{ApiError, ErrorReason};

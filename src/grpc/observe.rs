@@ -1,4 +1,6 @@
 //! What is seen of every call, whoever serves it: how long it took, how it ended, and its span.
+//!
+//! See docs/adr/0049-layers-around-services.md.
 
 use std::collections::HashSet;
 use std::pin::Pin;

@@ -88,6 +88,7 @@ impl Query {
                 let mut vector = SparseVector::try_from(vector)
                     .map_err(|error| invalid_argument("sparse_vector", error.to_string()))?;
                 // It may be pruned already: once more to a share of its weight would be too much.
+                // See docs/adr/0023-pruning-and-dtype-outside-fingerprint.md.
                 let pruning = self.encoding.and_then(|encoding| encoding.pruning);
                 let pruning =
                     parse_pruning(pruning, Pruning::default()).map_err(|error| error.with_field_prefix("encoding"))?;

@@ -1,4 +1,6 @@
 //! The gate of the services: closed while the models are loaded and after the server has begun to stop.
+//!
+//! See docs/adr/0049-layers-around-services.md.
 
 use std::ops::Deref;
 use std::sync::Arc;

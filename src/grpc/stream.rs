@@ -5,6 +5,8 @@
 //!
 //! While a client's HTTP/2 window is closed, nothing polls its response stream. A second task therefore ends a stream
 //! whose client takes nothing for too long: it drops the results and gives up the stream's place.
+//!
+//! See docs/adr/0042-unread-streams.md.
 
 mod open_stream;
 mod requests;

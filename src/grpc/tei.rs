@@ -4,6 +4,8 @@
 //! The work is that of `EncoderService`: same limits, lanes, permits and faults, counted as `encode` and `encode_stream`.
 //! What differs is the form of requests and answers, and the order of a stream: its answers have no numbers, so they come
 //! as the texts went.
+//!
+//! See docs/adr/0015-tei-adapter.md.
 
 mod api;
 mod embed;

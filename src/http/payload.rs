@@ -3,6 +3,8 @@
 //! The contract has a Struct, whose numbers are doubles, or the text of a JSON object in a second field (`payload` and
 //! `payload_json`). Here that text stands in place of the Struct, so integers of 64 bits are exact. In responses,
 //! integers that JavaScript would round are strings of digits, and `inexact_fields` names the fields that have one.
+//!
+//! See docs/adr/0003-payloads-as-json.md.
 
 use prost::Message;
 use prost::encoding::{WireType, encode_key};

@@ -1,4 +1,6 @@
 //! Where and in which number format a model computes.
+//!
+//! See docs/adr/0026-cpu-kernels.md.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,6 @@
 //! A packed batch of token sequences.
+//!
+//! See docs/adr/0018-packed-batches.md.
 
 use std::borrow::Cow;
 

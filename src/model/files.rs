@@ -1,5 +1,7 @@
 //! The files of a model's folder. A folder may come from anywhere, so each file is read with a bound, and a name that a file
 //! gives leads nowhere but into the folder.
+//!
+//! See docs/adr/0030-untrusted-model-directories.md.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};

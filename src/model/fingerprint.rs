@@ -3,6 +3,8 @@
 //! Fingerprints are stored with each collection, so their form is fixed (docs/adr/0005-fingerprint-2.md). Version 2 is `2:`
 //! and the 64 hexadecimal digits of a SHA-256 over everything that decides vectors. Version 1, in [`super::legacy`], is that
 //! of earlier builds, which ignored some settings.
+//!
+//! See docs/adr/0023-pruning-and-dtype-outside-fingerprint.md.
 
 use std::io::{self, Read};
 use std::path::Path;

@@ -3,6 +3,8 @@
 //! A weight is `pool over tokens of log(1 + relu(logit))` (Formal et al., arXiv:2107.05720, arXiv:2109.10086). The
 //! logarithm is monotonic and the bias is the same for every token, so for the maximum both come after it, once a term
 //! instead of once a token and term. The vocabulary is walked in tiles: `[tokens, vocabulary]` never exists.
+//!
+//! See docs/adr/0024-head-in-tiles.md.
 
 mod decoder;
 mod finite;

@@ -4,6 +4,8 @@
 //! an operation is a candle custom operation: products run on weights that are laid out once, at load (in float32 by
 //! [`Panels`], in 8 bits by rten-gemm), and what follows a product runs on it while it is in the cache. A kernel works on the thread that calls it: the encoder threads
 //! are the parallelism. On other devices the same operations are candle's own.
+//!
+//! See docs/adr/0026-cpu-kernels.md.
 
 mod aligned;
 mod attention;

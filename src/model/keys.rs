@@ -3,6 +3,8 @@
 //! Every key that transformers 5.23 or sentence-transformers 6.2 reads has an entry, so that none is ignored silently: it
 //! is honoured, or refused unless it has a value that changes nothing, or known to be irrelevant. `docs/model-files.md`
 //! is generated from these tables, and `tests/it/model_settings.rs` holds them against sentence-transformers.
+//!
+//! See docs/adr/0019-configuration-key-table.md.
 
 mod config;
 mod sentence_transformers;

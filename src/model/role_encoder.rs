@@ -1,4 +1,6 @@
 //! How the texts of one role are encoded.
+//!
+//! See docs/adr/0021-encoder-per-role.md.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! What can be checked of a model without its weights.
+//!
+//! See docs/adr/0019-configuration-key-table.md.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! The encoder of most models: a transformer under a SPLADE head.
+//!
+//! See docs/adr/0018-packed-batches.md.
 
 use std::fmt;
 

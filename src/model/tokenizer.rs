@@ -1,4 +1,6 @@
 //! Text to token ids.
+//!
+//! See docs/adr/0022-long-texts.md.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -3,6 +3,8 @@
 //! transformers takes `tokenizer.json` as it is only for models without a tokenizer class of their own. For BERT, RoBERTa,
 //! XLM-R and CamemBERT it builds the class's tokenizer anew from the vocabulary and `tokenizer_config.json`, and does not
 //! read the normalizer, pre-tokenizer and post-processor of `tokenizer.json`. So does this module.
+//!
+//! See docs/adr/0020-tokenizer-of-transformers-5.md.
 
 mod added_tokens;
 mod changes;

@@ -1,4 +1,6 @@
 //! What transformers are made of, and the forward pass of those that normalise after each residual: BERT and its kin.
+//!
+//! See docs/adr/0031-one-forward-pass.md.
 
 use candle_core::{Device, Result, Tensor};
 

@@ -1,4 +1,6 @@
 //! A model's weights: safetensors (whole or in shards), or a PyTorch pickle.
+//!
+//! See docs/adr/0029-weights-mapped-and-packed.md.
 
 mod location;
 mod mapped_file;

@@ -1,4 +1,6 @@
 //! Where long work lets more urgent work run.
+//!
+//! See docs/adr/0044-query-priority.md.
 
 use std::fmt;
 

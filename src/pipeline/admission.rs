@@ -16,6 +16,8 @@
 //! - A [`Ticket`] is a place and a slot: whoever holds one may read an item from the network.
 //! - A [`Finalizer`] is a redeemed ticket. It owns the duty to answer for its item, and answers even when it is dropped.
 //! - [`AdmissionControl`] keeps the permits of one kind of work: those of unary calls apart from those of streams.
+//!
+//! See docs/adr/0043-admission-of-calls-and-streams.md.
 
 mod control;
 mod finalizer;

@@ -4,6 +4,8 @@
 //! with single-threaded kernels: one batch a thread is faster than one batch over all threads. It never waits for a batch
 //! to fill: what is there is encoded. Between two steps of a bulk batch it looks at the query lane and serves it first,
 //! unless queries have taken more than their part.
+//!
+//! See docs/adr/0017-encoder-threads-batch.md.
 
 mod batch;
 mod catch_panic;

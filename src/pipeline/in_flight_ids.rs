@@ -7,6 +7,8 @@
 //!
 //! Nothing waits in a circle: a change waits only for changes that joined before it, and the first in line needs nothing
 //! that a later one holds.
+//!
+//! See docs/adr/0001-order-of-changes.md.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

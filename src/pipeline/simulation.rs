@@ -4,6 +4,8 @@
 //! refusals, writes that land after their call has failed, flushes that fail, kills. Clients stream, upsert and delete a
 //! few ids, and give up now and then. An [`Oracle`] knows which of the changes a store may hold. A failure prints its
 //! seed, which runs just the same again.
+//!
+//! See docs/adr/0034-deterministic-simulation.md.
 
 mod clients;
 mod oracle;

@@ -1,4 +1,6 @@
 //! How far a stream has come: from where a client can resume it.
+//!
+//! See docs/adr/0004-the-v1-contract.md.
 
 use std::collections::BTreeMap;
 

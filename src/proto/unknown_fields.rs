@@ -3,6 +3,8 @@
 //! Decoders of protocol buffers skip unknown fields, so a server that is older than its client would drop what it doesn't
 //! know: a condition of a filter, a tenant, a version. So requests are walked by the contract's descriptors first, and a
 //! field that isn't there is refused by its number. It costs a pass over the tags, not over the values.
+//!
+//! See docs/adr/0004-the-v1-contract.md.
 
 use std::sync::OnceLock;
 

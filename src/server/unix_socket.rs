@@ -1,4 +1,6 @@
 //! The Unix socket and its file, whose mode decides who may connect.
+//!
+//! See docs/adr/0052-unix-socket.md.
 
 use std::fs::{Permissions, rename, set_permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -6,6 +6,8 @@
 //!
 //! Each call is bounded in time and is one request. Writes wait until Qdrant has applied them (`wait`), and count only
 //! if it says so.
+//!
+//! See docs/adr/0035-qdrant-definite-and-unknown-outcomes.md.
 
 mod aliases;
 mod collection;

@@ -1,4 +1,6 @@
 //! The digest of what a stored point was made of: a document that would become the same point need not be encoded again.
+//!
+//! See docs/adr/0040-content-digests.md.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};

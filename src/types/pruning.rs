@@ -1,4 +1,6 @@
 //! Pruning: a vector keeps its heaviest terms.
+//!
+//! See docs/adr/0023-pruning-and-dtype-outside-fingerprint.md.
 
 use super::SparseVector;
 

@@ -6,6 +6,8 @@
 //!
 //! A file is known by its content: the digest of what was read of it. [`crate::cli::ingest::reader::resume`] compares.
 //! One run uses a checkpoint at a time ([`RunLock`]).
+//!
+//! See docs/adr/0007-checkpoints-by-content.md.
 
 mod file;
 mod format;

@@ -2,6 +2,8 @@
 //!
 //! A reader gives the records of one file in their order: lines, or rows, with the documents that they stand for. What all
 //! have in common is here: places, shards and batches.
+//!
+//! See docs/adr/0054-ingest-readers.md.
 
 mod byte_stream;
 mod content_reader;

@@ -10,6 +10,8 @@
 //! they to change, runs of two releases that share an input would leave documents out.
 //!
 //! A line that is no document counts as its bytes, without the blanks at its end: each is rejected by one shard.
+//!
+//! See docs/adr/0057-shards-by-id.md.
 
 use std::fmt;
 use std::str::FromStr;

@@ -10,6 +10,8 @@
 //! A document that has its result is sent again because an earlier line without one may have the same id: sent alone, that
 //! older document would replace the newer one. So a reconnect does what a run that resumes from its checkpoint does, and
 //! what the client libraries do.
+//!
+//! See docs/adr/0053-ingest-results-in-input-order.md.
 
 mod operation_batch;
 mod sequence_tracker;

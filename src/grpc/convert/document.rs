@@ -1,4 +1,6 @@
 //! Documents as they come: each is decoded by itself, so that a bad one is refused alone.
+//!
+//! See docs/adr/0014-decode-operations-one-by-one.md.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,6 @@
 //! Operations as they come: each is decoded by itself, so that an invalid one is rejected alone.
+//!
+//! See docs/adr/0014-decode-operations-one-by-one.md.
 
 use bytes::Bytes;
 use prost::Message;

@@ -1,5 +1,7 @@
 //! Payloads of messages: `google.protobuf.Struct` or the text of a JSON object, to what is stored and back. This is the
 //! only place where a Struct becomes JSON or JSON a Struct.
+//!
+//! See docs/adr/0003-payloads-as-json.md.
 
 mod fields;
 mod format;

@@ -55,6 +55,8 @@ impl<'a> LayerBuilder<'a> {
 
     /// All layers, several at a time. Each maps the weights anew, so that what was read of them is given back when the
     /// layer is packed: the model is never in memory twice.
+    ///
+    /// See docs/adr/0029-weights-mapped-and-packed.md.
     pub fn layers<T: Send>(
         &self,
         count: usize,

@@ -1,4 +1,6 @@
 //! Whether weights and hidden states are finite.
+//!
+//! See docs/adr/0025-non-finite-vectors.md.
 
 use candle_core::{D, DType, Result, Tensor, bail};
 

@@ -1,4 +1,6 @@
 //! What follows a product while it is still in the cache: scales, bias, activation, or the maximum over rows.
+//!
+//! See docs/adr/0027-fused-epilogues.md.
 
 use std::ops::Range;
 

@@ -3,6 +3,8 @@
 //! `max`, `relu`, comparisons and casts to integers swallow NaN and −∞: after them an overflow looks like a small
 //! number. So every kernel that uses one of them looks for such numbers first, or proves from magnitudes that there are
 //! none.
+//!
+//! See docs/adr/0025-non-finite-vectors.md.
 
 use std::ops::Range;
 

@@ -1,4 +1,6 @@
 //! Products with weights in 8 bits, which are packed once.
+//!
+//! See docs/adr/0028-int8.md.
 
 use candle_core::{Error, Result, bail};
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedAMatrix, PackedBMatrix};

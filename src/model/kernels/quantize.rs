@@ -1,5 +1,7 @@
 //! 8-bit numbers: weights have a scale for each output channel, activations a scale and a zero point for each row, so that
 //! a text's vector does not depend on its neighbours.
+//!
+//! See docs/adr/0028-int8.md.
 
 use rten_simd::ops::{BitOps, FloatOps, NarrowSaturate, NumOps};
 use rten_simd::{Isa, SimdOp};

@@ -1,4 +1,6 @@
 //! A tensor of which rows are looked up: an embedding.
+//!
+//! See docs/adr/0029-weights-mapped-and-packed.md.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

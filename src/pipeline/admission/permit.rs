@@ -79,6 +79,8 @@ impl PermitPool {
 
     /// Places for documents of so many bytes each, or `None` if there are not as many now. All of them or none, so that two
     /// callers can't each wait for what the other has. Documents that are larger than all the room there is take all of it.
+    ///
+    /// See docs/adr/0043-admission-of-calls-and-streams.md.
     pub fn try_reserve_all(&self, sizes: &[usize]) -> Option<Vec<PermitReservation>> {
         let count = u32::try_from(sizes.len()).ok()?;
         let total = sizes.iter().fold(0, |total: usize, size| total.saturating_add(*size));

@@ -19,6 +19,8 @@
 //! The rule is checked by a counter for each `n`, so that taking and releasing a slot take constant time. A stream
 //! waits for one counter only, and a release changes one counter only: it wakes the one stream that waited longest for
 //! it.
+//!
+//! See docs/adr/0041-harmonic-result-slots.md.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Fairness between the lanes: queries come first, but not for ever.
+//!
+//! See docs/adr/0044-query-priority.md.
 
 use std::cell::Cell;
 use std::time::Duration;

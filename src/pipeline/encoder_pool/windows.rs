@@ -3,6 +3,8 @@
 //!
 //! A book has thousands of windows. They are made and encoded a batch at a time, and only the largest weights so far are
 //! kept.
+//!
+//! See docs/adr/0022-long-texts.md.
 
 use std::ops::Range;
 use std::time::Duration;

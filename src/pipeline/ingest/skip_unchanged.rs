@@ -1,4 +1,6 @@
 //! Documents that are stored already, as they would be stored again, are told apart before they are encoded.
+//!
+//! See docs/adr/0040-content-digests.md.
 
 use std::collections::HashMap;
 use std::sync::Arc;

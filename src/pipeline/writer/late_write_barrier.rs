@@ -3,6 +3,8 @@
 //! A write whose connection broke, or that got no answer in time, may still be on its way to the store. A later change of
 //! the same id that is sent meanwhile could be overtaken, and what was confirmed would be undone. So the ids stay in flight
 //! until the store has settled ([`PointWriter::settled`]), or until a write would have been given up anyway.
+//!
+//! See docs/adr/0001-order-of-changes.md.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! Trying again what can succeed later.
+//!
+//! See docs/adr/0045-retry-budget.md.
 
 use std::time::Duration;
 

@@ -1,6 +1,8 @@
 //! Second names of collections, in one small file of the store's folder.
 //!
 //! It is replaced as a whole: after a kill, all aliases are as they were before a change or as they are after it.
+//!
+//! See docs/adr/0038-aliases.md.
 
 use std::collections::BTreeMap;
 use std::fs;

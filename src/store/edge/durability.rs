@@ -8,6 +8,8 @@
 //!
 //! When a flush or an append to the journal fails, nobody knows what is on the disk: a later flush that succeeds may
 //! lack what the failed one took. From then on the collection is out of service until it is opened again.
+//!
+//! See docs/adr/0032-embedded-confirm-after-flush.md.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;

@@ -3,6 +3,8 @@
 //! The file is there from when a collection is opened until it has been closed in order. So a start that finds it knows
 //! that the collection needs repair (see repair.rs). While segments are merged, it also lists which points were
 //! upserted and deleted; while they are repaired, the points that are taken out and put back. One JSON value a line.
+//!
+//! See docs/adr/0033-embedded-crash-recovery.md.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -1,4 +1,6 @@
 //! An entry of the journal.
+//!
+//! See docs/adr/0002-persisted-identities.md.
 
 use qdrant_edge::{PointId, PointStructPersisted};
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,8 @@
 //! the writer notes the lengths with every flush, and a start compares them first. A collection that was closed in order
 //! must be as it was. Where the process died, files may have grown since and segments may be gone; but those files that
 //! only grow must not be shorter.
+//!
+//! See docs/adr/0033-embedded-crash-recovery.md.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -7,6 +7,8 @@
 //! embedded engine does neither. So:
 //! - what the journal says was deleted is deleted again;
 //! - a point that exists more than once is taken out, and its newest copy is put back.
+//!
+//! See docs/adr/0033-embedded-crash-recovery.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,6 @@
 //! What the writer and the repair need of an engine, so that a simulation can run them on a scripted one.
+//!
+//! See docs/adr/0034-deterministic-simulation.md.
 
 use std::fmt;
 use std::path::Path;

@@ -4,6 +4,8 @@
 //! The real writer, journal and repair run on a scripted engine (scripted.rs). Every step is drawn from a seed, so a
 //! run that finds a fault can be repeated: `SPLADE_SIMULATION_SEED=… cargo test --lib edge::simulation`.
 //! `SPLADE_SIMULATION_STEPS` sets the number of steps.
+//!
+//! See docs/adr/0034-deterministic-simulation.md.
 
 mod script;
 mod simulated_engine;

@@ -5,6 +5,8 @@
 //! writes and reads go on meanwhile.
 //!
 //! It ends when the last sender is gone, after what was sent has been answered.
+//!
+//! See docs/adr/0032-embedded-confirm-after-flush.md.
 
 use std::collections::HashSet;
 use std::io;

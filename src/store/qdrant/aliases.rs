@@ -1,4 +1,6 @@
 //! Second names of collections.
+//!
+//! See docs/adr/0038-aliases.md.
 
 use std::collections::BTreeMap;
 

@@ -17,6 +17,8 @@ const GRPC_PORT: u16 = 6334;
 /// however long it takes: Qdrant's queues are first come, first served. This is the bound that the order of writes relies
 /// on: a gateway, or a connection between two nodes, that keeps a request for longer while it lets others through breaks
 /// it.
+///
+/// See docs/adr/0035-qdrant-definite-and-unknown-outcomes.md.
 const DEFAULT_SETTLE_TIME: Duration = Duration::from_secs(5);
 
 /// How to reach a Qdrant server.

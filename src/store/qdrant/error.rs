@@ -3,6 +3,8 @@
 //! The codes are read as Qdrant uses them, which is not always by their book. An error is definite (the write did not
 //! take effect and will not, see [`StoreError::has_unknown_outcome`]) only if the request was not sent, or if Qdrant
 //! refuses it before it goes to any shard. Whatever else may be definite is taken for unknown.
+//!
+//! See docs/adr/0035-qdrant-definite-and-unknown-outcomes.md.
 
 use std::error::Error;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Custom sharding: collections whose points are spread by keys. A server writes to the shards of one key, so a collection is
 //! created with that key or not at all.
+//!
+//! See docs/adr/0037-qdrant-shard-keys.md.
 
 use std::collections::BTreeSet;
 

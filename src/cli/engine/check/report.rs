@@ -1,4 +1,6 @@
 //! What a server would find at its start. Every problem is reported and not only the first, and nothing is bound.
+//!
+//! See docs/adr/0058-report-all-configuration-errors.md.
 
 use serde::Serialize;
 

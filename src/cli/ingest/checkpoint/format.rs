@@ -3,6 +3,8 @@
 //! Files of version 3, and of version 2, which the first build of 0.1.0 wrote, are read and written again as version 4. A
 //! file of a later version is refused: the release that wrote it has to finish. Files of all versions are in
 //! tests/data/checkpoints.
+//!
+//! See docs/adr/0002-persisted-identities.md.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,6 @@
 //! Comma-separated values: a line of names, then a row of values each.
+//!
+//! See docs/adr/0056-csv-rows.md.
 
 mod cell;
 mod dialect;

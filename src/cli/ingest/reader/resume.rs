@@ -3,6 +3,8 @@
 //! The law: after a run that ends well, the collection has what one run over the input as it is now would have written (over
 //! what was there before). So reading goes on at the first place where the input is not what was read, and all that comes
 //! after that place is read again, in its order: the last document of an id is the one that stays.
+//!
+//! See docs/adr/0007-checkpoints-by-content.md.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -92,6 +92,8 @@ impl PointWriter for QdrantStore {
     /// Qdrant counts all replicas, not the active ones: while one is away, or is still being filled, it answers
     /// INTERNAL. Writes go on then, so documents are not held up for it: nothing is known of them, and they are encoded
     /// again.
+    ///
+    /// See docs/adr/0036-qdrant-digests-from-all-replicas.md.
     async fn fetch_digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         if ids.is_empty() {
             return Ok(HashMap::new());
