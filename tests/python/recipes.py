@@ -1,4 +1,4 @@
-"""Lines of documents, run as they stand against a running server, and held against what is shown of their output."""
+"""Commands of documents, run against a running server, and compared with the output that the document shows."""
 
 import os
 import re
@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 
 from fixtures import ROOT
+from outputs import check_output
 from skips import find_program
 
 # What the documents call the server.
@@ -17,10 +18,11 @@ PROGRAMS = {"grpcurl": "GRPCURL", "ghz": "GHZ"}
 
 @dataclass
 class Recipe:
-    """A command, and the block below it: what its document shows of the output, `…` for what is left out."""
+    """A command, and the block below it: what the document shows of the output (see outputs.py)."""
 
     command: str
     shown: str = ""
+    is_json: bool = False
 
     @property
     def program(self) -> str:
@@ -35,7 +37,7 @@ def recipes(markdown: str) -> list[Recipe]:
     found: list[Recipe] = []
     for language, body in re.findall(r"^ *```(\w*)\n(.*?)^ *```$", markdown, re.MULTILINE | re.DOTALL):
         if language in ("json", "text") and found:
-            found[-1].shown = body
+            found[-1].shown, found[-1].is_json = body, language == "json"
         else:
             found += [Recipe(command) for command in commands(body)]
     return found
@@ -76,7 +78,7 @@ def path_of(program: str) -> str:
 
 
 def run(recipe: Recipe, address: str) -> str:
-    """Runs it against the server at `address`, checks how it ended, and gives what it printed."""
+    """Runs it against the server at `address`, checks its status and its output, and returns the output."""
     command = recipe.command
     assert ADDRESS in command, f"{command}\ndoes not name {ADDRESS}"
     line = shlex.quote(path_of(recipe.program)) + command.removeprefix(recipe.program).replace(ADDRESS, address)
@@ -85,22 +87,9 @@ def run(recipe: Recipe, address: str) -> str:
     fails = "ERROR:" in recipe.shown
     assert (done.returncode != 0) == fails, f"{command}\nended with {done.returncode}\n{printed}"
     assert printed.strip(), f"{command}\nprinted nothing"
-    check_shown(recipe, printed)
+    if recipe.shown:
+        try:
+            check_output(recipe.shown, printed, recipe.is_json)
+        except AssertionError as difference:
+            raise AssertionError(f"{command}\n{difference}\n{printed}") from difference
     return done.stdout
-
-
-def check_shown(recipe: Recipe, printed: str) -> None:
-    """All that is shown was printed, but for figures, which differ with the model and the machine."""
-    if recipe.shown.lstrip().startswith("{"):
-        shown = re.findall(r'"\w+": |"[A-Z][A-Z_]+"', recipe.shown)
-    else:
-        shown = [masked(line) for line in recipe.shown.splitlines() if line.strip() and "…" not in line]
-        printed = masked(printed)
-    assert shown or not recipe.shown, f"{recipe.command}\nshows nothing that can be checked"
-    for part in shown:
-        assert part.strip() in printed, f"{recipe.command}\nis said to print {part!r}, and prints\n{printed}"
-
-
-def masked(text: str) -> str:
-    """Without figures, and with single blanks."""
-    return "\n".join(re.sub(r"[\d.]+( ?(ns|µs|ms|s)\b)?", "0", " ".join(line.split())) for line in text.splitlines())
