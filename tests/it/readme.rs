@@ -1,20 +1,21 @@
-//! What documents repeat of the code is made from it. `UPDATE_DOCS=1` writes it anew.
+//! The parts of documents that are generated from the code. `UPDATE_DOCS=1` updates them.
 
 mod api;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Arg, Args, Command, CommandFactory};
 use splade_sidecar::cli::Cli;
 use splade_sidecar::config::ServeArgs;
 use splade_sidecar::metrics::{self, Label, Metric, MetricKind};
 use splade_sidecar::model::keys::{KeyRule, TABLES};
 
-/// Holds the part of a document that is between the marks of this name against what the code says.
+/// Compares the part of a document between the markers of this name with the expected text.
 fn check(document: &str, name: &str, expected: &str) {
-    /// Tests run at once, and may write the same document.
+    /// Tests run in parallel, and may update the same document.
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
@@ -29,9 +30,11 @@ fn check(document: &str, name: &str, expected: &str) {
     assert_eq!(found, expected, "run this test with UPDATE_DOCS=1");
 }
 
-fn flags(command: &Command) -> String {
+/// Returns a table of a command's flags, except for the excluded ones.
+fn format_flags(command: &Command, excluded: &BTreeSet<&str>) -> String {
     let mut table = "\n| flag | variable | default | |\n|---|---|---|---|\n".to_owned();
-    let mut flags = command.get_arguments().filter(|it| it.get_long().is_some() && it.get_env().is_some()).peekable();
+    let is_listed = |flag: &&Arg| flag.get_env().is_some() && flag.get_long().is_some_and(|it| !excluded.contains(it));
+    let mut flags = command.get_arguments().filter(is_listed).peekable();
     if flags.peek().is_none() {
         return String::new();
     }
@@ -46,17 +49,22 @@ fn flags(command: &Command) -> String {
     table + "\n"
 }
 
+fn serve_command() -> Command {
+    ServeArgs::augment_args(Command::new("serve"))
+}
+
 #[test]
 fn the_flags_are_those_of_the_code() {
-    check("README.md", "flags", &flags(&ServeArgs::augment_args(Command::new("serve"))));
+    check("docs/configuration.md", "flags", &format_flags(&serve_command(), &BTreeSet::new()));
 }
 
 // The help of a command that the build is without is another one.
 #[cfg(feature = "verify")]
 #[test]
 fn the_commands_are_those_of_the_code() {
-    let mut root = Cli::command();
+    let (mut root, serve) = (Cli::command(), serve_command());
     root.build();
+    let flags_of_serve: BTreeSet<&str> = serve.get_arguments().filter_map(Arg::get_long).collect();
     let mut text = String::new();
     let mut commands: Vec<(String, &Command)> = root.get_subcommands().map(|it| (it.get_name().into(), it)).collect();
     commands.retain(|(name, _)| !["help", "serve"].contains(&name.as_str()));
@@ -66,12 +74,19 @@ fn the_commands_are_those_of_the_code() {
         let below: Vec<_> = below.map(|it| (format!("{name} {}", it.get_name()), it)).collect();
         if below.is_empty() {
             let about = command.get_about().unwrap().to_string();
-            let section = format!("\n### `{name}`\n\n{about}.\n{}", flags(command));
+            // `check` has the flags of `serve`, which have a table of their own.
+            let table = if name == "check" {
+                let table = format_flags(command, &flags_of_serve);
+                format!("\nThe [flags of `serve`](#flags-of-serve), and:\n{table}")
+            } else {
+                format_flags(command, &BTreeSet::new())
+            };
+            let section = format!("\n### `{name}`\n\n{about}.\n{table}");
             writeln!(text, "{}", section.trim_end()).unwrap();
         }
         commands.splice(0..0, below);
     }
-    check("docs/operations.md", "commands", &(text + "\n"));
+    check("docs/configuration.md", "commands", &(text + "\n"));
 }
 
 #[test]
