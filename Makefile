@@ -217,10 +217,11 @@ test-clients: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpc-cpp ## Build 
 	$(TEST_VENV)/bin/python $(PYTEST) clients/tests -ra
 
 .PHONY: test-docs
-test-docs: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpc-cpp ## Follow the pages of docs/ to the letter, and check all links
+test-docs: $(TEST_VENV)/.installed $(LINT_VENV)/.installed grpc-cpp grpcurl ## Run the commands of README and docs/, compare their output, and check all links
 	$(suite)
 	$(server_to_test)
 	$(client_toolchains)
+	if [[ -x $(GRPCURL_BIN) ]]; then export GRPCURL=$(GRPCURL_BIN); fi
 	$(TEST_VENV)/bin/python $(PYTEST) tests/docs -ra
 
 # Debian's packages and those they need that are not installed, unpacked as Prometheus is below.

@@ -15,6 +15,8 @@ MARK = "@@@ the end of block"
 def run(texts: list[str], folder: Path, environment: dict[str, str]) -> list[str]:
     """What each of them prints. Raises AssertionError with the end of the log if one fails."""
     script = "\n".join(f"{text}\necho '{MARK}'" for text in texts)
+    # A server that still runs would keep the output open.
+    script += "\njobs -p | xargs -r kill\nwait"
     with tempfile.TemporaryFile() as log:
         # A session of its own, so that its servers end with it, however it ends.
         shell = subprocess.Popen(

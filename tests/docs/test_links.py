@@ -51,6 +51,12 @@ def test_links_lead_somewhere(page):
             assert anchor in anchors(target.read_text(encoding="utf-8")), f"{link}: it has no such heading"
 
 
+def test_the_index_lists_each_page():
+    docs = ROOT / "docs"
+    listed = {link.partition("#")[0] for link in links((docs / "README.md").read_text(encoding="utf-8"))}
+    assert [page.name for page in docs.glob("*.md") if page.name not in listed | {"README.md"}] == []
+
+
 def test_anchors_are_made_as_github_makes_them():
     headings = "# A new model\n## What's `check`?\n## Clients (`clients/`)\n## Twice\n## Twice\n"
     markdown = headings + '<a id="own"></a>\n```\n# no\n```\n'
