@@ -1,4 +1,4 @@
-"""The servers of `tests/python`, with a door for JSON."""
+"""Fixtures of `tests/python`, and servers with the HTTP gateway enabled."""
 
 import sys
 from pathlib import Path
@@ -15,12 +15,12 @@ __all__ = ["ROOT", "STUBS", "binary", "model_folder", "start"]
 
 
 @pytest.fixture
-def open_door(start, tmp_path):
-    """Starts a server on an empty store, with these flags beside, and gives the URL of its door."""
+def start_gateway(start, tmp_path):
+    """Starts a server on an empty store with the given extra flags, and returns the URL of its HTTP gateway."""
 
-    def open_door(*flags: str) -> str:
+    def start_gateway(*flags: str) -> str:
         address = f"127.0.0.1:{free_ports(1)[0]}"
         start(tmp_path / "store", "--http-listen", address, *flags)
         return f"http://{address}"
 
-    return open_door
+    return start_gateway

@@ -1,4 +1,4 @@
-"""Lines of JSON, which schemathesis doesn't know."""
+"""Serializer of JSON lines, a media type that schemathesis does not support."""
 
 import json
 
@@ -6,6 +6,6 @@ import schemathesis
 
 
 @schemathesis.serializer("application/x-ndjson")
-def lines(ctx, value):
-    # A generated string is sent as it is: mostly no lines of JSON, and then each is a result that says so.
+def serialize_lines(ctx, value):
+    # Strings are sent unchanged. Most of them are not valid JSON lines, and each invalid line must be rejected alone.
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else json.dumps(value).encode()

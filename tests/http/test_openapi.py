@@ -1,4 +1,4 @@
-"""schemathesis, which makes requests of the OpenAPI document and holds the answers against it."""
+"""Checks the HTTP gateway against its OpenAPI document with schemathesis, which generates requests."""
 
 import json
 import os
@@ -18,7 +18,7 @@ CHECKS = [
     "allow_header_conformance",
     "ignored_auth",
 ]
-# As many of each operation, of good ones and bad ones; the same ones each time.
+# Number of valid and invalid requests per operation. The seed makes them reproducible.
 EXAMPLES = 40
 SEED = 20
 TIME_LIMIT_S = 300
@@ -27,23 +27,23 @@ HOOKS = Path(__file__).with_name("hooks.py")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
-def call(door: str, path: str, body: object) -> None:
+def call(url: str, path: str, body: object) -> None:
     headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
-    request = urllib.request.Request(door + path, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        assert answer.status == 200
+    request = urllib.request.Request(url + path, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        assert response.status == 200
 
 
-def test_answers_are_as_the_document_says(open_door, tmp_path):
+def test_responses_conform_to_the_openapi_document(start_gateway, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text(TOKEN)
-    door = open_door("--auth-tokens", str(tokens))
-    # What the examples speak of is there.
+    url = start_gateway("--auth-tokens", str(tokens))
+    # The examples of the document refer to this collection, document and alias.
     document = {"id": 1, "text": "a cat sat on the mat", "payload": {"year": 1999}}
-    call(door, "/v1/upsert", {"options": {"collection": "docs", "create_collection": True}, "documents": [document]})
-    call(door, "/v1/set_alias", {"alias": "current", "collection": "docs"})
+    call(url, "/v1/upsert", {"options": {"collection": "docs", "create_collection": True}, "documents": [document]})
+    call(url, "/v1/set_alias", {"alias": "current", "collection": "docs"})
     program = str(Path(sys.executable).with_name("schemathesis"))
-    command = [program, "--config-file", str(CONFIG), "run", f"{door}/openapi.json"]
+    command = [program, "--config-file", str(CONFIG), "run", f"{url}/openapi.json"]
     command += ["--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing", "--mode", "all"]
     command += ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-deterministic"]
     command += ["--header", f"Authorization: Bearer {TOKEN}", "--request-timeout", "20", "--no-color"]
