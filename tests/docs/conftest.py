@@ -1,4 +1,4 @@
-"""What pytest finds for this folder's tests."""
+"""Fixtures of `tests/python` for the tests of this directory."""
 
 import sys
 from pathlib import Path

@@ -1,10 +1,10 @@
-"""A page of docs/ as the blocks in it, each with the comment in the line before, which says what is done with it.
+"""Parses the code blocks of a page of docs/. A comment in the line before a block defines the action of the test:
 
-<!-- run -->            shell, run in the page's shell after the blocks before
-<!-- run: go buf -->    the same, where these programs are there
-<!-- not run: why -->   shell that can't be run here
-<!-- output -->         what the shell block before prints, all of it; numbers may differ in the last digit
-<!-- file: NAME -->     written to a file of the shell's folder
+<!-- run -->            runs the block in the shell of the page, after the previous blocks
+<!-- run: go buf -->    the same, if these programs are installed
+<!-- not run: why -->   does not run the block, for this reason
+<!-- output -->         compares the block with the output of the previous shell block (see outputs_match)
+<!-- file: NAME -->     writes the block to a file in the working directory of the shell
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ NUMBER = re.compile(r"-?\d+\.\d+")
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code."""
+    """A fenced code block."""
 
     action: str
-    """What the comment before says; empty without one."""
+    """Action of the comment, such as `run`; empty without a comment."""
     argument: str
     language: str
     text: str
     line: int
-    """The number of its first line in the page."""
+    """Line number of its first line in the page."""
 
 
-def blocks(page: Path) -> list[Block]:
-    """All blocks of a page."""
+def parse_blocks(page: Path) -> list[Block]:
+    """Returns all blocks of a page."""
     markdown = page.read_text(encoding="utf-8")
     return [
         Block(found[1] or "", found[2] or "", found[3], found[4], markdown.count("\n", 0, found.start(4)) + 1)
@@ -39,29 +39,29 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
-def moved(block: Block, others: dict[str, str]) -> Block:
-    """The block with other names and addresses than those for readers."""
+def substitute(block: Block, substitutes: dict[str, str]) -> Block:
+    """Returns the block with the addresses and paths of the test instead of those for readers."""
     text, argument = block.text, block.argument
-    for written, used in others.items():
-        text, argument = text.replace(written, used), argument.replace(written, used)
+    for original, replacement in substitutes.items():
+        text, argument = text.replace(original, replacement), argument.replace(original, replacement)
     return replace(block, text=text, argument=argument)
 
 
-def same(shown: str, printed: str) -> bool:
-    """Whether what is shown is what was printed. Another processor may round the last digit otherwise."""
+def outputs_match(shown: str, printed: str) -> bool:
+    """Returns whether two outputs are equal, except for the last digit of numbers, which depends on the processor."""
     if re.sub(NUMBER, "#", shown).split() != re.sub(NUMBER, "#", printed).split():
         return False
     numbers = zip(NUMBER.findall(shown), NUMBER.findall(printed))
-    return all(abs(float(one) - float(other)) <= 1.01 * last_digit(one) for one, other in numbers)
+    return all(abs(float(left) - float(right)) <= 1.01 * last_digit_unit(left) for left, right in numbers)
 
 
-def last_digit(number: str) -> float:
-    """What one more in its last digit is: 0.001 for 2.718."""
+def last_digit_unit(number: str) -> float:
+    """Returns the unit of the last digit of a number: 0.001 for 2.718."""
     return 10.0 ** -len(number.partition(".")[2])
 
 
 def write_outputs(page: Path, printed: dict[int, str]) -> None:
-    """Puts what was printed into the page, by the lines of its blocks."""
+    """Replaces output blocks of a page, given by their line numbers, with printed outputs."""
     markdown = page.read_text(encoding="utf-8")
     lines = {markdown.count("\n", 0, found.start(4)) + 1: found.span(4) for found in BLOCK.finditer(markdown)}
     for line in sorted(printed, reverse=True):

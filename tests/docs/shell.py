@@ -1,4 +1,4 @@
-"""One shell for all blocks of a page, so that a variable or a server of one is there in the next."""
+"""Runs all blocks of a page in one shell, so that blocks can use variables and servers of previous blocks."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import tempfile
 from pathlib import Path
 
 TIMEOUT_S = 600
-MARK = "@@@ the end of block"
+END_MARKER = "@@@ end of block"
 
 
-def run(texts: list[str], folder: Path, environment: dict[str, str]) -> list[str]:
-    """What each of them prints. Raises AssertionError with the end of the log if one fails."""
-    script = "\n".join(f"{text}\necho '{MARK}'" for text in texts)
-    # A server that still runs would keep the output open.
+def run_blocks(texts: list[str], directory: Path, environment: dict[str, str]) -> list[str]:
+    """Runs shell blocks and returns the output of each. Raises AssertionError with the end of the log if one fails."""
+    script = "\n".join(f"{text}\necho '{END_MARKER}'" for text in texts)
+    # Servers that are still running would keep the output pipe open.
     script += "\njobs -p | xargs -r kill\nwait"
     with tempfile.TemporaryFile() as log:
-        # A session of its own, so that its servers end with it, however it ends.
+        # A new session, so that its servers are killed with it.
         shell = subprocess.Popen(
             ["bash", "-eu", "-c", script],
-            cwd=folder,
+            cwd=directory,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -37,10 +37,10 @@ def run(texts: list[str], folder: Path, environment: dict[str, str]) -> list[str
             except ProcessLookupError:
                 pass
         log.seek(0)
-        said = log.read().decode(errors="replace")[-4000:]
-    parts = out.split(MARK + "\n")
-    done = len(parts) - 1
-    assert shell.returncode == 0 and done == len(texts), (
-        f"this block failed:\n{texts[min(done, len(texts) - 1)]}\n{parts[-1]}\n{said}"
+        log_tail = log.read().decode(errors="replace")[-4000:]
+    parts = out.split(END_MARKER + "\n")
+    completed = len(parts) - 1
+    assert shell.returncode == 0 and completed == len(texts), (
+        f"this block failed:\n{texts[min(completed, len(texts) - 1)]}\n{parts[-1]}\n{log_tail}"
     )
     return parts[:-1]

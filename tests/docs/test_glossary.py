@@ -1,4 +1,4 @@
-"""The glossary: in alphabetical order, each term once, and each with a link to the page that explains it."""
+"""Checks the glossary: terms are unique and sorted, and each links to the page that explains it."""
 
 import re
 

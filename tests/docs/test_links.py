@@ -1,4 +1,4 @@
-"""No page links to what is not there: a file, or a heading of one."""
+"""Checks that links between pages lead to existing files and headings."""
 
 import re
 import subprocess
@@ -27,28 +27,28 @@ def links(markdown: str) -> list[str]:
 
 
 def anchors(markdown: str) -> set[str]:
-    """Those that a page sets, and those of its headings as GitHub makes them: the second of a name has -1."""
+    """Returns the explicit anchors of a page and those that GitHub generates from headings; duplicates get a number."""
     markdown = FENCE.sub("", markdown)
-    made, seen = set(ANCHOR.findall(markdown)), {}
+    found, seen = set(ANCHOR.findall(markdown)), {}
     for heading in HEADING.findall(markdown):
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
         name = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
         number = seen.get(name, 0)
         seen[name] = number + 1
-        made.add(f"{name}-{number}" if number else name)
-    return made
+        found.add(f"{name}-{number}" if number else name)
+    return found
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page):
+def test_link_targets_exist(page):
     for link in links(page.read_text(encoding="utf-8")):
         if re.match(r"[a-z]+:", link):
             continue
         path, _, anchor = unquote(link).partition("#")
         target = (page.parent / path).resolve() if path else page
-        assert target.exists(), f"{link}: there is no {path}"
+        assert target.exists(), f"{link}: {path} does not exist"
         if anchor and target.suffix == ".md":
-            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{link}: it has no such heading"
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{link}: the page has no such anchor"
 
 
 def test_the_index_lists_each_page():
@@ -57,7 +57,7 @@ def test_the_index_lists_each_page():
     assert [page.name for page in docs.glob("*.md") if page.name not in listed | {"README.md"}] == []
 
 
-def test_anchors_are_made_as_github_makes_them():
+def test_anchors_are_those_of_github():
     headings = "# A new model\n## What's `check`?\n## Clients (`clients/`)\n## Twice\n## Twice\n"
     markdown = headings + '<a id="own"></a>\n```\n# no\n```\n'
     assert anchors(markdown) == {"a-new-model", "whats-check", "clients-clients", "twice", "twice-1", "own"}

@@ -1,6 +1,6 @@
-"""The commands of the README and of pages of docs/, run in order with the real binary and model.
+"""Runs the commands of the README and of pages of docs/ in order, with the real binary and model, and compares outputs.
 
-`UPDATE_DOCS=1` puts what was printed into the pages instead.
+With `UPDATE_DOCS=1`, the printed outputs are written to the pages instead.
 """
 
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from page import Block, blocks, moved, same, write_outputs
+from page import Block, outputs_match, parse_blocks, substitute, write_outputs
 from recipes import path_of
-from shell import run
+from shell import run_blocks
 from sidecar import clean_environment, free_ports
 from skips import missing_needs, skip
 from splade_sidecar.v1 import errors_pb2
@@ -25,7 +25,7 @@ UPDATE = bool(os.environ.get("UPDATE_DOCS"))
 
 @pytest.fixture
 def environment(binary, tmp_path_factory):
-    """The environment of a reader who has built the binary and set nothing, except for ports, which are free ones."""
+    """Returns the environment of a reader who has built the binary and set nothing, except that ports are free ones."""
     port, metrics_port = free_ports(2)
     path = tmp_path_factory.mktemp("bin")
     (path / "splade-sidecar").symlink_to(binary)
@@ -39,23 +39,23 @@ def environment(binary, tmp_path_factory):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A folder with what a clone has that the pages name, in which they may leave what they like."""
-    made = tmp_path / "clone"
-    made.mkdir()
+def clone(tmp_path):
+    """Returns a writable directory with those files of a clone that the pages use."""
+    directory = tmp_path / "clone"
+    directory.mkdir()
     for name in ("clients", "demo", "proto", "scripts"):
-        (made / name).symlink_to(ROOT / name)
-    return made
+        (directory / name).symlink_to(ROOT / name)
+    return directory
 
 
-def follow(page: Path, folder: Path, environment: dict[str, str], **places: Path) -> None:
-    """Runs a page from top to bottom, and skips the test at its end if programs are missing for some of it.
+def run_page(page: Path, directory: Path, environment: dict[str, str], **paths: Path) -> None:
+    """Runs the blocks of a page in order. If programs for some blocks are missing, skips the test after the others.
 
-    `places` are files and folders that the page makes, and where they are made instead.
+    `paths` maps files and directories of the page to the paths that the test uses instead.
     """
     texts, outputs, missing = [], [], set()
-    others = {ADDRESS: environment["SPLADE_LISTEN"], **{name: str(place) for name, place in places.items()}}
-    for block in (moved(block, others) for block in blocks(page)):
+    substitutes = {ADDRESS: environment["SPLADE_LISTEN"], **{name: str(path) for name, path in paths.items()}}
+    for block in (substitute(block, substitutes) for block in parse_blocks(page)):
         absent = missing_needs(*block.argument.split()) if block.action in ("run", "output") else []
         if block.action == "file":
             texts.append(f"cat >'{block.argument}' <<'END-OF-FILE'\n{block.text}END-OF-FILE")
@@ -65,22 +65,22 @@ def follow(page: Path, folder: Path, environment: dict[str, str], **places: Path
             texts.append(block.text)
         elif block.action == "output":
             outputs.append((len(texts) - 1, block))
-    printed = run(texts, folder, environment)
-    compare(page, [(printed[number], block) for number, block in outputs])
+    printed = run_blocks(texts, directory, environment)
+    check_outputs(page, [(printed[number], block) for number, block in outputs])
     if missing:
         skip(*sorted(missing))
 
 
-def compare(page: Path, outputs: list[tuple[str, Block]]) -> None:
+def check_outputs(page: Path, outputs: list[tuple[str, Block]]) -> None:
     if UPDATE:
         write_outputs(page, {block.line: printed for printed, block in outputs})
         return
     for printed, block in outputs:
-        assert same(block.text, printed), f"{page.name}:{block.line} shows\n{block.text}and it was\n{printed}"
+        assert outputs_match(block.text, printed), f"{page.name}:{block.line} shows\n{block.text}but printed\n{printed}"
 
 
-def test_the_readme(folder, environment):
-    follow(README, folder, environment)
+def test_the_readme(clone, environment):
+    run_page(README, clone, environment)
 
 
 def test_the_readme_is_short():
@@ -93,49 +93,49 @@ def test_figures_of_the_readme_are_among_those_of_the_performance_page():
     assert figures and [figure for figure in figures if f" {figure} " not in performance] == []
 
 
-def test_the_page_of_errors_has_each_reason_once():
+def test_the_errors_page_lists_each_reason_once():
     table = re.findall(r"^\| [A-Z_]+ \| (.*?) \|", (DOCS / "errors.md").read_text(encoding="utf-8"), re.M)
     reasons = {name.replace("ERROR_REASON_", "", 1) for name in errors_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
     assert sorted(re.findall(r"`([A-Z_]+)`", " ".join(table))) == sorted(reasons)
 
 
-def test_the_quick_start(folder, environment):
-    follow(DOCS / "quickstart.md", folder, environment)
-    left = {path.name for path in folder.iterdir() if not path.is_symlink()}
-    assert not left, f"the page says that nothing is left behind, and it leaves {left}"
+def test_the_quick_start(clone, environment):
+    run_page(DOCS / "quickstart.md", clone, environment)
+    leftovers = {path.name for path in clone.iterdir() if not path.is_symlink()}
+    assert not leftovers, f"the page should remove everything that it creates, but leaves {leftovers}"
 
 
-def test_the_concepts(folder, environment, start, tmp_path):
+def test_the_concepts(clone, environment, start, tmp_path):
     start(tmp_path / "store", address=environment["SPLADE_LISTEN"])
-    follow(DOCS / "concepts.md", folder, environment)
+    run_page(DOCS / "concepts.md", clone, environment)
 
 
-def test_the_model_change(folder, environment, model_folder, tmp_path):
+def test_the_model_change(clone, environment, model_folder, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "grpcurl").symlink_to(path_of("grpcurl"))
     environment = {**environment, "PATH": f"{tmp_path / 'bin'}{os.pathsep}{environment['PATH']}"}
     models = {"./splade-v2": Path(model_folder), "./splade-v3": ROOT / "tests" / "data" / "models" / "bert-random-tied"}
-    follow(DOCS / "model-change.md", folder, environment, **models)
+    run_page(DOCS / "model-change.md", clone, environment, **models)
 
 
 def test_the_clients(environment, start, tmp_path):
     start(tmp_path / "store", address=environment["SPLADE_LISTEN"])
-    # In the clone itself, whose builds are incremental; what the page adds to it is put elsewhere.
-    follow(DOCS / "clients.md", ROOT, environment, **{name: tmp_path / name for name in ("client-env", "first.py")})
+    # Runs in the repository, whose builds are incremental. Files that the page creates go to a temporary directory.
+    run_page(DOCS / "clients.md", ROOT, environment, **{name: tmp_path / name for name in ("client-env", "first.py")})
 
 
 @pytest.mark.parametrize(
     "name", ["README.md", *(f"docs/{name}.md" for name in ("quickstart", "concepts", "model-change", "clients"))]
 )
-def test_every_command_is_run_or_says_why_not(name):
-    for block in blocks(ROOT / name):
+def test_every_command_is_run_or_has_a_reason(name):
+    for block in parse_blocks(ROOT / name):
         if block.language in ("sh", "python"):
-            assert block.action in ("run", "not run", "file"), f"{name}:{block.line} is not run"
-        assert block.action != "not run" or block.argument, f"{name}:{block.line} does not say why it is not run"
+            assert block.action in ("run", "not run", "file"), f"{name}:{block.line} has no action"
+        assert block.action != "not run" or block.argument, f"{name}:{block.line} has no reason for not being run"
 
 
 def test_numbers_may_differ_in_their_last_digit():
-    assert same("sum  2.3080\nterms 4\n", "sum 2.3081\nterms 4\n")
-    assert not same("sum 2.3080", "sum 2.3090")
-    assert not same("sum 2.3080", "total 2.3080")
-    assert not same("4 terms", "5 terms")
+    assert outputs_match("sum  2.3080\nterms 4\n", "sum 2.3081\nterms 4\n")
+    assert not outputs_match("sum 2.3080", "sum 2.3090")
+    assert not outputs_match("sum 2.3080", "total 2.3080")
+    assert not outputs_match("4 terms", "5 terms")
