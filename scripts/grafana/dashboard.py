@@ -1,8 +1,8 @@
-"""Writes dashboard.json, the Grafana dashboard of what panels.py lists.
+"""Generates dashboard.json, the Grafana dashboard, from the panels in panels.py.
 
     python3 scripts/grafana/dashboard.py
 
-A test holds that the file is what this writes, and runs every query on a real Prometheus.
+A test checks that the committed file is up to date, and evaluates every query on a real Prometheus.
 """
 
 import json
@@ -65,7 +65,7 @@ def table(title: str, expr: str) -> dict:
     return {
         "type": "table",
         "title": title,
-        "description": "And how many instances have it",
+        "description": "Number of instances, by label values",
         "targets": queries([(expr, "")], instant=True, format="table"),
         "fieldConfig": {"defaults": {"thresholds": NO_STEPS}, "overrides": []},
         "options": {"showHeader": True},
@@ -74,7 +74,7 @@ def table(title: str, expr: str) -> dict:
 
 
 def layout() -> list:
-    """All panels at their places on Grafana's grid, which is 24 wide."""
+    """Positions all panels on Grafana's grid, which is 24 columns wide."""
     panels, y = [], 0
 
     def row(made: list, height: int, across: int) -> None:
@@ -101,7 +101,7 @@ def layout() -> list:
     for title, entries in ROWS.items():
         heading(title)
         row([series(*entry) for entry in entries], 8, {2: 2, 4: 4}.get(len(entries), 3))
-    heading("What runs")
+    heading("Versions and models")
     row([table(*entry) for entry in TABLES], 6, 3)
     return panels
 
@@ -118,7 +118,8 @@ def variable(name: str, label: str, of_labels: str) -> dict:
         "label": label,
         "datasource": DATASOURCE,
         "query": {"query": query, "refId": name},
-        # `.*` and not a list of all: a target that has no such label (outside Kubernetes, no pod) is one of them.
+        # `.*` instead of a list of all values: it also matches targets without the label, such as `pod` outside
+        # Kubernetes.
         "includeAll": True,
         "allValue": ".*",
         "multi": True,
@@ -142,7 +143,7 @@ def dashboard() -> dict:
         "tags": ["splade-sidecar"],
         "schemaVersion": 42,
         "editable": True,
-        "description": "From received to indexed, stage by stage. docs/alerts.md says what to do about what is red.",
+        "description": "Pipeline from received to indexed, stage by stage. Runbook: docs/alerts.md.",
         "graphTooltip": 1,
         "time": {"from": "now-1h", "to": "now"},
         "refresh": "30s",

@@ -1,7 +1,7 @@
-"""What the Grafana dashboard shows: a row for each stage of the pipeline.
+"""Panels of the Grafana dashboard: one row per pipeline stage.
 
-A panel is its title, unit, description and queries, and perhaps thresholds. All queries are of the instances chosen
-above the dashboard, and rates have Grafana's own interval, so that no scrape is missed.
+A panel is a tuple of title, unit, description, queries and optional thresholds. All queries filter by the dashboard's
+variables. Rates use `$__rate_interval`, so that every window contains enough samples.
 """
 
 RATE = "suffix:/s"
@@ -9,11 +9,11 @@ GREEN, YELLOW, RED = "green", "yellow", "red"
 CHOSEN = 'job=~"$job", instance=~"$instance", pod=~"$pod"'
 BY_INSTANCE = "by (instance, pod)"
 INSTANCE = "{{instance}} {{pod}}"
-OURS = 'method=~"splade.*"'  # Without health and reflection.
+OURS = 'method=~"splade.*"'  # Excludes health checks and reflection.
 
 
 def of(name: str, labels: str = "") -> str:
-    """A metric's samples of the chosen instances."""
+    """Returns a selector for a metric of the selected instances."""
     return f"{name}{{{', '.join(filter(None, (labels, CHOSEN)))}}}"
 
 
@@ -22,12 +22,12 @@ def rate(name: str, labels: str = "") -> str:
 
 
 def ours(expr: str) -> str:
-    """Of a metric that other programs have too: only where it is splade-sidecar's."""
+    """Restricts a metric that other programs also export to instances of splade-sidecar."""
     return f"{expr} and on (job, instance) {of('splade_build_info')}"
 
 
 def quantiles(name: str, label: str = "", labels: str = "") -> list:
-    """p50 and p99 of a histogram, for each value of the label."""
+    """Returns queries and legends for p50 and p99 of a histogram, by the label if there is one."""
     by = f"le, {label}" if label else "le"
     legend = f"{{{{{label}}}}} " if label else ""
     bucket = rate(f"{name}_bucket", labels)
@@ -55,102 +55,104 @@ QUERY_AGE = of("splade_queue_age_seconds", 'lane="query"')
 PERMITS_SHARE = f"{of('splade_permits_held')} / {of('splade_permits_limit')}"
 
 # fmt: off
-# What one looks at first: title, unit, description, query, thresholds.
+# Single-value panels at the top of the dashboard: title, unit, description, query, thresholds.
 STATS = [
-    ("Ready", "none", "All chosen instances take calls", f"min({of('splade_ready')})", ALL_YES),
-    ("Store answers", "none", "To all chosen instances", f"min({of('splade_store_up')})", ALL_YES),
-    ("Indexed", RATE, "Documents that the store confirmed",
+    ("Ready", "none", "Whether all selected instances accept calls", f"min({of('splade_ready')})", ALL_YES),
+    ("Store available", "none", "Whether the store responds to all selected instances",
+     f"min({of('splade_store_up')})", ALL_YES),
+    ("Indexed", RATE, "Documents confirmed by the store",
      f"sum({rate('splade_documents_indexed_total')})", NO_STEPS),
-    ("Rejected", "percentunit", "Share of the documents and texts received", REJECTED_SHARE,
+    ("Rejected", "percentunit", "Share of received documents and texts that were rejected or failed", REJECTED_SHARE,
      steps((None, GREEN), (0.01, YELLOW), (0.05, RED))),
-    ("Encoders busy", "percentunit", "The busiest instance's encoder threads. In a backfill they should be",
+    ("Encoder utilization", "percentunit", "Encoder threads of the busiest instance; about 100 % in a backfill",
      f"max({SATURATION})", NO_STEPS),
-    ("Oldest query waiting", "s", "For an encoder thread, of all instances",
+    ("Oldest queued query", "s", "Longest wait of a query for an encoder thread, over all instances",
      f"max({QUERY_AGE})", steps((None, GREEN), (0.25, YELLOW), (1, RED))),
-    ("Permits held", "percentunit", "The largest share of a limit. Full means that clients wait",
+    ("Permits held", "percentunit", "Highest share of a permit limit in use; at 100 % clients wait",
      f"max({PERMITS_SHARE})", steps((None, GREEN), (0.9, YELLOW))),
-    ("Retries", "percentunit", "Share of the attempts to write that are tried again",
+    ("Retries", "percentunit", "Share of upsert attempts that are retried",
      f"sum({rate('splade_upsert_retries_total')}) / sum({rate('splade_upsert_seconds_count')})",
      steps((None, GREEN), (0.01, YELLOW), (0.1, RED))),
 ]
 
-# A row for each stage. A panel: title, unit, description, queries with their legends, and perhaps thresholds.
+# One row per stage. A panel: title, unit, description, (query, legend) pairs, and optional thresholds.
 ROWS = {
     "1 · Received": [
         ("Received", RATE, "Documents and texts read from the network, by call",
          [(f"sum by (call) ({rate('splade_documents_received_total')})", "{{call}}")]),
-        ("Open streams and connections", "short", "Streams by call, connections by listener",
+        ("Open streams and connections", "short", "Open streams by call, open connections by listener",
          [(f"sum by (call) ({of('splade_streams_open')})", "streams {{call}}"),
           (f"sum by (listener) ({of('splade_connections_open')})", "connections {{listener}}")]),
-        ("Refused without a valid token", "reqps", "Calls that carried no token, or a wrong one",
+        ("Unauthenticated calls", "reqps", "Calls refused because the token was missing or invalid",
          [(f"sum {BY_INSTANCE} ({rate('splade_unauthenticated_total')})", INSTANCE)], steps((None, GREEN), (0.1, RED))),
     ],
     "2 · Admitted": [
-        ("Admitted", RATE, "Permits given; a document is read from the network only when it has one",
+        ("Admitted", RATE, "Permits granted; a document is read from the network only after it has a permit",
          [(f"sum by (work, lane) ({rate('splade_admitted_total')})", "{{work}} {{lane}}")]),
-        ("Permits held", "percentunit", "Share of --max-documents or --max-interactive. At 1, clients wait",
+        ("Permits held", "percentunit", "Share of --max-documents or --max-interactive in use; at 100 % clients wait",
          [(f"max by (work, lane, instance) ({PERMITS_SHARE})", "{{work}} {{lane}} {{instance}}")],
          steps((None, GREEN), (0.9, YELLOW), (1, RED))),
     ],
     "3 · Queues": [
-        ("Texts that wait", "short", "For an encoder thread, by lane; at most --queue-texts each",
+        ("Queue depth", "short", "Texts that wait for an encoder thread, by lane; at most --queue-texts per lane",
          [(f"sum by (lane) ({of('splade_queue_depth')})", "{{lane}}")]),
-        ("Age of the oldest", "s", "How long it has waited, on the worst instance. Scale on this",
+        ("Queue age", "s", "Age of the oldest queued text on the worst instance; use it for autoscaling",
          [(f"max by (lane) ({of('splade_queue_age_seconds')})", "{{lane}}")],
          steps((None, GREEN), (1, YELLOW), (60, RED))),
-        ("Time in the queue", "s", "Of the texts that left it", quantiles("splade_queue_seconds", "lane")),
+        ("Queue time", "s", "Time that texts waited for an encoder thread", quantiles("splade_queue_seconds", "lane")),
     ],
     "4 · Encoders": [
-        ("Busy", "percentunit", "Share of the time of all encoder threads. A batch counts when it ends",
+        ("Utilization", "percentunit", "Share of time that encoder threads are busy; a batch is counted when it ends",
          [(SATURATION, INSTANCE)], steps((None, GREEN), (0.95, YELLOW))),
-        ("Tokens", RATE, "Tokens encoded a second, special ones included, by model",
+        ("Tokens", RATE, "Tokens encoded per second, including special tokens, by model",
          [(f"sum by (model) ({rate('splade_tokens_total')})", "{{model}}")]),
-        ("Time of a batch", "s", "To encode it", quantiles("splade_encode_seconds")),
-        ("Batch fill", "percentunit", "Tokens of a batch as a share of --batch-tokens, mean. Low: little to do",
+        ("Batch time", "s", "Time to encode one batch", quantiles("splade_encode_seconds")),
+        ("Batch fill", "percentunit", "Mean tokens per batch as a share of --batch-tokens; low values mean low load",
          [(mean("splade_encode_batch_fill_ratio"), "mean")]),
-        ("Size of a batch", "short", "On average",
+        ("Batch size", "short", "Mean texts and tokens per batch",
          [(mean("splade_encode_batch_texts"), "texts"), (mean("splade_encode_batch_tokens"), "tokens")]),
-        ("Terms of a vector", "short", "By role. More terms make a larger index and slower searches",
+        ("Terms per vector", "short", "By role; more terms mean a larger index and slower searches",
          quantiles("splade_vector_terms", "role")),
-        ("Long texts and failures", RATE, "Texts cut to the model's length or encoded as windows; batches that failed",
-         [(f"sum({rate('splade_texts_truncated_total')})", "cut"),
+        ("Long texts and failures", RATE, "Texts truncated to the maximum length or encoded as windows; failed batches",
+         [(f"sum({rate('splade_texts_truncated_total')})", "truncated"),
           (f"sum({rate('splade_texts_windowed_total')})", "windowed"),
           (f"sum({rate('splade_encoder_failures_total')})", "failed batches")]),
     ],
     "5 · Writer": [
-        ("Points", RATE, "Points in upserts, each try counted",
+        ("Points", RATE, "Points in upserts, counted once per attempt",
          [(f"sum({rate('splade_upsert_points_sum')})", "points")]),
-        ("Upserts in flight", "short", "And their limit, which follows the store's time and refusals",
+        ("Upserts in flight", "short", "Current number and limit; the limit adapts to the store's latency and errors",
          [(f"sum {BY_INSTANCE} ({of('splade_upserts_in_flight')})", f"in flight {INSTANCE}"),
           (f"sum {BY_INSTANCE} ({of('splade_upserts_in_flight_limit')})", f"limit {INSTANCE}")]),
-        ("Time of an upsert", "s", "Of one attempt, by outcome", quantiles("splade_upsert_seconds", "outcome")),
-        ("Points of an upsert", "short", "On average", [(mean("splade_upsert_points"), "mean")]),
-        ("Retries", RATE, "Upserts tried again, by reason",
+        ("Upsert latency", "s", "Time of one attempt, by outcome", quantiles("splade_upsert_seconds", "outcome")),
+        ("Points per upsert", "short", "Mean", [(mean("splade_upsert_points"), "mean")]),
+        ("Retries", RATE, "Retried upserts, by reason",
          [(f"sum by (reason) ({rate('splade_upsert_retries_total')})", "{{reason}}")]),
     ],
     "6 · Results": [
-        ("Results", RATE, "Documents indexed, left unchanged, rejected",
+        ("Results", RATE, "Documents indexed, unchanged and rejected",
          [(f"sum({rate('splade_documents_indexed_total')})", "indexed"),
           (f"sum({rate('splade_documents_unchanged_total')})", "unchanged"),
           (f"sum({rate('splade_documents_rejected_total')})", "rejected")]),
-        ("Rejected, by reason", RATE, "The reasons are those that clients are told",
+        ("Rejected, by reason", RATE, "By the reason in the error that the client receives",
          [(f"sum by (reason) ({rate('splade_documents_rejected_total')})", "{{reason}}")]),
-        ("From permit to result", "s", "Of a document or text, by call", quantiles("splade_document_seconds", "call")),
+        ("Time to result", "s", "Time from permit to result of a document or text, by call",
+         quantiles("splade_document_seconds", "call")),
     ],
     "Calls and searches": [
-        ("Calls", "reqps", "By status",
+        ("Calls", "reqps", "Completed calls, by gRPC status",
          [(f"sum by (code) ({rate('splade_calls_total', OURS)})", "{{code}}")]),
-        ("Time of a call", "s", "By method; a stream's is as long as its client keeps it open",
+        ("Call duration", "s", "By method; a stream lasts as long as its client keeps it open",
          quantiles("splade_call_seconds", "method", OURS)),
-        ("Time of a search in the store", "s", "Without the encoding of the query", quantiles("splade_search_seconds")),
+        ("Store search latency", "s", "Excludes the encoding of the query", quantiles("splade_search_seconds")),
     ],
     "Process": [
-        ("Memory", "bytes", "Resident. With a remote store it should be flat",
+        ("Memory", "bytes", "Resident memory; flat with a remote store",
          [(ours(of("process_resident_memory_bytes")), INSTANCE)]),
-        ("Processors used", "short", "Seconds of CPU time a second",
+        ("CPU", "short", "CPU seconds per second",
          [(ours(rate("process_cpu_seconds_total")), INSTANCE)]),
-        ("Open files", "short", "File descriptors", [(ours(of("process_open_fds")), INSTANCE)]),
-        ("Up for", "s", "Since the process began",
+        ("Open files", "short", "Open file descriptors", [(ours(of("process_open_fds")), INSTANCE)]),
+        ("Uptime", "s", "Time since the process started",
          [(ours(f"time() - {of('process_start_time_seconds')}"), INSTANCE)]),
     ],
 }
