@@ -2,7 +2,7 @@
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end -}}
 {{- end }}
 
-{{/* What selects pods: the release's name, so that two releases in one namespace stay apart. */}}
+{{/* Pod selector. Contains the release name, so that two releases in a namespace do not select each other's pods. */}}
 {{- define "splade-sidecar.selector" -}}
 app.kubernetes.io/name: {{ include "splade-sidecar.name" . }}
 {{- end }}

@@ -1,6 +1,6 @@
 {{/*
-The server, as the kustomize component `container` has it; the reasons are told there. A chart that has this one as a
-dependency puts it beside its own containers:
+The server container: the same as the kustomize component `container`, whose comments explain the settings. A chart that
+depends on this one can add it to its own pods:
 
   {{- $splade := index .Subcharts "splade-sidecar" }}
   spec:
@@ -83,7 +83,7 @@ volumeMounts:
     readOnly: true
 {{- end }}
 
-{{/* Kubernetes' gRPC probes speak plain text only. */}}
+{{/* A gRPC probe, or an exec probe if TLS is enabled: Kubernetes' gRPC probes support only plaintext. */}}
 {{- define "splade-sidecar.probe" -}}
 {{- if .tls -}}
 exec:
@@ -97,7 +97,7 @@ grpc:
 {{- end }}
 {{- end }}
 
-{{/* What the Pod Security Standard `restricted` asks for, and a root that can't be written to. */}}
+{{/* The requirements of the Pod Security Standard `restricted`, and a read-only root filesystem. */}}
 {{- define "splade-sidecar.securityContext" -}}
 allowPrivilegeEscalation: false
 capabilities:
@@ -110,7 +110,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
-{{/* The pod around it: volumes belong to the group that all of its containers are in. */}}
+{{/* Pod-level settings. fsGroup: all containers of the pod can read and write the volumes. */}}
 {{- define "splade-sidecar.pod" -}}
 automountServiceAccountToken: false
 terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
