@@ -1,4 +1,4 @@
-"""Where things are, and the binary whose flags the manifests name."""
+"""Fixtures: the deploy/ directory, and the binary whose flags the manifests use."""
 
 import os
 import sys
@@ -20,5 +20,5 @@ def deploy() -> Path:
 def binary() -> str:
     path = os.environ.get("SPLADE_SIDECAR_BIN")
     if not path:
-        pytest.fail("SPLADE_SIDECAR_BIN is not set; build the binary and give its path", pytrace=False)
+        pytest.fail("SPLADE_SIDECAR_BIN is not set; build the binary and set it to the path", pytrace=False)
     return str(Path(path).resolve())

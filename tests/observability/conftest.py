@@ -1,4 +1,4 @@
-"""A server that has worked for half a minute, and the Prometheus that watched it."""
+"""Fixtures: a server after half a minute of load, and the Prometheus that scraped it."""
 
 import sys
 import time
@@ -16,8 +16,8 @@ from skips import find_program  # noqa: E402
 
 __all__ = ["binary", "model_folder", "start"]
 
-FOLDER = ROOT / "deploy" / "observability"
-SECONDS = 30
+OBSERVABILITY = ROOT / "deploy" / "observability"
+LOAD_SECONDS = 30
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +26,15 @@ def promtool() -> str:
 
 
 @pytest.fixture(scope="session")
-def watched(start, tmp_path_factory):
-    """The server and the Prometheus, whose queries are of the load's last moment."""
+def scraped(start, tmp_path_factory):
+    """Yields the server and its Prometheus, which evaluates queries at the time when the load ended."""
     program = find_program("prometheus")
-    server = start(tmp_path_factory.mktemp("watched-store"))
+    server = start(tmp_path_factory.mktemp("scraped-store"))
     prometheus = Prometheus(
-        program, tmp_path_factory.mktemp("prometheus"), FOLDER / "alerts.yaml", server.metrics_address
+        program, tmp_path_factory.mktemp("prometheus"), OBSERVABILITY / "alerts.yaml", server.metrics_address
     )
     with Load(server):
-        prometheus.wait(f"count_over_time(up[5m]) > {SECONDS}", timeout_s=10 * SECONDS)
-        prometheus.at = time.time()
+        prometheus.wait(f"count_over_time(up[5m]) > {LOAD_SECONDS}", timeout_s=10 * LOAD_SECONDS)
+        prometheus.query_time = time.time()
     yield server, prometheus
     prometheus.close()

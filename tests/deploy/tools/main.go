@@ -1,10 +1,10 @@
-// Checks what a cluster or a laptop would be given, by the libraries of those who would take it.
+// Command deploycheck validates manifests and Compose files with the libraries of the programs that read them.
 //
-//	deploycheck restricted < manifests.yaml    the Pod Security Standard "restricted", as the API server judges it
-//	deploycheck monitors < manifests.yaml      ServiceMonitors, strictly, as the Prometheus operator reads them
-//	deploycheck compose FILE                   a compose file, as Docker Compose loads it
+//	deploycheck restricted < manifests.yaml    checks the Pod Security Standard "restricted", as the API server does
+//	deploycheck monitors < manifests.yaml      parses ServiceMonitors strictly, with the types of the Prometheus operator
+//	deploycheck compose FILE                   loads a Compose file, as Docker Compose does
 //
-// It says on standard output how many objects it judged, and on standard error what is wrong with which.
+// It prints the number of checked objects to standard output, and the violations of each object to standard error.
 package main
 
 import (
@@ -25,8 +25,8 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// Judges one object. False means that it is of no kind that it judges.
-type judge func(kind string, document []byte) (bool, error)
+// A check validates one object. It returns false if it does not apply to the kind of object.
+type check func(kind string, document []byte) (bool, error)
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -38,19 +38,20 @@ func main() {
 func run(arguments []string) error {
 	switch {
 	case len(arguments) == 1 && arguments[0] == "restricted":
-		return each(os.Stdin, restricted)
+		return checkEach(os.Stdin, checkRestricted)
 	case len(arguments) == 1 && arguments[0] == "monitors":
-		return each(os.Stdin, monitor)
+		return checkEach(os.Stdin, checkMonitor)
 	case len(arguments) == 2 && arguments[0] == "compose":
-		return compose(arguments[1])
+		return checkCompose(arguments[1])
 	}
 	return errors.New("usage: deploycheck restricted|monitors < manifests.yaml, deploycheck compose FILE")
 }
 
-func each(input io.Reader, judge judge) error {
+// checkEach applies a check to each document of a YAML stream, and prints the number of objects to which it applied.
+func checkEach(input io.Reader, check check) error {
 	reader := yaml.NewYAMLReader(bufio.NewReader(input))
-	judged := 0
-	var faults []error
+	checked := 0
+	var violations []error
 	for {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
@@ -66,20 +67,20 @@ func each(input io.Reader, judge judge) error {
 		if err := sigsyaml.Unmarshal(document, &object); err != nil {
 			return err
 		}
-		known, err := judge(object.Kind, document)
+		applies, err := check(object.Kind, document)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("%s %s: %w", object.Kind, object.Metadata.Name, err))
+			violations = append(violations, fmt.Errorf("%s %s: %w", object.Kind, object.Metadata.Name, err))
 		}
-		if known {
-			judged++
+		if applies {
+			checked++
 		}
 	}
-	fmt.Println(judged)
-	return errors.Join(faults...)
+	fmt.Println(checked)
+	return errors.Join(violations...)
 }
 
-// What the newest version of the profile says about an object that makes pods.
-func restricted(kind string, document []byte) (bool, error) {
+// checkRestricted checks an object with a pod template against the latest version of the profile "restricted".
+func checkRestricted(kind string, document []byte) (bool, error) {
 	if kind == "ServiceMonitor" {
 		return false, nil
 	}
@@ -104,15 +105,16 @@ func restricted(kind string, document []byte) (bool, error) {
 	return true, nil
 }
 
-func monitor(kind string, document []byte) (bool, error) {
+// checkMonitor parses a ServiceMonitor and refuses unknown fields.
+func checkMonitor(kind string, document []byte) (bool, error) {
 	if kind != "ServiceMonitor" {
 		return false, nil
 	}
 	return true, sigsyaml.UnmarshalStrict(document, &monitoring.ServiceMonitor{})
 }
 
-// Interpolation, schema and consistency, with no variables set.
-func compose(file string) error {
+// checkCompose checks interpolation, schema and consistency of a Compose file, with no variables set.
+func checkCompose(file string) error {
 	options, err := cli.NewProjectOptions([]string{file})
 	if err != nil {
 		return err
