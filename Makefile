@@ -17,6 +17,8 @@ GRPCURL_BIN := $(TARGET)/bin/grpcurl
 GRPCURL_VERSION := v1.9.3
 GHZ_BIN := $(TARGET)/bin/ghz
 GHZ_VERSION := v0.121.0
+ACTIONLINT_BIN := $(TARGET)/bin/actionlint
+ACTIONLINT_VERSION := v1.7.12
 # What renders and judges deploy/: helm, kustomize and deploycheck. tests/deploy/tools/go.mod pins them.
 DEPLOY_TOOLS := $(TARGET)/bin
 PROMETHEUS := $(TARGET)/prometheus
@@ -56,6 +58,13 @@ demo: ## See it work, from a model to a search; make demo DOCS=my.jsonl takes yo
 	model=$$(python3 scripts/fetch_model.py)
 	cargo build --release --locked
 	scripts/demo.sh $(TARGET)/release/splade-sidecar "$$model"
+
+.PHONY: fast
+fast: ## Check format, lints and unit tests, in two minutes once the dependencies are compiled
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+	export SPLADE_MODEL_DIR=$$(python3 scripts/fetch_model.py)
+	cargo test --locked --lib --quiet
 
 .PHONY: test
 test: ## Run all tests, and list what was skipped and the commands that bring it
@@ -270,22 +279,34 @@ fuzz: ## Fuzz what comes from outside; make fuzz TIME=60 TARGETS=jsonl (needs ni
 	done
 
 .PHONY: lint
-lint: $(LINT_VENV)/.installed ## Check format, lints, the contract, dependencies and scripts
+lint: lint-scripts ## Check format, lints, the contract, dependencies, scripts and prose
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	cargo clippy --locked --package xtask --all-targets -- -D warnings
 	cargo xtask openapi --check
-	$(LINT_VENV)/bin/buf lint proto
-	$(LINT_VENV)/bin/buf breaking proto --against "$$(ls proto/released/*.binpb | sort -V | tail -n 1)"
 	# The advisories are left out: their database is a git repository, and this must work where only registries are reached.
 	PATH=$(LINT_VENV)/bin:$$PATH cargo deny --locked check --hide-inclusion-graph bans licenses sources
+
+.PHONY: lint-scripts
+lint-scripts: $(LINT_VENV)/.installed actionlint ## The part of lint that compiles nothing
+	scripts/prose/check.py
+	$(LINT_VENV)/bin/buf lint proto
+	$(LINT_VENV)/bin/buf breaking proto --against "$$(ls proto/released/*.binpb | sort -V | tail -n 1)"
 	$(LINT_VENV)/bin/shellcheck $(SHELL_SCRIPTS)
 	$(LINT_VENV)/bin/hadolint deploy/Dockerfile
-	$(LINT_VENV)/bin/yamllint --strict --config-file deploy/.yamllint deploy
+	$(LINT_VENV)/bin/yamllint --strict --config-file deploy/.yamllint deploy .github .pre-commit-config.yaml
 	$(LINT_VENV)/bin/ruff check .
 	$(LINT_VENV)/bin/ruff format --check .
+	if [[ -x $(ACTIONLINT_BIN) ]]; then PATH=$(LINT_VENV)/bin:$$PATH $(ACTIONLINT_BIN); fi
+
+# Without Go the workflow is not checked here; CI has Go.
+.PHONY: actionlint
+actionlint:
+	if [[ -x $(ACTIONLINT_BIN) ]]; then exit 0; fi
+	if ! command -v go >/dev/null; then echo "Go is not installed; .github/workflows is not checked"; exit 0; fi
+	GOBIN=$(dir $(ACTIONLINT_BIN)) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 
 .PHONY: fmt
 fmt: $(LINT_VENV)/.installed ## Format everything
