@@ -3,8 +3,8 @@
 
     scripts/prose/check.py [--count] [PATH ...]
 
-Without a path, everything that git tracks is checked. Prints FILE:LINE: the finding and what to write instead, and exits
-with status 1 if there is any.
+Without a path, everything that git tracks is checked. Prints FILE:LINE: the finding and what to write instead; the exit
+status is 1 if there is any.
 """
 
 from __future__ import annotations
