@@ -39,7 +39,7 @@ ROUNDS := 3
 TOKENS :=
 # Directory of the Cranfield collection (docs.jsonl, queries.jsonl, qrels.tsv), as an argument or from the environment;
 # its test is skipped without it.
-CRANFIELD ?=
+CRANFIELD ?= $(abspath $(wildcard ../shared/data/cranfield))
 SHELL_SCRIPTS := scripts/demo.sh scripts/dist.sh .ci/run
 # What `make test` runs, and where each suite records what it skipped: a file per suite, emptied when the suite starts.
 SUITES := test-rust test-scripts test-python test-http test-deploy test-browser test-observability test-client-python test-clients test-docs
