@@ -1,4 +1,5 @@
-//! The catalog: which collections the store has, and which model's vectors belong in them.
+//! Catalog of collections: lookup with a short-lived cache, alias resolution, and checks of model fingerprints and
+//! incarnations.
 
 mod collections;
 mod incarnation;

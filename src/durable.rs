@@ -1,13 +1,13 @@
-//! Files that survive: replaced as a whole, so that after whatever happens there is the old one or the new one.
+//! Atomic, durable replacement of files: after a crash, the file has either its old or its new content.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes a file beside its place (its name and `.new`), makes it durable and renames it into it. Blocks.
+/// Replaces a file atomically: writes `<path>.new`, syncs it, renames it to `path` and syncs the directory. Blocks.
 ///
 /// # Errors
-/// If it can't be written; then the file is as it was.
+/// If a step fails. The old content stays in place unless the final sync of the directory failed.
 pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let temp_path = path.with_added_extension("new");
     let mut file = File::create(&temp_path)?;

@@ -1,33 +1,35 @@
-//! Every metric's name, kind, labels, unit and meaning, once. Names and labels are a contract: dashboards, alerts and
-//! autoscalers are made of them, and the table in docs/operations.md is generated from this one.
+//! Definitions of all metrics: name, kind, labels, unit and help text.
 //!
-//! Labels have few values: those listed here, the names of models that the operator chose, and the calls of the contract.
-//! Nothing that a client makes up (an id, a collection, a text) is ever a label.
+//! Names and labels are a stable contract: dashboards, alerts and autoscalers depend on them. The table in
+//! docs/operations.md is generated from this module.
+//!
+//! Labels have low cardinality: the values listed here, the names of configured models, and the methods of the API.
+//! Client data (ids, collections, texts) is never a label.
 //!
 //! See docs/adr/0047-metrics.md.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
-/// How a metric counts.
+/// Type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
-    /// Only rises, until the process ends.
+    /// Monotonic count since the start of the process.
     Counter,
-    /// As it is now.
+    /// Current value.
     Gauge,
-    /// How many were at most so large, by bucket.
+    /// Distribution over cumulative buckets.
     Histogram,
 }
 
-/// A label and its values; none listed: they are not known beforehand.
+/// Label name and its possible values; an empty list means that the values are not known in advance.
 pub type Label = (&'static str, &'static [&'static str]);
 
-/// A metric.
+/// Definition of a metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     pub name: &'static str,
     pub kind: MetricKind,
-    /// What is counted or measured: plain numbers, seconds, a share of 1.
+    /// Unit of the value: a count, seconds, or a ratio (`Percent`, recorded as 0 to 1).
     pub unit: Unit,
     pub labels: &'static [Label],
     pub help: &'static str,
@@ -37,7 +39,7 @@ macro_rules! metrics {
     ($($kind:ident $constant:ident $name:literal $unit:ident [$($label:literal: $values:expr),*] $help:literal;)*) => {
         $(#[doc = $help] pub const $constant: &str = $name;)*
 
-        /// All metrics, by stage.
+        /// All metrics, in the order of the pipeline's stages.
         pub const ALL: &[Metric] = &[$(Metric {
             name: $name,
             kind: MetricKind::$kind,
@@ -48,7 +50,7 @@ macro_rules! metrics {
     };
 }
 
-/// Calls that bring documents or texts.
+/// Calls that carry documents or texts.
 const INPUT_CALLS: &[&str] = &["ingest", "upsert", "encode", "encode_stream"];
 const LANES: &[&str] = &["query", "bulk"];
 const WORK_KINDS: &[&str] = &["documents", "texts"];
@@ -57,91 +59,91 @@ const LISTENERS: &[&str] = &["tcp", "unix", "http"];
 
 metrics! {
     Counter RECEIVED "splade_documents_received_total" Count ["call": INPUT_CALLS]
-        "Documents and texts that were read from the network";
+        "Documents and texts read from the network";
     Counter ADMITTED "splade_admitted_total" Count ["work": WORK_KINDS, "lane": LANES]
-        "Documents and texts that were given a permit, by the lane they go through";
+        "Documents and texts that received a permit, by lane";
     Gauge PERMITS "splade_permits_held" Count ["work": WORK_KINDS, "lane": LANES]
-        "Documents and texts that hold a permit now: read, and without their result";
+        "Documents and texts that hold a permit: read, but without a result yet";
     Gauge PERMITS_LIMIT "splade_permits_limit" Count ["work": WORK_KINDS, "lane": LANES]
-        "How many permits there are";
+        "Maximum number of permits";
     Gauge RESULTS_WAITING "splade_results_waiting" Count ["work": WORK_KINDS]
-        "Results of streams that wait for their clients to take them";
+        "Results of streams not yet taken by their clients";
     Histogram DOCUMENT_SECONDS "splade_document_seconds" Seconds ["call": INPUT_CALLS]
-        "Time from a document's or text's permit to its result; queries of Search and Explain count as encode";
+        "Time from permit to result of a document or text; queries of Search and Explain count as encode";
     Gauge QUEUE_DEPTH "splade_queue_depth" Count ["lane": LANES]
-        "Texts that wait for an encoder thread";
+        "Texts waiting for an encoder thread";
     Gauge QUEUE_AGE "splade_queue_age_seconds" Seconds ["lane": LANES]
-        "How long the oldest of them has waited; 0 if none waits";
+        "Queue time so far of the oldest text waiting for an encoder thread; 0 if none waits";
     Histogram QUEUE_SECONDS "splade_queue_seconds" Seconds ["lane": LANES]
-        "Time that a text waited for an encoder thread";
+        "Time a text waited for an encoder thread";
     Gauge ENCODER_THREADS "splade_encoder_threads" Count []
-        "Encoder threads";
+        "Number of encoder threads";
     Counter TOKENS "splade_tokens_total" Count ["model": &[]]
-        "Tokens encoded, special ones included";
+        "Tokens encoded, including special tokens";
     Histogram BATCH_TEXTS "splade_encode_batch_texts" Count []
-        "Texts, or windows of a text, of one encoder batch";
+        "Texts per encoder batch; a window of a long text counts as a text";
     Histogram BATCH_TOKENS "splade_encode_batch_tokens" Count []
-        "Tokens of one encoder batch";
+        "Tokens per encoder batch";
     Histogram BATCH_FILL "splade_encode_batch_fill_ratio" Percent []
-        "Tokens of one encoder batch as a share of --batch-tokens; a longer text counts as 1";
+        "Tokens per encoder batch divided by --batch-tokens, at most 1";
     Histogram ENCODE_SECONDS "splade_encode_seconds" Seconds []
-        "Time to encode one batch; the rate of its sum, divided by splade_encoder_threads, is how busy they are";
+        "Time to encode one batch; the rate of its sum divided by splade_encoder_threads is their utilization";
     Histogram VECTOR_TERMS "splade_vector_terms" Count ["role": &["document", "query"]]
-        "Terms of one vector, as it is stored or answered";
+        "Terms per vector, as stored or returned";
     Counter TRUNCATED "splade_texts_truncated_total" Count []
-        "Texts that were cut to the model's max length";
+        "Texts truncated to the model's maximum length";
     Counter WINDOWED "splade_texts_windowed_total" Count []
-        "Texts longer than the model takes that were encoded as several windows";
+        "Texts longer than the model's maximum length that were encoded as several windows";
     Counter ENCODER_FAILURES "splade_encoder_failures_total" Count []
-        "Batches on which an encoder panicked or failed";
+        "Encoder batches that failed or panicked";
     Counter NONFINITE_VECTORS "splade_nonfinite_vectors_total" Count ["model": &[]]
-        "Texts, or windows of a text, whose vector is not finite (NaN or infinity); their texts are rejected";
+        "Texts, or windows of a text, rejected because their vector is not finite (NaN or infinity)";
     Histogram UPSERT_POINTS "splade_upsert_points" Count []
-        "Points of one upsert";
+        "Points per upsert";
     Histogram UPSERT_SECONDS "splade_upsert_seconds" Seconds ["outcome": &["ok", "retry", "error"]]
-        "Time of one attempt to write an upsert";
+        "Time per attempt of an upsert";
     Counter UPSERT_RETRIES "splade_upsert_retries_total" Count
         ["reason": &["unavailable", "interrupted", "internal", "overloaded", "timeout"]]
-        "Upserts and deletes that were retried";
+        "Retries of upserts and deletes";
     Gauge UPSERTS_IN_FLIGHT "splade_upserts_in_flight" Count []
-        "Upserts and deletes in flight, of all collections";
+        "Upserts and deletes in flight, over all collections";
     Gauge UPSERTS_LIMIT "splade_upserts_in_flight_limit" Count []
-        "Maximum number of upserts and deletes in flight now, of all collections that are written to";
+        "Current limit on upserts and deletes in flight, summed over all collections being written to";
     Counter INDEXED "splade_documents_indexed_total" Count []
-        "Documents that the store confirmed";
+        "Documents whose upsert the store confirmed";
     Counter UNCHANGED "splade_documents_unchanged_total" Count []
-        "Documents that were stored already, and left as they are";
+        "Documents skipped because an identical point was already stored";
     Counter DELETED "splade_documents_deleted_total" Count []
-        "Ids whose deletion the store confirmed, whether they had a document or not";
+        "Ids whose deletion the store confirmed, including ids without a document";
     Counter REJECTED "splade_documents_rejected_total" Count ["reason": &[]]
-        "Operations, documents and texts that were rejected or failed, by the reason that their client was told";
+        "Operations, documents and texts that were rejected or failed, by the reason reported to the client";
     Histogram SEARCH_SECONDS "splade_search_seconds" Seconds []
-        "Time of one search in the store";
+        "Time per search request to the store";
     Counter CALLS "splade_calls_total" Count ["method": &[], "code": &[]]
-        "Calls that ended, by the gRPC status that they ended with; CANCELLED too where the client went away";
+        "Completed calls by gRPC status; CANCELLED if the client disconnected";
     Histogram CALL_SECONDS "splade_call_seconds" Seconds ["method": &[]]
-        "Time from a call's headers to its status";
+        "Time from a call's request headers to its status";
     Gauge STREAMS "splade_streams_open" Count ["call": STREAM_CALLS]
-        "Open streams";
+        "Number of open streams";
     Gauge CONNECTIONS "splade_connections_open" Count ["listener": LISTENERS]
-        "Open connections";
+        "Number of open connections";
     Counter UNAUTHENTICATED "splade_unauthenticated_total" Count []
-        "Calls that were refused for want of a token";
+        "Calls refused because of a missing or invalid token";
     Gauge READY "splade_ready" Count []
-        "1 if the server takes every call: the models are loaded, the store answers, and it is not stopping";
+        "1 if the server accepts all calls: models are loaded, the store is reachable, and it is not shutting down";
     Gauge STORE_UP "splade_store_up" Count []
-        "1 if the store answered when it was last asked, which is once a second";
+        "1 if the last probe of the store succeeded; the store is probed once a second";
     Gauge BUILD_INFO "splade_build_info" Count ["version": &[], "revision": &[]]
-        "Always 1";
+        "Version and revision of the build; always 1";
     Gauge MODEL_INFO "splade_model_info" Count
         ["model": &[], "architecture": &[], "dtype": &[], "device": &[], "fingerprint": &[]]
-        "Always 1, for each model";
+        "Loaded models and their settings; always 1";
     Gauge STORE_INFO "splade_store_info" Count ["kind": &["embedded", "qdrant"]]
-        "1 for the kind of store in use";
+        "Kind of store in use; always 1";
 }
 
-/// Tells the recorder what each metric means, and begins every counter whose labels are known at 0: a rate over a counter
-/// that appears with its first event misses that event.
+/// Registers the descriptions of all metrics, and initializes each counter with known labels to 0: `rate()` of a
+/// counter that first appears with its first event misses that event.
 pub fn describe() {
     for &Metric { name, kind, unit, labels, help } in ALL {
         match kind {
@@ -155,7 +157,7 @@ pub fn describe() {
     }
 }
 
-/// Every set of values of these labels; none if one of them is not known beforehand.
+/// Returns each combination of label values; empty if the values of a label are not known in advance.
 fn combine_labels(labels: &[Label]) -> Vec<Vec<(&'static str, &'static str)>> {
     labels.iter().fold(vec![Vec::new()], |sets, &(label, values)| {
         let extended = sets.iter().flat_map(|set| values.iter().map(|&value| [&set[..], &[(label, value)]].concat()));
@@ -168,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_tell_kinds_and_units() {
+    fn names_match_kinds_and_units() {
         for metric in ALL {
             assert!(metric.name.starts_with("splade_"), "{}", metric.name);
             assert_eq!(metric.name.ends_with("_total"), metric.kind == MetricKind::Counter, "{}", metric.name);

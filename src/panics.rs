@@ -1,7 +1,7 @@
-//! Catches panics of libraries that trust their input.
+//! Conversion of panics in third-party libraries into errors.
 //!
-//! This is the only place that catches panics. What the work borrowed mutably may be left half changed, so after a panic
-//! the caller must not use it again.
+//! Some libraries panic on invalid input. All calls of `catch_unwind` are in this module. After a panic, values that
+//! the closure borrowed mutably may be in an inconsistent state, so the caller must not use them again.
 //!
 //! See docs/adr/0030-untrusted-model-directories.md.
 
@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(any(test, feature = "parquet"))]
 pub use quiet::catch_quietly;
 
-/// A panic that was caught.
+/// Caught panic.
 #[derive(Debug)]
 pub struct Panic(Box<dyn Any + Send>);
 
@@ -25,18 +25,18 @@ impl Panic {
         text.or_else(|| self.0.downcast_ref::<&str>().copied())
     }
 
-    /// Returns what the panic carries.
+    /// Returns the payload of the panic.
     #[cfg(test)]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.0
     }
 }
 
-/// Runs `work`.
+/// Runs `work` and catches a panic.
 ///
 /// # Errors
-/// Its panic, which the panic hook has reported.
-#[expect(clippy::disallowed_methods, reason = "the one place")]
+/// The panic, which the panic hook has already reported.
+#[expect(clippy::disallowed_methods, reason = "only this function may catch panics")]
 pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(work)).map_err(Panic)
 }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_becomes_a_value_with_its_message() {
+    fn a_caught_panic_has_its_message() {
         assert_eq!(catch(|| 1).unwrap(), 1);
         assert_eq!(catch_quietly(|| panic!("levels {}", 7)).map(|()| 0).unwrap_err().message(), Some("levels 7"));
         assert_eq!(catch_quietly(|| panic!("fixed")).map(|()| 0).unwrap_err().message(), Some("fixed"));

@@ -1,4 +1,4 @@
-//! The pipeline: from a client's document to a confirmed write, with a bound on everything.
+//! Pipeline from a client's document to a confirmed write, with bounded memory in each stage.
 //!
 //! ```text
 //!  gRPC stream ──▶ admission ──▶ lanes ──▶ encoder threads ──▶ writer ──▶ store
@@ -7,11 +7,11 @@
 //!       └────────────────────────── results ◀─────────────────────────────┘
 //! ```
 //!
-//! A [`Finalizer`] travels with each document. It owns the document's permit and the duty to answer, so that every
-//! document gets exactly one result, and permits come back however the document ends.
+//! A [`Finalizer`] travels with each document. It owns the document's permit and the obligation to answer, so that each
+//! document gets exactly one result and its permit is always released.
 //!
-//! What waits for the encoders alone and what waits for the store too have permits of their own: a store that is away
-//! holds up neither queries nor streams of texts.
+//! Texts that only need an encoder and documents that also need the store have separate permits: an unavailable store
+//! blocks neither queries nor streams of texts.
 
 mod admission;
 mod admitted_document;

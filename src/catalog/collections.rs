@@ -1,13 +1,13 @@
-//! Collections, and whether this encoder's vectors belong in them.
+//! Cached view of the store's collections, addressed by name or alias.
 //!
-//! A collection may be named by an alias, which somebody may have stand for another one at any time: in this process, which
-//! then forgets at once what it knew of the alias, or in another one that shares the store. So an alias is resolved once a
-//! request, together with the collection's encoder, and from there on the collection goes by its own name. A query that
-//! was encoded for one collection is never held against another, and a stream's documents all go into one.
+//! An alias can be switched to another collection at any time: in this process, which invalidates its cache entry, or
+//! in another process that shares the store. Each request therefore resolves an alias once, together with the
+//! collection's model, and uses the collection's own name from then on. A query that was encoded for one collection is
+//! never searched in another, and all documents of a stream are written to one collection.
 //!
-//! Searches take what was true within the last 5 seconds: after a switch by another process they may go on for so long in
-//! the old collection, with its model, and find what they would have found just before. Writes ask the store each time, so
-//! that nothing is written to the old collection that began after the switch.
+//! Searches use cache entries of up to 5 seconds: after a switch by another process they may keep reading the old
+//! collection with its model for that long, which gives the results from before the switch. Writes ask the store each
+//! time, so that a stream that starts after the switch never writes to the old collection.
 //!
 //! See docs/adr/0038-aliases.md.
 
@@ -24,37 +24,37 @@ use crate::model::Model;
 use crate::store::{CollectionCatalog, CollectionInfo, StoreError};
 use crate::types::{ApiError, CollectionSpec};
 
-/// How long a collection is taken to be as it was. A search would else ask the store twice.
+/// Lifetime of a cache entry. Without the cache, each search would need two requests to the store.
 const CACHE_TTL: Duration = Duration::from_secs(5);
-/// How many collections are remembered.
+/// Maximum number of cache entries. The whole cache is cleared at this size: refilling it costs one request per name.
 const MAX_CACHED_COLLECTIONS: usize = 1_000;
 
-/// A collection to search in.
+/// Collection that a request reads from, with the model that encodes its queries.
 #[derive(Debug, Clone)]
 pub struct ResolvedCollection {
-    /// Its own name, whatever it was asked for by.
+    /// Collection name, with aliases resolved.
     pub name: String,
     pub spec: CollectionSpec,
     pub model: Arc<Model>,
 }
 
-/// What is known of the store's collections.
+/// Collections of a store, with a cache of names and specs.
 #[derive(Debug)]
 pub struct Collections {
     store: Arc<dyn CollectionCatalog>,
     cache: Mutex<CollectionCache>,
 }
 
-/// What was read lately.
+/// Recently fetched collections.
 #[derive(Debug, Default)]
 struct CollectionCache {
-    /// By the name that was asked for, which may be an alias.
+    /// Keyed by the requested name, which may be an alias.
     entries: HashMap<String, (CachedCollection, Instant)>,
-    /// How often something was forgotten: what was asked for before that is not worth remembering.
+    /// Number of invalidations. A fetch that started before the latest one does not fill the cache.
     invalidations: u64,
 }
 
-/// A collection's own name, and how it is made.
+/// Resolved name and spec of a cached collection.
 #[derive(Debug, Clone)]
 struct CachedCollection {
     name: String,
@@ -63,13 +63,15 @@ struct CachedCollection {
 
 impl Collections {
     pub fn new(store: Arc<dyn CollectionCatalog>) -> Self {
+        /// Creates an empty cache over `store`.
         Self { store, cache: Mutex::default() }
     }
 
-    /// A collection to read from, as it was within the last seconds, and the model for it.
+    /// Returns a collection for reading, as of at most `CACHE_TTL` ago, and the model that encodes its queries.
     ///
     /// # Errors
-    /// If there is none of that name, another encoder wrote it, or the store fails.
+    /// `CollectionNotFound` or `UnknownModel` if there is no collection or model of that name; `FingerprintMismatch` if
+    /// another model wrote the collection; or the store's error.
     pub async fn open(&self, name: &str, selector: ModelSelector<'_>) -> Result<ResolvedCollection, ApiError> {
         let CachedCollection { name, spec } = match self.get_cached(name) {
             Some(collection) => collection,
@@ -83,10 +85,11 @@ impl Collections {
         Ok(ResolvedCollection { name, spec, model })
     }
 
-    /// Creates a collection. If another call was quicker, that one's options count.
+    /// Creates a collection, or completes the existing one (see [`Self::complete`]). If a concurrent call created it
+    /// first, the options of that call apply.
     ///
     /// # Errors
-    /// If the store fails, or refuses.
+    /// If an option is invalid (field `collection_options`), or the store fails.
     pub async fn create(&self, name: &str, spec: CollectionSpec) -> Result<CollectionInfo, ApiError> {
         match self.create_new(name, spec.clone()).await {
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
@@ -101,24 +104,24 @@ impl Collections {
         Ok(info)
     }
 
-    /// Creates a collection that must not exist.
+    /// Creates a collection with a new incarnation.
     ///
     /// # Errors
-    /// If it does; if the store fails, or refuses.
+    /// `StoreError::AlreadyExists` if the collection exists; or another error of the store.
     pub async fn create_new(&self, name: &str, spec: CollectionSpec) -> Result<(), StoreError> {
         let spec = CollectionSpec { incarnation: Uuid::new_v4().to_string(), ..spec };
         self.store.create_collection(name, &spec).await
     }
 
-    /// Completes an existing collection for a client that would have created it as `spec` says.
+    /// Adds to an existing collection what is missing from `spec`, such as an index of a payload field.
     ///
     /// # Errors
-    /// If the store fails, or refuses.
+    /// If the store fails or refuses the change.
     pub async fn complete(&self, info: &CollectionInfo, spec: &CollectionSpec) -> Result<(), ApiError> {
         Ok(self.store.complete_collection(info, spec).await?)
     }
 
-    /// All collections of the store, ordered by name.
+    /// Lists all collections of the store, ordered by name.
     ///
     /// # Errors
     /// If the store fails.
@@ -126,16 +129,16 @@ impl Collections {
         Ok(self.store.list_collections().await?)
     }
 
-    /// A collection as it stands.
+    /// Fetches a collection from the store and caches it.
     ///
     /// # Errors
-    /// If there is none of that name, or the store fails.
+    /// `CollectionNotFound` if it does not exist; or the store's error.
     pub async fn fetch(&self, name: &str) -> Result<CollectionInfo, ApiError> {
         let info = self.fetch_optional(name).await?;
         info.ok_or_else(|| StoreError::CollectionNotFound(name.to_owned()).into())
     }
 
-    /// The same; `None` if there is none of that name.
+    /// Fetches a collection from the store and caches it; `None` if it does not exist.
     ///
     /// # Errors
     /// If the store fails.
@@ -150,6 +153,7 @@ impl Collections {
         if cache.entries.len() >= MAX_CACHED_COLLECTIONS {
             cache.entries.clear();
         }
+        // An invalidation during the fetch means that the answer may be out of date already.
         if cache.invalidations == invalidations_before {
             let collection = CachedCollection { name: info.name.clone(), spec: info.spec.clone() };
             cache.entries.insert(name.to_owned(), (collection, Instant::now()));
@@ -157,7 +161,8 @@ impl Collections {
         Ok(Some(info))
     }
 
-    /// Returns the name of the collection that `name`, a collection's or an alias, stands for, whether there is one or not.
+    /// Resolves an alias to the name of its collection. Returns any other name unchanged, without checking that a
+    /// collection has that name.
     ///
     /// # Errors
     /// If the store fails.
@@ -166,7 +171,7 @@ impl Collections {
         Ok(aliases.get(name).map_or(name, String::as_str).to_owned())
     }
 
-    /// Takes note that a collection, or what an alias stands for, may not be as it was.
+    /// Removes a name from the cache after its collection changed or an alias was switched.
     pub fn invalidate(&self, name: &str) {
         let mut cache = self.lock_cache();
         cache.entries.remove(name);

@@ -1,20 +1,20 @@
-//! Whether a collection is the one that a client has confirmed writes to.
+//! Check of a client's expected incarnation.
 
 use crate::store::CollectionInfo;
 use crate::types::{ApiError, CollectionSpec, ErrorReason};
 
-/// Checks that a collection is the one that a client expects, if it expects one.
+/// Checks that a collection has the incarnation that a client expects. An empty `expected` matches any incarnation.
 ///
 /// # Errors
-/// If it was deleted and created again.
+/// `IncarnationMismatch` if the collection was deleted and created again, or the alias was switched.
 pub fn check_incarnation(info: &CollectionInfo, expected: &str) -> Result<(), ApiError> {
     let CollectionInfo { name, spec: CollectionSpec { incarnation, .. }, .. } = info;
     if expected.is_empty() || expected == incarnation {
         return Ok(());
     }
     let message = format!(
-        "collection `{name}` has the incarnation `{incarnation}`: it was deleted and created again, or the alias was moved; \
-         what was confirmed before is not in it, so ingest all of it again"
+        "collection `{name}` has incarnation `{incarnation}`, not the expected one: it was deleted and created again, or the \
+         alias was switched; writes confirmed earlier are not in it, so ingest all documents again"
     );
     let error = ApiError::new(ErrorReason::IncarnationMismatch, "expected_incarnation", message);
     Err(error.with_metadata([("collection", name), ("incarnation", incarnation), ("expected_incarnation", expected)]))

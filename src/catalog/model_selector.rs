@@ -1,41 +1,43 @@
-//! The choice of a model for a collection, and whether its vectors belong there.
+//! Selection of the model for a collection, and the check that their fingerprints match.
 
 use std::sync::Arc;
 
 use crate::model::{FingerprintMatch, Model, Models};
 use crate::types::{ApiError, CollectionSpec, ErrorReason, Fingerprint};
 
-/// Which collections are taken.
+/// Treatment of collections with the fingerprint of another model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FingerprintPolicy {
-    /// Those that this encoder wrote, or that say nothing of their writer.
+    /// Accept only collections with the model's fingerprint, or without a fingerprint.
     RequireMatch,
-    /// All, since the client asked for it.
+    /// Accept all collections: the client set `ignore_fingerprint`.
     IgnoreMismatch,
 }
 
-/// The model that a request wants.
+/// Model requested for a collection.
 #[derive(Debug, Clone, Copy)]
 pub struct ModelSelector<'a> {
     pub models: &'a Models,
-    /// Its name; empty for the one that wrote the collection, or else the default one.
+    /// Requested model name; empty selects the model that wrote the collection, or else the default model.
     pub model_name: &'a str,
     pub fingerprint_policy: FingerprintPolicy,
 }
 
 impl ModelSelector<'_> {
-    /// The model for a collection.
+    /// Selects the model for a collection.
     ///
     /// # Errors
-    /// If there is none of that name.
+    /// `UnknownModel` if no model has the requested name.
     pub fn select(&self, spec: Option<&CollectionSpec>) -> Result<Arc<Model>, ApiError> {
         self.models.select(self.model_name, spec.and_then(|spec| spec.fingerprint.as_ref()))
     }
 
-    /// Vectors of different encoders can't be compared. A collection that says nothing of its writer is taken on trust.
+    /// Checks that a collection has the fingerprint of `model`: vectors of different models are not comparable. A
+    /// collection without a fingerprint is accepted.
     ///
     /// # Errors
-    /// If another encoder wrote the collection, and that matters.
+    /// `FingerprintMismatch` if another model wrote the collection and the policy is
+    /// [`FingerprintPolicy::RequireMatch`].
     pub fn check_fingerprint(&self, model: &Model, name: &str, spec: &CollectionSpec) -> Result<(), ApiError> {
         let (FingerprintPolicy::RequireMatch, Some(collection_fingerprint)) =
             (self.fingerprint_policy, &spec.fingerprint)
@@ -47,17 +49,17 @@ impl ModelSelector<'_> {
             FingerprintMatch::KeysIgnored(keys) => {
                 let keys = keys.join(", ");
                 let message = format!(
-                    "collection `{name}` was written by a version of splade-sidecar that ignored settings of model `{}`: \
-                     {keys}. Its vectors differ from those of the model now; re-encode them with `splade-sidecar reindex`, \
-                     or set ignore_fingerprint if you accept that",
+                    "collection `{name}` was written by a version of splade-sidecar that ignored these settings of model `{}`: \
+                     {keys}; its vectors differ from those that the model produces now. Re-encode the collection with \
+                     `splade-sidecar reindex`, or set ignore_fingerprint to accept the difference",
                     model.name
                 );
                 Err(build_mismatch_error(message, name, spec, model).with_metadata([("ignored_keys", keys.as_str())]))
             }
             FingerprintMatch::Other if !collection_fingerprint.has_known_version() => {
                 let message = format!(
-                    "collection `{name}` has the fingerprint {collection_fingerprint}, in a form that this version of splade-sidecar does \
-                     not know; use the version that created the collection, or a later one, or set ignore_fingerprint \
+                    "collection `{name}` has fingerprint {collection_fingerprint}, whose version this splade-sidecar does not \
+                     support; use the version that created the collection, or a later one, or set ignore_fingerprint \
                      if you know that model `{}` wrote it",
                     model.name
                 );
@@ -65,8 +67,9 @@ impl ModelSelector<'_> {
             }
             FingerprintMatch::Other => {
                 let message = format!(
-                    "collection `{name}` was written by model `{}` with fingerprint {collection_fingerprint}, and model `{}` has {}; \
-                     use the model that wrote it, or another collection, or set ignore_fingerprint if you know better",
+                    "collection `{name}` was written by model `{}` with fingerprint {collection_fingerprint}, but model `{}` has \
+                     fingerprint {}; use the model that wrote it, use another collection, or set ignore_fingerprint if you \
+                     know that the vectors are compatible",
                     spec.model, model.name, model.fingerprint
                 );
                 Err(build_mismatch_error(message, name, spec, model))

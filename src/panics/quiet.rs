@@ -1,4 +1,4 @@
-//! Catches panics that are the fault of the input.
+//! Catching of panics without a report by the panic hook.
 
 use std::cell::Cell;
 use std::panic;
@@ -7,13 +7,15 @@ use std::sync::Once;
 use super::{Panic, catch};
 
 thread_local! {
+    /// Whether the panic hook is suppressed on this thread.
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work` without the panic hook's report: for panics that invalid input causes, which are reported as errors.
+/// Runs `work` and catches a panic without running the panic hook, for panics that invalid input causes and the caller
+/// reports as an error. Does not nest.
 ///
 /// # Errors
-/// Its panic.
+/// The panic.
 pub fn catch_quietly<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

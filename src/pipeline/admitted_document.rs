@@ -1,14 +1,14 @@
-//! A document on its way through the pipeline.
+//! A document admitted to the pipeline.
 
 use super::receipt::Receipt;
 use crate::types::{Digest, Document};
 
-/// A document with its permit and the duty to answer for it.
+/// Document with its digest, permit and obligation to answer.
 #[derive(Debug)]
 pub struct AdmittedDocument {
-    /// While it is encoded, the encoder has its text.
+    /// The text is moved out while the document is being encoded.
     pub document: Document,
-    /// Digest of what its point is made of.
+    /// Digest of the document and of all settings that determine its point.
     pub digest: Digest,
     pub receipt: Receipt,
 }

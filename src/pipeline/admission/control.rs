@@ -1,4 +1,4 @@
-//! The permits of the pipeline's two kinds of work: texts, and documents.
+//! Permits and result slots per kind of work: texts, or documents.
 
 use metrics::{counter, gauge, histogram};
 
@@ -10,19 +10,20 @@ use crate::metrics as names;
 use crate::pipeline::config::PipelineConfig;
 use crate::pipeline::urgency::{BULK_LANE, QUERY_LANE, Urgency};
 
-/// The permits of one kind of work, by its urgency, and the slots for its results.
+/// Permits of one kind of work, by urgency, and the slots for its results.
 #[derive(Debug)]
 pub struct AdmissionControl {
-    /// What metrics call it.
+    /// Value of the `work` label of metrics.
     work_kind: &'static str,
     interactive: PermitPool,
     bulk: PermitPool,
-    /// Slots for the results of all streams.
+    /// Slots for results, shared by all streams.
     result_slots: ResultSlots,
 }
 
 impl AdmissionControl {
-    /// Creates the permits of one kind of work. `unary` and `stream` are the calls that bring it, as metrics know them.
+    /// Creates the permits and result slots of one kind of work. `unary` and `stream` are values of the metrics label
+    /// `call`.
     pub fn new(
         config: &PipelineConfig,
         work_kind: &'static str,
@@ -42,7 +43,7 @@ impl AdmissionControl {
         }
     }
 
-    /// Returns the permits of an urgency.
+    /// Returns the permit pool for an urgency.
     pub fn permits_for(&self, urgency: Urgency) -> &PermitPool {
         match urgency {
             Urgency::Interactive => &self.interactive,
@@ -50,8 +51,8 @@ impl AdmissionControl {
         }
     }
 
-    /// Returns one client's tickets and the receiver of its results. A unary call has slots of its own, for its results
-    /// are collected at once; streams share theirs.
+    /// Creates a ticket issuer for one client, and the receiver of its results. A unary call has its own slots because
+    /// its results are collected immediately; streams share their slots.
     pub fn create_issuer<K, T>(&self, urgency: Urgency) -> (TicketIssuer<K, T>, ResultReceiver<K, T>) {
         let permits = self.permits_for(urgency).clone();
         match urgency {
@@ -63,7 +64,7 @@ impl AdmissionControl {
         }
     }
 
-    /// Sets the gauges of how many are held, and how many there are.
+    /// Updates the gauges of held permits, maximum permits and waiting results.
     pub fn record_gauges(&self) {
         for (lane, permits) in [(QUERY_LANE, &self.interactive), (BULK_LANE, &self.bulk)] {
             gauge!(names::PERMITS, "work" => self.work_kind, "lane" => lane).set(permits.held_permits() as f64);

@@ -1,4 +1,4 @@
-//! The end of a piece of work: exactly one result, whatever happens to it on the way.
+//! Exactly one result per item.
 
 use metrics::counter;
 
@@ -7,7 +7,8 @@ use super::results::{ItemResult, ResultSender};
 use crate::metrics as names;
 use crate::types::{ApiError, ErrorReason};
 
-/// Owns the duty to answer for one item. Dropped unanswered, it answers that something failed: nothing is lost silently.
+/// Owner of an item's permit and of the obligation to answer for it. Answers with an error when dropped without a
+/// result, so no item is lost silently.
 #[derive(Debug)]
 pub struct Finalizer<K, T> {
     pending: Option<PendingItem<K, T>>,
@@ -21,22 +22,23 @@ struct PendingItem<K, T> {
 }
 
 impl<K, T> Finalizer<K, T> {
-    /// The result will go into `slot`: sending never waits and never fails for lack of room.
+    /// Creates the finalizer of an item. `result_sender` already holds a slot, so sending never waits and never fails
+    /// for lack of capacity.
     pub fn new(key: K, permit: Permit, result_sender: ResultSender<K, T>) -> Self {
         Self { pending: Some(PendingItem { key, permit, result_sender }) }
     }
 
-    /// Whether nobody waits for the result any more: the client has gone, or its deadline has passed.
+    /// Returns true if the client has disconnected or its deadline has passed, so the result is not needed any more.
     pub fn is_abandoned(&self) -> bool {
         self.pending.as_ref().is_none_or(|pending| pending.result_sender.is_abandoned())
     }
 
-    /// Which item it is; `None` when it is answered.
+    /// Returns the key of the item; `None` once it is answered.
     pub fn key(&self) -> Option<&K> {
         self.pending.as_ref().map(|pending| &pending.key)
     }
 
-    /// Answers.
+    /// Answers with the result of the item.
     pub fn finish(mut self, outcome: Result<T, ApiError>) {
         self.answer(outcome);
     }
@@ -46,14 +48,14 @@ impl<K, T> Finalizer<K, T> {
             if let Err(error) = &outcome {
                 counter!(names::REJECTED, "reason" => error.reason.as_str()).increment(1);
             }
-            // First, so that whoever has the result finds it counted.
+            // Before the result is sent, so that a client that has all its results sees no permits held.
             drop(permit);
             result_sender.send(ItemResult { key, outcome });
         }
     }
 }
 
-/// Waits until nobody waits for the result of any of these items.
+/// Waits until all of these items are abandoned.
 pub async fn wait_all_abandoned<'a, K: 'a, T: 'a>(finalizers: impl Iterator<Item = &'a Finalizer<K, T>>) {
     for pending in finalizers.filter_map(|finalizer| finalizer.pending.as_ref()) {
         pending.result_sender.wait_abandoned().await;
@@ -64,12 +66,16 @@ impl<K, T> Drop for Finalizer<K, T> {
     fn drop(&mut self) {
         if self.pending.is_some() {
             let error = match self.is_abandoned() {
-                true => {
-                    ApiError::new(ErrorReason::Cancelled, "", "nobody waits for the result any more; send it again")
-                }
-                false => {
-                    ApiError::new(ErrorReason::Internal, "", "the work was dropped before it was done; send it again")
-                }
+                true => ApiError::new(
+                    ErrorReason::Cancelled,
+                    "",
+                    "the call was cancelled before the item had a result; send it again",
+                ),
+                false => ApiError::new(
+                    ErrorReason::Internal,
+                    "",
+                    "the item was dropped before it had a result; send it again",
+                ),
             };
             self.answer(Err(error));
         }

@@ -1,4 +1,4 @@
-//! Permits: each counts one document and its bytes.
+//! Permits, each of which counts one document or text and its bytes.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use metrics::{Counter, Histogram};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// The permits of one kind of work.
+/// Pool of the permits of one kind of work.
 #[derive(Debug, Clone)]
 pub struct PermitPool {
     documents: Arc<Semaphore>,
@@ -16,25 +16,25 @@ pub struct PermitPool {
     metrics: PermitMetrics,
 }
 
-/// What is counted of permits.
+/// Metrics of a permit pool.
 #[derive(Debug, Clone)]
 pub struct PermitMetrics {
-    /// Permits that were given.
+    /// Permits acquired.
     pub admitted: Counter,
-    /// How long each was held, in seconds.
+    /// Time that each permit was held, in seconds.
     pub held_seconds: Histogram,
 }
 
-/// A place for one document.
+/// Permit of a document whose bytes may not be acquired yet.
 #[derive(Debug)]
 pub struct PermitReservation {
     document: OwnedSemaphorePermit,
-    /// `None` until its size is known.
+    /// `None` until the size is known.
     bytes: Option<OwnedSemaphorePermit>,
     pool: PermitPool,
 }
 
-/// The right of one document to be under way.
+/// Permit of one document in flight.
 #[derive(Debug)]
 pub struct Permit {
     _document: OwnedSemaphorePermit,
@@ -50,8 +50,9 @@ impl Drop for Permit {
 }
 
 impl PermitPool {
-    /// At most so many documents and bytes under way.
+    /// Creates a pool that limits documents and bytes in flight.
     pub fn new(max_documents: usize, max_bytes: usize) -> Self {
+        // A semaphore's bulk acquire takes a u32; 1 so that an oversized document can still acquire "all bytes".
         let max_bytes = u32::try_from(max_bytes).unwrap_or(u32::MAX).max(1);
         Self {
             documents: Arc::new(Semaphore::new(max_documents)),
@@ -62,23 +63,24 @@ impl PermitPool {
         }
     }
 
-    /// The same, counted.
+    /// Adds metrics to the pool.
     #[must_use]
     pub fn with_metrics(self, metrics: PermitMetrics) -> Self {
         Self { metrics, ..self }
     }
 
-    /// Waits for a place. First come, first served.
+    /// Reserves a permit for one document. Waits in FIFO order.
     ///
     /// # Errors
-    /// If the admission is closed.
+    /// If the pool is closed.
     pub async fn reserve(&self) -> Result<PermitReservation, AcquireError> {
         let document = Arc::clone(&self.documents).acquire_owned().await?;
         Ok(PermitReservation { document, bytes: None, pool: self.clone() })
     }
 
-    /// Places for documents of so many bytes each, or `None` if there are not as many now. All of them or none, so that two
-    /// callers can't each wait for what the other has. Documents that are larger than all the room there is take all of it.
+    /// Reserves permits for documents of the given sizes in bytes, or returns `None` if the pool has too few. The
+    /// reservation is all-or-nothing, so that two callers can't deadlock by each holding a part. Documents larger than
+    /// the pool acquire all of its bytes.
     ///
     /// See docs/adr/0043-admission-of-calls-and-streams.md.
     pub fn try_reserve_all(&self, sizes: &[usize]) -> Option<Vec<PermitReservation>> {
@@ -87,6 +89,7 @@ impl PermitPool {
         let total = u32::try_from(total).unwrap_or(u32::MAX).min(self.max_bytes);
         let mut documents = Arc::clone(&self.documents).try_acquire_many_owned(count).ok()?;
         let mut bytes = Arc::clone(&self.bytes).try_acquire_many_owned(total).ok()?;
+        // The total is capped, so the last documents may get fewer bytes than their size.
         let reservations = sizes.iter().map(|&size| {
             let bytes = bytes.split(size.min(bytes.num_permits()));
             Some(PermitReservation { document: documents.split(1)?, bytes, pool: self.clone() })
@@ -94,24 +97,24 @@ impl PermitPool {
         reservations.collect()
     }
 
-    /// How many documents can hold a permit.
+    /// Returns the maximum number of documents that can hold a permit.
     pub fn max_documents(&self) -> usize {
         self.max_documents
     }
 
-    /// How many documents hold a permit.
+    /// Returns the number of documents that hold a permit.
     pub fn held_permits(&self) -> usize {
         self.max_documents - self.documents.available_permits()
     }
 }
 
 impl PermitReservation {
-    /// Waits for room for a document's bytes. One that is larger than all the room there is takes all of it.
+    /// Waits for the document's bytes. A document larger than the pool acquires all of its bytes.
     ///
-    /// Whoever waits here holds no bytes, and whoever holds bytes waits for no permit: so this can't block for good.
+    /// Cannot deadlock: a caller that waits here holds no bytes, and a holder of bytes never waits for a permit.
     ///
     /// # Errors
-    /// If the admission is closed.
+    /// If the pool is closed.
     pub async fn acquire_bytes(self, bytes: usize) -> Result<Permit, AcquireError> {
         let Self { document, bytes: held_bytes, pool: PermitPool { bytes: byte_permits, max_bytes, metrics, .. } } =
             self;
@@ -139,7 +142,7 @@ mod tests {
         let admission = PermitPool::new(2, 100);
         let first = admission.reserve().await.unwrap().acquire_bytes(60).await.unwrap();
         let second = admission.reserve().await.unwrap();
-        assert!(is_pending(admission.reserve()).await, "two places are all there are");
+        assert!(is_pending(admission.reserve()).await, "both permits are reserved");
         let second = second.acquire_bytes(60);
         tokio::pin!(second);
         assert!(is_pending(&mut second).await, "120 bytes are more than 100");
@@ -149,22 +152,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn places_for_several_are_all_had_or_none() {
+    async fn reserving_for_several_documents_is_all_or_nothing() {
         let admission = PermitPool::new(4, 100);
-        let places = admission.try_reserve_all(&[30, 40, 1 << 40]).unwrap();
+        let reservations = admission.try_reserve_all(&[30, 40, 1 << 40]).unwrap();
         assert_eq!(admission.held_permits(), 3);
-        assert!(admission.try_reserve_all(&[0, 0]).is_none(), "one place is left");
+        assert!(admission.try_reserve_all(&[0, 0]).is_none(), "only one permit is left");
         assert!(admission.try_reserve_all(&[1]).is_none(), "no byte is left");
         assert_eq!(admission.held_permits(), 3, "a refusal takes nothing");
-        for place in places {
-            place.acquire_bytes(1 << 40).await.unwrap();
+        for reservation in reservations {
+            reservation.acquire_bytes(1 << 40).await.unwrap();
         }
         assert_eq!(admission.held_permits(), 0);
         assert_eq!(admission.try_reserve_all(&[25; 4]).unwrap().len(), 4);
     }
 
     #[tokio::test]
-    async fn a_document_larger_than_all_room_takes_all_of_it() {
+    async fn a_document_larger_than_the_pool_takes_all_bytes() {
         let admission = PermitPool::new(2, 100);
         let large = admission.reserve().await.unwrap().acquire_bytes(1 << 40).await.unwrap();
         assert!(is_pending(admission.reserve().await.unwrap().acquire_bytes(1)).await);

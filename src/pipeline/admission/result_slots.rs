@@ -1,24 +1,26 @@
 //! Slots for results that wait for their clients, bounded over all streams together.
 //!
-//! A stream takes a slot before it reads an item from the network, and releases it when the client has taken the item's
-//! result. A client that doesn't read keeps its slots, so without a shared bound the results that wait grow with the
-//! number of such clients.
+//! A stream acquires a slot before it reads an item from the network, and releases it when the client has taken the
+//! item's result. A client that doesn't read keeps its slots, so without a shared bound the number of waiting results
+//! grows with the number of such clients.
 //!
 //! The bound is the harmonic policy for shared-memory switches (Kesselman and Mansour, "Harmonic buffer management
 //! policy for shared memory switches", Theoretical Computer Science 324, 2004): with a maximum of `M` slots per stream,
 //! at most `M / n` streams may hold `n` slots or more; every stream may hold one. It follows that
 //!
-//! - `N` streams that keep whatever they could get leave at least `M / (N + 1)` slots to every other stream, in
-//!   whichever order they came;
+//! - `N` streams that acquire all slots they can leave at least `M / (N + 1)` slots to every other stream, regardless
+//!   of the order of arrival;
 //! - all streams together hold at most one slot each and `M/2 + M/3 + … + 1`, which is less than `M · ln(M)`.
 //!
 //! Dynamic thresholds (Choudhury and Hahne, 1998), where a stream may hold as many slots as are free, rely on queues
-//! that drain. Streams that never drain and come one after another halve what is free each time: a dozen of them stop
-//! all others.
+//! that drain. Streams that arrive one after another and never drain halve the free slots each time: a dozen of them
+//! starve all others.
 //!
-//! The rule is checked by a counter for each `n`, so that taking and releasing a slot take constant time. A stream
-//! waits for one counter only, and a release changes one counter only: it wakes the one stream that waited longest for
-//! it.
+//! The policy is enforced with one counter for each `n`, so that acquiring and releasing a slot take constant time. A
+//! stream waits for one counter only, and a release changes one counter only: it wakes the stream that has waited
+//! longest for that counter.
+//!
+//! See docs/adr/0041-harmonic-result-slots.md.
 //!
 //! See docs/adr/0041-harmonic-result-slots.md.
 
@@ -31,16 +33,16 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
 
-/// The slots that streams of one kind of work share.
+/// Slots shared by all streams of one kind of work.
 #[derive(Debug, Clone)]
 pub struct ResultSlots {
     max_per_stream: usize,
     budget: Arc<Mutex<SlotBudget>>,
-    /// Results that wait for their clients.
+    /// Number of results that wait for their clients.
     waiting_results: Arc<AtomicUsize>,
 }
 
-/// The slots of one stream. Dropped when the stream takes no more items.
+/// Slots of one stream. Dropped when the stream takes no more items.
 #[derive(Debug)]
 pub struct StreamSlots {
     stream: Arc<SharedStream>,
@@ -48,20 +50,20 @@ pub struct StreamSlots {
     acquire_lock: tokio::sync::Mutex<()>,
 }
 
-/// Room for one result. Released on drop, which means that the client has taken the result.
+/// Capacity for one result. Released on drop, when the client has taken the result.
 #[derive(Debug)]
 pub struct Slot {
     stream: Arc<SharedStream>,
     is_waiting: bool,
 }
 
-/// Tells whether a client takes what waits for it.
+/// Detector of clients that don't take their results.
 #[derive(Debug, Clone)]
 pub struct StallDetector {
     stream: Arc<SharedStream>,
 }
 
-/// Lock order: the budget, then a stream's state.
+/// Counters and wait queue over all streams. Lock order: the budget, then a stream's state.
 #[derive(Debug, Default)]
 struct SlotBudget {
     /// Number of streams that hold at least `n` slots, at index `n - 1`.
@@ -69,6 +71,7 @@ struct SlotBudget {
     /// Streams that wait for a slot, by the number of slots that they would hold, then by arrival.
     queue: BTreeMap<QueueKey, SlotWaiter>,
     arrival_count: u64,
+    // By number of slots, then by arrival.
 }
 
 type QueueKey = (usize, u64);
@@ -83,25 +86,26 @@ struct SlotWaiter {
 struct SharedStream {
     slots: ResultSlots,
     state: Mutex<StreamState>,
-    /// Notified when the stream holds no slot any more.
+    /// Notified when the stream holds no slots.
     all_released: Notify,
 }
 
 #[derive(Debug, Default)]
 struct StreamState {
     held: usize,
-    /// Where the stream's taker waits.
+    /// Position of the stream in the wait queue, if it waits for a slot.
     queue_key: Option<QueueKey>,
-    /// Results that wait for the client.
+    /// Number of results that wait for the client.
     waiting_results: usize,
-    /// Whether no more items are taken.
+    /// Set when the stream takes no more items.
     is_ended: bool,
-    /// Since when something has waited without the client taking anything; `None` if nothing waits.
+    /// Time since which results, or the stream's end, have waited without the client taking any; `None` if nothing
+    /// waits.
     waiting_since: Option<Instant>,
 }
 
 impl ResultSlots {
-    /// Slots of which one stream alone can hold `max_per_stream`.
+    /// Creates slots of which a single stream can hold at most `max_per_stream`.
     pub fn new(max_per_stream: usize) -> Self {
         Self { max_per_stream, budget: Arc::default(), waiting_results: Arc::default() }
     }
@@ -112,12 +116,12 @@ impl ResultSlots {
         StreamSlots { stream: Arc::new(stream), acquire_lock: tokio::sync::Mutex::default() }
     }
 
-    /// Maximum number of slots that one stream can hold.
+    /// Returns the maximum number of slots that one stream can hold.
     pub fn max_per_stream(&self) -> usize {
         self.max_per_stream
     }
 
-    /// Number of results that wait for their clients.
+    /// Returns the number of results that wait for their clients.
     pub fn count_waiting(&self) -> usize {
         self.waiting_results.load(Ordering::Relaxed)
     }
@@ -126,14 +130,14 @@ impl ResultSlots {
         self.budget.lock()
     }
 
-    /// Maximum number of streams that may hold at least `count` slots.
+    /// Returns the maximum number of streams that may hold at least `count` slots.
     fn max_holders(&self, count: usize) -> usize {
         if count <= 1 { usize::MAX } else { self.max_per_stream / count }
     }
 }
 
 impl SlotBudget {
-    /// Counts a stream's `count`-th slot, if there is one.
+    /// Acquires a stream's `count`-th slot if the policy allows it.
     fn try_acquire(&mut self, slots: &ResultSlots, count: usize) -> bool {
         if self.holders.len() < count {
             self.holders.resize(count, 0);
@@ -150,7 +154,7 @@ impl SlotBudget {
         }
     }
 
-    /// Adds a taker behind those that wait for the same.
+    /// Adds a waiter behind those that wait for the same number of slots.
     fn enqueue(&mut self, count: usize, waiter: SlotWaiter) -> QueueKey {
         self.arrival_count += 1;
         let key = (count, self.arrival_count);
@@ -158,7 +162,8 @@ impl SlotBudget {
         key
     }
 
-    /// Gives a `count`-th slot to the stream that has waited longest for one, if there is a slot and a stream.
+    /// Grants a `count`-th slot to the stream that has waited longest for one, if the policy allows it and a stream
+    /// waits.
     fn grant_next(&mut self, slots: &ResultSlots, count: usize) -> Option<(oneshot::Sender<Slot>, Slot)> {
         let (&key, _) = self.queue.range((count, 0)..=(count, u64::MAX)).next()?;
         if !self.try_acquire(slots, count) {
@@ -175,7 +180,7 @@ impl SlotBudget {
 }
 
 impl StreamSlots {
-    /// Waits for a slot.
+    /// Waits for a slot. Cancel safe.
     pub async fn acquire(&self) -> Slot {
         let _guard = self.acquire_lock.lock().await;
         loop {
@@ -183,7 +188,8 @@ impl StreamSlots {
                 Ok(slot) => return slot,
                 Err(granted) => granted,
             };
-            // If this is given up, the queue forgets it. A slot that was granted meanwhile is released with `granted`.
+            // If this future is dropped, the guard removes the waiter. A slot granted in the meantime is released with
+            // `granted`.
             let _queue_guard = QueueGuard(&self.stream);
             if let Ok(slot) = granted.await {
                 return slot;
@@ -204,7 +210,7 @@ impl StreamSlots {
         }
     }
 
-    /// Returns the clock that tells whether the client takes its results.
+    /// Returns the detector that reports a client that doesn't take its results.
     pub fn stall_detector(&self) -> StallDetector {
         StallDetector { stream: Arc::clone(&self.stream) }
     }
@@ -219,7 +225,7 @@ impl Drop for StreamSlots {
 }
 
 impl Slot {
-    /// Notes that the slot's result waits for the client from now on.
+    /// Marks the slot's result as waiting for the client.
     pub fn mark_waiting(&mut self) {
         if !std::mem::replace(&mut self.is_waiting, true) {
             self.stream.slots.waiting_results.fetch_add(1, Ordering::Relaxed);
@@ -229,7 +235,7 @@ impl Slot {
         }
     }
 
-    /// Notes that the client has taken the slot's result, or that the result waits for something else than the client.
+    /// Marks the slot's result as taken by the client, or as waiting for something other than the client.
     pub fn clear_waiting(&mut self) {
         if std::mem::take(&mut self.is_waiting) {
             self.stream.slots.waiting_results.fetch_sub(1, Ordering::Relaxed);
@@ -244,14 +250,14 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.clear_waiting();
         if let Some((granted, slot)) = self.stream.release() {
-            // A taker that was given up meanwhile releases the slot in its turn.
+            // If the waiter was cancelled, the send fails and drops the slot, which grants it to the next waiter.
             let _unwanted = granted.send(slot);
         }
     }
 }
 
 impl StallDetector {
-    /// Waits until results, or the end of the stream, have waited for `timeout` without the client taking anything.
+    /// Waits until results, or the end of the stream, have waited for `timeout` without the client taking any.
     pub async fn wait_stalled(&self, timeout: Duration) {
         let mut pause = timeout;
         loop {
@@ -270,7 +276,7 @@ impl SharedStream {
         self.state.lock()
     }
 
-    /// Takes a slot, or queues for one.
+    /// Acquires a slot, or enqueues the stream for one.
     fn acquire_or_enqueue(self: &Arc<Self>) -> Result<Slot, oneshot::Receiver<Slot>> {
         let mut budget = self.slots.lock_budget();
         let mut state = self.lock_state();
@@ -284,14 +290,16 @@ impl SharedStream {
         Err(receiver)
     }
 
-    /// Releases the stream's last slot, and gives one of that number to the stream that has waited longest for it.
+    /// Releases the stream's highest-numbered slot, and grants a slot of that number to the stream that has waited
+    /// longest.
     fn release(&self) -> Option<(oneshot::Sender<Slot>, Slot)> {
         let mut budget = self.slots.lock_budget();
         let mut state = self.lock_state();
         let count = state.held;
         state.held -= 1;
         budget.release(count);
-        // This stream's own taker needs a slot of a lower number now: behind those that wait for it already.
+        // This stream's own waiter now needs a slot of a lower number: it queues behind those that already wait for
+        // that number.
         if let Some(waiter) = state.queue_key.take().and_then(|key| budget.queue.remove(&key)) {
             state.queue_key = Some(budget.enqueue(count, waiter));
         }
@@ -305,7 +313,7 @@ impl SharedStream {
 }
 
 impl StreamState {
-    /// When all results of a stream that takes no more items were taken, it is its end that waits for the client.
+    /// Starts the stall clock for the end of the stream when it takes no more items and all results were taken.
     fn mark_end_waiting(&mut self) {
         if self.is_ended && self.held == 0 {
             self.waiting_since.get_or_insert_with(Instant::now);
@@ -313,7 +321,7 @@ impl StreamState {
     }
 }
 
-/// A taker's place in the queue, which it leaves on drop.
+/// Removes a stream's waiter from the queue on drop.
 struct QueueGuard<'a>(&'a SharedStream);
 
 impl Drop for QueueGuard<'_> {
