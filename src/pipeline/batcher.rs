@@ -1,4 +1,5 @@
-//! Batches by count, weight and age. A pure state machine: it is told the time and never waits.
+//! Batching by number of items, weight and age. A pure state machine: callers pass the current time, and nothing here
+//! waits.
 
 use std::time::Duration;
 
@@ -6,34 +7,36 @@ use tokio::time::Instant;
 
 use crate::types::compute_deadline;
 
-/// When a batch is closed.
+/// Limits of a batch. It is closed when it reaches one of them.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchLimits {
-    /// The most items.
+    /// Maximum number of items.
     pub max_items: usize,
-    /// The most weight, in whatever unit items are weighed. A heavier item is a batch of its own.
+    /// Maximum total weight, in a unit chosen by the caller, such as bytes or tokens. A heavier item forms its own
+    /// batch.
     pub max_weight: usize,
-    /// The longest time that an item waits for others.
+    /// Maximum time that an item waits for others.
     pub max_age: Duration,
 }
 
-/// Collects items into batches, in order.
+/// Collector of items into batches, in order.
 #[derive(Debug)]
 pub struct WeightedBatcher<T> {
     limits: BatchLimits,
     items: Vec<T>,
     weight: usize,
-    /// When the oldest item has waited long enough.
+    /// Time at which the oldest item reaches the maximum age.
     deadline: Option<Instant>,
 }
 
 impl<T> WeightedBatcher<T> {
     pub fn new(limits: BatchLimits) -> Self {
+        /// Creates an empty batcher.
         Self { limits, items: Vec::new(), weight: 0, deadline: None }
     }
 
-    /// Adds an item. Gives the batch that this closes, if any: the items before it, where it doesn't fit in with them,
-    /// or all of them, where it fills the batch.
+    /// Adds an item, and returns the batch that this closes, if any: the previous items, if the new item does not fit
+    /// with them, or all items, if the new item fills the batch.
     pub fn push(&mut self, item: T, weight: usize, now: Instant) -> Option<Vec<T>> {
         let is_fitting = self.weight.saturating_add(weight) <= self.limits.max_weight;
         let closed_batch = if is_fitting { None } else { self.flush() };
@@ -41,16 +44,17 @@ impl<T> WeightedBatcher<T> {
         self.weight = self.weight.saturating_add(weight);
         self.deadline.get_or_insert_with(|| compute_deadline(now, self.limits.max_age));
         let is_full = self.items.len() >= self.limits.max_items || self.weight >= self.limits.max_weight;
-        // At most one batch a call: one that is both opened and filled by this item is closed by the next.
+        // At most one batch per call: if the item closed the previous batch and also fills its own, the next call
+        // closes that one.
         if is_full && closed_batch.is_none() { self.flush() } else { closed_batch }
     }
 
-    /// When [`Self::flush`] is due, if anything waits.
+    /// Returns the time at which [`Self::flush`] is due; `None` if the batch is empty.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
-    /// Closes the batch as it is; `None` if it is empty.
+    /// Closes the batch and returns its items; `None` if it is empty.
     pub fn flush(&mut self) -> Option<Vec<T>> {
         self.deadline = None;
         self.weight = 0;
@@ -67,16 +71,17 @@ mod tests {
     const LIMITS: BatchLimits = BatchLimits { max_items: 5, max_weight: 20, max_age: Duration::from_millis(100) };
 
     proptest! {
-        /// Laws: nothing is lost, nothing is reordered, no batch is too large, nothing waits too long.
+        /// Invariants: no item is lost or reordered, no batch exceeds the limits, and no item waits longer than the
+        /// maximum age.
         #[test]
-        fn laws(items in prop::collection::vec((0usize..30, 0u64..80), 0..60)) {
+        fn batches_keep_order_and_limits(items in prop::collection::vec((0usize..30, 0u64..80), 0..60)) {
             let start = Instant::now();
             let mut now = start;
             let mut batcher: WeightedBatcher<(usize, usize, Instant)> = WeightedBatcher::new(LIMITS);
             let mut batches: Vec<Vec<(usize, usize, Instant)>> = Vec::new();
             for (number, (weight, pause)) in items.iter().copied().enumerate() {
                 let next = now + Duration::from_millis(pause);
-                // The driver's part: flush when it is due.
+                // The driver flushes when the deadline passes.
                 if let Some(deadline) = batcher.deadline().filter(|&deadline| deadline <= next) {
                     let batch = batcher.flush().unwrap();
                     prop_assert!(batch.iter().all(|item| deadline - item.2 <= LIMITS.max_age));
@@ -98,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_without_end_is_no_deadline_in_the_past() {
+    fn the_deadline_of_an_unlimited_age_is_in_the_future() {
         let mut batcher = WeightedBatcher::new(BatchLimits { max_age: Duration::MAX, ..LIMITS });
         let now = Instant::now();
         batcher.push(1, 1, now);
@@ -106,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_batch_is_closed_at_once() {
+    fn a_full_batch_is_closed_immediately() {
         let mut batcher = WeightedBatcher::new(LIMITS);
         let now = Instant::now();
         for item in 0..4 {

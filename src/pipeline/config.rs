@@ -1,17 +1,19 @@
-//! What bounds the pipeline.
+//! Configuration of the pipeline's limits.
 
 use super::encoder_pool::EncoderPoolConfig;
 use super::writer::WriterConfig;
 
-/// Everything that bounds the pipeline.
+/// Limits of the pipeline.
 #[derive(Debug, Clone, Copy)]
 pub struct PipelineConfig {
     pub encoders: EncoderPoolConfig,
     pub writer: WriterConfig,
-    /// The most documents, and the most texts, of streams that are under way.
+    /// Maximum number of documents of streams in flight, and separately of texts of streams in flight.
     pub max_documents: usize,
-    /// The most bytes of each of these.
+    /// Maximum bytes of the documents in flight, and separately of the texts in flight. Applies to unary calls and to
+    /// streams separately.
     pub max_bytes: usize,
-    /// The same of unary calls; they have permits of their own, so that bulk work can't hold them up.
+    /// Maximum number of documents or texts of unary calls in flight. They have their own permits, so that bulk work
+    /// can't block them.
     pub max_interactive: usize,
 }

@@ -1,4 +1,4 @@
-//! Deletes: they wait for the changes of their ids that were accepted before, and then go the way of all writes.
+//! Unary deletes: each waits for earlier changes of its ids, and is then written like all other operations.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use super::errors::{new_overloaded_error, new_shutting_down_error};
 use super::writer::{UnaryDeleteJob, Writers};
 use crate::types::{ApiError, PointId};
 
-/// Maximum number of ids of all deletes in flight.
+/// Maximum number of ids over all unary deletes in flight.
 const MAX_DELETE_IDS: usize = 100_000;
 
-/// The deletes in flight, with a permit for each of their ids.
+/// Limiter of the deletes in flight, with one permit per id.
 #[derive(Debug, Clone)]
 pub struct DeleteLimiter(Arc<Semaphore>);
 
@@ -25,10 +25,10 @@ impl Default for DeleteLimiter {
 }
 
 impl DeleteLimiter {
-    /// Deletes points as [`Pipeline::delete`](super::Pipeline::delete) says.
+    /// Deletes points as described at [`Pipeline::delete`](super::Pipeline::delete).
     ///
     /// # Errors
-    /// OVERLOADED if too many ids are in flight; otherwise the store's last error, after retries.
+    /// `Overloaded` if too many ids are in flight; otherwise the store's last error, after retries.
     pub async fn delete(&self, writers: &Writers, collection: &str, ids: BTreeSet<PointId>) -> Result<(), ApiError> {
         let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         let permits = Arc::clone(&self.0).try_acquire_many_owned(count).map_err(|_| new_overloaded_error())?;

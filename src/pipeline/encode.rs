@@ -1,4 +1,4 @@
-//! Texts in, vectors out, nothing stored.
+//! Encoding of texts without storing the vectors.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::model::Model;
 use crate::trace::JobOrigin;
 use crate::types::{ApiError, LongTextPolicy, Pruning, Role};
 
-/// Maximum number of vectors of one client that are in flight or wait for the client. They are much larger than the
-/// results of an ingest.
+/// Maximum number of vectors per stream that are in flight or wait for the client. Lower than the limit of `Ingest`
+/// results because vectors are much larger.
 pub(super) const MAX_PENDING_VECTORS: usize = 1_024;
 
-/// How texts are encoded.
+/// Options that determine how a text is encoded.
 #[derive(Debug, Clone)]
 pub struct EncodeOptions {
     pub model: Arc<Model>,
@@ -22,17 +22,17 @@ pub struct EncodeOptions {
     pub pruning: Pruning,
 }
 
-/// The vectors of a client's texts, each under its number.
+/// Receiver of a client's vectors, keyed by the number of each text.
 pub type VectorResults = ResultReceiver<u64, EncodedVector>;
 
-/// One client's texts on their way.
+/// One client's connection to the encoder threads.
 #[derive(Debug)]
 pub struct EncodeHandle {
     pool: Arc<EncoderPool>,
     urgency: Urgency,
-    /// How the next text is encoded.
+    /// Options for the texts submitted from now on.
     pub options: EncodeOptions,
-    /// Room for its texts and their vectors.
+    /// Source of tickets for texts and their vectors.
     pub tickets: TicketIssuer<u64, EncodedVector>,
 }
 
@@ -47,17 +47,17 @@ impl EncodeHandle {
         (Self { pool, urgency, options, tickets }, vectors)
     }
 
-    /// Opens the way to encoder threads that belong to no pipeline, with at most so many texts in flight.
+    /// Creates a handle that uses an encoder pool without a pipeline, with at most `max_texts` texts in flight.
     pub fn standalone(pool: Arc<EncoderPool>, options: EncodeOptions, max_texts: usize) -> (Self, VectorResults) {
         let (tickets, vectors) = TicketIssuer::new(PermitPool::new(max_texts, usize::MAX), max_texts);
         (Self { pool, urgency: Urgency::Bulk, options, tickets }, vectors)
     }
 
-    /// Sends a text on its way, or answers for it at once if it was refused already. Waits for room for its bytes and for
-    /// a slot in the lane.
+    /// Submits a text for encoding, or answers immediately with `text`'s error. Waits for permits for its bytes and for
+    /// capacity in the lane.
     ///
     /// # Errors
-    /// If the pipeline is closed.
+    /// `ShuttingDown` if the pipeline is closed.
     pub async fn submit(
         &self,
         ticket: AdmissionTicket<u64, EncodedVector>,

@@ -1,9 +1,9 @@
-//! The encoder threads.
+//! Encoder threads: tokenize texts, pack them into batches and run the model.
 //!
-//! Each thread takes texts from the lanes, tokenizes them, packs what is waiting into a batch of its own and encodes it
-//! with single-threaded kernels: one batch a thread is faster than one batch over all threads. It never waits for a batch
-//! to fill: what is there is encoded. Between two steps of a bulk batch it looks at the query lane and serves it first,
-//! unless queries have taken more than their part.
+//! Each thread takes texts from the lanes, tokenizes them, packs the waiting texts into its own batch and encodes the
+//! batch with single-threaded kernels: one batch per thread has a higher throughput than one batch over all threads. A
+//! thread never waits for a batch to fill. At each yield point of a bulk batch it checks the query lane and serves
+//! waiting queries first, unless queries have exceeded their share of the thread's time.
 //!
 //! See docs/adr/0017-encoder-threads-batch.md.
 

@@ -1,20 +1,21 @@
-//! The faults that several stages of the pipeline answer with.
+//! Errors shared by several stages of the pipeline.
 
 use crate::store::StoreError;
 use crate::types::{ApiError, ErrorReason};
 
-/// Refuses what comes while the pipeline is closed.
+/// Returns the error for calls and items that arrive while the pipeline is closed.
 pub fn new_shutting_down_error() -> ApiError {
-    ApiError::new(ErrorReason::ShuttingDown, "", "the server is stopping; send this again to another one, or later")
+    ApiError::new(ErrorReason::ShuttingDown, "", "the server is shutting down; retry on another server, or later")
 }
 
-/// Refuses a call for which there are no permits now.
+/// Returns the error for a call that can't get its permits.
 pub fn new_overloaded_error() -> ApiError {
-    let message = "there is no room for the call now; send it again after the pause, or use a stream, which waits";
+    let message =
+        "server at capacity; retry after the delay in RetryInfo, or use the streaming call, which applies backpressure";
     ApiError::new(ErrorReason::Overloaded, "", message)
 }
 
-/// What a store's error means to a stream, whose collection was there when it began.
+/// Converts a store error for a stream, whose collection existed when the stream began.
 pub fn to_stream_error(error: StoreError) -> ApiError {
     match error {
         StoreError::CollectionNotFound(name) => report_missing_collection(&name),
@@ -22,16 +23,16 @@ pub fn to_stream_error(error: StoreError) -> ApiError {
     }
 }
 
-/// Told to a client whose collection was there when its stream began and is not any more, and logged: the store came back
-/// empty, or somebody deleted the collection. What it had confirmed is gone with it, and only the client can bring it back.
+/// Logs and returns the error for a collection that existed when the stream began and is now missing: the store lost
+/// its data, or the collection was deleted. Confirmed documents are lost with it, and only the client can restore them.
 fn report_missing_collection(name: &str) -> ApiError {
     tracing::error!(
         collection = name,
-        "a collection is gone from the store, with all that was confirmed in it; its clients must ingest again"
+        "collection missing from the store, including all confirmed documents; its clients must ingest again"
     );
     let message = format!(
-        "collection `{name}` was there when this stream began and is gone from the store, and what was confirmed before \
-         may be gone with it; find out why, then ingest all of it again, with create_collection"
+        "collection `{name}` existed when this stream began and is now missing from the store, possibly with all confirmed \
+         documents; find the cause, then ingest all documents again with create_collection"
     );
     ApiError::new(ErrorReason::CollectionNotFound, "collection", message)
 }

@@ -1,5 +1,8 @@
-//! Batches are encoded: the texts of each encoder together, and those that an encoder fails on alone. A text whose
-//! vector is not finite is an error, and its neighbours are not encoded again for it.
+//! Encoding of batches.
+//!
+//! Texts of one encoder form one forward pass. If the encoder fails on a batch, each text is encoded separately, so
+//! that only the text that causes the failure is rejected. A text whose vector is not finite is rejected without
+//! encoding the others again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,15 +20,16 @@ use crate::model::{EncoderOutput, InferenceDType, Model, TokenBatch, TokenizedTe
 use crate::trace;
 use crate::types::{ErrorReason, Role};
 
-/// A text that is ready to be encoded as one sequence.
+/// Text that is ready to be encoded as one sequence.
 pub struct BatchItem {
     pub job: EncodeJob,
     pub tokens: TokenizedText,
-    /// How long it took to make them.
+    /// Time that tokenization took.
     pub tokenize_time: Duration,
 }
 
-/// Encodes a batch of at most `batch_tokens`, the texts of each encoder together.
+/// Encodes a batch of at most `max_batch_tokens` tokens, with one forward pass per encoder. Abandoned texts are
+/// dropped.
 pub fn encode_batch(mut batch: Vec<BatchItem>, max_batch_tokens: usize, yield_point: &mut YieldPoint<'_>) {
     batch.retain(|text| !text.job.next_stage.is_abandoned());
     while let Some(encoder) = batch.first().map(|text| Arc::clone(&text.job.role_encoder().encoder)) {
@@ -36,7 +40,7 @@ pub fn encode_batch(mut batch: Vec<BatchItem>, max_batch_tokens: usize, yield_po
     }
 }
 
-/// Encodes texts of one encoder.
+/// Encodes texts of the same encoder.
 fn encode_group(group: Vec<BatchItem>, max_batch_tokens: usize, yield_point: &mut YieldPoint<'_>) {
     let Some(EncodeJob { model, role, .. }) = group.first().map(|text| &text.job) else { return };
     let span = create_batch_span(&group);
@@ -47,7 +51,7 @@ fn encode_group(group: Vec<BatchItem>, max_batch_tokens: usize, yield_point: &mu
         Ok(outputs) => {
             group.into_iter().zip(outputs).for_each(|(text, output)| text.finish(output, started_at));
         }
-        // Its neighbours must not pay for the text that the encoder fails on.
+        // Encode each text separately, so that only the text on which the encoder fails is rejected.
         Err(_) if group.len() > 1 => {
             group.into_iter().for_each(|text| encode_group(vec![text], max_batch_tokens, yield_point));
         }
@@ -56,7 +60,7 @@ fn encode_group(group: Vec<BatchItem>, max_batch_tokens: usize, yield_point: &mu
 }
 
 impl BatchItem {
-    /// Answers with the vector, or with an error if it is not finite.
+    /// Answers with the vector, or with an error if the vector is not finite.
     fn finish(self, output: EncoderOutput, started_at: Instant) {
         let Self { job, tokens: TokenizedText { ids, is_truncated: truncated }, tokenize_time } = self;
         let timings = job.compute_timings(tokenize_time, started_at);
@@ -76,7 +80,7 @@ impl BatchItem {
     }
 }
 
-/// The span of a batch; it says how long the text waited that waited longest.
+/// Creates the span of a batch, with the longest queue time of its texts.
 fn create_batch_span(group: &[BatchItem]) -> Span {
     let first = group.first().and_then(|text| text.job.origin.span.id());
     let span = debug_span!(parent: first, "encode", texts = group.len(), tokens = Empty, waited_ms = Empty);
@@ -88,7 +92,7 @@ fn create_batch_span(group: &[BatchItem]) -> Span {
     trace::link_batch_span(span, group.iter().map(|text| &text.job.origin.span))
 }
 
-/// Why a text has no vector. Already counted and logged.
+/// Reason why a text has no vector. Already counted and logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncodeFailure {
     /// The encoder failed or panicked.
@@ -101,9 +105,10 @@ impl EncodeFailure {
     /// Rejects the text.
     pub fn reject(self, job: EncodeJob) {
         match self {
-            // It may be another text of the batch that it failed on.
+            // The failure may concern another window of the text's batch or the encoder itself, so the same text may
+            // succeed later.
             Self::Encoder => {
-                job.reject(ErrorReason::Internal, "the encoder failed on this text; report it as a defect")
+                job.reject(ErrorReason::Internal, "the encoder failed on this text; please report this as a bug")
             }
             Self::NonFinite => {
                 let message = describe_non_finite(&job.model);
@@ -113,22 +118,22 @@ impl EncodeFailure {
     }
 }
 
-/// The message for a text whose vector is not finite.
-fn describe_non_finite(Model { name, dtype: precision, .. }: &Model) -> String {
-    let remedy = match precision {
+/// Formats the error for a text whose vector is not finite.
+fn describe_non_finite(Model { name, dtype, .. }: &Model) -> String {
+    let remedy = match dtype {
         InferenceDType::Float32 => "use another model",
         InferenceDType::Float16 | InferenceDType::Int8 => "use --dtype float32 or another model",
     };
     format!(
-        "the output of model `{name}` for this text is not finite (NaN or infinity): its weights are not finite, or \
-         overflow in {precision}; {remedy}, and report it with the text"
+        "the output of model `{name}` for this text is not finite (NaN or infinity): the model's weights are not finite, or \
+         its activations overflow in {dtype}; {remedy}, and report the text as a bug"
     )
 }
 
-/// Encodes a batch: one output a sequence. Failures and outputs that are not finite are counted and logged here.
+/// Encodes a batch and returns one output per sequence. Counts and logs failures and outputs that are not finite.
 ///
 /// # Errors
-/// If the encoder fails, or gives another number of outputs.
+/// [`EncodeFailure::Encoder`] if the encoder fails, panics, or returns a wrong number of outputs.
 pub fn run_encoder(
     model: &Model,
     role: Role,
@@ -142,21 +147,21 @@ pub fn run_encoder(
     let start = Instant::now();
     let outcome = catch_panic_message(|| model.role_encoder(role).encoder.encode(batch, yield_point));
     histogram!(names::ENCODE_SECONDS).record(start.elapsed().as_secs_f64());
-    let problem = match outcome {
+    let error = match outcome {
         Ok(Ok(outputs)) if outputs.len() == batch.len() => {
             report_non_finite(model, &outputs);
             return Ok(outputs);
         }
-        Ok(Ok(outputs)) => format!("{} outputs for {} sequences", outputs.len(), batch.len()),
+        Ok(Ok(outputs)) => format!("the encoder returned {} outputs for {} sequences", outputs.len(), batch.len()),
         Ok(Err(error)) => error.to_string(),
-        Err(problem) => problem,
+        Err(panic_message) => panic_message,
     };
     counter!(names::ENCODER_FAILURES).increment(1);
-    tracing::error!(problem, model = model.name, sequences = batch.len(), "an encoder failed");
+    tracing::error!(error, model = model.name, sequences = batch.len(), "encoder failed");
     Err(EncodeFailure::Encoder)
 }
 
-/// Counts and logs outputs that are not finite.
+/// Counts and logs outputs that are not finite (NaN or infinity).
 fn report_non_finite(model: &Model, outputs: &[EncoderOutput]) {
     let count = outputs.iter().filter(|output| output.is_err()).count();
     if count > 0 {

@@ -1,11 +1,11 @@
-//! How the encoder threads work.
+//! Configuration of the encoder threads.
 
-/// How the encoder threads work.
+/// Number of encoder threads and limits of their batches and lanes.
 #[derive(Debug, Clone, Copy)]
 pub struct EncoderPoolConfig {
     pub threads: usize,
-    /// The most tokens of one batch; a longer text is a batch of its own.
+    /// Maximum tokens per batch; a longer text forms its own batch.
     pub max_batch_tokens: usize,
-    /// The most texts that wait in each lane.
+    /// Maximum number of texts that wait in each lane.
     pub lane_capacity: usize,
 }

@@ -1,29 +1,29 @@
-//! What the encoder threads give back.
+//! Results of the encoder threads.
 
 use std::time::Duration;
 
 use crate::types::{PruningStats, SparseVector};
 
-/// An encoded text.
+/// Vector of a text, with statistics about its encoding.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EncodedVector {
     pub vector: SparseVector,
-    /// Tokens that were encoded, special ones included; over all windows, so what overlaps counts in each.
+    /// Number of encoded tokens, including special tokens. Tokens in the overlap of two windows count in both.
     pub tokens: usize,
-    /// Windows that were encoded: one, unless the text is longer than the model takes and windows were asked for.
+    /// Number of encoded windows: 1 unless the text is longer than the model's maximum and was encoded as windows.
     pub windows: usize,
-    /// Whether the text was cut to the model's max length.
+    /// Set if the text was truncated to the model's maximum length.
     pub truncated: bool,
     pub pruned: PruningStats,
     pub timings: Timings,
 }
 
-/// How long the steps of a text's encoding took.
+/// Durations of the steps of a text's encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timings {
-    /// It waited for an encoder thread, and for its batch.
+    /// Time in the lane and in a thread's batch before encoding started.
     pub queue_time: Duration,
     pub tokenize_time: Duration,
-    /// The whole batch, or all batches of its windows.
+    /// Encoding time of the text's whole batch, or of all batches with its windows.
     pub encode_time: Duration,
 }

@@ -1,35 +1,35 @@
-//! Fairness between the lanes: queries come first, but not for ever.
+//! Fairness between the lanes: queries have priority, up to a share of each thread's time.
 //!
 //! See docs/adr/0044-query-priority.md.
 
 use std::cell::Cell;
 use std::time::Duration;
 
-/// What queries may take of a thread at once before streams get their part.
+/// Time that queries may use on a thread while bulk work waits, before bulk work gets its share.
 const MAX_QUERY_BURST: Duration = Duration::from_millis(500);
-/// The most that is owed: a query that takes a minute must not make the next ones wait for a third of that.
+/// Maximum query time owed to bulk work. Without it, a query of one minute would delay later queries by 20 seconds.
 const MAX_DEBT: Duration = Duration::from_secs(1);
-/// For each time that streams get, queries may take so many times it.
+/// Query time allowed per unit of bulk time.
 const QUERY_TO_BULK_RATIO: u32 = 3;
 
-/// One thread's account. While work of streams waits, queries take time on credit; the work of streams pays it back.
+/// Account of one thread's time. While bulk work waits, queries accumulate debt, which bulk work pays back.
 #[derive(Debug, Default)]
 pub struct Fairness {
     query_debt: Cell<Duration>,
 }
 
 impl Fairness {
-    /// Whether queries may come before work of streams that waits.
+    /// Returns true if queries take precedence over waiting bulk work.
     pub fn should_serve_queries_first(&self) -> bool {
         self.query_debt.get() < MAX_QUERY_BURST
     }
 
-    /// Queries took so long while work of streams waited.
+    /// Records time spent on queries while bulk work waited.
     pub fn charge_queries(&self, time: Duration) {
         self.query_debt.set((self.query_debt.get() + time).min(MAX_DEBT));
     }
 
-    /// Work of streams took so long.
+    /// Records time spent on bulk work.
     pub fn credit_bulk(&self, time: Duration) {
         self.query_debt.set(self.query_debt.get().saturating_sub(time * QUERY_TO_BULK_RATIO));
     }
@@ -39,7 +39,7 @@ impl Fairness {
 mod tests {
     use super::*;
 
-    /// Law: however many queries there are, streams keep a quarter of the time; and a query after a pause comes first.
+    /// Invariants: under any query load, bulk work gets a quarter of the time; after a pause, a query is served first.
     #[test]
     fn streams_keep_a_quarter() {
         let (fairness, step) = (Fairness::default(), Duration::from_millis(10));
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_takes_long_does_not_hold_up_the_next_for_long() {
+    fn a_long_query_delays_the_next_queries_only_briefly() {
         let fairness = Fairness::default();
         fairness.charge_queries(Duration::from_secs(600));
         assert!(!fairness.should_serve_queries_first());

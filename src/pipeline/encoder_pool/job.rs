@@ -1,4 +1,4 @@
-//! What the encoder threads are given.
+//! Jobs of the encoder threads.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::model::{Model, RoleEncoder};
 use crate::trace::JobOrigin;
 use crate::types::{ApiError, ErrorReason, LongTextPolicy, Pruning, Role};
 
-/// A text to encode.
+/// Text to encode, with its model, options and next stage.
 pub struct EncodeJob {
     pub model: Arc<Model>,
     pub role: Role,
@@ -26,12 +26,12 @@ pub struct EncodeJob {
 }
 
 impl EncodeJob {
-    /// How texts of its role are encoded.
+    /// Returns the tokenizer and encoder for the text's role.
     pub fn role_encoder(&self) -> &RoleEncoder {
         self.model.role_encoder(self.role)
     }
 
-    /// How long its steps took, if its encoding began at `begun` and has just ended.
+    /// Returns the durations of the job's steps, if encoding started at `started_at` and has just ended.
     pub fn compute_timings(&self, tokenize_time: Duration, started_at: Instant) -> Timings {
         let time_to_start = started_at.saturating_duration_since(self.origin.queued_at);
         Timings {
@@ -41,7 +41,7 @@ impl EncodeJob {
         }
     }
 
-    /// Prunes the vector and hands it on.
+    /// Prunes the vector, records its metrics and passes it to the next stage.
     pub fn finish(self, mut encoded: EncodedVector) {
         encoded.pruned = encoded.vector.prune(self.pruning);
         if encoded.truncated {
@@ -55,7 +55,7 @@ impl EncodeJob {
         self.next_stage.complete(self.text, Ok(encoded));
     }
 
-    /// Hands on why there is no vector.
+    /// Passes an error to the next stage.
     pub fn reject(self, reason: ErrorReason, message: impl Into<String>) {
         self.next_stage.complete(self.text, Err(ApiError::new(reason, "text", message)));
     }

@@ -1,4 +1,4 @@
-//! What happens to a text when it is encoded.
+//! Next stage of a text after its encoding.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use crate::pipeline::operation::IndexingStats;
 use crate::pipeline::writer::StreamWriter;
 use crate::types::ApiError;
 
-/// Bytes of one term of a vector: an index and a weight.
+/// Size of one term of a vector: a `u32` index and an `f32` weight.
 const TERM_BYTES: usize = 8;
 
-/// The step after the encoder.
+/// Destination of an encoded text.
 pub enum NextStage {
-    /// The document that the text is of goes on to the writer.
+    /// Writes the text's document to the store.
     Write { document: Box<AdmittedDocument>, writer: Arc<StreamWriter> },
-    /// The vector goes back to the client.
+    /// Sends the vector to the client.
     Reply(Finalizer<u64, EncodedVector>),
-    /// A test is called.
+    /// Calls a test.
     #[cfg(test)]
     Probe(Box<dyn super::probe::Probe>),
 }
 
 impl NextStage {
-    /// Whether nobody waits for the vector any more: then the text is dropped before it is encoded.
+    /// Returns true if the result is not needed any more: the text is then dropped before it is encoded.
     pub fn is_abandoned(&self) -> bool {
         match self {
             Self::Write { document, .. } => document.receipt.is_abandoned(),
@@ -34,7 +34,7 @@ impl NextStage {
         }
     }
 
-    /// Hands on the text and its vector, or the reason why there is none. Never waits: encoder threads call it.
+    /// Passes on the text and its vector, or an error. Never waits, because encoder threads call it.
     pub fn complete(self, text: String, outcome: Result<EncodedVector, ApiError>) {
         match self {
             Self::Write { document, writer } => write_document(*document, &writer, text, outcome),

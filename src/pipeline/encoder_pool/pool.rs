@@ -1,4 +1,4 @@
-//! The lanes to the encoder threads.
+//! Start of the encoder threads, and their lanes.
 
 use std::thread::JoinHandle;
 
@@ -10,7 +10,7 @@ use crate::pipeline::lane::Lane;
 use crate::pipeline::urgency::{BULK_LANE, QUERY_LANE, Urgency};
 use crate::types::ApiError;
 
-/// The lanes to the encoder threads. Dropped, the threads finish what waits and end.
+/// Handle to the encoder threads and their lanes. When it is dropped, the threads finish the waiting texts and exit.
 #[derive(Debug)]
 pub struct EncoderPool {
     pub query: Lane<EncodeJob>,
@@ -19,10 +19,10 @@ pub struct EncoderPool {
 }
 
 impl EncoderPool {
-    /// Starts the threads.
+    /// Starts the encoder threads.
     ///
     /// # Errors
-    /// If the system refuses a thread.
+    /// If the operating system can't create a thread.
     pub fn start(config: EncoderPoolConfig) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
         let (query, query_receiver) = Lane::new(QUERY_LANE, config.lane_capacity);
         let (bulk, bulk_receiver) = Lane::new(BULK_LANE, config.lane_capacity);
@@ -34,10 +34,10 @@ impl EncoderPool {
         Ok((Self { query, bulk, threads: config.threads }, threads))
     }
 
-    /// Sends a text to the threads. Waits for a slot in the lane.
+    /// Sends a text to the encoder threads. Waits for capacity in the lane.
     ///
     /// # Errors
-    /// If the threads have ended.
+    /// `ShuttingDown` if the threads have exited.
     pub async fn submit(&self, urgency: Urgency, job: EncodeJob) -> Result<(), ApiError> {
         let lane = match urgency {
             Urgency::Interactive => &self.query,

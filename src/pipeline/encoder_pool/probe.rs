@@ -1,13 +1,13 @@
-//! How tests see what becomes of a text.
+//! Test hook for the results of encoder threads.
 
 use super::encoded_vector::EncodedVector;
 use crate::types::ApiError;
 
-/// Stands in for the step after the encoder.
+/// Test double for the stage after the encoder.
 pub trait Probe: Send {
-    /// Whether nobody waits for the vector any more.
+    /// Returns true if the result is not needed any more.
     fn is_abandoned(&self) -> bool;
 
-    /// Takes the text and its vector, or the reason why there is none.
+    /// Receives the text and its vector, or an error.
     fn complete(self: Box<Self>, text: String, outcome: Result<EncodedVector, ApiError>);
 }

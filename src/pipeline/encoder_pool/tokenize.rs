@@ -1,4 +1,4 @@
-//! A job's text becomes the sequences of tokens that are encoded: one, or overlapping windows.
+//! Tokenization of a job's text into one sequence, or into overlapping windows.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use crate::metrics as names;
 use crate::model::TokenizedText;
 use crate::types::{ErrorReason, LongTextPolicy};
 
-/// A text's tokens, as the encoder takes them.
+/// Token sequences of a text.
 pub enum TokenSequences {
-    /// All of them, or the first, as many as the model takes.
+    /// One sequence, possibly truncated to the model's maximum length.
     Single(TokenizedText),
-    /// More than the model takes at once.
+    /// Overlapping windows of a text that is longer than the model's maximum length.
     Windows(TokenWindows),
 }
 
 impl TokenSequences {
-    /// Returns the tokens of the text, of a long one without special tokens.
+    /// Returns the tokens of the text; without special tokens for windows.
     fn ids(&self) -> &[u32] {
         match self {
             Self::Single(tokens) => &tokens.ids,
@@ -30,23 +30,23 @@ impl TokenSequences {
     }
 }
 
-/// The message for a text that the tokenizer leaves no content of.
-const NO_CONTENT_MESSAGE: &str = "nothing is left of the text after the model's normalization: it has only special tokens and \
+/// Error message for a text that the tokenizer normalizes to nothing.
+const NO_CONTENT_MESSAGE: &str = "the text is empty after the model's normalization: it has only special tokens and \
     characters that the tokenizer removes, such as combining marks, private-use characters or U+FFFD; send a text with \
-    words, or leave it out";
+    words, or omit it";
 
-/// The tokens of a long text and how they are cut into overlapping windows.
+/// Tokens of a long text and the layout of its overlapping windows.
 pub struct TokenWindows {
-    /// Without special tokens, which each window gets for itself.
+    /// Tokens without special tokens, which are added to each window.
     pub tokens: Vec<u32>,
-    /// The tokens of one window.
+    /// Number of tokens per window.
     window_tokens: usize,
-    /// The tokens that a window shares with the one before it. Fewer than `size`.
+    /// Number of tokens that a window shares with the previous one. Less than `window_tokens`.
     overlap_tokens: usize,
 }
 
 impl TokenWindows {
-    /// Where the windows lie: each is full but the last, which ends with the text.
+    /// Returns the token range of each window. All windows are full except the last, which ends with the text.
     pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let (window_tokens, end) = (self.window_tokens, self.tokens.len());
         let step = window_tokens.saturating_sub(self.overlap_tokens).max(1);
@@ -55,15 +55,15 @@ impl TokenWindows {
     }
 }
 
-/// A text that is ready to be encoded.
+/// Job with its token sequences, ready to be encoded.
 pub struct TokenizedJob {
     pub job: EncodeJob,
     pub sequences: TokenSequences,
-    /// How long that took.
+    /// Time that tokenization took.
     pub tokenize_time: Duration,
 }
 
-/// Makes a text ready, or answers for it.
+/// Tokenizes the text of a job. Returns `None` if the job is abandoned, or was answered with an error.
 pub fn tokenize(job: EncodeJob) -> Option<TokenizedJob> {
     if job.next_stage.is_abandoned() {
         return None;
@@ -73,7 +73,7 @@ pub fn tokenize(job: EncodeJob) -> Option<TokenizedJob> {
         Ok(Ok(TokenSequences::Single(tokens))) if tokens.is_truncated && job.long_text == LongTextPolicy::Reject => {
             let max_length = job.role_encoder().tokenizer.max_length().unwrap_or(usize::MAX);
             let message = format!(
-                "the text has more tokens than the {max_length} that the model takes; split it, or ask for \
+                "the text has more tokens than the model's maximum of {max_length}; split it, or set \
                  LONG_TEXT_WINDOW or LONG_TEXT_TRUNCATE"
             );
             job.reject(ErrorReason::TextTooLong, message);
@@ -83,13 +83,13 @@ pub fn tokenize(job: EncodeJob) -> Option<TokenizedJob> {
         }
         Ok(Ok(sequences)) => return Some(TokenizedJob { job, sequences, tokenize_time: start.elapsed() }),
         Ok(Err(error)) => {
-            let message = format!("the model's tokenizer can't read the text: {error}; change the text");
+            let message = format!("the model's tokenizer failed on the text: {error}; change the text");
             job.reject(ErrorReason::InvalidArgument, message);
         }
-        Err(problem) => {
+        Err(error) => {
             counter!(names::ENCODER_FAILURES).increment(1);
-            tracing::error!(problem, "a tokenizer failed");
-            job.reject(ErrorReason::EncodingFailed, "the tokenizer failed on this text; report it as a defect");
+            tracing::error!(error, "tokenizer panicked");
+            job.reject(ErrorReason::EncodingFailed, "the tokenizer failed on this text; please report this as a bug");
         }
     }
     None
@@ -116,8 +116,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Laws: the windows are the text, in order; each is full but the last; each shares just the overlap with the one
-        /// before it, and has something that this one has not.
+        /// Invariants: the windows cover the text in order; each is full except the last; each shares exactly the
+        /// overlap with the previous one and extends beyond it.
         #[test]
         fn windows_cover_the_text(length in 1usize..300, size in 1usize..40, overlap in 0usize..40) {
             prop_assume!(overlap < size);

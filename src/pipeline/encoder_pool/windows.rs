@@ -1,7 +1,9 @@
-//! Long texts as windows: each window is encoded as a text of its own would be, and a term's weight is the largest that it
-//! has in any of them. So the vector is the same whatever batches the windows were in.
+//! Encoding of long texts as windows.
 //!
-//! A book has thousands of windows. They are made and encoded a batch at a time, and only the largest weights so far are
+//! Each window is encoded like a separate text, and the weight of a term is its maximum over all windows. The vector
+//! therefore does not depend on how the windows were batched.
+//!
+//! A book has thousands of windows. They are built and encoded one batch at a time, and only the running maximum is
 //! kept.
 //!
 //! See docs/adr/0022-long-texts.md.
@@ -22,7 +24,7 @@ use crate::model::{TokenBatch, YieldPoint};
 use crate::pipeline::batcher::{BatchLimits, WeightedBatcher};
 use crate::trace;
 
-/// Encodes the windows of a text, `batch_tokens` at a time, unless nobody waits for it any more.
+/// Encodes the windows of a text in batches of at most `max_batch_tokens` tokens. Stops early if the job is abandoned.
 pub fn encode_windows(
     job: EncodeJob,
     windows: &TokenWindows,
@@ -45,7 +47,7 @@ pub fn encode_windows(
     }
 }
 
-/// What all windows give together; `None` if nobody waits for it.
+/// Returns the merged vector of all windows; `None` if the job was abandoned.
 fn encode_and_merge(
     job: &EncodeJob,
     windows: &TokenWindows,
@@ -74,21 +76,21 @@ fn encode_and_merge(
     Ok(Some(encoded))
 }
 
-/// The sequence of one window, with special tokens around it.
+/// Builds the sequence of one window, including special tokens.
 fn build_window_sequence(
     job: &EncodeJob,
     windows: &TokenWindows,
     range: Range<usize>,
 ) -> Result<Vec<u32>, EncodeFailure> {
-    let tokens = windows.tokens.get(range).ok_or("the window is not within the text".into());
+    let tokens = windows.tokens.get(range).ok_or("window out of range of the text's tokens".into());
     tokens.and_then(|tokens| job.role_encoder().tokenizer.build_sequence(tokens)).map_err(|error| {
         counter!(names::ENCODER_FAILURES).increment(1);
-        tracing::error!(%error, model = job.model.name, "a tokenizer failed");
+        tracing::error!(%error, model = job.model.name, "tokenizer failed");
         EncodeFailure::Encoder
     })
 }
 
-/// Encodes a batch of windows and merges their vectors into the text's, term by term the maximum.
+/// Encodes a batch of windows and merges their vectors into the text's vector by element-wise maximum.
 ///
 /// # Errors
 /// If the encoder fails, or the vector of a window is not finite.

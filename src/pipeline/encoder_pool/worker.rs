@@ -1,4 +1,4 @@
-//! One encoder thread.
+//! Main loop of an encoder thread.
 
 use std::time::Duration;
 
@@ -15,24 +15,24 @@ use crate::model::YieldPoint;
 use crate::pipeline::batcher::{BatchLimits, WeightedBatcher};
 use crate::pipeline::lane::QueuedItem;
 
-/// One encoder thread.
+/// Encoder thread that serves both lanes.
 pub struct Worker {
     query: Receiver<QueuedItem<EncodeJob>>,
     bulk: Receiver<QueuedItem<EncodeJob>>,
     max_batch_tokens: usize,
-    /// How many threads serve these lanes.
+    /// Number of threads that serve these lanes.
     threads: usize,
     fairness: Fairness,
 }
 
-/// What a thread is at, which decides when it looks at the query lane.
+/// Kind of the current work, which determines when the thread checks the query lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WorkKind {
-    /// Texts of streams: between any two steps.
+    /// Texts of streams: queries are served at each yield point.
     Bulk,
-    /// Texts that somebody waits for: they are served in their order, but one of many windows must not hold up the others.
+    /// Texts of unary calls: served in order, but queries are also served between the windows of a long text.
     Query,
-    /// Texts that somebody waits for, amid the windows of one that came before them.
+    /// Texts of unary calls that are served between the windows of another query. No further nesting.
     NestedQuery,
 }
 
@@ -48,9 +48,10 @@ impl Worker {
 
     /// Serves both lanes until they are closed and empty.
     pub fn run(self) {
-        // Libraries that would share work among all cores find a pool of one thread, this one.
+        // Makes this thread a rayon pool of one thread, so that libraries that use rayon don't spread work over all
+        // cores.
         if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build() {
-            tracing::warn!(%error, "an encoder thread shares the common thread pool");
+            tracing::warn!(%error, "failed to create a thread pool for an encoder thread; it uses the global pool");
         }
         loop {
             if !self.fairness.should_serve_queries_first()
@@ -69,7 +70,7 @@ impl Worker {
                 break;
             }
         }
-        // Both lanes close together; one of them may still hold work.
+        // Both lanes close together, but one of them may still hold texts.
         while let Ok(job) = self.query.recv() {
             self.serve(WorkKind::Query, job);
         }
@@ -78,24 +79,25 @@ impl Worker {
         }
     }
 
-    /// Serves queries between two steps of other work.
+    /// Serves a waiting query between two batches of windows.
     fn serve_queries(&self, work: WorkKind) {
         if let Ok(job) = self.query.try_recv() {
             self.serve(work, job);
         }
     }
 
-    /// Serves queries while work of streams waits.
+    /// Serves queries while bulk work waits, and charges their time.
     fn serve_and_charge(&self, first: QueuedItem<EncodeJob>) {
         let start = Instant::now();
         self.serve(WorkKind::Query, first);
         self.fairness.charge_queries(start.elapsed());
     }
 
-    /// Encodes `first` and what waits behind it: of a bulk lane until it is empty, of the query lane this thread's share.
+    /// Encodes `first` and the texts that wait behind it: in the bulk lane until it is empty, in the query lane up to
+    /// this thread's share.
     fn serve(&self, work: WorkKind, first: QueuedItem<EncodeJob>) {
         let lane = if work == WorkKind::Bulk { &self.bulk } else { &self.query };
-        // Since the last look at the query lane.
+        // Time of the last check of the query lane.
         let mut last_check = Instant::now();
         let mut serve_queries_first = || {
             if work != WorkKind::Bulk {
@@ -113,10 +115,12 @@ impl Worker {
         let limits = BatchLimits { max_items: usize::MAX, max_weight: self.max_batch_tokens, max_age: Duration::ZERO };
         let mut batcher = WeightedBatcher::new(limits);
         let mut next = Some(first);
-        // Of what waits, a thread takes its share: the last texts of a large request are not one thread's alone.
+        // Each thread takes only its share of the waiting texts, so that the last texts of a large request are spread
+        // over all threads.
         let mut remaining_share = (lane.len() + 1).div_ceil(self.threads);
         while let Some(queued) = next.take().or_else(|| lane.try_recv().ok()) {
-            // Long texts take a while to tokenize, and many of them may be refused for their length.
+            // Tokenizing long texts takes a while, and a run of texts that are rejected as too long never reaches an
+            // encoder's yield points.
             yield_point.yield_now();
             match tokenize(queued.dequeue()) {
                 Some(TokenizedJob { job, sequences: TokenSequences::Single(tokens), tokenize_time }) => {
@@ -134,7 +138,7 @@ impl Worker {
                     }
                 }
                 Some(TokenizedJob { job, sequences: TokenSequences::Windows(windows), tokenize_time }) => {
-                    // What came before it must not wait for all its windows.
+                    // Encode the texts before it first: they must not wait for all windows.
                     if let Some(batch) = batcher.flush() {
                         batch::encode_batch(batch, self.max_batch_tokens, &mut yield_point);
                     }
