@@ -1,12 +1,12 @@
-//! The ids of a collection whose changes are in flight.
+//! In-flight changes per document id, which keeps changes of the same document in order.
 //!
-//! A change, an upsert or a delete of any call, joins the line of its id when it is accepted, and leaves it when the store
-//! can't apply it any more: it is answered, or was dropped before it was sent. Only the first in line goes on. So for each
-//! id the store ends up with the changes in the order in which they were accepted, whatever streams, batches and retries
-//! they are in.
+//! A change (an upsert or a delete of any call) joins the queue of its id when it is accepted. It leaves the queue when
+//! the store can't apply it any more: it was answered, or dropped before it was sent. Only the first change in a queue
+//! proceeds. The store therefore applies the changes of an id in the order of acceptance, across streams, batches and
+//! retries.
 //!
-//! Nothing waits in a circle: a change waits only for changes that joined before it, and the first in line needs nothing
-//! that a later one holds.
+//! Cannot deadlock: a change waits only for changes that joined before it, and the first in a queue needs nothing that
+//! a later one holds.
 //!
 //! See docs/adr/0001-order-of-changes.md.
 
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::types::PointId;
 
-/// The ids of one collection.
+/// Queues of in-flight changes, by id, of one collection.
 #[derive(Debug, Clone, Default)]
 pub struct InFlightIds {
     queues: Arc<Mutex<IdQueues>>,
@@ -26,44 +26,44 @@ pub struct InFlightIds {
 
 #[derive(Debug, Default)]
 struct IdQueues {
-    /// Never empty lines.
+    /// Contains no empty queues.
     by_id: HashMap<PointId, VecDeque<QueuedChange>>,
-    /// The number of the next change.
+    /// Number of the next change.
     next_number: u64,
 }
 
-/// A change in the line of its id.
+/// Change in the queue of its id.
 #[derive(Debug)]
 struct QueuedChange {
     number: u64,
-    /// Tells the change that it is the first in line.
+    /// Wakes the change when it becomes the first in its queue.
     ready_sender: Option<oneshot::Sender<()>>,
 }
 
-/// A change's position in the line of its id. Dropped, it leaves the line.
+/// Place of a change in the queue of its id. Leaves the queue on drop.
 #[derive(Debug)]
 pub struct Claim {
     ids: InFlightIds,
     id: PointId,
     number: u64,
-    /// `None` when it is the first in line.
+    /// `None` once the change is the first in its queue.
     ready: Option<oneshot::Receiver<()>>,
 }
 
 impl InFlightIds {
-    /// Joins the line of an id.
+    /// Joins the queue of an id.
     pub fn enqueue(&self, id: PointId) -> Claim {
         let mut queues = self.lock();
         self.enqueue_locked(&mut queues, id)
     }
 
-    /// Joins the lines of several ids at one moment, so that two callers can't each be before the other. Each id once.
+    /// Joins the queues of several distinct ids atomically, so that two callers can't wait for each other.
     pub fn enqueue_all(&self, ids: impl IntoIterator<Item = PointId>) -> Vec<Claim> {
         let mut queues = self.lock();
         ids.into_iter().map(|id| self.enqueue_locked(&mut queues, id)).collect()
     }
 
-    /// Whether no change is in flight.
+    /// Returns true if no change is in flight.
     pub fn is_empty(&self) -> bool {
         self.lock().by_id.is_empty()
     }
@@ -86,21 +86,21 @@ impl InFlightIds {
 }
 
 impl Claim {
-    /// Waits until it is the first in line. If the wait is broken off, it goes on with the next call.
+    /// Waits until the change is the first in its queue. Cancel safe.
     pub async fn wait_until_first(&mut self) {
         if let Some(ready) = &mut self.ready {
-            // The sender stays in the line until it has sent.
+            // The queue keeps the sender until it has sent, so an error means that it was sent before.
             let _notified = ready.await;
             self.ready = None;
         }
     }
 
-    /// Whether others are before it.
+    /// Returns true if earlier changes of the id are in flight.
     pub fn must_wait(&self) -> bool {
         self.ready.is_some()
     }
 
-    /// Whether another change of the id waits for this one.
+    /// Returns true if later changes of the id wait for this one.
     pub fn has_waiters(&self) -> bool {
         let queues = self.ids.lock();
         queues.by_id.get(&self.id).is_some_and(|queue| queue.back().is_some_and(|last| last.number != self.number))
@@ -111,7 +111,7 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let mut queues = self.ids.lock();
         let Some(queue) = queues.by_id.get_mut(&self.id) else { return };
-        // Those who joined later have higher numbers.
+        // Sorted, because numbers increase with each change that joins.
         if let Ok(index) = queue.binary_search_by_key(&self.number, |position| position.number) {
             queue.remove(index);
         }
@@ -119,7 +119,7 @@ impl Drop for Claim {
             None => drop(queues.by_id.remove(&self.id)),
             Some(first) => {
                 if let Some(ready_sender) = first.ready_sender.take() {
-                    // Whoever has gone away meanwhile leaves the line by its own drop.
+                    // Fails if that claim is being dropped; its own drop then removes it and wakes the next.
                     let _sent = ready_sender.send(());
                 }
             }
@@ -135,7 +135,7 @@ mod tests {
     use crate::pipeline::testing::is_pending;
 
     #[tokio::test]
-    async fn the_second_of_an_id_waits_for_the_first() {
+    async fn the_second_change_of_an_id_waits_for_the_first() {
         let ids = InFlightIds::default();
         let (first, other) = (ids.enqueue(PointId::Num(1)), ids.enqueue(PointId::Num(2)));
         assert!(!first.must_wait() && !other.must_wait() && !first.has_waiters());
@@ -150,7 +150,7 @@ mod tests {
         assert!(ids.is_empty());
     }
 
-    /// What happens to changes: one joins the lines of some ids, or one of those in line goes.
+    /// Event of a test run: a change joins the queues of some ids, or one of the queued changes leaves.
     #[derive(Debug, Clone)]
     enum Event {
         Join(Vec<u64>),
@@ -164,10 +164,9 @@ mod tests {
     }
 
     proptest! {
-        /// Law: of each id, the first in line is the one that joined first of those that have not left; nobody else is, and
-        /// nobody waits for ever.
+        /// Invariant: in each queue, exactly the change that joined first of those still present is ready.
         #[test]
-        fn lines_are_in_the_order_of_joining(events in events()) {
+        fn queues_are_in_the_order_of_joining(events in events()) {
             let ids = InFlightIds::default();
             let mut changes: Vec<(u64, Vec<Claim>)> = Vec::new();
             for (number, event) in (0u64..).zip(events) {
@@ -178,15 +177,15 @@ mod tests {
                     Event::Leave(_) if changes.is_empty() => {}
                     Event::Leave(index) => drop(changes.remove(index.index(changes.len()))),
                 }
-                let mut in_line = HashMap::new();
+                let mut first_in_queue = HashMap::new();
                 for (number, claims) in &mut changes {
                     for claim in claims {
                         let first = futures_util::FutureExt::now_or_never(claim.wait_until_first()).is_some();
-                        let expected = *in_line.entry(claim.id).or_insert(*number) == *number;
+                        let expected = *first_in_queue.entry(claim.id).or_insert(*number) == *number;
                         prop_assert_eq!(first, expected);
                     }
                 }
-                prop_assert_eq!(ids.lock().by_id.len(), in_line.len());
+                prop_assert_eq!(ids.lock().by_id.len(), first_in_queue.len());
             }
         }
     }

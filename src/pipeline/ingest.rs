@@ -1,4 +1,4 @@
-//! One client's operations on their way into one collection.
+//! Ingestion of one client's operations into one collection.
 
 mod check_document;
 mod document_encoder;
@@ -21,22 +21,23 @@ use document_encoder::DocumentEncoder;
 pub use options::IngestOptions;
 use skip_unchanged::UnchangedFilter;
 
-/// The results of a client's operations.
+/// Receiver of the results of a client's operations.
 pub type OperationResults = ResultReceiver<OperationKey, OperationOutcome>;
 
-/// One client's operations on their way.
+/// One client's connection to the pipeline for operations on one collection.
 #[derive(Debug)]
 pub struct IngestHandle {
-    /// The collection, and the payload field there that keeps the text.
+    /// Specification of the collection.
     spec: CollectionSpec,
+    /// Payload field that stores the text; empty if it is not stored.
     text_field: String,
     encoding_spec: EncodingSpec,
     unchanged_filter: Option<UnchangedFilter>,
     encoder: Arc<DocumentEncoder>,
     writer: Arc<StreamWriter>,
-    /// Room for its operations and their results.
+    /// Source of tickets for operations and their results.
     pub tickets: TicketIssuer<OperationKey, OperationOutcome>,
-    /// Sequence number of the last operation that was read; one less than the first if there is none.
+    /// Sequence number of the last operation that was read; `first_sequence - 1` if there is none.
     read_through: Arc<AtomicU64>,
 }
 
@@ -63,21 +64,21 @@ impl IngestHandle {
         (Self { spec, text_field, encoding_spec, unchanged_filter, encoder, writer, tickets, read_through }, results)
     }
 
-    /// Returns the counter of what was read: the sequence number of the last operation.
+    /// Returns the counter with the sequence number of the last operation that was read.
     pub fn read_through(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.read_through)
     }
 
-    /// Has the operations that were submitted so far written without waiting for a batch to fill.
+    /// Writes the operations submitted so far without waiting for full batches.
     pub fn flush(&self) {
         self.writer.flush_through(self.read_through.load(Ordering::Relaxed));
     }
 
-    /// Sends an operation on its way, or answers for it at once. Waits for room for its bytes, for earlier changes of the
-    /// same id, whoever made them, and for a slot in the lane.
+    /// Submits an operation, or answers immediately if it is invalid. Waits for permits for its bytes, for earlier
+    /// changes of the same id by any client, and for capacity in the lane.
     ///
     /// # Errors
-    /// If the pipeline is closed.
+    /// `ShuttingDown` if the pipeline is closed.
     pub async fn submit(
         &mut self,
         ticket: AdmissionTicket<OperationKey, OperationOutcome>,
@@ -100,7 +101,7 @@ impl IngestHandle {
         };
         let id = change.id().to_point_id();
         let outcome = match change {
-            // As long as it isn't encoded again.
+            // Replaced once the document is encoded; still valid if `skip_unchanged` confirms it before.
             DocumentChange::Upsert(_) => OperationOutcome::Unchanged,
             DocumentChange::Delete { .. } => OperationOutcome::Deleted,
         };
@@ -110,7 +111,7 @@ impl IngestHandle {
             tokio::select! {
                 biased;
                 () = receipt.wait_until_first() => {}
-                // The finalizer answers as it drops.
+                // Dropping the receipt answers with an error.
                 () = self.tickets.wait_abandoned() => return Ok(()),
             }
         }
@@ -135,7 +136,7 @@ impl IngestHandle {
     async fn upsert(&self, document: Document, receipt: Receipt) -> Result<(), ApiError> {
         let digest = self.encoding_spec.compute_digest(&document);
         let admitted = AdmittedDocument { document, digest, receipt };
-        // What a version says goes before what the content says.
+        // Documents with a version are always written: the version decides, not the content.
         match &self.unchanged_filter {
             Some(unchanged_filter) if admitted.document.version.is_none() => {
                 unchanged_filter.send(admitted);

@@ -1,4 +1,4 @@
-//! A lane: a bounded queue from the async side to the encoder threads.
+//! Lane: a bounded queue from async tasks to the encoder threads.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::metrics as names;
 
-/// The sending end. Waits without holding a thread.
+/// Sending side of a lane. Waits for capacity without blocking a thread.
 #[derive(Debug)]
 pub struct Lane<T> {
     name: &'static str,
@@ -21,8 +21,8 @@ pub struct Lane<T> {
     wait_times: Arc<WaitTimes>,
 }
 
-/// When each of those that wait came, the oldest first: crossbeam's channels don't show what is in them. Never more than
-/// there are slots.
+/// Enqueue times of the waiting items, oldest first, because crossbeam channels can't be inspected. At most as many as
+/// the lane has slots.
 #[derive(Debug, Default)]
 struct WaitTimes(Mutex<VecDeque<Instant>>);
 
@@ -32,7 +32,7 @@ impl WaitTimes {
     }
 }
 
-/// An item in a lane, and its slot there.
+/// Item in a lane, with its slot.
 #[derive(Debug)]
 pub struct QueuedItem<T> {
     lane: &'static str,
@@ -43,47 +43,48 @@ pub struct QueuedItem<T> {
 }
 
 impl<T> QueuedItem<T> {
-    /// Takes the item out of the lane.
+    /// Takes the item out of the lane and records its queue time.
     pub fn dequeue(self) -> T {
         histogram!(names::QUEUE_SECONDS, "lane" => self.lane).record(self.queued_at.elapsed().as_secs_f64());
-        // Which of two that are taken at once is noted first makes no difference: the oldest times go.
+        // If two items are taken concurrently, the order of their calls does not matter: the two oldest times are
+        // removed.
         self.wait_times.lock().pop_front();
         self.item
     }
 }
 
 impl<T> Lane<T> {
-    /// A lane of at most `capacity` items. Metrics know it by its name.
+    /// Creates a lane of at most `capacity` items. `name` is the value of the metrics label `lane`.
     pub fn new(name: &'static str, capacity: usize) -> (Self, Receiver<QueuedItem<T>>) {
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
         let slots = Arc::new(Semaphore::new(capacity));
         (Self { name, sender, slots, wait_times: Arc::default() }, receiver)
     }
 
-    /// Waits for a slot and sends. First come, first served.
+    /// Waits for a slot in FIFO order and sends the item.
     ///
     /// # Errors
-    /// Gives the item back if nobody receives any more.
+    /// Returns the item if the receivers are dropped.
     pub async fn send(&self, item: T) -> Result<(), T> {
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return Err(item) };
-        // There is a slot a place in the channel, so it is never full.
+        // The channel has as many places as there are slots, so it is never full.
         let queued_at = Instant::now();
         let queued =
             QueuedItem { lane: self.name, item, queued_at, wait_times: Arc::clone(&self.wait_times), _slot: slot };
-        // Noted first, for it may be taken at once.
+        // Recorded before the send, because a receiver may dequeue the item immediately.
         self.wait_times.lock().push_back(queued_at);
         self.sender.try_send(queued).map_err(|error| match error {
             TrySendError::Full(queued) | TrySendError::Disconnected(queued) => queued.dequeue(),
         })
     }
 
-    /// Sets the gauges of how many items wait, and how long.
+    /// Updates the gauges of the queue depth and the age of the oldest item.
     pub fn record_gauges(&self) {
         gauge!(names::QUEUE_DEPTH, "lane" => self.name).set(self.sender.len() as f64);
         gauge!(names::QUEUE_AGE, "lane" => self.name).set(self.oldest_age().as_secs_f64());
     }
 
-    /// How long the oldest item has waited.
+    /// Returns the age of the oldest waiting item; zero if none waits.
     fn oldest_age(&self) -> Duration {
         self.wait_times.lock().front().map_or(Duration::ZERO, Instant::elapsed)
     }
@@ -101,9 +102,9 @@ mod tests {
         lane.send("second").await.unwrap();
         let third = lane.send("third");
         tokio::pin!(third);
-        assert!(is_pending(&mut third).await, "two slots are all there are");
+        assert!(is_pending(&mut third).await, "both slots are in use");
         let first = receiver.try_recv().unwrap();
-        assert!(is_pending(&mut third).await, "the first has not been dealt with yet");
+        assert!(is_pending(&mut third).await, "the first item still holds its slot");
         assert_eq!((first.item, lane.sender.len()), ("first", 1));
         drop(first);
         third.await.unwrap();
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn its_age_is_that_of_the_oldest_that_waits() {
+    async fn the_age_is_that_of_the_oldest_waiting_item() {
         const SECOND: Duration = Duration::from_secs(1);
         let (lane, receiver) = Lane::new("test", 3);
         assert_eq!(lane.oldest_age(), Duration::ZERO);
@@ -126,15 +127,15 @@ mod tests {
         assert_eq!(lane.oldest_age(), Duration::ZERO);
         drop(receiver);
         assert_eq!(lane.send("third").await, Err("third"));
-        assert_eq!(lane.oldest_age(), Duration::ZERO, "what was given back does not wait");
+        assert_eq!(lane.oldest_age(), Duration::ZERO, "a returned item does not wait");
     }
 
     #[tokio::test]
-    async fn gives_back_what_nobody_receives() {
+    async fn returns_items_when_the_receiver_is_dropped() {
         let (lane, receiver) = Lane::new("test", 2);
         drop(receiver);
         assert_eq!(lane.send("first").await, Err("first"));
-        // A slot that was taken for nothing came back.
+        // A failed send releases its slot, so more sends than slots can fail.
         assert_eq!(lane.send("second").await, Err("second"));
         assert_eq!(lane.send("third").await, Err("third"));
     }

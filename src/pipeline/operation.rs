@@ -1,18 +1,18 @@
-//! Operations of a client, and what becomes of them.
+//! Operations of a client, and their results.
 
 use crate::types::{ApiError, Document, DocumentId, PruningStats};
 
-/// A change of one document.
+/// Change of one document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DocumentChange {
-    /// Encode it and store it, in place of the document of its id.
+    /// Encode and store the document, replacing any document with the same id.
     Upsert(Document),
-    /// Delete the document of this id; with a version, only if the stored one is older or has none.
+    /// Delete the document with this id. With a version, delete it only if the stored version is older or missing.
     Delete { id: DocumentId, version: Option<i64> },
 }
 
 impl DocumentChange {
-    /// Returns the id of its document.
+    /// Returns the id of the document.
     pub fn id(&self) -> &DocumentId {
         match self {
             Self::Upsert(document) => &document.id,
@@ -21,55 +21,55 @@ impl DocumentChange {
     }
 }
 
-/// An operation as it was read.
+/// Operation as read from a client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Submission {
-    /// Its bytes on the wire.
+    /// Size on the wire, in bytes.
     pub bytes: usize,
-    /// Its position at its source; empty if it has none.
+    /// Position in the client's source; empty if it has none.
     pub position: String,
     pub change: Result<DocumentChange, InvalidOperation>,
 }
 
-/// Which operation of a stream.
+/// Identity of an operation in a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OperationKey {
-    /// Its number, from the first sequence of its stream.
+    /// Sequence number.
     pub sequence: u64,
-    /// Its document's id; `None` if it could not be read.
+    /// Document id; `None` if it could not be parsed.
     pub id: Option<DocumentId>,
-    /// Its position at its source; empty if it has none.
+    /// Position in the client's source; empty if it has none.
     pub position: String,
 }
 
-/// What an operation did to its document.
+/// Successful result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum OperationOutcome {
-    /// The store confirmed the write.
+    /// Document was written, confirmed by the store.
     Indexed(IndexingStats),
-    /// It was stored already, as it would be stored again.
+    /// Document was skipped because its stored point would not change.
     Unchanged,
-    /// The store confirmed that it is deleted.
+    /// Document was deleted, confirmed by the store.
     Deleted,
-    /// The store has a version of it that is not older, and keeps that.
+    /// Operation was not applied because the stored version is equal or newer.
     Superseded,
 }
 
-/// An indexed document.
+/// Statistics of an indexed document.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct IndexingStats {
-    /// Tokens that were encoded, special ones included; over all windows.
+    /// Number of encoded tokens, including special tokens, over all windows.
     pub tokens: usize,
-    /// Windows that were encoded.
+    /// Number of encoded windows.
     pub windows: usize,
-    /// Whether the text was cut to the model's max length.
+    /// Set if the text was truncated to the model's maximum length.
     pub truncated: bool,
-    /// Terms of its vector.
+    /// Number of terms in the vector.
     pub terms: usize,
     pub pruned: PruningStats,
 }
 
-/// An operation that can't be applied, as far as it could be read.
+/// Operation that can't be applied, with its id if it could be parsed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InvalidOperation {
     pub id: Option<DocumentId>,

@@ -1,4 +1,4 @@
-//! What travels with an operation through all stages, from its admission to its result.
+//! State of an operation that accompanies it through all stages, from admission to result.
 
 use tokio::time::Instant;
 use tracing::Span;
@@ -8,24 +8,24 @@ use super::in_flight_ids::Claim;
 use super::operation::{IndexingStats, OperationKey, OperationOutcome};
 use crate::types::ApiError;
 
-/// An operation in flight, but for its content.
+/// Operation in flight, without its content.
 #[derive(Debug)]
 pub struct Receipt {
-    /// Approximate size in bytes, with the vector once there is one.
+    /// Approximate size in bytes, including the vector once it is encoded.
     pub bytes: usize,
-    /// When the operation came to the writer: its retries count from then. Before that, when it was admitted.
+    /// Time of admission, then time of arrival at the writer, from which the retry timeout counts.
     pub queued_at: Instant,
-    /// The call that it is of.
+    /// Span of the operation's call.
     pub span: Span,
-    /// The result if the store has the change.
+    /// Result to report if the store confirms the change.
     outcome: OperationOutcome,
     finalizer: Finalizer<OperationKey, OperationOutcome>,
-    /// Keeps later changes of the id waiting.
+    /// Place in the queue of the id; later changes wait for it.
     claim: Claim,
 }
 
 impl Receipt {
-    /// Creates the receipt of an operation that the current call brings. `outcome` is its result if the store has the change.
+    /// Creates the receipt of an operation of the current call. `outcome` is the result to report on success.
     pub fn new(
         bytes: usize,
         outcome: OperationOutcome,
@@ -35,56 +35,56 @@ impl Receipt {
         Self { bytes, queued_at: Instant::now(), span: Span::current(), outcome, finalizer, claim }
     }
 
-    /// Returns the operation's number in its stream; `None` if it is answered.
+    /// Returns the sequence number of the operation; `None` if it is answered.
     pub fn sequence(&self) -> Option<u64> {
         self.finalizer.key().map(|key| key.sequence)
     }
 
-    /// Whether nobody waits for the result any more.
+    /// Returns true if the client has disconnected, so the result is not needed any more.
     pub fn is_abandoned(&self) -> bool {
         self.finalizer.is_abandoned()
     }
 
-    /// Whether changes of the id that were accepted before are still in flight.
+    /// Returns true if earlier changes of the id are in flight.
     pub fn must_wait(&self) -> bool {
         self.claim.must_wait()
     }
 
-    /// Waits for the changes of the id that were accepted before.
+    /// Waits for earlier changes of the id.
     pub async fn wait_until_first(&mut self) {
         self.claim.wait_until_first().await;
     }
 
-    /// Whether another change of the id waits for this one.
+    /// Returns true if later changes of the id wait for this one.
     pub fn has_waiters(&self) -> bool {
         self.claim.has_waiters()
     }
 
-    /// Notes that the document was encoded, and that its vector adds so many bytes.
+    /// Records the statistics of the encoded document and the size of its vector.
     pub fn record_encoded(&mut self, stats: IndexingStats, vector_bytes: usize) {
         self.outcome = OperationOutcome::Indexed(stats);
         self.bytes += vector_bytes;
     }
 
-    /// Answers that the store has the change. As long as the claim is kept, later changes of the id wait.
+    /// Answers with success. Later changes of the id wait until the returned claim is dropped.
     pub fn confirm(self) -> Claim {
         let outcome = self.outcome;
         self.finish(Ok(outcome))
     }
 
-    /// Answers. As long as the claim is kept, later changes of the id wait.
+    /// Answers with `outcome`. Later changes of the id wait until the returned claim is dropped.
     pub fn finish(self, outcome: Result<OperationOutcome, ApiError>) -> Claim {
         self.finalizer.finish(outcome);
         self.claim
     }
 
-    /// Gives up an operation that nobody waits for any more, but for its claim.
+    /// Drops an abandoned operation, which answers with an error, and returns its claim.
     pub fn abandon(self) -> Claim {
         self.claim
     }
 }
 
-/// Waits until nobody waits for the result of any of these operations.
+/// Waits until all of these operations are abandoned.
 pub async fn wait_receipts_abandoned<'a>(receipts: impl Iterator<Item = &'a Receipt>) {
     wait_all_abandoned(receipts.map(|receipt| &receipt.finalizer)).await;
 }

@@ -1,4 +1,4 @@
-//! The handle to the pipeline, and the wait for its end.
+//! Entry point of the pipeline: the handle to start work, and the tasks to wait for at shutdown.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::metrics as names;
 use crate::store::PointWriter;
 use crate::types::{ApiError, PointId};
 
-/// A handle to the pipeline. When the last one is dropped, what is under way is finished and the threads end.
+/// Handle to the pipeline. When the last handle is dropped, operations in flight are completed and the threads exit.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     pub(super) inner: Arc<Inner>,
@@ -35,7 +35,7 @@ pub(super) struct Inner {
     writers: Arc<Writers>,
 }
 
-/// What is left to wait for when the last handle is gone.
+/// Tasks to wait for after the last [`Pipeline`] handle is dropped.
 #[derive(Debug)]
 pub struct PipelineTasks {
     encoder_threads: Vec<JoinHandle<()>>,
@@ -43,16 +43,16 @@ pub struct PipelineTasks {
 }
 
 impl Pipeline {
-    /// Starts the encoder threads.
+    /// Starts the encoder threads and creates the pipeline.
     ///
     /// # Errors
-    /// If the system refuses a thread.
+    /// If the operating system can't create a thread.
     pub fn start(config: PipelineConfig, store: Arc<dyn PointWriter>) -> std::io::Result<(Self, PipelineTasks)> {
         let (pool, encoder_threads) = EncoderPool::start(config.encoders)?;
         Ok(Self::with_encoder_pool(pool, encoder_threads, config, store))
     }
 
-    /// A pipeline whose texts are encoded by whoever receives from the pool's lanes.
+    /// Creates a pipeline over an existing encoder pool, whose lanes the caller serves.
     pub(super) fn with_encoder_pool(
         pool: EncoderPool,
         encoder_threads: Vec<JoinHandle<()>>,
@@ -77,21 +77,22 @@ impl Pipeline {
         (Self { inner: Arc::new(inner) }, PipelineTasks { encoder_threads, writers })
     }
 
-    /// Opens the way for one client's documents.
+    /// Starts the ingestion of one client's documents.
     pub fn start_ingest(&self, urgency: Urgency, options: IngestOptions) -> (IngestHandle, OperationResults) {
         let Inner { documents, pool, writers, .. } = &*self.inner;
         IngestHandle::new(urgency, options, documents, Arc::clone(pool), writers)
     }
 
-    /// Opens the way for one client's texts.
+    /// Starts the encoding of one client's texts.
     pub fn start_encode(&self, urgency: Urgency, options: EncodeOptions) -> (EncodeHandle, VectorResults) {
         EncodeHandle::new(urgency, options, &self.inner.texts, Arc::clone(&self.inner.pool))
     }
 
-    /// Encodes one text for somebody who waits.
+    /// Encodes one text of a unary call.
     ///
     /// # Errors
-    /// If the text is refused or the pipeline is closed.
+    /// `Overloaded` if there is no permit, `ShuttingDown` if the pipeline is closed, or the reason why the text was
+    /// rejected.
     pub async fn encode_one(&self, options: EncodeOptions, text: String) -> Result<EncodedVector, ApiError> {
         let (handle, mut vectors) = self.start_encode(Urgency::Interactive, options);
         let reservation = handle.tickets.try_reserve_all(&[text.len()])?.pop().ok_or_else(new_overloaded_error)?;
@@ -103,27 +104,27 @@ impl Pipeline {
         }
     }
 
-    /// Deletes points of a collection, given by its own name, after all changes of their ids that were accepted before. Ids
-    /// without a point are ignored. Returns when the deletion is durable. If the caller goes away before it is sent, it is
-    /// not.
+    /// Deletes points of a collection after all earlier changes of their ids. `collection` must not be an alias. Ids
+    /// without a point are ignored. Returns when the deletion is durable. If the future is dropped before the deletion
+    /// is sent, nothing is deleted.
     ///
     /// # Errors
-    /// OVERLOADED if too many ids are in flight; otherwise the store's last error, after retries.
+    /// `Overloaded` if too many ids are in flight; otherwise the store's last error, after retries.
     pub async fn delete(&self, collection: &str, ids: BTreeSet<PointId>) -> Result<(), ApiError> {
         self.inner.deletes.delete(&self.inner.writers, collection, ids).await
     }
 
-    /// What bounds it.
+    /// Returns the limits of the pipeline.
     pub fn config(&self) -> &PipelineConfig {
         &self.inner.config
     }
 
-    /// How many encoder threads there are.
+    /// Returns the number of encoder threads.
     pub fn encoder_threads(&self) -> usize {
         self.inner.pool.threads
     }
 
-    /// Sets the gauges that are read off the pipeline as it stands.
+    /// Updates the gauges of permits, threads and lanes.
     pub fn record_gauges(&self) {
         let Inner { texts, documents, pool, .. } = &*self.inner;
         texts.record_gauges();
@@ -135,14 +136,14 @@ impl Pipeline {
 }
 
 impl PipelineTasks {
-    /// Waits until the threads and the writers have finished what was under way. Ends only after the last [`Pipeline`]
-    /// is dropped.
+    /// Waits until the threads and the writers have completed all operations in flight. Returns only after the last
+    /// [`Pipeline`] handle is dropped.
     pub async fn wait_drained(self) {
         let encoder_threads = self.encoder_threads;
         let joined_threads =
             tokio::task::spawn_blocking(move || encoder_threads.into_iter().all(|encoder| encoder.join().is_ok()));
         if !joined_threads.await.unwrap_or(false) {
-            tracing::error!("an encoder thread ended by a panic");
+            tracing::error!("encoder thread panicked");
         }
         self.writers.wait_drained().await;
     }

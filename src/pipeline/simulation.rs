@@ -1,9 +1,9 @@
-//! A deterministic simulation of the pipeline and its store.
+//! Deterministic simulation of the pipeline and its store.
 //!
-//! The real pipeline runs on a clock that is simulated, with encoders and a store that a seed scripts: delays, outages,
-//! refusals, writes that land after their call has failed, flushes that fail, kills. Clients stream, upsert and delete a
-//! few ids, and give up now and then. An [`Oracle`] knows which of the changes a store may hold. A failure prints its
-//! seed, which runs just the same again.
+//! The real pipeline runs on a simulated clock, with encoders and a store whose behaviour is drawn from a seed: delays,
+//! outages, refusals, writes that land after their call has failed, flushes that fail, kills. Clients stream, upsert
+//! and delete a few ids, and cancel some of their calls. An [`Oracle`] determines which changes the store may contain.
+//! A failure prints its seed, which reproduces it exactly.
 //!
 //! See docs/adr/0034-deterministic-simulation.md.
 
@@ -30,22 +30,22 @@ use crate::types::SparseVector;
 use oracle::Oracle;
 use store::{SimStore, StoreKind};
 
-/// Seeds that found a bug once, with the bug.
+/// Seeds that once found a bug, with a description of the bug.
 const SEEDS: &[(u64, &str)] = &[
-    (0, "the ids in flight were those of one stream"),
-    (0, "a change did not wait for those of its id before it"),
-    (2, "a delete went past batches and retries"),
-    (4, "an id was free while its write of unknown outcome could still land"),
-    (4, "a retry-after overflowed the clock"),
-    (5, "a delete of unknown outcome freed its ids at once"),
-    (16, "a digest was read that was not durable, after a flush had failed"),
-    (270, "a point that nobody waited for any more freed its id while it could still land"),
+    (0, "in-flight ids were tracked per stream"),
+    (0, "a change did not wait for earlier changes of its id"),
+    (2, "a delete overtook batches and retries"),
+    (4, "an id was released while its write of unknown outcome could still land"),
+    (4, "adding a retry-after duration to the clock overflowed"),
+    (5, "a delete of unknown outcome released its ids immediately"),
+    (16, "a digest was read that was not durable, after a failed flush"),
+    (270, "an abandoned point released its id while it could still land"),
 ];
 
-/// How many steps are simulated where `SPLADE_SIMULATION_STEPS` doesn't say.
+/// Number of simulated steps unless `SPLADE_SIMULATION_STEPS` is set.
 const STEPS: u64 = 1_000_000;
 
-/// What one run is made of.
+/// Components of one run.
 struct World {
     pipeline: Pipeline,
     store: Arc<SimStore>,
@@ -61,28 +61,28 @@ fn seeds_that_found_a_bug() {
     }
 }
 
-/// Law: for each id the store ends up with the changes in the order in which they were accepted; nothing is confirmed
-/// that a kill at that instant would undo; a refused change leaves no trace; every document gets one result.
+/// Invariants: for each id, the store ends up with the changes in the order of acceptance; a confirmed change survives
+/// a kill at any later time; a refused change has no effect; each document gets one result.
 #[test]
-fn confirmed_stays_confirmed() {
+fn confirmed_changes_survive() {
     let number = |variable: &str| std::env::var(variable).ok().map(|value| value.parse::<u64>().unwrap());
     if let Some(seed) = number("SPLADE_SIMULATION_SEED") {
         run(seed);
         return;
     }
-    let (wanted, mut steps, mut seed) = (number("SPLADE_SIMULATION_STEPS").unwrap_or(STEPS), 0, 0);
-    while steps < wanted {
+    let (max_steps, mut steps, mut seed) = (number("SPLADE_SIMULATION_STEPS").unwrap_or(STEPS), 0, 0);
+    while steps < max_steps {
         steps += run(seed);
         seed += 1;
     }
     println!("{steps} steps of {seed} runs");
 }
 
-/// Runs one seed and says how many steps it took.
+/// Runs one seed and returns the number of its steps.
 fn run(seed: u64) -> u64 {
     let outcome = catch(|| simulate(seed));
     outcome.unwrap_or_else(|panic| {
-        println!("SPLADE_SIMULATION_SEED={seed} runs this again");
+        println!("SPLADE_SIMULATION_SEED={seed} reproduces this run");
         resume_unwind(panic.into_payload())
     })
 }
@@ -94,7 +94,7 @@ fn simulate(seed: u64) -> u64 {
     let oracle = Arc::new(Oracle::default());
     let max_in_flight = rng.choose(&[1, 2, 4]);
     let store = Arc::new(SimStore::new(kind, TestRng(rng.below(u64::MAX)), Arc::clone(&oracle), max_in_flight));
-    // The process is killed and started again, and at last it ends in order.
+    // The process is killed and restarted up to twice, and finally shuts down cleanly.
     for _ in 0..rng.below(3) {
         let after = Duration::from_millis(rng.below(30_000));
         let killed = run_process(&store, &oracle, &mut rng, max_in_flight, Some(after));
@@ -108,7 +108,7 @@ fn simulate(seed: u64) -> u64 {
     oracle.steps()
 }
 
-/// Runs a process with its clients, until it is done or, if it is to be killed, for so long. Says whether it was killed.
+/// Runs a process with its clients until it ends, or until `kill_after`. Returns true if it was killed.
 fn run_process(
     store: &Arc<SimStore>,
     oracle: &Arc<Oracle>,
@@ -122,7 +122,7 @@ fn run_process(
         let (query, queries) = Lane::new(QUERY_LANE, config.encoders.lane_capacity);
         let (bulk, bulks) = Lane::new(BULK_LANE, config.encoders.lane_capacity);
         let pool = EncoderPool { query, bulk, threads: 0 };
-        let (pipeline, running) = Pipeline::with_encoder_pool(pool, Vec::new(), config, Arc::clone(store) as _);
+        let (pipeline, tasks) = Pipeline::with_encoder_pool(pool, Vec::new(), config, Arc::clone(store) as _);
         for lane in [queries, bulks] {
             tokio::spawn(encode(lane, TestRng(rng.below(u64::MAX))));
         }
@@ -133,17 +133,17 @@ fn run_process(
         let permits =
             [Urgency::Bulk, Urgency::Interactive].map(|urgency| pipeline.inner.documents.permits_for(urgency).clone());
         drop(pipeline);
-        running.wait_drained().await;
-        assert!(permits.iter().all(|permits| permits.held_permits() == 0), "a permit is lost");
+        tasks.wait_drained().await;
+        assert!(permits.iter().all(|permits| permits.held_permits() == 0), "a permit was leaked");
         store.wait_landed().await;
     };
     runtime.block_on(async {
-        // Longer than any run takes: what hangs is found.
-        let at_most = kill_after.unwrap_or(Duration::from_secs(100_000));
-        let ended = timeout(at_most, process).await.is_ok();
-        assert!(ended || kill_after.is_some(), "it hangs");
+        // Longer than any run takes, so that a deadlock is found.
+        let time_limit = kill_after.unwrap_or(Duration::from_secs(100_000));
+        let ended = timeout(time_limit, process).await.is_ok();
+        assert!(ended || kill_after.is_some(), "the pipeline is deadlocked");
         oracle.check();
-        oracle.killed();
+        oracle.record_killed();
         !ended
     })
 }
@@ -164,7 +164,7 @@ fn draw_config(rng: &mut TestRng, max_in_flight: usize) -> PipelineConfig {
     }
 }
 
-/// A model whose encoder is never asked: the simulation encodes.
+/// Returns a model whose encoder is never called, because the simulation encodes.
 fn load_model() -> Arc<Model> {
     static MODEL: OnceLock<Arc<Model>> = OnceLock::new();
     let load = || {
@@ -174,7 +174,7 @@ fn load_model() -> Arc<Model> {
     Arc::clone(MODEL.get_or_init(load))
 }
 
-/// Encodes what comes through a lane, several texts at once, each in a time of its own.
+/// Encodes the texts of a lane concurrently, each with a random delay.
 async fn encode(lane: Receiver<QueuedItem<EncodeJob>>, mut rng: TestRng) {
     loop {
         match lane.try_recv() {
@@ -195,7 +195,7 @@ async fn encode(lane: Receiver<QueuedItem<EncodeJob>>, mut rng: TestRng) {
     }
 }
 
-/// A time that something takes: mostly none, sometimes longer than anybody expects.
+/// Draws a delay: mostly zero, rarely longer than the timeouts.
 fn draw_delay(rng: &mut TestRng) -> Duration {
     Duration::from_millis(rng.choose(&[0, 0, 0, 1, 2, 7, 30, 90, 110, 700, 4_000]))
 }

@@ -1,4 +1,4 @@
-//! A document's way to the encoder threads, and from there to the writer.
+//! Submission of documents to the encoder threads, with the writer as their next stage.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::pipeline::writer::StreamWriter;
 use crate::trace::JobOrigin;
 use crate::types::{ApiError, LongTextPolicy, Pruning, Role};
 
-/// Sends the documents of one client to the encoder threads.
+/// Encoder of one client's documents.
 #[derive(Debug)]
 pub struct DocumentEncoder {
     pub pool: Arc<EncoderPool>,
@@ -20,15 +20,15 @@ pub struct DocumentEncoder {
     pub model: Arc<Model>,
     pub long_text: LongTextPolicy,
     pub pruning: Pruning,
-    /// Where encoded documents go.
+    /// Destination of encoded documents.
     pub writer: Arc<StreamWriter>,
 }
 
 impl DocumentEncoder {
-    /// Sends a document to the encoder threads. Waits for a slot in the lane.
+    /// Sends a document to the encoder threads. Waits for capacity in the lane.
     ///
     /// # Errors
-    /// If the pipeline is closed.
+    /// `ShuttingDown` if the pipeline is closed.
     pub async fn encode(&self, mut admitted: AdmittedDocument) -> Result<(), ApiError> {
         let job = EncodeJob {
             model: Arc::clone(&self.model),

@@ -1,4 +1,4 @@
-//! Documents that are stored already, as they would be stored again, are told apart before they are encoded.
+//! Skips documents whose stored point would not change, before they are encoded.
 //!
 //! See docs/adr/0040-content-digests.md.
 
@@ -18,31 +18,32 @@ use crate::pipeline::writer::Writers;
 use crate::store::StoreError;
 use crate::types::{Digest, PointId};
 
-/// The most documents that the store is asked for at once.
+/// Maximum number of ids per digest lookup in the store.
 const MAX_LOOKUP_DOCUMENTS: usize = 1_000;
 
-/// The way to a client's task that skips unchanged documents. The task ends when this is gone and all that was sent has gone
-/// on.
+/// Handle to a client's task that skips unchanged documents. The task ends when the handle is dropped and all documents
+/// that were sent have been processed.
 #[derive(Debug)]
 pub struct UnchangedFilter {
     sender: mpsc::Sender<AdmittedDocument>,
 }
 
 impl UnchangedFilter {
-    /// Starts the task, with room for `capacity` documents: for every one that can hold a permit.
+    /// Starts the task with a queue of `capacity` documents, one for each that can hold a permit.
     pub fn start(encoder: Arc<DocumentEncoder>, writers: Arc<Writers>, collection: String, capacity: usize) -> Self {
         let (sender, receiver) = mpsc::channel(capacity);
         tokio::spawn(run_lookups(encoder, writers, collection, receiver).in_current_span());
         Self { sender }
     }
 
-    /// Sends a document. Never waits. Were there no room, its finalizer would answer as it drops.
+    /// Sends a document. Never waits: the queue has capacity for all permits. If it were full, dropping the document
+    /// would answer with an error.
     pub fn send(&self, admitted: AdmittedDocument) {
         let _sent = self.sender.try_send(admitted);
     }
 }
 
-/// Asks for what waits, all at once; meanwhile more comes.
+/// Looks up the digests of all waiting documents in one request; more documents accumulate during the request.
 async fn run_lookups(
     encoder: Arc<DocumentEncoder>,
     writers: Arc<Writers>,
@@ -56,7 +57,8 @@ async fn run_lookups(
         let stored_digests = tokio::select! {
             biased;
             digests = fetch_digests(&writers, &collection, &ids) => digests,
-            // Their ids must not wait for a store that is away. The finalizers answer as they drop.
+            // Abandoned documents must not block later changes of their ids while the store is down. Dropping them
+            // answers with an error.
             () = wait_receipts_abandoned(batch.iter().map(|admitted| &admitted.receipt)) => {
                 batch.clear();
                 continue;
@@ -64,7 +66,7 @@ async fn run_lookups(
         };
         match stored_digests {
             Err(error) => {
-                tracing::warn!(collection, %error, "failed to fetch stored digests");
+                tracing::warn!(collection, %error, "digest lookup failed");
                 let api_error = to_stream_error(error);
                 batch.drain(..).for_each(|admitted| drop(admitted.receipt.finish(Err(api_error.clone()))));
             }
@@ -74,7 +76,7 @@ async fn run_lookups(
                         counter!(names::UNCHANGED).increment(1);
                         drop(admitted.receipt.confirm());
                     } else if encoder.encode(admitted).await.is_err() {
-                        // The pipeline is closed; what is left answers as it drops.
+                        // The pipeline is closed; dropping the remaining documents answers with an error.
                         return;
                     }
                 }
@@ -83,7 +85,7 @@ async fn run_lookups(
     }
 }
 
-/// As an upsert is, this is tried again while the store can't answer.
+/// Fetches the stored digests. Retries like an upsert while the store is unavailable.
 async fn fetch_digests(
     writers: &Writers,
     collection: &str,

@@ -1,4 +1,4 @@
-//! Clients that stream, upsert and delete a few ids, and give up now and then.
+//! Clients that stream, upsert and delete a few ids, and cancel some of their calls.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::oracle::Number;
-use super::store::{BAD, CONTENTS};
+use super::store::{REFUSED_CONTENT, SHARED_CONTENTS};
 use super::{World, draw_delay};
 use crate::pipeline::testing::TestRng;
 use crate::pipeline::{
@@ -22,18 +22,19 @@ use crate::types::{
     ApiError, CollectionSpec, Document, DocumentId, ErrorReason, LongTextPolicy, Payload, PointId, Pruning, Sharding,
 };
 
-/// Few, so that changes of one id meet.
+/// Number of ids; small, so that changes of the same id overlap.
 const IDS: u64 = 4;
-/// How large a document is said to be.
+/// Size that clients report for each document.
 const BYTES: usize = 10;
 
-/// A change that was sent: its number and its id.
-type Sent = (Number, PointId);
+/// Change that was sent: its number and its id.
+type SentChange = (Number, PointId);
 
-/// Does a few things one after another.
+/// Runs a few random calls one after another, some with a timeout.
 pub async fn run(world: &World, mut rng: TestRng) {
     for _ in 0..1 + rng.below(8) {
-        let give_up = rng.one_in(3).then(|| Duration::from_millis(rng.choose(&[0, 1, 30, 150, 1_000, 5_000, 12_000])));
+        let cancel_after =
+            rng.one_in(3).then(|| Duration::from_millis(rng.choose(&[0, 1, 30, 150, 1_000, 5_000, 12_000])));
         let act = async {
             match rng.below(4) {
                 0 => stream(world, rng.clone()).await,
@@ -41,7 +42,7 @@ pub async fn run(world: &World, mut rng: TestRng) {
                 _ => delete(world, rng.clone()).await,
             }
         };
-        match give_up {
+        match cancel_after {
             None => act.await,
             Some(after) => drop(timeout(after, act).await),
         }
@@ -49,10 +50,10 @@ pub async fn run(world: &World, mut rng: TestRng) {
     }
 }
 
-/// The changes of one call. Dropped, the caller has gone away.
+/// Changes of one call. Drop means that the caller has disconnected.
 struct Call<'a> {
     world: &'a World,
-    sent: RefCell<Vec<Sent>>,
+    sent: RefCell<Vec<SentChange>>,
     answered: RefCell<BTreeSet<Number>>,
 }
 
@@ -60,8 +61,8 @@ impl Drop for Call<'_> {
     fn drop(&mut self) {
         let answered = self.answered.borrow();
         let sent = self.sent.borrow();
-        let waiting = sent.iter().filter(|(number, _)| !answered.contains(number));
-        waiting.for_each(|&(number, _)| self.world.oracle.abandoned(number));
+        let pending = sent.iter().filter(|(number, _)| !answered.contains(number));
+        pending.for_each(|&(number, _)| self.world.oracle.record_abandoned(number));
     }
 }
 
@@ -81,26 +82,26 @@ impl<'a> Call<'a> {
         assert_eq!(self.answered.borrow().len(), self.sent.borrow().len(), "a document has no result");
     }
 
-    /// Takes note of a document's result.
-    fn finished(&self, ItemResult { key, outcome }: ItemResult<OperationKey, OperationOutcome>) {
+    /// Records the result of an operation.
+    fn record_result(&self, ItemResult { key, outcome }: ItemResult<OperationKey, OperationOutcome>) {
         let (number, id) = self.sent.borrow()[key.sequence as usize - 1];
-        self.answered(number, id, outcome.map(drop));
+        self.record_outcome(number, id, outcome.map(drop));
     }
 
-    fn answered(&self, number: Number, id: PointId, outcome: Result<(), ApiError>) {
+    fn record_outcome(&self, number: Number, id: PointId, outcome: Result<(), ApiError>) {
         assert!(self.answered.borrow_mut().insert(number), "a document has two results");
         match outcome {
-            Ok(()) => self.world.oracle.confirmed(number, id, self.world.store.durable().get(&id).copied()),
-            Err(fault) if fault.reason == ErrorReason::StoreRefused => self.world.oracle.refused(number),
-            // Where a task of the pipeline panics, its work is dropped.
-            Err(fault) => assert!(!fault.message.contains("dropped"), "{fault:?}"),
+            Ok(()) => self.world.oracle.record_confirmed(number, id, self.world.store.durable().get(&id).copied()),
+            Err(error) if error.reason == ErrorReason::StoreRefused => self.world.oracle.record_refused(number),
+            // A dropped item means that a task of the pipeline panicked.
+            Err(error) => assert!(!error.message.contains("dropped"), "{error:?}"),
         }
     }
 }
 
 async fn stream(world: &World, mut rng: TestRng) {
     let (mut ingest, results) = open(world, Urgency::Bulk, &mut rng);
-    // Some read slowly.
+    // Some clients read their results slowly.
     let pause = Duration::from_millis(rng.choose(&[0, 50]));
     let call = Call::new(world);
     let submit = async {
@@ -111,12 +112,12 @@ async fn stream(world: &World, mut rng: TestRng) {
                     let id = rng.below(IDS);
                     (DocumentChange::Delete { id: DocumentId::Num(id), version: None }, call.begin(id, None))
                 }
-                false => begin(&call, &mut rng),
+                false => begin_upsert(&call, &mut rng),
             };
-            if ingest.submit(ticket, submission(change)).await.is_err() {
+            if ingest.submit(ticket, new_submission(change)).await.is_err() {
                 break;
             }
-            world.oracle.accepted(number);
+            world.oracle.record_accepted(number);
             if rng.one_in(8) {
                 ingest.flush();
             }
@@ -128,7 +129,7 @@ async fn stream(world: &World, mut rng: TestRng) {
     call.expect_all_answers();
 }
 
-/// As the unary call does it: places for all documents at once or not at all.
+/// Simulates the unary call: permits for all documents at once, or none.
 async fn upsert(world: &World, mut rng: TestRng) {
     let (mut ingest, results) = open(world, Urgency::Interactive, &mut rng);
     let call = Call::new(world);
@@ -137,11 +138,11 @@ async fn upsert(world: &World, mut rng: TestRng) {
     let submit = async {
         for reservation in reservations {
             let Ok(ticket) = ingest.tickets.acquire_for(reservation).await else { break };
-            let (change, number) = begin(&call, &mut rng);
-            if ingest.submit(ticket, submission(change)).await.is_err() {
+            let (change, number) = begin_upsert(&call, &mut rng);
+            if ingest.submit(ticket, new_submission(change)).await.is_err() {
                 break;
             }
-            world.oracle.accepted(number);
+            world.oracle.record_accepted(number);
         }
         drop(ingest);
     };
@@ -155,38 +156,38 @@ async fn delete(world: &World, mut rng: TestRng) {
     let sent: Vec<Number> = ids.iter().map(|&id| call.begin(id, None)).collect();
     let ids: BTreeSet<PointId> = ids.into_iter().map(PointId::Num).collect();
     let mut delete = pin!(world.pipeline.delete("docs", ids));
-    // It is accepted as soon as it begins.
-    let begun = poll_fn(|context| Poll::Ready(delete.as_mut().poll(context))).await;
-    sent.iter().for_each(|&number| world.oracle.accepted(number));
-    let outcome = match begun {
+    // A delete is accepted when it is first polled.
+    let first_poll = poll_fn(|context| Poll::Ready(delete.as_mut().poll(context))).await;
+    sent.iter().for_each(|&number| world.oracle.record_accepted(number));
+    let outcome = match first_poll {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => delete.await,
     };
     for &(number, id) in &*call.sent.borrow() {
-        call.answered(number, id, outcome.clone());
+        call.record_outcome(number, id, outcome.clone());
     }
 }
 
 async fn collect(call: &Call<'_>, mut results: OperationResults, pause: Duration) {
-    while let Some(finished) = results.recv().await {
-        call.finished(finished);
+    while let Some(result) = results.recv().await {
+        call.record_result(result);
         if !pause.is_zero() {
             sleep(pause).await;
         }
     }
 }
 
-fn submission(change: DocumentChange) -> Submission {
+fn new_submission(change: DocumentChange) -> Submission {
     Submission { bytes: BYTES, position: String::new(), change: Ok(change) }
 }
 
-fn begin(call: &Call<'_>, rng: &mut TestRng) -> (DocumentChange, Number) {
+fn begin_upsert(call: &Call<'_>, rng: &mut TestRng) -> (DocumentChange, Number) {
     let id = rng.below(IDS);
-    // Some are as others were before, some like no other.
+    // Some contents are shared with other documents, some are unique.
     let content = match rng.below(12) {
-        0 => BAD,
-        1..6 => BAD + 1 + rng.below(1 << 40),
-        _ => rng.below(CONTENTS),
+        0 => REFUSED_CONTENT,
+        1..6 => REFUSED_CONTENT + 1 + rng.below(1 << 40),
+        _ => rng.below(SHARED_CONTENTS),
     };
     let number = call.begin(id, Some(content));
     let (id, text) = (DocumentId::Num(id), content.to_string());

@@ -1,4 +1,4 @@
-//! Knows which changes a store may hold.
+//! Model of the changes that a store may contain.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -7,121 +7,129 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::types::PointId;
 
-/// What a point was made of; `None` where there is no point.
+/// Content of a point; `None` if there is no point.
 pub type Content = Option<u64>;
 
-/// All changes of one run, each with when it was accepted and what was answered.
+/// All changes of one run, with the time of their acceptance and their results.
 #[derive(Debug, Default)]
 pub struct Oracle {
     log: Mutex<Log>,
-    /// The first thing that must not happen. A task that panics would only be lost.
+    /// First violated invariant. Stored because a panic in a spawned task would be lost.
     violation: OnceLock<String>,
 }
 
 #[derive(Debug, Default)]
 struct Log {
-    /// Counts everything that happens.
+    /// Logical clock, advanced by each event.
     clock: u64,
     changes: Vec<Change>,
-    /// The changes of each id.
+    /// Indexes of the changes of each id.
     by_id: BTreeMap<PointId, Vec<usize>>,
 }
 
 #[derive(Debug, Clone)]
 struct Change {
     content: Content,
-    /// It was not accepted before.
-    begun: u64,
-    /// If it was accepted at all, it was by then.
-    accepted: Option<u64>,
+    /// Time at which the change was sent, so it was accepted later.
+    begun_at: u64,
+    /// Time by which the change was accepted, if it was accepted at all.
+    accepted_by: Option<u64>,
     confirmed: bool,
-    /// Refused for what it holds.
+    /// Set if the store refused the change because of its content.
     refused: bool,
-    /// Its caller has gone away without an answer.
+    /// Set if the caller disconnected before it got a result.
     abandoned: bool,
 }
 
-/// Which change.
+/// Number of a change in a run.
 pub type Number = usize;
 
 impl Oracle {
-    /// Something happened.
+    /// Advances the clock.
     pub fn step(&self) {
         self.lock().clock += 1;
     }
 
     pub fn steps(&self) -> u64 {
+        /// Returns the number of steps so far.
         self.lock().clock
     }
 
-    /// A change is about to be sent.
+    /// Records that a change is about to be sent.
     pub fn begin(&self, id: PointId, content: Content) -> Number {
         let mut log = self.lock();
         log.clock += 1;
-        let change =
-            Change { content, begun: log.clock, accepted: None, confirmed: false, refused: false, abandoned: false };
+        let change = Change {
+            content,
+            begun_at: log.clock,
+            accepted_by: None,
+            confirmed: false,
+            refused: false,
+            abandoned: false,
+        };
         log.changes.push(change);
         let number = log.changes.len() - 1;
         log.by_id.entry(id).or_default().push(number);
         number
     }
 
-    /// It has been accepted, or will never be.
-    pub fn accepted(&self, number: Number) {
+    /// Records that a change has been accepted, or never will be.
+    pub fn record_accepted(&self, number: Number) {
         let mut log = self.lock();
         log.clock += 1;
         let now = log.clock;
-        log.changes[number].accepted.get_or_insert(now);
+        log.changes[number].accepted_by.get_or_insert(now);
     }
 
-    /// Nobody waits for its answer any more.
-    pub fn abandoned(&self, number: Number) {
-        self.accepted(number);
+    /// Records that the caller of a change has disconnected.
+    pub fn record_abandoned(&self, number: Number) {
+        self.record_accepted(number);
         self.lock().changes[number].abandoned = true;
     }
 
-    /// A change arrives at the store: somebody must wait for it.
-    pub fn sent(&self, id: PointId, content: Content) {
+    /// Checks a change that arrives at the store: its caller must not have disconnected.
+    pub fn check_sent(&self, id: PointId, content: Content) {
         let log = self.lock();
         let mut changes = log.by_id[&id].iter().map(|&number| &log.changes[number]);
         let awaited = changes.any(|change| !change.abandoned && change.content == content);
-        self.expect(awaited, || format!("{content:?} of {id:?} is sent, and nobody waits for it"));
+        self.expect(awaited, || format!("{content:?} of {id:?} was sent, but its caller has disconnected"));
     }
 
-    /// Takes note of what must hold and doesn't.
+    /// Records a violation if an invariant does not hold.
     pub fn expect(&self, holds: bool, message: impl Fn() -> String) {
         if !holds {
             self.violation.get_or_init(message);
         }
     }
 
-    /// Fails if something happened that must not.
+    /// Panics if an invariant was violated.
     pub fn check(&self) {
         assert_eq!(self.violation.get(), None);
     }
 
-    pub fn refused(&self, number: Number) {
-        self.accepted(number);
+    /// Records that the store refused a change.
+    pub fn record_refused(&self, number: Number) {
+        self.record_accepted(number);
         self.lock().changes[number].refused = true;
     }
 
-    /// It is answered with success, while the store holds `durable`.
-    pub fn confirmed(&self, number: Number, id: PointId, durable: Content) {
-        self.accepted(number);
+    /// Records a successful result while the store durably contains `durable`, and checks that this is allowed.
+    pub fn record_confirmed(&self, number: Number, id: PointId, durable: Content) {
+        self.record_accepted(number);
         let mut log = self.lock();
         log.changes[number].confirmed = true;
         log.check(id, durable);
     }
 
-    /// The process is gone: nothing that it read will be accepted later.
-    pub fn killed(&self) {
+    /// Records that the process was killed: nothing that it read will be accepted later.
+    pub fn record_killed(&self) {
         let mut log = self.lock();
         log.clock += 1;
         let now = log.clock;
-        log.changes.iter_mut().for_each(|change| change.accepted = change.accepted.or(Some(now)));
+        log.changes.iter_mut().for_each(|change| change.accepted_by = change.accepted_by.or(Some(now)));
     }
 
-    /// Compares all ids with what would be there after a kill.
+    /// Checks all ids against the durable points.
     pub fn check_all(&self, durable: &BTreeMap<PointId, u64>) {
         let log = self.lock();
         log.by_id.keys().for_each(|id| log.check(*id, durable.get(id).copied()));
@@ -133,18 +141,20 @@ impl Oracle {
 }
 
 impl Log {
-    /// A store may hold a change, or the state before any, if no confirmed change was accepted after it.
+    /// Checks that the durable content of an id is allowed: that of any change, or of the initial state, unless a later
+    /// change is confirmed.
     fn check(&self, id: PointId, durable: Content) {
         let changes = || self.by_id[&id].iter().map(|&number| &self.changes[number]);
-        let confirmed = changes().filter(|change| change.confirmed).map(|change| change.begun).max();
-        let possible = |change: &Change| {
-            let last = change.accepted.is_none_or(|accepted| confirmed.is_none_or(|begun| accepted > begun));
-            last && !change.refused && change.content == durable
+        let last_confirmed = changes().filter(|change| change.confirmed).map(|change| change.begun_at).max();
+        let is_possible = |change: &Change| {
+            let is_latest =
+                change.accepted_by.is_none_or(|accepted| last_confirmed.is_none_or(|begun| accepted > begun));
+            is_latest && !change.refused && change.content == durable
         };
-        let untouched = confirmed.is_none() && durable.is_none();
+        let is_initial = last_confirmed.is_none() && durable.is_none();
         assert!(
-            untouched || changes().any(possible),
-            "{id:?} is {durable:?} after {:#?}",
+            is_initial || changes().any(is_possible),
+            "{id:?} is {durable:?}, which is not possible after {:#?}",
             changes().collect::<Vec<_>>()
         );
     }

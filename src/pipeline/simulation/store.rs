@@ -1,4 +1,4 @@
-//! A store that a seed scripts.
+//! Simulated store whose failures are drawn from a seed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -15,30 +15,31 @@ use crate::pipeline::testing::TestRng;
 use crate::store::{PointWriter, StoreError};
 use crate::types::{Digest, Point, PointId};
 
-/// What documents are made of: a number below this,
-pub const CONTENTS: u64 = 3;
-/// or this, which the store refuses, or one above it, which no other document has.
-pub const BAD: u64 = 100;
-/// How long after its call failed a write may land.
+/// Number of contents that several documents share.
+pub const SHARED_CONTENTS: u64 = 3;
+/// Content that the store refuses. Contents above it are unique to a document.
+pub const REFUSED_CONTENT: u64 = 100;
+/// Maximum time after the failure of a call at which its write may still land.
 const MAX_LATE_MS: u64 = 5_000;
 
-/// How a store fails.
+/// Failure model of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreKind {
-    /// A server behind a network: what it has taken is durable. Answers get lost, and writes land after their call failed.
+    /// Server behind a network: applied writes are durable. Responses get lost, and writes land after their call
+    /// failed.
     Remote,
-    /// In this process: what is applied is durable when it has been flushed.
+    /// In-process store: applied writes are durable after a flush.
     Embedded,
 }
 
-/// The points of one collection.
+/// Points of one collection.
 #[derive(Debug)]
 pub struct SimStore {
     kind: StoreKind,
     oracle: Arc<Oracle>,
     max_in_flight: usize,
     state: Arc<Mutex<State>>,
-    /// The embedded store's writer does one thing at a time.
+    /// Lock of the embedded store's writer thread, which handles one request at a time.
     writer: tokio::sync::Mutex<()>,
     landed: Arc<Notify>,
 }
@@ -49,12 +50,12 @@ struct State {
     applied: Points,
     durable: Points,
     in_flight: usize,
-    /// Writes that are to land though their call has failed, by their number.
+    /// Writes that will land although their call has failed, by number.
     late: BTreeMap<u64, Write>,
     writes: u64,
-    /// Until then it is away.
-    away_until: Option<Instant>,
-    /// A flush failed: nothing is confirmed until a start.
+    /// End of an outage.
+    outage_until: Option<Instant>,
+    /// Set after a failed flush: no write is confirmed until a restart.
     broken: bool,
 }
 
@@ -76,22 +77,22 @@ impl Write {
         }
     }
 
-    /// Takes out what the store refuses, if there is any.
-    fn take_bad(&mut self) -> bool {
+    /// Removes points that the store refuses. Returns true if there were any.
+    fn remove_refused(&mut self) -> bool {
         let Self::Upsert(points) = self else { return false };
         let before = points.len();
-        points.retain(|(_, content, _)| *content != BAD);
+        points.retain(|(_, content, _)| *content != REFUSED_CONTENT);
         points.len() < before
     }
 }
 
-/// What is to become of a write.
+/// Outcome of a write to the simulated server.
 enum DrawnOutcome {
-    Taken,
+    Applied,
     Failed(StoreError),
-    /// Taken, and the answer is lost.
-    Unanswered,
-    /// Lands after its call has failed.
+    /// Applied, but the response is lost.
+    ResponseLost,
+    /// Applied after the call has failed.
     Late(Duration),
 }
 
@@ -104,32 +105,31 @@ impl SimStore {
             in_flight: 0,
             late: BTreeMap::new(),
             writes: 0,
-            away_until: None,
+            outage_until: None,
             broken: false,
         };
         let state = Arc::new(Mutex::new(state));
         Self { kind, oracle, max_in_flight, state, writer: tokio::sync::Mutex::default(), landed: Arc::default() }
     }
 
-    /// What would be there after a kill.
+    /// Returns the points that survive a kill.
     pub fn durable(&self) -> BTreeMap<PointId, u64> {
         self.lock().durable.iter().map(|(id, (content, _))| (*id, *content)).collect()
     }
 
-    /// The process is killed: what was not flushed is gone; of what was on its way to a server, some lands and some
-    /// doesn't.
+    /// Kills the process: unflushed writes are lost; of the writes on their way to a server, a random part lands.
     pub fn kill(&self) {
-        let State { rng, applied, durable, in_flight, late, away_until, broken, .. } = &mut *self.lock();
+        let State { rng, applied, durable, in_flight, late, outage_until, broken, .. } = &mut *self.lock();
         for (_, write) in std::mem::take(late) {
             if rng.one_in(2) {
                 write.apply(durable);
             }
         }
         *applied = durable.clone();
-        (*in_flight, *away_until, *broken) = (0, None, false);
+        (*in_flight, *outage_until, *broken) = (0, None, false);
     }
 
-    /// Waits until nothing is to land any more.
+    /// Waits until no write can land any more.
     pub async fn wait_landed(&self) {
         let last = self.lock().writes;
         self.wait_landed_through(last).await;
@@ -157,8 +157,10 @@ impl SimStore {
 
     async fn write(&self, write: Write) -> Result<(), StoreError> {
         match &write {
-            Write::Upsert(points) => points.iter().for_each(|(id, content, _)| self.oracle.sent(*id, Some(*content))),
-            Write::Delete(ids) => ids.iter().for_each(|id| self.oracle.sent(*id, None)),
+            Write::Upsert(points) => {
+                points.iter().for_each(|(id, content, _)| self.oracle.check_sent(*id, Some(*content)))
+            }
+            Write::Delete(ids) => ids.iter().for_each(|id| self.oracle.check_sent(*id, None)),
         }
         let in_flight = {
             let mut state = self.lock();
@@ -177,7 +179,7 @@ impl SimStore {
     async fn write_remote(&self, mut write: Write) -> Result<(), StoreError> {
         self.pause().await;
         let outcome = self.lock().draw_outcome();
-        let refused = write.take_bad();
+        let refused = write.remove_refused();
         match outcome {
             DrawnOutcome::Failed(error) => return Err(error),
             DrawnOutcome::Late(time) => {
@@ -185,11 +187,11 @@ impl SimStore {
                 self.pause().await;
                 return Err(StoreError::Timeout("late".to_owned()));
             }
-            DrawnOutcome::Taken | DrawnOutcome::Unanswered => {}
+            DrawnOutcome::Applied | DrawnOutcome::ResponseLost => {}
         }
         {
             let State { applied, durable, rng, .. } = &mut *self.lock();
-            // Of what it refuses it may have taken a part.
+            // The server may have applied the valid points of a request that it refuses.
             if !refused || rng.one_in(2) {
                 write.clone().apply(applied);
                 write.apply(durable);
@@ -197,7 +199,7 @@ impl SimStore {
         }
         self.pause().await;
         match outcome {
-            DrawnOutcome::Unanswered => Err(StoreError::Interrupted("the answer is lost".to_owned())),
+            DrawnOutcome::ResponseLost => Err(StoreError::Interrupted("the response was lost".to_owned())),
             _ if refused => Err(StoreError::Refused("a point".to_owned())),
             _ => Ok(()),
         }
@@ -225,14 +227,14 @@ impl SimStore {
     }
 
     async fn write_embedded(&self, mut write: Write) -> Result<(), StoreError> {
-        let _turn = self.writer.lock().await;
+        let _writer_guard = self.writer.lock().await;
         self.pause().await;
         let refused = {
             let State { broken, applied, rng, .. } = &mut *self.lock();
             if *broken || rng.one_in(20) {
                 return Err(StoreError::Failed("the disk is full".to_owned()));
             }
-            let refused = write.take_bad();
+            let refused = write.remove_refused();
             write.clone().apply(applied);
             refused
         };
@@ -240,20 +242,20 @@ impl SimStore {
         let State { broken, durable, rng, .. } = &mut *self.lock();
         if rng.one_in(60) {
             *broken = true;
-            return Err(StoreError::Failed("a flush failed".to_owned()));
+            return Err(StoreError::Failed("flush failed".to_owned()));
         }
         write.apply(durable);
         if refused { Err(StoreError::Refused("a point".to_owned())) } else { Ok(()) }
     }
 
-    /// Whether it can't be asked now.
+    /// Returns an error during an outage or after a failed flush.
     fn check_available(&self) -> Result<(), StoreError> {
-        let State { away_until, broken, .. } = &*self.lock();
+        let State { outage_until, broken, .. } = &*self.lock();
         if *broken {
-            return Err(StoreError::Failed("a flush failed".to_owned()));
+            return Err(StoreError::Failed("flush failed".to_owned()));
         }
-        match away_until {
-            Some(until) if Instant::now() < *until => Err(StoreError::Unavailable("away".to_owned())),
+        match outage_until {
+            Some(until) if Instant::now() < *until => Err(StoreError::Unavailable("outage".to_owned())),
             _ => Ok(()),
         }
     }
@@ -263,12 +265,12 @@ impl State {
     fn draw_outcome(&mut self) -> DrawnOutcome {
         let (now, rng) = (Instant::now(), &mut self.rng);
         if rng.one_in(40) {
-            self.away_until = Some(now + Duration::from_millis(rng.choose(&[50, 1_000, 9_000, 15_000])));
+            self.outage_until = Some(now + Duration::from_millis(rng.choose(&[50, 1_000, 9_000, 15_000])));
         }
         let retry_after = rng.choose(&[None, Some(Duration::from_secs(1)), Some(Duration::from_secs(u64::MAX))]);
         let name = String::new;
         match rng.below(24) {
-            _ if self.away_until.is_some_and(|away| now < away) => DrawnOutcome::Failed(match rng.below(3) {
+            _ if self.outage_until.is_some_and(|until| now < until) => DrawnOutcome::Failed(match rng.below(3) {
                 0 => StoreError::Timeout(name()),
                 1 => StoreError::Interrupted(name()),
                 _ => StoreError::Unavailable(name()),
@@ -277,9 +279,9 @@ impl State {
             1 => DrawnOutcome::Failed(StoreError::Interrupted(name())),
             2 => DrawnOutcome::Failed(StoreError::Overloaded { message: name(), retry_after }),
             3 => DrawnOutcome::Failed(StoreError::Internal(name())),
-            4 | 5 => DrawnOutcome::Unanswered,
+            4 | 5 => DrawnOutcome::ResponseLost,
             6 | 7 => DrawnOutcome::Late(Duration::from_millis(rng.below(MAX_LATE_MS))),
-            _ => DrawnOutcome::Taken,
+            _ => DrawnOutcome::Applied,
         }
     }
 }
