@@ -1,33 +1,33 @@
-//! How far a stream has come: from where a client can resume it.
+//! Progress of a stream: the sequence number from which a client can resume it.
 //!
 //! See docs/adr/0004-the-v1-contract.md.
 
 use std::collections::BTreeMap;
 
-/// Follows the sequence numbers of a stream, whose results come in any order.
+/// Tracker of the final results of a stream, which arrive in any order.
 #[derive(Debug)]
 pub struct StreamProgress {
-    /// Every number up to and including this one is final.
+    /// Highest sequence number up to which all operations are final.
     durable_through: u64,
-    /// The position of that operation.
+    /// Position of that operation; empty if it has none.
     position: String,
-    /// Ranges of final numbers with a gap before them, by the first of each. In each gap is an operation in flight, so
-    /// there are never more ranges than permits, however many results come while an early one waits.
+    /// Ranges of final numbers after a gap, keyed by their first number. Each gap contains an operation in flight, so
+    /// there are never more ranges than permits, regardless of how many results arrive while an early one is pending.
     final_ranges: BTreeMap<u64, FinalRange>,
-    /// The lowest number that failed. Nothing behind it counts: it must be sent again.
+    /// Lowest sequence number that failed. Later results do not count, because the operations must be sent again.
     first_failed: Option<u64>,
 }
 
-/// The end of a range of final numbers.
+/// Range of final numbers, without its first number.
 #[derive(Debug)]
 struct FinalRange {
     last: u64,
-    /// The position of the last operation.
+    /// Position of the last operation.
     position: String,
 }
 
 impl StreamProgress {
-    /// Starts a stream whose first operation has this number.
+    /// Creates the progress of a stream whose first operation has number `first_sequence`.
     pub fn new(first_sequence: u64) -> Self {
         Self {
             durable_through: first_sequence.saturating_sub(1),
@@ -37,7 +37,7 @@ impl StreamProgress {
         }
     }
 
-    /// Notes the result of an operation: durable, or rejected for good.
+    /// Records a final result: the operation is durable, or permanently rejected.
     pub fn record_final(&mut self, sequence: u64, position: String) {
         if self.first_failed.is_some_and(|failed| failed < sequence) {
             return;
@@ -52,20 +52,20 @@ impl StreamProgress {
         }
     }
 
-    /// Notes that an operation failed and is to be sent again.
+    /// Records that an operation failed and must be sent again.
     pub fn record_failed(&mut self, sequence: u64) {
         let first_failed = self.first_failed.map_or(sequence, |failed| failed.min(sequence));
         self.first_failed = Some(first_failed);
-        // No range spans a number that has failed.
+        // Ranges end before a failed number, so none needs to be cut in two.
         drop(self.final_ranges.split_off(&first_failed));
     }
 
-    /// Returns the highest number such that it and all before it are final, or one less than the first number.
+    /// Returns the highest number up to which all operations are final; `first_sequence - 1` if there is none.
     pub fn durable_through(&self) -> u64 {
         self.durable_through
     }
 
-    /// Returns the position of the operation [`Self::through`]; empty if it has none.
+    /// Returns the position of the operation [`Self::durable_through`]; empty if it has none.
     pub fn position(&self) -> &str {
         &self.position
     }
@@ -80,9 +80,10 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Law: at every moment `through` ends the longest prefix of final results, and never passes a failed one.
+        /// Invariant: `durable_through` is always the end of the longest prefix of final results, and never passes a
+        /// failed one.
         #[test]
-        fn is_the_final_prefix(
+        fn durable_through_ends_the_final_prefix(
             order in Just((0u64..40).collect::<Vec<_>>()).prop_shuffle(),
             failing in prop::collection::btree_set(0u64..40, 0..3),
             first in 1u64..1_000,

@@ -1,14 +1,15 @@
-//! Whose work goes first.
+//! Priority of work in the pipeline.
 
-/// Whether somebody waits for the answer.
+/// Priority class of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
-    /// Somebody does: unary calls. Goes through the query lane.
+    /// Unary calls, whose client waits for the result. Use the query lane.
     Interactive,
-    /// A stream, which is after throughput. Goes through the bulk lane.
+    /// Streams, which need throughput rather than latency. Use the bulk lane.
     Bulk,
 }
 
-/// What metrics call the two lanes.
+/// Value of the metrics label `lane` for [`Urgency::Interactive`].
 pub const QUERY_LANE: &str = "query";
+/// Value of the metrics label `lane` for [`Urgency::Bulk`].
 pub const BULK_LANE: &str = "bulk";

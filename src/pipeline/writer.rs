@@ -1,15 +1,17 @@
-//! The writer of a collection: batches points, upserts and deletes them, answers for them.
+//! Writer of a collection: batches, sends and retries its upserts and deletes, and answers for them.
 //!
 //! ```text
-//!  encoder threads ──▶ Batcher (points, bytes, age) ─┐
+//!  encoder threads ──▶ batcher (points, bytes, age) ─┐
 //!                                                    ├─▶ writes in flight (AIMD) ──▶ retry ──▶ store
-//!  Delete ───────────────────────────────────────────┘                            │ refused: split in two, until the
-//!                                                                                 ▼ offending point stands alone
+//!  Delete ───────────────────────────────────────────┘                            │ refused: split in half, until
+//!                                                                                 ▼ the offending point is alone
 //! ```
 //!
-//! There is one writer a collection, whoever writes to it: the changes of an id go through its [`InFlightIds`] one after
-//! another, and the bound on writes in flight holds for all calls together. It lives on for a while when nobody writes, so
-//! that what it learned of the store's speed is there for the next call.
+//! Each collection has one writer, shared by all calls: the changes of an id pass through its [`InFlightIds`] one after
+//! another, and the limit on writes in flight applies to all calls together. An idle writer is kept for a while, so
+//! that the next call starts with the concurrency limit that the writer has learned.
+//!
+//! [`InFlightIds`]: super::in_flight_ids::InFlightIds
 
 mod adaptive_concurrency;
 mod config;

@@ -1,16 +1,16 @@
-//! How points are written.
+//! Configuration of the writers.
 
 use std::time::Duration;
 
-/// How points are written.
+/// Limits of batches and writes.
 #[derive(Debug, Clone, Copy)]
 pub struct WriterConfig {
-    /// The most bytes of one upsert.
+    /// Maximum bytes per upsert.
     pub max_batch_bytes: usize,
-    /// The longest time that a point waits for others.
+    /// Maximum time that a point waits for others.
     pub max_batch_age: Duration,
-    /// The most upserts and deletes in flight for one collection.
+    /// Maximum number of upserts and deletes in flight per collection.
     pub max_in_flight: usize,
-    /// How long a write is retried, counted from when its oldest point came.
+    /// Maximum time during which a write is retried, counted from the arrival of its oldest point.
     pub retry_timeout: Duration,
 }

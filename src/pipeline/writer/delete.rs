@@ -1,4 +1,4 @@
-//! Deletes: those of a call sent in one piece, those of streams in batches; and retried as upserts are.
+//! Deletes of unary calls and of streams, with retries.
 
 use std::collections::HashSet;
 
@@ -18,9 +18,9 @@ use crate::trace;
 use crate::types::PointId;
 
 impl WriteTarget {
-    /// Deletes points and answers, unless nobody waits for that before it is sent.
+    /// Deletes the points of a unary call and answers. Sends nothing more once the caller has disconnected.
     pub(super) async fn delete_unary(&self, job: UnaryDeleteJob, deadline: Instant) -> WriteOutcome {
-        // The permits come back at the end, whether the caller waits or not.
+        // Held until the end, even if the caller disconnects.
         let UnaryDeleteJob { ids, claims, permits: _permits, mut reply, .. } = job;
         let mut retries = RetrySchedule::new(deadline, &*self.retry_budget);
         let (mut has_unknown_outcome, mut has_failed) = (false, false);
@@ -42,18 +42,18 @@ impl WriteTarget {
             if outcome.is_ok() {
                 counter!(names::DELETED).increment(ids.len() as u64);
             }
-            // Whoever has gone away meanwhile needs no answer.
+            // Fails if the caller has disconnected.
             let _sent = reply.send(outcome);
             break;
         }
         if has_unknown_outcome {
             self.late_writes.hold(claims).await;
         }
-        // How long a delete takes says nothing about upserts.
+        // The latency of deletes is not comparable with that of upserts.
         if has_failed { WriteOutcome::Refused } else { WriteOutcome::NoSample }
     }
 
-    /// The span of a batch of deletes.
+    /// Creates the span of a batch of deletes.
     pub(super) fn create_delete_span(&self, batch: &[StreamDeleteJob]) -> Span {
         let first = batch.first().and_then(|job| job.receipt.span.id());
         let collection = &self.collection;
@@ -61,13 +61,13 @@ impl WriteTarget {
         trace::link_batch_span(span, batch.iter().map(|job| &job.receipt.span))
     }
 
-    /// Deletes the points of a batch and answers for each of them. No attempt begins after `deadline` but the first.
+    /// Deletes the points of a batch and answers for each of them. Only the first attempt may begin after `deadline`.
     pub(super) async fn delete_batch(&self, mut jobs: Vec<StreamDeleteJob>, deadline: Instant) -> WriteOutcome {
         let mut retries = RetrySchedule::new(deadline, &*self.retry_budget);
         let (mut has_unknown_outcome, mut has_failed) = (false, false);
         let mut unsettled_claims = Vec::new();
         loop {
-            // What nobody waits for any more is not sent, or not again.
+            // Abandoned operations are not sent, or not sent again.
             let (kept, abandoned): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !job.receipt.is_abandoned());
             jobs = kept;
             if has_unknown_outcome {
@@ -113,7 +113,7 @@ impl WriteTarget {
         if has_failed { WriteOutcome::Refused } else { WriteOutcome::NoSample }
     }
 
-    /// Deletes points once. Returns those that the store has in a version that is not older.
+    /// Deletes points once. Returns those whose stored version is equal or newer.
     async fn attempt_delete(&self, jobs: &[StreamDeleteJob]) -> Result<HashSet<PointId>, StoreError> {
         let unconditional: Vec<_> = jobs.iter().filter(|job| job.version.is_none()).map(|job| job.id).collect();
         let versioned: Vec<_> = jobs.iter().filter_map(|job| Some((job.id, job.version?))).collect();

@@ -1,4 +1,4 @@
-//! The way to the writer of a collection.
+//! Handle to the writer of a collection.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use tokio::time::Instant;
 use super::job::{UnaryDeleteJob, WriterJob};
 use crate::pipeline::in_flight_ids::InFlightIds;
 
-/// The way to a collection's writer. When the last one is dropped, the writer writes what it has.
+/// Handle to a collection's writer. When the last handle is dropped, the writer flushes its batches.
 #[derive(Debug, Clone)]
 pub struct WriterHandle {
     pub(super) inbox: WriterInbox,
-    /// The ids of the collection whose changes are in flight.
+    /// In-flight changes of the collection, by id.
     pub ids: InFlightIds,
     pub(super) _lease: Arc<WriterLease>,
 }
 
-/// The sending ends of a writer's channels.
+/// Senders of a writer's channels.
 #[derive(Debug, Clone)]
 pub struct WriterInbox {
     pub jobs: mpsc::Sender<WriterJob>,
@@ -25,7 +25,7 @@ pub struct WriterInbox {
     pub flush_now: Arc<Notify>,
 }
 
-/// Shared by all handles of a writer. Dropped with the last of them: nobody can add to the batches then.
+/// Lease shared by all handles of a writer. Its drop flushes the batches, because no more items can be added.
 #[derive(Debug)]
 pub struct WriterLease {
     pub flush_now: Arc<Notify>,
@@ -38,24 +38,25 @@ impl Drop for WriterLease {
 }
 
 impl WriterHandle {
-    /// Sends a point to write or to delete, whose retries count from now. Never waits: there is room for every operation that can hold a permit.
+    /// Sends an upsert or delete to the writer; its retry timeout starts now. Never waits: the channel has capacity for
+    /// all permits.
     ///
     /// # Errors
-    /// Gives the job back if the writer has ended.
+    /// Returns the job if the writer has ended.
     pub fn send(&self, mut job: WriterJob) -> Result<(), Box<WriterJob>> {
         job.receipt_mut().queued_at = Instant::now();
         self.inbox.jobs.try_send(job).map_err(|error| Box::new(error.into_inner()))
     }
 
-    /// Sends a deletion. Waits for room.
+    /// Sends the delete of a unary call. Waits for capacity in the channel.
     ///
     /// # Errors
-    /// Gives the job back if the writer has ended.
+    /// Returns the job if the writer has ended.
     pub async fn delete(&self, job: UnaryDeleteJob) -> Result<(), Box<UnaryDeleteJob>> {
         self.inbox.deletes.send(job).await.map_err(|error| Box::new(error.0))
     }
 
-    /// Makes the writer write what it has now.
+    /// Flushes the writer's current batches.
     pub fn flush_now(&self) {
         self.inbox.flush_now.notify_one();
     }

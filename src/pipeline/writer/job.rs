@@ -1,4 +1,4 @@
-//! What is sent to a writer.
+//! Jobs of a writer.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::pipeline::receipt::Receipt;
 use crate::store::StoreError;
 use crate::types::{Point, PointId};
 
-/// Which points may share an upsert: those for the same vector, of streams with the same batch size.
+/// Grouping of points into upserts: points with equal keys may share one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BatchKey {
     pub vector_name: String,
     /// Maximum number of points per upsert.
     pub max_points: usize,
-    /// Whether the points have versions.
+    /// Set if the points have versions.
     pub has_versions: bool,
 }
 
-/// What a stream sends to a writer.
+/// Job that a stream sends to a writer.
 #[derive(Debug)]
 pub enum WriterJob {
     Upsert(UpsertJob),
@@ -29,7 +29,7 @@ pub enum WriterJob {
 }
 
 impl WriterJob {
-    /// Returns what travels with the operation.
+    /// Returns the receipt of the operation.
     pub fn receipt_mut(&mut self) -> &mut Receipt {
         match self {
             Self::Upsert(job) => &mut job.receipt,
@@ -38,16 +38,16 @@ impl WriterJob {
     }
 }
 
-/// A point to delete, and the duty to answer for it. It is the first in the line of its id.
+/// Point to delete, with its receipt. Its claim is the first in the queue of its id.
 #[derive(Debug)]
 pub struct StreamDeleteJob {
     pub id: PointId,
-    /// The version below which the point is deleted; `None` to delete any.
+    /// Version below which the point is deleted; `None` to delete unconditionally.
     pub version: Option<i64>,
     pub receipt: Receipt,
 }
 
-/// A point to write, and the duty to answer for it.
+/// Point to upsert, with its receipt.
 #[derive(Debug)]
 pub struct UpsertJob {
     pub point: Point,
@@ -55,16 +55,16 @@ pub struct UpsertJob {
     pub receipt: Receipt,
 }
 
-/// Points to delete, each the first in the line of its id.
+/// Points of a unary call to delete. Each claim is the first in the queue of its id.
 #[derive(Debug)]
 pub struct UnaryDeleteJob {
     pub ids: Vec<PointId>,
     pub claims: Vec<Claim>,
-    /// A permit for each id.
+    /// Permits, one per id.
     pub permits: OwnedSemaphorePermit,
-    /// When the call came.
+    /// Arrival time of the call, from which the retry timeout counts.
     pub received_at: Instant,
     pub span: Span,
-    /// Closed when nobody waits for the answer any more.
+    /// Closed when the caller disconnects.
     pub reply: oneshot::Sender<Result<(), StoreError>>,
 }

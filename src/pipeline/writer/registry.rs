@@ -1,4 +1,4 @@
-//! The open writers of all collections.
+//! Registry of the open writers, by collection.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::handle::{WriterHandle, WriterInbox, WriterLease};
 use crate::pipeline::in_flight_ids::InFlightIds;
 
-/// The open writers, which a writer that has had nothing to do for long leaves by itself.
+/// Open writers, by collection. Idle writers remove themselves.
 #[derive(Debug, Clone, Default)]
 pub struct WriterRegistry(Arc<Mutex<HashMap<String, RegistryEntry>>>);
 
@@ -20,7 +20,7 @@ struct RegistryEntry {
 }
 
 impl WriterRegistry {
-    /// Returns a handle to a collection's writer. If there is none, `start` starts it and gives its inbox.
+    /// Returns a handle to a collection's writer. If there is none, calls `start` to start one and get its inbox.
     pub fn open(&self, collection: &str, start: impl FnOnce() -> WriterInbox) -> WriterHandle {
         let mut entries = self.0.lock();
         if let Some(entry) = entries.get_mut(collection) {
@@ -32,13 +32,13 @@ impl WriterRegistry {
         handle
     }
 
-    /// Forgets all writers: each ends when the last handle to it is gone.
+    /// Removes all writers: each ends when its last handle is dropped.
     pub fn clear(&self) {
         self.0.lock().clear();
     }
 
-    /// Takes a collection's writer out if nobody has a handle to it, nothing waits for it, and no change is in flight. Then
-    /// it must end; the next handle is to a new one.
+    /// Removes a collection's writer if it has no handles, no queued jobs and no in-flight changes. The writer must
+    /// then end; the next call of `open` starts a new one.
     pub fn remove_if_idle(&self, collection: &str) -> bool {
         let mut entries = self.0.lock();
         let is_idle = entries.get(collection).is_some_and(|RegistryEntry { inbox, ids, lease }| {

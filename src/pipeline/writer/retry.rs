@@ -1,4 +1,4 @@
-//! Trying again what can succeed later.
+//! Retries with exponential backoff and a shared budget.
 //!
 //! See docs/adr/0045-retry-budget.md.
 
@@ -10,9 +10,9 @@ use tower::retry::budget::{Budget, TpsBudget};
 
 use crate::store::StoreError;
 
-/// The first pause, before jitter.
+/// First backoff, before jitter.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
-/// The longest pause, before jitter, unless the store asks for more.
+/// Maximum backoff, before jitter, unless the store asks for more.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// Period over which calls and retries are counted.
@@ -20,14 +20,14 @@ const BUDGET_PERIOD: Duration = Duration::from_secs(10);
 const RETRIES_PER_SECOND: u32 = 2;
 const RETRIES_PER_CALL: f32 = 0.2;
 
-/// Creates the budget of all retries of a store, so that they don't double the load of one that is down: within its period two a
-/// second, and a fifth of the calls. A retry for which there is nothing left waits.
+/// Creates the budget for all retries to a store: two per second plus a fifth of the calls. It keeps retries from
+/// multiplying the load on a store that is down. A retry without budget waits.
 pub fn new_retry_budget() -> TpsBudget {
     TpsBudget::new(BUDGET_PERIOD, RETRIES_PER_SECOND, RETRIES_PER_CALL)
 }
 
-/// The pauses between the attempts of one call: they double, with jitter, up to a longest one; where the store says how
-/// long it wants to be left alone, that is honoured, and so is the budget.
+/// Delays between the attempts of one call: exponential backoff with jitter up to a maximum, extended by the store's
+/// `retry_after` and by the retry budget.
 pub struct RetrySchedule<'a> {
     deadline: Instant,
     budget: &'a (dyn Budget + Sync),
@@ -35,19 +35,19 @@ pub struct RetrySchedule<'a> {
 }
 
 impl<'a> RetrySchedule<'a> {
-    /// The retries of a new call, of which none begins after `deadline`.
+    /// Starts the schedule of a new call. No attempt begins after `deadline`.
     pub fn new(deadline: Instant, budget: &'a (dyn Budget + Sync)) -> Self {
         budget.deposit();
         Self { deadline, budget, backoff: new_backoff() }
     }
 
-    /// Waits for the time of the next attempt after one that failed with `error`. Returns false, at once, if that error
-    /// is final or the pause would outlast the deadline: then there is no further attempt.
+    /// Waits until the next attempt after one that failed with `error`. Returns false immediately if the error is not
+    /// retryable or the delay would exceed the deadline: then there is no further attempt.
     pub async fn wait_before_retry(&mut self, error: &StoreError) -> bool {
         loop {
             let pause = self.backoff.next().unwrap_or(MAX_BACKOFF);
             let pause = error.retry_after().map_or(pause, |retry_after| retry_after.max(pause));
-            // To wait for the deadline would gain nothing, and the caller can pass on the pause.
+            // Waiting until the deadline would gain nothing, and the caller can pass the store's delay to its client.
             if !error.is_retryable() || pause >= self.deadline.saturating_duration_since(Instant::now()) {
                 return false;
             }
@@ -58,7 +58,7 @@ impl<'a> RetrySchedule<'a> {
         }
     }
 
-    /// Begins with the shortest pause again: the store works.
+    /// Restarts with the shortest backoff, because the store works.
     pub fn reset(&mut self) {
         self.backoff = new_backoff();
     }
@@ -71,11 +71,11 @@ fn new_backoff() -> RetryBackoff {
     backoff.with_jitter().without_max_times().build()
 }
 
-/// Calls `attempt` until it succeeds, fails for good, or another one would come after `deadline`; at least once, with the
-/// pauses of [`Retries`].
+/// Calls `attempt` until it succeeds, fails with an error that is not retryable, or the next attempt would begin after
+/// `deadline`. Calls it at least once, with the delays of [`RetrySchedule`].
 ///
 /// # Errors
-/// The last one.
+/// The error of the last attempt.
 pub async fn retry<T, F: Future<Output = Result<T, StoreError>>>(
     deadline: Instant,
     budget: &(dyn Budget + Sync),
@@ -101,10 +101,10 @@ mod tests {
     use super::*;
     use crate::types::compute_deadline;
 
-    /// A budget that never runs out.
-    struct Unlimited;
+    /// Budget without a limit.
+    struct UnlimitedBudget;
 
-    impl Budget for Unlimited {
+    impl Budget for UnlimitedBudget {
         fn deposit(&self) {}
 
         fn withdraw(&self) -> bool {
@@ -112,12 +112,12 @@ mod tests {
         }
     }
 
-    fn down<T>() -> Result<T, StoreError> {
+    fn fail_unavailable<T>() -> Result<T, StoreError> {
         Err(StoreError::Unavailable("down".into()))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn retries_until_it_succeeds_and_honours_the_store() {
+    async fn retries_until_success_and_honours_retry_after() {
         let start = Instant::now();
         let mut attempts = 0;
         let outcome = retry(start + Duration::from_secs(60), &new_retry_budget(), || {
@@ -132,26 +132,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn gives_up_at_the_deadline() {
+    async fn stops_at_the_deadline() {
         let start = Instant::now();
         let mut attempts = 0;
         let deadline = start + Duration::from_secs(20);
         let attempt = || {
             attempts += 1;
-            ready(down::<()>())
+            ready(fail_unavailable::<()>())
         };
         let outcome = retry(deadline, &new_retry_budget(), attempt).await;
-        assert_eq!(outcome, down());
+        assert_eq!(outcome, fail_unavailable());
         assert!(start.elapsed() <= Duration::from_secs(20) && start.elapsed() >= Duration::from_secs(10));
         assert!(attempts > 5);
     }
 
     proptest! {
-        /// Law: whatever pause the store asks for, retrying ends by the deadline, and at once if the pause is longer.
+        /// Invariant: for any `retry_after` of the store, retries end by the deadline, and immediately if the delay is
+        /// longer.
         #[test]
-        fn no_pause_outlasts_the_deadline(
-            pause in prop_oneof![any::<Duration>(), (0u64..200_000).prop_map(Duration::from_millis)],
-            allowed in prop_oneof![any::<Duration>(), (0u64..200_000).prop_map(Duration::from_millis)],
+        fn no_delay_exceeds_the_deadline(
+            retry_after in prop_oneof![any::<Duration>(), (0u64..200_000).prop_map(Duration::from_millis)],
+            max_time in prop_oneof![any::<Duration>(), (0u64..200_000).prop_map(Duration::from_millis)],
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
             let attempts = Cell::new(0_u32);
@@ -159,19 +160,19 @@ mod tests {
                 let start = Instant::now();
                 let attempt = || {
                     attempts.set(attempts.get() + 1);
-                    let busy = StoreError::Overloaded { message: String::new(), retry_after: Some(pause) };
+                    let busy = StoreError::Overloaded { message: String::new(), retry_after: Some(retry_after) };
                     ready(if attempts.get() < 4 { Err(busy) } else { Ok(()) })
                 };
-                let _ended = retry(compute_deadline(start, allowed), &Unlimited, attempt).await;
+                let _outcome = retry(compute_deadline(start, max_time), &UnlimitedBudget, attempt).await;
                 start.elapsed()
             });
-            prop_assert!(elapsed <= allowed.saturating_add(Duration::from_millis(1)));
-            prop_assert!(pause < allowed || (attempts.get() == 1 && elapsed.is_zero()));
+            prop_assert!(elapsed <= max_time.saturating_add(Duration::from_millis(1)));
+            prop_assert!(retry_after < max_time || (attempts.get() == 1 && elapsed.is_zero()));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn does_not_retry_what_will_be_refused_again() {
+    async fn does_not_retry_permanent_errors() {
         let mut attempts = 0;
         let deadline = Instant::now() + Duration::from_secs(60);
         let refused = || {
@@ -183,8 +184,8 @@ mod tests {
         assert_eq!(attempts, 1);
     }
 
-    /// Law: however many calls fail, the retries of a store that is down stay within the budget, and none is given up
-    /// before its deadline for lack of it.
+    /// Invariant: retries to a store that is down stay within the budget for any number of failing calls, and no call
+    /// gives up before its deadline for lack of budget.
     #[tokio::test(start_paused = true)]
     async fn many_calls_share_one_budget() {
         const CALLS: usize = 200;
@@ -194,15 +195,15 @@ mod tests {
         let call = || {
             let attempt = || {
                 attempts.set(attempts.get() + 1);
-                ready(down::<()>())
+                ready(fail_unavailable::<()>())
             };
             retry(deadline, &budget, attempt)
         };
         let outcomes = futures_util::future::join_all((0..CALLS).map(|_| call())).await;
-        assert!(outcomes.into_iter().all(|outcome| outcome == down()));
+        assert!(outcomes.into_iter().all(|outcome| outcome == fail_unavailable()));
         assert!(start.elapsed() >= Duration::from_secs(SECONDS as u64 - 15));
         let retries = attempts.get() - CALLS;
-        // What the calls themselves allow counts once, what each second allows, always.
+        // The share per call counts once; the retries per second accumulate. 20 is the initial reserve of a period.
         let allowed = 20 + CALLS / 5 + 2 * SECONDS;
         assert!((SECONDS..=allowed).contains(&retries), "{retries} retries, {allowed} allowed");
     }

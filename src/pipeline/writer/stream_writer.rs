@@ -1,4 +1,4 @@
-//! The way of one stream's changes to the writer of its collection.
+//! Stream's view of the writer of its collection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,24 +10,25 @@ use crate::pipeline::in_flight_ids::InFlightIds;
 use crate::pipeline::receipt::Receipt;
 use crate::types::{Point, PointId, SparseVector};
 
-/// Maximum number of points per upsert that have a version: each is a condition that the store checks against all.
+/// Maximum number of versioned points per upsert: the store evaluates the condition of each against all.
 const MAX_VERSIONED_POINTS: usize = 200;
 
-/// Sends the changes of one stream to the writer of its collection.
+/// Sender of one stream's changes to the writer of its collection.
 #[derive(Debug)]
 pub struct StreamWriter {
     writer: WriterHandle,
-    /// The payload field that keeps the text; empty to keep none.
+    /// Payload field that stores the text; empty to not store it.
     text_field: String,
-    /// Which points the stream's own may share an upsert with: those with a version, only with their kind.
+    /// Batch key of points without a version.
     unversioned_key: Arc<BatchKey>,
+    /// Batch key of points with a version.
     versioned_key: Arc<BatchKey>,
-    /// Changes up to this sequence number don't wait for a batch to fill.
+    /// Sequence number up to which changes are written without waiting for a full batch.
     flush_through: AtomicU64,
 }
 
 impl StreamWriter {
-    /// Writes to the vector of this name, at most `max_points` per upsert.
+    /// Creates a sender that writes to the named vector with at most `max_points` points per upsert.
     pub fn new(writer: WriterHandle, vector_name: &str, max_points: usize, text_field: &str) -> Self {
         let new_key = |max_points, has_versions| {
             Arc::new(BatchKey { vector_name: vector_name.to_owned(), max_points, has_versions })
@@ -41,23 +42,23 @@ impl StreamWriter {
         }
     }
 
-    /// Returns the ids of the collection whose changes are in flight.
+    /// Returns the in-flight changes of the collection, by id.
     pub fn ids(&self) -> &InFlightIds {
         &self.writer.ids
     }
 
-    /// Makes the writer write what it has now.
+    /// Flushes the writer's current batches.
     pub fn flush_now(&self) {
         self.writer.flush_now();
     }
 
-    /// Makes the writer write what it has now, and changes up to this sequence number as soon as they come.
+    /// Flushes the writer's current batches, and changes up to `sequence` as soon as they arrive.
     pub fn flush_through(&self, sequence: u64) {
         self.flush_through.store(sequence, Ordering::Relaxed);
         self.flush_now();
     }
 
-    /// Sends a document and its vector.
+    /// Sends a document and its vector to the writer.
     pub fn upsert(&self, admitted: AdmittedDocument, vector: SparseVector) {
         let AdmittedDocument { document, digest, receipt } = admitted;
         let batch_key =
@@ -71,13 +72,13 @@ impl StreamWriter {
         }
     }
 
-    /// Sends the deletion of a point; with a version, only if the stored one is older or has none.
+    /// Sends the deletion of a point; with a version, only if the stored version is older or missing.
     pub fn delete(&self, id: PointId, version: Option<i64>, receipt: Receipt) {
         self.send(WriterJob::Delete(StreamDeleteJob { id, version, receipt }));
     }
 
     fn send(&self, job: WriterJob) {
-        // There is room for every change that holds a permit. Were there none, the finalizer would answer as it drops.
+        // The channel has capacity for all permits. If the send failed, dropping the job would answer with an error.
         let _sent = self.writer.send(job);
     }
 }

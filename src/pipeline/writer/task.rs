@@ -1,4 +1,4 @@
-//! The task of one writer.
+//! Main loop of a collection's writer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,28 +19,28 @@ use crate::metrics as names;
 use crate::pipeline::batcher::{BatchLimits, WeightedBatcher};
 use crate::types::compute_deadline;
 
-/// How long a writer without work remembers how fast the store is.
+/// Time after which an idle writer ends. It forgets its concurrency limit then.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
-/// How long one without work lives on that knows nothing of the store: the collection may not even exist.
+/// Idle timeout of a writer that has never written: it has learned nothing, and its collection may not exist.
 const UNUSED_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Maximum number of points that are deleted at once.
+/// Maximum number of points per delete request.
 const MAX_DELETE_POINTS: usize = 200;
 
-/// Collects a collection's points into batches, and keeps a bounded number of writes in flight.
+/// Task that collects a collection's points into batches and limits the writes in flight.
 pub(super) struct WriterTask {
     target: Arc<WriteTarget>,
     config: WriterConfig,
-    /// Never empty ones.
+    /// Batches of upserts by key. Contains no empty batches.
     batchers: BTreeMap<Arc<BatchKey>, WeightedBatcher<UpsertJob>>,
-    /// Points that streams delete.
+    /// Batch of deletes of streams.
     deletes: WeightedBatcher<StreamDeleteJob>,
     in_flight: JoinSet<WriteOutcome>,
     concurrency: AdaptiveConcurrency,
     limit_gauge: LimitGauge,
-    /// Whether the store has taken an upsert.
+    /// Set once the store has accepted an upsert.
     has_written: bool,
-    /// Asked for by a change that waits for one of the batch, and when nobody can add to the batches any more.
+    /// Notified by a change that waits for one in a batch, and when the last handle is dropped.
     flush_now: Arc<Notify>,
     registry: WriterRegistry,
 }
@@ -70,25 +70,28 @@ impl WriterTask {
         }
     }
 
-    /// Runs until all senders are gone, or until it has had nothing to do for long; what was sent has been answered then.
+    /// Runs until all senders are dropped, or until the writer has been idle for its timeout. All jobs are answered by
+    /// then.
     pub(super) async fn run(
         mut self,
         mut jobs: mpsc::Receiver<WriterJob>,
         mut deletes: mpsc::Receiver<UnaryDeleteJob>,
     ) {
         loop {
-            // A writer without work counts for nothing.
+            // Idle writers do not count in the gauge of the limit.
             let is_idle = self.in_flight.is_empty() && self.batchers.is_empty() && self.deletes.deadline().is_none();
             self.limit_gauge.set(if is_idle { 0 } else { self.concurrency.limit() });
             let next_deadline =
                 self.batchers.values().filter_map(WeightedBatcher::deadline).chain(self.deletes.deadline()).min();
-            // Timers and answers first: new work must not keep old work waiting.
+            // Timers and outcomes first, so that new work does not delay old work.
             tokio::select! {
                 biased;
-                () = sleep_until(next_deadline.unwrap_or_else(Instant::now)), if next_deadline.is_some() => self.flush_due().await,
+                () = sleep_until(next_deadline.unwrap_or_else(Instant::now)), if next_deadline.is_some() => {
+                    self.flush_due().await;
+                }
                 Some(outcome) = self.in_flight.join_next() => self.record_outcome(outcome.unwrap_or_default()),
                 () = self.flush_now.notified() => {
-                    // What was sent before it was asked for is meant too.
+                    // The flush includes the jobs that were sent before it was requested.
                     while let Ok(job) = jobs.try_recv() {
                         self.add_job(job).await;
                     }
@@ -181,7 +184,8 @@ impl WriterTask {
     }
 
     async fn upsert(&mut self, batch: Vec<UpsertJob>) {
-        // While the store is away, the clock runs for all that wait, and not for one batch after the other.
+        // The deadline counts from the arrival of the oldest point, so that during an outage all batches time out
+        // together instead of one after another.
         let deadline =
             self.compute_retry_deadline(batch.first().map_or_else(Instant::now, |oldest| oldest.receipt.queued_at));
         let (target, span) = (Arc::clone(&self.target), self.target.create_upsert_span(&batch));
@@ -205,7 +209,7 @@ impl WriterTask {
         compute_deadline(since, self.config.retry_timeout)
     }
 
-    /// Starts a write as soon as one more may be in flight.
+    /// Starts a write. Waits until the number of writes in flight is below the limit.
     async fn start_write(&mut self, write: impl Future<Output = WriteOutcome> + Send + 'static) {
         while self.in_flight.len() >= self.concurrency.limit() {
             let Some(outcome) = self.in_flight.join_next().await else { break };
@@ -228,7 +232,7 @@ impl WriterTask {
     }
 }
 
-/// A writer's part of the gauge of how many writes may be in flight; given back when the writer ends.
+/// A writer's contribution to the gauge of the concurrency limit. Removed on drop.
 #[derive(Debug, Default)]
 struct LimitGauge(usize);
 

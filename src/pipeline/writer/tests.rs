@@ -1,4 +1,4 @@
-//! The laws of the writer, on a store that does as it is told, with the clock paused.
+//! Tests of the writer with a scripted store and a paused clock.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,47 +25,47 @@ const CONFIG: WriterConfig = WriterConfig {
     max_in_flight: 4,
     retry_timeout: Duration::from_secs(10),
 };
-/// Points of one upsert.
+/// Maximum points per upsert.
 const BATCH_POINTS: usize = 5;
 
-/// An upsert that came: when, and the numbers of its points.
+/// Upsert request: its time, and the numbers of its points.
 type Upsert = (Instant, Vec<u64>);
 
-/// A store that keeps what came, refuses some points, and fails as it is told.
+/// Store that records upserts, refuses given points, and fails as scripted.
 #[derive(Debug, Default)]
-struct Fake {
+struct FakeStore {
     latency: Duration,
     refused: BTreeSet<u64>,
-    /// It fails on any upsert that holds one of these.
+    /// Points with which any upsert fails.
     failing: BTreeSet<u64>,
-    /// What the next upserts are answered, as long as there are any.
+    /// Errors of the next upserts; `None` for success.
     failures: Mutex<VecDeque<Option<StoreError>>>,
-    /// From then on it is unavailable.
-    gone_after: Option<usize>,
+    /// Number of upserts after which the store is unavailable.
+    unavailable_after: Option<usize>,
     upserts: Mutex<Vec<Upsert>>,
     written: Mutex<Vec<u64>>,
     in_flight: AtomicUsize,
-    most_in_flight: AtomicUsize,
+    max_in_flight: AtomicUsize,
 }
 
 #[async_trait]
-impl PointWriter for Fake {
+impl PointWriter for FakeStore {
     async fn upsert(&self, _: &str, _: &str, points: &[Point]) -> Result<(), StoreError> {
-        let numbers: Vec<u64> = points.iter().map(|point| number(point.id)).collect();
+        let numbers: Vec<u64> = points.iter().map(|point| point_number(point.id)).collect();
         let before = {
             let mut upserts = self.upserts.lock().unwrap();
             upserts.push((Instant::now(), numbers.clone()));
             upserts.len() - 1
         };
         let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
+        self.max_in_flight.fetch_max(in_flight, Ordering::SeqCst);
         sleep(self.latency).await;
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         if let Some(Some(error)) = self.failures.lock().unwrap().pop_front() {
             return Err(error);
         }
-        if self.gone_after.is_some_and(|after| before >= after) {
-            return Err(StoreError::Unavailable("gone".to_owned()));
+        if self.unavailable_after.is_some_and(|after| before >= after) {
+            return Err(StoreError::Unavailable("outage".to_owned()));
         }
         if numbers.iter().any(|number| self.refused.contains(number)) {
             return Err(StoreError::Refused("a point".to_owned()));
@@ -87,49 +87,50 @@ impl PointWriter for Fake {
     }
 }
 
-fn number(id: PointId) -> u64 {
+fn point_number(id: PointId) -> u64 {
     match id {
         PointId::Num(number) => number,
-        PointId::Uuid(id) => panic!("no point of these tests has the id {id}"),
+        PointId::Uuid(id) => panic!("unexpected id {id}"),
     }
 }
 
-/// A document to write: its bytes, and the pause after it.
+/// Document to write: its bytes, and the pause after it.
 type Item = (usize, Duration);
 
-/// What became of the documents, by their number from 0.
-struct Outcome {
-    store: Arc<Fake>,
+/// Results of the documents, by number from 0.
+struct RunOutcome {
+    store: Arc<FakeStore>,
     results: BTreeMap<u64, Result<OperationOutcome, ApiError>>,
-    /// When each was sent.
+    /// Send time of each document.
     sent: Vec<Instant>,
-    /// How long the last answer took.
-    took: Duration,
+    /// Time until the last result.
+    elapsed: Duration,
 }
 
-fn job(
+fn new_job(
     id: PointId,
     bytes: usize,
     finalizer: Finalizer<OperationKey, OperationOutcome>,
     claim: Claim,
-    batch: Arc<BatchKey>,
+    batch_key: Arc<BatchKey>,
 ) -> WriterJob {
     let point = Point { id, sparse: SparseVector::default(), dense: BTreeMap::new(), payload: Payload::new() };
     let indexed = IndexingStats { tokens: 1, windows: 1, truncated: false, terms: 1, pruned: PruningStats::default() };
     let receipt = Receipt::new(bytes, OperationOutcome::Indexed(indexed), finalizer, claim);
-    WriterJob::Upsert(UpsertJob { point, batch_key: batch, receipt })
+    WriterJob::Upsert(UpsertJob { point, batch_key, receipt })
 }
 
-/// Writes documents one after another and waits for the writer's end.
-async fn write(store: Fake, items: &[Item]) -> Outcome {
-    write_as(store, items, PointId::Num).await
+/// Writes documents one after another and waits until the writer ends.
+async fn write(store: FakeStore, items: &[Item]) -> RunOutcome {
+    write_with_ids(store, items, PointId::Num).await
 }
 
-/// The same, with ids made of the documents' numbers.
-async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> Outcome {
+/// Writes documents with ids computed from their numbers.
+async fn write_with_ids(store: FakeStore, items: &[Item], id: impl Fn(u64) -> PointId) -> RunOutcome {
     let store = Arc::new(store);
     let writers = Writers::new(Arc::clone(&store) as _, CONFIG, items.len().max(1));
-    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: BATCH_POINTS, has_versions: false });
+    let batch_key =
+        Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: BATCH_POINTS, has_versions: false });
     let writer = writers.open("docs");
     let admission = PermitPool::new(1_000, 1_000_000);
     let (tickets, mut received) = TicketIssuer::new(admission.clone(), items.len().max(1));
@@ -143,7 +144,7 @@ async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> O
             claim.wait_until_first().await;
         }
         sent.push(Instant::now());
-        writer.send(job(id(number), bytes, finalizer, claim, Arc::clone(&batch))).unwrap();
+        writer.send(new_job(id(number), bytes, finalizer, claim, Arc::clone(&batch_key))).unwrap();
         sleep(pause).await;
     }
     drop((writer, tickets));
@@ -151,20 +152,20 @@ async fn write_as(store: Fake, items: &[Item], id: impl Fn(u64) -> PointId) -> O
     while let Some(ItemResult { key, outcome }) = received.recv().await {
         assert!(by_number.insert(key.sequence, outcome).is_none(), "two results for {}", key.sequence);
     }
-    let took = start.elapsed();
+    let elapsed = start.elapsed();
     writers.wait_drained().await;
     assert_eq!(by_number.len(), items.len(), "a document has no result");
     assert_eq!(admission.held_permits(), 0);
-    Outcome { store, results: by_number, sent, took }
+    RunOutcome { store, results: by_number, sent, elapsed }
 }
 
-/// Runs a test with the clock paused.
-fn paused<T>(test: impl Future<Output = T>) -> T {
+/// Runs a future with the clock paused.
+fn run_paused<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test)
 }
 
-/// So many documents of ten bytes at once.
-fn at_once(count: usize) -> Vec<Item> {
+/// Returns `count` documents of ten bytes without pauses.
+fn burst(count: usize) -> Vec<Item> {
     vec![(10, Duration::ZERO); count]
 }
 
@@ -174,17 +175,18 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
 }
 
 proptest! {
-    /// Law: batches keep their bounds, nothing waits longer than the age, nothing is lost or written twice.
+    /// Invariant: batches keep their limits, no point waits longer than the maximum age, and none is lost or written
+    /// twice.
     #[test]
     fn batches_by_count_bytes_and_age(items in items()) {
-        let Outcome { store, results, sent, .. } = paused(write(Fake::default(), &items));
+        let RunOutcome { store, results, sent, .. } = run_paused(write(FakeStore::default(), &items));
         prop_assert!(results.values().all(Result::is_ok));
         let upserts = store.upserts.lock().unwrap();
         for (when, points) in upserts.iter() {
             let bytes: usize = points.iter().map(|&number| items[number as usize].0).sum();
             prop_assert!(points.len() <= BATCH_POINTS && (points.len() == 1 || bytes <= CONFIG.max_batch_bytes));
             for &number in points {
-                // The clock of tests ticks in milliseconds.
+                // Tokio's timers have a resolution of one millisecond.
                 let waited = *when - sent[number as usize];
                 prop_assert!(waited <= CONFIG.max_batch_age + Duration::from_millis(2), "{waited:?}");
             }
@@ -194,13 +196,13 @@ proptest! {
         prop_assert_eq!(written, (0..items.len() as u64).collect::<Vec<_>>());
     }
 
-    /// Law: of points of which the store refuses some, exactly those are refused, and the others are written once.
+    /// Invariant: exactly the points that the store refuses are rejected, and the others are written once.
     #[test]
-    fn each_refused_point_stands_alone(count in 1usize..60, refused in prop::collection::btree_set(0u64..60, 0..20)) {
-        let store = Fake { refused: refused.clone(), ..Fake::default() };
-        let Outcome { store, results, .. } = paused(write(store, &at_once(count)));
+    fn each_refused_point_is_rejected_alone(count in 1usize..60, refused in prop::collection::btree_set(0u64..60, 0..20)) {
+        let store = FakeStore { refused: refused.clone(), ..FakeStore::default() };
+        let RunOutcome { store, results, .. } = run_paused(write(store, &burst(count)));
         for (number, result) in &results {
-            let reason = result.as_ref().err().map(|fault| fault.reason);
+            let reason = result.as_ref().err().map(|error| error.reason);
             prop_assert_eq!(reason, refused.contains(number).then_some(ErrorReason::StoreRefused));
         }
         let mut written = store.written.lock().unwrap().clone();
@@ -209,87 +211,87 @@ proptest! {
         prop_assert_eq!(written, expected);
     }
 
-    /// Law: points on which the store fails again and again fail alone, well before the time for retries is over.
+    /// Invariant: points on which the store keeps failing fail alone, well before the retry timeout.
     #[test]
     fn a_point_that_the_store_fails_on_fails_alone(count in 1usize..40, failing in prop::collection::btree_set(0u64..40, 0..3)) {
-        let store = Fake { failing: failing.clone(), ..Fake::default() };
-        let Outcome { store, results, took, .. } = paused(write(store, &at_once(count)));
+        let store = FakeStore { failing: failing.clone(), ..FakeStore::default() };
+        let RunOutcome { store, results, elapsed, .. } = run_paused(write(store, &burst(count)));
         let mut written = store.written.lock().unwrap().clone();
         written.sort_unstable();
         let expected: Vec<u64> = (0..count as u64).filter(|number| !failing.contains(number)).collect();
         for (number, result) in &results {
-            let reason = result.as_ref().err().map(|fault| fault.reason);
-            // Where nothing else was written with it, it might be the store that fails.
-            let alone = reason == Some(ErrorReason::StoreUnavailable) && took >= CONFIG.retry_timeout / 2;
+            let reason = result.as_ref().err().map(|error| error.reason);
+            // If no other point of the upsert was written, the store itself may be failing.
+            let alone = reason == Some(ErrorReason::StoreUnavailable) && elapsed >= CONFIG.retry_timeout / 2;
             let refused = reason == Some(ErrorReason::StoreRefused) || alone;
             prop_assert!(if failing.contains(number) { refused } else { reason.is_none() }, "{number}: {reason:?}");
         }
         prop_assert_eq!(written, expected);
     }
 
-    /// Law: whatever the store answers, no more upserts are in flight than are allowed.
+    /// Invariant: the limit on upserts in flight holds for any responses of the store.
     #[test]
-    fn never_too_many_in_flight(failures in prop::collection::vec(prop::option::of(failure()), 0..30)) {
+    fn never_too_many_in_flight(failures in prop::collection::vec(prop::option::of(retryable_error()), 0..30)) {
         let latency = Duration::from_millis(30);
-        let store = Fake { latency, failures: Mutex::new(failures.into()), ..Fake::default() };
-        let Outcome { store, results, .. } = paused(write(store, &at_once(200)));
-        let most = store.most_in_flight.load(Ordering::SeqCst);
-        prop_assert!((1..=CONFIG.max_in_flight).contains(&most), "{most} were in flight");
-        let mut reasons = results.values().filter_map(|result| result.as_ref().err()).map(|fault| fault.reason);
+        let store = FakeStore { latency, failures: Mutex::new(failures.into()), ..FakeStore::default() };
+        let RunOutcome { store, results, .. } = run_paused(write(store, &burst(200)));
+        let max_in_flight = store.max_in_flight.load(Ordering::SeqCst);
+        prop_assert!((1..=CONFIG.max_in_flight).contains(&max_in_flight), "{max_in_flight} were in flight");
+        let mut reasons = results.values().filter_map(|result| result.as_ref().err()).map(|error| error.reason);
         prop_assert!(reasons.all(|reason| reason == ErrorReason::StoreUnavailable));
     }
 }
 
-/// What can be tried again.
-fn failure() -> impl Strategy<Value = StoreError> {
+/// Generates retryable errors.
+fn retryable_error() -> impl Strategy<Value = StoreError> {
     let retry_after = prop::option::of((0u64..3).prop_map(Duration::from_secs));
     prop_oneof![
-        Just(StoreError::Unavailable("away".to_owned())),
+        Just(StoreError::Unavailable("outage".to_owned())),
         Just(StoreError::Timeout("late".to_owned())),
         retry_after.prop_map(|retry_after| StoreError::Overloaded { message: "busy".to_owned(), retry_after }),
     ]
 }
 
 #[test]
-fn a_store_that_keeps_up_gets_more_at_once() {
-    let store = Fake { latency: Duration::from_millis(30), ..Fake::default() };
-    let Outcome { store, .. } = paused(write(store, &at_once(200)));
-    assert_eq!(store.most_in_flight.load(Ordering::SeqCst), CONFIG.max_in_flight);
+fn the_limit_rises_to_its_maximum_with_a_fast_store() {
+    let store = FakeStore { latency: Duration::from_millis(30), ..FakeStore::default() };
+    let RunOutcome { store, .. } = run_paused(write(store, &burst(200)));
+    assert_eq!(store.max_in_flight.load(Ordering::SeqCst), CONFIG.max_in_flight);
 }
 
-/// The store refuses the first batch for one point and is gone by the time that the parts come. However many batches and
-/// parts there are, all have their answer when the time for retries is over.
+/// The store refuses the first batch because of one point, and is unavailable when the halves arrive. All batches and
+/// halves are answered when the retry timeout of the documents ends.
 #[test]
-fn the_time_for_retries_is_that_of_the_document() {
-    let store = Fake { refused: BTreeSet::from([0]), gone_after: Some(1), ..Fake::default() };
-    let Outcome { results, took, .. } = paused(write(store, &at_once(100)));
+fn the_retry_timeout_counts_from_the_arrival_of_the_document() {
+    let store = FakeStore { refused: BTreeSet::from([0]), unavailable_after: Some(1), ..FakeStore::default() };
+    let RunOutcome { results, elapsed, .. } = run_paused(write(store, &burst(100)));
     assert!(
         results
             .values()
-            .all(|result| result.as_ref().is_err_and(|fault| fault.reason == ErrorReason::StoreUnavailable))
+            .all(|result| result.as_ref().is_err_and(|error| error.reason == ErrorReason::StoreUnavailable))
     );
-    assert!(took <= CONFIG.retry_timeout, "{took:?}");
-    assert!(took >= CONFIG.retry_timeout / 2, "{took:?}");
+    assert!(elapsed <= CONFIG.retry_timeout, "{elapsed:?}");
+    assert!(elapsed >= CONFIG.retry_timeout / 2, "{elapsed:?}");
 }
 
 #[test]
-fn what_cannot_be_helped_is_not_tried_again() {
+fn permanent_errors_are_not_retried() {
     let denied = StoreError::Denied("the key".to_owned());
-    let store = Fake { failures: Mutex::new([Some(denied)].into()), ..Fake::default() };
-    let Outcome { store, results, .. } = paused(write(store, &at_once(BATCH_POINTS)));
-    assert!(results.values().all(|result| result.as_ref().is_err_and(|fault| fault.reason == ErrorReason::Internal)));
+    let store = FakeStore { failures: Mutex::new([Some(denied)].into()), ..FakeStore::default() };
+    let RunOutcome { store, results, .. } = run_paused(write(store, &burst(BATCH_POINTS)));
+    assert!(results.values().all(|result| result.as_ref().is_err_and(|error| error.reason == ErrorReason::Internal)));
     assert_eq!(store.upserts.lock().unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_collection_has_one_writer_until_it_has_had_nothing_to_do_for_long() {
-    let writers = Writers::new(Arc::new(Fake::default()), CONFIG, 1);
+async fn a_collection_has_one_writer_until_it_is_idle_for_the_timeout() {
+    let writers = Writers::new(Arc::new(FakeStore::default()), CONFIG, 1);
     let (tickets, mut received) = TicketIssuer::new(PermitPool::new(1, 100), 1);
     let first = writers.open("docs");
-    let same = |other: &WriterHandle| first.inbox.jobs.same_channel(&other.inbox.jobs);
-    let others = writers.open("others");
-    assert!(same(&writers.open("docs")) && !same(&others));
-    let (jobs, unused) = (first.inbox.jobs.downgrade(), others.inbox.jobs.downgrade());
+    let is_same_writer = |other: &WriterHandle| first.inbox.jobs.same_channel(&other.inbox.jobs);
+    let other = writers.open("others");
+    assert!(is_same_writer(&writers.open("docs")) && !is_same_writer(&other));
+    let (jobs, unused) = (first.inbox.jobs.downgrade(), other.inbox.jobs.downgrade());
     let finalizer = tickets
         .acquire()
         .await
@@ -297,25 +299,25 @@ async fn a_collection_has_one_writer_until_it_has_had_nothing_to_do_for_long() {
         .admit(OperationKey { sequence: 1, id: None, position: String::new() }, 10)
         .await
         .unwrap();
-    let batch = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: 1, has_versions: false });
-    first.send(job(PointId::Num(1), 10, finalizer, first.ids.enqueue(PointId::Num(1)), batch)).unwrap();
+    let batch_key = Arc::new(BatchKey { vector_name: "splade".to_owned(), max_points: 1, has_versions: false });
+    first.send(new_job(PointId::Num(1), 10, finalizer, first.ids.enqueue(PointId::Num(1)), batch_key)).unwrap();
     received.recv().await.unwrap();
-    drop((first, others));
+    drop((first, other));
     sleep(Duration::from_secs(300)).await;
-    assert!(jobs.upgrade().is_some(), "what it learned of the store is forgotten at once");
-    assert!(unused.upgrade().is_none(), "it has learned nothing and is kept");
+    assert!(jobs.upgrade().is_some(), "a writer with a learned limit ended too early");
+    assert!(unused.upgrade().is_none(), "an unused writer was kept");
     sleep(Duration::from_secs(600)).await;
-    assert!(jobs.upgrade().is_none(), "it is kept for ever");
+    assert!(jobs.upgrade().is_none(), "an idle writer did not end");
     let claim = writers.open("docs").ids.enqueue(PointId::Num(1));
     sleep(Duration::from_secs(6_000)).await;
-    assert!(!writers.open("docs").ids.is_empty(), "an id is in flight in a writer that is gone");
+    assert!(!writers.open("docs").ids.is_empty(), "the writer ended with an id in flight");
     drop(claim);
     writers.wait_drained().await;
 }
 
 #[test]
-fn a_point_that_another_of_its_id_waits_for_is_written_at_once() {
-    let outcome = paused(write_as(Fake::default(), &at_once(7), |number| PointId::Num(number / 2)));
-    assert_eq!(outcome.took, Duration::ZERO, "it waited for others");
+fn a_point_with_a_waiting_change_of_its_id_is_written_immediately() {
+    let outcome = run_paused(write_with_ids(FakeStore::default(), &burst(7), |number| PointId::Num(number / 2)));
+    assert_eq!(outcome.elapsed, Duration::ZERO, "it waited for a full batch");
     assert_eq!(*outcome.store.written.lock().unwrap(), [0, 0, 1, 1, 2, 2, 3]);
 }
