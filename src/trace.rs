@@ -1,7 +1,8 @@
-//! Traces: the context that a caller hands over and the store is handed, and how a batch names the calls that are in it.
+//! Distributed tracing: propagation of the trace context from callers and to the store, and span links of batches.
 //!
-//! A call is a span, and so is each stage of its work. Work of many calls goes through one batch: the batch's span is below
-//! the first of them and linked to the others. Spans cost nothing where nobody takes them.
+//! Each call has a span, and so has each stage of its work. A batch combines work of several calls: its span is a child
+//! of the first call's span and is linked to the others. Without a subscriber, spans are disabled and cost almost
+//! nothing.
 //!
 //! See docs/adr/0048-spans.md.
 
@@ -18,8 +19,8 @@ pub use no_propagation::{extract_parent_context, inject_context};
 #[cfg(feature = "otlp")]
 pub use propagation::{extract_parent_context, inject_context};
 
-/// A batch's span, linked to those of the calls that are in it, each once, but for the first, which it is below. Where
-/// nobody takes it, the first call's own, so that logs know the call.
+/// Links a batch's span to the spans of its calls, each once, except for the first call, whose span is its parent. If
+/// the batch's span is disabled, returns the first call's span, so that log lines have the fields of that call.
 pub fn link_batch_span<'a>(batch_span: Span, call_spans: impl IntoIterator<Item = &'a Span>) -> Span {
     let mut calls = call_spans.into_iter();
     let Some(first) = calls.next() else { return batch_span };
@@ -29,7 +30,7 @@ pub fn link_batch_span<'a>(batch_span: Span, call_spans: impl IntoIterator<Item 
     let mut linked_ids = vec![first.id()];
     for call in calls {
         let id = call.id();
-        // Work of one call comes in a row.
+        // Items of one call are adjacent, so the search from the end usually stops at the first comparison.
         if linked_ids.iter().rev().all(|linked| *linked != id) {
             batch_span.follows_from(id.clone());
             linked_ids.push(id);
@@ -38,16 +39,16 @@ pub fn link_batch_span<'a>(batch_span: Span, call_spans: impl IntoIterator<Item 
     batch_span
 }
 
-/// Where a piece of work comes from.
+/// Origin of a job: its call and the time at which it was queued.
 #[derive(Debug, Clone)]
 pub struct JobOrigin {
-    /// The call that it is of.
+    /// Span of the call.
     pub span: Span,
     pub queued_at: Instant,
 }
 
 impl JobOrigin {
-    /// Of the current call, now.
+    /// Returns the origin of a job that the current call queues now.
     pub fn current() -> Self {
         Self { span: Span::current(), queued_at: Instant::now() }
     }

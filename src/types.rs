@@ -1,4 +1,4 @@
-//! The nouns that every layer shares. They know nothing of gRPC, of Qdrant or of candle.
+//! Domain types shared by all layers, independent of gRPC, Qdrant and candle.
 
 mod api_error;
 mod blank;

@@ -1,11 +1,12 @@
-//! Which build this is.
+//! Version of this build.
 
-/// The package's version.
+/// Version of the package.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The git revision that it was built from: 12 digits, or what `SPLADE_REVISION` said; `dev` for a debug build, `unknown`
-/// where there was no git.
+/// Git revision of the build: 12 digits, or the value of `SPLADE_REVISION`; `dev` for a debug build, `unknown` without
+/// git.
 pub const REVISION: &str = env!("SPLADE_BUILD_REVISION");
 
-/// Both for people, with the revision's date where it is known: `0.1.0 (a1b2c3d4e5f6, 2026-11-20)`.
+/// Human-readable version and revision, with the date of the revision if it is known: `0.1.0 (a1b2c3d4e5f6,
+/// 2026-11-20)`.
 pub const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SPLADE_BUILD"), ")");

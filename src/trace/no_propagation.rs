@@ -1,11 +1,11 @@
-//! Stands in for trace context in a build without the feature `otlp`, which makes no traces.
+//! No-op trace propagation for builds without the feature `otlp`.
 
 use tonic::codegen::http::HeaderMap;
 use tonic::metadata::MetadataMap;
 use tracing::Span;
 
-/// Leaves a call's span as it is.
+/// Does nothing: the span has no remote parent.
 pub fn extract_parent_context(_span: &Span, _headers: &HeaderMap) {}
 
-/// Adds nothing to a call to another service.
+/// Does nothing: the request has no trace context.
 pub fn inject_context(_metadata: &mut MetadataMap) {}

@@ -1,4 +1,4 @@
-//! W3C Trace Context, taken from a caller and handed to the store.
+//! Propagation of W3C Trace Context from callers and to the store.
 
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt, TraceId};
@@ -8,14 +8,15 @@ use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// The field of a call's span that says which trace it is of; logs show it.
+/// Field of a call's span with the trace id, for log lines.
 const TRACE_ID: &str = "trace_id";
 
-/// Puts a call's span below the caller's (W3C Trace Context: `traceparent`, `tracestate`), and notes the trace's id.
+/// Sets the parent of a call's span from the caller's headers (W3C Trace Context: `traceparent`, `tracestate`), and
+/// records the trace id in the span.
 pub fn extract_parent_context(span: &Span, headers: &HeaderMap) {
     let parent_context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
     let mut trace_id = parent_context.span().span_context().trace_id();
-    // Fails where nobody takes spans; then the caller's id is all there is.
+    // Fails without an OpenTelemetry layer. The trace id is then the caller's.
     if span.set_parent(parent_context).is_ok() {
         let own_trace_id = span.context().span().span_context().trace_id();
         trace_id = if own_trace_id == TraceId::INVALID { trace_id } else { own_trace_id };
@@ -25,7 +26,7 @@ pub fn extract_parent_context(span: &Span, headers: &HeaderMap) {
     }
 }
 
-/// Hands the current span's context over with a call to another service.
+/// Adds the current span's trace context to the metadata of an outgoing call.
 pub fn inject_context(metadata: &mut MetadataMap) {
     TraceContextPropagator::new().inject_context(&Span::current().context(), &mut MetadataInjector(metadata));
 }

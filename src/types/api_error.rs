@@ -1,43 +1,44 @@
-//! Why a document or a call was refused: one type from the tokenizer to the client.
+//! Error type of the API, used from the tokenizer to the client.
 
 use std::time::Duration;
 
-/// The longest field and message. Refusals wait in memory until their client reads them, and those of calls travel in
-/// headers, of which clients take 8 KiB.
+/// Maximum size of an error's field path. Errors are kept in memory until the client reads them, and errors of calls
+/// travel in HTTP headers, which clients limit to 8 KiB.
 const MAX_FIELD_BYTES: usize = 256;
+/// Maximum size of an error's message, for the same reason.
 const MAX_MESSAGE_BYTES: usize = 1_024;
 
-/// A refusal: what is wrong, where, and what to do about it.
+/// Error that is reported to a client: what is wrong, in which field, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
     pub reason: ErrorReason,
-    /// The field at fault, as a path in the request or the document; empty if none is.
+    /// Path of the invalid field in the request or the document; empty if no field is invalid.
     pub field: String,
-    /// For people: what is wrong and what to do.
+    /// Human-readable description of the error and its remedy.
     pub message: String,
-    /// When to try again, where the store or the server said so.
+    /// Delay after which to retry, if the store or the server specified one.
     pub retry_after: Option<Duration>,
-    /// What programs may want to know of the reason, by constant names; see `ErrorReason` in the contract.
+    /// Machine-readable details, by key; see `ErrorReason` in the API.
     pub metadata: Vec<(&'static str, String)>,
 }
 
 impl ApiError {
-    /// What is too long is cut: both texts may repeat what a client or a store wrote.
+    /// Creates an error. Truncates long fields and messages, because both may quote input of a client or a store.
     pub fn new(reason: ErrorReason, field: impl Into<String>, message: impl Into<String>) -> Self {
         let (field, message) =
             (truncate_text(field.into(), MAX_FIELD_BYTES), truncate_text(message.into(), MAX_MESSAGE_BYTES));
         Self { reason, field, message, retry_after: None, metadata: Vec::new() }
     }
 
-    /// Adds metadata for programs.
+    /// Adds machine-readable details.
     #[must_use]
     pub fn with_metadata<const N: usize>(mut self, metadata: [(&'static str, &str); N]) -> Self {
         self.metadata.extend(metadata.map(|(key, value)| (key, truncate_text(value.to_owned(), MAX_FIELD_BYTES))));
         self
     }
 
-    /// The same fault, one level up: `text` in `documents[3]` is `documents[3].text`.
+    /// Prefixes the field path: `text` in `documents[3]` becomes `documents[3].text`.
     #[must_use]
     pub fn with_field_prefix(mut self, parent_field: &str) -> Self {
         self.field = match (parent_field.is_empty(), self.field.is_empty()) {
@@ -58,59 +59,59 @@ fn truncate_text(mut text: String, max_bytes: usize) -> String {
     text
 }
 
-/// The kinds of refusal. Each is a constant in the API, a label in the metrics and one canonical code.
+/// Reason of an error. Each reason is a constant of the API, a label value of metrics, and has one canonical gRPC code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorReason {
-    /// A field is missing or out of its bounds.
+    /// Field is missing or invalid.
     InvalidArgument,
-    /// The document's bytes are no document.
+    /// Document is not valid JSON or Protobuf.
     MalformedDocument,
-    /// The text is empty or blank.
+    /// Text is empty or blank.
     EmptyText,
-    /// The text has more bytes or more tokens than are taken.
+    /// Text exceeds the maximum number of bytes or tokens.
     TextTooLong,
-    /// A dense vector is unknown to the collection, of the wrong size, or not finite.
+    /// Dense vector is unknown to the collection, has the wrong size, or is not finite.
     InvalidVector,
-    /// No model has that name.
+    /// Model does not exist.
     UnknownModel,
-    /// No collection has that name.
+    /// Collection does not exist.
     CollectionNotFound,
-    /// No document has that id.
+    /// Document does not exist.
     DocumentNotFound,
-    /// The collection was written by another encoder.
+    /// Collection was written by another model.
     FingerprintMismatch,
-    /// The collection is not one of this service's kind.
+    /// Collection was not created by this service and lacks what it needs.
     IncompatibleCollection,
-    /// The store refused the point for what it is.
+    /// Store refused the point because of its content.
     StoreRefused,
-    /// The store could not be reached in the time allowed for retries.
+    /// Store did not accept the write within the retry timeout.
     StoreUnavailable,
-    /// There is no room for the call now.
+    /// Server is at capacity.
     Overloaded,
-    /// The client went away, or its deadline passed, before the work was done.
+    /// Client disconnected, or its deadline passed, before the result.
     Cancelled,
-    /// The stream was silent for too long, or its client took no results for too long.
+    /// Stream was idle for too long, or its client took no results for too long.
     StreamIdle,
-    /// The call carries no token, or a wrong one.
+    /// Token is missing or invalid.
     Unauthenticated,
-    /// The call is there for clients that know it, and does nothing.
+    /// Method is accepted for compatibility but not implemented.
     Unimplemented,
-    /// The server is not ready yet.
+    /// Server is starting and not ready yet.
     Starting,
-    /// The server is stopping.
+    /// Server is shutting down.
     ShuttingDown,
-    /// A defect of the service or of the store.
+    /// Bug of the service or of the store.
     Internal,
-    /// There is a collection of that name.
+    /// Collection already exists.
     CollectionExists,
-    /// The collection was deleted and created again.
+    /// Collection was deleted and created again.
     IncarnationMismatch,
-    /// The model can't encode the text, and will not.
+    /// Model can't encode the text; retrying does not help.
     EncodingFailed,
 }
 
 impl ErrorReason {
-    /// The constant that clients and metrics see.
+    /// Returns the constant used in the API and in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidArgument => "INVALID_ARGUMENT",
@@ -139,8 +140,8 @@ impl ErrorReason {
         }
     }
 
-    /// Returns whether the item itself must change before it is sent again. Otherwise the same item can succeed later:
-    /// after a while, or after somebody has repaired what is wrong.
+    /// Returns true if the item must be changed before it is sent again. Otherwise the unchanged item may succeed
+    /// later, for example after the collection or the store has been repaired.
     pub const fn is_item_error(self) -> bool {
         match self {
             Self::InvalidArgument
@@ -169,7 +170,7 @@ impl ErrorReason {
         }
     }
 
-    /// Returns whether sending the same again can succeed without anybody's help.
+    /// Returns true if sending the item again may succeed without any intervention.
     pub const fn is_transient(self) -> bool {
         match self {
             Self::StoreUnavailable
@@ -198,7 +199,7 @@ impl ErrorReason {
         }
     }
 
-    /// Every reason.
+    /// All reasons.
     pub const ALL: [Self; 23] = [
         Self::InvalidArgument,
         Self::MalformedDocument,
@@ -231,10 +232,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_are_cut_between_characters() {
-        let fault = ApiError::new(ErrorReason::InvalidVector, "é".repeat(500), "é".repeat(5_000));
-        assert!(fault.field.ends_with("é…") && fault.field.len() <= MAX_FIELD_BYTES);
-        assert!(fault.message.ends_with("é…") && fault.message.len() <= MAX_MESSAGE_BYTES);
+    fn long_texts_are_truncated_between_characters() {
+        let error = ApiError::new(ErrorReason::InvalidVector, "é".repeat(500), "é".repeat(5_000));
+        assert!(error.field.ends_with("é…") && error.field.len() <= MAX_FIELD_BYTES);
+        assert!(error.message.ends_with("é…") && error.message.len() <= MAX_MESSAGE_BYTES);
         assert_eq!(ApiError::new(ErrorReason::EmptyText, "text", "it is blank").message, "it is blank");
     }
 }

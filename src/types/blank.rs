@@ -1,9 +1,9 @@
-//! Texts that hold nothing to encode.
+//! Detection of blank texts.
 
-/// Code points that are invisible by definition though they are neither white space nor controls: Unicode's
-/// Default_Ignorable_Code_Point (DerivedCoreProperties.txt, Unicode 16), the interlinear annotation marks, which are
-/// format characters too, and the blank braille pattern, a symbol without dots that people send as an empty message and
-/// that tokenizers keep as an unknown word. Sorted.
+/// Ranges of invisible code points that are neither white space nor controls, sorted: Unicode's
+/// Default_Ignorable_Code_Point (DerivedCoreProperties.txt, Unicode 16); the interlinear annotation marks, which are
+/// format characters too; and the blank braille pattern, a symbol without dots that is used to send empty messages and
+/// that tokenizers keep as an unknown word.
 const INVISIBLE: [(char, char); 18] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -25,8 +25,9 @@ const INVISIBLE: [(char, char); 18] = [
     ('\u{e0000}', '\u{e0fff}'),
 ];
 
-/// Whether a text shows nothing at all: it is empty, or has only white space, control characters and invisible ones such
-/// as a zero-width space or a byte order mark. Its vector would be that of the special tokens.
+/// Returns true if a text has no visible characters: it is empty, or consists of white space, control characters and
+/// invisible characters such as a zero-width space or a byte order mark. The vector of such a text would come from the
+/// special tokens only.
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
 }
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_shows_nothing_is_blank() {
+    fn texts_without_visible_characters_are_blank() {
         for blank in [
             "",
             " \t\r\n",

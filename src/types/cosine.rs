@@ -1,11 +1,11 @@
-//! Dense vectors that stores compare by the cosine of their angle, and therefore keep at length 1.
+//! Normalization of dense vectors that stores compare by cosine similarity and keep at length 1.
 
-/// Squared lengths that a store's 32-bit arithmetic can divide by. Qdrant's engine leaves vectors of a squared length
-/// below 2^-23 as they are, and makes zeros of those whose square overflows.
+/// Range of squared lengths that a store can normalize in 32-bit arithmetic. Qdrant's engine does not normalize vectors
+/// with a squared length below 2^-23, and turns vectors into zeros if the squared length overflows.
 const NORMALIZABLE_SQUARED_NORMS: std::ops::RangeInclusive<f64> = 1e-6..=1e38;
 
-/// Brings a vector to length 1, computed in 64 bits, where a store would fail to: then every vector but the zero vector
-/// is kept at length 1. Others are left to the store.
+/// Normalizes a vector to length 1 in 64-bit arithmetic if the store would fail to. Other vectors are left to the
+/// store, so that all vectors except the zero vector are stored at length 1.
 pub fn normalize_extreme(values: &mut [f32]) {
     let squared_norm: f64 = values.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
     if squared_norm == 0.0 || NORMALIZABLE_SQUARED_NORMS.contains(&squared_norm) {
@@ -30,10 +30,13 @@ mod tests {
     }
 
     proptest! {
-        /// Law: whatever its length, a vector other than zero can be brought to length 1 in 32 bits afterwards, and keeps
-        /// its direction.
+        /// Invariant: a vector of any length other than zero can be normalized in 32 bits afterwards, and keeps its
+        /// direction.
         #[test]
-        fn a_store_can_normalize_what_comes_out(values in prop::collection::vec(-1.0_f32..1.0, 1..20), exponent in -126_i32..127) {
+        fn a_store_can_normalize_the_result(
+            values in prop::collection::vec(-1.0_f32..1.0, 1..20),
+            exponent in -126_i32..127,
+        ) {
             let mut scaled: Vec<f32> = values.iter().map(|value| value * 2_f32.powi(exponent)).collect();
             prop_assume!(scaled.iter().any(|value| value.abs() > f32::MIN_POSITIVE));
             let largest = scaled.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
@@ -49,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_vectors_are_left_to_the_store() {
+    fn vectors_of_ordinary_length_are_not_changed() {
         for values in [[0.0, 0.0], [3.0, 4.0], [1e-2, 0.0], [1e18, 1e18]] {
             let mut after = values;
             normalize_extreme(&mut after);

@@ -1,4 +1,4 @@
-//! The digest of what a stored point was made of: a document that would become the same point need not be encoded again.
+//! Content digests of stored points, used to skip documents whose point would not change.
 //!
 //! See docs/adr/0040-content-digests.md.
 
@@ -7,25 +7,25 @@ use sha2::{Digest as _, Sha256};
 
 use super::payload::{Payload, VERSION_FIELD};
 
-/// The reserved payload field that keeps a point's digest.
+/// Reserved payload field that stores a point's digest.
 pub const DIGEST_FIELD: &str = "_splade_digest";
 
-/// Bytes of SHA-256 that are kept.
+/// Number of bytes of the SHA-256 in a digest.
 const DIGEST_BYTES: usize = 16;
 
-/// The first 128 bits of SHA-256, in hexadecimal, of a document and of how it becomes a point.
+/// First 128 bits, in hexadecimal, of a SHA-256 of a document and of all settings that determine its point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest(pub(super) String);
 
 impl Digest {
-    /// The digest of what was hashed.
+    /// Returns the digest of the hashed bytes.
     pub(super) fn from_hasher(hasher: Sha256) -> Self {
         Self(hex::encode(&hasher.finalize()[..DIGEST_BYTES]))
     }
 
-    /// The digest that a stored payload has, if any.
+    /// Returns the digest of a stored payload, if it has one.
     pub fn from_payload(payload: &Payload) -> Option<Self> {
-        // A write without a version takes the stored one away: such a point is never unchanged.
+        // Writing the document without a version removes the stored version, so such a point always changes.
         if payload.contains_key(VERSION_FIELD) {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Documents on their way in, and points on their way to and from a store.
+//! Documents and points.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +7,32 @@ use super::payload::{DEFAULT_TEXT_FIELD, KEY_FIELD, Payload, TEXT_KEY_FIELD, VER
 use super::version::{build_version_fields, read_stored_version};
 use super::{DocumentId, PointId, SparseVector};
 
-/// One document, valid in all that can be known before it is encoded.
+/// Validated document that is not encoded yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
     pub id: DocumentId,
-    /// Not blank.
+    /// Text to encode; not blank.
     pub text: String,
-    /// No reserved fields.
+    /// Payload without reserved fields.
     pub payload: Payload,
-    /// Finite numbers, by vector name.
+    /// Dense vectors of finite numbers, by name.
     pub dense: BTreeMap<String, Vec<f32>>,
-    /// Its version at its source, if it has one.
+    /// Version in the client's source, if it has one.
     pub version: Option<i64>,
 }
 
-/// A document as a store takes it.
+/// Document in the form in which a store keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     pub id: PointId,
     pub sparse: SparseVector,
     pub dense: BTreeMap<String, Vec<f32>>,
-    /// Reserved fields included.
+    /// Payload including reserved fields.
     pub payload: Payload,
 }
 
 impl Point {
-    /// Joins a document and its vector. The payload keeps the text under `text_field`, unless that is empty.
+    /// Creates the point of a document. The payload stores the text in `text_field`, unless that is empty.
     pub fn new(document: Document, sparse: SparseVector, text_field: &str) -> Self {
         let Document { id, text, mut payload, dense, version } = document;
         if let Some(version) = version {
@@ -51,7 +51,7 @@ impl Point {
         Self { id: point_id, sparse, dense, payload }
     }
 
-    /// The same point, which also keeps the digest of what it was made of.
+    /// Adds a content digest to the payload.
     #[must_use]
     pub fn with_digest(mut self, digest: Digest) -> Self {
         self.payload.insert(DIGEST_FIELD.to_owned(), digest.into());
@@ -59,31 +59,31 @@ impl Point {
     }
 }
 
-/// A point that came back from a store.
+/// Point returned by a store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredPoint {
     pub id: DocumentId,
-    /// The score for the query; zero where nothing was searched for.
+    /// Score for the query; zero for reads without a query.
     pub score: f32,
-    /// No reserved fields.
+    /// Payload without reserved fields.
     pub payload: Payload,
-    /// The sparse vector, if it was asked for.
+    /// Sparse vector, if requested.
     pub sparse: Option<SparseVector>,
-    /// The dense vectors that were asked for and that it has, by name.
+    /// Requested dense vectors that the point has, by name.
     pub dense: BTreeMap<String, Vec<f32>>,
-    /// The payload field that keeps the text; empty if the text was not kept.
+    /// Payload field that stores the text; empty if the text is not stored.
     pub text_field: String,
-    /// Its version, if it has one.
+    /// Version of the document, if it has one.
     pub version: Option<i64>,
-    /// The store has a payload that it can't return; `payload` is empty.
+    /// Set if the store has a payload that it can't return; `payload` is then empty.
     pub payload_unreadable: bool,
 }
 
 impl StoredPoint {
-    /// The reserved payload fields, which a store must return even where a caller wants no payload.
+    /// Reserved payload fields that a store must return even if the caller requests no payload.
     pub const RESERVED_FIELDS: &[&str] = &[KEY_FIELD, TEXT_KEY_FIELD, VERSION_FIELD];
 
-    /// Makes a point of what a store returned, and takes the reserved fields out of the payload.
+    /// Creates a point from the values that a store returned, and removes the reserved fields from the payload.
     pub fn new(id: PointId, score: f32, mut payload: Payload, sparse: Option<SparseVector>) -> Self {
         let version = read_stored_version(&payload);
         let mut take_string = |field: &str| match payload.remove(field) {
@@ -105,19 +105,19 @@ impl StoredPoint {
         }
     }
 
-    /// Sets the payload of a point that was read without.
+    /// Sets the payload of a point that was read without it.
     pub fn set_payload(&mut self, mut payload: Payload) {
         remove_reserved_fields(&mut payload);
         self.payload = payload;
     }
 
-    /// The same point with its dense vectors.
+    /// Adds dense vectors to the point.
     #[must_use]
     pub fn with_dense(self, dense: BTreeMap<String, Vec<f32>>) -> Self {
         Self { dense, ..self }
     }
 
-    /// The document's text, where it was kept and the payload was asked for.
+    /// Returns the document's text, if it is stored and the payload was requested.
     pub fn text(&self) -> Option<&str> {
         self.payload.get(&self.text_field)?.as_str()
     }
@@ -130,16 +130,28 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Law: what a client gave comes back as it was, whatever the kind of its id and wherever its text is kept.
+        /// Invariant: a stored document is returned unchanged, for each kind of id and each text field.
         #[test]
-        fn a_document_comes_back_as_it_was(key in ".{1,20}", num in any::<u64>(), kind in 0..3, text_field in "(|text|body)", version in any::<Option<i64>>()) {
+        fn a_document_round_trips(
+            key in ".{1,20}",
+            num in any::<u64>(),
+            kind in 0..3,
+            text_field in "(|text|body)",
+            version in any::<Option<i64>>(),
+        ) {
             let id = match kind {
                 0 => DocumentId::Num(num),
                 1 => DocumentId::Key(key),
                 _ => DocumentId::from_text(&key),
             };
             let payload = Payload::from_iter([("year".to_owned(), 1967.into())]);
-            let document = Document { id: id.clone(), text: "wing".to_owned(), payload: payload.clone(), dense: BTreeMap::new(), version };
+            let document = Document {
+                id: id.clone(),
+                text: "wing".to_owned(),
+                payload: payload.clone(),
+                dense: BTreeMap::new(),
+                version,
+            };
             let point = Point::new(document, SparseVector::default(), &text_field);
             prop_assert_eq!(point.id, id.to_point_id());
             let stored = StoredPoint::new(point.id, 1.0, point.payload, None);

@@ -1,9 +1,9 @@
-//! How documents become points: with a document, all that decides its digest.
+//! Settings that determine the points of documents, and the content digest computed from them and a document.
 //!
-//! Digests are stored, so their form is fixed: version 1 is 32 lower-case hexadecimal digits, the first 128 bits of a
-//! SHA-256 over bytes that depend on no name in this code (see docs/adr/0002-persisted-identities.md). Golden values hold
-//! them. A later version is to be written with its number and a colon in front; a build that doesn't know it takes the
-//! document for changed and writes it again, which is always correct.
+//! Digests are stored, so their format is fixed. Version 1 is 32 lower-case hexadecimal digits: the first 128 bits of a
+//! SHA-256 over bytes that do not depend on names in this code (see docs/adr/0002-persisted-identities.md). Golden
+//! values in the tests pin it. A later version must be written with its number and a colon as a prefix; a build that
+//! does not know it treats the document as changed and writes it again, which is always correct.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -12,12 +12,12 @@ use super::digest::Digest;
 use super::payload::Payload;
 use super::{Document, Fingerprint, LongTextPolicy, Pruning};
 
-/// How documents become points.
+/// Settings that determine the points of documents, as a partial hash.
 #[derive(Debug, Clone)]
 pub struct EncodingSpec(Sha256);
 
 impl EncodingSpec {
-    /// All that decides, beside the document, what is stored.
+    /// Hashes all settings that, besides the document, determine the stored point.
     pub fn new(encoder: &Fingerprint, long_text: LongTextPolicy, pruning: Pruning, text_field: &str) -> Self {
         let mut hasher = Sha256::new();
         hash_text(&mut hasher, &encoder.0);
@@ -26,9 +26,9 @@ impl EncodingSpec {
         Self(hasher)
     }
 
-    /// The digest of the point that a document becomes.
+    /// Computes the content digest of a document's point.
     pub fn compute_digest(&self, document: &Document) -> Digest {
-        // A document with a version is never left as it is for its content.
+        // The id does not affect the content, and documents with a version are never skipped because of their content.
         let Document { id: _, text, payload, dense, version: _ } = document;
         let mut hasher = self.0.clone();
         hash_text(&mut hasher, text);
@@ -43,8 +43,8 @@ impl EncodingSpec {
     }
 }
 
-/// How texts are encoded, as version 1 writes it. The words were the names of the types when the first collections were
-/// written; they must stay.
+/// Formats the encoding options as version 1 of the digest hashes them. The words were type names when the first
+/// collections were written; they must not change.
 fn format_encoding_options(long_text: LongTextPolicy, pruning: Pruning) -> String {
     let long_text = match long_text {
         LongTextPolicy::Truncate => "Truncate".to_owned(),
@@ -60,7 +60,7 @@ fn format_encoding_options(long_text: LongTextPolicy, pruning: Pruning) -> Strin
     format!("{long_text} Pruning {{ max_terms: {max_terms}, min_weight: {min_weight}, weight_share: {weight_share} }}")
 }
 
-/// A finite setting as version 1 writes it: the shortest digits that are this float, with a point or an exponent.
+/// Formats a finite float as version 1 hashes it: the shortest digits that round-trip, with a point or an exponent.
 fn format_float(value: f32) -> String {
     let is_decimal = value == 0.0 || (1e-5..1e16).contains(&value.abs());
     match is_decimal {
@@ -70,7 +70,7 @@ fn format_float(value: f32) -> String {
     }
 }
 
-// Each value is preceded by its kind and length, so that no two documents are the same bytes.
+// Each value is preceded by its kind or length, so that different documents never hash the same bytes.
 
 fn hash_length(hasher: &mut Sha256, length: usize) {
     hasher.update((length as u64).to_le_bytes());
@@ -81,7 +81,7 @@ fn hash_text(hasher: &mut Sha256, text: &str) {
     hasher.update(text);
 }
 
-/// Fields in the order of their names, whichever way they came.
+/// Hashes the fields in the order of their names, regardless of their order in the request.
 fn hash_object(hasher: &mut Sha256, fields: &Payload) {
     let mut fields: Vec<_> = fields.iter().collect();
     fields.sort_unstable_by_key(|(name, _)| *name);
@@ -98,8 +98,8 @@ fn hash_value(hasher: &mut Sha256, value: &Value) {
         Value::Bool(flag) => hasher.update([1, u8::from(*flag)]),
         Value::Number(number) => {
             hasher.update([2]);
-            // The shortest digits that are this number, as serde_json writes them. Golden values hold them, also where two
-            // numbers of that length are as close.
+            // serde_json writes the shortest digits that round-trip. Golden values pin them, including cases where two
+            // shortest representations are equally close.
             hash_text(hasher, &number.to_string());
         }
         Value::String(string) => {
@@ -129,61 +129,78 @@ mod tests {
     use super::*;
     use crate::types::DocumentId;
 
-    fn encoding_spec(encoder: &str, overlap: usize, max_terms: usize, text_field: &str) -> EncodingSpec {
+    fn new_spec(encoder: &str, overlap: usize, max_terms: usize, text_field: &str) -> EncodingSpec {
         let pruning = Pruning { max_terms: Some(max_terms), ..Pruning::default() };
         EncodingSpec::new(&Fingerprint(encoder.to_owned()), LongTextPolicy::Window { overlap }, pruning, text_field)
     }
 
-    fn document(text: &str, payload: Value, dense: &[(&str, &[f32])]) -> Document {
+    fn new_document(text: &str, payload: Value, dense: &[(&str, &[f32])]) -> Document {
         let Value::Object(payload) = payload else { panic!("no object") };
         let dense: BTreeMap<_, _> = dense.iter().map(|(name, values)| ((*name).to_owned(), values.to_vec())).collect();
         Document { id: DocumentId::Num(1), text: text.to_owned(), payload, dense, version: None }
     }
 
     #[test]
-    fn whatever_decides_the_point_decides_its_digest() {
-        let usual = encoding_spec("ab", 32, 100, "text");
-        let plain = || document("wing", json!({"a": 1, "b": ["x", null]}), &[("image", &[1.0, 2.0])]);
-        let digest = usual.compute_digest(&plain());
-        assert_eq!(digest, usual.compute_digest(&Document { id: DocumentId::Num(2), ..plain() }));
+    fn each_setting_and_field_of_the_point_changes_its_digest() {
+        let base_spec = new_spec("ab", 32, 100, "text");
+        let plain = || new_document("wing", json!({"a": 1, "b": ["x", null]}), &[("image", &[1.0, 2.0])]);
+        let digest = base_spec.compute_digest(&plain());
+        assert_eq!(digest, base_spec.compute_digest(&Document { id: DocumentId::Num(2), ..plain() }));
         assert_eq!(
             digest,
-            usual.compute_digest(&document("wing", json!({"b": ["x", null], "a": 1}), &[("image", &[1.0, 2.0])]))
+            base_spec.compute_digest(&new_document(
+                "wing",
+                json!({"b": ["x", null], "a": 1}),
+                &[("image", &[1.0, 2.0])]
+            ))
         );
         let others = [
-            encoding_spec("abc", 32, 100, "text").compute_digest(&plain()),
-            encoding_spec("ab", 33, 100, "text").compute_digest(&plain()),
-            encoding_spec("ab", 32, 101, "text").compute_digest(&plain()),
-            encoding_spec("ab", 32, 100, "body").compute_digest(&plain()),
-            usual.compute_digest(&Document { text: "wings".to_owned(), ..plain() }),
-            usual.compute_digest(&document("wing", json!({"a": "1", "b": ["x", null]}), &[("image", &[1.0, 2.0])])),
-            usual.compute_digest(&document("wing", json!({"a": 1, "b": ["x"]}), &[("image", &[1.0, 2.0])])),
-            usual.compute_digest(&document("wing", json!({"a": 1, "b": {"x": null}}), &[("image", &[1.0, 2.0])])),
-            usual.compute_digest(&document("wing", json!({"a": 1, "b": ["x", null]}), &[("image", &[2.0, 1.0])])),
-            usual.compute_digest(&document("wing", json!({"a": 1, "b": ["x", null]}), &[])),
+            new_spec("abc", 32, 100, "text").compute_digest(&plain()),
+            new_spec("ab", 33, 100, "text").compute_digest(&plain()),
+            new_spec("ab", 32, 101, "text").compute_digest(&plain()),
+            new_spec("ab", 32, 100, "body").compute_digest(&plain()),
+            base_spec.compute_digest(&Document { text: "wings".to_owned(), ..plain() }),
+            base_spec.compute_digest(&new_document(
+                "wing",
+                json!({"a": "1", "b": ["x", null]}),
+                &[("image", &[1.0, 2.0])],
+            )),
+            base_spec.compute_digest(&new_document("wing", json!({"a": 1, "b": ["x"]}), &[("image", &[1.0, 2.0])])),
+            base_spec.compute_digest(&new_document(
+                "wing",
+                json!({"a": 1, "b": {"x": null}}),
+                &[("image", &[1.0, 2.0])],
+            )),
+            base_spec.compute_digest(&new_document(
+                "wing",
+                json!({"a": 1, "b": ["x", null]}),
+                &[("image", &[2.0, 1.0])],
+            )),
+            base_spec.compute_digest(&new_document("wing", json!({"a": 1, "b": ["x", null]}), &[])),
         ];
         for other in others {
             assert_ne!(digest, other);
         }
     }
 
-    /// Digests that the build of 2026-11-30 stored in a collection (tests/data/store): were one to change, a new build would
-    /// encode every stored document again, and an old one beside it those of the new one.
+    /// Golden digests that the build of 2026-11-30 stored in a collection (tests/data/store). If one changed, a new
+    /// build would encode every stored document again, and an older build running in parallel would encode the
+    /// documents of the new one again.
     #[test]
-    fn version_1_is_what_the_first_collections_have() {
+    fn version_1_matches_the_first_collections() {
         const TINY: &str = "b98f564b63188302e4c7ee976ae170e87743ce09182255f0545f98bf2aae5ce9";
         let tiny = Fingerprint(TINY.to_owned());
         let plain = EncodingSpec::new(&tiny, LongTextPolicy::Truncate, Pruning::default(), "text");
         let pruning = Pruning { max_terms: Some(64), min_weight: 0.05, weight_share: Some(0.9) };
         let windows = EncodingSpec::new(&tiny, LongTextPolicy::Window { overlap: 8 }, pruning, "text");
-        let fox = document(
+        let fox = new_document(
             "a fox and a hound",
             json!({"year": 1967, "x": 0.1, "tags": ["a", null, true], "by": {"n": -5}}),
             &[],
         );
-        let none = document("no id at all", json!({"f": 1.5e-7, "g": 1e20}), &[]);
-        let dense = document("größe", json!({"": {"b": [], "a": {}}}), &[("image", &[0.5, -1e-9]), ("audio", &[])]);
-        for (recipe, document, expected) in [
+        let none = new_document("no id at all", json!({"f": 1.5e-7, "g": 1e20}), &[]);
+        let dense = new_document("größe", json!({"": {"b": [], "a": {}}}), &[("image", &[0.5, -1e-9]), ("audio", &[])]);
+        for (spec, document, expected) in [
             (&plain, &fox, "aedb2d871985d6fb254ff5fa5735a913"),
             (&plain, &none, "6873234ccd6e1969f14381de873f1bb3"),
             (&plain, &dense, "12504121ecd190c47e9df49bdf4c59aa"),
@@ -191,12 +208,12 @@ mod tests {
             (&windows, &none, "9d1cafe430437ecd8be95668d0c2602c"),
             (&windows, &dense, "48f5963010152dfde21a8710f2825d23"),
         ] {
-            assert_eq!(recipe.compute_digest(document).0, expected, "{document:?}");
+            assert_eq!(spec.compute_digest(document).0, expected, "{document:?}");
         }
     }
 
     #[test]
-    fn the_words_of_version_1_stay() {
+    fn the_format_of_encoding_options_is_stable() {
         let pruning = |max_terms, min_weight, weight_share| Pruning { max_terms, min_weight, weight_share };
         for (long_text, pruning, expected) in [
             (
@@ -225,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digits_of_numbers_stay() {
+    fn the_format_of_numbers_is_stable() {
         for (value, expected) in [
             (json!(0.1 + 0.2), "0.30000000000000004"),
             (json!(0.230_899_810_791_015_62), "0.23089981079101562"),
@@ -246,16 +263,16 @@ mod tests {
     }
 
     proptest! {
-        /// Law: every float of a request is written as it was by the first builds, which left that to Rust's `Debug`.
+        /// Invariant: floats of requests are formatted as by the first builds, which used Rust's `Debug`.
         #[test]
-        fn floats_are_written_as_ever(value in prop::num::f32::POSITIVE | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL) {
+        fn the_format_of_floats_is_stable(value in prop::num::f32::POSITIVE | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL) {
             prop_assert_eq!(format_float(value), format!("{value:?}"));
         }
     }
 
     #[test]
     fn a_stored_digest_is_read_back() {
-        let digest = encoding_spec("ab", 32, 100, "text").compute_digest(&document("wing", json!({}), &[]));
+        let digest = new_spec("ab", 32, 100, "text").compute_digest(&new_document("wing", json!({}), &[]));
         let payload = Payload::from_iter([(DIGEST_FIELD.to_owned(), digest.clone().into())]);
         assert_eq!(Digest::from_payload(&payload), Some(digest));
         assert_eq!(Digest::from_payload(&Payload::new()), None);

@@ -1,11 +1,11 @@
-//! Where a value lies in a nested one.
+//! Paths of fields in nested values.
 
 use std::fmt;
 
-/// A path such as `payload.tags[3].name`, as links to the levels above.
+/// Path such as `payload.tags[3].name`, as a linked list of references to the parent levels.
 ///
-/// It is written out only where something is wrong: texts for each value would take a field with a long name and many
-/// elements the square of its size.
+/// The path is formatted only for errors. Building a string for each value would need quadratic memory for a field with
+/// a long name and many elements.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldPath<'a> {
     parent: Option<&'a FieldPath<'a>>,
@@ -19,17 +19,17 @@ enum PathSegment<'a> {
 }
 
 impl<'a> FieldPath<'a> {
-    /// The outermost field.
+    /// Creates the path of a top-level field.
     pub fn new(field: &'a str) -> Self {
         Self { parent: None, segment: PathSegment::Field(field) }
     }
 
-    /// A field of what is here.
+    /// Appends a field name.
     pub fn field(&'a self, name: &'a str) -> Self {
         Self { parent: Some(self), segment: PathSegment::Field(name) }
     }
 
-    /// An element of the list that is here.
+    /// Appends the index of a list element.
     pub fn element(&'a self, index: usize) -> Self {
         Self { parent: Some(self), segment: PathSegment::Element(index) }
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_from_the_outside_in() {
+    fn formats_from_the_outermost_field() {
         let payload = FieldPath::new("payload");
         let (tags, other) = (payload.field("tags"), payload.field(""));
         assert_eq!(tags.element(3).field("name").to_string(), "payload.tags[3].name");

@@ -1,10 +1,10 @@
-//! What a request asks for, and what a collection is made of.
+//! Options of requests and properties of collections.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What a text is for.
+/// Role of a text: stored document or search query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Role {
     #[default]
@@ -13,7 +13,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As metrics name it.
+    /// Returns the value of the metrics label `role`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Document => "document",
@@ -22,30 +22,32 @@ impl Role {
     }
 }
 
-/// What to do with a text of more tokens than the model takes.
+/// Policy for texts with more tokens than the model's maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LongTextPolicy {
-    /// Encode its first tokens.
+    /// Encode the first tokens.
     #[default]
     Truncate,
-    /// Encode its last tokens.
+    /// Encode the last tokens.
     TruncateLeft,
+    /// Reject the text.
     Reject,
-    /// Encode all of it, as windows of as many tokens as the model takes.
+    /// Encode the whole text as windows, each with as many tokens as the model accepts.
     Window {
-        /// The tokens that a window shares with the one before it, special ones not counted; fewer than a window has.
+        /// Number of tokens that a window shares with the previous one, without special tokens. Less than a window's
+        /// size.
         overlap: usize,
     },
 }
 
-/// Who wrote a collection's vectors: a SHA-256 in hexadecimal of all that decides them, with the version of its form and a
-/// colon in front. Version 1 has neither.
+/// Fingerprint of the model that wrote a collection's vectors: a SHA-256 in hexadecimal of everything that determines
+/// them, prefixed with its format version and a colon. Version 1 has no prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
 
 impl Fingerprint {
-    /// Whether it is of a version that this build can compare with a model's.
+    /// Returns true if this build can compare the fingerprint's version with that of a model.
     pub fn has_known_version(&self) -> bool {
         self.0.split_once(':').is_none_or(|(version, _)| version == "2")
     }
@@ -57,53 +59,53 @@ impl std::fmt::Display for Fingerprint {
     }
 }
 
-/// How a collection is, or is to be, made. The embedded store keeps it in a file: the names there are given here, and
-/// golden bytes hold them (see store/edge/files.rs).
+/// Properties of a collection. The embedded store keeps them in a file, whose field names are fixed; golden bytes in
+/// the tests pin them (see store/edge/files.rs).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CollectionSpec {
-    /// The name of the sparse vector.
+    /// Name of the sparse vector.
     pub vector_name: String,
-    /// Whether the sparse index stays on disk.
+    /// Keep the sparse index on disk instead of in memory.
     pub on_disk_index: bool,
     pub datatype: Datatype,
     /// Dense vectors by name.
     pub dense: BTreeMap<String, DenseSpec>,
-    /// The name of the model that writes it; empty if unknown.
+    /// Name of the model that writes the collection; empty if unknown.
     pub model: String,
-    /// The encoder that writes it; `None` if the collection was not made by this service.
+    /// Fingerprint of the model that writes the collection; `None` if the collection was not created by this service.
     pub fingerprint: Option<Fingerprint>,
-    /// The dtype that the encoder computes in; empty if it was not recorded.
+    /// Inference dtype of the model; empty if it was not recorded.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub dtype: String,
-    /// Tells this creation of the collection from others of the same name; empty if it was not recorded.
+    /// Identity of this creation of the collection; empty if it was not recorded.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub incarnation: String,
-    /// Not kept in files: a store that is one has none.
+    /// Sharding in a Qdrant cluster. Not kept in files, because the embedded store has no shards.
     #[serde(skip, default = "Sharding::single")]
     pub sharding: Sharding,
 }
 
-/// How a collection is spread over the nodes of a store. In what is asked for, 0 is the store's default.
+/// Distribution of a collection over the nodes of a store. In requests, 0 selects the store's default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sharding {
-    /// Shards; where there are keys, of each key.
+    /// Number of shards; with shard keys, per key.
     pub shards: u32,
-    /// Nodes that keep each shard.
+    /// Number of nodes that keep each shard.
     pub replicas: u32,
-    /// Nodes that must have applied a write before it is confirmed.
+    /// Number of nodes that must apply a write before it is confirmed.
     pub write_consistency: u32,
-    /// What points are spread by instead of by their ids, in their order; empty for ids.
+    /// Shard keys, in the order of their creation; empty if points are sharded by id.
     pub shard_keys: Vec<String>,
 }
 
 impl Sharding {
-    /// One shard, kept once.
+    /// Returns the sharding of a single shard with one replica.
     pub fn single() -> Self {
         Self { shards: 1, replicas: 1, write_consistency: 1, shard_keys: Vec::new() }
     }
 }
 
-/// A number format of stored weights.
+/// Storage datatype of the weights of a sparse vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Datatype {
     #[default]
@@ -115,14 +117,15 @@ pub enum Datatype {
     Uint8,
 }
 
-/// A dense vector of a collection.
+/// Properties of a dense vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DenseSpec {
-    /// Dimensions.
+    /// Number of dimensions.
     pub size: u32,
     pub distance: Distance,
 }
 
+/// Distance function of a dense vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Distance {
     #[default]

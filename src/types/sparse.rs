@@ -1,30 +1,30 @@
-//! The sparse vector.
+//! Sparse vectors.
 
-/// A vector over a vocabulary: indices ascending and unique, values finite and not zero. It can't be made otherwise.
+/// Sparse vector over a vocabulary. Indices are ascending and unique; values are finite and not zero.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SparseVector {
     indices: Vec<u32>,
     values: Vec<f32>,
 }
 
-/// Why a pair of lists is no sparse vector.
+/// Error of a sparse vector's construction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SparseVectorError {
-    #[error("there are {indices} indices and {values} values; give one value an index")]
+    #[error("there are {indices} indices but {values} values; send one value per index")]
     LengthMismatch { indices: usize, values: usize },
-    #[error("index {0} is given twice; give each index once")]
+    #[error("index {0} occurs twice; send each index once")]
     DuplicateIndex(u32),
-    #[error("index {0} is below the one before it; append indices in ascending order")]
+    #[error("index {0} is less than the previous one; append indices in ascending order")]
     UnsortedIndex(u32),
     #[error("the value of index {0} is not a finite number; send finite numbers")]
     NonFiniteValue(u32),
 }
 
 impl SparseVector {
-    /// Makes a vector of entries in any order. Zeros are dropped.
+    /// Creates a vector from entries in any order. Zeros are dropped.
     ///
     /// # Errors
-    /// Lists of different lengths, an index given twice, a value that is not finite.
+    /// `LengthMismatch` for lists of different lengths, `DuplicateIndex`, or `NonFiniteValue`.
     pub fn new(indices: Vec<u32>, values: Vec<f32>) -> Result<Self, SparseVectorError> {
         if indices.len() != values.len() {
             return Err(SparseVectorError::LengthMismatch { indices: indices.len(), values: values.len() });
@@ -42,8 +42,9 @@ impl SparseVector {
         Ok(Self { indices, values })
     }
 
-    /// Makes a vector of what a store returned. Another writer of the store may have put there what [`SparseVector::new`]
-    /// refuses: of equal indices the first entry counts, and what is not finite is dropped.
+    /// Creates a vector from the entries that a store returned. Other writers of the store may have stored entries that
+    /// [`SparseVector::new`] rejects: of duplicate indices the first is kept, and values that are not finite are
+    /// dropped.
     pub fn from_stored(indices: Vec<u32>, values: Vec<f32>) -> Self {
         let mut entries: Vec<(u32, f32)> = indices.into_iter().zip(values).collect();
         entries.retain(|&(_, value)| value.is_finite() && value != 0.0);
@@ -53,12 +54,12 @@ impl SparseVector {
         Self { indices, values }
     }
 
-    /// Appends an entry. Zeros are dropped.
-    ///
-    /// This is how the head writes a vector: it walks the vocabulary upwards.
+    /// Appends an entry with an index above all others, as the model's head does while it iterates over the vocabulary.
+    /// Zeros are dropped.
     ///
     /// # Errors
-    /// A value that is not finite, or an index that is not above all others. The vector is as it was.
+    /// `NonFiniteValue`, or `DuplicateIndex` or `UnsortedIndex` if the index is not above all others. The vector does
+    /// not change.
     pub fn push(&mut self, index: u32, value: f32) -> Result<(), SparseVectorError> {
         match self.indices.last() {
             Some(&last) if index == last => return Err(SparseVectorError::DuplicateIndex(index)),
@@ -83,7 +84,7 @@ impl SparseVector {
         &self.values
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.indices.len()
     }
@@ -92,12 +93,12 @@ impl SparseVector {
         self.indices.is_empty()
     }
 
-    /// Entries by ascending index.
+    /// Iterates over the entries by ascending index.
     pub fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
         self.indices.iter().copied().zip(self.values.iter().copied())
     }
 
-    /// The entries of both vectors that share an index: index, value here, value there. By ascending index.
+    /// Iterates over the indices that both vectors have, in ascending order: index, value in `self`, value in `other`.
     pub fn intersection<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (u32, f32, f32)> + 'a {
         self.iter().filter_map(|(index, value)| {
             let position = other.indices.binary_search(&index).ok()?;
@@ -105,11 +106,11 @@ impl SparseVector {
         })
     }
 
-    /// The larger value of each index of both. Values must be positive, as encoders' are.
+    /// Returns the larger value of each index of both vectors. Values must be positive, as those of encoders are.
     #[must_use]
     pub fn elementwise_max(&self, other: &Self) -> Self {
         let mut entries: Vec<(u32, f32)> = self.iter().chain(other.iter()).collect();
-        // Stable, and quick on two runs that are in order.
+        // A stable sort is fast on two ascending runs.
         entries.sort_by_key(|&(index, _)| index);
         entries.dedup_by(|later, kept| {
             let same = later.0 == kept.0;
@@ -122,13 +123,13 @@ impl SparseVector {
         Self { indices, values }
     }
 
-    /// Keeps the entries for which `keep` holds.
+    /// Keeps only the entries for which `keep` returns true.
     pub fn retain(&mut self, keep: impl Fn(u32, f32) -> bool) {
         let (indices, values) = self.iter().filter(|&(index, value)| keep(index, value)).unzip();
         *self = Self { indices, values };
     }
 
-    /// Both lists.
+    /// Returns the indices and values.
     pub fn into_parts(self) -> (Vec<u32>, Vec<f32>) {
         (self.indices, self.values)
     }
@@ -143,14 +144,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_another_writer_stored_is_taken_as_far_as_it_goes() {
+    fn invalid_stored_entries_are_dropped() {
         let vector = SparseVector::from_stored(vec![7, 3, 7, 5, 9], vec![0.5, f32::NAN, 0.25, 0.0, f32::INFINITY]);
         assert_eq!((vector.indices(), vector.values()), (&[7][..], &[0.5][..]));
         assert_eq!(SparseVector::from_stored(vec![1, 2], vec![1.0]).indices(), [1]);
     }
 
     proptest! {
-        /// Law: whatever is accepted is sorted, unique, finite and without zeros, and keeps every entry that is.
+        /// Invariant: an accepted vector is sorted, unique, finite and without zeros, and has all other entries.
         #[test]
         fn accepted_vectors_are_canonical(entries in prop::collection::vec((0u32..50, -2.0f32..2.0), 0..20)) {
             let (indices, values): (Vec<_>, Vec<_>) = entries.iter().copied().unzip();
@@ -170,9 +171,9 @@ mod tests {
     }
 
     proptest! {
-        /// Law: the maximum of two vectors is that of what they have at each index, where absent is zero.
+        /// Invariant: the maximum of two vectors is the maximum at each index, where a missing entry counts as zero.
         #[test]
-        fn the_maximum_is_taken_index_by_index(
+        fn the_maximum_is_element_wise(
             a in prop::collection::btree_map(0u32..30, 0.01f32..2.0, 0..20),
             b in prop::collection::btree_map(0u32..30, 0.01f32..2.0, 0..20),
         ) {
@@ -187,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_vector() {
+    fn rejects_invalid_entries() {
         assert!(matches!(SparseVector::new(vec![1], vec![]), Err(SparseVectorError::LengthMismatch { .. })));
         assert_eq!(SparseVector::new(vec![7], vec![f32::NAN]), Err(SparseVectorError::NonFiniteValue(7)));
     }
 
     #[test]
-    fn push_keeps_the_order_and_drops_nothing_but_zeros() {
+    fn push_requires_ascending_indices_and_drops_zeros() {
         let mut vector = SparseVector::default();
         assert_eq!(vector.push(3, 1.0), Ok(()));
         assert_eq!(vector.push(3, 2.0), Err(SparseVectorError::DuplicateIndex(3)));

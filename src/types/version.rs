@@ -1,15 +1,15 @@
-//! Versions of documents, as payload fields that stores can compare.
+//! Document versions, stored as payload fields that stores can compare.
 
 use super::payload::{Payload, VERSION_FIELD, VERSION_HIGH_FIELD, VERSION_LOW_FIELD};
 use super::{Condition, FieldRange, FieldTest, Filter, MatchValue};
 
-/// Returns the version of a stored point, given its payload.
+/// Returns the version in a stored point's payload.
 pub fn read_stored_version(payload: &Payload) -> Option<i64> {
     payload.get(VERSION_FIELD)?.as_i64()
 }
 
-/// Returns the condition that a stored point has no version, or an older one. Stores compare numbers as doubles, which don't
-/// hold every version, so the halves are compared.
+/// Builds the filter for points without a version or with an older one. Compares the halves, because stores compare
+/// numbers as doubles, which can't represent all versions.
 pub fn build_older_version_filter(version: i64) -> Filter {
     let (high, low) = split_version(version);
     let field_condition = |key: &str, test| Condition::Field { key: key.to_owned(), test };
@@ -28,13 +28,14 @@ pub fn build_older_version_filter(version: i64) -> Filter {
     }
 }
 
-/// The reserved payload fields of a point with that version.
+/// Returns the reserved payload fields of a point with the given version.
 pub fn build_version_fields(version: i64) -> [(&'static str, i64); 3] {
     let (high, low) = split_version(version);
     [(VERSION_FIELD, version), (VERSION_HIGH_FIELD, high), (VERSION_LOW_FIELD, low)]
 }
 
-/// The upper 32 bits, signed, and the lower ones, unsigned: pairs are ordered as versions are.
+/// Splits a version into its upper 32 bits, signed, and its lower 32 bits, unsigned. Pairs have the same order as
+/// versions.
 fn split_version(version: i64) -> (i64, i64) {
     (version >> 32, version & 0xffff_ffff)
 }
@@ -46,9 +47,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Law: halves are ordered as versions are, and are exact as doubles.
+        /// Invariant: halves have the same order as versions, and are exact as doubles.
         #[test]
-        fn halves_are_ordered_as_versions(a: i64, b: i64) {
+        fn halves_have_the_order_of_versions(a: i64, b: i64) {
             prop_assert_eq!(split_version(a).cmp(&split_version(b)), a.cmp(&b));
             let (high, low) = split_version(a);
             prop_assert_eq!((high as f64 as i64, low as f64 as i64), (high, low));

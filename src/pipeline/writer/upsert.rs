@@ -1,4 +1,4 @@
-//! Upserts: a batch is written, retried, and split where the store fails on it, until every point has its answer.
+//! Upserts of a batch: sent, retried, and split in half where the store fails, until each point has its result.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -21,24 +21,25 @@ use crate::store::StoreError;
 use crate::trace;
 use crate::types::{Point, PointId};
 
-/// How often a store may fail on a batch before its halves are tried, and on a point before the point is at fault.
+/// Number of internal errors of the store after which a batch is split in half, and after which a single point is
+/// rejected.
 const MAX_FAILURES: u32 = 3;
 
-/// A batch on its way.
+/// Batch being written.
 struct UpsertBatch<'a> {
     target: &'a WriteTarget,
     batch_key: &'a BatchKey,
     retries: RetrySchedule<'a>,
     parts: VecDeque<UpsertPart>,
     outcome: WriteOutcome,
-    /// Whether any point of the batch was written: then the store works.
+    /// Set once a point of the batch was written, which shows that the store works.
     has_stored_points: bool,
-    /// The ids that stay in flight after their points are answered for.
+    /// Claims of answered points whose write may still land.
     unsettled_claims: Vec<Claim>,
 }
 
 impl WriteTarget {
-    /// The span of a batch.
+    /// Creates the span of a batch of upserts.
     pub(super) fn create_upsert_span(&self, batch: &[UpsertJob]) -> Span {
         let first = batch.first().and_then(|job| job.receipt.span.id());
         let collection = &self.collection;
@@ -46,8 +47,8 @@ impl WriteTarget {
         trace::link_batch_span(span, batch.iter().map(|job| &job.receipt.span))
     }
 
-    /// Writes a batch, whose points have the same key, and answers for each of them. No attempt begins after `deadline`
-    /// but the first of each part.
+    /// Writes a batch of points with the same key and answers for each of them. Only the first attempt of each part may
+    /// begin after `deadline`.
     pub(super) async fn upsert(&self, jobs: Vec<UpsertJob>, deadline: Instant) -> WriteOutcome {
         let Some(batch_key) = jobs.first().map(|job| Arc::clone(&job.batch_key)) else { return WriteOutcome::NoSample };
         let mut upsert = UpsertBatch {
@@ -69,7 +70,7 @@ impl WriteTarget {
 }
 
 impl UpsertBatch<'_> {
-    /// Sends a part once, and answers for it or puts what is left of it back.
+    /// Sends a part once. Then answers for its points, or requeues the part.
     async fn write_part(&mut self, mut part: UpsertPart) {
         part.drop_abandoned(&mut self.unsettled_claims);
         if part.points.is_empty() {
@@ -87,7 +88,7 @@ impl UpsertBatch<'_> {
         part.failure_count += u32::from(matches!(error, StoreError::Internal(_)));
         match error {
             StoreError::Refused(_) if part.points.len() > 1 => {
-                // At once, and in order.
+                // Without a backoff, and first in the queue, so that the points stay in order.
                 let second = part.split_off_half();
                 self.parts.push_front(second);
                 self.parts.push_front(part);
@@ -95,14 +96,14 @@ impl UpsertBatch<'_> {
             StoreError::Internal(message)
                 if part.points.len() == 1 && self.has_stored_points && part.failure_count >= MAX_FAILURES =>
             {
-                let message = format!("it fails on this point, {MAX_FAILURES} times now, and not on others: {message}");
+                let message = format!("it failed {MAX_FAILURES} times on this point but accepts others: {message}");
                 self.reject_part(part, StoreError::Refused(message));
             }
             error => {
                 let should_retry = tokio::select! {
                     biased;
                     should_retry = self.retries.wait_before_retry(&error) => should_retry,
-                    // All of its points are dropped before the next attempt.
+                    // The next attempt drops all points of the part, because they are abandoned.
                     () = wait_receipts_abandoned(part.receipts.iter()) => {
                         return self.parts.push_front(part);
                     }
@@ -112,14 +113,14 @@ impl UpsertBatch<'_> {
         }
     }
 
-    /// Puts a part back, in halves if the store has failed on it often: one point must not fail its neighbours.
+    /// Requeues a part; in halves after repeated failures, so that one point does not fail the others.
     fn requeue_part(&mut self, mut part: UpsertPart, error: &StoreError) {
         counter!(names::UPSERT_RETRIES, "reason" => error.kind()).increment(1);
         let (collection, points) = (&self.target.collection, part.points.len());
         tracing::warn!(collection, points, %error, "upsert failed; retrying");
         if part.points.len() > 1 && part.failure_count >= MAX_FAILURES {
             let second = part.split_off_half();
-            // The other parts first: the sooner one is written, the sooner it is known that the store works.
+            // Behind the other parts: once one of them is written, it is known that the store works.
             self.parts.extend([part, second]);
         } else if part.failure_count > 0 {
             self.parts.push_back(part);
@@ -153,7 +154,7 @@ impl UpsertBatch<'_> {
         part.finish_each(&mut self.unsettled_claims, |_, receipt| receipt.finish(Err(api_error.clone())));
     }
 
-    /// Returns the points that the store has in a version that is not older.
+    /// Upserts points once. Returns those whose stored version is equal or newer.
     async fn attempt_upsert(&self, points: &[Point]) -> Result<HashSet<PointId>, StoreError> {
         histogram!(names::UPSERT_POINTS).record(points.len() as f64);
         let start = Instant::now();

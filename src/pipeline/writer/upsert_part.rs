@@ -1,18 +1,18 @@
-//! The points of a batch that are sent together.
+//! Parts of a batch, each sent in one request.
 
 use super::job::UpsertJob;
 use crate::pipeline::in_flight_ids::Claim;
 use crate::pipeline::receipt::Receipt;
 use crate::types::{Point, PointId};
 
-/// Points of a batch that are sent together.
+/// Points of a batch that are sent in one request.
 pub(super) struct UpsertPart {
     pub(super) points: Vec<Point>,
-    /// What is owed for each point.
+    /// Receipt of each point, at the same index.
     pub(super) receipts: Vec<Receipt>,
-    /// How often the store failed on just these points.
+    /// Number of internal errors of the store on exactly these points.
     pub(super) failure_count: u32,
-    /// Whether an attempt ended with an unknown outcome, so that it may land later.
+    /// Set if an attempt ended with an unknown outcome, so that its write may still land.
     pub(super) has_unknown_outcome: bool,
 }
 
@@ -22,7 +22,7 @@ impl UpsertPart {
         Self { points, receipts, failure_count: 0, has_unknown_outcome: false }
     }
 
-    /// Drops the points that nobody waits for any more: they are not sent, or not again.
+    /// Drops abandoned points, so that they are not sent, or not sent again.
     pub(super) fn drop_abandoned(&mut self, unsettled_claims: &mut Vec<Claim>) {
         if !self.receipts.iter().any(|receipt| receipt.is_abandoned()) {
             return;
@@ -35,8 +35,8 @@ impl UpsertPart {
         }
     }
 
-    /// Takes the second half out. A half of what the store failed on often is split sooner than the whole was; a single
-    /// point is judged by its own failures alone.
+    /// Splits off the second half. Each half inherits one failure less than the whole, so that it is split again soon.
+    /// A single point starts without failures.
     pub(super) fn split_off_half(&mut self) -> Self {
         let half = self.points.len() / 2;
         let (points, receipts) = (self.points.split_off(half), self.receipts.split_off(half));
@@ -52,7 +52,7 @@ impl UpsertPart {
         second
     }
 
-    /// Answers for each point. Its id is free for the next change, unless this one may land later.
+    /// Answers for each point and releases its id, unless its write may still land.
     pub(super) fn finish_each(self, unsettled_claims: &mut Vec<Claim>, finish: impl Fn(PointId, Receipt) -> Claim) {
         for (point, receipt) in self.points.iter().zip(self.receipts) {
             let claim = finish(point.id, receipt);

@@ -1,4 +1,4 @@
-//! Where a writer's points go.
+//! Store and collection that a writer writes to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,24 +8,24 @@ use tower::retry::budget::TpsBudget;
 use super::late_write_barrier::LateWriteBarrier;
 use crate::store::PointWriter;
 
-/// Where a writer's points go.
+/// Destination of a writer's points.
 #[derive(Debug)]
 pub(super) struct WriteTarget {
     pub(super) store: Arc<dyn PointWriter>,
-    /// The collection's own name.
+    /// Collection name, with aliases resolved.
     pub(super) collection: String,
     pub(super) retry_budget: Arc<TpsBudget>,
     pub(super) late_writes: LateWriteBarrier,
 }
 
-/// How a write went.
+/// Outcome of a write, as input of the adaptive concurrency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum WriteOutcome {
-    /// The store could not take it at the first attempt.
+    /// The first attempt failed with a retryable error.
     #[default]
     Refused,
-    /// The largest upsert that the store took; a batch that is refused comes in parts.
+    /// Size and latency of the largest accepted upsert of the batch, which may have been split into parts.
     Accepted { points: usize, latency: Duration },
-    /// Nothing is known of the store's speed.
+    /// No information about the store's latency.
     NoSample,
 }

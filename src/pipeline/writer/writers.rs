@@ -1,4 +1,4 @@
-//! The writers of all collections: started when they are needed, and waited for at the end.
+//! Writers of all collections: started on demand, and drained at shutdown.
 
 use std::sync::Arc;
 
@@ -17,15 +17,15 @@ use super::write_target::WriteTarget;
 use crate::store::{PointWriter, StoreError};
 use crate::types::compute_deadline;
 
-/// How many deletes may wait for a writer; a caller waits where there are more.
+/// Maximum number of unary deletes that wait for a writer. Callers wait if there are more.
 const MAX_QUEUED_DELETES: usize = 16;
 
-/// The writers by their collection's own name.
+/// Writers by collection name, with aliases resolved.
 #[derive(Debug)]
 pub struct Writers {
     store: Arc<dyn PointWriter>,
     config: WriterConfig,
-    /// Room for every document that can hold a permit: sending to a writer never waits.
+    /// Capacity of a writer's channel: one place per permit, so that sending never waits.
     job_capacity: usize,
     registry: WriterRegistry,
     tasks: TaskTracker,
@@ -34,7 +34,7 @@ pub struct Writers {
 }
 
 impl Writers {
-    /// No writer yet. Must be called within a Tokio runtime.
+    /// Creates the registry without starting a writer. Must be called within a Tokio runtime.
     pub fn new(store: Arc<dyn PointWriter>, config: WriterConfig, job_capacity: usize) -> Self {
         let late_writes = LateWriteBarrier::start(Arc::clone(&store), config.retry_timeout);
         let (registry, tasks, retry_budget) =
@@ -42,7 +42,7 @@ impl Writers {
         Self { store, config, job_capacity, registry, tasks, retry_budget, late_writes }
     }
 
-    /// The way to a collection's writer, which is started if there is none.
+    /// Returns a handle to a collection's writer, and starts the writer if necessary.
     pub fn open(&self, collection: &str) -> WriterHandle {
         self.registry.open(collection, || self.start(collection))
     }
@@ -62,7 +62,7 @@ impl Writers {
         WriterInbox { jobs, deletes, flush_now }
     }
 
-    /// Calls the store, and again while it can't answer, as long as a write may take.
+    /// Calls the store with retries, until the retry timeout of writes has passed.
     pub async fn call_with_retries<'a, T, F: Future<Output = Result<T, StoreError>>>(
         &'a self,
         mut attempt: impl FnMut(&'a dyn PointWriter) -> F,
@@ -71,7 +71,7 @@ impl Writers {
         retry(deadline, &*self.retry_budget, || attempt(&*self.store)).await
     }
 
-    /// Waits until every writer has answered for all that it has, and has ended. No handle may be opened any more.
+    /// Waits until all writers have answered for their jobs and ended. No handle may be opened afterwards.
     pub async fn wait_drained(&self) {
         self.registry.clear();
         self.tasks.close();
