@@ -62,8 +62,8 @@ struct CachedCollection {
 }
 
 impl Collections {
+    /// Creates an empty cache over `store`.
     pub fn new(store: Arc<dyn CollectionCatalog>) -> Self {
-        /// Creates an empty cache over `store`.
         Self { store, cache: Mutex::default() }
     }
 

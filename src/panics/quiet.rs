@@ -7,7 +7,7 @@ use std::sync::Once;
 use super::{Panic, catch};
 
 thread_local! {
-    /// Whether the panic hook is suppressed on this thread.
+    /// Suppresses the panic hook on this thread while true.
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 

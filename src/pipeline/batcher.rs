@@ -30,8 +30,8 @@ pub struct WeightedBatcher<T> {
 }
 
 impl<T> WeightedBatcher<T> {
+    /// Creates an empty batcher.
     pub fn new(limits: BatchLimits) -> Self {
-        /// Creates an empty batcher.
         Self { limits, items: Vec::new(), weight: 0, deadline: None }
     }
 

@@ -25,7 +25,7 @@ pub struct EncodeOptions {
 /// Receiver of a client's vectors, keyed by the number of each text.
 pub type VectorResults = ResultReceiver<u64, EncodedVector>;
 
-/// One client's connection to the encoder threads.
+/// Client's handle to the encoder threads.
 #[derive(Debug)]
 pub struct EncodeHandle {
     pool: Arc<EncoderPool>,

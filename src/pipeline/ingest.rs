@@ -24,7 +24,7 @@ use skip_unchanged::UnchangedFilter;
 /// Receiver of the results of a client's operations.
 pub type OperationResults = ResultReceiver<OperationKey, OperationOutcome>;
 
-/// One client's connection to the pipeline for operations on one collection.
+/// Client's handle for operations on one collection.
 #[derive(Debug)]
 pub struct IngestHandle {
     /// Specification of the collection.

@@ -71,9 +71,9 @@ struct SlotBudget {
     /// Streams that wait for a slot, by the number of slots that they would hold, then by arrival.
     queue: BTreeMap<QueueKey, SlotWaiter>,
     arrival_count: u64,
-    // By number of slots, then by arrival.
 }
 
+/// Position in the wait queue: the number of slots that the stream would hold, then the order of arrival.
 type QueueKey = (usize, u64);
 
 #[derive(Debug)]

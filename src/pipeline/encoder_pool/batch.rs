@@ -105,8 +105,7 @@ impl EncodeFailure {
     /// Rejects the text.
     pub fn reject(self, job: EncodeJob) {
         match self {
-            // The failure may concern another window of the text's batch or the encoder itself, so the same text may
-            // succeed later.
+            // INTERNAL is retryable: the cause may be the encoder rather than this text.
             Self::Encoder => {
                 job.reject(ErrorReason::Internal, "the encoder failed on this text; please report this as a bug")
             }

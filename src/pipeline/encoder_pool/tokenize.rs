@@ -14,7 +14,7 @@ use crate::types::{ErrorReason, LongTextPolicy};
 
 /// Token sequences of a text.
 pub enum TokenSequences {
-    /// One sequence, possibly truncated to the model's maximum length.
+    /// Single sequence, possibly truncated to the model's maximum length.
     Single(TokenizedText),
     /// Overlapping windows of a text that is longer than the model's maximum length.
     Windows(TokenWindows),

@@ -44,7 +44,8 @@ pub fn check_document(
 /// Checks that storing the text does not overwrite a payload field of the client.
 fn check_payload(document: &Document, text_field: &str) -> Option<(ErrorReason, String, String)> {
     let existing = document.payload.get(text_field).filter(|_| !text_field.is_empty())?;
-    let message = "the text is stored in this payload field; rename the field, or set text_field to another name or to an empty string";
+    let message = "the text is stored in this payload field; rename the field, or set text_field to another name or to an \
+                   empty string";
     let is_different = existing.as_str() != Some(&document.text);
     is_different.then(|| (ErrorReason::InvalidArgument, format!("payload.{text_field}"), message.to_owned()))
 }

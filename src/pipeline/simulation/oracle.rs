@@ -50,8 +50,8 @@ impl Oracle {
         self.lock().clock += 1;
     }
 
+    /// Returns the number of steps so far.
     pub fn steps(&self) -> u64 {
-        /// Returns the number of steps so far.
         self.lock().clock
     }
 

@@ -113,7 +113,7 @@ mod tests {
         fn stays_in_bounds(max in 1usize..20, events in prop::collection::vec(any::<bool>(), 0..200)) {
             let mut concurrency = AdaptiveConcurrency::new(max);
             for success in events {
-                let before = aimd.limit();
+                let before = concurrency.limit();
                 if success { concurrency.record_success(100, QUICK) } else { concurrency.record_refusal() }
                 prop_assert!((1..=max).contains(&concurrency.limit()));
                 let moved = concurrency.limit().cmp(&before);

@@ -45,8 +45,8 @@ impl LateWriteBarrier {
         if claims.is_empty() {
             return;
         }
-        let ids = u32::try_from(claims.len().min(MAX_HELD_IDS)).unwrap_or(u32::MAX);
         // A write with more ids than the maximum acquires all permits.
+        let ids = u32::try_from(claims.len().min(MAX_HELD_IDS)).unwrap_or(u32::MAX);
         // Both fail only if the semaphore or channel is closed, which does not happen while `self` exists.
         if let Ok(id_permit) = Arc::clone(&self.id_permits).acquire_many_owned(ids).await {
             let _sent = self.sender.send((claims, id_permit)).await;

@@ -26,6 +26,6 @@ pub(super) enum WriteOutcome {
     Refused,
     /// Size and latency of the largest accepted upsert of the batch, which may have been split into parts.
     Accepted { points: usize, latency: Duration },
-    /// No information about the store's latency.
+    /// Unknown: the write gives no information about the store's latency.
     NoSample,
 }

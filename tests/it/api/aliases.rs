@@ -93,10 +93,10 @@ async fn what_is_wrong_is_told_by_its_field() {
         }
         set(sidecar, "docs", "docs-v1").await.unwrap();
         for (alias, collection, code, field, part) in [
-            ("", "docs-v1", Code::InvalidArgument, "alias", "has no name"),
+            ("", "docs-v1", Code::InvalidArgument, "alias", "name is empty"),
             ("a b", "docs-v1", Code::InvalidArgument, "alias", "1 to 128 characters"),
             ("docs-v2", "docs-v1", Code::AlreadyExists, "alias", "a collection is named `docs-v2`"),
-            ("new", "", Code::InvalidArgument, "collection", "has no name"),
+            ("new", "", Code::InvalidArgument, "collection", "name is empty"),
             ("new", "docs", Code::InvalidArgument, "collection", "own name, `docs-v1`"),
             ("new", "absent", Code::NotFound, "collection", "there is no collection `absent`"),
         ] {

@@ -29,11 +29,13 @@ async fn it_is_told_and_a_new_stream_begins_anew() {
     for result in upload.received.results.iter().filter_map(|result| result.error.as_ref()) {
         assert_eq!((result.code, result.reason.as_str()), (Code::NotFound as i32, "COLLECTION_NOT_FOUND"));
         assert_eq!(result.retry_delay, None);
-        for part in ["`docs`", "was confirmed before may be gone", "ingest all of it again, with create_collection"] {
+        for part in
+            ["`docs`", "possibly with all confirmed documents", "ingest all documents again with create_collection"]
+        {
             assert!(result.message.contains(part), "{}", result.message);
         }
     }
-    let line = process.wait_for_log("a collection is gone from the store").await;
+    let line = process.wait_for_log("collection missing from the store").await;
     assert!(line.contains(COLLECTION), "{line}");
 
     // Whatever the sidecar remembers of the collection hides nothing.

@@ -117,7 +117,7 @@ async fn only_problems_are_told_if_asked_for() {
 async fn options_are_checked_before_there_is_an_answer() {
     let sidecar = start(&[]).await;
     for (query, field, problem) in [
-        ("", "options.collection", "the collection has no name"),
+        ("", "options.collection", "the collection name is empty"),
         ("?colection=docs", "colection", "no such parameter"),
         ("?collection=docs&create_collection=yes", "create_collection", "send true or false"),
         ("?collection=docs&batch_points=20000", "options.batch_points", "send 1 to 10000"),

@@ -35,7 +35,7 @@ async fn malformed_requests_name_the_field_and_the_place() {
         ),
         ("/v1/upsert", "{\"documents\": [{\"txt\": \"a\"}]}", "documents[0].txt", "unrecognized field name 'txt'"),
         // What the services refuse by themselves.
-        ("/v1/search", "{\"query\": {\"text\": \"a\"}}", "collection", "the collection has no name"),
+        ("/v1/search", "{\"query\": {\"text\": \"a\"}}", "collection", "the collection name is empty"),
         (
             "/v1/search",
             "{\"collection\": \"docs\", \"query\": {\"text\": \"a\"}, \"limit\": 2000}",
