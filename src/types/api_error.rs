@@ -64,9 +64,9 @@ fn truncate_text(mut text: String, max_bytes: usize) -> String {
 pub enum ErrorReason {
     /// Field is missing or invalid.
     InvalidArgument,
-    /// Document is not valid JSON or Protobuf.
+    /// Request or item is not a valid message, for example because a string is not UTF-8.
     MalformedDocument,
-    /// Text is empty or blank.
+    /// Text is empty or blank, or the tokenizer leaves only special tokens of it.
     EmptyText,
     /// Text exceeds the maximum number of bytes or tokens.
     TextTooLong,
@@ -80,11 +80,11 @@ pub enum ErrorReason {
     DocumentNotFound,
     /// Collection was written by another model.
     FingerprintMismatch,
-    /// Collection was not created by this service and lacks what it needs.
+    /// Collection exists, but can't be used as requested.
     IncompatibleCollection,
     /// Store refused the point because of its content.
     StoreRefused,
-    /// Store did not accept the write within the retry timeout.
+    /// Store was unreachable or failed until the retry timeout.
     StoreUnavailable,
     /// Server is at capacity.
     Overloaded,
@@ -94,15 +94,15 @@ pub enum ErrorReason {
     StreamIdle,
     /// Token is missing or invalid.
     Unauthenticated,
-    /// Method is accepted for compatibility but not implemented.
+    /// Method, field or required feature is not implemented.
     Unimplemented,
     /// Server is starting and not ready yet.
     Starting,
     /// Server is shutting down.
     ShuttingDown,
-    /// Bug of the service or of the store.
+    /// Bug of the service, or a store that is misconfigured or broken.
     Internal,
-    /// Collection already exists.
+    /// Collection or alias already exists.
     CollectionExists,
     /// Collection was deleted and created again.
     IncarnationMismatch,

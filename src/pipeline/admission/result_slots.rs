@@ -21,8 +21,6 @@
 //! longest for that counter.
 //!
 //! See docs/adr/0041-harmonic-result-slots.md.
-//!
-//! See docs/adr/0041-harmonic-result-slots.md.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
