@@ -1,4 +1,4 @@
-//! What operators see over HTTP: metrics, the status and a page that shows both.
+//! Admin HTTP server for operators: Prometheus metrics, the status as JSON, and a status page that shows both.
 
 mod admin_state;
 mod model_summary;

@@ -1,4 +1,6 @@
-//! Wiring, and nothing else: configuration → parts → serve → drain.
+//! Composition root: builds the components from a [`Config`](crate::config::Config), serves, and drains on shutdown.
+//!
+//! [`Server`] starts and stops a server; `main` and the tests use the same entry point.
 
 mod auth_tokens;
 mod components;

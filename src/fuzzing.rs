@@ -1,7 +1,8 @@
-//! What the fuzz targets of `fuzz/` call: the ways by which bytes from outside come in, and the laws that hold for any bytes.
+//! Entry points of the fuzz targets in `fuzz/`: one function per kind of untrusted input, which asserts properties that
+//! hold for any bytes.
 //!
-//! No part of the service: compiled for tests and with `--cfg fuzzing`, which cargo-fuzz sets. A law that is broken is a panic,
-//! which is what a fuzzer looks for.
+//! Compiled only for tests and with `--cfg fuzzing`, which cargo-fuzz sets. A violated property panics, so that the fuzzer
+//! reports the input.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 

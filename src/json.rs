@@ -1,7 +1,7 @@
-//! JSON text of documents, read the same way wherever it comes from: lines of files, cells of tables, `payload_json`.
+//! Strict JSON parser for documents, shared by all sources: JSON Lines files, table cells, `payload_json`.
 //!
-//! Stricter than serde_json, which drops all but the last of equal keys and rounds whole numbers beyond 64 bits: here
-//! both are errors, with the path of the value.
+//! Stricter than serde_json, which keeps only the last of duplicate keys and rounds integers beyond 64 bits: here both are
+//! errors that contain the path of the value.
 
 mod number;
 mod path;

@@ -1,34 +1,39 @@
 //! splade-sidecar turns streams of documents into learned sparse vectors and indexes them in Qdrant.
 //!
-//! This is the map. A document's way goes through these modules, and back:
+//! # Module map
+//!
+//! The path of a document through the modules, and of its result back to the client:
 //!
 //! ```text
-//!  client ══▶ grpc ──▶ pipeline: admission ▸ lanes ▸ encoder threads ▸ writer ──▶ store ══▶ Qdrant, or a folder
+//!  client ══▶ grpc ──▶ pipeline: admission ▸ lanes ▸ encoder threads ▸ writer ──▶ store ══▶ Qdrant, or a directory
 //!         ◀══      ◀── results                          │
 //!                                                       └──▶ model: tokenizer ▸ transformer ▸ SPLADE head
 //! ```
 //!
-//! - [`types`]: the nouns that all share: documents, ids, sparse vectors, filters, faults.
-//! - [`metrics`]: every metric's name. [`trace`]: what links a call to its work. [`proto`]: the contract, generated from
-//!   `proto/splade_sidecar/v1`. [`version`]: which build this is. `durable`: files replaced as a
-//!   whole. `json`: JSON text of documents, read strictly.
-//! - [`model`]: a folder of files becomes a tokenizer and an encoder. Knows nothing of documents.
-//! - [`store`]: the trait of stores, Qdrant over gRPC, and Qdrant's engine embedded. Knows nothing of models.
-//! - [`catalog`]: which collections there are, and which model's vectors belong in them.
-//! - [`pipeline`]: from a document to a confirmed write, with a bound on everything. Knows nothing of gRPC.
-//! - [`grpc`]: the services. Requests are checked, handed to the pipeline and the store, and answered.
-//! - [`http`]: a door to them for those who speak JSON.
-//! - [`config`]: what was typed becomes what is meant.
-//! - [`server`]: sockets and their connections: the accept loop, TLS, reloaded files. [`admin`]: metrics, the status and its
-//!   page.
-//! - [`app`]: wiring; serves and drains.
-//! - [`cli`]: the command line: `serve` and other commands that run the engine, and client commands that know only the gRPC
+//! A module depends only on modules above it in this list:
+//!
+//! - [`types`]: shared domain types: documents, ids, sparse vectors, filters, API errors.
+//! - [`metrics`]: metric names and descriptions. [`trace`]: span context and `traceparent` propagation. [`proto`]: messages
+//!   and services generated from `proto/splade_sidecar/v1`. [`version`]: version and build features. `durable`: atomic,
+//!   durable file replacement. `json`: strict JSON parser for documents.
+//! - [`model`]: loads a model directory into a tokenizer and an encoder. Independent of documents and stores.
+//! - [`store`]: the [`VectorStore`](store::VectorStore) trait, the Qdrant client and the embedded Qdrant engine. Independent
+//!   of models.
+//! - [`catalog`]: collections, aliases, and the check that a collection belongs to the loaded model.
+//! - [`pipeline`]: encodes documents and writes them to the store, with bounded memory. Independent of gRPC.
+//! - [`grpc`]: the gRPC services: validate requests, call the pipeline and the store, and build responses.
+//! - [`http`]: HTTP gateway with JSON transcoding of the gRPC services.
+//! - [`config`]: parses flags and environment into a validated [`Config`](config::Config).
+//! - [`server`]: listeners and connections: the accept loop, TLS, file reload. [`admin`]: metrics endpoint and status page.
+//! - [`app`]: builds the components, serves, and drains on shutdown.
+//! - [`cli`]: the command line: `serve` and other commands that load the model, and client commands that use only the gRPC
 //!   API.
 //!
-//! Each module sees only those above it in this list. The one idea to hold on to is the
-//! [`Finalizer`](pipeline::Finalizer): it travels with a document, owns its permit and the duty to answer for it, and
-//! answers even when it is dropped. From it follow the promises: exactly one result for each document, and memory that
-//! does not grow.
+//! # Central invariant
+//!
+//! A [`Finalizer`](pipeline::Finalizer) accompanies each document through the pipeline. It owns the document's admission
+//! permit and sends the document's result, even if it is dropped early. This guarantees exactly one result per document
+//! and bounded memory.
 
 pub mod admin;
 pub mod app;

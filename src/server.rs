@@ -1,10 +1,10 @@
-//! Listening sockets and their connections: the accept loop, TLS, the Unix socket, and files that are read again when
-//! their contents change. Knows nothing of the services that are served.
+//! Listening sockets and their connections: the accept loop, TLS, the Unix socket, and reload of changed files.
+//! Independent of the services that are served.
 //!
 //! ```text
 //!  Listeners ──▶ Servers ──▶ incoming: accept ▸ handshake ▸ permit ──▶ Connection ──▶ tonic
-//!    (bind)      (one task a socket)      ▲
-//!                                         └── tls ◀── reload: files, compared at an interval
+//!    (bind)      (one task per socket)    ▲
+//!                                         └── tls ◀── reload: polls files for changes
 //! ```
 
 mod connection;

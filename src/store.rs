@@ -1,4 +1,12 @@
-//! Stores of points: the traits, and two implementations that pass one suite of contract tests.
+//! Vector stores: the traits, and two implementations tested by one contract test suite.
+//!
+//! - [`QdrantStore`]: a Qdrant server over gRPC.
+//! - `EdgeStore` (feature `embedded`): Qdrant's engine in this process, on a local directory.
+//!
+//! [`VectorStore`] combines [`CollectionCatalog`] (collections and aliases), [`PointReader`] (search and reads) and
+//! [`PointWriter`] (upserts, deletions, digests). All methods return [`StoreError`], whose variants say whether a retry
+//! can succeed ([`StoreError::is_retryable`]) and whether a write may still have been applied
+//! ([`StoreError::has_unknown_outcome`]).
 
 mod api_error;
 mod collection_catalog;

@@ -2,10 +2,10 @@
 
 use crate::types::CollectionSpec;
 
-/// A collection as it stands.
+/// Name, spec and size of an existing collection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CollectionInfo {
-    /// Its own name, also where it was asked for by an alias.
+    /// Name of the collection itself, even if it was requested by an alias.
     pub name: String,
     pub spec: CollectionSpec,
     pub point_count: u64,

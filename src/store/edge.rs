@@ -1,16 +1,16 @@
-//! The embedded store: Qdrant's engine in this process, on a folder.
+//! The embedded store: Qdrant's engine in this process, on a local directory.
 //!
 //! ```text
 //!              ┌─ upsert, delete ──▶ inbox (bounded) ──▶ writer thread ──▶ engine ──▶ files
-//!  Collection ─┤                                          │ one a collection   ▲
+//!  Collection ─┤                                          │ one per collection ▲
 //!              └─ search, retrieve ──▶ blocking threads ──┼────────────────────┤
-//!                                      (so many at once)  └─▶ merge thread ────┘
+//!                                      (bounded)          └─▶ merge thread ────┘
 //! ```
 //!
-//! The engine's calls block, and what it has not flushed dies with the process. So one thread writes each collection,
-//! flushes once for all the writes that wait, and then confirms them (writer.rs); reads run on tokio's blocking
-//! threads, a bounded number at once. Readers see a change before it is flushed; digests ignore it until then
-//! (durability.rs). What the engine leaves undone when a process dies, the next start does (repair.rs).
+//! Calls of the engine block, and changes that it has not flushed are lost when the process dies. So a single thread per
+//! collection applies all queued writes, flushes once, and then confirms them (group commit, writer.rs). Reads run on a
+//! bounded number of tokio's blocking threads. Readers see a change before it is flushed; digest lookups ignore it until
+//! then (durability.rs). After a crash, the next start repairs the collection (repair.rs).
 
 mod aliases;
 mod apply_error;

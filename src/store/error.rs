@@ -1,49 +1,49 @@
-//! The errors of every store.
+//! Error type shared by all stores.
 
 use std::time::Duration;
 
-/// What can go wrong with a store, by what can be done about it.
+/// Error of a store operation. The variant determines whether a retry can succeed and whether the write may have been
+/// applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It can't be reached, or says that it can't serve the request now, which it has not done: worth another try.
+    /// The store is unreachable, or answered that it can't serve the request now. The request was not executed. Retryable.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// The call was interrupted, by a connection that broke or a flush that failed; whether the store acted is not
-    /// known. Worth another try.
+    /// A broken connection or a failed flush interrupted the call; the outcome is unknown. Retryable.
     #[error("the store is unavailable: the call was interrupted: {0}")]
     Interrupted(String),
-    /// It answered that it failed on this request, because of its own state or of what the request holds. Worth another
-    /// try, with fewer points at last: one point must not fail its neighbours.
+    /// The store answered that it failed on this request, because of its own state or the request's contents. Retryable;
+    /// the writer splits the batch in the end, so that one bad point does not fail the others.
     #[error("the store failed on the request: {0}")]
     Internal(String),
-    /// It is overloaded: worth another try, after the time that it asks for.
+    /// The store is overloaded. Retryable after `retry_after`.
     #[error("the store is overloaded: {message}")]
     Overloaded { message: String, retry_after: Option<Duration> },
-    /// It did not answer in time; whether it acted is not known. Worth another try.
+    /// The call timed out; the outcome is unknown. Retryable.
     #[error("the store did not answer in time: {0}")]
     Timeout(String),
-    /// There is no such collection.
+    /// The collection does not exist.
     #[error("there is no collection `{0}`")]
     CollectionNotFound(String),
-    /// The collection is there already.
-    #[error("collection `{0}` exists already")]
+    /// A collection or an alias of this name already exists.
+    #[error("collection `{0}` already exists")]
     AlreadyExists(String),
-    /// A new collection can't be as this option of it wants.
+    /// The store does not support this value of an option of a new collection.
     #[error("{message}")]
     InvalidOption { option: &'static str, message: String },
-    /// The request is refused for what it holds; the same request will be refused again.
-    #[error("the store refused: {0}")]
+    /// The store refused the request because of its contents. Not retryable.
+    #[error("the store refused the request: {0}")]
     Refused(String),
-    /// The store wants other credentials.
+    /// The store did not accept the credentials.
     #[error("the store denied access: {0}")]
     Denied(String),
-    /// The disk or the files of the store are at fault, or it broke its own rules.
+    /// A disk or file error of the store, or a response that violates its protocol. Not retryable.
     #[error("the store failed: {0}")]
     Failed(String),
 }
 
 impl StoreError {
-    /// Whether the same request can succeed later.
+    /// Returns whether a retry of the request can succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Unavailable(_)
@@ -60,14 +60,15 @@ impl StoreError {
         }
     }
 
-    /// Whether the store may have acted, or may act still: it got the request, as far as is known, and gave no answer
-    /// that excludes it. [`Self::Internal`] is one of them: Qdrant answers it too if a node behind it did not answer in
-    /// turn, and applies a write that it logged before it failed again later.
+    /// Returns whether the store may have executed the request, or may still execute it later.
+    ///
+    /// Includes [`Self::Internal`]: Qdrant also returns INTERNAL if another node of the cluster did not answer, and it
+    /// applies a write later if the failure came after the write was logged.
     pub fn has_unknown_outcome(&self) -> bool {
         matches!(self, Self::Interrupted(_) | Self::Internal(_) | Self::Timeout(_))
     }
 
-    /// Its kind, as metrics name it.
+    /// Returns the value of the metric label `kind`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "unavailable",
@@ -84,7 +85,7 @@ impl StoreError {
         }
     }
 
-    /// How long the store asks to be left alone.
+    /// Returns the delay that the store requested before the next attempt, if any.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Overloaded { retry_after, .. } => *retry_after,

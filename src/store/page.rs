@@ -1,23 +1,23 @@
-//! Paging through the points of a collection.
+//! Pagination of the points of a collection.
 
 use super::WithVectors;
 use crate::types::{PointId, StoredPoint};
 
-/// The position and size of a page.
+/// A request for one page of points in id order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScrollQuery {
-    /// The lowest id; `None` starts with the first point.
+    /// Lowest id of the page; `None` starts at the first point.
     pub from: Option<PointId>,
     /// Maximum number of points to return, at least 1.
     pub limit: usize,
-    /// The vectors to return.
+    /// Vectors to return with each point.
     pub vectors: WithVectors,
 }
 
-/// Points in the order of their ids: numbers first, then UUIDs.
+/// One page of points in id order: numeric ids first, then UUIDs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PointPage {
     pub points: Vec<StoredPoint>,
-    /// The lowest id of the next page; `None` after the last one.
+    /// Lowest id of the next page; `None` on the last page.
     pub next: Option<PointId>,
 }

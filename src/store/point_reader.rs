@@ -1,4 +1,4 @@
-//! Reads for the clients of a store.
+//! Search and reads of points.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::types::{PointId, StoredPoint};
 /// Searches and reads the points of collections.
 #[async_trait]
 pub trait PointReader: fmt::Debug + Send + Sync + 'static {
-    /// Returns the points with the highest dot products with a query, best first.
+    /// Returns the points with the highest dot product with the query vector, best first.
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError>;
 
-    /// Returns points by id, with payload; missing ones are omitted.
+    /// Returns points by id, with payload; missing points are omitted.
     async fn retrieve(
         &self,
         name: &str,
@@ -21,6 +21,6 @@ pub trait PointReader: fmt::Debug + Send + Sync + 'static {
         vectors: &WithVectors,
     ) -> Result<Vec<StoredPoint>, StoreError>;
 
-    /// Returns points in the order of their ids, with payload.
+    /// Returns a page of points in id order, with payload.
     async fn scroll(&self, name: &str, query: ScrollQuery) -> Result<PointPage, StoreError>;
 }

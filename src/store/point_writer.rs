@@ -1,4 +1,4 @@
-//! Changes of points.
+//! Writes of points.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -8,18 +8,22 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::types::{Digest, Point, PointId};
 
-/// Changes the points of collections. An ingest needs nothing else of a store, so [`Self::digests`] is part of this trait:
-/// a digest decides whether a document is written at all.
+/// Writes points to collections. Contains everything that an ingest needs of a store; [`Self::fetch_digests`] is part of it
+/// because the digest decides whether a document is written at all.
 #[async_trait]
 pub trait PointWriter: fmt::Debug + Send + Sync + 'static {
-    /// Writes points, and returns when they are durable and visible. After an error some of them may be written; to write
-    /// them again is harmless. After one with an unknown outcome ([`StoreError::has_unknown_outcome`]) they may be
-    /// written later, until [`Self::settled`].
+    /// Upserts points, and returns when they are durable and visible.
+    ///
+    /// # Errors
+    /// After an error some points may have been written; writing them again is safe. After an error with an unknown outcome
+    /// ([`StoreError::has_unknown_outcome`]) they may still be written later, until [`Self::wait_until_settled`] returns.
     async fn upsert(&self, name: &str, vector_name: &str, points: &[Point]) -> Result<(), StoreError>;
 
-    /// Writes points with versions as [`Self::upsert`] does, each only if the stored one has no version or an older one.
-    /// Returns those that were left as they are, whose stored version is durable. No other change of these points by this
-    /// process may be in flight.
+    /// Upserts each point only if the stored point has no version or an older one. Returns the ids of skipped points, whose
+    /// stored version is durable. The caller must not have other changes of these points in flight.
+    ///
+    /// # Errors
+    /// Same conditions as [`Self::upsert`]; [`StoreError::Refused`] if the store does not support versioned writes.
     async fn upsert_newer(
         &self,
         name: &str,
@@ -27,29 +31,35 @@ pub trait PointWriter: fmt::Debug + Send + Sync + 'static {
         points: &[Point],
     ) -> Result<HashSet<PointId>, StoreError> {
         let _points = (name, vector_name, points);
-        Err(StoreError::Refused("it doesn't compare versions".to_owned()))
+        Err(StoreError::Refused("versioned writes are not supported".to_owned()))
     }
 
-    /// Deletes points, and returns when that is durable; ids without a point are ignored. Errors mean what they mean for
-    /// [`Self::upsert`].
-    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError>;
-
-    /// Deletes points as [`Self::delete`] does, each only if the stored one has no version or an older one than given.
-    /// Returns those that were left as they are. No other change of these points by this process may be in flight.
-    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
-        let _points = (name, points);
-        Err(StoreError::Refused("it doesn't compare versions".to_owned()))
-    }
-
-    /// Returns the content digest of each point that has one; missing points and points without a digest are omitted,
-    /// and so are points whose state a kill of this process would undo.
-    async fn fetch_digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError>;
-
-    /// Returns when no write that ended before this call can take effect any more. Until then no other change of the points
-    /// of a write with an unknown outcome may be sent, or the older one could land on top.
+    /// Deletes points, and returns when the deletion is durable; unknown ids are ignored.
     ///
     /// # Errors
-    /// If the store can't be asked now.
+    /// Same conditions as [`Self::upsert`].
+    async fn delete(&self, name: &str, ids: &[PointId]) -> Result<(), StoreError>;
+
+    /// Deletes each point only if the stored point has no version or an older one than given. Returns the ids of skipped
+    /// points. The caller must not have other changes of these points in flight.
+    ///
+    /// # Errors
+    /// Same conditions as [`Self::upsert`]; [`StoreError::Refused`] if the store does not support versioned writes.
+    async fn delete_older(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
+        let _points = (name, points);
+        Err(StoreError::Refused("versioned writes are not supported".to_owned()))
+    }
+
+    /// Returns the content digest of each point that has one. Missing points, points without a digest, and points whose
+    /// latest change is not durable yet are omitted.
+    async fn fetch_digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError>;
+
+    /// Waits until no write that returned before this call can still take effect. After a write with an unknown outcome,
+    /// the caller must wait before it sends another change of the same points; otherwise the older write could overwrite
+    /// the newer one.
+    ///
+    /// # Errors
+    /// If the store can't be queried now.
     async fn wait_until_settled(&self) -> Result<(), StoreError> {
         Ok(())
     }

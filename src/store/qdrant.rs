@@ -1,11 +1,11 @@
-//! A Qdrant server as the store, over its gRPC protocol.
+//! Store on a Qdrant server, over gRPC.
 //!
-//! The messages and stubs are `qdrant-client`'s; the channel under them is ours. The crate's own connection pool hides
-//! a refused connection behind INTERNAL, which Qdrant also answers for faults of its own, and sends some calls a second
-//! time by itself. Here the writer decides what is sent again, so every failure must come through as it is.
+//! Uses the messages and stubs of `qdrant-client` on a channel of our own. The crate's connection pool maps a refused
+//! connection to INTERNAL, which Qdrant also returns for its own failures, and retries some calls silently. Here the
+//! pipeline's writer decides on retries, so each failure must be reported unchanged.
 //!
-//! Each call is bounded in time and is one request. Writes wait until Qdrant has applied them (`wait`), and count only
-//! if it says so.
+//! Each call has a timeout and sends one request. Writes set `wait`, so that Qdrant answers after it has applied them, and
+//! succeed only if the response status is `Completed`.
 //!
 //! See docs/adr/0035-qdrant-definite-and-unknown-outcomes.md.
 

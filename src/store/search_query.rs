@@ -1,9 +1,9 @@
-//! A search in one collection.
+//! Search request.
 
 use super::WithVectors;
 use crate::types::{Filter, SparseVector};
 
-/// A query vector, and which matches to return.
+/// A search in one collection: query vector, filter, page and fields to return.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchQuery {
     pub vector_name: String,
@@ -15,6 +15,6 @@ pub struct SearchQuery {
     pub offset: usize,
     pub score_threshold: Option<f32>,
     pub with_payload: bool,
-    /// The vectors to return.
+    /// Vectors to return with each point.
     pub vectors: WithVectors,
 }

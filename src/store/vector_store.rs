@@ -1,21 +1,21 @@
-//! A whole store.
+//! The combined store trait.
 
 use async_trait::async_trait;
 
 use super::{CollectionCatalog, PointReader, PointWriter, StoreError};
 
-/// A store of points in named collections. Every method can be called from many tasks at once. Where one takes the name
-/// of a collection, it takes an alias too, unless it says otherwise.
+/// A store of points in named collections. Methods can be called concurrently. A method that takes the name of a collection
+/// also accepts an alias, unless its documentation excludes it.
 ///
-/// Point ids are unique in a collection: an upsert replaces. What a method confirmed survives the death of this
-/// process.
+/// Point ids are unique in a collection: an upsert replaces the point of the same id. A write that returned `Ok` survives
+/// a crash of this process.
 ///
-/// Code that uses a store takes the narrowest of the supertraits that it needs.
+/// Callers should depend on the narrowest supertrait that they need.
 #[async_trait]
 pub trait VectorStore: CollectionCatalog + PointReader + PointWriter {
-    /// Whether the store answers.
+    /// Checks that the store is reachable and accepts requests.
     async fn check_ready(&self) -> Result<(), StoreError>;
 
-    /// Writes out what is buffered and releases every resource. The store refuses later calls.
+    /// Flushes buffered data and releases all resources. Later calls fail.
     async fn close(&self) -> Result<(), StoreError>;
 }

@@ -1,11 +1,11 @@
-//! The selection of vectors that a read returns.
+//! Vector selection of a read.
 
-/// The vectors to return with each point.
+/// Vectors to return with each point.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WithVectors {
-    /// The name of the sparse vector, if it is returned.
+    /// Name of the sparse vector to return, if any.
     pub sparse: Option<String>,
-    /// The names of dense vectors.
+    /// Names of the dense vectors to return.
     pub dense: Vec<String>,
 }
 

@@ -52,10 +52,10 @@ fuzz_target!(|input: Input| -> Corpus {
     input.edits.iter().for_each(|edit| edit.apply(&mut files));
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    let folder = folder.expect("a temporary folder");
+    let folder = folder.expect("a temporary directory");
     for (path, bytes) in &files {
         let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
         std::fs::write(path, bytes).expect("a file");
     }
     splade_sidecar::fuzzing::check_model(folder.path());

@@ -1,6 +1,6 @@
-//! Second names of collections, in one small file of the store's folder.
+//! Aliases of collections, in one small file in the store's directory.
 //!
-//! It is replaced as a whole: after a kill, all aliases are as they were before a change or as they are after it.
+//! The file is replaced atomically: after a crash it contains either all aliases from before a change or all from after it.
 //!
 //! See docs/adr/0038-aliases.md.
 
@@ -16,15 +16,15 @@ use crate::store::StoreError;
 
 const ALIASES_FILE: &str = "aliases.json";
 
-/// Collections by alias.
+/// Target collections by alias.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Aliases(BTreeMap<String, String>);
 
 impl Aliases {
-    /// Reads those of a store's folder. Blocks.
+    /// Reads the alias file in a store's directory; a missing file means no aliases. Blocks.
     ///
     /// # Errors
-    /// The file can't be read, or is damaged.
+    /// [`StoreError::Failed`] if the file can't be read or is damaged.
     pub(super) fn read(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(ALIASES_FILE);
         let text = match fs::read(&path) {
@@ -39,7 +39,7 @@ impl Aliases {
         })
     }
 
-    /// Makes these the aliases of a store's folder, durably. Blocks.
+    /// Replaces the alias file in a store's directory, durably. Blocks.
     pub(super) fn write(&self, dir: &Path) -> Result<(), StoreError> {
         check_free_space(dir)?;
         let path = dir.join(ALIASES_FILE);
@@ -48,7 +48,7 @@ impl Aliases {
         result.map_err(|error| file_error("write the file", &path, &error))
     }
 
-    /// The collection that an alias stands for.
+    /// Returns the collection that an alias points to.
     pub(super) fn get(&self, alias: &str) -> Option<&str> {
         self.0.get(alias).map(String::as_str)
     }
@@ -57,12 +57,12 @@ impl Aliases {
         self.0.insert(alias.to_owned(), collection.to_owned());
     }
 
-    /// Whether there was one.
+    /// Removes an alias. Returns whether it existed.
     pub(super) fn remove(&mut self, alias: &str) -> bool {
         self.0.remove(alias).is_some()
     }
 
-    /// All of them.
+    /// Returns all aliases with their collections.
     pub(super) fn to_map(&self) -> BTreeMap<String, String> {
         self.0.clone()
     }
@@ -73,15 +73,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_and_what_is_damaged_is_said_to_be() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+    fn round_trips_and_reports_a_damaged_file() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path();
         let mut aliases = Aliases::read(path).expect("no file is no alias");
         assert_eq!(aliases, Aliases::default());
         aliases.set("docs", "docs-v1");
         aliases.set("docs", "docs-v2");
         aliases.write(path).expect("it can be written");
-        // What a kill may have left of another change.
+        // A temporary file that a crash may leave behind.
         fs::write(path.join("aliases.json.new"), "{\"docs\": ").expect("a file");
         assert_eq!(Aliases::read(path), Ok(aliases.clone()));
         assert_eq!(aliases.get("docs"), Some("docs-v2"));

@@ -1,18 +1,18 @@
-//! Why a change was not applied.
+//! Error of a change that was not applied in full.
 
 use crate::store::StoreError;
 
-/// Why a change was not applied, and what is left of it.
+/// Error of a change, with the extent to which it was applied.
 #[derive(Debug)]
 pub(super) enum ApplyError {
     /// Nothing was changed.
     Refused(StoreError),
-    /// Any of its points may have been changed.
+    /// Any of the change's points may have been changed.
     Partial(StoreError),
 }
 
 impl ApplyError {
-    /// The error itself.
+    /// Returns the cause.
     pub(super) fn into_error(self) -> StoreError {
         match self {
             Self::Refused(error) | Self::Partial(error) => error,

@@ -1,4 +1,4 @@
-//! One open collection: writes go to its writer's thread, reads block the thread that asks.
+//! An open collection: writes are sent to its writer thread, reads block the calling thread.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,15 +27,15 @@ use crate::types::{
 pub(super) struct EdgeCollection {
     name: String,
     spec: CollectionSpec,
-    /// Before the outbox: fields are dropped in order, and so the writer, which ends with the outbox, is the last to
-    /// have the engine and closes it.
+    /// Declared before `writer_tx`, because fields are dropped in declaration order: the writer ends when `writer_tx` is
+    /// dropped, and must then hold the last reference to the engine to close it.
     engine: Arc<Engine>,
     durability: Arc<DurabilityTracker>,
     writer_tx: mpsc::Sender<WriterMessage>,
 }
 
 impl EdgeCollection {
-    /// Opens a collection, puts it in order if the last run died, and starts its writer.
+    /// Opens a collection, repairs it if the previous process crashed, and starts its writer.
     pub(super) fn open(
         name: &str,
         store_dir: &Arc<StoreDirectory>,
@@ -45,17 +45,21 @@ impl EdgeCollection {
         let spec = read_spec(&path)?;
         let has_crashed = Journal::exists_in(&path);
         manifest::check(&path, if has_crashed { Shutdown::Crashed } else { Shutdown::Clean })?;
-        // Before the engine changes a file: from here on the collection is not as the inventory says.
+        // Must precede any file change by the engine: from here on the files may differ from the manifest.
         let mut journal = Journal::open(&path)?;
         let engine = Arc::new(Engine::open(&path, store_dir.clone())?);
         if has_crashed {
-            tracing::warn!(collection = name, "was not closed in order; repairing it");
+            tracing::warn!(collection = name, "collection was not shut down cleanly; repairing");
             recover(&*engine, &mut journal)?;
         }
         let durability = Arc::default();
         let (writer_tx, writer) =
             CollectionWriter::spawn(engine.clone(), journal, Arc::clone(&durability), optimize_after_points).map_err(
-                |error| StoreError::Failed(format!("no thread could be started ({error}); raise the limit")),
+                |error| {
+                    StoreError::Failed(format!(
+                        "failed to start the writer thread of collection `{name}` ({error}); raise the limit of threads"
+                    ))
+                },
             )?;
         Ok((Self { name: name.to_owned(), spec, engine, durability, writer_tx }, writer))
     }
@@ -75,14 +79,14 @@ impl EdgeCollection {
         self.write(PointChange::Delete(ids.iter().copied().map(to_engine_id).collect())).await
     }
 
-    /// Sends a change to the writer, and lets go of the collection while it waits: a caller that never takes the answer
-    /// must not keep the store from closing.
+    /// Sends a change to the writer and waits for its reply. Releases the collection before waiting, so that a caller that
+    /// stops polling can't prevent the store from closing.
     async fn write(self: Arc<Self>, change: PointChange) -> Result<(), StoreError> {
         if change.len() == 0 {
             return Ok(());
         }
         let writer_died = StoreError::Failed(format!(
-            "the writer of {} has died; restart this process",
+            "the writer thread of {} panicked; restart this process",
             self.engine.path().display()
         ));
         let (reply, response) = oneshot::channel();
@@ -94,13 +98,13 @@ impl EdgeCollection {
         }
     }
 
-    /// Blocks.
+    /// Returns the description of the collection. Blocks.
     pub(super) fn info(&self) -> Result<CollectionInfo, StoreError> {
         let point_count = self.engine.point_count()? as u64;
         Ok(CollectionInfo { name: self.name.clone(), spec: self.spec.clone(), point_count })
     }
 
-    /// Blocks.
+    /// Returns the points with the highest dot product with the query vector. Blocks.
     pub(super) fn search(&self, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
         self.check_vector_name(&query.vector_name)?;
         if query.vector.is_empty() || query.limit == 0 {
@@ -112,7 +116,7 @@ impl EdgeCollection {
         Ok(hits.map(|hit| from_engine_point(hit.id, hit.score, hit.payload, hit.vector, &vectors)).collect())
     }
 
-    /// Blocks.
+    /// Returns points by id, with payload. Blocks.
     pub(super) fn retrieve(&self, ids: &[PointId], vectors: &WithVectors) -> Result<Vec<StoredPoint>, StoreError> {
         if let Some(name) = &vectors.sparse {
             self.check_vector_name(name)?;
@@ -123,9 +127,9 @@ impl EdgeCollection {
         Ok(points.map(|point| from_engine_point(point.id, 0.0, point.payload, point.vector, vectors)).collect())
     }
 
-    /// Blocks.
-    pub(super) fn query(&self, scroll: ScrollQuery) -> Result<PointPage, StoreError> {
-        let ScrollQuery { from, limit, vectors } = scroll;
+    /// Returns a page of points in id order. Blocks.
+    pub(super) fn scroll(&self, query: ScrollQuery) -> Result<PointPage, StoreError> {
+        let ScrollQuery { from, limit, vectors } = query;
         let (payload, with_vector) = (WithPayloadInterface::Bool(true), to_vector_selector(&vectors));
         let (found, next) = self.engine.scroll(from.map(to_engine_id), limit, payload, with_vector)?;
         let points =
@@ -133,7 +137,7 @@ impl EdgeCollection {
         Ok(PointPage { points: points.collect(), next: next.map(from_engine_id) })
     }
 
-    /// Digests of points that are durable: a kill at this instant undoes none of them. Blocks.
+    /// Returns the digests of points whose latest change is durable. Blocks.
     pub(super) fn read_digests(&self, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
         let ids: Vec<_> = ids.iter().copied().map(to_engine_id).collect();
         let found = self.durability.read_durable(|| {
@@ -149,10 +153,10 @@ impl EdgeCollection {
         Ok(found.into_iter().filter_map(to_digest).collect())
     }
 
-    /// Returns the points whose stored version is not older than the given one. Blocks.
+    /// Returns the points whose stored version is equal to or newer than the given one. Blocks.
     ///
     /// # Errors
-    /// If one of these versions is not durable: nothing may be said of it yet.
+    /// [`StoreError::Unavailable`] if one of these versions is not durable yet: a crash could still revert it.
     pub(super) fn find_not_older(&self, points: &[(PointId, i64)]) -> Result<HashSet<PointId>, StoreError> {
         let ids: Vec<_> = points.iter().map(|(id, _)| to_engine_id(*id)).collect();
         let read = || -> Result<HashMap<_, _>, StoreError> {
@@ -180,6 +184,6 @@ impl EdgeCollection {
         if name == known {
             return Ok(());
         }
-        Err(StoreError::Refused(format!("the collection has no sparse vector `{name}`; its own is `{known}`")))
+        Err(StoreError::Refused(format!("the collection has no sparse vector `{name}`; use its vector `{known}`")))
     }
 }

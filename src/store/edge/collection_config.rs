@@ -1,4 +1,4 @@
-//! The engine's configuration of a collection.
+//! Conversion of a collection spec into the engine's configuration.
 
 use std::path;
 
@@ -7,14 +7,15 @@ use qdrant_edge::{EdgeConfig, EdgeSparseVectorParams, EdgeVectorParams, HnswInde
 use crate::store::StoreError;
 use crate::types::{CollectionSpec, Datatype, Distance, Sharding};
 
-/// The engine's configuration of a new collection.
+/// Builds the engine's configuration of a new collection.
 ///
 /// # Errors
-/// A vector's name that is given twice or can't be part of a file's name, which is where the engine puts it.
+/// [`StoreError::Refused`] if a vector name is used twice or is not a valid part of a file name, because the engine stores
+/// each vector in a directory named after it.
 pub(super) fn to_engine_config(spec: &CollectionSpec) -> Result<EdgeConfig, StoreError> {
     if spec.dense.contains_key(&spec.vector_name) {
         return Err(StoreError::Refused(format!(
-            "`{}` names the sparse vector and a dense one; give each vector its own name",
+            "`{}` is the name of both the sparse vector and a dense vector; use a distinct name for each vector",
             spec.vector_name
         )));
     }
@@ -22,7 +23,7 @@ pub(super) fn to_engine_config(spec: &CollectionSpec) -> Result<EdgeConfig, Stor
         .on_disk(spec.on_disk_index)
         .datatype(to_engine_datatype(spec.datatype))
         .build();
-    // Nothing here searches the dense vectors. A graph of them would take every core for most of a merge.
+    // Dense vectors are stored but never searched here. Building an HNSW graph would dominate the time of an optimization.
     let no_graph = HnswIndexConfig { m: 0, ..HnswIndexConfig::default() };
     let mut config =
         EdgeConfig::builder().hnsw_config(no_graph).sparse_vector(validate_vector_name(&spec.vector_name)?, sparse);
@@ -37,7 +38,7 @@ fn validate_vector_name(name: &str) -> Result<&str, StoreError> {
     let is_forbidden = |c: char| path::is_separator(c) || c == '\\' || c.is_control();
     if name.is_empty() || name.len() > 128 || name.contains(is_forbidden) {
         return Err(StoreError::Refused(format!(
-            "a vector can't be named `{}`; give 1 to 128 bytes without slashes and control characters",
+            "invalid vector name `{}`; expected 1 to 128 bytes without slashes, backslashes or control characters",
             name.escape_debug()
         )));
     }
@@ -60,10 +61,10 @@ fn to_engine_distance(distance: Distance) -> qdrant_edge::Distance {
     }
 }
 
-/// Whether one folder can be what a collection is to be.
+/// Checks that a single local directory satisfies the sharding options.
 ///
 /// # Errors
-/// The option that wants several nodes.
+/// [`StoreError::InvalidOption`] with the option that requires several nodes.
 pub(super) fn check_sharding(sharding: &Sharding) -> Result<(), StoreError> {
     let Sharding { shards, replicas, write_consistency, shard_keys: keys } = sharding;
     let counts =
@@ -72,7 +73,8 @@ pub(super) fn check_sharding(sharding: &Sharding) -> Result<(), StoreError> {
     let keyed = (!keys.is_empty()).then(|| ("shard_keys", format!("`{}`", keys.join("`, `"))));
     let Some((option, value)) = multiple.or(keyed) else { return Ok(()) };
     let message = format!(
-        "it is {value}, and the embedded store is one folder; leave it out, or use a Qdrant cluster (--qdrant-url)"
+        "{value} is not supported by the embedded store, which has a single node; omit the option, or use a Qdrant cluster \
+         (--qdrant-url)"
     );
     Err(StoreError::InvalidOption { option, message })
 }
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_several_nodes_is_refused_by_its_name() {
+    fn options_that_need_several_nodes_are_refused_by_name() {
         assert_eq!(check_sharding(&Sharding::default()), Ok(()));
         assert_eq!(check_sharding(&Sharding::single()), Ok(()));
         for (sharding, named) in [
@@ -115,9 +117,9 @@ mod tests {
         }
     }
 
-    /// The engine makes `vector_storage-<name>` of a vector's name.
+    /// The engine stores a vector in the directory `vector_storage-<name>`.
     #[test]
-    fn a_vector_name_that_would_leave_the_folder_is_refused() {
+    fn a_vector_name_that_would_leave_the_directory_is_refused() {
         for name in ["", "/etc", "a/../../b", "a\\b", "a\0b", &"n".repeat(129)] {
             assert!(matches!(to_engine_config(&spec(name, &[])), Err(StoreError::Refused(_))), "{name}");
             assert!(matches!(to_engine_config(&spec("splade", &[name])), Err(StoreError::Refused(_))), "{name}");

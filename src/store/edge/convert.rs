@@ -21,11 +21,11 @@ pub(super) fn from_engine_id(id: qdrant_edge::PointId) -> PointId {
     }
 }
 
-/// The engine's form of points, checked against the collection as a whole: the engine itself would write the points
-/// before the one that it refuses.
+/// Converts points to the engine's type. Validates all points first: the engine itself would write the points that precede
+/// an invalid one.
 ///
 /// # Errors
-/// A dense vector that the collection has not, or of another size.
+/// [`StoreError::Refused`] if the collection has no dense vector of a point's vector name, or the dimensions differ.
 pub(super) fn to_engine_points(
     spec: &CollectionSpec,
     points: &[Point],
@@ -50,23 +50,23 @@ fn to_engine_point(spec: &CollectionSpec, point: &Point) -> Result<PointStructPe
 fn check_dense_vector(specs: &BTreeMap<String, DenseSpec>, name: &str, size: usize) -> Result<(), StoreError> {
     let message = match specs.get(name) {
         Some(spec) if spec.size as usize == size => return Ok(()),
-        Some(spec) => format!("the dense vector `{name}` has {size} numbers; the collection wants {}", spec.size),
-        None if specs.is_empty() => format!("there is a dense vector `{name}`; the collection has none"),
+        Some(spec) => format!("the dense vector `{name}` has {size} dimensions; the collection expects {}", spec.size),
+        None if specs.is_empty() => format!("unexpected dense vector `{name}`; the collection has no dense vectors"),
         None => {
             let names: Vec<_> = specs.keys().map(|name| format!("`{name}`")).collect();
-            format!("the collection has no dense vector `{name}`; it has {}", names.join(", "))
+            format!("the collection has no dense vector `{name}`; its dense vectors are {}", names.join(", "))
         }
     };
     Err(StoreError::Refused(message))
 }
 
-/// The engine's form of a sparse vector. It wants what ours guarantees: unique indices.
+/// Converts a sparse vector to the engine's type. The engine requires unique indices, which [`SparseVector`] guarantees.
 pub(super) fn to_engine_sparse(vector: SparseVector) -> qdrant_edge::SparseVector {
     let (indices, values) = vector.into_parts();
     qdrant_edge::SparseVector { indices, values }
 }
 
-/// A point as the engine returned it, with the sparse vector of that name if vectors were asked for.
+/// Builds a stored point from the engine's fields, with the requested vectors.
 pub(super) fn from_engine_point(
     id: qdrant_edge::PointId,
     score: f32,

@@ -1,17 +1,18 @@
-//! The directory of the store:
+//! Layout of the store's directory:
 //!
 //! ```text
-//! .lock                      held by the process that has the store open
+//! .lock                      locked by the process that has the store open
 //! aliases.json               aliases and their collections (see aliases.rs)
 //! collections/<name>/        one collection: the engine's shard, and
-//!     splade.json            how it was made (see spec_file.rs)
-//!     open.jsonl             there while it is open (see journal.rs)
-//!     files.json             its files and their lengths (see inventory.rs)
-//! collections/.new-<name>/   a collection in the making
+//!     splade.json            spec of the collection (see spec_file.rs)
+//!     open.jsonl             journal, present while the collection is open (see journal.rs)
+//!     files.json             manifest: files and their lengths (see manifest.rs)
+//! collections/.new-<name>/   collection that is being created
 //! ```
 //!
-//! A collection is made beside its place and renamed into it, so it is there whole or not at all. No collection's name
-//! begins with a dot. What was left in the making, the next start sweeps away.
+//! A collection is created in a temporary directory and renamed into place, so that it exists completely or not at all.
+//! The temporary name can't clash, because names of collections don't begin with a dot. The next start removes
+//! directories that an interrupted creation left behind.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -28,7 +29,7 @@ const COLLECTIONS_DIR: &str = "collections";
 const LOCK_FILE: &str = ".lock";
 const UNFINISHED_PREFIX: &str = ".new-";
 
-/// The store's directory, locked against other processes for as long as this is held.
+/// The store's directory, locked against other processes until this value is dropped.
 #[derive(Debug)]
 pub(super) struct StoreDirectory {
     path: PathBuf,
@@ -36,8 +37,8 @@ pub(super) struct StoreDirectory {
 }
 
 impl Drop for StoreDirectory {
-    /// Unlocks, and doesn't leave that to the closing of the file: a child process that is being started has a copy of the
-    /// file, and would keep the lock until it runs its program.
+    /// Unlocks explicitly. Closing the file is not enough: a child process between `fork` and `exec` has a duplicate of the
+    /// descriptor and would keep the lock until `exec`.
     fn drop(&mut self) {
         if let Err(error) = self.lock_file.unlock() {
             tracing::warn!(path = %self.path.display(), %error, "failed to unlock the store");
@@ -46,10 +47,10 @@ impl Drop for StoreDirectory {
 }
 
 impl StoreDirectory {
-    /// Creates the directory if it does not exist, locks it, and sweeps away what an interrupted creation left.
+    /// Creates the directory if it does not exist, locks it, and removes leftovers of interrupted creations.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let collections = path.join(COLLECTIONS_DIR);
-        fs::create_dir_all(&collections).map_err(|error| file_error("make the folder", &collections, &error))?;
+        fs::create_dir_all(&collections).map_err(|error| file_error("create the directory", &collections, &error))?;
         let directory = Self { path: path.to_owned(), lock_file: lock_directory(path)? };
         for leftover in directory.list_names(|name| name.starts_with(UNFINISHED_PREFIX))? {
             let leftover = directory.collection_path(&leftover);
@@ -58,22 +59,22 @@ impl StoreDirectory {
         Ok(directory)
     }
 
-    /// Where the store is.
+    /// Returns the path of the store's directory.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The names of the collections.
+    /// Returns the names of the collections.
     pub(super) fn list_collections(&self) -> Result<Vec<String>, StoreError> {
         self.list_names(|name| !name.starts_with('.'))
     }
 
-    /// Where a collection of that name is, or is to be.
+    /// Returns the directory of a collection, which need not exist.
     pub(super) fn collection_path(&self, name: &str) -> PathBuf {
         self.path.join(COLLECTIONS_DIR).join(name)
     }
 
-    /// Makes a collection: `fill` puts the engine's files into an empty folder.
+    /// Creates a collection. `create_files` creates the engine's files in an empty directory.
     pub(super) fn create_collection(
         &self,
         name: &str,
@@ -85,13 +86,13 @@ impl StoreDirectory {
         if temp_path.exists() {
             fs::remove_dir_all(&temp_path).map_err(|error| file_error("remove the leftover", &temp_path, &error))?;
         }
-        fs::create_dir(&temp_path).map_err(|error| file_error("make the folder", &temp_path, &error))?;
+        fs::create_dir(&temp_path).map_err(|error| file_error("create the directory", &temp_path, &error))?;
         create_files(&temp_path)?;
         write_spec(&temp_path, spec)?;
         let target = self.collection_path(name);
         fs::rename(&temp_path, &target).map_err(|error| file_error("move the new collection to", &target, &error))?;
         sync_directory(&self.path.join(COLLECTIONS_DIR)).inspect_err(|_| {
-            // Refused is refused: the next start must not find it, nor the next attempt.
+            // The creation is reported as failed, so neither the next start nor the next attempt may find it.
             let _undone = fs::rename(&target, &temp_path);
         })
     }
@@ -109,17 +110,17 @@ impl StoreDirectory {
             }
             Ok(names)
         };
-        read().map_err(|error| file_error("list the folder", &path, &error))
+        read().map_err(|error| file_error("list the directory", &path, &error))
     }
 }
 
 fn lock_directory(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK_FILE);
-    let file = File::create(&path).map_err(|error| file_error("make the file", &path, &error))?;
+    let file = File::create(&path).map_err(|error| file_error("create the file", &path, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Failed(format!(
-            "the folder {} is in use by another process; stop that one, or use another folder (--store-dir)",
+            "the directory {} is in use by another process; stop that process, or use another directory (--store-dir)",
             dir.display()
         ))),
         Err(TryLockError::Error(error)) => Err(file_error("lock the file", &path, &error)),
@@ -133,8 +134,8 @@ mod tests {
 
     #[test]
     fn a_creation_that_fails_leaves_nothing_that_a_start_would_see() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let directory = StoreDirectory::open(dir.path()).expect("an empty folder opens");
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let directory = StoreDirectory::open(dir.path()).expect("an empty directory opens");
         let spec = CollectionSpec {
             vector_name: "splade".into(),
             on_disk_index: false,
@@ -151,8 +152,8 @@ mod tests {
         assert_eq!((result, directory.list_collections()), (Err(stopped), Ok(vec![])));
 
         drop(directory);
-        let directory = StoreDirectory::open(dir.path()).expect("a leftover is swept away");
-        let remaining = fs::read_dir(dir.path().join(COLLECTIONS_DIR)).expect("the folder is there").count();
+        let directory = StoreDirectory::open(dir.path()).expect("a leftover is removed");
+        let remaining = fs::read_dir(dir.path().join(COLLECTIONS_DIR)).expect("the directory exists").count();
         assert_eq!(remaining, 0);
         assert_eq!(directory.create_collection("docs", &spec, |_| Ok(())), Ok(()));
         assert_eq!(directory.list_collections(), Ok(vec!["docs".to_owned()]));

@@ -1,5 +1,5 @@
-//! Room on the disk. The engine writes through memory maps, where a full disk is no error but a signal that ends the
-//! process: so it is looked for before anything is written.
+//! Checks of free disk space. The engine writes through memory maps, where a full disk raises SIGBUS and kills the process
+//! instead of returning an error; so space is checked before each write.
 
 use std::path::Path;
 use std::{fs, io};
@@ -7,15 +7,18 @@ use std::{fs, io};
 use super::error::file_error;
 use crate::store::StoreError;
 
-/// Writing stops where less disk space than this is left, in bytes. A batch of writes needs far less.
+/// Minimum free disk space for writes, in bytes. A batch of writes needs far less.
 const MIN_FREE_BYTES: u64 = 256 << 20;
 
-/// Refuses to write where the disk is nearly full.
+/// Checks that the disk has space for writes.
+///
+/// # Errors
+/// [`StoreError::Failed`] if less than 256 MiB is free, or the free space can't be read.
 pub(super) fn check_free_space(dir: &Path) -> Result<(), StoreError> {
     check_free_bytes(dir, get_free_bytes(dir)?, 0)
 }
 
-/// Refuses to merge the segments in a folder where the disk has no room for a second copy of them.
+/// Checks that the disk has space for a second copy of the segments in a directory, which a merge writes.
 pub(super) fn check_space_for_copy(segments: &Path) -> Result<(), StoreError> {
     let segment_bytes =
         measure_directory(segments).map_err(|error| file_error("find the size of", segments, &error))?;
@@ -26,7 +29,7 @@ fn get_free_bytes(dir: &Path) -> Result<u64, StoreError> {
     fs4::available_space(dir).map_err(|error| file_error("find the free space of", dir, &error))
 }
 
-/// The length of all files, holes included.
+/// Returns the total length of all files in bytes, including holes of sparse files.
 fn measure_directory(dir: &Path) -> io::Result<u64> {
     fs::read_dir(dir)?.try_fold(0, |sum, entry| {
         let entry = entry?;
@@ -41,7 +44,7 @@ fn check_free_bytes(dir: &Path, free_bytes: u64, needed_bytes: u64) -> Result<()
         return Ok(());
     }
     Err(StoreError::Failed(format!(
-        "the disk of {} has {} MiB left; nothing is written below {} MiB: free some space",
+        "the disk of {} has {} MiB left and writes need at least {} MiB: free some space",
         dir.display(),
         free_bytes >> 20,
         min_bytes >> 20
@@ -53,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_nearly_full_disk_is_refused_with_the_folder_and_the_remedy() {
+    fn a_nearly_full_disk_is_refused_with_the_directory_and_the_remedy() {
         let dir = Path::new("/data/store");
         assert_eq!(check_free_bytes(dir, MIN_FREE_BYTES, 0), Ok(()));
         let error = check_free_bytes(dir, MIN_FREE_BYTES - 1, 0).expect_err("one byte short").to_string();
@@ -62,9 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_needs_room_beside_the_original() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        fs::create_dir(dir.path().join("segment")).expect("a folder");
+    fn a_copy_needs_space_beside_the_original() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir(dir.path().join("segment")).expect("a directory");
         for name in ["one", "segment/two"] {
             fs::write(dir.path().join(name), [0; 1_000]).expect("a file");
         }

@@ -1,13 +1,13 @@
-//! Which points of a collection a reader may vouch for.
+//! Tracking of visible changes that are not durable yet.
 //!
-//! The engine shows a change as soon as it is applied, and a kill undoes the change until the flush after it has ended.
-//! A digest that is read in between would make the pipeline answer UNCHANGED for a document that isn't durable. So the
-//! writer registers the points of a commit here before it applies the first change, and removes them when the commit is
-//! durable; a reader reads the engine first and looks here afterwards. Whatever the reader saw was registered before it
-//! became visible, so it is either still registered, and ignored, or durable by now.
+//! The engine shows a change as soon as it is applied, but a crash reverts the change until the following flush has
+//! completed. A digest that is read in between would make the pipeline answer UNCHANGED for a document that isn't durable.
+//! So the writer registers the points of a commit here before it applies the first change, and removes them when the commit
+//! is durable; a reader reads the engine first and checks the registered points afterwards. Each change that the reader saw
+//! was registered before it became visible, so it is either still registered, and ignored, or durable by now.
 //!
-//! When a flush or an append to the journal fails, nobody knows what is on the disk: a later flush that succeeds may
-//! lack what the failed one took. From then on the collection is out of service until it is opened again.
+//! When a flush or an append to the journal fails, the state on disk is unknown: a later successful flush may lack changes
+//! that the failed flush had removed from memory. From then on the collection is out of service until it is reopened.
 //!
 //! See docs/adr/0032-embedded-confirm-after-flush.md.
 
@@ -20,7 +20,7 @@ use qdrant_edge::PointId;
 use super::net_changes::NetChanges;
 use crate::store::StoreError;
 
-/// Tracks the points whose visible state isn't durable, and whether anything can become durable at all.
+/// Tracks the points whose visible state isn't durable, and whether the collection is in service.
 #[derive(Debug, Default)]
 pub(super) struct DurabilityTracker(Mutex<DurabilityState>);
 
@@ -28,10 +28,10 @@ pub(super) struct DurabilityTracker(Mutex<DurabilityState>);
 struct DurabilityState {
     /// Points of the commit in progress. Commits are sequential, so one set is enough.
     unflushed: HashSet<PointId>,
-    /// Points that were deleted while a merge ran. If the merge fails, the engine shows them again until they are
-    /// deleted once more. They stay here until a merge has succeeded.
+    /// Points that were deleted during a merge. If the merge fails, the engine shows them again until they are deleted
+    /// again. They stay registered until a merge succeeds.
     deleted_during_optimize: HashSet<PointId>,
-    /// Why the collection is out of service.
+    /// Error that took the collection out of service, if any.
     failure: Option<String>,
 }
 
@@ -41,7 +41,8 @@ impl DurabilityTracker {
         self.state().unflushed.extend(ids);
     }
 
-    /// Removes the points of the commit, which is durable now. `recorded` is what the journal got because a merge runs.
+    /// Removes the points of the commit, which is durable now. `net_changes` are the changes that were journaled because a
+    /// merge is running.
     pub(super) fn end_commit(&self, net_changes: &NetChanges) {
         let mut state = self.state();
         state.unflushed.clear();
@@ -51,19 +52,19 @@ impl DurabilityTracker {
         }
     }
 
-    /// Forgets what was deleted during a merge, which has succeeded and is durable.
+    /// Clears the points that were deleted during a merge, after the merge succeeded and is durable.
     pub(super) fn finish_optimize(&self) {
         self.state().deleted_during_optimize.clear();
     }
 
-    /// Takes the collection out of service, for good. Only the first reason is kept.
+    /// Takes the collection out of service until it is reopened. Keeps only the first error.
     pub(super) fn take_out_of_service(&self, collection: &Path, error: &StoreError) {
         let collection = collection.display();
-        tracing::error!(%collection, %error, "collection out of service: a change could not be made durable");
+        tracing::error!(%collection, %error, "collection out of service after a failed flush");
         self.state().failure.get_or_insert_with(|| {
             format!(
-                "the collection in {collection} is out of service, because a change could not be made durable \
-                 ({error}); check the disk, then restart this process"
+                "the collection in {collection} is out of service after a failed flush ({error}); check the disk, then \
+                 restart this process"
             )
         });
     }
@@ -71,20 +72,21 @@ impl DurabilityTracker {
     /// Checks that the collection is in service.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] with the reason and the remedy after [`Self::fail`].
+    /// [`StoreError::Unavailable`] with the cause and the remedy after [`Self::take_out_of_service`].
     pub(super) fn check_in_service(&self) -> Result<(), StoreError> {
         self.state().check_in_service()
     }
 
-    /// Reads values by point, such as digests, and removes those of points whose visible state a kill would undo.
+    /// Reads values by point, such as digests, and removes the values of points whose visible state isn't durable.
     ///
     /// # Errors
-    /// Those of `read`; [`StoreError::Unavailable`] if the collection is out of service.
+    /// The error of `read`; [`StoreError::Unavailable`] if the collection is out of service.
     pub(super) fn read_durable<T>(
         &self,
         read: impl FnOnce() -> Result<HashMap<PointId, T>, StoreError>,
     ) -> Result<HashMap<PointId, T>, StoreError> {
-        // The order matters: a change that is applied after a look at the set would be read and not be ignored.
+        // Read the values before the registered points. In the reverse order, a change that is applied in between would be
+        // read but not ignored.
         let mut values = read()?;
         let state = self.state();
         state.check_in_service()?;
@@ -118,7 +120,7 @@ mod tests {
         numbers.iter().copied().map(PointId::NumId).collect()
     }
 
-    /// The points 1 to 4, as far as they are durable.
+    /// Returns the durable points among 1 to 4.
     fn durable(tracker: &DurabilityTracker) -> Result<Vec<u64>, StoreError> {
         let read = || Ok((1..=4).map(|number| (PointId::NumId(number), number)).collect());
         let mut numbers: Vec<_> = tracker.read_durable(read)?.into_values().collect();
@@ -129,7 +131,7 @@ mod tests {
     #[test]
     fn a_point_is_hidden_from_before_it_changes_until_the_change_is_durable() {
         let tracker = DurabilityTracker::default();
-        // The reader has read the engine when the change begins: what it saw may be the change.
+        // The commit begins while the reader reads the engine, so the reader may see the change.
         let read = || {
             tracker.begin_commit(ids(&[2]));
             Ok(HashMap::from([(PointId::NumId(1), ()), (PointId::NumId(2), ())]))

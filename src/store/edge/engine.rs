@@ -1,12 +1,12 @@
-//! One shard of the engine, as the rest of the store may use it: every panic becomes an error.
+//! Wrapper of one shard of the engine that converts panics into errors.
 //!
-//! What qdrant-edge 0.7.2 does, and what is made of it here:
-//! - `update` writes the engine's log and memory; `load` doesn't replay the log. So only what was flushed survives the
-//!   process, and a write is confirmed after [`Shard::flush`].
-//! - `flush` takes two locks by `try_lock().expect(…)`. See there.
-//! - The log is never shortened. It is not read again either, so after a flush its old parts are dropped ([`trim_log`]).
-//! - `query` adds the offset to the limit and then forgets it. See [`Engine::query`].
-//! - `optimize` merges segments while updates go on, and tells nobody on disk. See repair.rs.
+//! Behaviour of qdrant-edge 0.7.2, and how this module handles it:
+//! - `update` writes the engine's log and memory, but `load` doesn't replay the log. So only flushed changes survive the
+//!   process, and a write is confirmed after [`ShardEngine::flush`].
+//! - `flush` takes two locks with `try_lock().expect(…)` and can panic. See the implementation of [`ShardEngine::flush`].
+//! - The log is never truncated. It is never read either, so its old segments are removed after a flush ([`trim_wal`]).
+//! - `query` adds the offset to the limit, but doesn't skip the offset. See [`Engine::query`].
+//! - `optimize` merges segments concurrently with updates and leaves no record of it on disk. See repair.rs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -39,24 +39,24 @@ use crate::types::CollectionSpec;
 const TEMP_SEGMENTS_DIR: &str = "temp_segments";
 const SEGMENTS_DIR: &str = "segments";
 
-/// One open shard. Its calls block.
+/// An open shard of the engine. All methods block.
 #[derive(Debug)]
 pub(super) struct Engine {
-    /// Shared with nobody; see [`Shard::abandon`].
+    /// `Arc` only so that [`ShardEngine::abandon`] can leak a reference; there are no other owners.
     shard: Arc<EdgeShard>,
     path: PathBuf,
-    /// The folder stays locked for as long as the shard is open.
+    /// Keeps the store's directory locked while the shard is open.
     store_dir: Arc<StoreDirectory>,
 }
 
 impl Engine {
-    /// Makes the files of a new shard in an empty folder.
+    /// Creates the files of a new shard in an empty directory.
     pub(super) fn create(path: &Path, spec: &CollectionSpec) -> Result<(), StoreError> {
         let config = to_engine_config(spec)?;
         call_engine(path, || EdgeShard::new(path, config).map(drop))
     }
 
-    /// Opens the shard in a folder. Nothing may have it open.
+    /// Opens the shard in a directory. It must not be open elsewhere.
     pub(super) fn open(path: &Path, store_dir: Arc<StoreDirectory>) -> Result<Self, StoreError> {
         trim_wal(path)?;
         remove_partial_merge(path)?;
@@ -64,23 +64,23 @@ impl Engine {
         Ok(Self { shard: Arc::new(shard), path: path.to_owned(), store_dir })
     }
 
-    /// Merges and indexes segments where that is due. Changes and reads go on meanwhile.
+    /// Merges and indexes segments that are due. Changes and reads continue concurrently.
     pub(super) fn optimize(&self) -> Result<(), StoreError> {
         call_engine(&self.path, || self.shard.optimize().map(drop))
     }
 
-    /// How many points there are.
+    /// Returns the number of points.
     pub(super) fn point_count(&self) -> Result<usize, StoreError> {
-        // `count` estimates, or reads every id; this adds up what the segments know.
+        // `count` either estimates or reads every id; `info` sums the counters of the segments.
         call_engine(&self.path, || Ok(self.shard.info().points_count))
     }
 
-    /// The best points for a query, best first. The request has no offset: the engine would not pass over any.
+    /// Returns the best points for a query, best first. The request must have no offset, because the engine doesn't skip it.
     pub(super) fn query(&self, request: QueryRequest) -> Result<Vec<ScoredPoint>, StoreError> {
         call_engine(&self.path, || self.shard.query(request))
     }
 
-    /// Points by id.
+    /// Returns points by id; missing points are omitted.
     pub(super) fn retrieve(
         &self,
         ids: &[PointId],
@@ -90,7 +90,7 @@ impl Engine {
         call_engine(&self.path, || self.shard.retrieve(ids, Some(payload), Some(vectors)))
     }
 
-    /// A page of points in the order of their ids, each once, and where the next page begins.
+    /// Returns a page of points in id order without duplicates, and the first id of the next page.
     pub(super) fn scroll(
         &self,
         from: Option<PointId>,
@@ -118,7 +118,8 @@ impl ShardEngine for Engine {
         check_free_space(&self.path)
     }
 
-    /// An upsert is not checked as a whole before its first point is written.
+    /// Applies a change. The engine validates the points of an upsert one by one as it writes them, so a failed change may
+    /// be applied in part.
     fn apply(&self, change: PointChange) -> Result<(), ApplyError> {
         if change.len() == 0 {
             return Ok(());
@@ -132,11 +133,13 @@ impl ShardEngine for Engine {
         call_engine(&self.path, update).map_err(ApplyError::Partial)
     }
 
-    /// `EdgeShard::flush` panics where it finds one of two locks taken. The log's is taken by updates, which this
-    /// thread makes alone. The segments' is taken by a merge, for moments at its beginning and end; nothing public
-    /// keeps a merge from it. But `info` waits for it, so `flush` hardly ever meets it. Where it does, it has done
-    /// nothing that can't be done twice and left no lock behind (they don't poison), and is tried again; a panic that
-    /// is printed on standard error is all there is to see of it.
+    /// Flushes, and retries if a merge holds a lock.
+    ///
+    /// `EdgeShard::flush` panics if one of two locks is held. The log's lock is held only by updates, which run on this
+    /// thread. The segments' lock is held briefly by a merge at its beginning and end, and the public API can't prevent
+    /// that. `info` waits for the segments' lock, so calling it first makes a collision rare. After a collision a retry is
+    /// safe: the flush is idempotent up to that point, and the locks don't poison. The only trace is the panic message on
+    /// standard error.
     fn flush(&self) -> Result<(), StoreError> {
         let flush = || {
             self.shard.info();
@@ -144,33 +147,34 @@ impl ShardEngine for Engine {
         };
         flush_with_retry(&self.path, flush).inspect_err(|_| self.abandon())?;
         if let Err(error) = trim_wal(&self.path) {
-            tracing::warn!(%error, "the engine's log grows");
+            tracing::warn!(%error, "truncating the engine's log failed; the log grows");
         }
         Ok(())
     }
 
-    /// Leaves the shard open until the process ends. A shard flushes when it is dropped, and after a flush that failed
-    /// another one can damage the files: what the first one took from memory and didn't write is missing in the second.
-    /// Nobody else may open these files meanwhile, so the folder stays locked too.
+    /// Leaks the shard, so that it stays open until the process ends. Dropping a shard flushes it, and a flush after a failed
+    /// one can damage the files: it lacks the changes that the failed flush removed from memory without writing them. Other
+    /// processes must not open the files meanwhile, so the directory's lock is leaked too.
     fn abandon(&self) {
         mem::forget((Arc::clone(&self.shard), Arc::clone(&self.store_dir)));
     }
 
     fn write_manifest(&self) {
-        // The lengths of before are still true of a file that only grows.
+        // Not fatal: the previous lengths are still valid lower bounds of files that only grow.
         if let Err(error) = manifest::write(&self.path) {
-            tracing::warn!(%error, "a file that is cut short may not be noticed");
+            tracing::warn!(%error, "writing the manifest failed; a truncated file may go undetected");
         }
     }
 
-    /// A merge writes all segments anew before it drops the old ones.
+    /// Requires space for a full copy: a merge rewrites all segments before it drops the old ones.
     fn check_space_to_optimize(&self) -> Result<(), StoreError> {
         check_space_for_copy(&self.path.join(SEGMENTS_DIR))
     }
 
     fn start_optimize(self: &Arc<Self>, on_end: impl FnOnce() + Send + 'static) -> OptimizeState {
         let engine = Arc::clone(self);
-        // The engine is released before the result is there: the writer closes it, if it can.
+        // Release the engine before the result is sent: on receipt the writer may close the shard, which needs the last
+        // reference.
         let optimize = move || {
             let result = engine.optimize();
             drop(engine);
@@ -199,7 +203,7 @@ impl ShardEngine for Engine {
         Ok(records.into_iter().map(to_persisted).collect())
     }
 
-    /// The folder is unlocked when all is written.
+    /// Closes the shard. Keeps the directory locked until the manifest is written.
     fn close(shard: Arc<Self>) -> Result<(), StoreError> {
         let (path, _lock) = (shard.path.clone(), Arc::clone(&shard.store_dir));
         call_engine(&path, || {
@@ -211,7 +215,7 @@ impl ShardEngine for Engine {
     }
 }
 
-/// Drops what a merge had made when its process died. The engine doesn't look at it again.
+/// Removes the partial output of a merge that a crash interrupted. The engine never reads it.
 fn remove_partial_merge(shard: &Path) -> Result<(), StoreError> {
     let path = shard.join(TEMP_SEGMENTS_DIR);
     match fs::remove_dir_all(&path) {

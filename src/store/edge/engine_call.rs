@@ -1,4 +1,4 @@
-//! Calls of the engine, whose panics and errors become ours.
+//! Calls into the engine that convert its panics and errors into [`StoreError`]s.
 
 use std::path::Path;
 use std::thread;
@@ -9,33 +9,36 @@ use qdrant_edge::{OperationError, OperationResult};
 use crate::panics::{Panic, catch};
 use crate::store::StoreError;
 
-/// What `flush` panics with where a merge holds the lock.
+/// Panic message of `flush` when a merge holds the segments' lock.
 const LOCK_PANIC_MESSAGE: &str = "segment holder lock acquired";
 
-/// How often a flush that met a merge's lock is tried. A merge takes it twice, for milliseconds.
+/// Maximum attempts of a flush while a merge holds the lock. A merge holds it twice, for milliseconds.
 const MAX_FLUSH_ATTEMPTS: usize = 100;
 
-/// Flushes; again where a merge held the lock.
+/// Calls `flush`, and retries while a merge holds the segments' lock.
 pub(super) fn flush_with_retry(path: &Path, mut flush: impl FnMut()) -> Result<(), StoreError> {
     for _ in 0..MAX_FLUSH_ATTEMPTS {
         match catch(&mut flush) {
             Ok(()) => return Ok(()),
             Err(panic) if panic_message(&panic) == LOCK_PANIC_MESSAGE => {
-                tracing::debug!("a flush met a merge; trying again")
+                tracing::debug!("flush collided with a merge; retrying")
             }
             Err(panic) => return Err(panic_error(path, &panic)),
         }
     }
     let path = path.display();
-    Err(StoreError::Failed(format!("the engine's segments in {path} stay locked; restart this process")))
+    Err(StoreError::Failed(format!(
+        "the segments in {path} are still locked after {MAX_FLUSH_ATTEMPTS} flush attempts; restart this process"
+    )))
 }
 
-/// How often a shard whose log is locked is opened, and the pause between two attempts.
+/// Maximum attempts to open a shard whose log is locked.
 const MAX_OPEN_ATTEMPTS: usize = 100;
+/// Delay between two attempts to open a shard.
 const OPEN_RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// Opens a shard; again while its log is locked. Nobody else has it open, for the store's folder is locked: but a child
-/// process that was being started when the log was last closed has a copy of its file until it runs its program.
+/// Calls `open`, and retries while the shard's log is locked. The store's directory is locked, so no other store has the
+/// shard open; but a child process between `fork` and `exec` may still hold a duplicate of the log's descriptor.
 pub(super) fn open_with_retry<T>(path: &Path, open: impl Fn() -> OperationResult<T>) -> Result<T, StoreError> {
     for _ in 1..MAX_OPEN_ATTEMPTS {
         match call_engine(path, &open) {
@@ -46,12 +49,15 @@ pub(super) fn open_with_retry<T>(path: &Path, open: impl Fn() -> OperationResult
     call_engine(path, open)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the child tells nobody when it lets go of the file")]
+#[expect(clippy::disallowed_methods, reason = "there is no notification when the child closes the file")]
 fn sleep_before_retry() {
     thread::sleep(OPEN_RETRY_DELAY);
 }
 
-/// Runs a call of the engine.
+/// Calls the engine.
+///
+/// # Errors
+/// [`StoreError::Refused`] for invalid input, [`StoreError::Failed`] for disk errors, inconsistent files and panics.
 pub(super) fn call_engine<T>(path: &Path, call: impl FnOnce() -> OperationResult<T>) -> Result<T, StoreError> {
     match catch(call) {
         Ok(Ok(value)) => Ok(value),
@@ -67,7 +73,7 @@ fn to_store_error(path: &Path, error: &OperationError) -> StoreError {
         | OperationError::OutOfMemory { .. }
         | OperationError::Cancelled { .. }
         | OperationError::Timeout { .. } => {
-            StoreError::Failed(format!("{error}; check the disk of {} and restart this process", path.display()))
+            StoreError::Failed(format!("{error}; check the disk of {}, then restart this process", path.display()))
         }
         _ => StoreError::Refused(error.to_string()),
     }
@@ -75,12 +81,12 @@ fn to_store_error(path: &Path, error: &OperationError) -> StoreError {
 
 fn panic_error(path: &Path, panic: &Panic) -> StoreError {
     let (message, path) = (panic_message(panic), path.display());
-    StoreError::Failed(format!("the engine broke off in {path}: {message}; check the disk and restart this process"))
+    StoreError::Failed(format!("the engine panicked in {path}: {message}; check the disk, then restart this process"))
 }
 
-/// What a panic said, without the backtrace that the engine's errors carry.
+/// Returns the message of a panic without the backtrace that the engine's errors contain.
 fn panic_message(panic: &Panic) -> &str {
-    let text = panic.message().unwrap_or("no reason given");
+    let text = panic.message().unwrap_or("no message");
     text.split_once(", backtrace: ").map_or(text, |(text, _)| text)
 }
 
@@ -91,13 +97,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flush_that_meets_a_merge_is_tried_again() {
+    fn a_flush_that_collides_with_a_merge_is_retried() {
         let path = Path::new("/data/docs");
         let mut locks = [None, None, Some(())].into_iter();
         let mut flush = || flush_with_retry(path, || locks.next().flatten().expect(LOCK_PANIC_MESSAGE));
         assert_eq!(flush(), Ok(()));
         let stuck = flush();
-        assert!(matches!(&stuck, Err(StoreError::Failed(message)) if message.contains("stay locked")), "{stuck:?}");
+        assert!(matches!(&stuck, Err(StoreError::Failed(message)) if message.contains("still locked")), "{stuck:?}");
     }
 
     #[test]
@@ -118,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_the_engine_is_an_error_with_its_words_and_the_folder() {
+    fn a_panic_of_the_engine_is_an_error_with_its_message_and_the_directory() {
         let path = Path::new("/data/docs");
         let on_fire = || -> OperationResult<()> { Err(OperationError::service_error("disk on fire")) };
         let failures = [

@@ -1,18 +1,19 @@
-//! Errors of the store and its files.
+//! Constructors of common store errors.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::store::StoreError;
 
-/// What went wrong with a file, and what to do.
+/// Returns the error of a failed file operation, with path and remedy. `action` completes the sentence "can't …", such as
+/// "read the file".
 pub(super) fn file_error(action: &str, path: &Path, error: &io::Error) -> StoreError {
     let remedy = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "give a folder that this process can write to (--store-dir)"
+            "use a directory that this process can write to (--store-dir)"
         }
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "move away what is in its place",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "move the existing file out of the way",
         _ => "check the disk",
     };
     StoreError::Failed(format!("can't {action} {}: {error}; {remedy}", path.display()))
@@ -20,7 +21,7 @@ pub(super) fn file_error(action: &str, path: &Path, error: &io::Error) -> StoreE
 
 /// Returns the error of a call on a closed store.
 pub(super) fn closed_error() -> StoreError {
-    StoreError::Unavailable("it has been closed".to_owned())
+    StoreError::Unavailable("the store is closed".to_owned())
 }
 
 #[cfg(test)]
@@ -34,7 +35,7 @@ mod tests {
             (ErrorKind::ReadOnlyFilesystem, "--store-dir"),
             (ErrorKind::PermissionDenied, "--store-dir"),
         ] {
-            let error = file_error("make the folder", Path::new("/data/x"), &kind.into()).to_string();
+            let error = file_error("create the directory", Path::new("/data/x"), &kind.into()).to_string();
             assert!(error.contains("/data/x") && error.contains(remedy), "{error}");
         }
     }

@@ -1,4 +1,5 @@
-//! Our filters as the engine's. Qdrant's gRPC filters become the same types, so both stores mean the same.
+//! Conversion of filters into the engine's types. A Qdrant server decodes gRPC filters into the same types, so both stores
+//! evaluate a filter identically.
 
 use std::time::SystemTime;
 
@@ -12,10 +13,10 @@ use super::convert::to_engine_id;
 use crate::store::StoreError;
 use crate::types::{Condition, FieldRange, FieldTest, Filter, MatchValue, MatchValues};
 
-/// Makes the engine's filter of ours.
+/// Converts a filter to the engine's type.
 ///
 /// # Errors
-/// A key that is no path, a time that no calendar has.
+/// [`StoreError::Refused`] if a key is not a valid JSON path, or a time is outside the years 1 to 9999.
 pub(super) fn to_engine_filter(filter: Filter) -> Result<qdrant_edge::Filter, StoreError> {
     Ok(qdrant_edge::Filter {
         must: to_engine_conditions(filter.must)?,
@@ -88,19 +89,19 @@ fn to_engine_range<T, U>(
     })
 }
 
-/// Through RFC 3339, which keeps the nanoseconds.
+/// Converts a time to the engine's type, via RFC 3339 to keep nanoseconds.
 fn to_date_time(time: SystemTime) -> Result<DateTimeWrapper, StoreError> {
     let text = Timestamp::from(time).to_string();
     text.parse().map_err(|_| {
-        StoreError::Refused(format!("the filter's time {text} is out of range; give one of the years 1 to 9999"))
+        StoreError::Refused(format!("filter: the time {text} is out of range; use a time in the years 1 to 9999"))
     })
 }
 
 fn parse_json_path(key: &str) -> Result<JsonPath, StoreError> {
     key.parse().map_err(|()| {
         StoreError::Refused(format!(
-            "the filter's key `{key}` is no path; write `a.b` for a field inside an object, `a[].b` inside each \
-             element of a list, and quote names that have other signs (`\"a name\".b`)"
+            "filter: invalid key `{key}`; use `a.b` for a field of an object, `a[].b` for a field of each list element, and \
+             quote names that contain other characters (`\"a name\".b`)"
         ))
     })
 }
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_no_path_is_refused_by_name() {
+    fn an_invalid_key_is_refused_by_name() {
         for key in ["", "a..b", "a[", "a b"] {
             let filter = Filter { must: vec![Condition::IsEmpty { key: key.into() }], ..Filter::default() };
             let error = to_engine_filter(filter).expect_err(key);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_of_conditions_asks_for_nothing() {
+    fn empty_lists_of_conditions_match_everything() {
         assert_eq!(to_engine_filter(Filter::default()), Ok(qdrant_edge::Filter::default()));
     }
 }

@@ -1,8 +1,8 @@
-//! What a start must know of the run before, if that died.
+//! Crash-recovery journal of a collection.
 //!
-//! The file is there from when a collection is opened until it has been closed in order. So a start that finds it knows
-//! that the collection needs repair (see repair.rs). While segments are merged, it also lists which points were
-//! upserted and deleted; while they are repaired, the points that are taken out and put back. One JSON value a line.
+//! The file exists from the time a collection is opened until it has been closed cleanly. If a start finds it, the
+//! collection needs repair (see repair.rs). While a merge runs, the journal also lists the points that were upserted and
+//! deleted; during a repair, the points that are deleted and rewritten. One JSON value per line.
 //!
 //! See docs/adr/0033-embedded-crash-recovery.md.
 
@@ -17,21 +17,21 @@ use super::journal_entry::JournalEntry;
 use super::sync::sync_directory;
 use crate::store::StoreError;
 
-/// The name of its file in the collection's folder.
+/// File name of the journal in the collection's directory.
 pub(super) const JOURNAL_FILE: &str = "open.jsonl";
 
-/// Maximum number of characters of an entry in an error.
+/// Maximum number of characters of an entry that an error message shows.
 const MAX_ENTRY_CHARS_IN_ERROR: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
-    /// Appends.
+    /// Opened for appending.
     file: File,
 }
 
 impl Journal {
-    /// Opens the journal of a collection, which has entries if the run before died.
+    /// Opens or creates the journal of a collection. It has entries if the previous process crashed.
     pub(super) fn open(collection: &Path) -> Result<Self, StoreError> {
         let path = collection.join(JOURNAL_FILE);
         let open = || -> io::Result<File> {
@@ -40,36 +40,39 @@ impl Journal {
             Ok(file)
         };
         let file = open().map_err(|error| file_error("write the file", &path, &error))?;
-        // Else the machine could die and leave a collection that was open without its journal.
+        // Otherwise a power failure could leave a collection that was open without its journal.
         sync_directory(collection)?;
         Ok(Self { path, file })
     }
 
-    /// Whether the run before died: the journal is there.
+    /// Returns whether the journal exists, which means that the previous process crashed.
     pub(super) fn exists_in(collection: &Path) -> bool {
         collection.join(JOURNAL_FILE).exists()
     }
 
-    /// What it holds.
+    /// Reads all complete entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] if the file can't be read, or a later version of this program wrote an unknown entry.
     pub(super) fn read_entries(&self) -> Result<Vec<JournalEntry>, StoreError> {
         let text = fs::read(&self.path).map_err(|error| file_error("read the file", &self.path, &error))?;
         parse_entries(&text).map_err(|entry| {
             let path = self.path.display();
             StoreError::Failed(format!(
-                "{path} has an entry that this version of splade-sidecar does not know ({entry}); start the version that \
-                 wrote it, or a later one, and stop it in order first"
+                "{path} has an entry that this version of splade-sidecar does not support ({entry}); start the version \
+                 that wrote it, or a later one, and shut it down cleanly first"
             ))
         })
     }
 
-    /// Adds entries, durably. What a failed call has written is removed again, as far as the disk lets it: it speaks of
-    /// changes that are not confirmed.
+    /// Appends entries, durably. If the append fails, truncates the file to its previous length (best effort), because the
+    /// entries describe changes that are not confirmed.
     pub(super) fn append(&mut self, entries: &[JournalEntry]) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
         let append_lines = || -> io::Result<()> {
-            // A line that was cut off before is ended first.
+            // Terminates a line that a crash may have truncated.
             let mut lines = vec![b'\n'];
             for entry in entries {
                 serde_json::to_writer(&mut lines, entry)?;
@@ -84,12 +87,12 @@ impl Journal {
         let length = self.file.metadata()?.len();
         let result = (&self.file).write_all(lines).and_then(|()| self.file.sync_data());
         result.inspect_err(|_| {
-            // The first error is the one to report, and whoever gets it appends nothing any more.
+            // Report the first error only; after it, the caller takes the collection out of service and appends nothing.
             let _undone = self.file.set_len(length).and_then(|()| self.file.sync_all());
         })
     }
 
-    /// Forgets the entries, durably.
+    /// Removes all entries, durably.
     pub(super) fn clear(&self) -> Result<(), StoreError> {
         let result = self.file.set_len(0).and_then(|()| self.file.sync_all());
         result.map_err(|error| file_error("write the file", &self.path, &error))
@@ -101,14 +104,16 @@ impl Journal {
         self.file = File::open(&self.path).expect("the journal is there");
     }
 
-    /// Says that the collection is in order.
+    /// Removes the journal, which marks the collection as cleanly closed.
     pub(super) fn remove(self) -> Result<(), StoreError> {
         fs::remove_file(&self.path).map_err(|error| file_error("remove the file", &self.path, &error))
     }
 }
 
-/// A line that was cut off speaks of what was never confirmed. One that is whole must be understood: an error is the
-/// beginning of one that is not.
+/// Parses entries, and skips truncated lines, which describe changes that were never confirmed.
+///
+/// # Errors
+/// The beginning of a complete entry of an unknown kind.
 fn parse_entries(text: &[u8]) -> Result<Vec<JournalEntry>, String> {
     let lines = text.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     let entries = lines.map(|line| {
@@ -129,8 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn keeps_what_was_appended_until_it_is_cleared() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+    fn keeps_entries_until_it_is_cleared() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
         assert!(!Journal::exists_in(dir.path()));
 
         let entries = [
@@ -154,10 +159,10 @@ mod tests {
         assert!(!Journal::exists_in(dir.path()));
     }
 
-    /// A journal that a build of 2026-11-30 wrote. Were names to change, a start after a crash and an upgrade would
-    /// not know what the crash left half done.
+    /// Compares with a journal written by a build of 2026-11-30. If names changed, a start after a crash and an upgrade
+    /// could not repair the collection.
     #[test]
-    fn the_bytes_of_a_journal_stay() {
+    fn the_format_of_the_journal_is_stable() {
         let point = crate::store::edge::simulation::simulated_point(3, 7);
         let entries = [
             JournalEntry::Upserted(vec![PointId::NumId(u64::MAX), PointId::Uuid(uuid::Uuid::NAMESPACE_URL)]),
@@ -176,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_a_later_version_is_no_cut_off_line() {
+    fn an_entry_of_a_later_version_is_an_error() {
         let error = parse_entries(b"{\"Deleted\":[1]}\n{\"Renamed\":[2]}\n{\"Upser").unwrap_err();
         assert_eq!(error, r#"{"Renamed":[2]}"#);
     }
 
     #[test]
-    fn a_line_that_was_cut_off_is_passed_over() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+    fn a_truncated_line_is_skipped() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
         fs::write(dir.path().join(JOURNAL_FILE), b"{\"Deleted\":[1]}\n{\"Upser").expect("a journal");
         let mut journal = Journal::open(dir.path()).expect("a journal");
         journal.append(&[JournalEntry::Deleted(ids(&[3]))]).expect("appends");

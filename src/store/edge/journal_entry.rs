@@ -1,4 +1,4 @@
-//! An entry of the journal.
+//! Entries of the journal.
 //!
 //! See docs/adr/0002-persisted-identities.md.
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::point_change::PointChange;
 
-/// Something that was done to points. The names are those in the file.
+/// A change of points. The serialized names are part of the file format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum JournalEntry {
     #[serde(rename = "Upserted")]
     Upserted(Vec<PointId>),
     #[serde(rename = "Deleted")]
     Deleted(Vec<PointId>),
-    /// They are about to be deleted and upserted as they are.
+    /// Points that are about to be deleted and upserted unchanged.
     #[serde(rename = "Rewriting")]
     Rewriting(Vec<PointStructPersisted>),
 }
@@ -29,7 +29,7 @@ impl From<&PointChange> for JournalEntry {
 }
 
 impl JournalEntry {
-    /// The points that it is about.
+    /// Returns the ids of the entry's points.
     pub(super) fn into_ids(self) -> Vec<PointId> {
         match self {
             Self::Upserted(ids) | Self::Deleted(ids) => ids,

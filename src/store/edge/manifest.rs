@@ -1,9 +1,8 @@
-//! Which files a collection has, and how long each is.
+//! Manifest of a collection: its files and their lengths.
 //!
-//! The engine takes a file that was cut short as it is: it would miss points, or read zeros for them, without a word. So
-//! the writer notes the lengths with every flush, and a start compares them first. A collection that was closed in order
-//! must be as it was. Where the process died, files may have grown since and segments may be gone; but those files that
-//! only grow must not be shorter.
+//! The engine does not detect truncated files: it would silently miss points or read zeros for them. So the writer records
+//! the lengths with every flush, and the next start compares them. After a clean shutdown, all files must have their
+//! recorded length. After a crash, files may have grown and segments may be gone, but append-only files must not be shorter.
 //!
 //! See docs/adr/0033-embedded-crash-recovery.md.
 
@@ -20,20 +19,20 @@ use crate::store::StoreError;
 
 const MANIFEST_FILE: &str = "files.json";
 const NEW_MANIFEST_FILE: &str = "files.json.new";
-/// Files of a segment that never shrink: ids and versions of points, payloads, vectors.
+/// Name prefixes of a segment's files that never shrink: ids and versions of points, payloads, vectors.
 const APPEND_ONLY_FILES: [&str; 5] = ["mutable_id_tracker.", "tracker.dat", "page_", "bitmask.dat", "chunk_"];
 
-/// Lengths in bytes by the path within the collection.
+/// File lengths in bytes, by path relative to the collection's directory.
 type FileLengths = BTreeMap<PathBuf, u64>;
 
-/// How a collection was left.
+/// State in which the previous process left a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shutdown {
     Clean,
     Crashed,
 }
 
-/// Notes the lengths. A kill can't leave half of a note.
+/// Records the lengths of all files. The manifest is replaced by a rename, so that a crash can't leave a partial one.
 pub(super) fn write(collection: &Path) -> Result<(), StoreError> {
     let path = collection.join(MANIFEST_FILE);
     let write_file = || -> io::Result<()> {
@@ -49,16 +48,19 @@ pub(super) fn write(collection: &Path) -> Result<(), StoreError> {
     write_file().map_err(|error| file_error("write the file", &path, &error))
 }
 
-/// Makes the last note durable.
+/// Makes the manifest durable.
 pub(super) fn sync(collection: &Path) -> Result<(), StoreError> {
     let path = collection.join(MANIFEST_FILE);
     let result = File::open(&path).and_then(|file| file.sync_all());
     result.map_err(|error| file_error("sync the file", &path, &error))?;
-    // The note was renamed into its place.
+    // The manifest was renamed into place, so its directory entry must be synced too.
     sync_directory(collection)
 }
 
-/// Compares a collection with the last note, if there is one.
+/// Compares a collection's files with its manifest, if there is one.
+///
+/// # Errors
+/// [`StoreError::Failed`] with the first file that is missing or has an unexpected length.
 pub(super) fn check(collection: &Path, shutdown: Shutdown) -> Result<(), StoreError> {
     let path = collection.join(MANIFEST_FILE);
     let text = match fs::read(&path) {
@@ -67,7 +69,7 @@ pub(super) fn check(collection: &Path, shutdown: Shutdown) -> Result<(), StoreEr
     };
     let lengths: FileLengths = match serde_json::from_slice(&text) {
         Ok(lengths) => lengths,
-        // The machine may have died before the note was on the disk.
+        // A power failure may have happened before the manifest was on the disk.
         Err(_) if shutdown == Shutdown::Crashed => return Ok(()),
         Err(error) => return Err(open_error(collection, format!("{}: {error}", path.display()))),
     };
@@ -77,10 +79,10 @@ pub(super) fn check(collection: &Path, shutdown: Shutdown) -> Result<(), StoreEr
     }
 }
 
-/// What is wrong with a file.
+/// Describes how a file differs from its recorded length; `None` if the difference is expected.
 fn find_mismatch(collection: &Path, file: &Path, recorded_length: u64, shutdown: Shutdown) -> Option<String> {
     let found = match fs::metadata(collection.join(file)) {
-        // A merge drops segments as a whole.
+        // A merge removes whole segments.
         Err(_) if shutdown == Shutdown::Crashed && !segment_dir(collection, file).is_dir() => return None,
         found => found.map(|metadata| metadata.len()),
     };
@@ -91,7 +93,7 @@ fn find_mismatch(collection: &Path, file: &Path, recorded_length: u64, shutdown:
     };
     match found {
         Ok(found) if expected_range.contains(&found) => None,
-        Ok(found) => Some(format!("{} has {found} bytes, and had {recorded_length}", file.display())),
+        Ok(found) => Some(format!("{} has {found} bytes, expected {recorded_length}", file.display())),
         Err(error) => Some(format!("{}: {error}", file.display())),
     }
 }
@@ -101,7 +103,7 @@ fn is_append_only(file: &Path) -> bool {
     file.starts_with("segments") && APPEND_ONLY_FILES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The folder of a file's segment: `segments/…`.
+/// Returns the directory of a file's segment: `segments/…`.
 fn segment_dir(collection: &Path, file: &Path) -> PathBuf {
     file.components().take(2).fold(collection.to_owned(), |path, part| path.join(part))
 }
@@ -113,7 +115,7 @@ fn add_lengths(root: &Path, dir: &Path, lengths: &mut FileLengths) -> io::Result
         match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => add_lengths(root, &path, lengths)?,
             Ok(metadata) => drop(lengths.insert(path, metadata.len())),
-            // A merge goes on meanwhile.
+            // A concurrent merge may have removed the file.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -129,8 +131,8 @@ mod tests {
     const OTHER: &str = "segments/one/segment.json";
 
     fn collection() -> tempfile::TempDir {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        fs::create_dir_all(dir.path().join("segments/one")).expect("a folder");
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir_all(dir.path().join("segments/one")).expect("a directory");
         for file in [POINTS, OTHER, JOURNAL_FILE] {
             fs::write(dir.path().join(file), "0123456789").expect("a file");
         }
@@ -138,17 +140,17 @@ mod tests {
     }
 
     #[test]
-    fn a_collection_that_was_closed_is_as_it_was() {
+    fn a_cleanly_closed_collection_must_be_unchanged() {
         let dir = collection();
         let check = || super::check(dir.path(), Shutdown::Clean);
-        assert_eq!(check(), Ok(()), "nothing was noted yet");
-        write(dir.path()).and_then(|()| sync(dir.path())).expect("a note");
+        assert_eq!(check(), Ok(()), "there is no manifest yet");
+        write(dir.path()).and_then(|()| sync(dir.path())).expect("a manifest");
         fs::remove_file(dir.path().join(JOURNAL_FILE)).expect("it can be removed");
         assert_eq!(check(), Ok(()));
         for (file, text) in [(OTHER, "01234"), (OTHER, "0123456789x"), (POINTS, "")] {
             fs::write(dir.path().join(file), text).expect("a file");
             let error = check().expect_err("its length differs").to_string();
-            assert!(error.contains(&format!("{file} has {} bytes, and had 10", text.len())), "{error}");
+            assert!(error.contains(&format!("{file} has {} bytes, expected 10", text.len())), "{error}");
             assert!(error.contains("move it out of the store"), "{error}");
             fs::write(dir.path().join(file), "0123456789").expect("a file");
         }
@@ -159,16 +161,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_process_left_that_died_has_not_shrunk() {
+    fn append_only_files_must_not_shrink_after_a_crash() {
         let dir = collection();
-        write(dir.path()).expect("a note");
+        write(dir.path()).expect("a manifest");
         let check = || super::check(dir.path(), Shutdown::Crashed);
         fs::write(dir.path().join(POINTS), "0123456789 and more").expect("a file");
         fs::write(dir.path().join(OTHER), "01234").expect("a file");
         assert_eq!(check(), Ok(()));
         fs::write(dir.path().join(POINTS), "012").expect("a file");
         let error = check().expect_err("it was cut short").to_string();
-        assert!(error.contains(POINTS) && error.contains("has 3 bytes, and had 10"), "{error}");
+        assert!(error.contains(POINTS) && error.contains("has 3 bytes, expected 10"), "{error}");
         fs::remove_file(dir.path().join(POINTS)).expect("it can be removed");
         check().expect_err("it is gone, and its segment is not");
         fs::remove_dir_all(dir.path().join("segments/one")).expect("it can be removed");

@@ -1,4 +1,4 @@
-//! The changes of one commit, as the journal records them.
+//! Net changes of one commit, as the journal records them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use qdrant_edge::{PointId, PointStructPersisted};
 
 use super::journal_entry::JournalEntry;
 
-/// What the changes of one commit come to, by point: the last change of a point decides.
+/// Net effect of the changes of one commit, by point: the last change of a point wins.
 ///
-/// While segments are merged, the disk keeps old copies of the points that are deleted or replaced. So what is appended
-/// when matters:
-/// - A deletion is appended before the flush. After it, a crash would leave neither the point's newest copy nor a word
-///   of its deletion, and an older copy would come back.
-/// - An upsert is appended after the flush. Before it, a crash would leave no new copy, but the word that an earlier
-///   deletion of the point is over, and an older copy would come back.
+/// During a merge, the disk keeps old copies of points that are deleted or replaced. So the order of journal and flush
+/// matters:
+/// - A deletion is journaled before the flush. In the reverse order, a crash in between would lose the point's newest copy
+///   without a record of its deletion, and an older copy would reappear.
+/// - An upsert is journaled after the flush. In the reverse order, a crash in between would lose the new copy but cancel an
+///   earlier deletion of the point, and an older copy would reappear.
 #[derive(Debug, Default)]
 pub(super) struct NetChanges {
     deleted: BTreeSet<PointId>,
@@ -22,7 +22,7 @@ pub(super) struct NetChanges {
 }
 
 impl NetChanges {
-    /// Adds what was done to points after all before.
+    /// Adds an entry, which overrides earlier entries of its points.
     pub(super) fn add(&mut self, entry: JournalEntry) {
         match entry {
             JournalEntry::Upserted(ids) => ids.into_iter().for_each(|id| {
@@ -46,17 +46,17 @@ impl NetChanges {
         self.rewritten.remove(&id);
     }
 
-    /// The points that are not there any more.
+    /// Returns the points that are deleted by the commit.
     pub(super) fn deleted_ids(&self) -> impl Iterator<Item = PointId> {
         self.deleted.iter().copied()
     }
 
-    /// The points that are there.
+    /// Returns the points that exist after the commit.
     pub(super) fn present_ids(&self) -> impl Iterator<Item = &PointId> {
         self.upserted.iter().chain(self.rewritten.keys())
     }
 
-    /// What to append before the flush.
+    /// Returns the entries to append before the flush.
     pub(super) fn deletion_entries(&self) -> Vec<JournalEntry> {
         match self.deleted.is_empty() {
             true => Vec::new(),
@@ -64,7 +64,7 @@ impl NetChanges {
         }
     }
 
-    /// What to append after the flush.
+    /// Returns the entries to append after the flush.
     pub(super) fn upsert_entries(&self) -> Vec<JournalEntry> {
         let mut entries = Vec::new();
         if !self.upserted.is_empty() {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_change_of_a_point_in_a_commit_decides() {
+    fn the_last_change_of_a_point_in_a_commit_wins() {
         let mut changes = NetChanges::default();
         let point = |number| simulated_point(number, 7);
         changes.add(JournalEntry::Upserted(ids(&[1, 2, 3])));

@@ -7,7 +7,7 @@ use super::directory::StoreDirectory;
 use super::writer::WriterThread;
 use crate::store::StoreError;
 
-/// A collection, and the thread that changes it.
+/// An open collection with its writer thread.
 #[derive(Debug)]
 pub(super) struct OpenCollection {
     pub(super) collection: Arc<EdgeCollection>,
@@ -28,7 +28,7 @@ impl OpenCollection {
     /// Checks that the collection can be written to.
     pub(super) fn check_writable(&self, name: &str) -> Result<(), StoreError> {
         if self.writer_thread.is_finished() {
-            return Err(StoreError::Failed(format!("the writer of `{name}` died; restart this process")));
+            return Err(StoreError::Failed(format!("the writer thread of `{name}` panicked; restart this process")));
         }
         self.collection.check_in_service()
     }

@@ -8,12 +8,12 @@ use crate::store::StoreError;
 
 /// Returns the error of a collection that can't be opened.
 pub(super) fn open_error(collection: &Path, reason: impl Display) -> StoreError {
-    // What a full disk does to the engine has many names, and may look like damage.
+    // A full disk makes the engine fail in many ways, some of which look like damaged files.
     let disk_error = check_free_space(collection).err();
     let collection = collection.display();
     if let Some(disk_error) = disk_error {
         return StoreError::Failed(format!("the collection in {collection} can't be opened: {disk_error} ({reason})"));
     }
-    let remedy = "restore its folder, or move it out of the store";
+    let remedy = "restore its directory, or move it out of the store";
     StoreError::Failed(format!("the collection in {collection} can't be opened; {remedy} ({reason})"))
 }

@@ -23,11 +23,11 @@ impl OpenStore {
         get(name).or_else(|| get(self.aliases.get(name)?))
     }
 
-    /// Waits until every writer has finished, and returns the error of the first that failed.
+    /// Waits until every writer has finished, and returns the first error.
     pub(super) fn close(self) -> Result<(), StoreError> {
         let writers: Vec<_> = self.collections.into_values().map(|open| open.writer_thread).collect();
         let writer_died_error =
-            || StoreError::Failed("a writer died; the next start repairs its collection".to_owned());
+            || StoreError::Failed("a writer thread panicked; the next start repairs its collection".to_owned());
         let results: Vec<_> =
             writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| Err(writer_died_error()))).collect();
         results.into_iter().collect()

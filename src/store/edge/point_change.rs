@@ -1,8 +1,8 @@
-//! A change of points.
+//! Changes of points in the engine's types.
 
 use qdrant_edge::{PointId, PointStructPersisted};
 
-/// A change of points.
+/// An upsert or deletion of points.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum PointChange {
     Upsert(Vec<PointStructPersisted>),
@@ -10,7 +10,7 @@ pub(super) enum PointChange {
 }
 
 impl PointChange {
-    /// How many points it is about.
+    /// Returns the number of points in the change.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Upsert(points) => points.len(),
@@ -18,7 +18,7 @@ impl PointChange {
         }
     }
 
-    /// The points that it is about.
+    /// Returns the ids of the points in the change.
     pub(super) fn ids(&self) -> Vec<PointId> {
         match self {
             Self::Upsert(points) => points.iter().map(|point| point.id).collect(),

@@ -1,4 +1,4 @@
-//! Queries, and what they return, in the engine's types.
+//! Conversion of queries into the engine's types.
 
 use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
@@ -10,8 +10,10 @@ use super::filter::to_engine_filter;
 use crate::store::{SearchQuery, StoreError, WithVectors};
 use crate::types::StoredPoint;
 
-/// The engine forgets a request's offset, so it is asked for the ones to pass over too. A point must score more than
-/// its threshold; ours is the least score that passes.
+/// Converts a search into the engine's request.
+///
+/// The engine doesn't skip the offset, so the limit includes the points to skip, and the caller skips them. The engine's
+/// threshold is exclusive and ours is inclusive, so the next lower number is passed.
 pub(super) fn to_engine_query(query: SearchQuery) -> Result<QueryRequest, StoreError> {
     let with_vector = to_vector_selector(&query.vectors);
     let vector = VectorInternal::Sparse(to_engine_sparse(query.vector));

@@ -1,12 +1,11 @@
-//! Puts a collection in order after its process died, or a merge failed.
+//! Repair of a collection after a crash or a failed merge.
 //!
-//! While the engine merges segments, it keeps in memory which of their points have been deleted or replaced, and just
-//! before the merge is done the old and the merged segments lie side by side on disk. A process that dies then leaves
-//! old copies of points, and points that had been deleted. Even without a merge, a flush that was cut short can leave
-//! a point's new copy and its old one. Qdrant's server replays its log and removes the duplicates on start; the
-//! embedded engine does neither. So:
-//! - what the journal says was deleted is deleted again;
-//! - a point that exists more than once is taken out, and its newest copy is put back.
+//! During a merge, the engine keeps deletions and replacements of points in the merged segments only in memory, and at the
+//! end of the merge the old and the merged segments exist side by side on disk. A crash then leaves old copies of points,
+//! and points that had been deleted. Even without a merge, an interrupted flush can leave both a point's new copy and its
+//! old one. Qdrant's server replays its log and removes the duplicates on start; the embedded engine does neither. So:
+//! - points that the journal lists as deleted are deleted again;
+//! - a point that exists more than once is deleted, and its newest copy is upserted.
 //!
 //! See docs/adr/0033-embedded-crash-recovery.md.
 
@@ -21,20 +20,20 @@ use super::point_change::PointChange;
 use super::shard_engine::ShardEngine;
 use crate::store::StoreError;
 
-/// How many points are looked at together.
+/// Number of points that are checked for duplicates at once.
 const PAGE_SIZE: usize = 1_000;
 
-/// Repairs a collection whose process died, durably.
+/// Repairs a collection after a crash, durably.
 pub(super) fn recover(shard: &impl ShardEngine, journal: &mut Journal) -> Result<(), StoreError> {
     repair(shard, journal)?;
     shard.flush()?;
     journal.clear()
 }
 
-/// Repairs in memory; a flush makes it durable. Reads every id.
+/// Repairs a collection in memory; the caller must flush. Reads every id.
 ///
-/// The journal keeps its entries. They may be cleared after the flush only if every segment that lies on the disk is
-/// open: so at a start, and not after a failed merge, which can leave segments that the next start opens.
+/// The journal keeps its entries. They may be cleared after the flush only if every segment on disk is open. This is the
+/// case at a start, but not after a failed merge, which can leave segments that only the next start opens.
 pub(super) fn repair(shard: &impl ShardEngine, journal: &mut Journal) -> Result<(), StoreError> {
     for change in collect_pending_changes(journal.read_entries()?) {
         shard.apply(change).map_err(ApplyError::into_error)?;
@@ -50,7 +49,8 @@ pub(super) fn repair(shard: &impl ShardEngine, journal: &mut Journal) -> Result<
     }
 }
 
-/// The deletions that may have been undone, and the points that a repair may have taken out and not put back.
+/// Returns the deletions that a crash may have reverted, and the upserts of points that an interrupted repair may have
+/// deleted without restoring them.
 fn collect_pending_changes(entries: Vec<JournalEntry>) -> [PointChange; 2] {
     let mut deleted = BTreeSet::new();
     let mut rewritten = BTreeMap::new();
@@ -74,7 +74,7 @@ fn collect_pending_changes(entries: Vec<JournalEntry>) -> [PointChange; 2] {
     [PointChange::Delete(deleted.into_iter().collect()), PointChange::Upsert(rewritten.into_values().collect())]
 }
 
-/// Those of these points that exist more than once.
+/// Returns the points that exist more than once, by bisection: counting is much cheaper than reading the points.
 fn find_duplicated(shard: &impl ShardEngine, ids: &[PointId]) -> Result<Vec<PointId>, StoreError> {
     match ids {
         [] => Ok(Vec::new()),
@@ -87,12 +87,12 @@ fn find_duplicated(shard: &impl ShardEngine, ids: &[PointId]) -> Result<Vec<Poin
     }
 }
 
-/// Leaves one copy of each of these points, the newest.
+/// Replaces all copies of each point by the newest one.
 fn rewrite_newest(shard: &impl ShardEngine, journal: &mut Journal, ids: &[PointId]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
-    tracing::info!(points = ids.len(), "dropping old copies of points");
+    tracing::info!(points = ids.len(), "removing old copies of points");
     let points = shard.get_full(ids)?;
     journal.append(&[JournalEntry::Rewriting(points.clone())])?;
     let result = shard.apply(PointChange::Delete(ids.to_vec())).and_then(|()| shard.apply(PointChange::Upsert(points)));
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_overdue_is_decided_by_the_last_entry_about_a_point() {
+    fn the_last_entry_of_a_point_determines_its_pending_change() {
         let ids = |numbers: &[u64]| numbers.iter().copied().map(PointId::NumId).collect::<Vec<_>>();
         let point = |number, payload| {
             let vector = VectorStructPersisted::Named(Default::default());

@@ -1,4 +1,4 @@
-//! What the writer and the repair need of an engine, so that a simulation can run them on a scripted one.
+//! Engine interface of the writer and the repair, which the simulation replaces by a scripted engine.
 //!
 //! See docs/adr/0034-deterministic-simulation.md.
 
@@ -13,42 +13,42 @@ use super::optimize::OptimizeState;
 use super::point_change::PointChange;
 use crate::store::StoreError;
 
-/// An open shard. Its calls block.
+/// An open shard. All methods block.
 pub(super) trait ShardEngine: fmt::Debug + Send + Sync + Sized + 'static {
-    /// The directory of the collection.
+    /// Returns the directory of the collection.
     fn path(&self) -> &Path;
 
-    /// Refuses to write if the disk is nearly full.
+    /// Checks that the disk has space for writes.
     fn check_free_space(&self) -> Result<(), StoreError>;
 
-    /// Changes points, in memory. Readers see the change at once.
+    /// Applies a change in memory. Readers see it immediately.
     fn apply(&self, change: PointChange) -> Result<(), ApplyError>;
 
-    /// Leaves the shard open until the process ends: what is on the disk is unknown, and closing it would flush.
+    /// Leaves the shard open until the process ends, because the state on disk is unknown and closing would flush.
     fn abandon(&self);
 
-    /// Makes all that was changed so far durable. Only one thread may change or flush. After an error this must not be
-    /// called again, and the shard not be closed: what is durable is unknown.
+    /// Makes all applied changes durable. Only one thread may apply and flush. After an error, flush must not be called
+    /// again and the shard must not be closed, because the state on disk is unknown.
     fn flush(&self) -> Result<(), StoreError>;
 
-    /// Notes the files of the collection after a flush, for the next start to compare.
+    /// Records the collection's files after a flush; the next start verifies them.
     fn write_manifest(&self);
 
-    /// Whether the disk has room for a merge.
+    /// Checks that the disk has space for a merge.
     fn check_space_to_optimize(&self) -> Result<(), StoreError>;
 
-    /// Starts a merge on another thread, which calls `on_end` when its result is there.
+    /// Starts a merge on another thread, which calls `on_end` after it has sent its result.
     fn start_optimize(self: &Arc<Self>, on_end: impl FnOnce() + Send + 'static) -> OptimizeState;
 
-    /// A page of ids in ascending order, each once, and where the next page begins.
+    /// Returns a page of ids in ascending order without duplicates, and the first id of the next page.
     fn list_ids(&self, from: Option<PointId>, limit: usize) -> Result<(Vec<PointId>, Option<PointId>), StoreError>;
 
-    /// How many copies there are of these points, in all segments.
+    /// Returns the number of copies of these points in all segments.
     fn count_versions(&self, ids: &[PointId]) -> Result<usize, StoreError>;
 
-    /// The newest copies of points, as they can be upserted.
+    /// Returns the newest copies of points, in a form that can be upserted.
     fn get_full(&self, ids: &[PointId]) -> Result<Vec<PointStructPersisted>, StoreError>;
 
-    /// Closes the shard after its last flush, and records its files durably. Nobody else may have it.
+    /// Closes the shard after its last flush, and records its files durably. `shard` must be the last reference.
     fn close(shard: Arc<Self>) -> Result<(), StoreError>;
 }

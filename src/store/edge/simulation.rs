@@ -1,8 +1,9 @@
-//! Law of the embedded store: what was confirmed is in effect after any crash, what was refused is not, later changes
-//! win over earlier ones, and digests never report what a kill would undo.
+//! Deterministic simulation of the embedded store. Checks these properties: confirmed changes are in effect after any
+//! crash, refused changes are not, later changes win over earlier ones, and digests never report a state that a crash would
+//! revert.
 //!
-//! The real writer, journal and repair run on a scripted engine (scripted.rs). Every step is drawn from a seed, so a
-//! run that finds a fault can be repeated: `SPLADE_SIMULATION_SEED=… cargo test --lib edge::simulation`.
+//! The real writer, journal and repair run on a scripted engine (simulated_engine.rs). Every step is drawn from a seeded
+//! generator, so a failing run is reproducible: `SPLADE_SIMULATION_SEED=… cargo test --lib edge::simulation`.
 //! `SPLADE_SIMULATION_STEPS` sets the number of steps.
 //!
 //! See docs/adr/0034-deterministic-simulation.md.
@@ -37,16 +38,16 @@ use super::repair::recover;
 use super::writer::{CollectionWriter, WriteRequest, WriterMessage};
 use crate::panics::{Panic, catch};
 
-/// Few points, so that changes meet.
+/// Number of point ids; small, so that changes of the same point are frequent.
 const IDS: u64 = 5;
-/// Steps on one directory.
+/// Steps per seed, on one directory.
 const STEPS: u64 = 150;
-/// Steps in all, unless the environment says.
+/// Total steps if `SPLADE_SIMULATION_STEPS` is not set.
 const DEFAULT_STEPS: u64 = 15_000;
-/// So many changed points make a merge due.
+/// Number of changed points after which a merge is due.
 const OPTIMIZE_AFTER_POINTS: usize = 6;
 
-/// One life of the store.
+/// One simulated process that has the store open.
 struct Process {
     shard: Arc<SimulatedEngine>,
     durability: Arc<DurabilityTracker>,
@@ -54,22 +55,22 @@ struct Process {
     _writer_tx: mpsc::Sender<WriterMessage>,
 }
 
-/// A store, and what may be in it.
+/// A simulated store, with the states that each of its points may have.
 struct Simulation {
     seed: u64,
-    /// What was done, for a check that fails.
+    /// Log of the steps, printed if a check fails.
     steps: Vec<String>,
     dice: SplitMix64,
     dir: TempDir,
     disk: Arc<Mutex<Disk>>,
     process: Option<Process>,
-    /// What each point may be: one state, and those of changes with an unknown outcome.
+    /// Allowed states of each point: the last confirmed one, and those of later changes with an unknown outcome.
     allowed: BTreeMap<u64, BTreeSet<Option<u64>>>,
     values: u64,
     counters: Counters,
 }
 
-/// What a run has met; a simulation that meets nothing proves nothing.
+/// Counters of the events in a run, to check that the simulation covers each kind of event.
 #[derive(Debug, Default, Clone, Copy)]
 struct Counters {
     confirmed: u64,
@@ -82,7 +83,7 @@ struct Counters {
     closes: u64,
 }
 
-/// A directory whose syncs cost nothing, where there is one.
+/// Creates a temporary directory, in shared memory if available, where syncs are free.
 fn create_temp_dir() -> TempDir {
     let shared_memory = Path::new("/dev/shm");
     if shared_memory.is_dir() { TempDir::new_in(shared_memory) } else { TempDir::new() }.expect("a temporary directory")
@@ -122,7 +123,7 @@ impl Simulation {
         }
     }
 
-    /// Starts as `Collection::open` does, and checks what is there.
+    /// Starts a process like `EdgeCollection::open`, and checks that each point has an allowed state.
     fn start(&mut self) {
         let path = self.dir.path();
         let has_crashed = Journal::exists_in(path);
@@ -133,7 +134,7 @@ impl Simulation {
             let flush = if self.dice.next_percent(20) { self.random_flush_crash() } else { FlushFault::None };
             shard.set_script(Script { flush, ..Script::default() });
             if !survives(|| recover(&*shard, &mut journal).expect("a repair without faults succeeds")) {
-                self.steps.push(format!("crash in the repair of a start: {flush:?}"));
+                self.steps.push(format!("crash during the repair at a start: {flush:?}"));
                 self.counters.crashes += 1;
                 return shard.crash();
             }
@@ -142,10 +143,10 @@ impl Simulation {
         self.steps.push(format!("start, repaired: {has_crashed}, {values:?}"));
         for (id, allowed) in &mut self.allowed {
             let found = values.get(id).copied();
-            assert!(allowed.contains(&found), "after a restart point {id} is {found:?}, and may be {allowed:?}");
+            assert!(allowed.contains(&found), "after a restart point {id} is {found:?}, allowed: {allowed:?}");
             *allowed = BTreeSet::from([found]);
         }
-        assert_eq!(shard.count_all_versions(), values.len(), "after a restart a point is there twice");
+        assert_eq!(shard.count_all_versions(), values.len(), "after a restart a point has two copies");
         let durability = Arc::<DurabilityTracker>::default();
         shard.enable_reads(Arc::clone(&durability));
         let (writer_tx, writer) =
@@ -161,7 +162,7 @@ impl Simulation {
         }
     }
 
-    /// Closes in order, where that is possible.
+    /// Closes the store; the close succeeds if and only if the collection is in service.
     fn close(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         if matches!(process.writer.optimize_state, OptimizeState::Running(_)) {
@@ -215,7 +216,7 @@ impl Simulation {
         }
     }
 
-    /// One to three changes, committed together.
+    /// Commits one to three changes together, and records their outcomes.
     fn commit(&mut self) {
         let changes: Vec<_> = (0..1 + self.dice.next_below(3)).map(|_| self.random_change()).collect();
         let script = self.random_script(&changes);
@@ -244,7 +245,7 @@ impl Simulation {
         self.check_visible();
     }
 
-    /// In service and in order, readers see what may be.
+    /// Checks that readers see an allowed state of each point, unless the collection is out of service or needs repair.
     fn check_visible(&mut self) {
         let Some(process) = &self.process else { return };
         process.shard.check_digests();
@@ -254,7 +255,7 @@ impl Simulation {
             let values = process.shard.visible_values();
             for (id, allowed) in &self.allowed {
                 let found = values.get(id).copied();
-                assert!(allowed.contains(&found), "point {id} is {found:?}, and may be {allowed:?}");
+                assert!(allowed.contains(&found), "point {id} is {found:?}, allowed: {allowed:?}");
             }
         }
     }
@@ -293,12 +294,12 @@ impl Drop for Simulation {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("{}", self.steps.join("\n"));
-            eprintln!("SPLADE_SIMULATION_SEED={} SPLADE_SIMULATION_STEPS={STEPS} repeats this", self.seed);
+            eprintln!("SPLADE_SIMULATION_SEED={} SPLADE_SIMULATION_STEPS={STEPS} reproduces this failure", self.seed);
         }
     }
 }
 
-/// Whether the process lives on after this.
+/// Runs `work`, and returns whether the simulated process survived it.
 fn survives(work: impl FnOnce()) -> bool {
     match catch(work).map_err(Panic::into_payload) {
         Ok(()) => true,
@@ -314,7 +315,7 @@ fn build_write_request(change: &PointChange) -> (WriteRequest, WriteReceiver) {
     (WriteRequest { change: change.clone(), reply }, receiver)
 }
 
-/// The points of a change, and what they become.
+/// Returns the points of a change with their new values; `None` for deleted points.
 fn list_effects(change: &PointChange) -> Vec<(u64, Option<u64>)> {
     let number = |id| match id {
         PointId::NumId(number) => number,
@@ -328,7 +329,7 @@ fn list_effects(change: &PointChange) -> Vec<(u64, Option<u64>)> {
     }
 }
 
-/// Takes note of what a change has made possible.
+/// Updates the allowed states of a change's points, and the counters.
 fn record_outcome(
     change: &PointChange,
     is_confirmed: bool,
@@ -354,7 +355,7 @@ fn record_outcome(
 }
 
 #[test]
-fn what_was_confirmed_survives_every_crash_and_what_was_refused_never_appears() {
+fn confirmed_changes_survive_every_crash_and_refused_ones_never_appear() {
     let number = |variable: &str| env::var(variable).ok().map(|text| text.parse::<u64>().expect("a number"));
     let now = || SystemTime::UNIX_EPOCH.elapsed().map_or(0, |now| now.as_micros() as u64);
     let first = number("SPLADE_SIMULATION_SEED").unwrap_or_else(now);
@@ -376,19 +377,19 @@ fn what_was_confirmed_survives_every_crash_and_what_was_refused_never_appears() 
     } = totals;
     let rarest =
         [confirmed, refused, unknown, out_of_service, merges, failed_merges, crashes, closes].into_iter().min();
-    assert!(runs < 100 || rarest > Some(0), "something was never met: {totals:?}");
+    assert!(runs < 100 || rarest > Some(0), "some kind of event never occurred: {totals:?}");
 }
 
-/// Seeds that found a fault, with it put back:
-/// - 1: digests of points that are not flushed; a journal entry for a change that was refused; service after a flush
-///   that failed; digests of points that a failed merge shows again
+/// Regression seeds, with the bugs that each one detects:
+/// - 1: digests of unflushed points; a journal entry for a refused change; service after a failed flush; digests of points
+///   that a failed merge shows again
 /// - 2: the repair after a failed merge clears the journal
 /// - 3: a deletion is journaled after the flush
-/// - 4: a change that was made in part is journaled as made
+/// - 4: a partially applied change is journaled as fully applied
 /// - 11: an upsert is journaled before the flush
-/// - 17: a change that was made in part is not journaled
+/// - 17: a partially applied change is not journaled
 #[test]
-fn seeds_that_found_faults_find_none() {
+fn regression_seeds_find_no_faults() {
     for seed in [1, 2, 3, 4, 11, 17] {
         run(seed);
     }

@@ -1,4 +1,4 @@
-//! The file that says how a collection was made.
+//! Spec file of a collection (`splade.json`).
 
 use std::fs::{self, File};
 use std::io;
@@ -14,24 +14,28 @@ use crate::types::CollectionSpec;
 
 const SPEC_FILE: &str = "splade.json";
 
-/// What `splade.json` holds.
+/// Contents of `splade.json`.
 #[derive(Debug, Serialize, Deserialize)]
 struct SpecFile {
-    /// The first files had none.
+    /// Version of the format; files from before versioning lack the field.
     #[serde(rename = "version", default = "first_version")]
     version: u32,
     #[serde(flatten)]
     spec: CollectionSpec,
 }
 
-/// The version of `splade.json` that is written. Builds before versions read it too: they ignore the field.
+/// Version of `splade.json` that this build writes. Builds from before versioning can read it, because they ignore the
+/// field.
 const SPEC_VERSION: u32 = 1;
 
 fn first_version() -> u32 {
     1
 }
 
-/// Reads how a collection was made.
+/// Reads the spec of a collection.
+///
+/// # Errors
+/// [`StoreError::Failed`] if the file can't be read or parsed, or a later version of this program wrote it.
 pub(super) fn read_spec(collection: &Path) -> Result<CollectionSpec, StoreError> {
     let path = collection.join(SPEC_FILE);
     let read = || -> io::Result<SpecFile> { Ok(serde_json::from_slice(&fs::read(&path)?)?) };
@@ -40,14 +44,14 @@ pub(super) fn read_spec(collection: &Path) -> Result<CollectionSpec, StoreError>
     if version > SPEC_VERSION {
         let path = path.display();
         return Err(StoreError::Failed(format!(
-            "{path} has version {version}, and this version of splade-sidecar knows those up to {SPEC_VERSION}; start the \
-             version that created the collection, or a later one"
+            "{path} has version {version}, but this version of splade-sidecar supports versions up to {SPEC_VERSION}; \
+             start the version that created the collection, or a later one"
         )));
     }
     Ok(spec)
 }
 
-/// Writes how a collection was made, durably.
+/// Writes the spec of a collection, durably.
 pub(super) fn write_spec(collection: &Path, spec: &CollectionSpec) -> Result<(), StoreError> {
     let path = collection.join(SPEC_FILE);
     let write = || -> io::Result<()> {
@@ -63,10 +67,10 @@ pub(super) fn write_spec(collection: &Path, spec: &CollectionSpec) -> Result<(),
 mod tests {
     use super::*;
 
-    /// The file as the build of 2026-11-30 wrote it, and as it is written now.
+    /// Compares with a file written by a build of 2026-11-30.
     #[test]
-    fn the_bytes_of_a_spec_stay() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+    fn the_format_of_the_spec_is_stable() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join(SPEC_FILE);
         let first = r#"{
   "vector_name": "splade",

@@ -1,4 +1,4 @@
-//! The embedded store itself.
+//! The embedded store.
 
 mod catalog;
 mod reader;
@@ -22,22 +22,23 @@ use super::open_store::OpenStore;
 use super::options::EdgeOptions;
 use crate::store::{StoreError, VectorStore};
 
-/// A store that keeps its collections in a directory of this machine.
+/// A vector store that keeps its collections in a local directory, with Qdrant's engine in this process.
 #[derive(Debug)]
 pub struct EdgeStore {
     options: EdgeOptions,
     /// `None` after the store has been closed.
     inner: Arc<RwLock<Option<OpenStore>>>,
     read_permits: Arc<Semaphore>,
-    /// Held while a collection is made, or an alias is changed: no name may become both.
+    /// Held while a collection is created or an alias is changed, so that a name can't become both a collection and an
+    /// alias.
     names_lock: Arc<Mutex<()>>,
 }
 
 impl EdgeStore {
-    /// Opens the folder, which is made if it is not there, and every collection in it. Blocks.
+    /// Opens a directory and every collection in it; creates the directory if it does not exist. Blocks.
     ///
     /// # Errors
-    /// The folder is in use by another process or can't be written to; a collection can't be read.
+    /// [`StoreError::Failed`] if another process uses the directory, it can't be written to, or a collection can't be opened.
     pub fn open(dir: &Path, options: EdgeOptions) -> Result<Self, StoreError> {
         let directory = Arc::new(StoreDirectory::open(dir)?);
         let mut collections = BTreeMap::new();
@@ -51,10 +52,10 @@ impl EdgeStore {
         Ok(Self { options, inner: Arc::new(RwLock::new(Some(store))), read_permits, names_lock: Arc::default() })
     }
 
-    /// Calls `look` with what is open.
+    /// Calls `read` with the open store.
     ///
     /// # Errors
-    /// The store has been closed.
+    /// [`StoreError::Unavailable`] if the store has been closed.
     fn with_open<T>(&self, read: impl FnOnce(&OpenStore) -> T) -> Result<T, StoreError> {
         let open = self.inner.read();
         open.as_ref().map(read).ok_or_else(closed_error)
@@ -65,7 +66,7 @@ impl EdgeStore {
         found.ok_or_else(|| StoreError::CollectionNotFound(name.to_owned()))
     }
 
-    /// Reads on a blocking thread, when there is a place.
+    /// Waits for a read permit, then runs `work` on a blocking thread.
     async fn read<T: Send + 'static>(
         &self,
         name: &str,
@@ -75,7 +76,8 @@ impl EdgeStore {
         let collection = self.find(name)?;
         run_blocking(move || {
             let result = work(&collection);
-            // Whoever has all the places knows that no read has a collection.
+            // Drop the collection before the permit: `close` takes all permits to make sure that no read still holds a
+            // collection.
             drop(collection);
             drop(permit);
             result
@@ -90,8 +92,8 @@ impl VectorStore for EdgeStore {
         self.with_open(|open| open.collections.iter().try_for_each(|(name, open)| open.check_writable(name)))?
     }
 
-    /// Waits for the writes and reads under way, and up to five seconds for a merge. One that takes longer keeps the
-    /// folder locked until it is done or the process ends.
+    /// Closes the store. Waits for writes and reads in flight, and up to five seconds for a merge. A longer merge keeps the
+    /// directory locked until it ends or the process exits.
     async fn close(&self) -> Result<(), StoreError> {
         let Some(open) = self.inner.write().take() else { return Ok(()) };
         let all_permits = u32::try_from(self.options.max_concurrent_reads.max(1)).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! The engine's own log, which it writes before each change, never reads again and never shortens.
+//! Truncation of the engine's write-ahead log, which the engine writes before each change but never reads or truncates.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,10 +9,10 @@ use crate::store::StoreError;
 
 const WAL_DIR: &str = "wal";
 
-/// Drops the parts of the engine's log that it has closed, but the last, by which it goes on numbering.
+/// Removes all closed segments of the engine's log except the last, from which the engine continues the numbering.
 ///
-/// The engine only appends to the open part. It keeps the closed ones mapped, so removing them frees their space only
-/// when the shard is closed; cutting them short frees it now.
+/// The engine appends only to the open segment. It keeps the closed ones mapped, so that removing them would free their
+/// space only when the shard is closed; truncating them first frees it immediately.
 pub(super) fn trim_wal(shard: &Path) -> Result<(), StoreError> {
     let wal_dir = shard.join(WAL_DIR);
     let trim = || -> io::Result<()> {
@@ -30,7 +30,7 @@ pub(super) fn trim_wal(shard: &Path) -> Result<(), StoreError> {
         }
         Ok(())
     };
-    trim().map_err(|error| file_error("shorten the log", &wal_dir, &error))
+    trim().map_err(|error| file_error("truncate the log", &wal_dir, &error))
 }
 
 #[cfg(test)]
@@ -38,10 +38,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_keeps_its_last_closed_part_and_its_open_ones() {
-        let shard = tempfile::tempdir().expect("a temporary folder");
+    fn the_log_keeps_its_last_closed_segment_and_its_open_ones() {
+        let shard = tempfile::tempdir().expect("a temporary directory");
         let wal_dir = shard.path().join(WAL_DIR);
-        fs::create_dir(&wal_dir).expect("a folder");
+        fs::create_dir(&wal_dir).expect("a directory");
         for name in ["closed-0", "closed-9", "closed-31", "closed-100", "open-7", "open-8", "first-index"] {
             fs::write(wal_dir.join(name), "x").expect("a file");
         }

@@ -1,10 +1,10 @@
-//! The one thread that changes a collection.
+//! Writer thread of a collection; the only thread that changes it.
 //!
-//! It applies the writes that wait, one after another, makes them durable by one flush, and only then answers each:
-//! the more wait, the less of a flush each of them costs. Now and then it starts a merge of segments on another thread;
-//! writes and reads go on meanwhile.
+//! Implements group commit: applies all queued writes in order, makes them durable with one flush, and only then replies to
+//! each. The cost of a flush is shared by the writes of a commit. From time to time it starts a merge of segments on another
+//! thread; writes and reads continue meanwhile.
 //!
-//! It ends when the last sender is gone, after what was sent has been answered.
+//! The thread ends when the last sender is dropped, after it has replied to all queued writes.
 //!
 //! See docs/adr/0032-embedded-confirm-after-flush.md.
 
@@ -28,40 +28,40 @@ use super::repair::repair;
 use super::shard_engine::ShardEngine;
 use crate::store::StoreError;
 
-/// How many messages may wait for a writer. A caller waits where there are more.
+/// Capacity of a writer's message queue. Callers wait while it is full.
 const CHANNEL_CAPACITY: usize = 16;
 
-/// How long a writer that ends waits for a merge, which can't be broken off. What it leaves behind, the next start
-/// puts in order.
+/// Time that a terminating writer waits for a merge, which can't be cancelled. If the merge takes longer, the next start
+/// repairs the collection.
 const OPTIMIZE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A writer's thread. Its result says what could not be put in order at the end.
+/// Handle of a writer thread. Its result is the error of the shutdown, if any.
 pub(super) type WriterThread = JoinHandle<Result<(), StoreError>>;
 
 #[derive(Debug)]
 pub(super) enum WriterMessage {
     Write(WriteRequest),
-    /// A merge has ended.
+    /// Notification of the merge thread that a merge has ended.
     OptimizeFinished,
 }
 
-/// A change, and where to answer when it is durable.
+/// A change, with the channel for the reply when the change is durable.
 #[derive(Debug)]
 pub(super) struct WriteRequest {
     pub(super) change: PointChange,
     pub(super) reply: oneshot::Sender<Result<(), StoreError>>,
 }
 
-/// Where to answer a change, and what became of it in memory.
+/// Reply channel of a change, and the result of applying it in memory.
 type AppliedWrite = (oneshot::Sender<Result<(), StoreError>>, Result<(), StoreError>);
 
 /// Changes that become durable together.
 #[derive(Debug, Default)]
 struct GroupCommit {
     applied: Vec<AppliedWrite>,
-    /// For the journal.
+    /// Changes to journal; empty unless a merge is running or has failed.
     net_changes: NetChanges,
-    /// Whether anything was changed in memory.
+    /// Set if any change was applied in memory, at least in part.
     has_changes: bool,
 }
 
@@ -71,15 +71,17 @@ pub(super) struct CollectionWriter<S> {
     pub(super) journal: Journal,
     durability: Arc<DurabilityTracker>,
     receiver: mpsc::Receiver<WriterMessage>,
-    /// Weak, for the writer ends when nobody else can send.
+    /// Weak, because the writer ends when all other senders are dropped.
     weak_sender: mpsc::WeakSender<WriterMessage>,
     pub(super) optimize_state: OptimizeState,
-    /// How many changed points make a merge due, and how many there are since the last one began.
+    /// Number of changed points after which a merge is due.
     optimize_after_points: usize,
+    /// Number of points changed since the last merge began.
     points_since_optimize: usize,
 }
 
 impl<S: ShardEngine> CollectionWriter<S> {
+    /// Starts a writer on a new thread.
     pub(super) fn spawn(
         shard: Arc<S>,
         journal: Journal,
@@ -91,7 +93,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
         Ok((sender, thread))
     }
 
-    /// A writer without a thread, and the way to it.
+    /// Creates a writer without a thread, with the sender of its queue. The simulation drives it directly.
     pub(super) fn new(
         shard: Arc<S>,
         journal: Journal,
@@ -132,7 +134,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
         self.finish()
     }
 
-    /// Applies writes, makes them durable together, answers each.
+    /// Applies writes, makes them durable together, and replies to each.
     pub(super) fn commit(&mut self, writes: Vec<WriteRequest>) {
         if writes.is_empty() {
             return;
@@ -140,7 +142,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
         if let Err(error) = self.check_writable() {
             return writes.into_iter().for_each(|write| send_reply((write.reply, Err(error.clone())), &Ok(())));
         }
-        // Before the first is applied, when readers see it.
+        // Must precede the first change, because readers see a change as soon as it is applied.
         self.durability.begin_commit(writes.iter().flat_map(|write| write.change.ids()));
         let mut commit = GroupCommit::default();
         let result = self.apply(writes, &mut commit).and_then(|()| self.make_durable(&commit));
@@ -148,7 +150,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
         commit.applied.into_iter().for_each(|applied| send_reply(applied, &result));
     }
 
-    /// Applies writes one after the other.
+    /// Applies writes in order. Stops with an error if the state after a failed change can't be read for the journal.
     fn apply(&mut self, writes: Vec<WriteRequest>, commit: &mut GroupCommit) -> Result<(), StoreError> {
         let mut writes = writes.into_iter();
         while let Some(WriteRequest { change, reply }) = writes.next() {
@@ -171,8 +173,8 @@ impl<S: ShardEngine> CollectionWriter<S> {
         Ok(())
     }
 
-    /// Gives the entries of a change for the journal, if that is needed. A change that was refused has none: a repair
-    /// would take it for one that was made, and undo a confirmed one before it.
+    /// Returns the journal entries of a change; none if no merge is running. A refused change has no entries: a repair would
+    /// take it for an applied change, and could revert an earlier confirmed one.
     fn build_journal_entries(
         &self,
         entry: JournalEntry,
@@ -186,7 +188,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
         }
     }
 
-    /// Entries that say what points are like now: nobody knows which of them a change that failed has changed.
+    /// Returns entries with the current state of points, because it is unknown which of them a failed change has changed.
     fn read_current_state(&self, ids: &[PointId]) -> Result<Vec<JournalEntry>, StoreError> {
         let points = self.shard.get_full(ids)?;
         let present: HashSet<_> = points.iter().map(|point| point.id).collect();
@@ -205,15 +207,18 @@ impl<S: ShardEngine> CollectionWriter<S> {
         Ok(())
     }
 
-    /// Takes the collection out of service. Gives what to answer for changes that may be durable or not.
+    /// Takes the collection out of service. Returns the reply to changes whose durability is unknown.
     fn take_out_of_service(&self, error: &StoreError) -> StoreError {
         self.durability.take_out_of_service(self.shard.path(), error);
         self.shard.abandon();
         let path = self.shard.path().display();
-        StoreError::Interrupted(format!("{error}; the collection in {path} takes no more changes until a restart"))
+        StoreError::Interrupted(format!("{error}; the collection in {path} rejects changes until a restart"))
     }
 
-    /// Refuses changes where none can be made durable, or one could be lost in what a failed merge left.
+    /// Checks that changes can be made durable. Repairs the collection first if a merge failed.
+    ///
+    /// # Errors
+    /// If the collection is out of service, or the repair fails.
     fn check_writable(&mut self) -> Result<(), StoreError> {
         self.durability.check_in_service()?;
         match self.optimize_state {
@@ -222,6 +227,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
         }
     }
 
+    /// Starts a merge if enough points have changed, none is running or has failed, and the disk has space for it.
     pub(super) fn optimize_if_due(&mut self) {
         if self.points_since_optimize >= self.optimize_after_points
             && self.optimize_state.is_idle()
@@ -230,12 +236,12 @@ impl<S: ShardEngine> CollectionWriter<S> {
             self.points_since_optimize = 0;
             match self.shard.check_space_to_optimize() {
                 Ok(()) => self.optimize_state = self.shard.start_optimize(self.finish_notifier()),
-                Err(error) => tracing::warn!(%error, "segments are not merged for now, and writes get slower"),
+                Err(error) => tracing::warn!(%error, "merge of segments postponed; writes get slower"),
             }
         }
     }
 
-    /// Returns the callback that tells this writer, if it still runs, that a merge has ended.
+    /// Returns the callback that notifies this writer, if it is still running, of the end of a merge.
     fn finish_notifier(&self) -> impl FnOnce() + Send + 'static {
         let weak_sender = self.weak_sender.clone();
         move || {
@@ -245,28 +251,33 @@ impl<S: ShardEngine> CollectionWriter<S> {
         }
     }
 
-    /// Makes durable what a merge did, or undoes the harm of one that failed.
+    /// Makes the result of a finished merge durable, or repairs the collection if the merge failed. Does nothing if the merge
+    /// is still running after `timeout`.
     pub(super) fn finish_optimize(&mut self, timeout: Duration) {
         let Some(result) = self.optimize_state.wait_result(timeout) else { return };
         self.optimize_state = OptimizeState::Failed;
         if self.durability.check_in_service().is_err() {
             return;
         }
-        let folder = self.shard.path().display().to_string();
+        let collection = self.shard.path().display().to_string();
         match result {
             Ok(()) => self.commit_optimize(),
-            // The engine then forgets which points were deleted or replaced meanwhile.
+            // After a failed merge, the engine has lost the deletions and replacements that happened during it.
             Err(error) => {
-                tracing::error!(%folder, %error, "merging segments failed; writes get slower until a restart");
+                tracing::error!(%collection, %error, "merge of segments failed; writes get slower until a restart");
                 self.optimize_state = OptimizeState::NeedsRepair;
                 if let Err(error) = self.repair() {
-                    tracing::error!(%folder, %error, "repair after a merge failed; retried before the next write");
+                    tracing::error!(
+                        %collection,
+                        %error,
+                        "repair after a failed merge failed; retrying before the next write"
+                    );
                 }
             }
         }
     }
 
-    /// Makes a merge that succeeded durable; what the journal says of the time of the merge is then of no more use.
+    /// Makes a successful merge durable, then clears the journal, whose entries are obsolete.
     fn commit_optimize(&mut self) {
         if let Err(error) = self.shard.flush() {
             self.take_out_of_service(&error);
@@ -277,14 +288,14 @@ impl<S: ShardEngine> CollectionWriter<S> {
                 self.durability.finish_optimize();
                 self.optimize_state = OptimizeState::Idle;
             }
-            Err(error) => tracing::error!(%error, "journal not cleared; writes get slower until a restart"),
+            Err(error) => tracing::error!(%error, "clearing the journal failed; writes get slower until a restart"),
         }
     }
 
-    /// Repairs after a merge that failed. The journal keeps what was deleted: segments that the merge has left on the
-    /// disk are opened by the next start.
+    /// Repairs the collection after a failed merge. The journal keeps the deletions, because the next start opens segments
+    /// that the merge left on disk.
     fn repair(&mut self) -> Result<(), StoreError> {
-        // Out of space is not out of service.
+        // A full disk is temporary, so it must not take the collection out of service.
         self.shard.check_free_space()?;
         let result = repair(&*self.shard, &mut self.journal).and_then(|()| self.shard.flush());
         result.map_err(|error| self.take_out_of_service(&error))?;
@@ -292,24 +303,24 @@ impl<S: ShardEngine> CollectionWriter<S> {
         Ok(())
     }
 
-    /// Without a merge that runs on or that failed, the collection is in order, and the journal says so.
+    /// Shuts down the collection. Closes it cleanly and removes the journal, unless a merge is still running or has failed.
     pub(super) fn finish(mut self) -> Result<(), StoreError> {
         self.finish_optimize(OPTIMIZE_TIMEOUT);
-        // What is on the disk is unknown: another flush could make it worse, and the next start must repair.
+        // After a failed flush the state on disk is unknown: another flush could damage it, and the next start must repair.
         self.durability.check_in_service()?;
         self.shard.flush()?;
         if !self.optimize_state.is_idle() {
-            let folder = self.shard.path().display();
-            tracing::info!(%folder, "closed without the end of a merge; the next start repairs the collection");
+            let collection = self.shard.path().display();
+            tracing::info!(%collection, "collection closed with an unfinished merge; the next start repairs it");
             return Ok(());
         }
-        // Nobody else has the shard any more.
+        // All senders, and so all other references to the shard, are gone.
         S::close(self.shard)?;
         self.journal.remove()
     }
 }
 
-/// Answers a change. A caller that has gone away needs no answer.
+/// Sends the reply to a change. Ignores a caller that has cancelled its call.
 fn send_reply((reply, applied): AppliedWrite, commit_result: &Result<(), StoreError>) {
     let _ = reply.send(applied.and_then(|()| commit_result.clone()));
 }

@@ -205,7 +205,7 @@ async fn files_that_are_cut_short_after_a_kill() {
                     println!("{} of {length} bytes cut to {cut}: {}", name.display(), ended.log);
                     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
                     let collection = collection.to_str().unwrap();
-                    let expected = [collection, "restore its folder, or move it out of the store"];
+                    let expected = [collection, "restore its directory, or move it out of the store"];
                     assert!(expected.iter().all(|part| ended.log.contains(part)), "{ended:?}");
                     refused += 1;
                 }

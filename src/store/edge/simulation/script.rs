@@ -1,18 +1,18 @@
-//! The faults of a scripted engine.
+//! Faults that the simulated engine injects.
 
 use std::fmt;
 
 use crate::store::edge::point_change::PointChange;
 
-/// What becomes of one change.
+/// Fault of one change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum ApplyFault {
     Refused,
-    /// The error comes after so many points.
+    /// Fails after this many points have been changed.
     PartialAfter(usize),
 }
 
-/// What becomes of the next flush.
+/// Fault of the next flush.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) enum FlushFault {
     #[default]
@@ -23,25 +23,25 @@ pub(super) enum FlushFault {
     Fails,
 }
 
-/// How a merge ends.
+/// Outcome of a merge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum OptimizeOutcome {
     Succeeds,
-    /// The old segments are back in memory, with all that was deleted or replaced.
+    /// The old segments return to memory, including points that were deleted or replaced.
     FailsWhileBuilding {
         leaves_output: bool,
     },
-    /// The merged segment is in use, and the old ones stay on the disk.
+    /// The merged segment is in use, but the old ones stay on disk.
     FailsToDropOld,
 }
 
-/// The faults to come.
+/// Faults to inject from now on.
 #[derive(Default)]
 pub(super) struct Script {
     pub(super) is_disk_low: bool,
     pub(super) changes: Vec<(PointChange, ApplyFault)>,
     pub(super) flush: FlushFault,
-    /// The process dies when the journal has been appended to, or in the middle of that.
+    /// The process crashes after or during the next append to the journal.
     pub(super) crashes_after_journal: bool,
 }
 

@@ -1,9 +1,11 @@
-//! An engine of a few points whose disk, faults and death are scripted.
+//! In-memory engine with a simulated disk, scripted faults and scripted crashes.
 //!
-//! It does what repair.rs and engine.rs say of the real one: a change is visible at once and durable by a flush; a
-//! flush that is cut short leaves any of the changed points durable, or its new copy beside the old one; while a merge
-//! runs, the segments on the disk keep what is deleted or replaced; a merge that fails shows it again, and may leave
-//! segments on the disk that only the next start opens; a flush after a failed one damages the files.
+//! It models the real engine as described in repair.rs and engine.rs:
+//! - a change is visible immediately and durable after a flush;
+//! - an interrupted flush makes any subset of the changed points durable, possibly with both the new and the old copy;
+//! - during a merge, the segments on disk keep deleted and replaced points;
+//! - after a failed merge, these points are visible again, and it may leave segments on disk that only the next start opens;
+//! - a flush after a failed flush damages the files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
@@ -27,7 +29,7 @@ use crate::store::edge::point_change::PointChange;
 use crate::store::edge::repair::recover;
 use crate::store::edge::shard_engine::ShardEngine;
 
-/// What ends a scripted process: it unwinds to the driver.
+/// Panic payload of a simulated crash, which unwinds to the driver.
 #[derive(Debug)]
 pub(super) struct Crash;
 
@@ -40,7 +42,7 @@ struct Version {
 
 type Segment = BTreeMap<u64, Version>;
 
-/// What outlives a process.
+/// Simulated disk, which outlives a simulated process.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk {
     segments: BTreeMap<u32, Segment>,
@@ -72,7 +74,7 @@ struct EngineState {
     has_flush_failed: bool,
     journal_length: u64,
     script: Script,
-    /// Changes that changed something in the commit at hand.
+    /// Changes of the current commit that were applied, at least in part.
     applied: Vec<PointChange>,
     dice: SplitMix64,
 }
@@ -82,7 +84,7 @@ pub(super) struct SimulatedEngine {
     path: PathBuf,
     disk: Arc<Mutex<Disk>>,
     state: Mutex<EngineState>,
-    /// Set when the collection is open: digests are then asked for amid changes and flushes.
+    /// Set when the collection is open; digests are then read at random times during changes and flushes.
     durability: OnceLock<Arc<DurabilityTracker>>,
 }
 
@@ -99,7 +101,7 @@ pub(in crate::store::edge) fn simulated_point(id: u64, value: u64) -> PointStruc
     PointStructPersisted { id: PointId::NumId(id), vector, payload: Some(payload) }
 }
 
-/// What a point was upserted with.
+/// Returns the value that a point was upserted with.
 pub(super) fn point_value(point: &PointStructPersisted) -> u64 {
     point.payload.as_ref().and_then(|payload| payload.0["value"].as_u64()).expect("a point of the simulation")
 }
@@ -115,7 +117,7 @@ fn newest_versions(segments: &BTreeMap<u32, Segment>) -> Segment {
 }
 
 impl SimulatedEngine {
-    /// Opens what is on the disk.
+    /// Opens the segments on the simulated disk.
     pub(super) fn open(path: &Path, disk: Arc<Mutex<Disk>>, dice: SplitMix64) -> Self {
         let (memory, appendable) = {
             let mut disk = disk.lock();
@@ -137,34 +139,34 @@ impl SimulatedEngine {
         Self { path: path.to_owned(), disk, state: Mutex::new(state), durability: OnceLock::new() }
     }
 
-    /// Lets readers in.
+    /// Enables the random reads of digests.
     pub(super) fn enable_reads(&self, durability: Arc<DurabilityTracker>) {
         self.durability.set(durability).expect("it is opened once");
     }
 
-    /// Sets the faults of what comes next.
+    /// Sets the faults of the next calls.
     pub(super) fn set_script(&self, script: Script) {
         let mut state = self.state.lock();
         state.script = script;
         state.applied.clear();
     }
 
-    /// Whether a change has changed anything since the script was set.
+    /// Returns whether a change has been applied, at least in part, since the script was set.
     pub(super) fn has_applied(&self, change: &PointChange) -> bool {
         self.state.lock().applied.contains(change)
     }
 
-    /// The value of each point that readers see.
+    /// Returns the value of each point that readers see.
     pub(super) fn visible_values(&self) -> BTreeMap<u64, u64> {
         newest_versions(&self.state.lock().memory).into_iter().map(|(id, version)| (id, version.value)).collect()
     }
 
-    /// How many copies of points readers could see.
+    /// Returns the number of copies of points in memory.
     pub(super) fn count_all_versions(&self) -> usize {
         self.state.lock().memory.values().map(BTreeMap::len).sum()
     }
 
-    /// Ends the merge that runs.
+    /// Ends the running merge.
     pub(super) fn finish_optimize(&self, end: OptimizeOutcome) {
         let (mut state, mut disk) = (self.state.lock(), self.disk.lock());
         let RunningOptimize { inputs, mut merged, result_tx } = state.optimize.take().expect("a merge runs");
@@ -193,7 +195,7 @@ impl SimulatedEngine {
         result_tx.send(result).expect("the writer has the receiver");
     }
 
-    /// Leaves on the disk what a process that dies now leaves. A merge may have put its segment beside the old ones.
+    /// Crashes the process. A running merge may have written its output beside the old segments.
     pub(super) fn crash(&self) {
         let (mut state, mut disk) = (self.state.lock(), self.disk.lock());
         if let Some(merging) = state.optimize.take()
@@ -203,7 +205,7 @@ impl SimulatedEngine {
         }
     }
 
-    /// Law: of each value that `digests` would report now, a process that dies now leaves that value.
+    /// Checks that each value that a digest read returns now would survive a crash now.
     pub(super) fn check_digests(&self) {
         let Some(durability) = self.durability.get() else { return };
         let read = || Ok(self.visible_values().into_iter().map(|(id, value)| (PointId::NumId(id), value)).collect());
@@ -214,12 +216,12 @@ impl SimulatedEngine {
             assert_eq!(
                 surviving_value,
                 Some(&value),
-                "digests reported {value} of point {id:?}, a kill leaves {surviving_value:?}"
+                "digests reported {value} of point {id:?}, a crash leaves {surviving_value:?}"
             );
         }
     }
 
-    /// What a start would find if this process died now; on copies.
+    /// Returns the values that a start would find if this process crashed now. Works on copies of disk and journal.
     fn values_after_crash(&self) -> BTreeMap<u64, u64> {
         let disk = Arc::new(Mutex::new(self.disk.lock().clone()));
         {
@@ -240,7 +242,7 @@ impl SimulatedEngine {
         shard.visible_values()
     }
 
-    /// Asks for digests, now and then.
+    /// Checks the digests in a random quarter of the calls.
     fn maybe_check_digests(&self) {
         let should_check = self.state.lock().dice.next_below(4) == 0;
         if should_check {
@@ -262,7 +264,7 @@ impl SimulatedEngine {
         }
     }
 
-    /// Makes changes durable: all, or of each point what the dice say.
+    /// Makes changes durable: all, or a random part of each point's changes.
     fn write_to_disk(&self, all: bool) {
         let (mut state, mut disk) = (self.state.lock(), self.disk.lock());
         let frozen: BTreeSet<u32> = state.optimize.iter().flat_map(|merging| merging.inputs.iter().copied()).collect();
@@ -275,7 +277,7 @@ impl SimulatedEngine {
                 let on_disk = disk.segments.entry(*segment).or_default();
                 match points.get(&id) {
                     Some(version) if extent > 0 => drop(on_disk.insert(id, version.clone())),
-                    // The new copy is durable before the old one is gone.
+                    // The new copy becomes durable before the old one is removed.
                     None if extent > 1 => drop(on_disk.remove(&id)),
                     _ => {}
                 }
@@ -324,7 +326,7 @@ impl ShardEngine for SimulatedEngine {
         Ok(())
     }
 
-    /// This one does not flush when it is dropped.
+    /// Does nothing, because this engine does not flush when it is dropped.
     fn abandon(&self) {}
 
     fn flush(&self) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! The collections and aliases of the embedded store.
+//! Collections and aliases of the embedded store.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ impl CollectionCatalog for EdgeStore {
         let directory = directory.ok_or_else(|| StoreError::AlreadyExists(name.to_owned()))?;
         let (name, spec, optimize_after_points, store) =
             (name.to_owned(), spec.clone(), self.options.optimize_after_points, self.inner.clone());
-        // All of it in one piece: a caller who goes away must not leave a collection that is there and not open.
+        // A single blocking task, so that a cancelled call can't leave a collection that exists but is not open.
         run_blocking(move || {
             let _names_guard = names_guard;
             directory.create_collection(&name, &spec, |path| Engine::create(path, &spec))?;
@@ -84,7 +84,7 @@ impl CollectionCatalog for EdgeStore {
 }
 
 impl EdgeStore {
-    /// Changes the aliases: on the disk, and then for all calls at once. `change` says whether it changed anything.
+    /// Changes the aliases on disk, then atomically for all calls. `change` returns whether it changed anything.
     async fn change_aliases(
         &self,
         change: impl FnOnce(&OpenStore, &mut Aliases) -> Result<bool, StoreError>,
@@ -97,11 +97,12 @@ impl EdgeStore {
         })??;
         let Some(aliases) = aliases else { return Ok(()) };
         let store = self.inner.clone();
-        // All of it in one piece, as a creation is: what is on the disk must be what calls find.
+        // A single blocking task, so that a cancelled call can't leave the aliases in memory different from those on disk.
         run_blocking(move || {
             let _names_guard = names_guard;
             let result = aliases.write(directory.path());
-            // The file may have been replaced before the failure: calls find what the next start would.
+            // The file may have been replaced before the failure, so reread it: calls then see the same aliases as the next
+            // start.
             let aliases = result.as_ref().map_or_else(|_| Aliases::read(directory.path()), |()| Ok(aliases))?;
             let mut open_store = store.write();
             open_store.as_mut().ok_or_else(closed_error)?.aliases = aliases;

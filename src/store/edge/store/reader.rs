@@ -23,6 +23,6 @@ impl PointReader for EdgeStore {
     }
 
     async fn scroll(&self, name: &str, query: ScrollQuery) -> Result<PointPage, StoreError> {
-        self.read(name, |collection| collection.query(query)).await
+        self.read(name, |collection| collection.scroll(query)).await
     }
 }

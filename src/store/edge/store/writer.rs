@@ -1,4 +1,4 @@
-//! Changes of the points in the embedded store.
+//! Writes to the embedded store.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,8 @@ impl PointWriter for EdgeStore {
         self.find(name)?.upsert(vector_name, points).await
     }
 
-    /// Nobody else writes to the store, and this process changes each point once at a time: what is read stays so.
+    /// Reads the stored versions, then upserts the newer points. This does not race: no other process writes to the store,
+    /// and the caller has no other change of these points in flight.
     async fn upsert_newer(
         &self,
         name: &str,
