@@ -1,4 +1,4 @@
-//! Second names of collections.
+//! Aliases of collections.
 //!
 //! See docs/adr/0038-aliases.md.
 
@@ -10,20 +10,22 @@ use qdrant_client::qdrant::{AliasOperations, ChangeAliases, CreateAlias, DeleteA
 use super::connection::QdrantConnection;
 use crate::store::StoreError;
 
-/// Collections by alias.
+/// Returns the target collection of each alias, by alias.
 pub(super) async fn list(connection: &QdrantConnection) -> Result<BTreeMap<String, String>, StoreError> {
     let mut collections = connection.collections_client()?;
     let response = connection.call("", collections.list_aliases(ListAliasesRequest {})).await?;
     Ok(response.aliases.into_iter().map(|alias| (alias.alias_name, alias.collection_name)).collect())
 }
 
-/// To make an alias that is there already is to switch it, in one step. Qdrant's manual deletes it first, in the same
-/// request; were the collection gone then, the alias would be too, for Qdrant undoes nothing.
+/// Creates an alias, or points an existing one to another collection.
+///
+/// Creating an existing alias switches it atomically. Qdrant's documentation deletes it first in the same request; but if
+/// the target collection were missing, the alias would be lost, because Qdrant doesn't roll back.
 pub(super) async fn set(connection: &QdrantConnection, alias: &str, collection: &str) -> Result<(), StoreError> {
     let (alias_name, collection_name) = (alias.to_owned(), collection.to_owned());
     let action = Action::CreateAlias(CreateAlias { collection_name, alias_name });
     match update_alias(connection, collection, action).await {
-        // It is the alias that is a collection.
+        // Qdrant reports the conflict of the alias with a collection of its name.
         Err(StoreError::AlreadyExists(_)) => Err(StoreError::AlreadyExists(alias.to_owned())),
         outcome => outcome,
     }
@@ -40,5 +42,5 @@ async fn update_alias(connection: &QdrantConnection, name: &str, action: Action)
     if response.result {
         return Ok(());
     }
-    Err(StoreError::Timeout("Qdrant did not say that the alias is changed".to_owned()))
+    Err(StoreError::Timeout("Qdrant did not confirm the change of the alias".to_owned()))
 }

@@ -1,7 +1,8 @@
-//! How a collection is made, and what can be read of one that somebody else made.
+//! Conversion between collection specs and Qdrant's collection parameters, including collections that other programs
+//! created.
 //!
-//! Qdrant has no place of its own for who writes a collection, so that is kept in the collection's metadata, which
-//! servers before 1.16 neither keep nor return: there, a collection looks as if it was not made by this service.
+//! The model that writes a collection is recorded in the collection's metadata. Servers before 1.16 neither store nor return
+//! metadata: there, a collection looks as if another program had created it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,14 +13,14 @@ use qdrant_client::qdrant::vectors_config::Config;
 use crate::store::{CollectionInfo, StoreError};
 use crate::types::{CollectionSpec, Datatype, DenseSpec, Distance, Fingerprint, Sharding};
 
-/// The sparse vector that is ours where a collection has several.
+/// Name of the sparse vector to use if a collection has several.
 const DEFAULT_VECTOR_NAME: &str = "splade";
 const MODEL_KEY: &str = "splade_model";
 const FINGERPRINT_KEY: &str = "splade_fingerprint";
 const DTYPE_KEY: &str = "splade_dtype";
 const INCARNATION_KEY: &str = "splade_incarnation";
 
-/// The request that makes a collection.
+/// Builds the request that creates a collection.
 pub(super) fn build_create_request(name: &str, spec: &CollectionSpec) -> qdrant::CreateCollection {
     let sparse = HashMap::from([(spec.vector_name.clone(), to_sparse_params(spec))]);
     let dense = spec.dense.iter().map(|(name, dense)| (name.clone(), to_dense_params(dense))).collect();
@@ -45,12 +46,15 @@ pub(super) fn build_create_request(name: &str, spec: &CollectionSpec) -> qdrant:
     }
 }
 
-/// 0 leaves it to Qdrant.
+/// Maps 0 to `None`, which selects Qdrant's default.
 fn non_zero(value: u32) -> Option<u32> {
     (value > 0).then_some(value)
 }
 
-/// What the server says of a collection, but for its shard keys.
+/// Parses the server's description of a collection. The shard keys are not part of it and stay empty.
+///
+/// # Errors
+/// [`StoreError::Refused`] if it has no suitable sparse vector; [`StoreError::Failed`] if the response is incomplete.
 pub(super) fn parse_collection_info(
     name: &str,
     info: Option<qdrant::CollectionInfo>,
@@ -83,7 +87,7 @@ pub(super) fn parse_collection_info(
     Ok(CollectionInfo { name: name.to_owned(), spec, point_count: info.points_count.unwrap_or_default() })
 }
 
-/// The vector named `splade`, or the only one.
+/// Returns the only sparse vector of a collection, or the one named `splade`.
 fn find_sparse_vector_name(
     collection: &str,
     sparse: &HashMap<String, qdrant::SparseVectorParams>,
@@ -94,18 +98,18 @@ fn find_sparse_vector_name(
         [only] => Ok((*only).to_owned()),
         names if names.contains(&DEFAULT_VECTOR_NAME) => Ok(DEFAULT_VECTOR_NAME.to_owned()),
         [] => Err(StoreError::Refused(format!(
-            "collection `{collection}` has no sparse vector; add one named `{DEFAULT_VECTOR_NAME}` to it, or use another \
-             collection"
+            "collection `{collection}` has no sparse vector; add a sparse vector named `{DEFAULT_VECTOR_NAME}`, or use \
+             another collection"
         ))),
         names => Err(StoreError::Refused(format!(
-            "collection `{collection}` has several sparse vectors ({}) and none is named `{DEFAULT_VECTOR_NAME}`; use a \
-             collection with one",
+            "collection `{collection}` has several sparse vectors ({}), none of them named `{DEFAULT_VECTOR_NAME}`; use a \
+             collection with a single sparse vector",
             names.join(", ")
         ))),
     }
 }
 
-#[expect(deprecated, reason = "servers before Qdrant 1.19 know no `memory`, and would ignore it")]
+#[expect(deprecated, reason = "servers before Qdrant 1.19 ignore `memory`")]
 fn to_sparse_params(spec: &CollectionSpec) -> qdrant::SparseVectorParams {
     let datatype = match spec.datatype {
         Datatype::Float32 => qdrant::Datatype::Float32,
@@ -129,7 +133,7 @@ fn to_dense_params(dense: &DenseSpec) -> qdrant::VectorParams {
     qdrant::VectorParams { size: dense.size.into(), distance: distance.into(), ..qdrant::VectorParams::default() }
 }
 
-#[expect(deprecated, reason = "servers before Qdrant 1.19 send no `memory`")]
+#[expect(deprecated, reason = "servers before Qdrant 1.19 don't send `memory`")]
 fn is_on_disk(index: &qdrant::SparseIndexConfig) -> bool {
     match index.memory() {
         qdrant::Memory::Unknown => index.on_disk.unwrap_or(false),
@@ -138,7 +142,7 @@ fn is_on_disk(index: &qdrant::SparseIndexConfig) -> bool {
     }
 }
 
-/// The number format of an index. Formats that sparse indexes don't have are read as the default.
+/// Converts the dtype of an index. Unknown dtypes, which sparse indexes don't support, map to float32.
 fn parse_datatype(datatype: qdrant::Datatype) -> Datatype {
     match datatype {
         qdrant::Datatype::Float16 => Datatype::Float16,
@@ -147,7 +151,7 @@ fn parse_datatype(datatype: qdrant::Datatype) -> Datatype {
     }
 }
 
-/// The dense vectors that documents can bring along: named, one a point, of a distance that we know.
+/// Returns the dense vectors that documents can provide: named, not multi-vectors, and with a supported distance.
 fn parse_dense_specs(config: Option<qdrant::VectorsConfig>) -> BTreeMap<String, DenseSpec> {
     let Some(Config::ParamsMap(params)) = config.and_then(|config| config.config) else { return BTreeMap::new() };
     params.map.into_iter().filter_map(|(name, params)| Some((name, parse_dense_spec(&params)?))).collect()
@@ -189,7 +193,7 @@ mod tests {
         }
     }
 
-    /// What Qdrant returns of a collection that was made by this request.
+    /// Simulates Qdrant's description of a collection that this request created.
     fn described(request: qdrant::CreateCollection) -> qdrant::CollectionInfo {
         let params = qdrant::CollectionParams {
             vectors_config: request.vectors_config,
@@ -213,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_is_read_back() {
+    fn a_requested_spec_is_read_back() {
         let plain = CollectionSpec {
             on_disk_index: false,
             datatype: Datatype::Uint8,
@@ -229,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_keeps_no_metadata_forgets_the_encoder_only() {
+    fn a_server_without_metadata_loses_only_the_model() {
         let mut described = described(build_create_request("docs", &spec()));
         described.config.as_mut().unwrap().metadata.clear();
         let read = parse_collection_info("docs", Some(described)).unwrap();
@@ -249,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn dense_vectors_that_documents_cannot_bring_are_left_out() {
+    fn unsupported_dense_vectors_are_omitted() {
         let params = |distance: qdrant::Distance| qdrant::VectorParams {
             size: 2,
             distance: distance.into(),
@@ -270,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_placement_of_an_index_is_read_from_either_field() {
-        #[expect(deprecated, reason = "what servers before Qdrant 1.19 send")]
+        #[expect(deprecated, reason = "sent by servers before Qdrant 1.19")]
         let index = |on_disk, memory: Option<qdrant::Memory>| qdrant::SparseIndexConfig {
             on_disk,
             memory: memory.map(i32::from),

@@ -1,4 +1,4 @@
-//! Where the server is, and who we are to it.
+//! Address, credentials and timeouts of a Qdrant server.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,38 +7,39 @@ use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Uri;
 
-/// The port of Qdrant's gRPC protocol.
+/// Default port of Qdrant's gRPC API.
 const GRPC_PORT: u16 = 6334;
 
-/// How long a request of ours may stay on its way after its connection broke or its call was given up: in the socket
-/// buffers of the server or of a gateway, or in a handler that has not yet queued it for the log. All of that is memory
-/// copies and task switches, milliseconds on a server that answers other calls, which is why
-/// [`super::QdrantStore::settled`] asks for that first. What waits for the log, or is in it, stays ahead of later writes,
-/// however long it takes: Qdrant's queues are first come, first served. This is the bound that the order of writes relies
-/// on: a gateway, or a connection between two nodes, that keeps a request for longer while it lets others through breaks
-/// it.
+/// Maximum time that a request stays in transit after its connection broke or its call was abandoned: in the socket buffers
+/// of the server or a gateway, or in a handler that has not yet queued it for the write-ahead log. These are memory copies
+/// and task switches, which take milliseconds on a server that answers other calls; therefore
+/// [`PointWriter::wait_until_settled`](crate::store::PointWriter::wait_until_settled) first checks that it does. Requests
+/// that are queued for the log or in it stay ahead of later writes, because Qdrant's queues are FIFO.
+///
+/// The order of writes relies on this bound. A gateway or a connection between two nodes violates it if it delays a request
+/// for longer while it lets others through.
 ///
 /// See docs/adr/0035-qdrant-definite-and-unknown-outcomes.md.
 const DEFAULT_SETTLE_TIME: Duration = Duration::from_secs(5);
 
-/// How to reach a Qdrant server.
+/// Address, credentials and timeouts of a Qdrant server.
 #[derive(Debug, Clone)]
 pub struct QdrantConfig {
     pub url: QdrantUrl,
     pub api_key: Option<ApiKey>,
-    /// How long one call may take, connecting included. Default: 60 s.
+    /// Timeout of a call, including the connection setup. Default: 60 s.
     pub timeout: Duration,
-    /// How long connecting may take. Default: 5 s.
+    /// Timeout of the connection setup. Default: 5 s.
     pub connect_timeout: Duration,
-    /// The shard key that every request carries. Collections must have been created with it. Default: none.
+    /// Shard key sent with every request. Collections must have been created with it. Default: none.
     pub shard_key: Option<String>,
-    /// How long after a call that ended without an answer the server may still act on it, once it answers other calls:
-    /// how long [`super::QdrantStore`] waits before it takes earlier writes for settled. Default: 5 s.
+    /// Delay before earlier writes with an unknown outcome are considered settled, once the server answers other calls.
+    /// Default: 5 s.
     pub settle_time: Duration,
 }
 
 impl QdrantConfig {
-    /// The defaults for a server at `url`.
+    /// Creates the default configuration for a server at `url`.
     pub fn new(url: QdrantUrl) -> Self {
         Self {
             url,
@@ -50,7 +51,7 @@ impl QdrantConfig {
         }
     }
 
-    /// The text without the API key, should a server repeat it.
+    /// Replaces the API key in a text by `***`, in case a server repeats it in a message.
     pub(super) fn redact(&self, text: String) -> String {
         match &self.api_key {
             Some(key) => text.replace(&key.0, "***"),
@@ -59,17 +60,17 @@ impl QdrantConfig {
     }
 }
 
-/// The URL of a server's gRPC port. `https://` means TLS; without a port, it is 6334.
+/// URL of a server's gRPC port. `https://` enables TLS. Default port: 6334.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QdrantUrl(Uri);
 
-/// Why a text is no URL of a Qdrant server.
+/// Error of an invalid URL of a Qdrant server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}; give the server's gRPC address, such as http://localhost:6334")]
+#[error("{0}; expected the server's gRPC address, such as http://localhost:6334")]
 pub struct InvalidQdrantUrl(String);
 
 impl QdrantUrl {
-    /// The URL; it holds no credentials.
+    /// Returns the URL, which never contains credentials.
     pub fn uri(&self) -> &Uri {
         &self.0
     }
@@ -78,7 +79,7 @@ impl QdrantUrl {
         self.0.scheme_str() == Some("https")
     }
 
-    /// What to say beside a failed connection, where the port suggests the reason.
+    /// Returns a hint for the error of a failed connection if the port suggests the cause.
     pub(super) fn port_hint(&self) -> Option<&'static str> {
         (self.0.port_u16() == Some(6333)).then_some("6333 is usually Qdrant's REST port, and 6334 its gRPC port")
     }
@@ -89,27 +90,28 @@ impl FromStr for QdrantUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidQdrantUrl> {
         if text.contains('@') {
-            // Not repeated: it may hold a password.
-            return Err(InvalidQdrantUrl("the URL holds credentials, which belong in the API key".to_owned()));
+            // The message omits the URL, which may contain a password.
+            return Err(InvalidQdrantUrl("the URL contains credentials; use the API key instead".to_owned()));
         }
-        let uri: Uri = text.parse().map_err(|error| InvalidQdrantUrl(format!("`{text}` is no URL ({error})")))?;
+        let uri: Uri =
+            text.parse().map_err(|error| InvalidQdrantUrl(format!("`{text}` is not a valid URL ({error})")))?;
         let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else {
             return Err(InvalidQdrantUrl(format!("`{text}` does not begin with http:// or https://")));
         };
         if !matches!(scheme, "http" | "https") {
-            return Err(InvalidQdrantUrl(format!("`{text}` begins with {scheme}:// instead of http:// or https://")));
+            return Err(InvalidQdrantUrl(format!("`{text}` begins with {scheme}://, not with http:// or https://")));
         }
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(InvalidQdrantUrl(format!("`{text}` has more than a host and a port, which gRPC can't use")));
+            return Err(InvalidQdrantUrl(format!("`{text}` has a path or a query, which gRPC does not support")));
         }
         let port = uri.port_u16().unwrap_or(GRPC_PORT);
         let authority = uri.authority().map_or("", |authority| authority.as_str());
-        // `http` reads a port that is none as no port.
+        // `Uri` treats an invalid port as a missing one.
         if authority != host && authority != format!("{host}:{port}") {
             return Err(InvalidQdrantUrl(format!("`{text}` has a port that is not between 1 and 65535")));
         }
         let uri = format!("{scheme}://{host}:{port}").parse();
-        uri.map(Self).map_err(|error| InvalidQdrantUrl(format!("`{text}` is no URL ({error})")))
+        uri.map(Self).map_err(|error| InvalidQdrantUrl(format!("`{text}` is not a valid URL ({error})")))
     }
 }
 
@@ -120,21 +122,21 @@ impl fmt::Display for QdrantUrl {
     }
 }
 
-/// A secret that is never shown.
+/// API key of a Qdrant server. Its `Debug` output omits the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
 
-/// Why a text is no API key. It does not repeat the text.
+/// Error of an invalid API key. Its messages omit the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidApiKey {
-    #[error("the API key is empty; leave it out if the server wants none")]
+    #[error("the API key is empty; omit it if the server requires none")]
     Empty,
-    #[error("the API key holds a character that is not printable ASCII; look for a line break at its end")]
+    #[error("the API key contains a character that is not printable ASCII; check it for a trailing line break")]
     Unprintable,
 }
 
 impl ApiKey {
-    /// The key as a header, marked so that nothing that prints headers prints it.
+    /// Returns the key as a header value that is marked as sensitive, so that logs of headers omit it.
     pub(super) fn to_header(&self) -> Option<MetadataValue<Ascii>> {
         let mut header = MetadataValue::try_from(&self.0).ok()?;
         header.set_sensitive(true);
@@ -183,15 +185,15 @@ mod tests {
     #[test]
     fn wrong_urls_are_explained() {
         for (given, reason) in [
-            ("", "`` is no URL"),
+            ("", "`` is not a valid URL"),
             ("localhost:6334", "does not begin with http://"),
             ("localhost", "does not begin with http://"),
             ("ftp://localhost", "begins with ftp://"),
-            ("http://local host", "is no URL"),
+            ("http://local host", "is not a valid URL"),
             ("http://localhost:99999", "a port that is not between"),
             ("http://localhost:", "a port that is not between"),
-            ("http://localhost:6334/api", "more than a host and a port"),
-            ("http://localhost:6334?x=1", "more than a host and a port"),
+            ("http://localhost:6334/api", "has a path or a query"),
+            ("http://localhost:6334?x=1", "has a path or a query"),
         ] {
             let message = given.parse::<QdrantUrl>().unwrap_err().to_string();
             assert!(message.contains(reason), "{given}: {message}");

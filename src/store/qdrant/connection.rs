@@ -1,4 +1,4 @@
-//! One HTTP/2 connection to the server, which reconnects by itself, and the bounds of a call.
+//! HTTP/2 connection to the server, with automatic reconnection and call timeouts.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,24 +17,25 @@ use super::error;
 use crate::store::StoreError;
 use crate::trace;
 
-/// A connection that is silent for so long is asked whether it is alive,
+/// Idle time after which an HTTP/2 ping checks the connection.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
-/// and given up if no answer comes. Otherwise calls would go into a dead connection until TCP gives up, in minutes.
+/// Timeout of the ping's reply. Without pings, calls would be sent on a dead connection until TCP gives up, after minutes.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Where calls may take less time, a dead connection is found sooner too: the next attempt is to go through another.
+/// Lower bound of both times, which are capped at a third of the call timeout: a dead connection should be detected early
+/// enough that the next attempt uses a new one.
 const MIN_KEEP_ALIVE: Duration = Duration::from_secs(1);
-/// The largest answer that is taken, in bytes: 1,000 hits with their texts fit.
+/// Maximum size of a response in bytes; sufficient for 1,000 hits with their texts.
 const MAX_RESPONSE_BYTES: usize = 256 << 20;
 
-/// A channel that sends the API key along.
+/// Channel that adds the API key and the trace context to each request.
 pub(super) type InterceptedChannel = InterceptedService<Channel, HeaderInterceptor>;
 
-/// The way to one server.
+/// Lazily established connection to a server.
 #[derive(Debug)]
 pub(super) struct QdrantConnection {
     config: QdrantConfig,
     interceptor: HeaderInterceptor,
-    /// `None` once closed. Calls under way keep their clone.
+    /// `None` once closed. Calls in flight keep their clone.
     channel: Mutex<Option<Channel>>,
 }
 
@@ -49,7 +50,7 @@ impl QdrantConnection {
         if config.url.is_tls() {
             endpoint = endpoint
                 .tls_config(ClientTlsConfig::new().with_native_roots())
-                .map_err(|error| StoreError::Failed(format!("TLS can't be set up: {error}")))?;
+                .map_err(|error| StoreError::Failed(format!("failed to set up TLS: {error}")))?;
         }
         let interceptor = HeaderInterceptor(config.api_key.as_ref().and_then(|key| key.to_header()));
         Ok(Self { config, interceptor, channel: Mutex::new(Some(endpoint.connect_lazy())) })
@@ -67,7 +68,7 @@ impl QdrantConnection {
         Ok(CollectionsClient::new(self.intercepted_channel()?).max_decoding_message_size(MAX_RESPONSE_BYTES))
     }
 
-    /// Waits for the answer to a call on a collection, for as long as the configuration allows.
+    /// Awaits a call on a collection, with the configured timeout.
     pub async fn call<T>(
         &self,
         collection: &str,
@@ -76,7 +77,10 @@ impl QdrantConnection {
         self.call_with_timeout(self.config.timeout, collection, call).await
     }
 
-    /// Waits for the answer to a call on a collection.
+    /// Awaits a call on a collection, and converts its status into a [`StoreError`].
+    ///
+    /// # Errors
+    /// [`StoreError::Timeout`] after `timeout`; otherwise the converted status.
     pub async fn call_with_timeout<T>(
         &self,
         timeout: Duration,
@@ -86,7 +90,7 @@ impl QdrantConnection {
         match tokio::time::timeout(timeout, call).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(error::to_store_error(&status, &self.config, collection)),
-            Err(_) => Err(StoreError::Timeout(format!("no answer from {} in {timeout:?}", self.config.url))),
+            Err(_) => Err(StoreError::Timeout(format!("no response from {} within {timeout:?}", self.config.url))),
         }
     }
 
@@ -96,12 +100,12 @@ impl QdrantConnection {
 
     pub fn intercepted_channel(&self) -> Result<InterceptedChannel, StoreError> {
         let channel = self.channel.lock().clone();
-        let channel = channel.ok_or_else(|| StoreError::Unavailable("it has been closed".to_owned()))?;
+        let channel = channel.ok_or_else(|| StoreError::Unavailable("the store is closed".to_owned()))?;
         Ok(InterceptedService::new(channel, self.interceptor.clone()))
     }
 }
 
-/// The headers that say who is calling, and in which trace.
+/// Interceptor that adds the `api-key` header and the trace context.
 #[derive(Debug, Clone)]
 pub(super) struct HeaderInterceptor(Option<MetadataValue<Ascii>>);
 

@@ -1,4 +1,4 @@
-//! Points in Qdrant's terms, and back.
+//! Conversion of points to and from Qdrant's messages.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::store::{StoreError, WithVectors};
 use crate::types::{Digest, Payload, Point, PointId, SparseVector, StoredPoint};
 
-/// A point to write, its sparse vector under `vector_name`.
+/// Converts a point to write; its sparse vector is named `vector_name`.
 pub(super) fn to_point_struct(point: &Point, vector_name: &str) -> qdrant::PointStruct {
     let dense = point.dense.iter().map(|(name, values)| {
         let dense = qdrant::DenseVector { data: values.clone() };
@@ -38,13 +38,13 @@ pub(super) fn to_proto_id(id: &PointId) -> qdrant::PointId {
     qdrant::PointId { point_id_options: Some(id) }
 }
 
-/// The query for the highest dot products with a vector.
+/// Builds the query for the points with the highest dot product with a vector.
 pub(super) fn to_nearest_query(vector: SparseVector) -> qdrant::Query {
     let variant = Some(vector_input::Variant::Sparse(to_proto_sparse(vector)));
     qdrant::Query { variant: Some(query::Variant::Nearest(qdrant::VectorInput { variant })) }
 }
 
-/// Asks for the whole payload, or for what [`StoredPoint`] can't do without.
+/// Selects the full payload, or only the fields that [`StoredPoint`] requires.
 pub(super) fn select_payload(full: bool) -> qdrant::WithPayloadSelector {
     if !full {
         return select_payload_fields(StoredPoint::RESERVED_FIELDS);
@@ -52,14 +52,14 @@ pub(super) fn select_payload(full: bool) -> qdrant::WithPayloadSelector {
     qdrant::WithPayloadSelector { selector_options: Some(PayloadOptions::Enable(true)) }
 }
 
-/// Asks for some fields of the payload.
+/// Selects the given fields of the payload.
 pub(super) fn select_payload_fields(fields: &[&str]) -> qdrant::WithPayloadSelector {
     let fields = fields.iter().map(|&field| field.to_owned()).collect();
     let options = PayloadOptions::Include(qdrant::PayloadIncludeSelector { fields });
     qdrant::WithPayloadSelector { selector_options: Some(options) }
 }
 
-/// Asks for these vectors and no others; `None` if there are none.
+/// Selects the given vectors; `None` if there are none.
 pub(super) fn select_vectors(vectors: &WithVectors) -> Option<qdrant::WithVectorsSelector> {
     let names = vectors.names();
     let selector = qdrant::VectorsSelector { names };
@@ -67,12 +67,12 @@ pub(super) fn select_vectors(vectors: &WithVectors) -> Option<qdrant::WithVector
     (!selector.names.is_empty()).then_some(qdrant::WithVectorsSelector { selector_options: options })
 }
 
-/// A point that a search found, with the vectors that were asked for.
+/// Converts a search hit, with the requested vectors.
 pub(super) fn from_scored_point(point: qdrant::ScoredPoint, vectors: &WithVectors) -> Result<StoredPoint, StoreError> {
     build_stored_point(point.id, point.score, point.payload, point.vectors, vectors)
 }
 
-/// A point that was read without a search, with the vectors that were asked for.
+/// Converts a point that was read by id or scroll, with the requested vectors. Its score is 0.
 pub(super) fn from_retrieved_point(
     point: qdrant::RetrievedPoint,
     vectors: &WithVectors,
@@ -96,7 +96,7 @@ fn build_stored_point(
     Ok(stored.with_dense(from_dense_outputs(found)?))
 }
 
-/// The digest of a point that was asked for by its id.
+/// Returns a point's id and content digest.
 pub(super) fn read_digest(point: qdrant::RetrievedPoint) -> Result<(PointId, Option<Digest>), StoreError> {
     Ok((from_proto_id(point.id)?, Digest::from_payload(&from_proto_payload(point.payload))))
 }
@@ -111,7 +111,7 @@ pub(super) fn from_proto_id(id: Option<qdrant::PointId>) -> Result<PointId, Stor
     }
 }
 
-/// The payload of a point that was asked for by its id.
+/// Returns a point's id and payload.
 pub(super) fn read_payload(point: qdrant::RetrievedPoint) -> Result<(PointId, Payload), StoreError> {
     Ok((from_proto_id(point.id)?, from_proto_payload(point.payload)))
 }
@@ -120,14 +120,17 @@ fn from_proto_payload(payload: HashMap<String, qdrant::Value>) -> Payload {
     payload.into_iter().map(|(key, value)| (key, value.into())).collect()
 }
 
-/// A point that has no sparse vector has an empty one: Qdrant may tell them apart or not.
+/// Converts a sparse vector; a missing one becomes empty, because not all versions of Qdrant distinguish the two.
 fn from_sparse_output(output: Option<qdrant::VectorOutput>) -> Result<SparseVector, StoreError> {
     let Some(output) = output else { return Ok(SparseVector::default()) };
     let (indices, values) = take_sparse_parts(output).ok_or_else(|| malformed_point_error("sparse vector"))?;
     Ok(SparseVector::from_stored(indices, values))
 }
 
-/// The vectors by name, all of which are dense.
+/// Converts dense vectors by name.
+///
+/// # Errors
+/// [`StoreError::Failed`] if one of them is not dense.
 fn from_dense_outputs(
     vectors: HashMap<String, qdrant::VectorOutput>,
 ) -> Result<BTreeMap<String, Vec<f32>>, StoreError> {
@@ -138,7 +141,7 @@ fn from_dense_outputs(
     dense.collect()
 }
 
-/// The numbers, from where Qdrant puts them since 1.17 or from where it put them before.
+/// Returns the values of a dense vector, from the field used since Qdrant 1.17 or the one used before.
 #[expect(deprecated, reason = "servers before Qdrant 1.17 fill this field only")]
 fn take_dense_values(output: qdrant::VectorOutput) -> Option<Vec<f32>> {
     match output.vector {
@@ -148,7 +151,7 @@ fn take_dense_values(output: qdrant::VectorOutput) -> Option<Vec<f32>> {
     }
 }
 
-/// Indices and values, from where Qdrant puts them since 1.17 or from where it put them before.
+/// Returns the indices and values of a sparse vector, from the field used since Qdrant 1.17 or the ones used before.
 #[expect(deprecated, reason = "servers before Qdrant 1.17 fill these fields only")]
 fn take_sparse_parts(output: qdrant::VectorOutput) -> Option<(Vec<u32>, Vec<f32>)> {
     match (output.vector, output.indices) {
@@ -183,7 +186,7 @@ mod tests {
     use super::*;
     use crate::types::DocumentId;
 
-    /// JSON as Qdrant can keep it: its integers are signed, its numbers are finite.
+    /// Generates JSON that Qdrant can store: integers are signed, numbers are finite.
     fn json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -209,18 +212,18 @@ mod tests {
     }
 
     proptest! {
-        /// Law: a payload comes back as it was sent, integers as integers.
+        /// Payloads round-trip; integers stay integers.
         #[test]
-        fn payloads_come_back_as_they_were(value in json()) {
+        fn payloads_round_trip(value in json()) {
             let sent: Payload = [("field".to_owned(), value)].into_iter().collect();
             let id = Some(to_proto_id(&PointId::Num(1)));
             let back = without_vectors(id, to_proto_payload(&sent)).unwrap();
             prop_assert_eq!(back.payload, sent);
         }
 
-        /// Law: ids come back as they were sent.
+        /// Ids round-trip.
         #[test]
-        fn ids_come_back_as_they_were(num: u64, uuid: u128) {
+        fn ids_round_trip(num: u64, uuid: u128) {
             for id in [PointId::Num(num), PointId::Uuid(Uuid::from_u128(uuid))] {
                 let back = without_vectors(Some(to_proto_id(&id)), HashMap::new()).unwrap();
                 prop_assert_eq!(back.id.to_point_id(), id);
@@ -249,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    #[expect(deprecated, reason = "what servers before Qdrant 1.17 send")]
+    #[expect(deprecated, reason = "sent by servers before Qdrant 1.17")]
     fn sparse_vectors_are_read_from_new_and_old_servers() {
         let new = qdrant::SparseVector { indices: vec![9, 4], values: vec![1.0, 2.0] };
         let new = qdrant::VectorOutput { vector: Some(vector_output::Vector::Sparse(new)), ..Default::default() };
@@ -262,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    #[expect(deprecated, reason = "what servers before Qdrant 1.17 send")]
+    #[expect(deprecated, reason = "sent by servers before Qdrant 1.17")]
     fn dense_vectors_are_read_from_new_and_old_servers() {
         let new = vector_output::Vector::Dense(qdrant::DenseVector { data: vec![1.0, 2.0] });
         let new = qdrant::VectorOutput { vector: Some(new), ..Default::default() };
@@ -277,7 +280,7 @@ mod tests {
         assert!(matches!(from_dense_outputs([("image".to_owned(), sparse)].into()), Err(StoreError::Failed(_))));
     }
 
-    /// Another writer's point must not take a page with it.
+    /// A malformed point that another program wrote must not fail the whole page.
     #[test]
     fn a_point_may_lack_the_vector_or_have_a_broken_one() {
         assert_eq!(from_sparse_output(None), Ok(SparseVector::default()));

@@ -1,8 +1,8 @@
-//! What a status means for the one who sent the call.
+//! Conversion of gRPC statuses into [`StoreError`]s.
 //!
-//! The codes are read as Qdrant uses them, which is not always by their book. An error is definite (the write did not
-//! take effect and will not, see [`StoreError::has_unknown_outcome`]) only if the request was not sent, or if Qdrant
-//! refuses it before it goes to any shard. Whatever else may be definite is taken for unknown.
+//! The codes are interpreted as Qdrant uses them, which deviates from the gRPC documentation in places. An error is
+//! definite (the write did not take effect and will not, see [`StoreError::has_unknown_outcome`]) only if the request was
+//! not sent, or if Qdrant refuses it before it reaches any shard. All other outcomes are treated as unknown.
 //!
 //! See docs/adr/0035-qdrant-definite-and-unknown-outcomes.md.
 
@@ -14,20 +14,20 @@ use tonic::{Code, ConnectError, Status};
 use super::config::QdrantConfig;
 use crate::store::StoreError;
 
-/// Longest pause that a server can ask for. A longer one is a defect of the server or of a gateway, and is ignored: it
-/// would reject documents that the next attempt may store.
+/// Maximum retry delay that a server can request. A longer one is taken for a defect of the server or a gateway and
+/// ignored: respecting it would fail documents that the next attempt may store.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
-/// How the error of a message begins that one side can't decode.
-const DECODE_ERROR_PREFIX: &str = "a message can't be read";
+/// Prefix of the error of a message that one side can't decode.
+const DECODE_ERROR_PREFIX: &str = "a message can't be decoded";
 
-/// Whether an answer could not be decoded: prost takes messages up to 100 levels deep, which are 33 of a payload, and
-/// another writer of the collection may have stored a deeper one.
+/// Returns whether a response could not be decoded. prost decodes at most 100 levels of nesting, which correspond to 33
+/// levels of a payload, and another program may have stored a deeper payload.
 pub(super) fn is_decode_error(error: &StoreError) -> bool {
     matches!(error, StoreError::Refused(message) if message.starts_with(DECODE_ERROR_PREFIX))
 }
 
-/// Returns the meaning of a status that ended a call on `collection`.
+/// Converts the status of a failed call on `collection`.
 pub(super) fn to_store_error(status: &Status, server: &QdrantConfig, collection: &str) -> StoreError {
     let message = server.redact(describe(status));
     if status.source().is_some() {
@@ -37,48 +37,50 @@ pub(super) fn to_store_error(status: &Status, server: &QdrantConfig, collection:
         return missing_shard_key_error(collection, key);
     }
     match status.code() {
-        // Qdrant names what it missed: the collection, or a shard key.
+        // The message distinguishes a missing collection from a missing shard key.
         Code::NotFound if message.contains("Collection") => StoreError::CollectionNotFound(collection.to_owned()),
         Code::AlreadyExists => StoreError::AlreadyExists(collection.to_owned()),
-        // Of an alias of that name, or of a shard key.
+        // An alias of that name or a shard key exists.
         Code::InvalidArgument if message.contains("already exists") => StoreError::AlreadyExists(collection.to_owned()),
         Code::NotFound | Code::InvalidArgument => StoreError::Refused(message),
-        // From either side, or from a gateway between the two: a message is larger than it takes.
+        // Sent by either side or a gateway in between: the message exceeds its size limit.
         Code::OutOfRange => too_large_error(&message),
         Code::ResourceExhausted | Code::Unknown if is_size_error(&message) => too_large_error(&message),
-        // From either side, and true of the same message again. The reason comes last, after the path to the field.
+        // Sent by either side; not retryable, because the same message would fail again. The reason is the last part of the
+        // message, after the path of the field.
         Code::Internal if message.starts_with("failed to decode Protobuf message") => {
             let reason = message.rsplit(": ").next().unwrap_or_default();
-            StoreError::Refused(format!("{DECODE_ERROR_PREFIX} ({reason}); is a payload nested too deep?"))
+            StoreError::Refused(format!("{DECODE_ERROR_PREFIX} ({reason}); a payload may be nested too deep"))
         }
         Code::Unauthenticated | Code::PermissionDenied => StoreError::Denied(message),
         Code::DeadlineExceeded => StoreError::Timeout(message),
-        // A rate limit, or a node that is full: a shard asks before it logs the write.
+        // A rate limit, or a node whose disk is full. Definite: a shard checks before it logs the write.
         Code::ResourceExhausted => StoreError::Overloaded { message, retry_after: parse_retry_after(status) },
         // A gateway's rate limit.
         Code::Unavailable if message.ends_with("HTTP status code 429") => {
             StoreError::Overloaded { message: add_server_url(server, message), retry_after: None }
         }
-        // Qdrant's own: a snapshot is being restored, or writes are locked. Nothing was done.
+        // Sent by Qdrant while a snapshot is being restored or writes are locked. The request was not executed.
         Code::Unavailable if message.starts_with("Shard temporarily unavailable") => unavailable_error(server, message),
         Code::FailedPrecondition if message.starts_with("Storage locked") => unavailable_error(server, message),
-        // A gateway's: the connection behind it was refused, or broke after the request had gone through it. UNKNOWN,
-        // CANCELLED, ABORTED: Qdrant never answers these itself.
+        // Sent by a gateway: its connection to Qdrant was refused, or broke after it had forwarded the request. Qdrant
+        // itself never sends UNKNOWN, CANCELLED or ABORTED.
         Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Aborted => {
             StoreError::Interrupted(add_server_url(server, message))
         }
-        // FAILED_PRECONDITION: a shard is being moved. INTERNAL: a shard without a live replica, a full disk, a failure
-        // in the engine; also what one node makes of a connection to another that broke. A shard logs a write before it
-        // applies it, and applies it again later if that failed, so the outcome is unknown.
+        // FAILED_PRECONDITION: a shard is being moved. INTERNAL: a shard without a live replica, a full disk, a failure in
+        // the engine, or a broken connection between two nodes. A shard logs a write before it applies it, and applies it
+        // again later if that failed, so the outcome is unknown.
         Code::FailedPrecondition | Code::Internal => StoreError::Internal(add_server_url(server, message)),
-        // UNIMPLEMENTED: not a Qdrant, or one too old. DATA_LOSS: a checksum is wrong. OK ends no call so.
+        // UNIMPLEMENTED: not a Qdrant server, or one that is too old. DATA_LOSS: a checksum mismatch. OK never occurs as an
+        // error.
         Code::Unimplemented | Code::DataLoss | Code::Ok => StoreError::Failed(add_server_url(server, message)),
     }
 }
 
-/// Returns the meaning of a status that this side made, because there was no connection or it broke. tonic wraps
-/// whatever goes wrong before a connection is made (address lookup, TCP, TLS) in `ConnectError`; then nothing was sent.
-/// Its other errors come from hyper and h2, which don't say how much of the request has gone out.
+/// Converts a status that the client side generated because there was no connection or it broke. tonic wraps errors before
+/// the connection is established (DNS, TCP, TLS) in `ConnectError`; then nothing was sent. Other errors come from hyper and
+/// h2, which don't report how much of the request was sent.
 fn connection_error(status: &Status, message: String) -> StoreError {
     let mut causes = std::iter::successors(status.source(), |&error| error.source());
     if causes.any(|error| error.is::<ConnectError>()) {
@@ -92,39 +94,41 @@ fn unavailable_error(server: &QdrantConfig, message: String) -> StoreError {
     StoreError::Unavailable(add_server_url(server, message))
 }
 
-/// Whether a collection lacks a shard key, as Qdrant says it of writes ("Wrong input: Shard key ..."), of reads ("Bad
-/// request: ...") and in older versions ("Not found: ...").
+/// Returns whether a message reports a missing shard key. Qdrant's wording depends on writes ("Wrong input: Shard key
+/// ..."), reads ("Bad request: ...") and older versions ("Not found: ...").
 fn is_missing_shard_key(message: &str) -> bool {
     let text = message.split_once(": ").map_or(message, |(_kind, text)| text);
     (text.starts_with("Shard key ") && text.ends_with(" not found")) || text == "No shards found for shard key"
 }
 
-/// The shard key that every request carries is not there. Retryable: whoever creates a collection creates its shard
-/// keys in a second step, and other clients may write in between. The request is refused before it goes to any shard.
+/// Returns the error for a collection without the configured shard key. Retryable, because shard keys are created in a
+/// second step after the collection, and other clients may write in between. Definite, because Qdrant refuses the request
+/// before it reaches any shard.
 fn missing_shard_key_error(collection: &str, key: &str) -> StoreError {
     StoreError::Unavailable(format!(
-        "collection `{collection}` has no shard key `{key}`, which the server writes to (--qdrant-shard-key); ingest \
-         with create_collection to create it, create it in Qdrant, or start the server with a key that is there"
+        "collection `{collection}` has no shard key `{key}`, which the server writes to (--qdrant-shard-key); set \
+         create_collection when ingesting, create the key in Qdrant, or start the server with an existing key"
     ))
 }
 
 fn too_large_error(message: &str) -> StoreError {
-    StoreError::Refused(format!("a message is too large; send smaller documents, or ask for fewer points ({message})"))
+    StoreError::Refused(format!("a message is too large; send smaller documents, or request fewer points ({message})"))
 }
 
-/// What gRPC's C and Go libraries, its Java library, and HTTP gateways say of a message that is larger than they take.
+/// Returns whether a message reports an exceeded size limit. The patterns are those of gRPC's C and Go libraries, its Java
+/// library, and HTTP gateways.
 fn is_size_error(message: &str) -> bool {
     let patterns = ["larger than max", "exceeds maximum size", "HTTP status code 413"];
     patterns.iter().any(|pattern| message.contains(pattern))
 }
 
-/// The message with where it comes from, and what may be wrong with that.
+/// Prefixes a message with the server's URL, and appends the hint about its port.
 fn add_server_url(server: &QdrantConfig, message: String) -> String {
     let hint = server.url.port_hint().map(|hint| format!(" ({hint})"));
     format!("{}: {message}{}", server.url, hint.unwrap_or_default())
 }
 
-/// The status's message and what caused it. Only statuses that our own side made have causes.
+/// Returns the status's message with its causes. Only statuses generated by the client side have causes.
 fn describe(status: &Status) -> String {
     let mut text = status.message().to_owned();
     let mut cause = status.source();
@@ -138,7 +142,7 @@ fn describe(status: &Status) -> String {
     if text.is_empty() { status.code().description().to_owned() } else { text }
 }
 
-/// Returns the pause that Qdrant asks for in its `retry-after` header, in whole seconds.
+/// Returns the retry delay of Qdrant's `retry-after` header, which has whole seconds.
 fn parse_retry_after(status: &Status) -> Option<Duration> {
     let seconds = status.metadata().get("retry-after")?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds)).filter(|pause| *pause <= MAX_RETRY_AFTER)
@@ -189,7 +193,7 @@ mod tests {
                 Code::Internal,
                 "failed to decode Protobuf message: Value.kind: UpsertPoints.points: recursion limit reached",
                 StoreError::Refused(
-                    "a message can't be read (recursion limit reached); is a payload nested too deep?".into(),
+                    "a message can't be decoded (recursion limit reached); a payload may be nested too deep".into(),
                 ),
             ),
             (Code::Unauthenticated, "Invalid API key or JWT", StoreError::Denied("Invalid API key or JWT".into())),
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_that_qdrant_asks_for_is_kept() {
+    fn the_retry_delay_of_qdrant_is_kept() {
         let retry_after = |header: &str| {
             let mut status = Status::resource_exhausted("Rate limiting exceeded");
             status.metadata_mut().insert("retry-after", header.parse().unwrap());
@@ -232,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_shard_key_of_ours_may_come_yet() {
+    fn a_missing_configured_shard_key_is_retryable() {
         let mut config = server();
         let say = |config: &QdrantConfig, code, message| to_store_error(&Status::new(code, message), config, "docs");
         let messages = [
@@ -256,8 +260,8 @@ mod tests {
     }
 
     #[test]
-    fn only_a_connection_that_was_not_made_is_definite() {
-        // As tonic makes them: the error in a transport error, its code read from the chain.
+    fn only_a_failed_connection_setup_is_definite() {
+        // Built as tonic does: the code is derived from the chain of causes.
         let status = |cause: Box<dyn Error + Send + Sync>| Status::from_error(cause);
         let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let not_made = to_store_error(&status(Box::new(ConnectError(Box::new(refused())))), &server(), "docs");
@@ -267,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_connection_is_no_answer_whatever_its_code() {
+    fn a_broken_connection_is_interrupted_regardless_of_its_code() {
         for code in [Code::Internal, Code::ResourceExhausted, Code::PermissionDenied, Code::Unavailable, Code::Unknown]
         {
             let mut status = Status::new(code, "h2 protocol error");
@@ -278,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_api_key_is_taken_out_of_messages() {
+    fn the_api_key_is_removed_from_messages() {
         for code in [Code::Unauthenticated, Code::Internal, Code::InvalidArgument, Code::ResourceExhausted] {
             let error = meaning(code, "key s3cret is wrong");
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
@@ -286,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_without_a_message_says_what_its_code_means() {
+    fn a_status_without_a_message_uses_the_description_of_its_code() {
         assert!(meaning(Code::Unavailable, "").to_string().contains("currently unavailable"));
     }
 }

@@ -1,4 +1,4 @@
-//! Our filters in Qdrant's terms.
+//! Conversion of filters into Qdrant's messages.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use qdrant_client::qdrant::{RepeatedIntegers, RepeatedStrings};
 use super::convert;
 use crate::types::{Condition, FieldRange, FieldTest, Filter, MatchValue, MatchValues};
 
-/// The same filter.
+/// Converts a filter to Qdrant's message.
 pub(super) fn to_qdrant_filter(filter: Filter) -> qdrant::Filter {
     qdrant::Filter {
         must: to_qdrant_conditions(filter.must),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn clauses_and_nesting_stay_in_their_places() {
+    fn clauses_and_nesting_are_preserved() {
         let inner = Filter { should: vec![Condition::HasId(vec![PointId::Num(7)])], ..Filter::default() };
         let outer = Filter {
             must: vec![Condition::Filter(inner)],

@@ -1,5 +1,5 @@
-//! Custom sharding: collections whose points are spread by keys. A server writes to the shards of one key, so a collection is
-//! created with that key or not at all.
+//! Custom sharding: collections whose points are distributed by shard keys. This service writes to the shards of a single
+//! key (`--qdrant-shard-key`), so a new collection must have that key.
 //!
 //! See docs/adr/0037-qdrant-shard-keys.md.
 
@@ -10,36 +10,36 @@ use qdrant_client::qdrant::shard_key::Key;
 
 use crate::store::StoreError;
 
-/// Whether points could be written to a collection of these shard keys, given the key that every request carries.
+/// Checks that a new collection's shard keys are compatible with the key that is sent with every request.
 ///
 /// # Errors
-/// If there is the one and not the other, or they don't fit.
+/// [`StoreError::InvalidOption`] if only one of the two is set, or `keys` does not contain `request_key`.
 pub(super) fn check_shard_keys(keys: &[String], request_key: Option<&str>) -> Result<(), StoreError> {
     let join_keys = |keys: &[String]| keys.join("`, `");
     let message = match request_key {
         None if keys.is_empty() => return Ok(()),
         Some(request_key) if keys.iter().any(|key| key == request_key) => return Ok(()),
         None => format!(
-            "with keys (`{}`), every write goes to the shards of one, and the server has none; leave them out, or start \
-             it with one of them (--qdrant-shard-key)",
+            "a collection with shard keys (`{}`) can only be written to by a server with a shard key; omit them, or start \
+             the server with one of them (--qdrant-shard-key)",
             join_keys(keys)
         ),
         Some(request_key) => format!(
-            "the server writes to the shard key `{request_key}` (--qdrant-shard-key), which is not among them; add it, or \
-             start the server without it"
+            "the list lacks the shard key `{request_key}`, which the server writes to (--qdrant-shard-key); add it, or \
+             start the server without a shard key"
         ),
     };
     Err(StoreError::InvalidOption { option: "shard_keys", message })
 }
 
-/// The request that makes one of a new collection's shard keys.
+/// Builds the request that creates a shard key of a collection.
 pub(super) fn build_shard_key_request(name: &str, key: &str) -> qdrant::CreateShardKeyRequest {
     let request = qdrant::CreateShardKey { shard_key: Some(key.into()), ..qdrant::CreateShardKey::default() };
     qdrant::CreateShardKeyRequest { collection_name: name.to_owned(), request: Some(request), timeout: None }
 }
 
-/// Returns what it means that a collection exists and the creation of its shard key failed. Where the same request may
-/// succeed later, the client can send it again: the key is then created in the collection that is there.
+/// Returns the error for a failed creation of a shard key after its collection was created. If `error` is retryable, so is
+/// the result: a repeated request creates the key in the existing collection.
 pub(super) fn shard_key_creation_error(name: &str, key: &str, error: StoreError) -> StoreError {
     match error {
         StoreError::Unavailable(reason)
@@ -47,27 +47,26 @@ pub(super) fn shard_key_creation_error(name: &str, key: &str, error: StoreError)
         | StoreError::Internal(reason)
         | StoreError::Timeout(reason)
         | StoreError::Overloaded { message: reason, .. } => StoreError::Unavailable(format!(
-            "collection `{name}` exists, and its shard key `{key}` could not be created yet ({reason}); ingest again \
+            "collection `{name}` exists, but its shard key `{key}` could not be created yet ({reason}); ingest again \
              with create_collection"
         )),
         error => StoreError::Failed(format!(
-            "collection `{name}` exists, and its shard key `{key}` can't be created ({error}); shard keys need a \
+            "collection `{name}` exists, but its shard key `{key}` can't be created ({error}); shard keys require a \
              Qdrant cluster: create the key there, or delete the collection and create it again"
         )),
     }
 }
 
-/// Returns the error for a server that carries a shard key and a collection without any: Qdrant would refuse each
-/// request.
+/// Returns the error for a server with a shard key and a collection without shard keys: Qdrant would refuse each request.
 pub(super) fn not_sharded_error(name: &str, request_key: &str) -> StoreError {
     StoreError::Refused(format!(
-        "collection `{name}` is not sharded by key, and the server writes to the shard key `{request_key}` \
-         (--qdrant-shard-key); use another collection, or start the server without it"
+        "collection `{name}` has no shard keys, but the server writes to the shard key `{request_key}` \
+         (--qdrant-shard-key); use another collection, or start the server without a shard key"
     ))
 }
 
-/// Returns the shard keys to add to a collection that has `existing`, so that it has all of `requested` and the one
-/// that every request carries.
+/// Returns the shard keys to add to a collection with the keys `existing`, so that it has all of `requested` and
+/// `request_key`, which is sent with every request.
 pub(super) fn find_missing_keys<'a>(
     existing: &[String],
     requested: &'a [String],
@@ -78,13 +77,13 @@ pub(super) fn find_missing_keys<'a>(
     wanted.filter(|key| existing.iter().all(|existing_key| existing_key != key)).collect()
 }
 
-/// Whether Qdrant has to be asked for a collection's shard keys.
+/// Returns whether a collection uses custom sharding, so that its shard keys must be requested separately.
 pub(super) fn has_shard_keys(info: Option<&qdrant::CollectionInfo>) -> bool {
     let params = info.and_then(|info| info.config.as_ref()?.params.as_ref());
     params.is_some_and(|params| params.sharding_method() == qdrant::ShardingMethod::Custom)
 }
 
-/// The shard keys of a collection, in their order. Numbers are told as texts.
+/// Returns the shard keys of a collection, sorted and without duplicates. Numeric keys are converted to strings.
 pub(super) fn collect_shard_keys(cluster: qdrant::CollectionClusterInfoResponse) -> Vec<String> {
     let local = cluster.local_shards.into_iter().map(|shard| shard.shard_key);
     let remote = cluster.remote_shards.into_iter().map(|shard| shard.shard_key);
@@ -100,14 +99,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shard_keys_fit_the_key_that_requests_carry_or_are_refused() {
+    fn shard_keys_without_the_request_key_are_refused() {
         let keys = ["a".to_owned(), "b".to_owned()];
         for (keys, carried) in [(&[][..], None), (&keys, Some("a")), (&keys, Some("b"))] {
             assert_eq!(check_shard_keys(keys, carried), Ok(()));
         }
         for (keys, carried, part) in [
-            (&keys[..], None, "start it with one of them"),
-            (&keys, Some("c"), "`c` (--qdrant-shard-key), which is not among them"),
+            (&keys[..], None, "start the server with one of them"),
+            (&keys, Some("c"), "lacks the shard key `c`"),
             (&[], Some("a"), "add it"),
         ] {
             let Err(StoreError::InvalidOption { option, message }) = check_shard_keys(keys, carried) else {
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn shard_keys_are_told_once_wherever_their_shards_are() {
+    fn shard_keys_of_local_and_remote_shards_are_listed_once() {
         let local = |key: qdrant::ShardKey| qdrant::LocalShardInfo { shard_key: Some(key), ..Default::default() };
         let remote = |key: qdrant::ShardKey| qdrant::RemoteShardInfo { shard_key: Some(key), ..Default::default() };
         let cluster = qdrant::CollectionClusterInfoResponse {

@@ -1,4 +1,4 @@
-//! The store on a Qdrant server.
+//! The store client of a Qdrant server.
 
 mod catalog;
 mod decode_fallback;
@@ -15,19 +15,19 @@ use super::config::QdrantConfig;
 use super::connection::QdrantConnection;
 use crate::store::{StoreError, VectorStore};
 
-/// How long a server may take to say that it is there.
+/// Timeout of the readiness check.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A Qdrant server.
+/// Vector store on a Qdrant server.
 #[derive(Debug)]
 pub struct QdrantStore {
     connection: QdrantConnection,
-    /// Whether the last consistent read failed for want of replicas, so that it is logged once an outage.
+    /// Set if the last consistent read failed because replicas were missing, so that each outage is logged once.
     is_missing_replicas: AtomicBool,
 }
 
 impl QdrantStore {
-    /// Prepares to talk to a server; the first call connects. Must be called within a Tokio runtime.
+    /// Creates the client of a server; the first call connects. Must be called within a Tokio runtime.
     ///
     /// # Errors
     /// [`StoreError::Failed`] if TLS can't be set up.
@@ -35,7 +35,7 @@ impl QdrantStore {
         Ok(Self { connection: QdrantConnection::new(config)?, is_missing_replicas: AtomicBool::new(false) })
     }
 
-    /// Which shards a request is for; `None` leaves it to Qdrant.
+    /// Returns the shard key selector of requests; `None` if no shard key is configured.
     fn shard_key_selector(&self) -> Option<ShardKeySelector> {
         let key = self.connection.config().shard_key.clone()?;
         Some(ShardKeySelector { shard_keys: vec![key.into()], fallback: None })
@@ -44,8 +44,8 @@ impl QdrantStore {
 
 #[async_trait]
 impl VectorStore for QdrantStore {
-    /// Lists the collections. Qdrant answers its health check without looking at the API key, so that a wrong one
-    /// would go unseen.
+    /// Checks the server by listing its collections. Qdrant's health check would not detect a wrong API key, because it does
+    /// not require one.
     async fn check_ready(&self) -> Result<(), StoreError> {
         let mut collections = self.connection.collections_client()?;
         let timeout = READY_TIMEOUT.min(self.connection.config().timeout);
@@ -53,7 +53,7 @@ impl VectorStore for QdrantStore {
         Ok(())
     }
 
-    /// Lets go of the connection. There is nothing to write out: what was confirmed is written.
+    /// Closes the connection. There is nothing to flush: confirmed writes are stored by the server.
     async fn close(&self) -> Result<(), StoreError> {
         self.connection.close();
         Ok(())

@@ -1,4 +1,4 @@
-//! Versions of points: conditions that a server checks as it writes, and what they left as it was.
+//! Versioned writes: write conditions that the server checks, and the points that they skip.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,13 +9,13 @@ use super::connection::QdrantConnection;
 use crate::store::StoreError;
 use crate::types::{Condition, Filter, Point, PointId, build_older_version_filter, read_stored_version};
 
-/// The first version of Qdrant that has conditional upserts. Servers before it would ignore the condition.
+/// First version of Qdrant with conditional upserts. Earlier servers would silently ignore the condition.
 const MIN_CONDITIONAL_UPSERT_VERSION: (u32, u32) = (1, 16);
 
-/// Checks that the server heeds the conditions of upserts. It is asked each time: it may be replaced by an older one.
+/// Checks that the server supports conditional upserts. Not cached, because the server may be replaced by an older one.
 ///
 /// # Errors
-/// If it doesn't, or can't be asked.
+/// [`StoreError::Refused`] if it doesn't; otherwise the error of the version request.
 pub(super) async fn check_conditional_upserts(connection: &QdrantConnection) -> Result<(), StoreError> {
     let mut client = QdrantClient::new(connection.intercepted_channel()?);
     let response = connection.call("", client.health_check(HealthCheckRequest {})).await?;
@@ -25,7 +25,7 @@ pub(super) async fn check_conditional_upserts(connection: &QdrantConnection) -> 
             let (major, minor) = MIN_CONDITIONAL_UPSERT_VERSION;
             let version = response.version;
             Err(StoreError::Refused(format!(
-                "Qdrant {version} can't compare versions of documents; use Qdrant {major}.{minor} or later, or omit `version`"
+                "Qdrant {version} does not support document versions; use Qdrant {major}.{minor} or later, or omit `version`"
             )))
         }
     }
@@ -36,12 +36,12 @@ fn parse_version(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// Returns the points with their versions.
+/// Returns the ids and versions of the points that have a version.
 pub(super) fn read_versions(points: &[Point]) -> Vec<(PointId, i64)> {
     points.iter().filter_map(|point| Some((point.id, read_stored_version(&point.payload)?))).collect()
 }
 
-/// Returns the condition that a stored point is one of these and has no version, or an older one than given.
+/// Builds a filter that matches each of these points if its stored version is missing or older than the given one.
 pub(super) fn build_older_filter(points: &[(PointId, i64)]) -> Filter {
     let conditions = points.iter().map(|(id, version)| {
         let must = vec![Condition::HasId(vec![*id]), Condition::Filter(build_older_version_filter(*version))];
@@ -50,7 +50,7 @@ pub(super) fn build_older_filter(points: &[(PointId, i64)]) -> Filter {
     Filter { should: conditions.collect(), ..Filter::default() }
 }
 
-/// Returns the points whose stored version compares so with the given one.
+/// Returns the points for which `predicate(stored, given)` holds. Points without a stored version are not selected.
 pub(super) fn select_by_version(
     given: &[(PointId, i64)],
     stored: &HashMap<PointId, i64>,
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_of_servers_are_compared_as_numbers() {
+    fn server_versions_are_compared_as_numbers() {
         for (version, expected) in [
             ("1.16.0", Some((1, 16))),
             ("v1.9.2", Some((1, 9))),

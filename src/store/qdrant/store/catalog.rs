@@ -1,4 +1,4 @@
-//! The collections and aliases of a Qdrant server.
+//! Collections and aliases of a Qdrant server.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ use crate::types::CollectionSpec;
 
 #[async_trait]
 impl CollectionCatalog for QdrantStore {
-    /// Qdrant describes a collection by an alias too, but does not say which one it is.
+    /// Returns the description of a collection. Resolves aliases first: Qdrant accepts an alias too, but its response doesn't
+    /// contain the collection's name.
     async fn get_collection(&self, name: &str) -> Result<Option<CollectionInfo>, StoreError> {
         let aliases = self.list_aliases().await?;
         let name = aliases.get(name).map_or(name, String::as_str);
@@ -42,7 +43,7 @@ impl CollectionCatalog for QdrantStore {
             };
             match result {
                 Ok(info) => infos.push(info),
-                // It was deleted meanwhile, or has no sparse vector.
+                // The collection was deleted concurrently, or has no sparse vector.
                 Err(StoreError::CollectionNotFound(_) | StoreError::Refused(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -61,15 +62,15 @@ impl CollectionCatalog for QdrantStore {
         let mut collections = self.connection.collections_client()?;
         let response =
             self.connection.call(name, collections.create(collection::build_create_request(name, spec))).await?;
-        ensure_confirmed(response.result, "the collection is created")?;
+        ensure_confirmed(response.result, "the creation of the collection")?;
         for key in keys {
             self.create_shard_key(name, key).await?;
         }
         Ok(())
     }
 
-    /// Creates the shard keys that a collection lacks. A collection and its keys are created one after the other, so a
-    /// process that died in between leaves a collection that nothing can be written to.
+    /// Creates the missing shard keys of a collection. They are created after the collection, so a crash in between leaves a
+    /// collection that can't be written to.
     async fn complete_collection(&self, info: &CollectionInfo, requested: &CollectionSpec) -> Result<(), StoreError> {
         let Some(request_key) = self.connection.config().shard_key.as_deref() else { return Ok(()) };
         let (existing, requested) = (&info.spec.sharding.shard_keys, &requested.sharding.shard_keys);
@@ -100,7 +101,7 @@ impl CollectionCatalog for QdrantStore {
 }
 
 impl QdrantStore {
-    /// A collection as the server describes it, and its shard keys, which it tells elsewhere.
+    /// Parses a collection's description, and adds its shard keys, which require a separate request.
     async fn describe_collection(&self, name: &str, info: Option<RemoteInfo>) -> Result<CollectionInfo, StoreError> {
         let has_shard_keys = sharding::has_shard_keys(info.as_ref());
         let mut info = collection::parse_collection_info(name, info)?;
@@ -125,7 +126,7 @@ impl QdrantStore {
         let mut collections = self.connection.collections_client()?;
         let call = collections.create_shard_key(sharding::build_shard_key_request(name, key));
         let result = match self.connection.call(name, call).await {
-            Ok(response) => ensure_confirmed(response.result, "the shard key is created"),
+            Ok(response) => ensure_confirmed(response.result, "the creation of the shard key"),
             Err(StoreError::AlreadyExists(_)) => Ok(()),
             Err(error) => Err(error),
         };

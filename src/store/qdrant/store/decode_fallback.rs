@@ -1,8 +1,8 @@
-//! Points read from Qdrant, whatever another writer of the collection has stored.
+//! Reads that tolerate payloads which can't be decoded.
 //!
-//! prost decodes messages up to 100 levels deep, which are 33 levels of a payload; Qdrant takes deeper ones over its HTTP
-//! API. One of these makes the whole answer unreadable. So an answer that can't be decoded is asked for again without
-//! payloads, and then the payloads by halves, until those that can't be read stand alone.
+//! prost decodes at most 100 levels of nesting, which correspond to 33 levels of a payload; Qdrant accepts deeper payloads
+//! over its HTTP API. A single one makes the whole response undecodable. In this case the request is repeated without
+//! payloads, and the payloads are fetched by bisection until the undecodable ones are isolated.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::store::{PointPage, StoreError, WithVectors};
 use crate::types::{Payload, PointId, StoredPoint};
 
 impl QdrantStore {
-    /// Runs a query.
+    /// Runs a query, with the fallback for payloads that can't be decoded.
     pub(super) async fn query_points(
         &self,
         name: &str,
@@ -44,7 +44,7 @@ impl QdrantStore {
         response.result.into_iter().map(|point| convert::from_scored_point(point, vectors)).collect()
     }
 
-    /// Gets points by their ids.
+    /// Returns points by id, with the fallback for payloads that can't be decoded.
     pub(super) async fn get_points(
         &self,
         name: &str,
@@ -73,7 +73,7 @@ impl QdrantStore {
         response.result.into_iter().map(|point| convert::from_retrieved_point(point, vectors)).collect()
     }
 
-    /// Gets a page of points.
+    /// Returns a page of points, with the fallback for payloads that can't be decoded.
     pub(super) async fn scroll_page(
         &self,
         name: &str,
@@ -108,7 +108,7 @@ impl QdrantStore {
         Ok(PointPage { points, next })
     }
 
-    /// Adds the payloads of points that were read without, and marks those whose payload can't be read.
+    /// Fetches the payloads of points that were read without them, and marks points whose payload can't be decoded.
     async fn add_payloads(&self, name: &str, points: &mut [StoredPoint]) -> Result<(), StoreError> {
         let mut batches = vec![points];
         while let Some(batch) = batches.pop() {
@@ -122,7 +122,7 @@ impl QdrantStore {
                 }
                 (Err(error), _) if !is_decode_error(&error) => return Err(error),
                 (Err(_), [point]) => {
-                    tracing::warn!(collection = name, id = ?point.id, "a payload is nested too deep to be read");
+                    tracing::warn!(collection = name, id = ?point.id, "payload omitted: nested too deep to decode");
                     point.payload_unreadable = true;
                 }
                 (Err(_), batch) => {
@@ -151,7 +151,7 @@ impl QdrantStore {
     }
 }
 
-/// Whether whole payloads are asked for: else there is nothing that can be left out.
+/// Returns whether a request selects full payloads. Otherwise there is nothing to omit and the fallback can't help.
 fn selects_full_payload(selector: Option<&WithPayloadSelector>) -> bool {
     selector == Some(&convert::select_payload(true))
 }

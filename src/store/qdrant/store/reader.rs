@@ -11,7 +11,7 @@ use crate::types::{PointId, StoredPoint};
 #[async_trait]
 impl PointReader for QdrantStore {
     async fn search(&self, name: &str, query: SearchQuery) -> Result<Vec<StoredPoint>, StoreError> {
-        // Qdrant refuses both.
+        // Qdrant refuses an empty vector and a limit of 0.
         if query.vector.is_empty() || query.limit == 0 {
             return Ok(Vec::new());
         }
@@ -20,7 +20,7 @@ impl PointReader for QdrantStore {
             query: Some(convert::to_nearest_query(query.vector)),
             using: Some(query.vector_name),
             filter: query.filter.map(filter::to_qdrant_filter),
-            // Qdrant passes what is above its threshold; ours is the least score that passes.
+            // Qdrant's threshold is exclusive, ours is inclusive.
             score_threshold: query.score_threshold.map(f32::next_down),
             limit: Some(query.limit as u64),
             offset: Some(query.offset as u64),

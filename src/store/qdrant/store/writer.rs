@@ -1,4 +1,4 @@
-//! Changes of the points on a Qdrant server.
+//! Writes to a Qdrant server.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
@@ -33,8 +33,8 @@ impl PointWriter for QdrantStore {
         ensure_completed(response.result)
     }
 
-    /// The condition goes with the upsert, so that it holds against other writers of the collection. What they wrote is read
-    /// before and after.
+    /// Upserts newer points. The server checks the condition during the upsert, so that concurrent writers of the collection
+    /// can't interfere. The response doesn't list skipped points, so the versions are read before and after.
     async fn upsert_newer(
         &self,
         name: &str,
@@ -84,14 +84,13 @@ impl PointWriter for QdrantStore {
         Ok(versions::select_by_version(points, &stored, |stored, given| stored >= given))
     }
 
-    /// Asks all replicas: one that lags behind would answer with the digest of a point that was deleted or replaced
-    /// since, and the document would be UNCHANGED though it is not stored. With `All`, Qdrant returns only points that
-    /// all replicas have alike; a point that is left out is written again, which is always correct. With one replica it
-    /// costs nothing.
+    /// Reads digests with consistency `All`. A replica that lags behind could return the digest of a point that has since
+    /// been deleted or replaced, and the document would be UNCHANGED although it is not stored. With `All`, Qdrant returns
+    /// only points on which all replicas agree; an omitted point is written again, which is always correct. With one
+    /// replica it has no cost.
     ///
-    /// Qdrant counts all replicas, not the active ones: while one is away, or is still being filled, it answers
-    /// INTERNAL. Writes go on then, so documents are not held up for it: nothing is known of them, and they are encoded
-    /// again.
+    /// Qdrant counts all replicas, not only active ones: while one is down or being filled, it answers INTERNAL. Writes
+    /// still work then, so this returns no digests instead of an error, and the documents are encoded again.
     ///
     /// See docs/adr/0036-qdrant-digests-from-all-replicas.md.
     async fn fetch_digests(&self, name: &str, ids: &[PointId]) -> Result<HashMap<PointId, Digest>, StoreError> {
@@ -113,7 +112,7 @@ impl PointWriter for QdrantStore {
                     tracing::warn!(
                         collection = name,
                         error,
-                        "replicas can't confirm digests; skip_unchanged skips nothing"
+                        "reading digests from all replicas failed; skip_unchanged has no effect"
                     );
                 }
                 return Ok(HashMap::new());
@@ -125,8 +124,9 @@ impl PointWriter for QdrantStore {
         Ok(digests.into_iter().filter_map(|(id, digest)| Some((id, digest?))).collect())
     }
 
-    /// A server that answers new calls reads what earlier connections left in its buffers soon after; a server that is
-    /// frozen or away does not, so it is asked first. See [`QdrantConfig::settle_time`] for the bound.
+    /// Waits for [`QdrantConfig::settle_time`](super::super::config::QdrantConfig::settle_time) after a successful readiness
+    /// check. A server that answers new calls soon processes the requests that earlier connections left in its buffers; a
+    /// frozen or unreachable server does not, so the time must not start before.
     async fn wait_until_settled(&self) -> Result<(), StoreError> {
         self.check_ready().await?;
         tokio::time::sleep(self.connection.config().settle_time).await;
@@ -135,7 +135,7 @@ impl PointWriter for QdrantStore {
 }
 
 impl QdrantStore {
-    /// Deletes the points that a selector names, and returns when that is applied.
+    /// Deletes the selected points, and returns when the deletion is applied.
     async fn delete_selected(&self, name: &str, selector: PointsSelectorOneOf) -> Result<(), StoreError> {
         let request = DeletePoints {
             collection_name: name.to_owned(),
@@ -149,7 +149,7 @@ impl QdrantStore {
         ensure_completed(response.result)
     }
 
-    /// Returns the versions of those of these points that have one.
+    /// Returns the stored versions of points; points without a version are omitted.
     async fn fetch_versions(&self, name: &str, points: &[(PointId, i64)]) -> Result<HashMap<PointId, i64>, StoreError> {
         let request = GetPoints {
             collection_name: name.to_owned(),
