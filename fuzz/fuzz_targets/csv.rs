@@ -1,4 +1,4 @@
-//! A file of CSV, as the `ingest` command reads it.
+//! Fuzzes CSV files, as the `ingest` command reads them.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A `Document` message, as a stream carries it.
+//! Fuzzes `Document` messages of a stream.
 
 #![no_main]
 

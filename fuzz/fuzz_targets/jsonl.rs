@@ -1,4 +1,4 @@
-//! A file of JSON lines, as the `ingest` command reads it.
+//! Fuzzes JSON Lines files, as the `ingest` command reads them.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A Parquet file, as the `ingest` command reads it.
+//! Fuzzes Parquet files, as the `ingest` command reads them.
 
 #![no_main]
 

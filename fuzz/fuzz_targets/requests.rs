@@ -1,5 +1,5 @@
-//! The same bytes as a `SearchRequest`, as the `IngestOptions` of a stream and as one of its operations: filters, vectors,
-//! pruning, names.
+//! Fuzzes request messages: decodes the same bytes as a `SearchRequest`, as the `IngestOptions` of a stream and as one of
+//! its operations. Covers filters, vectors, pruning and names.
 
 #![no_main]
 

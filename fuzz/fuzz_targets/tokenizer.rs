@@ -1,5 +1,4 @@
-//! A text through the tokenizers of the small models that the project carries: WordPiece, BPE and Unigram. The first byte
-//! chooses one.
+//! Fuzzes texts with the tokenizers of the small test models: WordPiece, BPE and Unigram. The first byte selects one.
 
 #![no_main]
 
@@ -12,8 +11,8 @@ const MODELS: [&str; 4] =
     ["bert-random-tied", "roberta-random-tied", "xlm-roberta-random-tied", "modernbert-random-tied"];
 
 static LOADED: LazyLock<Vec<Model>> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/models");
-    let load = |name: &&str| Model::load(name, &folder.join(name), &Backend::default()).expect("a valid model");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/models");
+    let load = |name: &&str| Model::load(name, &dir.join(name), &Backend::default()).expect("a valid model");
     MODELS.iter().map(load).collect()
 });
 

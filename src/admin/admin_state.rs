@@ -1,4 +1,4 @@
-//! The parts of a running server that the metrics and the status are read from.
+//! State that the metrics and the status are derived from.
 
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -10,20 +10,20 @@ use crate::grpc::health::HealthMonitor;
 use crate::metrics as names;
 use crate::version::{REVISION, VERSION};
 
-/// What the metrics and the status are read from.
+/// Handles to the parts of a running server from which the metrics and the status are derived.
 #[derive(Debug, Clone)]
 pub struct AdminState {
     pub metrics: PrometheusHandle,
     pub readiness: Readiness,
     pub health: HealthMonitor,
-    /// The kind of store in use.
+    /// Kind of store in use: `embedded` or `qdrant`.
     pub store_kind: &'static str,
-    /// When the server started.
+    /// Start time of the server.
     pub started_at: Instant,
 }
 
 impl AdminState {
-    /// Sets the gauges whose values are read when somebody asks for them.
+    /// Sets the gauges that are sampled on each scrape.
     pub fn record_gauges(&self) {
         gauge!(names::BUILD_INFO, "version" => VERSION, "revision" => REVISION).set(1.0);
         gauge!(names::STORE_INFO, "kind" => self.store_kind).set(1.0);

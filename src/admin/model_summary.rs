@@ -1,4 +1,4 @@
-//! A model as operators see it: in metrics, on the status page and in the output of `check`.
+//! Summary of a model for operators: in metrics, on the status page and in the output of `check`.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub struct ModelSummary {
     pub architecture: String,
     pub dtype: String,
     pub device: &'static str,
-    /// Maximum number of tokens of a document that are encoded.
+    /// Maximum number of tokens per document; longer texts are truncated or split into windows.
     pub max_length: usize,
     pub fingerprint: String,
 }

@@ -1,4 +1,4 @@
-//! The HTTP endpoints: `/metrics` for Prometheus, `/status.json`, and a page for people that is made of both.
+//! HTTP endpoints: `/metrics` for Prometheus, `/status.json`, and the status page at `/`.
 
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -11,21 +11,21 @@ use tokio_util::sync::CancellationToken;
 use super::admin_state::AdminState;
 use super::status::Status;
 
-/// The media type of Prometheus' text format. It is the only format: OpenMetrics would add exemplars, units and times of
-/// creation, of which there are none, and a Prometheus that asks for it takes the text too.
+/// Media type of Prometheus' text format. OpenMetrics is not offered: it would add exemplars, units and creation times,
+/// which these metrics don't have, and a Prometheus server that prefers it accepts the text format too.
 ///
 /// See docs/adr/0047-metrics.md.
 const PROMETHEUS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The page. It loads nothing from elsewhere.
+/// HTML of the status page. It loads no external resources.
 ///
 /// See docs/adr/0051-status-page.md.
 const STATUS_PAGE: &str = include_str!("page.html");
-/// The page may load its own style and script, and this server's answers.
+/// Content-Security-Policy of the page: allows only its own style and script, and requests to this server.
 const STATUS_PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                            connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Serves `/`, `/status.json` and `/metrics` until `ending`.
+/// Serves `/`, `/status.json` and `/metrics` until `shutdown` is cancelled.
 pub async fn serve(listener: TcpListener, state: AdminState, shutdown: CancellationToken) {
     let router = Router::new()
         .route("/metrics", get(get_metrics))
@@ -33,7 +33,7 @@ pub async fn serve(listener: TcpListener, state: AdminState, shutdown: Cancellat
         .route("/", get(get_page));
     let server = axum::serve(listener, router.with_state(state)).with_graceful_shutdown(shutdown.cancelled_owned());
     if let Err(error) = server.await {
-        tracing::error!(%error, "the metrics page failed");
+        tracing::error!(%error, "admin server failed");
     }
 }
 

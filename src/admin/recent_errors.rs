@@ -1,4 +1,4 @@
-//! The last warnings and errors of the process, for the status page.
+//! Most recent warnings and errors of the process, for the status page.
 
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
@@ -11,29 +11,29 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// Maximum number of events that are kept.
+/// Maximum number of events to keep.
 const MAX_EVENTS: usize = 20;
-/// Maximum size of an event's message.
+/// Maximum size of an event's message in bytes.
 const MAX_MESSAGE_BYTES: usize = 400;
 
-/// The newest is last.
+/// Ring buffer of events, newest last.
 static RECENT_ERRORS: Mutex<VecDeque<RecentError>> = Mutex::new(VecDeque::new());
 
-/// A warning or an error.
+/// A logged warning or error.
 #[derive(Debug, Clone, Serialize)]
 pub struct RecentError {
-    /// In RFC 3339.
+    /// Time of the event in RFC 3339 format.
     pub time: String,
     pub level: &'static str,
     pub message: String,
 }
 
-/// Returns the last warnings and errors, the newest first.
+/// Returns the most recent warnings and errors, newest first.
 pub fn recent_errors() -> Vec<RecentError> {
     RECENT_ERRORS.lock().iter().rev().cloned().collect()
 }
 
-/// Keeps every event that reaches it; its filter decides which.
+/// Layer that keeps every event it receives; attach a filter for warnings and errors.
 #[derive(Debug)]
 pub struct RecentEventsLayer;
 
@@ -54,7 +54,7 @@ impl<S: Subscriber> Layer<S> for RecentEventsLayer {
     }
 }
 
-/// An event as text: its message, then its fields.
+/// Text of an event: its message, then its fields.
 #[derive(Default)]
 struct EventText {
     message: String,
@@ -66,7 +66,7 @@ impl Visit for EventText {
         // Writing to a string can't fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
-            // Where in its source a library wrote it.
+            // Source location of events of libraries that use the `log` crate.
             name if name.starts_with("log.") => Ok(()),
             name => write!(self.fields, " {name}={value:?}"),
         };
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_are_kept_and_no_more() {
+    fn keeps_only_the_most_recent_events() {
         let subscriber = tracing_subscriber::registry().with(RecentEventsLayer);
         tracing::subscriber::with_default(subscriber, || {
             for number in 0..MAX_EVENTS + 2 {

@@ -1,4 +1,4 @@
-//! `/status.json`: what the page shows besides metrics.
+//! Contents of `/status.json`, which the status page shows in addition to the metrics.
 
 use serde::Serialize;
 
@@ -7,19 +7,19 @@ use super::model_summary::ModelSummary;
 use super::recent_errors::{RecentError, recent_errors};
 use crate::version::{REVISION, VERSION};
 
-/// The server as it is now.
+/// Current status of the server.
 #[derive(Debug, Serialize)]
 pub struct Status {
     version: &'static str,
     revision: &'static str,
-    /// Whether every call is taken.
+    /// Set if all services accept calls.
     ready: bool,
     stopping: bool,
     uptime_seconds: u64,
     store: StoreStatus,
     models: Vec<ModelStatus>,
     encoder_threads: usize,
-    /// The last warnings and errors, the newest first.
+    /// Most recent warnings and errors, newest first.
     errors: Vec<RecentError>,
 }
 
@@ -33,7 +33,7 @@ struct StoreStatus {
 struct ModelStatus {
     #[serde(flatten)]
     model: ModelSummary,
-    /// Whether it is the one that a request gets that names no model.
+    /// Set on the model used for requests that don't name one.
     default: bool,
 }
 

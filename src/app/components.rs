@@ -1,4 +1,4 @@
-//! The parts of a server: models, store and pipeline.
+//! Components of a server: models, store and pipeline.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::store::{EdgeOptions, EdgeStore};
 use crate::store::{QdrantStore, VectorStore};
 use crate::types::Role;
 
-/// What the services need.
+/// Models, store and running pipeline, which the services use.
 pub struct ServerComponents {
     pub models: Models,
     pub store: Arc<dyn VectorStore>,
@@ -27,26 +27,26 @@ impl ServerComponents {
     /// Loads the models, opens the store and starts the pipeline.
     ///
     /// # Errors
-    /// If a model or the store can't be made ready.
+    /// If a model can't be loaded, the store can't be opened, or the encoder threads can't be started.
     pub async fn prepare(config: &Config) -> anyhow::Result<Self> {
-        let Config { models, device, dtype: precision, .. } = config.clone();
+        let Config { models, device, dtype, .. } = config.clone();
         let load = spawn_blocking(move || {
-            let backend = Backend::open(device, precision)?;
+            let backend = Backend::open(device, dtype)?;
             models.iter().map(|model| load_model(model, &backend)).collect::<anyhow::Result<Vec<_>>>()
         });
         let (models, store) = tokio::join!(load, open_store(config.store.clone()));
         let (mut models, store) = (models??.into_iter(), store?);
         let default = models.next().context("no model is configured")?;
-        let (pipeline, running_pipeline) = Pipeline::start(config.pipeline, Arc::clone(&store) as _)
-            .context("the encoder threads can't be started")?;
+        let (pipeline, running_pipeline) =
+            Pipeline::start(config.pipeline, Arc::clone(&store) as _).context("failed to start the encoder threads")?;
         Ok(Self { models: Models::new(default, models), store, pipeline, running_pipeline })
     }
 }
 
-/// Returns the directory of a model's files, after fetching what is missing of a Hub model. Blocks.
+/// Returns the directory of a model's files; downloads missing files of a Hub model. Blocks.
 ///
 /// # Errors
-/// If files are missing, can't be fetched or have settings that are not supported.
+/// If files are missing, can't be downloaded or have unsupported settings.
 pub fn locate_model(config: &ModelConfig) -> anyhow::Result<PathBuf> {
     let hub = HubConfig::from_env(|name| std::env::var(name).ok());
     Ok(locate(&config.source, &hub, check_settings, || ())?)
@@ -55,7 +55,7 @@ pub fn locate_model(config: &ModelConfig) -> anyhow::Result<PathBuf> {
 /// Loads a model and warms it up. Blocks.
 ///
 /// # Errors
-/// If its files can't be found or used.
+/// If its files are missing, invalid or unsupported.
 pub fn load_model(config: &ModelConfig, backend: &Backend) -> anyhow::Result<Model> {
     let model_dir = locate_model(config)?;
     let model = Model::load(&config.name, &model_dir, backend)?;
@@ -65,7 +65,7 @@ pub fn load_model(config: &ModelConfig, backend: &Backend) -> anyhow::Result<Mod
         architecture = model.settings.class_name(),
         max_length = model.max_length(Role::Document),
         fingerprint = %model.fingerprint,
-        "a model is ready"
+        "model loaded"
     );
     Ok(model)
 }
@@ -73,7 +73,7 @@ pub fn load_model(config: &ModelConfig, backend: &Backend) -> anyhow::Result<Mod
 /// Opens the store of a configuration.
 ///
 /// # Errors
-/// If the directory of an embedded store can't be opened, or the client of a Qdrant server can't be made.
+/// If the directory of an embedded store can't be opened, or the client of a Qdrant server can't be created.
 pub async fn open_store(config: StoreConfig) -> anyhow::Result<Arc<dyn VectorStore>> {
     Ok(match config {
         #[cfg(not(feature = "embedded"))]
@@ -83,7 +83,7 @@ pub async fn open_store(config: StoreConfig) -> anyhow::Result<Arc<dyn VectorSto
         #[cfg(feature = "embedded")]
         StoreConfig::Embedded(store_dir) => {
             let open = move || EdgeStore::open(&store_dir, EdgeOptions::default());
-            Arc::new(spawn_blocking(open).await?.context("--store-dir can't be opened")?)
+            Arc::new(spawn_blocking(open).await?.context("--store-dir: failed to open the store")?)
         }
         StoreConfig::Qdrant(config) => Arc::new(QdrantStore::new(config)?),
     })

@@ -1,4 +1,5 @@
-//! Stands in for traces in a build without the feature `otlp`. The configuration refuses what would ask for them.
+//! Replacement for the trace exporter in builds without the feature `otlp`, where the configuration refuses the flags of
+//! traces.
 
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
@@ -6,15 +7,15 @@ use tracing_subscriber::layer::Identity;
 
 use crate::config::Config;
 
-/// No traces.
+/// Trace exporter that does nothing.
 #[derive(Debug)]
 pub struct Traces;
 
 impl Traces {
-    /// Opens nothing.
+    /// Returns an exporter that does nothing.
     ///
     /// # Errors
-    /// None.
+    /// Never fails; the signature matches that of the real exporter.
     pub fn open(_config: &Config) -> anyhow::Result<Self> {
         Ok(Self)
     }
@@ -24,6 +25,6 @@ impl Traces {
         Identity::new()
     }
 
-    /// Ends nothing.
+    /// Does nothing.
     pub async fn shut_down(self) {}
 }

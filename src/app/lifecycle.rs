@@ -1,4 +1,4 @@
-//! The life of a server: bind, prepare the parts, serve, drain.
+//! Lifecycle of a server: bind, prepare the components, serve, drain.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::pipeline::PipelineTasks;
 use crate::server::{ListenAddresses, Listeners, Servers};
 use crate::store::VectorStore;
 
-/// How a server ended.
+/// Outcome of a server's shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShutdownOutcome {
-    /// Every document that was read has its result, and the store is closed.
+    /// Every received document has its result, and the store is closed.
     Drained,
-    /// The drain deadline passed before that.
+    /// The drain deadline passed before the drain was complete.
     DeadlinePassed,
 }
 
-/// A server that listens. Until the models and the store are ready, its health is NOT_SERVING and it refuses calls.
+/// A listening server. Until the models and the store are ready, its health is NOT_SERVING and it refuses calls.
 #[derive(Debug)]
 pub struct Server {
     config: Config,
@@ -41,17 +41,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the addresses and begins to listen.
+    /// Binds the addresses and starts listening.
     ///
     /// # Errors
-    /// If an address can't be had: which, and the flag to change it.
+    /// If an address can't be bound, or a certificate, key or token file is invalid. The error names the flag.
     pub async fn bind(config: Config) -> anyhow::Result<Self> {
         let metrics = metrics_recorder::install()?;
         let stopping = CancellationToken::new();
         let readiness = Readiness::new(stopping.clone());
         let health = HealthMonitor::default();
         let listeners = Listeners::bind(&config).await?;
-        let addresses = listeners.addresses().context("a socket has no address")?;
+        let addresses = listeners.addresses().context("failed to read the address of a bound socket")?;
         let servers = serve(listeners, &config, readiness.clone(), &health, metrics).await?;
         tracing::info!(grpc = %addresses.grpc, metrics = ?addresses.metrics, http = ?addresses.http, "listening");
         Ok(Self { config, readiness, health, addresses, servers, stopping })
@@ -62,24 +62,24 @@ impl Server {
         self.addresses.grpc
     }
 
-    /// Returns the address of the metrics.
+    /// Returns the address of the admin server with metrics and status page, if enabled.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.addresses.metrics
     }
 
-    /// Returns the address of the HTTP gateway.
+    /// Returns the address of the HTTP gateway, if enabled.
     pub fn http_address(&self) -> Option<SocketAddr> {
         self.addresses.http
     }
 
-    /// Prepares the parts, serves until `stop`, and drains.
+    /// Prepares the components, serves until `stop` completes, and drains.
     ///
     /// # Errors
-    /// If a model or the store can't be made ready.
+    /// If a model can't be loaded, the store can't be opened, or closing the store fails.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<ShutdownOutcome> {
         tokio::pin!(stop);
         let components = tokio::select! {
-            parts = ServerComponents::prepare(&self.config) => parts?,
+            components = ServerComponents::prepare(&self.config) => components?,
             () = &mut stop => return Ok(ShutdownOutcome::Drained),
         };
         let ServerComponents { models, store, pipeline, running_pipeline } = components;
@@ -99,7 +99,7 @@ impl Server {
         self.drain(health_watch, running_pipeline, store).await
     }
 
-    /// Takes no more calls, finishes what was read and closes the store, until the drain deadline.
+    /// Rejects new calls, finishes received documents and closes the store, within the drain deadline.
     async fn drain(
         self,
         health_watch: JoinHandle<()>,
@@ -107,7 +107,7 @@ impl Server {
         store: Arc<dyn VectorStore>,
     ) -> anyhow::Result<ShutdownOutcome> {
         let deadline = self.config.drain_deadline;
-        tracing::info!(?deadline, "stopping: finishing what was read");
+        tracing::info!(?deadline, "stopping; finishing received documents");
         self.stopping.cancel();
         let Self { readiness, health, servers, .. } = self;
         let drain = async {
@@ -115,7 +115,7 @@ impl Server {
             readiness.drain().await;
             health.end_watches().await;
             servers.shut_down(deadline).await;
-            // The last handle to the pipeline: its threads end when they have finished what they hold.
+            // Drops the last handle to the pipeline; its threads end when they have finished their queued work.
             readiness.release_context();
             running_pipeline.wait_drained().await;
             store.close().await
@@ -127,7 +127,7 @@ impl Server {
                 Ok(ShutdownOutcome::Drained)
             }
             Err(_) => {
-                tracing::error!("the drain deadline passed; clients must send again what has no result");
+                tracing::error!("drain deadline passed; clients must resend documents without a result");
                 Ok(ShutdownOutcome::DeadlinePassed)
             }
         }

@@ -1,4 +1,4 @@
-//! Serves the services on every socket: gRPC, gRPC-Web, the HTTP gateway, and the pages of operators.
+//! Assembly of the servers of all sockets: gRPC, gRPC-Web, the HTTP gateway, and the admin server.
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::Instant;
@@ -17,10 +17,10 @@ use crate::http;
 use crate::server::add_grpc_web;
 use crate::server::{Listeners, Protocols, Servers};
 
-/// Serves on bound sockets.
+/// Starts the servers on bound sockets.
 ///
 /// # Errors
-/// If a certificate, a key or the tokens can't be used, or the reflection service can't read the contract.
+/// If a certificate, key or token file is invalid, or the reflection service can't decode the file descriptor set.
 pub async fn serve(
     listeners: Listeners,
     config: &Config,
@@ -42,7 +42,7 @@ pub async fn serve(
             let routes = add_grpc_web(routes.clone(), origins);
             servers.serve_tcp(listeners.grpc, "tcp", Protocols::AnyHttp, routes).await?;
         }
-        // The configuration refuses gRPC-Web in a build without it.
+        // The configuration refuses gRPC-Web in a build without the feature `http`.
         _ => servers.serve_tcp(listeners.grpc, "tcp", Protocols::Http2, routes.clone()).await?,
     }
     #[cfg(feature = "http")]

@@ -1,4 +1,4 @@
-//! The gRPC services of a server.
+//! Registration of the gRPC services.
 
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
@@ -10,10 +10,10 @@ use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::encoder_service_server::EncoderServiceServer;
 use crate::proto::index_service_server::IndexServiceServer;
 
-/// Returns the routes of all services, with health and reflection.
+/// Returns the routes of all services, including health and reflection.
 ///
 /// # Errors
-/// If the reflection service can't read the contract.
+/// If the reflection service can't decode the file descriptor set.
 pub async fn build_routes(
     config: &ServerConfig,
     readiness: Readiness,
@@ -22,7 +22,7 @@ pub async fn build_routes(
     let reflection_builder = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            // The details of errors, which tools such as grpcurl can't show otherwise.
+            // Messages of error details, which tools such as grpcurl need to show them.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };

@@ -1,4 +1,4 @@
-//! Logs and traces of the process.
+//! Setup of logs and traces.
 
 use std::io::IsTerminal;
 
@@ -16,10 +16,10 @@ use super::traces::Traces;
 use crate::admin::RecentEventsLayer;
 use crate::config::{Config, LogFormat};
 
-/// Sets up logs on standard error, the recent errors of the status page, and traces if there is a collector.
+/// Sets up logs on standard error, the recent errors of the status page, and traces if a collector is configured.
 ///
 /// # Errors
-/// If the filter or the collector's address can't be used, or logs are set up already.
+/// If the log filter or the collector's address is invalid, or a subscriber is already installed.
 pub fn init(config: &Config) -> anyhow::Result<Traces> {
     let stderr = std::io::stderr;
     let logs = tracing_subscriber::fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr);
@@ -33,12 +33,12 @@ pub fn init(config: &Config) -> anyhow::Result<Traces> {
         .with(RecentEventsLayer.with_filter(recent_errors_filter()))
         .with(traces.layer())
         .try_init()
-        .context("logs can't be set up")?;
+        .context("failed to set up logs")?;
     Ok(traces)
 }
 
-/// Returns the filter of the status page: warnings and errors, except warnings of the embedded engine, which are for its
-/// developers.
+/// Returns the filter of the status page: warnings and errors, except warnings of the embedded engine, which operators can't
+/// act on.
 fn recent_errors_filter() -> Targets {
     Targets::new().with_default(LevelFilter::WARN).with_target("qdrant_edge", LevelFilter::ERROR)
 }

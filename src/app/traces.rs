@@ -1,4 +1,4 @@
-//! Traces, sent to a collector over OTLP.
+//! Export of traces to a collector over OTLP.
 
 use std::time::Duration;
 
@@ -18,42 +18,42 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::config::{Config, find_otlp_variable};
 use crate::version::VERSION;
 
-/// The name of this service in traces, unless `OTEL_SERVICE_NAME` says otherwise.
+/// Default service name in traces; `OTEL_SERVICE_NAME` overrides it.
 const SERVICE_NAME: &str = "splade-sidecar";
-/// Maximum time to send the last traces when the process ends.
+/// Maximum time to export the remaining traces at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The exporter of traces, if there is a collector.
+/// Trace exporter; inactive if no collector is configured.
 #[derive(Debug, Default)]
 pub struct Traces(Option<SdkTracerProvider>);
 
 impl Traces {
-    /// Opens the exporter if the configuration or OpenTelemetry's own variables name a collector.
+    /// Creates the exporter if the configuration or OpenTelemetry's environment variables name a collector.
     ///
     /// # Errors
-    /// If the collector's address can't be used.
+    /// If the collector's address is invalid.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         build_tracer_provider(config).map(Self)
     }
 
-    /// Returns the layer that turns spans into traces; `None` without a collector.
+    /// Returns the layer that exports spans; `None` without a collector.
     pub fn layer<S>(&self) -> Option<impl Layer<S> + use<S>>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
         let provider = self.0.as_ref()?;
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SERVICE_NAME)).with_location(false);
-        // Events stay in the logs; the exporter's own spans must not feed it.
+        // Only this crate's spans: spans of the exporter itself would cause further exports.
         let own_spans = Targets::new().with_target("splade_sidecar", LevelFilter::DEBUG);
         Some(layer.with_threads(false).with_filter(own_spans))
     }
 
-    /// Sends the last traces.
+    /// Exports the remaining traces.
     pub async fn shut_down(self) {
         let Some(provider) = self.0 else { return };
         let result = spawn_blocking(move || provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT)).await;
         if !matches!(result, Ok(Ok(()))) {
-            tracing::warn!("the last traces could not be sent");
+            tracing::warn!("exporting the remaining traces failed");
         }
     }
 }
@@ -66,7 +66,7 @@ fn build_tracer_provider(config: &Config) -> anyhow::Result<Option<SdkTracerProv
     if let Some(endpoint) = &config.otlp_endpoint {
         exporter = exporter.with_endpoint(endpoint.to_string());
     }
-    let exporter = exporter.build().context("--otlp-endpoint: traces can't be sent there")?;
+    let exporter = exporter.build().context("--otlp-endpoint: failed to create the trace exporter")?;
     let mut resource = Resource::builder().with_attribute(KeyValue::new("service.version", VERSION));
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
         resource = resource.with_service_name(SERVICE_NAME);

@@ -1,4 +1,4 @@
-//! The inputs that the fuzzer found worth keeping: the laws of the fuzz targets hold for them on every test run.
+//! Regression tests on the committed corpora: checks the properties of the fuzz targets on every test run.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Files of documents, as `ingest` reads them.
+//! Checks of document files, as `ingest` reads them.
 
 use std::io::Write;
 
@@ -8,32 +8,32 @@ use crate::cli::ingest::{
     ShardFilter, TextEncoding, list_sources,
 };
 
-/// Reads a file of JSON lines: no line is lost, each is a document that can be sent or has a reason why not.
+/// Reads a JSON Lines file. Checks that no line is lost, and that each is a valid document or has a rejection reason.
 pub fn check_json_lines(bytes: &[u8]) {
     let Ok(lines) = read_file(bytes, InputFormat::Jsonl) else { return };
     let written = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).split_inclusive(|&byte| byte == b'\n');
     assert_eq!(lines, written.filter(|line| !line.trim_ascii().is_empty()).count(), "each line that is not blank");
 }
 
-/// Reads a file of CSV: each row is a document that can be sent or has a reason why not, or the file is refused as a whole.
+/// Reads a CSV file. Checks that each row is a valid document or has a rejection reason, unless the file is refused.
 pub fn check_csv(bytes: &[u8]) {
     let _ = read_file(bytes, InputFormat::Csv);
 }
 
-/// Reads a file of Parquet: each row is a document that can be sent or has a reason why not, or the file is refused as a whole.
+/// Reads a Parquet file. Checks that each row is a valid document or has a rejection reason, unless the file is refused.
 pub fn check_parquet(bytes: &[u8]) {
     let _ = read_file(bytes, InputFormat::Parquet);
 }
 
-/// Returns the number of lines that are not blank, unless the file is refused as a whole.
+/// Returns the number of lines that are not blank, or the error if the file is refused.
 fn read_file(bytes: &[u8], format: InputFormat) -> Result<usize, String> {
     let mapping = FieldMapping::default();
-    let part = ShardFilter { shard: InputShard::ALL, collection: "docs".to_owned() };
+    let shard_filter = ShardFilter { shard: InputShard::ALL, collection: "docs".to_owned() };
     let plan = ReadPlan {
         mapping,
         dialect: CsvDialect::default(),
         encoding: TextEncoding::Utf8,
-        shard_filter: part,
+        shard_filter,
         follow: None,
         has_checkpoint: false,
         is_final: true,

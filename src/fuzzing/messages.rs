@@ -1,4 +1,4 @@
-//! Messages of the contract.
+//! Checks of protobuf messages.
 
 use bytes::Bytes;
 use prost::Message;
@@ -9,7 +9,7 @@ use crate::grpc::{MAX_PAYLOAD_DEPTH, RequestLimits};
 use crate::proto;
 use crate::types::{ApiError, Filter, Point, Pruning, RESERVED_PREFIX, SparseVector, check_collection_name, is_blank};
 
-/// Parses a document's bytes: it is refused with a reason, or all of it can be stored and given back.
+/// Parses a document's bytes. Checks that it is refused with a reason, or that all of it can be stored and returned.
 pub fn check_document(bytes: &[u8]) {
     let limits = RequestLimits::default();
     let document = match parse_document(&Bytes::copy_from_slice(bytes), &limits) {
@@ -24,14 +24,14 @@ pub fn check_document(bytes: &[u8]) {
     assert_eq!(
         parse_payload(None, &returned.payload_json, unlimited).unwrap(),
         document.payload,
-        "a payload comes back"
+        "payloads round-trip"
     );
     let id = document.id.clone();
     assert!(proto::DocumentId::from(id.clone()).kind.is_some());
     assert_eq!(Point::new(document, SparseVector::default(), "text").id, id.to_point_id());
 }
 
-/// Parses a search request's bytes, as far as it is checked before anything is asked of a store.
+/// Parses a search request's bytes, and runs the validation that precedes the store's search.
 pub fn check_search_request(bytes: &[u8]) {
     let Ok(request) = proto::SearchRequest::decode(bytes) else { return };
     let _ = check_collection_name(&request.collection).map_err(|error| check_api_error(&error));
@@ -49,7 +49,7 @@ pub fn check_search_request(bytes: &[u8]) {
     }
 }
 
-/// Parses the options of an ingest stream: they are refused with a reason, or taken.
+/// Parses the options of an ingest stream. Checks that invalid options are refused with a reason.
 pub fn check_ingest_options(bytes: &[u8]) {
     let Ok(ingest) = proto::IngestOptions::decode(bytes) else { return };
     let _ = check_collection_name(&ingest.collection).map_err(|error| check_api_error(&error));
@@ -57,7 +57,7 @@ pub fn check_ingest_options(bytes: &[u8]) {
     let _ = parse_batch_points(ingest.batch_points).map_err(|error| check_api_error(&error));
 }
 
-/// Parses an operation's bytes: it is refused with a reason, or it changes a document.
+/// Parses an operation's bytes. Checks that it is a valid change of a document or is refused with a reason.
 pub fn check_operation(bytes: &[u8]) {
     if let Err(error) = parse_operation(&Bytes::copy_from_slice(bytes), &RequestLimits::default()).change {
         check_api_error(&error.error);

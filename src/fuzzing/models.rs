@@ -1,4 +1,4 @@
-//! Texts and directories of models.
+//! Checks of tokenizers and model directories.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::model::{Backend, Model, TokenBatch, YieldPoint};
 use crate::types::{Role, SparseVector};
 
-/// Takes a text through both sides of a model: its tokens have embeddings, fit into the encoder, and cut or in windows they are
-/// the tokens of the whole.
+/// Tokenizes a text with both role encoders of a model. Checks that all ids are within the vocabulary, that sequences fit the
+/// encoder, and that truncated texts and windows consist of the tokens of the whole text.
 pub fn check_text(model: &Model, text: &str) {
     for tokenizer in [Role::Document, Role::Query].map(|role| &model.role_encoder(role).tokenizer) {
         let (Ok(all), Ok(cut)) = (tokenizer.tokenize_all(text), tokenizer.tokenize(text)) else { continue };
@@ -18,7 +18,7 @@ pub fn check_text(model: &Model, text: &str) {
         assert_eq!(
             cut.ids,
             tokenizer.build_sequence(&all[..all.len().min(max_content_tokens)]).unwrap(),
-            "a cut text is a beginning"
+            "a truncated text is a prefix"
         );
         let special: BTreeSet<u32> = tokenizer.build_sequence(&[]).unwrap().into_iter().collect();
         for window in all.chunks(max_content_tokens) {
@@ -26,12 +26,16 @@ pub fn check_text(model: &Model, text: &str) {
             assert!(sequence.len() <= model.max_length(Role::Document).unwrap_or(usize::MAX), "a window fits");
             let without_special =
                 |ids: &[u32]| ids.iter().copied().filter(|id| !special.contains(id)).collect::<Vec<_>>();
-            assert_eq!(without_special(&sequence), without_special(window), "a window is the tokens and special ones");
+            assert_eq!(
+                without_special(&sequence),
+                without_special(window),
+                "a window contains its tokens and special tokens"
+            );
         }
     }
 }
 
-/// Loads a model from any directory: it is refused with a reason, or it encodes.
+/// Loads a model from an arbitrary directory. Checks that it is refused with a reason, or that it encodes finite vectors.
 pub fn check_model(dir: &Path) {
     match Model::load("fuzzed", dir, &Backend::default()).and_then(|model| model.warm_up().map(|()| model)) {
         Err(error) => assert!(!error.to_string().is_empty()),

@@ -1,35 +1,35 @@
-//! Numbers of JSON, which are doubles or integers of 64 bits.
+//! Conversion of JSON numbers, which are doubles or 64-bit integers.
 
 use serde_json::Number;
 
-/// From here on, a double may stand for a whole number that 64 bits don't hold. 2^63.
+/// 2^63: doubles from here on may represent integers that exceed 64 bits.
 pub const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
 
-/// From here on, several whole numbers written as doubles are one: 2^53 and 2^53 + 1 are the first.
+/// 2^53: doubles from here on do not represent every integer; 2^53 + 1 is the first that is rounded.
 pub const TWO_POW_53: f64 = 9_007_199_254_740_992.0;
 
-/// A double as the number that it is: whole numbers within 64 bits are integers, so that `1`, `1.0` and `1e0` are one
-/// number and filters on integers match all of them. `None` for what is not finite.
+/// Converts a double to a JSON number. Integral values within 64 bits become integers, so that `1`, `1.0` and `1e0` are
+/// equal and integer filters match all of them. `None` if the double is not finite.
 pub fn number_from_f64(double: f64) -> Option<Number> {
     if double.fract() == 0.0 && (-TWO_POW_63..TWO_POW_63).contains(&double) {
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 64 bits")]
+        #[expect(clippy::cast_possible_truncation, reason = "it is integral and within 64 bits")]
         return Some((double as i64).into());
     }
     Number::from_f64(double)
 }
 
-/// The natural number that an id written as a double stands for. From 2^53 on it may have been rounded, so that two ids
-/// would become one.
+/// Converts an id that was written as a double. Returns `None` if it is negative, fractional or at least 2^53, where
+/// rounding could map two ids to one.
 pub fn id_from_f64(double: f64) -> Option<u64> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and within 53 bits")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is integral and within 53 bits")]
     (double.fract() == 0.0 && (0.0..TWO_POW_53).contains(&double)).then_some(double as u64)
 }
 
-/// Whether a double holds a whole number exactly.
+/// Returns whether a double can represent an integer exactly.
 pub fn is_exact_f64(integer: i64) -> bool {
-    #[expect(clippy::cast_precision_loss, reason = "the loss is what is looked for")]
+    #[expect(clippy::cast_precision_loss, reason = "the comparison below detects the loss")]
     let double = integer as f64;
-    // In 128 bits, for 2^63 is one more than i64 has.
+    // Compare in 128 bits: i64::MAX rounds to 2^63, which a cast to i64 would saturate back to i64::MAX.
     double as i128 == i128::from(integer)
 }
 
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_number_is_an_integer_however_it_is_written() {
+    fn integral_numbers_become_integers() {
         for (double, text) in [
             (1.0, "1"),
             (-0.0, "0"),

@@ -1,18 +1,18 @@
-//! Where in a JSON text a line and a column are: the parser that finds a mistake says no more.
+//! Conversion of a position in a JSON text (line and column, which parse errors report) to a path.
 //!
-//! The path is found afterwards, so that values without a mistake cost nothing. `serde_path_to_error` keeps it while it
-//! reads, and has the object for a key that is unknown or there twice, where this has the key
+//! The path is computed only after an error, so that valid input has no overhead. `serde_path_to_error` tracks the path
+//! while it reads, and for an unknown or duplicate key it reports the object, where this reports the key
 //! (`docs/adr/0008-json-decoder.md`).
 
-/// What is open at a place.
+/// A container that is open at a position.
 enum OpenContainer<'a> {
-    /// An object: the key that was read last, and whether another is to come.
+    /// An object: its most recent key, and whether the next string is a key.
     Object { key: &'a [u8], expects_key: bool },
-    /// An array: how many elements are complete.
+    /// An array: number of complete elements.
     Array(usize),
 }
 
-/// The path, such as `documents[3].payload`, of what a reader had reached at a line (from 1) and column (in bytes).
+/// Returns the path, such as `documents[3].payload`, of the value at a line (from 1) and column (in bytes).
 pub fn path_at(json: &[u8], line: usize, column: usize) -> String {
     let lines_before = line.saturating_sub(1);
     let line_start = match lines_before {
@@ -51,7 +51,7 @@ fn open_containers(json: &[u8]) -> Vec<OpenContainer<'_>> {
     containers
 }
 
-/// What is in a string up to its closing quote, and what comes after that.
+/// Splits the text after an opening quote into the string's contents and the text after its closing quote.
 fn split_string(json: &[u8]) -> (&[u8], &[u8]) {
     let mut is_escaped = false;
     let end = json.iter().position(|&byte| {
@@ -98,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn takes_anything(json: Vec<u8>, line in 0_usize..5, column: usize) {
+        fn accepts_any_input(json: Vec<u8>, line in 0_usize..5, column: usize) {
             path_at(&json, line, column);
         }
     }

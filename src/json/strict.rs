@@ -1,4 +1,4 @@
-//! Values, parsed without loss.
+//! Lossless parser of JSON values.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,28 +10,28 @@ use super::number::TWO_POW_63;
 use super::path::path_at;
 use super::token::{as_integer, token_length};
 
-/// What is wrong with a JSON text, and where.
+/// Parse error with the path of the invalid value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct JsonError {
-    /// Such as `tags[3].name`; empty for the whole.
+    /// Path of the invalid value, such as `tags[3].name`; empty for the root.
     pub path: String,
     pub message: String,
-    /// Whether it is that the value has too many bytes.
+    /// Set if the value exceeds the maximum size.
     pub is_too_large: bool,
 }
 
-/// Parses one JSON value. Nested at most 127 levels deep, which is serde_json's bound.
+/// Parses a JSON value, nested at most 127 levels deep (serde_json's limit).
 ///
 /// # Errors
-/// If it is not JSON, if an object has a key twice, if a whole number is beyond -2^63 … 2^64 - 1, or if a number is
-/// beyond the range of doubles.
+/// If the text is not valid JSON, an object has a duplicate key, an integer is outside -2^63 … 2^64 - 1, or a number is
+/// outside the range of doubles.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     parse_bounded(text, usize::MAX)
 }
 
-/// Gives up when what was read has more than `max_bytes` as JSON without blanks: a value of two bytes takes many times
-/// that in memory.
+/// Parses a JSON value, and fails as soon as the values read so far exceed `max_bytes` as compact JSON. This bounds the
+/// memory, because a value of two bytes takes many times that in memory.
 fn parse_bounded(text: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
     let (has_large_double, remaining_bytes) = (Cell::new(false), Cell::new(Some(max_bytes)));
     let mut deserializer = serde_json::Deserializer::from_slice(text);
@@ -45,32 +45,32 @@ fn parse_bounded(text: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
     match has_large_double.get().then(|| find_oversized_integer(text)).flatten() {
         None => Ok(value),
         Some((number, end)) => {
-            let message = format!("{number} does not fit 64 bits, so it can't be stored exactly; make it a string");
+            let message = format!("{number} does not fit 64 bits, so it can't be stored exactly; use a string");
             Err(JsonError { path: path_at(text, 1, end), message, is_too_large: false })
         }
     }
 }
 
-/// Parses one JSON object, unless it is sure to have more than `max_bytes` as JSON without blanks. It takes memory for
-/// what has fewer.
+/// Parses a JSON object of at most about `max_bytes` as compact JSON. The size is estimated from below, so that larger
+/// objects may be accepted, but the memory is bounded.
 ///
 /// # Errors
-/// As [`parse`], or if it is another value.
+/// Same conditions as [`parse`]; also if the value is too large or not an object.
 pub fn parse_object(text: &[u8], max_bytes: usize) -> Result<Map<String, Value>, JsonError> {
     match parse_bounded(text, max_bytes)? {
         Value::Object(fields) => Ok(fields),
         other => {
-            let message = format!("it is {}, not a JSON object", describe_kind(&other));
+            let message = format!("expected a JSON object, found {}", describe_kind(&other));
             Err(JsonError { path: String::new(), message, is_too_large: false })
         }
     }
 }
 
-/// What a value is, in an error.
+/// Returns the kind of a value with an article, for error messages.
 pub fn describe_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
-        Value::Bool(_) => "true or false",
+        Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
@@ -78,18 +78,18 @@ pub fn describe_kind(value: &Value) -> &'static str {
     }
 }
 
-/// Reads a value, and notes whether a double is so large that it may have been a whole number.
+/// Visitor that builds a value, and records whether a double is so large that it may have been written as an integer.
 #[derive(Clone, Copy)]
 struct StrictVisitor<'a> {
     has_large_double: &'a Cell<bool>,
-    /// How many bytes there may still be; `None` once there were more.
+    /// Remaining size budget in bytes; `None` once it is exceeded.
     remaining_bytes: &'a Cell<Option<usize>>,
 }
 
 impl StrictVisitor<'_> {
-    /// Makes room for at least so many bytes.
+    /// Deducts bytes from the size budget.
     fn consume<E: Error>(&self, bytes: usize) -> Result<(), E> {
-        self.remaining_bytes.set(self.remaining_bytes.get().and_then(|room| room.checked_sub(bytes)));
+        self.remaining_bytes.set(self.remaining_bytes.get().and_then(|remaining| remaining.checked_sub(bytes)));
         self.remaining_bytes.get().map(drop).ok_or_else(|| E::custom("the value is too large"))
     }
 }
@@ -145,7 +145,7 @@ impl<'de> Visitor<'de> for StrictVisitor<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
         while let Some(value) = list.next_element_seed(self)? {
-            // A digit and a comma, or the brackets.
+            // Lower bound: one byte per element, and a comma before all but the first.
             self.consume(if values.is_empty() { 1 } else { 2 })?;
             values.push(value);
         }
@@ -156,9 +156,9 @@ impl<'de> Visitor<'de> for StrictVisitor<'_> {
         let mut fields = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             if fields.contains_key(&name) {
-                return Err(A::Error::custom(format!("the key `{name}` is there twice; give each key once")));
+                return Err(A::Error::custom(format!("duplicate key `{name}`; use each key only once")));
             }
-            // Quotes, colon and a digit.
+            // Two quotes, a colon and a digit.
             self.consume(name.len() + 4)?;
             let value = map.next_value_seed(self)?;
             fields.insert(name, value);
@@ -167,8 +167,8 @@ impl<'de> Visitor<'de> for StrictVisitor<'_> {
     }
 }
 
-/// The first number that is written as a whole number and that neither 64 signed nor 64 unsigned bits hold, and where
-/// it ends. `text` is JSON. serde_json gives such a number as a double, rounded, as it gives `1e30`, which is one.
+/// Returns the first integer in a JSON text that fits neither `i64` nor `u64`, and the offset of its end. serde_json returns
+/// such an integer as a rounded double, which can't be distinguished from a number written as a double, such as `1e30`.
 fn find_oversized_integer(text: &[u8]) -> Option<(&str, usize)> {
     let mut offset = 0;
     while let Some(remaining) = text.get(offset..).filter(|rest| !rest.is_empty()) {
@@ -195,17 +195,17 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_changed_silently_is_refused_with_its_path() {
+    fn lossy_and_invalid_values_are_refused_with_their_path() {
         for (text, path, part) in [
-            (r#"{"a": 1, "b": {"c": 1, "c": 1}}"#, "b.c", "the key `c` is there twice"),
-            (r#"{"": 1, "": 1}"#, "", "the key `` is there twice"),
-            (r#"{"\u0061": 1, "a": 2}"#, "a", "the key `a` is there twice"),
+            (r#"{"a": 1, "b": {"c": 1, "c": 1}}"#, "b.c", "duplicate key `c`"),
+            (r#"{"": 1, "": 1}"#, "", "duplicate key ``"),
+            (r#"{"\u0061": 1, "a": 2}"#, "a", "duplicate key `a`"),
             (
                 r#"{"x\"1": [1, {"n": 18446744073709551616}]}"#,
                 "x\\\"1[1].n",
                 "18446744073709551616 does not fit 64 bits",
             ),
-            (r#"[-9223372036854775809]"#, "[0]", "make it a string"),
+            (r#"[-9223372036854775809]"#, "[0]", "use a string"),
             ("{\"a\":\n1,\n\"b\": 100000000000000000000000}", "b", "does not fit"),
             (r#"{"a": 1e999}"#, "a", "number out of range"),
             (r#"{"a": NaN}"#, "a", "expected value"),
@@ -216,39 +216,39 @@ mod tests {
             assert_eq!(found.0, path, "{text}: {}", found.1);
             assert!(found.1.contains(part), "{text}: {}", found.1);
         }
-        assert!(parse_object(b"[1]", 10).unwrap_err().message.contains("a list, not a JSON object"));
+        assert!(parse_object(b"[1]", 10).unwrap_err().message.contains("expected a JSON object, found a list"));
         assert!(problem(&"[".repeat(200)).1.contains("recursion limit"));
     }
 
     #[test]
-    fn what_is_too_large_is_not_read_on() {
+    fn parsing_stops_at_the_maximum_size() {
         for large in [format!("{{\"a\": [{}1]}}", "1,".repeat(1_000)), format!("{{\"a\": \"{}\"}}", "x".repeat(2_000))]
         {
-            // What comes after is not JSON, and nobody sees it.
+            // The text after the limit is not valid JSON, so reading on would be another error.
             let error = parse_object(format!("{large} nonsense").as_bytes(), 1_000).unwrap_err();
             assert!(error.is_too_large, "{error}");
         }
     }
 
     #[test]
-    fn numbers_of_64_bits_and_doubles_are_taken_as_they_are() {
+    fn integers_of_64_bits_and_doubles_are_exact() {
         let text = r#"[9223372036854775807, 18446744073709551615, -9223372036854775808, 1e30, 1.0, -0, 0.1, "18446744073709551616"]"#;
         let expected = json!([i64::MAX, u64::MAX, i64::MIN, 1e30, 1.0, -0.0, 0.1, "18446744073709551616"]);
         assert_eq!(parse(text.as_bytes()).unwrap(), expected);
     }
 
     proptest! {
-        /// Law: what serde_json writes is read as it was, digit by digit.
+        /// Values that serde_json writes round-trip exactly.
         #[test]
-        fn reads_what_is_written(doubles: Vec<f64>, wholes: Vec<i64>, naturals: Vec<u64>, texts: Vec<String>) {
+        fn values_round_trip(doubles: Vec<f64>, wholes: Vec<i64>, naturals: Vec<u64>, texts: Vec<String>) {
             let doubles: Vec<_> = doubles.into_iter().filter(|double| double.is_finite()).collect();
             let value = json!({ "doubles": doubles, "wholes": wholes, "naturals": naturals, "texts": texts });
             prop_assert_eq!(parse(value.to_string().as_bytes()).unwrap(), value);
         }
 
-        /// Law: a whole number is taken exactly if 64 bits hold it, and refused otherwise; never rounded.
+        /// Integers that fit 64 bits are exact, others are refused; none is rounded.
         #[test]
-        fn whole_numbers_are_exact_or_refused(number: i128, digits in 1_u32..39) {
+        fn integers_are_exact_or_refused(number: i128, digits in 1_u32..39) {
             let number = number % 10_i128.pow(digits);
             let fits = i64::try_from(number).is_ok() || u64::try_from(number).is_ok();
             match parse(format!("[{number}]").as_bytes()) {
@@ -260,9 +260,9 @@ mod tests {
             }
         }
 
-        /// Law: what has as many bytes as there may be is taken, and what is too large is found before it is in memory.
+        /// An object whose compact JSON has exactly the maximum size is accepted.
         #[test]
-        fn an_object_is_bounded_by_its_bytes(names: Vec<String>, numbers: Vec<f32>, texts: Vec<String>) {
+        fn an_object_of_the_maximum_size_is_accepted(names: Vec<String>, numbers: Vec<f32>, texts: Vec<String>) {
             let names: Map<String, Value> = names.into_iter().map(|name| (name, json!(["", 1, {}]))).collect();
             let value = json!({ "names": names, "numbers": numbers, "texts": texts });
             let text = value.to_string();
@@ -270,7 +270,7 @@ mod tests {
         }
 
         #[test]
-        fn takes_any_bytes(text: Vec<u8>) {
+        fn accepts_any_bytes(text: Vec<u8>) {
             let _ = parse(&text);
             find_oversized_integer(&text);
         }

@@ -1,4 +1,4 @@
-//! Tokens of a JSON text.
+//! Minimal tokenizer of JSON texts.
 
 /// Returns the length of the token at the beginning of a JSON text: a string with its quotes, a number, or a single
 /// byte. 0 if the text is empty.
@@ -13,7 +13,7 @@ pub fn token_length(text: &[u8]) -> usize {
     }
 }
 
-/// Returns a token of a JSON text if it is a number without fraction and exponent.
+/// Returns the text of a token if it is a number without fraction and exponent.
 pub fn as_integer(token: &[u8]) -> Option<&str> {
     if !matches!(token.first(), Some(b'-' | b'0'..=b'9')) {
         return None;
@@ -22,7 +22,7 @@ pub fn as_integer(token: &[u8]) -> Option<&str> {
     (!number.contains(['.', 'e', 'E'])).then_some(number)
 }
 
-/// The length of a string with both its quotes.
+/// Returns the length of a string including both quotes.
 fn string_length(text: &[u8]) -> usize {
     let mut is_escaped = true;
     let end = text.iter().position(|&byte| {
@@ -41,7 +41,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn takes_any_bytes(text: Vec<u8>) {
+        fn accepts_any_bytes(text: Vec<u8>) {
             token_length(&text);
         }
     }

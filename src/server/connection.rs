@@ -1,4 +1,4 @@
-//! A connection that has completed its handshake, as tonic reads and writes it.
+//! Established connection, as tonic reads and writes it.
 
 use std::io;
 use std::pin::Pin;
@@ -10,14 +10,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::transport::server::Connected;
 
-/// The transport of a connection: TCP, a Unix socket, or TLS over one of them.
+/// Transport of a connection: TCP, a Unix socket, or TLS over one of them.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// A connection that has completed its handshake, with its permit. It is counted as open until it is dropped.
+/// An established connection, with its permit. Counted as open in the metrics until dropped.
 pub struct ServerConnection {
-    /// The first bytes, which the handshake has read already.
+    /// Bytes that the handshake has consumed; `poll_read` returns them first.
     first_bytes: Bytes,
     io: Box<dyn Io>,
     open_connections: Gauge,

@@ -1,4 +1,4 @@
-//! gRPC-Web, and CORS: the origins whose pages may call.
+//! gRPC-Web, with CORS for the allowed origins.
 
 use std::time::Duration;
 
@@ -21,16 +21,16 @@ const ALLOWED_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("x-grpc-web"),
     HeaderName::from_static("x-user-agent"),
 ];
-/// Response headers that pages may read: the status of a call that has no answer.
+/// Response headers that pages may read: the status of a call that fails before its first message.
 const EXPOSED_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("grpc-status"),
     HeaderName::from_static("grpc-message"),
     HeaderName::from_static("grpc-status-details-bin"),
 ];
-/// How long a browser may cache the answer to a preflight request. Browsers cache it for two hours at most.
+/// Time that a browser may cache the response to a preflight request. Chromium caps it at two hours.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(2 * 3_600);
 
-/// Wraps routes so that they also answer gRPC-Web. Its calls are translated to gRPC before any other layer sees them.
+/// Wraps routes so that they also serve gRPC-Web. Calls are translated to gRPC before all other layers.
 pub fn add_grpc_web(routes: Routes, origins: &AllowedOrigins) -> Routes {
     let origins = match origins {
         AllowedOrigins::All => AllowOrigin::from(Any),

@@ -1,5 +1,4 @@
-//! What happens between accepting a connection and serving it: the TLS handshake, and reading the first bytes to detect
-//! the protocol.
+//! Handshake of an accepted connection: the TLS handshake, and protocol detection by the first bytes.
 
 use std::io;
 use std::sync::Arc;
@@ -13,13 +12,13 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::connection::Io;
 
-/// What every HTTP/2 connection begins with (RFC 9113, section 3.4).
+/// Preface of every HTTP/2 connection (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Maximum duration of a handshake, TLS and the first bytes together.
+/// Timeout of a handshake: TLS and the first bytes together.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The protocols that clients of a listener may speak.
+/// Protocols that a listener accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocols {
     Http2,
@@ -29,13 +28,13 @@ pub enum Protocols {
 
 /// A transport whose handshake is complete.
 pub struct EstablishedTransport {
-    /// The first bytes, which were read to detect the protocol.
+    /// First bytes of the connection, consumed by protocol detection; at most the length of the HTTP/2 preface.
     pub first_bytes: Bytes,
     pub io: Box<dyn Io>,
 }
 
-/// Makes the handshake of an accepted transport. Returns `None` if the client speaks another protocol, breaks off or takes
-/// too long.
+/// Performs the handshake of an accepted transport. Returns `None` if the client uses another protocol, disconnects or
+/// exceeds the timeout.
 pub async fn handshake(
     io: impl Io + 'static,
     protocols: Protocols,
@@ -44,11 +43,11 @@ pub async fn handshake(
     match timeout(HANDSHAKE_TIMEOUT, establish(io, protocols, tls)).await {
         Ok(Ok(established)) => Some(established),
         Ok(Err(error)) => {
-            tracing::debug!(%error, "a connection is refused");
+            tracing::debug!(%error, "handshake failed");
             None
         }
         Err(_) => {
-            tracing::debug!("a connection has said nothing for {HANDSHAKE_TIMEOUT:?}");
+            tracing::debug!(timeout = ?HANDSHAKE_TIMEOUT, "handshake timed out");
             None
         }
     }
@@ -66,13 +65,13 @@ async fn establish(
     let first_bytes = read_preface(&mut io).await?;
     match protocols {
         Protocols::Http2 if first_bytes != HTTP2_PREFACE[..] => {
-            Err(io::Error::other("it does not begin as HTTP/2 does"))
+            Err(io::Error::other("the connection does not begin with the HTTP/2 preface"))
         }
         _ => Ok(EstablishedTransport { first_bytes, io }),
     }
 }
 
-/// Reads the beginning of a connection: the whole HTTP/2 preface, or enough bytes to tell something else from it.
+/// Reads the beginning of a connection: the complete HTTP/2 preface, or the first bytes up to a difference from it.
 async fn read_preface(io: &mut Box<dyn Io>) -> io::Result<Bytes> {
     let mut read = Vec::with_capacity(HTTP2_PREFACE.len());
     while read.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&read) {

@@ -1,12 +1,12 @@
-//! The accept loop: connections that have completed their handshake, at most `--max-connections` of them.
+//! The accept loop: yields connections that have completed their handshake, at most `--max-connections` at once.
 //!
-//! A connection makes its handshake first ([`handshake`]): that of TLS, then the first bytes of HTTP/2, or enough of them to
-//! tell HTTP/1.1 from it. Handshakes run in tasks of their own, off the accept loop, and are limited in number and time. When
-//! there are too many, the oldest is evicted, unless it has just begun. So a client that connects and says nothing holds up
-//! nobody for long, however many such clients there are.
+//! Each connection first completes its handshake ([`handshake`]): the TLS handshake, then the HTTP/2 preface, or enough bytes
+//! to detect HTTP/1.1. Handshakes run in separate tasks, and are limited in number and time. When the limit is reached, the
+//! oldest handshake is evicted, unless it has just begun. So clients that connect without sending data can't block others
+//! for long.
 //!
-//! An established connection holds a permit until it is closed. When no permit is left, no connection is accepted: clients
-//! wait in the kernel's backlog, and their own deadlines decide for how long.
+//! An established connection holds a permit until it is closed. While no permit is free, no connection is accepted: clients
+//! wait in the kernel's backlog until their own deadline.
 //!
 //! See docs/adr/0009-accept-loop.md.
 
@@ -28,12 +28,12 @@ use crate::metrics as names;
 
 /// Maximum number of concurrent handshakes.
 const MAX_HANDSHAKES: usize = 256;
-/// Minimum age of a handshake that is evicted. A crowd of honest clients is through in less.
+/// Minimum age at which a handshake may be evicted. Well-behaved clients complete theirs in less time.
 const MIN_EVICTION_AGE: Duration = Duration::from_secs(1);
-/// The pause after the system could not accept a connection, mostly because the process has too many open files.
+/// Delay after a failed `accept`, usually because the process has too many open files.
 const ACCEPT_ERROR_DELAY: Duration = Duration::from_millis(100);
 
-/// The current TLS configuration; `None` without TLS.
+/// Receiver of the current TLS configuration; `None` without TLS.
 pub type TlsReceiver = Option<watch::Receiver<Arc<ServerConfig>>>;
 
 /// Returns the established connections of a listener, at most `max_connections` at once.
@@ -95,7 +95,7 @@ where
                 accepted = self.transports.next(), if next_eviction.is_none() => match accepted? {
                     Ok(io) => self.start_handshake(io),
                     Err(error) => {
-                        tracing::warn!(%error, "a connection can't be accepted");
+                        tracing::warn!(%error, "accepting a connection failed");
                         sleep(ACCEPT_ERROR_DELAY).await;
                     }
                 },
@@ -108,7 +108,7 @@ where
         self.eviction_queue.push_back((Instant::now(), self.handshakes.spawn(handshake(io, self.protocols, tls))));
     }
 
-    /// Returns when the oldest handshake may be evicted, if there are as many as there may be.
+    /// Returns the time at which the oldest handshake may be evicted; `None` below the maximum number of handshakes.
     fn next_eviction_time(&mut self) -> Option<Instant> {
         self.eviction_queue.retain(|(_, handshake)| !handshake.is_finished());
         let oldest = self.eviction_queue.front().filter(|_| self.eviction_queue.len() >= MAX_HANDSHAKES)?;
@@ -117,7 +117,7 @@ where
 
     fn evict_oldest(&mut self) {
         if let Some((_, oldest)) = self.eviction_queue.pop_front() {
-            tracing::debug!("a connection that has said nothing gives way to another");
+            tracing::debug!("oldest handshake evicted");
             oldest.abort();
         }
     }

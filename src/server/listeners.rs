@@ -1,4 +1,4 @@
-//! The bound sockets of a server.
+//! Bound sockets of a server.
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ pub struct Listeners {
     pub http: Option<TcpListener>,
 }
 
-/// The addresses of bound sockets, with the ports that the system chose.
+/// Addresses of the bound TCP sockets, with actual ports where the configuration has port 0.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenAddresses {
     pub grpc: SocketAddr,
@@ -29,7 +29,7 @@ impl Listeners {
     /// Binds the sockets of a configuration.
     ///
     /// # Errors
-    /// If an address can't be bound: which, and the flag to change it.
+    /// If an address can't be bound. The error names the flag and the address.
     pub async fn bind(config: &Config) -> anyhow::Result<Self> {
         let bind_tcp = async |flag: &str, address: SocketAddr| {
             let listener = TcpListener::bind(address).await;
@@ -51,7 +51,7 @@ impl Listeners {
     /// Returns the addresses of the TCP sockets.
     ///
     /// # Errors
-    /// If the system does not know the address of a socket.
+    /// If the system can't return the address of a socket.
     pub fn addresses(&self) -> std::io::Result<ListenAddresses> {
         let local_addr = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
         Ok(ListenAddresses {

@@ -1,7 +1,8 @@
-//! Files that are read again when their contents change: certificates, keys, tokens.
+//! Reload of files when their contents change: certificates, keys, tokens.
 //!
-//! Contents are compared, at an interval, and not times or inodes: a Kubernetes secret is replaced by switching a symbolic
-//! link, and an editor by renaming a file. What can't be used is reported, and what was there before stays in use.
+//! Files are polled at an interval. Contents are compared instead of times or inodes, because Kubernetes replaces a secret by
+//! switching a symbolic link, and editors replace a file by a rename. If new contents are invalid, the error is logged and
+//! the previous contents stay in use.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,10 +15,10 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Maximum size of a file. A whole bundle of authorities has a quarter of that.
+/// Maximum size of a file in bytes. A complete CA bundle has a quarter of that.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// A file that a flag names.
+/// A file with the flag that configures it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlagFile {
     pub flag: &'static str,
@@ -40,26 +41,27 @@ impl FlagFile {
         read.await.with_context(|| format!("{self} can't be read"))?;
         anyhow::ensure!(
             bytes.len() as u64 <= MAX_FILE_BYTES,
-            "{self} has more than {MAX_FILE_BYTES} bytes; give another file"
+            "{self} has more than {MAX_FILE_BYTES} bytes; use a smaller file"
         );
         Ok(bytes)
     }
 }
 
-/// A file and its contents.
+/// A file with its contents.
 #[derive(PartialEq, Eq)]
 pub struct LoadedFile {
     pub file: FlagFile,
     pub bytes: Vec<u8>,
 }
 
-/// Parses the files. Errors name the file at fault, and never quote its contents.
+/// Parser of a set of files. Its errors must name the invalid file, and must not quote its contents.
 pub type ParseFn<T> = fn(&[LoadedFile]) -> anyhow::Result<T>;
 
-/// Parses files, and parses them again in the background when their contents change, as long as there is a receiver.
+/// Parses files, and starts a background task that parses them again when their contents change. The task ends when all
+/// receivers are dropped.
 ///
 /// # Errors
-/// If a file can't be read or used now.
+/// If a file can't be read or is invalid now.
 pub async fn watch_files<T: Send + Sync + 'static>(
     files: Vec<FlagFile>,
     poll_interval: Duration,
@@ -70,7 +72,7 @@ pub async fn watch_files<T: Send + Sync + 'static>(
     Ok(current)
 }
 
-/// Returns every problem of files as they are now.
+/// Checks the current contents of files, and returns all errors.
 pub async fn check_files<T>(files: Vec<FlagFile>, parse: ParseFn<T>) -> Vec<anyhow::Error> {
     let mut loaded = Vec::new();
     let mut errors = Vec::new();
@@ -90,7 +92,7 @@ pub async fn check_files<T>(files: Vec<FlagFile>, parse: ParseFn<T>) -> Vec<anyh
 struct FileWatcher<T> {
     files: Vec<FlagFile>,
     parse: ParseFn<T>,
-    /// The contents or the error of the last attempt, so that an error is reported once.
+    /// Contents or error of the last attempt, so that each error is reported once.
     last_read: Result<Vec<LoadedFile>, String>,
     current: watch::Sender<Arc<T>>,
 }
@@ -112,8 +114,10 @@ impl<T> FileWatcher<T> {
             }
             match self.reload().await {
                 Ok(false) => {}
-                Ok(true) => tracing::info!(files = self.file_names(), "read again: they have changed"),
-                Err(error) => tracing::error!("{error:#}; what was read before stays in use"),
+                Ok(true) => tracing::info!(files = self.file_names(), "changed files reloaded"),
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "reload failed; the previous contents stay in use");
+                }
             }
         }
     }
@@ -122,7 +126,7 @@ impl<T> FileWatcher<T> {
         self.files.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 
-    /// Reads the files; `true` if they have changed since they were last looked at.
+    /// Reads the files, and applies them if they have changed since the last attempt. Returns whether they were applied.
     async fn reload(&mut self) -> anyhow::Result<bool> {
         let found = read_files(&self.files).await.map_err(|error| format!("{error:#}"));
         if found == self.last_read {
@@ -152,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    /// The files' numbers, added.
+    /// Returns the sum of the files' numbers.
     fn sum(files: &[LoadedFile]) -> anyhow::Result<u32> {
         let numbers = files.iter().map(|loaded| {
             let number = String::from_utf8_lossy(&loaded.bytes).trim().parse::<u32>();
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_used_is_told_once_and_changes_nothing() {
+    async fn an_invalid_file_is_reported_once_and_changes_nothing() {
         let dir = TempDir::new().unwrap();
         let files = vec![file(dir.path(), "a"), file(dir.path(), "b")];
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
@@ -190,7 +194,7 @@ mod tests {
         assert_eq!(now(), 5);
     }
 
-    /// As Kubernetes replaces a secret: the file is a link into a folder that is itself a link.
+    /// Replaces a file like Kubernetes replaces a secret: the file is a link into a directory that is itself a link.
     #[tokio::test(start_paused = true)]
     async fn a_link_that_is_switched_is_followed() {
         let dir = TempDir::new().unwrap();
@@ -211,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_there_and_not_too_large() {
+    async fn missing_and_oversized_files_are_refused() {
         let dir = TempDir::new().unwrap();
         let open = async |name: &str| {
             let opened = watch_files(vec![file(dir.path(), name)], Duration::from_secs(10), sum).await;

@@ -1,4 +1,4 @@
-//! The running servers, one per socket, from their start to their end.
+//! Running servers, one per socket, from start to shutdown.
 
 use std::time::Duration;
 
@@ -19,16 +19,17 @@ use super::tls;
 use super::unix_socket::SocketFile;
 use crate::config::{SecurityConfig, ServerConfig};
 
-/// HTTP/2 flow control: how many bytes a client may send before they are read, by call and by connection. Calls that
-/// wait for the pipeline use up their own window; the connection's is so large that they leave room for others.
-///
-/// h2 ends a connection with ENHANCE_YOUR_CALM when unread messages that are shorter than 256 bytes cost it more memory
-/// than half of the connection's window. A stream of documents of 25 bytes each costs ten times its own window, so that
-/// twenty such streams of one connection can wait.
+/// HTTP/2 flow-control window per call: bytes that a client may send before the server reads them.
 const STREAM_WINDOW_BYTES: u32 = 128 << 10;
+/// HTTP/2 flow-control window per connection. Large enough that calls which wait for the pipeline with full windows don't
+/// block other calls of the connection.
+///
+/// h2 closes a connection with ENHANCE_YOUR_CALM when unread messages shorter than 256 bytes take more memory than half of
+/// the connection's window. A stream of 25-byte documents takes ten times its own window, so about twenty such streams of
+/// a connection can wait.
 const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
 
-/// Maximum time that connections are waited for after every call to the services has ended.
+/// Maximum time to wait for connections to close after all service calls have ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Servers of routes, one task per socket.
@@ -46,10 +47,10 @@ impl Servers {
         Self { server, security, shutdown: CancellationToken::new(), tasks: Vec::new(), socket_files: Vec::new() }
     }
 
-    /// Serves routes on a TCP socket, over TLS if it is configured. `name` is the socket's name in the metrics.
+    /// Serves routes on a TCP socket, over TLS if configured. `name` is the socket's `listener` label in the metrics.
     ///
     /// # Errors
-    /// If a certificate or a key can't be used.
+    /// If a certificate or a key can't be read or is invalid.
     pub async fn serve_tcp(
         &mut self,
         listener: TcpListener,
@@ -69,13 +70,13 @@ impl Servers {
         Ok(())
     }
 
-    /// Serves routes on a Unix socket, whose file is removed at the end.
+    /// Serves routes on a Unix socket. Its file is removed at shutdown.
     pub fn serve_unix(&mut self, listener: UnixListener, file: SocketFile, routes: Routes) {
         self.serve(UnixListenerStream::new(listener), "unix", Protocols::Http2, None, routes);
         self.socket_files.push(file);
     }
 
-    /// Runs another server until the end, of which the token tells it.
+    /// Spawns another server, which must end when the token is cancelled.
     pub fn spawn<F: Future<Output = ()> + Send + 'static>(&mut self, server: impl FnOnce(CancellationToken) -> F) {
         self.tasks.push(tokio::spawn(server(self.shutdown.clone())));
     }
@@ -89,25 +90,25 @@ impl Servers {
         let server = configure_server(&self.server).accept_http1(protocols == Protocols::AnyHttp).add_routes(routes);
         self.spawn(|shutdown| async move {
             if let Err(error) = server.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned()).await {
-                tracing::error!(%error, "a server failed");
+                tracing::error!(listener = name, %error, "server failed");
             }
         });
     }
 
-    /// Takes no more calls, and waits until the last answers have left: a while, for a client may keep a connection that
-    /// has no call, or a call of another service such as reflection, as long as it likes. `deadline` is that of all of the
-    /// server's end, of which this may take a part.
+    /// Rejects new calls, and waits until the last responses are sent. The wait is limited, because a client may keep an idle
+    /// connection or a call of another service, such as reflection, open indefinitely. `deadline` is the time limit of the
+    /// whole shutdown; this takes at most a quarter of it.
     pub async fn shut_down(self, deadline: Duration) {
         self.shutdown.cancel();
         let all_tasks = async {
             for task in self.tasks {
                 if let Err(error) = task.await {
-                    tracing::error!(%error, "a listener failed");
+                    tracing::error!(%error, "server task panicked");
                 }
             }
         };
         if timeout(SHUTDOWN_TIMEOUT.min(deadline / 4), all_tasks).await.is_err() {
-            tracing::info!("connections that have nothing to do are cut off");
+            tracing::info!("idle connections closed");
         }
     }
 }
@@ -115,8 +116,8 @@ impl Servers {
 fn configure_server(config: &ServerConfig) -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .max_concurrent_streams(config.max_concurrent_streams)
-        // h2 would end a connection, with all its calls, after 20 that were cancelled before it had looked at them: a
-        // client with short deadlines, or a proxy for many, has as many at once.
+        // By default h2 closes a connection with all its calls after 20 pending calls have been cancelled before it accepted
+        // them. A client with short deadlines, or a proxy for many clients, easily exceeds that.
         .http2_max_pending_accept_reset_streams(Some(config.max_concurrent_streams as usize))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)

@@ -1,4 +1,4 @@
-//! The Unix socket and its file, whose mode decides who may connect.
+//! Unix socket and its file, whose mode controls access.
 //!
 //! See docs/adr/0052-unix-socket.md.
 
@@ -9,37 +9,37 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tokio::net::UnixListener;
 
-/// The file of a bound Unix socket. Removed on drop, however the server ends.
+/// File of a bound Unix socket. Removed on drop.
 #[derive(Debug)]
 pub struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_file(&self.0) {
-            tracing::warn!(%error, path = %self.0.display(), "the socket's file is left behind");
+            tracing::warn!(%error, path = %self.0.display(), "removing the socket file failed");
         }
     }
 }
 
-/// Binds a Unix socket. The file of a socket that nobody listens on any more is replaced.
+/// Binds a Unix socket. Replaces a stale socket file, which has no listening process.
 ///
 /// # Errors
-/// If something else is there, or the socket can't be made.
+/// If the path is another kind of file, another process listens on it, or the socket can't be created.
 pub fn bind(path: &Path, mode: u32) -> anyhow::Result<(UnixListener, SocketFile)> {
     let describe_failure = || format!("--unix-socket: can't listen on {}; choose another path", path.display());
     if path.exists() {
         use std::os::unix::fs::FileTypeExt;
         let is_socket = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
-        anyhow::ensure!(is_socket, "--unix-socket: {} is there and is no socket; choose another path", path.display());
+        anyhow::ensure!(is_socket, "--unix-socket: {} exists and is not a socket; choose another path", path.display());
         let is_in_use = std::os::unix::net::UnixStream::connect(path).is_ok();
-        anyhow::ensure!(!is_in_use, "{}: another process listens there", describe_failure());
+        anyhow::ensure!(!is_in_use, "{}: another process is listening on it", describe_failure());
     }
     let listener = bind_with_mode(path, mode).with_context(describe_failure)?;
     Ok((listener, SocketFile(path.to_owned())))
 }
 
-/// Binds the socket in a directory that nobody else can enter, and moves it to its path once it has its mode: it is never
-/// more open than that. The alternative, a umask, applies to the whole process.
+/// Binds the socket in a temporary directory with mode 0700, sets its mode, and moves it to its path. So the socket is never
+/// accessible with a wider mode. The alternative, a umask, would apply to the whole process.
 fn bind_with_mode(path: &Path, mode: u32) -> std::io::Result<UnixListener> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let private = Permissions::from_mode(0o700);

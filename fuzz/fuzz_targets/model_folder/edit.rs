@@ -1,4 +1,4 @@
-//! What can be done to a folder's files.
+//! Edits of the files of a model directory.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::Files;
 
-/// One change. Numbers that choose something are taken modulo how many there are.
+/// One edit. Numbers that select an item are taken modulo the number of items.
 #[derive(Debug, Arbitrary)]
 pub enum Edit {
     Remove {
         file: u8,
     },
-    /// One file in the place of another: a tokenizer of another kind, a config as weights.
+    /// Replaces a file by a copy of another, such as a tokenizer of another kind or a config as weights.
     Swap {
         file: u8,
         with: u8,
@@ -36,7 +36,8 @@ pub enum Edit {
         at: u32,
         bytes: Vec<u8>,
     },
-    /// A value of a JSON file, or of the header of a safetensors file: reached by the path's choices, as far as it goes.
+    /// Replaces a value of a JSON file, or of the header of a safetensors file. Each element of `path` selects a child; the
+    /// path ends early at a value without children.
     SetJson {
         file: u8,
         path: Vec<u8>,
@@ -64,19 +65,19 @@ pub enum Json {
     Flag(bool),
     Small(i8),
     Whole(i64),
-    /// 2 to a power, where sizes overflow.
+    /// Power of 2, to provoke overflows of sizes.
     Power(u8),
     Float(f64),
     Text(String),
     Known(u8),
     List(Vec<u16>),
-    /// So many levels of lists.
+    /// Number of nested lists.
     Nested(u8),
     /// A copy of another value of the file.
     Copy(Vec<u8>),
 }
 
-/// Texts that mean something to what is fuzzed.
+/// Texts with a meaning in model files.
 const KNOWN: [&str; 16] = [
     "../../etc/passwd",
     "/etc/passwd",
@@ -136,7 +137,7 @@ impl Edit {
                 content.splice(at..at, bytes.iter().copied());
             }),
             Self::SetJson { file, path, value } => change_json(files, &name(*file), |json| {
-                let value = value.of(json);
+                let value = value.to_value(json);
                 *reach(json, path) = value;
             }),
             Self::RemoveJson { file, path } => change_json(files, &name(*file), |json| {
@@ -157,7 +158,7 @@ impl Edit {
 }
 
 impl Json {
-    fn of(&self, file: &mut Value) -> Value {
+    fn to_value(&self, file: &mut Value) -> Value {
         match self {
             Self::Null => Value::Null,
             Self::Flag(flag) => (*flag).into(),
@@ -178,7 +179,7 @@ fn change(files: &mut Files, name: &PathBuf, change: impl FnOnce(&mut Vec<u8>)) 
     files.get_mut(name).map(change);
 }
 
-/// Changes a JSON file, or the header of a safetensors file, which stays as long as it says.
+/// Changes a JSON file, or the header of a safetensors file, whose length field is updated.
 fn change_json(files: &mut Files, name: &PathBuf, change_value: impl FnOnce(&mut Value)) {
     let is_safetensors = name.extension().is_some_and(|extension| extension == "safetensors");
     change(files, name, |content| {

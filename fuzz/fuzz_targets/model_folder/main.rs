@@ -1,6 +1,6 @@
-//! A folder of a model, spoilt: one of the small models that the project carries, after a few edits of its files.
+//! Fuzzes the model loader with damaged model directories: one of the small test models after a few edits of its files.
 //!
-//! Raw bytes would hardly ever get past the first file. So an input is a list of edits, and the fuzzer makes up the list.
+//! Random bytes would rarely get past the first file. So an input is a list of edits.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 
 use edit::Edit;
 
-/// One of each kind: families, shards, a pickle, routers with both kinds of static tables.
+/// Base models, one of each kind: families, shards, a pickle, routers with both kinds of static tables.
 const MODELS: [&str; 8] = [
     "bert-random-tied",
     "bert-random-bin",
@@ -27,7 +27,7 @@ const MODELS: [&str; 8] = [
     "router-random-static",
 ];
 
-/// The files of a folder by their paths in it.
+/// Files of a directory by relative path.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 #[derive(Debug, Arbitrary)]
@@ -37,8 +37,8 @@ struct Input {
 }
 
 static CLEAN: LazyLock<Vec<Files>> = LazyLock::new(|| {
-    // The tokenizers' library may panic on what its file says; the service makes an error of that, so only what comes as
-    // far as the target is a find. (libFuzzer's own hook would end the process at once.)
+    // The tokenizers library may panic on invalid files. The service catches that, so only a panic that reaches the target
+    // is a finding; libFuzzer's own hook would abort on every panic.
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/models");
     MODELS.iter().map(|name| read(&models.join(name))).collect()
@@ -51,27 +51,27 @@ fuzz_target!(|input: Input| -> Corpus {
     let mut files = CLEAN[usize::from(input.model) % CLEAN.len()].clone();
     input.edits.iter().for_each(|edit| edit.apply(&mut files));
     let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    let folder = folder.expect("a temporary directory");
+    let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    let dir = dir.expect("a temporary directory");
     for (path, bytes) in &files {
-        let path = folder.path().join(path);
+        let path = dir.path().join(path);
         std::fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
         std::fs::write(path, bytes).expect("a file");
     }
-    splade_sidecar::fuzzing::check_model(folder.path());
+    splade_sidecar::fuzzing::check_model(dir.path());
     Corpus::Keep
 });
 
-fn read(folder: &Path) -> Files {
+fn read(dir: &Path) -> Files {
     let mut files = Files::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in next.read_dir().expect("the folders of tests/data/models") {
+    let mut pending = vec![dir.to_owned()];
+    while let Some(next) = pending.pop() {
+        for entry in next.read_dir().expect("the directories of tests/data/models") {
             let path = entry.expect("an entry").path();
             match path.is_dir() {
-                true => folders.push(path),
+                true => pending.push(path),
                 false => {
-                    let name = path.strip_prefix(folder).expect("a path in the folder").to_owned();
+                    let name = path.strip_prefix(dir).expect("a path in the directory").to_owned();
                     files.insert(name, std::fs::read(&path).expect("a file"));
                 }
             }

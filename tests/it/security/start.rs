@@ -22,13 +22,17 @@ async fn wrong_files_name_their_flag() {
     let tls = |cert, key| vec![("--tls-cert", cert), ("--tls-key", key)];
     let cases = [
         (tls("absent", "key"), "--tls-cert", "can't be read"),
-        (tls("key", "key"), "--tls-cert", "holds no certificates in PEM form"),
-        (tls("empty", "key"), "--tls-cert", "holds no certificates in PEM form"),
+        (tls("key", "key"), "--tls-cert", "contains no PEM certificate"),
+        (tls("empty", "key"), "--tls-cert", "contains no PEM certificate"),
         (tls("cert", "absent"), "--tls-key", "can't be read"),
-        (tls("cert", "cert"), "--tls-key", "holds no private key in PEM form"),
-        (tls("cert", "one-line"), "--tls-key", "holds no private key in PEM form"),
-        (tls("cert", "other-key"), "--tls-key", "give the key of that certificate"),
-        ([tls("cert", "key"), vec![("--tls-client-ca", "empty")]].concat(), "--tls-client-ca", "holds no certificates"),
+        (tls("cert", "cert"), "--tls-key", "contains no unencrypted PEM private key"),
+        (tls("cert", "one-line"), "--tls-key", "contains no unencrypted PEM private key"),
+        (tls("cert", "other-key"), "--tls-key", "use the private key of that certificate"),
+        (
+            [tls("cert", "key"), vec![("--tls-client-ca", "empty")]].concat(),
+            "--tls-client-ca",
+            "contains no PEM certificate",
+        ),
         (vec![("--auth-tokens", "absent")], "--auth-tokens", "can't be read"),
         (vec![("--auth-tokens", "empty")], "--auth-tokens", "holds no token; write one a line"),
         (vec![("--auth-tokens", "short")], "--auth-tokens", "line 2 has 7 characters; take 16 or more"),

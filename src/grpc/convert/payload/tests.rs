@@ -89,10 +89,10 @@ fn refuses_by_path() {
         (r#"{"_splade_key": null}"#, "payload._splade_key", "reserved"),
         (r#"{"a": [1, 9223372036854775808]}"#, "payload.a[1]", "9223372036854775808 is beyond 2^63 - 1"),
         (r#"{"a": [1, 18446744073709551616]}"#, "payload.a[1]", "does not fit 64 bits"),
-        (r#"{"a": {"b": 1, "b": 1}}"#, "payload.a.b", "is there twice"),
+        (r#"{"a": {"b": 1, "b": 1}}"#, "payload.a.b", "duplicate key `b`"),
         (r#"{"a": NaN}"#, "payload.a", "expected value"),
-        ("[]", "payload", "a list, not a JSON object"),
-        ("null", "payload", "null, not a JSON object"),
+        ("[]", "payload", "expected a JSON object, found a list"),
+        ("null", "payload", "expected a JSON object, found null"),
         (" ", "payload", "EOF"),
     ] {
         let found = refused(text);
