@@ -183,11 +183,11 @@ mod tests {
         write("b", "many");
         let error = watcher.reload().await.unwrap_err().to_string();
         assert_eq!(error, format!("--numbers: {} holds no number", dir.path().join("b").display()));
-        assert!(!watcher.reload().await.unwrap(), "it is told twice");
+        assert!(!watcher.reload().await.unwrap(), "the error is reported twice");
         fs::remove_file(dir.path().join("b")).unwrap();
         let error = format!("{:#}", watcher.reload().await.unwrap_err());
         assert!(error.contains("/b can't be read"), "{error}");
-        assert!(!watcher.reload().await.unwrap(), "it is told twice");
+        assert!(!watcher.reload().await.unwrap(), "the error is reported twice");
         assert_eq!(now(), 3);
         write("b", "4");
         assert!(watcher.reload().await.unwrap());

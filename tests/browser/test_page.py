@@ -121,5 +121,5 @@ def test_it_says_when_the_server_is_gone(browser, start, tmp_path):
     browser.wait("document.querySelector('#state').dataset.state === 'ready'")
     assert browser.complaints() == []
     assert server.stop() == 0
-    browser.wait("document.querySelector('#state').textContent.includes('No answer since')")
-    assert "No answer since" in browser.evaluate("document.title")
+    browser.wait("document.querySelector('#state').textContent.includes('No response since')")
+    assert "No response since" in browser.evaluate("document.title")

@@ -22,8 +22,8 @@ def opened(browser, stand_in, state="ready"):
             "unready",
             "models are being loaded",
         ),
-        ({"ready": False, "store": {"kind": "qdrant", "up": False}}, "unready", "the store does not answer"),
-        ({"ready": False, "stopping": True}, "stopping", "what was read is finished"),
+        ({"ready": False, "store": {"kind": "qdrant", "up": False}}, "unready", "the store does not respond"),
+        ({"ready": False, "stopping": True}, "stopping", "finishing received documents"),
     ],
 )
 def test_each_state_is_said_in_words(browser, stand_in, status, state, words):
