@@ -33,6 +33,7 @@ impl AdminState {
         context.pipeline.record_gauges();
         for model in context.models.iter() {
             let ModelSummary { name, architecture, dtype, device, fingerprint, .. } = ModelSummary::from(&**model);
+            // Creates the series at 0, so that `rate()` and `increase()` see the first event.
             counter!(names::NONFINITE_VECTORS, "model" => name.clone()).increment(0);
             let labels = [
                 ("model", name),

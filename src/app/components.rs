@@ -34,6 +34,7 @@ impl ServerComponents {
             let backend = Backend::open(device, dtype)?;
             models.iter().map(|model| load_model(model, &backend)).collect::<anyhow::Result<Vec<_>>>()
         });
+        // Concurrently, because both can take seconds.
         let (models, store) = tokio::join!(load, open_store(config.store.clone()));
         let (mut models, store) = (models??.into_iter(), store?);
         let default = models.next().context("no model is configured")?;

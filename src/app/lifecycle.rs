@@ -23,7 +23,7 @@ use crate::store::VectorStore;
 /// Outcome of a server's shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShutdownOutcome {
-    /// Every received document has its result, and the store is closed.
+    /// All received documents have a result, and the store is closed.
     Drained,
     /// The drain deadline passed before the drain was complete.
     DeadlinePassed,
@@ -80,6 +80,7 @@ impl Server {
         tokio::pin!(stop);
         let components = tokio::select! {
             components = ServerComponents::prepare(&self.config) => components?,
+            // No call has been accepted yet, so there is nothing to drain.
             () = &mut stop => return Ok(ShutdownOutcome::Drained),
         };
         let ServerComponents { models, store, pipeline, running_pipeline } = components;
@@ -110,6 +111,7 @@ impl Server {
         tracing::info!(?deadline, "stopping; finishing received documents");
         self.stopping.cancel();
         let Self { readiness, health, servers, .. } = self;
+        // From the network inwards: calls, connections, pipeline, store. Each stage may still need the later ones.
         let drain = async {
             let _watched = health_watch.await;
             readiness.drain().await;

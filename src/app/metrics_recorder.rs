@@ -25,6 +25,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// # Errors
 /// If another recorder is already installed.
 pub fn install() -> anyhow::Result<PrometheusHandle> {
+    // The global recorder can be set only once, but tests start several servers in a process.
     static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
     let handle = HANDLE.get_or_init(|| try_install().map_err(|error| format!("{error:#}")));
     handle.clone().map_err(anyhow::Error::msg)

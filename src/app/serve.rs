@@ -34,6 +34,7 @@ pub async fn serve(
     if let Some(tokens) = &tokens {
         routes = require_token(routes, tokens.clone());
     }
+    // Outside of the authentication, so that refused calls are counted too.
     let routes = instrument_routes(routes);
     let mut servers = Servers::new(*server, security.clone());
     match &web.grpc_web {

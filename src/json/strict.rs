@@ -42,6 +42,7 @@ fn parse_bounded(text: &[u8], max_bytes: usize) -> Result<Value, JsonError> {
         message: error.to_string(),
         is_too_large: remaining_bytes.get().is_none(),
     })?;
+    // Scan the text for oversized integers only if one is possible.
     match has_large_double.get().then(|| find_oversized_integer(text)).flatten() {
         None => Ok(value),
         Some((number, end)) => {

@@ -24,6 +24,7 @@ pub fn as_integer(token: &[u8]) -> Option<&str> {
 
 /// Returns the length of a string including both quotes.
 fn string_length(text: &[u8]) -> usize {
+    // Initially `true`, so that the opening quote does not end the string.
     let mut is_escaped = true;
     let end = text.iter().position(|&byte| {
         let is_end = byte == b'"' && !is_escaped;

@@ -73,6 +73,7 @@ async fn establish(
 
 /// Reads the beginning of a connection: the complete HTTP/2 preface, or the first bytes up to a difference from it.
 async fn read_preface(io: &mut Box<dyn Io>) -> io::Result<Bytes> {
+    // Stops at the first difference: an HTTP/1.1 request may be shorter than the preface, and its client waits for a response.
     let mut read = Vec::with_capacity(HTTP2_PREFACE.len());
     while read.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&read) {
         let mut more = (&mut *io).take((HTTP2_PREFACE.len() - read.len()) as u64);

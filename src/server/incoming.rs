@@ -81,10 +81,12 @@ where
     T: Io + 'static,
 {
     async fn next(&mut self) -> Option<ServerConnection> {
+        // Taken before `accept`, so that excess connections stay in the kernel's backlog.
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
         loop {
             let next_eviction = self.next_eviction_time();
             tokio::select! {
+                // Completed handshakes are yielded before further connections are accepted.
                 biased;
                 Some(finished) = self.handshakes.join_next() => {
                     if let Ok(Some(EstablishedTransport { first_bytes, io })) = finished {

@@ -36,6 +36,7 @@ impl FlagFile {
         let mut bytes = Vec::new();
         let read = async {
             let file = File::open(&self.path).await?;
+            // One byte beyond the limit detects an oversized file without reading all of it.
             file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).await
         };
         read.await.with_context(|| format!("{self} can't be read"))?;
@@ -132,6 +133,7 @@ impl<T> FileWatcher<T> {
         if found == self.last_read {
             return Ok(false);
         }
+        // Set before parsing, so that an invalid file is reported once instead of at every poll.
         self.last_read = found;
         let loaded = self.last_read.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
         self.current.send_replace(Arc::new((self.parse)(loaded)?));
@@ -160,7 +162,7 @@ mod tests {
     fn sum(files: &[LoadedFile]) -> anyhow::Result<u32> {
         let numbers = files.iter().map(|loaded| {
             let number = String::from_utf8_lossy(&loaded.bytes).trim().parse::<u32>();
-            number.with_context(|| format!("{} holds no number", loaded.file))
+            number.with_context(|| format!("{} contains no number", loaded.file))
         });
         numbers.sum()
     }
@@ -182,7 +184,7 @@ mod tests {
         assert_eq!(now(), 3);
         write("b", "many");
         let error = watcher.reload().await.unwrap_err().to_string();
-        assert_eq!(error, format!("--numbers: {} holds no number", dir.path().join("b").display()));
+        assert_eq!(error, format!("--numbers: {} contains no number", dir.path().join("b").display()));
         assert!(!watcher.reload().await.unwrap(), "the error is reported twice");
         fs::remove_file(dir.path().join("b")).unwrap();
         let error = format!("{:#}", watcher.reload().await.unwrap_err());

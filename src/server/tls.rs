@@ -42,6 +42,7 @@ pub fn parse_any_http_config(files: &[LoadedFile]) -> anyhow::Result<ServerConfi
 /// If a file has the wrong contents, or the key does not belong to the certificate.
 pub fn parse_server_config(files: &[LoadedFile]) -> anyhow::Result<ServerConfig> {
     let [certificate, key, authorities @ ..] = files else { bail!("--tls-cert and --tls-key must be set together") };
+    // Passed explicitly, because rustls has no default provider if several are compiled in.
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let builder = match authorities.first() {

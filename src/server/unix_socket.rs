@@ -31,6 +31,7 @@ pub fn bind(path: &Path, mode: u32) -> anyhow::Result<(UnixListener, SocketFile)
         use std::os::unix::fs::FileTypeExt;
         let is_socket = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
         anyhow::ensure!(is_socket, "--unix-socket: {} exists and is not a socket; choose another path", path.display());
+        // A socket file outlives a crashed process, so only a connection attempt shows whether a process is listening.
         let is_in_use = std::os::unix::net::UnixStream::connect(path).is_ok();
         anyhow::ensure!(!is_in_use, "{}: another process is listening on it", describe_failure());
     }

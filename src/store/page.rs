@@ -14,7 +14,7 @@ pub struct ScrollQuery {
     pub vectors: WithVectors,
 }
 
-/// One page of points in id order: numeric ids first, then UUIDs.
+/// A page of points in id order: numeric ids first, then UUIDs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PointPage {
     pub points: Vec<StoredPoint>,

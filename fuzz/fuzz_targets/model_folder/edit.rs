@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::Files;
 
-/// One edit. Numbers that select an item are taken modulo the number of items.
+/// An edit of a file. Numbers that select an item are taken modulo the number of items.
 #[derive(Debug, Arbitrary)]
 pub enum Edit {
     Remove {

@@ -89,7 +89,7 @@ mod tests {
         aliases.write(path).expect("it can be written");
         assert_eq!(Aliases::read(path), Ok(Aliases::default()));
         fs::write(path.join(ALIASES_FILE), "{\"docs\": ").expect("a file");
-        let damaged = Aliases::read(path).expect_err("half of it").to_string();
+        let damaged = Aliases::read(path).expect_err("a truncated file").to_string();
         assert!(damaged.contains(ALIASES_FILE) && damaged.contains("set the aliases again"), "{damaged}");
     }
 }

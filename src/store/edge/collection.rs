@@ -171,6 +171,7 @@ impl EdgeCollection {
         if not_older.is_empty() {
             return Ok(not_older);
         }
+        // A skipped write is confirmed to the client, so the version that caused it must be durable.
         let durable: HashMap<PointId, i64> =
             self.durability.read_durable(read)?.into_iter().filter_map(to_version).collect();
         match not_older.iter().all(|id| durable.get(id) == visible.get(id)) {

@@ -83,6 +83,7 @@ impl StoreDirectory {
     ) -> Result<(), StoreError> {
         check_free_space(&self.path)?;
         let temp_path = self.collection_path(&format!("{UNFINISHED_PREFIX}{name}"));
+        // Left behind by a failed attempt of this process.
         if temp_path.exists() {
             fs::remove_dir_all(&temp_path).map_err(|error| file_error("remove the leftover", &temp_path, &error))?;
         }

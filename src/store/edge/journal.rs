@@ -101,7 +101,7 @@ impl Journal {
     /// Makes every further write fail.
     #[cfg(test)]
     pub(super) fn break_file(&mut self) {
-        self.file = File::open(&self.path).expect("the journal is there");
+        self.file = File::open(&self.path).expect("the journal exists");
     }
 
     /// Removes the journal, which marks the collection as cleanly closed.

@@ -94,6 +94,7 @@ fn rewrite_newest(shard: &impl ShardEngine, journal: &mut Journal, ids: &[PointI
     }
     tracing::info!(points = ids.len(), "removing old copies of points");
     let points = shard.get_full(ids)?;
+    // Journal the points before they are deleted, so that a crash before their upsert can't lose them.
     journal.append(&[JournalEntry::Rewriting(points.clone())])?;
     let result = shard.apply(PointChange::Delete(ids.to_vec())).and_then(|()| shard.apply(PointChange::Upsert(points)));
     result.map_err(ApplyError::into_error)

@@ -47,7 +47,7 @@ const DEFAULT_STEPS: u64 = 15_000;
 /// Number of changed points after which a merge is due.
 const OPTIMIZE_AFTER_POINTS: usize = 6;
 
-/// One simulated process that has the store open.
+/// A simulated process that has the store open.
 struct Process {
     shard: Arc<SimulatedEngine>,
     durability: Arc<DurabilityTracker>,

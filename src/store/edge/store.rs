@@ -95,6 +95,7 @@ impl VectorStore for EdgeStore {
     /// Closes the store. Waits for writes and reads in flight, and up to five seconds for a merge. A longer merge keeps the
     /// directory locked until it ends or the process exits.
     async fn close(&self) -> Result<(), StoreError> {
+        // Take the store first, so that new calls fail; then wait for the reads in flight.
         let Some(open) = self.inner.write().take() else { return Ok(()) };
         let all_permits = u32::try_from(self.options.max_concurrent_reads.max(1)).unwrap_or(u32::MAX);
         let _permits = self.read_permits.acquire_many(all_permits).await;

@@ -120,11 +120,13 @@ impl<S: ShardEngine> CollectionWriter<S> {
 
     fn run(mut self) -> Result<(), StoreError> {
         let mut messages = Vec::with_capacity(CHANNEL_CAPACITY);
+        // Receives all queued messages at once; their writes form one commit.
         while self.receiver.blocking_recv_many(&mut messages, CHANNEL_CAPACITY) > 0 {
             let mut writes = Vec::with_capacity(messages.len());
             for message in messages.drain(..) {
                 match message {
                     WriterMessage::Write(write) => writes.push(write),
+                    // No need to wait: the merge thread sends its result before this message.
                     WriterMessage::OptimizeFinished => self.finish_optimize(Duration::ZERO),
                 }
             }
@@ -165,6 +167,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
             match journaled {
                 Ok(entries) => entries.into_iter().for_each(|entry| commit.net_changes.add(entry)),
                 Err(error) => {
+                    // The remaining writes are not applied; they are answered with the same error.
                     commit.applied.extend(writes.map(|write| (write.reply, Err(error.clone()))));
                     return Err(error);
                 }
@@ -173,8 +176,8 @@ impl<S: ShardEngine> CollectionWriter<S> {
         Ok(())
     }
 
-    /// Returns the journal entries of a change; none if no merge is running. A refused change has no entries: a repair would
-    /// take it for an applied change, and could revert an earlier confirmed one.
+    /// Returns the journal entries of a change; none unless a merge is running or has failed. A refused change has no entries:
+    /// a repair would take it for an applied change, and could revert an earlier confirmed one.
     fn build_journal_entries(
         &self,
         entry: JournalEntry,
@@ -198,6 +201,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
 
     fn make_durable(&mut self, commit: &GroupCommit) -> Result<(), StoreError> {
         if commit.has_changes {
+            // Deletions before the flush, upserts after it; see `NetChanges` for the reason.
             self.journal.append(&commit.net_changes.deletion_entries())?;
             self.shard.flush()?;
             self.journal.append(&commit.net_changes.upsert_entries())?;
@@ -233,6 +237,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
             && self.optimize_state.is_idle()
             && self.durability.check_in_service().is_ok()
         {
+            // Reset even if the disk lacks space, so that the check is not repeated with every commit.
             self.points_since_optimize = 0;
             match self.shard.check_space_to_optimize() {
                 Ok(()) => self.optimize_state = self.shard.start_optimize(self.finish_notifier()),
@@ -246,6 +251,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
         let weak_sender = self.weak_sender.clone();
         move || {
             if let Some(sender) = weak_sender.upgrade() {
+                // Fails only if the writer has ended, which then needs no notification.
                 let _ = sender.blocking_send(WriterMessage::OptimizeFinished);
             }
         }
@@ -255,6 +261,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
     /// is still running after `timeout`.
     pub(super) fn finish_optimize(&mut self, timeout: Duration) {
         let Some(result) = self.optimize_state.wait_result(timeout) else { return };
+        // Remains `Failed` unless the result of the merge is committed below.
         self.optimize_state = OptimizeState::Failed;
         if self.durability.check_in_service().is_err() {
             return;
@@ -316,6 +323,7 @@ impl<S: ShardEngine> CollectionWriter<S> {
         }
         // All senders, and so all other references to the shard, are gone.
         S::close(self.shard)?;
+        // Last, so that a crash before this point leads to a repair at the next start.
         self.journal.remove()
     }
 }

@@ -93,6 +93,7 @@ fn build_stored_point(
     };
     let sparse = vectors.sparse.as_ref().map(|name| from_sparse_output(found.remove(name))).transpose()?;
     let stored = StoredPoint::new(from_proto_id(id)?, score, from_proto_payload(payload), sparse);
+    // The sparse vector has been removed from the map, so the others must be dense.
     Ok(stored.with_dense(from_dense_outputs(found)?))
 }
 

@@ -1,6 +1,6 @@
 //! In-memory engine with a simulated disk, scripted faults and scripted crashes.
 //!
-//! It models the real engine as described in repair.rs and engine.rs:
+//! Models the real engine as described in repair.rs and engine.rs:
 //! - a change is visible immediately and durable after a flush;
 //! - an interrupted flush makes any subset of the changed points durable, possibly with both the new and the old copy;
 //! - during a merge, the segments on disk keep deleted and replaced points;

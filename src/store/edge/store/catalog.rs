@@ -37,6 +37,7 @@ impl CollectionCatalog for EdgeStore {
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
         check_collection_name(name).map_err(|error| StoreError::Refused(error.message))?;
         check_sharding(&spec.sharding)?;
+        // Held until the collection is registered, so that no concurrent call can take the name.
         let names_guard = self.names_lock.clone().lock_owned().await;
         let directory = self.with_open(|open| {
             let is_taken = open.collections.contains_key(name) || open.aliases.get(name).is_some();

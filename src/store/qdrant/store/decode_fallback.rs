@@ -125,6 +125,7 @@ impl QdrantStore {
                     tracing::warn!(collection = name, id = ?point.id, "payload omitted: nested too deep to decode");
                     point.payload_unreadable = true;
                 }
+                // At least one of these payloads can't be decoded; bisect to find it.
                 (Err(_), batch) => {
                     let (left, right) = batch.split_at_mut(batch.len() / 2);
                     batches.extend([left, right]);

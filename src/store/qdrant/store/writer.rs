@@ -62,6 +62,7 @@ impl PointWriter for QdrantStore {
         let response = self.connection.call(name, client.upsert(request)).await?;
         ensure_completed(response.result)?;
         let stored = self.fetch_versions(name, &written).await?;
+        // An equal version is the one just written; a newer one was written concurrently.
         skipped.extend(versions::select_by_version(&written, &stored, |stored, written| stored > written));
         Ok(skipped)
     }
@@ -108,6 +109,7 @@ impl PointWriter for QdrantStore {
         let mut client = self.connection.points_client()?;
         let response = match self.connection.call(name, client.get(request)).await {
             Err(StoreError::Internal(error)) => {
+                // Log only the first failure of an outage.
                 if !self.is_missing_replicas.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
                         collection = name,
