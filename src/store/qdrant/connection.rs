@@ -52,8 +52,8 @@ impl QdrantConnection {
                 .tls_config(ClientTlsConfig::new().with_native_roots())
                 .map_err(|error| StoreError::Failed(format!("failed to set up TLS: {error}")))?;
         }
-        // Connects lazily, so that the server can start while Qdrant is down.
         let interceptor = HeaderInterceptor(config.api_key.as_ref().and_then(|key| key.to_header()));
+        // Connects lazily, so that the server can start while Qdrant is down.
         Ok(Self { config, interceptor, channel: Mutex::new(Some(endpoint.connect_lazy())) })
     }
 

@@ -54,7 +54,7 @@ impl CollectionCatalog for QdrantStore {
     async fn create_collection(&self, name: &str, spec: &CollectionSpec) -> Result<(), StoreError> {
         let keys = &spec.sharding.shard_keys;
         if let Err(error) = sharding::check_shard_keys(keys, self.connection.config().shard_key.as_deref()) {
-            // An existing collection takes precedence over invalid options, as with the other errors of Qdrant.
+            // `AlreadyExists` takes precedence over an invalid option.
             return match self.get_collection(name).await? {
                 Some(_) => Err(StoreError::AlreadyExists(name.to_owned())),
                 None => Err(error),
