@@ -1,4 +1,8 @@
-//! The services of the contract: requests are checked, handed to the pipeline and the store, and answered.
+//! gRPC services: validate requests, pass them to the pipeline and the store, and build the responses.
+//!
+//! [`EncoderApi`], [`IndexApi`] and [`tei`] implement the services. Each call passes the layers [`observe`] and [`auth`], and
+//! then [`Readiness::admit`], which returns the [`ServiceContext`] that all services share. [`health`] reports the serving
+//! status. Conversions between protobuf messages and domain types are in `convert`.
 
 mod aliases;
 pub mod auth;

@@ -6,21 +6,22 @@ use crate::proto::{Alias, ListAliasesRequest, ListAliasesResponse, SetAliasReque
 use crate::store::StoreError;
 use crate::types::{ApiError, ErrorReason, check_collection_name};
 
-/// Has an alias stand for a collection.
+/// Points an alias to a collection, and creates the alias if it doesn't exist.
 ///
 /// # Errors
-/// A name that is wrong, by its field; a collection that is not there; a store that fails.
+/// If a name is invalid or the target is an alias itself (`INVALID_ARGUMENT`), the collection doesn't exist
+/// (`COLLECTION_NOT_FOUND`), a collection has the name of the alias (`COLLECTION_EXISTS`), or the store fails.
 pub async fn set(context: &ServiceContext, request: SetAliasRequest) -> Result<(), ApiError> {
     let SetAliasRequest { alias, collection } = request;
     check_alias(&alias)?;
     check_collection_name(&collection)?;
     let resolved_name = context.collections.fetch(&collection).await?.name;
     if resolved_name != collection {
-        let message = format!("`{collection}` is an alias itself; give the collection's own name, `{resolved_name}`");
+        let message = format!("`{collection}` is an alias; send the name of its collection, `{resolved_name}`");
         return Err(ApiError::new(ErrorReason::InvalidArgument, "collection", message));
     }
     let result = context.catalog.set_alias(&alias, &collection).await;
-    // Also after an error: it may be set all the same.
+    // Also after an error: the store may have set the alias before the call failed.
     context.collections.invalidate(&alias);
     result.map_err(|error| match error {
         StoreError::AlreadyExists(_) => name_taken_error(&alias),
@@ -29,14 +30,14 @@ pub async fn set(context: &ServiceContext, request: SetAliasRequest) -> Result<(
 }
 
 fn name_taken_error(alias: &str) -> ApiError {
-    let message = format!("a collection is named `{alias}`; use a name that none has, and have clients use that");
+    let message = format!("a collection has the name `{alias}`; choose another alias name");
     ApiError::new(ErrorReason::CollectionExists, "alias", message)
 }
 
-/// Removes an alias.
+/// Removes an alias. Succeeds if the alias doesn't exist.
 ///
 /// # Errors
-/// A name that is wrong; a store that fails.
+/// If the name is invalid or the store fails.
 pub async fn delete(context: &ServiceContext, alias: &str) -> Result<(), ApiError> {
     check_alias(alias)?;
     let result = context.catalog.delete_alias(alias).await;
@@ -47,7 +48,7 @@ pub async fn delete(context: &ServiceContext, alias: &str) -> Result<(), ApiErro
 /// Lists the aliases, ordered by name.
 ///
 /// # Errors
-/// A page that is invalid, by its field; a store that fails.
+/// If the page size or the page token is invalid, or the store fails.
 pub async fn list(context: &ServiceContext, request: ListAliasesRequest) -> Result<ListAliasesResponse, ApiError> {
     let ListAliasesRequest { page_size, page_token } = request;
     let paginator = Paginator { method: "ListAliases", scope: "" };
@@ -58,6 +59,6 @@ pub async fn list(context: &ServiceContext, request: ListAliasesRequest) -> Resu
 }
 
 fn check_alias(alias: &str) -> Result<(), ApiError> {
-    // What it says of a collection's name is as true of an alias.
+    // Aliases follow the naming rules of collections; only the field of the error differs.
     check_collection_name(alias).map_err(|error| ApiError { field: "alias".to_owned(), ..error })
 }

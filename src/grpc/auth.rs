@@ -1,6 +1,7 @@
-//! Who may call: whoever knows one of the tokens.
+//! Authentication of calls by bearer token or API key.
 //!
-//! One guard stands before all services, so that none can be forgotten. Only health is open, for probes have no secrets.
+//! One layer in front of all services authenticates the calls, so a new service can't be left unprotected. Only the health
+//! service is public, because probes have no secrets.
 //!
 //! See docs/adr/0049-layers-around-services.md.
 
@@ -21,34 +22,35 @@ use tonic::service::Routes;
 use crate::metrics as names;
 use crate::types::{ApiError, ErrorReason};
 
-/// What needs no token.
+/// Path prefix of the calls that need no token.
 const HEALTH_PREFIX: &str = "/grpc.health.v1.Health/";
 const BEARER_SCHEME: &str = "bearer";
 const API_KEY_HEADER: &str = "x-api-key";
 
-/// The shortest token, in characters. Shorter ones can be guessed.
+/// Minimum length of a token, in characters. Shorter tokens can be guessed.
 const MIN_TOKEN_LENGTH: usize = 16;
 
-/// The tokens that are taken. Digests are kept, which all have one length, and never shown.
+/// Valid tokens, kept as SHA-256 digests: these have equal lengths, as a constant-time comparison requires, and no memory dump
+/// or log shows a token.
 #[derive(PartialEq, Eq)]
 pub struct AuthTokens(Vec<[u8; 32]>);
 
-/// What is wrong with a list of tokens. It never repeats one.
+/// Error of [`AuthTokens::parse`]. Never contains a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAuthTokens {
-    #[error("it holds no token; write one a line")]
+    #[error("no tokens found; write one token per line")]
     Empty,
-    #[error("the token in line {line} has {length} characters; take {MIN_TOKEN_LENGTH} or more, at random")]
+    #[error("the token on line {line} has {length} characters; use at least {MIN_TOKEN_LENGTH} random characters")]
     TooShort { line: usize, length: usize },
-    #[error("the token in line {line} holds a character that is not visible ASCII; take letters and digits")]
+    #[error("the token on line {line} contains a character that is not visible ASCII; use letters and digits")]
     InvalidCharacter { line: usize },
 }
 
 impl AuthTokens {
-    /// Reads tokens, one a line. Blank lines and those that begin with `#` are passed over.
+    /// Parses tokens, one per line. Blank lines and lines that begin with `#` are skipped.
     ///
     /// # Errors
-    /// If there is none, or one that is short or can't be sent.
+    /// If there are no tokens, or a token is too short or contains characters that a header can't carry.
     pub fn parse(text: &str) -> Result<Self, InvalidAuthTokens> {
         let lines = (1..).zip(text.lines().map(str::trim));
         let tokens = lines.filter(|(_, token)| !token.is_empty() && !token.starts_with('#'));
@@ -65,25 +67,26 @@ impl AuthTokens {
         if digests.is_empty() { Err(InvalidAuthTokens::Empty) } else { Ok(Self(digests)) }
     }
 
-    /// Whether it is one of them. Takes the same time wherever it differs and whichever it is.
+    /// Returns whether a token is valid, in constant time: without revealing which token matches or where a token differs.
     fn contains(&self, token: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(token).into();
         let found = self.0.iter().map(|known| known[..].ct_eq(&digest[..]));
         found.fold(Choice::from(0), |any, this| any | this).into()
     }
 
+    /// Checks the headers of a call for a valid token.
+    ///
     /// # Errors
-    /// If the call carries no token, or none of these.
+    /// `UNAUTHENTICATED` if there is no token, or no valid one.
     fn authorize(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let bearer_tokens = headers.get_all(AUTHORIZATION).iter().filter_map(|value| parse_bearer(value.as_bytes()));
         let api_keys = headers.get_all(API_KEY_HEADER).iter().map(|value| value.as_bytes());
         let mut presented = bearer_tokens.chain(api_keys).peekable();
-        let problem =
-            if presented.peek().is_none() { "the call carries no token" } else { "the token is not a valid one" };
+        let problem = if presented.peek().is_none() { "the call has no token" } else { "the token is invalid" };
         if presented.any(|token| self.contains(token)) {
             return Ok(());
         }
-        let message = format!("{problem}; send `authorization: Bearer TOKEN` or `x-api-key: TOKEN` with the call");
+        let message = format!("{problem}; send a valid token in the header `authorization: Bearer TOKEN` or `x-api-key: TOKEN`");
         Err(ApiError::new(ErrorReason::Unauthenticated, "", message))
     }
 }
@@ -94,15 +97,15 @@ impl fmt::Debug for AuthTokens {
     }
 }
 
-/// The token of an `authorization` header.
+/// Returns the token of an `authorization` header with the scheme `Bearer`.
 fn parse_bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(BEARER_SCHEME.len())?;
     let token = token.strip_prefix(b" ").filter(|_| scheme.eq_ignore_ascii_case(BEARER_SCHEME.as_bytes()))?;
     Some(token.trim_ascii())
 }
 
-/// Lets through to the services only calls that carry one of the tokens, as they are at that moment. Services don't see
-/// the token.
+/// Adds a layer that refuses calls without a valid token. The current value of `tokens` applies to each call, and the layer
+/// removes the token from the request before a service sees it.
 pub fn require_token(routes: Routes, tokens: watch::Receiver<Arc<AuthTokens>>) -> Routes {
     let middleware = move |mut request: Request, next: Next| {
         let is_public = request.uri().path().starts_with(HEALTH_PREFIX);
@@ -119,10 +122,10 @@ pub fn require_token(routes: Routes, tokens: watch::Receiver<Arc<AuthTokens>>) -
     routes.into_axum_router().layer(from_fn(middleware)).into()
 }
 
-/// Lets a request pass that carries one of the tokens, and counts those that do not.
+/// Checks that a request carries a valid token, and counts the requests that don't.
 ///
 /// # Errors
-/// What the request is refused with.
+/// `UNAUTHENTICATED` if there is no token, or no valid one.
 pub fn authorize_request(tokens: &AuthTokens, headers: &HeaderMap) -> Result<(), Status> {
     tokens.authorize(headers).map_err(|error| {
         counter!(names::UNAUTHENTICATED).increment(1);
@@ -146,19 +149,19 @@ mod tests {
     }
 
     #[test]
-    fn any_of_the_tokens_is_taken_in_either_header() {
+    fn each_token_is_accepted_in_either_header() {
         let tokens = AuthTokens::parse(&format!("# ours\n\n{OLD}\r\n  {NEW}  \n")).unwrap();
         for token in [OLD, NEW] {
             admits(&tokens, &[("authorization", &format!("Bearer {token}"))]).unwrap();
             admits(&tokens, &[("authorization", &format!("bearer  {token}"))]).unwrap();
             admits(&tokens, &[("x-api-key", token)]).unwrap();
-            // A proxy may use the other header for something of its own.
+            // A proxy may use the other header for its own credentials.
             admits(&tokens, &[("authorization", "Basic YTpi"), ("x-api-key", token)]).unwrap();
         }
     }
 
     #[test]
-    fn nothing_else_is() {
+    fn other_tokens_are_refused() {
         let tokens = AuthTokens::parse(&format!("{OLD}\n{NEW}")).unwrap();
         let problem = |sent: &[(&'static str, &str)]| {
             let fault = admits(&tokens, sent).unwrap_err();
@@ -168,15 +171,15 @@ mod tests {
             fault.message.split("; ").next().unwrap().to_owned()
         };
         for nothing in [&[] as &[_], &[("authorization", OLD)], &[("authorization", "Bearer")], &[("cookie", OLD)]] {
-            assert_eq!(problem(nothing), "the call carries no token");
+            assert_eq!(problem(nothing), "the call has no token");
         }
         for wrong in [&OLD[1..], &format!("{OLD}x"), &format!("{OLD}\t{NEW}"), "# ours", ""] {
-            assert_eq!(problem(&[("x-api-key", wrong)]), "the token is not a valid one");
+            assert_eq!(problem(&[("x-api-key", wrong)]), "the token is invalid");
         }
     }
 
     #[test]
-    fn wrong_lists_are_explained_and_not_repeated() {
+    fn errors_name_the_line_and_never_the_token() {
         assert_eq!(AuthTokens::parse("# none\n\n"), Err(InvalidAuthTokens::Empty));
         assert_eq!(
             AuthTokens::parse(&format!("{OLD}\nhunter2")),

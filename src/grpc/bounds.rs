@@ -1,4 +1,4 @@
-//! Bounds of requests that no flag changes, for whoever describes them.
+//! Fixed bounds of requests (not configurable by flags), for tests and documents that describe the API.
 
 pub use super::convert::{
     MAX_BATCH_POINTS, MAX_CONDITION_VALUES, MAX_DIMENSIONS, MAX_FIRST_SEQUENCE, MAX_NAME_BYTES, MAX_PAGE_SIZE,

@@ -1,4 +1,4 @@
-//! `CreateCollection`, `GetCollection`, `ListCollections`.
+//! `CreateCollection`, `GetCollection` and `ListCollections`.
 
 use super::ServiceContext;
 use super::convert::parse_collection_options;
@@ -11,7 +11,7 @@ use crate::types::{ApiError, check_collection_name};
 /// Creates a collection.
 ///
 /// # Errors
-/// A request that is invalid, by its field; a collection or alias that has the name; a store that fails.
+/// If a field is invalid (named in the error), a collection or an alias has the name (`COLLECTION_EXISTS`), or the store fails.
 pub async fn create(context: &ServiceContext, request: CreateCollectionRequest) -> Result<Collection, ApiError> {
     let CreateCollectionRequest { name, model, options, required_features } = request;
     check_features(&required_features)?;
@@ -28,19 +28,19 @@ pub async fn create(context: &ServiceContext, request: CreateCollectionRequest) 
     get(context, &name).await
 }
 
-/// Describes a collection.
+/// Returns the description of a collection.
 ///
 /// # Errors
-/// A collection that doesn't exist; a store that fails.
+/// If the collection doesn't exist (`COLLECTION_NOT_FOUND`) or the store fails.
 pub async fn get(context: &ServiceContext, name: &str) -> Result<Collection, ApiError> {
     check_collection_name(name)?;
     context.collections.fetch(name).await.map(Into::into)
 }
 
-/// Lists the collections.
+/// Lists the collections, ordered by name.
 ///
 /// # Errors
-/// A page that is invalid, by its field; a store that fails.
+/// If the page size or the page token is invalid, or the store fails.
 pub async fn list(
     context: &ServiceContext,
     request: ListCollectionsRequest,

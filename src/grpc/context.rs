@@ -1,4 +1,4 @@
-//! What the services share.
+//! State that all services share.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::model::Models;
 use crate::pipeline::Pipeline;
 use crate::store::{CollectionCatalog, PointReader};
 
-/// What every service works with: models, pipeline, store, and the limits and defaults that flags set.
+/// Dependencies of the services: models, pipeline and store, and the limits and defaults that flags set.
 #[derive(Debug, Clone)]
 pub struct ServiceContext {
     pub models: Models,
     pub pipeline: Pipeline,
     pub store: Arc<dyn PointReader>,
-    /// For aliases; everything else asks `collections`.
+    /// Catalog of the store, used for aliases only; other lookups go through `collections`, which caches them.
     pub catalog: Arc<dyn CollectionCatalog>,
     pub collections: Arc<Collections>,
     pub limits: RequestLimits,
-    /// One permit for each stream that may be open.
+    /// Semaphore with one permit per stream that may be open.
     pub stream_permits: Arc<Semaphore>,
     pub pruning_defaults: PruningDefaults,
     /// Cancelled when the server begins to stop.

@@ -1,8 +1,9 @@
-//! Messages of the contract to what the pipeline and the stores take, and back.
+//! Conversions between the protobuf messages of the API and the domain types of the pipeline and the stores.
 //!
-//! A conversion is `From` or `TryFrom`, in the file that is named after what is converted. One that needs limits, defaults or a
-//! model is a function `parse_…` or `to_…`. What is invalid is a [`Fault`](crate::types::Fault) that names the field, relative
-//! to what is converted: whoever holds a part of a message puts the part's name before it (`Fault::within`).
+//! A conversion is an `impl` of `From` or `TryFrom` in the file named after the converted type. Conversions that need limits,
+//! defaults or a model are functions named `parse_…` or `to_…`. They fail with an [`ApiError`](crate::types::ApiError) whose
+//! field is relative to the converted message; the caller prepends the name of the containing field with
+//! [`with_field_prefix`](crate::types::ApiError::with_field_prefix).
 
 mod batch_points;
 mod collection;

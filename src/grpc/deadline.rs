@@ -1,11 +1,12 @@
-//! The client's deadline. tonic holds unary calls to it; streams are held to it here.
+//! Deadlines of streaming calls. tonic enforces the deadlines of unary calls only.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
-/// When the call's time is up, by its `grpc-timeout` (gRPC over HTTP/2: up to 8 digits and a unit).
+/// Returns the deadline of a call from its `grpc-timeout` header (gRPC over HTTP/2: up to 8 digits and a unit). A missing or
+/// malformed header means no deadline.
 pub fn parse_deadline(metadata: &MetadataMap) -> Option<Instant> {
     let timeout = metadata.get("grpc-timeout")?.to_str().ok()?;
     Instant::now().checked_add(parse_timeout(timeout)?)

@@ -1,4 +1,4 @@
-//! `Delete`: documents by their ids.
+//! `Delete`: deletes documents by id.
 
 use super::context::ServiceContext;
 use super::convert::parse_ids;
@@ -8,13 +8,14 @@ use crate::catalog::check_incarnation;
 use crate::proto::DeleteRequest;
 use crate::types::{ApiError, DocumentId, check_collection_name};
 
-/// Maximum number of ids of one `Delete`.
+/// Maximum number of ids per `Delete` call.
 pub const MAX_DELETE_IDS: usize = 10_000;
 
 /// Deletes documents.
 ///
 /// # Errors
-/// A request that is invalid, by its field; a collection that doesn't exist, or was created again; a store that fails.
+/// If a field is invalid (named in the error), the collection doesn't exist (`COLLECTION_NOT_FOUND`) or has another incarnation
+/// (`INCARNATION_MISMATCH`), or the store fails.
 pub async fn delete(context: &ServiceContext, request: DeleteRequest) -> Result<(), ApiError> {
     let DeleteRequest { collection, ids, filter, expected_incarnation, tenant, required_features } = request;
     check_features(&required_features)?;
@@ -22,7 +23,8 @@ pub async fn delete(context: &ServiceContext, request: DeleteRequest) -> Result<
     check_collection_name(&collection)?;
     if let Some(filter) = filter {
         if filter.must.is_empty() && filter.should.is_empty() && filter.must_not.is_empty() {
-            return Err(invalid_argument("filter", "it has no condition, and would delete every document; add one"));
+            let message = "a filter without conditions would delete every document; add a condition, or send `ids`";
+            return Err(invalid_argument("filter", message));
         }
         check_unset("filter", true)?;
     }

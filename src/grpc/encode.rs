@@ -1,4 +1,4 @@
-//! Texts in, vectors out: the options of both calls, and the texts of each.
+//! `Encode` and `EncodeStream`: options of both calls, and the handling of their texts.
 
 mod options;
 mod stream;

@@ -1,4 +1,4 @@
-//! `EncoderService`: texts in, vectors out.
+//! `EncoderService`: encodes texts as sparse vectors and describes the models.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::proto::{
 };
 use crate::types::ApiError;
 
-/// The service.
+/// Implementation of `EncoderService`.
 #[derive(Debug, Clone)]
 pub struct EncoderApi {
     readiness: Readiness,
@@ -43,7 +43,7 @@ impl EncoderService for EncoderApi {
         let options = parse_encode_options(&context, options)?;
         let max = context.limits.max_unary_documents;
         if texts.is_empty() || texts.len() > max {
-            let message = format!("there are {} texts; send 1 to {max}, or use EncodeStream", texts.len());
+            let message = format!("the call has {} texts; send 1 to {max}, or use EncodeStream", texts.len());
             return Err(invalid_argument("texts", message).into());
         }
         for (index, text) in texts.iter().enumerate() {

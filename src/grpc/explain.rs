@@ -1,4 +1,4 @@
-//! `Explain`: how a score comes about, term by term.
+//! `Explain`: the contribution of each term to the score of a document.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,17 +18,18 @@ use crate::proto::{self, EncodingStats, ExplainRequest, ExplainResponse, TermCon
 use crate::store::WithVectors;
 use crate::types::{ApiError, DocumentId, ErrorReason, PruningStats, Role, SparseVector, check_collection_name};
 
-/// A vector and, if its text is known, the ids of the text's tokens.
+/// Vector of a query or a document and, if the text is known, the ids of the text's tokens.
 struct ExplainedVector {
     vector: SparseVector,
     stats: EncodingStats,
     token_ids: Option<HashSet<u32>>,
 }
 
-/// Returns the terms that a query and a document share.
+/// Returns the terms that a query and a document have in common, with their weights and contributions.
 ///
 /// # Errors
-/// A request that is invalid, by its field; a document that doesn't exist; a store that fails.
+/// If a field is invalid (named in the error), the collection or the document doesn't exist (`COLLECTION_NOT_FOUND`,
+/// `DOCUMENT_NOT_FOUND`), or the store fails.
 pub async fn explain(context: &ServiceContext, request: ExplainRequest) -> Result<ExplainResponse, ApiError> {
     check_features(&request.required_features)?;
     check_unset("tenant", !request.tenant.is_empty())?;
@@ -40,7 +41,7 @@ pub async fn explain(context: &ServiceContext, request: ExplainRequest) -> Resul
         fingerprint_policy: parse_ignore_fingerprint(request.ignore_fingerprint),
     };
     let (model, document) = match request.document {
-        None => return Err(invalid_argument("document", "it is missing; set `document_id` or `document_text`")),
+        None => return Err(invalid_argument("document", "the field is missing; set `document_id` or `document_text`")),
         Some(Document::DocumentText(text)) => {
             let model = match &*request.collection {
                 "" => choice.select(None)?,
@@ -55,7 +56,8 @@ pub async fn explain(context: &ServiceContext, request: ExplainRequest) -> Resul
             (model, document)
         }
         Some(Document::DocumentId(_)) if request.document_encoding.is_some() => {
-            let message = "a stored document is explained as it is stored; omit it, or send document_text";
+            let message = "the field applies only to `document_text`, not to a stored document; omit it, or send \
+                           `document_text`";
             return Err(invalid_argument("document_encoding", message));
         }
         Some(Document::DocumentId(id)) => {
@@ -97,7 +99,7 @@ async fn encode_document(
     Ok(ExplainedVector { stats: (&encoded).into(), vector: encoded.vector, token_ids: tokens })
 }
 
-/// Reads a stored document's terms. Returns the model that made them and the name of the vector too.
+/// Reads the sparse vector of a stored document. Also returns the collection's model and the name of the vector.
 async fn read_document(
     context: &ServiceContext,
     choice: ModelSelector<'_>,
@@ -109,7 +111,7 @@ async fn read_document(
     let ResolvedCollection { name, spec, model } = context.collections.open(collection, choice).await?;
     let points = context.store.retrieve(&name, &[id], &WithVectors::sparse(&spec.vector_name)).await?;
     let Some(point) = points.into_iter().next() else {
-        let message = format!("collection `{collection}` has no document of this id; check the id and its kind");
+        let message = format!("collection `{collection}` has no document with this id; check the id and its kind (num, uuid, key)");
         return Err(ApiError::new(ErrorReason::DocumentNotFound, "document_id", message));
     };
     let tokens = match point.text() {
@@ -150,7 +152,7 @@ impl ExplainedVector {
     }
 }
 
-/// Returns the ids of all of a text's own tokens. Tokenizing a long text takes a while: not on an async thread.
+/// Returns the ids of a text's tokens, without special tokens. Runs on a blocking thread, since tokenizing a long text is slow.
 async fn tokenize(model: &Arc<Model>, role: Role, text: String) -> Result<HashSet<u32>, ApiError> {
     let model = Arc::clone(model);
     let tokens = tokio::task::spawn_blocking(move || {
@@ -159,5 +161,5 @@ async fn tokenize(model: &Arc<Model>, role: Role, text: String) -> Result<HashSe
         Ok(tokens.into_iter().filter(|&id| !tokenizer.is_special(id)).collect())
     });
     let tokens: Result<_, String> = tokens.await.map_err(|error| error.to_string()).flatten();
-    tokens.map_err(|error| invalid_argument("text", format!("the model's tokenizer can't read the text: {error}")))
+    tokens.map_err(|error| invalid_argument("text", format!("the model's tokenizer failed: {error}; change the text")))
 }

@@ -1,7 +1,7 @@
-//! Features that this server implements, and fields of the contract that it doesn't.
+//! Features that this server implements, and declared fields that it doesn't implement.
 //!
-//! A field that changes what a request means must never be dropped: a search without its tenant shows another tenant's
-//! documents. So what is declared and not implemented is refused by its name, and what isn't even declared by its number
+//! Ignoring a field that changes the meaning of a request is unsafe: a search without its tenant would return documents of
+//! other tenants. Therefore declared but unimplemented fields are refused by name, and undeclared fields by number
 //! ([`proto::unknown_fields`](crate::proto::unknown_fields)).
 //!
 //! See docs/adr/0004-the-v1-contract.md.
@@ -9,18 +9,20 @@
 use super::errors::unimplemented_field;
 use crate::types::{ApiError, ErrorReason};
 
-/// The names that `required_features` may have. docs/api.md says what each means.
+/// Feature names that `required_features` may contain, documented in docs/api.md.
 pub const FEATURES: [&str; 4] = ["delete_operations", "document_version", "expected_incarnation", "payload_json"];
 
+/// Checks that this server implements all required features.
+///
 /// # Errors
-/// The first of the features that this server doesn't implement.
+/// `UNIMPLEMENTED` for the first feature that this server doesn't implement.
 pub fn check_features(required: &[String]) -> Result<(), ApiError> {
     match required.iter().position(|feature| !FEATURES.contains(&&**feature)) {
         None => Ok(()),
         Some(index) => {
             let feature = required.get(index).map_or("", |feature| feature);
             let message = format!(
-                "this server doesn't implement `{feature}`; use a server that lists it in Server.features, or do without it"
+                "this server doesn't implement feature `{feature}`; omit it, or use a server that lists it in Server.features"
             );
             Err(ApiError::new(ErrorReason::Unimplemented, format!("required_features[{index}]"), message))
         }
@@ -30,7 +32,7 @@ pub fn check_features(required: &[String]) -> Result<(), ApiError> {
 /// Refuses a field that is declared and not implemented, if it is set.
 ///
 /// # Errors
-/// If it is.
+/// `UNIMPLEMENTED` if the field is set.
 pub fn check_unset(field: &str, is_set: bool) -> Result<(), ApiError> {
     if is_set { Err(unimplemented_field(field)) } else { Ok(()) }
 }

@@ -1,7 +1,7 @@
-//! `grpc.health.v1`: each service, and the server as a whole under the empty name.
+//! `grpc.health.v1`: serving status of each service, and of the whole server under the empty name.
 //!
-//! The encoder service and `tei.v1` serve when the models are loaded. The index service, and with it the server as a whole,
-//! serves while the store answers too.
+//! The encoder service and `tei.v1` are SERVING when the models are loaded. The index service and the whole server are SERVING
+//! when the models are loaded and the store is reachable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::proto::tei::embed_server::EmbedServer;
 use crate::proto::tei::info_server::InfoServer;
 use crate::store::VectorStore;
 
-/// How often the store is asked whether it is ready.
+/// Interval between health checks of the store.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 const WHOLE_SERVER: &str = "";
@@ -33,24 +33,24 @@ const ENCODER_SERVICES: [&str; 3] =
     [EncoderServiceServer::<EncoderApi>::NAME, InfoServer::<TeiApi>::NAME, EmbedServer::<TeiApi>::NAME];
 const INDEX_SERVICE: &str = IndexServiceServer::<IndexApi>::NAME;
 
-/// The state of the server and the health service that reports it.
+/// State of the server, and the health service that reports it.
 #[derive(Debug, Clone, Default)]
 pub struct HealthMonitor {
     reporter: HealthReporter,
     state: watch::Sender<ServerState>,
 }
 
-/// The state of a server, in one place for the health service, the metrics and the status page.
+/// Readiness of the server, shared by the health service, the metrics and the status page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ServerState {
     /// The models are loaded, and the server is not stopping.
     pub is_encoder_ready: bool,
-    /// The store answered when it was last asked.
+    /// The last health check of the store succeeded.
     pub is_store_ready: bool,
 }
 
 impl ServerState {
-    /// Returns whether every call is taken.
+    /// Returns whether all services are ready.
     pub fn is_ready(self) -> bool {
         self.is_encoder_ready && self.is_store_ready
     }
@@ -62,20 +62,21 @@ impl HealthMonitor {
         *self.state.borrow()
     }
 
-    /// Sets the gauges.
+    /// Sets the gauges for readiness and store health.
     pub fn record_metrics(&self) {
         let state = self.state();
         gauge!(names::READY).set(f64::from(state.is_ready()));
         gauge!(names::STORE_UP).set(f64::from(state.is_store_ready));
     }
 
-    /// Returns the gRPC service, which reports NOT_SERVING at first.
+    /// Creates the gRPC health service, which initially reports NOT_SERVING.
     pub async fn create_service(&self) -> HealthService {
         self.publish(ServerState::default()).await;
         HealthService::from_health_reporter(self.reporter.clone())
     }
 
-    /// Follows the store until the server stops. Called when the models are ready.
+    /// Checks the health of the store periodically and publishes changes, until the server stops. Call it when the models are
+    /// loaded.
     pub async fn watch_store(self, store: Arc<dyn VectorStore>, stopping: CancellationToken) {
         let mut ticks = interval(CHECK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -93,18 +94,18 @@ impl HealthMonitor {
             };
             let state = ServerState { is_encoder_ready: true, is_store_ready: readiness.is_ok() };
             if last_published.replace(state) != Some(state) {
-                // Only then: those who watch are told of every setting.
+                // Published on changes only: watchers get a message for each update, even an equal one.
                 self.publish(state).await;
                 match readiness {
                     Ok(()) => tracing::info!("serving"),
-                    Err(error) => tracing::warn!(%error, "not serving the index: the store does not answer"),
+                    Err(error) => tracing::warn!(%error, "index not serving: store health check failed"),
                 }
             }
         }
         self.publish(ServerState { is_encoder_ready: false, ..self.state() }).await;
     }
 
-    /// Ends the streams of those who watch, which would keep the server from ending.
+    /// Ends the `Watch` streams, which would otherwise keep the server from shutting down.
     pub async fn end_watches(mut self) {
         for name in ENCODER_SERVICES.into_iter().chain([INDEX_SERVICE, WHOLE_SERVER]) {
             self.reporter.clear_service_status(name).await;

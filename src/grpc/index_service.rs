@@ -1,4 +1,4 @@
-//! `IndexService`: documents in, searchable.
+//! `IndexService`: indexes documents and searches them.
 
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
@@ -17,10 +17,10 @@ use crate::proto::{
     SearchResponse, SetAliasRequest, SetAliasResponse, UpsertRequest, UpsertResponse,
 };
 
-/// The most results of one response message: of 2 KiB each at most.
+/// Maximum number of results per response message. A result has at most 2 KiB, so a message stays far below 4 MiB.
 const MAX_RESULTS_PER_MESSAGE: usize = 256;
 
-/// The service.
+/// Implementation of `IndexService`.
 #[derive(Debug, Clone)]
 pub struct IndexApi {
     readiness: Readiness,
@@ -60,7 +60,7 @@ impl IndexService for IndexApi {
         let UpsertRequest { options, documents } = request.into_inner();
         let max = context.limits.max_unary_documents;
         if documents.is_empty() || documents.len() > max {
-            let message = format!("there are {} documents; send 1 to {max}, or use Ingest", documents.len());
+            let message = format!("the call has {} documents; send 1 to {max}, or use Ingest", documents.len());
             return Err(invalid_argument("documents", message).into());
         }
         ingest::check_unary_options(options.as_ref()).map_err(|error| error.with_field_prefix("options"))?;

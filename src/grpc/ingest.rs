@@ -1,4 +1,4 @@
-//! Operations in: `Ingest` and `Upsert` are one path, with and without a stream.
+//! `Ingest` and `Upsert`: one implementation, used with and without a stream.
 
 mod open;
 mod read;

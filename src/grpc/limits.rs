@@ -1,14 +1,14 @@
-//! Bounds on what a client may send, as flags set them.
+//! Request limits that flags configure.
 
 use std::time::Duration;
 
-/// The longest [`DocumentId::Key`](crate::types::DocumentId::Key) that a server can be set to take, in bytes.
+/// Upper bound of `--max-id-bytes`: maximum length of a [`DocumentId::Key`](crate::types::DocumentId::Key), in bytes.
 pub const MAX_ID_BYTES: usize = 4_096;
 
-/// The deepest nesting of a payload that a server can be set to take: what a Struct's decoder takes.
+/// Upper bound of `--max-payload-depth`: maximum nesting of a payload that decoders of `google.protobuf.Struct` accept.
 pub const MAX_PAYLOAD_DEPTH: usize = 32;
 
-/// Bounds on what a client may send.
+/// Limits of requests and streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestLimits {
     /// Maximum size of a request message.
@@ -17,25 +17,24 @@ pub struct RequestLimits {
     pub max_text_bytes: usize,
     /// Maximum number of texts or documents per unary call.
     pub max_unary_documents: usize,
-    /// Maximum size of one document's payload, as JSON without blanks.
+    /// Maximum size of one document's payload, as JSON without whitespace.
     pub max_payload_bytes: usize,
-    /// Maximum nesting of a payload, up to [`MOST_NESTED`].
+    /// Maximum nesting of a payload, up to [`MAX_PAYLOAD_DEPTH`].
     pub max_payload_depth: usize,
-    /// Maximum number of dimensions of one document's dense vectors, all of them together.
+    /// Maximum total number of dimensions of one document's dense vectors.
     pub max_dense_dimensions: usize,
-    /// Maximum length of a document's key, up to [`LONGEST_ID`].
+    /// Maximum length of a document's key, up to [`MAX_ID_BYTES`].
     pub max_id_bytes: usize,
-    /// Maximum number of open streams, of all clients together.
+    /// Maximum number of open streams of all clients.
     pub max_streams: usize,
-    /// Maximum time that a stream may have nothing in flight and send nothing, or that results may wait for a client that
-    /// takes none.
+    /// Maximum time that a stream may be idle with nothing in flight, or that results may wait for a client that reads none.
     pub stream_idle_timeout: Duration,
-    /// How long a server that is about to stop continues to read streams whose clients were notified.
+    /// Time for which a draining server continues to read streams after it notified their clients.
     pub drain_grace_period: Duration,
 }
 
 impl Default for RequestLimits {
-    /// Returns the limits of a server without flags.
+    /// Returns the default values of the flags.
     fn default() -> Self {
         Self {
             max_message_bytes: 32 << 20,

@@ -1,4 +1,4 @@
-//! `ListDocuments` and `GetDocuments`: stored documents, a page at a time or by their ids.
+//! `ListDocuments` and `GetDocuments`: read stored documents page by page or by id.
 
 use std::collections::HashMap;
 
@@ -15,18 +15,17 @@ use crate::proto::{
 use crate::store::{CollectionInfo, ScrollQuery};
 use crate::types::{ApiError, PointId, StoredPoint, check_collection_name};
 
-/// Maximum number of ids of `GetDocuments`.
+/// Maximum number of ids per `GetDocuments` call.
 pub const MAX_GET_IDS: usize = 1_000;
-/// Maximum size of a response, unless one document alone is larger. Clients take messages of up to 4 MiB unless they are told
-/// otherwise.
+/// Maximum size of a response, unless a single document is larger. gRPC clients accept messages of up to 4 MiB by default.
 const MAX_PAGE_BYTES: usize = 3 << 20;
-/// How many documents the store is asked for at once: as many as are in memory beyond a page, if they are large.
+/// Number of documents per request to the store. Bounds the memory for documents that don't fit the page any more.
 const SCROLL_BATCH_SIZE: usize = 64;
 
 /// Returns a page of a collection's documents.
 ///
 /// # Errors
-/// A request that is invalid, by its field; a collection that doesn't exist; a store that fails.
+/// If a field is invalid (named in the error), the collection doesn't exist (`COLLECTION_NOT_FOUND`), or the store fails.
 pub async fn list_documents(
     context: &ServiceContext,
     request: ListDocumentsRequest,
@@ -58,10 +57,10 @@ pub async fn list_documents(
     Ok(ListDocumentsResponse { documents: page.documents, next_page_token })
 }
 
-/// Returns documents by their ids.
+/// Returns documents by id. The response lists the ids that don't exist, and those that didn't fit.
 ///
 /// # Errors
-/// A request that is invalid, by its field; a collection that doesn't exist; a store that fails.
+/// If a field is invalid (named in the error), the collection doesn't exist (`COLLECTION_NOT_FOUND`), or the store fails.
 pub async fn get_documents(
     context: &ServiceContext,
     request: GetDocumentsRequest,
@@ -103,7 +102,7 @@ pub async fn get_documents(
     Ok(response)
 }
 
-/// Documents up to a size.
+/// Page of documents, bounded in bytes.
 #[derive(Debug)]
 struct DocumentPage<'a> {
     selection: &'a ReturnSelection,
@@ -117,7 +116,7 @@ impl<'a> DocumentPage<'a> {
         Self { selection, vector_name, documents: Vec::new(), bytes: 0 }
     }
 
-    /// Adds a point; returns its id if there is no room for it.
+    /// Adds a point. Returns its id if the page is full; the first document always fits.
     fn try_push(&mut self, point: StoredPoint) -> Option<PointId> {
         let id = point.id.to_point_id();
         let document = self.selection.to_stored_document(point, self.vector_name);
@@ -131,7 +130,7 @@ impl<'a> DocumentPage<'a> {
     }
 }
 
-/// What a token is good for: a collection that is created again has other documents.
+/// Returns the scope of page tokens: a recreated collection has other documents, so the scope includes the incarnation.
 fn build_token_scope(info: &CollectionInfo) -> String {
     match &*info.spec.incarnation {
         "" => info.name.clone(),
@@ -139,7 +138,8 @@ fn build_token_scope(info: &CollectionInfo) -> String {
     }
 }
 
-/// Returns where a page begins; `None` is with the first point. Tokens of 0.1.0 are the collection's name, a slash and an id.
+/// Returns the id at which a page begins; `None` for the first page. Also accepts tokens of version 0.1.0, which are the name
+/// of the collection, a slash and an id.
 fn parse_token(paginator: &Paginator<'_>, token: &str, collection: &str) -> Result<Option<PointId>, ApiError> {
     let key = match token.strip_prefix(collection).and_then(|remaining| remaining.strip_prefix('/')) {
         Some(key) => Some(key.to_owned()),
@@ -159,9 +159,9 @@ mod tests {
 
     const DOCS: Paginator<'_> = Paginator { method: "ListDocuments", scope: "docs/f47ac10b" };
 
-    /// Checkpoints of `reindex` keep tokens, those of 0.1.0 too.
+    /// Checkpoints of `reindex` contain tokens, also those of version 0.1.0.
     #[test]
-    fn tokens_come_back() {
+    fn tokens_round_trip() {
         for (id, of_0_1_0) in [
             (PointId::Num(0), "docs/0"),
             (PointId::Num(u64::MAX), "docs/18446744073709551615"),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_room_for_some_large_documents_and_for_any_one() {
+    fn a_page_is_bounded_in_bytes_and_holds_at_least_one_document() {
         let point = |num, bytes: usize| {
             let payload = [("text".to_owned(), "x".repeat(bytes).into())].into_iter().collect();
             StoredPoint::new(PointId::Num(num), 0.0, payload, None)

@@ -1,4 +1,4 @@
-//! What is seen of every call, whoever serves it: how long it took, how it ended, and its span.
+//! Metrics and traces of all calls: duration, status code and span.
 //!
 //! See docs/adr/0049-layers-around-services.md.
 
@@ -25,11 +25,11 @@ use crate::metrics as names;
 use crate::proto;
 use crate::trace;
 
-/// Where a call's status is: among the trailers, or among the headers if there is nothing else.
+/// Name of the trailer with the status of a call; a header if the response has no body.
 const STATUS_HEADER: &str = "grpc-status";
-/// What metrics call the methods that there are not: a client makes those names up.
+/// Metric label of methods that don't exist. Clients choose these names, so they would be unbounded label values.
 const UNKNOWN_METHOD: &str = "unknown";
-/// Methods of services beside the contract's: those have no span, for probes would drown the others.
+/// Methods of the health and reflection services. They have no spans, because probes would drown the other traces.
 const INFRASTRUCTURE_METHODS: [&str; 4] = [
     "grpc.health.v1.Health/Check",
     "grpc.health.v1.Health/Watch",
@@ -37,7 +37,7 @@ const INFRASTRUCTURE_METHODS: [&str; 4] = [
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
-/// Counts and traces the calls that go through.
+/// Adds a layer that counts, measures and traces all calls.
 pub fn instrument_routes(routes: Routes) -> Routes {
     let methods: Arc<HashSet<String>> = Arc::new(proto::list_methods().into_iter().collect());
     let middleware = move |request: Request, next: Next| {
@@ -47,7 +47,7 @@ pub fn instrument_routes(routes: Routes) -> Routes {
     routes.into_axum_router().layer(from_fn(middleware)).into()
 }
 
-/// `package.Service/Method`, if there is such a method.
+/// Returns a path as `package.Service/Method`, or [`UNKNOWN_METHOD`] if the method doesn't exist.
 fn resolve_method(path: &str, methods: &HashSet<String>) -> String {
     let name = path.trim_start_matches('/');
     let is_known = methods.contains(name) || INFRASTRUCTURE_METHODS.contains(&name);
@@ -67,7 +67,7 @@ async fn observe_call(method: String, request: Request, next: Next) -> Response 
     response.map(|body| Body::new(ObservedBody { body, call }))
 }
 
-/// A call's span, named as OpenTelemetry has it, below the caller's.
+/// Creates the span of a call as a child of the caller's span, with the attribute names of OpenTelemetry.
 fn create_span(method: &str, headers: &HeaderMap) -> Span {
     let span = info_span!(
         "call",
@@ -85,7 +85,7 @@ fn parse_code(headers: &HeaderMap) -> Option<Code> {
     headers.get(STATUS_HEADER).map(|value| Code::from_bytes(value.as_bytes()))
 }
 
-/// A call under way. Dropped before it has a status, its client has gone.
+/// Call in progress. If it is dropped without a status, the client cancelled it.
 struct ObservedCall {
     method: String,
     started_at: Instant,
@@ -110,7 +110,7 @@ impl Drop for ObservedCall {
     }
 }
 
-/// A response's body, up to its trailers.
+/// Response body that records the status of the call from its trailers.
 struct ObservedBody {
     body: Body,
     call: ObservedCall,
@@ -125,7 +125,7 @@ impl HttpBody for ObservedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let span = self.call.span.clone();
-        // The work of a stream begins here.
+        // The first poll starts the work of a stream, which must be part of the span.
         let _entered = span.enter();
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if let Some(Ok(frame)) = &frame
@@ -145,7 +145,7 @@ impl HttpBody for ObservedBody {
     }
 }
 
-/// A code as the gRPC specification writes it.
+/// Returns the name of a code in the gRPC specification.
 fn to_code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_methods_that_there_are_become_labels() {
+    fn only_existing_methods_become_labels() {
         let methods = proto::list_methods().into_iter().collect();
         let name = |path| resolve_method(path, &methods);
         assert_eq!(name("/splade_sidecar.v1.IndexService/Ingest"), "splade_sidecar.v1.IndexService/Ingest");

@@ -1,8 +1,8 @@
-//! Pages of lists, and the tokens that continue them.
+//! Pagination of list calls, and their page tokens.
 //!
-//! A token is a [`Token`] in base64url: its version, the list that it continues, and the key of the last item or of the next.
-//! It means nothing to clients. Tokens of 0.1.0's `ListDocuments` were the collection's name, a slash and an id: those are
-//! read still, because checkpoints of `reindex` keep them.
+//! A token is a [`PageToken`] in base64url: its version, the list that it continues, and the key of the last returned item or of
+//! the next one. It is opaque to clients. `ListDocuments` also accepts the tokens of version 0.1.0 (the name of the collection,
+//! a slash and an id), because checkpoints of `reindex` contain them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,14 +13,15 @@ use super::errors::invalid_argument;
 use crate::types::ApiError;
 
 const TOKEN_VERSION: u32 = 1;
-const REMEDY: &str = "send the next_page_token of the previous page as it is, or omit it to start again";
+const REMEDY: &str =
+    "send the next_page_token of the previous response unchanged, or omit it to restart from the first page";
 
-/// Which list is paged through.
+/// Pagination of one list, identified by its method and scope.
 #[derive(Debug, Clone, Copy)]
 pub struct Paginator<'a> {
-    /// The method, such as `ListAliases`.
+    /// Name of the method, such as `ListAliases`.
     pub method: &'static str,
-    /// What it lists the items of, such as a collection; empty if it lists all there are.
+    /// Container of the items, such as a collection; empty if the method lists all items.
     pub scope: &'a str,
 }
 
@@ -37,7 +38,7 @@ struct PageToken {
 }
 
 impl Paginator<'_> {
-    /// Returns the token that continues the list at a key.
+    /// Returns the page token that continues the list at a key.
     pub fn encode_token(&self, key: &str) -> String {
         let Self { method, scope } = *self;
         let token = PageToken {
@@ -49,10 +50,10 @@ impl Paginator<'_> {
         URL_SAFE_NO_PAD.encode(token.encode_to_vec())
     }
 
-    /// Returns the key that a token continues the list at; `None` for the first page.
+    /// Returns the key at which a token continues the list; `None` for the first page.
     ///
     /// # Errors
-    /// If the token is of another list or of none.
+    /// `INVALID_ARGUMENT` if the token is invalid or belongs to another list.
     pub fn parse_token(&self, token: &str) -> Result<Option<String>, ApiError> {
         if token.is_empty() {
             return Ok(None);
@@ -64,7 +65,7 @@ impl Paginator<'_> {
                     return Ok(Some(key));
                 }
                 let message = format!(
-                    "it is of another collection, or the alias was moved or the collection recreated; {REMEDY}"
+                    "the token belongs to another collection, or the alias was moved or the collection recreated; {REMEDY}"
                 );
                 Err(invalid_argument("page_token", message))
             }
@@ -72,15 +73,15 @@ impl Paginator<'_> {
         }
     }
 
-    /// The refusal of a token that the list never gave.
+    /// Returns the error for a token that this list didn't issue.
     pub fn unknown_token_error(&self) -> ApiError {
-        invalid_argument("page_token", format!("it is not a token of {}; {REMEDY}", self.method))
+        invalid_argument("page_token", format!("not a page token of {}; {REMEDY}", self.method))
     }
 
-    /// Returns a page of items that are ordered by name, and the token of the next page.
+    /// Returns a page of `items`, which are ordered by name, and the token of the next page; empty after the last page.
     ///
     /// # Errors
-    /// If the size is out of bounds, or the token is of another list.
+    /// `INVALID_ARGUMENT` if the page size is out of range, or the token is invalid or belongs to another list.
     pub fn paginate<T>(
         &self,
         items: impl IntoIterator<Item = T>,
@@ -110,9 +111,9 @@ mod tests {
     const ALIASES: Paginator<'_> = Paginator { method: "ListAliases", scope: "" };
 
     proptest! {
-        /// Law: the pages of a list, one after the other, are the list.
+        /// Law: the concatenated pages of a list are the list.
         #[test]
-        fn pages_are_the_list(names in prop::collection::btree_set("[a-z]{1,3}", 0..40), page_size in 1u32..10) {
+        fn concatenated_pages_are_the_list(names in prop::collection::btree_set("[a-z]{1,3}", 0..40), page_size in 1u32..10) {
             let mut all = Vec::new();
             let mut token = String::new();
             loop {
@@ -129,9 +130,9 @@ mod tests {
         }
     }
 
-    /// Checkpoints of `reindex` keep tokens across an upgrade.
+    /// Checkpoints of `reindex` contain tokens, which must stay valid across an upgrade.
     #[test]
-    fn the_bytes_of_a_token_stay() {
+    fn token_encoding_is_stable() {
         let list = Paginator { method: "ListDocuments", scope: "docs" };
         assert_eq!(list.encode_token("7"), "CAESDUxpc3REb2N1bWVudHMaBGRvY3MiATc");
         assert_eq!(list.parse_token("CAESDUxpc3REb2N1bWVudHMaBGRvY3MiATc"), Ok(Some("7".to_owned())));
@@ -143,14 +144,14 @@ mod tests {
         let other = Paginator { scope: "other", ..docs };
         for (token, part) in [
             (other.encode_token("7"), "another collection"),
-            (ALIASES.encode_token("7"), "not a token of ListDocuments"),
-            ("x".to_owned(), "not a token of ListDocuments"),
-            ("docs".to_owned(), "not a token of ListDocuments"),
-            (URL_SAFE_NO_PAD.encode([8, 2]), "not a token of ListDocuments"),
+            (ALIASES.encode_token("7"), "not a page token of ListDocuments"),
+            ("x".to_owned(), "not a page token of ListDocuments"),
+            ("docs".to_owned(), "not a page token of ListDocuments"),
+            (URL_SAFE_NO_PAD.encode([8, 2]), "not a page token of ListDocuments"),
         ] {
-            let fault = docs.parse_token(&token).unwrap_err();
-            assert_eq!(fault.field, "page_token");
-            assert!(fault.message.contains(part) && fault.message.contains("start again"), "{token}: {fault}");
+            let error = docs.parse_token(&token).unwrap_err();
+            assert_eq!(error.field, "page_token");
+            assert!(error.message.contains(part) && error.message.contains("restart"), "{token}: {error}");
         }
     }
 }

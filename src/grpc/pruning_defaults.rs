@@ -1,26 +1,26 @@
-//! Pruning of vectors where a request doesn't say.
+//! Default pruning of vectors, for requests that don't set it.
 
 use crate::model::Model;
 use crate::types::{Pruning, Role};
 
-/// How vectors are pruned where a request doesn't say, by the text's role.
+/// Default pruning of vectors per role of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct PruningDefaults {
     pub document: RolePruningDefaults,
     pub query: RolePruningDefaults,
 }
 
-/// How vectors of one role are pruned.
+/// Default pruning of the vectors of one role.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct RolePruningDefaults {
-    /// Maximum number of terms, 0 for no limit; `None`: as many as the model's files say.
+    /// Maximum number of terms; 0 = unlimited, `None` = the maximum in the model's files.
     pub max_terms: Option<usize>,
     pub min_weight: f32,
     pub weight_share: Option<f32>,
 }
 
 impl PruningDefaults {
-    /// Returns how a model's vectors of a role are pruned.
+    /// Returns the default pruning of a model's vectors of a role.
     pub fn resolve(&self, role: Role, model: &Model) -> Pruning {
         let RolePruningDefaults { max_terms, min_weight, weight_share } = match role {
             Role::Document => self.document,

@@ -1,4 +1,4 @@
-//! Queries: from what a request searches with to a sparse vector. Search and Explain share it.
+//! Queries of `Search` and `Explain`: validation, and encoding as a sparse vector.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::proto::query::Kind;
 use crate::proto::{self, EncodingStats};
 use crate::types::{ApiError, Pruning, PruningStats, Role, SparseVector};
 
-/// A query whose kind is implemented.
+/// Validated query: a text or a sparse vector.
 #[derive(Debug)]
 pub struct Query {
     input: QueryInput,
@@ -25,22 +25,22 @@ enum QueryInput {
     Vector(proto::SparseVector),
 }
 
-/// An encoded query.
+/// Sparse vector of a query.
 #[derive(Debug)]
 pub struct EncodedQuery {
     pub vector: SparseVector,
     pub stats: EncodingStats,
-    /// Its text, if it has one.
+    /// Text of the query; `None` if the request has a vector.
     pub text: Option<String>,
 }
 
 impl Query {
-    /// Checks everything that doesn't depend on the model.
+    /// Validates a query as far as this doesn't depend on the model.
     ///
     /// # Errors
-    /// A query that is missing, invalid or not implemented, by its field.
+    /// If the query is missing, invalid or not implemented; the error names the field.
     pub fn parse(query: Option<proto::Query>, max_text_bytes: usize) -> Result<Self, ApiError> {
-        let missing = "it is missing; set `query.text` or `query.sparse_vector`";
+        let missing = "the query is missing; set `query.text` or `query.sparse_vector`";
         let Some(proto::Query { kind, vector_name, encoding }) = query else {
             return Err(invalid_argument("", missing));
         };
@@ -57,7 +57,7 @@ impl Query {
                     .as_ref()
                     .is_some_and(|encoding| encoding.long_text != 0 || encoding.window_overlap.is_some())
                 {
-                    let message = "a vector is pruned but not encoded; omit long_text and window_overlap";
+                    let message = "`long_text` and `window_overlap` apply only to a text; omit them with `sparse_vector`";
                     return Err(invalid_argument("encoding", message));
                 }
                 QueryInput::Vector(vector)
@@ -66,28 +66,31 @@ impl Query {
         Ok(Self { input, vector_name, encoding })
     }
 
-    /// Checks the name of the vector to search, given that of the collection's sparse vector.
+    /// Checks the name of the vector to search against the name of the collection's sparse vector.
     ///
     /// # Errors
-    /// If the collection has no sparse vector of that name.
+    /// `INVALID_ARGUMENT` if the collection has no sparse vector with that name.
     pub fn check_vector_name(&self, sparse_vector_name: &str) -> Result<(), ApiError> {
         if self.vector_name.is_empty() || self.vector_name == sparse_vector_name {
             return Ok(());
         }
-        let message = format!("the collection's sparse vector is `{sparse_vector_name}`; use that name, or omit it");
+        let message = format!(
+            "the collection has no sparse vector with this name; send `{sparse_vector_name}`, or omit the field"
+        );
         Err(invalid_argument("vector_name", message))
     }
 
-    /// Encodes it.
+    /// Encodes and prunes the query.
     ///
     /// # Errors
-    /// An option or a text that is refused, by its field; a pipeline that is closed or at capacity.
+    /// If an option or the text is invalid (the error names the field), or the pipeline is closed or at capacity.
     pub async fn encode(self, context: &ServiceContext, model: &Arc<Model>) -> Result<EncodedQuery, ApiError> {
         match self.input {
             QueryInput::Vector(vector) => {
                 let mut vector = SparseVector::try_from(vector)
                     .map_err(|error| invalid_argument("sparse_vector", error.to_string()))?;
-                // It may be pruned already: once more to a share of its weight would be too much.
+                // The server's defaults don't apply to a vector: it may be pruned already, and pruning it again to a share of
+                // its weight would remove too much.
                 // See docs/adr/0023-pruning-and-dtype-outside-fingerprint.md.
                 let pruning = self.encoding.and_then(|encoding| encoding.pruning);
                 let pruning =

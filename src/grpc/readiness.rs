@@ -1,4 +1,4 @@
-//! The gate of the services: closed while the models are loaded and after the server has begun to stop.
+//! Readiness of the services: calls are refused until the models are loaded, and after shutdown has begun.
 //!
 //! See docs/adr/0049-layers-around-services.md.
 
@@ -14,7 +14,7 @@ use tonic::Status;
 use super::ServiceContext;
 use crate::types::{ApiError, ErrorReason};
 
-/// Lets calls through to what the services share, once it is there and until the server stops.
+/// Admits calls to the services while the server is ready, and tracks them until they end.
 #[derive(Debug, Clone)]
 pub struct Readiness {
     context: Arc<RwLock<Option<Arc<ServiceContext>>>>,
@@ -22,7 +22,7 @@ pub struct Readiness {
     calls: TaskTracker,
 }
 
-/// What a call got through the gate with. The server's end waits until it is dropped.
+/// Access to the [`ServiceContext`] for one admitted call. [`Readiness::drain`] waits until all guards are dropped.
 #[derive(Debug, Clone)]
 pub struct CallGuard {
     context: Arc<ServiceContext>,
@@ -38,51 +38,52 @@ impl Deref for CallGuard {
 }
 
 impl Readiness {
-    /// A closed gate. It lets no call through any more when `stopping` is cancelled.
+    /// Creates a `Readiness` that refuses calls until [`Self::set_ready`], and again when `stopping` is cancelled.
     pub fn new(stopping: CancellationToken) -> Self {
         Self { context: Arc::default(), stopping, calls: TaskTracker::new() }
     }
 
-    /// Opens the gate.
+    /// Admits calls from now on.
     pub fn set_ready(&self, context: ServiceContext) {
         *self.context.write() = Some(Arc::new(context));
     }
 
-    /// Lets a call through.
+    /// Admits a call.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the server is still starting, or is stopping.
+    /// `UNAVAILABLE` if the server is starting (`STARTING`) or shutting down (`SHUTTING_DOWN`).
     pub fn admit(&self) -> Result<CallGuard, Status> {
+        // Taken before the check: a call that passes it concurrently with the shutdown is waited for by `drain`.
         let call = self.calls.token();
         if self.stopping.is_cancelled() {
             return Err(stopping_status());
         }
         let context = self.context().ok_or_else(|| {
-            ApiError::new(ErrorReason::Starting, "", "the server is starting; wait until its health is SERVING")
+            ApiError::new(ErrorReason::Starting, "", "the server is starting; retry when its health status is SERVING")
         })?;
         Ok(CallGuard { context, _call: call })
     }
 
-    /// What the services share, even while the server stops; for observers.
+    /// Returns the shared state if it is loaded, also during shutdown; for metrics and status pages.
     pub fn context(&self) -> Option<Arc<ServiceContext>> {
         self.context.read().clone()
     }
 
-    /// Waits until every call that was let through has ended. Called when the server stops.
+    /// Waits until all admitted calls have ended. Called during shutdown.
     pub async fn drain(&self) {
         self.calls.close();
         self.calls.wait().await;
     }
 
-    /// Lets go of what the services share, whoever still has this gate.
+    /// Drops the shared state, although clones of this `Readiness` may still exist.
     pub fn release_context(&self) {
         self.context.write().take();
     }
 }
 
-/// What a stream ends with that the server's end cut short.
+/// Returns the status of calls and streams that the shutdown of the server ends.
 pub fn stopping_status() -> Status {
     let message =
-        "the server is stopping: every operation that it read has its result; send the rest to another server";
+        "the server is shutting down; send the call, or the stream's operations without a result, to another server";
     ApiError::new(ErrorReason::ShuttingDown, "", message).into()
 }

@@ -1,4 +1,4 @@
-//! `Search`: from a query to documents.
+//! `Search`: returns the best documents for a query.
 
 use metrics::histogram;
 use tokio::time::Instant;
@@ -18,7 +18,8 @@ use crate::types::{ApiError, Filter, check_collection_name};
 /// Returns the documents with the highest scores.
 ///
 /// # Errors
-/// A request that is invalid, by its field; a store that fails.
+/// If a field is invalid (named in the error), the collection doesn't exist (`COLLECTION_NOT_FOUND`) or was written by another
+/// encoder (`FINGERPRINT_MISMATCH`), the server is at capacity (`OVERLOADED`), or the store fails.
 pub async fn search(context: &ServiceContext, request: SearchRequest) -> Result<SearchResponse, ApiError> {
     check_features(&request.required_features)?;
     check_unset("tenant", !request.tenant.is_empty())?;
@@ -28,7 +29,7 @@ pub async fn search(context: &ServiceContext, request: SearchRequest) -> Result<
     let (limit, offset) = parse_hit_range(request.limit, request.offset)?;
     let filter = request.filter.map(Filter::try_from).transpose().map_err(|error| error.with_field_prefix("filter"))?;
     if request.score_threshold.is_some_and(|threshold| !threshold.is_finite()) {
-        return Err(invalid_argument("score_threshold", "it is not a finite number; omit it for no threshold"));
+        return Err(invalid_argument("score_threshold", "the threshold is NaN or infinite; send a finite number, or omit it"));
     }
     let selection =
         ReturnSelection::parse(request.return_options).map_err(|error| error.with_field_prefix("return_options"))?;
@@ -56,6 +57,7 @@ pub async fn search(context: &ServiceContext, request: SearchRequest) -> Result<
     let span = debug_span!("search", otel.kind = "client", collection = name, limit);
     let result = context.store.search(&name, search_query).instrument(span).await;
     histogram!(names::SEARCH_SECONDS).record(started_at.elapsed().as_secs_f64());
+    // The cached description of the collection may be outdated, for example after it was recreated.
     if matches!(result, Err(StoreError::CollectionNotFound(_) | StoreError::Refused(_))) {
         context.collections.invalidate(&request.collection);
     }

@@ -1,10 +1,10 @@
-//! The two halves of a bidirectional call.
+//! Reading and responding of bidirectional calls.
 //!
-//! A task reads requests, as fast as the pipeline takes them; the response stream gives out results, as fast as the client
-//! takes them. The response ends after the last result, with the status that the reader ended with.
+//! A task reads requests as fast as the pipeline accepts them, and the response stream returns results as fast as the client
+//! reads them. The response ends after the last result, with the status of the reader task.
 //!
-//! While a client's HTTP/2 window is closed, nothing polls its response stream. A second task therefore ends a stream
-//! whose client takes nothing for too long: it drops the results and gives up the stream's place.
+//! While the HTTP/2 window of a client is closed, nothing polls its response stream. A second task therefore ends streams whose
+//! client reads nothing for too long: it drops the results and releases the stream's permit.
 //!
 //! See docs/adr/0042-unread-streams.md.
 

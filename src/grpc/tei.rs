@@ -1,9 +1,8 @@
-//! `tei.v1`, the gRPC API of Hugging Face text-embeddings-inference, as far as it is about sparse vectors: its clients find
-//! the encoder under the names that they know.
+//! `tei.v1`, the gRPC API of Hugging Face text-embeddings-inference (sparse embeddings only), for clients of that server.
 //!
-//! The work is that of `EncoderService`: same limits, lanes, permits and faults, counted as `encode` and `encode_stream`.
-//! What differs is the form of requests and answers, and the order of a stream: its answers have no numbers, so they come
-//! as the texts went.
+//! `tei.v1` is an adapter over the pipeline of `EncoderService`, with the same limits, lanes, permits and errors, counted in
+//! metrics as `encode` and `encode_stream`. It differs in the messages, and in the order of a stream: responses have no sequence
+//! numbers, so they are returned in the order of the requests.
 //!
 //! See docs/adr/0015-tei-adapter.md.
 
