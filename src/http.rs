@@ -1,12 +1,13 @@
-//! The HTTP gateway: JSON for clients that don't speak gRPC.
+//! HTTP gateway with JSON transcoding, for clients without gRPC.
 //!
-//! It knows no service. A request is transcoded to its gRPC request, which goes through the same layers to the same
-//! services as one of the gRPC port (counted, traced, authenticated, bounded), and the response is transcoded to JSON.
-//! Both directions follow the contract's descriptors, so a method of the contract is a path here without code of its
-//! own.
+//! A request is transcoded to a gRPC request, which passes the same layers (metrics, traces, authentication, limits) and services
+//! as requests of the gRPC port, and the response is transcoded to JSON. Both directions are driven by the protobuf descriptors
+//! of the API, so each method has a path without code of its own.
 //!
-//! Bodies are transcoded as they are read. A call that is refused for its token has read none of its body, and a stream
-//! of lines is read as the pipeline has room for its items, which is how a slow store slows down an upload.
+//! Bodies are transcoded while they are read. A call without a valid token is refused before its body is read, and a stream of
+//! lines is read only while the pipeline has capacity for its items (backpressure).
+//!
+//! [`build_gateway`] returns the routes, configured by [`GatewaySettings`].
 //!
 //! See docs/adr/0050-http-gateway-in-process.md.
 

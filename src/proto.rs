@@ -1,4 +1,6 @@
-//! The contract of `proto/`, as code: `splade_sidecar.v1`, and in [`tei`] what text-embeddings-inference calls `tei.v1`.
+//! Generated code of the gRPC API in `proto/`: `splade_sidecar.v1`, and in [`tei`] the API of text-embeddings-inference, `tei.v1`.
+//!
+//! [`codec`] is the codec of all calls, and [`unknown_fields`] refuses requests with fields that this server doesn't know.
 
 #![allow(clippy::all, clippy::pedantic, missing_docs)]
 
@@ -7,20 +9,21 @@ pub mod unknown_fields;
 
 tonic::include_proto!("splade_sidecar.v1");
 
+/// Generated code of `tei.v1`, the API of text-embeddings-inference.
 pub mod tei {
     tonic::include_proto!("tei.v1");
 }
 
-/// The domain of [`ErrorReason`]s in `google.rpc.ErrorInfo`.
+/// Domain of [`ErrorReason`]s in `google.rpc.ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "splade-sidecar";
 
-/// The contract itself, for reflection.
+/// Encoded file descriptor set of the API, for reflection and the HTTP gateway.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/splade_descriptor.bin"));
 
-/// Every method of the contract, as `package.Service/Method`.
+/// Returns all methods of the API as `package.Service/Method`.
 pub fn list_methods() -> Vec<String> {
     use prost::Message;
-    // It was encoded by the build: it can be decoded.
+    // The set is a build output, so it is valid.
     let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
     let services = set.file.iter().flat_map(|file| file.service.iter().map(|service| (file.package(), service)));
     let methods = services.flat_map(|(package, service)| {

@@ -30,8 +30,8 @@ const API_KEY_HEADER: &str = "x-api-key";
 /// Minimum length of a token, in characters. Shorter tokens can be guessed.
 const MIN_TOKEN_LENGTH: usize = 16;
 
-/// Valid tokens, kept as SHA-256 digests: these have equal lengths, as a constant-time comparison requires, and no memory dump
-/// or log shows a token.
+/// Valid tokens, kept as SHA-256 digests: digests have equal lengths, as the constant-time comparison requires. `Debug` prints
+/// only their number.
 #[derive(PartialEq, Eq)]
 pub struct AuthTokens(Vec<[u8; 32]>);
 
@@ -86,7 +86,8 @@ impl AuthTokens {
         if presented.any(|token| self.contains(token)) {
             return Ok(());
         }
-        let message = format!("{problem}; send a valid token in the header `authorization: Bearer TOKEN` or `x-api-key: TOKEN`");
+        let message =
+            format!("{problem}; send a valid token in the header `authorization: Bearer TOKEN` or `x-api-key: TOKEN`");
         Err(ApiError::new(ErrorReason::Unauthenticated, "", message))
     }
 }
@@ -164,11 +165,11 @@ mod tests {
     fn other_tokens_are_refused() {
         let tokens = AuthTokens::parse(&format!("{OLD}\n{NEW}")).unwrap();
         let problem = |sent: &[(&'static str, &str)]| {
-            let fault = admits(&tokens, sent).unwrap_err();
-            assert_eq!(fault.reason, ErrorReason::Unauthenticated);
-            assert!(fault.message.contains("authorization: Bearer TOKEN"), "{fault}");
-            assert!(!fault.message.contains("0123456789abcdef"), "{fault}");
-            fault.message.split("; ").next().unwrap().to_owned()
+            let error = admits(&tokens, sent).unwrap_err();
+            assert_eq!(error.reason, ErrorReason::Unauthenticated);
+            assert!(error.message.contains("authorization: Bearer TOKEN"), "{error}");
+            assert!(!error.message.contains("0123456789abcdef"), "{error}");
+            error.message.split("; ").next().unwrap().to_owned()
         };
         for nothing in [&[] as &[_], &[("authorization", OLD)], &[("authorization", "Bearer")], &[("cookie", OLD)]] {
             assert_eq!(problem(nothing), "the call has no token");

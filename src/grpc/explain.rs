@@ -111,7 +111,9 @@ async fn read_document(
     let ResolvedCollection { name, spec, model } = context.collections.open(collection, choice).await?;
     let points = context.store.retrieve(&name, &[id], &WithVectors::sparse(&spec.vector_name)).await?;
     let Some(point) = points.into_iter().next() else {
-        let message = format!("collection `{collection}` has no document with this id; check the id and its kind (num, uuid, key)");
+        let message = format!(
+            "collection `{collection}` has no document with this id; check the id and its kind (num, uuid, key)"
+        );
         return Err(ApiError::new(ErrorReason::DocumentNotFound, "document_id", message));
     };
     let tokens = match point.text() {

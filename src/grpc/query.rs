@@ -57,7 +57,8 @@ impl Query {
                     .as_ref()
                     .is_some_and(|encoding| encoding.long_text != 0 || encoding.window_overlap.is_some())
                 {
-                    let message = "`long_text` and `window_overlap` apply only to a text; omit them with `sparse_vector`";
+                    let message =
+                        "`long_text` and `window_overlap` apply only to a text; omit them with `sparse_vector`";
                     return Err(invalid_argument("encoding", message));
                 }
                 QueryInput::Vector(vector)

@@ -29,7 +29,10 @@ pub async fn search(context: &ServiceContext, request: SearchRequest) -> Result<
     let (limit, offset) = parse_hit_range(request.limit, request.offset)?;
     let filter = request.filter.map(Filter::try_from).transpose().map_err(|error| error.with_field_prefix("filter"))?;
     if request.score_threshold.is_some_and(|threshold| !threshold.is_finite()) {
-        return Err(invalid_argument("score_threshold", "the threshold is NaN or infinite; send a finite number, or omit it"));
+        return Err(invalid_argument(
+            "score_threshold",
+            "the threshold is NaN or infinite; send a finite number, or omit it",
+        ));
     }
     let selection =
         ReturnSelection::parse(request.return_options).map_err(|error| error.with_field_prefix("return_options"))?;

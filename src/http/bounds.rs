@@ -1,4 +1,4 @@
-//! The bounds that the contract states, as options of its fields, are those that the services check.
+//! Test that the bounds declared as field options in the API equal the bounds that the services check.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::grpc::bounds::{
 };
 use crate::proto::Bounds;
 
-/// Plain, hyphenated, in braces, or as a URN.
+/// Pattern of a UUID: simple, hyphenated, in braces, or as a URN.
 const UUID: &str = "^([0-9a-fA-F]{32}|(urn:uuid:)?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\
                     |\\{[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\\})$";
 
@@ -45,12 +45,12 @@ fn maximum_bounds(max: u32) -> Bounds {
     number_bounds(None, u64::from(max))
 }
 
-/// Name of a collection or an alias.
+/// Returns the bounds of the name of a collection or an alias.
 fn name_bounds() -> Bounds {
     pattern_bounds(format!("^[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{}}}$", MAX_COLLECTION_NAME - 1))
 }
 
-/// Map by names of vectors.
+/// Returns the bounds of a map whose keys are vector names.
 fn vector_map_bounds(max: Option<u64>) -> Bounds {
     let names = pattern_bounds(format!("^[A-Za-z0-9_-]{{1,{MAX_NAME_BYTES}}}$"));
     Bounds { max_entries: max, keys: Some(Box::new(names)), ..Bounds::default() }
@@ -81,7 +81,7 @@ fn expected_bounds() -> BTreeMap<&'static str, Bounds> {
         ("DenseVectorOptions.size", number_bounds(Some(1), u64::from(MAX_DIMENSIONS))),
         ("DenseVector.values", item_count_bounds(None, limits.max_dense_dimensions)),
         ("Document.text", text_bounds()),
-        // Documents of a server with a larger `--max-id-bytes` can be read.
+        // Not `limits.max_id_bytes`: ids of documents that a server with a larger limit wrote can be read.
         ("DocumentId.key", length_bounds(Some(1), MAX_ID_BYTES)),
         ("DocumentId.uuid", pattern_bounds(UUID)),
         ("UpsertRequest.documents", item_count_bounds(Some(1), limits.max_unary_documents)),
@@ -121,7 +121,7 @@ fn expected_bounds() -> BTreeMap<&'static str, Bounds> {
 }
 
 #[test]
-fn bounds_are_those_that_are_checked() {
+fn declared_bounds_equal_checked_bounds() {
     let mut found = BTreeMap::new();
     for message in descriptor_pool().all_messages().filter(|message| message.package_name() == PACKAGE) {
         for field in message.fields() {

@@ -1,4 +1,4 @@
-//! Descriptors of the contract and of the messages of `google.rpc` that describe errors.
+//! Protobuf descriptors of the API, and of the messages of `google.rpc` that describe errors.
 
 use std::sync::LazyLock;
 
@@ -6,13 +6,13 @@ use prost_reflect::DescriptorPool;
 
 use crate::proto::FILE_DESCRIPTOR_SET;
 
-/// The package of the contract.
+/// Protobuf package of the API.
 pub const PACKAGE: &str = "splade_sidecar.v1";
 
-/// All descriptors.
+/// Returns the pool of all descriptors.
 pub fn descriptor_pool() -> &'static DescriptorPool {
     static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-        // Both sets were encoded by builds: they can be decoded, which a test holds.
+        // Both sets are build outputs, so they are valid; a test checks it.
         let mut pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
         let errors = pool.decode_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET);
         debug_assert!(errors.is_ok(), "{errors:?}");
@@ -21,13 +21,13 @@ pub fn descriptor_pool() -> &'static DescriptorPool {
     &POOL
 }
 
-/// Returns a message of the contract by its name inside the package.
+/// Returns a message of the API by its name in the package.
 #[cfg(test)]
 pub fn message(name: &str) -> prost_reflect::MessageDescriptor {
     descriptor_pool().get_message_by_name(&format!("{PACKAGE}.{name}")).unwrap()
 }
 
-/// Returns the comment of a field, in one line.
+/// Returns the comment of a field as one line.
 #[cfg(test)]
 pub fn comment(field: &prost_reflect::FieldDescriptor) -> String {
     let file = field.parent_message().parent_file();
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descriptors_and_comments_are_there() {
+    fn descriptors_and_comments_are_available() {
         for name in ["google.rpc.Status", "google.rpc.RetryInfo", "google.protobuf.Struct"] {
             assert!(descriptor_pool().get_message_by_name(name).is_some(), "{name}");
         }

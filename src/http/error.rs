@@ -1,4 +1,4 @@
-//! Errors over HTTP: the HTTP status of each gRPC code, and `google.rpc.Status` as JSON.
+//! Errors over HTTP: HTTP status of each gRPC code, and `google.rpc.Status` as JSON.
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -10,13 +10,13 @@ use tonic_types::StatusExt;
 use super::contract::descriptor_pool;
 use super::json_encode::encode_message;
 
-/// The client doesn't wait for the response any more; nginx's convention.
+/// HTTP status of a call that the client cancelled, by the convention of nginx.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The message of errors.
+/// Full name of the error message.
 pub const STATUS_MESSAGE_NAME: &str = "google.rpc.Status";
 
-/// A refused request.
+/// Error response.
 #[derive(Debug)]
 pub struct HttpError {
     http_status: StatusCode,
@@ -45,7 +45,7 @@ impl IntoResponse for HttpError {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(delay) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
-            // Whole seconds, rounded up.
+            // `retry-after` has whole seconds: rounded up, so that clients don't retry too early.
             let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -53,13 +53,13 @@ impl IntoResponse for HttpError {
     }
 }
 
-/// Returns the HTTP status of a code, as `google/rpc/code.proto` maps them.
+/// Returns the HTTP status of a code, according to `google/rpc/code.proto`.
 fn to_http_status(code: Code) -> StatusCode {
     match code {
         Code::Ok => StatusCode::OK,
         Code::Cancelled => StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         Code::InvalidArgument | Code::FailedPrecondition => StatusCode::BAD_REQUEST,
-        // Only messages and bodies that are too large have this code.
+        // Differs from code.proto: tonic and this gateway use the code only for messages that are too large.
         Code::OutOfRange => StatusCode::PAYLOAD_TOO_LARGE,
         Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Code::NotFound => StatusCode::NOT_FOUND,
@@ -73,14 +73,14 @@ fn to_http_status(code: Code) -> StatusCode {
     }
 }
 
-/// Returns `google.rpc.Status` as JSON: the code, the message, and the details, each with its type.
+/// Returns `google.rpc.Status` as JSON: code, message and details, each with its type.
 pub fn encode_status(status: &Status) -> Vec<u8> {
     let (code, message) = (status.code() as i32, status.message());
     let encode_without_details = || json!({ "code": code, "message": message, "details": [] }).to_string().into_bytes();
     encode_with_details(status).unwrap_or_else(encode_without_details)
 }
 
-/// `None` if the status has no details, or details of an unknown type.
+/// Returns a status with its details as JSON; `None` if it has no details, or details of an unknown type.
 fn encode_with_details(status: &Status) -> Option<Vec<u8>> {
     let descriptor = descriptor_pool().get_message_by_name(STATUS_MESSAGE_NAME)?;
     if status.details().is_empty() { None } else { encode_message(&descriptor, status.details()).ok() }
@@ -102,11 +102,11 @@ mod tests {
 
     #[test]
     fn details_are_decoded() {
-        let fault = ApiError::new(ErrorReason::Overloaded, "documents", "there is no room; try again later");
-        let refused = Status::from(ApiError { retry_after: Some(Duration::from_millis(1_500)), ..fault });
+        let error = ApiError::new(ErrorReason::Overloaded, "documents", "server at capacity; retry later");
+        let refused = Status::from(ApiError { retry_after: Some(Duration::from_millis(1_500)), ..error });
         let json = to_json(&refused);
         assert_eq!(json["code"], 8);
-        assert_eq!(json["message"], "documents: there is no room; try again later");
+        assert_eq!(json["message"], "documents: server at capacity; retry later");
         let detail = |name: &str| {
             let kind = format!("type.googleapis.com/google.rpc.{name}");
             json["details"].as_array().unwrap().iter().find(|detail| detail["@type"] == kind).unwrap()
@@ -151,15 +151,15 @@ mod tests {
         assert_eq!(json, serde_json::json!({ "code": 5, "message": "there is none", "details": [] }));
     }
 
-    /// prost-reflect implements the mapping too.
+    /// prost-reflect is an independent implementation of the mapping.
     #[test]
-    fn details_are_those_of_prost_reflect() {
+    fn details_equal_those_of_prost_reflect() {
         let with_delay = ApiError {
             retry_after: Some(Duration::from_millis(20)),
             ..ApiError::new(ErrorReason::Overloaded, "a.b", "é\"")
         };
-        for fault in [with_delay, ApiError::new(ErrorReason::InvalidArgument, "", "why")] {
-            let status = Status::from(fault);
+        for error in [with_delay, ApiError::new(ErrorReason::InvalidArgument, "", "why")] {
+            let status = Status::from(error);
             let descriptor = descriptor_pool().get_message_by_name(STATUS_MESSAGE_NAME).unwrap();
             let message = DynamicMessage::decode(descriptor, status.details()).unwrap();
             let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);

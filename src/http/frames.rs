@@ -1,4 +1,4 @@
-//! gRPC's framing (a flag of one byte, a length of four, the message), to the services and back.
+//! gRPC framing of messages: 1 byte of flags, 4 bytes of length (big-endian), and the message.
 
 use std::pin::Pin;
 
@@ -12,10 +12,10 @@ use super::internal_error::internal_error;
 
 const HEADER_BYTES: usize = 5;
 
-/// A frame of the message that `write` appends.
+/// Returns a frame with the message that `write` appends.
 ///
 /// # Errors
-/// Those of `write`; `OUT_OF_RANGE` if the message has more than `max` bytes.
+/// The errors of `write`; `OUT_OF_RANGE` if the message has more than `max_bytes` bytes.
 pub fn encode_frame(max_bytes: usize, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Status>) -> Result<Bytes, Status> {
     let mut frame = vec![0; HEADER_BYTES];
     write(&mut frame)?;
@@ -23,7 +23,7 @@ pub fn encode_frame(max_bytes: usize, write: impl FnOnce(&mut Vec<u8>) -> Result
     let frame_length = u32::try_from(length).ok().filter(|_| length <= max_bytes);
     let frame_length = frame_length.ok_or_else(|| {
         Status::out_of_range(format!(
-            "the message has {length} bytes and {max_bytes} are taken; send less, or raise --max-message-bytes"
+            "the message has {length} bytes, more than the maximum of {max_bytes}; send less, or raise --max-message-bytes"
         ))
     })?;
     if let Some(length_bytes) = frame.get_mut(1..HEADER_BYTES) {
@@ -32,12 +32,12 @@ pub fn encode_frame(max_bytes: usize, write: impl FnOnce(&mut Vec<u8>) -> Result
     Ok(frame.into())
 }
 
-/// The messages of a response, up to its status.
+/// Messages of a gRPC response, followed by its status.
 #[derive(Debug)]
 pub struct ResponseMessages {
     body: Body,
     buffer: BytesMut,
-    /// That of a response that has nothing else.
+    /// Status in the headers of a response without a body.
     status: Option<Status>,
 }
 
@@ -47,10 +47,10 @@ impl ResponseMessages {
         Self { body: response.into_body(), buffer: BytesMut::new(), status }
     }
 
-    /// The next message; `None` when the call has ended OK.
+    /// Returns the next message; `None` if the call has ended with `OK`.
     ///
     /// # Errors
-    /// The status that the call has ended with.
+    /// The status of a call that has failed.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Status> {
         if let Some(status) = self.status.take() {
             return finish(status);
@@ -60,18 +60,20 @@ impl ResponseMessages {
                 return Ok(Some(message));
             }
             let frame = std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
-            let Some(frame) = frame else { return Err(internal_error("the answer has no end")) };
+            let Some(frame) = frame else { return Err(internal_error("the response of the service has no trailers")) };
             match frame.map_err(|error| internal_error(error.to_string()))?.into_data() {
                 Ok(data) => self.buffer.put(data),
                 Err(frame) => {
                     let status = frame.trailers_ref().and_then(Status::from_header_map);
-                    return finish(status.unwrap_or_else(|| internal_error("the answer has no status")));
+                    return finish(
+                        status.unwrap_or_else(|| internal_error("the response of the service has no status")),
+                    );
                 }
             }
         }
     }
 
-    /// A message that is there as a whole.
+    /// Removes and returns the first message of the buffer if it is complete.
     fn take_message(&mut self) -> Option<Bytes> {
         let mut header = self.buffer.get(1..HEADER_BYTES)?;
         let length = header.get_u32() as usize;

@@ -1,4 +1,4 @@
-//! The routes of the gateway: a path for each method of the contract, and the OpenAPI document.
+//! Routes of the gateway: a path for each method of the API, and the OpenAPI document.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::settings::GatewaySettings;
 use super::transcoder::Transcoder;
 use crate::grpc::auth::authorize_request;
 
-/// Returns the routes of the gateway to the methods of the contract that `grpc` serves.
+/// Returns the routes of the gateway, which call the services of `grpc`.
 pub fn build_gateway(grpc: Routes, settings: GatewaySettings) -> Routes {
     let grpc = grpc.into_axum_router();
     let document = Bytes::from(openapi::build_document(&settings).to_string());
@@ -30,7 +30,7 @@ pub fn build_gateway(grpc: Routes, settings: GatewaySettings) -> Routes {
             let transcoder = Arc::clone(&transcoder);
             async move { transcoder.handle(request).await }
         };
-        // `curl -T` sends a file by PUT.
+        // `curl -T` uploads a file with PUT.
         let route = match kind {
             MethodKind::Unary => post(handler),
             MethodKind::Stream { .. } => post(handler.clone()).put(handler),
@@ -54,11 +54,12 @@ fn respond_openapi(settings: &GatewaySettings, headers: &HeaderMap, document: By
 }
 
 async fn path_not_found() -> HttpError {
-    let message = format!("there is no such path; {} lists those that there are", openapi::PATH);
+    let message = format!("the path doesn't exist; see {} for all paths", openapi::PATH);
     HttpError::new(StatusCode::NOT_FOUND, Status::new(Code::NotFound, message))
 }
 
 async fn method_not_allowed() -> HttpError {
-    let message = format!("this path takes other methods, which `allow` names; see {}", openapi::PATH);
+    let message =
+        format!("the path doesn't support the HTTP method; use a method of the `allow` header, see {}", openapi::PATH);
     HttpError::new(StatusCode::METHOD_NOT_ALLOWED, Status::new(Code::Unimplemented, message))
 }

@@ -1,8 +1,7 @@
-//! Document ids: a number or a string in JSON, where the contract has a message.
+//! Document ids: numbers and strings in JSON, instead of the objects of the canonical mapping.
 //!
-//! The rule is that of JSON lines: docs/documents.md explains it, and tests/data/doors/ids.json has it as a table.
-//! Every id has exactly one short form or none, so nothing is lost: an id without one is written as the object of the
-//! contract.
+//! The rules are those of JSON lines (docs/documents.md; as a table in `tests/data/doors/ids.json`). An id has at most one short
+//! form, so the mapping is lossless: ids without a short form are written as objects.
 
 use std::fmt;
 
@@ -16,10 +15,10 @@ use crate::json::id_from_f64;
 use crate::proto::DocumentId;
 use crate::proto::document_id::Kind;
 
-/// Full name of the message.
+/// Full name of the id message.
 pub const MESSAGE_NAME: &str = "splade_sidecar.v1.DocumentId";
 
-/// Reads an id in any of its forms: returns that of a short form, and `None` for an object, which `object` has read.
+/// Reads an id. Returns the id of a short form, and `None` for an object, which is passed to the visitor `object`.
 pub struct IdVisitor<V> {
     pub object: V,
 }
@@ -29,7 +28,7 @@ impl<'de, V: Visitor<'de, Value = ()>> Visitor<'de> for IdVisitor<V> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "an id: an integer from 0 to 2^64 - 1, a string that is not empty, or an object such as {\"key\": \"a name\"}",
+            "an id: an integer from 0 to 2^64 - 1, a non-empty string, or an object such as {\"key\": \"a name\"}",
         )
     }
 
@@ -63,7 +62,7 @@ impl<'de, V: Visitor<'de, Value = ()>> Visitor<'de> for IdVisitor<V> {
     }
 }
 
-/// Parses the short form of a UUID or a key.
+/// Parses the short form of a UUID or a key: a hyphenated UUID is a UUID, and any other string is a key.
 fn parse_string(text: &str) -> Kind {
     match text.parse::<Hyphenated>() {
         Ok(uuid) => Kind::Uuid(Uuid::from(uuid).to_string()),
@@ -71,10 +70,10 @@ fn parse_string(text: &str) -> Kind {
     }
 }
 
-/// Appends an id to `json`: its short form, or the object if the short form would be read as another id.
+/// Appends an id to `json`: its short form, or an object if the short form would be read as another id.
 ///
 /// # Errors
-/// None: a vector takes any number of bytes.
+/// Never fails in practice: writing to a `Vec` succeeds.
 pub fn write(id: &DocumentId, json: &mut Vec<u8>) -> serde_json::Result<()> {
     let value = match &id.kind {
         None => json!({}),
@@ -97,10 +96,10 @@ mod tests {
     use super::super::json_decode::decode_message;
     use super::*;
 
-    /// Read at run time, not included: images are built from `src` without `tests`.
+    /// Path of the table. Read at run time instead of included, because images are built without `tests`.
     const IDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/doors/ids.json");
 
-    /// Reads the id of a document; `None` if it has none.
+    /// Reads the id of a document; `None` if the document has no id.
     fn read_id(json: &str) -> Result<Option<DocumentId>, String> {
         #[derive(Clone, PartialEq, Message)]
         struct OnlyId {
@@ -108,9 +107,9 @@ mod tests {
             id: Option<DocumentId>,
         }
         let mut wire = Vec::new();
-        decode_message(&message("Document"), format!("{{\"id\": {json}}}").as_bytes(), &mut wire).map_err(|fault| {
-            assert!(fault.field.starts_with("id"), "{fault:?}");
-            fault.message
+        decode_message(&message("Document"), format!("{{\"id\": {json}}}").as_bytes(), &mut wire).map_err(|error| {
+            assert!(error.field.starts_with("id"), "{error:?}");
+            error.message
         })?;
         Ok(OnlyId::decode(&*wire).unwrap().id)
     }
@@ -121,12 +120,12 @@ mod tests {
         String::from_utf8(json).unwrap()
     }
 
-    /// Describes an id in the words of the table.
+    /// Returns an id in the format of the table.
     fn becomes(id: Result<Option<DocumentId>, String>) -> Value {
         match id.map(|id| id.map(|id| id.kind)) {
             Err(_) => json!("refused"),
             Ok(None) => json!("made"),
-            // The server refuses an empty id, and a UUID that is none.
+            // The service refuses empty ids and invalid UUIDs.
             Ok(Some(None)) => json!("refused"),
             Ok(Some(Some(Kind::Num(num)))) => json!({ "num": num.to_string() }),
             Ok(Some(Some(Kind::Uuid(text)))) => match Uuid::parse_str(&text) {
@@ -138,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn values_are_what_the_table_says() {
+    fn ids_are_read_as_in_the_table() {
         let table = std::fs::read_to_string(IDS).unwrap();
-        // As text: one of the ids is a number that no parser takes.
+        // Read as text, because one of the ids is a number that JSON parsers refuse.
         let lines = table.lines().skip_while(|line| !line.contains(r#""values""#)).skip(1);
         let rows = lines.map_while(|line| line.trim().strip_prefix(r#"{"id": "#)?.rsplit_once(r#", "becomes": "#));
         let mut count = 0;
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_an_id_is() {
+    fn errors_describe_the_forms_of_an_id() {
         for id in ["-1", "7.5", "9007199254740992.0", "18446744073709551616", "\"\"", "true", "[7]"] {
             let problem = read_id(id).unwrap_err();
             assert!(problem.contains("expected an id: an integer from 0 to 2^64 - 1"), "{id}: {problem}");
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_as_short_as_they_can_be() {
+    fn ids_are_written_in_the_short_form_if_possible() {
         const UUID: &str = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
         for (kind, expected) in [
             (Kind::Num(7), json!(7)),
@@ -191,9 +190,9 @@ mod tests {
     }
 
     proptest! {
-        /// Law: an id of a response means the same id in a request.
+        /// Law: an id of a response is read as the same id in a request.
         #[test]
-        fn ids_come_back(kind in any_kind()) {
+        fn ids_round_trip(kind in any_kind()) {
             let id = DocumentId { kind: Some(kind) };
             prop_assert_eq!(read_id(&written(&id)), Ok(Some(id)));
         }

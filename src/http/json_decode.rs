@@ -1,11 +1,12 @@
-//! JSON to the wire format, in one pass.
+//! Decoder from JSON to the protobuf wire format, in one pass.
 //!
-//! Requests may have all that proto3's mapping allows: both spellings of a field's name, numbers as strings, enums by name
-//! or number. Ids are numbers and strings ([`super::id`]).
+//! Accepts the JSON mapping of proto3: both spellings of field names, numbers as strings, enums by name or number. Document ids
+//! are numbers and strings ([`super::id`]).
 //!
-//! There is no tree of values in between: that of a payload of small values would take hundreds of times its size in
-//! memory before its bounds are checked. The output is a few times as large as the input. Why it is written by hand:
-//! `docs/adr/0008-json-decoder.md`.
+//! The decoder builds no tree of values: for a payload of many small values, a tree would need hundreds of times the memory of
+//! the input before its bounds are checked. The output is at most a few times as large as the input.
+//!
+//! See docs/adr/0008-json-decoder.md.
 
 mod message;
 mod operation;
@@ -21,19 +22,19 @@ use message::MessageSeed;
 pub use operation::OperationDescriptors;
 use operation::OperationSeed;
 
-/// Reads a message and appends it to `wire`.
+/// Decodes a message and appends it to `wire`.
 ///
 /// # Errors
-/// If `json` is not JSON, or not that message: the field, the line and the column.
+/// `INVALID_ARGUMENT` with the field, line and column if `json` is not JSON, or not a valid message of this type.
 pub fn decode_message(descriptor: &MessageDescriptor, json: &[u8], wire: &mut Vec<u8>) -> Result<(), ApiError> {
     deserialize(MessageSeed { descriptor, wire }, json)
         .map_err(|error| malformed_json_error(descriptor.name(), json, &error))
 }
 
-/// Reads a line of a stream of operations, an operation or a document, and appends the operation to `wire`.
+/// Decodes a line of `ingest`, which is an operation or a document, and appends the operation to `wire`.
 ///
 /// # Errors
-/// If `json` is neither: the field, which is a path inside the document if there is one, the line and the column.
+/// `INVALID_ARGUMENT` with the field, line and column if `json` is neither. The field of an upsert is a path in the document.
 pub fn decode_operation(operation: &OperationDescriptors, json: &[u8], wire: &mut Vec<u8>) -> Result<(), ApiError> {
     deserialize(OperationSeed { operation, wire }, json).map_err(|error| {
         let (document, operation_name) = (operation.document.name(), operation.operation.name());
@@ -47,16 +48,16 @@ pub fn decode_operation(operation: &OperationDescriptors, json: &[u8], wire: &mu
     })
 }
 
-/// Reads a string.
+/// Decodes a string.
 ///
 /// # Errors
-/// If `json` is not a string.
+/// `INVALID_ARGUMENT` if `json` is not a string.
 pub fn decode_string(json: &[u8]) -> Result<String, ApiError> {
     serde_json::from_slice(json).map_err(|error| malformed_json_error("JSON string", json, &error))
 }
 
 fn malformed_json_error(expected: &str, json: &[u8], error: &serde_json::Error) -> ApiError {
-    let message = format!("{error}; send a {expected} as /openapi.json describes it");
+    let message = format!("{error}; send a {expected} as described in /openapi.json");
     ApiError::new(ErrorReason::InvalidArgument, path_at(json, error.line(), error.column()), message)
 }
 

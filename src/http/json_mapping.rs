@@ -1,4 +1,5 @@
-//! Laws of JSON in both directions: proto3's canonical mapping, with two exceptions for JavaScript and for typing by hand.
+//! Tests of the JSON mapping in both directions: the canonical mapping of proto3 with two exceptions, for large integers
+//! (JavaScript) and for document ids.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use super::json_decode::{OperationDescriptors, decode_message, decode_operation}
 use super::json_encode::encode_message;
 use super::method::Method;
 use super::safe_integer::MAX_SAFE_INTEGER;
-use super::testing::{OfBytes, message_of_bytes};
+use super::testing::{BytesMessage, bytes_message};
 use crate::proto;
 use crate::types::{ApiError, ErrorReason};
 
@@ -31,21 +32,22 @@ fn written(name: &str, wire: &Bytes) -> String {
     String::from_utf8(encode_message(&message(name), wire).unwrap()).unwrap()
 }
 
-/// A value with all numbers as floats, since prost-reflect writes some integers so, but large integers as strings.
-fn loose(value: Value) -> Value {
+/// Normalizes a value for comparison: numbers as floats, because prost-reflect writes some integers as floats, and large
+/// integers as strings.
+fn normalize(value: Value) -> Value {
     let is_large = |number: i64| number.unsigned_abs() > MAX_SAFE_INTEGER;
     match value {
         Value::Number(number) if number.as_i64().is_some_and(is_large) => number.to_string().into(),
         Value::Number(number) => number.as_f64().into(),
-        Value::Array(all) => all.into_iter().map(loose).collect(),
-        Value::Object(all) => all.into_iter().map(|(name, value)| (name, loose(value))).collect(),
+        Value::Array(all) => all.into_iter().map(normalize).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, value)| (name, normalize(value))).collect(),
         other => other,
     }
 }
 
-/// prost-reflect implements the mapping too, and takes a lot of memory for it.
+/// prost-reflect is an independent implementation of the mapping (with a high memory use).
 #[test]
-fn the_mapping_is_that_of_prost_reflect() {
+fn the_mapping_equals_that_of_prost_reflect() {
     for (name, json) in [
         (
             "SearchRequest",
@@ -84,24 +86,24 @@ fn the_mapping_is_that_of_prost_reflect() {
         let found = DynamicMessage::decode(message(name), wire.clone()).unwrap();
         assert!(found == expected, "{json}");
         let written = serde_json::from_str(&written(name, &wire)).unwrap();
-        // Responses have no times.
+        // Responses don't contain timestamps.
         if name != "TimeRange" {
             let mut text = Vec::new();
             let mut writer = serde_json::Serializer::new(&mut text);
             expected.serialize_with_options(&mut writer, &WRITING).unwrap();
             let mut expected: Value = serde_json::from_slice(&text).unwrap();
-            // A payload has one form here.
+            // Over HTTP, payloads have a single format.
             if let Some(fields) = expected.as_object_mut() {
                 fields.retain(|name, _| !["payload_format", "payload_json"].contains(&name.as_str()));
             }
-            assert_eq!(loose(written), loose(expected), "{json}");
+            assert_eq!(normalize(written), normalize(expected), "{json}");
         }
     }
 }
 
-/// Law: messages of other packages that requests and responses have are those that are read and written.
+/// Law: the gateway implements all messages of other packages that occur in requests and responses.
 #[test]
-fn well_known_messages_are_known() {
+fn well_known_messages_are_implemented() {
     fn collect(message: MessageDescriptor, seen: &mut BTreeSet<String>) {
         if seen.insert(message.full_name().to_owned()) && (message.package_name() == PACKAGE || message.is_map_entry())
         {
@@ -142,7 +144,7 @@ fn durations_and_values_are_written() {
 }
 
 #[test]
-fn documents_come_back_as_they_were() {
+fn documents_round_trip() {
     let json = r#"{"id":9007199254740991,"text":"x","payload":{"a": [1,2.50,null,true,"\u00e9",{},[]], "n":-9007199254740991},"dense_vectors":{}}"#;
     assert_eq!(written("Document", &wire("Document", json).unwrap()), json);
     for broken in [&b"\x0a"[..], b"\x0a\x05a", b"\x12\x01\xff", b"\x0b", b"\x2a\x01\xff"] {
@@ -151,7 +153,7 @@ fn documents_come_back_as_they_were() {
 }
 
 #[test]
-fn stored_documents_name_what_was_made_a_string() {
+fn stored_documents_name_inexact_fields() {
     let stored = proto::StoredDocument {
         payload_json: r#"{"a":9007199254740993,"b":1}"#.to_owned(),
         ..proto::StoredDocument::default()
@@ -164,21 +166,21 @@ fn stored_documents_name_what_was_made_a_string() {
     assert!(empty.starts_with(r#"{"inexact_fields":[],"#), "{empty}");
 }
 
-/// A payload of small values becomes a few times larger, and not hundreds of times.
+/// Memory is bounded: a payload of many small values grows by a small factor only.
 #[test]
-fn what_is_read_is_not_much_larger() {
+fn decoded_messages_are_not_much_larger() {
     let json = format!(r#"{{"payload": {{"a": [{}1]}}}}"#, "1,".repeat(10_000));
     let wire = wire("Document", &json).unwrap();
     assert!(wire.len() < 6 * json.len(), "{} bytes became {}", json.len(), wire.len());
 }
 
 #[test]
-fn errors_name_the_field_and_its_place() {
+fn errors_name_the_field_and_the_position() {
     for (json, field, problem) in [
         (r#"{"collection": "docs", "limt": 3}"#, "limt", "unrecognized field name 'limt' at line 1 column 29"),
         ("{\"collection\": \"docs\",\n \"limit\": -3}", "limit", "-3 is out of range at line 2"),
         (r#"{"limit": 1.5, "offset": 1}"#, "limit", "invalid type: floating point `1.5`, expected an integer"),
-        (r#"{"limit": 1, "limit": 1, "offset": 1}"#, "limit", "the field 'limit' is there twice"),
+        (r#"{"limit": 1, "limit": 1, "offset": 1}"#, "limit", "duplicate field 'limit'"),
         (r#"{"query": {}, "score_threshold": 1e39}"#, "score_threshold", "is out of range"),
         (r#"{"ignore_fingerprint": 1}"#, "ignore_fingerprint", "invalid type: integer `1`, expected true or false"),
         (r#"{"filter": {"must": [{"has_id": {}}, {"range": 3}]}}"#, "filter.must[1].range", "invalid type: integer"),
@@ -191,20 +193,20 @@ fn errors_name_the_field_and_its_place() {
         ("[]", "", "invalid type: sequence, expected an object"),
         ("", "", "EOF while parsing"),
     ] {
-        let fault = wire("SearchRequest", json).unwrap_err();
-        assert_eq!(fault.reason, ErrorReason::InvalidArgument);
-        assert!(fault.field.starts_with(field) && fault.field.is_empty() == field.is_empty(), "{json}: {fault:?}");
-        assert!(fault.message.contains(problem) && fault.message.contains("SearchRequest"), "{json}: {fault}");
+        let error = wire("SearchRequest", json).unwrap_err();
+        assert_eq!(error.reason, ErrorReason::InvalidArgument);
+        assert!(error.field.starts_with(field) && error.field.is_empty() == field.is_empty(), "{json}: {error:?}");
+        assert!(error.message.contains(problem) && error.message.contains("SearchRequest"), "{json}: {error}");
     }
-    // Rounded, they would be other numbers.
+    // Refused, because rounding would change the numbers.
     for (name, json) in [
         ("DocumentId", r#"{"num": 9007199254740993.0}"#),
         ("DocumentId", r#"{"num": 18446744073709551616}"#),
         ("MatchValue", r#"{"integer": -9223372036854775809}"#),
         ("MatchValue", r#"{"integer": 1e18}"#),
     ] {
-        let fault = wire(name, json).unwrap_err();
-        assert!(fault.message.contains("may have been rounded"), "{json}: {fault}");
+        let error = wire(name, json).unwrap_err();
+        assert!(error.message.contains("may have been rounded"), "{json}: {error}");
     }
     for (name, json) in [
         ("DocumentId", r#"{"num": 9007199254740991.0}"#),
@@ -214,13 +216,13 @@ fn errors_name_the_field_and_its_place() {
     ] {
         wire(name, json).unwrap();
     }
-    let fault = wire("Document", r#"{"text": "a", "payload": {"a": }}"#).unwrap_err();
-    assert!(fault.message.contains("expected value") && fault.field.starts_with("payload"), "{fault:?}");
-    let fault = wire("Document", r#"{"payload_json": "{}"}"#).unwrap_err();
-    assert!(fault.message.contains("unrecognized field name 'payload_json'"), "{fault}");
+    let error = wire("Document", r#"{"text": "a", "payload": {"a": }}"#).unwrap_err();
+    assert!(error.message.contains("expected value") && error.field.starts_with("payload"), "{error:?}");
+    let error = wire("Document", r#"{"payload_json": "{}"}"#).unwrap_err();
+    assert!(error.message.contains("unrecognized field name 'payload_json'"), "{error}");
 }
 
-/// As in unary calls, a field is a path inside the document, however the line has it.
+/// The field is a path in the document, as in unary calls, for both forms of a line.
 #[test]
 fn errors_of_lines_name_the_field_of_the_document() {
     let operation = OperationDescriptors::new(message("Operation")).unwrap();
@@ -231,17 +233,17 @@ fn errors_of_lines_name_the_field_of_the_document() {
         (r#"{"delete_document": {"id": true}}"#, "delete_document.id"),
         ("7", ""),
     ] {
-        let fault = decode_operation(&operation, line.as_bytes(), &mut Vec::new()).unwrap_err();
-        assert_eq!(fault.field, field, "{line}");
-        assert!(fault.message.contains("send a Document or Operation as"), "{fault}");
+        let error = decode_operation(&operation, line.as_bytes(), &mut Vec::new()).unwrap_err();
+        assert_eq!(error.field, field, "{line}");
+        assert!(error.message.contains("send a Document or Operation as"), "{error}");
     }
 }
 
 proptest! {
-    /// Law: bytes are base64, as the mapping says, and come back.
+    /// Law: bytes are encoded as base64 and round-trip.
     #[test]
     fn bytes_are_base64(one: Vec<u8>, many: Vec<Vec<u8>>) {
-        let (descriptor, wire) = (message_of_bytes(), OfBytes { one: one.clone(), many: many.clone() }.encode_to_vec());
+        let (descriptor, wire) = (bytes_message(), BytesMessage { one: one.clone(), many: many.clone() }.encode_to_vec());
         let json = encode_message(&descriptor, &wire).unwrap();
         let texts: Vec<_> = many.iter().map(|bytes| BASE64_STANDARD.encode(bytes)).collect();
         let expected = serde_json::json!({ "one": BASE64_STANDARD.encode(&one), "many": texts });
@@ -251,16 +253,15 @@ proptest! {
         for json in [&json[..], url_safe.as_bytes()] {
             let mut wire = Vec::new();
             decode_message(&descriptor, json, &mut wire).unwrap();
-            prop_assert_eq!(OfBytes::decode(&*wire), Ok(OfBytes { one: one.clone(), many: many.clone() }));
+            prop_assert_eq!(BytesMessage::decode(&*wire), Ok(BytesMessage { one: one.clone(), many: many.clone() }));
         }
     }
 }
 
 #[test]
 fn bytes_that_are_not_base64_are_refused() {
-    for (json, problem) in [(r#"{"one": "a"}"#, "'a' is not base64"), (r#"{"one": 7}"#, "expected a string of base64")]
-    {
-        let fault = decode_message(&message_of_bytes(), json.as_bytes(), &mut Vec::new()).unwrap_err();
-        assert!(fault.field == "one" && fault.message.contains(problem), "{fault:?}");
+    for (json, problem) in [(r#"{"one": "a"}"#, "'a' is not base64"), (r#"{"one": 7}"#, "expected a base64 string")] {
+        let error = decode_message(&bytes_message(), json.as_bytes(), &mut Vec::new()).unwrap_err();
+        assert!(error.field == "one" && error.message.contains(problem), "{error:?}");
     }
 }

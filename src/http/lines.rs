@@ -1,23 +1,24 @@
-//! Newline-delimited JSON as it comes: whole lines, and a bound on each.
+//! Newline-delimited JSON: splits a body into lines of bounded length.
 
 use bytes::{Buf, Bytes, BytesMut};
 use tonic::Status;
 
 use super::request_body::RequestBody;
 
-/// The most lines that are taken at once, and the most bytes, unless one line alone has more.
+/// Maximum number of lines per batch.
 const MAX_BATCH_LINES: usize = 256;
+/// Number of bytes after which a batch is complete.
 const MAX_BATCH_BYTES: usize = 256 << 10;
 
-/// A line that is not blank.
+/// Line that is not blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputLine {
     Complete(Bytes),
-    /// It had more bytes than a line may have, which were thrown away.
+    /// Line over the maximum length, whose content was discarded.
     TooLong,
 }
 
-/// The lines of a body.
+/// Reader of the lines of a body.
 #[derive(Debug)]
 pub struct LineReader {
     body: RequestBody,
@@ -26,15 +27,15 @@ pub struct LineReader {
 }
 
 impl LineReader {
-    /// Lines of at most `max` bytes.
+    /// Creates a reader of lines of at most `max_line_bytes` bytes.
     pub fn new(body: RequestBody, max_line_bytes: usize) -> Self {
         Self { body, splitter: LineSplitter::new(max_line_bytes), is_ended: false }
     }
 
-    /// The next lines, at least one; `None` at the end. Nothing is read while lines are left.
+    /// Returns the next lines, at least one; `None` at the end. Reads from the body only if no complete line is buffered.
     ///
     /// # Errors
-    /// If the client has gone. A line that it had begun is no line.
+    /// `CANCELLED` if the client disconnected. An incomplete line is then discarded.
     pub async fn next_batch(&mut self) -> Result<Option<Vec<InputLine>>, Status> {
         loop {
             let lines = self.splitter.take_batch();
@@ -55,14 +56,14 @@ impl LineReader {
     }
 }
 
-/// Cuts bytes into lines.
+/// Splits bytes into lines.
 #[derive(Debug)]
 struct LineSplitter {
     max_line_bytes: usize,
     buffer: BytesMut,
-    /// How many bytes of the buffer are known to hold no newline.
+    /// Number of bytes at the start of the buffer that contain no newline, so that they are searched only once.
     searched: usize,
-    /// In a line of which the beginning was thrown away.
+    /// The buffer continues a line over the maximum length, whose beginning was discarded.
     is_in_long_line: bool,
 }
 
@@ -75,7 +76,7 @@ impl LineSplitter {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Lines that are complete, up to the bounds of one batch.
+    /// Removes and returns complete lines, up to the bounds of a batch.
     fn take_batch(&mut self) -> Vec<InputLine> {
         let (mut lines, mut bytes) = (Vec::new(), 0);
         while lines.len() < MAX_BATCH_LINES && bytes < MAX_BATCH_BYTES {
@@ -118,54 +119,54 @@ mod tests {
 
     use super::*;
 
-    /// The lines of pieces, however they are cut.
-    fn cut<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, max: usize) -> Vec<InputLine> {
-        let mut cutter = LineSplitter::new(max);
+    /// Returns the lines of a body that arrives in `chunks`.
+    fn split<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, max: usize) -> Vec<InputLine> {
+        let mut splitter = LineSplitter::new(max);
         let mut all = Vec::new();
-        for piece in pieces.into_iter().chain([&b"\n"[..]]) {
-            cutter.push(piece);
+        for chunk in chunks.into_iter().chain([&b"\n"[..]]) {
+            splitter.push(chunk);
             loop {
-                let lines = cutter.take_batch();
+                let lines = splitter.take_batch();
                 if lines.is_empty() {
                     break;
                 }
                 all.extend(lines);
             }
-            assert!(cutter.buffer.len() <= max, "{} bytes wait", cutter.buffer.len());
+            assert!(splitter.buffer.len() <= max, "{} bytes are buffered", splitter.buffer.len());
         }
         all
     }
 
-    fn whole(line: &str) -> InputLine {
+    fn complete(line: &str) -> InputLine {
         InputLine::Complete(Bytes::copy_from_slice(line.as_bytes()))
     }
 
     #[test]
-    fn blank_lines_are_passed_over_and_the_last_needs_no_newline() {
-        assert_eq!(cut([&b"a\n\n \r\nb"[..]], 10), [whole("a"), whole("b")]);
-        assert_eq!(cut([&b""[..]], 10), []);
+    fn blank_lines_are_skipped_and_the_last_needs_no_newline() {
+        assert_eq!(split([&b"a\n\n \r\nb"[..]], 10), [complete("a"), complete("b")]);
+        assert_eq!(split([&b""[..]], 10), []);
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_a_line_and_the_next_is_whole() {
+    fn a_line_that_is_too_long_does_not_affect_the_next() {
         assert_eq!(
-            cut([&b"abcd\nab"[..], b"cde\nabc", b"\nabcdefgh\nx"], 4),
-            [whole("abcd"), InputLine::TooLong, whole("abc"), InputLine::TooLong, whole("x")]
+            split([&b"abcd\nab"[..], b"cde\nabc", b"\nabcdefgh\nx"], 4),
+            [complete("abcd"), InputLine::TooLong, complete("abc"), InputLine::TooLong, complete("x")]
         );
     }
 
     proptest! {
         #[test]
-        fn lines_do_not_depend_on_pieces(text in "[ab\n]{0,80}", cuts in prop::collection::vec(0_usize..80, 0..6)) {
+        fn lines_do_not_depend_on_chunks(text in "[ab\n]{0,80}", cuts in prop::collection::vec(0_usize..80, 0..6)) {
             let bytes = text.as_bytes();
             let mut cuts: Vec<_> = cuts.into_iter().map(|at| at.min(bytes.len())).collect();
             cuts.sort_unstable();
             let ends = cuts.iter().copied().chain([bytes.len()]);
             let begins = [0].into_iter().chain(cuts.iter().copied());
-            let pieces = begins.zip(ends).map(|(begin, end)| &bytes[begin..end]);
+            let chunks = begins.zip(ends).map(|(begin, end)| &bytes[begin..end]);
             let lines = text.split('\n').filter(|line| !line.is_empty());
-            let expected: Vec<_> = lines.map(|line| if line.len() > 5 { InputLine::TooLong } else { whole(line) }).collect();
-            prop_assert_eq!(cut(pieces, 5), expected);
+            let expected: Vec<_> = lines.map(|line| if line.len() > 5 { InputLine::TooLong } else { complete(line) }).collect();
+            prop_assert_eq!(split(chunks, 5), expected);
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Methods of the contract as paths: `splade_sidecar.v1.IndexService/GetCollection` is `/v1/get_collection`.
+//! Methods of the API as HTTP paths: `splade_sidecar.v1.IndexService/GetCollection` is `/v1/get_collection`.
 
 use prost_reflect::{Kind as FieldKind, MessageDescriptor, MethodDescriptor};
 
 use super::contract::{PACKAGE, descriptor_pool};
 use super::json_decode::OperationDescriptors;
 
-/// A method of the contract.
+/// Method of the API.
 #[derive(Debug, Clone)]
 pub struct Method {
     pub descriptor: MethodDescriptor,
@@ -19,13 +19,13 @@ pub struct Method {
 /// Shape of a method over HTTP.
 #[derive(Debug, Clone)]
 pub enum MethodKind {
-    /// One JSON body in each direction.
+    /// Request and response are one JSON body each.
     Unary,
-    /// One line of JSON per item, with the options in the query. Responses are lines too.
+    /// Request body with one line of JSON per item, and options in the query string. The response has lines of JSON too.
     Stream { options: MessageDescriptor, item: StreamItem },
 }
 
-/// Items of a stream.
+/// Type of the items of a stream.
 #[derive(Debug, Clone)]
 pub enum StreamItem {
     Operation(OperationDescriptors),
@@ -33,14 +33,14 @@ pub enum StreamItem {
 }
 
 impl Method {
-    /// Returns all methods.
+    /// Returns all methods of the API.
     pub fn all() -> Vec<Self> {
         let services = descriptor_pool().services().filter(|service| service.package_name() == PACKAGE);
         let methods = services.flat_map(|service| service.methods().collect::<Vec<_>>());
         methods.filter_map(Self::new).collect()
     }
 
-    /// `None` for a method that streams in a way that no method of the contract does.
+    /// Returns the method of a descriptor; `None` for unsupported kinds of streaming, which the API doesn't use.
     fn new(descriptor: MethodDescriptor) -> Option<Self> {
         let kind = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
             (false, false) => MethodKind::Unary,
@@ -53,7 +53,8 @@ impl Method {
     }
 }
 
-/// A message of a stream has its options in field 1, set in the first message, and items in field 2.
+/// Returns the kind of a streaming method. By convention, a request message has the options in field 1, which only the first
+/// message sets, and items in field 2.
 fn parse_stream_method(request: &MessageDescriptor) -> Option<MethodKind> {
     let options = request.get_field(1)?.kind().as_message().cloned()?;
     let item = match request.get_field(2).filter(|field| field.is_list())?.kind() {
@@ -82,10 +83,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_method_of_the_contract_has_a_path_of_its_own() {
+    fn every_method_has_its_own_path() {
         let methods = Method::all();
-        let of_contract = crate::proto::list_methods().into_iter().filter(|method| method.starts_with(PACKAGE));
-        assert_eq!(methods.len(), of_contract.count());
+        let declared = crate::proto::list_methods().into_iter().filter(|method| method.starts_with(PACKAGE));
+        assert_eq!(methods.len(), declared.count());
         let paths: BTreeSet<_> = methods.iter().map(|method| method.path.as_str()).collect();
         assert_eq!(paths.len(), methods.len());
         assert!(

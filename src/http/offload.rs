@@ -1,17 +1,17 @@
-//! Conversions of large messages, on threads where they delay no other call.
+//! Conversion of large messages on blocking threads, so that other calls are not delayed.
 
 use tokio::task::spawn_blocking;
 use tonic::Status;
 
 use super::internal_error::internal_error;
 
-/// Maximum number of bytes that are converted on a thread that other calls wait for: about a millisecond's work.
+/// Maximum size of a message that is converted on an async thread: about a millisecond of work.
 const MAX_INLINE_BYTES: usize = 64 << 10;
 
-/// Runs work on this many bytes: directly, or on a thread where it delays no other call.
+/// Runs `work` on a message of `bytes` bytes: inline if the message is small, and otherwise on a blocking thread.
 ///
 /// # Errors
-/// If the process ends in the meantime.
+/// `INTERNAL` if `work` panics or the runtime shuts down.
 pub async fn offload<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
     if bytes <= MAX_INLINE_BYTES {
         return Ok(work());

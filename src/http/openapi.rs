@@ -1,5 +1,5 @@
-//! OpenAPI 3.1 document of the gateway: `docs/openapi.json`, which `cargo xtask openapi` generates from the contract, with
-//! the limits of this server.
+//! OpenAPI 3.1 document of the gateway: `docs/openapi.json`, which `cargo xtask openapi` generates from the protobuf descriptors,
+//! with the limits of this server.
 
 use serde_json::Value;
 
@@ -9,12 +9,12 @@ use crate::grpc::RequestLimits;
 /// Path of the document.
 pub const PATH: &str = "/openapi.json";
 
-/// The document of a server that has the default limits and asks for tokens.
+/// Document of a server with default limits and authentication.
 const DOCUMENT: &str = include_str!("../../docs/openapi.json");
 
 /// Returns the document of a server.
 pub fn build_document(settings: &GatewaySettings) -> Value {
-    // It is JSON, which a test holds.
+    // The document is valid JSON; a test checks it.
     let mut document = serde_json::from_str(DOCUMENT).unwrap_or(Value::Null);
     for (pointer, limit) in collect_limits(&settings.limits) {
         if let Some(value) = document.pointer_mut(&format!("/components/schemas/{pointer}")) {
@@ -28,7 +28,7 @@ pub fn build_document(settings: &GatewaySettings) -> Value {
     document
 }
 
-/// Returns the limits that flags set, by their places among the schemas.
+/// Returns the limits that flags set, with their JSON pointers relative to the schemas.
 fn collect_limits(limits: &RequestLimits) -> [(&'static str, usize); 7] {
     [
         ("Document/properties/text/maxLength", limits.max_text_bytes),
@@ -62,7 +62,7 @@ mod tests {
     use crate::version::VERSION;
 
     #[test]
-    fn the_file_is_the_document_of_a_server_with_tokens_and_default_limits() {
+    fn the_file_describes_a_server_with_tokens_and_default_limits() {
         let tokens = AuthTokens::parse("token-0123456789abcdef").unwrap();
         let (_sender, tokens) = tokio::sync::watch::channel(Arc::new(tokens));
         let settings = GatewaySettings { tokens: Some(tokens), ..settings() };
@@ -72,14 +72,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_tokens_asks_for_none() {
+    fn without_tokens_no_security_is_declared() {
         let document = build_document(&settings());
         assert!(document.get("security").is_none() && document["components"].get("securitySchemes").is_none());
         assert!(document["components"]["schemas"].is_object());
     }
 
     #[test]
-    fn limits_of_a_server_are_in_their_places() {
+    fn the_document_has_the_limits_of_the_server() {
         let own =
             RequestLimits { max_text_bytes: 7, max_unary_documents: 8, max_dense_dimensions: 9, ..settings().limits };
         let document = build_document(&GatewaySettings { limits: own, ..settings() });
@@ -90,16 +90,16 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_those_of_the_gateway() {
+    fn paths_match_the_routes() {
         let document = build_document(&settings());
         let found: Vec<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
         let expected: Vec<_> = Method::all().into_iter().map(|method| method.path).collect();
         assert_eq!(found, expected);
     }
 
-    /// Law: a schema has the fields that the gateway reads or writes, but for those that every value is refused of.
+    /// Law: a schema has exactly the fields that the gateway reads or writes, except for fields that are not implemented.
     #[test]
-    fn fields_are_those_of_the_gateway() {
+    fn schemas_have_the_fields_of_the_gateway() {
         let document = build_document(&settings());
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             let full_name = if name.starts_with("google.") { name.clone() } else { format!("{PACKAGE}.{name}") };
@@ -107,7 +107,7 @@ mod tests {
                 assert!(descriptor_pool().get_enum_by_name(&full_name).is_some(), "{name}");
                 continue;
             };
-            // Of an id, the object is one of its forms.
+            // The schema of an id has several forms; the object is the last.
             let object = schema["anyOf"].as_array().and_then(|forms| forms.last()).unwrap_or(schema);
             let found: BTreeSet<_> = object["properties"].as_object().unwrap().keys().cloned().collect();
             let all: BTreeSet<_> =
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn examples_can_be_read() {
+    fn examples_are_valid_requests() {
         let document = build_document(&settings());
         for method in Method::all() {
             let content = &document["paths"][&method.path]["post"]["requestBody"]["content"];

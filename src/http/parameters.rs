@@ -1,6 +1,7 @@
-//! The query of a stream's URL: each field of its options is a parameter.
+//! Options of a stream in the query string: each field of the options is a parameter.
 //!
-//! `?collection=docs&create_collection=true&text_field=body`. A message is JSON, and a list is its parameter repeated.
+//! Example: `?collection=docs&create_collection=true&text_field=body`. The value of a message field is JSON, and the parameter of
+//! a list field is repeated.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +13,30 @@ use serde_json::{Value, json};
 use super::json_decode::decode_message;
 use crate::types::{ApiError, ErrorReason};
 
-/// Field of the options that has the number of the first item.
+/// Name of the option with the sequence number of the first item.
 const FIRST_SEQUENCE_FIELD: &str = "first_sequence";
 
 /// Options of a stream.
 #[derive(Debug)]
 pub struct StreamParameters {
-    /// The message of the options.
+    /// Encoded options message.
     pub options: Bytes,
-    /// Number of the first item.
+    /// Sequence number of the first item.
     pub first_sequence: u64,
 }
 
 impl StreamParameters {
-    /// Reads a query.
+    /// Parses a query string.
     ///
     /// # Errors
-    /// A parameter that doesn't exist, occurs twice or has the wrong type, by its name.
+    /// `INVALID_ARGUMENT` with the name of a parameter that doesn't exist, occurs twice or has the wrong type.
     pub fn parse(query: &str, options: &MessageDescriptor) -> Result<Self, ApiError> {
         check_encoding(query)?;
         let mut values = BTreeMap::new();
         for (name, text) in form_urlencoded::parse(query.as_bytes()) {
             let field = options.get_field_by_name(&name).or_else(|| options.get_field_by_json_name(&name));
             let field = field.ok_or_else(|| {
-                invalid_argument(&name, "there is no such parameter; /openapi.json lists those that there are")
+                invalid_argument(&name, "unknown parameter; see /openapi.json for the parameters of the call")
             })?;
             let value = parse_value(&field, &name, text.into_owned())?;
             if field.is_list() {
@@ -44,7 +45,7 @@ impl StreamParameters {
                     list.push(value);
                 }
             } else if values.insert(field.name().to_owned(), value).is_some() {
-                return Err(invalid_argument(&name, "the parameter is there twice; send it once"));
+                return Err(invalid_argument(&name, "the parameter occurs twice; send it once"));
             }
         }
         let mut wire = Vec::new();
@@ -54,22 +55,22 @@ impl StreamParameters {
     }
 }
 
-/// Returns the number of the first item; 0 if the options don't have it.
+/// Returns the sequence number of the first item; 0 if it is not set.
 fn find_first_sequence(options: &MessageDescriptor, wire: &[u8]) -> u64 {
     let options = DynamicMessage::decode(options.clone(), wire).ok();
     options.and_then(|options| options.get_field_by_name(FIRST_SEQUENCE_FIELD)?.as_u64()).unwrap_or(0)
 }
 
-/// Returns a parameter's value as JSON.
+/// Converts the value of a parameter to JSON.
 fn parse_value(field: &FieldDescriptor, name: &str, text: String) -> Result<Value, ApiError> {
     match field.kind() {
         Kind::Message(_) => serde_json::from_str(&text).map_err(|error| {
-            invalid_argument(name, format!("it is not JSON: {error}; send an object such as {{}}, URL-encoded"))
+            invalid_argument(name, format!("the value is not JSON: {error}; send a URL-encoded object such as {{}}"))
         }),
         Kind::Bool => parse_boolean(name, &text),
-        // By its number, if it is one.
+        // Enums may be sent by number or by name.
         Kind::Enum(_) => Ok(text.parse::<i32>().map_or(Value::String(text), Value::from)),
-        // Numbers may be strings.
+        // The JSON mapping accepts numbers as strings.
         _ => Ok(Value::String(text)),
     }
 }
@@ -78,22 +79,24 @@ fn parse_boolean(name: &str, text: &str) -> Result<Value, ApiError> {
     match text {
         "true" => Ok(Value::Bool(true)),
         "false" => Ok(Value::Bool(false)),
-        _ => Err(invalid_argument(name, format!("it is `{text}`; send true or false"))),
+        _ => Err(invalid_argument(name, format!("`{text}` is not a boolean; send true or false"))),
     }
 }
 
-/// Checks that nothing of a query is lost when it is decoded: `form_urlencoded` keeps a `%` that escapes nothing, and
-/// replaces what is not UTF-8.
+/// Checks the percent-encoding of a query. `form_urlencoded` would silently keep a `%` without digits, and replace invalid UTF-8.
 fn check_encoding(query: &str) -> Result<(), ApiError> {
     let is_escape = |remaining: &str| {
         let digits = remaining.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
     if !query.split('%').skip(1).all(is_escape) {
-        return Err(invalid_argument("", "a % in the query has no two hexadecimal digits after it; send %25 for a %"));
+        return Err(invalid_argument(
+            "",
+            "a % in the query is not followed by two hexadecimal digits; send %25 for a %",
+        ));
     }
     let decoded = percent_decode_str(query).decode_utf8();
-    let validated = decoded.map_err(|error| format!("the query is not UTF-8: {error}; send UTF-8, URL-encoded"));
+    let validated = decoded.map_err(|error| format!("the query is not UTF-8: {error}; send URL-encoded UTF-8"));
     validated.map(drop).map_err(|problem| invalid_argument("", problem))
 }
 
@@ -135,31 +138,31 @@ mod tests {
         assert_eq!(parse("").unwrap().first_sequence, 1);
         assert_eq!(parse("first_sequence=0").unwrap().first_sequence, 1);
         assert_eq!(written(&parse("result_filter=2").unwrap().options)["result_filter"], "RESULT_FILTER_PROBLEMS");
-        let of_texts = StreamParameters::parse("role=ROLE_QUERY", &message("EncodeStreamOptions")).unwrap();
-        assert_eq!(of_texts.first_sequence, 1);
+        let text_parameters = StreamParameters::parse("role=ROLE_QUERY", &message("EncodeStreamOptions")).unwrap();
+        assert_eq!(text_parameters.first_sequence, 1);
     }
 
     #[test]
     fn errors_name_the_parameter() {
         for (query, field, problem) in [
-            ("colection=docs", "colection", "no such parameter"),
-            ("only_rejected=true", "only_rejected", "no such parameter"),
-            ("model=a&model=b", "model", "there twice"),
-            ("text_field=a&textField=b", "textField", "there twice"),
+            ("colection=docs", "colection", "unknown parameter"),
+            ("only_rejected=true", "only_rejected", "unknown parameter"),
+            ("model=a&model=b", "model", "occurs twice"),
+            ("text_field=a&textField=b", "textField", "occurs twice"),
             ("skip_unchanged=yes", "skip_unchanged", "send true or false"),
             ("skip_unchanged", "skip_unchanged", "send true or false"),
-            ("batch_points=many", "batch_points", "'many' is no integer"),
+            ("batch_points=many", "batch_points", "'many' is not an integer"),
             ("first_sequence=-1", "first_sequence", "-1 is out of range"),
             ("result_filter=SOME", "result_filter", "unrecognized enum value 'SOME'"),
             ("encoding=64", "encoding", "invalid type"),
             ("encoding=%7B", "encoding", "not JSON"),
             ("encoding=%7B%22pruning%22:%7B%22max%22:1%7D%7D", "encoding.pruning.max", "unrecognized field name 'max'"),
-            ("model=%2", "", "no two hexadecimal digits"),
+            ("model=%2", "", "not followed by two hexadecimal digits"),
             ("model=%ff", "", "not UTF-8"),
         ] {
-            let fault = parse(query).unwrap_err();
-            assert_eq!(fault.field, field, "{query}: {fault}");
-            assert!(fault.message.contains(problem), "{query}: {fault}");
+            let error = parse(query).unwrap_err();
+            assert_eq!(error.field, field, "{query}: {error}");
+            assert!(error.message.contains(problem), "{query}: {error}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Payloads: plain JSON over HTTP.
+//! Payloads over HTTP: plain JSON.
 //!
-//! The contract has a Struct, whose numbers are doubles, or the text of a JSON object in a second field (`payload` and
-//! `payload_json`). Here that text stands in place of the Struct, so integers of 64 bits are exact. In responses,
-//! integers that JavaScript would round are strings of digits, and `inexact_fields` names the fields that have one.
+//! The API has two fields for a payload: `payload`, a Struct, whose numbers are doubles, and `payload_json`, the text of a JSON
+//! object. Over HTTP, `payload` contains the JSON of `payload_json`, so 64-bit integers are exact. In responses, integers that
+//! JavaScript would round are strings of digits, and `inexact_fields` names the fields that contain such integers.
 //!
 //! See docs/adr/0003-payloads-as-json.md.
 
@@ -15,21 +15,21 @@ use crate::json::{as_integer, token_length};
 use crate::proto::{PayloadFormat, ReturnOptions};
 
 const STRUCT_MESSAGE_NAME: &str = "google.protobuf.Struct";
-/// Field of ReturnOptions that has the form of payloads.
+/// Name of the field of ReturnOptions with the format of payloads.
 const FORMAT_FIELD: &str = "payload_format";
-/// Field of requests that has ReturnOptions.
+/// Name of the field of requests with the ReturnOptions.
 const RETURN_OPTIONS_FIELD: &str = "return_options";
-/// Field of StoredDocument that names the fields of its payload that are not exact.
+/// Name of the field of StoredDocument that lists the inexact fields of its payload.
 const INEXACT_FIELDS_FIELD: &str = "inexact_fields";
 
-/// Returns the field that has the JSON text of a Struct.
+/// Returns the field that contains a Struct field as JSON text; `None` for other fields.
 pub fn find_json_field(field: &FieldDescriptor) -> Option<FieldDescriptor> {
     let is_struct = field.kind().as_message().is_some_and(|message| message.full_name() == STRUCT_MESSAGE_NAME);
     let message = is_struct.then(|| field.parent_message())?;
     message.get_field_by_name(&format!("{}_json", field.name()))
 }
 
-/// Returns whether a field doesn't exist over HTTP, where payloads have one form.
+/// Returns whether a field doesn't exist over HTTP, where payloads have a single format.
 pub fn is_hidden(field: &FieldDescriptor) -> bool {
     let message = field.parent_message();
     match field.name() {
@@ -41,13 +41,13 @@ pub fn is_hidden(field: &FieldDescriptor) -> bool {
     }
 }
 
-/// Returns whether a field names the inexact fields of a payload.
+/// Returns whether a field is `inexact_fields`.
 pub fn is_inexact_fields(field: &FieldDescriptor) -> bool {
     field.name() == INEXACT_FIELDS_FIELD
 }
 
-/// Appends to a request that its response is to have payloads as JSON, if it has such an option. Decoders merge the
-/// occurrences of a message field.
+/// Requests payloads as JSON in the response, if the request has return options. Appends a second occurrence of the field:
+/// decoders merge it with the options of the client.
 pub fn request_json_payloads(descriptor: &MessageDescriptor, wire: &mut Vec<u8>) {
     if let Some(field) = descriptor.get_field_by_name(RETURN_OPTIONS_FIELD) {
         let options = ReturnOptions { payload_format: PayloadFormat::Json.into(), ..ReturnOptions::default() };
@@ -56,8 +56,8 @@ pub fn request_json_payloads(descriptor: &MessageDescriptor, wire: &mut Vec<u8>)
     }
 }
 
-/// Appends the text of a payload to `json`, with integers beyond ±(2^53 - 1) as strings. Returns the keys of the
-/// top-level fields that contain one, as they are written in the text, with their quotes.
+/// Appends the text of a payload to `json`, with integers beyond ±(2^53 - 1) as strings. Returns the keys of the top-level fields
+/// that contain such integers, as JSON strings with quotes.
 pub fn write_payload<'a>(text: &'a str, json: &mut Vec<u8>) -> Vec<&'a str> {
     let mut inexact_keys: Vec<&str> = Vec::new();
     let (mut offset, mut copied_end, mut depth) = (0, 0, 0_usize);
@@ -88,7 +88,7 @@ pub fn write_payload<'a>(text: &'a str, json: &mut Vec<u8>) -> Vec<&'a str> {
     inexact_keys
 }
 
-/// Returns whether JavaScript reads an integer exactly.
+/// Returns whether JavaScript represents an integer exactly.
 fn is_safe_integer(integer: &str) -> bool {
     integer.trim_start_matches('-').parse::<u64>().is_ok_and(|magnitude| magnitude <= MAX_SAFE_INTEGER)
 }
@@ -104,9 +104,9 @@ mod tests {
     use super::*;
     use crate::proto::SearchRequest;
 
-    /// Law: whatever message has a payload has it in both forms.
+    /// Law: every message with a payload has both payload fields.
     #[test]
-    fn every_payload_has_its_json() {
+    fn every_payload_has_a_json_field() {
         let mut hidden = Vec::new();
         for message in descriptor_pool().all_messages().filter(|message| message.package_name() == PACKAGE) {
             for field in message.fields() {
@@ -128,9 +128,9 @@ mod tests {
         assert_eq!(hidden, expected);
     }
 
-    /// Law: a response that can have a payload is to a request that can ask for JSON.
+    /// Law: if a response can contain a payload, its request has return options to select JSON.
     #[test]
-    fn every_payload_of_a_response_can_be_asked_for() {
+    fn every_response_with_payloads_supports_json() {
         fn has_payload(message: &MessageDescriptor, seen: &mut Vec<String>) -> bool {
             if message.full_name() == "splade_sidecar.v1.StoredDocument" {
                 return true;
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn only_integers_that_would_be_rounded_are_changed() {
+    fn large_integers_become_strings() {
         let text = r#"{"safe": [9007199254740991, -9007199254740991, 0, -0, 1.5], "large": 9007199254740992.0,
             "exponent": 1e300, "text": "9007199254740993: {\" 9007199254740993", "e\"\u00e9": {"in": [9007199254740992]},
             "min": -9223372036854775808, "two": [18446744073709551616, {"a": -9007199254740992}]}"#;
@@ -201,7 +201,7 @@ mod tests {
         })
     }
 
-    /// Returns a value as it is over HTTP, and whether it has a string in place of an integer.
+    /// Returns a value with large integers as strings, and whether it contains one.
     fn expected(value: Value) -> (Value, bool) {
         match value {
             Value::Number(number) if number.as_i64().is_some_and(|it| it.unsigned_abs() > MAX_SAFE_INTEGER) => {
@@ -221,10 +221,10 @@ mod tests {
     }
 
     proptest! {
-        /// Law: every integer that JavaScript would round is a string, nothing else changes, and exactly the fields
-        /// that have one are named.
+        /// Law: exactly the integers that JavaScript would round become strings, and exactly the fields that contain one are
+        /// named.
         #[test]
-        fn nothing_is_rounded_and_nothing_else_changes(
+        fn only_large_integers_change(
             fields in prop::collection::btree_map(any::<String>(), any_value(), 0..5),
         ) {
             let text = json!(fields).to_string();

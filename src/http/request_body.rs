@@ -1,4 +1,4 @@
-//! What a client sends, piece by piece.
+//! Request bodies, read in chunks.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tonic::Status;
 
-/// How long the rest of a body is read, and thrown away, that nobody wants any more.
+/// Maximum time for which the rest of an abandoned body is read and discarded.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The body of a request.
+/// Body of a request.
 ///
-/// One that is dropped before its end is read on for a while. A client that has sent more than was read would else have
-/// its connection reset, and might lose the answer, which says why.
+/// If the body is dropped before its end, a task reads and discards the rest for a while. Otherwise the connection of a client that
+/// is still sending would be reset, and the client could lose the response with the reason.
 #[derive(Debug)]
 pub struct RequestBody {
     body: Body,
-    /// Whether the client may be sending: it does not, if it waits for `100 Continue`, which goes out with the first read.
+    /// The client may be sending. A client that waits for `100 Continue` doesn't send until the first read triggers it.
     is_sending: bool,
     is_ended: bool,
 }
@@ -33,22 +33,22 @@ impl RequestBody {
         Self { body: request.into_body(), is_sending, is_ended: false }
     }
 
-    /// The next piece; `None` at the end.
+    /// Returns the next chunk; `None` at the end.
     ///
     /// # Errors
-    /// If the client has gone.
+    /// `CANCELLED` if the client disconnected.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Status> {
         self.is_sending = true;
         loop {
             match next_frame(&mut self.body).await {
-                // What is no data is a trailer.
+                // Frames without data are trailers, which are ignored.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => return Ok(Some(data)),
                     Err(_trailers) => {}
                 },
                 Some(Err(error)) => {
                     self.is_ended = true;
-                    return Err(Status::cancelled(format!("the request has no end: {error}")));
+                    return Err(Status::cancelled(format!("the request body is incomplete: {error}")));
                 }
                 None => {
                     self.is_ended = true;
@@ -58,17 +58,17 @@ impl RequestBody {
         }
     }
 
-    /// All of it.
+    /// Reads the whole body.
     ///
     /// # Errors
-    /// If it has more than `max` bytes, or the client has gone.
+    /// `OUT_OF_RANGE` if the body has more than `max_bytes` bytes, `CANCELLED` if the client disconnected.
     pub async fn read_all(mut self, max_bytes: usize) -> Result<Bytes, Status> {
         let too_long_error = || {
             Status::out_of_range(format!(
-                "the body has more than {max_bytes} bytes; send less, or raise --max-message-bytes"
+                "the body has more than the maximum of {max_bytes} bytes; send less, or raise --max-message-bytes"
             ))
         };
-        // Where the request says so, nothing is read.
+        // If `content-length` exceeds the maximum, nothing is read.
         if self.body.size_hint().lower() > max_bytes as u64 {
             return Err(too_long_error());
         }

@@ -1,4 +1,4 @@
-//! Responses: a message as a JSON body, messages of a stream as lines of JSON.
+//! HTTP responses: a JSON body for a unary call, and lines of JSON for a stream.
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -20,56 +20,57 @@ use super::offload::offload;
 use super::upload::RejectedLines;
 use crate::proto::ItemError;
 
-/// Media type of lines of JSON.
+/// Media type of newline-delimited JSON.
 pub const NDJSON: &str = "application/x-ndjson";
 
 /// Returns the response of a unary call.
 ///
 /// # Errors
-/// The status that the call ended with.
+/// The status of a call that failed.
 pub async fn build_unary_response(
     mut messages: ResponseMessages,
     descriptor: MessageDescriptor,
 ) -> Result<Response, HttpError> {
-    let message = messages.next().await?.ok_or_else(|| internal_error("the call has no answer"))?;
+    let message = messages.next().await?.ok_or_else(|| internal_error("the call returned no message"))?;
     let json = offload(message.len(), move || encode_message(&descriptor, &message)).await??;
-    // Read up to the status, so that the call has ended and is not cancelled.
+    // Reads up to the status: dropping the response earlier would cancel the call.
     while messages.next().await?.is_some() {}
     Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
 }
 
-/// Lines of a stream's response.
+/// Builder of the response lines of a stream.
 pub struct LineResponder {
     pub descriptor: MessageDescriptor,
-    /// Errors of the lines that the service did not get.
+    /// Errors of the lines that were not passed to the service.
     pub rejected_lines: RejectedLines,
 }
 
-/// A message of a stream as a line.
+/// Message of a stream, encoded as a line.
 struct ResponseLine {
     json: Vec<u8>,
-    /// It only says how far the stream has come, which later lines say too.
+    /// The line only reports the progress of the stream, so a later line makes it obsolete.
     is_progress: bool,
 }
 
 impl LineResponder {
-    /// Returns the lines as they come. The response begins with the first of them, so a call that is refused before
-    /// that is an error like any other; one that fails later ends with a line that has the error.
+    /// Returns a response that streams the lines. It begins when the first line is available, so a call that is refused before
+    /// that has an HTTP error status; a call that fails later ends with a line that contains the error.
     ///
-    /// It doesn't begin before `is_continued`: a client that waits for `100 Continue` must get that first.
+    /// The response doesn't begin before `continue_receiver` completes, because a client that waits for `100 Continue` must receive
+    /// that first.
     ///
     /// # Errors
-    /// The status that the call ended with before the first line.
+    /// The status of a call that fails before the first line.
     pub async fn respond(
         self,
         mut messages: ResponseMessages,
         continue_receiver: oneshot::Receiver<()>,
     ) -> Result<Response, HttpError> {
         let first = messages.next().await?;
-        // The sender is dropped if the client doesn't wait.
+        // An error means that the client doesn't wait for `100 Continue`: the sender was dropped.
         let _continue_sent = continue_receiver.await;
         let (sender, lines) = channel(1);
-        // Aborted with the body, which cancels the call.
+        // The task is aborted when the body is dropped, which cancels the call.
         let forward_task = AbortOnDropHandle::new(tokio::spawn(async move {
             if let Some(first) = first {
                 self.forward(first, messages, sender).await;
@@ -85,16 +86,16 @@ impl LineResponder {
         Ok(([(CONTENT_TYPE, NDJSON)], Body::from_stream(body)).into_response())
     }
 
-    /// Sends a line for each message, and for the error that the call ends with. Progress is not queued: while the
-    /// client reads nothing, the latest line replaces the one before. So a client that asks for problems only can send
-    /// everything before it reads.
+    /// Sends a line for each message, and for the error of the call. Progress is not queued: while the client reads nothing, a
+    /// newer progress line replaces the older one. A client that requests only problems can therefore send all lines before it
+    /// reads.
     async fn forward(&self, first: Bytes, mut messages: ResponseMessages, sender: Sender<Vec<u8>>) {
         let mut progress = None;
         let mut next = self.encode_line(&first).map(Some);
         loop {
             match next {
                 Ok(Some(line)) if line.is_progress => progress = Some(line.json),
-                // It says at least as much as the progress before it.
+                // The line contains newer progress, so the pending progress is obsolete.
                 Ok(Some(line)) => {
                     progress = None;
                     if sender.send(line.json).await.is_err() {
@@ -136,7 +137,7 @@ impl LineResponder {
         Ok(ResponseLine { json, is_progress })
     }
 
-    /// Puts the errors of lines into their results.
+    /// Replaces the errors of placeholders in the results of a message with the errors of their lines.
     fn insert_errors(&self, message: &Bytes) -> Result<Bytes, Status> {
         let mut message = decode(self.descriptor.clone(), message.clone())?;
         if let Some(Value::List(results)) = message.get_field_by_name_mut("results") {
@@ -145,18 +146,18 @@ impl LineResponder {
         Ok(message.encode_to_vec().into())
     }
 
-    /// Puts the error of a line into its result, which has the error of the line's placeholder.
+    /// Replaces the error of a placeholder with the error of its line.
     fn insert_error(&self, result: &mut DynamicMessage) -> Result<(), Status> {
         let sequence = result.get_field_by_name("sequence").and_then(|sequence| sequence.as_u64());
         let Some(line_error) = sequence.and_then(|sequence| self.rejected_lines.remove(sequence)) else {
             return Ok(());
         };
-        // The service may have another reason, such as that it stops.
+        // Only errors of placeholders are replaced. The service may have failed the item for another reason, such as shutdown.
         if !result.has_field_by_name("error") {
             return Ok(());
         }
         let error = result.get_field_by_name_mut("error").and_then(Value::as_message_mut);
-        let error = error.ok_or_else(|| internal_error("the error of a result is not a message"))?;
+        let error = error.ok_or_else(|| internal_error("the field `error` of a result is not a message"))?;
         let is_placeholder_error =
             error.get_field_by_name("reason").is_some_and(|reason| reason.as_str() == Some(line_error.reason.as_str()));
         if is_placeholder_error {
@@ -166,7 +167,7 @@ impl LineResponder {
     }
 }
 
-/// Returns the line of the error that a stream ends with.
+/// Returns the line with the error that ends a stream.
 fn encode_error_line(status: &Status) -> Vec<u8> {
     [b"{\"error\":".as_slice(), &encode_status(status), b"}\n"].concat()
 }
@@ -189,7 +190,7 @@ mod tests {
 
     use super::super::contract::message;
     use super::super::frames::encode_frame;
-    use super::super::testing::{OfBytes, message_of_bytes};
+    use super::super::testing::{BytesMessage, bytes_message};
     use super::*;
     use crate::proto::{
         EncodeStreamResponse, EncodeStreamResult, IngestDraining, IngestOpened, IngestResponse, ItemError,
@@ -208,7 +209,7 @@ mod tests {
         ResponseMessages::new(Response::new(Body::from_stream(stream::iter(frames))))
     }
 
-    /// Of a client that doesn't wait for `100 Continue`.
+    /// Returns the receiver for a client that doesn't wait for `100 Continue`.
     fn not_waiting() -> oneshot::Receiver<()> {
         oneshot::channel().1
     }
@@ -242,9 +243,9 @@ mod tests {
         assert_eq!((lines.len(), &lines[4]["error"]["code"]), (5, &json!(13)));
     }
 
-    /// A client that asks for problems only may read nothing before it has sent everything.
+    /// A client that requests only problems may send all lines before it reads.
     #[tokio::test]
-    async fn progress_that_nobody_reads_is_not_queued() {
+    async fn unread_progress_is_not_queued() {
         const COUNT: u64 = 100_000;
         let mut lines = respond((1..=COUNT).map(progress).collect()).await;
         assert!(lines.pop().unwrap().get("error").is_some());
@@ -291,7 +292,7 @@ mod tests {
         assert_eq!((&line["results"][1]["position"], &line["durable_through"]), (&json!("7"), &json!(2)));
         assert!(lines.rejected_lines.is_empty());
 
-        // What the service says for another reason stays.
+        // An error of the service with another reason is kept.
         let lines = LineResponder { rejected_lines: refused(1, ErrorReason::MalformedDocument), ..lines };
         let failed = result(1, OperationStatus::Failed, of_placeholder(ErrorReason::ShuttingDown));
         let line = written(&lines, &IngestResponse { results: vec![failed], ..progress(0) });
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_is_refused_is_no_line() {
+    async fn a_refused_call_has_an_error_status() {
         let response: Response =
             Status::from(ApiError::new(ErrorReason::CollectionNotFound, "collection", "there is none")).into_http();
         let lines = LineResponder { descriptor: message("IngestResponse"), rejected_lines: RejectedLines::default() };
@@ -321,7 +322,7 @@ mod tests {
         assert_eq!(refusal.into_response().status(), 404);
     }
 
-    /// The body of a response: frames, as a transport has them.
+    /// Response body with the given frames.
     struct Frames(VecDeque<Frame<Bytes>>);
 
     impl HttpBody for Frames {
@@ -333,7 +334,7 @@ mod tests {
         }
     }
 
-    /// The response of a unary call that ends OK.
+    /// Returns the response body of a unary call that ends with `OK`.
     async fn respond_unary(descriptor: MessageDescriptor, message: &Bytes) -> Bytes {
         let frame = encode_frame(usize::MAX, |wire| {
             wire.extend_from_slice(message);
@@ -346,8 +347,8 @@ mod tests {
         axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap()
     }
 
-    /// Checks that a message is encoded alike as the response of a unary call, as a line of a stream, and as a line of a
-    /// stream that has refused lines.
+    /// Checks that a message has the same encoding as the response of a unary call, as a line of a stream, and as a line of a
+    /// stream with refused lines.
     fn check_agreement(descriptor: &MessageDescriptor, message: Bytes) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let unary = runtime.block_on(respond_unary(descriptor.clone(), &message));
@@ -359,10 +360,10 @@ mod tests {
     }
 
     proptest! {
-        /// Law: unary calls and streams encode a message alike.
+        /// Law: unary calls and streams encode messages equally.
         #[test]
         fn unary_calls_and_streams_encode_alike(one: Vec<u8>, many: Vec<Vec<u8>>, sequences: Vec<u32>, text: String) {
-            check_agreement(&message_of_bytes(), OfBytes { one, many }.encode_to_vec().into());
+            check_agreement(&bytes_message(), BytesMessage { one, many }.encode_to_vec().into());
             let results = sequences.iter().map(|&sequence| EncodeStreamResult {
                 sequence: sequence.into(),
                 outcome: Some(Outcome::Error(ItemError::from(ApiError::new(ErrorReason::Overloaded, "text", &text)))),

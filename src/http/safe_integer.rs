@@ -1,4 +1,4 @@
-//! Integers that JavaScript, and whatever else reads numbers as doubles, reads exactly.
+//! Integers that JavaScript, and other languages that parse numbers as doubles, represent exactly.
 
-/// Largest integer that a double represents exactly, as it does all smaller ones: 2^53 - 1.
+/// Maximum safe integer of JavaScript, 2^53 - 1: a double represents it and all smaller integers exactly.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;

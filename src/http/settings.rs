@@ -7,12 +7,13 @@ use tokio::sync::watch;
 use crate::grpc::RequestLimits;
 use crate::grpc::auth::AuthTokens;
 
-/// What the gateway has to know of the server behind it.
+/// Settings of the server that the gateway needs.
 #[derive(Debug, Clone)]
 pub struct GatewaySettings {
     pub limits: RequestLimits,
-    /// Maximum size of one body of JSON, and of one line.
+    /// Maximum size of a JSON body, and of a line.
     pub max_message_bytes: usize,
-    /// The tokens that calls need, if they need any. The services behind check them by themselves.
+    /// Valid tokens, if the server requires authentication. Used for the OpenAPI document; calls are authenticated by the gRPC
+    /// layers.
     pub tokens: Option<watch::Receiver<Arc<AuthTokens>>>,
 }

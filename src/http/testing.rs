@@ -1,4 +1,4 @@
-//! What tests of the gateway share.
+//! Helpers of the tests of the gateway.
 
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use prost_types::field_descriptor_proto::{Label, Type};
@@ -7,13 +7,13 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 use super::settings::GatewaySettings;
 use crate::grpc::RequestLimits;
 
-/// A server's, as it is without flags.
+/// Returns the settings of a server without flags.
 pub fn settings() -> GatewaySettings {
     GatewaySettings { limits: RequestLimits::default(), max_message_bytes: 32 << 20, tokens: None }
 }
 
-/// A message with bytes, which the contract has none of: `bytes one = 1; repeated bytes many = 2;`.
-pub fn message_of_bytes() -> MessageDescriptor {
+/// Returns the descriptor of a message with bytes fields, which the API doesn't have: `bytes one = 1; repeated bytes many = 2;`.
+pub fn bytes_message() -> MessageDescriptor {
     let field = |name: &str, number, label: Label| FieldDescriptorProto {
         name: Some(name.to_owned()),
         number: Some(number),
@@ -25,7 +25,7 @@ pub fn message_of_bytes() -> MessageDescriptor {
         name: Some("bytes.proto".to_owned()),
         syntax: Some("proto3".to_owned()),
         message_type: vec![DescriptorProto {
-            name: Some("OfBytes".to_owned()),
+            name: Some("BytesMessage".to_owned()),
             field: vec![field("one", 1, Label::Optional), field("many", 2, Label::Repeated)],
             ..DescriptorProto::default()
         }],
@@ -33,12 +33,12 @@ pub fn message_of_bytes() -> MessageDescriptor {
     };
     let mut pool = DescriptorPool::new();
     pool.add_file_descriptor_proto(file).unwrap();
-    pool.get_message_by_name("OfBytes").unwrap()
+    pool.get_message_by_name("BytesMessage").unwrap()
 }
 
-/// The same message as code.
+/// Rust type of [`bytes_message`].
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct OfBytes {
+pub struct BytesMessage {
     #[prost(bytes = "vec", tag = "1")]
     pub one: Vec<u8>,
     #[prost(bytes = "vec", repeated, tag = "2")]

@@ -1,4 +1,4 @@
-//! One method: its HTTP requests to gRPC, and its responses back.
+//! Transcoding of the calls of one method: HTTP requests to gRPC, and gRPC responses to HTTP.
 
 use std::time::Duration;
 
@@ -25,12 +25,12 @@ use super::offload::offload;
 use super::parameters::StreamParameters;
 use super::payload::request_json_payloads;
 use super::request_body::RequestBody;
-use super::response::{LineResponder as AnswerLines, NDJSON, build_unary_response};
+use super::response::{LineResponder, NDJSON, build_unary_response};
 use super::upload::{RejectedLines, Upload};
 use crate::grpc::deadline::parse_deadline;
 use crate::types::{ApiError, ErrorReason};
 
-/// Headers that the services get: who calls, for how long, and in which trace.
+/// Headers that are forwarded to the services: credentials, timeout and trace context.
 const FORWARDED_HEADERS: [HeaderName; 5] = [
     AUTHORIZATION,
     HeaderName::from_static("x-api-key"),
@@ -40,13 +40,13 @@ const FORWARDED_HEADERS: [HeaderName; 5] = [
 ];
 
 const JSON_TYPE: &str = "application/json";
-/// Media types of lines of JSON; there is no standard one.
+/// Accepted media types of newline-delimited JSON, which has no registered type.
 const NDJSON_TYPES: [&str; 4] = [NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines"];
 
-/// tonic has a timer for `grpc-timeout` too, and would respond with a status of gRPC.
+/// Time by which the gateway's timer for `grpc-timeout` is ahead of tonic's, whose response would have a gRPC status.
 const TONIC_TIMER_MARGIN: Duration = Duration::from_millis(5);
 
-/// Transcodes the calls of one method.
+/// Handler of the HTTP requests of one method.
 #[derive(Debug)]
 pub struct Transcoder {
     method: Method,
@@ -59,7 +59,7 @@ impl Transcoder {
         Self { method, grpc, max_message_bytes }
     }
 
-    /// Serves a request.
+    /// Handles a request.
     pub async fn handle(&self, request: Request) -> Response {
         let deadline = parse_deadline(&MetadataMap::from_headers(request.headers().clone()));
         let transcoding = self.transcode(request);
@@ -91,7 +91,7 @@ impl Transcoder {
                 let (continue_sender, continue_receiver) = oneshot::channel();
                 let upload = self.build_upload(request, item, &rejected_lines, continue_sender);
                 let messages = self.call(headers, upload.body(parameters)).await;
-                AnswerLines { descriptor: output, rejected_lines }.respond(messages, continue_receiver).await
+                LineResponder { descriptor: output, rejected_lines }.respond(messages, continue_receiver).await
             }
         }
     }
@@ -110,7 +110,7 @@ impl Transcoder {
         Upload { lines, item, rejected_lines, max_message_bytes, next_sequence: 1, continue_sender }
     }
 
-    /// Calls the service, as a gRPC client does.
+    /// Calls the service with a gRPC request.
     async fn call(&self, headers: HeaderMap, body: Body) -> ResponseMessages {
         let mut request = Request::new(body);
         *request.method_mut() = Verb::POST;
@@ -120,12 +120,15 @@ impl Transcoder {
         ResponseMessages::new(response.unwrap_or_else(|never| match never {}))
     }
 
-    /// A page of another origin can't send these types without a preflight request, which is refused. Curl sends files
-    /// without a type, and a page of another origin would name its origin.
+    /// Checks the media type of the body.
+    ///
+    /// This also protects against cross-site requests: a page of another origin can't send these media types without a preflight
+    /// request, which is refused. A stream without a media type is accepted (curl sends files that way) unless the request has an
+    /// `origin` header, which browsers set.
     fn check_media_type(&self, headers: &HeaderMap) -> Result<(), HttpError> {
         if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
             return Err(unsupported_media_type_error(
-                "bodies are not taken compressed; send it as it is, without content-encoding",
+                "compressed bodies are not supported; send the body uncompressed, without `content-encoding`",
             ));
         }
         let content_type = headers.get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
@@ -140,12 +143,12 @@ impl Transcoder {
             return Ok(());
         }
         let actual =
-            media_type.map_or("there is no content-type".to_owned(), |found| format!("content-type is `{found}`"));
+            media_type.map_or("content-type is missing".to_owned(), |found| format!("content-type is `{found}`"));
         Err(unsupported_media_type_error(format!("{actual}; send `content-type: {expected}`")))
     }
 }
 
-/// Returns the body of a call with one message. The request is read when the body is.
+/// Returns the body of a unary gRPC call. The HTTP request is read when the service reads this body.
 fn build_unary_body(body: RequestBody, descriptor: MessageDescriptor, max_bytes: usize) -> Body {
     let message = async move {
         let json = body.read_all(max_bytes).await?;
@@ -173,7 +176,7 @@ fn forward_headers(headers: &HeaderMap) -> HeaderMap {
 }
 
 fn deadline_exceeded_status() -> Status {
-    let message = "the call's deadline passed; send it again, with more time";
+    let message = "the deadline of the call passed; send the call again, with a longer `grpc-timeout`";
     Status::from(ApiError::new(ErrorReason::Cancelled, "", message))
 }
 

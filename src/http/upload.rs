@@ -1,8 +1,8 @@
-//! A body of lines as the messages of a stream.
+//! Conversion of a body of lines to the request messages of a stream.
 //!
-//! A line that can't be read must not end the stream, and must keep its number in it. In its place goes an item that
-//! the service can't read either. The service numbers it and rejects it, so what it says of the stream's progress is
-//! right for the lines; the error of the line replaces the service's on its way back.
+//! An invalid line must not end the stream, and still consumes a sequence number. It is replaced by a placeholder, an item that the
+//! service can't decode: the service numbers and rejects it, so the progress that it reports is correct for the lines. In the
+//! response, the error of the line replaces the error of the placeholder.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ use crate::proto::Operation;
 use crate::proto::operation::Kind;
 use crate::types::{ApiError, ErrorReason};
 
-/// Neither a message nor UTF-8.
+/// Placeholder of an item: neither a valid message nor UTF-8.
 const UNREADABLE_ITEM: Bytes = Bytes::from_static(&[0xff]);
-/// Maximum size of an item's key and length in a message.
+/// Maximum size of the field key and the length of an item in a message.
 const MAX_ITEM_HEADER_BYTES: usize = 8;
 
-/// Message of a stream: every stream of the contract has these two fields.
+/// Request message of a stream: the common fields of all streams of the API.
 #[derive(Clone, PartialEq, Message)]
 struct StreamMessage {
     #[prost(bytes = "bytes", optional, tag = "1")]
@@ -42,18 +42,18 @@ struct StreamMessage {
     items: Vec<Bytes>,
 }
 
-/// Errors of lines that can't be read, by their numbers, until their results come back. Bounded by the service, which
-/// bounds the items in flight.
+/// Errors of invalid lines by sequence number, kept until the service returns their results. The size is bounded, because the
+/// service bounds the items in flight.
 #[derive(Debug, Clone, Default)]
 pub struct RejectedLines(Arc<Mutex<BTreeMap<u64, ApiError>>>);
 
 impl RejectedLines {
-    /// Keeps the error of a line.
+    /// Stores the error of a line.
     pub fn insert(&self, sequence: u64, error: ApiError) {
         self.0.lock().insert(sequence, error);
     }
 
-    /// Removes the error of a line and returns it.
+    /// Removes and returns the error of a line.
     pub fn remove(&self, sequence: u64) -> Option<ApiError> {
         self.0.lock().remove(&sequence)
     }
@@ -63,30 +63,29 @@ impl RejectedLines {
     }
 }
 
-/// A line that can't be read.
+/// Invalid line.
 #[derive(Debug)]
 struct UnreadableLine {
     error: Box<ApiError>,
-    /// What the service gets in its place.
+    /// Item that is passed to the service instead of the line.
     placeholder: Bytes,
 }
 
-/// Lines on their way to a stream.
+/// Converter of lines to the body of a streaming call.
 pub struct Upload {
     pub lines: LineReader,
     pub item: StreamItem,
     pub rejected_lines: RejectedLines,
-    /// Maximum size of a message.
+    /// Maximum size of a request message.
     pub max_message_bytes: usize,
-    /// Number of the next line.
+    /// Sequence number of the next line.
     pub next_sequence: u64,
-    /// Told when the body has begun, if the client waits for `100 Continue` before it sends any.
+    /// Notified at the first line of the body, if the client waits for `100 Continue`.
     pub continue_sender: Option<oneshot::Sender<()>>,
 }
 
 impl Upload {
-    /// Returns the body of the stream's call. It begins with the options; if they are invalid, it ends with their
-    /// error.
+    /// Returns the body of the call, which begins with the options. If they are invalid, it ends with their error.
     pub fn body(mut self, parameters: Result<StreamParameters, Status>) -> Body {
         let max_bytes = self.max_message_bytes;
         let first = parameters.and_then(|StreamParameters { options, first_sequence }| {
@@ -102,7 +101,7 @@ impl Upload {
     async fn next_frames(&mut self) -> Result<Option<Bytes>, Status> {
         let lines = self.lines.next_batch().await?;
         if let Some(continue_sender) = self.continue_sender.take() {
-            // Nobody may wait for it.
+            // An error means that the receiver is gone because the call has ended.
             let _sent = continue_sender.send(());
         }
         let Some(lines) = lines else { return Ok(None) };
@@ -114,7 +113,7 @@ impl Upload {
         .await?;
         let items = items.into_iter().map(|item| {
             let sequence = self.next_sequence;
-            // The service refuses a first number that is so large.
+            // Never saturates: the service refuses a `first_sequence` large enough for an overflow.
             self.next_sequence = sequence.saturating_add(1);
             item.unwrap_or_else(|UnreadableLine { error, placeholder }| {
                 self.rejected_lines.insert(sequence, *error);
@@ -126,7 +125,7 @@ impl Upload {
 }
 
 impl StreamItem {
-    /// Reads a line as an item of a message.
+    /// Decodes a line as an item of a request message.
     fn decode_line(&self, line: &InputLine, max_bytes: usize) -> Result<Bytes, UnreadableLine> {
         let decoded = match (self, line) {
             (_, InputLine::TooLong) => Err(too_long_error("the line", max_bytes)),
@@ -137,11 +136,11 @@ impl StreamItem {
             (Self::Text, InputLine::Complete(json)) => decode_string(json).map(Bytes::from),
         };
         let decoded = decoded.and_then(|item| match item.len().saturating_add(MAX_ITEM_HEADER_BYTES) > max_bytes {
-            true => Err(too_long_error("what the line holds", max_bytes)),
+            true => Err(too_long_error("the item of the line", max_bytes)),
             false => Ok(item),
         });
         decoded.map_err(|error| UnreadableLine {
-            // The reason with which the service refuses the placeholder.
+            // Must equal the reason with which the service rejects the placeholder, see `LineResponder::insert_error`.
             error: Box::new(match self {
                 Self::Operation(_) => ApiError { reason: ErrorReason::MalformedDocument, ..error },
                 Self::Text => error,
@@ -154,8 +153,8 @@ impl StreamItem {
     }
 }
 
-/// Returns an operation whose document can't be decoded. It has the line's position, if that can be read, because the
-/// position of the last final operation is what a client may resume from.
+/// Returns an operation whose document can't be decoded. It keeps the position of the line, if this can be decoded, because clients
+/// resume from the position of the last final operation.
 fn build_unreadable_operation(line: &InputLine) -> Vec<u8> {
     #[derive(Default, Deserialize)]
     struct LinePosition {
@@ -172,11 +171,11 @@ fn build_unreadable_operation(line: &InputLine) -> Vec<u8> {
 
 fn too_long_error(subject: &str, max_bytes: usize) -> ApiError {
     let message =
-        format!("{subject} has more bytes than the {max_bytes} that are taken; split it, or raise --max-message-bytes");
+        format!("{subject} has more than the maximum of {max_bytes} bytes; split it, or raise --max-message-bytes");
     ApiError::new(ErrorReason::InvalidArgument, "", message)
 }
 
-/// Packs items into as few messages as possible, of at most `max` bytes each.
+/// Packs items into messages of at most `max_bytes` bytes each.
 fn pack_items(items: impl Iterator<Item = Bytes>, max_bytes: usize) -> Vec<StreamMessage> {
     let mut messages: Vec<StreamMessage> = Vec::new();
     let mut remaining_bytes = 0;
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_a_message_of_the_contract() {
+    fn stream_messages_are_messages_of_the_api() {
         let item = operations().decode_line(&line(r#"{"id": 7, "text": "a"}"#), 1_000).unwrap();
         let part = StreamMessage { options: Some(Bytes::new()), items: vec![item] };
         let request = IngestRequest::decode(part.encode_to_vec().as_slice()).unwrap();
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_can_not_be_read_and_keep_the_position() {
+    fn placeholders_are_invalid_and_keep_the_position() {
         Document::decode(UNREADABLE_ITEM).unwrap_err();
         str::from_utf8(&UNREADABLE_ITEM).unwrap_err();
         let long = format!("{{\"position\": \"{}\", \"upsert\": 7}}", "7".repeat(MAX_POSITION_BYTES + 1));
@@ -252,9 +251,8 @@ mod tests {
             ("nonsense", ""),
             (&long, ""),
         ] {
-            let UnreadableLine { error: fault, placeholder } =
-                operations().decode_line(&line(json), 1_000).unwrap_err();
-            assert_eq!(fault.reason, ErrorReason::MalformedDocument, "{json}");
+            let UnreadableLine { error, placeholder } = operations().decode_line(&line(json), 1_000).unwrap_err();
+            assert_eq!(error.reason, ErrorReason::MalformedDocument, "{json}");
             let operation = Operation::decode(placeholder).unwrap();
             assert_eq!(
                 (&*operation.position, operation.kind),
@@ -262,8 +260,8 @@ mod tests {
                 "{json}"
             );
         }
-        let UnreadableLine { error: fault, placeholder } = StreamItem::Text.decode_line(&line("7"), 1_000).unwrap_err();
-        assert_eq!((fault.reason, placeholder), (ErrorReason::InvalidArgument, UNREADABLE_ITEM));
+        let UnreadableLine { error, placeholder } = StreamItem::Text.decode_line(&line("7"), 1_000).unwrap_err();
+        assert_eq!((error.reason, placeholder), (ErrorReason::InvalidArgument, UNREADABLE_ITEM));
     }
 
     proptest! {

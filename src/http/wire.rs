@@ -1,9 +1,9 @@
-//! Wire types of fields, and length-delimited fields.
+//! Protobuf wire types, and writing of length-delimited fields.
 
 use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_reflect::Kind;
 
-/// Returns the wire type of a kind.
+/// Returns the wire type of a field kind.
 pub fn to_wire_type(kind: &Kind) -> WireType {
     match kind {
         Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => WireType::SixtyFourBit,
@@ -13,15 +13,15 @@ pub fn to_wire_type(kind: &Kind) -> WireType {
     }
 }
 
-/// Returns whether the elements of a list share one key.
+/// Returns whether a list of this kind is packed: its elements share one field key.
 pub fn is_packed(kind: &Kind) -> bool {
     to_wire_type(kind) != WireType::LengthDelimited
 }
 
-/// Appends a length-delimited field: its key, its length, and what `content` appends.
+/// Appends a length-delimited field: key, length, and the content that `put_content` appends.
 ///
 /// # Errors
-/// Those of `content`.
+/// The errors of `put_content`.
 pub fn put_length_delimited<E>(
     number: u32,
     wire: &mut Vec<u8>,

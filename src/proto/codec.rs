@@ -1,4 +1,4 @@
-//! The codec of all calls: protocol buffers, whose requests have no unknown fields.
+//! Protobuf codec of all calls, which refuses requests with unknown fields.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -14,7 +14,7 @@ use super::ERROR_DOMAIN;
 use super::unknown_fields::check_known_fields;
 use crate::types::ErrorReason;
 
-/// Like [`ProstCodec`], but a request with an unknown field is refused instead of served without the field.
+/// Codec like [`ProstCodec`] that refuses requests with unknown fields instead of ignoring the fields.
 #[derive(Debug, Clone, Copy)]
 pub struct StrictCodec<T, U>(PhantomData<(T, U)>);
 
@@ -43,7 +43,7 @@ where
     }
 }
 
-/// Decodes messages of one type.
+/// Decoder of messages of one type.
 #[derive(Debug, Clone, Copy)]
 pub struct StrictDecoder<U>(PhantomData<U>);
 
@@ -53,7 +53,7 @@ impl<U: Message + Name + Default> Decoder for StrictDecoder<U> {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let wire = buffer.copy_to_bytes(buffer.remaining());
-        // Clients use this codec too: they must read the responses of a newer server.
+        // Only requests are strict: clients use this codec too, and must accept the responses of newer servers.
         let is_request = U::PACKAGE == "splade_sidecar.v1" && U::NAME.ends_with("Request");
         if is_request {
             check_known_fields(U::NAME, &wire).map_err(|unknown| {
@@ -62,15 +62,15 @@ impl<U: Message + Name + Default> Decoder for StrictDecoder<U> {
         }
         U::decode(wire).map(Some).map_err(|error| match is_request {
             true => {
-                let message = format!("it is not a valid {}: {error}; strings must be UTF-8", U::NAME);
+                let message = format!("the request is not a valid {}: {error}; send strings as UTF-8", U::NAME);
                 reject_request(Code::InvalidArgument, ErrorReason::MalformedDocument, message)
             }
-            false => Status::internal(error.to_string()),
+            false => Status::internal(format!("the response is not a valid {}: {error}", U::NAME)),
         })
     }
 }
 
-/// Refuses a request that never reaches a service.
+/// Returns the status of a request that is refused before it reaches a service.
 fn reject_request(code: Code, reason: ErrorReason, message: String) -> Status {
     let details = ErrorDetails::with_error_info(reason.as_str(), ERROR_DOMAIN, HashMap::new());
     Status::with_error_details(code, message, details)

@@ -1,8 +1,8 @@
-//! Fields of requests that this server doesn't know.
+//! Detection of unknown fields in requests.
 //!
-//! Decoders of protocol buffers skip unknown fields, so a server that is older than its client would drop what it doesn't
-//! know: a condition of a filter, a tenant, a version. So requests are walked by the contract's descriptors first, and a
-//! field that isn't there is refused by its number. It costs a pass over the tags, not over the values.
+//! Protobuf decoders skip unknown fields, so a server that is older than its client would silently ignore, for example, a
+//! condition of a filter, a tenant or a version. Therefore the tags of requests are checked against the descriptors of the API
+//! first, and a request with an unknown field is refused. The check reads only the tags and skips the values.
 //!
 //! See docs/adr/0004-the-v1-contract.md.
 
@@ -15,31 +15,31 @@ use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 use super::FILE_DESCRIPTOR_SET;
 use crate::version::VERSION;
 
-/// The package of the contract.
+/// Protobuf package of the API.
 const PACKAGE: &str = "splade_sidecar.v1";
-/// The deepest nesting that prost decodes.
+/// Maximum nesting of messages that prost decodes.
 const MAX_DEPTH: usize = 100;
-/// Fields whose elements are decoded, and walked, one by one: one that is refused doesn't end its call.
+/// Fields whose elements are decoded and checked separately, so that an invalid element doesn't fail the whole call.
 const CHECKED_PER_ITEM: [&str; 3] = [
     "splade_sidecar.v1.IngestRequest.operations",
     "splade_sidecar.v1.Operation.upsert",
     "splade_sidecar.v1.UpsertRequest.documents",
 ];
 
-/// A field that this server doesn't know.
+/// Field that this server doesn't know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("field {number} of {message} is unknown to this server ({VERSION}); use a server that knows it, or omit it")]
+#[error("field {number} of {message} is unknown to this server ({VERSION}); upgrade the server, or omit the field")]
 pub struct UnknownField {
-    /// Name of the message that has it.
+    /// Name of the message that contains the field.
     pub message: String,
     pub number: u32,
 }
 
-/// Checks the bytes of a message of the contract, by its name inside the package. Bytes that can't be walked are left to the
-/// decoder, which refuses them.
+/// Checks the bytes of a message for unknown fields. `message` is its name in the package. Malformed bytes pass the check, because
+/// the decoder refuses them.
 ///
 /// # Errors
-/// If a field is unknown.
+/// [`UnknownField`] for the first field that the message doesn't declare.
 pub fn check_known_fields(message: &str, wire: &[u8]) -> Result<(), UnknownField> {
     let descriptor = descriptor_pool().get_message_by_name(&format!("{PACKAGE}.{message}"));
     match descriptor.and_then(|descriptor| find_unknown(&descriptor, wire, 0)) {
@@ -48,14 +48,14 @@ pub fn check_known_fields(message: &str, wire: &[u8]) -> Result<(), UnknownField
     }
 }
 
-/// The contract's descriptors.
+/// Returns the descriptors of the API.
 fn descriptor_pool() -> &'static DescriptorPool {
     static POOL: OnceLock<DescriptorPool> = OnceLock::new();
-    // The build encoded it: it can be decoded.
+    // The set is a build output, so it is valid.
     POOL.get_or_init(|| DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap_or_default())
 }
 
-/// Returns the first unknown field.
+/// Returns the first unknown field of a message and its nested messages.
 fn find_unknown(descriptor: &MessageDescriptor, mut wire: &[u8], depth: usize) -> Option<UnknownField> {
     if depth > MAX_DEPTH {
         return None;
@@ -94,16 +94,16 @@ mod tests {
     use super::*;
     use crate::proto::{Condition, Filter, SearchRequest, condition::Test};
 
-    /// A field that the contract will not have soon: number 1000, a varint.
+    /// Encoded field that the API doesn't declare: number 1000, a varint.
     const UNKNOWN: [u8; 3] = [0xc0, 0x3e, 1];
 
     fn with_unknown(message: &impl Message) -> Vec<u8> {
         [message.encode_to_vec(), UNKNOWN.to_vec()].concat()
     }
 
-    /// Law: in every request of the contract an unknown field is found, and without one there is none.
+    /// Law: in every request message of the API, an unknown field is found, and only then.
     #[test]
-    fn every_request_is_walked() {
+    fn every_request_is_checked() {
         let requests: Vec<_> = descriptor_pool()
             .all_messages()
             .filter(|message| message.package_name() == PACKAGE && message.name().ends_with("Request"))
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_off_is_left_to_the_decoder() {
+    fn malformed_messages_are_left_to_the_decoder() {
         for wire in [&[0x0a][..], &[0x0a, 5, 1], &[0xff], &[0x0b]] {
             assert_eq!(check_known_fields("SearchRequest", wire), Ok(()));
         }

@@ -1,4 +1,4 @@
-//! Options of collections: checked when one is created, and returned when it is described.
+//! Options of collections, in requests that create a collection and in descriptions.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::model::Model;
 use crate::proto;
 use crate::types::{ApiError, CollectionSpec, DenseSpec, Sharding};
 
-/// Checks how a collection is to be created, to be written by `model`.
+/// Validates the options of a collection that will be written by `model`.
 ///
 /// # Errors
-/// An option that is invalid, by its field.
+/// If an option is invalid; the error names the field.
 pub fn parse_collection_options(
     options: Option<proto::CollectionOptions>,
     model: &Model,
@@ -24,12 +24,12 @@ pub fn parse_collection_options(
     let (vector_name, sparse) = parse_sparse_vector_options(sparse_vectors, model)?;
     let dense = dense_vectors.into_iter().map(|(name, options)| {
         if name.is_empty() {
-            return Err(invalid_argument("dense_vectors", "one has no name; give it one"));
+            return Err(invalid_argument("dense_vectors", "the name of a vector is empty; send a name"));
         }
         let field = format!("dense_vectors.{name}");
         check_vector_name(&field, &name)?;
         if name == vector_name {
-            return Err(invalid_argument(&field, "the sparse vector has this name; use another"));
+            return Err(invalid_argument(&field, "the sparse vector has the same name; choose another name"));
         }
         Ok((name, DenseSpec::try_from(options).map_err(|error| error.with_field_prefix(&field))?))
     });

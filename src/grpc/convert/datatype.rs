@@ -1,4 +1,4 @@
-//! How a sparse vector's weights are stored.
+//! `datatype`: storage type of the weights of sparse vectors.
 
 use super::enumeration::parse_enum;
 use crate::proto::VectorDatatype;
@@ -27,7 +27,7 @@ impl From<Datatype> for VectorDatatype {
 /// Parses `datatype`.
 ///
 /// # Errors
-/// If the number is not a value of the enum.
+/// `INVALID_ARGUMENT` if the number is not a value of the enum.
 pub fn parse_datatype(number: i32) -> Result<Datatype, ApiError> {
     parse_enum::<VectorDatatype>("datatype", "VectorDatatype", number).map(Datatype::from)
 }

@@ -15,7 +15,7 @@ impl TryFrom<proto::DenseVectorOptions> for DenseSpec {
         let distance = parse_enum::<proto::Distance>("distance", "Distance", options.distance)?.into();
         match options.size {
             size @ 1..=MAX_DIMENSIONS => Ok(Self { size, distance }),
-            size => Err(invalid_argument("size", format!("it is {size}; send 1 to {MAX_DIMENSIONS}"))),
+            size => Err(invalid_argument("size", format!("{size} is out of range; send 1 to {MAX_DIMENSIONS}"))),
         }
     }
 }

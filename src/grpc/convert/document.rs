@@ -1,4 +1,4 @@
-//! Documents as they come: each is decoded by itself, so that a bad one is refused alone.
+//! Decoding of documents. Each document is decoded separately, so an invalid one doesn't fail the whole call.
 //!
 //! See docs/adr/0014-decode-operations-one-by-one.md.
 
@@ -15,17 +15,17 @@ use crate::pipeline::InvalidOperation;
 use crate::proto::{self, unknown_fields::check_known_fields};
 use crate::types::{ApiError, Document, DocumentId, ErrorReason};
 
-/// The id of a document that can't be read as a whole.
+/// Subset of `Document` with the id only, to report the id of a document that can't be decoded.
 #[derive(Clone, PartialEq, Message)]
 struct DocumentIdOnly {
     #[prost(message, optional, tag = "1")]
     id: Option<proto::DocumentId>,
 }
 
-/// Decodes and checks a document.
+/// Decodes and validates a document.
 ///
 /// # Errors
-/// The first thing that is wrong with it, and its id if that could be read.
+/// The first problem found, and the id of the document if it can be decoded.
 pub fn parse_document(bytes: &Bytes, limits: &RequestLimits) -> Result<Document, InvalidOperation> {
     let reject_undecoded = |error| {
         let id = DocumentIdOnly::decode(bytes.clone()).ok().and_then(|id_only| id_only.id);
@@ -34,7 +34,9 @@ pub fn parse_document(bytes: &Bytes, limits: &RequestLimits) -> Result<Document,
     check_known_fields("Document", bytes)
         .map_err(|unknown| reject_undecoded(ApiError::new(ErrorReason::Unimplemented, "", unknown.to_string())))?;
     let decoded = proto::Document::decode(bytes.clone()).map_err(|error| {
-        let message = format!("it can't be decoded: {error}; text must be UTF-8 and the payload not nested too deep");
+        let message = format!(
+            "the document can't be decoded: {error}; send strings as UTF-8, and a payload that is not nested too deeply"
+        );
         reject_undecoded(ApiError::new(ErrorReason::MalformedDocument, "", message))
     })?;
     let proto::Document { id, text, payload: fields, payload_json, dense_vectors, version } = decoded;
@@ -60,21 +62,22 @@ fn check_dimensions(vectors: &HashMap<String, proto::DenseVector>, max: usize) -
         return Ok(());
     }
     let message = format!(
-        "they have {dimensions} dimensions together and {max} are taken; send fewer, or raise --max-dense-dimensions"
+        "the vectors have {dimensions} dimensions in total, more than the maximum of {max}; send fewer, or raise \
+         --max-dense-dimensions"
     );
     Err(ApiError::new(ErrorReason::InvalidVector, "dense_vectors", message))
 }
 
-/// Converts a document's dense vectors, by name.
+/// Converts the dense vectors of a document, keyed by name.
 ///
 /// # Errors
-/// If a value is not finite.
+/// `INVALID_VECTOR` if a value is not finite.
 fn parse_dense_vectors(vectors: HashMap<String, proto::DenseVector>) -> Result<BTreeMap<String, Vec<f32>>, ApiError> {
     let vectors = vectors.into_iter().map(|(name, proto::DenseVector { values })| {
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok((name, values)),
             Some(index) => {
-                let message = format!("value {index} is not a finite number; send finite numbers");
+                let message = format!("values[{index}] is NaN or infinite; send finite numbers");
                 Err(ApiError::new(ErrorReason::InvalidVector, format!("dense_vectors.{name}"), message))
             }
         }

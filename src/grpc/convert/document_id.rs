@@ -1,4 +1,4 @@
-//! Ids of documents.
+//! Document ids.
 
 use uuid::Uuid;
 
@@ -10,22 +10,24 @@ use crate::types::{ApiError, DocumentId};
 impl TryFrom<proto::DocumentId> for DocumentId {
     type Error = ApiError;
 
+    /// Validates an id against the bounds that apply to all servers.
+    ///
     /// # Errors
-    /// If it is empty, no UUID where it claims to be one, or longer than any server takes.
+    /// `INVALID_ARGUMENT` if the id is empty, the UUID is invalid, or the key is longer than [`MAX_ID_BYTES`].
     fn try_from(id: proto::DocumentId) -> Result<Self, ApiError> {
         match id.kind {
             Some(Kind::Num(num)) => Ok(Self::Num(num)),
             Some(Kind::Uuid(text)) => {
                 let uuid = Uuid::parse_str(&text).map(Self::Uuid);
                 uuid.map_err(|error| {
-                    invalid_argument("uuid", format!("it is no UUID: {error}; send one, or use `key`"))
+                    invalid_argument("uuid", format!("the value is not a UUID: {error}; send a UUID, or use `key`"))
                 })
             }
             Some(Kind::Key(key)) if (1..=MAX_ID_BYTES).contains(&key.len()) => Ok(Self::Key(key)),
             Some(Kind::Key(key)) => {
-                Err(invalid_argument("key", format!("it has {} bytes; send 1 to {MAX_ID_BYTES}", key.len())))
+                Err(invalid_argument("key", format!("the key has {} bytes; send 1 to {MAX_ID_BYTES}", key.len())))
             }
-            None => Err(invalid_argument("", "it is empty; set `num`, `uuid` or `key`, or leave it out")),
+            None => Err(invalid_argument("", "the id is empty; set `num`, `uuid` or `key`, or omit the id")),
         }
     }
 }
@@ -44,35 +46,35 @@ impl From<DocumentId> for proto::DocumentId {
 /// Parses the id of a document to write.
 ///
 /// # Errors
-/// If it is invalid, or a key that is too long for this server.
+/// `INVALID_ARGUMENT` if the id is invalid, or the key is longer than `max_bytes`, the limit of this server.
 pub fn parse_new_id(id: proto::DocumentId, max_bytes: usize) -> Result<DocumentId, ApiError> {
     match DocumentId::try_from(id)? {
         DocumentId::Key(key) if key.len() > max_bytes => {
             let bytes = key.len();
             Err(invalid_argument(
                 "key",
-                format!("it has {bytes} bytes; send 1 to {max_bytes}, or raise --max-id-bytes"),
+                format!("the key has {bytes} bytes; send 1 to {max_bytes}, or raise --max-id-bytes"),
             ))
         }
         id => Ok(id),
     }
 }
 
-/// Checks the number of a request's `ids`.
+/// Checks the number of `ids` in a request.
 ///
 /// # Errors
-/// If there are none, or more than `max`.
+/// `INVALID_ARGUMENT` if there are no ids, or more than `max`.
 pub fn check_id_count(count: usize, max: usize) -> Result<(), ApiError> {
     if count == 0 || count > max {
-        return Err(invalid_argument("ids", format!("there are {count} ids; send 1 to {max}")));
+        return Err(invalid_argument("ids", format!("the call has {count} ids; send 1 to {max}")));
     }
     Ok(())
 }
 
-/// Parses a request's `ids`, at most `max` of them.
+/// Parses the `ids` of a request.
 ///
 /// # Errors
-/// If there are none or too many, or one is invalid.
+/// `INVALID_ARGUMENT` if there are no ids, more than `max`, or an invalid one.
 pub fn parse_ids(ids: Vec<proto::DocumentId>, max: usize) -> Result<Vec<DocumentId>, ApiError> {
     check_id_count(ids.len(), max)?;
     let ids = ids.into_iter().enumerate();

@@ -1,10 +1,10 @@
-//! Encoded texts.
+//! Encoded texts in responses.
 
 use crate::model::Model;
 use crate::pipeline::EncodedVector;
 use crate::proto;
 
-/// Converts an encoded text, with each index's token if `tokens_of` is given.
+/// Converts an encoded text. With `vocabulary_model`, the result includes the token of each term.
 pub fn to_encoded_text(encoded: EncodedVector, vocabulary_model: Option<&Model>) -> proto::EncodedText {
     let stats = Some((&encoded).into());
     let vector = encoded.vector;
@@ -14,7 +14,7 @@ pub fn to_encoded_text(encoded: EncodedVector, vocabulary_model: Option<&Model>)
     proto::EncodedText { vector: Some(vector.into()), tokens, stats }
 }
 
-/// Returns the vocabulary's token for an index; empty for one that no token has.
+/// Returns the token of a vocabulary index; empty if the index has no token.
 pub fn find_token(model: &Model, index: u32) -> String {
     model.document.tokenizer.id_to_token(index).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! How texts are encoded: options of requests, with their defaults.
+//! `EncodingOptions` of requests.
 
 use super::long_text::parse_long_text;
 use super::pruning::parse_pruning;
@@ -6,17 +6,17 @@ use crate::model::RoleEncoder;
 use crate::proto;
 use crate::types::{ApiError, LongTextPolicy, Pruning};
 
-/// How a text is encoded.
+/// Validated encoding options of a text.
 #[derive(Debug, Clone, Copy)]
 pub struct EncodingParams {
     pub long_text: LongTextPolicy,
     pub pruning: Pruning,
 }
 
-/// Checks the options of a text that `side` encodes. `defaults` are the server's for its role.
+/// Validates the options of a text that `encoder` encodes. `defaults` apply to pruning options that are not set.
 ///
 /// # Errors
-/// An option that is invalid, by its field.
+/// If an option is invalid; the error names the field.
 pub fn parse_encoding(
     options: Option<proto::EncodingOptions>,
     encoder: &RoleEncoder,

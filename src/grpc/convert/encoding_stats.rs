@@ -1,4 +1,4 @@
-//! Statistics of an encoded text.
+//! Statistics of encoded texts.
 
 use super::count::to_count;
 use crate::pipeline::{EncodedVector, IndexingStats};
@@ -29,7 +29,7 @@ impl From<&IndexingStats> for EncodingStats {
     }
 }
 
-/// Describes a vector without a text.
+/// Returns the statistics of a vector that has no text.
 pub fn to_vector_stats(vector: &SparseVector, pruned: PruningStats) -> EncodingStats {
     to_term_stats(vector.len(), pruned)
 }

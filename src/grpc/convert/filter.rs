@@ -1,4 +1,4 @@
-//! Filters.
+//! Filters of searches.
 
 mod bounds;
 mod field_test;
@@ -11,7 +11,9 @@ use crate::grpc::errors::invalid_argument;
 use crate::proto::{self, condition::Test};
 use crate::types::{ApiError, Condition, DocumentId, FieldTest, Filter};
 
+/// Maximum nesting of filters. Bounds the recursion of the conversion.
 const MAX_DEPTH: usize = 16;
+/// Maximum number of conditions of a filter, including those of nested filters.
 const MAX_CONDITIONS: usize = 1_000;
 /// Maximum length of the path of a payload field, in bytes.
 pub const MAX_PATH_BYTES: usize = 512;
@@ -19,17 +21,19 @@ pub const MAX_PATH_BYTES: usize = 512;
 impl TryFrom<proto::Filter> for Filter {
     type Error = ApiError;
 
+    /// Validates a filter.
+    ///
     /// # Errors
-    /// A condition that is empty or out of bounds, by its path.
+    /// `INVALID_ARGUMENT` with the path of a condition that is empty or out of bounds, such as `must[0].range.gte`.
     fn try_from(filter: proto::Filter) -> Result<Self, ApiError> {
         let mut converter = FilterConverter { condition_count: 0 };
         converter.convert_filter(filter, 1)
     }
 }
 
-/// Converts a filter, and counts its conditions.
+/// Converts a filter and counts its conditions.
 struct FilterConverter {
-    /// Number of conditions so far.
+    /// Number of conditions converted so far.
     condition_count: usize,
 }
 
@@ -38,7 +42,7 @@ impl FilterConverter {
         if depth > MAX_DEPTH {
             return Err(invalid_argument(
                 "",
-                format!("filters are nested more than {MAX_DEPTH} deep; make them flatter"),
+                format!("filters are nested more than {MAX_DEPTH} levels deep; flatten the filter"),
             ));
         }
         let proto::Filter { must, should, must_not } = filter;
@@ -65,7 +69,10 @@ impl FilterConverter {
     fn convert_condition(&mut self, condition: proto::Condition, depth: usize) -> Result<Condition, ApiError> {
         self.condition_count += 1;
         if self.condition_count > MAX_CONDITIONS {
-            return Err(invalid_argument("", format!("there are more than {MAX_CONDITIONS} conditions; send fewer")));
+            let message = format!(
+                "the filter has more than {MAX_CONDITIONS} conditions; send fewer, for example with `match_any`"
+            );
+            return Err(invalid_argument("", message));
         }
         let proto::Condition { path, test } = condition;
         let Some(test) = test else {
@@ -118,14 +125,14 @@ fn check_path(path: String) -> Result<String, ApiError> {
     if (1..=MAX_PATH_BYTES).contains(&path.len()) {
         return Ok(path);
     }
-    Err(invalid_argument("path", format!("it has {} bytes; send 1 to {MAX_PATH_BYTES}", path.len())))
+    Err(invalid_argument("path", format!("the path has {} bytes; send 1 to {MAX_PATH_BYTES}", path.len())))
 }
 
 fn check_no_path(path: &str, test: &str) -> Result<(), ApiError> {
     if path.is_empty() {
         Ok(())
     } else {
-        Err(invalid_argument("path", format!("`{test}` tests no field; omit the path")))
+        Err(invalid_argument("path", format!("`{test}` doesn't test a field; omit `path`")))
     }
 }
 
@@ -138,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_by_path() {
+    fn errors_name_the_path() {
         let field = |test, path| Filter::try_from(nested(test, path)).unwrap_err().field;
         assert_eq!(field(None, "year"), "must[0]");
         assert_eq!(field(Some(Test::HasId(proto::DocumentIds::default())), ""), "must[0].has_id.ids");
@@ -151,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn not_empty_is_the_opposite_of_empty() {
+    fn is_empty_false_negates_is_empty_true() {
         let parsed = |is_empty| Filter::try_from(nested(Some(Test::IsEmpty(is_empty)), "year")).unwrap();
         let empty = Condition::IsEmpty { key: "year".to_owned() };
         let opposite = Condition::Filter(Filter { must_not: vec![empty.clone()], ..Filter::default() });
@@ -159,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_nested_too_deep() {
+    fn too_deep_nesting_is_refused() {
         let mut deep = proto::Filter::default();
         for _ in 0..MAX_DEPTH {
             deep = nested(Some(Test::Filter(deep)), "");

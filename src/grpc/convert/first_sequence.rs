@@ -1,23 +1,23 @@
-//! The number of a stream's first operation.
+//! `first_sequence`: sequence number of the first operation of a stream.
 
 use crate::grpc::errors::invalid_argument;
 use crate::types::ApiError;
 
-/// Maximum number of a stream's first operation.
+/// Maximum value of `first_sequence`.
 pub const MAX_FIRST_SEQUENCE: u64 = 1 << 62;
 
-/// Returns the number of a stream's first operation. Numbers don't run out behind it: a million operations a second take
-/// 140,000 years.
+/// Parses `first_sequence`; 0 starts at 1. The maximum leaves enough numbers above it: at a million operations per second, they
+/// last for 140,000 years.
 ///
 /// # Errors
-/// If it is out of bounds.
+/// `INVALID_ARGUMENT` if the value is out of range.
 pub fn parse_first_sequence(sequence: u64) -> Result<u64, ApiError> {
     match sequence {
         0 => Ok(1),
         sequence if sequence <= MAX_FIRST_SEQUENCE => Ok(sequence),
         _ => Err(invalid_argument(
             "first_sequence",
-            format!("it is {sequence}; send 1 to {MAX_FIRST_SEQUENCE}, or 0 for 1"),
+            format!("{sequence} is out of range; send 1 to {MAX_FIRST_SEQUENCE}, or 0 to start at 1"),
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a collection that another encoder wrote is accepted.
+//! `ignore_fingerprint`: accepts a collection that another encoder wrote.
 
 use crate::catalog::FingerprintPolicy;
 

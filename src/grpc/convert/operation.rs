@@ -1,4 +1,4 @@
-//! Operations as they come: each is decoded by itself, so that an invalid one is rejected alone.
+//! Decoding of operations. Each operation is decoded separately, so an invalid one doesn't end the stream.
 //!
 //! See docs/adr/0014-decode-operations-one-by-one.md.
 
@@ -17,7 +17,8 @@ use crate::types::{ApiError, Document, ErrorReason};
 /// Maximum length of a position, in bytes.
 pub const MAX_POSITION_BYTES: usize = 256;
 
-/// Decodes and checks an operation of a stream.
+/// Decodes and validates an operation of a stream. An invalid operation becomes a [`Submission`] with an error, so that it has a
+/// result too.
 pub fn parse_operation(bytes: &Bytes, limits: &RequestLimits) -> Submission {
     let reject = |position, error| Submission {
         bytes: bytes.len(),
@@ -27,12 +28,12 @@ pub fn parse_operation(bytes: &Bytes, limits: &RequestLimits) -> Submission {
     let Operation { kind, position } = match Operation::decode(bytes.clone()) {
         Ok(operation) => operation,
         Err(error) => {
-            let message = format!("it can't be decoded: {error}; send a valid Operation message");
+            let message = format!("the operation can't be decoded: {error}; send a valid Operation message");
             return reject(String::new(), ApiError::new(ErrorReason::MalformedDocument, "", message));
         }
     };
     if position.len() > MAX_POSITION_BYTES {
-        let message = format!("it has {} bytes; send at most {MAX_POSITION_BYTES}", position.len());
+        let message = format!("the position has {} bytes; send at most {MAX_POSITION_BYTES}", position.len());
         return reject(String::new(), invalid_argument("position", message));
     }
     if let Err(unknown) = check_known_fields("Operation", bytes) {
@@ -54,7 +55,7 @@ pub fn parse_operation(bytes: &Bytes, limits: &RequestLimits) -> Submission {
     Submission { bytes: bytes.len(), position, change }
 }
 
-/// Converts a document of a unary call to an operation.
+/// Converts a document of a unary call to an upsert.
 pub fn to_upsert(bytes: usize, document: Result<Document, InvalidOperation>) -> Submission {
     Submission { bytes, position: String::new(), change: document.map(DocumentChange::Upsert) }
 }
@@ -63,12 +64,13 @@ fn parse_delete(delete: DeleteDocument, max_id_bytes: usize) -> Result<DocumentC
     let DeleteDocument { id, version } = delete;
     let reject = |error: ApiError| InvalidOperation { id: None, error };
     let id =
-        id.ok_or_else(|| reject(invalid_argument("id", "it is missing; send the id of the document to delete")))?;
+        id.ok_or_else(|| reject(invalid_argument("id", "the id is missing; send the id of the document to delete")))?;
     let id = parse_new_id(id, max_id_bytes).map_err(|error| reject(error.with_field_prefix("id")))?;
     Ok(DocumentChange::Delete { id, version })
 }
 
-/// The field of an item error is a path inside the document, as in a unary call; other operations are named.
+/// Prefixes the field of an error with the kind of the operation, except for upserts: their fields are paths in the document, as
+/// in unary calls.
 fn prefix_error_field(kind: &'static str) -> impl Fn(InvalidOperation) -> InvalidOperation {
     move |InvalidOperation { id, error }| {
         let prefixed_error = if kind == "upsert" { error } else { error.with_field_prefix(kind) };

@@ -1,5 +1,5 @@
-//! Payloads of messages: `google.protobuf.Struct` or the text of a JSON object, to what is stored and back. This is the
-//! only place where a Struct becomes JSON or JSON a Struct.
+//! Conversion of payloads between messages (`google.protobuf.Struct` or the text of a JSON object) and the stored JSON. No other
+//! module converts between Struct and JSON.
 //!
 //! See docs/adr/0003-payloads-as-json.md.
 

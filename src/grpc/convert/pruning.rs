@@ -1,23 +1,23 @@
-//! Which terms of a vector are kept.
+//! `Pruning` options of requests.
 
 use crate::grpc::errors::invalid_argument;
 use crate::proto;
 use crate::types::{ApiError, Pruning};
 
-/// Returns the terms to keep: each field of the request, or else the default.
+/// Parses pruning options. `defaults` apply to each field that is not set.
 ///
 /// # Errors
-/// A field that is out of bounds.
+/// `INVALID_ARGUMENT` if a field is out of range.
 pub fn parse_pruning(pruning: Option<proto::Pruning>, defaults: Pruning) -> Result<Pruning, ApiError> {
     let proto::Pruning { max_terms, min_weight, weight_share } = pruning.unwrap_or_default();
     if let Some(weight) = min_weight.filter(|weight| !weight.is_finite() || *weight < 0.0) {
         return Err(invalid_argument(
             "pruning.min_weight",
-            format!("it is {weight}; send 0 for no limit or a positive number"),
+            format!("{weight} is out of range; send a positive number, or 0 for no minimum"),
         ));
     }
     if let Some(share) = weight_share.filter(|share| !(0.0..=1.0).contains(share)) {
-        let message = format!("it is {share}; send a number above 0 and at most 1, or 0 for no limit");
+        let message = format!("{share} is out of range; send a number above 0 and at most 1, or 0 for no limit");
         return Err(invalid_argument("pruning.weight_share", message));
     }
     Ok(Pruning {
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Law: each field of a request replaces the server's default of that field alone; 0 is no limit.
+        /// Law: each field of a request replaces the server's default of this field only; 0 means no limit.
         #[test]
         fn fields_of_pruning_are_merged_one_by_one(
             max_terms in prop::option::of(0u32..9), min_weight in prop::option::of(0f32..2.0),

@@ -1,4 +1,4 @@
-//! What reads return of stored documents.
+//! `ReturnOptions`: selection of the parts of stored documents that reads return.
 
 use super::payload::{PayloadFields, parse_payload_format};
 use crate::grpc::errors::invalid_argument;
@@ -6,14 +6,14 @@ use crate::proto::{DenseVector, PayloadFormat, ReturnOptions, StoredDocument};
 use crate::store::WithVectors;
 use crate::types::{ApiError, CollectionSpec, StoredPoint};
 
-/// Maximum number of payload fields that a request can name.
+/// Maximum number of `payload_fields`.
 pub const MAX_PAYLOAD_FIELDS: usize = 100;
 
-/// Which parts of stored documents are returned.
+/// Selected parts of stored documents.
 #[derive(Debug, Clone)]
 pub struct ReturnSelection {
     pub with_payload: bool,
-    /// Top-level fields of the payload; empty for all.
+    /// Selected top-level fields of the payload; empty for all fields.
     payload_fields: Vec<String>,
     payload_format: PayloadFormat,
     with_sparse: bool,
@@ -21,21 +21,21 @@ pub struct ReturnSelection {
 }
 
 impl ReturnSelection {
-    /// Parses the options of a request.
+    /// Validates the options of a request.
     ///
     /// # Errors
-    /// An option that is invalid, by its field.
+    /// `INVALID_ARGUMENT` with the field if an option is invalid.
     pub fn parse(options: Option<ReturnOptions>) -> Result<Self, ApiError> {
         let ReturnOptions { without_payload, payload_fields, payload_format, with_sparse_vectors, with_dense_vectors } =
             options.unwrap_or_default();
         if payload_fields.len() > MAX_PAYLOAD_FIELDS {
-            let message = format!("there are {}; send at most {MAX_PAYLOAD_FIELDS}", payload_fields.len());
+            let message = format!("the list has {} fields; send at most {MAX_PAYLOAD_FIELDS}", payload_fields.len());
             return Err(invalid_argument("payload_fields", message));
         }
         if without_payload && !payload_fields.is_empty() {
             return Err(invalid_argument(
                 "payload_fields",
-                "no payload is returned; omit payload_fields, or without_payload",
+                "`without_payload` is set, so no fields can be returned; omit `payload_fields` or `without_payload`",
             ));
         }
         Ok(Self {
@@ -55,7 +55,7 @@ impl ReturnSelection {
         }
     }
 
-    /// Converts a point of a collection whose sparse vector is `vector_name`.
+    /// Converts a point, keeping the selected parts. `vector_name` is the name of the collection's sparse vector.
     pub fn to_stored_document(&self, point: StoredPoint, vector_name: &str) -> StoredDocument {
         let mut payload = point.payload;
         if !self.payload_fields.is_empty() {

@@ -1,4 +1,4 @@
-//! The role of a text: document or query.
+//! `role` of a text: document or query.
 
 use super::enumeration::parse_enum;
 use crate::proto;
@@ -16,7 +16,7 @@ impl From<proto::Role> for Role {
 /// Parses `role`.
 ///
 /// # Errors
-/// If the number is not a value of the enum.
+/// `INVALID_ARGUMENT` if the number is not a value of the enum.
 pub fn parse_role(number: i32) -> Result<Role, ApiError> {
     parse_enum::<proto::Role>("role", "Role", number).map(Role::from)
 }

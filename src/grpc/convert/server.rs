@@ -1,4 +1,4 @@
-//! What this server is, for clients.
+//! Description of the server: version, features and limits.
 
 use super::count::to_count;
 use crate::grpc::context::ServiceContext;

@@ -1,15 +1,15 @@
-//! How a collection is spread over the store's nodes.
+//! Sharding and replication options of a collection.
 
 use super::vector_name::MAX_NAME_BYTES;
 use crate::grpc::errors::invalid_argument;
 use crate::proto;
 use crate::types::{ApiError, Sharding};
 
-/// Maximum number of shards of a collection, or of a key of it.
+/// Maximum number of shards per collection, or per shard key.
 pub const MAX_SHARDS: u32 = 1_024;
-/// Maximum number of nodes that hold a shard.
+/// Maximum number of replicas of a shard.
 pub const MAX_REPLICAS: u32 = 64;
-/// Maximum number of shard keys of a collection.
+/// Maximum number of shard keys per collection.
 pub const MAX_SHARD_KEYS: usize = 256;
 
 impl TryFrom<&proto::CollectionOptions> for Sharding {
@@ -23,11 +23,11 @@ impl TryFrom<&proto::CollectionOptions> for Sharding {
         let mut keys = options.shard_keys.clone();
         keys.sort_unstable();
         let problem = if keys.len() > MAX_SHARD_KEYS {
-            Some(format!("there are {}; send at most {MAX_SHARD_KEYS}", keys.len()))
+            Some(format!("the list has {} keys; send at most {MAX_SHARD_KEYS}", keys.len()))
         } else if keys.iter().any(|key| !(1..=MAX_NAME_BYTES).contains(&key.len())) {
-            Some(format!("a key has 1 to {MAX_NAME_BYTES} bytes; send such keys"))
+            Some(format!("a key is empty or too long; send keys of 1 to {MAX_NAME_BYTES} bytes"))
         } else if keys.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
-            Some("two of them are the same; send each once".to_owned())
+            Some("a key occurs twice; send each key once".to_owned())
         } else {
             None
         };
@@ -42,5 +42,5 @@ fn check_at_most(field: &str, value: u32, max: u32) -> Result<u32, ApiError> {
     if value <= max {
         return Ok(value);
     }
-    Err(invalid_argument(field, format!("it is {value}; send 1 to {max}, or 0 for the store's default")))
+    Err(invalid_argument(field, format!("{value} is out of range; send 1 to {max}, or 0 for the store's default")))
 }

@@ -1,4 +1,4 @@
-//! The sparse vector of a collection that is created.
+//! Options of the sparse vector of a collection to create.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,11 @@ use crate::types::ApiError;
 
 const DEFAULT_VECTOR_NAME: &str = "splade";
 
-/// Returns the one sparse vector and its name. What a response says of its writer may be sent back, if it is this model.
+/// Returns the sparse vector of the options and its name. `model`, `fingerprint` and `dtype`, which descriptions of collections
+/// contain, may be sent back if they match `model`.
 ///
 /// # Errors
-/// If there are several, its name is invalid, or another encoder is named as its writer.
+/// `INVALID_ARGUMENT` if there are several vectors, the name is invalid, or the options name another encoder.
 pub fn parse_sparse_vector_options(
     vectors: HashMap<String, proto::SparseVectorOptions>,
     model: &Model,
@@ -24,12 +25,13 @@ pub fn parse_sparse_vector_options(
         (None, _) => return Ok((DEFAULT_VECTOR_NAME.to_owned(), proto::SparseVectorOptions::default())),
         (Some(vector), 1) => vector,
         (Some(_), _) => {
-            let message = format!("there are {count}; send one, since a collection has one sparse vector");
+            let message =
+                format!("the map has {count} vectors; send one, because a collection has exactly one sparse vector");
             return Err(invalid_argument("sparse_vectors", message));
         }
     };
     if name.is_empty() {
-        return Err(invalid_argument("sparse_vectors", "it has no name; give it one"));
+        return Err(invalid_argument("sparse_vectors", "the name of the vector is empty; send a name"));
     }
     let field = format!("sparse_vectors.{name}");
     check_vector_name(&field, &name)?;
@@ -41,7 +43,8 @@ pub fn parse_sparse_vector_options(
     ] {
         if !requested.is_empty() && requested != actual {
             let message = format!(
-                "it is `{requested}`, and model `{}` that will write the collection has `{actual}`; omit it, or use another model",
+                "`{requested}` doesn't match model `{}`, which will write the collection and has `{actual}`; omit the field, or \
+                 select another model",
                 model.name
             );
             return Err(invalid_argument(&format!("{field}.{part}"), message));

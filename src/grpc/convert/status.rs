@@ -1,4 +1,4 @@
-//! Faults as gRPC reports them, of calls and of items: the one place where a [`Reason`] becomes a code.
+//! Conversion of errors to gRPC statuses and to errors of items. No other module maps an [`ErrorReason`] to a status code.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use tonic_types::{ErrorDetails, StatusExt};
 use crate::proto::{ERROR_DOMAIN, ItemError};
 use crate::types::{ApiError, ErrorReason};
 
-/// How long to wait before a retry, where neither the store nor the server says.
+/// Delay before a retry, unless the store or the server specifies one.
 const DEFAULT_RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Maximum delay before a retry. Clients wait for it, and a store's answer may be nonsense.
+/// Maximum delay before a retry. Protects clients from an excessive delay in a response of the store.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(3_600);
 
-/// Returns the delay to report, given what the store or the server asks for.
+/// Returns the delay to report, given the delay that the store or the server requested.
 fn clamp_retry_delay(requested: Option<Duration>) -> Duration {
     requested.unwrap_or(DEFAULT_RETRY_DELAY).min(MAX_RETRY_DELAY)
 }
@@ -45,7 +45,7 @@ fn to_code(reason: ErrorReason) -> Code {
 }
 
 impl From<ApiError> for Status {
-    /// Describes a refused call with the richer error model's details: what field, why, when to try again.
+    /// Converts the error of a call, with details of the richer error model: field, reason and delay before a retry.
     fn from(error: ApiError) -> Self {
         let ApiError { reason, field, message, retry_after, metadata } = error;
         let code = to_code(reason);
@@ -63,7 +63,7 @@ impl From<ApiError> for Status {
 }
 
 impl From<ApiError> for ItemError {
-    /// Describes the error of one item of a call that goes on.
+    /// Converts the error of one item of a call. The call continues.
     fn from(error: ApiError) -> Self {
         let ApiError { reason, field, message, retry_after, metadata: _ } = error;
         let delay = reason.is_transient().then(|| clamp_retry_delay(retry_after));
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::proto::ErrorReason as PublishedReason;
 
-    /// Law: the contract publishes exactly the reasons that there are, each with the code that it is sent with.
+    /// Law: the API declares exactly the reasons that the server uses.
     #[test]
     fn every_reason_is_published() {
         let published = (1..).map_while(|number| PublishedReason::try_from(number).ok());
@@ -93,9 +93,9 @@ mod tests {
         assert_eq!(published, ErrorReason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect());
     }
 
-    /// Law: what can succeed later blames nobody's item, and only that carries a delay.
+    /// Law: a transient error is never the error of an item, and exactly the transient errors have a retry delay.
     #[test]
-    fn delays_are_for_what_can_succeed_later() {
+    fn only_transient_errors_have_delays() {
         for reason in ErrorReason::ALL {
             assert!(!(reason.is_transient() && reason.is_item_error()), "{reason:?}");
             let error = ItemError::from(ApiError::new(reason, "", "why"));

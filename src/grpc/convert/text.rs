@@ -1,20 +1,22 @@
-//! Texts to encode.
+//! Validation of texts to encode.
 
 use crate::types::{ApiError, ErrorReason, is_blank};
 
-/// Checks that a text can be encoded at all.
+/// Checks that a text is not blank and not too large.
 ///
 /// # Errors
-/// If it is blank or has too many bytes.
+/// `EMPTY_TEXT` if the text is blank, `TEXT_TOO_LONG` if it has more than `max_bytes` bytes.
 pub fn check_text(text: &str, max_bytes: usize) -> Result<(), ApiError> {
     if is_blank(text) {
-        let message = "it is blank: empty, or only white space and invisible characters; send a text with words, or \
-                       leave it out";
+        let message = "the text is blank: empty, or only whitespace and invisible characters; send a text with words, \
+                       or omit it";
         return Err(ApiError::new(ErrorReason::EmptyText, "text", message));
     }
     if text.len() > max_bytes {
         let bytes = text.len();
-        let message = format!("it has {bytes} bytes and {max_bytes} are taken; split it, or raise --max-text-bytes");
+        let message = format!(
+            "the text has {bytes} bytes, more than the maximum of {max_bytes}; split it, or raise --max-text-bytes"
+        );
         return Err(ApiError::new(ErrorReason::TextTooLong, "text", message));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! How the texts of a call are encoded.
+//! Options of `Encode` and `EncodeStream`.
 
 use crate::grpc::context::ServiceContext;
 use crate::grpc::convert::{EncodingParams, parse_encoding, parse_role};
@@ -7,10 +7,10 @@ use crate::pipeline::EncodeOptions;
 use crate::proto::EncodeStreamOptions;
 use crate::types::ApiError;
 
-/// Checks a client's options.
+/// Validates the options of a call and selects the model.
 ///
 /// # Errors
-/// An option that is invalid, by its field; a model that is not served.
+/// If an option is invalid (the error names the field), or the model doesn't exist (`UNKNOWN_MODEL`).
 pub fn parse_encode_options(context: &ServiceContext, options: EncodeStreamOptions) -> Result<EncodeOptions, ApiError> {
     let EncodeStreamOptions { model, role, encoding, with_tokens: _, required_features } = options;
     check_features(&required_features)?;

@@ -1,4 +1,4 @@
-//! A stream of texts.
+//! `EncodeStream`: reading texts and converting their results.
 
 use bytes::Bytes;
 use metrics::counter;
@@ -16,22 +16,24 @@ use crate::proto::encode_stream_result::Outcome;
 use crate::proto::{EncodeStreamRequest, EncodeStreamResult};
 use crate::types::ApiError;
 
-/// Maximum size of the vectors of one response message, unless one alone is larger. Clients take 4 MiB by default.
+/// Maximum size of the vectors of one response message, unless a single vector is larger. gRPC clients accept messages of up to
+/// 4 MiB by default.
 const MAX_VECTORS_BYTES: usize = 3 << 20;
-/// The bytes of a term: its index and weight, and about as much as a token has.
+/// Encoded size of a term: index and weight.
 const TERM_BYTES: usize = 9;
+/// Typical encoded size of the token of a term.
 const TOKEN_BYTES: usize = 11;
 
-/// Returns the maximum number of results of one response message, should each have all terms of the vocabulary.
+/// Returns the maximum number of results per response message, assuming that each vector has all terms of the vocabulary.
 pub fn compute_max_results(vocabulary_size: usize, with_tokens: bool) -> usize {
     let term_bytes = TERM_BYTES + if with_tokens { TOKEN_BYTES } else { 0 };
     (MAX_VECTORS_BYTES / (term_bytes * vocabulary_size).max(1)).clamp(1, 64)
 }
 
-/// Reads a stream of texts to its end.
+/// Reads a stream of texts to its end and submits them to the pipeline.
 ///
 /// # Errors
-/// If the server reads no more, or the client breaks the contract.
+/// If the server shuts down, the stream is idle for too long, or a request is invalid.
 pub async fn read_texts(
     context: CallGuard,
     mut requests: Streaming<EncodeStreamRequest>,
@@ -41,7 +43,7 @@ pub async fn read_texts(
     let mut sequence = 0;
     loop {
         counter!(names::RECEIVED, "call" => "encode_stream").increment(texts.len() as u64);
-        // Not entered: what is admitted belongs to the call.
+        // Not entered, so that the spans of admitted items are children of the call's span.
         let admit_span = debug_span!("admit", texts = texts.len());
         for text in texts {
             sequence += 1;
@@ -50,7 +52,7 @@ pub async fn read_texts(
             encode.submit(ticket, sequence, text).await?;
         }
         drop(admit_span);
-        // Nothing more is read before there is room for it.
+        // Backpressure: waits for capacity before reading the next message.
         drop(encode.tickets.acquire().await?);
         let (settled, abandoned) = (encode.tickets.wait_all_delivered(), encode.tickets.wait_abandoned());
         match read_next_request(&mut requests, &context, settled, abandoned, context.stopping.cancelled()).await? {
@@ -61,13 +63,14 @@ pub async fn read_texts(
     }
 }
 
-/// Decodes a text of a stream, which comes as bytes so that a bad one is refused alone.
+/// Decodes a text of a stream. Texts are transmitted as bytes, so a text that isn't UTF-8 doesn't fail its whole message.
 fn decode_text(bytes: &[u8], max_bytes: usize) -> Result<String, ApiError> {
-    let text = str::from_utf8(bytes).map_err(|error| invalid_argument("text", format!("{error}; send UTF-8")))?;
+    let text = str::from_utf8(bytes)
+        .map_err(|error| invalid_argument("text", format!("the text is not UTF-8: {error}; send UTF-8")))?;
     check_text(text, max_bytes).map(|()| text.to_owned())
 }
 
-/// Converts a text's result for its client.
+/// Converts the result of a text to its response message.
 pub fn to_stream_result(
     finished: ItemResult<u64, EncodedVector>,
     vocabulary_model: Option<&Model>,

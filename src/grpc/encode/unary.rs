@@ -1,13 +1,13 @@
-//! A few texts, without a stream.
+//! `Encode`: encodes the texts of a unary call.
 
 use crate::grpc::context::ServiceContext;
 use crate::pipeline::{EncodeOptions, EncodedVector, ItemResult, Urgency};
 use crate::types::{ApiError, ErrorReason};
 
-/// Encodes texts and waits for all their vectors, which it returns in order.
+/// Encodes texts and returns their vectors in order.
 ///
 /// # Errors
-/// A text that can't be encoded, by its field; a server that is stopping, or at capacity.
+/// If a text can't be encoded (the error names it), the server is shutting down, or it is at capacity (`OVERLOADED`).
 pub async fn encode_texts(
     context: &ServiceContext,
     options: EncodeOptions,
@@ -23,7 +23,7 @@ pub async fn encode_texts(
         }
         Ok(())
     };
-    // Vectors are taken while texts are sent, so that the slots of the first come back for the last.
+    // Results are received while texts are submitted: otherwise their slots would be used up before the last text, a deadlock.
     let collect = async {
         let mut outcomes: Vec<Option<Result<_, ApiError>>> = vec![None; count];
         while let Some(ItemResult { key, outcome }) = results.recv().await {
@@ -36,9 +36,13 @@ pub async fn encode_texts(
     let (submitted, outcomes): (Result<(), ApiError>, _) = tokio::join!(submit, collect);
     submitted?;
     let encoded = outcomes.into_iter().enumerate().map(|(index, outcome)| {
-        let outcome = outcome.unwrap_or_else(|| Err(ApiError::new(ErrorReason::Internal, "", "no result")));
+        let outcome = outcome.unwrap_or_else(|| Err(missing_result_error()));
         outcome
             .map_err(|error| ApiError { field: String::new(), ..error }.with_field_prefix(&format!("texts[{index}]")))
     });
     encoded.collect()
+}
+
+fn missing_result_error() -> ApiError {
+    ApiError::new(ErrorReason::Internal, "", "the pipeline returned no result for the text; retry the call")
 }

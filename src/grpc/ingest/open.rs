@@ -1,4 +1,4 @@
-//! The first message of a stream, or the options of a unary call: how operations are taken, and into which collection.
+//! Opening of a collection for `Ingest` and `Upsert`, with the options of the first message or of the unary call.
 
 use crate::catalog::{ModelSelector, check_incarnation};
 use crate::grpc::context::ServiceContext;
@@ -13,43 +13,44 @@ use crate::proto::{self, IngestOpened};
 use crate::store::StoreError;
 use crate::types::{ApiError, ErrorReason, Role, check_collection_name};
 
-/// An opened collection: where operations go, where results come from, and how they are returned.
+/// Opened collection: handle to submit operations, receiver of their results, and options of the responses.
 pub struct IngestSession {
     pub ingest: IngestHandle,
     pub results: OperationResults,
     pub response_options: ResponseOptions,
 }
 
-/// How a stream is answered.
+/// Options of the responses of a stream, and its first response.
 pub struct ResponseOptions {
     pub opened: IngestOpened,
     pub first_sequence: u64,
     pub only_problems: bool,
 }
 
-/// Checks a client's options and opens its collection.
+/// Validates the options of a call and opens its collection, or creates it if requested.
 ///
 /// # Errors
-/// Options that are missing or invalid; a collection that doesn't exist, or was written by another encoder.
+/// If an option is missing or invalid (the error names the field), the collection doesn't exist (`COLLECTION_NOT_FOUND`), was
+/// written by another encoder (`FINGERPRINT_MISMATCH`) or has another incarnation (`INCARNATION_MISMATCH`), or the store fails.
 pub async fn open_ingest(
     context: &ServiceContext,
     urgency: Urgency,
     options: Option<proto::IngestOptions>,
 ) -> Result<IngestSession, ApiError> {
-    let options =
-        options.ok_or_else(|| invalid_argument("options", "they are missing; send them with the first message"))?;
+    let options = options
+        .ok_or_else(|| invalid_argument("options", "the options are missing; send them in the first message"))?;
     let (options, response_options) =
         open_collection(context, options).await.map_err(|error| error.with_field_prefix("options"))?;
     let (ingest, results) = context.pipeline.start_ingest(urgency, options);
     Ok(IngestSession { ingest, results, response_options })
 }
 
-/// Refuses options that only streams have.
+/// Refuses options that apply only to streams.
 ///
 /// # Errors
-/// If one of them is set.
+/// `INVALID_ARGUMENT` if one of them is set.
 pub fn check_unary_options(options: Option<&proto::IngestOptions>) -> Result<(), ApiError> {
-    let message = "only the streaming call has it; omit it, or use Ingest";
+    let message = "the option applies only to streams; omit it, or use Ingest";
     match options {
         Some(options) if options.first_sequence != 0 => Err(invalid_argument("first_sequence", message)),
         Some(options) if options.result_filter != 0 => Err(invalid_argument("result_filter", message)),
@@ -117,26 +118,26 @@ async fn open_collection(
     Ok((options, ResponseOptions { opened, first_sequence, only_problems }))
 }
 
-/// Checks that options agree on whether the collection is created.
+/// Checks that the options that depend on `create_collection` are consistent with it.
 fn check_create_options(options: &proto::IngestOptions) -> Result<(), ApiError> {
     if !options.create_collection && options.collection_options.is_some() {
-        let message = "they apply to a collection that is created; omit them, or set create_collection";
+        let message = "the options apply only to a collection to create; omit them, or set `create_collection`";
         return Err(invalid_argument("collection_options", message));
     }
     if options.create_collection && !options.expected_incarnation.is_empty() {
-        let message = "a collection that is created has a new incarnation; omit it, or create_collection";
+        let message = "a created collection has a new incarnation; omit `expected_incarnation` or `create_collection`";
         return Err(invalid_argument("expected_incarnation", message));
     }
     Ok(())
 }
 
-/// Returns the fault of a collection that doesn't exist.
+/// Returns the error for a collection that doesn't exist. With an expected incarnation, the collection existed before.
 fn collection_not_found_error(name: String, expected_incarnation: &str) -> ApiError {
     if expected_incarnation.is_empty() {
         return StoreError::CollectionNotFound(name).into();
     }
     let message = format!(
-        "collection `{name}` is gone, with all that was confirmed in it; find out why, then ingest all of it again"
+        "collection `{name}` was deleted, including all confirmed documents; find out why, then ingest all documents again"
     );
     ApiError::new(ErrorReason::CollectionNotFound, "collection", message)
 }

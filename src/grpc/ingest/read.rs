@@ -1,4 +1,4 @@
-//! The requests of a stream.
+//! Reading of the requests of `Ingest`.
 
 use std::pin::pin;
 
@@ -15,17 +15,17 @@ use crate::metrics as names;
 use crate::pipeline::IngestHandle;
 use crate::proto::IngestRequest;
 
-/// Reads a stream of operations to its end, beginning with its first message.
+/// Reads a stream of operations to its end and submits them to the pipeline. `request` is the first message.
 ///
 /// # Errors
-/// If the server reads no more, or the client breaks the contract.
+/// If the server shuts down, the stream is idle for too long, or a request is invalid.
 pub async fn read_operations(
     context: CallGuard,
     mut requests: Streaming<IngestRequest>,
     mut ingest: IngestHandle,
     mut request: IngestRequest,
 ) -> Result<(), Status> {
-    // The clients that heed the notice end their streams before that.
+    // Clients that handle the drain notice end their streams within the grace period.
     let mut grace_expired = pin!(async {
         context.stopping.cancelled().await;
         sleep(context.limits.drain_grace_period).await;
@@ -36,7 +36,7 @@ pub async fn read_operations(
             return Err(late_options_error().into());
         }
         counter!(names::RECEIVED, "call" => "ingest").increment(operations.len() as u64);
-        // Not entered: what is admitted belongs to the call.
+        // Not entered, so that the spans of admitted items are children of the call's span.
         let admit_span = debug_span!("admit", operations = operations.len());
         for bytes in operations {
             let ticket = ingest.tickets.acquire().await?;
@@ -47,7 +47,7 @@ pub async fn read_operations(
         if flush {
             ingest.flush();
         }
-        // Nothing more is read before there is room for it.
+        // Backpressure: waits for capacity before reading the next message.
         drop(ingest.tickets.acquire().await?);
         let (settled, abandoned) = (ingest.tickets.wait_all_delivered(), ingest.tickets.wait_abandoned());
         match read_next_request(&mut requests, &context, settled, abandoned, &mut grace_expired).await? {

@@ -1,4 +1,4 @@
-//! The responses of a stream.
+//! Responses of `Ingest`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::grpc::stream::{Responder, ResponseStream};
 use crate::pipeline::{IngestHandle, OperationKey, OperationOutcome, StreamProgress};
 use crate::proto::{IngestDraining, IngestResponse};
 
-/// Tells a stream's client that the server is about to stop.
+/// Notice to the client of a stream that the server is draining.
 pub struct DrainNotice {
     stopping: CancellationToken,
     grace_period: Duration,
@@ -29,8 +29,8 @@ impl DrainNotice {
     }
 }
 
-/// The responses of a stream: the opening answer, then results as they come, with the notice of the server's end among
-/// them.
+/// Returns the response stream: the opening response, then results as they become available, and a notice when the server
+/// starts to drain.
 pub fn respond(
     responder: Responder<OperationKey, OperationOutcome>,
     response_options: ResponseOptions,
@@ -68,7 +68,7 @@ pub fn respond(
     }))
 }
 
-/// A response that says how far the stream has come.
+/// Returns a response with the progress of the stream: `durable_through` and the position.
 fn build_progress_response(progress: &StreamProgress) -> IngestResponse {
     let (durable_through, position) = (progress.durable_through(), progress.position().to_owned());
     IngestResponse { durable_through, position, ..IngestResponse::default() }

@@ -1,9 +1,9 @@
-//! The result of one operation.
+//! Results of operations.
 
 use crate::pipeline::{ItemResult, OperationKey, OperationOutcome, StreamProgress};
 use crate::proto::{OperationResult, OperationStatus};
 
-/// Converts an operation's result for its client, and records it in the stream's progress.
+/// Converts the result of an operation to its response message, and records it in the progress of the stream.
 pub fn to_operation_result(
     finished: ItemResult<OperationKey, OperationOutcome>,
     progress: &mut StreamProgress,

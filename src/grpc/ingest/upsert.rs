@@ -1,4 +1,4 @@
-//! `Upsert`: a few documents, without a stream.
+//! `Upsert`: indexes the documents of a unary call.
 
 use bytes::Bytes;
 use metrics::counter;
@@ -12,10 +12,10 @@ use crate::pipeline::{AdmissionTicket, OperationKey, OperationOutcome, StreamPro
 use crate::proto::OperationResult;
 use crate::types::ApiError;
 
-/// Indexes a few documents and waits for all their results, which it returns in order.
+/// Indexes documents and returns their results in order.
 ///
 /// # Errors
-/// If the server is stopping, or at capacity.
+/// If the server is shutting down (`SHUTTING_DOWN`) or at capacity (`OVERLOADED`). Errors of documents are in their results.
 pub async fn upsert(
     context: &ServiceContext,
     session: IngestSession,
@@ -25,7 +25,7 @@ pub async fn upsert(
     let sizes: Vec<_> = documents.iter().map(Bytes::len).collect();
     let reservations = ingest.tickets.try_reserve_all(&sizes)?;
     counter!(names::RECEIVED, "call" => "upsert").increment(documents.len() as u64);
-    // `ingest` moves in and is dropped with the last document, which is how the results end.
+    // Moves `ingest` into the future: dropping it after the last document ends the results.
     let submit = async move {
         for (bytes, reservation) in documents.into_iter().zip(reservations) {
             let ticket: AdmissionTicket<OperationKey, OperationOutcome> =
@@ -35,7 +35,7 @@ pub async fn upsert(
         }
         Ok(())
     };
-    // Results are taken while documents are sent, so that the slots of the first come back for the last.
+    // Results are received while documents are submitted: otherwise their slots would be used up before the last one, a deadlock.
     let collect = async {
         let mut progress = StreamProgress::new(1);
         let mut collected = Vec::new();

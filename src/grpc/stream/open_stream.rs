@@ -1,4 +1,4 @@
-//! Streams that are open, of which there is a bounded number.
+//! Open streams, whose number is bounded by `--max-streams`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::grpc::readiness::CallGuard;
 use crate::metrics as names;
 use crate::types::{ApiError, ErrorReason};
 
-/// Counts a stream as open while it lives, and keeps the server from ending before it.
+/// Permit of an open stream. Counts the stream in the metrics, and keeps the server from shutting down before it is dropped.
 #[derive(Debug)]
 pub struct OpenStream {
     call: &'static str,
@@ -20,22 +20,23 @@ pub struct OpenStream {
 }
 
 impl OpenStream {
-    /// Opens a stream of a call, which metrics call `call`.
+    /// Opens a stream; `call` is its label in the metrics.
     ///
     /// # Errors
-    /// If as many streams are open as there may be.
+    /// `OVERLOADED` if the maximum number of streams is open.
     pub fn new(call: &'static str, guard: CallGuard) -> Result<Self, Status> {
         let permit = Arc::clone(&guard.stream_permits).try_acquire_owned().map_err(|_| {
             let max = guard.limits.max_streams;
-            let message =
-                format!("{max} streams are open, and more are not taken; try again later, or raise --max-streams");
+            let message = format!(
+                "all {max} streams of the server are in use; retry after the delay in RetryInfo, or raise --max-streams"
+            );
             ApiError::new(ErrorReason::Overloaded, "", message)
         })?;
         gauge!(names::STREAMS, "call" => call).increment(1.0);
         Ok(Self { call, _permit: permit, guard })
     }
 
-    /// Returns how long the stream's results may wait for a client that takes none.
+    /// Returns the maximum time that results may wait for a client that reads none.
     pub fn stall_timeout(&self) -> Duration {
         self.guard.limits.stream_idle_timeout
     }

@@ -1,4 +1,4 @@
-//! The requests of a stream.
+//! Reading of the requests of a stream.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,20 +10,23 @@ use crate::grpc::context::ServiceContext;
 use crate::grpc::readiness::stopping_status;
 use crate::types::{ApiError, ErrorReason};
 
-/// Reads the first request of a stream; `None` when the client has sent none and will not.
+/// Reads the first request of a stream; `None` if the client ended the stream without a request.
 ///
 /// # Errors
-/// As of [`next_request`].
+/// The errors of [`read_next_request`].
 pub async fn read_first_request<T>(requests: &mut Streaming<T>, context: &ServiceContext) -> Result<Option<T>, Status> {
     let (settled, abandoned) = (std::future::ready(()), std::future::pending());
     read_next_request(requests, context, settled, abandoned, context.stopping.cancelled()).await
 }
 
-/// Reads the next request; `None` when the client has sent all, or has gone. `settled` ends when the stream has nothing in flight,
-/// `stopped` when the server reads no more.
+/// Reads the next request; `None` if the client ended or abandoned the stream.
+///
+/// `settled` completes when the stream has nothing in flight, `abandoned` when its results are not wanted any more, and `stopped`
+/// when the server stops reading.
 ///
 /// # Errors
-/// If the server reads no more, what came is no request, or nothing came for too long.
+/// `SHUTTING_DOWN` if the server stops reading, `STREAM_IDLE` if the stream is idle for too long, or the status of a request
+/// that can't be received or decoded.
 pub async fn read_next_request<T>(
     requests: &mut Streaming<T>,
     context: &ServiceContext,
@@ -44,7 +47,7 @@ pub async fn read_next_request<T>(
     }
 }
 
-/// Returns the status of a stream that is silent for too long.
+/// Returns the status of a stream that was idle for too long.
 fn idle_status(idle: Duration) -> Status {
     let message = format!(
         "the stream was idle for {idle:?} with nothing in flight; open another stream, send an empty message as a \

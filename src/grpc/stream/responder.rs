@@ -1,4 +1,4 @@
-//! The responses of a stream: results as the client takes them, then the status that the reader ended with.
+//! Responses of a stream: results as fast as the client reads them, then the status of the reader task.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -16,21 +16,20 @@ use super::result_source::ResultSource;
 use crate::pipeline::{Delivery, ItemResult, ResultReceiver, Slot};
 use crate::types::{ApiError, ErrorReason};
 
-/// The response stream of a bidirectional call.
+/// Builder of the response stream of a bidirectional call.
 pub struct Responder<K, T> {
     source: Arc<ResultSource<K, T>>,
     reader: JoinHandle<Result<(), Status>>,
     deadline: Option<Instant>,
     max_results: usize,
-    /// Ends the stream if its client takes nothing.
+    /// Task that ends the stream if its client reads nothing for too long.
     _stall_watch: AbortOnDropHandle<()>,
 }
 
 impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
-    /// Responds with `results`, then with the status that `reader` ends with.
+    /// Creates a responder that returns `results`, and then the status of `reader`.
     ///
-    /// A response message has at most `max_results` results: clients take messages of up to 4 MiB unless they are told
-    /// otherwise.
+    /// A response message has at most `max_results` results, because gRPC clients accept messages of up to 4 MiB by default.
     pub fn new(
         results: ResultReceiver<K, T>,
         reader: JoinHandle<Result<(), Status>>,
@@ -50,13 +49,14 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
         Self { source, reader, deadline, max_results, _stall_watch: AbortOnDropHandle::new(watch) }
     }
 
-    /// Gives out results as they come, several a message. Each that is taken makes room for another of this client.
+    /// Returns the response stream, with several results per message. The slot of a result is released when the client has read
+    /// it, which admits another result of this stream.
     pub fn respond<R: 'static>(
         self,
         mut to_response: impl FnMut(Vec<ItemResult<K, T>>) -> R + Send + 'static,
     ) -> ResponseStream<R> {
-        // The slots of a message are released when the next one is asked for: until then it waits for the client too,
-        // somewhere below. They go with the response, even if the stream is ended.
+        // The slots of a message are released when the next message is polled: until then, the message is in a buffer of the
+        // transport. The slots belong to the response, so they are also released when the stream ends.
         let mut unreleased_slots: Vec<Slot> = Vec::new();
         let mut deliveries = self.deliveries();
         Box::pin(stream::poll_fn(move |cx| {
@@ -70,7 +70,7 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
         }))
     }
 
-    /// Gives out results as they come, with their slots, which whoever takes them must release.
+    /// Returns the results as a stream, together with their slots, which the caller must release.
     pub fn deliveries(self) -> ResponseStream<Vec<Delivery<K, T>>> {
         Box::pin(stream::unfold(Some(self), async |responder| {
             let mut responder = responder?;
@@ -87,7 +87,8 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
         let delivered = match self.deadline {
             None => receive.await,
             Some(deadline) => timeout_at(deadline, receive).await.map_err(|_| {
-                let message = "the call's deadline passed; send what has no result again, with more time";
+                let message =
+                    "the deadline of the call passed; send the items without a result again, with a longer deadline";
                 Status::from(ApiError::new(ErrorReason::Cancelled, "", message))
             })?,
         }?;
@@ -97,13 +98,14 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
         match (&mut self.reader).await {
             Ok(outcome) => outcome.map(|()| None),
             Err(error) => {
-                Err(ApiError::new(ErrorReason::Internal, "", format!("the stream's reader failed: {error}")).into())
+                let message = format!("the task that reads the stream failed: {error}; open another stream and resume");
+                Err(ApiError::new(ErrorReason::Internal, "", message).into())
             }
         }
     }
 }
 
-/// Returns the status of a stream whose client took no result for too long.
+/// Returns the status of a stream whose client read no results for too long.
 fn stalled_status(timeout: Duration) -> Status {
     let message = format!(
         "the client read no results for {timeout:?}; read responses while sending, then open another stream and resume \

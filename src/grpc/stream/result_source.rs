@@ -1,4 +1,4 @@
-//! The results of a stream, until it is ended.
+//! Source of the results of a stream, which can be ended from another task.
 
 use std::task::{Context, Poll, Waker};
 
@@ -8,14 +8,14 @@ use tonic::Status;
 use super::open_stream::OpenStream;
 use crate::pipeline::{Delivery, ResultReceiver};
 
-/// Where a stream's results come from, until the stream is ended.
+/// Results of a stream until [`Self::end_with`] ends it.
 pub struct ResultSource<K, T>(Mutex<SourceState<K, T>>);
 
 enum SourceState<K, T> {
     Open {
         results: ResultReceiver<K, T>,
         waker: Option<Waker>,
-        /// Open until the last response has left.
+        /// Permit of the stream, held until its last response is sent.
         _open_stream: OpenStream,
     },
     Ended(Status),
@@ -26,7 +26,7 @@ impl<K, T> ResultSource<K, T> {
         Self(Mutex::new(SourceState::Open { results, waker: None, _open_stream: open_stream }))
     }
 
-    /// Receives results; none when there will be no more.
+    /// Polls for up to `max_results` results; an empty list at the end.
     pub fn poll_results(&self, cx: &mut Context<'_>, max_results: usize) -> Poll<Result<Vec<Delivery<K, T>>, Status>> {
         match &mut *self.0.lock() {
             SourceState::Ended(status) => Poll::Ready(Err(status.clone())),
@@ -37,7 +37,7 @@ impl<K, T> ResultSource<K, T> {
         }
     }
 
-    /// Ends the stream with this status. Drops the results that wait, and gives up the stream's place.
+    /// Ends the stream with a status. Drops its waiting results and releases its permit.
     pub fn end_with(&self, status: Status) {
         let previous = std::mem::replace(&mut *self.0.lock(), SourceState::Ended(status));
         if let SourceState::Open { waker: Some(waker), .. } = previous {

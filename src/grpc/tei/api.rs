@@ -1,4 +1,4 @@
-//! The services of the package, under one type.
+//! Services of the package `tei.v1`.
 
 use tonic::service::Routes;
 
@@ -9,13 +9,13 @@ use crate::proto::tei::predict_server::PredictServer;
 use crate::proto::tei::rerank_server::RerankServer;
 use crate::proto::tei::tokenize_server::TokenizeServer;
 
-/// All services of the package.
+/// Implementation of all services of `tei.v1`.
 #[derive(Debug, Clone)]
 pub struct TeiApi {
     pub(super) readiness: Readiness,
 }
 
-/// Adds the services, with this bound on one message.
+/// Adds the services of `tei.v1` to `routes`. `max_message_bytes` bounds the requests of `Embed`.
 pub fn add_services(routes: Routes, readiness: Readiness, max_message_bytes: usize) -> Routes {
     let api = TeiApi { readiness };
     routes

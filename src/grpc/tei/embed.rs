@@ -1,4 +1,4 @@
-//! `Embed`: texts in, sparse vectors out.
+//! `Embed`: encodes texts as sparse vectors.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use metrics::counter;
@@ -22,12 +22,13 @@ use crate::proto::tei::{
 };
 use crate::types::ApiError;
 
-/// The most results of the pipeline that are put in order at once.
+/// Maximum number of results that are received from the pipeline at once.
 const MAX_RESULTS_PER_BATCH: usize = 64;
 
-const USE_EMBED_SPARSE: &str = "it is for dense vectors, and these are sparse; use Embed.EmbedSparse";
-const USE_EMBED_SPARSE_STREAM: &str = "it is for dense vectors, and these are sparse; use Embed.EmbedSparseStream";
-const USE_ENCODE_WITH_TOKENS: &str = "it is for a dense vector of each token; use splade_sidecar.v1.EncoderService/Encode with `with_tokens` to see a text's terms";
+const USE_EMBED_SPARSE: &str = "this server has no dense embeddings; use Embed.EmbedSparse";
+const USE_EMBED_SPARSE_STREAM: &str = "this server has no dense embeddings; use Embed.EmbedSparseStream";
+const USE_ENCODE_WITH_TOKENS: &str = "this server has no dense embeddings of tokens; use \
+                                      splade_sidecar.v1.EncoderService/Encode with `with_tokens` to get the terms of a text";
 
 #[tonic::async_trait]
 impl Embed for TeiApi {
@@ -61,7 +62,7 @@ impl Embed for TeiApi {
         let reader = tokio::spawn(read_texts(context, request.into_inner(), encode, arrivals).in_current_span());
         let deliveries = Responder::new(results, reader, deadline, MAX_RESULTS_PER_BATCH, open_stream).deliveries();
         let responses = deliveries.map_ok(move |delivered| stream::iter(take_in_order(&mut reorder_buffer, delivered)));
-        // An answer's slot is released when the answer after it is asked for.
+        // The slot of a response is released when the next response is polled: until then, it is in a buffer of the transport.
         let mut unreleased_slot: Option<Slot> = None;
         let mut responses = responses.try_flatten();
         Ok(Response::new(Box::pin(stream::poll_fn(move |cx| {
@@ -100,7 +101,7 @@ impl Embed for TeiApi {
     }
 }
 
-/// Reads a stream of texts to its end.
+/// Reads a stream of texts to its end and submits them to the pipeline.
 async fn read_texts(
     context: CallGuard,
     mut requests: Streaming<EmbedSparseRequest>,
@@ -109,13 +110,13 @@ async fn read_texts(
 ) -> Result<(), Status> {
     let mut sequence = 0;
     loop {
-        // Nothing is read before there is room for it.
+        // Backpressure: waits for capacity before reading the next request.
         drop(encode.tickets.acquire().await?);
         let (settled, abandoned) = (encode.tickets.wait_all_delivered(), encode.tickets.wait_abandoned());
         let next = read_next_request(&mut requests, &context, settled, abandoned, context.stopping.cancelled());
         let Some(request) = next.await? else { return Ok(()) };
         counter!(names::RECEIVED, "call" => "encode_stream").increment(1);
-        // Fails when the client has gone.
+        // Fails if the client cancelled the call.
         let Ok(()) = arrivals.send(TextArrival::new(&request.inputs)).await else { return Ok(()) };
         sequence += 1;
         let text = parse_embed_options(&context, &request).map(|options| {
@@ -127,13 +128,13 @@ async fn read_texts(
     }
 }
 
-/// The answers that are due now that these texts are finished, with their slots. The first refusal is the last of all.
+/// Returns the responses that can be sent now, in order, with their slots. An error ends the stream, so it is the last response.
 fn take_in_order(
     reorder_buffer: &mut ReorderBuffer<TextArrival, (Result<EncodedVector, ApiError>, Slot)>,
     delivered: Vec<Delivery<u64, EncodedVector>>,
 ) -> Vec<Result<(EmbedSparseResponse, Slot), Status>> {
     for Delivery { result: ItemResult { key, outcome }, mut slot } in delivered {
-        // It may have to wait for an earlier one, and not for the client.
+        // While the result waits for an earlier one, the client isn't stalled.
         slot.clear_waiting();
         reorder_buffer.insert(key, (outcome, slot));
     }

@@ -1,4 +1,4 @@
-//! `Info`: what is served.
+//! `Info`: description of the model and the server.
 
 use tonic::{Request, Response, Status};
 

@@ -1,16 +1,16 @@
-//! Results in the order of their items, whichever is ready first.
+//! Reordering of results that complete out of order.
 
 use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
-/// The most items that are under way and have no result yet, or one that waits for those before it.
+/// Maximum number of items in flight, including those whose result waits for an earlier one.
 const MAX_PENDING_ITEMS: usize = 1_024;
 
-/// Puts results, which come under the numbers 1, 2, … of their items, in order.
+/// Returns results in the order of their items, which have the sequence numbers 1, 2, …
 ///
-/// Whoever sends an item on its way first notes its arrival, and waits there while the window is full. So what waits here for
-/// an earlier result is bounded.
+/// The producer sends the arrival of each item before it submits the item, and waits while [`MAX_PENDING_ITEMS`] arrivals are
+/// pending. This bounds the number of results that wait for an earlier one.
 #[derive(Debug)]
 pub struct ReorderBuffer<A, T> {
     arrivals: mpsc::Receiver<A>,
@@ -19,18 +19,18 @@ pub struct ReorderBuffer<A, T> {
 }
 
 impl<A, T> ReorderBuffer<A, T> {
-    /// Where arrivals are noted, in the order of the numbers, and what puts the results in that order.
+    /// Creates a buffer, and the sender for arrivals, which must be sent in the order of the sequence numbers.
     pub fn new() -> (mpsc::Sender<A>, Self) {
         let (sender, arrivals) = mpsc::channel(MAX_PENDING_ITEMS);
         (sender, Self { arrivals, finished: BTreeMap::new(), next_sequence: 1 })
     }
 
-    /// Takes a result.
+    /// Adds the result of an item.
     pub fn insert(&mut self, sequence: u64, result: T) {
         self.finished.insert(sequence, result);
     }
 
-    /// The next result with its arrival, if it is there.
+    /// Removes and returns the next result in order with its arrival, if it is available.
     pub fn pop_next(&mut self) -> Option<(A, T)> {
         let result = self.finished.remove(&self.next_sequence)?;
         self.next_sequence += 1;
@@ -45,9 +45,9 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Law: in whichever order results come, they are given out in the order of their numbers, each as soon as it can be.
+        /// Law: for every order of completion, results are returned in sequence order, and as early as possible.
         #[test]
-        fn results_come_in_the_order_of_their_numbers(numbers in Just((1u64..=40).collect::<Vec<_>>()).prop_shuffle()) {
+        fn results_are_returned_in_sequence_order(numbers in Just((1u64..=40).collect::<Vec<_>>()).prop_shuffle()) {
             let (arrivals, mut order) = ReorderBuffer::new();
             (1u64..=40).for_each(|number| arrivals.try_send(number).unwrap());
             let mut given = 0;
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_wait_than_the_window_has_room_for() {
+    fn pending_items_are_bounded() {
         let (arrivals, mut order) = ReorderBuffer::new();
         for _ in 0..MAX_PENDING_ITEMS {
             arrivals.try_send(()).unwrap();

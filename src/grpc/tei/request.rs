@@ -1,4 +1,4 @@
-//! What a request asks for: how its text is encoded.
+//! Encoding options of requests.
 
 use crate::grpc::context::ServiceContext;
 use crate::grpc::convert::check_text;
@@ -7,23 +7,23 @@ use crate::pipeline::EncodeOptions;
 use crate::proto::tei::{EmbedSparseRequest, TruncationDirection};
 use crate::types::{ApiError, ErrorReason, LongTextPolicy, Role};
 
-/// The field of a request that has the text.
+/// Name of the field that contains the text.
 const INPUTS_FIELD: &str = "inputs";
 
-/// Returns how a text is encoded unless its request says otherwise.
+/// Returns the default encoding options.
 ///
 /// # Errors
-/// If there is no default model.
+/// `UNKNOWN_MODEL` if there is no default model.
 pub fn build_default_options(context: &ServiceContext) -> Result<EncodeOptions, ApiError> {
     let (model, role) = (context.models.get("")?, Role::default());
     let pruning = context.pruning_defaults.resolve(role, &model);
     Ok(EncodeOptions { model, role, long_text: LongTextPolicy::Reject, pruning })
 }
 
-/// Returns how a request's text is encoded. Each request of a stream may ask for something else.
+/// Validates a request and returns its encoding options. The requests of a stream may have different options.
 ///
 /// # Errors
-/// A text or an option that is invalid, by its field.
+/// If the text or an option is invalid; the error names the field.
 pub fn parse_embed_options(context: &ServiceContext, request: &EmbedSparseRequest) -> Result<EncodeOptions, ApiError> {
     let checked = check_text(&request.inputs, context.limits.max_text_bytes);
     checked.map_err(|error| ApiError { field: INPUTS_FIELD.to_owned(), ..error })?;
@@ -32,13 +32,13 @@ pub fn parse_embed_options(context: &ServiceContext, request: &EmbedSparseReques
     Ok(EncodeOptions { role, long_text, pruning: context.pruning_defaults.resolve(role, &options.model), ..options })
 }
 
-/// There are no roles in this API. A prompt says the same: what a text is for.
+/// Returns the role for a prompt name: `tei.v1` has no roles, and its clients select a prompt for queries or documents instead.
 fn parse_role(prompt_name: Option<&str>) -> Result<Role, ApiError> {
     match prompt_name {
         None | Some("document") => Ok(Role::Document),
         Some("query") => Ok(Role::Query),
         Some(other) => {
-            let message = format!("there is no prompt `{other}`; use `query` or `document`, or leave it out");
+            let message = format!("`{other}` is not a prompt; send `query` or `document`, or omit it");
             Err(invalid_argument("prompt_name", message))
         }
     }
@@ -51,13 +51,13 @@ fn parse_long_text(request: &EmbedSparseRequest) -> Result<LongTextPolicy, ApiEr
         (true, Ok(TruncationDirection::Right)) => Ok(LongTextPolicy::Truncate),
         (true, Ok(TruncationDirection::Left)) => Ok(LongTextPolicy::TruncateLeft),
         (_, Err(_)) => {
-            let message = format!("{value} is no value of TruncationDirection; use one that is");
+            let message = format!("{value} is not a value of TruncationDirection; send a defined value");
             Err(invalid_argument("truncation_direction", message))
         }
     }
 }
 
-/// Names a text's fault in this API's terms. The pipeline calls the field `text`.
+/// Converts an error of the pipeline about the field `text` to an error about `inputs`, with the remedy of `tei.v1`.
 pub fn to_inputs_error(error: ApiError) -> ApiError {
     let message = match error.reason {
         _ if error.field != "text" => return error,

@@ -1,4 +1,4 @@
-//! What is answered: the vector, and what it took.
+//! Responses: the vector, and metadata such as token count and timings.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tonic::metadata::MetadataValue;
 use crate::pipeline::{EncodedVector, Timings};
 use crate::proto::tei::{EmbedSparseResponse, Metadata, SparseValue};
 
-/// A text when it came.
+/// Size and time of arrival of a text.
 #[derive(Debug, Clone, Copy)]
 pub struct TextArrival {
     char_count: usize,
@@ -17,7 +17,7 @@ pub struct TextArrival {
 }
 
 impl TextArrival {
-    /// Now.
+    /// Records the arrival of a text at the current time.
     pub fn new(text: &str) -> Self {
         Self { char_count: text.chars().count(), received_at: Instant::now() }
     }
@@ -36,7 +36,7 @@ impl TextArrival {
     }
 }
 
-/// A text's vector.
+/// Converts an encoded text to its response.
 pub fn to_response(arrival: TextArrival, encoded: EncodedVector) -> EmbedSparseResponse {
     let metadata = Some(arrival.metadata(encoded.tokens, encoded.timings));
     let (indices, values) = encoded.vector.into_parts();
@@ -47,7 +47,7 @@ pub fn to_response(arrival: TextArrival, encoded: EncodedVector) -> EmbedSparseR
     }
 }
 
-/// An answer that has in its headers what it took, in milliseconds, and where it was computed.
+/// Adds the headers of text-embeddings-inference to a response: timings in milliseconds, counts, and the compute device.
 pub fn add_timing_headers(
     response_message: EmbedSparseResponse,
     device: &'static str,

@@ -1,4 +1,5 @@
-//! What there is no sparse vector in: `Predict`, `Rerank`, `Tokenize`. Each call says what to use instead.
+//! Services without sparse vectors: `Predict`, `Rerank` and `Tokenize`. Each call returns `UNIMPLEMENTED` and names an
+//! alternative.
 
 use tonic::{Request, Response, Status, Streaming};
 
@@ -13,26 +14,26 @@ use crate::proto::tei::{
 };
 use crate::types::{ApiError, ErrorReason};
 
-/// What a call that does nothing says.
+/// Returns the status of a call that is not implemented.
 pub fn unimplemented_status(message: &str) -> Status {
     ApiError::new(ErrorReason::Unimplemented, "", message).into()
 }
 
 fn predict_status() -> Status {
-    unimplemented_status("no classifier is served here; use text-embeddings-inference with one")
+    unimplemented_status("this server has no classification model; use a text-embeddings-inference server that has one")
 }
 
 fn rerank_status() -> Status {
     unimplemented_status(
-        "no cross-encoder is served here; use splade_sidecar.v1.IndexService/Explain, which scores a query and a text by their \
-         sparse vectors",
+        "this server has no cross-encoder; use splade_sidecar.v1.IndexService/Explain, which scores a text against a query by \
+         their sparse vectors",
     )
 }
 
 fn tokenize_status() -> Status {
     unimplemented_status(
-        "tokens are not given out; use splade_sidecar.v1.EncoderService/Encode, which counts them and with `with_tokens` names \
-         each term",
+        "this server doesn't return token ids; use splade_sidecar.v1.EncoderService/Encode, which returns the number of tokens \
+         and, with `with_tokens`, the token of each term",
     )
 }
 

@@ -1,4 +1,4 @@
-//! Messages, by their descriptors.
+//! Decoding of messages, driven by their descriptors.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::http::payload::{find_json_field, is_hidden};
 use crate::http::wire::{is_packed, put_length_delimited, to_wire_type};
 use crate::proto::DocumentId;
 
-/// Reads a message.
+/// Decodes a message and appends it to `wire`.
 pub struct MessageSeed<'a> {
     pub descriptor: &'a MessageDescriptor,
     pub wire: &'a mut Vec<u8>,
@@ -57,21 +57,21 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     }
 }
 
-/// Returns the field of a name, in either spelling.
+/// Returns the field with a name, in either spelling (`snake_case` or `lowerCamelCase`).
 pub fn find_field(descriptor: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     let field = descriptor.get_field_by_json_name(name).or_else(|| descriptor.get_field_by_name(name));
     field.filter(|field| !is_hidden(field))
 }
 
-/// The fields of a message that were read and are not null.
+/// Non-null fields of a message that have been decoded, to detect duplicates and conflicts.
 #[derive(Debug, Default)]
 pub struct DecodedFields(Vec<FieldDescriptor>);
 
 impl DecodedFields {
-    /// Reads the value of a key.
+    /// Decodes the value of the field `name`.
     ///
     /// # Errors
-    /// If the field doesn't exist, was read before, excludes one that was read, or has an invalid value.
+    /// If the field doesn't exist, occurs twice, conflicts with another field of its oneof, or has an invalid value.
     pub fn read_field<'de, A: MapAccess<'de>>(
         &mut self,
         descriptor: &MessageDescriptor,
@@ -85,7 +85,7 @@ impl DecodedFields {
             return Ok(());
         }
         if self.0.contains(&field) {
-            return Err(A::Error::custom(format!("the field '{name}' is there twice")));
+            return Err(A::Error::custom(format!("duplicate field '{name}'")));
         }
         let oneof = field.containing_oneof();
         if let Some(oneof) =
@@ -102,7 +102,7 @@ impl DecodedFields {
     }
 }
 
-/// Reads a field with its key; `false` if it is null, which means that it is absent.
+/// Decodes a field and appends it with its key. Returns `false` if the value is null, which means that the field is absent.
 struct FieldSeed<'a> {
     field: &'a FieldDescriptor,
     wire: &'a mut Vec<u8>,
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
     fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
         let Self { field, wire } = self;
         if let Some(json_text_field) = find_json_field(field) {
-            // Any value: the service parses it, checks its bounds and reports the path of an invalid part.
+            // Passed on unparsed: the service parses the payload, checks its bounds and reports the path of an invalid value.
             let payload = <&RawValue>::deserialize(json)?.get().as_bytes();
             put_length_delimited(json_text_field.number(), wire, |wire| {
                 wire.extend_from_slice(payload);
@@ -148,7 +148,7 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
     }
 }
 
-/// Reads one value with its key.
+/// Decodes one value and appends it with its key.
 struct ValueSeed<'a> {
     number: u32,
     kind: &'a Kind,

@@ -1,4 +1,4 @@
-//! Lines of a stream of operations: an operation, or a document, which stands for its upsert.
+//! Decoding of the lines of `ingest`: a line is an operation, or a document to upsert.
 
 use std::fmt;
 
@@ -8,31 +8,30 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use super::message::{DecodedFields, find_field};
 use crate::http::wire::put_length_delimited;
 
-/// The messages that a line can be.
+/// Descriptors of the message types of a line.
 #[derive(Debug, Clone)]
 pub struct OperationDescriptors {
     pub operation: MessageDescriptor,
     pub document: MessageDescriptor,
-    /// The field of the operation that has the document.
+    /// Field of the operation that contains the document.
     upsert: FieldDescriptor,
 }
 
 impl OperationDescriptors {
-    /// `None` if a message is not an operation.
+    /// Returns the descriptors for an operation; `None` if the message is not an operation.
     pub fn new(operation: MessageDescriptor) -> Option<Self> {
         let upsert = operation.get_field_by_name("upsert")?;
         let Kind::Message(document) = upsert.kind() else { return None };
         Some(Self { operation, document, upsert })
     }
 
-    /// Name of the field that has the document.
+    /// Returns the name of the field that contains the document.
     pub fn upsert_field_name(&self) -> &str {
         self.upsert.name()
     }
 }
 
-/// Reads an operation in one of its two shapes. Which one shows only with the first key that is not null, so both are
-/// read.
+/// Decodes a line of either form. The first non-null field decides the form, so fields of both messages are accepted until then.
 pub struct OperationSeed<'a> {
     pub operation: &'a OperationDescriptors,
     pub wire: &'a mut Vec<u8>,
@@ -65,8 +64,8 @@ impl<'de> Visitor<'de> for OperationSeed<'_> {
             }
             if let (Some(operation_field), Some(document_field)) = (operation_fields.first(), document_fields.first()) {
                 return Err(A::Error::custom(format!(
-                    "the line has '{}', a field of an operation, beside '{}', a field of a document; put the document into \
-                     'upsert', or omit '{}'",
+                    "the line has both the operation field '{}' and the document field '{}'; put the document into 'upsert', \
+                     or omit '{}'",
                     operation_field.name(),
                     document_field.name(),
                     operation_field.name()
@@ -97,7 +96,7 @@ mod tests {
 
     fn read(json: &str) -> Result<proto::Operation, String> {
         let (operation, mut wire) = (OperationDescriptors::new(message("Operation")).unwrap(), Vec::new());
-        decode_operation(&operation, json.as_bytes(), &mut wire).map_err(|fault| fault.message)?;
+        decode_operation(&operation, json.as_bytes(), &mut wire).map_err(|error| error.message)?;
         Ok(proto::Operation::decode(&*wire).unwrap())
     }
 
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_its_upsert() {
+    fn a_document_is_an_upsert() {
         let fields = json!({ "id": 7, "text": "a cat", "payload": { "upsert": 1 } });
         let alone = read(&fields.to_string()).unwrap();
         assert_eq!(alone, read(&json!({ "upsert": fields, "delete_document": null }).to_string()).unwrap());
@@ -133,19 +132,22 @@ mod tests {
             let Some(Change::DeleteDocument(delete)) = operation.kind else { panic!("{operation:?}") };
             assert_eq!(delete.id.unwrap().kind, Some(document_id::Kind::Key("a".to_owned())));
         }
-        // The service refuses it, since it is empty.
+        // The service refuses the empty operation.
         assert_eq!(read(r#"{"position": "7"}"#).unwrap().kind, None);
     }
 
     #[test]
-    fn both_shapes_in_one_line_are_refused_by_name() {
+    fn mixed_forms_are_refused() {
         for (line, field, part) in [
             (r#"{"upsert": {"text": "a"}, "text": "a"}"#, "upsert", "text"),
             (r#"{"id": 7, "delete_document": {"id": 7}}"#, "delete_document", "id"),
             (r#"{"text": "a", "position": "7"}"#, "position", "text"),
         ] {
             let problem = read(line).unwrap_err();
-            assert!(problem.contains(&format!("'{field}', a field of an operation, beside '{part}'")), "{problem}");
+            assert!(
+                problem.contains(&format!("both the operation field '{field}' and the document field '{part}'")),
+                "{problem}"
+            );
         }
         for (line, problem) in [
             (r#"{"upsert": {}, "delete_document": {}}"#, "multiple fields provided for oneof 'kind'"),

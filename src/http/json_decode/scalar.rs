@@ -1,4 +1,4 @@
-//! Numbers, strings, bytes, booleans and enums: whatever JSON may write for each.
+//! Decoding of numbers, strings, bytes, booleans and enums, in all JSON forms that the mapping allows.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ use serde::de::{DeserializeSeed, Deserializer, Error, Unexpected, Visitor};
 
 use crate::json::TWO_POW_53;
 
-/// Base64, with or without padding.
+/// Base64 engine that accepts input with and without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What JSON has.
+/// Scalar value of JSON.
 #[derive(Debug, Clone, Copy)]
 pub enum JsonScalar<'a> {
     Bool(bool),
@@ -27,7 +27,7 @@ pub enum JsonScalar<'a> {
     String(&'a str),
 }
 
-/// A value without its key.
+/// Decodes a scalar and appends it to `wire` without a key.
 pub struct ScalarSeed<'a> {
     pub kind: &'a Kind,
     pub wire: &'a mut Vec<u8>,
@@ -72,18 +72,18 @@ impl Visitor<'_> for ScalarSeed<'_> {
 fn describe_expected(kind: &Kind) -> &'static str {
     match kind {
         Kind::String => "a string",
-        Kind::Bytes => "a string of base64",
+        Kind::Bytes => "a base64 string",
         Kind::Bool => "true or false",
-        Kind::Enum(_) => "the name of an enum's value",
+        Kind::Enum(_) => "the name of an enum value",
         Kind::Float | Kind::Double => "a number",
         _ => "an integer",
     }
 }
 
-/// Appends a value, without key or length.
+/// Appends a value without key and length.
 ///
 /// # Errors
-/// If it is none of that kind.
+/// If the value doesn't have the type `kind`, or is out of range.
 pub fn put_scalar<E: Error>(kind: &Kind, scalar: JsonScalar<'_>, wire: &mut Vec<u8>) -> Result<(), E> {
     match (kind, scalar) {
         (Kind::String, JsonScalar::String(text)) => wire.put_slice(text.as_bytes()),
@@ -122,7 +122,7 @@ fn put_integer<E: Error>(kind: &Kind, value: i128, wire: &mut Vec<u8>) -> Result
         Kind::Fixed32 => wire.put_u32_le(to_u32()?),
         Kind::Sfixed64 => wire.put_i64_le(to_i64()?),
         Kind::Sfixed32 => wire.put_i32_le(to_i32()?),
-        // Small numbers of either sign are short.
+        // sint32 and sint64: zigzag encoding.
         _ => encode_varint(
             {
                 let value = to_i64()?;
@@ -137,14 +137,14 @@ fn put_integer<E: Error>(kind: &Kind, value: i128, wire: &mut Vec<u8>) -> Result
 fn to_integer<E: Error>(kind: &Kind, scalar: JsonScalar<'_>) -> Result<i128, E> {
     match scalar {
         JsonScalar::Integer(value) => Ok(value),
-        // As some write an integer: 3.0 or 3e2. From 2^53 on it may have been rounded, here too: of an integer that 64 bits
-        // don't hold, the parser gives the nearest double.
-        JsonScalar::Float(value) if value.fract() == 0.0 && value.abs() >= TWO_POW_53 => {
-            Err(E::custom(format!("{value} is out of range, or may have been rounded; write it in digits of 64 bits")))
-        }
+        // Integers may be written as 3.0 or 3e2. From 2^53 on, such a number may have been rounded; the parser also returns the
+        // nearest double for an integer of more than 64 bits.
+        JsonScalar::Float(value) if value.fract() == 0.0 && value.abs() >= TWO_POW_53 => Err(E::custom(format!(
+            "{value} is out of range, or may have been rounded; write an integer of up to 64 bits in digits"
+        ))),
         JsonScalar::Float(value) if value.fract() == 0.0 => Ok(value as i128),
         JsonScalar::String(text) if !matches!(kind, Kind::Enum(_)) => {
-            text.parse().map_err(|_| E::custom(format!("'{text}' is no integer")))
+            text.parse().map_err(|_| E::custom(format!("'{text}' is not an integer")))
         }
         other => Err(invalid_type_error(kind, other)),
     }
@@ -156,12 +156,12 @@ fn to_f64<E: Error>(kind: &Kind, scalar: JsonScalar<'_>) -> Result<f64, E> {
         JsonScalar::Float(value) => Ok(value),
         JsonScalar::String("Infinity") => Ok(f64::INFINITY),
         JsonScalar::String("-Infinity") => Ok(f64::NEG_INFINITY),
-        JsonScalar::String(text) => text.parse().map_err(|_| E::custom(format!("'{text}' is no number"))),
+        JsonScalar::String(text) => text.parse().map_err(|_| E::custom(format!("'{text}' is not a number"))),
         other @ JsonScalar::Bool(_) => Err(invalid_type_error(kind, other)),
     }
 }
 
-/// Decodes base64, of the standard or the URL-safe alphabet.
+/// Decodes base64 of the standard or the URL-safe alphabet.
 fn decode_base64<E: Error>(text: &str) -> Result<Vec<u8>, E> {
     let standard = text.replace('-', "+").replace('_', "/");
     BASE64.decode(standard).map_err(|error| E::custom(format!("'{text}' is not base64: {error}")))

@@ -1,4 +1,4 @@
-//! Times, which are strings in JSON.
+//! Decoding of timestamps.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use prost::Message;
 use prost_types::Timestamp;
 use serde::de::{Error, Visitor};
 
-/// `google.protobuf.Timestamp`: as RFC 3339 writes it.
+/// Decodes `google.protobuf.Timestamp` from an RFC 3339 string.
 pub struct TimestampVisitor<'a>(pub &'a mut Vec<u8>);
 
 impl Visitor<'_> for TimestampVisitor<'_> {
@@ -18,7 +18,7 @@ impl Visitor<'_> for TimestampVisitor<'_> {
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
         let time: Timestamp =
-            value.parse().map_err(|error| E::custom(format!("'{value}' is no time: {error}; send one of RFC 3339")))?;
+            value.parse().map_err(|error| E::custom(format!("'{value}' is not an RFC 3339 time: {error}")))?;
         time.encode(self.0).map_err(E::custom)
     }
 }

@@ -1,4 +1,4 @@
-//! Messages, by their descriptors: field names are those of the contract, and fields that have their default are present.
+//! Encoding of messages, driven by their descriptors: with the field names of the API, and including fields with default values.
 
 use prost::Message;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
@@ -16,7 +16,7 @@ const ANY: &str = "google.protobuf.Any";
 /// Appends a message to `json`.
 ///
 /// # Errors
-/// If `wire` is not that message.
+/// If `wire` is not a valid message of this type.
 pub fn write_message(descriptor: &MessageDescriptor, wire: &[u8], json: &mut Vec<u8>) -> EncodeResult {
     if descriptor.full_name() == ANY {
         return write_any(wire, json);
@@ -30,7 +30,7 @@ pub fn write_message(descriptor: &MessageDescriptor, wire: &[u8], json: &mut Vec
     Ok(())
 }
 
-/// Appends a message of any type: its members after its type.
+/// Appends a `google.protobuf.Any`: its type, and the members of the message.
 fn write_any(wire: &[u8], json: &mut Vec<u8>) -> EncodeResult {
     let Any { type_url, value } = Any::decode(wire)?;
     let name = type_url.rsplit('/').next().unwrap_or_default();
@@ -44,7 +44,7 @@ fn write_any(wire: &[u8], json: &mut Vec<u8>) -> EncodeResult {
     Ok(())
 }
 
-/// Appends the members of a message to an object whose members begin at `begin`.
+/// Appends the members of a message to an object whose members begin at `members_start`.
 fn write_members(
     descriptor: &MessageDescriptor,
     wire: &[u8],
@@ -63,7 +63,7 @@ fn write_members(
                     inexact_fields = write_payload(decode_utf8(text)?, json);
                 }
             }
-            // Fields come in the order of their numbers: the payload was before it.
+            // Fields are visited in the order of their numbers, so the payload has been written before.
             None if is_inexact_fields(&field) => {
                 write_name(&field, members_start, json)?;
                 json.extend_from_slice(format!("[{}]", inexact_fields.join(",")).as_bytes());
@@ -74,7 +74,7 @@ fn write_members(
     Ok(())
 }
 
-/// Appends a member, if the message has one.
+/// Appends a field, unless it has presence and is not set.
 fn write_member(
     field: &FieldDescriptor,
     wire_fields: &[(u32, WireValue<'_>)],
@@ -96,7 +96,7 @@ fn write_member(
     }
 }
 
-/// Appends the name of a member of an object whose members begin at `begin`.
+/// Appends the name of a field to an object whose members begin at `members_start`.
 fn write_name(field: &FieldDescriptor, members_start: usize, json: &mut Vec<u8>) -> EncodeResult {
     write_comma(members_start, json);
     write_string(field.name(), json)?;
@@ -104,14 +104,14 @@ fn write_name(field: &FieldDescriptor, members_start: usize, json: &mut Vec<u8>)
     Ok(())
 }
 
-/// Appends a comma if there is anything since `begin`.
+/// Appends a comma unless the element is the first since `elements_start`.
 fn write_comma(elements_start: usize, json: &mut Vec<u8>) {
     if json.len() > elements_start {
         json.push(b',');
     }
 }
 
-/// Appends a value without its name.
+/// Appends a value without a name.
 fn write_value(kind: &Kind, value: WireValue<'_>, json: &mut Vec<u8>) -> EncodeResult {
     match kind {
         Kind::Message(descriptor) => write_message(descriptor, value.bytes(), json),
@@ -153,7 +153,7 @@ fn write_map<'a>(
         let find_value =
             |number: u32| wire_fields.iter().rev().find(|(found, _)| *found == number).map(|(_, value)| *value);
         write_comma(map_start, json);
-        // The contract's maps have strings as keys.
+        // All maps of the API have string keys.
         write_string(decode_utf8(find_value(key.number()).map_or(&[], WireValue::bytes))?, json)?;
         json.push(b':');
         let default_value =

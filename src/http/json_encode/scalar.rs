@@ -1,6 +1,6 @@
-//! Numbers, strings, bytes, booleans and enums.
+//! Encoding of numbers, strings, bytes, booleans and enums.
 //!
-//! 64-bit integers are numbers up to ±(2^53 - 1), which JavaScript reads exactly, and strings of digits beyond. Bytes are
+//! 64-bit integers are numbers up to ±(2^53 - 1), which JavaScript represents exactly, and strings of digits beyond. Bytes are
 //! base64.
 
 use base64::Engine;
@@ -11,10 +11,10 @@ use serde::Serialize;
 use super::wire_value::{EncodeError, EncodeResult, WireValue};
 use crate::http::safe_integer::MAX_SAFE_INTEGER;
 
-/// Appends a value that is not a message.
+/// Appends a scalar value.
 ///
 /// # Errors
-/// If it is a string that is not UTF-8, or a message.
+/// [`EncodeError::Malformed`] if the value is a string that is not UTF-8, or a message.
 pub fn write_scalar(kind: &Kind, value: WireValue<'_>, json: &mut Vec<u8>) -> EncodeResult {
     let number = value.number();
     match kind {
@@ -37,10 +37,10 @@ pub fn write_scalar(kind: &Kind, value: WireValue<'_>, json: &mut Vec<u8>) -> En
     }
 }
 
-/// Appends an integer: as a string if JavaScript would round it.
+/// Appends an integer, as a string if JavaScript would round it.
 ///
 /// # Errors
-/// None: a vector takes any number of bytes.
+/// Never fails in practice: writing to a `Vec` succeeds.
 pub fn write_integer(value: i128, json: &mut Vec<u8>) -> EncodeResult {
     if value.unsigned_abs() <= MAX_SAFE_INTEGER.into() {
         write_json(&value, json)
@@ -49,10 +49,10 @@ pub fn write_integer(value: i128, json: &mut Vec<u8>) -> EncodeResult {
     }
 }
 
-/// Appends a float: as a string if it is not finite.
+/// Appends a float, as a string if it is not finite. `original` is the value in its own precision.
 ///
 /// # Errors
-/// None: a vector takes any number of bytes.
+/// Never fails in practice: writing to a `Vec` succeeds.
 pub fn write_float(value: f64, original: &impl Serialize, json: &mut Vec<u8>) -> EncodeResult {
     match value {
         _ if value.is_finite() => write_json(original, json),
@@ -64,15 +64,15 @@ pub fn write_float(value: f64, original: &impl Serialize, json: &mut Vec<u8>) ->
 /// Appends a string.
 ///
 /// # Errors
-/// None: a vector takes any number of bytes.
+/// Never fails in practice: writing to a `Vec` succeeds.
 pub fn write_string(text: &str, json: &mut Vec<u8>) -> EncodeResult {
     write_json(&text, json)
 }
 
-/// Returns bytes as text.
+/// Returns bytes as a string slice.
 ///
 /// # Errors
-/// If they are not UTF-8.
+/// [`EncodeError::Malformed`] if the bytes are not UTF-8.
 pub fn decode_utf8(bytes: &[u8]) -> Result<&str, EncodeError> {
     str::from_utf8(bytes).map_err(|_| EncodeError::Malformed)
 }
@@ -80,7 +80,7 @@ pub fn decode_utf8(bytes: &[u8]) -> Result<&str, EncodeError> {
 /// Appends a value.
 ///
 /// # Errors
-/// If JSON can't express it.
+/// [`EncodeError::Json`] if JSON can't represent the value.
 pub fn write_json(value: &impl Serialize, json: &mut Vec<u8>) -> EncodeResult {
     Ok(serde_json::to_writer(json, value)?)
 }

@@ -1,4 +1,4 @@
-//! Messages whose JSON is not an object: ids, durations, and values of a payload.
+//! Encoding of messages with a special JSON form: ids, durations and `google.protobuf.Value`.
 
 use prost::Message;
 use prost_types::value::Kind;
@@ -10,7 +10,7 @@ use crate::http::id;
 use crate::http::safe_integer::MAX_SAFE_INTEGER;
 use crate::proto::DocumentId;
 
-/// Appends such a message to `json`; `None` if the message is another one.
+/// Appends a message with a special JSON form to `json`; returns `None` for other messages.
 pub fn write_well_known(full_name: &str, wire: &[u8], json: &mut Vec<u8>) -> Option<EncodeResult> {
     Some(match full_name {
         id::MESSAGE_NAME => write_id(wire, json),
@@ -24,12 +24,12 @@ fn write_id(wire: &[u8], json: &mut Vec<u8>) -> EncodeResult {
     Ok(id::write(&DocumentId::decode(wire)?, json)?)
 }
 
-/// In seconds, such as `1.500s`.
+/// Appends a duration in seconds, such as `1.500s`.
 fn write_duration(wire: &[u8], json: &mut Vec<u8>) -> EncodeResult {
     write_string(&Duration::decode(wire)?.to_string(), json)
 }
 
-/// A string, a number, a boolean or null: the contract has no lists and objects outside of payloads.
+/// Appends a string, a number, a boolean or null. The API uses no lists and objects outside of payloads.
 fn write_value(wire: &[u8], json: &mut Vec<u8>) -> EncodeResult {
     match Value::decode(wire)?.kind {
         None | Some(Kind::NullValue(_)) => write_json(&(), json),

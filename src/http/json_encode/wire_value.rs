@@ -1,24 +1,24 @@
-//! Values of fields, as the wire format has them.
+//! Decoding of field values from the protobuf wire format.
 
 use prost::DecodeError;
 use prost::encoding::{WireType, decode_key, decode_varint};
 use prost_reflect::Kind;
 
-/// Bytes that are not the message, which no service sends.
+/// Error for bytes that are not a valid message. Services send valid messages, so it would be a bug.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     #[error(transparent)]
     Wire(#[from] DecodeError),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    #[error("the answer breaks off")]
+    #[error("the message is truncated or malformed")]
     Malformed,
 }
 
 /// Result of appending to a buffer.
 pub type EncodeResult = Result<(), EncodeError>;
 
-/// The value of a field.
+/// Value of a field.
 #[derive(Debug, Clone, Copy)]
 pub enum WireValue<'a> {
     Varint(u64),
@@ -27,10 +27,10 @@ pub enum WireValue<'a> {
 }
 
 impl<'a> WireValue<'a> {
-    /// Takes a value from the beginning of `wire`.
+    /// Decodes a value and removes it from the beginning of `wire`.
     ///
     /// # Errors
-    /// If `wire` ends before, or the value is a group.
+    /// If `wire` is too short, or the value is a group.
     pub fn decode(kind: WireType, wire: &mut &'a [u8]) -> Result<Self, EncodeError> {
         let mut split_bytes = |length: usize| {
             let (head, remaining) = wire.split_at_checked(length).ok_or(EncodeError::Malformed)?;
@@ -50,7 +50,7 @@ impl<'a> WireValue<'a> {
         }
     }
 
-    /// Returns the number; 0 of what is none.
+    /// Returns the bits of a number; 0 for bytes.
     pub fn number(self) -> u64 {
         match self {
             Self::Varint(number) | Self::Fixed(number) => number,
@@ -58,7 +58,7 @@ impl<'a> WireValue<'a> {
         }
     }
 
-    /// Returns the bytes; none of what is a number.
+    /// Returns the bytes of a length-delimited value; empty for numbers.
     pub fn bytes(self) -> &'a [u8] {
         match self {
             Self::Bytes(bytes) => bytes,
@@ -67,10 +67,10 @@ impl<'a> WireValue<'a> {
     }
 }
 
-/// Returns the fields of a message in their order.
+/// Returns the field numbers and values of a message, in wire order.
 ///
 /// # Errors
-/// If `wire` is not a message.
+/// If `wire` is not a valid message.
 pub fn decode_fields(mut wire: &[u8]) -> Result<Vec<(u32, WireValue<'_>)>, EncodeError> {
     let mut fields = Vec::new();
     while !wire.is_empty() {
@@ -80,7 +80,7 @@ pub fn decode_fields(mut wire: &[u8]) -> Result<Vec<(u32, WireValue<'_>)>, Encod
     Ok(fields)
 }
 
-/// Returns the value of an absent field.
+/// Returns the default value of an absent scalar field.
 pub fn default_wire_value(kind: &Kind) -> WireValue<'static> {
     if matches!(kind, Kind::String | Kind::Bytes) { WireValue::Bytes(&[]) } else { WireValue::Varint(0) }
 }

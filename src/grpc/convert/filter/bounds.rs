@@ -6,11 +6,13 @@ use crate::types::ApiError;
 /// Maximum number of values of one condition.
 pub const MAX_CONDITION_VALUES: usize = 1_000;
 
+/// Checks the number of values of a condition.
+///
 /// # Errors
-/// If a condition has no values or too many.
+/// `INVALID_ARGUMENT` if there are no values, or more than [`MAX_CONDITION_VALUES`].
 pub fn check_value_count(field: &str, count: usize) -> Result<(), ApiError> {
     if (1..=MAX_CONDITION_VALUES).contains(&count) {
         return Ok(());
     }
-    Err(invalid_argument(field, format!("there are {count} values; send 1 to {MAX_CONDITION_VALUES}")))
+    Err(invalid_argument(field, format!("the condition has {count} values; send 1 to {MAX_CONDITION_VALUES}")))
 }

@@ -1,4 +1,4 @@
-//! Tests of one payload field.
+//! Conditions on one payload field: `match`, `match_any`, `match_none`, `range` and `time_range`.
 
 use std::ops::RangeInclusive;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use crate::grpc::errors::invalid_argument;
 use crate::proto::{self, match_value::Kind};
 use crate::types::{ApiError, FieldRange, MatchValue, MatchValues};
 
-/// The years 1 to 9999, which google.protobuf.Timestamp and the stores have, in seconds since 1970.
+/// Range of `google.protobuf.Timestamp` and of the stores, the years 1 to 9999, in seconds since 1970.
 const TIMESTAMP_SECONDS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 impl TryFrom<proto::MatchValue> for MatchValue {
@@ -21,7 +21,7 @@ impl TryFrom<proto::MatchValue> for MatchValue {
             Some(Kind::Keyword(text)) => Ok(Self::Keyword(text)),
             Some(Kind::Integer(number)) => Ok(Self::Integer(number)),
             Some(Kind::Boolean(flag)) => Ok(Self::Boolean(flag)),
-            None => Err(invalid_argument("", "it is empty; set `keyword`, `integer` or `boolean`")),
+            None => Err(invalid_argument("", "the value is empty; set `keyword`, `integer` or `boolean`")),
         }
     }
 }
@@ -35,7 +35,7 @@ impl TryFrom<proto::MatchValues> for MatchValues {
         match (keywords.is_empty(), integers.is_empty()) {
             (false, true) => Ok(Self::Keywords(keywords)),
             (true, false) => Ok(Self::Integers(integers)),
-            _ => Err(invalid_argument("", "it has both keywords and integers; fill one of the lists")),
+            _ => Err(invalid_argument("", "`keywords` and `integers` are both set; set only one of them")),
         }
     }
 }
@@ -47,7 +47,7 @@ impl TryFrom<proto::NumberRange> for FieldRange<f64> {
         let proto::NumberRange { lt, lte, gt, gte } = range;
         for (name, bound) in [("lt", lt), ("lte", lte), ("gt", gt), ("gte", gte)] {
             if bound.is_some_and(|bound| !bound.is_finite()) {
-                return Err(invalid_argument(name, "it is not a finite number; omit it instead"));
+                return Err(invalid_argument(name, "the bound is NaN or infinite; send a finite number, or omit it"));
             }
         }
         check_bounded([lt, lte, gt, gte].iter().all(Option::is_none))?;
@@ -74,9 +74,10 @@ impl TryFrom<proto::TimeRange> for FieldRange<SystemTime> {
 
 fn parse_time(name: &str, bound: Timestamp) -> Result<SystemTime, ApiError> {
     let time = SystemTime::try_from(bound).ok().filter(|_| TIMESTAMP_SECONDS.contains(&bound.normalized().seconds));
-    time.ok_or_else(|| invalid_argument(name, "it is not in the years 1 to 9999; send a time that is"))
+    time.ok_or_else(|| invalid_argument(name, "the time is outside the years 1 to 9999; send a time in this range"))
 }
 
 fn check_bounded(is_unbounded: bool) -> Result<(), ApiError> {
-    if is_unbounded { Err(invalid_argument("", "it has no bound; set `lt`, `lte`, `gt` or `gte`")) } else { Ok(()) }
+    let message = "the range has no bound; set `lt`, `lte`, `gt` or `gte`";
+    if is_unbounded { Err(invalid_argument("", message)) } else { Ok(()) }
 }

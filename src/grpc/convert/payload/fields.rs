@@ -1,4 +1,4 @@
-//! Stored payloads, for clients.
+//! Stored payloads in responses.
 
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct};
@@ -9,17 +9,17 @@ use crate::json;
 use crate::proto::PayloadFormat;
 use crate::types::Payload;
 
-/// A stored payload, as the fields of a message have it. An empty one is absent.
+/// Payload fields of a response message. An empty payload is absent.
 #[derive(Debug, Default, PartialEq)]
 pub struct PayloadFields {
     pub payload: Option<Struct>,
     pub payload_json: String,
-    /// The top-level fields that the Struct doesn't hold exactly.
+    /// Top-level fields whose values a Struct can't represent exactly.
     pub inexact_fields: Vec<String>,
 }
 
 impl PayloadFields {
-    /// Converts a stored payload to the form that the client asked for.
+    /// Converts a stored payload to the requested format.
     pub fn new(payload: Payload, format: PayloadFormat) -> Self {
         if payload.is_empty() {
             return Self::default();
@@ -42,18 +42,18 @@ impl PayloadFields {
     }
 }
 
-/// Converts a value. `room` is how many levels there may be below.
+/// Converts a value. `remaining_depth` is the number of levels allowed below it.
 fn to_proto_value(value: Value, remaining_depth: usize, is_exact: &mut bool) -> prost_types::Value {
     let kind = match value {
         Value::Null => Kind::NullValue(0),
         Value::Bool(flag) => Kind::BoolValue(flag),
         Value::Number(number) => {
             *is_exact &= number.is_f64() || number.as_i64().is_some_and(json::is_exact_f64);
-            // Every number of JSON is a double, if it is rounded.
+            // Never `None`: large integers are rounded to the nearest double.
             Kind::NumberValue(number.as_f64().unwrap_or_default())
         }
         Value::String(text) => Kind::StringValue(text),
-        // A client's decoder would refuse the whole message.
+        // The decoder of the client would refuse the whole message if it were nested deeper.
         nested @ (Value::Array(_) | Value::Object(_)) if remaining_depth == 0 => {
             *is_exact = false;
             Kind::StringValue(nested.to_string())

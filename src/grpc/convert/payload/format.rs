@@ -1,4 +1,4 @@
-//! The form in which payloads are returned.
+//! `payload_format`: format of payloads in responses.
 
 use crate::grpc::errors::invalid_argument;
 use crate::proto::PayloadFormat;
@@ -7,10 +7,11 @@ use crate::types::ApiError;
 /// Parses `payload_format`.
 ///
 /// # Errors
-/// If there is no such form.
+/// `INVALID_ARGUMENT` if the number is not a value of the enum.
 pub fn parse_payload_format(number: i32) -> Result<PayloadFormat, ApiError> {
     PayloadFormat::try_from(number).map_err(|_| {
-        let message = format!("there is no format {number}; send PAYLOAD_FORMAT_STRUCT or PAYLOAD_FORMAT_JSON");
+        let message =
+            format!("{number} is not a value of PayloadFormat; send PAYLOAD_FORMAT_STRUCT or PAYLOAD_FORMAT_JSON");
         invalid_argument("payload_format", message)
     })
 }

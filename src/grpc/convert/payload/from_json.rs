@@ -1,4 +1,4 @@
-//! Payloads that come as the text of a JSON object.
+//! Payloads sent as the text of a JSON object.
 
 use serde_json::{Number, Value};
 
@@ -9,12 +9,13 @@ use crate::types::{ApiError, ErrorReason, FieldPath, Payload};
 /// Parses a JSON object.
 ///
 /// # Errors
-/// Text that is no JSON object, a number that can't be stored exactly, too deep a nesting, too many bytes; each by its path.
+/// `INVALID_ARGUMENT` with the path of the value if the text is not a JSON object, a number can't be stored exactly, the nesting is
+/// too deep, or the payload is too large.
 pub fn parse_json_payload(text: &str, limits: PayloadLimits) -> Result<Payload, ApiError> {
     let fields = json::parse_object(text.as_bytes(), limits.max_bytes).map_err(
         |JsonError { path, message: problem, is_too_large }| {
             if is_too_large {
-                return too_large_error("more", limits.max_bytes);
+                return too_large_error(&format!("over {}", limits.max_bytes), limits.max_bytes);
             }
             let field = if path.is_empty() { PAYLOAD_FIELD.to_owned() } else { format!("{PAYLOAD_FIELD}.{path}") };
             ApiError::new(ErrorReason::InvalidArgument, field, problem)
@@ -23,7 +24,7 @@ pub fn parse_json_payload(text: &str, limits: PayloadLimits) -> Result<Payload, 
     convert_object(fields, &FieldPath::new(PAYLOAD_FIELD), limits.max_depth)
 }
 
-/// `room` is how many levels there may be, this one included.
+/// Converts the values of an object. `remaining_depth` is the number of levels allowed, including the object.
 fn convert_object(fields: Payload, path: &FieldPath<'_>, remaining_depth: usize) -> Result<Payload, ApiError> {
     let remaining_depth = descend(remaining_depth, path)?;
     let entries = fields.into_iter().map(|(name, field)| {
@@ -33,7 +34,7 @@ fn convert_object(fields: Payload, path: &FieldPath<'_>, remaining_depth: usize)
     entries.collect()
 }
 
-/// Converts a value to the one that is stored.
+/// Converts a value to its stored form.
 fn convert_value(value: Value, path: &FieldPath<'_>, remaining_depth: usize) -> Result<Value, ApiError> {
     Ok(match value {
         Value::Number(number) => Value::Number(convert_number(number, path)?),
@@ -48,14 +49,14 @@ fn convert_value(value: Value, path: &FieldPath<'_>, remaining_depth: usize) -> 
     })
 }
 
-/// Converts a number to the one that is stored: stores have signed integers of 64 bits and doubles.
+/// Converts a number to its stored form: stores support signed 64-bit integers and doubles.
 fn convert_number(number: Number, path: &FieldPath<'_>) -> Result<Number, ApiError> {
     if number.is_i64() {
         return Ok(number);
     }
     let double = number.as_f64().filter(|_| number.is_f64()).and_then(json::number_from_f64);
     double.ok_or_else(|| {
-        let message = format!("{number} is beyond 2^63 - 1, so it can't be stored exactly; make it a string");
+        let message = format!("{number} is greater than 2^63 - 1 and can't be stored exactly; send it as a string");
         invalid_argument_at(path, message)
     })
 }

@@ -1,4 +1,4 @@
-//! Payloads that come as a `google.protobuf.Struct`.
+//! Payloads sent as `google.protobuf.Struct`.
 
 use prost_types::Struct;
 use prost_types::value::Kind;
@@ -8,10 +8,10 @@ use super::limits::{descend, invalid_argument_at};
 use crate::json;
 use crate::types::{ApiError, FieldPath, Payload};
 
-/// Converts a Struct. `room` is how many levels there may be, this one included.
+/// Converts a Struct. `remaining_depth` is the number of levels allowed, including the Struct.
 ///
 /// # Errors
-/// A number that is not finite, or too deep a nesting; each by its path.
+/// `INVALID_ARGUMENT` with the path of the value if a number is not finite or the nesting is too deep.
 pub fn convert_struct(fields: Struct, path: &FieldPath<'_>, remaining_depth: usize) -> Result<Payload, ApiError> {
     let remaining_depth = descend(remaining_depth, path)?;
     let entries = fields.fields.into_iter().map(|(name, field)| {
@@ -27,7 +27,7 @@ fn convert_value(value: prost_types::Value, path: &FieldPath<'_>, remaining_dept
         Some(Kind::BoolValue(flag)) => Value::Bool(flag),
         Some(Kind::StringValue(text)) => Value::String(text),
         Some(Kind::NumberValue(number)) => Value::Number(json::number_from_f64(number).ok_or_else(|| {
-            invalid_argument_at(path, "it is not a finite number; leave it out or send a finite one")
+            invalid_argument_at(path, "the number is NaN or infinite; send a finite number, or omit the field")
         })?),
         Some(Kind::StructValue(fields)) => Value::Object(convert_struct(fields, path, remaining_depth)?),
         Some(Kind::ListValue(list)) => {

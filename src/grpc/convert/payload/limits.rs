@@ -1,29 +1,30 @@
-//! Bounds of payloads.
+//! Limits of payloads.
 
 use std::io;
 
 use crate::grpc::limits::MAX_PAYLOAD_DEPTH;
 use crate::types::{ApiError, ErrorReason, FieldPath, Payload};
 
-/// The field of a document, and the beginning of every path.
+/// Name of the payload field of a document; the paths in errors begin with it.
 pub const PAYLOAD_FIELD: &str = "payload";
 
-/// How large a payload may be.
+/// Maximum size and nesting of a payload.
 #[derive(Debug, Clone, Copy)]
 pub struct PayloadLimits {
-    /// Bytes of the payload as JSON without blanks, however it was sent.
+    /// Maximum size of the payload as JSON without whitespace, regardless of the format it was sent in.
     pub max_bytes: usize,
-    /// Levels of objects and lists, the payload itself included.
+    /// Maximum number of levels of objects and lists, including the payload itself.
     pub max_depth: usize,
 }
 
-/// Measures both forms alike, so that a document isn't refused in the one and taken in the other.
+/// Checks the size of a payload as JSON. Both formats are measured in the same way, so a document isn't refused in one format
+/// and accepted in the other.
 ///
 /// # Errors
-/// If the payload has more bytes than are taken.
+/// `INVALID_ARGUMENT` if the payload is larger than `max_bytes`.
 pub fn check_bytes(payload: &Payload, max_bytes: usize) -> Result<(), ApiError> {
     let mut counter = ByteCounter(0);
-    // Counting can't fail.
+    // Writing to the counter can't fail.
     let _counted = serde_json::to_writer(&mut counter, payload);
     if counter.0 <= max_bytes {
         return Ok(());
@@ -31,15 +32,15 @@ pub fn check_bytes(payload: &Payload, max_bytes: usize) -> Result<(), ApiError> 
     Err(too_large_error(&counter.0.to_string(), max_bytes))
 }
 
-/// Returns the fault of a payload that is too large.
+/// Returns the error for a payload that is too large. `bytes` is its size, or `over MAX` if parsing stopped there.
 pub fn too_large_error(bytes: &str, max_bytes: usize) -> ApiError {
     let message = format!(
-        "it has {bytes} bytes as JSON and {max_bytes} are taken; make it smaller, or raise --max-payload-bytes"
+        "the payload has {bytes} bytes as JSON, and the maximum is {max_bytes}; send less, or raise --max-payload-bytes"
     );
     invalid_argument_at(&FieldPath::new(PAYLOAD_FIELD), message)
 }
 
-/// Counts the bytes that are written.
+/// Writer that counts bytes and discards them.
 struct ByteCounter(usize);
 
 impl io::Write for ByteCounter {
@@ -53,20 +54,20 @@ impl io::Write for ByteCounter {
     }
 }
 
-/// Returns how many levels there may be below one, given how many there may be with it.
+/// Enters a level of nesting: returns the number of levels that may follow below it.
 ///
 /// # Errors
-/// If there may be none.
+/// `INVALID_ARGUMENT` if no level is left.
 pub fn descend(remaining_depth: usize, path: &FieldPath<'_>) -> Result<usize, ApiError> {
     remaining_depth.checked_sub(1).ok_or_else(|| {
         let message = format!(
-            "it is nested too deep; make it flatter, or raise --max-payload-depth (at most {MAX_PAYLOAD_DEPTH})"
+            "the value is nested too deeply; flatten the payload, or raise --max-payload-depth (at most {MAX_PAYLOAD_DEPTH})"
         );
         invalid_argument_at(path, message)
     })
 }
 
-/// Returns the fault of the value at a path.
+/// Returns an error for the value at a path.
 pub fn invalid_argument_at(path: &FieldPath<'_>, message: impl Into<String>) -> ApiError {
     ApiError::new(ErrorReason::InvalidArgument, path.to_string(), message)
 }

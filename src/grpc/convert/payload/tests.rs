@@ -42,9 +42,9 @@ fn to_struct(fields: Value) -> Struct {
 }
 
 proptest! {
-    /// Law: as JSON, every payload comes back as it was. As a Struct it does too, but for the fields that are named.
+    /// Law: every payload round-trips unchanged as JSON, and as a Struct except for the fields in `inexact_fields`.
     #[test]
-    fn comes_back_as_it_was(fields in prop::collection::btree_map(".{1,6}", any_json(), 1..4)) {
+    fn payloads_round_trip(fields in prop::collection::btree_map(".{1,6}", any_json(), 1..4)) {
         let fields: Payload = fields.into_iter().filter(|(name, _)| !name.starts_with(RESERVED_PREFIX)).collect();
         let text = PayloadFields::new(fields.clone(), PayloadFormat::Json).payload_json;
         prop_assert_eq!(of_json(&text).unwrap(), fields.clone());
@@ -57,9 +57,9 @@ proptest! {
         prop_assert_eq!(back, expected);
     }
 
-    /// Law: both forms of a payload are stored alike.
+    /// Law: both formats of a payload are stored as the same JSON.
     #[test]
-    fn both_forms_are_one_payload(double: f64, whole in -(1_i64 << 53)..=1 << 53) {
+    fn both_formats_are_stored_alike(double: f64, whole in -(1_i64 << 53)..=1 << 53) {
         let fields = |number: f64| Struct {
             fields: [("n".to_owned(), prost_types::Value { kind: Some(Kind::NumberValue(number)) })].into(),
         };
@@ -75,19 +75,19 @@ proptest! {
 }
 
 #[test]
-fn refuses_by_path() {
+fn errors_name_the_path() {
     let mut deep = Value::Null;
     for _ in 0..=MAX_PAYLOAD_DEPTH {
         deep = json!({ "in": deep });
     }
     let refused = |text: &str| {
-        let fault = of_json(text).unwrap_err();
-        (fault.field, fault.message)
+        let error = of_json(text).unwrap_err();
+        (error.field, error.message)
     };
     assert!(refused(&deep.to_string()).0.starts_with("payload.in.in"));
     for (text, field, problem) in [
         (r#"{"_splade_key": null}"#, "payload._splade_key", "reserved"),
-        (r#"{"a": [1, 9223372036854775808]}"#, "payload.a[1]", "9223372036854775808 is beyond 2^63 - 1"),
+        (r#"{"a": [1, 9223372036854775808]}"#, "payload.a[1]", "9223372036854775808 is greater than 2^63 - 1"),
         (r#"{"a": [1, 18446744073709551616]}"#, "payload.a[1]", "does not fit 64 bits"),
         (r#"{"a": {"b": 1, "b": 1}}"#, "payload.a.b", "duplicate key `b`"),
         (r#"{"a": NaN}"#, "payload.a", "expected value"),
@@ -107,7 +107,7 @@ fn refuses_by_path() {
 }
 
 #[test]
-fn holds_both_forms_to_one_bound() {
+fn limits_apply_to_both_formats() {
     let fields = json!({ "a": { "b": [1] } });
     let text = "{ \"a\" : { \"b\" : [ 1.0 ] } }";
     let bytes = fields.to_string().len();
@@ -123,15 +123,15 @@ fn holds_both_forms_to_one_bound() {
                 assert_eq!(Value::Object(payload.unwrap()), fields);
                 continue;
             };
-            let fault = payload.unwrap_err();
-            assert_eq!(fault.field, field);
-            assert!(fault.message.contains(part), "{fault}");
+            let error = payload.unwrap_err();
+            assert_eq!(error.field, field);
+            assert!(error.message.contains(part), "{error}");
         }
     }
 }
 
 #[test]
-fn what_a_struct_cannot_hold_is_named() {
+fn inexact_fields_of_a_struct_are_named() {
     let mut deep = json!(1);
     for _ in 0..40 {
         deep = json!([deep]);
@@ -142,7 +142,7 @@ fn what_a_struct_cannot_hold_is_named() {
         PayloadFields::new(stored, PayloadFormat::Unspecified);
     inexact_fields.sort_unstable();
     assert_eq!((inexact_fields, payload_json.as_str()), (["deep", "large", "max"].map(str::to_owned).to_vec(), ""));
-    // Every decoder takes it.
+    // The nesting is within the limit of decoders.
     let wire = prost::Message::encode_to_vec(&payload.unwrap());
     <Struct as prost::Message>::decode(wire.as_slice()).unwrap();
     assert_eq!(PayloadFields::new(Payload::new(), PayloadFormat::Json), PayloadFields::default());
