@@ -1,4 +1,5 @@
-//! Generated code of the gRPC API in `proto/`: `splade_sidecar.v1`, and in [`tei`] the API of text-embeddings-inference, `tei.v1`.
+//! Generated code of the gRPC API in `proto/`: `splade_sidecar.v1`, and in [`tei`] the API of text-embeddings-inference,
+//! `tei.v1`.
 //!
 //! [`codec`] is the codec of all calls, and [`unknown_fields`] refuses requests with fields that this server doesn't know.
 

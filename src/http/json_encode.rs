@@ -1,5 +1,5 @@
-//! Encoder from the protobuf wire format to JSON, in one pass (for the reason given in [`super::json_decode`]): responses of unary
-//! calls, lines of streams, and errors.
+//! Encoder from the protobuf wire format to JSON, in one pass (for the reason given in [`super::json_decode`]): responses of
+//! unary calls, lines of streams, and errors.
 
 mod message;
 mod scalar;

@@ -17,8 +17,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Body of a request.
 ///
-/// If the body is dropped before its end, a task reads and discards the rest for a while. Otherwise the connection of a client that
-/// is still sending would be reset, and the client could lose the response with the reason.
+/// If the body is dropped before its end, a task reads and discards the rest for a while. Otherwise the connection of a client
+/// that is still sending would be reset, and the client could lose the response with the reason.
 #[derive(Debug)]
 pub struct RequestBody {
     body: Body,

@@ -56,8 +56,8 @@ impl LineResponder {
     /// Returns a response that streams the lines. It begins when the first line is available, so a call that is refused before
     /// that has an HTTP error status; a call that fails later ends with a line that contains the error.
     ///
-    /// The response doesn't begin before `continue_receiver` completes, because a client that waits for `100 Continue` must receive
-    /// that first.
+    /// The response doesn't begin before `continue_receiver` completes, because a client that waits for `100 Continue` must
+    /// receive that first.
     ///
     /// # Errors
     /// The status of a call that fails before the first line.

@@ -1,8 +1,8 @@
 //! Conversion of a body of lines to the request messages of a stream.
 //!
-//! An invalid line must not end the stream, and still consumes a sequence number. It is replaced by a placeholder, an item that the
-//! service can't decode: the service numbers and rejects it, so the progress that it reports is correct for the lines. In the
-//! response, the error of the line replaces the error of the placeholder.
+//! An invalid line must not end the stream, and still consumes a sequence number. It is replaced by a placeholder, an item that
+//! the service can't decode: the service numbers and rejects it, so the progress that it reports is correct for the lines. In
+//! the response, the error of the line replaces the error of the placeholder.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -153,8 +153,8 @@ impl StreamItem {
     }
 }
 
-/// Returns an operation whose document can't be decoded. It keeps the position of the line, if this can be decoded, because clients
-/// resume from the position of the last final operation.
+/// Returns an operation whose document can't be decoded. It keeps the position of the line, if this can be decoded, because
+/// clients resume from the position of the last final operation.
 fn build_unreadable_operation(line: &InputLine) -> Vec<u8> {
     #[derive(Default, Deserialize)]
     struct LinePosition {

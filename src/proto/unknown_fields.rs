@@ -35,8 +35,8 @@ pub struct UnknownField {
     pub number: u32,
 }
 
-/// Checks the bytes of a message for unknown fields. `message` is its name in the package. Malformed bytes pass the check, because
-/// the decoder refuses them.
+/// Checks the bytes of a message for unknown fields. `message` is its name in the package. Malformed bytes pass the check,
+/// because the decoder refuses them.
 ///
 /// # Errors
 /// [`UnknownField`] for the first field that the message doesn't declare.

@@ -9,8 +9,8 @@ use crate::types::{ApiError, ErrorReason, FieldPath, Payload};
 /// Parses a JSON object.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` with the path of the value if the text is not a JSON object, a number can't be stored exactly, the nesting is
-/// too deep, or the payload is too large.
+/// `INVALID_ARGUMENT` with the path of the value if the text is not a JSON object, a number can't be stored exactly, the
+/// nesting is too deep, or the payload is too large.
 pub fn parse_json_payload(text: &str, limits: PayloadLimits) -> Result<Payload, ApiError> {
     let fields = json::parse_object(text.as_bytes(), limits.max_bytes).map_err(
         |JsonError { path, message: problem, is_too_large }| {
