@@ -65,7 +65,7 @@ impl RequestBody {
     pub async fn read_all(mut self, max_bytes: usize) -> Result<Bytes, Status> {
         let too_long_error = || {
             Status::out_of_range(format!(
-                "the body has more than the maximum of {max_bytes} bytes; send less, or raise --max-message-bytes"
+                "the body has more than {max_bytes} bytes; send a smaller body, or raise --max-message-bytes"
             ))
         };
         // If `content-length` exceeds the maximum, nothing is read.

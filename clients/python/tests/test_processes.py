@@ -63,7 +63,7 @@ UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 TIMEOUT_S = 60
 
 STATS = EncodingStats(4, True, 1, 2, 3, 0.125)
-ERROR = ItemError(3, "EMPTY_TEXT", "text", "it is blank")
+ERROR = ItemError(3, "EMPTY_TEXT", "text", "the text is blank")
 REJECTED = Result(2, Key(UUID), "rejected", ERROR, None, "offset 2")
 VECTOR = EncodedText([1, 2], [0.5, 0.25], ["a", "b"], STATS)
 STORED = StoredDocument(1, {"n": 2**53 + 1}, "text", {"splade": SparseVector([1], [0.5])}, {"dense": [0.5]}, True, -7)
@@ -85,7 +85,7 @@ def summary():
 def errors():
     kinds = [kind for kind in vars(splade_sidecar).values() if inspect.isclass(kind) and issubclass(kind, SpladeError)]
     assert len(kinds) >= 14
-    violations = (FieldViolation("texts[1]", "it is blank"), FieldViolation("options", "wrong"))
+    violations = (FieldViolation("texts[1]", "the text is blank"), FieldViolation("options", "wrong"))
     for place, kind in enumerate(kinds):
         code = list(grpc.StatusCode)[place % 16 + 1]
         error = kind(code, "what is wrong", "REASON", violations, 2.5, {"collection": "notes"})
@@ -110,7 +110,7 @@ VALUES = [
     STATS,
     ErrorReason.EMPTY_TEXT,
     Explanation([Term(1, "a", 0.5, 0.5, 0.25, "text", "expansion")], 0.25, STATS, STATS),
-    FieldViolation("texts[1]", "it is blank"),
+    FieldViolation("texts[1]", "the text is blank"),
     Hit(STORED, 0.5),
     HITS,
     Key(UUID),

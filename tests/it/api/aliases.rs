@@ -95,9 +95,9 @@ async fn what_is_wrong_is_told_by_its_field() {
         for (alias, collection, code, field, part) in [
             ("", "docs-v1", Code::InvalidArgument, "alias", "name is empty"),
             ("a b", "docs-v1", Code::InvalidArgument, "alias", "1 to 128 characters"),
-            ("docs-v2", "docs-v1", Code::AlreadyExists, "alias", "a collection is named `docs-v2`"),
+            ("docs-v2", "docs-v1", Code::AlreadyExists, "alias", "a collection has the name `docs-v2`"),
             ("new", "", Code::InvalidArgument, "collection", "name is empty"),
-            ("new", "docs", Code::InvalidArgument, "collection", "own name, `docs-v1`"),
+            ("new", "docs", Code::InvalidArgument, "collection", "name of its collection, `docs-v1`"),
             ("new", "absent", Code::NotFound, "collection", "there is no collection `absent`"),
         ] {
             let failure = Failure::from(set(sidecar, alias, collection).await.unwrap_err());

@@ -54,7 +54,7 @@ async fn they_show_what_the_server_wants() {
 
     let refused = run(folder_path, &server, &encode).await;
     assert_eq!(refused.code, 2);
-    assert!(refused.stderr.contains("the call carries no token") && refused.stderr.contains("UNAUTHENTICATED"));
+    assert!(refused.stderr.contains("the call has no token") && refused.stderr.contains("UNAUTHENTICATED"));
     // Without a certificate, and without knowing the authority.
     for few in [&tls[..2], &[]] {
         let refused =

@@ -83,8 +83,8 @@ async fn a_bad_line_is_a_result() {
         (2, "txt", "unrecognized field name 'txt' at line 1 column 24"),
         (3, "text", "EOF while parsing"),
         (4, "", "expected"),
-        (5, "", "the line has more bytes than the 20480 that are taken"),
-        (6, "", "what the line holds has more bytes than the 20480"),
+        (5, "", "the line has more than the maximum of 20480 bytes"),
+        (6, "", "the item of the line has more than the maximum of 20480"),
     ] {
         let why = why(number);
         assert_eq!((&why["reason"], &why["code"]), (&json!("MALFORMED_DOCUMENT"), &json!(3)), "{why}");
@@ -118,15 +118,15 @@ async fn options_are_checked_before_there_is_an_answer() {
     let sidecar = start(&[]).await;
     for (query, field, problem) in [
         ("", "options.collection", "the collection name is empty"),
-        ("?colection=docs", "colection", "no such parameter"),
+        ("?colection=docs", "colection", "unknown parameter"),
         ("?collection=docs&create_collection=yes", "create_collection", "send true or false"),
         ("?collection=docs&batch_points=20000", "options.batch_points", "send 1 to 10000"),
-        ("?collection=docs&only_rejected=true", "only_rejected", "no such parameter"),
+        ("?collection=docs&only_rejected=true", "only_rejected", "unknown parameter"),
         ("?collection=docs&result_filter=PROBLEMS", "result_filter", "RESULT_FILTER_PROBLEMS"),
         (
             "?collection=docs&encoding=%7B%22window_overlap%22:3%7D",
             "options.encoding.window_overlap",
-            "only windows overlap",
+            "applies only to windows",
         ),
         (
             "?collection=docs&encoding=%7B%22pruning%22:%7B%22min_weight%22:-1%7D%7D",

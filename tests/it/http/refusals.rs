@@ -42,7 +42,7 @@ async fn malformed_requests_name_the_field_and_the_place() {
             "limit",
             "send 1 to 1000",
         ),
-        ("/v1/encode", "{\"texts\": [\" \"]}", "texts[0]", "it is blank"),
+        ("/v1/encode", "{\"texts\": [\" \"]}", "texts[0]", "the text is blank"),
     ] {
         let answer = client.send("POST", path, JSON, body.as_bytes()).await;
         let (status, code, reason, fields, message) = error(&answer);
@@ -78,13 +78,17 @@ async fn other_media_types_are_refused() {
     let form = "application/x-www-form-urlencoded";
     for (path, headers, remedy) in [
         ("/v1/search", vec![("content-type", form)], "send `content-type: application/json`"),
-        ("/v1/search", vec![], "there is no content-type"),
+        ("/v1/search", vec![], "content-type is missing"),
         ("/v1/search", vec![("content-type", "application/grpc")], "send `content-type: application/json`"),
-        ("/v1/search", vec![("content-type", JSON), ("content-encoding", "gzip")], "not taken compressed"),
+        (
+            "/v1/search",
+            vec![("content-type", JSON), ("content-encoding", "gzip")],
+            "compressed bodies are not supported",
+        ),
         ("/v1/ingest?collection=a", vec![("content-type", form)], "send `content-type: application/x-ndjson`"),
         ("/v1/ingest?collection=a", vec![("content-type", JSON)], "send `content-type: application/x-ndjson`"),
         // As a page of another origin can send without asking first.
-        ("/v1/ingest?collection=a", vec![("origin", "https://evil.example")], "there is no content-type"),
+        ("/v1/ingest?collection=a", vec![("origin", "https://evil.example")], "content-type is missing"),
         ("/v1/ingest?collection=a", vec![("content-type", "text/plain")], "content-type is `text/plain`"),
     ] {
         let mut client = client(&sidecar).await;

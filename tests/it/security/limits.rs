@@ -83,7 +83,7 @@ async fn of_open_streams() {
         Upload::open(sidecar.index_client().await, options("docs")).await.err().expect("three streams are open");
     let failure = Failure::from(refused);
     assert_eq!((failure.code, failure.reason.as_str()), (Code::ResourceExhausted, "OVERLOADED"));
-    assert!(failure.message.contains("; try again later, or raise --max-streams"), "{failure:?}");
+    assert!(failure.message.contains("; retry after the delay in RetryInfo, or raise --max-streams"), "{failure:?}");
     assert_eq!(failure.retry_after, Some(Duration::from_secs(1)));
     let (_, ended) = first.finish_and_drain().await;
     ended.unwrap();

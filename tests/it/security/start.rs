@@ -34,8 +34,8 @@ async fn wrong_files_name_their_flag() {
             "contains no PEM certificate",
         ),
         (vec![("--auth-tokens", "absent")], "--auth-tokens", "can't be read"),
-        (vec![("--auth-tokens", "empty")], "--auth-tokens", "holds no token; write one a line"),
-        (vec![("--auth-tokens", "short")], "--auth-tokens", "line 2 has 7 characters; take 16 or more"),
+        (vec![("--auth-tokens", "empty")], "--auth-tokens", "no tokens found; write one token per line"),
+        (vec![("--auth-tokens", "short")], "--auth-tokens", "line 2 has 7 characters; use at least 16"),
     ];
     for (flags, flag, problem) in cases {
         let folder = TempDir::new().unwrap();

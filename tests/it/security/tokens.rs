@@ -78,12 +78,12 @@ async fn every_service_but_health_wants_one_on_every_socket() {
             reflect(&channel, bearer(token)).await.unwrap();
             info(&channel, bearer(token)).await.unwrap();
         }
-        assert_refused(list(&channel, None).await, "the call carries no token; ");
-        assert_refused(list(&channel, Some(("authorization", OLD.to_owned()))).await, "the call carries no token; ");
-        assert_refused(list(&channel, bearer("bad-0123456789abcdef")).await, "the token is not a valid one; ");
-        assert_refused(list(&channel, Some(("x-api-key", String::new()))).await, "the token is not a valid one; ");
-        assert_refused(reflect(&channel, None).await, "the call carries no token; ");
-        assert_refused(info(&channel, None).await, "the call carries no token; ");
+        assert_refused(list(&channel, None).await, "the call has no token; ");
+        assert_refused(list(&channel, Some(("authorization", OLD.to_owned()))).await, "the call has no token; ");
+        assert_refused(list(&channel, bearer("bad-0123456789abcdef")).await, "the token is invalid; ");
+        assert_refused(list(&channel, Some(("x-api-key", String::new()))).await, "the token is invalid; ");
+        assert_refused(reflect(&channel, None).await, "the call has no token; ");
+        assert_refused(info(&channel, None).await, "the call has no token; ");
     }
     sidecar.stop_drained().await;
 }
@@ -94,7 +94,7 @@ async fn they_are_rotated_without_a_restart() {
     let sidecar = start(&mounted, &[]).await;
     let channel = sidecar.channel().await;
     list(&channel, bearer(OLD)).await.unwrap();
-    assert_refused(list(&channel, bearer(NEW)).await, "the token is not a valid one; ");
+    assert_refused(list(&channel, bearer(NEW)).await, "the token is invalid; ");
     mounted.replace(&[("tokens", &format!("{NEW}\n{OLD}"))]);
     eventually("the new token", async || list(&channel, bearer(NEW)).await.is_ok()).await;
     list(&channel, bearer(OLD)).await.unwrap();

@@ -25,9 +25,9 @@ fn bad() -> Vec<(EmbedSparseRequest, &'static str, &'static str, &'static str)> 
         (request(" \n\u{a0}", true), "EMPTY_TEXT", "inputs", "send a text"),
         (request(&"x".repeat((1 << 20) + 1), true), "TEXT_TOO_LONG", "inputs", "--max-text-bytes"),
         (request(&long_text(), false), "TEXT_TOO_LONG", "inputs", "set `truncate`"),
-        (prompted("the moon", "passage"), "INVALID_ARGUMENT", "prompt_name", "use `query` or `document`"),
-        (prompted("the moon", ""), "INVALID_ARGUMENT", "prompt_name", "use `query` or `document`"),
-        (sideways, "INVALID_ARGUMENT", "truncation_direction", "use one that is"),
+        (prompted("the moon", "passage"), "INVALID_ARGUMENT", "prompt_name", "send `query` or `document`"),
+        (prompted("the moon", ""), "INVALID_ARGUMENT", "prompt_name", "send `query` or `document`"),
+        (sideways, "INVALID_ARGUMENT", "truncation_direction", "send a defined value"),
     ]
 }
 
