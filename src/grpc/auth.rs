@@ -70,6 +70,7 @@ impl AuthTokens {
     /// Returns whether a token is valid, in constant time: without revealing which token matches or where a token differs.
     fn contains(&self, token: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(token).into();
+        // Compares with all tokens, without an early return: the time must not depend on the matching token.
         let found = self.0.iter().map(|known| known[..].ct_eq(&digest[..]));
         found.fold(Choice::from(0), |any, this| any | this).into()
     }
@@ -111,6 +112,7 @@ pub fn require_token(routes: Routes, tokens: watch::Receiver<Arc<AuthTokens>>) -
     let middleware = move |mut request: Request, next: Next| {
         let is_public = request.uri().path().starts_with(HEALTH_PREFIX);
         let result = if is_public { Ok(()) } else { authorize_request(&tokens.borrow(), request.headers()) };
+        // Removed so that no service or log can leak the token.
         request.headers_mut().remove(AUTHORIZATION);
         request.headers_mut().remove(API_KEY_HEADER);
         async move {

@@ -19,12 +19,14 @@ pub async fn create(context: &ServiceContext, request: CreateCollectionRequest) 
     let model = context.models.get(&model)?;
     let spec = parse_collection_options(options, &model).map_err(|error| error.with_field_prefix("options"))?;
     let result = context.collections.create_new(&name, spec).await;
+    // Also after an error: the store may have created the collection before the call failed.
     context.collections.invalidate(&name);
     result.map_err(|error| match error {
         StoreError::InvalidOption { .. } => ApiError::from(error).with_field_prefix("options"),
         StoreError::AlreadyExists(_) => ApiError { field: "name".to_owned(), ..error.into() },
         error => error.into(),
     })?;
+    // Read back, because the store fills in defaults.
     get(context, &name).await
 }
 

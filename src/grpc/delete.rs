@@ -31,6 +31,7 @@ pub async fn delete(context: &ServiceContext, request: DeleteRequest) -> Result<
     let ids = parse_ids(ids, MAX_DELETE_IDS)?.iter().map(DocumentId::to_point_id).collect();
     let collection = match &*expected_incarnation {
         "" => context.collections.resolve(&collection).await?,
+        // `resolve` only resolves aliases; the incarnation requires the description of the collection.
         expected => {
             let info = context.collections.fetch(&collection).await?;
             check_incarnation(&info, expected)?;

@@ -66,6 +66,7 @@ impl EncoderService for EncoderApi {
         request: Request<Streaming<EncodeStreamRequest>>,
     ) -> Result<Response<Self::EncodeStreamStream>, Status> {
         let context = self.readiness.admit()?;
+        // Refuses the stream before anything is read from it if too many streams are open.
         let open_stream = OpenStream::new("encode_stream", context.clone())?;
         let deadline = parse_deadline(request.metadata());
         let mut requests = request.into_inner();

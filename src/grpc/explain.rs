@@ -43,6 +43,7 @@ pub async fn explain(context: &ServiceContext, request: ExplainRequest) -> Resul
     let (model, document) = match request.document {
         None => return Err(invalid_argument("document", "the field is missing; set `document_id` or `document_text`")),
         Some(Document::DocumentText(text)) => {
+            // Without a collection, two texts are compared with the default model or the requested one.
             let model = match &*request.collection {
                 "" => choice.select(None)?,
                 collection => {
@@ -147,6 +148,7 @@ fn build_explanation(model: &Model, query: ExplainedVector, document: ExplainedV
 impl ExplainedVector {
     fn origin(&self, index: u32) -> TermOrigin {
         match &self.token_ids {
+            // The text is not stored, so it is unknown whether the term occurs in it.
             None => TermOrigin::Unspecified,
             Some(tokens) if tokens.contains(&index) => TermOrigin::Text,
             Some(_) => TermOrigin::Expansion,

@@ -79,6 +79,7 @@ impl HealthMonitor {
     /// loaded.
     pub async fn watch_store(self, store: Arc<dyn VectorStore>, stopping: CancellationToken) {
         let mut ticks = interval(CHECK_INTERVAL);
+        // A slow store must not cause a burst of checks afterwards.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_published = None;
         loop {
@@ -87,6 +88,7 @@ impl HealthMonitor {
                 () = stopping.cancelled() => break,
                 _ = ticks.tick() => {}
             }
+            // The check may hang; shutdown must not wait for it.
             let readiness = tokio::select! {
                 biased;
                 () = stopping.cancelled() => break,

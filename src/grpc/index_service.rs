@@ -38,6 +38,7 @@ impl IndexService for IndexApi {
 
     async fn ingest(&self, request: Request<Streaming<IngestRequest>>) -> Result<Response<Self::IngestStream>, Status> {
         let context = self.readiness.admit()?;
+        // Refuses the stream before anything is read from it if too many streams are open.
         let open_stream = OpenStream::new("ingest", context.clone())?;
         let deadline = parse_deadline(request.metadata());
         let mut requests = request.into_inner();
@@ -47,6 +48,7 @@ impl IndexService for IndexApi {
             let session = ingest::open_ingest(&context, Urgency::Bulk, options).await?;
             let ingest::IngestSession { ingest, results, response_options } = session;
             let drain_notice = ingest::DrainNotice::new(&context, &ingest);
+            // The options are consumed: `read_operations` refuses messages with options.
             let first = IngestRequest { options: None, operations, flush };
             let reader = tokio::spawn(ingest::read_operations(context, requests, ingest, first).in_current_span());
             let responder = Responder::new(results, reader, deadline, MAX_RESULTS_PER_MESSAGE, open_stream);

@@ -49,6 +49,7 @@ pub async fn list_documents(
         let batch = context.store.scroll(&info.name, scroll).await?;
         let first_unfit = batch.points.into_iter().find_map(|point| page.try_push(point));
         next = first_unfit.or(batch.next);
+        // The next page begins with the first point that didn't fit, or else where the store continues.
         if first_unfit.is_some() || next.is_none() || page.documents.len() >= page_size {
             break;
         }
@@ -79,6 +80,7 @@ pub async fn get_documents(
     let mut page = DocumentPage::new(&selection, &info.spec.vector_name);
     let mut response = GetDocumentsResponse::default();
     for batch in ids.chunks(SCROLL_BATCH_SIZE) {
+        // After the first document that doesn't fit, all ids remain, so that the order of the request is kept.
         if !response.remaining.is_empty() {
             response.remaining.extend(batch.iter().map(|(_, id)| id.clone()));
             continue;

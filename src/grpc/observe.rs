@@ -47,7 +47,7 @@ pub fn instrument_routes(routes: Routes) -> Routes {
     routes.into_axum_router().layer(from_fn(middleware)).into()
 }
 
-/// Returns a path as `package.Service/Method`, or [`UNKNOWN_METHOD`] if the method doesn't exist.
+/// Returns a path as `package.Service/Method`, or `UNKNOWN_METHOD` if the method doesn't exist.
 fn resolve_method(path: &str, methods: &HashSet<String>) -> String {
     let name = path.trim_start_matches('/');
     let is_known = methods.contains(name) || INFRASTRUCTURE_METHODS.contains(&name);
@@ -61,6 +61,7 @@ async fn observe_call(method: String, request: Request, next: Next) -> Response 
     };
     let mut call = ObservedCall { method, started_at: Instant::now(), span, is_ended: false };
     let response = next.run(request).instrument(call.span.clone()).await;
+    // A response without a body ("trailers-only") has its status in the headers.
     if let Some(code) = parse_code(response.headers()) {
         call.finish(code);
     }
@@ -95,6 +96,7 @@ struct ObservedCall {
 
 impl ObservedCall {
     fn finish(&mut self, code: Code) {
+        // Recorded once: the body of a call whose status is in the headers is dropped later.
         if !std::mem::replace(&mut self.is_ended, true) {
             counter!(names::CALLS, "method" => self.method.clone(), "code" => to_code_name(code)).increment(1);
             histogram!(names::CALL_SECONDS, "method" => self.method.clone())

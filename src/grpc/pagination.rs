@@ -1,6 +1,6 @@
 //! Pagination of list calls, and their page tokens.
 //!
-//! A token is a [`PageToken`] in base64url: its version, the list that it continues, and the key of the last returned item or of
+//! A token is a `PageToken` in base64url: its version, the list that it continues, and the key of the last returned item or of
 //! the next one. It is opaque to clients. `ListDocuments` also accepts the tokens of version 0.1.0 (the name of the collection,
 //! a slash and an id), because checkpoints of `reindex` contain them.
 
@@ -94,6 +94,7 @@ impl Paginator<'_> {
         let mut items =
             items.into_iter().filter(|item| after_key.as_ref().is_none_or(|after| name_of(item) > &**after));
         let page: Vec<T> = items.by_ref().take(page_size).collect();
+        // A further item is read to know whether there is a next page.
         let token = match (items.next(), page.last()) {
             (Some(_), Some(last)) => self.encode_token(name_of(last)),
             _ => String::new(),

@@ -55,6 +55,7 @@ impl Readiness {
     pub fn admit(&self) -> Result<CallGuard, Status> {
         // Taken before the check: a call that passes it concurrently with the shutdown is waited for by `drain`.
         let call = self.calls.token();
+        // Checked first: a server that is stopped while it starts reports SHUTTING_DOWN.
         if self.stopping.is_cancelled() {
             return Err(stopping_status());
         }

@@ -77,6 +77,7 @@ fn to_http_status(code: Code) -> StatusCode {
 pub fn encode_status(status: &Status) -> Vec<u8> {
     let (code, message) = (status.code() as i32, status.message());
     let encode_without_details = || json!({ "code": code, "message": message, "details": [] }).to_string().into_bytes();
+    // tonic itself returns statuses without details, for example for a message that is too large.
     encode_with_details(status).unwrap_or_else(encode_without_details)
 }
 

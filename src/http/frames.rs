@@ -17,6 +17,7 @@ const HEADER_BYTES: usize = 5;
 /// # Errors
 /// The errors of `write`; `OUT_OF_RANGE` if the message has more than `max_bytes` bytes.
 pub fn encode_frame(max_bytes: usize, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Status>) -> Result<Bytes, Status> {
+    // The flags stay 0 (not compressed); the length is filled in when it is known.
     let mut frame = vec![0; HEADER_BYTES];
     write(&mut frame)?;
     let length = frame.len() - HEADER_BYTES;

@@ -64,5 +64,6 @@ fn malformed_json_error(expected: &str, json: &[u8], error: &serde_json::Error) 
 fn deserialize<'de>(seed: impl DeserializeSeed<'de, Value = ()>, json: &'de [u8]) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     seed.deserialize(&mut deserializer)?;
+    // Refuses trailing characters, such as a second object.
     deserializer.end()
 }

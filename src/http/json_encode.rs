@@ -17,6 +17,7 @@ use wire_value::{EncodeError, decode_fields};
 /// # Errors
 /// `INTERNAL` if `wire` is not a valid message of this type, which would be a bug.
 pub fn encode_message(descriptor: &MessageDescriptor, wire: &[u8]) -> Result<Vec<u8>, Status> {
+    // JSON is usually about twice as large as the wire format.
     let mut json = Vec::with_capacity(2 * wire.len());
     message::write_message(descriptor, wire, &mut json).map_err(to_internal_error)?;
     Ok(json)

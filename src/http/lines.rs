@@ -49,6 +49,7 @@ impl LineReader {
                 Some(chunk) => self.splitter.push(&chunk),
                 None => {
                     self.is_ended = true;
+                    // The last line may have no newline.
                     self.splitter.push(b"\n");
                 }
             }

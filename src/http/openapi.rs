@@ -21,6 +21,7 @@ pub fn build_document(settings: &GatewaySettings) -> Value {
             *value = limit.into();
         }
     }
+    // The file describes a server with authentication.
     if settings.tokens.is_none() {
         remove_key(&mut document, "", "security");
         remove_key(&mut document, "/components", "securitySchemes");

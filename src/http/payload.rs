@@ -78,6 +78,7 @@ pub fn write_payload<'a>(text: &'a str, json: &mut Vec<u8>) -> Vec<&'a str> {
             json.extend_from_slice(integer.as_bytes());
             json.push(b'"');
             copied_end = end;
+            // A field may contain several large integers; they follow each other.
             if inexact_keys.last() != Some(&key) {
                 inexact_keys.push(key);
             }

@@ -171,6 +171,7 @@ fn forward_headers(headers: &HeaderMap) -> HeaderMap {
         }
     }
     forwarded.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    // Required by gRPC over HTTP/2.
     forwarded.insert(TE, HeaderValue::from_static("trailers"));
     forwarded
 }

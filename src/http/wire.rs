@@ -30,6 +30,7 @@ pub fn put_length_delimited<E>(
     encode_key(number, WireType::LengthDelimited, wire);
     let content_start = wire.len();
     put_content(wire)?;
+    // The length is a varint of unknown size, so it is inserted afterwards, which moves the content.
     let mut length = Vec::with_capacity(4);
     encode_varint((wire.len() - content_start) as u64, &mut length);
     wire.splice(content_start..content_start, length);

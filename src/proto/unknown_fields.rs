@@ -57,6 +57,7 @@ fn descriptor_pool() -> &'static DescriptorPool {
 
 /// Returns the first unknown field of a message and its nested messages.
 fn find_unknown(descriptor: &MessageDescriptor, mut wire: &[u8], depth: usize) -> Option<UnknownField> {
+    // Bounds the recursion; the decoder refuses such a message.
     if depth > MAX_DEPTH {
         return None;
     }

@@ -42,6 +42,7 @@ pub fn parse_collection_options(
         model: model.name.clone(),
         fingerprint: Some(model.fingerprint.clone()),
         dtype: model.dtype.to_string(),
+        // Assigned when the collection is created.
         incarnation: String::new(),
         vector_name,
         sharding,

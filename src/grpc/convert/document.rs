@@ -45,6 +45,7 @@ pub fn parse_document(bytes: &Bytes, limits: &RequestLimits) -> Result<Document,
             let id = parse_new_id(id, limits.max_id_bytes);
             id.map_err(|error| InvalidOperation { id: None, error: error.with_field_prefix("id") })?
         }
+        // Derived from the text, so that sending the document again doesn't store it twice.
         None => DocumentId::from_text(&text),
     };
     let reject = |error| InvalidOperation { id: Some(id.clone()), error };

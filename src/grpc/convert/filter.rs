@@ -93,6 +93,7 @@ impl FilterConverter {
             }
             Test::IsEmpty(is_empty) => {
                 let empty = Condition::IsEmpty { key: check_path(path)? };
+                // Stores have no condition "is not empty", so it is the negation in a nested filter.
                 return Ok(match is_empty {
                     true => empty,
                     false => Condition::Filter(Filter { must_not: vec![empty], ..Filter::default() }),

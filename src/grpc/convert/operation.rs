@@ -36,6 +36,7 @@ pub fn parse_operation(bytes: &Bytes, limits: &RequestLimits) -> Submission {
         let message = format!("the position has {} bytes; send at most {MAX_POSITION_BYTES}", position.len());
         return reject(String::new(), invalid_argument("position", message));
     }
+    // Checked after decoding, so that the result has the position.
     if let Err(unknown) = check_known_fields("Operation", bytes) {
         return reject(position, ApiError::new(ErrorReason::Unimplemented, "", unknown.to_string()));
     }

@@ -16,6 +16,7 @@ pub fn parse_pruning(pruning: Option<proto::Pruning>, defaults: Pruning) -> Resu
             format!("{weight} is out of range; send a positive number, or 0 for no minimum"),
         ));
     }
+    // `contains` is false for NaN.
     if let Some(share) = weight_share.filter(|share| !(0.0..=1.0).contains(share)) {
         let message = format!("{share} is out of range; send a number above 0 and at most 1, or 0 for no limit");
         return Err(invalid_argument("pruning.weight_share", message));

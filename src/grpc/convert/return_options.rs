@@ -58,6 +58,7 @@ impl ReturnSelection {
     /// Converts a point, keeping the selected parts. `vector_name` is the name of the collection's sparse vector.
     pub fn to_stored_document(&self, point: StoredPoint, vector_name: &str) -> StoredDocument {
         let mut payload = point.payload;
+        // Filtered here, because stores are always asked for the whole payload.
         if !self.payload_fields.is_empty() {
             payload.retain(|name, _| self.payload_fields.contains(name));
         }

@@ -18,9 +18,11 @@ impl TryFrom<&proto::CollectionOptions> for Sharding {
     fn try_from(options: &proto::CollectionOptions) -> Result<Self, ApiError> {
         let shards = check_at_most("shard_count", options.shard_count, MAX_SHARDS)?;
         let replicas = check_at_most("replication_factor", options.replication_factor, MAX_REPLICAS)?;
+        // A write can't wait for more replicas than there are.
         let max = if replicas == 0 { MAX_REPLICAS } else { replicas };
         let write_consistency = check_at_most("write_consistency_factor", options.write_consistency_factor, max)?;
         let mut keys = options.shard_keys.clone();
+        // Sorted so that duplicates are adjacent; the order of the keys has no meaning.
         keys.sort_unstable();
         let problem = if keys.len() > MAX_SHARD_KEYS {
             Some(format!("the list has {} keys; send at most {MAX_SHARD_KEYS}", keys.len()))

@@ -74,6 +74,7 @@ async fn open_collection(
         model_name: &options.model,
         fingerprint_policy: parse_ignore_fingerprint(options.ignore_fingerprint),
     };
+    // All options are validated before the collection is created, so that an invalid call doesn't create one.
     let existing = context.collections.fetch_optional(&options.collection).await?;
     let model = choice.select(existing.as_ref().map(|info| &info.spec))?;
     let spec = parse_collection_options(options.collection_options, &model)
@@ -86,6 +87,7 @@ async fn open_collection(
     let batch_points = parse_batch_points(options.batch_points)?;
     let info = match existing {
         Some(info) => {
+            // An interrupted creation may have left a collection without its shard keys.
             if should_create {
                 context.collections.complete(&info, &spec).await?;
             }

@@ -49,6 +49,7 @@ pub fn respond(
                 ..build_progress_response(&progress)
             })));
         }
+        // Polled before the results: a busy stream must not delay the notice.
         if let Some(shutdown) = &mut stopping
             && shutdown.poll_unpin(cx).is_ready()
         {

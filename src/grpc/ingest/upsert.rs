@@ -42,6 +42,7 @@ pub async fn upsert(
         while let Some(finished) = results.recv().await {
             collected.push(to_operation_result(finished, &mut progress));
         }
+        // Results arrive in order of completion.
         collected.sort_unstable_by_key(|result| result.sequence);
         collected
     };

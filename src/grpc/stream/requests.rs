@@ -39,6 +39,7 @@ pub async fn read_next_request<T>(
         sleep(context.limits.stream_idle_timeout).await;
     };
     tokio::select! {
+        // Biased: shutdown takes precedence over requests that have arrived already.
         biased;
         () = stopped => Err(stopping_status()),
         () = abandoned => Ok(None),

@@ -39,6 +39,7 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
     ) -> Self {
         let (clock, timeout) = (results.stall_detector(), open_stream.stall_timeout());
         let source = Arc::new(ResultSource::new(results, open_stream));
+        // Weak, so that the results are dropped together with the response, and not when the watch ends.
         let watched = Arc::downgrade(&source);
         let watch = tokio::spawn(async move {
             clock.wait_stalled(timeout).await;
@@ -92,6 +93,7 @@ impl<K: Send + 'static, T: Send + 'static> Responder<K, T> {
                 Status::from(ApiError::new(ErrorReason::Cancelled, "", message))
             })?,
         }?;
+        // An empty list means that all results are delivered, so the reader has ended or is about to end.
         if !delivered.is_empty() {
             return Ok(Some(delivered));
         }

@@ -31,6 +31,7 @@ impl<K, T> ResultSource<K, T> {
         match &mut *self.0.lock() {
             SourceState::Ended(status) => Poll::Ready(Err(status.clone())),
             SourceState::Open { results, waker, .. } => {
+                // Stored because `end_with` is called by another task and must wake the response stream.
                 *waker = Some(cx.waker().clone());
                 results.poll_recv_many(cx, max_results).map(Ok)
             }
@@ -39,6 +40,7 @@ impl<K, T> ResultSource<K, T> {
 
     /// Ends the stream with a status. Drops its waiting results and releases its permit.
     pub fn end_with(&self, status: Status) {
+        // The lock is released at the end of this statement, before the results are dropped and the task is woken.
         let previous = std::mem::replace(&mut *self.0.lock(), SourceState::Ended(status));
         if let SourceState::Open { waker: Some(waker), .. } = previous {
             waker.wake();

@@ -9,7 +9,7 @@ const MAX_PENDING_ITEMS: usize = 1_024;
 
 /// Returns results in the order of their items, which have the sequence numbers 1, 2, …
 ///
-/// The producer sends the arrival of each item before it submits the item, and waits while [`MAX_PENDING_ITEMS`] arrivals are
+/// The producer sends the arrival of each item before it submits the item, and waits while `MAX_PENDING_ITEMS` arrivals are
 /// pending. This bounds the number of results that wait for an earlier one.
 #[derive(Debug)]
 pub struct ReorderBuffer<A, T> {

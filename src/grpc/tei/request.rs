@@ -62,6 +62,7 @@ pub fn to_inputs_error(error: ApiError) -> ApiError {
     let message = match error.reason {
         _ if error.field != "text" => return error,
         ErrorReason::TextTooLong => {
+            // Keeps the problem and replaces the remedy, which names options that `tei.v1` doesn't have.
             let problem = error.message.split(';').next().unwrap_or_default();
             format!("{problem}; split it, or set `truncate`")
         }

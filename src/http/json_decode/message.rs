@@ -81,6 +81,7 @@ impl DecodedFields {
     ) -> Result<(), A::Error> {
         let field = find_field(descriptor, name);
         let field = field.ok_or_else(|| A::Error::custom(format!("unrecognized field name '{name}'")))?;
+        // A null is ignored before duplicates are checked: it means that the field is absent.
         if !map.next_value_seed(FieldSeed { field: &field, wire })? {
             return Ok(());
         }
@@ -217,6 +218,7 @@ impl<'de> Visitor<'de> for MapVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let (key, value) = (self.entry.map_entry_key_field(), self.entry.map_entry_value_field());
         while let Some(name) = map.next_key::<String>()? {
+            // On the wire, a map is a list of entry messages with a key and a value.
             put_length_delimited(self.number, self.wire, |wire| {
                 put_length_delimited(key.number(), wire, |wire| {
                     put_scalar(&key.kind(), JsonScalar::String(&name), wire)

@@ -83,6 +83,7 @@ fn write_member(
 ) -> EncodeResult {
     let mut field_values = wire_fields.iter().filter(|(number, _)| *number == field.number()).map(|(_, value)| *value);
     let is_repeated = field.is_list() || field.is_map();
+    // If a field occurs several times, the last occurrence applies.
     let last = if is_repeated { None } else { field_values.next_back() };
     if !is_repeated && last.is_none() && field.supports_presence() {
         return Ok(());
@@ -128,6 +129,7 @@ fn write_list<'a>(kind: &Kind, values: impl Iterator<Item = WireValue<'a>>, json
     };
     for value in values {
         match value {
+            // Packed: all elements in one value. Decoders must accept both encodings of a list.
             WireValue::Bytes(mut packed) if is_packed(kind) => {
                 while !packed.is_empty() {
                     write_element(WireValue::decode(to_wire_type(kind), &mut packed)?, json)?;

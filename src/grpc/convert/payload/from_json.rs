@@ -54,6 +54,7 @@ fn convert_number(number: Number, path: &FieldPath<'_>) -> Result<Number, ApiErr
     if number.is_i64() {
         return Ok(number);
     }
+    // Only numbers written as floats become doubles: an integer beyond 64 bits would be rounded.
     let double = number.as_f64().filter(|_| number.is_f64()).and_then(json::number_from_f64);
     double.ok_or_else(|| {
         let message = format!("{number} is greater than 2^63 - 1 and can't be stored exactly; send it as a string");
